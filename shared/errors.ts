@@ -1,0 +1,80 @@
+export interface SluiceErrorOptions {
+  /** What made this happen. */
+  readonly cause?: unknown;
+  /** Where it happened: run, page, item, queue, ... */
+  readonly ids?: Readonly<Record<string, string | number>>;
+}
+
+/** The base of all of Sluice's errors. */
+export class SluiceError extends Error {
+  override readonly name: string = "SluiceError";
+  readonly code: string;
+  readonly ids: Readonly<Record<string, string | number>>;
+
+  constructor(code: string, message: string, options: SluiceErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.ids = options.ids ?? {};
+  }
+}
+
+/**
+ * A workflow, a source or an option is wrong. Nothing was started.
+ *
+ * The message names the option, the allowed range, the value received and how to mend it.
+ */
+export class ConfigurationError extends SluiceError {
+  override readonly name = "ConfigurationError";
+
+  constructor(message: string, options?: SluiceErrorOptions) {
+    super("CONFIGURATION", message, options);
+  }
+}
+
+/** The source could not be read: the producer tries again with backoff, from the same cursor. */
+export class SourceError extends SluiceError {
+  override readonly name = "SourceError";
+
+  constructor(message: string, options?: SluiceErrorOptions) {
+    super("SOURCE", message, options);
+  }
+}
+
+/** An item cannot be a message: it is not JSON, or too large for SQS. It becomes a dead letter with this reason. */
+export class ItemError extends SluiceError {
+  override readonly name = "ItemError";
+
+  constructor(code: "INVALID_ITEM" | "TOO_LARGE", message: string, options?: SluiceErrorOptions) {
+    super(code, message, options);
+  }
+}
+
+/** A message's body is not an envelope of ours. */
+export class MalformedMessageError extends SluiceError {
+  override readonly name = "MalformedMessageError";
+
+  constructor(message: string, options?: SluiceErrorOptions) {
+    super("MALFORMED_MESSAGE", message, options);
+  }
+}
+
+/** What was thrown, as an `Error`: somebody will `throw undefined`, a string, or an object. */
+export function toError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  const error = new Error(describe(thrown));
+  error.name = "NonError";
+  // The stack would point here, not to the culprit: an honest empty one instead.
+  error.stack = "";
+  return error;
+}
+
+function describe(thrown: unknown): string {
+  if (typeof thrown === "string") return thrown;
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(thrown);
+  } catch {
+    // Circular, or a toJSON that throws: its tag is all that can be said.
+  }
+  return `thrown: ${text ?? Object.prototype.toString.call(thrown)} (a value that is not an Error)`;
+}

@@ -1,0 +1,63 @@
+import type { Json } from "../json.ts";
+
+/**
+ * Where a source goes on reading: any JSON value of the source's own, up to 16 KiB. It is kept in the ledger, so a
+ * reader that starts at it, days later and in another process, must yield what comes after it.
+ */
+export type Cursor = Json;
+
+/** One page of a source. */
+export interface Page<Item = unknown> {
+  readonly items: readonly Item[];
+  /** Where the next page starts. Absent (or `undefined`) on the last page: the source has ended. */
+  readonly next?: Cursor | undefined;
+}
+
+/** What a source may use while it reads. */
+export interface ReadContext {
+  /** Fires when the reading must stop: the slice of the producer is over, or the run was cancelled. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A paged source, read lazily: a page is asked for when the one before it is being sent, and no sooner.
+ *
+ * `pages` starts at a cursor (`undefined`: at the beginning) and yields page after page until the source ends or the
+ * caller stops asking. It must be restartable: `pages(page.next)` yields what the first iteration would have yielded
+ * after `page`. An error it throws is retried with backoff from the last checkpoint.
+ */
+export interface Source<Item = unknown> {
+  pages(cursor: Cursor | undefined, context: ReadContext): AsyncIterable<Page<Item>>;
+}
+
+/**
+ * The simplest source to write: one function from a cursor to its page.
+ *
+ * @example
+ * ```ts
+ * source: {
+ *   async readPage(cursor = 0, { signal }) {
+ *     const rows = await db.query("select * from users where id > $1 order by id limit 200", [cursor], { signal });
+ *     return { items: rows, next: rows.length < 200 ? undefined : rows.at(-1).id };
+ *   },
+ * }
+ * ```
+ */
+export interface PageReader<Item = unknown> {
+  readPage(cursor: Cursor | undefined, context: ReadContext): Promise<Page<Item>> | Page<Item>;
+}
+
+/** A `PageReader` as a `Source`; a `Source` is returned as it is. */
+export function toSource<Item>(source: Source<Item> | PageReader<Item>): Source<Item> {
+  if ("pages" in source) return source;
+  return {
+    async *pages(cursor, context) {
+      let next: Cursor | undefined = cursor;
+      do {
+        const page: Page<Item> = await source.readPage(next, context);
+        yield page;
+        next = page.next;
+      } while (next !== undefined);
+    },
+  };
+}
