@@ -1,0 +1,48 @@
+import { Logger } from "@aws-lambda-powertools/logger";
+import middy from "@middy/core";
+import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
+import { fromVariables } from "../shared/function-environment.ts";
+import { Producer } from "../shared/producer/producer.ts";
+import { InvocationMetrics } from "./metrics.ts";
+import { connect } from "./services.ts";
+import { taskLogger } from "./task-logger.ts";
+
+/** Kept free at the end of an invocation, to checkpoint, to pass the run on or to report a failure. */
+const CLOSING_MILLISECONDS = 20_000;
+
+const environment = fromVariables(process.env);
+const services = connect(environment);
+const logger = new Logger({ serviceName: services.workflow.name });
+
+async function produce(
+  event: SQSEvent,
+  context: Context,
+  { signal }: { signal: AbortSignal },
+): Promise<SQSBatchResponse> {
+  const metrics = new InvocationMetrics(services.workflow.name, "producer");
+  const producer = new Producer({
+    ...services,
+    maxBacklog: environment.maxBacklog,
+    logger: taskLogger(logger.createChild({ persistentKeys: { requestId: context.awsRequestId } })),
+    metrics,
+  });
+  const sliceEnd = services.now() + environment.sliceSeconds * 1_000;
+  const closing = AbortSignal.timeout(Math.max(0, context.getRemainingTimeInMillis() - CLOSING_MILLISECONDS));
+  const again: string[] = [];
+  for (const { messageId, receiptHandle, body, attributes } of event.Records) {
+    const verdict = await producer.handle(
+      { body, receiveCount: Number(attributes.ApproximateReceiveCount) },
+      { sliceEnd, signal: AbortSignal.any([signal, closing]) },
+    );
+    if (verdict.tag === "wait") {
+      // A FIFO queue has no delay per message: the one at hand is made to wait, and comes again.
+      await services.controlQueue.changeVisibility(receiptHandle, verdict.milliseconds);
+      again.push(messageId);
+    }
+  }
+  metrics.publish();
+  return { batchItemFailures: again.map((itemIdentifier) => ({ itemIdentifier })) };
+}
+
+/** The producer's Lambda handler. */
+export const handler = middy<SQSEvent, SQSBatchResponse>({ timeoutEarlyInMillis: 500 }).handler(produce);

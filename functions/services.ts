@@ -1,0 +1,34 @@
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import workflow from "#workflow";
+import type { FunctionEnvironment } from "../shared/function-environment.ts";
+import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
+import { Ledger } from "../shared/ledger/ledger.ts";
+import { Runs } from "../shared/ledger/runs.ts";
+import { PARALLEL_SENDS, Queue } from "../shared/queue.ts";
+
+/** The workflow of this bundle, and the services its functions work with. Nothing in it changes between invocations. */
+export function connect(environment: FunctionEnvironment) {
+  // A client per purpose: each has its own sockets, and none waits for another's.
+  const requestHandler = {
+    httpAgent: { maxSockets: 2 * PARALLEL_SENDS },
+    httpsAgent: { maxSockets: 2 * PARALLEL_SENDS },
+  };
+  const sqs = new SQSClient({ requestHandler });
+  const controlSqs = new SQSClient({});
+  const dynamoDb = DynamoDBDocumentClient.from(new DynamoDBClient({ requestHandler }), {
+    marshallOptions: { removeUndefinedValues: true },
+  });
+  const store = new DynamoDbStore(dynamoDb, environment.table);
+  return {
+    workflow,
+    ledger: new Ledger(store),
+    runs: new Runs(store),
+    queue: new Queue(sqs, environment.queueUrl),
+    deadLetterQueue: new Queue(sqs, environment.deadLetterQueueUrl),
+    controlQueue: new Queue(controlSqs, environment.controlQueueUrl),
+    now: Date.now,
+    random: Math.random,
+  } as const;
+}

@@ -1,0 +1,33 @@
+import { fileURLToPath } from "node:url";
+import type { BuildOptions } from "esbuild";
+
+export const FUNCTIONS = ["producer", "consumer"] as const;
+export type FunctionName = (typeof FUNCTIONS)[number];
+
+/** Where a function's handler is written. */
+export const entryOf = (name: FunctionName): string =>
+  fileURLToPath(new URL(`../functions/${name}.ts`, import.meta.url));
+
+/**
+ * How a function is bundled, for the CDK app and the embedded engine alike: what runs here is what is deployed. The
+ * AWS SDK is inside (so that the version tested is the version run), and one workflow, by the alias `#workflow`.
+ */
+export function bundleOptions(workflowFile: string) {
+  return {
+    bundle: true,
+    platform: "node",
+    target: "node24",
+    format: "esm",
+    mainFields: ["module", "main"],
+    minify: true,
+    // Errors and loggers show names of functions and classes.
+    keepNames: true,
+    sourcemap: true,
+    alias: { "#workflow": workflowFile },
+    banner: {
+      // CommonJS packages inside an ES module need a `require` for Node's own modules.
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
+    logLevel: "silent",
+  } satisfies BuildOptions;
+}

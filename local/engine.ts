@@ -1,0 +1,179 @@
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import { type FunctionEnvironment, toVariables } from "../shared/function-environment.ts";
+import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
+import { Runs } from "../shared/ledger/runs.ts";
+import { Queue } from "../shared/queue.ts";
+import type { Topology } from "../shared/topology.ts";
+import type { Workflow } from "../shared/workflow.ts";
+import { ActivityMonitor } from "./activity-monitor.ts";
+import { bundleFunctions } from "./bundle.ts";
+import { createLedgerTable, startDynamoDb } from "./dynamodb.ts";
+import { EventSourceMapping } from "./event-source-mapping.ts";
+import type { FunctionConfiguration } from "./functions/execution-environment.ts";
+import { LocalFunction } from "./functions/local-function.ts";
+import { createQueues, queueNames } from "./queues.ts";
+import { startSqsServer } from "./sqs/server.ts";
+import type { StateDirectory } from "./state-directory.ts";
+
+export interface EngineOptions {
+  readonly workflow: Workflow;
+  /** The file whose default export it is. */
+  readonly workflowFile: string;
+  readonly topology: Topology;
+  readonly state: StateDirectory;
+  /** Environment variables of the functions, beside their own. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+/** The services alone: what is needed to look at what a run left, or to change it. */
+export interface Services {
+  readonly runs: Runs;
+  readonly queue: Queue;
+  readonly deadLetterQueue: Queue;
+  readonly controlQueue: Queue;
+  close(): Promise<void>;
+}
+
+/** A running engine. */
+export interface Engine extends Services {
+  readonly activity: ActivityMonitor;
+  /** Lets invocations under way end, and takes no others. */
+  drain(): Promise<void>;
+}
+
+// The SDK asks for these, nobody checks them.
+const LOCAL_AWS = {
+  AWS_REGION: "us-east-1",
+  AWS_ACCESS_KEY_ID: "local",
+  AWS_SECRET_ACCESS_KEY: "local",
+  AWS_SESSION_TOKEN: "",
+  AWS_PROFILE: "",
+} as const;
+const LOCAL_CREDENTIALS = {
+  region: LOCAL_AWS.AWS_REGION,
+  credentials: { accessKeyId: LOCAL_AWS.AWS_ACCESS_KEY_ID, secretAccessKey: LOCAL_AWS.AWS_SECRET_ACCESS_KEY },
+} as const;
+
+/** Starts the services in a workflow's state directory, which it locks until they are closed. */
+async function startServices({ workflow, topology, state }: Pick<EngineOptions, "workflow" | "topology" | "state">) {
+  state.lock();
+  const names = queueNames(workflow.name);
+  const table = `${workflow.name}-ledger`;
+  const sqs = await startSqsServer({ file: state.queues });
+  createQueues(sqs.store, names, topology);
+  const dynamoDb = await startDynamoDb(state.tables);
+  const dynamoDbClient = new DynamoDBClient({ ...LOCAL_CREDENTIALS, endpoint: dynamoDb.endpoint });
+  await createLedgerTable(dynamoDbClient, table);
+  const sqsClient = new SQSClient({ ...LOCAL_CREDENTIALS, endpoint: sqs.endpoint });
+  const queueOf = (name: string) => new Queue(sqsClient, sqs.queueUrl(name));
+  const documents = DynamoDBDocumentClient.from(dynamoDbClient, { marshallOptions: { removeUndefinedValues: true } });
+  return {
+    names,
+    table,
+    sqs,
+    dynamoDb,
+    runs: new Runs(new DynamoDbStore(documents, table)),
+    queue: queueOf(names.queue),
+    deadLetterQueue: queueOf(names.deadLetterQueue),
+    controlQueue: queueOf(names.controlQueue),
+    async close() {
+      sqsClient.destroy();
+      dynamoDbClient.destroy();
+      await Promise.all([sqs.close(), dynamoDb.close()]);
+      state.unlock();
+    },
+  };
+}
+
+/** Opens what an engine left, without running anything. */
+export async function openServices(options: Pick<EngineOptions, "workflow" | "topology" | "state">): Promise<Services> {
+  return await startServices(options);
+}
+
+/**
+ * Starts the embedded engine: queues, ledger, and the functions of one workflow with their event source mappings. What
+ * an earlier engine left in the state directory goes on.
+ *
+ * @throws {ConfigurationError} The workflow does not bundle.
+ * @throws {SluiceError} `ENGINE_RUNNING`: another engine works in the directory.
+ */
+export async function startEngine(options: EngineOptions): Promise<Engine> {
+  const { topology, state, workflow } = options;
+  const services = await startServices(options);
+  const { sqs, names } = services;
+  try {
+    const bundles = await bundleFunctions(options.workflowFile, state.bundles);
+    // Whoever had received them is gone.
+    sqs.store.releaseOrphans();
+    const environment: FunctionEnvironment = {
+      queueUrl: sqs.queueUrl(names.queue),
+      deadLetterQueueUrl: sqs.queueUrl(names.deadLetterQueue),
+      controlQueueUrl: sqs.queueUrl(names.controlQueue),
+      table: services.table,
+      tasksPerEnvironment: topology.tasksPerEnvironment,
+      maxBacklog: topology.maxBacklog,
+      sliceSeconds: topology.producer.sliceSeconds,
+    };
+    const variables = {
+      ...LOCAL_AWS,
+      AWS_ENDPOINT_URL_SQS: sqs.endpoint,
+      AWS_ENDPOINT_URL_DYNAMODB: services.dynamoDb.endpoint,
+      NODE_COMPILE_CACHE: state.bundles,
+      ...toVariables(environment),
+      ...options.variables,
+    };
+    const logs = { producer: state.openLog("producer"), consumer: state.openLog("consumer") };
+    const configure = (name: "producer" | "consumer"): FunctionConfiguration => ({
+      name: `${workflow.name}-${name}`,
+      bundle: bundles[name],
+      timeoutSeconds: topology[name].timeoutSeconds,
+      memoryMb: topology[name].memoryMb,
+      variables: { ...variables, AWS_LAMBDA_FUNCTION_NAME: `${workflow.name}-${name}` },
+      log: logs[name].descriptor,
+    });
+    const activity = new ActivityMonitor(() => ({
+      producer: producer.peakMemoryMb,
+      consumer: consumer.peakMemoryMb,
+    }));
+    const producer = new LocalFunction(configure("producer"), activity.ofProducer);
+    const consumer = new LocalFunction(configure("consumer"), activity.ofConsumer);
+    const mappings = [
+      new EventSourceMapping({
+        store: sqs.store,
+        queue: names.controlQueue,
+        batchSize: 1,
+        batchingWindowSeconds: 0,
+        maximumConcurrency: topology.producer.environments,
+        invoke: (event) => producer.invoke(event),
+      }),
+      new EventSourceMapping({
+        store: sqs.store,
+        queue: names.queue,
+        batchSize: topology.batchSize,
+        batchingWindowSeconds: topology.batchingWindowSeconds,
+        maximumConcurrency: topology.environments,
+        invoke: (event) => consumer.invoke(event),
+      }),
+    ];
+    const drain = async () => {
+      await Promise.all(mappings.map((mapping) => mapping.stop()));
+    };
+    return {
+      ...services,
+      activity,
+      drain,
+      async close() {
+        const drained = drain();
+        await Promise.all([producer.close(), consumer.close()]);
+        await drained;
+        for (const log of Object.values(logs)) log.close();
+        await services.close();
+      },
+    };
+  } catch (error) {
+    await services.close();
+    throw error;
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * An execution environment: a process of its own that runs one bundled handler, one invocation at a time. Forked by
+ * `ExecutionEnvironment`, with the bundle's path as its argument.
+ */
+
+import { subscribe } from "node:diagnostics_channel";
+import { pathToFileURL } from "node:url";
+import { ATTEMPT_CHANNEL, type AttemptEvent } from "../../shared/observation.ts";
+import type { Activity, FromEnvironment, Invocation } from "./protocol.ts";
+
+/** How often what tasks did is reported: often enough for a live display. */
+const REPORT_MILLISECONDS = 50;
+
+type Handler = (event: unknown, context: unknown) => Promise<unknown>;
+
+const send = (message: FromEnvironment) => {
+  // The engine may be gone; then so is this process, a moment later.
+  if (process.connected) process.send?.(message);
+};
+
+// As in Lambda's runtime: an error that nobody catches ends the environment, unless the bundle contains it.
+for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+  process.on(event, (error) => {
+    console.error(event, error);
+    process.exit(1);
+  });
+}
+// Never outlive the engine, which may be killed at any moment.
+process.on("disconnect", () => process.exit(0));
+// Ctrl-C reaches the whole process group: the engine decides when its environments end.
+process.on("SIGINT", () => {});
+
+let inFlight = 0;
+let peakInFlight = 0;
+let succeeded = 0;
+let retried = 0;
+let deadByReason: Record<string, number> = {};
+let timer: NodeJS.Timeout | undefined;
+
+subscribe(ATTEMPT_CHANNEL, (message) => {
+  const event = message as AttemptEvent;
+  if (event.event === "started") inFlight++;
+  else if (event.event === "ended") inFlight--;
+  else if (event.event === "succeeded") succeeded += event.count;
+  else if (event.event === "retried") retried++;
+  else deadByReason[event.reason] = (deadByReason[event.reason] ?? 0) + 1;
+  peakInFlight = Math.max(peakInFlight, inFlight);
+  timer ??= setTimeout(report, REPORT_MILLISECONDS);
+});
+
+function report(): void {
+  clearTimeout(timer);
+  timer = undefined;
+  send({ type: "activity", inFlight, peakInFlight, succeeded, retried, deadByReason } satisfies Activity);
+  peakInFlight = inFlight;
+  succeeded = 0;
+  retried = 0;
+  deadByReason = {};
+}
+
+// The peak, as the operating system counts it: what falls between two samples is seen too.
+const peakMemoryMb = () => process.resourceUsage().maxRSS / 1_024;
+
+async function invoke(handler: Handler, { requestId, functionName, timeoutMilliseconds, memoryMb, event }: Invocation) {
+  const deadline = Date.now() + timeoutMilliseconds;
+  const context = {
+    functionName,
+    functionVersion: "$LATEST",
+    invokedFunctionArn: `arn:aws:lambda:us-east-1:000000000000:function:${functionName}`,
+    memoryLimitInMB: String(memoryMb),
+    awsRequestId: requestId,
+    logGroupName: `/aws/lambda/${functionName}`,
+    logStreamName: String(process.pid),
+    callbackWaitsForEmptyEventLoop: true,
+    getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
+  };
+  try {
+    const result = await handler(event, context);
+    if (timer !== undefined) report();
+    send({ type: "result", requestId, result: result ?? null, peakMemoryMb: peakMemoryMb() });
+  } catch (error) {
+    console.error("the handler failed", error);
+    if (timer !== undefined) report();
+    send({ type: "error", requestId, error: String(error), peakMemoryMb: peakMemoryMb() });
+  }
+}
+
+const [bundle] = process.argv.slice(2);
+if (bundle === undefined) throw new Error("the bundle's path is missing");
+const { handler } = (await import(pathToFileURL(bundle).href)) as { handler: Handler };
+process.on("message", (message) => void invoke(handler, message as Invocation));
+send({ type: "ready" });

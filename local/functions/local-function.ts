@@ -1,0 +1,88 @@
+import { randomUUID } from "node:crypto";
+import {
+  type EnvironmentObserver,
+  ExecutionEnvironment,
+  type FunctionConfiguration,
+  type InvocationOutcome,
+} from "./execution-environment.ts";
+import type { Activity } from "./protocol.ts";
+
+/** Of one machine's few cores: more at once start no sooner. */
+const STARTING_AT_ONCE = 2;
+
+export interface FunctionObserver {
+  /** What the tasks of one of its environments did. `environment` tells them apart. */
+  readonly onActivity: (environment: number, activity: Activity) => void;
+  readonly onFailure: (error: string) => void;
+}
+
+/** A function: environments that are started when they are first needed, kept, and replaced when they die. */
+export class LocalFunction {
+  readonly #configuration: FunctionConfiguration;
+  readonly #observer: FunctionObserver;
+  readonly #idle: ExecutionEnvironment[] = [];
+  readonly #all = new Set<ExecutionEnvironment>();
+  readonly #starts: (() => void)[] = [];
+  #starting = 0;
+  #counter = 0;
+  #peakMemoryMb = 0;
+
+  constructor(configuration: FunctionConfiguration, observer: FunctionObserver) {
+    this.#configuration = configuration;
+    this.#observer = observer;
+  }
+
+  /** The highest resident set of any of its environments, in MB. */
+  get peakMemoryMb(): number {
+    return this.#peakMemoryMb;
+  }
+
+  /** Runs one event in an idle environment, or in a new one. Never rejects. */
+  async invoke(event: unknown): Promise<InvocationOutcome> {
+    const environment = this.#takeIdle() ?? (await this.#start());
+    const outcome = await environment.invoke(event, randomUUID());
+    if (outcome.tag !== "returned")
+      this.#observer.onFailure(`${this.#configuration.name} ${outcome.tag}: ${outcome.error}`);
+    if (environment.alive && outcome.tag !== "timed out") this.#idle.push(environment);
+    else this.#all.delete(environment);
+    return outcome;
+  }
+
+  /** Ends all environments at once. */
+  async close(): Promise<void> {
+    for (const environment of this.#all) environment.kill();
+    await Promise.all([...this.#all].map((environment) => environment.gone()));
+    this.#all.clear();
+  }
+
+  #takeIdle(): ExecutionEnvironment | undefined {
+    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+      if (idle.alive) return idle;
+      this.#all.delete(idle);
+    }
+    return undefined;
+  }
+
+  async #start(): Promise<ExecutionEnvironment> {
+    if (this.#starting >= STARTING_AT_ONCE) await new Promise<void>((resolve) => this.#starts.push(resolve));
+    else this.#starting++;
+    try {
+      const number = this.#counter++;
+      const observer: EnvironmentObserver = {
+        onActivity: (activity) => this.#observer.onActivity(number, activity),
+        onPeakMemory: (megabytes) => {
+          this.#peakMemoryMb = Math.max(this.#peakMemoryMb, megabytes);
+        },
+      };
+      const environment = new ExecutionEnvironment(this.#configuration, observer);
+      this.#all.add(environment);
+      await environment.started();
+      return environment;
+    } finally {
+      // The place is handed on, or given back.
+      const next = this.#starts.shift();
+      if (next === undefined) this.#starting--;
+      else next();
+    }
+  }
+}

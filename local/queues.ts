@@ -1,0 +1,50 @@
+import type { Topology } from "../shared/topology.ts";
+import { queueArn } from "./sqs/queues.ts";
+import type { QueueStore } from "./sqs/store.ts";
+
+export interface QueueNames {
+  readonly queue: string;
+  readonly deadLetterQueue: string;
+  readonly controlQueue: string;
+  readonly controlDeadLetterQueue: string;
+}
+
+export const queueNames = (workflow: string): QueueNames => ({
+  queue: `${workflow}-queue`,
+  deadLetterQueue: `${workflow}-dlq`,
+  controlQueue: `${workflow}-control.fifo`,
+  controlDeadLetterQueue: `${workflow}-control-dlq.fifo`,
+});
+
+/** Creates the queues of a workflow, or sets those that an earlier engine left to its present topology. */
+export function createQueues(store: QueueStore, names: QueueNames, topology: Topology): void {
+  const ensure = (name: string, fixed: Record<string, string>, attributes: Record<string, string>) => {
+    if (!store.hasQueue(name)) store.createQueue(name, fixed);
+    store.setAttributes(name, attributes);
+  };
+  const retention = (seconds: number) => ({ MessageRetentionPeriod: String(seconds) });
+  const redrive = (deadLetterQueue: string, maxReceiveCount: number) => ({
+    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: queueArn(deadLetterQueue), maxReceiveCount }),
+  });
+  const { queue, controlQueue, deadLetterQueue } = topology;
+  ensure(names.deadLetterQueue, {}, retention(deadLetterQueue.retentionSeconds));
+  ensure(names.controlDeadLetterQueue, { FifoQueue: "true" }, retention(deadLetterQueue.retentionSeconds));
+  ensure(
+    names.queue,
+    {},
+    {
+      VisibilityTimeout: String(queue.visibilityTimeoutSeconds),
+      ...retention(queue.retentionSeconds),
+      ...redrive(names.deadLetterQueue, queue.maxReceiveCount),
+    },
+  );
+  ensure(
+    names.controlQueue,
+    { FifoQueue: "true" },
+    {
+      VisibilityTimeout: String(controlQueue.visibilityTimeoutSeconds),
+      ...retention(controlQueue.retentionSeconds),
+      ...redrive(names.controlDeadLetterQueue, controlQueue.maxReceiveCount),
+    },
+  );
+}

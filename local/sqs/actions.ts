@@ -1,0 +1,300 @@
+import { type Outcome, outcomeOf, SqsError } from "./errors.ts";
+import { checkRange, limits } from "./limits.ts";
+import { md5OfAttributes } from "./md5.ts";
+import type { MessageAttributes } from "./message-attributes.ts";
+import type { MoveTask } from "./move-tasks.ts";
+import { readableAttributes } from "./queue-attributes.ts";
+import type { ReceivedMessage } from "./receive.ts";
+import {
+  type BatchEntry,
+  batchEntries,
+  checkBatchBytes,
+  type Input,
+  integer,
+  nameFilter,
+  optionalInteger,
+  optionalText,
+  outgoingMessage,
+  queueName,
+  readToken,
+  text,
+  textMap,
+  texts,
+} from "./requests.ts";
+import type { SentMessage } from "./send.ts";
+import type { QueueStore } from "./store.ts";
+
+/** What an action works with. */
+export interface ActionContext {
+  readonly store: QueueStore;
+  readonly clock: () => number;
+  /** The URL of a queue. */
+  readonly urlOf: (name: string) => string;
+  /** When each queue was last purged (ms), by name. */
+  readonly purges: Map<string, number>;
+  /** Fires when the client has gone. */
+  readonly signal: AbortSignal;
+}
+
+/** What an action answers, and how to take it back when the answer cannot be delivered. */
+export interface Answer {
+  readonly output: Readonly<Record<string, unknown>>;
+  readonly undo?: () => void;
+}
+
+type Action = (input: Input, context: ActionContext) => Answer | Promise<Answer>;
+
+const nothing: Answer = { output: {} };
+
+/** The actions, by the name in `X-Amz-Target`. */
+export const actions: Readonly<Record<string, Action>> = {
+  CreateQueue(input, { store, urlOf }) {
+    const name = text(input, "QueueName");
+    store.createQueue(name, textMap(input, "Attributes"));
+    return { output: { QueueUrl: urlOf(name) } };
+  },
+
+  DeleteQueue(input, { store, purges }) {
+    const name = queueName(input);
+    store.deleteQueue(name);
+    purges.delete(name);
+    return nothing;
+  },
+
+  GetQueueUrl(input, { store, urlOf }) {
+    const name = text(input, "QueueName");
+    store.settings(name);
+    return { output: { QueueUrl: urlOf(name) } };
+  },
+
+  ListQueues(input, { store, urlOf }) {
+    const prefix = optionalText(input, "QueueNamePrefix") ?? "";
+    const { names, nextToken } = page(
+      store.queueNames().filter((name) => name.startsWith(prefix)),
+      input,
+    );
+    return { output: { QueueUrls: names.map(urlOf), ...nextToken } };
+  },
+
+  ListDeadLetterSourceQueues(input, { store, urlOf }) {
+    const { names, nextToken } = page(store.deadLetterSources(queueName(input)), input);
+    return { output: { queueUrls: names.map(urlOf), ...nextToken } };
+  },
+
+  GetQueueAttributes(input, { store }) {
+    const names = texts(input, "AttributeNames");
+    const unknown = names.find((name) => !readableAttributes.has(name));
+    if (unknown !== undefined) throw new SqsError("InvalidAttributeName", `Unknown Attribute ${unknown}.`);
+    return { output: { Attributes: pick(store.attributes(queueName(input)), nameFilter(names)) } };
+  },
+
+  SetQueueAttributes(input, { store }) {
+    store.setAttributes(queueName(input), textMap(input, "Attributes"));
+    return nothing;
+  },
+
+  SendMessage(input, { store }) {
+    return { output: sent(store.send(queueName(input), outgoingMessage(input))) };
+  },
+
+  SendMessageBatch(input, { store }) {
+    const name = queueName(input);
+    store.settings(name);
+    const entries = batchEntries(input);
+    const messages = entries.map((entry) => outgoingMessage(entry.input));
+    checkBatchBytes(messages);
+    return { output: batch(entries, store.sendBatch(name, messages), sent) };
+  },
+
+  async ReceiveMessage(input, { store, signal }) {
+    const name = queueName(input);
+    const settings = store.settings(name);
+    const max = optionalInteger(input, "MaxNumberOfMessages") ?? 1;
+    checkRange("MaxNumberOfMessages", max, 1, limits.receivedMessages);
+    const waitSeconds = optionalInteger(input, "WaitTimeSeconds") ?? settings.waitTimeSeconds;
+    checkRange("WaitTimeSeconds", waitSeconds, 0, limits.waitTimeSeconds);
+    const visibility = optionalInteger(input, "VisibilityTimeout") ?? settings.visibilityTimeoutSeconds;
+    checkRange("VisibilityTimeout", visibility, 0, limits.visibilityTimeoutSeconds);
+    const wanted = nameFilter(texts(input, "MessageAttributeNames"));
+    const wantedSystem = nameFilter([
+      ...texts(input, "AttributeNames"),
+      ...texts(input, "MessageSystemAttributeNames"),
+    ]);
+    if (waitSeconds === 0) store.checkInFlight(name);
+    const messages = await store.receiveOrWait(
+      { queue: name, max, visibilityTimeoutSeconds: visibility },
+      { timeoutMs: waitSeconds * 1_000, signal },
+    );
+    if (messages.length === 0) return nothing;
+    return {
+      output: { Messages: messages.map((message) => received(message, wanted, wantedSystem)) },
+      undo: () =>
+        store.undoReceives(
+          name,
+          messages.map(({ receiptHandle }) => receiptHandle),
+        ),
+    };
+  },
+
+  DeleteMessage(input, { store }) {
+    store.deleteMessage(queueName(input), text(input, "ReceiptHandle"));
+    return nothing;
+  },
+
+  DeleteMessageBatch(input, { store }) {
+    const name = queueName(input);
+    store.settings(name);
+    const entries = batchEntries(input);
+    const handles = entries.map((entry) => text(entry.input, "ReceiptHandle"));
+    return { output: batch(entries, store.deleteMessages(name, handles), () => ({})) };
+  },
+
+  ChangeMessageVisibility(input, { store }) {
+    const name = queueName(input);
+    store.changeVisibility(name, text(input, "ReceiptHandle"), integer(input, "VisibilityTimeout"));
+    return nothing;
+  },
+
+  ChangeMessageVisibilityBatch(input, { store }) {
+    const name = queueName(input);
+    store.settings(name);
+    const entries = batchEntries(input);
+    const outcomes = store.transaction(() =>
+      entries.map((entry) =>
+        outcomeOf(() =>
+          store.changeVisibility(name, text(entry.input, "ReceiptHandle"), integer(entry.input, "VisibilityTimeout")),
+        ),
+      ),
+    );
+    return { output: batch(entries, outcomes, () => ({})) };
+  },
+
+  PurgeQueue(input, { store, clock, purges }) {
+    const name = queueName(input);
+    store.settings(name);
+    const last = purges.get(name);
+    if (last !== undefined && clock() < last + limits.secondsBetweenPurges * 1_000) {
+      throw new SqsError(
+        "PurgeQueueInProgress",
+        `Only one PurgeQueue operation on ${name} is allowed every ${limits.secondsBetweenPurges} seconds.`,
+      );
+    }
+    store.purge(name);
+    purges.set(name, clock());
+    return nothing;
+  },
+
+  StartMessageMoveTask(input, { store }) {
+    const destinationArn = optionalText(input, "DestinationArn");
+    const messagesPerSecond = optionalInteger(input, "MaxNumberOfMessagesPerSecond");
+    const handle = store.moveTasks.start({
+      sourceArn: text(input, "SourceArn"),
+      ...(destinationArn === undefined ? {} : { destinationArn }),
+      ...(messagesPerSecond === undefined ? {} : { messagesPerSecond }),
+    });
+    return { output: { TaskHandle: handle } };
+  },
+
+  ListMessageMoveTasks(input, { store }) {
+    const tasks = store.moveTasks.list(text(input, "SourceArn"), optionalInteger(input, "MaxResults"));
+    return { output: { Results: tasks.map(moveTask) } };
+  },
+
+  CancelMessageMoveTask(input, { store }) {
+    return { output: { ApproximateNumberOfMessagesMoved: store.moveTasks.cancel(text(input, "TaskHandle")) } };
+  },
+};
+
+/** One page of names that are in order: all, unless `MaxResults` is given. */
+function page(names: readonly string[], input: Input): { names: string[]; nextToken: { NextToken?: string } } {
+  const max = optionalInteger(input, "MaxResults");
+  const after = readToken(optionalText(input, "NextToken"));
+  if (max !== undefined) checkRange("MaxResults", max, 1, 1_000);
+  const rest = after === undefined ? [...names] : names.filter((name) => name > after);
+  const listed = rest.slice(0, max ?? 1_000);
+  const last = listed.at(-1);
+  // Without MaxResults SQS lists the first thousand, and gives no token.
+  const more = max !== undefined && last !== undefined && listed.length < rest.length;
+  return { names: listed, nextToken: more ? { NextToken: Buffer.from(last).toString("base64url") } : {} };
+}
+
+function pick<T>(values: Readonly<Record<string, T>>, wanted: (name: string) => boolean): Record<string, T> {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => wanted(name)));
+}
+
+function batch<T>(
+  entries: readonly BatchEntry[],
+  outcomes: readonly Outcome<T>[],
+  describe: (value: T) => Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const successful: Record<string, unknown>[] = [];
+  const failed: Record<string, unknown>[] = [];
+  for (const [index, { id }] of entries.entries()) {
+    const outcome = outcomes[index];
+    if (outcome?.ok) successful.push({ Id: id, ...describe(outcome.value) });
+    else if (outcome !== undefined) {
+      const { code, message, senderFault } = outcome.error;
+      failed.push({ Id: id, Code: code, Message: message, SenderFault: senderFault });
+    }
+  }
+  return {
+    ...(successful.length === 0 ? {} : { Successful: successful }),
+    ...(failed.length === 0 ? {} : { Failed: failed }),
+  };
+}
+
+function sent(message: SentMessage): Record<string, unknown> {
+  return {
+    MessageId: message.messageId,
+    MD5OfMessageBody: message.md5OfBody,
+    MD5OfMessageAttributes: message.md5OfAttributes,
+    MD5OfMessageSystemAttributes: message.md5OfSystemAttributes,
+    SequenceNumber: message.sequenceNumber,
+  };
+}
+
+function received(
+  message: ReceivedMessage,
+  wanted: (name: string) => boolean,
+  wantedSystem: (name: string) => boolean,
+): Record<string, unknown> {
+  const system = pick(message.systemAttributes, wantedSystem);
+  const attributes = pick(message.attributes ?? {}, wanted);
+  return {
+    MessageId: message.messageId,
+    ReceiptHandle: message.receiptHandle,
+    MD5OfBody: message.md5OfBody,
+    Body: message.body,
+    ...(Object.keys(system).length === 0 ? {} : { Attributes: system }),
+    ...(Object.keys(attributes).length === 0
+      ? {}
+      : // The digest is of the attributes that are returned, not of all that the message has.
+        { MessageAttributes: onTheWire(attributes), MD5OfMessageAttributes: md5OfAttributes(attributes) }),
+  };
+}
+
+function onTheWire(attributes: MessageAttributes): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, attribute]) => [
+      name,
+      "stringValue" in attribute
+        ? { DataType: attribute.dataType, StringValue: attribute.stringValue }
+        : { DataType: attribute.dataType, BinaryValue: attribute.binaryValue },
+    ]),
+  );
+}
+
+function moveTask(task: MoveTask): Record<string, unknown> {
+  return {
+    // SQS gives the handle of a running task only, for that is what it can cancel.
+    TaskHandle: task.status === "RUNNING" ? task.handle : undefined,
+    Status: task.status,
+    SourceArn: task.sourceArn,
+    DestinationArn: task.destinationArn,
+    MaxNumberOfMessagesPerSecond: task.messagesPerSecond,
+    ApproximateNumberOfMessagesMoved: task.moved,
+    ApproximateNumberOfMessagesToMove: task.toMove,
+    FailureReason: task.failureReason,
+    StartedTimestamp: task.startedAt,
+  };
+}

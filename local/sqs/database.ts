@@ -1,0 +1,165 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+
+/**
+ * One row a message. `sequence` orders all messages ever sent; it is never given twice.
+ *
+ * `hold` says why a message is not visible before `visible_at`: 0 it is delayed, 1 it was received, 2 its receiver set
+ * the visibility itself. Nothing has to happen when a time passes: what is visible follows from the row and the clock.
+ *
+ * `ordered_group` is the message group on a FIFO queue, else null (`group_id` also exists on standard queues). A row of
+ * `ordered_groups` tells when its group may be received from, so that finding a free group never walks over blocked ones.
+ */
+const schema = `
+  CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE IF NOT EXISTS queues (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    attributes TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    modified_at INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE IF NOT EXISTS messages (
+    sequence INTEGER PRIMARY KEY,
+    queue INTEGER NOT NULL,
+    visible_at INTEGER NOT NULL,
+    hold INTEGER NOT NULL DEFAULT 0,
+    receives INTEGER NOT NULL DEFAULT 0,
+    receipt INTEGER NOT NULL DEFAULT 0,
+    received_at INTEGER,
+    first_received_at INTEGER,
+    sent_at INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    group_id TEXT,
+    ordered_group TEXT,
+    deduplication_id TEXT,
+    trace_header TEXT,
+    source TEXT,
+    attributes TEXT,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS messages_by_visibility ON messages (queue, visible_at, sequence, hold);
+  CREATE INDEX IF NOT EXISTS messages_by_age ON messages (queue, sent_at);
+  CREATE INDEX IF NOT EXISTS messages_by_group ON messages (queue, ordered_group, sequence)
+    WHERE ordered_group IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS messages_held_by_group ON messages (queue, ordered_group, visible_at)
+    WHERE ordered_group IS NOT NULL AND hold > 0;
+
+  CREATE TABLE IF NOT EXISTS ordered_groups (
+    queue INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    ready_at INTEGER NOT NULL,
+    head INTEGER NOT NULL,
+    PRIMARY KEY (queue, name)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS ordered_groups_by_readiness ON ordered_groups (queue, ready_at, head);
+
+  CREATE TABLE IF NOT EXISTS deduplication (
+    queue INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (queue, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS deduplication_by_expiry ON deduplication (expires_at);
+
+  CREATE TABLE IF NOT EXISTS move_tasks (
+    handle TEXT PRIMARY KEY,
+    source TEXT NOT NULL,
+    destination TEXT,
+    rate INTEGER,
+    status TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    to_move INTEGER NOT NULL,
+    moved INTEGER NOT NULL DEFAULT 0,
+    failure TEXT
+  ) STRICT;
+`;
+
+/** How many sequence numbers are set aside at once, so that sending does not write a counter each time. */
+const sequenceBlock = 100_000;
+
+/** The SQLite file: cached prepared statements, nestable transactions, and numbers that are never given twice. */
+export class Database {
+  readonly #connection: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  #inTransaction = false;
+  #nextSequence = 0;
+  #sequenceEnd = 0;
+
+  constructor(file: string) {
+    this.#connection = new DatabaseSync(file);
+    // A killed process loses nothing with synchronous=normal (only a power cut may undo the last commits).
+    this.#connection.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;");
+    // 64 MiB of cache, and of log between two checkpoints: only a checkpoint waits for the disk.
+    this.#connection.exec("PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16000;");
+    this.#connection.exec(schema);
+  }
+
+  /** The first row, or undefined. */
+  get<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.#statement(sql).get(...values) as Row | undefined;
+  }
+
+  /** All rows. */
+  all<Row>(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.#statement(sql).all(...values) as unknown as Row[];
+  }
+
+  /** Executes a statement and returns how many rows it changed. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#statement(sql).run(...values).changes);
+  }
+
+  /** Runs `work` in one transaction (the surrounding one, if there is one). Throwing undoes all of it. */
+  transaction<T>(work: () => T): T {
+    if (this.#inTransaction) return work();
+    this.run("BEGIN IMMEDIATE");
+    this.#inTransaction = true;
+    try {
+      const result = work();
+      this.run("COMMIT");
+      return result;
+    } catch (error) {
+      this.run("ROLLBACK");
+      // Numbers set aside in this transaction no longer are.
+      this.#nextSequence = this.#sequenceEnd = 0;
+      throw error;
+    } finally {
+      this.#inTransaction = false;
+    }
+  }
+
+  /** The next sequence number: larger than all given before, also by earlier processes. */
+  nextSequence(): number {
+    if (this.#nextSequence === this.#sequenceEnd) this.#reserveSequences();
+    return this.#nextSequence++;
+  }
+
+  /** Closes the file. */
+  close(): void {
+    this.#statements.clear();
+    this.#connection.close();
+  }
+
+  #reserveSequences(): void {
+    const row = this.get<{ value: number }>(
+      `INSERT INTO counters (name, value) VALUES ('sequence', 1 + ?1)
+       ON CONFLICT (name) DO UPDATE SET value = value + ?1 RETURNING value`,
+      sequenceBlock,
+    );
+    this.#sequenceEnd = row?.value ?? 0;
+    this.#nextSequence = this.#sequenceEnd - sequenceBlock;
+  }
+
+  #statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#connection.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+}

@@ -1,0 +1,90 @@
+import { SluiceError } from "../../shared/errors.ts";
+
+/** Which HTTP status and which older (query protocol) code stand for an error; all others are 400 and their own name. */
+const specifics: Readonly<Record<string, { readonly status?: number; readonly query?: string }>> = {
+  QueueDoesNotExist: { query: "AWS.SimpleQueueService.NonExistentQueue" },
+  QueueNameExists: { query: "QueueAlreadyExists" },
+  BatchEntryIdsNotDistinct: { query: "AWS.SimpleQueueService.BatchEntryIdsNotDistinct" },
+  BatchRequestTooLong: { query: "AWS.SimpleQueueService.BatchRequestTooLong" },
+  EmptyBatchRequest: { query: "AWS.SimpleQueueService.EmptyBatchRequest" },
+  InvalidBatchEntryId: { query: "AWS.SimpleQueueService.InvalidBatchEntryId" },
+  TooManyEntriesInBatchRequest: { query: "AWS.SimpleQueueService.TooManyEntriesInBatchRequest" },
+  MessageNotInflight: { query: "AWS.SimpleQueueService.MessageNotInflight" },
+  PurgeQueueInProgress: { query: "AWS.SimpleQueueService.PurgeQueueInProgress", status: 403 },
+  UnsupportedOperation: { query: "AWS.SimpleQueueService.UnsupportedOperation" },
+  OverLimit: { status: 403 },
+  RequestThrottled: { status: 403 },
+  ReceiptHandleIsInvalid: { status: 404 },
+  ResourceNotFoundException: { status: 404 },
+  UnknownOperationException: { status: 404 },
+  InternalFailure: { status: 500 },
+};
+
+/** The error codes that this server answers with: those of the SQS API reference, "Common Error Types" included. */
+export type SqsErrorCode =
+  | "BatchEntryIdsNotDistinct"
+  | "BatchRequestTooLong"
+  | "EmptyBatchRequest"
+  | "InternalFailure"
+  | "InvalidAttributeName"
+  | "InvalidAttributeValue"
+  | "InvalidBatchEntryId"
+  | "InvalidMessageContents"
+  | "InvalidParameterValue"
+  | "MessageNotInflight"
+  | "MissingParameter"
+  | "OverLimit"
+  | "PurgeQueueInProgress"
+  | "QueueDoesNotExist"
+  | "QueueNameExists"
+  | "ReceiptHandleIsInvalid"
+  | "RequestThrottled"
+  | "ResourceNotFoundException"
+  | "SerializationException"
+  | "ThrottlingException"
+  | "TooManyEntriesInBatchRequest"
+  | "UnknownOperationException"
+  | "UnsupportedOperation";
+
+/** A request that SQS would refuse. `code` is AWS's error code, e.g. `QueueDoesNotExist`. */
+export class SqsError extends SluiceError {
+  override readonly name = "SqsError";
+  /** The HTTP status of the answer. */
+  readonly status: number;
+  /** The code of the older query protocol, sent in the `x-amzn-query-error` header. */
+  readonly queryCode: string;
+
+  constructor(code: SqsErrorCode, message: string) {
+    super(code, message);
+    this.status = specifics[code]?.status ?? 400;
+    this.queryCode = specifics[code]?.query ?? code;
+  }
+
+  /** Whether the caller is at fault, rather than the service. */
+  get senderFault(): boolean {
+    return this.status < 500;
+  }
+}
+
+/** The refusal of one parameter, worded as SQS words it. */
+export function invalidParameter(name: string, value: unknown, reason: string): SqsError {
+  return new SqsError("InvalidParameterValue", `Value ${value} for parameter ${name} is invalid. Reason: ${reason}`);
+}
+
+/** The refusal of a request that lacks a parameter. */
+export function missingParameter(name: string): SqsError {
+  return new SqsError("MissingParameter", `The request must contain the parameter ${name}.`);
+}
+
+/** What became of one entry of a batch. */
+export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: SqsError };
+
+/** Runs `work`; a refusal becomes a value, any other error is thrown on. */
+export function outcomeOf<T>(work: () => T): Outcome<T> {
+  try {
+    return { ok: true, value: work() };
+  } catch (error) {
+    if (error instanceof SqsError) return { ok: false, error };
+    throw error;
+  }
+}

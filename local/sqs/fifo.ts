@@ -1,0 +1,40 @@
+import type { Database } from "./database.ts";
+
+/**
+ * Sets down when a message group may next be received from: when its first message is visible and none of its messages
+ * is in flight. Is to be called after every change to a message of the group.
+ */
+export function refreshGroup(database: Database, queueId: number, group: string): void {
+  const head = database.get<{ sequence: number; visible_at: number }>(
+    "SELECT sequence, visible_at FROM messages WHERE queue = ? AND ordered_group = ? ORDER BY sequence LIMIT 1",
+    queueId,
+    group,
+  );
+  if (head === undefined) {
+    database.run("DELETE FROM ordered_groups WHERE queue = ? AND name = ?", queueId, group);
+    return;
+  }
+  const held = database.get<{ until: number | null }>(
+    "SELECT max(visible_at) AS until FROM messages WHERE queue = ? AND ordered_group = ? AND hold > 0",
+    queueId,
+    group,
+  );
+  database.run(
+    "INSERT OR REPLACE INTO ordered_groups (queue, name, ready_at, head) VALUES (?, ?, ?, ?)",
+    queueId,
+    group,
+    Math.max(head.visible_at, held?.until ?? 0),
+    head.sequence,
+  );
+}
+
+/** Refreshes every group of these messages once. */
+export function refreshGroupsOf(
+  database: Database,
+  queueId: number,
+  messages: Iterable<{ readonly ordered_group: string | null }>,
+): void {
+  const groups = new Set<string>();
+  for (const { ordered_group: group } of messages) if (group !== null) groups.add(group);
+  for (const group of groups) refreshGroup(database, queueId, group);
+}

@@ -1,0 +1,90 @@
+import { invalidParameter, missingParameter, SqsError } from "./errors.ts";
+
+/**
+ * What SQS allows, from the developer guide's pages "Amazon SQS message quotas" and "Amazon SQS standard / FIFO queue
+ * quotas".
+ */
+export const limits = {
+  /** Bytes of a message (body and attributes), and of all messages of a batch together. */
+  messageBytes: 1_048_576,
+  batchEntries: 10,
+  batchEntryIdLength: 80,
+  delaySeconds: 900,
+  /** Also the longest time that one receive can hold a message, however often it is lengthened. */
+  visibilityTimeoutSeconds: 43_200,
+  waitTimeSeconds: 20,
+  receivedMessages: 10,
+  retentionSeconds: { min: 60, max: 1_209_600 },
+  /** Messages that one queue has in flight at most. */
+  inFlight: 120_000,
+  messageAttributes: 10,
+  attributeNameLength: 256,
+  groupIdLength: 128,
+  queueNameLength: 80,
+  maxReceiveCount: { min: 1, max: 1_000 },
+  /** How long a FIFO queue remembers a deduplication id. */
+  deduplicationSeconds: 300,
+  moveTaskMessagesPerSecond: 500,
+  secondsBetweenPurges: 60,
+} as const;
+
+// All of Unicode but most control characters, lone surrogates and U+FFFE, U+FFFF. The `u` flag pairs surrogates.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what SQS refuses.
+const refusedCharacter = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uD800-\uDFFF\uFFFE\uFFFF]/u;
+
+/**
+ * Checks a message's characters: `#x9`, `#xA`, `#xD`, `#x20`–`#xD7FF`, `#xE000`–`#xFFFD` and `#x10000`–`#x10FFFF`.
+ *
+ * @throws SqsError `InvalidMessageContents`.
+ */
+export function checkCharacters(text: string): void {
+  if (refusedCharacter.test(text)) {
+    throw new SqsError("InvalidMessageContents", "The message contains characters outside the allowed set.");
+  }
+}
+
+/**
+ * Checks a number against a range, both ends included.
+ *
+ * @throws SqsError `InvalidParameterValue`.
+ */
+export function checkRange(name: string, value: number, min: number, max: number): void {
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw invalidParameter(name, value, `Must be between ${min} and ${max}, if provided.`);
+  }
+}
+
+const groupOrDeduplicationId = /^[\x21-\x7E]+$/;
+
+/**
+ * Checks a `MessageGroupId` or a `MessageDeduplicationId`: 1 to 128 letters, digits and punctuation.
+ *
+ * @throws SqsError `InvalidParameterValue`.
+ */
+export function checkGroupOrDeduplicationId(name: string, value: string): void {
+  if (value.length > limits.groupIdLength || !groupOrDeduplicationId.test(value)) {
+    throw invalidParameter(
+      name,
+      value,
+      `${name} can only include alphanumeric and punctuation characters. 1 to ${limits.groupIdLength} in length.`,
+    );
+  }
+}
+
+/**
+ * Checks a queue's name: 1 to 80 letters, digits, hyphens and underscores; a FIFO queue's ends in `.fifo`, no other's.
+ *
+ * @throws SqsError `InvalidParameterValue`, or `MissingParameter` for an empty name.
+ */
+export function checkQueueName(name: string, fifo: boolean): void {
+  if (name === "") throw missingParameter("QueueName");
+  const stem = fifo && name.endsWith(".fifo") ? name.slice(0, -".fifo".length) : name;
+  if (name.length > limits.queueNameLength || !/^[A-Za-z0-9_-]+$/.test(stem) || (fifo && stem === name)) {
+    throw new SqsError(
+      "InvalidParameterValue",
+      fifo
+        ? "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length"
+        : "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
+    );
+  }
+}

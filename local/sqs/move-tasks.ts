@@ -1,0 +1,272 @@
+import { randomUUID } from "node:crypto";
+import type { StoreContext } from "./context.ts";
+import { SqsError } from "./errors.ts";
+import { refreshGroupsOf } from "./fifo.ts";
+import { checkRange, limits } from "./limits.ts";
+import { type Queue, queueNameOfArn } from "./queues.ts";
+
+/** Where a message move task stands. */
+export type MoveTaskStatus = "RUNNING" | "COMPLETED" | "CANCELLED" | "FAILED";
+
+/** A message move task, as `ListMessageMoveTasks` tells of it. */
+export interface MoveTask {
+  readonly handle: string;
+  readonly sourceArn: string;
+  /** Absent when each message goes back to the queue that it came from. */
+  readonly destinationArn?: string;
+  readonly messagesPerSecond?: number;
+  readonly status: MoveTaskStatus;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly toMove: number;
+  readonly moved: number;
+  /** Only of a failed task, e.g. `CouldNotDetermineMessageSource`. */
+  readonly failureReason?: string;
+}
+
+/** What to move where. */
+export interface MoveOptions {
+  readonly sourceArn: string;
+  /** By default each message goes back to the queue that it came from; one sent here directly makes the task fail. */
+  readonly destinationArn?: string;
+  /** 1 to 500; as fast as possible by default. */
+  readonly messagesPerSecond?: number;
+}
+
+interface TaskRow {
+  readonly handle: string;
+  readonly source: string;
+  readonly destination: string | null;
+  readonly rate: number | null;
+  readonly status: MoveTaskStatus;
+  readonly started_at: number;
+  readonly to_move: number;
+  readonly moved: number;
+  readonly failure: string | null;
+}
+
+interface MovedRow {
+  readonly sequence: number;
+  readonly source: string | null;
+  readonly ordered_group: string | null;
+}
+
+const chunk = 500;
+const tickMs = 50;
+
+/** Moves messages from dead-letter queues in the background. Tasks are kept in the file and go on after a restart. */
+export class MoveTasks {
+  readonly #context: StoreContext;
+  /** When each running task began in this process, and how much it had moved by then: what its rate counts from. */
+  readonly #paces = new Map<string, { readonly since: number; readonly moved: number }>();
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(context: StoreContext) {
+    this.#context = context;
+    for (const task of this.#running()) this.#begin(task);
+  }
+
+  /**
+   * Starts a task and returns its handle.
+   *
+   * @throws SqsError `ResourceNotFoundException`, `InvalidParameterValue` (the source is no dead-letter queue, or the
+   *   rate is out of range) or `UnsupportedOperation` (a task of this source is running).
+   */
+  start(options: MoveOptions): string {
+    const { database, queues, clock } = this.#context;
+    const source = queues.find(queueNameOfArn(options.sourceArn));
+    if (source === undefined) throw notFound("SourceArn");
+    if (queues.sourcesOf(source).length === 0) {
+      throw new SqsError("InvalidParameterValue", "Source queue must be configured as a Dead Letter Queue.");
+    }
+    if (options.destinationArn !== undefined) {
+      const destination = queues.find(queueNameOfArn(options.destinationArn));
+      if (destination === undefined) throw notFound("DestinationArn");
+      if (destination === source || destination.fifo !== source.fifo) {
+        throw new SqsError("InvalidParameterValue", "Destination must be another queue, of the source's type.");
+      }
+    }
+    if (options.messagesPerSecond !== undefined) {
+      checkRange("MaxNumberOfMessagesPerSecond", options.messagesPerSecond, 1, limits.moveTaskMessagesPerSecond);
+    }
+    if (this.#running().some((task) => task.source === options.sourceArn)) {
+      throw new SqsError(
+        "UnsupportedOperation",
+        "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
+      );
+    }
+    const now = clock();
+    const visible = database.get<{ n: number }>(
+      "SELECT count(*) AS n FROM messages WHERE queue = ? AND visible_at <= ?",
+      source.id,
+      now,
+    );
+    const handle = Buffer.from(JSON.stringify({ taskId: randomUUID(), sourceArn: options.sourceArn })).toString(
+      "base64",
+    );
+    const task = database.get<TaskRow>(
+      `INSERT INTO move_tasks (handle, source, destination, rate, status, started_at, to_move)
+       VALUES (?, ?, ?, ?, 'RUNNING', ?, ?) RETURNING *`,
+      handle,
+      options.sourceArn,
+      options.destinationArn ?? null,
+      options.messagesPerSecond ?? null,
+      now,
+      visible?.n ?? 0,
+    );
+    if (task === undefined) throw new Error("the move task was not inserted");
+    this.#begin(task);
+    return handle;
+  }
+
+  /**
+   * The latest tasks of a source, newest first.
+   *
+   * @throws SqsError `ResourceNotFoundException`, or `InvalidParameterValue` unless `max` is 1 to 10.
+   */
+  list(sourceArn: string, max = 1): MoveTask[] {
+    checkRange("MaxResults", max, 1, 10);
+    if (this.#context.queues.find(queueNameOfArn(sourceArn)) === undefined) throw notFound("SourceArn");
+    return this.#context.database
+      .all<TaskRow>("SELECT * FROM move_tasks WHERE source = ? ORDER BY rowid DESC LIMIT ?", sourceArn, max)
+      .map(describe);
+  }
+
+  /**
+   * Stops a task and returns how many messages it moved. What was moved stays moved.
+   *
+   * @throws SqsError `ResourceNotFoundException`, or `UnsupportedOperation` when it is not running.
+   */
+  cancel(handle: string): number {
+    const task = this.#context.database.get<TaskRow>("SELECT * FROM move_tasks WHERE handle = ?", handle);
+    if (task === undefined) throw new SqsError("ResourceNotFoundException", "Task does not exist.");
+    if (task.status !== "RUNNING") throw new SqsError("UnsupportedOperation", "Only active tasks can be cancelled.");
+    this.#end(task, "CANCELLED");
+    return task.moved;
+  }
+
+  /** Moves what the rates allow by now. Timers call it; so may a clock that does not advance by itself. */
+  step(): void {
+    if (this.#closed) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const task of this.#running()) this.#context.database.transaction(() => this.#move(task));
+    const running = this.#running();
+    if (running.length === 0) return;
+    const hurry = running.some((task) => task.rate === null);
+    this.#timer = setTimeout(() => this.step(), hurry ? 0 : tickMs);
+  }
+
+  /** Stops the timers; tasks go on when the file is opened again. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #running(): TaskRow[] {
+    return this.#context.database.all<TaskRow>("SELECT * FROM move_tasks WHERE status = 'RUNNING'");
+  }
+
+  #begin(task: TaskRow): void {
+    this.#paces.set(task.handle, { since: this.#context.clock(), moved: task.moved });
+    this.#timer ??= setTimeout(() => this.step(), 0);
+  }
+
+  #end(task: TaskRow, status: MoveTaskStatus, failure: string | null = null): void {
+    this.#paces.delete(task.handle);
+    this.#context.database.run(
+      "UPDATE move_tasks SET status = ?, failure = ? WHERE handle = ?",
+      status,
+      failure,
+      task.handle,
+    );
+  }
+
+  /** The first message goes at once, the others by the rate. */
+  #allowance(task: TaskRow): number {
+    const left = Math.min(chunk, task.to_move - task.moved);
+    const pace = this.#paces.get(task.handle);
+    if (task.rate === null || pace === undefined) return left;
+    const due = 1 + Math.floor(((this.#context.clock() - pace.since) * task.rate) / 1_000);
+    return Math.max(0, Math.min(left, pace.moved + due - task.moved));
+  }
+
+  #move(task: TaskRow): void {
+    const { database, queues, clock } = this.#context;
+    const source = queues.find(queueNameOfArn(task.source));
+    if (source === undefined) {
+      this.#end(task, "FAILED", "AWS.SimpleQueueService.NonExistentQueue");
+      return;
+    }
+    const allowance = this.#allowance(task);
+    if (allowance === 0 && task.moved < task.to_move) return;
+    const rows = database.all<MovedRow>(
+      `SELECT sequence, source, ordered_group FROM messages WHERE queue = ? AND visible_at <= ?
+       ORDER BY visible_at, sequence LIMIT ?`,
+      source.id,
+      clock(),
+      allowance,
+    );
+    let moved = 0;
+    let failure: string | undefined;
+    for (const row of rows) {
+      const arn = task.destination ?? row.source;
+      const destination = queues.find(arn === null ? undefined : queueNameOfArn(arn));
+      if (destination === undefined) {
+        failure = arn === null ? "CouldNotDetermineMessageSource" : "AWS.SimpleQueueService.NonExistentQueue";
+        break;
+      }
+      this.#moveOne(source, destination, row);
+      moved += 1;
+    }
+    database.run("UPDATE move_tasks SET moved = moved + ? WHERE handle = ?", moved, task.handle);
+    if (failure !== undefined) this.#end(task, "FAILED", failure);
+    else if (task.moved + moved >= task.to_move || rows.length < allowance) this.#end(task, "COMPLETED");
+  }
+
+  /** A moved message is a new one: its id, its age and its receive count begin anew. */
+  #moveOne(from: Queue, to: Queue, row: MovedRow): void {
+    const { database, clock } = this.#context;
+    const now = clock();
+    database.run(
+      `UPDATE messages SET sequence = ?, id = ?, queue = ?, visible_at = ?, sent_at = ?, source = NULL, hold = 0,
+         receives = 0, receipt = 0, received_at = NULL, first_received_at = NULL WHERE sequence = ?`,
+      database.nextSequence(),
+      randomUUID(),
+      to.id,
+      now,
+      now,
+      row.sequence,
+    );
+    from.total -= 1;
+    to.total += 1;
+    if (row.ordered_group !== null) {
+      refreshGroupsOf(database, from.id, [row]);
+      refreshGroupsOf(database, to.id, [row]);
+    }
+    this.#context.changed(from);
+    this.#context.changed(to);
+  }
+}
+
+function notFound(parameter: string): SqsError {
+  return new SqsError(
+    "ResourceNotFoundException",
+    `The resource that you specified for the ${parameter} parameter doesn't exist.`,
+  );
+}
+
+function describe(row: TaskRow): MoveTask {
+  return {
+    handle: row.handle,
+    sourceArn: row.source,
+    status: row.status,
+    startedAt: row.started_at,
+    toMove: row.to_move,
+    moved: row.moved,
+    ...(row.destination === null ? {} : { destinationArn: row.destination }),
+    ...(row.rate === null ? {} : { messagesPerSecond: row.rate }),
+    ...(row.failure === null ? {} : { failureReason: row.failure }),
+  };
+}

@@ -1,0 +1,145 @@
+import { SqsError } from "./errors.ts";
+import { limits } from "./limits.ts";
+
+/** A queue's settable attributes, as SQS spells them: numbers and booleans are strings, policies are JSON. */
+export type QueueAttributes = Readonly<Record<string, string>>;
+
+/** What a queue's attributes mean, in the units in which they are used. */
+export interface QueueSettings {
+  readonly visibilityTimeoutSeconds: number;
+  readonly delaySeconds: number;
+  readonly maximumMessageBytes: number;
+  readonly retentionSeconds: number;
+  readonly waitTimeSeconds: number;
+  readonly contentBasedDeduplication: boolean;
+  /** Whether a deduplication id counts per message group, rather than for the whole queue. */
+  readonly deduplicationPerGroup: boolean;
+  readonly redrive?: RedrivePolicy;
+}
+
+/** Where a message goes that was received `maxReceiveCount` times and is to be received once more. */
+export interface RedrivePolicy {
+  readonly deadLetterTargetArn: string;
+  readonly maxReceiveCount: number;
+}
+
+const integers: Readonly<Record<string, { readonly min: number; readonly max: number; readonly initial: number }>> = {
+  DelaySeconds: { min: 0, max: limits.delaySeconds, initial: 0 },
+  MaximumMessageSize: { min: 1_024, max: limits.messageBytes, initial: limits.messageBytes },
+  MessageRetentionPeriod: { ...limits.retentionSeconds, initial: 345_600 },
+  ReceiveMessageWaitTimeSeconds: { min: 0, max: limits.waitTimeSeconds, initial: 0 },
+  VisibilityTimeout: { min: 0, max: limits.visibilityTimeoutSeconds, initial: 30 },
+};
+
+/** The attributes of a queue that was created with none. */
+export const initialAttributes: QueueAttributes = {
+  ...Object.fromEntries(Object.entries(integers).map(([name, { initial }]) => [name, String(initial)])),
+  SqsManagedSseEnabled: "true",
+};
+
+/** The further attributes that a FIFO queue has from the start. */
+export const initialFifoAttributes: QueueAttributes = {
+  FifoQueue: "true",
+  ContentBasedDeduplication: "false",
+  DeduplicationScope: "queue",
+  FifoThroughputLimit: "perQueue",
+};
+
+const fifoOnly: Readonly<Record<string, readonly string[]>> = {
+  ContentBasedDeduplication: ["true", "false"],
+  DeduplicationScope: ["queue", "messageGroup"],
+  FifoThroughputLimit: ["perQueue", "perMessageGroupId"],
+};
+
+/** Kept and given back; nothing is enforced, encrypted or allowed by them here. */
+const uninterpreted = new Set([
+  "KmsDataKeyReusePeriodSeconds",
+  "KmsMasterKeyId",
+  "Policy",
+  "RedriveAllowPolicy",
+  "SqsManagedSseEnabled",
+]);
+
+/** Everything `GetQueueAttributes` may be asked for. */
+export const readableAttributes: ReadonlySet<string> = new Set([
+  ...Object.keys(integers),
+  ...Object.keys(fifoOnly),
+  ...uninterpreted,
+  "All",
+  "ApproximateNumberOfMessages",
+  "ApproximateNumberOfMessagesDelayed",
+  "ApproximateNumberOfMessagesNotVisible",
+  "CreatedTimestamp",
+  "FifoQueue",
+  "LastModifiedTimestamp",
+  "QueueArn",
+  "RedrivePolicy",
+]);
+
+/**
+ * Checks attributes that a caller sets; an empty string takes a policy away and is allowed for those only.
+ *
+ * @throws SqsError `InvalidAttributeName` or `InvalidAttributeValue`.
+ */
+export function checkQueueAttributes(attributes: QueueAttributes, fifo: boolean): void {
+  for (const [name, value] of Object.entries(attributes)) {
+    const range = integers[name];
+    const choices = fifoOnly[name];
+    if (range !== undefined) checkInteger(name, value, range);
+    else if (choices !== undefined) {
+      if (!fifo) throw new SqsError("InvalidAttributeName", `Unknown Attribute ${name}.`);
+      if (!choices.includes(value)) throw invalidValue(name, value);
+    } else if (name === "RedrivePolicy") {
+      if (value !== "") parseRedrivePolicy(value);
+    } else if (!uninterpreted.has(name)) throw new SqsError("InvalidAttributeName", `Unknown Attribute ${name}.`);
+  }
+}
+
+function checkInteger(name: string, value: string, range: { readonly min: number; readonly max: number }): void {
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || number < range.min || number > range.max) throw invalidValue(name, value);
+}
+
+function invalidValue(name: string, value: string, reason?: string): SqsError {
+  const why = reason === undefined ? "" : ` Reason: ${reason}`;
+  return new SqsError("InvalidAttributeValue", `Invalid value for the parameter ${name}: ${value}.${why}`);
+}
+
+/**
+ * Reads a redrive policy: `{"deadLetterTargetArn": "...", "maxReceiveCount": 5}`, the count from 1 to 1,000.
+ *
+ * @throws SqsError `InvalidAttributeValue`.
+ */
+export function parseRedrivePolicy(value: string): RedrivePolicy {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(value);
+  } catch {
+    throw invalidValue("RedrivePolicy", value, "It is not JSON.");
+  }
+  const { deadLetterTargetArn, maxReceiveCount } = (parsed ?? {}) as Record<string, unknown>;
+  const count = Number(maxReceiveCount);
+  const { min, max } = limits.maxReceiveCount;
+  if (typeof deadLetterTargetArn !== "string" || maxReceiveCount === undefined) {
+    throw invalidValue("RedrivePolicy", value, "It must hold deadLetterTargetArn and maxReceiveCount.");
+  }
+  if (!Number.isInteger(count) || count < min || count > max) {
+    throw invalidValue("RedrivePolicy", value, `maxReceiveCount must be between ${min} and ${max}.`);
+  }
+  return { deadLetterTargetArn, maxReceiveCount: count };
+}
+
+/** The meaning of attributes that were checked before. */
+export function settingsOf(attributes: QueueAttributes): QueueSettings {
+  const redrive = attributes.RedrivePolicy;
+  return {
+    visibilityTimeoutSeconds: Number(attributes.VisibilityTimeout),
+    delaySeconds: Number(attributes.DelaySeconds),
+    maximumMessageBytes: Number(attributes.MaximumMessageSize),
+    retentionSeconds: Number(attributes.MessageRetentionPeriod),
+    waitTimeSeconds: Number(attributes.ReceiveMessageWaitTimeSeconds),
+    contentBasedDeduplication: attributes.ContentBasedDeduplication === "true",
+    deduplicationPerGroup: attributes.DeduplicationScope === "messageGroup",
+    ...(redrive === undefined ? {} : { redrive: parseRedrivePolicy(redrive) }),
+  };
+}

@@ -1,0 +1,188 @@
+import type { Database } from "./database.ts";
+import { SqsError } from "./errors.ts";
+import { checkQueueName } from "./limits.ts";
+import {
+  checkQueueAttributes,
+  initialAttributes,
+  initialFifoAttributes,
+  parseRedrivePolicy,
+  type QueueAttributes,
+  type QueueSettings,
+  settingsOf,
+} from "./queue-attributes.ts";
+
+const arnPrefix = "arn:aws:sqs:us-east-1:000000000000:";
+
+/** A queue's ARN. */
+export function queueArn(name: string): string {
+  return arnPrefix + name;
+}
+
+/** The name of the queue that an ARN stands for; undefined when it is no ARN of a queue here. */
+export function queueNameOfArn(arn: string): string | undefined {
+  return arn.startsWith(arnPrefix) ? arn.slice(arnPrefix.length) : undefined;
+}
+
+/** A queue as it is held in memory. The rows are in the database; what they say is only cached here. */
+export interface Queue {
+  readonly id: number;
+  readonly name: string;
+  readonly fifo: boolean;
+  readonly createdAt: number;
+  modifiedAt: number;
+  attributes: QueueAttributes;
+  settings: QueueSettings;
+  /** How many messages it holds, whatever their state. */
+  total: number;
+  /** At least as many messages as are in flight: receives raise it, a recount sets it right. */
+  inFlightBound: number;
+}
+
+interface QueueRow {
+  readonly id: number;
+  readonly name: string;
+  readonly attributes: string;
+  readonly created_at: number;
+  readonly modified_at: number;
+}
+
+/** All queues, by name. */
+export class Queues {
+  readonly #database: Database;
+  readonly #clock: () => number;
+  readonly #byName = new Map<string, Queue>();
+
+  constructor(database: Database, clock: () => number) {
+    this.#database = database;
+    this.#clock = clock;
+    for (const row of database.all<QueueRow>("SELECT * FROM queues ORDER BY name")) this.#remember(row);
+  }
+
+  /** @throws SqsError `QueueDoesNotExist`. */
+  get(name: string): Queue {
+    const queue = this.#byName.get(name);
+    if (queue === undefined) throw new SqsError("QueueDoesNotExist", "The specified queue does not exist.");
+    return queue;
+  }
+
+  find(name: string | undefined): Queue | undefined {
+    return name === undefined ? undefined : this.#byName.get(name);
+  }
+
+  all(): Queue[] {
+    return [...this.#byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Creates a queue; one of the same name and with the same attributes is left as it is. */
+  create(name: string, requested: QueueAttributes): Queue {
+    const { FifoQueue: fifoQueue, ...settable } = requested;
+    if (fifoQueue !== undefined && fifoQueue !== "true") {
+      throw new SqsError("InvalidAttributeValue", "FifoQueue can only be true: leave it out for a standard queue.");
+    }
+    const fifo = fifoQueue === "true";
+    checkQueueName(name, fifo);
+    this.#check(settable, fifo);
+    const existing = this.#byName.get(name);
+    if (existing !== undefined) {
+      const differs = Object.entries(requested).find(([key, value]) => existing.attributes[key] !== value);
+      if (differs === undefined) return existing;
+      throw new SqsError(
+        "QueueNameExists",
+        `A queue already exists with the same name and a different value for attribute ${differs[0]}`,
+      );
+    }
+    const attributes = withoutEmpty({ ...initialAttributes, ...(fifo ? initialFifoAttributes : {}), ...settable });
+    const now = this.#clock();
+    const row = this.#database.get<QueueRow>(
+      "INSERT INTO queues (name, attributes, created_at, modified_at) VALUES (?, ?, ?, ?) RETURNING *",
+      name,
+      JSON.stringify(attributes),
+      now,
+      now,
+    );
+    if (row === undefined) throw new Error(`queue ${name} was not inserted`);
+    return this.#remember(row);
+  }
+
+  /** Changes the attributes named; an empty policy takes it away. */
+  setAttributes(queue: Queue, changes: QueueAttributes): void {
+    if ("FifoQueue" in changes) {
+      throw new SqsError("InvalidAttributeName", "FifoQueue can only be set when the queue is created.");
+    }
+    this.#check(changes, queue.fifo);
+    const attributes = withoutEmpty({ ...queue.attributes, ...changes });
+    const now = this.#clock();
+    this.#database.run(
+      "UPDATE queues SET attributes = ?, modified_at = ? WHERE id = ?",
+      JSON.stringify(attributes),
+      now,
+      queue.id,
+    );
+    queue.attributes = attributes;
+    queue.settings = settingsOf(attributes);
+    queue.modifiedAt = now;
+  }
+
+  /** Deletes a queue and all that it holds. */
+  delete(queue: Queue): void {
+    this.#database.transaction(() => {
+      for (const table of ["messages", "ordered_groups", "deduplication"]) {
+        this.#database.run(`DELETE FROM ${table} WHERE queue = ?`, queue.id);
+      }
+      this.#database.run("DELETE FROM queues WHERE id = ?", queue.id);
+    });
+    this.#byName.delete(queue.name);
+  }
+
+  /** The queues whose redrive policy names this one. */
+  sourcesOf(deadLetterQueue: Queue): Queue[] {
+    const arn = queueArn(deadLetterQueue.name);
+    return this.all().filter((queue) => queue.settings.redrive?.deadLetterTargetArn === arn);
+  }
+
+  /** Counts anew after a transaction was undone: the cached totals may have run ahead of it. */
+  recount(): void {
+    for (const queue of this.#byName.values()) queue.total = this.#count(queue.id);
+  }
+
+  #check(attributes: QueueAttributes, fifo: boolean): void {
+    checkQueueAttributes(attributes, fifo);
+    const policy = attributes.RedrivePolicy;
+    if (policy === undefined || policy === "") return;
+    const target = this.find(queueNameOfArn(parseRedrivePolicy(policy).deadLetterTargetArn));
+    const refuse = (reason: string) =>
+      new SqsError(
+        "InvalidParameterValue",
+        `Value ${policy} for parameter RedrivePolicy is invalid. Reason: ${reason}`,
+      );
+    if (target === undefined) throw refuse("Dead letter target does not exist.");
+    if (target.fifo !== fifo) {
+      throw refuse("Dead-letter queue must be same type of queue as the source.");
+    }
+  }
+
+  #remember(row: QueueRow): Queue {
+    const attributes = JSON.parse(row.attributes) as QueueAttributes;
+    const queue: Queue = {
+      id: row.id,
+      name: row.name,
+      fifo: attributes.FifoQueue === "true",
+      createdAt: row.created_at,
+      modifiedAt: row.modified_at,
+      attributes,
+      settings: settingsOf(attributes),
+      total: this.#count(row.id),
+      inFlightBound: Number.POSITIVE_INFINITY,
+    };
+    this.#byName.set(queue.name, queue);
+    return queue;
+  }
+
+  #count(queueId: number): number {
+    return this.#database.get<{ n: number }>("SELECT count(*) AS n FROM messages WHERE queue = ?", queueId)?.n ?? 0;
+  }
+}
+
+function withoutEmpty(attributes: QueueAttributes): QueueAttributes {
+  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== ""));
+}

@@ -1,0 +1,217 @@
+import type { StoreContext } from "./context.ts";
+import { SqsError } from "./errors.ts";
+import { refreshGroupsOf } from "./fifo.ts";
+import { limits } from "./limits.ts";
+import { md5OfBody } from "./md5.ts";
+import type { MessageAttributes } from "./message-attributes.ts";
+import { type Queue, queueArn, queueNameOfArn } from "./queues.ts";
+import { receiptHandle, receiptNonce } from "./receipt-handle.ts";
+import { sequenceNumber } from "./send.ts";
+
+/** A message as its receiver gets it. */
+export interface ReceivedMessage {
+  readonly messageId: string;
+  readonly receiptHandle: string;
+  readonly body: string;
+  readonly md5OfBody: string;
+  /** All system attributes, as strings: `ApproximateReceiveCount`, `SentTimestamp` (ms), ... */
+  readonly systemAttributes: Readonly<Record<string, string>>;
+  readonly attributes?: MessageAttributes;
+}
+
+/** One receive. */
+export interface ReceiveOptions {
+  /** The queue's name. */
+  readonly queue: string;
+  /** How many messages at most; the HTTP server allows 1 to 10, a caller in this process any number. */
+  readonly max: number;
+  /** How long the messages stay hidden; the queue's visibility timeout by default. */
+  readonly visibilityTimeoutSeconds?: number;
+}
+
+interface MessageRow {
+  readonly sequence: number;
+  readonly queue: number;
+  readonly visible_at: number;
+  readonly receives: number;
+  readonly first_received_at: number | null;
+  readonly sent_at: number;
+  readonly id: string;
+  readonly group_id: string | null;
+  readonly ordered_group: string | null;
+  readonly deduplication_id: string | null;
+  readonly trace_header: string | null;
+  readonly source: string | null;
+  readonly attributes: string | null;
+  readonly body: string;
+}
+
+/** Receives what is visible now, at once. A message received too often before moves to the dead-letter queue instead. */
+export function receive(context: StoreContext, queue: Queue, options: ReceiveOptions): ReceivedMessage[] {
+  const now = context.clock();
+  const count = Math.min(options.max, capacity(context, queue, options.max, now));
+  if (count === 0) return [];
+  for (;;) {
+    const rows = queue.fifo ? nextOrdered(context, queue, count, now) : next(context, queue, count, now);
+    if (rows.length === 0) return [];
+    const { redrive } = queue.settings;
+    const target = context.queues.find(queueNameOfArn(redrive?.deadLetterTargetArn ?? ""));
+    const dead = redrive && target ? rows.filter(({ receives }) => receives >= redrive.maxReceiveCount) : [];
+    if (target === undefined || dead.length === 0) return deliver(context, queue, rows, options, now);
+    context.database.transaction(() => deadLetter(context, queue, target, dead, now));
+  }
+}
+
+/** How many more messages the queue may have in flight; its messages are counted only when it could be too many. */
+function capacity(context: StoreContext, queue: Queue, wanted: number, now: number): number {
+  if (queue.inFlightBound + wanted > limits.inFlight) {
+    queue.inFlightBound = Math.min(queue.total, countInvisible(context, queue, now).inFlight);
+  }
+  return Math.max(0, limits.inFlight - queue.inFlightBound);
+}
+
+/**
+ * Refuses a short poll of a standard queue that has all the messages in flight that it may; long polls and FIFO queues
+ * just get nothing ("Amazon SQS standard queue quotas").
+ *
+ * @throws SqsError `OverLimit`.
+ */
+export function checkInFlight(context: StoreContext, queue: Queue): void {
+  if (!queue.fifo && capacity(context, queue, 1, context.clock()) === 0) {
+    throw new SqsError("OverLimit", `The queue has ${limits.inFlight} messages in flight: delete some first.`);
+  }
+}
+
+/** Exact numbers of the messages that are not visible. */
+export function countInvisible(
+  { database }: StoreContext,
+  queue: Queue,
+  now: number,
+): { readonly inFlight: number; readonly delayed: number } {
+  const counted = database.get<{ n: number; held: number | null }>(
+    "SELECT count(*) AS n, sum(hold > 0) AS held FROM messages WHERE queue = ? AND visible_at > ?",
+    queue.id,
+    now,
+  );
+  const inFlight = counted?.held ?? 0;
+  return { inFlight, delayed: (counted?.n ?? 0) - inFlight };
+}
+
+function next(context: StoreContext, queue: Queue, count: number, now: number): MessageRow[] {
+  const window = context.faults.reorderWindow(queue.name);
+  const rows = context.database.all<MessageRow>(
+    "SELECT * FROM messages WHERE queue = ? AND visible_at <= ? ORDER BY visible_at, sequence LIMIT ?",
+    queue.id,
+    now,
+    Math.max(count, window ?? 0),
+  );
+  return window === undefined ? rows : context.faults.pick(rows, count);
+}
+
+/** As many messages of one group as there are, in order, then those of the next group that nobody works on. */
+function nextOrdered({ database }: StoreContext, queue: Queue, count: number, now: number): MessageRow[] {
+  const groups = database.all<{ name: string }>(
+    "SELECT name FROM ordered_groups WHERE queue = ? AND ready_at <= ? ORDER BY ready_at, head LIMIT ?",
+    queue.id,
+    now,
+    count,
+  );
+  const taken: MessageRow[] = [];
+  for (const { name } of groups) {
+    if (taken.length === count) break;
+    const rows = database.all<MessageRow>(
+      "SELECT * FROM messages WHERE queue = ? AND ordered_group = ? ORDER BY sequence LIMIT ?",
+      queue.id,
+      name,
+      count - taken.length,
+    );
+    const invisible = rows.findIndex((row) => row.visible_at > now);
+    taken.push(...(invisible === -1 ? rows : rows.slice(0, invisible)));
+  }
+  return taken;
+}
+
+function deliver(
+  context: StoreContext,
+  queue: Queue,
+  rows: readonly MessageRow[],
+  options: ReceiveOptions,
+  now: number,
+): ReceivedMessage[] {
+  const hidden = (options.visibilityTimeoutSeconds ?? queue.settings.visibilityTimeoutSeconds) * 1_000;
+  const { database, faults } = context;
+  // One number for all: a handle also names its message, so each receive of a message still has its own.
+  const nonce = receiptNonce();
+  const duplicated = rows.filter(() => faults.duplicates(queue.name));
+  return database.transaction(() => {
+    database.run(
+      `UPDATE messages SET visible_at = ?, hold = 1, receives = receives + 1, receipt = ?, received_at = ?,
+         first_received_at = coalesce(first_received_at, ?) WHERE sequence IN (SELECT value FROM json_each(?))`,
+      now + hidden,
+      nonce,
+      now,
+      now,
+      sequencesOf(rows),
+    );
+    if (duplicated.length > 0) {
+      database.run(
+        "UPDATE messages SET visible_at = ? WHERE sequence IN (SELECT value FROM json_each(?))",
+        now,
+        sequencesOf(duplicated),
+      );
+    }
+    queue.inFlightBound += rows.length;
+    if (queue.fifo) refreshGroupsOf(database, queue.id, rows);
+    context.changed(queue);
+    return rows.map((row) => received(queue, row, nonce, now));
+  });
+}
+
+function sequencesOf(rows: readonly MessageRow[]): string {
+  return JSON.stringify(rows.map((row) => row.sequence));
+}
+
+/** Moves messages as they are; only the count and, on FIFO queues, the time of sending begin anew. */
+function deadLetter(context: StoreContext, from: Queue, to: Queue, rows: readonly MessageRow[], now: number): void {
+  for (const row of rows) {
+    context.database.run(
+      `UPDATE messages SET queue = ?, source = ?, visible_at = ?, sent_at = ?, hold = 0, receives = 0, receipt = 0,
+         received_at = NULL, first_received_at = NULL WHERE sequence = ?`,
+      to.id,
+      queueArn(from.name),
+      now,
+      to.fifo ? now : row.sent_at,
+      row.sequence,
+    );
+  }
+  from.total -= rows.length;
+  to.total += rows.length;
+  if (from.fifo) {
+    refreshGroupsOf(context.database, from.id, rows);
+    refreshGroupsOf(context.database, to.id, rows);
+  }
+  context.changed(from);
+  context.changed(to);
+}
+
+function received(queue: Queue, row: MessageRow, nonce: number, now: number): ReceivedMessage {
+  const systemAttributes: Record<string, string> = {
+    ApproximateFirstReceiveTimestamp: String(row.first_received_at ?? now),
+    ApproximateReceiveCount: String(row.receives + 1),
+    SenderId: "000000000000",
+    SentTimestamp: String(row.sent_at),
+  };
+  if (row.group_id !== null) systemAttributes.MessageGroupId = row.group_id;
+  if (row.deduplication_id !== null) systemAttributes.MessageDeduplicationId = row.deduplication_id;
+  if (queue.fifo) systemAttributes.SequenceNumber = sequenceNumber(row.sequence);
+  if (row.trace_header !== null) systemAttributes.AWSTraceHeader = row.trace_header;
+  if (row.source !== null) systemAttributes.DeadLetterQueueSourceArn = row.source;
+  return {
+    messageId: row.id,
+    receiptHandle: receiptHandle({ queueId: queue.id, sequence: row.sequence, nonce }),
+    body: row.body,
+    md5OfBody: md5OfBody(row.body),
+    systemAttributes,
+    ...(row.attributes === null ? {} : { attributes: JSON.parse(row.attributes) as MessageAttributes }),
+  };
+}

@@ -1,0 +1,196 @@
+import { invalidParameter, missingParameter, SqsError } from "./errors.ts";
+import { limits } from "./limits.ts";
+import type { MessageAttribute, MessageAttributes } from "./message-attributes.ts";
+import { messageBytes, type OutgoingMessage } from "./send.ts";
+
+/** The parameters of a request, as JSON gave them. */
+export type Input = Readonly<Record<string, unknown>>;
+
+function isRecord(value: unknown): value is Input {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A request's body as a record. @throws SqsError `SerializationException`. */
+export function parseInput(body: string): Input {
+  let parsed: unknown;
+  try {
+    parsed = body === "" ? {} : JSON.parse(body);
+  } catch {
+    // Falls through to the refusal.
+  }
+  if (!isRecord(parsed)) throw new SqsError("SerializationException", "The request's body is not a JSON object.");
+  return parsed;
+}
+
+function wrongType(name: string, wanted: string): SqsError {
+  return new SqsError("SerializationException", `${name} must be ${wanted}.`);
+}
+
+/** A text, if given. */
+export function optionalText(input: Input, name: string): string | undefined {
+  const value = input[name];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== "string") throw wrongType(name, "a string");
+  return value;
+}
+
+/** A text that must be given. @throws SqsError `MissingParameter`. */
+export function text(input: Input, name: string): string {
+  const value = optionalText(input, name);
+  if (value === undefined) throw missingParameter(name);
+  return value;
+}
+
+/** A whole number, if given. */
+export function optionalInteger(input: Input, name: string): number | undefined {
+  const value = input[name];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== "number" || !Number.isInteger(value)) throw wrongType(name, "a whole number");
+  return value;
+}
+
+/** A whole number that must be given. @throws SqsError `MissingParameter`. */
+export function integer(input: Input, name: string): number {
+  const value = optionalInteger(input, name);
+  if (value === undefined) throw missingParameter(name);
+  return value;
+}
+
+/** A list of texts, empty if not given. */
+export function texts(input: Input, name: string): string[] {
+  const value = input[name] ?? [];
+  if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) {
+    throw wrongType(name, "a list of strings");
+  }
+  return value;
+}
+
+/** Texts by name, empty if not given. */
+export function textMap(input: Input, name: string): Record<string, string> {
+  const value = input[name] ?? {};
+  if (!isRecord(value) || !Object.values(value).every((item) => typeof item === "string")) {
+    throw wrongType(name, "a map of strings");
+  }
+  return value as Record<string, string>;
+}
+
+/** The queue's name: the last part of its URL, whatever host or port the URL names. */
+export function queueName(input: Input): string {
+  const url = text(input, "QueueUrl");
+  const name = url.slice(url.lastIndexOf("/") + 1);
+  if (name === "") throw new SqsError("QueueDoesNotExist", "The specified queue does not exist.");
+  return name;
+}
+
+/** The parameters of a message to be sent. */
+export function outgoingMessage(input: Input): OutgoingMessage {
+  const delaySeconds = optionalInteger(input, "DelaySeconds");
+  const attributes = messageAttributes(input.MessageAttributes);
+  const system = messageAttributes(input.MessageSystemAttributes);
+  const unknown = Object.keys(system).find((name) => name !== "AWSTraceHeader");
+  if (unknown !== undefined) {
+    throw new SqsError("InvalidParameterValue", `Message system attribute name '${unknown}' is invalid.`);
+  }
+  const trace = system.AWSTraceHeader;
+  if (trace !== undefined && !("stringValue" in trace)) {
+    throw new SqsError("InvalidParameterValue", "The message system attribute AWSTraceHeader must be a String.");
+  }
+  const groupId = optionalText(input, "MessageGroupId");
+  const deduplicationId = optionalText(input, "MessageDeduplicationId");
+  return {
+    body: text(input, "MessageBody"),
+    ...(delaySeconds === undefined ? {} : { delaySeconds }),
+    ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
+    ...(trace === undefined ? {} : { traceHeader: trace.stringValue }),
+    ...(groupId === undefined ? {} : { groupId }),
+    ...(deduplicationId === undefined ? {} : { deduplicationId }),
+  };
+}
+
+function messageAttributes(value: unknown): MessageAttributes {
+  if (value === undefined || value === null) return {};
+  if (!isRecord(value)) throw wrongType("MessageAttributes", "a map");
+  return Object.fromEntries(
+    Object.entries(value).map(([name, attribute]) => [name, messageAttribute(name, attribute)]),
+  );
+}
+
+function messageAttribute(name: string, value: unknown): MessageAttribute {
+  if (!isRecord(value)) throw wrongType(`The message attribute '${name}'`, "a map");
+  const dataType = optionalText(value, "DataType");
+  const stringValue = optionalText(value, "StringValue");
+  const binaryValue = optionalText(value, "BinaryValue");
+  if (dataType === undefined) {
+    throw new SqsError(
+      "InvalidParameterValue",
+      `The message attribute '${name}' must contain a message attribute type.`,
+    );
+  }
+  if (stringValue !== undefined && binaryValue === undefined) return { dataType, stringValue };
+  if (binaryValue !== undefined && stringValue === undefined) return { dataType, binaryValue };
+  throw new SqsError("InvalidParameterValue", `The message attribute '${name}' must contain one value.`);
+}
+
+/** One entry of a batch request. */
+export interface BatchEntry {
+  readonly id: string;
+  readonly input: Input;
+}
+
+/**
+ * The entries of a batch request: 1 to 10, with distinct ids.
+ *
+ * @throws SqsError `EmptyBatchRequest`, `TooManyEntriesInBatchRequest`, `InvalidBatchEntryId`, `BatchEntryIdsNotDistinct`.
+ */
+export function batchEntries(input: Input): BatchEntry[] {
+  const list = input.Entries ?? [];
+  if (!Array.isArray(list) || !list.every(isRecord)) throw wrongType("Entries", "a list of maps");
+  if (list.length === 0) {
+    throw new SqsError("EmptyBatchRequest", "There should be at least one entry in the request.");
+  }
+  if (list.length > limits.batchEntries) {
+    throw new SqsError(
+      "TooManyEntriesInBatchRequest",
+      `Maximum number of entries per request are ${limits.batchEntries}. You have sent ${list.length}.`,
+    );
+  }
+  const entries = list.map((entry) => ({ id: text(entry, "Id"), input: entry }));
+  for (const { id } of entries) {
+    if (id.length > limits.batchEntryIdLength || !/^[A-Za-z0-9_-]+$/.test(id)) {
+      throw new SqsError(
+        "InvalidBatchEntryId",
+        "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.",
+      );
+    }
+  }
+  const repeated = entries.find(({ id }, index) => entries.findIndex((other) => other.id === id) !== index);
+  if (repeated !== undefined) throw new SqsError("BatchEntryIdsNotDistinct", `Id ${repeated.id} repeated.`);
+  return entries;
+}
+
+/** @throws SqsError `BatchRequestTooLong` when the messages together are larger than 1 MiB. */
+export function checkBatchBytes(messages: readonly OutgoingMessage[]): void {
+  const bytes = messages.reduce((sum, message) => sum + messageBytes(message), 0);
+  if (bytes > limits.messageBytes) {
+    throw new SqsError(
+      "BatchRequestTooLong",
+      `Batch requests cannot be longer than ${limits.messageBytes} bytes. You have sent ${bytes} bytes.`,
+    );
+  }
+}
+
+/** The names that a receive asks for; `All` or `.*` stand for every name, `prefix.*` for those that begin so. */
+export function nameFilter(names: readonly string[]): (name: string) => boolean {
+  if (names.includes("All") || names.includes(".*")) return () => true;
+  const exact = new Set(names);
+  const prefixes = names.filter((name) => name.endsWith(".*")).map((name) => name.slice(0, -1));
+  return (name) => exact.has(name) || prefixes.some((prefix) => name.startsWith(prefix));
+}
+
+/** A token of `ListQueues` and the like, which is the last name given before. */
+export function readToken(token: string | undefined): string | undefined {
+  if (token === undefined) return undefined;
+  const name = Buffer.from(token, "base64url").toString();
+  if (name === "") throw invalidParameter("NextToken", token, "It was not given by an earlier request.");
+  return name;
+}

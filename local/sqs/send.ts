@@ -1,0 +1,164 @@
+import { randomUUID } from "node:crypto";
+import type { StoreContext } from "./context.ts";
+import { deduplicationIdFor, recall, remember } from "./deduplication.ts";
+import { invalidParameter, missingParameter, SqsError } from "./errors.ts";
+import { refreshGroup } from "./fifo.ts";
+import { checkCharacters, checkGroupOrDeduplicationId, checkRange, limits } from "./limits.ts";
+import { md5OfAttributes, md5OfBody } from "./md5.ts";
+import { attributeBytes, checkMessageAttributes, type MessageAttributes } from "./message-attributes.ts";
+import type { Queue } from "./queues.ts";
+
+/** A message to be sent. */
+export interface OutgoingMessage {
+  readonly body: string;
+  /** 0 to 900; the queue's own delay by default. FIFO queues know no delay per message. */
+  readonly delaySeconds?: number;
+  readonly attributes?: MessageAttributes;
+  /** The system attribute `AWSTraceHeader`. */
+  readonly traceHeader?: string;
+  /** Required on FIFO queues, allowed on others. */
+  readonly groupId?: string;
+  /** On FIFO queues only. */
+  readonly deduplicationId?: string;
+}
+
+/** SQS's receipt for a message. */
+export interface SentMessage {
+  readonly messageId: string;
+  readonly md5OfBody: string;
+  readonly md5OfAttributes?: string;
+  readonly md5OfSystemAttributes?: string;
+  /** On FIFO queues: 20 digits, larger for later messages, comparable as strings. */
+  readonly sequenceNumber?: string;
+}
+
+/** A sequence number as FIFO queues show it. */
+export function sequenceNumber(sequence: number): string {
+  return String(sequence).padStart(20, "0");
+}
+
+/** The bytes that SQS counts: the body, and names, types and values of the attributes. */
+export function messageBytes(message: OutgoingMessage): number {
+  return Buffer.byteLength(message.body) + (message.attributes === undefined ? 0 : attributeBytes(message.attributes));
+}
+
+/** Checks one message and stores it. */
+export function send(context: StoreContext, queue: Queue, message: OutgoingMessage): SentMessage {
+  check(queue, message);
+  return queue.fifo ? sendOrdered(context, queue, message) : sendStandard(context, queue, message);
+}
+
+function check(queue: Queue, message: OutgoingMessage): void {
+  if (message.body === "") throw missingParameter("MessageBody");
+  if (messageBytes(message) > queue.settings.maximumMessageBytes) {
+    throw new SqsError(
+      "InvalidParameterValue",
+      `One or more parameters are invalid. Reason: Message must be shorter than ${queue.settings.maximumMessageBytes} bytes.`,
+    );
+  }
+  checkCharacters(message.body);
+  if (message.attributes !== undefined) {
+    checkMessageAttributes(message.attributes);
+    for (const attribute of Object.values(message.attributes)) {
+      if ("stringValue" in attribute) checkCharacters(attribute.stringValue);
+    }
+  }
+  if (message.delaySeconds !== undefined) {
+    if (queue.fifo && message.delaySeconds !== 0) {
+      throw invalidParameter(
+        "DelaySeconds",
+        message.delaySeconds,
+        "The request include parameter that is not valid for this queue type.",
+      );
+    }
+    checkRange("DelaySeconds", message.delaySeconds, 0, limits.delaySeconds);
+  }
+  if (message.groupId !== undefined) checkGroupOrDeduplicationId("MessageGroupId", message.groupId);
+  if (message.deduplicationId !== undefined) {
+    checkGroupOrDeduplicationId("MessageDeduplicationId", message.deduplicationId);
+    if (!queue.fifo) {
+      throw invalidParameter(
+        "MessageDeduplicationId",
+        message.deduplicationId,
+        "The request include parameter that is not valid for this queue type.",
+      );
+    }
+  }
+}
+
+function sendStandard(context: StoreContext, queue: Queue, message: OutgoingMessage): SentMessage {
+  const messageId = randomUUID();
+  insert(context, queue, message, {
+    messageId,
+    sequence: context.database.nextSequence(),
+    group: null,
+    deduplicationId: null,
+  });
+  return receiptOf(message, messageId);
+}
+
+function sendOrdered(context: StoreContext, queue: Queue, message: OutgoingMessage): SentMessage {
+  const { groupId } = message;
+  if (groupId === undefined) throw missingParameter("MessageGroupId");
+  const deduplicationId = deduplicationIdFor(queue, message.deduplicationId, message.body);
+  return context.database.transaction(() => {
+    const earlier = recall(context, queue, groupId, deduplicationId);
+    if (earlier !== undefined) return receiptOf(message, earlier.message_id, earlier.sequence);
+    const messageId = randomUUID();
+    const sequence = context.database.nextSequence();
+    insert(context, queue, message, { messageId, sequence, group: groupId, deduplicationId });
+    remember(context, queue, groupId, deduplicationId, { message_id: messageId, sequence });
+    refreshGroup(context.database, queue.id, groupId);
+    return receiptOf(message, messageId, sequence);
+  });
+}
+
+function insert(
+  context: StoreContext,
+  queue: Queue,
+  message: OutgoingMessage,
+  identity: {
+    readonly messageId: string;
+    readonly sequence: number;
+    readonly group: string | null;
+    readonly deduplicationId: string | null;
+  },
+): void {
+  const now = context.clock();
+  const hasAttributes = message.attributes !== undefined && Object.keys(message.attributes).length > 0;
+  context.database.run(
+    `INSERT INTO messages
+      (sequence, queue, visible_at, sent_at, id, group_id, ordered_group, deduplication_id, trace_header, attributes, body)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    identity.sequence,
+    queue.id,
+    now + (message.delaySeconds ?? queue.settings.delaySeconds) * 1_000,
+    now,
+    identity.messageId,
+    message.groupId ?? null,
+    identity.group,
+    identity.deduplicationId,
+    message.traceHeader ?? null,
+    hasAttributes ? JSON.stringify(message.attributes) : null,
+    message.body,
+  );
+  queue.total += 1;
+  context.changed(queue);
+}
+
+function receiptOf(message: OutgoingMessage, messageId: string, sequence?: number): SentMessage {
+  const { attributes, traceHeader } = message;
+  return {
+    messageId,
+    md5OfBody: md5OfBody(message.body),
+    ...(attributes === undefined || Object.keys(attributes).length === 0
+      ? {}
+      : { md5OfAttributes: md5OfAttributes(attributes) }),
+    ...(traceHeader === undefined
+      ? {}
+      : {
+          md5OfSystemAttributes: md5OfAttributes({ AWSTraceHeader: { dataType: "String", stringValue: traceHeader } }),
+        }),
+    ...(sequence === undefined ? {} : { sequenceNumber: sequenceNumber(sequence) }),
+  };
+}

@@ -1,0 +1,374 @@
+import type { StoreContext } from "./context.ts";
+import { Database } from "./database.ts";
+import { type Outcome, outcomeOf } from "./errors.ts";
+import { Faults } from "./faults.ts";
+import { refreshGroupsOf } from "./fifo.ts";
+import { MoveTasks } from "./move-tasks.ts";
+import type { QueueAttributes, QueueSettings } from "./queue-attributes.ts";
+import { type Queue, Queues, queueArn } from "./queues.ts";
+import { checkInFlight, countInvisible, type ReceivedMessage, type ReceiveOptions, receive } from "./receive.ts";
+import { type OutgoingMessage, type SentMessage, send } from "./send.ts";
+import { changeVisibility, deleteMessage, undoReceive } from "./settle.ts";
+import { Waiters } from "./waiters.ts";
+
+export type { Outcome } from "./errors.ts";
+export type { MessageAttribute, MessageAttributes } from "./message-attributes.ts";
+export type { MoveOptions, MoveTask, MoveTaskStatus } from "./move-tasks.ts";
+export type { QueueAttributes, QueueSettings } from "./queue-attributes.ts";
+export { queueArn, queueNameOfArn } from "./queues.ts";
+export type { ReceivedMessage, ReceiveOptions } from "./receive.ts";
+export type { OutgoingMessage, SentMessage } from "./send.ts";
+
+/** How many messages a queue holds, exactly. */
+export interface QueueCounts {
+  /** Visible: on FIFO queues also those whose group is blocked. */
+  readonly visible: number;
+  readonly inFlight: number;
+  readonly delayed: number;
+}
+
+/** How long to wait for messages. */
+export interface WaitOptions {
+  /** In real milliseconds, whatever the store's clock says. */
+  readonly timeoutMs: number;
+  /** Ends the waiting early; that is not an error. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of a store. */
+export interface QueueStoreOptions {
+  /** The SQLite file, or `:memory:`. */
+  readonly file: string;
+  /** Milliseconds since 1970; `Date.now` by default. */
+  readonly clock?: () => number;
+  /** Faults of deliveries; none by default. */
+  readonly faults?: Faults;
+}
+
+/**
+ * The queues and their messages, in one SQLite file that survives a SIGKILL. Queues are named by their name. Methods
+ * are synchronous and atomic; those that refuse throw an `SqsError` with AWS's code (`QueueDoesNotExist` for every
+ * unknown queue).
+ *
+ * @example
+ * const store = new QueueStore({ file: ":memory:" });
+ * store.createQueue("tasks", { VisibilityTimeout: "60" });
+ * store.send("tasks", { body: "hello" });
+ * const [message] = store.receive({ queue: "tasks", max: 1 });
+ * if (message) store.deleteMessage("tasks", message.receiptHandle);
+ */
+export class QueueStore {
+  readonly #database: Database;
+  readonly #queues: Queues;
+  readonly #waiters: Waiters;
+  readonly #context: StoreContext;
+  readonly #moveTasks: MoveTasks;
+  readonly #waiting = new Set<() => void>();
+  #closed = false;
+
+  constructor(options: QueueStoreOptions) {
+    const clock = options.clock ?? Date.now;
+    this.#database = new Database(options.file);
+    this.#queues = new Queues(this.#database, clock);
+    this.#waiters = new Waiters({
+      clock,
+      receivable: (queue, limit) => this.#receivable(queue, limit),
+      nextAt: (queue) => this.#nextAt(queue),
+    });
+    this.#context = {
+      clock,
+      database: this.#database,
+      queues: this.#queues,
+      faults: options.faults ?? new Faults({ seed: 0 }),
+      changed: (queue) => this.#waiters.changed(queue),
+    };
+    this.#moveTasks = new MoveTasks(this.#context);
+  }
+
+  /**
+   * Creates a queue; attributes are SQS's (`VisibilityTimeout`, `RedrivePolicy`, `FifoQueue`, ...). One that exists
+   * with the same values of these attributes is left as it is.
+   *
+   * @throws SqsError `QueueNameExists`, `InvalidAttributeName`, `InvalidAttributeValue`, `InvalidParameterValue`.
+   */
+  createQueue(name: string, attributes: QueueAttributes = {}): void {
+    this.#queues.create(name, attributes);
+  }
+
+  /** Deletes a queue and its messages. */
+  deleteQueue(name: string): void {
+    this.#queues.delete(this.#queues.get(name));
+  }
+
+  /** Whether there is a queue of this name. */
+  hasQueue(name: string): boolean {
+    return this.#queues.find(name) !== undefined;
+  }
+
+  /** The names of all queues, in order. */
+  queueNames(): string[] {
+    return this.#queues.all().map((queue) => queue.name);
+  }
+
+  /** What the queue is set to. */
+  settings(name: string): QueueSettings {
+    return this.#queues.get(name).settings;
+  }
+
+  /** All attributes as `GetQueueAttributes` answers them, counts and times (in seconds) included. */
+  attributes(name: string): QueueAttributes {
+    const queue = this.#queues.get(name);
+    const counts = this.counts(name);
+    return {
+      ...queue.attributes,
+      QueueArn: queueArn(name),
+      CreatedTimestamp: String(Math.floor(queue.createdAt / 1_000)),
+      LastModifiedTimestamp: String(Math.floor(queue.modifiedAt / 1_000)),
+      ApproximateNumberOfMessages: String(counts.visible),
+      ApproximateNumberOfMessagesNotVisible: String(counts.inFlight),
+      ApproximateNumberOfMessagesDelayed: String(counts.delayed),
+    };
+  }
+
+  /** Changes attributes; they hold for messages sent or received from now on. An empty policy takes it away. */
+  setAttributes(name: string, changes: QueueAttributes): void {
+    this.#queues.setAttributes(this.#queues.get(name), changes);
+  }
+
+  /** How many messages the queue holds now. Costs as much as there are messages delayed and in flight. */
+  counts(name: string): QueueCounts {
+    const queue = this.#fresh(name);
+    const { inFlight, delayed } = countInvisible(this.#context, queue, this.#context.clock());
+    return { visible: queue.total - inFlight - delayed, inFlight, delayed };
+  }
+
+  /** Sends one message. @throws SqsError `InvalidMessageContents`, `InvalidParameterValue`, `MissingParameter`. */
+  send(name: string, message: OutgoingMessage): SentMessage {
+    return send(this.#context, this.#queues.get(name), message);
+  }
+
+  /** Sends any number of messages in one transaction. What SQS would refuse is an outcome, and leaves the others be. */
+  sendBatch(name: string, messages: readonly OutgoingMessage[]): Outcome<SentMessage>[] {
+    const queue = this.#queues.get(name);
+    return this.#transaction(() => messages.map((message) => outcomeOf(() => send(this.#context, queue, message))));
+  }
+
+  /** Receives what is visible now, without waiting: up to `max` messages, or none. */
+  receive(options: ReceiveOptions): ReceivedMessage[] {
+    const queue = this.#fresh(options.queue);
+    return this.#transaction(() => receive(this.#context, queue, options));
+  }
+
+  /**
+   * Receives, and waits for the first message if there is none: no earlier waiter is passed over. Returns none when
+   * the time is over, the signal fires or the store is closed.
+   */
+  async receiveOrWait(options: ReceiveOptions, wait: WaitOptions): Promise<ReceivedMessage[]> {
+    const messages = this.receive(options);
+    if (messages.length > 0) return messages;
+    const queue = this.#queues.get(options.queue);
+    return this.#wait<ReceivedMessage[]>(queue, options.max, wait, [], () => {
+      const found = this.receive(options);
+      return found.length === 0 ? undefined : { value: found, taken: found.length };
+    });
+  }
+
+  /**
+   * Waits until a message can be received: one is sent, or its visibility timeout or delay ends. True when there is
+   * one (somebody else may be faster), false when the time is over, the signal fires or the store is closed.
+   * `wants` messages at most wake this waiter alone, 1 by default: more messages wake others too.
+   */
+  async waitForMessages(name: string, wait: WaitOptions & { readonly wants?: number }): Promise<boolean> {
+    const queue = this.#fresh(name);
+    const wants = wait.wants ?? 1;
+    return this.#wait(queue, wants, wait, false, () => ({ value: true, taken: wants }));
+  }
+
+  /** Deletes the message of one receipt handle: see `deleteMessages`. */
+  deleteMessage(name: string, receiptHandle: string): void {
+    deleteMessage(this.#context, this.#fresh(name), receiptHandle);
+  }
+
+  /**
+   * Deletes messages by their receipt handles. One that is gone already is no error; on a standard queue neither is an
+   * outdated handle of a message that was received again, which stays.
+   */
+  deleteMessages(name: string, receiptHandles: readonly string[]): Outcome<void>[] {
+    const queue = this.#fresh(name);
+    return this.#transaction(() =>
+      receiptHandles.map((handle) => outcomeOf(() => deleteMessage(this.#context, queue, handle))),
+    );
+  }
+
+  /**
+   * Hides a message in flight for so many seconds from now, 0 to 43,200; 0 makes it visible at once.
+   *
+   * @throws SqsError `MessageNotInflight`, `ReceiptHandleIsInvalid`, `InvalidParameterValue`.
+   */
+  changeVisibility(name: string, receiptHandle: string, visibilityTimeoutSeconds: number): void {
+    changeVisibility(this.#context, this.#fresh(name), receiptHandle, visibilityTimeoutSeconds);
+  }
+
+  /** Takes receives back that never reached their receiver: visible at once, and not counted. */
+  undoReceives(name: string, receiptHandles: readonly string[]): void {
+    const queue = this.#queues.find(name);
+    if (queue === undefined) return;
+    this.#transaction(() => {
+      for (const handle of receiptHandles) undoReceive(this.#context, queue, handle);
+    });
+  }
+
+  /** Deletes all messages of a queue, at once and as often as wanted (SQS itself allows it once a minute). */
+  purge(name: string): void {
+    const queue = this.#queues.get(name);
+    this.#transaction(() => {
+      this.#database.run("DELETE FROM messages WHERE queue = ?", queue.id);
+      this.#database.run("DELETE FROM ordered_groups WHERE queue = ?", queue.id);
+      queue.total = 0;
+    });
+  }
+
+  /** The names of the queues whose dead-letter queue this is. */
+  deadLetterSources(name: string): string[] {
+    return this.#queues.sourcesOf(this.#queues.get(name)).map((queue) => queue.name);
+  }
+
+  /** Message move tasks: the redrive of dead letters. */
+  get moveTasks(): Pick<MoveTasks, "start" | "list" | "cancel"> {
+    return this.#moveTasks;
+  }
+
+  /**
+   * For the start after a crash: whoever received messages before is gone, so they become visible at once, with their
+   * receive counts. Those whose visibility was changed explicitly (a backoff) keep their time. Returns how many.
+   */
+  releaseOrphans(): number {
+    const now = this.#context.clock();
+    let released = 0;
+    this.#transaction(() => {
+      for (const queue of this.#queues.all()) {
+        const rows = this.#database.all<{ ordered_group: string | null }>(
+          "UPDATE messages SET visible_at = ?, hold = 0 WHERE queue = ? AND visible_at > ? AND hold = 1 RETURNING ordered_group",
+          now,
+          queue.id,
+          now,
+        );
+        refreshGroupsOf(this.#database, queue.id, rows);
+        released += rows.length;
+        this.#context.changed(queue);
+      }
+    });
+    return released;
+  }
+
+  /** Several calls as one transaction: all of them take effect, or none when `work` throws. */
+  transaction<T>(work: () => T): T {
+    return this.#transaction(work);
+  }
+
+  /** Looks again at who waits and what is due: for tests, after they have advanced the clock. */
+  clockAdvanced(): void {
+    this.#moveTasks.step();
+    this.#waiters.changedAll();
+  }
+
+  /** @throws SqsError `OverLimit` when a short poll would be refused: see `checkInFlight`. */
+  checkInFlight(name: string): void {
+    checkInFlight(this.#context, this.#fresh(name));
+  }
+
+  /** Ends all waiting and closes the file. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const giveUp of [...this.#waiting]) giveUp();
+    this.#moveTasks.close();
+    this.#waiters.close();
+    this.#database.close();
+  }
+
+  #transaction<T>(work: () => T): T {
+    try {
+      return this.#database.transaction(work);
+    } catch (error) {
+      if (!this.#closed) this.#queues.recount();
+      throw error;
+    }
+  }
+
+  /** The queue, without the messages whose retention period is over. */
+  #fresh(name: string): Queue {
+    const queue = this.#queues.get(name);
+    const limit = this.#context.clock() - queue.settings.retentionSeconds * 1_000;
+    const expired = this.#database.get(
+      "SELECT 1 FROM messages WHERE queue = ? AND sent_at <= ? LIMIT 1",
+      queue.id,
+      limit,
+    );
+    if (expired === undefined) return queue;
+    this.#transaction(() => {
+      const rows = this.#database.all<{ ordered_group: string | null }>(
+        "DELETE FROM messages WHERE queue = ? AND sent_at <= ? RETURNING ordered_group",
+        queue.id,
+        limit,
+      );
+      queue.total -= rows.length;
+      refreshGroupsOf(this.#database, queue.id, rows);
+    });
+    return queue;
+  }
+
+  #wait<T>(
+    queue: Queue,
+    wants: number,
+    { timeoutMs, signal }: WaitOptions,
+    nothing: T,
+    offer: () => { readonly value: T; readonly taken: number } | undefined,
+  ): Promise<T> {
+    if (this.#closed || signal?.aborted || timeoutMs <= 0) return Promise.resolve(nothing);
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void) => {
+        leave();
+        clearTimeout(timer);
+        this.#waiting.delete(giveUp);
+        signal?.removeEventListener("abort", giveUp);
+        settle();
+      };
+      const giveUp = () => end(() => resolve(nothing));
+      const leave = this.#waiters.add(queue, {
+        wants,
+        offer: () => {
+          try {
+            const found = offer();
+            if (found === undefined) return 0;
+            end(() => resolve(found.value));
+            return found.taken;
+          } catch (error) {
+            end(() => reject(error));
+            return 0;
+          }
+        },
+      });
+      const timer = setTimeout(giveUp, timeoutMs);
+      this.#waiting.add(giveUp);
+      signal?.addEventListener("abort", giveUp, { once: true });
+    });
+  }
+
+  #receivable(queue: Queue, limit: number): number {
+    const now = this.#context.clock();
+    // A blocked group may hold any number of visible messages: its row in ordered_groups saves walking over them.
+    const query = queue.fifo
+      ? `SELECT 1 FROM ordered_groups g CROSS JOIN messages m ON m.queue = g.queue AND m.ordered_group = g.name
+           WHERE g.queue = ?1 AND g.ready_at <= ?2 AND m.visible_at <= ?2 LIMIT ?3`
+      : "SELECT 1 FROM messages WHERE queue = ?1 AND visible_at <= ?2 LIMIT ?3";
+    return this.#database.get<{ n: number }>(`SELECT count(*) AS n FROM (${query})`, queue.id, now, limit)?.n ?? 0;
+  }
+
+  #nextAt(queue: Queue): number | undefined {
+    const query = queue.fifo
+      ? "SELECT min(ready_at) AS at FROM ordered_groups WHERE queue = ? AND ready_at > ?"
+      : "SELECT min(visible_at) AS at FROM messages WHERE queue = ? AND visible_at > ?";
+    return this.#database.get<{ at: number | null }>(query, queue.id, this.#context.clock())?.at ?? undefined;
+  }
+}

@@ -1,0 +1,110 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { FailureKind } from "../failure.ts";
+import { publish } from "../observation.ts";
+import type { Task, TaskContext } from "../task.ts";
+import { TaskTimeoutError } from "../task-errors.ts";
+import { runInScope } from "./stray-errors.ts";
+
+export interface Attempt {
+  readonly task: Task<unknown>;
+  readonly schema: StandardSchemaV1 | undefined;
+  readonly item: unknown;
+  readonly context: Omit<TaskContext, "signal">;
+  readonly timeoutMilliseconds: number;
+  /** When the invocation must begin to record, in the clock's milliseconds: an attempt still under way is aborted. */
+  readonly deadline: number;
+  readonly now: () => number;
+}
+
+/** How an attempt ended. Told apart by its tag: somebody will throw `undefined`. */
+export type AttemptOutcome =
+  | { readonly tag: "succeeded"; readonly startedAt: number; readonly endedAt: number }
+  | {
+      readonly tag: "failed";
+      readonly thrown: unknown;
+      readonly kind: FailureKind;
+      readonly startedAt: number;
+      readonly endedAt: number;
+    };
+
+type Settlement =
+  | { readonly tag: "succeeded" }
+  | { readonly tag: "failed"; readonly thrown: unknown; readonly kind: FailureKind };
+
+/**
+ * Runs a task once, and settles by its timeout whatever the task does: one that ignores its signal is left behind, and
+ * what becomes of it later is ignored. Never rejects.
+ */
+export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
+  const startedAt = attempt.now();
+  publish({ event: "started" });
+  const controller = new AbortController();
+  const settlement = await new Promise<Settlement>((settle) => {
+    const left = attempt.deadline - startedAt;
+    const cutShort = left < attempt.timeoutMilliseconds;
+    const timer = setTimeout(
+      () => {
+        const thrown = timeoutError(attempt.timeoutMilliseconds, cutShort ? left : undefined);
+        // First the verdict, then the signal: a task that heeds it rejects at once, and must not be taken for one that
+        // failed by itself.
+        settle({ tag: "failed", thrown, kind: cutShort ? "aborted" : "timed out" });
+        controller.abort(thrown);
+      },
+      Math.max(0, Math.min(attempt.timeoutMilliseconds, left)),
+    );
+    const fail = (thrown: unknown, kind: FailureKind = "threw") => settle({ tag: "failed", thrown, kind });
+    runInScope({ fail }, () => validateAndRun(attempt, controller.signal))
+      .then((invalid) => {
+        if (invalid === undefined) settle({ tag: "succeeded" });
+        else fail(invalid, "invalid");
+      }, fail)
+      .finally(() => clearTimeout(timer));
+  });
+  publish({ event: "ended" });
+  return { ...settlement, startedAt, endedAt: attempt.now() };
+}
+
+/** The error of an item that fails the schema, or `undefined` once the task has returned. */
+async function validateAndRun(
+  { schema, item, task, context }: Attempt,
+  signal: AbortSignal,
+): Promise<Error | undefined> {
+  let value = item;
+  if (schema !== undefined) {
+    const result = await validate(schema, item);
+    if (result instanceof Error) return result;
+    value = result.value;
+  }
+  await task(value, { ...context, signal });
+  return undefined;
+}
+
+async function validate(schema: StandardSchemaV1, item: unknown): Promise<{ value: unknown } | Error> {
+  try {
+    const result = await schema["~standard"].validate(item);
+    return result.issues === undefined ? { value: result.value } : new InvalidItemError(describe(result.issues));
+  } catch (cause) {
+    return new InvalidItemError("the schema threw while it validated the item", { cause });
+  }
+}
+
+class InvalidItemError extends Error {
+  override readonly name = "InvalidItemError";
+}
+
+function describe(issues: readonly StandardSchemaV1.Issue[]): string {
+  const lines = issues.map(({ message, path }) => {
+    const where = (path ?? []).map((segment) => String(typeof segment === "object" ? segment.key : segment)).join(".");
+    return where === "" ? message : `${where}: ${message}`;
+  });
+  return `the item fails the workflow's schema: ${lines.join("; ")}`;
+}
+
+function timeoutError(timeoutMilliseconds: number, left: number | undefined): TaskTimeoutError {
+  return new TaskTimeoutError(
+    left === undefined
+      ? `the attempt did not settle within ${timeoutMilliseconds / 1_000} s`
+      : `the invocation ended ${Math.max(0, left) / 1_000} s after the attempt began, before its timeout of ` +
+          `${timeoutMilliseconds / 1_000} s`,
+  );
+}

@@ -1,0 +1,28 @@
+import type { MessageAttributeValue } from "@aws-sdk/client-sqs";
+import type { LedgerItem } from "../ledger/ledger.ts";
+import type { Envelope } from "../messages/envelope.ts";
+
+/** A message as a consumer gets it, from a Lambda event or from the queue itself. */
+export interface ReceivedMessage {
+  readonly id: string;
+  readonly receiptHandle: string;
+  readonly body: string;
+  /** This receive included. */
+  readonly receiveCount: number;
+  readonly attributes: Readonly<Record<string, MessageAttributeValue>>;
+}
+
+/** A message with its envelope. */
+export interface ItemMessage {
+  readonly message: ReceivedMessage;
+  readonly envelope: Envelope;
+}
+
+/** How often the item of an envelope was redriven: the body of a redriven message is its dead letter. */
+export const redrivesOf = (envelope: Envelope): number =>
+  envelope.dead === undefined ? 0 : envelope.dead.redrives + 1;
+
+export function ledgerItem(envelope: Envelope): LedgerItem {
+  const { run, page, index, epoch } = envelope;
+  return { run, page, index, epoch, redrives: redrivesOf(envelope) };
+}

@@ -1,0 +1,31 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+
+interface Scope {
+  /** Fails the attempt to which the error belongs. */
+  readonly fail: (thrown: unknown) => void;
+}
+
+const scopes = new AsyncLocalStorage<Scope>();
+
+/** Runs a task so that errors it throws from a timer, an event or a promise nobody awaits are known to be its own. */
+export function runInScope<Result>(scope: Scope, task: () => Result): Result {
+  return scopes.run(scope, task);
+}
+
+/**
+ * Makes errors that nobody catches fail the attempt they come from, instead of killing the process and with it every
+ * other task of the batch. An error of no attempt (or of one that is over) goes to `report`.
+ *
+ * Takes the place of the listeners by which the Lambda runtime ends the process.
+ */
+export function containStrayErrors(report: (thrown: unknown) => void): void {
+  const contain = (thrown: unknown) => {
+    const scope = scopes.getStore();
+    if (scope === undefined) report(thrown);
+    else scope.fail(thrown);
+  };
+  for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+    process.removeAllListeners(event);
+    process.on(event, contain);
+  }
+}

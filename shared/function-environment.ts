@@ -1,0 +1,57 @@
+import { z } from "zod";
+import { ConfigurationError } from "./errors.ts";
+
+const environmentSchema = z.object({
+  SLUICE_QUEUE_URL: z.url(),
+  SLUICE_DEAD_LETTER_QUEUE_URL: z.url(),
+  SLUICE_CONTROL_QUEUE_URL: z.url(),
+  SLUICE_TABLE: z.string().min(1),
+  SLUICE_TASKS_PER_ENVIRONMENT: z.coerce.number().int().min(1),
+  SLUICE_MAX_BACKLOG: z.coerce.number().int().min(1),
+  SLUICE_SLICE_SECONDS: z.coerce.number().min(1),
+});
+
+/** What the functions are told by whoever deploys them: the CDK app, or the embedded engine. */
+export interface FunctionEnvironment {
+  readonly queueUrl: string;
+  readonly deadLetterQueueUrl: string;
+  readonly controlQueueUrl: string;
+  readonly table: string;
+  readonly tasksPerEnvironment: number;
+  readonly maxBacklog: number;
+  readonly sliceSeconds: number;
+}
+
+/** The environment variables that hold it. */
+export function toVariables(environment: FunctionEnvironment): Record<keyof z.infer<typeof environmentSchema>, string> {
+  return {
+    SLUICE_QUEUE_URL: environment.queueUrl,
+    SLUICE_DEAD_LETTER_QUEUE_URL: environment.deadLetterQueueUrl,
+    SLUICE_CONTROL_QUEUE_URL: environment.controlQueueUrl,
+    SLUICE_TABLE: environment.table,
+    SLUICE_TASKS_PER_ENVIRONMENT: String(environment.tasksPerEnvironment),
+    SLUICE_MAX_BACKLOG: String(environment.maxBacklog),
+    SLUICE_SLICE_SECONDS: String(environment.sliceSeconds),
+  };
+}
+
+/**
+ * Reads it back, once, when a function starts.
+ *
+ * @throws {ConfigurationError} A variable is missing or wrong.
+ */
+export function fromVariables(variables: Readonly<Record<string, string | undefined>>): FunctionEnvironment {
+  const parsed = environmentSchema.safeParse(variables);
+  if (!parsed.success) {
+    throw new ConfigurationError(`the function's environment variables are wrong: ${z.prettifyError(parsed.error)}`);
+  }
+  return {
+    queueUrl: parsed.data.SLUICE_QUEUE_URL,
+    deadLetterQueueUrl: parsed.data.SLUICE_DEAD_LETTER_QUEUE_URL,
+    controlQueueUrl: parsed.data.SLUICE_CONTROL_QUEUE_URL,
+    table: parsed.data.SLUICE_TABLE,
+    tasksPerEnvironment: parsed.data.SLUICE_TASKS_PER_ENVIRONMENT,
+    maxBacklog: parsed.data.SLUICE_MAX_BACKLOG,
+    sliceSeconds: parsed.data.SLUICE_SLICE_SECONDS,
+  };
+}

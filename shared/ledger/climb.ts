@@ -1,0 +1,88 @@
+import {
+  type BlockRow,
+  blockCount,
+  blockKey,
+  blockOf,
+  isNotable,
+  owedOf,
+  type PageRow,
+  pageEntry,
+  pageKey,
+  pageTotals,
+  readBlockRow,
+  readPageRow,
+  runKey,
+  sumTotals,
+  type Totals,
+} from "./rows.ts";
+import { keyText, type LedgerStore, type Row } from "./store.ts";
+
+/** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
+const BLOCKS_PER_READ = 100;
+
+/**
+ * How completion climbs: a full page enters its block, a full block enters its run, and the run whose blocks are all
+ * full, after its source has ended, is completed. Each step may be taken again, by anyone, at any time.
+ */
+export class Climb {
+  readonly #store: LedgerStore;
+  readonly #now: () => number;
+
+  constructor(store: LedgerStore, now: () => number) {
+    this.#store = store;
+    this.#now = now;
+  }
+
+  /** From a page as it was returned by a write. */
+  async fromPage(run: string, page: number, row: PageRow): Promise<void> {
+    if (owedOf(row) > 0) return;
+    const entry = pageEntry(page, row.epoch);
+    const block = blockOf(page);
+    const updated = await this.#store.update(blockKey(run, block), {
+      add: { full: [entry], notable: isNotable(row) ? [entry] : [] },
+    });
+    if (updated !== undefined) await this.fromBlock(run, block, readBlockRow(updated, block));
+  }
+
+  /** From a block as it was returned by a write: that of a full page, or the one that told its size. */
+  async fromBlock(run: string, block: number, row: BlockRow): Promise<void> {
+    if (row.size === undefined || row.full.size < row.size) return;
+    // Its pages are all full and none can be sent again, so whoever sums them up gets the same.
+    await this.#store.update(blockKey(run, block), { set: { totals: { ...(await this.#blockTotals(run, row)) } } });
+    const updated = await this.#store.update(runKey(run), { add: { fullBlocks: [block] } });
+    if (updated !== undefined) await this.fromRun(run, updated);
+  }
+
+  /** From a run as it was returned by a write: that of a full block, or the one that ended the source. */
+  async fromRun(run: string, row: Row): Promise<void> {
+    const blocks = blockCount(Number(row.pages));
+    const full = row.fullBlocks instanceof Set ? row.fullBlocks.size : 0;
+    if (row.ended !== true || full < blocks || row.status === "completed") return;
+    await this.#store.update(runKey(run), {
+      set: {
+        status: "completed",
+        completedAt: new Date(this.#now()).toISOString(),
+        totals: { ...(await this.#runTotals(run, blocks)) },
+      },
+      when: [{ oneOf: ["status", ["running", "failed"]] }],
+    });
+  }
+
+  async #blockTotals(run: string, row: BlockRow): Promise<Totals> {
+    const keys = [...row.notable].map((page) => pageKey(run, page));
+    const rows = await this.#store.getMany(keys);
+    return sumTotals([...rows.values()].map((page) => pageTotals(readPageRow(page))));
+  }
+
+  async #runTotals(run: string, blocks: number): Promise<Totals> {
+    let sum = sumTotals([]);
+    for (let start = 0; start < blocks; start += BLOCKS_PER_READ) {
+      const count = Math.min(BLOCKS_PER_READ, blocks - start);
+      const keys = Array.from({ length: count }, (_, offset) => blockKey(run, start + offset));
+      const rows = await this.#store.getMany(keys);
+      const totals = keys.map((key, offset) => readBlockRow(rows.get(keyText(key)) ?? {}, start + offset).totals);
+      sum = sumTotals([sum, ...totals.filter((each) => each !== undefined)]);
+    }
+    return sum;
+  }
+}

@@ -1,0 +1,140 @@
+import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
+import {
+  BatchGetCommand,
+  type DynamoDBDocumentClient,
+  GetCommand,
+  QueryCommand,
+  UpdateCommand,
+} from "@aws-sdk/lib-dynamodb";
+import { type Condition, type Key, keyText, type LedgerStore, type Row, type Update } from "./store.ts";
+
+/** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
+const KEYS_PER_BATCH_GET = 100;
+
+/** The ledger's rows in a DynamoDB table. */
+export class DynamoDbStore implements LedgerStore {
+  readonly #client: DynamoDBDocumentClient;
+  readonly #table: string;
+
+  constructor(client: DynamoDBDocumentClient, table: string) {
+    this.#client = client;
+    this.#table = table;
+  }
+
+  async get(key: Key): Promise<Row | undefined> {
+    const { Item } = await this.#client.send(
+      new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
+    );
+    return Item;
+  }
+
+  async getMany(keys: readonly Key[]): Promise<ReadonlyMap<string, Row>> {
+    const rows = new Map<string, Row>();
+    // DynamoDB refuses a key that stands twice in one request.
+    const distinct = [...new Map(keys.map((key) => [keyText(key), { pk: key.pk, sk: key.sk }])).values()];
+    for (let start = 0; start < distinct.length; start += KEYS_PER_BATCH_GET) {
+      let owed: Record<string, unknown>[] = distinct.slice(start, start + KEYS_PER_BATCH_GET);
+      while (owed.length > 0) {
+        const { Responses, UnprocessedKeys } = await this.#client.send(
+          new BatchGetCommand({ RequestItems: { [this.#table]: { Keys: owed, ConsistentRead: true } } }),
+        );
+        for (const row of Responses?.[this.#table] ?? []) rows.set(keyText(row as unknown as Key), row);
+        owed = UnprocessedKeys?.[this.#table]?.Keys ?? [];
+      }
+    }
+    return rows;
+  }
+
+  async update(key: Key, update: Update): Promise<Row | undefined> {
+    try {
+      const { Attributes } = await this.#client.send(
+        new UpdateCommand({ TableName: this.#table, Key: key, ReturnValues: "ALL_NEW", ...toExpressions(update) }),
+      );
+      return Attributes;
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return undefined;
+      throw error;
+    }
+  }
+
+  async newest(pk: string, limit: number): Promise<readonly Row[]> {
+    const { Items } = await this.#client.send(
+      new QueryCommand({
+        TableName: this.#table,
+        KeyConditionExpression: "pk = :pk",
+        ExpressionAttributeValues: { ":pk": pk },
+        ScanIndexForward: false,
+        Limit: limit,
+        ConsistentRead: true,
+      }),
+    );
+    return Items ?? [];
+  }
+}
+
+interface Expressions {
+  UpdateExpression: string;
+  ConditionExpression?: string;
+  ExpressionAttributeNames: Record<string, string>;
+  ExpressionAttributeValues?: Record<string, unknown>;
+}
+
+function toExpressions(update: Update): Expressions {
+  const names = new Map<string, string>();
+  const values: Record<string, unknown> = {};
+  const name = (attribute: string): string => {
+    const known = names.get(attribute);
+    if (known !== undefined) return known;
+    const placeholder = `#n${names.size}`;
+    names.set(attribute, placeholder);
+    return placeholder;
+  };
+  const value = (content: unknown): string => {
+    const placeholder = `:v${Object.keys(values).length}`;
+    values[placeholder] = content;
+    return placeholder;
+  };
+  const clauses: string[] = [];
+  const clause = (keyword: string, parts: readonly string[]) => {
+    if (parts.length > 0) clauses.push(`${keyword} ${parts.join(", ")}`);
+  };
+  clause(
+    "SET",
+    Object.entries(update.set ?? {}).flatMap(([k, v]) => (v === undefined ? [] : [`${name(k)} = ${value(v)}`])),
+  );
+  clause("ADD", setClauses(update.add, name, value));
+  clause("DELETE", setClauses(update.subtract, name, value));
+  clause("REMOVE", (update.remove ?? []).map(name));
+  const conditions = (update.when ?? []).map((condition) => toCondition(condition, name, value));
+  return {
+    UpdateExpression: clauses.join(" "),
+    ...(conditions.length > 0 && { ConditionExpression: conditions.join(" AND ") }),
+    ExpressionAttributeNames: Object.fromEntries(
+      [...names].map(([attribute, placeholder]) => [placeholder, attribute]),
+    ),
+    ...(Object.keys(values).length > 0 && { ExpressionAttributeValues: values }),
+  };
+}
+
+// DynamoDB has no empty sets: adding nothing is leaving the clause out.
+function setClauses(
+  sets: Update["add"],
+  name: (attribute: string) => string,
+  value: (content: unknown) => string,
+): string[] {
+  return Object.entries(sets ?? {}).flatMap(([attribute, members]) =>
+    members.length === 0 ? [] : [`${name(attribute)} ${value(new Set(members))}`],
+  );
+}
+
+function toCondition(
+  condition: Condition,
+  name: (attribute: string) => string,
+  value: (content: unknown) => string,
+): string {
+  if ("absent" in condition) return `attribute_not_exists(${name(condition.absent)})`;
+  if ("equals" in condition) return `${name(condition.equals[0])} = ${value(condition.equals[1])}`;
+  if ("oneOf" in condition) return `${name(condition.oneOf[0])} IN (${condition.oneOf[1].map(value).join(", ")})`;
+  if ("atMost" in condition) return `${name(condition.atMost[0])} <= ${value(condition.atMost[1])}`;
+  return `NOT contains(${name(condition.lacks[0])}, ${value(condition.lacks[1])})`;
+}

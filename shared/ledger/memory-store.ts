@@ -1,0 +1,62 @@
+import { type Condition, type Key, keyText, type LedgerStore, type Row, type Update, type Value } from "./store.ts";
+
+/** The ledger's rows in memory, with DynamoDB's semantics: for tests, and for exploring every order of the ledger's steps. */
+export class MemoryStore implements LedgerStore {
+  readonly #rows = new Map<string, Record<string, Value>>();
+
+  async get(key: Key): Promise<Row | undefined> {
+    return structuredClone(this.#rows.get(keyText(key)));
+  }
+
+  async getMany(keys: readonly Key[]): Promise<ReadonlyMap<string, Row>> {
+    const found = new Map<string, Row>();
+    for (const key of keys) {
+      const row = this.#rows.get(keyText(key));
+      if (row !== undefined) found.set(keyText(key), structuredClone(row));
+    }
+    return found;
+  }
+
+  async update(key: Key, update: Update): Promise<Row | undefined> {
+    const before = this.#rows.get(keyText(key));
+    if (!(update.when ?? []).every((condition) => holds(condition, before ?? {}))) return undefined;
+    const row: Record<string, Value> = { ...before, pk: key.pk, sk: key.sk };
+    for (const [attribute, value] of Object.entries(update.set ?? {})) {
+      if (value !== undefined) row[attribute] = structuredClone(value);
+    }
+    for (const [attribute, members] of Object.entries(update.add ?? {})) {
+      if (members.length > 0) row[attribute] = new Set([...asSet(row[attribute]), ...members]);
+    }
+    for (const [attribute, members] of Object.entries(update.subtract ?? {})) {
+      const rest = asSet(row[attribute]).difference(new Set(members));
+      if (rest.size > 0) row[attribute] = rest;
+      else delete row[attribute];
+    }
+    for (const attribute of update.remove ?? []) delete row[attribute];
+    this.#rows.set(keyText(key), row);
+    return structuredClone(row);
+  }
+
+  async newest(pk: string, limit: number): Promise<readonly Row[]> {
+    return [...this.#rows.values()]
+      .filter((row) => row.pk === pk)
+      .sort((a, b) => (String(a.sk) < String(b.sk) ? 1 : -1))
+      .slice(0, limit)
+      .map((row) => structuredClone(row));
+  }
+}
+
+function holds(condition: Condition, row: Row): boolean {
+  if ("absent" in condition) return row[condition.absent] === undefined;
+  if ("equals" in condition) return row[condition.equals[0]] === condition.equals[1];
+  if ("oneOf" in condition) return condition.oneOf[1].includes(String(row[condition.oneOf[0]]));
+  if ("atMost" in condition) {
+    const value = row[condition.atMost[0]];
+    return typeof value === "number" && value <= condition.atMost[1];
+  }
+  return !asSet(row[condition.lacks[0]]).has(condition.lacks[1]);
+}
+
+function asSet(value: Value | undefined): Set<number> {
+  return value instanceof Set ? value : new Set();
+}

@@ -1,0 +1,68 @@
+import { ItemError } from "../errors.ts";
+
+/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
+const LARGEST_MESSAGE_BYTES = 1_048_576;
+
+/** Kept free in every message, so that its dead letter, with the history of its failures, fits as well. */
+export const HISTORY_BYTES = 32_768;
+
+/** The largest envelope that is sent to the queue. */
+export const LARGEST_ENVELOPE_BYTES = LARGEST_MESSAGE_BYTES - HISTORY_BYTES;
+
+// The two characters that JSON leaves as they are and SQS refuses.
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+const REFUSED_BY_SQS = /[\uFFFE\uFFFF]/g;
+
+/** JSON text as a message body that SQS takes. */
+export function toBody(json: string): string {
+  return json.replace(REFUSED_BY_SQS, (character) => `\\u${character.charCodeAt(0).toString(16)}`);
+}
+
+/**
+ * A value as JSON, refusing what JSON would drop or change in silence.
+ *
+ * @throws {ItemError} `INVALID_ITEM`: the value, or something in it, is not JSON. The message says where.
+ */
+export function toJson(value: unknown): string {
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(value, refuseLossyValues);
+  } catch (cause) {
+    if (cause instanceof ItemError) throw cause;
+    throw new ItemError("INVALID_ITEM", `the item is not JSON-serialisable: ${(cause as Error).message}`, { cause });
+  }
+  if (json === undefined) {
+    throw new ItemError("INVALID_ITEM", `the item is not JSON-serialisable: it is ${typeof value}`);
+  }
+  return json;
+}
+
+// Sees a value after its toJSON: a Date is a string by now, and passes.
+function refuseLossyValues(key: string, value: unknown): unknown {
+  const lossy = describeLossy(value);
+  if (lossy === undefined) return value;
+  const where = key === "" ? "it" : `"${key}"`;
+  throw new ItemError("INVALID_ITEM", `the item is not JSON-serialisable: ${where} is ${lossy}`);
+}
+
+function describeLossy(value: unknown): string | undefined {
+  switch (typeof value) {
+    case "number":
+      return Number.isFinite(value) ? undefined : String(value);
+    case "bigint":
+      return "a BigInt";
+    case "function":
+      return "a function";
+    case "symbol":
+      return "a symbol";
+    case "object":
+      if (value instanceof Map) return "a Map";
+      if (value instanceof Set) return "a Set";
+      if (value instanceof Promise) return "a Promise (is an await missing?)";
+      if (value instanceof RegExp) return "a RegExp";
+      if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return "binary data";
+      return undefined;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,71 @@
+import { z } from "zod";
+import { MalformedMessageError } from "../errors.ts";
+
+const controlSchema = z.discriminatedUnion("type", [
+  z.strictObject({
+    sluice: z.literal(1),
+    type: z.literal("start"),
+    workflow: z.string(),
+    /** The run's identity: two starts of one run are one. */
+    run: z.string(),
+    /** When the run was asked for, ISO 8601: the start of its wall time. */
+    requestedAt: z.string(),
+    /** Items at the most. */
+    limit: z.int().min(1).optional(),
+  }),
+  z.strictObject({
+    sluice: z.literal(1),
+    type: z.literal("continue"),
+    workflow: z.string(),
+    run: z.string(),
+    /** Rises with each continuation of a run, so that a late duplicate is known. */
+    hop: z.int().min(1),
+  }),
+]);
+
+/** A message on the control queue. */
+export type ControlMessage = Readonly<z.infer<typeof controlSchema>>;
+export type StartMessage = Extract<ControlMessage, { type: "start" }>;
+export type ContinueMessage = Extract<ControlMessage, { type: "continue" }>;
+
+/**
+ * The control message in a body.
+ *
+ * @throws {MalformedMessageError} It is none.
+ */
+export function parseControlMessage(body: string): ControlMessage {
+  let json: unknown;
+  try {
+    json = JSON.parse(body);
+  } catch (cause) {
+    throw new MalformedMessageError(`the control message is not JSON: ${(cause as Error).message}`, { cause });
+  }
+  const parsed = controlSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new MalformedMessageError(`not a control message: ${z.prettifyError(parsed.error)}`);
+}
+
+/** A message for the FIFO control queue, with its group and its de-duplication id. */
+export interface ControlEntry {
+  readonly body: string;
+  readonly group: string;
+  readonly deduplicationId: string;
+}
+
+/** Starts of one workflow follow each other. */
+export function startEntry(message: Omit<StartMessage, "sluice" | "type">): ControlEntry {
+  return {
+    body: JSON.stringify({ sluice: 1, type: "start", ...message } satisfies StartMessage),
+    group: message.workflow,
+    deduplicationId: `start-${message.run}`,
+  };
+}
+
+/** One producer at a time works on a run. */
+export function continueEntry(message: Omit<ContinueMessage, "sluice" | "type">): ControlEntry {
+  return {
+    body: JSON.stringify({ sluice: 1, type: "continue", ...message } satisfies ContinueMessage),
+    group: message.run,
+    deduplicationId: `continue-${message.run}-${message.hop}`,
+  };
+}

@@ -1,0 +1,60 @@
+import type { Failure, Reason } from "../failure.ts";
+import { toBody } from "./body.ts";
+import type { DeadLetter, Envelope, ItemAddress } from "./envelope.ts";
+
+/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
+const LARGEST_MESSAGE_BYTES = 1_048_576;
+
+/** How much of an item that cannot be a message its dead letter shows. */
+const EXCERPT_CHARACTERS = 16_384;
+
+export interface Death {
+  readonly reason: Reason;
+  readonly at: string;
+  readonly failures: readonly Failure[];
+}
+
+/** The body of the dead letter of an item whose message is at hand. */
+export function deadLetterBody(envelope: Envelope, death: Death): string {
+  const { resent: _, dead: previous, ...rest } = envelope;
+  const redrives = previous === undefined ? 0 : previous.redrives + 1;
+  return fit({ ...rest, dead: { ...death, redrives, failures: [...death.failures] } });
+}
+
+/** The body of the dead letter of an item that could not be a message: it shows the start of the item's text. */
+export function truncatedLetterBody(
+  address: ItemAddress & { readonly workflow: string; readonly epoch: number },
+  itemText: string,
+  death: Death,
+): string {
+  const { workflow, run, page, index, epoch } = address;
+  return fit({
+    sluice: 1,
+    workflow,
+    run,
+    page,
+    index,
+    epoch,
+    item: itemText.slice(0, EXCERPT_CHARACTERS),
+    dead: { ...death, redrives: 0, failures: [...death.failures], truncated: true },
+  });
+}
+
+/** The letter as a body, its history cut from the oldest stacks on until SQS takes it. Messages are never cut. */
+function fit(letter: DeadLetter): string {
+  let body = toBody(JSON.stringify(letter));
+  const failures = [...letter.dead.failures];
+  for (let oldest = 0; Buffer.byteLength(body) > LARGEST_MESSAGE_BYTES && oldest < failures.length; oldest++) {
+    const failure = failures[oldest];
+    if (failure === undefined) break;
+    const { stack: _, ...rest } = failure;
+    failures[oldest] = rest;
+    body = toBody(JSON.stringify({ ...letter, dead: { ...letter.dead, failures } }));
+  }
+  // Even without stacks a hundred long messages may not fit: the last failures tell the most.
+  while (Buffer.byteLength(body) > LARGEST_MESSAGE_BYTES && failures.length > 1) {
+    failures.shift();
+    body = toBody(JSON.stringify({ ...letter, dead: { ...letter.dead, failures } }));
+  }
+  return body;
+}

@@ -1,0 +1,105 @@
+import { z } from "zod";
+import { ItemError, MalformedMessageError } from "../errors.ts";
+import { FAILURE_KINDS, REASONS } from "../failure.ts";
+import { LARGEST_ENVELOPE_BYTES, toBody } from "./body.ts";
+
+/** Raised when the envelope changes in a way that an older consumer would misread. */
+const VERSION = 1;
+
+/** Where an item stands in its run. */
+export interface ItemAddress {
+  readonly run: string;
+  readonly page: number;
+  readonly index: number;
+}
+
+const failureSchema = z.strictObject({
+  attempt: z.int().min(0),
+  at: z.string(),
+  durationMilliseconds: z.number(),
+  kind: z.enum(FAILURE_KINDS),
+  name: z.string(),
+  message: z.string(),
+  stack: z.string().optional(),
+});
+
+const envelopeSchema = z.strictObject({
+  sluice: z.literal(VERSION),
+  workflow: z.string(),
+  run: z.string(),
+  page: z.int().min(0),
+  index: z.int().min(0),
+  /** Rises when the source changed under a page that was sent before: older messages of it no longer count. */
+  epoch: z.int().min(1),
+  /** The page was sent before, so this item may be settled already: the consumer asks the ledger first. */
+  resent: z.literal(true).optional(),
+  item: z.unknown(),
+  /** Only in a dead letter. */
+  dead: z
+    .strictObject({
+      reason: z.enum(REASONS),
+      at: z.string(),
+      /** How often the item had been redriven when it died. */
+      redrives: z.int().min(0),
+      failures: z.array(failureSchema).readonly(),
+      /** The item was too large or not JSON: what stands above is the start of its text. */
+      truncated: z.literal(true).optional(),
+    })
+    .optional(),
+});
+
+/** The body of a message on the queue, and with `dead` that of a dead letter. */
+export type Envelope = Readonly<z.infer<typeof envelopeSchema>>;
+export type DeadLetter = Envelope & { readonly dead: NonNullable<Envelope["dead"]> };
+
+/**
+ * The envelope in a message's body.
+ *
+ * @throws {MalformedMessageError} The body is not an envelope of this version. The message says what is wrong.
+ */
+export function parseEnvelope(body: string): Envelope {
+  let json: unknown;
+  try {
+    json = JSON.parse(body);
+  } catch (cause) {
+    throw new MalformedMessageError(`the body is not JSON: ${(cause as Error).message}`, { cause });
+  }
+  const parsed = envelopeSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new MalformedMessageError(`the body is not an envelope: ${z.prettifyError(parsed.error)}`);
+}
+
+/** What all messages of one page share. */
+export interface PageHeader {
+  readonly workflow: string;
+  readonly run: string;
+  readonly page: number;
+  readonly epoch: number;
+  readonly resent: boolean;
+}
+
+/**
+ * The body of an item's message, from the item's JSON text: an item is serialised once.
+ *
+ * @throws {ItemError} `TOO_LARGE`: with its envelope it would not fit into a message.
+ */
+export function envelopeBody(header: PageHeader, index: number, itemJson: string): string {
+  const { workflow, run, page, epoch } = header;
+  const head = JSON.stringify({
+    sluice: VERSION,
+    workflow,
+    run,
+    page,
+    index,
+    epoch,
+    ...(header.resent && { resent: true }),
+  });
+  const body = toBody(`${head.slice(0, -1)},"item":${itemJson}}`);
+  const bytes = Buffer.byteLength(body);
+  if (bytes <= LARGEST_ENVELOPE_BYTES) return body;
+  throw new ItemError(
+    "TOO_LARGE",
+    `the item with its envelope takes ${bytes} bytes, more than the ${LARGEST_ENVELOPE_BYTES} that fit into an SQS ` +
+      "message beside the history of its failures: send a reference to it instead",
+  );
+}

@@ -1,0 +1,105 @@
+import { SourceError, toError } from "../errors.ts";
+import { ITEMS_PER_PAGE } from "../ledger/rows.ts";
+import type { Checkpoint } from "../ledger/run-record.ts";
+import type { Cursor, Page, Source } from "../sources/source.ts";
+
+/** What is sent and checkpointed as one: a page of the ledger. */
+export interface Chunk {
+  readonly items: readonly unknown[];
+  /** Where to go on after it. */
+  readonly after: Pick<Checkpoint, "cursor" | "skip" | "ended">;
+}
+
+/** A cursor is part of the run's row, which is written at each checkpoint. */
+const LARGEST_CURSOR_BYTES = 16_384;
+
+/**
+ * A source from a checkpoint on, in chunks of at most a ledger page. The source's next page is read while the chunks of
+ * the one before are sent: it holds two pages, whatever the source's size. An error of the page read ahead comes when
+ * its turn does.
+ *
+ * @throws {SourceError} The source threw, or what it yielded is no page.
+ */
+export async function* chunks(
+  source: Source,
+  from: Pick<Checkpoint, "cursor" | "skip" | "items">,
+  { limit = Number.POSITIVE_INFINITY, signal }: { limit?: number | undefined; signal: AbortSignal },
+): AsyncGenerator<Chunk, void, undefined> {
+  // Stops the page that is being read ahead when the caller stops asking.
+  const stop = new AbortController();
+  const iterator = open(source, from.cursor, AbortSignal.any([signal, stop.signal]));
+  try {
+    let { cursor, skip, items: produced } = from;
+    let ahead = next(iterator);
+    for (;;) {
+      const page = await ahead;
+      const left = limit - produced;
+      const enough = page.items.length - skip >= left;
+      const last = page.next === undefined || enough;
+      if (!last) ahead = next(iterator);
+      const items = enough ? page.items.slice(0, skip + left) : page.items;
+      const start = skip;
+      do {
+        const chunk = items.slice(skip, skip + ITEMS_PER_PAGE);
+        skip += chunk.length;
+        const pageDone = skip >= items.length;
+        yield {
+          items: chunk,
+          after: pageDone
+            ? { cursor: last ? undefined : page.next, skip: 0, ended: last }
+            : { cursor, skip, ended: false },
+        };
+      } while (skip < items.length);
+      if (last) return;
+      produced += items.length - start;
+      cursor = page.next;
+      skip = 0;
+    }
+  } finally {
+    stop.abort();
+    // Not awaited: a source that never settles must not hold the slice.
+    void iterator.return?.().catch(() => {});
+  }
+}
+
+function open(source: Source, cursor: Cursor | undefined, signal: AbortSignal): AsyncIterator<Page> {
+  try {
+    return source.pages(cursor, { signal })[Symbol.asyncIterator]();
+  } catch (cause) {
+    throw sourceError(cause);
+  }
+}
+
+function next(iterator: AsyncIterator<Page>): Promise<Page> {
+  const page = readNext(iterator);
+  // Seen by the one who awaits it; until then it is no unhandled rejection.
+  page.catch(() => {});
+  return page;
+}
+
+async function readNext(iterator: AsyncIterator<Page>): Promise<Page> {
+  let result: IteratorResult<Page>;
+  try {
+    result = await iterator.next();
+  } catch (cause) {
+    throw sourceError(cause);
+  }
+  // A source that stops where its last page promised another has ended all the same.
+  if (result.done) return { items: [] };
+  const page: unknown = result.value;
+  if (typeof page !== "object" || page === null || !("items" in page) || !Array.isArray(page.items)) {
+    throw new SourceError("the source yielded something that is no page: yield { items: [...], next: cursor }");
+  }
+  const { next: following } = result.value;
+  if (following !== undefined && Buffer.byteLength(JSON.stringify(following)) > LARGEST_CURSOR_BYTES) {
+    throw new SourceError(
+      `the source's cursor takes more than ${LARGEST_CURSOR_BYTES} bytes: keep a reference in it instead of data`,
+    );
+  }
+  return result.value;
+}
+
+function sourceError(cause: unknown): SourceError {
+  if (cause instanceof SourceError) return cause;
+  return new SourceError(`the source threw: ${toError(cause).message}`, { cause });
+}

@@ -1,0 +1,177 @@
+import {
+  ChangeMessageVisibilityBatchCommand,
+  ChangeMessageVisibilityCommand,
+  GetQueueAttributesCommand,
+  type MessageAttributeValue,
+  SendMessageBatchCommand,
+  type SendMessageBatchRequestEntry,
+  SendMessageCommand,
+  type SQSClient,
+} from "@aws-sdk/client-sqs";
+import { SluiceError } from "./errors.ts";
+import type { ControlEntry } from "./messages/control.ts";
+
+/** Of one request. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
+export const LARGEST_BATCH = { entries: 10, bytes: 1_048_576 } as const;
+
+/** Batches under way at once; a client needs as many sockets. */
+export const PARALLEL_SENDS = 20;
+
+/** Rounds in which the failed entries of a batch are sent again, beside the SDK's own retries of a whole request. */
+const SEND_ROUNDS = 5;
+
+export interface OutgoingMessage {
+  readonly body: string;
+  readonly attributes?: Readonly<Record<string, MessageAttributeValue>>;
+}
+
+/** A queue's messages: sent, waiting to be received, received, delayed. Approximate on AWS. */
+export interface QueueDepth {
+  readonly visible: number;
+  readonly inFlight: number;
+  readonly delayed: number;
+}
+
+/** One SQS queue. */
+export class Queue {
+  readonly #client: SQSClient;
+  readonly #url: string;
+
+  constructor(client: SQSClient, url: string) {
+    this.#client = client;
+    this.#url = url;
+  }
+
+  /**
+   * Sends all of the messages, ten a request and several requests at once. Entries that SQS refused are sent again.
+   *
+   * @throws {SluiceError} `SEND_FAILED`: some were refused each time. Those before may have been sent.
+   */
+  async sendAll(messages: readonly OutgoingMessage[]): Promise<void> {
+    const batches = toBatches(messages);
+    let next = 0;
+    const sender = async () => {
+      for (let batch = batches[next++]; batch !== undefined; batch = batches[next++]) await this.#sendBatch(batch);
+    };
+    await Promise.all(Array.from({ length: Math.min(PARALLEL_SENDS, batches.length) }, sender));
+  }
+
+  async #sendBatch(messages: readonly OutgoingMessage[]): Promise<void> {
+    let entries = messages.map(
+      ({ body, attributes }, index): SendMessageBatchRequestEntry => ({
+        Id: String(index),
+        MessageBody: body,
+        ...(attributes && { MessageAttributes: { ...attributes } }),
+      }),
+    );
+    let lastReason = "";
+    for (let round = 0; round < SEND_ROUNDS; round++) {
+      const { Failed = [] } = await this.#client.send(
+        new SendMessageBatchCommand({ QueueUrl: this.#url, Entries: entries }),
+      );
+      if (Failed.length === 0) return;
+      lastReason = `${Failed[0]?.Code}: ${Failed[0]?.Message}`;
+      const failed = new Set(Failed.map(({ Id }) => Id));
+      entries = entries.filter(({ Id }) => failed.has(Id));
+    }
+    throw new SluiceError(
+      "SEND_FAILED",
+      `${entries.length} messages were refused ${SEND_ROUNDS} times: ${lastReason}`,
+      {
+        ids: { queue: this.#url },
+      },
+    );
+  }
+
+  /** Sends a message of the FIFO control queue. */
+  async sendControl({ body, group, deduplicationId }: ControlEntry): Promise<void> {
+    await this.#client.send(
+      new SendMessageCommand({
+        QueueUrl: this.#url,
+        MessageBody: body,
+        MessageGroupId: group,
+        MessageDeduplicationId: deduplicationId,
+      }),
+    );
+  }
+
+  /** Makes a received message visible again after a while, in whole seconds (rounded up). */
+  async changeVisibility(receiptHandle: string, milliseconds: number): Promise<void> {
+    await this.#client.send(
+      new ChangeMessageVisibilityCommand({
+        QueueUrl: this.#url,
+        ReceiptHandle: receiptHandle,
+        VisibilityTimeout: toSeconds(milliseconds),
+      }),
+    );
+  }
+
+  /** The same for many. Those that SQS refuses become visible when the queue's own timeout is over. */
+  async changeVisibilities(
+    changes: readonly { readonly receiptHandle: string; readonly milliseconds: number }[],
+  ): Promise<void> {
+    for (let start = 0; start < changes.length; start += LARGEST_BATCH.entries) {
+      await this.#client.send(
+        new ChangeMessageVisibilityBatchCommand({
+          QueueUrl: this.#url,
+          Entries: changes
+            .slice(start, start + LARGEST_BATCH.entries)
+            .map(({ receiptHandle, milliseconds }, index) => ({
+              Id: String(index),
+              ReceiptHandle: receiptHandle,
+              VisibilityTimeout: toSeconds(milliseconds),
+            })),
+        }),
+      );
+    }
+  }
+
+  async depth(): Promise<QueueDepth> {
+    const { Attributes } = await this.#client.send(
+      new GetQueueAttributesCommand({
+        QueueUrl: this.#url,
+        AttributeNames: [
+          "ApproximateNumberOfMessages",
+          "ApproximateNumberOfMessagesNotVisible",
+          "ApproximateNumberOfMessagesDelayed",
+        ],
+      }),
+    );
+    return {
+      visible: Number(Attributes?.ApproximateNumberOfMessages ?? 0),
+      inFlight: Number(Attributes?.ApproximateNumberOfMessagesNotVisible ?? 0),
+      delayed: Number(Attributes?.ApproximateNumberOfMessagesDelayed ?? 0),
+    };
+  }
+}
+
+const toSeconds = (milliseconds: number): number => Math.ceil(milliseconds / 1_000);
+
+/** Batches of at most ten messages, and of no more bytes than a request may have. */
+function toBatches(messages: readonly OutgoingMessage[]): readonly (readonly OutgoingMessage[])[] {
+  const batches: OutgoingMessage[][] = [];
+  let batch: OutgoingMessage[] = [];
+  let bytes = 0;
+  for (const message of messages) {
+    const size = messageBytes(message);
+    if (batch.length === LARGEST_BATCH.entries || (batch.length > 0 && bytes + size > LARGEST_BATCH.bytes)) {
+      batches.push(batch);
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(message);
+    bytes += size;
+  }
+  if (batch.length > 0) batches.push(batch);
+  return batches;
+}
+
+/** What SQS counts of a message: its body, and the names, types and values of its attributes. */
+export function messageBytes({ body, attributes }: OutgoingMessage): number {
+  let bytes = Buffer.byteLength(body);
+  for (const [name, { DataType, StringValue, BinaryValue }] of Object.entries(attributes ?? {})) {
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(DataType ?? "");
+    bytes += StringValue === undefined ? (BinaryValue?.byteLength ?? 0) : Buffer.byteLength(StringValue);
+  }
+  return bytes;
+}

@@ -1,0 +1,59 @@
+import { type Duration, toMilliseconds } from "./duration.ts";
+import { integerOption, rejectUnknownKeys } from "./options.ts";
+
+/** How often a task is tried, and how long the pauses between attempts are. */
+export interface RetryOptions {
+  /** Attempts in all, the first included: 1 to 100. Default 5. */
+  readonly attempts?: number;
+  /** The pause after attempt n is uniform between 0 and `min(cap, base * 2^(n - 1))` ("full jitter"). */
+  readonly backoff?: {
+    /** Default 1 s. SQS counts visibility in whole seconds, so a pause is rounded up to the next one. */
+    readonly base?: Duration;
+    /** Default 5 min; 12 h at the most, the longest visibility timeout of SQS. */
+    readonly cap?: Duration;
+  };
+}
+
+/** `RetryOptions` with every default filled in. */
+export interface RetryPolicy {
+  readonly attempts: number;
+  readonly baseMilliseconds: number;
+  readonly capMilliseconds: number;
+}
+
+/**
+ * @throws {ConfigurationError} An option is unknown or outside its range.
+ */
+export function retryPolicy(options: RetryOptions = {}): RetryPolicy {
+  rejectUnknownKeys(options, ["attempts", "backoff"], "retry");
+  const backoff = options.backoff ?? {};
+  rejectUnknownKeys(backoff, ["base", "cap"], "retry.backoff");
+  const attempts = integerOption("retry.attempts", options.attempts ?? 5, {
+    minimum: 1,
+    // An item's failures stand in one DynamoDB row of at most 400 KB, each cut to 3 KB.
+    maximum: 100,
+    mend: "1 means that a failed task is not tried again",
+  });
+  const capMilliseconds = toMilliseconds(backoff.cap ?? { minutes: 5 }, {
+    option: "retry.backoff.cap",
+    // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+    maximum: { hours: 12 },
+  });
+  const baseMilliseconds = toMilliseconds(backoff.base ?? { milliseconds: Math.min(1_000, capMilliseconds) }, {
+    option: "retry.backoff.base",
+    maximum: { milliseconds: capMilliseconds },
+  });
+  return { attempts, baseMilliseconds, capMilliseconds };
+}
+
+/**
+ * The pause before the next attempt, in milliseconds, after `failures` failed ones (at least 1).
+ *
+ * Full jitter spreads the retries of many items that failed together over the whole interval, so that a service which
+ * comes back is not met by all of them at once.
+ *
+ * @param random Uniform in [0, 1).
+ */
+export function backoffMilliseconds(policy: RetryPolicy, failures: number, random: number): number {
+  return random * Math.min(policy.capMilliseconds, policy.baseMilliseconds * 2 ** (failures - 1));
+}

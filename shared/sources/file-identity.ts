@@ -1,0 +1,22 @@
+import { createHash } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
+
+const SAMPLE_BYTES = 4_096;
+
+/**
+ * A digest of a file's first 4 KiB and of the 4 KiB before `byte`: cheap at any size, and enough to tell that `byte` is
+ * still the same place of the same file. The modification time is not used, since a copy of the file has another one.
+ */
+export async function digestAround(file: FileHandle, byte: number): Promise<string> {
+  const hash = createHash("sha256");
+  hash.update(await readAt(file, 0, SAMPLE_BYTES));
+  const from = Math.max(0, byte - SAMPLE_BYTES);
+  hash.update(await readAt(file, from, byte - from));
+  return hash.digest("base64url").slice(0, 22);
+}
+
+/** Up to `length` bytes from `position`; fewer at the file's end. */
+export async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, position);
+  return buffer.subarray(0, bytesRead);
+}

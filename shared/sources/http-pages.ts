@@ -1,0 +1,278 @@
+import { createHash } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
+import { z } from "zod";
+import { type Duration, toMilliseconds } from "../duration.ts";
+import { ConfigurationError, SourceError } from "../errors.ts";
+import type { Json } from "../json.ts";
+import { integerOption, rejectUnknownKeys, show } from "../options.ts";
+import { type RetryOptions, retryPolicy } from "../retry.ts";
+import { checkPath, keysSeen, nameOf, type Path, valueAt } from "./body-path.ts";
+import {
+  type HeadersInput,
+  type HttpAnswer,
+  type RequestSettings,
+  requestJson,
+  type Surroundings,
+  toHeaders,
+} from "./http-request.ts";
+import { LoopDetector } from "./loop-detector.ts";
+import type { JsonObject, Pagination } from "./pagination.ts";
+import type { Cursor, ReadContext, Source } from "./source.ts";
+
+export interface HttpPagesOptions {
+  /**
+   * The first page. A function is asked when the reading starts, so that the URL may come from the environment of the
+   * deployed function. The query is kept on the pages that follow, unless these come as whole URLs.
+   */
+  readonly url: string | URL | (() => string | URL);
+  /**
+   * How one page leads to the next: `linkHeader`, `nextUrl(...)`, `cursorField(...)`, `lastItem(...)`,
+   * `pageNumber(...)`, `offsetLimit(...)`, `singlePage`, or your own.
+   */
+  readonly next: Pagination;
+  /** Where the list of items stands in the body. Default: the body is the list. */
+  readonly items?: Path;
+  /** Of each request; a function is asked before each attempt. They go to the origin of `url` and `allowOrigins`. */
+  readonly headers?: HeadersInput | ((context: ReadContext) => HeadersInput | Promise<HeadersInput>);
+  /** A JSON object to send: the request is then a POST. */
+  readonly body?: JsonObject;
+  /** Other origins, such as `"https://eu.example.com"`, that may get the headers. Default: none. */
+  readonly allowOrigins?: readonly string[];
+  /** Of one attempt, the body included: 1 ms to 15 min. Default 30 s. */
+  readonly timeout?: Duration;
+  /**
+   * How a request is tried again after a network error, a timeout, 408, 429 or 5xx (and 403 with `Retry-After`).
+   * Default 5 attempts, a backoff of 500 ms doubled up to 30 s, with full jitter. `Retry-After` comes before the backoff.
+   */
+  readonly retry?: RetryOptions & {
+    /**
+     * The longest `Retry-After` to wait for, up to 15 min. Default 1 min. A longer one ends the reading with an error,
+     * and the producer goes on from the same cursor later.
+     */
+    readonly maxRetryAfter?: Duration;
+  };
+  /** The largest body, in bytes, as it stands in memory: 1 KiB to 256 MiB. Default 32 MiB. A larger one is an error. */
+  readonly maxBodyBytes?: number;
+  /**
+   * Whether a page may hold the very items of the page before it. By default that is an error: an API that ignores the
+   * parameter of the page answers the first one for ever.
+   */
+  readonly allowRepeatedPages?: boolean;
+  /** In place of the global one: to sign requests, to go through a proxy. It must not follow redirects. */
+  readonly fetch?: typeof globalThis.fetch;
+}
+
+/**
+ * A source over a REST API that answers JSON in pages.
+ *
+ * The cursor holds the next page's position, without host and port where that is of the same origin as `url`: a run
+ * can go on after the API has moved.
+ *
+ * @throws {ConfigurationError} An option is missing, unknown or out of its range.
+ * @throws {SourceError} When it is read: a request failed for good, the body has no items where they should be, or the
+ *   pages go round in a circle.
+ *
+ * @example
+ * ```ts
+ * source: httpPages({
+ *   url: "https://api.github.com/orgs/nodejs/repos?per_page=100",
+ *   next: linkHeader,
+ *   headers: async () => ({ authorization: `Bearer ${await freshToken()}` }),
+ * }),
+ * source: httpPages({
+ *   url: "https://api.stripe.com/v1/customers?limit=100",
+ *   items: "data",
+ *   next: lastItem({ path: "id", parameter: "starting_after", hasMore: "has_more" }),
+ *   headers: () => ({ authorization: `Bearer ${process.env.STRIPE_KEY}` }),
+ * }),
+ * ```
+ */
+export function httpPages<Item = unknown>(
+  options: HttpPagesOptions,
+  surroundings: Partial<Surroundings> = {},
+): Source<Item> {
+  const { url, next, items: path, body } = options;
+  const configured = check(options);
+
+  return {
+    async *pages(cursor, context) {
+      const start = { url: toUrl(typeof url === "function" ? url() : url), body };
+      const settings: RequestSettings = {
+        ...SURROUNDINGS,
+        ...surroundings,
+        ...configured,
+        headers: () => headersOf(options, context),
+        origins: [start.url.origin, ...(options.allowOrigins ?? [])],
+      };
+      const loop = new LoopDetector();
+      let here = cursor === undefined ? undefined : readCursor(cursor);
+      for (;;) {
+        const answer = await requestJson(next.request(start, here?.at), context.signal, settings);
+        const items = itemsOf(answer, path);
+        const seen = digest(items);
+        if (seen === here?.seen && items.length > 0 && options.allowRepeatedPages !== true) throw repeated(here.at);
+        const at = next.next({ ...answer, items }, here?.at, start);
+        if (at === undefined) return yield { items: items as Item[] };
+        if (loop.isRepeated(at) || JSON.stringify(at) === JSON.stringify(here?.at)) throw circle(at);
+        here = { at, seen };
+        yield { items: items as Item[], next: here };
+      }
+    },
+  };
+}
+
+const SURROUNDINGS: Surroundings = {
+  // The reason stands in the signal; the timer's own AbortError would hide it.
+  sleep: (milliseconds, signal) =>
+    setTimeout(milliseconds, undefined, { signal }).catch(() => {
+      signal.throwIfAborted();
+    }),
+  now: Date.now,
+  random: Math.random,
+};
+
+const KEYS = {
+  url: true,
+  next: true,
+  items: true,
+  headers: true,
+  body: true,
+  allowOrigins: true,
+  timeout: true,
+  retry: true,
+  maxBodyBytes: true,
+  allowRepeatedPages: true,
+  fetch: true,
+} as const satisfies Record<keyof HttpPagesOptions, true>;
+
+type Configured = Omit<RequestSettings, keyof Surroundings | "headers" | "origins">;
+
+function check(options: HttpPagesOptions): Configured {
+  rejectUnknownKeys(options, Object.keys(KEYS), "httpPages(...)");
+  if (typeof options.url !== "function") toUrl(options.url);
+  checkNext(options.next);
+  if (options.items !== undefined) checkPath("items", options.items);
+  if (options.headers !== undefined && typeof options.headers !== "function") toHeaders(options.headers);
+  if (options.body !== undefined && (typeof options.body !== "object" || Array.isArray(options.body))) {
+    throw new ConfigurationError(`body must be a JSON object, but is ${show(options.body)}: give its fields`);
+  }
+  for (const origin of options.allowOrigins ?? []) checkAllowed(origin);
+  if (options.retry !== undefined && (typeof options.retry !== "object" || options.retry === null)) {
+    throw new ConfigurationError(`retry must be an object, but is ${show(options.retry)}: write { attempts: 5 }`);
+  }
+  const { maxRetryAfter, ...retry } = options.retry ?? {};
+  return {
+    fetch: options.fetch ?? ((...request) => globalThis.fetch(...request)),
+    timeoutMilliseconds: toMilliseconds(options.timeout ?? { seconds: 30 }, {
+      option: "timeout",
+      minimum: { milliseconds: 1 },
+      maximum: { minutes: 15 },
+    }),
+    retry: retryPolicy({ ...retry, backoff: withDefaults(retry.backoff) }),
+    maxRetryAfterMilliseconds: toMilliseconds(maxRetryAfter ?? { minutes: 1 }, {
+      option: "retry.maxRetryAfter",
+      maximum: { minutes: 15 },
+    }),
+    maxBodyBytes: integerOption("maxBodyBytes", options.maxBodyBytes ?? 32 * 1_024 * 1_024, {
+      minimum: 1_024,
+      maximum: 256 * 1_024 * 1_024,
+      mend: "ask the API for smaller pages rather than for more memory",
+    }),
+  };
+}
+
+/** Shorter than those of a task: the whole slice of the producer waits. */
+function withDefaults(backoff: RetryOptions["backoff"] = {}): NonNullable<RetryOptions["backoff"]> {
+  const { cap = { seconds: 30 } } = backoff;
+  const longest = toMilliseconds(cap, { option: "retry.backoff.cap" });
+  return { base: { milliseconds: Math.min(500, longest) }, ...backoff, cap };
+}
+
+function checkNext(next: unknown): void {
+  const isObject = typeof next === "object" && next !== null && "request" in next && "next" in next;
+  if (isObject && typeof next.request === "function" && typeof next.next === "function") return;
+  throw new ConfigurationError(
+    `next must be a pagination, but is ${show(next)}: use linkHeader, singlePage, nextUrl({...}), cursorField({...}), ` +
+      "lastItem({...}), pageNumber({...}), offsetLimit({...}) or an object with the functions request and next",
+  );
+}
+
+function checkAllowed(origin: unknown): void {
+  if (typeof origin === "string" && URL.canParse(origin) && new URL(origin).origin === origin) return;
+  throw new ConfigurationError(
+    `allowOrigins must hold origins, but has ${show(origin)}: give scheme and host, such as "https://eu.example.com"`,
+  );
+}
+
+function toUrl(url: unknown): URL {
+  const text = url instanceof URL ? url.href : url;
+  if (typeof text !== "string" || !URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
+    throw new ConfigurationError(
+      `url must be an absolute URL of http or https, but is ${show(url)}: give one, such as "https://api.example.com/items"`,
+    );
+  }
+  const parsed = new URL(text);
+  if (parsed.username !== "" || parsed.password !== "") {
+    throw new ConfigurationError(
+      `url must not hold a user or password (${parsed.host}): give them as headers: { authorization: "Basic …" }`,
+    );
+  }
+  return parsed;
+}
+
+function headersOf({ headers }: HttpPagesOptions, context: ReadContext): HeadersInput | Promise<HeadersInput> {
+  return typeof headers === "function" ? headers(context) : (headers ?? {});
+}
+
+function itemsOf({ body, url }: HttpAnswer, path: Path | undefined): readonly unknown[] {
+  if (body === undefined) return [];
+  const found = path === undefined ? body : valueAt(body, path);
+  if (Array.isArray(found)) return found;
+  // Servers written in Go answer an empty list as null.
+  if (found === null && path !== undefined) return [];
+  const where = path === undefined ? "the body" : nameOf(path);
+  throw new SourceError(
+    `${where} of ${url.origin}${url.pathname} is not a list of items: ` +
+      `${path === undefined ? "" : "the body: "}${keysSeen(body)}${suggestion(body)}`,
+  );
+}
+
+function suggestion(body: unknown): string {
+  const entries = typeof body === "object" && body !== null ? Object.entries(body) : [];
+  const [list = "data"] = entries.find(([, value]) => Array.isArray(value)) ?? [];
+  return `; say where the items stand, such as items: ${JSON.stringify(list)}`;
+}
+
+/** Of a page's items and not of its body, which may hold a time or a request's id. */
+function digest(items: readonly unknown[]): string {
+  return createHash("sha256").update(JSON.stringify(items)).digest("base64url").slice(0, 12);
+}
+
+const cursorSchema = z.strictObject({
+  /** The position of the next page. */
+  at: z.json(),
+  /** The digest of the items before it. */
+  seen: z.string(),
+});
+
+function readCursor(cursor: Cursor): { readonly at: Json; readonly seen: string } {
+  const parsed = cursorSchema.safeParse(cursor);
+  if (parsed.success) return parsed.data;
+  throw new SourceError(
+    `the cursor ${show(cursor)} is not one of httpPages(...): was the workflow's source replaced? Start a new run`,
+  );
+}
+
+function repeated(at: Json): SourceError {
+  return new SourceError(
+    `the page at ${show(at)} holds the same items as the one before it: the API seems to ignore the page's parameter. ` +
+      "Check its name in next, or set allowRepeatedPages if such pages are right",
+  );
+}
+
+function circle(at: Json): SourceError {
+  return new SourceError(
+    `the pages go round in a circle: the page after this one would be ${show(at)} again. Check next, or whether the ` +
+      "API tells its last page by another field",
+  );
+}

@@ -1,0 +1,218 @@
+import { formatDuration } from "../duration.ts";
+import { ConfigurationError, SourceError, toError } from "../errors.ts";
+import { backoffMilliseconds, type RetryPolicy } from "../retry.ts";
+import type { Answer } from "./body-path.ts";
+import type { PageRequest } from "./pagination.ts";
+import { retryAfterMilliseconds } from "./retry-after.ts";
+
+/** What tests replace. */
+export interface Surroundings {
+  /** Resolves after a time, or rejects with the signal's reason. */
+  sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Uniform in [0, 1). */
+  random(): number;
+}
+
+/** Headers by name, or made with `new Headers(...)`. */
+export type HeadersInput = Headers | Readonly<Record<string, string>>;
+
+export interface RequestSettings extends Surroundings {
+  readonly fetch: typeof globalThis.fetch;
+  /** Asked before each attempt, so that a token can be fresh. */
+  readonly headers: (signal: AbortSignal) => HeadersInput | Promise<HeadersInput>;
+  /** Of one attempt, from the request to the body's last byte. */
+  readonly timeoutMilliseconds: number;
+  readonly retry: RetryPolicy;
+  /** The longest `Retry-After` that is waited for here. */
+  readonly maxRetryAfterMilliseconds: number;
+  readonly maxBodyBytes: number;
+  /** The first is the configured one. No request goes to another origin, as it would carry the headers there. */
+  readonly origins: readonly [string, ...string[]];
+}
+
+export interface HttpAnswer extends Answer {
+  readonly url: URL;
+}
+
+type Outcome =
+  | { readonly tag: "answered"; readonly answer: HttpAnswer }
+  | { readonly tag: "failed"; readonly error: SourceError; readonly retryAfter?: number | undefined };
+
+const REDIRECTS = [301, 302, 303, 307, 308];
+const MAX_REDIRECTS = 5;
+const ERROR_BODY_BYTES = 4_096;
+const SHOWN_CHARACTERS = 200;
+
+/**
+ * Requests a JSON document, and again after a backoff if the network failed, the time ran out, or the server said that
+ * it may be tried again.
+ *
+ * @throws {SourceError} It failed for good: method, origin, path, status and the start of the body are in the message;
+ *   the query is not, since it may hold a secret.
+ */
+export async function requestJson(
+  request: PageRequest,
+  signal: AbortSignal,
+  settings: RequestSettings,
+): Promise<HttpAnswer> {
+  const { attempts } = settings.retry;
+  for (let attempt = 1; ; attempt++) {
+    const outcome = await tryOnce(request, signal, settings);
+    if (outcome.tag === "answered") return outcome.answer;
+    const { error, retryAfter } = outcome;
+    if (attempt === attempts) {
+      throw attempts === 1 ? error : new SourceError(`${error.message} (${attempts} attempts)`, { cause: error });
+    }
+    if (retryAfter !== undefined && retryAfter > settings.maxRetryAfterMilliseconds) {
+      throw new SourceError(
+        `${error.message} (it asks to wait ${formatDuration(Math.ceil(retryAfter / 1_000) * 1_000)}, longer than ` +
+          `retry.maxRetryAfter of ${formatDuration(settings.maxRetryAfterMilliseconds)})`,
+        { cause: error },
+      );
+    }
+    const pause = retryAfter ?? backoffMilliseconds(settings.retry, attempt, settings.random());
+    await settings.sleep(pause, signal);
+  }
+}
+
+/** One attempt. What another attempt cannot help is thrown. */
+async function tryOnce(request: PageRequest, signal: AbortSignal, settings: RequestSettings): Promise<Outcome> {
+  signal.throwIfAborted();
+  const headers = headersOf(await settings.headers(signal), request);
+  const timeout = AbortSignal.timeout(settings.timeoutMilliseconds);
+  const where = describe(request, request.url);
+  try {
+    const { response, url } = await send(request, headers, AbortSignal.any([signal, timeout]), settings);
+    const what = describe(request, url);
+    if (!response.ok) {
+      const { text } = await readText(response, ERROR_BODY_BYTES);
+      const error = new SourceError(`${what} answered ${response.status} ${response.statusText}: ${startOf(text)}`);
+      const retryAfter = retryAfterMilliseconds(response.headers, settings.now());
+      if (mayTryAgain(response.status, retryAfter)) return { tag: "failed", error, retryAfter };
+      throw error;
+    }
+    const { text, complete } = await readText(response, settings.maxBodyBytes);
+    if (!complete) {
+      throw new SourceError(
+        `${what} answered more than ${settings.maxBodyBytes} bytes: ask for smaller pages, or raise maxBodyBytes`,
+      );
+    }
+    return { tag: "answered", answer: { url, headers: response.headers, body: parse(text, response, what) } };
+  } catch (thrown) {
+    if (signal.aborted) throw signal.reason;
+    if (thrown instanceof SourceError) throw thrown;
+    const reason = timeout.aborted
+      ? `took longer than ${formatDuration(settings.timeoutMilliseconds)}`
+      : `failed: ${withCause(toError(thrown))}`;
+    return { tag: "failed", error: new SourceError(`${where} ${reason}`, { cause: thrown }) };
+  }
+}
+
+/** @throws {ConfigurationError} They are not what HTTP allows. The message shows no value: it may be a secret. */
+export function toHeaders(input: unknown): Headers {
+  try {
+    return new Headers(input as HeadersInput);
+  } catch {
+    throw new ConfigurationError(
+      'headers must be an object of names and values that HTTP allows, such as { authorization: "Bearer …" }: ' +
+        "mend the one that is not, such as a value with a newline",
+    );
+  }
+}
+
+function headersOf(input: HeadersInput, { body }: PageRequest): Headers {
+  const headers = toHeaders(input);
+  if (!headers.has("accept")) headers.set("accept", "application/json");
+  if (body !== undefined && !headers.has("content-type")) headers.set("content-type", "application/json");
+  return headers;
+}
+
+/** Sends it and follows redirects, by hand: `fetch` would carry headers such as `x-api-key` to any origin. */
+async function send(
+  request: PageRequest,
+  headers: Headers,
+  signal: AbortSignal,
+  settings: RequestSettings,
+): Promise<{ readonly response: Response; readonly url: URL }> {
+  const { body } = request;
+  const init = { signal, headers, redirect: "manual" as const };
+  let url = request.url;
+  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+    checkOrigin(url, settings.origins);
+    const response = await settings.fetch(
+      url,
+      body === undefined ? init : { ...init, method: "POST", body: JSON.stringify(body) },
+    );
+    const location = response.headers.get("location");
+    if (!REDIRECTS.includes(response.status) || location === null) return { response, url };
+    await response.body?.cancel();
+    const moved = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
+    // A POST that is redirected by these becomes a GET and loses its body.
+    if (moved === undefined || (body !== undefined && response.status < 307)) {
+      throw new SourceError(
+        `${describe(request, url)} answered ${response.status}, a redirect to ${JSON.stringify(location)} that cannot ` +
+          "be followed: give the new address as url",
+      );
+    }
+    url = moved;
+  }
+  throw new SourceError(`${describe(request, request.url)} was redirected more than ${MAX_REDIRECTS} times`);
+}
+
+function checkOrigin({ origin }: URL, origins: readonly string[]): void {
+  if (origins.includes(origin)) return;
+  throw new SourceError(
+    `the next page is at ${origin}, another origin than ${origins[0]}: it was not requested, since the request would ` +
+      `carry the headers there. If they may go there, set allowOrigins: [${JSON.stringify(origin)}]`,
+  );
+}
+
+// 403 is how GitHub and others say "too many requests": then it has the header.
+function mayTryAgain(status: number, retryAfter: number | undefined): boolean {
+  return status === 408 || status === 429 || status >= 500 || (status === 403 && retryAfter !== undefined);
+}
+
+/** The body's text as far as `limit`, and whether that is all of it. */
+async function readText(
+  response: Response,
+  limit: number,
+): Promise<{ readonly text: string; readonly complete: boolean }> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > limit) {
+      return { text: text + decoder.decode(chunk.subarray(0, limit - bytes + chunk.byteLength)), complete: false };
+    }
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return { text: text + decoder.decode(), complete: true };
+}
+
+function parse(text: string, response: Response, what: string): unknown {
+  if (response.status === 204) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const type = response.headers.get("content-type") ?? "no content type";
+    throw new SourceError(`${what} did not answer JSON (${type}): ${startOf(text)}`, { cause });
+  }
+}
+
+function describe(request: PageRequest, { origin, pathname, search }: URL): string {
+  return `${request.body === undefined ? "GET" : "POST"} ${origin}${pathname}${search === "" ? "" : "?…"}`;
+}
+
+function startOf(text: string): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  if (line === "") return "(an empty body)";
+  return line.length > SHOWN_CHARACTERS ? `${line.slice(0, SHOWN_CHARACTERS)}…` : line;
+}
+
+/** The message of `fetch` is "fetch failed": what failed is in its cause. */
+function withCause(error: Error): string {
+  return error.cause instanceof Error ? `${error.message} (${error.cause.message || error.cause.name})` : error.message;
+}

@@ -1,0 +1,23 @@
+export type { Field, Path } from "./body-path.ts";
+export {
+  type CsvOptions,
+  type FileLinesOptions,
+  type FilePath,
+  fileLines,
+  type JsonLinesOptions,
+} from "./file-lines.ts";
+export { type HttpPagesOptions, httpPages } from "./http-pages.ts";
+export { type ItemsOptions, type IterableFactory, items } from "./items.ts";
+export {
+  type HttpPage,
+  type JsonObject,
+  type PageRequest,
+  type Pagination,
+  singlePage,
+} from "./pagination.ts";
+export { type CursorFieldOptions, cursorField, type LastItemOptions, lastItem } from "./pagination-by-cursor.ts";
+export { linkHeader, nextUrl } from "./pagination-by-link.ts";
+export { type OffsetLimitOptions, offsetLimit, type PageNumberOptions, pageNumber } from "./pagination-by-number.ts";
+export type { Parameter } from "./request-parameter.ts";
+export { type Cursor, type Page, type PageReader, type ReadContext, type Source, toSource } from "./source.ts";
+export { UnreadableItem } from "./unreadable-item.ts";

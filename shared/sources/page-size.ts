@@ -1,0 +1,11 @@
+import { ITEMS_PER_PAGE } from "../ledger/rows.ts";
+import { integerOption } from "../options.ts";
+
+/** The `pageSize` of a source that cuts its pages itself: by default as many items as one page of the ledger holds. */
+export function pageSizeOption(pageSize: unknown): number {
+  return integerOption("pageSize", pageSize ?? ITEMS_PER_PAGE, {
+    minimum: 1,
+    maximum: ITEMS_PER_PAGE,
+    mend: "leave it out, unless pages must be small because items are large",
+  });
+}

@@ -1,0 +1,153 @@
+import { ConfigurationError, SourceError } from "../errors.ts";
+import type { Json } from "../json.ts";
+import { integerOption, rejectUnknownKeys, show } from "../options.ts";
+import { booleanOf, checkField, type Field, numberOf } from "./body-path.ts";
+import { foreignPosition, type HttpPage, type Pagination } from "./pagination.ts";
+import { checkParameter, type Parameter, withParameter } from "./request-parameter.ts";
+
+export interface PageNumberOptions {
+  /** Where a request takes the page's number. Default `"page"`. */
+  readonly parameter?: Parameter;
+  /** The first page's number: 0 or more. Default 1. */
+  readonly first?: number;
+  /** Items to ask for per page: at least 1. Default: as many as the API gives unasked. */
+  readonly pageSize?: number;
+  /** Where a request takes `pageSize`. Default `"per_page"`. */
+  readonly sizeParameter?: Parameter;
+  /** Ends the reading: how many pages there are. */
+  readonly totalPages?: Field;
+  /** Ends the reading: whether a page follows. */
+  readonly hasMore?: Field;
+  /** Ends the reading at a page with fewer items than `pageSize`. Only for an API that never cuts `pageSize` down. */
+  readonly shortPageEnds?: boolean;
+}
+
+/**
+ * Pages are counted (WordPress, GitLab, Rails APIs). The last one is told by `totalPages`, `hasMore` or
+ * `shortPageEnds`, whichever is given, and else by the empty page behind it, at the price of one more request.
+ *
+ * @throws {ConfigurationError} An option is unknown or of a wrong kind.
+ *
+ * @example
+ * ```ts
+ * next: pageNumber({ pageSize: 100, totalPages: { header: "X-WP-TotalPages" } }),
+ * ```
+ */
+export function pageNumber(options: PageNumberOptions = {}): Pagination {
+  const known = ["parameter", "first", "pageSize", "sizeParameter", "totalPages", "hasMore", "shortPageEnds"];
+  rejectUnknownKeys(options, known, "pageNumber(...)");
+  const { parameter = "page", sizeParameter = "per_page", totalPages, hasMore, pageSize } = options;
+  checkParameter("parameter", parameter);
+  checkParameter("sizeParameter", sizeParameter);
+  checkOneEnd({ totalPages, hasMore, shortPageEnds: options.shortPageEnds || undefined });
+  const first = integerOption("first", options.first ?? 1, { ...COUNT, minimum: 0, mend: "most APIs count from 1" });
+  const size = pageSize === undefined ? undefined : integerOption("pageSize", pageSize, PAGE_SIZE);
+  const shortest = shortestPage(options.shortPageEnds, size);
+
+  return {
+    request(start, position) {
+      const request = withParameter(start, parameter, position === undefined ? first : counted(position));
+      return size === undefined ? request : withParameter(request, sizeParameter, size);
+    },
+    next(page, position) {
+      const number = position === undefined ? first : counted(position);
+      if (totalPages !== undefined) return number - first + 1 < numberOf(page, totalPages) ? number + 1 : undefined;
+      if (hasMore !== undefined) return booleanOf(page, hasMore) ? number + 1 : undefined;
+      return page.items.length < shortest ? undefined : number + 1;
+    },
+  };
+}
+
+export interface OffsetLimitOptions {
+  /** Where a request takes the number of items to pass over. Default `"offset"`. */
+  readonly offset?: Parameter;
+  /** Where a request takes the number of items to give. Default `"limit"`. */
+  readonly limit?: Parameter;
+  /** Items to ask for per page: at least 1. Default 100. */
+  readonly pageSize?: number;
+  /** Ends the reading: how many items there are in all. */
+  readonly total?: Field;
+  /** Ends the reading: whether a page follows. */
+  readonly hasMore?: Field;
+  /** Ends the reading at a page with fewer items than `pageSize`. Only for an API that never cuts `pageSize` down. */
+  readonly shortPageEnds?: boolean;
+}
+
+/**
+ * Pages are a range of the items (many SQL-backed APIs; Elasticsearch's `from` and `size`). The last one is told by
+ * `total`, `hasMore` or `shortPageEnds`, whichever is given, and else by the empty page behind it, at the price of one
+ * more request.
+ *
+ * The offset rises by the items that came, not by `pageSize`: an API may give fewer than were asked for. So the option
+ * `items` of `httpPages` must not leave any out.
+ *
+ * @throws {ConfigurationError} An option is unknown or of a wrong kind.
+ *
+ * @example
+ * ```ts
+ * next: offsetLimit({ pageSize: 500, total: "meta.total" }),
+ * next: offsetLimit({ offset: { body: "from" }, limit: { body: "size" }, total: "hits.total.value" }),
+ * ```
+ */
+export function offsetLimit(options: OffsetLimitOptions = {}): Pagination {
+  const known = ["offset", "limit", "pageSize", "total", "hasMore", "shortPageEnds"];
+  rejectUnknownKeys(options, known, "offsetLimit(...)");
+  const { offset = "offset", limit = "limit", total, hasMore } = options;
+  checkParameter("offset", offset);
+  checkParameter("limit", limit);
+  checkOneEnd({ total, hasMore, shortPageEnds: options.shortPageEnds || undefined });
+  const size = integerOption("pageSize", options.pageSize ?? 100, PAGE_SIZE);
+  const shortest = shortestPage(options.shortPageEnds, size);
+
+  const follows = (page: HttpPage, read: number): boolean => {
+    if (total !== undefined) return read < numberOf(page, total);
+    if (hasMore !== undefined) return booleanOf(page, hasMore);
+    return page.items.length >= shortest;
+  };
+  return {
+    request(start, position) {
+      const request = withParameter(start, offset, position === undefined ? 0 : counted(position));
+      return withParameter(request, limit, size);
+    },
+    next(page, position) {
+      const read = (position === undefined ? 0 : counted(position)) + page.items.length;
+      if (!follows(page, read)) return undefined;
+      if (page.items.length > 0) return read;
+      throw new SourceError(
+        `the page at offset ${read} is empty, though ${total === undefined ? "hasMore" : "total"} says that items ` +
+          "follow: leave that option out if an empty page may end the reading",
+      );
+    },
+  };
+}
+
+const COUNT = { maximum: Number.MAX_SAFE_INTEGER };
+const PAGE_SIZE = { ...COUNT, minimum: 1, mend: "look up how many the API gives at the most" };
+
+function checkOneEnd(ends: Readonly<Record<string, unknown>>): void {
+  const given = Object.keys(ends).filter((option) => ends[option] !== undefined);
+  if (given.length > 1) {
+    throw new ConfigurationError(
+      `one option at the most may tell the last page, but ${given.join(" and ")} are given: keep the most reliable one`,
+    );
+  }
+  const [option = ""] = given;
+  if (option !== "" && option !== "shortPageEnds") checkField(option, ends[option]);
+}
+
+/** The fewest items of a page that is not the last. */
+function shortestPage(shortPageEnds: unknown, pageSize: number | undefined): number {
+  if (shortPageEnds !== undefined && typeof shortPageEnds !== "boolean") {
+    throw new ConfigurationError(
+      `shortPageEnds must be true or false, but is ${show(shortPageEnds)}: give one of them`,
+    );
+  }
+  if (!shortPageEnds) return 1;
+  if (pageSize !== undefined) return pageSize;
+  throw new ConfigurationError("shortPageEnds needs pageSize, to tell what is short: give pageSize, too");
+}
+
+function counted(position: Json): number {
+  if (typeof position === "number" && Number.isSafeInteger(position) && position >= 0) return position;
+  throw foreignPosition(position);
+}

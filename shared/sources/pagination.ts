@@ -1,0 +1,47 @@
+import { SourceError } from "../errors.ts";
+import type { Json } from "../json.ts";
+import { show } from "../options.ts";
+import type { Answer } from "./body-path.ts";
+
+/** A JSON object: the body of a request. */
+export type JsonObject = { readonly [key: string]: Json };
+
+/** What is asked for: with a body by POST, without by GET. */
+export interface PageRequest {
+  readonly url: URL;
+  readonly body?: JsonObject | undefined;
+}
+
+/** What a pagination style sees of an answer. */
+export interface HttpPage extends Answer {
+  /** Where the answer came from, redirects followed. */
+  readonly url: URL;
+  readonly items: readonly unknown[];
+}
+
+/**
+ * How an API leads from one page to the next. The styles that are known are made by `linkHeader`, `nextUrl`,
+ * `cursorField`, `lastItem`, `pageNumber`, `offsetLimit` and `singlePage`; another one is an object like them.
+ *
+ * A position is any JSON value, `undefined` at the first page. It is kept in the cursor.
+ */
+export interface Pagination {
+  /** The request for the page at a position. `start` is the one that the options describe. */
+  request(start: PageRequest, position: Json | undefined): PageRequest;
+  /** The position of the page after `page`, or `undefined` if it was the last. */
+  next(page: HttpPage, position: Json | undefined, start: PageRequest): Json | undefined;
+}
+
+/** An API that answers everything at once. */
+export const singlePage: Pagination = {
+  request: (start) => start,
+  next: () => undefined,
+};
+
+/** A cursor whose position another style made. */
+export function foreignPosition(position: Json): SourceError {
+  return new SourceError(
+    `the cursor's position ${show(position)} is not one of this pagination: was the workflow's source replaced? ` +
+      "Start a new run",
+  );
+}

@@ -1,0 +1,187 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { type Duration, toMilliseconds } from "./duration.ts";
+import { ConfigurationError } from "./errors.ts";
+import { integerOption, rejectUnknownKeys, show } from "./options.ts";
+import { type RetryOptions, type RetryPolicy, retryPolicy } from "./retry.ts";
+import { type PageReader, type Source, toSource } from "./sources/source.ts";
+import type { Task } from "./task.ts";
+import { checkConcurrency, defaultTasksPerEnvironment, LONGEST_TASK_MILLISECONDS } from "./topology.ts";
+
+/** What a user writes: one file, one workflow. */
+export interface WorkflowOptions<Input = unknown, Output = Input> {
+  /** Names the queues, the functions and the stack: 1 to 40 of `a-z`, `0-9` and `-`, starting with a letter. */
+  readonly name: string;
+  /** Where the items come from: `httpPages(...)`, `fileLines(...)`, `items(...)`, or your own `{ readPage }`. */
+  readonly source: Source<Input> | PageReader<Input>;
+  /**
+   * The schema of an item: any Standard Schema (zod, valibot, arktype, ...). The task gets what it returns. An item that
+   * fails it is one dead letter, `invalid item`. Default: items are passed on as they are.
+   */
+  readonly item?: StandardSchemaV1<Input, Output>;
+  /** The work on one item. See `Task`. */
+  readonly task: Task<Output>;
+  /** Tasks in flight over the whole fleet, 2 to 100,000: a multiple of `tasksPerEnvironment`, twice it or more. */
+  readonly concurrency: number;
+  /**
+   * Tasks in flight inside one execution environment, 1 to 100. I/O-bound tasks share one well; a task that needs the
+   * whole CPU wants 1. Default: the largest divisor of `concurrency` up to 10 that leaves two environments or more.
+   */
+  readonly tasksPerEnvironment?: number;
+  /** How long one attempt may take, 1 ms to 885 s (a Lambda's 900 s less the time to record). Default 30 s. */
+  readonly timeout?: Duration;
+  /** Default: 5 attempts, pauses of up to 1 s, 2 s, 4 s, ... up to 5 min. */
+  readonly retry?: RetryOptions;
+  /** Items of a run at the most, counted from the source's start. Default: all. */
+  readonly limit?: number;
+  /**
+   * Messages that may wait in the queue before the producer pauses: at least twice `concurrency`. Default: 20 times
+   * `concurrency`, at least 10,000.
+   */
+  readonly maxBacklog?: number;
+  /** Memory of a consumer's environment in MB, 128 to 10,240. Default 512. */
+  readonly memoryMb?: number;
+}
+
+/** A validated workflow. Made by `defineWorkflow`, never by hand. */
+export interface Workflow {
+  readonly name: string;
+  readonly source: Source;
+  readonly item: StandardSchemaV1 | undefined;
+  readonly task: Task<unknown>;
+  readonly concurrency: number;
+  /** As asked for; `undefined` where it is derived. */
+  readonly tasksPerEnvironment: number | undefined;
+  readonly timeoutMilliseconds: number;
+  readonly retry: RetryPolicy;
+  readonly limit: number | undefined;
+  readonly maxBacklog: number | undefined;
+  readonly memoryMb: number;
+  readonly [definedByUs]: true;
+}
+
+// A symbol in the global registry: the CLI and a bundle each hold a copy of this module.
+const definedByUs = Symbol.for("sluice.workflow");
+
+const KEYS = [
+  "name",
+  "source",
+  "item",
+  "task",
+  "concurrency",
+  "tasksPerEnvironment",
+  "timeout",
+  "retry",
+  "limit",
+  "maxBacklog",
+  "memoryMb",
+] as const satisfies readonly (keyof WorkflowOptions)[];
+
+const NAME = /^[a-z][a-z0-9-]{0,39}$/;
+
+/**
+ * Defines a workflow, the default export of its file.
+ *
+ * @throws {ConfigurationError} An option is unknown, missing or outside its range, or options do not fit together. The
+ * message names the option, the range, the value and the mend. Nothing is clamped.
+ * @example
+ * ```ts
+ * export default defineWorkflow({
+ *   name: "invoices",
+ *   source: fileLines("invoices.jsonl", { format: "jsonl" }),
+ *   item: z.object({ id: z.string() }),
+ *   task: async ({ id }, { signal }) => { await send(id, { signal }); },
+ *   concurrency: 50,
+ *   timeout: { seconds: 10 },
+ * });
+ * ```
+ */
+export function defineWorkflow<Input = unknown, Output = Input>(options: WorkflowOptions<Input, Output>): Workflow {
+  if (typeof options !== "object" || options === null) {
+    throw new ConfigurationError(`defineWorkflow takes an object of options, but got ${show(options)}`);
+  }
+  rejectUnknownKeys(options, KEYS, "the workflow");
+  const { name } = options;
+  if (typeof name !== "string" || !NAME.test(name)) {
+    throw new ConfigurationError(
+      `name must be 1 to 40 characters of a-z, 0-9 and -, starting with a letter, but is ${show(name)}: ` +
+        "it names the queues and the functions, whose names AWS limits",
+    );
+  }
+  const concurrency = integerOption("concurrency", options.concurrency, {
+    minimum: 2,
+    maximum: 100_000,
+    mend: "an SQS event source mapping has a maximum concurrency of at least 2",
+  });
+  const tasksPerEnvironment =
+    options.tasksPerEnvironment === undefined
+      ? undefined
+      : integerOption("tasksPerEnvironment", options.tasksPerEnvironment, {
+          minimum: 1,
+          maximum: 100,
+          mend: "leave it out for a value that fits concurrency",
+        });
+  checkConcurrency(concurrency, tasksPerEnvironment ?? defaultTasksPerEnvironment(concurrency));
+  return Object.freeze<Workflow>({
+    name,
+    source: toSource(checkSource(options.source)),
+    item: checkSchema(options.item),
+    task: checkTask(options.task) as Task<unknown>,
+    concurrency,
+    tasksPerEnvironment,
+    timeoutMilliseconds: toMilliseconds(options.timeout ?? { seconds: 30 }, {
+      option: "timeout",
+      minimum: { milliseconds: 1 },
+      maximum: { milliseconds: LONGEST_TASK_MILLISECONDS },
+    }),
+    retry: retryPolicy(options.retry),
+    limit:
+      options.limit === undefined
+        ? undefined
+        : integerOption("limit", options.limit, {
+            minimum: 1,
+            maximum: Number.MAX_SAFE_INTEGER,
+            mend: "leave it out to read the whole source",
+          }),
+    maxBacklog:
+      options.maxBacklog === undefined
+        ? undefined
+        : integerOption("maxBacklog", options.maxBacklog, {
+            minimum: 2 * concurrency,
+            maximum: Number.MAX_SAFE_INTEGER,
+            mend: `at concurrency ${concurrency} fewer than ${2 * concurrency} waiting messages would leave tasks idle`,
+          }),
+    memoryMb: integerOption("memoryMb", options.memoryMb ?? 512, {
+      minimum: 128,
+      maximum: 10_240,
+      // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+      mend: "these are Lambda's limits",
+    }),
+    [definedByUs]: true,
+  });
+}
+
+/** Whether a value was made by `defineWorkflow`, in this copy of the library or in another. */
+export function isWorkflow(value: unknown): value is Workflow {
+  return typeof value === "object" && value !== null && definedByUs in value;
+}
+
+function checkSource<Item>(source: Source<Item> | PageReader<Item>): Source<Item> | PageReader<Item> {
+  const readable = typeof source === "object" && source !== null && ("pages" in source || "readPage" in source);
+  if (readable) return source;
+  throw new ConfigurationError(
+    `source must be a source, but is ${show(source)}: use httpPages(...), fileLines(...), items(...) or your own ` +
+      "{ readPage(cursor) { ... } }",
+  );
+}
+
+function checkSchema(schema: StandardSchemaV1 | undefined): StandardSchemaV1 | undefined {
+  if (schema === undefined || typeof schema?.["~standard"]?.validate === "function") return schema;
+  throw new ConfigurationError(
+    `item must be a Standard Schema (zod, valibot, arktype, ...), but is ${show(schema)}: see standardschema.dev`,
+  );
+}
+
+function checkTask<Item>(task: Task<Item>): Task<Item> {
+  if (typeof task === "function") return task;
+  throw new ConfigurationError(`task must be a function (item, context) => ..., but is ${show(task)}`);
+}

@@ -1,0 +1,52 @@
+import { behaviourOf, DEFAULT_SEED } from "./behaviour.ts";
+import { loadCities } from "./dataset.ts";
+
+/** How a city ends in the `cities` workflow: `error` is the name of the error that its last attempt fails with. */
+export type Outcome =
+  | { readonly status: "done" }
+  | { readonly status: "dead"; readonly error: "Error" | "PermanentError" | "TaskTimeoutError" };
+
+/** How the city of this id must end, whatever the load. */
+export function expectedOutcome(id: number, seed: number = DEFAULT_SEED): Outcome {
+  const { kind } = behaviourOf(id, seed);
+  switch (kind) {
+    case "answers":
+    case "heals":
+      return { status: "done" };
+    case "fails":
+      return { status: "dead", error: "Error" };
+    case "hangs":
+      return { status: "dead", error: "TaskTimeoutError" };
+    case "malformed":
+    case "gone":
+      return { status: "dead", error: "PermanentError" };
+  }
+}
+
+export interface ExpectedCounts {
+  readonly done: number;
+  readonly dead: number;
+  /** Dead cities by the name of their last error. */
+  readonly deadByError: Readonly<Record<"Error" | "PermanentError" | "TaskTimeoutError", number>>;
+  /** Cities that are done after at least one failed attempt even if no request is refused: the least of all retried. */
+  readonly heals: number;
+}
+
+/** What a run over the first `items` cities must count. */
+export async function expectedCounts(items: number, seed: number = DEFAULT_SEED): Promise<ExpectedCounts> {
+  const deadByError = { Error: 0, PermanentError: 0, TaskTimeoutError: 0 };
+  let done = 0;
+  let dead = 0;
+  let heals = 0;
+  for (const { id } of (await loadCities()).slice(0, items)) {
+    const outcome = expectedOutcome(id, seed);
+    if (outcome.status === "done") {
+      done += 1;
+    } else {
+      dead += 1;
+      deadByError[outcome.error] += 1;
+    }
+    if (behaviourOf(id, seed).kind === "heals") heals += 1;
+  }
+  return { done, dead, deadByError, heals };
+}

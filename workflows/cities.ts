@@ -1,0 +1,29 @@
+import { z } from "zod";
+import { defineWorkflow, httpPages, linkHeader } from "../shared/index.ts";
+import { citiesUrl, fetchCityDetails } from "./cities/city-details.ts";
+import { solarNoon } from "./cities/solar-noon.ts";
+
+/** For each city of a paged REST API: fetches its details from a service with every vice, and computes its solar noon. */
+export default defineWorkflow({
+  name: "cities",
+  source: httpPages({ url: () => `${citiesUrl()}/cities?limit=200`, next: linkHeader }),
+  item: z.object({
+    id: z.int().positive(),
+    name: z.string().min(1),
+    country: z.string().length(2),
+  }),
+  limit: 5_000,
+  task: async (city, { signal, logger }) => {
+    const { latitude, longitude } = await fetchCityDetails(city.id, signal);
+    logger.debug("solar noon", {
+      city: `${city.name}, ${city.country}`,
+      latitude,
+      longitude,
+      solarNoon: solarNoon(longitude, new Date()).toISOString(),
+    });
+  },
+  concurrency: 50,
+  tasksPerEnvironment: 10,
+  timeout: { seconds: 2 },
+  retry: { attempts: 5, backoff: { base: { milliseconds: 200 }, cap: { seconds: 5 } } },
+});
