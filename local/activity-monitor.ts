@@ -34,7 +34,8 @@ export class ActivityMonitor {
   };
 
   readonly ofProducer: FunctionObserver = {
-    onActivity: () => {},
+    // It runs no tasks, but buries items that cannot be sent.
+    onActivity: (_, { deadByReason }) => this.#addDead(deadByReason),
     onFailure: (error) => this.#fail(error),
   };
 
@@ -61,7 +62,11 @@ export class ActivityMonitor {
     this.#levels.set(environment, activity.inFlight);
     this.#succeeded += activity.succeeded;
     this.#retried += activity.retried;
-    for (const [reason, count] of Object.entries(activity.deadByReason)) {
+    this.#addDead(activity.deadByReason);
+  }
+
+  #addDead(deadByReason: Activity["deadByReason"]): void {
+    for (const [reason, count] of Object.entries(deadByReason)) {
       this.#deadByReason[reason] = (this.#deadByReason[reason] ?? 0) + count;
     }
   }

@@ -28,13 +28,7 @@ export interface EngineOptions {
 }
 
 /** The services alone: what is needed to look at what a run left, or to change it. */
-export interface Services {
-  readonly runs: Runs;
-  readonly queue: Queue;
-  readonly deadLetterQueue: Queue;
-  readonly controlQueue: Queue;
-  close(): Promise<void>;
-}
+export type Services = Awaited<ReturnType<typeof openServices>>;
 
 /** A running engine. */
 export interface Engine extends Services {
@@ -56,8 +50,12 @@ const LOCAL_CREDENTIALS = {
   credentials: { accessKeyId: LOCAL_AWS.AWS_ACCESS_KEY_ID, secretAccessKey: LOCAL_AWS.AWS_SECRET_ACCESS_KEY },
 } as const;
 
-/** Starts the services in a workflow's state directory, which it locks until they are closed. */
-async function startServices({ workflow, topology, state }: Pick<EngineOptions, "workflow" | "topology" | "state">) {
+/** Opens what an engine left, or begins anew, without running anything. Locks the state directory until it is closed. */
+export async function openServices({
+  workflow,
+  topology,
+  state,
+}: Pick<EngineOptions, "workflow" | "topology" | "state">) {
   state.lock();
   const names = queueNames(workflow.name);
   const table = `${workflow.name}-ledger`;
@@ -87,21 +85,17 @@ async function startServices({ workflow, topology, state }: Pick<EngineOptions, 
   };
 }
 
-/** Opens what an engine left, without running anything. */
-export async function openServices(options: Pick<EngineOptions, "workflow" | "topology" | "state">): Promise<Services> {
-  return await startServices(options);
-}
-
 /**
  * Starts the embedded engine: queues, ledger, and the functions of one workflow with their event source mappings. What
  * an earlier engine left in the state directory goes on.
  *
+ * @param opened The services, where they are open already; they are closed with the engine.
  * @throws {ConfigurationError} The workflow does not bundle.
  * @throws {SluiceError} `ENGINE_RUNNING`: another engine works in the directory.
  */
-export async function startEngine(options: EngineOptions): Promise<Engine> {
+export async function startEngine(options: EngineOptions, opened?: Services): Promise<Engine> {
   const { topology, state, workflow } = options;
-  const services = await startServices(options);
+  const services = opened ?? (await openServices(options));
   const { sqs, names } = services;
   try {
     const bundles = await bundleFunctions(options.workflowFile, state.bundles);

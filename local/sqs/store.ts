@@ -335,21 +335,22 @@ export class QueueStore {
         settle();
       };
       const giveUp = () => end(() => resolve(nothing));
-      const leave = this.#waiters.add(queue, {
-        wants,
-        offer: () => {
-          try {
-            const found = offer();
-            if (found === undefined) return 0;
-            end(() => resolve(found.value));
-            return found.taken;
-          } catch (error) {
-            end(() => reject(error));
-            return 0;
-          }
-        },
-      });
-      const timer = setTimeout(giveUp, timeoutMs);
+      const attempt = () => {
+        try {
+          const found = offer();
+          if (found === undefined) return 0;
+          end(() => resolve(found.value));
+          return found.taken;
+        } catch (error) {
+          end(() => reject(error));
+          return 0;
+        }
+      };
+      const leave = this.#waiters.add(queue, { wants, offer: attempt });
+      const timer = setTimeout(() => {
+        // In a process that was held up, what became visible meanwhile may not have been offered yet.
+        if (this.#receivable(queue, 1) === 0 || attempt() === 0) giveUp();
+      }, timeoutMs);
       this.#waiting.add(giveUp);
       signal?.addEventListener("abort", giveUp, { once: true });
     });

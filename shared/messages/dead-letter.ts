@@ -18,7 +18,7 @@ export interface Death {
 export function deadLetterBody(envelope: Envelope, death: Death): string {
   const { resent: _, dead: previous, ...rest } = envelope;
   const redrives = previous === undefined ? 0 : previous.redrives + 1;
-  return fit({ ...rest, dead: { ...death, redrives, failures: [...death.failures] } });
+  return fitIntoMessage({ ...rest, dead: { ...death, redrives, failures: [...death.failures] } });
 }
 
 /** The body of the dead letter of an item that could not be a message: it shows the start of the item's text. */
@@ -28,7 +28,7 @@ export function truncatedLetterBody(
   death: Death,
 ): string {
   const { workflow, run, page, index, epoch } = address;
-  return fit({
+  return fitIntoMessage({
     sluice: 1,
     workflow,
     run,
@@ -41,7 +41,7 @@ export function truncatedLetterBody(
 }
 
 /** The letter as a body, its history cut from the oldest stacks on until SQS takes it. Messages are never cut. */
-function fit(letter: DeadLetter): string {
+function fitIntoMessage(letter: DeadLetter): string {
   let body = toBody(JSON.stringify(letter));
   const failures = [...letter.dead.failures];
   for (let oldest = 0; Buffer.byteLength(body) > LARGEST_MESSAGE_BYTES && oldest < failures.length; oldest++) {

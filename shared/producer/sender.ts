@@ -6,6 +6,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { toJson } from "../messages/body.ts";
 import { truncatedLetterBody } from "../messages/dead-letter.ts";
 import { envelopeBody, type PageHeader } from "../messages/envelope.ts";
+import { publish } from "../observation.ts";
 import type { Queue } from "../queue.ts";
 import { UnreadableItem } from "../sources/unreadable-item.ts";
 
@@ -69,6 +70,7 @@ export class PageSender {
     });
     await deadLetterQueue.sendAll([{ body }]);
     await ledger.recordDeath(item, reason, 0);
+    publish({ event: "died", reason });
   }
 }
 

@@ -127,7 +127,8 @@ export class RecordReader {
         `the file became shorter while it was read: it had ${this.#options.size} bytes and ends at ${position}`,
       );
     }
-    this.#buffer = Buffer.concat([kept, buffer.subarray(0, bytesRead)]);
+    const chunk = buffer.subarray(0, bytesRead);
+    this.#buffer = kept.length === 0 ? chunk : Buffer.concat([kept, chunk]);
     this.#base = this.#place.byte;
     return true;
   }

@@ -7,6 +7,7 @@ export {
   type JsonLinesOptions,
 } from "./file-lines.ts";
 export { type HttpPagesOptions, httpPages } from "./http-pages.ts";
+export type { HeadersInput } from "./http-request.ts";
 export { type ItemsOptions, type IterableFactory, items } from "./items.ts";
 export {
   type HttpPage,

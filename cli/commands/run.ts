@@ -1,0 +1,73 @@
+import { randomBytes } from "node:crypto";
+import { Command, InvalidArgumentError } from "commander";
+import { startEntry } from "../../shared/messages/control.ts";
+import { plural } from "../format.ts";
+import { openSession, type SessionOptions, workOnRun } from "../session.ts";
+
+interface RunOptions extends SessionOptions {
+  readonly items?: number;
+}
+
+export const runCommand = new Command("run")
+  .summary("run a workflow on this machine")
+  .description("Runs a workflow on the embedded engine, until every item of its source is done or dead.")
+  .argument("<workflow>", "a name in workflows/, or the path of a file")
+  .option("--items <n>", "items at the most (default: as the workflow says)", positiveInteger)
+  .option("--concurrency <n>", "tasks in flight (default: as the workflow says)", positiveInteger)
+  .option("--fresh", "drop what earlier runs of the workflow left: runs, messages, dead letters", false)
+  .option("--json", "one JSON object a line, the last one the summary", false)
+  .addHelpText(
+    "after",
+    `
+Exit codes:
+  0    every item succeeded
+  1    the run could not start, or failed
+  2    the run completed, with dead letters
+  130  interrupted: "sluice resume" goes on
+
+Examples:
+  $ npx sluice run cities
+  $ npx sluice run cities --items 135233 --concurrency 100
+  $ npx sluice run ./my-workflow.ts --fresh
+  $ npx sluice run seconds --json | tail -n 1`,
+  )
+  .action(async (name: string, options: RunOptions) => {
+    const session = await openSession(name, options);
+    if (options.fresh) session.state.drop();
+    process.exitCode = await workOnRun(session, async ({ runs, controlQueue }) => {
+      const [latest] = await runs.latest(1);
+      if (latest?.status === "running") {
+        const { owed, produced } = await runs.counts(latest);
+        return {
+          refusal:
+            `Run ${latest.id} of ${latest.workflow} has not ended: ${plural(produced - owed, "item")} settled. ` +
+            `Go on with it: npx sluice resume ${name}. Or drop it: npx sluice run ${name} --fresh`,
+        };
+      }
+      const id = newRunId();
+      return {
+        id,
+        begin: () =>
+          controlQueue.sendControl(
+            startEntry({
+              workflow: session.loaded.workflow.name,
+              run: id,
+              requestedAt: new Date().toISOString(),
+              ...(options.items !== undefined && { limit: options.items }),
+            }),
+          ),
+      };
+    });
+  });
+
+/** Sorts by time, and two of one second differ. */
+function newRunId(): string {
+  const time = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");
+  return `${time}-${randomBytes(2).toString("hex")}`;
+}
+
+function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new InvalidArgumentError("It must be a whole number of at least 1.");
+}

@@ -1,0 +1,11 @@
+/** What the process tells the shell. */
+export const EXIT = {
+  /** Every item succeeded. */
+  succeeded: 0,
+  /** The command could not do its work. */
+  failed: 1,
+  /** The run completed, with dead letters. */
+  deadLetters: 2,
+  /** Ended by Ctrl-C: 128 + SIGINT. */
+  interrupted: 130,
+} as const;

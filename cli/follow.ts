@@ -1,0 +1,80 @@
+import { setTimeout } from "node:timers/promises";
+import type { Engine } from "../local/engine.ts";
+import type { RunRecord } from "../shared/ledger/run-record.ts";
+import type { Display } from "./display.ts";
+import { Pace } from "./progress.ts";
+import type { Summary } from "./summary.ts";
+
+/** How often the run's record is looked at. */
+const POLL_MILLISECONDS = 100;
+
+export interface Follow {
+  readonly engine: Engine;
+  readonly run: string;
+  readonly display: Display;
+  /** Fires when the user has had enough: the run is left as it is, once nothing is under way. */
+  readonly interrupted: AbortSignal;
+}
+
+/** Shows a run until it has ended; `undefined` where it was interrupted before. */
+export async function follow({ engine, run, display, interrupted }: Follow): Promise<Summary | undefined> {
+  const before = await countsBefore(engine, run);
+  const pace = new Pace();
+  let drained = false;
+  interrupted.addEventListener("abort", () => void engine.drain().then(() => (drained = true)), { once: true });
+  for (;;) {
+    const stop = drained;
+    const record = await engine.runs.find(run);
+    if (record !== undefined) {
+      if (record.status === "completed") return await summarise(engine, record);
+      // What a failed run had sent is still worked off.
+      if (record.status === "failed" && (await engine.runs.counts(record)).owed === 0)
+        return await summarise(engine, record);
+      const { inFlight, succeeded, retried, deadByReason } = engine.activity.fleet;
+      const { items, ended } = record.checkpoint;
+      const dead = before.dead + Object.values(deadByReason).reduce((a, b) => a + b, 0);
+      const settled = before.succeeded + succeeded + dead;
+      const total = ended ? items : record.limit;
+      const rate = pace.rate(Date.now(), settled);
+      display.show({
+        produced: items,
+        total,
+        inFlight,
+        succeeded: before.succeeded + succeeded,
+        retried: before.retried + retried,
+        dead,
+        rate,
+        secondsLeft: total === undefined || rate <= 0 ? undefined : Math.max(0, total - settled) / rate,
+      });
+    }
+    if (stop) return undefined;
+    await setTimeout(POLL_MILLISECONDS);
+  }
+}
+
+async function countsBefore({ runs }: Engine, run: string) {
+  const record = await runs.find(run);
+  return record === undefined ? { succeeded: 0, retried: 0, dead: 0 } : await runs.counts(record);
+}
+
+/** What a run came to: the counts of the ledger, and what the engine measured. */
+async function summarise({ runs, activity }: Engine, record: RunRecord): Promise<Summary> {
+  const { produced, succeeded, dead, retried, deadByReason } = await runs.counts(record);
+  const end = record.completedAt === undefined ? Date.now() : Date.parse(record.completedAt);
+  const { producer, consumer } = activity.peakMemoryMb;
+  return {
+    type: "summary",
+    workflow: record.workflow,
+    run: record.id,
+    status: record.status,
+    produced,
+    succeeded,
+    dead,
+    retried,
+    wallSeconds: (end - Date.parse(record.requestedAt)) / 1_000,
+    peakInFlight: activity.fleet.peakInFlight,
+    deadByReason,
+    memoryMb: { producer: Math.round(producer), consumer: Math.round(consumer) },
+    ...(record.failure !== undefined && { failure: record.failure }),
+  };
+}

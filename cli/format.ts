@@ -1,0 +1,34 @@
+import { styleText } from "node:util";
+
+export const count = (value: number): string => Math.round(value).toLocaleString("en-US");
+
+/** 4.2 s, 3 min 20 s, 2 h 5 min. */
+export function seconds(value: number): string {
+  if (value < 10) return `${value.toFixed(1)} s`;
+  if (value < 120) return `${Math.round(value)} s`;
+  if (value < 7_200) return `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
+  return `${Math.floor(value / 3_600)} h ${Math.round((value % 3_600) / 60)} min`;
+}
+
+/** So many of something: "1 dead letter", "15 dead letters". */
+export const plural = (value: number, noun: string): string => `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Styled on a terminal that shows it, plain elsewhere and with NO_COLOR. */
+export const style = (format: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string =>
+  styleText(format, text, { stream });
+
+/** Rows as columns: the first to the left, the others to the right. */
+export function table(rows: readonly (readonly string[])[], indent = "  "): string {
+  const columns = Math.max(0, ...rows.map((row) => row.length));
+  const widths = Array.from({ length: columns }, (_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) => {
+      const cells = row.map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+      );
+      return `${indent}${cells.join("  ")}`;
+    })
+    .join("\n");
+}

@@ -1,0 +1,131 @@
+import { relative } from "node:path";
+import { type Engine, openServices, type Services, startEngine } from "../local/engine.ts";
+import { StateDirectory } from "../local/state-directory.ts";
+import { type Topology, topology } from "../shared/topology.ts";
+import { chooseDisplay, type Display, writeJson } from "./display.ts";
+import { EXIT } from "./exit-code.ts";
+import { follow } from "./follow.ts";
+import { plural, style } from "./format.ts";
+import { formatSummary } from "./summary.ts";
+import { type LoadedWorkflow, loadWorkflow, startCompanion } from "./workflow-file.ts";
+
+export interface SessionOptions {
+  readonly json: boolean;
+  readonly fresh?: boolean | undefined;
+  readonly concurrency?: number | undefined;
+}
+
+export interface Session extends SessionOptions {
+  readonly loaded: LoadedWorkflow;
+  readonly topology: Topology;
+  readonly state: StateDirectory;
+  readonly display: Display;
+}
+
+/** What a command that works on a workflow's embedded engine begins with. Nothing is started yet. */
+export async function openSession(workflowName: string, options: SessionOptions): Promise<Session> {
+  const loaded = await loadWorkflow(workflowName);
+  const { workflow } = loaded;
+  const { concurrency = workflow.concurrency } = options;
+  // Another concurrency than the workflow's may not be a multiple of its tasksPerEnvironment: then it is derived anew.
+  const keepsShare = workflow.tasksPerEnvironment !== undefined && concurrency % workflow.tasksPerEnvironment === 0;
+  const share = concurrency === workflow.concurrency || keepsShare ? workflow.tasksPerEnvironment : undefined;
+  return {
+    ...options,
+    loaded,
+    topology: topology({ ...workflow, concurrency, tasksPerEnvironment: share }),
+    state: new StateDirectory(workflow.name),
+    display: chooseDisplay(options),
+  };
+}
+
+/** Begins or finds the run that a session works on. */
+export type ChooseRun = (
+  services: Services,
+) => Promise<{ readonly id: string; begin(): Promise<void> } | { readonly refusal: string }>;
+
+/**
+ * Works on a run in the embedded engine until it has ended or the user interrupts. Returns the exit code.
+ *
+ * @param choose Called before anything runs: what is to be worked on, or why nothing is.
+ */
+export async function workOnRun(session: Session, choose: ChooseRun): Promise<number> {
+  const { loaded, state, display, topology } = session;
+  const { workflow, file } = loaded;
+  const interrupt = listenForInterrupts(display);
+  const services = await openServices({ workflow, topology, state });
+  let companion: Awaited<ReturnType<typeof startCompanion>> | undefined;
+  let closing: { close(): Promise<void> } = services;
+  try {
+    const chosen = await choose(services);
+    if ("refusal" in chosen) {
+      display.say(chosen.refusal);
+      return EXIT.failed;
+    }
+    companion = await startCompanion(loaded.companion);
+    const options = { workflow, workflowFile: file, topology, state, variables: companion.environment };
+    const engine = await startEngine(options, services);
+    closing = engine;
+    interrupt.atOnce.addEventListener("abort", () => void engine.close());
+    announce(session, chosen.id);
+    await chosen.begin();
+    return await workUntilDone(session, engine, chosen.id, interrupt.soon);
+  } finally {
+    display.end();
+    interrupt.stop();
+    await closing.close();
+    await companion?.close();
+  }
+}
+
+async function workUntilDone(session: Session, engine: Engine, run: string, interrupted: AbortSignal): Promise<number> {
+  const { display, loaded, topology, state, json } = session;
+  const summary = await follow({ engine, run, display, interrupted });
+  display.end();
+  for (const failure of engine.activity.fleet.failures) display.say(`${style("yellow", "warning")} ${failure}`);
+  if (summary === undefined) {
+    display.say(`Interrupted. Nothing is lost: npx sluice resume ${loaded.name} goes on with run ${run}.`);
+    return EXIT.interrupted;
+  }
+  if (json) writeJson(summary);
+  else {
+    const logs = relative(process.cwd(), state.logs);
+    console.log(formatSummary(summary, { name: loaded.name, concurrency: topology.concurrency, logs }));
+  }
+  if (summary.status === "failed") return EXIT.failed;
+  return summary.dead > 0 ? EXIT.deadLetters : EXIT.succeeded;
+}
+
+function announce({ loaded, topology, display, json }: Session, run: string): void {
+  const { concurrency, environments, tasksPerEnvironment } = topology;
+  if (json) writeJson({ type: "started", workflow: loaded.workflow.name, run, concurrency, environments });
+  else {
+    display.say(
+      `${style("bold", loaded.workflow.name, process.stderr)} · run ${run} · ${concurrency} tasks in flight ` +
+        `(${plural(environments, "environment")} of ${tasksPerEnvironment})`,
+    );
+  }
+}
+
+/** The first Ctrl-C asks for an end, the second does not ask. */
+function listenForInterrupts(display: Display) {
+  const soon = new AbortController();
+  const atOnce = new AbortController();
+  const onSignal = () => {
+    if (soon.signal.aborted) atOnce.abort();
+    else {
+      display.say("Ending: tasks in flight are finished and recorded. Ctrl-C again ends at once.");
+      soon.abort();
+    }
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  return {
+    soon: soon.signal,
+    atOnce: atOnce.signal,
+    stop() {
+      process.off("SIGINT", onSignal);
+      process.off("SIGTERM", onSignal);
+    },
+  };
+}

@@ -1,0 +1,51 @@
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { SluiceError, toError } from "../shared/errors.ts";
+import { resumeCommand } from "./commands/resume.ts";
+import { runCommand } from "./commands/run.ts";
+import { statusCommand } from "./commands/status.ts";
+import { writeJson } from "./display.ts";
+import { EXIT } from "./exit-code.ts";
+import { style } from "./format.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+
+const program = new Command("sluice")
+  .description("Fans any paged source out to tasks, and says exactly when it is done.")
+  .version(version)
+  .showHelpAfterError("(--help shows what there is)")
+  .addCommand(runCommand)
+  .addCommand(resumeCommand)
+  .addCommand(statusCommand)
+  .addHelpText(
+    "after",
+    `
+Examples:
+  $ npx sluice run cities          run a workflow of workflows/ on this machine
+  $ npx sluice resume cities       go on with it after Ctrl-C, a crash or a failed source
+  $ npx sluice status cities       its runs and their counts`,
+  );
+
+// Each command's own errors too are thrown, so that they end here.
+for (const command of [program, ...program.commands]) command.exitOverride().copyInheritedSettings(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode;
+  else {
+    report(error);
+    process.exitCode = EXIT.failed;
+  }
+}
+
+function report(thrown: unknown): void {
+  const error = toError(thrown);
+  const known = error instanceof SluiceError;
+  if (process.argv.includes("--json")) {
+    writeJson({ type: "error", code: known ? error.code : "UNEXPECTED", message: error.message });
+    return;
+  }
+  // An error of ours says what to do; any other needs its stack to be understood.
+  console.error(`${style("red", "error", process.stderr)} ${known ? error.message : (error.stack ?? error.message)}`);
+}

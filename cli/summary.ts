@@ -1,0 +1,78 @@
+import type { RunStatus } from "../shared/ledger/run-record.ts";
+import { count, plural, seconds, style, table } from "./format.ts";
+
+/** What a run came to: the last line with `--json`. */
+export interface Summary {
+  readonly type: "summary";
+  readonly workflow: string;
+  readonly run: string;
+  readonly status: RunStatus;
+  readonly produced: number;
+  readonly succeeded: number;
+  readonly dead: number;
+  readonly retried: number;
+  readonly wallSeconds: number;
+  readonly peakInFlight: number;
+  readonly deadByReason: Readonly<Record<string, number>>;
+  readonly memoryMb: { readonly producer: number; readonly consumer: number };
+  /** Why it failed. */
+  readonly failure?: string;
+}
+
+export interface SummaryContext {
+  /** What the user typed for the workflow. */
+  readonly name: string;
+  readonly concurrency: number;
+  readonly logs: string;
+}
+
+/** The summary for people. */
+export function formatSummary(summary: Summary, { name, concurrency, logs }: SummaryContext): string {
+  const { produced, succeeded, dead, retried, wallSeconds, peakInFlight, memoryMb, deadByReason } = summary;
+  const rate = wallSeconds > 0 ? ` (${count(produced / wallSeconds)}/s)` : "";
+  const lines = [
+    "",
+    `${headline(summary)}  ${style("dim", `${summary.workflow} · run ${summary.run}`)}`,
+    "",
+    table([
+      ["produced", count(produced)],
+      ["succeeded", count(succeeded)],
+      ["dead", count(dead)],
+      ["retried", count(retried)],
+    ]),
+    "",
+    `  wall time       ${seconds(wallSeconds)}${rate}`,
+    `  peak in flight  ${peakInFlight} of ${concurrency}`,
+    `  peak memory     producer ${memoryMb.producer} MB, consumer ${memoryMb.consumer} MB each`,
+  ];
+  if (dead > 0) {
+    const reasons = Object.entries(deadByReason).sort(([, a], [, b]) => b - a);
+    lines.push(
+      "",
+      "  dead letters by reason",
+      table(
+        reasons.map(([reason, n]) => [reason, count(n)]),
+        "    ",
+      ),
+    );
+  }
+  if (summary.failure !== undefined) lines.push("", `  ${style("red", summary.failure)}`);
+  lines.push("", ...nextSteps(summary, name, logs).map((step) => `  ${step}`));
+  return lines.join("\n");
+}
+
+function headline({ status, dead }: Summary): string {
+  if (status === "failed") return style(["red", "bold"], "Failed");
+  if (dead > 0) return style(["yellow", "bold"], `Completed with ${plural(dead, "dead letter")}`);
+  return style(["green", "bold"], "Completed, every item succeeded");
+}
+
+function nextSteps({ status }: Summary, name: string, logs: string): string[] {
+  const step = (command: string, why: string) => `${command.padEnd(34)} ${style("dim", why)}`;
+  return [
+    ...(status === "failed" ? [step(`npx sluice resume ${name}`, "goes on where the source failed")] : []),
+    step(`npx sluice status ${name}`, "the runs so far"),
+    step(`npx sluice run ${name}`, "runs it again"),
+    step(`less ${logs}/consumer.log`, "what the tasks logged"),
+  ];
+}
