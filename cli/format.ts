@@ -22,7 +22,9 @@ export const style = (format: Style, text: string, stream: NodeJS.WriteStream = 
 /** Rows as columns: the first to the left, the others to the right. */
 export function table(rows: readonly (readonly string[])[], indent = "  "): string {
   const columns = Math.max(0, ...rows.map((row) => row.length));
-  const widths = Array.from({ length: columns }, (_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
   return rows
     .map((row) => {
       const cells = row.map((cell, column) =>

@@ -1,4 +1,5 @@
 import { relative } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { type Engine, openServices, type Services, startEngine } from "../local/engine.ts";
 import { StateDirectory } from "../local/state-directory.ts";
 import { type Topology, topology } from "../shared/topology.ts";
@@ -21,6 +22,9 @@ export interface Session extends SessionOptions {
   readonly state: StateDirectory;
   readonly display: Display;
 }
+
+/** A consumer's last poll takes up to a second. */
+const CLOSING_MILLISECONDS = 2_000;
 
 /** What a command that works on a workflow's embedded engine begins with. Nothing is started yet. */
 export async function openSession(workflowName: string, options: SessionOptions): Promise<Session> {
@@ -67,6 +71,7 @@ export async function workOnRun(session: Session, choose: ChooseRun): Promise<nu
     const engine = await startEngine(options, services);
     closing = engine;
     interrupt.atOnce.addEventListener("abort", () => void engine.close());
+    await engine.warm();
     announce(session, chosen.id);
     await chosen.begin();
     return await workUntilDone(session, engine, chosen.id, interrupt.soon);
@@ -82,6 +87,8 @@ async function workUntilDone(session: Session, engine: Engine, run: string, inte
   const { display, loaded, topology, state, json } = session;
   const summary = await follow({ engine, run, display, interrupted });
   display.end();
+  // The invocations that noticed no more work end by themselves, and delete what they settled.
+  if (summary !== undefined) await Promise.race([engine.drain(), setTimeout(CLOSING_MILLISECONDS)]);
   for (const failure of engine.activity.fleet.failures) display.say(`${style("yellow", "warning")} ${failure}`);
   if (summary === undefined) {
     display.say(`Interrupted. Nothing is lost: npx sluice resume ${loaded.name} goes on with run ${run}.`);

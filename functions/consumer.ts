@@ -2,6 +2,7 @@ import { Logger } from "@aws-lambda-powertools/logger";
 import middy from "@middy/core";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { Consumer } from "../shared/consumer/consumer.ts";
+import type { RefillOptions } from "../shared/consumer/intake.ts";
 import type { ReceivedMessage } from "../shared/consumer/message.ts";
 import { containStrayErrors } from "../shared/consumer/stray-errors.ts";
 import { fromVariables } from "../shared/function-environment.ts";
@@ -11,7 +12,7 @@ import { connect } from "./services.ts";
 import { taskLogger } from "./task-logger.ts";
 
 const environment = fromVariables(process.env);
-const services = connect(environment);
+const services = await connect(environment);
 const logger = new Logger({ serviceName: services.workflow.name });
 
 containStrayErrors((error) => logger.error("an error that nobody caught, of no attempt under way", { error }));
@@ -22,6 +23,7 @@ async function consume(event: SQSEvent, context: Context): Promise<SQSBatchRespo
   const consumer = new Consumer({
     ...services,
     tasksPerEnvironment: environment.tasksPerEnvironment,
+    refill: refill(),
     logger: taskLogger(invocationLogger),
     metrics,
     taskLogger: (fields) => taskLogger(invocationLogger, fields),
@@ -30,6 +32,12 @@ async function consume(event: SQSEvent, context: Context): Promise<SQSBatchRespo
   const again = await consumer.consume(event.Records.map(toMessage), deadline);
   metrics.publish();
   return { batchItemFailures: again.map((itemIdentifier) => ({ itemIdentifier })) };
+}
+
+function refill(): RefillOptions | undefined {
+  const { refillSeconds, refillVisibilitySeconds: visibilityTimeoutSeconds } = environment;
+  if (refillSeconds === 0) return undefined;
+  return { until: services.now() + refillSeconds * 1_000, visibilityTimeoutSeconds };
 }
 
 function toMessage({ messageId, receiptHandle, body, attributes, messageAttributes }: SQSRecord): ReceivedMessage {

@@ -11,7 +11,7 @@ import { taskLogger } from "./task-logger.ts";
 const CLOSING_MILLISECONDS = 20_000;
 
 const environment = fromVariables(process.env);
-const services = connect(environment);
+const services = await connect(environment);
 const logger = new Logger({ serviceName: services.workflow.name });
 
 async function produce(

@@ -9,7 +9,7 @@ import { Runs } from "../shared/ledger/runs.ts";
 import { PARALLEL_SENDS, Queue } from "../shared/queue.ts";
 
 /** The workflow of this bundle, and the services its functions work with. Nothing in it changes between invocations. */
-export function connect(environment: FunctionEnvironment) {
+export async function connect(environment: FunctionEnvironment) {
   // A client per purpose: each has its own sockets, and none waits for another's.
   const requestHandler = {
     httpAgent: { maxSockets: 2 * PARALLEL_SENDS },
@@ -21,11 +21,16 @@ export function connect(environment: FunctionEnvironment) {
     marshallOptions: { removeUndefinedValues: true },
   });
   const store = new DynamoDbStore(dynamoDb, environment.table);
+  const runs = new Runs(store);
+  const queue = new Queue(sqs, environment.queueUrl);
+  // Connections, credentials and compiled code are had while the environment starts, and not by its first invocation.
+  // What fails here fails there too, where it is dealt with.
+  await Promise.allSettled([runs.find("warm-up"), queue.depth()]);
   return {
     workflow,
     ledger: new Ledger(store),
-    runs: new Runs(store),
-    queue: new Queue(sqs, environment.queueUrl),
+    runs,
+    queue,
     deadLetterQueue: new Queue(sqs, environment.deadLetterQueueUrl),
     controlQueue: new Queue(controlSqs, environment.controlQueueUrl),
     now: Date.now,

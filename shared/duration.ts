@@ -1,4 +1,5 @@
 import { ConfigurationError } from "./errors.ts";
+import { show } from "./options.ts";
 
 /**
  * A length of time, its units in its keys; several add up.
@@ -51,15 +52,15 @@ export function toMilliseconds(duration: Duration, range: DurationRange): number
 function sum(duration: Duration, option: string): number {
   const mend = `give units as keys, such as { seconds: 10 } (${Object.keys(UNITS).join(", ")})`;
   if (typeof duration !== "object" || duration === null || Object.keys(duration).length === 0) {
-    throw new ConfigurationError(`${option} must be a duration, but is ${JSON.stringify(duration)}: ${mend}`);
+    throw new ConfigurationError(`${option} must be a duration, but is ${show(duration)}: ${mend}`);
   }
   let total = 0;
   for (const [unit, amount] of Object.entries(duration)) {
-    if (!(unit in UNITS)) {
+    if (!Object.hasOwn(UNITS, unit)) {
       throw new ConfigurationError(`${option} has the unknown unit "${unit}": ${mend}`);
     }
     if (typeof amount !== "number" || !Number.isFinite(amount) || amount < 0) {
-      throw new ConfigurationError(`${option}.${unit} must be a number of at least 0, but is ${amount}: ${mend}`);
+      throw new ConfigurationError(`${option}.${unit} must be a number of at least 0, but is ${show(amount)}: ${mend}`);
     }
     total += amount * UNITS[unit as keyof Duration];
   }

@@ -71,8 +71,9 @@ export function toError(thrown: unknown): Error {
 function describe(thrown: unknown): string {
   if (typeof thrown === "string") return thrown;
   let text: string | undefined;
+  if (typeof thrown !== "object" && typeof thrown !== "function") text = String(thrown);
   try {
-    text = JSON.stringify(thrown);
+    text ??= JSON.stringify(thrown);
   } catch {
     // Circular, or a toJSON that throws: its tag is all that can be said.
   }

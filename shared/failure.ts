@@ -34,7 +34,8 @@ export interface Failure {
   readonly stack?: string | undefined;
 }
 
-// With these, the failures of 100 attempts fit into a DynamoDB row of 400 KB.
+// In bytes. With these, the failures of 100 attempts fit into a DynamoDB row of 400 KB.
+const LONGEST_NAME = 200;
 const LONGEST_MESSAGE = 2_000;
 const LONGEST_STACK = 1_500;
 
@@ -55,9 +56,10 @@ export function toFailure(
     at: new Date(attempt.startedAt).toISOString(),
     durationMilliseconds: Math.round(attempt.endedAt - attempt.startedAt),
     kind,
-    name: cut(String(error.name), 200),
+    name: cut(String(error.name), LONGEST_NAME),
     message: cut(messageWithCauses(error), LONGEST_MESSAGE),
-    ...(error.stack ? { stack: cut(error.stack, LONGEST_STACK) } : {}),
+    // Some set their stack to a list of call sites.
+    ...(typeof error.stack === "string" && error.stack !== "" && { stack: cut(error.stack, LONGEST_STACK) }),
   };
 }
 
@@ -81,6 +83,10 @@ function messageWithCauses(error: Error): string {
   return messages.join(": ");
 }
 
-function cut(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length)}… (${text.length} characters)`;
+function cut(text: string, bytes: number): string {
+  const encoded = Buffer.from(text);
+  if (encoded.length <= bytes) return text.toWellFormed();
+  // `stream: true` leaves out a character whose bytes the cut parted.
+  const start = new TextDecoder().decode(encoded.subarray(0, bytes), { stream: true });
+  return `${start}… (${text.length} characters)`;
 }

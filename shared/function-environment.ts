@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ConfigurationError } from "./errors.ts";
 
 const environmentSchema = z.object({
@@ -9,6 +9,8 @@ const environmentSchema = z.object({
   SLUICE_TASKS_PER_ENVIRONMENT: z.coerce.number().int().min(1),
   SLUICE_MAX_BACKLOG: z.coerce.number().int().min(1),
   SLUICE_SLICE_SECONDS: z.coerce.number().min(1),
+  SLUICE_REFILL_SECONDS: z.coerce.number().min(0),
+  SLUICE_REFILL_VISIBILITY_SECONDS: z.coerce.number().int().min(1),
 });
 
 /** What the functions are told by whoever deploys them: the CDK app, or the embedded engine. */
@@ -20,6 +22,8 @@ export interface FunctionEnvironment {
   readonly tasksPerEnvironment: number;
   readonly maxBacklog: number;
   readonly sliceSeconds: number;
+  readonly refillSeconds: number;
+  readonly refillVisibilitySeconds: number;
 }
 
 /** The environment variables that hold it. */
@@ -32,6 +36,8 @@ export function toVariables(environment: FunctionEnvironment): Record<keyof z.in
     SLUICE_TASKS_PER_ENVIRONMENT: String(environment.tasksPerEnvironment),
     SLUICE_MAX_BACKLOG: String(environment.maxBacklog),
     SLUICE_SLICE_SECONDS: String(environment.sliceSeconds),
+    SLUICE_REFILL_SECONDS: String(environment.refillSeconds),
+    SLUICE_REFILL_VISIBILITY_SECONDS: String(environment.refillVisibilitySeconds),
   };
 }
 
@@ -53,5 +59,7 @@ export function fromVariables(variables: Readonly<Record<string, string | undefi
     tasksPerEnvironment: parsed.data.SLUICE_TASKS_PER_ENVIRONMENT,
     maxBacklog: parsed.data.SLUICE_MAX_BACKLOG,
     sliceSeconds: parsed.data.SLUICE_SLICE_SECONDS,
+    refillSeconds: parsed.data.SLUICE_REFILL_SECONDS,
+    refillVisibilitySeconds: parsed.data.SLUICE_REFILL_VISIBILITY_SECONDS,
   };
 }

@@ -2,6 +2,11 @@ import { ConfigurationError } from "./errors.ts";
 
 /** Rejects keys that an options object does not have: a misspelt option must not be ignored in silence. */
 export function rejectUnknownKeys(options: object, known: readonly string[], where: string): void {
+  if (typeof options !== "object" || options === null) {
+    throw new ConfigurationError(
+      `${where} must be an object of options (${known.join(", ")}), but is ${show(options)}`,
+    );
+  }
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue;
     throw new ConfigurationError(`${where} has the unknown option "${key}": use one of ${known.join(", ")}`);
@@ -22,9 +27,20 @@ export function integerOption(option: string, value: unknown, { minimum, maximum
   throw new ConfigurationError(`${option} must be a whole number ${range}, but is ${show(value)}: ${mend}`);
 }
 
+export function booleanOption(option: string, value: unknown): boolean {
+  if (typeof value === "boolean") return value;
+  throw new ConfigurationError(`${option} must be true or false, but is ${show(value)}`);
+}
+
 /** A value as a message shows it. */
 export function show(value: unknown): string {
   if (typeof value === "function") return "a function";
   if (typeof value === "bigint") return `${value}n`;
-  return typeof value === "number" || value === undefined ? String(value) : JSON.stringify(value);
+  if (typeof value !== "object" && typeof value !== "string") return String(value);
+  try {
+    return JSON.stringify(value);
+  } catch {
+    // Circular, or with a BigInt inside: whoever wrote it knows it by its tag.
+    return Object.prototype.toString.call(value);
+  }
 }

@@ -1,13 +1,15 @@
 import {
-  ChangeMessageVisibilityBatchCommand,
   ChangeMessageVisibilityCommand,
+  DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
   type MessageAttributeValue,
+  ReceiveMessageCommand,
   SendMessageBatchCommand,
   type SendMessageBatchRequestEntry,
   SendMessageCommand,
   type SQSClient,
 } from "@aws-sdk/client-sqs";
+import type { ReceivedMessage } from "./consumer/message.ts";
 import { SluiceError } from "./errors.ts";
 import type { ControlEntry } from "./messages/control.ts";
 
@@ -95,6 +97,41 @@ export class Queue {
     );
   }
 
+  /** Receives up to ten messages, waiting for the first. */
+  async receive(options: {
+    readonly max: number;
+    readonly waitSeconds: number;
+    readonly visibilityTimeoutSeconds: number;
+  }): Promise<readonly ReceivedMessage[]> {
+    const { Messages = [] } = await this.#client.send(
+      new ReceiveMessageCommand({
+        QueueUrl: this.#url,
+        MaxNumberOfMessages: options.max,
+        WaitTimeSeconds: options.waitSeconds,
+        VisibilityTimeout: options.visibilityTimeoutSeconds,
+        MessageSystemAttributeNames: ["ApproximateReceiveCount"],
+        MessageAttributeNames: ["All"],
+      }),
+    );
+    return Messages.map(({ MessageId = "", ReceiptHandle = "", Body = "", Attributes, MessageAttributes = {} }) => ({
+      id: MessageId,
+      receiptHandle: ReceiptHandle,
+      body: Body,
+      receiveCount: Number(Attributes?.ApproximateReceiveCount),
+      attributes: MessageAttributes,
+    }));
+  }
+
+  /** Deletes received messages, at most ten. One that SQS refuses comes again. */
+  async deleteAll(receiptHandles: readonly string[]): Promise<void> {
+    await this.#client.send(
+      new DeleteMessageBatchCommand({
+        QueueUrl: this.#url,
+        Entries: receiptHandles.map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle })),
+      }),
+    );
+  }
+
   /** Makes a received message visible again after a while, in whole seconds (rounded up). */
   async changeVisibility(receiptHandle: string, milliseconds: number): Promise<void> {
     await this.#client.send(
@@ -104,26 +141,6 @@ export class Queue {
         VisibilityTimeout: toSeconds(milliseconds),
       }),
     );
-  }
-
-  /** The same for many. Those that SQS refuses become visible when the queue's own timeout is over. */
-  async changeVisibilities(
-    changes: readonly { readonly receiptHandle: string; readonly milliseconds: number }[],
-  ): Promise<void> {
-    for (let start = 0; start < changes.length; start += LARGEST_BATCH.entries) {
-      await this.#client.send(
-        new ChangeMessageVisibilityBatchCommand({
-          QueueUrl: this.#url,
-          Entries: changes
-            .slice(start, start + LARGEST_BATCH.entries)
-            .map(({ receiptHandle, milliseconds }, index) => ({
-              Id: String(index),
-              ReceiptHandle: receiptHandle,
-              VisibilityTimeout: toSeconds(milliseconds),
-            })),
-        }),
-      );
-    }
   }
 
   async depth(): Promise<QueueDepth> {

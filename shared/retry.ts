@@ -9,7 +9,7 @@ export interface RetryOptions {
   readonly backoff?: {
     /** Default 1 s. SQS counts visibility in whole seconds, so a pause is rounded up to the next one. */
     readonly base?: Duration;
-    /** Default 5 min; 12 h at the most, the longest visibility timeout of SQS. */
+    /** Default 5 min; 11 h at the most: SQS hides a message for 12 h from its receive, and an attempt comes first. */
     readonly cap?: Duration;
   };
 }
@@ -26,20 +26,22 @@ export interface RetryPolicy {
  */
 export function retryPolicy(options: RetryOptions = {}): RetryPolicy {
   rejectUnknownKeys(options, ["attempts", "backoff"], "retry");
-  const backoff = options.backoff ?? {};
+  const { attempts: asked = 5, backoff = {} } = options;
   rejectUnknownKeys(backoff, ["base", "cap"], "retry.backoff");
-  const attempts = integerOption("retry.attempts", options.attempts ?? 5, {
+  const attempts = integerOption("retry.attempts", asked, {
     minimum: 1,
     // An item's failures stand in one DynamoDB row of at most 400 KB, each cut to 3 KB.
     maximum: 100,
     mend: "1 means that a failed task is not tried again",
   });
-  const capMilliseconds = toMilliseconds(backoff.cap ?? { minutes: 5 }, {
+  const { cap = { minutes: 5 } } = backoff;
+  const capMilliseconds = toMilliseconds(cap, {
     option: "retry.backoff.cap",
     // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
-    maximum: { hours: 12 },
+    maximum: { hours: 11 },
   });
-  const baseMilliseconds = toMilliseconds(backoff.base ?? { milliseconds: Math.min(1_000, capMilliseconds) }, {
+  const { base = { milliseconds: Math.min(1_000, capMilliseconds) } } = backoff;
+  const baseMilliseconds = toMilliseconds(base, {
     option: "retry.backoff.base",
     maximum: { milliseconds: capMilliseconds },
   });

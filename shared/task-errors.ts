@@ -31,11 +31,11 @@ export class RetryLater extends SluiceError {
   readonly afterMilliseconds: number;
 
   /**
-   * @param after How long to wait, 0 to 12 hours (the longest visibility timeout of SQS).
+   * @param after How long to wait, 0 to 11 hours: SQS hides a message for 12 hours at the most, counted from its receive.
    * @throws {ConfigurationError} The delay is not a duration within that range.
    */
   constructor(after: Duration, options?: SluiceErrorOptions & { readonly message?: string }) {
-    const afterMilliseconds = toMilliseconds(after, { option: "RetryLater(after)", maximum: { hours: 12 } });
+    const afterMilliseconds = toMilliseconds(after, { option: "RetryLater(after)", maximum: { hours: 11 } });
     super("RETRY_LATER", options?.message ?? `try again in ${afterMilliseconds / 1000} s`, options);
     this.afterMilliseconds = afterMilliseconds;
   }

@@ -13,7 +13,12 @@ export interface Topology {
   readonly batchSize: number;
   readonly batchingWindowSeconds: number;
   readonly maxBacklog: number;
-  readonly consumer: FunctionTopology;
+  readonly consumer: FunctionTopology & {
+    /** How long an invocation goes on receiving messages for its free slots; 0 where it works on its batch alone. */
+    readonly refillSeconds: number;
+    /** Of the messages that it receives itself. */
+    readonly refillVisibilitySeconds: number;
+  };
   readonly producer: FunctionTopology & {
     /** How long one invocation goes on paging before it passes the run on to the next. */
     readonly sliceSeconds: number;
@@ -45,6 +50,7 @@ export interface TopologyInput {
   readonly retry: { readonly attempts: number };
   readonly maxBacklog: number | undefined;
   readonly memoryMb: number;
+  readonly refill: boolean;
 }
 
 /** https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
@@ -53,8 +59,11 @@ const LONGEST_FUNCTION_SECONDS = 900;
 /** Kept free at the end of an invocation, to record outcomes through a few retries of the SDK. */
 export const RECORDING_SECONDS = 15;
 
-/** The longest attempt that leaves a consumer the time to record it. */
-export const LONGEST_TASK_MILLISECONDS = (LONGEST_FUNCTION_SECONDS - RECORDING_SECONDS) * 1_000;
+/** Kept free at its beginning, to look up what the messages did before. */
+const STARTING_SECONDS = 5;
+
+/** The longest attempt that leaves a consumer the time to begin and to record it. */
+export const LONGEST_TASK_MILLISECONDS = (LONGEST_FUNCTION_SECONDS - STARTING_SECONDS - RECORDING_SECONDS) * 1_000;
 
 /** AWS asks for six times the function's timeout, so that throttled batches have time to be tried again.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html */
@@ -73,6 +82,9 @@ const LARGEST_BATCH_WITHOUT_WINDOW = 10;
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html */
 const maxReceiveCount = (attempts: number) => 100 + 9 * attempts;
 
+const SHORTEST_REFILL_SECONDS = 60;
+const REFILL_PER_TASK_TIMEOUT = 4;
+
 const SLICE_SECONDS = 60;
 /** A slice, the page it is in when it ends, and the time to pass the run on. */
 const PRODUCER_TIMEOUT_SECONDS = 150;
@@ -88,16 +100,25 @@ export function topology(workflow: TopologyInput): Topology {
   const { concurrency, timeoutMilliseconds } = workflow;
   const tasksPerEnvironment = workflow.tasksPerEnvironment ?? defaultTasksPerEnvironment(concurrency);
   checkConcurrency(concurrency, tasksPerEnvironment);
-  const consumerTimeoutSeconds = Math.ceil(timeoutMilliseconds / 1_000) + RECORDING_SECONDS;
-  const batchingWindowSeconds = tasksPerEnvironment > LARGEST_BATCH_WITHOUT_WINDOW ? 1 : 0;
+  const taskTimeoutSeconds = Math.ceil(timeoutMilliseconds / 1_000);
+  const refillSeconds = workflow.refill ? refillSecondsOf(taskTimeoutSeconds) : 0;
+  const consumerTimeoutSeconds = STARTING_SECONDS + refillSeconds + taskTimeoutSeconds + RECORDING_SECONDS;
+  // A consumer that refills its slots needs no batch as large as they are many.
+  const batchSize = workflow.refill ? Math.min(tasksPerEnvironment, LARGEST_BATCH_WITHOUT_WINDOW) : tasksPerEnvironment;
+  const batchingWindowSeconds = batchSize > LARGEST_BATCH_WITHOUT_WINDOW ? 1 : 0;
   return {
     concurrency,
     tasksPerEnvironment,
     environments: concurrency / tasksPerEnvironment,
-    batchSize: tasksPerEnvironment,
+    batchSize,
     batchingWindowSeconds,
     maxBacklog: workflow.maxBacklog ?? Math.max(10_000, 20 * concurrency),
-    consumer: { timeoutSeconds: consumerTimeoutSeconds, memoryMb: workflow.memoryMb },
+    consumer: {
+      timeoutSeconds: consumerTimeoutSeconds,
+      memoryMb: workflow.memoryMb,
+      refillSeconds,
+      refillVisibilitySeconds: STARTING_SECONDS + taskTimeoutSeconds + 2 * RECORDING_SECONDS,
+    },
     producer: {
       timeoutSeconds: PRODUCER_TIMEOUT_SECONDS,
       memoryMb: PRODUCER_MEMORY_MB,
@@ -119,6 +140,15 @@ export function topology(workflow: TopologyInput): Topology {
   };
 }
 
+/**
+ * Long beside a task, so that the slots which stay empty at an invocation's end hardly count, and short enough that a
+ * Lambda's 900 s hold it.
+ */
+function refillSecondsOf(taskTimeoutSeconds: number): number {
+  const room = LONGEST_FUNCTION_SECONDS - STARTING_SECONDS - taskTimeoutSeconds - RECORDING_SECONDS;
+  return Math.min(room, Math.max(SHORTEST_REFILL_SECONDS, REFILL_PER_TASK_TIMEOUT * taskTimeoutSeconds));
+}
+
 /** The largest divisor of `concurrency` up to 10 that leaves at least two environments and at most 1,000. */
 export function defaultTasksPerEnvironment(concurrency: number): number {
   const fits = (tasks: number) =>
@@ -137,10 +167,12 @@ export function defaultTasksPerEnvironment(concurrency: number): number {
 export function checkConcurrency(concurrency: number, tasksPerEnvironment: number): void {
   const environments = concurrency / tasksPerEnvironment;
   if (!Number.isInteger(environments)) {
-    const below = Math.floor(environments) * tasksPerEnvironment;
+    const neighbours = [Math.floor(environments), Math.ceil(environments)]
+      .filter((count) => count >= ENVIRONMENTS.minimum && count <= ENVIRONMENTS.maximum)
+      .map((count) => `concurrency ${count * tasksPerEnvironment} or `);
     throw new ConfigurationError(
       `concurrency must be a multiple of tasksPerEnvironment, but ${concurrency} is none of ${tasksPerEnvironment}: ` +
-        `choose concurrency ${below} or ${below + tasksPerEnvironment}, or another tasksPerEnvironment`,
+        `choose ${neighbours.join("")}another tasksPerEnvironment`,
     );
   }
   if (environments < ENVIRONMENTS.minimum || environments > ENVIRONMENTS.maximum) {

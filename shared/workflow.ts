@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { type Duration, toMilliseconds } from "./duration.ts";
 import { ConfigurationError } from "./errors.ts";
-import { integerOption, rejectUnknownKeys, show } from "./options.ts";
+import { booleanOption, integerOption, rejectUnknownKeys, show } from "./options.ts";
 import { type RetryOptions, type RetryPolicy, retryPolicy } from "./retry.ts";
 import { type PageReader, type Source, toSource } from "./sources/source.ts";
 import type { Task } from "./task.ts";
@@ -27,7 +27,7 @@ export interface WorkflowOptions<Input = unknown, Output = Input> {
    * whole CPU wants 1. Default: the largest divisor of `concurrency` up to 10 that leaves two environments or more.
    */
   readonly tasksPerEnvironment?: number;
-  /** How long one attempt may take, 1 ms to 885 s (a Lambda's 900 s less the time to record). Default 30 s. */
+  /** How long one attempt may take, 1 ms to 880 s (a Lambda's 900 s less the time to begin and to record). Default 30 s. */
   readonly timeout?: Duration;
   /** Default: 5 attempts, pauses of up to 1 s, 2 s, 4 s, ... up to 5 min. */
   readonly retry?: RetryOptions;
@@ -38,6 +38,11 @@ export interface WorkflowOptions<Input = unknown, Output = Input> {
    * `concurrency`, at least 10,000.
    */
   readonly maxBacklog?: number;
+  /**
+   * Whether a consumer receives more messages itself while its batch runs and a slot is free, instead of waiting for the
+   * slowest task of the batch. Default true.
+   */
+  readonly refill?: boolean;
   /** Memory of a consumer's environment in MB, 128 to 10,240. Default 512. */
   readonly memoryMb?: number;
 }
@@ -55,6 +60,7 @@ export interface Workflow {
   readonly retry: RetryPolicy;
   readonly limit: number | undefined;
   readonly maxBacklog: number | undefined;
+  readonly refill: boolean;
   readonly memoryMb: number;
   readonly [definedByUs]: true;
 }
@@ -73,6 +79,7 @@ const KEYS = [
   "retry",
   "limit",
   "maxBacklog",
+  "refill",
   "memoryMb",
 ] as const satisfies readonly (keyof WorkflowOptions)[];
 
@@ -100,7 +107,8 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
     throw new ConfigurationError(`defineWorkflow takes an object of options, but got ${show(options)}`);
   }
   rejectUnknownKeys(options, KEYS, "the workflow");
-  const { name } = options;
+  // A default stands for what is left out, and not for null.
+  const { name, timeout = { seconds: 30 }, memoryMb = 512 } = options;
   if (typeof name !== "string" || !NAME.test(name)) {
     throw new ConfigurationError(
       `name must be 1 to 40 characters of a-z, 0-9 and -, starting with a letter, but is ${show(name)}: ` +
@@ -128,7 +136,7 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
     task: checkTask(options.task) as Task<unknown>,
     concurrency,
     tasksPerEnvironment,
-    timeoutMilliseconds: toMilliseconds(options.timeout ?? { seconds: 30 }, {
+    timeoutMilliseconds: toMilliseconds(timeout, {
       option: "timeout",
       minimum: { milliseconds: 1 },
       maximum: { milliseconds: LONGEST_TASK_MILLISECONDS },
@@ -150,7 +158,8 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
             maximum: Number.MAX_SAFE_INTEGER,
             mend: `at concurrency ${concurrency} fewer than ${2 * concurrency} waiting messages would leave tasks idle`,
           }),
-    memoryMb: integerOption("memoryMb", options.memoryMb ?? 512, {
+    refill: booleanOption("refill", options.refill ?? true),
+    memoryMb: integerOption("memoryMb", memoryMb, {
       minimum: 128,
       maximum: 10_240,
       // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -166,8 +175,10 @@ export function isWorkflow(value: unknown): value is Workflow {
 }
 
 function checkSource<Item>(source: Source<Item> | PageReader<Item>): Source<Item> | PageReader<Item> {
-  const readable = typeof source === "object" && source !== null && ("pages" in source || "readPage" in source);
-  if (readable) return source;
+  if (typeof source === "object" && source !== null) {
+    const read: unknown = "pages" in source ? source.pages : source.readPage;
+    if (typeof read === "function") return source;
+  }
   throw new ConfigurationError(
     `source must be a source, but is ${show(source)}: use httpPages(...), fileLines(...), items(...) or your own ` +
       "{ readPage(cursor) { ... } }",

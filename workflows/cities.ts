@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { defineWorkflow, httpPages, linkHeader } from "../shared/index.ts";
 import { citiesUrl, fetchCityDetails } from "./cities/city-details.ts";
 import { solarNoon } from "./cities/solar-noon.ts";

@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { defineWorkflow, items, PermanentError, RetryLater, type TaskContext } from "../shared/index.ts";
 
 const KINDS = [

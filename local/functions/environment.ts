@@ -51,7 +51,16 @@ subscribe(ATTEMPT_CHANNEL, (message) => {
 function report(): void {
   clearTimeout(timer);
   timer = undefined;
-  send({ type: "activity", inFlight, peakInFlight, succeeded, retried, deadByReason } satisfies Activity);
+  const activity: Activity = {
+    type: "activity",
+    inFlight,
+    peakInFlight,
+    succeeded,
+    retried,
+    deadByReason,
+    peakMemoryMb: peakMemoryMb(),
+  };
+  send(activity);
   peakInFlight = inFlight;
   succeeded = 0;
   retried = 0;

@@ -125,6 +125,7 @@ export class ExecutionEnvironment {
 
   #reportActivity(activity: Activity): void {
     this.#inFlight = activity.inFlight;
+    this.#observer.onPeakMemory(activity.peakMemoryMb);
     this.#observer.onActivity(activity);
   }
 
@@ -137,6 +138,7 @@ export class ExecutionEnvironment {
       succeeded: 0,
       retried: 0,
       deadByReason: {},
+      peakMemoryMb: 0,
     });
   }
 }

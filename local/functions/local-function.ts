@@ -23,6 +23,7 @@ export class LocalFunction {
   readonly #idle: ExecutionEnvironment[] = [];
   readonly #all = new Set<ExecutionEnvironment>();
   readonly #starts: (() => void)[] = [];
+  #closed = false;
   #starting = 0;
   #counter = 0;
   #peakMemoryMb = 0;
@@ -37,9 +38,16 @@ export class LocalFunction {
     return this.#peakMemoryMb;
   }
 
+  /** Starts so many environments before they are needed. */
+  async warm(environments: number): Promise<void> {
+    const started = await Promise.all(Array.from({ length: environments }, () => this.#start()));
+    this.#idle.push(...started.filter((environment) => environment !== undefined));
+  }
+
   /** Runs one event in an idle environment, or in a new one. Never rejects. */
   async invoke(event: unknown): Promise<InvocationOutcome> {
     const environment = this.#takeIdle() ?? (await this.#start());
+    if (environment === undefined) return { tag: "crashed", error: "the function was closed before it could start" };
     const outcome = await environment.invoke(event, randomUUID());
     if (outcome.tag !== "returned")
       this.#observer.onFailure(`${this.#configuration.name} ${outcome.tag}: ${outcome.error}`);
@@ -50,6 +58,7 @@ export class LocalFunction {
 
   /** Ends all environments at once. */
   async close(): Promise<void> {
+    this.#closed = true;
     for (const environment of this.#all) environment.kill();
     await Promise.all([...this.#all].map((environment) => environment.gone()));
     this.#all.clear();
@@ -63,10 +72,12 @@ export class LocalFunction {
     return undefined;
   }
 
-  async #start(): Promise<ExecutionEnvironment> {
+  /** `undefined` once the function is closed: nobody would end an environment that starts after it. */
+  async #start(): Promise<ExecutionEnvironment | undefined> {
     if (this.#starting >= STARTING_AT_ONCE) await new Promise<void>((resolve) => this.#starts.push(resolve));
     else this.#starting++;
     try {
+      if (this.#closed) return undefined;
       const number = this.#counter++;
       const observer: EnvironmentObserver = {
         onActivity: (activity) => this.#observer.onActivity(number, activity),

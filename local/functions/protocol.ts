@@ -18,6 +18,8 @@ export interface Activity {
   readonly succeeded: number;
   readonly retried: number;
   readonly deadByReason: Readonly<Record<string, number>>;
+  /** Of the process, since it started. */
+  readonly peakMemoryMb: number;
 }
 
 export type FromEnvironment =

@@ -41,7 +41,6 @@ export type SqsErrorCode =
   | "RequestThrottled"
   | "ResourceNotFoundException"
   | "SerializationException"
-  | "ThrottlingException"
   | "TooManyEntriesInBatchRequest"
   | "UnknownOperationException"
   | "UnsupportedOperation";

@@ -134,7 +134,7 @@ export class Faults {
   }
 }
 
-/** A small generator of numbers from 0 to 1 with 32 bits of state: https://gist.github.com/tommyettinger/46a874533244883189143505d203312c */
+/** Mulberry32: a small generator of numbers from 0 to 1, with 32 bits of state. */
 function mulberry32(seed: number): () => number {
   let state = seed | 0;
   return () => {

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Answer, actions } from "./actions.ts";
 import { SqsError } from "./errors.ts";
 import { Faults } from "./faults.ts";
@@ -137,6 +138,8 @@ async function handle(
     }
     lost = fault === "lostResponse";
     answer = await run(action, input);
+    // A client that has gone already is known to have gone once the event loop has looked at the sockets again.
+    if (answer.undo !== undefined) for (let turn = 0; turn < 2; turn++) await nextTurn();
   } catch (error) {
     refuse(response, error);
     return;

@@ -211,6 +211,7 @@ export class QueueStore {
 
   /** Takes receives back that never reached their receiver: visible at once, and not counted. */
   undoReceives(name: string, receiptHandles: readonly string[]): void {
+    if (this.#closed) return;
     const queue = this.#queues.find(name);
     if (queue === undefined) return;
     this.#transaction(() => {

@@ -24,8 +24,7 @@ const longestSleepMs = 60_000;
  * Who waits at which queue, first come, first served: each message wakes one waiter. There is no polling: a change wakes
  * at once, and one timer a queue sleeps until its next message becomes visible.
  *
- * Offers are made after the sockets that are ready have been read, so that a poll that was just given up is known as
- * such before it gets a message.
+ * Offers are made in the event loop's next turn: after the change that they follow is committed.
  */
 export class Waiters {
   readonly #prospects: Prospects;

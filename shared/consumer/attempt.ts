@@ -39,7 +39,14 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
   const startedAt = attempt.now();
   publish({ event: "started" });
   const controller = new AbortController();
-  const settlement = await new Promise<Settlement>((settle) => {
+  const settlement = await new Promise<Settlement>((resolve) => {
+    let settled = false;
+    const settle = (verdict: Settlement): boolean => {
+      if (settled) return false;
+      settled = true;
+      resolve(verdict);
+      return true;
+    };
     const left = attempt.deadline - startedAt;
     const cutShort = left < attempt.timeoutMilliseconds;
     const timer = setTimeout(

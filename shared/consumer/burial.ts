@@ -1,5 +1,6 @@
 import type { Failure, Reason } from "../failure.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import { toAttributeText } from "../messages/body.ts";
 import { deadLetterBody } from "../messages/dead-letter.ts";
 import type { Envelope } from "../messages/envelope.ts";
 import { publish } from "../observation.ts";
@@ -41,7 +42,9 @@ export class Burial {
 
   /** Buries a message that is not ours: its body untouched, the reason in an attribute beside its own. */
   async buryForeign(message: ReceivedMessage, error: Error): Promise<void> {
-    const reason = { DataType: "String", StringValue: `malformed message: ${error.message}`.slice(0, LONGEST_REASON) };
+    // The error may quote the body, with half a character or a control character of its JSON strings.
+    const text = toAttributeText(`malformed message: ${error.message}`.slice(0, LONGEST_REASON));
+    const reason = { DataType: "String", StringValue: text };
     const explained = { body: message.body, attributes: { ...message.attributes, SluiceReason: reason } };
     const fits =
       messageBytes(explained) <= LARGEST_BATCH.bytes &&

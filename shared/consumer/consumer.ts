@@ -10,6 +10,8 @@ import type { TaskLogger } from "../task.ts";
 import type { Workflow } from "../workflow.ts";
 import { type AttemptOutcome, runAttempt } from "./attempt.ts";
 import { Burial } from "./burial.ts";
+import { Deleter } from "./deleter.ts";
+import { Intake, type RefillOptions } from "./intake.ts";
 import { type ItemMessage, ledgerItem, type ReceivedMessage } from "./message.ts";
 import { Recorder } from "./recorder.ts";
 
@@ -22,6 +24,8 @@ export interface ConsumerOptions {
   readonly queue: Queue;
   readonly deadLetterQueue: Queue;
   readonly tasksPerEnvironment: number;
+  /** Absent: the consumer works on its batch alone. */
+  readonly refill?: RefillOptions | undefined;
   readonly logger: TaskLogger;
   readonly metrics: Metrics;
   /** The task's logger, with what it runs on in each line. */
@@ -30,9 +34,27 @@ export interface ConsumerOptions {
   readonly random: () => number;
 }
 
+/** A message with all that is known of it, waiting for a slot. */
+interface Work {
+  readonly item: ItemMessage;
+  readonly state: ItemState;
+  readonly settled: Settled;
+}
+
+/** Called once a message's outcome is recorded (it is to be deleted), or is not (it must come again). */
+type Settled = (message: ReceivedMessage, deletable: boolean) => void;
+
+const NEVER_SEEN: ItemState = { tag: "owed", failures: [], final: undefined };
+
+/** Outcomes that may wait to be recorded, for each slot, before no more messages are received. */
+const UNRECORDED_PER_SLOT = 10;
+
 /**
  * Works through the messages of one invocation, and says which of them are not to be deleted. It never throws for a
  * task's sake: a message whose outcome could not be recorded is reported, and comes again.
+ *
+ * A slot that is free is filled: with the batch's messages, and then with those that the consumer receives itself,
+ * until `refill.until`. So an environment never waits for the slowest task of a batch.
  *
  * Made anew for each invocation: several may share a process.
  */
@@ -40,52 +62,151 @@ export class Consumer {
   readonly #options: ConsumerOptions;
   readonly #recorder: Recorder;
   readonly #burial: Burial;
+  readonly #intake: Intake;
+  readonly #deleter: Deleter;
+  readonly #waiting: Work[] = [];
+  /** Attempts under way: slots that are taken. */
   #underWay = 0;
+  /** Messages that are looked up, or whose outcome is being recorded. */
+  #unrecorded = 0;
+  #onIdle: () => void = () => {};
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
     this.#recorder = new Recorder(options.ledger);
     this.#burial = new Burial(options.ledger, options.deadLetterQueue, options.now);
+    this.#intake = new Intake(options.queue, options.refill, options.logger);
+    this.#deleter = new Deleter(options.queue, options.logger);
   }
 
   /**
    * @param deadline When recording must begin, in the clock's milliseconds.
-   * @returns the ids of the messages that must come again.
+   * @returns the ids of the batch's messages that must come again.
    */
-  async consume(messages: readonly ReceivedMessage[], deadline: number): Promise<readonly string[]> {
+  async consume(batch: readonly ReceivedMessage[], deadline: number): Promise<readonly string[]> {
     const again: string[] = [];
-    const settle = async (message: ReceivedMessage, work: () => Promise<boolean>) => {
-      try {
-        if (!(await work())) again.push(message.id);
-      } catch (error) {
-        this.#options.logger.error("a message could not be settled, it will come again", {
-          messageId: message.id,
-          error,
-        });
-        again.push(message.id);
-      }
-    };
+    const idle = new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+    });
+    await this.#admit(batch, deadline, ({ id }, deletable) => {
+      if (!deletable) again.push(id);
+    });
+    await idle;
+    await this.#deleter.flush();
+    return again;
+  }
+
+  /** Takes messages in: looks up what must be, and gives them to the slots. Never rejects. */
+  async #admit(messages: readonly ReceivedMessage[], deadline: number, settled: Settled): Promise<void> {
     const { items, foreign } = this.#parse(messages);
-    const burials = foreign.map(({ message, error }) =>
-      settle(message, async () => {
+    for (const { message, error } of foreign) {
+      void this.#settle(message, settled, async () => {
         await this.#burial.buryForeign(message, error);
         this.#options.metrics.count("deadLettered", 1);
         return true;
-      }),
+      });
+    }
+    // Only what may have been here before is looked up: the first delivery of a message costs no read, nor waits for one.
+    const known = items.filter(
+      ({ message, envelope }) => message.receiveCount > 1 || envelope.resent === true || envelope.dead !== undefined,
     );
-    const states = await this.#lookUp(items);
-    let next = 0;
-    const slot = async () => {
-      for (let position = next++; position < items.length; position = next++) {
-        const item = items[position];
-        const state = states[position];
-        if (item !== undefined && state !== undefined) {
-          await settle(item.message, () => this.#settleItem(item, state, deadline));
+    for (const item of items) if (!known.includes(item)) this.#waiting.push({ item, state: NEVER_SEEN, settled });
+    if (known.length > 0) {
+      this.#unrecorded++;
+      this.#advance(deadline);
+      try {
+        const states = await this.#options.ledger.itemStates(known.map(({ envelope }) => ledgerItem(envelope)));
+        for (const [position, item] of known.entries()) {
+          this.#waiting.push({ item, state: states[position] ?? NEVER_SEEN, settled });
         }
+      } catch (error) {
+        this.#options.logger.error("messages could not be looked up, they will come again", { error });
+        for (const { message } of known) settled(message, false);
+      } finally {
+        this.#unrecorded--;
       }
-    };
-    await Promise.all([...burials, ...Array.from({ length: this.#options.tasksPerEnvironment }, slot)]);
-    return again;
+    }
+    this.#advance(deadline);
+  }
+
+  /** Fills the free slots, asks for more messages where some stay free, and notices the end. */
+  #advance(deadline: number): void {
+    while (this.#free() > 0) {
+      const work = this.#waiting.shift();
+      if (work === undefined) break;
+      void this.#work(work, deadline);
+    }
+    const { now, tasksPerEnvironment } = this.#options;
+    const running = this.#underWay > 0;
+    if (
+      this.#free() > 0 &&
+      this.#unrecorded < UNRECORDED_PER_SLOT * tasksPerEnvironment &&
+      this.#intake.mayPoll({ now: now(), running })
+    ) {
+      void this.#intake
+        .poll(
+          () => this.#free(),
+          (messages) =>
+            this.#admit(messages, deadline, ({ receiptHandle }, deletable) => {
+              if (deletable) this.#deleter.delete(receiptHandle);
+            }),
+        )
+        .then(() => this.#advance(deadline));
+    }
+    if (this.#underWay > 0 || this.#waiting.length > 0) return;
+    if (this.#intake.polling) return this.#recorder.flushSoon();
+    // Nothing else ends soon: what waits to be recorded with others need not wait any longer.
+    this.#recorder.flush();
+    if (this.#unrecorded === 0) this.#onIdle();
+  }
+
+  #free(): number {
+    return this.#options.tasksPerEnvironment - this.#underWay;
+  }
+
+  /** Runs an item's attempt in a slot, and records its outcome when the slot is free again. Never rejects. */
+  async #work({ item, state, settled }: Work, deadline: number): Promise<void> {
+    const known = this.#settleWithoutAttempt(item, state);
+    if (known !== undefined) return await this.#settle(item.message, settled, known, deadline);
+    const failures = state.tag === "owed" ? state.failures : [];
+    this.#underWay++;
+    this.#options.metrics.peak("inFlight", this.#underWay);
+    const outcome = await this.#run(item, failures.length + 1, deadline);
+    this.#underWay--;
+    this.#options.metrics.duration(outcome.endedAt - outcome.startedAt);
+    const recorded = this.#settle(
+      item.message,
+      settled,
+      () =>
+        outcome.tag === "succeeded"
+          ? this.#recordSuccess(item, failures.length)
+          : this.#recordFailure(item, failures, outcome),
+      deadline,
+    );
+    this.#advance(deadline);
+    await recorded;
+  }
+
+  /** Settles a message by `record`, which says whether it is to be deleted. Never rejects. */
+  async #settle(
+    message: ReceivedMessage,
+    settled: Settled,
+    record: () => Promise<boolean>,
+    deadline = 0,
+  ): Promise<void> {
+    this.#unrecorded++;
+    try {
+      settled(message, await record());
+    } catch (error) {
+      this.#options.logger.error("a message could not be settled, it will come again", {
+        messageId: message.id,
+        error,
+      });
+      settled(message, false);
+    } finally {
+      this.#unrecorded--;
+      this.#advance(deadline);
+    }
   }
 
   #parse(messages: readonly ReceivedMessage[]) {
@@ -107,38 +228,24 @@ export class Consumer {
     return { items, foreign };
   }
 
-  // Only what may have been here before is looked up: the first delivery of a message costs no read.
-  async #lookUp(items: readonly ItemMessage[]): Promise<readonly ItemState[]> {
-    const fresh: ItemState = { tag: "owed", failures: [], final: undefined };
-    const known = items.filter(
-      ({ message, envelope }) => message.receiveCount > 1 || envelope.resent === true || envelope.dead !== undefined,
-    );
-    if (known.length === 0) return items.map(() => fresh);
-    const states = await this.#options.ledger.itemStates(known.map(({ envelope }) => ledgerItem(envelope)));
-    const byItem = new Map(known.map((item, position) => [item, states[position]]));
-    return items.map((item) => byItem.get(item) ?? fresh);
-  }
-
-  /** @returns whether the message is to be deleted. */
-  async #settleItem(item: ItemMessage, state: ItemState, deadline: number): Promise<boolean> {
+  /** What to do about a message that needs no attempt, or `undefined` where it needs one. */
+  #settleWithoutAttempt(item: ItemMessage, state: ItemState): (() => Promise<boolean>) | undefined {
     const { message, envelope } = item;
+    const { ledger, logger } = this.#options;
     if (state.tag === "stale") {
-      this.#options.logger.info("dropped a message of an earlier content of its page", { ...ledgerItem(envelope) });
-      return true;
+      return async () => {
+        logger.info("dropped a message of an earlier content of its page", { ...ledgerItem(envelope) });
+        return true;
+      };
     }
     if (state.tag === "settled") {
-      await this.#options.ledger.climbAgain(envelope.run, envelope.page);
-      return true;
+      return async () => {
+        await ledger.climbAgain(envelope.run, envelope.page);
+        return true;
+      };
     }
-    const { failures } = state;
     const decided = this.#decidedDeath(message, state);
-    if (decided !== undefined) return await this.#bury(item, decided, failures);
-    const outcome = await this.#run(item, failures.length + 1, deadline);
-    const duration = outcome.endedAt - outcome.startedAt;
-    this.#options.metrics.duration(duration);
-    return outcome.tag === "succeeded"
-      ? await this.#recordSuccess(item, failures.length)
-      : await this.#recordFailure(item, failures, outcome);
+    return decided === undefined ? undefined : () => this.#bury(item, decided, state.failures);
   }
 
   /** The death of an item that needs no further attempt: its last one failed before, or it never reports. */
@@ -155,32 +262,24 @@ export class Consumer {
   async #run({ envelope }: ItemMessage, attempt: number, deadline: number): Promise<AttemptOutcome> {
     const { workflow, taskLogger, now } = this.#options;
     const { run, page, index } = envelope;
-    this.#underWay++;
-    this.#options.metrics.peak("inFlight", this.#underWay);
-    try {
-      return await runAttempt({
-        task: workflow.task,
-        schema: workflow.item,
-        item: envelope.item,
-        context: {
-          attempt,
-          run: { id: run, workflow: workflow.name },
-          id: `${run}/${page}/${index}`,
-          logger: taskLogger({ run, page, index, attempt }),
-        },
-        timeoutMilliseconds: workflow.timeoutMilliseconds,
-        deadline,
-        now,
-      });
-    } finally {
-      this.#underWay--;
-    }
+    return await runAttempt({
+      task: workflow.task,
+      schema: workflow.item,
+      item: envelope.item,
+      context: {
+        attempt,
+        run: { id: run, workflow: workflow.name },
+        id: `${run}/${page}/${index}`,
+        logger: taskLogger({ run, page, index, attempt }),
+      },
+      timeoutMilliseconds: workflow.timeoutMilliseconds,
+      deadline,
+      now,
+    });
   }
 
   async #recordSuccess({ envelope }: ItemMessage, failures: number): Promise<boolean> {
-    const recorded = this.#recorder.record({ ...ledgerItem(envelope), failures });
-    if (this.#underWay === 0) this.#recorder.flush();
-    await recorded;
+    await this.#recorder.record({ ...ledgerItem(envelope), failures });
     this.#options.metrics.count("succeeded", 1);
     return true;
   }
@@ -190,8 +289,6 @@ export class Consumer {
     before: readonly Failure[],
     outcome: Extract<AttemptOutcome, { tag: "failed" }>,
   ): Promise<boolean> {
-    // The last one to end may be this one: the successes that wait must not wait for it.
-    if (this.#underWay === 0) this.#recorder.flush();
     const { workflow, ledger, metrics } = this.#options;
     const failure = toFailure(outcome.thrown, { ...outcome, attempt: before.length + 1 });
     if (outcome.kind === "timed out") metrics.count("timedOut", 1);

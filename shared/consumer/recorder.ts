@@ -13,6 +13,9 @@ interface Pending {
 /** How long a success may wait for others of its page. Short beside a task's redelivery, long beside a batch's spread. */
 const LONGEST_WAIT_MILLISECONDS = 250;
 
+/** The same where no task is under way, and only those that a poll may bring could still bring others. */
+const IDLE_WAIT_MILLISECONDS = 15;
+
 /** Records successes in groups: those of one page are one write. */
 export class Recorder {
   readonly #ledger: Ledger;
@@ -33,6 +36,13 @@ export class Recorder {
     return new Promise((resolve, reject) => {
       pending.items.push({ index, failures, redrives, resolve, reject });
     });
+  }
+
+  /** Records what is pending soon: nothing runs, but messages may be on their way. */
+  flushSoon(): void {
+    if (this.#pending.size === 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.flush(), IDLE_WAIT_MILLISECONDS);
   }
 
   /** Records what is pending now: nothing else is coming soon. */

@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
 interface Scope {
-  /** Fails the attempt to which the error belongs. */
-  readonly fail: (thrown: unknown) => void;
+  /** Fails the attempt to which the error belongs. Returns false where that is over. */
+  readonly fail: (thrown: unknown) => boolean;
 }
 
 const scopes = new AsyncLocalStorage<Scope>();
@@ -21,8 +21,7 @@ export function runInScope<Result>(scope: Scope, task: () => Result): Result {
 export function containStrayErrors(report: (thrown: unknown) => void): void {
   const contain = (thrown: unknown) => {
     const scope = scopes.getStore();
-    if (scope === undefined) report(thrown);
-    else scope.fail(thrown);
+    if (scope?.fail(thrown) !== true) report(thrown);
   };
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.removeAllListeners(event);

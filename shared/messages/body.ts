@@ -1,4 +1,4 @@
-import { ItemError } from "../errors.ts";
+import { ItemError, toError } from "../errors.ts";
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
 const LARGEST_MESSAGE_BYTES = 1_048_576;
@@ -12,6 +12,14 @@ export const LARGEST_ENVELOPE_BYTES = LARGEST_MESSAGE_BYTES - HISTORY_BYTES;
 // The two characters that JSON leaves as they are and SQS refuses.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 const REFUSED_BY_SQS = /[\uFFFE\uFFFF]/g;
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what SQS refuses.
+const ALL_REFUSED_BY_SQS = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/g;
+
+/** Any text, with U+FFFD for each character that SQS refuses in a message attribute. */
+export function toAttributeText(text: string): string {
+  return text.toWellFormed().replace(ALL_REFUSED_BY_SQS, "\uFFFD");
+}
 
 /** JSON text as a message body that SQS takes. */
 export function toBody(json: string): string {
@@ -29,7 +37,7 @@ export function toJson(value: unknown): string {
     json = JSON.stringify(value, refuseLossyValues);
   } catch (cause) {
     if (cause instanceof ItemError) throw cause;
-    throw new ItemError("INVALID_ITEM", `the item is not JSON-serialisable: ${(cause as Error).message}`, { cause });
+    throw new ItemError("INVALID_ITEM", `the item is not JSON-serialisable: ${toError(cause).message}`, { cause });
   }
   if (json === undefined) {
     throw new ItemError("INVALID_ITEM", `the item is not JSON-serialisable: it is ${typeof value}`);
@@ -37,9 +45,10 @@ export function toJson(value: unknown): string {
   return json;
 }
 
-// Sees a value after its toJSON: a Date is a string by now, and passes.
-function refuseLossyValues(key: string, value: unknown): unknown {
-  const lossy = describeLossy(value);
+// Sees a value after its toJSON: a Date is a string by now, and passes. `this` is the object or the array it stands in.
+function refuseLossyValues(this: unknown, key: string, value: unknown): unknown {
+  // Of an object, JSON leaves it out, which says the same; in an array it would become null.
+  const lossy = value === undefined && Array.isArray(this) ? "undefined, in an array" : describeLossy(value);
   if (lossy === undefined) return value;
   const where = key === "" ? "it" : `"${key}"`;
   throw new ItemError("INVALID_ITEM", `the item is not JSON-serialisable: ${where} is ${lossy}`);

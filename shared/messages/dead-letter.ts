@@ -42,19 +42,23 @@ export function truncatedLetterBody(
 
 /** The letter as a body, its history cut from the oldest stacks on until SQS takes it. Messages are never cut. */
 function fitIntoMessage(letter: DeadLetter): string {
-  let body = toBody(JSON.stringify(letter));
   const failures = [...letter.dead.failures];
-  for (let oldest = 0; Buffer.byteLength(body) > LARGEST_MESSAGE_BYTES && oldest < failures.length; oldest++) {
-    const failure = failures[oldest];
-    if (failure === undefined) break;
+  const withHistory = (history: readonly Failure[]) => ({ ...letter, dead: { ...letter.dead, failures: history } });
+  // Measured apart and added up: the item may be a mebibyte, and is not to be written anew for each cut.
+  const sizes = failures.map(sizeWithComma);
+  let bytes = sizes.reduce((sum, size) => sum + size, Buffer.byteLength(toBody(JSON.stringify(withHistory([])))));
+  for (const [oldest, failure] of failures.entries()) {
+    if (bytes <= LARGEST_MESSAGE_BYTES) break;
     const { stack: _, ...rest } = failure;
     failures[oldest] = rest;
-    body = toBody(JSON.stringify({ ...letter, dead: { ...letter.dead, failures } }));
+    const size = sizeWithComma(rest);
+    bytes -= (sizes[oldest] ?? 0) - size;
+    sizes[oldest] = size;
   }
   // Even without stacks a hundred long messages may not fit: the last failures tell the most.
-  while (Buffer.byteLength(body) > LARGEST_MESSAGE_BYTES && failures.length > 1) {
-    failures.shift();
-    body = toBody(JSON.stringify({ ...letter, dead: { ...letter.dead, failures } }));
-  }
-  return body;
+  let dropped = 0;
+  while (bytes > LARGEST_MESSAGE_BYTES && dropped < failures.length - 1) bytes -= sizes[dropped++] ?? 0;
+  return toBody(JSON.stringify(withHistory(failures.slice(dropped))));
 }
+
+const sizeWithComma = (failure: Failure): number => Buffer.byteLength(toBody(JSON.stringify(failure))) + 1;

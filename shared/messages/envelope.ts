@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ItemError, MalformedMessageError } from "../errors.ts";
 import { FAILURE_KINDS, REASONS } from "../failure.ts";
 import { LARGEST_ENVELOPE_BYTES, toBody } from "./body.ts";

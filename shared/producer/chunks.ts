@@ -32,7 +32,7 @@ export async function* chunks(
     let { cursor, skip, items: produced } = from;
     let ahead = next(iterator);
     for (;;) {
-      const page = await ahead;
+      const page = await unlessAborted(ahead, signal);
       const left = limit - produced;
       const enough = page.items.length - skip >= left;
       const last = page.next === undefined || enough;
@@ -51,7 +51,8 @@ export async function* chunks(
         };
       } while (skip < items.length);
       if (last) return;
-      produced += items.length - start;
+      // A page that has shrunk below what was sent of it yields nothing more.
+      produced += Math.max(0, items.length - start);
       cursor = page.next;
       skip = 0;
     }
@@ -67,6 +68,19 @@ function open(source: Source, cursor: Cursor | undefined, signal: AbortSignal): 
     return source.pages(cursor, { signal })[Symbol.asyncIterator]();
   } catch (cause) {
     throw sourceError(cause);
+  }
+}
+
+/** A page, unless the signal fires first: a source may ignore it. */
+async function unlessAborted(page: Promise<Page>, signal: AbortSignal): Promise<Page> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const giveUp = () => reject(new SourceError("the source did not yield its page in time", { cause: signal.reason }));
+  if (signal.aborted) giveUp();
+  signal.addEventListener("abort", giveUp, { once: true });
+  try {
+    return await Promise.race([page, aborted]);
+  } finally {
+    signal.removeEventListener("abort", giveUp);
   }
 }
 

@@ -1,12 +1,12 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
+import * as z from "zod";
 import { ConfigurationError, SourceError, toError } from "../errors.ts";
 import { integerOption, rejectUnknownKeys, show } from "../options.ts";
 import { csv, type FileFormat, jsonl } from "./file-formats.ts";
 import { digestAround, readAt } from "./file-identity.ts";
-import { type FileRecord, type Place, RecordReader } from "./file-records.ts";
+import { type FileRecord, firstLine, type Place, RecordReader } from "./file-records.ts";
 import { pageSizeOption } from "./page-size.ts";
 import type { Cursor, Source } from "./source.ts";
 import { UnreadableItem } from "./unreadable-item.ts";
@@ -200,10 +200,10 @@ async function* readEntries(
       item = decode(record);
     } catch (thrown) {
       reader.skipLine(record);
-      const newline = record.bytes.indexOf("\n");
+      const { line, isAll } = firstLine(record);
       item = new UnreadableItem({
-        raw: newline === -1 ? record.bytes : record.bytes.subarray(0, newline),
-        error: toError(thrown).message,
+        raw: line,
+        error: `${toError(thrown).message}${isAll ? "" : " (a quote is opened in this line and not closed)"}`,
         at: `${name}:${record.line} (byte ${record.byte})`,
       });
     }

@@ -134,6 +134,13 @@ export class RecordReader {
   }
 }
 
+/** The record's first line, and whether there are more. */
+export function firstLine({ bytes }: FileRecord): { readonly line: Buffer; readonly isAll: boolean } {
+  const newline = bytes.indexOf(NEWLINE);
+  if (newline === -1) return { line: bytes, isAll: true };
+  return { line: withoutCarriageReturn(bytes.subarray(0, newline)), isAll: false };
+}
+
 function count(bytes: Buffer, byte: number): number {
   let found = 0;
   for (let index = bytes.indexOf(byte); index !== -1; index = bytes.indexOf(byte, index + 1)) found += 1;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { type Duration, toMilliseconds } from "../duration.ts";
 import { ConfigurationError, SourceError } from "../errors.ts";
 import type { Json } from "../json.ts";
@@ -153,13 +153,9 @@ function check(options: HttpPagesOptions): Configured {
   checkNext(options.next);
   if (options.items !== undefined) checkPath("items", options.items);
   if (options.headers !== undefined && typeof options.headers !== "function") toHeaders(options.headers);
-  if (options.body !== undefined && (typeof options.body !== "object" || Array.isArray(options.body))) {
-    throw new ConfigurationError(`body must be a JSON object, but is ${show(options.body)}: give its fields`);
-  }
+  checkObject("body", options.body, 'its fields, such as { query: "…" }');
   for (const origin of options.allowOrigins ?? []) checkAllowed(origin);
-  if (options.retry !== undefined && (typeof options.retry !== "object" || options.retry === null)) {
-    throw new ConfigurationError(`retry must be an object, but is ${show(options.retry)}: write { attempts: 5 }`);
-  }
+  checkObject("retry", options.retry, "{ attempts: 5 }");
   const { maxRetryAfter, ...retry } = options.retry ?? {};
   return {
     fetch: options.fetch ?? ((...request) => globalThis.fetch(...request)),
@@ -179,6 +175,11 @@ function check(options: HttpPagesOptions): Configured {
       mend: "ask the API for smaller pages rather than for more memory",
     }),
   };
+}
+
+function checkObject(option: string, value: unknown, mend: string): void {
+  if (value === undefined || (typeof value === "object" && value !== null && !Array.isArray(value))) return;
+  throw new ConfigurationError(`${option} must be an object, but is ${show(value)}: give ${mend}`);
 }
 
 /** Shorter than those of a task: the whole slice of the producer waits. */

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { z } from "zod";
+import * as z from "zod";
 import { type Behaviour, behaviourOf, DEFAULT_SEED, latencyMilliseconds, UNSETTLED_REQUESTS } from "./behaviour.ts";
 import { type City, indexAfter, loadCities } from "./dataset.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { PermanentError, RetryLater } from "../../shared/task-errors.ts";
 
 /** What the detail endpoint promises; what it adds to this is ignored. */

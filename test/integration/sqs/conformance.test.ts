@@ -33,7 +33,6 @@ conformance(
     "An expired handle deletes nothing on a FIFO queue": "deletes",
     "Each message goes to one of the waiting polls": "a message wakes every poll; those without one end empty",
     "A long poll that the client gives up swallows no message": "gives the message to the poll that is gone",
-    "A connection that breaks during a long poll swallows no message": "gives the message to the poll that is gone",
     "PurgeQueue deletes all messages, once a minute": "may purge at any time",
     "A dead letter names its source, and counts its receives anew": "has no DeadLetterQueueSourceArn, keeps the count",
     "ListDeadLetterSourceQueues lists the sources": "lacks the action",

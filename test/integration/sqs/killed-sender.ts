@@ -1,0 +1,14 @@
+// Sends and receives until it is killed: the child of a test. Reports what was stored, after it was stored.
+import { startSqsServer } from "../../../local/sqs/server.ts";
+
+const [file = ""] = process.argv.slice(2);
+const { store } = await startSqsServer({ file });
+store.createQueue("q", { VisibilityTimeout: "600" });
+store.createQueue("q.fifo", { FifoQueue: "true", ContentBasedDeduplication: "true" });
+for (let i = 0; ; i++) {
+  store.send("q", { body: `${i}` });
+  store.send("q.fifo", { body: `${i}`, groupId: "g" });
+  if (i % 10 === 9) store.receive({ queue: "q", max: 1 });
+  process.send?.(i);
+  if (i % 50 === 49) await new Promise(setImmediate);
+}

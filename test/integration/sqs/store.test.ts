@@ -1,0 +1,372 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { SqsError } from "../../../local/sqs/errors.ts";
+import { Faults } from "../../../local/sqs/faults.ts";
+import { limits } from "../../../local/sqs/limits.ts";
+import { QueueStore, queueArn } from "../../../local/sqs/store.ts";
+
+const seconds = 1_000;
+const minutes = 60 * seconds;
+
+let now = 0;
+let store: QueueStore;
+
+function open(faults?: Faults): QueueStore {
+  return new QueueStore({ file: ":memory:", clock: () => now, ...(faults === undefined ? {} : { faults }) });
+}
+
+beforeEach(() => {
+  now = 1_000_000_000_000;
+  store = open();
+  store.createQueue("q");
+});
+
+afterEach(() => store.close());
+
+function receive(queue = "q", max = 10) {
+  return store.receive({ queue, max });
+}
+
+function bodies(queue = "q", max = 10): string[] {
+  return receive(queue, max).map(({ body }) => body);
+}
+
+function code(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof SqsError) return error.code;
+    throw error;
+  }
+  return "none";
+}
+
+describe("time", () => {
+  it("shows a message again when its visibility timeout is over, not a millisecond earlier", () => {
+    store.send("q", { body: "x" });
+    receive();
+    now += 30 * seconds - 1;
+    expect(store.counts("q")).toEqual({ visible: 0, inFlight: 1, delayed: 0 });
+    expect(bodies()).toEqual([]);
+    now += 1;
+    expect(store.counts("q")).toEqual({ visible: 1, inFlight: 0, delayed: 0 });
+    expect(bodies()).toEqual(["x"]);
+  });
+
+  it("delays a message to the millisecond", () => {
+    store.send("q", { body: "x", delaySeconds: 900 });
+    now += 900 * seconds - 1;
+    expect(store.counts("q")).toEqual({ visible: 0, inFlight: 0, delayed: 1 });
+    expect(bodies()).toEqual([]);
+    now += 1;
+    expect(bodies()).toEqual(["x"]);
+  });
+
+  it("forgets a deduplication id after five minutes from its first message", () => {
+    store.createQueue("q.fifo", { FifoQueue: "true" });
+    const send = () => store.send("q.fifo", { body: "x", groupId: "g", deduplicationId: "d" });
+    const first = send();
+    now += 5 * minutes - 1;
+    expect(send()).toEqual(first);
+    now += 1;
+    expect(send().messageId).not.toBe(first.messageId);
+  });
+
+  it("drops messages whose retention period is over, in flight or not", () => {
+    store.setAttributes("q", { MessageRetentionPeriod: "60" });
+    store.send("q", { body: "old" });
+    store.send("q", { body: "old, in flight" });
+    const [held] = receive("q", 1);
+    now += 60 * seconds - 1;
+    store.send("q", { body: "young" });
+    expect(store.counts("q")).toEqual({ visible: 3, inFlight: 0, delayed: 0 });
+    now += 1;
+    expect(store.counts("q")).toEqual({ visible: 1, inFlight: 0, delayed: 0 });
+    expect(bodies()).toEqual(["young"]);
+    expect(code(() => store.changeVisibility("q", held?.receiptHandle ?? "", 1))).toBe("InvalidParameterValue");
+  });
+
+  it("holds a message for 12 hours from its receive at most", () => {
+    store.send("q", { body: "x" });
+    const [message] = store.receive({ queue: "q", max: 1, visibilityTimeoutSeconds: limits.visibilityTimeoutSeconds });
+    const handle = message?.receiptHandle ?? "";
+    store.changeVisibility("q", handle, limits.visibilityTimeoutSeconds);
+    now += 10 * seconds;
+    const most = limits.visibilityTimeoutSeconds - 10;
+    store.changeVisibility("q", handle, most);
+    expect(code(() => store.changeVisibility("q", handle, most + 1))).toBe("InvalidParameterValue");
+  });
+
+  it("keeps a move task to its rate", () => {
+    store.createQueue("dead");
+    const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: queueArn("dead"), maxReceiveCount: 1 });
+    store.setAttributes("q", { RedrivePolicy });
+    store.sendBatch(
+      "dead",
+      Array.from({ length: 10 }, (_, i) => ({ body: `${i}` })),
+    );
+    const task = { sourceArn: queueArn("dead"), destinationArn: queueArn("q"), messagesPerSecond: 2 };
+    const handle = store.moveTasks.start(task);
+    expect(code(() => store.moveTasks.start(task))).toBe("UnsupportedOperation");
+    const movedAfter = (ms: number) => {
+      now += ms;
+      store.clockAdvanced();
+      return store.moveTasks.list(queueArn("dead"))[0]?.moved;
+    };
+    expect([movedAfter(0), movedAfter(499), movedAfter(1), movedAfter(1_000)]).toEqual([1, 1, 2, 4]);
+    expect(store.moveTasks.cancel(handle)).toBe(4);
+    expect(movedAfter(10_000)).toBe(4);
+    expect([store.counts("q").visible, store.counts("dead").visible]).toEqual([4, 6]);
+    store.moveTasks.start({ sourceArn: queueArn("dead"), destinationArn: queueArn("q") });
+    store.clockAdvanced();
+    expect(store.moveTasks.list(queueArn("dead"), 10).map(({ status, moved }) => [status, moved])).toEqual([
+      ["COMPLETED", 6],
+      ["CANCELLED", 4],
+    ]);
+    expect(store.counts("q").visible).toBe(10);
+  });
+});
+
+describe("limits", () => {
+  it("has 120,000 messages in flight at most, and refuses a short poll beyond", () => {
+    store.sendBatch(
+      "q",
+      Array.from({ length: limits.inFlight + 5 }, () => ({ body: "x" })),
+    );
+    const held = receive("q", limits.inFlight - 3);
+    expect(receive("q", 10)).toHaveLength(3);
+    expect(receive("q", 10)).toEqual([]);
+    expect(code(() => store.checkInFlight("q"))).toBe("OverLimit");
+    store.deleteMessages(
+      "q",
+      held.slice(0, 2).map(({ receiptHandle }) => receiptHandle),
+    );
+    expect(code(() => store.checkInFlight("q"))).toBe("none");
+    expect(receive("q", 10)).toHaveLength(2);
+    expect(store.counts("q")).toEqual({ visible: 3, inFlight: limits.inFlight, delayed: 0 });
+  });
+
+  it("refuses a handle of another queue", () => {
+    store.createQueue("other");
+    store.send("q", { body: "x" });
+    const [message] = receive();
+    expect(code(() => store.deleteMessage("other", message?.receiptHandle ?? ""))).toBe("ReceiptHandleIsInvalid");
+  });
+});
+
+describe("transactions", () => {
+  it("undoes all of a transaction that throws, counts included", () => {
+    store.send("q", { body: "kept" });
+    expect(() =>
+      store.transaction(() => {
+        store.send("q", { body: "undone" });
+        throw new Error("no");
+      }),
+    ).toThrow("no");
+    expect(store.counts("q").visible).toBe(1);
+    expect(bodies()).toEqual(["kept"]);
+  });
+
+  it("keeps the good messages of a batch", () => {
+    const outcomes = store.sendBatch("q", [{ body: "good" }, { body: "" }, { body: "also good" }]);
+    expect(outcomes.map((outcome) => (outcome.ok ? "sent" : outcome.error.code))).toEqual([
+      "sent",
+      "MissingParameter",
+      "sent",
+    ]);
+    expect(bodies()).toEqual(["good", "also good"]);
+  });
+});
+
+describe("undone receives", () => {
+  it("leave a message as if it had not been received", () => {
+    store.send("q", { body: "x" });
+    const [first] = receive();
+    now += 1 * seconds;
+    store.undoReceives("q", [first?.receiptHandle ?? ""]);
+    now += 1 * seconds;
+    const [second] = receive();
+    expect(second?.systemAttributes).toMatchObject({
+      ApproximateReceiveCount: "1",
+      ApproximateFirstReceiveTimestamp: String(now),
+    });
+  });
+
+  it("do nothing once the message was received again or deleted", () => {
+    store.send("q", { body: "x" });
+    const [first] = store.receive({ queue: "q", max: 1, visibilityTimeoutSeconds: 0 });
+    const [second] = receive();
+    store.undoReceives("q", [first?.receiptHandle ?? ""]);
+    expect(store.counts("q")).toEqual({ visible: 0, inFlight: 1, delayed: 0 });
+    store.deleteMessage("q", second?.receiptHandle ?? "");
+    store.undoReceives("q", [second?.receiptHandle ?? ""]);
+    expect(store.counts("q")).toEqual({ visible: 0, inFlight: 0, delayed: 0 });
+  });
+});
+
+describe("waiting", () => {
+  it("wakes one waiter per message, first come, first served", async () => {
+    const woken: number[] = [];
+    const waits = [0, 1, 2].map((i) =>
+      store.waitForMessages("q", { timeoutMs: 10_000 }).then((there) => {
+        if (there) woken.push(i);
+        return there;
+      }),
+    );
+    store.send("q", { body: "a" });
+    store.send("q", { body: "b" });
+    expect(await Promise.all(waits.slice(0, 2))).toEqual([true, true]);
+    for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+    expect(woken).toEqual([0, 1]);
+    store.send("q", { body: "c" });
+    expect(await waits[2]).toBe(true);
+  });
+
+  it("wakes at the end of a visibility timeout and of a delay", async () => {
+    store.send("q", { body: "x" });
+    receive();
+    const wait = store.waitForMessages("q", { timeoutMs: 10_000 });
+    now += 30 * seconds;
+    store.clockAdvanced();
+    expect(await wait).toBe(true);
+  });
+
+  it("sleeps on the real clock until the next message is visible", async () => {
+    const real = new QueueStore({ file: ":memory:" });
+    try {
+      real.createQueue("q");
+      real.send("q", { body: "x", delaySeconds: 1 });
+      const start = performance.now();
+      const [message] = await real.receiveOrWait({ queue: "q", max: 1 }, { timeoutMs: 5_000 });
+      expect(message?.body).toBe("x");
+      expect(performance.now() - start).toBeGreaterThan(900);
+    } finally {
+      real.close();
+    }
+  });
+
+  it("wakes when a message group becomes free", async () => {
+    store.createQueue("q.fifo", { FifoQueue: "true", ContentBasedDeduplication: "true" });
+    for (const body of ["1", "2"]) store.send("q.fifo", { body, groupId: "g" });
+    const [first] = receive("q.fifo", 1);
+    const wait = store.receiveOrWait({ queue: "q.fifo", max: 1 }, { timeoutMs: 10_000 });
+    await new Promise(setImmediate);
+    store.deleteMessage("q.fifo", first?.receiptHandle ?? "");
+    expect((await wait).map(({ body }) => body)).toEqual(["2"]);
+  });
+
+  it("ends without a message at a signal, at its time and at the store's close", async () => {
+    const abort = new AbortController();
+    const aborted = store.waitForMessages("q", { timeoutMs: 10_000, signal: abort.signal });
+    abort.abort();
+    expect(await aborted).toBe(false);
+    expect(await store.waitForMessages("q", { timeoutMs: 1 })).toBe(false);
+    const closed = store.receiveOrWait({ queue: "q", max: 1 }, { timeoutMs: 10_000 });
+    store.close();
+    expect(await closed).toEqual([]);
+  });
+
+  it("passes over a waiter that has gone", async () => {
+    const abort = new AbortController();
+    const gone = store.receiveOrWait({ queue: "q", max: 1 }, { timeoutMs: 10_000, signal: abort.signal });
+    const stays = store.receiveOrWait({ queue: "q", max: 1 }, { timeoutMs: 10_000 });
+    store.send("q", { body: "x" });
+    abort.abort();
+    expect(await gone).toEqual([]);
+    expect((await stays).map(({ body }) => body)).toEqual(["x"]);
+  });
+});
+
+describe("orphans", () => {
+  it("become visible at once, but a backoff keeps its time; receive counts stay", () => {
+    for (const body of ["orphan", "backoff", "delayed"]) {
+      store.send("q", { body, delaySeconds: body === "delayed" ? 60 : 0 });
+    }
+    const held = receive();
+    const backoff = held.find(({ body }) => body === "backoff");
+    store.changeVisibility("q", backoff?.receiptHandle ?? "", 40);
+    expect(store.releaseOrphans()).toBe(1);
+    const [again, ...others] = receive();
+    expect(others).toEqual([]);
+    expect(again).toMatchObject({ body: "orphan", systemAttributes: { ApproximateReceiveCount: "2" } });
+    expect(store.counts("q")).toEqual({ visible: 0, inFlight: 2, delayed: 1 });
+    now += 40 * seconds;
+    expect(store.counts("q")).toEqual({ visible: 2, inFlight: 0, delayed: 1 });
+  });
+
+  it("free their message group", () => {
+    store.createQueue("q.fifo", { FifoQueue: "true", ContentBasedDeduplication: "true" });
+    for (const body of ["1", "2"]) store.send("q.fifo", { body, groupId: "g" });
+    receive("q.fifo", 1);
+    expect(store.releaseOrphans()).toBe(1);
+    expect(bodies("q.fifo")).toEqual(["1", "2"]);
+  });
+});
+
+describe("FIFO groups", () => {
+  it("stay blocked while any of their messages is in flight", () => {
+    store.createQueue("q.fifo", { FifoQueue: "true", ContentBasedDeduplication: "true" });
+    for (const body of ["1", "2", "3"]) store.send("q.fifo", { body, groupId: "g" });
+    const [first, second] = receive("q.fifo", 2);
+    store.changeVisibility("q.fifo", first?.receiptHandle ?? "", 0);
+    expect(bodies("q.fifo")).toEqual([]);
+    store.deleteMessage("q.fifo", second?.receiptHandle ?? "");
+    expect(bodies("q.fifo")).toEqual(["1", "3"]);
+  });
+
+  it("may count deduplication ids for themselves", () => {
+    store.createQueue("q.fifo", { FifoQueue: "true", DeduplicationScope: "messageGroup" });
+    for (const groupId of ["g", "h", "g"]) store.send("q.fifo", { body: groupId, groupId, deduplicationId: "d" });
+    expect(store.counts("q.fifo").visible).toBe(2);
+  });
+});
+
+describe("faults of deliveries", () => {
+  it("deliver some messages twice", () => {
+    store.close();
+    store = open(new Faults({ seed: 1, duplicate: 0.5 }));
+    store.createQueue("q");
+    store.sendBatch(
+      "q",
+      Array.from({ length: 100 }, (_, i) => ({ body: `${i}` })),
+    );
+    const first = bodies("q", 100);
+    const second = bodies("q", 100);
+    expect(new Set(first).size).toBe(100);
+    expect(second.length).toBeGreaterThan(20);
+    expect(second.length).toBeLessThan(80);
+  });
+
+  it("reorder a standard queue, and never a FIFO queue", () => {
+    store.close();
+    store = open(new Faults({ seed: 1, reorder: 1 }));
+    const numbers = Array.from({ length: 20 }, (_, i) => `${i}`);
+    store.createQueue("q");
+    store.sendBatch(
+      "q",
+      numbers.map((body) => ({ body })),
+    );
+    const received = [...bodies("q"), ...bodies("q")];
+    expect(received).not.toEqual(numbers);
+    expect(received.sort((a, b) => Number(a) - Number(b))).toEqual(numbers);
+    store.createQueue("q.fifo", { FifoQueue: "true", ContentBasedDeduplication: "true" });
+    store.sendBatch(
+      "q.fifo",
+      numbers.map((body) => ({ body, groupId: "g" })),
+    );
+    expect(bodies("q.fifo", 20)).toEqual(numbers);
+  });
+
+  it("are the same for the same seed, and spare excepted queues", () => {
+    const run = (seed: number) => {
+      const faults = new Faults({ seed, duplicate: 0.5, exceptQueues: ["spared"] });
+      return Array.from({ length: 50 }, () => [faults.duplicates("q"), faults.duplicates("spared")]);
+    };
+    expect(run(7)).toEqual(run(7));
+    expect(run(7)).not.toEqual(run(8));
+    expect(run(7).some(([, spared]) => spared)).toBe(false);
+  });
+
+  it("refuse a probability above 1", () => {
+    expect(() => new Faults({ seed: 1, throttle: 1.1 })).toThrow(RangeError);
+  });
+});

@@ -1,0 +1,153 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { ConfigurationError } from "../../../shared/errors.ts";
+import {
+  checkConcurrency,
+  defaultTasksPerEnvironment,
+  LONGEST_TASK_MILLISECONDS,
+  RECORDING_SECONDS,
+  type TopologyInput,
+  topology,
+} from "../../../shared/topology.ts";
+
+const input = (changes: Partial<TopologyInput> = {}): TopologyInput => ({
+  concurrency: 50,
+  tasksPerEnvironment: undefined,
+  timeoutMilliseconds: 30_000,
+  retry: { attempts: 5 },
+  maxBacklog: undefined,
+  memoryMb: 512,
+  ...changes,
+});
+
+const inputs = fc
+  .record({
+    environments: fc.integer({ min: 2, max: 1_000 }),
+    tasks: fc.integer({ min: 1, max: 100 }),
+    timeoutMilliseconds: fc.integer({ min: 1, max: LONGEST_TASK_MILLISECONDS }),
+    attempts: fc.integer({ min: 1, max: 100 }),
+  })
+  .map(({ environments, tasks, timeoutMilliseconds, attempts }) =>
+    input({ concurrency: environments * tasks, tasksPerEnvironment: tasks, timeoutMilliseconds, retry: { attempts } }),
+  );
+
+describe("whatever is asked for within the options' ranges", () => {
+  const always = (check: (workflow: TopologyInput, derived: ReturnType<typeof topology>) => void) =>
+    fc.assert(fc.property(inputs, (workflow) => check(workflow, topology(workflow))));
+
+  test("the environments times their tasks are the concurrency", () =>
+    always(({ concurrency }, { environments, tasksPerEnvironment, batchSize }) => {
+      expect(environments * tasksPerEnvironment).toBe(concurrency);
+      expect(environments).toBeGreaterThanOrEqual(2);
+      expect(environments).toBeLessThanOrEqual(1_000);
+      // A batch that is larger would have tasks wait inside an environment, with their message's visibility running.
+      expect(batchSize).toBe(tasksPerEnvironment);
+    }));
+
+  test("visibility timeouts are six times the function's and the window, as AWS asks", () =>
+    always((_, { queue, controlQueue, consumer, producer, batchingWindowSeconds }) => {
+      expect(queue.visibilityTimeoutSeconds).toBeGreaterThanOrEqual(
+        6 * consumer.timeoutSeconds + batchingWindowSeconds,
+      );
+      expect(controlQueue.visibilityTimeoutSeconds).toBeGreaterThanOrEqual(6 * producer.timeoutSeconds);
+      expect(Math.max(queue.visibilityTimeoutSeconds, controlQueue.visibilityTimeoutSeconds)).toBeLessThanOrEqual(
+        43_200,
+      );
+    }));
+
+  test("an attempt that takes its whole timeout ends before the function has to record, with time to have begun", () =>
+    always(({ timeoutMilliseconds }, { consumer }) => {
+      expect(consumer.timeoutSeconds - RECORDING_SECONDS).toBeGreaterThan(timeoutMilliseconds / 1_000);
+      expect(consumer.timeoutSeconds).toBeLessThanOrEqual(900);
+    }));
+
+  test("SQS's own dead-lettering comes after our last attempt and the unexplained receives, within SQS's range", () =>
+    always(({ retry }, { queue }) => {
+      expect(queue.maxReceiveCount).toBeGreaterThan(retry.attempts + 5);
+      expect(queue.maxReceiveCount).toBeLessThanOrEqual(1_000);
+    }));
+
+  test("dead letters are kept longer than messages, and no longer than SQS can", () =>
+    always((_, { queue, controlQueue, deadLetterQueue }) => {
+      expect(deadLetterQueue.retentionSeconds).toBeGreaterThan(queue.retentionSeconds);
+      expect(deadLetterQueue.retentionSeconds).toBeGreaterThan(controlQueue.retentionSeconds);
+      expect(deadLetterQueue.retentionSeconds).toBeLessThanOrEqual(14 * 86_400);
+    }));
+
+  test("a batch of more than ten has a window, as AWS demands, and a smaller one does not wait", () =>
+    always((_, { batchSize, batchingWindowSeconds }) => {
+      expect(batchingWindowSeconds).toBe(batchSize > 10 ? 1 : 0);
+    }));
+
+  test("a slice of the producer and its closing fit into its function", () =>
+    always((_, { producer }) => {
+      // functions/producer.ts keeps 20 s.
+      expect(producer.sliceSeconds + 20).toBeLessThan(producer.timeoutSeconds);
+    }));
+});
+
+test("the longest task makes the longest function", () => {
+  const { consumer } = topology(input({ timeoutMilliseconds: LONGEST_TASK_MILLISECONDS }));
+  expect(consumer.timeoutSeconds).toBe(900);
+  expect(LONGEST_TASK_MILLISECONDS).toBe(880_000);
+});
+
+test.each([
+  [2, 1],
+  [3, 1],
+  [4, 2],
+  [7, 1],
+  [10, 5],
+  [12, 6],
+  [18, 9],
+  [20, 10],
+  [21, 7],
+  [50, 10],
+  [997, 1],
+  [1_002, 6],
+  [1_994, 2],
+  [10_000, 10],
+  [10_010, 11],
+  [11_000, 11],
+  [99_900, 100],
+  [100_000, 100],
+])("concurrency %i gives environments of %i tasks by default", (concurrency, tasks) => {
+  expect(defaultTasksPerEnvironment(concurrency)).toBe(tasks);
+});
+
+test("every concurrency has its default, or is refused because none fits", () => {
+  for (let concurrency = 2; concurrency <= 100_000; concurrency++) {
+    const fits = (tasks: number) =>
+      concurrency % tasks === 0 && concurrency / tasks >= 2 && concurrency / tasks <= 1_000;
+    const possible = Array.from({ length: 100 }, (_, index) => index + 1).filter(fits);
+    if (possible.length === 0) {
+      if (concurrency % 997 === 0) expect(() => defaultTasksPerEnvironment(concurrency)).toThrow(ConfigurationError);
+      continue;
+    }
+    const largest = possible.findLast((tasks) => tasks <= 10) ?? possible[0];
+    if (defaultTasksPerEnvironment(concurrency) !== largest) expect.fail(`concurrency ${concurrency}`);
+  }
+});
+
+test("checkConcurrency draws its bounds at 2 and 1,000 environments", () => {
+  for (const [concurrency, tasks] of [
+    [2, 1],
+    [1_000, 1],
+    [200, 100],
+    [100_000, 100],
+  ] as const)
+    expect(() => checkConcurrency(concurrency, tasks)).not.toThrow();
+  for (const [concurrency, tasks] of [
+    [1, 1],
+    [1_001, 1],
+    [100, 100],
+  ] as const)
+    expect(() => checkConcurrency(concurrency, tasks)).toThrow("must be from 2 to 1000");
+});
+
+test("the backlog is 20 times the concurrency, at least 10,000, or as asked", () => {
+  expect(topology(input()).maxBacklog).toBe(10_000);
+  expect(topology(input({ concurrency: 500 })).maxBacklog).toBe(10_000);
+  expect(topology(input({ concurrency: 510 })).maxBacklog).toBe(10_200);
+  expect(topology(input({ maxBacklog: 100 })).maxBacklog).toBe(100);
+});

@@ -1,0 +1,287 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { ConfigurationError, defineWorkflow, items, type WorkflowOptions } from "../../../shared/index.ts";
+import { isWorkflow } from "../../../shared/workflow.ts";
+import { workflowOptions } from "../../helpers/workflow-options.ts";
+
+const define = (changes: object) => defineWorkflow(workflowOptions(changes as Partial<WorkflowOptions>));
+
+/** The message with which a definition is refused. */
+function refusal(changes: object): string {
+  try {
+    define(changes);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigurationError);
+    return (error as Error).message;
+  }
+  throw new Error(`not refused: ${Object.keys(changes)}`);
+}
+
+describe("documented defaults", () => {
+  const workflow = defineWorkflow(workflowOptions());
+
+  test("timeout: 30 s", () => expect(workflow.timeoutMilliseconds).toBe(30_000));
+  test("memoryMb: 512", () => expect(workflow.memoryMb).toBe(512));
+  test("retry: 5 attempts, from 1 s up to 5 min", () => {
+    expect(workflow.retry).toEqual({ attempts: 5, baseMilliseconds: 1_000, capMilliseconds: 300_000 });
+  });
+  test("what is derived later, or has no bound, stays open", () => {
+    const { tasksPerEnvironment, maxBacklog, limit, item } = workflow;
+    expect({ tasksPerEnvironment, maxBacklog, limit, item }).toEqual({});
+  });
+});
+
+interface Case {
+  readonly option: string;
+  readonly allowed: readonly object[];
+  /** With what the message must say beside the option: the range, and the value. */
+  readonly refused: readonly (readonly [changes: object, ...says: string[]])[];
+  /** What every message says to mend it. */
+  readonly mend: string;
+}
+
+const seconds = (amount: number) => ({ seconds: amount });
+
+const CASES: readonly Case[] = [
+  {
+    option: "name",
+    allowed: [{ name: "a" }, { name: "a".repeat(40) }, { name: "a-0-z9" }],
+    refused: [
+      [{ name: "" }, "1 to 40 characters", '""'],
+      [{ name: "a".repeat(41) }, "1 to 40 characters", "a".repeat(41)],
+      [{ name: "Abc" }, "a-z, 0-9 and -", '"Abc"'],
+      [{ name: "9a" }, "starting with a letter", '"9a"'],
+      [{ name: "-a" }, "starting with a letter", '"-a"'],
+      [{ name: "a_b" }, '"a_b"'],
+      [{ name: "a\n" }, '"a\\n"'],
+      [{ name: "é" }, '"é"'],
+      [{ name: undefined }, "undefined"],
+      [{ name: 7 }, "7"],
+    ],
+    mend: "whose names AWS limits",
+  },
+  {
+    option: "concurrency",
+    allowed: [{ concurrency: 2 }, { concurrency: 100_000 }],
+    refused: [
+      [{ concurrency: 1 }, "2 to 100000", "is 1"],
+      [{ concurrency: 100_001 }, "2 to 100000", "is 100001"],
+      [{ concurrency: 2.5 }, "whole number", "is 2.5"],
+      [{ concurrency: Number.NaN }, "NaN"],
+      [{ concurrency: Number.POSITIVE_INFINITY }, "Infinity"],
+      [{ concurrency: "50" }, '"50"'],
+      [{ concurrency: 50n }, "50n"],
+      [{ concurrency: undefined }, "undefined"],
+      [{ concurrency: null }, "null"],
+    ],
+    mend: "a maximum concurrency of at least 2",
+  },
+  {
+    option: "tasksPerEnvironment",
+    allowed: [{ tasksPerEnvironment: 1 }, { concurrency: 200, tasksPerEnvironment: 100 }],
+    refused: [
+      [{ tasksPerEnvironment: 0 }, "1 to 100", "is 0"],
+      [{ concurrency: 202, tasksPerEnvironment: 101 }, "1 to 100", "is 101"],
+      [{ tasksPerEnvironment: null }, "null"],
+    ],
+    mend: "leave it out",
+  },
+  {
+    option: "timeout",
+    allowed: [{ timeout: { milliseconds: 1 } }, { timeout: seconds(880) }, { timeout: { minutes: 14, seconds: 40 } }],
+    refused: [
+      [{ timeout: { milliseconds: 0 } }, "between 1 ms and 880 s", "is 0 ms"],
+      [{ timeout: { milliseconds: 0.999 } }, "is 0.999 ms"],
+      [{ timeout: { milliseconds: 880_001 } }, "between 1 ms and 880 s", "is 880.001 s"],
+      [{ timeout: {} }, "{}"],
+      [{ timeout: null }, "null"],
+      [{ timeout: 30 }, "30"],
+      [{ timeout: 30n }, "30n"],
+      [{ timeout: { secs: 30 } }, '"secs"'],
+      [{ timeout: { toString: 30 } }, '"toString"'],
+      [{ timeout: seconds(-1) }, "at least 0", "is -1"],
+      [{ timeout: seconds(Number.NaN) }, "NaN"],
+      [{ timeout: { seconds: "30" } }, '"30"'],
+    ],
+    mend: "give ",
+  },
+  {
+    option: "limit",
+    allowed: [{ limit: 1 }, { limit: Number.MAX_SAFE_INTEGER }],
+    refused: [
+      [{ limit: 0 }, "at least 1", "is 0"],
+      [{ limit: 1.5 }, "is 1.5"],
+      [{ limit: Number.MAX_SAFE_INTEGER + 1 }, "at least 1"],
+    ],
+    mend: "leave it out",
+  },
+  {
+    option: "maxBacklog",
+    allowed: [{ maxBacklog: 20 }, { maxBacklog: Number.MAX_SAFE_INTEGER }],
+    refused: [
+      [{ maxBacklog: 19 }, "at least 20", "is 19"],
+      [{ maxBacklog: 0 }, "is 0"],
+    ],
+    mend: "would leave tasks idle",
+  },
+  {
+    option: "memoryMb",
+    allowed: [{ memoryMb: 128 }, { memoryMb: 10_240 }],
+    refused: [
+      [{ memoryMb: 127 }, "128 to 10240", "is 127"],
+      [{ memoryMb: 10_241 }, "128 to 10240", "is 10241"],
+      [{ memoryMb: null }, "null"],
+    ],
+    mend: "Lambda's limits",
+  },
+  {
+    option: "retry.attempts",
+    allowed: [{ retry: { attempts: 1 } }, { retry: { attempts: 100 } }],
+    refused: [
+      [{ retry: { attempts: 0 } }, "1 to 100", "is 0"],
+      [{ retry: { attempts: 101 } }, "1 to 100", "is 101"],
+      [{ retry: { attempts: null } }, "null"],
+    ],
+    mend: "1 means that a failed task is not tried again",
+  },
+  {
+    option: "retry.backoff.cap",
+    allowed: [{ retry: { backoff: { cap: { hours: 11 } } } }, { retry: { backoff: { cap: { milliseconds: 0 } } } }],
+    refused: [
+      [{ retry: { backoff: { cap: { hours: 11, milliseconds: 1 } } } }, "between 0 ms and 11 h", "is 39600.001 s"],
+      [{ retry: { backoff: { cap: null } } }, "null"],
+    ],
+    mend: "give ",
+  },
+  {
+    option: "retry.backoff.base",
+    allowed: [
+      { retry: { backoff: { base: { minutes: 5 } } } },
+      { retry: { backoff: { base: seconds(9), cap: seconds(9) } } },
+      { retry: { backoff: { base: { milliseconds: 0 } } } },
+    ],
+    refused: [
+      [{ retry: { backoff: { base: { minutes: 5, milliseconds: 1 } } } }, "between 0 ms and 5 min", "is 300.001 s"],
+      [{ retry: { backoff: { base: seconds(10), cap: seconds(9) } } }, "between 0 ms and 9 s", "is 10 s"],
+    ],
+    mend: "give a shorter duration",
+  },
+  {
+    option: "source",
+    allowed: [
+      { source: { readPage: () => ({ items: [] }) } },
+      { source: { pages: items([]).pages } },
+      {
+        source: new (class {
+          async readPage() {
+            return { items: [] };
+          }
+        })(),
+      },
+    ],
+    refused: [
+      [{ source: undefined }, "undefined"],
+      [{ source: null }, "null"],
+      [{ source: [1, 2] }, "[1,2]"],
+      [{ source: {} }, "{}"],
+      [{ source: () => [] }, "a function"],
+      [{ source: { readPage: "https://example.org" } }, "https://example.org"],
+      [{ source: { pages: 7 } }, "7"],
+      [{ source: circular() }, "[object Object]"],
+    ],
+    mend: "use httpPages(...)",
+  },
+  {
+    option: "item",
+    allowed: [{ item: z.string() }, { item: undefined }],
+    refused: [
+      [{ item: {} }, "{}"],
+      [{ item: null }, "null"],
+      [{ item: String }, "a function"],
+      [{ item: circular() }, "[object Object]"],
+    ],
+    mend: "standardschema.dev",
+  },
+  {
+    option: "task",
+    allowed: [{ task: async () => {} }],
+    refused: [
+      [{ task: undefined }, "undefined"],
+      [{ task: "index.handler" }, '"index.handler"'],
+      [{ task: Symbol("task") }, "Symbol(task)"],
+    ],
+    mend: "a function (item, context) =>",
+  },
+];
+
+function circular(): object {
+  const object: Record<string, unknown> = {};
+  object.self = object;
+  return object;
+}
+
+describe.each(CASES)("$option", ({ option, allowed, refused, mend }) => {
+  test.each(allowed)("allows %j", (changes) => {
+    expect(isWorkflow(define(changes))).toBe(true);
+  });
+
+  test.each(refused.map(([changes, ...says], number) => ({ number, changes, says })))(
+    "refuses $number, saying $says",
+    ({ changes, says }) => {
+      const message = refusal(changes);
+      expect(message).toContain(option);
+      for (const part of says) expect(message).toContain(part);
+      expect(message).toContain(mend);
+    },
+  );
+});
+
+test.each([
+  ["the workflow", { concurency: 5 }, '"concurency"', "concurrency, tasksPerEnvironment"],
+  ["the workflow", { onComplete: () => {} }, '"onComplete"', "use one of name"],
+  ["retry", { retry: { attempt: 5 } }, '"attempt"', "use one of attempts, backoff"],
+  ["retry.backoff", { retry: { backoff: { max: 5 } } }, '"max"', "use one of base, cap"],
+  ["retry", { retry: 5 }, "5", "(attempts, backoff)"],
+  ["retry", { retry: null }, "null", "(attempts, backoff)"],
+  ["retry.backoff", { retry: { backoff: 1_000 } }, "1000", "(base, cap)"],
+  ["retry.backoff", { retry: { backoff: null } }, "null", "(base, cap)"],
+])("%s refuses %o", (where, changes, ...says) => {
+  const message = refusal(changes);
+  for (const part of [where, ...says]) expect(message).toContain(part);
+});
+
+test.each([undefined, null, 5, "cities"])("refuses %o instead of options", (options) => {
+  expect(() => defineWorkflow(options as never)).toThrow(ConfigurationError);
+});
+
+test("concurrency and tasksPerEnvironment must fit together, and what the message advises does", () => {
+  for (const [concurrency, tasksPerEnvironment] of [
+    [25, 10],
+    [15, 10],
+    [5, 10],
+    [100_000, 99],
+    [2_017, 2],
+  ] as const) {
+    const message = refusal({ concurrency, tasksPerEnvironment });
+    expect(message).toContain(`${concurrency} is none of ${tasksPerEnvironment}`);
+    for (const [, advised] of message.matchAll(/concurrency (\d+) or/g)) {
+      expect(define({ concurrency: Number(advised), tasksPerEnvironment }).concurrency).toBe(Number(advised));
+    }
+  }
+  expect(refusal({ concurrency: 25, tasksPerEnvironment: 10 })).toContain("choose concurrency 20 or concurrency 30 or");
+  expect(refusal({ concurrency: 10, tasksPerEnvironment: 10 })).toContain("10 / 10 = 1: choose a smaller");
+  expect(refusal({ concurrency: 2_002, tasksPerEnvironment: 2 })).toContain("2002 / 2 = 1001: choose a larger");
+  // A prime above what environments of one task can reach.
+  expect(refusal({ concurrency: 1_009 })).toContain("concurrency 1009 cannot be shared evenly");
+});
+
+test("a workflow cannot be changed after it was defined", () => {
+  const workflow = defineWorkflow(workflowOptions()) as { concurrency: number };
+  expect(() => {
+    workflow.concurrency = 1;
+  }).toThrow(TypeError);
+});
+
+test("only what defineWorkflow made is a workflow", () => {
+  for (const value of [undefined, null, 5, {}, workflowOptions()]) expect(isWorkflow(value)).toBe(false);
+});

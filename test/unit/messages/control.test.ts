@@ -1,0 +1,37 @@
+import { expect, test } from "vitest";
+import { MalformedMessageError } from "../../../shared/errors.ts";
+import { continueEntry, parseControlMessage, startEntry } from "../../../shared/messages/control.ts";
+
+test("a start is grouped by workflow, and two of one run are one", () => {
+  const start = { workflow: "cities", run: "r1", requestedAt: "2026-01-01T00:00:00Z", limit: 5 };
+  const entry = startEntry(start);
+  expect(parseControlMessage(entry.body)).toEqual({ sluice: 1, type: "start", ...start });
+  expect(entry).toMatchObject({ group: "cities", deduplicationId: "start-r1" });
+  expect(startEntry({ ...start, run: "r2" }).deduplicationId).not.toBe(entry.deduplicationId);
+});
+
+test("a continuation is grouped by run, and each hop is another", () => {
+  const entry = continueEntry({ workflow: "cities", run: "r1", hop: 3 });
+  expect(parseControlMessage(entry.body)).toEqual({
+    sluice: 1,
+    type: "continue",
+    workflow: "cities",
+    run: "r1",
+    hop: 3,
+  });
+  expect(entry).toMatchObject({ group: "r1", deduplicationId: "continue-r1-3" });
+});
+
+test.each([
+  "",
+  "null",
+  "{}",
+  '{"sluice":1,"type":"stop"}',
+  '{"sluice":1,"type":"continue","workflow":"w","run":"r"}',
+  '{"sluice":1,"type":"continue","workflow":"w","run":"r","hop":0}',
+  '{"sluice":1,"type":"start","workflow":"w","run":"r","requestedAt":"x","limit":0}',
+  '{"sluice":1,"type":"start","workflow":"w","run":"r","requestedAt":"x","colour":"red"}',
+  '{"sluice":2,"type":"continue","workflow":"w","run":"r","hop":1}',
+])("%s is no control message", (body) => {
+  expect(() => parseControlMessage(body)).toThrow(MalformedMessageError);
+});

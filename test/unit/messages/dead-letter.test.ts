@@ -1,0 +1,193 @@
+import { marshall } from "@aws-sdk/util-dynamodb";
+import { describe, expect, test } from "vitest";
+import { FAILURE_KINDS, REASONS, toFailure } from "../../../shared/failure.ts";
+import { LARGEST_ENVELOPE_BYTES } from "../../../shared/messages/body.ts";
+import { deadLetterBody, truncatedLetterBody } from "../../../shared/messages/dead-letter.ts";
+import { envelopeBody, parseEnvelope } from "../../../shared/messages/envelope.ts";
+import { failureOf, longestFailure } from "../../helpers/failures.ts";
+import { refusedBySqs } from "../../helpers/sqs-characters.ts";
+
+const MEBIBYTE = 1_048_576;
+const header = { workflow: "w", run: "r", page: 0, epoch: 1, resent: true };
+const at = "2026-01-01T00:00:00.000Z";
+
+function largestEnvelope(character = "a") {
+  const room = LARGEST_ENVELOPE_BYTES - Buffer.byteLength(envelopeBody(header, 0, '""'));
+  const text = character.repeat(Math.floor(room / Buffer.byteLength(character)));
+  return parseEnvelope(envelopeBody(header, 0, `"${text}"`));
+}
+
+describe("an item's dead letter", () => {
+  test("holds the item, the reason and the history, and is an envelope itself", () => {
+    const failures = [failureOf(new TypeError("first"), 1), failureOf("second", 2)];
+    const envelope = parseEnvelope(envelopeBody(header, 7, '{"id":1}'));
+    const letter = parseEnvelope(deadLetterBody(envelope, { reason: "exhausted", at, failures }));
+    expect(letter).toEqual({
+      sluice: 1,
+      workflow: "w",
+      run: "r",
+      page: 0,
+      index: 7,
+      epoch: 1,
+      item: { id: 1 },
+      dead: { reason: "exhausted", at, redrives: 0, failures },
+    });
+  });
+
+  test("counts its redrives", () => {
+    const death = { reason: "permanent", at, failures: [] } as const;
+    let letter = parseEnvelope(envelopeBody(header, 0, "1"));
+    for (const redrives of [0, 1, 2]) {
+      letter = parseEnvelope(deadLetterBody(letter, death));
+      expect(letter.dead?.redrives).toBe(redrives);
+    }
+  });
+
+  test.each(REASONS)("of the reason %j is readable", (reason) => {
+    const envelope = parseEnvelope(envelopeBody(header, 0, "1"));
+    expect(parseEnvelope(deadLetterBody(envelope, { reason, at, failures: [] })).dead?.reason).toBe(reason);
+  });
+
+  // A control character is one byte of a failure, and six of a body.
+  test.each(["x", "日", "\u0001", "\uFFFF"])(
+    "of the largest item with 100 of the longest failures (of %j) fits into a message",
+    (character) => {
+      const failures = Array.from({ length: 100 }, (_, index) => longestFailure(index + 1, character));
+      const body = deadLetterBody(largestEnvelope(), { reason: "exhausted", at, failures });
+      expect(Buffer.byteLength(body)).toBeLessThanOrEqual(MEBIBYTE);
+      expect(refusedBySqs(body)).toEqual([]);
+      const kept = parseEnvelope(body).dead?.failures ?? [];
+      // The latest are kept, their messages whole.
+      expect(kept.length).toBeGreaterThanOrEqual(1);
+      expect(kept.at(-1)?.attempt).toBe(100);
+      expect(kept.at(-1)?.message).toBe(failures.at(-1)?.message);
+      // And so it does, when it dies again and again after redrives.
+      const again = deadLetterBody(parseEnvelope(body), { reason: "exhausted", at, failures });
+      expect(Buffer.byteLength(again)).toBeLessThanOrEqual(MEBIBYTE);
+      expect(parseEnvelope(again).dead?.failures.at(-1)?.attempt).toBe(100);
+    },
+  );
+
+  test("loses its stacks first, the oldest first, and no failure while all fit without", () => {
+    const failures = Array.from({ length: 10 }, (_, index) => longestFailure(index + 1));
+    const body = deadLetterBody(largestEnvelope(), { reason: "exhausted", at, failures });
+    const kept = parseEnvelope(body).dead?.failures ?? [];
+    expect(kept.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    const withStack = kept.filter(({ stack }) => stack !== undefined).map(({ attempt }) => attempt);
+    expect(withStack.length).toBeGreaterThan(0);
+    expect(withStack.length).toBeLessThan(10);
+    expect(withStack).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10].slice(-withStack.length));
+    // Not one stack more was cut than had to be.
+    const oneMoreStack = Buffer.byteLength(JSON.stringify({ stack: longestFailure(1).stack }));
+    expect(Buffer.byteLength(body) + oneMoreStack).toBeGreaterThan(MEBIBYTE);
+  });
+
+  test("keeps the whole history of a small item", () => {
+    const failures = Array.from({ length: 100 }, (_, index) => longestFailure(index + 1));
+    const envelope = parseEnvelope(envelopeBody(header, 0, "1"));
+    expect(parseEnvelope(deadLetterBody(envelope, { reason: "exhausted", at, failures })).dead?.failures).toEqual(
+      failures,
+    );
+  });
+});
+
+test("the letter of an item that could not be a message shows its start, whatever it was", () => {
+  const failures = [longestFailure(0, "\u0001")];
+  const address = { workflow: "w", run: "r", page: 1, index: 2, epoch: 3 };
+  for (const text of ["", "[Circular]", "x".repeat(20_000_000), "\u0001".repeat(100_000), `${"a".repeat(16_383)}😀`]) {
+    const body = truncatedLetterBody(address, text, { reason: "too large", at, failures });
+    expect(Buffer.byteLength(body)).toBeLessThanOrEqual(MEBIBYTE);
+    expect(refusedBySqs(body)).toEqual([]);
+    const letter = parseEnvelope(body);
+    expect(letter).toMatchObject({ ...address, dead: { reason: "too large", redrives: 0, truncated: true } });
+    expect(text.startsWith(String(letter.item))).toBe(true);
+    expect(String(letter.item)).toHaveLength(Math.min(text.length, 16_384));
+  }
+});
+
+describe("a failure", () => {
+  test("says what is known of the error", () => {
+    const error = new TypeError("fetch failed", { cause: new Error("connect ECONNREFUSED", { cause: "no route" }) });
+    expect(toFailure(error, { attempt: 2, startedAt: 1_000, endedAt: 1_234.6 })).toEqual({
+      attempt: 2,
+      at: "1970-01-01T00:00:01.000Z",
+      durationMilliseconds: 235,
+      kind: "threw",
+      name: "TypeError",
+      message: "fetch failed: connect ECONNREFUSED: no route",
+      stack: error.stack,
+    });
+  });
+
+  test("follows causes three deep, even in a circle", () => {
+    const error = new Error("a");
+    error.cause = error;
+    expect(failureOf(error).message).toBe("a: a: a: a");
+  });
+
+  test.each([
+    [undefined, "thrown: undefined"],
+    [null, "thrown: null"],
+    ["just text", "just text"],
+    [5, "thrown: 5"],
+    [{ status: 500 }, 'thrown: {"status":500}'],
+    [Symbol("s"), "thrown: Symbol(s)"],
+    [() => {}, "thrown: [object Function]"],
+    [5n, "thrown: 5 "],
+  ])("of %o, which is no error, says so", (thrown, message) => {
+    const failure = failureOf(thrown);
+    expect(failure.message).toContain(message);
+    expect(failure).toMatchObject({ name: "NonError", kind: "threw" });
+    expect(failure).not.toHaveProperty("stack");
+  });
+
+  test.each([
+    ["a list of call sites", [{}]],
+    ["a number", 5],
+    ["nothing", undefined],
+  ])("of an error whose stack is %s has none", (_, stack) => {
+    expect(failureOf(Object.assign(new Error("x"), { stack }))).not.toHaveProperty("stack");
+  });
+
+  test("is cut to its first bytes, never within a character", () => {
+    const { message, name, stack } = longestFailure(1, "😀");
+    for (const text of [message, name, stack ?? ""]) {
+      expect(text.isWellFormed()).toBe(true);
+      expect(text).toContain("… (20000 characters)");
+    }
+    expect(longestFailure(1, "x").message).toBe(`${"x".repeat(2_000)}… (10000 characters)`);
+    expect(failureOf(new Error("x".repeat(2_000))).message).toBe("x".repeat(2_000));
+    expect(failureOf(new Error("half \uD83D")).message).toBe("half \uFFFD");
+  });
+
+  // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+  test.each(["x", "日", "\u0001", "😀"])("of the longest kind (of %j) 100 fit into a row of DynamoDB", (character) => {
+    const row = Object.fromEntries(
+      Array.from({ length: 100 }, (_, index) => [`failure 0.${index}`, longestFailure(index, character)]),
+    );
+    let bytes = 0;
+    const measure = (value: unknown): void => {
+      if (typeof value === "string") bytes += Buffer.byteLength(value);
+      else if (typeof value === "object" && value !== null) {
+        for (const [key, inner] of Object.entries(value)) {
+          // Each entry of a map costs a byte beside its name, and each map three.
+          bytes += Buffer.byteLength(key) + 4;
+          measure(inner);
+        }
+      }
+    };
+    measure(row);
+    expect(bytes).toBeLessThan(400 * 1_024);
+    expect(marshall(row, { removeUndefinedValues: true })).toBeDefined();
+  });
+
+  test("is one of the kinds that an envelope may hold", () => {
+    const envelope = parseEnvelope(envelopeBody(header, 0, "1"));
+    for (const kind of FAILURE_KINDS) {
+      const failures = [toFailure("x", { attempt: 1, startedAt: 0, endedAt: 0, kind })];
+      expect(parseEnvelope(deadLetterBody(envelope, { reason: "exhausted", at, failures })).dead?.failures).toEqual(
+        failures,
+      );
+    }
+  });
+});

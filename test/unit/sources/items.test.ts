@@ -1,0 +1,154 @@
+import { Readable } from "node:stream";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ConfigurationError, SourceError } from "../../../shared/errors.ts";
+import { items } from "../../../shared/sources/index.ts";
+import { itemsOf, never, pagesOf, restartable } from "./reading.ts";
+
+/** Counts what is taken, and whether it was closed. */
+function counted(total: number) {
+  const seen = { taken: 0, opened: 0, closed: 0 };
+  async function* numbers() {
+    seen.opened += 1;
+    try {
+      for (let number = 0; number < total; number++) {
+        seen.taken += 1;
+        yield number;
+      }
+    } finally {
+      seen.closed += 1;
+    }
+  }
+  return { seen, numbers };
+}
+
+describe("items", () => {
+  it("cuts an array into pages of pageSize, the cursor being the count of items read", async () => {
+    expect(await pagesOf(items([1, 2, 3, 4, 5], { pageSize: 2 }))).toEqual([
+      { items: [1, 2], next: 2 },
+      { items: [3, 4], next: 4 },
+      { items: [5] },
+    ]);
+  });
+
+  it("has pages of 200 unless told otherwise", async () => {
+    const [first] = await pagesOf(items(Array.from({ length: 201 }, (_, index) => index)));
+    expect(first).toMatchObject({ items: { length: 200 }, next: 200 });
+  });
+
+  it.each([[[]], [new Set()], [() => []], [async function* () {}]])(
+    "reads nothing as one empty page",
+    async (nothing) => {
+      expect(await pagesOf(items(nothing))).toEqual([{ items: [] }]);
+    },
+  );
+
+  it("gives no cursor on the last page, full or not, and the same rest from each cursor", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.string()), fc.integer({ min: 1, max: 7 }), async (values, pageSize) => {
+        const forms = [
+          () => items(values, { pageSize }),
+          () => items(new Set(values.map((value, index) => `${index}${value}`)), { pageSize }),
+          () => items(() => values.values(), { pageSize }),
+          () => items(() => Readable.from(values.map((value) => ({ value }))), { pageSize }),
+          () => items(async () => values, { pageSize }),
+        ];
+        for (const form of forms) {
+          const pages = await restartable<unknown>(form);
+          expect(pages.flatMap((page) => page.items)).toHaveLength(values.length);
+          expect(pages.slice(0, -1).every((page) => page.items.length === pageSize)).toBe(true);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("takes one item beyond the page and no more, iterates once, and closes when the caller stops", async () => {
+    const { seen, numbers } = counted(1_000);
+    for await (const page of items(numbers, { pageSize: 10 }).pages(undefined, { signal: never })) {
+      expect(page.items).toHaveLength(10);
+      if (page.next === 30) break;
+    }
+    expect(seen).toEqual({ taken: 31, opened: 1, closed: 1 });
+  });
+
+  it("skips what was read when it starts anew", async () => {
+    const { seen, numbers } = counted(7);
+    expect(await itemsOf(items(numbers, { pageSize: 2 }), 4)).toEqual([4, 5, 6]);
+    expect(seen).toEqual({ taken: 7, opened: 1, closed: 1 });
+  });
+
+  it("throws what the iterator throws, and does not close what has failed", async () => {
+    let returned = 0;
+    const failing = {
+      next: () => Promise.reject(new Error("no database")),
+      return: () => {
+        returned += 1;
+        return new Promise<never>(() => undefined);
+      },
+    };
+    const source = items(() => ({ [Symbol.asyncIterator]: () => failing }));
+    await expect(pagesOf(source)).rejects.toThrow("no database");
+    expect(returned).toBeLessThanOrEqual(1);
+  });
+
+  it("stops at the signal, even while the iterator hangs", async () => {
+    const abort = new AbortController();
+    const hanging = items(async function* ({ signal }) {
+      expect(signal).toBe(abort.signal);
+      yield 1;
+      abort.abort(new Error("the slice is over"));
+      await new Promise(() => undefined);
+    });
+    await expect(pagesOf(hanging, undefined, abort.signal)).rejects.toThrow("the slice is over");
+    await expect(pagesOf(items([1]), undefined, abort.signal)).rejects.toThrow("the slice is over");
+  });
+
+  it.each([
+    ["a generator", counted(3).numbers()],
+    ["an array's iterator", [1].values()],
+    ["a stream", Readable.from([1])],
+    ["a web stream", new ReadableStream()],
+  ])("refuses %s, which can be read only once", (_, once) => {
+    expect(() => items(once as AsyncIterable<number>)).toThrow(ConfigurationError);
+    expect(() => items(once as AsyncIterable<number>)).toThrow(/only once: give a function/);
+  });
+
+  it("says so when a function gives the same iterator again", async () => {
+    const iterator = counted(3).numbers();
+    const source = items(() => iterator);
+    expect(await itemsOf(source)).toEqual([0, 1, 2]);
+    await expect(itemsOf(source)).rejects.toThrow(/was used before: give a function/);
+  });
+
+  it.each([
+    ["an array", [1, 2, 3]],
+    ["an iterable", new Set([1, 2, 3])],
+  ])("says so when %s has shrunk", async (_, few) => {
+    for (const cursor of [3, 4]) {
+      await expect(pagesOf(items(few), cursor)).rejects.toThrow(/ended after 3 items, but a run that had read/);
+    }
+    expect(await itemsOf(items(few), 2)).toEqual([3]);
+  });
+
+  it.each([[0], [-1], [1.5], ["2"], [{ at: 1 }]])("refuses the cursor %j", async (cursor) => {
+    await expect(pagesOf(items([1, 2]), cursor)).rejects.toThrow(SourceError);
+  });
+
+  it.each([["abc"], [7], [null], [undefined], [{}]])("refuses %j instead of items", (value) => {
+    expect(() => items(value as unknown as [])).toThrow(ConfigurationError);
+  });
+
+  it("refuses at reading what the function returned and cannot be iterated", async () => {
+    await expect(pagesOf(items(() => 7 as unknown as []))).rejects.toThrow(/returned 7, which cannot be iterated/);
+  });
+
+  it.each([[0], [201], [1.5], ["10"]])("refuses a pageSize of %j", (pageSize) => {
+    expect(() => items([], { pageSize: pageSize as number })).toThrow(/pageSize must be a whole number from 1 to 200/);
+  });
+
+  it("takes a pageSize of 1 and of 200, and refuses other options", () => {
+    expect(() => [items([], { pageSize: 1 }), items([], { pageSize: 200 })]).not.toThrow();
+    expect(() => items([], { pagesize: 2 } as object)).toThrow(/unknown option "pagesize"/);
+  });
+});

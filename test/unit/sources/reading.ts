@@ -1,0 +1,33 @@
+import type { Cursor, Page, Source } from "../../../shared/sources/index.ts";
+
+export const never = new AbortController().signal;
+
+/** All pages from a cursor. Each cursor goes through JSON, as it does in the ledger. */
+export async function pagesOf<Item>(source: Source<Item>, cursor?: Cursor, signal = never): Promise<Page<Item>[]> {
+  const pages: Page<Item>[] = [];
+  for await (const page of source.pages(cursor, { signal })) pages.push(page);
+  return pages.map((page) =>
+    page.next === undefined ? page : { ...page, next: JSON.parse(JSON.stringify(page.next)) },
+  );
+}
+
+export async function itemsOf<Item>(source: Source<Item>, cursor?: Cursor): Promise<Item[]> {
+  return (await pagesOf(source, cursor)).flatMap((page) => page.items);
+}
+
+/** The pages, after having checked that reading anew from each cursor yields the very pages that came after it. */
+export async function restartable<Item>(makeSource: () => Source<Item>): Promise<Page<Item>[]> {
+  const pages = await pagesOf(makeSource());
+  for (const [index, { next }] of pages.entries()) {
+    if (index === pages.length - 1) {
+      if (next !== undefined) throw new Error("the last page has a cursor");
+      break;
+    }
+    if (next === undefined) throw new Error(`page ${index} of ${pages.length} has no cursor`);
+    const rest = await pagesOf(makeSource(), next);
+    if (JSON.stringify(rest) !== JSON.stringify(pages.slice(index + 1))) {
+      throw new Error(`another rest from ${JSON.stringify(next)}: ${JSON.stringify(rest)}`);
+    }
+  }
+  return pages;
+}
