@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import type { Engine } from "../local/engine.ts";
-import type { RunRecord } from "../shared/ledger/run-record.ts";
+import { hasEnded, type RunRecord } from "../shared/ledger/run-record.ts";
 import type { Display } from "./display.ts";
 import { Pace } from "./progress.ts";
 import type { Summary } from "./summary.ts";
@@ -16,8 +16,13 @@ export interface Follow {
   readonly interrupted: AbortSignal;
 }
 
-/** Shows a run until it has ended; `undefined` where it was interrupted before. */
-export async function follow({ engine, run, display, interrupted }: Follow): Promise<Summary | undefined> {
+/** Shows a run until it has ended, or is paused or interrupted before. */
+export async function follow({
+  engine,
+  run,
+  display,
+  interrupted,
+}: Follow): Promise<Summary | "paused" | "interrupted"> {
   const before = await countsBefore(engine, run);
   const pace = new Pace();
   let drained = false;
@@ -26,7 +31,11 @@ export async function follow({ engine, run, display, interrupted }: Follow): Pro
     const stop = drained;
     const record = await engine.runs.find(run);
     if (record !== undefined) {
-      if (record.status === "completed") return await summarise(engine, record);
+      if (hasEnded(record)) return await summarise(engine, record);
+      if (record.status === "paused") {
+        await engine.drain();
+        return "paused";
+      }
       // What a failed run had sent is still worked off.
       if (record.status === "failed" && (await engine.runs.counts(record)).owed === 0)
         return await summarise(engine, record);
@@ -47,7 +56,7 @@ export async function follow({ engine, run, display, interrupted }: Follow): Pro
         secondsLeft: total === undefined || rate <= 0 ? undefined : Math.max(0, total - settled) / rate,
       });
     }
-    if (stop) return undefined;
+    if (stop) return "interrupted";
     await setTimeout(POLL_MILLISECONDS);
   }
 }
@@ -59,7 +68,7 @@ async function countsBefore({ runs }: Engine, run: string) {
 
 /** What a run came to: the counts of the ledger, and what the engine measured. */
 async function summarise({ runs, activity }: Engine, record: RunRecord): Promise<Summary> {
-  const { produced, succeeded, dead, retried, deadByReason } = await runs.counts(record);
+  const { produced, succeeded, dead, cancelled, retried, deadByReason } = await runs.counts(record);
   const end = record.completedAt === undefined ? Date.now() : Date.parse(record.completedAt);
   const { producer, consumer } = activity.peakMemoryMb;
   return {
@@ -70,6 +79,7 @@ async function summarise({ runs, activity }: Engine, record: RunRecord): Promise
     produced,
     succeeded,
     dead,
+    ...(cancelled > 0 && { cancelled }),
     retried,
     wallSeconds: (end - Date.parse(record.requestedAt)) / 1_000,
     peakInFlight: activity.fleet.peakInFlight,

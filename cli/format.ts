@@ -19,8 +19,8 @@ type Style = Parameters<typeof styleText>[0];
 export const style = (format: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string =>
   styleText(format, text, { stream });
 
-/** Rows as columns: the first to the left, the others to the right. */
-export function table(rows: readonly (readonly string[])[], indent = "  "): string {
+/** Rows as columns: the first `left` ones to the left, the others to the right. */
+export function table(rows: readonly (readonly string[])[], indent = "  ", left = 1): string {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),
@@ -28,7 +28,7 @@ export function table(rows: readonly (readonly string[])[], indent = "  "): stri
   return rows
     .map((row) => {
       const cells = row.map((cell, column) =>
-        column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+        column < left ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
       );
       return `${indent}${cells.join("  ")}`;
     })

@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { type Engine, openServices, type Services, startEngine } from "../local/engine.ts";
+import { type Engine, startEngine } from "../local/engine.ts";
+import { openServices, type Services } from "../local/services.ts";
 import { StateDirectory } from "../local/state-directory.ts";
 import { type Topology, topology } from "../shared/topology.ts";
 import { chooseDisplay, type Display, writeJson } from "./display.ts";
@@ -57,7 +58,7 @@ export async function workOnRun(session: Session, choose: ChooseRun): Promise<nu
   const { loaded, state, display, topology } = session;
   const { workflow, file } = loaded;
   const interrupt = listenForInterrupts(display);
-  const services = await openServices({ workflow, topology, state });
+  const services = await openServices({ workflow: workflow.name, topology, state });
   let companion: Awaited<ReturnType<typeof startCompanion>> | undefined;
   let closing: { close(): Promise<void> } = services;
   try {
@@ -72,6 +73,7 @@ export async function workOnRun(session: Session, choose: ChooseRun): Promise<nu
     closing = engine;
     interrupt.atOnce.addEventListener("abort", () => void engine.close());
     await engine.warm();
+    state.remember({ workflow: workflow.name, file, name: loaded.name, concurrency: session.concurrency });
     announce(session, chosen.id);
     await chosen.begin();
     return await workUntilDone(session, engine, chosen.id, interrupt.soon);
@@ -88,9 +90,13 @@ async function workUntilDone(session: Session, engine: Engine, run: string, inte
   const summary = await follow({ engine, run, display, interrupted });
   display.end();
   // The invocations that noticed no more work end by themselves, and delete what they settled.
-  if (summary !== undefined) await Promise.race([engine.drain(), setTimeout(CLOSING_MILLISECONDS)]);
+  if (typeof summary === "object") await Promise.race([engine.drain(), setTimeout(CLOSING_MILLISECONDS)]);
   for (const failure of engine.activity.fleet.failures) display.say(`${style("yellow", "warning")} ${failure}`);
-  if (summary === undefined) {
+  if (summary === "paused") {
+    display.say(`Paused. Nothing is lost: npx sluice resume ${loaded.name} goes on with run ${run}.`);
+    return EXIT.interrupted;
+  }
+  if (summary === "interrupted") {
     display.say(`Interrupted. Nothing is lost: npx sluice resume ${loaded.name} goes on with run ${run}.`);
     return EXIT.interrupted;
   }
@@ -99,7 +105,7 @@ async function workUntilDone(session: Session, engine: Engine, run: string, inte
     const logs = relative(process.cwd(), state.logs);
     console.log(formatSummary(summary, { name: loaded.name, concurrency: topology.concurrency, logs }));
   }
-  if (summary.status === "failed") return EXIT.failed;
+  if (summary.status === "failed" || summary.status === "cancelled") return EXIT.failed;
   return summary.dead > 0 ? EXIT.deadLetters : EXIT.succeeded;
 }
 

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { SluiceError, toError } from "../shared/errors.ts";
+import { cancelCommand } from "./commands/cancel.ts";
+import { pauseCommand } from "./commands/pause.ts";
 import { resumeCommand } from "./commands/resume.ts";
 import { runCommand } from "./commands/run.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -17,13 +19,16 @@ const program = new Command("sluice")
   .addCommand(runCommand)
   .addCommand(resumeCommand)
   .addCommand(statusCommand)
+  .addCommand(pauseCommand)
+  .addCommand(cancelCommand)
   .addHelpText(
     "after",
     `
 Examples:
   $ npx sluice run cities          run a workflow of workflows/ on this machine
-  $ npx sluice resume cities       go on with it after Ctrl-C, a crash or a failed source
-  $ npx sluice status cities       its runs and their counts`,
+  $ npx sluice resume              go on after Ctrl-C, a crash, a pause or a failed source
+  $ npx sluice status              the runs and their counts
+  $ npx sluice cancel cities       drop what is queued, and end the run`,
   );
 
 // Each command's own errors too are thrown, so that they end here.

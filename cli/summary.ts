@@ -10,6 +10,8 @@ export interface Summary {
   readonly produced: number;
   readonly succeeded: number;
   readonly dead: number;
+  /** Dropped unrun, when the run was stopped. */
+  readonly cancelled?: number;
   readonly retried: number;
   readonly wallSeconds: number;
   readonly peakInFlight: number;
@@ -28,7 +30,7 @@ export interface SummaryContext {
 
 /** The summary for people. */
 export function formatSummary(summary: Summary, { name, concurrency, logs }: SummaryContext): string {
-  const { produced, succeeded, dead, retried, wallSeconds, peakInFlight, memoryMb, deadByReason } = summary;
+  const { produced, succeeded, dead, cancelled, retried, wallSeconds, peakInFlight, memoryMb, deadByReason } = summary;
   const rate = wallSeconds > 0 ? ` (${count(produced / wallSeconds)}/s)` : "";
   const lines = [
     "",
@@ -38,6 +40,7 @@ export function formatSummary(summary: Summary, { name, concurrency, logs }: Sum
       ["produced", count(produced)],
       ["succeeded", count(succeeded)],
       ["dead", count(dead)],
+      ...(cancelled === undefined ? [] : [["cancelled", count(cancelled)]]),
       ["retried", count(retried)],
     ]),
     "",
@@ -63,14 +66,17 @@ export function formatSummary(summary: Summary, { name, concurrency, logs }: Sum
 
 function headline({ status, dead }: Summary): string {
   if (status === "failed") return style(["red", "bold"], "Failed");
+  if (status === "cancelled") return style(["yellow", "bold"], "Cancelled");
   if (dead > 0) return style(["yellow", "bold"], `Completed with ${plural(dead, "dead letter")}`);
   return style(["green", "bold"], "Completed, every item succeeded");
 }
 
-function nextSteps({ status }: Summary, name: string, logs: string): string[] {
+function nextSteps({ status, cancelled }: Summary, name: string, logs: string): string[] {
   const step = (command: string, why: string) => `${command.padEnd(34)} ${style("dim", why)}`;
   return [
-    ...(status === "failed" ? [step(`npx sluice resume ${name}`, "goes on where the source failed")] : []),
+    ...(status === "failed" && cancelled === undefined
+      ? [step(`npx sluice resume ${name}`, "goes on where the source failed")]
+      : []),
     step(`npx sluice status ${name}`, "the runs so far"),
     step(`npx sluice run ${name}`, "runs it again"),
     step(`less ${logs}/consumer.log`, "what the tasks logged"),

@@ -1,29 +1,43 @@
+import { fileURLToPath } from "node:url";
 import { Logger } from "@aws-lambda-powertools/logger";
 import middy from "@middy/core";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import workflow from "#workflow";
 import { Consumer } from "../shared/consumer/consumer.ts";
 import type { RefillOptions } from "../shared/consumer/intake.ts";
+import { serveIsolatedAttempt } from "../shared/consumer/isolated-process.ts";
+import { ISOLATED } from "../shared/consumer/isolation-protocol.ts";
 import type { ReceivedMessage } from "../shared/consumer/message.ts";
 import { containStrayErrors } from "../shared/consumer/stray-errors.ts";
-import { fromVariables } from "../shared/function-environment.ts";
+import { type FunctionEnvironment, fromVariables } from "../shared/function-environment.ts";
 import { RECORDING_SECONDS } from "../shared/topology.ts";
 import { InvocationMetrics } from "./metrics.ts";
 import { connect } from "./services.ts";
 import { taskLogger } from "./task-logger.ts";
 
-const environment = fromVariables(process.env);
-const services = await connect(environment);
-const logger = new Logger({ serviceName: services.workflow.name });
+const logger = new Logger({ serviceName: workflow.name });
 
-containStrayErrors((error) => logger.error("an error that nobody caught, of no attempt under way", { error }));
+/** What an invocation needs, made once: nothing in it changes between invocations. */
+async function start() {
+  const environment = fromVariables(process.env);
+  const services = await connect(environment);
+  containStrayErrors((error) => logger.error("an error that nobody caught, of no attempt under way", { error }));
+  return { environment, services };
+}
 
-async function consume(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
+async function consume(
+  { environment, services }: Awaited<ReturnType<typeof start>>,
+  event: SQSEvent,
+  context: Context,
+): Promise<SQSBatchResponse> {
   const metrics = new InvocationMetrics(services.workflow.name, "consumer");
   const invocationLogger = logger.createChild({ persistentKeys: { requestId: context.awsRequestId } });
   const consumer = new Consumer({
     ...services,
     tasksPerEnvironment: environment.tasksPerEnvironment,
-    refill: refill(),
+    refill: refill(environment, services.now()),
+    isolatedModule: fileURLToPath(import.meta.url),
+    memoryMb: Number(context.memoryLimitInMB),
     logger: taskLogger(invocationLogger),
     metrics,
     taskLogger: (fields) => taskLogger(invocationLogger, fields),
@@ -34,10 +48,9 @@ async function consume(event: SQSEvent, context: Context): Promise<SQSBatchRespo
   return { batchItemFailures: again.map((itemIdentifier) => ({ itemIdentifier })) };
 }
 
-function refill(): RefillOptions | undefined {
+function refill(environment: FunctionEnvironment, now: number): RefillOptions | undefined {
   const { refillSeconds, refillVisibilitySeconds: visibilityTimeoutSeconds } = environment;
-  if (refillSeconds === 0) return undefined;
-  return { until: services.now() + refillSeconds * 1_000, visibilityTimeoutSeconds };
+  return refillSeconds === 0 ? undefined : { until: now + refillSeconds * 1_000, visibilityTimeoutSeconds };
 }
 
 function toMessage({ messageId, receiptHandle, body, attributes, messageAttributes }: SQSRecord): ReceivedMessage {
@@ -59,8 +72,17 @@ function toMessage({ messageId, receiptHandle, body, attributes, messageAttribut
   };
 }
 
+async function createHandler() {
+  const started = await start();
+  return middy<SQSEvent, SQSBatchResponse>({
+    // The last resort, when even recording hangs: the whole batch comes again, and what was recorded stands.
+    timeoutEarlyInMillis: 500,
+  }).handler((event, context) => consume(started, event, context));
+}
+
+// This module serves in two places: as the handler, and in the process of a suspect's attempt, which needs no services.
+const isolated = process.env[ISOLATED] !== undefined;
+if (isolated) serveIsolatedAttempt(workflow, (fields) => taskLogger(logger, fields));
+
 /** The consumer's Lambda handler. */
-export const handler = middy<SQSEvent, SQSBatchResponse>({
-  // The last resort, when even recording hangs: the whole batch comes again, and what was recorded stands.
-  timeoutEarlyInMillis: 500,
-}).handler(consume);
+export const handler = isolated ? undefined : await createHandler();

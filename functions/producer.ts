@@ -3,6 +3,7 @@ import middy from "@middy/core";
 import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { fromVariables } from "../shared/function-environment.ts";
 import { Producer } from "../shared/producer/producer.ts";
+import { completionEvents } from "./completion-event.ts";
 import { InvocationMetrics } from "./metrics.ts";
 import { connect } from "./services.ts";
 import { taskLogger } from "./task-logger.ts";
@@ -12,6 +13,7 @@ const CLOSING_MILLISECONDS = 20_000;
 
 const environment = fromVariables(process.env);
 const services = await connect(environment);
+const publishEvent = environment.eventBus === undefined ? undefined : completionEvents(environment.eventBus);
 const logger = new Logger({ serviceName: services.workflow.name });
 
 async function produce(
@@ -23,6 +25,7 @@ async function produce(
   const producer = new Producer({
     ...services,
     maxBacklog: environment.maxBacklog,
+    publishEvent,
     logger: taskLogger(logger.createChild({ persistentKeys: { requestId: context.awsRequestId } })),
     metrics,
   });

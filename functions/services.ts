@@ -3,9 +3,11 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import workflow from "#workflow";
 import type { FunctionEnvironment } from "../shared/function-environment.ts";
+import type { Announce } from "../shared/ledger/climb.ts";
 import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
 import { Ledger } from "../shared/ledger/ledger.ts";
 import { Runs } from "../shared/ledger/runs.ts";
+import { completeEntry } from "../shared/messages/control.ts";
 import { PARALLEL_SENDS, Queue } from "../shared/queue.ts";
 
 /** The workflow of this bundle, and the services its functions work with. Nothing in it changes between invocations. */
@@ -21,18 +23,21 @@ export async function connect(environment: FunctionEnvironment) {
     marshallOptions: { removeUndefinedValues: true },
   });
   const store = new DynamoDbStore(dynamoDb, environment.table);
-  const runs = new Runs(store);
   const queue = new Queue(sqs, environment.queueUrl);
+  const controlQueue = new Queue(controlSqs, environment.controlQueueUrl);
+  const announce: Announce = (ended) => controlQueue.sendControl(completeEntry(ended));
+  const runs = new Runs(store, Date.now, announce);
   // Connections, credentials and compiled code are had while the environment starts, and not by its first invocation.
   // What fails here fails there too, where it is dealt with.
-  await Promise.allSettled([runs.find("warm-up"), queue.depth()]);
+  await Promise.allSettled([runs.find("warm-up"), queue.depth(), controlQueue.depth()]);
   return {
     workflow,
-    ledger: new Ledger(store),
+    ledger: new Ledger(store, Date.now, announce),
     runs,
     queue,
     deadLetterQueue: new Queue(sqs, environment.deadLetterQueueUrl),
-    controlQueue: new Queue(controlSqs, environment.controlQueueUrl),
+    controlQueue,
+    controlDeadLetterQueue: new Queue(controlSqs, environment.controlDeadLetterQueueUrl),
     now: Date.now,
     random: Math.random,
   } as const;

@@ -1,20 +1,12 @@
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { SQSClient } from "@aws-sdk/client-sqs";
-import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { type FunctionEnvironment, toVariables } from "../shared/function-environment.ts";
-import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
-import { Runs } from "../shared/ledger/runs.ts";
-import { Queue } from "../shared/queue.ts";
 import type { Topology } from "../shared/topology.ts";
 import type { Workflow } from "../shared/workflow.ts";
 import { ActivityMonitor } from "./activity-monitor.ts";
 import { bundleFunctions } from "./bundle.ts";
-import { createLedgerTable, startDynamoDb } from "./dynamodb.ts";
 import { EventSourceMapping } from "./event-source-mapping.ts";
 import type { FunctionConfiguration } from "./functions/execution-environment.ts";
 import { LocalFunction } from "./functions/local-function.ts";
-import { createQueues, queueNames } from "./queues.ts";
-import { startSqsServer } from "./sqs/server.ts";
+import { LOCAL_AWS, openServices, type ServiceClients, type Services, tableName } from "./services.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
 export interface EngineOptions {
@@ -27,11 +19,8 @@ export interface EngineOptions {
   readonly variables?: Readonly<Record<string, string>>;
 }
 
-/** The services alone: what is needed to look at what a run left, or to change it. */
-export type Services = Awaited<ReturnType<typeof openServices>>;
-
 /** A running engine. */
-export interface Engine extends Services {
+export interface Engine extends ServiceClients {
   readonly activity: ActivityMonitor;
   /** Starts the environments that a run needs first, so that it does not begin with their cold starts. */
   warm(): Promise<void>;
@@ -41,54 +30,6 @@ export interface Engine extends Services {
 
 /** Environments that are started before a run; all others start when they are needed. */
 const WARM_ENVIRONMENTS = 5;
-
-// The SDK asks for these, nobody checks them.
-const LOCAL_AWS = {
-  AWS_REGION: "us-east-1",
-  AWS_ACCESS_KEY_ID: "local",
-  AWS_SECRET_ACCESS_KEY: "local",
-  AWS_SESSION_TOKEN: "",
-  AWS_PROFILE: "",
-} as const;
-const LOCAL_CREDENTIALS = {
-  region: LOCAL_AWS.AWS_REGION,
-  credentials: { accessKeyId: LOCAL_AWS.AWS_ACCESS_KEY_ID, secretAccessKey: LOCAL_AWS.AWS_SECRET_ACCESS_KEY },
-} as const;
-
-/** Opens what an engine left, or begins anew, without running anything. Locks the state directory until it is closed. */
-export async function openServices({
-  workflow,
-  topology,
-  state,
-}: Pick<EngineOptions, "workflow" | "topology" | "state">) {
-  state.lock();
-  const names = queueNames(workflow.name);
-  const table = `${workflow.name}-ledger`;
-  const sqs = await startSqsServer({ file: state.queues });
-  createQueues(sqs.store, names, topology);
-  const dynamoDb = await startDynamoDb(state.tables);
-  const dynamoDbClient = new DynamoDBClient({ ...LOCAL_CREDENTIALS, endpoint: dynamoDb.endpoint });
-  await createLedgerTable(dynamoDbClient, table);
-  const sqsClient = new SQSClient({ ...LOCAL_CREDENTIALS, endpoint: sqs.endpoint });
-  const queueOf = (name: string) => new Queue(sqsClient, sqs.queueUrl(name));
-  const documents = DynamoDBDocumentClient.from(dynamoDbClient, { marshallOptions: { removeUndefinedValues: true } });
-  return {
-    names,
-    table,
-    sqs,
-    dynamoDb,
-    runs: new Runs(new DynamoDbStore(documents, table)),
-    queue: queueOf(names.queue),
-    deadLetterQueue: queueOf(names.deadLetterQueue),
-    controlQueue: queueOf(names.controlQueue),
-    async close() {
-      sqsClient.destroy();
-      dynamoDbClient.destroy();
-      await Promise.all([sqs.close(), dynamoDb.close()]);
-      state.unlock();
-    },
-  };
-}
 
 /**
  * Starts the embedded engine: queues, ledger, and the functions of one workflow with their event source mappings. What
@@ -100,7 +41,7 @@ export async function openServices({
  */
 export async function startEngine(options: EngineOptions, opened?: Services): Promise<Engine> {
   const { topology, state, workflow } = options;
-  const services = opened ?? (await openServices(options));
+  const services = opened ?? (await openServices({ ...options, workflow: workflow.name }));
   const { sqs, names } = services;
   try {
     const bundles = await bundleFunctions(options.workflowFile, state.bundles);
@@ -110,7 +51,8 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       queueUrl: sqs.queueUrl(names.queue),
       deadLetterQueueUrl: sqs.queueUrl(names.deadLetterQueue),
       controlQueueUrl: sqs.queueUrl(names.controlQueue),
-      table: services.table,
+      controlDeadLetterQueueUrl: sqs.queueUrl(names.controlDeadLetterQueue),
+      table: tableName(workflow.name),
       tasksPerEnvironment: topology.tasksPerEnvironment,
       maxBacklog: topology.maxBacklog,
       sliceSeconds: topology.producer.sliceSeconds,
@@ -131,7 +73,11 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       bundle: bundles[name],
       timeoutSeconds: topology[name].timeoutSeconds,
       memoryMb: topology[name].memoryMb,
-      variables: { ...variables, AWS_LAMBDA_FUNCTION_NAME: `${workflow.name}-${name}` },
+      variables: {
+        ...variables,
+        AWS_LAMBDA_FUNCTION_NAME: `${workflow.name}-${name}`,
+        AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(topology[name].memoryMb),
+      },
       log: logs[name].descriptor,
     });
     const activity = new ActivityMonitor(() => ({
@@ -165,7 +111,11 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       ...services,
       activity,
       async warm() {
-        await Promise.all([producer.warm(1), consumer.warm(Math.min(topology.environments, WARM_ENVIRONMENTS))]);
+        await Promise.all([
+          // One starts the run, another continues it while the first one answers.
+          producer.warm(topology.producer.environments),
+          consumer.warm(Math.min(topology.environments, WARM_ENVIRONMENTS)),
+        ]);
       },
       drain,
       async close() {

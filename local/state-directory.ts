@@ -1,9 +1,40 @@
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
 import { SluiceError } from "../shared/errors.ts";
 
 /** Where the embedded engine keeps what must outlive it. */
 export const STATE_ROOT = ".sluice";
+
+/** Where the services of a running engine listen. */
+export interface Endpoints {
+  readonly sqs: string;
+  readonly dynamoDb: string;
+}
+
+/** How a workflow was run last. */
+export interface Origin {
+  readonly workflow: string;
+  /** The workflow's file, and what the user typed for it. */
+  readonly file: string;
+  readonly name: string;
+  readonly concurrency?: number | undefined;
+}
+
+interface Lock {
+  readonly pid: number;
+  readonly endpoints?: Endpoints;
+}
 
 /**
  * What the engine keeps of one workflow: queues, ledger, bundles, logs. One engine at a time works in it.
@@ -13,6 +44,15 @@ export class StateDirectory {
 
   constructor(workflow: string, root: string = resolve(STATE_ROOT)) {
     this.path = join(root, workflow);
+  }
+
+  /** The directories in which workflows were run here, the latest first. */
+  static all(root: string = resolve(STATE_ROOT)): readonly StateDirectory[] {
+    if (!existsSync(root)) return [];
+    return readdirSync(root)
+      .map((workflow) => new StateDirectory(workflow, root))
+      .filter(({ origin }) => origin !== undefined)
+      .sort((a, b) => statSync(b.#origin).mtimeMs - statSync(a.#origin).mtimeMs);
   }
 
   get exists(): boolean {
@@ -36,7 +76,11 @@ export class StateDirectory {
   }
 
   get #lock(): string {
-    return join(this.path, "engine.pid");
+    return join(this.path, "engine.json");
+  }
+
+  get #origin(): string {
+    return join(this.path, "workflow.json");
   }
 
   /**
@@ -53,10 +97,12 @@ export class StateDirectory {
         `an engine (process ${holder}) works in ${this.path}: wait until it is done, or end it first`,
       );
     }
-    // Written beside and renamed: a lock without a number in it would be no lock.
-    const draft = `${this.#lock}.${process.pid}`;
-    writeFileSync(draft, String(process.pid));
-    renameSync(draft, this.#lock);
+    this.#write(this.#lock, { pid: process.pid });
+  }
+
+  /** Tells other processes where the services of the engine that holds the lock are. */
+  announce(endpoints: Endpoints): void {
+    this.#write(this.#lock, { pid: process.pid, endpoints });
   }
 
   unlock(): void {
@@ -65,9 +111,33 @@ export class StateDirectory {
 
   /** The process that works in it, if it lives. */
   holder(): number | undefined {
-    if (!existsSync(this.#lock)) return undefined;
-    const pid = Number(readFileSync(this.#lock, "utf8"));
-    return pid !== process.pid && isAlive(pid) ? pid : undefined;
+    const lock = this.#read<Lock>(this.#lock);
+    return lock !== undefined && lock.pid !== process.pid && isAlive(lock.pid) ? lock.pid : undefined;
+  }
+
+  /** The services of the engine that works in it, if one does. */
+  endpoints(): Endpoints | undefined {
+    return this.holder() === undefined ? undefined : this.#read<Lock>(this.#lock)?.endpoints;
+  }
+
+  /** Keeps how the workflow was run, for commands that are told only to go on. */
+  remember(origin: Origin): void {
+    this.#write(this.#origin, origin);
+  }
+
+  get origin(): Origin | undefined {
+    return this.#read<Origin>(this.#origin);
+  }
+
+  // Written beside and renamed: whoever reads it sees all of it or what was before.
+  #write(file: string, content: unknown): void {
+    const draft = `${file}.${process.pid}`;
+    writeFileSync(draft, JSON.stringify(content));
+    renameSync(draft, file);
+  }
+
+  #read<Content>(file: string): Content | undefined {
+    return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Content) : undefined;
   }
 
   /** Drops all state: runs, messages, dead letters. */

@@ -5,6 +5,8 @@ const environmentSchema = z.object({
   SLUICE_QUEUE_URL: z.url(),
   SLUICE_DEAD_LETTER_QUEUE_URL: z.url(),
   SLUICE_CONTROL_QUEUE_URL: z.url(),
+  SLUICE_CONTROL_DEAD_LETTER_QUEUE_URL: z.url(),
+  SLUICE_EVENT_BUS: z.string().min(1).optional(),
   SLUICE_TABLE: z.string().min(1),
   SLUICE_TASKS_PER_ENVIRONMENT: z.coerce.number().int().min(1),
   SLUICE_MAX_BACKLOG: z.coerce.number().int().min(1),
@@ -18,6 +20,9 @@ export interface FunctionEnvironment {
   readonly queueUrl: string;
   readonly deadLetterQueueUrl: string;
   readonly controlQueueUrl: string;
+  readonly controlDeadLetterQueueUrl: string;
+  /** The EventBridge bus that is told of the ends of runs. Absent on the embedded engine, which has none. */
+  readonly eventBus?: string | undefined;
   readonly table: string;
   readonly tasksPerEnvironment: number;
   readonly maxBacklog: number;
@@ -27,11 +32,13 @@ export interface FunctionEnvironment {
 }
 
 /** The environment variables that hold it. */
-export function toVariables(environment: FunctionEnvironment): Record<keyof z.infer<typeof environmentSchema>, string> {
+export function toVariables(environment: FunctionEnvironment): Record<string, string> {
   return {
     SLUICE_QUEUE_URL: environment.queueUrl,
     SLUICE_DEAD_LETTER_QUEUE_URL: environment.deadLetterQueueUrl,
     SLUICE_CONTROL_QUEUE_URL: environment.controlQueueUrl,
+    SLUICE_CONTROL_DEAD_LETTER_QUEUE_URL: environment.controlDeadLetterQueueUrl,
+    ...(environment.eventBus !== undefined && { SLUICE_EVENT_BUS: environment.eventBus }),
     SLUICE_TABLE: environment.table,
     SLUICE_TASKS_PER_ENVIRONMENT: String(environment.tasksPerEnvironment),
     SLUICE_MAX_BACKLOG: String(environment.maxBacklog),
@@ -55,6 +62,8 @@ export function fromVariables(variables: Readonly<Record<string, string | undefi
     queueUrl: parsed.data.SLUICE_QUEUE_URL,
     deadLetterQueueUrl: parsed.data.SLUICE_DEAD_LETTER_QUEUE_URL,
     controlQueueUrl: parsed.data.SLUICE_CONTROL_QUEUE_URL,
+    controlDeadLetterQueueUrl: parsed.data.SLUICE_CONTROL_DEAD_LETTER_QUEUE_URL,
+    eventBus: parsed.data.SLUICE_EVENT_BUS,
     table: parsed.data.SLUICE_TABLE,
     tasksPerEnvironment: parsed.data.SLUICE_TASKS_PER_ENVIRONMENT,
     maxBacklog: parsed.data.SLUICE_MAX_BACKLOG,

@@ -1,8 +1,10 @@
 /** What a workflow's file needs. */
+export type { CompletionContext, OnComplete, RunSummary } from "./completion.ts";
 export type { Duration } from "./duration.ts";
 export { ConfigurationError, SluiceError, SourceError } from "./errors.ts";
 export type { RetryOptions } from "./retry.ts";
 export * from "./sources/index.ts";
 export type { Task, TaskContext, TaskLogger } from "./task.ts";
 export { PermanentError, RetryLater, TaskTimeoutError } from "./task-errors.ts";
+export type { ToleratedFailuresOptions } from "./tolerance.ts";
 export { defineWorkflow, type Workflow, type WorkflowOptions } from "./workflow.ts";

@@ -1,4 +1,5 @@
 import {
+  ChangeMessageVisibilityBatchCommand,
   ChangeMessageVisibilityCommand,
   DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
@@ -85,14 +86,20 @@ export class Queue {
     );
   }
 
-  /** Sends a message of the FIFO control queue. */
-  async sendControl({ body, group, deduplicationId }: ControlEntry): Promise<void> {
+  /** Sends a message of a FIFO control queue, with attributes of type String. */
+  async sendControl(
+    { body, group, deduplicationId }: ControlEntry,
+    attributes: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
     await this.#client.send(
       new SendMessageCommand({
         QueueUrl: this.#url,
         MessageBody: body,
         MessageGroupId: group,
         MessageDeduplicationId: deduplicationId,
+        MessageAttributes: Object.fromEntries(
+          Object.entries(attributes).map(([name, text]) => [name, { DataType: "String", StringValue: text }]),
+        ),
       }),
     );
   }
@@ -141,6 +148,26 @@ export class Queue {
         VisibilityTimeout: toSeconds(milliseconds),
       }),
     );
+  }
+
+  /** The same for many. Those that SQS refuses keep the timeout they have. */
+  async changeVisibilities(
+    changes: readonly { readonly receiptHandle: string; readonly milliseconds: number }[],
+  ): Promise<void> {
+    for (let start = 0; start < changes.length; start += LARGEST_BATCH.entries) {
+      await this.#client.send(
+        new ChangeMessageVisibilityBatchCommand({
+          QueueUrl: this.#url,
+          Entries: changes
+            .slice(start, start + LARGEST_BATCH.entries)
+            .map(({ receiptHandle, milliseconds }, index) => ({
+              Id: String(index),
+              ReceiptHandle: receiptHandle,
+              VisibilityTimeout: toSeconds(milliseconds),
+            })),
+        }),
+      );
+    }
   }
 
   async depth(): Promise<QueueDepth> {

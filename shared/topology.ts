@@ -117,7 +117,7 @@ export function topology(workflow: TopologyInput): Topology {
       timeoutSeconds: consumerTimeoutSeconds,
       memoryMb: workflow.memoryMb,
       refillSeconds,
-      refillVisibilitySeconds: STARTING_SECONDS + taskTimeoutSeconds + 2 * RECORDING_SECONDS,
+      refillVisibilitySeconds: STARTING_SECONDS + taskTimeoutSeconds + RECORDING_SECONDS,
     },
     producer: {
       timeoutSeconds: PRODUCER_TIMEOUT_SECONDS,

@@ -1,10 +1,12 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { OnComplete } from "./completion.ts";
 import { type Duration, toMilliseconds } from "./duration.ts";
 import { ConfigurationError } from "./errors.ts";
 import { booleanOption, integerOption, rejectUnknownKeys, show } from "./options.ts";
 import { type RetryOptions, type RetryPolicy, retryPolicy } from "./retry.ts";
 import { type PageReader, type Source, toSource } from "./sources/source.ts";
 import type { Task } from "./task.ts";
+import { type Tolerance, type ToleratedFailuresOptions, tolerance } from "./tolerance.ts";
 import { checkConcurrency, defaultTasksPerEnvironment, LONGEST_TASK_MILLISECONDS } from "./topology.ts";
 
 /** What a user writes: one file, one workflow. */
@@ -31,6 +33,15 @@ export interface WorkflowOptions<Input = unknown, Output = Input> {
   readonly timeout?: Duration;
   /** Default: 5 attempts, pauses of up to 1 s, 2 s, 4 s, ... up to 5 min. */
   readonly retry?: RetryOptions;
+  /** How many dead items a run bears before it is stopped as `failed`. Default: any number. */
+  readonly toleratedFailures?: ToleratedFailuresOptions;
+  /** Called when a run has ended, with its exact counts. See `OnComplete`. */
+  readonly onComplete?: OnComplete;
+  /**
+   * What a schedule does while the last run still works: `skip` (the default), `queue` (start when it has ended) or
+   * `allow` (both at once, sharing `concurrency`).
+   */
+  readonly overlap?: Overlap;
   /** Items of a run at the most, counted from the source's start. Default: all. */
   readonly limit?: number;
   /**
@@ -58,6 +69,9 @@ export interface Workflow {
   readonly tasksPerEnvironment: number | undefined;
   readonly timeoutMilliseconds: number;
   readonly retry: RetryPolicy;
+  readonly toleratedFailures: Tolerance | undefined;
+  readonly onComplete: OnComplete | undefined;
+  readonly overlap: Overlap;
   readonly limit: number | undefined;
   readonly maxBacklog: number | undefined;
   readonly refill: boolean;
@@ -77,6 +91,9 @@ const KEYS = [
   "tasksPerEnvironment",
   "timeout",
   "retry",
+  "toleratedFailures",
+  "onComplete",
+  "overlap",
   "limit",
   "maxBacklog",
   "refill",
@@ -108,7 +125,7 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
   }
   rejectUnknownKeys(options, KEYS, "the workflow");
   // A default stands for what is left out, and not for null.
-  const { name, timeout = { seconds: 30 }, memoryMb = 512 } = options;
+  const { name, timeout = { seconds: 30 }, memoryMb = 512, refill = true } = options;
   if (typeof name !== "string" || !NAME.test(name)) {
     throw new ConfigurationError(
       `name must be 1 to 40 characters of a-z, 0-9 and -, starting with a letter, but is ${show(name)}: ` +
@@ -142,6 +159,9 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
       maximum: { milliseconds: LONGEST_TASK_MILLISECONDS },
     }),
     retry: retryPolicy(options.retry),
+    toleratedFailures: tolerance(options.toleratedFailures),
+    onComplete: checkOnComplete(options.onComplete),
+    overlap: checkOverlap(options.overlap ?? "skip"),
     limit:
       options.limit === undefined
         ? undefined
@@ -158,7 +178,7 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
             maximum: Number.MAX_SAFE_INTEGER,
             mend: `at concurrency ${concurrency} fewer than ${2 * concurrency} waiting messages would leave tasks idle`,
           }),
-    refill: booleanOption("refill", options.refill ?? true),
+    refill: booleanOption("refill", refill),
     memoryMb: integerOption("memoryMb", memoryMb, {
       minimum: 128,
       maximum: 10_240,
@@ -190,6 +210,19 @@ function checkSchema(schema: StandardSchemaV1 | undefined): StandardSchemaV1 | u
   throw new ConfigurationError(
     `item must be a Standard Schema (zod, valibot, arktype, ...), but is ${show(schema)}: see standardschema.dev`,
   );
+}
+
+const OVERLAPS = ["skip", "queue", "allow"] as const;
+export type Overlap = (typeof OVERLAPS)[number];
+
+function checkOverlap(overlap: Overlap): Overlap {
+  if (OVERLAPS.includes(overlap)) return overlap;
+  throw new ConfigurationError(`overlap must be ${OVERLAPS.join(", ")}, but is ${show(overlap)}`);
+}
+
+function checkOnComplete(onComplete: OnComplete | undefined): OnComplete | undefined {
+  if (onComplete === undefined || typeof onComplete === "function") return onComplete;
+  throw new ConfigurationError(`onComplete must be a function (summary, context) => ..., but is ${show(onComplete)}`);
 }
 
 function checkTask<Item>(task: Task<Item>): Task<Item> {

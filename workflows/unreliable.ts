@@ -10,16 +10,24 @@ const KINDS = [
   "unexpected error",
   "rejects with undefined",
   "asks for later",
+  "ends its process",
+  "fills its memory",
+  "spins for ever",
 ] as const;
 
 const BAD = KINDS.slice(1);
-const GOOD_ITEMS = 50;
+const GOOD_ITEMS = 200;
 
 /** Good items, with every kind of bad one among them. */
 const source = Array.from({ length: GOOD_ITEMS + BAD.length }, (_, number) => {
   const kind = number % 8 === 3 ? BAD[(number - 3) / 8] : undefined;
   return { number, kind: kind ?? "good" };
 });
+
+function fillMemory(): never {
+  const held: number[][] = [];
+  for (;;) held.push(new Array(100_000).fill(held.length));
+}
 
 /** All the ways in which a task can misbehave, among good items: those succeed, each bad one has its true reason. */
 export default defineWorkflow({
@@ -42,10 +50,18 @@ export default defineWorkflow({
         return await Promise.reject();
       case "asks for later":
         if (attempt === 1) throw new RetryLater({ seconds: 1 });
+        return;
+      case "ends its process":
+        return process.exit(1);
+      case "fills its memory":
+        return fillMemory();
+      case "spins for ever":
+        for (;;);
     }
   },
   concurrency: 20,
   tasksPerEnvironment: 10,
   timeout: { seconds: 1 },
+  memoryMb: 256,
   retry: { attempts: 3, backoff: { base: { milliseconds: 100 } } },
 });

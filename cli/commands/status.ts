@@ -1,40 +1,123 @@
+import { setTimeout } from "node:timers/promises";
 import { Command } from "commander";
-import { openServices } from "../../local/engine.ts";
+import { type Counts, hasEnded, type RunRecord } from "../../shared/ledger/run-record.ts";
 import { writeJson } from "../display.ts";
-import { count, seconds, table } from "../format.ts";
-import { openSession, type SessionOptions } from "../session.ts";
+import { count, seconds, style, table } from "../format.ts";
+import { targets, withRun } from "../run-target.ts";
 
-/** Runs that are listed at the most. */
+interface StatusOptions {
+  readonly json: boolean;
+  readonly watch: boolean;
+}
+
+/** Runs of a workflow that are listed at the most. */
 const LISTED = 20;
+const WATCH_MILLISECONDS = 1_000;
 
 export const statusCommand = new Command("status")
-  .summary("list the runs of a workflow")
-  .description("Lists the latest runs of a workflow with their counts, the newest first.")
-  .argument("<workflow>", "a name in workflows/, or the path of a file")
+  .summary("list runs, or show one")
+  .description("Lists the latest runs on this machine, or shows one of them. It may be asked while a run works.")
+  .argument("[run]", "a run's id, or a workflow: its latest run")
+  .option("--watch", "show it anew each second until it has ended", false)
   .option("--json", "one JSON object a run", false)
-  .addHelpText("after", "\nExample:\n  $ npx sluice status cities")
-  .action(async (name: string, options: SessionOptions) => {
-    const session = await openSession(name, options);
-    if (!session.state.exists) {
-      session.display.say(`${name} has not been run here: npx sluice run ${name} starts it.`);
-      return;
-    }
-    const services = await openServices({ ...session, workflow: session.loaded.workflow });
-    try {
-      const rows = [["run", "status", "produced", "succeeded", "dead", "retried", "owed", "wall time"]];
-      for (const run of await services.runs.latest(LISTED)) {
-        const counts = await services.runs.counts(run);
-        const { produced, succeeded, dead, retried, owed } = counts;
-        const end = run.completedAt === undefined ? undefined : Date.parse(run.completedAt);
-        const wallSeconds = end === undefined ? undefined : (end - Date.parse(run.requestedAt)) / 1_000;
-        const { id, status, requestedAt, completedAt, failure } = run;
-        if (options.json)
-          writeJson({ type: "run", run: id, status, requestedAt, completedAt, failure, wallSeconds, ...counts });
-        const cells = [produced, succeeded, dead, retried, owed].map(count);
-        rows.push([id, status, ...cells, wallSeconds === undefined ? "" : seconds(wallSeconds)]);
-      }
-      if (!options.json) console.log(table(rows, ""));
-    } finally {
-      await services.close();
-    }
+  .addHelpText(
+    "after",
+    `
+Examples:
+  $ npx sluice status
+  $ npx sluice status cities --watch
+  $ npx sluice status 20261122-081530-3fa9 --json`,
+  )
+  .action(async (run: string | undefined, options: StatusOptions) => {
+    if (run === undefined && !options.watch) await list(options);
+    else await withRun(run, (target) => show(target.services.runs, target.run, options));
   });
+
+async function list({ json }: StatusOptions): Promise<void> {
+  const rows = [["workflow", "run", "status", "produced", "succeeded", "dead", "retried", "owed", "wall time"]];
+  for await (const { services } of targets()) {
+    for (const run of await services.runs.latest(LISTED)) {
+      const counts = await services.runs.counts(run);
+      if (json) writeJson(toJson(run, counts));
+      const { produced, succeeded, dead, retried, owed } = counts;
+      const wallSeconds = wallSecondsOf(run);
+      rows.push([
+        run.workflow,
+        run.id,
+        run.status,
+        ...[produced, succeeded, dead, retried, owed].map(count),
+        wallSeconds === undefined ? "" : seconds(wallSeconds),
+      ]);
+    }
+  }
+  if (json) return;
+  if (rows.length === 1) console.log("No workflow has been run here: npx sluice run <workflow> starts one.");
+  else console.log(table(rows, "", 3));
+}
+
+interface Reader {
+  get(id: string): Promise<RunRecord>;
+  counts(run: RunRecord): Promise<Counts>;
+}
+
+async function show(runs: Reader, first: RunRecord, { json, watch }: StatusOptions): Promise<void> {
+  let lines = 0;
+  for (let run = first; ; run = await runs.get(run.id)) {
+    const counts = await runs.counts(run);
+    if (json) writeJson(toJson(run, counts));
+    else {
+      // Over what was shown before, where the terminal can.
+      if (lines > 0 && process.stdout.isTTY) process.stdout.write(`\x1b[${lines}A\x1b[J`);
+      const text = describe(run, counts);
+      lines = text.split("\n").length;
+      console.log(text);
+    }
+    if (!watch || hasEnded(run)) return;
+    await setTimeout(WATCH_MILLISECONDS);
+  }
+}
+
+function describe(run: RunRecord, counts: Counts): string {
+  const { produced, succeeded, dead, cancelled, retried, owed, deadByReason } = counts;
+  const wallSeconds = wallSecondsOf(run);
+  const reasons = Object.entries(deadByReason).map(([reason, number]) => [`dead: ${reason}`, count(number)]);
+  return [
+    `${style("bold", run.workflow)} · run ${run.id} · ${style("bold", run.status)}`,
+    ...(run.failure === undefined ? [] : [style("red", run.failure)]),
+    ...(run.sliceError === undefined || run.failedSlices === 0
+      ? []
+      : [style("yellow", `the source failed ${run.failedSlices} times: ${run.sliceError}`)]),
+    table([
+      ["produced", `${count(produced)}${run.checkpoint.ended ? "" : " so far"}`],
+      ["succeeded", count(succeeded)],
+      ["dead", count(dead)],
+      ...reasons,
+      ...(cancelled > 0 ? [["cancelled", count(cancelled)]] : []),
+      ["owed", count(owed)],
+      ["retried", count(retried)],
+      ["requested", run.requestedAt],
+      ...(run.completedAt === undefined ? [] : [["ended", run.completedAt]]),
+      ...(wallSeconds === undefined ? [] : [["wall time", seconds(wallSeconds)]]),
+    ]),
+  ].join("\n");
+}
+
+function toJson(run: RunRecord, counts: Counts): object {
+  const { id, workflow, status, requestedAt, completedAt, failure, checkpoint } = run;
+  return {
+    type: "run",
+    workflow,
+    run: id,
+    status,
+    ...counts,
+    sourceEnded: checkpoint.ended,
+    requestedAt,
+    completedAt: completedAt ?? null,
+    wallSeconds: wallSecondsOf(run) ?? null,
+    failure: failure ?? null,
+  };
+}
+
+function wallSecondsOf({ requestedAt, completedAt }: RunRecord): number | undefined {
+  return completedAt === undefined ? undefined : (Date.parse(completedAt) - Date.parse(requestedAt)) / 1_000;
+}

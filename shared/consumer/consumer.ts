@@ -1,6 +1,7 @@
 import { MalformedMessageError, toError } from "../errors.ts";
 import { type Failure, isPermanent, type Reason, toFailure } from "../failure.ts";
-import type { ItemState, Ledger } from "../ledger/ledger.ts";
+import type { Cancellations, ItemState, Ledger, Successes } from "../ledger/ledger.ts";
+import type { Runs } from "../ledger/runs.ts";
 import { parseEnvelope } from "../messages/envelope.ts";
 import type { Metrics } from "../metrics.ts";
 import { publish } from "../observation.ts";
@@ -12,8 +13,11 @@ import { type AttemptOutcome, runAttempt } from "./attempt.ts";
 import { Burial } from "./burial.ts";
 import { Deleter } from "./deleter.ts";
 import { Intake, type RefillOptions } from "./intake.ts";
+import { Isolation } from "./isolation.ts";
 import { type ItemMessage, ledgerItem, type ReceivedMessage } from "./message.ts";
 import { Recorder } from "./recorder.ts";
+import { type RunMode, RunWatch } from "./run-watch.ts";
+import { ToleranceWatch } from "./tolerance-watch.ts";
 
 /** So many receives without a recorded failure are no accident any more: the item crashes its consumer. */
 const UNEXPLAINED_RECEIVES = 5;
@@ -24,6 +28,11 @@ export interface ConsumerOptions {
   readonly queue: Queue;
   readonly deadLetterQueue: Queue;
   readonly tasksPerEnvironment: number;
+  readonly runs: Runs;
+  readonly controlQueue: Queue;
+  /** What an attempt runs in that may take its process along. */
+  readonly isolatedModule: string;
+  readonly memoryMb: number;
   /** Absent: the consumer works on its batch alone. */
   readonly refill?: RefillOptions | undefined;
   readonly logger: TaskLogger;
@@ -38,13 +47,21 @@ export interface ConsumerOptions {
 interface Work {
   readonly item: ItemMessage;
   readonly state: ItemState;
+  readonly mode: RunMode;
   readonly settled: Settled;
 }
 
 /** Called once a message's outcome is recorded (it is to be deleted), or is not (it must come again). */
 type Settled = (message: ReceivedMessage, deletable: boolean) => void;
 
-const NEVER_SEEN: ItemState = { tag: "owed", failures: [], final: undefined };
+const NEVER_SEEN = { tag: "owed", failures: [], final: undefined, receives: new Map() } as const satisfies ItemState;
+
+type Owed = Extract<ItemState, { tag: "owed" }>;
+
+/** How long the messages of a paused run stay hidden, so that they are not received again and again. */
+const PAUSE_MILLISECONDS = 60_000;
+
+const TOLERANCE_UNKNOWN = "whether too many items have died could not be found out";
 
 /** Outcomes that may wait to be recorded, for each slot, before no more messages are received. */
 const UNRECORDED_PER_SLOT = 10;
@@ -60,7 +77,11 @@ const UNRECORDED_PER_SLOT = 10;
  */
 export class Consumer {
   readonly #options: ConsumerOptions;
-  readonly #recorder: Recorder;
+  readonly #successes: Recorder<Successes["items"][number]>;
+  readonly #cancellations: Recorder<Cancellations["items"][number]>;
+  readonly #runWatch: RunWatch;
+  readonly #toleranceWatch: ToleranceWatch;
+  readonly #isolation: Isolation;
   readonly #burial: Burial;
   readonly #intake: Intake;
   readonly #deleter: Deleter;
@@ -69,11 +90,22 @@ export class Consumer {
   #underWay = 0;
   /** Messages that are looked up, or whose outcome is being recorded. */
   #unrecorded = 0;
+  /** Items that are looked up, each of which may want a slot. */
+  #lookedUp = 0;
+  /** A suspect's attempt is under way. */
+  #isolating = false;
   #onIdle: () => void = () => {};
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
-    this.#recorder = new Recorder(options.ledger);
+    this.#successes = new Recorder(async (successes) => {
+      await options.ledger.recordSuccesses(successes);
+      publish({ event: "succeeded", count: successes.items.length });
+    });
+    this.#cancellations = new Recorder((cancellations) => options.ledger.recordCancelled(cancellations));
+    this.#runWatch = new RunWatch(options.runs, options.now);
+    this.#toleranceWatch = new ToleranceWatch(options);
+    this.#isolation = new Isolation(options);
     this.#burial = new Burial(options.ledger, options.deadLetterQueue, options.now);
     this.#intake = new Intake(options.queue, options.refill, options.logger);
     this.#deleter = new Deleter(options.queue, options.logger);
@@ -88,45 +120,78 @@ export class Consumer {
     const idle = new Promise<void>((resolve) => {
       this.#onIdle = resolve;
     });
-    await this.#admit(batch, deadline, ({ id }, deletable) => {
+    const refilling = this.#options.refill !== undefined;
+    if (refilling) await this.#shortenVisibility(batch);
+    await this.#admit(batch, deadline, ({ id, receiptHandle }, deletable) => {
       if (!deletable) again.push(id);
+      // The mapping would delete it only at the invocation's end, when it may be visible again.
+      else if (refilling) this.#deleter.delete(receiptHandle);
     });
     await idle;
+    await this.#toleranceWatch.finish().catch((error) => this.#options.logger.warn(TOLERANCE_UNKNOWN, { error }));
     await this.#deleter.flush();
     return again;
+  }
+
+  // The mapping's visibility timeout is that of a whole invocation, six times over. One that refills its slots is long,
+  // a message's own work is short: should this process die, its messages are soon received again.
+  async #shortenVisibility(batch: readonly ReceivedMessage[]): Promise<void> {
+    const { queue, refill, logger } = this.#options;
+    const milliseconds = (refill?.visibilityTimeoutSeconds ?? 0) * 1_000;
+    try {
+      await queue.changeVisibilities(batch.map(({ receiptHandle }) => ({ receiptHandle, milliseconds })));
+    } catch (error) {
+      logger.warn("the batch keeps the queue's visibility timeout", { error });
+    }
   }
 
   /** Takes messages in: looks up what must be, and gives them to the slots. Never rejects. */
   async #admit(messages: readonly ReceivedMessage[], deadline: number, settled: Settled): Promise<void> {
     const { items, foreign } = this.#parse(messages);
     for (const { message, error } of foreign) {
-      void this.#settle(message, settled, async () => {
+      const bury = async () => {
         await this.#burial.buryForeign(message, error);
         this.#options.metrics.count("deadLettered", 1);
         return true;
-      });
+      };
+      void this.#settle(message, settled, bury, deadline);
     }
-    // Only what may have been here before is looked up: the first delivery of a message costs no read, nor waits for one.
+    this.#unrecorded++;
+    this.#lookedUp += items.length;
+    try {
+      const lookUps = await Promise.allSettled(await this.#lookUp(items));
+      for (const [position, item] of items.entries()) {
+        const lookUp = lookUps[position];
+        if (lookUp?.status === "fulfilled") this.#waiting.push({ item, settled, ...lookUp.value });
+        else {
+          this.#options.logger.error("a message could not be looked up, it will come again", { error: lookUp?.reason });
+          settled(item.message, false);
+        }
+      }
+    } finally {
+      this.#lookedUp -= items.length;
+      this.#unrecorded--;
+    }
+    this.#advance(deadline);
+  }
+
+  /** What is known of each item, and what its run wants. */
+  async #lookUp(items: readonly ItemMessage[]): Promise<readonly Promise<Pick<Work, "state" | "mode">>[]> {
+    // Only what may have been here before is read: the first delivery of a message costs no read of its own.
     const known = items.filter(
       ({ message, envelope }) => message.receiveCount > 1 || envelope.resent === true || envelope.dead !== undefined,
     );
-    for (const item of items) if (!known.includes(item)) this.#waiting.push({ item, state: NEVER_SEEN, settled });
-    if (known.length > 0) {
-      this.#unrecorded++;
-      this.#advance(deadline);
-      try {
-        const states = await this.#options.ledger.itemStates(known.map(({ envelope }) => ledgerItem(envelope)));
-        for (const [position, item] of known.entries()) {
-          this.#waiting.push({ item, state: states[position] ?? NEVER_SEEN, settled });
-        }
-      } catch (error) {
-        this.#options.logger.error("messages could not be looked up, they will come again", { error });
-        for (const { message } of known) settled(message, false);
-      } finally {
-        this.#unrecorded--;
-      }
-    }
-    this.#advance(deadline);
+    const states =
+      known.length === 0
+        ? Promise.resolve([])
+        : this.#options.ledger.itemStates(known.map(({ envelope }) => ledgerItem(envelope)));
+    return items.map(async (item) => {
+      const mode = this.#runWatch.mode(item.envelope.run);
+      const position = known.indexOf(item);
+      const state = position < 0 ? NEVER_SEEN : (await states)[position];
+      if (state === undefined) throw new Error("the ledger gave no state of an item that was asked for");
+      return { state, mode: await mode };
+    });
   }
 
   /** Fills the free slots, asks for more messages where some stay free, and notices the end. */
@@ -139,13 +204,13 @@ export class Consumer {
     const { now, tasksPerEnvironment } = this.#options;
     const running = this.#underWay > 0;
     if (
-      this.#free() > 0 &&
+      this.#unclaimed() > 0 &&
       this.#unrecorded < UNRECORDED_PER_SLOT * tasksPerEnvironment &&
       this.#intake.mayPoll({ now: now(), running })
     ) {
       void this.#intake
         .poll(
-          () => this.#free(),
+          () => this.#unclaimed(),
           (messages) =>
             this.#admit(messages, deadline, ({ receiptHandle }, deletable) => {
               if (deletable) this.#deleter.delete(receiptHandle);
@@ -154,9 +219,14 @@ export class Consumer {
         .then(() => this.#advance(deadline));
     }
     if (this.#underWay > 0 || this.#waiting.length > 0) return;
-    if (this.#intake.polling) return this.#recorder.flushSoon();
+    if (this.#intake.polling) {
+      this.#successes.flushSoon();
+      this.#cancellations.flushSoon();
+      return;
+    }
     // Nothing else ends soon: what waits to be recorded with others need not wait any longer.
-    this.#recorder.flush();
+    this.#successes.flush();
+    this.#cancellations.flush();
     if (this.#unrecorded === 0) this.#onIdle();
   }
 
@@ -164,27 +234,38 @@ export class Consumer {
     return this.#options.tasksPerEnvironment - this.#underWay;
   }
 
+  /** Free slots that nothing at hand will take: a message received without one would lose its time waiting. */
+  #unclaimed(): number {
+    return this.#free() - this.#waiting.length - this.#lookedUp;
+  }
+
   /** Runs an item's attempt in a slot, and records its outcome when the slot is free again. Never rejects. */
-  async #work({ item, state, settled }: Work, deadline: number): Promise<void> {
-    const known = this.#settleWithoutAttempt(item, state);
-    if (known !== undefined) return await this.#settle(item.message, settled, known, deadline);
-    const failures = state.tag === "owed" ? state.failures : [];
+  async #work({ item, state, mode, settled }: Work, deadline: number): Promise<void> {
+    const withoutAttempt = this.#settleWithoutAttempt(item, state, mode);
+    if (withoutAttempt !== undefined) return await this.#settle(item.message, settled, withoutAttempt, deadline);
     this.#underWay++;
     this.#options.metrics.peak("inFlight", this.#underWay);
-    const outcome = await this.#run(item, failures.length + 1, deadline);
+    const attempted = await this.#attempt(item, state as Owed, deadline);
     this.#underWay--;
-    this.#options.metrics.duration(outcome.endedAt - outcome.startedAt);
-    const recorded = this.#settle(
-      item.message,
-      settled,
-      () =>
-        outcome.tag === "succeeded"
-          ? this.#recordSuccess(item, failures.length)
-          : this.#recordFailure(item, failures, outcome),
-      deadline,
-    );
+    const recorded = this.#settle(item.message, settled, attempted, deadline);
     this.#advance(deadline);
     await recorded;
+  }
+
+  /** Runs an item's attempt, and returns how its outcome is to be recorded. Never rejects. */
+  async #attempt(item: ItemMessage, state: Owed, deadline: number): Promise<() => Promise<boolean>> {
+    let failures = state.failures;
+    let outcome: AttemptOutcome;
+    if (isSuspect(item.message, state)) {
+      const isolated = await this.#runIsolated(item, state);
+      if ("record" in isolated) return isolated.record;
+      ({ outcome, failures } = isolated);
+    } else outcome = await this.#run(item, failures.length + 1, deadline);
+    this.#options.metrics.duration(outcome.endedAt - outcome.startedAt);
+    return () =>
+      outcome.tag === "succeeded"
+        ? this.#recordSuccess(item, failures.length)
+        : this.#recordFailure(item, failures, outcome);
   }
 
   /** Settles a message by `record`, which says whether it is to be deleted. Never rejects. */
@@ -192,7 +273,7 @@ export class Consumer {
     message: ReceivedMessage,
     settled: Settled,
     record: () => Promise<boolean>,
-    deadline = 0,
+    deadline: number,
   ): Promise<void> {
     this.#unrecorded++;
     try {
@@ -229,7 +310,7 @@ export class Consumer {
   }
 
   /** What to do about a message that needs no attempt, or `undefined` where it needs one. */
-  #settleWithoutAttempt(item: ItemMessage, state: ItemState): (() => Promise<boolean>) | undefined {
+  #settleWithoutAttempt(item: ItemMessage, state: ItemState, mode: RunMode): (() => Promise<boolean>) | undefined {
     const { message, envelope } = item;
     const { ledger, logger } = this.#options;
     if (state.tag === "stale") {
@@ -245,18 +326,77 @@ export class Consumer {
       };
     }
     const decided = this.#decidedDeath(message, state);
-    return decided === undefined ? undefined : () => this.#bury(item, decided, state.failures);
+    if (decided !== undefined) return () => this.#bury(item, decided, state.failures);
+    if (mode === "pause") return () => this.#putBack(item, PAUSE_MILLISECONDS);
+    if (mode === "drain") return () => this.#cancel(item);
+    return undefined;
+  }
+
+  /** Returns a message to the queue unrun. Its receive is accounted for: it says nothing against the item. */
+  async #putBack(item: ItemMessage, milliseconds: number): Promise<boolean> {
+    await this.#options.ledger.recordReceive(ledgerItem(item.envelope), item.message.receiveCount, "returned");
+    await this.#delay(item.message, milliseconds);
+    return false;
+  }
+
+  async #cancel({ envelope }: ItemMessage): Promise<boolean> {
+    const { index, redrives, ...page } = ledgerItem(envelope);
+    await this.#cancellations.record(page, { index, redrives });
+    return true;
+  }
+
+  /**
+   * Runs a suspect's attempt in a process of its own, one at a time: should even this process die over it, the item
+   * alone is to blame. The other suspects go back meanwhile.
+   */
+  async #runIsolated(
+    item: ItemMessage,
+    state: Owed,
+  ): Promise<{ outcome: AttemptOutcome; failures: readonly Failure[] } | { record: () => Promise<boolean> }> {
+    const { ledger, workflow, random, now } = this.#options;
+    const { message, envelope } = item;
+    if (this.#isolating) {
+      return { record: () => this.#putBack(item, 1_000 + random() * workflow.timeoutMilliseconds) };
+    }
+    this.#isolating = true;
+    try {
+      const id = ledgerItem(envelope);
+      let failures = state.failures;
+      for (const receive of crashedReceives(message, state)) {
+        const crash = new Error("the attempt took its whole execution environment along");
+        const times = { startedAt: now(), endedAt: now() };
+        failures = await ledger.recordFailure(
+          id,
+          receive,
+          toFailure(crash, { ...times, attempt: failures.length + 1, kind: "crashed" }),
+        );
+      }
+      if (failures.length >= workflow.retry.attempts) return { record: () => this.#bury(item, "exhausted", failures) };
+      await ledger.recordReceive(id, message.receiveCount, "isolated");
+      const { run, page, index } = envelope;
+      const outcome = await this.#isolation.run({
+        item: envelope.item,
+        context: {
+          attempt: failures.length + 1,
+          run: { id: run, workflow: workflow.name },
+          id: `${run}/${page}/${index}`,
+        },
+        timeoutMilliseconds: workflow.timeoutMilliseconds,
+      });
+      return { outcome, failures };
+    } catch (error) {
+      return { record: () => Promise.reject(error) };
+    } finally {
+      this.#isolating = false;
+    }
   }
 
   /** The death of an item that needs no further attempt: its last one failed before, or it never reports. */
-  #decidedDeath(
-    message: ReceivedMessage,
-    { failures, final }: Extract<ItemState, { tag: "owed" }>,
-  ): Reason | undefined {
+  #decidedDeath(message: ReceivedMessage, state: Owed): Reason | undefined {
+    const { failures, final } = state;
     if (final !== undefined) return final;
     if (failures.length >= this.#options.workflow.retry.attempts) return "exhausted";
-    if (message.receiveCount - 1 - failures.length >= UNEXPLAINED_RECEIVES) return "unexplained";
-    return undefined;
+    return unexplained(message, state).length >= UNEXPLAINED_RECEIVES ? "unexplained" : undefined;
   }
 
   async #run({ envelope }: ItemMessage, attempt: number, deadline: number): Promise<AttemptOutcome> {
@@ -279,7 +419,8 @@ export class Consumer {
   }
 
   async #recordSuccess({ envelope }: ItemMessage, failures: number): Promise<boolean> {
-    await this.#recorder.record({ ...ledgerItem(envelope), failures });
+    const { index, redrives, ...page } = ledgerItem(envelope);
+    await this.#successes.record(page, { index, redrives, failures });
     this.#options.metrics.count("succeeded", 1);
     return true;
   }
@@ -325,10 +466,28 @@ export class Consumer {
         reason,
         failure: failures.at(-1)?.message,
       });
+      // The death stands, whether or not this works: the next one looks again.
+      await this.#toleranceWatch
+        .noteDeath(item.envelope.run)
+        .catch((error) => this.#options.logger.warn(TOLERANCE_UNKNOWN, { error }));
     }
     return true;
   }
 }
+
+/** Receives of which nothing is known: the consumer died, or was throttled. */
+function unexplained({ receiveCount }: ReceivedMessage, { receives }: Owed): readonly number[] {
+  return Array.from({ length: receiveCount - 1 }, (_, index) => index + 1).filter((receive) => !receives.has(receive));
+}
+
+/** Receives under which the item's attempt ran alone, and not even its process's end could be recorded. */
+function crashedReceives({ receiveCount }: ReceivedMessage, { receives }: Owed): readonly number[] {
+  return [...receives].flatMap(([receive, mark]) => (mark === "isolated" && receive < receiveCount ? [receive] : []));
+}
+
+/** Whether an item may be the one that its consumer died of. It need not be: its neighbours are suspects, too. */
+const isSuspect = (message: ReceivedMessage, state: Owed): boolean =>
+  unexplained(message, state).length > 0 || crashedReceives(message, state).length > 0;
 
 function retryDelay(thrown: unknown, { retry }: Workflow, failures: number, random: number): number {
   // By code and not by class: a workflow's bundle may hold another copy of the library.

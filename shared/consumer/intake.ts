@@ -49,8 +49,9 @@ export class Intake {
     this.#polling = true;
     try {
       await new Promise(setImmediate);
+      if (free() <= 0) return;
       const messages = await this.#queue.receive({
-        max: Math.min(MOST_MESSAGES, Math.max(1, free())),
+        max: Math.min(MOST_MESSAGES, free()),
         waitSeconds: WAIT_SECONDS,
         visibilityTimeoutSeconds: this.#refill.visibilityTimeoutSeconds,
       });

@@ -1,40 +1,45 @@
-import type { Ledger, Successes } from "../ledger/ledger.ts";
-import { publish } from "../observation.ts";
-
-type Success = Successes["items"][number];
-
-interface Pending {
+/** An item's outcome, as it is recorded with others of its page. */
+interface Outcome {
   readonly run: string;
   readonly page: number;
   readonly epoch: number;
-  readonly items: (Success & { readonly resolve: () => void; readonly reject: (error: unknown) => void })[];
 }
 
-/** How long a success may wait for others of its page. Short beside a task's redelivery, long beside a batch's spread. */
+/** Outcomes of one page, which one write records. */
+export interface PageOutcomes<Item> extends Outcome {
+  readonly items: readonly Item[];
+}
+
+interface Pending<Item> extends Outcome {
+  readonly items: Item[];
+  readonly settle: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[];
+}
+
+/** How long an outcome may wait for others of its page. Short beside a redelivery, long beside a batch's spread. */
 const LONGEST_WAIT_MILLISECONDS = 250;
 
 /** The same where no task is under way, and only those that a poll may bring could still bring others. */
 const IDLE_WAIT_MILLISECONDS = 15;
 
-/** Records successes in groups: those of one page are one write. */
-export class Recorder {
-  readonly #ledger: Ledger;
-  readonly #pending = new Map<string, Pending>();
+/** Records outcomes in groups: those of one page are one write. */
+export class Recorder<Item> {
+  readonly #write: (outcomes: PageOutcomes<Item>) => Promise<void>;
+  readonly #pending = new Map<string, Pending<Item>>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(ledger: Ledger) {
-    this.#ledger = ledger;
+  constructor(write: (outcomes: PageOutcomes<Item>) => Promise<void>) {
+    this.#write = write;
   }
 
-  /** Resolves once the success is recorded; rejects if it could not be, and the item must then run again. */
-  record(item: { readonly run: string; readonly page: number; readonly epoch: number } & Success): Promise<void> {
-    const { run, page, epoch, index, failures, redrives } = item;
+  /** Resolves once the outcome is recorded; rejects if it could not be, and the message must come again. */
+  record({ run, page, epoch }: Outcome, item: Item): Promise<void> {
     const key = `${run}|${page}|${epoch}`;
-    const pending = this.#pending.get(key) ?? { run, page, epoch, items: [] };
+    const pending = this.#pending.get(key) ?? { run, page, epoch, items: [], settle: [] };
     this.#pending.set(key, pending);
     this.#timer ??= setTimeout(() => this.flush(), LONGEST_WAIT_MILLISECONDS);
+    pending.items.push(item);
     return new Promise((resolve, reject) => {
-      pending.items.push({ index, failures, redrives, resolve, reject });
+      pending.settle.push({ resolve, reject });
     });
   }
 
@@ -51,21 +56,15 @@ export class Recorder {
     this.#timer = undefined;
     const groups = [...this.#pending.values()];
     this.#pending.clear();
-    for (const group of groups) void this.#write(group);
+    for (const group of groups) void this.#record(group);
   }
 
-  async #write({ run, page, epoch, items }: Pending): Promise<void> {
+  async #record({ settle, ...outcomes }: Pending<Item>): Promise<void> {
     try {
-      await this.#ledger.recordSuccesses({
-        run,
-        page,
-        epoch,
-        items: items.map(({ index, failures, redrives }) => ({ index, failures, redrives })),
-      });
-      publish({ event: "succeeded", count: items.length });
-      for (const { resolve } of items) resolve();
+      await this.#write(outcomes);
+      for (const { resolve } of settle) resolve();
     } catch (error) {
-      for (const { reject } of items) reject(error);
+      for (const { reject } of settle) reject(error);
     }
   }
 }

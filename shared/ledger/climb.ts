@@ -20,6 +20,9 @@ import { keyText, type LedgerStore, type Row } from "./store.ts";
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
 const BLOCKS_PER_READ = 100;
 
+/** Tells that a run has ended. It may be called again for the same run, so it must de-duplicate. */
+export type Announce = (ended: { readonly run: string; readonly workflow: string }) => Promise<void>;
+
 /**
  * How completion climbs: a full page enters its block, a full block enters its run, and the run whose blocks are all
  * full, after its source has ended, is completed. Each step may be taken again, by anyone, at any time.
@@ -27,10 +30,12 @@ const BLOCKS_PER_READ = 100;
 export class Climb {
   readonly #store: LedgerStore;
   readonly #now: () => number;
+  readonly #announce: Announce;
 
-  constructor(store: LedgerStore, now: () => number) {
+  constructor(store: LedgerStore, now: () => number, announce: Announce = async () => {}) {
     this.#store = store;
     this.#now = now;
+    this.#announce = announce;
   }
 
   /** From a page as it was returned by a write. */
@@ -40,6 +45,7 @@ export class Climb {
     const block = blockOf(page);
     const updated = await this.#store.update(blockKey(run, block), {
       add: { full: [entry], notable: isNotable(row) ? [entry] : [] },
+      set: { redriven: row.redriven || undefined },
     });
     if (updated !== undefined) await this.fromBlock(run, block, readBlockRow(updated, block));
   }
@@ -47,9 +53,13 @@ export class Climb {
   /** From a block as it was returned by a write: that of a full page, or the one that told its size. */
   async fromBlock(run: string, block: number, row: BlockRow): Promise<void> {
     if (row.size === undefined || row.full.size < row.size) return;
-    // Its pages are all full and none can be sent again, so whoever sums them up gets the same.
+    // Its pages are all full and none can be sent again, so whoever sums them up gets the same. Only a redrive changes
+    // them: two who sum up such a block may overtake each other, so its totals are not relied on any more.
     await this.#store.update(blockKey(run, block), { set: { totals: { ...(await this.#blockTotals(run, row)) } } });
-    const updated = await this.#store.update(runKey(run), { add: { fullBlocks: [block] } });
+    const updated = await this.#store.update(runKey(run), {
+      add: { fullBlocks: [block] },
+      set: { redriven: row.redriven || undefined },
+    });
     if (updated !== undefined) await this.fromRun(run, updated);
   }
 
@@ -57,15 +67,30 @@ export class Climb {
   async fromRun(run: string, row: Row): Promise<void> {
     const blocks = blockCount(Number(row.pages));
     const full = row.fullBlocks instanceof Set ? row.fullBlocks.size : 0;
-    if (row.ended !== true || full < blocks || row.status === "completed") return;
-    await this.#store.update(runKey(run), {
-      set: {
-        status: "completed",
-        completedAt: new Date(this.#now()).toISOString(),
-        totals: { ...(await this.#runTotals(run, blocks)) },
-      },
-      when: [{ oneOf: ["status", ["running", "failed"]] }],
-    });
+    if (row.ended !== true || full < blocks) return;
+    if (row.completedAt === undefined) {
+      const status = row.status === "cancelling" ? "cancelled" : row.status === "failing" ? "failed" : "completed";
+      await this.#store.update(runKey(run), {
+        set: {
+          status,
+          completedAt: new Date(this.#now()).toISOString(),
+          totals: { ...(await this.#runTotals(run, blocks)) },
+        },
+        // It may have failed to read its source, whose end it had already seen.
+        remove: status === "completed" ? ["failure"] : [],
+        // If its status has changed since, whoever changed it ends it.
+        when: [{ equals: ["status", String(row.status)] }, { absent: "completedAt" }],
+      });
+    }
+    await this.#tell(run);
+  }
+
+  // Whoever ended the run may have died before it could tell: the next one who comes here does.
+  async #tell(run: string): Promise<void> {
+    const row = await this.#store.get(runKey(run));
+    if (row?.completedAt === undefined || row.announced === true) return;
+    await this.#announce({ run, workflow: String(row.workflow) });
+    await this.#store.update(runKey(run), { set: { announced: true } });
   }
 
   async #blockTotals(run: string, row: BlockRow): Promise<Totals> {

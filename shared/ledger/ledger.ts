@@ -1,7 +1,7 @@
 import type { Failure, Reason } from "../failure.ts";
 import type { Json } from "../json.ts";
 import type { ItemAddress } from "../messages/envelope.ts";
-import { Climb } from "./climb.ts";
+import { type Announce, Climb } from "./climb.ts";
 import {
   type AttemptsRow,
   attemptsKey,
@@ -12,14 +12,17 @@ import {
   epochAttribute,
   failureAttribute,
   finalAttribute,
-  isDone,
-  type PageRow,
+  isSettled,
+  lifeEntry,
+  owedIndexes,
   pageKey,
+  type ReceiveMark,
   readAttemptsRow,
   readPageRow,
+  receiveAttribute,
   retryEntry,
 } from "./rows.ts";
-import { type Key, keyText, type LedgerStore } from "./store.ts";
+import { type Condition, type Key, keyText, type LedgerStore } from "./store.ts";
 
 /** An item as a message names it. */
 export interface LedgerItem extends ItemAddress {
@@ -53,6 +56,14 @@ export interface Successes {
   }[];
 }
 
+/** Items of one page that are dropped unrun. */
+export interface Cancellations extends Omit<Successes, "items"> {
+  readonly items: readonly { readonly index: number; readonly redrives: number }[];
+}
+
+/** Each is two conditions of one expression, which DynamoDB limits to 300 operators. */
+const CANCELLED_PER_WRITE = 50;
+
 /** A page as the producer has to send it. */
 export interface OpenedPage {
   readonly epoch: number;
@@ -69,10 +80,13 @@ export class Ledger {
   readonly #store: LedgerStore;
   readonly #climb: Climb;
 
-  /** @param now Milliseconds since the epoch, for the run's times. */
-  constructor(store: LedgerStore, now: () => number = Date.now) {
+  /**
+   * @param now Milliseconds since the epoch, for the run's times.
+   * @param announce Tells that a run has ended; see `Climb`.
+   */
+  constructor(store: LedgerStore, now: () => number = Date.now, announce?: Announce) {
     this.#store = store;
-    this.#climb = new Climb(store, now);
+    this.#climb = new Climb(store, now, announce);
   }
 
   /**
@@ -88,18 +102,23 @@ export class Ledger {
     const before = readPageRow(row);
     if (before.digest === content.digest) {
       await this.#announceEpoch(run, page, before.epoch);
+      // An item that cannot be sent is buried by the producer. If it was the page's last one, and the producer died
+      // before it climbed, there is no message whose redelivery would.
+      await this.#climb.fromPage(run, page, before);
       return {
         epoch: before.epoch,
         resent: true,
-        isSettled: (index) => isDone(before, index) || before.dead.has(index),
+        isSettled: (index) => isSettled(before, index, 0),
       };
     }
     const epoch = before.epoch + 1;
-    await this.#store.update(key, {
+    const raised = await this.#store.update(key, {
       set: { ...content, epoch },
-      remove: ["done", "dying", "dead", "retries", ...DEAD_SETS],
+      remove: ["done", "dying", "cancelled", "retries", ...DEAD_SETS],
       when: [{ equals: ["epoch", before.epoch] }],
     });
+    // Raised already: by us, if only the answer was lost, or by another producer. The row tells.
+    if (raised === undefined) return await this.openPage(run, page, content);
     await this.#announceEpoch(run, page, epoch);
     return { epoch, resent: true, isSettled: () => false };
   }
@@ -124,27 +143,36 @@ export class Ledger {
       const page = row && readPageRow(row);
       if (key === undefined || page === undefined || page.epoch !== item.epoch) return { tag: "stale" };
       const attempts = readAttemptsRow(rows.get(keyText(key.attempts)), item.redrives);
-      if (isDone(page, item.index)) return { tag: "settled" };
-      // A redriven item stays dead until it succeeds; of its own death its `final` tells.
-      if (page.dead.has(item.index) && (item.redrives === 0 || attempts.final !== undefined)) return { tag: "settled" };
-      return { tag: "owed", ...attempts };
+      if (isSettled(page, item.index, item.redrives)) return { tag: "settled" };
+      // Once its death is claimed, no success counts: whoever claimed it died before the letter was sent, or recorded.
+      const claimed = page.dying.has(lifeEntry(item.index, item.redrives));
+      return { tag: "owed", ...attempts, final: attempts.final ?? (claimed ? "unexplained" : undefined) };
     });
   }
 
-  /** Records successes of one page: one write for all of them. Of an earlier epoch, they are dropped. */
+  /**
+   * Records successes of one page: one write for all of them. Of an earlier epoch, they are dropped.
+   *
+   * @throws {Error} An item's death had been claimed, so that its success does not count: its message must come again, as
+   * it may be the one whose redelivery has to complete the death.
+   */
   async recordSuccesses({ run, page, epoch, items }: Successes): Promise<void> {
-    const redriven = items.filter(({ redrives }) => redrives > 0).map(({ index }) => index);
     const row = await this.#store.update(pageKey(run, page), {
       add: {
-        done: items.map(({ index }) => index),
-        retries: items.filter(({ failures }) => failures > 0).map(({ index, failures }) => retryEntry(index, failures)),
+        done: items.map(({ index, redrives }) => lifeEntry(index, redrives)),
+        retries: items
+          .filter(({ failures }) => failures > 0)
+          .map(({ index, redrives, failures }) => retryEntry(index, redrives, failures)),
       },
-      ...(redriven.length > 0 && {
-        subtract: Object.fromEntries(["dying", "dead", ...DEAD_SETS].map((set) => [set, redriven])),
-      }),
       when: [{ equals: ["epoch", epoch] }],
     });
-    if (row !== undefined) await this.#climb.fromPage(run, page, readPageRow(row));
+    if (row === undefined) return;
+    const state = readPageRow(row);
+    await this.#climb.fromPage(run, page, state);
+    const vain = items.filter(({ index, redrives }) => !isSettled(state, index, redrives));
+    if (vain.length === 0) return;
+    const indexes = vain.map(({ index }) => index).join(", ");
+    throw new Error(`items ${indexes} of page ${page} of run ${run} succeeded after they had been given up`);
   }
 
   /**
@@ -170,35 +198,91 @@ export class Ledger {
    * Claims an item for the dead-letter queue, before its letter is sent. From then on a success of a duplicate no
    * longer counts, so that an item never is both done and in the dead-letter queue.
    *
-   * @returns false where a duplicate has succeeded, or the item is of an earlier epoch: it must not be sent.
+   * @returns false where a duplicate has succeeded, or a death of it is recorded, or the item is of an earlier epoch: no
+   * letter must be sent.
    */
   async claimDeath({ run, page, index, epoch, redrives }: LedgerItem): Promise<boolean> {
-    const row = await this.#store.update(pageKey(run, page), {
-      add: { dying: [index] },
-      // A redriven item that succeeded meanwhile has left `dying`; one that did not is still in it, beside `done` or not.
-      when: [{ equals: ["epoch", epoch] }, { lacks: ["done", index] }],
+    const key = pageKey(run, page);
+    const life = lifeEntry(index, redrives);
+    const claimed = await this.#store.update(key, {
+      add: { dying: [life] },
+      when: [{ equals: ["epoch", epoch] }, { lacks: ["done", life] }, { lacks: ["cancelled", life] }],
     });
-    if (row !== undefined) return true;
-    const now = await this.#store.get(pageKey(run, page));
-    if (now === undefined) return false;
-    const state: PageRow = readPageRow(now);
-    // Claimed before, and then a duplicate succeeded in vain: the claim stands.
-    return state.epoch === epoch && !isDone(state, index) && redrives === 0;
+    // Refused, it may have been claimed before, and then a duplicate succeeded in vain: the claim stands.
+    const row = claimed ?? (await this.#store.get(key));
+    if (row === undefined) return false;
+    const state = readPageRow(row);
+    if (state.epoch !== epoch) return false;
+    const settled = isSettled(state, index, redrives);
+    // The message may be the only one: it was received again while the consumer worked that settled it, and died then.
+    if (settled) await this.#climb.fromPage(run, page, state);
+    return !settled;
   }
 
   /** Records a death whose letter has been sent. */
   async recordDeath(item: LedgerItem, reason: Reason, retries: number): Promise<void> {
-    const { run, page, index, epoch } = item;
+    const { run, page, index, epoch, redrives } = item;
+    const life = lifeEntry(index, redrives);
     const row = await this.#store.update(pageKey(run, page), {
       add: {
-        dying: [index],
-        dead: [index],
-        [deadSet(reason)]: [index],
-        retries: retries > 0 ? [retryEntry(index, retries)] : [],
+        dying: [life],
+        [deadSet(reason)]: [life],
+        retries: retries > 0 ? [retryEntry(index, redrives, retries)] : [],
       },
       when: [{ equals: ["epoch", epoch] }],
     });
     if (row !== undefined) await this.#climb.fromPage(run, page, readPageRow(row));
+  }
+
+  /**
+   * Records what became of a receive that has no failure, so that it is accounted for whatever happens next. Only of
+   * messages that were received before, or put back.
+   */
+  async recordReceive(item: LedgerItem, receiveCount: number, mark: ReceiveMark): Promise<void> {
+    await this.#store.update(attemptsKey(item.run, item.page, item.index, item.epoch), {
+      set: { [receiveAttribute(item.redrives, receiveCount)]: mark },
+    });
+  }
+
+  /** Records items of one page that a stopped run drops unrun. Those that were settled otherwise meanwhile stay so. */
+  async recordCancelled({ run, page, epoch, items }: Cancellations): Promise<void> {
+    const lives = items.map(({ index, redrives }) => lifeEntry(index, redrives));
+    const cancel = (some: readonly number[]) =>
+      this.#store.update(pageKey(run, page), {
+        add: { cancelled: some },
+        when: [
+          { equals: ["epoch", epoch] },
+          ...some.flatMap((life): Condition[] => [{ lacks: ["done", life] }, { lacks: ["dying", life] }]),
+        ],
+      });
+    let row = await cancel(lives);
+    // Refused for one of them, perhaps: each for itself.
+    if (row === undefined && lives.length > 1) for (const life of lives) row = (await cancel([life])) ?? row;
+    if (row === undefined) await this.climbAgain(run, page);
+    else await this.#climb.fromPage(run, page, readPageRow(row));
+  }
+
+  /**
+   * Cancels what a page still owes, for a producer that stops before it knows whether the page's messages are sent.
+   *
+   * @returns the page's size, or `undefined` where it was never opened.
+   */
+  async cancelPage(run: string, page: number): Promise<number | undefined> {
+    const row = await this.#store.get(pageKey(run, page));
+    if (row === undefined) return undefined;
+    const state = readPageRow(row);
+    await this.#announceEpoch(run, page, state.epoch);
+    const items = owedIndexes(state).map((index) => ({ index, redrives: 0 }));
+    for (let start = 0; start < items.length; start += CANCELLED_PER_WRITE) {
+      await this.recordCancelled({
+        run,
+        page,
+        epoch: state.epoch,
+        items: items.slice(start, start + CANCELLED_PER_WRITE),
+      });
+    }
+    if (items.length === 0) await this.#climb.fromPage(run, page, state);
+    return state.size;
   }
 
   /** Climbs again from a page whose items are found settled: the one who settled them may have died on its way. */

@@ -30,86 +30,129 @@ export const blockCount = (pages: number): number => Math.ceil(pages / PAGES_PER
 export const deadSet = (reason: Reason): string => `dead: ${reason}`;
 export const DEAD_SETS = REASONS.map(deadSet);
 
+// A redrive gives an item another life. The sets of a page row hold lives and not items, so that no member ever has to
+// be taken out again: an item is done if it succeeded in any life, else dead if it died in any.
+const ITEMS_PER_LIFE = 1_000;
+export const lifeEntry = (index: number, redrives: number): number => redrives * ITEMS_PER_LIFE + index;
+const indexOf = (life: number): number => life % ITEMS_PER_LIFE;
+const redrivesOf = (life: number): number => Math.floor(life / ITEMS_PER_LIFE);
+
 /** A page row, read. */
 export interface PageRow {
   readonly size: number;
   readonly digest: string;
   readonly epoch: number;
-  /** Items whose task succeeded; see `isDone`. */
+  /** Items whose task succeeded. */
   readonly done: ReadonlySet<number>;
-  /** Items whose dead letter is being sent: from then on a late success of a duplicate no longer counts. */
+  /** Items that died and did not succeed in a later life, with the reason of the latest death. */
+  readonly dead: ReadonlyMap<number, Reason>;
+  /** Lives whose dead letter is being sent, or was: from then on a success in the same life no longer counts. */
   readonly dying: ReadonlySet<number>;
-  readonly dead: ReadonlySet<number>;
-  readonly deadByReason: Readonly<Partial<Record<Reason, ReadonlySet<number>>>>;
-  /** Failed attempts of settled items, `index * RETRIES_PER_ITEM + failures`, that were followed by another. */
+  /** Items that were dropped unrun when the run was stopped, and neither succeeded nor died in another life. */
+  readonly cancelled: ReadonlySet<number>;
+  /** Lives that were cancelled: from then on a success in the same life no longer counts. */
+  readonly cancelledLives: ReadonlySet<number>;
+  /** How often the items that died had been redriven when they last did. */
+  readonly deaths: ReadonlyMap<number, number>;
+  /** Failed attempts of settled lives, `life * RETRIES_PER_LIFE + failures`, that were followed by another. */
   readonly retries: ReadonlySet<number>;
+  /** Whether an item has settled again after a redrive. */
+  readonly redriven: boolean;
 }
 
-const RETRIES_PER_ITEM = 1_000;
-export const retryEntry = (index: number, retries: number): number => index * RETRIES_PER_ITEM + retries;
+const RETRIES_PER_LIFE = 1_000;
+export const retryEntry = (index: number, redrives: number, retries: number): number =>
+  lifeEntry(index, redrives) * RETRIES_PER_LIFE + retries;
 
 export function readPageRow(row: Row): PageRow {
-  const deadByReason: Partial<Record<Reason, ReadonlySet<number>>> = {};
+  // Of a success and a death that met in one life, the first to be written counts.
+  const dying = numberSet(row.dying);
+  const cancelledLives = numberSet(row.cancelled);
+  const successes = [...numberSet(row.done)].filter((life) => !dying.has(life) && !cancelledLives.has(life));
+  const done = new Set(successes.map(indexOf));
+  const dead = new Map<number, Reason>();
+  const deaths = new Map<number, number>();
   for (const reason of REASONS) {
-    const members = numberSet(row[deadSet(reason)]);
-    if (members.size > 0) deadByReason[reason] = members;
+    for (const life of numberSet(row[deadSet(reason)])) {
+      const index = indexOf(life);
+      // Two who bury one life may differ in the reason. Whoever reads it takes the same.
+      if (redrivesOf(life) <= (deaths.get(index) ?? -1)) continue;
+      deaths.set(index, redrivesOf(life));
+      if (!done.has(index)) dead.set(index, reason);
+    }
   }
   return {
     size: Number(row.size),
     digest: String(row.digest),
     epoch: Number(row.epoch),
-    done: numberSet(row.done),
-    dying: numberSet(row.dying),
-    dead: numberSet(row.dead),
-    deadByReason,
+    done,
+    dead,
+    dying,
+    cancelled: new Set([...cancelledLives].map(indexOf).filter((index) => !done.has(index) && !dead.has(index))),
+    cancelledLives,
+    deaths,
     retries: numberSet(row.retries),
+    redriven: successes.some((life) => redrivesOf(life) > 0) || [...deaths.values()].some((redrives) => redrives > 0),
   };
 }
 
-/** Whether an item succeeded. Of a success and a death that met, the first to be written counts. */
-export const isDone = (page: PageRow, index: number): boolean => page.done.has(index) && !page.dying.has(index);
+/**
+ * Whether nothing is left to do about a life of an item. One that was redriven stays dead until it succeeds, but is
+ * settled only by the death of this life, or of a later one: a death is recorded when its letter has been sent, and the
+ * letters of the lives before are gone.
+ */
+export const isSettled = (page: PageRow, index: number, redrives: number): boolean =>
+  page.done.has(index) ||
+  (page.deaths.get(index) ?? -1) >= redrives ||
+  page.cancelledLives.has(lifeEntry(index, redrives));
 
-/** Items of a page that are neither done nor dead. */
-export function owedOf(page: PageRow): number {
-  let settled = page.dead.size;
-  for (const index of page.done) if (isDone(page, index)) settled++;
-  return page.size - settled;
-}
+/** Items of a page that are neither done, dead nor cancelled. */
+export const owedOf = (page: PageRow): number => page.size - page.done.size - page.dead.size - page.cancelled.size;
+
+/** Which they are, of a page none of whose items was redriven. */
+export const owedIndexes = (page: PageRow): readonly number[] =>
+  Array.from({ length: page.size }, (_, index) => index).filter(
+    (index) => !isSettled(page, index, 0) && !page.dying.has(lifeEntry(index, 0)),
+  );
 
 /** What a page, a block or a run adds up to beside its plain successes. */
 export interface Totals {
   readonly dead: number;
+  readonly cancelled: number;
   readonly retried: number;
   readonly deadByReason: Readonly<Partial<Record<Reason, number>>>;
 }
 
 export function pageTotals(page: PageRow): Totals {
-  // An item's entries may differ where duplicates settled it twice: its highest count is the true one.
+  // A life's entries may differ where duplicates settled it twice: its highest count is the true one.
   const retries = new Map<number, number>();
   for (const entry of page.retries) {
-    const index = Math.floor(entry / RETRIES_PER_ITEM);
-    retries.set(index, Math.max(retries.get(index) ?? 0, entry % RETRIES_PER_ITEM));
+    const life = Math.floor(entry / RETRIES_PER_LIFE);
+    retries.set(life, Math.max(retries.get(life) ?? 0, entry % RETRIES_PER_LIFE));
   }
   const deadByReason: Partial<Record<Reason, number>> = {};
-  for (const [reason, members] of Object.entries(page.deadByReason)) deadByReason[reason as Reason] = members.size;
-  return { dead: page.dead.size, retried: [...retries.values()].reduce((a, b) => a + b, 0), deadByReason };
+  for (const reason of page.dead.values()) deadByReason[reason] = (deadByReason[reason] ?? 0) + 1;
+  const retried = [...retries.values()].reduce((a, b) => a + b, 0);
+  return { dead: page.dead.size, cancelled: page.cancelled.size, retried, deadByReason };
 }
 
 /** Whether a page has more to tell than that all its items succeeded at once. */
-export const isNotable = (page: PageRow): boolean => page.dead.size > 0 || page.retries.size > 0;
+export const isNotable = (page: PageRow): boolean => page.dead.size + page.cancelled.size + page.retries.size > 0;
 
 export function sumTotals(all: Iterable<Totals>): Totals {
   let dead = 0;
+  let cancelled = 0;
   let retried = 0;
   const deadByReason: Partial<Record<Reason, number>> = {};
   for (const totals of all) {
     dead += totals.dead;
+    cancelled += totals.cancelled;
     retried += totals.retried;
     for (const [reason, count] of Object.entries(totals.deadByReason)) {
       deadByReason[reason as Reason] = (deadByReason[reason as Reason] ?? 0) + count;
     }
   }
-  return { dead, retried, deadByReason };
+  return { dead, cancelled, retried, deadByReason };
 }
 
 /** A block row, read. */
@@ -120,7 +163,10 @@ export interface BlockRow {
   readonly full: ReadonlySet<number>;
   /** Those of `full` with dead items or retries. */
   readonly notable: ReadonlySet<number>;
+  /** What its pages added up to when it became full. */
   readonly totals: Totals | undefined;
+  /** Items of it have settled again after a redrive, so its totals may be those of before. */
+  readonly redriven: boolean;
 }
 
 // A page that is full counts in the epoch in which it became so: an entry holds both, and a late entry of an earlier
@@ -130,47 +176,69 @@ export const pageEntry = (page: number, epoch: number): number =>
 export const epochAttribute = (page: number): string => `epoch of ${page % PAGES_PER_BLOCK}`;
 
 export function readBlockRow(row: Row, block: number): BlockRow {
+  const size = typeof row.size === "number" ? row.size : undefined;
   const pagesOf = (value: Value | undefined): Set<number> => {
     const pages = new Set<number>();
     for (const entry of numberSet(value)) {
       const page = block * PAGES_PER_BLOCK + (entry % PAGES_PER_BLOCK);
       const epoch = Math.floor(entry / PAGES_PER_BLOCK) + 1;
+      // A page may have been sent, and be full, that the source no longer had when it ended: it is none of the run.
+      if (size !== undefined && entry % PAGES_PER_BLOCK >= size) continue;
       if (epoch === (row[epochAttribute(page)] ?? 1)) pages.add(page);
     }
     return pages;
   };
   return {
-    size: typeof row.size === "number" ? row.size : undefined,
+    size,
     full: pagesOf(row.full),
     notable: pagesOf(row.notable),
     totals: row.totals as Totals | undefined,
+    redriven: row.redriven === true,
   };
 }
 
 /** What failed of an item so far. */
 export interface AttemptsRow {
-  /** In the order of the attempts, those before its latest redrive included. */
+  /** In the order of the attempts, since its latest redrive: of those before, the redriven letter tells. */
   readonly failures: readonly Failure[];
   /** Why no further attempt follows, once that is decided. */
   readonly final: Reason | undefined;
+  /** Receives that are accounted for: a failure was recorded under them, or what became of them otherwise. */
+  readonly receives: ReadonlyMap<number, "failed" | ReceiveMark>;
 }
+
+/**
+ * What became of a receive without a failure: the message was put back unrun (`returned`), or its attempt began in a
+ * process of its own (`isolated`), and if no failure follows, it took even its consumer along.
+ */
+export type ReceiveMark = "returned" | "isolated";
 
 /** Keyed by the receive count under which it happened, so that recording it twice is once. */
 export const failureAttribute = (redrives: number, receiveCount: number): string =>
   `failure ${redrives}.${receiveCount}`;
+export const receiveAttribute = (redrives: number, receiveCount: number): string =>
+  `receive ${redrives}.${receiveCount}`;
 export const finalAttribute = (redrives: number): string => `final ${redrives}`;
-const FAILURE = /^failure (\d+)\.(\d+)$/;
+const RECEIVE = /^(failure|receive) (\d+)\.(\d+)$/;
 
 export function readAttemptsRow(row: Row | undefined, redrives: number): AttemptsRow {
-  const keyed = Object.entries(row ?? {}).flatMap(([attribute, value]) => {
-    const match = FAILURE.exec(attribute);
-    return match === null ? [] : [{ redrive: Number(match[1]), receive: Number(match[2]), failure: value }];
-  });
-  const failures = keyed
-    .filter(({ redrive }) => redrive === redrives)
-    .sort((a, b) => a.receive - b.receive)
-    .map(({ failure }) => failure as unknown as Failure);
-  return { failures, final: row?.[finalAttribute(redrives)] as Reason | undefined };
+  const failures: { receive: number; failure: Failure }[] = [];
+  const receives = new Map<number, "failed" | ReceiveMark>();
+  for (const [attribute, value] of Object.entries(row ?? {})) {
+    const match = RECEIVE.exec(attribute);
+    if (match === null || Number(match[2]) !== redrives) continue;
+    const receive = Number(match[3]);
+    if (match[1] === "failure") {
+      failures.push({ receive, failure: value as unknown as Failure });
+      receives.set(receive, "failed");
+    } else if (!receives.has(receive)) receives.set(receive, value as ReceiveMark);
+  }
+  failures.sort((a, b) => a.receive - b.receive);
+  return {
+    failures: failures.map(({ failure }) => failure),
+    final: row?.[finalAttribute(redrives)] as Reason | undefined,
+    receives,
+  };
 }
 
 function numberSet(value: Value | undefined): ReadonlySet<number> {

@@ -1,4 +1,5 @@
 import type { Cursor } from "../sources/source.ts";
+import type { Tolerance } from "../tolerance.ts";
 import type { Totals } from "./rows.ts";
 import type { Row } from "./store.ts";
 
@@ -6,12 +7,36 @@ import type { Row } from "./store.ts";
  * Where a run stands.
  *
  * - `running`: the producer pages, or consumers work.
- * - `completed`: the source has ended and every item is done or dead. Final.
- * - `failed`: the source could not be read, again and again. What was sent is worked off; `resume` goes on from the
- *   cursor.
+ * - `paused`: no new task begins, nothing is dropped, until it is resumed.
+ * - `cancelling`, `failing`: what is still queued is dropped unrun; then it is `cancelled` or `failed`.
+ * - `completed`: the source has ended and every item is done or dead.
+ * - `cancelled`: every item that was produced is done, dead or cancelled.
+ * - `failed`: with `completedAt`, more items died than are tolerated, and the rest was dropped. Without, the source could
+ *   not be read, again and again: what was sent is worked off, and `resume` goes on from the cursor.
+ * - `skipped`: a schedule asked for it while an earlier run still worked.
  */
-export const RUN_STATUSES = ["running", "completed", "failed"] as const;
+export const RUN_STATUSES = [
+  "running",
+  "paused",
+  "cancelling",
+  "failing",
+  "completed",
+  "cancelled",
+  "failed",
+  "skipped",
+] as const;
 export type RunStatus = (typeof RUN_STATUSES)[number];
+
+/** Whether a run still works, or would if it were resumed: what a schedule looks at before it starts another. */
+export const isActive = ({ status }: RunRecord): boolean =>
+  status === "running" || status === "paused" || status === "cancelling" || status === "failing";
+
+/** Whether a run is being stopped: its messages are dropped unrun. */
+export const isStopping = ({ status }: RunRecord): boolean => status === "cancelling" || status === "failing";
+
+/** Whether nothing will become of a run any more. */
+export const hasEnded = ({ status, completedAt }: RunRecord): boolean =>
+  completedAt !== undefined || status === "skipped";
 
 /** What is known of a run. */
 export interface RunRecord {
@@ -25,6 +50,11 @@ export interface RunRecord {
   readonly completedAt?: string | undefined;
   /** Items at the most. */
   readonly limit?: number | undefined;
+  /** Beyond it the run is stopped. */
+  readonly tolerance?: Tolerance | undefined;
+  /** How often `onComplete` was tried, and when it succeeded, ISO 8601. */
+  readonly completionAttempts: number;
+  readonly completionHandledAt?: string | undefined;
   readonly checkpoint: Checkpoint;
   /** The hop of the latest continuation: an earlier one that comes late is dropped. */
   readonly hop: number;
@@ -32,8 +62,10 @@ export interface RunRecord {
   readonly failedSlices: number;
   /** Why the latest of them failed. */
   readonly sliceError?: string | undefined;
-  /** Exact once the run has completed; absent until then. */
+  /** What the run added up to when it completed; absent until then. */
   readonly totals?: Totals | undefined;
+  /** Items have settled again after a redrive: `totals` may be those of before. */
+  readonly redriven: boolean;
 }
 
 /** How far the producer has come. */
@@ -60,6 +92,9 @@ export function readRunRow(row: Row): RunRecord {
     requestedAt: String(row.requestedAt),
     completedAt: row.completedAt as string | undefined,
     limit: row.limit as number | undefined,
+    tolerance: row.tolerance as Tolerance | undefined,
+    completionAttempts: Number(row.completionAttempts ?? 0),
+    completionHandledAt: row.completionHandledAt as string | undefined,
     checkpoint: {
       count: Number(row.checkpoints),
       // JSON text, because DynamoDB's own types would lose the difference between absent and null.
@@ -73,6 +108,7 @@ export function readRunRow(row: Row): RunRecord {
     failedSlices: Number(row.failedSlices),
     sliceError: row.sliceError as string | undefined,
     totals: row.totals as Totals | undefined,
+    redriven: row.redriven === true,
   };
 }
 
@@ -81,16 +117,18 @@ export interface Counts {
   readonly produced: number;
   readonly succeeded: number;
   readonly dead: number;
+  /** Dropped unrun when the run was stopped. */
+  readonly cancelled: number;
   /** Failed attempts that were followed by another, of items that are settled. */
   readonly retried: number;
-  /** Produced, and neither done nor dead. */
+  /** Produced, and not settled yet. */
   readonly owed: number;
   readonly deadByReason: Totals["deadByReason"];
 }
 
-/** The counts of a completed run. */
+/** The counts of a run that has ended, of which nothing was redriven. */
 export function finalCounts(run: RunRecord): Counts {
-  const { dead = 0, retried = 0, deadByReason = {} } = run.totals ?? {};
+  const { dead = 0, cancelled = 0, retried = 0, deadByReason = {} } = run.totals ?? {};
   const produced = run.checkpoint.items;
-  return { produced, succeeded: produced - dead, dead, retried, owed: 0, deadByReason };
+  return { produced, succeeded: produced - dead - cancelled, dead, cancelled, retried, owed: 0, deadByReason };
 }

@@ -1,5 +1,8 @@
 import { SluiceError } from "../errors.ts";
-import { Climb } from "./climb.ts";
+import type { Json } from "../json.ts";
+import { beyondTolerance, type Tolerance } from "../tolerance.ts";
+import { type Announce, Climb } from "./climb.ts";
+import { Ledger } from "./ledger.ts";
 import {
   blockCount,
   blockKey,
@@ -16,7 +19,15 @@ import {
   sumTotals,
   type Totals,
 } from "./rows.ts";
-import { type Checkpoint, type Counts, finalCounts, type RunRecord, readRunRow } from "./run-record.ts";
+import {
+  type Checkpoint,
+  type Counts,
+  finalCounts,
+  isStopping,
+  type RunRecord,
+  type RunStatus,
+  readRunRow,
+} from "./run-record.ts";
 import { keyText, type LedgerStore } from "./store.ts";
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
@@ -25,12 +36,19 @@ const ROWS_PER_READ = 100;
 /** The records of runs: how they start, how far the producer has come, and what they add up to. */
 export class Runs {
   readonly #store: LedgerStore;
+  readonly #ledger: Ledger;
+  readonly #now: () => number;
   readonly #climb: Climb;
 
-  /** @param now Milliseconds since the epoch, for the run's times. */
-  constructor(store: LedgerStore, now: () => number = Date.now) {
+  /**
+   * @param now Milliseconds since the epoch, for the run's times.
+   * @param announce Tells that a run has ended; see `Climb`.
+   */
+  constructor(store: LedgerStore, now: () => number = Date.now, announce?: Announce) {
     this.#store = store;
-    this.#climb = new Climb(store, now);
+    this.#ledger = new Ledger(store, now, announce);
+    this.#climb = new Climb(store, now, announce);
+    this.#now = now;
   }
 
   /** Starts a run, or finds the one of this id that was started before. */
@@ -39,6 +57,8 @@ export class Runs {
     workflow: string;
     requestedAt: string;
     limit?: number | undefined;
+    tolerance?: Tolerance | undefined;
+    skippedFor?: string;
   }): Promise<RunRecord> {
     // The list first: a run that no list shows could not be found to be resumed.
     await this.#store.update(runListKey(run.id, run.requestedAt), { set: { id: run.id } });
@@ -46,9 +66,11 @@ export class Runs {
       set: {
         id: run.id,
         workflow: run.workflow,
-        status: "running",
+        status: run.skippedFor === undefined ? "running" : "skipped",
+        failure: run.skippedFor === undefined ? undefined : `run ${run.skippedFor} still worked`,
         requestedAt: run.requestedAt,
         limit: run.limit,
+        tolerance: run.tolerance as Json | undefined,
         checkpoints: 0,
         skip: 0,
         pages: 0,
@@ -60,6 +82,11 @@ export class Runs {
       when: [{ absent: "status" }],
     });
     return row === undefined ? await this.get(run.id) : readRunRow(row);
+  }
+
+  /** Lists a run that a schedule asked for in vain, because of the one that still works. */
+  async skip(run: { id: string; workflow: string; requestedAt: string }, because: RunRecord): Promise<void> {
+    await this.create({ ...run, skippedFor: because.id });
   }
 
   async find(id: string): Promise<RunRecord | undefined> {
@@ -85,12 +112,12 @@ export class Runs {
    * Takes up a continuation, and counts a failed slice in advance: a producer that dies cannot count any more. The next
    * checkpoint sets the count back, as `recordSlice` does for a slice that ended well without one.
    *
-   * @returns the run as it was before, or `undefined` where there is nothing to do: it does not run any more, or a later
-   * continuation has been taken up already.
+   * @returns the run as it was before, or `undefined` where there is nothing to do: it neither runs nor is being stopped,
+   * or a later continuation has been taken up already.
    */
   async takeUp(id: string, hop: number): Promise<RunRecord | undefined> {
     const run = await this.get(id);
-    if (run.status !== "running") return undefined;
+    if (run.status !== "running" && !isStopping(run)) return undefined;
     const row = await this.#store.update(runKey(id), {
       set: { hop, failedSlices: run.failedSlices + 1 },
       when: [{ atMost: ["hop", hop] }],
@@ -149,6 +176,23 @@ export class Runs {
     if (row !== undefined) await this.#climb.fromRun(id, row);
   }
 
+  /**
+   * Ends the production of a run that is being stopped. A page that was opened and not checkpointed is part of it, as
+   * some of its messages may be on the queue: what is owed of it is cancelled.
+   */
+  async endProduction(run: RunRecord): Promise<void> {
+    const { checkpoint } = run;
+    if (checkpoint.ended) return await this.closeAgain(run);
+    const { count: _, ...progress } = checkpoint;
+    const open = await this.#ledger.cancelPage(run.id, checkpoint.pages);
+    await this.checkpoint(run, {
+      ...progress,
+      ended: true,
+      pages: checkpoint.pages + (open === undefined ? 0 : 1),
+      items: checkpoint.items + (open ?? 0),
+    });
+  }
+
   /** Sets how many slices in a row have failed, and why the latest did. */
   async recordSlice(id: string, failedSlices: number, error?: string): Promise<void> {
     await this.#store.update(runKey(id), { set: { failedSlices, sliceError: error } });
@@ -163,32 +207,90 @@ export class Runs {
   }
 
   /**
-   * Makes a failed run run again.
+   * Makes a run go on that is paused, or whose source failed.
    *
-   * @returns the run, whose `hop` its next continuation must exceed, or `undefined` where it has not failed.
+   * @returns the run, whose `hop` its next continuation must exceed, or `undefined` where it is neither.
    */
   async reopen(id: string): Promise<RunRecord | undefined> {
+    return await this.#turn(id, ["paused", "failed"], "running", { failedSlices: 0 }, ["failure"]);
+  }
+
+  /**
+   * Pauses a run: no new task begins, and every message stays.
+   *
+   * @returns the run, or `undefined` where it does not run.
+   */
+  async pause(id: string): Promise<RunRecord | undefined> {
+    return await this.#turn(id, ["running"], "paused");
+  }
+
+  /**
+   * Begins to cancel a run: what is queued is dropped unrun, then it is `cancelled`. Its producer must be told by a
+   * continuation, whose hop exceeds the run's.
+   *
+   * @returns the run, or `undefined` where it has ended.
+   */
+  async cancel(id: string): Promise<RunRecord | undefined> {
+    return await this.#turn(id, ["running", "paused", "failed"], "cancelling");
+  }
+
+  /**
+   * Begins to stop a run of which more items died than are tolerated, if so. Its producer must be told, as with `cancel`.
+   *
+   * @returns the run, or `undefined` where it may go on.
+   */
+  async stopBeyondTolerance(id: string): Promise<RunRecord | undefined> {
+    const run = await this.find(id);
+    if (run?.tolerance === undefined || run.status !== "running") return undefined;
+    const { produced, owed, dead } = await this.counts(run);
+    const failure = beyondTolerance(run.tolerance, { dead, settled: produced - owed });
+    return failure === undefined ? undefined : await this.#turn(id, ["running"], "failing", { failure });
+  }
+
+  /** Notes that `onComplete` is tried once more. Returns how often it has been, this time included. */
+  async beginCompletion(run: RunRecord): Promise<number> {
+    const attempt = run.completionAttempts + 1;
+    await this.#store.update(runKey(run.id), { set: { completionAttempts: attempt } });
+    return attempt;
+  }
+
+  /** Notes that `onComplete` has succeeded. */
+  async endCompletion(id: string): Promise<void> {
+    await this.#store.update(runKey(id), { set: { completionHandledAt: new Date(this.#now()).toISOString() } });
+  }
+
+  async #turn(
+    id: string,
+    from: readonly RunStatus[],
+    to: RunStatus,
+    set: Readonly<Record<string, Json>> = {},
+    remove: readonly string[] = [],
+  ): Promise<RunRecord | undefined> {
     const row = await this.#store.update(runKey(id), {
-      set: { status: "running", failedSlices: 0 },
-      remove: ["failure"],
-      when: [{ equals: ["status", "failed"] }],
+      set: { status: to, ...set },
+      remove,
+      when: [{ oneOf: ["status", from] }, { absent: "completedAt" }],
     });
-    return row === undefined ? undefined : readRunRow(row);
+    if (row === undefined) return undefined;
+    // Who made it full may have come between, and found its status changed.
+    await this.#completeIfFull(id);
+    return readRunRow(row);
   }
 
   /**
    * A run's counts as the ledger has them now. It reads the run's blocks, and of the blocks that are not full the pages
-   * that are not: what it costs follows the backlog, not the run.
+   * that are not: what it costs follows the backlog, not the run. Of what was redriven, it reads the pages that had dead
+   * items or retries.
    */
   async counts(run: RunRecord): Promise<Counts> {
-    if (run.status === "completed") return finalCounts(run);
+    if (run.completedAt !== undefined && !run.redriven) return finalCounts(run);
     const { pages, items } = run.checkpoint;
     // A page that was opened and not yet passed by the checkpoint holds no items that count as produced.
     const totals: Totals[] = [];
     let owed = 0;
     for (let block = 0; block < blockCount(pages); block++) {
       const row = readBlockRow((await this.#store.get(blockKey(run.id, block))) ?? {}, block);
-      if (row.totals !== undefined) {
+      if (row.totals !== undefined && !row.redriven) {
         totals.push(row.totals);
         continue;
       }
@@ -208,7 +310,8 @@ export class Runs {
         }
       }
     }
-    const { dead, retried, deadByReason } = sumTotals(totals);
-    return { produced: items, succeeded: items - owed - dead, dead, retried, owed, deadByReason };
+    const { dead, cancelled, retried, deadByReason } = sumTotals(totals);
+    const succeeded = items - owed - dead - cancelled;
+    return { produced: items, succeeded, dead, cancelled, retried, owed, deadByReason };
   }
 }

@@ -12,6 +12,10 @@ const controlSchema = z.discriminatedUnion("type", [
     requestedAt: z.string(),
     /** Items at the most. */
     limit: z.int().min(1).optional(),
+    /** By a schedule: the workflow's `overlap` decides whether it starts. */
+    scheduled: z.literal(true).optional(),
+    /** Rises each time a start that waits for an earlier run is passed on. */
+    hop: z.int().min(1).optional(),
   }),
   z.strictObject({
     sluice: z.literal(1),
@@ -21,12 +25,20 @@ const controlSchema = z.discriminatedUnion("type", [
     /** Rises with each continuation of a run, so that a late duplicate is known. */
     hop: z.int().min(1),
   }),
+  z.strictObject({
+    sluice: z.literal(1),
+    type: z.literal("complete"),
+    workflow: z.string(),
+    run: z.string(),
+  }),
 ]);
 
 /** A message on the control queue. */
 export type ControlMessage = Readonly<z.infer<typeof controlSchema>>;
 export type StartMessage = Extract<ControlMessage, { type: "start" }>;
 export type ContinueMessage = Extract<ControlMessage, { type: "continue" }>;
+
+export type CompleteMessage = Extract<ControlMessage, { type: "complete" }>;
 
 /**
  * The control message in a body.
@@ -57,7 +69,7 @@ export function startEntry(message: Omit<StartMessage, "sluice" | "type">): Cont
   return {
     body: JSON.stringify({ sluice: 1, type: "start", ...message } satisfies StartMessage),
     group: message.workflow,
-    deduplicationId: `start-${message.run}`,
+    deduplicationId: `start-${message.run}-${message.hop ?? 0}`,
   };
 }
 
@@ -67,5 +79,14 @@ export function continueEntry(message: Omit<ContinueMessage, "sluice" | "type">)
     body: JSON.stringify({ sluice: 1, type: "continue", ...message } satisfies ContinueMessage),
     group: message.run,
     deduplicationId: `continue-${message.run}-${message.hop}`,
+  };
+}
+
+/** What a run's end sets off waits for nothing else, and is done once. */
+export function completeEntry(message: Omit<CompleteMessage, "sluice" | "type">): ControlEntry {
+  return {
+    body: JSON.stringify({ sluice: 1, type: "complete", ...message } satisfies CompleteMessage),
+    group: `complete-${message.run}`,
+    deduplicationId: `complete-${message.run}`,
   };
 }

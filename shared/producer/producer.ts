@@ -1,35 +1,42 @@
 import { toError } from "../errors.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { RunRecord } from "../ledger/run-record.ts";
-import type { Runs } from "../ledger/runs.ts";
-import { type ContinueMessage, continueEntry, parseControlMessage, type StartMessage } from "../messages/control.ts";
+import { isActive, isStopping, type RunRecord } from "../ledger/run-record.ts";
+import {
+  type ContinueMessage,
+  continueEntry,
+  parseControlMessage,
+  type StartMessage,
+  startEntry,
+} from "../messages/control.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Queue } from "../queue.ts";
 import { backoffMilliseconds } from "../retry.ts";
-import type { TaskLogger } from "../task.ts";
-import type { Workflow } from "../workflow.ts";
 import { backlogOf, backlogPauseMilliseconds } from "./backlog.ts";
 import { chunks } from "./chunks.ts";
+import { type CompletionOptions, handleCompletion } from "./completion.ts";
 import { PageSender } from "./sender.ts";
+import type { Verdict } from "./verdict.ts";
 
 /** Slices in a row that may fail before the run does. */
 const SLICE_POLICY = { attempts: 5, baseMilliseconds: 1_000, capMilliseconds: 60_000 } as const;
 
+/** Runs among which one that still works is looked for. */
+const RUNS_LOOKED_AT = 20;
+
+/** How often a start that waits for an earlier run looks again. */
+const OVERLAP_PAUSE_MILLISECONDS = 30_000;
+
 /** A message that waited so often is replaced by a fresh one, well before the control queue's receive limit. */
 const MOST_RECEIVES = 50;
 
-export interface ProducerOptions {
-  readonly workflow: Workflow;
+export interface ProducerOptions extends CompletionOptions {
   readonly maxBacklog: number;
-  readonly runs: Runs;
   readonly ledger: Ledger;
   readonly queue: Queue;
   readonly controlQueue: Queue;
   readonly deadLetterQueue: Queue;
-  readonly logger: TaskLogger;
   readonly metrics: Metrics;
   readonly now: () => number;
-  readonly random: () => number;
 }
 
 /** A control message and how often it came. */
@@ -46,14 +53,11 @@ export interface SliceTime {
   readonly signal: AbortSignal;
 }
 
-/** What becomes of a control message: it is done with, or comes again after a while. */
-export type Verdict = { readonly tag: "done" } | { readonly tag: "wait"; readonly milliseconds: number };
-
 const DONE: Verdict = { tag: "done" };
 
 /** How a slice of paging ended. */
 type SliceEnd =
-  | { readonly tag: "ended" | "time" | "superseded" }
+  | { readonly tag: "ended" | "time" | "superseded" | "paused" | "stopped" }
   | { readonly tag: "backlog"; readonly milliseconds: number };
 
 /** Pages a source into the queue, a slice an invocation. Made anew for each: several may share a process. */
@@ -69,14 +73,48 @@ export class Producer {
   /** @throws {MalformedMessageError} It is no control message. */
   async handle(control: ReceivedControl, time: SliceTime): Promise<Verdict> {
     const message = parseControlMessage(control.body);
-    return message.type === "start" ? await this.#start(message) : await this.#continue(message, control, time);
+    switch (message.type) {
+      case "start":
+        return await this.#start(message, control);
+      case "continue":
+        return await this.#continue(message, control, time);
+      case "complete":
+        return await handleCompletion(message, this.#options, time.signal);
+    }
   }
 
   // Only records the run and passes it on: its slices belong to the run's own message group, one at a time.
-  async #start({ run: id, workflow, requestedAt, limit }: StartMessage): Promise<Verdict> {
-    const { runs, controlQueue } = this.#options;
-    await runs.create({ id, workflow, requestedAt, limit: limit ?? this.#options.workflow.limit });
-    await controlQueue.sendControl(continueEntry({ run: id, workflow, hop: 1 }));
+  async #start(message: StartMessage, control: ReceivedControl): Promise<Verdict> {
+    const { run: id, workflow: name, requestedAt, limit, scheduled } = message;
+    const { runs, controlQueue, workflow, logger } = this.#options;
+    const known = await runs.find(id);
+    if (known === undefined && scheduled === true && workflow.overlap !== "allow") {
+      const earlier = (await runs.latest(RUNS_LOOKED_AT)).find(isActive);
+      if (earlier !== undefined && workflow.overlap === "skip") {
+        logger.warn("skipped a scheduled run, an earlier one still works", { run: id, earlier: earlier.id });
+        await runs.skip({ id, workflow: name, requestedAt }, earlier);
+        return DONE;
+      }
+      if (earlier !== undefined) return await this.#waitForEarlier(message, control);
+    }
+    const run = await runs.create({
+      id,
+      workflow: name,
+      requestedAt,
+      limit: limit ?? workflow.limit,
+      tolerance: workflow.toleratedFailures,
+    });
+    // A second delivery of a start that has done its work would only be dropped.
+    if (run.hop === 0 && run.status === "running") {
+      await controlQueue.sendControl(continueEntry({ run: id, workflow: name, hop: 1 }));
+    }
+    return DONE;
+  }
+
+  async #waitForEarlier(message: StartMessage, control: ReceivedControl): Promise<Verdict> {
+    if (control.receiveCount < MOST_RECEIVES) return { tag: "wait", milliseconds: OVERLAP_PAUSE_MILLISECONDS };
+    const { sluice: _, type: __, ...start } = message;
+    await this.#options.controlQueue.sendControl(startEntry({ ...start, hop: (message.hop ?? 0) + 1 }));
     return DONE;
   }
 
@@ -85,6 +123,10 @@ export class Producer {
     const run = await runs.takeUp(id, hop);
     if (run === undefined) {
       logger.info("nothing to continue", { run: id, hop });
+      return DONE;
+    }
+    if (isStopping(run)) {
+      await runs.endProduction(run);
       return DONE;
     }
     if (run.failedSlices >= SLICE_POLICY.attempts) {
@@ -125,6 +167,7 @@ export class Producer {
         const { deadLettered } = await this.#sender.send(run.id, pages, chunk.items);
         metrics.count("produced", chunk.items.length);
         metrics.count("deadLettered", deadLettered);
+        if (deadLettered > 0) await runs.stopBeyondTolerance(run.id);
         room -= chunk.items.length;
       }
       const next = await runs.checkpoint(run, {
@@ -135,6 +178,11 @@ export class Producer {
       if (next === undefined) return { tag: "superseded" };
       run = next;
       if (run.checkpoint.ended) return { tag: "ended" };
+      if (isStopping(run)) {
+        await runs.endProduction(run);
+        return { tag: "stopped" };
+      }
+      if (run.status === "paused") return { tag: "paused" };
       if (now() >= sliceEnd) return { tag: "time" };
     }
     return { tag: "ended" };

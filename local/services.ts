@@ -1,0 +1,95 @@
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
+import { Runs } from "../shared/ledger/runs.ts";
+import { Queue } from "../shared/queue.ts";
+import type { Topology } from "../shared/topology.ts";
+import { createLedgerTable, startDynamoDb } from "./dynamodb.ts";
+import { createQueues, queueNames } from "./queues.ts";
+import { startSqsServer } from "./sqs/server.ts";
+import type { Endpoints, StateDirectory } from "./state-directory.ts";
+
+// The SDK asks for these, nobody checks them.
+export const LOCAL_AWS = {
+  AWS_REGION: "us-east-1",
+  AWS_ACCESS_KEY_ID: "local",
+  AWS_SECRET_ACCESS_KEY: "local",
+  AWS_SESSION_TOKEN: "",
+  AWS_PROFILE: "",
+} as const;
+
+const CREDENTIALS = {
+  region: LOCAL_AWS.AWS_REGION,
+  credentials: { accessKeyId: LOCAL_AWS.AWS_ACCESS_KEY_ID, secretAccessKey: LOCAL_AWS.AWS_SECRET_ACCESS_KEY },
+} as const;
+
+export const tableName = (workflow: string): string => `${workflow}-ledger`;
+
+/** What is needed to look at what a run left, or to steer it. */
+export interface ServiceClients {
+  readonly runs: Runs;
+  readonly queue: Queue;
+  readonly deadLetterQueue: Queue;
+  readonly controlQueue: Queue;
+  close(): Promise<void>;
+}
+
+/** Services that this process runs itself. */
+export type Services = Awaited<ReturnType<typeof openServices>>;
+
+/**
+ * Starts the services over what an engine left, or anew, without running anything. Locks the state directory until they
+ * are closed.
+ *
+ * @param options.topology What the queues are to be; left out, they stay as they are.
+ * @throws {SluiceError} `ENGINE_RUNNING`: another process works in the directory.
+ */
+export async function openServices(options: { workflow: string; topology?: Topology; state: StateDirectory }) {
+  const { workflow, topology, state } = options;
+  state.lock();
+  const sqs = await startSqsServer({ file: state.queues });
+  const names = queueNames(workflow);
+  if (topology !== undefined) createQueues(sqs.store, names, topology);
+  const dynamoDb = await startDynamoDb(state.tables);
+  const endpoints = { sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint };
+  const clients = connect(workflow, endpoints);
+  await createLedgerTable(clients.dynamoDbClient, tableName(workflow));
+  state.announce(endpoints);
+  return {
+    ...clients,
+    names,
+    sqs,
+    dynamoDb,
+    async close() {
+      await clients.close();
+      await Promise.all([sqs.close(), dynamoDb.close()]);
+      state.unlock();
+    },
+  };
+}
+
+/** Connects to the services of the engine that works in a directory, or starts them where none does. */
+export async function reachServices(workflow: string, state: StateDirectory): Promise<ServiceClients> {
+  const endpoints = state.endpoints();
+  return endpoints === undefined ? await openServices({ workflow, state }) : connect(workflow, endpoints);
+}
+
+function connect(workflow: string, { sqs, dynamoDb }: Endpoints) {
+  const dynamoDbClient = new DynamoDBClient({ ...CREDENTIALS, endpoint: dynamoDb });
+  const sqsClient = new SQSClient({ ...CREDENTIALS, endpoint: sqs });
+  const documents = DynamoDBDocumentClient.from(dynamoDbClient, { marshallOptions: { removeUndefinedValues: true } });
+  const queueOf = (name: string) => new Queue(sqsClient, `${sqs}/000000000000/${name}`);
+  const names = queueNames(workflow);
+  return {
+    dynamoDbClient,
+    runs: new Runs(new DynamoDbStore(documents, tableName(workflow))),
+    queue: queueOf(names.queue),
+    deadLetterQueue: queueOf(names.deadLetterQueue),
+    controlQueue: queueOf(names.controlQueue),
+    async close() {
+      sqsClient.destroy();
+      dynamoDbClient.destroy();
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import { toError } from "../errors.ts";
+import type { TaskLogger } from "../task.ts";
+import type { Workflow } from "../workflow.ts";
+import { runAttempt } from "./attempt.ts";
+import { type IsolatedAnswer, type IsolatedRequest, toAnswer } from "./isolation-protocol.ts";
+import { containStrayErrors } from "./stray-errors.ts";
+
+/**
+ * The other side of `Isolation`: runs the one attempt that it is asked for, answers, and ends. The answer is all that
+ * leaves it, so the task may end, block or fill this process as it likes.
+ */
+export function serveIsolatedAttempt(
+  workflow: Workflow,
+  taskLogger: (fields: Record<string, string | number>) => TaskLogger,
+) {
+  containStrayErrors(() => {});
+  process.on("disconnect", () => process.exit(0));
+  process.once("message", async (message) => {
+    const { item, context, timeoutMilliseconds } = message as IsolatedRequest;
+    const outcome = await runAttempt({
+      task: workflow.task,
+      schema: workflow.item,
+      item,
+      context: { ...context, logger: taskLogger({ id: context.id, attempt: context.attempt }) },
+      timeoutMilliseconds,
+      deadline: Number.POSITIVE_INFINITY,
+      now: Date.now,
+    });
+    send(toAnswer(outcome, toError), () => process.exit(0));
+  });
+  send({ tag: "ready" });
+}
+
+function send(answer: IsolatedAnswer, sent: () => void = () => {}): void {
+  process.send?.(answer, sent);
+}

@@ -1,0 +1,52 @@
+import type { FailureKind } from "../failure.ts";
+import type { TaskContext } from "../task.ts";
+import type { AttemptOutcome } from "./attempt.ts";
+
+/** Set in the process that runs one attempt alone. */
+export const ISOLATED = "SLUICE_ISOLATED";
+
+/** What the consumer asks of it. */
+export interface IsolatedRequest {
+  readonly item: unknown;
+  readonly context: Omit<TaskContext, "signal" | "logger">;
+  readonly timeoutMilliseconds: number;
+}
+
+/** What it answers: `undefined` first, when it is ready. An error crosses as its parts, so that none is lost. */
+export type IsolatedAnswer =
+  | { readonly tag: "ready" }
+  | { readonly tag: "succeeded" }
+  | { readonly tag: "failed"; readonly kind: FailureKind; readonly error: PlainError };
+
+export interface PlainError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+  /** Of `PermanentError` and `RetryLater`. */
+  readonly code: string | undefined;
+  readonly afterMilliseconds: number | undefined;
+}
+
+export function toAnswer(outcome: AttemptOutcome, toError: (thrown: unknown) => Error): IsolatedAnswer {
+  if (outcome.tag === "succeeded") return { tag: "succeeded" };
+  const error = toError(outcome.thrown);
+  const { code, afterMilliseconds } = error as Error & { code?: unknown; afterMilliseconds?: unknown };
+  return {
+    tag: "failed",
+    kind: outcome.kind,
+    error: {
+      name: String(error.name),
+      message: String(error.message),
+      stack: error.stack,
+      code: typeof code === "string" ? code : undefined,
+      afterMilliseconds: typeof afterMilliseconds === "number" ? afterMilliseconds : undefined,
+    },
+  };
+}
+
+export function fromPlainError({ name, message, stack, code, afterMilliseconds }: PlainError): Error {
+  const error = new Error(message);
+  error.name = name;
+  error.stack = stack ?? "";
+  return Object.assign(error, code !== undefined && { code }, afterMilliseconds !== undefined && { afterMilliseconds });
+}
