@@ -17,6 +17,7 @@ const input = (changes: Partial<TopologyInput> = {}): TopologyInput => ({
   retry: { attempts: 5 },
   maxBacklog: undefined,
   memoryMb: 512,
+  refill: true,
   ...changes,
 });
 
@@ -26,9 +27,16 @@ const inputs = fc
     tasks: fc.integer({ min: 1, max: 100 }),
     timeoutMilliseconds: fc.integer({ min: 1, max: LONGEST_TASK_MILLISECONDS }),
     attempts: fc.integer({ min: 1, max: 100 }),
+    refill: fc.boolean(),
   })
-  .map(({ environments, tasks, timeoutMilliseconds, attempts }) =>
-    input({ concurrency: environments * tasks, tasksPerEnvironment: tasks, timeoutMilliseconds, retry: { attempts } }),
+  .map(({ environments, tasks, timeoutMilliseconds, attempts, refill }) =>
+    input({
+      concurrency: environments * tasks,
+      tasksPerEnvironment: tasks,
+      timeoutMilliseconds,
+      retry: { attempts },
+      refill,
+    }),
   );
 
 describe("whatever is asked for within the options' ranges", () => {
@@ -36,12 +44,14 @@ describe("whatever is asked for within the options' ranges", () => {
     fc.assert(fc.property(inputs, (workflow) => check(workflow, topology(workflow))));
 
   test("the environments times their tasks are the concurrency", () =>
-    always(({ concurrency }, { environments, tasksPerEnvironment, batchSize }) => {
+    always(({ concurrency, refill }, { environments, tasksPerEnvironment, batchSize }) => {
       expect(environments * tasksPerEnvironment).toBe(concurrency);
       expect(environments).toBeGreaterThanOrEqual(2);
       expect(environments).toBeLessThanOrEqual(1_000);
       // A batch that is larger would have tasks wait inside an environment, with their message's visibility running.
-      expect(batchSize).toBe(tasksPerEnvironment);
+      expect(batchSize).toBeLessThanOrEqual(tasksPerEnvironment);
+      // And one that is smaller would leave slots empty, unless the consumer fills them itself.
+      if (!refill) expect(batchSize).toBe(tasksPerEnvironment);
     }));
 
   test("visibility timeouts are six times the function's and the window, as AWS asks", () =>
@@ -56,9 +66,18 @@ describe("whatever is asked for within the options' ranges", () => {
     }));
 
   test("an attempt that takes its whole timeout ends before the function has to record, with time to have begun", () =>
+    always(({ timeoutMilliseconds, refill }, { consumer }) => {
+      const { timeoutSeconds, refillSeconds } = consumer;
+      expect(timeoutSeconds - RECORDING_SECONDS - refillSeconds).toBeGreaterThan(timeoutMilliseconds / 1_000);
+      expect(timeoutSeconds).toBeLessThanOrEqual(900);
+      if (refill) expect(refillSeconds).toBeGreaterThanOrEqual(0);
+      else expect(refillSeconds).toBe(0);
+    }));
+
+  test("a message that a consumer receives itself is hidden until its attempt is recorded", () =>
     always(({ timeoutMilliseconds }, { consumer }) => {
-      expect(consumer.timeoutSeconds - RECORDING_SECONDS).toBeGreaterThan(timeoutMilliseconds / 1_000);
-      expect(consumer.timeoutSeconds).toBeLessThanOrEqual(900);
+      expect(consumer.refillVisibilitySeconds).toBeGreaterThan(timeoutMilliseconds / 1_000 + RECORDING_SECONDS);
+      expect(consumer.refillVisibilitySeconds).toBeLessThanOrEqual(43_200);
     }));
 
   test("SQS's own dead-lettering comes after our last attempt and the unexplained receives, within SQS's range", () =>

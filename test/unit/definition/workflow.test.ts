@@ -22,6 +22,7 @@ describe("documented defaults", () => {
 
   test("timeout: 30 s", () => expect(workflow.timeoutMilliseconds).toBe(30_000));
   test("memoryMb: 512", () => expect(workflow.memoryMb).toBe(512));
+  test("refill: true", () => expect(workflow.refill).toBe(true));
   test("retry: 5 attempts, from 1 s up to 5 min", () => {
     expect(workflow.retry).toEqual({ attempts: 5, baseMilliseconds: 1_000, capMilliseconds: 300_000 });
   });
@@ -135,6 +136,16 @@ const CASES: readonly Case[] = [
     mend: "Lambda's limits",
   },
   {
+    option: "refill",
+    allowed: [{ refill: true }, { refill: false }],
+    refused: [
+      [{ refill: "no" }, '"no"'],
+      [{ refill: 0 }, "is 0"],
+      [{ refill: null }, "null"],
+    ],
+    mend: "true or false",
+  },
+  {
     option: "retry.attempts",
     allowed: [{ retry: { attempts: 1 } }, { retry: { attempts: 100 } }],
     refused: [
@@ -238,7 +249,7 @@ describe.each(CASES)("$option", ({ option, allowed, refused, mend }) => {
 
 test.each([
   ["the workflow", { concurency: 5 }, '"concurency"', "concurrency, tasksPerEnvironment"],
-  ["the workflow", { onComplete: () => {} }, '"onComplete"', "use one of name"],
+  ["the workflow", { onDone: () => {} }, '"onDone"', "use one of name"],
   ["retry", { retry: { attempt: 5 } }, '"attempt"', "use one of attempts, backoff"],
   ["retry.backoff", { retry: { backoff: { max: 5 } } }, '"max"', "use one of base, cap"],
   ["retry", { retry: 5 }, "5", "(attempts, backoff)"],

@@ -6,7 +6,8 @@ test("a start is grouped by workflow, and two of one run are one", () => {
   const start = { workflow: "cities", run: "r1", requestedAt: "2026-01-01T00:00:00Z", limit: 5 };
   const entry = startEntry(start);
   expect(parseControlMessage(entry.body)).toEqual({ sluice: 1, type: "start", ...start });
-  expect(entry).toMatchObject({ group: "cities", deduplicationId: "start-r1" });
+  expect(entry.group).toBe("cities");
+  expect(startEntry(start).deduplicationId).toBe(entry.deduplicationId);
   expect(startEntry({ ...start, run: "r2" }).deduplicationId).not.toBe(entry.deduplicationId);
 });
 

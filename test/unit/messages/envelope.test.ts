@@ -121,7 +121,7 @@ describe("a body that is no envelope", () => {
     expect(() => parseEnvelope(body)).toThrow("the body is not JSON");
   });
 
-  test.each([
+  test.each<readonly [name: string, value: unknown]>([
     ["null", null],
     ["a number", 5],
     ["a list", [good]],

@@ -1,0 +1,107 @@
+import { fileURLToPath } from "node:url";
+import { Consumer, type ConsumerOptions } from "../../shared/consumer/consumer.ts";
+import type { ReceivedMessage } from "../../shared/consumer/message.ts";
+import { defineWorkflow, type WorkflowOptions } from "../../shared/index.ts";
+import { Ledger } from "../../shared/ledger/ledger.ts";
+import { Runs } from "../../shared/ledger/runs.ts";
+import { type DeadLetter, envelopeBody, parseEnvelope } from "../../shared/messages/envelope.ts";
+import { FakeSqs } from "./fake-sqs.ts";
+import { FaultyStore } from "./faulty-store.ts";
+import { RecordingMetrics, recordingLogger } from "./recording-metrics.ts";
+import { workflowOptions } from "./workflow-options.ts";
+
+const QUEUE = "https://sqs/queue";
+const DEAD_LETTERS = "https://sqs/dead-letters";
+const CONTROL = "https://sqs/control";
+export const RUN = "run-1";
+
+/** Serves a suspect's attempt: each succeeds. */
+const ISOLATED_MODULE = fileURLToPath(new URL("./isolated-success.ts", import.meta.url));
+
+/** A consumer of a run whose one page has been sent, with everything around it in memory. */
+export class ConsumerWorld {
+  readonly store = new FaultyStore();
+  readonly sqs = new FakeSqs();
+  readonly ledger = new Ledger(this.store);
+  readonly runs = new Runs(this.store);
+  readonly metrics = new RecordingMetrics();
+  readonly logger = recordingLogger();
+  readonly #items: readonly unknown[];
+
+  private constructor(items: readonly unknown[]) {
+    this.#items = items;
+  }
+
+  static async of(items: readonly unknown[]): Promise<ConsumerWorld> {
+    const world = new ConsumerWorld(items);
+    const run = await world.runs.create({ id: RUN, workflow: "test", requestedAt: "2026-01-01T00:00:00.000Z" });
+    await world.ledger.openPage(RUN, 0, { size: items.length, digest: "d" });
+    await world.runs.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: items.length, ended: true });
+    world.store.updates.length = 0;
+    world.store.reads = 0;
+    return world;
+  }
+
+  /** The message of an item: its id is the item's index. */
+  message(index: number, changes: Partial<ReceivedMessage> & { readonly epoch?: number } = {}): ReceivedMessage {
+    const { epoch = 1, ...rest } = changes;
+    const header = { workflow: "test", run: RUN, page: 0, epoch, resent: false };
+    return this.raw(envelopeBody(header, index, JSON.stringify(this.#items[index])), { id: String(index), ...rest });
+  }
+
+  raw(body: string, changes: Partial<ReceivedMessage> = {}): ReceivedMessage {
+    const id = changes.id ?? "raw";
+    return { id, receiptHandle: `handle-${id}`, body, receiveCount: 1, attributes: {}, ...changes };
+  }
+
+  /** The messages of all items. */
+  messages(changes: Partial<ReceivedMessage> = {}): ReceivedMessage[] {
+    return this.#items.map((_, index) => this.message(index, changes));
+  }
+
+  consumer(workflow: Partial<WorkflowOptions>, options: Partial<ConsumerOptions> = {}): Consumer {
+    return new Consumer({
+      workflow: defineWorkflow(workflowOptions(workflow)),
+      ledger: this.ledger,
+      runs: this.runs,
+      controlQueue: this.sqs.queue(CONTROL),
+      isolatedModule: ISOLATED_MODULE,
+      memoryMb: 512,
+      queue: this.sqs.queue(QUEUE),
+      deadLetterQueue: this.sqs.queue(DEAD_LETTERS),
+      tasksPerEnvironment: 10,
+      logger: this.logger,
+      metrics: this.metrics,
+      taskLogger: () => this.logger,
+      now: Date.now,
+      random: () => 0.5,
+      ...options,
+    });
+  }
+
+  /** One invocation. Returns the ids that must come again. */
+  async consume(
+    workflow: Partial<WorkflowOptions>,
+    messages: readonly ReceivedMessage[] = this.messages(),
+    options: Partial<ConsumerOptions> = {},
+  ): Promise<readonly string[]> {
+    return await this.consumer(workflow, options).consume(messages, Date.now() + 600_000);
+  }
+
+  get letters(): DeadLetter[] {
+    return this.sqs.sentTo(DEAD_LETTERS).map(({ body }) => parseEnvelope(body) as DeadLetter);
+  }
+
+  get rawLetters() {
+    return this.sqs.sentTo(DEAD_LETTERS);
+  }
+
+  /** The run's counts as the ledger has them now. */
+  async counts() {
+    return await this.runs.counts(await this.runs.get(RUN));
+  }
+
+  async status() {
+    return (await this.runs.get(RUN)).status;
+  }
+}

@@ -1,0 +1,92 @@
+import {
+  ChangeMessageVisibilityCommand,
+  DeleteMessageBatchCommand,
+  GetQueueAttributesCommand,
+  type Message,
+  type MessageAttributeValue,
+  ReceiveMessageCommand,
+  SendMessageBatchCommand,
+  SendMessageCommand,
+  SQSClient,
+} from "@aws-sdk/client-sqs";
+import { mockClient } from "aws-sdk-client-mock";
+import { Queue } from "../../shared/queue.ts";
+
+export interface Sent {
+  readonly queue: string;
+  readonly body: string;
+  readonly attributes: Record<string, MessageAttributeValue>;
+}
+
+type Action = "send" | "sendControl" | "changeVisibility" | "receive" | "delete" | "depth";
+
+/** SQS behind a mocked client: it notes what it is asked, and fails when it is told to. */
+export class FakeSqs {
+  readonly sent: Sent[] = [];
+  readonly control: { readonly body: string; readonly group: string; readonly deduplicationId: string }[] = [];
+  readonly visibilities: { readonly receiptHandle: string; readonly seconds: number }[] = [];
+  readonly deleted: string[] = [];
+  readonly received: { readonly max: number; readonly visibilitySeconds: number }[] = [];
+  /** What the next receives answer; nothing when there is none left. */
+  readonly arrivals: Message[][] = [];
+  depth = { visible: 0, inFlight: 0, delayed: 0 };
+  /** Called before each action; what it throws is what the client throws. */
+  before: (action: Action) => void | Promise<void> = () => {};
+  /** Which entries of a batch are refused. */
+  refuses: (body: string) => boolean = () => false;
+  readonly #client: SQSClient;
+
+  constructor() {
+    const client = new SQSClient({ region: "us-east-1", credentials: { accessKeyId: "a", secretAccessKey: "b" } });
+    this.#client = client;
+    const mock = mockClient(client);
+    mock.on(SendMessageBatchCommand).callsFake(async ({ QueueUrl, Entries }) => {
+      await this.before("send");
+      const Failed = [];
+      for (const { Id, MessageBody, MessageAttributes } of Entries) {
+        if (this.refuses(MessageBody))
+          Failed.push({ Id, Code: "InternalError", Message: "try again", SenderFault: false });
+        else this.sent.push({ queue: QueueUrl, body: MessageBody, attributes: MessageAttributes ?? {} });
+      }
+      return { Failed };
+    });
+    mock.on(SendMessageCommand).callsFake(async ({ MessageBody, MessageGroupId, MessageDeduplicationId }) => {
+      await this.before("sendControl");
+      this.control.push({ body: MessageBody, group: MessageGroupId, deduplicationId: MessageDeduplicationId });
+      return {};
+    });
+    mock.on(ChangeMessageVisibilityCommand).callsFake(async ({ ReceiptHandle, VisibilityTimeout }) => {
+      await this.before("changeVisibility");
+      this.visibilities.push({ receiptHandle: ReceiptHandle, seconds: VisibilityTimeout });
+      return {};
+    });
+    mock.on(ReceiveMessageCommand).callsFake(async ({ MaxNumberOfMessages, VisibilityTimeout }) => {
+      await this.before("receive");
+      this.received.push({ max: MaxNumberOfMessages, visibilitySeconds: VisibilityTimeout });
+      return { Messages: this.arrivals.shift() ?? [] };
+    });
+    mock.on(DeleteMessageBatchCommand).callsFake(async ({ Entries }) => {
+      await this.before("delete");
+      for (const { ReceiptHandle } of Entries) this.deleted.push(ReceiptHandle);
+      return {};
+    });
+    mock.on(GetQueueAttributesCommand).callsFake(async () => {
+      await this.before("depth");
+      return {
+        Attributes: {
+          ApproximateNumberOfMessages: String(this.depth.visible),
+          ApproximateNumberOfMessagesNotVisible: String(this.depth.inFlight),
+          ApproximateNumberOfMessagesDelayed: String(this.depth.delayed),
+        },
+      };
+    });
+  }
+
+  queue(url: string): Queue {
+    return new Queue(this.#client, url);
+  }
+
+  sentTo(url: string): Sent[] {
+    return this.sent.filter(({ queue }) => queue === url);
+  }
+}

@@ -1,0 +1,96 @@
+import { defineWorkflow, type WorkflowOptions } from "../../shared/index.ts";
+import { Ledger } from "../../shared/ledger/ledger.ts";
+import { Runs } from "../../shared/ledger/runs.ts";
+import { type ContinueMessage, continueEntry, parseControlMessage, startEntry } from "../../shared/messages/control.ts";
+import { type DeadLetter, type Envelope, parseEnvelope } from "../../shared/messages/envelope.ts";
+import { Producer, type ProducerOptions, type SliceTime } from "../../shared/producer/producer.ts";
+import { FakeSqs } from "./fake-sqs.ts";
+import { FaultyStore } from "./faulty-store.ts";
+import { RecordingMetrics, recordingLogger } from "./recording-metrics.ts";
+import { workflowOptions } from "./workflow-options.ts";
+
+const QUEUE = "https://sqs/queue";
+const DEAD_LETTERS = "https://sqs/dead-letters";
+const CONTROL = "https://sqs/control";
+const CONTROL_DEAD_LETTERS = "https://sqs/control-dead-letters";
+export const RUN = "run-1";
+export const REQUESTED_AT = "2026-01-01T00:00:00.000Z";
+
+/** A producer with everything around it in memory. Its clock stands, one second after the run was asked for. */
+export class ProducerWorld {
+  readonly store = new FaultyStore();
+  readonly sqs = new FakeSqs();
+  readonly ledger = new Ledger(this.store);
+  readonly runs = new Runs(this.store);
+  readonly metrics = new RecordingMetrics();
+  readonly logger = recordingLogger();
+  now = Date.parse(REQUESTED_AT) + 1_000;
+  readonly #workflow: Partial<WorkflowOptions>;
+  readonly #options: Partial<ProducerOptions>;
+
+  constructor(workflow: Partial<WorkflowOptions>, options: Partial<ProducerOptions> = {}) {
+    this.#workflow = workflow;
+    this.#options = options;
+  }
+
+  #producer(): Producer {
+    return new Producer({
+      workflow: defineWorkflow(workflowOptions(this.#workflow)),
+      maxBacklog: 10_000,
+      runs: this.runs,
+      ledger: this.ledger,
+      queue: this.sqs.queue(QUEUE),
+      controlQueue: this.sqs.queue(CONTROL),
+      deadLetterQueue: this.sqs.queue(DEAD_LETTERS),
+      controlDeadLetterQueue: this.sqs.queue(CONTROL_DEAD_LETTERS),
+      logger: this.logger,
+      metrics: this.metrics,
+      now: () => this.now,
+      random: () => 0.5,
+      ...this.#options,
+    });
+  }
+
+  async handle(body: string, receiveCount = 1, time: Partial<SliceTime> = {}) {
+    const sliceEnd = Number.POSITIVE_INFINITY;
+    return await this.#producer().handle(
+      { body, receiveCount },
+      { sliceEnd, signal: new AbortController().signal, ...time },
+    );
+  }
+
+  async start(limit?: number) {
+    const { body } = startEntry({
+      workflow: "test",
+      run: RUN,
+      requestedAt: REQUESTED_AT,
+      ...(limit !== undefined && { limit }),
+    });
+    return await this.handle(body);
+  }
+
+  async continue(hop = 1, receiveCount = 1, time: Partial<SliceTime> = {}) {
+    return await this.handle(continueEntry({ workflow: "test", run: RUN, hop }).body, receiveCount, time);
+  }
+
+  /** The continuations that were sent, by hop. */
+  get hops(): number[] {
+    return this.sqs.control.map(({ body }) => (parseControlMessage(body) as ContinueMessage).hop);
+  }
+
+  get messages(): Envelope[] {
+    return this.sqs.sentTo(QUEUE).map(({ body }) => parseEnvelope(body));
+  }
+
+  get items(): unknown[] {
+    return this.messages.map(({ item }) => item);
+  }
+
+  get letters(): DeadLetter[] {
+    return this.sqs.sentTo(DEAD_LETTERS).map(({ body }) => parseEnvelope(body) as DeadLetter);
+  }
+
+  async run() {
+    return await this.runs.get(RUN);
+  }
+}

@@ -1,0 +1,51 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Engine, startEngine } from "../../local/engine.ts";
+import { StateDirectory } from "../../local/state-directory.ts";
+import { startEntry } from "../../shared/messages/control.ts";
+import { type DeadLetter, parseEnvelope } from "../../shared/messages/envelope.ts";
+import { type Topology, topology } from "../../shared/topology.ts";
+import type { Workflow } from "../../shared/workflow.ts";
+
+/** A directory that is removed when it is disposed of. */
+export function temporaryDirectory() {
+  const path = mkdtempSync(join(tmpdir(), "sluice-test-"));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** Starts the engine for a workflow of `test/helpers/workflows`, with short visibility timeouts. */
+export async function startTestEngine(
+  name: string,
+  root: string,
+  change: (topology: Topology) => Topology = (same) => same,
+): Promise<Engine> {
+  const workflowFile = fileURLToPath(new URL(`./workflows/${name}.ts`, import.meta.url));
+  const { default: workflow } = (await import(workflowFile)) as { default: Workflow };
+  return await startEngine({
+    workflow,
+    workflowFile,
+    topology: change(topology(workflow)),
+    state: new StateDirectory(name, root),
+    variables: { MARKERS: root },
+  });
+}
+
+export async function startRun(engine: Engine, workflow: string, run: string): Promise<void> {
+  await engine.controlQueue.sendControl(startEntry({ workflow, run, requestedAt: new Date().toISOString() }));
+}
+
+/** Everything in the dead-letter queue. */
+export async function rawLetters(engine: Engine) {
+  const letters = [];
+  for (;;) {
+    const batch = await engine.deadLetterQueue.receive({ max: 10, waitSeconds: 0, visibilityTimeoutSeconds: 600 });
+    if (batch.length === 0) return letters;
+    letters.push(...batch);
+  }
+}
+
+export async function letters(engine: Engine): Promise<DeadLetter[]> {
+  return (await rawLetters(engine)).map(({ body }) => parseEnvelope(body) as DeadLetter);
+}

@@ -1,0 +1,34 @@
+import { expect, test, vi } from "vitest";
+import { childrenEnded } from "../../helpers/child-processes.ts";
+import { letters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
+
+test("tasks that end or block their process cost it, and nothing else", async () => {
+  using directory = temporaryDirectory();
+  const engine = await startTestEngine("crashing", directory.path, (derived) => ({
+    ...derived,
+    // What crashed or hangs comes again after a second. The tasks end within their first turn.
+    queue: { ...derived.queue, visibilityTimeoutSeconds: 1 },
+    consumer: { ...derived.consumer, timeoutSeconds: 4, refillSeconds: 2, refillVisibilitySeconds: 1 },
+  }));
+  try {
+    await startRun(engine, "crashing", "r1");
+    await vi.waitUntil(async () => (await engine.runs.find("r1"))?.status === "completed", {
+      interval: 50,
+      timeout: 25_000,
+    });
+    const counts = await engine.runs.counts(await engine.runs.get("r1"));
+    expect(counts).toMatchObject({ produced: 63, succeeded: 62, dead: 1, deadByReason: { exhausted: 1 } });
+    expect(await letters(engine)).toMatchObject([
+      { item: "exits each time", dead: { reason: "exhausted", failures: Array(5).fill({ kind: "crashed" }) } },
+    ]);
+    const failures = () => engine.activity.fleet.failures;
+    await vi.waitUntil(() => failures().some((failure) => failure.includes("timed out")), { timeout: 5_000 });
+    expect(failures()).toContain("crashing-consumer crashed: exit code 3");
+    // Once; from then on its attempts ran apart, and only they died of it.
+    expect(failures().filter((failure) => failure.includes("exit code 4"))).toHaveLength(1);
+    expect(failures()).toContain("crashing-consumer timed out: the invocation took longer than 4 s");
+  } finally {
+    await engine.close();
+  }
+  await childrenEnded();
+}, 40_000);

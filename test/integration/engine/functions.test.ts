@@ -1,0 +1,122 @@
+import { closeSync, openSync, writeFileSync } from "node:fs";
+import { devNull } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
+import { LocalFunction } from "../../../local/functions/local-function.ts";
+import { childrenEnded } from "../../helpers/child-processes.ts";
+import { temporaryDirectory } from "../../helpers/test-engine.ts";
+
+const directory = temporaryDirectory();
+const HANDLER = `
+let invocations = 0;
+export async function handler(event, context) {
+  invocations++;
+  if (event.exit !== undefined) process.exit(event.exit);
+  if (event.kill) process.kill(process.pid, "SIGKILL");
+  if (event.stray) setTimeout(() => { throw new Error("stray"); });
+  if (event.hang || event.stray) await new Promise((resolve) => setTimeout(resolve, 60_000));
+  if (event.throws) throw new Error("no luck");
+  if (event.nothing) return undefined;
+  const left = context.getRemainingTimeInMillis();
+  return { pid: process.pid, invocations, left, name: context.functionName, variable: process.env.VARIABLE };
+}
+`;
+
+interface Answer {
+  readonly pid: number;
+  readonly invocations: number;
+}
+
+let log: number;
+let local: LocalFunction;
+const onFailure = vi.fn();
+
+function functionOf(code: string, timeoutSeconds = 30): LocalFunction {
+  const bundle = join(directory.path, `handler-${Math.random()}.mjs`);
+  writeFileSync(bundle, code);
+  return new LocalFunction(
+    { name: "f", bundle, timeoutSeconds, memoryMb: 128, variables: { VARIABLE: "value" }, log },
+    { onActivity: () => {}, onFailure },
+  );
+}
+
+const answerOf = async (event: object): Promise<Answer> => {
+  const outcome = await local.invoke(event);
+  expect(outcome.tag).toBe("returned");
+  return (outcome as unknown as { result: Answer }).result;
+};
+
+afterAll(() => directory[Symbol.dispose]());
+beforeEach(() => {
+  log = openSync(devNull, "w");
+  onFailure.mockReset();
+  local = functionOf(HANDLER);
+});
+afterEach(async () => {
+  await local.close();
+  closeSync(log);
+  await childrenEnded(0);
+});
+
+test("an environment is kept for the next invocation, and gets a Lambda context", async () => {
+  const first = await answerOf({});
+  expect(first).toMatchObject({ invocations: 1, name: "f", variable: "value" });
+  expect(await answerOf({})).toMatchObject({ pid: first.pid, invocations: 2 });
+  expect(await local.invoke({ nothing: true })).toEqual({ tag: "returned", result: null });
+  expect(local.peakMemoryMb).toBeGreaterThan(10);
+});
+
+test("invocations at the same time have an environment each", async () => {
+  const answers = await Promise.all([answerOf({}), answerOf({}), answerOf({})]);
+  expect(new Set(answers.map(({ pid }) => pid)).size).toBe(3);
+});
+
+test("an error of the handler leaves the environment alive", async () => {
+  const { pid } = await answerOf({});
+  expect(await local.invoke({ throws: true })).toEqual({ tag: "threw", error: "Error: no luck" });
+  expect(await answerOf({})).toMatchObject({ pid, invocations: 3 });
+  expect(onFailure.mock.calls).toEqual([["f threw: Error: no luck"]]);
+});
+
+test.each([
+  ["exits", { exit: 7 }, "exit code 7"],
+  ["exits as if all were well", { exit: 0 }, "exit code 0"],
+  ["is killed", { kill: true }, "signal SIGKILL"],
+  ["throws what nobody catches", { stray: true }, "exit code 1"],
+])("an environment that %s is replaced", async (_, event, error) => {
+  const { pid } = await answerOf({});
+  expect(await local.invoke(event)).toEqual({ tag: "crashed", error });
+  const next = await answerOf({});
+  expect(next.invocations).toBe(1);
+  expect(next.pid).not.toBe(pid);
+});
+
+test("an invocation that takes too long ends its environment", async () => {
+  const short = functionOf(HANDLER, 0.2);
+  try {
+    // Started before: the timeout is of the invocation alone.
+    await short.invoke({});
+    expect(await short.invoke({ hang: true })).toEqual({
+      tag: "timed out",
+      error: "the invocation took longer than 0.2 s",
+    });
+    expect(await short.invoke({})).toMatchObject({ tag: "returned", result: { invocations: 1 } });
+  } finally {
+    await short.close();
+  }
+});
+
+test("a handler that cannot be loaded is a crash, each time", async () => {
+  const broken = functionOf("throw new Error('no')");
+  for (let time = 0; time < 2; time++) {
+    expect(await broken.invoke({})).toMatchObject({ tag: "crashed", error: expect.stringContaining("exit code 1") });
+  }
+  await broken.close();
+});
+
+test("a function that is closed ends what runs, and starts nothing more", async () => {
+  const invocations = Array.from({ length: 6 }, () => local.invoke({ hang: true }));
+  await local.close();
+  for (const invocation of invocations) expect((await invocation).tag).toBe("crashed");
+  expect((await local.invoke({})).tag).toBe("crashed");
+});

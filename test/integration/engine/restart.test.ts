@@ -1,0 +1,57 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { expect, test, vi } from "vitest";
+import type { Engine } from "../../../local/engine.ts";
+import { childrenEnded } from "../../helpers/child-processes.ts";
+import { letters, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
+
+const patiently = { interval: 50, timeout: 20_000 };
+
+/** Runs the engine in a process of its own, and kills it once so many items have succeeded. */
+async function killAfter(succeeded: number, root: string): Promise<number> {
+  const entry = fileURLToPath(new URL("../../helpers/engine-process.ts", import.meta.url));
+  const engine = fork(entry, ["steady", root, "r1"], { stdio: "inherit", execArgv: ["--no-warnings"] });
+  const exited = once(engine, "exit");
+  let seen = 0;
+  engine.on("message", (count) => {
+    seen = Number(count);
+    if (seen >= succeeded) engine.kill("SIGKILL");
+  });
+  await exited;
+  return seen;
+}
+
+const counts = async (engine: Engine) => await engine.runs.counts(await engine.runs.get("r1"));
+
+test("an engine that is killed, and one that is closed, amid a run are followed by one that ends it exactly", async () => {
+  using directory = temporaryDirectory();
+  const killedAt = await killAfter(50, directory.path);
+  expect(killedAt).toBeGreaterThanOrEqual(50);
+  expect(killedAt).toBeLessThan(300);
+
+  const closed = await startTestEngine("steady", directory.path);
+  const { succeeded } = await counts(closed);
+  expect(succeeded).toBeGreaterThanOrEqual(killedAt);
+  await vi.waitUntil(async () => (await counts(closed)).succeeded >= succeeded + 50, patiently);
+  const { owed } = await counts(closed);
+  await closed.close();
+  expect(owed).toBeGreaterThan(0);
+  await childrenEnded();
+
+  const engine = await startTestEngine("steady", directory.path);
+  try {
+    await vi.waitUntil(async () => (await engine.runs.find("r1"))?.status === "completed", patiently);
+    expect(await counts(engine)).toMatchObject({
+      produced: 300,
+      succeeded: 300,
+      dead: 0,
+      retried: 30,
+      owed: 0,
+      deadByReason: {},
+    });
+    expect(await letters(engine)).toEqual([]);
+  } finally {
+    await engine.close();
+  }
+}, 60_000);

@@ -1,0 +1,210 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import * as z from "zod";
+import { type Attempt, type AttemptOutcome, runAttempt } from "../../../shared/consumer/attempt.ts";
+import { PermanentError, type TaskContext, TaskTimeoutError } from "../../../shared/index.ts";
+import { recordingLogger } from "../../helpers/recording-metrics.ts";
+
+const realSetImmediate = setImmediate;
+
+beforeEach(() => vi.useFakeTimers({ now: 1_000_000 }));
+afterEach(() => {
+  // A timer that is left would keep a process from ending.
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+const run = (task: Attempt["task"], changes: Partial<Attempt> = {}): Promise<AttemptOutcome> =>
+  runAttempt({
+    task,
+    schema: undefined,
+    item: { id: 7 },
+    context: { attempt: 1, run: { id: "r", workflow: "w" }, id: "r/0/0", logger: recordingLogger() },
+    timeoutMilliseconds: 10_000,
+    deadline: Number.POSITIVE_INFINITY,
+    now: Date.now,
+    ...changes,
+  });
+
+const failed = (outcome: AttemptOutcome) => {
+  expect(outcome.tag).toBe("failed");
+  return outcome as Extract<AttemptOutcome, { tag: "failed" }>;
+};
+
+/** A promise that never settles, with how to settle it after all. */
+const pending = () => Promise.withResolvers<never>();
+
+describe("a task", () => {
+  test("gets its item and its context, and succeeds by returning", async () => {
+    const task = vi.fn();
+    expect(await run(task)).toEqual({ tag: "succeeded", startedAt: 1_000_000, endedAt: 1_000_000 });
+    expect(task).toHaveBeenCalledExactlyOnceWith(
+      { id: 7 },
+      expect.objectContaining({ attempt: 1, run: { id: "r", workflow: "w" }, id: "r/0/0" }),
+    );
+    const [, context] = task.mock.lastCall as [unknown, TaskContext];
+    expect(context.signal.aborted).toBe(false);
+  });
+
+  test("that takes a while is measured", async () => {
+    const outcome = run(() => new Promise((resolve) => setTimeout(resolve, 1_500)));
+    await vi.advanceTimersByTimeAsync(1_500);
+    expect(await outcome).toEqual({ tag: "succeeded", startedAt: 1_000_000, endedAt: 1_001_500 });
+  });
+
+  test.each([
+    ["rejects with an error", () => Promise.reject(new TypeError("no")), new TypeError("no")],
+    [
+      "throws before its first await",
+      () => {
+        throw new PermanentError("no");
+      },
+      new PermanentError("no"),
+    ],
+    [
+      "throws undefined",
+      () => {
+        throw undefined;
+      },
+      undefined,
+    ],
+    ["rejects with undefined", () => Promise.reject(), undefined],
+    ["rejects with null", () => Promise.reject(null), null],
+    ["rejects with a string", () => Promise.reject("no"), "no"],
+    [
+      "returns a thenable that fails",
+      // biome-ignore lint/suspicious/noThenProperty: this is the case.
+      () => ({ then: (_: unknown, reject: (why: string) => void) => reject("no") }),
+      "no",
+    ],
+  ])("that %s has failed", async (_, task, thrown) => {
+    expect(failed(await run(task))).toMatchObject({ kind: "threw", startedAt: 1_000_000 });
+    expect(failed(await run(task)).thrown).toEqual(thrown);
+  });
+
+  test("that never settles fails at its timeout, and not before", async () => {
+    let settled = false;
+    const signals: AbortSignal[] = [];
+    const outcome = run((_, { signal }) => {
+      signals.push(signal);
+      return pending().promise;
+    }).finally(() => {
+      settled = true;
+    });
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect(settled).toBe(false);
+    expect(signals[0]?.aborted).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    const { thrown, kind, endedAt } = failed(await outcome);
+    expect(thrown).toBeInstanceOf(TaskTimeoutError);
+    expect(thrown).toMatchObject({ message: "the attempt did not settle within 10 s" });
+    expect({ kind, endedAt }).toEqual({ kind: "timed out", endedAt: 1_010_000 });
+    expect(signals[0]?.aborted).toBe(true);
+    expect(signals[0]?.reason).toBe(thrown);
+  });
+
+  test("that heeds its signal has timed out, whatever it throws then", async () => {
+    const outcome = run(
+      (_, { signal }) =>
+        new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("I gave up")))),
+    );
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(failed(await outcome)).toMatchObject({ kind: "timed out", thrown: { name: "TaskTimeoutError" } });
+  });
+
+  test("that even succeeds when its signal fires has timed out", async () => {
+    const outcome = run(
+      (_, { signal }) => new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve())),
+    );
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(failed(await outcome).kind).toBe("timed out");
+  });
+
+  test("that ignores its signal and throws later is left behind, and its error is nobody's", async () => {
+    const unhandled = vi.fn();
+    process.on("unhandledRejection", unhandled);
+    try {
+      const { promise, reject } = pending();
+      const outcome = run(() => promise);
+      await vi.advanceTimersByTimeAsync(10_000);
+      expect(failed(await outcome).kind).toBe("timed out");
+      reject(new Error("much later"));
+      await new Promise((resolve) => realSetImmediate(resolve));
+      expect(unhandled).not.toHaveBeenCalled();
+    } finally {
+      process.off("unhandledRejection", unhandled);
+    }
+  });
+
+  test("whose invocation ends first is aborted then, and that is said", async () => {
+    const outcome = run(() => pending().promise, { deadline: 1_004_000 });
+    await vi.advanceTimersByTimeAsync(4_000);
+    expect(failed(await outcome)).toMatchObject({ kind: "aborted", endedAt: 1_004_000 });
+    expect(failed(await outcome).thrown).toMatchObject({
+      name: "TaskTimeoutError",
+      message: "the invocation ended 4 s after the attempt began, before its timeout of 10 s",
+    });
+  });
+
+  test("whose invocation ends just with its timeout has timed out", async () => {
+    const outcome = run(() => pending().promise, { deadline: 1_010_000 });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(failed(await outcome).kind).toBe("timed out");
+  });
+
+  test("that begins after the invocation's deadline is aborted at once", async () => {
+    const outcome = run(() => pending().promise, { deadline: 0 });
+    await vi.advanceTimersByTimeAsync(1);
+    expect(failed(await outcome).kind).toBe("aborted");
+  });
+});
+
+describe("an item's schema", () => {
+  test("gives the task what it returns", async () => {
+    const task = vi.fn();
+    await run(task, { schema: z.object({ id: z.number().transform((id) => id * 2) }) });
+    expect(task).toHaveBeenCalledExactlyOnceWith({ id: 14 }, expect.anything());
+  });
+
+  test("may be asynchronous", async () => {
+    const task = vi.fn();
+    const schema = z.object({ id: z.number().refine(async (id) => id > 5, "too small") });
+    expect((await run(task, { schema })).tag).toBe("succeeded");
+    expect(failed(await run(task, { schema, item: { id: 5 } }))).toMatchObject({ kind: "invalid" });
+    expect(task).toHaveBeenCalledTimes(1);
+  });
+
+  test("that fails says where and why, and the task is not run", async () => {
+    const task = vi.fn();
+    const schema = z.object({ id: z.string(), sizes: z.array(z.number()) });
+    const outcome = failed(await run(task, { schema, item: { id: 7, sizes: [1, "2"] } }));
+    expect(outcome).toMatchObject({ kind: "invalid", thrown: { name: "InvalidItemError" } });
+    expect((outcome.thrown as Error).message).toMatch(/^the item fails the workflow's schema: id: .+; sizes\.1: .+/);
+    expect(task).not.toHaveBeenCalled();
+  });
+
+  test("that says nothing of where is quoted as it is", async () => {
+    const issues = [{ message: "bad" }, { message: "worse", path: [{ key: "a" }, "b", 0] }];
+    const schema: StandardSchemaV1 = { "~standard": { version: 1, vendor: "test", validate: () => ({ issues }) } };
+    expect((failed(await run(() => {}, { schema })).thrown as Error).message).toBe(
+      "the item fails the workflow's schema: bad; a.b.0: worse",
+    );
+  });
+
+  test("that throws makes the item invalid, with the reason", async () => {
+    const validate = () => {
+      throw new Error("no such field");
+    };
+    const schema: StandardSchemaV1 = { "~standard": { version: 1, vendor: "test", validate } };
+    const outcome = failed(await run(() => {}, { schema }));
+    expect(outcome).toMatchObject({ kind: "invalid", thrown: { cause: { message: "no such field" } } });
+  });
+
+  test("that never answers falls under the timeout", async () => {
+    const validate = () => pending().promise;
+    const schema: StandardSchemaV1 = { "~standard": { version: 1, vendor: "test", validate } };
+    const outcome = run(() => {}, { schema });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(failed(await outcome).kind).toBe("timed out");
+  });
+});

@@ -1,0 +1,589 @@
+import { describe, expect, test, vi } from "vitest";
+import * as z from "zod";
+import { PermanentError, RetryLater, type TaskContext } from "../../../shared/index.ts";
+import { toJson } from "../../../shared/messages/body.ts";
+import { deadLetterBody } from "../../../shared/messages/dead-letter.ts";
+import { envelopeBody, parseEnvelope } from "../../../shared/messages/envelope.ts";
+import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
+import { failureOf } from "../../helpers/failures.ts";
+import { refusedBySqs } from "../../helpers/sqs-characters.ts";
+
+const ok = { succeeded: 0, dead: 0, retried: 0, owed: 0 };
+const once = { attempts: 1 };
+
+describe("a batch", () => {
+  test("that succeeds is deleted, recorded in one write, and completes the run", async () => {
+    const world = await ConsumerWorld.of([..."abcdefghij"]);
+    const task = vi.fn();
+    expect(await world.consume({ task })).toEqual([]);
+    expect(task.mock.calls.map(([item]) => item).sort()).toEqual([..."abcdefghij"]);
+    expect(await world.counts()).toMatchObject({ ...ok, produced: 10, succeeded: 10 });
+    expect(await world.status()).toBe("completed");
+    expect(world.store.updates.filter(({ sk }) => sk === "page")).toHaveLength(1);
+    // Nothing was read of the items before.
+    expect(world.sqs.sent).toEqual([]);
+    expect(world.metrics.counts).toEqual({ succeeded: 10 });
+    expect(world.metrics.durations).toHaveLength(10);
+  });
+
+  test("is empty: nothing happens", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    expect(await world.consume({}, [])).toEqual([]);
+  });
+
+  test("of which some fail reports those by their ids, and no others", async () => {
+    const world = await ConsumerWorld.of([0, 1, 2, 3, 4, 5]);
+    const task = async (item: unknown) => {
+      // Ends in another order than the batch's.
+      for (let turn = 0; turn < 10 - Number(item); turn++) await null;
+      if (Number(item) % 2 === 1) throw new Error(`odd ${item}`);
+    };
+    expect([...(await world.consume({ task }))].sort()).toEqual(["1", "3", "5"]);
+    expect(await world.counts()).toMatchObject({ succeeded: 3, owed: 3, dead: 0 });
+    expect(await world.status()).toBe("running");
+    expect(world.metrics.counts).toEqual({ succeeded: 3, retried: 3 });
+  });
+
+  test("never has more tasks in flight than its environment may, and fills each slot that is free", async () => {
+    const world = await ConsumerWorld.of(Array.from({ length: 40 }, (_, index) => index));
+    let inFlight = 0;
+    const levels: number[] = [];
+    const task = async (item: unknown) => {
+      levels.push(++inFlight);
+      for (let turn = 0; turn < 1 + ((Number(item) * 7) % 5); turn++) await new Promise(setImmediate);
+      inFlight--;
+      if (Number(item) % 3 === 0) throw new Error("x");
+    };
+    await world.consume({ task }, world.messages(), { tasksPerEnvironment: 4 });
+    expect(Math.max(...levels)).toBe(4);
+    // All but the first four begin when a slot is free, with three others at work.
+    expect(levels.slice(4).filter((level) => level < 4)).toEqual([]);
+    expect(levels).toHaveLength(40);
+    expect(world.metrics.peakInFlight).toBe(4);
+  });
+
+  test("of several pages is one write a page", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    await world.ledger.openPage(RUN, 1, { size: 2, digest: "e" });
+    const other = (index: number) =>
+      world.raw(envelopeBody({ workflow: "test", run: RUN, page: 1, epoch: 1, resent: false }, index, "1"), {
+        id: `other ${index}`,
+      });
+    world.store.updates.length = 0;
+    expect(await world.consume({}, [world.message(0), other(0), world.message(1), other(1)])).toEqual([]);
+    expect(world.store.updates.filter(({ sk }) => sk === "page").map(({ pk }) => pk)).toEqual([
+      `run#${RUN}#page#0`,
+      `run#${RUN}#page#1`,
+    ]);
+  });
+
+  test("gives each task its identity", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    const contexts: Omit<TaskContext, "signal" | "logger">[] = [];
+    const task = (_: unknown, { attempt, run, id }: TaskContext) => void contexts.push({ attempt, run, id });
+    await world.consume({ task });
+    expect(contexts).toEqual([
+      { attempt: 1, run: { id: RUN, workflow: "test" }, id: `${RUN}/0/0` },
+      { attempt: 1, run: { id: RUN, workflow: "test" }, id: `${RUN}/0/1` },
+    ]);
+  });
+});
+
+describe("a failed attempt", () => {
+  const fails = () => {
+    throw new Error("no luck");
+  };
+
+  test("is made visible after its backoff, which doubles", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    for (let receiveCount = 1; receiveCount <= 4; receiveCount++) {
+      // random is 0.5: half of 8, 16, 32, 60 (capped) seconds.
+      const retry = { attempts: 9, backoff: { base: { seconds: 8 }, cap: { seconds: 60 } } };
+      expect(await world.consume({ task: fails, retry }, [world.message(0, { receiveCount })])).toEqual(["0"]);
+    }
+    expect(world.sqs.visibilities.map(({ seconds }) => seconds)).toEqual([4, 8, 16, 30]);
+    expect(world.sqs.visibilities[0]?.receiptHandle).toBe("handle-0");
+  });
+
+  test("that asked for a delay gets it, whatever the backoff says", async () => {
+    const world = await ConsumerWorld.of(["a", "b", "c"]);
+    // As of another copy of the library, which another bundle holds.
+    const copy = Object.assign(new Error("later"), { code: "RETRY_LATER", afterMilliseconds: 2_500 });
+    const thrown = [new RetryLater({ minutes: 3 }), new RetryLater({ seconds: 0 }), copy];
+    const task = (item: unknown) => {
+      throw thrown[["a", "b", "c"].indexOf(String(item))];
+    };
+    await world.consume({ task });
+    expect(
+      Object.fromEntries(world.sqs.visibilities.map(({ receiptHandle, seconds }) => [receiptHandle, seconds])),
+    ).toEqual({ "handle-0": 180, "handle-1": 0, "handle-2": 3 });
+  });
+
+  test("is followed by the next one, by number", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    const attempts: number[] = [];
+    const task = (_: unknown, { attempt }: TaskContext) => {
+      attempts.push(attempt);
+      throw new Error("x");
+    };
+    for (const receiveCount of [1, 2, 3]) await world.consume({ task }, [world.message(0, { receiveCount })]);
+    expect(attempts).toEqual([1, 2, 3]);
+  });
+
+  test("and then a success: the retry is counted once", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    await world.consume({ task: fails });
+    await world.consume({}, [world.message(0, { receiveCount: 2 })]);
+    expect(await world.counts()).toMatchObject({ succeeded: 1, retried: 1, dead: 0, owed: 0 });
+    expect(await world.status()).toBe("completed");
+  });
+
+  test("that is the last one buries the item with its history", async () => {
+    const world = await ConsumerWorld.of([{ city: "Köln 😀" }]);
+    const workflow = { task: fails, retry: { attempts: 3 } };
+    expect(await world.consume(workflow, [world.message(0, { receiveCount: 1 })])).toEqual(["0"]);
+    expect(await world.consume(workflow, [world.message(0, { receiveCount: 2 })])).toEqual(["0"]);
+    expect(await world.consume(workflow, [world.message(0, { receiveCount: 3 })])).toEqual([]);
+    expect(world.letters).toHaveLength(1);
+    const [letter] = world.letters;
+    expect(letter).toMatchObject({ run: RUN, page: 0, index: 0, item: { city: "Köln 😀" } });
+    expect(letter?.dead).toMatchObject({ reason: "exhausted", redrives: 0 });
+    expect(letter?.dead.failures.map(({ attempt, message, kind }) => [attempt, message, kind])).toEqual([
+      [1, "no luck", "threw"],
+      [2, "no luck", "threw"],
+      [3, "no luck", "threw"],
+    ]);
+    expect(await world.counts()).toMatchObject({ succeeded: 0, dead: 1, retried: 2, deadByReason: { exhausted: 1 } });
+    expect(await world.status()).toBe("completed");
+    expect(world.metrics.counts).toEqual({ retried: 2, deadLettered: 1 });
+  });
+
+  test.each([
+    ["PermanentError", new PermanentError("never")],
+    ["a PermanentError of another copy of the library", Object.assign(new Error("never"), { code: "PERMANENT" })],
+  ])("with %s has no other", async (_, error) => {
+    const world = await ConsumerWorld.of(["a"]);
+    const task = () => Promise.reject(error);
+    expect(await world.consume({ task })).toEqual([]);
+    expect(world.letters[0]?.dead).toMatchObject({ reason: "permanent", failures: [{ attempt: 1, message: "never" }] });
+    expect(await world.counts()).toMatchObject({ dead: 1, retried: 0, deadByReason: { permanent: 1 } });
+  });
+
+  test("with undefined is one like any other", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    expect(await world.consume({ task: () => Promise.reject(undefined), retry: once })).toEqual([]);
+    expect(world.letters[0]?.dead).toMatchObject({
+      reason: "exhausted",
+      failures: [{ name: "NonError", message: expect.stringContaining("thrown: undefined") }],
+    });
+  });
+
+  test("by its timeout is counted as such", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    const task = (item: unknown) => (item === "a" ? new Promise(() => {}) : undefined);
+    expect(await world.consume({ task, timeout: { milliseconds: 20 }, retry: once })).toEqual([]);
+    expect(world.letters[0]?.dead).toMatchObject({ reason: "exhausted", failures: [{ kind: "timed out" }] });
+    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1 });
+    expect(world.metrics.counts).toMatchObject({ timedOut: 1 });
+  });
+
+  test("of an invalid item has no other, and the run goes on", async () => {
+    const world = await ConsumerWorld.of([{ id: 1 }, { id: "2" }]);
+    const task = vi.fn();
+    expect(await world.consume({ task, item: z.object({ id: z.number() }) })).toEqual([]);
+    expect(task).toHaveBeenCalledExactlyOnceWith({ id: 1 }, expect.anything());
+    expect(world.letters).toMatchObject([
+      {
+        item: { id: "2" },
+        dead: { reason: "invalid item", failures: [{ kind: "invalid", name: "InvalidItemError" }] },
+      },
+    ]);
+    expect(await world.status()).toBe("completed");
+  });
+
+  test("whose error cannot even be read comes again, and hurts nobody", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    const hostile = new Proxy(new Error("x"), {
+      get() {
+        throw new Error("do not look at me");
+      },
+    });
+    expect(await world.consume({ task: (item) => (item === "a" ? Promise.reject(hostile) : undefined) })).toEqual([
+      "0",
+    ]);
+    expect(await world.counts()).toMatchObject({ succeeded: 1, owed: 1 });
+  });
+});
+
+describe("a message that came before", () => {
+  test("and whose item is done is deleted unrun, and completion climbs again", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    // The consumer died between recording the success and completing the run.
+    world.store.before = (operation, key) => {
+      if (operation === "update" && key?.sk === "block") throw new Error("died");
+    };
+    expect(await world.consume({})).toEqual(["0"]);
+    world.store.before = () => {};
+    expect(await world.status()).toBe("running");
+    const task = vi.fn();
+    expect(await world.consume({ task }, [world.message(0, { receiveCount: 2 })])).toEqual([]);
+    expect(task).not.toHaveBeenCalled();
+    expect(await world.status()).toBe("completed");
+  });
+
+  test("and whose item is dead is deleted unrun, without a second letter", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    await world.consume({ task: () => Promise.reject(new PermanentError("no")) });
+    const task = vi.fn();
+    expect(await world.consume({ task }, [world.message(0, { receiveCount: 2 })])).toEqual([]);
+    expect(task).not.toHaveBeenCalled();
+    expect(world.letters).toHaveLength(1);
+  });
+
+  test("and whose last attempt was recorded, but not its death, is buried unrun", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    world.sqs.before = () => Promise.reject(new Error("SQS is down"));
+    const workflow = { task: () => Promise.reject(new PermanentError("no")) };
+    expect(await world.consume(workflow)).toEqual(["0"]);
+    world.sqs.before = () => {};
+    const task = vi.fn();
+    expect(await world.consume({ task }, [world.message(0, { receiveCount: 2 })])).toEqual([]);
+    expect(task).not.toHaveBeenCalled();
+    expect(world.letters).toMatchObject([{ dead: { reason: "permanent", failures: [{ attempt: 1 }] } }]);
+    expect(await world.status()).toBe("completed");
+  });
+
+  test("with more failures than attempts are left, after a deployment, is exhausted", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    const task = vi.fn(() => Promise.reject(new Error("x")));
+    await world.consume({ task });
+    await world.consume({ task }, [world.message(0, { receiveCount: 2 })]);
+    expect(await world.consume({ task, retry: { attempts: 2 } }, [world.message(0, { receiveCount: 3 })])).toEqual([]);
+    expect(task).toHaveBeenCalledTimes(2);
+    expect(world.letters[0]?.dead).toMatchObject({ reason: "exhausted", failures: [{}, {}] });
+  });
+
+  test("of an earlier epoch of its page is dropped, at once or after a success", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    await world.ledger.openPage(RUN, 0, { size: 1, digest: "changed" });
+    const task = vi.fn();
+    expect(await world.consume({ task }, [world.message(0, { receiveCount: 2 })])).toEqual([]);
+    expect(task).not.toHaveBeenCalled();
+    expect(await world.consume({ task }, [world.message(0)])).toEqual([]);
+    expect(await world.consume({ task: () => Promise.reject(new PermanentError("x")) }, [world.message(0)])).toEqual(
+      [],
+    );
+    expect(world.letters).toEqual([]);
+    expect(await world.counts()).toMatchObject({ succeeded: 0, dead: 0, owed: 1 });
+    expect(await world.consume({ task }, [world.message(0, { epoch: 2 })])).toEqual([]);
+    expect(await world.counts()).toMatchObject({ succeeded: 1, owed: 0 });
+  });
+
+  test("five times without a word is buried unrun, and not four times", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    const task = vi.fn();
+    const again = await world.consume({ task }, [
+      world.message(0, { receiveCount: 5 }),
+      world.message(1, { receiveCount: 6 }),
+    ]);
+    expect(again).toEqual([]);
+    // The one that had four receives had another attempt, in a process of its own.
+    expect(task).not.toHaveBeenCalled();
+    expect(world.letters).toMatchObject([{ item: "b", dead: { reason: "unexplained", failures: [] } }]);
+    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, deadByReason: { unexplained: 1 } });
+  });
+
+  test("counts as unexplained only by the receives without a recorded failure", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    const workflow = { task: () => Promise.reject(new Error("x")), retry: { attempts: 50 } };
+    for (const receiveCount of [1, 2, 3]) {
+      expect(await world.consume(workflow, [world.message(0, { receiveCount })])).toEqual(["0"]);
+    }
+    expect(await world.consume(workflow, [world.message(0, { receiveCount: 9 })])).toEqual([]);
+    expect(world.letters[0]?.dead).toMatchObject({ reason: "unexplained", failures: [{}, {}, {}] });
+  });
+
+  test("and was redriven gets fresh attempts, keeps its history, and moves from dead to done", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    await world.consume({ task: () => Promise.reject(new PermanentError("first life")) });
+    const letter = () => world.raw(world.rawLetters.at(-1)?.body ?? "", { id: "redriven" });
+    expect(await world.consume({ task: () => Promise.reject(new PermanentError("second life")) }, [letter()])).toEqual(
+      [],
+    );
+    expect(world.letters[1]?.dead).toMatchObject({
+      redrives: 1,
+      failures: [{ message: "first life" }, { message: "second life" }],
+    });
+    expect(await world.counts()).toMatchObject({ dead: 1, succeeded: 0 });
+    const attempts: number[] = [];
+    await world.consume({ task: (_, { attempt }) => void attempts.push(attempt) }, [letter()]);
+    expect(attempts).toEqual([1]);
+  });
+});
+
+describe("a message that is not ours", () => {
+  const own = { DataType: "String", StringValue: "theirs" };
+
+  test.each([
+    ["text", "hello 😀"],
+    ["an emoji alone", "😀"],
+    ["JSON of somebody else", '{"Records":[]}'],
+    ["a key with a control character", '{"\\u0001":1}'],
+    ["a key with half an emoji", '{"\\ud83d":1}'],
+    ["a later version's", '{"sluice":2}'],
+    ["long", `{"${"x".repeat(5_000)}":1}`],
+  ])("(%s) is buried untouched, with the reason beside it", async (_, body) => {
+    const world = await ConsumerWorld.of(["a"]);
+    const task = vi.fn();
+    const foreign = world.raw(body, { attributes: { colour: own } });
+    expect(await world.consume({ task }, [foreign, world.message(0)])).toEqual([]);
+    expect(world.rawLetters).toHaveLength(1);
+    const [letter] = world.rawLetters;
+    expect(letter?.body).toBe(body);
+    expect(letter?.attributes).toEqual({
+      colour: own,
+      SluiceReason: { DataType: "String", StringValue: expect.stringMatching(/^malformed message: the body is not/) },
+    });
+    expect(refusedBySqs(letter?.attributes.SluiceReason?.StringValue ?? "")).toEqual([]);
+    expect(letter?.attributes.SluiceReason?.StringValue?.length).toBeLessThanOrEqual(1_000);
+    // The others of its batch are not touched by it.
+    expect(task).toHaveBeenCalledExactlyOnceWith("a", expect.anything());
+    expect(world.metrics.counts).toEqual({ deadLettered: 1, succeeded: 1 });
+  });
+
+  test("but of another workflow is told so", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    const header = { workflow: "other\u0000", run: RUN, page: 0, epoch: 1, resent: false };
+    const body = envelopeBody(header, 0, '"a"');
+    expect(await world.consume({}, [world.raw(body)])).toEqual([]);
+    expect(world.rawLetters[0]).toMatchObject({
+      body,
+      attributes: {
+        SluiceReason: {
+          StringValue: 'malformed message: the message is of workflow "other\uFFFD", this is the queue of "test"',
+        },
+      },
+    });
+    expect(await world.counts()).toMatchObject({ owed: 1 });
+  });
+
+  test.each([
+    ["of a mebibyte", { body: "x".repeat(1_048_576), attributes: {} }],
+    ["with ten attributes", { body: "x", attributes: Object.fromEntries([..."abcdefghij"].map((key) => [key, own])) }],
+  ])("%s has no room for a reason, and is buried as it came", async (_, { body, attributes }) => {
+    const world = await ConsumerWorld.of(["a"]);
+    expect(await world.consume({}, [world.raw(body, { attributes })])).toEqual([]);
+    expect(world.rawLetters).toEqual([{ queue: expect.any(String), body, attributes }]);
+  });
+
+  test("replaces a reason of an earlier life, also among ten attributes", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    const attributes = Object.fromEntries([..."abcdefghi", "SluiceReason"].map((key) => [key, own]));
+    await world.consume({}, [world.raw("x", { attributes })]);
+    expect(world.rawLetters[0]?.attributes).toMatchObject({
+      a: own,
+      SluiceReason: { StringValue: expect.stringContaining("malformed message") },
+    });
+  });
+
+  test("comes again when it cannot be buried", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    world.sqs.before = () => Promise.reject(new Error("SQS is down"));
+    expect(await world.consume({}, [world.raw("x"), world.message(0)])).toEqual(["raw"]);
+  });
+});
+
+describe("when something fails on the way", () => {
+  const down = () => {
+    throw new Error("down");
+  };
+
+  test("the ledger's write of successes: all of them come again, and nothing is lost", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    world.store.before = (operation) => operation === "update" && down();
+    expect([...(await world.consume({}))].sort()).toEqual(["0", "1"]);
+    world.store.before = () => {};
+    // Nothing tells them from items that end their process: they are tried one at a time, in a process of their own.
+    const again = await world.consume({}, world.messages({ receiveCount: 2 }));
+    expect(again).toHaveLength(1);
+    const rest = world.messages({ receiveCount: 3 }).filter(({ id }) => again.includes(id));
+    expect(await world.consume({}, rest)).toEqual([]);
+    expect(await world.counts()).toMatchObject({ succeeded: 2, retried: 0 });
+  });
+
+  test("the ledger's read: what came before comes again, what is fresh runs", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    world.store.before = (operation) => operation === "getMany" && down();
+    const task = vi.fn();
+    const again = await world.consume({ task }, [world.message(0, { receiveCount: 2 }), world.message(1)]);
+    expect(again).toEqual(["0"]);
+    expect(task).toHaveBeenCalledExactlyOnceWith("b", expect.anything());
+  });
+
+  test("a retry that cannot be scheduled follows when the visibility timeout is over", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    world.sqs.before = () => Promise.reject(new Error("SQS is down"));
+    expect(await world.consume({ task: down })).toEqual(["0"]);
+    expect(await world.consume({}, [world.message(0, { receiveCount: 2 })])).toEqual([]);
+    expect(await world.counts()).toMatchObject({ succeeded: 1, retried: 1 });
+  });
+
+  // A death is four steps: the failure, the claim, the letter, the record.
+  test("a failure that cannot be recorded leaves the item owed, and its message comes again", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    world.store.before = (operation) => operation === "update" && down();
+    expect(await world.consume({ task: () => Promise.reject(new PermanentError("no")) })).toEqual(["0"]);
+    expect(world.letters).toEqual([]);
+    world.store.before = () => {};
+    expect(await world.counts()).toMatchObject({ owed: 1, dead: 0 });
+  });
+
+  test.each([1, 2, 3, 4, 5, 6])("at step %i of a death: the item ends dead once, with its letter", async (step) => {
+    const world = await ConsumerWorld.of(["a"]);
+    let steps = 0;
+    const fail = () => {
+      if (steps++ === step) down();
+    };
+    world.store.before = (operation) => operation === "update" && fail();
+    world.sqs.before = fail;
+    const task = vi.fn(() => Promise.reject(new PermanentError("no")));
+    const again = await world.consume({ task });
+    world.store.before = () => {};
+    world.sqs.before = () => {};
+    if (again.length > 0) expect(await world.consume({ task }, [world.message(0, { receiveCount: 2 })])).toEqual([]);
+    expect(await world.counts()).toMatchObject({ dead: 1, succeeded: 0, deadByReason: { permanent: 1 } });
+    expect(await world.status()).toBe("completed");
+    expect(world.letters.length).toBeGreaterThanOrEqual(1);
+    expect(task).toHaveBeenCalledTimes(1);
+  });
+
+  test("whatever fails, consume() does not reject", async () => {
+    const world = await ConsumerWorld.of(["a", "b", "c", "d"]);
+    world.store.before = down;
+    world.sqs.before = down;
+    const messages = [world.message(0), world.message(1, { receiveCount: 2 }), world.raw("x"), world.message(2)];
+    const task = (item: unknown) => (item === "c" ? Promise.reject("c") : undefined);
+    expect([...(await world.consume({ task }, messages))].sort()).toEqual(["0", "1", "2", "raw"]);
+  });
+});
+
+describe("a consumer that refills its slots", () => {
+  const refill = () => ({ until: Date.now() + 60_000, visibilityTimeoutSeconds: 45 });
+  const arrival = (world: ConsumerWorld, index: number, receiveCount = 1) => ({
+    MessageId: `polled ${index}`,
+    ReceiptHandle: `polled-handle-${index}`,
+    Body: world.message(index).body,
+    Attributes: { ApproximateReceiveCount: String(receiveCount) },
+  });
+
+  test("receives for the slots that are free, and deletes what it received itself", async () => {
+    const world = await ConsumerWorld.of([..."abcde"]);
+    world.sqs.arrivals.push([arrival(world, 2), arrival(world, 3)], [arrival(world, 4)]);
+    const task = vi.fn();
+    const again = await world.consume({ task }, [world.message(0), world.message(1)], { refill: refill() });
+    expect(again).toEqual([]);
+    expect(task.mock.calls.map(([item]) => item)).toEqual([..."abcde"]);
+    expect(world.sqs.deleted).toEqual(
+      expect.arrayContaining(["polled-handle-2", "polled-handle-3", "polled-handle-4"]),
+    );
+    expect(await world.status()).toBe("completed");
+    for (const { max, visibilitySeconds } of world.sqs.received) {
+      expect(max).toBeGreaterThanOrEqual(1);
+      expect(max).toBeLessThanOrEqual(10);
+      expect(visibilitySeconds).toBe(45);
+    }
+  });
+
+  test("does not receive for a slot that a message it is looking up will take", async () => {
+    const world = await ConsumerWorld.of([..."abc"]);
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    let receivedMeanwhile: unknown;
+    world.store.before = async (operation) => {
+      if (operation !== "getMany") return;
+      for (let turns = 0; turns < 5; turns++) await turn();
+      receivedMeanwhile = [...world.sqs.received];
+    };
+    const messages = [world.message(0, { receiveCount: 2 }), world.message(1, { receiveCount: 2 })];
+    await world.consume({}, messages, { refill: refill(), tasksPerEnvironment: 2 });
+    expect(receivedMeanwhile).toEqual([]);
+  });
+
+  test("gives the messages it receives their whole time, also after it has buried a foreign one", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    world.sqs.arrivals.push([arrival(world, 0)]);
+    const task = vi.fn(async (_: unknown, { signal }: TaskContext) => {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      signal.throwIfAborted();
+    });
+    expect(await world.consume({ task, retry: once }, [world.raw("x")], { refill: refill() })).toEqual([]);
+    expect(task).toHaveBeenCalledTimes(1);
+    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 0 });
+  });
+
+  test("leaves what failed to its visibility, and reports only its batch's", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    world.sqs.arrivals.push([arrival(world, 1)]);
+    const task = () => Promise.reject(new Error("x"));
+    expect(await world.consume({ task }, [world.message(0)], { refill: refill() })).toEqual(["0"]);
+    expect(world.sqs.deleted).toEqual([]);
+    expect(world.sqs.visibilities.map(({ receiptHandle }) => receiptHandle)).toEqual(["handle-0", "polled-handle-1"]);
+  });
+
+  test("never has more in flight than its environment may", async () => {
+    const world = await ConsumerWorld.of(Array.from({ length: 60 }, (_, index) => index));
+    for (let index = 3; index < 60; index += 3) {
+      world.sqs.arrivals.push([arrival(world, index), arrival(world, index + 1), arrival(world, index + 2)]);
+    }
+    let inFlight = 0;
+    let peak = 0;
+    const task = async (item: unknown) => {
+      peak = Math.max(peak, ++inFlight);
+      for (let turn = 0; turn < 1 + (Number(item) % 4); turn++) await new Promise(setImmediate);
+      inFlight--;
+    };
+    await world.consume(
+      { task },
+      [0, 1, 2].map((index) => world.message(index)),
+      {
+        refill: refill(),
+        tasksPerEnvironment: 3,
+      },
+    );
+    expect(peak).toBe(3);
+    expect(await world.counts()).toMatchObject({ succeeded: 60, owed: 0 });
+  });
+
+  test("stops receiving when its time is over", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    world.sqs.arrivals.push([arrival(world, 1)]);
+    await world.consume({}, [world.message(0)], { refill: { until: Date.now(), visibilityTimeoutSeconds: 45 } });
+    expect(world.sqs.received).toEqual([]);
+    expect(await world.counts()).toMatchObject({ succeeded: 1, owed: 1 });
+  });
+
+  test("goes on with its batch when it cannot receive, and ends when it cannot delete", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    world.sqs.arrivals.push([arrival(world, 1)]);
+    world.sqs.before = (action) => (action === "delete" ? Promise.reject(new Error("down")) : undefined);
+    expect(await world.consume({}, [world.message(0)], { refill: refill() })).toEqual([]);
+    expect(await world.counts()).toMatchObject({ succeeded: 2 });
+    const other = await ConsumerWorld.of(["a", "b"]);
+    other.sqs.before = (action) => (action === "receive" ? Promise.reject(new Error("down")) : undefined);
+    expect(await other.consume({}, other.messages(), { refill: refill() })).toEqual([]);
+    expect(await other.counts()).toMatchObject({ succeeded: 2 });
+  });
+});
+
+test("the letter of the largest item with the longest history can be redriven", async () => {
+  const world = await ConsumerWorld.of(["x".repeat(1_000_000)]);
+  const body = deadLetterBody(parseEnvelope(world.message(0).body), {
+    reason: "exhausted",
+    at: "2026-01-01",
+    failures: Array.from({ length: 100 }, (_, attempt) => failureOf(new Error("y".repeat(5_000)), attempt)),
+  });
+  expect(await world.consume({ task: () => Promise.reject(new PermanentError("again")) }, [world.raw(body)])).toEqual(
+    [],
+  );
+  expect(world.letters[0]).toMatchObject({ item: JSON.parse(toJson("x".repeat(1_000_000))), dead: { redrives: 1 } });
+  expect(world.letters[0]?.dead.failures.at(-1)?.message).toBe("again");
+});

@@ -1,0 +1,111 @@
+import { EventEmitter } from "node:events";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { type AttemptOutcome, runAttempt } from "../../../shared/consumer/attempt.ts";
+import { containStrayErrors } from "../../../shared/consumer/stray-errors.ts";
+import type { Task } from "../../../shared/index.ts";
+import { recordingLogger } from "../../helpers/recording-metrics.ts";
+
+const EVENTS = ["uncaughtException", "unhandledRejection"] as const;
+const saved = EVENTS.map((event) => ({ event, listeners: process.listeners(event as "uncaughtException") }));
+const report = vi.fn();
+
+// The test runner listens too, and would fail the run.
+beforeAll(() => containStrayErrors(report));
+afterAll(() => {
+  for (const { event, listeners } of saved) {
+    process.removeAllListeners(event);
+    for (const listener of listeners) process.on(event, listener);
+  }
+});
+beforeEach(() => report.mockReset());
+
+const attempt = (task: Task<unknown>): Promise<AttemptOutcome> =>
+  runAttempt({
+    task,
+    schema: undefined,
+    item: 1,
+    context: { attempt: 1, run: { id: "r", workflow: "w" }, id: "r/0/0", logger: recordingLogger() },
+    timeoutMilliseconds: 60_000,
+    deadline: Number.POSITIVE_INFINITY,
+    now: Date.now,
+  });
+
+/** A task that has begun something which will throw, and waits for what never comes. */
+const waitsAfter = (begin: () => void): Task<unknown> => {
+  return (_, { signal }) => {
+    begin();
+    // Held by a timer, so that a failure of the attempt is what ends it.
+    return new Promise((_, reject) => signal.addEventListener("abort", reject));
+  };
+};
+
+test.each([
+  [
+    "a timer",
+    (thrown: unknown) =>
+      void setTimeout(() => {
+        throw thrown;
+      }, 1),
+  ],
+  [
+    "a tick",
+    (thrown: unknown) =>
+      void process.nextTick(() => {
+        throw thrown;
+      }),
+  ],
+  [
+    "an immediate",
+    (thrown: unknown) =>
+      void setImmediate(() => {
+        throw thrown;
+      }),
+  ],
+  ["a promise that nobody awaits", (thrown: unknown) => void Promise.reject(thrown)],
+  [
+    "an async function that nobody awaits",
+    (thrown: unknown) =>
+      void (async () => {
+        await null;
+        throw thrown;
+      })(),
+  ],
+])("what %s throws fails the attempt it comes from, and no other", async (_, begin) => {
+  for (const thrown of [new Error("stray"), undefined, "text"]) {
+    const good = attempt(() => new Promise((resolve) => setTimeout(resolve, 20)));
+    const outcome = await attempt(waitsAfter(() => begin(thrown)));
+    expect(outcome).toMatchObject({ tag: "failed", kind: "threw" });
+    expect((outcome as { thrown: unknown }).thrown).toBe(thrown);
+    expect((await good).tag).toBe("succeeded");
+  }
+  expect(report).not.toHaveBeenCalled();
+});
+
+test("an error event that nobody listens to fails the attempt it comes from", async () => {
+  const outcome = await attempt(
+    waitsAfter(() => void setTimeout(() => new EventEmitter().emit("error", new Error("e")), 1)),
+  );
+  expect(outcome).toMatchObject({ tag: "failed", thrown: { message: "e" } });
+});
+
+test("an error of an attempt that is over, or of none, is reported", async () => {
+  const reported = () => new Promise((resolve) => report.mockImplementationOnce(resolve));
+  const late = reported();
+  expect(
+    (
+      await attempt(
+        () =>
+          void setTimeout(() => {
+            throw new Error("late");
+          }, 5),
+      )
+    ).tag,
+  ).toBe("succeeded");
+  expect(await late).toMatchObject({ message: "late" });
+  const ofNone = reported();
+  setImmediate(() => {
+    throw new Error("of none");
+  });
+  expect(await ofNone).toMatchObject({ message: "of none" });
+  expect(report).toHaveBeenCalledTimes(2);
+});

@@ -1,0 +1,259 @@
+import fc from "fast-check";
+import { describe, expect, test, vi } from "vitest";
+import { SourceError } from "../../../shared/errors.ts";
+import type { Cursor, Page, Source } from "../../../shared/index.ts";
+import { type Chunk, chunks } from "../../../shared/producer/chunks.ts";
+import { toSource } from "../../../shared/sources/source.ts";
+
+const START = { cursor: undefined, skip: 0, items: 0 } as const;
+const idle = () => new AbortController().signal;
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A source of these pages, whose cursor is the page's number. */
+function pagesOf(pages: readonly (readonly unknown[])[], onRead: (page: number) => void = () => {}): Source {
+  return toSource({
+    readPage(cursor: Cursor = 0): Page {
+      const number = Number(cursor);
+      onRead(number);
+      return { items: pages[number] ?? [], next: number + 1 < pages.length ? number + 1 : undefined };
+    },
+  });
+}
+
+const range = (length: number, from = 0) => Array.from({ length }, (_, index) => from + index);
+const sizes = (all: readonly Chunk[]) => all.map(({ items }) => items.length);
+
+async function read(source: Source, from: Parameters<typeof chunks>[1] = START, limit?: number): Promise<Chunk[]> {
+  const all: Chunk[] = [];
+  for await (const chunk of chunks(source, from, { limit, signal: idle() })) all.push(chunk);
+  return all;
+}
+
+describe("a source's pages", () => {
+  test("become chunks of at most 200 items, each with where to go on", async () => {
+    const all = await read(pagesOf([range(450), range(200, 450), range(1, 650)]));
+    expect(all.map(({ items, after }) => [items.length, after])).toEqual([
+      [200, { cursor: undefined, skip: 200, ended: false }],
+      [200, { cursor: undefined, skip: 400, ended: false }],
+      [50, { cursor: 1, skip: 0, ended: false }],
+      [200, { cursor: 2, skip: 0, ended: false }],
+      [1, { cursor: undefined, skip: 0, ended: true }],
+    ]);
+    expect(all.flatMap(({ items }) => items)).toEqual(range(651));
+  });
+
+  test("that are empty are chunks without items, so that their cursor counts", async () => {
+    const all = await read(pagesOf([[], [], [1], []]));
+    expect(all.map(({ items, after }) => [items, after])).toEqual([
+      [[], { cursor: 1, skip: 0, ended: false }],
+      [[], { cursor: 2, skip: 0, ended: false }],
+      [[1], { cursor: 3, skip: 0, ended: false }],
+      [[], { cursor: undefined, skip: 0, ended: true }],
+    ]);
+  });
+
+  test("that are none at all have ended", async () => {
+    const none: Source = { async *pages() {} };
+    expect(await read(none)).toEqual([{ items: [], after: { cursor: undefined, skip: 0, ended: true } }]);
+  });
+
+  test("that stop where the last promised another have ended", async () => {
+    const source: Source = {
+      async *pages() {
+        yield { items: [1], next: "more" };
+      },
+    };
+    expect((await read(source)).map(({ after }) => after.ended)).toEqual([false, true]);
+  });
+
+  test("are skipped into at a checkpoint within a page, and go on", async () => {
+    const all = await read(pagesOf([range(10), range(500, 10), range(3, 510)]), { cursor: 1, skip: 400, items: 410 });
+    expect(all.flatMap(({ items }) => items)).toEqual([...range(100, 410), ...range(3, 510)]);
+  });
+
+  test("that have shrunk below the checkpoint give nothing more of that page, and the limit still holds", async () => {
+    const source = pagesOf([range(100), range(500, 1_000)]);
+    const all = await read(source, { cursor: undefined, skip: 400, items: 400 }, 450);
+    expect(sizes(all)).toEqual([0, 50]);
+  });
+});
+
+describe("a limit", () => {
+  test.each([
+    [1, [1]],
+    [199, [199]],
+    [200, [200]],
+    [201, [200, 1]],
+    [249, [200, 49]],
+    [250, [200, 50]],
+    [251, [200, 50, 1]],
+    [500, [200, 50, 200, 50]],
+    [501, [200, 50, 200, 50]],
+  ])("of %i ends after %o, exactly", async (limit, expected) => {
+    const all = await read(pagesOf([range(250), range(250, 250)]), START, limit);
+    expect(sizes(all)).toEqual(expected);
+    expect(all.map(({ after }) => after.ended)).toEqual(expected.map((_, index) => index === expected.length - 1));
+    expect(all.at(-1)?.after.cursor).toBeUndefined();
+  });
+
+  test("counts what was produced before the checkpoint", async () => {
+    expect(sizes(await read(pagesOf([range(250), range(250)]), { cursor: 1, skip: 0, items: 250 }, 260))).toEqual([10]);
+  });
+
+  test("that is reached within a page does not read the next one", async () => {
+    const onRead = vi.fn();
+    await read(pagesOf([range(10), range(10), range(10)], onRead), START, 20);
+    await turn();
+    expect(onRead.mock.calls.flat()).toEqual([0, 1]);
+  });
+});
+
+test("whatever the pages, the checkpoint and the limit: the chunks after it are the rest", async () => {
+  const page = fc.integer({ min: 0, max: 450 }).map((length) => range(length));
+  const property = fc.asyncProperty(
+    fc.array(page, { minLength: 1, maxLength: 6 }),
+    fc.option(fc.integer({ min: 1, max: 1_500 }), { nil: undefined }),
+    async (pages, limit) => {
+      let next = 0;
+      const numbered = pages.map((items) => items.map(() => next++));
+      const all = await read(pagesOf(numbered), START, limit);
+      const items = all.flatMap((chunk) => chunk.items);
+      expect(items).toEqual(numbered.flat().slice(0, limit));
+      expect(Math.max(...sizes(all))).toBeLessThanOrEqual(200);
+      let done = 0;
+      for (const [position, { items: some, after }] of all.entries()) {
+        done += some.length;
+        expect(after.ended).toBe(position === all.length - 1);
+        if (after.ended) break;
+        const rest = await read(pagesOf(numbered), { ...after, items: done }, limit);
+        expect(rest).toEqual(all.slice(position + 1));
+      }
+    },
+  );
+  await fc.assert(property, { numRuns: 60 });
+});
+
+describe("reading ahead", () => {
+  test("is at most one page, and begins before the page at hand is sent", async () => {
+    const onRead = vi.fn();
+    const iterator = chunks(pagesOf([range(300), range(300), range(300)], onRead), START, { signal: idle() });
+    expect(onRead).not.toHaveBeenCalled();
+    for (const readSoFar of [
+      [0, 1],
+      [0, 1],
+      [0, 1, 2],
+      [0, 1, 2],
+      [0, 1, 2],
+      [0, 1, 2],
+    ]) {
+      await iterator.next();
+      await turn();
+      expect(onRead.mock.calls.flat()).toEqual(readSoFar);
+    }
+    expect((await iterator.next()).done).toBe(true);
+  });
+
+  test("meets an error only when its turn comes", async () => {
+    const source = toSource({
+      readPage: (cursor) => {
+        if (cursor === 1) throw new Error("page 1 is broken");
+        return { items: range(300), next: 1 };
+      },
+    });
+    const unhandled = vi.fn();
+    process.on("unhandledRejection", unhandled);
+    try {
+      const iterator = chunks(source, START, { signal: idle() });
+      for (const length of [200, 100]) {
+        expect((await iterator.next()).value?.items).toHaveLength(length);
+        await turn();
+      }
+      const error = iterator.next();
+      await expect(error).rejects.toThrow(SourceError);
+      await expect(error).rejects.toThrow("the source threw: page 1 is broken");
+      expect(unhandled).not.toHaveBeenCalled();
+    } finally {
+      process.off("unhandledRejection", unhandled);
+    }
+  });
+
+  test("stops when the caller does: the source is told and closed", async () => {
+    const closed = vi.fn();
+    let signal: AbortSignal | undefined;
+    const source: Source = {
+      async *pages(_, context) {
+        signal = context.signal;
+        try {
+          for (let next = 1; ; next++) yield { items: [next], next };
+        } finally {
+          closed();
+        }
+      },
+    };
+    for await (const _ of chunks(source, START, { signal: idle() })) break;
+    await turn();
+    expect(closed).toHaveBeenCalledOnce();
+    expect(signal?.aborted).toBe(true);
+  });
+
+  test("of a source that never answers does not hold up the caller who stops", async () => {
+    const source = toSource({
+      readPage: (cursor) => (cursor === undefined ? { items: [1], next: 1 } : new Promise<never>(() => {})),
+    });
+    for await (const { items } of chunks(source, START, { signal: idle() })) {
+      expect(items).toEqual([1]);
+      break;
+    }
+  });
+
+  test("of a source that never answers and ignores its signal ends when that fires", async () => {
+    const slice = new AbortController();
+    const source = toSource({ readPage: () => new Promise<never>(() => {}) });
+    const first = chunks(source, START, { signal: slice.signal }).next();
+    slice.abort(new Error("the slice is over"));
+    await expect(first).rejects.toThrow(SourceError);
+    await expect(first).rejects.toThrow("did not yield its page in time");
+  });
+});
+
+describe("a source that is none", () => {
+  const yields = (value: unknown): Source => ({
+    async *pages() {
+      yield value as Page;
+    },
+  });
+
+  test.each([undefined, null, 5, "page", [], [1, 2], {}, { items: "abc" }, { items: null }, { next: 1 }])(
+    "because it yields %o is told so",
+    async (value) => {
+      await expect(read(yields(value))).rejects.toThrow(SourceError);
+      await expect(read(yields(value))).rejects.toThrow("yield { items: [...], next: cursor }");
+    },
+  );
+
+  test.each([
+    [
+      "throws when it is opened",
+      () => {
+        throw new Error("no database");
+      },
+    ],
+    ["is no generator", () => [{ items: [] }]],
+    ["returns nothing", () => undefined],
+    ["rejects with undefined", () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(undefined) }) })],
+  ])("because it %s is told so", async (_, pages) => {
+    await expect(read({ pages } as unknown as Source)).rejects.toThrow(SourceError);
+  });
+
+  test("because its cursor is as large as data is told so, at one byte too much", async () => {
+    const cursor = (bytes: number) => yields({ items: [], next: "x".repeat(bytes - 2) });
+    await expect(read(cursor(16_385))).rejects.toThrow("more than 16384 bytes");
+    expect(await read(cursor(16_384))).toHaveLength(2);
+  });
+
+  test("by an error of its own kind passes it on as it is", async () => {
+    const error = new SourceError("quota used up");
+    const source = toSource({ readPage: () => Promise.reject(error) });
+    await expect(read(source)).rejects.toBe(error);
+  });
+});

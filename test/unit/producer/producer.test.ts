@@ -1,0 +1,352 @@
+import { describe, expect, test, vi } from "vitest";
+import { MalformedMessageError } from "../../../shared/errors.ts";
+import { type Cursor, items, SourceError } from "../../../shared/index.ts";
+import { backlogPauseMilliseconds } from "../../../shared/producer/backlog.ts";
+import { ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
+
+const done = { tag: "done" };
+const range = (length: number) => Array.from({ length }, (_, index) => index);
+
+/** A source of so many pages of 100 items, which throws at the pages that `broken` names. */
+const pagesOf100 = (pages: number, broken: (page: number) => boolean = () => false) => ({
+  readPage: vi.fn(async (cursor: Cursor = 0) => {
+    const page = Number(cursor);
+    if (broken(page)) throw new Error(`page ${page} is broken`);
+    return { items: range(100).map((index) => page * 100 + index), next: page + 1 < pages ? page + 1 : undefined };
+  }),
+});
+
+test("a start records the run and passes it on, once for all its deliveries", async () => {
+  const world = new ProducerWorld({ source: items(range(5)), limit: 3 });
+  expect(await world.start()).toEqual(done);
+  expect(await world.start()).toEqual(done);
+  expect(await world.run()).toMatchObject({
+    id: RUN,
+    workflow: "test",
+    status: "running",
+    requestedAt: REQUESTED_AT,
+    limit: 3,
+  });
+  expect(world.hops).toEqual([1, 1]);
+  expect(new Set(world.sqs.control.map(({ deduplicationId }) => deduplicationId)).size).toBe(1);
+  expect(world.sqs.control[0]?.group).toBe(RUN);
+  expect(world.items).toEqual([]);
+});
+
+test("a start's own limit goes before the workflow's", async () => {
+  const world = new ProducerWorld({ limit: 3 });
+  await world.start(2);
+  expect(await world.run()).toMatchObject({ limit: 2 });
+});
+
+test("a continuation pages the source to its end, and tells the ledger", async () => {
+  const world = new ProducerWorld({ source: items(range(450)) });
+  await world.start();
+  expect(await world.continue()).toEqual(done);
+  expect([...world.items].sort((a, b) => Number(a) - Number(b))).toEqual(range(450));
+  expect((await world.run()).checkpoint).toMatchObject({ pages: 3, items: 450, ended: true });
+  expect(await world.run()).toMatchObject({ status: "running", failedSlices: 0 });
+  expect(world.metrics.counts).toEqual({ produced: 450 });
+  expect(world.hops).toEqual([1]);
+});
+
+test("a run without an item is completed by its producer", async () => {
+  const world = new ProducerWorld({ source: items([]) });
+  await world.start();
+  await world.continue();
+  expect(await world.run()).toMatchObject({ status: "completed", checkpoint: { pages: 0, items: 0, ended: true } });
+});
+
+test("a run of which no item can be a message is completed too", async () => {
+  const world = new ProducerWorld({ source: items([1n, 2n]) });
+  await world.start();
+  await world.continue();
+  expect(await world.run()).toMatchObject({ status: "completed", totals: { dead: 2 } });
+  expect(world.metrics.counts).toEqual({ produced: 2, deadLettered: 2 });
+});
+
+test("what is no control message is refused", async () => {
+  await expect(new ProducerWorld({}).handle("hello")).rejects.toThrow(MalformedMessageError);
+});
+
+describe("a slice whose time is over", () => {
+  test("passes the run on after the page at hand, and the next goes on behind it", async () => {
+    const world = new ProducerWorld({ source: pagesOf100(3) });
+    await world.start();
+    for (const [hop, pages] of [
+      [1, 1],
+      [2, 2],
+    ] as const) {
+      expect(await world.continue(hop, 1, { sliceEnd: world.now })).toEqual(done);
+      expect((await world.run()).checkpoint).toMatchObject({ pages, ended: false });
+    }
+    expect(world.hops).toEqual([1, 2, 3]);
+    await world.continue(3, 1, { sliceEnd: world.now });
+    // The last page ended the source: there is nothing to pass on.
+    expect(world.hops).toEqual([1, 2, 3]);
+    expect(world.items).toHaveLength(300);
+    expect(new Set(world.items).size).toBe(300);
+  });
+
+  test("is told from one that ends too early: a late duplicate of its continuation does nothing", async () => {
+    const source = pagesOf100(3);
+    const world = new ProducerWorld({ source });
+    await world.start();
+    await world.continue(1, 1, { sliceEnd: world.now });
+    await world.continue(2, 1, { sliceEnd: world.now });
+    source.readPage.mockClear();
+    expect(await world.continue(1, 2)).toEqual(done);
+    expect(source.readPage).not.toHaveBeenCalled();
+    expect(world.items).toHaveLength(200);
+  });
+
+  test("and that died before it could pass on is repeated, without sending what is checkpointed", async () => {
+    const world = new ProducerWorld({ source: pagesOf100(3) });
+    await world.start();
+    world.sqs.before = (action) => (action === "sendControl" ? Promise.reject(new Error("down")) : undefined);
+    await expect(world.continue(1, 1, { sliceEnd: world.now })).rejects.toThrow("down");
+    world.sqs.before = () => {};
+    await world.continue(1, 2);
+    expect(world.items).toHaveLength(300);
+    expect(new Set(world.items).size).toBe(300);
+  });
+});
+
+describe("a full queue", () => {
+  test("makes the producer wait, without a failure, and go on when there is room", async () => {
+    const world = new ProducerWorld({ source: pagesOf100(2) }, { maxBacklog: 500 });
+    await world.start();
+    world.sqs.depth = { visible: 300, inFlight: 150, delayed: 50 };
+    expect(await world.continue()).toMatchObject({ tag: "wait", milliseconds: expect.any(Number) });
+    expect(world.items).toEqual([]);
+    expect(await world.run()).toMatchObject({ status: "running", failedSlices: 0 });
+    expect(world.hops).toEqual([1]);
+    // Room for one message is room for a page.
+    world.sqs.depth = { visible: 499, inFlight: 0, delayed: 0 };
+    world.sqs.before = (action) => {
+      if (action === "send") world.sqs.depth = { visible: 599, inFlight: 0, delayed: 0 };
+    };
+    expect(await world.continue(1, 2)).toMatchObject({ tag: "wait" });
+    expect(world.items).toHaveLength(100);
+    world.sqs.before = () => {};
+    world.sqs.depth = { visible: 0, inFlight: 0, delayed: 0 };
+    expect(await world.continue(1, 3)).toEqual(done);
+    expect(world.items).toHaveLength(200);
+  });
+
+  test("is asked for its depth once for as many messages as it had room for", async () => {
+    const world = new ProducerWorld({ source: pagesOf100(10) }, { maxBacklog: 500 });
+    await world.start();
+    let asked = 0;
+    world.sqs.before = (action) => void (action === "depth" && asked++);
+    await world.continue();
+    expect(world.items).toHaveLength(1_000);
+    expect(asked).toBe(2);
+  });
+
+  test("waits any number of times, but passes a fresh message on well before the receive limit", async () => {
+    const world = new ProducerWorld({ source: pagesOf100(1) }, { maxBacklog: 500 });
+    await world.start();
+    world.sqs.depth = { visible: 500, inFlight: 0, delayed: 0 };
+    expect(await world.continue(1, 49)).toMatchObject({ tag: "wait" });
+    expect(await world.continue(1, 50)).toEqual(done);
+    expect(world.hops).toEqual([1, 2]);
+  });
+});
+
+describe("a source that fails", () => {
+  test("is tried again after a backoff that doubles, and fails the run the fifth time, its cursor kept", async () => {
+    const world = new ProducerWorld({ source: pagesOf100(3, (page) => page === 2) });
+    await world.start();
+    // random is 0.5. The first slice sends two pages before it fails.
+    const waits = [];
+    for (const receive of [1, 2, 3, 4]) waits.push(await world.continue(1, receive));
+    expect(waits).toEqual([500, 1_000, 2_000, 4_000].map((milliseconds) => ({ tag: "wait", milliseconds })));
+    expect(await world.run()).toMatchObject({ status: "running", failedSlices: 4 });
+    expect(await world.continue(1, 5)).toEqual(done);
+    expect(await world.run()).toMatchObject({
+      status: "failed",
+      failure: "the producer failed 5 times in a row: the source threw: page 2 is broken",
+      checkpoint: { cursor: 2, skip: 0, pages: 2, items: 200, ended: false },
+    });
+    expect(world.items).toHaveLength(200);
+  });
+
+  test("and heals goes on, with its failures forgotten at the next checkpoint", async () => {
+    let broken = true;
+    const world = new ProducerWorld({ source: pagesOf100(3, (page) => page === 1 && broken) });
+    await world.start();
+    for (const receive of [1, 2, 3, 4]) await world.continue(1, receive);
+    broken = false;
+    expect(await world.continue(1, 5)).toEqual(done);
+    expect(await world.run()).toMatchObject({ status: "running", failedSlices: 0, checkpoint: { ended: true } });
+    expect(world.items).toHaveLength(300);
+  });
+
+  test("after progress each time is never failed for good", async () => {
+    let reads = 0;
+    const world = new ProducerWorld({ source: pagesOf100(8, () => ++reads % 3 === 0) });
+    await world.start();
+    for (let receive = 1; receive <= 20 && !(await world.run()).checkpoint.ended; receive++) {
+      await world.continue(1, receive);
+      expect((await world.run()).status).toBe("running");
+    }
+    expect((await world.run()).checkpoint).toMatchObject({ ended: true, items: 800 });
+  });
+
+  test("can be resumed from where it stands", async () => {
+    let broken = true;
+    const world = new ProducerWorld({ source: pagesOf100(2, (page) => page === 1 && broken) });
+    await world.start();
+    for (let receive = 1; receive <= 5; receive++) await world.continue(1, receive);
+    expect(await world.continue(1, 6)).toEqual(done);
+    expect((await world.run()).status).toBe("failed");
+    broken = false;
+    const reopened = await world.runs.reopen(RUN);
+    await world.continue((reopened?.hop ?? 0) + 1);
+    expect(world.items).toHaveLength(200);
+  });
+
+  test("by hanging is given up when the invocation must end", async () => {
+    const world = new ProducerWorld({ source: { readPage: () => new Promise<never>(() => {}) } });
+    await world.start();
+    const closing = new AbortController();
+    const verdict = world.continue(1, 1, { signal: closing.signal });
+    closing.abort();
+    expect(await verdict).toMatchObject({ tag: "wait" });
+    expect(await world.run()).toMatchObject({ failedSlices: 1, sliceError: expect.stringContaining("in time") });
+  });
+
+  test("with a page that cannot be sent is treated alike", async () => {
+    const world = new ProducerWorld({ source: pagesOf100(1) });
+    await world.start();
+    world.sqs.refuses = () => true;
+    expect(await world.continue()).toEqual({ tag: "wait", milliseconds: 500 });
+    world.sqs.refuses = () => false;
+    await world.continue(1, 2);
+    expect(world.items).toHaveLength(100);
+  });
+
+  test("throwing what is no error is explained", async () => {
+    const world = new ProducerWorld({ source: { readPage: () => Promise.reject(undefined) } });
+    await world.start();
+    await world.continue();
+    expect(await world.run()).toMatchObject({ sliceError: expect.stringContaining("thrown: undefined") });
+    const other = new ProducerWorld({ source: { readPage: () => Promise.reject(new SourceError("HTTP 503")) } });
+    await other.start();
+    await other.continue();
+    expect(await other.run()).toMatchObject({ sliceError: "HTTP 503" });
+  });
+});
+
+describe("a producer that dies", () => {
+  test("again and again without progress fails its run", async () => {
+    const source = pagesOf100(1);
+    const world = new ProducerWorld({ source });
+    await world.start();
+    // All that a producer leaves which dies in its slice.
+    for (let crash = 0; crash < 5; crash++) await world.runs.takeUp(RUN, 1);
+    expect(await world.continue(1, 6)).toEqual(done);
+    expect(source.readPage).not.toHaveBeenCalled();
+    expect(await world.run()).toMatchObject({
+      status: "failed",
+      failure: "the producer failed 5 times in a row: they crashed or ran out of time",
+    });
+  });
+
+  test("four times, and then works, does not", async () => {
+    const world = new ProducerWorld({ source: pagesOf100(1) });
+    await world.start();
+    for (let crash = 0; crash < 4; crash++) await world.runs.takeUp(RUN, 1);
+    await world.continue(1, 5);
+    expect(await world.run()).toMatchObject({ status: "running", failedSlices: 0, checkpoint: { ended: true } });
+  });
+
+  test("between sending a page and its checkpoint leaves it to be sent again, in the same place", async () => {
+    const world = new ProducerWorld({ source: pagesOf100(2) });
+    await world.start();
+    let checkpoints = 0;
+    world.store.before = (operation, key) => {
+      // Taking up the run is the first write of its row, the checkpoint the second.
+      if (operation === "update" && key?.sk === "run" && ++checkpoints === 2) throw new Error("died");
+    };
+    await world.continue();
+    world.store.before = () => {};
+    expect(world.items).toHaveLength(100);
+    await world.continue(1, 2);
+    expect((await world.run()).checkpoint).toMatchObject({ pages: 2, items: 200, ended: true });
+    const resent = world.messages.slice(100, 200);
+    expect(resent.every(({ page, epoch, resent }) => page === 0 && epoch === 1 && resent)).toBe(true);
+  });
+
+  test("after its last checkpoint leaves a run that the next one completes", async () => {
+    const world = new ProducerWorld({ source: items([1n]) });
+    await world.start();
+    world.store.before = (operation, key) => {
+      if (operation === "update" && key?.sk === "block") throw new Error("died");
+    };
+    await world.continue();
+    world.store.before = () => {};
+    await world.continue(1, 2);
+    expect((await world.run()).status).toBe("completed");
+  });
+});
+
+test("of two producers at one run, the one whose checkpoint comes second stops", async () => {
+  let race = true;
+  const world: ProducerWorld = new ProducerWorld({
+    source: {
+      async readPage(cursor: Cursor = 0) {
+        const page = Number(cursor);
+        if (page === 2 && race) {
+          race = false;
+          await world.continue(1, 2);
+        }
+        return { items: [page], next: page < 5 ? page + 1 : undefined };
+      },
+    },
+  });
+  await world.start();
+  expect(await world.continue()).toEqual(done);
+  expect((await world.run()).checkpoint).toMatchObject({ ended: true, items: 6, pages: 6 });
+  const addresses = new Set(world.messages.map(({ page, index, epoch }) => `${page}/${index}/${epoch}`));
+  expect([...addresses].sort()).toEqual(["0/0/1", "1/0/1", "2/0/1", "3/0/1", "4/0/1", "5/0/1"]);
+});
+
+test("a run that has ended, or failed, is not continued", async () => {
+  const source = pagesOf100(1);
+  const world = new ProducerWorld({ source });
+  await world.start();
+  await world.runs.fail(RUN, "for a test");
+  expect(await world.continue()).toEqual(done);
+  expect(source.readPage).not.toHaveBeenCalled();
+});
+
+describe("the pause of a full queue", () => {
+  const pause = (changes: Partial<Parameters<typeof backlogPauseMilliseconds>[0]>) =>
+    backlogPauseMilliseconds({
+      backlog: 1_000,
+      maxBacklog: 1_000,
+      produced: 2_000,
+      elapsedMilliseconds: 20_000,
+      ...changes,
+    });
+
+  test("is until half of the bound should be worked off, at the run's pace", () => {
+    // 1,000 worked off in 20 s: 500 more take 10 s.
+    expect(pause({})).toBe(10_000);
+    expect(pause({ produced: 6_000 })).toBe(2_000);
+    expect(pause({ backlog: 1_100, produced: 2_100 })).toBe(12_000);
+  });
+
+  test("is as long again as it took so far, without a pace to go by", () => {
+    expect(pause({ produced: 1_000, elapsedMilliseconds: 3_000 })).toBe(3_000);
+    expect(pause({ produced: 500, elapsedMilliseconds: 3_000 })).toBe(3_000);
+  });
+
+  test("is between a second and a minute", () => {
+    expect(pause({ produced: 1_000_000 })).toBe(1_000);
+    expect(pause({ produced: 1_001 })).toBe(60_000);
+    expect(pause({ produced: 1_000, elapsedMilliseconds: 0 })).toBe(1_000);
+  });
+});

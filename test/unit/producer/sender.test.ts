@@ -1,0 +1,185 @@
+import { describe, expect, test } from "vitest";
+import { LARGEST_ENVELOPE_BYTES } from "../../../shared/messages/body.ts";
+import { PageSender } from "../../../shared/producer/sender.ts";
+import { UnreadableItem } from "../../../shared/sources/unreadable-item.ts";
+import { ProducerWorld, RUN } from "../../helpers/producer-world.ts";
+
+function senderOf(world: ProducerWorld): PageSender {
+  return new PageSender({
+    workflow: "test",
+    ledger: world.ledger,
+    queue: world.sqs.queue("https://sqs/queue"),
+    deadLetterQueue: world.sqs.queue("https://sqs/dead-letters"),
+    now: () => 0,
+  });
+}
+
+const page = (length: number) => Array.from({ length }, (_, index) => ({ id: index }));
+const byIndex = (world: ProducerWorld) => [...world.messages].sort((a, b) => a.index - b.index);
+
+describe("a page", () => {
+  test("is written into the ledger before its messages are sent", async () => {
+    const world = new ProducerWorld({});
+    const order: string[] = [];
+    world.store.before = (operation) => void order.push(operation);
+    world.sqs.before = (action) => void order.push(action);
+    await senderOf(world).send(RUN, 0, page(1));
+    expect(order).toEqual(["update", "send"]);
+  });
+
+  test("is a message an item", async () => {
+    const world = new ProducerWorld({});
+    expect(await senderOf(world).send(RUN, 3, page(200))).toEqual({ deadLettered: 0 });
+    expect(byIndex(world)).toEqual(
+      page(200).map((item, index) => ({ sluice: 1, workflow: "test", run: RUN, page: 3, index, epoch: 1, item })),
+    );
+  });
+
+  test("whose entries are refused at first is sent whole, each once", async () => {
+    const world = new ProducerWorld({});
+    const refused = new Map<string, number>();
+    // Every third message is refused one to four times.
+    world.sqs.refuses = (body) => {
+      const index: number = JSON.parse(body).index;
+      const times = refused.get(body) ?? 0;
+      refused.set(body, times + 1);
+      return index % 3 === 0 && times < 1 + (index % 4);
+    };
+    await senderOf(world).send(RUN, 0, page(50));
+    expect(byIndex(world).map(({ index }) => index)).toEqual(page(50).map(({ id }) => id));
+  });
+
+  test("with an entry that is refused for good is not sent, and says why", async () => {
+    const world = new ProducerWorld({});
+    world.sqs.refuses = (body) => JSON.parse(body).index === 7;
+    await expect(senderOf(world).send(RUN, 0, page(10))).rejects.toThrow(
+      "1 messages were refused 5 times: InternalError: try again",
+    );
+  });
+
+  test("of large items is sent in requests of at most a mebibyte", async () => {
+    const world = new ProducerWorld({});
+    const requests: number[] = [];
+    let sent = 0;
+    world.sqs.before = () => void requests.push(world.sqs.sent.length);
+    await senderOf(world).send(
+      RUN,
+      0,
+      Array.from({ length: 5 }, () => "x".repeat(400_000)),
+    );
+    sent = world.sqs.sent.length;
+    expect(sent).toBe(5);
+    expect(requests).toHaveLength(3);
+  });
+});
+
+describe("an item that cannot be a message", () => {
+  test("is a dead letter with its reason, and the others are sent", async () => {
+    const world = new ProducerWorld({});
+    const run = await world.runs.create({ id: RUN, workflow: "test", requestedAt: "2026-01-01" });
+    const hostile = {
+      toJSON() {
+        throw undefined;
+      },
+    };
+    const items = ["good", 1n, "x".repeat(LARGEST_ENVELOPE_BYTES), hostile, new Map([["a", 1]]), "good too"];
+    expect(await senderOf(world).send(RUN, 0, items)).toEqual({ deadLettered: 4 });
+    expect(world.items).toEqual(["good", "good too"]);
+    expect(world.letters.map(({ index, item, dead }) => [index, String(item).slice(0, 20), dead.reason])).toEqual([
+      [1, "1n", "invalid item"],
+      [2, `"${"x".repeat(19)}`, "too large"],
+      [3, "{ toJSON: [Function:", "invalid item"],
+      [4, "Map(1) { 'a' => 1 }", "invalid item"],
+    ]);
+    expect(world.letters[0]?.dead).toMatchObject({
+      truncated: true,
+      failures: [{ attempt: 0, kind: "invalid", name: "ItemError", message: expect.stringContaining("BigInt") }],
+    });
+    await world.runs.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: 6, ended: true });
+    expect(await world.runs.counts(await world.run())).toMatchObject({
+      dead: 4,
+      owed: 2,
+      deadByReason: { "invalid item": 3, "too large": 1 },
+    });
+  });
+
+  test("because the source could not read it shows where it stood", async () => {
+    const world = new ProducerWorld({});
+    const unreadable = new UnreadableItem({ raw: '{"id":', error: "Unexpected end", at: "cities.jsonl, line 12" });
+    await senderOf(world).send(RUN, 0, [unreadable]);
+    expect(world.letters).toMatchObject([
+      {
+        item: '{"id":',
+        dead: { reason: "invalid item", failures: [{ message: "cities.jsonl, line 12: Unexpected end" }] },
+      },
+    ]);
+  });
+
+  test("whose letter could not be sent gets it when the page is sent again", async () => {
+    const world = new ProducerWorld({});
+    let actions = 0;
+    world.sqs.before = () => {
+      if (++actions === 2) throw new Error("down");
+    };
+    await expect(senderOf(world).send(RUN, 0, ["good", 1n])).rejects.toThrow("down");
+    expect(world.letters).toEqual([]);
+    await senderOf(world).send(RUN, 0, ["good", 1n]);
+    expect(world.letters).toMatchObject([{ index: 1 }]);
+    // And not once more, when the page comes a third time.
+    await senderOf(world).send(RUN, 0, ["good", 1n]);
+    expect(world.letters).toHaveLength(1);
+  });
+});
+
+describe("a page that is sent again", () => {
+  test("leaves out what is settled, and marks the rest so that consumers ask first", async () => {
+    const world = new ProducerWorld({});
+    await senderOf(world).send(RUN, 0, page(4));
+    await world.ledger.recordSuccesses({
+      run: RUN,
+      page: 0,
+      epoch: 1,
+      items: [{ index: 1, failures: 0, redrives: 0 }],
+    });
+    const died = { run: RUN, page: 0, index: 2, epoch: 1, redrives: 0 };
+    await world.ledger.claimDeath(died);
+    await world.ledger.recordDeath(died, "permanent", 0);
+    world.sqs.sent.length = 0;
+    await senderOf(world).send(RUN, 0, page(4));
+    expect(byIndex(world)).toMatchObject([
+      { index: 0, epoch: 1, resent: true },
+      { index: 3, epoch: 1, resent: true },
+    ]);
+    expect(world.messages).toHaveLength(2);
+  });
+
+  test("with another content is sent whole in another epoch", async () => {
+    const world = new ProducerWorld({});
+    await senderOf(world).send(RUN, 0, ["a", "b"]);
+    await world.ledger.recordSuccesses({
+      run: RUN,
+      page: 0,
+      epoch: 1,
+      items: [{ index: 0, failures: 0, redrives: 0 }],
+    });
+    world.sqs.sent.length = 0;
+    await senderOf(world).send(RUN, 0, ["a", "c"]);
+    expect(byIndex(world)).toMatchObject([
+      { index: 0, epoch: 2, resent: true, item: "a" },
+      { index: 1, epoch: 2, resent: true, item: "c" },
+    ]);
+  });
+
+  test.each([
+    ["items in another order", ["a", "b"], ["b", "a"]],
+    ["one item less", ["a", "b"], ["a"]],
+    ["a split that reads the same", ["a", "b"], ["a\nb"]],
+    ["an item that was none", [1n], ["1n"]],
+  ])("is known to have changed by %s", async (_, before, after) => {
+    const world = new ProducerWorld({});
+    await senderOf(world).send(RUN, 0, before);
+    world.sqs.sent.length = 0;
+    await senderOf(world).send(RUN, 0, after);
+    expect(world.messages[0]?.epoch).toBe(2);
+  });
+});
