@@ -15,6 +15,8 @@ export interface SessionOptions {
   readonly json: boolean;
   readonly fresh?: boolean | undefined;
   readonly concurrency?: number | undefined;
+  /** What the user types for the workflow, where it is loaded by its file. */
+  readonly name?: string;
 }
 
 export interface Session extends SessionOptions {
@@ -29,7 +31,8 @@ const CLOSING_MILLISECONDS = 2_000;
 
 /** What a command that works on a workflow's embedded engine begins with. Nothing is started yet. */
 export async function openSession(workflowName: string, options: SessionOptions): Promise<Session> {
-  const loaded = await loadWorkflow(workflowName);
+  const found = await loadWorkflow(workflowName);
+  const loaded = { ...found, name: options.name ?? found.name };
   const { workflow } = loaded;
   const { concurrency = workflow.concurrency } = options;
   // Another concurrency than the workflow's may not be a multiple of its tasksPerEnvironment: then it is derived anew.

@@ -72,13 +72,14 @@ function headline({ status, dead }: Summary): string {
 }
 
 function nextSteps({ status, cancelled }: Summary, name: string, logs: string): string[] {
-  const step = (command: string, why: string) => `${command.padEnd(34)} ${style("dim", why)}`;
-  return [
+  const steps = [
     ...(status === "failed" && cancelled === undefined
-      ? [step(`npx sluice resume ${name}`, "goes on where the source failed")]
+      ? [[`npx sluice resume ${name}`, "goes on where the source failed"]]
       : []),
-    step(`npx sluice status ${name}`, "the runs so far"),
-    step(`npx sluice run ${name}`, "runs it again"),
-    step(`less ${logs}/consumer.log`, "what the tasks logged"),
+    [`npx sluice status`, "the runs so far"],
+    [`npx sluice run ${name}`, "runs it again"],
+    [`less ${logs}/consumer.log`, "what the tasks logged"],
   ];
+  const width = Math.max(...steps.map(([command = ""]) => command.length));
+  return steps.map(([command = "", why = ""]) => `${command.padEnd(width)}  ${style("dim", why)}`);
 }

@@ -34,7 +34,7 @@ async function produce(
   const again: string[] = [];
   for (const { messageId, receiptHandle, body, attributes } of event.Records) {
     const verdict = await producer.handle(
-      { body, receiveCount: Number(attributes.ApproximateReceiveCount) },
+      { id: messageId, body, receiveCount: Number(attributes.ApproximateReceiveCount) },
       { sliceEnd, signal: AbortSignal.any([signal, closing]) },
     );
     if (verdict.tag === "wait") {

@@ -105,6 +105,8 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       }),
     ];
     const drain = async () => {
+      // The consumers would go on to receive for their free slots.
+      sqs.store.suspend(names.queue);
       await Promise.all(mappings.map((mapping) => mapping.stop()));
     };
     return {

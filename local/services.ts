@@ -7,6 +7,7 @@ import { Queue } from "../shared/queue.ts";
 import type { Topology } from "../shared/topology.ts";
 import { createLedgerTable, startDynamoDb } from "./dynamodb.ts";
 import { createQueues, queueNames } from "./queues.ts";
+import type { Faults } from "./sqs/faults.ts";
 import { startSqsServer } from "./sqs/server.ts";
 import type { Endpoints, StateDirectory } from "./state-directory.ts";
 
@@ -43,12 +44,18 @@ export type Services = Awaited<ReturnType<typeof openServices>>;
  * are closed.
  *
  * @param options.topology What the queues are to be; left out, they stay as they are.
+ * @param options.faults What strikes the queues, where it is to be shown that nothing is lost by it.
  * @throws {SluiceError} `ENGINE_RUNNING`: another process works in the directory.
  */
-export async function openServices(options: { workflow: string; topology?: Topology; state: StateDirectory }) {
-  const { workflow, topology, state } = options;
+export async function openServices(options: {
+  workflow: string;
+  topology?: Topology;
+  state: StateDirectory;
+  faults?: Faults;
+}) {
+  const { workflow, topology, state, faults } = options;
   state.lock();
-  const sqs = await startSqsServer({ file: state.queues });
+  const sqs = await startSqsServer({ file: state.queues, ...(faults && { faults }) });
   const names = queueNames(workflow);
   if (topology !== undefined) createQueues(sqs.store, names, topology);
   const dynamoDb = await startDynamoDb(state.tables);

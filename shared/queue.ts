@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import {
   ChangeMessageVisibilityBatchCommand,
   ChangeMessageVisibilityCommand,
@@ -22,6 +23,8 @@ export const PARALLEL_SENDS = 20;
 
 /** Rounds in which the failed entries of a batch are sent again, beside the SDK's own retries of a whole request. */
 const SEND_ROUNDS = 5;
+/** Before the second round; it doubles with each. */
+const SEND_PAUSE_MILLISECONDS = 50;
 
 export interface OutgoingMessage {
   readonly body: string;
@@ -74,6 +77,7 @@ export class Queue {
       );
       if (Failed.length === 0) return;
       lastReason = `${Failed[0]?.Code}: ${Failed[0]?.Message}`;
+      await setTimeout(SEND_PAUSE_MILLISECONDS * 2 ** round);
       const failed = new Set(Failed.map(({ Id }) => Id));
       entries = entries.filter(({ Id }) => failed.has(Id));
     }

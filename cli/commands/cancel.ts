@@ -29,7 +29,7 @@ export const cancelCommand = new Command("cancel")
       await cancel(services, run);
       return { run, running, refusal: undefined, ...rest };
     });
-    const { run, running, refusal, file, concurrency } = target;
+    const { run, running, refusal, file, name, concurrency } = target;
     if (refusal !== undefined) {
       console.error(refusal);
       process.exitCode = EXIT.failed;
@@ -37,7 +37,7 @@ export const cancelCommand = new Command("cancel")
       console.log(`Run ${run.id} is being cancelled: npx sluice status ${run.id} --watch shows its end.`);
     } else {
       // No engine works on it: one is started to drop what is queued.
-      const session = await openSession(file, { json, concurrency });
+      const session = await openSession(file, { json, concurrency, name });
       process.exitCode = await workOnRun(session, async () => ({ id: run.id, begin: async () => {} }));
     }
   });

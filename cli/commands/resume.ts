@@ -34,7 +34,7 @@ export const resumeCommand = new Command("resume")
       console.log(`Run ${run.id} goes on: npx sluice status ${run.id} --watch shows it.`);
       return;
     }
-    const session = await openSession(file, { json, concurrency });
+    const session = await openSession(file, { json, concurrency, name });
     process.exitCode = await workOnRun(session, async (services) => ({
       id: run.id,
       begin: () => reopen(services, run),

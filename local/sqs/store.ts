@@ -64,6 +64,7 @@ export class QueueStore {
   readonly #context: StoreContext;
   readonly #moveTasks: MoveTasks;
   readonly #waiting = new Set<() => void>();
+  readonly #suspended = new Set<string>();
   #closed = false;
 
   constructor(options: QueueStoreOptions) {
@@ -153,8 +154,14 @@ export class QueueStore {
     return this.#transaction(() => messages.map((message) => outcomeOf(() => send(this.#context, queue, message))));
   }
 
+  /** Gives no more messages of a queue to anybody: its messages stay, and come when the store is opened again. */
+  suspend(name: string): void {
+    this.#suspended.add(name);
+  }
+
   /** Receives what is visible now, without waiting: up to `max` messages, or none. */
   receive(options: ReceiveOptions): ReceivedMessage[] {
+    if (this.#suspended.has(options.queue)) return [];
     const queue = this.#fresh(options.queue);
     return this.#transaction(() => receive(this.#context, queue, options));
   }
@@ -240,8 +247,8 @@ export class QueueStore {
   }
 
   /**
-   * For the start after a crash: whoever received messages before is gone, so they become visible at once, with their
-   * receive counts. Those whose visibility was changed explicitly (a backoff) keep their time. Returns how many.
+   * For the start after a crash: whoever received messages before is gone, so they become visible at once. The receive
+   * is taken back, as it was not the message that ended its receiver. Those whose visibility was changed explicitly (a backoff) keep their time. Returns how many.
    */
   releaseOrphans(): number {
     const now = this.#context.clock();
@@ -249,7 +256,7 @@ export class QueueStore {
     this.#transaction(() => {
       for (const queue of this.#queues.all()) {
         const rows = this.#database.all<{ ordered_group: string | null }>(
-          "UPDATE messages SET visible_at = ?, hold = 0 WHERE queue = ? AND visible_at > ? AND hold = 1 RETURNING ordered_group",
+          "UPDATE messages SET visible_at = ?, hold = 0, receives = MAX(0, receives - 1) WHERE queue = ? AND visible_at > ? AND hold = 1 RETURNING ordered_group",
           now,
           queue.id,
           now,

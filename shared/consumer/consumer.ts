@@ -1,6 +1,7 @@
 import { MalformedMessageError, toError } from "../errors.ts";
 import { type Failure, isPermanent, type Reason, toFailure } from "../failure.ts";
 import type { Cancellations, ItemState, Ledger, Successes } from "../ledger/ledger.ts";
+import type { ReceiveMark } from "../ledger/rows.ts";
 import type { Runs } from "../ledger/runs.ts";
 import { parseEnvelope } from "../messages/envelope.ts";
 import type { Metrics } from "../metrics.ts";
@@ -58,6 +59,9 @@ const NEVER_SEEN = { tag: "owed", failures: [], final: undefined, receives: new 
 
 type Owed = Extract<ItemState, { tag: "owed" }>;
 
+/** Of the function's memory, for each suspect's process; one there is always room for. */
+const MEMORY_PER_ISOLATED_MB = 256;
+
 /** How long the messages of a paused run stay hidden, so that they are not received again and again. */
 const PAUSE_MILLISECONDS = 60_000;
 
@@ -92,8 +96,9 @@ export class Consumer {
   #unrecorded = 0;
   /** Items that are looked up, each of which may want a slot. */
   #lookedUp = 0;
-  /** A suspect's attempt is under way. */
-  #isolating = false;
+  /** Suspects' attempts under way, and whether it is one that none may be beside. */
+  #isolated = 0;
+  #isolatedAlone = false;
   #onIdle: () => void = () => {};
 
   constructor(options: ConsumerOptions) {
@@ -319,13 +324,20 @@ export class Consumer {
         return true;
       };
     }
+    if (state.tag === "unknown") {
+      const error = new Error(`run ${envelope.run} is not in this workflow's ledger, so its items cannot be counted`);
+      return async () => {
+        await this.#burial.buryForeign(message, error);
+        return true;
+      };
+    }
     if (state.tag === "settled") {
       return async () => {
         await ledger.climbAgain(envelope.run, envelope.page);
         return true;
       };
     }
-    const decided = this.#decidedDeath(message, state);
+    const decided = this.#decidedDeath(item, state);
     if (decided !== undefined) return () => this.#bury(item, decided, state.failures);
     if (mode === "pause") return () => this.#putBack(item, PAUSE_MILLISECONDS);
     if (mode === "drain") return () => this.#cancel(item);
@@ -346,33 +358,26 @@ export class Consumer {
   }
 
   /**
-   * Runs a suspect's attempt in a process of its own, one at a time: should even this process die over it, the item
-   * alone is to blame. The other suspects go back meanwhile.
+   * Runs a suspect's attempt in a process of its own. If a consumer died even over such an attempt, the next one is made
+   * alone, so that it is certain who was to blame. Suspects without a place go back meanwhile.
    */
   async #runIsolated(
     item: ItemMessage,
     state: Owed,
   ): Promise<{ outcome: AttemptOutcome; failures: readonly Failure[] } | { record: () => Promise<boolean> }> {
-    const { ledger, workflow, random, now } = this.#options;
+    const { ledger, workflow, random, memoryMb } = this.#options;
     const { message, envelope } = item;
-    if (this.#isolating) {
+    const alone = crashedReceives(message, state, "isolated", "alone").length > 0;
+    const places = alone ? 1 : Math.max(1, Math.floor(memoryMb / MEMORY_PER_ISOLATED_MB));
+    if (this.#isolatedAlone || this.#isolated >= places) {
       return { record: () => this.#putBack(item, 1_000 + random() * workflow.timeoutMilliseconds) };
     }
-    this.#isolating = true;
+    this.#isolated++;
+    this.#isolatedAlone = alone;
     try {
-      const id = ledgerItem(envelope);
-      let failures = state.failures;
-      for (const receive of crashedReceives(message, state)) {
-        const crash = new Error("the attempt took its whole execution environment along");
-        const times = { startedAt: now(), endedAt: now() };
-        failures = await ledger.recordFailure(
-          id,
-          receive,
-          toFailure(crash, { ...times, attempt: failures.length + 1, kind: "crashed" }),
-        );
-      }
+      const failures = await this.#recordCrashes(item, state);
       if (failures.length >= workflow.retry.attempts) return { record: () => this.#bury(item, "exhausted", failures) };
-      await ledger.recordReceive(id, message.receiveCount, "isolated");
+      await ledger.recordReceive(ledgerItem(envelope), message.receiveCount, alone ? "alone" : "isolated");
       const { run, page, index } = envelope;
       const outcome = await this.#isolation.run({
         item: envelope.item,
@@ -387,14 +392,31 @@ export class Consumer {
     } catch (error) {
       return { record: () => Promise.reject(error) };
     } finally {
-      this.#isolating = false;
+      this.#isolated--;
+      this.#isolatedAlone = false;
     }
   }
 
+  /** Counts the attempts that were made alone and took their consumer along, which could not count them. */
+  async #recordCrashes({ message, envelope }: ItemMessage, state: Owed): Promise<readonly Failure[]> {
+    const { ledger, now } = this.#options;
+    let { failures } = state;
+    for (const receive of crashedReceives(message, state, "alone")) {
+      const crash = new Error("the attempt took its whole execution environment along");
+      crash.stack = "";
+      const times = { startedAt: now(), endedAt: now() };
+      const failure = toFailure(crash, { ...times, attempt: failures.length + 1, kind: "crashed" });
+      failures = await ledger.recordFailure(ledgerItem(envelope), receive, failure);
+    }
+    return failures;
+  }
+
   /** The death of an item that needs no further attempt: its last one failed before, or it never reports. */
-  #decidedDeath(message: ReceivedMessage, state: Owed): Reason | undefined {
+  #decidedDeath({ message, envelope }: ItemMessage, state: Owed): Reason | undefined {
     const { failures, final } = state;
     if (final !== undefined) return final;
+    // Its letter holds the start of the item alone: there is nothing to run.
+    if (envelope.dead?.truncated === true) return envelope.dead.reason;
     if (failures.length >= this.#options.workflow.retry.attempts) return "exhausted";
     return unexplained(message, state).length >= UNEXPLAINED_RECEIVES ? "unexplained" : undefined;
   }
@@ -480,14 +502,20 @@ function unexplained({ receiveCount }: ReceivedMessage, { receives }: Owed): rea
   return Array.from({ length: receiveCount - 1 }, (_, index) => index + 1).filter((receive) => !receives.has(receive));
 }
 
-/** Receives under which the item's attempt ran alone, and not even its process's end could be recorded. */
-function crashedReceives({ receiveCount }: ReceivedMessage, { receives }: Owed): readonly number[] {
-  return [...receives].flatMap(([receive, mark]) => (mark === "isolated" && receive < receiveCount ? [receive] : []));
+/** Receives under which the item's attempt began in a process of its own, and no end of it could be recorded. */
+function crashedReceives(
+  { receiveCount }: ReceivedMessage,
+  { receives }: Owed,
+  ...marks: readonly ReceiveMark[]
+): readonly number[] {
+  return [...receives].flatMap(([receive, mark]) =>
+    mark !== "failed" && marks.includes(mark) && receive < receiveCount ? [receive] : [],
+  );
 }
 
 /** Whether an item may be the one that its consumer died of. It need not be: its neighbours are suspects, too. */
 const isSuspect = (message: ReceivedMessage, state: Owed): boolean =>
-  unexplained(message, state).length > 0 || crashedReceives(message, state).length > 0;
+  unexplained(message, state).length > 0 || crashedReceives(message, state, "isolated", "alone").length > 0;
 
 function retryDelay(thrown: unknown, { retry }: Workflow, failures: number, random: number): number {
   // By code and not by class: a workflow's bundle may hold another copy of the library.

@@ -30,9 +30,9 @@ export type Announce = (ended: { readonly run: string; readonly workflow: string
 export class Climb {
   readonly #store: LedgerStore;
   readonly #now: () => number;
-  readonly #announce: Announce;
+  readonly #announce: Announce | undefined;
 
-  constructor(store: LedgerStore, now: () => number, announce: Announce = async () => {}) {
+  constructor(store: LedgerStore, now: () => number, announce?: Announce) {
     this.#store = store;
     this.#now = now;
     this.#announce = announce;
@@ -87,6 +87,7 @@ export class Climb {
 
   // Whoever ended the run may have died before it could tell: the next one who comes here does.
   async #tell(run: string): Promise<void> {
+    if (this.#announce === undefined) return;
     const row = await this.#store.get(runKey(run));
     if (row?.completedAt === undefined || row.announced === true) return;
     await this.#announce({ run, workflow: String(row.workflow) });

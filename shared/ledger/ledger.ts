@@ -15,6 +15,7 @@ import {
   isSettled,
   lifeEntry,
   owedIndexes,
+  type PageRow,
   pageKey,
   type ReceiveMark,
   readAttemptsRow,
@@ -36,11 +37,13 @@ export interface LedgerItem extends ItemAddress {
  *
  * - `owed`: neither done nor dead; `failures` so far, and with `final` a death that is decided but not completed.
  * - `settled`: done, or dead with its letter sent.
+ * - `unknown`: the ledger has no such page: it is another table's, or was dropped after its time.
  * - `stale`: of an earlier epoch of its page: it counts no more.
  */
 export type ItemState =
   | { readonly tag: "settled" }
   | { readonly tag: "stale" }
+  | { readonly tag: "unknown" }
   | ({ readonly tag: "owed" } & AttemptsRow);
 
 /** Items of one page that succeeded. */
@@ -141,7 +144,8 @@ export class Ledger {
       const key = keys[position];
       const row = key && rows.get(keyText(key.page));
       const page = row && readPageRow(row);
-      if (key === undefined || page === undefined || page.epoch !== item.epoch) return { tag: "stale" };
+      if (key === undefined || page === undefined) return { tag: "unknown" };
+      if (page.epoch !== item.epoch) return { tag: "stale" };
       const attempts = readAttemptsRow(rows.get(keyText(key.attempts)), item.redrives);
       if (isSettled(page, item.index, item.redrives)) return { tag: "settled" };
       // Once its death is claimed, no success counts: whoever claimed it died before the letter was sent, or recorded.
@@ -169,10 +173,7 @@ export class Ledger {
     if (row === undefined) return;
     const state = readPageRow(row);
     await this.#climb.fromPage(run, page, state);
-    const vain = items.filter(({ index, redrives }) => !isSettled(state, index, redrives));
-    if (vain.length === 0) return;
-    const indexes = vain.map(({ index }) => index).join(", ");
-    throw new Error(`items ${indexes} of page ${page} of run ${run} succeeded after they had been given up`);
+    this.#checkSettled({ run, page, epoch, items }, state);
   }
 
   /**
@@ -244,7 +245,11 @@ export class Ledger {
     });
   }
 
-  /** Records items of one page that a stopped run drops unrun. Those that were settled otherwise meanwhile stay so. */
+  /**
+   * Records items of one page that a stopped run drops unrun. Those that were settled otherwise meanwhile stay so.
+   *
+   * @throws {Error} An item's death had been claimed: its message must come again, as with `recordSuccesses`.
+   */
   async recordCancelled({ run, page, epoch, items }: Cancellations): Promise<void> {
     const lives = items.map(({ index, redrives }) => lifeEntry(index, redrives));
     const cancel = (some: readonly number[]) =>
@@ -258,8 +263,20 @@ export class Ledger {
     let row = await cancel(lives);
     // Refused for one of them, perhaps: each for itself.
     if (row === undefined && lives.length > 1) for (const life of lives) row = (await cancel([life])) ?? row;
-    if (row === undefined) await this.climbAgain(run, page);
-    else await this.#climb.fromPage(run, page, readPageRow(row));
+    row ??= await this.#store.get(pageKey(run, page));
+    if (row === undefined) return;
+    const state = readPageRow(row);
+    await this.#climb.fromPage(run, page, state);
+    this.#checkSettled({ run, page, epoch, items }, state);
+  }
+
+  // Of a life whose death is claimed: the message at hand may be the one whose redelivery has to complete the death.
+  #checkSettled({ run, page, epoch, items }: Cancellations, state: PageRow): void {
+    if (state.epoch !== epoch) return;
+    const claimed = items.filter(({ index, redrives }) => !isSettled(state, index, redrives));
+    if (claimed.length === 0) return;
+    const indexes = claimed.map(({ index }) => index).join(", ");
+    throw new Error(`the deaths of items ${indexes} of page ${page} of run ${run} had been claimed before`);
   }
 
   /**

@@ -44,11 +44,11 @@ export interface PageRow {
   readonly epoch: number;
   /** Items whose task succeeded. */
   readonly done: ReadonlySet<number>;
-  /** Items that died and did not succeed in a later life, with the reason of the latest death. */
+  /** Items that died, and were neither done nor cancelled in a later life, with the reason of the latest death. */
   readonly dead: ReadonlyMap<number, Reason>;
   /** Lives whose dead letter is being sent, or was: from then on a success in the same life no longer counts. */
   readonly dying: ReadonlySet<number>;
-  /** Items that were dropped unrun when the run was stopped, and neither succeeded nor died in another life. */
+  /** Items that were dropped unrun when the run was stopped, and neither succeeded nor died in a later life. */
   readonly cancelled: ReadonlySet<number>;
   /** Lives that were cancelled: from then on a success in the same life no longer counts. */
   readonly cancelledLives: ReadonlySet<number>;
@@ -81,6 +81,14 @@ export function readPageRow(row: Row): PageRow {
       if (!done.has(index)) dead.set(index, reason);
     }
   }
+  const cancelled = new Set<number>();
+  for (const life of cancelledLives) {
+    const index = indexOf(life);
+    if (done.has(index) || redrivesOf(life) <= (deaths.get(index) ?? -1)) continue;
+    cancelled.add(index);
+    // It had been redriven: no letter of it is left.
+    dead.delete(index);
+  }
   return {
     size: Number(row.size),
     digest: String(row.digest),
@@ -88,11 +96,13 @@ export function readPageRow(row: Row): PageRow {
     done,
     dead,
     dying,
-    cancelled: new Set([...cancelledLives].map(indexOf).filter((index) => !done.has(index) && !dead.has(index))),
+    cancelled,
     cancelledLives,
     deaths,
     retries: numberSet(row.retries),
-    redriven: successes.some((life) => redrivesOf(life) > 0) || [...deaths.values()].some((redrives) => redrives > 0),
+    redriven:
+      [...successes, ...cancelledLives].some((life) => redrivesOf(life) > 0) ||
+      [...deaths.values()].some((redrives) => redrives > 0),
   };
 }
 
@@ -209,9 +219,10 @@ export interface AttemptsRow {
 
 /**
  * What became of a receive without a failure: the message was put back unrun (`returned`), or its attempt began in a
- * process of its own (`isolated`), and if no failure follows, it took even its consumer along.
+ * process of its own, beside others (`isolated`) or with none beside it (`alone`). If no failure follows one of these
+ * two, even the consumer died over it; of `alone`, the item itself is to blame.
  */
-export type ReceiveMark = "returned" | "isolated";
+export type ReceiveMark = "returned" | "isolated" | "alone";
 
 /** Keyed by the receive count under which it happened, so that recording it twice is once. */
 export const failureAttribute = (redrives: number, receiveCount: number): string =>

@@ -112,17 +112,24 @@ export class Runs {
    * Takes up a continuation, and counts a failed slice in advance: a producer that dies cannot count any more. The next
    * checkpoint sets the count back, as `recordSlice` does for a slice that ended well without one.
    *
-   * @returns the run as it was before, or `undefined` where there is nothing to do: it neither runs nor is being stopped,
+   * @returns the run, with its failed slices as they were before, or `undefined` where there is nothing to do: it neither runs nor is being stopped,
    * or a later continuation has been taken up already.
    */
   async takeUp(id: string, hop: number): Promise<RunRecord | undefined> {
-    const run = await this.get(id);
-    if (run.status !== "running" && !isStopping(run)) return undefined;
+    const before = await this.find(id);
+    if (before === undefined) return undefined;
+    const { failedSlices } = before;
+    // The hop is noted even where there is nothing to do: who resumes the run must send a later one, as the control queue
+    // would take this one for a duplicate.
     const row = await this.#store.update(runKey(id), {
-      set: { hop, failedSlices: run.failedSlices + 1 },
+      set: { hop, failedSlices: failedSlices + 1 },
       when: [{ atMost: ["hop", hop] }],
     });
-    return row === undefined ? undefined : run;
+    if (row === undefined) return undefined;
+    const run = readRunRow(row);
+    // The producer that ended the run may have died before it could tell.
+    if (run.completedAt !== undefined) await this.#climb.fromRun(id, row);
+    return run.status === "running" || isStopping(run) ? { ...run, failedSlices } : undefined;
   }
 
   /**

@@ -1,6 +1,7 @@
 import { SourceError, toError } from "../errors.ts";
 import { ITEMS_PER_PAGE } from "../ledger/rows.ts";
 import type { Checkpoint } from "../ledger/run-record.ts";
+import { toJson } from "../messages/body.ts";
 import type { Cursor, Page, Source } from "../sources/source.ts";
 
 /** What is sent and checkpointed as one: a page of the ledger. */
@@ -8,6 +9,12 @@ export interface Chunk {
   readonly items: readonly unknown[];
   /** Where to go on after it. */
   readonly after: Pick<Checkpoint, "cursor" | "skip" | "ended">;
+}
+
+/** A page whose cursor is checked. */
+interface ReadPage {
+  readonly items: readonly unknown[];
+  readonly next: Cursor | undefined;
 }
 
 /** A cursor is part of the run's row, which is written at each checkpoint. */
@@ -84,14 +91,14 @@ async function unlessAborted(page: Promise<Page>, signal: AbortSignal): Promise<
   }
 }
 
-function next(iterator: AsyncIterator<Page>): Promise<Page> {
+function next(iterator: AsyncIterator<Page>): Promise<ReadPage> {
   const page = readNext(iterator);
   // Seen by the one who awaits it; until then it is no unhandled rejection.
   page.catch(() => {});
   return page;
 }
 
-async function readNext(iterator: AsyncIterator<Page>): Promise<Page> {
+async function readNext(iterator: AsyncIterator<Page>): Promise<ReadPage> {
   let result: IteratorResult<Page>;
   try {
     result = await iterator.next();
@@ -99,21 +106,29 @@ async function readNext(iterator: AsyncIterator<Page>): Promise<Page> {
     throw sourceError(cause);
   }
   // A source that stops where its last page promised another has ended all the same.
-  if (result.done) return { items: [] };
+  if (result.done) return { items: [], next: undefined };
   const page: unknown = result.value;
   if (typeof page !== "object" || page === null || !("items" in page) || !Array.isArray(page.items)) {
     throw new SourceError("the source yielded something that is no page: yield { items: [...], next: cursor }");
   }
-  const { next: following } = result.value;
-  if (following !== undefined && Buffer.byteLength(JSON.stringify(following)) > LARGEST_CURSOR_BYTES) {
-    throw new SourceError(
-      `the source's cursor takes more than ${LARGEST_CURSOR_BYTES} bytes: keep a reference in it instead of data`,
-    );
-  }
-  return result.value;
+  const { items, next: following } = result.value;
+  return { items, next: following === undefined || following === null ? undefined : checkCursor(following) };
 }
 
 function sourceError(cause: unknown): SourceError {
   if (cause instanceof SourceError) return cause;
   return new SourceError(`the source threw: ${toError(cause).message}`, { cause });
+}
+
+function checkCursor(cursor: Cursor): Cursor {
+  let json: string;
+  try {
+    json = toJson(cursor);
+  } catch (cause) {
+    throw new SourceError(`the source's cursor cannot be kept: ${toError(cause).message}`, { cause });
+  }
+  if (Buffer.byteLength(json) <= LARGEST_CURSOR_BYTES) return cursor;
+  throw new SourceError(
+    `the source's cursor takes more than ${LARGEST_CURSOR_BYTES} bytes: keep a reference in it instead of data`,
+  );
 }

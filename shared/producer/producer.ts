@@ -3,6 +3,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { isActive, isStopping, type RunRecord } from "../ledger/run-record.ts";
 import {
   type ContinueMessage,
+  type ControlMessage,
   continueEntry,
   parseControlMessage,
   type StartMessage,
@@ -41,6 +42,7 @@ export interface ProducerOptions extends CompletionOptions {
 
 /** A control message and how often it came. */
 export interface ReceivedControl {
+  readonly id: string;
   readonly body: string;
   readonly receiveCount: number;
 }
@@ -70,9 +72,14 @@ export class Producer {
     this.#sender = new PageSender({ ...options, workflow: options.workflow.name });
   }
 
-  /** @throws {MalformedMessageError} It is no control message. */
+  /** Works on a control message. One that is none is moved to the control queue's dead-letter queue. */
   async handle(control: ReceivedControl, time: SliceTime): Promise<Verdict> {
-    const message = parseControlMessage(control.body);
+    let message: ControlMessage;
+    try {
+      message = parseControlMessage(control.body);
+    } catch (thrown) {
+      return await this.#bury(control, toError(thrown));
+    }
     switch (message.type) {
       case "start":
         return await this.#start(message, control);
@@ -81,6 +88,14 @@ export class Producer {
       case "complete":
         return await handleCompletion(message, this.#options, time.signal);
     }
+  }
+
+  // Left where it is, it would come again a hundred times, and hold up the messages of its group.
+  async #bury({ body, id }: ReceivedControl, error: Error): Promise<Verdict> {
+    this.#options.logger.error("a message on the control queue is none of ours", { error });
+    const entry = { body, group: "malformed", deduplicationId: `malformed-${id}` };
+    await this.#options.controlDeadLetterQueue.sendControl(entry, { SluiceReason: "malformed control message" });
+    return DONE;
   }
 
   // Only records the run and passes it on: its slices belong to the run's own message group, one at a time.
@@ -154,13 +169,14 @@ export class Producer {
     await runs.closeAgain(start);
     if (start.checkpoint.ended) return { tag: "ended" };
     let run = start;
-    let room = 0;
+    // Before the source is asked: pages that there is no room for would be read in vain.
+    let { room, pauseMilliseconds } = await this.#backlog(run);
+    if (room <= 0) return { tag: "backlog", milliseconds: pauseMilliseconds };
     const { limit } = run;
     for await (const chunk of chunks(workflow.source, run.checkpoint, { limit, signal })) {
       if (room <= 0) {
-        const state = await this.#backlog(run);
-        room = state.room;
-        if (room <= 0) return { tag: "backlog", milliseconds: state.pauseMilliseconds };
+        ({ room, pauseMilliseconds } = await this.#backlog(run));
+        if (room <= 0) return { tag: "backlog", milliseconds: pauseMilliseconds };
       }
       const { pages, items } = run.checkpoint;
       if (chunk.items.length > 0) {

@@ -9,8 +9,8 @@ export type Cursor = Json;
 /** One page of a source. */
 export interface Page<Item = unknown> {
   readonly items: readonly Item[];
-  /** Where the next page starts. Absent (or `undefined`) on the last page: the source has ended. */
-  readonly next?: Cursor | undefined;
+  /** Where the next page starts. Absent, `undefined` or `null` on the last page: the source has ended. */
+  readonly next?: Cursor | null | undefined;
 }
 
 /** What a source may use while it reads. */
@@ -56,7 +56,7 @@ export function toSource<Item>(source: Source<Item> | PageReader<Item>): Source<
       do {
         const page: Page<Item> = await source.readPage(next, context);
         yield page;
-        next = page.next;
+        next = page.next ?? undefined;
       } while (next !== undefined);
     },
   };

@@ -66,7 +66,7 @@ export class ConsumerWorld {
       runs: this.runs,
       controlQueue: this.sqs.queue(CONTROL),
       isolatedModule: ISOLATED_MODULE,
-      memoryMb: 512,
+      memoryMb: 256,
       queue: this.sqs.queue(QUEUE),
       deadLetterQueue: this.sqs.queue(DEAD_LETTERS),
       tasksPerEnvironment: 10,

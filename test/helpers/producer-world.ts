@@ -54,7 +54,7 @@ export class ProducerWorld {
   async handle(body: string, receiveCount = 1, time: Partial<SliceTime> = {}) {
     const sliceEnd = Number.POSITIVE_INFINITY;
     return await this.#producer().handle(
-      { body, receiveCount },
+      { id: "message", body, receiveCount },
       { sliceEnd, signal: new AbortController().signal, ...time },
     );
   }

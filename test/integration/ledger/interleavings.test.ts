@@ -17,5 +17,8 @@ describe("A run ends once, with exact counts", () => {
   test("with duplicates", () => holds({ choices: 300 }, 400));
   test("with redrives", () => holds({ choices: 300, redrives: 4 }, 400));
   test("over a block's boundary", () =>
-    holds({ choices: 300, pages: 4, itemsPerPage: 1, redrives: 0, pagesBefore: fc.integer({ min: 996, max: 999 }) }, 100));
+    holds(
+      { choices: 300, pages: 4, itemsPerPage: 1, redrives: 0, pagesBefore: fc.integer({ min: 996, max: 999 }) },
+      100,
+    ));
 });

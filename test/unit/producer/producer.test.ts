@@ -1,5 +1,4 @@
 import { describe, expect, test, vi } from "vitest";
-import { MalformedMessageError } from "../../../shared/errors.ts";
 import { type Cursor, items, SourceError } from "../../../shared/index.ts";
 import { backlogPauseMilliseconds } from "../../../shared/producer/backlog.ts";
 import { ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
@@ -65,8 +64,10 @@ test("a run of which no item can be a message is completed too", async () => {
   expect(world.metrics.counts).toEqual({ produced: 2, deadLettered: 2 });
 });
 
-test("what is no control message is refused", async () => {
-  await expect(new ProducerWorld({}).handle("hello")).rejects.toThrow(MalformedMessageError);
+test("what is no control message is moved to the control queue's dead-letter queue, as it came", async () => {
+  const world = new ProducerWorld({});
+  expect(await world.handle("hello")).toEqual({ tag: "done" });
+  expect(world.sqs.control).toEqual([{ body: "hello", group: "malformed", deduplicationId: "malformed-message" }]);
 });
 
 describe("a slice whose time is over", () => {
