@@ -10,6 +10,8 @@ export interface Target {
   readonly name: string;
   readonly file: string;
   readonly concurrency: number | undefined;
+  /** The run that was begun last, and its items at the most. */
+  readonly begun: { readonly run: string; readonly limit: number | undefined };
   readonly state: StateDirectory;
   readonly services: ServiceClients;
   /** Whether another process runs its engine now. */
@@ -31,7 +33,8 @@ export async function* targets(): AsyncGenerator<Target> {
     const running = state.holder() !== undefined;
     const services = await reachServices(origin.workflow, state);
     try {
-      yield { ...origin, concurrency: origin.concurrency, state, services, running };
+      const { workflow, name, file, concurrency, run, limit } = origin;
+      yield { workflow, name, file, concurrency, begun: { run, limit }, state, services, running };
     } finally {
       await services.close();
     }
@@ -61,4 +64,14 @@ export async function withRun<Result>(
       ? "there is no run that has not ended: npx sluice run <workflow> starts one, npx sluice status lists those that were"
       : `there is no run or workflow "${runOrWorkflow}" here: npx sluice status lists those that are`,
   );
+}
+
+/** The latest run that was begun by a command which died before it could ask for it; `undefined` where there is none. */
+export async function findUnasked(runOrWorkflow: string | undefined): Promise<Target | undefined> {
+  for await (const target of targets()) {
+    const { begun, name, workflow, running, services } = target;
+    if (runOrWorkflow !== undefined && ![begun.run, name, workflow].includes(runOrWorkflow)) continue;
+    if (!running && (await services.runs.find(begun.run)) === undefined) return target;
+  }
+  return undefined;
 }

@@ -50,7 +50,9 @@ export async function openSession(workflowName: string, options: SessionOptions)
 /** Begins or finds the run that a session works on. */
 export type ChooseRun = (
   services: Services,
-) => Promise<{ readonly id: string; begin(): Promise<void> } | { readonly refusal: string }>;
+) => Promise<
+  { readonly id: string; readonly limit?: number | undefined; begin(): Promise<void> } | { readonly refusal: string }
+>;
 
 /**
  * Works on a run in the embedded engine until it has ended or the user interrupts. Returns the exit code.
@@ -70,13 +72,15 @@ export async function workOnRun(session: Session, choose: ChooseRun): Promise<nu
       display.say(chosen.refusal);
       return EXIT.failed;
     }
+    const { concurrency } = session;
+    const { id: run, limit } = chosen;
+    state.remember({ workflow: workflow.name, file, name: loaded.name, concurrency, run, limit });
     companion = await startCompanion(loaded.companion);
     const options = { workflow, workflowFile: file, topology, state, variables: companion.environment };
     const engine = await startEngine(options, services);
     closing = engine;
     interrupt.atOnce.addEventListener("abort", () => void engine.close());
     await engine.warm();
-    state.remember({ workflow: workflow.name, file, name: loaded.name, concurrency: session.concurrency });
     announce(session, chosen.id);
     await chosen.begin();
     return await workUntilDone(session, engine, chosen.id, interrupt.soon);

@@ -29,6 +29,9 @@ export interface Origin {
   readonly file: string;
   readonly name: string;
   readonly concurrency?: number | undefined;
+  /** The run that was begun: its start message may not have been sent, should the command have died before. */
+  readonly run: string;
+  readonly limit?: number | undefined;
 }
 
 interface Lock {

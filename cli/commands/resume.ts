@@ -5,7 +5,8 @@ import { continueEntry } from "../../shared/messages/control.ts";
 import type { Queue } from "../../shared/queue.ts";
 import { writeJson } from "../display.ts";
 import { EXIT } from "../exit-code.ts";
-import { withRun } from "../run-target.ts";
+import { newStart } from "../new-start.ts";
+import { findUnasked, withRun } from "../run-target.ts";
 import { openSession, workOnRun } from "../session.ts";
 
 export const resumeCommand = new Command("resume")
@@ -18,6 +19,17 @@ export const resumeCommand = new Command("resume")
     "\nExamples:\n  $ npx sluice resume\n  $ npx sluice resume cities\n  $ npx sluice resume 20261122-081530-3fa9",
   )
   .action(async (runOrWorkflow: string | undefined, { json }: { json: boolean }) => {
+    const unasked = await findUnasked(runOrWorkflow);
+    if (unasked !== undefined) {
+      const { workflow, file, name, concurrency, begun } = unasked;
+      const session = await openSession(file, { json, concurrency, name });
+      process.exitCode = await workOnRun(session, async ({ controlQueue }) => ({
+        id: begun.run,
+        limit: begun.limit,
+        begin: () => controlQueue.sendControl(newStart({ workflow, ...begun })),
+      }));
+      return;
+    }
     const { run, file, name, concurrency, running } = await withRun(runOrWorkflow, async (target) => {
       // An engine that works already needs only to be told.
       if (target.running && !hasEnded(target.run)) await reopen(target.services, target.run);

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { Command, InvalidArgumentError } from "commander";
-import { startEntry } from "../../shared/messages/control.ts";
 import { plural } from "../format.ts";
+import { newStart } from "../new-start.ts";
 import { openSession, type SessionOptions, workOnRun } from "../session.ts";
 
 interface RunOptions extends SessionOptions {
@@ -44,18 +44,13 @@ Examples:
             `Go on with it: npx sluice resume ${name}. Or drop it: npx sluice run ${name} --fresh`,
         };
       }
+      const { items: limit } = options;
+      const { workflow } = session.loaded;
       const id = newRunId();
       return {
         id,
-        begin: () =>
-          controlQueue.sendControl(
-            startEntry({
-              workflow: session.loaded.workflow.name,
-              run: id,
-              requestedAt: new Date().toISOString(),
-              ...(options.items !== undefined && { limit: options.items }),
-            }),
-          ),
+        limit,
+        begin: () => controlQueue.sendControl(newStart({ workflow: workflow.name, run: id, limit })),
       };
     });
   });
