@@ -31,7 +31,9 @@ export async function follow({
     const stop = drained;
     const record = await engine.runs.find(run);
     if (record !== undefined) {
-      if (hasEnded(record)) return await summarise(engine, record);
+      // What its end sets off is part of it, and may take another attempt.
+      if (hasEnded(record) && (record.completionHandledAt !== undefined || stop))
+        return await summarise(engine, record);
       if (record.status === "paused") {
         await engine.drain();
         return "paused";
@@ -86,5 +88,6 @@ async function summarise({ runs, activity }: Engine, record: RunRecord): Promise
     deadByReason,
     memoryMb: { producer: Math.round(producer), consumer: Math.round(consumer) },
     ...(record.failure !== undefined && { failure: record.failure }),
+    ...(record.completionError !== undefined && { completionError: record.completionError }),
   };
 }

@@ -19,6 +19,8 @@ export interface Summary {
   readonly memoryMb: { readonly producer: number; readonly consumer: number };
   /** Why it failed. */
   readonly failure?: string;
+  /** Why `onComplete` was given up. */
+  readonly completionError?: string;
 }
 
 export interface SummaryContext {
@@ -60,6 +62,9 @@ export function formatSummary(summary: Summary, { name, concurrency, logs }: Sum
     );
   }
   if (summary.failure !== undefined) lines.push("", `  ${style("red", summary.failure)}`);
+  if (summary.completionError !== undefined) {
+    lines.push("", `  ${style("red", `onComplete was given up: ${summary.completionError}`)}`);
+  }
   lines.push("", ...nextSteps(summary, name, logs).map((step) => `  ${step}`));
   return lines.join("\n");
 }

@@ -73,9 +73,9 @@ export class DynamoDbStore implements LedgerStore {
 }
 
 interface Expressions {
-  UpdateExpression: string;
+  UpdateExpression?: string;
   ConditionExpression?: string;
-  ExpressionAttributeNames: Record<string, string>;
+  ExpressionAttributeNames?: Record<string, string>;
   ExpressionAttributeValues?: Record<string, unknown>;
 }
 
@@ -106,12 +106,15 @@ function toExpressions(update: Update): Expressions {
   clause("DELETE", setClauses(update.subtract, name, value));
   clause("REMOVE", (update.remove ?? []).map(name));
   const conditions = (update.when ?? []).map((condition) => toCondition(condition, name, value));
+  // DynamoDB refuses what is empty.
   return {
-    UpdateExpression: clauses.join(" "),
+    ...(clauses.length > 0 && { UpdateExpression: clauses.join(" ") }),
     ...(conditions.length > 0 && { ConditionExpression: conditions.join(" AND ") }),
-    ExpressionAttributeNames: Object.fromEntries(
-      [...names].map(([attribute, placeholder]) => [placeholder, attribute]),
-    ),
+    ...(names.size > 0 && {
+      ExpressionAttributeNames: Object.fromEntries(
+        [...names].map(([attribute, placeholder]) => [placeholder, attribute]),
+      ),
+    }),
     ...(Object.keys(values).length > 0 && { ExpressionAttributeValues: values }),
   };
 }

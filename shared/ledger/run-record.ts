@@ -52,9 +52,10 @@ export interface RunRecord {
   readonly limit?: number | undefined;
   /** Beyond it the run is stopped. */
   readonly tolerance?: Tolerance | undefined;
-  /** How often `onComplete` was tried, and when it succeeded, ISO 8601. */
+  /** How often `onComplete` was tried; when it succeeded or was given up, ISO 8601; and why it was given up. */
   readonly completionAttempts: number;
   readonly completionHandledAt?: string | undefined;
+  readonly completionError?: string | undefined;
   readonly checkpoint: Checkpoint;
   /** The hop of the latest continuation: an earlier one that comes late is dropped. */
   readonly hop: number;
@@ -95,6 +96,7 @@ export function readRunRow(row: Row): RunRecord {
     tolerance: row.tolerance as Tolerance | undefined,
     completionAttempts: Number(row.completionAttempts ?? 0),
     completionHandledAt: row.completionHandledAt as string | undefined,
+    completionError: row.completionError as string | undefined,
     checkpoint: {
       count: Number(row.checkpoints),
       // JSON text, because DynamoDB's own types would lose the difference between absent and null.

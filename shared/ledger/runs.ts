@@ -207,10 +207,12 @@ export class Runs {
 
   /** Ends a run as failed, its cursor kept. */
   async fail(id: string, failure: string): Promise<void> {
-    await this.#store.update(runKey(id), {
+    const row = await this.#store.update(runKey(id), {
       set: { status: "failed", failure },
       when: [{ equals: ["status", "running"] }],
     });
+    // What failed again and again may be to tell that it has ended.
+    if (row === undefined) await this.#completeIfFull(id);
   }
 
   /**
@@ -261,9 +263,12 @@ export class Runs {
     return attempt;
   }
 
-  /** Notes that `onComplete` has succeeded. */
-  async endCompletion(id: string): Promise<void> {
-    await this.#store.update(runKey(id), { set: { completionHandledAt: new Date(this.#now()).toISOString() } });
+  /** Notes that `onComplete` has succeeded, or with an error, that it is not tried again. */
+  async endCompletion(id: string, error?: string): Promise<void> {
+    await this.#store.update(runKey(id), {
+      set: { completionHandledAt: new Date(this.#now()).toISOString(), completionError: error },
+      remove: error === undefined ? ["completionError"] : [],
+    });
   }
 
   async #turn(

@@ -30,7 +30,8 @@ export async function handleCompletion(
 ): Promise<Verdict> {
   const { workflow, runs, logger, publishEvent, random } = options;
   const run = await runs.find(id);
-  if (run?.completedAt === undefined || run.completionHandledAt !== undefined) return { tag: "done" };
+  const handled = run?.completionHandledAt !== undefined && run.completionError === undefined;
+  if (run?.completedAt === undefined || handled) return { tag: "done" };
   const attempt = await runs.beginCompletion(run);
   try {
     const summary = summaryOf(run);
@@ -46,6 +47,7 @@ export async function handleCompletion(
     // Beside the message, which can be sent again as it is, stands why it lies there.
     const reason = { SluiceReason: `onComplete failed ${attempt} times: ${error.message}`.slice(0, 1_000) };
     await options.controlDeadLetterQueue.sendControl({ body, ...rest }, reason);
+    await runs.endCompletion(id, error.message);
     return { tag: "done" };
   }
 }
