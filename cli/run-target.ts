@@ -1,21 +1,24 @@
 import { reachServices, type ServiceClients } from "../local/services.ts";
-import { StateDirectory } from "../local/state-directory.ts";
+import { type Origin, StateDirectory } from "../local/state-directory.ts";
 import { ConfigurationError } from "../shared/errors.ts";
-import { hasEnded, type RunRecord } from "../shared/ledger/run-record.ts";
+import { hasEnded, isActive, type RunRecord } from "../shared/ledger/run-record.ts";
+import { stackTargets } from "./stack-target.ts";
+import type { TargetOptions } from "./target-options.ts";
 
-/** A workflow that was run on this machine, and its services. */
+/** A workflow that was run on this machine or is deployed, and its services. */
 export interface Target {
   readonly workflow: string;
   /** What the user may type for it. */
   readonly name: string;
-  readonly file: string;
-  readonly concurrency: number | undefined;
-  /** The run that was begun last, and its items at the most. */
-  readonly begun: { readonly run: string; readonly limit: number | undefined };
-  readonly state: StateDirectory;
+  /** For people: "this machine", or the stack. */
+  readonly where: string;
   readonly services: ServiceClients;
-  /** Whether another process runs its engine now. */
+  /** Whether something works on its queue: a deployed stack, or an engine in another process. */
   readonly running: boolean;
+  /** How it was run last on this machine; `undefined` in a stack. */
+  readonly local: Origin | undefined;
+  /** Has messages delivered to the consumer, or not. */
+  deliver(enabled: boolean): Promise<void>;
 }
 
 export interface RunTarget extends Target {
@@ -25,16 +28,33 @@ export interface RunTarget extends Target {
 /** Runs of a workflow among which one is looked for. */
 const RUNS_LOOKED_AT = 100;
 
-/** Goes through the workflows that were run here, the latest first, and closes each when its turn is over. */
-export async function* targets(): AsyncGenerator<Target> {
+/** Goes through the workflows of a stack, or of this machine, the latest first. Each is closed when its turn is over. */
+export async function* targets({ stack, region, profile }: TargetOptions): AsyncGenerator<Target> {
+  if (stack === undefined) {
+    if (region === undefined && profile === undefined) return yield* localTargets();
+    throw new ConfigurationError("--region and --profile are of a deployed stack: add --stack");
+  }
+  yield* stackTargets({ stack, region, profile });
+}
+
+async function* localTargets(): AsyncGenerator<Target> {
   for (const state of StateDirectory.all()) {
     const { origin } = state;
     if (origin === undefined) continue;
     const running = state.holder() !== undefined;
     const services = await reachServices(origin.workflow, state);
+    const { workflow, name } = origin;
     try {
-      const { workflow, name, file, concurrency, run, limit } = origin;
-      yield { workflow, name, file, concurrency, begun: { run, limit }, state, services, running };
+      yield {
+        workflow,
+        name,
+        where: "this machine",
+        services,
+        running,
+        local: origin,
+        // The engine sees for itself that its run is paused.
+        deliver: async () => {},
+      };
     } finally {
       await services.close();
     }
@@ -49,9 +69,10 @@ export async function* targets(): AsyncGenerator<Target> {
  */
 export async function withRun<Result>(
   runOrWorkflow: string | undefined,
+  options: TargetOptions,
   work: (target: RunTarget) => Promise<Result>,
 ): Promise<Result> {
-  for await (const target of targets()) {
+  for await (const target of targets(options)) {
     const runs = await target.services.runs.latest(RUNS_LOOKED_AT);
     const run = runs.find((each) => {
       if (runOrWorkflow === undefined) return !hasEnded(each);
@@ -59,19 +80,32 @@ export async function withRun<Result>(
     });
     if (run !== undefined) return await work({ ...target, run });
   }
+  const [list, start] =
+    options.stack === undefined
+      ? ["npx sluice status", "npx sluice run <workflow>"]
+      : ["npx sluice status --stack", "npx sluice start <workflow> --stack"];
   throw new ConfigurationError(
     runOrWorkflow === undefined
-      ? "there is no run that has not ended: npx sluice run <workflow> starts one, npx sluice status lists those that were"
-      : `there is no run or workflow "${runOrWorkflow}" here: npx sluice status lists those that are`,
+      ? `there is no run that has not ended: ${start} starts one, ${list} lists those that were`
+      : `there is no run of "${runOrWorkflow}" here: ${list} lists those that are`,
   );
 }
 
-/** The latest run that was begun by a command which died before it could ask for it; `undefined` where there is none. */
-export async function findUnasked(runOrWorkflow: string | undefined): Promise<Target | undefined> {
-  for await (const target of targets()) {
-    const { begun, name, workflow, running, services } = target;
-    if (runOrWorkflow !== undefined && ![begun.run, name, workflow].includes(runOrWorkflow)) continue;
-    if (!running && (await services.runs.find(begun.run)) === undefined) return target;
+/** Whether another run of the workflow works, which must not be stopped with this one. */
+export async function othersWork({ services, run }: RunTarget): Promise<boolean> {
+  const runs = await services.runs.latest(RUNS_LOOKED_AT);
+  return runs.some((other) => other.id !== run.id && isActive(other) && other.status !== "paused");
+}
+
+/**
+ * The latest run on this machine that was begun by a command which died before it could ask for it; `undefined` where
+ * there is none.
+ */
+export async function findUnasked(runOrWorkflow: string | undefined): Promise<Origin | undefined> {
+  for await (const { local, running, services } of localTargets()) {
+    if (local === undefined || running) continue;
+    if (runOrWorkflow !== undefined && ![local.run, local.name, local.workflow].includes(runOrWorkflow)) continue;
+    if ((await services.runs.find(local.run)) === undefined) return local;
   }
   return undefined;
 }

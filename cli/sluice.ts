@@ -5,6 +5,7 @@ import { cancelCommand } from "./commands/cancel.ts";
 import { pauseCommand } from "./commands/pause.ts";
 import { resumeCommand } from "./commands/resume.ts";
 import { runCommand } from "./commands/run.ts";
+import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
 import { writeJson } from "./display.ts";
 import { EXIT } from "./exit-code.ts";
@@ -17,6 +18,7 @@ const program = new Command("sluice")
   .version(version)
   .showHelpAfterError("(--help shows what there is)")
   .addCommand(runCommand)
+  .addCommand(startCommand)
   .addCommand(resumeCommand)
   .addCommand(statusCommand)
   .addCommand(pauseCommand)
@@ -28,7 +30,9 @@ Examples:
   $ npx sluice run cities          run a workflow of workflows/ on this machine
   $ npx sluice resume              go on after Ctrl-C, a crash, a pause or a failed source
   $ npx sluice status              the runs and their counts
-  $ npx sluice cancel cities       drop what is queued, and end the run`,
+  $ npx sluice cancel cities       drop what is queued, and end the run
+  $ npx sluice start cities        start a run of a deployed workflow
+  $ npx sluice status --stack      the runs of the deployed stack`,
   );
 
 // Each command's own errors too are thrown, so that they end here.

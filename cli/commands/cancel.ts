@@ -1,48 +1,59 @@
 import { Command } from "commander";
+import { ConfigurationError } from "../../shared/errors.ts";
 import { hasEnded, type RunRecord } from "../../shared/ledger/run-record.ts";
 import { continueEntry } from "../../shared/messages/control.ts";
 import { confirm } from "../confirm.ts";
 import { EXIT } from "../exit-code.ts";
 import { plural } from "../format.ts";
-import { withRun } from "../run-target.ts";
+import { type RunTarget, withRun } from "../run-target.ts";
 import { openSession, workOnRun } from "../session.ts";
+import { type TargetOptions, withTargetOptions } from "../target-options.ts";
 
-interface CancelOptions {
+interface CancelOptions extends TargetOptions {
   readonly yes: boolean;
   readonly json: boolean;
 }
 
-export const cancelCommand = new Command("cancel")
+export const cancelCommand = withTargetOptions(new Command("cancel"))
   .summary("end a run: drop what is queued")
   .description("Cancels a run: tasks in flight are finished, what is queued is dropped unrun, and the run ends.")
   .argument("[run]", "a run's id, or a workflow (default: the run that has not ended)")
   .option("--yes", "do not ask", false)
   .option("--json", "one JSON object a line, the last one the summary", false)
   .addHelpText("after", "\nExamples:\n  $ npx sluice cancel cities\n  $ npx sluice cancel 20261122-081530-3fa9 --yes")
-  .action(async (runOrWorkflow: string | undefined, { yes, json }: CancelOptions) => {
-    const target = await withRun(runOrWorkflow, async ({ services, run, running, ...rest }) => {
-      const { owed } = await services.runs.counts(run);
+  .action(async (runOrWorkflow: string | undefined, options: CancelOptions) => {
+    const cancelled = await withRun(runOrWorkflow, options, async (target) => {
+      const { services, run, where } = target;
       if (hasEnded(run))
-        return { run, running, refusal: `Run ${run.id} has ended already: it is ${run.status}.`, ...rest };
-      const question = `Cancel run ${run.id} of ${run.workflow}? ${plural(owed, "queued item")} will be dropped.`;
-      if (!yes && !(await confirm(question))) return { run, running, refusal: "Nothing was changed.", ...rest };
+        throw new ConfigurationError(`run ${run.id} on ${where} has ended already: it is ${run.status}`);
+      const { owed } = await services.runs.counts(run);
+      const question = `Cancel run ${run.id} of ${run.workflow} on ${where}? ${plural(owed, "queued item")} will be dropped.`;
+      if (!options.yes && !(await confirm(question))) return undefined;
       await cancel(services, run);
-      return { run, running, refusal: undefined, ...rest };
+      // The consumers drop what is queued, so it must be delivered, even if the run was paused.
+      await target.deliver(true);
+      return target;
     });
-    const { run, running, refusal, file, name, concurrency } = target;
-    if (refusal !== undefined) {
-      console.error(refusal);
+    if (cancelled === undefined) {
+      console.error("Nothing was changed.");
       process.exitCode = EXIT.failed;
-    } else if (running) {
-      console.log(`Run ${run.id} is being cancelled: npx sluice status ${run.id} --watch shows its end.`);
-    } else {
-      // No engine works on it: one is started to drop what is queued.
-      const session = await openSession(file, { json, concurrency, name });
-      process.exitCode = await workOnRun(session, async () => ({ id: run.id, begin: async () => {} }));
+      return;
     }
+    const { run, where, running, local, name } = cancelled;
+    if (running || local === undefined) {
+      const flag = options.stack === undefined ? "" : " --stack";
+      console.log(
+        `Run ${run.id} on ${where} is being cancelled: npx sluice status ${run.id}${flag} --watch shows its end.`,
+      );
+      return;
+    }
+    // No engine works on it: one is started to drop what is queued.
+    const { file, concurrency } = local;
+    const session = await openSession(file, { json: options.json, concurrency, name });
+    process.exitCode = await workOnRun(session, async () => ({ id: run.id, limit: run.limit, begin: async () => {} }));
   });
 
-type Services = Parameters<Parameters<typeof withRun>[1]>[0]["services"];
+type Services = RunTarget["services"];
 
 async function cancel({ runs, controlQueue }: Services, { id }: RunRecord): Promise<void> {
   const cancelled = await runs.cancel(id);

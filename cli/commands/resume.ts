@@ -8,8 +8,9 @@ import { EXIT } from "../exit-code.ts";
 import { newStart } from "../new-start.ts";
 import { findUnasked, withRun } from "../run-target.ts";
 import { openSession, workOnRun } from "../session.ts";
+import { type TargetOptions, withTargetOptions } from "../target-options.ts";
 
-export const resumeCommand = new Command("resume")
+export const resumeCommand = withTargetOptions(new Command("resume"))
   .summary("go on with a run that was interrupted, paused or failed")
   .description("Goes on with a run where it stopped: after Ctrl-C, a crash, a pause, or a source that failed.")
   .argument("[run]", "a run's id, or a workflow (default: the run that has not ended)")
@@ -18,37 +19,44 @@ export const resumeCommand = new Command("resume")
     "after",
     "\nExamples:\n  $ npx sluice resume\n  $ npx sluice resume cities\n  $ npx sluice resume 20261122-081530-3fa9",
   )
-  .action(async (runOrWorkflow: string | undefined, { json }: { json: boolean }) => {
-    const unasked = await findUnasked(runOrWorkflow);
+  .action(async (runOrWorkflow: string | undefined, options: TargetOptions & { json: boolean }) => {
+    const { json } = options;
+    const unasked = options.stack === undefined ? await findUnasked(runOrWorkflow) : undefined;
     if (unasked !== undefined) {
-      const { workflow, file, name, concurrency, begun } = unasked;
+      const { workflow, run, limit, file, name, concurrency } = unasked;
       const session = await openSession(file, { json, concurrency, name });
       process.exitCode = await workOnRun(session, async ({ controlQueue }) => ({
-        id: begun.run,
-        limit: begun.limit,
-        begin: () => controlQueue.sendControl(newStart({ workflow, ...begun })),
+        id: run,
+        limit,
+        begin: () => controlQueue.sendControl(newStart({ workflow, run, limit })),
       }));
       return;
     }
-    const { run, file, name, concurrency, running } = await withRun(runOrWorkflow, async (target) => {
-      // An engine that works already needs only to be told.
-      if (target.running && !hasEnded(target.run)) await reopen(target.services, target.run);
+    const { run, where, local, name, running } = await withRun(runOrWorkflow, options, async (target) => {
+      // What works already needs only to be told.
+      if (target.running && !hasEnded(target.run)) {
+        await target.deliver(true);
+        await reopen(target.services, target.run);
+      }
       return target;
     });
+    const flag = options.stack === undefined ? "" : " --stack";
     if (hasEnded(run)) {
-      const message = `Run ${run.id} has ended, it is ${run.status}: npx sluice run ${name} starts another.`;
+      const start = local === undefined ? "start" : "run";
+      const message = `Run ${run.id} on ${where} has ended, it is ${run.status}: npx sluice ${start} ${name}${flag} starts another.`;
       if (json) writeJson({ type: "error", code: "RUN_ENDED", message });
       else console.error(message);
       process.exitCode = EXIT.failed;
       return;
     }
-    if (running) {
-      console.log(`Run ${run.id} goes on: npx sluice status ${run.id} --watch shows it.`);
+    if (running || local === undefined) {
+      console.log(`Run ${run.id} on ${where} goes on: npx sluice status ${run.id}${flag} --watch shows it.`);
       return;
     }
-    const session = await openSession(file, { json, concurrency, name });
+    const session = await openSession(local.file, { json, concurrency: local.concurrency, name });
     process.exitCode = await workOnRun(session, async (services) => ({
       id: run.id,
+      limit: run.limit,
       begin: () => reopen(services, run),
     }));
   });

@@ -1,7 +1,8 @@
-import { randomBytes } from "node:crypto";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { plural } from "../format.ts";
+import { newRunId } from "../new-run-id.ts";
 import { newStart } from "../new-start.ts";
+import { positiveInteger } from "../positive-integer.ts";
 import { openSession, type SessionOptions, workOnRun } from "../session.ts";
 
 interface RunOptions extends SessionOptions {
@@ -54,15 +55,3 @@ Examples:
       };
     });
   });
-
-/** Sorts by time, and two of one second differ. */
-function newRunId(): string {
-  const time = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");
-  return `${time}-${randomBytes(2).toString("hex")}`;
-}
-
-function positiveInteger(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new InvalidArgumentError("It must be a whole number of at least 1.");
-}

@@ -4,8 +4,9 @@ import { type Counts, hasEnded, type RunRecord } from "../../shared/ledger/run-r
 import { writeJson } from "../display.ts";
 import { count, seconds, style, table } from "../format.ts";
 import { targets, withRun } from "../run-target.ts";
+import { type TargetOptions, withTargetOptions } from "../target-options.ts";
 
-interface StatusOptions {
+interface StatusOptions extends TargetOptions {
   readonly json: boolean;
   readonly watch: boolean;
 }
@@ -14,9 +15,9 @@ interface StatusOptions {
 const LISTED = 20;
 const WATCH_MILLISECONDS = 1_000;
 
-export const statusCommand = new Command("status")
+export const statusCommand = withTargetOptions(new Command("status"))
   .summary("list runs, or show one")
-  .description("Lists the latest runs on this machine, or shows one of them. It may be asked while a run works.")
+  .description("Lists the latest runs, or shows one of them. It may be asked while a run works.")
   .argument("[run]", "a run's id, or a workflow: its latest run")
   .option("--watch", "show it anew each second until it has ended", false)
   .option("--json", "one JSON object a run", false)
@@ -26,16 +27,18 @@ export const statusCommand = new Command("status")
 Examples:
   $ npx sluice status
   $ npx sluice status cities --watch
-  $ npx sluice status 20261122-081530-3fa9 --json`,
+  $ npx sluice status 20261122-081530-3fa9 --json
+  $ npx sluice status --stack sluice-cities --region eu-west-1`,
   )
   .action(async (run: string | undefined, options: StatusOptions) => {
     if (run === undefined && !options.watch) await list(options);
-    else await withRun(run, (target) => show(target.services.runs, target.run, options));
+    else await withRun(run, options, (target) => show(target.services.runs, target.run, options));
   });
 
-async function list({ json }: StatusOptions): Promise<void> {
+async function list(options: StatusOptions): Promise<void> {
+  const { json } = options;
   const rows = [["workflow", "run", "status", "produced", "succeeded", "dead", "retried", "owed", "wall time"]];
-  for await (const { services } of targets()) {
+  for await (const { services } of targets(options)) {
     for (const run of await services.runs.latest(LISTED)) {
       const counts = await services.runs.counts(run);
       if (json) writeJson(toJson(run, counts));
@@ -51,7 +54,8 @@ async function list({ json }: StatusOptions): Promise<void> {
     }
   }
   if (json) return;
-  if (rows.length === 1) console.log("No workflow has been run here: npx sluice run <workflow> starts one.");
+  const start = options.stack === undefined ? "run" : "start";
+  if (rows.length === 1) console.log(`No workflow has been run here: npx sluice ${start} <workflow> starts one.`);
   else console.log(table(rows, "", 3));
 }
 

@@ -1,0 +1,8 @@
+import { InvalidArgumentError } from "commander";
+
+/** An option's whole number of at least 1. */
+export function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new InvalidArgumentError("It must be a whole number of at least 1.");
+}
