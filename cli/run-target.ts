@@ -1,29 +1,10 @@
-import { reachServices, type ServiceClients } from "../local/services.ts";
+import { reachServices } from "../local/services.ts";
 import { type Origin, StateDirectory } from "../local/state-directory.ts";
 import { ConfigurationError } from "../shared/errors.ts";
-import { hasEnded, isActive, type RunRecord } from "../shared/ledger/run-record.ts";
+import { hasEnded, isActive } from "../shared/ledger/run-record.ts";
 import { stackTargets } from "./stack-target.ts";
+import type { RunTarget, Target } from "./target.ts";
 import type { TargetOptions } from "./target-options.ts";
-
-/** A workflow that was run on this machine or is deployed, and its services. */
-export interface Target {
-  readonly workflow: string;
-  /** What the user may type for it. */
-  readonly name: string;
-  /** For people: "this machine", or the stack. */
-  readonly where: string;
-  readonly services: ServiceClients;
-  /** Whether something works on its queue: a deployed stack, or an engine in another process. */
-  readonly running: boolean;
-  /** How it was run last on this machine; `undefined` in a stack. */
-  readonly local: Origin | undefined;
-  /** Has messages delivered to the consumer, or not. */
-  deliver(enabled: boolean): Promise<void>;
-}
-
-export interface RunTarget extends Target {
-  readonly run: RunRecord;
-}
 
 /** Runs of a workflow among which one is looked for. */
 const RUNS_LOOKED_AT = 100;

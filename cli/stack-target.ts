@@ -8,7 +8,7 @@ import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
 import { Runs } from "../shared/ledger/runs.ts";
 import { Queue } from "../shared/queue.ts";
 import { readOutputs, workflowsOf } from "../shared/stack-outputs.ts";
-import type { Target } from "./run-target.ts";
+import type { Target } from "./target.ts";
 
 /** Which deployed stack is meant: `true` is the only one there. */
 export interface StackOptions {

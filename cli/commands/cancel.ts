@@ -5,8 +5,9 @@ import { continueEntry } from "../../shared/messages/control.ts";
 import { confirm } from "../confirm.ts";
 import { EXIT } from "../exit-code.ts";
 import { plural } from "../format.ts";
-import { type RunTarget, withRun } from "../run-target.ts";
+import { withRun } from "../run-target.ts";
 import { openSession, workOnRun } from "../session.ts";
+import type { RunTarget } from "../target.ts";
 import { type TargetOptions, withTargetOptions } from "../target-options.ts";
 
 interface CancelOptions extends TargetOptions {

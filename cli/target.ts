@@ -1,0 +1,23 @@
+import type { ServiceClients } from "../local/services.ts";
+import type { Origin } from "../local/state-directory.ts";
+import type { RunRecord } from "../shared/ledger/run-record.ts";
+
+/** A workflow that was run on this machine or is deployed, and its services. */
+export interface Target {
+  readonly workflow: string;
+  /** What the user may type for it. */
+  readonly name: string;
+  /** For people: "this machine", or the stack. */
+  readonly where: string;
+  readonly services: ServiceClients;
+  /** Whether something works on its queue: a deployed stack, or an engine in another process. */
+  readonly running: boolean;
+  /** How it was run last on this machine; `undefined` in a stack. */
+  readonly local: Origin | undefined;
+  /** Has messages delivered to the consumer, or not. */
+  deliver(enabled: boolean): Promise<void>;
+}
+
+export interface RunTarget extends Target {
+  readonly run: RunRecord;
+}

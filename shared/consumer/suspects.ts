@@ -1,0 +1,113 @@
+import { type Failure, toFailure } from "../failure.ts";
+import type { ItemState, Ledger } from "../ledger/ledger.ts";
+import type { ReceiveMark } from "../ledger/rows.ts";
+import type { Workflow } from "../workflow.ts";
+import type { AttemptOutcome } from "./attempt.ts";
+import { Isolation } from "./isolation.ts";
+import { type ItemMessage, ledgerItem, type ReceivedMessage } from "./message.ts";
+
+export type Owed = Extract<ItemState, { tag: "owed" }>;
+
+/** Of the function's memory, for each suspect's process; one there is always room for. */
+const MEMORY_PER_ISOLATED_MB = 256;
+
+export interface SuspectsOptions {
+  readonly workflow: Workflow;
+  readonly ledger: Ledger;
+  /** What an attempt runs in that may take its process along. */
+  readonly isolatedModule: string;
+  readonly memoryMb: number;
+  readonly now: () => number;
+}
+
+/** What became of a suspect: its attempt was made, or needs not be made any more, or has no place now. */
+export type SuspectOutcome =
+  | { readonly tag: "attempted"; readonly outcome: AttemptOutcome; readonly failures: readonly Failure[] }
+  | { readonly tag: "exhausted"; readonly failures: readonly Failure[] }
+  | { readonly tag: "no place" };
+
+/**
+ * The suspects of one consumer: items that came back unexplained, of which one may have ended the consumer before.
+ * Each attempt runs in a process of its own. See `docs/poison.md`.
+ */
+export class Suspects {
+  readonly #options: SuspectsOptions;
+  readonly #isolation: Isolation;
+  /** Attempts under way, and whether it is one that none may be beside. */
+  #underWay = 0;
+  #alone = false;
+
+  constructor(options: SuspectsOptions) {
+    this.#options = options;
+    this.#isolation = new Isolation(options);
+  }
+
+  /**
+   * Makes a suspect's attempt. If a consumer died even over such an attempt, the next one is made alone, so that it is
+   * certain who was to blame.
+   *
+   * @throws What the ledger throws: the message must come again.
+   */
+  async attempt(item: ItemMessage, state: Owed): Promise<SuspectOutcome> {
+    const { ledger, workflow, memoryMb } = this.#options;
+    const { message, envelope } = item;
+    const alone = crashedReceives(message, state, "isolated", "alone").length > 0;
+    const places = alone ? 1 : Math.max(1, Math.floor(memoryMb / MEMORY_PER_ISOLATED_MB));
+    if (this.#alone || this.#underWay >= places) return { tag: "no place" };
+    this.#underWay++;
+    this.#alone = alone;
+    try {
+      const failures = await this.#recordCrashes(item, state);
+      if (failures.length >= workflow.retry.attempts) return { tag: "exhausted", failures };
+      await ledger.recordReceive(ledgerItem(envelope), message.receiveCount, alone ? "alone" : "isolated");
+      const { run, page, index } = envelope;
+      const outcome = await this.#isolation.run({
+        item: envelope.item,
+        context: {
+          attempt: failures.length + 1,
+          run: { id: run, workflow: workflow.name },
+          id: `${run}/${page}/${index}`,
+        },
+        timeoutMilliseconds: workflow.timeoutMilliseconds,
+      });
+      return { tag: "attempted", outcome, failures };
+    } finally {
+      this.#underWay--;
+      this.#alone = false;
+    }
+  }
+
+  /** Counts the attempts that were made alone and took their consumer along, which could not count them. */
+  async #recordCrashes({ message, envelope }: ItemMessage, state: Owed): Promise<readonly Failure[]> {
+    const { ledger, now } = this.#options;
+    let { failures } = state;
+    for (const receive of crashedReceives(message, state, "alone")) {
+      const crash = new Error("the attempt took its whole execution environment along");
+      crash.stack = "";
+      const times = { startedAt: now(), endedAt: now() };
+      const failure = toFailure(crash, { ...times, attempt: failures.length + 1, kind: "crashed" });
+      failures = await ledger.recordFailure(ledgerItem(envelope), receive, failure);
+    }
+    return failures;
+  }
+}
+
+/** Receives of which nothing is known: the consumer died, or was throttled. */
+export function unexplained({ receiveCount }: ReceivedMessage, { receives }: Owed): readonly number[] {
+  return Array.from({ length: receiveCount - 1 }, (_, index) => index + 1).filter((receive) => !receives.has(receive));
+}
+
+/** Receives under which the item's attempt began in a process of its own, and no end of it could be recorded. */
+function crashedReceives(
+  { receiveCount }: ReceivedMessage,
+  { receives }: Owed,
+  ...marks: readonly ReceiveMark[]
+): readonly number[] {
+  return [...receives].flatMap(([receive, mark]) =>
+    mark !== "failed" && marks.includes(mark) && receive < receiveCount ? [receive] : [],
+  );
+}
+
+/** Whether an item may be the one that its consumer died of. It need not be: its neighbours are suspects, too. */
+export const isSuspect = (message: ReceivedMessage, state: Owed): boolean =>
+  unexplained(message, state).length > 0 || crashedReceives(message, state, "isolated", "alone").length > 0;
