@@ -35,9 +35,14 @@ export class ToleranceWatch {
   }
 
   async #look(run: string, at: number): Promise<void> {
-    this.#looks.set(run, { at, due: false });
+    const look = { at, due: false };
+    this.#looks.set(run, look);
     const { runs, controlQueue } = this.#options;
-    const stopped = await runs.stopBeyondTolerance(run);
+    const stopped = await runs.stopBeyondTolerance(run).catch((error) => {
+      // There may be no later death to look again.
+      look.due = true;
+      throw error;
+    });
     if (stopped === undefined) return;
     // The producer may be waiting for room in the queue, or have ended: it is to close the run.
     await controlQueue.sendControl(continueEntry({ run, workflow: stopped.workflow, hop: stopped.hop + 1 }));

@@ -6,26 +6,35 @@ import {
   QueryCommand,
   UpdateCommand,
 } from "@aws-sdk/lib-dynamodb";
+import { EXPIRY_ATTRIBUTE } from "./rows.ts";
 import { type Condition, type Key, keyText, type LedgerStore, type Row, type Update } from "./store.ts";
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
 const KEYS_PER_BATCH_GET = 100;
 
-/** The ledger's rows in a DynamoDB table. */
+/**
+ * How long a row outlives its last write: longer than a message of its run can lie in a queue and then in the
+ * dead-letter queue, from which it may be redriven.
+ */
+const ROW_LIFE_SECONDS = 90 * 86_400;
+
+/** The ledger's rows in a DynamoDB table. Each write puts off the row's expiry. */
 export class DynamoDbStore implements LedgerStore {
   readonly #client: DynamoDBDocumentClient;
   readonly #table: string;
+  readonly #now: () => number;
 
-  constructor(client: DynamoDBDocumentClient, table: string) {
+  constructor(client: DynamoDBDocumentClient, table: string, now: () => number = Date.now) {
     this.#client = client;
     this.#table = table;
+    this.#now = now;
   }
 
   async get(key: Key): Promise<Row | undefined> {
     const { Item } = await this.#client.send(
       new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
     );
-    return Item;
+    return withoutExpiry(Item);
   }
 
   async getMany(keys: readonly Key[]): Promise<ReadonlyMap<string, Row>> {
@@ -38,7 +47,8 @@ export class DynamoDbStore implements LedgerStore {
         const { Responses, UnprocessedKeys } = await this.#client.send(
           new BatchGetCommand({ RequestItems: { [this.#table]: { Keys: owed, ConsistentRead: true } } }),
         );
-        for (const row of Responses?.[this.#table] ?? []) rows.set(keyText(row as unknown as Key), row);
+        for (const row of Responses?.[this.#table] ?? [])
+          rows.set(keyText(row as unknown as Key), withoutExpiry(row) ?? {});
         owed = UnprocessedKeys?.[this.#table]?.Keys ?? [];
       }
     }
@@ -48,13 +58,23 @@ export class DynamoDbStore implements LedgerStore {
   async update(key: Key, update: Update): Promise<Row | undefined> {
     try {
       const { Attributes } = await this.#client.send(
-        new UpdateCommand({ TableName: this.#table, Key: key, ReturnValues: "ALL_NEW", ...toExpressions(update) }),
+        new UpdateCommand({
+          TableName: this.#table,
+          Key: key,
+          ReturnValues: "ALL_NEW",
+          ...toExpressions(this.#expiring(update)),
+        }),
       );
-      return Attributes;
+      return withoutExpiry(Attributes);
     } catch (error) {
       if (error instanceof ConditionalCheckFailedException) return undefined;
       throw error;
     }
+  }
+
+  #expiring(update: Update): Update {
+    const expiresAt = Math.floor(this.#now() / 1_000) + ROW_LIFE_SECONDS;
+    return { ...update, set: { ...update.set, [EXPIRY_ATTRIBUTE]: expiresAt } };
   }
 
   async newest(pk: string, limit: number): Promise<readonly Row[]> {
@@ -68,8 +88,15 @@ export class DynamoDbStore implements LedgerStore {
         ConsistentRead: true,
       }),
     );
-    return Items ?? [];
+    return (Items ?? []).map((row) => withoutExpiry(row) ?? {});
   }
+}
+
+/** The store's own attribute is nobody else's. */
+function withoutExpiry(row: Row | undefined): Row | undefined {
+  if (row === undefined) return undefined;
+  const { [EXPIRY_ATTRIBUTE]: _, ...rest } = row;
+  return rest;
 }
 
 interface Expressions {

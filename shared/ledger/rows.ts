@@ -10,6 +10,9 @@ export const PAGES_PER_BLOCK = 1_000;
 /** The key attributes of the ledger's table, both strings. */
 export const TABLE_KEYS = { partition: "pk", sort: "sk" } as const;
 
+/** When a row of an old run may be deleted, in seconds since the epoch. */
+export const EXPIRY_ATTRIBUTE = "expiresAt";
+
 // A partition of its own for each page and block: DynamoDB takes about 1,000 writes a second of one partition.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 export const runKey = (run: string): Key => ({ pk: `run#${run}`, sk: "run" });
