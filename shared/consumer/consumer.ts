@@ -57,6 +57,8 @@ export class Consumer {
   #unrecorded = 0;
   /** Items that are looked up, each of which may want a slot. */
   #lookedUp = 0;
+  /** Resolves when the batch's visibility is what it should be: a delay of one of its messages must come after it. */
+  #shortened: Promise<void> = Promise.resolve();
   #onIdle: () => void = () => {};
 
   constructor(options: ConsumerOptions) {
@@ -78,7 +80,7 @@ export class Consumer {
       this.#onIdle = resolve;
     });
     const refilling = this.#options.refill !== undefined;
-    if (refilling) await this.#shortenVisibility(batch);
+    if (refilling) this.#shortened = this.#shortenVisibility(batch);
     await this.#admit(batch, deadline, ({ id, receiptHandle }, deletable) => {
       if (!deletable) again.push(id);
       // The mapping would delete it only at the invocation's end, when it may be visible again.
@@ -138,11 +140,13 @@ export class Consumer {
         ? Promise.resolve([])
         : this.#options.ledger.itemStates(known.map(({ envelope }) => ledgerItem(envelope)));
     return items.map(async (item) => {
-      const mode = this.#runWatch.mode(item.envelope.run);
       const position = known.indexOf(item);
-      const state = position < 0 ? NEVER_SEEN : (await states)[position];
+      const [mode, state] = await Promise.all([
+        this.#runWatch.mode(item.envelope.run),
+        position < 0 ? NEVER_SEEN : states.then((found) => found[position]),
+      ]);
       if (state === undefined) throw new Error("the ledger gave no state of an item that was asked for");
-      return { state, mode: await mode };
+      return { state, mode };
     });
   }
 
@@ -194,6 +198,7 @@ export class Consumer {
     const withoutAttempt = this.#settlement.withoutAttempt(item, state, mode);
     if (withoutAttempt !== undefined) return await this.#settle(item.message, settled, withoutAttempt, deadline);
     this.#underWay++;
+    this.#settlement.flushLater();
     this.#options.metrics.peak("inFlight", this.#underWay);
     const attempted = await this.#attempt(item, state as Owed, deadline);
     this.#underWay--;
@@ -233,6 +238,7 @@ export class Consumer {
   ): Promise<void> {
     this.#unrecorded++;
     try {
+      await this.#shortened;
       settled(message, await record());
     } catch (error) {
       this.#options.logger.error("a message could not be settled, it will come again", {

@@ -26,6 +26,7 @@ export class Recorder<Item> {
   readonly #write: (outcomes: PageOutcomes<Item>) => Promise<void>;
   readonly #pending = new Map<string, Pending<Item>>();
   #timer: NodeJS.Timeout | undefined;
+  #soon = false;
 
   constructor(write: (outcomes: PageOutcomes<Item>) => Promise<void>) {
     this.#write = write;
@@ -36,7 +37,7 @@ export class Recorder<Item> {
     const key = `${run}|${page}|${epoch}`;
     const pending = this.#pending.get(key) ?? { run, page, epoch, items: [], settle: [] };
     this.#pending.set(key, pending);
-    this.#timer ??= setTimeout(() => this.flush(), LONGEST_WAIT_MILLISECONDS);
+    if (this.#timer === undefined) this.#flushIn(LONGEST_WAIT_MILLISECONDS);
     pending.items.push(item);
     return new Promise((resolve, reject) => {
       pending.settle.push({ resolve, reject });
@@ -45,18 +46,29 @@ export class Recorder<Item> {
 
   /** Records what is pending soon: nothing runs, but messages may be on their way. */
   flushSoon(): void {
-    if (this.#pending.size === 0) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.flush(), IDLE_WAIT_MILLISECONDS);
+    this.#flushIn(IDLE_WAIT_MILLISECONDS);
+  }
+
+  /** Takes `flushSoon` back: messages have come, and their tasks must not wait for the recording of others. */
+  flushLater(): void {
+    if (this.#soon) this.#flushIn(LONGEST_WAIT_MILLISECONDS);
   }
 
   /** Records what is pending now: nothing else is coming soon. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#soon = false;
     const groups = [...this.#pending.values()];
     this.#pending.clear();
     for (const group of groups) void this.#record(group);
+  }
+
+  #flushIn(milliseconds: number): void {
+    if (this.#pending.size === 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.flush(), milliseconds);
+    this.#soon = milliseconds < LONGEST_WAIT_MILLISECONDS;
   }
 
   async #record({ settle, ...outcomes }: Pending<Item>): Promise<void> {

@@ -4,14 +4,18 @@ import type { Runs } from "../ledger/runs.ts";
 /** What a run wants of its messages: to be worked on, put back, or dropped unrun. */
 export type RunMode = "work" | "pause" | "drain";
 
-/** How long an answer holds: a run that is paused or cancelled is noticed within it. */
-const HOLDS_MILLISECONDS = 2_000;
+/** An answer as old as this is asked for anew, while it still serves. */
+const FRESH_MILLISECONDS = 1_000;
+
+/** An answer older than this does not serve: a run that is paused or cancelled is noticed within it. */
+const HOLDS_MILLISECONDS = 3_000;
 
 /** Looks at the status of the runs whose messages a consumer has, now and then. */
 export class RunWatch {
   readonly #runs: Pick<Runs, "find">;
   readonly #now: () => number;
-  readonly #answers = new Map<string, { readonly at: number; readonly mode: Promise<RunMode> }>();
+  readonly #asking = new Map<string, Promise<RunMode>>();
+  readonly #answers = new Map<string, { readonly at: number; readonly mode: RunMode }>();
 
   constructor(runs: Pick<Runs, "find">, now: () => number) {
     this.#runs = runs;
@@ -19,14 +23,27 @@ export class RunWatch {
   }
 
   /** @throws What the ledger throws: the message must come again. */
-  mode(run: string): Promise<RunMode> {
+  async mode(run: string): Promise<RunMode> {
     const known = this.#answers.get(run);
-    if (known !== undefined && this.#now() - known.at < HOLDS_MILLISECONDS) return known.mode;
-    const mode = this.#ask(run);
-    this.#answers.set(run, { at: this.#now(), mode });
-    // Not kept: the next message asks again.
-    mode.catch(() => this.#answers.delete(run));
-    return mode;
+    const age = known === undefined ? Number.POSITIVE_INFINITY : this.#now() - known.at;
+    if (known !== undefined && age < FRESH_MILLISECONDS) return known.mode;
+    const asked = this.#asking.get(run) ?? this.#renew(run);
+    if (known === undefined || age >= HOLDS_MILLISECONDS) return await asked;
+    // Tasks need not wait for the new answer, as long as the old one serves. Should it fail, the next message asks again.
+    asked.catch(() => {});
+    return known.mode;
+  }
+
+  #renew(run: string): Promise<RunMode> {
+    const at = this.#now();
+    const asked = this.#ask(run)
+      .then((mode) => {
+        this.#answers.set(run, { at, mode });
+        return mode;
+      })
+      .finally(() => this.#asking.delete(run));
+    this.#asking.set(run, asked);
+    return asked;
   }
 
   async #ask(id: string): Promise<RunMode> {

@@ -142,6 +142,12 @@ export class Settlement {
     this.#cancellations.flushSoon();
   }
 
+  /** Takes `flushSoon` back: messages have come. */
+  flushLater(): void {
+    this.#successes.flushLater();
+    this.#cancellations.flushLater();
+  }
+
   /** Called when all is settled. */
   async finish(): Promise<void> {
     await this.#toleranceWatch.finish().catch((error) => this.#options.logger.warn(TOLERANCE_UNKNOWN, { error }));

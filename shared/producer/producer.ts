@@ -166,7 +166,8 @@ export class Producer {
 
   async #slice(start: RunRecord, { sliceEnd, signal }: SliceTime): Promise<SliceEnd> {
     const { runs, workflow, metrics, now } = this.#options;
-    await runs.closeAgain(start);
+    // A run's first slice has nothing before it that could be left to close.
+    if (start.checkpoint.count > 0) await runs.closeAgain(start);
     if (start.checkpoint.ended) return { tag: "ended" };
     let run = start;
     // Before the source is asked: pages that there is no room for would be read in vain.
@@ -179,11 +180,11 @@ export class Producer {
         if (room <= 0) return { tag: "backlog", milliseconds: pauseMilliseconds };
       }
       const { pages, items } = run.checkpoint;
+      let deadLettered = 0;
       if (chunk.items.length > 0) {
-        const { deadLettered } = await this.#sender.send(run.id, pages, chunk.items);
+        ({ deadLettered } = await this.#sender.send(run.id, pages, chunk.items));
         metrics.count("produced", chunk.items.length);
         metrics.count("deadLettered", deadLettered);
-        if (deadLettered > 0) await runs.stopBeyondTolerance(run.id);
         room -= chunk.items.length;
       }
       const next = await runs.checkpoint(run, {
@@ -192,7 +193,8 @@ export class Producer {
         items: items + chunk.items.length,
       });
       if (next === undefined) return { tag: "superseded" };
-      run = next;
+      // Only now do the items of this page count.
+      run = (deadLettered > 0 ? await runs.stopBeyondTolerance(run.id) : undefined) ?? next;
       if (run.checkpoint.ended) return { tag: "ended" };
       if (isStopping(run)) {
         await runs.endProduction(run);

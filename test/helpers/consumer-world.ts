@@ -5,6 +5,7 @@ import { defineWorkflow, type WorkflowOptions } from "../../shared/index.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
 import { type DeadLetter, envelopeBody, parseEnvelope } from "../../shared/messages/envelope.ts";
+import type { Tolerance } from "../../shared/tolerance.ts";
 import { FakeSqs } from "./fake-sqs.ts";
 import { FaultyStore } from "./faulty-store.ts";
 import { RecordingMetrics, recordingLogger } from "./recording-metrics.ts";
@@ -12,11 +13,11 @@ import { workflowOptions } from "./workflow-options.ts";
 
 const QUEUE = "https://sqs/queue";
 const DEAD_LETTERS = "https://sqs/dead-letters";
-const CONTROL = "https://sqs/control";
+export const CONTROL = "https://sqs/control";
 export const RUN = "run-1";
 
 /** Serves a suspect's attempt: each succeeds. */
-const ISOLATED_MODULE = fileURLToPath(new URL("./isolated-success.ts", import.meta.url));
+export const ISOLATED_MODULE = fileURLToPath(new URL("./isolated-success.ts", import.meta.url));
 
 /** A consumer of a run whose one page has been sent, with everything around it in memory. */
 export class ConsumerWorld {
@@ -32,9 +33,10 @@ export class ConsumerWorld {
     this.#items = items;
   }
 
-  static async of(items: readonly unknown[]): Promise<ConsumerWorld> {
+  static async of(items: readonly unknown[], tolerance?: Tolerance): Promise<ConsumerWorld> {
     const world = new ConsumerWorld(items);
-    const run = await world.runs.create({ id: RUN, workflow: "test", requestedAt: "2026-01-01T00:00:00.000Z" });
+    const requestedAt = "2026-01-01T00:00:00.000Z";
+    const run = await world.runs.create({ id: RUN, workflow: "test", requestedAt, tolerance });
     await world.ledger.openPage(RUN, 0, { size: items.length, digest: "d" });
     await world.runs.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: items.length, ended: true });
     world.store.updates.length = 0;

@@ -1,0 +1,71 @@
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, test, vi } from "vitest";
+import { Isolation } from "../../../shared/consumer/isolation.ts";
+import { isPermanent } from "../../../shared/failure.ts";
+import { childrenEnded } from "../../helpers/child-processes.ts";
+import { RUN } from "../../helpers/consumer-world.ts";
+
+const helper = (name: string) => fileURLToPath(new URL(`../../helpers/${name}.ts`, import.meta.url));
+
+async function isolated(item: string, { module = "isolated-tasks", timeoutMilliseconds = 60_000 } = {}) {
+  const isolation = new Isolation({ isolatedModule: helper(module), memoryMb: 256, now: Date.now });
+  const context = { attempt: 1, run: { id: RUN, workflow: "test" }, id: `${RUN}/0/0` };
+  return await isolation.run({ item, context, timeoutMilliseconds });
+}
+
+const failed = (kind: string, thrown: object) => ({ tag: "failed", kind, thrown: expect.objectContaining(thrown) });
+
+afterAll(() => childrenEnded(0));
+
+// Each in a process of its own, all at once.
+describe.concurrent("an isolated attempt", () => {
+  test("succeeds by returning", async () => {
+    expect(await isolated("succeeds")).toMatchObject({ tag: "succeeded" });
+  });
+
+  test("that throws fails with the task's own error", async () => {
+    const outcome = await isolated("throws");
+    expect(outcome).toMatchObject(failed("threw", { name: "RangeError", message: "too far" }));
+    expect(outcome).toMatchObject({ thrown: { stack: expect.stringContaining("isolated-tasks.ts") } });
+  });
+
+  test("that throws a PermanentError is permanent, and one that asks for later says when", async () => {
+    const permanent = await isolated("is permanent");
+    expect(permanent).toMatchObject(failed("threw", { name: "PermanentError", message: "never" }));
+    expect(permanent.tag === "failed" && isPermanent(permanent.thrown)).toBe(true);
+    expect(await isolated("asks for later")).toMatchObject(
+      failed("threw", { code: "RETRY_LATER", afterMilliseconds: 3_000 }),
+    );
+  });
+
+  test("that throws from a timer fails like any other", async () => {
+    expect(await isolated("throws from a timer")).toMatchObject(failed("threw", { message: "stray" }));
+  });
+
+  test.each(["heeds its signal", "never settles", "spins"])("that %s is timed out", async (item) => {
+    const outcome = await isolated(item, { timeoutMilliseconds: 50 });
+    expect(outcome).toMatchObject(failed("timed out", { name: "TaskTimeoutError" }));
+    const message = item === "spins" ? /blocked its process, .* timeout of 0\.05 s$/ : /did not settle within 0\.05 s/;
+    expect(outcome).toMatchObject({ thrown: { message: expect.stringMatching(message) } });
+  });
+
+  test.each([
+    ["exits", "isolated-tasks", "exit code 3"],
+    ["is killed", "isolated-tasks", "SIGKILL"],
+    ["ends before it is ready", "isolated-exit", "exit code 7"],
+  ])("that %s has crashed", async (item, module, why) => {
+    const error = { name: "CrashedError", message: `the attempt ended its process: ${why}`, stack: "" };
+    expect(await isolated(item, { module })).toMatchObject(failed("crashed", error));
+  });
+});
+
+test("an isolated attempt whose process is never ready is given up after ten seconds", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const outcome = isolated("any", { module: "isolated-silence" });
+  vi.advanceTimersByTime(9_999);
+  const still = Symbol("still running");
+  expect(await Promise.race([outcome, new Promise((resolve) => setImmediate(resolve, still))])).toBe(still);
+  vi.advanceTimersByTime(1);
+  vi.useRealTimers();
+  expect(await outcome).toMatchObject({ tag: "failed", kind: "timed out" });
+});

@@ -1,0 +1,57 @@
+import { describe, expect, test, vi } from "vitest";
+import { RunWatch } from "../../../shared/consumer/run-watch.ts";
+import { RUN_STATUSES, type RunRecord, type RunStatus } from "../../../shared/ledger/run-record.ts";
+
+function watching(status: RunStatus | undefined = "running") {
+  const find = vi.fn(async (id: string) => (status === undefined ? undefined : ({ id, status } as RunRecord)));
+  const clock = { now: 100 };
+  return { watch: new RunWatch({ find }, () => clock.now), find, clock };
+}
+
+describe("what a run wants of its messages", () => {
+  test.each(RUN_STATUSES.map((status) => [status] as const))("is known by its status: %s", async (status) => {
+    const modes: Partial<Record<RunStatus, string>> = { paused: "pause", cancelling: "drain", failing: "drain" };
+    expect(await watching(status).watch.mode("a")).toBe(modes[status] ?? "work");
+  });
+
+  test("is to be worked on, of one that nobody knows: its messages are told apart by the ledger", async () => {
+    const find = vi.fn(async () => undefined);
+    expect(await new RunWatch({ find }, () => 0).mode("a")).toBe("work");
+  });
+
+  test("is asked for once, by however many messages, and serves for a second", async () => {
+    const { watch, find, clock } = watching();
+    await Promise.all([watch.mode("a"), watch.mode("a"), watch.mode("b")]);
+    expect(find.mock.calls).toEqual([["a"], ["b"]]);
+    clock.now += 999;
+    await watch.mode("a");
+    expect(find).toHaveBeenCalledTimes(2);
+  });
+
+  test("is asked for anew behind the back of a task that the old answer still serves", async () => {
+    const { watch, find, clock } = watching();
+    await watch.mode("a");
+    clock.now += 1_000;
+    find.mockResolvedValueOnce({ id: "a", status: "paused" } as RunRecord);
+    expect(await watch.mode("a")).toBe("work");
+    expect(find).toHaveBeenCalledTimes(2);
+    await vi.waitFor(async () => expect(await watch.mode("a")).toBe("pause"));
+  });
+
+  test("is waited for once the answer is three seconds old", async () => {
+    const { watch, find, clock } = watching();
+    await watch.mode("a");
+    clock.now += 3_000;
+    find.mockResolvedValueOnce({ id: "a", status: "paused" } as RunRecord);
+    expect(await watch.mode("a")).toBe("pause");
+  });
+
+  test("is asked for again by the next message where it could not be found out", async () => {
+    const { watch, find } = watching();
+    find.mockRejectedValueOnce(new Error("throttled"));
+    await expect(Promise.all([watch.mode("a"), watch.mode("a")])).rejects.toThrow("throttled");
+    expect(find).toHaveBeenCalledTimes(1);
+    expect(await watch.mode("a")).toBe("work");
+    expect(find).toHaveBeenCalledTimes(2);
+  });
+});

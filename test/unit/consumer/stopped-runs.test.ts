@@ -1,0 +1,160 @@
+import { describe, expect, test, vi } from "vitest";
+import { PermanentError } from "../../../shared/index.ts";
+import { envelopeBody } from "../../../shared/messages/envelope.ts";
+import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
+
+const PAGE = { run: RUN, page: 0, epoch: 1 };
+const item = (index: number) => ({ ...PAGE, index, redrives: 0 });
+
+const paused = async (items: readonly unknown[]) => {
+  const world = await ConsumerWorld.of(items);
+  await world.runs.pause(RUN);
+  return world;
+};
+
+/** A run that is being cancelled, with the writes from then on. */
+const cancelling = async (items: readonly unknown[]) => {
+  const world = await ConsumerWorld.of(items);
+  await world.runs.cancel(RUN);
+  world.store.updates.length = 0;
+  return world;
+};
+
+describe("the messages of a paused run", () => {
+  test("are put back unrun for a minute, each receive accounted for", async () => {
+    const world = await paused(["a", "b"]);
+    const task = vi.fn();
+    expect([...(await world.consume({ task }))].sort()).toEqual(["0", "1"]);
+    expect(task).not.toHaveBeenCalled();
+    expect(world.sqs.visibilities).toEqual(
+      expect.arrayContaining([
+        { receiptHandle: "handle-0", seconds: 60 },
+        { receiptHandle: "handle-1", seconds: 60 },
+      ]),
+    );
+    const states = await world.ledger.itemStates([item(0), item(1)]);
+    expect(states).toEqual([1, 2].map(() => expect.objectContaining({ receives: new Map([[1, "returned"]]) })));
+    expect(await world.counts()).toMatchObject({ owed: 2 });
+  });
+
+  test("may come any number of times, and then run like any other", async () => {
+    const world = await paused(["a"]);
+    for (let receiveCount = 1; receiveCount <= 20; receiveCount++) {
+      expect(await world.consume({}, [world.message(0, { receiveCount })])).toEqual(["0"]);
+    }
+    await world.runs.reopen(RUN);
+    const attempts: number[] = [];
+    const task = (_: unknown, { attempt }: { attempt: number }) => void attempts.push(attempt);
+    // In the consumer itself: it is no suspect.
+    expect(await world.consume({ task }, [world.message(0, { receiveCount: 21 })])).toEqual([]);
+    expect(attempts).toEqual([1]);
+    expect(world.letters).toEqual([]);
+    expect(await world.status()).toBe("completed");
+  });
+
+  test("keep the attempts that failed before", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    await world.consume({ task: () => Promise.reject(new Error("no")) });
+    await world.runs.pause(RUN);
+    await world.consume({}, [world.message(0, { receiveCount: 2 })]);
+    await world.runs.reopen(RUN);
+    const attempts: number[] = [];
+    await world.consume({ task: (_, { attempt }) => void attempts.push(attempt) }, [
+      world.message(0, { receiveCount: 3 }),
+    ]);
+    expect(attempts).toEqual([2]);
+  });
+
+  test("are deleted where their item is settled, and buried where its death is decided", async () => {
+    const world = await ConsumerWorld.of(["done", "dying", "owed"]);
+    await world.consume({}, [world.message(0)]);
+    await world.ledger.claimDeath(item(1));
+    await world.runs.pause(RUN);
+    expect(await world.consume({}, world.messages({ receiveCount: 2 }))).toEqual(["2"]);
+    expect(world.letters).toMatchObject([{ item: "dying", dead: { reason: "unexplained" } }]);
+    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, owed: 1 });
+  });
+
+  test("come again all the same when the ledger or SQS cannot be told", async () => {
+    const world = await paused(["a"]);
+    world.sqs.before = () => Promise.reject(new Error("down"));
+    expect(await world.consume({})).toEqual(["0"]);
+    world.store.before = (operation) => operation === "update" && Promise.reject(new Error("down"));
+    expect(await world.consume({})).toEqual(["0"]);
+    expect(await world.counts()).toMatchObject({ owed: 1 });
+  });
+});
+
+describe("the messages of a cancelled run", () => {
+  test("are dropped unrun, one write a page, and end it with exact counts", async () => {
+    const world = await cancelling([..."abc"]);
+    await world.ledger.openPage(RUN, 1, { size: 2, digest: "e" });
+    const other = (index: number) => {
+      const header = { workflow: "test", run: RUN, page: 1, epoch: 1, resent: false };
+      return world.raw(envelopeBody(header, index, "1"), { id: `other ${index}` });
+    };
+    world.store.updates.length = 0;
+    const task = vi.fn();
+    const messages = [world.message(0), other(0), world.message(1), other(1), world.message(2)];
+    expect(await world.consume({ task }, messages)).toEqual([]);
+    expect(task).not.toHaveBeenCalled();
+    expect(world.store.updates.filter(({ sk }) => sk === "page").map(({ pk }) => pk)).toEqual([
+      `run#${RUN}#page#0`,
+      `run#${RUN}#page#1`,
+    ]);
+    expect(await world.status()).toBe("cancelled");
+    expect(await world.counts()).toMatchObject({ produced: 3, succeeded: 0, dead: 0, cancelled: 3, owed: 0 });
+    expect(world.letters).toEqual([]);
+  });
+
+  test("that come twice are cancelled once", async () => {
+    const world = await cancelling(["a", "b"]);
+    await world.consume({}, [world.message(0), world.message(0)]);
+    await world.consume({}, [world.message(0, { receiveCount: 2 }), world.message(1)]);
+    expect(await world.counts()).toMatchObject({ cancelled: 2, owed: 0 });
+    expect(await world.status()).toBe("cancelled");
+  });
+
+  test("whose items are settled leave them so", async () => {
+    const world = await ConsumerWorld.of(["done", "dead", "queued"]);
+    const task = (name: unknown) => (name === "dead" ? Promise.reject(new PermanentError("no")) : undefined);
+    await world.consume({ task }, [world.message(0), world.message(1)]);
+    await world.runs.cancel(RUN);
+    // Also the first delivery of a duplicate, of which nothing is looked up.
+    expect(
+      await world.consume({}, [world.message(0), world.message(1, { receiveCount: 2 }), world.message(2)]),
+    ).toEqual([]);
+    expect(await world.status()).toBe("cancelled");
+    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, cancelled: 1, owed: 0 });
+  });
+
+  test("of which one is being buried come again, and the death is completed", async () => {
+    const world = await cancelling(["a", "dying", "c"]);
+    await world.ledger.claimDeath(item(1));
+    expect(await world.consume({})).toContain("1");
+    expect(await world.counts()).toMatchObject({ cancelled: 2, dead: 0, owed: 1 });
+    expect(await world.status()).toBe("cancelling");
+    expect(await world.consume({}, world.messages({ receiveCount: 2 }))).toEqual([]);
+    expect(await world.status()).toBe("cancelled");
+    expect(await world.counts()).toMatchObject({ cancelled: 2, dead: 1, owed: 0 });
+    expect(world.letters).toMatchObject([{ item: "dying" }]);
+  });
+
+  test("come again when they cannot be recorded", async () => {
+    const world = await cancelling(["a", "b"]);
+    world.store.before = (operation) => operation === "update" && Promise.reject(new Error("down"));
+    expect([...(await world.consume({}))].sort()).toEqual(["0", "1"]);
+    world.store.before = () => {};
+    expect(await world.consume({}, world.messages({ receiveCount: 2 }))).toEqual([]);
+    expect(await world.counts()).toMatchObject({ cancelled: 2 });
+  });
+
+  test("that are at work when it is cancelled are finished, and count", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    const task = async (name: unknown) => void (name === "a" && (await world.runs.cancel(RUN)));
+    expect(await world.consume({ task }, [world.message(0)])).toEqual([]);
+    await world.consume({}, [world.message(1)]);
+    expect(await world.status()).toBe("cancelled");
+    expect(await world.counts()).toMatchObject({ succeeded: 1, cancelled: 1 });
+  });
+});

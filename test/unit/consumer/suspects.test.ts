@@ -1,0 +1,221 @@
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import type { AttemptOutcome } from "../../../shared/consumer/attempt.ts";
+import type { IsolatedRequest } from "../../../shared/consumer/isolation-protocol.ts";
+import type { ItemMessage } from "../../../shared/consumer/message.ts";
+import { isSuspect, type Owed, Suspects } from "../../../shared/consumer/suspects.ts";
+import { defineWorkflow } from "../../../shared/index.ts";
+import type { LedgerItem } from "../../../shared/ledger/ledger.ts";
+import type { ReceiveMark } from "../../../shared/ledger/rows.ts";
+import { parseEnvelope } from "../../../shared/messages/envelope.ts";
+import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
+import { failureOf } from "../../helpers/failures.ts";
+import { workflowOptions } from "../../helpers/workflow-options.ts";
+
+const succeeded: AttemptOutcome = { tag: "succeeded", startedAt: 0, endedAt: 1 };
+
+// In place of the processes, which `isolation.test.ts` is about.
+const isolation = vi.hoisted(() => ({ run: vi.fn<(request: IsolatedRequest) => Promise<AttemptOutcome>>() }));
+vi.mock("../../../shared/consumer/isolation.ts", () => ({
+  Isolation: class {
+    run = isolation.run;
+  },
+}));
+
+beforeEach(() => void isolation.run.mockReset().mockResolvedValue(succeeded));
+
+/** Makes attempts take until the function that it returns is called. */
+function hold(): () => void {
+  const { promise, resolve } = Promise.withResolvers<AttemptOutcome>();
+  isolation.run.mockReturnValue(promise);
+  return () => {
+    resolve(succeeded);
+    isolation.run.mockResolvedValue(succeeded);
+  };
+}
+
+type Marks = Record<number, "failed" | ReceiveMark>;
+const owed = (marks: Marks, failures: Owed["failures"] = []): Owed => ({
+  tag: "owed",
+  failures,
+  final: undefined,
+  receives: new Map(Object.entries(marks).map(([receive, mark]) => [Number(receive), mark])),
+});
+
+async function suspecting({ memoryMb = 1_024, attempts = 5 } = {}) {
+  const world = await ConsumerWorld.of([..."abcdefgh"]);
+  const { ledger } = world;
+  const workflow = defineWorkflow(workflowOptions({ retry: { attempts } }));
+  const suspects = new Suspects({ workflow, ledger, isolatedModule: "", memoryMb, now: () => 0 });
+  const itemOf = (index: number, receiveCount: number): ItemMessage => {
+    const message = world.message(index, { receiveCount });
+    return { message, envelope: parseEnvelope(message.body) };
+  };
+  return {
+    world,
+    attempt: (index: number, receiveCount: number, state: Owed) => suspects.attempt(itemOf(index, receiveCount), state),
+    /** What the ledger has of the item's receives. */
+    async recorded(index: number): Promise<Owed> {
+      const item: LedgerItem = { run: RUN, page: 0, index, epoch: 1, redrives: 0 };
+      const [state] = await ledger.itemStates([item]);
+      if (state?.tag !== "owed") throw new Error(`the item is ${state?.tag}`);
+      return state;
+    },
+  };
+}
+
+const attempted = { tag: "attempted", outcome: succeeded };
+const noPlace = { tag: "no place" };
+
+test.each<[number, Marks, boolean]>([
+  [1, {}, false],
+  [2, {}, true],
+  [2, { 1: "failed" }, false],
+  [2, { 1: "returned" }, false],
+  [2, { 1: "isolated" }, true],
+  [2, { 1: "alone" }, true],
+  [3, { 1: "failed" }, true],
+  [4, { 1: "failed", 2: "returned", 3: "failed" }, false],
+  // What is noted of this very receive is no explanation, and no accusation.
+  [2, { 1: "failed", 2: "isolated" }, false],
+])("an item received %i times, of which %j is known, is a suspect: %s", async (receiveCount, marks, suspect) => {
+  const world = await ConsumerWorld.of(["a"]);
+  expect(isSuspect(world.message(0, { receiveCount }), owed(marks))).toBe(suspect);
+});
+
+describe("a suspect's attempt", () => {
+  test("is noted before it begins", async () => {
+    const { attempt, recorded } = await suspecting();
+    let noted: unknown;
+    isolation.run.mockImplementation(async () => {
+      noted = (await recorded(0)).receives;
+      return succeeded;
+    });
+    const failures = [failureOf(new Error("no"))];
+    expect(await attempt(0, 3, owed({ 1: "failed" }, failures))).toEqual({ ...attempted, failures });
+    expect(noted).toEqual(new Map([[3, "isolated"]]));
+    expect(isolation.run).toHaveBeenCalledExactlyOnceWith({
+      item: "a",
+      context: { attempt: 2, run: { id: RUN, workflow: "test" }, id: `${RUN}/0/0` },
+      timeoutMilliseconds: 30_000,
+    });
+  });
+
+  test("is not made where it could not be noted", async () => {
+    const { world, attempt } = await suspecting();
+    world.store.before = () => Promise.reject(new Error("down"));
+    await expect(attempt(0, 2, owed({}))).rejects.toThrow("down");
+    expect(isolation.run).not.toHaveBeenCalled();
+  });
+
+  test("is made alone once a consumer died over one beside others, which counts against nobody", async () => {
+    const { attempt, recorded } = await suspecting();
+    expect(await attempt(0, 3, owed({ 2: "isolated" }))).toMatchObject({ ...attempted, failures: [] });
+    expect(await recorded(0)).toMatchObject({ failures: [], receives: new Map([[3, "alone"]]) });
+  });
+
+  test("is counted as crashed where it was alone and its consumer died", async () => {
+    const { attempt, recorded } = await suspecting();
+    const outcome = await attempt(0, 5, owed({ 1: "returned", 2: "isolated", 3: "alone", 4: "alone" }));
+    expect(outcome).toMatchObject(attempted);
+    expect(await recorded(0)).toMatchObject({
+      failures: [
+        { attempt: 1, kind: "crashed", message: "the attempt took its whole execution environment along" },
+        { attempt: 2, kind: "crashed" },
+      ],
+      receives: new Map([
+        [3, "failed"],
+        [4, "failed"],
+        [5, "alone"],
+      ]),
+    });
+    expect((await recorded(0)).failures[0]).not.toHaveProperty("stack");
+  });
+
+  test("is not made where the crashes use up its attempts", async () => {
+    const { attempt, recorded } = await suspecting({ attempts: 2 });
+    const outcome = await attempt(0, 4, owed({ 2: "alone", 3: "alone" }));
+    expect(outcome).toMatchObject({ tag: "exhausted", failures: [{ kind: "crashed" }, { kind: "crashed" }] });
+    expect(isolation.run).not.toHaveBeenCalled();
+    expect((await recorded(0)).receives.has(4)).toBe(false);
+  });
+});
+
+describe("a place", () => {
+  test.each([
+    [128, 1],
+    [511, 1],
+    [512, 2],
+    [1_024, 4],
+  ])("with %i MB is there for %i suspects at once, and free again when one ends", async (memoryMb, places) => {
+    const { attempt, recorded } = await suspecting({ memoryMb });
+    const indexes = Array.from({ length: places }, (_, index) => index);
+    const end = hold();
+    const running = indexes.map((index) => attempt(index, 2, owed({})));
+    expect(await attempt(7, 2, owed({}))).toEqual(noPlace);
+    expect((await recorded(7)).receives.size).toBe(0);
+    end();
+    expect(await Promise.all(running)).toEqual(indexes.map(() => expect.objectContaining({ tag: "attempted" })));
+    expect(await attempt(7, 2, owed({}))).toMatchObject(attempted);
+  });
+
+  test("is not there for one that must be alone while others run, nor for others while it runs", async () => {
+    const { attempt } = await suspecting();
+    const endOther = hold();
+    const other = attempt(0, 2, owed({}));
+    expect(await attempt(1, 3, owed({ 2: "isolated" }))).toEqual(noPlace);
+    endOther();
+    await other;
+    const endAlone = hold();
+    const alone = attempt(1, 4, owed({ 2: "isolated", 3: "returned" }));
+    expect(await attempt(2, 2, owed({}))).toEqual(noPlace);
+    expect(await attempt(3, 3, owed({ 2: "alone" }))).toEqual(noPlace);
+    endAlone();
+    expect(await alone).toMatchObject(attempted);
+    expect(await attempt(2, 2, owed({}))).toMatchObject(attempted);
+  });
+
+  test("is free again where the ledger could not be told", async () => {
+    const { world, attempt } = await suspecting({ memoryMb: 256 });
+    world.store.before = () => Promise.reject(new Error("down"));
+    await expect(attempt(0, 3, owed({ 2: "isolated" }))).rejects.toThrow("down");
+    world.store.before = () => {};
+    expect(await attempt(1, 2, owed({}))).toMatchObject(attempted);
+  });
+});
+
+describe("a consumer", () => {
+  test("puts back a suspect without a place, any number of times, which is held against nobody", async () => {
+    const world = await ConsumerWorld.of([..."abcdefgh"]);
+    for (let other = 1; other < 8; other++) {
+      const messages = [world.message(other, { receiveCount: 2 }), world.message(0, { receiveCount: other + 1 })];
+      expect(await world.consume({}, messages)).toEqual(["0"]);
+    }
+    expect(isolation.run).toHaveBeenCalledTimes(7);
+    expect(await world.consume({}, [world.message(0, { receiveCount: 9 })])).toEqual([]);
+    expect(world.letters).toEqual([]);
+    expect(await world.counts()).toMatchObject({ succeeded: 8, retried: 0 });
+  });
+
+  test("gives it another chance after a second, and up to a timeout more", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    // random is 0.5.
+    expect(await world.consume({ timeout: { seconds: 10 } }, world.messages({ receiveCount: 2 }))).toEqual(["1"]);
+    expect(world.sqs.visibilities).toEqual([{ receiptHandle: "handle-1", seconds: 6 }]);
+    const [state] = await world.ledger.itemStates([{ run: RUN, page: 0, index: 1, epoch: 1, redrives: 0 }]);
+    expect(state).toMatchObject({ failures: [], receives: new Map([[2, "returned"]]) });
+  });
+
+  test("records what became of one, its outcome and its crashes", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    const item = { run: RUN, page: 0, index: 0, epoch: 1, redrives: 0 };
+    for (const receive of [2, 3]) await world.ledger.recordReceive(item, receive, "alone");
+    expect(await world.consume({ retry: { attempts: 3 } }, [world.message(0, { receiveCount: 4 })])).toEqual([]);
+    expect(await world.counts()).toMatchObject({ succeeded: 1, owed: 1, retried: 2 });
+    const other = { ...item, index: 1 };
+    for (const receive of [2, 3, 4]) await world.ledger.recordReceive(other, receive, "alone");
+    expect(await world.consume({ retry: { attempts: 3 } }, [world.message(1, { receiveCount: 5 })])).toEqual([]);
+    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, deadByReason: { exhausted: 1 } });
+    expect(world.letters[0]?.dead.failures).toMatchObject(Array(3).fill({ kind: "crashed" }));
+    expect(isolation.run).toHaveBeenCalledTimes(1);
+  });
+});

@@ -1,0 +1,125 @@
+import { describe, expect, test, vi } from "vitest";
+import { ToleranceWatch } from "../../../shared/consumer/tolerance-watch.ts";
+import { PermanentError } from "../../../shared/index.ts";
+import type { RunRecord } from "../../../shared/ledger/run-record.ts";
+import { parseControlMessage } from "../../../shared/messages/control.ts";
+import { CONTROL, ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
+
+/** A watch whose clock stands, over runs of which those in `beyond` have too many dead items. */
+function watching() {
+  const beyond = new Set<string>();
+  const stopBeyondTolerance = vi.fn(async (run: string) =>
+    beyond.has(run) ? ({ id: run, workflow: "test", hop: 4 } as RunRecord) : undefined,
+  );
+  const sendControl = vi.fn(async () => {});
+  const clock = { now: 50 };
+  const watch = new ToleranceWatch({
+    runs: { stopBeyondTolerance },
+    controlQueue: { sendControl },
+    now: () => clock.now,
+  });
+  return { watch, beyond, clock, stopBeyondTolerance, sendControl };
+}
+
+describe("a look at a run of which items die", () => {
+  test("follows the first death at once, and later ones at most once a second", async () => {
+    const { watch, clock, stopBeyondTolerance } = watching();
+    const looksAfter = async (now: number) => {
+      clock.now = now;
+      await watch.noteDeath("a");
+      return stopBeyondTolerance.mock.calls.length;
+    };
+    expect(await looksAfter(50)).toBe(1);
+    expect(await looksAfter(50)).toBe(1);
+    expect(await looksAfter(1_049)).toBe(1);
+    expect(await looksAfter(1_050)).toBe(2);
+    expect(await looksAfter(2_049)).toBe(2);
+  });
+
+  test("is each run's own", async () => {
+    const { watch, stopBeyondTolerance } = watching();
+    for (const run of ["a", "b", "a", "b"]) await watch.noteDeath(run);
+    expect(stopBeyondTolerance.mock.calls).toEqual([["a"], ["b"]]);
+  });
+
+  test("follows in the end where one is due, and only there", async () => {
+    const { watch, stopBeyondTolerance } = watching();
+    for (const run of ["a", "b", "b"]) await watch.noteDeath(run);
+    stopBeyondTolerance.mockClear();
+    await watch.finish();
+    expect(stopBeyondTolerance.mock.calls).toEqual([["b"]]);
+    await watch.finish();
+    expect(stopBeyondTolerance).toHaveBeenCalledTimes(1);
+  });
+
+  test("that failed is made up for in the end", async () => {
+    const { watch, stopBeyondTolerance } = watching();
+    stopBeyondTolerance.mockRejectedValueOnce(new Error("throttled"));
+    await expect(watch.noteDeath("a")).rejects.toThrow("throttled");
+    await watch.finish();
+    expect(stopBeyondTolerance).toHaveBeenCalledTimes(2);
+    await watch.finish();
+    expect(stopBeyondTolerance).toHaveBeenCalledTimes(2);
+  });
+
+  test("that stops the run tells its producer, once", async () => {
+    const { watch, beyond, clock, sendControl } = watching();
+    await watch.noteDeath("a");
+    expect(sendControl).not.toHaveBeenCalled();
+    beyond.add("a");
+    clock.now += 1_000;
+    await watch.noteDeath("a");
+    expect(sendControl).toHaveBeenCalledExactlyOnceWith({
+      body: JSON.stringify({ sluice: 1, type: "continue", run: "a", workflow: "test", hop: 5 }),
+      group: "a",
+      deduplicationId: "continue-a-5",
+    });
+  });
+});
+
+describe("a run of which more items die than are tolerated", () => {
+  const dies = { task: () => Promise.reject(new PermanentError("no")) };
+
+  test("is stopped with its reason, its producer told once, and the rest dropped unrun", async () => {
+    const world = await ConsumerWorld.of([..."abcdef"], { count: 1, minimum: 100 });
+    await world.consume(dies, [world.message(0)]);
+    expect(await world.status()).toBe("running");
+    await world.consume(dies, [world.message(1)]);
+    expect(await world.runs.get(RUN)).toMatchObject({
+      status: "failing",
+      failure: "2 items died, more than the 1 that are tolerated",
+    });
+    expect(world.sqs.control.map(({ queue, body }) => [queue, parseControlMessage(body)])).toEqual([
+      [CONTROL, { sluice: 1, type: "continue", workflow: "test", run: RUN, hop: 1 }],
+    ]);
+    const task = vi.fn();
+    expect(await world.consume({ task }, world.messages().slice(2))).toEqual([]);
+    expect(task).not.toHaveBeenCalled();
+    expect(await world.status()).toBe("failed");
+    expect(await world.counts()).toMatchObject({ produced: 6, succeeded: 0, dead: 2, cancelled: 4, owed: 0 });
+    expect(world.sqs.control).toHaveLength(1);
+  });
+
+  test("all at once is looked at in the end, too", async () => {
+    const world = await ConsumerWorld.of([..."abcdef"], { count: 4, minimum: 100 });
+    await world.consume(dies, world.messages().slice(0, 5), { now: () => 0 });
+    expect(await world.status()).toBe("failing");
+    expect(world.sqs.control).toHaveLength(1);
+  });
+
+  test("but could not be looked at is left as it is: the deaths stand", async () => {
+    const world = await ConsumerWorld.of(["a", "b"], { count: 0, minimum: 100 });
+    let buried = false;
+    world.sqs.before = (action) => {
+      buried ||= action === "send";
+    };
+    world.store.before = (operation, key) => {
+      if (operation === "get" && key?.sk === "block" && buried) throw new Error("throttled");
+    };
+    expect(await world.consume(dies, [world.message(0)])).toEqual([]);
+    world.store.before = () => {};
+    expect(await world.status()).toBe("running");
+    expect(await world.counts()).toMatchObject({ dead: 1, owed: 1 });
+    expect(world.logger.lines).toContain("warn: whether too many items have died could not be found out");
+  });
+});
