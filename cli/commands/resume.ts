@@ -61,13 +61,14 @@ export const resumeCommand = withTargetOptions(new Command("resume"))
     }));
   });
 
-/** A run that still runs has its continuation on the control queue; a paused or a failed one has none any more. */
+/**
+ * Makes a run go on. A continuation is sent even where one should be on the queue: whoever reopened the run before may
+ * have died before he could send it, and the producer drops one that is not needed.
+ */
 async function reopen(
   { runs, controlQueue }: { readonly runs: Runs; readonly controlQueue: Queue },
   { id }: RunRecord,
 ): Promise<void> {
-  const reopened = await runs.reopen(id);
-  if (reopened === undefined) return;
-  const { workflow, hop } = reopened;
+  const { workflow, hop } = (await runs.reopen(id)) ?? (await runs.get(id));
   await controlQueue.sendControl(continueEntry({ run: id, workflow, hop: hop + 1 }));
 }

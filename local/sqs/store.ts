@@ -74,7 +74,7 @@ export class QueueStore {
     this.#waiters = new Waiters({
       clock,
       receivable: (queue, limit) => this.#receivable(queue, limit),
-      nextAt: (queue) => this.#nextAt(queue),
+      nextAt: (queue, after) => this.#nextAt(queue, after),
     });
     this.#context = {
       clock,
@@ -374,10 +374,10 @@ export class QueueStore {
     return this.#database.get<{ n: number }>(`SELECT count(*) AS n FROM (${query})`, queue.id, now, limit)?.n ?? 0;
   }
 
-  #nextAt(queue: Queue): number | undefined {
+  #nextAt(queue: Queue, after: number): number | undefined {
     const query = queue.fifo
       ? "SELECT min(ready_at) AS at FROM ordered_groups WHERE queue = ? AND ready_at > ?"
       : "SELECT min(visible_at) AS at FROM messages WHERE queue = ? AND visible_at > ?";
-    return this.#database.get<{ at: number | null }>(query, queue.id, this.#context.clock())?.at ?? undefined;
+    return this.#database.get<{ at: number | null }>(query, queue.id, after)?.at ?? undefined;
   }
 }

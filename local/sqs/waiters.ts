@@ -12,8 +12,8 @@ export interface Waiter {
 export interface Prospects {
   /** How many messages can be received now, counted up to `limit`. */
   readonly receivable: (queue: Queue, limit: number) => number;
-  /** When the next message becomes receivable by itself (ms), if one does. */
-  readonly nextAt: (queue: Queue) => number | undefined;
+  /** When the first message becomes receivable by itself after a moment (ms), if one does. */
+  readonly nextAt: (queue: Queue, after: number) => number | undefined;
   readonly clock: () => number;
 }
 
@@ -79,6 +79,8 @@ export class Waiters {
   #offer(queue: Queue): void {
     const waiters = this.#waiting.get(queue);
     if (waiters === undefined) return;
+    // What becomes receivable from here on is seen by this offer or by the next: no millisecond between them is lost.
+    const from = this.#prospects.clock();
     let wanted = 0;
     for (const waiter of waiters) wanted += waiter.wants;
     let available = this.#prospects.receivable(queue, wanted);
@@ -88,14 +90,14 @@ export class Waiters {
       if (taken > 0) this.#remove(queue, waiter);
       available -= taken;
     }
-    this.#sleep(queue);
+    this.#sleep(queue, from);
   }
 
-  #sleep(queue: Queue): void {
+  #sleep(queue: Queue, from: number): void {
     clearTimeout(this.#timers.get(queue));
     this.#timers.delete(queue);
     if (!this.#waiting.has(queue)) return;
-    const nextAt = this.#prospects.nextAt(queue);
+    const nextAt = this.#prospects.nextAt(queue, from);
     if (nextAt === undefined) return;
     const delay = Math.min(Math.max(1, nextAt - this.#prospects.clock()), longestSleepMs);
     this.#timers.set(

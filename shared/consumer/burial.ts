@@ -29,13 +29,13 @@ export class Burial {
    *
    * @returns false where a duplicate of the message has succeeded, and nothing is to be buried.
    */
-  async buryItem(envelope: Envelope, reason: Reason, failures: readonly Failure[], attempts: number): Promise<boolean> {
+  async buryItem(envelope: Envelope, reason: Reason, failures: readonly Failure[], retries: number): Promise<boolean> {
     const item = ledgerItem(envelope);
     if (!(await this.#ledger.claimDeath(item))) return false;
     const history = [...(envelope.dead?.failures ?? []), ...failures];
     const at = new Date(this.#now()).toISOString();
     await this.#deadLetterQueue.sendAll([{ body: deadLetterBody(envelope, { reason, at, failures: history }) }]);
-    await this.#ledger.recordDeath(item, reason, Math.max(0, attempts - 1));
+    await this.#ledger.recordDeath(item, reason, retries);
     publish({ event: "died", reason });
     return true;
   }

@@ -194,7 +194,9 @@ export class Settlement {
   }
 
   async #bury(item: ItemMessage, reason: Reason, failures: readonly Failure[]): Promise<boolean> {
-    if (await this.#burial.buryItem(item.envelope, reason, failures, failures.length)) {
+    // The last failure is the death's own, but of an item that never reported again.
+    const retries = reason === "unexplained" ? failures.length : Math.max(0, failures.length - 1);
+    if (await this.#burial.buryItem(item.envelope, reason, failures, retries)) {
       this.#options.metrics.count("deadLettered", 1);
       this.#options.logger.warn("dead letter", {
         ...ledgerItem(item.envelope),

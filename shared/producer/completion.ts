@@ -2,6 +2,7 @@ import type { RunSummary } from "../completion.ts";
 import { toError } from "../errors.ts";
 import { finalCounts, type RunRecord } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";
+import { toAttributeText } from "../messages/body.ts";
 import { type CompleteMessage, completeEntry } from "../messages/control.ts";
 import type { Queue } from "../queue.ts";
 import { backoffMilliseconds } from "../retry.ts";
@@ -11,6 +12,8 @@ import type { Verdict } from "./verdict.ts";
 
 /** How often `onComplete` is tried. */
 const POLICY = { attempts: 5, baseMilliseconds: 2_000, capMilliseconds: 300_000 } as const;
+
+const LONGEST_REASON = 1_000;
 
 export interface CompletionOptions {
   readonly workflow: Workflow;
@@ -43,10 +46,12 @@ export async function handleCompletion(
     const error = toError(thrown);
     logger.error("onComplete failed", { run: id, attempt, error });
     if (attempt < POLICY.attempts) return { tag: "wait", milliseconds: backoffMilliseconds(POLICY, attempt, random()) };
-    const { body, ...rest } = completeEntry({ run: id, workflow: name });
+    const entry = completeEntry({ run: id, workflow: name });
+    // Given up once more after a redrive, it must not be dropped as a duplicate.
+    const letter = { ...entry, deduplicationId: `${entry.deduplicationId}-${attempt}` };
     // Beside the message, which can be sent again as it is, stands why it lies there.
-    const reason = { SluiceReason: `onComplete failed ${attempt} times: ${error.message}`.slice(0, 1_000) };
-    await options.controlDeadLetterQueue.sendControl({ body, ...rest }, reason);
+    const reason = toAttributeText(`onComplete failed ${attempt} times: ${error.message}`.slice(0, LONGEST_REASON));
+    await options.controlDeadLetterQueue.sendControl(letter, { SluiceReason: reason });
     await runs.endCompletion(id, error.message);
     return { tag: "done" };
   }

@@ -58,7 +58,8 @@ export class PageSender {
   async #bury({ run, page, epoch, workflow }: PageHeader, index: number, { error, text }: Unsendable): Promise<void> {
     const { ledger, deadLetterQueue, now } = this.#options;
     const item = { run, page, index, epoch, redrives: 0 };
-    if (!(await ledger.claimDeath(item))) return;
+    // Not claimed before, as a consumer does: no message of it exists that could succeed meanwhile, nor one whose
+    // redelivery would complete the death, should the run be cancelled after this producer died.
     const reason: Reason = error.code === "TOO_LARGE" ? "too large" : "invalid item";
     const failure = toFailure(error, { attempt: 0, startedAt: now(), endedAt: now(), kind: "invalid" });
     const { stack: _, ...withoutStack } = failure;

@@ -23,7 +23,7 @@ type Action = "send" | "sendControl" | "changeVisibility" | "receive" | "delete"
 /** SQS behind a mocked client: it notes what it is asked, and fails when it is told to. */
 export class FakeSqs {
   readonly sent: Sent[] = [];
-  readonly control: { readonly body: string; readonly group: string; readonly deduplicationId: string }[] = [];
+  readonly control: (Sent & { readonly group: string; readonly deduplicationId: string })[] = [];
   readonly visibilities: { readonly receiptHandle: string; readonly seconds: number }[] = [];
   readonly deleted: string[] = [];
   readonly received: { readonly max: number; readonly visibilitySeconds: number }[] = [];
@@ -50,9 +50,16 @@ export class FakeSqs {
       }
       return { Failed };
     });
-    mock.on(SendMessageCommand).callsFake(async ({ MessageBody, MessageGroupId, MessageDeduplicationId }) => {
+    mock.on(SendMessageCommand).callsFake(async (input) => {
+      const { QueueUrl, MessageBody, MessageAttributes, MessageGroupId, MessageDeduplicationId } = input;
       await this.before("sendControl");
-      this.control.push({ body: MessageBody, group: MessageGroupId, deduplicationId: MessageDeduplicationId });
+      this.control.push({
+        queue: QueueUrl,
+        body: MessageBody,
+        attributes: MessageAttributes ?? {},
+        group: MessageGroupId,
+        deduplicationId: MessageDeduplicationId,
+      });
       return {};
     });
     mock.on(ChangeMessageVisibilityCommand).callsFake(async ({ ReceiptHandle, VisibilityTimeout }) => {

@@ -39,7 +39,7 @@ export function scenarios(bounds: Bounds): fc.Arbitrary<Scenario> {
     faultPercent: fc.constantFrom(0, 5, 15, 30),
     duplicates: duplicates ? fc.boolean() : fc.constant(false),
     redrives: redrives === 0 ? fc.constant(0) : fc.integer({ min: 1, max: redrives }),
-    cancels: fc.constant(cancels),
+    cancelledAfter: cancels ? fc.nat({ max: choices }) : fc.constant(undefined),
     pagesBefore,
   });
 }

@@ -31,8 +31,8 @@ export interface Scenario {
   readonly duplicates: boolean;
   /** Dead letters that may be moved back to the queue, while the run works and after it. */
   readonly redrives: number;
-  /** The run may be cancelled. */
-  readonly cancels: boolean;
+  /** The run may be cancelled once so many choices are made. */
+  readonly cancelledAfter: number | undefined;
   /** Full ledger pages, of one item each, that precede the source's first one. */
   readonly pagesBefore: number;
 }
@@ -155,7 +155,7 @@ export class LedgerWorld {
   }
 
   #events(): (() => unknown)[] {
-    const { choices, duplicates, redrives, cancels } = this.#scenario;
+    const { choices, duplicates, redrives, cancelledAfter = Number.POSITIVE_INFINITY } = this.#scenario;
     const events: (() => unknown)[] = this.#steps.map((step) => () => this.#take(step));
     const hop = this.#control[0];
     if (this.#producer === undefined && hop !== undefined) events.push(() => this.#startProducer(hop));
@@ -174,7 +174,9 @@ export class LedgerWorld {
     }
     const whole = this.#letters.filter(({ truncated }) => !truncated);
     if (this.#redrives < redrives && whole.length > 0) events.push(() => this.#redrive(whole));
-    if (cancels && !this.#cancelled && this.#status === "running") events.push(() => this.#turn("cancel"));
+    if (this.#choice > cancelledAfter && !this.#cancelled && this.#status === "running") {
+      events.push(() => this.#turn("cancel"));
+    }
     return events;
   }
 
@@ -414,7 +416,7 @@ export class LedgerWorld {
     const known = batch.filter(({ receiveCount, resent, item }) => receiveCount > 1 || resent || item.redrives > 0);
     const found = known.length === 0 ? [] : await ledger.itemStates(known.map(({ item }) => item));
     const states = new Map(known.map(({ id }, position) => [id, found[position]]));
-    const run = this.#scenario.cancels ? await new Runs(store).find(this.#id) : undefined;
+    const run = this.#scenario.cancelledAfter !== undefined ? await new Runs(store).find(this.#id) : undefined;
     const stopping = run !== undefined && isStopping(run);
     const successes: { readonly message: Message; readonly failures: number }[] = [];
     for (const message of batch) {

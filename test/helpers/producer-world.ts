@@ -1,7 +1,13 @@
 import { defineWorkflow, type WorkflowOptions } from "../../shared/index.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
-import { type ContinueMessage, continueEntry, parseControlMessage, startEntry } from "../../shared/messages/control.ts";
+import {
+  type ContinueMessage,
+  completeEntry,
+  continueEntry,
+  parseControlMessage,
+  startEntry,
+} from "../../shared/messages/control.ts";
 import { type DeadLetter, type Envelope, parseEnvelope } from "../../shared/messages/envelope.ts";
 import { Producer, type ProducerOptions, type SliceTime } from "../../shared/producer/producer.ts";
 import { FakeSqs } from "./fake-sqs.ts";
@@ -11,8 +17,8 @@ import { workflowOptions } from "./workflow-options.ts";
 
 const QUEUE = "https://sqs/queue";
 const DEAD_LETTERS = "https://sqs/dead-letters";
-const CONTROL = "https://sqs/control";
-const CONTROL_DEAD_LETTERS = "https://sqs/control-dead-letters";
+export const CONTROL = "https://sqs/control";
+export const CONTROL_DEAD_LETTERS = "https://sqs/control-dead-letters";
 export const RUN = "run-1";
 export const REQUESTED_AT = "2026-01-01T00:00:00.000Z";
 
@@ -60,13 +66,19 @@ export class ProducerWorld {
   }
 
   async start(limit?: number) {
-    const { body } = startEntry({
-      workflow: "test",
-      run: RUN,
-      requestedAt: REQUESTED_AT,
-      ...(limit !== undefined && { limit }),
-    });
-    return await this.handle(body);
+    return await this.handle(
+      startEntry({ workflow: "test", run: RUN, requestedAt: REQUESTED_AT, ...(limit !== undefined && { limit }) }).body,
+    );
+  }
+
+  /** A start by the schedule. */
+  async startScheduled(run: string, receiveCount = 1) {
+    const start = startEntry({ workflow: "test", run, requestedAt: REQUESTED_AT, scheduled: true });
+    return await this.handle(start.body, receiveCount);
+  }
+
+  async complete(time: Partial<SliceTime> = {}) {
+    return await this.handle(completeEntry({ workflow: "test", run: RUN }).body, 1, time);
   }
 
   async continue(hop = 1, receiveCount = 1, time: Partial<SliceTime> = {}) {

@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { type Cursor, items, SourceError } from "../../../shared/index.ts";
 import { backlogPauseMilliseconds } from "../../../shared/producer/backlog.ts";
-import { ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
+import { CONTROL_DEAD_LETTERS, ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
 
 const done = { tag: "done" };
 const range = (length: number) => Array.from({ length }, (_, index) => index);
@@ -67,7 +67,15 @@ test("a run of which no item can be a message is completed too", async () => {
 test("what is no control message is moved to the control queue's dead-letter queue, as it came", async () => {
   const world = new ProducerWorld({});
   expect(await world.handle("hello")).toEqual({ tag: "done" });
-  expect(world.sqs.control).toEqual([{ body: "hello", group: "malformed", deduplicationId: "malformed-message" }]);
+  expect(world.sqs.control).toEqual([
+    {
+      queue: CONTROL_DEAD_LETTERS,
+      body: "hello",
+      attributes: { SluiceReason: { DataType: "String", StringValue: "malformed control message" } },
+      group: "malformed",
+      deduplicationId: "malformed-message",
+    },
+  ]);
 });
 
 describe("a slice whose time is over", () => {

@@ -1,0 +1,44 @@
+/** Takes the place of `functions/services.ts` where the handler itself is measured: services that answer at once. */
+
+import { ReceiveMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
+import workflow from "#workflow";
+import { Ledger } from "../../shared/ledger/ledger.ts";
+import { Runs } from "../../shared/ledger/runs.ts";
+import type { LedgerStore } from "../../shared/ledger/store.ts";
+import { Queue } from "../../shared/queue.ts";
+
+/** What `ReceiveMessage` answers: set by whoever calls the handler, whose bundle holds another copy of this module. */
+export const RECEIVE = Symbol.for("sluice.bench.receive");
+
+const store: LedgerStore = {
+  get: async () => undefined,
+  getMany: async () => new Map(),
+  // A page that holds what was just recorded, and so is never full.
+  update: async ({ pk, sk }, { add }) => {
+    const sets = Object.entries(add ?? {}).map(([attribute, members]) => [attribute, new Set(members)] as const);
+    return { pk, sk, size: 200, epoch: 1, digest: "", ...Object.fromEntries(sets) };
+  },
+  newest: async () => [],
+};
+
+const client = {
+  async send(command: object) {
+    if (!(command instanceof ReceiveMessageCommand)) return {};
+    return { Messages: (globalThis as unknown as { [RECEIVE](): unknown[] })[RECEIVE]() };
+  },
+} as unknown as SQSClient;
+
+export async function connect() {
+  const queue = new Queue(client, "http://127.0.0.1/queue");
+  return {
+    workflow,
+    ledger: new Ledger(store, Date.now, async () => {}),
+    runs: new Runs(store, Date.now, async () => {}),
+    queue,
+    deadLetterQueue: queue,
+    controlQueue: queue,
+    controlDeadLetterQueue: queue,
+    now: Date.now,
+    random: Math.random,
+  };
+}

@@ -1,0 +1,10 @@
+import type { Row } from "./harness/row.ts";
+import { durations } from "./rows/durations.ts";
+import { memory } from "./rows/memory.ts";
+import { noop } from "./rows/noop.ts";
+import { overhead } from "./rows/overhead.ts";
+import { producer } from "./rows/producer.ts";
+import { requests } from "./rows/requests.ts";
+import { seconds } from "./rows/seconds.ts";
+
+export const ROWS: readonly Row[] = [seconds, durations, noop, producer, overhead, memory, requests];

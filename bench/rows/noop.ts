@@ -1,0 +1,35 @@
+import { BULLMQ, PG_BOSS, SLUICE } from "../harness/names.ts";
+import { needsPostgres, needsRedis } from "../harness/private-server.ts";
+import type { Row } from "../harness/row.ts";
+
+const RATE = "noop rate";
+
+/** Tasks that do nothing, from their source to their record: the price of a task. */
+export const noop: Row = {
+  name: "noop",
+  cases(scale) {
+    const tasks = scale === "quick" ? 2_000 : 20_000;
+    const input = { tasks, seconds: 0, inFlight: 50 };
+    const workflow = { workflow: "bench/workflows/noop.ts", variables: { SLUICE_BENCH_ITEMS: String(tasks) } };
+    return [
+      {
+        name: "noop",
+        rounds: scale === "quick" ? 1 : 3,
+        sides: [
+          { name: SLUICE, program: "sluice.ts", input: workflow },
+          { name: BULLMQ, program: "bullmq.ts", input, needs: needsRedis },
+          { name: PG_BOSS, program: "pg-boss.ts", input, needs: needsPostgres },
+        ],
+        metrics: [{ key: "tasksPerSecond", label: "rate", unit: "tasks/s", baseline: BULLMQ }],
+      },
+    ];
+  },
+  marks: [{ label: "no-op tasks/s: Sluice / BullMQ", atLeast: 1, measured: (results) => results.ratio(RATE, SLUICE) }],
+  plots: [
+    {
+      file: "performance-noop.svg",
+      title: "No-op tasks, end to end",
+      panels: [{ title: "rate", unit: "tasks/s", groups: [{ label: "", row: RATE }] }],
+    },
+  ],
+};

@@ -1,0 +1,53 @@
+import { SLUICE, SLUICE_BATCHES } from "../harness/names.ts";
+import type { Case, Metric, Row } from "../harness/row.ts";
+
+const ACTIONS = [
+  "SQS",
+  "SQS SendMessageBatch",
+  "SQS ReceiveMessage",
+  "SQS DeleteMessageBatch",
+  "SQS mapping",
+  "DynamoDB",
+  "DynamoDB UpdateItem",
+  "DynamoDB GetItem",
+  "DynamoDB BatchGetItem",
+] as const;
+
+const METRICS = ACTIONS.map((action): Metric => ({ key: action, label: action, unit: "per 1,000 tasks" }));
+
+/** What a task costs in requests to AWS. */
+export const requests: Row = {
+  name: "requests",
+  cases(scale) {
+    const noop = {
+      workflow: "bench/workflows/noop.ts",
+      variables: { SLUICE_BENCH_ITEMS: scale === "quick" ? "2000" : "20000" },
+    };
+    const exponential = (refill: "on" | "off") => ({
+      workflow: "bench/workflows/durations.ts",
+      variables: {
+        SLUICE_BENCH_DISTRIBUTION: "exponential",
+        SLUICE_BENCH_ITEMS: "1000",
+        SLUICE_BENCH_MEAN: scale === "quick" ? "100" : "500",
+        SLUICE_BENCH_REFILL: refill,
+      },
+    });
+    const caseOf = (name: string, sides: Case["sides"]): Case => ({
+      name: `requests ${name}`,
+      rounds: 1,
+      sides,
+      metrics: METRICS,
+    });
+    return [
+      caseOf("seconds", [{ name: SLUICE, program: "sluice.ts", input: { workflow: "workflows/seconds.ts" } }]),
+      caseOf("exponential", [
+        { name: SLUICE, program: "sluice.ts", input: exponential("on") },
+        { name: SLUICE_BATCHES, program: "sluice.ts", input: exponential("off") },
+      ]),
+      caseOf("noop", [{ name: SLUICE, program: "sluice.ts", input: noop }]),
+    ];
+  },
+  marks: [],
+  plots: [],
+  pivot: ACTIONS,
+};

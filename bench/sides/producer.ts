@@ -1,0 +1,84 @@
+import { randomUUID } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { loadWorkflow } from "../../cli/workflow-file.ts";
+import { bundleFunctions } from "../../local/bundle.ts";
+import { EventSourceMapping } from "../../local/event-source-mapping.ts";
+import { LocalFunction } from "../../local/functions/local-function.ts";
+import { LOCAL_AWS, openServices, tableName } from "../../local/services.ts";
+import { StateDirectory } from "../../local/state-directory.ts";
+import { toVariables } from "../../shared/function-environment.ts";
+import { startEntry } from "../../shared/messages/control.ts";
+import { topology } from "../../shared/topology.ts";
+import { side } from "../harness/side.ts";
+
+interface Input {
+  readonly items: number;
+}
+
+// The producer on the embedded engine with nobody consuming: what it pages, writes into the ledger, sends and
+// checkpoints, from the request of the run to the source's end.
+await side<Input>(async ({ items }, directory) => {
+  process.env.SLUICE_BENCH_ITEMS = String(items);
+  const file = fileURLToPath(new URL("../workflows/noop.ts", import.meta.url));
+  const { workflow } = await loadWorkflow(file);
+  const { consumer, ...shape } = topology({ ...workflow, maxBacklog: 2 * items });
+  const state = new StateDirectory(workflow.name, directory);
+  const services = await openServices({ workflow: workflow.name, topology: { consumer, ...shape }, state });
+  const { sqs, names, runs } = services;
+  const bundles = await bundleFunctions(file, state.bundles);
+  const producer = new LocalFunction(
+    {
+      name: "producer",
+      bundle: bundles.producer,
+      timeoutSeconds: shape.producer.timeoutSeconds,
+      memoryMb: shape.producer.memoryMb,
+      variables: {
+        ...LOCAL_AWS,
+        AWS_ENDPOINT_URL_SQS: sqs.endpoint,
+        AWS_ENDPOINT_URL_DYNAMODB: services.dynamoDb.endpoint,
+        NODE_COMPILE_CACHE: state.bundles,
+        SLUICE_BENCH_ITEMS: String(items),
+        ...toVariables({
+          queueUrl: sqs.queueUrl(names.queue),
+          deadLetterQueueUrl: sqs.queueUrl(names.deadLetterQueue),
+          controlQueueUrl: sqs.queueUrl(names.controlQueue),
+          controlDeadLetterQueueUrl: sqs.queueUrl(names.controlDeadLetterQueue),
+          table: tableName(workflow.name),
+          tasksPerEnvironment: shape.tasksPerEnvironment,
+          maxBacklog: shape.maxBacklog,
+          sliceSeconds: shape.producer.sliceSeconds,
+          refillSeconds: consumer.refillSeconds,
+          refillVisibilitySeconds: consumer.refillVisibilitySeconds,
+        }),
+      },
+      log: state.openLog("producer").descriptor,
+    },
+    { onActivity: () => {}, onFailure: (error) => console.error(error) },
+  );
+  await producer.warm(2);
+  const run = randomUUID();
+  const { promise: ended, resolve } = Promise.withResolvers<number>();
+  const mapping = new EventSourceMapping({
+    store: sqs.store,
+    queue: names.controlQueue,
+    batchSize: 1,
+    batchingWindowSeconds: 0,
+    maximumConcurrency: shape.producer.environments,
+    async invoke(event) {
+      const outcome = await producer.invoke(event);
+      const at = performance.now();
+      if ((await runs.find(run))?.checkpoint.ended === true) resolve(at);
+      return outcome;
+    },
+  });
+  const startedAt = performance.now();
+  const requestedAt = new Date().toISOString();
+  await services.controlQueue.sendControl(startEntry({ workflow: workflow.name, run, requestedAt }));
+  const seconds = ((await ended) - startedAt) / 1_000;
+  const { visible } = await services.queue.depth();
+  if (visible !== items) throw new Error(`the queue holds ${visible} messages instead of ${items}`);
+  await mapping.stop();
+  await producer.close();
+  await services.close();
+  return { messagesPerSecond: items / seconds, memoryMb: producer.peakMemoryMb };
+});

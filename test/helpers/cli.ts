@@ -1,0 +1,123 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { vi } from "vitest";
+import { temporaryDirectory } from "./test-engine.ts";
+
+const CLI = fileURLToPath(new URL("../../cli/sluice.ts", import.meta.url));
+
+export const workflowFile = (name: string): string => fileURLToPath(new URL(`./workflows/${name}.ts`, import.meta.url));
+
+const patiently = { interval: 25, timeout: 30_000 };
+
+/** What a command printed, and how it ended. */
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The lines of its output, each of which is JSON. */
+  readonly json: readonly Record<string, unknown>[];
+}
+
+/** A command under way. */
+export interface Command {
+  readonly process: ChildProcess;
+  readonly ended: Promise<Ended>;
+  readonly output: () => string;
+}
+
+/** A directory of its own in which commands are typed. What still works in the end is killed. */
+export class CliWorld {
+  readonly #directory = temporaryDirectory();
+  readonly #groups = new Set<number>();
+
+  get path(): string {
+    return this.#directory.path;
+  }
+
+  /** Begins a command, in a process group of its own. */
+  begin(...words: readonly string[]): Command {
+    const child = spawn(process.execPath, ["--no-warnings", CLI, ...words], {
+      cwd: this.path,
+      env: { ...process.env, MARKERS: this.path, NO_COLOR: "1" },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
+    if (child.pid !== undefined) this.#groups.add(child.pid);
+    const printed = { stdout: "", stderr: "" };
+    for (const stream of ["stdout", "stderr"] as const) {
+      child[stream].setEncoding("utf8").on("data", (text: string) => {
+        printed[stream] += text;
+      });
+    }
+    const ended = once(child, "close").then(([code]) => ({
+      code: code as number | null,
+      ...printed,
+      get json() {
+        return printed.stdout
+          .trimEnd()
+          .split("\n")
+          .map((line) => JSON.parse(line));
+      },
+    }));
+    return { process: child, ended, output: () => printed.stdout + printed.stderr };
+  }
+
+  /** Runs a command to its end. */
+  async type(...words: readonly string[]): Promise<Ended> {
+    return await this.begin(...words).ended;
+  }
+
+  /** Resolves once so many tasks of `gated` wait for their gates. */
+  async begun(tasks: number): Promise<void> {
+    await vi.waitUntil(() => this.#begun().length >= tasks, patiently);
+  }
+
+  async exists(path: string): Promise<void> {
+    await vi.waitUntil(() => existsSync(join(this.path, path)), { ...patiently, interval: 1 });
+  }
+
+  /** Lets all tasks of `gated` go on. */
+  open(): void {
+    writeFileSync(join(this.path, "open"), "");
+  }
+
+  /** Lets those go on that have begun, until the command has ended. */
+  async openBegunUntil({ ended }: Command): Promise<Ended> {
+    let result: Ended | undefined;
+    void ended.then((each) => {
+      result = each;
+    });
+    await vi.waitUntil(() => {
+      for (const task of this.#begun()) writeFileSync(join(this.path, `open-${task}`), "");
+      return result !== undefined;
+    }, patiently);
+    return await ended;
+  }
+
+  #begun(): readonly string[] {
+    return readdirSync(this.path).flatMap((name) => (name.startsWith("begun-") ? [name.slice("begun-".length)] : []));
+  }
+
+  /** Kills a command with all processes that it started. */
+  async kill({ process: { pid }, ended }: Command): Promise<void> {
+    if (pid !== undefined) killGroup(pid);
+    await ended;
+  }
+
+  [Symbol.dispose](): void {
+    for (const group of this.#groups) killGroup(group);
+    this.#directory[Symbol.dispose]();
+  }
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    // It has ended.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}

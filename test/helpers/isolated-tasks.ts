@@ -1,0 +1,31 @@
+/** In place of a consumer's bundle, for isolated attempts that end as their item says. */
+import { serveIsolatedAttempt } from "../../shared/consumer/isolated-process.ts";
+import { PermanentError, RetryLater } from "../../shared/task-errors.ts";
+import type { Workflow } from "../../shared/workflow.ts";
+import { recordingLogger } from "./recording-metrics.ts";
+
+const tasks: Readonly<Record<string, (signal: AbortSignal) => unknown>> = {
+  succeeds: () => Promise.resolve("whatever"),
+  throws: () => Promise.reject(Object.assign(new RangeError("too far"), { code: 7 })),
+  "throws from a timer": () => {
+    setTimeout(() => {
+      throw new Error("stray");
+    });
+    return new Promise(() => {});
+  },
+  "is permanent": () => Promise.reject(new PermanentError("never")),
+  "asks for later": () => Promise.reject(new RetryLater({ seconds: 3 })),
+  "heeds its signal": (signal) =>
+    new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+  "never settles": () => new Promise(() => {}),
+  exits: () => process.exit(3),
+  "is killed": () => process.kill(process.pid, "SIGKILL"),
+  spins: () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),
+};
+
+// Nothing but the task, so that it starts as fast as a bundle.
+const workflow = {
+  name: "test",
+  task: (item, { signal }) => tasks[String(item)]?.(signal) ?? Promise.reject(new Error("no such task")),
+} satisfies Partial<Workflow>;
+serveIsolatedAttempt(workflow as unknown as Workflow, () => recordingLogger());

@@ -1,0 +1,28 @@
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import { createLedgerTable, startDynamoDb } from "../../local/dynamodb.ts";
+import { DynamoDbStore } from "../../shared/ledger/dynamodb-store.ts";
+
+export interface LedgerTable {
+  readonly store: DynamoDbStore;
+  close(): Promise<void>;
+}
+
+/** The ledger's table in a DynamoDB of its own, in memory. */
+export async function openLedgerTable(): Promise<LedgerTable> {
+  const server = await startDynamoDb();
+  const client = new DynamoDBClient({
+    region: "us-east-1",
+    endpoint: server.endpoint,
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+  });
+  await createLedgerTable(client, "ledger");
+  const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+  return {
+    store: new DynamoDbStore(documents, "ledger"),
+    async close() {
+      client.destroy();
+      await server.close();
+    },
+  };
+}

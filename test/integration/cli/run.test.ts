@@ -1,0 +1,93 @@
+import { describe, expect, test } from "vitest";
+import { CliWorld, workflowFile } from "../../helpers/cli.ts";
+
+test("run --json prints one object a line, the last one the summary, and exits with 2 after dead letters", async () => {
+  using world = new CliWorld();
+  const { code, json, stderr } = await world.type("run", workflowFile("small"), "--json");
+  expect(stderr).toBe("");
+  expect(json[0]).toEqual({
+    type: "started",
+    workflow: "small",
+    run: expect.stringMatching(/^\d{8}-\d{6}-[0-9a-f]{4}$/),
+    concurrency: 4,
+    environments: 2,
+  });
+  expect(json.slice(1, -1)).toEqual(json.slice(1, -1).map(() => expect.objectContaining({ type: "progress" })));
+  expect(json.at(-1)).toEqual({
+    type: "summary",
+    workflow: "small",
+    run: json[0]?.run,
+    status: "completed",
+    produced: 12,
+    succeeded: 11,
+    dead: 1,
+    retried: 0,
+    wallSeconds: expect.any(Number),
+    peakInFlight: expect.any(Number),
+    deadByReason: { permanent: 1 },
+    memoryMb: { producer: expect.any(Number), consumer: expect.any(Number) },
+  });
+  expect(json.at(-1)?.peakInFlight).toBeLessThanOrEqual(4);
+  expect(code).toBe(2);
+
+  // For people, of so many items, behind what was there: every one succeeds.
+  const again = await world.type("run", workflowFile("small"), "--items", "5");
+  expect(again.code).toBe(0);
+  expect(again.stdout).toMatch(/^\nCompleted, every item succeeded {2}small · run \S+\n\n {2}produced +5\n/);
+  const listed = await world.type("status", "--json");
+  expect(listed.json.map(({ produced, succeeded }) => [produced, succeeded])).toEqual([
+    [5, 5],
+    [12, 11],
+  ]);
+
+  // By its workflow, its latest run is meant.
+  const one = await world.type("status", "small", "--json");
+  expect(one.json).toEqual([listed.json[0]]);
+  const table = await world.type("status");
+  expect(table.stdout.trimEnd().split("\n")).toHaveLength(3);
+
+  const fresh = await world.type("run", workflowFile("small"), "--items", "2", "--fresh", "--json");
+  expect(fresh.code).toBe(0);
+  expect((await world.type("status", "--json")).json).toMatchObject([{ produced: 2, run: fresh.json[0]?.run }]);
+  const over = await world.type("resume", String(fresh.json[0]?.run), "--json");
+  expect(over.json).toMatchObject([{ type: "error", code: "RUN_ENDED" }]);
+  expect(over.code).toBe(1);
+});
+
+test("a run of which more items die than are tolerated exits with 1, and says why", async () => {
+  using world = new CliWorld();
+  const { code, json } = await world.type("run", workflowFile("hopeless"), "--json");
+  expect(code).toBe(1);
+  const summary = json.at(-1);
+  expect(summary).toMatchObject({ type: "summary", status: "failed", produced: 300, succeeded: 0 });
+  expect(Number(summary?.dead) + Number(summary?.cancelled)).toBe(300);
+  expect(summary?.failure).toMatch(/^\d+ items died, more than the 2 that are tolerated$/);
+});
+
+describe("a command that cannot do its work", () => {
+  test.each([
+    ["an unknown workflow", ["run", "nobody"], "CONFIGURATION", /no workflow "nobody": give a name in workflows\//],
+    [
+      "a workflow with a mistake",
+      ["run", workflowFile("mistaken")],
+      "CONFIGURATION",
+      /mistaken\.ts: concurrency must be .* 2 .*1/,
+    ],
+    ["nothing to resume", ["resume"], "CONFIGURATION", /there is no run that has not ended/],
+    ["an unknown run", ["status", "20200101-000000-0000"], "CONFIGURATION", /there is no run of "20200101-000000-0000"/],
+  ])("for %s exits with 1 and says how to mend it, on stderr or as JSON", async (_, words, errorCode, message) => {
+    using world = new CliWorld();
+    const [plain, machine] = await Promise.all([world.type(...words), world.type(...words, "--json")]);
+    expect(plain).toMatchObject({ code: 1, stdout: "", stderr: expect.stringMatching(message) });
+    expect(plain.stderr).not.toContain("    at ");
+    expect(machine).toMatchObject({ code: 1, stderr: "" });
+    expect(machine.json).toEqual([{ type: "error", code: errorCode, message: expect.stringMatching(message) }]);
+  });
+
+  test("for an option that is wrong exits with 1 and names it", async () => {
+    using world = new CliWorld();
+    const { code, stderr } = await world.type("run", workflowFile("small"), "--items", "0");
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/'--items <n>' argument '0' is invalid\. It must be a whole number of at least 1\./);
+  });
+});

@@ -1,0 +1,122 @@
+import { describe, expect, test } from "vitest";
+import { parseSchedule, type ScheduleOption } from "../../../shared/schedule.ts";
+
+const refusal = (option: unknown) => {
+  try {
+    parseSchedule(option as ScheduleOption);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error(`${JSON.stringify(option)} was not refused`);
+};
+
+describe("an expression alone", () => {
+  test("is a schedule at its time, enabled", () => {
+    expect(parseSchedule("rate(1 day)")).toEqual({
+      expression: "rate(1 day)",
+      timeZone: undefined,
+      flexibleWindowMinutes: undefined,
+      enabled: true,
+    });
+  });
+
+  test.each([
+    "rate(1 minute)",
+    "rate(90 minutes)",
+    "rate(12 hours)",
+    "rate(365 days)",
+    "at(2026-12-24T18:00:00)",
+    "at(2028-02-29T00:00:00)",
+    "cron(0 8 * * ? *)",
+    "cron(0/15 8-18 ? * MON-FRI *)",
+    "cron(0,30 */2 1,15 JAN,JUL ? 2026-2030)",
+    "cron(59 23 L * ? *)",
+    "cron(0 0 LW * ? *)",
+    "cron(0 0 15W * ? *)",
+    "cron(0 0 ? * 6#3 *)",
+    "cron(0 0 ? * FRI#1 *)",
+    "cron(0 0 ? * 5L *)",
+    "cron(0 0 ? 12 1-7 2199)",
+  ])("%s is taken", (expression) => {
+    expect(parseSchedule(expression).expression).toBe(expression);
+  });
+
+  test.each([
+    ["every day", 'schedule must be rate(...), cron(...) or at(...), but is "every day"'],
+    ["rate(1 day) ", "schedule must be"],
+    ["rate 1 day", "schedule must be"],
+    [undefined, "schedule must be an object of options"],
+    [5, "schedule must be an object of options"],
+    ["rate(0 days)", "schedule's rate must be a whole number of at least 1"],
+    ["rate(1.5 hours)", "schedule's rate"],
+    ["rate(30 seconds)", 'minutes, hours or days, but is "30 seconds": write "rate(10 minutes)"'],
+    ["rate(5)", "schedule's rate"],
+    ["at(2026-12-24)", "schedule's at must be a date and a time"],
+    ["at(2026-02-30T00:00:00)", "schedule's at"],
+    ["at(2026-12-24T25:00:00)", "schedule's at"],
+    ["at(2026-12-24T18:00:00Z)", "the zone in timeZone"],
+    ["cron(0 8 * * *)", "must have the 6 fields minutes, hours, day of month, month, day of week, year, but has 5"],
+    ["cron(60 8 * * ? *)", '"60" as its minutes, which takes 0-59'],
+    ["cron(0 24 * * ? *)", '"24" as its hours, which takes 0-23'],
+    ["cron(0 8 0 * ? *)", '"0" as its day of month, which takes 1-31'],
+    ["cron(0 8 32 * ? *)", '"32" as its day of month'],
+    ["cron(0 8 32W * ? *)", '"32W" as its day of month'],
+    ["cron(0 8 * 13 ? *)", '"13" as its month, which takes 1-12 or JAN-DEC'],
+    ["cron(0 8 ? * 0 *)", '"0" as its day of week, which takes 1-7 or SUN-SAT'],
+    ["cron(0 8 ? * 8 *)", '"8" as its day of week'],
+    ["cron(0 8 ? * XYZ#1 *)", '"XYZ#1" as its day of week'],
+    ["cron(0 8 ? * 6#6 *)", '"6#6" as its day of week'],
+    ["cron(0 8 ? * MON,? *)", '"MON,?" as its day of week'],
+    ["cron(0 8 * * ? 1969)", '"1969" as its year, which takes 1970-2199'],
+    ["cron(0 8 * * ? 2200)", '"2200" as its year'],
+    ["cron(*/0 8 * * ? *)", '"*/0" as its minutes'],
+    ["cron(1-2-3 8 * * ? *)", '"1-2-3" as its minutes'],
+    ["cron( 8 * * ? *)", '"" as its minutes'],
+    ["cron(0 8 * * * *)", "must have ? as its day of month or as its day of week, and not as both"],
+    ["cron(0 8 ? * ? *)", "and not as both"],
+  ])("%j is refused", (expression, message) => {
+    expect(refusal(expression)).toContain(message);
+  });
+});
+
+describe("options", () => {
+  const cron = "cron(0 8 * * ? *)";
+
+  test("a zone, a window and a switch are taken", () => {
+    const options = { expression: cron, timeZone: "Europe/Berlin", flexibleWindow: { hours: 1 }, enabled: false };
+    expect(parseSchedule(options)).toEqual({
+      expression: cron,
+      timeZone: "Europe/Berlin",
+      flexibleWindowMinutes: 60,
+      enabled: false,
+    });
+  });
+
+  test("a window is from a minute to a day, in whole minutes", () => {
+    const window = (flexibleWindow: object) => ({ expression: cron, flexibleWindow });
+    expect(parseSchedule(window({ minutes: 1 })).flexibleWindowMinutes).toBe(1);
+    expect(parseSchedule(window({ hours: 24 })).flexibleWindowMinutes).toBe(1_440);
+    expect(refusal(window({ seconds: 59 }))).toContain("between 60 s and 24 h, but is 59 s");
+    expect(refusal(window({ hours: 24, minutes: 1 }))).toContain("schedule.flexibleWindow must be between");
+    expect(refusal(window({ seconds: 90 }))).toContain("schedule.flexibleWindow must be whole minutes, but is 90 s");
+  });
+
+  test("a zone is one that EventBridge knows", () => {
+    const zone = (timeZone: unknown) => refusal({ expression: cron, timeZone });
+    expect(zone("Europe/Atlantis")).toContain('schedule.timeZone must be an IANA time zone, but is "Europe/Atlantis"');
+    expect(zone("+01:00")).toContain("schedule.timeZone must be");
+    expect(zone("")).toContain("schedule.timeZone must be");
+    expect(zone(1)).toContain("schedule.timeZone must be");
+  });
+
+  test("a rate has no zone", () => {
+    expect(refusal({ expression: "rate(1 day)", timeZone: "UTC" })).toContain("a rate has no time of day");
+  });
+
+  test("what is no option is refused", () => {
+    expect(refusal({ expression: cron, zone: "UTC" })).toContain('schedule has the unknown option "zone"');
+    expect(refusal({ expression: cron, enabled: "no" })).toContain("schedule.enabled must be true or false");
+    expect(refusal({})).toContain("schedule must be rate(...)");
+    expect(refusal(null)).toContain("schedule must be an object of options");
+  });
+});

@@ -1,0 +1,221 @@
+import { describe, expect, test } from "vitest";
+import { FAILURE, LedgerRig, RUN } from "../../helpers/ledger-rig.ts";
+
+const CHANGED = { size: 2, digest: "second" };
+
+describe("A page that is sent again", () => {
+  test("keeps its epoch with the same content, and tells what is settled", async () => {
+    const rig = new LedgerRig();
+    await rig.produced([3], { ended: false });
+    await rig.succeed(rig.item(0));
+    await rig.die(rig.item(1));
+    const again = await rig.ledger.openPage(RUN, 0, { size: 3, digest: "first" });
+    expect(again).toMatchObject({ epoch: 1, resent: true });
+    expect([0, 1, 2].map(again.isSettled)).toEqual([true, true, false]);
+  });
+
+  test("rises in its epoch with another content, and what was recorded of the old one counts no more", async () => {
+    const rig = new LedgerRig();
+    await rig.ledger.openPage(RUN, 0, { size: 2, digest: "first" });
+    await rig.succeed(rig.item(0));
+    const again = await rig.ledger.openPage(RUN, 0, CHANGED);
+    expect(again).toMatchObject({ epoch: 2, resent: true });
+    expect([0, 1].map(again.isSettled)).toEqual([false, false]);
+    await rig.succeed(rig.item(1));
+    expect(await rig.ledger.claimDeath(rig.item(1))).toBe(false);
+    expect(await rig.stateOf(rig.item(0))).toBe("stale");
+    expect(await rig.stateOf(rig.item(0, { epoch: 2 }))).toBe("owed");
+    // Back to the first content: yet another epoch, and not the old one.
+    expect(await rig.ledger.openPage(RUN, 0, { size: 2, digest: "first" })).toMatchObject({ epoch: 3 });
+  });
+
+  test("is not full because it was so in an earlier epoch, though the producer died before it could tell the block", async () => {
+    const rig = new LedgerRig();
+    const run = await rig.runs.create({ id: RUN, workflow: "cities", requestedAt: "2026-11-22T08:15:30.000Z" });
+    await rig.ledger.openPage(RUN, 0, { size: 1, digest: "first" });
+    await rig.succeed(rig.item(0));
+    await rig.dyingAt(2, () => rig.ledger.openPage(RUN, 0, CHANGED));
+    await rig.ledger.openPage(RUN, 0, CHANGED);
+    await rig.checkpointed(run, 2, { ended: true });
+    // A slow one climbs from the old epoch.
+    await rig.succeed(rig.item(0));
+    expect(await rig.status()).toBe("running");
+    for (const index of [0, 1]) await rig.succeed(rig.item(index, { epoch: 2 }));
+    expect(await rig.status()).toBe("completed");
+  });
+
+  test("is full at once where its producer had buried the last item, and died before it climbed", async () => {
+    const rig = new LedgerRig();
+    const run = await rig.runs.create({ id: RUN, workflow: "cities", requestedAt: "2026-11-22T08:15:30.000Z" });
+    await rig.ledger.openPage(RUN, 0, { size: 1, digest: "first" });
+    await rig.dyingAt(1, () => rig.ledger.recordDeath(rig.item(0), "too large", 0));
+    await rig.ledger.openPage(RUN, 0, { size: 1, digest: "first" });
+    await rig.checkpointed(run, 1, { ended: true });
+    expect(await rig.counts()).toMatchObject({ dead: 1, owed: 0, deadByReason: { "too large": 1 } });
+    expect(await rig.status()).toBe("completed");
+  });
+});
+
+test("A page that was sent and then left the source keeps no other from being waited for", async () => {
+  const rig = new LedgerRig();
+  await rig.produced([1, 1], { ended: false });
+  await rig.ledger.openPage(RUN, 2, { size: 1, digest: "first" });
+  await rig.succeed(rig.item(0, { page: 0 }));
+  await rig.die(rig.item(0, { page: 2 }), 1);
+  // The producer died before the checkpoint. Taken up again, the source has ended.
+  await rig.checkpointed(await rig.runs.get(RUN), 0, { ended: true });
+  expect(await rig.status()).toBe("running");
+  expect(await rig.counts()).toMatchObject({ produced: 2, succeeded: 1, dead: 0, owed: 1 });
+  await rig.succeed(rig.item(0, { page: 1 }));
+  expect(await rig.status()).toBe("completed");
+  expect(await rig.counts()).toMatchObject({ produced: 2, succeeded: 2, dead: 0, retried: 0 });
+});
+
+describe("A success and a death of one item", () => {
+  test("the success first: nothing is buried", async () => {
+    const rig = new LedgerRig();
+    await rig.produced([1]);
+    await rig.succeed(rig.item(0));
+    expect(await rig.ledger.claimDeath(rig.item(0))).toBe(false);
+    expect(await rig.counts()).toMatchObject({ succeeded: 1, dead: 0 });
+  });
+
+  test("the claim first: the success is refused, and the next receive completes the death", async () => {
+    const rig = new LedgerRig();
+    await rig.produced([1]);
+    expect(await rig.ledger.claimDeath(rig.item(0))).toBe(true);
+    // Its message must come again: it may be the only one, if whoever claimed the death has died.
+    await expect(rig.succeed(rig.item(0))).rejects.toThrow("claimed before");
+    expect(await rig.ledger.itemStates([rig.item(0)])).toMatchObject([{ tag: "owed", final: "unexplained" }]);
+    expect(await rig.ledger.claimDeath(rig.item(0))).toBe(true);
+    await rig.ledger.recordDeath(rig.item(0), "unexplained", 0);
+    expect(await rig.counts()).toMatchObject({ succeeded: 0, dead: 1, deadByReason: { unexplained: 1 } });
+  });
+
+  test("the success, whose consumer dies before it climbs: the one who would have buried the item climbs", async () => {
+    const rig = new LedgerRig();
+    await rig.produced([1]);
+    await rig.dyingAt(1, () => rig.succeed(rig.item(0)));
+    expect(await rig.status()).toBe("running");
+    expect(await rig.ledger.claimDeath(rig.item(0))).toBe(false);
+    expect(await rig.status()).toBe("completed");
+  });
+
+  test("two deaths for two reasons are one", async () => {
+    const rig = new LedgerRig();
+    await rig.produced([2]);
+    const item = rig.item(0);
+    for (let claims = 0; claims < 2; claims++) expect(await rig.ledger.claimDeath(item)).toBe(true);
+    await rig.ledger.recordDeath(item, "permanent", 0);
+    await rig.ledger.recordDeath(item, "exhausted", 2);
+    expect(await rig.ledger.claimDeath(item)).toBe(false);
+    await rig.succeed(rig.item(1));
+    expect(await rig.counts()).toMatchObject({ dead: 1, retried: 2, deadByReason: { exhausted: 1 } });
+  });
+});
+
+describe("A dead item that is redriven", () => {
+  const redriven = async () => {
+    const rig = new LedgerRig();
+    await rig.produced([2]);
+    await rig.succeed(rig.item(1));
+    await rig.die(rig.item(0), 1);
+    expect(await rig.status()).toBe("completed");
+    return { rig, item: rig.item(0, { redrives: 1 }) };
+  };
+
+  test("moves from dead to done, and the counts of its run follow", async () => {
+    const { rig, item } = await redriven();
+    expect(await rig.counts()).toMatchObject({ succeeded: 1, dead: 1, retried: 1 });
+    await rig.succeed(item, 1);
+    const counts = { produced: 2, succeeded: 2, dead: 0, cancelled: 0, retried: 2, owed: 0, deadByReason: {} };
+    expect(await rig.counts()).toEqual(counts);
+    expect(await rig.stateOf(item)).toBe("settled");
+  });
+
+  test("has its counts follow though the consumer died before it climbed", async () => {
+    const { rig, item } = await redriven();
+    await rig.dyingAt(1, () => rig.succeed(item));
+    expect(await rig.stateOf(item)).toBe("settled");
+    await rig.ledger.climbAgain(RUN, 0);
+    expect(await rig.counts()).toMatchObject({ succeeded: 2, dead: 0 });
+  });
+
+  test("is owed a letter until its second death is recorded", async () => {
+    const { rig, item } = await redriven();
+    await rig.ledger.recordFailure(item, 1, FAILURE, "permanent");
+    // The consumer died before it sent the letter: the one of the first death is gone.
+    expect(await rig.ledger.itemStates([item])).toMatchObject([{ tag: "owed", final: "permanent" }]);
+    expect(await rig.ledger.claimDeath(item)).toBe(true);
+    await rig.ledger.recordDeath(item, "permanent", 0);
+    expect(await rig.stateOf(item)).toBe("settled");
+    expect(await rig.counts()).toMatchObject({ dead: 1, deadByReason: { permanent: 1 } });
+    expect(await rig.stateOf(rig.item(0, { redrives: 2 }))).toBe("owed");
+  });
+
+  test("can die again though a duplicate had succeeded in vain when it first did", async () => {
+    const rig = new LedgerRig();
+    await rig.produced([1]);
+    await rig.ledger.claimDeath(rig.item(0));
+    await rig.succeed(rig.item(0)).catch(() => {});
+    await rig.ledger.recordDeath(rig.item(0), "exhausted", 0);
+    expect(await rig.ledger.claimDeath(rig.item(0, { redrives: 1 }))).toBe(true);
+  });
+
+  test("stays done when its first death is recorded late", async () => {
+    const rig = new LedgerRig();
+    await rig.produced([1]);
+    await rig.ledger.claimDeath(rig.item(0));
+    // Its letter was sent, redriven at once, and succeeds before the slow one goes on.
+    await rig.succeed(rig.item(0, { redrives: 1 }));
+    await rig.ledger.recordDeath(rig.item(0), "exhausted", 0);
+    expect(await rig.counts()).toMatchObject({ succeeded: 1, dead: 0, owed: 0 });
+  });
+});
+
+describe("Cancelled items", () => {
+  test("are counted, but for those that were settled before", async () => {
+    const rig = new LedgerRig();
+    await rig.produced([3]);
+    await rig.succeed(rig.item(0));
+    await rig.die(rig.item(1));
+    await rig.runs.cancel(RUN);
+    const items = [0, 1, 2].map((index) => ({ index, redrives: 0 }));
+    await rig.ledger.recordCancelled({ run: RUN, page: 0, epoch: 1, items });
+    expect(await rig.counts()).toMatchObject({ succeeded: 1, dead: 1, cancelled: 1, owed: 0 });
+    expect(await rig.status()).toBe("cancelled");
+    expect(rig.announcements).toEqual([RUN]);
+  });
+
+  test("refuse one whose death is claimed: its message must come again", async () => {
+    const rig = new LedgerRig();
+    await rig.produced([1]);
+    await rig.ledger.claimDeath(rig.item(0));
+    await rig.runs.cancel(RUN);
+    const cancelled = rig.ledger.recordCancelled({ ...rig.item(0), items: [rig.item(0)] });
+    await expect(cancelled).rejects.toThrow("claimed before");
+    await rig.die(rig.item(0));
+    expect(await rig.counts()).toMatchObject({ dead: 1, cancelled: 0, owed: 0 });
+  });
+});
+
+test("A failure that is recorded twice is one", async () => {
+  const rig = new LedgerRig();
+  await rig.produced([1]);
+  await rig.ledger.recordFailure(rig.item(0), 1, FAILURE);
+  expect(await rig.ledger.recordFailure(rig.item(0), 1, FAILURE)).toHaveLength(1);
+  expect(await rig.ledger.recordFailure(rig.item(0), 2, FAILURE)).toHaveLength(2);
+  expect(await rig.ledger.recordFailure(rig.item(0, { redrives: 1 }), 1, FAILURE)).toHaveLength(1);
+});
+
+test("A success whose consumer dies at any write is completed by the next receive", async () => {
+  for (let write = 0; write < 5; write++) {
+    const rig = new LedgerRig();
+    await rig.produced([1]);
+    await rig.dyingAt(write, () => rig.succeed(rig.item(0)));
+    if ((await rig.stateOf(rig.item(0))) === "settled") await rig.ledger.climbAgain(RUN, 0);
+    else await rig.succeed(rig.item(0));
+    expect(await rig.status()).toBe("completed");
+    expect(new Set(rig.announcements)).toEqual(new Set([RUN]));
+  }
+});

@@ -1,0 +1,145 @@
+import { describe, expect, test } from "vitest";
+import {
+  blockCount,
+  blockOf,
+  deadSet,
+  epochAttribute,
+  failureAttribute,
+  isNotable,
+  isSettled,
+  lifeEntry,
+  owedOf,
+  pageEntry,
+  pageTotals,
+  readAttemptsRow,
+  readBlockRow,
+  readPageRow,
+  retryEntry,
+  sumTotals,
+} from "../../../shared/ledger/rows.ts";
+import type { Row } from "../../../shared/ledger/store.ts";
+import { FAILURE } from "../../helpers/ledger-rig.ts";
+
+const page = (row: Row) => readPageRow({ size: 4, digest: "digest", epoch: 1, ...row });
+
+describe("A page row", () => {
+  test("owes what is neither done nor dead", () => {
+    expect(owedOf(page({}))).toBe(4);
+    const row = page({ done: new Set([0, 2]), dying: new Set([1]), [deadSet("permanent")]: new Set([1]) });
+    expect(row.done).toEqual(new Set([0, 2]));
+    expect(row.dead).toEqual(new Map([[1, "permanent"]]));
+    expect(owedOf(row)).toBe(1);
+  });
+
+  test("does not count a success after the death was claimed, and owes the item until it is dead", () => {
+    const claimed = page({ done: new Set([0]), dying: new Set([0]) });
+    expect(claimed.done.size).toBe(0);
+    expect(owedOf(claimed)).toBe(4);
+    expect(isSettled(claimed, 0, 0)).toBe(false);
+  });
+
+  test("counts an item of whose deaths two reasons were told once", () => {
+    const row = page({
+      dying: new Set([3]),
+      [deadSet("exhausted")]: new Set([3]),
+      [deadSet("permanent")]: new Set([3]),
+    });
+    expect(pageTotals(row)).toMatchObject({ dead: 1, deadByReason: { exhausted: 1 } });
+    expect(owedOf(row)).toBe(3);
+  });
+
+  test("counts a redriven item as dead, for the latest reason, until it succeeds", () => {
+    const died = { dying: new Set([1]), [deadSet("exhausted")]: new Set([1]) };
+    expect(page(died).redriven).toBe(false);
+    expect(isSettled(page(died), 1, 0)).toBe(true);
+    expect(isSettled(page(died), 1, 1)).toBe(false);
+
+    const again = page({
+      ...died,
+      dying: new Set([1, lifeEntry(1, 1)]),
+      [deadSet("permanent")]: new Set([lifeEntry(1, 1)]),
+    });
+    expect(pageTotals(again)).toMatchObject({ dead: 1, deadByReason: { permanent: 1 } });
+    expect(again.redriven).toBe(true);
+    expect(isSettled(again, 1, 1)).toBe(true);
+    expect(isSettled(again, 1, 2)).toBe(false);
+
+    const succeeded = page({ ...died, done: new Set([lifeEntry(1, 1)]) });
+    expect(succeeded.dead.size).toBe(0);
+    expect(succeeded.done).toEqual(new Set([1]));
+    expect(succeeded.redriven).toBe(true);
+    expect([0, 1, 2].map((redrives) => isSettled(succeeded, 1, redrives))).toEqual([true, true, true]);
+  });
+
+  test("counts a redriven item that was cancelled as cancelled: its letter is gone", () => {
+    const row = page({
+      dying: new Set([1]),
+      [deadSet("exhausted")]: new Set([1]),
+      cancelled: new Set([lifeEntry(1, 1)]),
+    });
+    expect(pageTotals(row)).toMatchObject({ dead: 0, cancelled: 1 });
+    expect(owedOf(row)).toBe(3);
+  });
+
+  test("takes of a life the highest count of retries, and sums up items and lives", () => {
+    const retries = new Set([retryEntry(0, 0, 1), retryEntry(0, 0, 3), retryEntry(0, 1, 2), retryEntry(2, 0, 4)]);
+    expect(pageTotals(page({ retries })).retried).toBe(3 + 2 + 4);
+  });
+
+  test("is notable with a dead or cancelled item or a retry", () => {
+    expect(isNotable(page({ done: new Set([0, 1, 2, 3]) }))).toBe(false);
+    expect(isNotable(page({ retries: new Set([retryEntry(0, 0, 1)]) }))).toBe(true);
+    expect(isNotable(page({ [deadSet("invalid item")]: new Set([0]) }))).toBe(true);
+    expect(isNotable(page({ cancelled: new Set([0]) }))).toBe(true);
+  });
+});
+
+describe("A block row", () => {
+  test("knows its pages by their number in the run", () => {
+    expect([0, 999, 1_000, 1_999, 2_000].map(blockOf)).toEqual([0, 0, 1, 1, 2]);
+    expect([0, 1, 1_000, 1_001, 2_000].map(blockCount)).toEqual([0, 1, 1, 2, 2]);
+    const full = new Set([pageEntry(1_000, 1), pageEntry(1_999, 1)]);
+    expect(readBlockRow({ full }, 1).full).toEqual(new Set([1_000, 1_999]));
+  });
+
+  test("counts a page that is full only in its present epoch", () => {
+    const full = new Set([pageEntry(1_007, 1), pageEntry(1_008, 1), pageEntry(1_008, 2)]);
+    const announced = { [epochAttribute(1_007)]: 2, [epochAttribute(1_008)]: 2 };
+    expect(readBlockRow({ full, notable: full, ...announced }, 1).full).toEqual(new Set([1_008]));
+    expect(readBlockRow({ full, notable: full, ...announced }, 1).notable).toEqual(new Set([1_008]));
+  });
+
+  test("does not count a page beyond its size, which the source did not have any more when it ended", () => {
+    const full = new Set([0, 2]);
+    expect(readBlockRow({ full, notable: full }, 0)).toMatchObject({ size: undefined, full: new Set([0, 2]) });
+    expect(readBlockRow({ full, notable: full, size: 2 }, 0)).toMatchObject({
+      size: 2,
+      full: new Set([0]),
+      notable: new Set([0]),
+    });
+  });
+});
+
+test("Totals are summed up by reason", () => {
+  const one = { dead: 2, cancelled: 1, retried: 3, deadByReason: { exhausted: 1, permanent: 1 } } as const;
+  const other = { dead: 1, cancelled: 0, retried: 1, deadByReason: { exhausted: 1 } } as const;
+  const sum = { dead: 3, cancelled: 1, retried: 4, deadByReason: { exhausted: 2, permanent: 1 } };
+  expect(sumTotals([one, other])).toEqual(sum);
+  expect(sumTotals([])).toEqual({ dead: 0, cancelled: 0, retried: 0, deadByReason: {} });
+});
+
+test("An attempts row gives the failures of one life, in the order of the receives", () => {
+  const failures = [10, 9, 2].map(
+    (receive) => [failureAttribute(1, receive), { ...FAILURE, attempt: receive }] as const,
+  );
+  const row = {
+    ...Object.fromEntries(failures),
+    [failureAttribute(0, 1)]: FAILURE,
+    "final 0": "exhausted",
+  } as unknown as Row;
+  const { failures: read, final } = readAttemptsRow(row, 1);
+  expect(read.map(({ attempt }) => attempt)).toEqual([2, 9, 10]);
+  expect(final).toBeUndefined();
+  expect(readAttemptsRow(row, 0)).toMatchObject({ failures: [FAILURE], final: "exhausted" });
+  expect(readAttemptsRow(undefined, 0)).toMatchObject({ failures: [], final: undefined });
+});

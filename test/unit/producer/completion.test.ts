@@ -1,0 +1,197 @@
+import { describe, expect, test, vi } from "vitest";
+import type { CompletionContext, RunSummary } from "../../../shared/completion.ts";
+import { PermanentError, type WorkflowOptions } from "../../../shared/index.ts";
+import type { ProducerOptions } from "../../../shared/producer/producer.ts";
+import { CONTROL_DEAD_LETTERS, ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
+import { refusedBySqs } from "../../helpers/sqs-characters.ts";
+
+const done = { tag: "done" };
+
+/** A run of three items, one of them dead, that has ended. */
+async function ended(workflow: Partial<WorkflowOptions>, options: Partial<ProducerOptions> = {}) {
+  const world = new ProducerWorld(workflow, options);
+  const run = await world.runs.create({ id: RUN, workflow: "test", requestedAt: REQUESTED_AT });
+  await world.ledger.openPage(RUN, 0, { size: 3, digest: "d" });
+  await world.runs.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: 3, ended: true });
+  const page = { run: RUN, page: 0, epoch: 1 };
+  await world.ledger.recordSuccesses({ ...page, items: [0, 1].map((index) => ({ index, failures: 0, redrives: 0 })) });
+  await world.ledger.recordDeath({ ...page, index: 2, redrives: 0 }, "permanent", 1);
+  expect((await world.run()).status).toBe("completed");
+  return world;
+}
+
+const letters = (world: ProducerWorld) => world.sqs.control.filter(({ queue }) => queue === CONTROL_DEAD_LETTERS);
+
+describe("the end of a run", () => {
+  test("calls onComplete with the run's exact counts, once", async () => {
+    const onComplete = vi.fn<(summary: RunSummary, context: CompletionContext) => void>();
+    const world = await ended({ onComplete });
+    expect(await world.complete()).toEqual(done);
+    expect(onComplete).toHaveBeenCalledExactlyOnceWith(
+      {
+        workflow: "test",
+        run: RUN,
+        status: "completed",
+        produced: 3,
+        succeeded: 2,
+        dead: 1,
+        cancelled: 0,
+        retried: 1,
+        deadByReason: { permanent: 1 },
+        requestedAt: REQUESTED_AT,
+        completedAt: expect.any(String),
+        wallSeconds: expect.any(Number),
+      },
+      { attempt: 1, signal: expect.any(AbortSignal), logger: world.logger },
+    );
+    expect(await world.run()).toMatchObject({ completionAttempts: 1, completionHandledAt: expect.any(String) });
+    // A duplicate of its message.
+    expect(await world.complete()).toEqual(done);
+    expect(onComplete).toHaveBeenCalledTimes(1);
+  });
+
+  test("without an onComplete is handled, too", async () => {
+    const world = await ended({});
+    expect(await world.complete()).toEqual(done);
+    expect(await world.run()).toMatchObject({ completionHandledAt: expect.any(String), completionError: undefined });
+  });
+
+  test("that is told of a run which has not ended, or is not known, does nothing", async () => {
+    const onComplete = vi.fn();
+    const world = new ProducerWorld({ onComplete });
+    expect(await world.complete()).toEqual(done);
+    await world.start();
+    expect(await world.complete()).toEqual(done);
+    expect(onComplete).not.toHaveBeenCalled();
+    expect(await world.run()).toMatchObject({ completionAttempts: 0, completionHandledAt: undefined });
+  });
+
+  test.each(["cancelled", "failed"] as const)("that is %s is told as such", async (status) => {
+    const onComplete = vi.fn<(summary: RunSummary) => void>();
+    const world = new ProducerWorld({ onComplete });
+    const tolerance = { count: 0, minimum: 1 };
+    const run = await world.runs.create({ id: RUN, workflow: "test", requestedAt: REQUESTED_AT, tolerance });
+    await world.ledger.openPage(RUN, 0, { size: 2, digest: "d" });
+    await world.ledger.recordDeath({ run: RUN, page: 0, epoch: 1, index: 0, redrives: 0 }, "exhausted", 0);
+    await world.runs.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: 2, ended: true });
+    if (status === "failed") await world.runs.stopBeyondTolerance(RUN);
+    else await world.runs.cancel(RUN);
+    await world.ledger.recordCancelled({ run: RUN, page: 0, epoch: 1, items: [{ index: 1, redrives: 0 }] });
+    await world.complete();
+    expect(onComplete.mock.calls[0]?.[0]).toMatchObject({ status, succeeded: 0, dead: 1, cancelled: 1 });
+    expect(onComplete.mock.calls[0]?.[0].failure).toBe(
+      status === "failed" ? "1 items died, more than the 0 that are tolerated" : undefined,
+    );
+  });
+});
+
+describe("an onComplete that fails", () => {
+  test("is tried again after a backoff that doubles, and given up the fifth time, its message kept with the reason", async () => {
+    const onComplete = vi.fn((_: RunSummary, __: CompletionContext) => Promise.reject(new Error("the mail is down")));
+    const world = await ended({ onComplete });
+    const verdicts = [];
+    for (let attempt = 1; attempt <= 5; attempt++) verdicts.push(await world.complete());
+    // random is 0.5.
+    const waits = [1_000, 2_000, 4_000, 8_000].map((milliseconds) => ({ tag: "wait", milliseconds }));
+    expect(verdicts).toEqual([...waits, done]);
+    expect(onComplete.mock.calls.map(([, { attempt }]) => attempt)).toEqual([1, 2, 3, 4, 5]);
+    expect(letters(world)).toMatchObject([
+      {
+        body: JSON.stringify({ sluice: 1, type: "complete", run: RUN, workflow: "test" }),
+        attributes: { SluiceReason: { StringValue: "onComplete failed 5 times: the mail is down" } },
+      },
+    ]);
+    expect(await world.run()).toMatchObject({
+      completionHandledAt: expect.any(String),
+      completionError: "the mail is down",
+    });
+  });
+
+  test("and then succeeds is done with", async () => {
+    const onComplete = vi.fn().mockRejectedValueOnce(undefined);
+    const world = await ended({ onComplete });
+    expect(await world.complete()).toMatchObject({ tag: "wait" });
+    expect(await world.run()).toMatchObject({ completionHandledAt: undefined });
+    expect(await world.complete()).toEqual(done);
+    expect(await world.complete()).toEqual(done);
+    expect(onComplete).toHaveBeenCalledTimes(2);
+    expect(letters(world)).toEqual([]);
+  });
+
+  test("by throwing at once, or for good, is treated alike", async () => {
+    const world = await ended({
+      onComplete: () => {
+        throw new PermanentError("at once");
+      },
+    });
+    expect(await world.complete()).toMatchObject({ tag: "wait" });
+  });
+
+  test("by never settling fails when the invocation must end, and its signal has said so", async () => {
+    let signal: AbortSignal | undefined;
+    const closing = new AbortController();
+    const onComplete = (_: RunSummary, context: CompletionContext) => {
+      signal = context.signal;
+      closing.abort();
+      return new Promise(() => {});
+    };
+    const world = await ended({ onComplete });
+    expect(await world.complete({ signal: closing.signal })).toMatchObject({ tag: "wait" });
+    expect(signal?.aborted).toBe(true);
+    expect(world.logger.lines).toContain("error: onComplete failed");
+  });
+
+  test("with what SQS takes for no text can be given up all the same", async () => {
+    const world = await ended({ onComplete: () => Promise.reject(new Error(`\u0000 \ud83d ${"😀".repeat(1_000)}`)) });
+    for (let attempt = 1; attempt <= 5; attempt++) await world.complete();
+    const reason = letters(world)[0]?.attributes.SluiceReason?.StringValue ?? "";
+    expect(reason).toMatch(/^onComplete failed 5 times: /);
+    expect(refusedBySqs(reason)).toEqual([]);
+  });
+
+  test("can be tried again once it was given up, and given up again", async () => {
+    const onComplete = vi.fn().mockRejectedValue(new Error("down"));
+    const world = await ended({ onComplete });
+    for (let attempt = 1; attempt <= 6; attempt++) await world.complete();
+    expect(onComplete).toHaveBeenCalledTimes(6);
+    // Each letter of its own: the queue drops a second one of the same identity.
+    expect(new Set(letters(world).map(({ deduplicationId }) => deduplicationId)).size).toBe(2);
+    onComplete.mockResolvedValue(undefined);
+    expect(await world.complete()).toEqual(done);
+    expect(await world.run()).toMatchObject({ completionError: undefined });
+    await world.complete();
+    expect(onComplete).toHaveBeenCalledTimes(7);
+  });
+
+  test("and cannot be buried comes again", async () => {
+    const world = await ended({ onComplete: () => Promise.reject(new Error("down")) });
+    for (let attempt = 1; attempt <= 4; attempt++) await world.complete();
+    world.sqs.before = () => Promise.reject(new Error("SQS is down"));
+    await expect(world.complete()).rejects.toThrow("SQS is down");
+    expect((await world.run()).completionHandledAt).toBeUndefined();
+  });
+});
+
+describe("the event of a run's end", () => {
+  test("is published before onComplete is called", async () => {
+    const order: unknown[] = [];
+    const publishEvent = vi.fn(async (summary: RunSummary) => void order.push(["event", summary.run]));
+    const world = await ended({ onComplete: ({ run }) => void order.push(["onComplete", run]) }, { publishEvent });
+    await world.complete();
+    expect(order).toEqual([
+      ["event", RUN],
+      ["onComplete", RUN],
+    ]);
+  });
+
+  test("that cannot be published is tried again, and onComplete waits for it", async () => {
+    const onComplete = vi.fn();
+    const publishEvent = vi.fn(async () => {}).mockRejectedValueOnce(new Error("throttled"));
+    const world = await ended({ onComplete }, { publishEvent });
+    expect(await world.complete()).toMatchObject({ tag: "wait" });
+    expect(onComplete).not.toHaveBeenCalled();
+    expect(await world.complete()).toEqual(done);
+    expect(onComplete).toHaveBeenCalledTimes(1);
+    expect(publishEvent).toHaveBeenCalledTimes(2);
+  });
+});

@@ -1,0 +1,134 @@
+import { describe, expect, test } from "vitest";
+import { parseControlMessage, startEntry } from "../../../shared/messages/control.ts";
+import type { Overlap } from "../../../shared/workflow.ts";
+import { ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
+
+const done = { tag: "done" };
+
+/** A workflow of which a run, `RUN`, works already. */
+async function working(overlap?: Overlap) {
+  const world = new ProducerWorld(overlap === undefined ? {} : { overlap });
+  await world.start();
+  world.sqs.control.length = 0;
+  return world;
+}
+
+/** The runs that were passed on to be paged, in order. */
+const begun = (world: ProducerWorld) =>
+  world.sqs.control
+    .map(({ body }) => parseControlMessage(body))
+    .filter(({ type }) => type === "continue")
+    .map(({ run }) => run);
+
+describe("a start by the schedule", () => {
+  test("begins a run where none works", async () => {
+    const world = new ProducerWorld({});
+    expect(await world.startScheduled("tuesday")).toEqual(done);
+    expect(await world.runs.get("tuesday")).toMatchObject({ status: "running" });
+    expect(begun(world)).toEqual(["tuesday"]);
+  });
+
+  test.each<Overlap>(["skip", "queue", "allow"])(
+    "that is delivered twice is one run, with overlap %s",
+    async (overlap) => {
+      const world = new ProducerWorld({ overlap });
+      await world.startScheduled("tuesday");
+      // The run works now: it must not be in its own way.
+      expect(await world.startScheduled("tuesday", 2)).toEqual(done);
+      expect(await world.runs.latest(5)).toMatchObject([{ id: "tuesday", status: "running" }]);
+      expect(new Set(world.sqs.control.map(({ deduplicationId }) => deduplicationId))).toEqual(
+        new Set(["continue-tuesday-1"]),
+      );
+    },
+  );
+
+  test("that comes after its run has gone on is dropped", async () => {
+    const world = new ProducerWorld({});
+    await world.startScheduled("tuesday");
+    await world.runs.takeUp("tuesday", 1);
+    world.sqs.control.length = 0;
+    await world.startScheduled("tuesday", 2);
+    expect(world.sqs.control).toEqual([]);
+  });
+
+  test.each([[undefined], ["skip"] as const])("is skipped while an earlier run works (overlap %s)", async (overlap) => {
+    const world = await working(overlap);
+    expect(await world.startScheduled("tuesday")).toEqual(done);
+    expect(await world.runs.get("tuesday")).toMatchObject({ status: "skipped", failure: `run ${RUN} still worked` });
+    expect(begun(world)).toEqual([]);
+    // Its second delivery too, even where the earlier run has ended.
+    await world.runs.fail(RUN, "for a test");
+    expect(await world.startScheduled("tuesday", 2)).toEqual(done);
+    expect(await world.runs.get("tuesday")).toMatchObject({ status: "skipped" });
+    expect(begun(world)).toEqual([]);
+  });
+
+  test("begins a run beside an earlier one where that is allowed", async () => {
+    const world = await working("allow");
+    await world.startScheduled("tuesday");
+    expect(begun(world)).toEqual(["tuesday"]);
+  });
+
+  test("waits for an earlier run where it is to be queued, and is followed by its own", async () => {
+    const world = await working("queue");
+    expect(await world.startScheduled("tuesday")).toEqual({ tag: "wait", milliseconds: 30_000 });
+    expect(await world.runs.find("tuesday")).toBeUndefined();
+    await world.runs.fail(RUN, "for a test");
+    expect(await world.startScheduled("tuesday", 2)).toEqual(done);
+    expect(begun(world)).toEqual(["tuesday"]);
+  });
+
+  test("waits any number of times, but passes a fresh one on well before the receive limit", async () => {
+    const world = await working("queue");
+    expect(await world.startScheduled("tuesday", 49)).toMatchObject({ tag: "wait" });
+    expect(world.sqs.control).toEqual([]);
+    expect(await world.startScheduled("tuesday", 50)).toEqual(done);
+    expect(world.sqs.control).toMatchObject([{ group: "test", deduplicationId: "start-tuesday-1" }]);
+    const [fresh] = world.sqs.control;
+    expect(parseControlMessage(fresh?.body ?? "")).toMatchObject({
+      type: "start",
+      run: "tuesday",
+      scheduled: true,
+      hop: 1,
+    });
+    // And so on: no two of them are taken for one.
+    expect(await world.handle(fresh?.body ?? "", 50)).toEqual(done);
+    expect(world.sqs.control[1]?.deduplicationId).toBe("start-tuesday-2");
+    await world.runs.fail(RUN, "for a test");
+    await world.handle(world.sqs.control[1]?.body ?? "");
+    expect(begun(world)).toEqual(["tuesday"]);
+  });
+});
+
+describe("an earlier run", () => {
+  const completed = async ({ runs }: ProducerWorld) => {
+    const run = await runs.get(RUN);
+    await runs.checkpoint(run, { ...run.checkpoint, ended: true });
+  };
+  const skipped = async ({ runs }: ProducerWorld) => {
+    const earlier = await runs.get(RUN);
+    await runs.skip({ id: "monday", workflow: "test", requestedAt: earlier.requestedAt }, earlier);
+    await runs.fail(RUN, "for a test");
+  };
+
+  test.each<[string, (world: ProducerWorld) => Promise<unknown>, boolean]>([
+    ["that is paused", ({ runs }) => runs.pause(RUN), true],
+    ["that is being cancelled", ({ runs }) => runs.cancel(RUN), true],
+    ["that failed", ({ runs }) => runs.fail(RUN, "the source is gone"), false],
+    ["that has completed", completed, false],
+    ["that was skipped itself", skipped, false],
+  ])("%s is in the way of the next, or not", async (_, change, inTheWay) => {
+    const world = await working();
+    await change(world);
+    await world.startScheduled("tuesday");
+    expect((await world.runs.get("tuesday")).status).toBe(inTheWay ? "skipped" : "running");
+  });
+
+  test("is not in the way of a start by hand", async () => {
+    const world = await working("skip");
+    expect(
+      await world.handle(startEntry({ workflow: "test", run: "by-hand", requestedAt: REQUESTED_AT }).body),
+    ).toEqual(done);
+    expect(begun(world)).toEqual(["by-hand"]);
+  });
+});

@@ -1,0 +1,220 @@
+import { describe, expect, test, vi } from "vitest";
+import { type Cursor, items } from "../../../shared/index.ts";
+import { ProducerWorld, RUN } from "../../helpers/producer-world.ts";
+
+const done = { tag: "done" };
+
+/** A source of three pages of 100 items, which does something when a page is read. */
+const threePages = (onRead: (page: number) => unknown = () => {}) => ({
+  readPage: vi.fn(async (cursor: Cursor = 0) => {
+    const page = Number(cursor);
+    await onRead(page);
+    return {
+      items: Array.from({ length: 100 }, (_, index) => page * 100 + index),
+      next: page < 2 ? page + 1 : undefined,
+    };
+  }),
+});
+
+/** Cancels what is on the queue, as consumers do. */
+async function drain(world: ProducerWorld): Promise<void> {
+  for (const { page, index, epoch } of world.messages) {
+    await world.ledger.recordCancelled({ run: RUN, page, epoch, items: [{ index, redrives: 0 }] });
+  }
+}
+
+const counts = async (world: ProducerWorld) => await world.runs.counts(await world.run());
+
+describe("a run that is paused", () => {
+  test("before a slice is not paged, and goes on where it was when it is resumed", async () => {
+    const source = threePages();
+    const world = new ProducerWorld({ source });
+    await world.start();
+    await world.runs.pause(RUN);
+    expect(await world.continue()).toEqual(done);
+    expect(source.readPage).not.toHaveBeenCalled();
+    const resumed = await world.runs.reopen(RUN);
+    expect(await world.continue((resumed?.hop ?? 0) + 1)).toEqual(done);
+    expect(world.items).toHaveLength(300);
+  });
+
+  test("between pages stops after the page at hand, nothing is passed on, and no item is sent twice", async () => {
+    let reads = 0;
+    const source = threePages((page) => page === 1 && reads++ === 0 && world.runs.pause(RUN));
+    const world: ProducerWorld = new ProducerWorld({ source });
+    await world.start();
+    expect(await world.continue()).toEqual(done);
+    const sent = world.items.length;
+    expect(sent).toBeLessThan(300);
+    expect(await world.run()).toMatchObject({
+      status: "paused",
+      failedSlices: 0,
+      checkpoint: { items: sent, ended: false },
+    });
+    expect(world.hops).toEqual([1]);
+    const resumed = await world.runs.reopen(RUN);
+    await world.continue((resumed?.hop ?? 0) + 1);
+    expect(world.items).toHaveLength(300);
+    expect(new Set(world.items).size).toBe(300);
+  });
+
+  test("while its producer waits for room is not looked at again", async () => {
+    const world = new ProducerWorld({ source: threePages() }, { maxBacklog: 500 });
+    await world.start();
+    world.sqs.depth = { visible: 500, inFlight: 0, delayed: 0 };
+    expect(await world.continue()).toMatchObject({ tag: "wait" });
+    await world.runs.pause(RUN);
+    expect(await world.continue(1, 2)).toEqual(done);
+    expect(world.hops).toEqual([1]);
+  });
+});
+
+describe("a run that is cancelled", () => {
+  test("before its first page has ended at once, with nothing", async () => {
+    const source = threePages();
+    const world = new ProducerWorld({ source });
+    await world.start();
+    await world.runs.cancel(RUN);
+    expect(await world.continue()).toEqual(done);
+    expect(source.readPage).not.toHaveBeenCalled();
+    expect(await world.run()).toMatchObject({ status: "cancelled", checkpoint: { ended: true, items: 0 } });
+    expect(await counts(world)).toMatchObject({ produced: 0, succeeded: 0, dead: 0, cancelled: 0, owed: 0 });
+  });
+
+  test("between slices ends with what was produced, once that is drained", async () => {
+    const source = threePages();
+    const world = new ProducerWorld({ source });
+    await world.start();
+    await world.continue(1, 1, { sliceEnd: world.now });
+    await world.runs.cancel(RUN);
+    source.readPage.mockClear();
+    expect(await world.continue(2)).toEqual(done);
+    expect(source.readPage).not.toHaveBeenCalled();
+    expect(await world.run()).toMatchObject({ status: "cancelling", checkpoint: { ended: true, items: 100 } });
+    await drain(world);
+    expect((await world.run()).status).toBe("cancelled");
+    expect(await counts(world)).toMatchObject({ produced: 100, succeeded: 0, cancelled: 100, owed: 0 });
+  });
+
+  test("between pages stops after the page at hand", async () => {
+    const world: ProducerWorld = new ProducerWorld({
+      source: threePages((page) => page === 1 && world.runs.cancel(RUN)),
+    });
+    await world.start();
+    expect(await world.continue()).toEqual(done);
+    const produced = world.items.length;
+    expect(produced).toBeLessThan(300);
+    expect(await world.run()).toMatchObject({ status: "cancelling", checkpoint: { ended: true, items: produced } });
+    expect(world.hops).toEqual([1]);
+    await drain(world);
+    expect((await world.run()).status).toBe("cancelled");
+    expect(await counts(world)).toMatchObject({ produced, cancelled: produced, owed: 0 });
+  });
+
+  test("as its last page is sent has ended its source as it was", async () => {
+    const world: ProducerWorld = new ProducerWorld({ source: items([1, 2, 3]) });
+    await world.start();
+    world.sqs.before = async (action) => {
+      if (action === "send") await world.runs.cancel(RUN);
+    };
+    await world.continue();
+    await drain(world);
+    expect((await world.run()).status).toBe("cancelled");
+    expect(await counts(world)).toMatchObject({ produced: 3, cancelled: 3 });
+  });
+
+  test.each([0, 4])(
+    "with a page that was opened but not checkpointed counts it, %i of its messages sent",
+    async (sent) => {
+      const world = new ProducerWorld({ source: items([..."abcdefghijklmn"]) });
+      await world.start();
+      let batches = 0;
+      world.sqs.before = (action) => {
+        if (action === "send" && (sent === 0 || ++batches > 1)) throw new Error("died");
+      };
+      expect(await world.continue()).toMatchObject({ tag: "wait" });
+      world.sqs.before = () => {};
+      // One of those that were sent has succeeded.
+      const [message] = world.messages;
+      if (message !== undefined) {
+        const { page, epoch, index } = message;
+        await world.ledger.recordSuccesses({ run: RUN, page, epoch, items: [{ index, failures: 0, redrives: 0 }] });
+      }
+      expect(message === undefined).toBe(sent === 0);
+      await world.runs.cancel(RUN);
+      expect(await world.continue(1, 2)).toEqual(done);
+      const succeeded = message === undefined ? 0 : 1;
+      expect(await world.run()).toMatchObject({
+        status: "cancelled",
+        checkpoint: { ended: true, pages: 1, items: 14 },
+      });
+      expect(await counts(world)).toMatchObject({
+        produced: 14,
+        succeeded,
+        dead: 0,
+        cancelled: 14 - succeeded,
+        owed: 0,
+      });
+    },
+  );
+
+  test("whose producer dies as it ends it is ended by the next", async () => {
+    const world = new ProducerWorld({ source: items([1, 2, 3]) });
+    await world.start();
+    world.sqs.before = (action) => (action === "send" ? Promise.reject(new Error("down")) : undefined);
+    await world.continue();
+    world.sqs.before = () => {};
+    await world.runs.cancel(RUN);
+    for (let write = 1; write <= 8; write++) {
+      let writes = 0;
+      world.store.before = (operation) => {
+        if (operation === "update" && ++writes > write) throw new Error("died");
+      };
+      await world.continue(1, 2).catch(() => {});
+    }
+    world.store.before = () => {};
+    await world.continue(1, 3);
+    expect((await world.run()).status).toBe("cancelled");
+    expect(await counts(world)).toMatchObject({ produced: 3, cancelled: 3, owed: 0 });
+  });
+
+  test("after its source has ended needs nothing of its producer", async () => {
+    const world = new ProducerWorld({ source: items([1, 2, 3]) });
+    await world.start();
+    await world.continue();
+    await world.runs.cancel(RUN);
+    expect(await world.continue(2)).toEqual(done);
+    expect((await world.run()).status).toBe("cancelling");
+    await drain(world);
+    expect((await world.run()).status).toBe("cancelled");
+  });
+});
+
+describe("a run of which more items cannot be sent than are tolerated", () => {
+  test("is stopped after the page at hand, with its reason", async () => {
+    const bad = [1n, 2n];
+    const world = new ProducerWorld({
+      source: { readPage: async (cursor: Cursor = 0) => ({ items: [...bad, cursor], next: Number(cursor) + 1 }) },
+      toleratedFailures: { count: 3 },
+    });
+    await world.start();
+    expect(await world.continue()).toEqual(done);
+    expect(await world.run()).toMatchObject({
+      status: "failing",
+      failure: "4 items died, more than the 3 that are tolerated",
+      checkpoint: { ended: true, pages: 2, items: 6 },
+    });
+    await drain(world);
+    expect((await world.run()).status).toBe("failed");
+    expect(await counts(world)).toMatchObject({ produced: 6, dead: 4, cancelled: 2, succeeded: 0, owed: 0 });
+  });
+
+  test("in its last page is stopped, too: what was sent of it is dropped", async () => {
+    const world = new ProducerWorld({ source: items([1n, 2n, 3, 4]), toleratedFailures: { count: 1 } });
+    await world.start();
+    await world.continue();
+    expect(await world.run()).toMatchObject({ status: "failing", checkpoint: { ended: true, items: 4 } });
+    await drain(world);
+    expect((await world.run()).status).toBe("failed");
+  });
+});
