@@ -13,6 +13,7 @@ import { type FunctionEnvironment, fromVariables } from "../shared/function-envi
 import { RECORDING_SECONDS } from "../shared/topology.ts";
 import { InvocationMetrics } from "./metrics.ts";
 import { connect } from "./services.ts";
+import { steadyClock } from "./steady-clock.ts";
 import { taskLogger } from "./task-logger.ts";
 
 const logger = new Logger({ serviceName: workflow.name });
@@ -30,19 +31,21 @@ async function consume(
   event: SQSEvent,
   context: Context,
 ): Promise<SQSBatchResponse> {
+  const now = steadyClock();
   const metrics = new InvocationMetrics(services.workflow.name, "consumer");
   const invocationLogger = logger.createChild({ persistentKeys: { requestId: context.awsRequestId } });
   const consumer = new Consumer({
     ...services,
+    now,
     tasksPerEnvironment: environment.tasksPerEnvironment,
-    refill: refill(environment, services.now()),
+    refill: refill(environment, now()),
     isolatedModule: fileURLToPath(import.meta.url),
     memoryMb: Number(context.memoryLimitInMB),
     logger: taskLogger(invocationLogger),
     metrics,
     taskLogger: (fields) => taskLogger(invocationLogger, fields),
   });
-  const deadline = services.now() + context.getRemainingTimeInMillis() - RECORDING_SECONDS * 1_000;
+  const deadline = now() + context.getRemainingTimeInMillis() - RECORDING_SECONDS * 1_000;
   const again = await consumer.consume(event.Records.map(toMessage), deadline);
   metrics.publish();
   return { batchItemFailures: again.map((itemIdentifier) => ({ itemIdentifier })) };

@@ -7,6 +7,7 @@ const NAMES: Readonly<Record<Counter, string>> = {
   retried: "Retried",
   timedOut: "TimedOut",
   deadLettered: "DeadLettered",
+  slicesFailed: "SlicesFailed",
 };
 
 /** The metrics of one invocation, published as one CloudWatch embedded metric document at its end. */

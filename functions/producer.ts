@@ -6,6 +6,7 @@ import { Producer } from "../shared/producer/producer.ts";
 import { completionEvents } from "./completion-event.ts";
 import { InvocationMetrics } from "./metrics.ts";
 import { connect } from "./services.ts";
+import { steadyClock } from "./steady-clock.ts";
 import { taskLogger } from "./task-logger.ts";
 
 /** Kept free at the end of an invocation, to checkpoint, to pass the run on or to report a failure. */
@@ -21,15 +22,17 @@ async function produce(
   context: Context,
   { signal }: { signal: AbortSignal },
 ): Promise<SQSBatchResponse> {
+  const now = steadyClock();
   const metrics = new InvocationMetrics(services.workflow.name, "producer");
   const producer = new Producer({
     ...services,
+    now,
     maxBacklog: environment.maxBacklog,
     publishEvent,
     logger: taskLogger(logger.createChild({ persistentKeys: { requestId: context.awsRequestId } })),
     metrics,
   });
-  const sliceEnd = services.now() + environment.sliceSeconds * 1_000;
+  const sliceEnd = now() + environment.sliceSeconds * 1_000;
   const closing = AbortSignal.timeout(Math.max(0, context.getRemainingTimeInMillis() - CLOSING_MILLISECONDS));
   const again: string[] = [];
   for (const { messageId, receiptHandle, body, attributes } of event.Records) {

@@ -23,7 +23,12 @@ export function bundleOptions(workflowFile: string) {
     // Errors and loggers show names of functions and classes.
     keepNames: true,
     sourcemap: true,
-    alias: { "#workflow": workflowFile },
+    // Positions and names are enough for a stack trace; the sources would make the asset three times as large.
+    sourcesContent: false,
+    alias: {
+      "#workflow": workflowFile,
+      "@aws-sdk/credential-provider-node": fileURLToPath(new URL("./lambda-credentials.ts", import.meta.url)),
+    },
     banner: {
       // CommonJS packages inside an ES module need a `require` for Node's own modules.
       js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",

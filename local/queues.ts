@@ -42,6 +42,8 @@ export function createQueues(store: QueueStore, names: QueueNames, topology: Top
     names.controlQueue,
     { FifoQueue: "true" },
     {
+      // As deployed, where a schedule cannot give its messages an id.
+      ContentBasedDeduplication: "true",
       VisibilityTimeout: String(controlQueue.visibilityTimeoutSeconds),
       ...retention(controlQueue.retentionSeconds),
       ...redrive(names.controlDeadLetterQueue, controlQueue.maxReceiveCount),

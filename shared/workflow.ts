@@ -3,7 +3,9 @@ import type { OnComplete } from "./completion.ts";
 import { type Duration, toMilliseconds } from "./duration.ts";
 import { ConfigurationError } from "./errors.ts";
 import { booleanOption, integerOption, rejectUnknownKeys, show } from "./options.ts";
+import { type ParsedPermission, type Permission, parsePermissions } from "./permissions.ts";
 import { type RetryOptions, type RetryPolicy, retryPolicy } from "./retry.ts";
+import { parseSchedule, type Schedule, type ScheduleOption } from "./schedule.ts";
 import { type PageReader, type Source, toSource } from "./sources/source.ts";
 import type { Task } from "./task.ts";
 import { type Tolerance, type ToleratedFailuresOptions, tolerance } from "./tolerance.ts";
@@ -37,6 +39,15 @@ export interface WorkflowOptions<Input = unknown, Output = Input> {
   readonly toleratedFailures?: ToleratedFailuresOptions;
   /** Called when a run has ended, with its exact counts. See `OnComplete`. */
   readonly onComplete?: OnComplete;
+  /**
+   * When a deployed workflow runs by itself: `"rate(1 day)"`, `"cron(0 8 * * ? *)"`, `"at(2026-12-24T18:00:00)"`, or one
+   * of these with a time zone, a flexible window, or disabled. Default: only when it is started.
+   */
+  readonly schedule?: ScheduleOption;
+  /** The AWS rights that the task, the source and `onComplete` need when deployed. Default: none. */
+  readonly permissions?: readonly Permission[];
+  /** The environment variables that the workflow's code reads: who deploys it passes their values on. Default: none. */
+  readonly environment?: readonly string[];
   /**
    * What a schedule does while the last run still works: `skip` (the default), `queue` (start when it has ended) or
    * `allow` (both at once, sharing `concurrency`).
@@ -72,6 +83,9 @@ export interface Workflow {
   readonly toleratedFailures: Tolerance | undefined;
   readonly onComplete: OnComplete | undefined;
   readonly overlap: Overlap;
+  readonly schedule: Schedule | undefined;
+  readonly permissions: readonly ParsedPermission[];
+  readonly environment: readonly string[];
   readonly limit: number | undefined;
   readonly maxBacklog: number | undefined;
   readonly refill: boolean;
@@ -94,6 +108,9 @@ const KEYS = [
   "toleratedFailures",
   "onComplete",
   "overlap",
+  "schedule",
+  "permissions",
+  "environment",
   "limit",
   "maxBacklog",
   "refill",
@@ -162,6 +179,9 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
     toleratedFailures: tolerance(options.toleratedFailures),
     onComplete: checkOnComplete(options.onComplete),
     overlap: checkOverlap(options.overlap ?? "skip"),
+    schedule: options.schedule === undefined ? undefined : parseSchedule(options.schedule),
+    permissions: parsePermissions(options.permissions ?? []),
+    environment: checkEnvironment(options.environment ?? []),
     limit:
       options.limit === undefined
         ? undefined
@@ -218,6 +238,17 @@ export type Overlap = (typeof OVERLAPS)[number];
 function checkOverlap(overlap: Overlap): Overlap {
   if (OVERLAPS.includes(overlap)) return overlap;
   throw new ConfigurationError(`overlap must be ${OVERLAPS.join(", ")}, but is ${show(overlap)}`);
+}
+
+/** https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html */
+const VARIABLE = /^[A-Za-z][A-Za-z0-9_]+$/;
+
+function checkEnvironment(names: readonly string[]): readonly string[] {
+  const wrong = Array.isArray(names) ? names.find((name) => typeof name !== "string" || !VARIABLE.test(name)) : names;
+  if (wrong === undefined) return names;
+  throw new ConfigurationError(
+    `environment must be a list of names of environment variables, but holds ${show(wrong)}: write ["API_URL"]`,
+  );
 }
 
 function checkOnComplete(onComplete: OnComplete | undefined): OnComplete | undefined {

@@ -13,6 +13,7 @@ export default defineWorkflow({
     country: z.string().length(2),
   }),
   limit: 5_000,
+  environment: ["CITIES_URL"],
   task: async (city, { signal, logger }) => {
     const { latitude, longitude } = await fetchCityDetails(city.id, signal);
     logger.debug("solar noon", {

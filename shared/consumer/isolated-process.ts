@@ -15,6 +15,8 @@ export function serveIsolatedAttempt(
 ) {
   containStrayErrors(() => {});
   process.on("disconnect", () => process.exit(0));
+  // Ctrl-C on a terminal reaches it, too; the attempt is finished, like those in the consumer.
+  process.on("SIGINT", () => {});
   process.once("message", async (message) => {
     const { item, context, timeoutMilliseconds } = message as IsolatedRequest;
     const outcome = await runAttempt({

@@ -222,11 +222,12 @@ export class Producer {
   }
 
   async #failSlice(id: string, thrown: unknown, hop: number, control: ReceivedControl): Promise<Verdict> {
-    const { runs, logger, random } = this.#options;
+    const { runs, logger, metrics, random } = this.#options;
     const { message } = toError(thrown);
     // Slices that made progress before they failed have set the count back.
     const { failedSlices } = await runs.get(id);
     const failures = Math.max(1, failedSlices);
+    metrics.count("slicesFailed", 1);
     logger.error("the producer failed", { run: id, failures, error: thrown });
     await runs.recordSlice(id, failures, message);
     if (failures >= SLICE_POLICY.attempts) {

@@ -1,0 +1,184 @@
+import { Duration } from "aws-cdk-lib";
+import {
+  Alarm,
+  ComparisonOperator,
+  type IMetric,
+  MathExpression,
+  Metric,
+  Stats,
+  TreatMissingData,
+} from "aws-cdk-lib/aws-cloudwatch";
+import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
+import type { ITopic } from "aws-cdk-lib/aws-sns";
+import { Construct } from "constructs";
+import type { Topology } from "../shared/topology.ts";
+import type { Workflow } from "../shared/workflow.ts";
+import type { FunctionName } from "./bundling.ts";
+import type { FanOutFunction } from "./fan-out-function.ts";
+import { fanOutMetric } from "./fan-out-metrics.ts";
+import type { Queues } from "./queues.ts";
+import type { RunSchedule } from "./run-schedule.ts";
+
+export interface AlarmsProps {
+  readonly workflow: Workflow;
+  readonly topology: Topology;
+  readonly queues: Queues;
+  readonly functions: Readonly<Record<FunctionName, FanOutFunction>>;
+  readonly schedule: RunSchedule | undefined;
+  readonly topic: ITopic | undefined;
+  /** Of all attempts, those that may fail. */
+  readonly failureRate: number;
+  /** The runbook, whose headings are the alarms' names. */
+  readonly runbookUrl: string;
+}
+
+/** Every alarm there may be, by its heading in the runbook. */
+export const ALARM_NAMES = [
+  "dead-letters",
+  "oldest-message",
+  "producer-failing",
+  "consumer-failing",
+  "control-dead-letters",
+  "throttles",
+  "tasks-failing",
+  "schedule-dropped",
+] as const;
+export type AlarmName = (typeof ALARM_NAMES)[number];
+
+interface Watch {
+  readonly metric: IMetric;
+  /** The alarm goes off at it. */
+  readonly atLeast: number;
+  /** Periods in a row. */
+  readonly periods?: number;
+  readonly meaning: string;
+}
+
+/** Slices of the producer that may fail in five minutes: two may be the source's, five in a row end the run. */
+const FAILED_SLICES = 3;
+
+/** Attempts in five minutes below which their failure rate says nothing. */
+const FEWEST_ATTEMPTS = 20;
+
+/** The alarms of a workflow. */
+export class Alarms extends Construct {
+  readonly all: readonly Alarm[];
+
+  constructor(scope: Construct, id: string, props: AlarmsProps) {
+    super(scope, id);
+    this.all = Object.entries(watches(props)).map(([name, { metric, atLeast, periods = 1, meaning }]) => {
+      const alarm = new Alarm(this, name, {
+        alarmDescription: `${props.workflow.name}: ${meaning} What to do: ${props.runbookUrl}#${name}`,
+        metric,
+        threshold: atLeast,
+        evaluationPeriods: periods,
+        comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        // No run, no data.
+        treatMissingData: TreatMissingData.NOT_BREACHING,
+      });
+      if (props.topic !== undefined) alarm.addAlarmAction(new SnsAction(props.topic));
+      return alarm;
+    });
+  }
+}
+
+function watches(props: AlarmsProps): Partial<Record<AlarmName, Watch>> {
+  const { workflow, topology, queues, functions, schedule } = props;
+  const { producer, consumer } = functions;
+  const minute = { period: Duration.minutes(1), statistic: Stats.MAXIMUM };
+  const fiveMinutes = { period: Duration.minutes(5), statistic: Stats.SUM };
+  const sluice = (name: Parameters<typeof fanOutMetric>[1]) => fanOutMetric(workflow.name, name, fiveMinutes);
+  const age = oldestHealthySeconds(workflow, topology);
+  return {
+    "dead-letters": {
+      // Not NumberOfMessagesSent, which misses those that SQS itself moves.
+      metric: queues.deadLetterQueue.metricApproximateNumberOfMessagesVisible(minute),
+      atLeast: 1,
+      meaning: "items failed for good and wait in the dead-letter queue, each with its reason.",
+    },
+    "oldest-message": {
+      metric: queues.queue.metricApproximateAgeOfOldestMessage(minute),
+      atLeast: age,
+      periods: 3,
+      meaning: `a message waits for longer than ${age} s, which the slowest healthy run does not need.`,
+    },
+    "producer-failing": {
+      metric: new MathExpression({
+        label: "failed slices and invocations",
+        expression: "FILL(slices, 0) + FILL(errors, 0)",
+        usingMetrics: { slices: sluice("SlicesFailed"), errors: producer.function.metricErrors(fiveMinutes) },
+        period: fiveMinutes.period,
+      }),
+      atLeast: FAILED_SLICES,
+      meaning: "the source cannot be read, or the producer crashes. After five failures in a row the run fails.",
+    },
+    "consumer-failing": {
+      metric: consumer.function.metricErrors(fiveMinutes),
+      atLeast: 1,
+      meaning: "a consumer crashed or ran out of time or memory, which no failing task makes it do.",
+    },
+    "control-dead-letters": {
+      metric: queues.controlDeadLetterQueue.metricApproximateNumberOfMessagesVisible(minute),
+      atLeast: 1,
+      meaning: "a control message was given up, so a run stands still or was never started.",
+    },
+    throttles: {
+      metric: new MathExpression({
+        label: "throttled invocations",
+        expression: "FILL(producers, 0) + FILL(consumers, 0)",
+        usingMetrics: {
+          producers: producer.function.metricThrottles(fiveMinutes),
+          consumers: consumer.function.metricThrottles(fiveMinutes),
+        },
+        period: fiveMinutes.period,
+      }),
+      atLeast: 1,
+      meaning: "Lambda refuses invocations: the account's concurrency does not suffice.",
+    },
+    "tasks-failing": {
+      metric: new MathExpression({
+        label: "failed attempts of all",
+        expression:
+          `IF(FILL(succeeded, 0) + FILL(retried, 0) + FILL(dead, 0) >= ${FEWEST_ATTEMPTS}, ` +
+          "(FILL(retried, 0) + FILL(dead, 0)) / (FILL(succeeded, 0) + FILL(retried, 0) + FILL(dead, 0)), 0)",
+        usingMetrics: {
+          succeeded: sluice("Succeeded"),
+          retried: sluice("Retried"),
+          dead: sluice("DeadLettered"),
+        },
+        period: fiveMinutes.period,
+      }),
+      atLeast: props.failureRate,
+      meaning: `${Math.round(props.failureRate * 100)} % or more of the attempts fail.`,
+    },
+    ...(schedule !== undefined && {
+      "schedule-dropped": {
+        metric: new Metric({
+          namespace: "AWS/Scheduler",
+          metricName: "InvocationDroppedCount",
+          dimensionsMap: { ScheduleGroup: schedule.group.ref },
+          ...fiveMinutes,
+        }),
+        atLeast: 1,
+        meaning: "the schedule could not send its start message, so a run is missing.",
+      },
+    }),
+  };
+}
+
+/**
+ * How old a message may become in a healthy run: the largest backlog worked off at the slowest pace, each task at its
+ * timeout, and then every attempt with the longest backoff. Half of the queue's retention at the most, after which it
+ * would be late to know.
+ */
+export function oldestHealthySeconds(
+  { timeoutMilliseconds, retry }: Pick<Workflow, "timeoutMilliseconds" | "retry">,
+  { maxBacklog, concurrency, queue }: Pick<Topology, "maxBacklog" | "concurrency" | "queue">,
+): number {
+  let milliseconds = (maxBacklog / concurrency + retry.attempts) * timeoutMilliseconds;
+  for (let failures = 1; failures < retry.attempts; failures++) {
+    milliseconds += Math.min(retry.capMilliseconds, retry.baseMilliseconds * 2 ** (failures - 1));
+  }
+  // At least what the metric can tell: it is published each minute.
+  return Math.max(60, Math.min(Math.ceil(milliseconds / 1_000), queue.retentionSeconds / 2));
+}

@@ -1,0 +1,73 @@
+import { ConfigurationError } from "../shared/errors.ts";
+import type { Topology } from "../shared/topology.ts";
+
+/**
+ * The rules that hold between the numbers of a stack. The definition derives them so; they are checked again here,
+ * because what breaks one deploys without an error, and loses or doubles messages under load.
+ *
+ * @throws {ConfigurationError} A combination is unsafe.
+ */
+export function checkTopology(topology: Topology, taskTimeoutMilliseconds: number): void {
+  const { queue, controlQueue, consumer, producer, deadLetterQueue } = topology;
+  // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+  checkVisibility("the queue", queue.visibilityTimeoutSeconds, consumer.timeoutSeconds, topology.batchingWindowSeconds);
+  checkVisibility("the control queue", controlQueue.visibilityTimeoutSeconds, producer.timeoutSeconds, 0);
+  const { refillVisibilitySeconds } = consumer;
+  refuse(
+    taskTimeoutMilliseconds >= consumer.timeoutSeconds * 1_000,
+    `a task's timeout must be below the consumer's, but they are ${taskTimeoutMilliseconds / 1_000} s and ` +
+      `${consumer.timeoutSeconds} s: an attempt could not be recorded`,
+  );
+  refuse(
+    refillVisibilitySeconds * 1_000 <= taskTimeoutMilliseconds,
+    `messages that a consumer receives itself must be hidden for longer than the task's timeout of ` +
+      `${taskTimeoutMilliseconds / 1_000} s, but are for ${refillVisibilitySeconds} s: they would run twice`,
+  );
+  refuse(
+    topology.batchSize > 10 && topology.batchingWindowSeconds < 1,
+    `a batch of ${topology.batchSize} messages needs a batching window of at least 1 s`,
+  );
+  refuse(
+    topology.environments * topology.tasksPerEnvironment > topology.concurrency,
+    `${topology.environments} environments of ${topology.tasksPerEnvironment} tasks exceed the concurrency of ` +
+      `${topology.concurrency}`,
+  );
+  // A dead letter keeps the timestamp of its first message.
+  for (const [name, { retentionSeconds }] of Object.entries({ queue, "control queue": controlQueue })) {
+    refuse(
+      deadLetterQueue.retentionSeconds <= retentionSeconds,
+      `the dead-letter queue must keep messages for longer than the ${name}, but they keep them for ` +
+        `${deadLetterQueue.retentionSeconds} s and ${retentionSeconds} s: dead letters would vanish`,
+    );
+  }
+}
+
+/**
+ * The reserved concurrency of a function.
+ *
+ * A mapping does not know it: with less than its maximum concurrency, throttled deliveries raise the receive count, and
+ * messages end in the dead-letter queue though the function never ran.
+ *
+ * @throws {ConfigurationError} It is below the sum of the maximum concurrencies.
+ */
+export function checkReservedConcurrency(reserved: number, maximumConcurrency: number): number {
+  refuse(
+    !Number.isInteger(reserved) || reserved < maximumConcurrency,
+    `reservedConcurrency must be a whole number of at least ${maximumConcurrency}, the maximum concurrency of the ` +
+      `consumer's mapping, but is ${reserved}: raise it, or lower the workflow's concurrency`,
+  );
+  return reserved;
+}
+
+function checkVisibility(name: string, visibility: number, functionTimeout: number, window: number): void {
+  const least = 6 * functionTimeout + window;
+  refuse(
+    visibility < least,
+    `the visibility timeout of ${name} must be at least 6 times its function's timeout of ${functionTimeout} s, and ` +
+      `its batching window of ${window} s: ${least} s, but is ${visibility} s`,
+  );
+}
+
+function refuse(unsafe: boolean, message: string): void {
+  if (unsafe) throw new ConfigurationError(message);
+}

@@ -1,0 +1,94 @@
+import { Duration, Names } from "aws-cdk-lib";
+import { type Alarm, AlarmStatusWidget, Dashboard, GraphWidget, type IMetric, Stats } from "aws-cdk-lib/aws-cloudwatch";
+import type { Table } from "aws-cdk-lib/aws-dynamodb";
+import type { Construct } from "constructs";
+import type { Topology } from "../shared/topology.ts";
+import type { FunctionName } from "./bundling.ts";
+import type { FanOutFunction } from "./fan-out-function.ts";
+import { type FanOutMetricName, fanOutMetric } from "./fan-out-metrics.ts";
+import type { Queues } from "./queues.ts";
+
+export interface DashboardProps {
+  readonly workflow: string;
+  readonly topology: Topology;
+  readonly queues: Queues;
+  readonly functions: Readonly<Record<FunctionName, FanOutFunction>>;
+  readonly table: Table;
+  readonly alarms: readonly Alarm[];
+}
+
+/** What one looks at while a workflow runs, from the alarms down to the ledger. */
+export function fanOutDashboard(scope: Construct, id: string, props: DashboardProps): Dashboard {
+  const { workflow, topology, queues, functions, table, alarms } = props;
+  const { producer, consumer } = functions;
+  const period = Duration.minutes(1);
+  const ours = (name: FanOutMetricName, label: string, statistic: string = Stats.SUM) =>
+    fanOutMetric(workflow, name, { label, statistic });
+  const graph = (title: string, left: IMetric[], more: Partial<ConstructorParameters<typeof GraphWidget>[0]> = {}) =>
+    new GraphWidget({ title, left, width: 12, height: 6, leftYAxis: { min: 0 }, ...more });
+  const maximum = { period, statistic: Stats.MAXIMUM };
+  const sum = { period, statistic: Stats.SUM };
+  const dashboard = new Dashboard(scope, id, {
+    dashboardName: Names.uniqueResourceName(scope, { maxLength: 100, separator: "-", allowedSpecialCharacters: "-" }),
+    defaultInterval: Duration.hours(3),
+  });
+  dashboard.addWidgets(new AlarmStatusWidget({ title: `${workflow}: alarms`, alarms: [...alarms], width: 24 }));
+  dashboard.addWidgets(
+    graph("Items a minute", [
+      ours("Produced", "produced"),
+      ours("Succeeded", "succeeded"),
+      ours("Retried", "retried"),
+      ours("DeadLettered", "dead-lettered"),
+    ]),
+    graph(
+      "Backlog",
+      [
+        queues.queue.metricApproximateNumberOfMessagesVisible({ ...maximum, label: "waiting" }),
+        queues.queue.metricApproximateNumberOfMessagesNotVisible({ ...maximum, label: "in flight, or in a backoff" }),
+      ],
+      {
+        right: [queues.queue.metricApproximateAgeOfOldestMessage({ ...maximum, label: "age of the oldest, s" })],
+        leftAnnotations: [{ value: topology.maxBacklog, label: "the producer pauses" }],
+        rightYAxis: { min: 0 },
+      },
+    ),
+  );
+  dashboard.addWidgets(
+    graph("Task duration, ms", [
+      ours("TaskDuration", "p50", Stats.p(50)),
+      ours("TaskDuration", "p90", Stats.p(90)),
+      ours("TaskDuration", "p99", Stats.p(99)),
+    ]),
+    graph("Failed attempts a minute", [ours("Retried", "retried"), ours("TimedOut", "timed out")], {
+      right: [ours("InFlight", "tasks in flight in one environment", Stats.MAXIMUM)],
+      rightYAxis: { min: 0, max: topology.tasksPerEnvironment },
+    }),
+  );
+  dashboard.addWidgets(
+    graph("Consumer", [consumer.function.metricErrors(sum), consumer.function.metricThrottles(sum)], {
+      right: [consumer.function.metric("ConcurrentExecutions", { ...maximum, label: "environments" })],
+      rightAnnotations: [{ value: topology.environments, label: "maximum concurrency" }],
+      rightYAxis: { min: 0 },
+    }),
+    graph(
+      "Producer",
+      [
+        producer.function.metricErrors(sum),
+        producer.function.metricThrottles(sum),
+        ours("SlicesFailed", "failed slices"),
+      ],
+      { right: [producer.function.metricDuration({ ...maximum, label: "duration, ms" })], rightYAxis: { min: 0 } },
+    ),
+  );
+  dashboard.addWidgets(
+    graph("Dead letters", [
+      queues.deadLetterQueue.metricApproximateNumberOfMessagesVisible({ ...maximum, label: "items" }),
+      queues.controlDeadLetterQueue.metricApproximateNumberOfMessagesVisible({ ...maximum, label: "control messages" }),
+    ]),
+    graph("Ledger: capacity units a minute", [
+      table.metricConsumedWriteCapacityUnits({ ...sum, label: "written" }),
+      table.metricConsumedReadCapacityUnits({ ...sum, label: "read" }),
+    ]),
+  );
+  return dashboard;
+}

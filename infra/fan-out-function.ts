@@ -1,0 +1,65 @@
+import { Duration, type RemovalPolicy, Validations } from "aws-cdk-lib";
+import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Architecture, Function as LambdaFunction, type RecursiveLoop, Runtime, Tracing } from "aws-cdk-lib/aws-lambda";
+import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
+import { Construct } from "constructs";
+import type { FunctionTopology } from "../shared/topology.ts";
+import type { FunctionName } from "./bundling.ts";
+import { functionCode, HANDLER } from "./function-code.ts";
+
+export interface FanOutFunctionProps {
+  readonly name: FunctionName;
+  readonly workflow: string;
+  readonly workflowFile: string;
+  readonly topology: FunctionTopology;
+  /** Absent: it shares the account's concurrency with everything else. */
+  readonly reservedConcurrency: number | undefined;
+  readonly recursiveLoop: RecursiveLoop;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly rights: readonly PolicyStatement[];
+  readonly logRetention: RetentionDays;
+  readonly removalPolicy: RemovalPolicy;
+}
+
+/** A function with a role and a log group of its own. */
+export class FanOutFunction extends Construct {
+  readonly function: LambdaFunction;
+  readonly role: Role;
+  readonly logGroup: LogGroup;
+
+  constructor(scope: Construct, id: string, props: FanOutFunctionProps) {
+    super(scope, id);
+    const { name, topology, logRetention, removalPolicy } = props;
+    this.logGroup = new LogGroup(this, "Logs", { retention: logRetention, removalPolicy });
+    this.role = new Role(this, "Role", {
+      assumedBy: new ServicePrincipal("lambda.amazonaws.com"),
+      description: `What the ${name} of the workflow ${props.workflow} may do`,
+    });
+    this.role.addToPolicy(
+      new PolicyStatement({
+        actions: ["logs:CreateLogStream", "logs:PutLogEvents"],
+        resources: [this.logGroup.logGroupArn],
+      }),
+    );
+    for (const statement of props.rights) this.role.addToPolicy(statement);
+    this.function = new LambdaFunction(this, "Function", {
+      description: `The ${name} of the workflow ${props.workflow}`,
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      code: functionCode(name, props.workflowFile),
+      handler: HANDLER,
+      role: this.role,
+      timeout: Duration.seconds(topology.timeoutSeconds),
+      memorySize: topology.memoryMb,
+      ...(props.reservedConcurrency !== undefined && { reservedConcurrentExecutions: props.reservedConcurrency }),
+      recursiveLoop: props.recursiveLoop,
+      tracing: Tracing.ACTIVE,
+      logGroup: this.logGroup,
+      environment: { NODE_OPTIONS: "--enable-source-maps", ...props.environment },
+    });
+    Validations.of(this.role).acknowledge({
+      id: "AwsSolutions-IAM5[Resource::*]",
+      reason: "X-Ray's two actions to send traces know no other resource.",
+    });
+  }
+}

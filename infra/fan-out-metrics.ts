@@ -1,0 +1,31 @@
+import { Duration } from "aws-cdk-lib";
+import { Metric, Stats } from "aws-cdk-lib/aws-cloudwatch";
+
+/** The namespace and the dimensions under which the functions publish (`functions/metrics.ts`). */
+const NAMESPACE = "Sluice";
+
+export type FanOutMetricName =
+  | "Produced"
+  | "Succeeded"
+  | "Retried"
+  | "TimedOut"
+  | "DeadLettered"
+  | "SlicesFailed"
+  | "TaskDuration"
+  | "InFlight";
+
+/** A metric that the functions of a workflow publish. */
+export function fanOutMetric(
+  workflow: string,
+  metricName: FanOutMetricName,
+  options: { readonly statistic?: string; readonly period?: Duration; readonly label?: string } = {},
+): Metric {
+  return new Metric({
+    namespace: NAMESPACE,
+    metricName,
+    dimensionsMap: { service: workflow, workflow },
+    statistic: Stats.SUM,
+    period: Duration.minutes(1),
+    ...options,
+  });
+}

@@ -1,0 +1,253 @@
+import { Annotations, CfnOutput, RemovalPolicy, Stack, Tags, Validations } from "aws-cdk-lib";
+import type { Alarm, Dashboard } from "aws-cdk-lib/aws-cloudwatch";
+import type { Table } from "aws-cdk-lib/aws-dynamodb";
+import { EventBus, type IEventBus } from "aws-cdk-lib/aws-events";
+import type { IGrantable, IPrincipal } from "aws-cdk-lib/aws-iam";
+import type { IKey } from "aws-cdk-lib/aws-kms";
+import { type IFunction, RecursiveLoop } from "aws-cdk-lib/aws-lambda";
+import { RetentionDays } from "aws-cdk-lib/aws-logs";
+import type { ITopic } from "aws-cdk-lib/aws-sns";
+import type { IQueue } from "aws-cdk-lib/aws-sqs";
+import { Construct } from "constructs";
+import { ConfigurationError } from "../shared/errors.ts";
+import { type FunctionEnvironment, toVariables } from "../shared/function-environment.ts";
+import { type ParsedPermission, type Permission, parsePermissions } from "../shared/permissions.ts";
+import { parseSchedule, type Schedule, type ScheduleOption } from "../shared/schedule.ts";
+import { outputName, type StackOutput } from "../shared/stack-outputs.ts";
+import { type Topology, topology as topologyOf } from "../shared/topology.ts";
+import type { Workflow } from "../shared/workflow.ts";
+import { Alarms } from "./alarms.ts";
+import { FUNCTIONS, type FunctionName } from "./bundling.ts";
+import { checkReservedConcurrency, checkTopology } from "./checks.ts";
+import { fanOutDashboard } from "./dashboard.ts";
+import { FanOutFunction } from "./fan-out-function.ts";
+import { ledgerTable } from "./ledger-table.ts";
+import { mappings } from "./mappings.ts";
+import { Queues } from "./queues.ts";
+import { type Resources, rightsOf, toStatement } from "./rights.ts";
+import { RunSchedule } from "./run-schedule.ts";
+
+export interface FanOutProps {
+  /** What `defineWorkflow` returned. */
+  readonly workflow: Workflow;
+  /** The absolute path of the file whose default export it is: it is bundled into the functions. */
+  readonly workflowFile: string;
+  /** Environment variables of the functions, for the workflow's own code. Default: none. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** When runs start by themselves. Default: as the workflow says, or never. */
+  readonly schedule?: ScheduleOption;
+  /** Rights of the workflow's own code. Default: as the workflow says. More can be granted on the construct. */
+  readonly permissions?: readonly Permission[];
+  /** Is told of the end of each run. Default: the account's default bus. */
+  readonly eventBus?: IEventBus;
+  /** Encrypts the queues in place of SQS's own key. The ledger is encrypted by DynamoDB's. */
+  readonly encryptionKey?: IKey;
+  /** Whether DynamoDB refuses to delete the ledger. Default false. */
+  readonly deletionProtection?: boolean;
+  /** What becomes of the ledger and the logs with the stack. Default: they are retained. */
+  readonly removalPolicy?: RemovalPolicy;
+  /** Default one month. */
+  readonly logRetention?: RetentionDays;
+  /**
+   * Environments reserved for the consumer: at least the maximum concurrency of its mapping, which is the default. Or
+   * `"none"`: it shares the account's concurrency, for an account whose quota leaves nothing to reserve. Then other
+   * functions can starve it, and throttled messages may end in the dead-letter queue without an attempt.
+   */
+  readonly reservedConcurrency?: number | "none";
+  /** Where the alarms go. Default: they only show. */
+  readonly alarmTopic?: ITopic;
+  /** The share of failed attempts at which an alarm goes off, above 0 and at most 1. Default 0.25. */
+  readonly failureRate?: number;
+  /** Where the runbook stands, for the alarms' descriptions. Default `docs/runbook.md`. */
+  readonly runbookUrl?: string;
+}
+
+/**
+ * A workflow on AWS: its queues, its ledger, its functions, what starts it and what watches it.
+ *
+ * Granting to the construct grants to the consumer, in which the task runs.
+ *
+ * @example
+ * ```ts
+ * const fanOut = new FanOut(stack, "Invoices", { workflow: invoices, workflowFile: resolve("workflows/invoices.ts") });
+ * bucket.grantRead(fanOut);
+ * ```
+ */
+export class FanOut extends Construct implements IGrantable {
+  /** The consumer's role. */
+  readonly grantPrincipal: IPrincipal;
+  readonly producer: IFunction;
+  readonly consumer: IFunction;
+  readonly queue: IQueue;
+  readonly deadLetterQueue: IQueue;
+  readonly controlQueue: IQueue;
+  readonly controlDeadLetterQueue: IQueue;
+  readonly table: Table;
+  readonly alarms: readonly Alarm[];
+  readonly dashboard: Dashboard;
+
+  /** @throws {ConfigurationError} Props are wrong, or do not fit together. */
+  constructor(scope: Construct, id: string, props: FanOutProps) {
+    super(scope, id);
+    const { workflow, encryptionKey, removalPolicy = RemovalPolicy.RETAIN, deletionProtection = false } = props;
+    const topology = topologyOf(workflow);
+    checkTopology(topology, workflow.timeoutMilliseconds);
+    checkRemoval(removalPolicy, deletionProtection);
+    const failureRate = checkFailureRate(props.failureRate ?? 0.25);
+    const schedule = props.schedule === undefined ? workflow.schedule : parseSchedule(props.schedule);
+    const permissions = props.permissions === undefined ? workflow.permissions : parsePermissions(props.permissions);
+
+    const queues = new Queues(this, "Queues", { topology, encryptionKey });
+    const table = ledgerTable(this, "Ledger", { deletionProtection, removalPolicy });
+    const eventBus = props.eventBus ?? EventBus.fromEventBusName(this, "DefaultEventBus", "default");
+    const functions = this.#functions(props, topology, { queues, table, eventBus, encryptionKey }, permissions ?? []);
+    mappings(this, functions, queues, topology);
+    const runSchedule =
+      schedule &&
+      new RunSchedule(this, "Schedule", {
+        workflow: workflow.name,
+        schedule,
+        controlQueue: queues.controlQueue,
+        encryptionKey,
+      });
+    const { all: alarms } = new Alarms(this, "Alarms", {
+      workflow,
+      topology,
+      queues,
+      functions,
+      schedule: runSchedule,
+      topic: props.alarmTopic,
+      failureRate,
+      runbookUrl: props.runbookUrl ?? "docs/runbook.md",
+    });
+    const dashboard = fanOutDashboard(this, "Dashboard", {
+      workflow: workflow.name,
+      topology,
+      queues,
+      functions,
+      table,
+      alarms,
+    });
+    Tags.of(this).add("sluice:workflow", workflow.name);
+
+    this.grantPrincipal = functions.consumer.role;
+    this.producer = functions.producer.function;
+    this.consumer = functions.consumer.function;
+    this.queue = queues.queue;
+    this.deadLetterQueue = queues.deadLetterQueue;
+    this.controlQueue = queues.controlQueue;
+    this.controlDeadLetterQueue = queues.controlDeadLetterQueue;
+    this.table = table;
+    this.alarms = alarms;
+    this.dashboard = dashboard;
+    this.#output(workflow.name, functions);
+  }
+
+  #functions(
+    props: FanOutProps,
+    topology: Topology,
+    resources: Resources,
+    permissions: readonly ParsedPermission[],
+  ): Record<FunctionName, FanOutFunction> {
+    const { workflow, workflowFile, removalPolicy = RemovalPolicy.RETAIN } = props;
+    const { queues, table, eventBus } = resources;
+    const environment: FunctionEnvironment = {
+      queueUrl: queues.queue.queueUrl,
+      deadLetterQueueUrl: queues.deadLetterQueue.queueUrl,
+      controlQueueUrl: queues.controlQueue.queueUrl,
+      controlDeadLetterQueueUrl: queues.controlDeadLetterQueue.queueUrl,
+      eventBus: eventBus.eventBusArn,
+      table: table.tableName,
+      tasksPerEnvironment: topology.tasksPerEnvironment,
+      maxBacklog: topology.maxBacklog,
+      sliceSeconds: topology.producer.sliceSeconds,
+      refillSeconds: topology.consumer.refillSeconds,
+      refillVisibilitySeconds: topology.consumer.refillVisibilitySeconds,
+    };
+    const variables = { ...this.#ownVariables(workflow, props.environment ?? {}), ...toVariables(environment) };
+    const { reservedConcurrency = topology.environments } = props;
+    const reserved: Record<FunctionName, number | undefined> =
+      reservedConcurrency === "none"
+        ? { producer: undefined, consumer: undefined }
+        : {
+            producer: topology.producer.environments,
+            consumer: checkReservedConcurrency(reservedConcurrency, topology.environments),
+          };
+    const make = (name: FunctionName) => {
+      const declared = permissions.filter((permission) => permission.function === name);
+      const made = new FanOutFunction(this, name === "producer" ? "Producer" : "Consumer", {
+        name,
+        workflow: workflow.name,
+        workflowFile,
+        topology: topology[name],
+        reservedConcurrency: reserved[name],
+        // The producer's way to itself over the control queue is meant. A consumer that came back to itself would not be.
+        recursiveLoop: name === "producer" ? RecursiveLoop.ALLOW : RecursiveLoop.TERMINATE,
+        environment: variables,
+        rights: [...rightsOf(name, resources), ...declared.map(toStatement)],
+        logRetention: props.logRetention ?? RetentionDays.ONE_MONTH,
+        removalPolicy,
+      });
+      for (const { resources: granted, reason } of declared) {
+        if (reason === undefined) continue;
+        for (const resource of granted.filter((arn) => arn.includes("*"))) {
+          Validations.of(made.role).acknowledge({ id: `AwsSolutions-IAM5[Resource::${resource}]`, reason });
+        }
+      }
+      return made;
+    };
+    return Object.fromEntries(FUNCTIONS.map((name) => [name, make(name)])) as Record<FunctionName, FanOutFunction>;
+  }
+
+  /** The variables of the workflow's own code. One that it names and nobody gave is no error yet: `synth` shows all. */
+  #ownVariables({ name, environment: named = [] }: FanOutProps["workflow"], given: Readonly<Record<string, string>>) {
+    for (const variable of Object.keys(given)) {
+      if (!/^(SLUICE_|AWS_|LAMBDA_|_)/.test(variable)) continue;
+      throw new ConfigurationError(
+        `environment has ${variable}, but names that begin with SLUICE_, AWS_, LAMBDA_ or _ are taken: choose another`,
+      );
+    }
+    for (const variable of named) {
+      if (variable in given) continue;
+      Annotations.of(this).addWarningV2(
+        `sluice:environment:${variable}`,
+        `the workflow ${name} reads the environment variable ${variable}, which is not set: deployed so, it will fail`,
+      );
+    }
+    return given;
+  }
+
+  #output(workflow: string, functions: Readonly<Record<FunctionName, FanOutFunction>>): void {
+    const values: Record<StackOutput, string> = {
+      workflow,
+      queueUrl: this.queue.queueUrl,
+      deadLetterQueueUrl: this.deadLetterQueue.queueUrl,
+      controlQueueUrl: this.controlQueue.queueUrl,
+      controlDeadLetterQueueUrl: this.controlDeadLetterQueue.queueUrl,
+      table: this.table.tableName,
+      producerFunction: this.producer.functionName,
+      consumerFunction: this.consumer.functionName,
+      producerLogGroup: functions.producer.logGroup.logGroupName,
+      consumerLogGroup: functions.consumer.logGroup.logGroupName,
+      dashboard: this.dashboard.dashboardName,
+    };
+    for (const [output, value] of Object.entries(values)) {
+      const name = outputName(workflow, output as StackOutput);
+      // In the stack, and not here: the CLI looks for the names, which a construct of the user's would prefix.
+      new CfnOutput(Stack.of(this), name, { value });
+    }
+  }
+}
+
+function checkRemoval(removalPolicy: RemovalPolicy, deletionProtection: boolean): void {
+  if (!deletionProtection || removalPolicy !== RemovalPolicy.DESTROY) return;
+  throw new ConfigurationError(
+    "deletionProtection keeps the ledger from being deleted, and removalPolicy asks for it: deleting the stack would " +
+      "fail half way. Choose RETAIN, or turn deletionProtection off",
+  );
+}
+
+function checkFailureRate(rate: number): number {
+  if (rate > 0 && rate <= 1) return rate;
+  throw new ConfigurationError(`failureRate must be above 0 and at most 1, but is ${rate}: 0.25 stands for 25 %`);
+}

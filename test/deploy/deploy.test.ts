@@ -1,0 +1,206 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { DescribeTableCommand } from "@aws-sdk/client-dynamodb";
+import {
+  GetQueueAttributesCommand,
+  ListQueuesCommand,
+  QueueDoesNotExist,
+  ReceiveMessageCommand,
+  SQSClient,
+} from "@aws-sdk/client-sqs";
+import { afterAll, beforeAll, describe, expect, inject, onTestFailed, test, vi } from "vitest";
+import type { RunRecord } from "../../shared/ledger/run-record.ts";
+import type { Runs } from "../../shared/ledger/runs.ts";
+import { readOutputs } from "../../shared/stack-outputs.ts";
+import { cdk, dynamoDbClient, runsIn, sluice, sqsClient } from "./aws.ts";
+
+const WORKFLOWS = ["every-minute", "slow", "unreliable"] as const;
+type Name = (typeof WORKFLOWS)[number];
+
+const context = ["--context", "workflows=workflows,test/deploy/workflows"];
+const sqs = sqsClient();
+const dynamoDb = dynamoDbClient();
+afterAll(() => {
+  sqs.destroy();
+  dynamoDb.destroy();
+});
+
+const outputsFile = join(inject("workspace"), "outputs.json");
+const outputsOf = (name: Name) => {
+  const outputs = JSON.parse(readFileSync(outputsFile, "utf8"));
+  return readOutputs(name, outputs[`sluice-${name}`]);
+};
+const runsOf = (name: Name): Runs => runsIn(dynamoDb, outputsOf(name).table);
+
+/** Polls until there is something: the emulator has no other way to tell. */
+const until = <T>(what: () => Promise<T>, seconds: number) =>
+  vi.waitFor(what, { timeout: seconds * 1_000, interval: 250 });
+
+/** A run, once it has completed. */
+const completed = (runs: Runs, id: string, seconds: number): Promise<RunRecord> =>
+  until(async () => {
+    const run = await runs.get(id);
+    expect(run.status, JSON.stringify(await runs.counts(run))).toBe("completed");
+    return run;
+  }, seconds);
+
+/** The first run that the schedule started after another. */
+const scheduledAfter = (earlier: string, seconds: number): Promise<RunRecord> =>
+  until(async () => {
+    const [latest] = await runsOf("every-minute").latest(1);
+    if (latest === undefined || latest.id <= earlier) throw new Error(`the schedule started no run after ${earlier}`);
+    return latest;
+  }, seconds);
+
+interface Letter {
+  readonly run: string;
+  readonly item: { readonly number: number };
+  readonly dead: { readonly reason: string; readonly failures: readonly { name: string; message: string }[] };
+}
+
+/** All the dead letters of a workflow, which are received and left where they are. */
+async function deadLetters(name: Name): Promise<readonly Letter[]> {
+  const QueueUrl = outputsOf(name).deadLetterQueueUrl;
+  const bodies = new Map<string, string>();
+  for (;;) {
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, VisibilityTimeout: 60 }),
+    );
+    if (Messages.length === 0) return [...bodies.values()].map((body) => JSON.parse(body));
+    for (const { MessageId = "", Body = "" } of Messages) bodies.set(MessageId, Body);
+  }
+}
+
+/** Why the items of a run died, by their number. */
+const reasonsOf = (letters: readonly Letter[], run: string) =>
+  letters
+    .filter((letter) => letter.run === run)
+    .map(({ item, dead }) => [item.number, dead.reason, dead.failures.length, dead.failures.at(-1)?.message])
+    .sort(([a], [b]) => Number(a) - Number(b));
+
+describe("a deployed workflow", () => {
+  beforeAll(async () => {
+    await cdk("bootstrap", "aws://000000000000/us-east-1", ...context);
+    await cdk("deploy", ...WORKFLOWS, ...context, "--require-approval", "never", "--outputs-file", outputsFile);
+  });
+
+  test("says where it is", () => {
+    for (const name of WORKFLOWS) {
+      expect(outputsOf(name).workflow).toBe(name);
+      expect(outputsOf(name).queueUrl).toContain(inject("endpoint"));
+    }
+  });
+
+  test("is started by its schedule, and completes with exact counts", { timeout: 170_000 }, async () => {
+    showLogOnFailure();
+    const started = await scheduledAfter("", 100);
+    expect(started.id).toMatch(/^scheduled-\d{4}-\d\d-\d\dT\d\d:\d\d:00Z$/);
+    expect(`scheduled-${started.requestedAt}`).toBe(started.id);
+    const run = await completed(runsOf("every-minute"), started.id, 60);
+    expect(await runsOf("every-minute").counts(run)).toEqual({
+      produced: 300,
+      succeeded: 294,
+      dead: 6,
+      cancelled: 0,
+      // Three that fail each time fail once before the last; six succeed at the second attempt.
+      retried: 9,
+      owed: 0,
+      deadByReason: { permanent: 3, exhausted: 3 },
+    });
+  });
+
+  test("leaves what failed in its dead-letter queue, with the reasons", async () => {
+    const [run] = (await runsOf("every-minute").latest(10)).slice(-1);
+    expect(reasonsOf(await deadLetters("every-minute"), run?.id ?? "")).toEqual([
+      [0, "permanent", 1, "item 0 is refused"],
+      [50, "exhausted", 2, "item 50 fails each time"],
+      [100, "permanent", 1, "item 100 is refused"],
+      [150, "exhausted", 2, "item 150 fails each time"],
+      [200, "permanent", 1, "item 200 is refused"],
+      [250, "exhausted", 2, "item 250 fails each time"],
+    ]);
+  });
+
+  test("is started from the command line, and ends every kind of bad item as it must", {
+    timeout: 120_000,
+  }, async () => {
+    showLogOnFailure();
+    // The first 50 items: the kinds after them crash their consumer, which takes minutes.
+    await sluice("start", "unreliable", "--stack", "sluice-unreliable", "--items", "50");
+    const runs = runsOf("unreliable");
+    const started = await until(async () => {
+      const [latest] = await runs.latest(1);
+      if (latest === undefined) throw new Error("no run was started");
+      return latest;
+    }, 30);
+    const run = await completed(runs, started.id, 80);
+    expect(await runs.counts(run)).toMatchObject({ produced: 50, succeeded: 45, dead: 5, owed: 0 });
+    const reasons = reasonsOf(await deadLetters("unreliable"), run.id);
+    expect(reasons.map(([number, reason]) => [number, reason])).toEqual([
+      [3, "exhausted"],
+      [11, "exhausted"],
+      [19, "permanent"],
+      [27, "exhausted"],
+      [35, "exhausted"],
+    ]);
+    const [shown] = await sluice("status", run.id, "--stack", "sluice-unreliable", "--json");
+    expect(shown).toMatchObject({ run: run.id, status: "completed", produced: 50, succeeded: 45, dead: 5 });
+  });
+
+  test("is cancelled from the command line, and drops what was queued", { timeout: 120_000 }, async () => {
+    showLogOnFailure();
+    const runs = runsOf("slow");
+    await sluice("start", "slow", "--stack", "sluice-slow");
+    const working = await until(async () => {
+      const [latest] = await runs.latest(1);
+      expect(latest && (await runs.counts(latest)).succeeded).toBeGreaterThan(0);
+      return latest as RunRecord;
+    }, 40);
+    await sluice("cancel", working.id, "--stack", "sluice-slow", "--yes", "--json");
+    const cancelled = await until(async () => {
+      const run = await runs.get(working.id);
+      expect(run.status, JSON.stringify(await runs.counts(run))).toBe("cancelled");
+      return run;
+    }, 60);
+    const { produced, succeeded, cancelled: dropped, dead, owed } = await runs.counts(cancelled);
+    expect({ dead, owed, settled: succeeded + dropped }).toEqual({ dead: 0, owed: 0, settled: produced });
+    expect(succeeded).toBeLessThan(100);
+    expect(dropped).toBeGreaterThan(0);
+  });
+
+  test("is started again a minute later, as another run", { timeout: 120_000 }, async () => {
+    showLogOnFailure();
+    const [earlier] = (await runsOf("every-minute").latest(10)).slice(-1);
+    const next = await scheduledAfter(earlier?.id ?? "", 80);
+    const run = await completed(runsOf("every-minute"), next.id, 30);
+    expect(await runsOf("every-minute").counts(run)).toMatchObject({ succeeded: 294, dead: 6 });
+  });
+
+  test("needed no right that its roles lack, where rights are enforced", async () => {
+    const log = readFileSync(inject("ministackLog"), "utf8");
+    expect(log.match(/is not authorized to perform: \S+/g) ?? []).toEqual([]);
+    const nobody = new SQSClient({
+      endpoint: inject("endpoint"),
+      region: "us-east-1",
+      credentials: { accessKeyId: "AKIANOBODY0000000000", secretAccessKey: "none" },
+    });
+    await expect(nobody.send(new ListQueuesCommand({}))).rejects.toThrow();
+    nobody.destroy();
+  });
+
+  test("is gone when it is destroyed", { timeout: 120_000 }, async () => {
+    const before = WORKFLOWS.map(outputsOf);
+    await cdk("destroy", ...WORKFLOWS, ...context, "--force");
+    for (const { table, queueUrl, deadLetterQueueUrl, controlQueueUrl } of before) {
+      await expect(dynamoDb.send(new DescribeTableCommand({ TableName: table }))).rejects.toThrow(/not found/i);
+      for (const QueueUrl of [queueUrl, deadLetterQueueUrl, controlQueueUrl]) {
+        await expect(sqs.send(new GetQueueAttributesCommand({ QueueUrl }))).rejects.toThrow(QueueDoesNotExist);
+      }
+    }
+  });
+});
+
+/** What ministack and the functions wrote last: the directory is gone when the tests have ended. */
+function showLogOnFailure(): void {
+  onTestFailed(() => console.error(readFileSync(inject("ministackLog"), "utf8").slice(-10_000)));
+}

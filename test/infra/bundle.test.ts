@@ -1,0 +1,83 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { Stack } from "aws-cdk-lib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { BUNDLE_FILE } from "../../infra/function-code.ts";
+import { loadWorkflows } from "../../infra/workflow-files.ts";
+import { bundleFunctions } from "../../local/bundle.ts";
+import { fanOutIn, newApp, root } from "./synthesis.ts";
+
+/** Each function of each workflow in `workflows/`. A cold start reads all of it. */
+const BUDGET_BYTES = 600_000;
+
+const directory = mkdtempSync(join(tmpdir(), "sluice-bundles-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+/** What the embedded engine runs, by workflow. */
+const local = new Map<string, { readonly producer: string; readonly consumer: string }>();
+/** What is deployed of one workflow: the producer's and the consumer's file. */
+let deployed: readonly string[] = [];
+const DEPLOYED = "cities";
+
+beforeAll(async () => {
+  const workflows = await loadWorkflows(join(root, "workflows"));
+  const bundled = workflows.map(async ({ workflow, file }) => {
+    local.set(workflow.name, await bundleFunctions(file, join(directory, workflow.name)));
+  });
+  await Promise.all(bundled);
+  const outdir = join(directory, "cdk.out");
+  const app = newApp({ bundle: true, outdir });
+  for (const { workflow, file } of workflows.filter((each) => each.workflow.name === DEPLOYED)) {
+    fanOutIn(new Stack(app, "Stack"), { workflow, workflowFile: file });
+  }
+  const resources = app.synth().getStackByName("Stack").template.Resources;
+  deployed = Object.values<{ Type: string; Properties: { Code: { S3Key: string } } }>(resources)
+    .filter(({ Type }) => Type === "AWS::Lambda::Function")
+    .map(({ Properties }) => join(outdir, `asset.${basename(Properties.Code.S3Key, ".zip")}`, BUNDLE_FILE));
+}, 120_000);
+
+test(`the bundles of every workflow are below ${BUDGET_BYTES / 1_000} KB`, () => {
+  expect([...local.keys()].toSorted()).toEqual(expect.arrayContaining(["cities", "seconds", "unreliable"]));
+  for (const file of [...local.values()].flatMap(({ producer, consumer }) => [producer, consumer])) {
+    const bytes = readFileSync(file).byteLength;
+    expect(bytes, file).toBeGreaterThan(100_000);
+    expect(bytes, file).toBeLessThan(BUDGET_BYTES);
+  }
+});
+
+test("what is deployed is what the embedded engine runs", () => {
+  const withoutMap = (file: string) => readFileSync(file, "utf8").replace(/\n\/\/# sourceMappingURL=.*/, "");
+  const { producer = "", consumer = "" } = local.get(DEPLOYED) ?? {};
+  expect(deployed.length).toBe(2);
+  // A failure must not print half a megabyte.
+  expect(withoutMap(deployed[0] ?? "") === withoutMap(producer)).toBe(true);
+  expect(withoutMap(deployed[1] ?? "") === withoutMap(consumer)).toBe(true);
+  expect(withoutMap(producer) === withoutMap(consumer)).toBe(false);
+});
+
+describe("a bundle", () => {
+  const [cities, unreliable] = ["cities", "unreliable"];
+  const consumer = (workflow: string) => readFileSync(local.get(workflow)?.consumer ?? "", "utf8");
+
+  test("holds one workflow, and no other's code", () => {
+    expect(consumer(unreliable).includes("this item is known to be bad")).toBe(true);
+    expect(consumer(cities).includes("this item is known to be bad")).toBe(false);
+    expect(consumer(cities).includes("CITIES_URL")).toBe(true);
+    expect(consumer(unreliable).includes("CITIES_URL")).toBe(false);
+  });
+
+  test("holds the AWS SDK, but for the credentials that Lambda never has", () => {
+    expect(/from\s*["']@aws-sdk/.test(consumer(cities))).toBe(false);
+    expect(consumer(cities).includes("GetRoleCredentials")).toBe(false);
+    expect(consumer(cities).includes("AWS_ACCESS_KEY_ID")).toBe(true);
+  });
+
+  test("comes with its source map, without the sources", () => {
+    const [file = ""] = deployed;
+    expect(readdirSync(join(file, "..")).sort()).toEqual([BUNDLE_FILE, `${BUNDLE_FILE}.map`]);
+    const map = JSON.parse(readFileSync(`${file}.map`, "utf8"));
+    expect(map.sources.length).toBeGreaterThan(100);
+    expect(map.sourcesContent).toBeUndefined();
+  });
+});

@@ -1,0 +1,497 @@
+import { RemovalPolicy, Stack } from "aws-cdk-lib";
+import { Annotations, Match, Template } from "aws-cdk-lib/assertions";
+import { PolicyStatement } from "aws-cdk-lib/aws-iam";
+import { Key } from "aws-cdk-lib/aws-kms";
+import { RetentionDays } from "aws-cdk-lib/aws-logs";
+import { describe, expect, test, vi } from "vitest";
+import { EXPIRY_ATTRIBUTE, TABLE_KEYS } from "../../shared/ledger/rows.ts";
+import { parseControlMessage } from "../../shared/messages/control.ts";
+import { outputName, readOutputs, workflowsOf } from "../../shared/stack-outputs.ts";
+import { topology as topologyOf } from "../../shared/topology.ts";
+import { defineWorkflow } from "../../shared/workflow.ts";
+import { workflowOptions } from "../helpers/workflow-options.ts";
+import { fanOutIn, newApp, rightsOfRole, type Statement, synthesise } from "./synthesis.ts";
+
+// Each template takes half a second, and several where cores are shared.
+vi.setConfig({ testTimeout: 120_000 });
+
+const options = { name: "orders", concurrency: 40, tasksPerEnvironment: 10 } as const;
+const topology = topologyOf(defineWorkflow(workflowOptions(options)));
+const { template, stack } = synthesise({ options, schedule: "rate(1 day)" });
+
+/** Every option that changes what is made. */
+const full = synthesise((stack) => ({
+  options,
+  encryptionKey: new Key(stack, "Key", { enableKeyRotation: true }),
+  deletionProtection: true,
+  logRetention: RetentionDays.ONE_WEEK,
+  reservedConcurrency: 7,
+  environment: { API_URL: "https://api.test" },
+  schedule: {
+    expression: "cron(0 8 ? * MON-FRI *)",
+    timeZone: "Europe/Berlin",
+    flexibleWindow: { minutes: 15 },
+    enabled: false,
+  },
+  permissions: [
+    { actions: ["s3:GetObject"], resources: ["arn:aws:s3:::invoices/*"], reason: "Every invoice is an item." },
+    { actions: ["s3:ListBucket"], resources: ["arn:aws:s3:::invoices"], function: "producer" },
+  ],
+}));
+
+/** The one resource of a type whose logical id starts so. */
+function resource(type: string, id: string, of: Template = template): [string, Record<string, unknown>] {
+  const found = Object.entries(of.findResources(type)).filter(([logicalId]) =>
+    new RegExp(`^FanOut${id}[0-9A-F]{8}$`).test(logicalId),
+  );
+  expect(found).toHaveLength(1);
+  const [[logicalId, { Properties }] = ["", { Properties: {} }]] = found as [string, { Properties: object }][];
+  return [logicalId, Properties as Record<string, unknown>];
+}
+
+const defaultBus = {
+  "Fn::Join": [
+    "",
+    [
+      "arn:",
+      { Ref: "AWS::Partition" },
+      ":events:",
+      { Ref: "AWS::Region" },
+      ":",
+      { Ref: "AWS::AccountId" },
+      ":event-bus/default",
+    ],
+  ],
+};
+
+const arnOf = (type: string, id: string) => ({ "Fn::GetAtt": [resource(type, id)[0], "Arn"] });
+const SQS = "AWS::SQS::Queue";
+
+describe("queues", () => {
+  test("their numbers are the topology's", () => {
+    const { queue, controlQueue, deadLetterQueue } = topology;
+    template.resourceCountIs(SQS, 4);
+    expect(resource(SQS, "QueuesQueue")[1]).toMatchObject({
+      VisibilityTimeout: queue.visibilityTimeoutSeconds,
+      MessageRetentionPeriod: queue.retentionSeconds,
+      RedrivePolicy: {
+        deadLetterTargetArn: arnOf(SQS, "QueuesDeadLetterQueue"),
+        maxReceiveCount: queue.maxReceiveCount,
+      },
+    });
+    expect(resource(SQS, "QueuesControlQueue")[1]).toMatchObject({
+      VisibilityTimeout: controlQueue.visibilityTimeoutSeconds,
+      MessageRetentionPeriod: controlQueue.retentionSeconds,
+      RedrivePolicy: {
+        deadLetterTargetArn: arnOf(SQS, "QueuesControlDeadLetterQueue"),
+        maxReceiveCount: controlQueue.maxReceiveCount,
+      },
+    });
+    for (const id of ["QueuesDeadLetterQueue", "QueuesControlDeadLetterQueue"]) {
+      expect(resource(SQS, id)[1].MessageRetentionPeriod).toBe(deadLetterQueue.retentionSeconds);
+    }
+  });
+
+  test("dead letters are kept for longer than the messages they were", () => {
+    const retention = (id: string) => Number(resource(SQS, id)[1].MessageRetentionPeriod);
+    expect(retention("QueuesDeadLetterQueue")).toBeGreaterThan(retention("QueuesQueue"));
+    expect(retention("QueuesControlDeadLetterQueue")).toBeGreaterThan(retention("QueuesControlQueue"));
+  });
+
+  test("control is FIFO, de-duplicated by content for the schedule's sake; items are not", () => {
+    expect(resource(SQS, "QueuesControlQueue")[1]).toMatchObject({ FifoQueue: true, ContentBasedDeduplication: true });
+    expect(resource(SQS, "QueuesControlDeadLetterQueue")[1]).toMatchObject({ FifoQueue: true });
+    for (const id of ["QueuesQueue", "QueuesDeadLetterQueue"]) {
+      expect(resource(SQS, id)[1]).not.toHaveProperty("FifoQueue");
+    }
+  });
+
+  test("all are encrypted, and refuse what does not come over TLS", () => {
+    template.allResourcesProperties(SQS, { SqsManagedSseEnabled: true });
+    const policies = Object.values(template.findResources("AWS::SQS::QueuePolicy"));
+    expect(policies).toHaveLength(4);
+    for (const { Properties } of policies) {
+      // Nothing else is in it: no queue is open to anyone.
+      expect(Properties.PolicyDocument.Statement).toEqual([
+        {
+          Action: "sqs:*",
+          Condition: { Bool: { "aws:SecureTransport": "false" } },
+          Effect: "Deny",
+          Principal: { AWS: "*" },
+          Resource: expect.anything(),
+        },
+      ]);
+    }
+  });
+
+  test("a key of the user's encrypts all of them", () => {
+    full.template.allResourcesProperties(SQS, {
+      KmsMasterKeyId: Match.anyValue(),
+      SqsManagedSseEnabled: Match.absent(),
+    });
+  });
+});
+
+describe("ledger", () => {
+  const TABLE = "AWS::DynamoDB::Table";
+
+  test("has the ledger's keys, is paid on demand, recoverable, and forgets what expires", () => {
+    expect(resource(TABLE, "Ledger")[1]).toMatchObject({
+      KeySchema: [
+        { AttributeName: TABLE_KEYS.partition, KeyType: "HASH" },
+        { AttributeName: TABLE_KEYS.sort, KeyType: "RANGE" },
+      ],
+      AttributeDefinitions: [
+        { AttributeName: TABLE_KEYS.partition, AttributeType: "S" },
+        { AttributeName: TABLE_KEYS.sort, AttributeType: "S" },
+      ],
+      BillingMode: "PAY_PER_REQUEST",
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+      TimeToLiveSpecification: { AttributeName: EXPIRY_ATTRIBUTE, Enabled: true },
+      DeletionProtectionEnabled: false,
+    });
+  });
+
+  test("is retained unless asked otherwise, and protected on demand", () => {
+    template.hasResource(TABLE, { DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain" });
+    full.template.hasResource(TABLE, { Properties: { DeletionProtectionEnabled: true } });
+    const dropped = synthesise({ options, removalPolicy: RemovalPolicy.DESTROY }).template;
+    dropped.hasResource(TABLE, { DeletionPolicy: "Delete" });
+    dropped.allResources("AWS::Logs::LogGroup", { DeletionPolicy: "Delete" });
+  });
+});
+
+describe("functions", () => {
+  const LAMBDA = "AWS::Lambda::Function";
+
+  test("run on Node 24 on arm64, traced, with source maps", () => {
+    template.resourceCountIs(LAMBDA, 2);
+    template.allResourcesProperties(LAMBDA, {
+      Runtime: "nodejs24.x",
+      Architectures: ["arm64"],
+      Handler: "index.handler",
+      TracingConfig: { Mode: "Active" },
+      Environment: { Variables: Match.objectLike({ NODE_OPTIONS: "--enable-source-maps" }) },
+    });
+  });
+
+  test("their numbers are the topology's", () => {
+    for (const name of ["producer", "consumer"] as const) {
+      const id = name === "producer" ? "Producer" : "Consumer";
+      expect(resource(LAMBDA, `${id}Function`)[1]).toMatchObject({
+        Timeout: topology[name].timeoutSeconds,
+        MemorySize: topology[name].memoryMb,
+      });
+    }
+  });
+
+  test("are told where they work by the names that they parse", () => {
+    for (const id of ["ProducerFunction", "ConsumerFunction"]) {
+      expect(resource(LAMBDA, id)[1].Environment).toEqual({
+        Variables: {
+          NODE_OPTIONS: "--enable-source-maps",
+          SLUICE_QUEUE_URL: { Ref: resource(SQS, "QueuesQueue")[0] },
+          SLUICE_DEAD_LETTER_QUEUE_URL: { Ref: resource(SQS, "QueuesDeadLetterQueue")[0] },
+          SLUICE_CONTROL_QUEUE_URL: { Ref: resource(SQS, "QueuesControlQueue")[0] },
+          SLUICE_CONTROL_DEAD_LETTER_QUEUE_URL: { Ref: resource(SQS, "QueuesControlDeadLetterQueue")[0] },
+          SLUICE_EVENT_BUS: defaultBus,
+          SLUICE_TABLE: { Ref: resource("AWS::DynamoDB::Table", "Ledger")[0] },
+          SLUICE_TASKS_PER_ENVIRONMENT: String(topology.tasksPerEnvironment),
+          SLUICE_MAX_BACKLOG: String(topology.maxBacklog),
+          SLUICE_SLICE_SECONDS: String(topology.producer.sliceSeconds),
+          SLUICE_REFILL_SECONDS: String(topology.consumer.refillSeconds),
+          SLUICE_REFILL_VISIBILITY_SECONDS: String(topology.consumer.refillVisibilitySeconds),
+        },
+      });
+    }
+  });
+
+  test("the workflow's own variables stand beside them, and cannot take their place", () => {
+    full.template.allResourcesProperties(LAMBDA, {
+      Environment: { Variables: Match.objectLike({ API_URL: "https://api.test" }) },
+    });
+    for (const name of ["SLUICE_TABLE", "AWS_REGION", "LAMBDA_TASK_ROOT", "_HANDLER"]) {
+      expect(() => synthesise({ environment: { [name]: "x" } })).toThrow(`environment has ${name}`);
+    }
+  });
+
+  test("a variable that the workflow names and nobody gave is a warning", () => {
+    const unset = new Stack(newApp(), "Unset");
+    const workflow = { ...defineWorkflow(workflowOptions()), environment: ["API_URL", "API_KEY"] };
+    fanOutIn(unset, { workflow, environment: { API_KEY: "k" } });
+    const warnings = Annotations.fromStack(unset).findWarning("*", Match.stringLikeRegexp("API_"));
+    expect(warnings).toHaveLength(1);
+    expect(String(warnings[0]?.entry.data)).toContain("API_URL");
+    expect(Annotations.fromStack(stack).findWarning("*", Match.anyValue())).toEqual([]);
+  });
+
+  test("the producer may call itself over the control queue; a consumer that does is stopped", () => {
+    expect(resource(LAMBDA, "ProducerFunction")[1].RecursiveLoop).toBe("Allow");
+    expect(resource(LAMBDA, "ConsumerFunction")[1].RecursiveLoop).toBe("Terminate");
+  });
+
+  test("log into groups of their own, which forget", () => {
+    template.resourceCountIs("AWS::Logs::LogGroup", 2);
+    template.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 30 });
+    full.template.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 7 });
+    for (const id of ["Producer", "Consumer"]) {
+      expect(resource(LAMBDA, `${id}Function`)[1].LoggingConfig).toEqual({
+        LogGroup: { Ref: resource("AWS::Logs::LogGroup", `${id}Logs`)[0] },
+      });
+    }
+  });
+});
+
+describe("mappings", () => {
+  const MAPPING = "AWS::Lambda::EventSourceMapping";
+
+  test("the consumer's has the topology's numbers, and reports failures by message", () => {
+    const { batchSize, environments } = topology;
+    expect(resource(MAPPING, "ConsumerMapping")[1]).toEqual({
+      EventSourceArn: arnOf(SQS, "QueuesQueue"),
+      FunctionName: { Ref: resource("AWS::Lambda::Function", "ConsumerFunction")[0] },
+      BatchSize: batchSize,
+      ScalingConfig: { MaximumConcurrency: environments },
+      FunctionResponseTypes: ["ReportBatchItemFailures"],
+      Tags: expect.anything(),
+    });
+  });
+
+  test("the producer's takes one control message at a time", () => {
+    expect(resource(MAPPING, "ProducerMapping")[1]).toMatchObject({
+      EventSourceArn: arnOf(SQS, "QueuesControlQueue"),
+      FunctionName: { Ref: resource("AWS::Lambda::Function", "ProducerFunction")[0] },
+      BatchSize: 1,
+      ScalingConfig: { MaximumConcurrency: topology.producer.environments },
+      FunctionResponseTypes: ["ReportBatchItemFailures"],
+    });
+  });
+
+  test("a batch above ten has its window", () => {
+    const wide = synthesise({ options: { concurrency: 200, tasksPerEnvironment: 100, refill: false } }).template;
+    expect(resource(MAPPING, "ConsumerMapping", wide)[1]).toMatchObject({
+      BatchSize: 100,
+      MaximumBatchingWindowInSeconds: 1,
+    });
+  });
+
+  test("no more tasks run than the workflow allows: environments by tasks in each", () => {
+    const { MaximumConcurrency } = resource(MAPPING, "ConsumerMapping")[1].ScalingConfig as Record<string, number>;
+    expect(Number(MaximumConcurrency) * topology.tasksPerEnvironment).toBe(options.concurrency);
+  });
+});
+
+describe("reserved concurrency", () => {
+  const reserved = (id: string, of: Template) =>
+    resource("AWS::Lambda::Function", id, of)[1].ReservedConcurrentExecutions;
+
+  test("is the mappings' maximum concurrency, or as much more as is asked for", () => {
+    expect(reserved("ConsumerFunction", template)).toBe(topology.environments);
+    expect(reserved("ProducerFunction", template)).toBe(topology.producer.environments);
+    expect(reserved("ConsumerFunction", full.template)).toBe(7);
+  });
+
+  test("below the maximum concurrency it is refused, at it it is not", () => {
+    expect(() => synthesise({ options, reservedConcurrency: topology.environments })).not.toThrow();
+    expect(() => synthesise({ options, reservedConcurrency: topology.environments - 1 })).toThrow(
+      "reservedConcurrency must be a whole number of at least 4, the maximum concurrency of the consumer's mapping, " +
+        "but is 3: raise it, or lower the workflow's concurrency",
+    );
+  });
+
+  test("none is reserved where the account has nothing to reserve", () => {
+    const { template: unreserved } = synthesise({ options, reservedConcurrency: "none" });
+    unreserved.allResourcesProperties("AWS::Lambda::Function", { ReservedConcurrentExecutions: Match.absent() });
+  });
+});
+
+describe("rights", () => {
+  const logs = (id: string) => [`logs:CreateLogStream ${id}Logs`, `logs:PutLogEvents ${id}Logs`];
+  const xRay = ["xray:PutTelemetryRecords *", "xray:PutTraceSegments *"];
+  const ledger = ["dynamodb:BatchGetItem Ledger", "dynamodb:GetItem Ledger", "dynamodb:UpdateItem Ledger"];
+  const receive = (queue: string) =>
+    ["ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage"].map(
+      (action) => `sqs:${action} ${queue}`,
+    );
+  const producer = [
+    ...ledger,
+    ...logs("Producer"),
+    ...receive("ControlQueue"),
+    "dynamodb:Query Ledger",
+    "events:PutEvents event-bus/default",
+    "sqs:GetQueueAttributes Queue",
+    "sqs:SendMessage ControlDeadLetterQueue",
+    "sqs:SendMessage ControlQueue",
+    "sqs:SendMessage DeadLetterQueue",
+    "sqs:SendMessage Queue",
+    ...xRay,
+  ];
+  const consumer = [
+    ...ledger,
+    ...logs("Consumer"),
+    ...receive("Queue"),
+    "sqs:GetQueueAttributes ControlQueue",
+    "sqs:SendMessage ControlQueue",
+    "sqs:SendMessage DeadLetterQueue",
+    ...xRay,
+  ];
+
+  test("each function has what it uses, and nothing else", () => {
+    expect(rightsOfRole(template, "FanOutProducerRole")).toEqual(producer.toSorted());
+    expect(rightsOfRole(template, "FanOutConsumerRole")).toEqual(consumer.toSorted());
+  });
+
+  test("a key of the user's adds its use, and a workflow's permissions add themselves, to the function they are for", () => {
+    const key = ["kms:Decrypt", "kms:GenerateDataKey"].map((action) => `${action} Key`);
+    expect(rightsOfRole(full.template, "FanOutProducerRole")).toEqual(
+      [...producer, ...key, "s3:ListBucket arn:aws:s3:::invoices"].toSorted(),
+    );
+    expect(rightsOfRole(full.template, "FanOutConsumerRole")).toEqual(
+      [...consumer, ...key, "s3:GetObject arn:aws:s3:::invoices/*"].toSorted(),
+    );
+    expect(rightsOfRole(full.template, "FanOutScheduleRole")).toEqual(
+      [...key, "sqs:SendMessage ControlQueue"].toSorted(),
+    );
+  });
+
+  test("what is granted to the construct is granted to the consumer", () => {
+    const granted = new Stack(newApp(), "Granted");
+    const fanOut = fanOutIn(granted);
+    fanOut.grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({ actions: ["ses:SendEmail"], resources: ["arn:aws:ses:::identity/x"] }),
+    );
+    const rights = rightsOfRole(Template.fromStack(granted), "FanOutConsumerRole");
+    expect(rights).toContain("ses:SendEmail arn:aws:ses:::identity/x");
+  });
+
+  test("no right is a wildcard, but for X-Ray's, which know no resource; and no policy of AWS's is attached", () => {
+    for (const { Properties } of Object.values(full.template.findResources("AWS::IAM::Policy"))) {
+      for (const statement of Properties.PolicyDocument.Statement as Statement[]) {
+        const line = JSON.stringify(statement);
+        expect(statement.Effect).toBe("Allow");
+        expect(JSON.stringify(statement.Action)).not.toContain("*");
+        if (!line.includes("xray:")) expect(statement.Resource, line).not.toBe("*");
+      }
+    }
+    for (const { Properties } of Object.values(full.template.findResources("AWS::IAM::Role"))) {
+      expect(Properties).not.toHaveProperty("ManagedPolicyArns");
+    }
+  });
+
+  test("roles trust their service only, the schedule's for this account and group only", () => {
+    const trust = (id: string) => resource("AWS::IAM::Role", id)[1].AssumeRolePolicyDocument as object;
+    for (const id of ["ProducerRole", "ConsumerRole"]) {
+      expect(trust(id)).toMatchObject({
+        Statement: [{ Action: "sts:AssumeRole", Principal: { Service: "lambda.amazonaws.com" } }],
+      });
+    }
+    expect(trust("ScheduleRole")).toMatchObject({
+      Statement: [
+        {
+          Action: "sts:AssumeRole",
+          Principal: { Service: "scheduler.amazonaws.com" },
+          Condition: {
+            StringEquals: {
+              "aws:SourceAccount": { Ref: "AWS::AccountId" },
+              "aws:SourceArn": arnOf("AWS::Scheduler::ScheduleGroup", "ScheduleGroup"),
+            },
+          },
+        },
+      ],
+    });
+  });
+
+  test("nothing has an address on the internet", () => {
+    for (const type of ["AWS::Lambda::Url", "AWS::Lambda::Permission", "AWS::SNS::Topic", "AWS::S3::Bucket"]) {
+      full.template.resourceCountIs(type, 0);
+    }
+  });
+});
+
+describe("schedule", () => {
+  const SCHEDULE = "AWS::Scheduler::Schedule";
+
+  test("there is none unless it is asked for", () => {
+    synthesise().template.resourceCountIs(SCHEDULE, 0);
+  });
+
+  test("goes straight to the control queue, in the group of the workflow's starts", () => {
+    template.hasResourceProperties(SCHEDULE, {
+      ScheduleExpression: "rate(1 day)",
+      FlexibleTimeWindow: { Mode: "OFF" },
+      State: "ENABLED",
+      Target: { Arn: arnOf(SQS, "QueuesControlQueue"), SqsParameters: { MessageGroupId: "orders" } },
+    });
+  });
+
+  test("sends a start message whose run is the scheduled time", () => {
+    const { Target } = resource(SCHEDULE, "Schedule")[1] as { Target: { Input: string } };
+    const body = Target.Input.replaceAll("<aws.scheduler.scheduled-time>", "2026-11-22T08:00:00Z");
+    expect(parseControlMessage(body)).toEqual({
+      sluice: 1,
+      type: "start",
+      workflow: "orders",
+      run: "scheduled-2026-11-22T08:00:00Z",
+      requestedAt: "2026-11-22T08:00:00Z",
+      scheduled: true,
+    });
+  });
+
+  test("has its zone, its window and its state", () => {
+    full.template.hasResourceProperties(SCHEDULE, {
+      ScheduleExpression: "cron(0 8 ? * MON-FRI *)",
+      ScheduleExpressionTimezone: "Europe/Berlin",
+      FlexibleTimeWindow: { Mode: "FLEXIBLE", MaximumWindowInMinutes: 15 },
+      State: "DISABLED",
+    });
+  });
+
+  test("the workflow's own is deployed, and the construct's comes before it", () => {
+    const workflow = {
+      ...defineWorkflow(workflowOptions()),
+      schedule: { expression: "rate(2 days)", timeZone: undefined, flexibleWindowMinutes: undefined, enabled: true },
+    };
+    synthesise({ workflow }).template.hasResourceProperties(SCHEDULE, { ScheduleExpression: "rate(2 days)" });
+    const own = synthesise({ workflow, schedule: "rate(3 days)" }).template;
+    own.hasResourceProperties(SCHEDULE, { ScheduleExpression: "rate(3 days)" });
+  });
+
+  test("one that AWS would refuse fails here", () => {
+    expect(() => synthesise({ schedule: "rate(0 days)" })).toThrow("schedule's rate");
+  });
+});
+
+test("a protected ledger that is to be deleted with its stack is refused", () => {
+  expect(() => synthesise({ deletionProtection: true, removalPolicy: RemovalPolicy.DESTROY })).toThrow(
+    "deletionProtection keeps the ledger from being deleted",
+  );
+});
+
+test("the stack says where everything is, for each of its workflows", () => {
+  const both = new Stack(newApp(), "Both");
+  fanOutIn(both, { options });
+  const outputs = Template.fromStack(both).toJSON().Outputs as Record<string, { Value: unknown }>;
+  const deployed = Object.fromEntries(
+    Object.entries(outputs).map(([name, { Value }]) => [
+      name,
+      typeof Value === "string" ? Value : JSON.stringify(Value),
+    ]),
+  );
+  expect(workflowsOf(deployed)).toEqual(["orders"]);
+  expect(readOutputs("orders", deployed).queueUrl).toContain("FanOutQueuesQueue");
+  expect(Object.keys(deployed).toSorted()).toEqual(
+    Object.keys(deployed)
+      .filter((name) => /^SluiceOrders/.test(name))
+      .toSorted(),
+  );
+  expect(() => readOutputs("cities", deployed)).toThrow('does not hold the workflow "cities"');
+  expect(outputName("two-words", "queueUrl")).toBe("SluiceTwoWordsQueueUrl");
+});
+
+test("everything bears the workflow's name", () => {
+  for (const type of ["AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::Lambda::Function"]) {
+    template.allResourcesProperties(type, {
+      Tags: Match.arrayWith([{ Key: "sluice:workflow", Value: "orders" }]),
+    });
+  }
+});

@@ -1,0 +1,63 @@
+import { Stack, Validations } from "aws-cdk-lib";
+import { Key } from "aws-cdk-lib/aws-kms";
+import { Bucket } from "aws-cdk-lib/aws-s3";
+import { AwsSolutionsChecks } from "cdk-nag";
+import { beforeAll, expect, test } from "vitest";
+import { fanOutIn, newApp } from "./synthesis.ts";
+
+const permission = { actions: ["s3:GetObject"], resources: ["arn:aws:s3:::invoices/*"] };
+
+const app = newApp();
+const clean = new Stack(app, "Clean");
+/** What the pack has to say, each finding with the construct's path. */
+let findings = "";
+
+// Both stacks under one pack: it takes seconds.
+beforeAll(() => {
+  fanOutIn(clean, {
+    encryptionKey: new Key(clean, "Key", { enableKeyRotation: true }),
+    schedule: "rate(1 day)",
+    permissions: [{ ...permission, reason: "Every invoice of the bucket is an item." }],
+  });
+  const lax = new Stack(app, "Lax");
+  fanOutIn(lax, { permissions: [permission] });
+  new Bucket(lax, "Bucket");
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  const { exitCode } = process;
+  try {
+    app.synth();
+  } catch (error) {
+    findings = (error as Error).message;
+  } finally {
+    // The CDK lets the process fail beside throwing.
+    process.exitCode = exitCode;
+  }
+}, 120_000);
+
+test("cdk-nag's AwsSolutions pack finds what a workflow's permissions leave wide, and what stands beside the construct", () => {
+  expect(findings).toContain("AwsSolutions-IAM5[Resource::arn:aws:s3:::invoices/*]");
+  expect(findings).toContain("AwsSolutions-S1");
+  expect(findings).toMatch(/Lax\/FanOut\/Consumer\/Role/);
+});
+
+test("in the construct it finds nothing but what is acknowledged, each with its reason", () => {
+  expect(findings).not.toContain("Clean/");
+  expect(findings).not.toMatch(/Lax\/FanOut\/(?!Consumer\/Role)/);
+  const acknowledged = clean.node
+    .findAll()
+    .flatMap(({ node }) =>
+      node.metadata
+        .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY)
+        .flatMap(({ data }) => Object.entries(data as Record<string, string>).map((entry) => [node.path, ...entry])),
+    );
+  const xRay = [
+    "Annotation::AwsSolutions-IAM5[Resource::*]",
+    "X-Ray's two actions to send traces know no other resource.",
+  ];
+  const invoices = "Annotation::AwsSolutions-IAM5[Resource::arn:aws:s3:::invoices/*]";
+  expect(acknowledged).toEqual([
+    ["Clean/FanOut/Producer/Role", ...xRay],
+    ["Clean/FanOut/Consumer/Role", ...xRay],
+    ["Clean/FanOut/Consumer/Role", invoices, "Every invoice of the bucket is an item."],
+  ]);
+});

@@ -1,0 +1,140 @@
+import { readFileSync } from "node:fs";
+import type { Template } from "aws-cdk-lib/assertions";
+import { Topic } from "aws-cdk-lib/aws-sns";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { InvocationMetrics } from "../../functions/metrics.ts";
+import { ALARM_NAMES, oldestHealthySeconds } from "../../infra/alarms.ts";
+import { topology as topologyOf } from "../../shared/topology.ts";
+import { defineWorkflow } from "../../shared/workflow.ts";
+import { workflowOptions } from "../helpers/workflow-options.ts";
+import { synthesise } from "./synthesis.ts";
+
+// Each template takes half a second, and several where cores are shared.
+vi.setConfig({ testTimeout: 120_000 });
+
+const ALARM = "AWS::CloudWatch::Alarm";
+const { template } = synthesise((stack) => ({
+  options: { name: "orders" },
+  schedule: "rate(1 hour)",
+  alarmTopic: Topic.fromTopicArn(stack, "Topic", "arn:aws:sns:us-east-1:123456789012:alarms"),
+  runbookUrl: "https://runbooks.test/sluice",
+  failureRate: 0.5,
+}));
+
+interface AlarmProperties {
+  readonly AlarmDescription: string;
+  readonly AlarmActions?: readonly string[];
+  readonly Threshold: number;
+  readonly TreatMissingData: string;
+  readonly ComparisonOperator: string;
+  readonly MetricName?: string;
+}
+
+function alarms(of: Template): Record<string, AlarmProperties> {
+  return Object.fromEntries(
+    Object.values(of.findResources(ALARM)).map(({ Properties }) => [
+      String(Properties.AlarmDescription).replace(/.*#/, ""),
+      Properties as AlarmProperties,
+    ]),
+  );
+}
+
+describe("alarms", () => {
+  test("each is there, goes to the topic, and means nothing while nothing runs", () => {
+    const all = alarms(template);
+    expect(Object.keys(all).toSorted()).toEqual(ALARM_NAMES.toSorted());
+    for (const alarm of Object.values(all)) {
+      expect(alarm.AlarmActions).toEqual(["arn:aws:sns:us-east-1:123456789012:alarms"]);
+      expect(alarm.TreatMissingData).toBe("notBreaching");
+      expect(alarm.ComparisonOperator).toBe("GreaterThanOrEqualToThreshold");
+    }
+  });
+
+  test("each description leads to its heading in the runbook, and each heading of the runbook is an alarm", () => {
+    const runbook = readFileSync(new URL("../../docs/runbook.md", import.meta.url), "utf8");
+    const headings = [...runbook.matchAll(/^### (.+)$/gm)].map(([, heading]) => heading);
+    expect(headings.toSorted()).toEqual(ALARM_NAMES.toSorted());
+    for (const [name, { AlarmDescription }] of Object.entries(alarms(template))) {
+      expect(AlarmDescription).toMatch(/^orders: .+\. What to do: https:\/\/runbooks\.test\/sluice#[a-z-]+$/);
+      expect(AlarmDescription).toContain(`#${name}`);
+    }
+  });
+
+  test("one dead letter is enough, and it is counted where SQS's own moves count too", () => {
+    const { "dead-letters": dead, "control-dead-letters": control } = alarms(template);
+    for (const alarm of [dead, control]) {
+      expect(alarm).toMatchObject({ MetricName: "ApproximateNumberOfMessagesVisible", Threshold: 1 });
+    }
+  });
+
+  test("the failure rate is as asked for, and must be a share", () => {
+    expect(alarms(template)["tasks-failing"]?.Threshold).toBe(0.5);
+    expect(alarms(synthesise().template)["tasks-failing"]?.Threshold).toBe(0.25);
+    expect(() => synthesise({ failureRate: 1 })).not.toThrow();
+    for (const failureRate of [0, 1.01, Number.NaN]) {
+      expect(() => synthesise({ failureRate })).toThrow("failureRate must be above 0 and at most 1");
+    }
+  });
+
+  test("without a schedule nothing watches one", () => {
+    expect(alarms(synthesise().template)).not.toHaveProperty("schedule-dropped");
+  });
+});
+
+describe("the age at which a message is too old", () => {
+  const age = (options: Parameters<typeof workflowOptions>[0]) => {
+    const workflow = defineWorkflow(workflowOptions(options));
+    return oldestHealthySeconds(workflow, topologyOf(workflow));
+  };
+
+  test("follows the run's pace: the full backlog at the slowest, then every attempt and its backoff", () => {
+    const retry = { attempts: 3, backoff: { base: { seconds: 1 }, cap: { minutes: 5 } } };
+    // 10,000 / 50 * 10 s, 3 attempts of 10 s, pauses of 1 s and 2 s.
+    expect(age({ concurrency: 50, timeout: { seconds: 10 }, retry })).toBe(2_000 + 30 + 3);
+    expect(age({ concurrency: 50, timeout: { seconds: 10 }, retry, maxBacklog: 100 })).toBe(20 + 30 + 3 + 7);
+    expect(alarms(template)["oldest-message"]?.Threshold).toBe(age({}));
+  });
+
+  test("is at least a minute, and at most half of the retention", () => {
+    expect(age({ timeout: { milliseconds: 1 }, retry: { attempts: 1 } })).toBe(60);
+    const { retentionSeconds } = topologyOf(defineWorkflow(workflowOptions())).queue;
+    expect(age({ concurrency: 2, timeout: { seconds: 880 } })).toBe(retentionSeconds / 2);
+  });
+});
+
+test("the dashboard shows the backlog, the outcomes, both functions, the dead letters and the ledger", () => {
+  const [dashboard] = Object.values(template.findResources("AWS::CloudWatch::Dashboard"));
+  const body = JSON.stringify(dashboard?.Properties.DashboardBody);
+  for (const shown of [
+    "ApproximateNumberOfMessagesVisible",
+    "ApproximateAgeOfOldestMessage",
+    "Succeeded",
+    "DeadLettered",
+    "TaskDuration",
+    "InFlight",
+    "ConcurrentExecutions",
+    "Throttles",
+    "ConsumedWriteCapacityUnits",
+  ]) {
+    expect(body).toContain(shown);
+  }
+});
+
+test("the metrics that are watched bear the dimensions under which the functions publish", () => {
+  const published: string[] = [];
+  const log = vi.spyOn(process.stdout, "write").mockImplementation((line) => published.push(String(line)) > 0);
+  onTestFinished(() => log.mockRestore());
+  const metrics = new InvocationMetrics("orders", "consumer");
+  metrics.count("succeeded", 1);
+  metrics.publish();
+  const { _aws, ...document } = JSON.parse(published.join(""));
+  const [{ Namespace, Dimensions }] = _aws.CloudWatchMetrics;
+  const names: string[] = Dimensions[0];
+  const dimensions = names.toSorted().map((name) => ({ Name: name, Value: document[name] }));
+  const watched = Object.values(template.findResources(ALARM))
+    .flatMap(({ Properties }) => Properties.Metrics ?? [])
+    .flatMap(({ MetricStat }) => (MetricStat === undefined ? [] : [MetricStat.Metric]))
+    .filter((metric) => metric.Namespace === Namespace);
+  expect(watched.map(({ MetricName }) => MetricName)).toContain("Succeeded");
+  for (const metric of watched) expect(metric.Dimensions).toEqual(dimensions);
+});
