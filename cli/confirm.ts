@@ -9,9 +9,14 @@ import { ConfigurationError } from "../shared/errors.ts";
 export async function confirm(question: string): Promise<boolean> {
   if (!process.stdin.isTTY) throw new ConfigurationError(`${question} Nobody is there to be asked: add --yes`);
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
-  } finally {
-    terminal.close();
-  }
+  const { promise: closed, resolve: close } = Promise.withResolvers<string>();
+  // By Ctrl-C or Ctrl-D: without an answer, and without the end of the line.
+  terminal.once("close", () => {
+    process.stderr.write("\n");
+    close("");
+  });
+  const answer = await Promise.race([terminal.question(`${question} [y/N] `), closed]);
+  terminal.removeAllListeners("close");
+  terminal.close();
+  return /^y(es)?$/i.test(answer.trim());
 }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import type { Engine } from "../local/engine.ts";
 import { hasEnded, type RunRecord } from "../shared/ledger/run-record.ts";
@@ -14,6 +15,8 @@ export interface Follow {
   readonly display: Display;
   /** Fires when the user has had enough: the run is left as it is, once nothing is under way. */
   readonly interrupted: AbortSignal;
+  /** Fires when the user does not want to wait for that. */
+  readonly atOnce: AbortSignal;
 }
 
 /** Shows a run until it has ended, or is paused or interrupted before. */
@@ -22,12 +25,20 @@ export async function follow({
   run,
   display,
   interrupted,
+  atOnce,
 }: Follow): Promise<Summary | "paused" | "interrupted"> {
   const before = await countsBefore(engine, run);
   const pace = new Pace();
   let drained = false;
-  interrupted.addEventListener("abort", () => void engine.drain().then(() => (drained = true)), { once: true });
+  const drain = async () => {
+    await engine.drain();
+    drained = true;
+  };
+  // It may have fired while the engine started.
+  if (interrupted.aborted) void drain();
+  else interrupted.addEventListener("abort", () => void drain(), { once: true });
   for (;;) {
+    if (atOnce.aborted) return "interrupted";
     const stop = drained;
     const record = await engine.runs.find(run);
     if (record !== undefined) {
@@ -35,8 +46,11 @@ export async function follow({
       if (hasEnded(record) && (record.completionHandledAt !== undefined || stop))
         return await summarise(engine, record);
       if (record.status === "paused") {
-        await engine.drain();
-        return "paused";
+        if (stop) return "paused";
+        if (!interrupted.aborted) display.say("Pausing: tasks in flight are finished and recorded.");
+        await Promise.race([drain(), once(atOnce, "abort")]);
+        // They may have been the last ones.
+        continue;
       }
       // What a failed run had sent is still worked off.
       if (record.status === "failed" && (await engine.runs.counts(record)).owed === 0)

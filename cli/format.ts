@@ -5,9 +5,11 @@ export const count = (value: number): string => Math.round(value).toLocaleString
 /** 4.2 s, 3 min 20 s, 2 h 5 min. */
 export function seconds(value: number): string {
   if (value < 10) return `${value.toFixed(1)} s`;
-  if (value < 120) return `${Math.round(value)} s`;
-  if (value < 7_200) return `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
-  return `${Math.floor(value / 3_600)} h ${Math.round((value % 3_600) / 60)} min`;
+  const whole = Math.round(value);
+  if (whole < 120) return `${whole} s`;
+  if (whole < 7_200) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  const minutes = Math.round(whole / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 /** So many of something: "1 dead letter", "15 dead letters". */

@@ -1,7 +1,7 @@
 import { reachServices } from "../local/services.ts";
 import { type Origin, StateDirectory } from "../local/state-directory.ts";
 import { ConfigurationError } from "../shared/errors.ts";
-import { hasEnded, isActive } from "../shared/ledger/run-record.ts";
+import { hasEnded, isActive, type RunRecord } from "../shared/ledger/run-record.ts";
 import { stackTargets } from "./stack-target.ts";
 import type { RunTarget, Target } from "./target.ts";
 import type { TargetOptions } from "./target-options.ts";
@@ -9,19 +9,24 @@ import type { TargetOptions } from "./target-options.ts";
 /** Runs of a workflow among which one is looked for. */
 const RUNS_LOOKED_AT = 100;
 
+export interface LookOptions extends TargetOptions {
+  /** On this machine, the only workflow that is looked at. */
+  readonly workflow?: string | undefined;
+}
+
 /** Goes through the workflows of a stack, or of this machine, the latest first. Each is closed when its turn is over. */
-export async function* targets({ stack, region, profile }: TargetOptions): AsyncGenerator<Target> {
+export async function* targets({ stack, region, profile, workflow }: LookOptions): AsyncGenerator<Target> {
   if (stack === undefined) {
-    if (region === undefined && profile === undefined) return yield* localTargets();
+    if (region === undefined && profile === undefined) return yield* localTargets(workflow);
     throw new ConfigurationError("--region and --profile are of a deployed stack: add --stack");
   }
   yield* stackTargets({ stack, region, profile });
 }
 
-async function* localTargets(): AsyncGenerator<Target> {
+async function* localTargets(only?: string): AsyncGenerator<Target> {
   for (const state of StateDirectory.all()) {
     const { origin } = state;
-    if (origin === undefined) continue;
+    if (origin === undefined || origin.workflow !== (only ?? origin.workflow)) continue;
     const running = state.holder() !== undefined;
     const services = await reachServices(origin.workflow, state);
     const { workflow, name } = origin;
@@ -46,17 +51,19 @@ async function* localTargets(): AsyncGenerator<Target> {
  * Finds the run that is meant, calls `work` with it, and closes what was opened for it.
  *
  * @param runOrWorkflow A run's id; a workflow, whose latest run is meant; or nothing: the latest run that has not ended.
+ * @param isMeant Of nothing: whether a run is meant.
  * @throws {ConfigurationError} There is none.
  */
 export async function withRun<Result>(
   runOrWorkflow: string | undefined,
-  options: TargetOptions,
+  options: LookOptions,
   work: (target: RunTarget) => Promise<Result>,
+  isMeant = (run: RunRecord): boolean => !hasEnded(run),
 ): Promise<Result> {
   for await (const target of targets(options)) {
     const runs = await target.services.runs.latest(RUNS_LOOKED_AT);
     const run = runs.find((each) => {
-      if (runOrWorkflow === undefined) return !hasEnded(each);
+      if (runOrWorkflow === undefined) return isMeant(each);
       return each.id === runOrWorkflow || target.name === runOrWorkflow || target.workflow === runOrWorkflow;
     });
     if (run !== undefined) return await work({ ...target, run });

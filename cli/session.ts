@@ -48,16 +48,16 @@ export async function openSession(workflowName: string, options: SessionOptions)
 }
 
 /** Begins or finds the run that a session works on. */
-export type ChooseRun = (
-  services: Services,
-) => Promise<
-  { readonly id: string; readonly limit?: number | undefined; begin(): Promise<void> } | { readonly refusal: string }
->;
+export type ChooseRun = (services: Services) => Promise<{
+  readonly id: string;
+  readonly limit?: number | undefined;
+  begin(): Promise<void>;
+}>;
 
 /**
  * Works on a run in the embedded engine until it has ended or the user interrupts. Returns the exit code.
  *
- * @param choose Called before anything runs: what is to be worked on, or why nothing is.
+ * @param choose Called before anything runs. It says what is to be worked on, or throws why nothing is.
  */
 export async function workOnRun(session: Session, choose: ChooseRun): Promise<number> {
   const { loaded, state, display, topology } = session;
@@ -68,10 +68,6 @@ export async function workOnRun(session: Session, choose: ChooseRun): Promise<nu
   let closing: { close(): Promise<void> } = services;
   try {
     const chosen = await choose(services);
-    if ("refusal" in chosen) {
-      display.say(chosen.refusal);
-      return EXIT.failed;
-    }
     const { concurrency } = session;
     const { id: run, limit } = chosen;
     state.remember({ workflow: workflow.name, file, name: loaded.name, concurrency, run, limit });
@@ -79,11 +75,10 @@ export async function workOnRun(session: Session, choose: ChooseRun): Promise<nu
     const options = { workflow, workflowFile: file, topology, state, variables: companion.environment };
     const engine = await startEngine(options, services);
     closing = engine;
-    interrupt.atOnce.addEventListener("abort", () => void engine.close());
     await engine.warm();
-    announce(session, chosen.id);
+    announce(session, run);
     await chosen.begin();
-    return await workUntilDone(session, engine, chosen.id, interrupt.soon);
+    return await workUntilDone(session, engine, run, interrupt);
   } finally {
     display.end();
     interrupt.stop();
@@ -92,9 +87,14 @@ export async function workOnRun(session: Session, choose: ChooseRun): Promise<nu
   }
 }
 
-async function workUntilDone(session: Session, engine: Engine, run: string, interrupted: AbortSignal): Promise<number> {
+async function workUntilDone(
+  session: Session,
+  engine: Engine,
+  run: string,
+  interrupt: { readonly soon: AbortSignal; readonly atOnce: AbortSignal },
+): Promise<number> {
   const { display, loaded, topology, state, json } = session;
-  const summary = await follow({ engine, run, display, interrupted });
+  const summary = await follow({ engine, run, display, interrupted: interrupt.soon, atOnce: interrupt.atOnce });
   display.end();
   // The invocations that noticed no more work end by themselves, and delete what they settled.
   if (typeof summary === "object") await Promise.race([engine.drain(), setTimeout(CLOSING_MILLISECONDS)]);

@@ -1,8 +1,9 @@
 import { Command } from "commander";
 import { ConfigurationError } from "../../shared/errors.ts";
-import { hasEnded, type RunRecord } from "../../shared/ledger/run-record.ts";
-import { continueEntry } from "../../shared/messages/control.ts";
+import { hasEnded } from "../../shared/ledger/run-record.ts";
 import { confirm } from "../confirm.ts";
+import { continueRun } from "../continue-run.ts";
+import { writeJson } from "../display.ts";
 import { EXIT } from "../exit-code.ts";
 import { plural } from "../format.ts";
 import { withRun } from "../run-target.ts";
@@ -25,12 +26,14 @@ export const cancelCommand = withTargetOptions(new Command("cancel"))
   .action(async (runOrWorkflow: string | undefined, options: CancelOptions) => {
     const cancelled = await withRun(runOrWorkflow, options, async (target) => {
       const { services, run, where } = target;
-      if (hasEnded(run))
-        throw new ConfigurationError(`run ${run.id} on ${where} has ended already: it is ${run.status}`);
+      if (hasEnded(run)) throw ended(target);
       const { owed } = await services.runs.counts(run);
       const question = `Cancel run ${run.id} of ${run.workflow} on ${where}? ${plural(owed, "queued item")} will be dropped.`;
       if (!options.yes && !(await confirm(question))) return undefined;
-      await cancel(services, run);
+      // A command that began to cancel it may have died before it could tell the producer.
+      const cancelling = (await services.runs.cancel(run.id)) ?? (await services.runs.get(run.id));
+      if (hasEnded(cancelling)) throw ended({ run: cancelling, where });
+      await continueRun(services.controlQueue, cancelling);
       // The consumers drop what is queued, so it must be delivered, even if the run was paused.
       await target.deliver(true);
       return target;
@@ -43,9 +46,9 @@ export const cancelCommand = withTargetOptions(new Command("cancel"))
     const { run, where, running, local, name } = cancelled;
     if (running || local === undefined) {
       const flag = options.stack === undefined ? "" : " --stack";
-      console.log(
-        `Run ${run.id} on ${where} is being cancelled: npx sluice status ${run.id}${flag} --watch shows its end.`,
-      );
+      const message = `Run ${run.id} on ${where} is being cancelled: npx sluice status ${run.id}${flag} --watch shows its end.`;
+      if (options.json) writeJson({ type: "message", message });
+      else console.log(message);
       return;
     }
     // No engine works on it: one is started to drop what is queued.
@@ -54,11 +57,6 @@ export const cancelCommand = withTargetOptions(new Command("cancel"))
     process.exitCode = await workOnRun(session, async () => ({ id: run.id, limit: run.limit, begin: async () => {} }));
   });
 
-type Services = RunTarget["services"];
-
-async function cancel({ runs, controlQueue }: Services, { id }: RunRecord): Promise<void> {
-  const cancelled = await runs.cancel(id);
-  if (cancelled === undefined) return;
-  const { workflow, hop } = cancelled;
-  await controlQueue.sendControl(continueEntry({ run: id, workflow, hop: hop + 1 }));
+function ended({ run, where }: Pick<RunTarget, "run" | "where">): ConfigurationError {
+  return new ConfigurationError(`run ${run.id} on ${where} has ended already: it is ${run.status}`);
 }

@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import { hasEnded, type RunRecord } from "../../shared/ledger/run-record.ts";
 import type { Runs } from "../../shared/ledger/runs.ts";
-import { continueEntry } from "../../shared/messages/control.ts";
 import type { Queue } from "../../shared/queue.ts";
+import { continueRun } from "../continue-run.ts";
 import { writeJson } from "../display.ts";
 import { EXIT } from "../exit-code.ts";
 import { newStart } from "../new-start.ts";
@@ -32,16 +32,21 @@ export const resumeCommand = withTargetOptions(new Command("resume"))
       }));
       return;
     }
-    const { run, where, local, name, running } = await withRun(runOrWorkflow, options, async (target) => {
-      // What works already needs only to be told.
-      if (target.running && !hasEnded(target.run)) {
-        await target.deliver(true);
-        await reopen(target.services, target.run);
-      }
-      return target;
-    });
+    const { run, where, local, name, running } = await withRun(
+      runOrWorkflow,
+      options,
+      async (target) => {
+        // What works already needs only to be told.
+        if (target.running && !hasEnded(target.run)) {
+          await target.deliver(true);
+          await reopen(target.services, target.run);
+        }
+        return target;
+      },
+      isLeft,
+    );
     const flag = options.stack === undefined ? "" : " --stack";
-    if (hasEnded(run)) {
+    if (hasEnded(run) && (running || !isLeft(run))) {
       const start = local === undefined ? "start" : "run";
       const message = `Run ${run.id} on ${where} has ended, it is ${run.status}: npx sluice ${start} ${name}${flag} starts another.`;
       if (json) writeJson({ type: "error", code: "RUN_ENDED", message });
@@ -50,7 +55,9 @@ export const resumeCommand = withTargetOptions(new Command("resume"))
       return;
     }
     if (running || local === undefined) {
-      console.log(`Run ${run.id} on ${where} goes on: npx sluice status ${run.id}${flag} --watch shows it.`);
+      const message = `Run ${run.id} on ${where} goes on: npx sluice status ${run.id}${flag} --watch shows it.`;
+      if (json) writeJson({ type: "message", message });
+      else console.log(message);
       return;
     }
     const session = await openSession(local.file, { json, concurrency: local.concurrency, name });
@@ -61,14 +68,14 @@ export const resumeCommand = withTargetOptions(new Command("resume"))
     }));
   });
 
-/**
- * Makes a run go on. A continuation is sent even where one should be on the queue: whoever reopened the run before may
- * have died before he could send it, and the producer drops one that is not needed.
- */
+/** Whether something is left to do about a run: a command may have died between its end and `onComplete`. */
+const isLeft = (run: RunRecord): boolean =>
+  !hasEnded(run) || (run.status !== "skipped" && run.completionHandledAt === undefined);
+
+/** Makes a run go on, from wherever the command that ran, paused or cancelled it stopped. */
 async function reopen(
   { runs, controlQueue }: { readonly runs: Runs; readonly controlQueue: Queue },
   { id }: RunRecord,
 ): Promise<void> {
-  const { workflow, hop } = (await runs.reopen(id)) ?? (await runs.get(id));
-  await controlQueue.sendControl(continueEntry({ run: id, workflow, hop: hop + 1 }));
+  await continueRun(controlQueue, (await runs.reopen(id)) ?? (await runs.get(id)));
 }

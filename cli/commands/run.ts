@@ -1,4 +1,6 @@
 import { Command } from "commander";
+import { SluiceError } from "../../shared/errors.ts";
+import { isActive } from "../../shared/ledger/run-record.ts";
 import { plural } from "../format.ts";
 import { newRunId } from "../new-run-id.ts";
 import { newStart } from "../new-start.ts";
@@ -8,6 +10,9 @@ import { openSession, type SessionOptions, workOnRun } from "../session.ts";
 interface RunOptions extends SessionOptions {
   readonly items?: number;
 }
+
+/** Runs of the workflow among which one that has not ended is looked for. */
+const RUNS_LOOKED_AT = 20;
 
 export const runCommand = new Command("run")
   .summary("run a workflow on this machine")
@@ -36,14 +41,15 @@ Examples:
     const session = await openSession(name, options);
     if (options.fresh) session.state.drop();
     process.exitCode = await workOnRun(session, async ({ runs, controlQueue }) => {
-      const [latest] = await runs.latest(1);
-      if (latest?.status === "running") {
-        const { owed, produced } = await runs.counts(latest);
-        return {
-          refusal:
-            `Run ${latest.id} of ${latest.workflow} has not ended: ${plural(produced - owed, "item")} settled. ` +
-            `Go on with it: npx sluice resume ${name}. Or drop it: npx sluice run ${name} --fresh`,
-        };
+      const unfinished = (await runs.latest(RUNS_LOOKED_AT)).find(isActive);
+      if (unfinished !== undefined) {
+        const { id, status, workflow } = unfinished;
+        const { owed, produced } = await runs.counts(unfinished);
+        throw new SluiceError(
+          "RUN_UNFINISHED",
+          `run ${id} of ${workflow} has not ended: it is ${status}, with ${plural(produced - owed, "item")} settled. ` +
+            `Go on with it: npx sluice resume ${workflow}. Or drop it: npx sluice run ${name} --fresh`,
+        );
       }
       const { items: limit } = options;
       const { workflow } = session.loaded;

@@ -1,5 +1,8 @@
 import { setTimeout } from "node:timers/promises";
+import { stripVTControlCharacters } from "node:util";
 import { Command } from "commander";
+import { StateDirectory } from "../../local/state-directory.ts";
+import { ConfigurationError } from "../../shared/errors.ts";
 import { type Counts, hasEnded, type RunRecord } from "../../shared/ledger/run-record.ts";
 import { writeJson } from "../display.ts";
 import { count, seconds, style, table } from "../format.ts";
@@ -13,7 +16,11 @@ interface StatusOptions extends TargetOptions {
 
 /** Runs of a workflow that are listed at the most. */
 const LISTED = 20;
+/** Shown on every terminal: the workflow, the run and its status. */
+const LEAST_COLUMNS = 3;
 const WATCH_MILLISECONDS = 1_000;
+/** In a row, while a run is watched. */
+const MOST_FAILED_LOOKS = 5;
 
 export const statusCommand = withTargetOptions(new Command("status"))
   .summary("list runs, or show one")
@@ -31,24 +38,31 @@ Examples:
   $ npx sluice status --stack sluice-cities --region eu-west-1`,
   )
   .action(async (run: string | undefined, options: StatusOptions) => {
-    if (run === undefined && !options.watch) await list(options);
-    else await withRun(run, options, (target) => show(target.services.runs, target.run, options));
+    if (options.watch) await watch(run, options);
+    else if (run === undefined) await list(options);
+    else {
+      await withRun(run, options, async ({ services, run }) => {
+        new Screen().show(run, await services.runs.counts(run), options);
+      });
+    }
   });
 
 async function list(options: StatusOptions): Promise<void> {
   const { json } = options;
-  const rows = [["workflow", "run", "status", "produced", "succeeded", "dead", "retried", "owed", "wall time"]];
+  const rows = [
+    ["workflow", "run", "status", "produced", "succeeded", "dead", "owed", "cancelled", "retried", "wall time"],
+  ];
   for await (const { services } of targets(options)) {
     for (const run of await services.runs.latest(LISTED)) {
       const counts = await services.runs.counts(run);
       if (json) writeJson(toJson(run, counts));
-      const { produced, succeeded, dead, retried, owed } = counts;
+      const { produced, succeeded, dead, owed, cancelled, retried } = counts;
       const wallSeconds = wallSecondsOf(run);
       rows.push([
         run.workflow,
         run.id,
         run.status,
-        ...[produced, succeeded, dead, retried, owed].map(count),
+        ...[produced, succeeded, dead, owed, cancelled, retried].map(count),
         wallSeconds === undefined ? "" : seconds(wallSeconds),
       ]);
     }
@@ -56,28 +70,69 @@ async function list(options: StatusOptions): Promise<void> {
   if (json) return;
   const start = options.stack === undefined ? "run" : "start";
   if (rows.length === 1) console.log(`No workflow has been run here: npx sluice ${start} <workflow> starts one.`);
-  else console.log(table(rows, "", 3));
+  else console.log(fittingTable(rows));
 }
 
-interface Reader {
-  get(id: string): Promise<RunRecord>;
-  counts(run: RunRecord): Promise<Counts>;
+/** The table; on a terminal that is too narrow for it, without the last columns. */
+function fittingTable(rows: readonly (readonly string[])[]): string {
+  const { columns = Number.POSITIVE_INFINITY } = process.stdout;
+  for (let shown = rows[0]?.length ?? 0; ; shown--) {
+    const text = table(
+      rows.map((row) => row.slice(0, shown)),
+      "",
+      3,
+    );
+    if (shown <= LEAST_COLUMNS || text.indexOf("\n") <= columns) return text;
+  }
 }
 
-async function show(runs: Reader, first: RunRecord, { json, watch }: StatusOptions): Promise<void> {
-  let lines = 0;
-  for (let run = first; ; run = await runs.get(run.id)) {
-    const counts = await runs.counts(run);
-    if (json) writeJson(toJson(run, counts));
-    else {
-      // Over what was shown before, where the terminal can.
-      if (lines > 0 && process.stdout.isTTY) process.stdout.write(`\x1b[${lines}A\x1b[J`);
-      const text = describe(run, counts);
-      lines = text.split("\n").length;
-      console.log(text);
+/** Shows a run anew each second until it has ended. */
+async function watch(runOrWorkflow: string | undefined, options: StatusOptions): Promise<void> {
+  const screen = new Screen();
+  let wanted = runOrWorkflow;
+  let workflow: string | undefined;
+  let failures = 0;
+  for (;;) {
+    try {
+      const { run, local, running } = await withRun(wanted, { ...options, workflow }, async (target) => {
+        for (let run = target.run; ; run = await target.services.runs.get(run.id)) {
+          screen.show(run, await target.services.runs.counts(run), options);
+          // On this machine they are the services of another command, and end with it: they are looked up anew.
+          if (hasEnded(run) || target.local !== undefined) return { ...target, run };
+          await setTimeout(WATCH_MILLISECONDS);
+        }
+      });
+      if (hasEnded(run)) return;
+      wanted = run.id;
+      workflow = run.workflow;
+      failures = 0;
+      // Where nothing works on it nothing changes, and who comes to do so must not find the directory taken.
+      const state = local && !running ? new StateDirectory(local.workflow) : undefined;
+      do await setTimeout(WATCH_MILLISECONDS);
+      while (state !== undefined && state.holder() === undefined);
+    } catch (error) {
+      // The other command may just have begun, or ended.
+      if (error instanceof ConfigurationError || ++failures > MOST_FAILED_LOOKS) throw error;
+      await setTimeout(WATCH_MILLISECONDS);
     }
-    if (!watch || hasEnded(run)) return;
-    await setTimeout(WATCH_MILLISECONDS);
+  }
+}
+
+/** What is shown anew replaces what was shown before, where the terminal can. */
+class Screen {
+  #lines = 0;
+
+  show(run: RunRecord, counts: Counts, { json }: Pick<StatusOptions, "json">): void {
+    if (json) {
+      writeJson(toJson(run, counts));
+      return;
+    }
+    const { isTTY, columns } = process.stdout;
+    if (isTTY && this.#lines > 0) process.stdout.write(`\x1b[${this.#lines}A\x1b[J`);
+    const text = describe(run, counts);
+    const rows = text.split("\n").map((line) => Math.ceil(stripVTControlCharacters(line).length / columns) || 1);
+    this.#lines = rows.reduce((sum, each) => sum + each, 0);
+    console.log(text);
   }
 }
 
@@ -92,17 +147,17 @@ function describe(run: RunRecord, counts: Counts): string {
       ? []
       : [style("yellow", `the source failed ${run.failedSlices} times: ${run.sliceError}`)]),
     table([
-      ["produced", `${count(produced)}${run.checkpoint.ended ? "" : " so far"}`],
+      ["produced", count(produced), ...(run.checkpoint.ended ? [] : ["so far"])],
       ["succeeded", count(succeeded)],
       ["dead", count(dead)],
       ...reasons,
       ...(cancelled > 0 ? [["cancelled", count(cancelled)]] : []),
       ["owed", count(owed)],
       ["retried", count(retried)],
-      ["requested", run.requestedAt],
-      ...(run.completedAt === undefined ? [] : [["ended", run.completedAt]]),
-      ...(wallSeconds === undefined ? [] : [["wall time", seconds(wallSeconds)]]),
     ]),
+    `  requested  ${run.requestedAt}`,
+    ...(run.completedAt === undefined ? [] : [`  ended      ${run.completedAt}`]),
+    ...(wallSeconds === undefined ? [] : [`  wall time  ${seconds(wallSeconds)}`]),
   ].join("\n");
 }
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
@@ -10,7 +10,7 @@ const CLI = fileURLToPath(new URL("../../cli/sluice.ts", import.meta.url));
 
 export const workflowFile = (name: string): string => fileURLToPath(new URL(`./workflows/${name}.ts`, import.meta.url));
 
-const patiently = { interval: 25, timeout: 30_000 };
+const patiently = { interval: 25, timeout: 60_000 };
 
 /** What a command printed, and how it ended. */
 export interface Ended {
@@ -25,7 +25,8 @@ export interface Ended {
 export interface Command {
   readonly process: ChildProcess;
   readonly ended: Promise<Ended>;
-  readonly output: () => string;
+  /** Resolves once it has printed a text. */
+  printed(text: string): Promise<void>;
 }
 
 /** A directory of its own in which commands are typed. What still works in the end is killed. */
@@ -62,7 +63,13 @@ export class CliWorld {
           .map((line) => JSON.parse(line));
       },
     }));
-    return { process: child, ended, output: () => printed.stdout + printed.stderr };
+    return {
+      process: child,
+      ended,
+      async printed(text) {
+        await vi.waitUntil(() => printed.stdout.includes(text) || printed.stderr.includes(text), patiently);
+      },
+    };
   }
 
   /** Runs a command to its end. */
@@ -72,7 +79,8 @@ export class CliWorld {
 
   /** Resolves once so many tasks of `gated` wait for their gates. */
   async begun(tasks: number): Promise<void> {
-    await vi.waitUntil(() => this.#begun().length >= tasks, patiently);
+    const begun = () => readdirSync(this.path).filter((name) => name.startsWith("begun-"));
+    await vi.waitUntil(() => begun().length >= tasks, patiently);
   }
 
   async exists(path: string): Promise<void> {
@@ -84,21 +92,9 @@ export class CliWorld {
     writeFileSync(join(this.path, "open"), "");
   }
 
-  /** Lets those go on that have begun, until the command has ended. */
-  async openBegunUntil({ ended }: Command): Promise<Ended> {
-    let result: Ended | undefined;
-    void ended.then((each) => {
-      result = each;
-    });
-    await vi.waitUntil(() => {
-      for (const task of this.#begun()) writeFileSync(join(this.path, `open-${task}`), "");
-      return result !== undefined;
-    }, patiently);
-    return await ended;
-  }
-
-  #begun(): readonly string[] {
-    return readdirSync(this.path).flatMap((name) => (name.startsWith("begun-") ? [name.slice("begun-".length)] : []));
+  /** Lets those that begin from now on wait again. */
+  close(): void {
+    rmSync(join(this.path, "open"));
   }
 
   /** Kills a command with all processes that it started. */

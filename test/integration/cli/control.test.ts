@@ -1,0 +1,128 @@
+import { expect, test } from "vitest";
+import { CliWorld, type Command, type Ended, workflowFile } from "../../helpers/cli.ts";
+
+/** Of a hundred items, one dies at once, and nine succeed. */
+const whole = { produced: 100, succeeded: 99, dead: 1 };
+
+/** A run of which four tasks are in flight, behind a closed gate. */
+async function midway(world: CliWorld, ...options: readonly string[]): Promise<Command> {
+  const command = world.begin("run", workflowFile("gated"), ...options);
+  await world.begun(4);
+  return command;
+}
+
+const statusOf = async (world: CliWorld) => (await world.type("status", "gated", "--json")).json.at(-1);
+
+function expectWhole({ code, json }: Ended): void {
+  expect(json.at(-1)).toMatchObject({ type: "summary", status: "completed", ...whole, deadByReason: { permanent: 1 } });
+  expect(code).toBe(2);
+}
+
+test("a run is paused from another process, resumed, interrupted, and resumed to its end", async () => {
+  using world = new CliWorld();
+  const run = await midway(world, "--json");
+  const paused = await world.type("pause");
+  expect(paused).toMatchObject({ code: 0, stderr: "" });
+  const [, id = ""] =
+    /^Run (\S+) on this machine is paused: npx sluice resume \1 goes on with it\.\n$/.exec(paused.stdout) ?? [];
+  await run.printed("Pausing: tasks in flight are finished and recorded.");
+  world.open();
+  const stopped = await run.ended;
+  expect(stopped.code).toBe(130);
+  expect(stopped.json.at(-1)).toEqual({
+    type: "message",
+    message: expect.stringMatching(/^Paused\. Nothing is lost: npx sluice resume \S+gated\.ts goes on with run \S+\.$/),
+  });
+  // No task had begun after it.
+  expect(await statusOf(world)).toMatchObject({
+    run: id,
+    status: "paused",
+    produced: 100,
+    succeeded: 13,
+    dead: 1,
+    owed: 86,
+  });
+  const refused = await world.type("run", workflowFile("gated"), "--json");
+  expect(refused.code).toBe(1);
+  expect(refused.json).toEqual([
+    {
+      type: "error",
+      code: "RUN_UNFINISHED",
+      message: expect.stringMatching(/has not ended: it is paused, with 14 items settled\. .*resume gated\./),
+    },
+  ]);
+
+  world.close();
+  const resumed = world.begin("resume", id);
+  await world.begun(8);
+  resumed.process.kill("SIGINT");
+  await resumed.printed("Ending: tasks in flight are finished and recorded.");
+  world.open();
+  const interrupted = await resumed.ended;
+  expect(interrupted.code).toBe(130);
+  expect(interrupted.stderr).toMatch(
+    /Interrupted\. Nothing is lost: npx sluice resume \S+gated\.ts goes on with run \S+\.\n$/,
+  );
+  expect(await statusOf(world)).toMatchObject({ run: id, status: "running", succeeded: 17, dead: 1, owed: 82 });
+
+  expectWhole(await world.type("resume", "--json"));
+}, 180_000);
+
+test("a run that is killed with all its processes, before it was recorded or amid its tasks, is completed by resume", async () => {
+  using world = new CliWorld();
+  const run = world.begin("run", workflowFile("gated"));
+  await world.exists(".sluice/gated/workflow.json");
+  await world.kill(run);
+  expect((await world.type("status", "--json")).stdout).toBe("");
+
+  const resumed = world.begin("resume");
+  await world.begun(4);
+  await world.kill(resumed);
+  expect(await statusOf(world)).toMatchObject({ status: "running", succeeded: 9, dead: 1, owed: 90 });
+
+  world.open();
+  expectWhole(await world.type("resume", "gated", "--json"));
+}, 180_000);
+
+test("a run is cancelled from another process: what is queued is dropped, and the counts are exact", async () => {
+  using world = new CliWorld();
+  const run = await midway(world, "--json");
+  const refused = await world.type("cancel");
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toMatch(
+    /Cancel run \S+ of gated on this machine\? 90 queued items will be dropped\. .* add --yes/,
+  );
+  const { code, stdout } = await world.type("cancel", "gated", "--yes");
+  expect(code).toBe(0);
+  expect(stdout).toMatch(
+    /^Run \S+ on this machine is being cancelled: npx sluice status \S+ --watch shows its end\.\n$/,
+  );
+  const watch = world.begin("status", "--watch", "--json");
+  await watch.printed('"status":"cancelling"');
+  world.open();
+  const ended = await run.ended;
+  expect(ended.code).toBe(1);
+  // The tasks in flight are finished.
+  const counts = { produced: 100, succeeded: 13, dead: 1, cancelled: 86 };
+  expect(ended.json.at(-1)).toMatchObject({ type: "summary", status: "cancelled", ...counts });
+  const watched = await watch.ended;
+  expect(watched.code).toBe(0);
+  expect(watched.json.at(-1)).toMatchObject({ status: "cancelled", ...counts, owed: 0 });
+}, 120_000);
+
+test("a second interrupt waits for no task, and a run on which nothing works is cancelled by the command itself", async () => {
+  using world = new CliWorld();
+  const run = await midway(world);
+  run.process.kill("SIGINT");
+  await run.printed("Ctrl-C again ends at once.");
+  run.process.kill("SIGINT");
+  const interrupted = await run.ended;
+  expect(interrupted.code).toBe(130);
+  expect(interrupted.stderr).toContain("Interrupted. Nothing is lost");
+  expect(interrupted.stderr).not.toContain("    at ");
+
+  const { code, json } = await world.type("cancel", "--yes", "--json");
+  expect(code).toBe(1);
+  expect(json.at(-1)).toMatchObject({ status: "cancelled", produced: 100, succeeded: 9, dead: 1, cancelled: 90 });
+  expect((await world.type("cancel", "gated", "--yes")).stderr).toMatch(/has ended already: it is cancelled/);
+}, 120_000);
