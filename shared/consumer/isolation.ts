@@ -39,8 +39,8 @@ export class Isolation {
     this.#options = options;
   }
 
-  /** Runs one attempt. Never rejects. */
-  async run(request: IsolatedRequest): Promise<AttemptOutcome> {
+  /** Runs one attempt. `undefined` where its process did not come up in time: no attempt was made. Never rejects. */
+  async run(request: IsolatedRequest): Promise<AttemptOutcome | undefined> {
     const { isolatedModule, memoryMb, now } = this.#options;
     const heapMb = Math.max(SMALLEST_HEAP_MB, Math.floor(memoryMb / 2));
     const child = fork(isolatedModule, [], {
@@ -49,8 +49,8 @@ export class Isolation {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     let startedAt: number | undefined;
-    const answer = await new Promise<Exclude<IsolatedAnswer, { tag: "ready" }>>((settle) => {
-      let timer = setTimeout(() => settle(blocked(START_MILLISECONDS)), START_MILLISECONDS);
+    const answer = await new Promise<Exclude<IsolatedAnswer, { tag: "ready" }> | undefined>((settle) => {
+      let timer = setTimeout(() => settle(undefined), START_MILLISECONDS);
       child.on("message", (message: IsolatedAnswer) => {
         if (message.tag !== "ready") return settle(message);
         clearTimeout(timer);
@@ -68,6 +68,7 @@ export class Isolation {
     });
     child.kill("SIGKILL");
     if (startedAt !== undefined) publish({ event: "ended" });
+    if (answer === undefined) return undefined;
     const times = { startedAt: startedAt ?? now(), endedAt: now() };
     if (answer.tag === "succeeded") return { tag: "succeeded", ...times };
     return { tag: "failed", kind: answer.kind, thrown: fromPlainError(answer.error), ...times };

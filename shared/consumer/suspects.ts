@@ -70,7 +70,7 @@ export class Suspects {
         },
         timeoutMilliseconds: workflow.timeoutMilliseconds,
       });
-      return { tag: "attempted", outcome, failures };
+      return outcome === undefined ? { tag: "no place" } : { tag: "attempted", outcome, failures };
     } finally {
       this.#underWay--;
       this.#alone = false;

@@ -1,3 +1,4 @@
+import { beyondTolerance, type Tolerance } from "../tolerance.ts";
 import {
   type BlockRow,
   blockCount,
@@ -15,6 +16,7 @@ import {
   sumTotals,
   type Totals,
 } from "./rows.ts";
+import type { RunStatus } from "./run-record.ts";
 import { keyText, type LedgerStore, type Row } from "./store.ts";
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
@@ -69,13 +71,10 @@ export class Climb {
     const full = row.fullBlocks instanceof Set ? row.fullBlocks.size : 0;
     if (row.ended !== true || full < blocks) return;
     if (row.completedAt === undefined) {
-      const status = row.status === "cancelling" ? "cancelled" : row.status === "failing" ? "failed" : "completed";
+      const totals = await this.#runTotals(run, blocks);
+      const { status, failure } = endOf(row, totals);
       await this.#store.update(runKey(run), {
-        set: {
-          status,
-          completedAt: new Date(this.#now()).toISOString(),
-          totals: { ...(await this.#runTotals(run, blocks)) },
-        },
+        set: { status, failure, completedAt: new Date(this.#now()).toISOString(), totals: { ...totals } },
         // It may have failed to read its source, whose end it had already seen.
         remove: status === "completed" ? ["failure"] : [],
         // If its status has changed since, whoever changed it ends it.
@@ -111,4 +110,13 @@ export class Climb {
     }
     return sum;
   }
+}
+
+/** How a run ends whose items are all settled. */
+function endOf(row: Row, { dead }: Totals): { readonly status: RunStatus; readonly failure?: string } {
+  if (row.status === "cancelling") return { status: "cancelled" };
+  if (row.status === "failing") return { status: "failed" };
+  // Its last items may have died too fast for anybody to stop it.
+  const failure = beyondTolerance(row.tolerance as Tolerance | undefined, { dead, settled: Number(row.items) });
+  return failure === undefined ? { status: "completed" } : { status: "failed", failure };
 }

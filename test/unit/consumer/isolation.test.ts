@@ -32,7 +32,7 @@ describe.concurrent("an isolated attempt", () => {
   test("that throws a PermanentError is permanent, and one that asks for later says when", async () => {
     const permanent = await isolated("is permanent");
     expect(permanent).toMatchObject(failed("threw", { name: "PermanentError", message: "never" }));
-    expect(permanent.tag === "failed" && isPermanent(permanent.thrown)).toBe(true);
+    expect(permanent?.tag === "failed" && isPermanent(permanent.thrown)).toBe(true);
     expect(await isolated("asks for later")).toMatchObject(
       failed("threw", { code: "RETRY_LATER", afterMilliseconds: 3_000 }),
     );
@@ -59,7 +59,7 @@ describe.concurrent("an isolated attempt", () => {
   });
 });
 
-test("an isolated attempt whose process is never ready is given up after ten seconds", async () => {
+test("an isolated attempt whose process is not ready after ten seconds was not made", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   const outcome = isolated("any", { module: "isolated-silence" });
   vi.advanceTimersByTime(9_999);
@@ -67,5 +67,5 @@ test("an isolated attempt whose process is never ready is given up after ten sec
   expect(await Promise.race([outcome, new Promise((resolve) => setImmediate(resolve, still))])).toBe(still);
   vi.advanceTimersByTime(1);
   vi.useRealTimers();
-  expect(await outcome).toMatchObject({ tag: "failed", kind: "timed out" });
+  expect(await outcome).toBeUndefined();
 });
