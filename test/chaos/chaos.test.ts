@@ -1,0 +1,18 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "vitest";
+import { runSeed } from "./run.ts";
+
+// Chosen because they end soon, and kill each kind of process among them. Many more: `npm run chaos -- --runs 200`.
+test.concurrent.for([8, 10, 12])(
+  "seed %i: nothing is lost, and nothing counted twice",
+  { timeout: 200_000 },
+  async (seed, { expect, onTestFinished }) => {
+    const directory = mkdtempSync(join(tmpdir(), "sluice-chaos-"));
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+    const { violations, struck } = await runSeed(seed, directory);
+    expect(violations).toEqual([]);
+    expect(struck).not.toEqual({});
+  },
+);

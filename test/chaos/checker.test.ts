@@ -1,0 +1,119 @@
+import { expect, test } from "vitest";
+import { check } from "./checker.ts";
+import type { Evidence, Row } from "./evidence.ts";
+import type { Line } from "./journal.ts";
+import { CALM, type Plan } from "./plan.ts";
+
+const PLAN: Plan = {
+  seed: 1,
+  items: ["good", "permanent"],
+  pageSize: 2,
+  readMilliseconds: 0,
+  failingReads: [],
+  tasksPerEnvironment: 1,
+  environments: 2,
+  refill: true,
+  maxBacklog: undefined,
+  toleratedFailures: undefined,
+  failingCompletions: 0,
+  rates: { SQS: CALM, DynamoDB: CALM },
+  strikes: [],
+};
+const SUMMARY = { status: "completed", produced: 2, succeeded: 1, dead: 1, cancelled: 0 };
+const RUN_ROW: Row = {
+  pk: "run#run",
+  sk: "run",
+  status: "completed",
+  pages: 1,
+  items: 2,
+  totals: { dead: 1, cancelled: 0, deadByReason: { permanent: 1 } },
+};
+const PAGE: Row = {
+  pk: "run#run#page#0",
+  sk: "page",
+  size: 2,
+  done: new Set([0]),
+  dying: new Set([1]),
+  "dead: permanent": new Set([1]),
+};
+const letterOf = (index: number) => JSON.stringify({ run: "run", page: 0, index, dead: { reason: "permanent" } });
+
+const start = (item: number, milliseconds: number, attempt = 1): Extract<Line, { type: "start" }> => {
+  const key = `${item} at ${milliseconds}`;
+  return { type: "start", item, id: `run/0/${item}`, key, attempt, pid: 1, milliseconds };
+};
+const end = ({ key }: { key: string }, milliseconds: number, ok: boolean): Line => {
+  return { type: "end", key, ok, pid: 1, milliseconds };
+};
+const [good, bad] = [start(0, 10), start(1, 11)];
+const COMPLETE: Line = { type: "complete", summary: SUMMARY, pid: 2, milliseconds: 30 };
+
+/** What a run leaves behind of which one item is done and one has died. */
+const SOUND: Evidence = {
+  plan: PLAN,
+  lines: [good, bad, end(good, 20, true), end(bad, 20, false), COMPLETE],
+  lastSeen: new Map([[1, 40]]),
+  rows: [RUN_ROW, PAGE],
+  letters: [letterOf(1)],
+  controlLetters: [],
+  history: [
+    { status: "running", completedAt: undefined },
+    { status: "completed", completedAt: "then" },
+  ],
+  pauses: [],
+  cancelled: false,
+};
+
+test("a run in which all is well has no violation, whatever came twice", () => {
+  expect(check(SOUND)).toEqual([]);
+  expect(check({ ...SOUND, letters: [letterOf(1), letterOf(1)], lines: [...SOUND.lines, COMPLETE] })).toEqual([]);
+});
+
+test.each<[violation: string, Partial<Evidence>]>([
+  ["item run/0/0 is in none of done, dead and cancelled", { rows: [RUN_ROW, { ...PAGE, done: undefined }] }],
+  ["item run/0/0 is in done and dead", { rows: [RUN_ROW, { ...PAGE, "dead: permanent": new Set([0, 1]) }] }],
+  ["item run/0/0 is done, but its task never succeeded", { lines: [good, bad, end(good, 20, false), COMPLETE] }],
+  ["item run/0/0 (good) is dead", { rows: [RUN_ROW, { ...PAGE, done: undefined, "dead: exhausted": new Set([0]) }] }],
+  [
+    "item run/0/1 (permanent) is done",
+    { rows: [RUN_ROW, { ...PAGE, done: new Set([0, 1]), dying: undefined, "dead: permanent": undefined }] },
+  ],
+  ["item run/0/1 is dead, but has no dead letter", { letters: [] }],
+  ["item run/0/0 is not dead, but has a dead letter", { letters: [letterOf(0), letterOf(1)] }],
+  ["the dead letter of run/0/1 gives no reason", { letters: ['{"run":"run","page":0,"index":1}'] }],
+  ["the run tells 2 dead, there are 1", { rows: [{ ...RUN_ROW, totals: { dead: 2, cancelled: 0 } }, PAGE] }],
+  ["the run tells 3 items, there are 2", { rows: [{ ...RUN_ROW, items: 3 }, PAGE] }],
+  ["the run counts 2 pages, the ledger has 1", { rows: [{ ...RUN_ROW, pages: 2 }, PAGE] }],
+  ["the run is running in the end", { rows: [{ ...RUN_ROW, status: "running" }, PAGE] }],
+  ["the run is cancelled, and nobody did it", { rows: [{ ...RUN_ROW, status: "cancelled" }, PAGE] }],
+  ["the run is completed, but 1 items died", { plan: { ...PLAN, toleratedFailures: { count: 0 } } }],
+  ["the run has failed (undefined), but 1 items died", { rows: [{ ...RUN_ROW, status: "failed" }, PAGE] }],
+  ["onComplete was never called", { lines: SOUND.lines.slice(0, -1) }],
+  [
+    "onComplete was told 2 different ends",
+    { lines: [...SOUND.lines, { ...COMPLETE, summary: { ...SUMMARY, succeeded: 2 } }] },
+  ],
+  ["the run ended 2 times", { history: [...SOUND.history, { status: "completed", completedAt: "later" }] }],
+  [
+    "the run had ended, and became running",
+    { history: [...SOUND.history, { status: "running", completedAt: "then" }] },
+  ],
+  ["the ledger has no row of the run", { rows: [PAGE] }],
+  ["3 tasks ran at once, 2 may", { lines: [...SOUND.lines, start(0, 15)] }],
+  ["item run/0/0 was tried a 6th time", { lines: [...SOUND.lines, start(0, 35, 6)] }],
+  [
+    "1 tasks began while the run was paused",
+    { lines: [...SOUND.lines, start(0, 9_000)], pauses: [{ from: 1, to: 9_500 }] },
+  ],
+])("%s", (violation, change) => {
+  const violations = check({ ...SOUND, ...change });
+  expect(
+    violations.some((each) => each.startsWith(violation)),
+    violations.join("\n"),
+  ).toBe(true);
+});
+
+test("a process that is killed ends its tasks", () => {
+  const lines = [start(0, 5), start(1, 6), ...SOUND.lines.map((line) => ({ ...line, pid: 3 }))];
+  expect(check({ ...SOUND, lines, lastSeen: new Map([[1, 9]]) })).toEqual([]);
+});

@@ -1,0 +1,222 @@
+import type { Evidence, Row } from "./evidence.ts";
+import type { Line } from "./journal.ts";
+import { ATTEMPTS, KINDS, type Plan, RUN, TASK_TIMEOUT_MILLISECONDS } from "./plan.ts";
+
+/** A run notices a pause within three seconds, and begins what it had taken in before. */
+const PAUSE_NOTICED_MILLISECONDS = 4_000 + TASK_TIMEOUT_MILLISECONDS;
+
+/** What the ledger says of an item. */
+interface Placed {
+  readonly id: string;
+  readonly item: number;
+  readonly place: "done" | "dead" | "cancelled";
+  readonly reasons: readonly string[];
+}
+
+/**
+ * What is wrong with a run, in words; nothing if all is well. It shares no code with the ledger, and believes the tasks'
+ * journal.
+ */
+export function check(evidence: Evidence): readonly string[] {
+  const { rows, history } = evidence;
+  const run = rows.find(({ pk, sk }) => pk === `run#${RUN}` && sk === "run");
+  if (run === undefined) return ["the ledger has no row of the run"];
+  const violations: string[] = [];
+  const items = placeItems(evidence.plan, run, rows, violations);
+  checkPlaces(evidence, items, violations);
+  checkLetters(evidence, items, violations);
+  checkCounts(evidence, run, items, violations);
+  checkStatus(evidence, run, items, violations);
+  checkCompletion(evidence, run, items, violations);
+  checkConcurrency(evidence, violations);
+  checkAttempts(evidence, violations);
+  const ends = new Set(history.flatMap(({ completedAt }) => completedAt ?? []));
+  if (ends.size > 1) violations.push(`the run ended ${ends.size} times: ${[...ends].join(", ")}`);
+  return violations;
+}
+
+/** Where each item of each page is. */
+function placeItems(plan: Plan, run: Row, rows: readonly Row[], violations: string[]): readonly Placed[] {
+  const pages = rows.filter(({ sk }) => sk === "page");
+  if (pages.length !== run.pages) violations.push(`the run counts ${run.pages} pages, the ledger has ${pages.length}`);
+  return pages.flatMap((row) => {
+    const page = Number(String(row.pk).split("#").at(-1));
+    const dying = numbers(row.dying);
+    const cancelled = numbers(row.cancelled);
+    // What was given up before it succeeded has not succeeded.
+    const done = numbers(row.done).filter((index) => !dying.includes(index) && !cancelled.includes(index));
+    const deaths = Object.entries(row).filter(([attribute]) => attribute.startsWith("dead: "));
+    return Array.from({ length: Number(row.size) }, (_, index): Placed[] => {
+      const id = `${RUN}/${page}/${index}`;
+      const reasons = deaths.filter(([, set]) => numbers(set).includes(index)).map(([name]) => name.slice(6));
+      const places = (["done", "dead", "cancelled"] as const).filter((place) =>
+        place === "dead" ? reasons.length > 0 : (place === "done" ? done : cancelled).includes(index),
+      );
+      const [place] = places;
+      if (place !== undefined && places.length === 1)
+        return [{ id, item: page * plan.pageSize + index, place, reasons }];
+      violations.push(
+        `item ${id} is in ${places.length === 0 ? "none of done, dead and cancelled" : places.join(" and ")}`,
+      );
+      return [];
+    }).flat();
+  });
+}
+
+const numbers = (set: unknown): readonly number[] => (set instanceof Set ? [...set].map(Number) : []);
+
+/** Whether each item is where its kind and its journal say. */
+function checkPlaces({ plan, lines }: Evidence, items: readonly Placed[], violations: string[]): void {
+  const succeeded = new Set(lines.flatMap((line) => (line.type === "end" && line.ok ? [line.key] : [])));
+  const successes = new Set<string>();
+  const positions = new Map(items.map(({ id, item }) => [id, item]));
+  for (const line of lines) {
+    if (line.type !== "start") continue;
+    if (succeeded.has(line.key)) successes.add(line.id);
+    const expected = positions.get(line.id);
+    if (expected !== undefined && expected !== line.item)
+      violations.push(`${line.id} ran item ${line.item}, not ${expected}`);
+  }
+  for (const { id, item, place, reasons } of items) {
+    const kind = plan.items[item];
+    if (kind === undefined) violations.push(`item ${id} is none of the source's`);
+    else if (place === "done" && KINDS[kind] === "dies") violations.push(`item ${id} (${kind}) is done`);
+    else if (place === "dead" && KINDS[kind] === "lives") violations.push(`item ${id} (${kind}) is dead: ${reasons}`);
+    if (place === "done" && !successes.has(id)) violations.push(`item ${id} is done, but its task never succeeded`);
+  }
+}
+
+/** Whether the dead, and only they, lie in the dead-letter queue. */
+function checkLetters({ letters }: Evidence, items: readonly Placed[], violations: string[]): void {
+  const dead = new Map(items.filter(({ place }) => place === "dead").map((item) => [item.id, item]));
+  const lying = new Set<string>();
+  for (const body of letters) {
+    const { run, page, index, dead: death } = JSON.parse(body);
+    const id = `${run}/${page}/${index}`;
+    lying.add(id);
+    if (death === undefined) violations.push(`the dead letter of ${id} gives no reason`);
+    else if (!dead.has(id)) violations.push(`item ${id} is not dead, but has a dead letter: ${death.reason}`);
+  }
+  for (const id of dead.keys()) if (!lying.has(id)) violations.push(`item ${id} is dead, but has no dead letter`);
+}
+
+const countOf = (items: readonly Placed[], place: Placed["place"]): number =>
+  items.filter((item) => item.place === place).length;
+
+/** Whether the run's own counts are those of its items. */
+function checkCounts({ plan }: Evidence, run: Row, items: readonly Placed[], violations: string[]): void {
+  const totals = (run.totals ?? {}) as { dead?: number; cancelled?: number; deadByReason?: Record<string, number> };
+  const compare = (name: string, told: unknown, counted: number) => {
+    if (told !== counted) violations.push(`the run tells ${told} ${name}, there are ${counted}`);
+  };
+  compare("items", run.items, items.length);
+  compare("dead", totals.dead, countOf(items, "dead"));
+  compare("cancelled", totals.cancelled, countOf(items, "cancelled"));
+  const byReason = totals.deadByReason ?? {};
+  for (const reason of new Set([...Object.keys(byReason), ...items.flatMap(({ reasons }) => reasons)])) {
+    // Of an item that was buried twice at once, for two reasons, either is right.
+    const atMost = items.filter(({ reasons }) => reasons.includes(reason)).length;
+    const atLeast = items.filter(({ reasons }) => reasons.length === 1 && reasons[0] === reason).length;
+    const told = byReason[reason] ?? 0;
+    if (told < atLeast || told > atMost)
+      violations.push(`the run tells ${told} dead of "${reason}", there are ${atMost}`);
+  }
+  if (run.status === "completed") compare("items of the source", run.items, plan.items.length);
+}
+
+/** Whether the run ended as it should have. */
+function checkStatus({ plan, history, cancelled }: Evidence, run: Row, items: readonly Placed[], violations: string[]) {
+  const dead = countOf(items, "dead");
+  const { toleratedFailures } = plan;
+  const beyond = toleratedFailures !== undefined && dead > toleratedFailures.count;
+  switch (run.status) {
+    case "completed":
+      if (countOf(items, "cancelled") > 0) violations.push("the run is completed, but items were cancelled");
+      if (beyond) violations.push(`the run is completed, but ${dead} items died`);
+      break;
+    case "cancelled":
+      if (!cancelled) violations.push("the run is cancelled, and nobody did it");
+      break;
+    case "failed":
+      if (!beyond) violations.push(`the run has failed (${run.failure}), but ${dead} items died`);
+      break;
+    default:
+      violations.push(`the run is ${run.status} in the end`);
+  }
+  const end = history.findIndex(({ completedAt }) => completedAt !== undefined);
+  if (end < 0) violations.push("the run has not ended");
+  else for (const { status } of history.slice(end + 1)) violations.push(`the run had ended, and became ${status}`);
+}
+
+/** Whether the run's end was told, and always the same. */
+function checkCompletion(
+  { lines, controlLetters }: Evidence,
+  run: Row,
+  items: readonly Placed[],
+  violations: string[],
+) {
+  if (controlLetters.length > 0) violations.push(`the control queue's dead-letter queue holds ${controlLetters}`);
+  const summaries = lines.flatMap((line) => (line.type === "complete" ? [line.summary] : []));
+  if (summaries.length === 0) violations.push("onComplete was never called");
+  const distinct = new Set(summaries.map((summary) => JSON.stringify(summary)));
+  if (distinct.size > 1)
+    violations.push(`onComplete was told ${distinct.size} different ends: ${[...distinct].join(" ")}`);
+  for (const { status, produced, succeeded, dead, cancelled } of summaries) {
+    const told = { status, produced, succeeded, dead, cancelled };
+    const counted = {
+      status: run.status,
+      produced: items.length,
+      succeeded: countOf(items, "done"),
+      dead: countOf(items, "dead"),
+      cancelled: countOf(items, "cancelled"),
+    };
+    if (JSON.stringify(told) !== JSON.stringify(counted)) {
+      violations.push(`onComplete was told ${JSON.stringify(told)}, there is ${JSON.stringify(counted)}`);
+    }
+  }
+}
+
+/** Whether ever more tasks ran at once than may, by the shortest that each can have run. */
+function checkConcurrency({ plan, lines, lastSeen }: Evidence, violations: string[]): void {
+  const limit = plan.environments * plan.tasksPerEnvironment;
+  const ends = new Map<string, number>();
+  const exits = new Map<number, number>();
+  for (const line of lines) {
+    if ((line.type === "end" || line.type === "abort") && !ends.has(line.key)) ends.set(line.key, line.milliseconds);
+    if (line.type === "exit") exits.set(line.pid, line.milliseconds);
+  }
+  const starts = lines.filter((line) => line.type === "start");
+  const changes = starts.flatMap(({ key, pid, milliseconds: from }) => {
+    const never = Number.POSITIVE_INFINITY;
+    // One whose process blocks is given up with it, one that never settles at its timeout.
+    const to = Math.min(
+      ends.get(key) ?? never,
+      exits.get(pid) ?? never,
+      lastSeen.get(pid) ?? never,
+      from + TASK_TIMEOUT_MILLISECONDS - 50,
+    );
+    return [
+      { at: from, by: 1 },
+      { at: Math.max(from, to), by: -1 },
+    ];
+  });
+  changes.sort((a, b) => a.at - b.at || a.by - b.by);
+  let running = 0;
+  let most = 0;
+  for (const { by } of changes) {
+    running += by;
+    most = Math.max(most, running);
+  }
+  if (most > limit) violations.push(`${most} tasks ran at once, ${limit} may`);
+}
+
+/** Whether an item was tried too often, or in a pause. */
+function checkAttempts({ lines, pauses }: Evidence, violations: string[]): void {
+  const starts = lines.filter((line): line is Extract<Line, { type: "start" }> => line.type === "start");
+  for (const { id, attempt } of starts)
+    if (attempt > ATTEMPTS) violations.push(`item ${id} was tried a ${attempt}th time`);
+  for (const { from, to } of pauses) {
+    const begun = starts.filter(({ milliseconds: at }) => at > from + PAUSE_NOTICED_MILLISECONDS && at < to);
+    if (begun.length > 0) violations.push(`${begun.length} tasks began while the run was paused`);
+  }
+}

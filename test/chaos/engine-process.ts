@@ -1,0 +1,144 @@
+/**
+ * The engine of a run, in a process that can be killed. Begins the run, or goes on with it, and obeys the harness:
+ * `node --import shifted-clock.ts engine-process.ts`.
+ */
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { continueRun } from "../../cli/continue-run.ts";
+import { startEngine } from "../../local/engine.ts";
+import { openServices, tableName } from "../../local/services.ts";
+import { StateDirectory } from "../../local/state-directory.ts";
+import { startEntry } from "../../shared/messages/control.ts";
+import { type Topology, topology } from "../../shared/topology.ts";
+import { startDynamoDbProxy } from "./dynamodb-proxy.ts";
+import { note } from "./journal.ts";
+import { RUN, WORKFLOW } from "./plan.ts";
+import type { Command, Report } from "./protocol.ts";
+import { CLOCK, directoryOfRun, readPlan } from "./settings.ts";
+import { StruckFaults } from "./struck-faults.ts";
+import workflow from "./workflow.ts";
+
+const POLL_MILLISECONDS = 50;
+/** No pause of a busy machine is that long. */
+const JUMP_MILLISECONDS = 30_000;
+
+const directory = directoryOfRun();
+const plan = readPlan(directory);
+
+/** As derived, but so that what is lost comes again within seconds. */
+function shortened(derived: Topology): Topology {
+  const refillSeconds = derived.consumer.refillSeconds === 0 ? 0 : 3;
+  return {
+    ...derived,
+    consumer: {
+      ...derived.consumer,
+      refillSeconds,
+      refillVisibilitySeconds: 5,
+      // The attempts that an invocation begins must end before the 15 s that it keeps for recording them.
+      timeoutSeconds: refillSeconds + 20,
+    },
+    producer: { ...derived.producer, sliceSeconds: 1, timeoutSeconds: 30 },
+    queue: { ...derived.queue, visibilityTimeoutSeconds: 8 },
+    controlQueue: { ...derived.controlQueue, visibilityTimeoutSeconds: 6 },
+  };
+}
+
+const report = (message: Report) => {
+  if (process.connected) process.send?.(message);
+};
+// Killed, the harness cannot end it.
+process.on("disconnect", () => process.exit(1));
+
+const noteFault = (service: string) => (fault: string) =>
+  note(directory, { type: "fault", fault: `${service} ${fault}` });
+const faults = {
+  SQS: new StruckFaults(plan.seed, plan.rates.SQS, noteFault("SQS")),
+  DynamoDB: new StruckFaults(plan.seed + 1, plan.rates.DynamoDB, noteFault("DynamoDB")),
+};
+const state = new StateDirectory(WORKFLOW, directory);
+const shape = shortened(topology(workflow));
+const services = await openServices({ workflow: WORKFLOW, topology: shape, state, faults: faults.SQS });
+const proxy = await startDynamoDbProxy(services.dynamoDb.endpoint, faults.DynamoDB);
+const { runs, names, sqs } = services;
+const engine = await startEngine(
+  {
+    workflow,
+    workflowFile: fileURLToPath(new URL("./workflow.ts", import.meta.url)),
+    topology: shape,
+    state,
+    variables: { [CLOCK]: "functions" },
+  },
+  { ...services, dynamoDb: { ...services.dynamoDb, endpoint: proxy.endpoint } },
+);
+report({
+  type: "up",
+  endpoints: {
+    sqs: sqs.endpoint,
+    dynamoDb: services.dynamoDb.endpoint,
+    table: tableName(WORKFLOW),
+    deadLetterQueueUrl: sqs.queueUrl(names.deadLetterQueue),
+    controlDeadLetterQueueUrl: sqs.queueUrl(names.controlDeadLetterQueue),
+  },
+});
+
+// The harness is a person: what fails, is typed again.
+async function untilItWorks(command: () => Promise<unknown>): Promise<void> {
+  for (;;) {
+    try {
+      await command();
+      return;
+    } catch {
+      await setTimeout(100);
+    }
+  }
+}
+
+process.on("message", async (command: Command) => {
+  let paused = false;
+  switch (command.type) {
+    case "rates":
+      faults[command.service].setRates(command.rates);
+      break;
+    // As the commands of the CLI do it.
+    case "cancel":
+      await runs.cancel(RUN);
+      await untilItWorks(async () => continueRun(engine.controlQueue, await runs.get(RUN)));
+      break;
+    case "pause":
+      paused = (await runs.pause(RUN)) !== undefined;
+      break;
+    case "resume":
+      await runs.reopen(RUN);
+      await untilItWorks(async () => continueRun(engine.controlQueue, await runs.get(RUN)));
+      break;
+    case "end":
+      await engine.close();
+      await proxy.close();
+      process.exit(0);
+  }
+  report({ type: "obeyed", command: command.type, paused });
+});
+
+if ((await runs.find(RUN)) === undefined) {
+  const entry = startEntry({ workflow: WORKFLOW, run: RUN, requestedAt: new Date().toISOString() });
+  await untilItWorks(() => engine.controlQueue.sendControl(entry));
+}
+for (;;) {
+  const run = await runs.find(RUN);
+  const messagesOf = (queue: string) => {
+    const { visible, inFlight, delayed } = sqs.store.counts(queue);
+    return visible + inFlight + delayed;
+  };
+  report({
+    type: "state",
+    status: run?.status,
+    completedAt: run?.completedAt,
+    handled: run?.completionHandledAt !== undefined,
+    messages: messagesOf(names.queue),
+    controlMessages: messagesOf(names.controlQueue),
+  });
+  const before = Date.now();
+  await setTimeout(POLL_MILLISECONDS);
+  // Its timers sleep as long as they were told to.
+  if (Math.abs(Date.now() - before) > JUMP_MILLISECONDS) sqs.store.clockAdvanced();
+}

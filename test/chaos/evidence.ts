@@ -1,0 +1,63 @@
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { DynamoDBDocumentClient, paginateScan } from "@aws-sdk/lib-dynamodb";
+import type { Line } from "./journal.ts";
+import type { Plan } from "./plan.ts";
+import type { Endpoints } from "./protocol.ts";
+
+/** All that is known of a run, as it is read: rows, letters, and what its processes and the harness wrote down. */
+export interface Evidence {
+  readonly plan: Plan;
+  readonly lines: readonly Line[];
+  /** When each process that has died was last seen alive, by its id. */
+  readonly lastSeen: ReadonlyMap<number, number>;
+  /** Rows of the ledger's table, raw. */
+  readonly rows: readonly Row[];
+  /** Bodies of the dead-letter queue. */
+  readonly letters: readonly string[];
+  readonly controlLetters: readonly string[];
+  /** The run's status and its end, each time they were seen to change. */
+  readonly history: readonly { readonly status: string; readonly completedAt: string | undefined }[];
+  /** When a pause was obeyed, and when it was taken back. */
+  readonly pauses: readonly { readonly from: number; readonly to: number }[];
+  readonly cancelled: boolean;
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+const CLIENT = { region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
+
+/** Reads rows and letters by nothing but the services' own API. Takes the letters off their queues. */
+export async function readServices(
+  endpoints: Endpoints,
+): Promise<Pick<Evidence, "rows" | "letters" | "controlLetters">> {
+  const dynamoDb = new DynamoDBClient({ ...CLIENT, endpoint: endpoints.dynamoDb });
+  const sqs = new SQSClient({ ...CLIENT, endpoint: endpoints.sqs });
+  try {
+    const rows: Row[] = [];
+    const client = DynamoDBDocumentClient.from(dynamoDb);
+    for await (const { Items = [] } of paginateScan({ client }, { TableName: endpoints.table, ConsistentRead: true })) {
+      rows.push(...Items);
+    }
+    return {
+      rows,
+      letters: await drain(sqs, endpoints.deadLetterQueueUrl),
+      controlLetters: await drain(sqs, endpoints.controlDeadLetterQueueUrl),
+    };
+  } finally {
+    sqs.destroy();
+    dynamoDb.destroy();
+  }
+}
+
+async function drain(sqs: SQSClient, url: string): Promise<readonly string[]> {
+  const bodies: string[] = [];
+  for (;;) {
+    const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl: url, MaxNumberOfMessages: 10 }));
+    if (Messages.length === 0) return bodies;
+    for (const { Body = "", ReceiptHandle = "" } of Messages) {
+      bodies.push(Body);
+      await sqs.send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle }));
+    }
+  }
+}

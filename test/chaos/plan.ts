@@ -1,0 +1,189 @@
+import { Random } from "./random.ts";
+
+/**
+ * What becomes of an item, whatever strikes:
+ *
+ * - `good`, `slow`, `flaky` (its first attempts fail) and `later` (it asks for a delay) must not die;
+ * - the others must: `stuck` ones never settle, `exits` and `kills` take their process along, and `spins` blocks it;
+ * - `unsendable` ones are no JSON.
+ */
+export const KINDS = {
+  good: "lives",
+  slow: "lives",
+  flaky: "lives",
+  later: "lives",
+  permanent: "dies",
+  hopeless: "dies",
+  invalid: "dies",
+  unsendable: "dies",
+  "stuck, heeds its signal": "dies",
+  "stuck, ignores its signal": "dies",
+  exits: "dies",
+  kills: "dies",
+  spins: "dies",
+} as const;
+export type Kind = keyof typeof KINDS;
+
+/** Probabilities with which one request, or one delivery, meets a fault. */
+export interface Rates {
+  readonly throttle: number;
+  readonly failure: number;
+  readonly timeout: number;
+  readonly lost: number;
+  readonly duplicate: number;
+  readonly reorder: number;
+}
+
+/** Whose clock jumps: the queues' and their poller's, or the functions'. */
+export type Clock = "services" | "functions";
+
+export type Strike =
+  | { readonly kind: "kill producer" | "kill consumer" | "kill isolated" | "kill engine" | "kill engine alone" }
+  | { readonly kind: "storm"; readonly service: "SQS" | "DynamoDB"; readonly milliseconds: number }
+  | { readonly kind: "clock"; readonly clocks: readonly Clock[]; readonly milliseconds: number }
+  | { readonly kind: "cancel" }
+  | { readonly kind: "pause"; readonly milliseconds: number };
+
+/** A strike, and when: after so many lines of a type in the journal, so that it meets the run at the same point again. */
+export interface PlannedStrike {
+  readonly after: { readonly type: "read" | "start" | "end"; readonly count: number };
+  readonly delayMilliseconds: number;
+  readonly strike: Strike;
+}
+
+/** All that a seed decides. The processes of a run read it from a file. */
+export interface Plan {
+  readonly seed: number;
+  readonly items: readonly Kind[];
+  /** Items of a page of the source. */
+  readonly pageSize: number;
+  readonly readMilliseconds: number;
+  /** Reads of the source, by number, that throw. */
+  readonly failingReads: readonly number[];
+  readonly tasksPerEnvironment: number;
+  readonly environments: number;
+  readonly refill: boolean;
+  readonly maxBacklog: number | undefined;
+  readonly toleratedFailures: { readonly count: number } | undefined;
+  /** Calls of `onComplete` that throw before one does not. */
+  readonly failingCompletions: number;
+  readonly rates: { readonly SQS: Rates; readonly DynamoDB: Rates };
+  readonly strikes: readonly PlannedStrike[];
+}
+
+export const WORKFLOW = "chaos";
+export const RUN = "run";
+
+export const TASK_TIMEOUT_MILLISECONDS = 1_500;
+export const ATTEMPTS = 5;
+/** Failed attempts of a flaky item: so few that kills alone cannot make up for the rest. */
+export const FLAKY_FAILURES = 2;
+
+export const CALM: Rates = { throttle: 0, failure: 0, timeout: 0, lost: 0, duplicate: 0, reorder: 0 };
+
+/** Of a service that is hardly there. */
+export const STORM: Rates = { throttle: 0.3, failure: 0.2, timeout: 0.03, lost: 0.1, duplicate: 0.1, reorder: 0.5 };
+
+const MINUTE_MILLISECONDS = 60_000;
+
+const SETBACK: PlannedStrike = {
+  after: { type: "end", count: 10 },
+  delayMilliseconds: 0,
+  strike: { kind: "clock", clocks: ["functions"], milliseconds: -MINUTE_MILLISECONDS },
+};
+
+export function planOf(seed: number): Plan {
+  const random = new Random(seed);
+  const environments = random.integer(2, 3);
+  const tasksPerEnvironment = random.integer(1, 4);
+  const concurrency = environments * tasksPerEnvironment;
+  const items = itemsOf(random);
+  // Its consumers are never idle before their invocations' end, and some clock is set back under them.
+  const long = random.chance(0.06);
+  if (long) items.fill("slow", 0, 40 * concurrency);
+  const pageSize = random.integer(11, 60);
+  const bad = items.filter((kind) => KINDS[kind] === "dies").length;
+  return {
+    seed,
+    items,
+    pageSize,
+    readMilliseconds: random.integer(20, 200),
+    failingReads: random.chance(0.3) ? [random.integer(0, 4)] : [],
+    tasksPerEnvironment,
+    environments,
+    refill: random.chance(0.8),
+    // Of a few pages: a producer that waits sleeps by the second, and the consumers of such short runs would wait too.
+    maxBacklog: random.chance(0.2) ? Math.max(2 * concurrency, random.integer(2, 4) * pageSize) : undefined,
+    toleratedFailures: random.chance(0.15) ? { count: random.integer(0, bad + 2) } : undefined,
+    failingCompletions: random.chance(0.2) ? random.integer(1, 2) : 0,
+    rates: { SQS: ratesOf(random), DynamoDB: { ...ratesOf(random), duplicate: 0, reorder: 0 } },
+    strikes: [...strikesOf(random, items.length, pageSize), ...(long ? [SETBACK] : [])],
+  };
+}
+
+function itemsOf(random: Random): Kind[] {
+  const items: Kind[] = Array.from({ length: random.integer(60, 300) }, () => "good");
+  const put = (kind: Kind, count: number) => {
+    for (let each = 0; each < count; each++) items[random.integer(0, items.length - 1)] = kind;
+  };
+  put("slow", random.integer(0, 6));
+  put("flaky", random.integer(0, 10));
+  put("later", random.integer(0, 3));
+  put("permanent", random.integer(0, 5));
+  put("hopeless", random.integer(0, 2));
+  put("invalid", random.integer(0, 4));
+  put("unsendable", random.integer(0, 2));
+  put("stuck, heeds its signal", random.integer(0, 1));
+  put("stuck, ignores its signal", random.integer(0, 1));
+  put("exits", random.integer(0, 1));
+  put("kills", random.integer(0, 1));
+  // It holds its environment until the function's timeout.
+  put("spins", random.chance(0.04) ? 1 : 0);
+  return items;
+}
+
+function ratesOf(random: Random): Rates {
+  const rate = (most: number) => (random.chance(0.5) ? random.next() * most : 0);
+  return {
+    throttle: rate(0.08),
+    failure: rate(0.06),
+    timeout: rate(0.01),
+    lost: rate(0.05),
+    duplicate: rate(0.06),
+    reorder: rate(0.8),
+  };
+}
+
+function strikesOf(random: Random, items: number, pageSize: number): PlannedStrike[] {
+  const strikes: PlannedStrike[] = [];
+  const plan = (type: "read" | "start" | "end", strike: Strike) => {
+    const most = type === "read" ? Math.ceil(items / pageSize) : Math.floor(items * 0.9);
+    const after = { type, count: random.integer(1, most) };
+    strikes.push({ after, delayMilliseconds: random.integer(0, 250), strike });
+  };
+  const times = (count: number, add: () => void) => {
+    for (let time = 0; time < count; time++) add();
+  };
+  times(random.integer(0, 2), () => plan("read", { kind: "kill producer" }));
+  times(random.integer(0, 2), () => plan("start", { kind: "kill consumer" }));
+  times(random.chance(0.2) ? 1 : 0, () => plan("end", { kind: "kill isolated" }));
+  times(random.chance(0.5) ? 1 : 0, () => plan("end", { kind: random.pick(["kill engine", "kill engine alone"]) }));
+  times(random.chance(0.15) ? 1 : 0, () => plan("read", { kind: "kill engine" }));
+  times(random.chance(0.4) ? 1 : 0, () =>
+    plan(random.pick(["read", "end"]), {
+      kind: "storm",
+      service: random.pick(["SQS", "DynamoDB"]),
+      milliseconds: random.integer(300, 2_500),
+    }),
+  );
+  times(random.chance(0.35) ? 1 : 0, () => {
+    const clocks = random.pick<readonly Clock[]>([["services"], ["functions"], ["services", "functions"]]);
+    // Back, a queue's clock makes every hidden message wait for a minute: rarely, as each such run takes one.
+    const back = random.chance(clocks.includes("services") ? 0.1 : 0.4);
+    const milliseconds = back ? -MINUTE_MILLISECONDS : MINUTE_MILLISECONDS;
+    plan(random.pick(["read", "end"]), { kind: "clock", clocks, milliseconds });
+  });
+  times(random.chance(0.15) ? 1 : 0, () => plan("end", { kind: "cancel" }));
+  times(random.chance(0.15) ? 1 : 0, () => plan("end", { kind: "pause", milliseconds: random.integer(200, 7_000) }));
+  return strikes;
+}

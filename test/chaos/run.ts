@@ -1,0 +1,377 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { check } from "./checker.ts";
+import { type Evidence, readServices } from "./evidence.ts";
+import { JournalReader, type Line, monotonicMilliseconds } from "./journal.ts";
+import { CALM, type Clock, type PlannedStrike, planOf, STORM, type Strike } from "./plan.ts";
+import type { Command, Endpoints, Report } from "./protocol.ts";
+import { Random } from "./random.ts";
+import { CLOCK, clockFile, DIRECTORY, writePlan } from "./settings.ts";
+
+export interface RunResult {
+  readonly seed: number;
+  readonly violations: readonly string[];
+  /** How often each fault struck. */
+  readonly struck: Readonly<Record<string, number>>;
+  readonly status: string | undefined;
+  readonly items: number;
+  readonly attempts: number;
+  readonly seconds: number;
+  readonly directory: string;
+}
+
+const TICK_MILLISECONDS = 20;
+
+/** Faults strike for so long, and then the run must be able to end. */
+const STRIKING_MILLISECONDS = 25_000;
+
+/** A run that has not ended by then never will. The longest waits are a minute: of a pause, or a clock set back. */
+const LONGEST_RUN_MILLISECONDS = 180_000;
+
+/** For the duplicates that are left when a run has ended, and may disturb it. */
+const SETTLING_MILLISECONDS = 12_000;
+
+/** Messages of a paused run are put back for a minute, and by consumers that have not noticed its end even later. */
+const PAUSED_MESSAGES_MILLISECONDS = 61_000;
+const PAUSE_FORGOTTEN_MILLISECONDS = 4_000;
+
+type Role = "producer" | "consumer" | "isolated";
+
+/** Runs the plan of a seed in an empty directory, and checks what came of it. */
+export async function runSeed(seed: number, directory: string): Promise<RunResult> {
+  mkdirSync(directory, { recursive: true });
+  await using harness = new Harness(seed, directory);
+  return await harness.run();
+}
+
+class Harness {
+  readonly #seed: number;
+  readonly #plan;
+  readonly #directory: string;
+  readonly #random: Random;
+  readonly #journal: JournalReader;
+  readonly #log: number;
+  readonly #lastSeen = new Map<number, number>();
+  readonly #alive = new Map<number, Role>();
+  readonly #counts = { read: 0, start: 0, end: 0 };
+  readonly #struck: Record<string, number> = {};
+  readonly #history: { status: string; completedAt: string | undefined }[] = [];
+  readonly #pauses: { from: number; to: number }[] = [];
+  readonly #shifts: Record<Clock, number> = { services: 0, functions: 0 };
+  readonly #waiting: PlannedStrike[];
+  /** Strikes that are due, or wait for a victim. */
+  readonly #due: { at: number; strike: Strike }[] = [];
+  #engine: ChildProcess | undefined;
+  #endpoints: Endpoints | undefined;
+  #state: Extract<Report, { type: "state" }> | undefined;
+  /** What a person wants of the run, until it is obeyed. */
+  #wish: "cancel" | "pause" | "resume" | undefined;
+  /** The last one that was told, and to which engine: the command of one that is killed is given again. */
+  #asked: { readonly engine?: ChildProcess | undefined; readonly wish?: string } = {};
+  #resumeAt: number | undefined;
+  #skipAt: number | undefined;
+  #cancelled = false;
+  #violations: string[] = [];
+
+  constructor(seed: number, directory: string) {
+    this.#seed = seed;
+    this.#plan = planOf(seed);
+    this.#directory = directory;
+    this.#random = new Random(seed + 1_000_000);
+    this.#journal = new JournalReader(directory);
+    this.#log = openSync(join(directory, "engine.log"), "a");
+    this.#waiting = [...this.#plan.strikes];
+    writePlan(directory, this.#plan);
+  }
+
+  async run(): Promise<RunResult> {
+    const begun = monotonicMilliseconds();
+    const elapsed = () => monotonicMilliseconds() - begun;
+    this.#startEngine();
+    let calm = false;
+    let endedAt: number | undefined;
+    for (;;) {
+      await setTimeout(TICK_MILLISECONDS);
+      this.#look();
+      this.#strikeWhatIsDue();
+      this.#obeyWish();
+      if (!calm && elapsed() > STRIKING_MILLISECONDS) {
+        calm = true;
+        this.#waiting.length = 0;
+        this.#due.length = 0;
+        this.#send({ type: "rates", service: "SQS", rates: CALM });
+        this.#send({ type: "rates", service: "DynamoDB", rates: CALM });
+      }
+      const { completedAt, handled = false, messages = 0 } = this.#state ?? {};
+      if (completedAt !== undefined) endedAt ??= elapsed();
+      const settled = endedAt !== undefined && (messages === 0 || elapsed() > endedAt + SETTLING_MILLISECONDS);
+      if (settled && handled && this.#engine !== undefined && this.#endpoints !== undefined) break;
+      if (elapsed() > LONGEST_RUN_MILLISECONDS) {
+        this.#violations.push(`the run has not ended within ${LONGEST_RUN_MILLISECONDS / 1_000} s`);
+        break;
+      }
+    }
+    const services = this.#endpoints === undefined ? undefined : await this.#readServices(this.#endpoints);
+    await this.#endEngine();
+    this.#look();
+    if (services !== undefined) this.#violations.push(...check({ ...services, ...this.#evidence() }));
+    const { lines } = this.#journal;
+    for (const line of lines) if (line.type === "fault") this.#count(line.fault);
+    return {
+      seed: this.#seed,
+      violations: this.#violations,
+      struck: this.#struck,
+      status: this.#state?.status,
+      items: this.#plan.items.length,
+      attempts: this.#counts.start,
+      seconds: elapsed() / 1_000,
+      directory: this.#directory,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#endEngine();
+    for (const pid of this.#alive.keys()) signal(pid, "SIGKILL");
+    this.#journal.close();
+    closeSync(this.#log);
+  }
+
+  #evidence(): Omit<Evidence, "rows" | "letters" | "controlLetters"> {
+    return {
+      plan: this.#plan,
+      lines: this.#journal.lines,
+      lastSeen: this.#lastSeen,
+      history: this.#history,
+      pauses: this.#pauses,
+      cancelled: this.#cancelled,
+    };
+  }
+
+  async #readServices(endpoints: Endpoints) {
+    try {
+      return await readServices(endpoints);
+    } catch (error) {
+      this.#violations.push(`the services could not be read: ${error}`);
+      return undefined;
+    }
+  }
+
+  #startEngine(): void {
+    const preload = fileURLToPath(new URL("./shifted-clock.ts", import.meta.url));
+    const engine = fork(fileURLToPath(new URL("./engine-process.ts", import.meta.url)), [], {
+      // A process group of its own, which can be killed as one.
+      detached: true,
+      execArgv: ["--no-warnings"],
+      env: {
+        ...process.env,
+        NODE_OPTIONS: `--import=${preload}`,
+        [DIRECTORY]: this.#directory,
+        [CLOCK]: "services" satisfies Clock,
+      },
+      stdio: ["ignore", this.#log, this.#log, "ipc"],
+    });
+    this.#engine = engine;
+    engine.on("message", (report: Report) => this.#hear(report));
+    engine.once("exit", (code, ending) => {
+      if (this.#engine !== engine) return;
+      this.#engine = undefined;
+      this.#violations.push(`the engine ended by itself (${ending ?? `exit code ${code}`}): ${this.#lastOfLog()}`);
+      this.#startEngine();
+    });
+  }
+
+  async #endEngine(): Promise<void> {
+    const engine = this.#engine;
+    if (engine === undefined) return;
+    this.#engine = undefined;
+    const exited = once(engine, "exit");
+    if (engine.connected) engine.send({ type: "end" } satisfies Command, () => {});
+    await Promise.race([exited, setTimeout(5_000, undefined, { ref: false })]);
+    killGroup(engine);
+    await exited;
+  }
+
+  #lastOfLog(): string {
+    return readFileSync(join(this.#directory, "engine.log"), "utf8").slice(-1_000);
+  }
+
+  #hear(report: Report): void {
+    if (report.type === "up") this.#endpoints = report.endpoints;
+    else if (report.type === "obeyed") this.#noteObeyed(report);
+    else {
+      this.#state = report;
+      const { status, completedAt } = report;
+      const last = this.#history.at(-1);
+      if (status !== undefined && (last?.status !== status || last.completedAt !== completedAt)) {
+        this.#history.push({ status, completedAt });
+      }
+      // The source failed too often: a person looks into it, and goes on.
+      if (status === "failed" && completedAt === undefined) this.#wish ??= "resume";
+    }
+  }
+
+  #noteObeyed({ command, paused }: Extract<Report, { type: "obeyed" }>): void {
+    if (command !== this.#wish) return;
+    this.#wish = undefined;
+    this.#asked = {};
+    const now = monotonicMilliseconds();
+    if (paused) this.#pauses.push({ from: now, to: Number.POSITIVE_INFINITY });
+    // The messages that were put back meanwhile would keep a minute to themselves.
+    if (command === "resume") this.#skipAt = now + PAUSE_FORGOTTEN_MILLISECONDS;
+  }
+
+  #send(command: Command): void {
+    if (this.#engine?.connected) this.#engine.send(command, () => {});
+  }
+
+  #obeyWish(): void {
+    const now = monotonicMilliseconds();
+    if (this.#resumeAt !== undefined && now > this.#resumeAt) {
+      this.#resumeAt = undefined;
+      const pause = this.#pauses.at(-1);
+      if (pause !== undefined) pause.to = now;
+      this.#wish = "resume";
+    }
+    if (this.#skipAt !== undefined && now > this.#skipAt) {
+      this.#skipAt = undefined;
+      this.#shift(["services"], PAUSED_MESSAGES_MILLISECONDS);
+    }
+    if (this.#wish === undefined || this.#endpoints === undefined) return;
+    const asked = { engine: this.#engine, wish: this.#wish };
+    if (this.#asked.engine === asked.engine && this.#asked.wish === asked.wish) return;
+    this.#asked = asked;
+    this.#send({ type: this.#wish });
+  }
+
+  /** Reads the journal on, and looks who lives. */
+  #look(): void {
+    const now = monotonicMilliseconds();
+    for (const line of this.#journal.read()) this.#note(line);
+    for (const pid of this.#alive.keys()) {
+      if (isAlive(pid)) this.#lastSeen.set(pid, now);
+      else this.#alive.delete(pid);
+    }
+  }
+
+  #note(line: Line): void {
+    if (line.type === "process" && line.role !== "engine") {
+      this.#alive.set(line.pid, line.role);
+      this.#lastSeen.set(line.pid, line.milliseconds);
+    }
+    if (line.type !== "read" && line.type !== "start" && line.type !== "end") return;
+    const count = ++this.#counts[line.type];
+    for (const planned of this.#waiting.filter(({ after }) => after.type === line.type && after.count === count)) {
+      this.#waiting.splice(this.#waiting.indexOf(planned), 1);
+      this.#due.push({ at: monotonicMilliseconds() + planned.delayMilliseconds, strike: planned.strike });
+    }
+  }
+
+  #strikeWhatIsDue(): void {
+    const now = monotonicMilliseconds();
+    for (const due of this.#due.filter(({ at }) => at <= now)) {
+      if (this.#strike(due.strike)) this.#due.splice(this.#due.indexOf(due), 1);
+    }
+  }
+
+  /** Returns whether it struck; if not, it waits. */
+  #strike(strike: Strike): boolean {
+    const struck = this.#perform(strike);
+    if (struck) this.#count(strike.kind === "storm" ? `storm of ${strike.service}` : strike.kind);
+    return struck;
+  }
+
+  #perform(strike: Strike): boolean {
+    switch (strike.kind) {
+      case "kill producer":
+        return this.#killOne("producer");
+      case "kill consumer":
+        return this.#killOne("consumer");
+      case "kill isolated":
+        return this.#killOne("isolated");
+      case "kill engine":
+      case "kill engine alone":
+        return this.#killEngine(strike.kind === "kill engine alone");
+      case "storm":
+        this.#send({ type: "rates", service: strike.service, rates: STORM });
+        void setTimeout(strike.milliseconds).then(() => {
+          this.#send({ type: "rates", service: strike.service, rates: this.#plan.rates[strike.service] });
+        });
+        return true;
+      case "clock":
+        this.#shift(strike.clocks, strike.milliseconds);
+        return true;
+      case "cancel":
+        if (this.#endpoints === undefined || this.#wish !== undefined) return false;
+        this.#cancelled = true;
+        this.#wish = "cancel";
+        return true;
+      case "pause":
+        if (this.#endpoints === undefined || this.#wish !== undefined || this.#cancelled) return this.#cancelled;
+        this.#wish = "pause";
+        this.#resumeAt = monotonicMilliseconds() + strike.milliseconds;
+        return true;
+    }
+  }
+
+  #killOne(role: Role): boolean {
+    const candidates = [...this.#alive].filter(([, each]) => each === role).map(([pid]) => pid);
+    const victim = candidates[this.#random.integer(0, candidates.length - 1)];
+    if (victim === undefined) return false;
+    signal(victim, "SIGKILL");
+    this.#alive.delete(victim);
+    return true;
+  }
+
+  #killEngine(alone: boolean): boolean {
+    const engine = this.#engine;
+    // Killed before it has begun the run, it would prove nothing.
+    if (engine === undefined || this.#endpoints === undefined) return false;
+    this.#engine = undefined;
+    this.#endpoints = undefined;
+    engine.once("exit", () => this.#startEngine());
+    if (alone) engine.kill("SIGKILL");
+    else killGroup(engine);
+    return true;
+  }
+
+  #shift(clocks: readonly Clock[], milliseconds: number): void {
+    for (const clock of clocks) {
+      this.#shifts[clock] += milliseconds;
+      writeFileSync(clockFile(this.#directory, clock), String(this.#shifts[clock]));
+    }
+  }
+
+  #count(fault: string): void {
+    this.#struck[fault] = (this.#struck[fault] ?? 0) + 1;
+  }
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  if (pid !== undefined) signal(-pid, "SIGKILL");
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It is gone already.
+  }
+}
+
+/** Whether a process lives; one that has died and is not buried yet does not. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  try {
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return process.platform !== "linux";
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * Loaded into every process of a run before all else (`node --import`): its clock jumps when the file of its clock
+ * changes. Timers do not, as on any machine whose clock is set.
+ */
+import { readFileSync } from "node:fs";
+import type { Clock } from "./plan.ts";
+import { CLOCK, clockFile, directoryOfRun } from "./settings.ts";
+
+const POLL_MILLISECONDS = 50;
+
+const file = clockFile(directoryOfRun(), (process.env[CLOCK] ?? "services") as Clock);
+const trueNow = Date.now;
+let shiftMilliseconds = 0;
+
+function look(): void {
+  try {
+    shiftMilliseconds = Number(readFileSync(file, "utf8"));
+  } catch {
+    // No jump yet.
+  }
+}
+
+look();
+setInterval(look, POLL_MILLISECONDS).unref();
+Date.now = () => trueNow() + shiftMilliseconds;
