@@ -12,7 +12,7 @@ import { Construct } from "constructs";
 import { ConfigurationError } from "../shared/errors.ts";
 import { type FunctionEnvironment, toVariables } from "../shared/function-environment.ts";
 import { type ParsedPermission, type Permission, parsePermissions } from "../shared/permissions.ts";
-import { parseSchedule, type Schedule, type ScheduleOption } from "../shared/schedule.ts";
+import { parseSchedule, type ScheduleOption } from "../shared/schedule.ts";
 import { outputName, type StackOutput } from "../shared/stack-outputs.ts";
 import { type Topology, topology as topologyOf } from "../shared/topology.ts";
 import type { Workflow } from "../shared/workflow.ts";

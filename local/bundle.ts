@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type BuildFailure, build, formatMessages, stop } from "esbuild";
+import { type BuildFailure, build, formatMessages } from "esbuild";
 import { bundleOptions, entryOf, FUNCTIONS, type FunctionName } from "../infra/bundling.ts";
 import { ConfigurationError } from "../shared/errors.ts";
 
@@ -20,9 +20,6 @@ export async function bundleFunctions(workflowFile: string, directory: string): 
     if (!(cause instanceof Error && "errors" in cause)) throw cause;
     const messages = await formatMessages((cause as BuildFailure).errors, { kind: "error" });
     throw new ConfigurationError(`${workflowFile} cannot be bundled:\n${messages.join("\n")}`, { cause });
-  } finally {
-    // Its service, a process of 200 MB, would stay as long as the engine.
-    await stop();
   }
   return { producer: outFile("producer"), consumer: outFile("consumer") };
 }
