@@ -58,7 +58,7 @@ function tell(result: RunResult): void {
 await Promise.all(Array.from({ length: Math.min(parallel, count) }, work));
 const failed = results.filter(({ violations }) => violations.length > 0);
 if (json) console.log(JSON.stringify({ runs: results.length, violated: failed.map(({ seed }) => seed) }));
-else console.log(tableOf(results));
+(json ? console.error : console.log)(tableOf(results));
 if (failed.length === 0 && !keep) rmSync(root, { recursive: true, force: true });
 process.exitCode = failed.length === 0 ? 0 : 1;
 

@@ -110,6 +110,8 @@ class Harness {
       if (completedAt !== undefined) endedAt ??= elapsed();
       const settled = endedAt !== undefined && (messages === 0 || elapsed() > endedAt + SETTLING_MILLISECONDS);
       if (settled && handled && this.#engine !== undefined && this.#endpoints !== undefined) break;
+      // Nobody killed the engine, and it is gone.
+      if (this.#violations.length > 0) break;
       if (elapsed() > LONGEST_RUN_MILLISECONDS) {
         this.#violations.push(`the run has not ended within ${LONGEST_RUN_MILLISECONDS / 1_000} s`);
         break;
@@ -180,7 +182,7 @@ class Harness {
       if (this.#engine !== engine) return;
       this.#engine = undefined;
       this.#violations.push(`the engine ended by itself (${ending ?? `exit code ${code}`}): ${this.#lastOfLog()}`);
-      this.#startEngine();
+      this.#endpoints = undefined;
     });
   }
 
