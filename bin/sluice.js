@@ -1,26 +1,43 @@
 #!/usr/bin/env node
 // Runs the CLI on Node 24, as Lambda does: on this Node if it is new enough, else on the one of the package `node`.
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const cli = fileURLToPath(new URL("../cli/sluice.ts", import.meta.url));
+// In the checkout it is TypeScript. Node runs none in `node_modules`, so the published package holds it compiled.
+const source = fileURLToPath(new URL("../cli/sluice.ts", import.meta.url));
+const cli = existsSync(source) ? source : fileURLToPath(new URL("../dist/cli/sluice.js", import.meta.url));
 
 function findNode24() {
   if (Number(process.versions.node.split(".")[0]) >= 24) return process.execPath;
-  try {
-    return join(dirname(createRequire(cli).resolve("node/package.json")), "bin", "node");
-  } catch {
-    console.error(`sluice needs Node 24 or newer, and this is ${process.version}: npm install --save-dev node@24`);
-    process.exit(1);
+  // Beside this package, or in the project in which the command is typed.
+  for (const from of [cli, join(process.cwd(), "package.json")]) {
+    try {
+      const manifest = createRequire(from).resolve("node/package.json");
+      const node = join(dirname(manifest), "bin", process.platform === "win32" ? "node.exe" : "node");
+      // Its own installation puts it there, and may have been forbidden to.
+      if (existsSync(node)) return node;
+    } catch {
+      // Not there.
+    }
   }
+  console.error(
+    `sluice needs Node 24 or newer, and this is ${process.version}. Install it, or add it to this project, which ` +
+      "leaves the machine's own as it is: npm install --save-dev node@24",
+  );
+  process.exit(1);
 }
 
 const child = spawn(findNode24(), ["--no-warnings", cli, ...process.argv.slice(2)], { stdio: "inherit" });
 // Ctrl-C reaches the child too, which ends cleanly and takes this process along.
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => child.kill("SIGTERM"));
+child.on("error", (error) => {
+  console.error(`sluice could not be started: ${error.message}`);
+  process.exitCode = 1;
+});
 child.on("exit", (code, signal) => {
   process.exitCode = signal === null ? code : 1;
 });

@@ -11,7 +11,9 @@ import { writeJson } from "./display.ts";
 import { EXIT } from "./exit-code.ts";
 import { style } from "./format.ts";
 
-const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+// By the package's own name: this file is in another depth of it once it is compiled.
+const manifest = new URL(import.meta.resolve("sluice/package.json"));
+const { version } = JSON.parse(readFileSync(manifest, "utf8"));
 
 const program = new Command("sluice")
   .description("Fans any paged source out to tasks, and says exactly when it is done.")

@@ -2,7 +2,8 @@ import { existsSync, readdirSync } from "node:fs";
 import { basename, extname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ConfigurationError, toError } from "../shared/errors.ts";
-import { isWorkflow, type Workflow } from "../shared/workflow.ts";
+import type { Workflow } from "../shared/workflow.ts";
+import { importWorkflow } from "../shared/workflow-module.ts";
 
 /** Where workflows are looked for by name. */
 const DIRECTORY = "workflows";
@@ -24,19 +25,10 @@ export interface LoadedWorkflow {
  */
 export async function loadWorkflow(nameOrPath: string): Promise<LoadedWorkflow> {
   const file = findFile(nameOrPath);
-  let module: { default?: unknown };
-  try {
-    module = await import(pathToFileURL(file).href);
-  } catch (cause) {
-    if (cause instanceof ConfigurationError) throw new ConfigurationError(`${file}: ${cause.message}`, { cause });
-    throw new ConfigurationError(`${file} cannot be loaded: ${toError(cause).message}`, { cause });
-  }
-  if (!isWorkflow(module.default)) {
-    throw new ConfigurationError(`${file} does not define a workflow: write "export default defineWorkflow({ ... })"`);
-  }
+  const workflow = await importWorkflow(file);
   const companion = file.slice(0, -extname(file).length) + COMPANION;
   return {
-    workflow: module.default,
+    workflow,
     file,
     name: nameOrPath,
     companion: existsSync(companion) ? companion : undefined,

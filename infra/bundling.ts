@@ -1,12 +1,16 @@
+import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BuildOptions } from "esbuild";
 
 export const FUNCTIONS = ["producer", "consumer"] as const;
 export type FunctionName = (typeof FUNCTIONS)[number];
 
+/** A file of ours: TypeScript in the checkout, and JavaScript beside this module's own in the published package. */
+const moduleFile = (path: string): string =>
+  fileURLToPath(new URL(`${path}${extname(import.meta.url)}`, import.meta.url));
+
 /** Where a function's handler is written. */
-export const entryOf = (name: FunctionName): string =>
-  fileURLToPath(new URL(`../functions/${name}.ts`, import.meta.url));
+export const entryOf = (name: FunctionName): string => moduleFile(`../functions/${name}`);
 
 /**
  * How a function is bundled, for the CDK app and the embedded engine alike: what runs here is what is deployed. The
@@ -27,7 +31,7 @@ export function bundleOptions(workflowFile: string) {
     sourcesContent: false,
     alias: {
       "#workflow": workflowFile,
-      "@aws-sdk/credential-provider-node": fileURLToPath(new URL("./lambda-credentials.ts", import.meta.url)),
+      "@aws-sdk/credential-provider-node": moduleFile("./lambda-credentials"),
     },
     banner: {
       // CommonJS packages inside an ES module need a `require` for Node's own modules.

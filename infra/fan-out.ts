@@ -27,6 +27,9 @@ import { Queues } from "./queues.ts";
 import { type Resources, rightsOf, toStatement } from "./rights.ts";
 import { RunSchedule } from "./run-schedule.ts";
 
+/** As the project's directory has it in which the CDK is called. */
+const RUNBOOK = `${import.meta.url.includes("/node_modules/") ? "node_modules/sluice/" : ""}docs/runbook.md`;
+
 export interface FanOutProps {
   /** What `defineWorkflow` returned. */
   readonly workflow: Workflow;
@@ -58,7 +61,7 @@ export interface FanOutProps {
   readonly alarmTopic?: ITopic;
   /** The share of failed attempts at which an alarm goes off, above 0 and at most 1. Default 0.25. */
   readonly failureRate?: number;
-  /** Where the runbook stands, for the alarms' descriptions. Default `docs/runbook.md`. */
+  /** Where the runbook stands, for the alarms' descriptions. Default: in this package, `docs/runbook.md`. */
   readonly runbookUrl?: string;
 }
 
@@ -118,7 +121,7 @@ export class FanOut extends Construct implements IGrantable {
       schedule: runSchedule,
       topic: props.alarmTopic,
       failureRate,
-      runbookUrl: props.runbookUrl ?? "docs/runbook.md",
+      runbookUrl: props.runbookUrl ?? RUNBOOK,
     });
     const dashboard = fanOutDashboard(this, "Dashboard", {
       workflow: workflow.name,

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-import { ConfigurationError, toError } from "../shared/errors.ts";
-import { isWorkflow, type Workflow } from "../shared/workflow.ts";
+import { ConfigurationError } from "../shared/errors.ts";
+import type { Workflow } from "../shared/workflow.ts";
+import { importWorkflow } from "../shared/workflow-module.ts";
 
 export interface WorkflowFile {
   readonly workflow: Workflow;
@@ -20,7 +20,7 @@ export async function loadWorkflows(directory: string): Promise<readonly Workflo
     .filter((entry) => entry.isFile() && /\.(ts|mjs|js)$/.test(entry.name) && !/\.(local|d)\.ts$/.test(entry.name))
     .map(({ name }) => resolve(join(directory, name)))
     .sort();
-  const loaded = await Promise.all(files.map(load));
+  const loaded = await Promise.all(files.map(async (file) => ({ file, workflow: await importWorkflow(file) })));
   const seen = new Map<string, string>();
   for (const { workflow, file } of loaded) {
     const other = seen.get(workflow.name);
@@ -30,15 +30,4 @@ export async function loadWorkflows(directory: string): Promise<readonly Workflo
     seen.set(workflow.name, file);
   }
   return loaded;
-}
-
-async function load(file: string): Promise<WorkflowFile> {
-  let module: { default?: unknown };
-  try {
-    module = await import(pathToFileURL(file).href);
-  } catch (cause) {
-    throw new ConfigurationError(`${file} cannot be loaded: ${toError(cause).message}`, { cause });
-  }
-  if (isWorkflow(module.default)) return { workflow: module.default, file };
-  throw new ConfigurationError(`${file} does not define a workflow: write "export default defineWorkflow({ ... })"`);
 }

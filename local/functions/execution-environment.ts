@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Activity, FromEnvironment, Invocation } from "./protocol.ts";
 
@@ -27,7 +28,7 @@ export interface EnvironmentObserver {
 /** Lambda's limit is of the whole process; V8's heap gets the most of it. */
 const HEAP_SHARE = 0.9;
 
-const ENTRY = fileURLToPath(new URL(`./environment${import.meta.url.slice(-3)}`, import.meta.url));
+const ENTRY = fileURLToPath(new URL(`./environment${extname(import.meta.url)}`, import.meta.url));
 
 /** One execution environment of a function: a child process. */
 export class ExecutionEnvironment {

@@ -5,9 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
+import { Stack } from "aws-cdk-lib";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { addWorkflowStacks } from "../../infra/stacks.ts";
 import { loadWorkflows } from "../../infra/workflow-files.ts";
-import { root } from "./synthesis.ts";
+import { newApp, root } from "./synthesis.ts";
 
 /** Runs the app as the CDK does, and reads what it made. */
 async function runApp(context: Record<string, unknown> = {}) {
@@ -82,6 +84,19 @@ describe("the app", { timeout: 120_000 }, () => {
   });
 });
 
+test("a context that is neither true nor false is refused, and cdk.json's own true is one", async () => {
+  const workflows = directoryOf({ "one.mjs": 'export default define("one");' });
+  const stacksOf = async (context: Record<string, unknown>) => {
+    const app = newApp();
+    for (const [key, value] of Object.entries({ workflows, ...context })) app.node.setContext(key, value);
+    return (await addWorkflowStacks(app)).map((fanOut) => Stack.of(fanOut));
+  };
+  expect(await stacksOf({ protect: true })).toMatchObject([{ stackName: "sluice-one", terminationProtection: true }]);
+  expect(await stacksOf({ protect: false })).toMatchObject([{ terminationProtection: false }]);
+  await expect(stacksOf({ protect: "yes" })).rejects.toThrow('the context protect must be true or false, but is "yes"');
+  await expect(stacksOf({ reserve: 1 })).rejects.toThrow("the context reserve must be true or false, but is 1");
+});
+
 test("what is no workflow is refused, by its file", async () => {
   const refusal = async (files: Readonly<Record<string, string>>) =>
     await loadWorkflows(directoryOf(files)).then(
@@ -91,9 +106,7 @@ test("what is no workflow is refused, by its file", async () => {
   const same = 'export default define("same");';
   expect(await refusal({ "a.mjs": same, "b.mjs": same })).toMatch(/a\.mjs and .*b\.mjs both define "same": rename one/);
   expect(await refusal({ "none.mjs": "export default 1;" })).toMatch(/none\.mjs does not define a workflow/);
-  expect(await refusal({ "wrong.mjs": 'export default define("X");' })).toMatch(
-    /wrong\.mjs cannot be loaded: name must/,
-  );
+  expect(await refusal({ "wrong.mjs": 'export default define("X");' })).toMatch(/wrong\.mjs: name must/);
   expect(await refusal({ "one.mjs": same, "one.local.ts": "nonsense(", "types.d.ts": "nonsense(" })).toBe("none");
   await expect(loadWorkflows("/no/such")).rejects.toThrow("there is no directory /no/such");
 });

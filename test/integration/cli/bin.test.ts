@@ -1,0 +1,106 @@
+import { execFile } from "node:child_process";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+import { temporaryDirectory } from "../../helpers/test-engine.ts";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const BIN = join(root, "bin/sluice.js");
+
+/** Lets a process take itself for another Node. */
+const pretending = (version: string) =>
+  `--import=data:text/javascript,${encodeURIComponent(
+    `for (const [name, value] of [["version", "v${version}"], ["versions", { ...process.versions, node: "${version}" }]])
+       Object.defineProperty(process, name, { value });`,
+  )}`;
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function type(bin: string, words: readonly string[], options: { cwd: string; version?: string }): Promise<Ended> {
+  const { cwd, version } = options;
+  const flags = version === undefined ? [] : [pretending(version)];
+  return new Promise((resolve) => {
+    execFile(process.execPath, [...flags, bin, ...words], { cwd }, (error, stdout, stderr) =>
+      resolve({ code: Number(error?.code ?? 0), stdout, stderr }),
+    );
+  });
+}
+
+/** A directory with files in it. */
+function directoryOf(files: Readonly<Record<string, string>>): string {
+  const directory = temporaryDirectory();
+  onTestFinished(() => directory[Symbol.dispose]());
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(directory.path, name)), { recursive: true });
+    writeFileSync(join(directory.path, name), content, { mode: 0o755 });
+  }
+  return directory.path;
+}
+
+/** The package as it is published: no TypeScript, and a command line that shows what runs it. */
+function publishedPackage(files: Readonly<Record<string, string>> = {}): {
+  readonly bin: string;
+  readonly cwd: string;
+} {
+  const cwd = directoryOf({
+    "package.json": "{}",
+    "node_modules/sluice/package.json": '{ "type": "module" }',
+    "node_modules/sluice/dist/cli/sluice.js":
+      'console.log("compiled", process.argv.slice(2).join(" ")); process.exitCode = 2;',
+    ...files,
+  });
+  const bin = join(cwd, "node_modules/sluice/bin/sluice.js");
+  mkdirSync(dirname(bin));
+  copyFileSync(BIN, bin);
+  return { bin, cwd };
+}
+
+test("in the checkout the command runs the TypeScript, and its help, version and exit code are the CLI's", async () => {
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  expect(await type(BIN, ["--version"], { cwd: root })).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
+  const { code, stderr } = await type(BIN, ["nonsense"], { cwd: root });
+  expect(code).toBe(1);
+  expect(stderr).toContain("unknown command 'nonsense'");
+});
+
+test("where there is no TypeScript the command runs what was compiled", async () => {
+  const { bin, cwd } = publishedPackage();
+  expect(await type(bin, ["run", "x"], { cwd })).toMatchObject({ code: 2, stdout: "compiled run x\n" });
+});
+
+test("an older Node runs the command on the package `node` beside it, or in the project", async () => {
+  const script = '#!/bin/sh\necho "node 24 of the project runs $2"\n';
+  for (const place of ["node_modules/node", "node_modules/sluice/node_modules/node"]) {
+    const { bin, cwd } = publishedPackage({ [`${place}/package.json`]: "{}", [`${place}/bin/node`]: script });
+    const { code, stdout } = await type(bin, ["--version"], { cwd, version: "20.19.0" });
+    expect(stdout).toBe(`node 24 of the project runs ${join(cwd, "node_modules/sluice/dist/cli/sluice.js")}\n`);
+    expect(code).toBe(0);
+  }
+});
+
+test("an older Node alone is refused, with what mends it", async () => {
+  const { bin, cwd } = publishedPackage();
+  const refused = await type(bin, ["--version"], { cwd, version: "22.18.0" });
+  expect(refused).toMatchObject({ code: 1, stdout: "" });
+  expect(refused.stderr).toContain("sluice needs Node 24 or newer, and this is v22.18.0");
+  expect(refused.stderr).toContain("npm install --save-dev node@24");
+  // Its installation was not allowed to run: there is no executable.
+  const { bin: other, cwd: there } = publishedPackage({ "node_modules/node/package.json": "{}" });
+  expect(await type(other, [], { cwd: there, version: "22.18.0" })).toMatchObject({ code: 1, stdout: "" });
+});
+
+test("a project of CommonJS, as `npm init` makes one, is told what makes modules of its workflows", async () => {
+  const library = pathToFileURL(join(root, "shared/index.ts")).href;
+  const workflow = `import { defineWorkflow, items } from "${library}";
+    export default defineWorkflow({ name: "x", source: items([1]), task: () => {}, concurrency: 2 });`;
+  const cwd = directoryOf({ "package.json": '{ "type": "commonjs" }', "workflows/x.ts": workflow });
+  const { code, stderr } = await type(BIN, ["run", "x"], { cwd });
+  expect(code).toBe(1);
+  expect(stderr).toContain("x.ts cannot be loaded: Cannot use import statement outside a module");
+  expect(stderr).toContain("npm pkg set type=module");
+});
