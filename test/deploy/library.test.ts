@@ -1,0 +1,130 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, expect, inject, test } from "vitest";
+import { type Ended, Project } from "./project.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** 100 items: each tenth is refused for good, each fifth other succeeds at its second attempt. */
+const HUNDRED = `
+import * as z from "zod";
+import { defineWorkflow, items, PermanentError, RetryLater } from "sluice";
+
+export default defineWorkflow({
+  name: "hundred",
+  source: items(Array.from({ length: 100 }, (_, number) => ({ number }))),
+  item: z.object({ number: z.int() }),
+  task: ({ number }, { attempt }) => {
+    if (number % 10 === 0) throw new PermanentError(\`item \${number} is refused\`);
+    if (number % 5 === 0 && attempt === 1) throw new RetryLater({ milliseconds: 10 });
+  },
+  concurrency: 10,
+});
+`;
+
+const TYPES = {
+  compilerOptions: {
+    module: "nodenext",
+    target: "es2024",
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    allowImportingTsExtensions: true,
+    noEmit: true,
+    // The library's own types are looked at too.
+    skipLibCheck: false,
+    types: ["node"],
+    typeRoots: [join(root, "node_modules/@types")],
+  },
+  include: ["*.ts", "workflows"],
+};
+
+/** The files that the README shows: a block of code whose first line is the file's path. */
+function shownInReadme(): Readonly<Record<string, string>> {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const blocks = readme.matchAll(/^```ts\n\/\/ (\S+\.ts)\n([\s\S]+?)^```/gm);
+  return Object.fromEntries([...blocks].map(([, path, code]) => [path, code]));
+}
+
+const readme = shownInReadme();
+const project = new Project(join(inject("workspace"), "project"), {
+  ...readme,
+  "workflows/hundred.ts": HUNDRED,
+  "all.ts":
+    'import { App } from "aws-cdk-lib";\nimport { addWorkflowStacks } from "sluice/infra";\nawait addWorkflowStacks(new App());',
+  "tsconfig.json": JSON.stringify(TYPES),
+});
+
+const succeeded = ({ code, stdout, stderr }: Ended) => {
+  expect(code, `${stdout}\n${stderr}`).toBe(0);
+  return stdout;
+};
+
+beforeAll(() => project.install());
+
+test("the tarball holds JavaScript and types, and nothing that Node would have to strip", () => {
+  const files = readdirSync(join(project.path, "node_modules/sluice"), { recursive: true, encoding: "utf8" });
+  expect(files.filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts"))).toEqual([]);
+  const roots = new Set(files.map((file) => file.split("/")[0]));
+  expect([...roots].toSorted()).toEqual(
+    ["CHANGELOG.md", "LICENSE", "README.md", "bin", "dist", "docs", "package.json"].toSorted(),
+  );
+  expect(files).toEqual(expect.arrayContaining(["dist/functions/consumer.js", "dist/functions/producer.js"]));
+});
+
+test("the README's files are a workflow and an app of ten lines", () => {
+  expect(Object.keys(readme)).toEqual(["workflows/greetings.ts", "app.ts"]);
+  expect(readme["app.ts"]?.trim().split("\n").length).toBeLessThanOrEqual(10);
+});
+
+test("its types are found, and tell a task of its item", { timeout: 60_000 }, async () => {
+  const tsc = join(root, "node_modules/.bin/tsc");
+  succeeded(await project.type(tsc, "--project", "."));
+  const wrong = new Project(project.path, { "wrong.ts": HUNDRED.replace("number % 10", "number.length") });
+  const { code, stdout } = await wrong.type(tsc, "--project", ".");
+  expect(code).not.toBe(0);
+  expect(stdout).toMatch(/^wrong\.ts.*Property 'length' does not exist on type 'number'/);
+});
+
+test("the README's app is synthesised, each function with its bundle", { timeout: 60_000 }, async () => {
+  succeeded(await project.type("npx", "cdk", "synth", "--quiet", "--app", "node app.ts"));
+  const output = join(project.path, "cdk.out");
+  const template = readFileSync(join(output, "greetings.template.json"), "utf8");
+  expect(template).toContain("What to do: node_modules/sluice/docs/runbook.md#dead-letters");
+  expect(readdirSync(join(project.path, "node_modules/sluice/docs"))).toContain("runbook.md");
+  const bundles = readdirSync(output)
+    .filter((name) => name.startsWith("asset."))
+    .map((name) => readFileSync(join(output, name, "index.mjs"), "utf8"));
+  expect(bundles.length).toBe(2);
+  for (const bundle of bundles) {
+    expect(bundle.length).toBeLessThan(600_000);
+    expect(bundle.includes("Grace")).toBe(true);
+  }
+});
+
+test("an app of a stack for each workflow is one line", { timeout: 60_000 }, async () => {
+  const listed = succeeded(await project.type("npx", "cdk", "list", "--app", "node all.ts"));
+  expect(listed.trim().split("\n")).toEqual(["greetings (sluice-greetings)", "hundred (sluice-hundred)"]);
+});
+
+test("a run on this machine ends with exact counts", { timeout: 60_000 }, async () => {
+  const { code, stdout, stderr } = await project.type("npx", "sluice", "run", "hundred", "--json");
+  expect(code, stderr).toBe(2);
+  const summary = JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
+  expect(summary).toMatchObject({
+    type: "summary",
+    status: "completed",
+    produced: 100,
+    succeeded: 90,
+    dead: 10,
+    retried: 10,
+    deadByReason: { permanent: 10 },
+  });
+  const status = succeeded(await project.type("npx", "sluice", "status", summary.run, "--json"));
+  expect(JSON.parse(status)).toMatchObject({ run: summary.run, succeeded: 90, dead: 10, owed: 0 });
+});
+
+test("the README's workflow runs", { timeout: 60_000 }, async () => {
+  const printed = succeeded(await project.type("npx", "sluice", "run", "greetings"));
+  expect(printed).toMatch(/^Completed, every item succeeded {2}greetings/m);
+});
