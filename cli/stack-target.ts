@@ -5,7 +5,9 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { ConfigurationError } from "../shared/errors.ts";
 import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
+import { Ledger } from "../shared/ledger/ledger.ts";
 import { Runs } from "../shared/ledger/runs.ts";
+import { completeEntry } from "../shared/messages/control.ts";
 import { Queue } from "../shared/queue.ts";
 import { readOutputs, workflowsOf } from "../shared/stack-outputs.ts";
 import type { Target } from "./target.ts";
@@ -34,6 +36,8 @@ export async function* stackTargets({ stack: wanted, region, profile }: StackOpt
     const sqs = new SQSClient({});
     const dynamoDb = new DynamoDBClient({});
     const documents = DynamoDBDocumentClient.from(dynamoDb, { marshallOptions: { removeUndefinedValues: true } });
+    const store = new DynamoDbStore(documents, table);
+    const controlQueue = new Queue(sqs, controlQueueUrl);
     try {
       yield {
         workflow,
@@ -42,10 +46,11 @@ export async function* stackTargets({ stack: wanted, region, profile }: StackOpt
         running: true,
         local: undefined,
         services: {
-          runs: new Runs(new DynamoDbStore(documents, table)),
+          runs: new Runs(store),
+          ledger: new Ledger(store, Date.now, (ended) => controlQueue.sendControl(completeEntry(ended))),
           queue: new Queue(sqs, queueUrl),
           deadLetterQueue: new Queue(sqs, deadLetterQueueUrl),
-          controlQueue: new Queue(sqs, controlQueueUrl),
+          controlQueue,
           close: async () => {},
         },
         deliver: (enabled) => setDelivery(consumerFunction, queueUrl, enabled),

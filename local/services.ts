@@ -2,7 +2,9 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
+import { Ledger } from "../shared/ledger/ledger.ts";
 import { Runs } from "../shared/ledger/runs.ts";
+import { completeEntry } from "../shared/messages/control.ts";
 import { Queue } from "../shared/queue.ts";
 import type { Topology } from "../shared/topology.ts";
 import { createLedgerTable, startDynamoDb } from "./dynamodb.ts";
@@ -30,6 +32,7 @@ export const tableName = (workflow: string): string => `${workflow}-ledger`;
 /** What is needed to look at what a run left, or to steer it. */
 export interface ServiceClients {
   readonly runs: Runs;
+  readonly ledger: Ledger;
   readonly queue: Queue;
   readonly deadLetterQueue: Queue;
   readonly controlQueue: Queue;
@@ -88,12 +91,16 @@ function connect(workflow: string, { sqs, dynamoDb }: Endpoints) {
   const documents = DynamoDBDocumentClient.from(dynamoDbClient, { marshallOptions: { removeUndefinedValues: true } });
   const queueOf = (name: string) => new Queue(sqsClient, `${sqs}/000000000000/${name}`);
   const names = queueNames(workflow);
+  const store = new DynamoDbStore(documents, tableName(workflow));
+  const controlQueue = queueOf(names.controlQueue);
   return {
     dynamoDbClient,
-    runs: new Runs(new DynamoDbStore(documents, tableName(workflow))),
+    runs: new Runs(store),
+    // A purge of what SQS itself has moved may settle a run's last item.
+    ledger: new Ledger(store, Date.now, (ended) => controlQueue.sendControl(completeEntry(ended))),
     queue: queueOf(names.queue),
     deadLetterQueue: queueOf(names.deadLetterQueue),
-    controlQueue: queueOf(names.controlQueue),
+    controlQueue,
     async close() {
       sqsClient.destroy();
       dynamoDbClient.destroy();

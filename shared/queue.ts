@@ -5,6 +5,7 @@ import {
   DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
   type MessageAttributeValue,
+  type MessageSystemAttributeName,
   ReceiveMessageCommand,
   SendMessageBatchCommand,
   type SendMessageBatchRequestEntry,
@@ -38,6 +39,13 @@ export interface QueueDepth {
   readonly delayed: number;
 }
 
+export interface QueuePolicy {
+  /** How long a message lies in it before SQS deletes it. */
+  readonly retentionSeconds: number;
+  /** After so many receives SQS moves a message on to another queue; `undefined` where it never does. */
+  readonly maxReceiveCount: number | undefined;
+}
+
 /** One SQS queue. */
 export class Queue {
   readonly #client: SQSClient;
@@ -54,15 +62,34 @@ export class Queue {
    * @throws {SluiceError} `SEND_FAILED`: some were refused each time. Those before may have been sent.
    */
   async sendAll(messages: readonly OutgoingMessage[]): Promise<void> {
-    const batches = toBatches(messages);
-    let next = 0;
-    const sender = async () => {
-      for (let batch = batches[next++]; batch !== undefined; batch = batches[next++]) await this.#sendBatch(batch);
-    };
-    await Promise.all(Array.from({ length: Math.min(PARALLEL_SENDS, batches.length) }, sender));
+    const refused = await this.sendEach(messages);
+    if (refused.size === 0) return;
+    throw new SluiceError(
+      "SEND_FAILED",
+      `${refused.size} messages were refused ${SEND_ROUNDS} times: ${[...refused.values()].at(-1)}`,
+      { ids: { queue: this.#url } },
+    );
   }
 
-  async #sendBatch(messages: readonly OutgoingMessage[]): Promise<void> {
+  /**
+   * The same, for who can go on without some of them.
+   *
+   * @returns the messages that SQS refused each time, with the last reason; all others are sent.
+   */
+  async sendEach(messages: readonly OutgoingMessage[]): Promise<ReadonlyMap<OutgoingMessage, string>> {
+    const batches = toBatches(messages);
+    const refused = new Map<OutgoingMessage, string>();
+    let next = 0;
+    const sender = async () => {
+      for (let batch = batches[next++]; batch !== undefined; batch = batches[next++]) {
+        for (const [message, reason] of await this.#sendBatch(batch)) refused.set(message, reason);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(PARALLEL_SENDS, batches.length) }, sender));
+    return refused;
+  }
+
+  async #sendBatch(messages: readonly OutgoingMessage[]): Promise<readonly (readonly [OutgoingMessage, string])[]> {
     let entries = messages.map(
       ({ body, attributes }, index): SendMessageBatchRequestEntry => ({
         Id: String(index),
@@ -70,24 +97,21 @@ export class Queue {
         ...(attributes && { MessageAttributes: { ...attributes } }),
       }),
     );
-    let lastReason = "";
+    let refused: readonly (readonly [OutgoingMessage, string])[] = [];
     for (let round = 0; round < SEND_ROUNDS; round++) {
       const { Failed = [] } = await this.#client.send(
         new SendMessageBatchCommand({ QueueUrl: this.#url, Entries: entries }),
       );
-      if (Failed.length === 0) return;
-      lastReason = `${Failed[0]?.Code}: ${Failed[0]?.Message}`;
+      refused = Failed.flatMap(({ Id, Code, Message }) => {
+        const message = messages[Number(Id)];
+        return message === undefined ? [] : [[message, `${Code}: ${Message}`] as const];
+      });
+      if (Failed.length === 0) break;
       await setTimeout(SEND_PAUSE_MILLISECONDS * 2 ** round);
       const failed = new Set(Failed.map(({ Id }) => Id));
       entries = entries.filter(({ Id }) => failed.has(Id));
     }
-    throw new SluiceError(
-      "SEND_FAILED",
-      `${entries.length} messages were refused ${SEND_ROUNDS} times: ${lastReason}`,
-      {
-        ids: { queue: this.#url },
-      },
-    );
+    return refused;
   }
 
   /** Sends a message of a FIFO control queue, with attributes of type String. */
@@ -113,6 +137,8 @@ export class Queue {
     readonly max: number;
     readonly waitSeconds: number;
     readonly visibilityTimeoutSeconds: number;
+    /** System attributes that are wanted beside the receive count. */
+    readonly systemAttributes?: readonly MessageSystemAttributeName[];
   }): Promise<readonly ReceivedMessage[]> {
     const { Messages = [] } = await this.#client.send(
       new ReceiveMessageCommand({
@@ -120,7 +146,7 @@ export class Queue {
         MaxNumberOfMessages: options.max,
         WaitTimeSeconds: options.waitSeconds,
         VisibilityTimeout: options.visibilityTimeoutSeconds,
-        MessageSystemAttributeNames: ["ApproximateReceiveCount"],
+        MessageSystemAttributeNames: ["ApproximateReceiveCount", ...(options.systemAttributes ?? [])],
         MessageAttributeNames: ["All"],
       }),
     );
@@ -130,17 +156,23 @@ export class Queue {
       body: Body,
       receiveCount: Number(Attributes?.ApproximateReceiveCount),
       attributes: MessageAttributes,
+      ...(options.systemAttributes && { systemAttributes: Attributes ?? {} }),
     }));
   }
 
-  /** Deletes received messages, at most ten. One that SQS refuses comes again. */
-  async deleteAll(receiptHandles: readonly string[]): Promise<void> {
-    await this.#client.send(
+  /**
+   * Deletes received messages, at most ten.
+   *
+   * @returns the receipt handles that SQS refused: their messages come again.
+   */
+  async deleteAll(receiptHandles: readonly string[]): Promise<readonly string[]> {
+    const { Failed = [] } = await this.#client.send(
       new DeleteMessageBatchCommand({
         QueueUrl: this.#url,
         Entries: receiptHandles.map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle })),
       }),
     );
+    return Failed.flatMap(({ Id }) => receiptHandles[Number(Id)] ?? []);
   }
 
   /** Makes a received message visible again after a while, in whole seconds (rounded up). */
@@ -172,6 +204,22 @@ export class Queue {
         }),
       );
     }
+  }
+
+  /** What the queue does with messages that lie in it, or are received too often. */
+  async policy(): Promise<QueuePolicy> {
+    const { Attributes } = await this.#client.send(
+      new GetQueueAttributesCommand({
+        QueueUrl: this.#url,
+        AttributeNames: ["MessageRetentionPeriod", "RedrivePolicy"],
+      }),
+    );
+    const { MessageRetentionPeriod, RedrivePolicy } = Attributes ?? {};
+    const { maxReceiveCount } = JSON.parse(RedrivePolicy || "{}") as { maxReceiveCount?: number | string };
+    return {
+      retentionSeconds: Number(MessageRetentionPeriod ?? 0),
+      maxReceiveCount: maxReceiveCount === undefined ? undefined : Number(maxReceiveCount),
+    };
   }
 
   async depth(): Promise<QueueDepth> {

@@ -11,7 +11,7 @@ const LONGEST_WAIT_MILLISECONDS = 250;
 export class Deleter {
   readonly #queue: Queue;
   readonly #logger: TaskLogger;
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #underWay = new Set<Promise<unknown>>();
   #pending: string[] = [];
   #timer: NodeJS.Timeout | undefined;
 

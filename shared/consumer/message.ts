@@ -10,6 +10,8 @@ export interface ReceivedMessage {
   /** This receive included. */
   readonly receiveCount: number;
   readonly attributes: Readonly<Record<string, MessageAttributeValue>>;
+  /** Those that its receiver asked for, beside the receive count: `SentTimestamp` (ms), ... */
+  readonly systemAttributes?: Readonly<Record<string, string>>;
 }
 
 /** A message with its envelope. */

@@ -13,6 +13,7 @@ import {
   failureAttribute,
   finalAttribute,
   isSettled,
+  lastSettledLife,
   lifeEntry,
   owedIndexes,
   type PageRow,
@@ -22,6 +23,7 @@ import {
   readPageRow,
   receiveAttribute,
   retryEntry,
+  runKey,
 } from "./rows.ts";
 import { type Condition, type Key, keyText, type LedgerStore } from "./store.ts";
 
@@ -45,6 +47,24 @@ export type ItemState =
   | { readonly tag: "stale" }
   | { readonly tag: "unknown" }
   | ({ readonly tag: "owed" } & AttemptsRow);
+
+/**
+ * What the ledger knows of the item of a dead letter.
+ *
+ * - `owed`: it was redriven since it last settled, or has never settled (SQS itself moved its message); `dead`: neither
+ *   it nor a later life of it is at work, or was cancelled.
+ * - `done`: it has succeeded, so nothing is to be done about the letter.
+ * - `lastLife` is the latest life that settled, -1 where none has; `failures` are those of the life that was asked about.
+ */
+export type ItemFate =
+  | { readonly tag: "done" }
+  | { readonly tag: "stale" }
+  | { readonly tag: "unknown" }
+  | {
+      readonly tag: "owed" | "dead";
+      readonly lastLife: number;
+      readonly failures: readonly Failure[];
+    };
 
 /** Items of one page that succeeded. */
 export interface Successes {
@@ -117,7 +137,7 @@ export class Ledger {
     const epoch = before.epoch + 1;
     const raised = await this.#store.update(key, {
       set: { ...content, epoch },
-      remove: ["done", "dying", "cancelled", "retries", ...DEAD_SETS],
+      remove: ["done", "dying", "cancelled", "retries", "redriven", ...DEAD_SETS],
       when: [{ equals: ["epoch", before.epoch] }],
     });
     // Raised already: by us, if only the answer was lost, or by another producer. The row tells.
@@ -151,6 +171,44 @@ export class Ledger {
       // Once its death is claimed, no success counts: whoever claimed it died before the letter was sent, or recorded.
       const claimed = page.dying.has(lifeEntry(item.index, item.redrives));
       return { tag: "owed", ...attempts, final: attempts.final ?? (claimed ? "unexplained" : undefined) };
+    });
+  }
+
+  /** What became of the items of dead letters, in the order asked. */
+  async itemFates(items: readonly LedgerItem[]): Promise<readonly ItemFate[]> {
+    const keys = items.map((item) => ({
+      page: pageKey(item.run, item.page),
+      attempts: attemptsKey(item.run, item.page, item.index, item.epoch),
+    }));
+    const rows = await this.#store.getMany(keys.flatMap(({ page, attempts }): Key[] => [page, attempts]));
+    return items.map(({ index, epoch, redrives }, position): ItemFate => {
+      const key = keys[position];
+      const row = key && rows.get(keyText(key.page));
+      const page = row && readPageRow(row);
+      if (key === undefined || page === undefined) return { tag: "unknown" };
+      if (page.epoch !== epoch) return { tag: "stale" };
+      if (page.done.has(index)) return { tag: "done" };
+      const settled = page.dead.has(index) || page.cancelled.has(index);
+      return {
+        tag: settled && !page.reopened.has(index) ? "dead" : "owed",
+        lastLife: lastSettledLife(page, index),
+        failures: readAttemptsRow(rows.get(keyText(key.attempts)), redrives).failures,
+      };
+    });
+  }
+
+  /**
+   * Records that items of one page were redriven, so that they count as owed until they settle again. After their messages
+   * are sent: a redrive that dies between the two has sent what is recorded when it settles, and left the letter where it
+   * was; the other way round, an item could be owed of which no message is left.
+   */
+  async recordRedrives({ run, page, epoch, items }: Cancellations): Promise<void> {
+    // First where the counts begin to read: else they would not come to see the page.
+    await this.#store.update(runKey(run), { set: { redriven: true }, when: [{ oneOf: ["id", [run]] }] });
+    await this.#store.update(blockKey(run, blockOf(page)), { set: { redriven: true } });
+    await this.#store.update(pageKey(run, page), {
+      add: { redriven: items.map(({ index, redrives }) => lifeEntry(index, redrives)) },
+      when: [{ equals: ["epoch", epoch] }],
     });
   }
 

@@ -59,7 +59,12 @@ export interface PageRow {
   readonly deaths: ReadonlyMap<number, number>;
   /** Failed attempts of settled lives, `life * RETRIES_PER_LIFE + failures`, that were followed by another. */
   readonly retries: ReadonlySet<number>;
-  /** Whether an item has settled again after a redrive. */
+  /**
+   * Items among `dead` and `cancelled` that were redriven since they last settled: they are owed again. They stay among
+   * those, as a page that is full remains so, and a run that ended has ended.
+   */
+  readonly reopened: ReadonlySet<number>;
+  /** Whether an item was redriven. */
   readonly redriven: boolean;
 }
 
@@ -92,6 +97,13 @@ export function readPageRow(row: Row): PageRow {
     // It had been redriven: no letter of it is left.
     dead.delete(index);
   }
+  const reopened = new Set<number>();
+  const redrivenLives = numberSet(row.redriven);
+  for (const life of redrivenLives) {
+    const index = indexOf(life);
+    const settled = done.has(index) || (deaths.get(index) ?? -1) >= redrivesOf(life) || cancelledLives.has(life);
+    if (!settled && (dead.has(index) || cancelled.has(index))) reopened.add(index);
+  }
   return {
     size: Number(row.size),
     digest: String(row.digest),
@@ -103,7 +115,9 @@ export function readPageRow(row: Row): PageRow {
     cancelledLives,
     deaths,
     retries: numberSet(row.retries),
+    reopened,
     redriven:
+      redrivenLives.size > 0 ||
       [...successes, ...cancelledLives].some((life) => redrivesOf(life) > 0) ||
       [...deaths.values()].some((redrives) => redrives > 0),
   };
@@ -118,6 +132,13 @@ export const isSettled = (page: PageRow, index: number, redrives: number): boole
   page.done.has(index) ||
   (page.deaths.get(index) ?? -1) >= redrives ||
   page.cancelledLives.has(lifeEntry(index, redrives));
+
+/** The latest life of an item that has died or was cancelled; -1 where none has. */
+export const lastSettledLife = (page: PageRow, index: number): number =>
+  [...page.cancelledLives]
+    .filter((life) => indexOf(life) === index)
+    .map(redrivesOf)
+    .reduce((latest, redrives) => Math.max(latest, redrives), page.deaths.get(index) ?? -1);
 
 /** Items of a page that are neither done, dead nor cancelled. */
 export const owedOf = (page: PageRow): number => page.size - page.done.size - page.dead.size - page.cancelled.size;
@@ -147,6 +168,14 @@ export function pageTotals(page: PageRow): Totals {
   for (const reason of page.dead.values()) deadByReason[reason] = (deadByReason[reason] ?? 0) + 1;
   const retried = [...retries.values()].reduce((a, b) => a + b, 0);
   return { dead: page.dead.size, cancelled: page.cancelled.size, retried, deadByReason };
+}
+
+/** The same as it stands now: what was redriven is owed, and not dead or cancelled. */
+export function presentTotals(page: PageRow): Totals & { readonly owed: number } {
+  const { reopened } = page;
+  const dead = new Map([...page.dead].filter(([index]) => !reopened.has(index)));
+  const cancelled = page.cancelled.difference(reopened);
+  return { ...pageTotals({ ...page, dead, cancelled }), owed: owedOf(page) + reopened.size };
 }
 
 /** Whether a page has more to tell than that all its items succeeded at once. */

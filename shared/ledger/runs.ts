@@ -7,10 +7,9 @@ import {
   blockCount,
   blockKey,
   blockOf,
-  owedOf,
   PAGES_PER_BLOCK,
   pageKey,
-  pageTotals,
+  presentTotals,
   RUN_LIST,
   readBlockRow,
   readPageRow,
@@ -292,7 +291,7 @@ export class Runs {
   /**
    * A run's counts as the ledger has them now. It reads the run's blocks, and of the blocks that are not full the pages
    * that are not: what it costs follows the backlog, not the run. Of what was redriven, it reads the pages that had dead
-   * items or retries.
+   * items or retries, and counts as owed what was redriven and has not settled again.
    */
   async counts(run: RunRecord): Promise<Counts> {
     if (run.completedAt !== undefined && !run.redriven) return finalCounts(run);
@@ -316,9 +315,9 @@ export class Runs {
         for (const key of keys) {
           const found = rows.get(keyText(key));
           if (found === undefined) continue;
-          const page = readPageRow(found);
-          owed += owedOf(page);
-          totals.push(pageTotals(page));
+          const page = presentTotals(readPageRow(found));
+          owed += page.owed;
+          totals.push(page);
         }
       }
     }

@@ -1,6 +1,6 @@
 import type { Failure, Reason } from "../failure.ts";
-import { toBody } from "./body.ts";
-import type { DeadLetter, Envelope, ItemAddress } from "./envelope.ts";
+import { toBody, toJson } from "./body.ts";
+import { type DeadLetter, type Envelope, envelopeBody, type ItemAddress } from "./envelope.ts";
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
 const LARGEST_MESSAGE_BYTES = 1_048_576;
@@ -19,6 +19,35 @@ export function deadLetterBody(envelope: Envelope, death: Death): string {
   const { resent: _, dead: previous, ...rest } = envelope;
   const redrives = previous === undefined ? 0 : previous.redrives + 1;
   return fitIntoMessage({ ...rest, dead: { ...death, redrives, failures: [...death.failures] } });
+}
+
+/** What a redrive changes of a letter. */
+export interface Redrive {
+  /** How often the item has been redriven, this time included. */
+  readonly redrives: number;
+  /** Another item; absent where it stays. */
+  readonly item?: unknown;
+}
+
+/**
+ * The body of a redriven message: the dead letter, whose history the next one goes on with.
+ *
+ * @throws {ItemError} `INVALID_ITEM`: the new item is not JSON; `TOO_LARGE`: it would not fit into a message.
+ */
+export function redrivenBody(envelope: Envelope, death: Death, redrive: Redrive): string {
+  const { resent: _, dead, ...rest } = envelope;
+  const edited = "item" in redrive;
+  if (edited) envelopeBody({ ...rest, resent: false }, rest.index, toJson(redrive.item));
+  return fitIntoMessage({
+    ...rest,
+    item: edited ? redrive.item : rest.item,
+    dead: {
+      ...death,
+      redrives: redrive.redrives - 1,
+      failures: [...death.failures],
+      ...(dead?.truncated === true && !edited && { truncated: true }),
+    },
+  });
 }
 
 /** The body of the dead letter of an item that could not be a message: it shows the start of the item's text. */

@@ -1,0 +1,129 @@
+import { createHash } from "node:crypto";
+import { STATUS_CODES } from "node:http";
+
+/** What errors of one kind have in common, whatever item they struck. */
+export interface Fingerprint {
+  /** Eight hexadecimal digits: equal for equal kinds, short enough to type. */
+  readonly id: string;
+  /** The error's name and message with placeholders: the name of the group. At most 300 characters. */
+  readonly text: string;
+}
+
+/** What is looked at of a message: the kind stands at its beginning, and 100,000 messages are looked at in seconds. */
+const CHARACTERS_LOOKED_AT = 2_000;
+const LONGEST_TEXT = 300;
+
+/**
+ * The fingerprint of an error: ids, numbers, hexadecimals, quoted values, paths, URLs, addresses and times are replaced
+ * by placeholders. What tells kinds apart stays: HTTP statuses, error codes, names such as `utf8` or `sha256`.
+ *
+ * @example fingerprint("Error", "connect ECONNREFUSED 10.0.3.7:5432").text // "Error: connect ECONNREFUSED <address>"
+ */
+export function fingerprint(name: string, message: string): Fingerprint {
+  const normalised = normalise(message.slice(0, CHARACTERS_LOOKED_AT));
+  const whole = normalised === "" ? name : `${name}: ${normalised}`;
+  const id = createHash("sha256").update(whole).digest("hex").slice(0, 8);
+  return { id, text: whole.length > LONGEST_TEXT ? `${whole.slice(0, LONGEST_TEXT - 1)}…`.toWellFormed() : whole };
+}
+
+// One walk over the text: what a placeholder replaced is not looked at again. Of two that match at one place the first
+// in this list wins.
+const PATTERNS = {
+  url: String.raw`\b[a-z][a-z0-9+.-]*:\/\/[^\s"'\`<>(){}\[\]]+`,
+  arn: String.raw`\barn:aws[\w-]*:[^\s"'\`,;(){}\[\]]+`,
+  quoted: String.raw`"(?:[^"\\]|\\.)*"|(?<!\w)'(?:[^'\\]|\\.)*'(?!\w)|${"`[^`]*`"}|[“„][^”“]*[”“]|‘[^’]*’(?!\w)`,
+  time: [
+    String.raw`\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s?(?:Z|UTC|[+-]\d{2}:?\d{2})\b)?)?(?!\w)`,
+    String.raw`\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\d{1,2} [A-Z][a-z]{2}|[A-Z][a-z]{2} \d{1,2}) \d{4} \d{2}:\d{2}:\d{2}(?: (?:GMT|UTC)?(?:[+-]\d{4})?)?`,
+  ].join("|"),
+  uuid: String.raw`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`,
+  email: String.raw`[\w.+-]+@[\w-]+(?:\.[\w-]+)+`,
+  address: [
+    String.raw`\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+|\/\d{1,2})?\b`,
+    // Two colons side by side, or all eight groups: else a time of day would be one.
+    String.raw`\[?(?<![\w:])(?:(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|(?:[0-9a-f]{1,4}:)*[0-9a-f]{0,4}::(?:[0-9a-f]{1,4}:)*(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{0,4}))(?![\w:]*[g-z])(?:\]?:\d+|\])?`,
+  ].join("|"),
+  host: [
+    String.raw`(?<=\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EHOSTUNREACH|ENODATA|ESERVFAIL) )[\w-]+(?:\.[\w-]+)*(?::\d+)?`,
+    String.raw`\b(?:[a-z0-9_-]+\.)+[a-z][a-z0-9-]*:\d{2,5}\b|\blocalhost(?::\d+)?\b`,
+    String.raw`\b(?:[a-z0-9_-]+\.){2,}(?:com|net|org|io|dev|cloud|internal|local|app|eu|de|uk|fr|jp|cn|us|aws)\b`,
+  ].join("|"),
+  path: [
+    String.raw`(?<![\w<>/.~*])(?:~|\.{1,2})?(?:\/[\w.@%+~$=-]+)+\/?(?::\d+)*`,
+    String.raw`\b[A-Za-z]:\\[^\s"'<>|]+`,
+  ].join("|"),
+  // What looks like a number or an id, and is a name.
+  kept: [
+    String.raw`\b(?:E[A-Z]{2,}|ERR_\w+|\w+_\w*[A-Z]{3,}\w*(?<!\d{3,}))\b(?!\d)`,
+    String.raw`\b(?:utf-?(?:8|16|32)(?:le|be|mb4)?|base-?(?:32|58|64)(?:url)?|sha-?\d{1,3}|md5|aes-?\d{3}|rs256|es256|hs256|s3|ec2|k8s|v8|http2|http3|h2|http\/\d(?:\.\d)?|ipv[46]|x509|tls\s?v?1(?:\.\d)?|tlsv1(?:_\d)?|ssl3|ssl23|oauth2?|u?int(?:2|4|8|16|32|64)|float(?:4|8|32|64)|win32|x64|es\d{4}|iso-?8859-1|iso-?8601|latin1)\b`,
+  ].join("|"),
+  hex: String.raw`\b0x[0-9a-f]+\b`,
+  blob: String.raw`(?<![\w+/])(?=[a-z/+]*\d)[A-Za-z0-9+/]{28,}={0,2}(?![\w+/])`,
+  number: String.raw`(?<![\w.-])\d+(?:[.,_]\d+)*(?:e[+-]?\d+)?(?![\w-])`,
+  word: String.raw`[\w-]*\d[\w-]*`,
+} as const;
+
+const PATTERN = new RegExp(
+  Object.entries(PATTERNS)
+    .map(([name, source]) => `(?<${name}>${source})`)
+    .join("|"),
+  "gi",
+);
+
+function normalise(message: string): string {
+  return message
+    .toWellFormed()
+    .replace(/\s+/g, " ")
+    .trim()
+    .replace(PATTERN, (match: string, ...rest: unknown[]) => {
+      const groups = rest.at(-1) as Readonly<Record<keyof typeof PATTERNS, string | undefined>>;
+      if (groups.kept !== undefined) return match;
+      if (groups.quoted !== undefined) return `${match[0]}…${match.at(-1)}`;
+      if (groups.number !== undefined) return isTelling(match, rest) ? match : "<n>";
+      if (groups.word !== undefined) return isTelling(match, rest) ? match : normaliseWord(match);
+      if (groups.blob !== undefined) return "<id>";
+      const kind = Object.entries(groups).find(([, text]) => text !== undefined)?.[0];
+      return `<${kind}>`;
+    });
+}
+
+const BEFORE_A_CODE = /\b(?:status(?:[ _-]?code)?|HTTP(?:\/[\d.]+)?|code|errno|SQLSTATE|response)["']?[\s:=(]{1,3}$/i;
+const HTTP_STATUS = /^[1-5]\d\d$/;
+const SQL_STATE = /^[0-9A-Z]{5}$/;
+
+/** A status or an error's code is a number that tells what went wrong. */
+function isTelling(match: string, rest: readonly unknown[]): boolean {
+  const at = rest.at(-3) as number;
+  const text = rest.at(-2) as string;
+  if (HTTP_STATUS.test(match)) {
+    const phrase = STATUS_CODES[match];
+    const after = text.slice(at + match.length);
+    if (
+      phrase !== undefined &&
+      after
+        .slice(0, phrase.length + 3)
+        .toLowerCase()
+        .includes(phrase.toLowerCase())
+    ) {
+      return true;
+    }
+  } else if (!SQL_STATE.test(match)) return false;
+  return BEFORE_A_CODE.test(text.slice(Math.max(0, at - 24), at));
+}
+
+const HEX_WORD = /^(?=.*[a-f])(?=.*\d)[0-9a-f]{8,}$/i;
+/** Of an id; a name changes between letters and digits less often. */
+const LEAST_CHANGES = 3;
+const SHORTEST_ID = 8;
+
+/** A word with a digit in it: an id, or a name with a number. */
+function normaliseWord(word: string): string {
+  if (HEX_WORD.test(word)) return "<hex>";
+  if (word.length >= SHORTEST_ID && changes(word) >= LEAST_CHANGES) return "<id>";
+  return word.replace(/\d+/g, "<n>");
+}
+
+/** How often a word changes between letters and digits. */
+function changes(word: string): number {
+  return word.replace(/[_-]/g, "").match(/(?<=[a-z])\d|(?<=\d)[a-z]/gi)?.length ?? 0;
+}

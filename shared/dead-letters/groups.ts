@@ -1,0 +1,124 @@
+import type { Letter } from "./letter.ts";
+
+/** By what letters are grouped. */
+export const GROUPINGS = ["error", "reason", "run", "age"] as const;
+export type Grouping = (typeof GROUPINGS)[number];
+
+/** Letters that have something in common. */
+export interface LetterGroup {
+  /** Of `error` the fingerprint's id, else the same as `name`. */
+  readonly key: string;
+  /** Of `error` the fingerprint's text, of `reason` the reason, of `run` the run's id, of `age` a span of time. */
+  readonly name: string;
+  readonly count: number;
+  /** How many there are of each reason. */
+  readonly reasons: Readonly<Record<string, number>>;
+  /** When the first and the last of them died, ISO 8601. */
+  readonly firstDiedAt: string;
+  readonly lastDiedAt: string;
+  /** The one that died last. */
+  readonly example: {
+    readonly id: string;
+    readonly run: string | null;
+    readonly error: { readonly name: string; readonly message: string };
+  };
+}
+
+/** So many groups are told apart; letters of all further ones are one group, so that memory stays bounded. */
+const MOST_GROUPS = 10_000;
+const LONGEST_EXAMPLE = 500;
+const OTHERS = "(others)";
+const NO_RUN = "(of no run)";
+
+const MINUTE = 60_000;
+const AGES = [
+  ["under 1 minute", MINUTE],
+  ["under 10 minutes", 10 * MINUTE],
+  ["under 1 hour", 60 * MINUTE],
+  ["under 6 hours", 360 * MINUTE],
+  ["under 1 day", 1_440 * MINUTE],
+  ["under 3 days", 3 * 1_440 * MINUTE],
+  ["under 7 days", 7 * 1_440 * MINUTE],
+  ["7 days and more", Number.POSITIVE_INFINITY],
+] as const;
+
+interface Growing {
+  readonly key: string;
+  readonly name: string;
+  count: number;
+  readonly reasons: Record<string, number>;
+  firstDiedAt: string;
+  lastDiedAt: string;
+  example: LetterGroup["example"];
+}
+
+/** Groups letters as they are seen, in memory that does not grow with their number. */
+export class LetterGroups {
+  readonly #by: Grouping;
+  readonly #now: number;
+  readonly #groups = new Map<string, Growing>();
+
+  /** @param now Milliseconds since the epoch, for ages. */
+  constructor(by: Grouping, now: number = Date.now()) {
+    this.#by = by;
+    this.#now = now;
+  }
+
+  add(letter: Letter): void {
+    const { diedAt, reason } = letter;
+    const group = this.#groupOf(letter);
+    group.count++;
+    group.reasons[reason] = (group.reasons[reason] ?? 0) + 1;
+    if (group.firstDiedAt === "" || diedAt < group.firstDiedAt) group.firstDiedAt = diedAt;
+    if (diedAt >= group.lastDiedAt) {
+      group.lastDiedAt = diedAt;
+      group.example = exampleOf(letter);
+    }
+  }
+
+  /** The largest group first; ages, the youngest first. */
+  get sorted(): readonly LetterGroup[] {
+    const groups = [...this.#groups.values()];
+    if (this.#by === "age") {
+      const order = AGES.map(([name]) => name as string);
+      return groups.sort((a, b) => order.indexOf(a.key) - order.indexOf(b.key));
+    }
+    return groups.sort((a, b) => b.count - a.count || (a.key < b.key ? -1 : 1));
+  }
+
+  #groupOf(letter: Letter): Growing {
+    const named = this.#nameOf(letter);
+    const full = this.#groups.size >= MOST_GROUPS && !this.#groups.has(named.key);
+    const { key, name } = full ? same(OTHERS) : named;
+    const known = this.#groups.get(key);
+    if (known !== undefined) return known;
+    const group = { key, name, count: 0, reasons: {}, firstDiedAt: "", lastDiedAt: "", example: exampleOf(letter) };
+    this.#groups.set(key, group);
+    return group;
+  }
+
+  #nameOf(letter: Letter): { readonly key: string; readonly name: string } {
+    switch (this.#by) {
+      case "error":
+        return { key: letter.fingerprint.id, name: letter.fingerprint.text };
+      case "reason":
+        return same(letter.reason);
+      case "run":
+        return same(letter.run ?? NO_RUN);
+      case "age":
+        return same(ageOf(this.#now - Date.parse(letter.diedAt)));
+    }
+  }
+}
+
+const same = (key: string) => ({ key, name: key });
+
+const ageOf = (milliseconds: number): string =>
+  AGES.find(([, below]) => milliseconds < below)?.[0] ?? AGES[AGES.length - 1]?.[0] ?? "";
+
+function exampleOf({ id, run, error }: Letter): LetterGroup["example"] {
+  const { name, message } = error;
+  // A copy: a slice would keep the whole body in memory, which it was parsed from.
+  const text = Buffer.from(message.length > LONGEST_EXAMPLE ? `${message.slice(0, LONGEST_EXAMPLE)}…` : message);
+  return { id, run, error: { name, message: text.toString() } };
+}

@@ -1,0 +1,201 @@
+import type { MessageAttributeValue } from "@aws-sdk/client-sqs";
+import type { ReceivedMessage } from "../consumer/message.ts";
+import { toError } from "../errors.ts";
+import type { Failure, Reason } from "../failure.ts";
+import type { LedgerItem } from "../ledger/ledger.ts";
+import { type Envelope, parseEnvelope } from "../messages/envelope.ts";
+import { type Fingerprint, fingerprint } from "./fingerprint.ts";
+
+/**
+ * A message on the dead-letter queue, as people and programs look at it: plain JSON.
+ *
+ * `kind` says what its body is:
+ * - `dead letter`: our envelope with its history, sent by a consumer or the producer;
+ * - `raw`: our envelope as it stood on the queue. SQS itself moved it, after too many receives that nobody reported on:
+ *   its reason is `unexplained`, and the ledger may know of failures;
+ * - `foreign`: anything else.
+ */
+export interface Letter {
+  /** The SQS message's id: the same at each look, another after a redrive or an import. */
+  readonly id: string;
+  readonly kind: "dead letter" | "raw" | "foreign";
+  readonly reason: Reason;
+  /** When it died, ISO 8601: as its history says, else when it was sent. */
+  readonly diedAt: string;
+  /** When the message was sent, ISO 8601. Of one that SQS moved, when it was sent to the queue. */
+  readonly sentAt: string;
+  /** When SQS will delete it, ISO 8601; `null` where the queue's retention is not known. */
+  readonly expiresAt: string | null;
+  /** How often it was received from the dead-letter queue, this look included. */
+  readonly receiveCount: number;
+  /** Where its item stands, of a message of ours. */
+  readonly workflow: string | null;
+  readonly run: string | null;
+  readonly page: number | null;
+  readonly index: number | null;
+  readonly epoch: number | null;
+  /**
+   * The item. Of a foreign letter its body: as JSON where it is JSON, else as text. Of a `truncated` one the start of the
+   * item's text.
+   */
+  readonly item: unknown;
+  readonly truncated: boolean;
+  /** How often it had been redriven when it died. */
+  readonly redrives: number;
+  /** Its failed attempts, the oldest first, those before its redrives included. */
+  readonly failures: readonly Failure[];
+  /** Why it died, in two: the last failure's name and message. */
+  readonly error: { readonly name: string; readonly message: string };
+  readonly fingerprint: Fingerprint;
+  /** The message as it is on the queue. */
+  readonly body: string;
+  readonly attributes: Readonly<Record<string, LetterAttribute>>;
+  /** The queue from which SQS moved it, an ARN; `null` where it was sent here. */
+  readonly movedFrom: string | null;
+}
+
+/** Of a letter whose item has a place in a run. */
+export interface Ours {
+  readonly workflow: string;
+  readonly run: string;
+  readonly page: number;
+  readonly index: number;
+  readonly epoch: number;
+}
+
+export const isOurs = <L extends Letter>(letter: L): letter is L & Ours => letter.kind !== "foreign";
+
+/** The item of a letter, in the life in which it died. */
+export const itemOf = ({ run, page, index, epoch, redrives }: Letter & Ours): LedgerItem => ({
+  run,
+  page,
+  index,
+  epoch,
+  redrives,
+});
+
+/** A message attribute; binary values in base64. */
+export interface LetterAttribute {
+  readonly dataType: string;
+  readonly stringValue?: string;
+  readonly binaryValue?: string;
+}
+
+/** The system attributes that a letter is made of. */
+export const LETTER_ATTRIBUTES = ["SentTimestamp", "DeadLetterQueueSourceArn"] as const;
+
+/** Where a consumer writes why a message is not ours. */
+export const REASON_ATTRIBUTE = "SluiceReason";
+
+const UNEXPLAINED = {
+  name: "Unexplained",
+  message: "received again and again, and no outcome was recorded: its consumer crashed, or was throttled",
+} as const;
+
+/** @param retentionSeconds How long the queue keeps a message, where it is known. */
+export function toLetter(message: ReceivedMessage, retentionSeconds?: number): Letter {
+  const { id, body, receiveCount } = message;
+  const sent = Number(message.systemAttributes?.SentTimestamp ?? Number.NaN);
+  const sentAt = new Date(Number.isNaN(sent) ? 0 : sent).toISOString();
+  const content = contentOf(message);
+  const { name, message: text } = content.error;
+  return {
+    id,
+    diedAt: sentAt,
+    ...content,
+    sentAt,
+    expiresAt:
+      retentionSeconds === undefined || Number.isNaN(sent)
+        ? null
+        : new Date(sent + retentionSeconds * 1_000).toISOString(),
+    receiveCount,
+    fingerprint: fingerprint(name, text),
+    body,
+    attributes: Object.fromEntries(
+      Object.entries(message.attributes).map(([attribute, value]) => [attribute, toLetterAttribute(value)]),
+    ),
+    movedFrom: message.systemAttributes?.DeadLetterQueueSourceArn ?? null,
+  };
+}
+
+type Content = Omit<
+  Letter,
+  "id" | "sentAt" | "expiresAt" | "receiveCount" | "fingerprint" | "body" | "attributes" | "movedFrom" | "diedAt"
+> & { readonly diedAt?: string };
+
+function contentOf(message: ReceivedMessage): Content {
+  try {
+    return contentOfEnvelope(
+      parseEnvelope(message.body),
+      message.systemAttributes?.DeadLetterQueueSourceArn !== undefined,
+    );
+  } catch (error) {
+    return contentOfForeign(message, toError(error));
+  }
+}
+
+function contentOfEnvelope({ workflow, run, page, index, epoch, item, dead }: Envelope, moved: boolean): Content {
+  const address = { workflow, run, page, index, epoch, item: item ?? null };
+  // The body of a redriven message is a dead letter: if SQS moved it, it died once more since.
+  if (dead === undefined || moved) {
+    const { failures = [], truncated = false } = dead ?? {};
+    const redrives = dead === undefined ? 0 : dead.redrives + 1;
+    return { ...address, kind: "raw", reason: "unexplained", truncated, redrives, failures, error: UNEXPLAINED };
+  }
+  const { reason, at: diedAt, redrives, failures, truncated = false } = dead;
+  const error = reason === "unexplained" ? UNEXPLAINED : (failures.at(-1) ?? { name: "Unknown", message: reason });
+  const { name, message } = error;
+  return {
+    ...address,
+    kind: "dead letter",
+    reason,
+    diedAt,
+    truncated,
+    redrives,
+    failures,
+    error: { name, message },
+  };
+}
+
+function contentOfForeign({ body, attributes }: ReceivedMessage, parseError: Error): Content {
+  const told = attributes[REASON_ATTRIBUTE]?.StringValue?.replace(/^malformed message: /, "");
+  return {
+    kind: "foreign",
+    reason: "malformed message",
+    workflow: null,
+    run: null,
+    page: null,
+    index: null,
+    epoch: null,
+    item: jsonOrText(body),
+    truncated: false,
+    redrives: 0,
+    failures: [],
+    error: { name: "MalformedMessageError", message: told ?? parseError.message },
+  };
+}
+
+function jsonOrText(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return body;
+  }
+}
+
+function toLetterAttribute({ DataType = "String", StringValue, BinaryValue }: MessageAttributeValue): LetterAttribute {
+  return {
+    dataType: DataType,
+    ...(StringValue !== undefined && { stringValue: StringValue }),
+    ...(BinaryValue !== undefined && { binaryValue: Buffer.from(BinaryValue).toString("base64") }),
+  };
+}
+
+/** A letter's attribute as SQS takes it. */
+export function toMessageAttribute({ dataType, stringValue, binaryValue }: LetterAttribute): MessageAttributeValue {
+  return {
+    DataType: dataType,
+    ...(stringValue !== undefined && { StringValue: stringValue }),
+    ...(binaryValue !== undefined && { BinaryValue: Buffer.from(binaryValue, "base64") }),
+  };
+}

@@ -1,0 +1,41 @@
+import { setTimeout } from "node:timers/promises";
+
+export interface PacerOptions {
+  /** Letters a second at the most; absent: as fast as it goes. */
+  readonly ratePerSecond?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** The steps of a slow pace are short enough to look like one, and large enough for a batch to be one request. */
+const STEPS_PER_SECOND = 2;
+const LARGEST_STEP = 80;
+
+/** Keeps letters to a rate. */
+export class Pacer {
+  readonly #options: PacerOptions;
+  #freeAt = 0;
+
+  constructor(options: PacerOptions) {
+    this.#options = options;
+  }
+
+  /** How many letters are moved in one step. */
+  get step(): number {
+    const { ratePerSecond = Number.POSITIVE_INFINITY } = this.#options;
+    return Math.min(LARGEST_STEP, Math.max(1, Math.floor(ratePerSecond / STEPS_PER_SECOND)));
+  }
+
+  /** Resolves when so many letters may be moved. @returns false where the signal came first. */
+  async wait(letters: number): Promise<boolean> {
+    const { ratePerSecond, signal, now } = this.#options;
+    if (signal?.aborted) return false;
+    if (ratePerSecond === undefined) return true;
+    const pause = this.#freeAt - now();
+    if (pause > 0) await setTimeout(pause, undefined, { signal }).catch(() => {});
+    if (signal?.aborted) return false;
+    this.#freeAt = Math.max(this.#freeAt, now()) + (letters * 1_000) / ratePerSecond;
+    return true;
+  }
+}

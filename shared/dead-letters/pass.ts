@@ -1,0 +1,277 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { ReceivedMessage } from "../consumer/message.ts";
+import { SluiceError } from "../errors.ts";
+import { LARGEST_BATCH, type Queue } from "../queue.ts";
+import { LETTER_ATTRIBUTES, type Letter, toLetter } from "./letter.ts";
+
+/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html */
+export const MOST_IN_FLIGHT = 120_000;
+
+/** Requests under way at once. More would not be faster on one machine, and over a network these give 5,000 letters a second. */
+const PARALLEL_REQUESTS = 8;
+
+/** A pass that is killed gives its letters back after this. While it goes on it is put off, each time by twice as much. */
+const FIRST_HOLD_SECONDS = 60;
+const LONGEST_HOLD_SECONDS = 600;
+
+/** An empty answer of a short poll says little on AWS, one of a long poll was asked of all its servers. */
+const LAST_POLL_SECONDS = 1;
+
+export interface PassOptions {
+  /** Ends the pass early: what it holds is given back, and its result says `interrupted`. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: PassProgress) => void) | undefined;
+  /** The queue's counts are exact, as the embedded engine's are: spares the last, long poll. Default: false. */
+  readonly exactCounts?: boolean | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now?: (() => number) | undefined;
+}
+
+export interface PassProgress {
+  /** Letters looked at so far. */
+  readonly looked: number;
+  /** About how many there are. */
+  readonly total: number;
+}
+
+export interface PassResult {
+  /** Letters looked at, each once. */
+  readonly looked: number;
+  /** About how many were held by somebody else when the pass began, and could not be looked at. */
+  readonly heldElsewhere: number;
+  /**
+   * Why there may be more than were looked at: the pass was interrupted, or holds as many as SQS lets be in flight
+   * (about 120,000). `undefined`: it looked at all.
+   */
+  readonly stoppedBy: "interruption" | "in-flight limit" | undefined;
+}
+
+/** A letter that a pass holds: nobody else receives it. */
+export interface HeldLetter extends Letter {
+  readonly receiptHandle: string;
+}
+
+interface Wave {
+  /** Letters received, those included that were seen before. */
+  readonly received: number;
+  readonly fresh: ReceivedMessage[];
+}
+
+interface Hold {
+  receiptHandle: string;
+  until: number;
+}
+
+/**
+ * One walk over a dead-letter queue. A letter given back at once would be received again, so the pass holds what it
+ * looks at until it ends, and then gives all of it back, in the order in which it came. What is taken out of the queue
+ * on the way is deleted by `remove`.
+ */
+export class Pass {
+  readonly #queue: Queue;
+  readonly #options: PassOptions;
+  readonly #now: () => number;
+  readonly #held = new Map<string, Hold>();
+  /** Letters that were removed: SQS delivers at least once, and may show one again. */
+  readonly #removed = new Set<string>();
+  #holdSeconds = FIRST_HOLD_SECONDS;
+  #looked = 0;
+  #heldElsewhere = 0;
+  #stoppedBy: PassResult["stoppedBy"];
+
+  constructor(queue: Queue, options: PassOptions = {}) {
+    this.#queue = queue;
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  get result(): PassResult {
+    return { looked: this.#looked, heldElsewhere: this.#heldElsewhere, stoppedBy: this.#stoppedBy };
+  }
+
+  /**
+   * Goes through all letters once, and calls `see` with some at a time. Ends when all are seen and given back.
+   *
+   * @throws {SluiceError} `DLQ_MOVES_ON`: the queue has a redrive policy of its own, which would move what is looked at.
+   * @throws What `see` throws, after everything was given back.
+   */
+  async run(see: (letters: readonly HeldLetter[]) => void | Promise<void>): Promise<PassResult> {
+    const { signal, onProgress } = this.#options;
+    const [{ retentionSeconds, maxReceiveCount }, depth] = await Promise.all([
+      this.#queue.policy(),
+      this.#queue.depth(),
+    ]);
+    if (maxReceiveCount !== undefined) {
+      throw new SluiceError(
+        "DLQ_MOVES_ON",
+        `the dead-letter queue has a redrive policy of its own: after ${maxReceiveCount} receives SQS moves a letter ` +
+          "on, and a look is a receive. Take the policy off the queue, or look at the queue it moves them to",
+      );
+    }
+    this.#heldElsewhere = depth.inFlight;
+    const keeper = this.#keepHolding();
+    try {
+      for await (const messages of this.#receiveAll()) {
+        this.#looked += messages.length;
+        await see(
+          messages.map((message) => ({ ...toLetter(message, retentionSeconds), receiptHandle: message.receiptHandle })),
+        );
+        onProgress?.({ looked: this.#looked, total: Math.max(depth.visible, this.#looked) });
+      }
+      if (signal?.aborted) this.#stoppedBy = "interruption";
+    } finally {
+      clearInterval(keeper);
+      await this.#giveBackAll();
+    }
+    return this.result;
+  }
+
+  /**
+   * Deletes letters that the pass holds.
+   *
+   * @returns the ids of those that SQS would not delete: they stay on the queue.
+   */
+  async remove(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const left = new Set<string>();
+    for (let start = 0; start < ids.length; start += LARGEST_BATCH.entries) {
+      const some = ids.slice(start, start + LARGEST_BATCH.entries);
+      const handles = some.flatMap((id) => this.#held.get(id)?.receiptHandle ?? []);
+      const refused = new Set(await this.#queue.deleteAll(handles));
+      for (const id of some) {
+        const hold = this.#held.get(id);
+        if (hold === undefined || refused.has(hold.receiptHandle)) left.add(id);
+        else {
+          this.#held.delete(id);
+          this.#removed.add(id);
+        }
+      }
+    }
+    return left;
+  }
+
+  /** @returns whether the message is looked at for the first time. */
+  #hold({ id, receiptHandle }: ReceivedMessage): boolean {
+    const until = this.#now() + this.#holdSeconds * 1_000;
+    const known = this.#held.get(id);
+    if (known !== undefined) {
+      // Its hold had run out, or SQS delivered it twice: the newest receipt handle is the one that serves.
+      known.receiptHandle = receiptHandle;
+      known.until = until;
+      return false;
+    }
+    if (this.#removed.has(id)) {
+      void this.#queue.deleteAll([receiptHandle]).catch(() => {});
+      return false;
+    }
+    this.#held.set(id, { receiptHandle, until });
+    return true;
+  }
+
+  /**
+   * Receives until nothing is left, in waves of several requests at once. While a wave is looked at, the next one is
+   * under way. Only letters that are seen for the first time are passed on.
+   */
+  async *#receiveAll(): AsyncGenerator<readonly ReceivedMessage[]> {
+    let wave = this.#ask(PARALLEL_REQUESTS);
+    try {
+      for (;;) {
+        const { received, fresh } = await wave;
+        if (received > 0) wave = this.#ask(Math.ceil((2 * received) / LARGEST_BATCH.entries));
+        else {
+          if (this.#mayNotGoOn() || (await this.#isEmpty())) return;
+          const last = await this.#ask(1, LAST_POLL_SECONDS);
+          if (last.received === 0) return;
+          wave = this.#ask(1);
+          fresh.push(...last.fresh);
+        }
+        // Whatever comes of this wave, the next one is awaited below: what it received must be given back.
+        wave.catch(() => {});
+        if (fresh.length > 0) yield fresh;
+      }
+    } finally {
+      await wave.catch(() => {});
+    }
+  }
+
+  #mayNotGoOn(): boolean {
+    return this.#options.signal?.aborted === true || this.#stoppedBy !== undefined;
+  }
+
+  /** One wave: some requests at once, as many as may still be in flight. */
+  async #ask(wanted: number, waitSeconds = 0): Promise<Wave> {
+    const requests = Math.max(1, Math.min(wanted, PARALLEL_REQUESTS));
+    if (this.#held.size + requests * LARGEST_BATCH.entries > MOST_IN_FLIGHT) this.#stoppedBy = "in-flight limit";
+    if (this.#mayNotGoOn()) return { received: 0, fresh: [] };
+    const answers = await Promise.allSettled(Array.from({ length: requests }, () => this.#receive(waitSeconds)));
+    const messages = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
+    const fresh = messages.filter((message) => this.#hold(message));
+    for (const answer of answers) if (answer.status === "rejected") throw answer.reason;
+    return { received: messages.length, fresh };
+  }
+
+  async #receive(waitSeconds: number): Promise<readonly ReceivedMessage[]> {
+    try {
+      return await this.#queue.receive({
+        max: LARGEST_BATCH.entries,
+        waitSeconds,
+        visibilityTimeoutSeconds: this.#holdSeconds,
+        systemAttributes: LETTER_ATTRIBUTES,
+      });
+    } catch (error) {
+      if (!(error instanceof Error && error.name === "OverLimit")) throw error;
+      this.#stoppedBy = "in-flight limit";
+      return [];
+    }
+  }
+
+  /** Whether a long poll can be spared. */
+  async #isEmpty(): Promise<boolean> {
+    if (this.#options.exactCounts !== true) return false;
+    const { visible } = await this.#queue.depth();
+    return visible === 0;
+  }
+
+  #keepHolding(): NodeJS.Timeout {
+    let busy = false;
+    return setInterval(
+      () => {
+        if (busy) return;
+        busy = true;
+        void this.#extend().finally(() => {
+          busy = false;
+        });
+      },
+      (FIRST_HOLD_SECONDS * 1_000) / 4,
+    ).unref();
+  }
+
+  async #extend(): Promise<void> {
+    const now = this.#now();
+    const due = [...this.#held.values()].filter(({ until }) => until - now < (FIRST_HOLD_SECONDS * 1_000) / 2);
+    if (due.length === 0) return;
+    this.#holdSeconds = Math.min(LONGEST_HOLD_SECONDS, 2 * this.#holdSeconds);
+    const seconds = this.#holdSeconds;
+    await this.#changeVisibilities(due, seconds);
+    for (const hold of due) hold.until = now + seconds * 1_000;
+  }
+
+  async #giveBackAll(): Promise<void> {
+    const held = [...this.#held.values()];
+    this.#held.clear();
+    await this.#changeVisibilities(held, 0);
+  }
+
+  /** In their order, some requests at once. What SQS does not take, comes back by itself when its hold is over. */
+  async #changeVisibilities(holds: readonly Hold[], seconds: number): Promise<void> {
+    let next = 0;
+    const work = async () => {
+      while (next < holds.length) {
+        const some = holds.slice(next, next + LARGEST_BATCH.entries);
+        next += some.length;
+        const changes = some.map(({ receiptHandle }) => ({ receiptHandle, milliseconds: seconds * 1_000 }));
+        await this.#queue.changeVisibilities(changes).catch(() => delay(0));
+      }
+    };
+    await Promise.all(Array.from({ length: PARALLEL_REQUESTS }, work));
+  }
+}

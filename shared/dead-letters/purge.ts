@@ -1,0 +1,69 @@
+import type { Ledger } from "../ledger/ledger.ts";
+import type { Queue } from "../queue.ts";
+import { isOurs, itemOf, type Letter } from "./letter.ts";
+import { type HeldLetter, Pass, type PassOptions, type PassResult } from "./pass.ts";
+
+export interface PurgeOptions extends PassOptions {
+  readonly deadLetterQueue: Queue;
+  readonly ledger: Ledger;
+  /** Which letters. Called once for each. */
+  readonly select: (letter: Letter) => boolean;
+  /** Keeps letters, before they are deleted; resolves once they are safe. Absent: nothing is kept. */
+  readonly backup?: ((letters: readonly Letter[]) => Promise<void>) | undefined;
+  /** Deletes nothing, and tells what would be. Default: false. */
+  readonly dryRun?: boolean | undefined;
+  /** After each step, beside `onProgress`. */
+  readonly onDeleted?: ((deleted: number) => void) | undefined;
+}
+
+export interface PurgeResult extends PassResult {
+  readonly selected: number;
+  /** With `dryRun`: would be. */
+  readonly deleted: number;
+  /** SQS would not delete them: they are on the queue, and in the backup as well. */
+  readonly leftBehind: number;
+}
+
+/**
+ * Deletes selected letters, each after its backup. A letter that SQS itself moved here is first recorded as dead in the
+ * ledger: its run would wait for it for ever.
+ *
+ * @throws {SluiceError} `DLQ_MOVES_ON`, see `Pass`.
+ * @throws What `backup` throws: what it was given stays on the queue.
+ */
+export async function purge(options: PurgeOptions): Promise<PurgeResult> {
+  const { deadLetterQueue, ledger, select, backup, dryRun = false, onDeleted } = options;
+  let selected = 0;
+  let deleted = 0;
+  let leftBehind = 0;
+  const pass = new Pass(deadLetterQueue, options);
+  const result = await pass.run(async (held) => {
+    if (options.signal?.aborted) return;
+    const letters = held.filter((letter) => select(letter));
+    selected += letters.length;
+    if (dryRun || letters.length === 0) {
+      deleted += letters.length;
+      return;
+    }
+    await backup?.(letters.map(({ receiptHandle: _, ...letter }) => letter));
+    await recordDeaths(ledger, letters);
+    const left = await pass.remove(letters.map(({ id }) => id));
+    leftBehind += left.size;
+    deleted += letters.length - left.size;
+    onDeleted?.(deleted);
+  });
+  return { ...result, selected, deleted, leftBehind };
+}
+
+/** Of letters whose death nobody has recorded: a consumer records those that it sends. */
+async function recordDeaths(ledger: Ledger, letters: readonly HeldLetter[]): Promise<void> {
+  const raw = letters.filter((letter) => isOurs(letter)).filter(({ kind }) => kind === "raw");
+  if (raw.length === 0) return;
+  const fates = await ledger.itemFates(raw.map(itemOf));
+  for (const [position, letter] of raw.entries()) {
+    const fate = fates[position];
+    if (fate?.tag !== "owed") continue;
+    const item = itemOf(letter);
+    if (await ledger.claimDeath(item)) await ledger.recordDeath(item, "unexplained", fate.failures.length);
+  }
+}

@@ -1,0 +1,259 @@
+import type { MessageAttributeValue } from "@aws-sdk/client-sqs";
+import { toError } from "../errors.ts";
+import type { ItemFate, Ledger, LedgerItem } from "../ledger/ledger.ts";
+import { isStopping } from "../ledger/run-record.ts";
+import type { Runs } from "../ledger/runs.ts";
+import { toBody, toJson } from "../messages/body.ts";
+import { redrivenBody } from "../messages/dead-letter.ts";
+import { parseEnvelope } from "../messages/envelope.ts";
+import type { OutgoingMessage, Queue } from "../queue.ts";
+import { isOurs, itemOf, type Letter, REASON_ATTRIBUTE, toMessageAttribute } from "./letter.ts";
+import { Pacer } from "./pacer.ts";
+import { type HeldLetter, Pass, type PassOptions, type PassResult } from "./pass.ts";
+
+export interface RedriveOptions extends PassOptions {
+  readonly deadLetterQueue: Queue;
+  /** The workflow's queue: where the letters go. */
+  readonly queue: Queue;
+  readonly ledger: Ledger;
+  readonly runs: Runs;
+  /** Which letters. Called once for each. */
+  readonly select: (letter: Letter) => boolean;
+  /**
+   * Gives the item that the letter is redriven with; `undefined` leaves it as it is. Of a foreign letter the item is its
+   * body. What it throws leaves the letter where it is, `refused` with the error's message: check the item against the
+   * workflow's schema here.
+   */
+  readonly edit?: ((letter: Letter) => unknown | Promise<unknown>) | undefined;
+  /** Letters a second at the most. Default: as fast as it goes. */
+  readonly ratePerSecond?: number | undefined;
+  /** Moves nothing, and tells what would be. `edit` is called. Default: false. */
+  readonly dryRun?: boolean | undefined;
+  /** After each step, beside `onProgress`. */
+  readonly onMoved?: ((moved: number) => void) | undefined;
+}
+
+/**
+ * Why a selected letter stays where it is.
+ *
+ * - `truncated`: it holds the start of its item alone: it needs an edit;
+ * - `edit refused`: `edit` threw, or the new item is not JSON or too large;
+ * - `run stopping`: its run is being cancelled or failed, and would drop it unrun: wait until it has ended;
+ * - `unknown run`: the ledger has no row of its run (any more): its item could not be counted;
+ * - `stale`: the source changed under its page, and its item is no longer part of the run;
+ * - `send refused`: SQS refused the message each time.
+ */
+export const REFUSALS = ["truncated", "edit refused", "run stopping", "unknown run", "stale", "send refused"] as const;
+export type Refusal = (typeof REFUSALS)[number];
+
+export interface RedriveResult extends PassResult {
+  readonly selected: number;
+  /** Moved to the queue (with `dryRun`: would be). */
+  readonly moved: number;
+  /** Of those, how many with another item. */
+  readonly edited: number;
+  /** Taken off the dead-letter queue and not sent: their items have succeeded meanwhile. */
+  readonly alreadyDone: number;
+  readonly refused: Readonly<Partial<Record<Refusal, number>>>;
+  /** Some of the refused ones, with what to do about them; at most 100. */
+  readonly refusals: readonly { readonly id: string; readonly refusal: Refusal; readonly message: string }[];
+  /** Runs that have something to do again, with the number of items; at most 1,000 runs. */
+  readonly runs: Readonly<Record<string, number>>;
+}
+
+const MOST_REFUSALS_TOLD = 100;
+const MOST_RUNS_TOLD = 1_000;
+/** How long a run's status serves: it may be cancelled while its letters are moved. */
+const STATUS_MILLISECONDS = 2_000;
+
+/**
+ * Moves selected letters back to the queue. Each gets fresh attempts, keeps its history, and counts as owed in its run
+ * until it settles again.
+ *
+ * A letter is sent, then recorded in the ledger, then deleted from the dead-letter queue. Whoever dies in between leaves
+ * the letter where it was; redriven again it is the same message once more, which the ledger counts once.
+ *
+ * @throws {SluiceError} `DLQ_MOVES_ON`, see `Pass`.
+ * @throws What SQS or DynamoDB throw after the SDK's retries. What was moved before stays moved, all else is given back.
+ */
+export async function redrive(options: RedriveOptions): Promise<RedriveResult> {
+  const pass = new Pass(options.deadLetterQueue, options);
+  const redriver = new Redriver(options, pass);
+  const result = await pass.run((letters) => redriver.see(letters));
+  return { ...result, ...redriver.outcome };
+}
+
+/** A letter that can go, as its message. */
+interface Prepared {
+  readonly letter: HeldLetter;
+  readonly message: OutgoingMessage;
+  readonly edited: boolean;
+  /** What the ledger is to know of it; absent of a foreign one. */
+  readonly item?: LedgerItem;
+}
+
+class Redriver {
+  readonly #options: RedriveOptions;
+  readonly #pass: Pass;
+  readonly #pacer: Pacer;
+  readonly #now: () => number;
+  readonly #stopping = new Map<string, { readonly at: number; readonly stopping: Promise<boolean> }>();
+  readonly #refused: Partial<Record<Refusal, number>> = {};
+  readonly #refusals: { readonly id: string; readonly refusal: Refusal; readonly message: string }[] = [];
+  readonly #runs: Record<string, number> = {};
+  #selected = 0;
+  #moved = 0;
+  #edited = 0;
+  #alreadyDone = 0;
+
+  constructor(options: RedriveOptions, pass: Pass) {
+    this.#options = options;
+    this.#pass = pass;
+    this.#now = options.now ?? Date.now;
+    this.#pacer = new Pacer({ ratePerSecond: options.ratePerSecond, signal: options.signal, now: this.#now });
+  }
+
+  get outcome(): Omit<RedriveResult, keyof PassResult> {
+    return {
+      selected: this.#selected,
+      moved: this.#moved,
+      edited: this.#edited,
+      alreadyDone: this.#alreadyDone,
+      refused: this.#refused,
+      refusals: this.#refusals,
+      runs: this.#runs,
+    };
+  }
+
+  async see(letters: readonly HeldLetter[]): Promise<void> {
+    const { select, dryRun } = this.#options;
+    const selected = letters.filter((letter) => select(letter));
+    this.#selected += selected.length;
+    const step = dryRun ? Math.max(1, selected.length) : this.#pacer.step;
+    for (let start = 0; start < selected.length; start += step) {
+      const some = selected.slice(start, start + step);
+      if (!dryRun && !(await this.#pacer.wait(some.length))) return;
+      await this.#redrive(some);
+    }
+  }
+
+  async #redrive(letters: readonly HeldLetter[]): Promise<void> {
+    const ours = letters.filter((letter) => isOurs(letter));
+    const fates = ours.length === 0 ? [] : await this.#options.ledger.itemFates(ours.map(itemOf));
+    const fateOf = new Map<HeldLetter, ItemFate | undefined>(ours.map((letter, index) => [letter, fates[index]]));
+    const done: HeldLetter[] = [];
+    const prepared: Prepared[] = [];
+    for (const letter of letters) {
+      const fate = fateOf.get(letter);
+      if (fate?.tag === "done") done.push(letter);
+      else {
+        const ready = await this.#prepare(letter, fate);
+        if (ready !== undefined) prepared.push(ready);
+      }
+    }
+    this.#alreadyDone += done.length;
+    if (this.#options.dryRun) return this.#count(prepared);
+    if (done.length > 0) await this.#pass.remove(done.map(({ id }) => id));
+    await this.#move(prepared);
+  }
+
+  async #move(prepared: readonly Prepared[]): Promise<void> {
+    if (prepared.length === 0) return;
+    const { queue, onMoved } = this.#options;
+    const refused = await queue.sendEach(prepared.map(({ message }) => message));
+    for (const { letter, message } of prepared) {
+      const reason = refused.get(message);
+      if (reason !== undefined) this.#refuse(letter, "send refused", reason);
+    }
+    const sent = prepared.filter(({ message }) => !refused.has(message));
+    await this.#record(sent.flatMap(({ item }) => item ?? []));
+    await this.#pass.remove(sent.map(({ letter }) => letter.id));
+    this.#count(sent);
+    onMoved?.(this.#moved);
+  }
+
+  async #record(items: readonly LedgerItem[]): Promise<void> {
+    const pages = Map.groupBy(items, ({ run, page, epoch }) => JSON.stringify([run, page, epoch]));
+    await Promise.all(
+      [...pages.values()].map(async (group) => {
+        const [first] = group;
+        if (first !== undefined) await this.#options.ledger.recordRedrives({ ...first, items: group });
+      }),
+    );
+  }
+
+  #count(prepared: readonly Prepared[]): void {
+    this.#moved += prepared.length;
+    this.#edited += prepared.filter(({ edited }) => edited).length;
+    for (const { letter } of prepared) {
+      const { run } = letter;
+      if (run === null || (!(run in this.#runs) && Object.keys(this.#runs).length >= MOST_RUNS_TOLD)) continue;
+      this.#runs[run] = (this.#runs[run] ?? 0) + 1;
+    }
+  }
+
+  /** The message that a letter becomes, or nothing: then it is said why. */
+  async #prepare(letter: HeldLetter, fate: ItemFate | undefined): Promise<Prepared | undefined> {
+    if (fate?.tag === "unknown") {
+      return this.#refuse(letter, "unknown run", `the ledger does not know run ${letter.run}, or no longer`);
+    }
+    if (fate?.tag === "stale") {
+      return this.#refuse(letter, "stale", `the source changed under page ${letter.page} of run ${letter.run}`);
+    }
+    if (letter.run !== null && (await this.#isStopping(letter.run))) {
+      return this.#refuse(letter, "run stopping", `run ${letter.run} is being stopped: wait until it has ended`);
+    }
+    const { edit } = this.#options;
+    try {
+      const item = await edit?.(letter);
+      if (letter.truncated && item === undefined) {
+        return this.#refuse(letter, "truncated", "it holds only the start of its item: give it a whole one by an edit");
+      }
+      const edited = item !== undefined;
+      if (!isOurs(letter)) return { letter, edited, message: foreignMessage(letter, item) };
+      const last = fate?.tag === "owed" || fate?.tag === "dead" ? fate : { lastLife: -1, failures: [] };
+      const redrives = Math.max(letter.redrives, last.lastLife) + 1;
+      const failures = letter.kind === "raw" ? [...letter.failures, ...last.failures] : letter.failures;
+      const death = { reason: letter.reason, at: letter.diedAt, failures };
+      const envelope = parseEnvelope(letter.body);
+      const body = redrivenBody(envelope, death, { redrives, ...(edited && { item }) });
+      return {
+        letter,
+        edited,
+        message: { body, attributes: messageAttributes(letter) },
+        item: { ...itemOf(letter), redrives },
+      };
+    } catch (error) {
+      return this.#refuse(letter, "edit refused", toError(error).message);
+    }
+  }
+
+  #refuse({ id }: Letter, refusal: Refusal, message: string): undefined {
+    this.#refused[refusal] = (this.#refused[refusal] ?? 0) + 1;
+    if (this.#refusals.length < MOST_REFUSALS_TOLD) this.#refusals.push({ id, refusal, message });
+  }
+
+  async #isStopping(run: string): Promise<boolean> {
+    const known = this.#stopping.get(run);
+    if (known !== undefined && this.#now() - known.at < STATUS_MILLISECONDS) return await known.stopping;
+    const stopping = this.#options.runs.find(run).then((record) => record !== undefined && isStopping(record));
+    this.#stopping.set(run, { at: this.#now(), stopping });
+    return await stopping;
+  }
+}
+
+function messageAttributes({ attributes }: Letter): Readonly<Record<string, MessageAttributeValue>> {
+  return Object.fromEntries(
+    Object.entries(attributes)
+      // The next death has a reason of its own.
+      .filter(([name]) => name !== REASON_ATTRIBUTE)
+      .map(([name, attribute]) => [name, toMessageAttribute(attribute)]),
+  );
+}
+
+/** As it came, or with another body: JSON, unless the body was a text and the new one is. */
+function foreignMessage(letter: Letter, item: unknown): OutgoingMessage {
+  const asText = typeof item === "string" && letter.item === letter.body;
+  const body = item === undefined ? letter.body : toBody(asText ? item : toJson(item));
+  return { body, attributes: messageAttributes(letter) };
+}
