@@ -6,3 +6,4 @@ export const ASYNCIO = "asyncio queue in Python";
 export const BULLMQ = "BullMQ on Redis";
 export const PG_BOSS = "pg-boss on PostgreSQL";
 export const POWERTOOLS = "Powertools batch processor";
+export const EMPTY = "empty handler";

@@ -4,11 +4,11 @@ import { loadWorkflow } from "../../cli/workflow-file.ts";
 import { bundleFunctions } from "../../local/bundle.ts";
 import { EventSourceMapping } from "../../local/event-source-mapping.ts";
 import { LocalFunction } from "../../local/functions/local-function.ts";
-import { LOCAL_AWS, openServices, tableName } from "../../local/services.ts";
+import { openServices } from "../../local/services.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
-import { toVariables } from "../../shared/function-environment.ts";
 import { startEntry } from "../../shared/messages/control.ts";
 import { topology } from "../../shared/topology.ts";
+import { functionVariables } from "../harness/function-variables.ts";
 import { side } from "../harness/side.ts";
 
 interface Input {
@@ -33,23 +33,9 @@ await side<Input>(async ({ items }, directory) => {
       timeoutSeconds: shape.producer.timeoutSeconds,
       memoryMb: shape.producer.memoryMb,
       variables: {
-        ...LOCAL_AWS,
-        AWS_ENDPOINT_URL_SQS: sqs.endpoint,
-        AWS_ENDPOINT_URL_DYNAMODB: services.dynamoDb.endpoint,
+        ...functionVariables(services, workflow.name, { ...shape, consumer }),
         NODE_COMPILE_CACHE: state.bundles,
         SLUICE_BENCH_ITEMS: String(items),
-        ...toVariables({
-          queueUrl: sqs.queueUrl(names.queue),
-          deadLetterQueueUrl: sqs.queueUrl(names.deadLetterQueue),
-          controlQueueUrl: sqs.queueUrl(names.controlQueue),
-          controlDeadLetterQueueUrl: sqs.queueUrl(names.controlDeadLetterQueue),
-          table: tableName(workflow.name),
-          tasksPerEnvironment: shape.tasksPerEnvironment,
-          maxBacklog: shape.maxBacklog,
-          sliceSeconds: shape.producer.sliceSeconds,
-          refillSeconds: consumer.refillSeconds,
-          refillVisibilitySeconds: consumer.refillVisibilitySeconds,
-        }),
       },
       log: state.openLog("producer").descriptor,
     },

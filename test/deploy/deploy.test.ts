@@ -91,36 +91,6 @@ describe("a deployed workflow", () => {
     }
   });
 
-  test("is started by its schedule, and completes with exact counts", { timeout: 170_000 }, async () => {
-    showLogOnFailure();
-    const started = await scheduledAfter("", 100);
-    expect(started.id).toMatch(/^scheduled-\d{4}-\d\d-\d\dT\d\d:\d\d:00Z$/);
-    expect(`scheduled-${started.requestedAt}`).toBe(started.id);
-    const run = await completed(runsOf("every-minute"), started.id, 60);
-    expect(await runsOf("every-minute").counts(run)).toEqual({
-      produced: 300,
-      succeeded: 294,
-      dead: 6,
-      cancelled: 0,
-      // Three that fail each time fail once before the last; six succeed at the second attempt.
-      retried: 9,
-      owed: 0,
-      deadByReason: { permanent: 3, exhausted: 3 },
-    });
-  });
-
-  test("leaves what failed in its dead-letter queue, with the reasons", async () => {
-    const [run] = (await runsOf("every-minute").latest(10)).slice(-1);
-    expect(reasonsOf(await deadLetters("every-minute"), run?.id ?? "")).toEqual([
-      [0, "permanent", 1, "item 0 is refused"],
-      [50, "exhausted", 2, "item 50 fails each time"],
-      [100, "permanent", 1, "item 100 is refused"],
-      [150, "exhausted", 2, "item 150 fails each time"],
-      [200, "permanent", 1, "item 200 is refused"],
-      [250, "exhausted", 2, "item 250 fails each time"],
-    ]);
-  });
-
   test("is started from the command line, and ends every kind of bad item as it must", {
     timeout: 120_000,
   }, async () => {
@@ -166,6 +136,36 @@ describe("a deployed workflow", () => {
     expect({ dead, owed, settled: succeeded + dropped }).toEqual({ dead: 0, owed: 0, settled: produced });
     expect(succeeded).toBeLessThan(100);
     expect(dropped).toBeGreaterThan(0);
+  });
+
+  test("is started by its schedule, and completes with exact counts", { timeout: 170_000 }, async () => {
+    showLogOnFailure();
+    const started = await scheduledAfter("", 100);
+    expect(started.id).toMatch(/^scheduled-\d{4}-\d\d-\d\dT\d\d:\d\d:00Z$/);
+    expect(`scheduled-${started.requestedAt}`).toBe(started.id);
+    const run = await completed(runsOf("every-minute"), started.id, 60);
+    expect(await runsOf("every-minute").counts(run)).toEqual({
+      produced: 300,
+      succeeded: 294,
+      dead: 6,
+      cancelled: 0,
+      // Three that fail each time fail once before the last; six succeed at the second attempt.
+      retried: 9,
+      owed: 0,
+      deadByReason: { permanent: 3, exhausted: 3 },
+    });
+  });
+
+  test("leaves what failed in its dead-letter queue, with the reasons", async () => {
+    const [run] = (await runsOf("every-minute").latest(10)).slice(-1);
+    expect(reasonsOf(await deadLetters("every-minute"), run?.id ?? "")).toEqual([
+      [0, "permanent", 1, "item 0 is refused"],
+      [50, "exhausted", 2, "item 50 fails each time"],
+      [100, "permanent", 1, "item 100 is refused"],
+      [150, "exhausted", 2, "item 150 fails each time"],
+      [200, "permanent", 1, "item 200 is refused"],
+      [250, "exhausted", 2, "item 250 fails each time"],
+    ]);
   });
 
   test("is started again a minute later, as another run", { timeout: 120_000 }, async () => {

@@ -24,12 +24,25 @@ export async function installPython(): Promise<void> {
   // Written last: an installation that was interrupted is done again.
   const complete = join(venv, "complete");
   if (existsSync(complete)) return;
-  try {
-    await run("python3", ["-m", "venv", "--clear", venv]);
-  } catch (cause) {
-    throw new Error("the deploy tests need Python 3 with its venv module", { cause });
-  }
+  await step(
+    ["python3", "-m", "venv", "--clear", venv],
+    "The deploy tests need Python 3.10 or newer with its venv module, which Debian and Ubuntu have apart: " +
+      "apt-get install python3 python3-venv",
+  );
   const options = ["--quiet", "--disable-pip-version-check", "--no-input"];
-  await run(pythonCommand("python"), ["-m", "pip", "install", ...options, "-r", requirements]);
+  await step(
+    [pythonCommand("python"), "-m", "pip", "install", ...options, "-r", requirements],
+    "The deploy tests install what requirements.txt pins from PyPI: is it within reach, and Python 3.10 or newer?",
+  );
   writeFileSync(complete, "");
+}
+
+/** @throws {Error} It failed: with what it printed, and what is needed. */
+async function step([command = "", ...words]: readonly string[], needed: string): Promise<void> {
+  try {
+    await run(command, words);
+  } catch (cause) {
+    const { stdout = "", stderr = "", message } = cause as Error & { stdout?: string; stderr?: string };
+    throw new Error([needed, message, stdout, stderr].filter((text) => text.trim() !== "").join("\n"), { cause });
+  }
 }

@@ -31,7 +31,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const ministackLog = join(workspace, "ministack.log");
   const log = openSync(ministackLog, "w");
   const child = spawn(pythonCommand("python"), [fileURLToPath(new URL("start_ministack.py", import.meta.url))], {
-    stdio: ["ignore", log, log],
+    // It ends when its standard input does, should this process be killed.
+    stdio: ["pipe", log, log],
     // A group of its own, to end it with the functions' processes.
     detached: true,
     env: {
@@ -44,15 +45,16 @@ export default async function setup(project: TestProject): Promise<() => Promise
       MINISTACK_HOST: "127.0.0.1",
       // Every request is authorised, those of the functions with their roles: a right that is missing shows.
       AUTH: "true",
+      // It would tidy up containers otherwise, and nothing here is one.
+      DOCKER_HOST: "unix:///nonexistent",
     },
   });
   closeSync(log);
+  const exited = once(child, "exit");
   const stop = async () => {
-    if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
-      const exited = once(child, "exit");
-      process.kill(-child.pid, "SIGTERM");
-      await exited;
-    }
+    // All that it knows is in its memory: it has nothing to finish.
+    if (child.pid !== undefined) endGroup(child.pid);
+    await exited;
     // The functions' processes may still write.
     rmSync(workspace, { recursive: true, force: true, maxRetries: 10 });
   };
@@ -68,6 +70,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide("ministackLog", ministackLog);
   project.provide("workspace", workspace);
   return stop;
+}
+
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    // Nobody is left in it.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 async function freePort(): Promise<number> {

@@ -8,9 +8,17 @@
   https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
 - Its CloudFormation refuses alarms on metric math. It never evaluates an alarm that nobody feeds: here it is given the
   first of the metrics, to have something to create and to delete.
+
+It ends with whoever started it: its standard input is a pipe that nobody writes to, and that closes.
 """
 
 import datetime
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import eventbridge
@@ -49,6 +57,16 @@ def alarm_record_of_math(name, props):
 
 
 provisioners._cw_metric_alarm_record = alarm_record_of_math
+
+
+def end_with_starter():
+    sys.stdin.buffer.read()
+    shutil.rmtree(tempfile.gettempdir(), ignore_errors=True)
+    # With the functions' processes, and itself.
+    os.killpg(0, signal.SIGKILL)
+
+
+threading.Thread(target=end_with_starter, daemon=True).start()
 
 # Last, because it binds the names above as it is loaded.
 from ministack.app import main  # noqa: E402
