@@ -12,15 +12,17 @@ const RUNS_LOOKED_AT = 100;
 export interface LookOptions extends TargetOptions {
   /** On this machine, the only workflow that is looked at. */
   readonly workflow?: string | undefined;
+  /** Of several stacks, the one that holds this workflow is meant. */
+  readonly holding?: string | undefined;
 }
 
 /** Goes through the workflows of a stack, or of this machine, the latest first. Each is closed when its turn is over. */
-export async function* targets({ stack, region, profile, workflow }: LookOptions): AsyncGenerator<Target> {
+export async function* targets({ stack, region, profile, workflow, holding }: LookOptions): AsyncGenerator<Target> {
   if (stack === undefined) {
     if (region === undefined && profile === undefined) return yield* localTargets(workflow);
     throw new ConfigurationError("--region and --profile are of a deployed stack: add --stack");
   }
-  yield* stackTargets({ stack, region, profile });
+  yield* stackTargets({ stack, region, profile, holding: holding ?? workflow });
 }
 
 async function* localTargets(only?: string): AsyncGenerator<Target> {
@@ -35,6 +37,7 @@ async function* localTargets(only?: string): AsyncGenerator<Target> {
         workflow,
         name,
         where: "this machine",
+        stack: undefined,
         services,
         running,
         local: origin,
@@ -60,7 +63,7 @@ export async function withRun<Result>(
   work: (target: RunTarget) => Promise<Result>,
   isMeant = (run: RunRecord): boolean => !hasEnded(run),
 ): Promise<Result> {
-  for await (const target of targets(options)) {
+  for await (const target of targets({ holding: runOrWorkflow, ...options })) {
     const runs = await target.services.runs.latest(RUNS_LOOKED_AT);
     const run = runs.find((each) => {
       if (runOrWorkflow === undefined) return isMeant(each);

@@ -33,7 +33,8 @@ Examples:
   $ npx sluice resume              go on after Ctrl-C, a crash, a pause or a failed source
   $ npx sluice status              the runs and their counts
   $ npx sluice cancel cities       drop what is queued, and end the run
-  $ npx sluice start cities        start a run of a deployed workflow
+  $ npx sluice start cities --stack
+                                   start a run of a deployed workflow
   $ npx sluice status --stack      the runs of the deployed stack`,
   );
 

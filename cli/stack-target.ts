@@ -3,7 +3,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { LambdaClient, paginateListEventSourceMappings, UpdateEventSourceMappingCommand } from "@aws-sdk/client-lambda";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
-import { ConfigurationError } from "../shared/errors.ts";
+import { ConfigurationError, SluiceError, toError } from "../shared/errors.ts";
 import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
 import { Ledger } from "../shared/ledger/ledger.ts";
 import { Runs } from "../shared/ledger/runs.ts";
@@ -17,20 +17,22 @@ export interface StackOptions {
   readonly stack: string | true;
   readonly region?: string | undefined;
   readonly profile?: string | undefined;
+  /** Of several stacks there, the one that holds this workflow is meant. */
+  readonly holding?: string | undefined;
 }
 
 /**
  * Goes through the workflows of a deployed stack, found by the stack's outputs, with the usual credential chain.
  *
  * @throws {ConfigurationError} There is no such stack, or more than one where one was to be found.
+ * @throws {SluiceError} `AWS_UNREACHABLE`: CloudFormation cannot be asked, such as without credentials.
  */
-export async function* stackTargets({ stack: wanted, region, profile }: StackOptions): AsyncGenerator<Target> {
+export async function* stackTargets({ stack: wanted, region, profile, holding }: StackOptions): AsyncGenerator<Target> {
   // The SDK's clients all read them.
   if (region !== undefined) process.env.AWS_REGION = region;
   if (profile !== undefined) process.env.AWS_PROFILE = profile;
-  const stack = await findStack(wanted);
+  const stack = await findStack(wanted, holding);
   const outputs = outputsOf(stack);
-  const where = `stack ${stack.StackName}`;
   for (const workflow of workflowsOf(outputs)) {
     const { table, queueUrl, deadLetterQueueUrl, controlQueueUrl, consumerFunction } = readOutputs(workflow, outputs);
     const sqs = new SQSClient({});
@@ -42,7 +44,8 @@ export async function* stackTargets({ stack: wanted, region, profile }: StackOpt
       yield {
         workflow,
         name: workflow,
-        where,
+        where: `stack ${stack.StackName}`,
+        stack: stack.StackName,
         running: true,
         local: undefined,
         services: {
@@ -62,20 +65,10 @@ export async function* stackTargets({ stack: wanted, region, profile }: StackOpt
   }
 }
 
-async function findStack(wanted: string | true): Promise<Stack> {
-  const client = new CloudFormationClient({});
-  const found: Stack[] = [];
-  try {
-    const input = wanted === true ? {} : { StackName: wanted };
-    for await (const { Stacks = [] } of paginateDescribeStacks({ client }, input)) {
-      found.push(...Stacks.filter((stack) => workflowsOf(outputsOf(stack)).length > 0));
-    }
-  } catch (cause) {
-    if (!(cause instanceof Error && cause.name === "ValidationError")) throw cause;
-    // CloudFormation's word for a stack that does not exist.
-  } finally {
-    client.destroy();
-  }
+async function findStack(wanted: string | true, holding: string | undefined): Promise<Stack> {
+  const all = await sluiceStacks(wanted);
+  const holders = all.filter((stack) => workflowsOf(outputsOf(stack)).some((workflow) => workflow === holding));
+  const found = holders.length > 0 ? holders : all;
   const [stack, ...others] = found;
   if (stack === undefined) {
     const which = wanted === true ? "no stack of Sluice's" : `no stack "${wanted}" with a workflow in it`;
@@ -86,6 +79,30 @@ async function findStack(wanted: string | true): Promise<Stack> {
     throw new ConfigurationError(`there are several stacks of Sluice's: say which with --stack (${names})`);
   }
   return stack;
+}
+
+/** The stacks that hold a workflow: all that are there, or the one of a name. */
+async function sluiceStacks(wanted: string | true): Promise<readonly Stack[]> {
+  const client = new CloudFormationClient({});
+  const found: Stack[] = [];
+  try {
+    const input = wanted === true ? {} : { StackName: wanted };
+    for await (const { Stacks = [] } of paginateDescribeStacks({ client }, input)) {
+      found.push(...Stacks.filter((stack) => workflowsOf(outputsOf(stack)).length > 0));
+    }
+    return found;
+  } catch (cause) {
+    // CloudFormation's word for a stack that does not exist.
+    if (cause instanceof Error && cause.name === "ValidationError") return [];
+    throw new SluiceError(
+      "AWS_UNREACHABLE",
+      `AWS cannot be asked for its stacks: ${toError(cause).message}. Check the credentials (--profile, AWS_PROFILE) and ` +
+        "the region (--region, AWS_REGION); without --stack the command means this machine",
+      { cause },
+    );
+  } finally {
+    client.destroy();
+  }
 }
 
 function outputsOf({ Outputs = [] }: Stack): Readonly<Record<string, string>> {

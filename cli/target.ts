@@ -9,6 +9,8 @@ export interface Target {
   readonly name: string;
   /** For people: "this machine", or the stack. */
   readonly where: string;
+  /** The stack's name; `undefined` on this machine. */
+  readonly stack: string | undefined;
   readonly services: ServiceClients;
   /** Whether something works on its queue: a deployed stack, or an engine in another process. */
   readonly running: boolean;
@@ -21,3 +23,6 @@ export interface Target {
 export interface RunTarget extends Target {
   readonly run: RunRecord;
 }
+
+/** What a command that means the same target needs: for the commands that messages propose. */
+export const stackFlag = ({ stack }: Pick<Target, "stack">): string => (stack === undefined ? "" : ` --stack ${stack}`);

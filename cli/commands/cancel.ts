@@ -8,7 +8,7 @@ import { EXIT } from "../exit-code.ts";
 import { plural } from "../format.ts";
 import { withRun } from "../run-target.ts";
 import { openSession, workOnRun } from "../session.ts";
-import type { RunTarget } from "../target.ts";
+import { type RunTarget, stackFlag } from "../target.ts";
 import { type TargetOptions, withTargetOptions } from "../target-options.ts";
 
 interface CancelOptions extends TargetOptions {
@@ -45,8 +45,7 @@ export const cancelCommand = withTargetOptions(new Command("cancel"))
     }
     const { run, where, running, local, name } = cancelled;
     if (running || local === undefined) {
-      const flag = options.stack === undefined ? "" : " --stack";
-      const message = `Run ${run.id} on ${where} is being cancelled: npx sluice status ${run.id}${flag} --watch shows its end.`;
+      const message = `Run ${run.id} on ${where} is being cancelled: npx sluice status ${run.id}${stackFlag(cancelled)} --watch shows its end.`;
       if (options.json) writeJson({ type: "message", message });
       else console.log(message);
       return;

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { EXIT } from "../exit-code.ts";
 import { othersWork, withRun } from "../run-target.ts";
+import { stackFlag } from "../target.ts";
 import { type TargetOptions, withTargetOptions } from "../target-options.ts";
 
 export const pauseCommand = withTargetOptions(new Command("pause"))
@@ -19,7 +20,6 @@ export const pauseCommand = withTargetOptions(new Command("pause"))
       }
       // The consumers put messages back as long as Lambda delivers them, which costs requests.
       if (!(await othersWork(target))) await target.deliver(false);
-      const flag = options.stack === undefined ? "" : " --stack";
-      console.log(`Run ${id} on ${where} is paused: npx sluice resume ${id}${flag} goes on with it.`);
+      console.log(`Run ${id} on ${where} is paused: npx sluice resume ${id}${stackFlag(target)} goes on with it.`);
     });
   });

@@ -8,6 +8,7 @@ import { EXIT } from "../exit-code.ts";
 import { newStart } from "../new-start.ts";
 import { findUnasked, withRun } from "../run-target.ts";
 import { openSession, workOnRun } from "../session.ts";
+import { stackFlag } from "../target.ts";
 import { type TargetOptions, withTargetOptions } from "../target-options.ts";
 
 export const resumeCommand = withTargetOptions(new Command("resume"))
@@ -32,7 +33,7 @@ export const resumeCommand = withTargetOptions(new Command("resume"))
       }));
       return;
     }
-    const { run, where, local, name, running } = await withRun(
+    const { run, where, local, name, running, stack } = await withRun(
       runOrWorkflow,
       options,
       async (target) => {
@@ -45,7 +46,7 @@ export const resumeCommand = withTargetOptions(new Command("resume"))
       },
       isLeft,
     );
-    const flag = options.stack === undefined ? "" : " --stack";
+    const flag = stackFlag({ stack });
     if (hasEnded(run) && (running || !isLeft(run))) {
       const start = local === undefined ? "start" : "run";
       const message = `Run ${run.id} on ${where} has ended, it is ${run.status}: npx sluice ${start} ${name}${flag} starts another.`;

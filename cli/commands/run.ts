@@ -7,7 +7,7 @@ import { newStart } from "../new-start.ts";
 import { positiveInteger } from "../positive-integer.ts";
 import { openSession, type SessionOptions, workOnRun } from "../session.ts";
 
-interface RunOptions extends SessionOptions {
+export interface RunOptions extends SessionOptions {
   readonly items?: number;
 }
 
@@ -37,27 +37,30 @@ Examples:
   $ npx sluice run ./my-workflow.ts --fresh
   $ npx sluice run seconds --json | tail -n 1`,
   )
-  .action(async (name: string, options: RunOptions) => {
-    const session = await openSession(name, options);
-    if (options.fresh) session.state.drop();
-    process.exitCode = await workOnRun(session, async ({ runs, controlQueue }) => {
-      const unfinished = (await runs.latest(RUNS_LOOKED_AT)).find(isActive);
-      if (unfinished !== undefined) {
-        const { id, status, workflow } = unfinished;
-        const { owed, produced } = await runs.counts(unfinished);
-        throw new SluiceError(
-          "RUN_UNFINISHED",
-          `run ${id} of ${workflow} has not ended: it is ${status}, with ${plural(produced - owed, "item")} settled. ` +
-            `Go on with it: npx sluice resume ${workflow}. Or drop it: npx sluice run ${name} --fresh`,
-        );
-      }
-      const { items: limit } = options;
-      const { workflow } = session.loaded;
-      const id = newRunId();
-      return {
-        id,
-        limit,
-        begin: () => controlQueue.sendControl(newStart({ workflow: workflow.name, run: id, limit })),
-      };
-    });
+  .action(runHere);
+
+/** Runs a workflow on the embedded engine until the run has ended, and sets the exit code. */
+export async function runHere(name: string, options: RunOptions): Promise<void> {
+  const session = await openSession(name, options);
+  if (options.fresh) session.state.drop();
+  process.exitCode = await workOnRun(session, async ({ runs, controlQueue }) => {
+    const unfinished = (await runs.latest(RUNS_LOOKED_AT)).find(isActive);
+    if (unfinished !== undefined) {
+      const { id, status, workflow } = unfinished;
+      const { owed, produced } = await runs.counts(unfinished);
+      throw new SluiceError(
+        "RUN_UNFINISHED",
+        `run ${id} of ${workflow} has not ended: it is ${status}, with ${plural(produced - owed, "item")} settled. ` +
+          `Go on with it: npx sluice resume ${workflow}. Or drop it: npx sluice run ${name} --fresh`,
+      );
+    }
+    const { items: limit } = options;
+    const { workflow } = session.loaded;
+    const id = newRunId();
+    return {
+      id,
+      limit,
+      begin: () => controlQueue.sendControl(newStart({ workflow: workflow.name, run: id, limit })),
+    };
   });
+}

@@ -4,26 +4,40 @@ import { newRunId } from "../new-run-id.ts";
 import { newStart } from "../new-start.ts";
 import { positiveInteger } from "../positive-integer.ts";
 import { targets } from "../run-target.ts";
+import { stackFlag } from "../target.ts";
 import { type TargetOptions, withTargetOptions } from "../target-options.ts";
+import { runHere } from "./run.ts";
+
+interface StartOptions extends TargetOptions {
+  readonly items?: number;
+}
 
 export const startCommand = withTargetOptions(new Command("start"))
   .summary("start a run of a deployed workflow")
-  .description("Starts a run of a workflow in a deployed stack, and returns. On this machine, `sluice run` does it.")
+  .description(
+    "Starts a run of a workflow in a deployed stack, and returns. Without --stack it is this machine that is meant: then " +
+      "it does what `sluice run` does.",
+  )
   .argument("[workflow]", "the workflow's name (default: the only one of the stack)")
   .option("--items <n>", "items at the most (default: as the workflow says)", positiveInteger)
   .addHelpText(
     "after",
-    "\nExamples:\n  $ npx sluice start cities\n  $ npx sluice start cities --stack sluice-cities --items 100",
+    "\nExamples:\n  $ npx sluice start cities --stack\n  $ npx sluice start cities --stack sluice-cities --items 100",
   )
-  .action(async (name: string | undefined, options: TargetOptions & { items?: number }) => {
+  .action(async (name: string | undefined, options: StartOptions) => {
+    const { region, profile, items } = options;
+    if (options.stack === undefined && region === undefined && profile === undefined) {
+      if (name === undefined) throw new ConfigurationError("say which workflow: npx sluice start <workflow>");
+      return await runHere(name, { json: false, ...(items !== undefined && { items }) });
+    }
     const names: string[] = [];
-    for await (const { workflow, where, services } of targets({ ...options, stack: options.stack ?? true })) {
+    for await (const { workflow, where, services, stack } of targets({ ...options, holding: name })) {
       names.push(workflow);
       if (name !== undefined && name !== workflow) continue;
       const run = newRunId();
-      await services.controlQueue.sendControl(newStart({ workflow, run, limit: options.items }));
+      await services.controlQueue.sendControl(newStart({ workflow, run, limit: items }));
       console.log(
-        `Run ${run} of ${workflow} was asked for in ${where}: npx sluice status ${run} --stack --watch shows it.`,
+        `Run ${run} of ${workflow} was asked for in ${where}: npx sluice status ${run}${stackFlag({ stack })} --watch shows it.`,
       );
       return;
     }

@@ -96,7 +96,7 @@ describe("a deployed workflow", () => {
   }, async () => {
     showLogOnFailure();
     // The first 50 items: the kinds after them crash their consumer, which takes minutes.
-    await sluice("start", "unreliable", "--stack", "sluice-unreliable", "--items", "50");
+    await sluice("start", "unreliable", "--stack", "--items", "50");
     const runs = runsOf("unreliable");
     const started = await until(async () => {
       const [latest] = await runs.latest(1);
@@ -117,25 +117,17 @@ describe("a deployed workflow", () => {
     expect(shown).toMatchObject({ run: run.id, status: "completed", produced: 50, succeeded: 45, dead: 5 });
   });
 
-  test("is cancelled from the command line, and drops what was queued", { timeout: 120_000 }, async () => {
+  test("is paused from the command line: no task begins, and nothing is dropped", { timeout: 120_000 }, async () => {
     showLogOnFailure();
     const runs = runsOf("slow");
-    await sluice("start", "slow", "--stack", "sluice-slow");
-    const working = await until(async () => {
+    await sluice("start", "slow", "--stack");
+    await until(async () => {
       const [latest] = await runs.latest(1);
       expect(latest && (await runs.counts(latest)).succeeded).toBeGreaterThan(0);
-      return latest as RunRecord;
     }, 40);
-    await sluice("cancel", working.id, "--stack", "sluice-slow", "--yes", "--json");
-    const cancelled = await until(async () => {
-      const run = await runs.get(working.id);
-      expect(run.status, JSON.stringify(await runs.counts(run))).toBe("cancelled");
-      return run;
-    }, 60);
-    const { produced, succeeded, cancelled: dropped, dead, owed } = await runs.counts(cancelled);
-    expect({ dead, owed, settled: succeeded + dropped }).toEqual({ dead: 0, owed: 0, settled: produced });
-    expect(succeeded).toBeLessThan(100);
-    expect(dropped).toBeGreaterThan(0);
+    await sluice("pause", "slow", "--stack");
+    const [shown] = await sluice("status", "slow", "--stack", "--json");
+    expect(shown).toMatchObject({ status: "paused", dead: 0, cancelled: 0 });
   });
 
   test("is started by its schedule, and completes with exact counts", { timeout: 170_000 }, async () => {
@@ -166,6 +158,38 @@ describe("a deployed workflow", () => {
       [200, "permanent", 1, "item 200 is refused"],
       [250, "exhausted", 2, "item 250 fails each time"],
     ]);
+  });
+
+  test("is resumed and cancelled from the command line: it goes on, and drops what is queued", {
+    timeout: 240_000,
+  }, async () => {
+    showLogOnFailure();
+    const runs = runsOf("slow");
+    const [paused] = await runs.latest(1);
+    if (paused === undefined) throw new Error("no run was paused");
+    const before = await runs.counts(paused);
+    expect(paused.status).toBe("paused");
+    // Two at a time and a second each: it would have been done with far more since then.
+    expect(before.succeeded).toBeLessThan(100);
+    await sluice("resume", paused.id, "--stack", "sluice-slow");
+    await until(async () => {
+      const run = await runs.get(paused.id);
+      expect((await runs.counts(run)).succeeded).toBeGreaterThan(before.succeeded);
+    }, 100);
+    await sluice("cancel", paused.id, "--stack", "sluice-slow", "--yes", "--json");
+    const cancelled = await until(async () => {
+      const run = await runs.get(paused.id);
+      expect(run.status, JSON.stringify(await runs.counts(run))).toBe("cancelled");
+      return run;
+    }, 100);
+    const { produced, succeeded, cancelled: dropped, dead, owed } = await runs.counts(cancelled);
+    expect({ produced, dead, owed, settled: succeeded + dropped }).toEqual({
+      produced: 600,
+      dead: 0,
+      owed: 0,
+      settled: 600,
+    });
+    expect(dropped).toBeGreaterThan(0);
   });
 
   test("is started again a minute later, as another run", { timeout: 120_000 }, async () => {

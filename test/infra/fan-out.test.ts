@@ -446,6 +446,16 @@ describe("schedule", () => {
     });
   });
 
+  test("fires once, at a moment of its zone", () => {
+    const schedule = { expression: "at(2026-12-24T18:00:00)", timeZone: "Europe/Berlin" };
+    synthesise({ schedule }).template.hasResourceProperties(SCHEDULE, {
+      ScheduleExpression: "at(2026-12-24T18:00:00)",
+      ScheduleExpressionTimezone: "Europe/Berlin",
+      FlexibleTimeWindow: { Mode: "OFF" },
+      State: "ENABLED",
+    });
+  });
+
   test("the workflow's own is deployed, and the construct's comes before it", () => {
     const workflow = {
       ...defineWorkflow(workflowOptions()),
