@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { isAbsolute } from "node:path";
 import { Annotations, CfnOutput, RemovalPolicy, Stack, Tags, Validations } from "aws-cdk-lib";
 import type { Alarm, Dashboard } from "aws-cdk-lib/aws-cloudwatch";
 import type { Table } from "aws-cdk-lib/aws-dynamodb";
@@ -11,11 +13,12 @@ import type { IQueue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { ConfigurationError } from "../shared/errors.ts";
 import { type FunctionEnvironment, toVariables } from "../shared/function-environment.ts";
+import { show } from "../shared/options.ts";
 import { type ParsedPermission, type Permission, parsePermissions } from "../shared/permissions.ts";
 import { parseSchedule, type ScheduleOption } from "../shared/schedule.ts";
 import { outputName, type StackOutput } from "../shared/stack-outputs.ts";
 import { type Topology, topology as topologyOf } from "../shared/topology.ts";
-import type { Workflow } from "../shared/workflow.ts";
+import { isWorkflow, type Workflow } from "../shared/workflow.ts";
 import { Alarms } from "./alarms.ts";
 import { FUNCTIONS, type FunctionName } from "./bundling.ts";
 import { checkReservedConcurrency, checkTopology } from "./checks.ts";
@@ -93,8 +96,10 @@ export class FanOut extends Construct implements IGrantable {
   constructor(scope: Construct, id: string, props: FanOutProps) {
     super(scope, id);
     const { workflow, encryptionKey, removalPolicy = RemovalPolicy.RETAIN, deletionProtection = false } = props;
+    if (!isWorkflow(workflow)) throw new ConfigurationError("workflow must be what defineWorkflow returned");
     const topology = topologyOf(workflow);
     checkTopology(topology, workflow.timeoutMilliseconds);
+    checkWorkflowFile(props.workflowFile);
     checkRemoval(removalPolicy, deletionProtection);
     const failureRate = checkFailureRate(props.failureRate ?? 0.25);
     const schedule = props.schedule === undefined ? workflow.schedule : parseSchedule(props.schedule);
@@ -240,6 +245,14 @@ export class FanOut extends Construct implements IGrantable {
       new CfnOutput(Stack.of(this), name, { value });
     }
   }
+}
+
+function checkWorkflowFile(file: string): void {
+  if (isAbsolute(file) && existsSync(file)) return;
+  throw new ConfigurationError(
+    `workflowFile must be the absolute path of a file that is there, but is ${show(file)}: write ` +
+      'resolve("workflows/invoices.ts"), or fileURLToPath(new URL("./workflows/invoices.ts", import.meta.url))',
+  );
 }
 
 function checkRemoval(removalPolicy: RemovalPolicy, deletionProtection: boolean): void {

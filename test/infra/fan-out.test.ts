@@ -8,7 +8,7 @@ import { EXPIRY_ATTRIBUTE, TABLE_KEYS } from "../../shared/ledger/rows.ts";
 import { parseControlMessage } from "../../shared/messages/control.ts";
 import { outputName, readOutputs, workflowsOf } from "../../shared/stack-outputs.ts";
 import { topology as topologyOf } from "../../shared/topology.ts";
-import { defineWorkflow } from "../../shared/workflow.ts";
+import { defineWorkflow, type Workflow } from "../../shared/workflow.ts";
 import { workflowOptions } from "../helpers/workflow-options.ts";
 import { fanOutIn, newApp, rightsOfRole, type Statement, synthesise } from "./synthesis.ts";
 
@@ -469,6 +469,15 @@ describe("schedule", () => {
   test("one that AWS would refuse fails here", () => {
     expect(() => synthesise({ schedule: "rate(0 days)" })).toThrow("schedule's rate");
   });
+});
+
+test("a workflow's file is named by its absolute path, and is there", () => {
+  for (const workflowFile of ["workflows/seconds.ts", `${import.meta.dirname}/no-such.ts`]) {
+    expect(() => synthesise({ workflowFile })).toThrow(
+      `workflowFile must be the absolute path of a file that is there, but is "${workflowFile}"`,
+    );
+  }
+  expect(() => synthesise({ workflow: {} as Workflow })).toThrow("workflow must be what defineWorkflow returned");
 });
 
 test("a protected ledger that is to be deleted with its stack is refused", () => {
