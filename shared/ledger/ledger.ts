@@ -157,7 +157,7 @@ export class Ledger {
   async itemStates(items: readonly LedgerItem[]): Promise<readonly ItemState[]> {
     const keys = items.map((item) => ({
       page: pageKey(item.run, item.page),
-      attempts: attemptsKey(item.run, item.page, item.index, item.epoch),
+      attempts: attemptsKey(item),
     }));
     const rows = await this.#store.getMany(keys.flatMap(({ page, attempts }): Key[] => [page, attempts]));
     return items.map((item, position): ItemState => {
@@ -178,7 +178,7 @@ export class Ledger {
   async itemFates(items: readonly LedgerItem[]): Promise<readonly ItemFate[]> {
     const keys = items.map((item) => ({
       page: pageKey(item.run, item.page),
-      attempts: attemptsKey(item.run, item.page, item.index, item.epoch),
+      attempts: attemptsKey(item),
     }));
     const rows = await this.#store.getMany(keys.flatMap(({ page, attempts }): Key[] => [page, attempts]));
     return items.map(({ index, epoch, redrives }, position): ItemFate => {
@@ -204,7 +204,11 @@ export class Ledger {
    */
   async recordRedrives({ run, page, epoch, items }: Cancellations): Promise<void> {
     // First where the counts begin to read: else they would not come to see the page.
-    await this.#store.update(runKey(run), { set: { redriven: true }, when: [{ oneOf: ["id", [run]] }] });
+    const known = await this.#store.update(runKey(run), {
+      set: { redriven: true },
+      when: [{ equals: ["id", run] }],
+    });
+    if (known === undefined) return;
     await this.#store.update(blockKey(run, blockOf(page)), { set: { redriven: true } });
     await this.#store.update(pageKey(run, page), {
       add: { redriven: items.map(({ index, redrives }) => lifeEntry(index, redrives)) },
@@ -244,7 +248,7 @@ export class Ledger {
     failure: Failure,
     final?: Reason,
   ): Promise<readonly Failure[]> {
-    const row = await this.#store.update(attemptsKey(item.run, item.page, item.index, item.epoch), {
+    const row = await this.#store.update(attemptsKey(item), {
       set: {
         [failureAttribute(item.redrives, receiveCount)]: failure as unknown as Json,
         ...(final !== undefined && { [finalAttribute(item.redrives)]: final }),
@@ -298,7 +302,7 @@ export class Ledger {
    * messages that were received before, or put back.
    */
   async recordReceive(item: LedgerItem, receiveCount: number, mark: ReceiveMark): Promise<void> {
-    await this.#store.update(attemptsKey(item.run, item.page, item.index, item.epoch), {
+    await this.#store.update(attemptsKey(item), {
       set: { [receiveAttribute(item.redrives, receiveCount)]: mark },
     });
   }

@@ -1,6 +1,15 @@
 import { type Failure, REASONS, type Reason } from "../failure.ts";
 import type { Key, Row, Value } from "./store.ts";
 
+/** A life of an item of a page's epoch. */
+export interface LifeAddress {
+  readonly run: string;
+  readonly page: number;
+  readonly index: number;
+  readonly epoch: number;
+  readonly redrives: number;
+}
+
 /** Items of a ledger page at the most: a page row with its sets stays near 1 KB, one DynamoDB write unit. */
 export const ITEMS_PER_PAGE = 200;
 
@@ -18,10 +27,13 @@ export const EXPIRY_ATTRIBUTE = "expiresAt";
 export const runKey = (run: string): Key => ({ pk: `run#${run}`, sk: "run" });
 export const blockKey = (run: string, block: number): Key => ({ pk: `run#${run}#block#${block}`, sk: "block" });
 export const pageKey = (run: string, page: number): Key => ({ pk: `run#${run}#page#${page}`, sk: "page" });
-/** The epoch is part of it: what failed in an earlier one was another item. */
-export const attemptsKey = (run: string, page: number, index: number, epoch: number): Key => ({
+/**
+ * The epoch is part of it: what failed in an earlier one was another item. So is the life: the failures of a hundred
+ * attempts fill a row of 400 KB.
+ */
+export const attemptsKey = ({ run, page, index, epoch, redrives }: LifeAddress): Key => ({
   pk: pageKey(run, page).pk,
-  sk: `item#${index}#${epoch}`,
+  sk: redrives === 0 ? `item#${index}#${epoch}` : `item#${index}#${epoch}#${redrives}`,
 });
 export const RUN_LIST = "runs";
 export const runListKey = (run: string, requestedAt: string): Key => ({ pk: RUN_LIST, sk: `${requestedAt}#${run}` });

@@ -88,6 +88,8 @@ export class LedgerWorld {
   #steps: Step[] = [];
   #producer: Process | undefined;
   readonly #consumers = new Set<Process>();
+  /** Each with the letter that it holds. */
+  readonly #redrivers = new Map<Process, Letter>();
 
   /** The hops of the continuations on the control queue; that of the start is 0. */
   readonly #control: number[] = [0];
@@ -96,6 +98,7 @@ export class LedgerWorld {
   #letters: Letter[] = [];
   #sent = 0;
   #redrives = 0;
+  readonly #redrivenPages = new Set<number>();
   #cancelled = false;
 
   // What the model knows, from what took effect.
@@ -128,7 +131,7 @@ export class LedgerWorld {
       await events[this.#draw(events.length)]?.();
       if (steps % 8 === 0) await this.#checkCounts();
     }
-    assert.ok(this.#producer === undefined && this.#consumers.size === 0, "no process hangs");
+    assert.ok(this.#producer === undefined && this.#consumers.size + this.#redrivers.size === 0, "no process hangs");
     return await this.#checkEnd();
   }
 
@@ -172,8 +175,9 @@ export class LedgerWorld {
         if (message !== undefined) message.holder = undefined;
       });
     }
-    const whole = this.#letters.filter(({ truncated }) => !truncated);
-    if (this.#redrives < redrives && whole.length > 0) events.push(() => this.#redrive(whole));
+    const atWork = new Set(this.#redrivers.values());
+    const whole = this.#letters.filter((letter) => !letter.truncated && !atWork.has(letter));
+    if (this.#redrives < redrives && whole.length > 0) events.push(() => this.#startRedrive(whole));
     if (this.#choice > cancelledAfter && !this.#cancelled && this.#status === "running") {
       events.push(() => this.#turn("cancel"));
     }
@@ -189,13 +193,33 @@ export class LedgerWorld {
     if (run !== undefined) this.#sendControl(run.hop + 1);
   }
 
-  #redrive(letters: readonly Letter[]): void {
+  #startRedrive(letters: readonly Letter[]): void {
     const letter = letters[this.#draw(letters.length)];
     if (letter === undefined) return;
     this.#redrives++;
-    this.#letters = this.#letters.filter((each) => each !== letter);
-    const item = { ...letter.item, redrives: letter.item.redrives + 1 };
-    this.#enqueue({ item, content: letter.content, resent: false });
+    this.#redrivenPages.add(letter.item.page);
+    const process: Process = { dead: false };
+    this.#redrivers.set(process, letter);
+    void this.#redrive(process, letter)
+      // The letter stays where it is.
+      .catch(() => {})
+      .then(() => this.#redrivers.delete(process));
+  }
+
+  /** Sends a letter's item once more, records that, and then takes the letter off the dead-letter queue. */
+  async #redrive(process: Process, letter: Letter): Promise<void> {
+    const ledger = new Ledger(this.#storeOf(process), () => this.#now());
+    const [fate] = await ledger.itemFates([letter.item]);
+    if (fate === undefined || fate.tag === "unknown" || fate.tag === "stale") return;
+    if (fate.tag !== "done") {
+      const item = { ...letter.item, redrives: Math.max(letter.item.redrives, fate.lastLife) + 1 };
+      const send = async () => this.#enqueue({ item, content: letter.content, resent: false });
+      await this.#perform(process, send);
+      await ledger.recordRedrives({ ...item, items: [item] });
+    }
+    await this.#perform(process, async () => {
+      this.#letters = this.#letters.filter((each) => each !== letter);
+    });
   }
 
   // Steps and their faults --------------------------------------------------------------------------------------------
@@ -557,12 +581,26 @@ export class LedgerWorld {
     const counts = await new Runs(this.#store).counts(run);
     assert.equal(counts.produced, this.#produced());
     assert.equal(counts.succeeded + counts.dead + counts.cancelled + counts.owed, counts.produced);
+    await this.#checkReopened();
     // A redriven item that has settled counts once its page has climbed again.
     if (this.#redrives > 0 || run.completedAt !== undefined) return;
     const leaves = await this.#leaves();
     assert.equal(counts.dead, leaves.filter(({ fate }) => fate === "dead").length, "dead");
     assert.equal(counts.cancelled, leaves.filter(({ fate }) => fate === "cancelled").length, "cancelled");
     assert.equal(counts.owed, leaves.filter(({ fate }) => fate === "owed").length, "owed");
+  }
+
+  /** What counts as owed again has a message: nobody waits for an item that nothing will come of. */
+  async #checkReopened(): Promise<void> {
+    for (const page of this.#redrivenPages) {
+      const row = readPageRow((await this.#store.get(pageKey(this.#id, page))) ?? {});
+      for (const index of row.reopened) {
+        const hasMessage = this.#messages.some(
+          ({ item }) => item.page === page && item.index === index && item.redrives > 0,
+        );
+        assert.ok(hasMessage, `item ${index} of page ${page} is owed again, and has no message`);
+      }
+    }
   }
 
   async #leaves(): Promise<readonly Leaf[]> {

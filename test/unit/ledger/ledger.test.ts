@@ -114,6 +114,63 @@ describe("A success and a death of one item", () => {
   });
 });
 
+describe("A redrive", () => {
+  const dead = async () => {
+    const rig = new LedgerRig();
+    await rig.produced([2]);
+    await rig.succeed(rig.item(1));
+    await rig.die(rig.item(0), 1);
+    return rig;
+  };
+  const record = (rig: LedgerRig, redrives: number) =>
+    rig.ledger.recordRedrives({ ...rig.item(0), items: [rig.item(0, { redrives })] });
+
+  test("moves an item from dead to owed to done, and announces its run no second time", async () => {
+    const rig = await dead();
+    expect(await rig.counts()).toMatchObject({ dead: 1, owed: 0, succeeded: 1 });
+    await record(rig, 1);
+    await record(rig, 1);
+    expect(await rig.counts()).toMatchObject({ dead: 0, owed: 1, succeeded: 1, deadByReason: {} });
+    expect(await rig.status()).toBe("completed");
+    await rig.succeed(rig.item(0, { redrives: 1 }));
+    expect(await rig.counts()).toMatchObject({ dead: 0, owed: 0, succeeded: 2 });
+    expect(rig.announcements).toEqual([RUN]);
+  });
+
+  test.for([0, 1])("that dies at write %i is not counted, and its repetition is", async (write) => {
+    const rig = await dead();
+    await rig.dyingAt(write, () => record(rig, 1));
+    expect(await rig.counts()).toMatchObject({ dead: 1, owed: 0 });
+    await record(rig, 1);
+    expect(await rig.counts()).toMatchObject({ dead: 0, owed: 1 });
+  });
+
+  test("that is recorded after its item has settled again changes nothing", async () => {
+    const rig = await dead();
+    await rig.die(rig.item(0, { redrives: 1 }));
+    await record(rig, 1);
+    expect(await rig.counts()).toMatchObject({ dead: 1, owed: 0 });
+  });
+
+  test("of a run that is not known makes none", async () => {
+    const rig = new LedgerRig();
+    await record(rig, 1);
+    expect(await rig.runs.find(RUN)).toBeUndefined();
+    expect(await rig.ledger.itemFates([rig.item(0)])).toEqual([{ tag: "unknown" }]);
+  });
+
+  test("is told what became of the item", async () => {
+    const rig = await dead();
+    const fate = async (index: number, more = {}) => (await rig.ledger.itemFates([rig.item(index, more)]))[0];
+    expect(await fate(0)).toEqual({ tag: "dead", lastLife: 0, failures: [] });
+    expect(await fate(1)).toEqual({ tag: "done" });
+    expect(await fate(0, { epoch: 2 })).toEqual({ tag: "stale" });
+    await record(rig, 1);
+    await rig.ledger.recordFailure(rig.item(0, { redrives: 1 }), 1, FAILURE);
+    expect(await fate(0, { redrives: 1 })).toEqual({ tag: "owed", lastLife: 0, failures: [FAILURE] });
+  });
+});
+
 describe("A dead item that is redriven", () => {
   const redriven = async () => {
     const rig = new LedgerRig();

@@ -7,10 +7,12 @@ import {
   failureAttribute,
   isNotable,
   isSettled,
+  lastSettledLife,
   lifeEntry,
   owedOf,
   pageEntry,
   pageTotals,
+  presentTotals,
   readAttemptsRow,
   readBlockRow,
   readPageRow,
@@ -69,6 +71,39 @@ describe("A page row", () => {
     expect(succeeded.done).toEqual(new Set([1]));
     expect(succeeded.redriven).toBe(true);
     expect([0, 1, 2].map((redrives) => isSettled(succeeded, 1, redrives))).toEqual([true, true, true]);
+  });
+
+  test("counts an item as owed from its redrive until it settles again, and the page stays full", () => {
+    const died = { dying: new Set([1]), [deadSet("exhausted")]: new Set([1]), done: new Set([0, 2, 3]) };
+    expect(presentTotals(page(died))).toMatchObject({ owed: 0, dead: 1 });
+
+    const redriven = page({ ...died, redriven: new Set([lifeEntry(1, 1)]) });
+    expect(presentTotals(redriven)).toMatchObject({ owed: 1, dead: 0, deadByReason: {} });
+    expect([owedOf(redriven), pageTotals(redriven).dead]).toEqual([0, 1]);
+    expect(redriven.redriven).toBe(true);
+
+    const settled: Row[] = [
+      { done: new Set([0, 2, 3, lifeEntry(1, 1)]) },
+      { dying: new Set([1, lifeEntry(1, 1)]), [deadSet("permanent")]: new Set([lifeEntry(1, 1)]) },
+      { cancelled: new Set([lifeEntry(1, 1)]) },
+      // A later life has settled, of which the redrive could not be recorded.
+      { [deadSet("permanent")]: new Set([lifeEntry(1, 2)]) },
+    ];
+    for (const more of settled) {
+      const row = page({ ...died, redriven: new Set([lifeEntry(1, 1)]), ...more });
+      expect(presentTotals(row)).toEqual({ ...pageTotals(row), owed: 0 });
+    }
+  });
+
+  test("counts a cancelled item that is redriven, from a backup, as owed", () => {
+    const row = page({ cancelled: new Set([1]), redriven: new Set([lifeEntry(1, 1)]) });
+    expect(presentTotals(row)).toMatchObject({ cancelled: 0, owed: 4 });
+    expect(pageTotals(row)).toMatchObject({ cancelled: 1 });
+  });
+
+  test("knows the latest life that settled otherwise than by a success", () => {
+    const row = page({ [deadSet("exhausted")]: new Set([1, lifeEntry(1, 2)]), cancelled: new Set([lifeEntry(2, 1)]) });
+    expect([0, 1, 2].map((index) => lastSettledLife(row, index))).toEqual([-1, 2, 1]);
   });
 
   test("counts a redriven item that was cancelled as cancelled: its letter is gone", () => {
