@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { FailureKind } from "../failure.ts";
+import { validateItem } from "../item-schema.ts";
 import { publish } from "../observation.ts";
 import type { Task, TaskContext } from "../task.ts";
 import { TaskTimeoutError } from "../task-errors.ts";
@@ -78,33 +79,12 @@ async function validateAndRun(
 ): Promise<Error | undefined> {
   let value = item;
   if (schema !== undefined) {
-    const result = await validate(schema, item);
+    const result = await validateItem(schema, item);
     if (result instanceof Error) return result;
     value = result.value;
   }
   await task(value, { ...context, signal });
   return undefined;
-}
-
-async function validate(schema: StandardSchemaV1, item: unknown): Promise<{ value: unknown } | Error> {
-  try {
-    const result = await schema["~standard"].validate(item);
-    return result.issues === undefined ? { value: result.value } : new InvalidItemError(describe(result.issues));
-  } catch (cause) {
-    return new InvalidItemError("the schema threw while it validated the item", { cause });
-  }
-}
-
-class InvalidItemError extends Error {
-  override readonly name = "InvalidItemError";
-}
-
-function describe(issues: readonly StandardSchemaV1.Issue[]): string {
-  const lines = issues.map(({ message, path }) => {
-    const where = (path ?? []).map((segment) => String(typeof segment === "object" ? segment.key : segment)).join(".");
-    return where === "" ? message : `${where}: ${message}`;
-  });
-  return `the item fails the workflow's schema: ${lines.join("; ")}`;
 }
 
 function timeoutError(timeoutMilliseconds: number, left: number | undefined): TaskTimeoutError {
