@@ -21,6 +21,8 @@ export interface LetterGroup {
     readonly id: string;
     readonly run: string | null;
     readonly error: { readonly name: string; readonly message: string };
+    /** Its item as JSON, of a foreign letter its body: the beginning, 500 characters. */
+    readonly item: string;
   };
 }
 
@@ -116,9 +118,12 @@ const same = (key: string) => ({ key, name: key });
 const ageOf = (milliseconds: number): string =>
   AGES.find(([, below]) => milliseconds < below)?.[0] ?? AGES[AGES.length - 1]?.[0] ?? "";
 
-function exampleOf({ id, run, error }: Letter): LetterGroup["example"] {
+function exampleOf({ id, run, error, item }: Letter): LetterGroup["example"] {
   const { name, message } = error;
-  // A copy: a slice would keep the whole body in memory, which it was parsed from.
-  const text = Buffer.from(message.length > LONGEST_EXAMPLE ? `${message.slice(0, LONGEST_EXAMPLE)}…` : message);
-  return { id, run, error: { name, message: text.toString() } };
+  const text = typeof item === "string" ? item : JSON.stringify(item);
+  return { id, run, error: { name, message: beginning(message) }, item: beginning(text) };
 }
+
+// A copy: a slice would keep the whole body in memory, which it was parsed from.
+const beginning = (text: string): string =>
+  Buffer.from(text.length > LONGEST_EXAMPLE ? `${text.slice(0, LONGEST_EXAMPLE)}…` : text).toString();

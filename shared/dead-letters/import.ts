@@ -8,6 +8,8 @@ import { Pass, type PassOptions, type PassResult } from "./pass.ts";
 export interface ImportOptions extends PassOptions {
   readonly deadLetterQueue: Queue;
   readonly ledger: Ledger;
+  /** Whose queue it is: in another one's, an item could only die again. */
+  readonly workflow: string;
   /** Lines of an export; empty ones are passed over. */
   readonly lines: AsyncIterable<string> | Iterable<string>;
   /** Sends nothing, and tells what would be. Default: false. */
@@ -27,7 +29,7 @@ export interface ImportResult {
   readonly alreadyDone: number;
   /** Left out: their items were redriven, and are at work. */
   readonly atWork: number;
-  /** Lines that are no letters; at most 100. Nothing stops at them. */
+  /** Lines that are no letters, or another workflow's; at most 100. Nothing stops at them. */
   readonly invalid: readonly { readonly line: number; readonly message: string }[];
   readonly invalidLines: number;
   /** SQS refused them each time. */
@@ -81,7 +83,7 @@ function parseLine(line: string): OutgoingMessage {
  * @throws {SluiceError} `DLQ_MOVES_ON`, see `Pass`.
  */
 export async function importLetters(options: ImportOptions): Promise<ImportResult> {
-  const { deadLetterQueue, ledger, lines, dryRun = false, onImported, signal } = options;
+  const { deadLetterQueue, ledger, workflow, lines, dryRun = false, onImported, signal } = options;
   const present = new Presence();
   const pass = await new Pass(deadLetterQueue, options).run((letters) => {
     for (const letter of letters) present.add(letter);
@@ -118,8 +120,12 @@ export async function importLetters(options: ImportOptions): Promise<ImportResul
     if (line.trim() === "") continue;
     try {
       const message = parseLine(line);
+      const letter = letterOf(message);
+      if (letter.workflow !== null && letter.workflow !== workflow) {
+        throw new Error(`it is a letter of the workflow "${letter.workflow}", and not of "${workflow}"`);
+      }
       counts.read++;
-      pending.push({ message, letter: letterOf(message) });
+      pending.push({ message, letter });
     } catch (error) {
       counts.invalidLines++;
       if (invalid.length < MOST_INVALID_TOLD) invalid.push({ line: number, message: (error as Error).message });
