@@ -7,6 +7,19 @@ import { ConfigurationError } from "../shared/errors.ts";
  * @throws {ConfigurationError} There is no terminal to ask on.
  */
 export async function confirm(question: string): Promise<boolean> {
+  return /^y(es)?$/i.test(await ask(question, `${question} [y/N] `));
+}
+
+/**
+ * Asks for a word to be typed, before something is done that cannot be taken back.
+ *
+ * @throws {ConfigurationError} There is no terminal to ask on.
+ */
+export async function confirmByTyping(question: string, word: string): Promise<boolean> {
+  return (await ask(question, `${question} Type ${word} to go on: `)) === word;
+}
+
+async function ask(question: string, prompt: string): Promise<string> {
   if (!process.stdin.isTTY) throw new ConfigurationError(`${question} Nobody is there to be asked: add --yes`);
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const { promise: closed, resolve: close } = Promise.withResolvers<string>();
@@ -15,8 +28,8 @@ export async function confirm(question: string): Promise<boolean> {
     process.stderr.write("\n");
     close("");
   });
-  const answer = await Promise.race([terminal.question(`${question} [y/N] `), closed]);
+  const answer = await Promise.race([terminal.question(prompt), closed]);
   terminal.removeAllListeners("close");
   terminal.close();
-  return /^y(es)?$/i.test(answer.trim());
+  return answer.trim();
 }

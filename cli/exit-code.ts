@@ -6,6 +6,10 @@ export const EXIT = {
   failed: 1,
   /** The run completed, with dead letters. */
   deadLetters: 2,
+  /** Some of what was asked for is done, and it is said what is not. */
+  partly: 2,
+  /** Of dead letters, none fits the filters. */
+  noneFits: 3,
   /** Ended by Ctrl-C: 128 + SIGINT. */
   interrupted: 130,
 } as const;

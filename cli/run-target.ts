@@ -10,7 +10,7 @@ import type { TargetOptions } from "./target-options.ts";
 const RUNS_LOOKED_AT = 100;
 
 export interface LookOptions extends TargetOptions {
-  /** On this machine, the only workflow that is looked at. */
+  /** The only workflow that is looked at: its name, or what the user typed for it. */
   readonly workflow?: string | undefined;
   /** Of several stacks, the one that holds this workflow is meant. */
   readonly holding?: string | undefined;
@@ -22,13 +22,15 @@ export async function* targets({ stack, region, profile, workflow, holding }: Lo
     if (region === undefined && profile === undefined) return yield* localTargets(workflow);
     throw new ConfigurationError("--region and --profile are of a deployed stack: add --stack");
   }
-  yield* stackTargets({ stack, region, profile, holding: holding ?? workflow });
+  for await (const target of stackTargets({ stack, region, profile, holding: holding ?? workflow })) {
+    if (target.workflow === (workflow ?? target.workflow)) yield target;
+  }
 }
 
 async function* localTargets(only?: string): AsyncGenerator<Target> {
   for (const state of StateDirectory.all()) {
     const { origin } = state;
-    if (origin === undefined || origin.workflow !== (only ?? origin.workflow)) continue;
+    if (origin === undefined || (only !== undefined && only !== origin.workflow && only !== origin.name)) continue;
     const running = state.holder() !== undefined;
     const services = await reachServices(origin.workflow, state);
     const { workflow, name } = origin;

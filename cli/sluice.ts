@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { SluiceError, toError } from "../shared/errors.ts";
 import { cancelCommand } from "./commands/cancel.ts";
+import { dlqCommand } from "./commands/dlq/dlq.ts";
 import { pauseCommand } from "./commands/pause.ts";
 import { resumeCommand } from "./commands/resume.ts";
 import { runCommand } from "./commands/run.ts";
@@ -25,6 +26,7 @@ const program = new Command("sluice")
   .addCommand(statusCommand)
   .addCommand(pauseCommand)
   .addCommand(cancelCommand)
+  .addCommand(dlqCommand)
   .addHelpText(
     "after",
     `
@@ -33,13 +35,18 @@ Examples:
   $ npx sluice resume              go on after Ctrl-C, a crash, a pause or a failed source
   $ npx sluice status              the runs and their counts
   $ npx sluice cancel cities       drop what is queued, and end the run
+<<<<<<< HEAD
   $ npx sluice start cities --stack
                                    start a run of a deployed workflow
+=======
+  $ npx sluice dlq                 why items died, in groups
+  $ npx sluice start cities        start a run of a deployed workflow
+>>>>>>> a309c5c (Work dead letters from the command line: list, show, redrive, export, import, purge)
   $ npx sluice status --stack      the runs of the deployed stack`,
   );
 
 // Each command's own errors too are thrown, so that they end here.
-for (const command of [program, ...program.commands]) command.exitOverride().copyInheritedSettings(program);
+inherit(program);
 
 try {
   await program.parseAsync();
@@ -49,6 +56,11 @@ try {
     report(error);
     process.exitCode = EXIT.failed;
   }
+}
+
+function inherit(command: Command): void {
+  command.exitOverride();
+  for (const child of command.commands) inherit(child.copyInheritedSettings(command));
 }
 
 function report(thrown: unknown): void {

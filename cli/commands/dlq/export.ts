@@ -1,0 +1,126 @@
+import { Command } from "commander";
+import { type ExportResult, exportLetters } from "../../../shared/dead-letters/export.ts";
+import { ConfigurationError } from "../../../shared/errors.ts";
+import { writeJson } from "../../display.ts";
+import { placeOf } from "../../dlq/command-words.ts";
+import { Counting } from "../../dlq/counting.ts";
+import { withOneTarget } from "../../dlq/dlq-target.ts";
+import { LetterFile, type LetterFormat, letterWriter } from "../../dlq/letter-file.ts";
+import { isMeant } from "../../dlq/letter-filter.ts";
+import { LETTER_HELP, type LetterOptions, withDlqOptions, withLetterOptions } from "../../dlq/letter-options.ts";
+import { passNotes } from "../../dlq/pass-notes.ts";
+import { EXIT } from "../../exit-code.ts";
+import { plural } from "../../format.ts";
+import { interruptible } from "../../interrupt.ts";
+import type { Target } from "../../target.ts";
+
+interface ExportCommandOptions extends LetterOptions {
+  readonly csv: boolean;
+  readonly force: boolean;
+}
+
+export const exportCommand = withDlqOptions(
+  withLetterOptions(new Command("export")),
+  "with a file: one JSON object, with its name and the count",
+)
+  .summary("write dead letters to a file, and leave them where they are")
+  .description("Writes dead letters out as JSONL, which `dlq import` takes back. They stay in the queue.")
+  .argument("[file]", "where to (default: the standard output)")
+  .option("--csv", "as a table for spreadsheets; it cannot be imported", false)
+  .option("--force", "replace the file, if it is there", false)
+  .addHelpText(
+    "after",
+    `${LETTER_HELP}
+
+Exit codes:
+  0    written
+  1    it could not be done
+  2    only a part could be looked at: SQS lets about 120,000 be in flight
+  3    no letter fits the filters
+  130  interrupted: the file is not there
+
+Examples:
+  $ npx sluice dlq export cities.jsonl
+  $ npx sluice dlq export --reason permanent --csv > permanent.csv
+  $ npx sluice dlq export | jq -r .item.id`,
+  )
+  .action(async (path: string | undefined, options: ExportCommandOptions) => {
+    const format = options.csv ? "csv" : "jsonl";
+    if (options.json && path === undefined && options.csv) {
+      throw new ConfigurationError("--json and --csv exclude each other where no file is given");
+    }
+    await withOneTarget(options, [], async (target) => {
+      const result =
+        path === undefined ? await toOutput(target, format, options) : await toFile(target, path, format, options);
+      const { exported, looked, stoppedBy } = result;
+      const notes = passNotes(result, options);
+      if (notes.length > 0) console.error(notes.join("\n"));
+      if (stoppedBy === "interruption") process.exitCode = EXIT.interrupted;
+      else if (stoppedBy !== undefined) process.exitCode = EXIT.partly;
+      else if (exported === 0 && looked > 0) process.exitCode = EXIT.noneFits;
+    });
+  });
+
+async function toOutput(target: Target, format: LetterFormat, options: LetterOptions): Promise<ExportResult> {
+  const toText = letterWriter(format);
+  const result = await write(target, options, async (letters) => {
+    process.stdout.write(toText(letters));
+  });
+  if (result.exported === 0) console.error(nothing(target, result.looked));
+  return result;
+}
+
+async function toFile(
+  target: Target,
+  path: string,
+  format: LetterFormat,
+  options: ExportCommandOptions,
+): Promise<ExportResult> {
+  const file = await LetterFile.create(path, { format, force: options.force });
+  let result: ExportResult | undefined;
+  try {
+    result = await write(target, options, (letters) => file.write(letters));
+  } finally {
+    if (result === undefined || result.exported === 0 || result.stoppedBy === "interruption") await file.discard();
+    else await file.finish();
+  }
+  const { exported, looked, stoppedBy } = result;
+  const written = exported > 0 && stoppedBy !== "interruption";
+  if (options.json)
+    writeJson({
+      type: "exported",
+      workflow: target.workflow,
+      file: written ? path : null,
+      letters: written ? exported : 0,
+    });
+  else if (written) console.log(`${plural(exported, "dead letter")} of ${placeOf(target)} written to ${path}`);
+  else console.error(stoppedBy === undefined ? nothing(target, looked) : `${path} was not written.`);
+  return result;
+}
+
+const nothing = (target: Target, looked: number): string =>
+  looked === 0
+    ? `${placeOf(target)}: no dead letters`
+    : `${placeOf(target)}: none of ${plural(looked, "dead letter")} fits the filters`;
+
+async function write(
+  { services, local }: Target,
+  options: LetterOptions,
+  writeLetters: Parameters<typeof exportLetters>[0]["write"],
+): Promise<ExportResult> {
+  const counting = new Counting("Exporting");
+  try {
+    return await interruptible((signal) =>
+      exportLetters({
+        deadLetterQueue: services.deadLetterQueue,
+        select: (letter) => isMeant(letter, options),
+        write: writeLetters,
+        signal,
+        exactCounts: local !== undefined,
+        onProgress: ({ looked, total }) => counting.show(looked, total),
+      }),
+    );
+  } finally {
+    counting.end();
+  }
+}

@@ -1,0 +1,121 @@
+import { createReadStream, existsSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { Command } from "commander";
+import { type ImportResult, importLetters } from "../../../shared/dead-letters/import.ts";
+import { ConfigurationError } from "../../../shared/errors.ts";
+import { writeJson } from "../../display.ts";
+import { dlqCommand, placeOf } from "../../dlq/command-words.ts";
+import { Counting } from "../../dlq/counting.ts";
+import { withOneTarget } from "../../dlq/dlq-target.ts";
+import { type DlqOptions, withDlqOptions } from "../../dlq/letter-options.ts";
+import { nextSteps } from "../../dlq/next-steps.ts";
+import { passNotes } from "../../dlq/pass-notes.ts";
+import { EXIT } from "../../exit-code.ts";
+import { plural, style } from "../../format.ts";
+import { interruptible } from "../../interrupt.ts";
+import { oneLine } from "../../printable.ts";
+import type { Target } from "../../target.ts";
+
+interface ImportCommandOptions extends DlqOptions {
+  readonly dryRun: boolean;
+}
+
+/** Lines that are none, shown at the most. */
+const INVALID_SHOWN = 10;
+
+export const importCommand = withDlqOptions(new Command("import"), "one JSON object, with the counts")
+  .summary("put exported letters back into the dead-letter queue")
+  .description(
+    "Puts letters of an export, or of a purge's backup, back. It may be repeated: those that are there already are left " +
+      "out, and so are those whose items are at work again or have succeeded since.",
+  )
+  .argument("<file>", "as `dlq export` wrote it; - is the standard input")
+  .option("--dry-run", "only say what would be put back", false)
+  .addHelpText(
+    "after",
+    `
+Exit codes:
+  0    every letter is in the queue, or need not be
+  1    it could not be done
+  2    some lines are no letters, or were refused
+  130  interrupted: what was put back is said; type it again for the rest
+
+Examples:
+  $ npx sluice dlq import cities.jsonl
+  $ npx sluice dlq import dead-letters-cities-20261125-081530.jsonl --dry-run
+  $ jq -c 'select(.reason == "permanent")' cities.jsonl | npx sluice dlq import -`,
+  )
+  .action(async (path: string, options: ImportCommandOptions) => {
+    if (path !== "-" && !existsSync(path)) throw new ConfigurationError(`there is no file ${path}`);
+    await withOneTarget(options, [], async (target) => {
+      const { result, interrupted } = await importFile(target, path, options);
+      if (options.json)
+        writeJson({ type: "imported", workflow: target.workflow, dryRun: options.dryRun, interrupted, ...result });
+      else report(target, result, { ...options, interrupted });
+      if (interrupted) process.exitCode = EXIT.interrupted;
+      else if (result.invalidLines + result.refused > 0) process.exitCode = EXIT.partly;
+    });
+  });
+
+async function importFile({ services, local, workflow }: Target, path: string, { dryRun }: ImportCommandOptions) {
+  const counting = new Counting("Putting back");
+  let interrupted = false;
+  try {
+    const result = await interruptible(
+      (signal) =>
+        importLetters({
+          deadLetterQueue: services.deadLetterQueue,
+          ledger: services.ledger,
+          workflow,
+          lines: readLines(path, signal),
+          dryRun,
+          signal,
+          exactCounts: local !== undefined,
+          onImported: (imported) => counting.show(imported),
+        }),
+      () => {
+        interrupted = true;
+      },
+    );
+    return { result, interrupted };
+  } finally {
+    counting.end();
+  }
+}
+
+// Opened when they are asked for: lines that come before would be lost.
+async function* readLines(path: string, signal: AbortSignal): AsyncGenerator<string> {
+  const input = path === "-" ? process.stdin : createReadStream(path);
+  try {
+    yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY, signal });
+  } catch (cause) {
+    throw new ConfigurationError(`${path} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function report(
+  target: Target,
+  { read, imported, alreadyThere, alreadyDone, atWork, invalid, invalidLines, refused, pass }: ImportResult,
+  { dryRun, interrupted, ...options }: ImportCommandOptions & { readonly interrupted: boolean },
+): void {
+  const would = dryRun ? "would be" : imported === 1 ? "was" : "were";
+  console.log(
+    `${interrupted ? "Interrupted: " : ""}${plural(imported, "letter")} of ${read} ${would} put back into the ` +
+      `dead-letter queue of ${placeOf(target)}.`,
+  );
+  const left: readonly (readonly [number, string])[] = [
+    [alreadyThere, "there already"],
+    [alreadyDone, "left out: the items have succeeded since"],
+    [atWork, "left out: the items were redriven, and are at work"],
+    [refused, "refused by SQS: type it again"],
+    [invalidLines, "no letters of an export"],
+  ];
+  for (const [number, why] of left) if (number > 0) console.log(`  ${number} ${why}`);
+  for (const { line, message } of invalid.slice(0, INVALID_SHOWN))
+    console.log(style("red", `    line ${line}: ${oneLine(message)}`));
+  if (invalidLines > INVALID_SHOWN) console.log(`    … and ${invalidLines - INVALID_SHOWN} more`);
+  const notes = passNotes(pass, {});
+  if (notes.length > 0) console.error(notes.join("\n"));
+  if (imported > 0 && !dryRun)
+    console.log(`\n${nextSteps([[dlqCommand("list", options, options.workflow), "why they died"]])}`);
+}

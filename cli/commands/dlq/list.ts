@@ -1,0 +1,64 @@
+import { Command, Option } from "commander";
+import { writeJson } from "../../display.ts";
+import { dlqTargets } from "../../dlq/dlq-target.ts";
+import { whileEngineRuns } from "../../dlq/engine-ended.ts";
+import { LISTINGS, type Listing } from "../../dlq/group-table.ts";
+import { LETTER_HELP, type LetterOptions, withDlqOptions, withLetterOptions } from "../../dlq/letter-options.ts";
+import { Listed } from "../../dlq/listed.ts";
+import { look } from "../../dlq/look.ts";
+import { nextSteps } from "../../dlq/next-steps.ts";
+import { EXIT } from "../../exit-code.ts";
+import { positiveInteger } from "../../positive-integer.ts";
+
+interface ListOptions extends LetterOptions {
+  readonly by: Listing;
+  readonly limit: number;
+}
+
+export const listCommand = withDlqOptions(
+  withLetterOptions(new Command("list")),
+  "one JSON object a group (or letter), the last one of each workflow its totals",
+)
+  .summary("why items died: dead letters in groups")
+  .description("Groups dead letters by their error, and names one of each group. Nothing is taken from the queue.")
+  .addOption(new Option("--by <what>", "what is grouped by").choices(LISTINGS).default("error"))
+  .option("--limit <n>", "groups or letters shown at the most", positiveInteger, 50)
+  .addHelpText(
+    "after",
+    `${LETTER_HELP}
+
+Exit codes:
+  0    listed, or there are none
+  1    it could not be done
+  3    no letter fits the filters
+  130  interrupted: what was seen until then is shown
+
+Examples:
+  $ npx sluice dlq
+  $ npx sluice dlq list --by run --since 2h
+  $ npx sluice dlq list --by letter --reason permanent
+  $ npx sluice dlq list --workflow cities --json
+  $ npx sluice dlq list --stack sluice-cities --region eu-west-1`,
+  )
+  .action(async (options: ListOptions) => {
+    const all: { readonly workflow: string; readonly listed: Listed }[] = [];
+    let looked = 0;
+    for await (const target of dlqTargets(options)) {
+      const listed = new Listed(options.by, options);
+      const result = await whileEngineRuns(target, () => look(target, (letter) => listed.add(letter)));
+      if (options.json) for (const line of listed.toJson(target, result)) writeJson(line);
+      else console.log(`${all.length === 0 ? "" : "\n"}${listed.toText(target, result)}`);
+      all.push({ workflow: target.workflow, listed });
+      looked += result.looked;
+      if (result.stoppedBy !== "interruption") continue;
+      process.exitCode = EXIT.interrupted;
+      break;
+    }
+    const [first, another] = all.filter(({ listed }) => listed.meant > 0);
+    if (first === undefined) {
+      if (looked > 0) process.exitCode ??= EXIT.noneFits;
+      return;
+    }
+    const named = another === undefined ? options.workflow : first.workflow;
+    if (!options.json) console.log(`\n${nextSteps(first.listed.steps(named))}`);
+  });

@@ -1,0 +1,189 @@
+import { Command } from "commander";
+import type { Letter } from "../../../shared/dead-letters/letter.ts";
+import { type PurgeResult, purge } from "../../../shared/dead-letters/purge.ts";
+import { confirmByTyping } from "../../confirm.ts";
+import { writeJson } from "../../display.ts";
+import { Backup, backupName } from "../../dlq/backup.ts";
+import { dlqCommand, placeOf } from "../../dlq/command-words.ts";
+import { Counting } from "../../dlq/counting.ts";
+import { withOneTarget } from "../../dlq/dlq-target.ts";
+import { LETTER_HELP, type LetterOptions, withDlqOptions, withLetterOptions } from "../../dlq/letter-options.ts";
+import { nextSteps } from "../../dlq/next-steps.ts";
+import { passNotes } from "../../dlq/pass-notes.ts";
+import { Preview } from "../../dlq/preview.ts";
+import { selection } from "../../dlq/selection.ts";
+import { EXIT } from "../../exit-code.ts";
+import { count, plural, style } from "../../format.ts";
+import { interruptible } from "../../interrupt.ts";
+import type { Target } from "../../target.ts";
+
+interface PurgeCommandOptions extends LetterOptions {
+  readonly yes: boolean;
+  readonly dryRun: boolean;
+  /** A file; `true`: one of our naming; `false`: none. */
+  readonly backup: string | boolean;
+}
+
+export const purgeCommand = withDlqOptions(
+  withLetterOptions(new Command("purge").argument("[ids...]", "of letters, or how they begin (default: all that fit)")),
+  "one JSON object for the dry run, one for what was done",
+)
+  .summary("delete dead letters, after a backup")
+  .description("Deletes dead letters. Each is written to a file first, from which `dlq import` takes it back.")
+  .option("--dry-run", "only show what would be deleted", false)
+  .option("--yes", "do not ask", false)
+  .option("--backup <file>", "where to keep them (default: dead-letters-<workflow>-<time>.jsonl)", true)
+  .option("--no-backup", "keep nothing of them")
+  .addHelpText(
+    "after",
+    `${LETTER_HELP}
+
+Exit codes:
+  0    deleted (or with --dry-run: could be), or there are no dead letters
+  1    it could not be done, or you did not confirm
+  2    some stay, and it is said why
+  3    no letter fits
+  130  interrupted: what was deleted is said, and is in the backup
+
+Examples:
+  $ npx sluice dlq purge --reason invalid-item
+  $ npx sluice dlq purge --run 20261122-081530-3fa9 --yes
+  $ npx sluice dlq purge 8c1f02ab --backup gone.jsonl
+  $ npx sluice dlq purge --stack sluice-cities --dry-run`,
+  )
+  .action(async (ids: string[], options: PurgeCommandOptions) => {
+    process.exitCode = await withOneTarget(options, ids, (target) => purgeLetters(target, ids, options));
+  });
+
+/** Returns the exit code. */
+async function purgeLetters(target: Target, ids: readonly string[], options: PurgeCommandOptions): Promise<number> {
+  const { backup: to, yes, dryRun } = options;
+  let select = await selection(target, ids, options);
+  const path = to === false ? undefined : to === true ? backupName(target.workflow) : to;
+  let total: number | undefined;
+  if (!yes || dryRun) {
+    const preview = new Preview();
+    const planned = await pass(target, {
+      select: (letter) => {
+        const meant = select(letter);
+        if (meant) preview.add(letter);
+        return meant;
+      },
+    });
+    tellPlan(target, planned, preview, options);
+    const code = codeOf(planned);
+    if (dryRun || planned.selected === 0 || code === EXIT.interrupted) return code;
+    const kept = path === undefined ? "No backup is written." : `They are written to ${path} first.`;
+    const question = `Delete ${plural(planned.selected, "dead letter")} of ${placeOf(target)}? ${kept}`;
+    if (!(await confirmByTyping(question, String(planned.selected)))) {
+      console.error("Nothing was deleted.");
+      return EXIT.failed;
+    }
+    // What has died since was not shown.
+    select = (letter) => preview.has(letter);
+    total = planned.selected;
+  }
+  const backup = path === undefined ? undefined : new Backup(path);
+  let file: string | undefined;
+  let done: PurgeResult | undefined;
+  try {
+    done = await pass(target, { select, total, deleteTo: backup ?? "nowhere" });
+  } finally {
+    file = await backup?.finish();
+    if (done === undefined && file !== undefined) console.error(`What was deleted until then is in ${file}.`);
+  }
+  tellEnd(target, done, file, options);
+  return codeOf(done);
+}
+
+async function pass(
+  { services, local }: Target,
+  options: {
+    readonly select: (letter: Letter) => boolean;
+    readonly total?: number | undefined;
+    /** Absent: nothing is deleted. */
+    readonly deleteTo?: Backup | "nowhere";
+  },
+): Promise<PurgeResult> {
+  const { select, total, deleteTo } = options;
+  const counting = new Counting(deleteTo === undefined ? "Looking at" : "Deleting");
+  try {
+    return await interruptible((signal) =>
+      purge({
+        deadLetterQueue: services.deadLetterQueue,
+        ledger: services.ledger,
+        select,
+        dryRun: deleteTo === undefined,
+        backup: deleteTo instanceof Backup ? (letters) => deleteTo.write(letters) : undefined,
+        signal,
+        exactCounts: local !== undefined,
+        ...(total === undefined
+          ? { onProgress: ({ looked, total }) => counting.show(looked, total) }
+          : { onDeleted: (deleted) => counting.show(deleted, total) }),
+      }),
+    );
+  } finally {
+    counting.end();
+  }
+}
+
+function tellPlan(target: Target, planned: PurgeResult, preview: Preview, options: PurgeCommandOptions): void {
+  const { looked, selected } = planned;
+  if (options.json) {
+    writeJson({ type: "planned", workflow: target.workflow, ...planned, stoppedBy: planned.stoppedBy ?? null });
+    return;
+  }
+  const place = placeOf(target);
+  if (selected === 0) console.error(nothing(place, looked));
+  else {
+    console.log(
+      `${style("bold", "Dry run:")} ${count(selected)} of ${plural(looked, "dead letter")} of ${place} would be deleted.\n\n${preview.toText()}\n`,
+    );
+  }
+  tellNotes(planned, options);
+}
+
+function tellEnd(target: Target, done: PurgeResult, file: string | undefined, options: PurgeCommandOptions): void {
+  if (options.json) {
+    writeJson({
+      type: "purged",
+      workflow: target.workflow,
+      ...done,
+      stoppedBy: done.stoppedBy ?? null,
+      backup: file ?? null,
+    });
+    return;
+  }
+  const { looked, selected, deleted, leftBehind, stoppedBy } = done;
+  const place = placeOf(target);
+  if (selected === 0 && stoppedBy === undefined) {
+    console.error(nothing(place, looked));
+    return;
+  }
+  const interrupted = stoppedBy === "interruption" ? "Interrupted: " : "";
+  const kept = file === undefined ? "" : `, and ${deleted === 1 ? "is" : "are"} in ${file}`;
+  console.log(
+    `${interrupted}${plural(deleted, "dead letter")} of ${place} ${deleted === 1 ? "was" : "were"} deleted${kept}.`,
+  );
+  if (leftBehind > 0) console.log(style("red", `  SQS would not delete ${count(leftBehind)}: type it again`));
+  tellNotes(done, options);
+  if (file !== undefined && deleted > 0) {
+    const command = dlqCommand(`import ${file}`, options, options.workflow);
+    console.log(`\n${nextSteps([[command, "puts them back"]])}`);
+  }
+}
+
+const nothing = (place: string, looked: number): string =>
+  looked === 0 ? `${place}: no dead letters` : `${place}: none of ${plural(looked, "dead letter")} fits`;
+
+function tellNotes(result: PurgeResult, options: PurgeCommandOptions): void {
+  const stoppedBy = result.stoppedBy === "interruption" ? undefined : result.stoppedBy;
+  const notes = passNotes({ ...result, stoppedBy }, options);
+  if (notes.length > 0) console.log(notes.join("\n"));
+}
+
+function codeOf({ stoppedBy, looked, selected, leftBehind }: PurgeResult): number {
+  if (stoppedBy === "interruption") return EXIT.interrupted;
+  if (selected === 0) return looked === 0 ? EXIT.succeeded : EXIT.noneFits;
+  return stoppedBy !== undefined || leftBehind > 0 ? EXIT.partly : EXIT.succeeded;
+}

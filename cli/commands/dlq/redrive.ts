@@ -1,0 +1,210 @@
+import { Command, Option } from "commander";
+import type { Letter } from "../../../shared/dead-letters/letter.ts";
+import { type RedriveResult, redrive } from "../../../shared/dead-letters/redrive.ts";
+import { ConfigurationError } from "../../../shared/errors.ts";
+import { confirm } from "../../confirm.ts";
+import { placeOf } from "../../dlq/command-words.ts";
+import { Counting } from "../../dlq/counting.ts";
+import { withOneTarget } from "../../dlq/dlq-target.ts";
+import { editItems } from "../../dlq/edit-items.ts";
+import { type ItemChange, itemChange } from "../../dlq/item-change.ts";
+import { LETTER_HELP, type LetterOptions, withDlqOptions, withLetterOptions } from "../../dlq/letter-options.ts";
+import { look } from "../../dlq/look.ts";
+import { Preview } from "../../dlq/preview.ts";
+import { RedriveReport } from "../../dlq/redrive-report.ts";
+import { selection } from "../../dlq/selection.ts";
+import { type Assignment, assignment } from "../../dlq/set-values.ts";
+import { loadTransform } from "../../dlq/transform-file.ts";
+import { workflowOf } from "../../dlq/workflow-of.ts";
+import { EXIT } from "../../exit-code.ts";
+import { plural } from "../../format.ts";
+import { interruptible } from "../../interrupt.ts";
+import { positiveInteger } from "../../positive-integer.ts";
+import type { Target } from "../../target.ts";
+
+interface RedriveCommandOptions extends LetterOptions {
+  readonly yes: boolean;
+  readonly dryRun: boolean;
+  readonly rate?: number;
+  readonly edit: boolean;
+  readonly set?: readonly Assignment[];
+  readonly transform?: string;
+  readonly workflowFile?: string;
+}
+
+/** Items that one editor opens at the most: more are changed by rule. */
+const MOST_EDITED = 100;
+
+export const redriveCommand = withDlqOptions(
+  withLetterOptions(
+    new Command("redrive").argument("[ids...]", "of letters, or how they begin (default: all that fit)"),
+  ),
+  "one JSON object for the dry run, one for what was done",
+)
+  .summary("send dead letters back to the queue, changed or as they are")
+  .description(
+    "Sends dead letters back: each gets fresh attempts, keeps its history and counts as owed in its run again. What would " +
+      "be sent is shown and asked for first.",
+  )
+  .option("--dry-run", "only show what would be sent", false)
+  .option("--yes", "do not ask", false)
+  .option("--rate <n>", "letters a second at the most (default: as fast as it goes)", positiveInteger)
+  .addOption(
+    new Option("--edit", "open the items in $VISUAL or $EDITOR, and send what you change")
+      .default(false)
+      .conflicts(["set", "transform"]),
+  )
+  .option(
+    "--set <path=value>",
+    "set a value in each item: a JSON value, or else a text; may be given more than once",
+    assignment,
+  )
+  .option(
+    "--transform <file>",
+    "change each item by the function (item, letter) => item that a .ts or .js file exports",
+  )
+  .option("--workflow-file <file>", "whose schema changed items must pass (default: as it was run, or of workflows/)")
+  .addHelpText(
+    "after",
+    `${LETTER_HELP}
+
+A changed item must pass the workflow's schema; one that does not stays in the
+dead-letter queue, and is named. In the editor, an item that is left as it is or
+deleted stays as well. A transform is called twice for a letter, in the dry run
+and when it is sent; if it throws or returns nothing, the letter stays.
+
+Exit codes:
+  0    sent (or with --dry-run: could be), or there are no dead letters
+  1    it could not be done, or you said no
+  2    some stay, and it is said why
+  3    no letter fits
+  130  interrupted: what was sent is said, all others stay
+
+Examples:
+  $ npx sluice dlq redrive 8c1f02ab
+  $ npx sluice dlq redrive --reason exhausted --since 2h --rate 50
+  $ npx sluice dlq redrive 8c1f02ab --edit
+  $ npx sluice dlq redrive --error 3fa9c1d2 --set country=FR --set zip='"01234"'
+  $ npx sluice dlq redrive --error 3fa9c1d2 --transform ./mend.ts --dry-run
+  $ npx sluice dlq redrive --reason exhausted --yes --stack sluice-cities`,
+  )
+  .action(async (ids: string[], options: RedriveCommandOptions) => {
+    process.exitCode = await withOneTarget(options, ids, (target) => redriveLetters(target, ids, options));
+  });
+
+/** Returns the exit code. */
+async function redriveLetters(target: Target, ids: readonly string[], options: RedriveCommandOptions): Promise<number> {
+  const report = new RedriveReport(target, options);
+  let select = await selection(target, ids, options);
+  let change: ItemChange | undefined;
+  let stay = 0;
+  if (options.edit) {
+    const edited = await edit(target, select, options);
+    if (edited !== undefined) {
+      report.edited(edited);
+      if (edited.changed.size === 0) return edited.invalid.length > 0 ? EXIT.partly : EXIT.failed;
+      stay = edited.invalid.length;
+      select = ({ id }) => edited.changed.has(id);
+      change = async ({ id }) => edited.changed.get(id);
+    }
+  } else change = await changeByRule(target, options);
+  let total: number | undefined;
+  if (!options.yes || options.dryRun) {
+    const preview = new Preview();
+    const planned = await pass(target, options, {
+      dryRun: true,
+      select: (letter) => {
+        const meant = select(letter);
+        if (meant) preview.add(letter);
+        return meant;
+      },
+      change: change && preview.watch(change),
+    });
+    report.planned(planned, preview);
+    const code = codeOf(planned, stay);
+    if (options.dryRun || planned.moved + planned.alreadyDone === 0 || code === EXIT.interrupted) return code;
+    if (!(await confirm(questionOf(planned, placeOf(target))))) {
+      console.error("Nothing was sent.");
+      return EXIT.failed;
+    }
+    // What has died since was not shown.
+    select = (letter) => preview.has(letter);
+    total = planned.moved;
+  }
+  const done = await pass(target, options, { dryRun: false, select, change, total });
+  report.done(done);
+  return codeOf(done, stay);
+}
+
+function questionOf({ moved, alreadyDone }: RedriveResult, place: string): string {
+  return moved > 0
+    ? `Send ${plural(moved, "dead letter")} of ${place} back to the queue?`
+    : `Take ${plural(alreadyDone, "dead letter")} of ${place} off the queue?`;
+}
+
+/** The letters' items as a person left them in the editor; `undefined` where no letter is meant. */
+async function edit(target: Target, select: (letter: Letter) => boolean, { workflowFile }: RedriveCommandOptions) {
+  const workflow = await workflowOf(target, workflowFile);
+  const letters: Letter[] = [];
+  let meant = 0;
+  await look(target, (letter) => {
+    if (select(letter) && ++meant <= MOST_EDITED) letters.push(letter);
+  });
+  if (meant > MOST_EDITED) {
+    throw new ConfigurationError(
+      `--edit opens ${MOST_EDITED} items at the most, and these are ${meant}: name fewer, or change them with --set or --transform`,
+    );
+  }
+  return meant === 0 ? undefined : await editItems(workflow, letters);
+}
+
+async function changeByRule(
+  target: Target,
+  { set, transform, workflowFile }: RedriveCommandOptions,
+): Promise<ItemChange | undefined> {
+  if (set === undefined && transform === undefined) return undefined;
+  const workflow = await workflowOf(target, workflowFile);
+  return itemChange(workflow, { set, transform: transform === undefined ? undefined : await loadTransform(transform) });
+}
+
+async function pass(
+  { services, local }: Target,
+  { rate }: RedriveCommandOptions,
+  options: {
+    readonly dryRun: boolean;
+    readonly select: (letter: Letter) => boolean;
+    readonly change: ItemChange | undefined;
+    readonly total?: number | undefined;
+  },
+): Promise<RedriveResult> {
+  const { dryRun, select, change, total } = options;
+  const counting = new Counting(dryRun ? "Looking at" : "Sending back");
+  const { deadLetterQueue, queue, ledger, runs } = services;
+  try {
+    return await interruptible((signal) =>
+      redrive({
+        deadLetterQueue,
+        queue,
+        ledger,
+        runs,
+        dryRun,
+        select,
+        edit: change,
+        ratePerSecond: rate,
+        signal,
+        exactCounts: local !== undefined,
+        ...(dryRun || total === undefined
+          ? { onProgress: ({ looked, total }) => counting.show(looked, total) }
+          : { onMoved: (moved) => counting.show(moved, total) }),
+      }),
+    );
+  } finally {
+    counting.end();
+  }
+}
+
+function codeOf({ stoppedBy, looked, selected, refused }: RedriveResult, stay: number): number {
+  if (stoppedBy === "interruption") return EXIT.interrupted;
+  if (selected === 0) return looked === 0 ? EXIT.succeeded : EXIT.noneFits;
+  return stoppedBy !== undefined || stay > 0 || Object.keys(refused).length > 0 ? EXIT.partly : EXIT.succeeded;
+}

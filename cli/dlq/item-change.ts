@@ -1,0 +1,58 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Letter } from "../../shared/dead-letters/letter.ts";
+import { toError } from "../../shared/errors.ts";
+import { validateItem } from "../../shared/item-schema.ts";
+import type { Workflow } from "../../shared/workflow.ts";
+import { type Assignment, setValues } from "./set-values.ts";
+import type { Transform } from "./transform-file.ts";
+
+/**
+ * Gives the item with which a letter is sent back, `undefined` where it stays the same. What it throws says why the letter
+ * cannot be sent.
+ */
+export type ItemChange = (letter: Letter) => Promise<unknown>;
+
+/** The change of `--transform` and `--set`, in this order, held against the workflow's schema. */
+export function itemChange(
+  workflow: Pick<Workflow, "item">,
+  {
+    transform,
+    set = [],
+  }: { readonly transform?: Transform | undefined; readonly set?: readonly Assignment[] | undefined },
+): ItemChange {
+  return async (letter) => {
+    let item = structuredClone(letter.item);
+    if (transform !== undefined) item = await transformed(transform, item, letter);
+    if (set.length > 0) item = setValues(item, set);
+    if (isDeepStrictEqual(item, letter.item)) return undefined;
+    await checkItem(workflow, letter, item);
+    return item;
+  };
+}
+
+async function transformed(transform: Transform, item: unknown, letter: Letter): Promise<unknown> {
+  let result: unknown;
+  try {
+    result = await transform(item, letter);
+  } catch (thrown) {
+    throw new Error(`the transform threw ${toError(thrown).name}: ${toError(thrown).message}`, { cause: thrown });
+  }
+  if (result === undefined) throw new Error("the transform left it out: it returned nothing");
+  return result;
+}
+
+/**
+ * Holds a new item against the workflow's schema, as the consumer will.
+ *
+ * @throws {InvalidItemError} It fails.
+ */
+export async function checkItem(
+  { item: schema }: Pick<Workflow, "item">,
+  letter: Letter,
+  item: unknown,
+): Promise<void> {
+  // The body of a message that is none of ours is no item.
+  if (schema === undefined || letter.kind === "foreign") return;
+  const result = await validateItem(schema, item);
+  if (result instanceof Error) throw result;
+}

@@ -1,0 +1,64 @@
+/** An item as a person edits it, under the words by which they know it. */
+export interface DraftItem {
+  readonly id: string;
+  /** One line: why it died. */
+  readonly about: string;
+  readonly item: unknown;
+  /** Why it cannot be sent as it was left, to be mended. */
+  readonly problem?: string | undefined;
+  /** What was left, where it is not JSON. */
+  readonly text?: string | undefined;
+}
+
+/** What a person left of an item: another one, what cannot be read, or nothing. */
+export type Edited =
+  | { readonly tag: "item"; readonly item: unknown }
+  | { readonly tag: "unreadable"; readonly text: string; readonly problem: string };
+
+const LETTER = /^\/\/ letter (\S+)/;
+const COMMENT = /^\s*\/\//;
+
+/** The items as the text that is opened in an editor. */
+export function toDraft(items: readonly DraftItem[], workflow: string): string {
+  const several = items.length > 1;
+  return [
+    `// ${several ? `The items of ${items.length} dead letters` : "The item of a dead letter"} of ${workflow}. Change, save and quit.`,
+    `// Only what you change is sent back. ${several ? "Delete an item, or all of them, to leave it" : "Delete it to leave it"} in the dead-letter queue.`,
+    "// Lines that begin with // are dropped.",
+    ...items.flatMap(({ id, about, item, problem, text }) => [
+      "",
+      `// letter ${id} · ${about}`,
+      ...(problem ?? "").split("\n").flatMap((line) => (line === "" ? [] : [`// ✖ ${line}`])),
+      text ?? JSON.stringify(item, undefined, 2),
+    ]),
+    "",
+  ].join("\n");
+}
+
+/** Reads a draft: what was left of each letter, by its id. One that is missing was deleted. */
+export function readDraft(draft: string): ReadonlyMap<string, Edited> {
+  const parts = new Map<string, string[]>();
+  let part: string[] | undefined;
+  // A string in JSON has no end of a line in it, so no line of an item begins with //.
+  for (const line of draft.split(/\r?\n/)) {
+    const id = LETTER.exec(line)?.[1];
+    if (id !== undefined) {
+      part = [];
+      parts.set(id, part);
+    } else if (!COMMENT.test(line)) part?.push(line);
+  }
+  const edited = new Map<string, Edited>();
+  for (const [id, lines] of parts) {
+    const text = lines.join("\n").trim();
+    if (text !== "") edited.set(id, read(text));
+  }
+  return edited;
+}
+
+function read(text: string): Edited {
+  try {
+    return { tag: "item", item: JSON.parse(text) };
+  } catch (error) {
+    return { tag: "unreadable", text, problem: `it is not JSON: ${(error as Error).message}` };
+  }
+}

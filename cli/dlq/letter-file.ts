@@ -1,0 +1,127 @@
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { stringify } from "csv-stringify/sync";
+import { toExportLine } from "../../shared/dead-letters/export.ts";
+import type { Letter } from "../../shared/dead-letters/letter.ts";
+import { ConfigurationError } from "../../shared/errors.ts";
+
+/** How letters are written: `jsonl` can be imported, `csv` is for spreadsheets. */
+export type LetterFormat = "jsonl" | "csv";
+
+/** A file of letters. */
+export class LetterFile {
+  readonly path: string;
+  readonly #writtenTo: string;
+  readonly #handle: FileHandle;
+  readonly #toText: (letters: readonly Letter[]) => string;
+
+  private constructor(path: string, writtenTo: string, handle: FileHandle, format: LetterFormat) {
+    this.path = path;
+    this.#writtenTo = writtenTo;
+    this.#handle = handle;
+    this.#toText = letterWriter(format);
+  }
+
+  /**
+   * @param options.growing It has its name from the start, for what is written is all that is left of the letters. Else it
+   * gets its name when it is whole.
+   * @param options.force Whether it replaces another.
+   * @throws {ConfigurationError} There is such a file already, or it cannot be written.
+   */
+  static async create(
+    path: string,
+    options: { format: LetterFormat; force?: boolean; growing?: boolean },
+  ): Promise<LetterFile> {
+    if (options.force !== true) await refuseExisting(path);
+    const writtenTo = options.growing === true ? path : `${path}.part`;
+    try {
+      // Items may be nobody else's business.
+      return new LetterFile(path, writtenTo, await open(writtenTo, "w", 0o600), options.format);
+    } catch (cause) {
+      throw new ConfigurationError(`${path} cannot be written: ${(cause as Error).message}`, { cause });
+    }
+  }
+
+  /** Writes letters; resolves once they are safe from a crash of the machine. */
+  async write(letters: readonly Letter[]): Promise<void> {
+    await this.#handle.writeFile(this.#toText(letters));
+    await this.#handle.datasync();
+  }
+
+  /** Gives it its name. */
+  async finish(): Promise<void> {
+    await this.#handle.close();
+    await rename(this.#writtenTo, this.path);
+  }
+
+  async discard(): Promise<void> {
+    await this.#handle.close();
+    await rm(this.#writtenTo, { force: true });
+  }
+}
+
+async function refuseExisting(path: string): Promise<void> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path);
+  } catch {
+    return;
+  }
+  await handle.close();
+  throw new ConfigurationError(`${path} is there already: give another name, or --force to replace it`);
+}
+
+/** Turns letters into text, some at a time: the first call also writes what stands above them. */
+export function letterWriter(format: LetterFormat): (letters: readonly Letter[]) => string {
+  if (format === "jsonl") return (letters) => letters.map((letter) => `${toExportLine(letter)}\n`).join("");
+  let header = true;
+  return (letters) => {
+    const text = stringify(letters.map(toRow), {
+      header,
+      columns: [...COLUMNS],
+      // A text that others wrote must not be a formula that a spreadsheet runs.
+      escape_formulas: true,
+    });
+    header = false;
+    return text;
+  };
+}
+
+const COLUMNS = [
+  "id",
+  "workflow",
+  "run",
+  "page",
+  "index",
+  "kind",
+  "reason",
+  "diedAt",
+  "sentAt",
+  "attempts",
+  "redrives",
+  "errorName",
+  "errorMessage",
+  "fingerprint",
+  "item",
+] as const;
+
+function toRow(letter: Letter): Readonly<Record<(typeof COLUMNS)[number], string | number | null>> {
+  const { id, workflow, run, page, index, kind, reason, diedAt, sentAt, redrives, failures, error, fingerprint } =
+    letter;
+  return {
+    id,
+    workflow,
+    run,
+    page,
+    index,
+    kind,
+    reason,
+    diedAt,
+    sentAt,
+    attempts: failures.length,
+    redrives,
+    errorName: error.name,
+    errorMessage: error.message,
+    fingerprint: fingerprint.id,
+    item: typeof letter.item === "string" ? letter.item : JSON.stringify(letter.item),
+  };
+}

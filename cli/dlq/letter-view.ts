@@ -1,0 +1,137 @@
+import wrapAnsi from "wrap-ansi";
+import type { Letter } from "../../shared/dead-letters/letter.ts";
+import type { Failure } from "../../shared/failure.ts";
+import type { Counts, RunRecord } from "../../shared/ledger/run-record.ts";
+import { columns } from "../columns.ts";
+import { count, plural, seconds, style, table } from "../format.ts";
+import { oneLine, printable } from "../printable.ts";
+import { ago, errorText } from "./letter-words.ts";
+
+/** What is known of a letter's run. */
+export interface LetterRun {
+  readonly run: RunRecord;
+  readonly counts: Counts;
+}
+
+/** A letter for people, whole: what it is, why it died, its item, its attempts, and where they failed. */
+export function letterView(letter: Letter, place: string, run: LetterRun | undefined, width: number): string {
+  return [
+    `${style("bold", `Letter ${letter.id}`)}  ${style("yellow", letter.reason)}`,
+    facts(letter, place, run),
+    section("Error", wrapped(style("red", printable(errorLines(letter))), width)),
+    itemSection(letter),
+    ...historySections(letter, width),
+    ...attributesSection(letter),
+  ].join("\n\n");
+}
+
+const section = (title: string, text: string): string => `${style("bold", title)}\n${indented(text)}`;
+
+const indented = (text: string): string =>
+  text
+    .split("\n")
+    .map((line) => (line === "" ? "" : `  ${line}`))
+    .join("\n");
+
+const wrapped = (text: string, width: number): string =>
+  wrapAnsi(text, Math.max(20, width - 2), { hard: true, trim: false });
+
+const errorLines = ({ error }: Letter): string => `${error.name}: ${error.message}`;
+
+function facts(letter: Letter, place: string, run: LetterRun | undefined): string {
+  const { kind, page, index, diedAt, sentAt, expiresAt, receiveCount, redrives, failures, movedFrom } = letter;
+  const moment = (iso: string) => `${iso} (${ago(iso)})`;
+  const attempts = failures.length === 0 ? "" : `, after ${plural(failures.length, "attempt")}`;
+  return table(
+    [
+      ["of", place],
+      ...(letter.run === null ? [] : [["run", runText(oneLine(letter.run), run)]]),
+      ...(page === null ? [] : [["item", `page ${page}, index ${index}`]]),
+      ["died", `${moment(diedAt)}${attempts}`],
+      ["sent", moment(sentAt)],
+      ...(expiresAt === null ? [] : [["deleted at", `${expiresAt}, when SQS's retention is over`]]),
+      ["received", `${count(receiveCount)} times from this queue, this look included`],
+      ["redriven", redrives === 0 ? "never" : plural(redrives, "time")],
+      ["kind", KINDS[kind]],
+      ...(movedFrom === null ? [] : [["moved by SQS", `from ${movedFrom}`]]),
+      ["group", letter.fingerprint.id],
+    ],
+    "  ",
+    2,
+  )
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .join("\n");
+}
+
+const KINDS: Readonly<Record<Letter["kind"], string>> = {
+  "dead letter": "dead letter, with its history",
+  raw: "the item's message as it was on the queue: SQS moved it, nothing reported on it",
+  foreign: "a message that is none of ours",
+};
+
+function runText(id: string, run: LetterRun | undefined): string {
+  if (run === undefined) return `${id}, which the ledger does not know (any more)`;
+  const { succeeded, dead, owed } = run.counts;
+  const left = owed > 0 ? `, ${count(owed)} owed` : "";
+  return `${id}, ${run.run.status}: ${count(succeeded)} succeeded, ${count(dead)} dead${left}`;
+}
+
+function itemSection({ kind, item, truncated, body }: Letter): string {
+  if (kind === "foreign") {
+    return section(
+      `Body (${plural(Buffer.byteLength(body), "byte")})`,
+      printable(typeof item === "string" ? body : pretty(item)),
+    );
+  }
+  const title = truncated ? "Item (only its start: the whole was too large, or not JSON)" : "Item";
+  return section(title, printable(truncated && typeof item === "string" ? item : pretty(item)));
+}
+
+const pretty = (value: unknown): string => JSON.stringify(value, undefined, 2);
+
+function historySections({ failures }: Letter, width: number): readonly string[] {
+  if (failures.length === 0) return [section("Attempts", "none is recorded")];
+  const attempts = columns(
+    [
+      { header: "ATTEMPT", align: "right" },
+      { header: "BEGAN" },
+      { header: "TOOK", align: "right" },
+      { header: "ENDED" },
+      { header: "ERROR", grow: 1, lines: 3 },
+    ],
+    failures.map((failure) => [
+      String(failure.attempt),
+      oneLine(failure.at),
+      seconds(failure.durationMilliseconds / 1_000),
+      failure.kind,
+      errorText(failure),
+    ]),
+    { width, indent: "  ", heading: (text) => style("dim", text) },
+  );
+  return [`${style("bold", "Attempts")}\n${attempts}`, ...stackSections(failures, width)];
+}
+
+/** Each stack once, the latest first: most attempts fail at the same place. */
+function stackSections(failures: readonly Failure[], width: number): readonly string[] {
+  const attemptsByStack = new Map<string, number[]>();
+  for (const { stack, attempt } of failures.toReversed()) {
+    if (stack === undefined) continue;
+    attemptsByStack.set(stack, [...(attemptsByStack.get(stack) ?? []), attempt]);
+  }
+  return [...attemptsByStack].map(([stack, attempts]) =>
+    section(
+      `Stack of ${attempts.length === 1 ? "attempt" : "attempts"} ${attempts.toReversed().join(", ")}`,
+      wrapped(printable(stack), width),
+    ),
+  );
+}
+
+function attributesSection({ attributes }: Letter): readonly string[] {
+  const rows = Object.entries(attributes).map(([name, { dataType, stringValue, binaryValue }]) => [
+    oneLine(name),
+    oneLine(dataType),
+    oneLine(stringValue ?? binaryValue ?? ""),
+  ]);
+  return rows.length === 0 ? [] : [section("Message attributes", table(rows, "", 3))];
+}

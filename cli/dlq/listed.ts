@@ -1,0 +1,125 @@
+import { type LetterGroup, LetterGroups } from "../../shared/dead-letters/groups.ts";
+import type { Letter } from "../../shared/dead-letters/letter.ts";
+import type { PassResult } from "../../shared/dead-letters/pass.ts";
+import { widthOf } from "../columns.ts";
+import { count, plural, style } from "../format.ts";
+import { oneLine } from "../printable.ts";
+import type { Target } from "../target.ts";
+import { dlqCommand, placeOf } from "./command-words.ts";
+import { groupTable, type Listing } from "./group-table.ts";
+import { isFiltered, isMeant } from "./letter-filter.ts";
+import type { LetterOptions } from "./letter-options.ts";
+import { letterTable } from "./letter-table.ts";
+import { shortId } from "./letter-words.ts";
+import type { Step } from "./next-steps.ts";
+import { passNotes } from "./pass-notes.ts";
+
+export interface ListedOptions extends LetterOptions {
+  /** Groups or letters shown at the most. */
+  readonly limit: number;
+}
+
+/** What a list shows of one workflow's letters, in memory that does not grow with their number. */
+export class Listed {
+  readonly #by: Listing;
+  readonly #options: ListedOptions;
+  readonly #groups: LetterGroups | undefined;
+  /** The first letters, where each is shown for itself. */
+  readonly #letters: Letter[] = [];
+  #meant = 0;
+  #firstExpiry: string | null = null;
+
+  constructor(by: Listing, options: ListedOptions) {
+    this.#by = by;
+    this.#options = options;
+    this.#groups = by === "letter" ? undefined : new LetterGroups(by);
+  }
+
+  /** Letters that fit the filters. */
+  get meant(): number {
+    return this.#meant;
+  }
+
+  add(letter: Letter): void {
+    const { expiresAt } = letter;
+    if (expiresAt !== null && (this.#firstExpiry ?? expiresAt) >= expiresAt) this.#firstExpiry = expiresAt;
+    if (!isMeant(letter, this.#options)) return;
+    this.#meant++;
+    if (this.#groups !== undefined) this.#groups.add(letter);
+    else if (this.#letters.length < this.#options.limit) this.#letters.push(letter);
+  }
+
+  /** The list for machines: an object a group or letter, and one with the totals. */
+  toJson({ workflow, where }: Target, result: PassResult): readonly object[] {
+    const { limit } = this.#options;
+    const groups = this.#groups?.sorted ?? [];
+    const { looked, heldElsewhere, stoppedBy = null } = result;
+    return [
+      ...groups.slice(0, limit).map((group) => ({ type: "group", workflow, by: this.#by, ...group })),
+      ...this.#letters.map((letter) => ({ type: "letter", ...letter })),
+      {
+        type: "totals",
+        workflow,
+        where,
+        letters: looked,
+        meant: this.#meant,
+        ...(this.#groups !== undefined && { groups: groups.length }),
+        firstExpiresAt: this.#firstExpiry,
+        heldElsewhere,
+        stoppedBy,
+      },
+    ];
+  }
+
+  /** The list for people. */
+  toText(target: Target, result: PassResult): string {
+    const { limit } = this.#options;
+    const groups = this.#groups?.sorted ?? [];
+    const width = widthOf(process.stdout);
+    const parts = [this.#heading(target, result.looked)];
+    if (this.#meant > 0) {
+      parts.push(
+        this.#by === "letter" ? letterTable(this.#letters, width) : groupTable(groups.slice(0, limit), this.#by, width),
+      );
+      const all = this.#groups === undefined ? this.#meant : groups.length;
+      if (all > limit) parts.push(style("dim", `${count(all - limit)} more: --limit ${all} shows all.`));
+    }
+    const notes = passNotes(result, this.#options, this.#firstExpiry);
+    if (notes.length > 0) parts.push(notes.join("\n"));
+    return parts.join("\n\n");
+  }
+
+  #heading(target: Target, looked: number): string {
+    const place = style("bold", placeOf(target));
+    if (looked === 0) return `${place}: no dead letters`;
+    const letters = plural(looked, "dead letter");
+    if (!isFiltered(this.#options)) return `${place}: ${letters}`;
+    return this.#meant === 0
+      ? `${place}: none of ${letters} fits the filters`
+      : `${place}: ${count(this.#meant)} of ${letters}`;
+  }
+
+  /**
+   * What to type next.
+   *
+   * @param workflow Where it must be named, because several have dead letters.
+   */
+  steps(workflow: string | undefined): readonly Step[] {
+    const command = (words: string) => dlqCommand(words, this.#options, workflow);
+    const [group] = this.#groups?.sorted ?? [];
+    const id = group?.example.id ?? this.#letters[0]?.id ?? "";
+    const some = group === undefined ? "" : filterOf(this.#by, group);
+    return [
+      [command(`show ${shortId(id)}`), "one letter and its history"],
+      [command(`redrive${some}`), "send them back, after a dry run"],
+      [command(`purge${some}`), "delete them, after a backup"],
+    ];
+  }
+}
+
+/** What is typed for a group, where a filter means it. */
+function filterOf(by: Listing, { key, reasons, example }: LetterGroup): string {
+  if (by === "error") return ` --error ${key}`;
+  if (by === "reason") return ` --reason ${Object.keys(reasons)[0]?.replaceAll(" ", "-")}`;
+  return by === "run" && example.run !== null ? ` --run ${oneLine(example.run)}` : "";
+}

@@ -1,0 +1,22 @@
+import { browse } from "../../shared/dead-letters/browse.ts";
+import type { Letter } from "../../shared/dead-letters/letter.ts";
+import type { PassResult } from "../../shared/dead-letters/pass.ts";
+import { interruptible } from "../interrupt.ts";
+import type { Target } from "../target.ts";
+import { Counting } from "./counting.ts";
+
+/** Looks at every letter of a workflow, and shows how far it has come. Ctrl-C ends it, and every letter is given back. */
+export async function look({ services, local }: Target, see: (letter: Letter) => void): Promise<PassResult> {
+  const counting = new Counting("Looking at");
+  try {
+    return await interruptible((signal) =>
+      browse(services.deadLetterQueue, see, {
+        signal,
+        exactCounts: local !== undefined,
+        onProgress: ({ looked, total }) => counting.show(looked, total),
+      }),
+    );
+  } finally {
+    counting.end();
+  }
+}

@@ -1,0 +1,35 @@
+import { MOST_IN_FLIGHT, type PassResult } from "../../shared/dead-letters/pass.ts";
+import { count, plural, style } from "../format.ts";
+import type { LetterOptions } from "./letter-options.ts";
+
+/** A day: time to export what is worth keeping. */
+const SOON_MILLISECONDS = 86_400_000;
+
+/** What a person must know of a walk over the letters, beside what it found. */
+export function passNotes(
+  { looked, heldElsewhere, stoppedBy }: PassResult,
+  { where }: Pick<LetterOptions, "where">,
+  firstExpiry?: string | null,
+): readonly string[] {
+  const notes: string[] = [];
+  if (stoppedBy === "interruption") notes.push(`Interrupted after ${plural(looked, "letter")}: there may be more.`);
+  if (stoppedBy === "in-flight limit") {
+    notes.push(
+      `Only ${plural(looked, "letter")} could be looked at: SQS lets about ${count(MOST_IN_FLIGHT)} be in flight at once. ` +
+        "Redrive, export with filters, or purge some, and look again.",
+    );
+  }
+  if (heldElsewhere > 0) {
+    notes.push(
+      `${plural(heldElsewhere, "more letter")} ${heldElsewhere === 1 ? "is" : "are"} held by somebody else who looks at ` +
+        "them just now (or was killed over it: then they are back within minutes).",
+    );
+  }
+  if (where !== undefined && where.unanswered > 0) {
+    notes.push(`--where could not be asked of ${plural(where.unanswered, "letter")}: ${where.because}`);
+  }
+  if (firstExpiry !== undefined && firstExpiry !== null && Date.parse(firstExpiry) - Date.now() < SOON_MILLISECONDS) {
+    notes.push(`The oldest is deleted by SQS at ${firstExpiry}: npx sluice dlq export keeps them.`);
+  }
+  return notes.map((note) => `${style("yellow", "note")} ${note}`);
+}

@@ -1,0 +1,56 @@
+import { LetterGroups } from "../../shared/dead-letters/groups.ts";
+import type { Letter } from "../../shared/dead-letters/letter.ts";
+import { widthOf } from "../columns.ts";
+import { count, style } from "../format.ts";
+import { groupTable } from "./group-table.ts";
+import type { ItemChange } from "./item-change.ts";
+import { itemText, shortId } from "./letter-words.ts";
+
+/** Groups, and changed items, that are shown at the most before people are asked. */
+const GROUPS_SHOWN = 20;
+const CHANGES_SHOWN = 3;
+
+/** What is shown of the letters that a command would move or delete, before it does. */
+export class Preview {
+  readonly #groups = new LetterGroups("error");
+  readonly #ids = new Set<string>();
+  readonly #changes: { readonly id: string; readonly before: string; readonly after: string }[] = [];
+
+  /** Whether the letter was seen: only what was shown is touched, and not what came since. */
+  has(letter: Letter): boolean {
+    return this.#ids.has(letter.id);
+  }
+
+  add(letter: Letter): void {
+    this.#ids.add(letter.id);
+    this.#groups.add(letter);
+  }
+
+  /** A change of items, of which some are remembered to be shown. */
+  watch(change: ItemChange): ItemChange {
+    return async (letter) => {
+      const item = await change(letter);
+      if (item !== undefined && this.#changes.length < CHANGES_SHOWN) {
+        this.#changes.push({ id: letter.id, before: itemText(letter.item), after: itemText(item) });
+      }
+      return item;
+    };
+  }
+
+  toText(): string {
+    const { sorted } = this.#groups;
+    const parts = [groupTable(sorted.slice(0, GROUPS_SHOWN), "error", widthOf(process.stdout))];
+    if (sorted.length > GROUPS_SHOWN) parts.push(style("dim", `${count(sorted.length - GROUPS_SHOWN)} more groups`));
+    if (this.#changes.length > 0) {
+      parts.push(
+        this.#changes
+          .map(({ id, before, after }) => {
+            const indent = " ".repeat(shortId(id).length);
+            return `${shortId(id)} ${style("red", `- ${before}`)}\n${indent} ${style("green", `+ ${after}`)}`;
+          })
+          .join("\n"),
+      );
+    }
+    return parts.join("\n\n");
+  }
+}

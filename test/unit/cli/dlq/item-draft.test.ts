@@ -1,0 +1,60 @@
+import { expect, test } from "vitest";
+import { readDraft, toDraft } from "../../../../cli/dlq/item-draft.ts";
+
+const letters = [
+  { id: "dd7e23dc", about: "exhausted: Error: HTTP 500", item: { id: 5, name: "// not a comment\n// either" } },
+  { id: "0b1c22aa", about: "permanent: gone", item: [1, "two"] },
+];
+
+test("what is opened is read back as it was", () => {
+  expect([...readDraft(toDraft(letters, "cities"))]).toEqual(
+    letters.map(({ id, item }) => [id, { tag: "item", item }]),
+  );
+});
+
+test("the items stand under their letters, with what to do above them", () => {
+  expect(toDraft(letters.slice(1), "cities")).toBe(
+    [
+      "// The item of a dead letter of cities. Change, save and quit.",
+      "// Only what you change is sent back. Delete it to leave it in the dead-letter queue.",
+      "// Lines that begin with // are dropped.",
+      "",
+      "// letter 0b1c22aa · permanent: gone",
+      "[",
+      "  1,",
+      '  "two"',
+      "]",
+      "",
+    ].join("\n"),
+  );
+});
+
+test("what is changed, deleted, emptied or broken is told apart", () => {
+  const text = [
+    "// letter a · x",
+    '{"id": 6}',
+    "// letter b · x",
+    "",
+    "// letter c · x",
+    '{"id": ',
+    "  // a remark",
+    "}",
+  ].join("\r\n");
+  const edited = readDraft(text);
+  expect([...edited.keys()]).toEqual(["a", "c"]);
+  expect(edited.get("a")).toEqual({ tag: "item", item: { id: 6 } });
+  expect(edited.get("c")).toEqual({
+    tag: "unreadable",
+    text: '{"id": \n}',
+    problem: expect.stringMatching(/^it is not JSON: /),
+  });
+});
+
+test("a problem stands above the text as it was left, and is dropped when it is read again", () => {
+  const again = toDraft(
+    [{ id: "c", about: "x", item: undefined, text: '{"id": }', problem: "it is not JSON:\nhere" }],
+    "cities",
+  );
+  expect(again).toContain('// letter c · x\n// ✖ it is not JSON:\n// ✖ here\n{"id": }\n');
+  expect(readDraft(again).get("c")).toMatchObject({ tag: "unreadable", text: '{"id": }' });
+});

@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { assignment, setValues } from "../../../../cli/dlq/set-values.ts";
+
+const item = { id: 1, address: { zip: "3000" }, tags: ["a"] };
+
+test.each([
+  ["id=7", { ...item, id: 7 }],
+  ["name=Bern", { ...item, name: "Bern" }],
+  ['address.zip="8000"', { ...item, address: { zip: "8000" } }],
+  ["address.zip=8000", { ...item, address: { zip: 8000 } }],
+  ["address.city.name=Bern", { ...item, address: { zip: "3000", city: { name: "Bern" } } }],
+  ["tags[1]=b", { ...item, tags: ["a", "b"] }],
+  ["tags=[]", { ...item, tags: [] }],
+  ["id=null", { ...item, id: null }],
+  ["name=", { ...item, name: "" }],
+  ["name=a=b", { ...item, name: "a=b" }],
+  [" name =x", { ...item, name: "x" }],
+])("%s", (text, expected) => {
+  const before = structuredClone(item);
+  expect(setValues(item, assignment(text))).toEqual(expected);
+  expect(item).toEqual(before);
+});
+
+test("several are set in turn", () => {
+  expect(setValues(item, assignment("tags[0]=c", assignment("id=2")))).toEqual({ ...item, id: 2, tags: ["c"] });
+});
+
+test.each(["", "name", "=5", "__proto__.admin=true", "constructor.prototype.admin=true"])("%j is refused", (text) => {
+  expect(() => assignment(text)).toThrow(/It must be path=value|cannot be set/);
+  expect({}).not.toHaveProperty("admin");
+});
+
+test.each(["text", 5, null])("nothing can be set in the item %j", (plain) => {
+  expect(() => setValues(plain, assignment("a=1"))).toThrow(/it is no object/);
+});

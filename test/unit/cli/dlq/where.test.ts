@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import { where } from "../../../../cli/dlq/where.ts";
+
+const letter = { reason: "exhausted", item: { id: 5, country: "FR", tags: [] }, failures: [{ message: "HTTP 500" }] };
+
+test.each([
+  ["item.country == 'FR'", true],
+  ["item.country == 'FR' && item.id > `5`", false],
+  ["contains(failures[-1].message, '500')", true],
+  ["item.tags", false],
+  ["item.nothing", false],
+  ["item.id", true],
+  ["!(item.nothing)", true],
+])("%s: %s", (expression, holds) => {
+  expect(where(expression).holds(letter)).toBe(holds);
+});
+
+test.each([
+  [
+    "item.id > 3",
+    "column 10, found unexpected token \"3\" (number). A number is written in backticks: 'item.id > `3`'.",
+  ],
+  ["reason = 'x'", 'unknown token "=" at column 7. Two values are compared with ==.'],
+  ["item.country ==", "column 15, found unexpected end of expression"],
+  ["", "unexpected end of expression"],
+  ["upper(item.name)", "Unknown function: upper()"],
+  ["length(item, item)", "Expected at most 1 argument for function length(), received 2"],
+])("%j is refused, with the place and the mend", (expression, message) => {
+  expect(() => where(expression)).toThrow(message);
+});
+
+test("a letter of which it cannot be asked does not match, and is counted with the reason", () => {
+  const asked = where("length(item.name) > `3`");
+  expect(asked.holds(letter)).toBe(false);
+  expect(asked.holds({ item: { name: "Bern" } })).toBe(true);
+  expect(asked.unanswered).toBe(1);
+  expect(asked.because).toMatch(/length\(\).* found "null"/);
+});
