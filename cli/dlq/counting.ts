@@ -1,8 +1,8 @@
 import { Presets, SingleBar } from "cli-progress";
 import { count, style } from "../format.ts";
 
-/** Below it, work is done before anybody has read what it says. */
-const FIRST_AFTER_MILLISECONDS = 700;
+/** Until then nothing is shown: work is done before anybody has read it. */
+const BAR_AFTER_MILLISECONDS = 700;
 const PLAIN_MILLISECONDS = 2_000;
 const LONGEST_BAR = 30;
 
@@ -32,7 +32,7 @@ export class Counting {
     this.#verb = verb;
     this.#noun = noun;
     this.#startedAt = now;
-    this.#nextAt = now + FIRST_AFTER_MILLISECONDS;
+    this.#nextAt = now + (process.stderr.isTTY ? BAR_AFTER_MILLISECONDS : PLAIN_MILLISECONDS);
   }
 
   /** @param total Absent: it is not known. */
