@@ -45,8 +45,6 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
   const { sqs, names } = services;
   try {
     const bundles = await bundleFunctions(options.workflowFile, state.bundles);
-    // Whoever had received them is gone.
-    sqs.store.releaseOrphans();
     const environment: FunctionEnvironment = {
       queueUrl: sqs.queueUrl(names.queue),
       deadLetterQueueUrl: sqs.queueUrl(names.deadLetterQueue),

@@ -59,6 +59,8 @@ export async function openServices(options: {
   const { workflow, topology, state, faults } = options;
   state.lock();
   const sqs = await startSqsServer({ file: state.queues, ...(faults && { faults }) });
+  // The directory is locked: whoever had received them is gone, be it an engine or a command that looked at letters.
+  sqs.store.releaseOrphans();
   const names = queueNames(workflow);
   if (topology !== undefined) createQueues(sqs.store, names, topology);
   const dynamoDb = await startDynamoDb(state.tables);

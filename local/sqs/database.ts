@@ -6,6 +6,9 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlit
  * `hold` says why a message is not visible before `visible_at`: 0 it is delayed, 1 it was received, 2 its receiver set
  * the visibility itself. Nothing has to happen when a time passes: what is visible follows from the row and the clock.
  *
+ * `first_visible_at` is where a message that was received stood before, and stands again when its receiver makes it
+ * visible at once: looking at a queue does not change its order.
+ *
  * `ordered_group` is the message group on a FIFO queue, else null (`group_id` also exists on standard queues). A row of
  * `ordered_groups` tells when its group may be received from, so that finding a free group never walks over blocked ones.
  */
@@ -29,6 +32,7 @@ const schema = `
     receipt INTEGER NOT NULL DEFAULT 0,
     received_at INTEGER,
     first_received_at INTEGER,
+    first_visible_at INTEGER,
     sent_at INTEGER NOT NULL,
     id TEXT NOT NULL,
     group_id TEXT,
@@ -96,6 +100,10 @@ export class Database {
     // 64 MiB of cache, and of log between two checkpoints: only a checkpoint waits for the disk.
     this.#connection.exec("PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16000;");
     this.#connection.exec(schema);
+    // A file of an earlier version has it not.
+    if (this.get("SELECT 1 FROM pragma_table_info('messages') WHERE name = 'first_visible_at'") === undefined) {
+      this.#connection.exec("ALTER TABLE messages ADD COLUMN first_visible_at INTEGER");
+    }
   }
 
   /** The first row, or undefined. */

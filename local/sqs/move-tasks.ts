@@ -231,7 +231,8 @@ export class MoveTasks {
     const now = clock();
     database.run(
       `UPDATE messages SET sequence = ?, id = ?, queue = ?, visible_at = ?, sent_at = ?, source = NULL, hold = 0,
-         receives = 0, receipt = 0, received_at = NULL, first_received_at = NULL WHERE sequence = ?`,
+         receives = 0, receipt = 0, received_at = NULL, first_received_at = NULL, first_visible_at = NULL
+         WHERE sequence = ?`,
       database.nextSequence(),
       randomUUID(),
       to.id,

@@ -145,8 +145,9 @@ function deliver(
   const duplicated = rows.filter(() => faults.duplicates(queue.name));
   return database.transaction(() => {
     database.run(
-      `UPDATE messages SET visible_at = ?, hold = 1, receives = receives + 1, receipt = ?, received_at = ?,
-         first_received_at = coalesce(first_received_at, ?) WHERE sequence IN (SELECT value FROM json_each(?))`,
+      `UPDATE messages SET first_visible_at = coalesce(first_visible_at, visible_at), visible_at = ?, hold = 1,
+         receives = receives + 1, receipt = ?, received_at = ?, first_received_at = coalesce(first_received_at, ?)
+         WHERE sequence IN (SELECT value FROM json_each(?))`,
       now + hidden,
       nonce,
       now,
@@ -176,7 +177,7 @@ function deadLetter(context: StoreContext, from: Queue, to: Queue, rows: readonl
   for (const row of rows) {
     context.database.run(
       `UPDATE messages SET queue = ?, source = ?, visible_at = ?, sent_at = ?, hold = 0, receives = 0, receipt = 0,
-         received_at = NULL, first_received_at = NULL WHERE sequence = ?`,
+         received_at = NULL, first_received_at = NULL, first_visible_at = NULL WHERE sequence = ?`,
       to.id,
       queueArn(from.name),
       now,

@@ -59,7 +59,7 @@ function deleteOrdered(context: StoreContext, queue: Queue, handle: string): voi
 }
 
 /**
- * Hides a message in flight for so many seconds from now; 0 makes it visible.
+ * Hides a message in flight for so many seconds from now; 0 makes it visible, in the place where it stood before.
  *
  * @throws SqsError `MessageNotInflight` when this handle's receive is over; `ReceiptHandleIsInvalid`;
  *   `InvalidParameterValue` when the message is gone, or would be hidden for more than 12 hours since its receive.
@@ -87,7 +87,13 @@ export function changeVisibility(context: StoreContext, queue: Queue, handle: st
     );
   }
   context.database.transaction(() => {
-    context.database.run("UPDATE messages SET visible_at = ?, hold = 2 WHERE sequence = ?", visibleAt, row.sequence);
+    context.database.run(
+      seconds === 0
+        ? "UPDATE messages SET visible_at = coalesce(first_visible_at, ?), hold = 2 WHERE sequence = ?"
+        : "UPDATE messages SET visible_at = ?, hold = 2 WHERE sequence = ?",
+      visibleAt,
+      row.sequence,
+    );
     if (row.ordered_group !== null) refreshGroup(context.database, queue.id, row.ordered_group);
   });
   context.changed(queue);
@@ -102,7 +108,7 @@ export function undoReceive(context: StoreContext, queue: Queue, handle: string)
   if (row === undefined || !current) return;
   context.database.transaction(() => {
     context.database.run(
-      `UPDATE messages SET visible_at = ?, hold = 0, receipt = 0, receives = receives - 1, received_at = NULL,
+      `UPDATE messages SET visible_at = coalesce(first_visible_at, ?), hold = 0, receipt = 0, receives = receives - 1, received_at = NULL,
          first_received_at = CASE receives WHEN 1 THEN NULL ELSE first_received_at END WHERE sequence = ?`,
       context.clock(),
       row.sequence,

@@ -256,7 +256,8 @@ export class QueueStore {
     this.#transaction(() => {
       for (const queue of this.#queues.all()) {
         const rows = this.#database.all<{ ordered_group: string | null }>(
-          "UPDATE messages SET visible_at = ?, hold = 0, receives = MAX(0, receives - 1) WHERE queue = ? AND visible_at > ? AND hold = 1 RETURNING ordered_group",
+          `UPDATE messages SET visible_at = coalesce(first_visible_at, ?), hold = 0, receives = MAX(0, receives - 1)
+             WHERE queue = ? AND visible_at > ? AND hold = 1 RETURNING ordered_group`,
           now,
           queue.id,
           now,

@@ -1,8 +1,11 @@
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SqsError } from "../../../local/sqs/errors.ts";
 import { Faults } from "../../../local/sqs/faults.ts";
 import { limits } from "../../../local/sqs/limits.ts";
 import { QueueStore, queueArn } from "../../../local/sqs/store.ts";
+import { temporaryDirectory } from "../../helpers/test-engine.ts";
 
 const seconds = 1_000;
 const minutes = 60 * seconds;
@@ -39,6 +42,69 @@ function code(work: () => unknown): string {
   }
   return "none";
 }
+
+describe("order", () => {
+  const all = () => ["a", "b", "c", "d"];
+  beforeEach(() => {
+    for (const body of all()) {
+      store.send("q", { body });
+      now += 1;
+    }
+  });
+
+  it("is kept by who looks at all messages and makes them visible at once, in whatever order", () => {
+    const received = receive();
+    now += 5 * seconds;
+    store.send("q", { body: "e" });
+    for (const { receiptHandle } of received.toReversed()) store.changeVisibility("q", receiptHandle, 0);
+    expect(bodies()).toEqual([...all(), "e"]);
+  });
+
+  it("is kept by who looks at some and dies", () => {
+    receive("q", 3);
+    now += 5 * seconds;
+    expect(store.releaseOrphans()).toBe(3);
+    expect(bodies()).toEqual(all());
+  });
+
+  it("puts a message that is to wait behind those that wait already", () => {
+    const [first] = receive("q", 1);
+    store.changeVisibility("q", first?.receiptHandle ?? "", 10);
+    now += 10 * seconds;
+    expect(bodies()).toEqual(["b", "c", "d", "a"]);
+  });
+
+  it("begins anew in the queue to which a message moves", () => {
+    store.createQueue("dead");
+    store.setAttributes("q", {
+      RedrivePolicy: JSON.stringify({ deadLetterTargetArn: queueArn("dead"), maxReceiveCount: 1 }),
+    });
+    store.send("dead", { body: "before" });
+    receive();
+    now += 30 * seconds;
+    expect(bodies()).toEqual([]);
+    const looked = receive("dead");
+    now += 1;
+    store.send("dead", { body: "after" });
+    for (const { receiptHandle } of looked) store.changeVisibility("dead", receiptHandle, 0);
+    expect(bodies("dead")).toEqual(["before", ...all(), "after"]);
+  });
+
+  it("is known in a file of the version that did not know it", () => {
+    using directory = temporaryDirectory();
+    const file = join(directory.path, "queues.sqlite");
+    const old = new QueueStore({ file, clock: () => now });
+    old.createQueue("q");
+    old.send("q", { body: "x" });
+    old.close();
+    const database = new DatabaseSync(file);
+    database.exec("ALTER TABLE messages DROP COLUMN first_visible_at");
+    database.close();
+    const reopened = new QueueStore({ file, clock: () => now });
+    expect(reopened.receive({ queue: "q", max: 10 }).map(({ body }) => body)).toEqual(["x"]);
+    reopened.close();
+  });
+});
 
 describe("time", () => {
   it("shows a message again when its visibility timeout is over, not a millisecond earlier", () => {
