@@ -34,12 +34,46 @@ export interface Failure {
   readonly stack?: string | undefined;
 }
 
-// In bytes. With these, the failures of 100 attempts fit into a DynamoDB row of 400 KB.
+// In bytes.
 const LONGEST_NAME = 200;
-const LONGEST_MESSAGE = 2_000;
 const LONGEST_STACK = 1_500;
 
-/** What was thrown, as the failure of an attempt. */
+/**
+ * A message is kept whole up to so many bytes. A longer one is cut, and says how long it was: the failures of an item
+ * share one row of the ledger, and its dead letter is one SQS message.
+ */
+export const LONGEST_MESSAGE = 32_768;
+
+/** Of a DynamoDB row of 400 KB, what failures may take; the rest is for its key and its receives.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html */
+const BYTES_OF_ALL_FAILURES = 380_000;
+
+/** Of a failure, beside its texts: the names and values of its other attributes. */
+const BYTES_BESIDE = 300;
+
+/** What a message gets at the least, however many attempts an item has: with it 100 of them fit into the row. */
+const SHORTEST_LONGEST_MESSAGE = 1_700;
+
+/**
+ * How long the message of the next failure may be, in bytes: its fair share of the row that it shares with those before
+ * and those that may follow. Five attempts have room for five messages of 32 KB.
+ *
+ * @param attempts How many there may be, those before included.
+ */
+export function roomForMessage(before: readonly Failure[], attempts: number): number {
+  const taken = before
+    .map(({ name, message, stack = "" }) => Buffer.byteLength(name + message + stack) + BYTES_BESIDE)
+    .reduce((sum, bytes) => sum + bytes, 0);
+  const share = Math.floor((BYTES_OF_ALL_FAILURES - taken) / Math.max(1, attempts - before.length));
+  const room = share - LONGEST_NAME - LONGEST_STACK - BYTES_BESIDE;
+  return Math.min(LONGEST_MESSAGE, Math.max(SHORTEST_LONGEST_MESSAGE, room));
+}
+
+/**
+ * What was thrown, as the failure of an attempt.
+ *
+ * @param attempt.room How long the message may be, in bytes; `LONGEST_MESSAGE` by default.
+ */
 export function toFailure(
   thrown: unknown,
   attempt: {
@@ -47,6 +81,7 @@ export function toFailure(
     readonly startedAt: number;
     readonly endedAt: number;
     readonly kind?: FailureKind;
+    readonly room?: number;
   },
 ): Failure {
   const error = toError(thrown);
@@ -57,10 +92,26 @@ export function toFailure(
     durationMilliseconds: Math.round(attempt.endedAt - attempt.startedAt),
     kind,
     name: cut(String(error.name), LONGEST_NAME),
-    message: cut(messageWithCauses(error), LONGEST_MESSAGE),
+    message: cut(messageWithCauses(error), attempt.room ?? LONGEST_MESSAGE),
     // Some set their stack to a list of call sites.
     ...(typeof error.stack === "string" && error.stack !== "" && { stack: cut(error.stack, LONGEST_STACK) }),
   };
+}
+
+/** Of a letter with the reason `unexplained`: whatever failed before is not what it died of. */
+const UNEXPLAINED = {
+  name: "Unexplained",
+  message: "received again and again, and no outcome was recorded: its consumer crashed, or was throttled",
+} as const;
+
+/** Why an item died, in two: the name and the message of its last failure. */
+export function lastError(
+  reason: Reason,
+  failures: readonly Failure[],
+): { readonly name: string; readonly message: string } {
+  if (reason === "unexplained") return UNEXPLAINED;
+  const { name, message } = failures.at(-1) ?? { name: "Unknown", message: reason };
+  return { name, message };
 }
 
 /** Whether a failure rules out another attempt. */
@@ -83,7 +134,8 @@ function messageWithCauses(error: Error): string {
   return messages.join(": ");
 }
 
-function cut(text: string, bytes: number): string {
+/** The beginning of a text, in bytes, with how long it was; the text itself where it is no longer. */
+export function cut(text: string, bytes: number): string {
   const encoded = Buffer.from(text);
   if (encoded.length <= bytes) return text.toWellFormed();
   // `stream: true` leaves out a character whose bytes the cut parted.

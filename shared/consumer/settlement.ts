@@ -1,4 +1,4 @@
-import { type Failure, isPermanent, type Reason, toFailure } from "../failure.ts";
+import { type Failure, isPermanent, type Reason, roomForMessage, toFailure } from "../failure.ts";
 import type { Cancellations, ItemState, Ledger, Successes } from "../ledger/ledger.ts";
 import type { Runs } from "../ledger/runs.ts";
 import type { Metrics } from "../metrics.ts";
@@ -166,7 +166,8 @@ export class Settlement {
     outcome: Extract<AttemptOutcome, { tag: "failed" }>,
   ): Promise<boolean> {
     const { workflow, ledger, metrics } = this.#options;
-    const failure = toFailure(outcome.thrown, { ...outcome, attempt: before.length + 1 });
+    const room = roomForMessage(before, workflow.retry.attempts);
+    const failure = toFailure(outcome.thrown, { ...outcome, attempt: before.length + 1, room });
     if (outcome.kind === "timed out") metrics.count("timedOut", 1);
     const final = this.#finalReason(outcome, before.length + 1);
     const failures = await ledger.recordFailure(ledgerItem(item.envelope), item.message.receiveCount, failure, final);

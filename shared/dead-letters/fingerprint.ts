@@ -34,6 +34,7 @@ const PATTERNS = {
   quoted: String.raw`"(?:[^"\\]|\\.)*"|(?<!\w)'(?:[^'\\]|\\.)*'(?!\w)|${"`[^`]*`"}|[“„][^”“]*[”“]|‘[^’]*’(?!\w)`,
   time: [
     String.raw`\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s?(?:Z|UTC|[+-]\d{2}:?\d{2})\b)?)?(?!\w)`,
+    String.raw`\b\d{8}T\d{6}Z\b|(?<![\w:.-])\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?![\w:])`,
     String.raw`\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? (?:\d{1,2} [A-Z][a-z]{2}|[A-Z][a-z]{2} \d{1,2}) \d{4} \d{2}:\d{2}:\d{2}(?: (?:GMT|UTC)?(?:[+-]\d{4})?)?`,
   ].join("|"),
   uuid: String.raw`\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`,
@@ -49,17 +50,17 @@ const PATTERNS = {
     String.raw`\b(?:[a-z0-9_-]+\.){2,}(?:com|net|org|io|dev|cloud|internal|local|app|eu|de|uk|fr|jp|cn|us|aws)\b`,
   ].join("|"),
   path: [
-    String.raw`(?<![\w<>/.~*])(?:~|\.{1,2})?(?:\/[\w.@%+~$=-]+)+\/?(?::\d+)*`,
+    String.raw`(?<![\w<>/.~*])(?:~|\.{1,2})?(?:\/[\w.@%+~$=-]+)+\/?(?::\d+)*(?:\?[\w.%&=+~-]+)?`,
     String.raw`\b[A-Za-z]:\\[^\s"'<>|]+`,
   ].join("|"),
   // What looks like a number or an id, and is a name.
   kept: [
-    String.raw`\b(?:E[A-Z]{2,}|ERR_\w+|\w+_\w*[A-Z]{3,}\w*(?<!\d{3,}))\b(?!\d)`,
     String.raw`\b(?:utf-?(?:8|16|32)(?:le|be|mb4)?|base-?(?:32|58|64)(?:url)?|sha-?\d{1,3}|md5|aes-?\d{3}|rs256|es256|hs256|s3|ec2|k8s|v8|http2|http3|h2|http\/\d(?:\.\d)?|ipv[46]|x509|tls\s?v?1(?:\.\d)?|tlsv1(?:_\d)?|ssl3|ssl23|oauth2?|u?int(?:2|4|8|16|32|64)|float(?:4|8|32|64)|win32|x64|es\d{4}|iso-?8859-1|iso-?8601|latin1)\b`,
   ].join("|"),
   hex: String.raw`\b0x[0-9a-f]+\b`,
   blob: String.raw`(?<![\w+/])(?=[a-z/+]*\d)[A-Za-z0-9+/]{28,}={0,2}(?![\w+/])`,
-  number: String.raw`(?<![\w.-])\d+(?:[.,_]\d+)*(?:e[+-]?\d+)?(?![\w-])`,
+  // With its unit behind it, or nothing.
+  number: String.raw`(?<![\w.-])-?\d+(?:[.,_]\d+)*(?:e[+-]?\d+)?(?=[a-zµ]{0,3}(?![\w-]))`,
   word: String.raw`[\w-]*\d[\w-]*`,
 } as const;
 
@@ -87,28 +88,21 @@ function normalise(message: string): string {
     });
 }
 
-const BEFORE_A_CODE = /\b(?:status(?:[ _-]?code)?|HTTP(?:\/[\d.]+)?|code|errno|SQLSTATE|response)["']?[\s:=(]{1,3}$/i;
+const BEFORE_A_STATUS = /\b(?:status(?:[ _-]?code)?|HTTP(?:\/[\d.]+)?|code|response|answered)["']?[\s:=(]{1,3}$/i;
 const HTTP_STATUS = /^[1-5]\d\d$/;
+const BEFORE_A_SQL_STATE = /\b(?:SQLSTATE|sqlcode|errcode)["']?[\s:=([]{1,3}$/i;
 const SQL_STATE = /^[0-9A-Z]{5}$/;
 
-/** A status or an error's code is a number that tells what went wrong. */
+/** A status or an SQL state is a number that tells what went wrong. */
 function isTelling(match: string, rest: readonly unknown[]): boolean {
   const at = rest.at(-3) as number;
   const text = rest.at(-2) as string;
-  if (HTTP_STATUS.test(match)) {
-    const phrase = STATUS_CODES[match];
-    const after = text.slice(at + match.length);
-    if (
-      phrase !== undefined &&
-      after
-        .slice(0, phrase.length + 3)
-        .toLowerCase()
-        .includes(phrase.toLowerCase())
-    ) {
-      return true;
-    }
-  } else if (!SQL_STATE.test(match)) return false;
-  return BEFORE_A_CODE.test(text.slice(Math.max(0, at - 24), at));
+  const before = text.slice(Math.max(0, at - 24), at);
+  if (SQL_STATE.test(match)) return BEFORE_A_SQL_STATE.test(before);
+  if (!HTTP_STATUS.test(match)) return false;
+  const phrase = STATUS_CODES[match]?.toLowerCase();
+  const after = text.slice(at + match.length, at + match.length + 40).toLowerCase();
+  return BEFORE_A_STATUS.test(before) || (phrase !== undefined && after.trimStart().startsWith(phrase));
 }
 
 const HEX_WORD = /^(?=.*[a-f])(?=.*\d)[0-9a-f]{8,}$/i;
@@ -116,8 +110,12 @@ const HEX_WORD = /^(?=.*[a-f])(?=.*\d)[0-9a-f]{8,}$/i;
 const LEAST_CHANGES = 3;
 const SHORTEST_ID = 8;
 
+/** `ERR_HTTP2_STREAM_ERROR`, and no key such as `SKU_8842`. */
+const CONSTANT = /^[A-Z]+\d?(?:_[A-Z]+\d?)+$/;
+
 /** A word with a digit in it: an id, or a name with a number. */
 function normaliseWord(word: string): string {
+  if (CONSTANT.test(word)) return word;
   if (HEX_WORD.test(word)) return "<hex>";
   if (word.length >= SHORTEST_ID && changes(word) >= LEAST_CHANGES) return "<id>";
   return word.replace(/\d+/g, "<n>");

@@ -1,7 +1,7 @@
 import type { MessageAttributeValue } from "@aws-sdk/client-sqs";
 import type { ReceivedMessage } from "../consumer/message.ts";
 import { toError } from "../errors.ts";
-import type { Failure, Reason } from "../failure.ts";
+import { type Failure, lastError, type Reason } from "../failure.ts";
 import type { LedgerItem } from "../ledger/ledger.ts";
 import { type Envelope, parseEnvelope } from "../messages/envelope.ts";
 import { type Fingerprint, fingerprint } from "./fingerprint.ts";
@@ -87,11 +87,6 @@ export const LETTER_ATTRIBUTES = ["SentTimestamp", "DeadLetterQueueSourceArn"] a
 /** Where a consumer writes why a message is not ours. */
 export const REASON_ATTRIBUTE = "SluiceReason";
 
-const UNEXPLAINED = {
-  name: "Unexplained",
-  message: "received again and again, and no outcome was recorded: its consumer crashed, or was throttled",
-} as const;
-
 /** @param retentionSeconds How long the queue keeps a message, where it is known. */
 export function toLetter(message: ReceivedMessage, retentionSeconds?: number): Letter {
   const { id, body, receiveCount } = message;
@@ -140,11 +135,11 @@ function contentOfEnvelope({ workflow, run, page, index, epoch, item, dead }: En
   if (dead === undefined || moved) {
     const { failures = [], truncated = false } = dead ?? {};
     const redrives = dead === undefined ? 0 : dead.redrives + 1;
-    return { ...address, kind: "raw", reason: "unexplained", truncated, redrives, failures, error: UNEXPLAINED };
+    const error = lastError("unexplained", failures);
+    return { ...address, kind: "raw", reason: "unexplained", truncated, redrives, failures, error };
   }
   const { reason, at: diedAt, redrives, failures, truncated = false } = dead;
-  const error = reason === "unexplained" ? UNEXPLAINED : (failures.at(-1) ?? { name: "Unknown", message: reason });
-  const { name, message } = error;
+  const error = lastError(reason, failures);
   return {
     ...address,
     kind: "dead letter",
@@ -153,7 +148,7 @@ function contentOfEnvelope({ workflow, run, page, index, epoch, item, dead }: En
     truncated,
     redrives,
     failures,
-    error: { name, message },
+    error,
   };
 }
 

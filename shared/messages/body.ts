@@ -4,7 +4,7 @@ import { ItemError, toError } from "../errors.ts";
 const LARGEST_MESSAGE_BYTES = 1_048_576;
 
 /** Kept free in every message, so that its dead letter, with the history of its failures, fits as well. */
-export const HISTORY_BYTES = 32_768;
+export const HISTORY_BYTES = 65_536;
 
 /** The largest envelope that is sent to the queue. */
 export const LARGEST_ENVELOPE_BYTES = LARGEST_MESSAGE_BYTES - HISTORY_BYTES;

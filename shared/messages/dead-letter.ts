@@ -1,4 +1,5 @@
-import type { Failure, Reason } from "../failure.ts";
+import { fingerprint } from "../dead-letters/fingerprint.ts";
+import { cut, type Failure, lastError, type Reason } from "../failure.ts";
 import { toBody, toJson } from "./body.ts";
 import { type DeadLetter, type Envelope, envelopeBody, type ItemAddress } from "./envelope.ts";
 
@@ -18,7 +19,7 @@ export interface Death {
 export function deadLetterBody(envelope: Envelope, death: Death): string {
   const { resent: _, dead: previous, ...rest } = envelope;
   const redrives = previous === undefined ? 0 : previous.redrives + 1;
-  return fitIntoMessage({ ...rest, dead: { ...death, redrives, failures: [...death.failures] } });
+  return fitIntoMessage({ ...rest, dead: { ...toDead(death), redrives } });
 }
 
 /** What a redrive changes of a letter. */
@@ -42,9 +43,8 @@ export function redrivenBody(envelope: Envelope, death: Death, redrive: Redrive)
     ...rest,
     item: edited ? redrive.item : rest.item,
     dead: {
-      ...death,
+      ...toDead(death),
       redrives: redrive.redrives - 1,
-      failures: [...death.failures],
       ...(dead?.truncated === true && !edited && { truncated: true }),
     },
   });
@@ -65,11 +65,22 @@ export function truncatedLetterBody(
     index,
     epoch,
     item: itemText.slice(0, EXCERPT_CHARACTERS),
-    dead: { ...death, redrives: 0, failures: [...death.failures], truncated: true },
+    dead: { ...toDead(death), redrives: 0, truncated: true },
   });
 }
 
-/** The letter as a body, its history cut from the oldest stacks on until SQS takes it. Messages are never cut. */
+function toDead({ reason, at, failures }: Death): Omit<DeadLetter["dead"], "redrives"> {
+  const { name, message } = lastError(reason, failures);
+  return { reason, at, failures: [...failures], fingerprint: fingerprint(name, message) };
+}
+
+/** JSON may write six bytes for one. */
+const MOST_BYTES_PER_BYTE = 6;
+
+/**
+ * The letter as a body, its history cut from the oldest stacks on until SQS takes it. Messages are not cut, but for one
+ * that is long, full of characters that JSON escapes, and beside an item that leaves it no room.
+ */
 function fitIntoMessage(letter: DeadLetter): string {
   const failures = [...letter.dead.failures];
   const withHistory = (history: readonly Failure[]) => ({ ...letter, dead: { ...letter.dead, failures: history } });
@@ -87,6 +98,14 @@ function fitIntoMessage(letter: DeadLetter): string {
   // Even without stacks a hundred long messages may not fit: the last failures tell the most.
   let dropped = 0;
   while (bytes > LARGEST_MESSAGE_BYTES && dropped < failures.length - 1) bytes -= sizes[dropped++] ?? 0;
+  const last = failures.at(-1);
+  if (bytes > LARGEST_MESSAGE_BYTES && last !== undefined) {
+    const room = Math.floor((LARGEST_MESSAGE_BYTES - bytes + sizeWithComma(last)) / MOST_BYTES_PER_BYTE);
+    failures[failures.length - 1] = {
+      ...last,
+      message: cut(last.message, room - sizeWithComma({ ...last, message: "" })),
+    };
+  }
   return toBody(JSON.stringify(withHistory(failures.slice(dropped))));
 }
 

@@ -42,6 +42,8 @@ const envelopeSchema = z.strictObject({
       /** How often the item had been redriven when it died. */
       redrives: z.int().min(0),
       failures: z.array(failureSchema).readonly(),
+      /** Of its last error, for whoever groups letters without this library. */
+      fingerprint: z.strictObject({ id: z.string(), text: z.string() }).optional(),
       /** The item was too large or not JSON: what stands above is the start of its text. */
       truncated: z.literal(true).optional(),
     })

@@ -1,10 +1,11 @@
 import { marshall } from "@aws-sdk/util-dynamodb";
 import { describe, expect, test } from "vitest";
-import { FAILURE_KINDS, REASONS, toFailure } from "../../../shared/failure.ts";
+import { fingerprint } from "../../../shared/dead-letters/fingerprint.ts";
+import { FAILURE_KINDS, REASONS, roomForMessage, toFailure } from "../../../shared/failure.ts";
 import { LARGEST_ENVELOPE_BYTES } from "../../../shared/messages/body.ts";
-import { deadLetterBody, truncatedLetterBody } from "../../../shared/messages/dead-letter.ts";
+import { deadLetterBody, redrivenBody, truncatedLetterBody } from "../../../shared/messages/dead-letter.ts";
 import { envelopeBody, parseEnvelope } from "../../../shared/messages/envelope.ts";
-import { failureOf, longestFailure } from "../../helpers/failures.ts";
+import { failureOf, longestFailure, longestFailures } from "../../helpers/failures.ts";
 import { refusedBySqs } from "../../helpers/sqs-characters.ts";
 
 const MEBIBYTE = 1_048_576;
@@ -30,7 +31,7 @@ describe("an item's dead letter", () => {
       index: 7,
       epoch: 1,
       item: { id: 1 },
-      dead: { reason: "exhausted", at, redrives: 0, failures },
+      dead: { reason: "exhausted", at, redrives: 0, failures, fingerprint: fingerprint("NonError", "second") },
     });
   });
 
@@ -43,6 +44,37 @@ describe("an item's dead letter", () => {
     }
   });
 
+  test("goes on in the redriven message, with fresh attempts, another item, or both", () => {
+    const failures = [failureOf(new TypeError("first"), 1)];
+    const first = parseEnvelope(
+      deadLetterBody(parseEnvelope(envelopeBody(header, 0, "1")), { reason: "exhausted", at, failures }),
+    );
+    const death = { reason: "exhausted", at, failures } as const;
+    expect(parseEnvelope(redrivenBody(first, death, { redrives: 1 }))).toEqual(first);
+    const edited = parseEnvelope(redrivenBody(first, death, { redrives: 3, item: { id: 2 } }));
+    expect(edited).toMatchObject({ item: { id: 2 }, dead: { redrives: 2, failures } });
+    const second = [...failures, failureOf("second", 1)];
+    const again = parseEnvelope(deadLetterBody(edited, { reason: "exhausted", at, failures: second }));
+    expect(again).toMatchObject({ item: { id: 2 }, dead: { redrives: 3, failures: second } });
+  });
+
+  test("cannot go on with an item that is no message", () => {
+    const envelope = parseEnvelope(envelopeBody(header, 0, "1"));
+    const redriven = (item: unknown) => () =>
+      redrivenBody(envelope, { reason: "exhausted", at, failures: [] }, { redrives: 1, item });
+    expect(redriven(new Map())).toThrow("not JSON");
+    expect(redriven("x".repeat(LARGEST_ENVELOPE_BYTES))).toThrow(`more than the ${LARGEST_ENVELOPE_BYTES}`);
+  });
+
+  test("that shows the start of its item needs a whole one", () => {
+    const death = { reason: "too large", at, failures: [] } as const;
+    const letter = parseEnvelope(
+      truncatedLetterBody({ run: "r", page: 0, index: 0, workflow: "w", epoch: 1 }, "x", death),
+    );
+    expect(parseEnvelope(redrivenBody(letter, death, { redrives: 1 })).dead?.truncated).toBe(true);
+    expect(parseEnvelope(redrivenBody(letter, death, { redrives: 1, item: "y" })).dead).not.toHaveProperty("truncated");
+  });
+
   test.each(REASONS)("of the reason %j is readable", (reason) => {
     const envelope = parseEnvelope(envelopeBody(header, 0, "1"));
     expect(parseEnvelope(deadLetterBody(envelope, { reason, at, failures: [] })).dead?.reason).toBe(reason);
@@ -52,7 +84,7 @@ describe("an item's dead letter", () => {
   test.each(["x", "日", "\u0001", "\uFFFF"])(
     "of the largest item with 100 of the longest failures (of %j) fits into a message",
     (character) => {
-      const failures = Array.from({ length: 100 }, (_, index) => longestFailure(index + 1, character));
+      const failures = longestFailures(100, character);
       const body = deadLetterBody(largestEnvelope(), { reason: "exhausted", at, failures });
       expect(Buffer.byteLength(body)).toBeLessThanOrEqual(MEBIBYTE);
       expect(refusedBySqs(body)).toEqual([]);
@@ -68,8 +100,23 @@ describe("an item's dead letter", () => {
     },
   );
 
+  test("keeps the whole message of its last failure beside the largest item, unless JSON makes too much of it", () => {
+    const death = { reason: "exhausted", at } as const;
+    const plain = [longestFailure(1), longestFailure(2)];
+    expect(Buffer.byteLength(plain[1]?.message ?? "")).toBeGreaterThan(32_768);
+    const kept = parseEnvelope(deadLetterBody(largestEnvelope(), { ...death, failures: plain })).dead?.failures;
+    expect(kept?.at(-1)?.message).toBe(plain[1]?.message);
+
+    const escaped = [longestFailure(1, "\u0001")];
+    const body = deadLetterBody(largestEnvelope(), { ...death, failures: escaped });
+    expect(Buffer.byteLength(body)).toBeLessThanOrEqual(MEBIBYTE);
+    const message = parseEnvelope(body).dead?.failures[0]?.message ?? "";
+    expect(message.startsWith("\u0001".repeat(5_000))).toBe(true);
+    expect(message).toMatch(/… \(\d+ characters\)$/);
+  });
+
   test("loses its stacks first, the oldest first, and no failure while all fit without", () => {
-    const failures = Array.from({ length: 10 }, (_, index) => longestFailure(index + 1));
+    const failures = Array.from({ length: 10 }, (_, index) => longestFailure(index + 1, "x", 4_700));
     const body = deadLetterBody(largestEnvelope(), { reason: "exhausted", at, failures });
     const kept = parseEnvelope(body).dead?.failures ?? [];
     expect(kept.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
@@ -83,7 +130,7 @@ describe("an item's dead letter", () => {
   });
 
   test("keeps the whole history of a small item", () => {
-    const failures = Array.from({ length: 100 }, (_, index) => longestFailure(index + 1));
+    const failures = longestFailures(100);
     const envelope = parseEnvelope(envelopeBody(header, 0, "1"));
     expect(parseEnvelope(deadLetterBody(envelope, { reason: "exhausted", at, failures })).dead?.failures).toEqual(
       failures,
@@ -153,17 +200,34 @@ describe("a failure", () => {
     const { message, name, stack } = longestFailure(1, "😀");
     for (const text of [message, name, stack ?? ""]) {
       expect(text.isWellFormed()).toBe(true);
-      expect(text).toContain("… (20000 characters)");
+      expect(text).toContain("… (80000 characters)");
     }
-    expect(longestFailure(1, "x").message).toBe(`${"x".repeat(2_000)}… (10000 characters)`);
-    expect(failureOf(new Error("x".repeat(2_000))).message).toBe("x".repeat(2_000));
+    expect(longestFailure(1, "x").message).toBe(`${"x".repeat(32_768)}… (40000 characters)`);
+    expect(failureOf(new Error("x".repeat(32_768))).message).toBe("x".repeat(32_768));
     expect(failureOf(new Error("half \uD83D")).message).toBe("half \uFFFD");
   });
 
+  test("keeps its message whole where five attempts share a row, and gets a fair share where more do", () => {
+    for (const failure of longestFailures(5))
+      expect(failure.message).toHaveLength(32_768 + "… (40000 characters)".length);
+    expect(roomForMessage([], 11)).toBe(32_545);
+    // What the earlier ones did not use is left to the later ones.
+    const short = Array.from({ length: 50 }, (_, index) => failureOf(new Error("short"), index + 1));
+    expect(roomForMessage(short, 100)).toBeGreaterThan(2 * roomForMessage([], 100));
+    expect(roomForMessage([], 100)).toBe(1_800);
+  });
+
   // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
-  test.each(["x", "日", "\u0001", "😀"])("of the longest kind (of %j) 100 fit into a row of DynamoDB", (character) => {
+  test.each([
+    ["x", 100],
+    ["日", 100],
+    ["\u0001", 100],
+    ["😀", 100],
+    ["x", 5],
+    ["😀", 12],
+  ] as const)("of the longest kind (of %j) %i fit into a row of DynamoDB", (character, attempts) => {
     const row = Object.fromEntries(
-      Array.from({ length: 100 }, (_, index) => [`failure 0.${index}`, longestFailure(index, character)]),
+      longestFailures(attempts, character).map((failure, index) => [`failure 0.${index}`, failure]),
     );
     let bytes = 0;
     const measure = (value: unknown): void => {
