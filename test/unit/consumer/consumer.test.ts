@@ -575,7 +575,7 @@ describe("a consumer that refills its slots", () => {
 });
 
 test("the letter of the largest item with the longest history can be redriven", async () => {
-  const world = await ConsumerWorld.of(["x".repeat(1_000_000)]);
+  const world = await ConsumerWorld.of(["x".repeat(980_000)]);
   const body = deadLetterBody(parseEnvelope(world.message(0).body), {
     reason: "exhausted",
     at: "2026-01-01",
@@ -584,6 +584,6 @@ test("the letter of the largest item with the longest history can be redriven", 
   expect(await world.consume({ task: () => Promise.reject(new PermanentError("again")) }, [world.raw(body)])).toEqual(
     [],
   );
-  expect(world.letters[0]).toMatchObject({ item: JSON.parse(toJson("x".repeat(1_000_000))), dead: { redrives: 1 } });
+  expect(world.letters[0]).toMatchObject({ item: JSON.parse(toJson("x".repeat(980_000))), dead: { redrives: 1 } });
   expect(world.letters[0]?.dead.failures.at(-1)?.message).toBe("again");
 });
