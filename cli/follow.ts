@@ -4,6 +4,7 @@ import type { Engine } from "../local/engine.ts";
 import { hasEnded, type RunRecord } from "../shared/ledger/run-record.ts";
 import type { Display } from "./display.ts";
 import { Pace } from "./progress.ts";
+import { RedrivenWatch } from "./redriven-watch.ts";
 import type { Summary } from "./summary.ts";
 
 /** How often the run's record is looked at. */
@@ -29,6 +30,7 @@ export async function follow({
 }: Follow): Promise<Summary | "paused" | "interrupted"> {
   const before = await countsBefore(engine, run);
   const pace = new Pace();
+  const redriven = new RedrivenWatch(engine);
   let drained = false;
   const drain = async () => {
     await engine.drain();
@@ -43,8 +45,15 @@ export async function follow({
     const record = await engine.runs.find(run);
     if (record !== undefined) {
       // What its end sets off is part of it, and may take another attempt.
-      if (hasEnded(record) && (record.completionHandledAt !== undefined || stop))
-        return await summarise(engine, record);
+      if (hasEnded(record) && (record.completionHandledAt !== undefined || stop)) {
+        const state = await redriven.look(record);
+        if (state === "lost") {
+          display.say(
+            "Some redriven items are owed, and no message of them is left on the queue: redrive their letters again.",
+          );
+        }
+        if (state !== "at work") return await summarise(engine, record);
+      }
       if (record.status === "paused") {
         if (stop) return "paused";
         if (!interrupted.aborted) display.say("Pausing: tasks in flight are finished and recorded.");

@@ -63,15 +63,15 @@ export async function withRun<Result>(
   runOrWorkflow: string | undefined,
   options: LookOptions,
   work: (target: RunTarget) => Promise<Result>,
-  isMeant = (run: RunRecord): boolean => !hasEnded(run),
+  isMeant: (run: RunRecord, target: Target) => boolean | Promise<boolean> = (run) => !hasEnded(run),
 ): Promise<Result> {
   for await (const target of targets({ holding: runOrWorkflow, ...options })) {
     const runs = await target.services.runs.latest(RUNS_LOOKED_AT);
-    const run = runs.find((each) => {
-      if (runOrWorkflow === undefined) return isMeant(each);
-      return each.id === runOrWorkflow || target.name === runOrWorkflow || target.workflow === runOrWorkflow;
-    });
-    if (run !== undefined) return await work({ ...target, run });
+    for (const run of runs) {
+      const named = [run.id, target.name, target.workflow];
+      const meant = runOrWorkflow === undefined ? await isMeant(run, target) : named.includes(runOrWorkflow);
+      if (meant) return await work({ ...target, run });
+    }
   }
   const [list, start] =
     options.stack === undefined

@@ -8,13 +8,16 @@ import { EXIT } from "../exit-code.ts";
 import { newStart } from "../new-start.ts";
 import { findUnasked, withRun } from "../run-target.ts";
 import { openSession, workOnRun } from "../session.ts";
-import { stackFlag } from "../target.ts";
+import { stackFlag, type Target } from "../target.ts";
 import { type TargetOptions, withTargetOptions } from "../target-options.ts";
 
 export const resumeCommand = withTargetOptions(new Command("resume"))
-  .summary("go on with a run that was interrupted, paused or failed")
-  .description("Goes on with a run where it stopped: after Ctrl-C, a crash, a pause, or a source that failed.")
-  .argument("[run]", "a run's id, or a workflow (default: the run that has not ended)")
+  .summary("go on with a run that was interrupted, paused or failed, or of which letters were redriven")
+  .description(
+    "Goes on with a run where it stopped: after Ctrl-C, a crash, a pause, or a source that failed. Of a run that has " +
+      "ended, works off the letters that were redriven.",
+  )
+  .argument("[run]", "a run's id, or a workflow (default: the run that has something left to do)")
   .option("--json", "one JSON object a line, the last one the summary", false)
   .addHelpText(
     "after",
@@ -33,7 +36,7 @@ export const resumeCommand = withTargetOptions(new Command("resume"))
       }));
       return;
     }
-    const { run, where, local, name, running, stack } = await withRun(
+    const { run, where, local, name, running, stack, left } = await withRun(
       runOrWorkflow,
       options,
       async (target) => {
@@ -42,12 +45,12 @@ export const resumeCommand = withTargetOptions(new Command("resume"))
           await target.deliver(true);
           await reopen(target.services, target.run);
         }
-        return target;
+        return { ...target, left: await isLeft(target.run, target) };
       },
       isLeft,
     );
     const flag = stackFlag({ stack });
-    if (hasEnded(run) && (running || !isLeft(run))) {
+    if (!left) {
       const start = local === undefined ? "start" : "run";
       const message = `Run ${run.id} on ${where} has ended, it is ${run.status}: npx sluice ${start} ${name}${flag} starts another.`;
       if (json) writeJson({ type: "error", code: "RUN_ENDED", message });
@@ -69,9 +72,16 @@ export const resumeCommand = withTargetOptions(new Command("resume"))
     }));
   });
 
-/** Whether something is left to do about a run: a command may have died between its end and `onComplete`. */
-const isLeft = (run: RunRecord): boolean =>
-  !hasEnded(run) || (run.status !== "skipped" && run.completionHandledAt === undefined);
+/**
+ * Whether something is left to do about a run: a command may have died between its end and `onComplete`, or letters of it
+ * were redriven since.
+ */
+async function isLeft(run: RunRecord, { services, running }: Target): Promise<boolean> {
+  if (!hasEnded(run)) return true;
+  if (run.redriven && (await services.runs.counts(run)).owed > 0) return true;
+  // Who works already sees to it.
+  return !running && run.status !== "skipped" && run.completionHandledAt === undefined;
+}
 
 /** Makes a run go on, from wherever the command that ran, paused or cancelled it stopped. */
 async function reopen(

@@ -94,15 +94,18 @@ async function watch(runOrWorkflow: string | undefined, options: StatusOptions):
   let failures = 0;
   for (;;) {
     try {
-      const { run, local, running } = await withRun(wanted, { ...options, workflow }, async (target) => {
+      const { run, local, running, over } = await withRun(wanted, { ...options, workflow }, async (target) => {
         for (let run = target.run; ; run = await target.services.runs.get(run.id)) {
-          screen.show(run, await target.services.runs.counts(run), options);
+          const counts = await target.services.runs.counts(run);
+          screen.show(run, counts, options);
+          // What was redriven after its end is worked off like the rest.
+          const over = hasEnded(run) && counts.owed === 0;
           // On this machine they are the services of another command, and end with it: they are looked up anew.
-          if (hasEnded(run) || target.local !== undefined) return { ...target, run };
+          if (over || target.local !== undefined) return { ...target, run, over };
           await setTimeout(WATCH_MILLISECONDS);
         }
       });
-      if (hasEnded(run)) return;
+      if (over) return;
       wanted = run.id;
       workflow = run.workflow;
       failures = 0;
