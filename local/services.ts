@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
@@ -81,10 +82,24 @@ export async function openServices(options: {
   };
 }
 
-/** Connects to the services of the engine that works in a directory, or starts them where none does. */
+/** How long another command may take to start its services, or to end, on a busy machine. */
+const OTHERS_MILLISECONDS = 10_000;
+const LOOK_MILLISECONDS = 50;
+
+/**
+ * Connects to the services of the engine that works in a directory, or starts them where none does.
+ *
+ * @throws {SluiceError} `ENGINE_RUNNING`: another process has held the directory for ten seconds, without services.
+ */
 export async function reachServices(workflow: string, state: StateDirectory): Promise<ServiceClients> {
-  const endpoints = state.endpoints();
-  return endpoints === undefined ? await openServices({ workflow, state }) : connect(workflow, endpoints);
+  // One that has the lock and no services yet is just starting them.
+  for (let waited = 0; waited < OTHERS_MILLISECONDS; waited += LOOK_MILLISECONDS) {
+    const endpoints = state.endpoints();
+    if (endpoints !== undefined) return connect(workflow, endpoints);
+    if (state.holder() === undefined) break;
+    await setTimeout(LOOK_MILLISECONDS);
+  }
+  return await openServices({ workflow, state });
 }
 
 function connect(workflow: string, { sqs, dynamoDb }: Endpoints) {

@@ -1,14 +1,21 @@
-import type { Target } from "../target.ts";
+import { plural } from "../format.ts";
+import { stackFlag, type Target } from "../target.ts";
 import type { DlqOptions } from "./letter-options.ts";
 
 /**
- * A command as it is typed for the same letters as this one: `npx sluice dlq show 8c1f02ab --workflow cities`.
+ * A command as it is typed for the letters of a target: `npx sluice dlq show 8c1f02ab --stack sluice-cities`.
+ *
+ * @param workflow Where it must be named.
  */
-export function dlqCommand(words: string, { stack, region, profile }: DlqOptions, workflow?: string): string {
+export function dlqCommand(
+  words: string,
+  target: Pick<Target, "stack">,
+  { region, profile }: Pick<DlqOptions, "region" | "profile">,
+  workflow: string | undefined,
+): string {
   return [
-    `npx sluice dlq ${words}`,
+    `npx sluice dlq ${words}${stackFlag(target)}`,
     ...(workflow === undefined ? [] : [`--workflow ${workflow}`]),
-    ...(stack === undefined ? [] : [stack === true ? "--stack" : `--stack ${stack}`]),
     ...(region === undefined ? [] : [`--region ${region}`]),
     ...(profile === undefined ? [] : [`--profile ${profile}`]),
   ].join(" ");
@@ -16,3 +23,7 @@ export function dlqCommand(words: string, { stack, region, profile }: DlqOptions
 
 /** Where a target's letters are, for people: "cities on this machine". */
 export const placeOf = ({ workflow, where }: Target): string => `${workflow} on ${where}`;
+
+/** What is said where no letter is meant. */
+export const noneOf = (target: Target, looked: number): string =>
+  `${placeOf(target)}: ${looked === 0 ? "no dead letters" : `none of ${plural(looked, "dead letter")} fits`}`;

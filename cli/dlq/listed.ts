@@ -94,9 +94,7 @@ export class Listed {
     if (looked === 0) return `${place}: no dead letters`;
     const letters = plural(looked, "dead letter");
     if (!isFiltered(this.#options)) return `${place}: ${letters}`;
-    return this.#meant === 0
-      ? `${place}: none of ${letters} fits the filters`
-      : `${place}: ${count(this.#meant)} of ${letters}`;
+    return `${place}: ${this.#meant === 0 ? `none of ${letters} fits` : `${count(this.#meant)} of ${letters}`}`;
   }
 
   /**
@@ -104,8 +102,8 @@ export class Listed {
    *
    * @param workflow Where it must be named, because several have dead letters.
    */
-  steps(workflow: string | undefined): readonly Step[] {
-    const command = (words: string) => dlqCommand(words, this.#options, workflow);
+  steps(target: Target, workflow: string | undefined): readonly Step[] {
+    const command = (words: string) => dlqCommand(words, target, this.#options, workflow);
     const [group] = this.#groups?.sorted ?? [];
     const id = group?.example.id ?? this.#letters[0]?.id ?? "";
     const some = group === undefined ? "" : filterOf(this.#by, group);

@@ -1,5 +1,6 @@
 import { MOST_IN_FLIGHT, type PassResult } from "../../shared/dead-letters/pass.ts";
 import { count, plural, style } from "../format.ts";
+import { paragraph } from "../lines.ts";
 import type { LetterOptions } from "./letter-options.ts";
 
 /** A day: time to export what is worth keeping. */
@@ -31,5 +32,5 @@ export function passNotes(
   if (firstExpiry !== undefined && firstExpiry !== null && Date.parse(firstExpiry) - Date.now() < SOON_MILLISECONDS) {
     notes.push(`The oldest is deleted by SQS at ${firstExpiry}: npx sluice dlq export keeps them.`);
   }
-  return notes.map((note) => `${style("yellow", "note")} ${note}`);
+  return notes.map((note) => paragraph(`${style("yellow", "note")} ${note}`));
 }

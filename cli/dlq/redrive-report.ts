@@ -1,9 +1,11 @@
 import type { RedriveResult } from "../../shared/dead-letters/redrive.ts";
+import { columns, widthOf } from "../columns.ts";
 import { writeJson } from "../display.ts";
 import { count, plural, style } from "../format.ts";
+import { remark, say } from "../lines.ts";
 import { oneLine } from "../printable.ts";
-import type { Target } from "../target.ts";
-import { placeOf } from "./command-words.ts";
+import { stackFlag, type Target } from "../target.ts";
+import { noneOf, placeOf } from "./command-words.ts";
 import type { EditedItems } from "./edit-items.ts";
 import type { LetterOptions } from "./letter-options.ts";
 import { shortId } from "./letter-words.ts";
@@ -13,6 +15,8 @@ import type { Preview } from "./preview.ts";
 
 /** Letters that cannot be sent, shown at the most. */
 const REFUSALS_SHOWN = 10;
+
+type Stays = readonly { readonly id: string; readonly why: string }[];
 
 /** Tells what a redrive would do and what it did: to people, or as JSON. */
 export class RedriveReport {
@@ -27,109 +31,118 @@ export class RedriveReport {
   /** What the editor left. */
   edited({ changed, left, invalid }: EditedItems): void {
     if (this.#options.json) {
-      writeJson({ type: "edited", workflow: this.#target.workflow, changed: changed.size, left, invalid });
+      this.#json("edited", { changed: changed.size, left, invalid });
       return;
     }
-    const parts = [`${plural(changed.size, "item")} changed`];
-    if (left > 0)
-      parts.push(`${count(left)} left as ${left === 1 ? "it is" : "they are"}, and in the dead-letter queue`);
-    console.log(`${parts.join(", ")}.`);
-    for (const { id, problem } of invalid) console.log(style("red", `  ${shortId(id)} stays: ${oneLine(problem)}`));
+    const unchanged =
+      left === 0 ? "" : `, ${count(left)} left as ${left === 1 ? "it is: it stays" : "they are: they stay"}`;
+    say(`${plural(changed.size, "item")} changed${unchanged}.`);
+    if (invalid.length > 0) {
+      say(style("red", `${plural(invalid.length, "item")} cannot be sent as left:`));
+      this.#stays(
+        invalid.map(({ id, problem }) => ({ id, why: problem })),
+        invalid.length,
+      );
+    }
   }
 
   /** What would be done. */
   planned(planned: RedriveResult, preview: Preview): void {
-    const { looked, selected, moved } = planned;
     if (this.#options.json) {
-      writeJson({ type: "planned", workflow: this.#target.workflow, ...planned, stoppedBy: planned.stoppedBy ?? null });
+      this.#json("planned", { ...planned, stoppedBy: planned.stoppedBy ?? null });
       return;
     }
-    if (selected > 0) {
-      console.log(
-        `${style("bold", "Dry run:")} ${count(moved)} of ${plural(looked, "dead letter")} of ${placeOf(this.#target)} would be sent back.\n\n${preview.toText()}\n`,
-      );
-    } else console.error(this.#nothing(looked));
-    this.#outcomes(planned, "would");
+    const { looked, selected, moved } = planned;
+    if (selected === 0) remark(noneOf(this.#target, looked));
+    else {
+      const sent = `${count(moved)} of ${plural(looked, "dead letter")} of ${placeOf(this.#target)}`;
+      say(`${style("bold", "Dry run:")} ${sent} would be sent back.\n`);
+      say(`${preview.toText()}\n`);
+    }
+    this.#unsent(planned, "would be");
     this.#notes(planned);
   }
 
   /** What was done. */
   done(done: RedriveResult): void {
     if (this.#options.json) {
-      writeJson({ type: "redriven", workflow: this.#target.workflow, ...done, stoppedBy: done.stoppedBy ?? null });
+      this.#json("redriven", { ...done, stoppedBy: done.stoppedBy ?? null });
       return;
     }
     const { looked, selected, moved, edited, alreadyDone, stoppedBy } = done;
-    if (selected === 0 && stoppedBy === undefined) {
-      console.error(this.#nothing(looked));
+    const interrupted = stoppedBy === "interruption";
+    if (selected === 0 && !interrupted) {
+      remark(noneOf(this.#target, looked));
       return;
     }
-    const interrupted = stoppedBy === "interruption" ? "Interrupted: " : "";
-    const changed = edited > 0 ? `, ${count(edited)} of them changed` : "";
-    const rest = looked - moved - alreadyDone;
-    const stay =
-      stoppedBy === "interruption"
-        ? "All others stay"
-        : rest > 0
-          ? `${count(rest)} ${rest === 1 ? "stays" : "stay"}`
-          : "None is left";
-    console.log(
-      `${interrupted}${plural(moved, "dead letter")} of ${placeOf(this.#target)} ${moved === 1 ? "was" : "were"} sent back${changed}. ` +
+    const changed = edited === 0 ? "" : edited === moved ? ", changed" : `, ${count(edited)} of them changed`;
+    const left = looked - moved - alreadyDone;
+    const stay = interrupted
+      ? "All others stay"
+      : left === 0
+        ? "None is left"
+        : `${count(left)} ${left === 1 ? "stays" : "stay"}`;
+    say(
+      `${interrupted ? `${style("yellow", "Interrupted:")} ` : ""}${plural(moved, "dead letter")} of ${placeOf(this.#target)} ` +
+        `${moved === 1 ? "was" : "were"} sent back${changed}. ` +
         `${stay} in the dead-letter queue.`,
     );
-    this.#outcomes(done, "did");
+    this.#unsent(done, alreadyDone === 1 ? "was" : "were");
     this.#notes(done);
     const steps = this.#steps(done);
     if (steps.length > 0) console.log(`\n${nextSteps(steps)}`);
   }
 
-  #nothing(looked: number): string {
-    const place = placeOf(this.#target);
-    return looked === 0 ? `${place}: no dead letters` : `${place}: none of ${plural(looked, "dead letter")} fits`;
+  #json(type: string, facts: object): void {
+    writeJson({ type, workflow: this.#target.workflow, ...facts });
   }
 
-  #outcomes({ alreadyDone, refused, refusals }: RedriveResult, tense: "would" | "did"): void {
+  #unsent({ alreadyDone, refused, refusals }: RedriveResult, were: string): void {
     if (alreadyDone > 0) {
-      const taken = tense === "did" ? "taken off the queue unsent" : "would be taken off the queue unsent";
-      console.log(
-        `  ${count(alreadyDone)} ${taken}: ${alreadyDone === 1 ? "its item has" : "their items have"} succeeded since.`,
-      );
+      const items = alreadyDone === 1 ? "its item has" : "their items have";
+      say(`${count(alreadyDone)} ${were} taken off the queue unsent: ${items} succeeded since.`);
     }
     const total = Object.values(refused).reduce((sum, each) => sum + each, 0);
     if (total === 0) return;
     const kinds = Object.entries(refused).map(([refusal, number]) => `${count(number)} ${refusal}`);
+    say(style("red", `${plural(total, "letter")} cannot be sent: ${kinds.join(", ")}.`));
+    this.#stays(
+      refusals.map(({ id, message }) => ({ id, why: message })),
+      total,
+    );
+  }
+
+  #stays(letters: Stays, total: number): void {
     console.log(
-      style(
-        "red",
-        `  ${plural(total, "letter")} ${tense === "did" ? "" : "would "}stay${total === 1 && tense === "did" ? "s" : ""}: ${kinds.join(", ")}`,
+      columns(
+        [{ header: "LETTER" }, { header: "WHY IT STAYS", grow: 1, lines: 3 }],
+        letters.slice(0, REFUSALS_SHOWN).map(({ id, why }) => [shortId(id), oneLine(why)]),
+        { width: widthOf(process.stdout), indent: "  ", heading: (text) => style("dim", text) },
       ),
     );
-    for (const { id, message } of refusals.slice(0, REFUSALS_SHOWN))
-      console.log(`    ${shortId(id)}  ${oneLine(message)}`);
-    if (total > REFUSALS_SHOWN) console.log(`    … and ${count(total - REFUSALS_SHOWN)} more`);
+    if (total > REFUSALS_SHOWN) console.log(style("dim", `  … and ${count(total - REFUSALS_SHOWN)} more`));
+    console.log();
   }
 
   #notes(result: RedriveResult): void {
+    const { stoppedBy } = result;
     const notes = passNotes(
-      { ...result, stoppedBy: result.stoppedBy === "interruption" ? undefined : result.stoppedBy },
+      { ...result, stoppedBy: stoppedBy === "interruption" ? undefined : stoppedBy },
       this.#options,
     );
-    if (notes.length > 0) console.log(notes.join("\n"));
+    for (const note of notes) console.log(note);
   }
 
   #steps({ runs, moved }: RedriveResult): readonly Step[] {
-    if (moved === 0) return [];
-    const { local, running, name } = this.#target;
     const [run, another] = Object.keys(runs);
-    if (run === undefined) return [];
-    const what = another === undefined ? oneLine(run) : name;
-    const { stack } = this.#options;
-    const flag = stack === undefined ? "" : stack === true ? " --stack" : ` --stack ${stack}`;
+    if (moved === 0 || run === undefined) return [];
+    const { local, running, name } = this.#target;
+    const which = another === undefined ? oneLine(run) : name;
     return local !== undefined && !running
       ? [
-          [`npx sluice resume ${what}`, "works them off"],
-          [`npx sluice status ${what}`, "what their run has come to"],
+          [`npx sluice resume ${which}`, "works them off"],
+          [`npx sluice status ${which}`, "what has become of the run"],
         ]
-      : [[`npx sluice status ${what}${flag} --watch`, "shows how they are worked off"]];
+      : [[`npx sluice status ${which}${stackFlag(this.#target)} --watch`, "shows how they are worked off"]];
   }
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
@@ -33,6 +33,13 @@ export interface Command {
 export class CliWorld {
   readonly #directory = temporaryDirectory();
   readonly #groups = new Set<number>();
+  /** Variables of the commands, beside this process's own. */
+  readonly environment: Record<string, string> = {};
+
+  /** @param other Another one, whose state it begins with. */
+  constructor(other?: CliWorld) {
+    if (other !== undefined) cpSync(other.path, this.path, { recursive: true });
+  }
 
   get path(): string {
     return this.#directory.path;
@@ -42,7 +49,7 @@ export class CliWorld {
   begin(...words: readonly string[]): Command {
     const child = spawn(process.execPath, ["--no-warnings", CLI, ...words], {
       cwd: this.path,
-      env: { ...process.env, MARKERS: this.path, NO_COLOR: "1" },
+      env: { ...process.env, MARKERS: this.path, NO_COLOR: "1", ...this.environment },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });
@@ -81,6 +88,15 @@ export class CliWorld {
   async begun(tasks: number): Promise<void> {
     const begun = () => readdirSync(this.path).filter((name) => name.startsWith("begun-"));
     await vi.waitUntil(() => begun().length >= tasks, patiently);
+  }
+
+  /** Resolves once a condition holds. */
+  async until(condition: () => Promise<boolean>): Promise<void> {
+    await vi.waitUntil(condition, patiently);
+  }
+
+  read(path: string): string {
+    return readFileSync(join(this.path, path), "utf8");
   }
 
   async exists(path: string): Promise<void> {

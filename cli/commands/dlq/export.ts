@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { type ExportResult, exportLetters } from "../../../shared/dead-letters/export.ts";
 import { ConfigurationError } from "../../../shared/errors.ts";
 import { writeJson } from "../../display.ts";
-import { placeOf } from "../../dlq/command-words.ts";
+import { noneOf, placeOf } from "../../dlq/command-words.ts";
 import { Counting } from "../../dlq/counting.ts";
 import { withOneTarget } from "../../dlq/dlq-target.ts";
 import { LetterFile, type LetterFormat, letterWriter } from "../../dlq/letter-file.ts";
@@ -12,6 +12,7 @@ import { passNotes } from "../../dlq/pass-notes.ts";
 import { EXIT } from "../../exit-code.ts";
 import { plural } from "../../format.ts";
 import { interruptible } from "../../interrupt.ts";
+import { remark, say } from "../../lines.ts";
 import type { Target } from "../../target.ts";
 
 interface ExportCommandOptions extends LetterOptions {
@@ -54,7 +55,7 @@ Examples:
         path === undefined ? await toOutput(target, format, options) : await toFile(target, path, format, options);
       const { exported, looked, stoppedBy } = result;
       const notes = passNotes(result, options);
-      if (notes.length > 0) console.error(notes.join("\n"));
+      for (const note of notes) remark(note);
       if (stoppedBy === "interruption") process.exitCode = EXIT.interrupted;
       else if (stoppedBy !== undefined) process.exitCode = EXIT.partly;
       else if (exported === 0 && looked > 0) process.exitCode = EXIT.noneFits;
@@ -66,7 +67,7 @@ async function toOutput(target: Target, format: LetterFormat, options: LetterOpt
   const result = await write(target, options, async (letters) => {
     process.stdout.write(toText(letters));
   });
-  if (result.exported === 0) console.error(nothing(target, result.looked));
+  if (result.exported === 0 && result.stoppedBy === undefined) remark(noneOf(target, result.looked));
   return result;
 }
 
@@ -93,15 +94,10 @@ async function toFile(
       file: written ? path : null,
       letters: written ? exported : 0,
     });
-  else if (written) console.log(`${plural(exported, "dead letter")} of ${placeOf(target)} written to ${path}`);
-  else console.error(stoppedBy === undefined ? nothing(target, looked) : `${path} was not written.`);
+  else if (written) say(`${plural(exported, "dead letter")} of ${placeOf(target)} written to ${path}`);
+  else remark(stoppedBy === undefined ? noneOf(target, looked) : `${path} was not written.`);
   return result;
 }
-
-const nothing = (target: Target, looked: number): string =>
-  looked === 0
-    ? `${placeOf(target)}: no dead letters`
-    : `${placeOf(target)}: none of ${plural(looked, "dead letter")} fits the filters`;
 
 async function write(
   { services, local }: Target,

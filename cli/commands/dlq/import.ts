@@ -11,8 +11,9 @@ import { type DlqOptions, withDlqOptions } from "../../dlq/letter-options.ts";
 import { nextSteps } from "../../dlq/next-steps.ts";
 import { passNotes } from "../../dlq/pass-notes.ts";
 import { EXIT } from "../../exit-code.ts";
-import { plural, style } from "../../format.ts";
+import { count, plural, style } from "../../format.ts";
 import { interruptible } from "../../interrupt.ts";
+import { remark, say } from "../../lines.ts";
 import { oneLine } from "../../printable.ts";
 import type { Target } from "../../target.ts";
 
@@ -99,7 +100,7 @@ function report(
   { dryRun, interrupted, ...options }: ImportCommandOptions & { readonly interrupted: boolean },
 ): void {
   const would = dryRun ? "would be" : imported === 1 ? "was" : "were";
-  console.log(
+  say(
     `${interrupted ? "Interrupted: " : ""}${plural(imported, "letter")} of ${read} ${would} put back into the ` +
       `dead-letter queue of ${placeOf(target)}.`,
   );
@@ -110,12 +111,12 @@ function report(
     [refused, "refused by SQS: type it again"],
     [invalidLines, "no letters of an export"],
   ];
-  for (const [number, why] of left) if (number > 0) console.log(`  ${number} ${why}`);
+  for (const [number, why] of left) if (number > 0) say(`  ${count(number)} ${why}`);
   for (const { line, message } of invalid.slice(0, INVALID_SHOWN))
-    console.log(style("red", `    line ${line}: ${oneLine(message)}`));
+    say(style("red", `    line ${line}: ${oneLine(message)}`));
   if (invalidLines > INVALID_SHOWN) console.log(`    … and ${invalidLines - INVALID_SHOWN} more`);
   const notes = passNotes(pass, {});
-  if (notes.length > 0) console.error(notes.join("\n"));
+  for (const note of notes) remark(note);
   if (imported > 0 && !dryRun)
-    console.log(`\n${nextSteps([[dlqCommand("list", options, options.workflow), "why they died"]])}`);
+    console.log(`\n${nextSteps([[dlqCommand("list", target, options, options.workflow), "why they died"]])}`);
 }

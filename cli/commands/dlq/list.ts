@@ -9,6 +9,7 @@ import { look } from "../../dlq/look.ts";
 import { nextSteps } from "../../dlq/next-steps.ts";
 import { EXIT } from "../../exit-code.ts";
 import { positiveInteger } from "../../positive-integer.ts";
+import type { Target } from "../../target.ts";
 
 interface ListOptions extends LetterOptions {
   readonly by: Listing;
@@ -41,14 +42,14 @@ Examples:
   $ npx sluice dlq list --stack sluice-cities --region eu-west-1`,
   )
   .action(async (options: ListOptions) => {
-    const all: { readonly workflow: string; readonly listed: Listed }[] = [];
+    const all: { readonly target: Target; readonly listed: Listed }[] = [];
     let looked = 0;
     for await (const target of dlqTargets(options)) {
       const listed = new Listed(options.by, options);
       const result = await whileEngineRuns(target, () => look(target, (letter) => listed.add(letter)));
       if (options.json) for (const line of listed.toJson(target, result)) writeJson(line);
       else console.log(`${all.length === 0 ? "" : "\n"}${listed.toText(target, result)}`);
-      all.push({ workflow: target.workflow, listed });
+      all.push({ target, listed });
       looked += result.looked;
       if (result.stoppedBy !== "interruption") continue;
       process.exitCode = EXIT.interrupted;
@@ -59,6 +60,6 @@ Examples:
       if (looked > 0) process.exitCode ??= EXIT.noneFits;
       return;
     }
-    const named = another === undefined ? options.workflow : first.workflow;
-    if (!options.json) console.log(`\n${nextSteps(first.listed.steps(named))}`);
+    const named = another === undefined ? options.workflow : first.target.workflow;
+    if (!options.json) console.log(`\n${nextSteps(first.listed.steps(first.target, named))}`);
   });

@@ -4,7 +4,7 @@ import { type PurgeResult, purge } from "../../../shared/dead-letters/purge.ts";
 import { confirmByTyping } from "../../confirm.ts";
 import { writeJson } from "../../display.ts";
 import { Backup, backupName } from "../../dlq/backup.ts";
-import { dlqCommand, placeOf } from "../../dlq/command-words.ts";
+import { dlqCommand, noneOf, placeOf } from "../../dlq/command-words.ts";
 import { Counting } from "../../dlq/counting.ts";
 import { withOneTarget } from "../../dlq/dlq-target.ts";
 import { LETTER_HELP, type LetterOptions, withDlqOptions, withLetterOptions } from "../../dlq/letter-options.ts";
@@ -15,6 +15,7 @@ import { selection } from "../../dlq/selection.ts";
 import { EXIT } from "../../exit-code.ts";
 import { count, plural, style } from "../../format.ts";
 import { interruptible } from "../../interrupt.ts";
+import { remark, say } from "../../lines.ts";
 import type { Target } from "../../target.ts";
 
 interface PurgeCommandOptions extends LetterOptions {
@@ -90,7 +91,7 @@ async function purgeLetters(target: Target, ids: readonly string[], options: Pur
     done = await pass(target, { select, total, deleteTo: backup ?? "nowhere" });
   } finally {
     file = await backup?.finish();
-    if (done === undefined && file !== undefined) console.error(`What was deleted until then is in ${file}.`);
+    if (done === undefined && file !== undefined) remark(`What was deleted until then is in ${file}.`);
   }
   tellEnd(target, done, file, options);
   return codeOf(done);
@@ -117,7 +118,7 @@ async function pass(
         backup: deleteTo instanceof Backup ? (letters) => deleteTo.write(letters) : undefined,
         signal,
         exactCounts: local !== undefined,
-        ...(total === undefined
+        ...(deleteTo === undefined
           ? { onProgress: ({ looked, total }) => counting.show(looked, total) }
           : { onDeleted: (deleted) => counting.show(deleted, total) }),
       }),
@@ -133,53 +134,42 @@ function tellPlan(target: Target, planned: PurgeResult, preview: Preview, option
     writeJson({ type: "planned", workflow: target.workflow, ...planned, stoppedBy: planned.stoppedBy ?? null });
     return;
   }
-  const place = placeOf(target);
-  if (selected === 0) console.error(nothing(place, looked));
+  if (selected === 0) remark(noneOf(target, looked));
   else {
-    console.log(
-      `${style("bold", "Dry run:")} ${count(selected)} of ${plural(looked, "dead letter")} of ${place} would be deleted.\n\n${preview.toText()}\n`,
-    );
+    const deleted = `${count(selected)} of ${plural(looked, "dead letter")} of ${placeOf(target)}`;
+    say(`${style("bold", "Dry run:")} ${deleted} would be deleted.\n`);
+    say(`${preview.toText()}\n`);
   }
   tellNotes(planned, options);
 }
 
 function tellEnd(target: Target, done: PurgeResult, file: string | undefined, options: PurgeCommandOptions): void {
+  const { looked, selected, deleted, leftBehind, stoppedBy = null } = done;
   if (options.json) {
-    writeJson({
-      type: "purged",
-      workflow: target.workflow,
-      ...done,
-      stoppedBy: done.stoppedBy ?? null,
-      backup: file ?? null,
-    });
+    writeJson({ type: "purged", workflow: target.workflow, ...done, stoppedBy, backup: file ?? null });
     return;
   }
-  const { looked, selected, deleted, leftBehind, stoppedBy } = done;
-  const place = placeOf(target);
-  if (selected === 0 && stoppedBy === undefined) {
-    console.error(nothing(place, looked));
+  if (selected === 0 && stoppedBy === null) {
+    remark(noneOf(target, looked));
     return;
   }
-  const interrupted = stoppedBy === "interruption" ? "Interrupted: " : "";
-  const kept = file === undefined ? "" : `, and ${deleted === 1 ? "is" : "are"} in ${file}`;
-  console.log(
-    `${interrupted}${plural(deleted, "dead letter")} of ${place} ${deleted === 1 ? "was" : "were"} deleted${kept}.`,
+  const one = deleted === 1;
+  say(
+    `${stoppedBy === "interruption" ? `${style("yellow", "Interrupted:")} ` : ""}${plural(deleted, "dead letter")} of ` +
+      `${placeOf(target)} ${one ? "was" : "were"} deleted${file === undefined ? "" : `, and ${one ? "is" : "are"} in ${file}`}.`,
   );
-  if (leftBehind > 0) console.log(style("red", `  SQS would not delete ${count(leftBehind)}: type it again`));
+  if (leftBehind > 0) say(style("red", `SQS would not delete ${count(leftBehind)}: type it again.`));
   tellNotes(done, options);
   if (file !== undefined && deleted > 0) {
-    const command = dlqCommand(`import ${file}`, options, options.workflow);
-    console.log(`\n${nextSteps([[command, "puts them back"]])}`);
+    console.log(
+      `\n${nextSteps([[dlqCommand(`import ${file}`, target, options, options.workflow), "puts them back"]])}`,
+    );
   }
 }
 
-const nothing = (place: string, looked: number): string =>
-  looked === 0 ? `${place}: no dead letters` : `${place}: none of ${plural(looked, "dead letter")} fits`;
-
 function tellNotes(result: PurgeResult, options: PurgeCommandOptions): void {
   const stoppedBy = result.stoppedBy === "interruption" ? undefined : result.stoppedBy;
-  const notes = passNotes({ ...result, stoppedBy }, options);
-  if (notes.length > 0) console.log(notes.join("\n"));
+  for (const note of passNotes({ ...result, stoppedBy }, options)) console.log(note);
 }
 
 function codeOf({ stoppedBy, looked, selected, leftBehind }: PurgeResult): number {

@@ -193,7 +193,7 @@ async function pass(
         ratePerSecond: rate,
         signal,
         exactCounts: local !== undefined,
-        ...(dryRun || total === undefined
+        ...(dryRun
           ? { onProgress: ({ looked, total }) => counting.show(looked, total) }
           : { onMoved: (moved) => counting.show(moved, total) }),
       }),

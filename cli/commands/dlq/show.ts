@@ -35,7 +35,7 @@ Examples:
         return;
       }
       console.log(letterView(letter, placeOf(target), await runOf(target, letter), widthOf(process.stdout)));
-      const command = (words: string) => dlqCommand(words, options, options.workflow);
+      const command = (words: string) => dlqCommand(words, target, options, options.workflow);
       const short = shortId(letter.id);
       console.log(
         `\n${nextSteps([

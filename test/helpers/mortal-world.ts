@@ -1,0 +1,41 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { openServices } from "../../local/services.ts";
+import { StateDirectory } from "../../local/state-directory.ts";
+import type { OutgoingMessage } from "../../shared/queue.ts";
+import { CliWorld, type Ended, workflowFile } from "./cli.ts";
+
+/** A world in which `mortal` has been run: of its sixteen items, eleven lie in the dead-letter queue. */
+export async function mortalWorld(): Promise<CliWorld> {
+  const world = new CliWorld();
+  const { code, stderr } = await world.type("run", workflowFile("mortal"), "--json");
+  if (code !== 2) throw new Error(`the run ended with ${code}: ${stderr}`);
+  return world;
+}
+
+/** Puts messages on the dead-letter queue that are none of ours. */
+export async function strand(world: CliWorld, messages: readonly OutgoingMessage[]): Promise<void> {
+  const state = new StateDirectory("mortal", join(world.path, ".sluice"));
+  const services = await openServices({ workflow: "mortal", state });
+  await services.deadLetterQueue.sendAll(messages);
+  await services.close();
+}
+
+/** From now on, what has died for want of a service succeeds. */
+export const mend = (world: CliWorld): void => writeFileSync(join(world.path, "mended"), "");
+
+/** Its run, with the counts. */
+export const statusOf = async (world: CliWorld) => lastOf(await world.type("status", "--json"));
+
+/** How many letters there are of each reason. */
+export async function deadByReason(world: CliWorld): Promise<Readonly<Record<string, number>>> {
+  const { json } = await world.type("dlq", "--by", "reason", "--json");
+  return Object.fromEntries(json.filter(({ type }) => type === "group").map(({ name, count }) => [name, count]));
+}
+
+export async function idsOf(world: CliWorld, ...filters: readonly string[]): Promise<readonly string[]> {
+  const { json } = await world.type("dlq", "list", "--by", "letter", "--json", ...filters);
+  return json.filter(({ type }) => type === "letter").map(({ id }) => String(id));
+}
+
+export const lastOf = ({ json }: Ended) => json.at(-1);

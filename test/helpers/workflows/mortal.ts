@@ -1,0 +1,30 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import * as z from "zod";
+import { defineWorkflow, items, PermanentError } from "../../../shared/index.ts";
+
+const cities = [
+  ...Array.from({ length: 5 }, (_, index) => ({ id: index + 1, country: "FR" })),
+  ...Array.from({ length: 8 }, (_, index) => ({ id: 101 + index, country: "DE" })),
+  { id: 201, country: "XK" },
+  { id: 202, country: "XK" },
+  { id: 301, country: "Kosovo" },
+];
+
+/**
+ * Of sixteen items, eleven die: eight of which every attempt fails until the file `mended` is there, two whose country is
+ * unknown, and one that fails the schema. Their errors name them, and steer the terminal.
+ */
+export default defineWorkflow({
+  name: "mortal",
+  source: items(cities),
+  item: z.object({ id: z.number(), country: z.string().length(2) }),
+  async task({ id, country }) {
+    if (country === "XK") throw new PermanentError(`no such country: "${country}" of item ${id}`);
+    if (country === "DE" && !existsSync(join(process.env.MARKERS ?? ".", "mended"))) {
+      throw new Error(`connect ECONNREFUSED 10.0.0.${id}:5432\u001b]0;owned\u0007\n  while writing item ${id}`);
+    }
+  },
+  concurrency: 4,
+  retry: { attempts: 2, backoff: { base: { milliseconds: 0 } } },
+});

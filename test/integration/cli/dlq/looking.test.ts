@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { CliWorld } from "../../../helpers/cli.ts";
+import { idsOf, mortalWorld, strand } from "../../../helpers/mortal-world.ts";
+
+let died: CliWorld;
+beforeAll(async () => {
+  died = await mortalWorld();
+}, 120_000);
+afterAll(() => died[Symbol.dispose]());
+
+test("dlq shows why the items died, in groups, with one of each and what to type next", async () => {
+  using world = new CliWorld(died);
+  const { code, stdout, stderr } = await world.type("dlq");
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  const [heading, , header, ...rows] = stdout.split("\n");
+  expect(heading).toBe("mortal on this machine: 11 dead letters");
+  expect(header?.split(/ {2,}/)).toEqual(["LETTERS", "REASON", "ERROR", "FIRST SEEN", "LAST SEEN", "EXAMPLE", "GROUP"]);
+  const group = String.raw` +\S.*ago +\S.*ago +([0-9a-f]{8}) (\{.*\}) +([0-9a-f]{8})$`;
+  // Its control characters are seen, and not obeyed.
+  expect(rows[0]).toMatch(
+    new RegExp(
+      String.raw`^ +8  exhausted +Error: connect ECONNREFUSED 10\.0\.0\.\d+:5432\\u001b\]0;owned\\u0007 while writing item \d+${group}`,
+    ),
+  );
+  expect(rows[1]).toMatch(new RegExp(`^ +2  permanent +PermanentError: no such country: "XK" of item 20[12]${group}`));
+  expect(rows[2]).toMatch(
+    new RegExp(`^ +1  invalid item +InvalidItemError: the item fails the workflow's schema: country: .*${group}`),
+  );
+  const [, id, , error] = new RegExp(group).exec(rows[0] ?? "") ?? [];
+  expect(
+    rows
+      .slice(4)
+      .join("\n")
+      .split(/ {2,}|\n/)
+      .filter((word) => word.startsWith("npx")),
+  ).toEqual([
+    `npx sluice dlq show ${id}`,
+    `npx sluice dlq redrive --error ${error}`,
+    `npx sluice dlq purge --error ${error}`,
+  ]);
+  // Looking has taken nothing, and changed nothing.
+  const again = await world.type("dlq");
+  expect(again.stdout.replaceAll(/\d+ (s|min) ago/g, "")).toBe(stdout.replaceAll(/\d+ (s|min) ago/g, ""));
+}, 120_000);
+
+test("dlq groups by other things, and means the letters that fit every filter", async () => {
+  using world = new CliWorld(died);
+  const groups = async (...words: readonly string[]) => {
+    const { json } = await world.type("dlq", "list", "--json", ...words);
+    return json.filter(({ type }) => type === "group").map(({ name, count }) => [name, count]);
+  };
+  expect(await groups("--by", "reason")).toEqual([
+    ["exhausted", 8],
+    ["permanent", 2],
+    ["invalid item", 1],
+  ]);
+  expect(await groups("--by", "run")).toEqual([[expect.stringMatching(/^\d{8}-\d{6}-[0-9a-f]{4}$/), 11]]);
+  const where = "item.country == 'DE' && item.id > `106` && length(failures) == `2`";
+  expect(await groups("--by", "reason", "--where", where)).toEqual([["exhausted", 2]]);
+
+  const { json } = await world.type("dlq", "--json", "--reason", "permanent", "--limit", "1");
+  expect(json).toMatchObject([
+    {
+      type: "group",
+      workflow: "mortal",
+      by: "error",
+      key: expect.stringMatching(/^[0-9a-f]{8}$/),
+      count: 2,
+      reasons: { permanent: 2 },
+      example: { item: expect.stringMatching(/^\{"id":20[12],"country":"XK"\}$/) },
+    },
+    { type: "totals", workflow: "mortal", letters: 11, meant: 2, groups: 1, heldElsewhere: 0, stoppedBy: null },
+  ]);
+  const byGroup = await world.type("dlq", "--error", String(json[0]?.key));
+  expect(byGroup.stdout).toMatch(/^mortal on this machine: 2 of 11 dead letters\n/);
+
+  const none = await world.type("dlq", "--run", "2020");
+  expect(none).toMatchObject({ code: 3, stdout: "mortal on this machine: none of 11 dead letters fits\n" });
+}, 120_000);
+
+test("dlq list --by letter names each, and show tells all of one that is named by the beginning of its id", async () => {
+  using world = new CliWorld(died);
+  const listed = await world.type("dlq", "list", "--by", "letter", "--limit", "3");
+  expect(listed.stdout).toContain("8 more: --limit 11 shows all.");
+  const [id = ""] = await idsOf(world, "--reason", "exhausted");
+  const { code, stdout } = await world.type("dlq", "show", id.slice(0, 8));
+  expect(code).toBe(0);
+  expect(stdout).toContain(`Letter ${id}  exhausted\n`);
+  expect(stdout).toMatch(/\n {2}run +\d{8}-\S+, completed: 5 succeeded, 11 dead\n/);
+  expect(stdout).toMatch(/\n {2}died +\S+Z \(.* ago\), after 2 attempts\n/);
+  expect(stdout).toMatch(/\nItem\n {2}\{\n {4}"id": 10\d,\n {4}"country": "DE"\n {2}\}\n/);
+  expect(stdout).toMatch(/\n +1 {2}2\d{3}-\S+Z +\d\.\d s {2}threw {2}Error: connect .*\n +2 {2}2\d{3}-/);
+  expect(stdout).toMatch(/\nStack of attempts 1, 2\n {2}Error: connect .*\n {2} +while writing item \d+\n {2} +at /);
+  expect(stdout).toContain(`npx sluice dlq redrive ${id.slice(0, 8)} --edit`);
+  expect(stdout.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
+
+  const whole = await world.type("dlq", "show", id, "--json");
+  expect(whole.json).toMatchObject([
+    { type: "letter", id, kind: "dead letter", failures: [{ attempt: 1 }, { attempt: 2 }] },
+  ]);
+
+  const unknown = await world.type("dlq", "show", "zzz");
+  expect(unknown).toMatchObject({ code: 1, stdout: "" });
+  expect(unknown.stderr).toContain('none of the 11 letters has an id that begins with "zzz"');
+}, 120_000);
+
+test("letters that are none of ours are listed and shown as they are", async () => {
+  using world = new CliWorld(died);
+  await strand(world, [
+    { body: "plain \u009b2J text" },
+    { body: '{"Records":[{"s3":"bucket"}]}', attributes: { Sender: { DataType: "String", StringValue: "s3" } } },
+  ]);
+  const [plain = "", json = ""] = await idsOf(world, "--reason", "malformed-message");
+  const first = await world.type("dlq", "show", plain);
+  expect(first.stdout).toContain("kind        a message that is none of ours");
+  expect(first.stdout).toContain("\nBody (15 bytes)\n  plain \\u009b2J text\n");
+  const second = await world.type("dlq", "show", json);
+  expect(second.stdout).toContain('\n  {\n    "Records": [\n');
+  expect(second.stdout).toContain("\nMessage attributes\n  Sender  String  s3\n");
+}, 120_000);
+
+test("an empty queue, an unknown workflow and an unknown command are said so", async () => {
+  using nothing = new CliWorld();
+  const nobody = await nothing.type("dlq");
+  expect(nobody).toMatchObject({ code: 1, stdout: "" });
+  expect(nobody.stderr).toContain("no workflow has been run here");
+
+  using world = new CliWorld(died);
+  const purged = await world.type("dlq", "purge", "--yes", "--no-backup");
+  expect(purged).toMatchObject({ code: 0, stdout: "11 dead letters of mortal on this machine were deleted.\n" });
+  for (const words of [["dlq"], ["dlq", "list", "--reason", "exhausted"]]) {
+    expect(await world.type(...words)).toMatchObject({
+      code: 0,
+      stdout: "mortal on this machine: no dead letters\n",
+    });
+  }
+  const empty = await world.type("dlq", "redrive", "--yes");
+  expect(empty).toMatchObject({ code: 0, stdout: "", stderr: "mortal on this machine: no dead letters\n" });
+
+  const other = await world.type("dlq", "--workflow", "other");
+  expect(other.stderr).toMatch(/--workflow: there is no "other" here: there are .*mortal\.ts/);
+  const word = await world.type("dlq", "8c1f02ab");
+  expect(word).toMatchObject({ code: 1 });
+  expect(word.stderr).toContain("A letter is shown by npx sluice dlq show 8c1f02ab");
+}, 120_000);
+
+test("a filter that cannot be understood is refused before anything is looked at, and it is said how to write it", async () => {
+  using world = new CliWorld();
+  const { code, stdout, stderr } = await world.type("dlq", "--where", "item.id > 3");
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(stderr).toContain("A number is written in backticks: 'item.id > `3`'.");
+});
