@@ -10,7 +10,10 @@ export interface TargetOptions {
 /** Adds them to a command. */
 export function withTargetOptions(command: Command): Command {
   return command
-    .option("--stack [name]", "a deployed stack, or the only one there (default: this machine)")
+    .option(
+      "--stack [name]",
+      "a deployed stack; unnamed, the one that holds the workflow, or the only one (default: this machine)",
+    )
     .option("--region <region>", "of the stack (default: as the AWS SDK finds it)")
     .option("--profile <profile>", "AWS credentials (default: as the AWS SDK finds them)");
 }

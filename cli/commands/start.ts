@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { ConfigurationError } from "../../shared/errors.ts";
+import { writeJson } from "../display.ts";
 import { newRunId } from "../new-run-id.ts";
 import { newStart } from "../new-start.ts";
 import { positiveInteger } from "../positive-integer.ts";
@@ -9,6 +10,7 @@ import { type TargetOptions, withTargetOptions } from "../target-options.ts";
 import { runHere } from "./run.ts";
 
 interface StartOptions extends TargetOptions {
+  readonly json: boolean;
   readonly items?: number;
 }
 
@@ -20,15 +22,16 @@ export const startCommand = withTargetOptions(new Command("start"))
   )
   .argument("[workflow]", "the workflow's name (default: the only one of the stack)")
   .option("--items <n>", "items at the most (default: as the workflow says)", positiveInteger)
+  .option("--json", "one JSON object, with the run's id", false)
   .addHelpText(
     "after",
     "\nExamples:\n  $ npx sluice start cities --stack\n  $ npx sluice start cities --stack sluice-cities --items 100",
   )
   .action(async (name: string | undefined, options: StartOptions) => {
-    const { region, profile, items } = options;
+    const { region, profile, items, json } = options;
     if (options.stack === undefined && region === undefined && profile === undefined) {
       if (name === undefined) throw new ConfigurationError("say which workflow: npx sluice start <workflow>");
-      return await runHere(name, { json: false, ...(items !== undefined && { items }) });
+      return await runHere(name, { json, ...(items !== undefined && { items }) });
     }
     const names: string[] = [];
     for await (const { workflow, where, services, stack } of targets({ ...options, holding: name })) {
@@ -36,9 +39,12 @@ export const startCommand = withTargetOptions(new Command("start"))
       if (name !== undefined && name !== workflow) continue;
       const run = newRunId();
       await services.controlQueue.sendControl(newStart({ workflow, run, limit: items }));
-      console.log(
-        `Run ${run} of ${workflow} was asked for in ${where}: npx sluice status ${run}${stackFlag({ stack })} --watch shows it.`,
-      );
+      if (json) writeJson({ type: "requested", workflow, run, stack: stack ?? null });
+      else {
+        console.log(
+          `Run ${run} of ${workflow} was asked for in ${where}: npx sluice status ${run}${stackFlag({ stack })} --watch shows it.`,
+        );
+      }
       return;
     }
     throw new ConfigurationError(`the stack has no workflow "${name}": it has ${names.join(", ")}`);

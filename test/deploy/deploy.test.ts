@@ -96,14 +96,10 @@ describe("a deployed workflow", () => {
   }, async () => {
     showLogOnFailure();
     // The first 50 items: the kinds after them crash their consumer, which takes minutes.
-    await sluice("start", "unreliable", "--stack", "--items", "50");
+    const [asked] = await sluice("start", "unreliable", "--stack", "--items", "50", "--json");
+    expect(asked).toMatchObject({ type: "requested", workflow: "unreliable", stack: "sluice-unreliable" });
     const runs = runsOf("unreliable");
-    const started = await until(async () => {
-      const [latest] = await runs.latest(1);
-      if (latest === undefined) throw new Error("no run was started");
-      return latest;
-    }, 30);
-    const run = await completed(runs, started.id, 80);
+    const run = await completed(runs, String(asked?.run), 110);
     expect(await runs.counts(run)).toMatchObject({ produced: 50, succeeded: 45, dead: 5, owed: 0 });
     const reasons = reasonsOf(await deadLetters("unreliable"), run.id);
     expect(reasons.map(([number, reason]) => [number, reason])).toEqual([
@@ -125,7 +121,10 @@ describe("a deployed workflow", () => {
       const [latest] = await runs.latest(1);
       expect(latest && (await runs.counts(latest)).succeeded).toBeGreaterThan(0);
     }, 40);
-    await sluice("pause", "slow", "--stack");
+    const [paused] = await sluice("pause", "slow", "--stack", "--json");
+    expect(paused?.message).toMatch(
+      /^Run \S+ on stack sluice-slow is paused: npx sluice resume \S+ --stack sluice-slow /,
+    );
     const [shown] = await sluice("status", "slow", "--stack", "--json");
     expect(shown).toMatchObject({ status: "paused", dead: 0, cancelled: 0 });
   });
