@@ -76,11 +76,12 @@ function headline({ status, dead }: Summary): string {
   return style(["green", "bold"], "Completed, every item succeeded");
 }
 
-function nextSteps({ status, cancelled }: Summary, name: string, logs: string): string[] {
+function nextSteps({ status, cancelled, dead }: Summary, name: string, logs: string): string[] {
   const steps = [
     ...(status === "failed" && cancelled === undefined
       ? [[`npx sluice resume ${name}`, "goes on where the source failed"]]
       : []),
+    ...(dead > 0 ? [["npx sluice dlq", "why they died, and how to send them back"]] : []),
     [`npx sluice status`, "the runs so far"],
     [`npx sluice run ${name}`, "runs it again"],
     [`less ${logs}/consumer.log`, "what the tasks logged"],

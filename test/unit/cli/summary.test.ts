@@ -25,7 +25,7 @@ const formatted = (changes: Partial<Summary> = {}) =>
 
 describe("a run's summary", () => {
   test("tells the counts, the speed, and the dead letters by reason, the most frequent first", () => {
-    expect(formatted().split("\n").slice(1, -4)).toEqual([
+    expect(formatted().split("\n").slice(1, -5)).toEqual([
       "Completed with 15 dead letters  cities · run 20261122-083540-bff0",
       "",
       "  produced   5,000",
@@ -63,6 +63,11 @@ describe("a run's summary", () => {
     expect(formatted({ status: "failed", cancelled: 3 })).not.toContain(resume);
     expect(formatted({ status: "cancelled", cancelled: 3 })).not.toContain(resume);
     expect(formatted()).not.toContain(resume);
+  });
+
+  test("names the command that shows why items died, where some have", () => {
+    expect(formatted()).toContain("npx sluice dlq ");
+    expect(formatted(none)).not.toContain("npx sluice dlq ");
   });
 
   test("has no reasons without dead letters, and no cancelled items where none are", () => {

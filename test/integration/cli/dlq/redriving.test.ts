@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CliWorld } from "../../../helpers/cli.ts";
-import { deadByReason, idsOf, mortalWorld, statusOf, strand } from "../../../helpers/mortal-world.ts";
+import { deadByReason, idsOf, lastOf, mend, mortalWorld, statusOf, strand } from "../../../helpers/mortal-world.ts";
 
 let died: CliWorld;
 beforeAll(async () => {
@@ -37,7 +37,7 @@ test("redrive shows what would be sent, and sends nothing unless somebody says y
   expect(await statusOf(world)).toMatchObject({ dead: 11, owed: 0 });
 }, 120_000);
 
-test("letters that are sent back are owed by their run again", async () => {
+test("letters that are sent back are owed by their run again, and resume works them off", async () => {
   using world = new CliWorld(died);
   const { code, stdout } = await world.type("dlq", "redrive", "--reason", "exhausted", "--yes");
   expect(code).toBe(0);
@@ -47,6 +47,9 @@ test("letters that are sent back are owed by their run again", async () => {
   );
   expect(stdout).toContain(`npx sluice resume ${run}`);
   expect(await statusOf(world)).toMatchObject({ succeeded: 5, dead: 3, owed: 8 });
+  mend(world);
+  expect(lastOf(await world.type("resume", "--json"))).toMatchObject({ type: "summary", succeeded: 13, dead: 3 });
+  expect(await statusOf(world)).toMatchObject({ run, succeeded: 13, dead: 3, owed: 0 });
   expect(await deadByReason(world)).toEqual({ permanent: 2, "invalid item": 1 });
 }, 120_000);
 
@@ -83,6 +86,8 @@ test("items are changed by --set and --transform, and those that fail the schema
   const bad = await world.type("dlq", "redrive", "--set", "country=7", "--dry-run");
   expect(bad.code).toBe(2);
   expect(bad.stdout).toContain("8 letters cannot be sent: 8 edit refused.");
+
+  expect(lastOf(await world.type("resume", "--json"))).toMatchObject({ succeeded: 8, dead: 8 });
 }, 120_000);
 
 test("an item is edited until it passes the schema; what is left as it is, or deleted, stays", async () => {
@@ -164,4 +169,6 @@ test("a redrive that is killed is gone on with by the next one, and no item is c
   expect(rest.code).toBe(0);
   expect(await deadByReason(world)).toEqual({ permanent: 2, "invalid item": 1 });
   expect(await statusOf(world)).toMatchObject({ dead: 3, owed: 8 });
+  mend(world);
+  expect(lastOf(await world.type("resume", "--json"))).toMatchObject({ succeeded: 13, dead: 3 });
 }, 120_000);
