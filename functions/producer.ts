@@ -3,6 +3,7 @@ import middy from "@middy/core";
 import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { fromVariables } from "../shared/function-environment.ts";
 import { Producer } from "../shared/producer/producer.ts";
+import { PARALLEL_SENDS } from "../shared/queue.ts";
 import { completionEvents } from "./completion-event.ts";
 import { InvocationMetrics } from "./metrics.ts";
 import { connect } from "./services.ts";
@@ -13,7 +14,7 @@ import { taskLogger } from "./task-logger.ts";
 const CLOSING_MILLISECONDS = 20_000;
 
 const environment = fromVariables(process.env);
-const services = await connect(environment);
+const services = await connect(environment, { sockets: PARALLEL_SENDS });
 const publishEvent = environment.eventBus === undefined ? undefined : completionEvents(environment.eventBus);
 const logger = new Logger({ serviceName: services.workflow.name });
 

@@ -9,9 +9,14 @@ import { Ledger } from "../shared/ledger/ledger.ts";
 import { Runs } from "../shared/ledger/runs.ts";
 import { completeEntry } from "../shared/messages/control.ts";
 import { PARALLEL_SENDS, Queue } from "../shared/queue.ts";
+import { rehearse } from "./rehearsal.ts";
 
-/** The workflow of this bundle, and the services its functions work with. Nothing in it changes between invocations. */
-export async function connect(environment: FunctionEnvironment) {
+/**
+ * The workflow of this bundle, and the services its functions work with. Nothing in it changes between invocations.
+ *
+ * @param sockets Requests to the queue that the function has under way at once.
+ */
+export async function connect(environment: FunctionEnvironment, { sockets }: { readonly sockets: number }) {
   // A client per purpose: each has its own sockets, and none waits for another's.
   const requestHandler = {
     httpAgent: { maxSockets: 2 * PARALLEL_SENDS },
@@ -27,9 +32,7 @@ export async function connect(environment: FunctionEnvironment) {
   const controlQueue = new Queue(controlSqs, environment.controlQueueUrl);
   const announce: Announce = (ended) => controlQueue.sendControl(completeEntry(ended));
   const runs = new Runs(store, Date.now, announce);
-  // Connections, credentials and compiled code are had while the environment starts, and not by its first invocation.
-  // What fails here fails there too, where it is dealt with.
-  await Promise.allSettled([runs.find("warm-up"), queue.depth(), controlQueue.depth()]);
+  await rehearse({ store, queue, controlQueue }, sockets);
   return {
     workflow,
     ledger: new Ledger(store, Date.now, announce),
