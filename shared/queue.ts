@@ -1,4 +1,4 @@
-import { setTimeout } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout } from "node:timers/promises";
 import {
   ChangeMessageVisibilityBatchCommand,
   ChangeMessageVisibilityCommand,
@@ -85,7 +85,13 @@ export class Queue {
         for (const [message, reason] of await this.#sendBatch(batch)) refused.set(message, reason);
       }
     };
-    await Promise.all(Array.from({ length: Math.min(PARALLEL_SENDS, batches.length) }, sender));
+    const senders: Promise<void>[] = [];
+    for (let count = Math.min(PARALLEL_SENDS, batches.length); count > 0; count--) {
+      senders.push(sender());
+      // Prepared together, all requests would leave when the last of them is signed. So the first is on its way by then.
+      if (count > 1) await nextTurn();
+    }
+    await Promise.all(senders);
     return refused;
   }
 

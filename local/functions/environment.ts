@@ -4,6 +4,7 @@
  */
 
 import { subscribe } from "node:diagnostics_channel";
+import { flushCompileCache } from "node:module";
 import { pathToFileURL } from "node:url";
 import { ATTEMPT_CHANNEL, type AttemptEvent } from "../../shared/observation.ts";
 import type { Activity, FromEnvironment, Invocation } from "./protocol.ts";
@@ -97,5 +98,7 @@ async function invoke(handler: Handler, { requestId, functionName, timeoutMillis
 const [bundle] = process.argv.slice(2);
 if (bundle === undefined) throw new Error("the bundle's path is missing");
 const { handler } = (await import(pathToFileURL(bundle).href)) as { handler: Handler };
+// The next environment need not compile what this one has: left to its end, which is SIGKILL, it would never be written.
+flushCompileCache();
 process.on("message", (message) => void invoke(handler, message as Invocation));
 send({ type: "ready" });

@@ -59,9 +59,9 @@ export class Runs {
     tolerance?: Tolerance | undefined;
     skippedFor?: string;
   }): Promise<RunRecord> {
-    // The list first: a run that no list shows could not be found to be resumed.
-    await this.#store.update(runListKey(run.id, run.requestedAt), { set: { id: run.id } });
-    const row = await this.#store.update(runKey(run.id), {
+    // A run that no list shows could not be found to be resumed: who dies between the two is called again.
+    const listed = this.#store.update(runListKey(run.id, run.requestedAt), { set: { id: run.id } });
+    const created = this.#store.update(runKey(run.id), {
       set: {
         id: run.id,
         workflow: run.workflow,
@@ -80,6 +80,7 @@ export class Runs {
       },
       when: [{ absent: "status" }],
     });
+    const [row] = await Promise.all([created, listed]);
     return row === undefined ? await this.get(run.id) : readRunRow(row);
   }
 
