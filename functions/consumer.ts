@@ -8,6 +8,7 @@ import type { RefillOptions } from "../shared/consumer/intake.ts";
 import { serveIsolatedAttempt } from "../shared/consumer/isolated-process.ts";
 import { ISOLATED } from "../shared/consumer/isolation-protocol.ts";
 import type { ReceivedMessage } from "../shared/consumer/message.ts";
+import { MOST_POLLS } from "../shared/consumer/refill-policy.ts";
 import { containStrayErrors } from "../shared/consumer/stray-errors.ts";
 import { type FunctionEnvironment, fromVariables } from "../shared/function-environment.ts";
 import { RECORDING_SECONDS } from "../shared/topology.ts";
@@ -21,7 +22,7 @@ const logger = new Logger({ serviceName: workflow.name });
 /** What an invocation needs, made once: nothing in it changes between invocations. */
 async function start() {
   const environment = fromVariables(process.env);
-  const services = await connect(environment);
+  const services = await connect(environment, { sockets: MOST_POLLS });
   containStrayErrors((error) => logger.error("an error that nobody caught, of no attempt under way", { error }));
   return { environment, services };
 }
@@ -37,6 +38,7 @@ async function consume(
   const consumer = new Consumer({
     ...services,
     now,
+    concurrency: environment.concurrency,
     tasksPerEnvironment: environment.tasksPerEnvironment,
     refill: refill(environment, now()),
     isolatedModule: fileURLToPath(import.meta.url),
@@ -52,8 +54,13 @@ async function consume(
 }
 
 function refill(environment: FunctionEnvironment, now: number): RefillOptions | undefined {
-  const { refillSeconds, refillVisibilitySeconds: visibilityTimeoutSeconds } = environment;
-  return refillSeconds === 0 ? undefined : { until: now + refillSeconds * 1_000, visibilityTimeoutSeconds };
+  const { refillSeconds, refillWaitingSeconds, refillVisibilitySeconds: visibilityTimeoutSeconds } = environment;
+  if (refillSeconds === 0) return undefined;
+  return {
+    until: now + refillSeconds * 1_000,
+    waitingMilliseconds: refillWaitingSeconds * 1_000,
+    visibilityTimeoutSeconds,
+  };
 }
 
 function toMessage({ messageId, receiptHandle, body, attributes, messageAttributes }: SQSRecord): ReceivedMessage {
@@ -62,6 +69,7 @@ function toMessage({ messageId, receiptHandle, body, attributes, messageAttribut
     receiptHandle,
     body,
     receiveCount: Number(attributes.ApproximateReceiveCount),
+    sentAt: Number(attributes.SentTimestamp),
     attributes: Object.fromEntries(
       Object.entries(messageAttributes ?? {}).map(([name, { dataType, stringValue, binaryValue }]) => [
         name,

@@ -12,16 +12,17 @@ export function checkTopology(topology: Topology, taskTimeoutMilliseconds: numbe
   // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
   checkVisibility("the queue", queue.visibilityTimeoutSeconds, consumer.timeoutSeconds, topology.batchingWindowSeconds);
   checkVisibility("the control queue", controlQueue.visibilityTimeoutSeconds, producer.timeoutSeconds, 0);
-  const { refillVisibilitySeconds } = consumer;
+  const { refillVisibilitySeconds, refillWaitingSeconds } = consumer;
   refuse(
     taskTimeoutMilliseconds >= consumer.timeoutSeconds * 1_000,
     `a task's timeout must be below the consumer's, but they are ${taskTimeoutMilliseconds / 1_000} s and ` +
       `${consumer.timeoutSeconds} s: an attempt could not be recorded`,
   );
   refuse(
-    refillVisibilitySeconds * 1_000 <= taskTimeoutMilliseconds,
-    `messages that a consumer receives itself must be hidden for longer than the task's timeout of ` +
-      `${taskTimeoutMilliseconds / 1_000} s, but are for ${refillVisibilitySeconds} s: they would run twice`,
+    refillVisibilitySeconds * 1_000 <= refillWaitingSeconds * 1_000 + taskTimeoutMilliseconds,
+    `messages that a consumer receives itself must be hidden for longer than they may wait for a slot, ` +
+      `${refillWaitingSeconds} s, and the task's timeout of ${taskTimeoutMilliseconds / 1_000} s, but are for ` +
+      `${refillVisibilitySeconds} s: they would run twice`,
   );
   refuse(
     topology.batchSize > 10 && topology.batchingWindowSeconds < 1,

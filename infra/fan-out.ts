@@ -166,10 +166,12 @@ export class FanOut extends Construct implements IGrantable {
       controlDeadLetterQueueUrl: queues.controlDeadLetterQueue.queueUrl,
       eventBus: eventBus.eventBusArn,
       table: table.tableName,
+      concurrency: topology.concurrency,
       tasksPerEnvironment: topology.tasksPerEnvironment,
       maxBacklog: topology.maxBacklog,
       sliceSeconds: topology.producer.sliceSeconds,
       refillSeconds: topology.consumer.refillSeconds,
+      refillWaitingSeconds: topology.consumer.refillWaitingSeconds,
       refillVisibilitySeconds: topology.consumer.refillVisibilitySeconds,
     };
     const variables = { ...this.#ownVariables(workflow, props.environment ?? {}), ...toVariables(environment) };

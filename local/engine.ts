@@ -51,10 +51,12 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       controlQueueUrl: sqs.queueUrl(names.controlQueue),
       controlDeadLetterQueueUrl: sqs.queueUrl(names.controlDeadLetterQueue),
       table: tableName(workflow.name),
+      concurrency: topology.concurrency,
       tasksPerEnvironment: topology.tasksPerEnvironment,
       maxBacklog: topology.maxBacklog,
       sliceSeconds: topology.producer.sliceSeconds,
       refillSeconds: topology.consumer.refillSeconds,
+      refillWaitingSeconds: topology.consumer.refillWaitingSeconds,
       refillVisibilitySeconds: topology.consumer.refillVisibilitySeconds,
     };
     const variables = {

@@ -8,10 +8,12 @@ const environmentSchema = z.object({
   SLUICE_CONTROL_DEAD_LETTER_QUEUE_URL: z.url(),
   SLUICE_EVENT_BUS: z.string().min(1).optional(),
   SLUICE_TABLE: z.string().min(1),
+  SLUICE_CONCURRENCY: z.coerce.number().int().min(1),
   SLUICE_TASKS_PER_ENVIRONMENT: z.coerce.number().int().min(1),
   SLUICE_MAX_BACKLOG: z.coerce.number().int().min(1),
   SLUICE_SLICE_SECONDS: z.coerce.number().min(1),
   SLUICE_REFILL_SECONDS: z.coerce.number().min(0),
+  SLUICE_REFILL_WAITING_SECONDS: z.coerce.number().min(0),
   SLUICE_REFILL_VISIBILITY_SECONDS: z.coerce.number().int().min(1),
 });
 
@@ -24,10 +26,12 @@ export interface FunctionEnvironment {
   /** The EventBridge bus that is told of the ends of runs. Absent on the embedded engine, which has none. */
   readonly eventBus?: string | undefined;
   readonly table: string;
+  readonly concurrency: number;
   readonly tasksPerEnvironment: number;
   readonly maxBacklog: number;
   readonly sliceSeconds: number;
   readonly refillSeconds: number;
+  readonly refillWaitingSeconds: number;
   readonly refillVisibilitySeconds: number;
 }
 
@@ -40,10 +44,12 @@ export function toVariables(environment: FunctionEnvironment): Record<string, st
     SLUICE_CONTROL_DEAD_LETTER_QUEUE_URL: environment.controlDeadLetterQueueUrl,
     ...(environment.eventBus !== undefined && { SLUICE_EVENT_BUS: environment.eventBus }),
     SLUICE_TABLE: environment.table,
+    SLUICE_CONCURRENCY: String(environment.concurrency),
     SLUICE_TASKS_PER_ENVIRONMENT: String(environment.tasksPerEnvironment),
     SLUICE_MAX_BACKLOG: String(environment.maxBacklog),
     SLUICE_SLICE_SECONDS: String(environment.sliceSeconds),
     SLUICE_REFILL_SECONDS: String(environment.refillSeconds),
+    SLUICE_REFILL_WAITING_SECONDS: String(environment.refillWaitingSeconds),
     SLUICE_REFILL_VISIBILITY_SECONDS: String(environment.refillVisibilitySeconds),
   };
 }
@@ -65,10 +71,12 @@ export function fromVariables(variables: Readonly<Record<string, string | undefi
     controlDeadLetterQueueUrl: parsed.data.SLUICE_CONTROL_DEAD_LETTER_QUEUE_URL,
     eventBus: parsed.data.SLUICE_EVENT_BUS,
     table: parsed.data.SLUICE_TABLE,
+    concurrency: parsed.data.SLUICE_CONCURRENCY,
     tasksPerEnvironment: parsed.data.SLUICE_TASKS_PER_ENVIRONMENT,
     maxBacklog: parsed.data.SLUICE_MAX_BACKLOG,
     sliceSeconds: parsed.data.SLUICE_SLICE_SECONDS,
     refillSeconds: parsed.data.SLUICE_REFILL_SECONDS,
+    refillWaitingSeconds: parsed.data.SLUICE_REFILL_WAITING_SECONDS,
     refillVisibilitySeconds: parsed.data.SLUICE_REFILL_VISIBILITY_SECONDS,
   };
 }

@@ -16,6 +16,8 @@ export interface Topology {
   readonly consumer: FunctionTopology & {
     /** How long an invocation goes on receiving messages for its free slots; 0 where it works on its batch alone. */
     readonly refillSeconds: number;
+    /** How long a message that it received itself may wait for a slot. */
+    readonly refillWaitingSeconds: number;
     /** Of the messages that it receives itself. */
     readonly refillVisibilitySeconds: number;
   };
@@ -82,6 +84,9 @@ const LARGEST_BATCH_WITHOUT_WINDOW = 10;
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html */
 const maxReceiveCount = (attempts: number) => 100 + 9 * attempts;
 
+/** Received messages wait for a slot a second at the most, unless tasks suddenly take longer than they did. */
+const LONGEST_REFILL_WAITING_SECONDS = 10;
+
 const SHORTEST_REFILL_SECONDS = 60;
 const REFILL_PER_TASK_TIMEOUT = 4;
 
@@ -102,6 +107,7 @@ export function topology(workflow: TopologyInput): Topology {
   checkConcurrency(concurrency, tasksPerEnvironment);
   const taskTimeoutSeconds = Math.ceil(timeoutMilliseconds / 1_000);
   const refillSeconds = workflow.refill ? refillSecondsOf(taskTimeoutSeconds) : 0;
+  const refillWaitingSeconds = Math.min(taskTimeoutSeconds, LONGEST_REFILL_WAITING_SECONDS);
   const consumerTimeoutSeconds = STARTING_SECONDS + refillSeconds + taskTimeoutSeconds + RECORDING_SECONDS;
   // A consumer that refills its slots needs no batch as large as they are many.
   const batchSize = workflow.refill ? Math.min(tasksPerEnvironment, LARGEST_BATCH_WITHOUT_WINDOW) : tasksPerEnvironment;
@@ -117,7 +123,8 @@ export function topology(workflow: TopologyInput): Topology {
       timeoutSeconds: consumerTimeoutSeconds,
       memoryMb: workflow.memoryMb,
       refillSeconds,
-      refillVisibilitySeconds: STARTING_SECONDS + taskTimeoutSeconds + RECORDING_SECONDS,
+      refillWaitingSeconds,
+      refillVisibilitySeconds: STARTING_SECONDS + refillWaitingSeconds + taskTimeoutSeconds + RECORDING_SECONDS,
     },
     producer: {
       timeoutSeconds: PRODUCER_TIMEOUT_SECONDS,

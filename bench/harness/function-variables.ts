@@ -22,6 +22,7 @@ export function functionVariables(
       maxBacklog,
       sliceSeconds: producer.sliceSeconds,
       refillSeconds: consumer.refillSeconds,
+      refillWaitingSeconds: consumer.refillWaitingSeconds,
       refillVisibilitySeconds: consumer.refillVisibilitySeconds,
     }),
   };

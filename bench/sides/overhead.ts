@@ -37,10 +37,12 @@ await side<Input>(async ({ handler: name, observed, records, perInvocation }, di
       controlQueueUrl: QUEUE_URL,
       controlDeadLetterQueueUrl: QUEUE_URL,
       table: "bench",
+      concurrency: 2 * BATCH,
       tasksPerEnvironment: BATCH,
       maxBacklog: 10_000,
       sliceSeconds: 60,
       refillSeconds: perInvocation > BATCH ? 60 : 0,
+      refillWaitingSeconds: 10,
       refillVisibilitySeconds: 60,
     }),
   });

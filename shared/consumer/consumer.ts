@@ -6,11 +6,14 @@ import { type AttemptOutcome, runAttempt } from "./attempt.ts";
 import { Deleter } from "./deleter.ts";
 import { Intake, type RefillOptions } from "./intake.ts";
 import { type ItemMessage, ledgerItem, type ReceivedMessage } from "./message.ts";
+import type { SlotState } from "./refill-policy.ts";
 import { type RunMode, RunWatch } from "./run-watch.ts";
 import { Settlement, type SettlementOptions } from "./settlement.ts";
 import { isSuspect, type Owed, Suspects, type SuspectsOptions } from "./suspects.ts";
 
 export interface ConsumerOptions extends SettlementOptions, SuspectsOptions {
+  /** Slots of the whole fleet, and of this consumer. */
+  readonly concurrency: number;
   readonly tasksPerEnvironment: number;
   /** Absent: the consumer works on its batch alone. */
   readonly refill?: RefillOptions | undefined;
@@ -24,6 +27,16 @@ interface Work {
   readonly state: ItemState;
   readonly mode: RunMode;
   readonly settled: Settled;
+  /** When it was received, where the consumer did so itself. */
+  readonly receivedAt: number | undefined;
+  /** When its run was last looked at. */
+  readonly lookedAt: number;
+}
+
+/** Where messages came from, and what is to be done with them once they are settled. */
+interface Delivery {
+  readonly settled: Settled;
+  readonly receivedAt?: number;
 }
 
 /** Called once a message's outcome is recorded (it is to be deleted), or is not (it must come again). */
@@ -34,12 +47,25 @@ const NEVER_SEEN = { tag: "owed", failures: [], final: undefined, receives: new 
 /** Outcomes that may wait to be recorded, for each slot, before no more messages are received. */
 const UNRECORDED_PER_SLOT = 10;
 
+/** How long a message may wait for a slot on what its run wanted when it came. */
+const LOOK_HOLDS_MILLISECONDS = 1_000;
+
+/** An attempt may begin so long after the last receive: the time that an invocation has to start is not used up. */
+const LATE_MILLISECONDS = 1_000;
+
+/** Of an attempt, before one has ended. */
+const ASSUMED_MILLISECONDS = 1_000;
+
+/** Of the latest attempt's duration, in their mean. */
+const LATEST_WEIGHT = 0.1;
+
 /**
  * Works through the messages of one invocation, and says which of them are not to be deleted. It never throws for a
  * task's sake: a message whose outcome could not be recorded is reported, and comes again.
  *
  * A slot that is free is filled: with the batch's messages, and then with those that the consumer receives itself,
- * until `refill.until`. So an environment never waits for the slowest task of a batch.
+ * until `refill.until`. So an environment never waits for the slowest task of a batch. A few messages are received before
+ * a slot is free for them, so that it need not wait for the request either.
  *
  * Made anew for each invocation: several may share a process.
  */
@@ -57,6 +83,10 @@ export class Consumer {
   #unrecorded = 0;
   /** Items that are looked up, each of which may want a slot. */
   #lookedUp = 0;
+  /** How long an attempt took lately: the latest weigh most. */
+  #meanMilliseconds: number | undefined;
+  /** When recording must begin, in the clock's milliseconds. */
+  #deadline = 0;
   /** Resolves when the batch's visibility is what it should be: a delay of one of its messages must come after it. */
   #shortened: Promise<void> = Promise.resolve();
   #onIdle: () => void = () => {};
@@ -66,8 +96,14 @@ export class Consumer {
     this.#settlement = new Settlement(options);
     this.#runWatch = new RunWatch(options.runs, options.now);
     this.#suspects = new Suspects(options);
-    this.#intake = new Intake(options.queue, options.refill, options.logger);
     this.#deleter = new Deleter(options.queue, options.logger);
+    const settled: Settled = ({ receiptHandle }, deletable) => {
+      if (deletable) this.#deleter.delete(receiptHandle);
+    };
+    this.#intake = new Intake(options, {
+      receive: (messages) => this.#admit(messages, { settled, receivedAt: options.now() }),
+      advance: () => this.#advance(),
+    });
   }
 
   /**
@@ -75,17 +111,20 @@ export class Consumer {
    * @returns the ids of the batch's messages that must come again.
    */
   async consume(batch: readonly ReceivedMessage[], deadline: number): Promise<readonly string[]> {
+    this.#deadline = deadline;
     const again: string[] = [];
     const idle = new Promise<void>((resolve) => {
       this.#onIdle = resolve;
     });
     const refilling = this.#options.refill !== undefined;
     if (refilling) this.#shortened = this.#shortenVisibility(batch);
-    await this.#admit(batch, deadline, ({ id, receiptHandle }, deletable) => {
+    this.#intake.noteBatch(batch.length);
+    const settled: Settled = ({ id, receiptHandle }, deletable) => {
       if (!deletable) again.push(id);
       // The mapping would delete it only at the invocation's end, when it may be visible again.
       else if (refilling) this.#deleter.delete(receiptHandle);
-    });
+    };
+    await this.#admit(batch, { settled });
     await idle;
     await this.#settlement.finish();
     await this.#deleter.flush();
@@ -105,28 +144,32 @@ export class Consumer {
   }
 
   /** Takes messages in: looks up what must be, and gives them to the slots. Never rejects. */
-  async #admit(messages: readonly ReceivedMessage[], deadline: number, settled: Settled): Promise<void> {
+  async #admit(messages: readonly ReceivedMessage[], { settled, receivedAt }: Delivery): Promise<void> {
     const { items, foreign } = this.#parse(messages);
     for (const { message, error } of foreign) {
-      void this.#settle(message, settled, () => this.#settlement.foreign(message, error), deadline);
+      void this.#settle(message, settled, () => this.#settlement.foreign(message, error));
     }
     this.#unrecorded++;
     this.#lookedUp += items.length;
     try {
+      const lookedAt = this.#options.now();
       const lookUps = await Promise.allSettled(await this.#lookUp(items));
       for (const [position, item] of items.entries()) {
         const lookUp = lookUps[position];
-        if (lookUp?.status === "fulfilled") this.#waiting.push({ item, settled, ...lookUp.value });
-        else {
-          this.#options.logger.error("a message could not be looked up, it will come again", { error: lookUp?.reason });
-          settled(item.message, false);
-        }
+        if (lookUp?.status === "fulfilled") {
+          this.#waiting.push({ item, settled, receivedAt, lookedAt, ...lookUp.value });
+        } else this.#leave(item, settled, lookUp?.reason);
       }
     } finally {
       this.#lookedUp -= items.length;
       this.#unrecorded--;
     }
-    this.#advance(deadline);
+    this.#advance();
+  }
+
+  #leave({ message }: ItemMessage, settled: Settled, error: unknown): void {
+    this.#options.logger.error("a message could not be looked up, it will come again", { error });
+    settled(message, false);
   }
 
   /** What is known of each item, and what its run wants. */
@@ -139,6 +182,10 @@ export class Consumer {
       known.length === 0
         ? Promise.resolve([])
         : this.#options.ledger.itemStates(known.map(({ envelope }) => ledgerItem(envelope)));
+    for (const { message, envelope } of items) {
+      const isFirst = message.receiveCount === 1 && envelope.resent !== true && envelope.dead === undefined;
+      if (isFirst && message.sentAt !== undefined) this.#runWatch.noteSent(envelope.run, message.sentAt);
+    }
     return items.map(async (item) => {
       const position = known.indexOf(item);
       const [mode, state] = await Promise.all([
@@ -150,68 +197,111 @@ export class Consumer {
     });
   }
 
-  /** Fills the free slots, asks for more messages where some stay free, and notices the end. */
-  #advance(deadline: number): void {
-    while (this.#free() > 0) {
+  /** Fills the free slots, asks for more messages where they are wanted, and notices the end. */
+  #advance(): void {
+    while (this.#underWay < this.#options.tasksPerEnvironment) {
       const work = this.#waiting.shift();
       if (work === undefined) break;
-      void this.#work(work, deadline);
+      if (this.#options.now() - work.lookedAt > LOOK_HOLDS_MILLISECONDS) void this.#lookAgain(work);
+      else void this.#work(work);
     }
-    const { now, tasksPerEnvironment } = this.#options;
-    const running = this.#underWay > 0;
-    if (
-      this.#unclaimed() > 0 &&
-      this.#unrecorded < UNRECORDED_PER_SLOT * tasksPerEnvironment &&
-      this.#intake.mayPoll({ now: now(), running })
-    ) {
-      void this.#intake
-        .poll(
-          () => this.#unclaimed(),
-          (messages) =>
-            this.#admit(messages, deadline, ({ receiptHandle }, deletable) => {
-              if (deletable) this.#deleter.delete(receiptHandle);
-            }),
-        )
-        .then(() => this.#advance(deadline));
+    if (this.#unrecorded < UNRECORDED_PER_SLOT * this.#options.tasksPerEnvironment) {
+      this.#intake.ask(
+        () => this.#slotState(),
+        () => this.#rest(),
+      );
     }
-    if (this.#underWay > 0 || this.#waiting.length > 0) return;
-    if (this.#intake.polling) {
-      this.#settlement.flushSoon();
-      return;
-    }
-    // Nothing else ends soon: what waits to be recorded with others need not wait any longer.
-    this.#settlement.flush();
-    if (this.#unrecorded === 0) this.#onIdle();
+    this.#rest();
   }
 
-  #free(): number {
-    return this.#options.tasksPerEnvironment - this.#underWay;
+  #slotState(): SlotState {
+    return {
+      now: this.#options.now(),
+      slots: this.#options.tasksPerEnvironment,
+      underWay: this.#underWay,
+      running: this.#underWay > 0,
+      producing: this.#runWatch.producing,
+      inHand: this.#waiting.length + this.#lookedUp,
+      meanMilliseconds: this.#meanMilliseconds ?? this.#assumedMilliseconds(),
+    };
   }
 
-  /** Free slots that nothing at hand will take: a message received without one would lose its time waiting. */
-  #unclaimed(): number {
-    return this.#free() - this.#waiting.length - this.#lookedUp;
+  /** How long an attempt takes, before any has ended: short if each ends while a message may wait for its slot. */
+  #assumedMilliseconds(): number {
+    const { workflow, refill } = this.#options;
+    const { timeoutMilliseconds } = workflow;
+    return timeoutMilliseconds <= (refill?.waitingMilliseconds ?? 0)
+      ? Math.min(ASSUMED_MILLISECONDS, timeoutMilliseconds)
+      : timeoutMilliseconds;
+  }
+
+  /** Says how long outcomes may wait to be recorded, and whether there is nothing left to do. */
+  #rest(): void {
+    const { polling, dry } = this.#intake;
+    if (this.#underWay > 0 || this.#waiting.length > 0) this.#settlement.setPace("together");
+    // What waits to be recorded with others need not wait if nothing else ends soon.
+    else this.#settlement.setPace(polling && !dry ? "soon" : "now");
+    const atWork = this.#underWay + this.#waiting.length + this.#unrecorded > 0;
+    if (!atWork && !polling) this.#onIdle();
+  }
+
+  /** What waited for a slot may be of a run that was paused or cancelled meanwhile. Never rejects. */
+  async #lookAgain(work: Work): Promise<void> {
+    const { item, settled } = work;
+    this.#lookedUp++;
+    this.#unrecorded++;
+    try {
+      const lookedAt = this.#options.now();
+      const mode = await this.#runWatch.mode(item.envelope.run);
+      this.#waiting.unshift({ ...work, mode, lookedAt });
+    } catch (error) {
+      this.#leave(item, settled, error);
+    } finally {
+      this.#lookedUp--;
+      this.#unrecorded--;
+    }
+    this.#advance();
   }
 
   /** Runs an item's attempt in a slot, and records its outcome when the slot is free again. Never rejects. */
-  async #work({ item, state, mode, settled }: Work, deadline: number): Promise<void> {
-    const withoutAttempt = this.#settlement.withoutAttempt(item, state, mode);
-    if (withoutAttempt !== undefined) return await this.#settle(item.message, settled, withoutAttempt, deadline);
+  async #work(work: Work): Promise<void> {
+    const { item, state, mode, settled } = work;
+    const withoutAttempt =
+      this.#settlement.withoutAttempt(item, state, mode) ??
+      (this.#cameTooLate(work) ? () => this.#settlement.putBack(item, 0) : undefined);
+    if (withoutAttempt !== undefined) return await this.#settle(item.message, settled, withoutAttempt);
     this.#underWay++;
-    this.#settlement.flushLater();
+    this.#settlement.setPace("together");
     this.#options.metrics.peak("inFlight", this.#underWay);
-    const attempted = await this.#attempt(item, state as Owed, deadline);
+    const startedAt = this.#options.now();
+    const attempted = await this.#attempt(item, state as Owed);
+    this.#noteDuration(this.#options.now() - startedAt);
     this.#underWay--;
-    const recorded = this.#settle(item.message, settled, attempted, deadline);
-    this.#advance(deadline);
+    const recorded = this.#settle(item.message, settled, attempted);
+    this.#advance();
     await recorded;
   }
 
+  /**
+   * Whether a message that the consumer received itself has waited for a slot until its visibility, or this invocation,
+   * no longer covers an attempt: tasks took longer than they had before. It is for another to work on.
+   */
+  #cameTooLate({ receivedAt }: Work): boolean {
+    const { refill, now } = this.#options;
+    if (receivedAt === undefined || refill === undefined) return false;
+    return now() > Math.min(receivedAt + refill.waitingMilliseconds, refill.until + LATE_MILLISECONDS);
+  }
+
+  #noteDuration(milliseconds: number): void {
+    const mean = this.#meanMilliseconds ?? milliseconds;
+    this.#meanMilliseconds = mean + LATEST_WEIGHT * (milliseconds - mean);
+  }
+
   /** Makes an item's attempt, and returns how its outcome is to be recorded. Never rejects. */
-  async #attempt(item: ItemMessage, state: Owed, deadline: number): Promise<() => Promise<boolean>> {
+  async #attempt(item: ItemMessage, state: Owed): Promise<() => Promise<boolean>> {
     const { workflow, random } = this.#options;
     if (!isSuspect(item.message, state)) {
-      const outcome = await this.#run(item, state.failures.length + 1, deadline);
+      const outcome = await this.#run(item, state.failures.length + 1);
       return () => this.#settlement.attempted(item, outcome, state.failures);
     }
     try {
@@ -230,12 +320,7 @@ export class Consumer {
   }
 
   /** Settles a message by `record`, which says whether it is to be deleted. Never rejects. */
-  async #settle(
-    message: ReceivedMessage,
-    settled: Settled,
-    record: () => Promise<boolean>,
-    deadline: number,
-  ): Promise<void> {
+  async #settle(message: ReceivedMessage, settled: Settled, record: () => Promise<boolean>): Promise<void> {
     this.#unrecorded++;
     try {
       await this.#shortened;
@@ -248,11 +333,11 @@ export class Consumer {
       settled(message, false);
     } finally {
       this.#unrecorded--;
-      this.#advance(deadline);
+      this.#advance();
     }
   }
 
-  async #run({ envelope }: ItemMessage, attempt: number, deadline: number): Promise<AttemptOutcome> {
+  async #run({ envelope }: ItemMessage, attempt: number): Promise<AttemptOutcome> {
     const { workflow, taskLogger, now } = this.#options;
     const { run, page, index } = envelope;
     return await runAttempt({
@@ -266,7 +351,7 @@ export class Consumer {
         logger: taskLogger({ run, page, index, attempt }),
       },
       timeoutMilliseconds: workflow.timeoutMilliseconds,
-      deadline,
+      deadline: this.#deadline,
       now,
     });
   }

@@ -1,68 +1,134 @@
 import type { Queue } from "../queue.ts";
 import type { TaskLogger } from "../task.ts";
+import { BacklogWatch } from "./backlog-watch.ts";
 import type { ReceivedMessage } from "./message.ts";
+import { MOST_MESSAGES, messagesToAskFor, type SlotState } from "./refill-policy.ts";
 
-/** How a consumer receives more messages itself, while its batch runs and a slot is free. */
+/** How a consumer receives more messages itself, while its batch runs. */
 export interface RefillOptions {
   /** No message is received after it, in the clock's milliseconds: an invocation must end to be replaced. */
   readonly until: number;
-  /** Covers all that may still happen to a received message: its attempt, and recording it. */
+  /** How long a received message may wait in hand for a slot. */
+  readonly waitingMilliseconds: number;
+  /** Covers all that may still happen to a received message: its wait, its attempt, and recording it. */
   readonly visibilityTimeoutSeconds: number;
 }
 
-/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html */
-const MOST_MESSAGES = 10;
+export interface IntakeOptions {
+  readonly queue: Queue;
+  readonly refill?: RefillOptions | undefined;
+  /** Slots of the whole fleet. */
+  readonly concurrency: number;
+  readonly logger: TaskLogger;
+  readonly now: () => number;
+}
 
 /** A poll is never aborted, as that would hide the messages it just received: so it must be short. */
 const WAIT_SECONDS = 1;
 
+/** Who works on what is received. */
+export interface Receiver {
+  /** Takes what one poll brought. Never rejects. */
+  readonly receive: (messages: readonly ReceivedMessage[]) => Promise<void>;
+  /** Called when there may be reason to ask for more. */
+  readonly advance: () => void;
+}
+
 /**
- * Receives messages for free slots. Slots that become free in one turn of the event loop are filled by one request.
+ * Receives messages for the slots. What becomes free in one turn of the event loop is asked for together.
  */
 export class Intake {
-  readonly #queue: Queue;
-  readonly #refill: RefillOptions | undefined;
-  readonly #logger: TaskLogger;
-  #polling = false;
+  readonly #options: IntakeOptions;
+  readonly #backlog: BacklogWatch;
+  readonly #receiver: Receiver;
+  /** Polls under way, and how many messages they ask for. */
+  #polls = 0;
+  #asked = 0;
+  #looking = false;
   #ended = false;
   #lastWasEmpty = false;
+  /** The queue gave little when it was last asked. */
+  #dry = true;
 
-  constructor(queue: Queue, refill: RefillOptions | undefined, logger: TaskLogger) {
-    this.#queue = queue;
-    this.#refill = refill;
-    this.#logger = logger;
+  constructor(options: IntakeOptions, receiver: Receiver) {
+    this.#options = options;
+    this.#backlog = new BacklogWatch(options.queue, options.now, receiver.advance);
+    this.#receiver = receiver;
   }
 
+  /** Whether messages may be on their way. */
   get polling(): boolean {
-    return this.#polling;
+    return this.#looking || this.#polls > 0;
   }
 
-  /** Whether it makes sense to ask: an empty queue is asked again only while something runs anyway. */
-  mayPoll(state: { readonly now: number; readonly running: boolean }): boolean {
-    if (this.#refill === undefined || this.#polling || this.#ended) return false;
-    return state.now < this.#refill.until && (state.running || !this.#lastWasEmpty);
+  /** Whether the queue gave little when it was last asked. */
+  get dry(): boolean {
+    return this.#dry;
   }
 
-  /** Receives as many messages as `free` says at the end of this turn, and hands them over. Never rejects. */
-  async poll(free: () => number, handOver: (messages: readonly ReceivedMessage[]) => Promise<void>): Promise<void> {
-    if (this.#refill === undefined) return;
-    this.#polling = true;
+  /** Tells how many messages the mapping's batch had: a small one says that the queue gives little. */
+  noteBatch(messages: number): void {
+    this.#dry = messages < MOST_MESSAGES;
+  }
+
+  /** Asks, at the end of this turn, for as many messages as are wanted then. */
+  ask(state: () => SlotState, onNone: () => void): void {
+    const { now, running } = state();
+    if (this.#options.refill === undefined || this.#looking || !this.#makesSense(now, running)) return;
+    this.#looking = true;
+    setImmediate(() => {
+      this.#looking = false;
+      const asked = this.#send(state());
+      if (asked === 0) onNone();
+    });
+  }
+
+  // An empty queue is asked again only while something runs anyway.
+  #makesSense(now: number, running: boolean): boolean {
+    const until = this.#options.refill?.until ?? 0;
+    return !this.#ended && now < until && (running || this.#polls > 0 || !this.#lastWasEmpty);
+  }
+
+  #fillsSlots({ meanMilliseconds }: SlotState): boolean {
+    return this.#backlog.fillsSlots(this.#options.concurrency, meanMilliseconds);
+  }
+
+  #send(state: SlotState): number {
+    const { until = 0, waitingMilliseconds = 0 } = this.#options.refill ?? {};
+    if (!this.#makesSense(state.now, state.running)) return 0;
+    const wanted = messagesToAskFor({
+      ...state,
+      polls: this.#polls,
+      asked: this.#asked,
+      // What waits for a slot then must still find one in this invocation, and be missed by no other environment.
+      mayStock: !this.#dry && state.now < until - waitingMilliseconds && this.#fillsSlots(state),
+      dry: this.#dry,
+    });
+    for (const max of wanted) void this.#poll(max, state);
+    return wanted.length;
+  }
+
+  async #poll(max: number, { running, producing }: SlotState): Promise<void> {
+    this.#polls++;
+    this.#asked += max;
+    let messages: readonly ReceivedMessage[] = [];
     try {
-      await new Promise(setImmediate);
-      if (free() <= 0) return;
-      const messages = await this.#queue.receive({
-        max: Math.min(MOST_MESSAGES, free()),
-        waitSeconds: WAIT_SECONDS,
-        visibilityTimeoutSeconds: this.#refill.visibilityTimeoutSeconds,
+      messages = await this.#options.queue.receive({
+        max,
+        // A second of waiting with nothing under way is paid for: the mapping waits for nothing.
+        waitSeconds: running || producing ? WAIT_SECONDS : 0,
+        visibilityTimeoutSeconds: this.#options.refill?.visibilityTimeoutSeconds ?? 0,
       });
       this.#lastWasEmpty = messages.length === 0;
-      await handOver(messages);
+      this.#dry = messages.length * 2 < max || messages.length === 0;
     } catch (error) {
       // The mapping goes on to deliver: this invocation works off what it has.
       this.#ended = true;
-      this.#logger.warn("could not receive more messages", { error });
+      this.#options.logger.warn("could not receive more messages", { error });
     } finally {
-      this.#polling = false;
+      this.#asked -= max;
+      this.#polls--;
     }
+    await this.#receiver.receive(messages);
   }
 }

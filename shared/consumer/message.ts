@@ -7,6 +7,8 @@ export interface ReceivedMessage {
   readonly id: string;
   readonly receiptHandle: string;
   readonly body: string;
+  /** When it was sent, in milliseconds since 1970. */
+  readonly sentAt?: number | undefined;
   /** This receive included. */
   readonly receiveCount: number;
   readonly attributes: Readonly<Record<string, MessageAttributeValue>>;

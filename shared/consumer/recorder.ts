@@ -15,18 +15,23 @@ interface Pending<Item> extends Outcome {
   readonly settle: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[];
 }
 
-/** How long an outcome may wait for others of its page. Short beside a redelivery, long beside a batch's spread. */
-const LONGEST_WAIT_MILLISECONDS = 250;
+/**
+ * How long an outcome may wait for others of its page:
+ *
+ * - `together`: attempts are under way. Short beside a redelivery, long beside a batch's spread.
+ * - `soon`: nothing runs, but messages may be on their way.
+ * - `now`: nothing else is coming; only what ends in the same turn of the event loop is recorded together.
+ */
+export type RecordingPace = "together" | "soon" | "now";
 
-/** The same where no task is under way, and only those that a poll may bring could still bring others. */
-const IDLE_WAIT_MILLISECONDS = 15;
+const WAIT_MILLISECONDS: Readonly<Record<RecordingPace, number>> = { together: 250, soon: 15, now: 0 };
 
 /** Records outcomes in groups: those of one page are one write. */
 export class Recorder<Item> {
   readonly #write: (outcomes: PageOutcomes<Item>) => Promise<void>;
   readonly #pending = new Map<string, Pending<Item>>();
-  #timer: NodeJS.Timeout | undefined;
-  #soon = false;
+  #pace: RecordingPace = "together";
+  #cancelFlush: (() => void) | undefined;
 
   constructor(write: (outcomes: PageOutcomes<Item>) => Promise<void>) {
     this.#write = write;
@@ -37,38 +42,38 @@ export class Recorder<Item> {
     const key = `${run}|${page}|${epoch}`;
     const pending = this.#pending.get(key) ?? { run, page, epoch, items: [], settle: [] };
     this.#pending.set(key, pending);
-    if (this.#timer === undefined) this.#flushIn(LONGEST_WAIT_MILLISECONDS);
+    if (this.#cancelFlush === undefined) this.#schedule();
     pending.items.push(item);
     return new Promise((resolve, reject) => {
       pending.settle.push({ resolve, reject });
     });
   }
 
-  /** Records what is pending soon: nothing runs, but messages may be on their way. */
-  flushSoon(): void {
-    this.#flushIn(IDLE_WAIT_MILLISECONDS);
+  /** Sets how long outcomes may wait from now on, those that wait already included. */
+  setPace(pace: RecordingPace): void {
+    if (pace === this.#pace) return;
+    this.#pace = pace;
+    if (this.#cancelFlush === undefined) return;
+    this.#cancelFlush();
+    this.#schedule();
   }
 
-  /** Takes `flushSoon` back: messages have come, and their tasks must not wait for the recording of others. */
-  flushLater(): void {
-    if (this.#soon) this.#flushIn(LONGEST_WAIT_MILLISECONDS);
+  #schedule(): void {
+    const wait = WAIT_MILLISECONDS[this.#pace];
+    if (wait > 0) {
+      const timer = setTimeout(() => this.#flush(), wait);
+      this.#cancelFlush = () => clearTimeout(timer);
+    } else {
+      const turn = setImmediate(() => this.#flush());
+      this.#cancelFlush = () => clearImmediate(turn);
+    }
   }
 
-  /** Records what is pending now: nothing else is coming soon. */
-  flush(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#soon = false;
+  #flush(): void {
+    this.#cancelFlush = undefined;
     const groups = [...this.#pending.values()];
     this.#pending.clear();
     for (const group of groups) void this.#record(group);
-  }
-
-  #flushIn(milliseconds: number): void {
-    if (this.#pending.size === 0) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.flush(), milliseconds);
-    this.#soon = milliseconds < LONGEST_WAIT_MILLISECONDS;
   }
 
   async #record({ settle, ...outcomes }: Pending<Item>): Promise<void> {

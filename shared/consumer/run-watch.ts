@@ -15,11 +15,23 @@ export class RunWatch {
   readonly #runs: Pick<Runs, "find">;
   readonly #now: () => number;
   readonly #asking = new Map<string, Promise<RunMode>>();
+  readonly #producing = new Set<string>();
   readonly #answers = new Map<string, { readonly at: number; readonly mode: RunMode }>();
 
   constructor(runs: Pick<Runs, "find">, now: () => number) {
     this.#runs = runs;
     this.#now = now;
+  }
+
+  /**
+   * Takes it from a message's first delivery that its run was worked on when it was sent: a producer looks at its run
+   * with each page. So the first tasks of a run need not wait for a look of their own.
+   */
+  noteSent(run: string, at: number): void {
+    if (this.#answers.has(run)) return;
+    // The sender's clock may be ahead.
+    this.#answers.set(run, { at: Math.min(at, this.#now()), mode: "work" });
+    this.#producing.add(run);
   }
 
   /** @throws What the ledger throws: the message must come again. */
@@ -46,8 +58,15 @@ export class RunWatch {
     return asked;
   }
 
+  /** Whether the source of any of the runs was still being read when it was last looked at. */
+  get producing(): boolean {
+    return this.#producing.size > 0;
+  }
+
   async #ask(id: string): Promise<RunMode> {
     const run = await this.#runs.find(id);
+    if (run?.status === "running" && !run.checkpoint.ended) this.#producing.add(id);
+    else this.#producing.delete(id);
     if (run === undefined) return "work";
     if (run.status === "paused") return "pause";
     return isStopping(run) ? "drain" : "work";

@@ -10,7 +10,7 @@ import type { Workflow } from "../workflow.ts";
 import type { AttemptOutcome } from "./attempt.ts";
 import { Burial } from "./burial.ts";
 import { type ItemMessage, ledgerItem, type ReceivedMessage } from "./message.ts";
-import { Recorder } from "./recorder.ts";
+import { Recorder, type RecordingPace } from "./recorder.ts";
 import type { RunMode } from "./run-watch.ts";
 import { type Owed, unexplained } from "./suspects.ts";
 import { ToleranceWatch } from "./tolerance-watch.ts";
@@ -130,22 +130,10 @@ export class Settlement {
     return this.#bury(item, "exhausted", failures);
   }
 
-  /** Records what waits to be recorded with others: nothing else is coming soon. */
-  flush(): void {
-    this.#successes.flush();
-    this.#cancellations.flush();
-  }
-
-  /** The same, a little later: nothing runs, but messages may be on their way. */
-  flushSoon(): void {
-    this.#successes.flushSoon();
-    this.#cancellations.flushSoon();
-  }
-
-  /** Takes `flushSoon` back: messages have come. */
-  flushLater(): void {
-    this.#successes.flushLater();
-    this.#cancellations.flushLater();
+  /** How long outcomes may wait to be recorded with others. */
+  setPace(pace: RecordingPace): void {
+    this.#successes.setPace(pace);
+    this.#cancellations.setPace(pace);
   }
 
   /** Called when all is settled. */

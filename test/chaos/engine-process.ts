@@ -33,6 +33,7 @@ function shortened(derived: Topology): Topology {
     consumer: {
       ...derived.consumer,
       refillSeconds,
+      refillWaitingSeconds: 1,
       refillVisibilitySeconds: 5,
       // The attempts that an invocation begins must end before the 15 s that it keeps for recording them.
       timeoutSeconds: refillSeconds + 20,

@@ -71,6 +71,7 @@ export class ConsumerWorld {
       memoryMb: 256,
       queue: this.sqs.queue(QUEUE),
       deadLetterQueue: this.sqs.queue(DEAD_LETTERS),
+      concurrency: 20,
       tasksPerEnvironment: 10,
       logger: this.logger,
       metrics: this.metrics,

@@ -46,12 +46,12 @@ describe("on the boundary it passes, a step beyond it is refused", () => {
     expect(() => check({ consumer }, 31_000)).toThrow("31 s and 31 s: an attempt could not be recorded");
   });
 
-  test("a message that a consumer receives is hidden for longer than its attempt", () => {
+  test("a message that a consumer receives is hidden for longer than its wait and its attempt", () => {
     const consumer = (refillVisibilitySeconds: number) => ({
-      consumer: { ...topology.consumer, refillVisibilitySeconds },
+      consumer: { ...topology.consumer, refillWaitingSeconds: 10, refillVisibilitySeconds },
     });
-    expect(() => check(consumer(31))).not.toThrow();
-    expect(() => check(consumer(30))).toThrow("they would run twice");
+    expect(() => check(consumer(41))).not.toThrow();
+    expect(() => check(consumer(40))).toThrow("they would run twice");
   });
 
   test("a batch above ten has a batching window", () => {

@@ -196,10 +196,12 @@ describe("functions", () => {
           SLUICE_CONTROL_DEAD_LETTER_QUEUE_URL: { Ref: resource(SQS, "QueuesControlDeadLetterQueue")[0] },
           SLUICE_EVENT_BUS: defaultBus,
           SLUICE_TABLE: { Ref: resource("AWS::DynamoDB::Table", "Ledger")[0] },
+          SLUICE_CONCURRENCY: String(topology.concurrency),
           SLUICE_TASKS_PER_ENVIRONMENT: String(topology.tasksPerEnvironment),
           SLUICE_MAX_BACKLOG: String(topology.maxBacklog),
           SLUICE_SLICE_SECONDS: String(topology.producer.sliceSeconds),
           SLUICE_REFILL_SECONDS: String(topology.consumer.refillSeconds),
+          SLUICE_REFILL_WAITING_SECONDS: String(topology.consumer.refillWaitingSeconds),
           SLUICE_REFILL_VISIBILITY_SECONDS: String(topology.consumer.refillVisibilitySeconds),
         },
       });

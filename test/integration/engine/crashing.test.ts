@@ -8,7 +8,13 @@ test("tasks that end or block their process cost it, and nothing else", async ()
     ...derived,
     // What crashed or hangs comes again after a second. The tasks end within their first turn.
     queue: { ...derived.queue, visibilityTimeoutSeconds: 1 },
-    consumer: { ...derived.consumer, timeoutSeconds: 4, refillSeconds: 2, refillVisibilitySeconds: 1 },
+    consumer: {
+      ...derived.consumer,
+      timeoutSeconds: 4,
+      refillSeconds: 2,
+      refillWaitingSeconds: 0.5,
+      refillVisibilitySeconds: 1,
+    },
   }));
   try {
     await startRun(engine, "crashing", "r1");

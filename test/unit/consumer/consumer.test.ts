@@ -468,7 +468,7 @@ describe("when something fails on the way", () => {
 });
 
 describe("a consumer that refills its slots", () => {
-  const refill = () => ({ until: Date.now() + 60_000, visibilityTimeoutSeconds: 45 });
+  const refill = () => ({ until: Date.now() + 60_000, waitingMilliseconds: 10_000, visibilityTimeoutSeconds: 45 });
   const arrival = (world: ConsumerWorld, index: number, receiveCount = 1) => ({
     MessageId: `polled ${index}`,
     ReceiptHandle: `polled-handle-${index}`,
@@ -553,10 +553,65 @@ describe("a consumer that refills its slots", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 60, owed: 0 });
   });
 
+  test("receives messages before a slot is free for them, of a queue that holds enough for all slots", async () => {
+    const world = await ConsumerWorld.of(Array.from({ length: 30 }, (_, index) => index));
+    world.sqs.depth = { visible: 100, inFlight: 0, delayed: 0 };
+    for (const first of [10, 20]) {
+      world.sqs.arrivals.push(Array.from({ length: 10 }, (_, offset) => arrival(world, first + offset)));
+    }
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    const task = vi.fn((item: unknown) => (Number(item) < 10 ? gate : undefined));
+    const batch = Array.from({ length: 10 }, (_, index) => world.message(index));
+    const consumed = world.consume({ task, timeout: { seconds: 5 } }, batch, { refill: refill() });
+    await vi.waitFor(() => expect(world.sqs.received).toHaveLength(1));
+    // All slots are taken: what is in hand waits, and nothing else is asked for.
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    expect(task).toHaveBeenCalledTimes(10);
+    expect(world.sqs.received).toHaveLength(1);
+    open();
+    expect(await consumed).toEqual([]);
+    expect(await world.counts()).toMatchObject({ succeeded: 30, owed: 0 });
+    expect(world.metrics.peakInFlight).toBe(10);
+  });
+
+  test("puts back what waited too long for a slot, and does not hold it against the item", async () => {
+    const world = await ConsumerWorld.of([..."ab"]);
+    world.sqs.depth = { visible: 100, inFlight: 0, delayed: 0 };
+    let now = Date.now();
+    const task = vi.fn(async () => {
+      await vi.waitFor(() => expect(world.sqs.received.length).toBeGreaterThan(0));
+      for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+      now += 10_001;
+    });
+    world.sqs.arrivals.push([arrival(world, 1)]);
+    const options = { refill: { ...refill(), until: now + 60_000 }, tasksPerEnvironment: 1, now: () => now };
+    // A batch of ten tells that the queue gives plenty: nine are of another workflow.
+    const foreign = Array.from({ length: 9 }, (_, index) => world.raw("x", { id: `x${index}` }));
+    await world.consume({ task, timeout: { seconds: 5 } }, [world.message(0), ...foreign], options);
+    expect(task).toHaveBeenCalledTimes(1);
+    expect(world.sqs.visibilities).toContainEqual({ receiptHandle: "polled-handle-1", seconds: 0 });
+    expect(world.sqs.deleted).not.toContain("polled-handle-1");
+    const [state] = await world.ledger.itemStates([{ ...parseEnvelope(world.message(1).body), redrives: 0 }]);
+    expect(state).toMatchObject({ tag: "owed", failures: [] });
+    expect(state?.tag === "owed" && [...state.receives]).toEqual([[1, "returned"]]);
+  });
+
+  test("looks again at the run of a message that waited for a slot, before its task begins", async () => {
+    const world = await ConsumerWorld.of([..."ab"]);
+    let now = Date.now();
+    const task = vi.fn(async () => {
+      await world.runs.pause(RUN);
+      now += 3_001;
+    });
+    const both = [world.message(0), world.message(1)];
+    expect(await world.consume({ task }, both, { tasksPerEnvironment: 1, now: () => now })).toEqual(["1"]);
+    expect(task).toHaveBeenCalledTimes(1);
+  });
+
   test("stops receiving when its time is over", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     world.sqs.arrivals.push([arrival(world, 1)]);
-    await world.consume({}, [world.message(0)], { refill: { until: Date.now(), visibilityTimeoutSeconds: 45 } });
+    await world.consume({}, [world.message(0)], { refill: { ...refill(), until: Date.now() } });
     expect(world.sqs.received).toEqual([]);
     expect(await world.counts()).toMatchObject({ succeeded: 1, owed: 1 });
   });

@@ -3,7 +3,9 @@ import { RunWatch } from "../../../shared/consumer/run-watch.ts";
 import { RUN_STATUSES, type RunRecord, type RunStatus } from "../../../shared/ledger/run-record.ts";
 
 function watching(status: RunStatus | undefined = "running") {
-  const find = vi.fn(async (id: string) => (status === undefined ? undefined : ({ id, status } as RunRecord)));
+  const find = vi.fn(async (id: string) =>
+    status === undefined ? undefined : ({ id, status, checkpoint: { ended: false } } as RunRecord),
+  );
   const clock = { now: 100 };
   return { watch: new RunWatch({ find }, () => clock.now), find, clock };
 }
@@ -32,7 +34,7 @@ describe("what a run wants of its messages", () => {
     const { watch, find, clock } = watching();
     await watch.mode("a");
     clock.now += 1_000;
-    find.mockResolvedValueOnce({ id: "a", status: "paused" } as RunRecord);
+    find.mockResolvedValueOnce({ id: "a", status: "paused", checkpoint: { ended: false } } as RunRecord);
     expect(await watch.mode("a")).toBe("work");
     expect(find).toHaveBeenCalledTimes(2);
     await vi.waitFor(async () => expect(await watch.mode("a")).toBe("pause"));
@@ -42,7 +44,7 @@ describe("what a run wants of its messages", () => {
     const { watch, find, clock } = watching();
     await watch.mode("a");
     clock.now += 3_000;
-    find.mockResolvedValueOnce({ id: "a", status: "paused" } as RunRecord);
+    find.mockResolvedValueOnce({ id: "a", status: "paused", checkpoint: { ended: false } } as RunRecord);
     expect(await watch.mode("a")).toBe("pause");
   });
 
@@ -53,5 +55,39 @@ describe("what a run wants of its messages", () => {
     expect(find).toHaveBeenCalledTimes(1);
     expect(await watch.mode("a")).toBe("work");
     expect(find).toHaveBeenCalledTimes(2);
+  });
+});
+
+describe("a message that was just sent", () => {
+  test("tells that its run was worked on then, and nobody needs to ask", async () => {
+    const { watch, find, clock } = watching("paused");
+    clock.now = 10_000;
+    watch.noteSent("a", 9_500);
+    expect(watch.producing).toBe(true);
+    expect(await watch.mode("a")).toBe("work");
+    expect(find).not.toHaveBeenCalled();
+    clock.now = 10_500;
+    expect(await watch.mode("a")).toBe("work");
+    expect(find).toHaveBeenCalledTimes(1);
+    await vi.waitFor(async () => expect(await watch.mode("a")).toBe("pause"));
+    expect(watch.producing).toBe(false);
+  });
+
+  test("tells nothing when it was sent long ago, nor more than what is known", async () => {
+    const { watch, clock } = watching("paused");
+    clock.now = 10_000;
+    watch.noteSent("a", 6_999);
+    expect(await watch.mode("a")).toBe("pause");
+    watch.noteSent("a", 10_000);
+    expect(await watch.mode("a")).toBe("pause");
+  });
+
+  test("by a clock that is ahead, is believed no longer than by one that is right", async () => {
+    const { watch, find, clock } = watching("paused");
+    clock.now = 10_000;
+    watch.noteSent("a", 70_000);
+    clock.now = 13_000;
+    expect(await watch.mode("a")).toBe("pause");
+    expect(find).toHaveBeenCalledTimes(1);
   });
 });
