@@ -6,7 +6,7 @@ import type { Topology } from "../../shared/topology.ts";
 export function functionVariables(
   { sqs, dynamoDb, names }: Services,
   workflow: string,
-  { tasksPerEnvironment, maxBacklog, producer, consumer }: Topology,
+  { concurrency, tasksPerEnvironment, maxBacklog, producer, consumer }: Topology,
 ): Record<string, string> {
   return {
     ...LOCAL_AWS,
@@ -18,6 +18,7 @@ export function functionVariables(
       controlQueueUrl: sqs.queueUrl(names.controlQueue),
       controlDeadLetterQueueUrl: sqs.queueUrl(names.controlDeadLetterQueue),
       table: tableName(workflow),
+      concurrency,
       tasksPerEnvironment,
       maxBacklog,
       sliceSeconds: producer.sliceSeconds,
