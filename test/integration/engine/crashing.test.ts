@@ -6,14 +6,14 @@ test("tasks that end or block their process cost it, and nothing else", async ()
   using directory = temporaryDirectory();
   const engine = await startTestEngine("crashing", directory.path, (derived) => ({
     ...derived,
-    // What crashed or hangs comes again after a second. The tasks end within their first turn.
-    queue: { ...derived.queue, visibilityTimeoutSeconds: 1 },
+    // What crashed or hangs comes again after two seconds, more than an isolated attempt takes on a busy machine. The tasks end within their first turn.
+    queue: { ...derived.queue, visibilityTimeoutSeconds: 2 },
     consumer: {
       ...derived.consumer,
       timeoutSeconds: 4,
       refillSeconds: 2,
       refillWaitingSeconds: 0.5,
-      refillVisibilitySeconds: 1,
+      refillVisibilitySeconds: 2,
     },
   }));
   try {
