@@ -16,6 +16,8 @@ export interface Column {
 /** How wide plain output is that no terminal shows. */
 const WITHOUT_TERMINAL = 200;
 const GAP = "  ";
+/** Below it two columns of text have no room beside each other. */
+export const WIDE = 120;
 /** A column that grows does not become narrower: its text would be a ladder of syllables. */
 const NARROWEST = 16;
 

@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import { ConfigurationError } from "../shared/errors.ts";
+import { paragraph } from "./lines.ts";
 
 /**
  * Asks a yes-or-no question on the terminal. No is the default.
@@ -28,7 +29,11 @@ async function ask(question: string, prompt: string): Promise<string> {
     process.stderr.write("\n");
     close("");
   });
-  const answer = await Promise.race([terminal.question(prompt), closed]);
+  // Of a prompt of several lines, the terminal can only keep the last in order.
+  const lines = paragraph(prompt, process.stderr).split("\n");
+  const last = lines.pop() ?? "";
+  for (const line of lines) process.stderr.write(`${line}\n`);
+  const answer = await Promise.race([terminal.question(last), closed]);
   terminal.removeAllListeners("close");
   terminal.close();
   return answer.trim();

@@ -81,7 +81,7 @@ function nextSteps({ status, cancelled, dead }: Summary, name: string, logs: str
     ...(status === "failed" && cancelled === undefined
       ? [[`npx sluice resume ${name}`, "goes on where the source failed"]]
       : []),
-    ...(dead > 0 ? [["npx sluice dlq", "why they died, and how to send them back"]] : []),
+    ...(dead > 0 ? [["npx sluice dlq", "why they died"]] : []),
     [`npx sluice status`, "the runs so far"],
     [`npx sluice run ${name}`, "runs it again"],
     [`less ${logs}/consumer.log`, "what the tasks logged"],

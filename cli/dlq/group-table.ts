@@ -1,5 +1,5 @@
 import type { LetterGroup } from "../../shared/dead-letters/groups.ts";
-import { type Column, columns } from "../columns.ts";
+import { type Column, columns, WIDE } from "../columns.ts";
 import { count, style } from "../format.ts";
 import { oneLine } from "../printable.ts";
 import { ago, errorText, shortId } from "./letter-words.ts";
@@ -7,9 +7,6 @@ import { ago, errorText, shortId } from "./letter-words.ts";
 /** By what the list groups letters, and "letter": each for itself. */
 export const LISTINGS = ["error", "reason", "run", "age", "letter"] as const;
 export type Listing = (typeof LISTINGS)[number];
-
-/** Below it an example has no room beside its error. */
-const WIDE = 120;
 
 const dim = (text: string) => style("dim", text);
 const bold = (text: string) => style("bold", text);

@@ -1,26 +1,27 @@
 import type { Letter } from "../../shared/dead-letters/letter.ts";
-import { columns } from "../columns.ts";
+import { columns, WIDE } from "../columns.ts";
 import { style } from "../format.ts";
 import { ago, errorText, itemText, shortId } from "./letter-words.ts";
 
-/** Letters as a table, each for itself. */
+/** Letters as a table, each for itself, with its item beside its error or below it. */
 export function letterTable(letters: readonly Letter[], width: number): string {
   const dim = (text: string) => style("dim", text);
+  const wide = width >= WIDE;
   return columns(
     [
       { header: "LETTER", paint: (text) => style("bold", text) },
       { header: "REASON", paint: (text) => style("yellow", text) },
       { header: "DIED" },
-      { header: "ERROR", grow: 3, lines: 2 },
-      { header: "ITEM", grow: 2, lines: 2, paint: dim },
+      { header: "ERROR", grow: 3, lines: 3 },
+      ...(wide ? [{ header: "ITEM", grow: 2, lines: 2, paint: dim }] : []),
     ],
     letters.map(({ id, reason, diedAt, error, item }) => [
       shortId(id),
       reason,
       ago(diedAt),
       errorText(error),
-      itemText(item),
+      ...(wide ? [itemText(item)] : []),
     ]),
-    { width, heading: dim },
+    { width, heading: dim, ...(wide ? {} : { below: (row) => [itemText(letters[row]?.item)] }) },
   );
 }

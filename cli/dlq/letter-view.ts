@@ -18,7 +18,7 @@ export function letterView(letter: Letter, place: string, run: LetterRun | undef
   return [
     `${style("bold", `Letter ${letter.id}`)}  ${style("yellow", letter.reason)}`,
     facts(letter, place, run),
-    section("Error", wrapped(style("red", printable(errorLines(letter))), width)),
+    section("Error", style("red", wrapped(printable(errorLines(letter)), width))),
     itemSection(letter),
     ...historySections(letter, width),
     ...attributesSection(letter),
@@ -33,8 +33,19 @@ const indented = (text: string): string =>
     .map((line) => (line === "" ? "" : `  ${line}`))
     .join("\n");
 
-const wrapped = (text: string, width: number): string =>
-  wrapAnsi(text, Math.max(20, width - 2), { hard: true, trim: false });
+/** Lines that are too long are broken, and go on a little further in. */
+function wrapped(text: string, width: number): string {
+  return text
+    .split("\n")
+    .map((line) => {
+      const indent = /^ */.exec(line)?.[0] ?? "";
+      const [first = "", ...rest] = wrapAnsi(line.trimStart(), Math.max(20, width - indent.length - 4), {
+        hard: true,
+      }).split("\n");
+      return [indent + first, ...rest.map((more) => `${indent}  ${more}`)].join("\n");
+    })
+    .join("\n");
+}
 
 const errorLines = ({ error }: Letter): string => `${error.name}: ${error.message}`;
 
@@ -103,7 +114,7 @@ function historySections({ failures }: Letter, width: number): readonly string[]
     failures.map((failure) => [
       String(failure.attempt),
       oneLine(failure.at),
-      seconds(failure.durationMilliseconds / 1_000),
+      durationText(failure.durationMilliseconds),
       failure.kind,
       errorText(failure),
     ]),
@@ -111,6 +122,9 @@ function historySections({ failures }: Letter, width: number): readonly string[]
   );
   return [`${style("bold", "Attempts")}\n${attempts}`, ...stackSections(failures, width)];
 }
+
+const durationText = (milliseconds: number): string =>
+  milliseconds < 1_000 ? `${Math.round(milliseconds)} ms` : seconds(milliseconds / 1_000);
 
 /** Each stack once, the latest first: most attempts fail at the same place. */
 function stackSections(failures: readonly Failure[], width: number): readonly string[] {

@@ -6,6 +6,7 @@ import { count, plural, style } from "../format.ts";
 import { oneLine } from "../printable.ts";
 import type { Target } from "../target.ts";
 import { dlqCommand, placeOf } from "./command-words.ts";
+import { filterWords, quoted } from "./filter-words.ts";
 import { groupTable, type Listing } from "./group-table.ts";
 import { isFiltered, isMeant } from "./letter-filter.ts";
 import type { LetterOptions } from "./letter-options.ts";
@@ -106,7 +107,7 @@ export class Listed {
     const command = (words: string) => dlqCommand(words, target, this.#options, workflow);
     const [group] = this.#groups?.sorted ?? [];
     const id = group?.example.id ?? this.#letters[0]?.id ?? "";
-    const some = group === undefined ? "" : filterOf(this.#by, group);
+    const some = filtersOf(this.#by, group, this.#options);
     return [
       [command(`show ${shortId(id)}`), "one letter and its history"],
       [command(`redrive${some}`), "send them back, after a dry run"],
@@ -115,9 +116,14 @@ export class Listed {
   }
 }
 
-/** What is typed for a group, where a filter means it. */
-function filterOf(by: Listing, { key, reasons, example }: LetterGroup): string {
-  if (by === "error") return ` --error ${key}`;
-  if (by === "reason") return ` --reason ${Object.keys(reasons)[0]?.replaceAll(" ", "-")}`;
-  return by === "run" && example.run !== null ? ` --run ${oneLine(example.run)}` : "";
+/** What is typed for a group, or for all that is listed. */
+function filtersOf(by: Listing, group: LetterGroup | undefined, options: LetterOptions): string {
+  if (group !== undefined && by === "error") return `${filterWords(options, "error")} --error ${group.key}`;
+  if (group !== undefined && by === "reason") {
+    return `${filterWords(options, "reason")} --reason ${Object.keys(group.reasons)[0]?.replaceAll(" ", "-")}`;
+  }
+  const run = by === "run" ? group?.example.run : undefined;
+  return typeof run === "string"
+    ? `${filterWords(options, "run")} --run ${quoted(oneLine(run))}`
+    : filterWords(options);
 }

@@ -50,6 +50,10 @@ export function behaviourOf(id: number, seed: number = DEFAULT_SEED): Behaviour 
   }
 }
 
+/** How a city is treated once the service is repaired: what is wrong with the data stays. */
+export const repaired = (behaviour: Behaviour): Behaviour =>
+  behaviour.kind === "fails" || behaviour.kind === "hangs" ? { kind: "answers" } : behaviour;
+
 function pickKind(draw: number): Behaviour["kind"] {
   let below = 0;
   for (const [kind, share] of Object.entries(SHARES)) {

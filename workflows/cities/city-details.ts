@@ -45,9 +45,7 @@ export async function fetchCityDetails(id: number, signal: AbortSignal): Promise
   const details = detailsSchema.safeParse(parseJson(text));
   if (!details.success) {
     // Its data is wrong at the source, and would be wrong again.
-    throw new PermanentError(`the details are not those of a city: ${z.prettifyError(details.error)}`, {
-      cause: details.error,
-    });
+    throw new PermanentError(`the details are not those of a city: ${z.prettifyError(details.error)}`);
   }
   return details.data;
 }

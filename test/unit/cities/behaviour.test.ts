@@ -5,6 +5,7 @@ import {
   DEFAULT_SEED,
   LATENCY,
   latencyMilliseconds,
+  repaired,
   SHARES,
   UNSETTLED_REQUESTS,
 } from "../../../workflows/cities-service/behaviour.ts";
@@ -28,6 +29,11 @@ test("the first 5,000 cities misbehave as the default seed says", () => {
     malformed: 4,
     gone: 3,
   });
+});
+
+test("a repair mends what failed and hung, and no data", () => {
+  const kinds = new Set(ids.slice(0, 5_000).map((id) => repaired(behaviourOf(id)).kind));
+  expect(kinds).toEqual(new Set(["answers", "heals", "malformed", "gone"]));
 });
 
 test("both forms of each kind appear among the first 5,000 cities", () => {
