@@ -1,5 +1,6 @@
 import type { Row } from "./harness/row.ts";
 import { coldStart } from "./rows/cold-start.ts";
+import { deadLetters } from "./rows/dead-letters.ts";
 import { durations } from "./rows/durations.ts";
 import { memory } from "./rows/memory.ts";
 import { noop } from "./rows/noop.ts";
@@ -8,4 +9,14 @@ import { producer } from "./rows/producer.ts";
 import { requests } from "./rows/requests.ts";
 import { seconds } from "./rows/seconds.ts";
 
-export const ROWS: readonly Row[] = [seconds, durations, noop, producer, overhead, memory, coldStart, requests];
+export const ROWS: readonly Row[] = [
+  seconds,
+  durations,
+  noop,
+  producer,
+  overhead,
+  memory,
+  coldStart,
+  deadLetters,
+  requests,
+];

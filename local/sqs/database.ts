@@ -93,12 +93,13 @@ export class Database {
   #nextSequence = 0;
   #sequenceEnd = 0;
 
-  constructor(file: string) {
+  /** @param cacheMegabytes Memory for pages of the file. */
+  constructor(file: string, cacheMegabytes = 64) {
     this.#connection = new DatabaseSync(file);
     // A killed process loses nothing with synchronous=normal (only a power cut may undo the last commits).
     this.#connection.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;");
-    // 64 MiB of cache, and of log between two checkpoints: only a checkpoint waits for the disk.
-    this.#connection.exec("PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16000;");
+    // 64 MiB of log between two checkpoints: only a checkpoint waits for the disk.
+    this.#connection.exec(`PRAGMA cache_size = ${-1_024 * cacheMegabytes}; PRAGMA wal_autocheckpoint = 16000;`);
     this.#connection.exec(schema);
     // A file of an earlier version has it not.
     if (this.get("SELECT 1 FROM pragma_table_info('messages') WHERE name = 'first_visible_at'") === undefined) {

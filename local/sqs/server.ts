@@ -18,6 +18,8 @@ export interface SqsServerOptions {
   readonly clock?: () => number;
   /** Faults to inject; none by default. */
   readonly faults?: Faults;
+  /** Memory for pages of the file; 64 MiB by default. */
+  readonly cacheMegabytes?: number;
 }
 
 /** A running server. */
@@ -51,7 +53,8 @@ const longestRequestBytes = 16 * 1_048_576;
 export async function startSqsServer(options: SqsServerOptions): Promise<SqsServer> {
   const faults = options.faults ?? new Faults({ seed: 0 });
   const clock = options.clock ?? Date.now;
-  const store = new QueueStore({ file: options.file, clock, faults });
+  const { file, cacheMegabytes } = options;
+  const store = new QueueStore({ file, clock, faults, ...(cacheMegabytes && { cacheMegabytes }) });
   const purges = new Map<string, number>();
   let endpoint = "";
   const urlOf = (name: string) => `${endpoint}/000000000000/${name}`;

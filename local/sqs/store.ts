@@ -43,6 +43,8 @@ export interface QueueStoreOptions {
   readonly clock?: () => number;
   /** Faults of deliveries; none by default. */
   readonly faults?: Faults;
+  /** Memory for pages of the file; 64 MiB by default. */
+  readonly cacheMegabytes?: number;
 }
 
 /**
@@ -69,7 +71,7 @@ export class QueueStore {
 
   constructor(options: QueueStoreOptions) {
     const clock = options.clock ?? Date.now;
-    this.#database = new Database(options.file);
+    this.#database = new Database(options.file, options.cacheMegabytes);
     this.#queues = new Queues(this.#database, clock);
     this.#waiters = new Waiters({
       clock,

@@ -6,7 +6,12 @@ export interface PacerOptions {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Resolves after so many milliseconds, or rejects when the signal fires; the real one by default. */
+  readonly sleep?: (milliseconds: number, signal: AbortSignal | undefined) => Promise<unknown>;
 }
+
+const sleepReally = (milliseconds: number, signal: AbortSignal | undefined) =>
+  setTimeout(milliseconds, undefined, { signal });
 
 /** The steps of a slow pace are short enough to look like one, and large enough for a batch to be one request. */
 const STEPS_PER_SECOND = 2;
@@ -29,11 +34,11 @@ export class Pacer {
 
   /** Resolves when so many letters may be moved. @returns false where the signal came first. */
   async wait(letters: number): Promise<boolean> {
-    const { ratePerSecond, signal, now } = this.#options;
+    const { ratePerSecond, signal, now, sleep = sleepReally } = this.#options;
     if (signal?.aborted) return false;
     if (ratePerSecond === undefined) return true;
     const pause = this.#freeAt - now();
-    if (pause > 0) await setTimeout(pause, undefined, { signal }).catch(() => {});
+    if (pause > 0) await sleep(pause, signal).catch(() => {});
     if (signal?.aborted) return false;
     this.#freeAt = Math.max(this.#freeAt, now()) + (letters * 1_000) / ratePerSecond;
     return true;

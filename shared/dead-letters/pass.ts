@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { ReceivedMessage } from "../consumer/message.ts";
 import { SluiceError } from "../errors.ts";
 import { LARGEST_BATCH, type Queue } from "../queue.ts";
@@ -10,9 +9,22 @@ export const MOST_IN_FLIGHT = 120_000;
 /** Requests under way at once. More would not be faster on one machine, and over a network these give 5,000 letters a second. */
 const PARALLEL_REQUESTS = 8;
 
-/** A pass that is killed gives its letters back after this. While it goes on it is put off, each time by twice as much. */
-const FIRST_HOLD_SECONDS = 60;
+/**
+ * A pass that is killed gives its letters back after this, and a second more for each 2,000 of them: most passes end
+ * before. While one goes on it is put off, each time by twice as much.
+ */
+const SHORTEST_HOLD_SECONDS = 60;
+const LETTERS_PER_SECOND_MORE = 2_000;
 const LONGEST_HOLD_SECONDS = 600;
+
+/** Holds are looked at so often, and put off when they have less than twice this left. */
+const KEEP_MILLISECONDS = 15_000;
+
+/** Removed letters that are known again, should SQS show one once more. */
+const MOST_REMOVED_KNOWN = 120_000;
+
+/** Of the bodies of one wave: letters may be a mebibyte each. */
+const MOST_BYTES_PER_WAVE = 4 * 1_048_576;
 
 /** An empty answer of a short poll says little on AWS, one of a long poll was asked of all its servers. */
 const LAST_POLL_SECONDS = 1;
@@ -32,6 +44,8 @@ export interface PassProgress {
   readonly looked: number;
   /** About how many there are. */
   readonly total: number;
+  /** Of those that are held at the end, how many were given back so far. */
+  readonly givenBack: number;
 }
 
 export interface PassResult {
@@ -71,10 +85,12 @@ export class Pass {
   readonly #queue: Queue;
   readonly #options: PassOptions;
   readonly #now: () => number;
+  /** In the order in which they came. */
   readonly #held = new Map<string, Hold>();
   /** Letters that were removed: SQS delivers at least once, and may show one again. */
   readonly #removed = new Set<string>();
-  #holdSeconds = FIRST_HOLD_SECONDS;
+  #holdSeconds = SHORTEST_HOLD_SECONDS;
+  #total = 0;
   #looked = 0;
   #heldElsewhere = 0;
   #stoppedBy: PassResult["stoppedBy"];
@@ -96,7 +112,7 @@ export class Pass {
    * @throws What `see` throws, after everything was given back.
    */
   async run(see: (letters: readonly HeldLetter[]) => void | Promise<void>): Promise<PassResult> {
-    const { signal, onProgress } = this.#options;
+    const { signal } = this.#options;
     const [{ retentionSeconds, maxReceiveCount }, depth] = await Promise.all([
       this.#queue.policy(),
       this.#queue.depth(),
@@ -108,7 +124,10 @@ export class Pass {
           "on, and a look is a receive. Take the policy off the queue, or look at the queue it moves them to",
       );
     }
-    this.#heldElsewhere = depth.inFlight;
+    this.#total = depth.visible;
+    this.#heldElsewhere = depth.inFlight + depth.delayed;
+    const hold = SHORTEST_HOLD_SECONDS + Math.ceil(depth.visible / LETTERS_PER_SECOND_MORE);
+    this.#holdSeconds = Math.min(LONGEST_HOLD_SECONDS, hold);
     const keeper = this.#keepHolding();
     try {
       for await (const messages of this.#receiveAll()) {
@@ -116,9 +135,11 @@ export class Pass {
         await see(
           messages.map((message) => ({ ...toLetter(message, retentionSeconds), receiptHandle: message.receiptHandle })),
         );
-        onProgress?.({ looked: this.#looked, total: Math.max(depth.visible, this.#looked) });
+        this.#tell(0);
       }
       if (signal?.aborted) this.#stoppedBy = "interruption";
+      // They may just have been all.
+      else if (this.#stoppedBy !== undefined && (await this.#queue.depth()).visible === 0) this.#stoppedBy = undefined;
     } finally {
       clearInterval(keeper);
       await this.#giveBackAll();
@@ -133,20 +154,30 @@ export class Pass {
    */
   async remove(ids: readonly string[]): Promise<ReadonlySet<string>> {
     const left = new Set<string>();
-    for (let start = 0; start < ids.length; start += LARGEST_BATCH.entries) {
-      const some = ids.slice(start, start + LARGEST_BATCH.entries);
+    const remove = async (some: readonly string[]) => {
       const handles = some.flatMap((id) => this.#held.get(id)?.receiptHandle ?? []);
-      const refused = new Set(await this.#queue.deleteAll(handles));
+      const refused = new Set(handles.length === 0 ? [] : await this.#queue.deleteAll(handles));
       for (const id of some) {
         const hold = this.#held.get(id);
         if (hold === undefined || refused.has(hold.receiptHandle)) left.add(id);
-        else {
-          this.#held.delete(id);
-          this.#removed.add(id);
-        }
+        else this.#forget(id);
       }
-    }
+    };
+    await inBatches(ids, remove);
     return left;
+  }
+
+  #forget(id: string): void {
+    this.#held.delete(id);
+    this.#removed.add(id);
+    if (this.#removed.size <= MOST_REMOVED_KNOWN) return;
+    const [oldest = ""] = this.#removed;
+    this.#removed.delete(oldest);
+  }
+
+  #tell(givenBack: number): void {
+    const total = Math.max(this.#total, this.#looked);
+    this.#options.onProgress?.({ looked: this.#looked, total, givenBack });
   }
 
   /** @returns whether the message is looked at for the first time. */
@@ -176,7 +207,7 @@ export class Pass {
     try {
       for (;;) {
         const { received, fresh } = await wave;
-        if (received > 0) wave = this.#ask(Math.ceil((2 * received) / LARGEST_BATCH.entries));
+        if (received > 0) wave = this.#ask(this.#nextWave(received, fresh));
         else {
           if (this.#mayNotGoOn() || (await this.#isEmpty())) return;
           const last = await this.#ask(1, LAST_POLL_SECONDS);
@@ -191,6 +222,14 @@ export class Pass {
     } finally {
       await wave.catch(() => {});
     }
+  }
+
+  /** How many requests the next wave may have: twice as many as this one filled, of letters as large as these. */
+  #nextWave(received: number, fresh: readonly ReceivedMessage[]): number {
+    const characters = fresh.reduce((sum, { body }) => sum + body.length, 0);
+    const perRequest = (characters / Math.max(1, fresh.length)) * LARGEST_BATCH.entries;
+    const filled = Math.ceil((2 * received) / LARGEST_BATCH.entries);
+    return Math.min(filled, Math.floor(MOST_BYTES_PER_WAVE / Math.max(1, perRequest)));
   }
 
   #mayNotGoOn(): boolean {
@@ -233,21 +272,18 @@ export class Pass {
 
   #keepHolding(): NodeJS.Timeout {
     let busy = false;
-    return setInterval(
-      () => {
-        if (busy) return;
-        busy = true;
-        void this.#extend().finally(() => {
-          busy = false;
-        });
-      },
-      (FIRST_HOLD_SECONDS * 1_000) / 4,
-    ).unref();
+    const keep = async () => {
+      if (busy) return;
+      busy = true;
+      await this.#extend();
+      busy = false;
+    };
+    return setInterval(() => void keep(), KEEP_MILLISECONDS).unref();
   }
 
   async #extend(): Promise<void> {
     const now = this.#now();
-    const due = [...this.#held.values()].filter(({ until }) => until - now < (FIRST_HOLD_SECONDS * 1_000) / 2);
+    const due = [...this.#held.values()].filter(({ until }) => until - now < 2 * KEEP_MILLISECONDS);
     if (due.length === 0) return;
     this.#holdSeconds = Math.min(LONGEST_HOLD_SECONDS, 2 * this.#holdSeconds);
     const seconds = this.#holdSeconds;
@@ -258,20 +294,32 @@ export class Pass {
   async #giveBackAll(): Promise<void> {
     const held = [...this.#held.values()];
     this.#held.clear();
-    await this.#changeVisibilities(held, 0);
+    let givenBack = 0;
+    await this.#changeVisibilities(held, 0, (some) => {
+      givenBack += some;
+      this.#tell(givenBack);
+    });
   }
 
-  /** In their order, some requests at once. What SQS does not take, comes back by itself when its hold is over. */
-  async #changeVisibilities(holds: readonly Hold[], seconds: number): Promise<void> {
-    let next = 0;
-    const work = async () => {
-      while (next < holds.length) {
-        const some = holds.slice(next, next + LARGEST_BATCH.entries);
-        next += some.length;
-        const changes = some.map(({ receiptHandle }) => ({ receiptHandle, milliseconds: seconds * 1_000 }));
-        await this.#queue.changeVisibilities(changes).catch(() => delay(0));
-      }
-    };
-    await Promise.all(Array.from({ length: PARALLEL_REQUESTS }, work));
+  /** What SQS does not take comes back by itself when its hold is over. */
+  async #changeVisibilities(holds: readonly Hold[], seconds: number, done?: (some: number) => void): Promise<void> {
+    await inBatches(holds, async (some) => {
+      const changes = some.map(({ receiptHandle }) => ({ receiptHandle, milliseconds: seconds * 1_000 }));
+      await this.#queue.changeVisibilities(changes).catch(() => {});
+      done?.(some.length);
+    });
   }
+}
+
+/** Ten at a time as SQS takes them, in their order, and some requests at once. */
+async function inBatches<Item>(items: readonly Item[], act: (some: readonly Item[]) => Promise<void>): Promise<void> {
+  let next = 0;
+  const work = async () => {
+    while (next < items.length) {
+      const some = items.slice(next, next + LARGEST_BATCH.entries);
+      next += some.length;
+      await act(some);
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL_REQUESTS }, work));
 }

@@ -215,8 +215,10 @@ class Redriver {
       const redrives = Math.max(letter.redrives, last.lastLife) + 1;
       const failures = letter.kind === "raw" ? [...letter.failures, ...last.failures] : letter.failures;
       const death = { reason: letter.reason, at: letter.diedAt, failures };
-      const envelope = parseEnvelope(letter.body);
-      const body = redrivenBody(envelope, death, { redrives, ...(edited && { item }) });
+      const asItIs = !edited && letter.kind === "dead letter" && redrives === letter.redrives + 1;
+      const body = asItIs
+        ? letter.body
+        : redrivenBody(parseEnvelope(letter.body), death, { redrives, ...(edited && { item }) });
       return {
         letter,
         edited,

@@ -1,0 +1,76 @@
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { openServices } from "../../local/services.ts";
+import { STATE_ROOT, StateDirectory } from "../../local/state-directory.ts";
+import { toFailure } from "../../shared/failure.ts";
+import { deadLetterBody } from "../../shared/messages/dead-letter.ts";
+import { topology } from "../../shared/topology.ts";
+import { side } from "../harness/side.ts";
+import workflow from "../workflows/noop.ts";
+
+interface Input {
+  readonly letters: number;
+}
+
+const pathOf = (file: string) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
+
+const ATTEMPTS = 3;
+const PER_PAGE = 200;
+const ERRORS = [
+  (n: number) => new TypeError(`fetch failed: connect ECONNREFUSED 10.0.${n % 256}.7:5432`),
+  (n: number) => new Error(`no price for order ord_${n}a7b: the service answered 404 Not Found`),
+  (n: number) => new RangeError(`"${n}" is out of range at https://example.com/items/${n}`),
+];
+
+// `sluice dlq` itself, over dead letters of three errors with the stacks of three attempts each: about 4 KB a letter.
+await side<Input>(async ({ letters }, directory) => {
+  const state = new StateDirectory(workflow.name, join(directory, STATE_ROOT));
+  const services = await openServices({ workflow: workflow.name, topology: topology(workflow), state });
+  for (let first = 0; first < letters; first += PER_PAGE) {
+    const count = Math.min(PER_PAGE, letters - first);
+    const messages = Array.from({ length: count }, (_, index) => ({ body: letterBody(first / PER_PAGE, index) }));
+    services.sqs.store.sendBatch(services.names.deadLetterQueue, messages);
+  }
+  await services.close();
+  const name = workflow.name;
+  state.remember({ workflow: name, file: pathOf("bench/workflows/noop.ts"), name, run: "measured" });
+
+  const peaks = join(directory, "peaks");
+  const began = performance.now();
+  const { stdout } = await promisify(execFile)(process.execPath, [pathOf("bin/sluice.js"), "dlq", "--json"], {
+    cwd: directory,
+    env: {
+      ...process.env,
+      NODE_OPTIONS: `--import=${new URL("../harness/peak-memory.ts", import.meta.url)}`,
+      PEAK_MEMORY_FILE: peaks,
+    },
+  });
+  const seconds = (performance.now() - began) / 1_000;
+  const listed = stdout
+    .trim()
+    .split("\n")
+    .map((line): { readonly letters?: number } => JSON.parse(line))
+    .find((line) => line.letters !== undefined);
+  if (listed?.letters !== letters) throw new Error(`${listed?.letters} of ${letters} letters were listed:\n${stdout}`);
+  const kilobytes = readFileSync(peaks, "utf8").trim().split("\n").map(Number);
+  return { seconds, memoryMb: (Math.max(...kilobytes) * 1_024) / 1e6 };
+});
+
+function letterBody(page: number, index: number): string {
+  const number = page * PER_PAGE + index;
+  const thrown = ERRORS[number % ERRORS.length]?.(number);
+  const at = Date.now();
+  return deadLetterBody(
+    { sluice: 1, workflow: workflow.name, run: "measured", page, index, epoch: 1, item: { number } },
+    {
+      reason: "exhausted",
+      at: new Date(at).toISOString(),
+      failures: Array.from({ length: ATTEMPTS }, (_, attempt) =>
+        toFailure(thrown, { attempt: attempt + 1, startedAt: at, endedAt: at + 12 }),
+      ),
+    },
+  );
+}

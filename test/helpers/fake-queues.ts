@@ -1,0 +1,165 @@
+import { createHash } from "node:crypto";
+import {
+  ChangeMessageVisibilityBatchCommand,
+  DeleteMessageBatchCommand,
+  GetQueueAttributesCommand,
+  type MessageAttributeValue,
+  ReceiveMessageCommand,
+  SendMessageBatchCommand,
+  SQSClient,
+} from "@aws-sdk/client-sqs";
+import { mockClient } from "aws-sdk-client-mock";
+import { Queue } from "../../shared/queue.ts";
+
+export interface FakeMessage {
+  readonly id: string;
+  readonly body: string;
+  readonly attributes: Readonly<Record<string, MessageAttributeValue>>;
+  readonly sentAt: number;
+  /** The queue from which SQS moved it. */
+  readonly movedFrom?: string;
+  visibleAt: number;
+  receives: number;
+  receipt: string;
+}
+
+export type FakeAction = "send" | "receive" | "delete" | "changeVisibility" | "attributes";
+
+/** Queues behind a mocked client that hold their messages, hide them and show them again, by a clock that stands still. */
+export class FakeQueues {
+  now = Date.parse("2026-11-25T08:00:00.000Z");
+  readonly queues = new Map<string, FakeMessage[]>();
+  readonly policies = new Map<string, string>();
+  /** Called before each action; what it throws is what the client throws. */
+  before: (action: FakeAction, queue: string) => void = () => {};
+  /** Called after each action took effect; what it throws is what the client throws. */
+  after: (action: FakeAction, queue: string) => void = () => {};
+  /** Entries of batches that SQS refuses. */
+  refuses: (action: FakeAction, message: FakeMessage | string) => boolean = () => false;
+  mostInFlight = 120_000;
+  #sent = 0;
+  #received = 0;
+  readonly #client: SQSClient;
+
+  constructor() {
+    this.#client = new SQSClient({ region: "us-east-1", credentials: { accessKeyId: "a", secretAccessKey: "b" } });
+    const mock = mockClient(this.#client);
+    const on =
+      (action: FakeAction, act: (messages: FakeMessage[], input: Input) => unknown) => async (input: Input) => {
+        this.before(action, input.QueueUrl);
+        const answer = act(this.of(input.QueueUrl), input);
+        this.after(action, input.QueueUrl);
+        return answer;
+      };
+    mock.on(SendMessageBatchCommand).callsFake(on("send", (_, input) => this.#send(input)));
+    mock.on(ReceiveMessageCommand).callsFake(on("receive", (messages, input) => this.#receive(messages, input)));
+    mock.on(DeleteMessageBatchCommand).callsFake(
+      on("delete", (messages, { Entries }) => ({
+        Failed: Entries.filter(({ ReceiptHandle }) => {
+          const at = messages.findIndex(({ receipt }) => receipt === ReceiptHandle);
+          if (at >= 0 && this.refuses("delete", messages[at] as FakeMessage)) return true;
+          if (at >= 0) messages.splice(at, 1);
+          return false;
+        }),
+      })),
+    );
+    mock.on(ChangeMessageVisibilityBatchCommand).callsFake(
+      on("changeVisibility", (messages, { Entries }) => {
+        for (const { ReceiptHandle, VisibilityTimeout } of Entries) {
+          const message = messages.find(({ receipt }) => receipt === ReceiptHandle);
+          if (message !== undefined && message.visibleAt > this.now) {
+            message.visibleAt = this.now + Number(VisibilityTimeout) * 1_000;
+          }
+        }
+        return {};
+      }),
+    );
+    mock.on(GetQueueAttributesCommand).callsFake(
+      on("attributes", (messages, { QueueUrl }) => {
+        const inFlight = messages.filter(({ visibleAt }) => visibleAt > this.now).length;
+        return {
+          Attributes: {
+            ApproximateNumberOfMessages: String(messages.length - inFlight),
+            ApproximateNumberOfMessagesNotVisible: String(inFlight),
+            ApproximateNumberOfMessagesDelayed: "0",
+            MessageRetentionPeriod: "1209600",
+            ...(this.policies.has(QueueUrl) && { RedrivePolicy: this.policies.get(QueueUrl) }),
+          },
+        };
+      }),
+    );
+  }
+
+  queue(name: string): Queue {
+    return new Queue(this.#client, name);
+  }
+
+  of(name: string): FakeMessage[] {
+    const messages = this.queues.get(name) ?? [];
+    this.queues.set(name, messages);
+    return messages;
+  }
+
+  /** Puts a message on a queue, past all faults. */
+  put(name: string, body: string, more: Partial<FakeMessage> = {}): FakeMessage {
+    const number = this.#sent++;
+    // Ids whose beginnings differ, as SQS gives them.
+    const id = createHash("sha256").update(String(number)).digest("hex").slice(0, 32);
+    const message = { id, body, attributes: {}, sentAt: this.now, visibleAt: 0, receives: 0, receipt: "", ...more };
+    this.of(name).push(message);
+    return message;
+  }
+
+  #send({ QueueUrl, Entries }: Input): unknown {
+    return {
+      Failed: Entries.filter(({ MessageBody = "", MessageAttributes = {} }) => {
+        const refused = this.refuses("send", MessageBody);
+        if (!refused) this.put(QueueUrl, MessageBody, { attributes: MessageAttributes });
+        return refused;
+      }).map(({ Id }) => ({ Id, Code: "InternalError", Message: "try again" })),
+    };
+  }
+
+  #receive(messages: readonly FakeMessage[], input: Input): unknown {
+    const inFlight = messages.filter(({ visibleAt }) => visibleAt > this.now).length;
+    if (inFlight >= this.mostInFlight) {
+      if (input.WaitTimeSeconds > 0) return {};
+      throw Object.assign(new Error("too many in flight"), { name: "OverLimit" });
+    }
+    const room = Math.min(input.MaxNumberOfMessages, this.mostInFlight - inFlight);
+    const visible = messages.filter(({ visibleAt }) => visibleAt <= this.now).slice(0, room);
+    return {
+      Messages: visible.map((message) => {
+        message.visibleAt = this.now + input.VisibilityTimeout * 1_000;
+        message.receives++;
+        message.receipt = `receipt-${this.#received++}`;
+        const { id, body, attributes, receipt, receives, sentAt, movedFrom } = message;
+        return {
+          MessageId: id,
+          Body: body,
+          ReceiptHandle: receipt,
+          MessageAttributes: attributes,
+          Attributes: {
+            ApproximateReceiveCount: String(receives),
+            SentTimestamp: String(sentAt),
+            ...(movedFrom !== undefined && { DeadLetterQueueSourceArn: movedFrom }),
+          },
+        };
+      }),
+    };
+  }
+}
+
+interface Input {
+  readonly QueueUrl: string;
+  readonly MaxNumberOfMessages: number;
+  readonly VisibilityTimeout: number;
+  readonly WaitTimeSeconds: number;
+  readonly Entries: readonly {
+    readonly Id: string;
+    readonly ReceiptHandle?: string;
+    readonly VisibilityTimeout?: number;
+    readonly MessageBody?: string;
+    readonly MessageAttributes?: Readonly<Record<string, MessageAttributeValue>>;
+  }[];
+}

@@ -1,0 +1,148 @@
+import { expect, test } from "vitest";
+import { fingerprint } from "../../../shared/dead-letters/fingerprint.ts";
+import { LetterGroups } from "../../../shared/dead-letters/groups.ts";
+import { type Letter, toLetter } from "../../../shared/dead-letters/letter.ts";
+import { deadLetterBody } from "../../../shared/messages/dead-letter.ts";
+import { envelopeBody, parseEnvelope } from "../../../shared/messages/envelope.ts";
+import { failureOf } from "../../helpers/failures.ts";
+
+const envelope = parseEnvelope(
+  envelopeBody({ workflow: "cities", run: "r1", page: 3, epoch: 2, resent: true }, 7, '{"name":"Bonn"}'),
+);
+const address = { workflow: "cities", run: "r1", page: 3, index: 7, epoch: 2, item: { name: "Bonn" } };
+const died = { reason: "exhausted", at: "2026-11-25T08:00:00.000Z" } as const;
+const sentAt = "2026-11-25T08:00:01.000Z";
+const message = (body: string, more: Partial<Parameters<typeof toLetter>[0]> = {}) => ({
+  id: "id",
+  receiptHandle: "handle",
+  body,
+  receiveCount: 2,
+  attributes: {},
+  systemAttributes: { SentTimestamp: String(Date.parse(sentAt)) },
+  ...more,
+});
+
+test("A dead letter tells what died, when, and of what", () => {
+  const failures = [failureOf(new TypeError("first"), 1), failureOf(new RangeError("5 is too much"), 2)];
+  const body = deadLetterBody(envelope, { ...died, failures });
+  expect(toLetter(message(body), 3_600)).toEqual({
+    ...address,
+    id: "id",
+    kind: "dead letter",
+    reason: "exhausted",
+    diedAt: died.at,
+    sentAt,
+    expiresAt: "2026-11-25T09:00:01.000Z",
+    receiveCount: 2,
+    truncated: false,
+    redrives: 0,
+    failures,
+    error: { name: "RangeError", message: "5 is too much" },
+    fingerprint: fingerprint("RangeError", "5 is too much"),
+    body,
+    attributes: {},
+    movedFrom: null,
+  });
+  // It holds the same fingerprint itself, for whoever reads it without this library.
+  expect(JSON.parse(body).dead.fingerprint).toEqual(fingerprint("RangeError", "5 is too much"));
+});
+
+test("A message of ours that SQS moved is unexplained", () => {
+  const movedFrom = "arn:aws:sqs:x:1:queue";
+  const systemAttributes = { SentTimestamp: String(Date.parse(sentAt)), DeadLetterQueueSourceArn: movedFrom };
+  const raw = toLetter(message(JSON.stringify(envelope), { systemAttributes }));
+  expect(raw).toMatchObject({ ...address, kind: "raw", reason: "unexplained", diedAt: sentAt, redrives: 0, movedFrom });
+  expect(raw.error.message).toContain("no outcome was recorded");
+  expect(raw.expiresAt).toBeNull();
+  // Once imported it is not known any more that SQS moved it; without a death it can be nothing else.
+  expect(toLetter(message(JSON.stringify(envelope))).kind).toBe("raw");
+  const failures = [failureOf("first", 1)];
+  const redriven = toLetter(message(deadLetterBody(envelope, { ...died, failures }), { systemAttributes }));
+  expect(redriven).toMatchObject({ kind: "raw", reason: "unexplained", redrives: 1, failures });
+});
+
+test.each([
+  ["hello", "hello", "not JSON"],
+  ['{"a":1}', { a: 1 }, "not an envelope"],
+  ["7", 7, "not an envelope"],
+  [JSON.stringify({ ...envelope, sluice: 2 }), { ...envelope, sluice: 2 }, "not an envelope"],
+])("The letter %s is foreign", (body, item, why) => {
+  const letter = toLetter(message(body));
+  expect(letter).toMatchObject({ kind: "foreign", reason: "malformed message", run: null, page: null, item, body });
+  expect(letter.error.message).toContain(why);
+  const text = "malformed message: the run is not in this ledger";
+  const told = toLetter(message(body, { attributes: { SluiceReason: { DataType: "String", StringValue: text } } }));
+  expect(told.error).toEqual({ name: "MalformedMessageError", message: "the run is not in this ledger" });
+  expect(told.attributes).toEqual({ SluiceReason: { dataType: "String", stringValue: text } });
+});
+
+const letterOf = (more: Partial<Letter>): Letter => ({ ...toLetter(message(JSON.stringify(envelope))), ...more });
+const at = (minutes: number) => new Date(Date.parse(sentAt) + minutes * 60_000).toISOString();
+
+test("Letters are grouped by their errors, the largest group first, with the latest as an example", () => {
+  const groups = new LetterGroups("error");
+  const errors = ["item 1 is bad", "item 2 is bad", "no route", "item 3 is bad"];
+  for (const [minute, text] of errors.entries()) {
+    groups.add(
+      letterOf({
+        id: `letter-${minute}`,
+        diedAt: at(minute === 3 ? -1 : minute),
+        error: { name: "Error", message: text },
+        fingerprint: fingerprint("Error", text),
+        reason: minute === 0 ? "permanent" : "exhausted",
+      }),
+    );
+  }
+  expect(groups.sorted).toMatchObject([
+    {
+      key: fingerprint("Error", "item 1 is bad").id,
+      name: "Error: item <n> is bad",
+      count: 3,
+      reasons: { permanent: 1, exhausted: 2 },
+      firstDiedAt: at(-1),
+      lastDiedAt: at(1),
+      example: { id: "letter-1" },
+    },
+    { name: "Error: no route", count: 1 },
+  ]);
+});
+
+test("Letters are grouped by reason, by run, and by age", () => {
+  const sorted = (by: "reason" | "run" | "age") => {
+    const groups = new LetterGroups(by, Date.parse(at(0)));
+    groups.add(letterOf({ diedAt: at(-2_000) }));
+    groups.add(letterOf({ diedAt: at(0), run: null, reason: "permanent" }));
+    groups.add(letterOf({ diedAt: at(-30) }));
+    groups.add(letterOf({ diedAt: at(-31) }));
+    groups.add(letterOf({ diedAt: at(-60_000) }));
+    return groups.sorted.map(({ name, count }) => [name, count]);
+  };
+  expect(sorted("reason")).toEqual([
+    ["unexplained", 4],
+    ["permanent", 1],
+  ]);
+  expect(sorted("run")).toEqual([
+    ["r1", 4],
+    ["(of no run)", 1],
+  ]);
+  expect(sorted("age")).toEqual([
+    ["under 1 minute", 1],
+    ["under 1 hour", 2],
+    ["under 3 days", 1],
+    ["7 days and more", 1],
+  ]);
+});
+
+test("So many groups are told apart that memory stays bounded, and no letter is left out", () => {
+  const groups = new LetterGroups("error");
+  for (let n = 0; n < 10_500; n++) {
+    groups.add(
+      letterOf({ fingerprint: { id: String(n), text: String(n) }, error: { name: "E", message: "x".repeat(5_000) } }),
+    );
+  }
+  const { sorted } = groups;
+  expect(sorted).toHaveLength(10_001);
+  expect(sorted[0]).toMatchObject({ name: "(others)", count: 500 });
+  expect(sorted.reduce((sum, { count }) => sum + count, 0)).toBe(10_500);
+  expect(sorted[1]?.example.error.message.length).toBeLessThan(600);
+});

@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import { Pacer } from "../../../shared/dead-letters/pacer.ts";
+
+/** When each of so many steps may begin. */
+async function steps(ratePerSecond: number | undefined, letters: number, count: number): Promise<number[]> {
+  let now = 0;
+  const sleep = async (milliseconds: number) => {
+    now += milliseconds;
+  };
+  const pacer = new Pacer({ ratePerSecond, now: () => now, sleep });
+  const at: number[] = [];
+  for (let step = 0; step < count; step++) {
+    expect(await pacer.wait(letters)).toBe(true);
+    at.push(now);
+  }
+  return at;
+}
+
+test("letters keep to their rate", async () => {
+  expect(await steps(10, 5, 4)).toEqual([0, 500, 1_000, 1_500]);
+  expect(await steps(0.5, 1, 3)).toEqual([0, 2_000, 4_000]);
+  expect(await steps(undefined, 80, 3)).toEqual([0, 0, 0]);
+});
+
+test.each([
+  [undefined, 80],
+  [1_000, 80],
+  [20, 10],
+  [3, 1],
+  [0.1, 1],
+])("at a rate of %d a second, a step has %i letters", (ratePerSecond, step) => {
+  expect(new Pacer({ ratePerSecond, now: Date.now }).step).toBe(step);
+});
+
+test("who waits is called back by a signal", async () => {
+  const controller = new AbortController();
+  const pacer = new Pacer({ ratePerSecond: 0.001, signal: controller.signal, now: () => 0 });
+  expect(await pacer.wait(1)).toBe(true);
+  const waiting = pacer.wait(1);
+  controller.abort();
+  expect(await waiting).toBe(false);
+  expect(await pacer.wait(1)).toBe(false);
+});

@@ -1,0 +1,156 @@
+import { describe, expect, test, vi } from "vitest";
+import { exportLetters, toExportLine } from "../../../shared/dead-letters/export.ts";
+import { importLetters } from "../../../shared/dead-letters/import.ts";
+import type { Letter } from "../../../shared/dead-letters/letter.ts";
+import { purge } from "../../../shared/dead-letters/purge.ts";
+import { redrive } from "../../../shared/dead-letters/redrive.ts";
+import { parseEnvelope } from "../../../shared/messages/envelope.ts";
+import { DLQ, LettersWorld } from "../../helpers/letters-world.ts";
+
+async function dead(items: number): Promise<LettersWorld> {
+  const world = new LettersWorld();
+  await world.produce(items);
+  for (let index = 0; index < items; index++) await world.die(world.envelope(index));
+  return world;
+}
+
+const select = () => true;
+
+async function exported(world: LettersWorld): Promise<string[]> {
+  const lines: string[] = [];
+  const write = async (letters: readonly Letter[]) => void lines.push(...letters.map(toExportLine));
+  await exportLetters({ ...world.options, write });
+  return lines;
+}
+
+describe("A purge", () => {
+  test("deletes what is meant, each after its backup", async () => {
+    const world = await dead(25);
+    const kept: string[] = [];
+    const result = await purge({
+      ...world.options,
+      select: ({ index }) => Number(index) < 20,
+      backup: async (letters) => {
+        for (const { id } of letters) expect(world.letters.some((letter) => letter.id === id)).toBe(true);
+        kept.push(...letters.map(({ body }) => body));
+      },
+    });
+    expect(result).toMatchObject({ looked: 25, selected: 20, deleted: 20, leftBehind: 0 });
+    expect(kept).toHaveLength(20);
+    expect(world.letters.map(({ body }) => parseEnvelope(body).index)).toEqual([20, 21, 22, 23, 24]);
+    expect(await world.counts()).toMatchObject({ dead: 25, owed: 0 });
+  });
+
+  test("deletes nothing that could not be kept", async () => {
+    const world = await dead(3);
+    const backup = () => Promise.reject(new Error("no space left on device"));
+    await expect(purge({ ...world.options, select, backup })).rejects.toThrow("no space left");
+    expect(world.letters).toHaveLength(3);
+    expect(world.letters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
+  });
+
+  test("that is only tried touches nothing", async () => {
+    const world = await dead(3);
+    const backup = vi.fn();
+    expect(await purge({ ...world.options, select, backup, dryRun: true })).toMatchObject({ selected: 3, deleted: 3 });
+    expect(backup).not.toHaveBeenCalled();
+    expect(world.letters).toHaveLength(3);
+  });
+
+  test("says what SQS would not delete", async () => {
+    const world = await dead(2);
+    const [stubborn] = world.letters;
+    world.queues.refuses = (action, message) => action === "delete" && message === stubborn;
+    expect(await purge({ ...world.options, select })).toMatchObject({ deleted: 1, leftBehind: 1 });
+    expect(world.letters).toEqual([stubborn]);
+  });
+
+  test("ends a run that waited for a message which SQS had moved, and announces it", async () => {
+    const world = new LettersWorld();
+    await world.produce(2);
+    await world.succeed(world.envelope(0));
+    world.queues.put(DLQ, JSON.stringify(world.envelope(1)), { movedFrom: "arn:aws:sqs:x:1:queue" });
+    expect(await world.counts()).toMatchObject({ owed: 1 });
+    await purge({ ...world.options, select });
+    expect(await world.counts()).toMatchObject({ owed: 0, dead: 1, deadByReason: { unexplained: 1 } });
+    expect((await world.runs.get("run")).status).toBe("completed");
+    expect(world.announced).toEqual(["run"]);
+  });
+
+  test("says nothing to the ledger of a moved message whose item has settled, or is not known", async () => {
+    const world = await dead(1);
+    world.queues.put(DLQ, JSON.stringify(world.envelope(0)));
+    world.queues.put(DLQ, JSON.stringify(world.envelope(0, 0, "gone")));
+    world.queues.put(DLQ, "hello");
+    expect(await purge({ ...world.options, select })).toMatchObject({ deleted: 4 });
+    expect(await world.counts()).toMatchObject({ dead: 1, deadByReason: { exhausted: 1 } });
+  });
+});
+
+describe("An import", () => {
+  test("puts back exactly what was exported: bodies and attributes", async () => {
+    const world = await dead(12);
+    const attributes = {
+      text: { DataType: "String", StringValue: "ü" },
+      bytes: { DataType: "Binary.x", BinaryValue: Uint8Array.from([0, 255]) },
+    };
+    world.queues.put(DLQ, "not ours \u{1F600}", { attributes });
+    const before = world.letters.map(({ body, attributes }) => ({ body, attributes }));
+    const lines = await exported(world);
+    expect(lines).toHaveLength(13);
+    await purge({ ...world.options, select });
+    expect(await importLetters({ ...world.options, lines })).toMatchObject({ read: 13, imported: 13 });
+    const after = world.letters.map(({ body, attributes }) => ({ body, attributes }));
+    expect(after.map(({ body }) => body)).toEqual(before.map(({ body }) => body));
+    expect(after.at(-1)?.attributes.bytes).toEqual({ DataType: "Binary.x", BinaryValue: Buffer.from([0, 255]) });
+    expect(after.at(-1)?.attributes.text).toEqual(attributes.text);
+  });
+
+  test("can be repeated: what is there, at work or done is left out", async () => {
+    const world = await dead(4);
+    // Of equal foreign letters, each counts.
+    for (const body of ["same", "same", "same"]) world.queues.put(DLQ, body);
+    const lines = await exported(world);
+    await redrive({ ...world.options, select: ({ index }) => index === 0 });
+    await world.work(() => true);
+    await redrive({ ...world.options, select: ({ index }) => index === 1 });
+    const gone = new Set([2]);
+    let foreign = 0;
+    await purge({
+      ...world.options,
+      select: ({ kind, index }) => (kind === "foreign" ? foreign++ === 0 : gone.has(Number(index))),
+    });
+    const counts = { read: 7, alreadyDone: 1, atWork: 1 };
+    const tried = await importLetters({ ...world.options, lines, dryRun: true });
+    expect(tried).toMatchObject({ ...counts, imported: 2, alreadyThere: 3 });
+    expect(await importLetters({ ...world.options, lines })).toMatchObject({ ...counts, imported: 2, alreadyThere: 3 });
+    expect(await importLetters({ ...world.options, lines })).toMatchObject({ ...counts, imported: 0, alreadyThere: 5 });
+  });
+
+  test("of a letter twice is one", async () => {
+    const world = await dead(1);
+    const [line = ""] = await exported(world);
+    await purge({ ...world.options, select });
+    const lines = [line, "", line];
+    expect(await importLetters({ ...world.options, lines })).toMatchObject({ read: 2, imported: 1, alreadyThere: 1 });
+  });
+
+  test("names lines that are no letters, and goes on", async () => {
+    const world = await dead(1);
+    const [line = ""] = await exported(world);
+    await purge({ ...world.options, select });
+    const lines = ["{", '{"body":"x"}', line, '{"sluiceLetter":1,"body":""}', '{"sluiceLetter":2,"body":"x"}'];
+    const result = await importLetters({ ...world.options, lines });
+    expect(result).toMatchObject({ read: 1, imported: 1, invalidLines: 4 });
+    expect(result.invalid.map(({ line }) => line)).toEqual([1, 2, 4, 5]);
+    expect(result.invalid[1]?.message).toContain("sluiceLetter");
+  });
+
+  test("says what SQS refused", async () => {
+    const world = await dead(2);
+    const lines = await exported(world);
+    await purge({ ...world.options, select });
+    world.queues.refuses = (action, body) => action === "send" && String(body).includes('"index":1');
+    expect(await importLetters({ ...world.options, lines })).toMatchObject({ imported: 1, refused: 1 });
+  });
+});

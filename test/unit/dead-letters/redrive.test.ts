@@ -1,0 +1,250 @@
+import { describe, expect, test, vi } from "vitest";
+import type { Letter } from "../../../shared/dead-letters/letter.ts";
+import { type RedriveOptions, redrive } from "../../../shared/dead-letters/redrive.ts";
+import { ItemError } from "../../../shared/errors.ts";
+import { truncatedLetterBody } from "../../../shared/messages/dead-letter.ts";
+import { parseEnvelope } from "../../../shared/messages/envelope.ts";
+import { failureOf } from "../../helpers/failures.ts";
+import { DLQ, LettersWorld, QUEUE, WORKFLOW } from "../../helpers/letters-world.ts";
+
+/** A run of so many items, all of which died. */
+async function dead(items: number): Promise<LettersWorld> {
+  const world = new LettersWorld();
+  await world.produce(items);
+  for (let index = 0; index < items; index++) await world.die(world.envelope(index));
+  return world;
+}
+
+const all = (world: LettersWorld, more: Partial<RedriveOptions> = {}) =>
+  redrive({ ...world.options, select: () => true, ...more });
+const sent = (world: LettersWorld) => world.messages.map(({ body }) => parseEnvelope(body));
+const even = ({ index }: Letter) => Number(index) % 2 === 0;
+
+describe("A redrive", () => {
+  test("moves the letters that are meant, and their items are owed again until they settle", async () => {
+    const world = await dead(25);
+    expect(await world.counts()).toMatchObject({ dead: 25, owed: 0 });
+    const moved: number[] = [];
+    const result = await all(world, { select: even, onMoved: (count) => moved.push(count) });
+    expect(result).toMatchObject({ looked: 25, selected: 13, moved: 13, edited: 0, refused: {}, runs: { run: 13 } });
+    expect(moved.at(-1)).toBe(13);
+    expect(await world.counts()).toMatchObject({ dead: 12, owed: 13, deadByReason: { exhausted: 12 } });
+    expect(sent(world).map(({ index }) => index)).toEqual([0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24]);
+    expect(world.letters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
+    await world.work(({ index }) => index !== 4);
+    expect(await world.counts()).toMatchObject({ succeeded: 12, dead: 13, owed: 0 });
+  });
+
+  test("keeps the history, to which the next life adds its own", async () => {
+    const world = await dead(1);
+    for (const redrives of [1, 2, 3]) {
+      expect(await all(world)).toMatchObject({ moved: 1 });
+      await world.work(() => false);
+      const [letter] = world.letters.map(({ body }) => parseEnvelope(body));
+      expect(letter?.dead).toMatchObject({ redrives, reason: "exhausted" });
+      expect(letter?.dead?.failures).toHaveLength(1 + redrives);
+    }
+    expect(await world.counts()).toMatchObject({ dead: 1, owed: 0 });
+  });
+
+  test("that is only tried says what it would do, and touches nothing", async () => {
+    const world = await dead(3);
+    const edit = vi.fn(({ index }: Letter) => {
+      if (index === 1) throw new Error("item.index must be even");
+      return { changed: index };
+    });
+    const result = await all(world, { dryRun: true, edit });
+    expect(result).toMatchObject({
+      selected: 3,
+      moved: 2,
+      edited: 2,
+      refused: { "edit refused": 1 },
+      runs: { run: 2 },
+    });
+    expect(result.refusals).toEqual([
+      { id: world.letters[1]?.id, refusal: "edit refused", message: "item.index must be even" },
+    ]);
+    expect([world.letters.length, world.messages.length]).toEqual([3, 0]);
+    expect(await world.counts()).toMatchObject({ dead: 3, owed: 0 });
+  });
+
+  test("changes items, and leaves those that are no messages", async () => {
+    const world = await dead(4);
+    const edits = [() => undefined, async () => ({ id: 7 }), () => new Map(), () => "x".repeat(1_048_576)];
+    const result = await all(world, { edit: (letter) => edits[Number(letter.index)]?.() });
+    expect(result).toMatchObject({ moved: 2, edited: 1, refused: { "edit refused": 2 } });
+    expect(result.refusals[0]?.message).toContain("a Map");
+    expect(sent(world).map(({ item }) => item)).toEqual([{ index: 0 }, { id: 7 }]);
+    expect(world.letters).toHaveLength(2);
+  });
+
+  test("sends no letter that holds the start of its item alone, unless it is given a whole one", async () => {
+    const world = new LettersWorld();
+    await world.produce(1);
+    const failures = [failureOf(new ItemError("TOO_LARGE", "too large"), 0)];
+    const address = { workflow: WORKFLOW, run: "run", page: 0, index: 0, epoch: 1 };
+    world.queues.put(DLQ, truncatedLetterBody(address, "aaaa", { reason: "too large", at: "2026-11-25", failures }));
+    await world.ledger.recordDeath({ ...address, redrives: 0 }, "too large", 0);
+    const refused = await all(world);
+    expect(refused).toMatchObject({ moved: 0, refused: { truncated: 1 } });
+    expect(refused.refusals[0]?.message).toContain("give it a whole one");
+    expect(await all(world, { edit: () => "a reference" })).toMatchObject({ moved: 1, edited: 1 });
+    await world.work(() => true);
+    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 0 });
+  });
+
+  test("sends no item of a run that is being stopped, would drop it, or is not known", async () => {
+    const world = await dead(1);
+    await world.produce(2, "stopping");
+    await world.die(world.envelope(0, 0, "stopping"));
+    await world.runs.cancel("stopping");
+    await world.die({ ...world.envelope(0), run: "gone" });
+    const { body = "" } = world.letters[0] ?? {};
+    world.queues.put(DLQ, body.replace('"run":"run"', '"run":"gone"'));
+    world.queues.put(DLQ, body.replace('"epoch":1', '"epoch":7'));
+    const result = await all(world);
+    expect(result).toMatchObject({ moved: 1, refused: { "run stopping": 1, "unknown run": 1, stale: 1 } });
+    expect(world.letters).toHaveLength(3);
+  });
+
+  test("works on runs that were cancelled or failed in the end", async () => {
+    const world = await dead(1);
+    await world.produce(2, "cancelled");
+    await world.die(world.envelope(0, 0, "cancelled"));
+    const { hop: _ } = (await world.runs.cancel("cancelled")) ?? {};
+    const item = { run: "cancelled", page: 0, epoch: 1, index: 1, redrives: 0 };
+    await world.ledger.recordCancelled({ ...item, items: [item] });
+    expect((await world.runs.get("cancelled")).status).toBe("cancelled");
+    expect(await all(world)).toMatchObject({ moved: 2 });
+    await world.work(() => true);
+    expect(await world.counts("cancelled")).toMatchObject({ succeeded: 1, cancelled: 1, dead: 0, owed: 0 });
+  });
+
+  test("takes the letter of an item that has succeeded off, and sends nothing", async () => {
+    const world = await dead(1);
+    const [letter] = world.letters;
+    if (letter !== undefined) world.queues.put(DLQ, letter.body);
+    await all(world, { select: ({ id }) => id === letter?.id });
+    await world.work(() => true);
+    expect(await all(world)).toMatchObject({ selected: 1, moved: 0, alreadyDone: 1 });
+    expect([world.letters.length, world.messages.length]).toEqual([0, 0]);
+  });
+
+  test("gives an old letter a life of its own, though later ones of its item have died", async () => {
+    const world = await dead(1);
+    const old = world.letters[0]?.body ?? "";
+    await all(world);
+    await world.work(() => false);
+    world.queues.of(DLQ).splice(0);
+    world.queues.put(DLQ, old);
+    expect(await all(world)).toMatchObject({ moved: 1 });
+    expect(sent(world)[0]?.dead?.redrives).toBe(1);
+    await world.work(() => true);
+    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 0, owed: 0 });
+  });
+
+  test("makes a letter of a message that SQS moved, with what failed of it before", async () => {
+    const world = new LettersWorld();
+    await world.produce(1);
+    const envelope = world.envelope(0);
+    await world.ledger.recordFailure({ ...envelope, redrives: 0 }, 1, failureOf(new Error("out of memory")));
+    world.queues.put(DLQ, JSON.stringify(envelope), { movedFrom: "arn:aws:sqs:x:1:queue" });
+    expect(await world.counts()).toMatchObject({ owed: 1, dead: 0 });
+    expect(await all(world)).toMatchObject({ moved: 1 });
+    expect(sent(world)[0]?.dead).toMatchObject({
+      reason: "unexplained",
+      redrives: 0,
+      failures: [{ message: "out of memory" }],
+    });
+    await world.work(() => true);
+    expect(await world.counts()).toMatchObject({ owed: 0, succeeded: 1 });
+    expect((await world.runs.get("run")).status).toBe("completed");
+  });
+
+  test("knows a redriven message that SQS moved for one more death", async () => {
+    const world = await dead(1);
+    await all(world);
+    const [message] = world.queues.of(QUEUE).splice(0);
+    world.queues.put(DLQ, message?.body ?? "", { movedFrom: "arn:aws:sqs:x:1:queue" });
+    let reason = "";
+    await all(world, {
+      select(letter) {
+        reason = letter.reason;
+        return true;
+      },
+    });
+    expect(reason).toBe("unexplained");
+    expect(sent(world)[0]?.dead).toMatchObject({ reason: "unexplained", redrives: 1 });
+  });
+
+  test("sends foreign letters as they came, without the reason, or with another body", async () => {
+    const world = new LettersWorld();
+    const attributes = {
+      SluiceReason: { DataType: "String", StringValue: "malformed message: the body is not JSON" },
+      trace: { DataType: "Binary", BinaryValue: Uint8Array.from([1, 2]) },
+    };
+    for (const body of ["hello", '{"a":1}', '"text"']) world.queues.put(DLQ, body, { attributes });
+    expect(await all(world)).toMatchObject({ moved: 3, runs: {} });
+    expect(world.messages.map(({ body }) => body)).toEqual(["hello", '{"a":1}', '"text"']);
+    expect(world.messages.map((message) => Object.keys(message.attributes))).toEqual([["trace"], ["trace"], ["trace"]]);
+    expect(world.messages[0]?.attributes.trace?.BinaryValue).toEqual(Buffer.from([1, 2]));
+
+    for (const body of ["hello", '{"a":1}', '"text"']) world.queues.put(DLQ, body);
+    world.queues.of(QUEUE).splice(0);
+    const items = ["bye", { a: 2 }, "new"];
+    let next = 0;
+    expect(await all(world, { edit: () => items[next++] })).toMatchObject({ moved: 3, edited: 3 });
+    expect(world.messages.map(({ body }) => body)).toEqual(["bye", '{"a":2}', '"new"']);
+  });
+
+  test("leaves what SQS refuses", async () => {
+    const world = await dead(3);
+    world.queues.refuses = (action, message) => action === "send" && String(message).includes('"index":1');
+    const result = await all(world);
+    expect(result).toMatchObject({ moved: 2, refused: { "send refused": 1 } });
+    expect(result.refusals[0]?.message).toBe("InternalError: try again");
+    expect(world.letters.map(({ body }) => parseEnvelope(body).index)).toEqual([1]);
+    expect(await world.counts()).toMatchObject({ dead: 1, owed: 2 });
+  });
+});
+
+test("A redrive that is interrupted ends between two steps, and gives back the rest", async () => {
+  const world = await dead(12);
+  const soon = new AbortController();
+  const result = await all(world, { ratePerSecond: 2, signal: soon.signal, onMoved: () => soon.abort() });
+  expect(result).toMatchObject({ moved: 1, stoppedBy: "interruption" });
+  expect(world.letters).toHaveLength(11);
+  expect(world.letters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
+});
+
+describe("A redrive that dies", () => {
+  const STEPS = ["before it sends", "after it sent", "before it deletes", "after it deleted"] as const;
+  test.each(STEPS)("%s loses nothing, and its repetition settles the item once", async (step) => {
+    const world = await dead(2);
+    const die = () => {
+      // From here on it does nothing any more, not even give back.
+      world.queues.before = () => {
+        throw new Error("the process died");
+      };
+      throw new Error("the process died");
+    };
+    if (step === "before it sends") world.queues.before = (action) => action === "send" && die();
+    if (step === "after it sent") world.queues.after = (action) => action === "send" && die();
+    if (step === "before it deletes") world.queues.before = (action) => action === "delete" && die();
+    if (step === "after it deleted") world.queues.after = (action) => action === "delete" && die();
+    await expect(all(world)).rejects.toThrow("the process died");
+    world.queues.before = () => {};
+    world.queues.after = () => {};
+
+    expect(world.letters.length + world.messages.length).toBe({ 0: 2, 1: 4, 2: 4, 3: 2 }[STEPS.indexOf(step)]);
+    const { dead: dying, owed } = await world.counts();
+    expect({ dying, owed }).toEqual(step.includes("delete") ? { dying: 0, owed: 2 } : { dying: 2, owed: 0 });
+    world.queues.now += 120_000;
+    await all(world);
+    await world.work(({ index }) => index === 0);
+    await all(world, { dryRun: true });
+    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, owed: 0 });
+    // A letter of the one that died, and perhaps the one that was too many.
+    expect(new Set(world.letters.map(({ body }) => parseEnvelope(body).index))).toEqual(new Set([1]));
+  });
+});
