@@ -49,47 +49,37 @@ export async function withOneTarget<Result>(
 }
 
 async function choose(options: DlqOptions, ids: readonly string[]): Promise<string> {
-  const all: Candidate[] = [];
-  for await (const target of dlqTargets(options)) {
-    const { visible, inFlight } = await target.services.deadLetterQueue.depth();
-    const letters = visible + inFlight;
-    all.push({
-      workflow: target.workflow,
-      letters,
-      holds: letters > 0 && ids.length > 0 && (await holds(target, ids)),
-    });
+  const all: { readonly workflow: string; readonly letters: number }[] = [];
+  for await (const { workflow, services } of dlqTargets(options)) {
+    const { visible, inFlight } = await services.deadLetterQueue.depth();
+    all.push({ workflow, letters: visible + inFlight });
   }
-  const [only, ...others] = all;
-  if (only !== undefined && others.length === 0) return only.workflow;
   const filled = all.filter(({ letters }) => letters > 0);
-  const meant = ids.length === 0 ? filled : filled.filter(({ holds }) => holds);
-  const [one, another] = meant;
+  // Where there are none, whichever is meant says so.
+  const [one, another] = filled.length > 0 ? filled : all.slice(0, 1);
   if (one !== undefined && another === undefined) return one.workflow;
-  // Nothing is left to be done in any of them, so that whichever is meant says so.
-  if (filled.length === 0 && only !== undefined) return only.workflow;
   const candidates = filled
     .map(({ workflow, letters }) => `${workflow} (${plural(letters, "dead letter")})`)
     .join(", ");
+  const [holder, ...holders] = ids.length === 0 ? [] : await holdersOf(options, ids);
+  if (holder !== undefined && holders.length === 0) return holder;
   throw new ConfigurationError(
-    meant.length === 0 && ids.length > 0
+    ids.length > 0 && holder === undefined
       ? `no workflow here has all of these letters: ${ids.join(", ")}. There are ${candidates}`
       : `there are dead letters of several workflows: ${candidates}. Say which are meant with --workflow <name>`,
   );
 }
 
-interface Candidate {
-  readonly workflow: string;
-  readonly letters: number;
-  /** Whether all of the ids are its. */
-  readonly holds: boolean;
-}
-
-async function holds({ services, local }: Target, ids: readonly string[]): Promise<boolean> {
-  try {
-    await findLetters(services.deadLetterQueue, ids, { exactCounts: local !== undefined });
-    return true;
-  } catch (error) {
-    if (error instanceof SluiceError && error.code === "UNKNOWN_LETTER") return false;
-    throw error;
+/** The workflows that have letters of all of the ids. */
+async function holdersOf(options: DlqOptions, ids: readonly string[]): Promise<readonly string[]> {
+  const holders: string[] = [];
+  for await (const { workflow, services, local } of dlqTargets(options)) {
+    try {
+      await findLetters(services.deadLetterQueue, ids, { exactCounts: local !== undefined });
+      holders.push(workflow);
+    } catch (error) {
+      if (!(error instanceof SluiceError && error.code === "UNKNOWN_LETTER")) throw error;
+    }
   }
+  return holders;
 }

@@ -1,6 +1,6 @@
 import type { LetterOptions } from "./letter-options.ts";
 
-/** The filters of a command as they are typed, for the commands that it proposes: `--reason exhausted --since 2026-…`. */
+/** The filters of a command as they are typed, for the commands that it proposes: `--reason exhausted --since 2h`. */
 export function filterWords(
   { reason = [], error = [], run = [], since, where }: LetterOptions,
   without?: "reason" | "error" | "run",
@@ -9,7 +9,7 @@ export function filterWords(
     ["reason", reason.map((each) => each.replaceAll(" ", "-"))],
     ["error", error],
     ["run", run],
-    ["since", since === undefined ? [] : [new Date(since).toISOString()]],
+    ["since", since === undefined ? [] : [since.text]],
     ["where", where === undefined ? [] : [where.expression]],
   ];
   return all

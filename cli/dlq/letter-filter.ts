@@ -12,7 +12,7 @@ export function isMeant(letter: Letter, { reason, error, run, since, where }: Fi
   if (reason !== undefined && !reason.includes(letter.reason)) return false;
   if (error !== undefined && !error.some((text) => hasError(letter, text))) return false;
   if (run !== undefined && !run.some((id) => letter.run?.startsWith(id) === true)) return false;
-  if (since !== undefined && Date.parse(letter.diedAt) < since) return false;
+  if (since !== undefined && Date.parse(letter.diedAt) < since.at) return false;
   return where === undefined || where.holds(letter);
 }
 

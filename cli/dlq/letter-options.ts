@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { REASONS, type Reason } from "../../shared/failure.ts";
 import { type TargetOptions, withTargetOptions } from "../target-options.ts";
-import { since } from "./since.ts";
+import { type Since, since } from "./since.ts";
 import { type Where, where } from "./where.ts";
 
 /** Where a command looks for dead letters. */
@@ -15,8 +15,7 @@ export interface LetterOptions extends DlqOptions {
   readonly reason?: readonly Reason[];
   readonly error?: readonly string[];
   readonly run?: readonly string[];
-  /** In milliseconds since the epoch. */
-  readonly since?: number;
+  readonly since?: Since;
   readonly where?: Where;
 }
 
@@ -37,7 +36,7 @@ export function withLetterOptions(command: Command): Command {
       all,
     )
     .option("--run <id>", "of a run, or of those whose id begins so; may be given more than once", all)
-    .option("--since <time>", "died since: 30m, 2h, 3d (ago), or an ISO time", (text) => since(text))
+    .option("--since <time>", "died since: 30m, 2h, 3d (ago), or an ISO time", (text) => ({ text, at: since(text) }))
     .option(
       "--where <jmespath>",
       "of which a JMESPath expression is true, asked of what `dlq show --json` shows",

@@ -61,7 +61,7 @@ function facts(letter: Letter, place: string, run: LetterRun | undefined): strin
       ["died", `${moment(diedAt)}${attempts}`],
       ["sent", moment(sentAt)],
       ...(expiresAt === null ? [] : [["deleted at", `${expiresAt}, when SQS's retention is over`]]),
-      ["received", `${count(receiveCount)} times from this queue, this look included`],
+      ["received", `${plural(receiveCount, "time")} from this queue, this look included`],
       ["redriven", redrives === 0 ? "never" : plural(redrives, "time")],
       ["kind", KINDS[kind]],
       ...(movedFrom === null ? [] : [["moved by SQS", `from ${movedFrom}`]]),
@@ -111,17 +111,20 @@ function historySections({ failures }: Letter, width: number): readonly string[]
       { header: "ENDED" },
       { header: "ERROR", grow: 1, lines: 3 },
     ],
-    failures.map((failure) => [
+    failures.map((failure, position) => [
       String(failure.attempt),
       oneLine(failure.at),
       durationText(failure.durationMilliseconds),
       failure.kind,
-      errorText(failure),
+      position > 0 && isSame(failure, failures[position - 1]) ? "the same" : errorText(failure),
     ]),
     { width, indent: "  ", heading: (text) => style("dim", text) },
   );
   return [`${style("bold", "Attempts")}\n${attempts}`, ...stackSections(failures, width)];
 }
+
+const isSame = (failure: Failure, before: Failure | undefined): boolean =>
+  failure.name === before?.name && failure.message === before.message;
 
 const durationText = (milliseconds: number): string =>
   milliseconds < 1_000 ? `${Math.round(milliseconds)} ms` : seconds(milliseconds / 1_000);

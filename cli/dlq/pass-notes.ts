@@ -17,7 +17,7 @@ export function passNotes(
   if (stoppedBy === "in-flight limit") {
     notes.push(
       `Only ${plural(looked, "letter")} could be looked at: SQS lets about ${count(MOST_IN_FLIGHT)} be in flight at once. ` +
-        "Redrive, export with filters, or purge some, and look again.",
+        "Redrive or purge some (a purge writes a backup), and look again.",
     );
   }
   if (heldElsewhere > 0) {

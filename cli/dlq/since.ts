@@ -2,6 +2,13 @@ import { InvalidArgumentError } from "commander";
 import ms from "ms";
 import * as z from "zod";
 
+/** A moment, and how it was typed. */
+export interface Since {
+  readonly text: string;
+  /** In milliseconds since the epoch. */
+  readonly at: number;
+}
+
 // Without a unit `ms` takes a number for milliseconds, which nobody means.
 const DURATION = /^\d+(\.\d+)? ?[a-z]+$/i;
 const time = z.iso.datetime({ offset: true, local: true });
