@@ -101,7 +101,7 @@ export async function importLetters(options: ImportOptions): Promise<ImportResul
       const fate = fateOf.get(letter);
       if (fate?.tag === "done") counts.alreadyDone++;
       else if (present.take(letter)) counts.alreadyThere++;
-      else if (letter.kind === "dead letter" && fate?.tag === "owed") counts.atWork++;
+      else if (isAtWork(letter, fate)) counts.atWork++;
       else {
         if (isOurs(letter)) present.add(letter);
         return true;
@@ -138,6 +138,10 @@ export async function importLetters(options: ImportOptions): Promise<ImportResul
 
 const letterOf = ({ body, attributes = {} }: OutgoingMessage): Letter =>
   toLetter({ id: "", receiptHandle: "", body, receiveCount: 0, attributes });
+
+/** Of a message that SQS moved the item is owed as well, but nobody works on it until it is redriven. */
+const isAtWork = ({ kind }: Letter, fate: ItemFate | undefined): boolean =>
+  fate?.tag === "owed" && (kind === "dead letter" || fate.redriven);
 
 /** Which letters lie on the queue, known again by what they are and not by their ids. */
 class Presence {

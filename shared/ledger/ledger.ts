@@ -12,6 +12,7 @@ import {
   epochAttribute,
   failureAttribute,
   finalAttribute,
+  isRedriven,
   isSettled,
   lastSettledLife,
   lifeEntry,
@@ -54,7 +55,8 @@ export type ItemState =
  * - `owed`: it was redriven since it last settled, or has never settled (SQS itself moved its message); `dead`: neither
  *   it nor a later life of it is at work, or was cancelled.
  * - `done`: it has succeeded, so nothing is to be done about the letter.
- * - `lastLife` is the latest life that settled, -1 where none has; `failures` are those of the life that was asked about.
+ * - `lastLife` is the latest life that settled, -1 where none has; `redriven` says that one after it was redriven;
+ *   `failures` are those of the life that was asked about.
  */
 export type ItemFate =
   | { readonly tag: "done" }
@@ -63,6 +65,7 @@ export type ItemFate =
   | {
       readonly tag: "owed" | "dead";
       readonly lastLife: number;
+      readonly redriven: boolean;
       readonly failures: readonly Failure[];
     };
 
@@ -192,6 +195,7 @@ export class Ledger {
       return {
         tag: settled && !page.reopened.has(index) ? "dead" : "owed",
         lastLife: lastSettledLife(page, index),
+        redriven: isRedriven(page, index),
         failures: readAttemptsRow(rows.get(keyText(key.attempts)), redrives).failures,
       };
     });

@@ -76,6 +76,8 @@ export interface PageRow {
    * those, as a page that is full remains so, and a run that ended has ended.
    */
   readonly reopened: ReadonlySet<number>;
+  /** Lives that began with a redrive. */
+  readonly redrivenLives: ReadonlySet<number>;
   /** Whether an item was redriven. */
   readonly redriven: boolean;
 }
@@ -128,6 +130,7 @@ export function readPageRow(row: Row): PageRow {
     deaths,
     retries: numberSet(row.retries),
     reopened,
+    redrivenLives,
     redriven:
       redrivenLives.size > 0 ||
       [...successes, ...cancelledLives].some((life) => redrivesOf(life) > 0) ||
@@ -151,6 +154,10 @@ export const lastSettledLife = (page: PageRow, index: number): number =>
     .filter((life) => indexOf(life) === index)
     .map(redrivesOf)
     .reduce((latest, redrives) => Math.max(latest, redrives), page.deaths.get(index) ?? -1);
+
+/** Whether a life of an item that began with a redrive has not settled yet. */
+export const isRedriven = (page: PageRow, index: number): boolean =>
+  [...page.redrivenLives].some((life) => indexOf(life) === index && !isSettled(page, index, redrivesOf(life)));
 
 /** Items of a page that are neither done, dead nor cancelled. */
 export const owedOf = (page: PageRow): number => page.size - page.done.size - page.dead.size - page.cancelled.size;

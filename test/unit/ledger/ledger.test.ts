@@ -162,12 +162,12 @@ describe("A redrive", () => {
   test("is told what became of the item", async () => {
     const rig = await dead();
     const fate = async (index: number, more = {}) => (await rig.ledger.itemFates([rig.item(index, more)]))[0];
-    expect(await fate(0)).toEqual({ tag: "dead", lastLife: 0, failures: [] });
+    expect(await fate(0)).toEqual({ tag: "dead", lastLife: 0, redriven: false, failures: [] });
     expect(await fate(1)).toEqual({ tag: "done" });
     expect(await fate(0, { epoch: 2 })).toEqual({ tag: "stale" });
     await record(rig, 1);
     await rig.ledger.recordFailure(rig.item(0, { redrives: 1 }), 1, FAILURE);
-    expect(await fate(0, { redrives: 1 })).toEqual({ tag: "owed", lastLife: 0, failures: [FAILURE] });
+    expect(await fate(0, { redrives: 1 })).toEqual({ tag: "owed", lastLife: 0, redriven: true, failures: [FAILURE] });
   });
 });
 

@@ -1,0 +1,227 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { test } from "vitest";
+import { browse } from "../../../shared/dead-letters/browse.ts";
+import { exportLetters, toExportLine } from "../../../shared/dead-letters/export.ts";
+import { importLetters } from "../../../shared/dead-letters/import.ts";
+import type { Letter } from "../../../shared/dead-letters/letter.ts";
+import { purge } from "../../../shared/dead-letters/purge.ts";
+import { redrive } from "../../../shared/dead-letters/redrive.ts";
+import { Ledger } from "../../../shared/ledger/ledger.ts";
+import { pageKey, readPageRow } from "../../../shared/ledger/rows.ts";
+import { Runs } from "../../../shared/ledger/runs.ts";
+import { parseEnvelope } from "../../../shared/messages/envelope.ts";
+import type { FakeMessage } from "../../helpers/fake-queues.ts";
+import { DLQ, LettersWorld } from "../../helpers/letters-world.ts";
+import { Mortal } from "../../helpers/mortal.ts";
+
+const ITEMS = 7;
+/** Of the items, those that SQS itself moved. */
+const RAW = [5, 6];
+const FOREIGN = ["not ours", '{"a":1}'];
+
+interface Act {
+  readonly name: "list" | "redrive" | "edit" | "export" | "import" | "purge" | "work" | "wait";
+  /** Of the letters, or the items that succeed: a bit for each. */
+  readonly meant: number;
+  /** Of the files that were written so far, the one that is imported. */
+  readonly file: number;
+  /** The steps after which the process dies. */
+  readonly diesAfter: number;
+  readonly afterwards: boolean;
+}
+
+const acts = (crashes: boolean): fc.Arbitrary<readonly Act[]> =>
+  fc.array(
+    fc.record({
+      name: fc.constantFrom<Act["name"]>(
+        "list",
+        "redrive",
+        "edit",
+        "export",
+        "import",
+        "purge",
+        "work",
+        "work",
+        "wait",
+      ),
+      meant: fc.integer({ min: 0, max: 511 }),
+      file: fc.nat({ max: 5 }),
+      diesAfter: crashes
+        ? fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.nat({ max: 30 }))
+        : fc.constant(Number.POSITIVE_INFINITY),
+      afterwards: fc.boolean(),
+    }),
+    { maxLength: 20, size: "max" },
+  );
+
+/** A person at the dead-letter queue, and where each letter is. */
+class Walk {
+  readonly #world = new LettersWorld();
+  readonly #files: string[][] = [];
+  /** Bodies that a purge kept. */
+  readonly #backup = new Set<string>();
+  #crashed = false;
+
+  async begin(): Promise<void> {
+    await this.#world.produce(ITEMS);
+    for (let index = 0; index < ITEMS; index++) {
+      const envelope = this.#world.envelope(index);
+      if (!RAW.includes(index)) await this.#world.die(envelope);
+      else this.#world.queues.put(DLQ, JSON.stringify(envelope), { movedFrom: "arn:aws:sqs:x:1:queue" });
+    }
+    for (const body of FOREIGN) this.#world.queues.put(DLQ, body);
+  }
+
+  async take(act: Act): Promise<void> {
+    const { queues } = this.#world;
+    if (act.name === "wait") queues.now += 3_600_000;
+    else if (act.name === "work") await this.#world.work(({ index }) => isMeant(act, index));
+    else {
+      const order = this.#world.letters.map(({ id }) => id);
+      const mortal = new Mortal(act.diesAfter, act.afterwards);
+      queues.before = () => mortal.before();
+      queues.after = () => mortal.after();
+      await mortal.live(() => this.#command(act, mortal));
+      queues.before = queues.after = () => {};
+      if (mortal.dead) this.#crashed = true;
+      if (act.name === "list" || act.name === "export") {
+        assert.deepEqual(
+          this.#world.letters.map(({ id }) => id),
+          order,
+          "a look changes nothing",
+        );
+      }
+      if (!mortal.dead) {
+        const hidden = this.#world.letters.filter(({ visibleAt }) => visibleAt > queues.now);
+        assert.ok(this.#crashed || hidden.length === 0, "all is given back");
+      }
+    }
+    await this.#check();
+  }
+
+  async #command(act: Act, mortal: Mortal): Promise<void> {
+    const store = mortal.storeOf(this.#world.store);
+    const ledger = new Ledger(store, () => this.#world.queues.now);
+    const options = { ...this.#world.options, ledger, runs: new Runs(store) };
+    const select = (letter: Letter) => isMeant(act, letter.index ?? ITEMS + FOREIGN.indexOf(letter.body));
+    const file: string[] = [];
+    switch (act.name) {
+      case "list":
+        await browse(options.deadLetterQueue, () => {}, options);
+        return;
+      case "redrive":
+        await redrive({ ...options, select });
+        return;
+      case "edit":
+        // Foreign ones are told by their bodies here.
+        await redrive({ ...options, select, edit: ({ run, index }) => (run === null ? undefined : { edited: index }) });
+        return;
+      case "export":
+        this.#files.push(file);
+        await exportLetters({ ...options, select, write: async (some) => void file.push(...some.map(toExportLine)) });
+        return;
+      case "purge":
+        this.#files.push(file);
+        await purge({
+          ...options,
+          select,
+          backup: async (some) => {
+            mortal.before();
+            file.push(...some.map(toExportLine));
+            for (const { body } of some) this.#backup.add(placeOf(body));
+            mortal.after();
+          },
+        });
+        return;
+      case "import":
+        await importLetters({ ...options, lines: this.#importable(act.file) });
+        return;
+    }
+  }
+
+  /** Of what is not ours nobody can know whether it is at work: such a letter is imported only if it was purged. */
+  #importable(file: number): readonly string[] {
+    const there = new Set([...this.#world.letters, ...this.#world.messages].map(({ body }) => body));
+    return (this.#files[file] ?? []).filter((line) => {
+      const { body } = JSON.parse(line) as Letter;
+      return isOurs(placeOf(body)) || !there.has(body);
+    });
+  }
+
+  async #check(): Promise<void> {
+    const page = readPageRow((await this.#world.store.get(pageKey("run", 0))) ?? {});
+    const places = [...Array.from({ length: ITEMS }, (_, index) => String(index)), ...FOREIGN];
+    let rawLetters = 0;
+    for (const place of places) {
+      const ofIt = (messages: readonly FakeMessage[]) => messages.filter(({ body }) => placeOf(body) === place);
+      const letters = ofIt(this.#world.letters);
+      const messages = ofIt(this.#world.messages);
+      const done = page.done.has(Number(place)) ? 1 : 0;
+      const found = letters.length + messages.length + done;
+      assert.ok(found > 0 || this.#backup.has(place), `letter ${place} is lost`);
+      if (page.reopened.has(Number(place))) assert.ok(messages.length > 0, `${place} is owed, and has no message`);
+      if (this.#crashed) continue;
+      assert.ok(found <= 1, `letter ${place} is in ${found} places`);
+      // One that has never settled: of a letter that was imported, its purge has recorded the death.
+      if (letters.length > 0 && isOurs(place) && !page.dead.has(Number(place))) rawLetters++;
+    }
+    const counts = await this.#world.counts();
+    assert.equal(counts.succeeded + counts.dead + counts.owed, ITEMS);
+    assert.equal(counts.succeeded, page.done.size);
+    if (!this.#crashed) {
+      const ours = this.#world.messages.filter(({ body }) => isOurs(placeOf(body)));
+      assert.equal(counts.owed, ours.length + rawLetters, "what is owed has a message, or never settled");
+    }
+  }
+
+  /** Whatever happened: all that is left is redriven and succeeds, once. */
+  async end(): Promise<void> {
+    const { queues, options } = this.#world;
+    // Twice: of two letters of one item, the second may find the first at work.
+    for (let round = 0; round < 2; round++) {
+      queues.now += 3_600_000;
+      const { refused } = await redrive({ ...options, select: () => true });
+      assert.deepEqual(refused, {});
+      await this.#world.work(() => true);
+      await this.#check();
+    }
+    queues.now += 3_600_000;
+    await redrive({ ...options, select: ({ kind }) => kind !== "foreign" });
+    const page = readPageRow((await this.#world.store.get(pageKey("run", 0))) ?? {});
+    for (let index = 0; index < ITEMS; index++) {
+      assert.ok(page.done.has(index) || this.#backup.has(String(index)), `item ${index}`);
+    }
+    const counts = await this.#world.counts();
+    assert.equal(counts.owed, 0);
+    assert.deepEqual(
+      this.#world.letters.filter(({ body }) => isOurs(placeOf(body))),
+      [],
+      "no letter of an item that is done is left",
+    );
+    assert.deepEqual(this.#world.messages, []);
+  }
+}
+
+const isMeant = ({ meant }: Act, bit: number): boolean => ((meant >> bit) & 1) === 1;
+const isOurs = (place: string): boolean => !FOREIGN.includes(place);
+
+/** What a body is of: an item's index, or a foreign body. */
+function placeOf(body: string): string {
+  return FOREIGN.includes(body) ? body : String(parseEnvelope(body).index);
+}
+
+const holds = (crashes: boolean, numRuns: number) =>
+  fc.assert(
+    fc.asyncProperty(acts(crashes), async (some) => {
+      const walk = new Walk();
+      await walk.begin();
+      for (const act of some) await walk.take(act);
+      await walk.end();
+    }),
+    { numRuns },
+  );
+
+test("whatever a person does, every letter is in exactly one place", () => holds(false, 150), 60_000);
+
+test("though commands die at any step, no letter is lost, and each item settles once", () => holds(true, 300), 60_000);
