@@ -15,6 +15,8 @@ export interface Column {
 
 /** How wide plain output is that no terminal shows. */
 const WITHOUT_TERMINAL = 200;
+/** Some pseudo-terminals do not know how wide they are. */
+const UNKNOWN_TERMINAL = 80;
 const GAP = "  ";
 /** Below it two columns of text have no room beside each other. */
 export const WIDE = 120;
@@ -23,7 +25,7 @@ const NARROWEST = 16;
 
 /** Characters that fit beside each other on the terminal, or on a page of plain output. */
 export const widthOf = ({ isTTY, columns }: NodeJS.WriteStream): number =>
-  isTTY ? Math.max(1, columns) : WITHOUT_TERMINAL;
+  isTTY ? columns || UNKNOWN_TERMINAL : WITHOUT_TERMINAL;
 
 /** Rows under their headers, at most `width` characters wide, measured as a terminal does: an emoji takes two. */
 export function columns(

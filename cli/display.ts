@@ -1,5 +1,6 @@
 import { Presets, SingleBar } from "cli-progress";
 import { count, seconds, style } from "./format.ts";
+import { printableJson } from "./printable.ts";
 import type { Progress } from "./progress.ts";
 
 /** Shows how a run goes on. */
@@ -122,5 +123,5 @@ class JsonLines implements Display {
 }
 
 export function writeJson(value: object): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+  process.stdout.write(`${printableJson(JSON.stringify(value))}\n`);
 }

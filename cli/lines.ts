@@ -1,8 +1,9 @@
 import wrapAnsi from "wrap-ansi";
+import { widthOf } from "./columns.ts";
 
 /** A text broken between its words where the terminal ends, and not within them. Elsewhere it stays as it is. */
 export function paragraph(text: string, stream: NodeJS.WriteStream = process.stdout): string {
-  return stream.isTTY ? wrapAnsi(text, stream.columns, { trim: false }) : text;
+  return stream.isTTY ? wrapAnsi(text, widthOf(stream), { trim: false }).replaceAll(/ +\n/g, "\n") : text;
 }
 
 /** Prints a sentence on the standard output. */

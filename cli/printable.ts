@@ -13,7 +13,13 @@ export function printable(text: string): string {
   return text.toWellFormed().replaceAll("\r\n", "\n").replace(STEERING, escaped);
 }
 
-/** The same on one line. */
+/** JSON text as a terminal may show it, and as any reader of JSON reads it: the same, with these characters escaped. */
+export function printableJson(json: string): string {
+  // They stand in its strings alone: between them there are only blanks of other kinds.
+  return json.replace(STEERING, escaped);
+}
+
+/** A text that others wrote, on one line. */
 export function oneLine(text: string): string {
   return printable(text.replaceAll(/\s+/g, " ").trim());
 }

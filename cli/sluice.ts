@@ -48,6 +48,11 @@ Examples:
 // Each command's own errors too are thrown, so that they end here.
 inherit(program);
 
+// Whoever reads may have had enough, as `head` has: what is written then is for nobody, and is no failure of the work.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -1,4 +1,5 @@
 import { Presets, SingleBar } from "cli-progress";
+import { widthOf } from "../columns.ts";
 import { count, style } from "../format.ts";
 
 /** Until then nothing is shown: work is done before anybody has read it. */
@@ -48,7 +49,7 @@ export class Counting {
     }
     const share = total === undefined || total === 0 ? 0 : Math.min(1, done / total);
     const room =
-      total === undefined ? 0 : Math.max(0, Math.min(LONGEST_BAR, process.stderr.columns - facts.length - 3));
+      total === undefined ? 0 : Math.max(0, Math.min(LONGEST_BAR, widthOf(process.stderr) - facts.length - 3));
     const full = Math.round(share * room);
     const bar = `${style("green", "━".repeat(full), process.stderr)}${style("dim", "━".repeat(room - full), process.stderr)}`;
     const line = `${bar} ${facts}`;

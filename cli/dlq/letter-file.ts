@@ -3,6 +3,7 @@ import { stringify } from "csv-stringify/sync";
 import { toExportLine } from "../../shared/dead-letters/export.ts";
 import type { Letter } from "../../shared/dead-letters/letter.ts";
 import { ConfigurationError } from "../../shared/errors.ts";
+import { printableJson } from "../printable.ts";
 
 /** How letters are written: `jsonl` can be imported, `csv` is for spreadsheets. */
 export type LetterFormat = "jsonl" | "csv";
@@ -72,7 +73,8 @@ async function refuseExisting(path: string): Promise<void> {
 
 /** Turns letters into text, some at a time: the first call also writes what stands above them. */
 export function letterWriter(format: LetterFormat): (letters: readonly Letter[]) => string {
-  if (format === "jsonl") return (letters) => letters.map((letter) => `${toExportLine(letter)}\n`).join("");
+  if (format === "jsonl")
+    return (letters) => letters.map((letter) => `${printableJson(toExportLine(letter))}\n`).join("");
   let header = true;
   return (letters) => {
     const text = stringify(letters.map(toRow), {

@@ -51,7 +51,7 @@ const errorLines = ({ error }: Letter): string => `${error.name}: ${error.messag
 
 function facts(letter: Letter, place: string, run: LetterRun | undefined): string {
   const { kind, page, index, diedAt, sentAt, expiresAt, receiveCount, redrives, failures, movedFrom } = letter;
-  const moment = (iso: string) => `${iso} (${ago(iso)})`;
+  const moment = (iso: string) => `${oneLine(iso)} (${ago(iso)})`;
   const attempts = failures.length === 0 ? "" : `, after ${plural(failures.length, "attempt")}`;
   return table(
     [
@@ -64,7 +64,7 @@ function facts(letter: Letter, place: string, run: LetterRun | undefined): strin
       ["received", `${plural(receiveCount, "time")} from this queue, this look included`],
       ["redriven", redrives === 0 ? "never" : plural(redrives, "time")],
       ["kind", KINDS[kind]],
-      ...(movedFrom === null ? [] : [["moved by SQS", `from ${movedFrom}`]]),
+      ...(movedFrom === null ? [] : [["moved by SQS", `from ${oneLine(movedFrom)}`]]),
       ["group", letter.fingerprint.id],
     ],
     "  ",

@@ -18,6 +18,8 @@ export const errorText = ({ name, message }: Letter["error"]): string =>
 /** How long ago a moment was: "3 min ago". */
 export function ago(iso: string, now: number = Date.now()): string {
   const past = (now - Date.parse(iso)) / 1_000;
+  // Whoever wrote the message may have written anything.
+  if (Number.isNaN(past)) return "at no time";
   if (past < 1) return "just now";
   if (past < 60) return `${Math.floor(past)} s ago`;
   if (past < 3_600) return `${Math.floor(past / 60)} min ago`;

@@ -1,6 +1,7 @@
 import { MOST_IN_FLIGHT, type PassResult } from "../../shared/dead-letters/pass.ts";
 import { count, plural, style } from "../format.ts";
 import { paragraph } from "../lines.ts";
+import { oneLine } from "../printable.ts";
 import type { LetterOptions } from "./letter-options.ts";
 
 /** A day: time to export what is worth keeping. */
@@ -27,7 +28,7 @@ export function passNotes(
     );
   }
   if (where !== undefined && where.unanswered > 0) {
-    notes.push(`--where could not be asked of ${plural(where.unanswered, "letter")}: ${where.because}`);
+    notes.push(`--where could not be asked of ${plural(where.unanswered, "letter")}: ${oneLine(where.because ?? "")}`);
   }
   if (firstExpiry !== undefined && firstExpiry !== null && Date.parse(firstExpiry) - Date.now() < SOON_MILLISECONDS) {
     notes.push(`The oldest is deleted by SQS at ${firstExpiry}: npx sluice dlq export keeps them.`);

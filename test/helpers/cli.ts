@@ -10,6 +10,9 @@ const CLI = fileURLToPath(new URL("../../cli/sluice.ts", import.meta.url));
 
 export const workflowFile = (name: string): string => fileURLToPath(new URL(`./workflows/${name}.ts`, import.meta.url));
 
+/** Of util-linux: other systems have one that takes other options. */
+export const TERMINAL = "/usr/bin/script";
+
 const patiently = { interval: 25, timeout: 60_000 };
 
 /** What a command printed, and how it ended. */
@@ -47,16 +50,20 @@ export class CliWorld {
 
   /** Begins a command, in a process group of its own. */
   begin(...words: readonly string[]): Command {
-    const child = spawn(process.execPath, ["--no-warnings", CLI, ...words], {
+    return this.#spawn(process.execPath, ["--no-warnings", CLI, ...words], "ignore");
+  }
+
+  #spawn(command: string, words: readonly string[], input: "ignore" | "pipe"): Command {
+    const child = spawn(command, words, {
       cwd: this.path,
       env: { ...process.env, MARKERS: this.path, NO_COLOR: "1", ...this.environment },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [input, "pipe", "pipe"],
       detached: true,
     });
     if (child.pid !== undefined) this.#groups.add(child.pid);
     const printed = { stdout: "", stderr: "" };
     for (const stream of ["stdout", "stderr"] as const) {
-      child[stream].setEncoding("utf8").on("data", (text: string) => {
+      child[stream]?.setEncoding("utf8").on("data", (text: string) => {
         printed[stream] += text;
       });
     }
@@ -82,6 +89,17 @@ export class CliWorld {
   /** Runs a command to its end. */
   async type(...words: readonly string[]): Promise<Ended> {
     return await this.begin(...words).ended;
+  }
+
+  /** Runs a command to its end on a terminal of 80 columns, where an answer is typed once a question is there. */
+  async typeOnTerminal(words: readonly string[], question?: string, answer = ""): Promise<Ended> {
+    const quoted = [process.execPath, "--no-warnings", CLI, ...words].map((word) => `'${word}'`);
+    const command = this.#spawn(TERMINAL, ["-qec", `stty cols 80 rows 40; ${quoted.join(" ")}`, "/dev/null"], "pipe");
+    if (question !== undefined) {
+      await command.printed(question);
+      command.process.stdin?.write(answer);
+    }
+    return await command.ended;
   }
 
   /** Resolves once so many tasks of `gated` wait for their gates. */

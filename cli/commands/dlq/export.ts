@@ -13,6 +13,7 @@ import { EXIT } from "../../exit-code.ts";
 import { plural } from "../../format.ts";
 import { interruptible } from "../../interrupt.ts";
 import { remark, say } from "../../lines.ts";
+import { printable } from "../../printable.ts";
 import type { Target } from "../../target.ts";
 
 interface ExportCommandOptions extends LetterOptions {
@@ -64,9 +65,15 @@ Examples:
 
 async function toOutput(target: Target, format: LetterFormat, options: LetterOptions): Promise<ExportResult> {
   const toText = letterWriter(format);
-  const result = await write(target, options, async (letters) => {
-    process.stdout.write(toText(letters));
+  // Whoever reads it may have had enough, as `head` has: then the letters are given back at once.
+  const unread = new AbortController();
+  process.stdout.once("error", () => unread.abort());
+  const result = await write(target, options, unread.signal, async (letters) => {
+    const text = toText(letters);
+    // What is JSON has nothing in it that would steer a terminal.
+    process.stdout.write(process.stdout.isTTY && format === "csv" ? printable(text) : text);
   });
+  if (unread.signal.aborted) return { ...result, stoppedBy: undefined };
   if (result.exported === 0 && result.stoppedBy === undefined) remark(noneOf(target, result.looked));
   return result;
 }
@@ -80,7 +87,7 @@ async function toFile(
   const file = await LetterFile.create(path, { format, force: options.force });
   let result: ExportResult | undefined;
   try {
-    result = await write(target, options, (letters) => file.write(letters));
+    result = await write(target, options, undefined, (letters) => file.write(letters));
   } finally {
     if (result === undefined || result.exported === 0 || result.stoppedBy === "interruption") await file.discard();
     else await file.finish();
@@ -102,16 +109,17 @@ async function toFile(
 async function write(
   { services, local }: Target,
   options: LetterOptions,
+  unread: AbortSignal | undefined,
   writeLetters: Parameters<typeof exportLetters>[0]["write"],
 ): Promise<ExportResult> {
   const counting = new Counting("Exporting");
   try {
-    return await interruptible((signal) =>
+    return await interruptible((interrupted) =>
       exportLetters({
         deadLetterQueue: services.deadLetterQueue,
         select: (letter) => isMeant(letter, options),
         write: writeLetters,
-        signal,
+        signal: unread === undefined ? interrupted : AbortSignal.any([interrupted, unread]),
         exactCounts: local !== undefined,
         onProgress: ({ looked, total }) => counting.show(looked, total),
       }),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { oneLine, printable } from "../../../cli/printable.ts";
+import { oneLine, printable, printableJson } from "../../../cli/printable.ts";
 
 test.each([
   ["a colour", "\u001b[31mred\u001b[0m", "\\u001b[31mred\\u001b[0m"],
@@ -17,4 +17,11 @@ test.each([
 
 test("on one line, blanks of every kind are one space", () => {
   expect(oneLine("  a\n\t b\r\n\u001bc  ")).toBe("a b \\u001bc");
+});
+
+test("JSON stays the same JSON, and steers no terminal", () => {
+  const value = { "\u009b2J": ["\u001b[0m", "\u007f", "\u202e", "\u2028", "漢字\n"] };
+  const text = printableJson(JSON.stringify(value));
+  expect(text).not.toMatch(/[\p{Cc}\u2028\u202e]/u);
+  expect(JSON.parse(text)).toEqual(value);
 });

@@ -1,0 +1,47 @@
+import { existsSync, readdirSync } from "node:fs";
+import { stripVTControlCharacters } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CliWorld, TERMINAL } from "../../../helpers/cli.ts";
+import { deadByReason, mortalWorld } from "../../../helpers/mortal-world.ts";
+
+describe.skipIf(process.platform !== "linux" || !existsSync(TERMINAL))("on a terminal", () => {
+  let died: CliWorld;
+  beforeAll(async () => {
+    died = await mortalWorld();
+  }, 120_000);
+  afterAll(() => died[Symbol.dispose]());
+
+  test("redrive asks, and sends what it showed once somebody says yes", async () => {
+    using world = new CliWorld(died);
+    const no = await world.typeOnTerminal(["dlq", "redrive", "--reason", "permanent"], "[y/N]", "n\n");
+    expect(no.code).toBe(1);
+    expect(no.stdout).toContain("Nothing was sent.");
+    const yes = await world.typeOnTerminal(["dlq", "redrive", "--reason", "permanent"], "[y/N]", "y\n");
+    expect(yes.code).toBe(0);
+    expect(stripVTControlCharacters(yes.stdout)).toMatch(
+      /2 dead letters of mortal on this machine were sent back\. 9 stay in the\r\ndead-letter queue\./,
+    );
+    expect(await deadByReason(world)).toEqual({ exhausted: 8, "invalid item": 1 });
+  }, 120_000);
+
+  test("purge deletes only once the number of the letters is typed", async () => {
+    using world = new CliWorld(died);
+    const yes = await world.typeOnTerminal(["dlq", "purge"], "Type 11 to go on:", "y\n");
+    expect(yes.code).toBe(1);
+    expect(yes.stdout).toContain("Nothing was deleted.");
+    expect(readdirSync(world.path).filter((name) => name.endsWith(".jsonl"))).toEqual([]);
+    const number = await world.typeOnTerminal(["dlq", "purge"], "Type 11 to go on:", "11\n");
+    expect(number.code).toBe(0);
+    expect(await deadByReason(world)).toEqual({});
+  }, 120_000);
+
+  test("no line is wider than the terminal, and colours are left out where NO_COLOR asks for it", async () => {
+    using world = new CliWorld(died);
+    const { stdout } = await world.typeOnTerminal(["dlq"]);
+    for (const line of stdout.split("\r\n")) expect(line.length).toBeLessThanOrEqual(80);
+    expect(stripVTControlCharacters(stdout)).toBe(stdout);
+    Object.assign(world.environment, { NO_COLOR: "", TERM: "xterm-256color" });
+    const coloured = await world.typeOnTerminal(["dlq"]);
+    expect(coloured.stdout).toContain("\u001b[33mexhausted");
+  }, 120_000);
+});

@@ -1,0 +1,31 @@
+import { expect, test } from "vitest";
+import { CliWorld, workflowFile } from "../../../helpers/cli.ts";
+import { idsOf, statusOf } from "../../../helpers/mortal-world.ts";
+
+test("while a run works, its dead letters are listed, sent back and worked off by it, and other commands wait for nobody", async () => {
+  using world = new CliWorld();
+  const run = world.begin("run", workflowFile("gated"), "--json");
+  await world.begun(4);
+  const listed = await world.type("dlq", "--json");
+  expect(listed.json).toMatchObject([
+    { type: "group", count: 1, reasons: { permanent: 1 }, example: { item: "3" } },
+    { type: "totals", letters: 1 },
+  ]);
+  const [id = ""] = await idsOf(world);
+  expect((await world.type("dlq", "show", id.slice(0, 8))).stdout).toContain(", running: 9 succeeded, 1 dead, 90 owed");
+  const { code, stdout } = await world.type("dlq", "redrive", id.slice(0, 8), "--set", "x=1", "--yes");
+  // A number has nothing in it that could be set.
+  expect({ code, last: stdout.trimEnd().split("\n").at(-1) }).toEqual({
+    code: 2,
+    last: expect.stringContaining("nothing can be set in it: it is no object, but 3"),
+  });
+  const redriven = await world.type("dlq", "redrive", id.slice(0, 8), "--yes");
+  expect(redriven.code).toBe(0);
+  expect(redriven.stdout).toMatch(/npx sluice status \S+ --watch {2}shows how they are worked off/);
+  expect(await statusOf(world)).toMatchObject({ dead: 0, owed: 91 });
+  world.open();
+  // It dies once more.
+  expect((await run.ended).json.at(-1)).toMatchObject({ type: "summary", status: "completed", succeeded: 99, dead: 1 });
+  const again = await world.type("dlq", "--by", "letter", "--json");
+  expect(again.json[0]).toMatchObject({ redrives: 1, failures: [{ attempt: 1 }, { attempt: 1 }], item: 3 });
+}, 120_000);
