@@ -3,11 +3,11 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { LambdaClient, paginateListEventSourceMappings, UpdateEventSourceMappingCommand } from "@aws-sdk/client-lambda";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import { announceOn } from "../shared/announce.ts";
 import { ConfigurationError, SluiceError, toError } from "../shared/errors.ts";
 import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
 import { Ledger } from "../shared/ledger/ledger.ts";
 import { Runs } from "../shared/ledger/runs.ts";
-import { completeEntry } from "../shared/messages/control.ts";
 import { Queue } from "../shared/queue.ts";
 import { readOutputs, workflowsOf } from "../shared/stack-outputs.ts";
 import type { Target } from "./target.ts";
@@ -49,8 +49,8 @@ export async function* stackTargets({ stack: wanted, region, profile, holding }:
         running: true,
         local: undefined,
         services: {
-          runs: new Runs(store),
-          ledger: new Ledger(store, Date.now, (ended) => controlQueue.sendControl(completeEntry(ended))),
+          runs: new Runs(store, Date.now, announceOn(controlQueue)),
+          ledger: new Ledger(store, Date.now, announceOn(controlQueue)),
           queue: new Queue(sqs, queueUrl),
           deadLetterQueue: new Queue(sqs, deadLetterQueueUrl),
           controlQueue,

@@ -2,12 +2,11 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import workflow from "#workflow";
+import { announceOn } from "../shared/announce.ts";
 import type { FunctionEnvironment } from "../shared/function-environment.ts";
-import type { Announce } from "../shared/ledger/climb.ts";
 import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
 import { Ledger } from "../shared/ledger/ledger.ts";
 import { Runs } from "../shared/ledger/runs.ts";
-import { completeEntry } from "../shared/messages/control.ts";
 import { PARALLEL_SENDS, Queue } from "../shared/queue.ts";
 import { rehearse } from "./rehearsal.ts";
 
@@ -30,7 +29,7 @@ export async function connect(environment: FunctionEnvironment, { sockets }: { r
   const store = new DynamoDbStore(dynamoDb, environment.table);
   const queue = new Queue(sqs, environment.queueUrl);
   const controlQueue = new Queue(controlSqs, environment.controlQueueUrl);
-  const announce: Announce = (ended) => controlQueue.sendControl(completeEntry(ended));
+  const announce = announceOn(controlQueue);
   const runs = new Runs(store, Date.now, announce);
   await rehearse({ store, queue, controlQueue }, sockets);
   return {

@@ -2,10 +2,10 @@ import { setTimeout } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import { announceOn } from "../shared/announce.ts";
 import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
 import { Ledger } from "../shared/ledger/ledger.ts";
 import { Runs } from "../shared/ledger/runs.ts";
-import { completeEntry } from "../shared/messages/control.ts";
 import { Queue } from "../shared/queue.ts";
 import type { Topology } from "../shared/topology.ts";
 import { createLedgerTable, startDynamoDb } from "./dynamodb.ts";
@@ -115,11 +115,12 @@ function connect(workflow: string, { sqs, dynamoDb }: Endpoints) {
   const names = queueNames(workflow);
   const store = new DynamoDbStore(documents, tableName(workflow));
   const controlQueue = queueOf(names.controlQueue);
+  // A command may be the one who ends a run: whoever made it full found it paused, or a purge settles its last item.
+  const announce = announceOn(controlQueue);
   return {
     dynamoDbClient,
-    runs: new Runs(store),
-    // A purge of what SQS itself has moved may settle a run's last item.
-    ledger: new Ledger(store, Date.now, (ended) => controlQueue.sendControl(completeEntry(ended))),
+    runs: new Runs(store, Date.now, announce),
+    ledger: new Ledger(store, Date.now, announce),
     queue: queueOf(names.queue),
     deadLetterQueue: queueOf(names.deadLetterQueue),
     controlQueue,

@@ -81,11 +81,11 @@ export class Climb {
         when: [{ equals: ["status", String(row.status)] }, { absent: "completedAt" }],
       });
     }
-    await this.#tell(run);
+    await this.tell(run);
   }
 
-  // Whoever ended the run may have died before it could tell: the next one who comes here does.
-  async #tell(run: string): Promise<void> {
+  /** Tells that a run has ended. Whoever ended it may have died before it could: the next one who comes here does. */
+  async tell(run: string): Promise<void> {
     if (this.#announce === undefined) return;
     const row = await this.#store.get(runKey(run));
     if (row?.completedAt === undefined || row.announced === true) return;

@@ -90,6 +90,9 @@ export interface Cancellations extends Omit<Successes, "items"> {
 /** Each is two conditions of one expression, which DynamoDB limits to 300 operators. */
 const CANCELLED_PER_WRITE = 50;
 
+/** In place of a page's digest: it is none of the run, which was stopped before. */
+const CLOSED = "closed";
+
 /** A page as the producer has to send it. */
 export interface OpenedPage {
   readonly epoch: number;
@@ -118,14 +121,21 @@ export class Ledger {
   /**
    * Writes a page before its messages are sent. The same page again keeps its epoch; another content under the same
    * number raises it, and what the old content had recorded counts no more.
+   *
+   * @returns the page, or `undefined` where the run was stopped before it: nothing of it must be sent.
    */
-  async openPage(run: string, page: number, content: { size: number; digest: string }): Promise<OpenedPage> {
+  async openPage(
+    run: string,
+    page: number,
+    content: { size: number; digest: string },
+  ): Promise<OpenedPage | undefined> {
     const key = pageKey(run, page);
     const created = await this.#store.update(key, { set: { ...content, epoch: 1 }, when: [{ absent: "digest" }] });
     if (created !== undefined) return { epoch: 1, resent: false, isSettled: () => false };
     const row = await this.#store.get(key);
     if (row === undefined) throw new Error(`page ${page} of run ${run} vanished from the ledger`);
     const before = readPageRow(row);
+    if (before.digest === CLOSED) return undefined;
     if (before.digest === content.digest) {
       await this.#announceEpoch(run, page, before.epoch);
       // An item that cannot be sent is buried by the producer. If it was the page's last one, and the producer died
@@ -163,18 +173,23 @@ export class Ledger {
       attempts: attemptsKey(item),
     }));
     const rows = await this.#store.getMany(keys.flatMap(({ page, attempts }): Key[] => [page, attempts]));
-    return items.map((item, position): ItemState => {
-      const key = keys[position];
-      const row = key && rows.get(keyText(key.page));
-      const page = row && readPageRow(row);
-      if (key === undefined || page === undefined) return { tag: "unknown" };
-      if (page.epoch !== item.epoch) return { tag: "stale" };
-      const attempts = readAttemptsRow(rows.get(keyText(key.attempts)), item.redrives);
-      if (isSettled(page, item.index, item.redrives)) return { tag: "settled" };
-      // Once its death is claimed, no success counts: whoever claimed it died before the letter was sent, or recorded.
-      const claimed = page.dying.has(lifeEntry(item.index, item.redrives));
-      return { tag: "owed", ...attempts, final: attempts.final ?? (claimed ? "unexplained" : undefined) };
-    });
+    return await Promise.all(
+      items.map(async (item, position): Promise<ItemState> => {
+        const key = keys[position];
+        const row = key && rows.get(keyText(key.page));
+        const page = row && readPageRow(row);
+        if (key === undefined || page === undefined) return { tag: "unknown" };
+        if (page.epoch !== item.epoch) return { tag: "stale" };
+        if (isSettled(page, item.index, item.redrives)) return { tag: "settled" };
+        const attempts = readAttemptsRow(rows.get(keyText(key.attempts)), item.redrives);
+        // Once its death is claimed, no success counts: whoever claimed it died before the letter was sent, or recorded.
+        const claimed = page.dying.has(lifeEntry(item.index, item.redrives));
+        if (!claimed || attempts.final !== undefined) return { tag: "owed", ...attempts };
+        // Its reason was written before the claim, but rows that are read together are not read at one moment.
+        const latest = readAttemptsRow(await this.#store.get(key.attempts), item.redrives);
+        return { tag: "owed", ...latest, final: latest.final ?? "unexplained" };
+      }),
+    );
   }
 
   /** What became of the items of dead letters, in the order asked. */
@@ -346,14 +361,19 @@ export class Ledger {
   }
 
   /**
-   * Cancels what a page still owes, for a producer that stops before it knows whether the page's messages are sent.
+   * Cancels what a page still owes, for a producer that stops before it knows whether the page's messages are sent. One that
+   * was not opened is closed: another producer, which does not know yet that the run is being stopped, must not open it.
    *
    * @returns the page's size, or `undefined` where it was never opened.
    */
   async cancelPage(run: string, page: number): Promise<number | undefined> {
-    const row = await this.#store.get(pageKey(run, page));
+    const key = pageKey(run, page);
+    const set = { size: 0, digest: CLOSED, epoch: 1 };
+    if ((await this.#store.update(key, { set, when: [{ absent: "digest" }] })) !== undefined) return undefined;
+    const row = await this.#store.get(key);
     if (row === undefined) return undefined;
     const state = readPageRow(row);
+    if (state.digest === CLOSED) return undefined;
     await this.#announceEpoch(run, page, state.epoch);
     const items = owedIndexes(state).map((index) => ({ index, redrives: 0 }));
     for (let start = 0; start < items.length; start += CANCELLED_PER_WRITE) {

@@ -18,21 +18,8 @@ export class MemoryStore implements LedgerStore {
   }
 
   async update(key: Key, update: Update): Promise<Row | undefined> {
-    const before = this.#rows.get(keyText(key));
-    if (!(update.when ?? []).every((condition) => holds(condition, before ?? {}))) return undefined;
-    const row: Record<string, Value> = { ...before, pk: key.pk, sk: key.sk };
-    for (const [attribute, value] of Object.entries(update.set ?? {})) {
-      if (value !== undefined) row[attribute] = structuredClone(value);
-    }
-    for (const [attribute, members] of Object.entries(update.add ?? {})) {
-      if (members.length > 0) row[attribute] = new Set([...asSet(row[attribute]), ...members]);
-    }
-    for (const [attribute, members] of Object.entries(update.subtract ?? {})) {
-      const rest = asSet(row[attribute]).difference(new Set(members));
-      if (rest.size > 0) row[attribute] = rest;
-      else delete row[attribute];
-    }
-    for (const attribute of update.remove ?? []) delete row[attribute];
+    const row = updated(key, this.#rows.get(keyText(key)), update);
+    if (row === undefined) return undefined;
     this.#rows.set(keyText(key), row);
     return structuredClone(row);
   }
@@ -44,6 +31,25 @@ export class MemoryStore implements LedgerStore {
       .slice(0, limit)
       .map((row) => structuredClone(row));
   }
+}
+
+/** A row after an update, or `undefined` where a condition does not hold. The row before it stays as it is. */
+export function updated(key: Key, before: Row | undefined, update: Update): Record<string, Value> | undefined {
+  if (!(update.when ?? []).every((condition) => holds(condition, before ?? {}))) return undefined;
+  const row: Record<string, Value> = { ...(before as Record<string, Value>), pk: key.pk, sk: key.sk };
+  for (const [attribute, value] of Object.entries(update.set ?? {})) {
+    if (value !== undefined) row[attribute] = structuredClone(value);
+  }
+  for (const [attribute, members] of Object.entries(update.add ?? {})) {
+    if (members.length > 0) row[attribute] = new Set([...asSet(row[attribute]), ...members]);
+  }
+  for (const [attribute, members] of Object.entries(update.subtract ?? {})) {
+    const rest = asSet(row[attribute]).difference(new Set(members));
+    if (rest.size > 0) row[attribute] = rest;
+    else delete row[attribute];
+  }
+  for (const attribute of update.remove ?? []) delete row[attribute];
+  return row;
 }
 
 function holds(condition: Condition, row: Row): boolean {

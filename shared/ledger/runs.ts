@@ -283,10 +283,9 @@ export class Runs {
       remove,
       when: [{ oneOf: ["status", from] }, { absent: "completedAt" }],
     });
-    if (row === undefined) return undefined;
-    // Who made it full may have come between, and found its status changed.
+    // Who made it full may have come between, and found its status changed. Who ended it may have died before it could tell.
     await this.#completeIfFull(id);
-    return readRunRow(row);
+    return row === undefined ? undefined : readRunRow(row);
   }
 
   /**

@@ -182,7 +182,10 @@ export class Producer {
       const { pages, items } = run.checkpoint;
       let deadLettered = 0;
       if (chunk.items.length > 0) {
-        ({ deadLettered } = await this.#sender.send(run.id, pages, chunk.items));
+        const sent = await this.#sender.send(run.id, pages, chunk.items);
+        // Another producer was told that the run is being stopped, and closed it here.
+        if (sent === undefined) return { tag: "superseded" };
+        ({ deadLettered } = sent);
         metrics.count("produced", chunk.items.length);
         metrics.count("deadLettered", deadLettered);
         room -= chunk.items.length;

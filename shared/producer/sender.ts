@@ -33,14 +33,17 @@ export class PageSender {
     this.#options = options;
   }
 
-  /** Sends a page, or what is not settled of one that was sent before. Every item is a message or a dead letter. */
-  async send(run: string, page: number, items: readonly unknown[]): Promise<{ deadLettered: number }> {
+  /**
+   * Sends a page, or what is not settled of one that was sent before. Every item is a message or a dead letter.
+   *
+   * @returns how many are dead letters, or `undefined` where the run was stopped before the page, and nothing was sent.
+   */
+  async send(run: string, page: number, items: readonly unknown[]): Promise<{ deadLettered: number } | undefined> {
     const { workflow, ledger, queue } = this.#options;
     const serialised = items.map(serialise);
-    const { epoch, resent, isSettled } = await ledger.openPage(run, page, {
-      size: items.length,
-      digest: digestOf(serialised),
-    });
+    const opened = await ledger.openPage(run, page, { size: items.length, digest: digestOf(serialised) });
+    if (opened === undefined) return undefined;
+    const { epoch, resent, isSettled } = opened;
     const header: PageHeader = { workflow, run, page, epoch, resent };
     const messages: { body: string }[] = [];
     const unsendable: { index: number; item: Unsendable }[] = [];

@@ -282,7 +282,8 @@ export class LedgerWorld {
         this.#completions.add(String(row.completedAt));
       }
     }
-    if (set.digest !== undefined) {
+    // A page without items was closed, and not opened.
+    if (set.digest !== undefined && set.size !== 0) {
       const page = Number(key.pk.slice(key.pk.lastIndexOf("#") + 1));
       this.#opened.set(page, JSON.parse(String(set.digest)) as SourcePage);
     }
@@ -352,7 +353,7 @@ export class LedgerWorld {
       const { pages, items } = run.checkpoint;
       const position = pages - pagesBefore;
       const content = source.pages[position];
-      if (content !== undefined) await this.#sendPage(process, ledger, pages, content);
+      if (content !== undefined && !(await this.#sendPage(process, ledger, pages, content))) return false;
       const ended = content === undefined || (position === source.pages.length - 1 && !source.endsEmpty);
       const next = await runs.checkpoint(run, {
         cursor: ended ? undefined : position + 1,
@@ -372,9 +373,11 @@ export class LedgerWorld {
     return false;
   }
 
-  async #sendPage(process: Process, ledger: Ledger, page: number, content: SourcePage): Promise<void> {
+  /** @returns false where the run was stopped before the page. */
+  async #sendPage(process: Process, ledger: Ledger, page: number, content: SourcePage): Promise<boolean> {
     const { size, invalid } = content;
     const opened = await ledger.openPage(this.#id, page, { size, digest: JSON.stringify(content) });
+    if (opened === undefined) return false;
     const owed = Array.from({ length: size }, (_, index) => index).filter((index) => !opened.isSettled(index));
     const itemOf = (index: number): LedgerItem => ({ run: this.#id, page, index, epoch: opened.epoch, redrives: 0 });
     const sendable = owed.filter((index) => !invalid.includes(index));
@@ -392,6 +395,7 @@ export class LedgerWorld {
       // Unclaimed: of an item without a message there is no duplicate to meet.
       await this.#sendLetter(process, ledger, itemOf(index), contentId(content, index), "invalid item", 0);
     }
+    return true;
   }
 
   #sendControl(hop: number): void {

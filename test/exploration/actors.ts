@@ -1,0 +1,198 @@
+import { continueRun } from "../../cli/continue-run.ts";
+import { announceOn } from "../../shared/announce.ts";
+import type { AttemptOutcome } from "../../shared/consumer/attempt.ts";
+import type { ItemMessage } from "../../shared/consumer/message.ts";
+import { ledgerItem } from "../../shared/consumer/message.ts";
+import { RunWatch } from "../../shared/consumer/run-watch.ts";
+import { Settlement } from "../../shared/consumer/settlement.ts";
+import { defineWorkflow, PermanentError } from "../../shared/index.ts";
+import { type ItemState, Ledger } from "../../shared/ledger/ledger.ts";
+import { Runs } from "../../shared/ledger/runs.ts";
+import { type Key, keyText, type LedgerStore, type Row } from "../../shared/ledger/store.ts";
+import { parseControlMessage, startEntry } from "../../shared/messages/control.ts";
+import { type Envelope, parseEnvelope } from "../../shared/messages/envelope.ts";
+import { Producer } from "../../shared/producer/producer.ts";
+import type { Queue } from "../../shared/queue.ts";
+import type { TaskLogger } from "../../shared/task.ts";
+import type { Workflow } from "../../shared/workflow.ts";
+import { type ClimbWorld, withFrames } from "./frames.ts";
+import type { Knowledge } from "./knowledge.ts";
+import type { Actor, Program } from "./operation.ts";
+import { type Kind, RUN, type Scope, WORKFLOW } from "./scope.ts";
+
+// Nothing of it depends on the time or on chance.
+const NOW = Date.parse("2026-11-22T08:15:30.000Z");
+const now = () => NOW;
+const random = () => 0.5;
+const nothing = () => {};
+const logger: TaskLogger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+const metrics = { count: nothing, duration: nothing, peak: nothing };
+const ATTEMPTS = 4;
+
+/** The message that begins the run. */
+export const START = startEntry({ workflow: WORKFLOW, run: RUN, requestedAt: new Date(NOW).toISOString() });
+
+/** The store, of which each row is read and written in a step of its own: a batch of reads is not atomic. */
+function storeOf({ perform }: Actor): LedgerStore {
+  const get = (key: Key) => perform({ type: "read", key }) as Promise<Row | undefined>;
+  return {
+    get,
+    async getMany(keys) {
+      const distinct = [...new Map(keys.map((key) => [keyText(key), key])).values()];
+      const rows = await Promise.all(distinct.map(async (key) => [keyText(key), await get(key)] as const));
+      return new Map(rows.filter((row): row is [string, Row] => row[1] !== undefined));
+    },
+    update: (key, update) => perform({ type: "update", key, update }) as Promise<Row | undefined>,
+    newest: () => Promise.reject(new Error("nobody lists runs here")),
+  };
+}
+
+/** The queues, as far as the functions use them. Each message is sent in a step of its own, as a batch may fail in part. */
+function queuesOf({ perform }: Actor) {
+  const queue = {
+    depth: async () => ({ visible: 0, inFlight: 0, delayed: 0 }),
+    changeVisibility: async () => {},
+    async sendAll(messages: readonly { readonly body: string }[]) {
+      for (const { body } of messages) await perform({ type: "message", body });
+    },
+  };
+  const deadLetterQueue = {
+    async sendAll(letters: readonly { readonly body: string }[]) {
+      for (const { body } of letters) {
+        const { page, index, dead } = parseEnvelope(body);
+        await perform({ type: "tell", fact: `letter ${page}/${index} ${dead?.reason}` });
+      }
+    },
+  };
+  const controlQueue = {
+    async sendControl({ body, deduplicationId }: { readonly body: string; readonly deduplicationId: string }) {
+      await perform({ type: "control", body, deduplicationId });
+    },
+  };
+  const controlDeadLetterQueue = {
+    sendControl: () => perform({ type: "tell", fact: "control letter" }),
+  };
+  return { queue, deadLetterQueue, controlQueue, controlDeadLetterQueue } as unknown as Record<
+    "queue" | "deadLetterQueue" | "controlQueue" | "controlDeadLetterQueue",
+    Queue
+  >;
+}
+
+function worldOf(actor: Actor) {
+  const store = storeOf(actor);
+  const queues = queuesOf(actor);
+  const announce = announceOn(queues.controlQueue);
+  return {
+    ...queues,
+    ledger: new Ledger(store, now, announce),
+    runs: new Runs(store, now, announce),
+    logger,
+    metrics,
+    now,
+    random,
+  };
+}
+
+/** What is run. */
+function workflowOf({ pages }: Scope) {
+  const toItem = (kind: Kind) => (kind === "unsendable" ? { kind, number: 1n } : { kind });
+  return defineWorkflow({
+    name: WORKFLOW,
+    source: {
+      async readPage(cursor) {
+        const page = Number(cursor ?? 0);
+        return { items: (pages[page] ?? []).map(toItem), next: page + 1 < pages.length ? page + 1 : undefined };
+      },
+    },
+    task: nothing,
+    concurrency: 2,
+    timeout: { seconds: 1 },
+    retry: { attempts: ATTEMPTS },
+  });
+}
+
+const NEVER_SEEN: ItemState = { tag: "owed", failures: [], final: undefined, receives: new Map() };
+
+/** Who takes part in a scope: the functions' own code, over operations that are taken one by one. */
+export class Actors {
+  readonly #scope: Scope;
+  readonly #workflow: Workflow;
+  readonly #functions: ClimbWorld;
+
+  constructor(scope: Scope, knowledge: Knowledge) {
+    this.#scope = scope;
+    this.#workflow = workflowOf(scope);
+    this.#functions = {
+      storeOf,
+      now,
+      knowledge,
+      programs: new Map(),
+      announceOf: (actor) => announceOn(queuesOf(actor).controlQueue),
+    };
+  }
+
+  /** A producer that received a control message. */
+  producer(body: string): Program {
+    return withFrames(`producer: ${parseControlMessage(body).type}`, this.#functions, async (actor) => {
+      const onComplete = async (summary: object) => {
+        await actor.perform({ type: "tell", fact: `completion ${JSON.stringify(summary)}` });
+      };
+      const workflow = { ...this.#workflow, onComplete };
+      const producer = new Producer({ ...worldOf(actor), workflow, maxBacklog: 1_000 });
+      const time = { sliceEnd: Number.POSITIVE_INFINITY, signal: new AbortController().signal };
+      const verdict = await producer.handle({ id: "control", body, receiveCount: 1 }, time);
+      return verdict.tag === "done" ? "delete" : "again";
+    });
+  }
+
+  /** A consumer that received an item's message, for the first time or again. */
+  consumer(body: string, again: boolean): Program {
+    const envelope = parseEnvelope(body);
+    return withFrames(again ? "consumer, again" : "consumer", this.#functions, async (actor) => {
+      const world = worldOf(actor);
+      const { ledger, runs } = world;
+      const settlement = new Settlement({ ...world, workflow: this.#workflow });
+      const message = { id: "message", receiptHandle: "handle", body, receiveCount: again ? 2 : 1, attributes: {} };
+      const item: ItemMessage = { message, envelope };
+      // As the consumer looks it up.
+      const [states, mode] = await Promise.all([
+        again || envelope.resent === true ? ledger.itemStates([ledgerItem(envelope)]) : [NEVER_SEEN],
+        this.#scope.cancel ? new RunWatch(runs, now).mode(RUN) : ("work" as const),
+      ]);
+      const state = states[0] ?? NEVER_SEEN;
+      const withoutAttempt = settlement.withoutAttempt(item, state, mode);
+      const recorded =
+        withoutAttempt === undefined && state.tag === "owed"
+          ? settlement.attempted(item, attempt(envelope, again, state.failures.length, actor), state.failures)
+          : withoutAttempt?.();
+      settlement.setPace("now");
+      const settled = await recorded;
+      await settlement.finish();
+      return settled === true ? "delete" : "again";
+    });
+  }
+
+  /** A person who cancels the run. */
+  person(): Program {
+    return withFrames("person", this.#functions, async (actor) => {
+      const { runs, controlQueue } = worldOf(actor);
+      const cancelling = (await runs.cancel(RUN)) ?? (await runs.find(RUN));
+      if (cancelling !== undefined && cancelling.completedAt === undefined) await continueRun(controlQueue, cancelling);
+      return "delete";
+    });
+  }
+}
+
+function attempt({ page, index, item }: Envelope, again: boolean, failures: number, { note }: Actor): AttemptOutcome {
+  const times = { startedAt: NOW, endedAt: NOW };
+  const { kind } = item as { readonly kind: Kind };
+  const failed = (error: Error): AttemptOutcome => {
+    // Not where it was thrown: that differs between two executions.
+    error.stack = "";
+    return { tag: "failed", thrown: error, kind: "threw", ...times };
+  };
+  if (kind === "bad" || (kind === "fickle" && again)) return failed(new PermanentError("it is known to be bad"));
+  if (kind === "flaky" && failures === 0) return failed(new Error("not yet"));
+  note(`success ${page}/${index}`);
+  return { tag: "succeeded", ...times };
+}

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import type { Row } from "../../shared/ledger/store.ts";
+import { RUN, type Scope } from "./scope.ts";
+
+// None of the ledger's own code reads the rows here.
+
+const numbers = (set: unknown): readonly number[] => (set instanceof Set ? [...set].map(Number) : []);
+
+/** Nothing about a run changes once it has ended, but that its end is told. */
+export function checkRun(before: Row | undefined, after: Row): void {
+  if (before?.completedAt === undefined) return;
+  for (const attribute of ["status", "completedAt", "failure", "totals", "pages", "items", "ended"]) {
+    assert.deepEqual(after[attribute], before[attribute], `the run had ended, and its ${attribute} changed`);
+  }
+}
+
+/** Where each item is, by the rows of its pages. */
+function placesOf(rows: ReadonlyMap<string, Row>, { pages }: Scope) {
+  return pages.flatMap((kinds, page) => {
+    const row = rows.get(`run#${RUN}#page#${page}|page`);
+    const given = (set: string, index: number) => numbers(row?.[set]).includes(index);
+    return kinds.map((kind, index) => {
+      const done = given("done", index) && !given("dying", index) && !given("cancelled", index);
+      const reasons = Object.keys(row ?? {}).filter((name) => name.startsWith("dead: ") && given(name, index));
+      const places = [
+        ...(done ? ["done"] : []),
+        ...(reasons.length > 0 ? ["dead"] : []),
+        ...(given("cancelled", index) ? ["cancelled"] : []),
+      ];
+      return { id: `${page}/${index}`, kind, sent: Number(row?.size ?? 0) > 0, places, reasons };
+    });
+  });
+}
+
+/** At the very moment in which a run ends: no item is owed. */
+export function checkEnding(
+  ends: number,
+  rows: ReadonlyMap<string, Row>,
+  facts: readonly string[],
+  scope: Scope,
+): void {
+  assert.equal(ends, 1, `the run ended ${ends} times`);
+  const run = rows.get(`run#${RUN}|run`);
+  const items = placesOf(rows, scope);
+  if (run?.status === "completed") assert.equal(run.items, items.length, "completed, and not all items are sent");
+  for (const { id, places, sent } of items) {
+    if (run?.status !== "completed" && !sent) continue;
+    assert.equal(places.length, 1, `the run ended, and item ${id} is in ${places.join(" and ") || "no place"}`);
+    const [place] = places;
+    if (place === "done") assert.ok(facts.includes(`success ${id}`), `item ${id} is done, and never succeeded`);
+    if (place === "dead")
+      assert.ok(
+        facts.some((fact) => fact.startsWith(`letter ${id} `)),
+        `item ${id} is dead, and no letter was sent`,
+      );
+  }
+}
+
+export interface End {
+  readonly rows: ReadonlyMap<string, Row>;
+  readonly facts: readonly string[];
+  readonly ends: number;
+  readonly cancelled: boolean;
+  readonly announced: boolean;
+  readonly scope: Scope;
+}
+
+/** Nothing is left to do: the run has ended once, with exact counts, and this was told. */
+export function checkEnd({ rows, facts, ends, cancelled, announced, scope }: End): void {
+  const run = rows.get(`run#${RUN}|run`);
+  assert.ok(run !== undefined, "there is no run");
+  assert.equal(ends, 1, "nothing is left to do, and the run has not ended");
+  assert.ok(run.status === "completed" || (cancelled && run.status === "cancelled"), `the run is ${run.status}`);
+  const items = placesOf(rows, scope).filter(({ sent }) => run.status === "completed" || sent);
+  for (const { id, kind, places, reasons } of items) {
+    assert.equal(places.length, 1, `item ${id} is in ${places.join(" and ") || "no place"}`);
+    const dies = kind === "bad" || kind === "unsendable";
+    const expected = kind === "fickle" ? ["dead", "done"] : [dies ? "dead" : "done"];
+    if (run.status !== "completed") expected.push("cancelled");
+    assert.ok(expected.includes(places[0] ?? ""), `item ${id} (${kind}) is ${places[0]}`);
+    const letters = facts.filter((fact) => fact.startsWith(`letter ${id} `));
+    const dead = places[0] === "dead";
+    assert.equal(letters.length > 0, dead, `item ${id} is ${places[0]}, and has ${letters.length} letters`);
+    if (dead) assert.deepEqual(letters, [`letter ${id} ${reasons[0]?.slice(6)}`]);
+  }
+  const count = (place: string) => items.filter(({ places }) => places[0] === place).length;
+  const counted = { dead: count("dead"), cancelled: count("cancelled") };
+  const totals = run.totals as { dead: number; cancelled: number };
+  assert.deepEqual({ dead: totals.dead, cancelled: totals.cancelled }, counted, "the run's totals");
+  assert.equal(run.items, items.length, "the run's items");
+  assert.ok(announced, "the run's end was not announced");
+  assert.ok(!facts.includes("control letter"), "a control message was given up");
+  if (!scope.completion) return;
+  const told = facts.filter((fact) => fact.startsWith("completion ")).map((fact) => JSON.parse(fact.slice(11)));
+  assert.equal(told.length, 1, `the run's end was told in ${told.length} ways`);
+  const { status, produced, succeeded, dead, cancelled: dropped } = told[0];
+  assert.deepEqual(
+    { status, produced, succeeded, dead, cancelled: dropped },
+    { status: run.status, produced: items.length, succeeded: count("done"), ...counted },
+  );
+  assert.ok(run.completionHandledAt !== undefined && run.completionError === undefined, "onComplete was given up");
+}

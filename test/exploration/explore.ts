@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { Edges } from "./edges.ts";
+import { Knowledge } from "./knowledge.ts";
+import type { Scope } from "./scope.ts";
+import { type State, type Step, World } from "./world.ts";
+
+/** What an exploration came to. */
+export interface Exploration {
+  readonly scope: Scope;
+  /** Different states. */
+  readonly states: number;
+  /** Steps between them. */
+  readonly steps: number;
+  /** States in which nothing is left to do, each of which was checked. */
+  readonly ends: number;
+  /** The longest path without a state twice. */
+  readonly depth: number;
+  readonly violation: Violation | undefined;
+}
+
+export interface Violation {
+  readonly what: string;
+  /** The steps that led to it. */
+  readonly path: readonly string[];
+}
+
+interface Frame {
+  readonly number: number;
+  readonly steps: readonly Step[];
+  next: number;
+}
+
+/** A pass looks so often whether it has learned something, and then begins again. */
+const FIRST_LOOK = 500;
+const LATER_LOOKS = 20_000;
+
+/**
+ * Goes through every state that a scope has, and every step from each, until nothing more is learned.
+ *
+ * @param knowledge What was learned of smaller scopes saves passes.
+ */
+export async function explore(scope: Scope, knowledge = new Knowledge()): Promise<Exploration> {
+  const world = new World(scope, knowledge);
+  for (let look = FIRST_LOOK; ; ) {
+    const { learned } = knowledge;
+    const exploration = await new Pass(scope, world, knowledge, look).run();
+    if (exploration.violation !== undefined || learned === knowledge.learned) return exploration;
+    look = Math.max(look, Math.min(exploration.states, LATER_LOOKS));
+  }
+}
+
+/**
+ * Goes through all states once, depth first. A state that was reached before is not gone through again: what follows
+ * depends on nothing else.
+ */
+class Pass {
+  readonly #scope: Scope;
+  readonly #world: World;
+  readonly #knowledge: Knowledge;
+  readonly #look: number;
+  readonly #learned: number;
+  readonly #numbers = new Map<string, number>();
+  readonly #regular = new Edges();
+  readonly #path: Frame[] = [];
+  #steps = 0;
+  #ends = 0;
+  #depth = 0;
+
+  constructor(scope: Scope, world: World, knowledge: Knowledge, look: number) {
+    this.#scope = scope;
+    this.#world = world;
+    this.#knowledge = knowledge;
+    this.#look = look;
+    this.#learned = knowledge.learned;
+  }
+
+  async run(): Promise<Exploration> {
+    const path = this.#path;
+    try {
+      const initial = this.#world.initial();
+      await this.#enter(initial, keyOf(initial));
+      for (let frame = path.at(-1); frame !== undefined; frame = path.at(-1)) {
+        const step = frame.steps[frame.next++];
+        if (step === undefined) path.pop();
+        else if (await this.#take(frame, step)) return this.#result();
+      }
+      assert.ok(!this.#regular.haveCycle(this.#numbers.size), "without any accident, the world comes back to a state");
+      return this.#result();
+    } catch (error) {
+      const taken = path.map((frame) => frame.steps[frame.next - 1]).filter((step) => step !== undefined);
+      return this.#result({ what: String((error as Error).message), path: taken.map(({ what }) => what()) });
+    }
+  }
+
+  /** Returns whether the pass is to begin again. */
+  async #take(from: Frame, { after, regular }: Step): Promise<boolean> {
+    this.#steps++;
+    const key = keyOf(after);
+    const known = this.#numbers.get(key);
+    if (regular) this.#regular.add(from.number, known ?? this.#numbers.size);
+    if (known !== undefined) return false;
+    await this.#enter(after, key);
+    return this.#numbers.size % this.#look === 0 && this.#knowledge.learned > this.#learned;
+  }
+
+  async #enter(state: State, key: string): Promise<void> {
+    const number = this.#numbers.size;
+    this.#numbers.set(key, number);
+    const quiet = this.#world.isQuiet(state);
+    if (quiet) {
+      this.#ends++;
+      this.#world.checkQuiet(state);
+    }
+    const steps = await this.#world.steps(state);
+    assert.ok(quiet || steps.some(({ regular }) => regular), "something is left to do, and nobody can");
+    this.#path.push({ number, steps, next: 0 });
+    this.#depth = Math.max(this.#depth, this.#path.length);
+  }
+
+  #result(violation?: Violation): Exploration {
+    const counts = { states: this.#numbers.size, steps: this.#steps, ends: this.#ends, depth: this.#depth };
+    return { scope: this.#scope, ...counts, violation };
+  }
+}
+
+// The numbers' bytes as text: nothing faster is a key.
+const keyOf = ({ buffer, byteOffset, byteLength }: State): string =>
+  Buffer.from(buffer, byteOffset, byteLength).toString("latin1");

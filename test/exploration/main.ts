@@ -1,0 +1,44 @@
+/**
+ * Goes through every order of the ledger's steps at small scope: `npm run explore -- --help`.
+ */
+import { Command } from "commander";
+import { type Exploration, explore } from "./explore.ts";
+import { Knowledge } from "./knowledge.ts";
+import { LONG, SHORT } from "./scopes.ts";
+import { tableOf } from "./table.ts";
+
+interface Options {
+  readonly long: boolean;
+  readonly scope: string | undefined;
+  readonly json: boolean;
+}
+
+const { long, scope, json } = new Command("explore")
+  .description("Goes through every order of the ledger's steps at small scope, and checks each end.")
+  .option("--long", "also the scopes that take minutes", false)
+  .option("--scope <name>", "only this one")
+  .option("--json", "one JSON object a scope", false)
+  .parse()
+  .opts<Options>();
+
+const scopes = [...SHORT, ...(long || scope !== undefined ? LONG : [])].filter(({ name }) => name === (scope ?? name));
+if (scopes.length === 0) {
+  console.error(
+    `there is no scope "${scope}": choose one of\n${[...SHORT, ...LONG].map(({ name }) => `  ${name}`).join("\n")}`,
+  );
+  process.exit(1);
+}
+const knowledge = new Knowledge();
+const explorations: Exploration[] = [];
+for (const each of scopes) {
+  const exploration = await explore(each, knowledge);
+  explorations.push(exploration);
+  if (json) console.log(JSON.stringify(exploration));
+  const { violation, states } = exploration;
+  console.error(`${each.name}: ${states} states`);
+  if (violation === undefined) continue;
+  console.error(`${each.name}: VIOLATED: ${violation.what}`);
+  for (const step of violation.path) console.error(`  ${step}`);
+}
+if (!json) console.log(tableOf(explorations));
+process.exitCode = explorations.every(({ violation }) => violation === undefined) ? 0 : 1;

@@ -1,0 +1,70 @@
+import type { Scope } from "./scope.ts";
+
+const TWO = { consumers: 2, producers: 1, spares: 0, completion: false, cancel: false } as const;
+
+/** What `npm test` explores. Smaller ones first: what is learned of them saves time later. */
+export const SHORT: readonly Scope[] = [
+  { ...TWO, name: "one item", pages: [["good"]] },
+  { ...TWO, name: "one item, up to onComplete", pages: [["good"]], completion: true },
+  { ...TWO, name: "one item, and a producer that dies", pages: [["good"]], spares: 1 },
+  { ...TWO, name: "an item that fails at first", consumers: 1, pages: [["flaky"]] },
+  { ...TWO, name: "an item that dies", consumers: 1, pages: [["bad"]] },
+  { ...TWO, name: "an item that succeeds and dies", consumers: 1, pages: [["fickle"]] },
+  { ...TWO, name: "no item at all", pages: [[]], spares: 1 },
+  {
+    ...TWO,
+    name: "an item that cannot be sent, and a producer that dies",
+    consumers: 1,
+    pages: [["unsendable"]],
+    spares: 1,
+  },
+  { ...TWO, name: "a run that is cancelled", consumers: 1, pages: [["good"]], cancel: true },
+  {
+    ...TWO,
+    name: "two pages of two items",
+    pages: [
+      ["good", "good"],
+      ["good", "good"],
+    ],
+  },
+];
+
+/** What takes minutes: `npm run explore -- --long`. */
+export const LONG: readonly Scope[] = [
+  { ...TWO, name: "two pages of an item, and a producer that dies", pages: [["good"], ["good"]], spares: 1 },
+  { ...TWO, name: "an item that dies, and two consumers", pages: [["bad"]] },
+  {
+    ...TWO,
+    name: "one item, up to onComplete, and a producer that dies",
+    pages: [["good"]],
+    completion: true,
+    spares: 1,
+  },
+  { ...TWO, name: "a run that is cancelled, and two consumers", pages: [["good"]], cancel: true },
+  {
+    ...TWO,
+    name: "a run that is cancelled, and a producer or a person that dies",
+    consumers: 1,
+    pages: [["good"]],
+    cancel: true,
+    spares: 1,
+  },
+  {
+    ...TWO,
+    name: "a run that is cancelled under two producers",
+    consumers: 1,
+    producers: 2,
+    pages: [["good"]],
+    cancel: true,
+    spares: 1,
+  },
+  {
+    ...TWO,
+    name: "two pages of two items, and a producer that dies",
+    pages: [
+      ["good", "good"],
+      ["good", "good"],
+    ],
+    spares: 1,
+  },
+];
