@@ -87,7 +87,10 @@ export class Queue {
     };
     const senders: Promise<void>[] = [];
     for (let count = Math.min(PARALLEL_SENDS, batches.length); count > 0; count--) {
-      senders.push(sender());
+      const sending = sender();
+      // It is seen below. Until all have begun, it must not pass for one that nobody handles.
+      sending.catch(() => {});
+      senders.push(sending);
       // Prepared together, all requests would leave when the last of them is signed. So the first is on its way by then.
       if (count > 1) await nextTurn();
     }
