@@ -4,7 +4,7 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlit
  * One row a message. `sequence` orders all messages ever sent; it is never given twice.
  *
  * `hold` says why a message is not visible before `visible_at`: 0 it is delayed, 1 it was received, 2 its receiver set
- * the visibility itself. Nothing has to happen when a time passes: what is visible follows from the row and the clock.
+ * the visibility itself, 3 it was received by one who will set it first of all, which makes it 1. Nothing has to happen when a time passes: what is visible follows from the row and the clock.
  *
  * `first_visible_at` is where a message that was received stood before, and stands again when its receiver makes it
  * visible at once: looking at a queue does not change its order.

@@ -27,6 +27,8 @@ export interface ReceiveOptions {
   readonly max: number;
   /** How long the messages stay hidden; the queue's visibility timeout by default. */
   readonly visibilityTimeoutSeconds?: number;
+  /** Whether the receiver sets their visibility once before it works on them: that does not yet put them back. */
+  readonly setsVisibilityFirst?: boolean;
 }
 
 interface MessageRow {
@@ -145,10 +147,11 @@ function deliver(
   const duplicated = rows.filter(() => faults.duplicates(queue.name));
   return database.transaction(() => {
     database.run(
-      `UPDATE messages SET first_visible_at = coalesce(first_visible_at, visible_at), visible_at = ?, hold = 1,
+      `UPDATE messages SET first_visible_at = coalesce(first_visible_at, visible_at), visible_at = ?, hold = ?,
          receives = receives + 1, receipt = ?, received_at = ?, first_received_at = coalesce(first_received_at, ?)
          WHERE sequence IN (SELECT value FROM json_each(?))`,
       now + hidden,
+      options.setsVisibilityFirst ? 3 : 1,
       nonce,
       now,
       now,

@@ -89,8 +89,8 @@ export function changeVisibility(context: StoreContext, queue: Queue, handle: st
   context.database.transaction(() => {
     context.database.run(
       seconds === 0
-        ? "UPDATE messages SET visible_at = coalesce(first_visible_at, ?), hold = 2 WHERE sequence = ?"
-        : "UPDATE messages SET visible_at = ?, hold = 2 WHERE sequence = ?",
+        ? "UPDATE messages SET visible_at = coalesce(first_visible_at, ?), hold = CASE hold WHEN 3 THEN 1 ELSE 2 END WHERE sequence = ?"
+        : "UPDATE messages SET visible_at = ?, hold = CASE hold WHEN 3 THEN 1 ELSE 2 END WHERE sequence = ?",
       visibleAt,
       row.sequence,
     );

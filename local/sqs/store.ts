@@ -259,7 +259,7 @@ export class QueueStore {
       for (const queue of this.#queues.all()) {
         const rows = this.#database.all<{ ordered_group: string | null }>(
           `UPDATE messages SET visible_at = coalesce(first_visible_at, ?), hold = 0, receives = MAX(0, receives - 1)
-             WHERE queue = ? AND visible_at > ? AND hold = 1 RETURNING ordered_group`,
+             WHERE queue = ? AND visible_at > ? AND hold IN (1, 3) RETURNING ordered_group`,
           now,
           queue.id,
           now,

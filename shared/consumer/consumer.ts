@@ -169,7 +169,7 @@ export class Consumer {
 
   #leave({ message }: ItemMessage, settled: Settled, error: unknown): void {
     this.#options.logger.error("a message could not be looked up, it will come again", { error });
-    settled(message, false);
+    void this.#settle(message, settled, () => this.#settlement.putOff(message));
   }
 
   /** What is known of each item, and what its run wants. */

@@ -12,14 +12,20 @@ import { Burial } from "./burial.ts";
 import { type ItemMessage, ledgerItem, type ReceivedMessage } from "./message.ts";
 import { Recorder, type RecordingPace } from "./recorder.ts";
 import type { RunMode } from "./run-watch.ts";
-import { type Owed, unexplained } from "./suspects.ts";
+import type { Owed } from "./suspects.ts";
 import { ToleranceWatch } from "./tolerance-watch.ts";
 
-/** So many receives of which nothing is known are no accident any more: the item crashes its consumer. */
-const UNEXPLAINED_RECEIVES = 5;
+/**
+ * How long the messages of a paused run stay hidden: a run that is soon resumed goes on soon, and one that is not costs a
+ * receive a minute and message.
+ */
+const PAUSE = { shortestMilliseconds: 5_000, longestMilliseconds: 60_000 } as const;
 
-/** How long the messages of a paused run stay hidden, so that they are not received again and again. */
-const PAUSE_MILLISECONDS = 60_000;
+/**
+ * How long a message stays hidden of which nothing can be found out, as the ledger does not answer: an outage of hours
+ * must not use up the receives after which SQS itself gives a message up.
+ */
+const OUTAGE = { shortestMilliseconds: 2_000, longestMilliseconds: 300_000 } as const;
 
 const TOLERANCE_UNKNOWN = "whether too many items have died could not be found out";
 
@@ -82,7 +88,7 @@ export class Settlement {
     }
     const decided = this.#decidedDeath(item, state);
     if (decided !== undefined) return () => this.#bury(item, decided, state.failures);
-    if (mode === "pause") return () => this.putBack(item, PAUSE_MILLISECONDS);
+    if (mode === "pause") return () => this.putBack(item, longer(PAUSE, message.receiveCount));
     if (mode === "drain") return () => this.#cancel(item);
     return undefined;
   }
@@ -101,20 +107,28 @@ export class Settlement {
     return false;
   }
 
+  /**
+   * Returns a message to the queue of which nothing could be found out. Its receive stays unexplained, as nothing can be
+   * written either: that makes a suspect of the item, but kills none.
+   */
+  async putOff(message: ReceivedMessage): Promise<boolean> {
+    await this.#delay(message, longer(OUTAGE, message.receiveCount) * (1 - this.#options.random() / 2));
+    return false;
+  }
+
   async #cancel({ envelope }: ItemMessage): Promise<boolean> {
     const { index, redrives, ...page } = ledgerItem(envelope);
     await this.#cancellations.record(page, { index, redrives });
     return true;
   }
 
-  /** The death of an item that needs no further attempt: its last one failed before, or it never reports. */
-  #decidedDeath({ message, envelope }: ItemMessage, state: Owed): Reason | undefined {
+  /** The death of an item that needs no further attempt: its last one failed before. */
+  #decidedDeath({ envelope }: ItemMessage, state: Owed): Reason | undefined {
     const { failures, final } = state;
     if (final !== undefined) return final;
     // Its letter holds the start of the item alone: there is nothing to run.
     if (envelope.dead?.truncated === true) return envelope.dead.reason;
-    if (failures.length >= this.#options.workflow.retry.attempts) return "exhausted";
-    return unexplained(message, state).length >= UNEXPLAINED_RECEIVES ? "unexplained" : undefined;
+    return failures.length >= this.#options.workflow.retry.attempts ? "exhausted" : undefined;
   }
 
   /** An attempt that was made, after `failures` before it. */
@@ -199,6 +213,14 @@ export class Settlement {
     }
     return true;
   }
+}
+
+/** Twice as long with each receive. */
+function longer(
+  { shortestMilliseconds, longestMilliseconds }: typeof PAUSE | typeof OUTAGE,
+  receiveCount: number,
+): number {
+  return Math.min(longestMilliseconds, shortestMilliseconds * 2 ** (receiveCount - 1));
 }
 
 function retryDelay(thrown: unknown, { retry }: Workflow, failures: number, random: number): number {

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
+import { writeResult } from "./page.ts";
 import { type RunResult, runSeed } from "./run.ts";
 import { tableOf } from "./table.ts";
 
@@ -14,15 +15,17 @@ interface Options {
   readonly parallel: number;
   readonly json: boolean;
   readonly keep: boolean;
+  readonly write: boolean;
 }
 
-const { seed, runs, parallel, json, keep } = new Command("chaos")
+const { seed, runs, parallel, json, keep, write } = new Command("chaos")
   .description("Runs workflows on the embedded engine while faults strike, and checks what comes of them.")
   .option("--seed <number>", "the first seed; alone, only this one is run", whole)
   .option("--runs <number>", "how many seeds, from --seed or 1 on", whole)
   .option("--parallel <number>", "runs at once", whole, 2)
   .option("--json", "one JSON object a run, and at the end one of all", false)
   .option("--keep", "keep the directories of all runs, and not only of those with violations", false)
+  .option("--write", "put the result into docs/reliability.md", false)
   .parse()
   .opts<Options>();
 
@@ -59,6 +62,8 @@ await Promise.all(Array.from({ length: Math.min(parallel, count) }, work));
 const failed = results.filter(({ violations }) => violations.length > 0);
 if (json) console.log(JSON.stringify({ runs: results.length, violated: failed.map(({ seed }) => seed) }));
 (json ? console.error : console.log)(tableOf(results));
+if (write)
+  writeResult("chaos", `npm run chaos -- --runs ${count}${first === 1 ? "" : ` --seed ${first}`}`, tableOf(results));
 if (failed.length === 0 && !keep) rmSync(root, { recursive: true, force: true });
 process.exitCode = failed.length === 0 ? 0 : 1;
 

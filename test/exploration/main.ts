@@ -11,13 +11,15 @@ interface Options {
   readonly long: boolean;
   readonly scope: string | undefined;
   readonly json: boolean;
+  readonly write: boolean;
 }
 
-const { long, scope, json } = new Command("explore")
+const { long, scope, json, write } = new Command("explore")
   .description("Goes through every order of the ledger's steps at small scope, and checks each end.")
   .option("--long", "also the scopes that take minutes", false)
   .option("--scope <name>", "only this one")
   .option("--json", "one JSON object a scope", false)
+  .option("--write", "put the result into docs/reliability.md", false)
   .parse()
   .opts<Options>();
 
@@ -41,4 +43,8 @@ for (const each of scopes) {
   for (const step of violation.path) console.error(`  ${step}`);
 }
 if (!json) console.log(tableOf(explorations));
+if (write) {
+  const { writeResult } = await import("../chaos/page.ts");
+  writeResult("explore", `npm run explore${long ? " -- --long" : ""}`, tableOf(explorations));
+}
 process.exitCode = explorations.every(({ violation }) => violation === undefined) ? 0 : 1;

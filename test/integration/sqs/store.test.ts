@@ -359,6 +359,15 @@ describe("orphans", () => {
     expect(store.counts("q")).toEqual({ visible: 2, inFlight: 0, delayed: 1 });
   });
 
+  it("are also those whose receiver only shortened their visibility before it began", () => {
+    for (const body of ["at work", "backoff"]) store.send("q", { body });
+    const held = store.receive({ queue: "q", max: 2, setsVisibilityFirst: true });
+    for (const { receiptHandle } of held) store.changeVisibility("q", receiptHandle, 20);
+    store.changeVisibility("q", held[1]?.receiptHandle ?? "", 40);
+    expect(store.releaseOrphans()).toBe(1);
+    expect(receive()).toMatchObject([{ body: "at work", systemAttributes: { ApproximateReceiveCount: "1" } }]);
+  });
+
   it("free their message group", () => {
     store.createQueue("q.fifo", { FifoQueue: "true", ContentBasedDeduplication: "true" });
     for (const body of ["1", "2"]) store.send("q.fifo", { body, groupId: "g" });

@@ -21,15 +21,15 @@ const cancelling = async (items: readonly unknown[]) => {
 };
 
 describe("the messages of a paused run", () => {
-  test("are put back unrun for a minute, each receive accounted for", async () => {
+  test("are put back unrun for a while, each receive accounted for", async () => {
     const world = await paused(["a", "b"]);
     const task = vi.fn();
     expect([...(await world.consume({ task }))].sort()).toEqual(["0", "1"]);
     expect(task).not.toHaveBeenCalled();
     expect(world.sqs.visibilities).toEqual(
       expect.arrayContaining([
-        { receiptHandle: "handle-0", seconds: 60 },
-        { receiptHandle: "handle-1", seconds: 60 },
+        { receiptHandle: "handle-0", seconds: 5 },
+        { receiptHandle: "handle-1", seconds: 5 },
       ]),
     );
     const states = await world.ledger.itemStates([item(0), item(1)]);
