@@ -32,6 +32,9 @@ type Case = (peer: Peer) => Promise<void>;
 
 const mebibyte = 1_048_576;
 
+/** Seconds in which a busy machine still answers a few requests. */
+const A_WHILE = 3;
+
 /** What AWS documents, one case a behaviour. Each case has queues of its own, so that all can run at once. */
 export const cases: Readonly<Record<string, Case>> = {
   // Queues
@@ -289,10 +292,10 @@ export const cases: Readonly<Record<string, Case>> = {
 
   async "DelaySeconds hides a message at first"(peer) {
     const queue = await peer.queue();
-    await peer.send(queue, "later", { DelaySeconds: 1 });
+    await peer.send(queue, "later", { DelaySeconds: A_WHILE });
     expect(await peer.receive(queue)).toEqual([]);
     expect(await peer.counts(queue)).toEqual([0, 0, 1]);
-    expect((await peer.receiveOne(queue, { WaitTimeSeconds: 3 })).Body).toBe("later");
+    expect((await peer.receiveOne(queue, { WaitTimeSeconds: 20 })).Body).toBe("later");
   },
 
   async "DelaySeconds is 0 to 900"(peer) {
@@ -411,10 +414,10 @@ export const cases: Readonly<Record<string, Case>> = {
   async "A received message is in flight until its visibility timeout, and then counts on"(peer) {
     const queue = await peer.queue();
     await peer.send(queue, "x");
-    const first = await peer.receiveOne(queue, { VisibilityTimeout: 1 });
+    const first = await peer.receiveOne(queue, { VisibilityTimeout: A_WHILE });
     expect(await peer.receive(queue)).toEqual([]);
     expect(await peer.counts(queue)).toEqual([0, 1, 0]);
-    const second = await peer.receiveOne(queue, { WaitTimeSeconds: 3 });
+    const second = await peer.receiveOne(queue, { WaitTimeSeconds: 20 });
     expect(second.MessageId).toBe(first.MessageId);
     expect(second.ReceiptHandle).not.toBe(first.ReceiptHandle);
     expect(second.Attributes).toMatchObject({
@@ -428,7 +431,7 @@ export const cases: Readonly<Record<string, Case>> = {
     const queue = await peer.queue();
     await peer.send(queue, "x");
     await peer.receiveOne(queue, { VisibilityTimeout: 1 });
-    await vi.waitFor(async () => expect(await peer.counts(queue)).toEqual([1, 0, 0]), { timeout: 3_000, interval: 50 });
+    await vi.waitFor(async () => expect(await peer.counts(queue)).toEqual([1, 0, 0]), { timeout: 10_000, interval: 50 });
   },
 
   async "A long poll ends as soon as a message is sent"(peer) {
@@ -501,9 +504,9 @@ export const cases: Readonly<Record<string, Case>> = {
   async "ChangeMessageVisibility lengthens the time in flight"(peer) {
     const queue = await peer.queue();
     await peer.send(queue, "x");
-    const message = await peer.receiveOne(queue, { VisibilityTimeout: 1 });
+    const message = await peer.receiveOne(queue, { VisibilityTimeout: A_WHILE });
     await changeVisibility(peer, queue, message.ReceiptHandle, 30);
-    expect(await peer.receive(queue, { WaitTimeSeconds: 2 })).toEqual([]);
+    expect(await peer.receive(queue, { WaitTimeSeconds: A_WHILE + 1 })).toEqual([]);
     expect(await peer.counts(queue)).toEqual([0, 1, 0]);
   },
 
