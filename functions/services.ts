@@ -21,9 +21,14 @@ export async function connect(environment: FunctionEnvironment, { sockets }: { r
     httpAgent: { maxSockets: 2 * PARALLEL_SENDS },
     httpsAgent: { maxSockets: 2 * PARALLEL_SENDS },
   };
-  const sqs = new SQSClient({ requestHandler });
+  // Its middleware is composed once a command, and not for each request: a tenth of a request's CPU time. The document
+  // client cannot do so.
+  const sqs = new SQSClient({ requestHandler, cacheMiddleware: true });
   const controlSqs = new SQSClient({});
-  const dynamoDb = DynamoDBDocumentClient.from(new DynamoDBClient({ requestHandler }), {
+  const dynamoDbClient = new DynamoDBClient({ requestHandler });
+  // Nobody reads what it prepares: a copy of each request and its answer, for a logger that there is not.
+  for (const { middlewareStack } of [sqs, dynamoDbClient]) middlewareStack.remove("loggerMiddleware");
+  const dynamoDb = DynamoDBDocumentClient.from(dynamoDbClient, {
     marshallOptions: { removeUndefinedValues: true },
   });
   const store = new DynamoDbStore(dynamoDb, environment.table);
