@@ -85,16 +85,11 @@ export class Queue {
         for (const [message, reason] of await this.#sendBatch(batch)) refused.set(message, reason);
       }
     };
-    const senders: Promise<void>[] = [];
-    for (let count = Math.min(PARALLEL_SENDS, batches.length); count > 0; count--) {
-      const sending = sender();
-      // It is seen below. Until all have begun, it must not pass for one that nobody handles.
-      sending.catch(() => {});
-      senders.push(sending);
-      // Prepared together, all requests would leave when the last of them is signed. So the first is on its way by then.
-      if (count > 1) await nextTurn();
-    }
-    await Promise.all(senders);
+    const first = sender();
+    // Prepared together, requests leave when the last of them is signed: the first is on its way by then. The others do
+    // leave together, as each that left alone would wake the other side for itself.
+    if (batches.length > 1) await Promise.race([first, nextTurn()]);
+    await Promise.all([first, ...Array.from({ length: Math.min(PARALLEL_SENDS, batches.length) - 1 }, sender)]);
     return refused;
   }
 
