@@ -431,7 +431,10 @@ export const cases: Readonly<Record<string, Case>> = {
     const queue = await peer.queue();
     await peer.send(queue, "x");
     await peer.receiveOne(queue, { VisibilityTimeout: 1 });
-    await vi.waitFor(async () => expect(await peer.counts(queue)).toEqual([1, 0, 0]), { timeout: 10_000, interval: 50 });
+    await vi.waitFor(async () => expect(await peer.counts(queue)).toEqual([1, 0, 0]), {
+      timeout: 10_000,
+      interval: 50,
+    });
   },
 
   async "A long poll ends as soon as a message is sent"(peer) {
