@@ -159,6 +159,43 @@ describe("a deployed workflow", () => {
     ]);
   });
 
+  test("has its dead letters listed, shown, redriven with another item, and purged from the command line", {
+    timeout: 300_000,
+  }, async () => {
+    showLogOnFailure();
+    const where = ["--stack", "sluice-unreliable"] as const;
+    const runs = runsOf("unreliable");
+    const [run] = await runs.latest(1);
+    if (run === undefined) throw new Error("no run of unreliable is known");
+    // Those that were received above are hidden for a minute.
+    const listed = await until(async () => {
+      const lines = await sluice("dlq", ...where, "--by", "reason", "--json");
+      expect(lines.at(-1)).toMatchObject({ type: "totals", letters: 5, heldElsewhere: 0 });
+      return lines;
+    }, 100);
+    expect(listed.slice(0, -1).map(({ name, count }) => [name, count])).toEqual([
+      ["exhausted", 4],
+      ["permanent", 1],
+    ]);
+    const [permanent] = await sluice("dlq", "list", ...where, "--reason", "permanent", "--json");
+    const { id } = (permanent as { readonly example: { readonly id: string } }).example;
+    const [shown] = await sluice("dlq", "show", id, ...where, "--json");
+    expect(shown).toMatchObject({ type: "letter", id, run: run.id, item: { number: 19 }, reason: "permanent" });
+
+    const redriven = await sluice("dlq", "redrive", id, ...where, "--set", "kind=good", "--yes", "--json");
+    expect(redriven.at(-1)).toMatchObject({ type: "redriven", moved: 1, edited: 1 });
+    await until(async () => {
+      const counts = await runs.counts(await runs.get(run.id));
+      expect(counts).toMatchObject({ succeeded: 46, dead: 4, owed: 0 });
+    }, 60);
+    const [status] = await sluice("status", run.id, ...where, "--json");
+    expect(status).toMatchObject({ status: "completed", succeeded: 46, dead: 4 });
+
+    const purged = await sluice("dlq", "purge", ...where, "--no-backup", "--yes", "--json");
+    expect(purged.at(-1)).toMatchObject({ type: "purged", deleted: 4 });
+    expect((await sluice("dlq", ...where, "--json")).at(-1)).toMatchObject({ letters: 0 });
+  });
+
   test("is resumed and cancelled from the command line: it goes on, and drops what is queued", {
     timeout: 240_000,
   }, async () => {
