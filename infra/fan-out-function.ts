@@ -3,6 +3,7 @@ import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Architecture, Function as LambdaFunction, type RecursiveLoop, Runtime, Tracing } from "aws-cdk-lib/aws-lambda";
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
+import { NODE_FLAGS } from "../shared/node-flags.ts";
 import type { FunctionTopology } from "../shared/topology.ts";
 import type { FunctionName } from "./bundling.ts";
 import { functionCode, HANDLER } from "./function-code.ts";
@@ -55,7 +56,7 @@ export class FanOutFunction extends Construct {
       recursiveLoop: props.recursiveLoop,
       tracing: Tracing.ACTIVE,
       logGroup: this.logGroup,
-      environment: { NODE_OPTIONS: "--enable-source-maps", ...props.environment },
+      environment: { NODE_OPTIONS: NODE_FLAGS.join(" "), ...props.environment },
     });
     Validations.of(this.role).acknowledge({
       id: "AwsSolutions-IAM5[Resource::*]",

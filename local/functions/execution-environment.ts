@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { NODE_FLAGS } from "../../shared/node-flags.ts";
 import type { Activity, FromEnvironment, Invocation } from "./protocol.ts";
 
 /** How a function runs. */
@@ -47,7 +48,7 @@ export class ExecutionEnvironment {
     const { bundle, log, memoryMb, variables } = configuration;
     this.#process = fork(ENTRY, [bundle], {
       env: { ...process.env, ...variables },
-      execArgv: [`--max-old-space-size=${Math.floor(memoryMb * HEAP_SHARE)}`, "--enable-source-maps", "--no-warnings"],
+      execArgv: [`--max-old-space-size=${Math.floor(memoryMb * HEAP_SHARE)}`, ...NODE_FLAGS, "--no-warnings"],
       stdio: ["ignore", log, log, "ipc"],
     });
     const { promise: ready, resolve: onReady } = Promise.withResolvers<void>();

@@ -6,6 +6,7 @@ import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import { describe, expect, test, vi } from "vitest";
 import { EXPIRY_ATTRIBUTE, TABLE_KEYS } from "../../shared/ledger/rows.ts";
 import { parseControlMessage } from "../../shared/messages/control.ts";
+import { NODE_FLAGS } from "../../shared/node-flags.ts";
 import { outputName, readOutputs, workflowsOf } from "../../shared/stack-outputs.ts";
 import { topology as topologyOf } from "../../shared/topology.ts";
 import { defineWorkflow, type Workflow } from "../../shared/workflow.ts";
@@ -171,7 +172,7 @@ describe("functions", () => {
       Architectures: ["arm64"],
       Handler: "index.handler",
       TracingConfig: { Mode: "Active" },
-      Environment: { Variables: Match.objectLike({ NODE_OPTIONS: "--enable-source-maps" }) },
+      Environment: { Variables: Match.objectLike({ NODE_OPTIONS: NODE_FLAGS.join(" ") }) },
     });
   });
 
@@ -189,7 +190,7 @@ describe("functions", () => {
     for (const id of ["ProducerFunction", "ConsumerFunction"]) {
       expect(resource(LAMBDA, id)[1].Environment).toEqual({
         Variables: {
-          NODE_OPTIONS: "--enable-source-maps",
+          NODE_OPTIONS: NODE_FLAGS.join(" "),
           SLUICE_QUEUE_URL: { Ref: resource(SQS, "QueuesQueue")[0] },
           SLUICE_DEAD_LETTER_QUEUE_URL: { Ref: resource(SQS, "QueuesDeadLetterQueue")[0] },
           SLUICE_CONTROL_QUEUE_URL: { Ref: resource(SQS, "QueuesControlQueue")[0] },
