@@ -3,20 +3,22 @@ import { needsPostgres, needsRedis } from "../harness/private-server.ts";
 import type { Row } from "../harness/row.ts";
 
 const RATE = "noop rate";
+const REFILLED = `${SLUICE}, refilled slots`;
 
 /** Tasks that do nothing, from their source to their record: the price of a task. */
 export const noop: Row = {
   name: "noop",
   cases(scale) {
-    const tasks = scale === "quick" ? 2_000 : 20_000;
+    const tasks = scale === "quick" ? 2_000 : 100_000;
     const input = { tasks, seconds: 0, inFlight: 50 };
-    const workflow = { workflow: "bench/workflows/noop.ts", variables: { SLUICE_BENCH_ITEMS: String(tasks) } };
+    const variables = { SLUICE_BENCH_ITEMS: String(tasks) };
     return [
       {
         name: "noop",
         rounds: scale === "quick" ? 1 : 3,
         sides: [
-          { name: SLUICE, program: "sluice.ts", input: workflow },
+          { name: SLUICE, program: "sluice.ts", input: { workflow: "bench/workflows/noop-batches.ts", variables } },
+          { name: REFILLED, program: "sluice.ts", input: { workflow: "bench/workflows/noop.ts", variables } },
           { name: BULLMQ, program: "bullmq.ts", input, needs: needsRedis },
           { name: PG_BOSS, program: "pg-boss.ts", input, needs: needsPostgres },
         ],

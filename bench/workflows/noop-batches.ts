@@ -1,0 +1,14 @@
+import { defineWorkflow } from "../../shared/index.ts";
+import noop from "./noop.ts";
+
+/** The same set up for tasks of less than a few milliseconds: large batches, of which each is as fast as its others. */
+export default defineWorkflow({
+  name: "noop-batches",
+  source: noop.source,
+  task: () => {},
+  concurrency: 200,
+  tasksPerEnvironment: 100,
+  refill: false,
+  maxBacklog: 100_000,
+  timeout: { seconds: 5 },
+});
