@@ -6,6 +6,7 @@ import { bundleFunctions } from "./bundle.ts";
 import { EventSourceMapping } from "./event-source-mapping.ts";
 import type { FunctionConfiguration } from "./functions/execution-environment.ts";
 import { LocalFunction } from "./functions/local-function.ts";
+import { Reaper } from "./functions/reaper.ts";
 import { LOCAL_AWS, openServices, type ServiceClients, type Services, tableName } from "./services.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
@@ -67,6 +68,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       ...toVariables(environment),
       ...options.variables,
     };
+    const reaper = new Reaper();
     const logs = { producer: state.openLog("producer"), consumer: state.openLog("consumer") };
     const configure = (name: "producer" | "consumer"): FunctionConfiguration => ({
       name: `${workflow.name}-${name}`,
@@ -79,6 +81,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
         AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(topology[name].memoryMb),
       },
       log: logs[name].descriptor,
+      reaper,
     });
     const activity = new ActivityMonitor(() => ({
       producer: producer.peakMemoryMb,
@@ -125,6 +128,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
         const drained = drain();
         await Promise.all([producer.close(), consumer.close()]);
         await drained;
+        await reaper.close();
         for (const log of Object.values(logs)) log.close();
         await services.close();
       },

@@ -159,11 +159,22 @@ export class StateDirectory {
   }
 }
 
+/** Whether a process has died, and its parent has not looked yet: it works no more. */
+function isZombie(pid: number): boolean {
+  try {
+    // https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: its name, in brackets, may hold anything.
+    return /^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    // There is no /proc on this system.
+    return false;
+  }
+}
+
 function isAlive(pid: number): boolean {
   if (!Number.isInteger(pid) || pid <= 0) return false;
   try {
     process.kill(pid, 0);
-    return true;
+    return !isZombie(pid);
   } catch (error) {
     // It lives, as somebody else's.
     return (error as NodeJS.ErrnoException).code === "EPERM";

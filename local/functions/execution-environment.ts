@@ -3,6 +3,7 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { NODE_FLAGS } from "../../shared/node-flags.ts";
 import type { Activity, FromEnvironment, Invocation } from "./protocol.ts";
+import type { Reaper } from "./reaper.ts";
 
 /** How a function runs. */
 export interface FunctionConfiguration {
@@ -14,6 +15,8 @@ export interface FunctionConfiguration {
   readonly variables: Readonly<Record<string, string>>;
   /** File descriptor of its log. */
   readonly log: number;
+  /** Ends its environments with the engine, should that be killed. */
+  readonly reaper?: Reaper;
 }
 
 /** How an invocation ended. `crashed` and `timed out` have ended the environment too. */
@@ -45,17 +48,24 @@ export class ExecutionEnvironment {
   constructor(configuration: FunctionConfiguration, observer: EnvironmentObserver) {
     this.#configuration = configuration;
     this.#observer = observer;
-    const { bundle, log, memoryMb, variables } = configuration;
+    const { bundle, log, memoryMb, variables, reaper } = configuration;
     this.#process = fork(ENTRY, [bundle], {
       env: { ...process.env, ...variables },
       execArgv: [`--max-old-space-size=${Math.floor(memoryMb * HEAP_SHARE)}`, ...NODE_FLAGS, "--no-warnings"],
       stdio: ["ignore", log, log, "ipc"],
+      // A process group of its own, in which are the processes that it forks for suspects: they end together.
+      detached: true,
     });
+    const { pid } = this.#process;
+    if (pid !== undefined) reaper?.watch(pid);
     const { promise: ready, resolve: onReady } = Promise.withResolvers<void>();
     this.#ready = ready;
     this.#exited = new Promise((resolve) => {
       this.#process.once("exit", (code, signal) => {
         this.#alive = false;
+        // What it forked may block its processor, and not notice.
+        this.#killGroup();
+        if (pid !== undefined) reaper?.forget(pid);
         if (this.#inFlight > 0) this.#reportIdle();
         resolve(signal === null ? `exit code ${code}` : `signal ${signal}`);
       });
@@ -117,7 +127,17 @@ export class ExecutionEnvironment {
 
   kill(): void {
     this.#alive = false;
-    this.#process.kill("SIGKILL");
+    this.#killGroup();
+  }
+
+  #killGroup(): void {
+    const { pid } = this.#process;
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, "SIGKILL");
+    } catch {
+      // Nothing of it is left.
+    }
   }
 
   /** Resolves once the process is gone. */

@@ -1,0 +1,37 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test, vi } from "vitest";
+import { temporaryDirectory } from "../../helpers/test-engine.ts";
+
+const patiently = { interval: 20, timeout: 60_000 };
+
+test("an environment that spins dies with its engine, though only that is killed", async () => {
+  using directory = temporaryDirectory();
+  const entry = fileURLToPath(new URL("../../helpers/engine-process.ts", import.meta.url));
+  const engine = fork(entry, ["spinning", directory.path, "r1"], {
+    stdio: "inherit",
+    execArgv: ["--no-warnings"],
+    env: { ...process.env, MARKERS: directory.path },
+  });
+  const exited = once(engine, "exit");
+  const marker = join(directory.path, "spins-in");
+  await vi.waitUntil(() => existsSync(marker) && readFileSync(marker, "utf8") !== "", patiently);
+  const pid = Number(readFileSync(marker, "utf8"));
+  expect(isAlive(pid)).toBe(true);
+  engine.kill("SIGKILL");
+  await exited;
+  await vi.waitUntil(() => !isAlive(pid), patiently);
+}, 150_000);
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    // One that has died is there until somebody has looked.
+    return !existsSync(`/proc/${pid}/stat`) || !/ Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
+}
