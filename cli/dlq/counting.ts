@@ -1,4 +1,5 @@
 import { Presets, SingleBar } from "cli-progress";
+import type { PassProgress } from "../../shared/dead-letters/pass.ts";
 import { widthOf } from "../columns.ts";
 import { count, style } from "../format.ts";
 
@@ -8,12 +9,11 @@ const PLAIN_MILLISECONDS = 2_000;
 const LONGEST_BAR = 30;
 
 /**
- * Shows on stderr how far some work has come: a bar on a terminal, elsewhere a line now and then. Work that is soon done
- * shows nothing.
+ * Shows on stderr how far some work on dead letters has come: a bar on a terminal, elsewhere a line now and then. Work
+ * that is soon done shows nothing.
  */
 export class Counting {
-  readonly #verb: string;
-  readonly #noun: string;
+  #verb: string;
   readonly #bar = new SingleBar(
     {
       stream: process.stderr,
@@ -24,16 +24,35 @@ export class Counting {
     },
     Presets.shades_classic,
   );
-  readonly #startedAt: number;
+  #startedAt: number;
   #nextAt: number;
   #shown = false;
 
-  /** @param verb What is done to them, as "looking at". */
-  constructor(verb: string, noun = "dead letters", now: number = Date.now()) {
+  /** @param verb What is done to them, as "Looking at". */
+  constructor(verb: string, now: number = Date.now()) {
     this.#verb = verb;
-    this.#noun = noun;
     this.#startedAt = now;
     this.#nextAt = now + (process.stderr.isTTY ? BAR_AFTER_MILLISECONDS : PLAIN_MILLISECONDS);
+  }
+
+  /** A walk over all letters: they are looked at, and in the end given back. */
+  showPass({ looked, total, givenBack }: PassProgress, now: number = Date.now()): void {
+    if (givenBack === 0) this.show(looked, total, now);
+    else this.showGivingBack({ looked, total, givenBack }, now);
+  }
+
+  /** Only the end of a walk, where what is done on the way is shown otherwise. */
+  showGivingBack({ looked, givenBack }: PassProgress, now: number = Date.now()): void {
+    if (givenBack === 0) return;
+    this.turnTo("Giving back", now);
+    this.show(givenBack, looked, now);
+  }
+
+  /** Something else is done to them from now on. */
+  turnTo(verb: string, now: number = Date.now()): void {
+    if (verb === this.#verb) return;
+    this.#verb = verb;
+    this.#startedAt = now;
   }
 
   /** @param total Absent: it is not known. */
@@ -41,18 +60,20 @@ export class Counting {
     if (now < this.#nextAt) return;
     const rate = (done * 1_000) / Math.max(1, now - this.#startedAt);
     const of = total === undefined ? "" : ` of ${count(total)}`;
-    const facts = `${this.#verb} ${this.#noun}: ${count(done)}${of} · ${count(rate)}/s`;
-    if (!process.stderr.isTTY) {
+    const facts = `${this.#verb} dead letters: ${count(done)}${of} · ${count(rate)}/s`;
+    if (process.stderr.isTTY) this.#draw(facts, total === undefined || total === 0 ? undefined : done / total);
+    else {
       this.#nextAt = now + PLAIN_MILLISECONDS;
       process.stderr.write(`${facts}\n`);
-      return;
     }
-    const share = total === undefined || total === 0 ? 0 : Math.min(1, done / total);
+  }
+
+  #draw(facts: string, share: number | undefined): void {
     const room =
-      total === undefined ? 0 : Math.max(0, Math.min(LONGEST_BAR, widthOf(process.stderr) - facts.length - 3));
-    const full = Math.round(share * room);
-    const bar = `${style("green", "━".repeat(full), process.stderr)}${style("dim", "━".repeat(room - full), process.stderr)}`;
-    const line = `${bar} ${facts}`;
+      share === undefined ? 0 : Math.max(0, Math.min(LONGEST_BAR, widthOf(process.stderr) - facts.length - 3));
+    const full = Math.round(Math.min(1, share ?? 0) * room);
+    const bar = `${style("green", "━".repeat(full), process.stderr)}${style("dim", "━".repeat(room - full), process.stderr)} `;
+    const line = `${room === 0 ? "" : bar}${facts}`;
     if (this.#shown) this.#bar.update(0, { line });
     else this.#bar.start(1, 0, { line });
     this.#shown = true;

@@ -13,7 +13,7 @@ export async function look({ services, local }: Target, see: (letter: Letter) =>
       browse(services.deadLetterQueue, see, {
         signal,
         exactCounts: local !== undefined,
-        onProgress: ({ looked, total }) => counting.show(looked, total),
+        onProgress: (progress) => counting.showPass(progress),
       }),
     );
   } finally {

@@ -121,7 +121,7 @@ async function write(
         write: writeLetters,
         signal: unread === undefined ? interrupted : AbortSignal.any([interrupted, unread]),
         exactCounts: local !== undefined,
-        onProgress: ({ looked, total }) => counting.show(looked, total),
+        onProgress: (progress) => counting.showPass(progress),
       }),
     );
   } finally {

@@ -59,7 +59,7 @@ Examples:
   });
 
 async function importFile({ services, local, workflow }: Target, path: string, { dryRun }: ImportCommandOptions) {
-  const counting = new Counting("Putting back");
+  const counting = new Counting("Looking at");
   let interrupted = false;
   try {
     const result = await interruptible(
@@ -72,7 +72,11 @@ async function importFile({ services, local, workflow }: Target, path: string, {
           dryRun,
           signal,
           exactCounts: local !== undefined,
-          onImported: (imported) => counting.show(imported),
+          onProgress: (progress) => counting.showPass(progress),
+          onImported: (imported) => {
+            counting.turnTo("Putting back");
+            counting.show(imported);
+          },
         }),
       () => {
         interrupted = true;

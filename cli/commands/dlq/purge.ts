@@ -118,9 +118,9 @@ async function pass(
         backup: deleteTo instanceof Backup ? (letters) => deleteTo.write(letters) : undefined,
         signal,
         exactCounts: local !== undefined,
-        ...(deleteTo === undefined
-          ? { onProgress: ({ looked, total }) => counting.show(looked, total) }
-          : { onDeleted: (deleted) => counting.show(deleted, total) }),
+        onProgress: (progress) =>
+          deleteTo === undefined ? counting.showPass(progress) : counting.showGivingBack(progress),
+        onDeleted: (deleted) => counting.show(deleted, total),
       }),
     );
   } finally {

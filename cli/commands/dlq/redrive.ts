@@ -193,9 +193,8 @@ async function pass(
         ratePerSecond: rate,
         signal,
         exactCounts: local !== undefined,
-        ...(dryRun
-          ? { onProgress: ({ looked, total }) => counting.show(looked, total) }
-          : { onMoved: (moved) => counting.show(moved, total) }),
+        onProgress: (progress) => (dryRun ? counting.showPass(progress) : counting.showGivingBack(progress)),
+        onMoved: (moved) => counting.show(moved, total),
       }),
     );
   } finally {
