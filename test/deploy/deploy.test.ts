@@ -113,44 +113,6 @@ describe("a deployed workflow", () => {
     expect(shown).toMatchObject({ run: run.id, status: "completed", produced: 50, succeeded: 45, dead: 5 });
   });
 
-  test("is relieved of its dead letters from the command line: they are looked at, purged, and sent back", {
-    timeout: 300_000,
-  }, async () => {
-    showLogOnFailure();
-    const runs = runsOf("unreliable");
-    const [run] = await runs.latest(1);
-    if (run === undefined) throw new Error("no run has died");
-    const dlq = (command: string, ...words: readonly string[]) =>
-      sluice("dlq", command, ...words, "--stack", "sluice-unreliable", "--json");
-    // Who looked at them before holds them for a minute.
-    const listed = await until(async () => {
-      const lines = await dlq("list", "--by", "reason");
-      expect(lines.at(-1)).toMatchObject({ type: "totals", where: "stack sluice-unreliable", letters: 5 });
-      return lines;
-    }, 90);
-    expect(listed.slice(0, -1)).toMatchObject([
-      { name: "exhausted", count: 4 },
-      { name: "permanent", count: 1 },
-    ]);
-    const [permanent] = await dlq("list", "--by", "letter", "--reason", "permanent");
-    const [shown] = await dlq("show", String(permanent?.id).slice(0, 8));
-    expect(shown).toMatchObject({ type: "letter", run: run.id, item: { number: 19 }, failures: [{ attempt: 1 }] });
-    expect(await dlq("purge", "--reason", "permanent", "--yes", "--no-backup")).toMatchObject([
-      { type: "purged", selected: 1, deleted: 1, backup: null },
-    ]);
-    expect(await dlq("redrive", "--where", "item.number == `3`", "--yes")).toMatchObject([
-      { type: "redriven", moved: 1, runs: { [run.id]: 1 } },
-    ]);
-    // It fails again each time, and is back with both of its lives.
-    const [again] = await until(async () => {
-      expect(await runs.counts(await runs.get(run.id))).toMatchObject({ succeeded: 45, dead: 5, owed: 0 });
-      const lines = await dlq("list", "--by", "letter", "--where", "item.number == `3`");
-      expect(lines).toMatchObject([{ redrives: 1 }, { letters: 4 }]);
-      return lines;
-    }, 150);
-    expect(again?.failures).toHaveLength(6);
-  });
-
   test("is paused from the command line: no task begins, and nothing is dropped", { timeout: 120_000 }, async () => {
     showLogOnFailure();
     const runs = runsOf("slow");

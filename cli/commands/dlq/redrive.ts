@@ -19,7 +19,7 @@ import { workflowOf } from "../../dlq/workflow-of.ts";
 import { EXIT } from "../../exit-code.ts";
 import { plural } from "../../format.ts";
 import { interruptible } from "../../interrupt.ts";
-import { positiveInteger } from "../../positive-integer.ts";
+import { positiveNumber } from "../../positive-number.ts";
 import type { Target } from "../../target.ts";
 
 interface RedriveCommandOptions extends LetterOptions {
@@ -48,7 +48,7 @@ export const redriveCommand = withDlqOptions(
   )
   .option("--dry-run", "only show what would be sent", false)
   .option("--yes", "do not ask", false)
-  .option("--rate <n>", "letters a second at the most (default: as fast as it goes)", positiveInteger)
+  .option("--rate <n>", "letters a second at the most, such as 50 or 0.5 (default: as fast as it goes)", positiveNumber)
   .addOption(
     new Option("--edit", "open the items in $VISUAL or $EDITOR, and send what you change")
       .default(false)
