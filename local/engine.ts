@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { SluiceError } from "../shared/errors.ts";
 import { type FunctionEnvironment, toVariables } from "../shared/function-environment.ts";
 import type { Topology } from "../shared/topology.ts";
 import type { Workflow } from "../shared/workflow.ts";
@@ -23,11 +25,18 @@ export interface EngineOptions {
 /** A running engine. */
 export interface Engine extends ServiceClients {
   readonly activity: ActivityMonitor;
-  /** Starts the environments that a run needs first, so that it does not begin with their cold starts. */
+  /**
+   * Starts the environments that a run needs first, so that it does not begin with their cold starts.
+   *
+   * @throws {SluiceError} `FUNCTION_FAILED`: one died as it started. The message holds the end of its log.
+   */
   warm(): Promise<void>;
   /** Lets invocations under way end, and takes no others. */
   drain(): Promise<void>;
 }
+
+/** Lines of a log that tell why its function died. */
+const TELLING_LINES = 6;
 
 /** Environments that are started before a run; all others start when they are needed. */
 const WARM_ENVIRONMENTS = 5;
@@ -117,11 +126,15 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       ...services,
       activity,
       async warm() {
-        await Promise.all([
+        const ends = await Promise.all([
           // One starts the run, another continues it while the first one answers.
           producer.warm(topology.producer.environments),
           consumer.warm(Math.min(topology.environments, WARM_ENVIRONMENTS)),
         ]);
+        for (const [position, name] of (["producer", "consumer"] as const).entries()) {
+          const end = ends[position];
+          if (end !== undefined) throw new SluiceError("FUNCTION_FAILED", cannotStart(name, end, state));
+        }
       },
       drain,
       async close() {
@@ -137,4 +150,13 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
     await services.close();
     throw error;
   }
+}
+
+function cannotStart(name: "producer" | "consumer", end: string, state: StateDirectory): string {
+  const log = state.logFile(name);
+  const lines = readFileSync(log, "utf8").trimEnd().split("\n").slice(0, TELLING_LINES);
+  return (
+    `the ${name} cannot start (${end}): what the workflow's file does when it is imported fails in its function, which ` +
+    `has the environment variables of this shell and its own. From its log, ${log}:\n${lines.join("\n")}`
+  );
 }

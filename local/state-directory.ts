@@ -152,9 +152,13 @@ export class StateDirectory {
     rmSync(this.path, { recursive: true, force: true });
   }
 
+  logFile(name: string): string {
+    return join(this.logs, `${name}.log`);
+  }
+
   /** Opens a function's log, emptied. */
   openLog(name: string): { readonly descriptor: number; close(): void } {
-    const descriptor = openSync(join(this.logs, `${name}.log`), "w");
+    const descriptor = openSync(this.logFile(name), "w");
     return { descriptor, close: () => closeSync(descriptor) };
   }
 }

@@ -82,9 +82,9 @@ export class ExecutionEnvironment {
     return this.#alive;
   }
 
-  /** Resolves when the handler is loaded, or the environment died over it. */
-  async started(): Promise<void> {
-    await Promise.race([this.#ready, this.#exited]);
+  /** Resolves when the handler is loaded, or the environment died over it: then with how. */
+  async started(): Promise<string | undefined> {
+    return await Promise.race([this.#ready.then(() => undefined), this.#exited]);
   }
 
   /** Runs one event. Never rejects. */

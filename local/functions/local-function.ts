@@ -38,10 +38,17 @@ export class LocalFunction {
     return this.#peakMemoryMb;
   }
 
-  /** Starts so many environments before they are needed. */
-  async warm(environments: number): Promise<void> {
+  /**
+   * Starts so many environments before they are needed.
+   *
+   * @returns how one of them died over it, or `undefined` where all live.
+   */
+  async warm(environments: number): Promise<string | undefined> {
     const started = await Promise.all(Array.from({ length: environments }, () => this.#start()));
-    this.#idle.push(...started.filter((environment) => environment !== undefined));
+    const present = started.filter((environment) => environment !== undefined);
+    this.#idle.push(...present.filter(({ alive }) => alive));
+    const ends = await Promise.all(present.filter(({ alive }) => !alive).map((dead) => dead.started()));
+    return ends[0];
   }
 
   /** Runs one event in an idle environment, or in a new one. Never rejects. */

@@ -81,6 +81,14 @@ describe("a command that cannot do its work", () => {
     expect(machine.json).toEqual([{ type: "error", code: errorCode, message: expect.stringMatching(message) }]);
   });
 
+  test("for a workflow that fails as its functions are started says so at once, with their log", async () => {
+    using world = new CliWorld();
+    const { code, stderr } = await world.type("run", workflowFile("failing-function"));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/the (producer|consumer) cannot start \(exit code 1\)/);
+    expect(stderr).toContain("the key is missing");
+  });
+
   test("for an option that is wrong exits with 1 and names it", async () => {
     using world = new CliWorld();
     const { code, stderr } = await world.type("run", workflowFile("small"), "--items", "0");

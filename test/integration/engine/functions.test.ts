@@ -120,3 +120,10 @@ test("a function that is closed ends what runs, and starts nothing more", async 
   for (const invocation of invocations) expect((await invocation).tag).toBe("crashed");
   expect((await local.invoke({})).tag).toBe("crashed");
 });
+
+test("warming tells how an environment died that cannot start, and keeps none of it", async () => {
+  const broken = functionOf("process.exit(7);");
+  expect(await broken.warm(2)).toBe("exit code 7");
+  await broken.close();
+  expect(await local.warm(2)).toBeUndefined();
+});
