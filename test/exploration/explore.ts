@@ -35,11 +35,11 @@ const FIRST_LOOK = 500;
 const LATER_LOOKS = 20_000;
 
 /**
- * Goes through every state that a scope has, and every step from each, until nothing more is learned.
- *
- * @param knowledge What was learned of smaller scopes saves passes.
+ * Goes through every state that a scope has, and every step from each, until nothing more is learned. What is known of
+ * another scope would save passes, but tells states apart that are one in this.
  */
-export async function explore(scope: Scope, knowledge = new Knowledge()): Promise<Exploration> {
+export async function explore(scope: Scope): Promise<Exploration> {
+  const knowledge = new Knowledge();
   const world = new World(scope, knowledge);
   for (let look = FIRST_LOOK; ; ) {
     const { learned } = knowledge;

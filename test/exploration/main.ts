@@ -3,7 +3,6 @@
  */
 import { Command } from "commander";
 import { type Exploration, explore } from "./explore.ts";
-import { Knowledge } from "./knowledge.ts";
 import { LONG, SHORT } from "./scopes.ts";
 import { tableOf } from "./table.ts";
 
@@ -30,10 +29,9 @@ if (scopes.length === 0) {
   );
   process.exit(1);
 }
-const knowledge = new Knowledge();
 const explorations: Exploration[] = [];
 for (const each of scopes) {
-  const exploration = await explore(each, knowledge);
+  const exploration = await explore(each);
   explorations.push(exploration);
   if (json) console.log(JSON.stringify(exploration));
   const { violation, states } = exploration;

@@ -2,7 +2,7 @@ import type { Scope } from "./scope.ts";
 
 const TWO = { consumers: 2, producers: 1, spares: 0, completion: false, cancel: false } as const;
 
-/** What `npm test` explores. Smaller ones first: what is learned of them saves time later. */
+/** What `npm test` explores. */
 export const SHORT: readonly Scope[] = [
   { ...TWO, name: "one item", pages: [["good"]] },
   { ...TWO, name: "one item, up to onComplete", pages: [["good"]], completion: true },
