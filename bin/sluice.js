@@ -32,10 +32,10 @@ function findNode24() {
 }
 
 const words = process.argv.slice(2);
-// Letters pass through `dlq` by the 100,000. Collected while they are young, they take a third of the memory; and an
-// arena for each thread would hold free memory several times.
+// Letters pass through `dlq` by the 100,000: what is collected while it is young takes no memory for long, and an arena
+// for each thread would hold free memory several times.
 const dlq = words[0] === "dlq";
-const flags = ["--no-warnings", ...(dlq ? ["--max-semi-space-size=2"] : [])];
+const flags = ["--no-warnings", ...(dlq ? ["--max-semi-space-size=4"] : [])];
 const env = {
   // Where Node keeps compiled code by itself, when it is asked to.
   NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache"),

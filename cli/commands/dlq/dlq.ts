@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { ConfigurationError } from "../../../shared/errors.ts";
+import { collectEarly } from "../../dlq/collect-early.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { listCommand } from "./list.ts";
@@ -23,6 +24,7 @@ export const dlqCommand = new Command("dlq")
         `A letter is shown by npx sluice dlq show ${word}, and filters are options, such as --reason exhausted`,
     );
   })
+  .hook("preAction", () => collectEarly())
   .addCommand(listCommand, { isDefault: true })
   .addCommand(showCommand)
   .addCommand(redriveCommand)
