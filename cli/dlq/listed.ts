@@ -77,7 +77,7 @@ export class Listed {
     const { limit } = this.#options;
     const groups = this.#groups?.sorted ?? [];
     const width = widthOf(process.stdout);
-    const parts = [this.#heading(target, result.looked)];
+    const parts = [this.#heading(target, result)];
     if (this.#meant > 0) {
       parts.push(
         this.#by === "letter" ? letterTable(this.#letters, width) : groupTable(groups.slice(0, limit), this.#by, width),
@@ -90,10 +90,10 @@ export class Listed {
     return parts.join("\n\n");
   }
 
-  #heading(target: Target, looked: number): string {
+  #heading(target: Target, { looked, stoppedBy }: PassResult): string {
     const place = style("bold", placeOf(target));
     if (looked === 0) return `${place}: no dead letters`;
-    const letters = plural(looked, "dead letter");
+    const letters = `${stoppedBy === undefined ? "" : "at least "}${plural(looked, "dead letter")}`;
     if (!isFiltered(this.#options)) return `${place}: ${letters}`;
     return `${place}: ${this.#meant === 0 ? `none of ${letters} fits` : `${count(this.#meant)} of ${letters}`}`;
   }

@@ -108,7 +108,7 @@ async function redriveLetters(target: Target, ids: readonly string[], options: R
       change = async ({ id }) => edited.changed.get(id);
     }
   } else change = await changeByRule(target, options);
-  let total: number | undefined;
+  let total = ids.length > 0 ? ids.length : undefined;
   if (!options.yes || options.dryRun) {
     const preview = new Preview();
     const planned = await pass(target, options, {
