@@ -19,7 +19,7 @@ export function letterView(letter: Letter, place: string, run: LetterRun | undef
     `${style("bold", `Letter ${letter.id}`)}  ${style("yellow", letter.reason)}`,
     facts(letter, place, run),
     section("Error", style("red", wrapped(printable(errorLines(letter)), width))),
-    itemSection(letter),
+    itemSection(letter, width),
     ...historySections(letter, width),
     ...attributesSection(letter),
   ].join("\n\n");
@@ -77,7 +77,7 @@ function facts(letter: Letter, place: string, run: LetterRun | undefined): strin
 
 const KINDS: Readonly<Record<Letter["kind"], string>> = {
   "dead letter": "dead letter, with its history",
-  raw: "the item's message as it was on the queue: SQS moved it, nothing reported on it",
+  raw: "the queued message: SQS moved it, nothing reported on it",
   foreign: "a message that is none of ours",
 };
 
@@ -88,20 +88,24 @@ function runText(id: string, run: LetterRun | undefined): string {
   return `${id}, ${run.run.status}: ${count(succeeded)} succeeded, ${count(dead)} dead${left}`;
 }
 
-function itemSection({ kind, item, truncated, body }: Letter): string {
+function itemSection({ kind, item, truncated, body }: Letter, width: number): string {
   if (kind === "foreign") {
     return section(
       `Body (${plural(Buffer.byteLength(body), "byte")})`,
-      printable(typeof item === "string" ? body : pretty(item)),
+      typeof item === "string" ? wrapped(printable(body), width) : printable(pretty(item)),
     );
   }
   const title = truncated ? "Item (only its start: the whole was too large, or not JSON)" : "Item";
-  return section(title, printable(truncated && typeof item === "string" ? item : pretty(item)));
+  return section(
+    title,
+    truncated && typeof item === "string" ? wrapped(printable(item), width) : printable(pretty(item)),
+  );
 }
 
 const pretty = (value: unknown): string => JSON.stringify(value, undefined, 2);
 
-function historySections({ failures }: Letter, width: number): readonly string[] {
+function historySections({ failures, kind }: Letter, width: number): readonly string[] {
+  if (kind === "foreign") return [];
   if (failures.length === 0) return [section("Attempts", "none is recorded")];
   const attempts = columns(
     [

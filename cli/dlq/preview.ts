@@ -14,6 +14,7 @@ const CHANGES_SHOWN = 3;
 export class Preview {
   readonly #groups = new LetterGroups("error");
   readonly #ids = new Set<string>();
+  #foreign = 0;
   readonly #changes: { readonly id: string; readonly before: string; readonly after: string }[] = [];
 
   /** Whether the letter was seen: only what was shown is touched, and not what came since. */
@@ -21,7 +22,13 @@ export class Preview {
     return this.#ids.has(letter.id);
   }
 
+  /** Letters that are none of ours. */
+  get foreign(): number {
+    return this.#foreign;
+  }
+
   add(letter: Letter): void {
+    if (letter.kind === "foreign") this.#foreign++;
     this.#ids.add(letter.id);
     this.#groups.add(letter);
   }

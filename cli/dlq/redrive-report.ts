@@ -58,6 +58,14 @@ export class RedriveReport {
       const sent = `${count(moved)} of ${plural(looked, "dead letter")} of ${placeOf(this.#target)}`;
       say(`${style("bold", "Dry run:")} ${sent} would be sent back.\n`);
       say(`${preview.toText()}\n`);
+      const { foreign } = preview;
+      if (foreign > 0 && planned.edited === 0) {
+        const again =
+          foreign === 1
+            ? "1 of them is none of ours: as it is, it comes back here."
+            : `${count(foreign)} of them are none of ours: as they are, they come back here.`;
+        say(`${style("yellow", "note")} ${again} --edit changes what they say.\n`);
+      }
     }
     this.#unsent(planned, "would be");
     this.#notes(planned);

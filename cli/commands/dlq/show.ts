@@ -40,7 +40,7 @@ Examples:
       console.log(
         `\n${nextSteps([
           [command(`redrive ${short}`), "send it back"],
-          [command(`redrive ${short} --edit`), "mend its item, then send it back"],
+          [command(`redrive ${short} --edit`), `mend its ${letter.kind === "foreign" ? "body" : "item"} first`],
           [command(`list --error ${letter.fingerprint.id} --by letter`), "those with the same error"],
         ])}`,
       );

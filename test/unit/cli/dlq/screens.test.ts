@@ -133,7 +133,7 @@ describe("a letter", () => {
   test("that SQS moved has no history, and says where it came from", () => {
     const letter = letterOf(envelope, { movedFrom: "arn:aws:sqs:us-east-1:000000000000:cities" });
     const text = plain(letterView(letter, "cities on stack sluice-cities", undefined, 120)).join("\n");
-    expect(text).toContain("SQS moved it, nothing reported on it");
+    expect(text).toContain("the queued message: SQS moved it, nothing reported on it");
     expect(text).toContain("  moved by SQS  from arn:aws:sqs:us-east-1:000000000000:cities");
     expect(text).toContain("\nAttempts\n  none is recorded");
   });
