@@ -6,6 +6,7 @@ import { count, style } from "../format.ts";
 /** Until then nothing is shown: work is done before anybody has read it. */
 const BAR_AFTER_MILLISECONDS = 700;
 const PLAIN_MILLISECONDS = 2_000;
+const SHORTEST_PACE_MILLISECONDS = 500;
 const LONGEST_BAR = 30;
 
 /**
@@ -58,9 +59,11 @@ export class Counting {
   /** @param total Absent: it is not known. */
   show(done: number, total?: number, now: number = Date.now()): void {
     if (now < this.#nextAt) return;
-    const rate = (done * 1_000) / Math.max(1, now - this.#startedAt);
+    const elapsed = now - this.#startedAt;
+    // Of its first moments a pace says nothing.
+    const rate = elapsed < SHORTEST_PACE_MILLISECONDS ? "" : ` · ${count((done * 1_000) / elapsed)}/s`;
     const of = total === undefined ? "" : ` of ${count(total)}`;
-    const facts = `${this.#verb} dead letters: ${count(done)}${of} · ${count(rate)}/s`;
+    const facts = `${this.#verb} dead letters: ${count(done)}${of}${rate}`;
     if (process.stderr.isTTY) this.#draw(facts, total === undefined || total === 0 ? undefined : done / total);
     else {
       this.#nextAt = now + PLAIN_MILLISECONDS;
