@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
@@ -56,7 +57,14 @@ export class CliWorld {
   #spawn(command: string, words: readonly string[], input: "ignore" | "pipe"): Command {
     const child = spawn(command, words, {
       cwd: this.path,
-      env: { ...process.env, MARKERS: this.path, NO_COLOR: "1", ...this.environment },
+      env: {
+        ...process.env,
+        // As the command itself does: it is begun some hundred times.
+        NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache"),
+        MARKERS: this.path,
+        NO_COLOR: "1",
+        ...this.environment,
+      },
       stdio: [input, "pipe", "pipe"],
       detached: true,
     });
