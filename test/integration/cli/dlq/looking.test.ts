@@ -38,9 +38,10 @@ test("dlq shows why the items died, in groups, with one of each and what to type
     `npx sluice dlq redrive --error ${error}`,
     `npx sluice dlq purge --error ${error}`,
   ]);
-  // Looking has taken nothing, and changed nothing.
+  // Looking has taken nothing, and changed nothing. Ages grow, and with them their column, so lines may break elsewhere.
+  const ageless = (screen: string) => screen.replaceAll(/\d+ (s|min) ago/g, "").replaceAll(/\s+/g, " ");
   const again = await world.type("dlq");
-  expect(again.stdout.replaceAll(/\d+ (s|min) ago/g, "")).toBe(stdout.replaceAll(/\d+ (s|min) ago/g, ""));
+  expect(ageless(again.stdout)).toBe(ageless(stdout));
 }, 120_000);
 
 test("dlq groups by other things, and means the letters that fit every filter", async () => {
