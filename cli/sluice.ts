@@ -35,13 +35,9 @@ Examples:
   $ npx sluice resume              go on after Ctrl-C, a crash, a pause or a failed source
   $ npx sluice status              the runs and their counts
   $ npx sluice cancel cities       drop what is queued, and end the run
-<<<<<<< HEAD
+  $ npx sluice dlq                 why items died, in groups
   $ npx sluice start cities --stack
                                    start a run of a deployed workflow
-=======
-  $ npx sluice dlq                 why items died, in groups
-  $ npx sluice start cities        start a run of a deployed workflow
->>>>>>> a309c5c (Work dead letters from the command line: list, show, redrive, export, import, purge)
   $ npx sluice status --stack      the runs of the deployed stack`,
   );
 

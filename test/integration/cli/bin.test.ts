@@ -68,6 +68,17 @@ test("in the checkout the command runs the TypeScript, and its help, version and
   expect(stderr).toContain("unknown command 'nonsense'");
 });
 
+test("the help's examples are all there, and nothing else is below them", async () => {
+  const help = await type(BIN, ["--help"], { cwd: root });
+  expect(help).toMatchObject({ code: 0, stderr: "" });
+  expect(help.stdout.match(/^ {2}\$ npx sluice \w+/gm)?.map((line) => line.split(" ").at(-1))).toEqual(
+    expect.arrayContaining(["run", "resume", "status", "cancel", "dlq", "start"]),
+  );
+  // Neither another version of them, nor a mark of where two were merged.
+  const [, examples] = help.stdout.split("Examples:\n");
+  expect(examples?.split("\n").filter((line) => !/^( {2}\$ npx sluice \w| {10}|$)/.test(line))).toEqual([]);
+});
+
 test("where there is no TypeScript the command runs what was compiled", async () => {
   const { bin, cwd } = publishedPackage();
   expect(await type(bin, ["run", "x"], { cwd })).toMatchObject({ code: 2, stdout: "compiled run x\n" });
