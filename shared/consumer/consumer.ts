@@ -87,7 +87,10 @@ export class Consumer {
   #meanMilliseconds: number | undefined;
   /** When recording must begin, in the clock's milliseconds. */
   #deadline = 0;
-  /** Resolves when the batch's visibility is what it should be: a delay of one of its messages must come after it. */
+  /**
+   * Resolves when the batch's visibility is what it should be. No attempt begins before: one that takes the process
+   * along would hide its whole batch. Nor is a message of it delayed before.
+   */
   #shortened: Promise<void> = Promise.resolve();
   #onIdle: () => void = () => {};
 
@@ -154,6 +157,8 @@ export class Consumer {
     try {
       const lookedAt = this.#options.now();
       const lookUps = await Promise.allSettled(await this.#lookUp(items));
+      // A task may block or end this process at once, and no request leaves it then.
+      await this.#shortened;
       for (const [position, item] of items.entries()) {
         const lookUp = lookUps[position];
         if (lookUp?.status === "fulfilled") {

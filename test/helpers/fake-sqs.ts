@@ -1,4 +1,5 @@
 import {
+  ChangeMessageVisibilityBatchCommand,
   ChangeMessageVisibilityCommand,
   DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
@@ -18,13 +19,15 @@ export interface Sent {
   readonly attributes: Record<string, MessageAttributeValue>;
 }
 
-type Action = "send" | "sendControl" | "changeVisibility" | "receive" | "delete" | "depth";
+type Action = "send" | "sendControl" | "changeVisibility" | "changeVisibilities" | "receive" | "delete" | "depth";
 
 /** SQS behind a mocked client: it notes what it is asked, and fails when it is told to. */
 export class FakeSqs {
   readonly sent: Sent[] = [];
   readonly control: (Sent & { readonly group: string; readonly deduplicationId: string })[] = [];
   readonly visibilities: { readonly receiptHandle: string; readonly seconds: number }[] = [];
+  /** Those of many messages at once, as a consumer sets them for its batch. */
+  readonly batchVisibilities: { readonly receiptHandle: string; readonly seconds: number }[] = [];
   readonly deleted: string[] = [];
   readonly received: { readonly max: number; readonly visibilitySeconds: number }[] = [];
   /** What the next receives answer; nothing when there is none left. */
@@ -65,6 +68,13 @@ export class FakeSqs {
     mock.on(ChangeMessageVisibilityCommand).callsFake(async ({ ReceiptHandle, VisibilityTimeout }) => {
       await this.before("changeVisibility");
       this.visibilities.push({ receiptHandle: ReceiptHandle, seconds: VisibilityTimeout });
+      return {};
+    });
+    mock.on(ChangeMessageVisibilityBatchCommand).callsFake(async ({ Entries }) => {
+      await this.before("changeVisibilities");
+      for (const { ReceiptHandle, VisibilityTimeout } of Entries) {
+        this.batchVisibilities.push({ receiptHandle: ReceiptHandle, seconds: VisibilityTimeout });
+      }
       return {};
     });
     mock.on(ReceiveMessageCommand).callsFake(async ({ MaxNumberOfMessages, VisibilityTimeout }) => {

@@ -495,6 +495,30 @@ describe("a consumer that refills its slots", () => {
     }
   });
 
+  test("runs nothing until its batch would soon come again, should a task take the process along", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    world.sqs.before = async (action) => {
+      for (let turns = 0; action === "changeVisibilities" && turns < 5; turns++) await turn();
+    };
+    const found: unknown[] = [];
+    const task = () => void found.push([...world.sqs.batchVisibilities]);
+    // Sent just now: its run needs no look, so nothing else holds the tasks up.
+    const messages = world.messages({ sentAt: Date.now() });
+    await world.consume({ task }, messages, { refill: refill() });
+    const both = ["handle-0", "handle-1"].map((receiptHandle) => ({ receiptHandle, seconds: 45 }));
+    expect(found).toEqual([both, both]);
+  });
+
+  test("runs its batch though its visibility cannot be changed", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    world.sqs.before = (action) => {
+      if (action === "changeVisibilities") throw new Error("SQS is away");
+    };
+    expect(await world.consume({}, world.messages(), { refill: refill() })).toEqual([]);
+    expect(await world.counts()).toMatchObject({ succeeded: 1 });
+  });
+
   test("does not receive for a slot that a message it is looking up will take", async () => {
     const world = await ConsumerWorld.of([..."abc"]);
     const turn = () => new Promise((resolve) => setImmediate(resolve));
