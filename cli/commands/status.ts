@@ -3,10 +3,11 @@ import { stripVTControlCharacters } from "node:util";
 import { Command } from "commander";
 import { StateDirectory } from "../../local/state-directory.ts";
 import { ConfigurationError } from "../../shared/errors.ts";
-import { type Counts, hasEnded, type RunRecord } from "../../shared/ledger/run-record.ts";
+import { type Counts, hasEnded, isActive, type RunRecord } from "../../shared/ledger/run-record.ts";
 import { writeJson } from "../display.ts";
 import { count, seconds, style, table } from "../format.ts";
 import { targets, withRun } from "../run-target.ts";
+import type { RunTarget } from "../target.ts";
 import { type TargetOptions, withTargetOptions } from "../target-options.ts";
 
 interface StatusOptions extends TargetOptions {
@@ -41,8 +42,8 @@ Examples:
     if (options.watch) await watch(run, options);
     else if (run === undefined) await list(options);
     else {
-      await withRun(run, options, async ({ services, run }) => {
-        new Screen().show(run, await services.runs.counts(run), options);
+      await withRun(run, options, async (target) => {
+        new Screen().show(target, await target.services.runs.counts(target.run), options);
       });
     }
   });
@@ -52,16 +53,18 @@ async function list(options: StatusOptions): Promise<void> {
   const rows = [
     ["workflow", "run", "status", "produced", "succeeded", "dead", "owed", "cancelled", "retried", "wall time"],
   ];
-  for await (const { services } of targets(options)) {
+  for await (const target of targets(options)) {
+    const { services } = target;
     for (const run of await services.runs.latest(LISTED)) {
       const counts = await services.runs.counts(run);
-      if (json) writeJson(toJson(run, counts));
+      const interrupted = isInterrupted({ ...target, run });
+      if (json) writeJson(toJson(run, counts, interrupted));
       const { produced, succeeded, dead, owed, cancelled, retried } = counts;
       const wallSeconds = wallSecondsOf(run);
       rows.push([
         run.workflow,
         run.id,
-        run.status,
+        interrupted ? "interrupted" : run.status,
         ...[produced, succeeded, dead, owed, cancelled, retried].map(count),
         wallSeconds === undefined ? "" : seconds(wallSeconds),
       ]);
@@ -97,7 +100,7 @@ async function watch(runOrWorkflow: string | undefined, options: StatusOptions):
       const { run, local, running, over } = await withRun(wanted, { ...options, workflow }, async (target) => {
         for (let run = target.run; ; run = await target.services.runs.get(run.id)) {
           const counts = await target.services.runs.counts(run);
-          screen.show(run, counts, options);
+          screen.show({ ...target, run }, counts, options);
           // What was redriven after its end is worked off like the rest.
           const over = hasEnded(run) && counts.owed === 0;
           // On this machine they are the services of another command, and end with it: they are looked up anew.
@@ -125,26 +128,32 @@ async function watch(runOrWorkflow: string | undefined, options: StatusOptions):
 class Screen {
   #lines = 0;
 
-  show(run: RunRecord, counts: Counts, { json }: Pick<StatusOptions, "json">): void {
+  show(target: RunTarget, counts: Counts, { json }: Pick<StatusOptions, "json">): void {
     if (json) {
-      writeJson(toJson(run, counts));
+      writeJson(toJson(target.run, counts, isInterrupted(target)));
       return;
     }
     const { isTTY, columns } = process.stdout;
     if (isTTY && this.#lines > 0) process.stdout.write(`\x1b[${this.#lines}A\x1b[J`);
-    const text = describe(run, counts);
+    const text = describe(target, counts);
     const rows = text.split("\n").map((line) => Math.ceil(stripVTControlCharacters(line).length / columns) || 1);
     this.#lines = rows.reduce((sum, each) => sum + each, 0);
     console.log(text);
   }
 }
 
-function describe(run: RunRecord, counts: Counts): string {
+/** Whether a run is to be worked on, and nothing does: its command was interrupted, or died. */
+const isInterrupted = ({ run, running }: Pick<RunTarget, "run" | "running">): boolean =>
+  !running && isActive(run) && run.status !== "paused";
+
+function describe(target: RunTarget, counts: Counts): string {
+  const { run, name } = target;
   const { produced, succeeded, dead, cancelled, retried, owed, deadByReason } = counts;
   const wallSeconds = wallSecondsOf(run);
   const reasons = Object.entries(deadByReason).map(([reason, number]) => [`dead: ${reason}`, count(number)]);
   return [
     `${style("bold", run.workflow)} · run ${run.id} · ${style("bold", run.status)}`,
+    ...(isInterrupted(target) ? [style("yellow", `nothing works on it: npx sluice resume ${name} goes on`)] : []),
     ...(run.failure === undefined ? [] : [style("red", run.failure)]),
     ...(run.sliceError === undefined || run.failedSlices === 0
       ? []
@@ -164,13 +173,14 @@ function describe(run: RunRecord, counts: Counts): string {
   ].join("\n");
 }
 
-function toJson(run: RunRecord, counts: Counts): object {
+function toJson(run: RunRecord, counts: Counts, interrupted: boolean): object {
   const { id, workflow, status, requestedAt, completedAt, failure, checkpoint } = run;
   return {
     type: "run",
     workflow,
     run: id,
     status,
+    interrupted,
     ...counts,
     sourceEnded: checkpoint.ended,
     requestedAt,

@@ -16,6 +16,7 @@ export class RunWatch {
   readonly #now: () => number;
   readonly #asking = new Map<string, Promise<RunMode>>();
   readonly #producing = new Set<string>();
+  readonly #sent = new Map<string, number>();
   readonly #answers = new Map<string, { readonly at: number; readonly mode: RunMode }>();
 
   constructor(runs: Pick<Runs, "find">, now: () => number) {
@@ -24,13 +25,13 @@ export class RunWatch {
   }
 
   /**
-   * Takes it from a message's first delivery that its run was worked on when it was sent: a producer looks at its run
-   * with each page. So the first tasks of a run need not wait for a look of their own.
+   * Takes it from a message's first delivery that its run was worked on when it was sent, a moment ago: a producer looks
+   * at its run with each page. So the first tasks of a run need not wait for a look of their own. It is made meanwhile.
    */
   noteSent(run: string, at: number): void {
-    if (this.#answers.has(run)) return;
+    if (this.#sent.has(run)) return;
     // The sender's clock may be ahead.
-    this.#answers.set(run, { at: Math.min(at, this.#now()), mode: "work" });
+    this.#sent.set(run, Math.min(at, this.#now()));
     this.#producing.add(run);
   }
 
@@ -40,10 +41,18 @@ export class RunWatch {
     const age = known === undefined ? Number.POSITIVE_INFINITY : this.#now() - known.at;
     if (known !== undefined && age < FRESH_MILLISECONDS) return known.mode;
     const asked = this.#asking.get(run) ?? this.#renew(run);
+    if (known === undefined && this.#wasJustSent(run)) {
+      asked.catch(() => {});
+      return "work";
+    }
     if (known === undefined || age >= HOLDS_MILLISECONDS) return await asked;
     // Tasks need not wait for the new answer, as long as the old one serves. Should it fail, the next message asks again.
     asked.catch(() => {});
     return known.mode;
+  }
+
+  #wasJustSent(run: string): boolean {
+    return this.#now() - (this.#sent.get(run) ?? Number.NEGATIVE_INFINITY) < FRESH_MILLISECONDS;
   }
 
   #renew(run: string): Promise<RunMode> {

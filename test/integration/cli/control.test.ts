@@ -37,6 +37,7 @@ test("a run is paused from another process, resumed, interrupted, and resumed to
   expect(await statusOf(world)).toMatchObject({
     run: id,
     status: "paused",
+    interrupted: false,
     produced: 100,
     succeeded: 13,
     dead: 1,
@@ -63,7 +64,17 @@ test("a run is paused from another process, resumed, interrupted, and resumed to
   expect(interrupted.stderr).toMatch(
     /Interrupted\. Nothing is lost: npx sluice resume \S+gated\.ts goes on with run \S+\.\n$/,
   );
-  expect(await statusOf(world)).toMatchObject({ run: id, status: "running", succeeded: 17, dead: 1, owed: 82 });
+  expect(await statusOf(world)).toMatchObject({
+    run: id,
+    status: "running",
+    interrupted: true,
+    succeeded: 17,
+    dead: 1,
+    owed: 82,
+  });
+  const shown = await world.type("status");
+  expect(shown.stdout).toMatch(new RegExp(`${id} +interrupted`));
+  expect((await world.type("status", id)).stdout).toMatch(/nothing works on it: npx sluice resume \S+ goes on/);
 
   expectWhole(await world.type("resume", "--json"));
 }, 180_000);

@@ -29,8 +29,10 @@ test("a redrive that is killed between sending and deleting loses nothing, and d
   expect(await status()).toMatchObject({ succeeded: 19, dead: 0, owed: 1 });
   expect((await world.type("resume", "--json")).json.at(-1)).toMatchObject({ succeeded: 19, dead: 1 });
   const { json } = await world.type("dlq", "export");
-  const failures = [1, 2, 1, 2, 1, 2].map((attempt) => ({ attempt }));
-  expect(json).toMatchObject([{ item: 19, redrives: 2, failures }]);
+  // Its two messages may be worked on at once, and leave a letter each, with the history that each came with: a letter
+  // may be there twice, and is never missing.
+  expect([1, 2]).toContain(json.length);
+  for (const letter of json) expect(letter).toMatchObject({ item: 19, redrives: 2, reason: "exhausted" });
   // Nothing is left to be done about the run.
   expect((await world.type("resume", "mendable", "--json")).json.at(-1)).toMatchObject({ code: "RUN_ENDED" });
 }, 180_000);

@@ -59,24 +59,22 @@ describe("what a run wants of its messages", () => {
 });
 
 describe("a message that was just sent", () => {
-  test("tells that its run was worked on then, and nobody needs to ask", async () => {
+  test("tells that its run was worked on then: its task waits for no look, which is made meanwhile", async () => {
     const { watch, find, clock } = watching("paused");
     clock.now = 10_000;
-    watch.noteSent("a", 9_500);
+    watch.noteSent("a", 9_001);
     expect(watch.producing).toBe(true);
-    expect(await watch.mode("a")).toBe("work");
-    expect(find).not.toHaveBeenCalled();
-    clock.now = 10_500;
-    expect(await watch.mode("a")).toBe("work");
+    expect(await Promise.all([watch.mode("a"), watch.mode("a")])).toEqual(["work", "work"]);
     expect(find).toHaveBeenCalledTimes(1);
     await vi.waitFor(async () => expect(await watch.mode("a")).toBe("pause"));
+    expect(find).toHaveBeenCalledTimes(1);
     expect(watch.producing).toBe(false);
   });
 
-  test("tells nothing when it was sent long ago, nor more than what is known", async () => {
+  test("tells nothing when it was sent a second ago, nor more than what is known", async () => {
     const { watch, clock } = watching("paused");
     clock.now = 10_000;
-    watch.noteSent("a", 6_999);
+    watch.noteSent("a", 9_000);
     expect(await watch.mode("a")).toBe("pause");
     watch.noteSent("a", 10_000);
     expect(await watch.mode("a")).toBe("pause");
@@ -86,8 +84,19 @@ describe("a message that was just sent", () => {
     const { watch, find, clock } = watching("paused");
     clock.now = 10_000;
     watch.noteSent("a", 70_000);
-    clock.now = 13_000;
+    clock.now = 11_000;
     expect(await watch.mode("a")).toBe("pause");
     expect(find).toHaveBeenCalledTimes(1);
+  });
+
+  test("is not held against a look that fails: the next task waits for its own", async () => {
+    const { watch, find, clock } = watching("paused");
+    clock.now = 10_000;
+    watch.noteSent("a", 9_999);
+    find.mockRejectedValueOnce(new Error("down"));
+    expect(await watch.mode("a")).toBe("work");
+    await new Promise(setImmediate);
+    clock.now = 11_000;
+    expect(await watch.mode("a")).toBe("pause");
   });
 });
