@@ -57,7 +57,8 @@ export interface WorkflowOptions<Input = unknown, Output = Input> {
   readonly limit?: number;
   /**
    * Messages that may wait in the queue before the producer pauses: at least twice `concurrency`. Default: 20 times
-   * `concurrency`, at least 10,000.
+   * `concurrency`, at least 10,000. A pause is a second at the shortest, so slots are idle if all of them are
+   * worked off within a second.
    */
   readonly maxBacklog?: number;
   /**

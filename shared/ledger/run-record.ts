@@ -63,10 +63,22 @@ export interface RunRecord {
   readonly failedSlices: number;
   /** Why the latest of them failed. */
   readonly sliceError?: string | undefined;
+  /** What the producer saw when it paused last, because its queue was full. */
+  readonly fullAt?: BacklogLook | undefined;
   /** What the run added up to when it completed; absent until then. */
   readonly totals?: Totals | undefined;
   /** Items have settled again after a redrive: `totals` may be those of before. */
   readonly redriven: boolean;
+}
+
+/** How full the queue was at one moment. */
+export interface BacklogLook {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Items that the run had produced. */
+  readonly produced: number;
+  /** Messages in the queue, whatever their run. */
+  readonly backlog: number;
 }
 
 /** How far the producer has come. */
@@ -109,6 +121,7 @@ export function readRunRow(row: Row): RunRecord {
     hop: Number(row.hop),
     failedSlices: Number(row.failedSlices),
     sliceError: row.sliceError as string | undefined,
+    fullAt: row.fullAt as BacklogLook | undefined,
     totals: row.totals as Totals | undefined,
     redriven: row.redriven === true,
   };

@@ -19,6 +19,7 @@ import {
   type Totals,
 } from "./rows.ts";
 import {
+  type BacklogLook,
   type Checkpoint,
   type Counts,
   finalCounts,
@@ -110,7 +111,7 @@ export class Runs {
 
   /**
    * Takes up a continuation, and counts a failed slice in advance: a producer that dies cannot count any more. The next
-   * checkpoint sets the count back, as `recordSlice` does for a slice that ended well without one.
+   * checkpoint sets the count back, as `recordFull` does for a slice that ended well without one.
    *
    * @returns the run, with its failed slices as they were before, or `undefined` where there is nothing to do: it neither runs nor is being stopped,
    * or a later continuation has been taken up already.
@@ -201,8 +202,16 @@ export class Runs {
   }
 
   /** Sets how many slices in a row have failed, and why the latest did. */
-  async recordSlice(id: string, failedSlices: number, error?: string): Promise<void> {
+  async recordSlice(id: string, failedSlices: number, error: string): Promise<void> {
     await this.#store.update(runKey(id), { set: { failedSlices, sliceError: error } });
+  }
+
+  /** Notes that a slice ended well, without a checkpoint maybe, because the queue was full. */
+  async recordFull(id: string, { at, produced, backlog }: BacklogLook): Promise<void> {
+    await this.#store.update(runKey(id), {
+      set: { failedSlices: 0, fullAt: { at, produced, backlog } },
+      remove: ["sliceError"],
+    });
   }
 
   /** Ends a run as failed, its cursor kept. */

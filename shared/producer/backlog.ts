@@ -1,25 +1,44 @@
+import type { BacklogLook } from "../ledger/run-record.ts";
 import type { QueueDepth } from "../queue.ts";
 
-/** The shortest and the longest pause of a producer whose queue is full. SQS counts visibility in whole seconds. */
+/** The shortest and the longest pause of a producer whose queue is full: visibility has whole seconds. */
 const SHORTEST_PAUSE_MILLISECONDS = 1_000;
 const LONGEST_PAUSE_MILLISECONDS = 60_000;
+
+/**
+ * A pause is at most so many times as long as its pace was observed for. Of consumers that have just started, a second
+ * tells little: pauses grow while they tell more.
+ */
+const PAUSE_PER_OBSERVATION = 2;
+
+/** A look that is older than the longest pause and a few slices may be of a time in which the run stood still. */
+const OLDEST_LOOK_MILLISECONDS = 300_000;
 
 export const backlogOf = ({ visible, inFlight, delayed }: QueueDepth): number => visible + inFlight + delayed;
 
 /**
- * How long the producer pauses when the backlog is at its bound: until half of it should be worked off, at the pace of
- * the run so far. Sooner would be one more invocation for a few pages, later would leave the consumers idle.
+ * How long the producer pauses when the backlog is at its bound: until half of it should be worked off. Sooner would be
+ * one more invocation for a few pages, later would leave the consumers idle.
+ *
+ * The pace is what was worked off since an earlier look, and not since the run began: a pause that was too long, and
+ * left the consumers idle, would else count as slowness of theirs for the rest of the run. Now it is at least made
+ * shorter by the next, as all that was there was worked off in it.
+ *
+ * @param earlier Looks before this one, the oldest first; the first that is recent enough is taken.
+ * @returns Milliseconds, whole seconds of them, rounded down.
  */
-export function backlogPauseMilliseconds(state: {
-  readonly backlog: number;
-  readonly maxBacklog: number;
-  /** Items sent since the run began. */
-  readonly produced: number;
-  readonly elapsedMilliseconds: number;
-}): number {
-  const { backlog, maxBacklog, produced, elapsedMilliseconds } = state;
-  const settled = produced - backlog;
-  // Without a pace to go by, as long again as it took so far.
-  const pause = settled > 0 ? ((backlog - maxBacklog / 2) * elapsedMilliseconds) / settled : elapsedMilliseconds;
-  return Math.min(LONGEST_PAUSE_MILLISECONDS, Math.max(SHORTEST_PAUSE_MILLISECONDS, pause));
+export function backlogPauseMilliseconds(
+  maxBacklog: number,
+  look: BacklogLook,
+  earlier: readonly (BacklogLook | undefined)[],
+): number {
+  const before = earlier.find(
+    (candidate) => candidate !== undefined && look.at - candidate.at <= OLDEST_LOOK_MILLISECONDS,
+  );
+  if (before === undefined) return SHORTEST_PAUSE_MILLISECONDS;
+  const observed = look.at - before.at;
+  const workedOff = look.produced - look.backlog - (before.produced - before.backlog);
+  const untilHalf = workedOff > 0 ? ((look.backlog - maxBacklog / 2) * observed) / workedOff : Number.POSITIVE_INFINITY;
+  const pause = Math.min(untilHalf, PAUSE_PER_OBSERVATION * observed, LONGEST_PAUSE_MILLISECONDS);
+  return Math.max(SHORTEST_PAUSE_MILLISECONDS, Math.floor(pause / 1_000) * 1_000);
 }

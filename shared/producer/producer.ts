@@ -1,6 +1,6 @@
 import { toError } from "../errors.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { isActive, isStopping, type RunRecord } from "../ledger/run-record.ts";
+import { type BacklogLook, isActive, isStopping, type RunRecord } from "../ledger/run-record.ts";
 import {
   type ContinueMessage,
   type ControlMessage,
@@ -60,7 +60,7 @@ const DONE: Verdict = { tag: "done" };
 /** How a slice of paging ended. */
 type SliceEnd =
   | { readonly tag: "ended" | "time" | "superseded" | "paused" | "stopped" }
-  | { readonly tag: "backlog"; readonly milliseconds: number };
+  | { readonly tag: "full"; readonly look: BacklogLook; readonly pauseMilliseconds: number };
 
 /** Pages a source into the queue, a slice an invocation. Made anew for each: several may share a process. */
 export class Producer {
@@ -156,28 +156,34 @@ export class Producer {
     } catch (thrown) {
       return await this.#failSlice(id, thrown, hop, control);
     }
-    if (end.tag === "backlog") {
-      await runs.recordSlice(id, 0);
-      return await this.#wait(id, end.milliseconds, hop, control);
+    if (end.tag === "full") {
+      await runs.recordFull(id, end.look);
+      return await this.#wait(id, end.pauseMilliseconds, hop, control);
     }
     if (end.tag === "time") await this.#passOn(id, hop);
     return DONE;
   }
 
   async #slice(start: RunRecord, { sliceEnd, signal }: SliceTime): Promise<SliceEnd> {
-    const { runs, workflow, metrics, now } = this.#options;
+    const { runs, workflow, metrics, maxBacklog, now } = this.#options;
     // A run's first slice has nothing before it that could be left to close.
     if (start.checkpoint.count > 0) await runs.closeAgain(start);
     if (start.checkpoint.ended) return { tag: "ended" };
     let run = start;
     // Before the source is asked: pages that there is no room for would be read in vain.
-    let { room, pauseMilliseconds } = await this.#backlog(run);
-    if (room <= 0) return { tag: "backlog", milliseconds: pauseMilliseconds };
+    const first = await this.#look(run);
+    const full = (look: BacklogLook, ...earlier: BacklogLook[]): SliceEnd => {
+      const pauseMilliseconds = backlogPauseMilliseconds(maxBacklog, look, [start.fullAt, ...earlier]);
+      return { tag: "full", look, pauseMilliseconds };
+    };
+    let room = maxBacklog - first.backlog;
+    if (room <= 0) return full(first);
     const { limit } = run;
     for await (const chunk of chunks(workflow.source, run.checkpoint, { limit, signal })) {
       if (room <= 0) {
-        ({ room, pauseMilliseconds } = await this.#backlog(run));
-        if (room <= 0) return { tag: "backlog", milliseconds: pauseMilliseconds };
+        const look = await this.#look(run);
+        room = maxBacklog - look.backlog;
+        if (room <= 0) return full(look, first);
       }
       const { pages, items } = run.checkpoint;
       let deadLettered = 0;
@@ -209,19 +215,10 @@ export class Producer {
     return { tag: "ended" };
   }
 
-  async #backlog({ requestedAt, checkpoint }: RunRecord): Promise<{ room: number; pauseMilliseconds: number }> {
-    const { queue, maxBacklog, now } = this.#options;
+  async #look({ checkpoint }: RunRecord): Promise<BacklogLook> {
+    const { queue, now } = this.#options;
     const backlog = backlogOf(await queue.depth());
-    const elapsedMilliseconds = now() - Date.parse(requestedAt);
-    return {
-      room: maxBacklog - backlog,
-      pauseMilliseconds: backlogPauseMilliseconds({
-        backlog,
-        maxBacklog,
-        produced: checkpoint.items,
-        elapsedMilliseconds,
-      }),
-    };
+    return { at: now(), produced: checkpoint.items, backlog };
   }
 
   async #failSlice(id: string, thrown: unknown, hop: number, control: ReceivedControl): Promise<Verdict> {

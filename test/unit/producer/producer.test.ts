@@ -1,6 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
 import { type Cursor, items, SourceError } from "../../../shared/index.ts";
-import { backlogPauseMilliseconds } from "../../../shared/producer/backlog.ts";
 import { CONTROL_DEAD_LETTERS, ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
 
 const done = { tag: "done" };
@@ -141,6 +140,29 @@ describe("a full queue", () => {
     world.sqs.depth = { visible: 0, inFlight: 0, delayed: 0 };
     expect(await world.continue(1, 3)).toEqual(done);
     expect(world.items).toHaveLength(200);
+  });
+
+  test("is worked off at a pace that the producer learns from one pause to the next", async () => {
+    const world = new ProducerWorld({ source: pagesOf100(4) }, { maxBacklog: 100 });
+    await world.start();
+    const seen = async (visible: number, afterSend = visible) => {
+      world.sqs.depth = { visible, inFlight: 0, delayed: 0 };
+      world.sqs.before = (action) => {
+        if (action === "send") world.sqs.depth = { visible: afterSend, inFlight: 0, delayed: 0 };
+      };
+      return await world.continue();
+    };
+    // Nothing is known of the consumers.
+    expect(await seen(0, 100)).toEqual({ tag: "wait", milliseconds: 1_000 });
+    world.now += 20_000;
+    // 10 in 20 s. The run's whole time would say the same; an hour in which the run stood still would not.
+    expect(await seen(90, 190)).toEqual({ tag: "wait", milliseconds: 40_000 });
+    world.now += 3_600_000;
+    expect(await seen(150)).toEqual({ tag: "wait", milliseconds: 1_000 });
+    world.now += 10_000;
+    // 100 in 10 s, of which nothing was produced.
+    expect(await seen(50, 150)).toEqual({ tag: "wait", milliseconds: 10_000 });
+    expect((await world.run()).fullAt).toEqual({ at: world.now, produced: 300, backlog: 150 });
   });
 
   test("is asked for its depth once for as many messages as it had room for", async () => {
@@ -329,33 +351,4 @@ test("a run that has ended, or failed, is not continued", async () => {
   await world.runs.fail(RUN, "for a test");
   expect(await world.continue()).toEqual(done);
   expect(source.readPage).not.toHaveBeenCalled();
-});
-
-describe("the pause of a full queue", () => {
-  const pause = (changes: Partial<Parameters<typeof backlogPauseMilliseconds>[0]>) =>
-    backlogPauseMilliseconds({
-      backlog: 1_000,
-      maxBacklog: 1_000,
-      produced: 2_000,
-      elapsedMilliseconds: 20_000,
-      ...changes,
-    });
-
-  test("is until half of the bound should be worked off, at the run's pace", () => {
-    // 1,000 worked off in 20 s: 500 more take 10 s.
-    expect(pause({})).toBe(10_000);
-    expect(pause({ produced: 6_000 })).toBe(2_000);
-    expect(pause({ backlog: 1_100, produced: 2_100 })).toBe(12_000);
-  });
-
-  test("is as long again as it took so far, without a pace to go by", () => {
-    expect(pause({ produced: 1_000, elapsedMilliseconds: 3_000 })).toBe(3_000);
-    expect(pause({ produced: 500, elapsedMilliseconds: 3_000 })).toBe(3_000);
-  });
-
-  test("is between a second and a minute", () => {
-    expect(pause({ produced: 1_000_000 })).toBe(1_000);
-    expect(pause({ produced: 1_001 })).toBe(60_000);
-    expect(pause({ produced: 1_000, elapsedMilliseconds: 0 })).toBe(1_000);
-  });
 });

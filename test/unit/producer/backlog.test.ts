@@ -1,0 +1,100 @@
+import { describe, expect, test } from "vitest";
+import type { BacklogLook } from "../../../shared/ledger/run-record.ts";
+import { backlogPauseMilliseconds } from "../../../shared/producer/backlog.ts";
+
+const NOW = 1_000_000_000;
+
+describe("the pause of a full queue", () => {
+  const now = { at: NOW, produced: 2_000, backlog: 1_000 };
+  /** An earlier look, since which so many items were worked off and none was produced. */
+  const lookBefore = (seconds: number, workedOff: number): BacklogLook => ({
+    at: NOW - seconds * 1_000,
+    produced: now.produced,
+    backlog: now.backlog + workedOff,
+  });
+  const pause = (...earlier: (BacklogLook | undefined)[]) => backlogPauseMilliseconds(1_000, now, earlier);
+
+  test("is until half of the bound should be worked off, at the pace since the earlier look", () => {
+    // 1,000 worked off in 20 s: 500 more take 10 s.
+    expect(pause(lookBefore(20, 1_000))).toBe(10_000);
+    expect(pause(lookBefore(20, 5_000))).toBe(2_000);
+    expect(backlogPauseMilliseconds(1_000, { ...now, backlog: 1_100 }, [lookBefore(20, 1_100)])).toBe(12_000);
+  });
+
+  test("counts what was produced since then", () => {
+    // 600 more are there though 1,600 were produced.
+    expect(pause({ at: NOW - 20_000, produced: 400, backlog: 400 })).toBe(10_000);
+  });
+
+  test("is at most twice as long as the pace was observed for", () => {
+    expect(pause(lookBefore(5, 1))).toBe(10_000);
+    expect(pause(lookBefore(5, 249))).toBe(10_000);
+    expect(pause(lookBefore(5, 251))).toBe(9_000);
+  });
+
+  test("is twice as long as no pace was seen", () => {
+    expect(pause(lookBefore(4, 0))).toBe(8_000);
+    // Another run filled the queue, or redriven items did.
+    expect(pause(lookBefore(4, -300))).toBe(8_000);
+  });
+
+  test("is between a second and a minute", () => {
+    expect(pause(lookBefore(1, 1_000_000))).toBe(1_000);
+    expect(pause(lookBefore(31, 1))).toBe(60_000);
+    expect(pause(lookBefore(0, 0))).toBe(1_000);
+    // The clock was set back.
+    expect(pause(lookBefore(-60, 100))).toBe(1_000);
+  });
+
+  test("is of whole seconds, as visibility is, and rather a bit too short", () => {
+    expect(pause(lookBefore(20, 1_020))).toBe(9_000);
+  });
+
+  test("is a second without an earlier look, or with one that may be of a time in which the run stood still", () => {
+    expect(pause()).toBe(1_000);
+    expect(pause(undefined)).toBe(1_000);
+    expect(pause(lookBefore(301, 1_000))).toBe(1_000);
+    expect(pause(lookBefore(300, 3_000))).toBe(50_000);
+    expect(pause(lookBefore(301, 1_000), lookBefore(4, 0))).toBe(8_000);
+  });
+});
+
+/** A run of which a producer sends pages without taking time, to consumers of an even pace once they have started. */
+function simulate(setting: { maxBacklog: number; page: number; items: number; pace: number; warmUpSeconds: number }) {
+  const { maxBacklog, page, items, pace, warmUpSeconds } = setting;
+  let at = NOW;
+  let produced = 0;
+  let backlog = 0;
+  let idleSeconds = 0;
+  let slices = 0;
+  let fullAt: BacklogLook | undefined;
+  while (produced < items) {
+    const first = { at, produced, backlog };
+    for (; backlog < maxBacklog; backlog += page) produced += page;
+    slices++;
+    const look = { at, produced, backlog };
+    const pauseSeconds = backlogPauseMilliseconds(maxBacklog, look, [fullAt, first]) / 1_000;
+    fullAt = look;
+    const warmUp = Math.min(pauseSeconds, Math.max(0, warmUpSeconds - (at - NOW) / 1_000));
+    const busySeconds = Math.min(pauseSeconds - warmUp, backlog / pace);
+    idleSeconds += pauseSeconds - warmUp - busySeconds;
+    backlog -= Math.min(backlog, Math.round(busySeconds * pace));
+    at += pauseSeconds * 1_000;
+  }
+  return { idleSeconds, slices };
+}
+
+describe("consumers are not idle, and the producer is not always asked in vain, with", () => {
+  test.for([
+    { name: "a bound of one page", maxBacklog: 200, page: 200, items: 100_000, pace: 20, warmUpSeconds: 0 },
+    { name: "a bound of less than a page", maxBacklog: 100, page: 200, items: 100_000, pace: 20, warmUpSeconds: 0 },
+    { name: "a bound of many pages", maxBacklog: 10_000, page: 200, items: 1_000_000, pace: 300, warmUpSeconds: 0 },
+    { name: "consumers that start slowly", maxBacklog: 200, page: 200, items: 100_000, pace: 50, warmUpSeconds: 9 },
+  ])("$name", (setting) => {
+    const { idleSeconds, slices } = simulate(setting);
+    const seconds = setting.items / setting.pace;
+    expect(idleSeconds).toBeLessThan(0.01 * seconds);
+    // With half of the bound worked off in each pause, and some more until its length is found.
+    expect(slices).toBeLessThan((3 * setting.items) / setting.maxBacklog);
+  });
+});
