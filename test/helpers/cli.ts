@@ -14,6 +14,10 @@ export const workflowFile = (name: string): string => fileURLToPath(new URL(`./w
 /** Of util-linux: other systems have one that takes other options. */
 export const TERMINAL = "/usr/bin/script";
 
+/** By these Node decides on colours, before it looks at the terminal: `CI`, for one, forbids them. */
+const DECIDES_ON_COLOURS =
+  /^(CI|COLORTERM|FORCE_COLOR|NO_COLOR|NODE_DISABLE_COLORS|TEAMCITY_VERSION|TERM_PROGRAM|TF_BUILD|TMUX)$/;
+
 const patiently = { interval: 25, timeout: 60_000 };
 
 /** What a command printed, and how it ended. */
@@ -58,7 +62,7 @@ export class CliWorld {
     const child = spawn(command, words, {
       cwd: this.path,
       env: {
-        ...process.env,
+        ...inherited(),
         // As the command itself does: it is begun some hundred times.
         NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache"),
         MARKERS: this.path,
@@ -149,6 +153,11 @@ export class CliWorld {
     for (const group of this.#groups) killGroup(group);
     this.#directory[Symbol.dispose]();
   }
+}
+
+/** This process's variables, without what would make a command look otherwise on one machine than on another. */
+function inherited(): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !DECIDES_ON_COLOURS.test(name)));
 }
 
 function killGroup(pid: number): void {
