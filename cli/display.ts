@@ -1,5 +1,6 @@
 import { Presets, SingleBar } from "cli-progress";
 import { count, seconds, style } from "./format.ts";
+import { remark } from "./lines.ts";
 import { printableJson } from "./printable.ts";
 import type { Progress } from "./progress.ts";
 
@@ -22,17 +23,23 @@ export function chooseDisplay({ json }: { json: boolean }): Display {
   return process.stderr.isTTY ? new LiveBar() : new PlainLines();
 }
 
-function facts(progress: Progress): string[] {
-  const { produced, total, inFlight, succeeded, retried, dead, rate, secondsLeft } = progress;
-  return [
-    ...(total !== undefined && produced >= total ? [] : [`${count(produced)} produced`]),
-    `${count(inFlight)} in flight`,
-    `${count(succeeded)} succeeded`,
-    `${count(retried)} retried`,
-    `${count(dead)} dead`,
-    `${count(rate)}/s`,
-    ...(secondsLeft === undefined ? [] : [`${seconds(secondsLeft)} left`]),
+type Fact = "produced" | "in flight" | "succeeded" | "retried" | "dead" | "rate" | "left" | "waiting";
+
+/** What is told of a run, in this order. */
+function facts(progress: Progress): Map<Fact, string> {
+  const { produced, total, inFlight, succeeded, retried, dead, rate, secondsLeft, waiting } = progress;
+  const all: [Fact, string | undefined][] = [
+    ["produced", total !== undefined && produced >= total ? undefined : `${count(produced)} produced`],
+    ["in flight", `${count(inFlight)} in flight`],
+    ["succeeded", `${count(succeeded)} succeeded`],
+    ["retried", `${count(retried)} retried`],
+    ["dead", `${count(dead)} dead`],
+    // A rate says nothing of a run that waits.
+    ["rate", waiting === undefined ? `${count(rate)}/s` : undefined],
+    ["left", waiting !== undefined || secondsLeft === undefined ? undefined : `${seconds(secondsLeft)} left`],
+    ["waiting", waiting && `${count(waiting.items)} waiting, the next for ${seconds(waiting.nextInSeconds)}`],
   ];
+  return new Map(all.filter((fact): fact is [Fact, string] => fact[1] !== undefined));
 }
 
 /** One line that is drawn anew: a bar as long as the terminal leaves room for, and the facts beside it. */
@@ -59,7 +66,7 @@ class LiveBar implements Display {
 
   say(line: string): void {
     this.end();
-    process.stderr.write(`${line}\n`);
+    remark(line);
   }
 
   end(): void {
@@ -68,19 +75,27 @@ class LiveBar implements Display {
   }
 }
 
+/** What gives way to the bar on a narrow terminal, and what gives way to the rest where even without it all is too long. */
+const LESS_THAN_THE_BAR: readonly Fact[] = ["retried", "produced", "in flight"];
+const LESS_THAN_THE_REST: readonly Fact[] = ["dead", "succeeded"];
+
 /** The live line, at most `columns` wide: on a narrow terminal the least important facts give way. */
 export function liveLine(progress: Progress, columns: number): string {
   const { total, succeeded, dead } = progress;
   const share = total === undefined || total === 0 ? undefined : (succeeded + dead) / total;
   const percent = share === undefined ? "" : `${String(Math.floor(share * 100)).padStart(3)} %  `;
   const shown = facts(progress);
-  const longer = (line: string[]) => percent.length + line.join(" · ").length > columns - 1;
-  while (longer(shown) && shown.length > 2) shown.splice(shown.length - 3, 1);
-  const text = shown.join(" · ");
-  const room = Math.min(LONGEST_BAR, columns - 2 - percent.length - text.length);
-  if (share === undefined || room < SHORTEST_BAR) return `${percent}${text}`.slice(0, columns - 1);
-  const full = Math.round(share * room);
-  return `${style("green", "━".repeat(full), process.stderr)}${style("dim", "━".repeat(room - full), process.stderr)} ${percent}${text}`;
+  const text = () => [...shown.values()].join(" · ");
+  const room = () => columns - 2 - percent.length - text().length;
+  const giveWay = (facts: readonly Fact[], enough: number) => {
+    for (const fact of facts) if (room() < enough) shown.delete(fact);
+  };
+  giveWay(LESS_THAN_THE_BAR, share === undefined ? -1 : SHORTEST_BAR);
+  giveWay(LESS_THAN_THE_REST, -1);
+  const bar = Math.min(LONGEST_BAR, room());
+  if (share === undefined || bar < SHORTEST_BAR) return `${percent}${text()}`.slice(0, columns - 1);
+  const full = Math.round(share * bar);
+  return `${style("green", "━".repeat(full), process.stderr)}${style("dim", "━".repeat(bar - full), process.stderr)} ${percent}${text()}`;
 }
 
 /** A line now and then, where nobody watches a terminal. */
@@ -93,7 +108,7 @@ class PlainLines implements Display {
     this.#nextAt = now + PLAIN_MILLISECONDS;
     const { total, succeeded, dead } = progress;
     const of = total === undefined ? "" : ` of ${count(total)}`;
-    this.say(`${count(succeeded + dead)}${of} settled: ${facts(progress).join(", ")}`);
+    this.say(`${count(succeeded + dead)}${of} settled: ${[...facts(progress).values()].join(", ")}`);
   }
 
   say(line: string): void {

@@ -3,7 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import type { Engine } from "../local/engine.ts";
 import { hasEnded, type RunRecord } from "../shared/ledger/run-record.ts";
 import type { Display } from "./display.ts";
-import { Pace } from "./progress.ts";
+import { Pace, type Waiting } from "./progress.ts";
 import { RedrivenWatch } from "./redriven-watch.ts";
 import type { Summary } from "./summary.ts";
 
@@ -79,11 +79,17 @@ export async function follow({
         dead,
         rate,
         secondsLeft: total === undefined || rate <= 0 ? undefined : Math.max(0, total - settled) / rate,
+        ...(ended && inFlight === 0 && settled < items && waitingOf(engine, items - settled)),
       });
     }
     if (stop) return "interrupted";
     await setTimeout(POLL_MILLISECONDS);
   }
+}
+
+function waitingOf({ nextTaskAt }: Engine, items: number): { waiting?: Waiting } {
+  const at = nextTaskAt();
+  return at === undefined ? {} : { waiting: { items, nextInSeconds: Math.max(0, at - Date.now()) / 1_000 } };
 }
 
 async function countsBefore({ runs }: Engine, run: string) {

@@ -10,6 +10,15 @@ export interface Progress {
   /** Settled items a second, over the last few seconds. */
   readonly rate: number;
   readonly secondsLeft: number | undefined;
+  /** Where nothing is under way, and something is owed nevertheless. */
+  readonly waiting?: Waiting;
+}
+
+/** Messages that nobody receives yet: they wait for another attempt, or for the process that died with them. */
+export interface Waiting {
+  readonly items: number;
+  /** Seconds until the first of them comes. */
+  readonly nextInSeconds: number;
 }
 
 /** How far back the rate looks: long enough to be calm, short enough to follow. */

@@ -31,6 +31,8 @@ export interface Engine extends ServiceClients {
    * @throws {SluiceError} `FUNCTION_FAILED`: one died as it started. The message holds the end of its log.
    */
   warm(): Promise<void>;
+  /** When the first of the tasks' messages that are not visible now will be, in milliseconds since 1970. */
+  nextTaskAt(): number | undefined;
   /** Lets invocations under way end, and takes no others. */
   drain(): Promise<void>;
 }
@@ -136,6 +138,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
           if (end !== undefined) throw new SluiceError("FUNCTION_FAILED", cannotStart(name, end, state));
         }
       },
+      nextTaskAt: () => sqs.store.nextVisibleAt(names.queue),
       drain,
       async close() {
         const drained = drain();

@@ -145,6 +145,11 @@ export class QueueStore {
     return { visible: queue.total - inFlight - delayed, inFlight, delayed };
   }
 
+  /** When the next message becomes visible that is not visible now; undefined where there is none. */
+  nextVisibleAt(name: string): number | undefined {
+    return this.#nextAt(this.#queues.get(name), this.#context.clock());
+  }
+
   /** Sends one message. @throws SqsError `InvalidMessageContents`, `InvalidParameterValue`, `MissingParameter`. */
   send(name: string, message: OutgoingMessage): SentMessage {
     return send(this.#context, this.#queues.get(name), message);

@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { Letter } from "../../../shared/dead-letters/letter.ts";
 import { type PurgeResult, purge } from "../../../shared/dead-letters/purge.ts";
 import { confirmByTyping } from "../../confirm.ts";
@@ -33,7 +33,7 @@ export const purgeCommand = withDlqOptions(
   .description("Deletes dead letters. Each is written to a file first, from which `dlq import` takes it back.")
   .option("--dry-run", "only show what would be deleted", false)
   .option("--yes", "do not ask", false)
-  .option("--backup <file>", "where to keep them (default: dead-letters-<workflow>-<time>.jsonl)", true)
+  .addOption(new Option("--backup <file>", "where to keep them").default(true, "dead-letters-<workflow>-<time>.jsonl"))
   .option("--no-backup", "keep nothing of them")
   .addHelpText(
     "after",

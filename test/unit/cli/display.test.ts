@@ -39,6 +39,20 @@ describe("the live line", () => {
     }
   });
 
+  test("has a bar on a terminal of 80 columns, for which the number of retries gives way", () => {
+    expect(line(80)).toBe(`${"━".repeat(11)}  62 %  47 in flight · 3,109 succeeded · 4 dead · 257/s · 7.3 s left`);
+    expect(line(80, { total: 135_233, produced: 135_233, succeeded: 100_123, secondsLeft: 134 })).toBe(
+      `${"━".repeat(19)}  74 %  100,123 succeeded · 4 dead · 257/s · 2 min 14 s left`,
+    );
+  });
+
+  test("of a run that waits says for what, and how long", () => {
+    const waiting = { items: 8, nextInSeconds: 23.4 };
+    expect(line(120, { waiting, inFlight: 0 })).toBe(
+      `${"━".repeat(29)}  62 %  0 in flight · 3,109 succeeded · 57 retried · 4 dead · 8 waiting, the next for 23 s`,
+    );
+  });
+
   test("shows less than 100 % until every item is settled", () => {
     expect(line(100, { succeeded: 4_994, dead: 5 })).toContain(" 99 %");
     expect(line(100, { succeeded: 4_995, dead: 5 })).toContain("100 %");
