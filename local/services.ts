@@ -11,6 +11,7 @@ import type { Topology } from "../shared/topology.ts";
 import { createLedgerTable, startDynamoDb } from "./dynamodb.ts";
 import { createQueues, queueNames } from "./queues.ts";
 import type { Faults } from "./sqs/faults.ts";
+import type { InProcessHandler } from "./sqs/in-process.ts";
 import { startSqsServer } from "./sqs/server.ts";
 import type { Endpoints, StateDirectory } from "./state-directory.ts";
 
@@ -71,7 +72,7 @@ export async function openServices(options: {
   if (topology !== undefined) createQueues(sqs.store, names, topology);
   const dynamoDb = await startDynamoDb(state.tables);
   const endpoints = { sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint };
-  const clients = connect(workflow, endpoints);
+  const clients = connect(workflow, endpoints, sqs.requestHandler);
   await createLedgerTable(clients.dynamoDbClient, tableName(workflow));
   state.announce(endpoints);
   return {
@@ -107,10 +108,19 @@ export async function reachServices(workflow: string, state: StateDirectory): Pr
   return await openServices({ workflow, state });
 }
 
-function connect(workflow: string, { sqs, dynamoDb }: Endpoints) {
+/** @param requestHandler The way to the queues, where they are in this process. Default: HTTP. */
+function connect(workflow: string, { sqs, dynamoDb }: Endpoints, requestHandler?: InProcessHandler) {
   const dynamoDbClient = new DynamoDBClient({ ...CREDENTIALS, endpoint: dynamoDb });
-  // On the loopback interface nothing is lost on the way: a digest of each body would only take time.
-  const sqsClient = new SQSClient({ ...CREDENTIALS, endpoint: sqs, md5: false });
+  const sqsClient = new SQSClient({
+    ...CREDENTIALS,
+    endpoint: sqs,
+    // On the loopback interface nothing is lost on the way: a digest of each body would only take time.
+    md5: false,
+    cacheMiddleware: true,
+    ...(requestHandler && { requestHandler }),
+  });
+  // Nobody reads what it prepares.
+  sqsClient.middlewareStack.remove("loggerMiddleware");
   const documents = DynamoDBDocumentClient.from(dynamoDbClient, { marshallOptions: { removeUndefinedValues: true } });
   const queueOf = (name: string) => new Queue(sqsClient, `${sqs}/000000000000/${name}`);
   const names = queueNames(workflow);

@@ -1,0 +1,110 @@
+import { setTimeout } from "node:timers/promises";
+import { type Answer, actions } from "./actions.ts";
+import { SqsError } from "./errors.ts";
+import { Faults } from "./faults.ts";
+import { type Input, parseInput } from "./requests.ts";
+import { QueueStore } from "./store.ts";
+
+/** How to open the service. */
+export interface SqsServiceOptions {
+  /** The SQLite file that holds the queues, or `:memory:`. */
+  readonly file: string;
+  /** Milliseconds since 1970; `Date.now` by default. */
+  readonly clock?: () => number;
+  /** Faults to inject; none by default. */
+  readonly faults?: Faults;
+  /** Memory for pages of the file; 64 MiB by default. */
+  readonly cacheMegabytes?: number;
+}
+
+/** What is written back to a client, and how to take it back when that fails. */
+export interface Reply extends Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** SQS, whichever way its requests come. */
+export class SqsService {
+  readonly store: QueueStore;
+  readonly faults: Faults;
+  readonly #clock: () => number;
+  readonly #purges = new Map<string, number>();
+  readonly #urlOf: (name: string) => string;
+
+  /**
+   * @param urlOf The URL of a queue.
+   * @throws Error when the file cannot be opened.
+   */
+  constructor({ file, clock, faults, cacheMegabytes }: SqsServiceOptions, urlOf: (name: string) => string) {
+    this.#urlOf = urlOf;
+    this.#clock = clock ?? Date.now;
+    this.faults = faults ?? new Faults({ seed: 0 });
+    this.store = new QueueStore({
+      file,
+      clock: this.#clock,
+      faults: this.faults,
+      ...(cacheMegabytes && { cacheMegabytes }),
+    });
+  }
+
+  /**
+   * Answers a request: what SQS refuses is an answer too.
+   *
+   * @param target The header `X-Amz-Target`, such as `AmazonSQS.SendMessage`.
+   * @param read Reads the request's body.
+   * @param gone Fires when the client has gone.
+   * @returns the answer, or `undefined` where an injected fault has lost it: the client is to find its connection closed.
+   */
+  async respond(
+    target: string | undefined,
+    read: () => string | Promise<string>,
+    gone: AbortSignal,
+  ): Promise<Reply | undefined> {
+    try {
+      const action = actionOf(target);
+      const input = parseInput(await read());
+      const fault = this.faults.ofRequest(action, queueOf(input));
+      if (fault === "throttle") {
+        throw new SqsError("RequestThrottled", "The request was throttled (an injected fault).");
+      }
+      if (fault === "internalFailure") throw new SqsError("InternalFailure", "The service failed (an injected fault).");
+      if (fault === "timeout") {
+        await setTimeout(this.faults.settings.timeoutMs, undefined, { signal: gone }).catch(() => {});
+        return undefined;
+      }
+      const answer = await this.#perform(action, input, gone);
+      // A lost response took effect: only a client that went by itself has its receives taken back.
+      return fault === "lostResponse" ? undefined : { status: 200, headers: {}, ...answer };
+    } catch (error) {
+      return refusal(error);
+    }
+  }
+
+  #perform(action: string, input: Input, signal: AbortSignal): Answer | Promise<Answer> {
+    const perform = Object.hasOwn(actions, action) ? actions[action] : undefined;
+    if (perform === undefined) {
+      throw new SqsError("UnknownOperationException", `The action ${action || "(none)"} is not known here.`);
+    }
+    const { store } = this;
+    return perform(input, { store, clock: this.#clock, urlOf: this.#urlOf, purges: this.#purges, signal });
+  }
+}
+
+function refusal(error: unknown): Reply {
+  const known = error instanceof SqsError ? error : new SqsError("InternalFailure", `The server failed: ${error}`);
+  return {
+    status: known.status,
+    headers: { "x-amzn-query-error": `${known.queryCode};${known.senderFault ? "Sender" : "Receiver"}` },
+    output: { __type: `com.amazonaws.sqs#${known.code}`, message: known.message },
+  };
+}
+
+function actionOf(target: string | undefined): string {
+  const prefix = "AmazonSQS.";
+  return target?.startsWith(prefix) ? target.slice(prefix.length) : "";
+}
+
+function queueOf(input: Input): string | undefined {
+  const url = input.QueueUrl ?? input.QueueName;
+  return typeof url === "string" ? url.slice(url.lastIndexOf("/") + 1) : undefined;
+}

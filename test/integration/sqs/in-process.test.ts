@@ -1,0 +1,72 @@
+import { setTimeout } from "node:timers/promises";
+import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Faults } from "../../../local/sqs/faults.ts";
+import { type SqsServer, startSqsServer } from "../../../local/sqs/server.ts";
+
+let server: SqsServer;
+let client: SQSClient;
+let QueueUrl: string;
+
+beforeEach(async () => {
+  server = await startSqsServer({ file: ":memory:", faults: new Faults({ seed: 1 }) });
+  server.store.createQueue("q", {});
+  QueueUrl = server.queueUrl("q");
+  client = new SQSClient({
+    // Nobody listens there: what is answered was answered in this process.
+    endpoint: "http://127.0.0.1:1",
+    region: "us-east-1",
+    credentials: { accessKeyId: "test", secretAccessKey: "test" },
+    requestHandler: server.requestHandler,
+    maxAttempts: 5,
+  });
+});
+
+afterEach(async () => {
+  client.destroy();
+  await server.close();
+});
+
+const send = (MessageBody: string) => client.send(new SendMessageCommand({ QueueUrl, MessageBody }));
+const receive = (WaitTimeSeconds = 0) => new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds });
+
+describe("a client in the server's process", () => {
+  it("is answered as over HTTP", async () => {
+    await send("Zürich 🏔 — «Œuvre»");
+    const { Messages = [] } = await client.send(receive());
+    expect(Messages.map(({ Body }) => Body)).toEqual(["Zürich 🏔 — «Œuvre»"]);
+  });
+
+  it("is refused as over HTTP", async () => {
+    await expect(
+      client.send(new SendMessageCommand({ QueueUrl: server.queueUrl("none"), MessageBody: "x" })),
+    ).rejects.toMatchObject({ name: "QueueDoesNotExist", $metadata: { httpStatusCode: 400 } });
+  });
+
+  it("asks again where a fault lost the answer, or the service failed", async () => {
+    server.faults.set({ lostResponse: 0.3, internalFailure: 0.2 });
+    for (let sent = 0; sent < 5; sent++) await send("x");
+    server.faults.clear();
+    // One of those whose answer was lost took effect twice.
+    expect(server.store.counts("q").visible).toBeGreaterThanOrEqual(5);
+  });
+
+  it("gives back what it received and no longer wants", async () => {
+    const gone = new AbortController();
+    const poll = client.send(receive(20), { abortSignal: gone.signal });
+    await setTimeout(1);
+    gone.abort();
+    await expect(poll).rejects.toThrow();
+    await send("x");
+    expect(server.store.counts("q")).toEqual({ visible: 1, inFlight: 0, delayed: 0 });
+  });
+
+  it("leaves timers their turn, however many requests follow one another", async () => {
+    let fired = false;
+    const timer = setTimeout(1).then(() => {
+      fired = true;
+    });
+    while (!fired) await send("x");
+    await timer;
+  });
+});
