@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Edges } from "./edges.ts";
 import { Knowledge } from "./knowledge.ts";
 import type { Scope } from "./scope.ts";
+import { States } from "./states.ts";
 import { type State, type Step, World } from "./world.ts";
 
 /** What an exploration came to. */
@@ -59,7 +60,7 @@ class Pass {
   readonly #knowledge: Knowledge;
   readonly #look: number;
   readonly #learned: number;
-  readonly #numbers = new Map<string, number>();
+  readonly #numbers = new States();
   readonly #regular = new Edges();
   readonly #path: Frame[] = [];
   #steps = 0;
@@ -104,8 +105,7 @@ class Pass {
   }
 
   async #enter(state: State, key: string): Promise<void> {
-    const number = this.#numbers.size;
-    this.#numbers.set(key, number);
+    const number = this.#numbers.add(key);
     const quiet = this.#world.isQuiet(state);
     if (quiet) {
       this.#ends++;

@@ -3,7 +3,7 @@
  */
 import { Command } from "commander";
 import { type Exploration, explore } from "./explore.ts";
-import { LONG, SHORT } from "./scopes.ts";
+import { ENDLESS, LONG, SHORT } from "./scopes.ts";
 import { tableOf } from "./table.ts";
 
 interface Options {
@@ -22,11 +22,10 @@ const { long, scope, json, write } = new Command("explore")
   .parse()
   .opts<Options>();
 
-const scopes = [...SHORT, ...(long || scope !== undefined ? LONG : [])].filter(({ name }) => name === (scope ?? name));
+const all = [...SHORT, ...LONG, ...ENDLESS];
+const scopes = scope === undefined ? [...SHORT, ...(long ? LONG : [])] : all.filter(({ name }) => name === scope);
 if (scopes.length === 0) {
-  console.error(
-    `there is no scope "${scope}": choose one of\n${[...SHORT, ...LONG].map(({ name }) => `  ${name}`).join("\n")}`,
-  );
+  console.error(`there is no scope "${scope}": choose one of\n${all.map(({ name }) => `  ${name}`).join("\n")}`);
   process.exit(1);
 }
 const explorations: Exploration[] = [];

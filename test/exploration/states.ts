@@ -1,0 +1,28 @@
+/** A `Map` holds no more than 2^24 entries. */
+const PARTS = 64;
+
+/** A number for each state, in the order in which they were met: there may be a hundred million. */
+export class States {
+  readonly #parts = Array.from({ length: PARTS }, () => new Map<string, number>());
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get(key: string): number | undefined {
+    return this.#partOf(key).get(key);
+  }
+
+  /** Numbers a state that has none. */
+  add(key: string): number {
+    this.#partOf(key).set(key, this.#size);
+    return this.#size++;
+  }
+
+  #partOf(key: string): Map<string, number> {
+    let sum = 0;
+    for (let index = 0; index < key.length; index++) sum = (31 * sum + key.charCodeAt(index)) | 0;
+    return this.#parts[(sum >>> 8) % PARTS] as Map<string, number>;
+  }
+}
