@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Help } from "commander";
 import { SluiceError, toError } from "../shared/errors.ts";
 import { cancelCommand } from "./commands/cancel.ts";
 import { dlqCommand } from "./commands/dlq/dlq.ts";
@@ -19,6 +19,11 @@ const { version } = JSON.parse(readFileSync(manifest, "utf8"));
 const program = new Command("sluice")
   .description("Fans any paged source out to tasks, and says exactly when it is done.")
   .version(version)
+  // What is off unless it is asked for needs no word.
+  .configureHelp({
+    optionDescription: (option) =>
+      option.defaultValue === false ? option.description : new Help().optionDescription(option),
+  })
   .showHelpAfterError("(--help shows what there is)")
   .addCommand(runCommand)
   .addCommand(startCommand)
