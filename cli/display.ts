@@ -37,7 +37,7 @@ function facts(progress: Progress): Map<Fact, string> {
     // A rate says nothing of a run that waits.
     ["rate", waiting === undefined ? `${count(rate)}/s` : undefined],
     ["left", waiting !== undefined || secondsLeft === undefined ? undefined : `${seconds(secondsLeft)} left`],
-    ["waiting", waiting && `${count(waiting.items)} waiting, the next for ${seconds(waiting.nextInSeconds)}`],
+    ["waiting", waiting && `${count(waiting.items)} waiting, the next in ${seconds(waiting.nextInSeconds)}`],
   ];
   return new Map(all.filter((fact): fact is [Fact, string] => fact[1] !== undefined));
 }
@@ -87,8 +87,8 @@ export function liveLine(progress: Progress, columns: number): string {
   const shown = facts(progress);
   const text = () => [...shown.values()].join(" · ");
   const room = () => columns - 2 - percent.length - text().length;
-  const giveWay = (facts: readonly Fact[], enough: number) => {
-    for (const fact of facts) if (room() < enough) shown.delete(fact);
+  const giveWay = (candidates: readonly Fact[], enough: number) => {
+    for (const fact of candidates) if (room() < enough) shown.delete(fact);
   };
   giveWay(LESS_THAN_THE_BAR, share === undefined ? -1 : SHORTEST_BAR);
   giveWay(LESS_THAN_THE_REST, -1);

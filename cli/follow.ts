@@ -10,6 +10,9 @@ import type { Summary } from "./summary.ts";
 /** How often the run's record is looked at. */
 const POLL_MILLISECONDS = 100;
 
+/** A run waits that has had nothing in flight for so long: between two tasks, and at its start, it only seems to. */
+const IDLE_MILLISECONDS = 2_000;
+
 export interface Follow {
   readonly engine: Engine;
   readonly run: string;
@@ -31,6 +34,7 @@ export async function follow({
   const before = await countsBefore(engine, run);
   const pace = new Pace();
   const redriven = new RedrivenWatch(engine);
+  let busyAt = Date.now();
   let drained = false;
   const drain = async () => {
     await engine.drain();
@@ -69,7 +73,10 @@ export async function follow({
       const dead = before.dead + Object.values(deadByReason).reduce((a, b) => a + b, 0);
       const settled = before.succeeded + succeeded + dead;
       const total = ended ? items : record.limit;
-      const rate = pace.rate(Date.now(), settled);
+      const now = Date.now();
+      const rate = pace.rate(now, settled);
+      if (inFlight > 0 || !ended) busyAt = now;
+      const idle = now - busyAt >= IDLE_MILLISECONDS && settled < items;
       display.show({
         produced: items,
         total,
@@ -78,8 +85,9 @@ export async function follow({
         retried: before.retried + retried,
         dead,
         rate,
-        secondsLeft: total === undefined || rate <= 0 ? undefined : Math.max(0, total - settled) / rate,
-        ...(ended && inFlight === 0 && settled < items && waitingOf(engine, items - settled)),
+        // What is slower is shown as 0/s, of which nobody would believe a time.
+        secondsLeft: total === undefined || rate < 0.5 ? undefined : Math.max(0, total - settled) / rate,
+        ...(idle && waitingOf(engine, items - settled)),
       });
     }
     if (stop) return "interrupted";

@@ -10,7 +10,7 @@ export interface Progress {
   /** Settled items a second, over the last few seconds. */
   readonly rate: number;
   readonly secondsLeft: number | undefined;
-  /** Where nothing is under way, and something is owed nevertheless. */
+  /** Where nothing has been under way for a while, and something is owed nevertheless. */
   readonly waiting?: Waiting;
 }
 

@@ -31,7 +31,10 @@ export interface Engine extends ServiceClients {
    * @throws {SluiceError} `FUNCTION_FAILED`: one died as it started. The message holds the end of its log.
    */
   warm(): Promise<void>;
-  /** When the first of the tasks' messages that are not visible now will be, in milliseconds since 1970. */
+  /**
+   * When the first of the tasks' messages will be visible, in milliseconds since 1970; undefined where one is visible
+   * now, or there is none.
+   */
   nextTaskAt(): number | undefined;
   /** Lets invocations under way end, and takes no others. */
   drain(): Promise<void>;
@@ -138,7 +141,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
           if (end !== undefined) throw new SluiceError("FUNCTION_FAILED", cannotStart(name, end, state));
         }
       },
-      nextTaskAt: () => sqs.store.nextVisibleAt(names.queue),
+      nextTaskAt: () => (sqs.store.counts(names.queue).visible > 0 ? undefined : sqs.store.nextVisibleAt(names.queue)),
       drain,
       async close() {
         const drained = drain();

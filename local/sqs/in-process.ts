@@ -25,16 +25,20 @@ interface Response {
  * The way of a client to a service in its own process. Over HTTP each of its requests would cost both ends as much again
  * as the service itself.
  */
-export function inProcess(service: SqsService): InProcessHandler {
+export function inProcess(service: Pick<SqsService, "respond">): InProcessHandler {
   return {
     metadata: { handlerProtocol: "in-process" },
     async handle({ headers, body }, options) {
       // As over HTTP, others have their turn before the answer: a walk over a long queue would hold up all timers.
       await nextTurn();
       const gone = options?.abortSignal instanceof AbortSignal ? options.abortSignal : new AbortController().signal;
+      if (gone.aborted) throw aborted();
       const reply = await service.respond(headers["x-amz-target"], () => textOf(body), gone);
-      if (gone.aborted) reply?.undo?.();
-      if (reply === undefined || gone.aborted) throw connectionLost();
+      if (gone.aborted) {
+        reply?.undo?.();
+        throw aborted();
+      }
+      if (reply === undefined) throw connectionLost();
       return {
         response: {
           statusCode: reply.status,
@@ -52,6 +56,11 @@ export function inProcess(service: SqsService): InProcessHandler {
 function textOf(body: unknown): string {
   // `Buffer.from(body)` would ask for its value, which the SDK warns of.
   return body instanceof Uint8Array ? new TextDecoder().decode(body) : String(body ?? "");
+}
+
+/** Of a request that its caller has given up. */
+function aborted(): Error {
+  return Object.assign(new Error("the request was aborted"), { name: "AbortError" });
 }
 
 /** The SDK tries again after it, as after the same error of a socket. */

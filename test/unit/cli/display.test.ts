@@ -49,7 +49,7 @@ describe("the live line", () => {
   test("of a run that waits says for what, and how long", () => {
     const waiting = { items: 8, nextInSeconds: 23.4 };
     expect(line(120, { waiting, inFlight: 0 })).toBe(
-      `${"━".repeat(29)}  62 %  0 in flight · 3,109 succeeded · 57 retried · 4 dead · 8 waiting, the next for 23 s`,
+      `${"━".repeat(30)}  62 %  0 in flight · 3,109 succeeded · 57 retried · 4 dead · 8 waiting, the next in 23 s`,
     );
   });
 
