@@ -107,6 +107,19 @@ describe("order", () => {
 });
 
 describe("time", () => {
+  it("tells when the next message comes that is not there yet", () => {
+    expect(store.nextVisibleAt("q")).toBeUndefined();
+    store.send("q", { body: "now" });
+    expect(store.nextVisibleAt("q")).toBeUndefined();
+    store.send("q", { body: "later", delaySeconds: 9 });
+    expect(store.nextVisibleAt("q")).toBe(now + 9 * seconds);
+    const [message] = receive();
+    store.changeVisibility("q", message?.receiptHandle ?? "", 4);
+    expect(store.nextVisibleAt("q")).toBe(now + 4 * seconds);
+    now += 4 * seconds;
+    expect(store.nextVisibleAt("q")).toBe(now + 5 * seconds);
+  });
+
   it("shows a message again when its visibility timeout is over, not a millisecond earlier", () => {
     store.send("q", { body: "x" });
     receive();
