@@ -4,6 +4,7 @@ import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import workflow from "#workflow";
 import { announceOn } from "../shared/announce.ts";
 import type { FunctionEnvironment } from "../shared/function-environment.ts";
+import { LEAN_CLIENT } from "../shared/lean-client.ts";
 import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
 import { Ledger } from "../shared/ledger/ledger.ts";
 import { Runs } from "../shared/ledger/runs.ts";
@@ -23,9 +24,9 @@ export async function connect(environment: FunctionEnvironment, { sockets }: { r
   };
   // Its middleware is composed once a command, and not for each request: a tenth of a request's CPU time. The document
   // client cannot do so. A digest of each body would take a fifth, and TLS sees to it already that it arrives as it was.
-  const sqs = new SQSClient({ requestHandler, cacheMiddleware: true, md5: false });
-  const controlSqs = new SQSClient({});
-  const dynamoDbClient = new DynamoDBClient({ requestHandler });
+  const sqs = new SQSClient({ ...LEAN_CLIENT, requestHandler, cacheMiddleware: true, md5: false });
+  const controlSqs = new SQSClient(LEAN_CLIENT);
+  const dynamoDbClient = new DynamoDBClient({ ...LEAN_CLIENT, requestHandler });
   // Nobody reads what it prepares: a copy of each request and its answer, for a logger that there is not.
   for (const { middlewareStack } of [sqs, dynamoDbClient]) middlewareStack.remove("loggerMiddleware");
   const dynamoDb = DynamoDBDocumentClient.from(dynamoDbClient, {

@@ -3,6 +3,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { announceOn } from "../shared/announce.ts";
+import { LEAN_CLIENT } from "../shared/lean-client.ts";
 import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
 import { Ledger } from "../shared/ledger/ledger.ts";
 import { Runs } from "../shared/ledger/runs.ts";
@@ -110,8 +111,9 @@ export async function reachServices(workflow: string, state: StateDirectory): Pr
 
 /** @param requestHandler The way to the queues, where they are in this process. Default: HTTP. */
 function connect(workflow: string, { sqs, dynamoDb }: Endpoints, requestHandler?: InProcessHandler) {
-  const dynamoDbClient = new DynamoDBClient({ ...CREDENTIALS, endpoint: dynamoDb });
+  const dynamoDbClient = new DynamoDBClient({ ...LEAN_CLIENT, ...CREDENTIALS, endpoint: dynamoDb });
   const sqsClient = new SQSClient({
+    ...LEAN_CLIENT,
     ...CREDENTIALS,
     endpoint: sqs,
     // On the loopback interface nothing is lost on the way: a digest of each body would only take time.
