@@ -185,20 +185,21 @@ export class Runs {
   }
 
   /**
-   * Ends the production of a run that is being stopped. A page that was opened and not checkpointed is part of it, as
-   * some of its messages may be on the queue: what is owed of it is cancelled.
+   * Ends the production of a run that is being stopped. Pages that were opened and not checkpointed are part of it, as
+   * some of their messages may be on the queue: what is owed of them is cancelled. They were opened in their order, so the
+   * first that was not is the last to be looked at.
    */
   async endProduction(run: RunRecord): Promise<void> {
     const { checkpoint } = run;
     if (checkpoint.ended) return await this.closeAgain(run);
-    const { count: _, ...progress } = checkpoint;
-    const open = await this.#ledger.cancelPage(run.id, checkpoint.pages);
-    await this.checkpoint(run, {
-      ...progress,
-      ended: true,
-      pages: checkpoint.pages + (open === undefined ? 0 : 1),
-      items: checkpoint.items + (open ?? 0),
-    });
+    let { count: _, pages, items, ...progress } = checkpoint;
+    for (;;) {
+      const opened = await this.#ledger.cancelPage(run.id, pages);
+      if (opened === undefined) break;
+      pages++;
+      items += opened;
+    }
+    await this.checkpoint(run, { ...progress, ended: true, pages, items });
   }
 
   /** Sets how many slices in a row have failed, and why the latest did. */

@@ -15,6 +15,7 @@ import { backoffMilliseconds } from "../retry.ts";
 import { backlogOf, backlogPauseMilliseconds } from "./backlog.ts";
 import { chunks } from "./chunks.ts";
 import { type CompletionOptions, handleCompletion } from "./completion.ts";
+import { PageLine } from "./page-line.ts";
 import { PageSender } from "./sender.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -56,6 +57,8 @@ export interface SliceTime {
 }
 
 const DONE: Verdict = { tag: "done" };
+
+const isToStop = (run: RunRecord): boolean => isStopping(run) || run.status === "paused";
 
 /** How a slice of paging ended. */
 type SliceEnd =
@@ -165,54 +168,48 @@ export class Producer {
   }
 
   async #slice(start: RunRecord, { sliceEnd, signal }: SliceTime): Promise<SliceEnd> {
-    const { runs, workflow, metrics, maxBacklog, now } = this.#options;
+    const { runs, workflow, maxBacklog, now } = this.#options;
     // A run's first slice has nothing before it that could be left to close.
     if (start.checkpoint.count > 0) await runs.closeAgain(start);
     if (start.checkpoint.ended) return { tag: "ended" };
-    let run = start;
     // Before the source is asked: pages that there is no room for would be read in vain.
-    const first = await this.#look(run);
+    const first = await this.#look(start);
     const full = (look: BacklogLook, ...earlier: BacklogLook[]): SliceEnd => {
       const pauseMilliseconds = backlogPauseMilliseconds(maxBacklog, look, [start.fullAt, ...earlier]);
       return { tag: "full", look, pauseMilliseconds };
     };
     let room = maxBacklog - first.backlog;
     if (room <= 0) return full(first);
-    const { limit } = run;
-    for await (const chunk of chunks(workflow.source, run.checkpoint, { limit, signal })) {
-      if (room <= 0) {
-        const look = await this.#look(run);
-        room = maxBacklog - look.backlog;
-        if (room <= 0) return full(look, first);
-      }
-      const { pages, items } = run.checkpoint;
-      let deadLettered = 0;
-      if (chunk.items.length > 0) {
-        const sent = await this.#sender.send(run.id, pages, chunk.items);
-        // Another producer was told that the run is being stopped, and closed it here.
-        if (sent === undefined) return { tag: "superseded" };
-        ({ deadLettered } = sent);
-        metrics.count("produced", chunk.items.length);
-        metrics.count("deadLettered", deadLettered);
+    const line = new PageLine({ ...this.#options, sender: this.#sender }, start);
+    try {
+      for await (const chunk of chunks(workflow.source, start.checkpoint, { limit: start.limit, signal })) {
+        if (room <= 0) {
+          const run = await line.passed();
+          if (run === undefined || isToStop(run)) break;
+          const look = await this.#look(run);
+          room = maxBacklog - look.backlog;
+          if (room <= 0) return full(look, first);
+        }
+        const before = await line.push(chunk);
+        if (before === undefined || isToStop(before) || now() >= sliceEnd) break;
         room -= chunk.items.length;
       }
-      const next = await runs.checkpoint(run, {
-        ...chunk.after,
-        pages: pages + (chunk.items.length > 0 ? 1 : 0),
-        items: items + chunk.items.length,
-      });
-      if (next === undefined) return { tag: "superseded" };
-      // Only now do the items of this page count.
-      run = (deadLettered > 0 ? await runs.stopBeyondTolerance(run.id) : undefined) ?? next;
-      if (run.checkpoint.ended) return { tag: "ended" };
-      if (isStopping(run)) {
-        await runs.endProduction(run);
-        return { tag: "stopped" };
-      }
-      if (run.status === "paused") return { tag: "paused" };
-      if (now() >= sliceEnd) return { tag: "time" };
+      return await this.#conclude(await line.passed());
+    } finally {
+      // What an invocation leaves under way would stand still with its environment, and go on at any later time.
+      await line.settled();
     }
-    return { tag: "ended" };
+  }
+
+  /** How a slice has ended after whose last page the run is as it says. */
+  async #conclude(run: RunRecord | undefined): Promise<SliceEnd> {
+    if (run === undefined) return { tag: "superseded" };
+    if (run.checkpoint.ended) return { tag: "ended" };
+    if (isStopping(run)) {
+      await this.#options.runs.endProduction(run);
+      return { tag: "stopped" };
+    }
+    return { tag: run.status === "paused" ? "paused" : "time" };
   }
 
   async #look({ checkpoint }: RunRecord): Promise<BacklogLook> {

@@ -7,7 +7,7 @@ import { toJson } from "../messages/body.ts";
 import { truncatedLetterBody } from "../messages/dead-letter.ts";
 import { envelopeBody, type PageHeader } from "../messages/envelope.ts";
 import { publish } from "../observation.ts";
-import type { Queue } from "../queue.ts";
+import type { OutgoingMessage, Queue } from "../queue.ts";
 import { UnreadableItem } from "../sources/unreadable-item.ts";
 
 /** An item as JSON, or why it is none and what it looks like. */
@@ -25,7 +25,14 @@ export interface SenderOptions {
   readonly now: () => number;
 }
 
-/** Writes a page into the ledger, and sends its messages. */
+/** A page that is in the ledger, with what is to be sent of it. */
+export interface WrittenPage {
+  readonly header: PageHeader;
+  readonly messages: readonly OutgoingMessage[];
+  readonly unsendable: readonly { readonly index: number; readonly item: Unsendable }[];
+}
+
+/** Writes pages into the ledger, and sends their messages. */
 export class PageSender {
   readonly #options: SenderOptions;
 
@@ -34,18 +41,19 @@ export class PageSender {
   }
 
   /**
-   * Sends a page, or what is not settled of one that was sent before. Every item is a message or a dead letter.
+   * Writes a page into the ledger, which is done before any of its messages is sent.
    *
-   * @returns how many are dead letters, or `undefined` where the run was stopped before the page, and nothing was sent.
+   * @returns what is to be sent: all of it, or what is not settled of one that was written before. `undefined` where the
+   * run was stopped before the page: nothing of it must be sent.
    */
-  async send(run: string, page: number, items: readonly unknown[]): Promise<{ deadLettered: number } | undefined> {
-    const { workflow, ledger, queue } = this.#options;
+  async write(run: string, page: number, items: readonly unknown[]): Promise<WrittenPage | undefined> {
+    const { workflow, ledger } = this.#options;
     const serialised = items.map(serialise);
     const opened = await ledger.openPage(run, page, { size: items.length, digest: digestOf(serialised) });
     if (opened === undefined) return undefined;
     const { epoch, resent, isSettled } = opened;
     const header: PageHeader = { workflow, run, page, epoch, resent };
-    const messages: { body: string }[] = [];
+    const messages: OutgoingMessage[] = [];
     const unsendable: { index: number; item: Unsendable }[] = [];
     for (const [index, item] of serialised.entries()) {
       if (isSettled(index)) continue;
@@ -53,9 +61,14 @@ export class PageSender {
       if (typeof body === "string") messages.push({ body });
       else unsendable.push({ index, item: body });
     }
-    await queue.sendAll(messages);
+    return { header, messages, unsendable };
+  }
+
+  /** Sends a page: every item is a message or a dead letter. Returns how many are dead letters. */
+  async send({ header, messages, unsendable }: WrittenPage): Promise<number> {
+    await this.#options.queue.sendAll(messages);
     for (const { index, item } of unsendable) await this.#bury(header, index, item);
-    return { deadLettered: unsendable.length };
+    return unsendable.length;
   }
 
   async #bury({ run, page, epoch, workflow }: PageHeader, index: number, { error, text }: Unsendable): Promise<void> {

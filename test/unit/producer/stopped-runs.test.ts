@@ -191,7 +191,7 @@ describe("a run that is cancelled", () => {
 });
 
 describe("a run of which more items cannot be sent than are tolerated", () => {
-  test("is stopped after the page at hand, with its reason", async () => {
+  test("is stopped after the pages at hand, with its reason", async () => {
     const bad = [1n, 2n];
     const world = new ProducerWorld({
       source: { readPage: async (cursor: Cursor = 0) => ({ items: [...bad, cursor], next: Number(cursor) + 1 }) },
@@ -202,11 +202,11 @@ describe("a run of which more items cannot be sent than are tolerated", () => {
     expect(await world.run()).toMatchObject({
       status: "failing",
       failure: "4 items died, more than the 3 that are tolerated",
-      checkpoint: { ended: true, pages: 2, items: 6 },
+      checkpoint: { ended: true, pages: 3, items: 9 },
     });
     await drain(world);
     expect((await world.run()).status).toBe("failed");
-    expect(await counts(world)).toMatchObject({ produced: 6, dead: 4, cancelled: 2, succeeded: 0, owed: 0 });
+    expect(await counts(world)).toMatchObject({ produced: 9, dead: 6, cancelled: 3, succeeded: 0, owed: 0 });
   });
 
   test("in its last page is stopped, too: what was sent of it is dropped", async () => {
