@@ -57,21 +57,29 @@ export class Climb {
     if (row.size === undefined || row.full.size < row.size) return;
     // Its pages are all full and none can be sent again, so whoever sums them up gets the same. Only a redrive changes
     // them: two who sum up such a block may overtake each other, so its totals are not relied on any more.
-    await this.#store.update(blockKey(run, block), { set: { totals: { ...(await this.#blockTotals(run, row)) } } });
+    const totals = await this.#blockTotals(run, row);
+    // Of plain successes there is nothing to add up: a block without totals adds nothing to its run's.
+    if (row.notable.size > 0 || row.totals !== undefined) {
+      await this.#store.update(blockKey(run, block), { set: { totals: { ...totals } } });
+    }
     const updated = await this.#store.update(runKey(run), {
       add: { fullBlocks: [block] },
       set: { redriven: row.redriven || undefined },
     });
-    if (updated !== undefined) await this.fromRun(run, updated);
+    if (updated !== undefined) await this.fromRun(run, updated, row.redriven ? undefined : totals);
   }
 
-  /** From a run as it was returned by a write: that of a full block, or the one that ended the source. */
-  async fromRun(run: string, row: Row): Promise<void> {
+  /**
+   * From a run as it was returned by a write: that of a full block, or the one that ended the source.
+   *
+   * @param blockTotals Of the block that was just entered, if they cannot have changed: they are all there is of a run of one.
+   */
+  async fromRun(run: string, row: Row, blockTotals?: Totals): Promise<void> {
     const blocks = blockCount(Number(row.pages));
     const full = row.fullBlocks instanceof Set ? row.fullBlocks.size : 0;
     if (row.ended !== true || full < blocks) return;
     if (row.completedAt === undefined) {
-      const totals = await this.#runTotals(run, blocks);
+      const totals = blocks === 1 && blockTotals !== undefined ? blockTotals : await this.#runTotals(run, blocks);
       const { status, failure } = endOf(row, totals);
       await this.#store.update(runKey(run), {
         set: { status, failure, completedAt: new Date(this.#now()).toISOString(), totals: { ...totals } },

@@ -85,7 +85,7 @@ export class Producer {
     }
     switch (message.type) {
       case "start":
-        return await this.#start(message, control);
+        return await this.#start(message, control, time);
       case "continue":
         return await this.#continue(message, control, time);
       case "complete":
@@ -101,20 +101,20 @@ export class Producer {
     return DONE;
   }
 
-  // Only records the run and passes it on: its slices belong to the run's own message group, one at a time.
-  async #start(message: StartMessage, control: ReceivedControl): Promise<Verdict> {
-    const { run: id, workflow: name, requestedAt, limit, scheduled } = message;
-    const { runs, controlQueue, workflow, logger } = this.#options;
-    const known = await runs.find(id);
-    if (known === undefined && scheduled === true && workflow.overlap !== "allow") {
-      const earlier = (await runs.latest(RUNS_LOOKED_AT)).find(isActive);
-      if (earlier !== undefined && workflow.overlap === "skip") {
-        logger.warn("skipped a scheduled run, an earlier one still works", { run: id, earlier: earlier.id });
-        await runs.skip({ id, workflow: name, requestedAt }, earlier);
-        return DONE;
-      }
-      if (earlier !== undefined) return await this.#waitForEarlier(message, control);
+  /**
+   * Records the run, sends its first page, and passes it on: all other pages belong to the run's own message group, one
+   * slice at a time. So consumers need not wait for a second invocation, and a run of one page does without.
+   */
+  async #start(message: StartMessage, control: ReceivedControl, time: SliceTime): Promise<Verdict> {
+    const { run: id, workflow: name, requestedAt, limit } = message;
+    const { runs, controlQueue, workflow } = this.#options;
+    if (message.scheduled === true && workflow.overlap !== "allow") {
+      const verdict = await this.#giveWay(message, control);
+      if (verdict !== undefined) return verdict;
     }
+    // One that comes again may have died over the first page, which only a continuation counts.
+    const looking = control.receiveCount === 1 ? this.#look(0) : undefined;
+    looking?.catch(() => {});
     const run = await runs.create({
       id,
       workflow: name,
@@ -122,10 +122,34 @@ export class Producer {
       limit: limit ?? workflow.limit,
       tolerance: workflow.toleratedFailures,
     });
-    // A second delivery of a start that has done its work would only be dropped.
-    if (run.hop === 0 && run.status === "running") {
-      await controlQueue.sendControl(continueEntry({ run: id, workflow: name, hop: 1 }));
+    // A second delivery of a start that was passed on would only be dropped.
+    if (run.hop > 0 || run.status === "skipped") return DONE;
+    const ended = looking !== undefined && run.status === "running" && (await this.#sendFirstPage(run, time, looking));
+    if (!ended) await controlQueue.sendControl(continueEntry({ run: id, workflow: name, hop: 1 }));
+    return DONE;
+  }
+
+  /** Whether it was the last page, too. What failed is tried again, and counted, by the run's continuation. */
+  async #sendFirstPage(run: RunRecord, time: SliceTime, looking: Promise<BacklogLook>): Promise<boolean> {
+    try {
+      const { tag } = await this.#slice(run, { ...time, sliceEnd: Number.NEGATIVE_INFINITY }, looking);
+      return tag === "ended";
+    } catch (error) {
+      this.#options.logger.warn("the first page could not be sent, it is tried again", { run: run.id, error });
+      return false;
     }
+  }
+
+  /** What a scheduled start does while an earlier run still works; `undefined` where none does, or it began before. */
+  async #giveWay(message: StartMessage, control: ReceivedControl): Promise<Verdict | undefined> {
+    const { run: id, workflow: name, requestedAt } = message;
+    const { runs, workflow, logger } = this.#options;
+    if ((await runs.find(id)) !== undefined) return undefined;
+    const earlier = (await runs.latest(RUNS_LOOKED_AT)).find(isActive);
+    if (earlier === undefined) return undefined;
+    if (workflow.overlap !== "skip") return await this.#waitForEarlier(message, control);
+    logger.warn("skipped a scheduled run, an earlier one still works", { run: id, earlier: earlier.id });
+    await runs.skip({ id, workflow: name, requestedAt }, earlier);
     return DONE;
   }
 
@@ -167,13 +191,14 @@ export class Producer {
     return DONE;
   }
 
-  async #slice(start: RunRecord, { sliceEnd, signal }: SliceTime): Promise<SliceEnd> {
+  /** @param looking How full the queue is, where that has been asked already. */
+  async #slice(start: RunRecord, { sliceEnd, signal }: SliceTime, looking?: Promise<BacklogLook>): Promise<SliceEnd> {
     const { runs, workflow, maxBacklog, now } = this.#options;
     // A run's first slice has nothing before it that could be left to close.
     if (start.checkpoint.count > 0) await runs.closeAgain(start);
     if (start.checkpoint.ended) return { tag: "ended" };
     // Before the source is asked: pages that there is no room for would be read in vain.
-    const first = await this.#look(start);
+    const first = await (looking ?? this.#look(start.checkpoint.items));
     const full = (look: BacklogLook, ...earlier: BacklogLook[]): SliceEnd => {
       const pauseMilliseconds = backlogPauseMilliseconds(maxBacklog, look, [start.fullAt, ...earlier]);
       return { tag: "full", look, pauseMilliseconds };
@@ -186,7 +211,7 @@ export class Producer {
         if (room <= 0) {
           const run = await line.passed();
           if (run === undefined || isToStop(run)) break;
-          const look = await this.#look(run);
+          const look = await this.#look(run.checkpoint.items);
           room = maxBacklog - look.backlog;
           if (room <= 0) return full(look, first);
         }
@@ -212,10 +237,10 @@ export class Producer {
     return { tag: run.status === "paused" ? "paused" : "time" };
   }
 
-  async #look({ checkpoint }: RunRecord): Promise<BacklogLook> {
+  async #look(produced: number): Promise<BacklogLook> {
     const { queue, now } = this.#options;
     const backlog = backlogOf(await queue.depth());
-    return { at: now(), produced: checkpoint.items, backlog };
+    return { at: now(), produced, backlog };
   }
 
   async #failSlice(id: string, thrown: unknown, hop: number, control: ReceivedControl): Promise<Verdict> {

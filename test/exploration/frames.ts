@@ -16,7 +16,8 @@ export interface ClimbWorld {
 
 interface Scene {
   readonly actor: Actor;
-  readonly world: ClimbWorld;
+  /** Absent where the steps of the climb are the actor's own. */
+  readonly world: ClimbWorld | undefined;
 }
 
 const scenes = new AsyncLocalStorage<Scene>();
@@ -27,10 +28,11 @@ const STEPS = ["fromPage", "fromBlock", "fromRun", "tell"] as const;
 // would be a state of its own. Of a row that is an argument, as of a result, only what is ever looked at counts.
 for (const step of STEPS) {
   const original = Climb.prototype[step] as (this: Climb, ...args: unknown[]) => Promise<void>;
-  const called = async (...args: unknown[]): Promise<void> => {
+  const called = async function (this: Climb, ...args: unknown[]): Promise<void> {
     const scene = scenes.getStore();
     if (scene === undefined) throw new Error("a climb that nobody explores");
     const { actor, world } = scene;
+    if (world === undefined) return await original.apply(this, args);
     const { knowledge, programs } = world;
     const lookedAt = knowledge.lookedAt(`the argument of ${step}`);
     const program = () => {
@@ -58,4 +60,9 @@ const isRow = (arg: unknown): arg is Record<string, unknown> => typeof arg === "
 /** A program in which steps of the climb are actors of their own. */
 export function withFrames(kind: string, world: ClimbWorld, run: Program["run"]): Program {
   return { kind, run: (actor) => scenes.run({ actor, world }, () => run(actor)) };
+}
+
+/** A program that takes the steps of the climb itself: one that does something else meanwhile. */
+export function withoutFrames(kind: string, run: Program["run"]): Program {
+  return { kind, run: (actor) => scenes.run({ actor, world: undefined }, () => run(actor)) };
 }

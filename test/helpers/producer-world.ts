@@ -65,10 +65,19 @@ export class ProducerWorld {
     );
   }
 
+  /** A start by hand, which sends the first page. */
+  async startWithPage(limit?: number) {
+    return await this.handle(this.#startBody(limit));
+  }
+
+  /** One that is delivered again: it leaves the first page to the run's continuation. */
   async start(limit?: number) {
-    return await this.handle(
-      startEntry({ workflow: "test", run: RUN, requestedAt: REQUESTED_AT, ...(limit !== undefined && { limit }) }).body,
-    );
+    return await this.handle(this.#startBody(limit), 2);
+  }
+
+  #startBody(limit?: number): string {
+    return startEntry({ workflow: "test", run: RUN, requestedAt: REQUESTED_AT, ...(limit !== undefined && { limit }) })
+      .body;
   }
 
   /** A start by the schedule. */

@@ -1,13 +1,18 @@
 import { describe, expect, test } from "vitest";
+import { items, type WorkflowOptions } from "../../../shared/index.ts";
 import { parseControlMessage, startEntry } from "../../../shared/messages/control.ts";
 import type { Overlap } from "../../../shared/workflow.ts";
 import { ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
 
 const done = { tag: "done" };
 
+/** Its source has more than a page, so that each run that begins is passed on. */
+const worldOf = (workflow: Partial<WorkflowOptions>) =>
+  new ProducerWorld({ source: items(Array.from({ length: 300 }, (_, item) => item)), ...workflow });
+
 /** A workflow of which a run, `RUN`, works already. */
 async function working(overlap?: Overlap) {
-  const world = new ProducerWorld(overlap === undefined ? {} : { overlap });
+  const world = worldOf(overlap === undefined ? {} : { overlap });
   await world.start();
   world.sqs.control.length = 0;
   return world;
@@ -22,7 +27,7 @@ const begun = (world: ProducerWorld) =>
 
 describe("a start by the schedule", () => {
   test("begins a run where none works", async () => {
-    const world = new ProducerWorld({});
+    const world = worldOf({});
     expect(await world.startScheduled("tuesday")).toEqual(done);
     expect(await world.runs.get("tuesday")).toMatchObject({ status: "running" });
     expect(begun(world)).toEqual(["tuesday"]);
@@ -31,7 +36,7 @@ describe("a start by the schedule", () => {
   test.each<Overlap>(["skip", "queue", "allow"])(
     "that is delivered twice is one run, with overlap %s",
     async (overlap) => {
-      const world = new ProducerWorld({ overlap });
+      const world = worldOf({ overlap });
       await world.startScheduled("tuesday");
       // The run works now: it must not be in its own way.
       expect(await world.startScheduled("tuesday", 2)).toEqual(done);
@@ -43,7 +48,7 @@ describe("a start by the schedule", () => {
   );
 
   test("that comes after its run has gone on is dropped", async () => {
-    const world = new ProducerWorld({});
+    const world = worldOf({});
     await world.startScheduled("tuesday");
     await world.runs.takeUp("tuesday", 1);
     world.sqs.control.length = 0;

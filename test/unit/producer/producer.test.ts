@@ -14,7 +14,83 @@ const pagesOf100 = (pages: number, broken: (page: number) => boolean = () => fal
   }),
 });
 
-test("a start records the run and passes it on, once for all its deliveries", async () => {
+describe("a start", () => {
+  test("records the run, sends its first page, and passes it on", async () => {
+    const source = pagesOf100(3);
+    const world = new ProducerWorld({ source }, { maxBacklog: 200 });
+
+    expect(await world.startWithPage()).toEqual(done);
+
+    expect(world.items).toHaveLength(100);
+    expect(await world.run()).toMatchObject({
+      status: "running",
+      hop: 0,
+      checkpoint: { pages: 1, items: 100, cursor: 1 },
+    });
+    expect(world.hops).toEqual([1]);
+    await world.continue();
+    expect(new Set(world.items)).toEqual(new Set(range(300)));
+    expect(world.items).toHaveLength(300);
+  });
+
+  test("of a source with one page needs no continuation", async () => {
+    const world = new ProducerWorld({ source: items(range(5)) });
+
+    expect(await world.startWithPage()).toEqual(done);
+
+    expect(world.items).toHaveLength(5);
+    expect((await world.run()).checkpoint).toMatchObject({ pages: 1, items: 5, ended: true });
+    expect(world.hops).toEqual([]);
+  });
+
+  test("of a source without an item completes its run", async () => {
+    const world = new ProducerWorld({ source: items([]) });
+    await world.startWithPage();
+    expect(await world.run()).toMatchObject({ status: "completed", checkpoint: { pages: 0, items: 0, ended: true } });
+    expect(world.hops).toEqual([]);
+  });
+
+  test("leaves a page that fails to its continuation, which counts the failure", async () => {
+    const world = new ProducerWorld({ source: pagesOf100(2, (page) => page === 0) });
+
+    expect(await world.startWithPage()).toEqual(done);
+
+    expect(await world.run()).toMatchObject({ status: "running", failedSlices: 0 });
+    expect(world.logger.lines).toEqual(["warn: the first page could not be sent, it is tried again"]);
+    expect(world.hops).toEqual([1]);
+    expect(await world.continue()).toMatchObject({ tag: "wait" });
+    expect(await world.run()).toMatchObject({ failedSlices: 1 });
+  });
+
+  test("leaves the first page to its continuation while the queue is full", async () => {
+    const source = pagesOf100(2);
+    const world = new ProducerWorld({ source }, { maxBacklog: 500 });
+    world.sqs.depth = { visible: 500, inFlight: 0, delayed: 0 };
+
+    expect(await world.startWithPage()).toEqual(done);
+
+    expect(source.readPage).not.toHaveBeenCalled();
+    expect(world.hops).toEqual([1]);
+  });
+
+  test("that comes again after its first page was the last one leaves it to a continuation to tell that the run has ended", async () => {
+    const world = new ProducerWorld({ source: items([]) });
+    await world.startWithPage();
+    await world.start();
+    expect(world.hops).toEqual([1]);
+  });
+
+  test("of a run that was cancelled before it came sends nothing", async () => {
+    const source = pagesOf100(2);
+    const world = new ProducerWorld({ source });
+    await world.start();
+    await world.runs.cancel(RUN);
+    await world.startWithPage();
+    expect(source.readPage).not.toHaveBeenCalled();
+  });
+});
+
+test("a start that comes again records the run and passes it on, once for all its deliveries", async () => {
   const world = new ProducerWorld({ source: items(range(5)), limit: 3 });
   expect(await world.start()).toEqual(done);
   expect(await world.start()).toEqual(done);
