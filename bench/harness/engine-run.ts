@@ -9,7 +9,8 @@ import { startEntry } from "../../shared/messages/control.ts";
 import { topology } from "../../shared/topology.ts";
 import { type InvocationReport, probeVariables, readReports } from "./probe-reports.ts";
 
-const POLL_MILLISECONDS = 50;
+/** As often as `sluice run` does. */
+const POLL_MILLISECONDS = 100;
 /** A consumer's last poll takes up to a second. */
 const DRAIN_MILLISECONDS = 5_000;
 

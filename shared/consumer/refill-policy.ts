@@ -62,6 +62,6 @@ export function messagesToAskFor(state: RefillState): readonly number[] {
  * (`docs/poison.md`).
  */
 function stockLimit({ slots, meanMilliseconds }: SlotState): number {
-  const soonTaken = Math.floor((slots * LONGEST_WAIT_MILLISECONDS) / Math.max(1, meanMilliseconds));
+  const soonTaken = Math.round((slots * LONGEST_WAIT_MILLISECONDS) / Math.max(1, meanMilliseconds));
   return Math.min(slots, soonTaken, (MOST_POLLS - 1) * MOST_MESSAGES);
 }
