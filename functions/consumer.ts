@@ -13,7 +13,6 @@ import { containStrayErrors } from "../shared/consumer/stray-errors.ts";
 import { type FunctionEnvironment, fromVariables } from "../shared/function-environment.ts";
 import { RECORDING_SECONDS } from "../shared/topology.ts";
 import { InvocationMetrics } from "./metrics.ts";
-import { rehearseBatch } from "./rehearsed-batch.ts";
 import { connect } from "./services.ts";
 import { steadyClock } from "./steady-clock.ts";
 import { taskLogger } from "./task-logger.ts";
@@ -24,7 +23,6 @@ const logger = new Logger({ serviceName: workflow.name });
 async function start() {
   const environment = fromVariables(process.env);
   const services = await connect(environment, { sockets: MOST_POLLS });
-  await rehearseBatch(services.workflow);
   containStrayErrors((error) => logger.error("an error that nobody caught, of no attempt under way", { error }));
   return { environment, services };
 }

@@ -6,7 +6,6 @@ import { Producer } from "../shared/producer/producer.ts";
 import { PARALLEL_SENDS } from "../shared/queue.ts";
 import { completionEvents } from "./completion-event.ts";
 import { InvocationMetrics } from "./metrics.ts";
-import { rehearseRun } from "./rehearsed-run.ts";
 import { connect } from "./services.ts";
 import { steadyClock } from "./steady-clock.ts";
 import { taskLogger } from "./task-logger.ts";
@@ -16,7 +15,6 @@ const CLOSING_MILLISECONDS = 20_000;
 
 const environment = fromVariables(process.env);
 const services = await connect(environment, { sockets: PARALLEL_SENDS });
-await rehearseRun(services.workflow);
 const publishEvent = environment.eventBus === undefined ? undefined : completionEvents(environment.eventBus);
 const logger = new Logger({ serviceName: services.workflow.name });
 

@@ -17,18 +17,6 @@ export const ATTEMPT_CHANNEL = "sluice.attempt";
 
 const attempts = channel(ATTEMPT_CHANNEL);
 
-let isObserved = true;
-
 export function publish(event: AttemptEvent): void {
-  if (isObserved && attempts.hasSubscribers) attempts.publish(event);
-}
-
-/** Does something of which nobody is told. Nothing else may be under way meanwhile. */
-export async function unobserved(work: () => Promise<void>): Promise<void> {
-  isObserved = false;
-  try {
-    await work();
-  } finally {
-    isObserved = true;
-  }
+  if (attempts.hasSubscribers) attempts.publish(event);
 }
