@@ -9,34 +9,38 @@ import { serveIsolatedAttempt } from "../shared/consumer/isolated-process.ts";
 import { ISOLATED } from "../shared/consumer/isolation-protocol.ts";
 import type { ReceivedMessage } from "../shared/consumer/message.ts";
 import { MOST_POLLS } from "../shared/consumer/refill-policy.ts";
+import { RunWatch } from "../shared/consumer/run-watch.ts";
 import { containStrayErrors } from "../shared/consumer/stray-errors.ts";
 import { type FunctionEnvironment, fromVariables } from "../shared/function-environment.ts";
 import { RECORDING_SECONDS } from "../shared/topology.ts";
-import { InvocationMetrics } from "./metrics.ts";
+import { functionMetrics, InvocationMetrics } from "./metrics.ts";
 import { connect } from "./services.ts";
 import { steadyClock } from "./steady-clock.ts";
 import { taskLogger } from "./task-logger.ts";
 
 const logger = new Logger({ serviceName: workflow.name });
+const embeddedMetrics = functionMetrics(workflow.name, "consumer");
 
 /** What an invocation needs, made once: nothing in it changes between invocations. */
 async function start() {
   const environment = fromVariables(process.env);
   const services = await connect(environment, { sockets: MOST_POLLS });
   containStrayErrors((error) => logger.error("an error that nobody caught, of no attempt under way", { error }));
-  return { environment, services };
+  // An environment may stand still between invocations, and of the clocks only this one goes on.
+  return { environment, services, runWatch: new RunWatch(services.runs, Date.now) };
 }
 
 async function consume(
-  { environment, services }: Awaited<ReturnType<typeof start>>,
+  { environment, services, runWatch }: Awaited<ReturnType<typeof start>>,
   event: SQSEvent,
   context: Context,
 ): Promise<SQSBatchResponse> {
   const now = steadyClock();
-  const metrics = new InvocationMetrics(services.workflow.name, "consumer");
+  const metrics = new InvocationMetrics(embeddedMetrics);
   const invocationLogger = logger.createChild({ persistentKeys: { requestId: context.awsRequestId } });
   const consumer = new Consumer({
     ...services,
+    runWatch,
     now,
     concurrency: environment.concurrency,
     tasksPerEnvironment: environment.tasksPerEnvironment,

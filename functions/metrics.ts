@@ -10,27 +10,42 @@ const NAMES: Readonly<Record<Counter, string>> = {
   slicesFailed: "SlicesFailed",
 };
 
-/** The metrics of one invocation, published as one CloudWatch embedded metric document at its end. */
+/** Values of a metric that one document holds. */
+const MOST_VALUES = 100;
+
+/** Of a function, made once: it takes longer than all that an invocation adds to it. */
+export function functionMetrics(workflow: string, name: "producer" | "consumer"): EmbeddedMetrics {
+  const metrics = new EmbeddedMetrics({
+    namespace: "Sluice",
+    serviceName: workflow,
+    singleMetric: false,
+    defaultDimensions: { workflow },
+  });
+  metrics.setFunctionName(name);
+  return metrics;
+}
+
+/**
+ * The metrics of one invocation, published as CloudWatch embedded metric documents: one at its end, and before it one
+ * for each hundred tasks. Until then they are kept here, as several invocations may share `functionMetrics`.
+ */
 export class InvocationMetrics implements Metrics {
   readonly #metrics: EmbeddedMetrics;
+  readonly #counts = new Map<Counter, number>();
   readonly #peaks = new Map<string, number>();
+  #durations: number[] = [];
 
-  constructor(workflow: string, name: "producer" | "consumer") {
-    this.#metrics = new EmbeddedMetrics({
-      namespace: "Sluice",
-      serviceName: workflow,
-      singleMetric: false,
-      defaultDimensions: { workflow },
-    });
-    this.#metrics.setFunctionName(name);
+  constructor(metrics: EmbeddedMetrics) {
+    this.#metrics = metrics;
   }
 
   count(counter: Counter, by: number): void {
-    if (by > 0) this.#metrics.addMetric(NAMES[counter], MetricUnit.Count, by);
+    if (by > 0) this.#counts.set(counter, (this.#counts.get(counter) ?? 0) + by);
   }
 
   duration(milliseconds: number): void {
-    this.#metrics.addMetric("TaskDuration", MetricUnit.Milliseconds, milliseconds);
+    this.#durations.push(milliseconds);
+    if (this.#durations.length === MOST_VALUES) this.publish();
   }
 
   peak(level: "inFlight", value: number): void {
@@ -38,8 +53,16 @@ export class InvocationMetrics implements Metrics {
   }
 
   publish(): void {
+    for (const [counter, total] of this.#counts) this.#metrics.addMetric(NAMES[counter], MetricUnit.Count, total);
     const inFlight = this.#peaks.get("inFlight");
     if (inFlight !== undefined) this.#metrics.addMetric("InFlight", MetricUnit.Count, inFlight);
-    this.#metrics.publishStoredMetrics();
+    // At last, as the hundredth publishes all by itself.
+    for (const duration of this.#durations) {
+      this.#metrics.addMetric("TaskDuration", MetricUnit.Milliseconds, duration);
+    }
+    if (this.#metrics.hasStoredMetrics()) this.#metrics.publishStoredMetrics();
+    this.#counts.clear();
+    this.#peaks.clear();
+    this.#durations = [];
   }
 }

@@ -5,7 +5,7 @@ import { fromVariables } from "../shared/function-environment.ts";
 import { Producer } from "../shared/producer/producer.ts";
 import { PARALLEL_SENDS } from "../shared/queue.ts";
 import { completionEvents } from "./completion-event.ts";
-import { InvocationMetrics } from "./metrics.ts";
+import { functionMetrics, InvocationMetrics } from "./metrics.ts";
 import { connect } from "./services.ts";
 import { steadyClock } from "./steady-clock.ts";
 import { taskLogger } from "./task-logger.ts";
@@ -17,6 +17,7 @@ const environment = fromVariables(process.env);
 const services = await connect(environment, { sockets: PARALLEL_SENDS });
 const publishEvent = environment.eventBus === undefined ? undefined : completionEvents(environment.eventBus);
 const logger = new Logger({ serviceName: services.workflow.name });
+const embeddedMetrics = functionMetrics(services.workflow.name, "producer");
 
 async function produce(
   event: SQSEvent,
@@ -24,7 +25,7 @@ async function produce(
   { signal }: { signal: AbortSignal },
 ): Promise<SQSBatchResponse> {
   const now = steadyClock();
-  const metrics = new InvocationMetrics(services.workflow.name, "producer");
+  const metrics = new InvocationMetrics(embeddedMetrics);
   const producer = new Producer({
     ...services,
     now,

@@ -17,6 +17,8 @@ export interface ConsumerOptions extends SettlementOptions, SuspectsOptions {
   readonly tasksPerEnvironment: number;
   /** Absent: the consumer works on its batch alone. */
   readonly refill?: RefillOptions | undefined;
+  /** What the process knows of the runs, from one invocation to the next. Default: nothing. */
+  readonly runWatch?: RunWatch;
   /** The task's logger, with what it runs on in each line. */
   readonly taskLogger: (fields: Readonly<Record<string, string | number>>) => TaskLogger;
 }
@@ -97,7 +99,7 @@ export class Consumer {
   constructor(options: ConsumerOptions) {
     this.#options = options;
     this.#settlement = new Settlement(options);
-    this.#runWatch = new RunWatch(options.runs, options.now);
+    this.#runWatch = options.runWatch ?? new RunWatch(options.runs, options.now);
     this.#suspects = new Suspects(options);
     this.#deleter = new Deleter(options.queue, options.logger);
     const settled: Settled = ({ receiptHandle }, deletable) => {

@@ -10,12 +10,19 @@ const FRESH_MILLISECONDS = 1_000;
 /** An answer older than this does not serve: a run that is paused or cancelled is noticed within it. */
 const HOLDS_MILLISECONDS = 3_000;
 
-/** Looks at the status of the runs whose messages a consumer has, now and then. */
+/** A process that has seen so many runs forgets what it knows, and looks at those that are left. */
+const MOST_RUNS = 100;
+
+/**
+ * Looks at the status of the runs whose messages a consumer has, now and then. One for a process: what an invocation has
+ * found out serves the next.
+ */
 export class RunWatch {
   readonly #runs: Pick<Runs, "find">;
   readonly #now: () => number;
   readonly #asking = new Map<string, Promise<RunMode>>();
-  readonly #producing = new Set<string>();
+  /** When runs were last known to be produced, and when the latest message of each was sent. */
+  readonly #producing = new Map<string, number>();
   readonly #sent = new Map<string, number>();
   readonly #answers = new Map<string, { readonly at: number; readonly mode: RunMode }>();
 
@@ -29,36 +36,43 @@ export class RunWatch {
    * at its run with each page. So the first tasks of a run need not wait for a look of their own. It is made meanwhile.
    */
   noteSent(run: string, at: number): void {
-    if (this.#sent.has(run)) return;
+    const now = this.#now();
     // The sender's clock may be ahead.
-    this.#sent.set(run, Math.min(at, this.#now()));
-    this.#producing.add(run);
+    this.#sent.set(run, Math.max(Math.min(at, now), this.#sent.get(run) ?? 0));
+    if (!this.#answers.has(run)) this.#producing.set(run, now);
   }
 
   /** @throws What the ledger throws: the message must come again. */
   async mode(run: string): Promise<RunMode> {
     const known = this.#answers.get(run);
-    const age = known === undefined ? Number.POSITIVE_INFINITY : this.#now() - known.at;
+    const age = this.#age(known?.at);
     if (known !== undefined && age < FRESH_MILLISECONDS) return known.mode;
     const asked = this.#asking.get(run) ?? this.#renew(run);
-    if (known === undefined && this.#wasJustSent(run)) {
+    if (known === undefined || age >= HOLDS_MILLISECONDS) {
+      if (!this.#wasJustSent(run)) return await asked;
       asked.catch(() => {});
       return "work";
     }
-    if (known === undefined || age >= HOLDS_MILLISECONDS) return await asked;
     // Tasks need not wait for the new answer, as long as the old one serves. Should it fail, the next message asks again.
     asked.catch(() => {});
     return known.mode;
   }
 
   #wasJustSent(run: string): boolean {
-    return this.#now() - (this.#sent.get(run) ?? Number.NEGATIVE_INFINITY) < FRESH_MILLISECONDS;
+    return this.#age(this.#sent.get(run)) < FRESH_MILLISECONDS;
+  }
+
+  // Of a time that lies ahead nothing is known: the clock was set back.
+  #age(at: number | undefined): number {
+    const age = at === undefined ? -1 : this.#now() - at;
+    return age < 0 ? Number.POSITIVE_INFINITY : age;
   }
 
   #renew(run: string): Promise<RunMode> {
     const at = this.#now();
     const asked = this.#ask(run)
       .then((mode) => {
+        if (this.#answers.size >= MOST_RUNS) for (const known of [this.#answers, this.#sent]) known.clear();
         this.#answers.set(run, { at, mode });
         return mode;
       })
@@ -67,14 +81,18 @@ export class RunWatch {
     return asked;
   }
 
-  /** Whether the source of any of the runs was still being read when it was last looked at. */
+  /** Whether the source of any of the runs was still being read when it was last looked at, a moment ago. */
   get producing(): boolean {
-    return this.#producing.size > 0;
+    for (const [run, at] of this.#producing) {
+      if (this.#age(at) < HOLDS_MILLISECONDS) return true;
+      this.#producing.delete(run);
+    }
+    return false;
   }
 
   async #ask(id: string): Promise<RunMode> {
     const run = await this.#runs.find(id);
-    if (run?.status === "running" && !run.checkpoint.ended) this.#producing.add(id);
+    if (run?.status === "running" && !run.checkpoint.ended) this.#producing.set(id, this.#now());
     else this.#producing.delete(id);
     if (run === undefined) return "work";
     if (run.status === "paused") return "pause";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Template } from "aws-cdk-lib/assertions";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { InvocationMetrics } from "../../functions/metrics.ts";
+import { functionMetrics, InvocationMetrics } from "../../functions/metrics.ts";
 import { ALARM_NAMES, oldestHealthySeconds } from "../../infra/alarms.ts";
 import { topology as topologyOf } from "../../shared/topology.ts";
 import { defineWorkflow } from "../../shared/workflow.ts";
@@ -124,7 +124,7 @@ test("the metrics that are watched bear the dimensions under which the functions
   const published: string[] = [];
   const log = vi.spyOn(process.stdout, "write").mockImplementation((line) => published.push(String(line)) > 0);
   onTestFinished(() => log.mockRestore());
-  const metrics = new InvocationMetrics("orders", "consumer");
+  const metrics = new InvocationMetrics(functionMetrics("orders", "consumer"));
   metrics.count("succeeded", 1);
   metrics.publish();
   const { _aws, ...document } = JSON.parse(published.join(""));

@@ -100,3 +100,43 @@ describe("a message that was just sent", () => {
     expect(await watch.mode("a")).toBe("pause");
   });
 });
+
+describe("in a process that serves one invocation after another", () => {
+  test("a message that was just sent waits for no look where the last one is too old to serve", async () => {
+    const { watch, find, clock } = watching("paused");
+    await watch.mode("a");
+    clock.now = 60_000;
+    watch.noteSent("a", 59_500);
+    expect(await watch.mode("a")).toBe("work");
+    expect(find).toHaveBeenCalledTimes(2);
+    await vi.waitFor(async () => expect(await watch.mode("a")).toBe("pause"));
+  });
+
+  test("a run is taken to be produced for three seconds after it was found to be", async () => {
+    const { watch, clock } = watching("running");
+    await watch.mode("a");
+    clock.now += 2_999;
+    expect(watch.producing).toBe(true);
+    clock.now += 1;
+    expect(watch.producing).toBe(false);
+  });
+
+  test("nothing that was found out by a clock that was set back since serves", async () => {
+    const { watch, find, clock } = watching("running");
+    clock.now = 3_600_000;
+    await watch.mode("a");
+    watch.noteSent("a", 3_600_000);
+    clock.now = 0;
+    find.mockResolvedValueOnce({ id: "a", status: "paused", checkpoint: { ended: false } } as RunRecord);
+    expect(await watch.mode("a")).toBe("pause");
+  });
+
+  test("what is known of a hundred runs is forgotten", async () => {
+    const { watch, find } = watching("running");
+    for (let run = 0; run < 101; run++) await watch.mode(String(run));
+    await watch.mode("100");
+    expect(find).toHaveBeenCalledTimes(101);
+    await watch.mode("0");
+    expect(find).toHaveBeenCalledTimes(102);
+  });
+});

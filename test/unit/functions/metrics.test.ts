@@ -1,0 +1,66 @@
+import { expect, onTestFinished, test, vi } from "vitest";
+import { functionMetrics, InvocationMetrics } from "../../../functions/metrics.ts";
+
+function published() {
+  const lines: string[] = [];
+  const log = vi.spyOn(process.stdout, "write").mockImplementation((line) => lines.push(String(line)) > 0);
+  onTestFinished(() => log.mockRestore());
+  return () =>
+    lines
+      .join("")
+      .trimEnd()
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => JSON.parse(line));
+}
+
+test("what an invocation counted is one document", () => {
+  const documents = published();
+  const metrics = new InvocationMetrics(functionMetrics("orders", "consumer"));
+  metrics.peak("inFlight", 2);
+  metrics.peak("inFlight", 1);
+  metrics.count("succeeded", 1);
+  metrics.count("succeeded", 2);
+  metrics.count("retried", 0);
+  metrics.duration(5);
+  metrics.duration(7);
+
+  metrics.publish();
+
+  expect(documents()).toMatchObject([{ workflow: "orders", Succeeded: 3, InFlight: 2, TaskDuration: [5, 7] }]);
+  expect(documents()[0]).not.toHaveProperty("Retried");
+});
+
+test("of many tasks no document holds more than a hundred, and together they hold all", () => {
+  const documents = published();
+  const metrics = new InvocationMetrics(functionMetrics("orders", "consumer"));
+  const durations = Array.from({ length: 250 }, (_, task) => task);
+  for (const duration of durations) {
+    metrics.count("succeeded", 1);
+    metrics.duration(duration);
+  }
+
+  metrics.publish();
+
+  expect(documents().map(({ Succeeded }) => Succeeded)).toEqual([100, 100, 50]);
+  expect(documents().flatMap(({ TaskDuration }) => TaskDuration)).toEqual(durations);
+});
+
+test("two invocations that share a function's metrics keep theirs apart", () => {
+  const documents = published();
+  const shared = functionMetrics("orders", "consumer");
+  const [first, second] = [new InvocationMetrics(shared), new InvocationMetrics(shared)];
+  first.count("succeeded", 1);
+  second.count("succeeded", 10);
+
+  second.publish();
+  first.publish();
+
+  expect(documents().map(({ Succeeded }) => Succeeded)).toEqual([10, 1]);
+});
+
+test("an invocation that counted nothing publishes nothing", () => {
+  const documents = published();
+  new InvocationMetrics(functionMetrics("orders", "producer")).publish();
+  expect(documents()).toEqual([]);
+});
