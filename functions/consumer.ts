@@ -37,7 +37,7 @@ async function consume(
 ): Promise<SQSBatchResponse> {
   const now = steadyClock();
   const metrics = new InvocationMetrics(embeddedMetrics);
-  const invocationLogger = logger.createChild({ persistentKeys: { requestId: context.awsRequestId } });
+  const { awsRequestId: requestId } = context;
   const consumer = new Consumer({
     ...services,
     runWatch,
@@ -47,9 +47,9 @@ async function consume(
     refill: refill(environment, now()),
     isolatedModule: fileURLToPath(import.meta.url),
     memoryMb: Number(context.memoryLimitInMB),
-    logger: taskLogger(invocationLogger),
+    logger: taskLogger(logger, { requestId }),
     metrics,
-    taskLogger: (fields) => taskLogger(invocationLogger, fields),
+    taskLogger: (fields) => taskLogger(logger, { requestId, ...fields }),
   });
   const deadline = now() + context.getRemainingTimeInMillis() - RECORDING_SECONDS * 1_000;
   const again = await consumer.consume(event.Records.map(toMessage), deadline);

@@ -31,7 +31,7 @@ async function produce(
     now,
     maxBacklog: environment.maxBacklog,
     publishEvent,
-    logger: taskLogger(logger.createChild({ persistentKeys: { requestId: context.awsRequestId } })),
+    logger: taskLogger(logger, { requestId: context.awsRequestId }),
     metrics,
   });
   const sliceEnd = now() + environment.sliceSeconds * 1_000;

@@ -131,6 +131,8 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       ...services,
       activity,
       async warm() {
+        // The request that starts a run would be this process's first to a queue.
+        await services.controlQueue.depth();
         const ends = await Promise.all([
           // One starts the run, another continues it while the first one answers.
           producer.warm(topology.producer.environments),

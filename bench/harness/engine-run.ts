@@ -9,8 +9,8 @@ import { startEntry } from "../../shared/messages/control.ts";
 import { topology } from "../../shared/topology.ts";
 import { type InvocationReport, probeVariables, readReports } from "./probe-reports.ts";
 
-/** As often as `sluice run` does. */
-const POLL_MILLISECONDS = 100;
+/** Each look takes some of the cores' time; the run's own record tells when it has ended. */
+const POLL_MILLISECONDS = 500;
 /** A consumer's last poll takes up to a second. */
 const DRAIN_MILLISECONDS = 5_000;
 

@@ -10,6 +10,9 @@ const FRESH_MILLISECONDS = 1_000;
 /** An answer older than this does not serve: a run that is paused or cancelled is noticed within it. */
 const HOLDS_MILLISECONDS = 3_000;
 
+/** Tasks of a run's first messages begin before their run is looked at: requests at once would hold them up. */
+const LOOK_AFTER_MILLISECONDS = 50;
+
 /** A process that has seen so many runs forgets what it knows, and looks at those that are left. */
 const MOST_RUNS = 100;
 
@@ -21,6 +24,7 @@ export class RunWatch {
   readonly #runs: Pick<Runs, "find">;
   readonly #now: () => number;
   readonly #asking = new Map<string, Promise<RunMode>>();
+  readonly #toLookAt = new Set<string>();
   /** When runs were last known to be produced, and when the latest message of each was sent. */
   readonly #producing = new Map<string, number>();
   readonly #sent = new Map<string, number>();
@@ -47,15 +51,33 @@ export class RunWatch {
     const known = this.#answers.get(run);
     const age = this.#age(known?.at);
     if (known !== undefined && age < FRESH_MILLISECONDS) return known.mode;
-    const asked = this.#asking.get(run) ?? this.#renew(run);
-    if (known === undefined || age >= HOLDS_MILLISECONDS) {
-      if (!this.#wasJustSent(run)) return await asked;
-      asked.catch(() => {});
-      return "work";
+    if (known !== undefined && age < HOLDS_MILLISECONDS) {
+      // Tasks need not wait for the new answer, as long as the old one serves.
+      this.#look(run);
+      return known.mode;
     }
-    // Tasks need not wait for the new answer, as long as the old one serves. Should it fail, the next message asks again.
-    asked.catch(() => {});
-    return known.mode;
+    if (!this.#wasJustSent(run)) return await this.#answer(run);
+    this.#lookSoon(run);
+    return "work";
+  }
+
+  #answer(run: string): Promise<RunMode> {
+    return this.#asking.get(run) ?? this.#renew(run);
+  }
+
+  /** Should it fail, the next message asks again. */
+  #look(run: string): void {
+    this.#answer(run).catch(() => {});
+  }
+
+  #lookSoon(run: string): void {
+    if (this.#toLookAt.has(run)) return;
+    this.#toLookAt.add(run);
+    const look = () => {
+      this.#toLookAt.delete(run);
+      this.#look(run);
+    };
+    setTimeout(look, LOOK_AFTER_MILLISECONDS).unref();
   }
 
   #wasJustSent(run: string): boolean {

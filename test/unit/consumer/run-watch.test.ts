@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { RunWatch } from "../../../shared/consumer/run-watch.ts";
 import { RUN_STATUSES, type RunRecord, type RunStatus } from "../../../shared/ledger/run-record.ts";
 
@@ -9,6 +9,13 @@ function watching(status: RunStatus | undefined = "running") {
   const clock = { now: 100 };
   return { watch: new RunWatch({ find }, () => clock.now), find, clock };
 }
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 describe("what a run wants of its messages", () => {
   test.each(RUN_STATUSES.map((status) => [status] as const))("is known by its status: %s", async (status) => {
@@ -65,8 +72,10 @@ describe("a message that was just sent", () => {
     watch.noteSent("a", 9_001);
     expect(watch.producing).toBe(true);
     expect(await Promise.all([watch.mode("a"), watch.mode("a")])).toEqual(["work", "work"]);
+    expect(find).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(50);
     expect(find).toHaveBeenCalledTimes(1);
-    await vi.waitFor(async () => expect(await watch.mode("a")).toBe("pause"));
+    expect(await watch.mode("a")).toBe("pause");
     expect(find).toHaveBeenCalledTimes(1);
     expect(watch.producing).toBe(false);
   });
@@ -95,7 +104,8 @@ describe("a message that was just sent", () => {
     watch.noteSent("a", 9_999);
     find.mockRejectedValueOnce(new Error("down"));
     expect(await watch.mode("a")).toBe("work");
-    await new Promise(setImmediate);
+    await vi.advanceTimersByTimeAsync(50);
+    expect(find).toHaveBeenCalledTimes(1);
     clock.now = 11_000;
     expect(await watch.mode("a")).toBe("pause");
   });
@@ -108,8 +118,10 @@ describe("in a process that serves one invocation after another", () => {
     clock.now = 60_000;
     watch.noteSent("a", 59_500);
     expect(await watch.mode("a")).toBe("work");
+    expect(find).toHaveBeenCalledTimes(1);
+    await vi.advanceTimersByTimeAsync(50);
+    expect(await watch.mode("a")).toBe("pause");
     expect(find).toHaveBeenCalledTimes(2);
-    await vi.waitFor(async () => expect(await watch.mode("a")).toBe("pause"));
   });
 
   test("a run is taken to be produced for three seconds after it was found to be", async () => {
