@@ -100,6 +100,7 @@ export class Consumer {
     this.#options = options;
     this.#settlement = new Settlement(options);
     this.#runWatch = options.runWatch ?? new RunWatch(options.runs, options.now);
+    this.#runWatch.begin();
     this.#suspects = new Suspects(options);
     this.#deleter = new Deleter(options.queue, options.logger);
     const settled: Settled = ({ receiptHandle }, deletable) => {

@@ -35,6 +35,11 @@ export class RunWatch {
     this.#now = now;
   }
 
+  /** Begins an invocation: an answer that is not fresh serves none of its messages. Meanwhile the run may have been stopped. */
+  begin(): void {
+    for (const [run, { at }] of this.#answers) if (this.#age(at) >= FRESH_MILLISECONDS) this.#answers.delete(run);
+  }
+
   /**
    * Takes it from a message's first delivery that its run was worked on when it was sent, a moment ago: a producer looks
    * at its run with each page. So the first tasks of a run need not wait for a look of their own. It is made meanwhile.

@@ -116,8 +116,11 @@ export class CliWorld {
 
   /** Resolves once so many tasks of `gated` wait for their gates. */
   async begun(tasks: number): Promise<void> {
-    const begun = () => readdirSync(this.path).filter((name) => name.startsWith("begun-"));
-    await vi.waitUntil(() => begun().length >= tasks, patiently);
+    await vi.waitUntil(() => this.begunTasks >= tasks, patiently);
+  }
+
+  get begunTasks(): number {
+    return readdirSync(this.path).filter((name) => name.startsWith("begun-")).length;
   }
 
   /** Resolves once a condition holds. */

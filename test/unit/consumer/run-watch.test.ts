@@ -112,6 +112,19 @@ describe("a message that was just sent", () => {
 });
 
 describe("in a process that serves one invocation after another", () => {
+  test("an answer serves the next invocation for a second, and then is waited for", async () => {
+    const { watch, find, clock } = watching("running");
+    await watch.mode("a");
+    clock.now += 999;
+    watch.begin();
+    expect(await watch.mode("a")).toBe("work");
+    expect(find).toHaveBeenCalledTimes(1);
+    clock.now += 1;
+    watch.begin();
+    find.mockResolvedValueOnce({ id: "a", status: "cancelling", checkpoint: { ended: false } } as RunRecord);
+    expect(await watch.mode("a")).toBe("drain");
+  });
+
   test("a message that was just sent waits for no look where the last one is too old to serve", async () => {
     const { watch, find, clock } = watching("paused");
     await watch.mode("a");
