@@ -122,7 +122,8 @@ export class Ledger {
    * Writes a page before its messages are sent. The same page again keeps its epoch; another content under the same
    * number raises it, and what the old content had recorded counts no more.
    *
-   * @returns the page, or `undefined` where the run was stopped before it: nothing of it must be sent.
+   * @returns the page, or `undefined` where the run was stopped before it, or a checkpoint has passed it with another
+   * content: nothing of it must be sent.
    */
   async openPage(
     run: string,
@@ -147,6 +148,8 @@ export class Ledger {
         isSettled: (index) => isSettled(before, index, 0),
       };
     }
+    // Who is asked to write it has been overtaken, and read the source at another time: what counts is sent already.
+    if (await this.#isPassed(run, page)) return undefined;
     const epoch = before.epoch + 1;
     const raised = await this.#store.update(key, {
       set: { ...content, epoch },
@@ -157,6 +160,11 @@ export class Ledger {
     if (raised === undefined) return await this.openPage(run, page, content);
     await this.#announceEpoch(run, page, epoch);
     return { epoch, resent: true, isSettled: () => false };
+  }
+
+  async #isPassed(run: string, page: number): Promise<boolean> {
+    const row = await this.#store.get(runKey(run));
+    return row !== undefined && Number(row.pages) > page;
   }
 
   // The block counts a full page only in its present epoch. Until the checkpoint has passed the page, a producer that

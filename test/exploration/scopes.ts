@@ -20,6 +20,14 @@ export const SHORT: readonly Scope[] = [
   },
   { ...TWO, name: "a run that is cancelled", consumers: 1, pages: [["good"]], cancel: true },
   { ...TWO, name: "two pages of an item", pages: [["good"], ["good"]] },
+  {
+    ...TWO,
+    name: "two pages of two items",
+    pages: [
+      ["good", "good"],
+      ["good", "good"],
+    ],
+  },
 ];
 
 /** What takes minutes: `npm run explore -- --long`. */

@@ -29,6 +29,15 @@ describe("A page that is sent again", () => {
     expect(await rig.ledger.openPage(RUN, 0, { size: 2, digest: "first" })).toMatchObject({ epoch: 3 });
   });
 
+  test("keeps its epoch and its records where a checkpoint has passed it: whoever has other content was overtaken", async () => {
+    const rig = new LedgerRig();
+    await rig.produced([2], { ended: false });
+    await rig.succeed(rig.item(0));
+    expect(await rig.ledger.openPage(RUN, 0, CHANGED)).toBeUndefined();
+    expect(await rig.stateOf(rig.item(0))).toBe("settled");
+    expect(await rig.stateOf(rig.item(1))).toBe("owed");
+  });
+
   test("is not full because it was so in an earlier epoch, though the producer died before it could tell the block", async () => {
     const rig = new LedgerRig();
     const run = await rig.runs.create({ id: RUN, workflow: "cities", requestedAt: "2026-11-22T08:15:30.000Z" });
