@@ -33,11 +33,12 @@ export class ConsumerWorld {
     this.#items = items;
   }
 
-  static async of(items: readonly unknown[], tolerance?: Tolerance): Promise<ConsumerWorld> {
+  /** @param contents What the run's page held, one after the other, before a checkpoint passed it. */
+  static async of(items: readonly unknown[], tolerance?: Tolerance, contents = ["d"]): Promise<ConsumerWorld> {
     const world = new ConsumerWorld(items);
     const requestedAt = "2026-01-01T00:00:00.000Z";
     const run = await world.runs.create({ id: RUN, workflow: "test", requestedAt, tolerance });
-    await world.ledger.openPage(RUN, 0, { size: items.length, digest: "d" });
+    for (const digest of contents) await world.ledger.openPage(RUN, 0, { size: items.length, digest });
     await world.runs.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: items.length, ended: true });
     world.store.updates.length = 0;
     world.store.reads = 0;

@@ -264,8 +264,7 @@ describe("a message that came before", () => {
   });
 
   test("of an earlier epoch of its page is dropped, at once or after a success", async () => {
-    const world = await ConsumerWorld.of(["a"]);
-    await world.ledger.openPage(RUN, 0, { size: 1, digest: "changed" });
+    const world = await ConsumerWorld.of(["a"], undefined, ["d", "changed"]);
     const task = vi.fn();
     expect(await world.consume({ task }, [world.message(0, { receiveCount: 2 })])).toEqual([]);
     expect(task).not.toHaveBeenCalled();
