@@ -15,7 +15,7 @@ import { Producer } from "../../shared/producer/producer.ts";
 import type { Queue } from "../../shared/queue.ts";
 import type { TaskLogger } from "../../shared/task.ts";
 import type { Workflow } from "../../shared/workflow.ts";
-import { type ClimbWorld, withFrames, withoutFrames } from "./frames.ts";
+import { type ClimbWorld, withFrames } from "./frames.ts";
 import type { Knowledge } from "./knowledge.ts";
 import type { Actor, Program } from "./operation.ts";
 import { type Kind, RUN, type Scope, WORKFLOW } from "./scope.ts";
@@ -133,8 +133,7 @@ export class Actors {
 
   /** A producer that received a control message. */
   producer(body: string): Program {
-    const kind = `producer: ${parseControlMessage(body).type}`;
-    const run: Program["run"] = async (actor) => {
+    return withFrames(`producer: ${parseControlMessage(body).type}`, this.#functions, async (actor) => {
       const onComplete = async (summary: object) => {
         await actor.perform({ type: "tell", fact: `completion ${JSON.stringify(summary)}` });
       };
@@ -143,9 +142,7 @@ export class Actors {
       const time = { sliceEnd: Number.POSITIVE_INFINITY, signal: new AbortController().signal };
       const verdict = await producer.handle({ id: "control", body, receiveCount: 1 }, time);
       return verdict.tag === "done" ? "delete" : "again";
-    };
-    // With two pages under way it climbs from one while it sends the other.
-    return this.#scope.pages.length > 1 ? withoutFrames(kind, run) : withFrames(kind, this.#functions, run);
+    });
   }
 
   /** A consumer that received an item's message, for the first time or again. */

@@ -172,7 +172,8 @@ class Execution {
       new Promise<unknown>((resolve) => {
         this.pending.push({ operation, resolve });
       });
-    program.run({ perform, note: (fact) => this.#notes.push(fact) }).then(
+    const isBusy = () => this.pending.length > 0;
+    program.run({ perform, isBusy, note: (fact) => this.#notes.push(fact) }).then(
       (ending) => {
         this.ending = ending;
       },

@@ -16,8 +16,7 @@ export interface ClimbWorld {
 
 interface Scene {
   readonly actor: Actor;
-  /** Absent where the steps of the climb are the actor's own. */
-  readonly world: ClimbWorld | undefined;
+  readonly world: ClimbWorld;
 }
 
 const scenes = new AsyncLocalStorage<Scene>();
@@ -32,7 +31,8 @@ for (const step of STEPS) {
     const scene = scenes.getStore();
     if (scene === undefined) throw new Error("a climb that nobody explores");
     const { actor, world } = scene;
-    if (world === undefined) return await original.apply(this, args);
+    // A producer climbs from one page while it sends another: then the steps are its own.
+    if (actor.isBusy()) return await original.apply(this, args);
     const { knowledge, programs } = world;
     const lookedAt = knowledge.lookedAt(`the argument of ${step}`);
     const program = () => {
@@ -60,9 +60,4 @@ const isRow = (arg: unknown): arg is Record<string, unknown> => typeof arg === "
 /** A program in which steps of the climb are actors of their own. */
 export function withFrames(kind: string, world: ClimbWorld, run: Program["run"]): Program {
   return { kind, run: (actor) => scenes.run({ actor, world }, () => run(actor)) };
-}
-
-/** A program that takes the steps of the climb itself: one that does something else meanwhile. */
-export function withoutFrames(kind: string, run: Program["run"]): Program {
-  return { kind, run: (actor) => scenes.run({ actor, world: undefined }, () => run(actor)) };
 }

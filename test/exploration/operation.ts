@@ -27,6 +27,8 @@ export interface Program {
 
 export interface Actor {
   readonly perform: Perform;
+  /** Whether it waits for something already. */
+  readonly isBusy: () => boolean;
   /** Notes what happened inside: that a task succeeded, say. */
   readonly note: (fact: string) => void;
 }
