@@ -38,8 +38,9 @@ async function produce(
   const closing = AbortSignal.timeout(Math.max(0, context.getRemainingTimeInMillis() - CLOSING_MILLISECONDS));
   const again: string[] = [];
   for (const { messageId, receiptHandle, body, attributes } of event.Records) {
+    const { MessageGroupId: group, ApproximateReceiveCount } = attributes;
     const verdict = await producer.handle(
-      { id: messageId, body, receiveCount: Number(attributes.ApproximateReceiveCount) },
+      { id: messageId, body, group, receiveCount: Number(ApproximateReceiveCount) },
       { sliceEnd, signal: AbortSignal.any([signal, closing]) },
     );
     if (verdict.tag === "wait") {

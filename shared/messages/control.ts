@@ -64,11 +64,14 @@ export interface ControlEntry {
   readonly deduplicationId: string;
 }
 
-/** Starts of one workflow follow each other. */
+/**
+ * A start by hand is the first message of its run's own group, so that nothing else works on the run meanwhile. Those by
+ * a schedule follow each other, as each may have to give way to the one before.
+ */
 export function startEntry(message: Omit<StartMessage, "sluice" | "type">): ControlEntry {
   return {
     body: JSON.stringify({ sluice: 1, type: "start", ...message } satisfies StartMessage),
-    group: message.workflow,
+    group: message.scheduled === true ? message.workflow : message.run,
     deduplicationId: `start-${message.run}-${message.hop ?? 0}`,
   };
 }

@@ -45,6 +45,8 @@ export interface ProducerOptions extends CompletionOptions {
 export interface ReceivedControl {
   readonly id: string;
   readonly body: string;
+  /** Its message group: while one is worked on, none of the same group is delivered. */
+  readonly group: string | undefined;
   readonly receiveCount: number;
 }
 
@@ -102,8 +104,10 @@ export class Producer {
   }
 
   /**
-   * Records the run, sends its first page, and passes it on: all other pages belong to the run's own message group, one
-   * slice at a time. So consumers need not wait for a second invocation, and a run of one page does without.
+   * Records the run, sends its first page, and passes it on, a slice at a time. So consumers need not wait for a second
+   * invocation, and a run of one page does without. A start by a schedule only records the run: its message group is not
+   * the run's, so a continuation (of a run that is cancelled at once) could work on the run beside it, and other starts
+   * would wait for its page.
    */
   async #start(message: StartMessage, control: ReceivedControl, time: SliceTime): Promise<Verdict> {
     const { run: id, workflow: name, requestedAt, limit } = message;
@@ -113,7 +117,8 @@ export class Producer {
       if (verdict !== undefined) return verdict;
     }
     // One that comes again may have died over the first page, which only a continuation counts.
-    const looking = control.receiveCount === 1 ? this.#look(0) : undefined;
+    const sendsPage = control.group === id && control.receiveCount === 1;
+    const looking = sendsPage ? this.#look(0) : undefined;
     looking?.catch(() => {});
     const run = await runs.create({
       id,

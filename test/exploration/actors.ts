@@ -9,7 +9,7 @@ import { defineWorkflow, PermanentError } from "../../shared/index.ts";
 import { type ItemState, Ledger } from "../../shared/ledger/ledger.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
 import { type Key, keyText, type LedgerStore, type Row } from "../../shared/ledger/store.ts";
-import { parseControlMessage, startEntry } from "../../shared/messages/control.ts";
+import { type ControlEntry, parseControlMessage, startEntry } from "../../shared/messages/control.ts";
 import { type Envelope, parseEnvelope } from "../../shared/messages/envelope.ts";
 import { Producer } from "../../shared/producer/producer.ts";
 import type { Queue } from "../../shared/queue.ts";
@@ -65,8 +65,8 @@ function queuesOf({ perform }: Actor) {
     },
   };
   const controlQueue = {
-    async sendControl({ body, deduplicationId }: { readonly body: string; readonly deduplicationId: string }) {
-      await perform({ type: "control", body, deduplicationId });
+    async sendControl({ body, group, deduplicationId }: ControlEntry) {
+      await perform({ type: "control", body, group, deduplicationId });
     },
   };
   const controlDeadLetterQueue = {
@@ -132,7 +132,7 @@ export class Actors {
   }
 
   /** A producer that received a control message. */
-  producer(body: string): Program {
+  producer(body: string, group: string): Program {
     return withFrames(`producer: ${parseControlMessage(body).type}`, this.#functions, async (actor) => {
       const onComplete = async (summary: object) => {
         await actor.perform({ type: "tell", fact: `completion ${JSON.stringify(summary)}` });
@@ -140,7 +140,7 @@ export class Actors {
       const workflow = { ...this.#workflow, onComplete };
       const producer = new Producer({ ...worldOf(actor), workflow, maxBacklog: 1_000 });
       const time = { sliceEnd: Number.POSITIVE_INFINITY, signal: new AbortController().signal };
-      const verdict = await producer.handle({ id: "control", body, receiveCount: 1 }, time);
+      const verdict = await producer.handle({ id: "control", body, group, receiveCount: 1 }, time);
       return verdict.tag === "done" ? "delete" : "again";
     });
   }

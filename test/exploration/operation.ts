@@ -1,4 +1,5 @@
 import type { Key, Update } from "../../shared/ledger/store.ts";
+import type { ControlEntry } from "../../shared/messages/control.ts";
 
 /** One access of an actor to what it shares with others. Between any two of them another actor may go on, or one die. */
 export type Operation =
@@ -6,7 +7,7 @@ export type Operation =
   | { readonly type: "update"; readonly key: Key; readonly update: Update }
   /** An item's message. */
   | { readonly type: "message"; readonly body: string }
-  | { readonly type: "control"; readonly body: string; readonly deduplicationId: string }
+  | ({ readonly type: "control" } & ControlEntry)
   /** What the world outside is told: a dead letter is sent, `onComplete` is called. */
   | { readonly type: "tell"; readonly fact: string }
   /** A function that has nothing but its arguments, and whose result is not looked at: an actor of its own meanwhile. */

@@ -1,6 +1,7 @@
 import { updated } from "../../shared/ledger/memory-store.ts";
 import { runKey } from "../../shared/ledger/rows.ts";
 import { keyText, type Row, type Update } from "../../shared/ledger/store.ts";
+import type { ControlEntry } from "../../shared/messages/control.ts";
 import { parseEnvelope } from "../../shared/messages/envelope.ts";
 import { Actors, START } from "./actors.ts";
 import { Behaviours, type Standing } from "./behaviour.ts";
@@ -80,7 +81,7 @@ export class World {
   readonly #keys = new Map<string, number>();
   /** An item's messages: the first, and those of a producer that died and sent its page again, are one here. */
   readonly #items = new Map<string, { readonly at: number; readonly body: string }>();
-  readonly #controls = new Map<string, { readonly at: number; readonly body: string }>();
+  readonly #controls = new Map<string, { readonly at: number; readonly body: string; readonly group: string }>();
   readonly #jobs: Job[] = [];
   readonly #jobsByName = new Map<string, Job>();
   readonly #standings: Standing[] = [];
@@ -108,7 +109,7 @@ export class World {
   initial(): State {
     const state = new Uint16Array(this.#personSlot + SLOT);
     state[AT.spares] = this.#scope.spares;
-    this.#sendControl(state, START.deduplicationId, START.body);
+    this.#sendControl(state, START);
     return state;
   }
 
@@ -170,16 +171,18 @@ export class World {
   }
 
   #deliverControls(steps: Step[], state: State): void {
-    for (const [id, { at: place, body }] of this.#controls) {
+    for (const [id, { at: place, body, group }] of this.#controls) {
       const where = at(state, place);
       const completes = id.startsWith("complete");
-      const slot = completes
-        ? this.#idle(state, this.#completionSlot, this.#personSlot)
-        : this.#idle(state, this.#producerSlots, this.#completionSlot);
+      const [from, to] = completes
+        ? [this.#completionSlot, this.#personSlot]
+        : [this.#producerSlots, this.#completionSlot];
+      const slot = this.#idle(state, from, to);
       if (slot === undefined || where === UNSENT || (completes && !this.#scope.completion)) continue;
-      const job = this.#job(id, place, () => this.#actors.producer(body));
-      // Once more than it should: after its end, or while another works at it.
-      const regular = where === OWED && !this.#worksAt(state, job);
+      const job = this.#job(id, place, () => this.#actors.producer(body, group));
+      // Once more than it should: after its end, or while a producer works at it or at another of its group. All but the
+      // completion are of one.
+      const regular = where === OWED && !this.#isAtWork(state, from, to);
       const begun = regular ? state : this.#spend(state);
       if (begun !== undefined) this.#begin(steps, begun, slot, job, regular);
     }
@@ -190,9 +193,8 @@ export class World {
     return undefined;
   }
 
-  #worksAt(state: State, { number }: Job): boolean {
-    for (let slot = this.#producerSlots; slot < this.#personSlot; slot += SLOT)
-      if (at(state, slot) === number) return true;
+  #isAtWork(state: State, from: number, to: number): boolean {
+    for (let slot = from; slot < to; slot += SLOT) if (at(state, slot) !== 0) return true;
     return false;
   }
 
@@ -363,7 +365,7 @@ export class World {
         this.#sendMessage(state, operation.body);
         return 0;
       case "control":
-        this.#sendControl(state, operation.deduplicationId, operation.body);
+        this.#sendControl(state, operation);
         return 0;
       case "tell":
         this.#tell(state, [operation.fact]);
@@ -396,9 +398,13 @@ export class World {
     state[known.at] = OWED;
   }
 
-  #sendControl(state: State, id: string, body: string): void {
-    const known = this.#controls.get(id) ?? { at: roomFor(AT.controls, this.#controls, CONTROLS), body };
-    this.#controls.set(id, known);
+  #sendControl(state: State, { body, group, deduplicationId }: ControlEntry): void {
+    const known = this.#controls.get(deduplicationId) ?? {
+      at: roomFor(AT.controls, this.#controls, CONTROLS),
+      body,
+      group,
+    };
+    this.#controls.set(deduplicationId, known);
     // The FIFO queue drops what it has had.
     if (at(state, known.at) === UNSENT) state[known.at] = OWED;
   }

@@ -3,6 +3,7 @@ import { Ledger } from "../../shared/ledger/ledger.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
 import {
   type ContinueMessage,
+  type ControlEntry,
   completeEntry,
   continueEntry,
   parseControlMessage,
@@ -57,41 +58,41 @@ export class ProducerWorld {
     });
   }
 
-  async handle(body: string, receiveCount = 1, time: Partial<SliceTime> = {}) {
+  async handle(message: Pick<ControlEntry, "body" | "group">, receiveCount = 1, time: Partial<SliceTime> = {}) {
+    const { body, group } = message;
     const sliceEnd = Number.POSITIVE_INFINITY;
     return await this.#producer().handle(
-      { id: "message", body, receiveCount },
+      { id: "message", body, group, receiveCount },
       { sliceEnd, signal: new AbortController().signal, ...time },
     );
   }
 
   /** A start by hand, which sends the first page. */
   async startWithPage(limit?: number) {
-    return await this.handle(this.#startBody(limit));
+    return await this.handle(this.#start(limit));
   }
 
   /** One that is delivered again: it leaves the first page to the run's continuation. */
   async start(limit?: number) {
-    return await this.handle(this.#startBody(limit), 2);
+    return await this.handle(this.#start(limit), 2);
   }
 
-  #startBody(limit?: number): string {
-    return startEntry({ workflow: "test", run: RUN, requestedAt: REQUESTED_AT, ...(limit !== undefined && { limit }) })
-      .body;
+  #start(limit?: number): ControlEntry {
+    return startEntry({ workflow: "test", run: RUN, requestedAt: REQUESTED_AT, ...(limit !== undefined && { limit }) });
   }
 
   /** A start by the schedule. */
   async startScheduled(run: string, receiveCount = 1) {
     const start = startEntry({ workflow: "test", run, requestedAt: REQUESTED_AT, scheduled: true });
-    return await this.handle(start.body, receiveCount);
+    return await this.handle(start, receiveCount);
   }
 
   async complete(time: Partial<SliceTime> = {}) {
-    return await this.handle(completeEntry({ workflow: "test", run: RUN }).body, 1, time);
+    return await this.handle(completeEntry({ workflow: "test", run: RUN }), 1, time);
   }
 
   async continue(hop = 1, receiveCount = 1, time: Partial<SliceTime> = {}) {
-    return await this.handle(continueEntry({ workflow: "test", run: RUN, hop }).body, receiveCount, time);
+    return await this.handle(continueEntry({ workflow: "test", run: RUN, hop }), receiveCount, time);
   }
 
   /** The continuations that were sent, by hop. */

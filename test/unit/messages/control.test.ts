@@ -2,13 +2,18 @@ import { expect, test } from "vitest";
 import { MalformedMessageError } from "../../../shared/errors.ts";
 import { continueEntry, parseControlMessage, startEntry } from "../../../shared/messages/control.ts";
 
-test("a start is grouped by workflow, and two of one run are one", () => {
+test("a start is grouped with the continuations of its run, and two of one run are one", () => {
   const start = { workflow: "cities", run: "r1", requestedAt: "2026-01-01T00:00:00Z", limit: 5 };
   const entry = startEntry(start);
   expect(parseControlMessage(entry.body)).toEqual({ sluice: 1, type: "start", ...start });
-  expect(entry.group).toBe("cities");
+  expect(entry.group).toBe(continueEntry({ workflow: "cities", run: "r1", hop: 1 }).group);
   expect(startEntry(start).deduplicationId).toBe(entry.deduplicationId);
   expect(startEntry({ ...start, run: "r2" }).deduplicationId).not.toBe(entry.deduplicationId);
+});
+
+test("starts by a schedule follow each other", () => {
+  const start = { workflow: "cities", requestedAt: "2026-01-01T00:00:00Z", scheduled: true } as const;
+  for (const run of ["monday", "tuesday"]) expect(startEntry({ ...start, run }).group).toBe("cities");
 });
 
 test("a continuation is grouped by run, and each hop is another", () => {

@@ -34,6 +34,16 @@ describe("a start by the schedule", () => {
   });
 
   test.each<Overlap>(["skip", "queue", "allow"])(
+    "sends no page, with overlap %s: a continuation of its run, which is in another group, could work beside it",
+    async (overlap) => {
+      const world = worldOf({ overlap });
+      await world.startScheduled("tuesday");
+      expect(world.messages).toEqual([]);
+      expect((await world.runs.get("tuesday")).checkpoint).toMatchObject({ count: 0, pages: 0 });
+    },
+  );
+
+  test.each<Overlap>(["skip", "queue", "allow"])(
     "that is delivered twice is one run, with overlap %s",
     async (overlap) => {
       const world = worldOf({ overlap });
@@ -89,18 +99,18 @@ describe("a start by the schedule", () => {
     expect(world.sqs.control).toEqual([]);
     expect(await world.startScheduled("tuesday", 50)).toEqual(done);
     expect(world.sqs.control).toMatchObject([{ group: "test", deduplicationId: "start-tuesday-1" }]);
-    const [fresh] = world.sqs.control;
-    expect(parseControlMessage(fresh?.body ?? "")).toMatchObject({
+    const sent = (place: number) => world.sqs.control[place] ?? { body: "", group: "" };
+    expect(parseControlMessage(sent(0).body)).toMatchObject({
       type: "start",
       run: "tuesday",
       scheduled: true,
       hop: 1,
     });
     // And so on: no two of them are taken for one.
-    expect(await world.handle(fresh?.body ?? "", 50)).toEqual(done);
+    expect(await world.handle(sent(0), 50)).toEqual(done);
     expect(world.sqs.control[1]?.deduplicationId).toBe("start-tuesday-2");
     await world.runs.fail(RUN, "for a test");
-    await world.handle(world.sqs.control[1]?.body ?? "");
+    await world.handle(sent(1));
     expect(begun(world)).toEqual(["tuesday"]);
   });
 });
@@ -131,9 +141,9 @@ describe("an earlier run", () => {
 
   test("is not in the way of a start by hand", async () => {
     const world = await working("skip");
-    expect(
-      await world.handle(startEntry({ workflow: "test", run: "by-hand", requestedAt: REQUESTED_AT }).body),
-    ).toEqual(done);
+    expect(await world.handle(startEntry({ workflow: "test", run: "by-hand", requestedAt: REQUESTED_AT }))).toEqual(
+      done,
+    );
     expect(begun(world)).toEqual(["by-hand"]);
   });
 });

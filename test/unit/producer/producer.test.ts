@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { type Cursor, items, SourceError } from "../../../shared/index.ts";
+import { startEntry } from "../../../shared/messages/control.ts";
 import { CONTROL_DEAD_LETTERS, ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
 
 const done = { tag: "done" };
@@ -80,6 +81,14 @@ describe("a start", () => {
     expect(world.hops).toEqual([1]);
   });
 
+  test("that is not in its run's message group leaves the first page to its continuation", async () => {
+    const world = new ProducerWorld({ source: items(range(5)) });
+    const start = startEntry({ workflow: "test", run: RUN, requestedAt: REQUESTED_AT });
+    await world.handle({ ...start, group: "test" });
+    expect(world.messages).toEqual([]);
+    expect(world.hops).toEqual([1]);
+  });
+
   test("of a run that was cancelled before it came sends nothing", async () => {
     const source = pagesOf100(2);
     const world = new ProducerWorld({ source });
@@ -141,7 +150,7 @@ test("a run of which no item can be a message is completed too", async () => {
 
 test("what is no control message is moved to the control queue's dead-letter queue, as it came", async () => {
   const world = new ProducerWorld({});
-  expect(await world.handle("hello")).toEqual({ tag: "done" });
+  expect(await world.handle({ body: "hello", group: "any" })).toEqual({ tag: "done" });
   expect(world.sqs.control).toEqual([
     {
       queue: CONTROL_DEAD_LETTERS,
