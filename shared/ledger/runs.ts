@@ -152,7 +152,9 @@ export class Runs {
     });
     // The answer to a write that took effect may be lost, and the SDK's retry then finds the checkpoint moved: by us.
     const after = row === undefined ? await this.get(run.id) : readRunRow(row);
-    if (after.checkpoint.count !== run.checkpoint.count + 1 || after.checkpoint.items !== next.items) return undefined;
+    const { count, items, ended } = after.checkpoint;
+    const isOurs = count === run.checkpoint.count + 1 && items === next.items && ended === next.ended;
+    if (!isOurs) return undefined;
     await this.closeBlocks(after, blockOf(run.checkpoint.pages));
     // A run without a page, or whose last block was full before the source's end was known, has nobody else to end it.
     if (after.checkpoint.ended) await this.#completeIfFull(run.id);
@@ -187,19 +189,25 @@ export class Runs {
   /**
    * Ends the production of a run that is being stopped. Pages that were opened and not checkpointed are part of it, as
    * some of their messages may be on the queue: what is owed of them is cancelled. They were opened in their order, so the
-   * first that was not is the last to be looked at.
+   * first that was not is the last to be looked at. Should another producer's checkpoint come between, it begins again.
    */
   async endProduction(run: RunRecord): Promise<void> {
-    const { checkpoint } = run;
-    if (checkpoint.ended) return await this.closeAgain(run);
-    let { count: _, pages, items, ...progress } = checkpoint;
+    for (let latest = run; ; latest = await this.get(run.id)) {
+      if (latest.checkpoint.ended) return await this.closeAgain(latest);
+      if ((await this.#endProductionAt(latest)) !== undefined) return;
+    }
+  }
+
+  /** @returns the run after it, or `undefined` where another producer has moved it on. */
+  async #endProductionAt(run: RunRecord): Promise<RunRecord | undefined> {
+    let { count: _, pages, items, ...progress } = run.checkpoint;
     for (;;) {
       const opened = await this.#ledger.cancelPage(run.id, pages);
       if (opened === undefined) break;
       pages++;
       items += opened;
     }
-    await this.checkpoint(run, { ...progress, ended: true, pages, items });
+    return await this.checkpoint(run, { ...progress, ended: true, pages, items });
   }
 
   /** Sets how many slices in a row have failed, and why the latest did. */

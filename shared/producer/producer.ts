@@ -211,6 +211,7 @@ export class Producer {
     let room = maxBacklog - first.backlog;
     if (room <= 0) return full(first);
     const line = new PageLine({ ...this.#options, sender: this.#sender }, start);
+    let isRefused = false;
     try {
       for await (const chunk of chunks(workflow.source, start.checkpoint, { limit: start.limit, signal })) {
         if (room <= 0) {
@@ -221,25 +222,31 @@ export class Producer {
           if (room <= 0) return full(look, first);
         }
         const before = await line.push(chunk);
+        isRefused = before === undefined;
         if (before === undefined || isToStop(before) || now() >= sliceEnd) break;
         room -= chunk.items.length;
       }
-      return await this.#conclude(await line.passed());
+      return await this.#conclude(await line.passed(), isRefused);
     } finally {
       // What an invocation leaves under way would stand still with its environment, and go on at any later time.
       await line.settled();
     }
   }
 
-  /** How a slice has ended after whose last page the run is as it says. */
-  async #conclude(run: RunRecord | undefined): Promise<SliceEnd> {
+  /**
+   * How a slice has ended after whose last page the run is as it says.
+   *
+   * @param isRefused Whether its next page must not be sent: another producer works on the run.
+   */
+  async #conclude(run: RunRecord | undefined, isRefused: boolean): Promise<SliceEnd> {
     if (run === undefined) return { tag: "superseded" };
     if (run.checkpoint.ended) return { tag: "ended" };
     if (isStopping(run)) {
       await this.#options.runs.endProduction(run);
       return { tag: "stopped" };
     }
-    return { tag: run.status === "paused" ? "paused" : "time" };
+    if (run.status === "paused") return { tag: "paused" };
+    return { tag: isRefused ? "superseded" : "time" };
   }
 
   async #look(produced: number): Promise<BacklogLook> {

@@ -78,6 +78,18 @@ describe("A checkpoint", () => {
     expect(await rig.runs.checkpoint(run, rig.after(run, 3))).toEqual(first);
   });
 
+  test("of another producer, which came as far, is not taken for the end of the run", async () => {
+    const rig = new LedgerRig();
+    const run = await rig.runs.create(CREATED);
+    await rig.ledger.openPage(RUN, 0, { size: 3, digest: "first" });
+    const cancelling = (await rig.runs.cancel(RUN)) ?? run;
+    // Of one that had sent the page before, and looked at its run no more.
+    await rig.checkpointed(run, 3);
+    await rig.runs.endProduction(cancelling);
+    expect((await rig.runs.get(RUN)).checkpoint).toMatchObject({ ended: true, pages: 1, items: 3 });
+    expect(await rig.status()).toBe("cancelled");
+  });
+
   test("at any write of which the producer dies is completed when the run is taken up", async () => {
     for (let write = 1; write < 5; write++) {
       const rig = new LedgerRig();

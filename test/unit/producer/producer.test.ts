@@ -6,10 +6,11 @@ import { CONTROL_DEAD_LETTERS, ProducerWorld, REQUESTED_AT, RUN } from "../../he
 const done = { tag: "done" };
 const range = (length: number) => Array.from({ length }, (_, index) => index);
 
-/** A source of so many pages of 100 items, which throws at the pages that `broken` names. */
-const pagesOf100 = (pages: number, broken: (page: number) => boolean = () => false) => ({
+/** A source of so many pages of 100 items, which throws at the pages that `broken` names, and waits for what comes between. */
+const pagesOf100 = (pages: number, broken: (page: number) => boolean = () => false, between = async () => {}) => ({
   readPage: vi.fn(async (cursor: Cursor = 0) => {
     const page = Number(cursor);
+    await between();
     if (broken(page)) throw new Error(`page ${page} is broken`);
     return { items: range(100).map((index) => page * 100 + index), next: page + 1 < pages ? page + 1 : undefined };
   }),
@@ -202,6 +203,34 @@ describe("a slice whose time is over", () => {
     await world.continue(1, 2);
     expect(world.items).toHaveLength(300);
     expect(new Set(world.items).size).toBe(300);
+  });
+});
+
+describe("a slice that another producer overtakes", () => {
+  /** While this one reads page 0, the other sends it with other content. */
+  const overtaken = (): ProducerWorld => {
+    const world: ProducerWorld = new ProducerWorld({
+      source: pagesOf100(
+        3,
+        () => false,
+        async () => {
+          const run = await world.run();
+          if (run.checkpoint.count > 0) return;
+          await world.ledger.openPage(RUN, 0, { size: 1, digest: "other" });
+          await world.runs.checkpoint(run, { ...run.checkpoint, cursor: 1, pages: 1, items: 1 });
+        },
+      ),
+    });
+    return world;
+  };
+
+  test("ends without a word: the other passes the run on", async () => {
+    const world = overtaken();
+    await world.start();
+    expect(await world.continue(1, 1, { sliceEnd: world.now })).toEqual(done);
+    expect(world.items).toEqual([]);
+    expect(world.hops).toEqual([1]);
+    expect((await world.run()).checkpoint).toMatchObject({ count: 1, items: 1 });
   });
 });
 
