@@ -21,7 +21,7 @@ import { taskLogger } from "./task-logger.ts";
 const logger = new Logger({ serviceName: workflow.name });
 const embeddedMetrics = functionMetrics(workflow.name, "consumer");
 
-/** What an invocation needs, made once: nothing in it changes between invocations. */
+/** What an invocation needs, made once. Of it, only the run watch learns from one invocation to the next. */
 async function start() {
   const environment = fromVariables(process.env);
   const services = await connect(environment, { sockets: MOST_POLLS });

@@ -1,4 +1,4 @@
-import { isStopping } from "../ledger/run-record.ts";
+import { isStopping, type RunRecord } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";
 
 /** What a run wants of its messages: to be worked on, put back, or dropped unrun. */
@@ -13,31 +13,46 @@ const HOLDS_MILLISECONDS = 3_000;
 /** Tasks of a run's first messages begin before their run is looked at: requests at once would hold them up. */
 const LOOK_AFTER_MILLISECONDS = 50;
 
-/** A process that has seen so many runs forgets what it knows, and looks at those that are left. */
+/** An invocation that finds so many runs known forgets them, and looks at those that are left. */
 const MOST_RUNS = 100;
+
+/** What is known of a run. All times are in the clock's milliseconds. */
+interface Watched {
+  /** What the latest look has found, and when it began. */
+  answer?: { readonly at: number; readonly mode: RunMode };
+  /** A look under way, and when it began. */
+  look?: { readonly at: number; readonly mode: Promise<RunMode> };
+  /** Whether a look is about to begin. */
+  isLookDue?: boolean;
+  /** When the latest message was sent. */
+  sentAt?: number;
+  /** When its source was last known to be read. */
+  producingAt?: number | undefined;
+}
 
 /**
  * Looks at the status of the runs whose messages a consumer has, now and then. One for a process: what an invocation has
- * found out serves the next.
+ * found out serves the next, while it is fresh.
  */
 export class RunWatch {
   readonly #runs: Pick<Runs, "find">;
   readonly #now: () => number;
-  readonly #asking = new Map<string, Promise<RunMode>>();
-  readonly #toLookAt = new Set<string>();
-  /** When runs were last known to be produced, and when the latest message of each was sent. */
-  readonly #producing = new Map<string, number>();
-  readonly #sent = new Map<string, number>();
-  readonly #answers = new Map<string, { readonly at: number; readonly mode: RunMode }>();
+  readonly #watched = new Map<string, Watched>();
+  #begunAt = Number.NEGATIVE_INFINITY;
 
   constructor(runs: Pick<Runs, "find">, now: () => number) {
     this.#runs = runs;
     this.#now = now;
   }
 
-  /** Begins an invocation: an answer that is not fresh serves none of its messages. Meanwhile the run may have been stopped. */
+  /**
+   * Begins an invocation: an answer that is not fresh, or a look that began too long ago for one, serves none of its
+   * messages. The environment may have stood still meanwhile, and the run have been stopped.
+   */
   begin(): void {
-    for (const [run, { at }] of this.#answers) if (this.#age(at) >= FRESH_MILLISECONDS) this.#answers.delete(run);
+    this.#begunAt = this.#now();
+    for (const [run, watched] of this.#watched) if (this.#isOfNoUse(watched)) this.#watched.delete(run);
+    if (this.#watched.size >= MOST_RUNS) this.#watched.clear();
   }
 
   /**
@@ -46,47 +61,97 @@ export class RunWatch {
    */
   noteSent(run: string, at: number): void {
     const now = this.#now();
+    const watched = this.#of(run);
     // The sender's clock may be ahead.
-    this.#sent.set(run, Math.max(Math.min(at, now), this.#sent.get(run) ?? 0));
-    if (!this.#answers.has(run)) this.#producing.set(run, now);
+    watched.sentAt = Math.max(Math.min(at, now), watched.sentAt ?? 0);
+    if (this.#servingMode(watched) === undefined) watched.producingAt = now;
   }
 
   /** @throws What the ledger throws: the message must come again. */
   async mode(run: string): Promise<RunMode> {
-    const known = this.#answers.get(run);
-    const age = this.#age(known?.at);
-    if (known !== undefined && age < FRESH_MILLISECONDS) return known.mode;
-    if (known !== undefined && age < HOLDS_MILLISECONDS) {
+    const watched = this.#of(run);
+    const mode = this.#servingMode(watched);
+    if (mode !== undefined) {
       // Tasks need not wait for the new answer, as long as the old one serves.
-      this.#look(run);
-      return known.mode;
+      if (this.#age(watched.answer?.at) >= FRESH_MILLISECONDS) this.#lookBehind(run, watched);
+      return mode;
     }
-    if (!this.#wasJustSent(run)) return await this.#answer(run);
-    this.#lookSoon(run);
+    // A run that was found stopped may have sent it before.
+    const isWorkedOn = (watched.answer?.mode ?? "work") === "work" && this.#age(watched.sentAt) < FRESH_MILLISECONDS;
+    if (!isWorkedOn) return await this.#look(run, watched);
+    this.#lookSoon(run, watched);
     return "work";
   }
 
-  #answer(run: string): Promise<RunMode> {
-    return this.#asking.get(run) ?? this.#renew(run);
+  /** Whether the source of any of the runs was still being read when it was last looked at, a moment ago. */
+  get producing(): boolean {
+    for (const { producingAt } of this.#watched.values()) if (this.#age(producingAt) < HOLDS_MILLISECONDS) return true;
+    return false;
+  }
+
+  #of(run: string): Watched {
+    let watched = this.#watched.get(run);
+    if (watched === undefined) {
+      watched = {};
+      this.#watched.set(run, watched);
+    }
+    return watched;
+  }
+
+  #servingMode({ answer }: Watched): RunMode | undefined {
+    const serves = answer !== undefined && this.#isOfThisInvocation(answer.at);
+    return serves && this.#age(answer.at) < HOLDS_MILLISECONDS ? answer.mode : undefined;
+  }
+
+  #isOfThisInvocation(at: number): boolean {
+    // What lies ahead was begun before the clock was set back.
+    return at <= this.#now() && this.#begunAt - at < FRESH_MILLISECONDS;
+  }
+
+  /** That a run was found stopped is kept: a message that it sent before must not make it go on. */
+  #isOfNoUse({ answer, look, sentAt, producingAt }: Watched): boolean {
+    const isStopped = answer !== undefined && answer.mode !== "work";
+    const times = [answer?.at, look?.at, sentAt, producingAt];
+    return !isStopped && times.every((at) => this.#age(at) >= HOLDS_MILLISECONDS);
   }
 
   /** Should it fail, the next message asks again. */
-  #look(run: string): void {
-    this.#answer(run).catch(() => {});
+  #lookBehind(run: string, watched: Watched): void {
+    this.#look(run, watched).catch(() => {});
   }
 
-  #lookSoon(run: string): void {
-    if (this.#toLookAt.has(run)) return;
-    this.#toLookAt.add(run);
+  #lookSoon(run: string, watched: Watched): void {
+    if (watched.isLookDue === true) return;
+    watched.isLookDue = true;
     const look = () => {
-      this.#toLookAt.delete(run);
-      this.#look(run);
+      watched.isLookDue = false;
+      this.#lookBehind(run, watched);
     };
     setTimeout(look, LOOK_AFTER_MILLISECONDS).unref();
   }
 
-  #wasJustSent(run: string): boolean {
-    return this.#age(this.#sent.get(run)) < FRESH_MILLISECONDS;
+  #look(run: string, watched: Watched): Promise<RunMode> {
+    const { look } = watched;
+    if (look !== undefined && this.#isOfThisInvocation(look.at)) return look.mode;
+    const at = this.#now();
+    const mode = this.#runs.find(run).then((found) => this.#note(watched, at, found));
+    const begun = { at, mode };
+    watched.look = begun;
+    const end = () => {
+      if (watched.look === begun) delete watched.look;
+    };
+    mode.then(end, end);
+    return mode;
+  }
+
+  /** A look that an earlier invocation began may come back after a later one. */
+  #note(watched: Watched, at: number, run: RunRecord | undefined): RunMode {
+    const mode = modeOf(run);
+    if (watched.answer !== undefined && watched.answer.at > at) return mode;
+    watched.answer = { at, mode };
+    const isProducing = run?.status === "running" && !run.checkpoint.ended;
+    watched.producingAt = isProducing ? at : undefined;
+    return mode;
   }
 
   // Of a time that lies ahead nothing is known: the clock was set back.
@@ -94,35 +159,10 @@ export class RunWatch {
     const age = at === undefined ? -1 : this.#now() - at;
     return age < 0 ? Number.POSITIVE_INFINITY : age;
   }
+}
 
-  #renew(run: string): Promise<RunMode> {
-    const at = this.#now();
-    const asked = this.#ask(run)
-      .then((mode) => {
-        if (this.#answers.size >= MOST_RUNS) for (const known of [this.#answers, this.#sent]) known.clear();
-        this.#answers.set(run, { at, mode });
-        return mode;
-      })
-      .finally(() => this.#asking.delete(run));
-    this.#asking.set(run, asked);
-    return asked;
-  }
-
-  /** Whether the source of any of the runs was still being read when it was last looked at, a moment ago. */
-  get producing(): boolean {
-    for (const [run, at] of this.#producing) {
-      if (this.#age(at) < HOLDS_MILLISECONDS) return true;
-      this.#producing.delete(run);
-    }
-    return false;
-  }
-
-  async #ask(id: string): Promise<RunMode> {
-    const run = await this.#runs.find(id);
-    if (run?.status === "running" && !run.checkpoint.ended) this.#producing.set(id, this.#now());
-    else this.#producing.delete(id);
-    if (run === undefined) return "work";
-    if (run.status === "paused") return "pause";
-    return isStopping(run) ? "drain" : "work";
-  }
+function modeOf(run: RunRecord | undefined): RunMode {
+  if (run === undefined) return "work";
+  if (run.status === "paused") return "pause";
+  return isStopping(run) ? "drain" : "work";
 }

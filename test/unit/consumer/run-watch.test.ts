@@ -126,10 +126,12 @@ describe("in a process that serves one invocation after another", () => {
   });
 
   test("a message that was just sent waits for no look where the last one is too old to serve", async () => {
-    const { watch, find, clock } = watching("paused");
+    const { watch, find, clock } = watching("running");
     await watch.mode("a");
     clock.now = 60_000;
+    watch.begin();
     watch.noteSent("a", 59_500);
+    find.mockResolvedValueOnce({ id: "a", status: "paused", checkpoint: { ended: false } } as RunRecord);
     expect(await watch.mode("a")).toBe("work");
     expect(find).toHaveBeenCalledTimes(1);
     await vi.advanceTimersByTimeAsync(50);
@@ -156,12 +158,92 @@ describe("in a process that serves one invocation after another", () => {
     expect(await watch.mode("a")).toBe("pause");
   });
 
+  test("a message that was sent just before its run was found stopped waits for a look, in later invocations too", async () => {
+    const { watch, find, clock } = watching("paused");
+    clock.now = 10_000;
+    expect(await watch.mode("a")).toBe("pause");
+    for (const now of [10_900, 70_000]) {
+      clock.now = now + 500;
+      watch.begin();
+      watch.noteSent("a", now);
+      expect(await watch.mode("a")).toBe("pause");
+    }
+    expect(find).toHaveBeenCalledTimes(3);
+  });
+
+  describe("a look that an earlier invocation began", () => {
+    async function leftBehind() {
+      const { watch, find, clock } = watching("paused");
+      const { promise, resolve } = Promise.withResolvers<RunRecord>();
+      find.mockReturnValueOnce(promise);
+      const early = watch.mode("a");
+      const comeBack = async () => {
+        resolve({ id: "a", status: "running", checkpoint: { ended: false } } as RunRecord);
+        expect(await early).toBe("work");
+      };
+      return { watch, find, clock, comeBack };
+    }
+
+    test("serves a later one within the second", async () => {
+      const { watch, find, clock, comeBack } = await leftBehind();
+      clock.now += 999;
+      watch.begin();
+      const mode = watch.mode("a");
+      await comeBack();
+      expect(await mode).toBe("work");
+      expect(find).toHaveBeenCalledTimes(1);
+    });
+
+    test("and that comes back later serves it not: the run may have been stopped meanwhile", async () => {
+      const { watch, find, clock, comeBack } = await leftBehind();
+      clock.now += 60_000;
+      watch.begin();
+      const mode = watch.mode("a");
+      await comeBack();
+      expect(await mode).toBe("pause");
+      expect(find).toHaveBeenCalledTimes(2);
+      expect(await watch.mode("a")).toBe("pause");
+    });
+
+    test("and that comes back before the later one asks leaves it no answer", async () => {
+      const { watch, clock, comeBack } = await leftBehind();
+      clock.now += 60_000;
+      watch.begin();
+      await comeBack();
+      expect(await watch.mode("a")).toBe("pause");
+    });
+
+    test("and that comes back last does not replace the answer of a later one", async () => {
+      const { watch, find, clock, comeBack } = await leftBehind();
+      clock.now += 2_000;
+      watch.begin();
+      expect(await watch.mode("a")).toBe("pause");
+      await comeBack();
+      expect(await watch.mode("a")).toBe("pause");
+      expect(watch.producing).toBe(false);
+      expect(find).toHaveBeenCalledTimes(2);
+    });
+  });
+
   test("what is known of a hundred runs is forgotten", async () => {
     const { watch, find } = watching("running");
-    for (let run = 0; run < 101; run++) await watch.mode(String(run));
-    await watch.mode("100");
-    expect(find).toHaveBeenCalledTimes(101);
+    for (let run = 0; run < 99; run++) await watch.mode(String(run));
+    watch.begin();
     await watch.mode("0");
-    expect(find).toHaveBeenCalledTimes(102);
+    expect(find).toHaveBeenCalledTimes(99);
+    await watch.mode("99");
+    watch.begin();
+    await watch.mode("0");
+    expect(find).toHaveBeenCalledTimes(101);
+  });
+
+  test("a run of which nothing was heard for three seconds makes no room for that", async () => {
+    const { watch, find, clock } = watching("running");
+    for (let run = 0; run < 99; run++) await watch.mode(String(run));
+    clock.now += 3_000;
+    await watch.mode("99");
+    watch.begin();
+    await watch.mode("99");
+    expect(find).toHaveBeenCalledTimes(100);
   });
 });
