@@ -3,10 +3,11 @@ import { ITEMS_PER_PAGE } from "../ledger/rows.ts";
 import type { Checkpoint } from "../ledger/run-record.ts";
 import { toJson } from "../messages/body.ts";
 import type { Cursor, Page, Source } from "../sources/source.ts";
+import { type Serialised, serialise, textOf } from "./serialised.ts";
 
 /** What is sent and checkpointed as one: a page of the ledger. */
 export interface Chunk {
-  readonly items: readonly unknown[];
+  readonly items: readonly Serialised[];
   /** Where to go on after it. */
   readonly after: Pick<Checkpoint, "cursor" | "skip" | "ended">;
 }
@@ -20,10 +21,13 @@ interface ReadPage {
 /** A cursor is part of the run's row, which is written at each checkpoint. */
 const LARGEST_CURSOR_BYTES = 16_384;
 
+/** A chunk ends with the item that reaches it: two of them are under way at once, and items may be of a megabyte each. */
+const CHUNK_CHARACTERS = 4_000_000;
+
 /**
- * A source from a checkpoint on, in chunks of at most a ledger page. The source's next page is read while the chunks of
- * the one before are sent: it holds two pages, whatever the source's size. An error of the page read ahead comes when
- * its turn does.
+ * A source from a checkpoint on, in chunks of at most a ledger page, and of few megabytes. The source's next page is read
+ * while the chunks of the one before are sent: it holds two pages, whatever the source's size. An error of the page read
+ * ahead comes when its turn does.
  *
  * @throws {SourceError} The source threw, or what it yielded is no page.
  */
@@ -47,7 +51,7 @@ export async function* chunks(
       const items = enough ? page.items.slice(0, skip + left) : page.items;
       const start = skip;
       do {
-        const chunk = items.slice(skip, skip + ITEMS_PER_PAGE);
+        const chunk = cut(items, skip);
         skip += chunk.length;
         const pageDone = skip >= items.length;
         yield {
@@ -68,6 +72,18 @@ export async function* chunks(
     // Not awaited: a source that never settles must not hold the slice.
     void iterator.return?.().catch(() => {});
   }
+}
+
+/** The same items are always cut at the same places, so that a chunk which is sent again is the same. */
+function cut(items: readonly unknown[], from: number): readonly Serialised[] {
+  const chunk: Serialised[] = [];
+  let characters = 0;
+  for (let at = from; at < items.length && chunk.length < ITEMS_PER_PAGE && characters < CHUNK_CHARACTERS; at++) {
+    const item = serialise(items[at]);
+    chunk.push(item);
+    characters += textOf(item).length;
+  }
+  return chunk;
 }
 
 function open(source: Source, cursor: Cursor | undefined, signal: AbortSignal): AsyncIterator<Page> {

@@ -1,21 +1,12 @@
 import { createHash } from "node:crypto";
-import { inspect } from "node:util";
 import { ItemError } from "../errors.ts";
 import { type Reason, toFailure } from "../failure.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { toJson } from "../messages/body.ts";
 import { truncatedLetterBody } from "../messages/dead-letter.ts";
 import { envelopeBody, type PageHeader } from "../messages/envelope.ts";
 import { publish } from "../observation.ts";
 import type { OutgoingMessage, Queue } from "../queue.ts";
-import { UnreadableItem } from "../sources/unreadable-item.ts";
-
-/** An item as JSON, or why it is none and what it looks like. */
-type Serialised = { readonly json: string } | Unsendable;
-interface Unsendable {
-  readonly error: ItemError;
-  readonly text: string;
-}
+import type { Serialised, Unsendable } from "./serialised.ts";
 
 export interface SenderOptions {
   readonly workflow: string;
@@ -46,16 +37,15 @@ export class PageSender {
    * @returns what is to be sent: all of it, or what is not settled of one that was written before. `undefined` where the
    * run was stopped before the page: nothing of it must be sent.
    */
-  async write(run: string, page: number, items: readonly unknown[]): Promise<WrittenPage | undefined> {
+  async write(run: string, page: number, items: readonly Serialised[]): Promise<WrittenPage | undefined> {
     const { workflow, ledger } = this.#options;
-    const serialised = items.map(serialise);
-    const opened = await ledger.openPage(run, page, { size: items.length, digest: digestOf(serialised) });
+    const opened = await ledger.openPage(run, page, { size: items.length, digest: digestOf(items) });
     if (opened === undefined) return undefined;
     const { epoch, resent, isSettled } = opened;
     const header: PageHeader = { workflow, run, page, epoch, resent };
     const messages: OutgoingMessage[] = [];
     const unsendable: { index: number; item: Unsendable }[] = [];
-    for (const [index, item] of serialised.entries()) {
+    for (const [index, item] of items.entries()) {
       if (isSettled(index)) continue;
       const body = "json" in item ? toMessage(header, index, item.json) : item;
       if (typeof body === "string") messages.push({ body });
@@ -96,18 +86,6 @@ function toMessage(header: PageHeader, index: number, json: string): string | Un
     return envelopeBody(header, index, json);
   } catch (error) {
     if (error instanceof ItemError) return { error, text: json };
-    throw error;
-  }
-}
-
-function serialise(item: unknown): Serialised {
-  if (item instanceof UnreadableItem) {
-    return { error: new ItemError("INVALID_ITEM", `${item.at}: ${item.error}`), text: item.raw };
-  }
-  try {
-    return { json: toJson(item) };
-  } catch (error) {
-    if (error instanceof ItemError) return { error, text: inspect(item, { depth: 4, maxStringLength: 1_000 }) };
     throw error;
   }
 }

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { SourceError } from "../../../shared/errors.ts";
 import type { Cursor, Page, Source } from "../../../shared/index.ts";
-import { type Chunk, chunks } from "../../../shared/producer/chunks.ts";
+import { chunks } from "../../../shared/producer/chunks.ts";
+import { textOf } from "../../../shared/producer/serialised.ts";
 import { toSource } from "../../../shared/sources/source.ts";
 
 const START = { cursor: undefined, skip: 0, items: 0 } as const;
@@ -21,11 +22,14 @@ function pagesOf(pages: readonly (readonly unknown[])[], onRead: (page: number) 
 }
 
 const range = (length: number, from = 0) => Array.from({ length }, (_, index) => from + index);
-const sizes = (all: readonly Chunk[]) => all.map(({ items }) => items.length);
+const sizes = (all: readonly { readonly items: readonly unknown[] }[]) => all.map(({ items }) => items.length);
 
-async function read(source: Source, from: Parameters<typeof chunks>[1] = START, limit?: number): Promise<Chunk[]> {
-  const all: Chunk[] = [];
-  for await (const chunk of chunks(source, from, { limit, signal: idle() })) all.push(chunk);
+/** Chunks with their items as they were before. */
+async function read(source: Source, from: Parameters<typeof chunks>[1] = START, limit?: number) {
+  const all = [];
+  for await (const { items, after } of chunks(source, from, { limit, signal: idle() })) {
+    all.push({ items: items.map((item): unknown => JSON.parse(textOf(item))), after });
+  }
   return all;
 }
 
@@ -40,6 +44,18 @@ describe("a source's pages", () => {
       [1, { cursor: undefined, skip: 0, ended: true }],
     ]);
     expect(all.flatMap(({ items }) => items)).toEqual(range(651));
+  });
+
+  test("of large items become chunks that end with the item which makes them four megabytes", async () => {
+    const large = (megabytes: number) => "x".repeat(megabytes * 1_000_000 - 2);
+    const items = [...Array.from({ length: 9 }, () => large(1)), 1, large(4), large(5), ...range(201), large(0.5)];
+    const all = await read(pagesOf([items]));
+    expect(sizes(all)).toEqual([4, 4, 3, 1, 200, 2]);
+    expect(all.map(({ after }) => after.skip)).toEqual([4, 8, 11, 12, 212, 0]);
+    expect(all.flatMap((chunk) => chunk.items)).toEqual(items);
+    // And the same behind a checkpoint.
+    const rest = await read(pagesOf([items]), { cursor: undefined, skip: 8, items: 8 });
+    expect(rest).toEqual(all.slice(2));
   });
 
   test("that are empty are chunks without items, so that their cursor counts", async () => {
@@ -201,7 +217,7 @@ describe("reading ahead", () => {
       readPage: (cursor) => (cursor === undefined ? { items: [1], next: 1 } : new Promise<never>(() => {})),
     });
     for await (const { items } of chunks(source, START, { signal: idle() })) {
-      expect(items).toEqual([1]);
+      expect(items).toEqual([{ json: "1" }]);
       break;
     }
   });

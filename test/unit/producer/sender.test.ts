@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { LARGEST_ENVELOPE_BYTES } from "../../../shared/messages/body.ts";
 import { PageSender } from "../../../shared/producer/sender.ts";
+import { serialise } from "../../../shared/producer/serialised.ts";
 import { UnreadableItem } from "../../../shared/sources/unreadable-item.ts";
 import { ProducerWorld, RUN } from "../../helpers/producer-world.ts";
 
@@ -17,7 +18,7 @@ function senderOf(world: ProducerWorld): PageSender {
 /** Returns how many of its items are dead letters. */
 async function sendPage(world: ProducerWorld, page: number, items: readonly unknown[]): Promise<number | undefined> {
   const sender = senderOf(world);
-  const written = await sender.write(RUN, page, items);
+  const written = await sender.write(RUN, page, items.map(serialise));
   return written && (await sender.send(written));
 }
 
