@@ -6,6 +6,7 @@ import {
   blockOf,
   isNotable,
   owedOf,
+  PAGES_PER_BLOCK,
   type PageRow,
   pageEntry,
   pageKey,
@@ -58,6 +59,8 @@ export class Climb {
     // Its pages are all full and none can be sent again, so whoever sums them up gets the same. Only a redrive changes
     // them: two who sum up such a block may overtake each other, so its totals are not relied on any more.
     const totals = await this.#blockTotals(run, row);
+    const isPlain = row.notable.size === 0 && row.totals === undefined && !row.redriven;
+    if (block === 0 && isPlain && (await this.#completePlain(run, totals))) return await this.tell(run);
     // Of plain successes there is nothing to add up: a block without totals adds nothing to its run's.
     if (row.notable.size > 0 || row.totals !== undefined) {
       await this.#store.update(blockKey(run, block), { set: { totals: { ...totals } } });
@@ -67,6 +70,27 @@ export class Climb {
       set: { redriven: row.redriven || undefined },
     });
     if (updated !== undefined) await this.fromRun(run, updated, row.redriven ? undefined : totals);
+  }
+
+  /**
+   * Enters the only block of a run, and completes the run with the same write.
+   *
+   * @param totals Of a block in which all succeeded at once: they are within any tolerance.
+   * @returns false where that is not how the run ends, or it has ended: nothing is entered.
+   */
+  async #completePlain(run: string, totals: Totals): Promise<boolean> {
+    const completed = await this.#store.update(runKey(run), {
+      add: { fullBlocks: [0] },
+      set: { ...this.#completion("completed", totals) },
+      remove: ["failure"],
+      // One that runs has not completed either.
+      when: [{ equals: ["status", "running"] }, { equals: ["ended", true] }, { atMost: ["pages", PAGES_PER_BLOCK] }],
+    });
+    return completed !== undefined;
+  }
+
+  #completion(status: RunStatus, totals: Totals) {
+    return { status, completedAt: new Date(this.#now()).toISOString(), totals: { ...totals } };
   }
 
   /**
@@ -82,7 +106,7 @@ export class Climb {
       const totals = blocks === 1 && blockTotals !== undefined ? blockTotals : await this.#runTotals(run, blocks);
       const { status, failure } = endOf(row, totals);
       await this.#store.update(runKey(run), {
-        set: { status, failure, completedAt: new Date(this.#now()).toISOString(), totals: { ...totals } },
+        set: { ...this.#completion(status, totals), failure },
         // It may have failed to read its source, whose end it had already seen.
         remove: status === "completed" ? ["failure"] : [],
         // If its status has changed since, whoever changed it ends it.

@@ -8,6 +8,11 @@ const numbers = (set: unknown): readonly number[] => (set instanceof Set ? [...s
 
 /** Nothing about a run changes once it has ended, but that its end is told. */
 export function checkRun(before: Row | undefined, after: Row): void {
+  if (before?.status === "cancelling")
+    assert.ok(
+      after.status === "cancelling" || after.status === "cancelled",
+      `the run was being cancelled, and is ${after.status}`,
+    );
   if (before?.completedAt === undefined) return;
   for (const attribute of ["status", "completedAt", "failure", "totals", "pages", "items", "ended"]) {
     assert.deepEqual(after[attribute], before[attribute], `the run had ended, and its ${attribute} changed`);

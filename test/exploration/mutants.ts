@@ -16,7 +16,15 @@ export const MUTANTS: readonly Mutant[] = [
     file: "shared/ledger/climb.ts",
     from: `when: [{ equals: ["status", String(row.status)] }, { absent: "completedAt" }],`,
     to: "",
-    scope: "one item",
+    scope: "an item that dies",
+    shows: /the run ended 2 times/,
+  },
+  {
+    name: "a run of one block completes whatever its status",
+    file: "shared/ledger/climb.ts",
+    from: `{ equals: ["status", "running"] }, `,
+    to: "",
+    scope: "a run that is cancelled",
     shows: /the run ended 2 times/,
   },
   {
@@ -30,8 +38,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the end is announced before it is written",
     file: "shared/ledger/climb.ts",
-    from: "      await this.#store.update(runKey(run), {\n        set: { status,",
-    to: "      await this.#announce?.({ run, workflow: String(row.workflow) });\n      await this.#store.update(runKey(run), {\n        set: { status,",
+    from: "    const completed = await this.#store.update(runKey(run), {\n",
+    to: '    await this.#announce?.({ run, workflow: "explored" });\n    const completed = await this.#store.update(runKey(run), {\n',
     scope: "one item, up to onComplete",
     shows: /told in 0 ways/,
   },

@@ -282,14 +282,48 @@ test("A failure that is recorded twice is one", async () => {
   expect(await rig.ledger.recordFailure(rig.item(0, { redrives: 1 }), 1, FAILURE)).toHaveLength(1);
 });
 
-test("A success whose consumer dies at any write is completed by the next receive", async () => {
-  for (let write = 0; write < 5; write++) {
+test.each([
+  ["that is the first attempt", 0, 4],
+  ["after a failure, which has to be added up", 1, 6],
+])(
+  "A success whose consumer dies at any write is completed by the next receive: one %s",
+  async (_, failures, writes) => {
+    for (let write = 0; write < writes; write++) {
+      const rig = new LedgerRig();
+      await rig.produced([1]);
+      await rig.dyingAt(write, () => rig.succeed(rig.item(0), failures));
+      if ((await rig.stateOf(rig.item(0))) === "settled") await rig.ledger.climbAgain(RUN, 0);
+      else await rig.succeed(rig.item(0), failures);
+      expect(await rig.status()).toBe("completed");
+      expect(await rig.counts()).toMatchObject({ succeeded: 1, retried: failures });
+      expect(new Set(rig.announcements)).toEqual(new Set([RUN]));
+    }
+  },
+);
+
+describe("A run whose first block is full", () => {
+  const pages = async (rig: LedgerRig, count: number, ended: boolean) => {
+    await rig.produced(
+      Array.from({ length: count }, () => 1),
+      { ended },
+    );
+    for (let page = 0; page < Math.min(count, 1_000); page++) await rig.succeed(rig.item(0, { page }));
+  };
+
+  test("has not completed while its source may have more", async () => {
     const rig = new LedgerRig();
-    await rig.produced([1]);
-    await rig.dyingAt(write, () => rig.succeed(rig.item(0)));
-    if ((await rig.stateOf(rig.item(0))) === "settled") await rig.ledger.climbAgain(RUN, 0);
-    else await rig.succeed(rig.item(0));
+    await pages(rig, 1_000, false);
+    expect(await rig.status()).toBe("running");
+    await rig.checkpointed(await rig.runs.get(RUN), 0, { ended: true });
     expect(await rig.status()).toBe("completed");
-    expect(new Set(rig.announcements)).toEqual(new Set([RUN]));
-  }
+  });
+
+  test("has not completed while its second is owed", async () => {
+    const rig = new LedgerRig();
+    await pages(rig, 1_001, true);
+    expect(await rig.status()).toBe("running");
+    await rig.succeed(rig.item(0, { page: 1_000 }));
+    expect(await rig.status()).toBe("completed");
+    expect(await rig.counts()).toMatchObject({ produced: 1_001, succeeded: 1_001 });
+  });
 });

@@ -91,7 +91,7 @@ describe("A checkpoint", () => {
   });
 
   test("at any write of which the producer dies is completed when the run is taken up", async () => {
-    for (let write = 1; write < 5; write++) {
+    for (let write = 1; write < 4; write++) {
       const rig = new LedgerRig();
       const run = await rig.runs.create(CREATED);
       await rig.runs.takeUp(RUN, 1);
