@@ -245,10 +245,10 @@ export class Consumer {
 
   /** Says how long outcomes may wait to be recorded, and whether there is nothing left to do. */
   #rest(): void {
-    const { polling, dry } = this.#intake;
+    const { polling, expecting } = this.#intake;
     if (this.#underWay > 0 || this.#waiting.length > 0) this.#settlement.setPace("together");
     // What waits to be recorded with others need not wait if nothing else ends soon.
-    else this.#settlement.setPace(polling && !dry ? "soon" : "now");
+    else this.#settlement.setPace(expecting ? "soon" : "now");
     const atWork = this.#underWay + this.#waiting.length + this.#unrecorded > 0;
     if (!atWork && !polling) this.#onIdle();
   }

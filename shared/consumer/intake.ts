@@ -26,6 +26,9 @@ export interface IntakeOptions {
 /** A poll is never aborted, as that would hide the messages it just received: so it must be short. */
 const WAIT_SECONDS = 1;
 
+/** A queue that holds messages mostly answers sooner. */
+const ANSWER_MILLISECONDS = 10;
+
 /** Who works on what is received. */
 export interface Receiver {
   /** Takes what one poll brought. Never rejects. */
@@ -41,8 +44,8 @@ export class Intake {
   readonly #options: IntakeOptions;
   readonly #backlog: BacklogWatch;
   readonly #receiver: Receiver;
-  /** Polls under way, and how many messages they ask for. */
-  #polls = 0;
+  /** Polls under way, the oldest first, and how many messages they ask for. */
+  readonly #polls = new Set<{ readonly begunAt: number }>();
   #asked = 0;
   #looking = false;
   #ended = false;
@@ -58,12 +61,17 @@ export class Intake {
 
   /** Whether messages may be on their way. */
   get polling(): boolean {
-    return this.#looking || this.#polls > 0;
+    return this.#looking || this.#polls.size > 0;
   }
 
-  /** Whether the queue gave little when it was last asked. */
-  get dry(): boolean {
-    return this.#dry;
+  /**
+   * Whether messages are likely to come at once: the queue gave much when it was last asked, and is being asked again. One
+   * that held any would not let a poll wait.
+   */
+  get expecting(): boolean {
+    if (this.#dry) return false;
+    const [oldest] = this.#polls;
+    return this.#looking || (oldest !== undefined && this.#options.now() - oldest.begunAt < ANSWER_MILLISECONDS);
   }
 
   /** Tells how many messages the mapping's batch had: a small one says that the queue gives little. */
@@ -86,7 +94,7 @@ export class Intake {
   // An empty queue is asked again only while something runs anyway.
   #makesSense(now: number, running: boolean): boolean {
     const until = this.#options.refill?.until ?? 0;
-    return !this.#ended && now < until && (running || this.#polls > 0 || !this.#lastWasEmpty);
+    return !this.#ended && now < until && (running || this.#polls.size > 0 || !this.#lastWasEmpty);
   }
 
   #fillsSlots({ meanMilliseconds }: SlotState): boolean {
@@ -98,7 +106,7 @@ export class Intake {
     if (!this.#makesSense(state.now, state.running)) return 0;
     const wanted = messagesToAskFor({
       ...state,
-      polls: this.#polls,
+      polls: this.#polls.size,
       asked: this.#asked,
       // What waits for a slot then must still find one in this invocation, and be missed by no other environment.
       mayStock: !this.#dry && state.now < until - waitingMilliseconds && this.#fillsSlots(state),
@@ -109,7 +117,8 @@ export class Intake {
   }
 
   async #poll(max: number, { running, producing }: SlotState): Promise<void> {
-    this.#polls++;
+    const poll = { begunAt: this.#options.now() };
+    this.#polls.add(poll);
     this.#asked += max;
     let messages: readonly ReceivedMessage[] = [];
     try {
@@ -127,7 +136,7 @@ export class Intake {
       this.#options.logger.warn("could not receive more messages", { error });
     } finally {
       this.#asked -= max;
-      this.#polls--;
+      this.#polls.delete(poll);
     }
     await this.#receiver.receive(messages);
   }

@@ -1,0 +1,65 @@
+import { expect, test } from "vitest";
+import { Intake } from "../../../shared/consumer/intake.ts";
+import type { ReceivedMessage } from "../../../shared/consumer/message.ts";
+import type { Queue } from "../../../shared/queue.ts";
+import { recordingLogger } from "../../helpers/recording-metrics.ts";
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** An intake of ten slots, whose polls wait until they are answered. */
+function polling(batch: number) {
+  const clock = { now: 0 };
+  const polls: ((messages: readonly ReceivedMessage[]) => void)[] = [];
+  const receive = () => new Promise<readonly ReceivedMessage[]>((resolve) => polls.push(resolve));
+  const queue = { receive, depth: async () => ({ visible: 0, inFlight: 0, delayed: 0 }) } as unknown as Queue;
+  const refill = { until: 60_000, waitingMilliseconds: 10_000, visibilityTimeoutSeconds: 30 };
+  const intake = new Intake(
+    { queue, refill, concurrency: 10, logger: recordingLogger(), now: () => clock.now },
+    { receive: async () => {}, advance: () => {} },
+  );
+  intake.noteBatch(batch);
+  const ask = async (underWay = 9) => {
+    const state = { slots: 10, underWay, running: true, producing: false, inHand: 0, meanMilliseconds: 1_000 };
+    intake.ask(
+      () => ({ now: clock.now, ...state }),
+      () => {},
+    );
+    const { expecting } = intake;
+    await turn();
+    return expecting;
+  };
+  return { intake, clock, polls, ask };
+}
+
+test("Messages are expected of a queue that gave much, as soon as it is to be asked, for ten milliseconds", async () => {
+  const { intake, clock, polls, ask } = polling(10);
+  expect(intake.expecting).toBe(false);
+  expect(await ask()).toBe(true);
+  expect(polls).toHaveLength(1);
+  clock.now = 9;
+  expect(intake.expecting).toBe(true);
+  clock.now = 10;
+  // A queue that held any would have answered.
+  expect(intake.expecting).toBe(false);
+  expect(intake.polling).toBe(true);
+});
+
+test("A poll that was just begun is expected to bring nothing where an older one waits", async () => {
+  const { intake, clock, polls, ask } = polling(10);
+  await ask();
+  clock.now = 10;
+  await ask(8);
+  expect(polls).toHaveLength(2);
+  expect(intake.expecting).toBe(false);
+  // The first one came back: now the second is the oldest.
+  polls[0]?.(Array.from({ length: 1 }, () => ({}) as ReceivedMessage));
+  await turn();
+  expect(intake.expecting).toBe(true);
+});
+
+test("No message is expected of a queue that gave little", async () => {
+  const { intake, polls, ask } = polling(9);
+  expect(await ask()).toBe(false);
+  expect(polls).toHaveLength(1);
+  expect(intake.expecting).toBe(false);
+});
