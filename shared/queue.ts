@@ -22,6 +22,9 @@ export const LARGEST_BATCH = { entries: 10, bytes: 1_048_576 } as const;
 /** Batches under way at once; a client needs as many sockets. */
 export const PARALLEL_SENDS = 20;
 
+/** Batches that leave alone, so that consumers begin: one for each environment that a workflow has at least. */
+const LEADING_SENDS = 2;
+
 /** Rounds in which the failed entries of a batch are sent again, beside the SDK's own retries of a whole request. */
 const SEND_ROUNDS = 5;
 /** Before the second round; it doubles with each. */
@@ -85,11 +88,15 @@ export class Queue {
         for (const [message, reason] of await this.#sendBatch(batch)) refused.set(message, reason);
       }
     };
-    const first = sender();
-    // Prepared together, requests leave when the last of them is signed: the first is on its way by then. The others do
-    // leave together, as each that left alone would wake the other side for itself.
-    if (batches.length > 1) await Promise.race([first, nextTurn()]);
-    await Promise.all([first, ...Array.from({ length: Math.min(PARALLEL_SENDS, batches.length) - 1 }, sender)]);
+    const parallel = Math.min(PARALLEL_SENDS, batches.length);
+    const senders: Promise<void>[] = [];
+    // Prepared together, requests leave when the last of them is signed: the first ones are on their way by then. The
+    // others do leave together, as each that left alone would wake the other side for itself.
+    while (senders.length < parallel) {
+      senders.push(sender());
+      if (senders.length <= LEADING_SENDS) await Promise.race([Promise.all(senders), nextTurn()]);
+    }
+    await Promise.all(senders);
     return refused;
   }
 

@@ -7,6 +7,7 @@ export default defineWorkflow({
   source: items(Array.from({ length: 1_000 }, (_, number) => number)),
   task: (_, { signal }) => setTimeout(1_000, undefined, { signal }),
   concurrency: 50,
-  tasksPerEnvironment: 10,
+  // Its tasks only wait, so two environments have room for all of them.
+  tasksPerEnvironment: 25,
   timeout: { seconds: 5 },
 });

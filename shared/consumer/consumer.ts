@@ -130,7 +130,10 @@ export class Consumer {
       // The mapping would delete it only at the invocation's end, when it may be visible again.
       else if (refilling) this.#deleter.delete(receiptHandle);
     };
-    await this.#admit(batch, { settled });
+    const admitted = this.#admit(batch, { settled });
+    // Behind a full batch there is more: slots that it leaves free need not wait until it is looked up.
+    if (!this.#intake.dry) this.#advance();
+    await admitted;
     await idle;
     await this.#settlement.finish();
     await this.#deleter.flush();

@@ -64,6 +64,11 @@ export class Intake {
     return this.#looking || this.#polls.size > 0;
   }
 
+  /** Whether the queue gave little when it was last asked. */
+  get dry(): boolean {
+    return this.#dry;
+  }
+
   /**
    * Whether messages are likely to come at once: the queue gave much when it was last asked, and is being asked again. One
    * that held any would not let a poll wait.

@@ -21,6 +21,9 @@ interface ReadPage {
 /** A cursor is part of the run's row, which is written at each checkpoint. */
 const LARGEST_CURSOR_BYTES = 16_384;
 
+/** A run's first chunk is small, so that consumers begin while the others are still prepared. */
+const FIRST_CHUNK_ITEMS = 100;
+
 /** A chunk ends with the item that reaches it: two of them are under way at once, and items may be of a megabyte each. */
 const CHUNK_CHARACTERS = 4_000_000;
 
@@ -51,7 +54,7 @@ export async function* chunks(
       const items = enough ? page.items.slice(0, skip + left) : page.items;
       const start = skip;
       do {
-        const chunk = cut(items, skip);
+        const chunk = cut(items, skip, produced === 0 && skip === 0 ? FIRST_CHUNK_ITEMS : ITEMS_PER_PAGE);
         skip += chunk.length;
         const pageDone = skip >= items.length;
         yield {
@@ -75,10 +78,10 @@ export async function* chunks(
 }
 
 /** The same items are always cut at the same places, so that a chunk which is sent again is the same. */
-function cut(items: readonly unknown[], from: number): readonly Serialised[] {
+function cut(items: readonly unknown[], from: number, most: number): readonly Serialised[] {
   const chunk: Serialised[] = [];
   let characters = 0;
-  for (let at = from; at < items.length && chunk.length < ITEMS_PER_PAGE && characters < CHUNK_CHARACTERS; at++) {
+  for (let at = from; at < items.length && chunk.length < most && characters < CHUNK_CHARACTERS; at++) {
     const item = serialise(items[at]);
     chunk.push(item);
     characters += textOf(item).length;

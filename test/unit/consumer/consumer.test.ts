@@ -532,6 +532,22 @@ describe("a consumer that refills its slots", () => {
     expect(receivedMeanwhile).toEqual([]);
   });
 
+  test.each([
+    [10, [10, 2]],
+    [9, []],
+  ])("receives for the slots that a batch of %i leaves free, while it looks that up: %o", async (size, expected) => {
+    const world = await ConsumerWorld.of(Array.from({ length: size }, (_, index) => index));
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    let receivedMeanwhile: unknown;
+    world.store.before = async (operation) => {
+      if (operation !== "getMany") return;
+      for (let turns = 0; turns < 5; turns++) await turn();
+      receivedMeanwhile = world.sqs.received.map(({ max }) => max);
+    };
+    await world.consume({}, world.messages({ receiveCount: 2 }), { refill: refill(), tasksPerEnvironment: 22 });
+    expect(receivedMeanwhile).toEqual(expected);
+  });
+
   test("gives the messages it receives their whole time, also after it has buried a foreign one", async () => {
     const world = await ConsumerWorld.of(["a"]);
     world.sqs.arrivals.push([arrival(world, 0)]);

@@ -34,12 +34,12 @@ async function read(source: Source, from: Parameters<typeof chunks>[1] = START, 
 }
 
 describe("a source's pages", () => {
-  test("become chunks of at most 200 items, each with where to go on", async () => {
+  test("become chunks of at most 200 items, the first of 100, each with where to go on", async () => {
     const all = await read(pagesOf([range(450), range(200, 450), range(1, 650)]));
     expect(all.map(({ items, after }) => [items.length, after])).toEqual([
-      [200, { cursor: undefined, skip: 200, ended: false }],
-      [200, { cursor: undefined, skip: 400, ended: false }],
-      [50, { cursor: 1, skip: 0, ended: false }],
+      [100, { cursor: undefined, skip: 100, ended: false }],
+      [200, { cursor: undefined, skip: 300, ended: false }],
+      [150, { cursor: 1, skip: 0, ended: false }],
       [200, { cursor: 2, skip: 0, ended: false }],
       [1, { cursor: undefined, skip: 0, ended: true }],
     ]);
@@ -97,16 +97,16 @@ describe("a source's pages", () => {
 describe("a limit", () => {
   test.each([
     [1, [1]],
-    [199, [199]],
-    [200, [200]],
-    [201, [200, 1]],
-    [249, [200, 49]],
-    [250, [200, 50]],
-    [251, [200, 50, 1]],
-    [500, [200, 50, 200, 50]],
-    [501, [200, 50, 200, 50]],
+    [99, [99]],
+    [100, [100]],
+    [101, [100, 1]],
+    [349, [100, 200, 49]],
+    [350, [100, 200, 50]],
+    [351, [100, 200, 50, 1]],
+    [700, [100, 200, 50, 200, 150]],
+    [701, [100, 200, 50, 200, 150]],
   ])("of %i ends after %o, exactly", async (limit, expected) => {
-    const all = await read(pagesOf([range(250), range(250, 250)]), START, limit);
+    const all = await read(pagesOf([range(350), range(350, 350)]), START, limit);
     expect(sizes(all)).toEqual(expected);
     expect(all.map(({ after }) => after.ended)).toEqual(expected.map((_, index) => index === expected.length - 1));
     expect(all.at(-1)?.after.cursor).toBeUndefined();
@@ -180,7 +180,7 @@ describe("reading ahead", () => {
     process.on("unhandledRejection", unhandled);
     try {
       const iterator = chunks(source, START, { signal: idle() });
-      for (const length of [200, 100]) {
+      for (const length of [100, 200]) {
         expect((await iterator.next()).value?.items).toHaveLength(length);
         await turn();
       }

@@ -128,7 +128,7 @@ test("a continuation pages the source to its end, and tells the ledger", async (
   await world.start();
   expect(await world.continue()).toEqual(done);
   expect([...world.items].sort((a, b) => Number(a) - Number(b))).toEqual(range(450));
-  expect((await world.run()).checkpoint).toMatchObject({ pages: 3, items: 450, ended: true });
+  expect((await world.run()).checkpoint).toMatchObject({ pages: 4, items: 450, ended: true });
   expect(await world.run()).toMatchObject({ status: "running", failedSlices: 0 });
   expect(world.metrics.counts).toEqual({ produced: 450 });
   expect(world.hops).toEqual([1]);

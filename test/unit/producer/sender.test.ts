@@ -81,6 +81,26 @@ describe("a page", () => {
   });
 });
 
+test("the first two batches of a page leave by themselves, and all others together", async () => {
+  const world = new ProducerWorld({});
+  let turns = 0;
+  let counting = setImmediate(function count() {
+    turns++;
+    counting = setImmediate(count);
+  });
+  const left: number[] = [];
+  world.sqs.before = async () => {
+    left.push(turns);
+    // Its answer takes longer than the others need to leave.
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const bodies = Array.from({ length: 50 }, (_, index) => ({ body: JSON.stringify({ index }) }));
+  await world.sqs.queue("https://sqs/queue").sendAll(bodies);
+  clearImmediate(counting);
+  const [first = 0] = left;
+  expect(left.map((turn) => turn - first)).toEqual([0, 1, 2, 2, 2]);
+});
+
 describe("an item that cannot be a message", () => {
   test("is a dead letter with its reason, and the others are sent", async () => {
     const world = new ProducerWorld({});
