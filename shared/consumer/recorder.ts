@@ -24,7 +24,7 @@ interface Pending<Item> extends Outcome {
  */
 export type RecordingPace = "together" | "soon" | "now";
 
-const WAIT_MILLISECONDS: Readonly<Record<RecordingPace, number>> = { together: 250, soon: 5, now: 0 };
+const WAIT_MILLISECONDS: Readonly<Record<RecordingPace, number>> = { together: 250, soon: 15, now: 0 };
 
 /** Records outcomes in groups: those of one page are one write. */
 export class Recorder<Item> {
