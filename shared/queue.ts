@@ -84,8 +84,13 @@ export class Queue {
     const refused = new Map<OutgoingMessage, string>();
     let next = 0;
     const sender = async () => {
-      for (let batch = batches[next++]; batch !== undefined; batch = batches[next++]) {
-        for (const [message, reason] of await this.#sendBatch(batch)) refused.set(message, reason);
+      try {
+        for (let batch = batches[next++]; batch !== undefined; batch = batches[next++]) {
+          for (const [message, reason] of await this.#sendBatch(batch)) refused.set(message, reason);
+        }
+      } catch (error) {
+        next = batches.length;
+        throw error;
       }
     };
     const parallel = Math.min(PARALLEL_SENDS, batches.length);
@@ -94,8 +99,10 @@ export class Queue {
     // others do leave together, as each that left alone would wake the other side for itself.
     while (senders.length < parallel) {
       senders.push(sender());
-      if (senders.length <= LEADING_SENDS) await Promise.race([Promise.all(senders), nextTurn()]);
+      if (senders.length <= LEADING_SENDS) await Promise.race([Promise.allSettled(senders), nextTurn()]);
     }
+    // Of one that fails nothing is left under way: it would go on at any later time, and nobody would know.
+    await Promise.allSettled(senders);
     await Promise.all(senders);
     return refused;
   }

@@ -230,7 +230,7 @@ export class Consumer {
       now: this.#options.now(),
       slots: this.#options.tasksPerEnvironment,
       underWay: this.#underWay,
-      running: this.#underWay > 0,
+      running: this.#underWay > 0 || this.#lookedUp > 0,
       producing: this.#runWatch.producing,
       inHand: this.#waiting.length + this.#lookedUp,
       meanMilliseconds: this.#meanMilliseconds ?? this.#assumedMilliseconds(),

@@ -542,7 +542,8 @@ describe("a consumer that refills its slots", () => {
     world.store.before = async (operation) => {
       if (operation !== "getMany") return;
       for (let turns = 0; turns < 5; turns++) await turn();
-      receivedMeanwhile = world.sqs.received.map(({ max }) => max);
+      // Where they come back empty, more follow: a batch that is looked up is waited for anyway.
+      receivedMeanwhile = world.sqs.received.slice(0, 2).map(({ max }) => max);
     };
     await world.consume({}, world.messages({ receiveCount: 2 }), { refill: refill(), tasksPerEnvironment: 22 });
     expect(receivedMeanwhile).toEqual(expected);

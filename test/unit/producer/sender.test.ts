@@ -81,6 +81,22 @@ describe("a page", () => {
   });
 });
 
+test("a page of which a request fails is given up once nothing of it is under way, and no other is begun", async () => {
+  const world = new ProducerWorld({});
+  let begun = 0;
+  let ended = 0;
+  world.sqs.before = async () => {
+    const number = begun++;
+    for (let turn = 0; turn < 5 + number; turn++) await new Promise((resolve) => setImmediate(resolve));
+    ended++;
+    if (number === 3) throw new Error("SQS is away");
+  };
+  const bodies = Array.from({ length: 1_000 }, (_, index) => ({ body: JSON.stringify({ index }) }));
+  await expect(world.sqs.queue("https://sqs/queue").sendAll(bodies)).rejects.toThrow("SQS is away");
+  expect(ended).toBe(begun);
+  expect(begun).toBeLessThan(30);
+});
+
 test("the first two batches of a page leave by themselves, and all others together", async () => {
   const world = new ProducerWorld({});
   let turns = 0;
