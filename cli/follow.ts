@@ -16,6 +16,8 @@ const IDLE_MILLISECONDS = 2_000;
 export interface Follow {
   readonly engine: Engine;
   readonly run: string;
+  /** What the run had come to before it was begun here. */
+  readonly before: CountsBefore;
   readonly display: Display;
   /** Fires when the user has had enough: the run is left as it is, once nothing is under way. */
   readonly interrupted: AbortSignal;
@@ -27,11 +29,11 @@ export interface Follow {
 export async function follow({
   engine,
   run,
+  before,
   display,
   interrupted,
   atOnce,
 }: Follow): Promise<Summary | "paused" | "interrupted"> {
-  const before = await countsBefore(engine, run);
   const pace = new Pace();
   const redriven = new RedrivenWatch(engine);
   let busyAt = Date.now();
@@ -43,6 +45,8 @@ export async function follow({
   // It may have fired while the engine started.
   if (interrupted.aborted) void drain();
   else interrupted.addEventListener("abort", () => void drain(), { once: true });
+  // Its first moments are not taken up with looking at it.
+  await setTimeout(POLL_MILLISECONDS);
   for (;;) {
     if (atOnce.aborted) return "interrupted";
     const stop = drained;
@@ -100,7 +104,10 @@ function waitingOf({ nextTaskAt }: Engine, items: number): { waiting?: Waiting }
   return at === undefined ? {} : { waiting: { items, nextInSeconds: Math.max(0, at - Date.now()) / 1_000 } };
 }
 
-async function countsBefore({ runs }: Engine, run: string) {
+export type CountsBefore = Awaited<ReturnType<typeof countsBefore>>;
+
+/** What a run has come to, before it goes on: nothing, if it is a new one. */
+export async function countsBefore({ runs }: Pick<Engine, "runs">, run: string) {
   const record = await runs.find(run);
   return record === undefined ? { succeeded: 0, retried: 0, dead: 0 } : await runs.counts(record);
 }

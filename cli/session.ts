@@ -6,7 +6,7 @@ import { StateDirectory } from "../local/state-directory.ts";
 import { type Topology, topology } from "../shared/topology.ts";
 import { chooseDisplay, type Display, writeJson } from "./display.ts";
 import { EXIT } from "./exit-code.ts";
-import { follow } from "./follow.ts";
+import { type CountsBefore, countsBefore, follow } from "./follow.ts";
 import { plural, style } from "./format.ts";
 import { formatSummary } from "./summary.ts";
 import { type LoadedWorkflow, loadWorkflow, startCompanion } from "./workflow-file.ts";
@@ -71,6 +71,8 @@ export async function workOnRun(session: Session, choose: ChooseRun): Promise<nu
     const { concurrency } = session;
     const { id: run, limit } = chosen;
     state.remember({ workflow: workflow.name, file, name: loaded.name, concurrency, run, limit });
+    // Before anything of it can go on.
+    const before = await countsBefore(services, run);
     companion = await startCompanion(loaded.companion);
     const options = { workflow, workflowFile: file, topology, state, variables: companion.environment };
     const engine = await startEngine(options, services);
@@ -78,7 +80,7 @@ export async function workOnRun(session: Session, choose: ChooseRun): Promise<nu
     await engine.warm();
     announce(session, run);
     await chosen.begin();
-    return await workUntilDone(session, engine, run, interrupt);
+    return await workUntilDone(session, engine, { run, before }, interrupt);
   } finally {
     display.end();
     interrupt.stop();
@@ -90,11 +92,11 @@ export async function workOnRun(session: Session, choose: ChooseRun): Promise<nu
 async function workUntilDone(
   session: Session,
   engine: Engine,
-  run: string,
+  { run, before }: { readonly run: string; readonly before: CountsBefore },
   interrupt: { readonly soon: AbortSignal; readonly atOnce: AbortSignal },
 ): Promise<number> {
   const { display, loaded, topology, state, json } = session;
-  const summary = await follow({ engine, run, display, interrupted: interrupt.soon, atOnce: interrupt.atOnce });
+  const summary = await follow({ engine, run, before, display, interrupted: interrupt.soon, atOnce: interrupt.atOnce });
   display.end();
   // The invocations that noticed no more work end by themselves, and delete what they settled.
   if (typeof summary === "object") await Promise.race([engine.drain(), setTimeout(CLOSING_MILLISECONDS)]);

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { loadWorkflow } from "../../cli/workflow-file.ts";
 import { startEngine } from "../../local/engine.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
+import type { RunRecord } from "../../shared/ledger/run-record.ts";
 import { startEntry } from "../../shared/messages/control.ts";
 import { topology } from "../../shared/topology.ts";
 import { type InvocationReport, probeVariables, readReports } from "./probe-reports.ts";
@@ -60,12 +61,12 @@ export async function runOnEngine(options: {
     const cpuBefore = process.cpuUsage();
     const requestedAt = new Date().toISOString();
     await engine.controlQueue.sendControl(startEntry({ workflow: workflow.name, run, requestedAt }));
-    let record = await engine.runs.find(run);
-    while (record?.status !== "completed") {
-      if (record?.status === "failed") throw new Error(`the run failed: ${record.failure}`);
+    let record: RunRecord | undefined;
+    do {
       await setTimeout(POLL_MILLISECONDS);
       record = await engine.runs.find(run);
-    }
+      if (record?.status === "failed") throw new Error(`the run failed: ${record.failure}`);
+    } while (record?.status !== "completed");
     const cpu = process.cpuUsage(cpuBefore);
     const completedAt = Date.parse(record.completedAt ?? "");
     const { produced, succeeded } = await engine.runs.counts(record);
