@@ -1,0 +1,51 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { connectAhead, rehearse } from "../../../functions/rehearsal.ts";
+import { DynamoDbStore } from "../../../shared/ledger/dynamodb-store.ts";
+import { Queue } from "../../../shared/queue.ts";
+
+const REQUESTS = "http.client.request.start";
+
+beforeEach(() => {
+  vi.stubEnv("AWS_REGION", "eu-central-1");
+  vi.stubEnv("AWS_ACCESS_KEY_ID", "nobody");
+  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "nothing");
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
+
+test("a rehearsal goes through all that an invocation asks of AWS, and asks AWS nothing", async () => {
+  const left = vi.fn();
+  subscribe(REQUESTS, left);
+  const received = vi.spyOn(Queue.prototype, "receive");
+  const sent = vi.spyOn(Queue.prototype, "sendEach");
+  const deleted = vi.spyOn(Queue.prototype, "deleteAll");
+  const written = vi.spyOn(DynamoDbStore.prototype, "update");
+  const read = vi.spyOn(DynamoDbStore.prototype, "get");
+
+  await rehearse();
+
+  unsubscribe(REQUESTS, left);
+  expect(left).not.toHaveBeenCalled();
+  // The answers are such as AWS would give: they are read to their end.
+  expect(await received.mock.results[0]?.value).toContainEqual(
+    expect.objectContaining({ id: "9", body: "{}", receiveCount: 1 }),
+  );
+  expect(await sent.mock.results[0]?.value).toEqual(new Map());
+  expect(await deleted.mock.results[0]?.value).toEqual([]);
+  expect(await written.mock.results[0]?.value).toMatchObject({ size: 1, done: new Set([0, 1]), ended: false });
+  expect(await read.mock.results[0]?.value).toEqual({ id: "0", size: 1 });
+});
+
+test("to connect, as many requests to the queue are under way as the function needs sockets, and none need succeed", async () => {
+  const depth = vi.fn(async () => {
+    throw new Error("no network");
+  });
+  const queue = { depth } as unknown as Queue;
+  const store = { get: depth, update: depth } as never;
+  await connectAhead({ store, queue, controlQueue: queue }, 5);
+  expect(depth).toHaveBeenCalledTimes(5 + 3);
+});
