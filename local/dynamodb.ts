@@ -18,7 +18,7 @@ export interface LocalDynamoDb {
 
 /** Starts DynamoDB (dynalite) on the loopback interface. Without a path it keeps its tables in memory. */
 export async function startDynamoDb(path?: string): Promise<LocalDynamoDb> {
-  const server = dynalite({ ...(path !== undefined && { path }), createTableMs: 0 });
+  const server = dynalite({ ...(path !== undefined && { path }), createTableMs: 0, deleteTableMs: 0 });
   // Left alone it would close a connection in the moment in which a client sends on it.
   server.keepAliveTimeout = 60_000;
   const requests = trackRequests(server);

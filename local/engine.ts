@@ -11,6 +11,7 @@ import { LocalFunction } from "./functions/local-function.ts";
 import { Reaper } from "./functions/reaper.ts";
 import { LOCAL_AWS, openServices, type ServiceClients, type Services, tableName } from "./services.ts";
 import type { StateDirectory } from "./state-directory.ts";
+import { warmUp } from "./warm-up.ts";
 
 export interface EngineOptions {
   readonly workflow: Workflow;
@@ -137,6 +138,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
           // One starts the run, another continues it while the first one answers.
           producer.warm(topology.producer.environments),
           consumer.warm(Math.min(topology.environments, WARM_ENVIRONMENTS)),
+          warmUp(services, topology),
         ]);
         for (const [position, name] of (["producer", "consumer"] as const).entries()) {
           const end = ends[position];

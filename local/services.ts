@@ -110,7 +110,7 @@ export async function reachServices(workflow: string, state: StateDirectory): Pr
 }
 
 /** @param requestHandler The way to the queues, where they are in this process. Default: HTTP. */
-function connect(workflow: string, { sqs, dynamoDb }: Endpoints, requestHandler?: InProcessHandler) {
+export function connect(workflow: string, { sqs, dynamoDb }: Endpoints, requestHandler?: InProcessHandler) {
   const dynamoDbClient = new DynamoDBClient({ ...LEAN_CLIENT, ...CREDENTIALS, endpoint: dynamoDb });
   const sqsClient = new SQSClient({
     ...LEAN_CLIENT,

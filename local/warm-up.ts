@@ -1,0 +1,58 @@
+import { DeleteTableCommand } from "@aws-sdk/client-dynamodb";
+import { startEntry } from "../shared/messages/control.ts";
+import { envelopeBody } from "../shared/messages/envelope.ts";
+import type { Topology } from "../shared/topology.ts";
+import { createLedgerTable } from "./dynamodb.ts";
+import { createQueues, queueNames } from "./queues.ts";
+import { connect, type Services, tableName } from "./services.ts";
+
+/** No workflow's name: those start with a letter. */
+const NAME = "0-warm-up";
+
+const ROUNDS = 10;
+
+const ITEMS = Array.from({ length: 10 }, (_, index) => index);
+
+/**
+ * Has the services do what a run will ask of them, for runs of its own, on queues and in a table of their own: code that
+ * has hardly been run takes several times as long, and those of AWS have long been.
+ */
+export async function warmUp({ sqs, dynamoDb }: Services, topology: Topology): Promise<void> {
+  const names = queueNames(NAME);
+  createQueues(sqs.store, names, topology);
+  const clients = connect(NAME, { sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint });
+  const table = tableName(NAME);
+  await createLedgerTable(clients.dynamoDbClient, table);
+  for (let round = 0; round < ROUNDS; round++) await workOff(clients, `${round}`);
+  await clients.dynamoDbClient.send(new DeleteTableCommand({ TableName: table }));
+  for (const name of Object.values(names)) sqs.store.deleteQueue(name);
+  await clients.close();
+}
+
+/** A run of one page, as the functions work it off. */
+async function workOff({ runs, ledger, queue, controlQueue }: ReturnType<typeof connect>, id: string): Promise<void> {
+  const requestedAt = new Date().toISOString();
+  await controlQueue.sendControl(startEntry({ workflow: NAME, run: id, requestedAt }));
+  await take(controlQueue);
+  const run = await runs.create({ id, workflow: NAME, requestedAt });
+  await queue.depth();
+  await ledger.openPage(id, 0, { size: ITEMS.length, digest: id });
+  const header = { workflow: NAME, run: id, page: 0, epoch: 1, resent: false };
+  await queue.sendAll(ITEMS.map((item) => ({ body: envelopeBody(header, item, `${item}`) })));
+  await runs.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: ITEMS.length, ended: true });
+  await take(queue);
+  await runs.find(id);
+  await ledger.recordSuccesses({
+    run: id,
+    page: 0,
+    epoch: 1,
+    items: ITEMS.map((index) => ({ index, failures: 0, redrives: 0 })),
+  });
+  await take(controlQueue);
+}
+
+async function take(queue: ReturnType<typeof connect>["queue"]): Promise<void> {
+  const messages = await queue.receive({ max: ITEMS.length, waitSeconds: 0, visibilityTimeoutSeconds: 30 });
+  await queue.changeVisibilities(messages.map(({ receiptHandle }) => ({ receiptHandle, milliseconds: 60_000 })));
+  await queue.deleteAll(messages.map(({ receiptHandle }) => receiptHandle));
+}

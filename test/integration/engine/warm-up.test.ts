@@ -1,0 +1,50 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ListTablesCommand } from "@aws-sdk/client-dynamodb";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { openServices, type Services } from "../../../local/services.ts";
+import { StateDirectory } from "../../../local/state-directory.ts";
+import { warmUp } from "../../../local/warm-up.ts";
+import { topology } from "../../../shared/topology.ts";
+
+const TOPOLOGY = topology({
+  concurrency: 10,
+  tasksPerEnvironment: undefined,
+  timeoutMilliseconds: 1_000,
+  retry: { attempts: 5 },
+  maxBacklog: undefined,
+  memoryMb: 512,
+  refill: true,
+});
+
+let directory: string;
+let services: Services;
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), "sluice-warm-up-"));
+  const state = new StateDirectory("mine", directory);
+  services = await openServices({ workflow: "mine", topology: TOPOLOGY, state });
+});
+
+afterEach(async () => {
+  await services.close();
+  rmSync(directory, { recursive: true });
+});
+
+test("services are warmed up by runs of their own, of which nothing is left, and which touch no workflow's queue", async () => {
+  const { sqs, dynamoDbClient, queue, controlQueue, runs } = services;
+  await queue.sendAll([{ body: "mine" }]);
+  const before = sqs.store.queueNames();
+
+  await warmUp(services, TOPOLOGY);
+  // As after one that was killed on its way.
+  await warmUp(services, TOPOLOGY);
+
+  expect(sqs.store.queueNames()).toEqual(before);
+  expect(await queue.depth()).toMatchObject({ visible: 1, inFlight: 0 });
+  expect(await controlQueue.depth()).toMatchObject({ visible: 0, inFlight: 0 });
+  expect(await runs.latest(10)).toEqual([]);
+  const { TableNames } = await dynamoDbClient.send(new ListTablesCommand({}));
+  expect(TableNames).toEqual(["mine-ledger"]);
+});
