@@ -3,6 +3,9 @@ import type { Queue } from "../queue.ts";
 /** A depth as old as this is asked for anew. */
 const FRESH_MILLISECONDS = 1_000;
 
+/** One that was too small is, while the queue is being filled: in a run's first moments its first tasks have taken all. */
+const FILLING_MILLISECONDS = 250;
+
 /** Knows about how many messages wait in the queue, without anybody waiting for it. */
 export class BacklogWatch {
   readonly #queue: Pick<Queue, "depth">;
@@ -10,8 +13,9 @@ export class BacklogWatch {
   #known: { readonly at: number; readonly visible: number } | undefined;
   readonly #onKnown: () => void;
   #asking = false;
+  #timer: NodeJS.Timeout | undefined;
 
-  /** @param onKnown Called when the answer to `fillsSlots` may have changed. */
+  /** @param onKnown Called when the answer to `fillsSlots` may have changed, or is to be asked for again. */
   constructor(queue: Pick<Queue, "depth">, now: () => number, onKnown: () => void) {
     this.#queue = queue;
     this.#now = now;
@@ -24,13 +28,28 @@ export class BacklogWatch {
    *
    * @param concurrency The fleet's slots.
    * @param meanMilliseconds For how long a task takes one.
+   * @param filling Whether more messages may be on their way into the queue.
    */
-  fillsSlots(concurrency: number, meanMilliseconds: number): boolean {
+  fillsSlots(concurrency: number, meanMilliseconds: number, filling: boolean): boolean {
     const age = this.#known === undefined ? Number.POSITIVE_INFINITY : this.#now() - this.#known.at;
-    if (age >= FRESH_MILLISECONDS) void this.#ask();
-    if (this.#known === undefined) return false;
     const taken = (concurrency * age) / Math.max(1, meanMilliseconds);
-    return this.#known.visible >= concurrency + taken;
+    const fills = this.#known !== undefined && this.#known.visible >= concurrency + taken;
+    const holds = fills || !filling ? FRESH_MILLISECONDS : FILLING_MILLISECONDS;
+    if (age >= holds) void this.#ask();
+    // All slots may be taken for long, and nothing else would ask again.
+    else if (!fills && filling) this.#timer ??= setTimeout(() => this.#remind(), FILLING_MILLISECONDS).unref();
+    return fills;
+  }
+
+  /** Calls nobody any more, unless it is asked again. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #remind(): void {
+    this.#timer = undefined;
+    this.#onKnown();
   }
 
   async #ask(): Promise<void> {

@@ -135,6 +135,7 @@ export class Consumer {
     if (!this.#intake.dry) this.#advance();
     await admitted;
     await idle;
+    this.#intake.end();
     await this.#settlement.finish();
     await this.#deleter.flush();
     return again;
@@ -216,6 +217,8 @@ export class Consumer {
       if (this.#options.now() - work.lookedAt > LOOK_HOLDS_MILLISECONDS) void this.#lookAgain(work);
       else void this.#work(work);
     }
+    // What is to be recorded at once leaves before the requests for more.
+    this.#setPace();
     if (this.#unrecorded < UNRECORDED_PER_SLOT * this.#options.tasksPerEnvironment) {
       this.#intake.ask(
         () => this.#slotState(),
@@ -248,12 +251,15 @@ export class Consumer {
 
   /** Says how long outcomes may wait to be recorded, and whether there is nothing left to do. */
   #rest(): void {
-    const { polling, expecting } = this.#intake;
+    this.#setPace();
+    const atWork = this.#underWay + this.#waiting.length + this.#unrecorded > 0;
+    if (!atWork && !this.#intake.polling) this.#onIdle();
+  }
+
+  #setPace(): void {
     if (this.#underWay > 0 || this.#waiting.length > 0) this.#settlement.setPace("together");
     // What waits to be recorded with others need not wait if nothing else ends soon.
-    else this.#settlement.setPace(expecting ? "soon" : "now");
-    const atWork = this.#underWay + this.#waiting.length + this.#unrecorded > 0;
-    if (!atWork && !polling) this.#onIdle();
+    else this.#settlement.setPace(this.#intake.expecting ? "soon" : "now");
   }
 
   /** What waited for a slot may be of a run that was paused or cancelled meanwhile. Never rejects. */

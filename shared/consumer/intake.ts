@@ -70,13 +70,10 @@ export class Intake {
   }
 
   /**
-   * Whether messages are likely to come at once: the queue gave much when it was last asked, and is being asked again. One
-   * that held any would not let a poll wait.
+   * Whether messages are likely to come at once: the queue gave much when it was last asked, and is being asked again.
    */
   get expecting(): boolean {
-    if (this.#dry) return false;
-    const [oldest] = this.#polls;
-    return this.#looking || (oldest !== undefined && this.#options.now() - oldest.begunAt < ANSWER_MILLISECONDS);
+    return !this.#dry && !this.#isEmpty && (this.#looking || this.#polls.size > 0);
   }
 
   /** Tells how many messages the mapping's batch had: a small one says that the queue gives little. */
@@ -89,11 +86,13 @@ export class Intake {
     const { now, running } = state();
     if (this.#options.refill === undefined || this.#looking || !this.#makesSense(now, running)) return;
     this.#looking = true;
-    setImmediate(() => {
+    const look = () => {
       this.#looking = false;
       const asked = this.#send(state());
       if (asked === 0) onNone();
-    });
+    };
+    // Where nothing runs any more, what has ended is recorded first.
+    setImmediate(() => (state().running ? look() : setImmediate(look)));
   }
 
   // An empty queue is asked again only while something runs anyway.
@@ -102,19 +101,36 @@ export class Intake {
     return !this.#ended && now < until && (running || this.#polls.size > 0 || !this.#lastWasEmpty);
   }
 
-  #fillsSlots({ meanMilliseconds }: SlotState): boolean {
-    return this.#backlog.fillsSlots(this.#options.concurrency, meanMilliseconds);
+  /** Whether a poll waits: one that found any messages would not. */
+  get #isEmpty(): boolean {
+    const [oldest] = this.#polls;
+    return oldest !== undefined && this.#options.now() - oldest.begunAt >= ANSWER_MILLISECONDS;
+  }
+
+  /** Nothing is received after it. */
+  end(): void {
+    this.#ended = true;
+    this.#backlog.end();
+  }
+
+  /** Whether messages may be received that no slot is free for yet. */
+  #mayStock({ slots, underWay, inHand, now, meanMilliseconds, producing }: SlotState): boolean {
+    const { concurrency, refill } = this.#options;
+    const { until = 0, waitingMilliseconds = 0 } = refill ?? {};
+    // What waits for a slot then must still find one in this invocation, and be missed by no other environment.
+    if (this.#dry || this.#isEmpty || now >= until - waitingMilliseconds) return false;
+    // To find it out takes a request, and the first slots are not to wait for that.
+    if (slots - underWay - inHand - this.#asked >= MOST_MESSAGES) return false;
+    return this.#backlog.fillsSlots(concurrency, meanMilliseconds, producing);
   }
 
   #send(state: SlotState): number {
-    const { until = 0, waitingMilliseconds = 0 } = this.#options.refill ?? {};
     if (!this.#makesSense(state.now, state.running)) return 0;
     const wanted = messagesToAskFor({
       ...state,
       polls: this.#polls.size,
       asked: this.#asked,
-      // What waits for a slot then must still find one in this invocation, and be missed by no other environment.
-      mayStock: !this.#dry && state.now < until - waitingMilliseconds && this.#fillsSlots(state),
+      mayStock: this.#mayStock(state),
       dry: this.#dry,
     });
     for (const max of wanted) void this.#poll(max, state);

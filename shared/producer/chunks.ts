@@ -22,7 +22,7 @@ interface ReadPage {
 const LARGEST_CURSOR_BYTES = 16_384;
 
 /** A run's first chunk is small, so that consumers begin while the others are still prepared. */
-const FIRST_CHUNK_ITEMS = 100;
+const FIRST_CHUNK_ITEMS = 50;
 
 /** A chunk ends with the item that reaches it: two of them are under way at once, and items may be of a megabyte each. */
 const CHUNK_CHARACTERS = 4_000_000;

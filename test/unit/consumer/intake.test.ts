@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Intake } from "../../../shared/consumer/intake.ts";
 import type { ReceivedMessage } from "../../../shared/consumer/message.ts";
 import type { Queue } from "../../../shared/queue.ts";
@@ -6,20 +6,21 @@ import { recordingLogger } from "../../helpers/recording-metrics.ts";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** An intake of ten slots, whose polls wait until they are answered. */
-function polling(batch: number) {
+/** An intake of twenty slots, ten of them always taken, whose polls wait until they are answered. */
+function polling(batch: number, visible = 0) {
   const clock = { now: 0 };
   const polls: ((messages: readonly ReceivedMessage[]) => void)[] = [];
   const receive = () => new Promise<readonly ReceivedMessage[]>((resolve) => polls.push(resolve));
-  const queue = { receive, depth: async () => ({ visible: 0, inFlight: 0, delayed: 0 }) } as unknown as Queue;
+  const depth = vi.fn(async () => ({ visible, inFlight: 0, delayed: 0 }));
+  const queue = { receive, depth } as unknown as Queue;
   const refill = { until: 60_000, waitingMilliseconds: 10_000, visibilityTimeoutSeconds: 30 };
   const intake = new Intake(
     { queue, refill, concurrency: 10, logger: recordingLogger(), now: () => clock.now },
     { receive: async () => {}, advance: () => {} },
   );
   intake.noteBatch(batch);
-  const ask = async (underWay = 9) => {
-    const state = { slots: 10, underWay, running: true, producing: false, inHand: 0, meanMilliseconds: 1_000 };
+  const ask = async (underWay = 9, running = true) => {
+    const state = { slots: 20, underWay: 10 + underWay, running, producing: false, inHand: 0, meanMilliseconds: 1_000 };
     intake.ask(
       () => ({ now: clock.now, ...state }),
       () => {},
@@ -28,7 +29,7 @@ function polling(batch: number) {
     await turn();
     return expecting;
   };
-  return { intake, clock, polls, ask };
+  return { intake, clock, polls, depth, ask };
 }
 
 test("Messages are expected of a queue that gave much, as soon as it is to be asked, for ten milliseconds", async () => {
@@ -62,4 +63,42 @@ test("No message is expected of a queue that gave little", async () => {
   expect(await ask()).toBe(false);
   expect(polls).toHaveLength(1);
   expect(intake.expecting).toBe(false);
+});
+
+test("How much the queue holds is asked where few slots are free: others need not wait for the answer", async () => {
+  const { depth, polls, ask } = polling(10, 100);
+  await ask(0);
+  expect(depth).not.toHaveBeenCalled();
+  expect(polls).toHaveLength(1);
+  await ask(5);
+  expect(depth).toHaveBeenCalledTimes(1);
+});
+
+test("Nothing is stocked, and nobody asked for it, while a poll waits: the queue is empty", async () => {
+  const { clock, depth, polls, ask } = polling(10, 100);
+  await ask(9);
+  expect(depth).toHaveBeenCalledTimes(1);
+  clock.now = 1_500;
+  await ask(10);
+  expect(depth).toHaveBeenCalledTimes(1);
+  // Only for the slot that became free since.
+  await ask(8);
+  expect(polls).toHaveLength(2);
+});
+
+test("Where nothing runs any more, a turn goes by before the queue is asked: what has ended is recorded first", async () => {
+  const { intake, polls, ask } = polling(10);
+  await ask(0, false);
+  expect(intake.polling).toBe(true);
+  expect(polls).toEqual([]);
+  await turn();
+  expect(polls).toHaveLength(1);
+});
+
+test("After its end nothing is asked for", async () => {
+  const { intake, depth, polls, ask } = polling(10, 100);
+  intake.end();
+  await ask(0);
+  await turn();
+  expect([polls, depth.mock.calls]).toEqual([[], []]);
 });

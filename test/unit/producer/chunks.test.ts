@@ -34,12 +34,12 @@ async function read(source: Source, from: Parameters<typeof chunks>[1] = START, 
 }
 
 describe("a source's pages", () => {
-  test("become chunks of at most 200 items, the first of 100, each with where to go on", async () => {
+  test("become chunks of at most 200 items, the first of 50, each with where to go on", async () => {
     const all = await read(pagesOf([range(450), range(200, 450), range(1, 650)]));
     expect(all.map(({ items, after }) => [items.length, after])).toEqual([
-      [100, { cursor: undefined, skip: 100, ended: false }],
-      [200, { cursor: undefined, skip: 300, ended: false }],
-      [150, { cursor: 1, skip: 0, ended: false }],
+      [50, { cursor: undefined, skip: 50, ended: false }],
+      [200, { cursor: undefined, skip: 250, ended: false }],
+      [200, { cursor: 1, skip: 0, ended: false }],
       [200, { cursor: 2, skip: 0, ended: false }],
       [1, { cursor: undefined, skip: 0, ended: true }],
     ]);
@@ -97,16 +97,16 @@ describe("a source's pages", () => {
 describe("a limit", () => {
   test.each([
     [1, [1]],
-    [99, [99]],
-    [100, [100]],
-    [101, [100, 1]],
-    [349, [100, 200, 49]],
-    [350, [100, 200, 50]],
-    [351, [100, 200, 50, 1]],
-    [700, [100, 200, 50, 200, 150]],
-    [701, [100, 200, 50, 200, 150]],
+    [49, [49]],
+    [50, [50]],
+    [51, [50, 1]],
+    [299, [50, 200, 49]],
+    [300, [50, 200, 50]],
+    [301, [50, 200, 50, 1]],
+    [600, [50, 200, 50, 200, 100]],
+    [601, [50, 200, 50, 200, 100]],
   ])("of %i ends after %o, exactly", async (limit, expected) => {
-    const all = await read(pagesOf([range(350), range(350, 350)]), START, limit);
+    const all = await read(pagesOf([range(300), range(300, 300)]), START, limit);
     expect(sizes(all)).toEqual(expected);
     expect(all.map(({ after }) => after.ended)).toEqual(expected.map((_, index) => index === expected.length - 1));
     expect(all.at(-1)?.after.cursor).toBeUndefined();
@@ -152,7 +152,7 @@ test("whatever the pages, the checkpoint and the limit: the chunks after it are 
 describe("reading ahead", () => {
   test("is at most one page, and begins before the page at hand is sent", async () => {
     const onRead = vi.fn();
-    const iterator = chunks(pagesOf([range(300), range(300), range(300)], onRead), START, { signal: idle() });
+    const iterator = chunks(pagesOf([range(250), range(250), range(250)], onRead), START, { signal: idle() });
     expect(onRead).not.toHaveBeenCalled();
     for (const readSoFar of [
       [0, 1],
@@ -173,14 +173,14 @@ describe("reading ahead", () => {
     const source = toSource({
       readPage: (cursor) => {
         if (cursor === 1) throw new Error("page 1 is broken");
-        return { items: range(300), next: 1 };
+        return { items: range(250), next: 1 };
       },
     });
     const unhandled = vi.fn();
     process.on("unhandledRejection", unhandled);
     try {
       const iterator = chunks(source, START, { signal: idle() });
-      for (const length of [100, 200]) {
+      for (const length of [50, 200]) {
         expect((await iterator.next()).value?.items).toHaveLength(length);
         await turn();
       }

@@ -6,33 +6,33 @@ import { CONTROL_DEAD_LETTERS, ProducerWorld, REQUESTED_AT, RUN } from "../../he
 const done = { tag: "done" };
 const range = (length: number) => Array.from({ length }, (_, index) => index);
 
-/** A source of so many pages of 100 items, which throws at the pages that `broken` names, and waits for what comes between. */
-const pagesOf100 = (pages: number, broken: (page: number) => boolean = () => false, between = async () => {}) => ({
+/** A source of so many pages of 50 items, which throws at the pages that `broken` names, and waits for what comes between. */
+const pagesOf50 = (pages: number, broken: (page: number) => boolean = () => false, between = async () => {}) => ({
   readPage: vi.fn(async (cursor: Cursor = 0) => {
     const page = Number(cursor);
     await between();
     if (broken(page)) throw new Error(`page ${page} is broken`);
-    return { items: range(100).map((index) => page * 100 + index), next: page + 1 < pages ? page + 1 : undefined };
+    return { items: range(50).map((index) => page * 50 + index), next: page + 1 < pages ? page + 1 : undefined };
   }),
 });
 
 describe("a start", () => {
   test("records the run, sends its first page, and passes it on", async () => {
-    const source = pagesOf100(3);
+    const source = pagesOf50(3);
     const world = new ProducerWorld({ source }, { maxBacklog: 200 });
 
     expect(await world.startWithPage()).toEqual(done);
 
-    expect(world.items).toHaveLength(100);
+    expect(world.items).toHaveLength(50);
     expect(await world.run()).toMatchObject({
       status: "running",
       hop: 0,
-      checkpoint: { pages: 1, items: 100, cursor: 1 },
+      checkpoint: { pages: 1, items: 50, cursor: 1 },
     });
     expect(world.hops).toEqual([1]);
     await world.continue();
-    expect(new Set(world.items)).toEqual(new Set(range(300)));
-    expect(world.items).toHaveLength(300);
+    expect(new Set(world.items)).toEqual(new Set(range(150)));
+    expect(world.items).toHaveLength(150);
   });
 
   test("of a source with one page needs no continuation", async () => {
@@ -53,7 +53,7 @@ describe("a start", () => {
   });
 
   test("leaves a page that fails to its continuation, which counts the failure", async () => {
-    const world = new ProducerWorld({ source: pagesOf100(2, (page) => page === 0) });
+    const world = new ProducerWorld({ source: pagesOf50(2, (page) => page === 0) });
 
     expect(await world.startWithPage()).toEqual(done);
 
@@ -65,7 +65,7 @@ describe("a start", () => {
   });
 
   test("leaves the first page to its continuation while the queue is full", async () => {
-    const source = pagesOf100(2);
+    const source = pagesOf50(2);
     const world = new ProducerWorld({ source }, { maxBacklog: 500 });
     world.sqs.depth = { visible: 500, inFlight: 0, delayed: 0 };
 
@@ -91,7 +91,7 @@ describe("a start", () => {
   });
 
   test("of a run that was cancelled before it came sends nothing", async () => {
-    const source = pagesOf100(2);
+    const source = pagesOf50(2);
     const world = new ProducerWorld({ source });
     await world.start();
     await world.runs.cancel(RUN);
@@ -165,7 +165,7 @@ test("what is no control message is moved to the control queue's dead-letter que
 
 describe("a slice whose time is over", () => {
   test("passes the run on after the page at hand, and the next goes on behind it", async () => {
-    const world = new ProducerWorld({ source: pagesOf100(3) });
+    const world = new ProducerWorld({ source: pagesOf50(3) });
     await world.start();
     for (const [hop, pages] of [
       [1, 1],
@@ -178,12 +178,12 @@ describe("a slice whose time is over", () => {
     await world.continue(3, 1, { sliceEnd: world.now });
     // The last page ended the source: there is nothing to pass on.
     expect(world.hops).toEqual([1, 2, 3]);
-    expect(world.items).toHaveLength(300);
-    expect(new Set(world.items).size).toBe(300);
+    expect(world.items).toHaveLength(150);
+    expect(new Set(world.items).size).toBe(150);
   });
 
   test("is told from one that ends too early: a late duplicate of its continuation does nothing", async () => {
-    const source = pagesOf100(3);
+    const source = pagesOf50(3);
     const world = new ProducerWorld({ source });
     await world.start();
     await world.continue(1, 1, { sliceEnd: world.now });
@@ -191,18 +191,18 @@ describe("a slice whose time is over", () => {
     source.readPage.mockClear();
     expect(await world.continue(1, 2)).toEqual(done);
     expect(source.readPage).not.toHaveBeenCalled();
-    expect(world.items).toHaveLength(200);
+    expect(world.items).toHaveLength(100);
   });
 
   test("and that died before it could pass on is repeated, without sending what is checkpointed", async () => {
-    const world = new ProducerWorld({ source: pagesOf100(3) });
+    const world = new ProducerWorld({ source: pagesOf50(3) });
     await world.start();
     world.sqs.before = (action) => (action === "sendControl" ? Promise.reject(new Error("down")) : undefined);
     await expect(world.continue(1, 1, { sliceEnd: world.now })).rejects.toThrow("down");
     world.sqs.before = () => {};
     await world.continue(1, 2);
-    expect(world.items).toHaveLength(300);
-    expect(new Set(world.items).size).toBe(300);
+    expect(world.items).toHaveLength(150);
+    expect(new Set(world.items).size).toBe(150);
   });
 });
 
@@ -210,7 +210,7 @@ describe("a slice that another producer overtakes", () => {
   /** While this one reads page 0, the other sends it with other content. */
   const overtaken = (): ProducerWorld => {
     const world: ProducerWorld = new ProducerWorld({
-      source: pagesOf100(
+      source: pagesOf50(
         3,
         () => false,
         async () => {
@@ -236,7 +236,7 @@ describe("a slice that another producer overtakes", () => {
 
 describe("a full queue", () => {
   test("makes the producer wait, without a failure, and go on when there is room", async () => {
-    const world = new ProducerWorld({ source: pagesOf100(2) }, { maxBacklog: 500 });
+    const world = new ProducerWorld({ source: pagesOf50(2) }, { maxBacklog: 500 });
     await world.start();
     world.sqs.depth = { visible: 300, inFlight: 150, delayed: 50 };
     expect(await world.continue()).toMatchObject({ tag: "wait", milliseconds: expect.any(Number) });
@@ -249,15 +249,15 @@ describe("a full queue", () => {
       if (action === "send") world.sqs.depth = { visible: 599, inFlight: 0, delayed: 0 };
     };
     expect(await world.continue(1, 2)).toMatchObject({ tag: "wait" });
-    expect(world.items).toHaveLength(100);
+    expect(world.items).toHaveLength(50);
     world.sqs.before = () => {};
     world.sqs.depth = { visible: 0, inFlight: 0, delayed: 0 };
     expect(await world.continue(1, 3)).toEqual(done);
-    expect(world.items).toHaveLength(200);
+    expect(world.items).toHaveLength(100);
   });
 
   test("is worked off at a pace that the producer learns from one pause to the next", async () => {
-    const world = new ProducerWorld({ source: pagesOf100(4) }, { maxBacklog: 100 });
+    const world = new ProducerWorld({ source: pagesOf50(8) }, { maxBacklog: 100 });
     await world.start();
     const seen = async (visible: number, afterSend = visible) => {
       world.sqs.depth = { visible, inFlight: 0, delayed: 0 };
@@ -270,17 +270,17 @@ describe("a full queue", () => {
     expect(await seen(0, 100)).toEqual({ tag: "wait", milliseconds: 1_000 });
     world.now += 20_000;
     // 10 in 20 s. The run's whole time would say the same; an hour in which the run stood still would not.
-    expect(await seen(90, 190)).toEqual({ tag: "wait", milliseconds: 40_000 });
+    expect(await seen(90, 140)).toEqual({ tag: "wait", milliseconds: 40_000 });
     world.now += 3_600_000;
     expect(await seen(150)).toEqual({ tag: "wait", milliseconds: 1_000 });
     world.now += 10_000;
     // 100 in 10 s, of which nothing was produced.
-    expect(await seen(50, 150)).toEqual({ tag: "wait", milliseconds: 10_000 });
-    expect((await world.run()).fullAt).toEqual({ at: world.now, produced: 300, backlog: 150 });
+    expect(await seen(50, 100)).toEqual({ tag: "wait", milliseconds: 5_000 });
+    expect((await world.run()).fullAt).toEqual({ at: world.now, produced: 200, backlog: 100 });
   });
 
   test("is asked for its depth once for as many messages as it had room for", async () => {
-    const world = new ProducerWorld({ source: pagesOf100(10) }, { maxBacklog: 500 });
+    const world = new ProducerWorld({ source: pagesOf50(20) }, { maxBacklog: 500 });
     await world.start();
     let asked = 0;
     world.sqs.before = (action) => void (action === "depth" && asked++);
@@ -290,7 +290,7 @@ describe("a full queue", () => {
   });
 
   test("waits any number of times, but passes a fresh message on well before the receive limit", async () => {
-    const world = new ProducerWorld({ source: pagesOf100(1) }, { maxBacklog: 500 });
+    const world = new ProducerWorld({ source: pagesOf50(1) }, { maxBacklog: 500 });
     await world.start();
     world.sqs.depth = { visible: 500, inFlight: 0, delayed: 0 };
     expect(await world.continue(1, 49)).toMatchObject({ tag: "wait" });
@@ -301,7 +301,7 @@ describe("a full queue", () => {
 
 describe("a source that fails", () => {
   test("is tried again after a backoff that doubles, and fails the run the fifth time, its cursor kept", async () => {
-    const world = new ProducerWorld({ source: pagesOf100(3, (page) => page === 2) });
+    const world = new ProducerWorld({ source: pagesOf50(3, (page) => page === 2) });
     await world.start();
     // random is 0.5. The first slice sends two pages before it fails.
     const waits = [];
@@ -312,36 +312,36 @@ describe("a source that fails", () => {
     expect(await world.run()).toMatchObject({
       status: "failed",
       failure: "the producer failed 5 times in a row: the source threw: page 2 is broken",
-      checkpoint: { cursor: 2, skip: 0, pages: 2, items: 200, ended: false },
+      checkpoint: { cursor: 2, skip: 0, pages: 2, items: 100, ended: false },
     });
-    expect(world.items).toHaveLength(200);
+    expect(world.items).toHaveLength(100);
   });
 
   test("and heals goes on, with its failures forgotten at the next checkpoint", async () => {
     let broken = true;
-    const world = new ProducerWorld({ source: pagesOf100(3, (page) => page === 1 && broken) });
+    const world = new ProducerWorld({ source: pagesOf50(3, (page) => page === 1 && broken) });
     await world.start();
     for (const receive of [1, 2, 3, 4]) await world.continue(1, receive);
     broken = false;
     expect(await world.continue(1, 5)).toEqual(done);
     expect(await world.run()).toMatchObject({ status: "running", failedSlices: 0, checkpoint: { ended: true } });
-    expect(world.items).toHaveLength(300);
+    expect(world.items).toHaveLength(150);
   });
 
   test("after progress each time is never failed for good", async () => {
     let reads = 0;
-    const world = new ProducerWorld({ source: pagesOf100(8, () => ++reads % 3 === 0) });
+    const world = new ProducerWorld({ source: pagesOf50(8, () => ++reads % 3 === 0) });
     await world.start();
     for (let receive = 1; receive <= 20 && !(await world.run()).checkpoint.ended; receive++) {
       await world.continue(1, receive);
       expect((await world.run()).status).toBe("running");
     }
-    expect((await world.run()).checkpoint).toMatchObject({ ended: true, items: 800 });
+    expect((await world.run()).checkpoint).toMatchObject({ ended: true, items: 400 });
   });
 
   test("can be resumed from where it stands", async () => {
     let broken = true;
-    const world = new ProducerWorld({ source: pagesOf100(2, (page) => page === 1 && broken) });
+    const world = new ProducerWorld({ source: pagesOf50(2, (page) => page === 1 && broken) });
     await world.start();
     for (let receive = 1; receive <= 5; receive++) await world.continue(1, receive);
     expect(await world.continue(1, 6)).toEqual(done);
@@ -349,7 +349,7 @@ describe("a source that fails", () => {
     broken = false;
     const reopened = await world.runs.reopen(RUN);
     await world.continue((reopened?.hop ?? 0) + 1);
-    expect(world.items).toHaveLength(200);
+    expect(world.items).toHaveLength(100);
   });
 
   test("by hanging is given up when the invocation must end", async () => {
@@ -363,13 +363,13 @@ describe("a source that fails", () => {
   });
 
   test("with a page that cannot be sent is treated alike", async () => {
-    const world = new ProducerWorld({ source: pagesOf100(1) });
+    const world = new ProducerWorld({ source: pagesOf50(1) });
     await world.start();
     world.sqs.refuses = () => true;
     expect(await world.continue()).toEqual({ tag: "wait", milliseconds: 500 });
     world.sqs.refuses = () => false;
     await world.continue(1, 2);
-    expect(world.items).toHaveLength(100);
+    expect(world.items).toHaveLength(50);
   });
 
   test("throwing what is no error is explained", async () => {
@@ -386,7 +386,7 @@ describe("a source that fails", () => {
 
 describe("a producer that dies", () => {
   test("again and again without progress fails its run", async () => {
-    const source = pagesOf100(1);
+    const source = pagesOf50(1);
     const world = new ProducerWorld({ source });
     await world.start();
     // All that a producer leaves which dies in its slice.
@@ -400,7 +400,7 @@ describe("a producer that dies", () => {
   });
 
   test("four times, and then works, does not", async () => {
-    const world = new ProducerWorld({ source: pagesOf100(1) });
+    const world = new ProducerWorld({ source: pagesOf50(1) });
     await world.start();
     for (let crash = 0; crash < 4; crash++) await world.runs.takeUp(RUN, 1);
     await world.continue(1, 5);
@@ -408,7 +408,7 @@ describe("a producer that dies", () => {
   });
 
   test("between sending a page and its checkpoint leaves it and the next one to be sent again, in the same places", async () => {
-    const world = new ProducerWorld({ source: pagesOf100(3) });
+    const world = new ProducerWorld({ source: pagesOf50(3) });
     await world.start();
     let checkpoints = 0;
     world.store.before = (operation, key) => {
@@ -417,11 +417,11 @@ describe("a producer that dies", () => {
     };
     await world.continue();
     world.store.before = () => {};
-    expect(world.items).toHaveLength(200);
+    expect(world.items).toHaveLength(100);
     await world.continue(1, 2);
-    expect((await world.run()).checkpoint).toMatchObject({ pages: 3, items: 300, ended: true });
-    const again = world.messages.slice(200).map(({ page, epoch, resent = false }) => ({ page, epoch, resent }));
-    const page = (page: number, resent: boolean) => Array.from({ length: 100 }, () => ({ page, epoch: 1, resent }));
+    expect((await world.run()).checkpoint).toMatchObject({ pages: 3, items: 150, ended: true });
+    const again = world.messages.slice(100).map(({ page, epoch, resent = false }) => ({ page, epoch, resent }));
+    const page = (page: number, resent: boolean) => Array.from({ length: 50 }, () => ({ page, epoch: 1, resent }));
     expect(again.sort((a, b) => a.page - b.page)).toEqual([...page(0, true), ...page(1, true), ...page(2, false)]);
   });
 
@@ -460,7 +460,7 @@ test("of two producers at one run, the one whose checkpoint comes second stops",
 });
 
 test("a run that has ended, or failed, is not continued", async () => {
-  const source = pagesOf100(1);
+  const source = pagesOf50(1);
   const world = new ProducerWorld({ source });
   await world.start();
   await world.runs.fail(RUN, "for a test");

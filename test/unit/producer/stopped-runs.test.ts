@@ -4,13 +4,13 @@ import { ProducerWorld, RUN } from "../../helpers/producer-world.ts";
 
 const done = { tag: "done" };
 
-/** A source of three pages of 100 items, which does something when a page is read. */
+/** A source of three pages of 50 items, which does something when a page is read. */
 const threePages = (onRead: (page: number) => unknown = () => {}) => ({
   readPage: vi.fn(async (cursor: Cursor = 0) => {
     const page = Number(cursor);
     await onRead(page);
     return {
-      items: Array.from({ length: 100 }, (_, index) => page * 100 + index),
+      items: Array.from({ length: 50 }, (_, index) => page * 50 + index),
       next: page < 2 ? page + 1 : undefined,
     };
   }),
@@ -35,7 +35,7 @@ describe("a run that is paused", () => {
     expect(source.readPage).not.toHaveBeenCalled();
     const resumed = await world.runs.reopen(RUN);
     expect(await world.continue((resumed?.hop ?? 0) + 1)).toEqual(done);
-    expect(world.items).toHaveLength(300);
+    expect(world.items).toHaveLength(150);
   });
 
   test("between pages stops after the page at hand, nothing is passed on, and no item is sent twice", async () => {
@@ -45,7 +45,7 @@ describe("a run that is paused", () => {
     await world.start();
     expect(await world.continue()).toEqual(done);
     const sent = world.items.length;
-    expect(sent).toBeLessThan(300);
+    expect(sent).toBeLessThan(150);
     expect(await world.run()).toMatchObject({
       status: "paused",
       failedSlices: 0,
@@ -54,8 +54,8 @@ describe("a run that is paused", () => {
     expect(world.hops).toEqual([1]);
     const resumed = await world.runs.reopen(RUN);
     await world.continue((resumed?.hop ?? 0) + 1);
-    expect(world.items).toHaveLength(300);
-    expect(new Set(world.items).size).toBe(300);
+    expect(world.items).toHaveLength(150);
+    expect(new Set(world.items).size).toBe(150);
   });
 
   test("while its producer waits for room is not looked at again", async () => {
@@ -90,10 +90,10 @@ describe("a run that is cancelled", () => {
     source.readPage.mockClear();
     expect(await world.continue(2)).toEqual(done);
     expect(source.readPage).not.toHaveBeenCalled();
-    expect(await world.run()).toMatchObject({ status: "cancelling", checkpoint: { ended: true, items: 100 } });
+    expect(await world.run()).toMatchObject({ status: "cancelling", checkpoint: { ended: true, items: 50 } });
     await drain(world);
     expect((await world.run()).status).toBe("cancelled");
-    expect(await counts(world)).toMatchObject({ produced: 100, succeeded: 0, cancelled: 100, owed: 0 });
+    expect(await counts(world)).toMatchObject({ produced: 50, succeeded: 0, cancelled: 50, owed: 0 });
   });
 
   test("between pages stops after the page at hand", async () => {
@@ -103,7 +103,7 @@ describe("a run that is cancelled", () => {
     await world.start();
     expect(await world.continue()).toEqual(done);
     const produced = world.items.length;
-    expect(produced).toBeLessThan(300);
+    expect(produced).toBeLessThan(150);
     expect(await world.run()).toMatchObject({ status: "cancelling", checkpoint: { ended: true, items: produced } });
     expect(world.hops).toEqual([1]);
     await drain(world);
