@@ -64,7 +64,9 @@ export class RunWatch {
     const watched = this.#of(run);
     // The sender's clock may be ahead.
     watched.sentAt = Math.max(Math.min(at, now), watched.sentAt ?? 0);
-    if (this.#servingMode(watched) === undefined) watched.producingAt = now;
+    // One that was found stopped is not read any more, whatever it sent before.
+    const isStopped = watched.answer !== undefined && watched.answer.mode !== "work";
+    if (!isStopped && this.#servingMode(watched) === undefined) watched.producingAt = now;
   }
 
   /** @throws What the ledger throws: the message must come again. */

@@ -35,7 +35,7 @@ export class PageSender {
    * Writes a page into the ledger, which is done before any of its messages is sent.
    *
    * @returns what is to be sent: all of it, or what is not settled of one that was written before. `undefined` where the
-   * run was stopped before the page: nothing of it must be sent.
+   * run was stopped before the page, or a checkpoint has passed it with another content: nothing of it must be sent.
    */
   async write(run: string, page: number, items: readonly Serialised[]): Promise<WrittenPage | undefined> {
     const { workflow, ledger } = this.#options;

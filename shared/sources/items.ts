@@ -9,7 +9,7 @@ type AnyIterable<Item> = Iterable<Item> | AsyncIterable<Item>;
 export type IterableFactory<Item> = (context: ReadContext) => AnyIterable<Item> | Promise<AnyIterable<Item>>;
 
 export interface ItemsOptions {
-  /** Items of a page: 1 to 200. Default 200. */
+  /** Items of a page: 1 to 200, few if they are large: the producer holds two pages. Default 200. */
   readonly pageSize?: number;
 }
 

@@ -31,7 +31,8 @@ export interface Source<Item = unknown> {
 }
 
 /**
- * The simplest source to write: one function from a cursor to its page.
+ * The simplest source to write: one function from a cursor to its page. The page after it is read while one is sent, so
+ * two must fit into the producer's memory of 512 MB.
  *
  * @example
  * ```ts

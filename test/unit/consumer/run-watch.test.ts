@@ -47,6 +47,17 @@ describe("what a run wants of its messages", () => {
     await vi.waitFor(async () => expect(await watch.mode("a")).toBe("pause"));
   });
 
+  test("of one that was found stopped: its source is not read any more, though an old message of it comes", async () => {
+    const { watch, clock } = watching("paused");
+    await watch.mode("a");
+    // The answer serves no more, and is kept all the same.
+    clock.now += 3_000;
+    watch.noteSent("a", clock.now);
+    expect(watch.producing).toBe(false);
+    watch.noteSent("b", clock.now);
+    expect(watch.producing).toBe(true);
+  });
+
   test("is waited for once the answer is three seconds old", async () => {
     const { watch, find, clock } = watching();
     await watch.mode("a");
