@@ -10,6 +10,9 @@ import { STAND_IN } from "./stand-in.ts";
 /** So often, code that is run is compiled, and no longer looked up. */
 const ROUNDS = 16;
 
+/** The same for the way to AWS, whose requests take their time. */
+const ROUNDS_TO_AWS = 4;
+
 /** No run is called so. */
 const RUN = "rehearsal";
 
@@ -48,17 +51,18 @@ export async function rehearse(): Promise<void> {
   }
 }
 
-/** Connects: reads what is not there, and asks for a write whose condition does not hold. What fails here does not matter. */
+/**
+ * Connects, and goes the way to AWS a few times: reads what is not there, and asks for a write whose condition does not
+ * hold. What fails here does not matter.
+ */
 export async function connectAhead(
   { store, queue, controlQueue }: { readonly store: LedgerStore; readonly queue: Queue; readonly controlQueue: Queue },
   sockets: number,
 ): Promise<void> {
-  await Promise.allSettled([
-    store.get(runKey(RUN)),
-    write(store, 0),
-    controlQueue.depth(),
-    ...Array.from({ length: sockets }, () => queue.depth()),
-  ]);
+  for (let round = 0; round < ROUNDS_TO_AWS; round++) {
+    await Promise.allSettled([store.get(runKey(RUN)), write(store, round), controlQueue.depth(), queue.depth()]);
+  }
+  await Promise.allSettled(Array.from({ length: sockets }, () => queue.depth()));
 }
 
 const write = (store: LedgerStore, round: number) =>

@@ -41,11 +41,16 @@ test("a rehearsal goes through all that an invocation asks of AWS, and asks AWS 
 });
 
 test("to connect, as many requests to the queue are under way as the function needs sockets, and none need succeed", async () => {
-  const depth = vi.fn(async () => {
+  let underWay = 0;
+  let most = 0;
+  const depth = async () => {
+    most = Math.max(most, ++underWay);
+    await new Promise(setImmediate);
+    underWay--;
     throw new Error("no network");
-  });
+  };
   const queue = { depth } as unknown as Queue;
   const store = { get: depth, update: depth } as never;
-  await connectAhead({ store, queue, controlQueue: queue }, 5);
-  expect(depth).toHaveBeenCalledTimes(5 + 3);
+  await connectAhead({ store, queue, controlQueue: queue }, 7);
+  expect(most).toBe(7);
 });
