@@ -138,7 +138,8 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
           // One starts the run, another continues it while the first one answers.
           producer.warm(topology.producer.environments),
           consumer.warm(Math.min(topology.environments, WARM_ENVIRONMENTS)),
-          warmUp(services, topology),
+          // A run begins sooner for it, and no more: what is wrong with the services, the run will tell.
+          warmUp(services, topology).catch(() => {}),
         ]);
         for (const [position, name] of (["producer", "consumer"] as const).entries()) {
           const end = ends[position];

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ListTablesCommand } from "@aws-sdk/client-dynamodb";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { openServices, type Services } from "../../../local/services.ts";
 import { StateDirectory } from "../../../local/state-directory.ts";
 import { warmUp } from "../../../local/warm-up.ts";
@@ -32,13 +32,25 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
+test("services that were killed over it are warmed up all the same", async () => {
+  const { sqs } = services;
+  const before = sqs.store.queueNames();
+  const deleting = vi.spyOn(sqs.store, "deleteQueue").mockImplementation(() => {
+    throw new Error("killed");
+  });
+  await expect(warmUp(services, TOPOLOGY)).rejects.toThrow("killed");
+  expect(sqs.store.queueNames().length).toBeGreaterThan(before.length);
+  deleting.mockRestore();
+
+  await warmUp(services, TOPOLOGY);
+  expect(sqs.store.queueNames()).toEqual(before);
+});
+
 test("services are warmed up by runs of their own, of which nothing is left, and which touch no workflow's queue", async () => {
   const { sqs, dynamoDbClient, queue, controlQueue, runs } = services;
   await queue.sendAll([{ body: "mine" }]);
   const before = sqs.store.queueNames();
 
-  await warmUp(services, TOPOLOGY);
-  // As after one that was killed on its way.
   await warmUp(services, TOPOLOGY);
 
   expect(sqs.store.queueNames()).toEqual(before);
