@@ -114,11 +114,11 @@ export class Intake {
   }
 
   /** Whether messages may be received that no slot is free for yet. */
-  #mayStock({ slots, underWay, inHand, now, meanMilliseconds, producing }: SlotState): boolean {
+  #mayStock({ slots, underWay, running, inHand, now, meanMilliseconds, producing }: SlotState): boolean {
     const { concurrency, refill } = this.#options;
     const { until = 0, waitingMilliseconds = 0 } = refill ?? {};
     // What waits for a slot then must still find one in this invocation, and be missed by no other environment.
-    if (this.#dry || this.#isEmpty || now >= until - waitingMilliseconds) return false;
+    if (this.#dry || !running || now >= until - waitingMilliseconds) return false;
     // To find it out takes a request, and the first slots are not to wait for that.
     if (slots - underWay - inHand - this.#asked >= MOST_MESSAGES) return false;
     return this.#backlog.fillsSlots(concurrency, meanMilliseconds, producing);

@@ -74,16 +74,17 @@ test("How much the queue holds is asked where few slots are free: others need no
   expect(depth).toHaveBeenCalledTimes(1);
 });
 
-test("Nothing is stocked, and nobody asked for it, while a poll waits: the queue is empty", async () => {
-  const { clock, depth, polls, ask } = polling(10, 100);
+test("How much the queue holds is asked for as long as something runs: a poll that takes its time says nothing of it", async () => {
+  const { clock, depth, ask } = polling(10, 100);
   await ask(9);
   expect(depth).toHaveBeenCalledTimes(1);
   clock.now = 1_500;
   await ask(10);
-  expect(depth).toHaveBeenCalledTimes(1);
-  // Only for the slot that became free since.
-  await ask(8);
-  expect(polls).toHaveLength(2);
+  expect(depth).toHaveBeenCalledTimes(2);
+  clock.now = 3_000;
+  await ask(10, false);
+  await turn();
+  expect(depth).toHaveBeenCalledTimes(2);
 });
 
 test("Where nothing runs any more, a turn goes by before the queue is asked: what has ended is recorded first", async () => {
