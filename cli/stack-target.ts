@@ -2,7 +2,6 @@ import { CloudFormationClient, paginateDescribeStacks, type Stack } from "@aws-s
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { LambdaClient, paginateListEventSourceMappings, UpdateEventSourceMappingCommand } from "@aws-sdk/client-lambda";
 import { SQSClient } from "@aws-sdk/client-sqs";
-import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { announceOn } from "../shared/announce.ts";
 import { ConfigurationError, SluiceError, toError } from "../shared/errors.ts";
 import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
@@ -37,8 +36,7 @@ export async function* stackTargets({ stack: wanted, region, profile, holding }:
     const { table, queueUrl, deadLetterQueueUrl, controlQueueUrl, consumerFunction } = readOutputs(workflow, outputs);
     const sqs = new SQSClient({});
     const dynamoDb = new DynamoDBClient({});
-    const documents = DynamoDBDocumentClient.from(dynamoDb, { marshallOptions: { removeUndefinedValues: true } });
-    const store = new DynamoDbStore(documents, table);
+    const store = new DynamoDbStore(dynamoDb, table);
     const controlQueue = new Queue(sqs, controlQueueUrl);
     try {
       yield {

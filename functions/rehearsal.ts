@@ -1,3 +1,5 @@
+import type { Blueprints } from "../shared/fast-path.ts";
+import type { FunctionEnvironment } from "../shared/function-environment.ts";
 import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
 import { runKey } from "../shared/ledger/rows.ts";
 import type { LedgerStore } from "../shared/ledger/store.ts";
@@ -30,11 +32,16 @@ const ITEMS = Array.from({ length: 10 }, (_, index) => index);
 /**
  * Does while an environment starts what its first invocation would be the first to do: code that has hardly been run takes
  * several times as long. The requests are made by clients like the function's own, and get no further than those.
+ *
+ * @param blueprints Of the function's own requests, which are learned on the way.
  */
-export async function rehearse(): Promise<void> {
-  const { sqs, dynamoDb } = createClients(STAND_IN);
-  const queue = new Queue(sqs, `https://sqs.invalid/${RUN}`);
-  const store = new DynamoDbStore(dynamoDb, RUN);
+export async function rehearse(
+  { queueUrl, table }: Pick<FunctionEnvironment, "queueUrl" | "table">,
+  blueprints: Blueprints,
+): Promise<void> {
+  const { sqs, dynamoDb } = createClients(STAND_IN, blueprints);
+  const queue = new Queue(sqs, queueUrl);
+  const store = new DynamoDbStore(dynamoDb, table);
   for (let round = 0; round < ROUNDS; round++) {
     for (const { body } of CONTROL) parseControlMessage(body);
     const bodies = ITEMS.map((item) => envelopeBody(HEADER, item, "{}"));

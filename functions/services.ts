@@ -1,5 +1,6 @@
 import workflow from "#workflow";
 import { announceOn } from "../shared/announce.ts";
+import type { Blueprints } from "../shared/fast-path.ts";
 import type { FunctionEnvironment } from "../shared/function-environment.ts";
 import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
 import { Ledger } from "../shared/ledger/ledger.ts";
@@ -14,16 +15,15 @@ import { connectAhead, rehearse } from "./rehearsal.ts";
  * @param sockets Requests to the queue that the function has under way at once.
  */
 export async function connect(environment: FunctionEnvironment, { sockets }: { readonly sockets: number }) {
-  const { sqs, controlSqs, dynamoDb } = createClients({
-    httpAgent: { maxSockets: 2 * PARALLEL_SENDS },
-    httpsAgent: { maxSockets: 2 * PARALLEL_SENDS },
-  });
+  const blueprints: Blueprints = new Map();
+  const agent = { maxSockets: 2 * PARALLEL_SENDS };
+  const { sqs, controlSqs, dynamoDb } = createClients({ httpAgent: agent, httpsAgent: agent }, blueprints);
   const store = new DynamoDbStore(dynamoDb, environment.table);
   const queue = new Queue(sqs, environment.queueUrl);
   const controlQueue = new Queue(controlSqs, environment.controlQueueUrl);
   const announce = announceOn(controlQueue);
   const runs = new Runs(store, Date.now, announce);
-  await rehearse();
+  await rehearse(environment, blueprints);
   await connectAhead({ store, queue, controlQueue }, sockets);
   return {
     workflow,

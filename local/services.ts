@@ -1,7 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
-import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { announceOn } from "../shared/announce.ts";
 import { LEAN_CLIENT } from "../shared/lean-client.ts";
 import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
@@ -123,10 +122,9 @@ export function connect(workflow: string, { sqs, dynamoDb }: Endpoints, requestH
   });
   // Nobody reads what it prepares.
   sqsClient.middlewareStack.remove("loggerMiddleware");
-  const documents = DynamoDBDocumentClient.from(dynamoDbClient, { marshallOptions: { removeUndefinedValues: true } });
   const queueOf = (name: string) => new Queue(sqsClient, `${sqs}/000000000000/${name}`);
   const names = queueNames(workflow);
-  const store = new DynamoDbStore(documents, tableName(workflow));
+  const store = new DynamoDbStore(dynamoDbClient, tableName(workflow));
   const controlQueue = queueOf(names.controlQueue);
   // A command may be the one who ends a run: whoever made it full found it paused, or a purge settles its last item.
   const announce = announceOn(controlQueue);

@@ -1,11 +1,13 @@
-import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
 import {
-  BatchGetCommand,
-  type DynamoDBDocumentClient,
-  GetCommand,
+  type AttributeValue,
+  BatchGetItemCommand,
+  ConditionalCheckFailedException,
+  type DynamoDBClient,
+  GetItemCommand,
   QueryCommand,
-  UpdateCommand,
-} from "@aws-sdk/lib-dynamodb";
+  UpdateItemCommand,
+} from "@aws-sdk/client-dynamodb";
+import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import { EXPIRY_ATTRIBUTE } from "./rows.ts";
 import { type Condition, type Key, keyText, type LedgerStore, type Row, type Update } from "./store.ts";
 
@@ -20,11 +22,11 @@ const ROW_LIFE_SECONDS = 90 * 86_400;
 
 /** The ledger's rows in a DynamoDB table. Each write puts off the row's expiry. */
 export class DynamoDbStore implements LedgerStore {
-  readonly #client: DynamoDBDocumentClient;
+  readonly #client: DynamoDBClient;
   readonly #table: string;
   readonly #now: () => number;
 
-  constructor(client: DynamoDBDocumentClient, table: string, now: () => number = Date.now) {
+  constructor(client: DynamoDBClient, table: string, now: () => number = Date.now) {
     this.#client = client;
     this.#table = table;
     this.#now = now;
@@ -32,23 +34,25 @@ export class DynamoDbStore implements LedgerStore {
 
   async get(key: Key): Promise<Row | undefined> {
     const { Item } = await this.#client.send(
-      new GetCommand({ TableName: this.#table, Key: key, ConsistentRead: true }),
+      new GetItemCommand({ TableName: this.#table, Key: toKey(key), ConsistentRead: true }),
     );
-    return withoutExpiry(Item);
+    return toRow(Item);
   }
 
   async getMany(keys: readonly Key[]): Promise<ReadonlyMap<string, Row>> {
     const rows = new Map<string, Row>();
     // DynamoDB refuses a key that stands twice in one request.
-    const distinct = [...new Map(keys.map((key) => [keyText(key), { pk: key.pk, sk: key.sk }])).values()];
+    const distinct = [...new Map(keys.map((key) => [keyText(key), toKey(key)])).values()];
     for (let start = 0; start < distinct.length; start += KEYS_PER_BATCH_GET) {
-      let owed: Record<string, unknown>[] = distinct.slice(start, start + KEYS_PER_BATCH_GET);
+      let owed: Record<string, AttributeValue>[] = distinct.slice(start, start + KEYS_PER_BATCH_GET);
       while (owed.length > 0) {
         const { Responses, UnprocessedKeys } = await this.#client.send(
-          new BatchGetCommand({ RequestItems: { [this.#table]: { Keys: owed, ConsistentRead: true } } }),
+          new BatchGetItemCommand({ RequestItems: { [this.#table]: { Keys: owed, ConsistentRead: true } } }),
         );
-        for (const row of Responses?.[this.#table] ?? [])
-          rows.set(keyText(row as unknown as Key), withoutExpiry(row) ?? {});
+        for (const item of Responses?.[this.#table] ?? []) {
+          const row = toRow(item) ?? {};
+          rows.set(keyText(row as unknown as Key), row);
+        }
         owed = UnprocessedKeys?.[this.#table]?.Keys ?? [];
       }
     }
@@ -58,14 +62,14 @@ export class DynamoDbStore implements LedgerStore {
   async update(key: Key, update: Update): Promise<Row | undefined> {
     try {
       const { Attributes } = await this.#client.send(
-        new UpdateCommand({
+        new UpdateItemCommand({
           TableName: this.#table,
-          Key: key,
+          Key: toKey(key),
           ReturnValues: "ALL_NEW",
           ...toExpressions(this.#expiring(update)),
         }),
       );
-      return withoutExpiry(Attributes);
+      return toRow(Attributes);
     } catch (error) {
       if (error instanceof ConditionalCheckFailedException) return undefined;
       throw error;
@@ -82,28 +86,30 @@ export class DynamoDbStore implements LedgerStore {
       new QueryCommand({
         TableName: this.#table,
         KeyConditionExpression: "pk = :pk",
-        ExpressionAttributeValues: { ":pk": pk },
+        ExpressionAttributeValues: { ":pk": { S: pk } },
         ScanIndexForward: false,
         Limit: limit,
         ConsistentRead: true,
       }),
     );
-    return (Items ?? []).map((row) => withoutExpiry(row) ?? {});
+    return (Items ?? []).map((item) => toRow(item) ?? {});
   }
 }
 
-/** The store's own attribute is nobody else's. */
-function withoutExpiry(row: Row | undefined): Row | undefined {
-  if (row === undefined) return undefined;
-  const { [EXPIRY_ATTRIBUTE]: _, ...rest } = row;
-  return rest;
+const toKey = ({ pk, sk }: Key): Record<string, AttributeValue> => ({ pk: { S: pk }, sk: { S: sk } });
+
+function toRow(item: Record<string, AttributeValue> | undefined): Row | undefined {
+  if (item === undefined) return undefined;
+  // The store's own attribute is nobody else's.
+  const { [EXPIRY_ATTRIBUTE]: _, ...row } = unmarshall(item);
+  return row;
 }
 
 interface Expressions {
   UpdateExpression?: string;
   ConditionExpression?: string;
   ExpressionAttributeNames?: Record<string, string>;
-  ExpressionAttributeValues?: Record<string, unknown>;
+  ExpressionAttributeValues?: Record<string, AttributeValue>;
 }
 
 function toExpressions(update: Update): Expressions {
@@ -142,7 +148,9 @@ function toExpressions(update: Update): Expressions {
         [...names].map(([attribute, placeholder]) => [placeholder, attribute]),
       ),
     }),
-    ...(Object.keys(values).length > 0 && { ExpressionAttributeValues: values }),
+    ...(Object.keys(values).length > 0 && {
+      ExpressionAttributeValues: marshall(values, { removeUndefinedValues: true }),
+    }),
   };
 }
 

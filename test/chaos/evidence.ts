@@ -1,6 +1,6 @@
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { DynamoDBClient, paginateScan } from "@aws-sdk/client-dynamodb";
 import { DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
-import { DynamoDBDocumentClient, paginateScan } from "@aws-sdk/lib-dynamodb";
+import { unmarshall } from "@aws-sdk/util-dynamodb";
 import type { Line } from "./journal.ts";
 import type { Plan } from "./plan.ts";
 import type { Endpoints } from "./protocol.ts";
@@ -35,9 +35,9 @@ export async function readServices(
   const sqs = new SQSClient({ ...CLIENT, endpoint: endpoints.sqs });
   try {
     const rows: Row[] = [];
-    const client = DynamoDBDocumentClient.from(dynamoDb);
-    for await (const { Items = [] } of paginateScan({ client }, { TableName: endpoints.table, ConsistentRead: true })) {
-      rows.push(...Items);
+    const input = { TableName: endpoints.table, ConsistentRead: true };
+    for await (const { Items = [] } of paginateScan({ client: dynamoDb }, input)) {
+      rows.push(...Items.map((item) => unmarshall(item)));
     }
     return {
       rows,

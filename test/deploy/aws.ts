@@ -3,7 +3,6 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
-import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { inject } from "vitest";
 import { DynamoDbStore } from "../../shared/ledger/dynamodb-store.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
@@ -56,5 +55,4 @@ export const sqsClient = () => new SQSClient({ endpoint: inject("endpoint"), reg
 export const dynamoDbClient = () => new DynamoDBClient({ endpoint: inject("endpoint"), region, credentials });
 
 /** The runs in a deployed ledger. */
-export const runsIn = (client: DynamoDBClient, table: string): Runs =>
-  new Runs(new DynamoDbStore(DynamoDBDocumentClient.from(client), table));
+export const runsIn = (client: DynamoDBClient, table: string): Runs => new Runs(new DynamoDbStore(client, table));

@@ -1,5 +1,4 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { createLedgerTable, startDynamoDb } from "../../local/dynamodb.ts";
 import { DynamoDbStore } from "../../shared/ledger/dynamodb-store.ts";
 
@@ -17,9 +16,8 @@ export async function openLedgerTable(): Promise<LedgerTable> {
     credentials: { accessKeyId: "local", secretAccessKey: "local" },
   });
   await createLedgerTable(client, "ledger");
-  const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
   return {
-    store: new DynamoDbStore(documents, "ledger"),
+    store: new DynamoDbStore(client, "ledger"),
     async close() {
       client.destroy();
       await server.close();

@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { connectAhead, rehearse } from "../../../functions/rehearsal.ts";
+import type { Blueprints } from "../../../shared/fast-path.ts";
 import { DynamoDbStore } from "../../../shared/ledger/dynamodb-store.ts";
 import { Queue } from "../../../shared/queue.ts";
 
@@ -26,7 +27,9 @@ test("a rehearsal goes through all that an invocation asks of AWS, and asks AWS 
   const written = vi.spyOn(DynamoDbStore.prototype, "update");
   const read = vi.spyOn(DynamoDbStore.prototype, "get");
 
-  await rehearse();
+  const queueUrl = "https://sqs.eu-central-1.amazonaws.com/000000000000/queue";
+  const blueprints: Blueprints = new Map();
+  await rehearse({ queueUrl, table: "ledger" }, blueprints);
 
   unsubscribe(REQUESTS, left);
   expect(left).not.toHaveBeenCalled();
@@ -38,6 +41,14 @@ test("a rehearsal goes through all that an invocation asks of AWS, and asks AWS 
   expect(await deleted.mock.results[0]?.value).toEqual([]);
   expect(await written.mock.results[0]?.value).toMatchObject({ size: 1, done: new Set([0, 1]), ended: false });
   expect(await read.mock.results[0]?.value).toEqual({ id: "0", size: 1 });
+  // The function's own first requests need not show what they look like.
+  for (const command of ["SendMessageBatch", "ReceiveMessage", "DeleteMessageBatch", "GetQueueAttributes"]) {
+    expect(blueprints.get(`${command}Command ${queueUrl}`)?.request.hostname).toBe("sqs.eu-central-1.amazonaws.com");
+  }
+  for (const command of ["GetItem", "UpdateItem"]) {
+    const { request } = blueprints.get(`${command}Command ledger`) ?? {};
+    expect(request?.hostname).toBe("dynamodb.eu-central-1.amazonaws.com");
+  }
 });
 
 test("to connect, as many requests to the queue are under way as the function needs sockets, and none need succeed", async () => {

@@ -1,0 +1,127 @@
+import { setTimeout } from "node:timers/promises";
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import type { SQSClient } from "@aws-sdk/client-sqs";
+import { recursionDetectionMiddleware } from "@aws-sdk/core/client";
+import aws4 from "aws4";
+
+/** A request of the SDK's: what matters here of its `HttpRequest`. */
+interface Request {
+  readonly method: string;
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port?: number;
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What all requests of a command to one queue or table have in common, and for what they are signed. */
+interface Blueprint {
+  readonly request: Request;
+  readonly scope: { readonly region: string; readonly service: string };
+}
+
+/** The blueprints of the requests that were seen. Clients that are set up alike may share them. */
+export type Blueprints = Map<string, Blueprint>;
+
+type Input = Readonly<Record<string, unknown>>;
+
+/**
+ * Commands that are sent as JSON of their input as it stands, and for which inputs. The SDK turns bytes into text, and
+ * nothing else: the ledger has none, and messages have them in attributes alone.
+ */
+const PLAIN: Readonly<Record<string, (input: Input) => boolean>> = {
+  SendMessageBatchCommand: ({ Entries }) =>
+    (Entries as Input[]).every((entry) => entry.MessageAttributes === undefined),
+  ReceiveMessageCommand: () => true,
+  DeleteMessageBatchCommand: () => true,
+  ChangeMessageVisibilityBatchCommand: () => true,
+  GetQueueAttributesCommand: () => true,
+  GetItemCommand: () => true,
+  UpdateItemCommand: () => true,
+};
+
+/** Headers of which each request has its own. */
+const PER_REQUEST =
+  /^(authorization|content-length|x-amz-(date|content-sha256|security-token)|amz-sdk-.*|x-amzn-trace-id|traceparent|tracestate|baggage)$/i;
+
+/** The SDK waits up to as long before its first retry. */
+const PAUSE_MILLISECONDS = 100;
+
+/**
+ * Gives a client of the SDK a short way for the commands of which a run needs most. The first request of a command is the
+ * SDK's own, and shows what its others have in common: where they go, and their headers. Those are only written as JSON,
+ * signed, and given to the client's request handler, which takes a third of the CPU time; and beside the tasks themselves,
+ * requests are most of what a function is paid for. What is not answered by 200 is asked again by the SDK, which knows all
+ * errors, and tries again as it is set up to.
+ *
+ * @param blueprints What is known of the requests of clients that are set up alike.
+ * @example useFastPath(new SQSClient({}), new Map())
+ */
+export function useFastPath(client: SQSClient | DynamoDBClient, blueprints: Blueprints): void {
+  const ask = directly(client);
+  // The clients' stacks differ in the types of their commands alone.
+  const stack = client.middlewareStack as SQSClient["middlewareStack"];
+  stack.add(
+    (next, { commandName = "" }) =>
+      async (args) => {
+        const input = args.input as object as Input;
+        const blueprint = PLAIN[commandName]?.(input) ? blueprints.get(nameOf(commandName, input)) : undefined;
+        const output = blueprint && (await ask(blueprint, input));
+        return output === undefined ? await next(args) : { output: output as never, response: undefined };
+      },
+    { step: "initialize", priority: "high", name: "fastPath" },
+  );
+  stack.add(
+    (next, { commandName = "" }) =>
+      async (args) => {
+        const name = nameOf(commandName, args.input as object as Input);
+        const blueprint = commandName in PLAIN && !blueprints.has(name) && toBlueprint(args.request as Request);
+        if (blueprint) blueprints.set(name, blueprint);
+        return await next(args);
+      },
+    // Behind the signature, which tells what it is for.
+    { step: "finalizeRequest", priority: "low", name: "fastPathBlueprint" },
+  );
+}
+
+/** Each queue and table may have an endpoint of its own. */
+const nameOf = (command: string, { QueueUrl, TableName }: Input): string => `${command} ${QueueUrl ?? TableName}`;
+
+function toBlueprint({ method, protocol, hostname, port, path, query, headers }: Request): Blueprint | undefined {
+  const scope = /Credential=[^/]+\/\d+\/(?<region>[^/]+)\/(?<service>[^/]+)\//.exec(
+    headers.authorization ?? "",
+  )?.groups;
+  if (scope?.region === undefined || scope.service === undefined) return undefined;
+  const common = Object.fromEntries(Object.entries(headers).filter(([name]) => !PER_REQUEST.test(name)));
+  return {
+    request: { method, protocol, hostname, ...(port !== undefined && { port }), path, query, headers: common },
+    scope: { region: scope.region, service: scope.service },
+  };
+}
+
+/** Asks by a blueprint's requests. The answer is `undefined` where the SDK should ask. */
+function directly({ config }: SQSClient | DynamoDBClient) {
+  const { credentials, requestHandler, streamCollector } = config;
+  // Lambda finds a function that feeds itself by the trace in its requests.
+  const handle = recursionDetectionMiddleware()(({ request }) => requestHandler.handle(request as never) as never, {});
+  return async ({ request, scope }: Blueprint, input: Input): Promise<unknown> => {
+    try {
+      const whole = { ...request, ...scope, body: JSON.stringify(input) };
+      const signed = aws4.sign(whole, await credentials());
+      const { response } = await handle({ request: signed, input });
+      const { statusCode, body } = response as { statusCode: number; body: unknown };
+      const text = Buffer.from(await streamCollector(body)).toString();
+      if (statusCode === 200) return JSON.parse(text, text.includes('"BinaryValue"') ? toBytes : undefined);
+      // It is an answer, and no failure; the SDK has a class for it.
+      if (text.includes("ConditionalCheckFailedException")) return undefined;
+    } catch {
+      // The SDK says what is wrong, should it fail as well.
+    }
+    await setTimeout(PAUSE_MILLISECONDS * Math.random());
+    return undefined;
+  };
+}
+
+const toBytes = (key: string, value: unknown): unknown =>
+  key === "BinaryValue" && typeof value === "string" ? Buffer.from(value, "base64") : value;
