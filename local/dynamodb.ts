@@ -2,14 +2,7 @@ import { once } from "node:events";
 import type { Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import {
-  CreateTableCommand,
-  type DynamoDBClient,
-  ResourceInUseException,
-  waitUntilTableExists,
-} from "@aws-sdk/client-dynamodb";
 import dynalite from "dynalite";
-import { TABLE_KEYS } from "../shared/ledger/rows.ts";
 
 export interface LocalDynamoDb {
   readonly endpoint: string;
@@ -61,26 +54,4 @@ function trackRequests(server: Server): { ended(): Promise<void> } {
       await Promise.race([idle, setTimeout(LONGEST_REQUEST_MILLISECONDS)]);
     },
   };
-}
-
-/** Creates the ledger's table where it is missing. */
-export async function createLedgerTable(client: DynamoDBClient, name: string): Promise<void> {
-  const { partition, sort } = TABLE_KEYS;
-  try {
-    await client.send(
-      new CreateTableCommand({
-        TableName: name,
-        BillingMode: "PAY_PER_REQUEST",
-        AttributeDefinitions: [partition, sort].map((AttributeName) => ({ AttributeName, AttributeType: "S" })),
-        KeySchema: [
-          { AttributeName: partition, KeyType: "HASH" },
-          { AttributeName: sort, KeyType: "RANGE" },
-        ],
-      }),
-    );
-  } catch (error) {
-    if (error instanceof ResourceInUseException) return;
-    throw error;
-  }
-  await waitUntilTableExists({ client, maxWaitTime: 10, minDelay: 0.05, maxDelay: 0.5 }, { TableName: name });
 }

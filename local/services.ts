@@ -8,7 +8,8 @@ import { Ledger } from "../shared/ledger/ledger.ts";
 import { Runs } from "../shared/ledger/runs.ts";
 import { Queue } from "../shared/queue.ts";
 import type { Topology } from "../shared/topology.ts";
-import { createLedgerTable, startDynamoDb } from "./dynamodb.ts";
+import { startDynamoDbThread } from "./dynamodb-thread.ts";
+import { createLedgerTable } from "./ledger-table.ts";
 import { createQueues, queueNames } from "./queues.ts";
 import type { Faults } from "./sqs/faults.ts";
 import type { InProcessHandler } from "./sqs/in-process.ts";
@@ -70,7 +71,7 @@ export async function openServices(options: {
   sqs.store.releaseOrphans();
   const names = queueNames(workflow);
   if (topology !== undefined) createQueues(sqs.store, names, topology);
-  const dynamoDb = await startDynamoDb(state.tables);
+  const dynamoDb = await startDynamoDbThread(state.tables);
   const endpoints = { sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint };
   const clients = connect(workflow, endpoints, sqs.requestHandler);
   await createLedgerTable(clients.dynamoDbClient, tableName(workflow));

@@ -3,7 +3,7 @@ import { DeleteTableCommand } from "@aws-sdk/client-dynamodb";
 import { startEntry } from "../shared/messages/control.ts";
 import { envelopeBody } from "../shared/messages/envelope.ts";
 import type { Topology } from "../shared/topology.ts";
-import { createLedgerTable } from "./dynamodb.ts";
+import { createLedgerTable } from "./ledger-table.ts";
 import { createQueues, queueNames } from "./queues.ts";
 import { connect, type Services, tableName } from "./services.ts";
 

@@ -1,5 +1,6 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { createLedgerTable, startDynamoDb } from "../../local/dynamodb.ts";
+import { startDynamoDb } from "../../local/dynamodb.ts";
+import { createLedgerTable } from "../../local/ledger-table.ts";
 import { DynamoDbStore } from "../../shared/ledger/dynamodb-store.ts";
 
 export interface LedgerTable {
