@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { SqsService } from "./service.ts";
 
 /** What the SDK's clients take for their way to a service: `requestHandler` of their configuration. */
@@ -29,8 +28,6 @@ export function inProcess(service: Pick<SqsService, "respond">): InProcessHandle
   return {
     metadata: { handlerProtocol: "in-process" },
     async handle({ headers, body }, options) {
-      // As over HTTP, others have their turn before the answer: a walk over a long queue would hold up all timers.
-      await nextTurn();
       const gone = options?.abortSignal instanceof AbortSignal ? options.abortSignal : new AbortController().signal;
       if (gone.aborted) throw aborted();
       const reply = await service.respond(headers["x-amz-target"], () => textOf(body), gone);

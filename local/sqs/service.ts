@@ -4,6 +4,7 @@ import { SqsError } from "./errors.ts";
 import { Faults } from "./faults.ts";
 import { type Input, parseInput } from "./requests.ts";
 import { QueueStore } from "./store.ts";
+import { Turns } from "./turns.ts";
 
 /** How to open the service. */
 export interface SqsServiceOptions {
@@ -28,6 +29,7 @@ export class SqsService {
   readonly store: QueueStore;
   readonly faults: Faults;
   readonly #clock: () => number;
+  readonly #turns = new Turns();
   readonly #purges = new Map<string, number>();
   readonly #urlOf: (name: string) => string;
 
@@ -72,7 +74,7 @@ export class SqsService {
         await setTimeout(this.faults.settings.timeoutMs, undefined, { signal: gone }).catch(() => {});
         return undefined;
       }
-      const answer = await this.#perform(action, input, gone);
+      const answer = await this.#turns.take(() => this.#perform(action, input, gone));
       // A lost response took effect: only a client that went by itself has its receives taken back.
       return fault === "lostResponse" ? undefined : { status: 200, headers: {}, ...answer };
     } catch (error) {

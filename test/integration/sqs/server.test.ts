@@ -52,6 +52,13 @@ describe("the server", () => {
     }
   });
 
+  it("refuses a request that is too long, and goes on", async () => {
+    const response = await post("AmazonSQS.SendMessage", "x".repeat(17 * 1_048_576));
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ message: "The request is too long." });
+    expect((await post("AmazonSQS.ListQueues", "{}")).status).toBe(200);
+  });
+
   it("names a missing parameter", async () => {
     const response = await post("AmazonSQS.SendMessage", JSON.stringify({ QueueUrl: queue.url }));
     expect(response.headers.get("x-amzn-query-error")).toBe("MissingParameter;Sender");
