@@ -35,13 +35,15 @@ export interface EngineRun {
 /**
  * Runs a workflow on the embedded engine as `sluice run` does, in a state directory of its own.
  *
- * @param variables Environment variables, for the workflow here and in its functions.
+ * @param options.variables Environment variables, for the workflow here and in its functions.
+ * @param options.attempts Whether each attempt is reported. Default: true.
  * @throws An item did not succeed.
  */
 export async function runOnEngine(options: {
   readonly workflow: string;
   readonly directory: string;
   readonly variables?: Readonly<Record<string, string>>;
+  readonly attempts?: boolean;
 }): Promise<EngineRun> {
   Object.assign(process.env, options.variables);
   const file = resolve(fileURLToPath(new URL("../../", import.meta.url)), options.workflow);
@@ -53,7 +55,7 @@ export async function runOnEngine(options: {
     workflowFile: file,
     topology: shape,
     state: new StateDirectory(workflow.name, join(options.directory, "state")),
-    variables: { ...options.variables, ...probeVariables(probes) },
+    variables: { ...options.variables, ...probeVariables(probes, options.attempts) },
   });
   try {
     await engine.warm();

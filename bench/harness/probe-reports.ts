@@ -9,7 +9,7 @@ export interface InvocationReport {
   /** In the event, and those of them that were reported failed. */
   readonly records: number;
   readonly failed: number;
-  /** Attempts as they began (+1) and ended (-1). */
+  /** Attempts as they began (+1) and ended (-1). None where they are not noted. */
   readonly attempts: readonly (readonly [at: number, change: 1 | -1])[];
   /** Requests to AWS by action, such as `AmazonSQS.ReceiveMessage`. */
   readonly requests: Readonly<Record<string, number>>;
@@ -17,12 +17,21 @@ export interface InvocationReport {
 }
 
 export const PROBE_DIRECTORY = "SLUICE_BENCH_PROBES";
+export const PROBE_ATTEMPTS = "SLUICE_BENCH_PROBE_ATTEMPTS";
 
-/** Environment variables that put the probe into execution environments, its reports going to a directory. */
-export function probeVariables(directory: string): Record<string, string> {
+/**
+ * Environment variables that put the probe into execution environments, its reports going to a directory.
+ *
+ * @param attempts Whether it notes each attempt. That takes as long as some of what a task without work costs.
+ */
+export function probeVariables(directory: string, attempts = true): Record<string, string> {
   mkdirSync(directory, { recursive: true });
   const probe = new URL("./probe.ts", import.meta.url).href;
-  return { [PROBE_DIRECTORY]: directory, NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ""} --import=${probe}`.trim() };
+  return {
+    [PROBE_DIRECTORY]: directory,
+    [PROBE_ATTEMPTS]: attempts ? "1" : "",
+    NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ""} --import=${probe}`.trim(),
+  };
 }
 
 export const reportFile = (directory: string, bundle: string): string =>

@@ -9,7 +9,7 @@ import type { ClientRequest } from "node:http";
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import type { FromEnvironment, Invocation } from "../../local/functions/protocol.ts";
 import { ATTEMPT_CHANNEL, type AttemptEvent } from "../../shared/observation.ts";
-import { type InvocationReport, PROBE_DIRECTORY, reportFile } from "./probe-reports.ts";
+import { type InvocationReport, PROBE_ATTEMPTS, PROBE_DIRECTORY, reportFile } from "./probe-reports.ts";
 
 const directory = process.env[PROBE_DIRECTORY];
 const bundle = process.argv[2];
@@ -54,11 +54,13 @@ function probe(file: string, send: NonNullable<typeof process.send>): void {
     if (message.type === "result" || message.type === "error") end("result" in message ? message.result : null);
     return send(message, ...rest);
   }) as typeof send;
-  subscribe(ATTEMPT_CHANNEL, (message) => {
-    const { event } = message as AttemptEvent;
-    if (event === "started") attempts.push([now(), 1]);
-    else if (event === "ended") attempts.push([now(), -1]);
-  });
+  if (process.env[PROBE_ATTEMPTS]) {
+    subscribe(ATTEMPT_CHANNEL, (message) => {
+      const { event } = message as AttemptEvent;
+      if (event === "started") attempts.push([now(), 1]);
+      else if (event === "ended") attempts.push([now(), -1]);
+    });
+  }
   subscribe("http.client.request.start", (message) => {
     const action = (message as { request: ClientRequest }).request.getHeader("x-amz-target");
     if (typeof action === "string") requests[action] = (requests[action] ?? 0) + 1;

@@ -1,4 +1,4 @@
-import { runOnEngine } from "../harness/engine-run.ts";
+import { type EngineRun, runOnEngine } from "../harness/engine-run.ts";
 import {
   attemptSpan,
   billedGigabyteSeconds,
@@ -11,24 +11,32 @@ import { side } from "../harness/side.ts";
 interface Input {
   readonly workflow: string;
   readonly variables?: Readonly<Record<string, string>>;
+  /** Whether attempts are noted, by which slots are known to be busy. Default: true. */
+  readonly attempts?: boolean;
 }
 
 // A workflow on the embedded engine.
-await side<Input>(async ({ workflow, variables }, directory) => {
-  const run = await runOnEngine({ workflow, directory, ...(variables && { variables }) });
-  const { first, last } = attemptSpan(run.reports);
+await side<Input>(async ({ workflow, variables, attempts = true }, directory) => {
+  const run = await runOnEngine({ workflow, directory, attempts, ...(variables && { variables }) });
   return {
-    // Before the first task and after the last one: what a run costs once.
-    leadMilliseconds: first - run.requestedAt,
-    trailMilliseconds: run.completedAt - last,
+    ...(attempts && ofAttempts(run)),
     wallSeconds: run.wallSeconds,
     fromCommandSeconds: run.fromCommandSeconds,
     tasksPerSecond: run.items / run.wallSeconds,
     gigabyteSeconds: billedGigabyteSeconds(run.reports, run.memoryMb),
-    busyPercent: 100 * busyShare(run.reports, run.concurrency),
     ...requestsPerThousand(run.reports, run.items),
     consumerCpu: cpuMicroseconds(run.reports, "consumer", run.items),
     producerCpu: cpuMicroseconds(run.reports, "producer", run.items),
     engineCpu: (1e6 * run.engineCpuSeconds) / run.items,
   };
 });
+
+function ofAttempts({ reports, requestedAt, completedAt, concurrency }: EngineRun) {
+  const { first, last } = attemptSpan(reports);
+  return {
+    // Before the first task and after the last one: what a run costs once.
+    leadMilliseconds: first - requestedAt,
+    trailMilliseconds: completedAt - last,
+    busyPercent: 100 * busyShare(reports, concurrency),
+  };
+}
