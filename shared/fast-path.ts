@@ -2,7 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { SQSClient } from "@aws-sdk/client-sqs";
 import { recursionDetectionMiddleware } from "@aws-sdk/core/client";
-import aws4 from "aws4";
+import { RequestSigner } from "./request-signer.ts";
 
 /** A request of the SDK's: what matters here of its `HttpRequest`. */
 interface Request {
@@ -107,8 +107,8 @@ function directly({ config }: SQSClient | DynamoDBClient) {
   const handle = recursionDetectionMiddleware()(({ request }) => requestHandler.handle(request as never) as never, {});
   return async ({ request, scope }: Blueprint, input: Input): Promise<unknown> => {
     try {
-      const whole = { ...request, ...scope, body: JSON.stringify(input) };
-      const signed = aws4.sign(whole, await credentials());
+      const whole = { ...request, ...scope, body: Buffer.from(JSON.stringify(input)) };
+      const signed = new RequestSigner(whole, await credentials()).sign();
       const { response } = await handle({ request: signed, input });
       const { statusCode, body } = response as { statusCode: number; body: unknown };
       const text = Buffer.from(await streamCollector(body)).toString();

@@ -135,11 +135,11 @@ function write(response: ServerResponse, { status, headers, output, undo }: Repl
     });
   }
   if (response.destroyed) return;
-  const body = Buffer.from(JSON.stringify(output));
+  const body = JSON.stringify(output);
   response.writeHead(status, {
     ...headers,
     "content-type": "application/x-amz-json-1.0",
-    "content-length": body.length,
+    "content-length": Buffer.byteLength(body),
     "x-amzn-requestid": crypto.randomUUID(),
   });
   response.end(body);

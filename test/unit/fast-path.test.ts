@@ -114,7 +114,7 @@ test("whatever a message holds, it is sent as the SDK sends it, and signed", asy
 });
 
 /** By the letter of https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html */
-function signatureOf({ method, path, headers, body }: Request): string {
+function signatureOf({ method, path, headers, body }: Request, secret = SECRET): string {
   const lower = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]));
   const [, scope = "", names = ""] =
     /Credential=id\/(.*), SignedHeaders=(.*), Signature/.exec(lower.get("authorization") ?? "") ?? [];
@@ -123,7 +123,7 @@ function signatureOf({ method, path, headers, body }: Request): string {
   const request = [method, path, "", canonical.join(""), names, hash(body)].join("\n");
   const toSign = ["AWS4-HMAC-SHA256", lower.get("x-amz-date"), scope, hash(request)].join("\n");
   const hmac = (key: string | Uint8Array, data: string) => createHmac("sha256", key).update(data).digest();
-  const key = scope.split("/").reduce<string | Buffer>(hmac, `AWS4${SECRET}`);
+  const key = scope.split("/").reduce<string | Buffer>(hmac, `AWS4${secret}`);
   return createHmac("sha256", key).update(toSign).digest("hex");
 }
 
@@ -132,8 +132,8 @@ test("a request is signed for its host, date, action and length, by the credenti
   let turn = 0;
   const credentials = async () => ({
     accessKeyId: "id",
-    secretAccessKey: SECRET,
-    sessionToken: `token ${++turn}`,
+    secretAccessKey: `secret ${++turn}`,
+    sessionToken: `token ${turn}`,
     expiration: new Date(0),
   });
   const client = fastSqs({ ...config, credentials });
@@ -147,7 +147,10 @@ test("a request is signed for its host, date, action and length, by the credenti
   expect(second.headers["X-Amz-Date"]).toBe("20260301T120000Z");
   expect(third.headers["X-Amz-Date"]).toBe("20260302T123456Z");
   expect(Number(third.headers["Content-Length"])).toBe(textOf(third).length);
-  expect(/Signature=(.*)$/.exec(third.headers.Authorization ?? "")?.[1]).toBe(signatureOf(third));
+  for (const each of [second, third]) {
+    const secret = each.headers["X-Amz-Security-Token"]?.replace("token", "secret");
+    expect(/Signature=(.*)$/.exec(each.headers.Authorization ?? "")?.[1]).toBe(signatureOf(each, secret));
+  }
   expect(second.headers["X-Amz-Security-Token"]).toMatch(/^token/);
   expect(second.headers["X-Amz-Security-Token"]).not.toBe(third.headers["X-Amz-Security-Token"]);
   const signed = /SignedHeaders=(.*), /.exec(third.headers.Authorization ?? "")?.[1]?.split(";");
