@@ -21,7 +21,7 @@ export const noop: Row = {
     return [
       {
         name: "noop",
-        rounds: scale === "quick" ? 1 : 3,
+        rounds: scale === "quick" ? 1 : 5,
         sides: [
           sluice(SLUICE, "bench/workflows/noop-batches.ts"),
           sluice(REFILLED, "bench/workflows/noop.ts"),

@@ -1,5 +1,5 @@
 /** Requests that are worked on in one turn. */
-const PER_TURN = 4;
+const PER_TURN = 6;
 
 /**
  * Works on a few requests in each turn of the event loop. A client may send twenty at once, and worked on together they

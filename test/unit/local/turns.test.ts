@@ -6,7 +6,7 @@ test("what is to be done is done in its order, a few in each turn of the event l
   const turns = new Turns();
   const perTurn: string[] = [];
   const all = Promise.all(
-    [..."abcdefghij"].map((name) =>
+    [..."abcdefghijklmn"].map((name) =>
       turns.take(() => {
         perTurn[perTurn.length - 1] += name;
       }),
@@ -19,7 +19,7 @@ test("what is to be done is done in its order, a few in each turn of the event l
   }
   await all;
 
-  expect(perTurn).toEqual(["abcd", "efgh", "ij"]);
+  expect(perTurn).toEqual(["abcdef", "ghijkl", "mn"]);
 });
 
 test("each learns what its own work gave", async () => {
@@ -47,7 +47,7 @@ test("each learns what its own work gave", async () => {
 test("a turn waits for no work of the turn before", async () => {
   const turns = new Turns();
   const never = new Promise(() => {});
-  for (let i = 0; i < 8; i++) void turns.take(() => never);
+  for (let i = 0; i < 12; i++) void turns.take(() => never);
   const work = vi.fn();
 
   await turns.take(work);
