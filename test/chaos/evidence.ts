@@ -1,5 +1,5 @@
 import { DynamoDBClient, paginateScan } from "@aws-sdk/client-dynamodb";
-import { DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { DeleteMessageCommand, GetQueueAttributesCommand, ReceiveMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import type { Line } from "./journal.ts";
 import type { Plan } from "./plan.ts";
@@ -53,11 +53,20 @@ export async function readServices(
 async function drain(sqs: SQSClient, url: string): Promise<readonly string[]> {
   const bodies: string[] = [];
   for (;;) {
-    const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl: url, MaxNumberOfMessages: 10 }));
-    if (Messages.length === 0) return bodies;
+    const { Messages = [] } = await sqs.send(
+      new ReceiveMessageCommand({ QueueUrl: url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 }),
+    );
+    // The answer of an earlier receive may have been lost: what it gave is hidden for a while.
+    if (Messages.length === 0 && !(await hidesMessages(sqs, url))) return bodies;
     for (const { Body = "", ReceiptHandle = "" } of Messages) {
       bodies.push(Body);
       await sqs.send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle }));
     }
   }
+}
+
+async function hidesMessages(sqs: SQSClient, url: string): Promise<boolean> {
+  const hidden = "ApproximateNumberOfMessagesNotVisible";
+  const { Attributes } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: [hidden] }));
+  return Attributes?.[hidden] !== "0";
 }
