@@ -1,9 +1,20 @@
 import { once } from "node:events";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
+import { toError } from "../shared/errors.ts";
 import type { LocalDynamoDb } from "./dynamodb.ts";
 
 const ENTRY = new URL(`./dynamodb-worker${extname(import.meta.url)}`, import.meta.url);
+
+/** DynamoDB in a thread, which opens its tables only for its first request. */
+export interface DynamoDbThread extends LocalDynamoDb {
+  /**
+   * Does something over it.
+   *
+   * @throws {Error} It failed meanwhile: most likely its tables cannot be opened.
+   */
+  during<T>(work: Promise<T>): Promise<T>;
+}
 
 /**
  * Starts DynamoDB in a thread of its own. A write to it takes several turns of its event loop, and beside the queues each
@@ -11,14 +22,33 @@ const ENTRY = new URL(`./dynamodb-worker${extname(import.meta.url)}`, import.met
  * the time.
  *
  * @param path Where it keeps its tables.
+ * @throws {Error} It cannot start.
  */
-export async function startDynamoDbThread(path: string): Promise<LocalDynamoDb> {
+export async function startDynamoDbThread(path: string): Promise<DynamoDbThread> {
   const worker = new Worker(ENTRY, { workerData: path });
-  const [endpoint] = (await once(worker, "message")) as [string];
+  const cannotOpen = (cause: unknown) => {
+    return new Error(`the ledger's tables in ${path} cannot be opened: ${toError(cause).message}`, { cause });
+  };
+  const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+  const ended = exited.then(() => Promise.reject(new Error("its thread ended")));
+  const endpoint = await Promise.race([once(worker, "message"), ended]).then(
+    ([message]) => message as string,
+    (cause) => Promise.reject(cannotOpen(cause)),
+  );
   return {
     endpoint,
+    async during(work) {
+      const over = new AbortController();
+      const failed = once(worker, "error", { signal: over.signal }).then(([cause]) =>
+        Promise.reject(cannotOpen(cause)),
+      );
+      try {
+        return await Promise.race([work, failed]);
+      } finally {
+        over.abort();
+      }
+    },
     async close() {
-      const exited = once(worker, "exit");
       worker.postMessage("close");
       await exited;
     },

@@ -8,7 +8,7 @@ import { Ledger } from "../shared/ledger/ledger.ts";
 import { Runs } from "../shared/ledger/runs.ts";
 import { Queue } from "../shared/queue.ts";
 import type { Topology } from "../shared/topology.ts";
-import { startDynamoDbThread } from "./dynamodb-thread.ts";
+import { type DynamoDbThread, startDynamoDbThread } from "./dynamodb-thread.ts";
 import { createLedgerTable } from "./ledger-table.ts";
 import { createQueues, queueNames } from "./queues.ts";
 import type { Faults } from "./sqs/faults.ts";
@@ -67,26 +67,36 @@ export async function openServices(options: {
     // A command that looks at 100,000 letters reads each once: a cache would only make it larger.
     ...(topology === undefined && { cacheMegabytes: 8 }),
   });
-  // The directory is locked: whoever had received them is gone, be it an engine or a command that looked at letters.
-  sqs.store.releaseOrphans();
-  const names = queueNames(workflow);
-  if (topology !== undefined) createQueues(sqs.store, names, topology);
-  const dynamoDb = await startDynamoDbThread(state.tables);
-  const endpoints = { sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint };
-  const clients = connect(workflow, endpoints, sqs.requestHandler);
-  await createLedgerTable(clients.dynamoDbClient, tableName(workflow));
-  state.announce(endpoints);
-  return {
-    ...clients,
-    names,
-    sqs,
-    dynamoDb,
-    async close() {
-      await clients.close();
-      await Promise.all([sqs.close(), dynamoDb.close()]);
-      state.unlock();
-    },
+  let dynamoDb: DynamoDbThread | undefined;
+  const close = async () => {
+    await Promise.all([sqs.close(), dynamoDb?.close()]);
+    state.unlock();
   };
+  try {
+    // The directory is locked: whoever had received them is gone, be it an engine or a command that looked at letters.
+    sqs.store.releaseOrphans();
+    const names = queueNames(workflow);
+    if (topology !== undefined) createQueues(sqs.store, names, topology);
+    dynamoDb = await startDynamoDbThread(state.tables);
+    const endpoints = { sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint };
+    const clients = connect(workflow, endpoints, sqs.requestHandler);
+    await dynamoDb.during(createLedgerTable(clients.dynamoDbClient, tableName(workflow)));
+    state.announce(endpoints);
+    return {
+      ...clients,
+      names,
+      sqs,
+      dynamoDb,
+      async close() {
+        await clients.close();
+        await close();
+      },
+    };
+  } catch (error) {
+    // What still listened would keep the command alive, and the directory locked.
+    await close();
+    throw error;
+  }
 }
 
 /** How long another command may take to start its services, or to end, on a busy machine. */

@@ -161,6 +161,8 @@ function readBody(request: IncomingMessage): Promise<string> {
     });
     request.on("end", () => resolve(Buffer.concat(chunks).toString()));
     request.on("error", reject);
-    request.on("close", () => reject(new Error(GONE)));
+    request.on("close", () => {
+      if (!request.complete) reject(new Error(GONE));
+    });
   });
 }

@@ -1,6 +1,6 @@
 import type { Evidence, Row } from "./evidence.ts";
 import type { Line } from "./journal.ts";
-import { ATTEMPTS, KINDS, type Plan, RUN, TASK_TIMEOUT_MILLISECONDS } from "./plan.ts";
+import { ATTEMPTS, KINDS, RUN, TASK_TIMEOUT_MILLISECONDS } from "./plan.ts";
 
 /** A run notices a pause within three seconds, and begins what it had taken in before. */
 const PAUSE_NOTICED_MILLISECONDS = 4_000 + TASK_TIMEOUT_MILLISECONDS;
@@ -22,7 +22,7 @@ export function check(evidence: Evidence): readonly string[] {
   const run = rows.find(({ pk, sk }) => pk === `run#${RUN}` && sk === "run");
   if (run === undefined) return ["the ledger has no row of the run"];
   const violations: string[] = [];
-  const items = placeItems(evidence.plan, run, rows, violations);
+  const items = placeItems(run, rows, violations);
   checkPlaces(evidence, items, violations);
   checkLetters(evidence, items, violations);
   checkCounts(evidence, run, items, violations);
@@ -36,32 +36,38 @@ export function check(evidence: Evidence): readonly string[] {
 }
 
 /** Where each item of each page is. */
-function placeItems(plan: Plan, run: Row, rows: readonly Row[], violations: string[]): readonly Placed[] {
+function placeItems(run: Row, rows: readonly Row[], violations: string[]): readonly Placed[] {
   // One without items was closed before it was sent, when the run was stopped.
   const pages = rows.filter(({ sk, size }) => sk === "page" && Number(size) > 0);
   if (pages.length !== run.pages) violations.push(`the run counts ${run.pages} pages, the ledger has ${pages.length}`);
-  return pages.flatMap((row) => {
-    const page = Number(String(row.pk).split("#").at(-1));
-    const dying = numbers(row.dying);
-    const cancelled = numbers(row.cancelled);
-    // What was given up before it succeeded has not succeeded.
-    const done = numbers(row.done).filter((index) => !dying.includes(index) && !cancelled.includes(index));
-    const deaths = Object.entries(row).filter(([attribute]) => attribute.startsWith("dead: "));
-    return Array.from({ length: Number(row.size) }, (_, index): Placed[] => {
-      const id = `${RUN}/${page}/${index}`;
-      const reasons = deaths.filter(([, set]) => numbers(set).includes(index)).map(([name]) => name.slice(6));
-      const places = (["done", "dead", "cancelled"] as const).filter((place) =>
-        place === "dead" ? reasons.length > 0 : (place === "done" ? done : cancelled).includes(index),
-      );
-      const [place] = places;
-      if (place !== undefined && places.length === 1)
-        return [{ id, item: page * plan.pageSize + index, place, reasons }];
-      violations.push(
-        `item ${id} is in ${places.length === 0 ? "none of done, dead and cancelled" : places.join(" and ")}`,
-      );
-      return [];
-    }).flat();
-  });
+  const numberOf = (row: Row) => Number(String(row.pk).split("#").at(-1));
+  // A run's pages hold the source's items in their order.
+  let position = 0;
+  return [...pages]
+    .sort((a, b) => numberOf(a) - numberOf(b))
+    .flatMap((row) => {
+      const page = numberOf(row);
+      const first = position;
+      position += Number(row.size);
+      const dying = numbers(row.dying);
+      const cancelled = numbers(row.cancelled);
+      // What was given up before it succeeded has not succeeded.
+      const done = numbers(row.done).filter((index) => !dying.includes(index) && !cancelled.includes(index));
+      const deaths = Object.entries(row).filter(([attribute]) => attribute.startsWith("dead: "));
+      return Array.from({ length: Number(row.size) }, (_, index): Placed[] => {
+        const id = `${RUN}/${page}/${index}`;
+        const reasons = deaths.filter(([, set]) => numbers(set).includes(index)).map(([name]) => name.slice(6));
+        const places = (["done", "dead", "cancelled"] as const).filter((place) =>
+          place === "dead" ? reasons.length > 0 : (place === "done" ? done : cancelled).includes(index),
+        );
+        const [place] = places;
+        if (place !== undefined && places.length === 1) return [{ id, item: first + index, place, reasons }];
+        violations.push(
+          `item ${id} is in ${places.length === 0 ? "none of done, dead and cancelled" : places.join(" and ")}`,
+        );
+        return [];
+      }).flat();
+    });
 }
 
 const numbers = (set: unknown): readonly number[] => (set instanceof Set ? [...set].map(Number) : []);

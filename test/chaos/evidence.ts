@@ -50,14 +50,19 @@ export async function readServices(
   }
 }
 
+/** Beyond the queues' visibility timeout. */
+const LONGEST_HIDDEN_MILLISECONDS = 90_000;
+
 async function drain(sqs: SQSClient, url: string): Promise<readonly string[]> {
   const bodies: string[] = [];
+  const giveUpAt = Date.now() + LONGEST_HIDDEN_MILLISECONDS;
   for (;;) {
     const { Messages = [] } = await sqs.send(
       new ReceiveMessageCommand({ QueueUrl: url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 }),
     );
     // The answer of an earlier receive may have been lost: what it gave is hidden for a while.
-    if (Messages.length === 0 && !(await hidesMessages(sqs, url))) return bodies;
+    const hides = Messages.length === 0 && Date.now() < giveUpAt && (await hidesMessages(sqs, url));
+    if (Messages.length === 0 && !hides) return bodies;
     for (const { Body = "", ReceiptHandle = "" } of Messages) {
       bodies.push(Body);
       await sqs.send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle }));

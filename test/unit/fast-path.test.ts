@@ -271,6 +271,25 @@ test("each request carries the trace of its own invocation", async () => {
   expect(requests.map(({ headers }) => headers["X-Amzn-Trace-Id"])).toEqual(["Root=1", "Root=2", "Root=3"]);
 });
 
+test("a request has the time of AWS, where the SDK has found that this machine's differs", async () => {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.parse("2026-03-01T12:00:00Z") });
+  const { config, requests } = service();
+  const client = fastSqs(config);
+  await client.send(send("a"));
+  client.config.systemClockOffset = 600_000;
+
+  await client.send(send("b"));
+
+  expect(requests[1]?.headers["X-Amz-Date"]).toBe("20260301T121000Z");
+});
+
+test("what lacks its entries is the service's to refuse", async () => {
+  const { config, requests } = service();
+  await fastSqs(config).send(new SendMessageBatchCommand({ QueueUrl, Entries: undefined }));
+
+  expect(requests).toHaveLength(1);
+});
+
 test("each queue has blueprints of its own", async () => {
   // The SDK warns of a queue in another region than the client's.
   vi.spyOn(console, "warn").mockReturnValue();

@@ -1,0 +1,54 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { startDynamoDbThread } from "../../../local/dynamodb-thread.ts";
+import { startEngine } from "../../../local/engine.ts";
+import { openServices } from "../../../local/services.ts";
+import { StateDirectory } from "../../../local/state-directory.ts";
+import { defineWorkflow, items } from "../../../shared/index.ts";
+import { topology } from "../../../shared/topology.ts";
+
+const workflow = defineWorkflow({ name: "mine", source: items([]), task: () => {}, concurrency: 10 });
+
+let directory: string;
+let state: StateDirectory;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "sluice-services-"));
+  state = new StateDirectory("mine", directory);
+});
+
+afterEach(() => {
+  rmSync(directory, { recursive: true });
+});
+
+test("what is closed twice is closed", async () => {
+  const dynamoDb = await startDynamoDbThread(join(directory, "tables"));
+  await dynamoDb.close();
+  await dynamoDb.close();
+});
+
+test("an engine that cannot start says why, and its services can be closed all the same", async () => {
+  const shape = topology(workflow);
+  const services = await openServices({ workflow: "mine", topology: shape, state });
+  const workflowFile = join(directory, "workflow.ts");
+  writeFileSync(workflowFile, 'import "./missing.ts";');
+
+  await expect(
+    startEngine({ workflow, workflowFile, topology: shape, state, variables: {} }, services),
+  ).rejects.toThrow('Could not resolve "./missing.ts"');
+  await services.close();
+});
+
+test("tables that cannot be opened are named, and nothing is left that would keep the command or the directory", async () => {
+  mkdirSync(state.path);
+  writeFileSync(state.tables, "no directory");
+
+  await expect(openServices({ workflow: "mine", state })).rejects.toThrow(
+    `the ledger's tables in ${state.tables} cannot be opened`,
+  );
+  rmSync(state.tables);
+  const services = await openServices({ workflow: "mine", state });
+  await services.close();
+});
