@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
-import { toError } from "../shared/errors.ts";
+import { SluiceError, toError } from "../shared/errors.ts";
 import type { LocalDynamoDb } from "./dynamodb.ts";
 
 const ENTRY = new URL(`./dynamodb-worker${extname(import.meta.url)}`, import.meta.url);
@@ -11,7 +11,7 @@ export interface DynamoDbThread extends LocalDynamoDb {
   /**
    * Does something over it.
    *
-   * @throws {Error} It failed meanwhile: most likely its tables cannot be opened.
+   * @throws {SluiceError} `LEDGER_UNREADABLE`: it failed meanwhile.
    */
   during<T>(work: Promise<T>): Promise<T>;
 }
@@ -22,13 +22,17 @@ export interface DynamoDbThread extends LocalDynamoDb {
  * the time.
  *
  * @param path Where it keeps its tables.
- * @throws {Error} It cannot start.
+ * @throws {SluiceError} `LEDGER_UNREADABLE`: it cannot start.
  */
 export async function startDynamoDbThread(path: string): Promise<DynamoDbThread> {
   const worker = new Worker(ENTRY, { workerData: path });
-  const cannotOpen = (cause: unknown) => {
-    return new Error(`the ledger's tables in ${path} cannot be opened: ${toError(cause).message}`, { cause });
-  };
+  const cannotOpen = (cause: unknown) =>
+    new SluiceError(
+      "LEDGER_UNREADABLE",
+      `the ledger's tables in ${path} cannot be opened: ${toError(cause).message}. If they are damaged, move that ` +
+        "directory away: the runs in it are gone with it",
+      { cause },
+    );
   const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
   const ended = exited.then(() => Promise.reject(new Error("its thread ended")));
   const endpoint = await Promise.race([once(worker, "message"), ended]).then(

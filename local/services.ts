@@ -51,7 +51,7 @@ export type Services = Awaited<ReturnType<typeof openServices>>;
  *
  * @param options.topology What the queues are to be; left out, they stay as they are.
  * @param options.faults What strikes the queues, where it is to be shown that nothing is lost by it.
- * @throws {SluiceError} `ENGINE_RUNNING`: another process works in the directory.
+ * @throws {SluiceError} `ENGINE_RUNNING`: another process works in the directory. `LEDGER_UNREADABLE`.
  */
 export async function openServices(options: {
   workflow: string;

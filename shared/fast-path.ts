@@ -51,7 +51,7 @@ const PAUSE_MILLISECONDS = 100;
 /**
  * Gives a client of the SDK a short way for the commands of which a run needs most. The first request of a command is the
  * SDK's own, and shows what its others have in common: where they go, and their headers. Those are only written as JSON,
- * signed, and given to the client's request handler, which takes a third of the CPU time; and beside the tasks themselves,
+ * signed, and given to the client's request handler, which takes half of the CPU time; and beside the tasks themselves,
  * requests are most of what a function is paid for. What is not answered by 200 is asked again by the SDK, which knows all
  * errors, and tries again as often as it is set up to: one attempt more than without. Not for requests that are given up,
  * by an `abortSignal`.
