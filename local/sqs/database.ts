@@ -4,7 +4,9 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlit
  * One row a message. `sequence` orders all messages ever sent; it is never given twice.
  *
  * `hold` says why a message is not visible before `visible_at`: 0 it is delayed, 1 it was received, 2 its receiver set
- * the visibility itself, 3 it was received by one who will set it first of all, which makes it 1. Nothing has to happen when a time passes: what is visible follows from the row and the clock.
+ * the visibility itself, 3 it was received by one who will set it first of all, which makes it 1. A receive under way may
+ * be known to memory alone (`Receives`). Nothing has to happen when a time passes: what is visible follows from the row
+ * and the clock.
  *
  * `first_visible_at` is where a message that was received stood before, and stands again when its receiver makes it
  * visible at once: looking at a queue does not change its order.
@@ -90,6 +92,7 @@ export class Database {
   readonly #connection: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   #inTransaction = false;
+  #undos: (() => void)[] = [];
   #nextSequence = 0;
   #sequenceEnd = 0;
 
@@ -122,6 +125,11 @@ export class Database {
     return Number(this.#statement(sql).run(...values).changes);
   }
 
+  /** What is to be done when the transaction under way is undone, last first: for what memory knows besides the file. */
+  whenUndone(undo: () => void): void {
+    if (this.#inTransaction) this.#undos.push(undo);
+  }
+
   /** Runs `work` in one transaction (the surrounding one, if there is one). Throwing undoes all of it. */
   transaction<T>(work: () => T): T {
     if (this.#inTransaction) return work();
@@ -133,11 +141,13 @@ export class Database {
       return result;
     } catch (error) {
       this.run("ROLLBACK");
+      for (const undo of this.#undos.reverse()) undo();
       // Numbers set aside in this transaction no longer are.
       this.#nextSequence = this.#sequenceEnd = 0;
       throw error;
     } finally {
       this.#inTransaction = false;
+      this.#undos = [];
     }
   }
 

@@ -97,6 +97,7 @@ export class MoveTasks {
       );
     }
     const now = clock();
+    source.receives.writeDownAll();
     const visible = database.get<{ n: number }>(
       "SELECT count(*) AS n FROM messages WHERE queue = ? AND visible_at <= ?",
       source.id,
@@ -201,6 +202,7 @@ export class MoveTasks {
     }
     const allowance = this.#allowance(task);
     if (allowance === 0 && task.moved < task.to_move) return;
+    source.receives.writeDownAll();
     const rows = database.all<MovedRow>(
       `SELECT sequence, source, ordered_group FROM messages WHERE queue = ? AND visible_at <= ?
        ORDER BY visible_at, sequence LIMIT ?`,
@@ -229,17 +231,19 @@ export class MoveTasks {
   #moveOne(from: Queue, to: Queue, row: MovedRow): void {
     const { database, clock } = this.#context;
     const now = clock();
+    const sequence = database.nextSequence();
     database.run(
       `UPDATE messages SET sequence = ?, id = ?, queue = ?, visible_at = ?, sent_at = ?, source = NULL, hold = 0,
          receives = 0, receipt = 0, received_at = NULL, first_received_at = NULL, first_visible_at = NULL
          WHERE sequence = ?`,
-      database.nextSequence(),
+      sequence,
       randomUUID(),
       to.id,
       now,
       now,
       row.sequence,
     );
+    to.receives.rowAt({ visible_at: now, sequence });
     from.total -= 1;
     to.total += 1;
     if (row.ordered_group !== null) {

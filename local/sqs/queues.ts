@@ -10,6 +10,7 @@ import {
   type QueueSettings,
   settingsOf,
 } from "./queue-attributes.ts";
+import { Receives } from "./receives.ts";
 
 const arnPrefix = "arn:aws:sqs:us-east-1:000000000000:";
 
@@ -36,6 +37,8 @@ export interface Queue {
   total: number;
   /** At least as many messages as are in flight: receives raise it, a recount sets it right. */
   inFlightBound: number;
+  /** Its receives that are not written down; none on a FIFO queue. */
+  readonly receives: Receives;
 }
 
 interface QueueRow {
@@ -173,6 +176,7 @@ export class Queues {
       settings: settingsOf(attributes),
       total: this.#count(row.id),
       inFlightBound: Number.POSITIVE_INFINITY,
+      receives: new Receives(this.#database),
     };
     this.#byName.set(queue.name, queue);
     return queue;

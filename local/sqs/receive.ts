@@ -6,7 +6,9 @@ import { md5OfBody } from "./md5.ts";
 import type { MessageAttributes } from "./message-attributes.ts";
 import { type Queue, queueArn, queueNameOfArn } from "./queues.ts";
 import { receiptHandle, receiptNonce } from "./receipt-handle.ts";
+import type { Place, Receive } from "./receives.ts";
 import { sequenceNumber } from "./send.ts";
+import { countInvisible, firstVisible } from "./visible.ts";
 
 /** A message as its receiver gets it. */
 export interface ReceivedMessage {
@@ -31,12 +33,10 @@ export interface ReceiveOptions {
   readonly setsVisibilityFirst?: boolean;
 }
 
-interface MessageRow {
-  readonly sequence: number;
-  readonly queue: number;
-  readonly visible_at: number;
+interface MessageRow extends Place {
   readonly receives: number;
   readonly first_received_at: number | null;
+  readonly first_visible_at: number | null;
   readonly sent_at: number;
   readonly id: string;
   readonly group_id: string | null;
@@ -48,18 +48,29 @@ interface MessageRow {
   readonly body: string;
 }
 
+const columns = `sequence, visible_at, receives, first_received_at, first_visible_at, sent_at, id, group_id, ordered_group,
+  deduplication_id, trace_header, source, attributes, body`;
+
+/** Messages to be received. */
+interface Taken {
+  readonly rows: readonly MessageRow[];
+  /** Up to which place these are all that were left. */
+  readonly upTo?: Place | undefined;
+}
+
 /** Receives what is visible now, at once. A message received too often before moves to the dead-letter queue instead. */
 export function receive(context: StoreContext, queue: Queue, options: ReceiveOptions): ReceivedMessage[] {
   const now = context.clock();
   const count = Math.min(options.max, capacity(context, queue, options.max, now));
   if (count === 0) return [];
   for (;;) {
-    const rows = queue.fifo ? nextOrdered(context, queue, count, now) : next(context, queue, count, now);
+    const taken = queue.fifo ? nextOrdered(context, queue, count, now) : next(context, queue, count, now);
+    const { rows } = taken;
     if (rows.length === 0) return [];
     const { redrive } = queue.settings;
     const target = context.queues.find(queueNameOfArn(redrive?.deadLetterTargetArn ?? ""));
     const dead = redrive && target ? rows.filter(({ receives }) => receives >= redrive.maxReceiveCount) : [];
-    if (target === undefined || dead.length === 0) return deliver(context, queue, rows, options, now);
+    if (target === undefined || dead.length === 0) return deliver(context, queue, taken, options, now);
     context.database.transaction(() => deadLetter(context, queue, target, dead, now));
   }
 }
@@ -84,34 +95,14 @@ export function checkInFlight(context: StoreContext, queue: Queue): void {
   }
 }
 
-/** Exact numbers of the messages that are not visible. */
-export function countInvisible(
-  { database }: StoreContext,
-  queue: Queue,
-  now: number,
-): { readonly inFlight: number; readonly delayed: number } {
-  const counted = database.get<{ n: number; held: number | null }>(
-    "SELECT count(*) AS n, sum(hold > 0) AS held FROM messages WHERE queue = ? AND visible_at > ?",
-    queue.id,
-    now,
-  );
-  const inFlight = counted?.held ?? 0;
-  return { inFlight, delayed: (counted?.n ?? 0) - inFlight };
-}
-
-function next(context: StoreContext, queue: Queue, count: number, now: number): MessageRow[] {
+function next(context: StoreContext, queue: Queue, count: number, now: number): Taken {
   const window = context.faults.reorderWindow(queue.name);
-  const rows = context.database.all<MessageRow>(
-    "SELECT * FROM messages WHERE queue = ? AND visible_at <= ? ORDER BY visible_at, sequence LIMIT ?",
-    queue.id,
-    now,
-    Math.max(count, window ?? 0),
-  );
-  return window === undefined ? rows : context.faults.pick(rows, count);
+  const rows = firstVisible<MessageRow>(context, queue, columns, Math.max(count, window ?? 0), now);
+  return window === undefined ? { rows, upTo: rows.at(-1) } : { rows: context.faults.pick(rows, count) };
 }
 
 /** As many messages of one group as there are, in order, then those of the next group that nobody works on. */
-function nextOrdered({ database }: StoreContext, queue: Queue, count: number, now: number): MessageRow[] {
+function nextOrdered({ database }: StoreContext, queue: Queue, count: number, now: number): Taken {
   const groups = database.all<{ name: string }>(
     "SELECT name FROM ordered_groups WHERE queue = ? AND ready_at <= ? ORDER BY ready_at, head LIMIT ?",
     queue.id,
@@ -122,7 +113,7 @@ function nextOrdered({ database }: StoreContext, queue: Queue, count: number, no
   for (const { name } of groups) {
     if (taken.length === count) break;
     const rows = database.all<MessageRow>(
-      "SELECT * FROM messages WHERE queue = ? AND ordered_group = ? ORDER BY sequence LIMIT ?",
+      `SELECT ${columns} FROM messages WHERE queue = ? AND ordered_group = ? ORDER BY sequence LIMIT ?`,
       queue.id,
       name,
       count - taken.length,
@@ -130,49 +121,44 @@ function nextOrdered({ database }: StoreContext, queue: Queue, count: number, no
     const invisible = rows.findIndex((row) => row.visible_at > now);
     taken.push(...(invisible === -1 ? rows : rows.slice(0, invisible)));
   }
-  return taken;
+  return { rows: taken };
 }
 
 function deliver(
   context: StoreContext,
   queue: Queue,
-  rows: readonly MessageRow[],
+  { rows, upTo }: Taken,
   options: ReceiveOptions,
   now: number,
 ): ReceivedMessage[] {
   const hidden = (options.visibilityTimeoutSeconds ?? queue.settings.visibilityTimeoutSeconds) * 1_000;
   const { database, faults } = context;
+  const { receives } = queue;
   // One number for all: a handle also names its message, so each receive of a message still has its own.
   const nonce = receiptNonce();
-  const duplicated = rows.filter(() => faults.duplicates(queue.name));
-  return database.transaction(() => {
-    database.run(
-      `UPDATE messages SET first_visible_at = coalesce(first_visible_at, visible_at), visible_at = ?, hold = ?,
-         receives = receives + 1, receipt = ?, received_at = ?, first_received_at = coalesce(first_received_at, ?)
-         WHERE sequence IN (SELECT value FROM json_each(?))`,
-      now + hidden,
-      options.setsVisibilityFirst ? 3 : 1,
+  const begun = rows.map(
+    (row): Receive => ({
+      sequence: row.sequence,
       nonce,
-      now,
-      now,
-      sequencesOf(rows),
-    );
-    if (duplicated.length > 0) {
-      database.run(
-        "UPDATE messages SET visible_at = ? WHERE sequence IN (SELECT value FROM json_each(?))",
-        now,
-        sequencesOf(duplicated),
-      );
+      receivedAt: now,
+      visibleAt: now + hidden,
+      hold: options.setsVisibilityFirst ? 3 : 1,
+      stoodAt: row.visible_at,
+      firstStoodAt: row.first_visible_at ?? row.visible_at,
+    }),
+  );
+  return database.transaction(() => {
+    if (upTo !== undefined) receives.pass(upTo);
+    const duplicated = begun.filter(() => faults.duplicates(queue.name));
+    if (!queue.fifo) receives.set(begun);
+    for (const receive of queue.fifo ? begun : duplicated) {
+      receives.writeDown(duplicated.includes(receive) ? { ...receive, visibleAt: now } : receive);
     }
     queue.inFlightBound += rows.length;
     if (queue.fifo) refreshGroupsOf(database, queue.id, rows);
     context.changed(queue);
     return rows.map((row) => received(queue, row, nonce, now));
   });
-}
-
-function sequencesOf(rows: readonly MessageRow[]): string {
-  return JSON.stringify(rows.map((row) => row.sequence));
 }
 
 /** Moves messages as they are; only the count and, on FIFO queues, the time of sending begin anew. */
@@ -187,6 +173,7 @@ function deadLetter(context: StoreContext, from: Queue, to: Queue, rows: readonl
       to.fifo ? now : row.sent_at,
       row.sequence,
     );
+    to.receives.rowAt({ visible_at: now, sequence: row.sequence });
   }
   from.total -= rows.length;
   to.total += rows.length;

@@ -125,6 +125,7 @@ function insert(
   },
 ): void {
   const now = context.clock();
+  const visibleAt = now + (message.delaySeconds ?? queue.settings.delaySeconds) * 1_000;
   const hasAttributes = message.attributes !== undefined && Object.keys(message.attributes).length > 0;
   context.database.run(
     `INSERT INTO messages
@@ -132,7 +133,7 @@ function insert(
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     identity.sequence,
     queue.id,
-    now + (message.delaySeconds ?? queue.settings.delaySeconds) * 1_000,
+    visibleAt,
     now,
     identity.messageId,
     message.groupId ?? null,
@@ -143,6 +144,7 @@ function insert(
     message.body,
   );
   queue.total += 1;
+  queue.receives.rowAt({ visible_at: visibleAt, sequence: identity.sequence });
   context.changed(queue);
 }
 

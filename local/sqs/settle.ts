@@ -1,60 +1,99 @@
 import type { StoreContext } from "./context.ts";
-import { invalidParameter, SqsError } from "./errors.ts";
+import { invalidParameter, type Outcome, outcomeOf, SqsError } from "./errors.ts";
 import { refreshGroup } from "./fifo.ts";
 import { checkRange, limits } from "./limits.ts";
 import type { Queue } from "./queues.ts";
-import { parseReceiptHandle } from "./receipt-handle.ts";
+import { parseReceiptHandle, type Receipt } from "./receipt-handle.ts";
+import type { Receive } from "./receives.ts";
+
+/** A message that a handle names. */
+interface Held {
+  readonly sequence: number;
+  /** Whether the handle is of its latest receive. */
+  readonly current: boolean;
+  readonly visibleAt: number;
+  readonly receivedAt: number | null;
+  readonly group: string | null;
+  /** Its receive, where that is not written down. */
+  readonly receive?: Receive;
+}
 
 interface HeldRow {
-  readonly sequence: number;
   readonly receipt: number;
   readonly visible_at: number;
   readonly received_at: number | null;
-  readonly receives: number;
   readonly ordered_group: string | null;
 }
 
-function heldBy(context: StoreContext, queue: Queue, handle: string): { row: HeldRow | undefined; current: boolean } {
+function heldBy(context: StoreContext, queue: Queue, handle: string): Held | undefined {
   const { sequence, nonce } = parseReceiptHandle(handle, queue.id);
+  const receive = queue.receives.get(sequence);
+  if (receive !== undefined) {
+    const { visibleAt, receivedAt } = receive;
+    return { sequence, current: receive.nonce === nonce, visibleAt, receivedAt, group: null, receive };
+  }
   const row = context.database.get<HeldRow>(
-    "SELECT sequence, receipt, visible_at, received_at, receives, ordered_group FROM messages WHERE sequence = ? AND queue = ?",
+    "SELECT receipt, visible_at, received_at, ordered_group FROM messages WHERE sequence = ? AND queue = ?",
     sequence,
     queue.id,
   );
-  return { row, current: row?.receipt === nonce };
+  if (row === undefined) return undefined;
+  const { visible_at: visibleAt, received_at: receivedAt, ordered_group: group } = row;
+  return { sequence, current: row.receipt === nonce, visibleAt, receivedAt, group };
 }
 
 /**
- * Deletes the message of a receipt handle; one that is gone already is no error. On a standard queue a handle still
+ * Deletes the messages of receipt handles; one that is gone already is no error. On a standard queue a handle still
  * deletes after its visibility timeout, but no longer once the message was received again: then nothing happens, as
  * SQS documents. On a FIFO queue a handle is worth nothing after its timeout.
  *
- * @throws SqsError `ReceiptHandleIsInvalid`, or on a FIFO queue `InvalidParameterValue` for an expired handle.
+ * @returns for each handle an outcome; refused is `ReceiptHandleIsInvalid`, or on a FIFO queue `InvalidParameterValue`
+ *   for an expired handle.
  */
-export function deleteMessage(context: StoreContext, queue: Queue, handle: string): void {
-  if (queue.fifo) deleteOrdered(context, queue, handle);
-  else {
-    const { sequence, nonce } = parseReceiptHandle(handle, queue.id);
-    queue.total -= context.database.run(
-      "DELETE FROM messages WHERE sequence = ? AND queue = ? AND receipt = ?",
-      sequence,
-      queue.id,
-      nonce,
-    );
-  }
+export function deleteMessages(context: StoreContext, queue: Queue, handles: readonly string[]): Outcome<void>[] {
+  const unwritten: number[] = [];
+  const outcomes = handles.map((handle) =>
+    outcomeOf(() => {
+      if (queue.fifo) return deleteOrdered(context, queue, handle);
+      const receipt = parseReceiptHandle(handle, queue.id);
+      const receive = queue.receives.get(receipt.sequence);
+      if (receive === undefined) deleteWritten(context, queue, receipt);
+      else if (receive.nonce === receipt.nonce) unwritten.push(receipt.sequence);
+    }),
+  );
+  deleteUnwritten(context, queue, unwritten);
   context.changed(queue);
+  return outcomes;
+}
+
+function deleteWritten({ database }: StoreContext, queue: Queue, { sequence, nonce }: Receipt): void {
+  queue.total -= database.run(
+    "DELETE FROM messages WHERE sequence = ? AND queue = ? AND receipt = ?",
+    sequence,
+    queue.id,
+    nonce,
+  );
+}
+
+function deleteUnwritten({ database }: StoreContext, queue: Queue, sequences: readonly number[]): void {
+  if (sequences.length === 0) return;
+  queue.receives.forget(sequences);
+  queue.total -= database.run(
+    "DELETE FROM messages WHERE sequence IN (SELECT value FROM json_each(?))",
+    JSON.stringify(sequences),
+  );
 }
 
 function deleteOrdered(context: StoreContext, queue: Queue, handle: string): void {
-  const { row, current } = heldBy(context, queue, handle);
-  if (row === undefined) return;
-  if (!current || row.visible_at <= context.clock()) {
+  const held = heldBy(context, queue, handle);
+  if (held === undefined) return;
+  if (!held.current || held.visibleAt <= context.clock()) {
     throw invalidParameter("ReceiptHandle", handle, "The receipt handle has expired.");
   }
   context.database.transaction(() => {
-    context.database.run("DELETE FROM messages WHERE sequence = ?", row.sequence);
+    context.database.run("DELETE FROM messages WHERE sequence = ?", held.sequence);
     queue.total -= 1;
-    if (row.ordered_group !== null) refreshGroup(context.database, queue.id, row.ordered_group);
+    if (held.group !== null) refreshGroup(context.database, queue.id, held.group);
   });
 }
 
@@ -66,37 +105,51 @@ function deleteOrdered(context: StoreContext, queue: Queue, handle: string): voi
  */
 export function changeVisibility(context: StoreContext, queue: Queue, handle: string, seconds: number): void {
   checkRange("VisibilityTimeout", seconds, 0, limits.visibilityTimeoutSeconds);
-  const { row, current } = heldBy(context, queue, handle);
+  const held = heldBy(context, queue, handle);
   const now = context.clock();
-  if (row === undefined) {
+  if (held === undefined) {
     throw invalidParameter(
       "ReceiptHandle",
       handle,
       "Message does not exist or is not available for visibility timeout change.",
     );
   }
-  if (!current || row.visible_at <= now) {
+  if (!held.current || held.visibleAt <= now) {
     throw new SqsError("MessageNotInflight", "The message referred to isn't in flight.");
   }
   const visibleAt = now + seconds * 1_000;
-  if (visibleAt > (row.received_at ?? now) + limits.visibilityTimeoutSeconds * 1_000) {
+  if (visibleAt > (held.receivedAt ?? now) + limits.visibilityTimeoutSeconds * 1_000) {
     throw invalidParameter(
       "VisibilityTimeout",
       seconds,
       `Total VisibilityTimeout for the message is beyond the limit [${limits.visibilityTimeoutSeconds} seconds].`,
     );
   }
-  context.database.transaction(() => {
-    context.database.run(
-      seconds === 0
+  if (held.receive === undefined) hideWritten(context, queue, held, visibleAt, seconds === 0);
+  else hideUnwritten(queue, held.receive, visibleAt, seconds === 0);
+  context.changed(queue);
+}
+
+function hideWritten({ database }: StoreContext, queue: Queue, held: Held, until: number, putBack: boolean): void {
+  const { sequence, group } = held;
+  database.transaction(() => {
+    database.run(
+      putBack
         ? "UPDATE messages SET visible_at = coalesce(first_visible_at, ?), hold = CASE hold WHEN 3 THEN 1 ELSE 2 END WHERE sequence = ?"
         : "UPDATE messages SET visible_at = ?, hold = CASE hold WHEN 3 THEN 1 ELSE 2 END WHERE sequence = ?",
-      visibleAt,
-      row.sequence,
+      until,
+      sequence,
     );
-    if (row.ordered_group !== null) refreshGroup(context.database, queue.id, row.ordered_group);
+    if (group !== null) refreshGroup(database, queue.id, group);
   });
-  context.changed(queue);
+  queue.receives.lookAgain();
+}
+
+/** Stays unwritten where it is no backoff that is to outlive the process. */
+function hideUnwritten({ receives }: Queue, receive: Receive, until: number, putBack: boolean): void {
+  if (putBack) receives.writeDown({ ...receive, hold: 2, visibleAt: receive.firstStoodAt });
+  else if (receive.hold === 3) receives.set([{ ...receive, hold: 1, visibleAt: until }]);
+  else receives.writeDown({ ...receive, hold: 2, visibleAt: until });
 }
 
 /**
@@ -104,16 +157,24 @@ export function changeVisibility(context: StoreContext, queue: Queue, handle: st
  * Does nothing when the message was deleted or received again since.
  */
 export function undoReceive(context: StoreContext, queue: Queue, handle: string): void {
-  const { row, current } = heldBy(context, queue, handle);
-  if (row === undefined || !current) return;
-  context.database.transaction(() => {
-    context.database.run(
-      `UPDATE messages SET visible_at = coalesce(first_visible_at, ?), hold = 0, receipt = 0, receives = receives - 1, received_at = NULL,
-         first_received_at = CASE receives WHEN 1 THEN NULL ELSE first_received_at END WHERE sequence = ?`,
-      context.clock(),
-      row.sequence,
-    );
-    if (row.ordered_group !== null) refreshGroup(context.database, queue.id, row.ordered_group);
+  const held = heldBy(context, queue, handle);
+  if (!held?.current) return;
+  const { receive, sequence, group } = held;
+  const { database } = context;
+  database.transaction(() => {
+    if (receive === undefined) {
+      database.run(
+        `UPDATE messages SET visible_at = coalesce(first_visible_at, ?), hold = 0, receipt = 0, receives = receives - 1, received_at = NULL,
+           first_received_at = CASE receives WHEN 1 THEN NULL ELSE first_received_at END WHERE sequence = ?`,
+        context.clock(),
+        sequence,
+      );
+      queue.receives.lookAgain();
+    } else {
+      queue.receives.forget([sequence]);
+      queue.receives.rowAt({ visible_at: receive.stoodAt, sequence });
+    }
+    if (group !== null) refreshGroup(database, queue.id, group);
   });
   context.changed(queue);
 }

@@ -6,9 +6,10 @@ import { refreshGroupsOf } from "./fifo.ts";
 import { MoveTasks } from "./move-tasks.ts";
 import type { QueueAttributes, QueueSettings } from "./queue-attributes.ts";
 import { type Queue, Queues, queueArn } from "./queues.ts";
-import { checkInFlight, countInvisible, type ReceivedMessage, type ReceiveOptions, receive } from "./receive.ts";
+import { checkInFlight, type ReceivedMessage, type ReceiveOptions, receive } from "./receive.ts";
 import { type OutgoingMessage, type SentMessage, send } from "./send.ts";
-import { changeVisibility, deleteMessage, undoReceive } from "./settle.ts";
+import { changeVisibility, deleteMessages, undoReceive } from "./settle.ts";
+import { countInvisible, countReceivable, nextReceivableAt } from "./visible.ts";
 import { Waiters } from "./waiters.ts";
 
 export type { Outcome } from "./errors.ts";
@@ -48,9 +49,9 @@ export interface QueueStoreOptions {
 }
 
 /**
- * The queues and their messages, in one SQLite file that survives a SIGKILL. Queues are named by their name. Methods
- * are synchronous and atomic; those that refuse throw an `SqsError` with AWS's code (`QueueDoesNotExist` for every
- * unknown queue).
+ * The queues and their messages, in one SQLite file that survives a SIGKILL; receives under way end with the process.
+ * Queues are named by their name. Methods are synchronous and atomic; those that refuse throw an `SqsError` with AWS's
+ * code (`QueueDoesNotExist` for every unknown queue).
  *
  * @example
  * const store = new QueueStore({ file: ":memory:" });
@@ -75,8 +76,8 @@ export class QueueStore {
     this.#queues = new Queues(this.#database, clock);
     this.#waiters = new Waiters({
       clock,
-      receivable: (queue, limit) => this.#receivable(queue, limit),
-      nextAt: (queue, after) => this.#nextAt(queue, after),
+      receivable: (queue, limit) => countReceivable(this.#context, queue, limit),
+      nextAt: (queue, after) => nextReceivableAt(this.#context, queue, after),
     });
     this.#context = {
       clock,
@@ -147,7 +148,7 @@ export class QueueStore {
 
   /** When the next message becomes visible that is not visible now; undefined where there is none. */
   nextVisibleAt(name: string): number | undefined {
-    return this.#nextAt(this.#queues.get(name), this.#context.clock());
+    return nextReceivableAt(this.#context, this.#queues.get(name), this.#context.clock());
   }
 
   /** Sends one message. @throws SqsError `InvalidMessageContents`, `InvalidParameterValue`, `MissingParameter`. */
@@ -200,7 +201,7 @@ export class QueueStore {
 
   /** Deletes the message of one receipt handle: see `deleteMessages`. */
   deleteMessage(name: string, receiptHandle: string): void {
-    deleteMessage(this.#context, this.#fresh(name), receiptHandle);
+    for (const outcome of this.deleteMessages(name, [receiptHandle])) if (!outcome.ok) throw outcome.error;
   }
 
   /**
@@ -209,9 +210,7 @@ export class QueueStore {
    */
   deleteMessages(name: string, receiptHandles: readonly string[]): Outcome<void>[] {
     const queue = this.#fresh(name);
-    return this.#transaction(() =>
-      receiptHandles.map((handle) => outcomeOf(() => deleteMessage(this.#context, queue, handle))),
-    );
+    return this.#transaction(() => deleteMessages(this.#context, queue, receiptHandles));
   }
 
   /**
@@ -240,6 +239,7 @@ export class QueueStore {
       this.#database.run("DELETE FROM messages WHERE queue = ?", queue.id);
       this.#database.run("DELETE FROM ordered_groups WHERE queue = ?", queue.id);
       queue.total = 0;
+      queue.receives.forget(queue.receives.all().map(({ sequence }) => sequence));
     });
   }
 
@@ -262,6 +262,7 @@ export class QueueStore {
     let released = 0;
     this.#transaction(() => {
       for (const queue of this.#queues.all()) {
+        queue.receives.writeDownAll();
         const rows = this.#database.all<{ ordered_group: string | null }>(
           `UPDATE messages SET visible_at = coalesce(first_visible_at, ?), hold = 0, receives = MAX(0, receives - 1)
              WHERE queue = ? AND visible_at > ? AND hold IN (1, 3) RETURNING ordered_group`,
@@ -269,6 +270,7 @@ export class QueueStore {
           queue.id,
           now,
         );
+        queue.receives.lookAgain();
         refreshGroupsOf(this.#database, queue.id, rows);
         released += rows.length;
         this.#context.changed(queue);
@@ -323,11 +325,12 @@ export class QueueStore {
     );
     if (expired === undefined) return queue;
     this.#transaction(() => {
-      const rows = this.#database.all<{ ordered_group: string | null }>(
-        "DELETE FROM messages WHERE queue = ? AND sent_at <= ? RETURNING ordered_group",
+      const rows = this.#database.all<{ sequence: number; ordered_group: string | null }>(
+        "DELETE FROM messages WHERE queue = ? AND sent_at <= ? RETURNING sequence, ordered_group",
         queue.id,
         limit,
       );
+      queue.receives.forget(rows.map(({ sequence }) => sequence));
       queue.total -= rows.length;
       refreshGroupsOf(this.#database, queue.id, rows);
     });
@@ -365,27 +368,10 @@ export class QueueStore {
       const leave = this.#waiters.add(queue, { wants, offer: attempt });
       const timer = setTimeout(() => {
         // In a process that was held up, what became visible meanwhile may not have been offered yet.
-        if (this.#receivable(queue, 1) === 0 || attempt() === 0) giveUp();
+        if (countReceivable(this.#context, queue, 1) === 0 || attempt() === 0) giveUp();
       }, timeoutMs);
       this.#waiting.add(giveUp);
       signal?.addEventListener("abort", giveUp, { once: true });
     });
-  }
-
-  #receivable(queue: Queue, limit: number): number {
-    const now = this.#context.clock();
-    // A blocked group may hold any number of visible messages: its row in ordered_groups saves walking over them.
-    const query = queue.fifo
-      ? `SELECT 1 FROM ordered_groups g CROSS JOIN messages m ON m.queue = g.queue AND m.ordered_group = g.name
-           WHERE g.queue = ?1 AND g.ready_at <= ?2 AND m.visible_at <= ?2 LIMIT ?3`
-      : "SELECT 1 FROM messages WHERE queue = ?1 AND visible_at <= ?2 LIMIT ?3";
-    return this.#database.get<{ n: number }>(`SELECT count(*) AS n FROM (${query})`, queue.id, now, limit)?.n ?? 0;
-  }
-
-  #nextAt(queue: Queue, after: number): number | undefined {
-    const query = queue.fifo
-      ? "SELECT min(ready_at) AS at FROM ordered_groups WHERE queue = ? AND ready_at > ?"
-      : "SELECT min(visible_at) AS at FROM messages WHERE queue = ? AND visible_at > ?";
-    return this.#database.get<{ at: number | null }>(query, queue.id, after)?.at ?? undefined;
   }
 }

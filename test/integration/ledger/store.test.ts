@@ -53,10 +53,14 @@ const update: fc.Arbitrary<Update> = fc
     return { set, add: sets("add"), subtract: sets("subtract"), remove, when };
   });
 
-// DynamoDB's numbers have 38 digits and no negative zero.
+// DynamoDB's numbers have 38 digits and no negative zero; `marshall` sets no attribute of the name `__proto__`, and no
+// row of the ledger has one that is not the ledger's own.
 function withoutExtremes(value: unknown): unknown {
   return JSON.parse(
-    JSON.stringify(value, (_, each) => (typeof each === "number" ? Math.trunc(each) % 1_000_000 || 0 : each)),
+    JSON.stringify(value, (key, each) => {
+      if (key === "__proto__") return undefined;
+      return typeof each === "number" ? Math.trunc(each) % 1_000_000 || 0 : each;
+    }),
   );
 }
 

@@ -8,7 +8,10 @@ store.createQueue("q.fifo", { FifoQueue: "true", ContentBasedDeduplication: "tru
 for (let i = 0; ; i++) {
   store.send("q", { body: `${i}` });
   store.send("q.fifo", { body: `${i}`, groupId: "g" });
-  if (i % 10 === 9) store.receive({ queue: "q", max: 1 });
+  if (i % 10 === 9) {
+    const [, backoff] = store.receive({ queue: "q", max: 2 });
+    if (backoff !== undefined) store.changeVisibility("q", backoff.receiptHandle, 60);
+  }
   process.send?.(i);
   if (i % 50 === 49) await new Promise(setImmediate);
 }

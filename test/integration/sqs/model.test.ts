@@ -1,5 +1,9 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { QueueStore, type ReceivedMessage } from "../../../local/sqs/store.ts";
 
 /** What a message ought to be. */
@@ -8,6 +12,10 @@ interface Expected {
   readonly group: string;
   visibleAt: number;
   held: boolean;
+  /** Whether its receiver set its visibility: a backoff. */
+  backoff: boolean;
+  /** Whether its receiver will set it before it begins: that is none. */
+  setsVisibilityFirst: boolean;
   receives: number;
   /** The latest handle: only this one deletes. */
   handle?: string;
@@ -22,7 +30,8 @@ interface Model {
 }
 
 interface Real {
-  readonly store: QueueStore;
+  store: QueueStore;
+  readonly reopen: () => QueueStore;
   readonly queue: string;
 }
 
@@ -58,6 +67,8 @@ class Send implements Step {
       group: this.group,
       visibleAt: model.now + delaySeconds * 1_000,
       held: false,
+      backoff: false,
+      setsVisibilityFirst: false,
       receives: 0,
     });
     expect(real.store.counts(real.queue)).toEqual(counts(model));
@@ -67,12 +78,15 @@ class Send implements Step {
 
 class Receive implements Step {
   readonly max: number;
-  constructor(max: number) {
+  readonly setsVisibilityFirst: boolean;
+  constructor(max: number, setsVisibilityFirst: boolean) {
     this.max = max;
+    this.setsVisibilityFirst = setsVisibilityFirst;
   }
   check = () => true;
   run(model: Model, real: Real) {
-    const received = real.store.receive({ queue: real.queue, max: this.max });
+    const { max, setsVisibilityFirst } = this;
+    const received = real.store.receive({ queue: real.queue, max, setsVisibilityFirst });
     const available = receivable(model, real);
     expect(received).toHaveLength(Math.min(this.max, available.length));
     for (const message of received) this.#checkOne(model, available, message);
@@ -82,6 +96,8 @@ class Receive implements Step {
       if (expected === undefined) continue;
       expected.visibleAt = model.now + visibilitySeconds * 1_000;
       expected.held = true;
+      expected.backoff = false;
+      expected.setsVisibilityFirst = this.setsVisibilityFirst;
       expected.receives += 1;
       expected.handle = message.receiptHandle;
       model.handles.push({ handle: message.receiptHandle, body: message.body });
@@ -94,7 +110,7 @@ class Receive implements Step {
     expect(available, `${message.body} is not receivable`).toContain(expected);
     expect(message.systemAttributes.ApproximateReceiveCount).toBe(String((expected?.receives ?? 0) + 1));
   }
-  toString = () => `receive(${this.max})`;
+  toString = () => `receive(${this.max}${this.setsVisibilityFirst ? ", sets visibility first" : ""})`;
 }
 
 function receivable(model: Model, real: Real): Expected[] {
@@ -154,10 +170,48 @@ class ChangeVisibility implements Step {
     if (expected !== undefined && expected.handle === handle && expected.visibleAt > model.now) {
       change();
       expected.visibleAt = model.now + this.seconds * 1_000;
+      expected.backoff = !expected.setsVisibilityFirst;
+      expected.setsVisibilityFirst = false;
     } else expect(change).toThrow();
     expect(real.store.counts(real.queue)).toEqual(counts(model));
   }
   toString = () => `changeVisibility(${this.pick}, ${this.seconds})`;
+}
+
+class Undo implements Step {
+  readonly pick: number;
+  constructor(pick: number) {
+    this.pick = pick;
+  }
+  check = (model: Readonly<Model>) => model.handles.length > 0;
+  run(model: Model, real: Real) {
+    const { handle, body } = model.handles[this.pick % model.handles.length] ?? { handle: "", body: "" };
+    const expected = model.messages.get(body);
+    real.store.undoReceives(real.queue, [handle]);
+    if (expected?.handle === handle) {
+      Object.assign(expected, { visibleAt: model.now, held: false, receives: expected.receives - 1 });
+      delete expected.handle;
+    }
+    expect(real.store.counts(real.queue)).toEqual(counts(model));
+  }
+  toString = () => `undo(${this.pick})`;
+}
+
+/** As after a crash: who had received messages is gone. */
+class Reopen implements Step {
+  check = () => true;
+  run(model: Model, real: Real) {
+    real.store.close();
+    real.store = real.reopen();
+    real.store.releaseOrphans();
+    for (const expected of model.messages.values()) {
+      if (!expected.held || expected.backoff || expected.visibleAt <= model.now) continue;
+      Object.assign(expected, { visibleAt: model.now, held: false, receives: expected.receives - 1 });
+    }
+    model.handles.length = 0;
+    expect(real.store.counts(real.queue)).toEqual(counts(model));
+  }
+  toString = () => "reopen";
 }
 
 class Advance implements Step {
@@ -178,23 +232,34 @@ const steps = fc.commands(
     fc
       .tuple(fc.constantFrom("a", "b", "c"), fc.constantFrom(0, 0, 0, 1, 20))
       .map(([group, delay]) => new Send(group, delay)),
-    fc.integer({ min: 1, max: 5 }).map((max) => new Receive(max)),
+    fc.tuple(fc.integer({ min: 1, max: 5 }), fc.boolean()).map(([max, first]) => new Receive(max, first)),
     fc.nat(50).map((pick) => new Delete(pick)),
+    fc.nat(50).map((pick) => new Undo(pick)),
+    fc.constant(new Reopen()),
     fc.tuple(fc.nat(50), fc.constantFrom(0, 1, 60)).map(([pick, seconds]) => new ChangeVisibility(pick, seconds)),
     fc.constantFrom(1, 999, 1_000, 30_000, 60_000).map((ms) => new Advance(ms)),
   ],
   { maxCommands: 60 },
 );
 
+let folder = "";
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "sluice-model-"));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
 describe.each(["q", "q.fifo"])("any history of %s", (queue) => {
   it("loses nothing, shows nothing too early and counts exactly", () => {
     fc.assert(
       fc.property(steps, (commands) => {
         const model: Model = { now: 1_000_000_000_000, sent: 0, messages: new Map(), handles: [] };
-        const store = new QueueStore({ file: ":memory:", clock: () => model.now });
+        const file = join(folder, `${randomUUID()}.db`);
+        const reopen = () => new QueueStore({ file, clock: () => model.now });
+        const real: Real = { store: reopen(), reopen, queue };
         try {
-          store.createQueue(queue, queue.endsWith(".fifo") ? { FifoQueue: "true" } : {});
-          fc.modelRun(() => ({ model, real: { store, queue } }), commands);
+          real.store.createQueue(queue, queue.endsWith(".fifo") ? { FifoQueue: "true" } : {});
+          fc.modelRun(() => ({ model, real }), commands);
+          const { store } = real;
           // Nothing is lost: after all timeouts everything that was not deleted can be received.
           model.now += 3_600_000;
           const rest = new Set<string>();
@@ -211,7 +276,7 @@ describe.each(["q", "q.fifo"])("any history of %s", (queue) => {
           expect([...rest].sort()).toEqual([...model.messages.keys()].sort());
           expect(store.counts(queue)).toEqual({ visible: 0, inFlight: 0, delayed: 0 });
         } finally {
-          store.close();
+          real.store.close();
         }
       }),
       { numRuns: 200 },

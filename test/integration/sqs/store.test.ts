@@ -245,6 +245,22 @@ describe("transactions", () => {
     expect(bodies()).toEqual(["kept"]);
   });
 
+  it("undoes receives and deletions", () => {
+    for (const body of ["a", "b"]) store.send("q", { body });
+    const [a] = store.receive({ queue: "q", max: 1 });
+    expect(() =>
+      store.transaction(() => {
+        store.deleteMessage("q", a?.receiptHandle ?? "");
+        expect(bodies()).toEqual(["b"]);
+        throw new Error("no");
+      }),
+    ).toThrow("no");
+    expect(store.counts("q")).toEqual({ visible: 1, inFlight: 1, delayed: 0 });
+    expect(bodies()).toEqual(["b"]);
+    store.deleteMessage("q", a?.receiptHandle ?? "");
+    expect(store.counts("q")).toEqual({ visible: 0, inFlight: 1, delayed: 0 });
+  });
+
   it("keeps the good messages of a batch", () => {
     const outcomes = store.sendBatch("q", [{ body: "good" }, { body: "" }, { body: "also good" }]);
     expect(outcomes.map((outcome) => (outcome.ok ? "sent" : outcome.error.code))).toEqual([
@@ -253,6 +269,72 @@ describe("transactions", () => {
       "sent",
     ]);
     expect(bodies()).toEqual(["good", "also good"]);
+  });
+});
+
+describe("messages under way", () => {
+  it("hide none that stands before them", () => {
+    const send = (body: string) => store.send("q", { body });
+    send("a");
+    expect(bodies()).toEqual(["a"]);
+    // The clock of a computer may be set back.
+    now -= 1;
+    send("b");
+    expect(bodies()).toEqual(["b"]);
+    now += 1;
+    for (const body of ["c", "d"]) send(body);
+    const [c, d] = receive();
+    store.undoReceives("q", [c?.receiptHandle ?? ""]);
+    send("e");
+    store.changeVisibility("q", d?.receiptHandle ?? "", 0);
+    expect(bodies()).toEqual(["c", "d", "e"]);
+  });
+
+  it("hide none that is put back out of a backoff, and none that a waiter was told of", async () => {
+    for (const body of ["a", "b"]) store.send("q", { body });
+    const [a] = receive();
+    for (const seconds of [40, 0]) store.changeVisibility("q", a?.receiptHandle ?? "", seconds);
+    expect(await store.waitForMessages("q", { timeoutMs: 1_000, wants: 5 })).toBe(true);
+    expect(bodies()).toEqual(["a"]);
+  });
+
+  it("are not deleted by a handle of an earlier receive", () => {
+    store.send("q", { body: "a" });
+    const [first] = receive();
+    now += 30 * seconds;
+    expect(bodies()).toEqual(["a"]);
+    store.deleteMessage("q", first?.receiptHandle ?? "");
+    expect(store.counts("q")).toEqual({ visible: 0, inFlight: 1, delayed: 0 });
+  });
+
+  it("are gone when they are purged or too old", () => {
+    store.setAttributes("q", { MessageRetentionPeriod: "60" });
+    const grow = () => {
+      now += 60 * seconds;
+    };
+    for (const end of [() => store.purge("q"), grow]) {
+      store.send("q", { body: "a" });
+      store.receive({ queue: "q", max: 1, visibilityTimeoutSeconds: 300 });
+      end();
+      expect(store.counts("q")).toEqual({ visible: 0, inFlight: 0, delayed: 0 });
+    }
+  });
+
+  it("are not moved from a dead-letter queue, nor told of as receivable", async () => {
+    store.createQueue("dlq");
+    const deadLetterTargetArn = queueArn("dlq");
+    store.setAttributes("q", { RedrivePolicy: JSON.stringify({ deadLetterTargetArn, maxReceiveCount: 1 }) });
+    for (const body of ["a", "b", "c"]) store.send("q", { body });
+    receive();
+    now += 30 * seconds;
+    expect(receive()).toEqual([]);
+    const held = bodies("dlq", 1);
+    store.moveTasks.start({ sourceArn: deadLetterTargetArn });
+    held.push(...bodies("dlq", 1));
+    store.clockAdvanced();
+    expect([...held, ...bodies()].sort()).toEqual(["a", "b", "c"]);
+    expect(await store.waitForMessages("dlq", { timeoutMs: 20 })).toBe(false);
+    expect(store.nextVisibleAt("dlq")).toBe(now + 30 * seconds);
   });
 });
 
