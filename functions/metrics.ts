@@ -13,9 +13,26 @@ const NAMES: Readonly<Record<Counter, string>> = {
 /** Values of a metric that one document holds. */
 const MOST_VALUES = 100;
 
+/** Metrics that take all durations of a document at once: one by one, each makes a copy of those before it. */
+export class FunctionMetrics extends EmbeddedMetrics {
+  #durations: readonly number[] = [];
+
+  /** Sets the durations of the next document, in milliseconds: `MOST_VALUES` at most. */
+  setDurations(durations: readonly number[]): void {
+    this.#durations = durations;
+    const [first] = durations;
+    if (first !== undefined) this.addMetric("TaskDuration", MetricUnit.Milliseconds, first);
+  }
+
+  override serializeMetrics() {
+    const document = super.serializeMetrics();
+    return this.#durations.length > 1 ? { ...document, TaskDuration: [...this.#durations] } : document;
+  }
+}
+
 /** Of a function, made once: it takes longer than all that an invocation adds to it. */
-export function functionMetrics(workflow: string, name: "producer" | "consumer"): EmbeddedMetrics {
-  const metrics = new EmbeddedMetrics({
+export function functionMetrics(workflow: string, name: "producer" | "consumer"): FunctionMetrics {
+  const metrics = new FunctionMetrics({
     namespace: "Sluice",
     serviceName: workflow,
     singleMetric: false,
@@ -30,12 +47,12 @@ export function functionMetrics(workflow: string, name: "producer" | "consumer")
  * for each hundred tasks. Until then they are kept here, as several invocations may share `functionMetrics`.
  */
 export class InvocationMetrics implements Metrics {
-  readonly #metrics: EmbeddedMetrics;
+  readonly #metrics: FunctionMetrics;
   readonly #counts = new Map<Counter, number>();
   readonly #peaks = new Map<string, number>();
   #durations: number[] = [];
 
-  constructor(metrics: EmbeddedMetrics) {
+  constructor(metrics: FunctionMetrics) {
     this.#metrics = metrics;
   }
 
@@ -58,10 +75,7 @@ export class InvocationMetrics implements Metrics {
     for (const [counter, total] of this.#counts) this.#metrics.addMetric(NAMES[counter], MetricUnit.Count, total);
     const inFlight = this.#peaks.get("inFlight");
     if (inFlight !== undefined) this.#metrics.addMetric("InFlight", MetricUnit.Count, inFlight);
-    // At last, as the hundredth publishes all by itself.
-    for (const duration of this.#durations) {
-      this.#metrics.addMetric("TaskDuration", MetricUnit.Milliseconds, duration);
-    }
+    this.#metrics.setDurations(this.#durations);
     if (this.#metrics.hasStoredMetrics()) this.#metrics.publishStoredMetrics();
     this.#counts.clear();
     this.#peaks.clear();

@@ -29,6 +29,10 @@ test("what an invocation counted is one document", () => {
 
   expect(documents()).toMatchObject([{ workflow: "orders", Succeeded: 3, InFlight: 2, TaskDuration: [5, 7] }]);
   expect(documents()[0]).not.toHaveProperty("Retried");
+  expect(documents()[0]._aws.CloudWatchMetrics[0].Metrics).toContainEqual({
+    Name: "TaskDuration",
+    Unit: "Milliseconds",
+  });
 });
 
 test("of many tasks no document holds more than a hundred, and together they hold all", () => {
@@ -52,11 +56,13 @@ test("two invocations that share a function's metrics keep theirs apart", () => 
   const [first, second] = [new InvocationMetrics(shared), new InvocationMetrics(shared)];
   first.count("succeeded", 1);
   second.count("succeeded", 10);
+  for (const duration of [5, 7]) second.duration(duration);
 
   second.publish();
   first.publish();
 
-  expect(documents().map(({ Succeeded }) => Succeeded)).toEqual([10, 1]);
+  expect(documents()).toMatchObject([{ Succeeded: 10, TaskDuration: [5, 7] }, { Succeeded: 1 }]);
+  expect(documents()[1]).not.toHaveProperty("TaskDuration");
 });
 
 test("an invocation that counted nothing publishes nothing", () => {
