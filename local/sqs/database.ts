@@ -45,8 +45,7 @@ const schema = `
     attributes TEXT,
     body TEXT NOT NULL
   ) STRICT;
-  CREATE INDEX IF NOT EXISTS messages_by_visibility ON messages (queue, visible_at, sequence, hold);
-  CREATE INDEX IF NOT EXISTS messages_by_age ON messages (queue, sent_at);
+  CREATE INDEX IF NOT EXISTS messages_in_order ON messages (queue, visible_at, sequence, hold, sent_at);
   CREATE INDEX IF NOT EXISTS messages_by_group ON messages (queue, ordered_group, sequence)
     WHERE ordered_group IS NOT NULL;
   CREATE INDEX IF NOT EXISTS messages_held_by_group ON messages (queue, ordered_group, visible_at)
@@ -104,7 +103,8 @@ export class Database {
     // 64 MiB of log between two checkpoints: only a checkpoint waits for the disk.
     this.#connection.exec(`PRAGMA cache_size = ${-1_024 * cacheMegabytes}; PRAGMA wal_autocheckpoint = 16000;`);
     this.#connection.exec(schema);
-    // A file of an earlier version has it not.
+    // A file of an earlier version has these, and has that not.
+    this.#connection.exec("DROP INDEX IF EXISTS messages_by_visibility; DROP INDEX IF EXISTS messages_by_age;");
     if (this.get("SELECT 1 FROM pragma_table_info('messages') WHERE name = 'first_visible_at'") === undefined) {
       this.#connection.exec("ALTER TABLE messages ADD COLUMN first_visible_at INTEGER");
     }

@@ -246,6 +246,7 @@ export class MoveTasks {
     to.receives.rowAt({ visible_at: now, sequence });
     from.total -= 1;
     to.total += 1;
+    to.sentSince = Math.min(to.sentSince, now);
     if (row.ordered_group !== null) {
       refreshGroupsOf(database, from.id, [row]);
       refreshGroupsOf(database, to.id, [row]);

@@ -37,6 +37,8 @@ export interface Queue {
   total: number;
   /** At least as many messages as are in flight: receives raise it, a recount sets it right. */
   inFlightBound: number;
+  /** When the first of its messages was sent, or earlier (ms): sending lowers it, a look for expired ones sets it right. */
+  sentSince: number;
   /** Its receives that are not written down; none on a FIFO queue. */
   readonly receives: Receives;
 }
@@ -145,7 +147,10 @@ export class Queues {
 
   /** Counts anew after a transaction was undone: the cached totals may have run ahead of it. */
   recount(): void {
-    for (const queue of this.#byName.values()) queue.total = this.#count(queue.id);
+    for (const queue of this.#byName.values()) {
+      queue.total = this.#count(queue.id);
+      queue.sentSince = Number.NEGATIVE_INFINITY;
+    }
   }
 
   #check(attributes: QueueAttributes, fifo: boolean): void {
@@ -176,6 +181,7 @@ export class Queues {
       settings: settingsOf(attributes),
       total: this.#count(row.id),
       inFlightBound: Number.POSITIVE_INFINITY,
+      sentSince: Number.NEGATIVE_INFINITY,
       receives: new Receives(this.#database),
     };
     this.#byName.set(queue.name, queue);

@@ -173,6 +173,7 @@ function deadLetter(context: StoreContext, from: Queue, to: Queue, rows: readonl
       to.fifo ? now : row.sent_at,
       row.sequence,
     );
+    to.sentSince = Math.min(to.sentSince, row.sent_at);
     to.receives.rowAt({ visible_at: now, sequence: row.sequence });
   }
   from.total -= rows.length;

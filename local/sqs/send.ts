@@ -144,6 +144,7 @@ function insert(
     message.body,
   );
   queue.total += 1;
+  queue.sentSince = Math.min(queue.sentSince, now);
   queue.receives.rowAt({ visible_at: visibleAt, sequence: identity.sequence });
   context.changed(queue);
 }

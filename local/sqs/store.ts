@@ -314,16 +314,11 @@ export class QueueStore {
     }
   }
 
-  /** The queue, without the messages whose retention period is over. */
+  /** The queue, without the messages whose retention period is over: by a second at most, as it is looked once in one. */
   #fresh(name: string): Queue {
     const queue = this.#queues.get(name);
     const limit = this.#context.clock() - queue.settings.retentionSeconds * 1_000;
-    const expired = this.#database.get(
-      "SELECT 1 FROM messages WHERE queue = ? AND sent_at <= ? LIMIT 1",
-      queue.id,
-      limit,
-    );
-    if (expired === undefined) return queue;
+    if (limit < queue.sentSince) return queue;
     this.#transaction(() => {
       const rows = this.#database.all<{ sequence: number; ordered_group: string | null }>(
         "DELETE FROM messages WHERE queue = ? AND sent_at <= ? RETURNING sequence, ordered_group",
@@ -333,6 +328,11 @@ export class QueueStore {
       queue.receives.forget(rows.map(({ sequence }) => sequence));
       queue.total -= rows.length;
       refreshGroupsOf(this.#database, queue.id, rows);
+      const left = this.#database.get<{ oldest: number | null }>(
+        "SELECT min(sent_at) AS oldest FROM messages WHERE queue = ?",
+        queue.id,
+      );
+      queue.sentSince = Math.max(left?.oldest ?? Number.POSITIVE_INFINITY, limit + 1_000);
     });
     return queue;
   }

@@ -164,6 +164,36 @@ describe("time", () => {
     expect(code(() => store.changeVisibility("q", held?.receiptHandle ?? "", 1))).toBe("InvalidParameterValue");
   });
 
+  it("drops them a second late at most, also in a dead-letter queue, which keeps their age, and after a move", () => {
+    store.createQueue("dlq", { MessageRetentionPeriod: "60" });
+    const deadLetterTargetArn = queueArn("dlq");
+    const RedrivePolicy = JSON.stringify({ deadLetterTargetArn, maxReceiveCount: 1 });
+    store.setAttributes("q", { MessageRetentionPeriod: "60", VisibilityTimeout: "10", RedrivePolicy });
+    const totals = () => ["q", "dlq"].map((name) => Object.values(store.counts(name)).reduce((sum, n) => sum + n));
+    expect(totals()).toEqual([0, 0]);
+    store.send("q", { body: "a" });
+    receive();
+    now += 10 * seconds;
+    store.send("q", { body: "b" });
+    expect(bodies()).toEqual(["b"]);
+    expect(totals()).toEqual([1, 1]);
+    now += 50 * seconds - 1;
+    expect(totals()).toEqual([1, 1]);
+    now += 1;
+    expect(totals()).toEqual([1, 0]);
+    expect(bodies()).toEqual([]);
+    expect(totals()).toEqual([0, 1]);
+    store.moveTasks.start({ sourceArn: deadLetterTargetArn });
+    store.clockAdvanced();
+    now += 60 * seconds - 1;
+    expect(totals()).toEqual([1, 0]);
+    now += 1 * seconds;
+    expect(totals()).toEqual([0, 0]);
+    store.send("q", { body: "c" });
+    now += 60 * seconds;
+    expect(totals()).toEqual([0, 0]);
+  });
+
   it("holds a message for 12 hours from its receive at most", () => {
     store.send("q", { body: "x" });
     const [message] = store.receive({ queue: "q", max: 1, visibilityTimeoutSeconds: limits.visibilityTimeoutSeconds });
