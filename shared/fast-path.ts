@@ -48,31 +48,27 @@ const PER_REQUEST =
 /** The SDK waits up to as long before its first retry. */
 const PAUSE_MILLISECONDS = 100;
 
+/** The short ways of clients that have one. */
+const WAYS = new WeakMap<object, (commandName: string, input: Input) => Promise<unknown>>();
+
 /**
- * Gives a client of the SDK a short way for the commands of which a run needs most. The first request of a command is the
- * SDK's own, and shows what its others have in common: where they go, and their headers. Those are only written as JSON,
- * signed, and given to the client's request handler, which takes half of the CPU time; and beside the tasks themselves,
- * requests are most of what a function is paid for. What is not answered by 200 is asked again by the SDK, which knows all
- * errors, and tries again as often as it is set up to: one attempt more than without. Not for requests that are given up,
- * by an `abortSignal`.
+ * Gives a client of the SDK a short way for the commands of which a run needs most, which `ask` takes. The first request
+ * of a command is the SDK's own, and shows what its others have in common: where they go, and their headers. Those are
+ * only written as JSON, signed, and given to the client's request handler, which takes half of the CPU time; and beside
+ * the tasks themselves, requests are most of what a function is paid for. What is not answered by 200 is asked again by
+ * the SDK, which knows all errors, and tries again as often as it is set up to: one attempt more than without.
  *
  * @param blueprints What is known of the requests of clients that are set up alike.
  * @example useFastPath(new SQSClient({}), new Map())
  */
 export function useFastPath(client: SQSClient | DynamoDBClient, blueprints: Blueprints): void {
-  const ask = directly(client);
+  const askDirectly = directly(client);
+  WAYS.set(client, async (commandName, input) => {
+    const blueprint = PLAIN[commandName]?.(input) ? blueprints.get(nameOf(commandName, input)) : undefined;
+    return blueprint && (await askDirectly(blueprint, input));
+  });
   // The clients' stacks differ in the types of their commands alone.
   const stack = client.middlewareStack as SQSClient["middlewareStack"];
-  stack.add(
-    (next, { commandName = "" }) =>
-      async (args) => {
-        const input = args.input as object as Input;
-        const blueprint = PLAIN[commandName]?.(input) ? blueprints.get(nameOf(commandName, input)) : undefined;
-        const output = blueprint && (await ask(blueprint, input));
-        return output === undefined ? await next(args) : { output: output as never, response: undefined };
-      },
-    { step: "initialize", priority: "high", name: "fastPath" },
-  );
   stack.add(
     (next, { commandName = "" }) =>
       async (args) => {
@@ -84,6 +80,27 @@ export function useFastPath(client: SQSClient | DynamoDBClient, blueprints: Blue
     // Behind the signature, which tells what it is for.
     { step: "finalizeRequest", priority: "low", name: "fastPathBlueprint" },
   );
+}
+
+/** The class of a command. An instance has a middleware stack of its own, and takes a twentieth of a request to make. */
+type CommandClass<CommandInput, Output> = new (
+  input: CommandInput,
+) => { resolveMiddleware(...parts: never[]): (args: never) => Promise<{ readonly output: Output }> };
+
+/**
+ * What a service answers to a command: by the client's short way if it has one, else by the SDK.
+ *
+ * @throws what the SDK throws.
+ * @example await ask(client, GetItemCommand, { TableName: "ledger", Key: { pk: { S: "a" }, sk: { S: "b" } } })
+ */
+export async function ask<CommandInput extends object, Output>(
+  client: SQSClient | DynamoDBClient,
+  Command: CommandClass<CommandInput, Output>,
+  input: CommandInput,
+): Promise<Output> {
+  const answered = await WAYS.get(client)?.(Command.name, input as Input);
+  // The clients' methods differ in the types of their commands alone.
+  return (answered ?? (await (client as SQSClient).send(new Command(input) as never))) as Output;
 }
 
 /** Each queue and table may have an endpoint of its own. */

@@ -14,6 +14,7 @@ import {
 } from "@aws-sdk/client-sqs";
 import type { ReceivedMessage } from "./consumer/message.ts";
 import { SluiceError } from "./errors.ts";
+import { ask } from "./fast-path.ts";
 import type { ControlEntry } from "./messages/control.ts";
 
 /** Of one request. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
@@ -117,9 +118,10 @@ export class Queue {
     );
     let refused: readonly (readonly [OutgoingMessage, string])[] = [];
     for (let round = 0; round < SEND_ROUNDS; round++) {
-      const { Failed = [] } = await this.#client.send(
-        new SendMessageBatchCommand({ QueueUrl: this.#url, Entries: entries }),
-      );
+      const { Failed = [] } = await ask(this.#client, SendMessageBatchCommand, {
+        QueueUrl: this.#url,
+        Entries: entries,
+      });
       refused = Failed.flatMap(({ Id, Code, Message }) => {
         const message = messages[Number(Id)];
         return message === undefined ? [] : [[message, `${Code}: ${Message}`] as const];
@@ -158,16 +160,14 @@ export class Queue {
     /** System attributes that are wanted beside the receive count. */
     readonly systemAttributes?: readonly MessageSystemAttributeName[];
   }): Promise<readonly ReceivedMessage[]> {
-    const { Messages = [] } = await this.#client.send(
-      new ReceiveMessageCommand({
-        QueueUrl: this.#url,
-        MaxNumberOfMessages: options.max,
-        WaitTimeSeconds: options.waitSeconds,
-        VisibilityTimeout: options.visibilityTimeoutSeconds,
-        MessageSystemAttributeNames: ["ApproximateReceiveCount", ...(options.systemAttributes ?? [])],
-        MessageAttributeNames: ["All"],
-      }),
-    );
+    const { Messages = [] } = await ask(this.#client, ReceiveMessageCommand, {
+      QueueUrl: this.#url,
+      MaxNumberOfMessages: options.max,
+      WaitTimeSeconds: options.waitSeconds,
+      VisibilityTimeout: options.visibilityTimeoutSeconds,
+      MessageSystemAttributeNames: ["ApproximateReceiveCount", ...(options.systemAttributes ?? [])],
+      MessageAttributeNames: ["All"],
+    });
     return Messages.map(({ MessageId = "", ReceiptHandle = "", Body = "", Attributes, MessageAttributes = {} }) => ({
       id: MessageId,
       receiptHandle: ReceiptHandle,
@@ -184,12 +184,10 @@ export class Queue {
    * @returns the receipt handles that SQS refused: their messages come again.
    */
   async deleteAll(receiptHandles: readonly string[]): Promise<readonly string[]> {
-    const { Failed = [] } = await this.#client.send(
-      new DeleteMessageBatchCommand({
-        QueueUrl: this.#url,
-        Entries: receiptHandles.map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle })),
-      }),
-    );
+    const { Failed = [] } = await ask(this.#client, DeleteMessageBatchCommand, {
+      QueueUrl: this.#url,
+      Entries: receiptHandles.map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle })),
+    });
     return Failed.flatMap(({ Id }) => receiptHandles[Number(Id)] ?? []);
   }
 
@@ -209,29 +207,23 @@ export class Queue {
     changes: readonly { readonly receiptHandle: string; readonly milliseconds: number }[],
   ): Promise<void> {
     for (let start = 0; start < changes.length; start += LARGEST_BATCH.entries) {
-      await this.#client.send(
-        new ChangeMessageVisibilityBatchCommand({
-          QueueUrl: this.#url,
-          Entries: changes
-            .slice(start, start + LARGEST_BATCH.entries)
-            .map(({ receiptHandle, milliseconds }, index) => ({
-              Id: String(index),
-              ReceiptHandle: receiptHandle,
-              VisibilityTimeout: toSeconds(milliseconds),
-            })),
-        }),
-      );
+      await ask(this.#client, ChangeMessageVisibilityBatchCommand, {
+        QueueUrl: this.#url,
+        Entries: changes.slice(start, start + LARGEST_BATCH.entries).map(({ receiptHandle, milliseconds }, index) => ({
+          Id: String(index),
+          ReceiptHandle: receiptHandle,
+          VisibilityTimeout: toSeconds(milliseconds),
+        })),
+      });
     }
   }
 
   /** What the queue does with messages that lie in it, or are received too often. */
   async policy(): Promise<QueuePolicy> {
-    const { Attributes } = await this.#client.send(
-      new GetQueueAttributesCommand({
-        QueueUrl: this.#url,
-        AttributeNames: ["MessageRetentionPeriod", "RedrivePolicy"],
-      }),
-    );
+    const { Attributes } = await ask(this.#client, GetQueueAttributesCommand, {
+      QueueUrl: this.#url,
+      AttributeNames: ["MessageRetentionPeriod", "RedrivePolicy"],
+    });
     const { MessageRetentionPeriod, RedrivePolicy } = Attributes ?? {};
     const { maxReceiveCount } = JSON.parse(RedrivePolicy || "{}") as { maxReceiveCount?: number | string };
     return {
@@ -241,16 +233,14 @@ export class Queue {
   }
 
   async depth(): Promise<QueueDepth> {
-    const { Attributes } = await this.#client.send(
-      new GetQueueAttributesCommand({
-        QueueUrl: this.#url,
-        AttributeNames: [
-          "ApproximateNumberOfMessages",
-          "ApproximateNumberOfMessagesNotVisible",
-          "ApproximateNumberOfMessagesDelayed",
-        ],
-      }),
-    );
+    const { Attributes } = await ask(this.#client, GetQueueAttributesCommand, {
+      QueueUrl: this.#url,
+      AttributeNames: [
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesDelayed",
+      ],
+    });
     return {
       visible: Number(Attributes?.ApproximateNumberOfMessages ?? 0),
       inFlight: Number(Attributes?.ApproximateNumberOfMessagesNotVisible ?? 0),

@@ -32,6 +32,31 @@ type Settlement =
   | { readonly tag: "succeeded" }
   | { readonly tag: "failed"; readonly thrown: unknown; readonly kind: FailureKind };
 
+/** The first verdict on an attempt, which is the one that counts. */
+class Race {
+  readonly settled: Promise<Settlement>;
+  readonly #resolve: (settlement: Settlement) => void;
+  #isOver = false;
+
+  constructor() {
+    const { promise, resolve } = Promise.withResolvers<Settlement>();
+    this.settled = promise;
+    this.#resolve = resolve;
+  }
+
+  /** Returns whether it was the first. */
+  settle(settlement: Settlement): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    this.#resolve(settlement);
+    return true;
+  }
+
+  fail(thrown: unknown, kind: FailureKind = "threw"): boolean {
+    return this.settle({ tag: "failed", thrown, kind });
+  }
+}
+
 /**
  * Runs a task once, and settles by its timeout whatever the task does: one that ignores its signal is left behind, and
  * what becomes of it later is ignored. Never rejects.
@@ -40,34 +65,29 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
   const startedAt = attempt.now();
   publish({ event: "started" });
   const controller = new AbortController();
-  const settlement = await new Promise<Settlement>((resolve) => {
-    let settled = false;
-    const settle = (verdict: Settlement): boolean => {
-      if (settled) return false;
-      settled = true;
-      resolve(verdict);
-      return true;
-    };
-    const left = attempt.deadline - startedAt;
-    const cutShort = left < attempt.timeoutMilliseconds;
-    const timer = setTimeout(
-      () => {
-        const thrown = timeoutError(attempt.timeoutMilliseconds, cutShort ? left : undefined);
-        // First the verdict, then the signal: a task that heeds it rejects at once, and must not be taken for one that
-        // failed by itself.
-        settle({ tag: "failed", thrown, kind: cutShort ? "aborted" : "timed out" });
-        controller.abort(thrown);
+  const race = new Race();
+  const left = attempt.deadline - startedAt;
+  const cutShort = left < attempt.timeoutMilliseconds;
+  const timer = setTimeout(
+    () => {
+      const thrown = timeoutError(attempt.timeoutMilliseconds, cutShort ? left : undefined);
+      // First the verdict, then the signal: a task that heeds it rejects at once, and must not be taken for one that
+      // failed by itself.
+      race.fail(thrown, cutShort ? "aborted" : "timed out");
+      controller.abort(thrown);
+    },
+    Math.max(0, Math.min(attempt.timeoutMilliseconds, left)),
+  );
+  runInScope(race, () => validateAndRun(attempt, controller.signal))
+    .then(
+      (invalid) => {
+        if (invalid === undefined) race.settle({ tag: "succeeded" });
+        else race.fail(invalid, "invalid");
       },
-      Math.max(0, Math.min(attempt.timeoutMilliseconds, left)),
-    );
-    const fail = (thrown: unknown, kind: FailureKind = "threw") => settle({ tag: "failed", thrown, kind });
-    runInScope({ fail }, () => validateAndRun(attempt, controller.signal))
-      .then((invalid) => {
-        if (invalid === undefined) settle({ tag: "succeeded" });
-        else fail(invalid, "invalid");
-      }, fail)
-      .finally(() => clearTimeout(timer));
-  });
+      (thrown) => race.fail(thrown),
+    )
+    .finally(() => clearTimeout(timer));
+  const settlement = await race.settled;
   publish({ event: "ended" });
   return { ...settlement, startedAt, endedAt: attempt.now() };
 }

@@ -8,6 +8,7 @@ import {
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
+import { ask } from "../fast-path.ts";
 import { EXPIRY_ATTRIBUTE } from "./rows.ts";
 import { type Condition, type Key, keyText, type LedgerStore, type Row, type Update } from "./store.ts";
 
@@ -33,9 +34,11 @@ export class DynamoDbStore implements LedgerStore {
   }
 
   async get(key: Key): Promise<Row | undefined> {
-    const { Item } = await this.#client.send(
-      new GetItemCommand({ TableName: this.#table, Key: toKey(key), ConsistentRead: true }),
-    );
+    const { Item } = await ask(this.#client, GetItemCommand, {
+      TableName: this.#table,
+      Key: toKey(key),
+      ConsistentRead: true,
+    });
     return toRow(Item);
   }
 
@@ -61,14 +64,12 @@ export class DynamoDbStore implements LedgerStore {
 
   async update(key: Key, update: Update): Promise<Row | undefined> {
     try {
-      const { Attributes } = await this.#client.send(
-        new UpdateItemCommand({
-          TableName: this.#table,
-          Key: toKey(key),
-          ReturnValues: "ALL_NEW",
-          ...toExpressions(this.#expiring(update)),
-        }),
-      );
+      const { Attributes } = await ask(this.#client, UpdateItemCommand, {
+        TableName: this.#table,
+        Key: toKey(key),
+        ReturnValues: "ALL_NEW",
+        ...toExpressions(this.#expiring(update)),
+      });
       return toRow(Attributes);
     } catch (error) {
       if (error instanceof ConditionalCheckFailedException) return undefined;

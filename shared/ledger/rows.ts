@@ -234,10 +234,13 @@ export interface BlockRow {
 // epoch counts for nothing.
 export const pageEntry = (page: number, epoch: number): number =>
   (epoch - 1) * PAGES_PER_BLOCK + (page % PAGES_PER_BLOCK);
-export const epochAttribute = (page: number): string => `epoch of ${page % PAGES_PER_BLOCK}`;
+const EPOCH_PREFIX = "epoch of ";
+export const epochAttribute = (page: number): string => `${EPOCH_PREFIX}${page % PAGES_PER_BLOCK}`;
 
 export function readBlockRow(row: Row, block: number): BlockRow {
   const size = typeof row.size === "number" ? row.size : undefined;
+  // Few blocks have a page that was sent again, and most of them have hundreds of pages.
+  const sentAgain = Object.keys(row).some((name) => name.startsWith(EPOCH_PREFIX));
   const pagesOf = (value: Value | undefined): Set<number> => {
     const pages = new Set<number>();
     for (const entry of numberSet(value)) {
@@ -245,7 +248,7 @@ export function readBlockRow(row: Row, block: number): BlockRow {
       const epoch = Math.floor(entry / PAGES_PER_BLOCK) + 1;
       // A page may have been sent, and be full, that the source no longer had when it ended: it is none of the run.
       if (size !== undefined && entry % PAGES_PER_BLOCK >= size) continue;
-      if (epoch === (row[epochAttribute(page)] ?? 1)) pages.add(page);
+      if (epoch === ((sentAgain ? row[epochAttribute(page)] : undefined) ?? 1)) pages.add(page);
     }
     return pages;
   };

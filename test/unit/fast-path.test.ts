@@ -10,7 +10,7 @@ import {
 } from "@aws-sdk/client-sqs";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { type Blueprints, useFastPath } from "../../shared/fast-path.ts";
+import { ask, type Blueprints, useFastPath } from "../../shared/fast-path.ts";
 
 const QueueUrl = "https://sqs.eu-west-1.amazonaws.com/000000000000/queue";
 const SECRET = "secret";
@@ -57,8 +57,8 @@ function fastSqs(config: ConstructorParameters<typeof SQSClient>[0], blueprints:
   return client;
 }
 
-const send = (...bodies: readonly string[]) =>
-  new SendMessageBatchCommand({
+const send = (client: SQSClient, ...bodies: readonly string[]) =>
+  ask(client, SendMessageBatchCommand, {
     QueueUrl,
     Entries: bodies.map((MessageBody, index) => ({ Id: String(index), MessageBody })),
   });
@@ -82,7 +82,7 @@ test("the first request of a command is the SDK's own, the others say and give t
   const { requests, config } = service({ json: { Successful: [{ Id: "0", MessageId: "m" }] } });
   const client = fastSqs(config);
 
-  const [first, second] = [await client.send(send("a")), await client.send(send("a"))];
+  const [first, second] = [await send(client, "a"), await send(client, "a")];
 
   expect(requests.map(isSdks)).toEqual([true, false]);
   expect(second.Successful).toEqual(first.Successful);
@@ -97,13 +97,13 @@ test("the first request of a command is the SDK's own, the others say and give t
 test("whatever a message holds, it is sent as the SDK sends it, and signed", async () => {
   const { requests, config } = service();
   const [plain, fast] = [new SQSClient(config), fastSqs(config)];
-  await fast.send(send("first"));
+  await send(fast, "first");
   const text = fc.string({ unit: "binary" }).map((any) => any.toWellFormed());
   await fc.assert(
     fc.asyncProperty(fc.array(text, { minLength: 1, maxLength: 10 }), async (bodies) => {
       requests.length = 0;
-      await plain.send(send(...bodies));
-      await fast.send(send(...bodies));
+      await send(plain, ...bodies);
+      await send(fast, ...bodies);
 
       const [sdks, ours] = requests as [Request, Request];
       expect(JSON.parse(textOf(ours))).toEqual(JSON.parse(textOf(sdks)));
@@ -138,10 +138,10 @@ test("a request is signed for its host, date, action and length, by the credenti
   });
   const client = fastSqs({ ...config, credentials });
   vi.useFakeTimers({ toFake: ["Date"], now: Date.parse("2026-03-01T12:00:00Z") });
-  await client.send(send("a"));
-  await client.send(send("a"));
+  await send(client, "a");
+  await send(client, "a");
   vi.setSystemTime("2026-03-02T12:34:56Z");
-  await client.send(send("longer"));
+  await send(client, "longer");
 
   const [, second, third] = requests as [Request, Request, Request];
   expect(second.headers["X-Amz-Date"]).toBe("20260301T120000Z");
@@ -167,9 +167,9 @@ test.each([
   const successful = { Successful: [{ Id: "0" }] };
   const { requests, config } = service({}, failure, { json: successful });
   const client = fastSqs(config);
-  await client.send(send("a"));
+  await send(client, "a");
 
-  const output = await client.send(send("b"));
+  const output = await send(client, "b");
 
   expect(output).toMatchObject(successful);
   expect(requests.map(isSdks)).toEqual([true, false, true]);
@@ -179,9 +179,9 @@ test.each([
 test("an error is the SDK's", async () => {
   const refusal = { status: 400, json: { __type: "com.amazonaws.sqs#QueueDoesNotExist", message: "no such queue" } };
   const client = fastSqs(service({}, refusal).config);
-  await client.send(send("a"));
+  await send(client, "a");
 
-  await expect(client.send(send("b"))).rejects.toThrow(QueueDoesNotExist);
+  await expect(send(client, "b")).rejects.toThrow(QueueDoesNotExist);
 });
 
 test("a write whose condition does not hold is told at once, and by the SDK's error", async () => {
@@ -193,10 +193,10 @@ test("a write whose condition does not hold is told at once, and by the SDK's er
   );
   const client = new DynamoDBClient(config);
   useFastPath(client, new Map());
-  const update = new UpdateItemCommand({ TableName: "ledger", Key: { pk: { S: "a" }, sk: { S: "b" } } });
-  await client.send(update);
+  const update = () => ask(client, UpdateItemCommand, { TableName: "ledger", Key: { pk: { S: "a" }, sk: { S: "b" } } });
+  await update();
 
-  await expect(client.send(update)).rejects.toThrow(ConditionalCheckFailedException);
+  await expect(update()).rejects.toThrow(ConditionalCheckFailedException);
   expect(requests).toHaveLength(3);
 });
 
@@ -210,15 +210,16 @@ test("a row is written and read as the SDK writes and reads it", async () => {
   const { config, requests } = service({ json: { Attributes } });
   const client = new DynamoDBClient(config);
   useFastPath(client, new Map());
-  const update = new UpdateItemCommand({
-    TableName: "ledger",
-    Key: { pk: { S: "a" }, sk: { S: "b" } },
-    UpdateExpression: "SET #a = :a ADD #b :b",
-    ExpressionAttributeNames: { "#a": "a", "#b": "b" },
-    ExpressionAttributeValues: { ":a": { M: { x: { NULL: true } } }, ":b": { NS: ["1", "12"] } },
-  });
+  const update = () =>
+    ask(client, UpdateItemCommand, {
+      TableName: "ledger",
+      Key: { pk: { S: "a" }, sk: { S: "b" } },
+      UpdateExpression: "SET #a = :a ADD #b :b",
+      ExpressionAttributeNames: { "#a": "a", "#b": "b" },
+      ExpressionAttributeValues: { ":a": { M: { x: { NULL: true } } }, ":b": { NS: ["1", "12"] } },
+    });
 
-  const [first, second] = [await client.send(update), await client.send(update)];
+  const [first, second] = [await update(), await update()];
 
   expect(requests.map(isSdks)).toEqual([true, false]);
   expect(JSON.parse(textOf(requests[1] as Request))).toEqual(JSON.parse(textOf(requests[0] as Request)));
@@ -229,11 +230,11 @@ test("a row is written and read as the SDK writes and reads it", async () => {
 test("messages with attributes, which may be bytes, are the SDK's to send", async () => {
   const { config, requests } = service();
   const client = fastSqs(config);
-  await client.send(send("a"));
+  await send(client, "a");
   const BinaryValue = Buffer.from([0, 255]);
   const entry = { Id: "0", MessageBody: "a", MessageAttributes: { bytes: { DataType: "Binary", BinaryValue } } };
 
-  await client.send(new SendMessageBatchCommand({ QueueUrl, Entries: [entry] }));
+  await ask(client, SendMessageBatchCommand, { QueueUrl, Entries: [entry] });
 
   expect(requests.map(isSdks)).toEqual([true, true]);
   expect(textOf(requests[1] as Request)).toContain('"BinaryValue":"AP8="');
@@ -247,9 +248,9 @@ test("attributes are received as the SDK gives them, bytes as bytes", async () =
   const message = { MessageId: "m", Body: '{"BinaryValue":"AP8="}', MessageAttributes };
   const { config, requests } = service({ json: { Messages: [message] } });
   const client = fastSqs(config);
-  const receive = new ReceiveMessageCommand({ QueueUrl, MessageAttributeNames: ["All"] });
+  const receive = () => ask(client, ReceiveMessageCommand, { QueueUrl, MessageAttributeNames: ["All"] });
 
-  const [first, second] = [await client.send(receive), await client.send(receive)];
+  const [first, second] = [await receive(), await receive()];
 
   expect(requests.map(isSdks)).toEqual([true, false]);
   const bytes = second.Messages?.[0]?.MessageAttributes?.bytes?.BinaryValue;
@@ -265,7 +266,7 @@ test("each request carries the trace of its own invocation", async () => {
   const client = fastSqs(config);
   for (const trace of ["Root=1", "Root=2", "Root=3"]) {
     vi.stubEnv("_X_AMZN_TRACE_ID", trace);
-    await client.send(send("a"));
+    await send(client, "a");
   }
 
   expect(requests.map(({ headers }) => headers["X-Amzn-Trace-Id"])).toEqual(["Root=1", "Root=2", "Root=3"]);
@@ -275,17 +276,17 @@ test("a request has the time of AWS, where the SDK has found that this machine's
   vi.useFakeTimers({ toFake: ["Date"], now: Date.parse("2026-03-01T12:00:00Z") });
   const { config, requests } = service();
   const client = fastSqs(config);
-  await client.send(send("a"));
+  await send(client, "a");
   client.config.systemClockOffset = 600_000;
 
-  await client.send(send("b"));
+  await send(client, "b");
 
   expect(requests[1]?.headers["X-Amz-Date"]).toBe("20260301T121000Z");
 });
 
 test("what lacks its entries is the service's to refuse", async () => {
   const { config, requests } = service();
-  await fastSqs(config).send(new SendMessageBatchCommand({ QueueUrl, Entries: undefined }));
+  await ask(fastSqs(config), SendMessageBatchCommand, { QueueUrl, Entries: undefined });
 
   expect(requests).toHaveLength(1);
 });
@@ -297,7 +298,7 @@ test("each queue has blueprints of its own", async () => {
   const client = fastSqs(config);
   const elsewhere = "https://sqs.us-east-2.amazonaws.com/000000000000/other";
   for (const url of [QueueUrl, elsewhere, elsewhere]) {
-    await client.send(new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ["All"] }));
+    await ask(client, GetQueueAttributesCommand, { QueueUrl: url, AttributeNames: ["All"] });
   }
 
   expect(requests.map(isSdks)).toEqual([true, true, false]);
@@ -311,9 +312,9 @@ test("each queue has blueprints of its own", async () => {
 test("clients that are set up alike share what is known", async () => {
   const blueprints: Blueprints = new Map();
   const [one, other] = [service(), service()];
-  await fastSqs(one.config, blueprints).send(send("a"));
+  await send(fastSqs(one.config, blueprints), "a");
 
-  await fastSqs(other.config, blueprints).send(send("a"));
+  await send(fastSqs(other.config, blueprints), "a");
 
   expect(other.requests.map(isSdks)).toEqual([false]);
 });
