@@ -59,10 +59,12 @@ test("a run is paused from another process, resumed, interrupted, and resumed to
   await world.begun(5);
   resumed.process.kill("SIGINT");
   await resumed.printed("Ending: tasks in flight are finished and recorded.");
-  const inFlight = world.begunTasks - 4;
   world.open();
   const interrupted = await resumed.ended;
   expect(interrupted.code).toBe(130);
+  // An environment that was given its messages a moment before has begun them since.
+  const inFlight = world.begunTasks - 4;
+  expect(inFlight).toBeLessThanOrEqual(4);
   expect(interrupted.stderr).toMatch(
     /Interrupted\. Nothing is lost: npx sluice resume \S+gated\.ts goes on with run \S+\.\n$/,
   );
