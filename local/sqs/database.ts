@@ -140,7 +140,11 @@ export class Database {
       this.run("COMMIT");
       return result;
     } catch (error) {
-      this.run("ROLLBACK");
+      try {
+        this.run("ROLLBACK");
+      } catch {
+        // SQLite has undone it by itself, as it does when the disk is full.
+      }
       for (const undo of this.#undos.reverse()) undo();
       // Numbers set aside in this transaction no longer are.
       this.#nextSequence = this.#sequenceEnd = 0;

@@ -4,6 +4,8 @@ import { SqsError } from "./errors.ts";
 import { refreshGroupsOf } from "./fifo.ts";
 import { checkRange, limits } from "./limits.ts";
 import { type Queue, queueNameOfArn } from "./queues.ts";
+import type { Place } from "./receives.ts";
+import { countInvisible, firstVisible } from "./visible.ts";
 
 /** Where a message move task stands. */
 export type MoveTaskStatus = "RUNNING" | "COMPLETED" | "CANCELLED" | "FAILED";
@@ -45,8 +47,7 @@ interface TaskRow {
   readonly failure: string | null;
 }
 
-interface MovedRow {
-  readonly sequence: number;
+interface MovedRow extends Place {
   readonly source: string | null;
   readonly ordered_group: string | null;
 }
@@ -97,12 +98,7 @@ export class MoveTasks {
       );
     }
     const now = clock();
-    source.receives.writeDownAll();
-    const visible = database.get<{ n: number }>(
-      "SELECT count(*) AS n FROM messages WHERE queue = ? AND visible_at <= ?",
-      source.id,
-      now,
-    );
+    const { inFlight, delayed } = countInvisible(this.#context, source, now);
     const handle = Buffer.from(JSON.stringify({ taskId: randomUUID(), sourceArn: options.sourceArn })).toString(
       "base64",
     );
@@ -114,7 +110,7 @@ export class MoveTasks {
       options.destinationArn ?? null,
       options.messagesPerSecond ?? null,
       now,
-      visible?.n ?? 0,
+      source.total - inFlight - delayed,
     );
     if (task === undefined) throw new Error("the move task was not inserted");
     this.#begin(task);
@@ -202,14 +198,8 @@ export class MoveTasks {
     }
     const allowance = this.#allowance(task);
     if (allowance === 0 && task.moved < task.to_move) return;
-    source.receives.writeDownAll();
-    const rows = database.all<MovedRow>(
-      `SELECT sequence, source, ordered_group FROM messages WHERE queue = ? AND visible_at <= ?
-       ORDER BY visible_at, sequence LIMIT ?`,
-      source.id,
-      clock(),
-      allowance,
-    );
+    const columns = "sequence, visible_at, source, ordered_group";
+    const rows = firstVisible<MovedRow>(this.#context, source, columns, allowance, clock());
     let moved = 0;
     let failure: string | undefined;
     for (const row of rows) {

@@ -37,7 +37,7 @@ export interface Queue {
   total: number;
   /** At least as many messages as are in flight: receives raise it, a recount sets it right. */
   inFlightBound: number;
-  /** When the first of its messages was sent, or earlier (ms): sending lowers it, a look for expired ones sets it right. */
+  /** Messages sent before (ms) need not be looked for: there are none, or that was done less than a second ago. */
   sentSince: number;
   /** Its receives that are not written down; none on a FIFO queue. */
   readonly receives: Receives;

@@ -37,6 +37,7 @@ interface MessageRow extends Place {
   readonly receives: number;
   readonly first_received_at: number | null;
   readonly first_visible_at: number | null;
+  readonly receipt: number;
   readonly sent_at: number;
   readonly id: string;
   readonly group_id: string | null;
@@ -48,8 +49,8 @@ interface MessageRow extends Place {
   readonly body: string;
 }
 
-const columns = `sequence, visible_at, receives, first_received_at, first_visible_at, sent_at, id, group_id, ordered_group,
-  deduplication_id, trace_header, source, attributes, body`;
+const columns = `sequence, visible_at, receives, receipt, first_received_at, first_visible_at, sent_at, id, group_id,
+  ordered_group, deduplication_id, trace_header, source, attributes, body`;
 
 /** Messages to be received. */
 interface Taken {
@@ -145,6 +146,7 @@ function deliver(
       hold: options.setsVisibilityFirst ? 3 : 1,
       stoodAt: row.visible_at,
       firstStoodAt: row.first_visible_at ?? row.visible_at,
+      again: row.receipt !== 0,
     }),
   );
   return database.transaction(() => {

@@ -1,3 +1,4 @@
+import TinyQueue from "tinyqueue";
 import type { Database } from "./database.ts";
 
 /** One receive of a message. */
@@ -8,12 +9,14 @@ export interface Receive {
   readonly receivedAt: number;
   /** Until when the message is hidden. */
   readonly visibleAt: number;
-  /** As in the column of this name; those that are kept here have 1 or 3. */
+  /** As in the column of this name. Those that are kept here have 1 or 3. */
   readonly hold: 1 | 2 | 3;
   /** Where the message stands in the queue's order, by its row. */
   readonly stoodAt: number;
   /** Where it stood before it was ever received. */
   readonly firstStoodAt: number;
+  /** Whether it was received before: its row has the nonce of then. */
+  readonly again: boolean;
 }
 
 /** A place in a queue's order. */
@@ -24,24 +27,39 @@ export interface Place {
 
 const start: Place = { visible_at: Number.MIN_SAFE_INTEGER, sequence: 0 };
 
+const byPlace = (a: Place, b: Place): number => a.visible_at - b.visible_at || a.sequence - b.sequence;
+
+const byEnd = (a: Receive, b: Receive): number => a.visibleAt - b.visibleAt;
+
+/** Ends of receives that are over already may take as much memory as the others, and this much. */
+const STALE_ENDS = 10_000;
+
 /**
  * The receives of a standard queue that are under way, and not written down: most messages are deleted soon after, and a
- * row that is only inserted and deleted costs two thirds. Nothing is lost with the process: a start after a crash takes
- * receives back in any case (`releaseOrphans`), and the rows of these are as if they had not happened. What is to
- * outlive the process (a backoff, a receive whose time ended) is written down by `writeDown`.
+ * row that is only inserted and deleted costs two thirds. No message is lost with the process: a start after a crash takes
+ * receives back in any case (`releaseOrphans`), and the rows of these are as if they had not happened. Written down is what
+ * is to outlive the process, a backoff, and a receive whose time is over, as soon as the queue is asked for anything.
  *
- * Rows of messages under way look visible. Those at the front of the queue are passed over at once: `passed` is a place
- * up to which there are no others.
+ * The rows of messages under way look visible. That nobody walks over them, however many there are, a place is known up
+ * to which all rows are of messages under way (`passed`), but for the gaps: messages that were put back, say.
  */
 export class Receives {
   readonly #database: Database;
   readonly #bySequence = new Map<number, Receive>();
+  #ends = new TinyQueue<Receive>([], byEnd);
   #passed = start;
-  /** No receive ends before. */
-  #earliestEnd = Number.POSITIVE_INFINITY;
+  /** Rows up to `passed` that may not be of messages under way: their places, by their sequence numbers. */
+  readonly #gaps = new Map<number, number>();
+  /** The gaps in order, with some that are none any more; `undefined` after others came. */
+  #gapsInOrder: readonly Place[] | undefined;
+  #latestStoodAt = Number.NEGATIVE_INFINITY;
 
   constructor(database: Database) {
     this.#database = database;
+  }
+
+  get size(): number {
+    return this.#bySequence.size;
   }
 
   get(sequence: number): Receive | undefined {
@@ -53,24 +71,37 @@ export class Receives {
     return this.#bySequence.has(sequence);
   }
 
-  /** All of them, in no order. */
-  all(): Receive[] {
-    return [...this.#bySequence.values()];
-  }
-
   /** Sets receives down, each in place of an earlier one of its message. */
   set(receives: readonly Receive[]): void {
-    this.#undone(receives.map(({ sequence }) => sequence));
+    this.#whenUndone(receives.map(({ sequence }) => sequence));
     for (const receive of receives) {
       this.#bySequence.set(receive.sequence, receive);
-      if (receive.visibleAt < this.#earliestEnd) this.#earliestEnd = receive.visibleAt;
+      this.#gaps.delete(receive.sequence);
+      this.#ends.push(receive);
+      if (receive.stoodAt > this.#latestStoodAt) this.#latestStoodAt = receive.stoodAt;
+    }
+    if (this.#ends.length > 2 * this.size + STALE_ENDS) {
+      this.#ends = new TinyQueue([...this.#bySequence.values()], byEnd);
     }
   }
 
   /** Forgets receives: their messages are gone, or their rows tell all from now on (see `rowAt`). */
   forget(sequences: readonly number[]): void {
-    this.#undone(sequences);
+    this.#whenUndone(sequences);
     for (const sequence of sequences) this.#bySequence.delete(sequence);
+  }
+
+  /** Forgets all: there are no rows any more. */
+  clear(): void {
+    this.forget([...this.#bySequence.keys()]);
+  }
+
+  /** Takes a receive back: its message stands where it stood. */
+  takeBack({ sequence, stoodAt, again }: Receive): void {
+    // Else the handle of the receive before would be the latest one.
+    if (again) this.#database.run("UPDATE messages SET receipt = 0 WHERE sequence = ?", sequence);
+    this.forget([sequence]);
+    this.rowAt({ visible_at: stoodAt, sequence });
   }
 
   /** Writes a receive down, and forgets it: its row tells all from now on. */
@@ -90,72 +121,91 @@ export class Receives {
     this.rowAt({ visible_at: receive.visibleAt, sequence: receive.sequence });
   }
 
-  /** Writes down all of them: for who looks at the rows alone. */
+  /** Writes down those whose time is over. */
+  writeDownEnded(now: number): void {
+    if ((this.nextEnd() ?? Number.POSITIVE_INFINITY) > now) return;
+    this.#database.transaction(() => {
+      for (let end = this.#nextEnding(); end !== undefined && end.visibleAt <= now; end = this.#nextEnding()) {
+        this.writeDown(end);
+      }
+    });
+  }
+
+  /** Writes down all of them. */
   writeDownAll(): void {
-    for (const receive of this.all()) this.writeDown(receive);
+    this.writeDownEnded(Number.POSITIVE_INFINITY);
   }
 
-  /** Those whose time is over. */
-  ended(now: number): Receive[] {
-    if (now < this.#earliestEnd) return [];
-    const ended = this.all().filter(({ visibleAt }) => visibleAt <= now);
-    if (ended.length === 0) this.#earliestEnd = this.nextEnd(now) ?? Number.POSITIVE_INFINITY;
-    return ended;
+  /** When the first of them ends. */
+  nextEnd(): number | undefined {
+    return this.#nextEnding()?.visibleAt;
   }
 
-  /** When the first of them ends after a moment. */
-  nextEnd(after: number): number | undefined {
-    let end: number | undefined;
-    for (const { visibleAt } of this.#bySequence.values()) {
-      if (visibleAt > after && visibleAt < (end ?? Number.POSITIVE_INFINITY)) end = visibleAt;
-    }
-    return end;
+  /** How many of them stand where, by the clock, they are not visible yet: it was set back. */
+  countStandingAfter(now: number): number {
+    if (this.#latestStoodAt <= now) return 0;
+    return this.#bySequence.values().reduce((count, { stoodAt }) => count + (stoodAt > now ? 1 : 0), 0);
   }
 
-  /** How many are under way at a moment. */
-  countAt(now: number): number {
-    let count = 0;
-    for (const { visibleAt } of this.#bySequence.values()) if (visibleAt > now) count += 1;
-    return count;
-  }
-
-  /** Up to which place all rows are of messages under way. */
+  /** Up to which place all rows but the gaps are of messages under way. */
   get passed(): Place {
     return this.#passed;
   }
 
   /** Says that all rows up to this place are of messages under way, or will be by the end of this transaction. */
   pass(place: Place): void {
-    this.#database.whenUndone(() => {
-      this.#passed = start;
-    });
+    if (byPlace(place, this.#passed) <= 0) return;
+    this.#whenUndone([]);
     this.#passed = { visible_at: place.visible_at, sequence: place.sequence };
   }
 
-  /** Says that there may be a row anywhere which is not of a message under way. */
-  lookAgain(): void {
-    this.#passed = start;
+  /** Rows up to `passed` that may not be of messages under way, in order. */
+  gaps(): readonly Place[] {
+    if (this.#gaps.size === 0) return [];
+    this.#gapsInOrder ??= [...this.#gaps]
+      .map(([sequence, visible_at]): Place => ({ visible_at, sequence }))
+      .sort(byPlace);
+    this.#gapsInOrder = this.#gapsInOrder.filter(({ visible_at, sequence }) => this.#gaps.get(sequence) === visible_at);
+    return this.#gapsInOrder;
   }
 
-  /** Says that there is a row at this place which is not of a message under way. */
+  /** Says that there is a row at this place, and nowhere else, which is not of a message under way. */
   rowAt({ visible_at, sequence }: Place): void {
-    const { visible_at: passedAt, sequence: passed } = this.#passed;
-    if (visible_at < passedAt || (visible_at === passedAt && sequence <= passed)) {
-      this.#passed = { visible_at, sequence: sequence - 1 };
+    if (byPlace({ visible_at, sequence }, this.#passed) > 0) this.noGap(sequence);
+    else {
+      this.#gaps.set(sequence, visible_at);
+      this.#gapsInOrder = undefined;
     }
   }
 
-  /** Has what is known of these messages undone with the transaction. */
-  #undone(sequences: readonly number[]): void {
+  /** Says that there is no gap with this row. */
+  noGap(sequence: number): void {
+    if (this.#gaps.delete(sequence)) this.#whenUndone([]);
+  }
+
+  #nextEnding(): Receive | undefined {
+    for (let end = this.#ends.peek(); end !== undefined; end = this.#ends.peek()) {
+      if (this.#bySequence.get(end.sequence) === end) return end;
+      this.#ends.pop();
+    }
+    return undefined;
+  }
+
+  /** Has what is known of these messages undone with the transaction, and forgotten where the others are. */
+  #whenUndone(sequences: readonly number[]): void {
     const before = sequences.map((sequence) => this.#bySequence.get(sequence));
     this.#database.whenUndone(() => {
       for (const [index, sequence] of sequences.entries()) {
         const receive = before[index];
         if (receive === undefined) this.#bySequence.delete(sequence);
-        else this.#bySequence.set(sequence, receive);
+        else {
+          this.#bySequence.set(sequence, receive);
+          this.#ends.push(receive);
+        }
       }
       this.#passed = start;
-      this.#earliestEnd = Number.NEGATIVE_INFINITY;
+      this.#gaps.clear();
+      this.#gapsInOrder = undefined;
     });
   }
 }

@@ -4,7 +4,7 @@ import { refreshGroup } from "./fifo.ts";
 import { checkRange, limits } from "./limits.ts";
 import type { Queue } from "./queues.ts";
 import { parseReceiptHandle, type Receipt } from "./receipt-handle.ts";
-import type { Receive } from "./receives.ts";
+import type { Place, Receive } from "./receives.ts";
 
 /** A message that a handle names. */
 interface Held {
@@ -133,16 +133,18 @@ export function changeVisibility(context: StoreContext, queue: Queue, handle: st
 function hideWritten({ database }: StoreContext, queue: Queue, held: Held, until: number, putBack: boolean): void {
   const { sequence, group } = held;
   database.transaction(() => {
-    database.run(
+    const row = database.get<Place>(
       putBack
-        ? "UPDATE messages SET visible_at = coalesce(first_visible_at, ?), hold = CASE hold WHEN 3 THEN 1 ELSE 2 END WHERE sequence = ?"
-        : "UPDATE messages SET visible_at = ?, hold = CASE hold WHEN 3 THEN 1 ELSE 2 END WHERE sequence = ?",
+        ? `UPDATE messages SET visible_at = coalesce(first_visible_at, ?), hold = CASE hold WHEN 3 THEN 1 ELSE 2 END
+             WHERE sequence = ? RETURNING visible_at, sequence`
+        : `UPDATE messages SET visible_at = ?, hold = CASE hold WHEN 3 THEN 1 ELSE 2 END
+             WHERE sequence = ? RETURNING visible_at, sequence`,
       until,
       sequence,
     );
+    if (row !== undefined) queue.receives.rowAt(row);
     if (group !== null) refreshGroup(database, queue.id, group);
   });
-  queue.receives.lookAgain();
 }
 
 /** Stays unwritten where it is no backoff that is to outlive the process. */
@@ -163,17 +165,15 @@ export function undoReceive(context: StoreContext, queue: Queue, handle: string)
   const { database } = context;
   database.transaction(() => {
     if (receive === undefined) {
-      database.run(
-        `UPDATE messages SET visible_at = coalesce(first_visible_at, ?), hold = 0, receipt = 0, receives = receives - 1, received_at = NULL,
-           first_received_at = CASE receives WHEN 1 THEN NULL ELSE first_received_at END WHERE sequence = ?`,
+      const row = database.get<Place>(
+        `UPDATE messages SET visible_at = coalesce(first_visible_at, ?), hold = 0, receipt = 0, receives = receives - 1,
+           received_at = NULL, first_received_at = CASE receives WHEN 1 THEN NULL ELSE first_received_at END
+           WHERE sequence = ? RETURNING visible_at, sequence`,
         context.clock(),
         sequence,
       );
-      queue.receives.lookAgain();
-    } else {
-      queue.receives.forget([sequence]);
-      queue.receives.rowAt({ visible_at: receive.stoodAt, sequence });
-    }
+      if (row !== undefined) queue.receives.rowAt(row);
+    } else queue.receives.takeBack(receive);
     if (group !== null) refreshGroup(database, queue.id, group);
   });
   context.changed(queue);

@@ -7,6 +7,7 @@ import { MoveTasks } from "./move-tasks.ts";
 import type { QueueAttributes, QueueSettings } from "./queue-attributes.ts";
 import { type Queue, Queues, queueArn } from "./queues.ts";
 import { checkInFlight, type ReceivedMessage, type ReceiveOptions, receive } from "./receive.ts";
+import type { Place } from "./receives.ts";
 import { type OutgoingMessage, type SentMessage, send } from "./send.ts";
 import { changeVisibility, deleteMessages, undoReceive } from "./settle.ts";
 import { countInvisible, countReceivable, nextReceivableAt } from "./visible.ts";
@@ -239,7 +240,7 @@ export class QueueStore {
       this.#database.run("DELETE FROM messages WHERE queue = ?", queue.id);
       this.#database.run("DELETE FROM ordered_groups WHERE queue = ?", queue.id);
       queue.total = 0;
-      queue.receives.forget(queue.receives.all().map(({ sequence }) => sequence));
+      queue.receives.clear();
     });
   }
 
@@ -255,7 +256,8 @@ export class QueueStore {
 
   /**
    * For the start after a crash: whoever received messages before is gone, so they become visible at once. The receive
-   * is taken back, as it was not the message that ended its receiver. Those whose visibility was changed explicitly (a backoff) keep their time. Returns how many.
+   * is taken back, as it was not the message that ended its receiver. Those whose visibility was changed explicitly (a
+   * backoff) keep their time. Returns of how many the receive was written down (`Receives`): no row tells of the others.
    */
   releaseOrphans(): number {
     const now = this.#context.clock();
@@ -263,14 +265,14 @@ export class QueueStore {
     this.#transaction(() => {
       for (const queue of this.#queues.all()) {
         queue.receives.writeDownAll();
-        const rows = this.#database.all<{ ordered_group: string | null }>(
+        const rows = this.#database.all<Place & { ordered_group: string | null }>(
           `UPDATE messages SET visible_at = coalesce(first_visible_at, ?), hold = 0, receives = MAX(0, receives - 1)
-             WHERE queue = ? AND visible_at > ? AND hold IN (1, 3) RETURNING ordered_group`,
+             WHERE queue = ? AND visible_at > ? AND hold IN (1, 3) RETURNING ordered_group, visible_at, sequence`,
           now,
           queue.id,
           now,
         );
-        queue.receives.lookAgain();
+        for (const row of rows) queue.receives.rowAt(row);
         refreshGroupsOf(this.#database, queue.id, rows);
         released += rows.length;
         this.#context.changed(queue);
@@ -302,7 +304,12 @@ export class QueueStore {
     for (const giveUp of [...this.#waiting]) giveUp();
     this.#moveTasks.close();
     this.#waiters.close();
-    this.#database.close();
+    try {
+      // Those receives count.
+      for (const queue of this.#queues.all()) queue.receives.writeDownEnded(this.#context.clock());
+    } finally {
+      this.#database.close();
+    }
   }
 
   #transaction<T>(work: () => T): T {
@@ -317,7 +324,9 @@ export class QueueStore {
   /** The queue, without the messages whose retention period is over: by a second at most, as it is looked once in one. */
   #fresh(name: string): Queue {
     const queue = this.#queues.get(name);
-    const limit = this.#context.clock() - queue.settings.retentionSeconds * 1_000;
+    const now = this.#context.clock();
+    queue.receives.writeDownEnded(now);
+    const limit = now - queue.settings.retentionSeconds * 1_000;
     if (limit < queue.sentSince) return queue;
     this.#transaction(() => {
       const rows = this.#database.all<{ sequence: number; ordered_group: string | null }>(
@@ -368,10 +377,19 @@ export class QueueStore {
       const leave = this.#waiters.add(queue, { wants, offer: attempt });
       const timer = setTimeout(() => {
         // In a process that was held up, what became visible meanwhile may not have been offered yet.
-        if (countReceivable(this.#context, queue, 1) === 0 || attempt() === 0) giveUp();
+        if (!this.#mayReceive(queue) || attempt() === 0) giveUp();
       }, timeoutMs);
       this.#waiting.add(giveUp);
       signal?.addEventListener("abort", giveUp, { once: true });
     });
+  }
+
+  #mayReceive(queue: Queue): boolean {
+    try {
+      return countReceivable(this.#context, queue, 1) > 0;
+    } catch {
+      // Who tries will meet the error, and tell of it.
+      return true;
+    }
   }
 }

@@ -1,6 +1,10 @@
 import type { StoreContext } from "./context.ts";
+import type { Database } from "./database.ts";
 import type { Queue } from "./queues.ts";
 import type { Place } from "./receives.ts";
+
+/** Rows that are read at once behind messages under way: there may be many of those. */
+const MOST_AT_ONCE = 1_000;
 
 /** Exact numbers of the messages that are not visible. */
 export function countInvisible(
@@ -8,16 +12,19 @@ export function countInvisible(
   queue: Queue,
   now: number,
 ): { readonly inFlight: number; readonly delayed: number } {
+  const { receives } = queue;
+  receives.writeDownEnded(now);
   const counted = database.get<{ n: number; held: number | null }>(
     "SELECT count(*) AS n, sum(hold > 0) AS held FROM messages WHERE queue = ? AND visible_at > ?",
     queue.id,
     now,
   );
   const held = counted?.held ?? 0;
-  return { inFlight: held + queue.receives.countAt(now), delayed: (counted?.n ?? 0) - held };
+  const delayed = (counted?.n ?? 0) - held - receives.countStandingAfter(now);
+  return { inFlight: held + receives.size, delayed };
 }
 
-/** The first messages of a standard queue that can be received, in order. */
+/** The first messages of a queue that can be received, in order; of a FIFO queue, whether or not their group is blocked. */
 export function firstVisible<Row extends Place>(
   { database }: StoreContext,
   queue: Queue,
@@ -25,34 +32,81 @@ export function firstVisible<Row extends Place>(
   count: number,
   now: number,
 ): Row[] {
-  const { receives } = queue;
-  const ended = receives.ended(now);
-  if (ended.length > 0) {
-    database.transaction(() => {
-      for (const receive of ended) receives.writeDown(receive);
-    });
-  }
-  const found: Row[] = [];
-  let after = receives.passed;
+  queue.receives.writeDownEnded(now);
+  const found = inGaps<Row>(database, queue, columns, count, now);
+  let after = queue.receives.passed;
+  let limit = count - found.length;
   while (found.length < count) {
-    const wanted = count - found.length;
-    const rows = database.all<Row>(
-      `SELECT ${columns} FROM messages WHERE queue = ? AND (visible_at, sequence) > (?, ?) AND visible_at <= ?
-         ORDER BY visible_at, sequence LIMIT ?`,
-      queue.id,
-      after.visible_at,
-      after.sequence,
-      now,
-      wanted,
-    );
+    const rows = rowsAfter<Row>(database, queue, columns, after, now, limit);
+    let leading: Place | undefined;
     for (const row of rows) {
-      if (!receives.has(row.sequence)) found.push(row);
-      else if (found.length === 0) receives.pass(row);
+      if (found.length === count) break;
+      if (!queue.receives.has(row.sequence)) found.push(row);
+      else if (found.length === 0) leading = row;
     }
-    if (rows.length < wanted) break;
-    after = rows.at(-1) ?? after;
+    if (leading !== undefined) queue.receives.pass(leading);
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < limit) break;
+    after = last;
+    limit = MOST_AT_ONCE;
   }
   return found;
+}
+
+function inGaps<Row extends Place>(
+  database: Database,
+  queue: Queue,
+  columns: string,
+  count: number,
+  now: number,
+): Row[] {
+  const { receives } = queue;
+  const found: Row[] = [];
+  const gaps = receives.gaps();
+  for (let next = 0; next < gaps.length && found.length < count; ) {
+    const sequences = gaps.slice(next, next + count - found.length).map(({ sequence }) => sequence);
+    next += sequences.length;
+    const rows = database.all<Row>(
+      // The sign keeps SQLite from walking over the queue.
+      `SELECT ${columns} FROM messages WHERE sequence IN (SELECT value FROM json_each(?)) AND +queue = ?
+         ORDER BY visible_at, sequence`,
+      JSON.stringify(sequences),
+      queue.id,
+    );
+    const there = new Set(rows.map(({ sequence }) => sequence));
+    for (const sequence of sequences) if (!there.has(sequence)) receives.noGap(sequence);
+    found.push(...rows.filter(({ sequence, visible_at }) => visible_at <= now && !receives.has(sequence)));
+  }
+  return found;
+}
+
+function rowsAfter<Row extends Place>(
+  database: Database,
+  queue: Queue,
+  columns: string,
+  { visible_at, sequence }: Place,
+  now: number,
+  limit: number,
+): Row[] {
+  if (visible_at > now) return [];
+  // As one condition SQLite would read all rows of that millisecond.
+  const ofThen = database.all<Row>(
+    `SELECT ${columns} FROM messages WHERE queue = ? AND visible_at = ? AND sequence > ? ORDER BY sequence LIMIT ?`,
+    queue.id,
+    visible_at,
+    sequence,
+    limit,
+  );
+  if (ofThen.length === limit) return ofThen;
+  const later = database.all<Row>(
+    `SELECT ${columns} FROM messages WHERE queue = ? AND visible_at > ? AND visible_at <= ?
+       ORDER BY visible_at, sequence LIMIT ?`,
+    queue.id,
+    visible_at,
+    now,
+    limit - ofThen.length,
+  );
+  return ofThen.length === 0 ? later : ofThen.concat(later);
 }
 
 /** How many messages can be received now, counted up to a limit. */
@@ -71,13 +125,13 @@ export function countReceivable(context: StoreContext, queue: Queue, limit: numb
   return counted?.n ?? 0;
 }
 
-/** When the first message becomes receivable by itself after a moment (ms), if one does. */
+/** When the first message becomes receivable by itself after a moment (ms), or did so and was not looked for. */
 export function nextReceivableAt({ database }: StoreContext, queue: Queue, after: number): number | undefined {
   const query = queue.fifo
     ? "SELECT min(ready_at) AS at FROM ordered_groups WHERE queue = ? AND ready_at > ?"
     : "SELECT min(visible_at) AS at FROM messages WHERE queue = ? AND visible_at > ?";
   const written = database.get<{ at: number | null }>(query, queue.id, after)?.at ?? undefined;
-  const unwritten = queue.receives.nextEnd(after);
+  const unwritten = queue.receives.nextEnd();
   if (written === undefined || unwritten === undefined) return written ?? unwritten;
   return Math.min(written, unwritten);
 }

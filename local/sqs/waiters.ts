@@ -83,7 +83,7 @@ export class Waiters {
     const from = this.#prospects.clock();
     let wanted = 0;
     for (const waiter of waiters) wanted += waiter.wants;
-    let available = this.#prospects.receivable(queue, wanted);
+    let available = this.#receivable(queue, wanted);
     for (const waiter of [...waiters]) {
       if (available <= 0) break;
       const taken = waiter.offer();
@@ -91,6 +91,15 @@ export class Waiters {
       available -= taken;
     }
     this.#sleep(queue, from);
+  }
+
+  #receivable(queue: Queue, wanted: number): number {
+    try {
+      return this.#prospects.receivable(queue, wanted);
+    } catch {
+      // Whoever waits will meet the error in what it is offered, and tell of it.
+      return wanted;
+    }
   }
 
   #sleep(queue: Queue, from: number): void {

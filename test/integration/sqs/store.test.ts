@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Database } from "../../../local/sqs/database.ts";
 import { SqsError } from "../../../local/sqs/errors.ts";
 import { Faults } from "../../../local/sqs/faults.ts";
 import { limits } from "../../../local/sqs/limits.ts";
@@ -276,19 +277,19 @@ describe("transactions", () => {
   });
 
   it("undoes receives and deletions", () => {
-    for (const body of ["a", "b"]) store.send("q", { body });
+    for (const body of ["a", "b", "c"]) store.send("q", { body });
     const [a] = store.receive({ queue: "q", max: 1 });
     expect(() =>
       store.transaction(() => {
         store.deleteMessage("q", a?.receiptHandle ?? "");
-        expect(bodies()).toEqual(["b"]);
+        expect(bodies()).toEqual(["b", "c"]);
         throw new Error("no");
       }),
     ).toThrow("no");
-    expect(store.counts("q")).toEqual({ visible: 1, inFlight: 1, delayed: 0 });
-    expect(bodies()).toEqual(["b"]);
+    expect(store.counts("q")).toEqual({ visible: 2, inFlight: 1, delayed: 0 });
+    expect(bodies("q", 1)).toEqual(["b"]);
     store.deleteMessage("q", a?.receiptHandle ?? "");
-    expect(store.counts("q")).toEqual({ visible: 0, inFlight: 1, delayed: 0 });
+    expect(store.counts("q")).toEqual({ visible: 1, inFlight: 1, delayed: 0 });
   });
 
   it("keeps the good messages of a batch", () => {
@@ -350,6 +351,85 @@ describe("messages under way", () => {
     }
   });
 
+  it("come in order, whether they were put back or have not been received", () => {
+    const faults = new Faults({ seed: 1 });
+    store.close();
+    store = open(faults);
+    store.createQueue("q");
+    for (let i = 0; i < 8; i++) store.send("q", { body: `${i}` });
+    const held = receive("q", 6);
+    for (const i of [4, 1, 3, 0]) store.changeVisibility("q", held[i]?.receiptHandle ?? "", 0);
+    // A receive out of order leaves gaps among those that follow.
+    faults.set({ reorder: 1, reorderWindow: 3 });
+    const [first] = bodies("q", 1);
+    expect(["0", "1", "3"]).toContain(first);
+    faults.clear();
+    const rest = ["0", "1", "3", "4", "6", "7"].filter((body) => body !== first);
+    expect([...bodies("q", 2), ...bodies("q", 2), ...bodies("q", 2)]).toEqual(rest);
+  });
+
+  it("are forgotten when they are undone, the handle of the receive before too", () => {
+    store.send("q", { body: "a" });
+    const [first] = receive();
+    now += 30 * seconds;
+    const [second] = receive();
+    store.undoReceives("q", [second?.receiptHandle ?? ""]);
+    for (const message of [first, second]) store.deleteMessage("q", message?.receiptHandle ?? "");
+    expect(receive()).toMatchObject([{ body: "a", systemAttributes: { ApproximateReceiveCount: "2" } }]);
+  });
+
+  it("end when their receiver said last", () => {
+    store.send("q", { body: "a" });
+    const [held] = store.receive({ queue: "q", max: 1, setsVisibilityFirst: true });
+    store.changeVisibility("q", held?.receiptHandle ?? "", 60);
+    now += 59 * seconds;
+    expect(receive()).toEqual([]);
+    now += 1 * seconds;
+    expect(bodies()).toEqual(["a"]);
+  });
+
+  it("count once their time is over, also if the store is closed before anybody looks", () => {
+    using directory = temporaryDirectory();
+    const reopen = () => new QueueStore({ file: join(directory.path, "queues.sqlite"), clock: () => now });
+    let kept = reopen();
+    kept.createQueue("q");
+    kept.send("q", { body: "a" });
+    kept.receive({ queue: "q", max: 1 });
+    now += 30 * seconds;
+    kept.close();
+    kept = reopen();
+    expect(kept.releaseOrphans()).toBe(0);
+    expect(kept.receive({ queue: "q", max: 1 })[0]?.systemAttributes.ApproximateReceiveCount).toBe("2");
+    kept.close();
+  });
+
+  it("are counted once where the clock was set back", () => {
+    for (const body of ["a", "b", "c"]) store.send("q", { body });
+    const [, b] = receive("q", 2);
+    store.changeVisibility("q", b?.receiptHandle ?? "", 0);
+    now -= 5 * seconds;
+    expect(store.counts("q")).toEqual({ visible: 0, inFlight: 2, delayed: 1 });
+    expect(receive()).toEqual([]);
+    now += 5 * seconds;
+    expect(bodies()).toEqual(["b", "c"]);
+  });
+
+  it("are known as before after an error of SQLite's, which may have undone the transaction by itself", () => {
+    const database = new Database(":memory:");
+    let undone = 0;
+    expect(() =>
+      database.transaction(() => {
+        database.whenUndone(() => undone++);
+        database.run("ROLLBACK");
+        throw new Error("the disk is full");
+      }),
+    ).toThrow("the disk is full");
+    expect(undone).toBe(1);
+    expect(database.transaction(() => database.nextSequence())).toBe(1);
+    expect(undone).toBe(1);
+    database.close();
+  });
+
   it("are not moved from a dead-letter queue, nor told of as receivable", async () => {
     store.createQueue("dlq");
     const deadLetterTargetArn = queueArn("dlq");
@@ -365,6 +445,9 @@ describe("messages under way", () => {
     expect([...held, ...bodies()].sort()).toEqual(["a", "b", "c"]);
     expect(await store.waitForMessages("dlq", { timeoutMs: 20 })).toBe(false);
     expect(store.nextVisibleAt("dlq")).toBe(now + 30 * seconds);
+    now += 30 * seconds;
+    store.clockAdvanced();
+    expect(await store.waitForMessages("dlq", { timeoutMs: 1_000 })).toBe(true);
   });
 });
 

@@ -1,0 +1,20 @@
+import { expect, test, vi } from "vitest";
+import type { Queue } from "../../../local/sqs/queues.ts";
+import { Waiters } from "../../../local/sqs/waiters.ts";
+
+test("whoever waits meets the error of a queue that cannot be looked at", async () => {
+  const waiters = new Waiters({
+    clock: () => 0,
+    receivable: () => {
+      throw new Error("the disk is full");
+    },
+    nextAt: () => undefined,
+  });
+  const offer = vi.fn(() => 1);
+  waiters.add({} as Queue, { wants: 1, offer });
+
+  await vi.waitUntil(() => offer.mock.calls.length > 0);
+
+  expect(offer).toHaveBeenCalledTimes(1);
+  waiters.close();
+});
