@@ -28,6 +28,7 @@ export interface Session extends SessionOptions {
 
 /** A consumer's last poll takes up to a second. */
 const CLOSING_MILLISECONDS = 2_000;
+const BEGUN_POLL_MILLISECONDS = 20;
 
 /** What a command that works on a workflow's embedded engine begins with. Nothing is started yet. */
 export async function openSession(workflowName: string, options: SessionOptions): Promise<Session> {
@@ -78,6 +79,8 @@ export async function workOnRun(session: Session, choose: ChooseRun): Promise<nu
     const engine = await startEngine(options, services);
     closing = engine;
     await engine.warm();
+    // A start that waits in its queue would go on beside the next run, and no ledger knows of it.
+    if (interrupt.soon.aborted) return interrupted(session, run);
     announce(session, run);
     await chosen.begin();
     return await workUntilDone(session, engine, { run, before }, interrupt);
@@ -106,8 +109,8 @@ async function workUntilDone(
     return EXIT.interrupted;
   }
   if (summary === "interrupted") {
-    display.say(`Interrupted. Nothing is lost: npx sluice resume ${loaded.name} goes on with run ${run}.`);
-    return EXIT.interrupted;
+    await begun(engine, run, interrupt.atOnce);
+    return interrupted(session, run);
   }
   if (json) writeJson(summary);
   else {
@@ -116,6 +119,19 @@ async function workUntilDone(
   }
   if (summary.status === "failed" || summary.status === "cancelled") return EXIT.failed;
   return summary.dead > 0 ? EXIT.deadLetters : EXIT.succeeded;
+}
+
+function interrupted({ display, loaded }: Session, run: string): number {
+  display.say(`Interrupted. Nothing is lost: npx sluice resume ${loaded.name} goes on with run ${run}.`);
+  return EXIT.interrupted;
+}
+
+/** Waits until a run that was just requested stands in the ledger, where the next command finds it. */
+async function begun(engine: Engine, run: string, atOnce: AbortSignal): Promise<void> {
+  for (let waited = 0; waited < CLOSING_MILLISECONDS && !atOnce.aborted; waited += BEGUN_POLL_MILLISECONDS) {
+    if ((await engine.runs.find(run)) !== undefined) return;
+    await setTimeout(BEGUN_POLL_MILLISECONDS);
+  }
 }
 
 function announce({ loaded, topology, display, json }: Session, run: string): void {

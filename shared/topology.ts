@@ -110,7 +110,8 @@ export function topology(workflow: TopologyInput): Topology {
   const refillWaitingSeconds = Math.min(taskTimeoutSeconds, LONGEST_REFILL_WAITING_SECONDS);
   const consumerTimeoutSeconds = STARTING_SECONDS + refillSeconds + taskTimeoutSeconds + RECORDING_SECONDS;
   // A consumer that refills its slots needs no batch as large as they are many.
-  const batchSize = workflow.refill ? Math.min(tasksPerEnvironment, LARGEST_BATCH_WITHOUT_WINDOW) : tasksPerEnvironment;
+  const batchSize =
+    refillSeconds > 0 ? Math.min(tasksPerEnvironment, LARGEST_BATCH_WITHOUT_WINDOW) : tasksPerEnvironment;
   const batchingWindowSeconds = batchSize > LARGEST_BATCH_WITHOUT_WINDOW ? 1 : 0;
   return {
     concurrency,

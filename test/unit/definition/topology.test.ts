@@ -44,14 +44,14 @@ describe("whatever is asked for within the options' ranges", () => {
     fc.assert(fc.property(inputs, (workflow) => check(workflow, topology(workflow))));
 
   test("the environments times their tasks are the concurrency", () =>
-    always(({ concurrency, refill }, { environments, tasksPerEnvironment, batchSize }) => {
+    always(({ concurrency }, { environments, tasksPerEnvironment, batchSize, consumer }) => {
       expect(environments * tasksPerEnvironment).toBe(concurrency);
       expect(environments).toBeGreaterThanOrEqual(2);
       expect(environments).toBeLessThanOrEqual(1_000);
       // A batch that is larger would have tasks wait inside an environment, with their message's visibility running.
       expect(batchSize).toBeLessThanOrEqual(tasksPerEnvironment);
       // And one that is smaller would leave slots empty, unless the consumer fills them itself.
-      if (!refill) expect(batchSize).toBe(tasksPerEnvironment);
+      if (consumer.refillSeconds === 0) expect(batchSize).toBe(tasksPerEnvironment);
     }));
 
   test("visibility timeouts are six times the function's and the window, as AWS asks", () =>
