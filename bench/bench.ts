@@ -65,7 +65,7 @@ async function bench({ only, rounds, quick, json, write }: Options): Promise<voi
   }
   const directory = write ? DOCS : SCRATCH;
   const written = plot(rows, results, directory);
-  if (written > 0) say(`\n${written} plots are in ${fileURLToPath(directory)}`);
+  if (written > 0) say(`\n${written === 1 ? "1 plot is" : `${written} plots are`} in ${fileURLToPath(directory)}`);
 }
 
 function keep(measurements: Measurements): void {
