@@ -30,10 +30,13 @@ export const journalOf = (directory: string): string => join(directory, "journal
 /** The same clock in every process of the machine; no fault shifts it. */
 export const monotonicMilliseconds = (): number => Number(process.hrtime.bigint()) / 1e6;
 
-/** Appends a line at once: a process that is killed right after has still written it. */
+/**
+ * Appends a line at once: a process that is killed right after has still written it. One that is killed meanwhile may
+ * have written a part, up to a page of the file: so a line also begins with a line break.
+ */
 export function note(directory: string, entry: Entry): void {
   const line = { ...entry, pid: process.pid, milliseconds: monotonicMilliseconds() };
-  appendFileSync(journalOf(directory), `${JSON.stringify(line)}\n`);
+  appendFileSync(journalOf(directory), `\n${JSON.stringify(line)}\n`);
 }
 
 /** Reads the lines of a journal as they come. */
@@ -61,12 +64,21 @@ export class JournalReader {
     }
     const parts = (this.#rest + Buffer.concat(bytes).toString()).split("\n");
     this.#rest = parts.pop() ?? "";
-    const fresh = parts.map((part) => JSON.parse(part) as Line);
+    const fresh = parts.flatMap(parse);
     this.lines.push(...fresh);
     return fresh;
   }
 
   close(): void {
     if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+  }
+}
+
+/** Nothing for what is empty, or a part of a line. */
+function parse(text: string): Line[] {
+  try {
+    return [JSON.parse(text) as Line];
+  } catch {
+    return [];
   }
 }
