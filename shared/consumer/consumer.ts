@@ -283,6 +283,8 @@ export class Consumer {
   /** Runs an item's attempt in a slot, and records its outcome when the slot is free again. Never rejects. */
   async #work(work: Work): Promise<void> {
     const { item, state, mode, settled } = work;
+    // More of a paused run would be received only to be put back: its messages, and all else, are left to the mapping.
+    if (mode === "pause") this.#intake.end();
     const withoutAttempt =
       this.#settlement.withoutAttempt(item, state, mode) ??
       (this.#cameTooLate(work) ? () => this.#settlement.putBack(item, 0) : undefined);

@@ -132,7 +132,8 @@ function checkOrder(model: Model, received: readonly ReceivedMessage[]) {
   }
 }
 
-class Delete implements Step {
+/** A step with one of the handles that were ever given. */
+abstract class HandleStep implements Step {
   readonly pick: number;
   constructor(pick: number) {
     this.pick = pick;
@@ -140,7 +141,21 @@ class Delete implements Step {
   check = (model: Readonly<Model>) => model.handles.length > 0;
   run(model: Model, real: Real) {
     const { handle, body } = model.handles[this.pick % model.handles.length] ?? { handle: "", body: "" };
-    const expected = model.messages.get(body);
+    this.take(model, real, { handle, body, expected: model.messages.get(body) });
+    expect(real.store.counts(real.queue)).toEqual(counts(model));
+  }
+  abstract take(model: Model, real: Real, picked: Picked): void;
+}
+
+/** A handle, and the message that it names, if that is not deleted. */
+interface Picked {
+  readonly handle: string;
+  readonly body: string;
+  readonly expected: Expected | undefined;
+}
+
+class Delete extends HandleStep {
+  override take(model: Model, real: Real, { handle, body, expected }: Picked) {
     const current = expected?.handle === handle;
     const expired = (expected?.visibleAt ?? 0) <= model.now;
     const [outcome] = real.store.deleteMessages(real.queue, [handle]);
@@ -150,22 +165,17 @@ class Delete implements Step {
       expect(outcome?.ok).toBe(true);
       if (current) model.messages.delete(body);
     }
-    expect(real.store.counts(real.queue)).toEqual(counts(model));
   }
   toString = () => `delete(${this.pick})`;
 }
 
-class ChangeVisibility implements Step {
-  readonly pick: number;
+class ChangeVisibility extends HandleStep {
   readonly seconds: number;
   constructor(pick: number, seconds: number) {
-    this.pick = pick;
+    super(pick);
     this.seconds = seconds;
   }
-  check = (model: Readonly<Model>) => model.handles.length > 0;
-  run(model: Model, real: Real) {
-    const { handle, body } = model.handles[this.pick % model.handles.length] ?? { handle: "", body: "" };
-    const expected = model.messages.get(body);
+  override take(model: Model, real: Real, { handle, expected }: Picked) {
     const change = () => real.store.changeVisibility(real.queue, handle, this.seconds);
     if (expected !== undefined && expected.handle === handle && expected.visibleAt > model.now) {
       change();
@@ -173,26 +183,17 @@ class ChangeVisibility implements Step {
       expected.backoff = !expected.setsVisibilityFirst;
       expected.setsVisibilityFirst = false;
     } else expect(change).toThrow();
-    expect(real.store.counts(real.queue)).toEqual(counts(model));
   }
   toString = () => `changeVisibility(${this.pick}, ${this.seconds})`;
 }
 
-class Undo implements Step {
-  readonly pick: number;
-  constructor(pick: number) {
-    this.pick = pick;
-  }
-  check = (model: Readonly<Model>) => model.handles.length > 0;
-  run(model: Model, real: Real) {
-    const { handle, body } = model.handles[this.pick % model.handles.length] ?? { handle: "", body: "" };
-    const expected = model.messages.get(body);
+class Undo extends HandleStep {
+  override take(model: Model, real: Real, { handle, expected }: Picked) {
     real.store.undoReceives(real.queue, [handle]);
     if (expected?.handle === handle) {
       Object.assign(expected, { visibleAt: model.now, held: false, receives: expected.receives - 1 });
       delete expected.handle;
     }
-    expect(real.store.counts(real.queue)).toEqual(counts(model));
   }
   toString = () => `undo(${this.pick})`;
 }

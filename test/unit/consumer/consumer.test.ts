@@ -649,6 +649,23 @@ describe("a consumer that refills its slots", () => {
     expect(task).toHaveBeenCalledTimes(1);
   });
 
+  test("stops receiving when its run is paused, and puts back what it has", async () => {
+    const world = await ConsumerWorld.of(Array.from({ length: 40 }, (_, index) => index));
+    for (let index = 1; index < 40; index++) world.sqs.arrivals.push([arrival(world, index)]);
+    let now = Date.now();
+    const task = vi.fn(async () => {
+      await world.runs.pause(RUN);
+      now += 3_001;
+    });
+    const options = { refill: { ...refill(), until: now + 60_000 }, tasksPerEnvironment: 1, now: () => now };
+    await world.consume({ task }, [world.message(0)], options);
+    expect(task).toHaveBeenCalledTimes(1);
+    expect(world.sqs.arrivals.length).toBeGreaterThan(30);
+    expect(world.sqs.deleted).toEqual(["handle-0"]);
+    const putBack = world.sqs.visibilities.map(({ receiptHandle }) => receiptHandle);
+    expect(putBack).toContain("polled-handle-1");
+  });
+
   test("stops receiving when its time is over", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     world.sqs.arrivals.push([arrival(world, 1)]);
