@@ -166,7 +166,7 @@ class Delete extends HandleStep {
       if (current) model.messages.delete(body);
     }
   }
-  toString = () => `delete(${this.pick})`;
+  override toString = () => `delete(${this.pick})`;
 }
 
 class ChangeVisibility extends HandleStep {
@@ -184,7 +184,7 @@ class ChangeVisibility extends HandleStep {
       expected.setsVisibilityFirst = false;
     } else expect(change).toThrow();
   }
-  toString = () => `changeVisibility(${this.pick}, ${this.seconds})`;
+  override toString = () => `changeVisibility(${this.pick}, ${this.seconds})`;
 }
 
 class Undo extends HandleStep {
@@ -195,7 +195,7 @@ class Undo extends HandleStep {
       delete expected.handle;
     }
   }
-  toString = () => `undo(${this.pick})`;
+  override toString = () => `undo(${this.pick})`;
 }
 
 /** As after a crash: who had received messages is gone. */
