@@ -74,11 +74,18 @@ export async function workOnRun(session: Session, choose: ChooseRun): Promise<nu
     state.remember({ workflow: workflow.name, file, name: loaded.name, concurrency, run, limit });
     // Before anything of it can go on.
     const before = await countsBefore(services, run);
-    companion = await startCompanion(loaded.companion);
-    const options = { workflow, workflowFile: file, topology, state, variables: companion.environment };
-    const engine = await startEngine(options, services);
-    closing = engine;
-    await engine.warm();
+    let engine: Engine;
+    try {
+      companion = await startCompanion(loaded.companion);
+      const options = { workflow, workflowFile: file, topology, state, variables: companion.environment };
+      engine = await startEngine(options, services);
+      closing = engine;
+      await engine.warm();
+    } catch (error) {
+      // On a terminal Ctrl-C also ends the processes that the start needs, such as the bundler's.
+      if (interrupt.soon.aborted) return interrupted(session, run);
+      throw error;
+    }
     // A start that waits in its queue would go on beside the next run, and no ledger knows of it.
     if (interrupt.soon.aborted) return interrupted(session, run);
     announce(session, run);

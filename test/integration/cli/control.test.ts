@@ -88,7 +88,8 @@ test("a run that is interrupted before it began leaves nothing that goes on besi
   world.open();
   const run = world.begin("run", workflowFile("gated"));
   await world.exists(".sluice/gated/workflow.json");
-  run.process.kill("SIGINT");
+  // As a terminal does: the bundler is interrupted, too.
+  process.kill(-Number(run.process.pid), "SIGINT");
   const interrupted = await run.ended;
   expect(interrupted.code).toBe(130);
   expect(interrupted.stderr).toMatch(
