@@ -83,22 +83,26 @@ test("a run is paused from another process, resumed, interrupted, and resumed to
   expectWhole(await world.type("resume", "--json"));
 }, 180_000);
 
-test("a run that is interrupted before it began leaves nothing that goes on beside the next one", async () => {
-  using world = new CliWorld();
-  world.open();
-  const run = world.begin("run", workflowFile("gated"));
-  await world.exists(".sluice/gated/workflow.json");
-  // As a terminal does: the bundler is interrupted, too.
-  process.kill(-Number(run.process.pid), "SIGINT");
-  const interrupted = await run.ended;
-  expect(interrupted.code).toBe(130);
-  expect(interrupted.stderr).toMatch(
-    /Interrupted\. Nothing is lost: npx sluice resume \S+gated\.ts goes on with run \S+\.\n$/,
-  );
+test.each(["gated", "needy"])(
+  "a run of %s that is interrupted before it began leaves nothing behind",
+  async (name) => {
+    using world = new CliWorld();
+    world.open();
+    const run = world.begin("run", workflowFile(name));
+    await world.exists(name === "needy" ? "starting" : ".sluice/gated/workflow.json");
+    run.process.kill("SIGINT");
+    const interrupted = await run.ended;
+    expect(interrupted.code).toBe(130);
+    expect(interrupted.stderr).toMatch(
+      /Interrupted\. Nothing is lost: npx sluice resume \S+\.ts goes on with run \S+\.\n$/,
+    );
 
-  expectWhole(await world.type("run", workflowFile("gated"), "--json"));
-  expect((await world.type("status", "--json")).json).toHaveLength(1);
-}, 60_000);
+    // Nor does anything go on beside the next one.
+    expectWhole(await world.type("run", workflowFile("gated"), "--json"));
+    expect((await world.type("status", "--json")).json).toHaveLength(1);
+  },
+  60_000,
+);
 
 test("a run that is killed with all its processes, before it was recorded or amid its tasks, is completed by resume", async () => {
   using world = new CliWorld();

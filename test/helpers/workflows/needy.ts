@@ -1,0 +1,2 @@
+/** A workflow that needs something which its companion does not get to start. */
+export { default } from "./gated.ts";
