@@ -2,6 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { announceOn } from "../shared/announce.ts";
+import { SluiceError } from "../shared/errors.ts";
 import { LEAN_CLIENT } from "../shared/lean-client.ts";
 import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
 import { Ledger } from "../shared/ledger/ledger.ts";
@@ -113,7 +114,14 @@ export async function reachServices(workflow: string, state: StateDirectory): Pr
   for (let waited = 0; waited < OTHERS_MILLISECONDS; waited += LOOK_MILLISECONDS) {
     const endpoints = state.endpoints();
     if (endpoints !== undefined) return connect(workflow, endpoints);
-    if (state.holder() === undefined) break;
+    if (state.holder() === undefined) {
+      try {
+        return await openServices({ workflow, state });
+      } catch (error) {
+        // Another one was faster by a moment.
+        if (!(error instanceof SluiceError && error.code === "ENGINE_RUNNING")) throw error;
+      }
+    }
     await setTimeout(LOOK_MILLISECONDS);
   }
   return await openServices({ workflow, state });

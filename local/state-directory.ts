@@ -11,7 +11,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
-import { SluiceError } from "../shared/errors.ts";
+import { SluiceError, toError } from "../shared/errors.ts";
+import { ProcessLock } from "./process-lock.ts";
 
 /** Where the embedded engine keeps what must outlive it. */
 export const STATE_ROOT = ".sluice";
@@ -44,9 +45,11 @@ interface Lock {
  */
 export class StateDirectory {
   readonly path: string;
+  readonly #processLock: ProcessLock;
 
   constructor(workflow: string, root: string = resolve(STATE_ROOT)) {
     this.path = join(root, workflow);
+    this.#processLock = new ProcessLock(join(this.path, "engine.lock"));
   }
 
   /** The directories in which workflows were run here, the latest first. */
@@ -89,18 +92,27 @@ export class StateDirectory {
   /**
    * Takes the directory for this process.
    *
-   * @throws {SluiceError} `ENGINE_RUNNING`: another engine works in it.
+   * @throws {SluiceError} `ENGINE_RUNNING`: another engine works in it. `STATE_UNWRITABLE`: it cannot be written.
    */
   lock(): void {
-    for (const directory of [this.path, this.bundles, this.logs]) mkdirSync(directory, { recursive: true });
-    const holder = this.holder();
-    if (holder !== undefined) {
+    let taken = false;
+    try {
+      for (const directory of [this.path, this.bundles, this.logs]) mkdirSync(directory, { recursive: true });
+      taken = this.#processLock.take();
+      if (taken) this.#write(this.#lock, { pid: process.pid });
+    } catch (cause) {
+      this.#processLock.release();
       throw new SluiceError(
-        "ENGINE_RUNNING",
-        `an engine (process ${holder}) works in ${this.path}: wait until it is done, or end it first`,
+        "STATE_UNWRITABLE",
+        `${this.path}, where queues and ledger are kept, cannot be written: ${toError(cause).message}. Run the command in a ` +
+          "directory that is yours, or mend that one's rights",
+        { cause },
       );
     }
-    this.#write(this.#lock, { pid: process.pid });
+    if (taken) return;
+    const holder = this.holder();
+    const engine = holder === undefined ? "another engine" : `an engine (process ${holder})`;
+    throw new SluiceError("ENGINE_RUNNING", `${engine} works in ${this.path}: wait until it is done, or end it first`);
   }
 
   /** Tells other processes where the services of the engine that holds the lock are. */
@@ -110,6 +122,7 @@ export class StateDirectory {
 
   unlock(): void {
     rmSync(this.#lock, { force: true });
+    this.#processLock.release();
   }
 
   /** The process that works in it, if it lives. */

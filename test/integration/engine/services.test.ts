@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { startDynamoDbThread } from "../../../local/dynamodb-thread.ts";
 import { startEngine } from "../../../local/engine.ts";
-import { openServices } from "../../../local/services.ts";
+import { openServices, reachServices } from "../../../local/services.ts";
 import { StateDirectory } from "../../../local/state-directory.ts";
 import { defineWorkflow, items } from "../../../shared/index.ts";
 import { topology } from "../../../shared/topology.ts";
@@ -51,4 +51,42 @@ test("tables that cannot be opened are named, and nothing is left that would kee
   rmSync(state.tables);
   const services = await openServices({ workflow: "mine", state });
   await services.close();
+});
+
+test("of two commands that start at once, one has the directory", () => {
+  const other = new StateDirectory("mine", directory);
+  state.lock();
+  // As the other one sees it before this one has written who it is.
+  rmSync(join(state.path, "engine.json"));
+
+  expect(() => other.lock()).toThrow(`another engine works in ${state.path}: wait until it is done, or end it first`);
+  state.unlock();
+  other.lock();
+  other.unlock();
+});
+
+test("a command that meets another one just as that takes the directory waits until it can look", async () => {
+  const other = new StateDirectory("mine", directory);
+  other.lock();
+  rmSync(join(state.path, "engine.json"));
+  const reached = reachServices("mine", state);
+  setImmediate(() => other.unlock());
+
+  const services = await reached;
+  await services.close();
+});
+
+test("a directory that cannot be written is named, with what to do", () => {
+  writeFileSync(state.path, "no directory");
+
+  expect(() => state.lock()).toThrow(
+    expect.objectContaining({
+      code: "STATE_UNWRITABLE",
+      message: expect.stringMatching(
+        new RegExp(
+          `^${state.path}, where queues and ledger are kept, cannot be written: .*EEXIST.*Run the command in a `,
+        ),
+      ),
+    }),
+  );
 });
