@@ -36,11 +36,17 @@ function facts(progress: Progress): Map<Fact, string> {
     ["dead", `${count(dead)} dead`],
     // A rate says nothing of a run that waits.
     ["rate", waiting === undefined ? `${count(rate)}/s` : undefined],
-    ["left", waiting !== undefined || secondsLeft === undefined ? undefined : `${seconds(secondsLeft)} left`],
+    ["left", waiting === undefined ? timeLeft(secondsLeft) : undefined],
     ["waiting", waiting && `${count(waiting.items)} waiting, the next in ${seconds(waiting.nextInSeconds)}`],
   ];
   return new Map(all.filter((fact): fact is [Fact, string] => fact[1] !== undefined));
 }
+
+/** Below it, what is left is the end of a run, whose last items may wait for another attempt: no rate tells when. */
+const SHORTEST_LEFT_SECONDS = 0.1;
+
+const timeLeft = (left: number | undefined): string | undefined =>
+  left === undefined || left < SHORTEST_LEFT_SECONDS ? undefined : `${seconds(left)} left`;
 
 /** One line that is drawn anew: a bar as long as the terminal leaves room for, and the facts beside it. */
 class LiveBar implements Display {

@@ -7,7 +7,7 @@ import type { RunTarget, Target } from "./target.ts";
 import type { TargetOptions } from "./target-options.ts";
 
 /** Runs of a workflow among which one is looked for. */
-const RUNS_LOOKED_AT = 100;
+export const RUNS_LOOKED_AT = 100;
 
 export interface LookOptions extends TargetOptions {
   /** The only workflow that is looked at: its name, or what the user typed for it. */
@@ -91,14 +91,21 @@ export async function othersWork({ services, run }: RunTarget): Promise<boolean>
 }
 
 /**
- * The latest run on this machine that was begun by a command which died before it could ask for it; `undefined` where
- * there is none.
+ * A workflow's run that was begun by a command which died, or was interrupted, before it could ask for it; `undefined`
+ * where there is none.
  */
+export async function unaskedOf({ local, running, services }: Target): Promise<Origin | undefined> {
+  if (local === undefined || running) return undefined;
+  return (await services.runs.find(local.run)) === undefined ? local : undefined;
+}
+
+/** The latest such run on this machine; `undefined` where there is none. */
 export async function findUnasked(runOrWorkflow: string | undefined): Promise<Origin | undefined> {
-  for await (const { local, running, services } of localTargets()) {
-    if (local === undefined || running) continue;
-    if (runOrWorkflow !== undefined && ![local.run, local.name, local.workflow].includes(runOrWorkflow)) continue;
-    if ((await services.runs.find(local.run)) === undefined) return local;
+  for await (const target of localTargets()) {
+    const { run, name, workflow } = target.local ?? {};
+    if (runOrWorkflow !== undefined && ![run, name, workflow].includes(runOrWorkflow)) continue;
+    const unasked = await unaskedOf(target);
+    if (unasked !== undefined) return unasked;
   }
   return undefined;
 }

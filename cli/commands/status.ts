@@ -6,7 +6,7 @@ import { ConfigurationError } from "../../shared/errors.ts";
 import { type Counts, hasEnded, isActive, type RunRecord } from "../../shared/ledger/run-record.ts";
 import { writeJson } from "../display.ts";
 import { count, seconds, style, table } from "../format.ts";
-import { targets, withRun } from "../run-target.ts";
+import { targets, unaskedOf, withRun } from "../run-target.ts";
 import type { RunTarget } from "../target.ts";
 import { type TargetOptions, withTargetOptions } from "../target-options.ts";
 
@@ -53,8 +53,14 @@ async function list(options: StatusOptions): Promise<void> {
   const rows = [
     ["workflow", "run", "status", "produced", "succeeded", "dead", "owed", "cancelled", "retried", "wall time"],
   ];
+  const notes: string[] = [];
   for await (const target of targets(options)) {
     const { services } = target;
+    const unasked = await unaskedOf(target);
+    if (unasked !== undefined) {
+      const { run, name } = unasked;
+      notes.push(`Run ${run} of ${name} was interrupted before it began: npx sluice resume ${name} begins it.`);
+    }
     for (const run of await services.runs.latest(LISTED)) {
       const counts = await services.runs.counts(run);
       const interrupted = isInterrupted({ ...target, run });
@@ -64,16 +70,20 @@ async function list(options: StatusOptions): Promise<void> {
       rows.push([
         run.workflow,
         run.id,
-        interrupted ? "interrupted" : run.status,
+        statusOf({ ...target, run }),
         ...[produced, succeeded, dead, owed, cancelled, retried].map(count),
         wallSeconds === undefined ? "" : seconds(wallSeconds),
       ]);
     }
   }
-  if (json) return;
+  if (json) {
+    for (const message of notes) writeJson({ type: "message", message });
+    return;
+  }
   const start = options.stack === undefined ? "run" : "start";
-  if (rows.length === 1) console.log(`No workflow has been run here: npx sluice ${start} <workflow> starts one.`);
-  else console.log(fittingTable(rows));
+  if (rows.length > 1) console.log(fittingTable(rows));
+  else if (notes.length === 0) console.log(`No workflow has been run here: npx sluice ${start} <workflow> starts one.`);
+  for (const note of notes) console.log(note);
 }
 
 /** The table; on a terminal that is too narrow for it, without the last columns. */
@@ -142,6 +152,10 @@ class Screen {
   }
 }
 
+/** A run's status, as people are told it. */
+const statusOf = (target: Pick<RunTarget, "run" | "running">): string =>
+  isInterrupted(target) ? "interrupted" : target.run.status;
+
 /** Whether a run is to be worked on, and nothing does: its command was interrupted, or died. */
 const isInterrupted = ({ run, running }: Pick<RunTarget, "run" | "running">): boolean =>
   !running && isActive(run) && run.status !== "paused";
@@ -152,7 +166,7 @@ function describe(target: RunTarget, counts: Counts): string {
   const wallSeconds = wallSecondsOf(run);
   const reasons = Object.entries(deadByReason).map(([reason, number]) => [`dead: ${reason}`, count(number)]);
   return [
-    `${style("bold", run.workflow)} · run ${run.id} · ${style("bold", run.status)}`,
+    `${style("bold", run.workflow)} · run ${run.id} · ${style("bold", statusOf(target))}`,
     ...(isInterrupted(target) ? [style("yellow", `nothing works on it: npx sluice resume ${name} goes on`)] : []),
     ...(run.failure === undefined ? [] : [style("red", run.failure)]),
     ...(run.sliceError === undefined || run.failedSlices === 0

@@ -1,10 +1,10 @@
 import { findLetters } from "../../shared/dead-letters/browse.ts";
 import { ConfigurationError, SluiceError } from "../../shared/errors.ts";
 import { plural } from "../format.ts";
-import { targets } from "../run-target.ts";
+import { RUNS_LOOKED_AT, targets } from "../run-target.ts";
 import type { Target } from "../target.ts";
 import { whileEngineRuns } from "./engine-ended.ts";
-import type { DlqOptions } from "./letter-options.ts";
+import type { DlqOptions, LetterOptions } from "./letter-options.ts";
 
 /**
  * Goes through the workflows whose letters are meant: one, or all of this machine or of a stack.
@@ -31,13 +31,13 @@ export async function* dlqTargets(options: DlqOptions): AsyncGenerator<Target> {
 
 /**
  * Calls `work` with the workflow whose letters a command changes, which must be one. Where several have dead letters and
- * none is named, the ids decide; else it is asked for.
+ * none is named, the ids decide, or the runs that are meant; else it is asked for.
  *
  * @param ids Of letters, or how they begin.
  * @throws {ConfigurationError} There is none, or it is not clear which is meant.
  */
 export async function withOneTarget<Result>(
-  options: DlqOptions,
+  options: DlqOptions & Pick<LetterOptions, "run">,
   ids: readonly string[],
   work: (target: Target) => Promise<Result>,
 ): Promise<Result> {
@@ -48,7 +48,7 @@ export async function withOneTarget<Result>(
   throw new ConfigurationError(`the workflow ${workflow} has vanished`);
 }
 
-async function choose(options: DlqOptions, ids: readonly string[]): Promise<string> {
+async function choose(options: DlqOptions & Pick<LetterOptions, "run">, ids: readonly string[]): Promise<string> {
   const all: { readonly workflow: string; readonly letters: number }[] = [];
   for await (const { workflow, services } of dlqTargets(options)) {
     const { visible, inFlight } = await services.deadLetterQueue.depth();
@@ -61,7 +61,8 @@ async function choose(options: DlqOptions, ids: readonly string[]): Promise<stri
   const candidates = filled
     .map(({ workflow, letters }) => `${workflow} (${plural(letters, "dead letter")})`)
     .join(", ");
-  const [holder, ...holders] = ids.length === 0 ? [] : await holdersOf(options, ids);
+  const holds = ids.length > 0 ? holdsLetters(ids) : holdsRuns(options.run ?? []);
+  const [holder, ...holders] = await holdersOf(options, holds);
   if (holder !== undefined && holders.length === 0) return holder;
   throw new ConfigurationError(
     ids.length > 0 && holder === undefined
@@ -70,16 +71,31 @@ async function choose(options: DlqOptions, ids: readonly string[]): Promise<stri
   );
 }
 
-/** The workflows that have letters of all of the ids. */
-async function holdersOf(options: DlqOptions, ids: readonly string[]): Promise<readonly string[]> {
+type Holds = (target: Target) => Promise<boolean>;
+
+async function holdersOf(options: DlqOptions, holds: Holds): Promise<readonly string[]> {
   const holders: string[] = [];
-  for await (const { workflow, services, local } of dlqTargets(options)) {
+  for await (const target of dlqTargets(options)) if (await holds(target)) holders.push(target.workflow);
+  return holders;
+}
+
+/** Whether a workflow has letters of all of the ids. */
+function holdsLetters(ids: readonly string[]): Holds {
+  return async ({ services, local }) => {
     try {
       await findLetters(services.deadLetterQueue, ids, { exactCounts: local !== undefined });
-      holders.push(workflow);
+      return true;
     } catch (error) {
       if (!(error instanceof SluiceError && error.code === "UNKNOWN_LETTER")) throw error;
+      return false;
     }
-  }
-  return holders;
+  };
+}
+
+/** Whether one of the latest runs of a workflow is meant, by how its id begins. */
+function holdsRuns(ids: readonly string[]): Holds {
+  return async ({ services }) => {
+    const runs = ids.length === 0 ? [] : await services.runs.latest(RUNS_LOOKED_AT);
+    return runs.some((run) => ids.some((id) => run.id.startsWith(id)));
+  };
 }

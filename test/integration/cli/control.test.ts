@@ -78,6 +78,7 @@ test("a run is paused from another process, resumed, interrupted, and resumed to
   });
   const shown = await world.type("status");
   expect(shown.stdout).toMatch(new RegExp(`${id} +interrupted`));
+  expect((await world.type("status", id)).stdout).toContain(`run ${id} · interrupted\n`);
   expect((await world.type("status", id)).stdout).toMatch(/nothing works on it: npx sluice resume \S+ goes on/);
 
   expectWhole(await world.type("resume", "--json"));
@@ -96,6 +97,7 @@ test.each(["gated", "needy"])(
     expect(interrupted.stderr).toMatch(
       /Interrupted\. Nothing is lost: npx sluice resume \S+\.ts goes on with run \S+\.\n$/,
     );
+    expect((await world.type("status")).stdout).toMatch(/^Run \S+ of \S+\.ts was interrupted before it began: .*\n$/);
 
     // Nor does anything go on beside the next one.
     expectWhole(await world.type("run", workflowFile("gated"), "--json"));
@@ -109,7 +111,11 @@ test("a run that is killed with all its processes, before it was recorded or ami
   const run = world.begin("run", workflowFile("gated"));
   await world.exists(".sluice/gated/workflow.json");
   await world.kill(run);
-  expect((await world.type("status", "--json")).stdout).toBe("");
+  const [message, ...runs] = (await world.type("status", "--json")).json;
+  expect(runs).toEqual([]);
+  expect(message?.message).toMatch(
+    /^Run \S+ of \S+\.ts was interrupted before it began: npx sluice resume \S+ begins it\.$/,
+  );
 
   const resumed = world.begin("resume");
   await world.begun(4);

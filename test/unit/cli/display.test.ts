@@ -53,6 +53,11 @@ describe("the live line", () => {
     );
   });
 
+  test("says of no time that it is left: what comes last may wait for another attempt", () => {
+    expect(line(120, { secondsLeft: 0.1 })).toMatch(/257\/s · 0\.1 s left$/);
+    expect(line(120, { secondsLeft: 0.09 })).toMatch(/257\/s$/);
+  });
+
   test("shows less than 100 % until every item is settled", () => {
     expect(line(100, { succeeded: 4_994, dead: 5 })).toContain(" 99 %");
     expect(line(100, { succeeded: 4_995, dead: 5 })).toContain("100 %");

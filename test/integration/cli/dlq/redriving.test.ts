@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { CliWorld } from "../../../helpers/cli.ts";
+import { CliWorld, workflowFile } from "../../../helpers/cli.ts";
 import { deadByReason, idsOf, lastOf, mend, mortalWorld, statusOf, strand } from "../../../helpers/mortal-world.ts";
 
 let died: CliWorld;
@@ -51,6 +51,21 @@ test("letters that are sent back are owed by their run again, and resume works t
   expect(lastOf(await world.type("resume", "--json"))).toMatchObject({ type: "summary", succeeded: 13, dead: 3 });
   expect(await statusOf(world)).toMatchObject({ run, succeeded: 13, dead: 3, owed: 0 });
   expect(await deadByReason(world)).toEqual({ permanent: 2, "invalid item": 1 });
+}, 120_000);
+
+test("where two workflows have dead letters, a run tells which is meant", async () => {
+  using world = new CliWorld(died);
+  const { run } = (await statusOf(world)) ?? {};
+  world.open();
+  expect((await world.type("run", workflowFile("gated"), "--json")).code).toBe(2);
+
+  const unclear = await world.type("dlq", "redrive", "--yes");
+  expect(unclear.code).toBe(1);
+  expect(unclear.stderr).toContain("Say which are meant with --workflow <name>");
+  const { code, stdout } = await world.type("dlq", "redrive", "--run", String(run), "--yes");
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^11 dead letters of mortal on this machine were sent back\./);
+  expect((await world.type("dlq", "redrive", "--run", "none", "--workflow", "gated", "--yes")).code).toBe(3);
 }, 120_000);
 
 test("items are changed by --set and --transform, and those that fail the schema stay and are named", async () => {
