@@ -95,13 +95,18 @@ export class StateDirectory {
    * @throws {SluiceError} `ENGINE_RUNNING`: another engine works in it. `STATE_UNWRITABLE`: it cannot be written.
    */
   lock(): void {
-    let taken = false;
-    try {
+    const taken = this.#writing(() => {
       for (const directory of [this.path, this.bundles, this.logs]) mkdirSync(directory, { recursive: true });
-      taken = this.#processLock.take();
-      if (taken) this.#write(this.#lock, { pid: process.pid });
+      return this.#processLock.take();
+    });
+    if (!taken) throw this.#taken();
+    this.#writing(() => this.#write(this.#lock, { pid: process.pid }));
+  }
+
+  #writing<T>(work: () => T): T {
+    try {
+      return work();
     } catch (cause) {
-      this.#processLock.release();
       throw new SluiceError(
         "STATE_UNWRITABLE",
         `${this.path}, where queues and ledger are kept, cannot be written: ${toError(cause).message}. Run the command in a ` +
@@ -109,10 +114,12 @@ export class StateDirectory {
         { cause },
       );
     }
-    if (taken) return;
+  }
+
+  #taken(): SluiceError {
     const holder = this.holder();
     const engine = holder === undefined ? "another engine" : `an engine (process ${holder})`;
-    throw new SluiceError("ENGINE_RUNNING", `${engine} works in ${this.path}: wait until it is done, or end it first`);
+    return new SluiceError("ENGINE_RUNNING", `${engine} works in ${this.path}: wait until it is done, or end it first`);
   }
 
   /** Tells other processes where the services of the engine that holds the lock are. */
@@ -156,13 +163,16 @@ export class StateDirectory {
     return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Content) : undefined;
   }
 
-  /** Drops all state: runs, messages, dead letters. */
+  /**
+   * Drops all state: runs, messages, dead letters.
+   *
+   * @throws {SluiceError} `ENGINE_RUNNING`, `STATE_UNWRITABLE`
+   */
   drop(): void {
-    const holder = this.holder();
-    if (holder !== undefined) {
-      throw new SluiceError("ENGINE_RUNNING", `an engine (process ${holder}) works in ${this.path}: end it first`);
-    }
-    rmSync(this.path, { recursive: true, force: true });
+    if (!existsSync(this.path)) return;
+    if (!this.#writing(() => this.#processLock.take())) throw this.#taken();
+    this.#writing(() => rmSync(this.path, { recursive: true, force: true }));
+    this.#processLock.release();
   }
 
   logFile(name: string): string {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -59,8 +59,12 @@ test("of two commands that start at once, one has the directory", () => {
   // As the other one sees it before this one has written who it is.
   rmSync(join(state.path, "engine.json"));
 
-  expect(() => other.lock()).toThrow(`another engine works in ${state.path}: wait until it is done, or end it first`);
+  const refused = `another engine works in ${state.path}: wait until it is done, or end it first`;
+  expect(() => other.lock()).toThrow(refused);
+  expect(() => other.drop()).toThrow(refused);
   state.unlock();
+  other.drop();
+  expect(existsSync(state.path)).toBe(false);
   other.lock();
   other.unlock();
 });
