@@ -29,7 +29,7 @@ interface Work {
   readonly state: ItemState;
   readonly mode: RunMode;
   readonly settled: Settled;
-  /** When it was received, where the consumer did so itself. */
+  /** When its visibility timeout began, where the consumer has set that itself: of all, as long as it refills its slots. */
   readonly receivedAt: number | undefined;
   /** When its run was last looked at. */
   readonly lookedAt: number;
@@ -130,7 +130,7 @@ export class Consumer {
       // The mapping would delete it only at the invocation's end, when it may be visible again.
       else if (refilling) this.#deleter.delete(receiptHandle);
     };
-    const admitted = this.#admit(batch, { settled });
+    const admitted = this.#admit(batch, { settled, ...(refilling && { receivedAt: this.#options.now() }) });
     // Behind a full batch there is more: slots that it leaves free need not wait until it is looked up.
     if (!this.#intake.dry) this.#advance();
     await admitted;
@@ -268,9 +268,9 @@ export class Consumer {
     this.#lookedUp++;
     this.#unrecorded++;
     try {
-      const lookedAt = this.#options.now();
       const mode = await this.#runWatch.mode(item.envelope.run);
-      this.#waiting.unshift({ ...work, mode, lookedAt });
+      // The answer holds from now on, however long it took: else a slow ledger would have it looked at for ever.
+      this.#waiting.unshift({ ...work, mode, lookedAt: this.#options.now() });
     } catch (error) {
       this.#leave(item, settled, error);
     } finally {
@@ -302,8 +302,8 @@ export class Consumer {
   }
 
   /**
-   * Whether a message that the consumer received itself has waited for a slot until its visibility, or this invocation,
-   * no longer covers an attempt: tasks took longer than they had before. It is for another to work on.
+   * Whether a message has waited until its visibility, or this invocation, no longer covers an attempt: tasks took longer
+   * than they had before, or the ledger did. It is for another to work on.
    */
   #cameTooLate({ receivedAt }: Work): boolean {
     const { refill, now } = this.#options;

@@ -7,6 +7,9 @@ const MOST_ENTRIES = 10;
 /** How long a settled message may wait for others. If the consumer dies meanwhile, it is found settled when it returns. */
 const LONGEST_WAIT_MILLISECONDS = 250;
 
+/** They are found settled then, and deleted. */
+const COME_AGAIN = "settled messages could not be deleted, they will come again";
+
 /** Deletes the messages that the consumer received itself, ten a request. */
 export class Deleter {
   readonly #queue: Queue;
@@ -40,7 +43,10 @@ export class Deleter {
     this.#pending = [];
     const request = this.#queue
       .deleteAll(handles)
-      .catch((error) => this.#logger.warn("settled messages could not be deleted, they will come again", { error }))
+      .then((refused) => {
+        if (refused.length > 0) this.#logger.warn(COME_AGAIN, { messages: refused.length });
+      })
+      .catch((error) => this.#logger.warn(COME_AGAIN, { error }))
       .finally(() => this.#underWay.delete(request));
     this.#underWay.add(request);
   }

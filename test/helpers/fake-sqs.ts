@@ -35,8 +35,8 @@ export class FakeSqs {
   depth = { visible: 0, inFlight: 0, delayed: 0 };
   /** Called before each action; what it throws is what the client throws. */
   before: (action: Action) => void | Promise<void> = () => {};
-  /** Which entries of a batch are refused. */
-  refuses: (body: string) => boolean = () => false;
+  /** Which entries of a batch are refused, by their body or their receipt handle. */
+  refuses: (bodyOrHandle: string) => boolean = () => false;
   readonly #client: SQSClient;
 
   constructor() {
@@ -84,8 +84,12 @@ export class FakeSqs {
     });
     mock.on(DeleteMessageBatchCommand).callsFake(async ({ Entries }) => {
       await this.before("delete");
-      for (const { ReceiptHandle } of Entries) this.deleted.push(ReceiptHandle);
-      return {};
+      const Failed = [];
+      for (const { Id, ReceiptHandle } of Entries) {
+        if (this.refuses(ReceiptHandle)) Failed.push({ Id, Code: "ReceiptHandleIsInvalid", SenderFault: true });
+        else this.deleted.push(ReceiptHandle);
+      }
+      return { Failed };
     });
     mock.on(GetQueueAttributesCommand).callsFake(async () => {
       await this.before("depth");

@@ -649,6 +649,29 @@ describe("a consumer that refills its slots", () => {
     expect(task).toHaveBeenCalledTimes(1);
   });
 
+  test("begins tasks though each look at their run takes longer than a look holds", async () => {
+    const world = await ConsumerWorld.of([..."ab"]);
+    let now = Date.now();
+    world.store.before = (operation) => {
+      if (operation === "get") now += 3_200;
+    };
+    expect(await world.consume({}, world.messages(), { now: () => now })).toEqual([]);
+    expect(await world.counts()).toMatchObject({ succeeded: 2 });
+  });
+
+  test("puts back a message of its batch that was looked up for longer than its visibility covers", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    let now = Date.now();
+    world.store.before = (operation) => {
+      if (operation === "get") now += 11_000;
+    };
+    const task = vi.fn();
+    const options = { refill: { ...refill(), until: now + 60_000 }, now: () => now };
+    expect(await world.consume({ task }, world.messages(), options)).toEqual(["0"]);
+    expect(task).not.toHaveBeenCalled();
+    expect(world.sqs.visibilities).toEqual([{ receiptHandle: "handle-0", seconds: 0 }]);
+  });
+
   test("stops receiving when its run is paused, and puts back what it has", async () => {
     const world = await ConsumerWorld.of(Array.from({ length: 40 }, (_, index) => index));
     for (let index = 1; index < 40; index++) world.sqs.arrivals.push([arrival(world, index)]);
@@ -672,6 +695,13 @@ describe("a consumer that refills its slots", () => {
     await world.consume({}, [world.message(0)], { refill: { ...refill(), until: Date.now() } });
     expect(world.sqs.received).toEqual([]);
     expect(await world.counts()).toMatchObject({ succeeded: 1, owed: 1 });
+  });
+
+  test("says so when messages that are settled cannot be deleted", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    world.sqs.refuses = (handle) => handle === "handle-0";
+    expect(await world.consume({}, world.messages(), { refill: refill() })).toEqual([]);
+    expect(world.logger.lines).toContain("warn: settled messages could not be deleted, they will come again");
   });
 
   test("goes on with its batch when it cannot receive, and ends when it cannot delete", async () => {
