@@ -64,7 +64,7 @@ export async function workOnRun(session: Session, choose: ChooseRun): Promise<nu
   const { loaded, state, display, topology } = session;
   const { workflow, file } = loaded;
   const interrupt = listenForInterrupts(display);
-  const services = await openServices({ workflow: workflow.name, topology, state });
+  const services = await openServices({ workflow: workflow.name, topology, state, fresh: session.fresh });
   let companion: Awaited<ReturnType<typeof startCompanion>> | undefined;
   let closing: { close(): Promise<void> } = services;
   try {
@@ -90,6 +90,8 @@ export async function workOnRun(session: Session, choose: ChooseRun): Promise<nu
     if (interrupt.soon.aborted) return interrupted(session, run);
     announce(session, run);
     await chosen.begin();
+    // Only now: messages of a run that is paused until here would be put back.
+    engine.deliver();
     return await workUntilDone(session, engine, { run, before }, interrupt);
   } finally {
     display.end();

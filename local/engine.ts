@@ -32,6 +32,8 @@ export interface Engine extends ServiceClients {
    * @throws {SluiceError} `FUNCTION_FAILED`: one died as it started. The message holds the end of its log.
    */
   warm(): Promise<void>;
+  /** Begins to deliver messages: what an earlier engine left in the state directory goes on. */
+  deliver(): void;
   /**
    * When the first of the tasks' messages will be visible, in milliseconds since 1970; undefined where one is visible
    * now, or there is none.
@@ -48,8 +50,7 @@ const TELLING_LINES = 6;
 const WARM_ENVIRONMENTS = 5;
 
 /**
- * Starts the embedded engine: queues, ledger, and the functions of one workflow with their event source mappings. What
- * an earlier engine left in the state directory goes on.
+ * Starts the embedded engine: queues, ledger, and the functions of one workflow with their event source mappings.
  *
  * @param opened The services, where they are open already; they are closed with the engine.
  * @throws {ConfigurationError} The workflow does not bundle.
@@ -104,16 +105,17 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
     }));
     const producer = new LocalFunction(configure("producer"), activity.ofProducer);
     const consumer = new LocalFunction(configure("consumer"), activity.ofConsumer);
-    const mappings = [
-      new EventSourceMapping({
+    const mappings: EventSourceMapping[] = [];
+    const deliver = () => {
+      const ofControlQueue = new EventSourceMapping({
         store: sqs.store,
         queue: names.controlQueue,
         batchSize: 1,
         batchingWindowSeconds: 0,
         maximumConcurrency: topology.producer.environments,
         invoke: (event) => producer.invoke(event),
-      }),
-      new EventSourceMapping({
+      });
+      const ofQueue = new EventSourceMapping({
         store: sqs.store,
         queue: names.queue,
         batchSize: topology.batchSize,
@@ -121,8 +123,9 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
         setsVisibilityFirst: topology.consumer.refillSeconds > 0,
         maximumConcurrency: topology.environments,
         invoke: (event) => consumer.invoke(event),
-      }),
-    ];
+      });
+      mappings.push(ofControlQueue, ofQueue);
+    };
     const drain = async () => {
       // The consumers would go on to receive for their free slots.
       sqs.store.suspend(names.queue);
@@ -146,6 +149,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
           if (end !== undefined) throw new SluiceError("FUNCTION_FAILED", cannotStart(name, end, state));
         }
       },
+      deliver,
       nextTaskAt: () => (sqs.store.counts(names.queue).visible > 0 ? undefined : sqs.store.nextVisibleAt(names.queue)),
       drain,
       async close() {

@@ -2,7 +2,6 @@ import { setTimeout } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { announceOn } from "../shared/announce.ts";
-import { SluiceError } from "../shared/errors.ts";
 import { LEAN_CLIENT } from "../shared/lean-client.ts";
 import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
 import { Ledger } from "../shared/ledger/ledger.ts";
@@ -15,7 +14,7 @@ import { createQueues, queueNames } from "./queues.ts";
 import type { Faults } from "./sqs/faults.ts";
 import type { InProcessHandler } from "./sqs/in-process.ts";
 import { startSqsServer } from "./sqs/server.ts";
-import type { Endpoints, StateDirectory } from "./state-directory.ts";
+import type { Endpoints, StateDirectory, Use } from "./state-directory.ts";
 
 // The SDK asks for these, nobody checks them.
 export const LOCAL_AWS = {
@@ -46,22 +45,56 @@ export interface ServiceClients {
 /** Services that this process runs itself. */
 export type Services = Awaited<ReturnType<typeof openServices>>;
 
+/** How long another command may take to start its services, or to end, on a busy machine. */
+const OTHERS_MILLISECONDS = 10_000;
+const LOOK_MILLISECONDS = 25;
+
+/** What is killed needs a moment to die. */
+const DYING_MILLISECONDS = 500;
+
+interface ServiceOptions {
+  readonly workflow: string;
+  /** What the queues are to be, for an engine; left out, they stay as they are. */
+  readonly topology?: Topology;
+  readonly state: StateDirectory;
+  /** Whether to drop first what earlier engines left. */
+  readonly fresh?: boolean | undefined;
+  /** What strikes the queues, where it is to be shown that nothing is lost by it. */
+  readonly faults?: Faults;
+}
+
+const useOf = ({ topology }: ServiceOptions): Use => (topology === undefined ? "look" : "engine");
+
 /**
  * Starts the services over what an engine left, or anew, without running anything. Locks the state directory until they
- * are closed.
+ * are closed. Commands that only look into it are waited for.
  *
- * @param options.topology What the queues are to be; left out, they stay as they are.
- * @param options.faults What strikes the queues, where it is to be shown that nothing is lost by it.
- * @throws {SluiceError} `ENGINE_RUNNING`: another process works in the directory. `LEDGER_UNREADABLE`.
+ * @throws {SluiceError} `ENGINE_RUNNING`: an engine works in the directory, or another command has held it for ten
+ *   seconds. `STATE_UNUSABLE`, `LEDGER_UNREADABLE`.
  */
-export async function openServices(options: {
-  workflow: string;
-  topology?: Topology;
-  state: StateDirectory;
-  faults?: Faults;
-}) {
+export async function openServices(options: ServiceOptions) {
+  const { state } = options;
+  for (let waited = 0; !state.lock(useOf(options)); waited += LOOK_MILLISECONDS) {
+    const isEngine = state.holder()?.use === "engine";
+    if (waited >= (isEngine ? DYING_MILLISECONDS : OTHERS_MILLISECONDS)) throw state.taken();
+    await setTimeout(LOOK_MILLISECONDS);
+  }
+  return await openOrUnlock(options);
+}
+
+async function openOrUnlock(options: ServiceOptions) {
+  const { state } = options;
+  try {
+    if (options.fresh === true) state.clear();
+    return await openLocked(options);
+  } catch (error) {
+    state.unlock();
+    throw error;
+  }
+}
+
+async function openLocked(options: ServiceOptions) {
   const { workflow, topology, state, faults } = options;
-  state.lock();
   const sqs = await startSqsServer({
     file: state.queues,
     ...(faults && { faults }),
@@ -71,7 +104,6 @@ export async function openServices(options: {
   let dynamoDb: DynamoDbThread | undefined;
   const close = async () => {
     await Promise.all([sqs.close(), dynamoDb?.close()]);
-    state.unlock();
   };
   try {
     // The directory is locked: whoever had received them is gone, be it an engine or a command that looked at letters.
@@ -82,7 +114,7 @@ export async function openServices(options: {
     const endpoints = { sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint };
     const clients = connect(workflow, endpoints, sqs.requestHandler);
     await dynamoDb.during(createLedgerTable(clients.dynamoDbClient, tableName(workflow)));
-    state.announce(endpoints);
+    state.announce(useOf(options), endpoints);
     return {
       ...clients,
       names,
@@ -90,41 +122,44 @@ export async function openServices(options: {
       dynamoDb,
       async close() {
         await clients.close();
+        // Commands that came to these services meanwhile are about to end.
+        for (let waited = 0; !state.retire(useOf(options)) && waited < OTHERS_MILLISECONDS; waited += LOOK_MILLISECONDS)
+          await setTimeout(LOOK_MILLISECONDS);
         await close();
+        state.unlock();
       },
     };
   } catch (error) {
-    // What still listened would keep the command alive, and the directory locked.
+    // What still listened would keep the command alive.
     await close();
     throw error;
   }
 }
 
-/** How long another command may take to start its services, or to end, on a busy machine. */
-const OTHERS_MILLISECONDS = 10_000;
-const LOOK_MILLISECONDS = 50;
-
 /**
- * Connects to the services of the engine that works in a directory, or starts them where none does.
+ * Connects to the services of the process that works in a directory, or starts them where none does.
  *
  * @throws {SluiceError} `ENGINE_RUNNING`: another process has held the directory for ten seconds, without services.
+ *   `STATE_UNUSABLE`, `LEDGER_UNREADABLE`.
  */
 export async function reachServices(workflow: string, state: StateDirectory): Promise<ServiceClients> {
-  // One that has the lock and no services yet is just starting them.
+  // One that has the lock and no services yet is just starting them, or about to end.
   for (let waited = 0; waited < OTHERS_MILLISECONDS; waited += LOOK_MILLISECONDS) {
-    const endpoints = state.endpoints();
-    if (endpoints !== undefined) return connect(workflow, endpoints);
-    if (state.holder() === undefined) {
-      try {
-        return await openServices({ workflow, state });
-      } catch (error) {
-        // Another one was faster by a moment.
-        if (!(error instanceof SluiceError && error.code === "ENGINE_RUNNING")) throw error;
-      }
+    const visit = state.visit();
+    if (visit !== undefined) {
+      const clients = connect(workflow, visit.endpoints);
+      return {
+        ...clients,
+        async close() {
+          await clients.close();
+          visit.leave();
+        },
+      };
     }
+    if (state.lock("look")) return await openOrUnlock({ workflow, state });
     await setTimeout(LOOK_MILLISECONDS);
   }
-  return await openServices({ workflow, state });
+  throw state.taken();
 }
 
 /** @param requestHandler The way to the queues, where they are in this process. Default: HTTP. */

@@ -17,6 +17,13 @@ import { ProcessLock } from "./process-lock.ts";
 /** Where the embedded engine keeps what must outlive it. */
 export const STATE_ROOT = ".sluice";
 
+const HOLDER = "engine.json";
+const ENGINE_LOCK = "engine.lock";
+const GUESTS_LOCK = "guests.lock";
+
+/** What outlives all other state: locks, which must stay the same files, and who holds them. */
+const KEPT = new Set([HOLDER, ENGINE_LOCK, GUESTS_LOCK]);
+
 /** Where the services of a running engine listen. */
 export interface Endpoints {
   readonly sqs: string;
@@ -35,8 +42,17 @@ export interface Origin {
   readonly limit?: number | undefined;
 }
 
-interface Lock {
+/**
+ * What a directory is held for: by an engine that works in it, or by a command that only looks into it or changes what
+ * lies there.
+ */
+export type Use = "engine" | "look";
+
+/** The process that holds a directory. */
+export interface Holder {
   readonly pid: number;
+  readonly use: Use;
+  /** Its services, once they listen. */
   readonly endpoints?: Endpoints;
 }
 
@@ -45,17 +61,19 @@ interface Lock {
  */
 export class StateDirectory {
   readonly path: string;
-  readonly #processLock: ProcessLock;
+  readonly #lock: ProcessLock;
+  readonly #guests: ProcessLock;
 
   constructor(workflow: string, root: string = resolve(STATE_ROOT)) {
     this.path = join(root, workflow);
-    this.#processLock = new ProcessLock(join(this.path, "engine.lock"));
+    this.#lock = new ProcessLock(join(this.path, ENGINE_LOCK));
+    this.#guests = new ProcessLock(join(this.path, GUESTS_LOCK));
   }
 
   /** The directories in which workflows were run here, the latest first. */
   static all(root: string = resolve(STATE_ROOT)): readonly StateDirectory[] {
     if (!existsSync(root)) return [];
-    return readdirSync(root)
+    return usable(root, () => readdirSync(root))
       .map((workflow) => new StateDirectory(workflow, root))
       .filter(({ origin }) => origin !== undefined)
       .sort((a, b) => statSync(b.#origin).mtimeMs - statSync(a.#origin).mtimeMs);
@@ -81,8 +99,8 @@ export class StateDirectory {
     return join(this.path, "logs");
   }
 
-  get #lock(): string {
-    return join(this.path, "engine.json");
+  get #holder(): string {
+    return join(this.path, HOLDER);
   }
 
   get #origin(): string {
@@ -90,57 +108,82 @@ export class StateDirectory {
   }
 
   /**
-   * Takes the directory for this process.
+   * Takes the directory for this process, unless another one has it.
    *
-   * @throws {SluiceError} `ENGINE_RUNNING`: another engine works in it. `STATE_UNWRITABLE`: it cannot be written.
+   * @returns whether it has it now.
+   * @throws {SluiceError} `STATE_UNUSABLE`: it cannot be written.
    */
-  lock(): void {
-    const taken = this.#writing(() => {
-      for (const directory of [this.path, this.bundles, this.logs]) mkdirSync(directory, { recursive: true });
-      return this.#processLock.take();
+  lock(use: Use): boolean {
+    return usable(this.path, () => {
+      mkdirSync(this.path, { recursive: true });
+      if (!this.#lock.take()) return false;
+      this.#write(this.#holder, { pid: process.pid, use } satisfies Holder);
+      this.#makeDirectories();
+      return true;
     });
-    if (!taken) throw this.#taken();
-    this.#writing(() => this.#write(this.#lock, { pid: process.pid }));
   }
 
-  #writing<T>(work: () => T): T {
-    try {
-      return work();
-    } catch (cause) {
-      throw new SluiceError(
-        "STATE_UNWRITABLE",
-        `${this.path}, where queues and ledger are kept, cannot be written: ${toError(cause).message}. Run the command in a ` +
-          "directory that is yours, or mend that one's rights",
-        { cause },
-      );
-    }
+  /** Tells other processes where the services are of this one, which has the lock. */
+  announce(use: Use, endpoints: Endpoints): void {
+    this.#write(this.#holder, { pid: process.pid, use, endpoints } satisfies Holder);
   }
 
-  #taken(): SluiceError {
-    const holder = this.holder();
-    const engine = holder === undefined ? "another engine" : `an engine (process ${holder})`;
-    return new SluiceError("ENGINE_RUNNING", `${engine} works in ${this.path}: wait until it is done, or end it first`);
-  }
-
-  /** Tells other processes where the services of the engine that holds the lock are. */
-  announce(endpoints: Endpoints): void {
-    this.#write(this.#lock, { pid: process.pid, endpoints });
+  /**
+   * Lets no others come to the services of this process, which has the lock.
+   *
+   * @returns whether all that came have left.
+   */
+  retire(use: Use): boolean {
+    // Somebody may have removed it all.
+    if (!existsSync(this.path)) return true;
+    this.#write(this.#holder, { pid: process.pid, use } satisfies Holder);
+    const alone = this.#guests.take();
+    this.#guests.release();
+    return alone;
   }
 
   unlock(): void {
-    rmSync(this.#lock, { force: true });
-    this.#processLock.release();
+    rmSync(this.#holder, { force: true });
+    this.#lock.release();
   }
 
-  /** The process that works in it, if it lives. */
-  holder(): number | undefined {
-    const lock = this.#read<Lock>(this.#lock);
-    return lock !== undefined && lock.pid !== process.pid && isAlive(lock.pid) ? lock.pid : undefined;
+  /**
+   * Comes to the services of the process that holds the directory. They stay until this one leaves.
+   *
+   * @returns `undefined` where there are none.
+   * @throws {SluiceError} `STATE_UNUSABLE`
+   */
+  visit(): { readonly endpoints: Endpoints; leave(): void } | undefined {
+    if (this.holder()?.endpoints === undefined) return undefined;
+    const guest = new ProcessLock(join(this.path, GUESTS_LOCK));
+    // Who retires looks for guests just now.
+    if (!usable(this.path, () => guest.share())) return undefined;
+    // Only now they are sure to stay.
+    const endpoints = this.holder()?.endpoints;
+    if (endpoints === undefined) {
+      guest.release();
+      return undefined;
+    }
+    return { endpoints, leave: () => guest.release() };
   }
 
-  /** The services of the engine that works in it, if one does. */
-  endpoints(): Endpoints | undefined {
-    return this.holder() === undefined ? undefined : this.#read<Lock>(this.#lock)?.endpoints;
+  /** The other process that holds it, if one does. */
+  holder(): Holder | undefined {
+    const holder = this.#read<Holder>(this.#holder);
+    if (holder === undefined || holder.pid === process.pid || !this.#lock.isTaken) return undefined;
+    // Who has it since a moment has not written yet that it is no longer that of a process which was killed.
+    return isAlive(holder.pid) ? holder : undefined;
+  }
+
+  /** The error that another process holds it. */
+  taken(): SluiceError {
+    const { pid, use } = this.holder() ?? {};
+    const what = use === "look" ? "another command" : "an engine";
+    const process = pid === undefined ? "" : ` (process ${pid})`;
+    return new SluiceError(
+      "ENGINE_RUNNING",
+      `${what}${process} works in ${this.path}: wait until it is done, or end it first`,
+    );
   }
 
   /** Keeps how the workflow was run, for commands that are told only to go on. */
@@ -163,16 +206,18 @@ export class StateDirectory {
     return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Content) : undefined;
   }
 
-  /**
-   * Drops all state: runs, messages, dead letters.
-   *
-   * @throws {SluiceError} `ENGINE_RUNNING`, `STATE_UNWRITABLE`
-   */
-  drop(): void {
-    if (!existsSync(this.path)) return;
-    if (!this.#writing(() => this.#processLock.take())) throw this.#taken();
-    this.#writing(() => rmSync(this.path, { recursive: true, force: true }));
-    this.#processLock.release();
+  /** Drops all state: runs, messages, dead letters. Only who has the lock may do so. */
+  clear(): void {
+    usable(this.path, () => {
+      for (const name of readdirSync(this.path)) {
+        if (!KEPT.has(name)) rmSync(join(this.path, name), { recursive: true, force: true });
+      }
+      this.#makeDirectories();
+    });
+  }
+
+  #makeDirectories(): void {
+    for (const directory of [this.bundles, this.logs]) mkdirSync(directory, { recursive: true });
   }
 
   logFile(name: string): string {
@@ -186,24 +231,26 @@ export class StateDirectory {
   }
 }
 
-/** Whether a process has died, and its parent has not looked yet: it works no more. */
-function isZombie(pid: number): boolean {
-  try {
-    // https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: its name, in brackets, may hold anything.
-    return /^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
-  } catch {
-    // There is no /proc on this system.
-    return false;
-  }
-}
-
 function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
   try {
     process.kill(pid, 0);
-    return !isZombie(pid);
+    return true;
   } catch (error) {
     // It lives, as somebody else's.
     return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** @throws {SluiceError} `STATE_UNUSABLE`, where `work` in a directory fails. */
+function usable<T>(directory: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw new SluiceError(
+      "STATE_UNUSABLE",
+      `${directory}, where queues and ledger are kept, cannot be used: ${toError(cause).message}. Run the command in a ` +
+        "directory that is yours, or mend that one",
+      { cause },
+    );
   }
 }

@@ -159,6 +159,12 @@ function refillSecondsOf(taskTimeoutSeconds: number): number {
 
 /** The largest divisor of `concurrency` up to 10 that leaves at least two environments and at most 1,000. */
 export function defaultTasksPerEnvironment(concurrency: number): number {
+  if (concurrency < ENVIRONMENTS.minimum) {
+    throw new ConfigurationError(
+      `concurrency must be at least ${ENVIRONMENTS.minimum}, the least maximum concurrency of an SQS event source mapping, ` +
+        `but is ${concurrency}`,
+    );
+  }
   const fits = (tasks: number) =>
     concurrency % tasks === 0 &&
     concurrency / tasks >= ENVIRONMENTS.minimum &&

@@ -63,6 +63,7 @@ export async function runOnEngine(options: {
     const cpuBefore = process.cpuUsage();
     const requestedAt = new Date().toISOString();
     await engine.controlQueue.sendControl(startEntry({ workflow: workflow.name, run, requestedAt }));
+    engine.deliver();
     let record: RunRecord | undefined;
     do {
       await setTimeout(POLL_MILLISECONDS);

@@ -41,7 +41,7 @@ await side<Input>(async ({ distribution, items, meanMilliseconds }, directory) =
     refill: false,
   });
   const state = new StateDirectory("powertools", directory);
-  state.lock();
+  state.lock("engine");
   const bundle = join(state.bundles, "consumer.mjs");
   const entry = fileURLToPath(new URL("../harness/powertools-handler.ts", import.meta.url));
   await build({ ...bundleOptions(entry), entryPoints: [entry], outfile: bundle });

@@ -42,7 +42,6 @@ Examples:
 /** Runs a workflow on the embedded engine until the run has ended, and sets the exit code. */
 export async function runHere(name: string, options: RunOptions): Promise<void> {
   const session = await openSession(name, options);
-  if (options.fresh) session.state.drop();
   process.exitCode = await workOnRun(session, async ({ runs, controlQueue }) => {
     const unfinished = (await runs.latest(RUNS_LOOKED_AT)).find(isActive);
     if (unfinished !== undefined) {

@@ -125,7 +125,7 @@ async function watch(runOrWorkflow: string | undefined, options: StatusOptions):
       // Where nothing works on it nothing changes, and who comes to do so must not find the directory taken.
       const state = local && !running ? new StateDirectory(local.workflow) : undefined;
       do await setTimeout(WATCH_MILLISECONDS);
-      while (state !== undefined && state.holder() === undefined);
+      while (state !== undefined && state.holder()?.use !== "engine");
     } catch (error) {
       // The other command may just have begun, or ended.
       if (error instanceof ConfigurationError || ++failures > MOST_FAILED_LOOKS) throw error;

@@ -71,6 +71,7 @@ const engine = await startEngine(
   },
   { ...services, dynamoDb: { ...services.dynamoDb, endpoint: proxy.endpoint } },
 );
+engine.deliver();
 report({
   type: "up",
   endpoints: {

@@ -21,6 +21,17 @@ export async function startTestEngine(
   root: string,
   change: (topology: Topology) => Topology = (same) => same,
 ): Promise<Engine> {
+  const engine = await prepareTestEngine(name, root, change);
+  engine.deliver();
+  return engine;
+}
+
+/** The same, and it delivers nothing yet. */
+export async function prepareTestEngine(
+  name: string,
+  root: string,
+  change: (topology: Topology) => Topology = (same) => same,
+): Promise<Engine> {
   const workflowFile = fileURLToPath(new URL(`./workflows/${name}.ts`, import.meta.url));
   const { default: workflow } = (await import(workflowFile)) as { default: Workflow };
   return await startEngine({

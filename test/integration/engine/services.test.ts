@@ -1,11 +1,15 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { startDynamoDbThread } from "../../../local/dynamodb-thread.ts";
 import { startEngine } from "../../../local/engine.ts";
+import { ProcessLock } from "../../../local/process-lock.ts";
 import { openServices, reachServices } from "../../../local/services.ts";
-import { StateDirectory } from "../../../local/state-directory.ts";
+import { StateDirectory, type Use } from "../../../local/state-directory.ts";
 import { defineWorkflow, items } from "../../../shared/index.ts";
 import { topology } from "../../../shared/topology.ts";
 
@@ -53,44 +57,84 @@ test("tables that cannot be opened are named, and nothing is left that would kee
   await services.close();
 });
 
-test("of two commands that start at once, one has the directory", () => {
-  const other = new StateDirectory("mine", directory);
-  state.lock();
-  // As the other one sees it before this one has written who it is.
-  rmSync(join(state.path, "engine.json"));
+/** The directory as the process holds it that runs `holding-process.ts`. */
+async function heldBy(use: Use): Promise<{ readonly pid: number; release(): Promise<void> }> {
+  const child = fork(fileURLToPath(new URL("../../helpers/holding-process.ts", import.meta.url)), [directory, use], {
+    execArgv: ["--no-warnings"],
+  });
+  const ended = once(child, "exit");
+  await once(child, "message");
+  return {
+    pid: child.pid ?? 0,
+    async release() {
+      child.send("release");
+      await ended;
+    },
+  };
+}
 
-  const refused = `another engine works in ${state.path}: wait until it is done, or end it first`;
-  expect(() => other.lock()).toThrow(refused);
-  expect(() => other.drop()).toThrow(refused);
-  state.unlock();
-  other.drop();
-  expect(existsSync(state.path)).toBe(false);
-  other.lock();
-  other.unlock();
-});
+test("of processes that start over at once, one has the directory, and no file of its locks is another", async () => {
+  const held = await heldBy("engine");
+  const refused = `an engine (process ${held.pid}) works in ${state.path}: wait until it is done, or end it first`;
+  await expect(openServices({ workflow: "mine", state, topology: topology(workflow), fresh: true })).rejects.toThrow(
+    refused,
+  );
+  expect(state.lock("look")).toBe(false);
+  const inode = () => statSync(join(state.path, "engine.lock")).ino;
+  const before = inode();
+  await held.release();
+  writeFileSync(join(state.path, "left"), "by an engine before");
 
-test("a command that meets another one just as that takes the directory waits until it can look", async () => {
-  const other = new StateDirectory("mine", directory);
-  other.lock();
-  rmSync(join(state.path, "engine.json"));
-  const reached = reachServices("mine", state);
-  setImmediate(() => other.unlock());
-
-  const services = await reached;
+  const services = await openServices({ workflow: "mine", state, topology: topology(workflow), fresh: true });
+  expect(existsSync(join(state.path, "left"))).toBe(false);
+  expect(inode()).toBe(before);
   await services.close();
 });
 
-test("a directory that cannot be written is named, with what to do", () => {
-  writeFileSync(state.path, "no directory");
+test("a directory whose holder was killed is free, though its process id is another process's by now", async () => {
+  expect(state.lock("engine")).toBe(true);
+  state.unlock();
+  writeFileSync(join(state.path, "engine.json"), JSON.stringify({ pid: process.ppid, use: "engine", endpoints: {} }));
 
-  expect(() => state.lock()).toThrow(
+  expect(state.holder()).toBeUndefined();
+  const services = await reachServices("mine", state);
+  await services.close();
+});
+
+test("a command that only looks is no engine, and is waited for", async () => {
+  const held = await heldBy("look");
+  expect(state.holder()).toMatchObject({ pid: held.pid, use: "look" });
+  expect(state.taken().message).toMatch(/^another command \(process \d+\) works in /);
+  const opened = openServices({ workflow: "mine", state, topology: topology(workflow) });
+  await held.release();
+  await (await opened).close();
+});
+
+test("services stay for those who came to them, and nobody comes to services that end", async () => {
+  const services = await openServices({ workflow: "mine", state });
+  const others = new StateDirectory("mine", directory);
+  const guest = new ProcessLock(join(state.path, "guests.lock"));
+  expect(guest.share()).toBe(true);
+  let closed = false;
+  const closing = services.close().then(() => {
+    closed = true;
+  });
+  await vi.waitUntil(() => !readFileSync(join(state.path, "engine.json"), "utf8").includes("endpoints"));
+  expect(closed).toBe(false);
+  expect(others.visit()).toBeUndefined();
+  guest.release();
+  await closing;
+});
+
+test("a directory that cannot be used is named, with what to do", () => {
+  writeFileSync(state.path, "no directory");
+  expect(() => state.lock("look")).toThrow(
     expect.objectContaining({
-      code: "STATE_UNWRITABLE",
+      code: "STATE_UNUSABLE",
       message: expect.stringMatching(
-        new RegExp(
-          `^${state.path}, where queues and ledger are kept, cannot be written: .*EEXIST.*Run the command in a `,
-        ),
+        new RegExp(`^${state.path}, where queues and ledger are kept, cannot be used: .*EEXIST.*Run the command in a `),
       ),
     }),
   );
+  expect(() => StateDirectory.all(state.path)).toThrow(/cannot be used: ENOTDIR/);
 });

@@ -1,0 +1,14 @@
+import { expect, test, vi } from "vitest";
+import { prepareTestEngine, startRun, temporaryDirectory } from "../../helpers/test-engine.ts";
+
+test("an engine delivers nothing before it is told to: of a run that is paused until then, all would be put back", async () => {
+  using directory = temporaryDirectory();
+  const engine = await prepareTestEngine("small", directory.path);
+  await startRun(engine, "small", "r1");
+  await engine.warm();
+  expect(await engine.controlQueue.depth()).toMatchObject({ visible: 1, inFlight: 0 });
+
+  engine.deliver();
+  await vi.waitUntil(async () => (await engine.runs.find("r1"))?.completedAt !== undefined, { timeout: 20_000 });
+  await engine.close();
+}, 60_000);
