@@ -40,7 +40,7 @@ export const durations: Row = {
       const batches = { ...workflow, variables: { ...workflow.variables, SLUICE_BENCH_REFILL: "off" } };
       return {
         name: `durations ${distribution}`,
-        rounds: scale === "quick" ? 1 : 2,
+        rounds: scale === "quick" ? 1 : 3,
         sides: [
           { name: SLUICE, program: "sluice.ts", input: workflow },
           { name: SLUICE_BATCHES, program: "sluice.ts", input: batches },
