@@ -76,7 +76,7 @@ export class StateDirectory {
     return usable(root, () => readdirSync(root))
       .map((workflow) => new StateDirectory(workflow, root))
       .filter(({ origin }) => origin !== undefined)
-      .sort((a, b) => statSync(b.#origin).mtimeMs - statSync(a.#origin).mtimeMs);
+      .sort((a, b) => b.#originWrittenAt - a.#originWrittenAt);
   }
 
   get exists(): boolean {
@@ -101,6 +101,11 @@ export class StateDirectory {
 
   get #holder(): string {
     return join(this.path, HOLDER);
+  }
+
+  get #originWrittenAt(): number {
+    // Another command may drop it meanwhile.
+    return statSync(this.#origin, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   }
 
   get #origin(): string {
@@ -170,7 +175,8 @@ export class StateDirectory {
   /** The other process that holds it, if one does. */
   holder(): Holder | undefined {
     const holder = this.#read<Holder>(this.#holder);
-    if (holder === undefined || holder.pid === process.pid || !this.#lock.isTaken) return undefined;
+    if (holder === undefined || holder.pid === process.pid) return undefined;
+    if (!usable(this.path, () => this.#lock.isTaken)) return undefined;
     // Who has it since a moment has not written yet that it is no longer that of a process which was killed.
     return isAlive(holder.pid) ? holder : undefined;
   }
@@ -203,7 +209,13 @@ export class StateDirectory {
   }
 
   #read<Content>(file: string): Content | undefined {
-    return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Content) : undefined;
+    try {
+      return JSON.parse(readFileSync(file, "utf8")) as Content;
+    } catch (error) {
+      // Whoever wrote it may remove it at any moment.
+      if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+      throw error;
+    }
   }
 
   /** Drops all state: runs, messages, dead letters. Only who has the lock may do so. */

@@ -16,10 +16,10 @@ import type { Owed } from "./suspects.ts";
 import { ToleranceWatch } from "./tolerance-watch.ts";
 
 /**
- * How long the messages of a paused run stay hidden: a run that is soon resumed goes on soon, and one that is not costs a
- * receive a minute and message.
+ * How long the messages of a paused run stay hidden: a run that is soon resumed goes on soon, and a pause of half a day
+ * must not use up the receives after which SQS itself gives a message up.
  */
-const PAUSE = { shortestMilliseconds: 5_000, longestMilliseconds: 60_000 } as const;
+const PAUSE = { shortestMilliseconds: 5_000, longestMilliseconds: 300_000 } as const;
 
 /**
  * How long a message stays hidden of which nothing can be found out, as the ledger does not answer: an outage of hours

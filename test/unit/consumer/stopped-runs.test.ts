@@ -42,6 +42,8 @@ describe("the messages of a paused run", () => {
     for (let receiveCount = 1; receiveCount <= 20; receiveCount++) {
       expect(await world.consume({}, [world.message(0, { receiveCount })])).toEqual(["0"]);
     }
+    // A pause of a night does not use up the receives that the queue allows.
+    expect(world.sqs.visibilities.map(({ seconds }) => seconds).slice(4)).toEqual([80, 160, ...Array(14).fill(300)]);
     await world.runs.reopen(RUN);
     const attempts: number[] = [];
     const task = (_: unknown, { attempt }: { attempt: number }) => void attempts.push(attempt);
