@@ -62,7 +62,7 @@ const LONGEST_FUNCTION_SECONDS = 900;
 export const RECORDING_SECONDS = 15;
 
 /** Kept free at its beginning, to look up what the messages did before. */
-const STARTING_SECONDS = 5;
+export const STARTING_SECONDS = 5;
 
 /** The longest attempt that leaves a consumer the time to begin and to record it. */
 export const LONGEST_TASK_MILLISECONDS = (LONGEST_FUNCTION_SECONDS - STARTING_SECONDS - RECORDING_SECONDS) * 1_000;

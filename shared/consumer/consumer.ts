@@ -2,6 +2,7 @@ import { MalformedMessageError, toError } from "../errors.ts";
 import type { ItemState } from "../ledger/ledger.ts";
 import { parseEnvelope } from "../messages/envelope.ts";
 import type { TaskLogger } from "../task.ts";
+import { STARTING_SECONDS } from "../topology.ts";
 import { type AttemptOutcome, runAttempt } from "./attempt.ts";
 import { Deleter } from "./deleter.ts";
 import { Intake, type RefillOptions } from "./intake.ts";
@@ -29,8 +30,8 @@ interface Work {
   readonly state: ItemState;
   readonly mode: RunMode;
   readonly settled: Settled;
-  /** When its visibility timeout began, where the consumer has set that itself: of all, as long as it refills its slots. */
-  readonly receivedAt: number | undefined;
+  /** Until when its attempt may begin, where the consumer has set its visibility itself: of all, if it refills its slots. */
+  readonly beginsBy: number | undefined;
   /** When its run was last looked at. */
   readonly lookedAt: number;
 }
@@ -38,7 +39,7 @@ interface Work {
 /** Where messages came from, and what is to be done with them once they are settled. */
 interface Delivery {
   readonly settled: Settled;
-  readonly receivedAt?: number;
+  readonly beginsBy?: number | undefined;
 }
 
 /** Called once a message's outcome is recorded (it is to be deleted), or is not (it must come again). */
@@ -107,7 +108,7 @@ export class Consumer {
       if (deletable) this.#deleter.delete(receiptHandle);
     };
     this.#intake = new Intake(options, {
-      receive: (messages) => this.#admit(messages, { settled, receivedAt: options.now() }),
+      receive: (messages) => this.#admit(messages, { settled, beginsBy: this.#beginsBy() }),
       advance: () => this.#advance(),
     });
   }
@@ -130,7 +131,7 @@ export class Consumer {
       // The mapping would delete it only at the invocation's end, when it may be visible again.
       else if (refilling) this.#deleter.delete(receiptHandle);
     };
-    const admitted = this.#admit(batch, { settled, ...(refilling && { receivedAt: this.#options.now() }) });
+    const admitted = this.#admit(batch, { settled, beginsBy: this.#beginsBy(STARTING_SECONDS * 1_000) });
     // Behind a full batch there is more: slots that it leaves free need not wait until it is looked up.
     if (!this.#intake.dry) this.#advance();
     await admitted;
@@ -154,7 +155,7 @@ export class Consumer {
   }
 
   /** Takes messages in: looks up what must be, and gives them to the slots. Never rejects. */
-  async #admit(messages: readonly ReceivedMessage[], { settled, receivedAt }: Delivery): Promise<void> {
+  async #admit(messages: readonly ReceivedMessage[], { settled, beginsBy }: Delivery): Promise<void> {
     const { items, foreign } = this.#parse(messages);
     for (const { message, error } of foreign) {
       void this.#settle(message, settled, () => this.#settlement.foreign(message, error));
@@ -169,7 +170,7 @@ export class Consumer {
       for (const [position, item] of items.entries()) {
         const lookUp = lookUps[position];
         if (lookUp?.status === "fulfilled") {
-          this.#waiting.push({ item, settled, receivedAt, lookedAt, ...lookUp.value });
+          this.#waiting.push({ item, settled, beginsBy, lookedAt, ...lookUp.value });
         } else this.#leave(item, settled, lookUp?.reason);
       }
     } finally {
@@ -287,7 +288,7 @@ export class Consumer {
     if (mode === "pause") this.#intake.end();
     const withoutAttempt =
       this.#settlement.withoutAttempt(item, state, mode) ??
-      (this.#cameTooLate(work) ? () => this.#settlement.putBack(item, 0) : undefined);
+      (this.#cameTooLate(work) ? () => this.#settlement.cameTooLate(item) : undefined);
     if (withoutAttempt !== undefined) return await this.#settle(item.message, settled, withoutAttempt);
     this.#underWay++;
     this.#settlement.setPace("together");
@@ -302,13 +303,22 @@ export class Consumer {
   }
 
   /**
-   * Whether a message has waited until its visibility, or this invocation, no longer covers an attempt: tasks took longer
-   * than they had before, or the ledger did. It is for another to work on.
+   * Until when a message that is received now may begin: its visibility, and this invocation, cover an attempt until then.
+   *
+   * @param lookUpMilliseconds What its visibility leaves for looking it up, beside its wait for a slot.
    */
-  #cameTooLate({ receivedAt }: Work): boolean {
+  #beginsBy(lookUpMilliseconds = 0): number | undefined {
     const { refill, now } = this.#options;
-    if (receivedAt === undefined || refill === undefined) return false;
-    return now() > Math.min(receivedAt + refill.waitingMilliseconds, refill.until + LATE_MILLISECONDS);
+    if (refill === undefined) return undefined;
+    return Math.min(
+      now() + lookUpMilliseconds + refill.waitingMilliseconds,
+      refill.until + Math.max(lookUpMilliseconds, LATE_MILLISECONDS),
+    );
+  }
+
+  /** Tasks took longer than they had before, or the ledger did: it is for another to work on. */
+  #cameTooLate({ beginsBy = Number.POSITIVE_INFINITY }: Work): boolean {
+    return this.#options.now() > beginsBy;
   }
 
   #noteDuration(milliseconds: number): void {

@@ -108,6 +108,15 @@ export class Settlement {
   }
 
   /**
+   * Returns a message whose attempt could not begin in time: at once, as another consumer may have a slot for it. If it
+   * comes too late again, slots are not what is missing, and it must not use up its receives.
+   */
+  async cameTooLate(item: ItemMessage): Promise<boolean> {
+    const { receiveCount } = item.message;
+    return await this.putBack(item, receiveCount === 1 ? 0 : longer(OUTAGE, receiveCount - 1));
+  }
+
+  /**
    * Returns a message to the queue of which nothing could be found out. Its receive stays unexplained, as nothing can be
    * written either: that makes a suspect of the item, but kills none.
    */

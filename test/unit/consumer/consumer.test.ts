@@ -662,14 +662,26 @@ describe("a consumer that refills its slots", () => {
   test("puts back a message of its batch that was looked up for longer than its visibility covers", async () => {
     const world = await ConsumerWorld.of(["a"]);
     let now = Date.now();
+    let milliseconds = 16_000;
     world.store.before = (operation) => {
-      if (operation === "get") now += 11_000;
+      if (operation === "get") now += milliseconds;
     };
     const task = vi.fn();
-    const options = { refill: { ...refill(), until: now + 60_000 }, now: () => now };
-    expect(await world.consume({ task }, world.messages(), options)).toEqual(["0"]);
+    const consume = (receiveCount: number) =>
+      world.consume({ task }, world.messages({ receiveCount }), {
+        refill: { ...refill(), until: now + 60_000 },
+        now: () => now,
+      });
+    expect(await consume(1)).toEqual(["0"]);
+    // At first others may be faster, later it says that nobody is.
+    expect(await consume(2)).toEqual(["0"]);
+    expect(await consume(3)).toEqual(["0"]);
     expect(task).not.toHaveBeenCalled();
-    expect(world.sqs.visibilities).toEqual([{ receiptHandle: "handle-0", seconds: 0 }]);
+    expect(world.sqs.visibilities.map(({ seconds }) => seconds)).toEqual([0, 2, 4]);
+    // Looking it up has a time of its own, beside the wait for a slot.
+    milliseconds = 7_000;
+    expect(await consume(4)).toEqual([]);
+    expect(task).toHaveBeenCalledTimes(1);
   });
 
   test("stops receiving when its run is paused, and puts back what it has", async () => {
