@@ -131,6 +131,7 @@ async function summarise({ runs, activity }: Engine, record: RunRecord): Promise
     peakInFlight: activity.fleet.peakInFlight,
     deadByReason,
     memoryMb: { producer: Math.round(producer), consumer: Math.round(consumer) },
+    warnings: record.warnings,
     ...(record.failure !== undefined && { failure: record.failure }),
     ...(record.completionError !== undefined && { completionError: record.completionError }),
   };

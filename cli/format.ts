@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { oneLine } from "./printable.ts";
 
 export const count = (value: number): string => Math.round(value).toLocaleString("en-US");
 
@@ -20,6 +21,9 @@ type Style = Parameters<typeof styleText>[0];
 /** Styled on a terminal that shows it, plain elsewhere and with NO_COLOR. */
 export const style = (format: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string =>
   styleText(format, text, { stream });
+
+/** What a source warned of, on one line: its text may come from a service. */
+export const warningLine = (warning: string): string => `${style("yellow", "warning")} ${oneLine(warning)}`;
 
 /** Rows as columns: the first `left` ones to the left, the others to the right. */
 export function table(rows: readonly (readonly string[])[], indent = "  ", left = 1): string {

@@ -1,5 +1,5 @@
 import type { RunStatus } from "../shared/ledger/run-record.ts";
-import { count, plural, seconds, style, table } from "./format.ts";
+import { count, plural, seconds, style, table, warningLine } from "./format.ts";
 
 /** What a run came to: the last line with `--json`. */
 export interface Summary {
@@ -17,6 +17,8 @@ export interface Summary {
   readonly peakInFlight: number;
   readonly deadByReason: Readonly<Record<string, number>>;
   readonly memoryMb: { readonly producer: number; readonly consumer: number };
+  /** What the source warned of. */
+  readonly warnings: readonly string[];
   /** Why it failed. */
   readonly failure?: string;
   /** Why `onComplete` was given up. */
@@ -61,6 +63,7 @@ export function formatSummary(summary: Summary, { name, concurrency, logs }: Sum
       ),
     );
   }
+  if (summary.warnings.length > 0) lines.push("", ...summary.warnings.map((warning) => `  ${warningLine(warning)}`));
   if (summary.failure !== undefined) lines.push("", `  ${style("red", summary.failure)}`);
   if (summary.completionError !== undefined) {
     lines.push("", `  ${style("red", `onComplete was given up: ${summary.completionError}`)}`);
@@ -69,10 +72,13 @@ export function formatSummary(summary: Summary, { name, concurrency, logs }: Sum
   return lines.join("\n");
 }
 
-function headline({ status, dead }: Summary): string {
+function headline({ status, dead, warnings }: Summary): string {
   if (status === "failed") return style(["red", "bold"], "Failed");
   if (status === "cancelled") return style(["yellow", "bold"], "Cancelled");
   if (dead > 0) return style(["yellow", "bold"], `Completed with ${plural(dead, "dead letter")}`);
+  if (warnings.length > 0) {
+    return style(["yellow", "bold"], `Completed with ${plural(warnings.length, "warning")}, every item succeeded`);
+  }
   return style(["green", "bold"], "Completed, every item succeeded");
 }
 

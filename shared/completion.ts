@@ -17,6 +17,8 @@ export interface RunSummary {
   /** Failed attempts that were followed by another. */
   readonly retried: number;
   readonly deadByReason: Readonly<Partial<Record<Reason, number>>>;
+  /** What the source warned of while it was read: at most 10 distinct texts of up to 300 characters, oldest first. */
+  readonly warnings: readonly string[];
   /** ISO 8601. */
   readonly requestedAt: string;
   readonly completedAt: string;

@@ -5,7 +5,7 @@ import { StateDirectory } from "../../local/state-directory.ts";
 import { ConfigurationError } from "../../shared/errors.ts";
 import { type Counts, hasEnded, isActive, type RunRecord } from "../../shared/ledger/run-record.ts";
 import { writeJson } from "../display.ts";
-import { count, seconds, style, table } from "../format.ts";
+import { count, seconds, style, table, warningLine } from "../format.ts";
 import { targets, unaskedOf, withRun } from "../run-target.ts";
 import type { RunTarget } from "../target.ts";
 import { type TargetOptions, withTargetOptions } from "../target-options.ts";
@@ -172,6 +172,7 @@ function describe(target: RunTarget, counts: Counts): string {
     ...(run.sliceError === undefined || run.failedSlices === 0
       ? []
       : [style("yellow", `the source failed ${run.failedSlices} times: ${run.sliceError}`)]),
+    ...run.warnings.map(warningLine),
     table([
       ["produced", count(produced), ...(run.checkpoint.ended ? [] : ["so far"])],
       ["succeeded", count(succeeded)],
@@ -188,7 +189,7 @@ function describe(target: RunTarget, counts: Counts): string {
 }
 
 function toJson(run: RunRecord, counts: Counts, interrupted: boolean): object {
-  const { id, workflow, status, requestedAt, completedAt, failure, checkpoint } = run;
+  const { id, workflow, status, requestedAt, completedAt, failure, checkpoint, warnings } = run;
   return {
     type: "run",
     workflow,
@@ -201,6 +202,7 @@ function toJson(run: RunRecord, counts: Counts, interrupted: boolean): object {
     completedAt: completedAt ?? null,
     wallSeconds: wallSecondsOf(run) ?? null,
     failure: failure ?? null,
+    warnings,
   };
 }
 

@@ -2,6 +2,7 @@ import type { Cursor } from "../sources/source.ts";
 import type { Tolerance } from "../tolerance.ts";
 import type { Totals } from "./rows.ts";
 import type { Row } from "./store.ts";
+import { readWarnings } from "./warnings.ts";
 
 /**
  * Where a run stands.
@@ -56,6 +57,8 @@ export interface RunRecord {
   readonly completionAttempts: number;
   readonly completionHandledAt?: string | undefined;
   readonly completionError?: string | undefined;
+  /** What the source warned of, oldest first: at most 10 distinct texts. */
+  readonly warnings: readonly string[];
   readonly checkpoint: Checkpoint;
   /** The hop of the latest continuation: an earlier one that comes late is dropped. */
   readonly hop: number;
@@ -109,6 +112,7 @@ export function readRunRow(row: Row): RunRecord {
     completionAttempts: Number(row.completionAttempts ?? 0),
     completionHandledAt: row.completionHandledAt as string | undefined,
     completionError: row.completionError as string | undefined,
+    warnings: readWarnings(row),
     checkpoint: {
       count: Number(row.checkpoints),
       // JSON text, because DynamoDB's own types would lose the difference between absent and null.

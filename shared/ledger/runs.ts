@@ -29,6 +29,7 @@ import {
   readRunRow,
 } from "./run-record.ts";
 import { keyText, type LedgerStore } from "./store.ts";
+import { warningAttributes } from "./warnings.ts";
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
 const ROWS_PER_READ = 100;
@@ -136,9 +137,14 @@ export class Runs {
   /**
    * Moves a run's checkpoint on, once the messages of the page before it are sent.
    *
+   * @param warnings What the source has warned of so far. Those that the run does not hold yet are added to it.
    * @returns the run after it, or `undefined` where another producer has moved it: this one must stop.
    */
-  async checkpoint(run: RunRecord, next: Omit<Checkpoint, "count">): Promise<RunRecord | undefined> {
+  async checkpoint(
+    run: RunRecord,
+    next: Omit<Checkpoint, "count">,
+    warnings: readonly string[] = [],
+  ): Promise<RunRecord | undefined> {
     const { cursor, ...progress } = next;
     const row = await this.#store.update(runKey(run.id), {
       set: {
@@ -146,6 +152,7 @@ export class Runs {
         checkpoints: run.checkpoint.count + 1,
         failedSlices: 0,
         cursor: cursor === undefined ? undefined : JSON.stringify(cursor),
+        ...warningAttributes(run.warnings, warnings),
       },
       remove: cursor === undefined ? ["cursor"] : [],
       when: [{ equals: ["checkpoints", run.checkpoint.count] }],
@@ -210,9 +217,20 @@ export class Runs {
     return await this.checkpoint(run, { ...progress, ended: true, pages, items });
   }
 
-  /** Sets how many slices in a row have failed, and why the latest did. */
-  async recordSlice(id: string, failedSlices: number, error: string): Promise<void> {
-    await this.#store.update(runKey(id), { set: { failedSlices, sliceError: error } });
+  /**
+   * Sets how many slices in a row have failed, and why the latest did.
+   *
+   * @param warned What the source has warned of so far. Warnings that are not `known` are added to the run.
+   */
+  async recordSlice(
+    id: string,
+    failedSlices: number,
+    error: string,
+    warned: { readonly known: readonly string[]; readonly warnings: readonly string[] } = { known: [], warnings: [] },
+  ): Promise<void> {
+    await this.#store.update(runKey(id), {
+      set: { failedSlices, sliceError: error, ...warningAttributes(warned.known, warned.warnings) },
+    });
   }
 
   /** Notes that a slice ended well, without a checkpoint maybe, because the queue was full. */

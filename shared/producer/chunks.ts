@@ -2,7 +2,7 @@ import { SourceError, toError } from "../errors.ts";
 import { ITEMS_PER_PAGE } from "../ledger/rows.ts";
 import type { Checkpoint } from "../ledger/run-record.ts";
 import { toJson } from "../messages/body.ts";
-import type { Cursor, Page, Source } from "../sources/source.ts";
+import type { Cursor, Page, ReadContext, Source } from "../sources/source.ts";
 import { type Serialised, serialise, textOf } from "./serialised.ts";
 
 /** What is sent and checkpointed as one: a page of the ledger. */
@@ -37,11 +37,11 @@ const CHUNK_CHARACTERS = 4_000_000;
 export async function* chunks(
   source: Source,
   from: Pick<Checkpoint, "cursor" | "skip" | "items">,
-  { limit = Number.POSITIVE_INFINITY, signal }: { limit?: number | undefined; signal: AbortSignal },
+  { limit = Number.POSITIVE_INFINITY, signal, warn }: ReadContext & { limit?: number | undefined },
 ): AsyncGenerator<Chunk, void, undefined> {
   // Stops the page that is being read ahead when the caller stops asking.
   const stop = new AbortController();
-  const iterator = open(source, from.cursor, AbortSignal.any([signal, stop.signal]));
+  const iterator = open(source, from.cursor, { signal: AbortSignal.any([signal, stop.signal]), warn });
   try {
     let { cursor, skip, items: produced } = from;
     let ahead = next(iterator);
@@ -89,9 +89,9 @@ function cut(items: readonly unknown[], from: number, most: number): readonly Se
   return chunk;
 }
 
-function open(source: Source, cursor: Cursor | undefined, signal: AbortSignal): AsyncIterator<Page> {
+function open(source: Source, cursor: Cursor | undefined, context: ReadContext): AsyncIterator<Page> {
   try {
-    return source.pages(cursor, { signal })[Symbol.asyncIterator]();
+    return source.pages(cursor, context)[Symbol.asyncIterator]();
   } catch (cause) {
     throw sourceError(cause);
   }

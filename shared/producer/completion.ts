@@ -68,13 +68,14 @@ function whenAborted(signal: AbortSignal): Promise<never> {
 /** What a run that has ended came to. */
 function summaryOf(run: RunRecord): RunSummary {
   const { owed: _, ...counts } = finalCounts(run);
-  const { completedAt = run.requestedAt, requestedAt, failure } = run;
+  const { completedAt = run.requestedAt, requestedAt, failure, warnings } = run;
   return {
     workflow: run.workflow,
     run: run.id,
     status: run.status as RunSummary["status"],
     ...(failure !== undefined && { failure }),
     ...counts,
+    warnings,
     requestedAt,
     completedAt,
     wallSeconds: (Date.parse(completedAt) - Date.parse(requestedAt)) / 1_000,

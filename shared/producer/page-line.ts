@@ -8,6 +8,8 @@ export interface PageLineOptions {
   readonly runs: Runs;
   readonly sender: PageSender;
   readonly metrics: Metrics;
+  /** What the source has warned of so far: each checkpoint stores what is new. */
+  readonly warnings: { readonly all: readonly string[] };
 }
 
 /** A run after a checkpoint, or `undefined` where another producer has moved the run on: this one must stop. */
@@ -73,7 +75,7 @@ export class PageLine {
     sending: Promise<number> | undefined,
     next: Omit<Checkpoint, "count">,
   ): Promise<Passed> {
-    const { runs, metrics } = this.#options;
+    const { runs, metrics, warnings } = this.#options;
     // Both to their end: when this one fails, nothing of the page is under way.
     const [earlier, sent] = await Promise.allSettled([before, sending]);
     if (earlier.status === "rejected") throw earlier.reason;
@@ -81,7 +83,7 @@ export class PageLine {
     const deadLettered = sent.value ?? 0;
     metrics.count("produced", produced);
     metrics.count("deadLettered", deadLettered);
-    const run = earlier.value && (await runs.checkpoint(earlier.value, next));
+    const run = earlier.value && (await runs.checkpoint(earlier.value, next, warnings.all));
     if (run === undefined) return undefined;
     // Only now do the items of this page count.
     return (deadLettered > 0 ? await runs.stopBeyondTolerance(run.id) : undefined) ?? run;

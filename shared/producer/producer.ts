@@ -18,6 +18,7 @@ import { type CompletionOptions, handleCompletion } from "./completion.ts";
 import { PageLine } from "./page-line.ts";
 import { PageSender } from "./sender.ts";
 import type { Verdict } from "./verdict.ts";
+import { WarningCollector } from "./warning-collector.ts";
 
 /** Slices in a row that may fail before the run does. */
 const SLICE_POLICY = { attempts: 5, baseMilliseconds: 1_000, capMilliseconds: 60_000 } as const;
@@ -137,7 +138,12 @@ export class Producer {
   /** Whether it was the last page, too. What failed is tried again, and counted, by the run's continuation. */
   async #sendFirstPage(run: RunRecord, time: SliceTime, looking: Promise<BacklogLook>): Promise<boolean> {
     try {
-      const { tag } = await this.#slice(run, { ...time, sliceEnd: Number.NEGATIVE_INFINITY }, looking);
+      const { tag } = await this.#slice(
+        run,
+        { ...time, sliceEnd: Number.NEGATIVE_INFINITY },
+        new WarningCollector(run, this.#options.logger),
+        looking,
+      );
       return tag === "ended";
     } catch (error) {
       this.#options.logger.warn("the first page could not be sent, it is tried again", { run: run.id, error });
@@ -182,11 +188,12 @@ export class Producer {
       await runs.fail(id, `the producer failed ${run.failedSlices} times in a row: ${why}`);
       return DONE;
     }
+    const warnings = new WarningCollector(run, logger);
     let end: SliceEnd;
     try {
-      end = await this.#slice(run, time);
+      end = await this.#slice(run, time, warnings);
     } catch (thrown) {
-      return await this.#failSlice(id, thrown, hop, control);
+      return await this.#failSlice({ id, thrown, warnings: warnings.all, hop }, control);
     }
     if (end.tag === "full") {
       await runs.recordFull(id, end.look);
@@ -197,7 +204,12 @@ export class Producer {
   }
 
   /** @param looking How full the queue is, where that has been asked already. */
-  async #slice(start: RunRecord, { sliceEnd, signal }: SliceTime, looking?: Promise<BacklogLook>): Promise<SliceEnd> {
+  async #slice(
+    start: RunRecord,
+    { sliceEnd, signal }: SliceTime,
+    warnings: WarningCollector,
+    looking?: Promise<BacklogLook>,
+  ): Promise<SliceEnd> {
     const { runs, workflow, maxBacklog, now } = this.#options;
     // A run's first slice has nothing before it that could be left to close.
     if (start.checkpoint.count > 0) await runs.closeAgain(start);
@@ -210,10 +222,11 @@ export class Producer {
     };
     let room = maxBacklog - first.backlog;
     if (room <= 0) return full(first);
-    const line = new PageLine({ ...this.#options, sender: this.#sender }, start);
+    const line = new PageLine({ ...this.#options, sender: this.#sender, warnings }, start);
     let isRefused = false;
     try {
-      for await (const chunk of chunks(workflow.source, start.checkpoint, { limit: start.limit, signal })) {
+      const reading = { limit: start.limit, signal, warn: warnings.warn };
+      for await (const chunk of chunks(workflow.source, start.checkpoint, reading)) {
         if (room <= 0) {
           const run = await line.passed();
           if (run === undefined || isToStop(run)) break;
@@ -255,15 +268,18 @@ export class Producer {
     return { at: now(), produced, backlog };
   }
 
-  async #failSlice(id: string, thrown: unknown, hop: number, control: ReceivedControl): Promise<Verdict> {
+  async #failSlice(
+    { id, thrown, warnings, hop }: { id: string; thrown: unknown; warnings: readonly string[]; hop: number },
+    control: ReceivedControl,
+  ): Promise<Verdict> {
     const { runs, logger, metrics, random } = this.#options;
     const { message } = toError(thrown);
     // Slices that made progress before they failed have set the count back.
-    const { failedSlices } = await runs.get(id);
+    const { failedSlices, warnings: known } = await runs.get(id);
     const failures = Math.max(1, failedSlices);
     metrics.count("slicesFailed", 1);
     logger.error("the producer failed", { run: id, failures, error: thrown });
-    await runs.recordSlice(id, failures, message);
+    await runs.recordSlice(id, failures, message, { known, warnings });
     if (failures >= SLICE_POLICY.attempts) {
       await runs.fail(id, `the producer failed ${failures} times in a row: ${message}`);
       return DONE;

@@ -17,6 +17,17 @@ export interface Page<Item = unknown> {
 export interface ReadContext {
   /** Fires when the reading must stop: the slice of the producer is over, or the run was cancelled. */
   readonly signal: AbortSignal;
+  /**
+   * Says that something about the source looks odd, without failing. The run keeps up to 10 distinct warnings, each cut
+   * to 300 characters, and shows them in its summary and in `sluice status`. A warning does not change the exit code.
+   *
+   * Call it before the page that it is about is yielded, and call it again when that page is read again: a warning is
+   * stored together with the checkpoint of a page. The same warning twice counts once, so it should hold no changing
+   * part, such as a time.
+   *
+   * @example `if (rows.length === 0) warn("the table is empty")`
+   */
+  warn(message: string): void;
 }
 
 /**

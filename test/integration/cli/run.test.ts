@@ -25,6 +25,7 @@ test("run --json prints one object a line, the last one the summary, and exits w
     wallSeconds: expect.any(Number),
     peakInFlight: expect.any(Number),
     deadByReason: { permanent: 1 },
+    warnings: [],
     memoryMb: { producer: expect.any(Number), consumer: expect.any(Number) },
   });
   expect(json.at(-1)?.peakInFlight).toBeLessThanOrEqual(4);
@@ -54,6 +55,20 @@ test("a run of which more items die than are tolerated exits with 1, and says wh
   expect(summary).toMatchObject({ type: "summary", status: "failed", produced: 300, succeeded: 0 });
   expect(Number(summary?.dead) + Number(summary?.cancelled)).toBe(300);
   expect(summary?.failure).toMatch(/^\d+ items died, more than the 2 that are tolerated$/);
+}, 60_000);
+
+test("a warning of the source is in the summary and in status, and the exit code stays 0", async () => {
+  using world = new CliWorld();
+  const { code, json } = await world.type("run", workflowFile("odd"), "--json");
+  expect(json.at(-1)).toMatchObject({ type: "summary", status: "completed", warnings: ["the table has no key"] });
+  expect(code).toBe(0);
+  expect((await world.type("status", "--json")).json).toMatchObject([{ warnings: ["the table has no key"] }]);
+  expect((await world.type("status", "odd")).stdout).toContain("\nwarning the table has no key\n  produced ");
+
+  const again = await world.type("run", workflowFile("odd"), "--fresh");
+  expect(again.code).toBe(0);
+  expect(again.stdout).toMatch(/^\nCompleted with 1 warning, every item succeeded {2}odd/);
+  expect(again.stdout).toContain("\n\n  warning the table has no key\n");
 }, 60_000);
 
 describe("a command that cannot do its work", () => {

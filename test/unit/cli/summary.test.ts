@@ -14,6 +14,7 @@ const completed: Summary = {
   wallSeconds: 20,
   peakInFlight: 50,
   deadByReason: { permanent: 7, exhausted: 8 },
+  warnings: [],
   memoryMb: { producer: 100, consumer: 120 },
 };
 const none: Pick<Summary, "dead" | "deadByReason"> = { dead: 0, deadByReason: {} };
@@ -46,6 +47,7 @@ describe("a run's summary", () => {
   test.each<[Partial<Summary>, string]>([
     [none, "Completed, every item succeeded"],
     [{ dead: 1 }, "Completed with 1 dead letter"],
+    [{ ...none, warnings: ["odd"] }, "Completed with 1 warning, every item succeeded"],
     [{ status: "cancelled", cancelled: 3 }, "Cancelled"],
     [{ status: "failed" }, "Failed"],
   ])("with %j is headed: %s", (changes, headline) => {
@@ -55,6 +57,12 @@ describe("a run's summary", () => {
   test("says why a run failed, or its onComplete was given up", () => {
     expect(formatted({ status: "failed", failure: "HTTP 503" })).toContain("\n  HTTP 503\n");
     expect(formatted({ completionError: "no mail" })).toContain("\n  onComplete was given up: no mail\n");
+  });
+
+  test("shows each warning on a line of its own, without what would steer the terminal", () => {
+    const text = formatted({ warnings: ["no Link header", "two\nlines \u001b[2J"] });
+    expect(text).toContain("\n  warning no Link header\n  warning two lines \\u001b[2J\n");
+    expect(formatted()).not.toContain("warning");
   });
 
   test("offers to resume a run whose source failed, and no other", () => {

@@ -7,7 +7,7 @@ import { textOf } from "../../../shared/producer/serialised.ts";
 import { toSource } from "../../../shared/sources/source.ts";
 
 const START = { cursor: undefined, skip: 0, items: 0 } as const;
-const idle = () => new AbortController().signal;
+const idle = (signal = new AbortController().signal) => ({ signal, warn: () => {} });
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A source of these pages, whose cursor is the page's number. */
@@ -27,7 +27,7 @@ const sizes = (all: readonly { readonly items: readonly unknown[] }[]) => all.ma
 /** Chunks with their items as they were before. */
 async function read(source: Source, from: Parameters<typeof chunks>[1] = START, limit?: number) {
   const all = [];
-  for await (const { items, after } of chunks(source, from, { limit, signal: idle() })) {
+  for await (const { items, after } of chunks(source, from, { limit, ...idle() })) {
     all.push({ items: items.map((item): unknown => JSON.parse(textOf(item))), after });
   }
   return all;
@@ -152,7 +152,7 @@ test("whatever the pages, the checkpoint and the limit: the chunks after it are 
 describe("reading ahead", () => {
   test("is at most one page, and begins before the page at hand is sent", async () => {
     const onRead = vi.fn();
-    const iterator = chunks(pagesOf([range(250), range(250), range(250)], onRead), START, { signal: idle() });
+    const iterator = chunks(pagesOf([range(250), range(250), range(250)], onRead), START, idle());
     expect(onRead).not.toHaveBeenCalled();
     for (const readSoFar of [
       [0, 1],
@@ -179,7 +179,7 @@ describe("reading ahead", () => {
     const unhandled = vi.fn();
     process.on("unhandledRejection", unhandled);
     try {
-      const iterator = chunks(source, START, { signal: idle() });
+      const iterator = chunks(source, START, idle());
       for (const length of [50, 200]) {
         expect((await iterator.next()).value?.items).toHaveLength(length);
         await turn();
@@ -206,7 +206,7 @@ describe("reading ahead", () => {
         }
       },
     };
-    for await (const _ of chunks(source, START, { signal: idle() })) break;
+    for await (const _ of chunks(source, START, idle())) break;
     await turn();
     expect(closed).toHaveBeenCalledOnce();
     expect(signal?.aborted).toBe(true);
@@ -216,7 +216,7 @@ describe("reading ahead", () => {
     const source = toSource({
       readPage: (cursor) => (cursor === undefined ? { items: [1], next: 1 } : new Promise<never>(() => {})),
     });
-    for await (const { items } of chunks(source, START, { signal: idle() })) {
+    for await (const { items } of chunks(source, START, idle())) {
       expect(items).toEqual([{ json: "1" }]);
       break;
     }
@@ -225,7 +225,7 @@ describe("reading ahead", () => {
   test("of a source that never answers and ignores its signal ends when that fires", async () => {
     const slice = new AbortController();
     const source = toSource({ readPage: () => new Promise<never>(() => {}) });
-    const first = chunks(source, START, { signal: slice.signal }).next();
+    const first = chunks(source, START, idle(slice.signal)).next();
     slice.abort(new Error("the slice is over"));
     await expect(first).rejects.toThrow(SourceError);
     await expect(first).rejects.toThrow("did not yield its page in time");

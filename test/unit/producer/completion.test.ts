@@ -38,6 +38,7 @@ describe("the end of a run", () => {
         cancelled: 0,
         retried: 1,
         deadByReason: { permanent: 1 },
+        warnings: [],
         requestedAt: REQUESTED_AT,
         completedAt: expect.any(String),
         wallSeconds: expect.any(Number),

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ConfigurationError, SourceError } from "../../../shared/errors.ts";
 import { type FileLinesOptions, fileLines, UnreadableItem } from "../../../shared/sources/index.ts";
-import { itemsOf, never, pagesOf, restartable } from "./reading.ts";
+import { itemsOf, pagesOf, readContext, restartable } from "./reading.ts";
 
 const CHUNK_BYTES = 65_536;
 let directory: string;
@@ -252,7 +252,7 @@ describe("fileLines, the file", () => {
   ])("says so when it %s while it is read", async (_, change) => {
     const path = await file("1\n".repeat(2 * CHUNK_BYTES));
     const reading = async () => {
-      for await (const { next } of fileLines(path, JSONL).pages(undefined, { signal: never })) {
+      for await (const { next } of fileLines(path, JSONL).pages(undefined, readContext())) {
         if ((next as { line: number } | undefined)?.line === 201) await change(path);
       }
     };
@@ -271,7 +271,7 @@ describe("fileLines, the file", () => {
     const path = await file("1\n2\n3");
     const abort = new AbortController();
     const reading = async () => {
-      for await (const _ of fileLines(path, { ...JSONL, pageSize: 1 }).pages(undefined, { signal: abort.signal })) {
+      for await (const _ of fileLines(path, { ...JSONL, pageSize: 1 }).pages(undefined, readContext(abort.signal))) {
         abort.abort(new Error("the slice is over"));
       }
     };

@@ -9,7 +9,7 @@ import {
   singlePage,
 } from "../../../shared/sources/index.ts";
 import { serve } from "./loopback.ts";
-import { itemsOf, never, pagesOf } from "./reading.ts";
+import { itemsOf, never, pagesOf, readContext } from "./reading.ts";
 
 const URL_WITH_SECRET = "https://api.example.com/items?token=secret";
 const NOW = Date.parse("2026-11-05T12:00:00Z");
@@ -276,7 +276,7 @@ describe("httpPages, other origins", () => {
     const options = { url: origin, next: linkHeader, headers: secret };
     const pages: Page[] = [];
     const reading = async () => {
-      for await (const page of httpPages(options).pages(undefined, { signal: never })) pages.push(page);
+      for await (const page of httpPages(options).pages(undefined, readContext())) pages.push(page);
     };
     expect(await messageOf(reading())).toBe(
       `the next page is at ${other.origin}, another origin than ${origin}: it was not requested, since the request would ` +

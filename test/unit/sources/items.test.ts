@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ConfigurationError, SourceError } from "../../../shared/errors.ts";
 import { items } from "../../../shared/sources/index.ts";
-import { itemsOf, never, pagesOf, restartable } from "./reading.ts";
+import { itemsOf, pagesOf, readContext, restartable } from "./reading.ts";
 
 /** Counts what is taken, and whether it was closed. */
 function counted(total: number) {
@@ -65,7 +65,7 @@ describe("items", () => {
 
   it("takes one item beyond the page and no more, iterates once, and closes when the caller stops", async () => {
     const { seen, numbers } = counted(1_000);
-    for await (const page of items(numbers, { pageSize: 10 }).pages(undefined, { signal: never })) {
+    for await (const page of items(numbers, { pageSize: 10 }).pages(undefined, readContext())) {
       expect(page.items).toHaveLength(10);
       if (page.next === 30) break;
     }

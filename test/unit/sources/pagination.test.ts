@@ -12,7 +12,7 @@ import {
   singlePage,
 } from "../../../shared/sources/index.ts";
 import { type Received, type Reply, serve } from "./loopback.ts";
-import { itemsOf, pagesOf, restartable } from "./reading.ts";
+import { itemsOf, pagesOf, readContext, restartable } from "./reading.ts";
 
 const CITIES = Array.from({ length: 7 }, (_, index) => ({ id: `c${index}` }));
 
@@ -224,9 +224,7 @@ describe("pagination", () => {
 
   it("reads lazily: no page is requested before it is asked for", async () => {
     const { origin, requests } = await serve(({ url }) => ({ body: [url.search] }));
-    const pages = httpPages({ url: origin, next: pageNumber() }).pages(undefined, {
-      signal: new AbortController().signal,
-    });
+    const pages = httpPages({ url: origin, next: pageNumber() }).pages(undefined, readContext());
     const iterator = pages[Symbol.asyncIterator]();
     expect(requests).toHaveLength(0);
     for (let page = 1; page <= 3; page++) {
@@ -273,7 +271,7 @@ describe("pagination that does not end", () => {
     const { origin } = await serve(() => ({ body: [{ id: 1 }] }));
     const source = httpPages({ url: origin, next: pageNumber() });
     let cursor: unknown;
-    for await (const page of source.pages(undefined, { signal: new AbortController().signal })) {
+    for await (const page of source.pages(undefined, readContext())) {
       cursor = page.next;
       break;
     }

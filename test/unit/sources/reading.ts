@@ -1,11 +1,21 @@
-import type { Cursor, Page, Source } from "../../../shared/sources/index.ts";
+import type { Cursor, Page, ReadContext, Source } from "../../../shared/sources/index.ts";
 
 export const never = new AbortController().signal;
 
+/** What a source may use while it reads, with the warnings it gave. */
+export function readContext(signal = never, warnings: string[] = []): ReadContext {
+  return { signal, warn: (message) => void warnings.push(message) };
+}
+
 /** All pages from a cursor. Each cursor goes through JSON, as it does in the ledger. */
-export async function pagesOf<Item>(source: Source<Item>, cursor?: Cursor, signal = never): Promise<Page<Item>[]> {
+export async function pagesOf<Item>(
+  source: Source<Item>,
+  cursor?: Cursor,
+  signal = never,
+  warnings: string[] = [],
+): Promise<Page<Item>[]> {
   const pages: Page<Item>[] = [];
-  for await (const page of source.pages(cursor, { signal })) pages.push(page);
+  for await (const page of source.pages(cursor, readContext(signal, warnings))) pages.push(page);
   return pages.map((page) =>
     page.next === undefined ? page : { ...page, next: JSON.parse(JSON.stringify(page.next)) },
   );

@@ -1,0 +1,112 @@
+import { describe, expect, test, vi } from "vitest";
+import type { RunSummary } from "../../../shared/completion.ts";
+import type { Cursor, PageReader, ReadContext } from "../../../shared/index.ts";
+import { ProducerWorld } from "../../helpers/producer-world.ts";
+
+/** A source of so many pages of one item, which does something before it gives a page. */
+const pages = (count: number, before: (page: number, context: ReadContext) => void): PageReader => ({
+  readPage: (cursor: Cursor = 0, context) => {
+    const page = Number(cursor);
+    before(page, context);
+    return { items: [page], next: page + 1 < count ? page + 1 : undefined };
+  },
+});
+
+/** How often the run's row is written while the source is read to its end. */
+async function writesOf(source: PageReader): Promise<number> {
+  const world = new ProducerWorld({ source });
+  let writes = 0;
+  world.store.before = (operation, key) => {
+    if (operation === "update" && key?.sk === "run") writes++;
+  };
+  await world.startWithPage();
+  await world.continue();
+  return writes;
+}
+
+describe("a warning of the source", () => {
+  test("is kept in the run, once for each text, in the order they came", async () => {
+    const world = new ProducerWorld({
+      source: pages(3, (page, { warn }) => {
+        warn("the same on every page");
+        warn(`page ${page}`);
+      }),
+    });
+    await world.startWithPage();
+    await world.continue();
+    expect((await world.run()).warnings).toEqual(["the same on every page", "page 0", "page 1", "page 2"]);
+    expect(world.logger.lines.filter((line) => line.includes("the same"))).toEqual([
+      "warn: the source warns: the same on every page",
+    ]);
+  });
+
+  test("is cut to 300 characters, no half character at its end, and the eleventh is left out", async () => {
+    const world = new ProducerWorld({
+      source: pages(1, (_, { warn }) => {
+        warn("a".repeat(300));
+        warn("b".repeat(301));
+        warn(`${"c".repeat(298)}😀😀`);
+        for (let n = 3; n < 12; n++) warn(`warning ${n}`);
+      }),
+    });
+    await world.startWithPage();
+    const { warnings } = await world.run();
+    expect(warnings).toHaveLength(10);
+    expect(warnings[0]).toBe("a".repeat(300));
+    expect(warnings[1]).toBe(`${"b".repeat(299)}…`);
+    expect(warnings[2]).toSatisfy((text: string) => text.isWellFormed() && text.length <= 300);
+    expect(warnings.at(-1)).toBe("warning 9");
+  });
+
+  test("costs no write of its own", async () => {
+    const silent = await writesOf(pages(3, () => {}));
+    expect(await writesOf(pages(3, (page, { warn }) => warn(`page ${page}`)))).toBe(silent);
+  });
+
+  test("is kept when the slice fails, and when the run does", async () => {
+    const world = new ProducerWorld({
+      source: pages(2, (page, { warn }) => {
+        warn(`page ${page}`);
+        if (page === 1) throw new Error("HTTP 503");
+      }),
+    });
+    await world.start();
+    await world.continue();
+    expect(await world.run()).toMatchObject({ failedSlices: 1, warnings: ["page 0", "page 1"] });
+    for (let receives = 2; receives <= 6; receives++) await world.continue(1, receives);
+    expect(await world.run()).toMatchObject({ status: "failed", warnings: ["page 0", "page 1"] });
+  });
+
+  test("survives the slices after it, and the death of the producer that heard it", async () => {
+    const world = new ProducerWorld({ source: pages(3, (page, { warn }) => page === 0 && warn("only of page 0")) });
+    // The first producer dies at its first checkpoint: nothing of the slice is written.
+    world.store.before = (operation, key) => {
+      if (operation === "update" && key?.sk === "run" && world.messages.length > 0) throw new Error("killed");
+    };
+    await world.start();
+    await world.continue().catch(() => {});
+    world.store.before = () => {};
+    expect((await world.run()).warnings).toEqual([]);
+    // The next one reads page 0 again, and a slice that begins at page 1 knows the warning from the ledger.
+    await world.continue(1, 2, { sliceEnd: world.now });
+    expect((await world.run()).checkpoint).toMatchObject({ items: 1 });
+    await world.continue(2);
+    expect(await world.run()).toMatchObject({ warnings: ["only of page 0"], checkpoint: { ended: true } });
+  });
+
+  test("reaches onComplete", async () => {
+    const onComplete = vi.fn<(summary: RunSummary) => void>();
+    const world = new ProducerWorld({
+      source: {
+        readPage: (_, { warn }) => {
+          warn("no items at all");
+          return { items: [] };
+        },
+      },
+      onComplete,
+    });
+    await world.startWithPage();
+    await world.complete();
+    expect(onComplete.mock.lastCall?.[0]).toMatchObject({ status: "completed", warnings: ["no items at all"] });
+  });
+});
