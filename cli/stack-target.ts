@@ -3,6 +3,7 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { LambdaClient, paginateListEventSourceMappings, UpdateEventSourceMappingCommand } from "@aws-sdk/client-lambda";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { announceOn } from "../shared/announce.ts";
+import { clientConfig } from "../shared/aws/client-config.ts";
 import { ConfigurationError, SluiceError, toError } from "../shared/errors.ts";
 import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
 import { Ledger } from "../shared/ledger/ledger.ts";
@@ -34,8 +35,8 @@ export async function* stackTargets({ stack: wanted, region, profile, holding }:
   const outputs = outputsOf(stack);
   for (const workflow of workflowsOf(outputs)) {
     const { table, queueUrl, deadLetterQueueUrl, controlQueueUrl, consumerFunction } = readOutputs(workflow, outputs);
-    const sqs = new SQSClient({});
-    const dynamoDb = new DynamoDBClient({});
+    const sqs = new SQSClient(clientConfig());
+    const dynamoDb = new DynamoDBClient(clientConfig());
     const store = new DynamoDbStore(dynamoDb, table);
     const controlQueue = new Queue(sqs, controlQueueUrl);
     try {
@@ -81,7 +82,7 @@ async function findStack(wanted: string | true, holding: string | undefined): Pr
 
 /** The stacks that hold a workflow: all that are there, or the one of a name. */
 async function sluiceStacks(wanted: string | true): Promise<readonly Stack[]> {
-  const client = new CloudFormationClient({});
+  const client = new CloudFormationClient(clientConfig());
   const found: Stack[] = [];
   try {
     const input = wanted === true ? {} : { StackName: wanted };
@@ -109,7 +110,7 @@ function outputsOf({ Outputs = [] }: Stack): Readonly<Record<string, string>> {
 
 /** Lets Lambda deliver the queue's messages to the consumer, or not. It takes effect within about a minute. */
 async function setDelivery(functionName: string, queueUrl: string, enabled: boolean): Promise<void> {
-  const client = new LambdaClient({});
+  const client = new LambdaClient(clientConfig());
   const queueName = queueUrl.slice(queueUrl.lastIndexOf("/") + 1);
   try {
     for await (const { EventSourceMappings = [] } of paginateListEventSourceMappings(

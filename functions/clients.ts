@@ -1,5 +1,6 @@
-import { DynamoDBClient, type DynamoDBClientConfig } from "@aws-sdk/client-dynamodb";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
+import type { clientConfig } from "../shared/aws/client-config.ts";
 import { type Blueprints, useFastPath } from "../shared/fast-path.ts";
 import { LEAN_CLIENT } from "../shared/lean-client.ts";
 
@@ -10,19 +11,20 @@ export interface Clients {
   readonly dynamoDb: DynamoDBClient;
 }
 
+/** What one client is set up with: its connections and timeouts. */
+export type ClientConfig = Pick<ReturnType<typeof clientConfig>, "requestHandler"> &
+  Partial<ReturnType<typeof clientConfig>>;
+
 /**
- * @param requestHandler What takes the clients' requests to AWS.
+ * @param configOf Gives each client a configuration of its own.
  * @param blueprints What is known of their requests.
  */
-export function createClients(
-  requestHandler: NonNullable<DynamoDBClientConfig["requestHandler"]>,
-  blueprints: Blueprints,
-): Clients {
+export function createClients(configOf: () => ClientConfig, blueprints: Blueprints): Clients {
   // Its middleware is composed once a command, and not for each request: a tenth of a request's CPU time. A digest of
   // each body would take a fifth, and TLS sees to it already that it arrives as it was.
-  const sqs = new SQSClient({ ...LEAN_CLIENT, requestHandler, cacheMiddleware: true, md5: false });
-  const controlSqs = new SQSClient({ ...LEAN_CLIENT, requestHandler });
-  const dynamoDb = new DynamoDBClient({ ...LEAN_CLIENT, requestHandler, cacheMiddleware: true });
+  const sqs = new SQSClient({ ...LEAN_CLIENT, ...configOf(), cacheMiddleware: true, md5: false });
+  const controlSqs = new SQSClient({ ...LEAN_CLIENT, ...configOf() });
+  const dynamoDb = new DynamoDBClient({ ...LEAN_CLIENT, ...configOf(), cacheMiddleware: true });
   for (const client of [sqs, dynamoDb]) {
     // Nobody reads what it prepares: a copy of each request and its answer, for a logger that there is not.
     client.middlewareStack.remove("loggerMiddleware");

@@ -1,4 +1,5 @@
 import { EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
+import { clientConfig } from "../shared/aws/client-config.ts";
 import type { RunSummary } from "../shared/completion.ts";
 
 /** How rules find it. */
@@ -11,7 +12,7 @@ const DETAIL_TYPE = "Sluice Run Ended";
  * @throws {Error} The bus did not take it.
  */
 export function completionEvents(eventBus: string): (summary: RunSummary) => Promise<void> {
-  const client = new EventBridgeClient({});
+  const client = new EventBridgeClient(clientConfig());
   return async (summary) => {
     const entry = {
       EventBusName: eventBus,

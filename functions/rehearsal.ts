@@ -39,7 +39,7 @@ export async function rehearse(
   { queueUrl, table }: Pick<FunctionEnvironment, "queueUrl" | "table">,
   blueprints: Blueprints,
 ): Promise<void> {
-  const { sqs, dynamoDb } = createClients(STAND_IN, blueprints);
+  const { sqs, dynamoDb } = createClients(() => ({ requestHandler: STAND_IN }), blueprints);
   const queue = new Queue(sqs, queueUrl);
   const store = new DynamoDbStore(dynamoDb, table);
   for (let round = 0; round < ROUNDS; round++) {

@@ -1,5 +1,6 @@
 import workflow from "#workflow";
 import { announceOn } from "../shared/announce.ts";
+import { clientConfig } from "../shared/aws/client-config.ts";
 import type { Blueprints } from "../shared/fast-path.ts";
 import type { FunctionEnvironment } from "../shared/function-environment.ts";
 import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
@@ -16,8 +17,8 @@ import { connectAhead, rehearse } from "./rehearsal.ts";
  */
 export async function connect(environment: FunctionEnvironment, { sockets }: { readonly sockets: number }) {
   const blueprints: Blueprints = new Map();
-  const agent = { maxSockets: 2 * PARALLEL_SENDS };
-  const { sqs, controlSqs, dynamoDb } = createClients({ httpAgent: agent, httpsAgent: agent }, blueprints);
+  const configOf = () => clientConfig({ sockets: 2 * PARALLEL_SENDS });
+  const { sqs, controlSqs, dynamoDb } = createClients(configOf, blueprints);
   const store = new DynamoDbStore(dynamoDb, environment.table);
   const queue = new Queue(sqs, environment.queueUrl);
   const controlQueue = new Queue(controlSqs, environment.controlQueueUrl);

@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import type { DynamoDBClientConfig } from "@aws-sdk/client-dynamodb";
+import type { ClientConfig } from "./clients.ts";
 
 const MESSAGES = 10;
 
@@ -30,4 +30,4 @@ export const STAND_IN = {
     const body = Readable.from([Buffer.from(JSON.stringify(ANSWERS[action] ?? {}))], { objectMode: false });
     return { response: { statusCode: 200, headers: { "content-type": "application/x-amz-json-1.0" }, body } };
   },
-} as unknown as NonNullable<DynamoDBClientConfig["requestHandler"]>;
+} as unknown as ClientConfig["requestHandler"];

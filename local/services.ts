@@ -2,6 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { announceOn } from "../shared/announce.ts";
+import { clientConfig } from "../shared/aws/client-config.ts";
 import { LEAN_CLIENT } from "../shared/lean-client.ts";
 import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
 import { Ledger } from "../shared/ledger/ledger.ts";
@@ -164,9 +165,10 @@ export async function reachServices(workflow: string, state: StateDirectory): Pr
 
 /** @param requestHandler The way to the queues, where they are in this process. Default: HTTP. */
 export function connect(workflow: string, { sqs, dynamoDb }: Endpoints, requestHandler?: InProcessHandler) {
-  const dynamoDbClient = new DynamoDBClient({ ...LEAN_CLIENT, ...CREDENTIALS, endpoint: dynamoDb });
+  const dynamoDbClient = new DynamoDBClient({ ...LEAN_CLIENT, ...clientConfig(), ...CREDENTIALS, endpoint: dynamoDb });
   const sqsClient = new SQSClient({
     ...LEAN_CLIENT,
+    ...clientConfig(),
     ...CREDENTIALS,
     endpoint: sqs,
     // On the loopback interface nothing is lost on the way: a digest of each body would only take time.

@@ -2,6 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { SQSClient } from "@aws-sdk/client-sqs";
 import { recursionDetectionMiddleware } from "@aws-sdk/core/client";
+import { requestTimeoutOf } from "./aws/timeouts.ts";
 import { RequestSigner } from "./request-signer.ts";
 
 /** A request of the SDK's: what matters here of its `HttpRequest`. */
@@ -99,8 +100,12 @@ export async function ask<CommandInput extends object, Output>(
   input: CommandInput,
 ): Promise<Output> {
   const answered = await WAYS.get(client)?.(Command.name, input as Input);
+  if (answered !== undefined) return answered as Output;
+  // Options of a request's own keep the SDK from its cache of middleware: only a long poll has them.
+  const { WaitTimeSeconds } = input as Input;
+  const options = WaitTimeSeconds ? [{ requestTimeout: requestTimeoutOf({ WaitTimeSeconds }) }] : [];
   // The clients' methods differ in the types of their commands alone.
-  return (answered ?? (await (client as SQSClient).send(new Command(input) as never))) as Output;
+  return (await (client as SQSClient).send(new Command(input) as never, ...options)) as Output;
 }
 
 /** Each queue and table may have an endpoint of its own. */
@@ -122,7 +127,11 @@ function toBlueprint({ method, protocol, hostname, port, path, query, headers }:
 function directly({ config }: SQSClient | DynamoDBClient) {
   const { credentials, requestHandler, streamCollector } = config;
   // Lambda finds a function that feeds itself by the trace in its requests.
-  const handle = recursionDetectionMiddleware()(({ request }) => requestHandler.handle(request as never) as never, {});
+  const handle = recursionDetectionMiddleware()(
+    ({ request, input }) =>
+      requestHandler.handle(request as never, { requestTimeout: requestTimeoutOf(input as Input) }) as never,
+    {},
+  );
   return async ({ request, scope }: Blueprint, input: Input): Promise<unknown> => {
     try {
       // By the clock of AWS, where the SDK has found that this one differs.

@@ -1,0 +1,13 @@
+import { RequestHandler, type RequestHandlerOptions } from "./request-handler.ts";
+import { Retries } from "./retries.ts";
+import { MOST_ATTEMPTS } from "./timeouts.ts";
+
+/**
+ * The settings of every AWS client of Sluice: timeouts, connections and retries. Each client needs settings of its own,
+ * since its connections are in them.
+ *
+ * @example new SQSClient({ ...clientConfig(), region })
+ */
+export function clientConfig(options: RequestHandlerOptions = {}) {
+  return { requestHandler: new RequestHandler(options), retryStrategy: new Retries(), maxAttempts: MOST_ATTEMPTS };
+}

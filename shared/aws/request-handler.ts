@@ -1,0 +1,113 @@
+import { Agent } from "node:http";
+import { Agent as SecureAgent } from "node:https";
+import type { Socket } from "node:net";
+import type { Readable } from "node:stream";
+import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { CONNECTION_TIMEOUT_MILLISECONDS, REQUEST_TIMEOUT_MILLISECONDS } from "./timeouts.ts";
+
+export interface RequestHandlerOptions {
+  /** Connections to one host at most. Further requests wait for one, within their timeouts. Default 50, the SDK's. */
+  readonly sockets?: number;
+  /** Of a request that does not give its own. Default 5,000. */
+  readonly requestTimeoutMilliseconds?: number;
+  /** The time in milliseconds, which must go on while the environment is frozen. Default `Date.now`. */
+  readonly now?: () => number;
+}
+
+/**
+ * After a pause of this length the handler trusts none of its idle connections: the environment may have been frozen in
+ * between, and a peer or a NAT gateway that dropped a connection meanwhile does not always say so.
+ */
+const LONGEST_IDLE_MILLISECONDS = 10_000;
+
+type Handle = NodeHttpHandler["handle"];
+
+/**
+ * The SDK's request handler, with timeouts: no request waits for ever, neither for a connection, nor for an answer, nor
+ * for the rest of an answer's body. After a timeout the next attempt goes over a new connection. Each client of the SDK
+ * needs a handler of its own: its connections are no other client's.
+ *
+ * The SDK's own request timeout ends when the headers of an answer arrive. It also fires for a request whose answer has
+ * arrived and was not read yet because a task blocked the event loop. Here the timeout covers the body, and an answer
+ * that has arrived counts.
+ *
+ * @example new SQSClient({ requestHandler: new RequestHandler() })
+ */
+export class RequestHandler extends NodeHttpHandler {
+  readonly #agents: readonly (Agent | SecureAgent)[];
+  readonly #timeout: number;
+  readonly #now: () => number;
+  #lastUse: number;
+
+  constructor({ sockets = 50, requestTimeoutMilliseconds, now = Date.now }: RequestHandlerOptions = {}) {
+    const httpAgent = new Agent({ keepAlive: true, maxSockets: sockets });
+    const httpsAgent = new SecureAgent({ keepAlive: true, maxSockets: sockets });
+    const requestTimeout = requestTimeoutMilliseconds ?? REQUEST_TIMEOUT_MILLISECONDS;
+    super({
+      httpAgent,
+      httpsAgent,
+      connectionTimeout: CONNECTION_TIMEOUT_MILLISECONDS,
+      requestTimeout,
+      throwOnRequestTimeout: true,
+    });
+    this.#agents = [httpAgent, httpsAgent];
+    this.#timeout = requestTimeout;
+    this.#now = now;
+    this.#lastUse = now();
+  }
+
+  /**
+   * Sends a request.
+   *
+   * @throws {Error} `TimeoutError`, which the SDK tries again: there is no connection, or no answer, in time. A body that
+   *   does not end in time fails with the same error.
+   */
+  override async handle(...[request, options = {}]: Parameters<Handle>): ReturnType<Handle> {
+    this.#dropConnectionsAfterPause();
+    const { abortSignal, requestTimeout = this.#timeout } = options;
+    const expired = new AbortController();
+    let body: Readable | undefined;
+    let over = false;
+    const expire = () => {
+      if (over) return;
+      this.#dropIdleConnections();
+      if (body === undefined) expired.abort();
+      else body.destroy(timeoutError(requestTimeout));
+    };
+    // What arrived while the event loop was blocked is read before the next immediate.
+    const timer = setTimeout(() => setImmediate(expire), requestTimeout);
+    const end = () => {
+      over = true;
+      clearTimeout(timer);
+    };
+    try {
+      const signal = abortSignal ? AbortSignal.any([expired.signal, abortSignal as AbortSignal]) : expired.signal;
+      // The SDK's own timeout is off: the one above stands for it.
+      const answer = await super.handle(request, { ...options, abortSignal: signal, requestTimeout: 0 });
+      body = answer.response.body as Readable;
+      body.once("close", end);
+      return answer;
+    } catch (error) {
+      end();
+      // What kept this request from a connection, or reset it, has most likely befallen the idle ones too.
+      this.#dropIdleConnections();
+      throw expired.signal.aborted ? timeoutError(requestTimeout) : error;
+    }
+  }
+
+  #dropConnectionsAfterPause(): void {
+    const now = this.#now();
+    if (Math.abs(now - this.#lastUse) > LONGEST_IDLE_MILLISECONDS) this.#dropIdleConnections();
+    this.#lastUse = now;
+  }
+
+  #dropIdleConnections(): void {
+    for (const { freeSockets } of this.#agents) {
+      for (const sockets of Object.values(freeSockets))
+        for (const socket of (sockets ?? []) as Socket[]) socket.destroy();
+    }
+  }
+}
+
+const timeoutError = (milliseconds: number): Error =>
+  Object.assign(new Error(`no complete answer within ${milliseconds} ms`), { name: "TimeoutError", code: "ETIMEDOUT" });

@@ -1,0 +1,49 @@
+import { once } from "node:events";
+import { createServer as createHttpServer, type RequestListener } from "node:http";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { Worker } from "node:worker_threads";
+import { onTestFinished } from "vitest";
+
+async function endpointOf(server: Server): Promise<string> {
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => sockets.add(socket));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** A server that accepts every connection and never answers. */
+export async function silentServer(): Promise<{ readonly endpoint: string; readonly connections: () => number }> {
+  let connections = 0;
+  const server = createServer(() => connections++);
+  return { endpoint: await endpointOf(server), connections: () => connections };
+}
+
+/** A server that never accepts: the kernel drops the packets that ask for a connection. */
+export async function unreachableServer(): Promise<string> {
+  const code = `
+    const { parentPort } = require("node:worker_threads");
+    const server = require("node:net").createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
+      parentPort.postMessage(server.address().port);
+      setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0));
+    });`;
+  const worker = new Worker(code, { eval: true });
+  const [port] = (await once(worker, "message")) as [number];
+  // The kernel itself accepts as many connections as the backlog has room for.
+  const full = Array.from({ length: 8 }, () => connect(port, "127.0.0.1").on("error", () => {}));
+  await once(full[0] as Socket, "connect");
+  onTestFinished(async () => {
+    for (const socket of full) socket.destroy();
+    await worker.terminate();
+  });
+  return `http://127.0.0.1:${port}`;
+}
+
+/** An HTTP server. */
+export async function httpServer(onRequest: RequestListener): Promise<string> {
+  return await endpointOf(createHttpServer(onRequest));
+}
