@@ -31,12 +31,22 @@ export class ConfigurationError extends SluiceError {
   }
 }
 
-/** The source could not be read: the producer tries again with backoff, from the same cursor. */
+export interface SourceErrorOptions extends SluiceErrorOptions {
+  /** Whether reading again cannot help. Default false. */
+  readonly permanent?: boolean;
+}
+
+/**
+ * The source could not be read: the producer tries again with backoff, from the same cursor. A permanent error fails the
+ * run at once; `resume` still goes on from the cursor, once the cause is fixed.
+ */
 export class SourceError extends SluiceError {
   override readonly name = "SourceError";
+  readonly permanent: boolean;
 
-  constructor(message: string, options?: SluiceErrorOptions) {
+  constructor(message: string, options: SourceErrorOptions = {}) {
     super("SOURCE", message, options);
+    this.permanent = options.permanent ?? false;
   }
 }
 

@@ -1,3 +1,4 @@
+import type { LoopState } from "../sources/loop-detector.ts";
 import type { Cursor } from "../sources/source.ts";
 import type { Tolerance } from "../tolerance.ts";
 import type { Totals } from "./rows.ts";
@@ -90,6 +91,8 @@ export interface Checkpoint {
   readonly count: number;
   /** Where the source goes on. */
   readonly cursor: Cursor | undefined;
+  /** What tells that the cursors go round in a circle, over all slices; absent before the second page. */
+  readonly loop?: LoopState | undefined;
   /** Items of the source's page at `cursor` that are sent already. */
   readonly skip: number;
   /** Ledger pages. */
@@ -117,6 +120,7 @@ export function readRunRow(row: Row): RunRecord {
       count: Number(row.checkpoints),
       // JSON text, because DynamoDB's own types would lose the difference between absent and null.
       cursor: row.cursor === undefined ? undefined : JSON.parse(String(row.cursor)),
+      loop: row.loop as LoopState | undefined,
       skip: Number(row.skip),
       pages: Number(row.pages),
       items: Number(row.items),

@@ -145,16 +145,17 @@ export class Runs {
     next: Omit<Checkpoint, "count">,
     warnings: readonly string[] = [],
   ): Promise<RunRecord | undefined> {
-    const { cursor, ...progress } = next;
+    const { cursor, loop, ...progress } = next;
     const row = await this.#store.update(runKey(run.id), {
       set: {
         ...progress,
+        loop: loop && { ...loop },
         checkpoints: run.checkpoint.count + 1,
         failedSlices: 0,
         cursor: cursor === undefined ? undefined : JSON.stringify(cursor),
         ...warningAttributes(run.warnings, warnings),
       },
-      remove: cursor === undefined ? ["cursor"] : [],
+      remove: [...(cursor === undefined ? ["cursor"] : []), ...(loop === undefined ? ["loop"] : [])],
       when: [{ equals: ["checkpoints", run.checkpoint.count] }],
     });
     // The answer to a write that took effect may be lost, and the SDK's retry then finds the checkpoint moved: by us.

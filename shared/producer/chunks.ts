@@ -1,25 +1,28 @@
+import { createHash } from "node:crypto";
 import { SourceError, toError } from "../errors.ts";
 import { ITEMS_PER_PAGE } from "../ledger/rows.ts";
 import type { Checkpoint } from "../ledger/run-record.ts";
-import { toJson } from "../messages/body.ts";
+import { show } from "../options.ts";
+import { cursorText } from "../sources/cursor-check.ts";
+import { type LoopState, nextLoopState } from "../sources/loop-detector.ts";
 import type { Cursor, Page, ReadContext, Source } from "../sources/source.ts";
+import { PermanentError } from "../task-errors.ts";
 import { type Serialised, serialise, textOf } from "./serialised.ts";
 
 /** What is sent and checkpointed as one: a page of the ledger. */
 export interface Chunk {
   readonly items: readonly Serialised[];
   /** Where to go on after it. */
-  readonly after: Pick<Checkpoint, "cursor" | "skip" | "ended">;
+  readonly after: Pick<Checkpoint, "cursor" | "loop" | "skip" | "ended">;
 }
 
 /** A page whose cursor is checked. */
 interface ReadPage {
   readonly items: readonly unknown[];
   readonly next: Cursor | undefined;
+  /** `next` as JSON. */
+  readonly nextText: string;
 }
-
-/** A cursor is part of the run's row, which is written at each checkpoint. */
-const LARGEST_CURSOR_BYTES = 16_384;
 
 /** A run's first chunk is small, so that consumers begin while the others are still prepared. */
 const FIRST_CHUNK_ITEMS = 50;
@@ -32,24 +35,26 @@ const CHUNK_CHARACTERS = 4_000_000;
  * while the chunks of the one before are sent: it holds two pages, whatever the source's size. An error of the page read
  * ahead comes when its turn does.
  *
- * @throws {SourceError} The source threw, or what it yielded is no page.
+ * @throws {SourceError} The source threw, what it yielded is no page, or its cursors go round in a circle.
  */
 export async function* chunks(
   source: Source,
-  from: Pick<Checkpoint, "cursor" | "skip" | "items">,
+  from: Pick<Checkpoint, "cursor" | "loop" | "skip" | "items">,
   { limit = Number.POSITIVE_INFINITY, signal, warn }: ReadContext & { limit?: number | undefined },
 ): AsyncGenerator<Chunk, void, undefined> {
   // Stops the page that is being read ahead when the caller stops asking.
   const stop = new AbortController();
   const iterator = open(source, from.cursor, { signal: AbortSignal.any([signal, stop.signal]), warn });
   try {
-    let { cursor, skip, items: produced } = from;
+    let { cursor, loop, skip, items: produced } = from;
+    let text = cursor === undefined ? "" : JSON.stringify(cursor);
     let ahead = next(iterator);
     for (;;) {
       const page = await unlessAborted(ahead, signal);
       const left = limit - produced;
       const enough = page.items.length - skip >= left;
       const last = page.next === undefined || enough;
+      const following = last ? undefined : advance(loop, text, page);
       if (!last) ahead = next(iterator);
       const items = enough ? page.items.slice(0, skip + left) : page.items;
       const start = skip;
@@ -60,14 +65,16 @@ export async function* chunks(
         yield {
           items: chunk,
           after: pageDone
-            ? { cursor: last ? undefined : page.next, skip: 0, ended: last }
-            : { cursor, skip, ended: false },
+            ? { cursor: last ? undefined : page.next, loop: following, skip: 0, ended: last }
+            : { cursor, loop, skip, ended: false },
         };
       } while (skip < items.length);
       if (last) return;
       // A page that has shrunk below what was sent of it yields nothing more.
       produced += Math.max(0, items.length - start);
       cursor = page.next;
+      text = page.nextText;
+      loop = following;
       skip = 0;
     }
   } finally {
@@ -98,7 +105,7 @@ function open(source: Source, cursor: Cursor | undefined, context: ReadContext):
 }
 
 /** A page, unless the signal fires first: a source may ignore it. */
-async function unlessAborted(page: Promise<Page>, signal: AbortSignal): Promise<Page> {
+async function unlessAborted(page: Promise<ReadPage>, signal: AbortSignal): Promise<ReadPage> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const giveUp = () => reject(new SourceError("the source did not yield its page in time", { cause: signal.reason }));
   if (signal.aborted) giveUp();
@@ -125,29 +132,46 @@ async function readNext(iterator: AsyncIterator<Page>): Promise<ReadPage> {
     throw sourceError(cause);
   }
   // A source that stops where its last page promised another has ended all the same.
-  if (result.done) return { items: [], next: undefined };
+  if (result.done) return { items: [], next: undefined, nextText: "" };
   const page: unknown = result.value;
   if (typeof page !== "object" || page === null || !("items" in page) || !Array.isArray(page.items)) {
     throw new SourceError("the source yielded something that is no page: yield { items: [...], next: cursor }");
   }
   const { items, next: following } = result.value;
-  return { items, next: following === undefined || following === null ? undefined : checkCursor(following) };
+  if (following === undefined) checkEnd(page);
+  if (following === undefined || following === null) return { items, next: undefined, nextText: "" };
+  return { items, next: following, nextText: cursorText(following) };
+}
+
+/** A page ends the source by having no `next`, which a misspelt `next` must not do. */
+function checkEnd(page: object): void {
+  const unknown = Object.keys(page).filter((key) => key !== "items" && key !== "next");
+  if (unknown.length === 0 || "next" in page) return;
+  throw new SourceError(
+    `the source yielded a page without next, but with ${unknown.map((key) => JSON.stringify(key)).join(", ")}: ` +
+      "yield { items: [...], next: cursor }, and next: undefined on the last page",
+    { permanent: true },
+  );
+}
+
+/** The loop's state at the cursor of the next page. */
+function advance(loop: LoopState | undefined, here: string, { next, nextText }: ReadPage): LoopState {
+  if (nextText === here) {
+    throw new SourceError(
+      `the source's cursor stands still: the page at ${show(next)} gives the same cursor as next, so it would be read ` +
+        "for ever. Give the cursor of the page after it, or next: undefined on the last page",
+    );
+  }
+  const following = nextLoopState(loop, createHash("sha256").update(nextText).digest("base64url").slice(0, 16));
+  if (following !== undefined) return following;
+  throw new SourceError(
+    `the source's cursors go round in a circle: the next page would be at ${show(next)}, which was read before. ` +
+      "Give a cursor that differs on each page, and next: undefined on the last page",
+  );
 }
 
 function sourceError(cause: unknown): SourceError {
   if (cause instanceof SourceError) return cause;
-  return new SourceError(`the source threw: ${toError(cause).message}`, { cause });
-}
-
-function checkCursor(cursor: Cursor): Cursor {
-  let json: string;
-  try {
-    json = toJson(cursor);
-  } catch (cause) {
-    throw new SourceError(`the source's cursor cannot be kept: ${toError(cause).message}`, { cause });
-  }
-  if (Buffer.byteLength(json) <= LARGEST_CURSOR_BYTES) return cursor;
-  throw new SourceError(
-    `the source's cursor takes more than ${LARGEST_CURSOR_BYTES} bytes: keep a reference in it instead of data`,
-  );
+  const permanent = cause instanceof PermanentError;
+  return new SourceError(`the source threw: ${toError(cause).message}`, { cause, permanent });
 }

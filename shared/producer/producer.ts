@@ -1,4 +1,4 @@
-import { toError } from "../errors.ts";
+import { SourceError, toError } from "../errors.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type BacklogLook, isActive, isStopping, type RunRecord } from "../ledger/run-record.ts";
 import {
@@ -60,6 +60,8 @@ export interface SliceTime {
 }
 
 const DONE: Verdict = { tag: "done" };
+
+const isPermanent = (thrown: unknown): boolean => thrown instanceof SourceError && thrown.permanent;
 
 const isToStop = (run: RunRecord): boolean => isStopping(run) || run.status === "paused";
 
@@ -135,7 +137,10 @@ export class Producer {
     return DONE;
   }
 
-  /** Whether it was the last page, too. What failed is tried again, and counted, by the run's continuation. */
+  /**
+   * Whether nothing is left to produce: it was the last page, too, or the source failed permanently. Any other failure is
+   * tried again, and counted, by the run's continuation.
+   */
   async #sendFirstPage(run: RunRecord, time: SliceTime, looking: Promise<BacklogLook>): Promise<boolean> {
     try {
       const { tag } = await this.#slice(
@@ -146,6 +151,10 @@ export class Producer {
       );
       return tag === "ended";
     } catch (error) {
+      if (isPermanent(error)) {
+        await this.#failPermanently(run.id, error);
+        return true;
+      }
       this.#options.logger.warn("the first page could not be sent, it is tried again", { run: run.id, error });
       return false;
     }
@@ -273,6 +282,10 @@ export class Producer {
     control: ReceivedControl,
   ): Promise<Verdict> {
     const { runs, logger, metrics, random } = this.#options;
+    if (isPermanent(thrown)) {
+      await this.#failPermanently(id, thrown);
+      return DONE;
+    }
     const { message } = toError(thrown);
     // Slices that made progress before they failed have set the count back.
     const { failedSlices, warnings: known } = await runs.get(id);
@@ -285,6 +298,14 @@ export class Producer {
       return DONE;
     }
     return await this.#wait(id, backoffMilliseconds(SLICE_POLICY, failures, random()), hop, control);
+  }
+
+  /** Fails a run of which the next slice would fail in the same way. */
+  async #failPermanently(id: string, error: unknown): Promise<void> {
+    const { runs, logger, metrics } = this.#options;
+    metrics.count("slicesFailed", 1);
+    logger.error("the source failed permanently", { run: id, error });
+    await runs.fail(id, toError(error).message);
   }
 
   async #wait(id: string, milliseconds: number, hop: number, control: ReceivedControl): Promise<Verdict> {

@@ -3,6 +3,9 @@ import type { Json } from "../json.ts";
 /**
  * Where a source goes on reading: any JSON value of the source's own, up to 16 KiB. It is kept in the ledger, so a
  * reader that starts at it, days later and in another process, must yield what comes after it.
+ *
+ * What JSON cannot hold (a `Date`, a `bigint`, `NaN`, `undefined` inside an object, an instance of a class) fails the run
+ * at the first page. Each page has another cursor: one that comes again is an error, as the source would never end.
  */
 export type Cursor = Json;
 
@@ -35,7 +38,8 @@ export interface ReadContext {
  *
  * `pages` starts at a cursor (`undefined`: at the beginning) and yields page after page until the source ends or the
  * caller stops asking. It must be restartable: `pages(page.next)` yields what the first iteration would have yielded
- * after `page`. An error it throws is retried with backoff from the last checkpoint.
+ * after `page`. An error it throws is retried with backoff from the last checkpoint, and five failures in a row without
+ * a page fail the run. A `PermanentError` fails the run at once. `resume` goes on from the last checkpoint in both cases.
  */
 export interface Source<Item = unknown> {
   pages(cursor: Cursor | undefined, context: ReadContext): AsyncIterable<Page<Item>>;

@@ -1,8 +1,9 @@
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { SourceError } from "../../../shared/errors.ts";
 import type { Cursor, Page, Source } from "../../../shared/index.ts";
-import { chunks } from "../../../shared/producer/chunks.ts";
+import { type Chunk, chunks } from "../../../shared/producer/chunks.ts";
 import { textOf } from "../../../shared/producer/serialised.ts";
 import { toSource } from "../../../shared/sources/source.ts";
 
@@ -24,6 +25,8 @@ function pagesOf(pages: readonly (readonly unknown[])[], onRead: (page: number) 
 const range = (length: number, from = 0) => Array.from({ length }, (_, index) => from + index);
 const sizes = (all: readonly { readonly items: readonly unknown[] }[]) => all.map(({ items }) => items.length);
 
+const withoutLoop = ({ loop: _, ...after }: Chunk["after"]) => after;
+
 /** Chunks with their items as they were before. */
 async function read(source: Source, from: Parameters<typeof chunks>[1] = START, limit?: number) {
   const all = [];
@@ -36,7 +39,7 @@ async function read(source: Source, from: Parameters<typeof chunks>[1] = START, 
 describe("a source's pages", () => {
   test("become chunks of at most 200 items, the first of 50, each with where to go on", async () => {
     const all = await read(pagesOf([range(450), range(200, 450), range(1, 650)]));
-    expect(all.map(({ items, after }) => [items.length, after])).toEqual([
+    expect(all.map(({ items, after }) => [items.length, withoutLoop(after)])).toEqual([
       [50, { cursor: undefined, skip: 50, ended: false }],
       [200, { cursor: undefined, skip: 250, ended: false }],
       [200, { cursor: 1, skip: 0, ended: false }],
@@ -60,7 +63,7 @@ describe("a source's pages", () => {
 
   test("that are empty are chunks without items, so that their cursor counts", async () => {
     const all = await read(pagesOf([[], [], [1], []]));
-    expect(all.map(({ items, after }) => [items, after])).toEqual([
+    expect(all.map(({ items, after }) => [items, withoutLoop(after)])).toEqual([
       [[], { cursor: 1, skip: 0, ended: false }],
       [[], { cursor: 2, skip: 0, ended: false }],
       [[1], { cursor: 3, skip: 0, ended: false }],
@@ -230,6 +233,152 @@ describe("reading ahead", () => {
     await expect(first).rejects.toThrow(SourceError);
     await expect(first).rejects.toThrow("did not yield its page in time");
   });
+});
+
+describe("a source whose cursor comes again", () => {
+  /** Reads slice by slice, each of them from the checkpoint of the one before, until the source ends or throws. */
+  async function pagesUntilEnd(nextOf: (page: number) => Cursor | undefined, pagesOfSlice: number): Promise<number> {
+    let number = 0;
+    const source = toSource({ readPage: (): Page => ({ items: [number], next: nextOf(number++) }) });
+    let from: Parameters<typeof chunks>[1] = START;
+    for (let sent = 0; sent < 1_000; ) {
+      const slice = chunks(source, from, idle());
+      for (let page = 0; page < pagesOfSlice; page++) {
+        const { value } = await slice.next();
+        if (value === undefined) return sent;
+        sent++;
+        // As the run's row keeps it.
+        from = JSON.parse(JSON.stringify({ ...value.after, items: sent }));
+      }
+      await slice.return();
+      // What was read ahead is read again by the next slice.
+      await turn();
+      number = sent;
+    }
+    throw new Error("1,000 pages were read");
+  }
+
+  test("at once is an error that says the cursor stands still: no page is sent twice", async () => {
+    const readPage = vi.fn((cursor: Cursor = 0) => ({ items: [cursor, 2], next: 0 }));
+    const sent: unknown[] = [];
+    const all = (async () => {
+      for await (const { items } of chunks(toSource({ readPage }), START, idle())) sent.push(...items);
+    })();
+    await expect(all).rejects.toThrow("the source's cursor stands still: the page at 0 gives the same cursor as next");
+    await expect(all).rejects.toThrow(SourceError);
+    expect(sent).toHaveLength(2);
+    expect(readPage).toHaveBeenCalledTimes(2);
+  });
+
+  test.each([1, 2, 3, 7, 1_000])(
+    "in a circle is an error within two rounds, also over slices of %i pages",
+    async (pagesOfSlice) => {
+      const circle = (length: number) => pagesUntilEnd((page) => ({ at: page % length }), pagesOfSlice);
+      await expect(circle(1)).rejects.toThrow("stands still");
+      for (const length of [2, 3, 5, 8, 50]) await expect(circle(length)).rejects.toThrow("go round in a circle");
+    },
+  );
+
+  test("late is found within 128 pages if the circle is short", async () => {
+    let read = 0;
+    const late = (page: number) => {
+      read = page;
+      return page < 300 ? page : 300 + (page % 2);
+    };
+    await expect(pagesUntilEnd(late, 5)).rejects.toThrow("go round in a circle: the next page would be at 30");
+    expect(read).toBeLessThan(300 + 128 + 2);
+  });
+
+  test("never, however long it is, is no error", async () => {
+    expect(await pagesUntilEnd((page) => (page < 700 ? page : undefined), 40)).toBe(701);
+  });
+
+  test("is known in a generator of pages, too", async () => {
+    const source: Source = {
+      async *pages() {
+        for (;;) {
+          yield { items: [1], next: "a" };
+          yield { items: [2], next: "b" };
+        }
+      },
+    };
+    await expect(read(source)).rejects.toThrow('the next page would be at "a"');
+  });
+});
+
+describe("a source whose cursor JSON cannot hold", () => {
+  class Position {
+    offset = 1;
+  }
+  const circular: { inner?: unknown } = {};
+  circular.inner = [circular];
+
+  test.each([
+    ["a Date", new Date(0), 'cursor is the Date "1970-01-01T00:00:00.000Z"'],
+    ["a Date inside", { since: [1, new Date(0)] }, "cursor.since[1] is the Date"],
+    ["an invalid Date", new Date(Number.NaN), "cursor is the Date null"],
+    ["a Map", { "next page": new Map([[1, 2]]) }, 'cursor["next page"] is an instance of Map'],
+    ["an instance of a class", new Position(), "cursor is an instance of Position"],
+    ["binary data", Buffer.from("a"), "cursor is an instance of Buffer"],
+    ["an object with toJSON", { toJSON: () => 1 }, "cursor is an instance of Object"],
+    ["NaN", Number.NaN, "cursor is NaN"],
+    ["Infinity inside", { a: [Infinity] }, "cursor.a[0] is Infinity"],
+    ["a bigint", 1n, "cursor is the bigint 1n"],
+    ["undefined inside", { after: undefined }, "cursor.after is undefined"],
+    ["a hole", Object.assign(["a"], { length: 2 }), "cursor[1] is undefined"],
+    ["a function", () => 1, "cursor is a function"],
+    ["a symbol", { a: Symbol("x") }, "cursor.a is a symbol"],
+    ["an object that contains itself", circular, "cursor.inner[0] is an object that contains itself"],
+    [
+      "what throws when it is read",
+      {
+        get at() {
+          throw new Error("gone");
+        },
+      },
+      "it cannot be read: gone",
+    ],
+  ])("because it is %s fails permanently at the first page, which names the value", async (_, next, message) => {
+    const first = read(toSource({ readPage: () => ({ items: [1], next: next as Cursor }) }));
+    await expect(first).rejects.toThrow(message);
+    await expect(first).rejects.toMatchObject({ code: "SOURCE", permanent: true });
+  });
+
+  test("is told from one that JSON holds, of another realm or without a prototype, too", async () => {
+    const shared = { a: 1 };
+    for (const next of [
+      0,
+      -0,
+      "",
+      false,
+      "\ud800",
+      2 ** 60,
+      [],
+      {},
+      [[null]],
+      [shared, shared],
+      { a: { b: ["c", 1.5, true, null] } },
+      Object.assign(Object.create(null), { a: 1 }),
+      runInNewContext("({ a: [1] })"),
+    ]) {
+      const source = toSource({ readPage: (cursor) => (cursor === undefined ? { items: [1], next } : { items: [2] }) });
+      expect(await read(source)).toHaveLength(2);
+    }
+  });
+});
+
+test("a page whose next is misspelt does not end the source", async () => {
+  const misspelt = (page: object) =>
+    read({
+      async *pages() {
+        yield page as Page;
+      },
+    });
+  await expect(misspelt({ items: [1], nextCursor: 5 })).rejects.toThrow(
+    'the source yielded a page without next, but with "nextCursor": yield { items: [...], next: cursor }',
+  );
+  expect(await misspelt({ items: [1], next: undefined, total: 1 })).toHaveLength(1);
+  expect(await misspelt({ items: [1] })).toHaveLength(1);
 });
 
 describe("a source that is none", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { type Cursor, items, SourceError } from "../../../shared/index.ts";
+import { type Cursor, items, PermanentError, SourceError } from "../../../shared/index.ts";
 import { startEntry } from "../../../shared/messages/control.ts";
 import { CONTROL_DEAD_LETTERS, ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
 
@@ -382,6 +382,52 @@ describe("a source that fails", () => {
     await other.continue();
     expect(await other.run()).toMatchObject({ sliceError: "HTTP 503" });
   });
+});
+
+describe("a source that fails permanently", () => {
+  const permanently = { status: "failed", checkpoint: { pages: 0, ended: false } };
+
+  test("by a cursor that JSON cannot hold fails the run at its first page, with nothing sent", async () => {
+    const world = new ProducerWorld({ source: { readPage: () => ({ items: [1], next: new Date(0) as never }) } });
+    expect(await world.startWithPage()).toEqual(done);
+    expect(await world.run()).toMatchObject({
+      ...permanently,
+      failure: expect.stringContaining(
+        'the ledger: cursor is the Date "1970-01-01T00:00:00.000Z", which JSON cannot hold',
+      ),
+    });
+    expect(world.messages).toEqual([]);
+    expect(world.hops).toEqual([]);
+  });
+
+  test("by a PermanentError is not asked again, and can be resumed", async () => {
+    let broken = true;
+    const readPage = vi.fn(() => {
+      if (broken) throw new PermanentError("the token was revoked");
+      return { items: [1] };
+    });
+    const world = new ProducerWorld({ source: { readPage } });
+    await world.start();
+    expect(await world.continue()).toEqual(done);
+    expect(readPage).toHaveBeenCalledOnce();
+    expect(await world.run()).toMatchObject({ ...permanently, failure: "the source threw: the token was revoked" });
+    broken = false;
+    const reopened = await world.runs.reopen(RUN);
+    await world.continue((reopened?.hop ?? 0) + 1);
+    expect(world.items).toEqual([1]);
+  });
+});
+
+test("a cursor that goes round in a circle over slices of a page each fails the run, without sending a page for ever", async () => {
+  const readPage = vi.fn((cursor: Cursor = "a") => ({ items: [cursor], next: cursor === "a" ? "b" : "a" }));
+  const world = new ProducerWorld({ source: { readPage } });
+  await world.start();
+  for (let hop = 1; (await world.run()).status === "running"; hop++) {
+    expect(hop).toBeLessThan(20);
+    await world.continue(hop, 1, { sliceEnd: world.now });
+  }
+  expect((await world.run()).failure).toContain("the source's cursors go round in a circle");
+  expect(world.items.length).toBeLessThanOrEqual(4);
 });
 
 describe("a producer that dies", () => {

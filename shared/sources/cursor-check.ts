@@ -1,0 +1,88 @@
+import { SourceError, toError } from "../errors.ts";
+import { show } from "../options.ts";
+import type { Cursor } from "./source.ts";
+
+/** A cursor is part of the run's row, which is written at each checkpoint. */
+const LARGEST_CURSOR_BYTES = 16_384;
+
+const SHOWN_CHARACTERS = 100;
+
+/**
+ * Checks that a cursor comes back from the ledger as the source gave it: that it is JSON, and that JSON loses nothing
+ * of it. A `Date`, for example, would be a `Date` within a slice and a string in the next one.
+ *
+ * @returns the cursor as JSON text.
+ * @throws {SourceError} `permanent`: it is not, or takes more than 16 KiB. The message names the path of the value.
+ */
+export function cursorText(cursor: Cursor): string {
+  try {
+    checkValue(cursor, "cursor", new Set());
+  } catch (thrown) {
+    if (thrown instanceof SourceError) throw thrown;
+    // A getter or a proxy of the source threw, or the value is nested too deeply for the stack.
+    throw invalid(`it cannot be read: ${toError(thrown).message}`, { cause: thrown });
+  }
+  const text = JSON.stringify(cursor);
+  if (Buffer.byteLength(text) <= LARGEST_CURSOR_BYTES) return text;
+  throw invalid(`it takes more than ${LARGEST_CURSOR_BYTES} bytes: keep a reference in it instead of data`);
+}
+
+function checkValue(value: unknown, path: string, ancestors: Set<object>): void {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return;
+    case "number":
+      if (Number.isFinite(value)) return;
+      throw notJson(path, String(value), "");
+    case "object":
+      if (value === null) return;
+      checkObject(value, path, ancestors);
+      return;
+    case "bigint":
+      throw notJson(path, `the bigint ${cut(`${value}n`)}`, ": give its text, String(value)");
+    case "undefined":
+      throw notJson(path, "undefined", ": leave it out, or give null");
+    default:
+      throw notJson(path, `a ${typeof value}`, "");
+  }
+}
+
+function checkObject(value: object, path: string, ancestors: Set<object>): void {
+  if (ancestors.has(value)) throw notJson(path, "an object that contains itself", "");
+  ancestors.add(value);
+  if (Array.isArray(value)) {
+    // By index, as a hole would become null.
+    for (let index = 0; index < value.length; index++) checkValue(value[index], `${path}[${index}]`, ancestors);
+  } else {
+    checkPlain(value, path);
+    for (const [key, inner] of Object.entries(value)) checkValue(inner, `${path}${step(key)}`, ancestors);
+  }
+  ancestors.delete(value);
+}
+
+/** Only plain objects come back as they were; those of another realm are plain too. */
+function checkPlain(value: object, path: string): void {
+  if (value instanceof Date) throw notJson(path, `the Date ${cut(show(value))}`, ": give its text, date.toISOString()");
+  const prototype: unknown = Object.getPrototypeOf(value);
+  const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
+  const hasToJson = "toJSON" in value && typeof value.toJSON === "function";
+  if (isPlain && !hasToJson) return;
+  const { name } = (value.constructor as { name?: unknown } | undefined) ?? {};
+  throw notJson(path, typeof name === "string" ? `an instance of ${cut(name)}` : "an instance of a class", "");
+}
+
+const step = (key: string): string => (/^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${cut(JSON.stringify(key))}]`);
+
+const cut = (text: string): string => (text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text);
+
+function notJson(path: string, what: string, fix: string): SourceError {
+  const hint =
+    fix === "" ? ": give strings, finite numbers, booleans, null, and plain arrays and objects of them" : fix;
+  return invalid(`${path} is ${what}, which JSON cannot hold${hint}`);
+}
+
+function invalid(reason: string, options: { readonly cause?: unknown } = {}): SourceError {
+  const message = `the cursor that the source gave as next cannot be kept in the ledger: ${reason}`;
+  return new SourceError(message, { ...options, permanent: true });
+}
