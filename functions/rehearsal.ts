@@ -15,6 +15,13 @@ const ROUNDS = 16;
 /** The same for the way to AWS, whose requests take their time. */
 const ROUNDS_TO_AWS = 4;
 
+/**
+ * How long both take together at most. Lambda ends an environment that is not ready after 10 s, and starts it again: an
+ * endpoint that does not answer must cost a little time, and not the function.
+ * https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+ */
+export const WARM_UP_MILLISECONDS = 1_000;
+
 /** No run is called so. */
 const RUN = "rehearsal";
 
@@ -34,15 +41,17 @@ const ITEMS = Array.from({ length: 10 }, (_, index) => index);
  * several times as long. The requests are made by clients like the function's own, and get no further than those.
  *
  * @param blueprints Of the function's own requests, which are learned on the way.
+ * @param isOver Whether no other round may begin. There is one round at least: it teaches the blueprints.
  */
 export async function rehearse(
   { queueUrl, table }: Pick<FunctionEnvironment, "queueUrl" | "table">,
   blueprints: Blueprints,
+  isOver: () => boolean = () => false,
 ): Promise<void> {
   const { sqs, dynamoDb } = createClients(() => ({ requestHandler: STAND_IN }), blueprints);
   const queue = new Queue(sqs, queueUrl);
   const store = new DynamoDbStore(dynamoDb, table);
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < ROUNDS && (round === 0 || !isOver()); round++) {
     for (const { body } of CONTROL) parseControlMessage(body);
     const bodies = ITEMS.map((item) => envelopeBody(HEADER, item, "{}"));
     for (const body of bodies) parseEnvelope(body);
@@ -58,19 +67,37 @@ export async function rehearse(
   }
 }
 
+interface WayToAws {
+  readonly store: LedgerStore;
+  readonly queue: Queue;
+  readonly controlQueue: Queue;
+}
+
 /**
  * Connects, and goes the way to AWS a few times: reads what is not there, and asks for a write whose condition does not
- * hold. What fails here does not matter.
+ * hold. What fails here does not matter, and what takes longer is left: its requests end by their own timeouts.
+ *
+ * @param milliseconds How long it may take.
  */
-export async function connectAhead(
-  { store, queue, controlQueue }: { readonly store: LedgerStore; readonly queue: Queue; readonly controlQueue: Queue },
-  sockets: number,
-): Promise<void> {
-  for (let round = 0; round < ROUNDS_TO_AWS; round++) {
+export async function connectAhead(way: WayToAws, sockets: number, milliseconds: number): Promise<void> {
+  const over = new AbortController();
+  const timer = setTimeout(() => over.abort(), milliseconds);
+  try {
+    await Promise.race([goToAws(way, sockets, over.signal), aborted(over.signal)]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function goToAws({ store, queue, controlQueue }: WayToAws, sockets: number, over: AbortSignal): Promise<void> {
+  for (let round = 0; round < ROUNDS_TO_AWS && !over.aborted; round++) {
     await Promise.allSettled([store.get(runKey(RUN)), write(store, round), controlQueue.depth(), queue.depth()]);
   }
-  await Promise.allSettled(Array.from({ length: sockets }, () => queue.depth()));
+  if (!over.aborted) await Promise.allSettled(Array.from({ length: sockets }, () => queue.depth()));
 }
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 
 const write = (store: LedgerStore, round: number) =>
   store.update(runKey(RUN), {

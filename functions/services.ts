@@ -8,7 +8,7 @@ import { Ledger } from "../shared/ledger/ledger.ts";
 import { Runs } from "../shared/ledger/runs.ts";
 import { PARALLEL_SENDS, Queue } from "../shared/queue.ts";
 import { createClients } from "./clients.ts";
-import { connectAhead, rehearse } from "./rehearsal.ts";
+import { connectAhead, rehearse, WARM_UP_MILLISECONDS } from "./rehearsal.ts";
 
 /**
  * The workflow of this bundle, and the services its functions work with. Nothing in it changes between invocations.
@@ -24,8 +24,9 @@ export async function connect(environment: FunctionEnvironment, { sockets }: { r
   const controlQueue = new Queue(controlSqs, environment.controlQueueUrl);
   const announce = announceOn(controlQueue);
   const runs = new Runs(store, Date.now, announce);
-  await rehearse(environment, blueprints);
-  await connectAhead({ store, queue, controlQueue }, sockets);
+  const warmUpEnd = performance.now() + WARM_UP_MILLISECONDS;
+  await rehearse(environment, blueprints, () => performance.now() >= warmUpEnd);
+  await connectAhead({ store, queue, controlQueue }, sockets, warmUpEnd - performance.now());
   return {
     workflow,
     ledger: new Ledger(store, Date.now, announce),

@@ -1,3 +1,4 @@
+import { LONGEST_REQUEST_MILLISECONDS } from "./aws/timeouts.ts";
 import { ConfigurationError } from "./errors.ts";
 
 /**
@@ -58,8 +59,11 @@ export interface TopologyInput {
 /** https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
 const LONGEST_FUNCTION_SECONDS = 900;
 
-/** Kept free at the end of an invocation, to record outcomes through a few retries of the SDK. */
-export const RECORDING_SECONDS = 15;
+/**
+ * Kept free at the end of an invocation to record outcomes. A write whose first attempts time out still succeeds in this
+ * time, and the writes that follow it.
+ */
+export const RECORDING_SECONDS = LONGEST_REQUEST_MILLISECONDS / 1_000 + 4;
 
 /** Kept free at its beginning, to look up what the messages did before. */
 export const STARTING_SECONDS = 5;

@@ -31,7 +31,7 @@ export interface WorkflowOptions<Input = unknown, Output = Input> {
    * whole CPU wants 1. Default: the largest divisor of `concurrency` up to 10 that leaves two environments or more.
    */
   readonly tasksPerEnvironment?: number;
-  /** How long one attempt may take, 1 ms to 880 s (a Lambda's 900 s less the time to begin and to record). Default 30 s. */
+  /** How long one attempt may take, 1 ms to 875 s (a Lambda's 900 s less the time to begin and to record). Default 30 s. */
   readonly timeout?: Duration;
   /** Default: 5 attempts, pauses of up to 1 s, 2 s, 4 s, ... up to 5 min. */
   readonly retry?: RetryOptions;

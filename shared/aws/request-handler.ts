@@ -72,7 +72,7 @@ export class RequestHandler extends NodeHttpHandler {
       if (over) return;
       this.#dropIdleConnections();
       if (body === undefined) expired.abort();
-      else body.destroy(timeoutError(requestTimeout));
+      else body.destroy(timeoutError(request.hostname, requestTimeout));
     };
     // What arrived while the event loop was blocked is read before the next immediate.
     const timer = setTimeout(() => setImmediate(expire), requestTimeout);
@@ -91,7 +91,7 @@ export class RequestHandler extends NodeHttpHandler {
       end();
       // What kept this request from a connection, or reset it, has most likely befallen the idle ones too.
       this.#dropIdleConnections();
-      throw expired.signal.aborted ? timeoutError(requestTimeout) : error;
+      throw expired.signal.aborted ? timeoutError(request.hostname, requestTimeout) : error;
     }
   }
 
@@ -109,5 +109,8 @@ export class RequestHandler extends NodeHttpHandler {
   }
 }
 
-const timeoutError = (milliseconds: number): Error =>
-  Object.assign(new Error(`no complete answer within ${milliseconds} ms`), { name: "TimeoutError", code: "ETIMEDOUT" });
+const timeoutError = (host: string, milliseconds: number): Error =>
+  Object.assign(new Error(`no complete answer from ${host} within ${milliseconds} ms`), {
+    name: "TimeoutError",
+    code: "ETIMEDOUT",
+  });

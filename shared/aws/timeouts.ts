@@ -14,10 +14,13 @@ export const LAST_RETRY_MILLISECONDS = 6_000;
 export const MOST_ATTEMPTS = 4;
 
 /**
- * How long a client of the SDK takes at most to answer or to throw: the last retry begins, and times out. A request by
- * the fast path may take `REQUEST_TIMEOUT_MILLISECONDS` before it, as the fast path asks once before the SDK asks.
+ * How long a client of the SDK takes at most to answer or to throw: the last retry begins as late as it may, and times
+ * out.
  */
-export const LONGEST_REQUEST_MILLISECONDS = LAST_RETRY_MILLISECONDS + REQUEST_TIMEOUT_MILLISECONDS;
+export const LONGEST_SDK_REQUEST_MILLISECONDS = LAST_RETRY_MILLISECONDS + REQUEST_TIMEOUT_MILLISECONDS;
+
+/** The same for a request that the fast path makes once before the SDK makes it. */
+export const LONGEST_REQUEST_MILLISECONDS = REQUEST_TIMEOUT_MILLISECONDS + LONGEST_SDK_REQUEST_MILLISECONDS;
 
 /**
  * The timeout of a command's requests. A long poll is answered when its wait is over, and has the same time beyond it.

@@ -98,7 +98,7 @@ describe("the age at which a message is too old", () => {
   test("is at least a minute, and at most half of the retention", () => {
     expect(age({ timeout: { milliseconds: 1 }, retry: { attempts: 1 } })).toBe(60);
     const { retentionSeconds } = topologyOf(defineWorkflow(workflowOptions())).queue;
-    expect(age({ concurrency: 2, timeout: { seconds: 880 } })).toBe(retentionSeconds / 2);
+    expect(age({ concurrency: 2, timeout: { seconds: 875 } })).toBe(retentionSeconds / 2);
   });
 });
 

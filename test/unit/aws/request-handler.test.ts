@@ -9,7 +9,7 @@ import { clientConfig } from "../../../shared/aws/client-config.ts";
 import { RequestHandler, type RequestHandlerOptions } from "../../../shared/aws/request-handler.ts";
 import { requestTimeoutOf } from "../../../shared/aws/timeouts.ts";
 import { ask } from "../../../shared/fast-path.ts";
-import { httpServer, silentServer, unreachableServer } from "./servers.ts";
+import { httpServer, silentServer, unreachableServer } from "../../helpers/silent-servers.ts";
 
 const SHORT = { requestTimeoutMilliseconds: 100 };
 

@@ -2,7 +2,7 @@ import { expect, test, vi } from "vitest";
 import { Retries } from "../../../shared/aws/retries.ts";
 import {
   LAST_RETRY_MILLISECONDS,
-  LONGEST_REQUEST_MILLISECONDS,
+  LONGEST_SDK_REQUEST_MILLISECONDS,
   MOST_ATTEMPTS,
   REQUEST_TIMEOUT_MILLISECONDS,
 } from "../../../shared/aws/timeouts.ts";
@@ -43,6 +43,6 @@ test("no attempt ends later than the longest request", async () => {
     LAST_RETRY_MILLISECONDS / 2 - 1,
     4_999,
   ]) {
-    expect((await attempts(each)).end).toBeLessThanOrEqual(LONGEST_REQUEST_MILLISECONDS);
+    expect((await attempts(each)).end).toBeLessThanOrEqual(LONGEST_SDK_REQUEST_MILLISECONDS);
   }
 });

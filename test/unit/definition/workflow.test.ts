@@ -89,11 +89,11 @@ const CASES: readonly Case[] = [
   },
   {
     option: "timeout",
-    allowed: [{ timeout: { milliseconds: 1 } }, { timeout: seconds(880) }, { timeout: { minutes: 14, seconds: 40 } }],
+    allowed: [{ timeout: { milliseconds: 1 } }, { timeout: seconds(875) }, { timeout: { minutes: 14, seconds: 35 } }],
     refused: [
-      [{ timeout: { milliseconds: 0 } }, "between 1 ms and 880 s", "is 0 ms"],
+      [{ timeout: { milliseconds: 0 } }, "between 1 ms and 875 s", "is 0 ms"],
       [{ timeout: { milliseconds: 0.999 } }, "is 0.999 ms"],
-      [{ timeout: { milliseconds: 880_001 } }, "between 1 ms and 880 s", "is 880.001 s"],
+      [{ timeout: { milliseconds: 875_001 } }, "between 1 ms and 875 s", "is 875.001 s"],
       [{ timeout: {} }, "{}"],
       [{ timeout: null }, "null"],
       [{ timeout: 30 }, "30"],

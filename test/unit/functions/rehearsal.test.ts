@@ -62,6 +62,26 @@ test("to connect, as many requests to the queue are under way as the function ne
   };
   const queue = { depth } as unknown as Queue;
   const store = { get: depth, update: depth } as never;
-  await connectAhead({ store, queue, controlQueue: queue }, 7);
+  await connectAhead({ store, queue, controlQueue: queue }, 7, 20_000);
   expect(most).toBe(7);
+});
+
+test("to connect takes no longer than it may, where nothing answers", async () => {
+  const depth = vi.fn(() => new Promise<never>(() => {}));
+  const queue = { depth } as unknown as Queue;
+  const store = { get: depth, update: depth } as never;
+
+  await connectAhead({ store, queue, controlQueue: queue }, 7, 20);
+
+  // Nothing else is asked for.
+  expect(depth).toHaveBeenCalledTimes(4);
+});
+
+test("a rehearsal that may take no time has one round", async () => {
+  const read = vi.spyOn(DynamoDbStore.prototype, "get");
+  const queueUrl = "https://sqs.eu-central-1.amazonaws.com/000000000000/queue";
+
+  await rehearse({ queueUrl, table: "ledger" }, new Map(), () => true);
+
+  expect(read).toHaveBeenCalledTimes(1);
 });

@@ -1,0 +1,89 @@
+import { openSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished, test } from "vitest";
+import { bundleFunctions } from "../../../local/bundle.ts";
+import { ExecutionEnvironment } from "../../../local/functions/execution-environment.ts";
+import { toVariables } from "../../../shared/function-environment.ts";
+import { envelopeBody } from "../../../shared/messages/envelope.ts";
+import { topology } from "../../../shared/topology.ts";
+import { silentServer, unreachableServer } from "../../helpers/silent-servers.ts";
+import { temporaryDirectory } from "../../helpers/test-engine.ts";
+import workflow from "../../helpers/workflows/small.ts";
+
+/** Lambda ends an environment that takes longer to start. */
+const INIT_MILLISECONDS = 10_000;
+
+/** An environment of a deployed function, whose requests all go to one endpoint. */
+async function environmentOf(name: "producer" | "consumer", endpoint: string): Promise<ExecutionEnvironment> {
+  const { path, [Symbol.dispose]: remove } = temporaryDirectory();
+  const workflowFile = fileURLToPath(new URL("../../helpers/workflows/small.ts", import.meta.url));
+  const bundles = await bundleFunctions(workflowFile, path);
+  const { concurrency, tasksPerEnvironment, maxBacklog, consumer, producer } = topology(workflow);
+  const url = (queue: string) => `${endpoint}/000000000000/${queue}`;
+  const environment = new ExecutionEnvironment(
+    {
+      name,
+      bundle: bundles[name],
+      timeoutSeconds: (name === "consumer" ? consumer : producer).timeoutSeconds,
+      memoryMb: 512,
+      variables: {
+        AWS_REGION: "us-east-1",
+        AWS_ACCESS_KEY_ID: "id",
+        AWS_SECRET_ACCESS_KEY: "secret",
+        AWS_ENDPOINT_URL: endpoint,
+        ...toVariables({
+          queueUrl: url("queue"),
+          deadLetterQueueUrl: url("dead"),
+          controlQueueUrl: url("control.fifo"),
+          controlDeadLetterQueueUrl: url("control-dead.fifo"),
+          table: "ledger",
+          concurrency,
+          tasksPerEnvironment,
+          maxBacklog,
+          sliceSeconds: producer.sliceSeconds,
+          refillSeconds: consumer.refillSeconds,
+          refillWaitingSeconds: consumer.refillWaitingSeconds,
+          refillVisibilitySeconds: consumer.refillVisibilitySeconds,
+        }),
+      },
+      log: openSync(join(path, "log"), "w"),
+    },
+    { onActivity: () => {}, onPeakMemory: () => {} },
+  );
+  onTestFinished(() => {
+    environment.kill();
+    remove();
+  });
+  return environment;
+}
+
+test.each([
+  ["accepts connections and never answers", async () => (await silentServer()).endpoint],
+  ["never accepts a connection", unreachableServer],
+])("a function whose endpoint %s is ready long before Lambda would end its start", async (_, start) => {
+  const endpoint = await start();
+  const environments = [await environmentOf("producer", endpoint), await environmentOf("consumer", endpoint)];
+
+  const begun = performance.now();
+  expect(await Promise.all(environments.map((environment) => environment.started()))).toEqual([undefined, undefined]);
+
+  expect(performance.now() - begun).toBeLessThan(INIT_MILLISECONDS / 2);
+});
+
+test("a consumer whose endpoint never answers gives its messages back before its invocation ends", async () => {
+  const { endpoint } = await silentServer();
+  const consumer = await environmentOf("consumer", endpoint);
+  const header = { workflow: workflow.name, run: "run", page: 0, epoch: 1, resent: false };
+  const record = {
+    messageId: "message",
+    receiptHandle: "handle",
+    body: envelopeBody(header, 0, "1"),
+    attributes: { ApproximateReceiveCount: "1", SentTimestamp: String(Date.now()) },
+    messageAttributes: {},
+  };
+
+  const outcome = await consumer.invoke({ Records: [record] }, "request");
+
+  expect(outcome).toEqual({ tag: "returned", result: { batchItemFailures: [{ itemIdentifier: "message" }] } });
+}, 60_000);
