@@ -28,6 +28,28 @@ export function valueAt(value: unknown, path: Path): unknown {
   return found;
 }
 
+/**
+ * Why `valueAt` found nothing at a path: the first key that is missing, and the fields that are there instead. Names the
+ * field that is meant where only its spelling differs, such as `next_cursor` for `nextCursor`.
+ */
+export function describeAbsent(value: unknown, path: Path): string {
+  if (typeof path === "function") return `${nameOf(path)} is undefined; the body: ${keysSeen(value)}`;
+  const keys = keysOf(path);
+  let found: unknown = value;
+  let depth = 0;
+  for (const key of keys) {
+    if (typeof found !== "object" || found === null || !Object.hasOwn(found, key)) break;
+    found = (found as Record<string, unknown>)[key];
+    depth++;
+  }
+  const holder = depth === 0 ? "the body" : keys.slice(0, depth).join(" > ");
+  const wanted = spelling(keys[depth] ?? "");
+  const present = typeof found === "object" && found !== null ? Object.keys(found) : [];
+  const meant = present.find((key) => spelling(key) === wanted);
+  const suggestion = meant === undefined ? "" : ` (is ${JSON.stringify(meant)} meant?)`;
+  return `${nameOf(path)} is absent; ${holder}: ${keysSeen(found)}${suggestion}`;
+}
+
 /** The value of a field; `undefined` if there is none. */
 export function fieldOf(answer: Answer, field: Field): unknown {
   if (isHeader(field)) return answer.headers.get(field.header) ?? undefined;
@@ -98,6 +120,8 @@ export function keysOf(path: string | readonly string[]): readonly string[] {
 function isHeader(field: Field): field is { readonly header: string } {
   return typeof field === "object" && "header" in field;
 }
+
+const spelling = (key: string): string => key.replaceAll(/[^\p{L}\p{N}]/gu, "").toLowerCase();
 
 function cut(text: string, length: number): string {
   return text.length > length ? `${text.slice(0, length)}…` : text;

@@ -4,18 +4,12 @@ import * as z from "zod";
 import { type Duration, toMilliseconds } from "../duration.ts";
 import { ConfigurationError, SourceError } from "../errors.ts";
 import type { Json } from "../json.ts";
-import { integerOption, rejectUnknownKeys, show } from "../options.ts";
+import { booleanOption, integerOption, rejectUnknownKeys, show } from "../options.ts";
 import { type RetryOptions, retryPolicy } from "../retry.ts";
-import { checkPath, keysSeen, nameOf, type Path, valueAt } from "./body-path.ts";
-import {
-  type HeadersInput,
-  type HttpAnswer,
-  type RequestSettings,
-  requestJson,
-  type Surroundings,
-  toHeaders,
-} from "./http-request.ts";
+import { checkPath, type Path } from "./body-path.ts";
+import { type HeadersInput, type RequestSettings, requestJson, type Surroundings, toHeaders } from "./http-request.ts";
 import { LoopDetector } from "./loop-detector.ts";
+import { itemsOf, type PageItemsOptions } from "./page-items.ts";
 import type { JsonObject, Pagination } from "./pagination.ts";
 import type { Cursor, ReadContext, Source } from "./source.ts";
 
@@ -32,6 +26,16 @@ export interface HttpPagesOptions {
   readonly next: Pagination;
   /** Where the list of items stands in the body. Default: the body is the list. */
   readonly items?: Path;
+  /**
+   * Whether a page counts whose body reports `errors`, as GraphQL does beside `data`. Default `false`: it is an error,
+   * because the page may lack items. With `true` the errors are a warning in the run's summary.
+   */
+  readonly allowErrors?: boolean;
+  /**
+   * Whether `null` in place of the list of items is an empty list, as some servers written in Go mean it. Default
+   * `false`: it is an error, because GraphQL answers `null` for a list that it could not read.
+   */
+  readonly allowNullItems?: boolean;
   /** Of each request; a function is asked before each attempt. They go to the origin of `url` and `allowOrigins`. */
   readonly headers?: HeadersInput | ((context: ReadContext) => HeadersInput | Promise<HeadersInput>);
   /** A JSON object to send: the request is then a POST. */
@@ -69,8 +73,8 @@ export interface HttpPagesOptions {
  * can go on after the API has moved.
  *
  * @throws {ConfigurationError} An option is missing, unknown or out of its range.
- * @throws {SourceError} When it is read: a request failed for good, the body has no items where they should be, or the
- *   pages go round in a circle.
+ * @throws {SourceError} When it is read: a request failed permanently, the body has no list of items where it should be, or
+ *   reports errors, or the pages go round in a circle.
  *
  * @example
  * ```ts
@@ -91,13 +95,14 @@ export function httpPages<Item = unknown>(
   options: HttpPagesOptions,
   surroundings: Partial<Surroundings> = {},
 ): Source<Item> {
-  const { url, next, items: path, body } = options;
+  const { url, next, body } = options;
   const configured = check(options);
+  const pageItems = checkPageItems(options);
 
   return {
     async *pages(cursor, context) {
       const start = { url: toUrl(typeof url === "function" ? url() : url), body };
-      const settings: RequestSettings = {
+      const settings: Omit<RequestSettings, "endStatuses"> = {
         ...SURROUNDINGS,
         ...surroundings,
         ...configured,
@@ -107,11 +112,15 @@ export function httpPages<Item = unknown>(
       const loop = new LoopDetector();
       let here = cursor === undefined ? undefined : readCursor(cursor);
       for (;;) {
-        const answer = await requestJson(next.request(start, here?.at), context.signal, settings);
-        const items = itemsOf(answer, path);
+        const answer = await requestJson(next.request(start, here?.at), context.signal, {
+          ...settings,
+          endStatuses: { statuses: next.endStatuses ?? [], isFirst: here === undefined },
+        });
+        if (answer === "past the end") return yield { items: [] };
+        const items = itemsOf(answer, pageItems, context.warn);
         const seen = digest(items);
         if (seen === here?.seen && items.length > 0 && options.allowRepeatedPages !== true) throw repeated(here.at);
-        const at = next.next({ ...answer, items }, here?.at, start);
+        const at = next.next({ ...answer, items }, here?.at, start, context);
         if (at === undefined) return yield { items: items as Item[] };
         if (loop.isRepeated(at) || JSON.stringify(at) === JSON.stringify(here?.at)) throw circle(at);
         here = { at, seen };
@@ -135,6 +144,8 @@ const KEYS = {
   url: true,
   next: true,
   items: true,
+  allowErrors: true,
+  allowNullItems: true,
   headers: true,
   body: true,
   allowOrigins: true,
@@ -145,13 +156,12 @@ const KEYS = {
   fetch: true,
 } as const satisfies Record<keyof HttpPagesOptions, true>;
 
-type Configured = Omit<RequestSettings, keyof Surroundings | "headers" | "origins">;
+type Configured = Omit<RequestSettings, keyof Surroundings | "headers" | "origins" | "endStatuses">;
 
 function check(options: HttpPagesOptions): Configured {
   rejectUnknownKeys(options, Object.keys(KEYS), "httpPages(...)");
   if (typeof options.url !== "function") toUrl(options.url);
   checkNext(options.next);
-  if (options.items !== undefined) checkPath("items", options.items);
   if (options.headers !== undefined && typeof options.headers !== "function") toHeaders(options.headers);
   checkObject("body", options.body, 'its fields, such as { query: "…" }');
   for (const origin of options.allowOrigins ?? []) checkAllowed(origin);
@@ -174,6 +184,15 @@ function check(options: HttpPagesOptions): Configured {
       maximum: 256 * 1_024 * 1_024,
       mend: "ask the API for smaller pages rather than for more memory",
     }),
+  };
+}
+
+function checkPageItems({ items, allowErrors, allowNullItems }: HttpPagesOptions): PageItemsOptions {
+  if (items !== undefined) checkPath("items", items);
+  return {
+    items,
+    allowErrors: booleanOption("allowErrors", allowErrors ?? false),
+    allowNullItems: booleanOption("allowNullItems", allowNullItems ?? false),
   };
 }
 
@@ -223,25 +242,6 @@ function toUrl(url: unknown): URL {
 
 function headersOf({ headers }: HttpPagesOptions, context: ReadContext): HeadersInput | Promise<HeadersInput> {
   return typeof headers === "function" ? headers(context) : (headers ?? {});
-}
-
-function itemsOf({ body, url }: HttpAnswer, path: Path | undefined): readonly unknown[] {
-  if (body === undefined) return [];
-  const found = path === undefined ? body : valueAt(body, path);
-  if (Array.isArray(found)) return found;
-  // Servers written in Go answer an empty list as null.
-  if (found === null && path !== undefined) return [];
-  const where = path === undefined ? "the body" : nameOf(path);
-  throw new SourceError(
-    `${where} of ${url.origin}${url.pathname} is not a list of items: ` +
-      `${path === undefined ? "" : "the body: "}${keysSeen(body)}${suggestion(body)}`,
-  );
-}
-
-function suggestion(body: unknown): string {
-  const entries = typeof body === "object" && body !== null ? Object.entries(body) : [];
-  const [list = "data"] = entries.find(([, value]) => Array.isArray(value)) ?? [];
-  return `; say where the items stand, such as items: ${JSON.stringify(list)}`;
 }
 
 /** Of a page's items and not of its body, which may hold a time or a request's id. */

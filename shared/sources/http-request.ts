@@ -30,6 +30,8 @@ export interface RequestSettings extends Surroundings {
   readonly maxBodyBytes: number;
   /** The first is the configured one. No request goes to another origin, as it would carry the headers there. */
   readonly origins: readonly [string, ...string[]];
+  /** Statuses with which the API says that there is no such page, and whether it is page 1, which must exist. */
+  readonly endStatuses: { readonly statuses: readonly number[]; readonly isFirst: boolean };
 }
 
 export interface HttpAnswer extends Answer {
@@ -37,7 +39,7 @@ export interface HttpAnswer extends Answer {
 }
 
 type Outcome =
-  | { readonly tag: "answered"; readonly answer: HttpAnswer }
+  | { readonly tag: "answered"; readonly answer: HttpAnswer | "past the end" }
   | { readonly tag: "failed"; readonly error: SourceError; readonly retryAfter?: number | undefined };
 
 const REDIRECTS = [301, 302, 303, 307, 308];
@@ -51,12 +53,13 @@ const SHOWN_CHARACTERS = 200;
  *
  * @throws {SourceError} It failed for good: method, origin, path, status and the start of the body are in the message;
  *   the query is not, since it may hold a secret.
+ * @returns the answer, or `"past the end"` if its status is one of `endStatuses`.
  */
 export async function requestJson(
   request: PageRequest,
   signal: AbortSignal,
   settings: RequestSettings,
-): Promise<HttpAnswer> {
+): Promise<HttpAnswer | "past the end"> {
   const { attempts } = settings.retry;
   for (let attempt = 1; ; attempt++) {
     const outcome = await tryOnce(request, signal, settings);
@@ -86,9 +89,18 @@ async function tryOnce(request: PageRequest, signal: AbortSignal, settings: Requ
   try {
     const { response, url } = await send(request, headers, AbortSignal.any([signal, timeout]), settings);
     const what = describe(request, url);
+    const { statuses, isFirst } = settings.endStatuses;
+    const isEnd = statuses.includes(response.status);
+    if (isEnd && !isFirst) {
+      await response.body?.cancel();
+      return { tag: "answered", answer: "past the end" };
+    }
     if (!response.ok) {
       const { text } = await readText(response, ERROR_BODY_BYTES);
-      const error = new SourceError(`${what} answered ${response.status} ${response.statusText}: ${startOf(text)}`);
+      const error = new SourceError(
+        `${what} answered ${response.status} ${response.statusText}: ${startOf(text)}` +
+          `${isEnd ? " (page 1 must exist: endStatuses can only end the source after page 1)" : ""}`,
+      );
       const retryAfter = retryAfterMilliseconds(response.headers, settings.now());
       if (mayTryAgain(response.status, retryAfter)) return { tag: "failed", error, retryAfter };
       throw error;

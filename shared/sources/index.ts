@@ -9,6 +9,7 @@ export {
 export { type HttpPagesOptions, httpPages } from "./http-pages.ts";
 export type { HeadersInput } from "./http-request.ts";
 export { type ItemsOptions, type IterableFactory, items } from "./items.ts";
+export type { AbsentFieldOptions } from "./next-field.ts";
 export {
   type HttpPage,
   type JsonObject,
@@ -17,7 +18,7 @@ export {
   singlePage,
 } from "./pagination.ts";
 export { type CursorFieldOptions, cursorField, type LastItemOptions, lastItem } from "./pagination-by-cursor.ts";
-export { linkHeader, nextUrl } from "./pagination-by-link.ts";
+export { linkHeader, type NextUrlOptions, nextUrl } from "./pagination-by-link.ts";
 export { type OffsetLimitOptions, offsetLimit, type PageNumberOptions, pageNumber } from "./pagination-by-number.ts";
 export type { Parameter } from "./request-parameter.ts";
 export { type Cursor, type Page, type PageReader, type ReadContext, type Source, toSource } from "./source.ts";

@@ -1,45 +1,84 @@
-import { SourceError } from "../errors.ts";
+import { ConfigurationError, SourceError } from "../errors.ts";
 import type { Json } from "../json.ts";
-import { rejectUnknownKeys, show } from "../options.ts";
-import { booleanOf, checkField, checkPath, type Field, keysSeen, nameOf, type Path, valueAt } from "./body-path.ts";
-import type { HttpPage, Pagination } from "./pagination.ts";
+import { booleanOption, rejectUnknownKeys, show } from "../options.ts";
+import {
+  booleanOf,
+  checkField,
+  checkPath,
+  describeAbsent,
+  type Field,
+  keysOf,
+  keysSeen,
+  nameOf,
+  type Path,
+  valueAt,
+} from "./body-path.ts";
+import { type AbsentFieldOptions, isEmpty, nextField } from "./next-field.ts";
+import { type HttpPage, locate, type Pagination } from "./pagination.ts";
 import { checkParameter, type Parameter, withParameter } from "./request-parameter.ts";
 
-export interface CursorFieldOptions {
-  /** Where the next page's cursor stands in the body. Absent, `null`, `false`, `""` or 0: the last page. */
+export interface CursorFieldOptions extends AbsentFieldOptions {
+  /** Where the next page's cursor stands in the body. `null`, `""`, `false` or 0: the last page. Absent: an error. */
   readonly path: Path;
   /** Where the next request takes it. */
   readonly parameter: Parameter;
-  /** A flag that tells whether a page follows, if the API still gives a cursor on the last one. */
+  /**
+   * A flag that says whether a page follows, for an API that still gives a cursor on its last page. Where it says `false`
+   * the cursor may be absent. Default: the field `hasNextPage` beside the cursor, if `path` ends in `endCursor` and the
+   * field is there (GraphQL connections, https://relay.dev/graphql/connections.htm). Else the cursor alone decides.
+   */
   readonly hasMore?: Field;
 }
 
 /**
  * The answer holds a cursor that the next request sends back (Slack, Notion, Shopify, Airtable, GraphQL connections).
+ * Page 1 is requested without a cursor.
  *
  * @throws {ConfigurationError} An option is missing, unknown or of a wrong kind.
  *
  * @example
  * ```ts
  * next: cursorField({ path: "response_metadata.next_cursor", parameter: "cursor" }),
- * next: cursorField({ path: "data.users.pageInfo.endCursor", parameter: { body: "variables.after" },
- *                     hasMore: "data.users.pageInfo.hasNextPage" }),
+ * next: cursorField({ path: "data.users.pageInfo.endCursor", parameter: { body: "variables.after" } }),
  * ```
  */
 export function cursorField(options: CursorFieldOptions): Pagination {
-  rejectUnknownKeys(options, ["path", "parameter", "hasMore"], "cursorField(...)");
-  const { path, parameter, hasMore } = options;
+  rejectUnknownKeys(options, ["path", "parameter", "hasMore", "absentEnds"], "cursorField(...)");
+  const { path, parameter } = options;
+  const absentEnds = booleanOption("absentEnds", options.absentEnds ?? false);
   checkPath("path", path);
   checkParameter("parameter", parameter);
-  if (hasMore !== undefined) checkField("hasMore", hasMore);
-  return byCursor(parameter, (page) => {
+  if (options.hasMore !== undefined) checkField("hasMore", options.hasMore);
+  if (options.hasMore !== undefined && absentEnds) {
+    throw new ConfigurationError(
+      "hasMore and absentEnds both tell the last page: keep hasMore, which the API says itself",
+    );
+  }
+  return byCursor(parameter, (page, isFirst, warn) => {
+    const hasMore = options.hasMore ?? connectionFlag(page, path);
     if (hasMore !== undefined && !booleanOf(page, hasMore)) return undefined;
-    const value = valueAt(page.body, path);
-    const ended = value === undefined || value === null || value === false || value === "" || value === 0;
-    if (!ended) return value;
-    if (hasMore === undefined) return undefined;
-    throw new SourceError(`${nameOf(hasMore)} says that a page follows, but ${nameOf(path)} is ${show(value)}`);
+    const value =
+      hasMore === undefined ? nextField(page, path, { absentEnds, isFirst, warn }) : promised(page, path, hasMore);
+    if (value !== true) return value;
+    throw new SourceError(`${nameOf(path)} of ${locate(page)} should hold a cursor, but is true: is the path right?`);
   });
+}
+
+/** The cursor of a page whose flag says that another page follows. */
+function promised(page: HttpPage, path: Path, hasMore: Field): unknown {
+  const value = valueAt(page.body, path);
+  if (!isEmpty(value)) return value;
+  const found = value === undefined ? describeAbsent(page.body, path) : `${nameOf(path)} is ${show(value)}`;
+  throw new SourceError(`${nameOf(hasMore)} of ${locate(page)} says that a page follows, but ${found}`);
+}
+
+/** The flag that the GraphQL Cursor Connections Specification puts beside a forward cursor, if the page has it. */
+function connectionFlag(page: HttpPage, path: Path): Field | undefined {
+  if (typeof path === "function") return undefined;
+  const keys = keysOf(path);
+  if (keys.at(-1) !== "endCursor") return undefined;
+  const flag = [...keys.slice(0, -1), "hasNextPage"];
+  return typeof valueAt(page.body, flag) === "boolean" ? flag : undefined;
 }
 
 export interface LastItemOptions {
@@ -80,10 +119,13 @@ export function lastItem(options: LastItemOptions): Pagination {
   });
 }
 
-function byCursor(parameter: Parameter, cursorOf: (page: HttpPage) => unknown): Pagination {
+function byCursor(
+  parameter: Parameter,
+  cursorOf: (page: HttpPage, isFirst: boolean, warn: (message: string) => void) => unknown,
+): Pagination {
   return {
     request: (start, position) => (position === undefined ? start : withParameter(start, parameter, position)),
-    next: (page) => exact(cursorOf(page)),
+    next: (page, position, _start, { warn }) => exact(cursorOf(page, position === undefined, warn)),
   };
 }
 

@@ -1,8 +1,9 @@
 import LinkHeader from "http-link-header";
 import { SourceError, toError } from "../errors.ts";
 import type { Json } from "../json.ts";
-import { rejectUnknownKeys, show } from "../options.ts";
-import { checkPath, nameOf, type Path, valueAt } from "./body-path.ts";
+import { booleanOption, rejectUnknownKeys, show } from "../options.ts";
+import { checkPath, nameOf, type Path } from "./body-path.ts";
+import { type AbsentFieldOptions, nextField } from "./next-field.ts";
 import { foreignPosition, type HttpPage, type PageRequest, type Pagination } from "./pagination.ts";
 
 /**
@@ -24,20 +25,30 @@ export const linkHeader: Pagination = byLink(({ headers, url }) => {
   }
 });
 
+export interface NextUrlOptions extends AbsentFieldOptions {
+  /** Where the next page's URL stands in the body. `null`, `""` or `false`: the last page. Absent: an error. */
+  readonly path: Path;
+}
+
 /**
  * The next page's URL stands in the body (Django REST framework: `"next"`; JSON:API: `"links.next"`; OData:
- * `["@odata.nextLink"]`). It may be relative, and an object with an `href`. Absent, `null` or empty: the last page.
+ * `["@odata.nextLink"]`). It may be relative, and an object with an `href`.
  *
- * @throws {ConfigurationError} `path` is no path.
+ * @throws {ConfigurationError} An option is missing, unknown or of a wrong kind.
  *
- * @example `next: nextUrl({ path: "links.next" })`
+ * @example
+ * ```ts
+ * next: nextUrl({ path: "next" }),
+ * next: nextUrl({ path: ["@odata.nextLink"], absentEnds: true }),
+ * ```
  */
-export function nextUrl(options: { readonly path: Path }): Pagination {
-  rejectUnknownKeys(options, ["path"], "nextUrl(...)");
+export function nextUrl(options: NextUrlOptions): Pagination {
+  rejectUnknownKeys(options, ["path", "absentEnds"], "nextUrl(...)");
   const { path } = options;
   checkPath("path", path);
-  return byLink(({ body }) => {
-    const value = valueAt(body, path);
+  const absentEnds = booleanOption("absentEnds", options.absentEnds ?? false);
+  return byLink((page, isFirst, warn) => {
+    const value = nextField(page, path, { absentEnds, isFirst, warn });
     const link = typeof value === "object" && value !== null && "href" in value ? value.href : value;
     if (link === undefined || link === null || link === "") return undefined;
     if (typeof link === "string") return link;
@@ -45,11 +56,13 @@ export function nextUrl(options: { readonly path: Path }): Pagination {
   });
 }
 
-function byLink(linkOf: (page: HttpPage) => string | undefined): Pagination {
+function byLink(
+  linkOf: (page: HttpPage, isFirst: boolean, warn: (message: string) => void) => string | undefined,
+): Pagination {
   return {
     request: (start, position) => (position === undefined ? start : { ...start, url: urlAt(position, start) }),
-    next(page, _position, start) {
-      const link = linkOf(page);
+    next(page, position, start, { warn }) {
+      const link = linkOf(page, position === undefined, warn);
       return link === undefined ? undefined : positionOf(link, page.url, start.url);
     },
   };

@@ -20,31 +20,49 @@ export interface PageNumberOptions {
   readonly hasMore?: Field;
   /** Ends the reading at a page with fewer items than `pageSize`. Only for an API that never cuts `pageSize` down. */
   readonly shortPageEnds?: boolean;
+  /**
+   * Ends the reading: statuses with which the API answers a page past the end, such as `[404]`. Page 1 must exist: there
+   * they are an error. Allowed are 400–499 but those that refuse the request itself (401, 403, 407, 408, 425, 429).
+   */
+  readonly endStatuses?: readonly number[];
 }
 
 /**
  * Pages are counted (WordPress, GitLab, Rails APIs). The last one is told by `totalPages`, `hasMore` or
- * `shortPageEnds`, whichever is given, and else by the empty page behind it, at the price of one more request.
+ * `shortPageEnds`, whichever is given, and else by the empty page behind it, at the price of one more request. An API that
+ * answers an error in place of that empty page needs `endStatuses`.
  *
  * @throws {ConfigurationError} An option is unknown or of a wrong kind.
  *
  * @example
  * ```ts
  * next: pageNumber({ pageSize: 100, totalPages: { header: "X-WP-TotalPages" } }),
+ * next: pageNumber({ endStatuses: [404] }),
  * ```
  */
 export function pageNumber(options: PageNumberOptions = {}): Pagination {
-  const known = ["parameter", "first", "pageSize", "sizeParameter", "totalPages", "hasMore", "shortPageEnds"];
+  const known = [
+    "parameter",
+    "first",
+    "pageSize",
+    "sizeParameter",
+    "totalPages",
+    "hasMore",
+    "shortPageEnds",
+    "endStatuses",
+  ];
   rejectUnknownKeys(options, known, "pageNumber(...)");
   const { parameter = "page", sizeParameter = "per_page", totalPages, hasMore, pageSize } = options;
   checkParameter("parameter", parameter);
   checkParameter("sizeParameter", sizeParameter);
   checkOneEnd({ totalPages, hasMore, shortPageEnds: options.shortPageEnds || undefined });
+  const endStatuses = endStatusesOf(options.endStatuses, { totalPages, hasMore });
   const first = integerOption("first", options.first ?? 1, { ...COUNT, minimum: 0, mend: "most APIs count from 1" });
   const size = pageSize === undefined ? undefined : integerOption("pageSize", pageSize, PAGE_SIZE);
   const shortest = shortestPage(options.shortPageEnds, size);
 
   return {
+    endStatuses,
     request(start, position) {
       const request = withParameter(start, parameter, position === undefined ? first : counted(position));
       return size === undefined ? request : withParameter(request, sizeParameter, size);
@@ -71,12 +89,17 @@ export interface OffsetLimitOptions {
   readonly hasMore?: Field;
   /** Ends the reading at a page with fewer items than `pageSize`. Only for an API that never cuts `pageSize` down. */
   readonly shortPageEnds?: boolean;
+  /**
+   * Ends the reading: statuses with which the API answers a page past the end, such as `[404]`. Page 1 must exist: there
+   * they are an error. Allowed are 400–499 but those that refuse the request itself (401, 403, 407, 408, 425, 429).
+   */
+  readonly endStatuses?: readonly number[];
 }
 
 /**
  * Pages are a range of the items (many SQL-backed APIs; Elasticsearch's `from` and `size`). The last one is told by
  * `total`, `hasMore` or `shortPageEnds`, whichever is given, and else by the empty page behind it, at the price of one
- * more request.
+ * more request. An API that answers an error in place of that empty page needs `endStatuses`.
  *
  * The offset rises by the items that came, not by `pageSize`: an API may give fewer than were asked for. So the option
  * `items` of `httpPages` must not leave any out.
@@ -90,12 +113,13 @@ export interface OffsetLimitOptions {
  * ```
  */
 export function offsetLimit(options: OffsetLimitOptions = {}): Pagination {
-  const known = ["offset", "limit", "pageSize", "total", "hasMore", "shortPageEnds"];
+  const known = ["offset", "limit", "pageSize", "total", "hasMore", "shortPageEnds", "endStatuses"];
   rejectUnknownKeys(options, known, "offsetLimit(...)");
   const { offset = "offset", limit = "limit", total, hasMore } = options;
   checkParameter("offset", offset);
   checkParameter("limit", limit);
   checkOneEnd({ total, hasMore, shortPageEnds: options.shortPageEnds || undefined });
+  const endStatuses = endStatusesOf(options.endStatuses, { total, hasMore });
   const size = integerOption("pageSize", options.pageSize ?? 100, PAGE_SIZE);
   const shortest = shortestPage(options.shortPageEnds, size);
 
@@ -105,6 +129,7 @@ export function offsetLimit(options: OffsetLimitOptions = {}): Pagination {
     return page.items.length >= shortest;
   };
   return {
+    endStatuses,
     request(start, position) {
       const request = withParameter(start, offset, position === undefined ? 0 : counted(position));
       return withParameter(request, limit, size);
@@ -133,6 +158,30 @@ function checkOneEnd(ends: Readonly<Record<string, unknown>>): void {
   }
   const [option = ""] = given;
   if (option !== "" && option !== "shortPageEnds") checkField(option, ends[option]);
+}
+
+/** They refuse the request itself, and say nothing about where the source ends. */
+const REFUSALS = [401, 403, 407, 408, 425, 429];
+
+function endStatusesOf(statuses: unknown, otherEnds: Readonly<Record<string, unknown>>): readonly number[] {
+  if (statuses === undefined) return [];
+  const ends = (status: unknown): status is number =>
+    typeof status === "number" &&
+    Number.isInteger(status) &&
+    status >= 400 &&
+    status < 500 &&
+    !REFUSALS.includes(status);
+  if (!Array.isArray(statuses) || statuses.length === 0 || !statuses.every(ends)) {
+    throw new ConfigurationError(
+      `endStatuses must be a list of statuses from 400 to 499, but is ${show(statuses)}: give those of a page past the ` +
+        `end, such as [404]. ${REFUSALS.join(", ")} cannot end a source, because they refuse the request itself`,
+    );
+  }
+  const other = Object.keys(otherEnds).find((option) => otherEnds[option] !== undefined);
+  if (other === undefined) return [...statuses];
+  throw new ConfigurationError(
+    `endStatuses and ${other} both tell the last page: keep ${other}, so that an error is never taken for the end`,
+  );
 }
 
 /** The fewest items of a page that is not the last. */

@@ -2,6 +2,7 @@ import { SourceError } from "../errors.ts";
 import type { Json } from "../json.ts";
 import { show } from "../options.ts";
 import type { Answer } from "./body-path.ts";
+import type { ReadContext } from "./source.ts";
 
 /** A JSON object: the body of a request. */
 export type JsonObject = { readonly [key: string]: Json };
@@ -28,8 +29,18 @@ export interface HttpPage extends Answer {
 export interface Pagination {
   /** The request for the page at a position. `start` is the one that the options describe. */
   request(start: PageRequest, position: Json | undefined): PageRequest;
-  /** The position of the page after `page`, or `undefined` if it was the last. */
-  next(page: HttpPage, position: Json | undefined, start: PageRequest): Json | undefined;
+  /**
+   * The position of the page after `page`, or `undefined` if it was the last. It must return `undefined` only at a sign
+   * of the API that no page follows, and throw at an answer that it does not understand.
+   *
+   * @param position The position of `page` itself.
+   */
+  next(page: HttpPage, position: Json | undefined, start: PageRequest, context: ReadContext): Json | undefined;
+  /**
+   * Statuses with which the API says that there is no page at a position: they end the source. Page 1 must exist, so at
+   * page 1 they are an error, like any other status outside 200–299.
+   */
+  readonly endStatuses?: readonly number[];
 }
 
 /** An API that answers everything at once. */
@@ -45,3 +56,6 @@ export function foreignPosition(position: Json): SourceError {
       "Start a new run",
   );
 }
+
+/** A page as a message names it. Its query may hold a secret. */
+export const locate = ({ url }: Pick<HttpPage, "url">): string => `${url.origin}${url.pathname}`;

@@ -59,7 +59,7 @@ const APIS: Record<string, Api> = {
       const links = more(start) ? { next: { href: `/v1/cities?page[offset]=${start + 3}` } } : {};
       return { body: { data: from(start), links } };
     },
-    options: { next: nextUrl({ path: "links.next" }), items: "data" },
+    options: { next: nextUrl({ path: "links.next", absentEnds: true }), items: "data" },
     asked: ["/v1/cities?key=k", "/v1/cities?page[offset]=3", "/v1/cities?page[offset]=6"],
     positions: ["/v1/cities?page[offset]=3", "/v1/cities?page[offset]=6"],
   },
@@ -70,7 +70,7 @@ const APIS: Record<string, Api> = {
         body: { value: from(start), ...(more(start) ? { "@odata.nextLink": `cities?$skip=${start + 3}` } : {}) },
       };
     },
-    options: { next: nextUrl({ path: ["@odata.nextLink"] }), items: "value" },
+    options: { next: nextUrl({ path: ["@odata.nextLink"], absentEnds: true }), items: "value" },
     asked: ["/v1/cities?key=k", "/v1/cities?$skip=3", "/v1/cities?$skip=6"],
     positions: ["/v1/cities?$skip=3", "/v1/cities?$skip=6"],
   },
@@ -236,11 +236,21 @@ describe("pagination", () => {
   });
 
   it("takes a page without items that has a next one", async () => {
-    const bodies = [{ items: [1], next: "b" }, { items: [], next: "c" }, { items: null, next: "d" }, { items: [2] }];
+    const bodies = [
+      { items: [1], next: "b" },
+      { items: [], next: "c" },
+      { items: null, next: "d" },
+      { items: [2], next: null },
+    ];
     let count = 0;
     const { origin } = await serve(() => ({ body: bodies[count++] }));
     const next = cursorField({ path: "next", parameter: "cursor" });
-    expect(await itemsOf(httpPages({ url: origin, items: "items", next }))).toEqual([1, 2]);
+    const options = { url: origin, items: "items", next };
+    expect(await itemsOf(httpPages({ ...options, allowNullItems: true }))).toEqual([1, 2]);
+    count = 0;
+    await expect(itemsOf(httpPages(options))).rejects.toThrow(
+      `the field items of ${origin}/ is null, not a list of items. Set allowNullItems: true if the API answers null for an empty list`,
+    );
   });
 });
 
@@ -320,7 +330,7 @@ describe("pagination that does not end", () => {
     expect((await failing(() => ({ body: { items: [], more: true } }), flagged)).message).toMatch(/no last item/);
     const cursor = { items: "items", next: cursorField({ path: "next", parameter: "after", hasMore: "more" }) };
     expect((await failing(() => ({ body: { items: [], more: true } }), cursor)).message).toMatch(
-      /the field more says that a page follows, but the field next is undefined/,
+      /the field more of \S+ says that a page follows, but the field next is absent; the body: .* keys items, more$/,
     );
   });
 });

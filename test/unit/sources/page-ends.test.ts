@@ -1,0 +1,292 @@
+import { describe, expect, it } from "vitest";
+import { ConfigurationError, SourceError } from "../../../shared/errors.ts";
+import {
+  cursorField,
+  type HttpPagesOptions,
+  httpPages,
+  nextUrl,
+  offsetLimit,
+  pageNumber,
+  singlePage,
+} from "../../../shared/sources/index.ts";
+import { type Reply, serve } from "./loopback.ts";
+import { pagesOf } from "./reading.ts";
+
+/** Reads a source over replies in the order given: its items or its error, its warnings, and how often it asked. */
+async function read(
+  replies: readonly Reply[],
+  options: Omit<HttpPagesOptions, "url">,
+): Promise<{ items?: unknown[]; error?: string; warnings: string[]; asked: string[] }> {
+  const server = await serve(() => replies[server.requests.length - 1] ?? { status: 500 });
+  const warnings: string[] = [];
+  const source = httpPages({ url: `${server.origin}/x`, retry: { attempts: 1 }, ...options });
+  const outcome = await pagesOf(source, undefined, undefined, warnings).then(
+    (pages) => ({ items: pages.flatMap((page) => page.items) }),
+    (error: unknown) => {
+      expect(error).toBeInstanceOf(SourceError);
+      return { error: (error as Error).message.replaceAll(server.origin, "") };
+    },
+  );
+  return {
+    ...outcome,
+    warnings: warnings.map((text) => text.replaceAll(server.origin, "")),
+    asked: server.requests.map(({ url }) => url.search),
+  };
+}
+
+const page = (fields: object, ids = [1]): Reply => ({ body: { data: ids.map((id) => ({ id })), ...fields } });
+
+describe("a field that leads to the next page", () => {
+  const cursor = { items: "data", next: cursorField({ path: "meta.nextCursor", parameter: "cursor" }) };
+  const url = { items: "data", next: nextUrl({ path: "links.next" }) };
+
+  it("is an error where it is absent, with the fields that are there and the one that is meant", async () => {
+    expect(await read([page({ meta: { next_cursor: "b", total: 250 } })], cursor)).toEqual({
+      error:
+        "the field meta > nextCursor is absent; meta: it is an object with the keys next_cursor, total " +
+        '(is "next_cursor" meant?). A page of /x must have the field, null or empty on the last page: correct the path, ' +
+        "or set absentEnds: true if the API leaves the field out on its last page",
+      warnings: [],
+      asked: [""],
+    });
+  });
+
+  it.each<[string, object, RegExp]>([
+    ["an object above it is absent", {}, /^the field meta > nextCursor is absent; the body: .* with the keys data\. A/],
+    ["it is null there", { meta: null }, /^the field meta > nextCursor is absent; meta: it is null\. A page/],
+    ["it is a list there", { meta: [] }, /^the field meta > nextCursor is absent; meta: it is a list of 0\. A page/],
+    ["only a prototype has it", { meta: { constructor: 1 } }, /is absent; meta: .* with the keys constructor\. A page/],
+  ])("is an error where %s", async (_, fields, message) => {
+    expect((await read([page(fields)], cursor)).error).toMatch(message);
+  });
+
+  it("is an error where it is absent on a later page", async () => {
+    const { error, asked } = await read([page({ meta: { nextCursor: "b" } }), page({ meta: {} }, [2])], cursor);
+    expect(error).toMatch(/^the field meta > nextCursor is absent; meta: it is an object without keys\. A page/);
+    expect(asked).toEqual(["", "?cursor=b"]);
+    expect((await read([page({ links: { next: "?b" } }), page({ links: {} }, [2])], url)).error).toMatch(
+      /^the field links > next is absent; links: it is an object without keys\. A page/,
+    );
+  });
+
+  it("of a function of the body is an error where it gives undefined", async () => {
+    const next = cursorField({ path: (body) => (body as { next?: string }).next, parameter: "cursor" });
+    expect((await read([page({ nxt: "b" })], { items: "data", next })).error).toMatch(
+      /^what the function took from the body is undefined; the body: .* keys data, nxt\. A page/,
+    );
+  });
+
+  it.each([null, "", false, 0])("ends the source where it is %j, without a warning", async (end) => {
+    expect(await read([page({ meta: { nextCursor: "b" } }), page({ meta: { nextCursor: end } }, [2])], cursor)).toEqual(
+      {
+        items: [{ id: 1 }, { id: 2 }],
+        warnings: [],
+        asked: ["", "?cursor=b"],
+      },
+    );
+    if (end === 0) return;
+    expect(await read([page({ links: { next: "?b" } }), page({ links: { next: end } }, [2])], url)).toMatchObject({
+      items: [{ id: 1 }, { id: 2 }],
+      warnings: [],
+    });
+  });
+
+  it("is an error where it is true: a flag was taken for the cursor", async () => {
+    expect((await read([page({ meta: { nextCursor: true } })], cursor)).error).toBe(
+      "the field meta > nextCursor of /x should hold a cursor, but is true: is the path right?",
+    );
+  });
+
+  it("that may be absent ends the source on a later page, and warns on page 1", async () => {
+    const lenient = { items: "data", next: cursorField({ path: "next", parameter: "cursor", absentEnds: true }) };
+    expect(await read([page({ next: "b" }), page({}, [2])], lenient)).toEqual({
+      items: [{ id: 1 }, { id: 2 }],
+      warnings: [],
+      asked: ["", "?cursor=b"],
+    });
+    expect(await read([page({ Next: "b" })], lenient)).toEqual({
+      items: [{ id: 1 }],
+      warnings: [
+        "page 1 of /x is taken for the only page: the field next is absent; the body: it is an object with the keys " +
+          'data, Next (is "Next" meant?)',
+      ],
+      asked: [""],
+    });
+    const odata = { items: "data", next: nextUrl({ path: ["@odata.nextLink"], absentEnds: true }) };
+    expect(await read([page({ "@odata.nextLink": "?b" }), page({}, [2])], odata)).toMatchObject({ warnings: [] });
+    expect((await read([page({})], odata)).warnings).toEqual([
+      expect.stringMatching(/^page 1 of \/x is taken for the only page: the field @odata.nextLink is absent/),
+    ]);
+  });
+});
+
+describe("a GraphQL connection", () => {
+  const connection = (endCursor: unknown, hasNextPage: unknown, ids = [1]) => ({
+    body: { data: { users: { nodes: ids, pageInfo: { endCursor, hasNextPage } } } },
+  });
+  const options = {
+    body: { query: "…", variables: { first: 1 } },
+    items: "data.users.nodes",
+    next: cursorField({ path: "data.users.pageInfo.endCursor", parameter: { body: "variables.after" } }),
+  };
+
+  it("ends where hasNextPage is false, though endCursor is not null", async () => {
+    expect(await read([connection("a", true), connection("b", false, [2])], options)).toMatchObject({
+      items: [1, 2],
+      asked: ["", ""],
+    });
+  });
+
+  it("ends where hasNextPage is false and endCursor is null, as on an empty page", async () => {
+    expect(await read([connection(null, false, [])], options)).toMatchObject({ items: [], warnings: [] });
+  });
+
+  it("is an error where hasNextPage is true without a cursor", async () => {
+    const { error } = await read([connection(null, true)], options);
+    expect(error).toBe(
+      "the field data > users > pageInfo > hasNextPage of /x says that a page follows, but " +
+        "the field data > users > pageInfo > endCursor is null",
+    );
+  });
+
+  it("without hasNextPage is read until its cursor is null", async () => {
+    const pages = [connection("a", undefined), connection(null, undefined, [])];
+    expect(await read(pages, options)).toMatchObject({ items: [1] });
+  });
+
+  it("that fails in part is a source error with the service's messages", async () => {
+    const failed = {
+      data: { users: null },
+      errors: [
+        { message: "Something timed out", path: ["users", "nodes"], extensions: { code: "TIMEOUT" } },
+        { message: "a" },
+        { message: "b" },
+        { message: "c" },
+      ],
+    };
+    const { error, asked } = await read([connection("a", true), { body: failed }], options);
+    expect(error).toBe(
+      '/x answered errors: "Something timed out" (TIMEOUT) at users > nodes; "a"; "b" (and 1 more). ' +
+        "Because of them the page may lack items: correct the request, or set allowErrors: true if such pages are complete",
+    );
+    expect(asked).toHaveLength(2);
+  });
+
+  it("that fails as a whole is a source error with the service's message", async () => {
+    expect((await read([{ body: { errors: [{ message: "Field 'usres' doesn't exist" }] } }], options)).error).toMatch(
+      /^\/x answered errors: "Field 'usres' doesn't exist"\. /,
+    );
+  });
+
+  it("with errors is read where they are accepted, with a warning, and still needs its items", async () => {
+    const partial = { ...connection("a", false).body, errors: [{ message: "no avatar" }] };
+    expect(await read([{ body: partial }], { ...options, allowErrors: true })).toMatchObject({
+      items: [1],
+      warnings: ['/x answered errors, which allowErrors accepts: "no avatar"'],
+    });
+    const failed = { data: { users: null }, errors: [{ message: "no users" }] };
+    expect((await read([{ body: failed }], { ...options, allowErrors: true })).error).toMatch(
+      /^the field data > users > nodes of \/x is not a list of items: /,
+    );
+  });
+});
+
+describe("a body's errors", () => {
+  const list = { items: "data", next: singlePage };
+
+  it.each([[[]], [null], [false], [""], [{}], [0]])("%j are none", async (errors) => {
+    expect(await read([page({ errors })], list)).toMatchObject({ items: [{ id: 1 }], warnings: [] });
+  });
+
+  it.each<[unknown, string]>([
+    [["shard 3"], '"shard 3"'],
+    [{ shard: 3 }, '{"shard":3}'],
+    ["shard 3", '"shard 3"'],
+    [[{ title: "Gone", code: "410" }], '"Gone" (410)'],
+    [[null], "null"],
+  ])("%j are an error beside any items", async (errors, text) => {
+    expect((await read([page({ errors })], list)).error).toContain(`/x answered errors: ${text}. Because`);
+  });
+
+  it("are cut", async () => {
+    expect((await read([page({ errors: ["x".repeat(10_000)] })], list)).error?.length).toBeLessThan(750);
+  });
+
+  it.each<[object, string]>([
+    [{ ok: false, error: "ratelimited" }, '; it says "ratelimited"; say where'],
+    [{ error: { message: "Invalid key", type: "auth" } }, '; it says "Invalid key" (auth); say where'],
+    [{ message: "Not Found" }, '; it says "Not Found"; say where'],
+  ])("or message are shown where the items are missing: %j", async (body, text) => {
+    expect((await read([{ body }], list)).error).toContain(text);
+  });
+});
+
+describe("statuses that end the source", () => {
+  it.each([
+    ["page number", pageNumber({ endStatuses: [400, 404] }), ["?page=1", "?page=2", "?page=3"]],
+    [
+      "page number with short pages",
+      pageNumber({ pageSize: 1, shortPageEnds: true, endStatuses: [404] }),
+      ["?page=1&per_page=1", "?page=2&per_page=1", "?page=3&per_page=1"],
+    ],
+    [
+      "offset",
+      offsetLimit({ pageSize: 1, endStatuses: [404] }),
+      ["?offset=0&limit=1", "?offset=1&limit=1", "?offset=2&limit=1"],
+    ],
+  ])("end one that is read by %s", async (_, next, asked) => {
+    const replies = [{ body: [1] }, { body: [2] }, { status: 404, body: { message: "no such page" } }];
+    expect(await read(replies, { next })).toEqual({ items: [1, 2], warnings: [], asked });
+  });
+
+  it("do not end it on page 1, which must exist", async () => {
+    expect((await read([{ status: 404, body: "no" }], { next: pageNumber({ endStatuses: [404] }) })).error).toBe(
+      "GET /x?… answered 404 Not Found: no (page 1 must exist: endStatuses can only end the source after page 1)",
+    );
+  });
+
+  it("are the named ones alone", async () => {
+    for (const next of [pageNumber(), pageNumber({ endStatuses: [400] }), offsetLimit()]) {
+      const { error, items } = await read([{ body: [1] }, { status: 404, body: "no" }], { next });
+      expect(error).toBe("GET /x?… answered 404 Not Found: no");
+      expect(items).toBeUndefined();
+    }
+  });
+
+  it.each<[object, RegExp]>([
+    [
+      { endStatuses: [401] },
+      /^endStatuses must be .* but is \[401\]: .* such as \[404\]\. 401, 403, .* refuse the request/,
+    ],
+    [{ endStatuses: [404, 429] }, /^endStatuses must be/],
+    [{ endStatuses: [399] }, /^endStatuses must be/],
+    [{ endStatuses: [500] }, /^endStatuses must be/],
+    [{ endStatuses: ["404"] }, /^endStatuses must be/],
+    [{ endStatuses: [] }, /^endStatuses must be/],
+    [{ endStatuses: 404 }, /^endStatuses must be/],
+    [{ endStatuses: [404], hasMore: "more" }, /^endStatuses and hasMore both tell the last page: keep hasMore/],
+  ])("are refused as %j", (options, message) => {
+    for (const make of [pageNumber, offsetLimit]) {
+      const define = () => make(options);
+      expect(define).toThrow(ConfigurationError);
+      expect(define).toThrow(message);
+    }
+  });
+
+  it("may be 400 and 499", () => {
+    expect(pageNumber({ endStatuses: [400, 499] }).endStatuses).toEqual([400, 499]);
+  });
+});
+
+describe("options of the last page", () => {
+  it.each<[() => unknown, RegExp]>([
+    [() => cursorField({ path: "a", parameter: "b", absentEnds: 1 as never }), /absentEnds must be true or false/],
+    [() => cursorField({ path: "a", parameter: "b", absentEnds: true, hasMore: "c" }), /^hasMore and absentEnds both/],
+    [() => nextUrl({ path: "a", absentEnds: "yes" as never }), /absentEnds must be true or false/],
+    [() => httpPages({ url: "http://a", next: singlePage, allowErrors: 1 as never }), /allowErrors must be true/],
+    [() => httpPages({ url: "http://a", next: singlePage, allowNullItems: 1 as never }), /allowNullItems must be true/],
+  ])("are checked when the source is defined: %s", (define, message) => {
+    expect(define).toThrow(ConfigurationError);
+    expect(define).toThrow(message);
+  });
+});
