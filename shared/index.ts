@@ -1,4 +1,6 @@
 /** What a workflow's file needs. */
+export type { ResponseLike, WaitSource } from "./base/asked-wait.ts";
+export { checkResponse } from "./base/check-response.ts";
 export type { CompletionContext, OnComplete, RunSummary } from "./completion.ts";
 export type { Duration } from "./duration.ts";
 export { ConfigurationError, SluiceError, SourceError } from "./errors.ts";
@@ -7,6 +9,13 @@ export type { RetryOptions } from "./retry.ts";
 export type { ScheduleOption, ScheduleOptions } from "./schedule.ts";
 export * from "./sources/index.ts";
 export type { Task, TaskContext, TaskLogger } from "./task.ts";
-export { PermanentError, RetryLater, TaskTimeoutError } from "./task-errors.ts";
+export {
+  PermanentError,
+  ResponseError,
+  RetryLater,
+  TaskTimeoutError,
+  Throttled,
+  type WaitOptions,
+} from "./task-errors.ts";
 export type { ToleratedFailuresOptions } from "./tolerance.ts";
 export { defineWorkflow, type Workflow, type WorkflowOptions } from "./workflow.ts";

@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { completionOf } from "../base/late-message.ts";
 import type { FailureKind } from "../failure.ts";
 import { validateItem } from "../item-schema.ts";
 import { publish } from "../observation.ts";
@@ -84,7 +85,11 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
         if (invalid === undefined) race.settle({ tag: "succeeded" });
         else race.fail(invalid, "invalid");
       },
-      (thrown) => race.fail(thrown),
+      async (thrown) => {
+        const completion = completionOf(thrown);
+        if (completion !== undefined) await completion;
+        race.fail(thrown);
+      },
     )
     .finally(() => clearTimeout(timer));
   const settlement = await race.settled;

@@ -1,3 +1,4 @@
+import { type AskedWait, askedWaitOf, WAIT } from "../base/asked-wait.ts";
 import type { FailureKind } from "../failure.ts";
 import type { TaskContext } from "../task.ts";
 import type { AttemptOutcome } from "./attempt.ts";
@@ -22,15 +23,16 @@ export interface PlainError {
   readonly name: string;
   readonly message: string;
   readonly stack: string | undefined;
-  /** Of `PermanentError` and `RetryLater`. */
+  /** Of `PermanentError`. */
   readonly code: string | undefined;
-  readonly afterMilliseconds: number | undefined;
+  /** Of `Throttled` and `RetryLater`. */
+  readonly wait?: AskedWait | undefined;
 }
 
 export function toAnswer(outcome: AttemptOutcome, toError: (thrown: unknown) => Error): IsolatedAnswer {
   if (outcome.tag === "succeeded") return { tag: "succeeded" };
   const error = toError(outcome.thrown);
-  const { code, afterMilliseconds } = error as Error & { code?: unknown; afterMilliseconds?: unknown };
+  const { code } = error as Error & { code?: unknown };
   return {
     tag: "failed",
     kind: outcome.kind,
@@ -39,14 +41,14 @@ export function toAnswer(outcome: AttemptOutcome, toError: (thrown: unknown) => 
       message: String(error.message),
       stack: error.stack,
       code: typeof code === "string" ? code : undefined,
-      afterMilliseconds: typeof afterMilliseconds === "number" ? afterMilliseconds : undefined,
+      wait: askedWaitOf(outcome.thrown),
     },
   };
 }
 
-export function fromPlainError({ name, message, stack, code, afterMilliseconds }: PlainError): Error {
+export function fromPlainError({ name, message, stack, code, wait }: PlainError): Error {
   const error = new Error(message);
   error.name = name;
   error.stack = stack ?? "";
-  return Object.assign(error, code !== undefined && { code }, afterMilliseconds !== undefined && { afterMilliseconds });
+  return Object.assign(error, code !== undefined && { code }, wait !== undefined && { [WAIT]: wait });
 }

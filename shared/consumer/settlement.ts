@@ -1,3 +1,4 @@
+import { askedWaitOf } from "../base/asked-wait.ts";
 import { type Failure, isPermanent, type Reason, roomForMessage, toFailure } from "../failure.ts";
 import type { Cancellations, ItemState, Ledger, Successes } from "../ledger/ledger.ts";
 import type { Runs } from "../ledger/runs.ts";
@@ -233,9 +234,7 @@ function longer(
 }
 
 function retryDelay(thrown: unknown, { retry }: Workflow, failures: number, random: number): number {
-  // By code and not by class: a workflow's bundle may hold another copy of the library.
-  if (thrown instanceof Error && "code" in thrown && thrown.code === "RETRY_LATER" && "afterMilliseconds" in thrown) {
-    return Number(thrown.afterMilliseconds);
-  }
+  const wait = askedWaitOf(thrown);
+  if (wait?.afterMilliseconds !== undefined) return wait.afterMilliseconds;
   return backoffMilliseconds(retry, failures, random);
 }

@@ -1,6 +1,7 @@
 /** In place of a consumer's bundle, for isolated attempts that end as their item says. */
+import { checkResponse } from "../../shared/base/check-response.ts";
 import { serveIsolatedAttempt } from "../../shared/consumer/isolated-process.ts";
-import { PermanentError, RetryLater } from "../../shared/task-errors.ts";
+import { PermanentError, RetryLater, Throttled } from "../../shared/task-errors.ts";
 import type { Workflow } from "../../shared/workflow.ts";
 import { recordingLogger } from "./recording-metrics.ts";
 
@@ -15,6 +16,8 @@ const tasks: Readonly<Record<string, (signal: AbortSignal) => unknown>> = {
   },
   "is permanent": () => Promise.reject(new PermanentError("never")),
   "asks for later": () => Promise.reject(new RetryLater({ seconds: 3 })),
+  "is throttled": () => Promise.reject(new Throttled()),
+  "is refused": async () => checkResponse(new Response("say please", { status: 400 })),
   "heeds its signal": (signal) =>
     new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
   "never settles": () => new Promise(() => {}),

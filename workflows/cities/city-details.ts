@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { PermanentError, RetryLater } from "../../shared/task-errors.ts";
+import { checkResponse, PermanentError } from "../../shared/index.ts";
 
 /** What the detail endpoint promises; what it adds to this is ignored. */
 const detailsSchema = z.object({
@@ -33,32 +33,18 @@ export function citiesUrl(environment: Readonly<Record<string, string | undefine
 /**
  * A city's details.
  *
- * @throws {RetryLater} The service is busy and says for how long.
+ * @throws {Throttled} The service is busy: a wait, and no failed attempt.
  * @throws {PermanentError} The city is gone, or its details are not what the service promises.
- * @throws {Error} Anything else: another attempt may succeed.
+ * @throws {ResponseError} The service failed: another attempt may succeed.
  */
 export async function fetchCityDetails(id: number, signal: AbortSignal): Promise<CityDetails> {
-  const response = await fetch(`${citiesUrl()}/cities/${id}`, { signal });
-  // Read whatever the status, else the connection could not be used again.
-  const text = await response.text();
-  if (!response.ok) throw refusal(response, text);
-  const details = detailsSchema.safeParse(parseJson(text));
+  const response = checkResponse(await fetch(`${citiesUrl()}/cities/${id}`, { signal }));
+  const details = detailsSchema.safeParse(parseJson(await response.text()));
   if (!details.success) {
     // Its data is wrong at the source, and would be wrong again.
     throw new PermanentError(`the details are not those of a city: ${z.prettifyError(details.error)}`);
   }
   return details.data;
-}
-
-function refusal(response: Response, text: string): Error {
-  const message = `the service answered ${response.status}: ${text.slice(0, 200)}`;
-  const retryAfter = response.headers.get("retry-after");
-  // An HTTP date or no header at all: the workflow's backoff is as good.
-  if (response.status === 429 && retryAfter !== null && /^\d{1,4}$/.test(retryAfter)) {
-    return new RetryLater({ seconds: Number(retryAfter) }, { message });
-  }
-  if (response.status === 404 || response.status === 410) return new PermanentError(message);
-  return new Error(message);
 }
 
 function parseJson(text: string): unknown {

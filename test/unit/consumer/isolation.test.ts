@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test, vi } from "vitest";
+import { askedWaitOf } from "../../../shared/base/asked-wait.ts";
 import { Isolation } from "../../../shared/consumer/isolation.ts";
 import { isPermanent } from "../../../shared/failure.ts";
 import { childrenEnded } from "../../helpers/child-processes.ts";
@@ -33,9 +34,22 @@ describe.concurrent("an isolated attempt", () => {
     const permanent = await isolated("is permanent");
     expect(permanent).toMatchObject(failed("threw", { name: "PermanentError", message: "never" }));
     expect(permanent?.tag === "failed" && isPermanent(permanent.thrown)).toBe(true);
-    expect(await isolated("asks for later")).toMatchObject(
-      failed("threw", { code: "RETRY_LATER", afterMilliseconds: 3_000 }),
-    );
+    const later = await isolated("asks for later");
+    expect(later).toMatchObject(failed("threw", { name: "RetryLater", message: "try again in 3 s" }));
+    expect(later?.tag === "failed" && askedWaitOf(later.thrown)).toEqual({
+      kind: "retry later",
+      afterMilliseconds: 3_000,
+    });
+    const throttled = await isolated("is throttled");
+    expect(throttled?.tag === "failed" && askedWaitOf(throttled.thrown)).toEqual({
+      kind: "throttled",
+      afterMilliseconds: undefined,
+    });
+  });
+
+  test("that checked a response tells what the service said", async () => {
+    const message = "the service answered 400: say please";
+    expect(await isolated("is refused")).toMatchObject(failed("threw", { name: "PermanentError", message }));
   });
 
   test("that throws from a timer fails like any other", async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { formatDuration, toMilliseconds } from "../../../shared/duration.ts";
-import { ConfigurationError, PermanentError, RetryLater, TaskTimeoutError } from "../../../shared/index.ts";
+import { PermanentError, ResponseError, RetryLater, TaskTimeoutError, Throttled } from "../../../shared/index.ts";
 
 test.each([
   [{ milliseconds: 250 }, 250],
@@ -38,21 +38,20 @@ test.each([
   [43_200_000, "12 h"],
 ])("%i ms read %s", (milliseconds, text) => expect(formatDuration(milliseconds)).toBe(text));
 
-test("RetryLater takes 0 to 11 hours", () => {
-  expect(new RetryLater({ seconds: 0 }).afterMilliseconds).toBe(0);
-  expect(new RetryLater({ hours: 11 }).afterMilliseconds).toBe(39_600_000);
-  expect(() => new RetryLater({ hours: 11, milliseconds: 1 })).toThrow(ConfigurationError);
-  // The header was missing, or a date.
-  expect(() => new RetryLater({ seconds: Number("Wed, 21 Oct 2015 07:28:00 GMT") })).toThrow(ConfigurationError);
-});
-
 test("a task's errors have stable names and codes", () => {
   const cause = new Error("why");
-  expect([new PermanentError("a", { cause }), new RetryLater({ seconds: 1 }), new TaskTimeoutError("c")]).toMatchObject(
-    [
-      { name: "PermanentError", code: "PERMANENT", cause },
-      { name: "RetryLater", code: "RETRY_LATER", message: "try again in 1 s" },
-      { name: "TaskTimeoutError", code: "TASK_TIMEOUT" },
-    ],
-  );
+  const thrown = [
+    new PermanentError("a", { cause }),
+    new RetryLater({ seconds: 1 }),
+    new Throttled(undefined, { cause }),
+    new ResponseError("b"),
+    new TaskTimeoutError("c"),
+  ];
+  expect(thrown).toMatchObject([
+    { name: "PermanentError", code: "PERMANENT", cause },
+    { name: "RetryLater", code: "RETRY_LATER", message: "try again in 1 s" },
+    { name: "Throttled", code: "THROTTLED", message: "throttled by the service", cause },
+    { name: "ResponseError", code: "RESPONSE" },
+    { name: "TaskTimeoutError", code: "TASK_TIMEOUT" },
+  ]);
 });

@@ -1,0 +1,91 @@
+import { type Duration, toMilliseconds } from "../duration.ts";
+import { askedWaitMilliseconds, retryAfterMilliseconds, throttleOf } from "./retry-after.ts";
+
+/** A response as `fetch` gives it, or anything else with its headers: `Headers`, or an object of names and values. */
+export interface ResponseLike {
+  readonly status?: number;
+  readonly headers: Headers | Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/**
+ * How long to wait: a duration, a response or its headers, or the value of a `Retry-After` header (seconds, or an HTTP
+ * date). `null` and `undefined` leave it open, and so does what holds no wait that can be read.
+ */
+export type WaitSource = Duration | ResponseLike | Headers | string | null | undefined;
+
+/**
+ * The wait that a source asks for, in milliseconds: finite and at least 0. `undefined` if it does not ask for one.
+ *
+ * @param option The name for the message.
+ * @param now The time, in milliseconds since 1970.
+ * @throws {ConfigurationError} It is a duration that is not valid, or something else altogether.
+ */
+export function waitMilliseconds(source: WaitSource, option: string, now: number): number | undefined {
+  if (source === undefined || source === null) return undefined;
+  if (typeof source === "string") return retryAfterMilliseconds(source, now);
+  if (isHeaders(source)) return askedWaitMilliseconds(source, now);
+  if (!isResponse(source)) return toMilliseconds(source, { option });
+  const headers = toHeaders(source.headers);
+  const throttle = source.status === undefined ? undefined : throttleOf({ status: source.status, headers }, now);
+  return throttle?.waitMilliseconds ?? askedWaitMilliseconds(headers, now);
+}
+
+const isHeaders = (source: unknown): source is Headers =>
+  typeof source === "object" &&
+  source !== null &&
+  "get" in source &&
+  typeof source.get === "function" &&
+  Symbol.iterator in source;
+
+const isResponse = (source: unknown): source is ResponseLike =>
+  typeof source === "object" &&
+  source !== null &&
+  "headers" in source &&
+  typeof source.headers === "object" &&
+  source.headers !== null;
+
+function toHeaders(headers: ResponseLike["headers"]): Headers {
+  if (isHeaders(headers)) return headers;
+  const entries = Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)] as [string, string]],
+  );
+  return new Headers(entries);
+}
+
+/** A wait that a task asked for by throwing. */
+export interface AskedWait {
+  /** `throttled`: the service refused because of load. `retry later`: this item is not ready yet. */
+  readonly kind: WaitKind;
+  /** `undefined`: the workflow's backoff decides. */
+  readonly afterMilliseconds: number | undefined;
+}
+
+export const WAIT_KINDS = ["throttled", "retry later"] as const;
+export type WaitKind = (typeof WAIT_KINDS)[number];
+
+/** Marks an error as a wait. In the global registry: a workflow's bundle may hold another copy of the library. */
+export const WAIT = Symbol.for("sluice.wait");
+
+/** The wait that a task asked for by what it threw, or `undefined` if that is a failure. Never throws. */
+export function askedWaitOf(thrown: unknown): AskedWait | undefined {
+  if (typeof thrown !== "object" || thrown === null) return undefined;
+  try {
+    if (WAIT in thrown) return checked(thrown[WAIT]);
+    // As version 0.1 of the library threw it.
+    if ("code" in thrown && thrown.code === "RETRY_LATER" && "afterMilliseconds" in thrown) {
+      return checked({ kind: "retry later", afterMilliseconds: thrown.afterMilliseconds });
+    }
+  } catch {
+    // A getter or a proxy that throws: it is a failure like any other.
+  }
+  return undefined;
+}
+
+function checked(wait: unknown): AskedWait | undefined {
+  const { kind, afterMilliseconds } = wait as { kind?: unknown; afterMilliseconds?: unknown };
+  const known = WAIT_KINDS.find((name) => name === kind);
+  if (known === undefined) return undefined;
+  const isLength =
+    typeof afterMilliseconds === "number" && Number.isFinite(afterMilliseconds) && afterMilliseconds >= 0;
+  return { kind: known, afterMilliseconds: isLength ? afterMilliseconds : undefined };
+}
