@@ -6,7 +6,7 @@ import { STARTING_SECONDS } from "../topology.ts";
 import { type AttemptOutcome, runAttempt } from "./attempt.ts";
 import { Deleter } from "./deleter.ts";
 import { Intake, type RefillOptions } from "./intake.ts";
-import { type ItemMessage, ledgerItem, type ReceivedMessage } from "./message.ts";
+import { type ItemMessage, identityOf, ledgerItem, type ReceivedMessage } from "./message.ts";
 import type { SlotState } from "./refill-policy.ts";
 import { type RunMode, RunWatch } from "./run-watch.ts";
 import { Settlement, type SettlementOptions } from "./settlement.ts";
@@ -376,7 +376,7 @@ export class Consumer {
       context: {
         attempt,
         run: { id: run, workflow: workflow.name },
-        id: `${run}/${page}/${index}`,
+        ...identityOf(envelope),
         logger: taskLogger({ run, page, index, attempt }),
       },
       timeoutMilliseconds: workflow.timeoutMilliseconds,

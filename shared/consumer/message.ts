@@ -1,6 +1,7 @@
 import type { MessageAttributeValue } from "@aws-sdk/client-sqs";
 import type { LedgerItem } from "../ledger/ledger.ts";
 import type { Envelope } from "../messages/envelope.ts";
+import type { TaskContext } from "../task.ts";
 
 /** A message as a consumer gets it, from a Lambda event or from the queue itself. */
 export interface ReceivedMessage {
@@ -25,6 +26,13 @@ export interface ItemMessage {
 /** How often the item of an envelope was redriven: the body of a redriven message is its dead letter. */
 export const redrivesOf = (envelope: Envelope): number =>
   envelope.dead === undefined ? 0 : envelope.dead.redrives + 1;
+
+/** What a task knows of an item's identity. */
+export function identityOf(envelope: Envelope): Pick<TaskContext, "id" | "redrives" | "idempotencyKey"> {
+  const { run, page, index, edited } = envelope;
+  const id = `${run}/${page}/${index}`;
+  return { id, redrives: redrivesOf(envelope), idempotencyKey: edited === undefined ? id : `${id}/${edited}` };
+}
 
 export function ledgerItem(envelope: Envelope): LedgerItem {
   const { run, page, index, epoch } = envelope;

@@ -4,7 +4,7 @@ import type { ReceiveMark } from "../ledger/rows.ts";
 import type { Workflow } from "../workflow.ts";
 import type { AttemptOutcome } from "./attempt.ts";
 import { Isolation } from "./isolation.ts";
-import { type ItemMessage, ledgerItem, type ReceivedMessage } from "./message.ts";
+import { type ItemMessage, identityOf, ledgerItem, type ReceivedMessage } from "./message.ts";
 
 export type Owed = Extract<ItemState, { tag: "owed" }>;
 
@@ -60,13 +60,12 @@ export class Suspects {
       const failures = await this.#recordCrashes(item, state);
       if (failures.length >= workflow.retry.attempts) return { tag: "exhausted", failures };
       await ledger.recordReceive(ledgerItem(envelope), message.receiveCount, alone ? "alone" : "isolated");
-      const { run, page, index } = envelope;
       const outcome = await this.#isolation.run({
         item: envelope.item,
         context: {
           attempt: failures.length + 1,
-          run: { id: run, workflow: workflow.name },
-          id: `${run}/${page}/${index}`,
+          run: { id: envelope.run, workflow: workflow.name },
+          ...identityOf(envelope),
         },
         timeoutMilliseconds: workflow.timeoutMilliseconds,
       });

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { fingerprint } from "../dead-letters/fingerprint.ts";
 import { cut, type Failure, lastError, type Reason } from "../failure.ts";
 import { toBody, toJson } from "./body.ts";
@@ -41,13 +42,24 @@ export function redrivenBody(envelope: Envelope, death: Death, redrive: Redrive)
   if (edited) envelopeBody({ ...rest, resent: false }, rest.index, toJson(redrive.item));
   return fitIntoMessage({
     ...rest,
-    item: edited ? redrive.item : rest.item,
+    ...(edited && editOf(rest.item, redrive)),
     dead: {
       ...toDead(death),
       redrives: redrive.redrives - 1,
       ...(dead?.truncated === true && !edited && { truncated: true }),
     },
   });
+}
+
+/**
+ * The new item, with a name for the change. A redrive that died and is repeated gives the same name, and a redrive with
+ * another item another. An edit that leaves the item as it was is none.
+ */
+function editOf(before: unknown, { item, redrives }: Redrive): Pick<Envelope, "item" | "edited"> {
+  const json = toJson(item);
+  if (json === JSON.stringify(before)) return { item };
+  const hash = createHash("sha256").update(json).digest("hex").slice(0, 8);
+  return { item, edited: `${redrives}-${hash}` };
 }
 
 /** The body of the dead letter of an item that could not be a message: it shows the start of the item's text. */

@@ -33,6 +33,8 @@ const envelopeSchema = z.strictObject({
   epoch: z.int().min(1),
   /** The page was sent before, so this item may be settled already: the consumer asks the ledger first. */
   resent: z.literal(true).optional(),
+  /** A redrive has changed the item: names the change, and is part of the idempotency key from then on. */
+  edited: z.string().optional(),
   item: z.unknown(),
   /** Only in a dead letter. */
   dead: z

@@ -5,7 +5,7 @@ import { PermanentError, RetryLater, Throttled } from "../../shared/task-errors.
 import type { Workflow } from "../../shared/workflow.ts";
 import { recordingLogger } from "./recording-metrics.ts";
 
-const tasks: Readonly<Record<string, (signal: AbortSignal) => unknown>> = {
+const tasks: Readonly<Record<string, (signal: AbortSignal, context: object) => unknown>> = {
   succeeds: () => Promise.resolve("whatever"),
   throws: () => Promise.reject(Object.assign(new RangeError("too far"), { code: 7 })),
   "throws from a timer": () => {
@@ -16,6 +16,7 @@ const tasks: Readonly<Record<string, (signal: AbortSignal) => unknown>> = {
   },
   "is permanent": () => Promise.reject(new PermanentError("never")),
   "asks for later": () => Promise.reject(new RetryLater({ seconds: 3 })),
+  "tells its context": (_, context) => Promise.reject(new Error(JSON.stringify(context))),
   "is throttled": () => Promise.reject(new Throttled()),
   "is refused": async () => checkResponse(new Response("say please", { status: 400 })),
   "heeds its signal": (signal) =>
@@ -29,6 +30,7 @@ const tasks: Readonly<Record<string, (signal: AbortSignal) => unknown>> = {
 // Nothing but the task, so that it starts as fast as a bundle.
 const workflow = {
   name: "test",
-  task: (item, { signal }) => tasks[String(item)]?.(signal) ?? Promise.reject(new Error("no such task")),
+  task: (item, { signal, logger: _, ...context }) =>
+    tasks[String(item)]?.(signal, context) ?? Promise.reject(new Error("no such task")),
 } satisfies Partial<Workflow>;
 serveIsolatedAttempt(workflow as unknown as Workflow, () => recordingLogger());

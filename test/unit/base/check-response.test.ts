@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { runAttempt } from "../../../shared/consumer/attempt.ts";
 import { checkResponse, PermanentError, ResponseError, Throttled } from "../../../shared/index.ts";
-import { recordingLogger } from "../../helpers/recording-metrics.ts";
+import { taskContext } from "../../helpers/task-context.ts";
 
 const soon = { "retry-after": "3" };
 const usedUp = { "x-ratelimit-remaining": "0", "x-ratelimit-reset": "4" };
@@ -71,7 +71,7 @@ async function attempt(task: () => Promise<unknown>) {
     task,
     schema: undefined,
     item: undefined,
-    context: { attempt: 1, run: { id: "r", workflow: "w" }, id: "r/0/0", logger: recordingLogger() },
+    context: taskContext(),
     timeoutMilliseconds: 60_000,
     deadline: Number.POSITIVE_INFINITY,
     now: Date.now,

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import * as z from "zod";
 import { type Attempt, type AttemptOutcome, runAttempt } from "../../../shared/consumer/attempt.ts";
 import { PermanentError, type TaskContext, TaskTimeoutError } from "../../../shared/index.ts";
-import { recordingLogger } from "../../helpers/recording-metrics.ts";
+import { taskContext } from "../../helpers/task-context.ts";
 
 const realSetImmediate = setImmediate;
 
@@ -19,7 +19,7 @@ const run = (task: Attempt["task"], changes: Partial<Attempt> = {}): Promise<Att
     task,
     schema: undefined,
     item: { id: 7 },
-    context: { attempt: 1, run: { id: "r", workflow: "w" }, id: "r/0/0", logger: recordingLogger() },
+    context: taskContext(),
     timeoutMilliseconds: 10_000,
     deadline: Number.POSITIVE_INFINITY,
     now: Date.now,

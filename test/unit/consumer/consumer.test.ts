@@ -80,11 +80,12 @@ describe("a batch", () => {
   test("gives each task its identity", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     const contexts: Omit<TaskContext, "signal" | "logger">[] = [];
-    const task = (_: unknown, { attempt, run, id }: TaskContext) => void contexts.push({ attempt, run, id });
+    const task = (_: unknown, { signal: _s, logger: _l, ...context }: TaskContext) => void contexts.push(context);
     await world.consume({ task });
+    const first = { attempt: 1, redrives: 0, run: { id: RUN, workflow: "test" } };
     expect(contexts).toEqual([
-      { attempt: 1, run: { id: RUN, workflow: "test" }, id: `${RUN}/0/0` },
-      { attempt: 1, run: { id: RUN, workflow: "test" }, id: `${RUN}/0/1` },
+      { ...first, id: `${RUN}/0/0`, idempotencyKey: `${RUN}/0/0` },
+      { ...first, id: `${RUN}/0/1`, idempotencyKey: `${RUN}/0/1` },
     ]);
   });
 });
@@ -315,9 +316,12 @@ describe("a message that came before", () => {
       failures: [{ message: "first life" }, { message: "second life" }],
     });
     expect(await world.counts()).toMatchObject({ dead: 1, succeeded: 0 });
-    const attempts: number[] = [];
-    await world.consume({ task: (_, { attempt }) => void attempts.push(attempt) }, [letter()]);
-    expect(attempts).toEqual([1]);
+    const contexts: Partial<TaskContext>[] = [];
+    const task = (_: unknown, { attempt, redrives, id, idempotencyKey }: TaskContext) =>
+      void contexts.push({ attempt, redrives, id, idempotencyKey });
+    await world.consume({ task }, [letter()]);
+    const id = `${RUN}/0/0`;
+    expect(contexts).toEqual([{ attempt: 1, redrives: 2, id, idempotencyKey: id }]);
   });
 });
 

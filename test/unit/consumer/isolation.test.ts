@@ -5,13 +5,13 @@ import { Isolation } from "../../../shared/consumer/isolation.ts";
 import { isPermanent } from "../../../shared/failure.ts";
 import { childrenEnded } from "../../helpers/child-processes.ts";
 import { RUN } from "../../helpers/consumer-world.ts";
+import { plainContext } from "../../helpers/task-context.ts";
 
 const helper = (name: string) => fileURLToPath(new URL(`../../helpers/${name}.ts`, import.meta.url));
 
 async function isolated(item: string, { module = "isolated-tasks", timeoutMilliseconds = 60_000 } = {}) {
   const isolation = new Isolation({ isolatedModule: helper(module), memoryMb: 256, now: Date.now });
-  const context = { attempt: 1, run: { id: RUN, workflow: "test" }, id: `${RUN}/0/0` };
-  return await isolation.run({ item, context, timeoutMilliseconds });
+  return await isolation.run({ item, context: { ...plainContext(RUN), idempotencyKey: "key" }, timeoutMilliseconds });
 }
 
 const failed = (kind: string, thrown: object) => ({ tag: "failed", kind, thrown: expect.objectContaining(thrown) });
@@ -50,6 +50,11 @@ describe.concurrent("an isolated attempt", () => {
   test("that checked a response tells what the service said", async () => {
     const message = "the service answered 400: say please";
     expect(await isolated("is refused")).toMatchObject(failed("threw", { name: "PermanentError", message }));
+  });
+
+  test("knows the item's identity", async () => {
+    const message = JSON.stringify({ ...plainContext(RUN), idempotencyKey: "key" });
+    expect(await isolated("tells its context")).toMatchObject(failed("threw", { message }));
   });
 
   test("that throws from a timer fails like any other", async () => {

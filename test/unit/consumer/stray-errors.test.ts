@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { type AttemptOutcome, runAttempt } from "../../../shared/consumer/attempt.ts";
 import { containStrayErrors } from "../../../shared/consumer/stray-errors.ts";
 import type { Task } from "../../../shared/index.ts";
-import { recordingLogger } from "../../helpers/recording-metrics.ts";
+import { taskContext } from "../../helpers/task-context.ts";
 
 const EVENTS = ["uncaughtException", "unhandledRejection"] as const;
 const saved = EVENTS.map((event) => ({ event, listeners: process.listeners(event as "uncaughtException") }));
@@ -24,7 +24,7 @@ const attempt = (task: Task<unknown>): Promise<AttemptOutcome> =>
     task,
     schema: undefined,
     item: 1,
-    context: { attempt: 1, run: { id: "r", workflow: "w" }, id: "r/0/0", logger: recordingLogger() },
+    context: taskContext(),
     timeoutMilliseconds: 60_000,
     deadline: Number.POSITIVE_INFINITY,
     now: Date.now,

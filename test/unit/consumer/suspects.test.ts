@@ -9,6 +9,7 @@ import type { ReceiveMark } from "../../../shared/ledger/rows.ts";
 import { parseEnvelope } from "../../../shared/messages/envelope.ts";
 import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
 import { failureOf } from "../../helpers/failures.ts";
+import { plainContext } from "../../helpers/task-context.ts";
 import { workflowOptions } from "../../helpers/workflow-options.ts";
 
 const succeeded: AttemptOutcome = { tag: "succeeded", startedAt: 0, endedAt: 1 };
@@ -95,7 +96,7 @@ describe("a suspect's attempt", () => {
     expect(noted).toEqual(new Map([[3, "isolated"]]));
     expect(isolation.run).toHaveBeenCalledExactlyOnceWith({
       item: "a",
-      context: { attempt: 2, run: { id: RUN, workflow: "test" }, id: `${RUN}/0/0` },
+      context: { ...plainContext(RUN), attempt: 2, run: { id: RUN, workflow: "test" } },
       timeoutMilliseconds: 30_000,
     });
   });

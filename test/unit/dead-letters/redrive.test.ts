@@ -1,9 +1,10 @@
 import { describe, expect, test, vi } from "vitest";
+import { identityOf } from "../../../shared/consumer/message.ts";
 import type { Letter } from "../../../shared/dead-letters/letter.ts";
 import { type RedriveOptions, redrive } from "../../../shared/dead-letters/redrive.ts";
 import { ItemError } from "../../../shared/errors.ts";
 import { truncatedLetterBody } from "../../../shared/messages/dead-letter.ts";
-import { parseEnvelope } from "../../../shared/messages/envelope.ts";
+import { type Envelope, parseEnvelope } from "../../../shared/messages/envelope.ts";
 import { failureOf } from "../../helpers/failures.ts";
 import { DLQ, LettersWorld, QUEUE, WORKFLOW } from "../../helpers/letters-world.ts";
 
@@ -45,6 +46,47 @@ describe("A redrive", () => {
       expect(letter?.dead?.failures).toHaveLength(1 + redrives);
     }
     expect(await world.counts()).toMatchObject({ dead: 1, owed: 0 });
+  });
+
+  test("that changes an item gives it another idempotency key, which stays until the item is changed again", async () => {
+    const world = await dead(1);
+    const identities = [];
+    const amounts = [undefined, 5, undefined, 5, 6, 5];
+    for (const amount of amounts) {
+      const edit = amount === undefined ? undefined : () => ({ index: 0, amount });
+      expect(await all(world, { edit })).toMatchObject({ moved: 1 });
+      identities.push(...sent(world).map(identityOf));
+      await world.work(() => false);
+    }
+    expect(identities.map(({ id }) => id)).toEqual(amounts.map(() => "run/0/0"));
+    expect(identities.map(({ redrives }) => redrives)).toEqual([1, 2, 3, 4, 5, 6]);
+    const [asItWas, five, stays, sameAgain, six, fiveAgain] = identities.map(({ idempotencyKey }) => idempotencyKey);
+    expect(asItWas).toBe("run/0/0");
+    expect(five).toMatch(/^run\/0\/0\/2-[0-9a-f]{8}$/);
+    expect(stays).toBe(five);
+    // The item was this one already.
+    expect(sameAgain).toBe(five);
+    expect(six).toMatch(/^run\/0\/0\/5-/);
+    expect(fiveAgain).toMatch(/^run\/0\/0\/6-/);
+    expect(new Set([asItWas, five, six, fiveAgain]).size).toBe(4);
+  });
+
+  test("that died and is repeated gives the same idempotency key, and one with another change another", async () => {
+    const world = await dead(1);
+    const edit = (amount: number) => all(world, { edit: () => ({ amount }) });
+    const keys = [];
+    for (const amount of [5, 5, 6]) {
+      // It dies after it has sent the message: the letter stays.
+      world.queues.before = (action) => {
+        if (action === "delete") throw new Error("killed");
+      };
+      await expect(edit(amount)).rejects.toThrow("killed");
+      world.queues.before = () => {};
+      world.queues.now += 3_600_000;
+      keys.push(identityOf(sent(world).at(-1) as Envelope).idempotencyKey);
+    }
+    expect(keys[0]).toBe(keys[1]);
+    expect(keys[2]).not.toBe(keys[0]);
   });
 
   test("that is only tried says what it would do, and touches nothing", async () => {
