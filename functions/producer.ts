@@ -2,6 +2,7 @@ import { Logger } from "@aws-lambda-powertools/logger";
 import middy from "@middy/core";
 import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { fromVariables } from "../shared/function-environment.ts";
+import { handleControlBatch } from "../shared/producer/control-batch.ts";
 import { Producer } from "../shared/producer/producer.ts";
 import { PARALLEL_SENDS } from "../shared/queue.ts";
 import { completionEvents } from "./completion-event.ts";
@@ -26,31 +27,31 @@ async function produce(
 ): Promise<SQSBatchResponse> {
   const now = steadyClock();
   const metrics = new InvocationMetrics(embeddedMetrics);
+  const invocationLogger = taskLogger(logger, { requestId: context.awsRequestId });
   const producer = new Producer({
     ...services,
     now,
     maxBacklog: environment.maxBacklog,
     publishEvent,
-    logger: taskLogger(logger, { requestId: context.awsRequestId }),
+    logger: invocationLogger,
     metrics,
   });
   const sliceEnd = now() + environment.sliceSeconds * 1_000;
   const closing = AbortSignal.timeout(Math.max(0, context.getRemainingTimeInMillis() - CLOSING_MILLISECONDS));
-  const again: string[] = [];
-  for (const { messageId, receiptHandle, body, attributes } of event.Records) {
+  const records = event.Records.map(({ messageId: id, receiptHandle, body, attributes }) => {
     const { MessageGroupId: group, ApproximateReceiveCount } = attributes;
-    const verdict = await producer.handle(
-      { id: messageId, body, group, receiveCount: Number(ApproximateReceiveCount) },
-      { sliceEnd, signal: AbortSignal.any([signal, closing]) },
-    );
-    if (verdict.tag === "wait") {
-      // A FIFO queue has no delay per message: the one at hand is made to wait, and comes again.
-      await services.controlQueue.changeVisibility(receiptHandle, verdict.milliseconds);
-      again.push(messageId);
-    }
-  }
+    return { id, receiptHandle, body, group, receiveCount: Number(ApproximateReceiveCount) };
+  });
+  const staying = await handleControlBatch(records, {
+    producer,
+    controlQueue: services.controlQueue,
+    logger: invocationLogger,
+    visibilitySeconds: environment.controlVisibilitySeconds,
+    sliceEnd,
+    signal: AbortSignal.any([signal, closing]),
+  });
   metrics.publish();
-  return { batchItemFailures: again.map((itemIdentifier) => ({ itemIdentifier })) };
+  return { batchItemFailures: staying.map((itemIdentifier) => ({ itemIdentifier })) };
 }
 
 /** The producer's Lambda handler. */

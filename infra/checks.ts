@@ -11,7 +11,16 @@ export function checkTopology(topology: Topology, taskTimeoutMilliseconds: numbe
   const { queue, controlQueue, consumer, producer, deadLetterQueue } = topology;
   // https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
   checkVisibility("the queue", queue.visibilityTimeoutSeconds, consumer.timeoutSeconds, topology.batchingWindowSeconds);
-  checkVisibility("the control queue", controlQueue.visibilityTimeoutSeconds, producer.timeoutSeconds, 0);
+  refuse(
+    controlQueue.visibilityTimeoutSeconds < producer.timeoutSeconds,
+    `the visibility timeout of the control queue must be at least its function's timeout of ${producer.timeoutSeconds} s, ` +
+      `but is ${controlQueue.visibilityTimeoutSeconds} s: Lambda would refuse the event source mapping`,
+  );
+  refuse(
+    producer.visibilitySeconds >= controlQueue.visibilityTimeoutSeconds,
+    `a producer must hide its control message for less than the control queue does, ` +
+      `${controlQueue.visibilityTimeoutSeconds} s, but hides it for ${producer.visibilitySeconds} s`,
+  );
   const { refillVisibilitySeconds, refillWaitingSeconds } = consumer;
   refuse(
     taskTimeoutMilliseconds >= consumer.timeoutSeconds * 1_000,

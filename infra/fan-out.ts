@@ -170,6 +170,7 @@ export class FanOut extends Construct implements IGrantable {
       tasksPerEnvironment: topology.tasksPerEnvironment,
       maxBacklog: topology.maxBacklog,
       sliceSeconds: topology.producer.sliceSeconds,
+      controlVisibilitySeconds: topology.producer.visibilitySeconds,
       refillSeconds: topology.consumer.refillSeconds,
       refillWaitingSeconds: topology.consumer.refillWaitingSeconds,
       refillVisibilitySeconds: topology.consumer.refillVisibilitySeconds,

@@ -72,6 +72,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       tasksPerEnvironment: topology.tasksPerEnvironment,
       maxBacklog: topology.maxBacklog,
       sliceSeconds: topology.producer.sliceSeconds,
+      controlVisibilitySeconds: topology.producer.visibilitySeconds,
       refillSeconds: topology.consumer.refillSeconds,
       refillWaitingSeconds: topology.consumer.refillWaitingSeconds,
       refillVisibilitySeconds: topology.consumer.refillVisibilitySeconds,

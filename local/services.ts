@@ -108,8 +108,8 @@ async function openLocked(options: ServiceOptions) {
   };
   try {
     // The directory is locked: whoever had received them is gone, be it an engine or a command that looked at letters.
-    sqs.store.releaseOrphans();
     const names = queueNames(workflow);
+    sqs.store.releaseOrphans([names.controlQueue]);
     if (topology !== undefined) createQueues(sqs.store, names, topology);
     dynamoDb = await startDynamoDbThread(state.tables);
     const endpoints = { sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint };

@@ -12,6 +12,7 @@ const environmentSchema = z.object({
   SLUICE_TASKS_PER_ENVIRONMENT: z.coerce.number().int().min(1),
   SLUICE_MAX_BACKLOG: z.coerce.number().int().min(1),
   SLUICE_SLICE_SECONDS: z.coerce.number().min(1),
+  SLUICE_CONTROL_VISIBILITY_SECONDS: z.coerce.number().int().min(3),
   SLUICE_REFILL_SECONDS: z.coerce.number().min(0),
   SLUICE_REFILL_WAITING_SECONDS: z.coerce.number().min(0),
   SLUICE_REFILL_VISIBILITY_SECONDS: z.coerce.number().int().min(1),
@@ -30,6 +31,7 @@ export interface FunctionEnvironment {
   readonly tasksPerEnvironment: number;
   readonly maxBacklog: number;
   readonly sliceSeconds: number;
+  readonly controlVisibilitySeconds: number;
   readonly refillSeconds: number;
   readonly refillWaitingSeconds: number;
   readonly refillVisibilitySeconds: number;
@@ -48,6 +50,7 @@ export function toVariables(environment: FunctionEnvironment): Record<string, st
     SLUICE_TASKS_PER_ENVIRONMENT: String(environment.tasksPerEnvironment),
     SLUICE_MAX_BACKLOG: String(environment.maxBacklog),
     SLUICE_SLICE_SECONDS: String(environment.sliceSeconds),
+    SLUICE_CONTROL_VISIBILITY_SECONDS: String(environment.controlVisibilitySeconds),
     SLUICE_REFILL_SECONDS: String(environment.refillSeconds),
     SLUICE_REFILL_WAITING_SECONDS: String(environment.refillWaitingSeconds),
     SLUICE_REFILL_VISIBILITY_SECONDS: String(environment.refillVisibilitySeconds),
@@ -75,6 +78,7 @@ export function fromVariables(variables: Readonly<Record<string, string | undefi
     tasksPerEnvironment: parsed.data.SLUICE_TASKS_PER_ENVIRONMENT,
     maxBacklog: parsed.data.SLUICE_MAX_BACKLOG,
     sliceSeconds: parsed.data.SLUICE_SLICE_SECONDS,
+    controlVisibilitySeconds: parsed.data.SLUICE_CONTROL_VISIBILITY_SECONDS,
     refillSeconds: parsed.data.SLUICE_REFILL_SECONDS,
     refillWaitingSeconds: parsed.data.SLUICE_REFILL_WAITING_SECONDS,
     refillVisibilitySeconds: parsed.data.SLUICE_REFILL_VISIBILITY_SECONDS,

@@ -25,6 +25,11 @@ export interface Topology {
   readonly producer: FunctionTopology & {
     /** How long one invocation goes on paging before it passes the run on to the next. */
     readonly sliceSeconds: number;
+    /**
+     * How long its control message stays hidden after each renewal, of which there are three in that time: another
+     * producer follows one that was killed within it.
+     */
+    readonly visibilitySeconds: number;
     /** How many runs may be produced at once. */
     readonly environments: number;
   };
@@ -97,6 +102,7 @@ const REFILL_PER_TASK_TIMEOUT = 4;
 const SLICE_SECONDS = 60;
 /** A slice, the page it is in when it ends, and the time to pass the run on. */
 const PRODUCER_TIMEOUT_SECONDS = 150;
+const PRODUCER_VISIBILITY_SECONDS = 30;
 const PRODUCER_MEMORY_MB = 512;
 const PRODUCER_ENVIRONMENTS = 2;
 
@@ -135,6 +141,7 @@ export function topology(workflow: TopologyInput): Topology {
       timeoutSeconds: PRODUCER_TIMEOUT_SECONDS,
       memoryMb: PRODUCER_MEMORY_MB,
       sliceSeconds: SLICE_SECONDS,
+      visibilitySeconds: PRODUCER_VISIBILITY_SECONDS,
       environments: PRODUCER_ENVIRONMENTS,
     },
     queue: {
@@ -144,7 +151,9 @@ export function topology(workflow: TopologyInput): Topology {
       retentionSeconds: LONGEST_RETENTION_SECONDS - 4 * 86_400,
     },
     controlQueue: {
-      visibilityTimeoutSeconds: VISIBILITY_PER_FUNCTION_TIMEOUT * PRODUCER_TIMEOUT_SECONDS,
+      // Not six times the function's: a producer killed before it shortened its message's visibility stalls its run for
+      // as long. A delivery that Lambda's throttling delays beyond it is noticed, as its receipt handle is void by then.
+      visibilityTimeoutSeconds: PRODUCER_TIMEOUT_SECONDS + PRODUCER_VISIBILITY_SECONDS,
       maxReceiveCount: 100,
       retentionSeconds: LONGEST_RETENTION_SECONDS - 4 * 86_400,
     },

@@ -22,6 +22,7 @@ export function functionVariables(
       tasksPerEnvironment,
       maxBacklog,
       sliceSeconds: producer.sliceSeconds,
+      controlVisibilitySeconds: producer.visibilitySeconds,
       refillSeconds: consumer.refillSeconds,
       refillWaitingSeconds: consumer.refillWaitingSeconds,
       refillVisibilitySeconds: consumer.refillVisibilitySeconds,

@@ -41,6 +41,7 @@ await side<Input>(async ({ handler: name, observed, records, perInvocation }, di
       tasksPerEnvironment: BATCH,
       maxBacklog: 10_000,
       sliceSeconds: 60,
+      controlVisibilitySeconds: 30,
       refillSeconds: perInvocation > BATCH ? 60 : 0,
       refillWaitingSeconds: 10,
       refillVisibilitySeconds: 60,

@@ -258,8 +258,11 @@ export class QueueStore {
    * For the start after a crash: whoever received messages before is gone, so they become visible at once. The receive
    * is taken back, as it was not the message that ended its receiver. Those whose visibility was changed explicitly (a
    * backoff) keep their time. Returns of how many the receive was written down (`Receives`): no row tells of the others.
+   *
+   * @param renewed Queues whose receivers renew the visibility of a message while they work on it: a changed visibility
+   *   is no backoff there, and all of their messages become visible.
    */
-  releaseOrphans(): number {
+  releaseOrphans(renewed: readonly string[] = []): number {
     const now = this.#context.clock();
     let released = 0;
     this.#transaction(() => {
@@ -267,10 +270,12 @@ export class QueueStore {
         queue.receives.writeDownAll();
         const rows = this.#database.all<Place & { ordered_group: string | null }>(
           `UPDATE messages SET visible_at = coalesce(first_visible_at, ?), hold = 0, receives = MAX(0, receives - 1)
-             WHERE queue = ? AND visible_at > ? AND hold IN (1, 3) RETURNING ordered_group, visible_at, sequence`,
+             WHERE queue = ? AND visible_at > ? AND (hold IN (1, 3) OR (hold = 2 AND ?))
+             RETURNING ordered_group, visible_at, sequence`,
           now,
           queue.id,
           now,
+          renewed.includes(queue.name) ? 1 : 0,
         );
         for (const row of rows) queue.receives.rowAt(row);
         refreshGroupsOf(this.#database, queue.id, rows);

@@ -57,9 +57,12 @@ export interface SliceTime {
   readonly sliceEnd: number;
   /** Fires when even the page under way must be given up. */
   readonly signal: AbortSignal;
+  /** Fires when another producer may have the control message: no page is begun after it. */
+  readonly lost: AbortSignal;
 }
 
 const DONE: Verdict = { tag: "done" };
+const LEFT: Verdict = { tag: "left" };
 
 const isPermanent = (thrown: unknown): boolean => thrown instanceof SourceError && thrown.permanent;
 
@@ -133,6 +136,7 @@ export class Producer {
     // A second delivery of a start that was passed on would only be dropped.
     if (run.hop > 0 || run.status === "skipped") return DONE;
     const ended = looking !== undefined && run.status === "running" && (await this.#sendFirstPage(run, time, looking));
+    if (time.lost.aborted) return LEFT;
     if (!ended) await controlQueue.sendControl(continueEntry({ run: id, workflow: name, hop: 1 }));
     return DONE;
   }
@@ -193,7 +197,7 @@ export class Producer {
     }
     if (run.failedSlices >= SLICE_POLICY.attempts) {
       // Those slices did not live to say why.
-      const why = run.sliceError ?? "they crashed or ran out of time";
+      const why = run.sliceError ?? "they crashed, ran out of time or lost their control message";
       await runs.fail(id, `the producer failed ${run.failedSlices} times in a row: ${why}`);
       return DONE;
     }
@@ -202,8 +206,11 @@ export class Producer {
     try {
       end = await this.#slice(run, time, warnings);
     } catch (thrown) {
+      // Whoever has the message goes on from the checkpoint, and counts this slice if it made no progress.
+      if (time.lost.aborted) return LEFT;
       return await this.#failSlice({ id, thrown, warnings: warnings.all, hop }, control);
     }
+    if (time.lost.aborted) return LEFT;
     if (end.tag === "full") {
       await runs.recordFull(id, end.look);
       return await this.#wait(id, end.pauseMilliseconds, hop, control);
@@ -215,7 +222,7 @@ export class Producer {
   /** @param looking How full the queue is, where that has been asked already. */
   async #slice(
     start: RunRecord,
-    { sliceEnd, signal }: SliceTime,
+    { sliceEnd, signal, lost }: SliceTime,
     warnings: WarningCollector,
     looking?: Promise<BacklogLook>,
   ): Promise<SliceEnd> {
@@ -245,7 +252,7 @@ export class Producer {
         }
         const before = await line.push(chunk);
         isRefused = before === undefined;
-        if (before === undefined || isToStop(before) || now() >= sliceEnd) break;
+        if (before === undefined || isToStop(before) || lost.aborted || now() >= sliceEnd) break;
         room -= chunk.items.length;
       }
       return await this.#conclude(await line.passed(), isRefused);

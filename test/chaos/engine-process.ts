@@ -38,7 +38,7 @@ function shortened(derived: Topology): Topology {
       // The attempts that an invocation begins must end before the 15 s that it keeps for recording them.
       timeoutSeconds: refillSeconds + 20,
     },
-    producer: { ...derived.producer, sliceSeconds: 1, timeoutSeconds: 30 },
+    producer: { ...derived.producer, sliceSeconds: 1, visibilitySeconds: 3, timeoutSeconds: 30 },
     queue: { ...derived.queue, visibilityTimeoutSeconds: 8 },
     controlQueue: { ...derived.controlQueue, visibilityTimeoutSeconds: 6 },
   };

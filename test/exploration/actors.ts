@@ -139,7 +139,8 @@ export class Actors {
       };
       const workflow = { ...this.#workflow, onComplete };
       const producer = new Producer({ ...worldOf(actor), workflow, maxBacklog: 1_000 });
-      const time = { sliceEnd: Number.POSITIVE_INFINITY, signal: new AbortController().signal };
+      const { signal } = new AbortController();
+      const time = { sliceEnd: Number.POSITIVE_INFINITY, signal, lost: signal };
       const verdict = await producer.handle({ id: "control", body, group, receiveCount: 1 }, time);
       return verdict.tag === "done" ? "delete" : "again";
     });

@@ -63,7 +63,7 @@ export class ProducerWorld {
     const sliceEnd = Number.POSITIVE_INFINITY;
     return await this.#producer().handle(
       { id: "message", body, group, receiveCount },
-      { sliceEnd, signal: new AbortController().signal, ...time },
+      { sliceEnd, signal: new AbortController().signal, lost: new AbortController().signal, ...time },
     );
   }
 

@@ -32,12 +32,19 @@ describe("on the boundary it passes, a step beyond it is refused", () => {
     const window = { batchSize: 20, batchingWindowSeconds: 3 };
     expect(() => check({ ...window, ...queue(least + 3) })).not.toThrow();
     expect(() => check({ ...window, ...queue(least + 2) })).toThrow("batching window of 3 s");
-    const control = 6 * topology.producer.timeoutSeconds;
+  });
+
+  test("the control queue hides a message for as long as the producer may run, and for longer than a renewal does", () => {
+    const control = topology.producer.timeoutSeconds;
     const controlQueue = (visibilityTimeoutSeconds: number) => ({
       controlQueue: { ...topology.controlQueue, visibilityTimeoutSeconds },
     });
     expect(() => check(controlQueue(control))).not.toThrow();
-    expect(() => check(controlQueue(control - 1))).toThrow("of the control queue");
+    expect(() => check(controlQueue(control - 1))).toThrow("Lambda would refuse the event source mapping");
+    const producer = (visibilitySeconds: number) => ({ producer: { ...topology.producer, visibilitySeconds } });
+    const { visibilityTimeoutSeconds } = topology.controlQueue;
+    expect(() => check(producer(visibilityTimeoutSeconds - 1))).not.toThrow();
+    expect(() => check(producer(visibilityTimeoutSeconds))).toThrow("for less than the control queue does");
   });
 
   test("a task's timeout is below its function's", () => {

@@ -201,6 +201,7 @@ describe("functions", () => {
           SLUICE_TASKS_PER_ENVIRONMENT: String(topology.tasksPerEnvironment),
           SLUICE_MAX_BACKLOG: String(topology.maxBacklog),
           SLUICE_SLICE_SECONDS: String(topology.producer.sliceSeconds),
+          SLUICE_CONTROL_VISIBILITY_SECONDS: String(topology.producer.visibilitySeconds),
           SLUICE_REFILL_SECONDS: String(topology.consumer.refillSeconds),
           SLUICE_REFILL_WAITING_SECONDS: String(topology.consumer.refillWaitingSeconds),
           SLUICE_REFILL_VISIBILITY_SECONDS: String(topology.consumer.refillVisibilitySeconds),

@@ -576,6 +576,20 @@ describe("orphans", () => {
     expect(receive()).toMatchObject([{ body: "at work", systemAttributes: { ApproximateReceiveCount: "1" } }]);
   });
 
+  it("are all messages in flight of a queue whose receivers renew their visibility", () => {
+    store.createQueue("renewed", {});
+    for (const queue of ["q", "renewed"]) {
+      store.send(queue, { body: "at work" });
+      store.send(queue, { body: "delayed", delaySeconds: 60 });
+      const [message] = receive(queue, 1);
+      store.changeVisibility(queue, message?.receiptHandle ?? "", 30);
+      store.changeVisibility(queue, message?.receiptHandle ?? "", 30);
+    }
+    expect(store.releaseOrphans(["renewed"])).toBe(1);
+    expect(receive("q")).toEqual([]);
+    expect(receive("renewed")).toMatchObject([{ body: "at work", systemAttributes: { ApproximateReceiveCount: "1" } }]);
+  });
+
   it("free their message group", () => {
     store.createQueue("q.fifo", { FifoQueue: "true", ContentBasedDeduplication: "true" });
     for (const body of ["1", "2"]) store.send("q.fifo", { body, groupId: "g" });

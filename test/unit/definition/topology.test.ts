@@ -55,12 +55,15 @@ describe("whatever is asked for within the options' ranges", () => {
       if (consumer.refillSeconds === 0) expect(batchSize).toBe(tasksPerEnvironment);
     }));
 
-  test("visibility timeouts are six times the function's and the window, as AWS asks", () =>
+  test("visibility timeouts are six times the consumer's and the window, as AWS asks, and no less than the producer's", () =>
     always((_, { queue, controlQueue, consumer, producer, batchingWindowSeconds }) => {
       expect(queue.visibilityTimeoutSeconds).toBeGreaterThanOrEqual(
         6 * consumer.timeoutSeconds + batchingWindowSeconds,
       );
-      expect(controlQueue.visibilityTimeoutSeconds).toBeGreaterThanOrEqual(6 * producer.timeoutSeconds);
+      expect(controlQueue.visibilityTimeoutSeconds).toBeGreaterThanOrEqual(producer.timeoutSeconds);
+      // A producer that is killed is followed within half a minute, and within minutes if killed before it began.
+      expect(producer.visibilitySeconds).toBe(30);
+      expect(controlQueue.visibilityTimeoutSeconds).toBeLessThanOrEqual(180);
       expect(Math.max(queue.visibilityTimeoutSeconds, controlQueue.visibilityTimeoutSeconds)).toBeLessThanOrEqual(
         43_200,
       );

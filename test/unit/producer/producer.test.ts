@@ -441,7 +441,7 @@ describe("a producer that dies", () => {
     expect(source.readPage).not.toHaveBeenCalled();
     expect(await world.run()).toMatchObject({
       status: "failed",
-      failure: "the producer failed 5 times in a row: they crashed or ran out of time",
+      failure: "the producer failed 5 times in a row: they crashed, ran out of time or lost their control message",
     });
   });
 

@@ -1,0 +1,56 @@
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { childrenEnded } from "../../helpers/child-processes.ts";
+import { prepareTestEngine, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
+
+test("a producer that is killed amid a slice is followed by another within half a minute, by the timeouts as deployed", async () => {
+  using directory = temporaryDirectory();
+  const readers = () =>
+    readdirSync(directory.path).flatMap((name) => (name.startsWith("reading-") ? [Number(name.slice(8))] : []));
+  const engine = await startTestEngine("slow-source", directory.path, (derived) => {
+    expect(derived.producer.visibilitySeconds).toBe(30);
+    expect(derived.controlQueue.visibilityTimeoutSeconds).toBe(180);
+    return derived;
+  });
+  try {
+    await startRun(engine, "slow-source", "r1");
+    const [killed = 0] = await vi.waitUntil(() => readers().length > 0 && readers(), { interval: 20, timeout: 60_000 });
+    process.kill(-killed, "SIGKILL");
+    const killedAt = performance.now();
+
+    await vi.waitUntil(() => readers().some((pid) => pid !== killed), { interval: 50, timeout: 60_000 });
+    const waitedSeconds = (performance.now() - killedAt) / 1_000;
+    // Up to 30 s, and what a busy machine adds; without renewals the message would stay hidden for 180 s.
+    expect(waitedSeconds).toBeLessThan(55);
+    expect(engine.activity.fleet.failures).toEqual(["slow-source-producer crashed: signal SIGKILL"]);
+
+    writeFileSync(join(directory.path, "open"), "");
+    await vi.waitUntil(async () => (await engine.runs.find("r1"))?.status === "completed", {
+      interval: 50,
+      timeout: 60_000,
+    });
+    const counts = await engine.runs.counts(await engine.runs.get("r1"));
+    expect(counts).toMatchObject({ produced: 50, succeeded: 50, dead: 0, owed: 0 });
+  } finally {
+    await engine.close();
+  }
+  await childrenEnded();
+}, 240_000);
+
+test("a producer that ended with its engine keeps its control message from nobody", async () => {
+  using directory = temporaryDirectory();
+  const isReading = () => readdirSync(directory.path).some((name) => name.startsWith("reading-"));
+  const first = await startTestEngine("slow-source", directory.path);
+  await startRun(first, "slow-source", "r1");
+  await vi.waitUntil(isReading, { interval: 20, timeout: 60_000 });
+  expect(await first.controlQueue.depth()).toEqual({ visible: 0, inFlight: 1, delayed: 0 });
+  await first.close();
+  const second = await prepareTestEngine("slow-source", directory.path);
+  try {
+    expect(await second.controlQueue.depth()).toEqual({ visible: 1, inFlight: 0, delayed: 0 });
+  } finally {
+    await second.close();
+  }
+  await childrenEnded();
+}, 120_000);

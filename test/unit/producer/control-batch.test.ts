@@ -1,0 +1,125 @@
+import { afterEach, expect, test, vi } from "vitest";
+import type { Cursor } from "../../../shared/index.ts";
+import { continueEntry } from "../../../shared/messages/control.ts";
+import { type ControlRecord, handleControlBatch } from "../../../shared/producer/control-batch.ts";
+import type { Producer, SliceTime } from "../../../shared/producer/producer.ts";
+import type { Verdict } from "../../../shared/producer/verdict.ts";
+import { FakeSqs } from "../../helpers/fake-sqs.ts";
+import { CONTROL, ProducerWorld, RUN } from "../../helpers/producer-world.ts";
+import { recordingLogger } from "../../helpers/recording-metrics.ts";
+
+afterEach(() => vi.useRealTimers());
+
+const record = (id: string): ControlRecord => ({ id, receiptHandle: `${id}'s`, body: "", group: "", receiveCount: 1 });
+
+function batch(handle: Producer["handle"], sqs = new FakeSqs(), records = [record("a")]) {
+  const logger = recordingLogger();
+  const ids = handleControlBatch(records, {
+    producer: { handle },
+    controlQueue: sqs.queue(CONTROL),
+    logger,
+    visibilitySeconds: 30,
+    sliceEnd: 0,
+    signal: new AbortController().signal,
+  });
+  return { ids, sqs, logger };
+}
+
+const hidden = (seconds: number, receiptHandle = "a's") => ({ receiptHandle, seconds });
+
+test("a control message is hidden for 30 s before anything else, and taken off the queue when it is done with", async () => {
+  const sqs = new FakeSqs();
+  const handle = vi.fn(async (): Promise<Verdict> => {
+    expect(sqs.visibilities).toEqual([hidden(30)]);
+    return { tag: "done" };
+  });
+  expect(await batch(handle, sqs).ids).toEqual([]);
+  expect(sqs.visibilities).toEqual([hidden(30)]);
+});
+
+test("one that must wait stays, hidden for as long as it is to wait", async () => {
+  const { ids, sqs } = batch(async () => ({ tag: "wait", milliseconds: 90_000 }));
+  expect(await ids).toEqual(["a"]);
+  expect(sqs.visibilities).toEqual([hidden(30), hidden(90)]);
+});
+
+test("each of several is kept from other producers until its turn is over", async () => {
+  vi.useFakeTimers();
+  const sqs = new FakeSqs();
+  const handle = vi.fn(async (): Promise<Verdict> => {
+    await vi.advanceTimersByTimeAsync(10_000);
+    return { tag: "done" };
+  });
+  await batch(handle, sqs, [record("a"), record("b")]).ids;
+  expect(sqs.visibilities).toEqual([
+    ...[hidden(30), hidden(30, "b's")],
+    ...[hidden(30), hidden(30, "b's")],
+    hidden(30, "b's"),
+  ]);
+});
+
+test("one that was delivered too late is not worked on", async () => {
+  const sqs = new FakeSqs();
+  sqs.before = () => Promise.reject(Object.assign(new Error("not in flight"), { name: "MessageNotInflight" }));
+  const handle = vi.fn();
+  const { ids, logger } = batch(handle, sqs);
+  expect(await ids).toEqual(["a"]);
+  expect(handle).not.toHaveBeenCalled();
+  expect(logger.lines).toEqual(["warn: a control message came too late, another producer has it"]);
+});
+
+test("one whose producer throws is left hidden for no longer than 30 s", async () => {
+  const { ids, sqs } = batch(() => Promise.reject(new Error("DynamoDB is down")));
+  await expect(ids).rejects.toThrow("DynamoDB is down");
+  expect(sqs.visibilities).toEqual([hidden(30)]);
+});
+
+test("a renewal that SQS refuses ends the slice after the page at hand, and the message is left to its new producer", async () => {
+  vi.useFakeTimers();
+  const readPage = vi.fn(async (cursor: Cursor = 0) => {
+    // The second page takes so long that the first renewal comes meanwhile.
+    if (cursor === 1) await vi.advanceTimersByTimeAsync(10_000);
+    return { items: [cursor], next: Number(cursor) + 1 };
+  });
+  const world = new ProducerWorld({ source: { readPage } });
+  await world.start();
+  let renewals = 0;
+  world.sqs.before = (action) => {
+    if (action === "changeVisibility" && ++renewals === 2) {
+      throw Object.assign(new Error("another has it"), { name: "MessageNotInflight" });
+    }
+  };
+  const entry = continueEntry({ workflow: "test", run: RUN, hop: 1 });
+  const { ids } = batch(
+    async (_, time: SliceTime) => world.handle(entry, 1, { ...time, sliceEnd: Number.POSITIVE_INFINITY }),
+    world.sqs,
+  );
+  expect(await ids).toEqual(["a"]);
+  expect(world.items).toEqual([0, 1]);
+  expect(await world.run()).toMatchObject({ failedSlices: 0, checkpoint: { cursor: 2, pages: 2 } });
+  // Who has the message passes the run on; its visibility is not touched any more.
+  expect(world.hops).toEqual([1]);
+  expect(world.sqs.visibilities).toEqual([hidden(30)]);
+});
+
+test("a page that takes for ever is given up 10 s after the message was lost, and no failure is recorded", async () => {
+  vi.useFakeTimers();
+  const world = new ProducerWorld({ source: { readPage: () => new Promise<never>(() => {}) } });
+  await world.start();
+  let renewals = 0;
+  world.sqs.before = (action) => {
+    if (action === "changeVisibility" && ++renewals === 2) {
+      throw Object.assign(new Error("another has it"), { name: "MessageNotInflight" });
+    }
+  };
+  const entry = continueEntry({ workflow: "test", run: RUN, hop: 1 });
+  const { ids } = batch(async (_, time: SliceTime) => world.handle(entry, 1, time), world.sqs);
+  const settled = vi.fn();
+  void ids.then(settled);
+  await vi.advanceTimersByTimeAsync(19_000);
+  expect(settled).not.toHaveBeenCalled();
+  await vi.advanceTimersByTimeAsync(1_500);
+  expect(await ids).toEqual(["a"]);
+  // As it was counted when the slice began, for a producer that dies.
+  expect(await world.run()).toMatchObject({ failedSlices: 1, sliceError: undefined });
+});
