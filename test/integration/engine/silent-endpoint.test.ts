@@ -42,6 +42,7 @@ async function environmentOf(name: "producer" | "consumer", endpoint: string): P
           tasksPerEnvironment,
           maxBacklog,
           sliceSeconds: producer.sliceSeconds,
+          controlVisibilitySeconds: 30,
           refillSeconds: consumer.refillSeconds,
           refillWaitingSeconds: consumer.refillWaitingSeconds,
           refillVisibilitySeconds: consumer.refillVisibilitySeconds,
