@@ -25,7 +25,8 @@ const embeddedMetrics = functionMetrics(workflow.name, "consumer");
 async function start() {
   const environment = fromVariables(process.env);
   const services = await connect(environment, { sockets: MOST_POLLS });
-  containStrayErrors((error) => logger.error("an error that nobody caught, of no attempt under way", { error }));
+  const strayLogger = taskLogger(logger);
+  containStrayErrors((error) => strayLogger.error("an error that nobody caught, of no attempt under way", { error }));
   // An environment may stand still between invocations, and of the clocks only this one goes on.
   return { environment, services, runWatch: new RunWatch(services.runs, Date.now) };
 }

@@ -1,4 +1,5 @@
 import type { Logger } from "@aws-lambda-powertools/logger";
+import { isErrorLike, toError, toText } from "../shared/base/thrown.ts";
 import type { TaskLogger } from "../shared/task.ts";
 
 type Fields = Readonly<Record<string, string | number>>;
@@ -36,6 +37,53 @@ class BoundLogger implements TaskLogger {
   }
 
   #at(level: Level): TaskLogger[Level] {
-    return (message, fields) => this.#logger[level](message, { ...this.#bound, ...fields });
+    return (message, fields) => {
+      try {
+        this.#logger[level](message, { ...this.#bound, ...readable(fields) });
+      } catch (thrown) {
+        this.#logAsTexts(level, message, fields, toError(thrown).message);
+      }
+    };
+  }
+
+  // A getter or a `toJSON` of a field throws, or an error is its own cause. The line is written all the same.
+  #logAsTexts(
+    level: Level,
+    message: unknown,
+    fields: Readonly<Record<string, unknown>> | undefined,
+    why: string,
+  ): void {
+    try {
+      this.#logger[level](toText(message), { ...this.#bound, ...asTexts(fields), loggedAsText: why });
+    } catch {
+      // A line that cannot be written must not fail an attempt, nor keep an outcome from being recorded.
+    }
+  }
+}
+
+/** The fields, with errors that the logger could not read replaced: one of another realm would be logged as `{}`. */
+function readable(fields: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
+  if (isErrorLike(fields)) return { error: toError(fields) };
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, isErrorLike(value) ? toError(value) : value]),
+  );
+}
+
+/** The fields as texts, each for itself: one that cannot be read costs the line no other. */
+function asTexts(fields: Readonly<Record<string, unknown>> | undefined): Readonly<Record<string, string>> {
+  let names: readonly string[] = [];
+  try {
+    names = Object.keys(fields ?? {});
+  } catch {
+    // A revoked proxy: there is nothing to read.
+  }
+  return Object.fromEntries(names.map((name) => [name, textOf(fields, name)]));
+}
+
+function textOf(fields: Readonly<Record<string, unknown>> | undefined, name: string): string {
+  try {
+    return toText(fields?.[name]);
+  } catch (thrown) {
+    return `(cannot be read: ${toError(thrown).message})`;
   }
 }

@@ -1,3 +1,5 @@
+export { toError } from "./base/thrown.ts";
+
 export interface SluiceErrorOptions {
   /** What made this happen. */
   readonly cause?: unknown;
@@ -66,26 +68,4 @@ export class MalformedMessageError extends SluiceError {
   constructor(message: string, options?: SluiceErrorOptions) {
     super("MALFORMED_MESSAGE", message, options);
   }
-}
-
-/** What was thrown, as an `Error`: somebody will `throw undefined`, a string, or an object. */
-export function toError(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown;
-  const error = new Error(describe(thrown));
-  error.name = "NonError";
-  // The stack would point here, not to the culprit: an honest empty one instead.
-  error.stack = "";
-  return error;
-}
-
-function describe(thrown: unknown): string {
-  if (typeof thrown === "string") return thrown;
-  let text: string | undefined;
-  if (typeof thrown !== "object" && typeof thrown !== "function") text = String(thrown);
-  try {
-    text ??= JSON.stringify(thrown);
-  } catch {
-    // Circular, or a toJSON that throws: its tag is all that can be said.
-  }
-  return `thrown: ${text ?? Object.prototype.toString.call(thrown)} (a value that is not an Error)`;
 }

@@ -1,4 +1,4 @@
-import { toError } from "./errors.ts";
+import { describeThrown, toError } from "./base/thrown.ts";
 import { PermanentError, TaskTimeoutError } from "./task-errors.ts";
 
 /** How an attempt failed. */
@@ -85,16 +85,16 @@ export function toFailure(
   },
 ): Failure {
   const error = toError(thrown);
+  const { name, message, stack } = describeThrown(error);
   const kind = attempt.kind ?? (error instanceof TaskTimeoutError ? "timed out" : "threw");
   return {
     attempt: attempt.attempt,
     at: new Date(attempt.startedAt).toISOString(),
     durationMilliseconds: Math.round(attempt.endedAt - attempt.startedAt),
     kind,
-    name: cut(String(error.name), LONGEST_NAME),
-    message: cut(messageWithCauses(error), attempt.room ?? LONGEST_MESSAGE),
-    // Some set their stack to a list of call sites.
-    ...(typeof error.stack === "string" && error.stack !== "" && { stack: cut(error.stack, LONGEST_STACK) }),
+    name: cut(name, LONGEST_NAME),
+    message: cut(message, attempt.room ?? LONGEST_MESSAGE),
+    ...(stack !== "" && { stack: cut(stack, LONGEST_STACK) }),
   };
 }
 
@@ -116,28 +116,16 @@ export function lastError(
 
 /** Whether a failure rules out another attempt. */
 export function isPermanent(thrown: unknown): boolean {
+  const error = toError(thrown);
   // By code and not only by class: a workflow's bundle may hold another copy of the library.
-  return (
-    thrown instanceof PermanentError || (thrown instanceof Error && "code" in thrown && thrown.code === "PERMANENT")
-  );
-}
-
-// "fetch failed" alone says nothing: the cause holds the reason.
-function messageWithCauses(error: Error): string {
-  const messages = [String(error.message)];
-  let cause = error.cause;
-  for (let depth = 0; cause !== undefined && cause !== null && depth < 3; depth++) {
-    const inner = toError(cause);
-    if (inner.message !== "") messages.push(inner.message);
-    cause = inner.cause;
-  }
-  return messages.join(": ");
+  return error instanceof PermanentError || ("code" in error && error.code === "PERMANENT");
 }
 
 /** The beginning of a text, in bytes, with how long it was; the text itself where it is no longer. */
 export function cut(text: string, bytes: number): string {
-  const encoded = Buffer.from(text);
-  if (encoded.length <= bytes) return text.toWellFormed();
+  // A character takes a byte at least, so what lies beyond need not be encoded: the text may fill the memory.
+  const encoded = Buffer.from(text.slice(0, bytes + 1));
+  if (text.length <= bytes && encoded.length <= bytes) return text.toWellFormed();
   // `stream: true` leaves out a character whose bytes the cut parted.
   const start = new TextDecoder().decode(encoded.subarray(0, bytes), { stream: true });
   return `${start}… (${text.length} characters)`;

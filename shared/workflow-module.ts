@@ -11,9 +11,10 @@ export async function importWorkflow(file: string): Promise<Workflow> {
   let module: { default?: unknown };
   try {
     module = await import(pathToFileURL(file).href);
-  } catch (cause) {
+  } catch (thrown) {
+    const cause = toError(thrown);
     if (cause instanceof ConfigurationError) throw new ConfigurationError(`${file}: ${cause.message}`, { cause });
-    throw new ConfigurationError(`${file} cannot be loaded: ${toError(cause).message}${hint(cause, file)}`, { cause });
+    throw new ConfigurationError(`${file} cannot be loaded: ${cause.message}${hint(cause, file)}`, { cause });
   }
   if (isWorkflow(module.default)) return module.default;
   throw new ConfigurationError(`${file} does not define a workflow: write "export default defineWorkflow({ ... })"`);

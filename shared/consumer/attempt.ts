@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { completionOf } from "../base/late-message.ts";
+import { toError } from "../base/thrown.ts";
 import type { FailureKind } from "../failure.ts";
 import { validateItem } from "../item-schema.ts";
 import { publish } from "../observation.ts";
@@ -23,7 +24,8 @@ export type AttemptOutcome =
   | { readonly tag: "succeeded"; readonly startedAt: number; readonly endedAt: number }
   | {
       readonly tag: "failed";
-      readonly thrown: unknown;
+      /** What was thrown, as `toError` returns it: it can be read without care. */
+      readonly thrown: Error;
       readonly kind: FailureKind;
       readonly startedAt: number;
       readonly endedAt: number;
@@ -31,7 +33,7 @@ export type AttemptOutcome =
 
 type Settlement =
   | { readonly tag: "succeeded" }
-  | { readonly tag: "failed"; readonly thrown: unknown; readonly kind: FailureKind };
+  | { readonly tag: "failed"; readonly thrown: Error; readonly kind: FailureKind };
 
 /** The first verdict on an attempt, which is the one that counts. */
 class Race {
@@ -54,7 +56,7 @@ class Race {
   }
 
   fail(thrown: unknown, kind: FailureKind = "threw"): boolean {
-    return this.settle({ tag: "failed", thrown, kind });
+    return this.settle({ tag: "failed", thrown: toError(thrown), kind });
   }
 }
 

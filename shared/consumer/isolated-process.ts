@@ -1,4 +1,3 @@
-import { toError } from "../errors.ts";
 import type { TaskLogger } from "../task.ts";
 import type { Workflow } from "../workflow.ts";
 import { runAttempt } from "./attempt.ts";
@@ -28,7 +27,7 @@ export function serveIsolatedAttempt(
       deadline: Number.POSITIVE_INFINITY,
       now: Date.now,
     });
-    send(toAnswer(outcome, toError), () => process.exit(0));
+    send(toAnswer(outcome), () => process.exit(0));
   });
   send({ tag: "ready" });
 }

@@ -1,4 +1,5 @@
 import { type AskedWait, askedWaitOf, WAIT } from "../base/asked-wait.ts";
+import { describeThrown } from "../base/thrown.ts";
 import type { FailureKind } from "../failure.ts";
 import type { TaskContext } from "../task.ts";
 import type { AttemptOutcome } from "./attempt.ts";
@@ -22,24 +23,22 @@ export type IsolatedAnswer =
 export interface PlainError {
   readonly name: string;
   readonly message: string;
-  readonly stack: string | undefined;
+  /** Empty where there is none. */
+  readonly stack: string;
   /** Of `PermanentError`. */
   readonly code: string | undefined;
   /** Of `Throttled` and `RetryLater`. */
   readonly wait?: AskedWait | undefined;
 }
 
-export function toAnswer(outcome: AttemptOutcome, toError: (thrown: unknown) => Error): IsolatedAnswer {
+export function toAnswer(outcome: AttemptOutcome): IsolatedAnswer {
   if (outcome.tag === "succeeded") return { tag: "succeeded" };
-  const error = toError(outcome.thrown);
-  const { code } = error as Error & { code?: unknown };
+  const { code } = outcome.thrown as Error & { code?: unknown };
   return {
     tag: "failed",
     kind: outcome.kind,
     error: {
-      name: String(error.name),
-      message: String(error.message),
-      stack: error.stack,
+      ...describeThrown(outcome.thrown),
       code: typeof code === "string" ? code : undefined,
       wait: askedWaitOf(outcome.thrown),
     },
@@ -49,6 +48,6 @@ export function toAnswer(outcome: AttemptOutcome, toError: (thrown: unknown) => 
 export function fromPlainError({ name, message, stack, code, wait }: PlainError): Error {
   const error = new Error(message);
   error.name = name;
-  error.stack = stack ?? "";
+  error.stack = stack;
   return Object.assign(error, code !== undefined && { code }, wait !== undefined && { [WAIT]: wait });
 }

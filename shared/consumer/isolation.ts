@@ -86,7 +86,7 @@ function failed(kind: FailureKind, { name, message }: Error): Failed {
   return {
     tag: "failed",
     kind,
-    error: { name, message, stack: undefined, code: undefined },
+    error: { name, message, stack: "", code: undefined },
   };
 }
 

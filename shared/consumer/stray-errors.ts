@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { toError } from "../base/thrown.ts";
 
 interface Scope {
   /** Fails the attempt to which the error belongs. Returns false where that is over. */
@@ -18,10 +19,11 @@ export function runInScope<Result>(scope: Scope, task: () => Result): Result {
  *
  * Takes the place of the listeners by which the Lambda runtime ends the process.
  */
-export function containStrayErrors(report: (thrown: unknown) => void): void {
+export function containStrayErrors(report: (error: Error) => void): void {
   const contain = (thrown: unknown) => {
     const scope = scopes.getStore();
-    if (scope?.fail(thrown) !== true) report(thrown);
+    // What is thrown here would end the process: the error may be one whose getters throw.
+    if (scope?.fail(thrown) !== true) report(toError(thrown));
   };
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.removeAllListeners(event);

@@ -1,4 +1,5 @@
 import { SluiceError } from "../errors.ts";
+import { cut } from "../failure.ts";
 import type { Json } from "../json.ts";
 import { beyondTolerance, type Tolerance } from "../tolerance.ts";
 import { type Announce, Climb } from "./climb.ts";
@@ -33,6 +34,9 @@ import { warningAttributes } from "./warnings.ts";
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
 const ROWS_PER_READ = 100;
+
+/** A message of a source or of `onComplete`, kept in the run's row: DynamoDB refuses a row of more than 400 KB. */
+const LONGEST_ERROR_BYTES = 8_192;
 
 /** The records of runs: how they start, how far the producer has come, and what they add up to. */
 export class Runs {
@@ -230,7 +234,11 @@ export class Runs {
     warned: { readonly known: readonly string[]; readonly warnings: readonly string[] } = { known: [], warnings: [] },
   ): Promise<void> {
     await this.#store.update(runKey(id), {
-      set: { failedSlices, sliceError: error, ...warningAttributes(warned.known, warned.warnings) },
+      set: {
+        failedSlices,
+        sliceError: cut(error, LONGEST_ERROR_BYTES),
+        ...warningAttributes(warned.known, warned.warnings),
+      },
     });
   }
 
@@ -245,7 +253,7 @@ export class Runs {
   /** Ends a run as failed, its cursor kept. */
   async fail(id: string, failure: string): Promise<void> {
     const row = await this.#store.update(runKey(id), {
-      set: { status: "failed", failure },
+      set: { status: "failed", failure: cut(failure, LONGEST_ERROR_BYTES) },
       when: [{ equals: ["status", "running"] }],
     });
     // What failed again and again may be to tell that it has ended.
@@ -303,7 +311,10 @@ export class Runs {
   /** Notes that `onComplete` has succeeded, or with an error, that it is not tried again. */
   async endCompletion(id: string, error?: string): Promise<void> {
     await this.#store.update(runKey(id), {
-      set: { completionHandledAt: new Date(this.#now()).toISOString(), completionError: error },
+      set: {
+        completionHandledAt: new Date(this.#now()).toISOString(),
+        completionError: error && cut(error, LONGEST_ERROR_BYTES),
+      },
       remove: error === undefined ? ["completionError"] : [],
     });
   }

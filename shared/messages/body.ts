@@ -35,9 +35,10 @@ export function toJson(value: unknown): string {
   let json: string | undefined;
   try {
     json = JSON.stringify(value, refuseLossyValues);
-  } catch (cause) {
+  } catch (thrown) {
+    const cause = toError(thrown);
     if (cause instanceof ItemError) throw cause;
-    throw new ItemError("INVALID_ITEM", `the item is not JSON-serialisable: ${toError(cause).message}`, { cause });
+    throw new ItemError("INVALID_ITEM", `the item is not JSON-serialisable: ${cause.message}`, { cause });
   }
   if (json === undefined) {
     throw new ItemError("INVALID_ITEM", `the item is not JSON-serialisable: it is ${typeof value}`);

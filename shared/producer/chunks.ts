@@ -171,7 +171,8 @@ function advance(loop: LoopState | undefined, here: string, { next, nextText }: 
 }
 
 function sourceError(cause: unknown): SourceError {
-  if (cause instanceof SourceError) return cause;
-  const permanent = cause instanceof PermanentError;
-  return new SourceError(`the source threw: ${toError(cause).message}`, { cause, permanent });
+  const error = toError(cause);
+  if (error instanceof SourceError) return error;
+  const permanent = error instanceof PermanentError;
+  return new SourceError(`the source threw: ${error.message}`, { cause: error, permanent });
 }

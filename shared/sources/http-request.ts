@@ -1,3 +1,4 @@
+import { isErrorLike } from "../base/thrown.ts";
 import { formatDuration } from "../duration.ts";
 import { ConfigurationError, SourceError, toError } from "../errors.ts";
 import { backoffMilliseconds, type RetryPolicy } from "../retry.ts";
@@ -114,11 +115,12 @@ async function tryOnce(request: PageRequest, signal: AbortSignal, settings: Requ
     return { tag: "answered", answer: { url, headers: response.headers, body: parse(text, response, what) } };
   } catch (thrown) {
     if (signal.aborted) throw signal.reason;
-    if (thrown instanceof SourceError) throw thrown;
+    const error = toError(thrown);
+    if (error instanceof SourceError) throw error;
     const reason = timeout.aborted
       ? `took longer than ${formatDuration(settings.timeoutMilliseconds)}`
-      : `failed: ${withCause(toError(thrown))}`;
-    return { tag: "failed", error: new SourceError(`${where} ${reason}`, { cause: thrown }) };
+      : `failed: ${withCause(error)}`;
+    return { tag: "failed", error: new SourceError(`${where} ${reason}`, { cause: error }) };
   }
 }
 
@@ -226,5 +228,7 @@ function startOf(text: string): string {
 
 /** The message of `fetch` is "fetch failed": what failed is in its cause. */
 function withCause(error: Error): string {
-  return error.cause instanceof Error ? `${error.message} (${error.cause.message || error.cause.name})` : error.message;
+  if (!isErrorLike(error.cause)) return error.message;
+  const cause = toError(error.cause);
+  return `${error.message} (${cause.message || cause.name})`;
 }

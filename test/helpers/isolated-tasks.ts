@@ -3,6 +3,7 @@ import { checkResponse } from "../../shared/base/check-response.ts";
 import { serveIsolatedAttempt } from "../../shared/consumer/isolated-process.ts";
 import { PermanentError, RetryLater, Throttled } from "../../shared/task-errors.ts";
 import type { Workflow } from "../../shared/workflow.ts";
+import { HOSTILE_VALUES } from "./hostile-values.ts";
 import { recordingLogger } from "./recording-metrics.ts";
 
 const tasks: Readonly<Record<string, (signal: AbortSignal, context: object) => unknown>> = {
@@ -31,6 +32,6 @@ const tasks: Readonly<Record<string, (signal: AbortSignal, context: object) => u
 const workflow = {
   name: "test",
   task: (item, { signal, logger: _, ...context }) =>
-    tasks[String(item)]?.(signal, context) ?? Promise.reject(new Error("no such task")),
+    tasks[String(item)]?.(signal, context) ?? Promise.reject(HOSTILE_VALUES[String(item)]?.make()),
 } satisfies Partial<Workflow>;
 serveIsolatedAttempt(workflow as unknown as Workflow, () => recordingLogger());

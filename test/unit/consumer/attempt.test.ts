@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import * as z from "zod";
+import { toError } from "../../../shared/base/thrown.ts";
 import { type Attempt, type AttemptOutcome, runAttempt } from "../../../shared/consumer/attempt.ts";
 import { PermanentError, type TaskContext, TaskTimeoutError } from "../../../shared/index.ts";
 import { taskContext } from "../../helpers/task-context.ts";
@@ -79,7 +80,7 @@ describe("a task", () => {
     ],
   ])("that %s has failed", async (_, task, thrown) => {
     expect(failed(await run(task))).toMatchObject({ kind: "threw", startedAt: 1_000_000 });
-    expect(failed(await run(task)).thrown).toEqual(thrown);
+    expect(failed(await run(task)).thrown).toEqual(toError(thrown));
   });
 
   test("that never settles fails at its timeout, and not before", async () => {

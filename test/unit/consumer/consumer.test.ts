@@ -6,6 +6,7 @@ import { deadLetterBody } from "../../../shared/messages/dead-letter.ts";
 import { envelopeBody, parseEnvelope } from "../../../shared/messages/envelope.ts";
 import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
 import { failureOf } from "../../helpers/failures.ts";
+import { HOSTILE_VALUES } from "../../helpers/hostile-values.ts";
 import { refusedBySqs } from "../../helpers/sqs-characters.ts";
 
 const ok = { succeeded: 0, dead: 0, retried: 0, owed: 0 };
@@ -177,6 +178,18 @@ describe("a failed attempt", () => {
       reason: "exhausted",
       failures: [{ name: "NonError", message: expect.stringContaining("thrown: undefined") }],
     });
+  });
+
+  test.each(Object.entries(HOSTILE_VALUES))("with %s is recorded at once, beside a good item", async (_, value) => {
+    const world = await ConsumerWorld.of(["bad", "good"]);
+    const task = (item: unknown) => (item === "bad" ? Promise.reject(value.make()) : undefined);
+    expect(await world.consume({ task, retry: once })).toEqual([]);
+    expect(world.letters).toHaveLength(1);
+    expect(world.letters[0]?.dead).toMatchObject({
+      reason: "exhausted",
+      failures: [{ attempt: 1, kind: "threw", name: value.name }],
+    });
+    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, retried: 0 });
   });
 
   test("by its timeout is counted as such", async () => {

@@ -5,6 +5,7 @@ import { Isolation } from "../../../shared/consumer/isolation.ts";
 import { isPermanent } from "../../../shared/failure.ts";
 import { childrenEnded } from "../../helpers/child-processes.ts";
 import { RUN } from "../../helpers/consumer-world.ts";
+import { HOSTILE_VALUES } from "../../helpers/hostile-values.ts";
 import { plainContext } from "../../helpers/task-context.ts";
 
 const helper = (name: string) => fileURLToPath(new URL(`../../helpers/${name}.ts`, import.meta.url));
@@ -55,6 +56,22 @@ describe.concurrent("an isolated attempt", () => {
   test("knows the item's identity", async () => {
     const message = JSON.stringify({ ...plainContext(RUN), idempotencyKey: "key" });
     expect(await isolated("tells its context")).toMatchObject(failed("threw", { message }));
+  });
+
+  test.each([
+    "an error of another realm",
+    "an error whose name is a getter that throws",
+    "an error whose message is a getter that throws",
+    "a revoked proxy of an error",
+    "an AggregateError",
+  ])("that throws %s has thrown", async (name) => {
+    const { make: _, ...described } = HOSTILE_VALUES[name] as (typeof HOSTILE_VALUES)[string];
+    expect(await isolated(name)).toMatchObject(
+      failed("threw", {
+        name: described.name,
+        message: typeof described.message === "string" ? described.message : expect.stringMatching(described.message),
+      }),
+    );
   });
 
   test("that throws from a timer fails like any other", async () => {

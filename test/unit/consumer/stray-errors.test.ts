@@ -1,8 +1,10 @@
 import { EventEmitter } from "node:events";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { toError } from "../../../shared/base/thrown.ts";
 import { type AttemptOutcome, runAttempt } from "../../../shared/consumer/attempt.ts";
 import { containStrayErrors } from "../../../shared/consumer/stray-errors.ts";
 import type { Task } from "../../../shared/index.ts";
+import { HOSTILE_VALUES } from "../../helpers/hostile-values.ts";
 import { taskContext } from "../../helpers/task-context.ts";
 
 const EVENTS = ["uncaughtException", "unhandledRejection"] as const;
@@ -75,7 +77,7 @@ test.each([
     const good = attempt(() => new Promise((resolve) => setTimeout(resolve, 20)));
     const outcome = await attempt(waitsAfter(() => begin(thrown)));
     expect(outcome).toMatchObject({ tag: "failed", kind: "threw" });
-    expect((outcome as { thrown: unknown }).thrown).toBe(thrown);
+    expect((outcome as { thrown: unknown }).thrown).toEqual(toError(thrown));
     expect((await good).tag).toBe("succeeded");
   }
   expect(report).not.toHaveBeenCalled();
@@ -108,4 +110,17 @@ test("an error of an attempt that is over, or of none, is reported", async () =>
   });
   expect(await ofNone).toMatchObject({ message: "of none" });
   expect(report).toHaveBeenCalledTimes(2);
+});
+
+// V8 itself calls the `toString` of an object that nobody catches: one that never ends blocks the process, as any loop.
+const thrownFreely = Object.keys(HOSTILE_VALUES).filter(
+  (name) => name !== "an object whose toString and toJSON never end",
+);
+
+test.each(thrownFreely)("%s that is of no attempt is reported as an error that can be read", async (name) => {
+  const reported = new Promise<Error>((resolve) => report.mockImplementationOnce(resolve));
+  setImmediate(() => {
+    throw HOSTILE_VALUES[name]?.make();
+  });
+  expect((await reported).name).toBe(HOSTILE_VALUES[name]?.name);
 });

@@ -1,6 +1,8 @@
+import vm from "node:vm";
 import { Logger } from "@aws-lambda-powertools/logger";
-import { expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { taskLogger } from "../../../functions/task-logger.ts";
+import { HOSTILE_VALUES } from "../../helpers/hostile-values.ts";
 
 test.each(["debug", "info", "warn", "error"] as const)("%s carries what the logger is bound to", (level) => {
   const logger = new Logger();
@@ -15,4 +17,62 @@ test.each(["debug", "info", "warn", "error"] as const)("%s carries what the logg
     ["done", { run: "r", attempt: 3, rows: 7 }],
     ["done", { run: "r", attempt: 2 }],
   ]);
+});
+
+describe("a line whose fields cannot be read", () => {
+  const lines: string[] = [];
+  vi.stubEnv("POWERTOOLS_DEV", "true");
+  const logger = new Logger();
+  vi.spyOn(console, "info").mockImplementation((line) => void lines.push(line));
+  const logged = (message: unknown, fields?: unknown) => {
+    lines.length = 0;
+    taskLogger(logger, { run: "r" }).info(message as string, fields as Record<string, unknown>);
+    expect(lines).toHaveLength(1);
+    return JSON.parse(lines[0] ?? "");
+  };
+  const throws = () => {
+    throw new Error("unreadable");
+  };
+
+  test.each(Object.keys(HOSTILE_VALUES))("%s is written all the same", (name) => {
+    const { make } = HOSTILE_VALUES[name] as (typeof HOSTILE_VALUES)[string];
+    // Neither ends when the logger calls it, as JSON does with `toJSON`: such a task blocks its process, as any loop.
+    if (name.includes("never end") || name.includes("20 MB")) return;
+    expect(logged("a", { value: make(), n: 1 })).toMatchObject({ message: "a", run: "r" });
+    expect(logged("b", { error: make() })).toMatchObject({ message: "b", run: "r" });
+  });
+
+  test("an error of another realm is logged as an error", () => {
+    expect(logged("a", { error: vm.runInNewContext('new TypeError("x")') })).toMatchObject({
+      error: { name: "TypeError", message: "x" },
+    });
+    expect(logged("a", new RangeError("alone"))).toMatchObject({ error: { name: "RangeError", message: "alone" } });
+  });
+
+  test("each field that can be read is kept, as text", () => {
+    const fields = { a: 1, big: 5n, bad: { toJSON: throws }, nested: { b: [1] } };
+    Object.defineProperty(fields, "getter", { enumerable: true, get: throws });
+    expect(logged("a", fields)).toMatchObject({
+      run: "r",
+      a: "1",
+      big: "5",
+      nested: '{"b":[1]}',
+      getter: "(cannot be read: unreadable)",
+      loggedAsText: "unreadable",
+    });
+  });
+
+  test("a circle, a bigint and a revoked proxy do no harm", () => {
+    const circle: Record<string, unknown> = { big: 5n };
+    circle.self = circle;
+    expect(logged("a", { circle })).toMatchObject({ message: "a", circle: { big: "5" } });
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    expect(logged("a", proxy)).toMatchObject({ message: "a", run: "r" });
+  });
+
+  test("a message that is no text is written as one", () => {
+    expect(logged(Symbol("s"))).toMatchObject({ run: "r" });
+    expect(logged(null)).toMatchObject({ run: "r" });
+  });
 });
