@@ -1,6 +1,6 @@
 import vm from "node:vm";
 import { Logger } from "@aws-lambda-powertools/logger";
-import { describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { taskLogger } from "../../../functions/task-logger.ts";
 import { HOSTILE_VALUES } from "../../helpers/hostile-values.ts";
 
@@ -21,9 +21,17 @@ test.each(["debug", "info", "warn", "error"] as const)("%s carries what the logg
 
 describe("a line whose fields cannot be read", () => {
   const lines: string[] = [];
-  vi.stubEnv("POWERTOOLS_DEV", "true");
-  const logger = new Logger();
-  vi.spyOn(console, "info").mockImplementation((line) => void lines.push(line));
+  let logger: Logger;
+  beforeAll(() => {
+    // So that it writes to the console that is watched here.
+    vi.stubEnv("POWERTOOLS_DEV", "true");
+    logger = new Logger();
+    vi.spyOn(console, "info").mockImplementation((line) => void lines.push(line));
+  });
+  afterAll(() => {
+    vi.unstubAllEnvs();
+    vi.restoreAllMocks();
+  });
   const logged = (message: unknown, fields?: unknown) => {
     lines.length = 0;
     taskLogger(logger, { run: "r" }).info(message as string, fields as Record<string, unknown>);
