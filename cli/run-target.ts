@@ -1,13 +1,15 @@
 import { reachServices } from "../local/services.ts";
 import { type Origin, StateDirectory } from "../local/state-directory.ts";
 import { ConfigurationError } from "../shared/errors.ts";
-import { hasEnded, isActive, type RunRecord } from "../shared/ledger/run-record.ts";
+import { newestFirst } from "../shared/ledger/active-runs.ts";
+import { hasEnded, type RunRecord } from "../shared/ledger/run-record.ts";
+import type { Runs } from "../shared/ledger/runs.ts";
 import { stackTargets } from "./stack-target.ts";
 import type { RunTarget, Target } from "./target.ts";
 import type { TargetOptions } from "./target-options.ts";
 
-/** Runs of a workflow among which one is looked for. */
-export const RUNS_LOOKED_AT = 100;
+/** Runs of a workflow among which one that has not ended, and is not active either, is looked for. */
+const RUNS_LOOKED_AT = 100;
 
 export interface LookOptions extends TargetOptions {
   /** The only workflow that is looked at: its name, or what the user typed for it. */
@@ -52,26 +54,32 @@ async function* localTargets(only?: string): AsyncGenerator<Target> {
   }
 }
 
+/** Which run is meant by a workflow's name, or by nothing. */
+export interface Meant {
+  /** Such a run comes first, even if later ones are not such. Default: none. */
+  readonly prefers?: Accepts;
+  /** Else, by nothing, the latest such run is meant. Default: one that has not ended. */
+  readonly isMeant?: Accepts;
+}
+
+type Accepts = (run: RunRecord, target: Target) => boolean | Promise<boolean>;
+
 /**
  * Finds the run that is meant, calls `work` with it, and closes what was opened for it.
  *
- * @param runOrWorkflow A run's id; a workflow, whose latest run is meant; or nothing: the latest run that has not ended.
- * @param isMeant Of nothing: whether a run is meant.
+ * @param runOrWorkflow A run's id; a workflow, of which a preferred run is meant, or its latest that was not skipped; or
+ * nothing: a preferred run, or the latest that has not ended.
  * @throws {ConfigurationError} There is none.
  */
 export async function withRun<Result>(
   runOrWorkflow: string | undefined,
   options: LookOptions,
   work: (target: RunTarget) => Promise<Result>,
-  isMeant: (run: RunRecord, target: Target) => boolean | Promise<boolean> = (run) => !hasEnded(run),
+  meant: Meant = {},
 ): Promise<Result> {
   for await (const target of targets({ holding: runOrWorkflow, ...options })) {
-    const runs = await target.services.runs.latest(RUNS_LOOKED_AT);
-    for (const run of runs) {
-      const named = [run.id, target.name, target.workflow];
-      const meant = runOrWorkflow === undefined ? await isMeant(run, target) : named.includes(runOrWorkflow);
-      if (meant) return await work({ ...target, run });
-    }
+    const run = await findMeant(target, runOrWorkflow, meant);
+    if (run !== undefined) return await work({ ...target, run });
   }
   const [list, start] =
     options.stack === undefined
@@ -84,10 +92,39 @@ export async function withRun<Result>(
   );
 }
 
-/** Whether another run of the workflow works, which must not be stopped with this one. */
-export async function othersWork({ services, run }: RunTarget): Promise<boolean> {
-  const runs = await services.runs.latest(RUNS_LOOKED_AT);
-  return runs.some((other) => other.id !== run.id && isActive(other) && other.status !== "paused");
+/** The run of a target that is meant, if it has it. */
+export async function findMeant(
+  target: Target,
+  runOrWorkflow: string | undefined,
+  { prefers, isMeant = (run) => !hasEnded(run) }: Meant,
+): Promise<RunRecord | undefined> {
+  const { runs } = target.services;
+  const isWorkflow = runOrWorkflow === target.name || runOrWorkflow === target.workflow;
+  if (runOrWorkflow !== undefined && !isWorkflow) return await runs.find(runOrWorkflow);
+  if (runOrWorkflow === undefined || prefers !== undefined) {
+    const candidates = await latestAndActive(runs, RUNS_LOOKED_AT);
+    for (const accepts of prefers === undefined ? [isMeant] : [prefers, isMeant]) {
+      for (const run of candidates) if (await accepts(run, target)) return run;
+    }
+  }
+  return runOrWorkflow === undefined ? undefined : await latestStarted(runs);
+}
+
+/** The latest run that was not skipped. */
+async function latestStarted(runs: Runs): Promise<RunRecord | undefined> {
+  let latest: RunRecord | undefined;
+  for await (const group of runs.all()) {
+    latest ??= group[0];
+    const started = group.find(({ status }) => status !== "skipped");
+    if (started !== undefined) return started;
+  }
+  return latest;
+}
+
+/** The latest runs, and all active ones, newest first: a run may be skipped for one that is older than all the latest. */
+export async function latestAndActive(runs: Runs, limit: number): Promise<readonly RunRecord[]> {
+  const all = [...(await runs.latest(limit)), ...(await runs.active.list())];
+  return newestFirst(new Map(all.map((run) => [run.id, run])).values());
 }
 
 /**

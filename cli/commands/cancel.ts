@@ -19,25 +19,30 @@ interface CancelOptions extends TargetOptions {
 export const cancelCommand = withTargetOptions(new Command("cancel"))
   .summary("end a run: drop what is queued")
   .description("Cancels a run: tasks in flight are finished, what is queued is dropped unrun, and the run ends.")
-  .argument("[run]", "a run's id, or a workflow (default: the run that has not ended)")
+  .argument("[run]", "a run's id, or a workflow (default: the latest run that has not ended)")
   .option("--yes", "do not ask", false)
   .option("--json", "one JSON object a line, the last one the summary", false)
   .addHelpText("after", "\nExamples:\n  $ npx sluice cancel cities\n  $ npx sluice cancel 20261122-081530-3fa9 --yes")
   .action(async (runOrWorkflow: string | undefined, options: CancelOptions) => {
-    const cancelled = await withRun(runOrWorkflow, options, async (target) => {
-      const { services, run, where } = target;
-      if (hasEnded(run)) throw ended(target);
-      const { owed } = await services.runs.counts(run);
-      const question = `Cancel run ${run.id} of ${run.workflow} on ${where}? ${plural(owed, "queued item")} will be dropped.`;
-      if (!options.yes && !(await confirm(question))) return undefined;
-      // A command that began to cancel it may have died before it could tell the producer.
-      const cancelling = (await services.runs.cancel(run.id)) ?? (await services.runs.get(run.id));
-      if (hasEnded(cancelling)) throw ended({ run: cancelling, where });
-      await continueRun(services.controlQueue, cancelling);
-      // The consumers drop what is queued, so it must be delivered, even if the run was paused.
-      await target.deliver(true);
-      return target;
-    });
+    const cancelled = await withRun(
+      runOrWorkflow,
+      options,
+      async (target) => {
+        const { services, run, where } = target;
+        if (hasEnded(run)) throw ended(target);
+        const { owed } = await services.runs.counts(run);
+        const question = `Cancel run ${run.id} of ${run.workflow} on ${where}? ${plural(owed, "queued item")} will be dropped.`;
+        if (!options.yes && !(await confirm(question))) return undefined;
+        // A command that began to cancel it may have died before it could tell the producer.
+        const cancelling = (await services.runs.cancel(run.id)) ?? (await services.runs.get(run.id));
+        if (hasEnded(cancelling)) throw ended({ run: cancelling, where });
+        await continueRun(services.controlQueue, cancelling);
+        // The consumers drop what is queued, so it must be delivered, even if the run was paused.
+        await target.deliver(true);
+        return target;
+      },
+      { prefers: (run) => !hasEnded(run) },
+    );
     if (cancelled === undefined) {
       console.error("Nothing was changed.");
       process.exitCode = EXIT.failed;

@@ -47,7 +47,7 @@ export const resumeCommand = withTargetOptions(new Command("resume"))
         }
         return { ...target, left: await isLeft(target.run, target) };
       },
-      isLeft,
+      { prefers: isLeft, isMeant: isLeft },
     );
     const flag = stackFlag({ stack });
     if (!left) {

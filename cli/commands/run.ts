@@ -1,6 +1,5 @@
 import { Command } from "commander";
 import { SluiceError } from "../../shared/errors.ts";
-import { isActive } from "../../shared/ledger/run-record.ts";
 import { plural } from "../format.ts";
 import { newRunId } from "../new-run-id.ts";
 import { newStart } from "../new-start.ts";
@@ -10,9 +9,6 @@ import { openSession, type SessionOptions, workOnRun } from "../session.ts";
 export interface RunOptions extends SessionOptions {
   readonly items?: number;
 }
-
-/** Runs of the workflow among which one that has not ended is looked for. */
-const RUNS_LOOKED_AT = 20;
 
 export const runCommand = new Command("run")
   .summary("run a workflow on this machine")
@@ -43,7 +39,7 @@ Examples:
 export async function runHere(name: string, options: RunOptions): Promise<void> {
   const session = await openSession(name, options);
   process.exitCode = await workOnRun(session, async ({ runs, controlQueue }) => {
-    const unfinished = (await runs.latest(RUNS_LOOKED_AT)).find(isActive);
+    const [unfinished] = await runs.active.list();
     if (unfinished !== undefined) {
       const { id, status, workflow } = unfinished;
       const { owed, produced } = await runs.counts(unfinished);

@@ -6,7 +6,7 @@ import { ConfigurationError } from "../../shared/errors.ts";
 import { type Counts, hasEnded, isActive, type RunRecord } from "../../shared/ledger/run-record.ts";
 import { writeJson } from "../display.ts";
 import { count, seconds, style, table, warningLine } from "../format.ts";
-import { targets, unaskedOf, withRun } from "../run-target.ts";
+import { latestAndActive, targets, unaskedOf, withRun } from "../run-target.ts";
 import type { RunTarget } from "../target.ts";
 import { type TargetOptions, withTargetOptions } from "../target-options.ts";
 
@@ -15,7 +15,7 @@ interface StatusOptions extends TargetOptions {
   readonly watch: boolean;
 }
 
-/** Runs of a workflow that are listed at the most. */
+/** The latest runs of a workflow that are listed, beside older ones that are active. */
 const LISTED = 20;
 /** Shown on every terminal: the workflow, the run and its status. */
 const LEAST_COLUMNS = 3;
@@ -25,8 +25,10 @@ const MOST_FAILED_LOOKS = 5;
 
 export const statusCommand = withTargetOptions(new Command("status"))
   .summary("list runs, or show one")
-  .description("Lists the latest runs, or shows one of them. It may be asked while a run works.")
-  .argument("[run]", "a run's id, or a workflow: its latest run")
+  .description(
+    "Lists the latest runs and all that are active, or shows one of them. It may be asked while a run works.",
+  )
+  .argument("[run]", "a run's id, or a workflow: its latest run that was not skipped")
   .option("--watch", "show it anew each second until it has ended", false)
   .option("--json", "one JSON object a run", false)
   .addHelpText(
@@ -61,7 +63,7 @@ async function list(options: StatusOptions): Promise<void> {
       const { run, name } = unasked;
       notes.push(`Run ${run} of ${name} was interrupted before it began: npx sluice resume ${name} begins it.`);
     }
-    for (const run of await services.runs.latest(LISTED)) {
+    for (const run of await latestAndActive(services.runs, LISTED)) {
       const counts = await services.runs.counts(run);
       const interrupted = isInterrupted({ ...target, run });
       if (json) writeJson(toJson(run, counts, interrupted));

@@ -1,7 +1,7 @@
 import { findLetters } from "../../shared/dead-letters/browse.ts";
 import { ConfigurationError, SluiceError } from "../../shared/errors.ts";
 import { plural } from "../format.ts";
-import { RUNS_LOOKED_AT, targets } from "../run-target.ts";
+import { targets } from "../run-target.ts";
 import type { Target } from "../target.ts";
 import { whileEngineRuns } from "./engine-ended.ts";
 import type { DlqOptions, LetterOptions } from "./letter-options.ts";
@@ -92,10 +92,14 @@ function holdsLetters(ids: readonly string[]): Holds {
   };
 }
 
-/** Whether one of the latest runs of a workflow is meant, by how its id begins. */
+/** Whether one of the runs of a workflow is meant, by how its id begins. */
 function holdsRuns(ids: readonly string[]): Holds {
   return async ({ services }) => {
-    const runs = ids.length === 0 ? [] : await services.runs.latest(RUNS_LOOKED_AT);
-    return runs.some((run) => ids.some((id) => run.id.startsWith(id)));
+    if (ids.length === 0) return false;
+    // Its dead letters may be weeks old.
+    for await (const runs of services.runs.all()) {
+      if (runs.some((run) => ids.some((id) => run.id.startsWith(id)))) return true;
+    }
+    return false;
   };
 }

@@ -82,7 +82,7 @@ export class DynamoDbStore implements LedgerStore {
     return { ...update, set: { ...update.set, [EXPIRY_ATTRIBUTE]: expiresAt } };
   }
 
-  async newest(pk: string, limit: number): Promise<readonly Row[]> {
+  async newest(pk: string, limit: number, before?: string): Promise<readonly Row[]> {
     const { Items } = await this.#client.send(
       new QueryCommand({
         TableName: this.#table,
@@ -91,6 +91,7 @@ export class DynamoDbStore implements LedgerStore {
         ScanIndexForward: false,
         Limit: limit,
         ConsistentRead: true,
+        ...(before !== undefined && { ExclusiveStartKey: toKey({ pk, sk: before }) }),
       }),
     );
     return (Items ?? []).map((item) => toRow(item) ?? {});

@@ -24,9 +24,9 @@ export class MemoryStore implements LedgerStore {
     return structuredClone(row);
   }
 
-  async newest(pk: string, limit: number): Promise<readonly Row[]> {
+  async newest(pk: string, limit: number, before?: string): Promise<readonly Row[]> {
     return [...this.#rows.values()]
-      .filter((row) => row.pk === pk)
+      .filter((row) => row.pk === pk && (before === undefined || String(row.sk) < before))
       .sort((a, b) => (String(a.sk) < String(b.sk) ? 1 : -1))
       .slice(0, limit)
       .map((row) => structuredClone(row));

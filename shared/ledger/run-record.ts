@@ -52,6 +52,8 @@ export interface RunRecord {
   readonly completedAt?: string | undefined;
   /** Items at the most. */
   readonly limit?: number | undefined;
+  /** It was to start only while no other run is active. */
+  readonly exclusive: boolean;
   /** Beyond it the run is stopped. */
   readonly tolerance?: Tolerance | undefined;
   /** How often `onComplete` was tried; when it succeeded or was given up, ISO 8601; and why it was given up. */
@@ -111,6 +113,7 @@ export function readRunRow(row: Row): RunRecord {
     requestedAt: String(row.requestedAt),
     completedAt: row.completedAt as string | undefined,
     limit: row.limit as number | undefined,
+    exclusive: row.exclusive === true,
     tolerance: row.tolerance as Tolerance | undefined,
     completionAttempts: Number(row.completionAttempts ?? 0),
     completionHandledAt: row.completionHandledAt as string | undefined,

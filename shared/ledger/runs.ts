@@ -2,6 +2,7 @@ import { SluiceError } from "../errors.ts";
 import { cut } from "../failure.ts";
 import type { Json } from "../json.ts";
 import { beyondTolerance, type Tolerance } from "../tolerance.ts";
+import { ActiveRuns } from "./active-runs.ts";
 import { type Announce, Climb } from "./climb.ts";
 import { Ledger } from "./ledger.ts";
 import {
@@ -24,12 +25,13 @@ import {
   type Checkpoint,
   type Counts,
   finalCounts,
+  isActive,
   isStopping,
   type RunRecord,
   type RunStatus,
   readRunRow,
 } from "./run-record.ts";
-import { keyText, type LedgerStore } from "./store.ts";
+import { keyText, type LedgerStore, type Row } from "./store.ts";
 import { warningAttributes } from "./warnings.ts";
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
@@ -38,12 +40,17 @@ const ROWS_PER_READ = 100;
 /** A message of a source or of `onComplete`, kept in the run's row: DynamoDB refuses a row of more than 400 KB. */
 const LONGEST_ERROR_BYTES = 8_192;
 
+/** Runs of the list that are read at once. */
+const RUNS_PER_READ = 500;
+
 /** The records of runs: how they start, how far the producer has come, and what they add up to. */
 export class Runs {
   readonly #store: LedgerStore;
   readonly #ledger: Ledger;
   readonly #now: () => number;
   readonly #climb: Climb;
+  /** The runs that are active now. */
+  readonly active: ActiveRuns;
 
   /**
    * @param now Milliseconds since the epoch, for the run's times.
@@ -54,15 +61,21 @@ export class Runs {
     this.#ledger = new Ledger(store, now, announce);
     this.#climb = new Climb(store, now, announce);
     this.#now = now;
+    this.active = new ActiveRuns(store, () => this.all());
   }
 
-  /** Starts a run, or finds the one of this id that was started before. */
+  /**
+   * Starts a run, or finds the one of this id that was started before, and makes it one of the active runs.
+   *
+   * @param run With `exclusive`, it must not begin before `active.enterAlone` has let it.
+   */
   async create(run: {
     id: string;
     workflow: string;
     requestedAt: string;
     limit?: number | undefined;
     tolerance?: Tolerance | undefined;
+    exclusive?: boolean;
     skippedFor?: string;
   }): Promise<RunRecord> {
     // A run that no list shows could not be found to be resumed: who dies between the two is called again.
@@ -72,9 +85,10 @@ export class Runs {
         id: run.id,
         workflow: run.workflow,
         status: run.skippedFor === undefined ? "running" : "skipped",
-        failure: run.skippedFor === undefined ? undefined : `run ${run.skippedFor} still worked`,
+        failure: run.skippedFor === undefined ? undefined : skippedBecause(run.skippedFor),
         requestedAt: run.requestedAt,
         limit: run.limit,
+        exclusive: run.exclusive || undefined,
         tolerance: run.tolerance as Json | undefined,
         checkpoints: 0,
         skip: 0,
@@ -87,12 +101,21 @@ export class Runs {
       when: [{ absent: "status" }],
     });
     const [row] = await Promise.all([created, listed]);
-    return row === undefined ? await this.get(run.id) : readRunRow(row);
+    const record = row === undefined ? await this.get(run.id) : readRunRow(row);
+    // After its row, and before it works: see `ActiveRuns`.
+    if (isActive(record) && !record.exclusive) await this.active.enter(record);
+    return record;
   }
 
   /** Lists a run that a schedule asked for in vain, because of the one that still works. */
   async skip(run: { id: string; workflow: string; requestedAt: string }, because: RunRecord): Promise<void> {
-    await this.create({ ...run, skippedFor: because.id });
+    const { status, exclusive } = await this.create({ ...run, skippedFor: because.id });
+    if (status === "skipped" || !exclusive) return;
+    // It had a row already, and another run became active before it could.
+    await this.#store.update(runKey(run.id), {
+      set: { status: "skipped", failure: skippedBecause(because.id) },
+      when: [{ equals: ["status", "running"] }, { equals: ["hop", 0] }],
+    });
   }
 
   async find(id: string): Promise<RunRecord | undefined> {
@@ -107,11 +130,32 @@ export class Runs {
     return run;
   }
 
-  /** The latest runs, newest first. */
+  /** The latest runs, newest first. Most of them may be skipped ones: `active` finds those that still work. */
   async latest(limit: number): Promise<readonly RunRecord[]> {
-    const listed = await this.#store.newest(RUN_LIST, limit);
-    const runs = await Promise.all(listed.map((row) => this.find(String(row.id))));
-    return runs.filter((run) => run !== undefined);
+    return await this.#read(await this.#store.newest(RUN_LIST, limit));
+  }
+
+  /** All runs, newest first, a group at a time. */
+  async *all(): AsyncGenerator<readonly RunRecord[], void, undefined> {
+    for (let before: string | undefined; ; ) {
+      const listed = await this.#store.newest(RUN_LIST, RUNS_PER_READ, before);
+      if (listed.length > 0) yield await this.#read(listed);
+      if (listed.length < RUNS_PER_READ) return;
+      before = String(listed.at(-1)?.sk);
+    }
+  }
+
+  async #read(listed: readonly Row[]): Promise<readonly RunRecord[]> {
+    const keys = listed.map((row) => runKey(String(row.id)));
+    const starts = Array.from({ length: Math.ceil(keys.length / ROWS_PER_READ) }, (_, group) => group * ROWS_PER_READ);
+    const groups = await Promise.all(
+      starts.map((start) => this.#store.getMany(keys.slice(start, start + ROWS_PER_READ))),
+    );
+    const rows = new Map(groups.flatMap((group) => [...group]));
+    return keys.flatMap((key) => {
+      const row = rows.get(keyText(key));
+      return row?.status === undefined ? [] : [readRunRow(row)];
+    });
   }
 
   /**
@@ -135,7 +179,10 @@ export class Runs {
     const run = readRunRow(row);
     // The producer that ended the run may have died before it could tell.
     if (run.completedAt !== undefined) await this.#climb.fromRun(id, row);
-    return run.status === "running" || isStopping(run) ? { ...run, failedSlices } : undefined;
+    if (run.status !== "running" && !isStopping(run)) return undefined;
+    // It may have been started by code that knew of no active runs, or be one whose resume died.
+    await this.active.enter(run);
+    return { ...run, failedSlices };
   }
 
   /**
@@ -266,7 +313,10 @@ export class Runs {
    * @returns the run, whose `hop` its next continuation must exceed, or `undefined` where it is neither.
    */
   async reopen(id: string): Promise<RunRecord | undefined> {
-    return await this.#turn(id, ["paused", "failed"], "running", { failedSlices: 0 }, ["failure"]);
+    const run = await this.#turn(id, ["paused", "failed"], "running", { failedSlices: 0 }, ["failure"]);
+    // A failed run was not active.
+    if (run !== undefined) await this.active.enterAgain(run);
+    return run;
   }
 
   /**
@@ -285,7 +335,9 @@ export class Runs {
    * @returns the run, or `undefined` where it has ended.
    */
   async cancel(id: string): Promise<RunRecord | undefined> {
-    return await this.#turn(id, ["running", "paused", "failed"], "cancelling");
+    const run = await this.#turn(id, ["running", "paused", "failed"], "cancelling");
+    if (run !== undefined) await this.active.enterAgain(run);
+    return run;
   }
 
   /**
@@ -310,6 +362,7 @@ export class Runs {
 
   /** Notes that `onComplete` has succeeded, or with an error, that it is not tried again. */
   async endCompletion(id: string, error?: string): Promise<void> {
+    await this.active.leave(id);
     await this.#store.update(runKey(id), {
       set: {
         completionHandledAt: new Date(this.#now()).toISOString(),
@@ -374,3 +427,5 @@ export class Runs {
     return { produced: items, succeeded, dead, cancelled, retried, owed, deadByReason };
   }
 }
+
+const skippedBecause = (run: string): string => `run ${run} still worked`;

@@ -39,8 +39,8 @@ export interface LedgerStore {
   getMany(keys: readonly Key[]): Promise<ReadonlyMap<string, Row>>;
   /** The row after the update, or `undefined` where a condition did not hold. */
   update(key: Key, update: Update): Promise<Row | undefined>;
-  /** The newest rows of one partition, by descending sort key. */
-  newest(pk: string, limit: number): Promise<readonly Row[]>;
+  /** The newest rows of one partition, by descending sort key; with `before`, those with a lower sort key. */
+  newest(pk: string, limit: number, before?: string): Promise<readonly Row[]>;
 }
 
 /** A key as one string, for the maps of `getMany`. */

@@ -1,6 +1,7 @@
 import { SourceError, toError } from "../errors.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { type BacklogLook, isActive, isStopping, type RunRecord } from "../ledger/run-record.ts";
+import { type BacklogLook, isStopping, type RunRecord } from "../ledger/run-record.ts";
+import type { Runs } from "../ledger/runs.ts";
 import {
   type ContinueMessage,
   type ControlMessage,
@@ -22,9 +23,6 @@ import { WarningCollector } from "./warning-collector.ts";
 
 /** Slices in a row that may fail before the run does. */
 const SLICE_POLICY = { attempts: 5, baseMilliseconds: 1_000, capMilliseconds: 60_000 } as const;
-
-/** Runs among which one that still works is looked for. */
-const RUNS_LOOKED_AT = 20;
 
 /** How often a start that waits for an earlier run looks again. */
 const OVERLAP_PAUSE_MILLISECONDS = 30_000;
@@ -116,7 +114,7 @@ export class Producer {
    * would wait for its page.
    */
   async #start(message: StartMessage, control: ReceivedControl, time: SliceTime): Promise<Verdict> {
-    const { run: id, workflow: name, requestedAt, limit } = message;
+    const { run: id, workflow: name } = message;
     const { runs, controlQueue, workflow } = this.#options;
     if (message.scheduled === true && workflow.overlap !== "allow") {
       const verdict = await this.#giveWay(message, control);
@@ -126,13 +124,7 @@ export class Producer {
     const sendsPage = control.group === id && control.receiveCount === 1;
     const looking = sendsPage ? this.#look(0) : undefined;
     looking?.catch(() => {});
-    const run = await runs.create({
-      id,
-      workflow: name,
-      requestedAt,
-      limit: limit ?? workflow.limit,
-      tolerance: workflow.toleratedFailures,
-    });
+    const run = await runs.create(this.#toCreate(message));
     // A second delivery of a start that was passed on would only be dropped.
     if (run.hop > 0 || run.status === "skipped") return DONE;
     const ended = looking !== undefined && run.status === "running" && (await this.#sendFirstPage(run, time, looking));
@@ -168,13 +160,28 @@ export class Producer {
   async #giveWay(message: StartMessage, control: ReceivedControl): Promise<Verdict | undefined> {
     const { run: id, workflow: name, requestedAt } = message;
     const { runs, workflow, logger } = this.#options;
-    if ((await runs.find(id)) !== undefined) return undefined;
-    const earlier = (await runs.latest(RUNS_LOOKED_AT)).find(isActive);
+    const known = await runs.find(id);
+    if (known !== undefined && (known.hop > 0 || known.status !== "running")) return undefined;
+    // A start that gives way at once writes no row of a run that it might have to take back.
+    const [active] = known === undefined ? await runs.active.list() : [];
+    const earlier = active ?? (await this.#enterAlone(message));
     if (earlier === undefined) return undefined;
     if (workflow.overlap !== "skip") return await this.#waitForEarlier(message, control);
     logger.warn("skipped a scheduled run, an earlier one still works", { run: id, earlier: earlier.id });
     await runs.skip({ id, workflow: name, requestedAt }, earlier);
     return DONE;
+  }
+
+  /** Makes the run one that may begin, or returns the run that became active in the meantime. */
+  async #enterAlone(message: StartMessage): Promise<RunRecord | undefined> {
+    const { runs } = this.#options;
+    const run = await runs.create({ ...this.#toCreate(message), exclusive: true });
+    return run.status === "running" ? await runs.active.enterAlone(run) : undefined;
+  }
+
+  #toCreate({ run: id, workflow: name, requestedAt, limit }: StartMessage): Parameters<Runs["create"]>[0] {
+    const { workflow } = this.#options;
+    return { id, workflow: name, requestedAt, limit: limit ?? workflow.limit, tolerance: workflow.toleratedFailures };
   }
 
   async #waitForEarlier(message: StartMessage, control: ReceivedControl): Promise<Verdict> {

@@ -19,6 +19,12 @@ export function checkRun(before: Row | undefined, after: Row): void {
   }
 }
 
+/** A run that works is found among the active ones: otherwise a schedule would start another beside it. */
+export function checkActive(run: Row | undefined, active: Row | undefined): void {
+  const works = ["running", "cancelling"].includes(String(run?.status)) && Number(run?.checkpoints) > 0;
+  if (works) assert.ok(active?.[`run ${RUN}`] !== undefined, "the run works, and is none of the active runs");
+}
+
 /** Where each item is, by the rows of its pages. */
 function placesOf(rows: ReadonlyMap<string, Row>, { pages }: Scope) {
   return pages.flatMap((kinds, page) => {
@@ -96,6 +102,8 @@ export function checkEnd({ rows, facts, ends, cancelled, announced, scope }: End
   assert.ok(announced, "the run's end was not announced");
   assert.ok(!facts.includes("control letter"), "a control message was given up");
   if (!scope.completion) return;
+  const active = rows.get("active|active");
+  assert.ok(active?.[`run ${RUN}`] === undefined, "the run has ended, and is still one of the active runs");
   const told = facts.filter((fact) => fact.startsWith("completion ")).map((fact) => JSON.parse(fact.slice(11)));
   assert.equal(told.length, 1, `the run's end was told in ${told.length} ways`);
   const { status, produced, succeeded, dead, cancelled: dropped } = told[0];

@@ -12,6 +12,22 @@ export interface Mutant {
 /** Each is one that somebody might make. The exploration must find every one. */
 export const MUTANTS: readonly Mutant[] = [
   {
+    name: "a run works before it is one of the active runs",
+    file: "shared/ledger/runs.ts",
+    from: "    if (isActive(record) && !record.exclusive) await this.active.enter(record);\n",
+    to: "",
+    scope: "one item",
+    shows: /none of the active runs/,
+  },
+  {
+    name: "a run's end does not make it leave the active runs",
+    file: "shared/ledger/runs.ts",
+    from: "    await this.active.leave(id);\n",
+    to: "",
+    scope: "one item, up to onComplete",
+    shows: /still one of the active runs/,
+  },
+  {
     name: "a run ends unconditionally",
     file: "shared/ledger/climb.ts",
     from: `when: [{ equals: ["status", String(row.status)] }, { absent: "completedAt" }],`,

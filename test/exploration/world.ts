@@ -1,3 +1,4 @@
+import { ACTIVE_KEY } from "../../shared/ledger/active-runs.ts";
 import { updated } from "../../shared/ledger/memory-store.ts";
 import { runKey } from "../../shared/ledger/rows.ts";
 import { keyText, type Row, type Update } from "../../shared/ledger/store.ts";
@@ -6,7 +7,7 @@ import { parseEnvelope } from "../../shared/messages/envelope.ts";
 import { Actors, START } from "./actors.ts";
 import { Behaviours, type Standing } from "./behaviour.ts";
 import { canonical, Texts } from "./canonical.ts";
-import { checkEnd, checkEnding, checkRun } from "./checks.ts";
+import { checkActive, checkEnd, checkEnding, checkRun } from "./checks.ts";
 import { EVERYTHING, type Knowledge } from "./knowledge.ts";
 import { Numbers } from "./numbers.ts";
 import { type Ending, isRead, type Operation, type Program } from "./operation.ts";
@@ -87,6 +88,7 @@ export class World {
   readonly #standings: Standing[] = [];
   readonly #prepared = new Map<Operation, Prepared>();
   readonly #runRow: number;
+  readonly #activeRow: number;
   readonly #knowledge: Knowledge;
   readonly #texts = new Texts();
   // Consumers first, as they are alike.
@@ -104,6 +106,7 @@ export class World {
     this.#completionSlot = slot(scope.consumers + scope.producers);
     this.#personSlot = slot(scope.consumers + scope.producers + 1);
     this.#runRow = this.#key(keyText(runKey(RUN)));
+    this.#activeRow = this.#key(keyText(ACTIVE_KEY));
   }
 
   initial(): State {
@@ -358,7 +361,10 @@ export class World {
         const outcome = known ?? this.#update(operation, before);
         if (known === undefined) outcomes.set(before, outcome);
         state[place] = outcome.row;
-        if (outcome.result !== 0 && place === this.#runRow) this.#checkEnds(state, operation);
+        if (outcome.result !== 0 && place === this.#runRow) {
+          checkActive(this.#rows.get(outcome.row), this.#rows.get(at(state, this.#activeRow)));
+          this.#checkEnds(state, operation);
+        }
         return outcome.result;
       }
       case "message":

@@ -27,8 +27,8 @@ export class FaultyStore implements LedgerStore {
     return await this.#store.update(key, update);
   }
 
-  async newest(pk: string, limit: number): Promise<readonly Row[]> {
+  async newest(pk: string, limit: number, before?: string): Promise<readonly Row[]> {
     await this.before("newest");
-    return await this.#store.newest(pk, limit);
+    return await this.#store.newest(pk, limit, before);
   }
 }

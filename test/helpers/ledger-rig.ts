@@ -28,7 +28,8 @@ class MortalStore implements LedgerStore {
 
   get = (key: Key): Promise<Row | undefined> => this.#store.get(key);
   getMany = (keys: readonly Key[]): Promise<ReadonlyMap<string, Row>> => this.#store.getMany(keys);
-  newest = (pk: string, limit: number): Promise<readonly Row[]> => this.#store.newest(pk, limit);
+  newest = (pk: string, limit: number, before?: string): Promise<readonly Row[]> =>
+    this.#store.newest(pk, limit, before);
 
   async update(key: Key, update: Update): Promise<Row | undefined> {
     if (this.writesToLive-- <= 0) throw new Error("the process died");

@@ -256,7 +256,7 @@ export class LedgerWorld {
     return {
       get: (key) => perform(() => this.#store.get(key)),
       getMany: (keys) => perform(() => this.#store.getMany(keys)),
-      newest: (pk, limit) => perform(() => this.#store.newest(pk, limit)),
+      newest: (pk, limit, before) => perform(() => this.#store.newest(pk, limit, before)),
       update: (key, update) =>
         perform(async () => {
           const row = await this.#store.update(key, update);

@@ -41,7 +41,7 @@ export class Mortal {
     return {
       get: (key: Key) => step(() => store.get(key)),
       getMany: (keys: readonly Key[]) => step(() => store.getMany(keys)),
-      newest: (pk: string, limit: number) => step(() => store.newest(pk, limit)),
+      newest: (pk: string, limit: number, before?: string) => step(() => store.newest(pk, limit, before)),
       update: (key: Key, update: Update): Promise<Row | undefined> => step(() => store.update(key, update)),
     };
   }

@@ -82,8 +82,8 @@ export class ProducerWorld {
   }
 
   /** A start by the schedule. */
-  async startScheduled(run: string, receiveCount = 1) {
-    const start = startEntry({ workflow: "test", run, requestedAt: REQUESTED_AT, scheduled: true });
+  async startScheduled(run: string, receiveCount = 1, requestedAt = REQUESTED_AT) {
+    const start = startEntry({ workflow: "test", run, requestedAt, scheduled: true });
     return await this.handle(start, receiveCount);
   }
 

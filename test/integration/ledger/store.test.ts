@@ -116,6 +116,10 @@ describe("The store in memory does what DynamoDB does", () => {
       await store.update({ pk: `${partition}-other`, sk: "row 9" }, { set: { row: 9 } });
       expect((await store.newest(partition, 3)).map(({ row }) => row)).toEqual([3, 2, 1]);
       expect((await store.newest(partition, 9)).map(({ row }) => row)).toEqual([3, 2, 1, 0]);
+      const { sk } = keyOf(2);
+      expect((await store.newest(partition, 9, sk)).map(({ row }) => row)).toEqual([1, 0]);
+      expect((await store.newest(partition, 1, sk)).map(({ row }) => row)).toEqual([1]);
+      expect(await store.newest(partition, 9, keyOf(0).sk)).toEqual([]);
     }
   });
 

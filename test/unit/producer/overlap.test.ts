@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { items, type WorkflowOptions } from "../../../shared/index.ts";
+import { ACTIVE_KEY } from "../../../shared/ledger/active-runs.ts";
+import { runKey } from "../../../shared/ledger/rows.ts";
 import { parseControlMessage, startEntry } from "../../../shared/messages/control.ts";
 import type { Overlap } from "../../../shared/workflow.ts";
 import { ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
@@ -113,6 +115,99 @@ describe("a start by the schedule", () => {
     await world.handle(sent(1));
     expect(begun(world)).toEqual(["tuesday"]);
   });
+});
+
+describe("a run that takes 100 ticks of its schedule", () => {
+  const minute = (tick: number) => new Date(Date.parse(REQUESTED_AT) + tick * 60_000).toISOString();
+  const tick = (world: ProducerWorld, number: number, receiveCount = 1) =>
+    world.startScheduled(`tick-${number}`, receiveCount, minute(number));
+  const finish = async ({ runs }: ProducerWorld, id: string) => {
+    const run = await runs.get(id);
+    await runs.checkpoint(run, { ...run.checkpoint, ended: true });
+  };
+
+  test("is the only one, with overlap skip: 99 are skipped", async () => {
+    const world = worldOf({ overlap: "skip" });
+    for (let number = 0; number < 100; number++) expect(await tick(world, number)).toEqual(done);
+    const runs = await world.runs.latest(200);
+    expect(runs.filter(({ status }) => status === "running").map(({ id }) => id)).toEqual(["tick-0"]);
+    expect(
+      runs.filter(({ status, failure }) => status === "skipped" && failure === "run tick-0 still worked"),
+    ).toHaveLength(99);
+    expect(begun(world)).toEqual(["tick-0"]);
+    await finish(world, "tick-0");
+    await tick(world, 100);
+    expect(begun(world)).toEqual(["tick-0", "tick-100"]);
+  });
+
+  test("is the only one, with overlap queue: the next waits, behind other runs that were skipped or have ended", async () => {
+    const world = worldOf({ overlap: "queue" });
+    await tick(world, 0);
+    const first = await world.runs.get("tick-0");
+    // What an earlier definition of the workflow left.
+    for (let number = 1; number < 30; number++) {
+      await world.runs.skip({ id: `skipped-${number}`, workflow: "test", requestedAt: minute(number) }, first);
+    }
+    for (let number = 30; number < 100; number++) {
+      expect(await tick(world, 30, number - 29 < 50 ? number - 29 : 49)).toEqual({ tag: "wait", milliseconds: 30_000 });
+    }
+    expect(begun(world)).toEqual(["tick-0"]);
+    expect(await world.runs.find("tick-30")).toBeUndefined();
+    await finish(world, "tick-0");
+    await tick(world, 30, 49);
+    expect(begun(world)).toEqual(["tick-0", "tick-30"]);
+  });
+
+  test("that began before the deploy of this code is in the way all the same", async () => {
+    const world = worldOf({ overlap: "skip" });
+    await tick(world, 0);
+    for (let number = 1; number < 30; number++) await tick(world, number);
+    // As a ledger is that knows of no active runs.
+    await world.runs.takeUp("tick-0", 1);
+    await world.store.update(ACTIVE_KEY, { remove: ["run tick-0", "change", "complete"] });
+    await tick(world, 30);
+    expect(begun(world)).toEqual(["tick-0"]);
+    expect(await world.runs.get("tick-30")).toMatchObject({ status: "skipped" });
+  });
+});
+
+describe("a start by the schedule that dies", () => {
+  test.each<Overlap>(["skip", "queue"])(
+    "before or after any of its writes is followed by its redelivery, and one run works, with overlap %s",
+    async (overlap) => {
+      for (let death = 0; ; death++) {
+        const world = worldOf({ overlap });
+        let operations = 0;
+        world.store.before = () => operations++ === death && Promise.reject(new Error("died"));
+        const died = await world.startScheduled("monday").then(
+          () => false,
+          () => true,
+        );
+        world.store.before = () => {};
+        // Another comes in between: it begins, or gives way.
+        await world.handle(startEntry({ workflow: "test", run: "by-hand", requestedAt: REQUESTED_AT }));
+        const verdict = await world.startScheduled("monday", 2);
+        const monday = await world.runs.find("monday");
+        const isActive = monday?.status === "running" && begun(world).includes("monday");
+        // A run that had become active before the other is not taken back.
+        if (isActive) expect(begun(world)).toContain("monday");
+        else if (overlap === "skip") expect(monday?.status).toBe("skipped");
+        else expect(verdict).toMatchObject({ tag: "wait" });
+        await finishAll(world);
+        if (verdict.tag === "wait") expect(await world.startScheduled("monday", 3)).toEqual(done);
+        await finishAll(world);
+        await world.startScheduled("tuesday");
+        expect(begun(world)).toContain("tuesday");
+        if (!died) break;
+      }
+    },
+  );
+
+  async function finishAll({ runs, store }: ProducerWorld) {
+    for (const { id } of await runs.active.list()) {
+      await store.update(runKey(id), { set: { status: "completed", completedAt: REQUESTED_AT } });
+    }
+  }
 });
 
 describe("an earlier run", () => {
