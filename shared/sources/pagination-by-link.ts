@@ -1,29 +1,49 @@
-import LinkHeader from "http-link-header";
-import { SourceError, toError } from "../errors.ts";
+import { SourceError } from "../errors.ts";
 import type { Json } from "../json.ts";
 import { booleanOption, rejectUnknownKeys, show } from "../options.ts";
 import { checkPath, nameOf, type Path } from "./body-path.ts";
+import { parseLinkHeader } from "./link-header.ts";
 import { type AbsentFieldOptions, nextField } from "./next-field.ts";
-import { foreignPosition, type HttpPage, type PageRequest, type Pagination } from "./pagination.ts";
+import { foreignPosition, type HttpPage, locate, type PageRequest, type Pagination } from "./pagination.ts";
+
+/** How much of a header a message shows. */
+const SHOWN_CHARACTERS = 1_000;
+
+/** Relation types that an API sends in the `Link` header of a page: one of them on page 1 shows that the API uses it. */
+const PAGE_RELATIONS = ["first", "prev", "previous", "last"];
 
 /**
- * The next page is the one of the header `Link: <…>; rel="next"` (GitHub, GitLab, WordPress, RFC 8288). No such link:
- * the last page.
+ * The next page is the one of the header `Link: <…>; rel="next"` (GitHub, GitLab, WordPress, RFC 8288). A page without
+ * such a link is the last page. Page 1 without a `Link` header about pages is a warning in the run's summary, because
+ * the API may page in another way. A header that is malformed, so that a next page may be hidden in it, is an error.
  *
  * @example `next: linkHeader`
  */
-export const linkHeader: Pagination = byLink(({ headers, url }) => {
-  const header = headers.get("link");
-  if (header === null) return undefined;
-  try {
-    return LinkHeader.parse(header).rel("next")[0]?.uri;
-  } catch (thrown) {
+export const linkHeader: Pagination = byLink((page, isFirst, warn) => {
+  const header = page.headers.get("link") ?? "";
+  const { links, malformed } = parseLinkHeader(header);
+  const next = links.filter(({ rels }) => rels.includes("next"));
+  const ours = next.find(({ anchor }) => anchor === undefined || isSamePage(anchor, page.url));
+  if (ours !== undefined) return ours.target;
+  const problem = malformed ?? (next.length > 0 ? "its next page is that of another page, its anchor" : undefined);
+  if (problem !== undefined) {
     throw new SourceError(
-      `the Link header of ${url.origin}${url.pathname} cannot be read (${toError(thrown).message}): ${show(header)}`,
-      { cause: thrown },
+      `the Link header of ${locate(page)} cannot be read (${problem}): ${show(header.slice(0, SHOWN_CHARACTERS))}. If the API says in its body where ` +
+        "the next page is, use nextUrl or cursorField",
     );
   }
+  const found = [...new Set(links.flatMap(({ rels }) => rels))];
+  if (isFirst && !found.some((rel) => PAGE_RELATIONS.includes(rel))) {
+    const seen = found.length === 0 ? "no Link header" : `a Link header with no page in it (rel: ${found.join(", ")})`;
+    warn(`page 1 of ${locate(page)} has ${seen} and is taken for the only page: does the API page in another way?`);
+  }
+  return undefined;
 });
+
+function isSamePage(anchor: string, page: URL): boolean {
+  const withoutFragment = ({ href }: URL) => href.replace(/#.*/, "");
+  return URL.canParse(anchor, page.href) && withoutFragment(new URL(anchor, page.href)) === withoutFragment(page);
+}
 
 export interface NextUrlOptions extends AbsentFieldOptions {
   /** Where the next page's URL stands in the body. `null`, `""` or `false`: the last page. Absent: an error. */

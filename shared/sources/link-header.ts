@@ -1,0 +1,150 @@
+/** One link of a `Link` header. */
+export interface Link {
+  /** The URL between `<` and `>`. Bytes beyond ASCII are percent-encoded as they came. */
+  readonly target: string;
+  /** The relation types of its first `rel`, in lower case. */
+  readonly rels: readonly string[];
+  /** The page that the link belongs to, if that is not the page with the header. */
+  readonly anchor?: string | undefined;
+}
+
+export interface ParsedLinks {
+  /** Links up to the first part that is malformed. */
+  readonly links: readonly Link[];
+  /** Why the rest of the header was not read; `undefined` if the header is well formed. */
+  readonly malformed: string | undefined;
+}
+
+/**
+ * Reads a `Link` header of RFC 8288 (https://www.rfc-editor.org/rfc/rfc8288#section-3), several of them joined by
+ * commas included. It also takes what services send beside the standard: single quotes, missing quotes around several
+ * relation types, missing semicolons, empty elements, spaces anywhere between two parts, bytes beyond ASCII.
+ *
+ * It never guesses: where a part can be read in two ways, or a link may have lost its `rel`, the rest is malformed.
+ */
+export function parseLinkHeader(header: string): ParsedLinks {
+  const links: Link[] = [];
+  const reader = new Reader(header);
+  try {
+    for (;;) {
+      reader.skip(/[ \t,]*/y);
+      if (reader.atEnd) return { links, malformed: undefined };
+      const link = readLink(reader);
+      if (link !== undefined) links.push(link);
+    }
+  } catch (thrown) {
+    if (thrown instanceof Malformed) return { links, malformed: thrown.message };
+    throw thrown;
+  }
+}
+
+class Malformed extends Error {}
+
+class Reader {
+  readonly text: string;
+  at = 0;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  get atEnd(): boolean {
+    return this.at === this.text.length;
+  }
+
+  get character(): string {
+    return this.text[this.at] ?? "";
+  }
+
+  /** What a sticky pattern matches here, which is passed; `undefined` if it does not match. */
+  take(pattern: RegExp): RegExpExecArray | undefined {
+    pattern.lastIndex = this.at;
+    const match = pattern.exec(this.text) ?? undefined;
+    if (match !== undefined) this.at = pattern.lastIndex;
+    return match;
+  }
+
+  skip(pattern: RegExp): void {
+    this.take(pattern);
+  }
+
+  fail(problem: string): Malformed {
+    return new Malformed(`${problem} at character ${this.at + 1}`);
+  }
+}
+
+const SPACES = /[ \t]*/y;
+const TARGET = /<([^<>"]*)>/y;
+/** A token of RFC 9110, but for the apostrophe, which would be half a pair of quotes. */
+const NAME = /[!#$%&*+.^_`|~\w-]+/y;
+const DOUBLE_QUOTED = /"((?:[^"\\]|\\.)*)"/y;
+const SINGLE_QUOTED = /'([^']*)'(?=[ \t]*(?:[;,]|$))/y;
+const UNQUOTED = /[^;,]*/y;
+/** A registered relation type, or a URI. */
+const RELATION = /^(?:[a-z][a-z0-9._-]*|[a-z][a-z0-9+.-]*:[^\s"'<>]+)$/;
+
+/** A link; `undefined` for one without a relation type, which leads nowhere. */
+function readLink(reader: Reader): Link | undefined {
+  const start = reader.at;
+  const target = reader.take(TARGET)?.[1];
+  if (target === undefined) throw reader.fail("there is no <URL>");
+  if (/;[ \t]*rel\*?[ \t]*=/i.test(target)) throw reader.fail("the URL before has no >");
+  const parameters = new Map<string, string>();
+  for (;;) {
+    reader.skip(/[ \t;]*/y);
+    if (reader.atEnd || reader.character === ",") break;
+    const name = reader.take(NAME)?.[0].toLowerCase();
+    if (name === undefined) throw reader.fail("there is no parameter's name");
+    if (name === "next") throw reader.fail("next stands outside of a rel");
+    reader.skip(SPACES);
+    const value = reader.take(/=[ \t]*/y) === undefined ? "" : readValue(reader);
+    // Of a parameter that occurs again, the first counts: RFC 8288, sections 3.3 and 3.4.1.
+    if (!parameters.has(name)) parameters.set(name, value);
+  }
+  const rel = parameters.get("rel") ?? extendedValue(reader, parameters.get("rel*"));
+  if (rel === undefined) {
+    if (!/next/i.test(reader.text.slice(start, reader.at))) return undefined;
+    throw reader.fail("a link that says next has no rel");
+  }
+  const rels = rel
+    .trim()
+    .toLowerCase()
+    .split(/[ \t]+/);
+  if (!rels.every((each) => RELATION.test(each)))
+    throw reader.fail(`the rel ${JSON.stringify(rel)} is no relation type`);
+  return { target: encodeBytes(target.trim()), rels, anchor: parameters.get("anchor") };
+}
+
+function readValue(reader: Reader): string {
+  if (reader.character === '"') {
+    const quoted = reader.take(DOUBLE_QUOTED)?.[1];
+    if (quoted === undefined) throw reader.fail("a quote is not closed");
+    return quoted.replaceAll(/\\(.)/g, "$1");
+  }
+  const single = reader.take(SINGLE_QUOTED)?.[1];
+  if (single !== undefined) {
+    // Two apostrophes of two values may be read as one pair of quotes.
+    if (/[;,][ \t]*(?:rel\*?[ \t]*=|<)/i.test(single)) throw reader.fail("single quotes seem to hold a link");
+    return single;
+  }
+  const value = reader.take(UNQUOTED)?.[0].trim() ?? "";
+  if (/[<>"]|[ \t]\S*=/.test(value)) throw reader.fail("a value without quotes is not understood");
+  return value;
+}
+
+/** `UTF-8'en'n%65xt`: RFC 8187. */
+function extendedValue(reader: Reader, value: string | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  const [, charset = "", encoded = ""] = /^([\w-]+)'[\w-]*'(.*)$/.exec(value) ?? [];
+  try {
+    if (/^(?:utf-8|us-ascii|iso-8859-1)$/i.test(charset)) return decodeURIComponent(encoded);
+  } catch {
+    // Told below.
+  }
+  throw reader.fail(`the rel* ${JSON.stringify(value)} cannot be decoded`);
+}
+
+/** A header holds bytes, one a character. */
+function encodeBytes(url: string): string {
+  return url.replaceAll(/[\u0080-\u00FF]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
+}
