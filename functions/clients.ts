@@ -1,6 +1,7 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type { clientConfig } from "../shared/aws/client-config.ts";
+import { explicitSettings, type ServiceAccess } from "../shared/aws/service-access.ts";
 import { type Blueprints, useFastPath } from "../shared/fast-path.ts";
 import { LEAN_CLIENT } from "../shared/lean-client.ts";
 
@@ -18,13 +19,20 @@ export type ClientConfig = Pick<ReturnType<typeof clientConfig>, "requestHandler
 /**
  * @param configOf Gives each client a configuration of its own.
  * @param blueprints What is known of their requests.
+ * @param access Where the services are. Absent: where the AWS SDK finds them.
  */
-export function createClients(configOf: () => ClientConfig, blueprints: Blueprints): Clients {
+export function createClients(
+  configOf: () => ClientConfig,
+  blueprints: Blueprints,
+  access: ServiceAccess | undefined,
+): Clients {
+  const ofSqs = { ...LEAN_CLIENT, ...(access && explicitSettings(access, access.sqsEndpoint)) };
+  const ofDynamoDb = { ...LEAN_CLIENT, ...(access && explicitSettings(access, access.dynamoDbEndpoint)) };
   // Its middleware is composed once a command, and not for each request: a tenth of a request's CPU time. A digest of
   // each body would take a fifth, and TLS sees to it already that it arrives as it was.
-  const sqs = new SQSClient({ ...LEAN_CLIENT, ...configOf(), cacheMiddleware: true, md5: false });
-  const controlSqs = new SQSClient({ ...LEAN_CLIENT, ...configOf() });
-  const dynamoDb = new DynamoDBClient({ ...LEAN_CLIENT, ...configOf(), cacheMiddleware: true });
+  const sqs = new SQSClient({ ...ofSqs, ...configOf(), cacheMiddleware: true, md5: false });
+  const controlSqs = new SQSClient({ ...ofSqs, ...configOf() });
+  const dynamoDb = new DynamoDBClient({ ...ofDynamoDb, ...configOf(), cacheMiddleware: true });
   for (const client of [sqs, dynamoDb]) {
     // Nobody reads what it prepares: a copy of each request and its answer, for a logger that there is not.
     client.middlewareStack.remove("loggerMiddleware");

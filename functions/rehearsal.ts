@@ -44,11 +44,11 @@ const ITEMS = Array.from({ length: 10 }, (_, index) => index);
  * @param isOver Whether no other round may begin. There is one round at least: it teaches the blueprints.
  */
 export async function rehearse(
-  { queueUrl, table }: Pick<FunctionEnvironment, "queueUrl" | "table">,
+  { queueUrl, table, access }: Pick<FunctionEnvironment, "queueUrl" | "table" | "access">,
   blueprints: Blueprints,
   isOver: () => boolean = () => false,
 ): Promise<void> {
-  const { sqs, dynamoDb } = createClients(() => ({ requestHandler: STAND_IN }), blueprints);
+  const { sqs, dynamoDb } = createClients(() => ({ requestHandler: STAND_IN }), blueprints, access);
   const queue = new Queue(sqs, queueUrl);
   const store = new DynamoDbStore(dynamoDb, table);
   for (let round = 0; round < ROUNDS && (round === 0 || !isOver()); round++) {

@@ -18,7 +18,7 @@ import { connectAhead, rehearse, WARM_UP_MILLISECONDS } from "./rehearsal.ts";
 export async function connect(environment: FunctionEnvironment, { sockets }: { readonly sockets: number }) {
   const blueprints: Blueprints = new Map();
   const configOf = () => clientConfig({ sockets: 2 * PARALLEL_SENDS });
-  const { sqs, controlSqs, dynamoDb } = createClients(configOf, blueprints);
+  const { sqs, controlSqs, dynamoDb } = createClients(configOf, blueprints, environment.access);
   const store = new DynamoDbStore(dynamoDb, environment.table);
   const queue = new Queue(sqs, environment.queueUrl);
   const controlQueue = new Queue(controlSqs, environment.controlQueueUrl);

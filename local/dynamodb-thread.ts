@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { SluiceError, toError } from "../shared/errors.ts";
-import type { LocalDynamoDb } from "./dynamodb.ts";
+import type { LocalDynamoDb, LocalDynamoDbOptions } from "./dynamodb.ts";
 
 const ENTRY = new URL(`./dynamodb-worker${extname(import.meta.url)}`, import.meta.url);
 
@@ -22,10 +22,11 @@ export interface DynamoDbThread extends LocalDynamoDb {
  * the time.
  *
  * @param path Where it keeps its tables.
+ * @param accessKeyId The engine's secret, which each request must carry.
  * @throws {SluiceError} `LEDGER_UNREADABLE`: it cannot start.
  */
-export async function startDynamoDbThread(path: string): Promise<DynamoDbThread> {
-  const worker = new Worker(ENTRY, { workerData: path });
+export async function startDynamoDbThread(path: string, accessKeyId: string): Promise<DynamoDbThread> {
+  const worker = new Worker(ENTRY, { workerData: { path, accessKeyId } satisfies LocalDynamoDbOptions });
   const cannotOpen = (cause: unknown) =>
     new SluiceError(
       "LEDGER_UNREADABLE",

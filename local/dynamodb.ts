@@ -1,19 +1,30 @@
 import { once } from "node:events";
-import type { Server, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import dynalite from "dynalite";
+import { refuse } from "./access/refuse.ts";
+import { requestCheck } from "./access/request-check.ts";
 
 export interface LocalDynamoDb {
   readonly endpoint: string;
   close(): Promise<void>;
 }
 
-/** Starts DynamoDB (dynalite) on the loopback interface. Without a path it keeps its tables in memory. */
-export async function startDynamoDb(path?: string): Promise<LocalDynamoDb> {
+/** How to start DynamoDB. */
+export interface LocalDynamoDbOptions {
+  /** Where it keeps its tables; in memory by default. */
+  readonly path?: string;
+  /** The access key id that each request must carry. */
+  readonly accessKeyId: string;
+}
+
+/** Starts DynamoDB (dynalite) on the loopback interface. It answers only who knows its key. */
+export async function startDynamoDb({ path, accessKeyId }: LocalDynamoDbOptions): Promise<LocalDynamoDb> {
   const server = dynalite({ ...(path !== undefined && { path }), createTableMs: 0, deleteTableMs: 0 });
   // Left alone it would close a connection in the moment in which a client sends on it.
   server.keepAliveTimeout = 60_000;
+  guard(server, accessKeyId);
   const requests = trackRequests(server);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -28,6 +39,22 @@ export async function startDynamoDb(path?: string): Promise<LocalDynamoDb> {
       await closed;
     },
   };
+}
+
+/**
+ * Puts a check before dynalite's own handler, which takes any signature, and lets the pages of every site read what it
+ * answers.
+ */
+function guard(server: Server, accessKeyId: string): void {
+  const check = requestCheck(accessKeyId);
+  const [handle] = server.listeners("request");
+  if (handle === undefined) throw new Error("dynalite handles no requests");
+  server.removeAllListeners("request");
+  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+    const refusal = check(request.headers);
+    if (refusal === undefined) handle(request, response);
+    else refuse(request, response, refusal);
+  });
 }
 
 /** For the longest of requests, whose client may be gone: one whose body never came would never end. */

@@ -1,15 +1,19 @@
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+import { CREDENTIALS_MODULE } from "../shared/aws/credentials-module.ts";
 import { SluiceError } from "../shared/errors.ts";
 import { type FunctionEnvironment, toVariables } from "../shared/function-environment.ts";
 import type { Topology } from "../shared/topology.ts";
 import type { Workflow } from "../shared/workflow.ts";
+import { ownAccess } from "./access/own-access.ts";
 import { ActivityMonitor } from "./activity-monitor.ts";
 import { bundleFunctions } from "./bundle.ts";
 import { EventSourceMapping } from "./event-source-mapping.ts";
 import type { FunctionConfiguration } from "./functions/execution-environment.ts";
 import { LocalFunction } from "./functions/local-function.ts";
 import { Reaper } from "./functions/reaper.ts";
-import { LOCAL_AWS, openServices, type ServiceClients, type Services, tableName } from "./services.ts";
+import { openServices, type ServiceClients, type Services, tableName } from "./services.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import { warmUp } from "./warm-up.ts";
 
@@ -43,6 +47,11 @@ export interface Engine extends ServiceClients {
   drain(): Promise<void>;
 }
 
+/** What the AWS SDK finds credentials by, which is not in the bundles: profiles, single sign-on, and so on. */
+const DEFAULT_CREDENTIALS = pathToFileURL(
+  createRequire(import.meta.url).resolve("@aws-sdk/credential-provider-node"),
+).href;
+
 /** Lines of a log that tell why its function died. */
 const TELLING_LINES = 6;
 
@@ -67,6 +76,11 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       deadLetterQueueUrl: sqs.queueUrl(names.deadLetterQueue),
       controlQueueUrl: sqs.queueUrl(names.controlQueue),
       controlDeadLetterQueueUrl: sqs.queueUrl(names.controlDeadLetterQueue),
+      access: ownAccess({
+        sqs: sqs.endpoint,
+        dynamoDb: services.dynamoDb.endpoint,
+        accessKeyId: services.accessKeyId,
+      }),
       table: tableName(workflow.name),
       concurrency: topology.concurrency,
       tasksPerEnvironment: topology.tasksPerEnvironment,
@@ -78,9 +92,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       refillVisibilitySeconds: topology.consumer.refillVisibilitySeconds,
     };
     const variables = {
-      ...LOCAL_AWS,
-      AWS_ENDPOINT_URL_SQS: sqs.endpoint,
-      AWS_ENDPOINT_URL_DYNAMODB: services.dynamoDb.endpoint,
+      [CREDENTIALS_MODULE]: DEFAULT_CREDENTIALS,
       NODE_COMPILE_CACHE: state.bundles,
       ...toVariables(environment),
       ...options.variables,

@@ -3,12 +3,15 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { announceOn } from "../shared/announce.ts";
 import { clientConfig } from "../shared/aws/client-config.ts";
+import { explicitSettings } from "../shared/aws/service-access.ts";
 import { LEAN_CLIENT } from "../shared/lean-client.ts";
 import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
 import { Ledger } from "../shared/ledger/ledger.ts";
 import { Runs } from "../shared/ledger/runs.ts";
 import { Queue } from "../shared/queue.ts";
 import type { Topology } from "../shared/topology.ts";
+import { newAccessKeyId } from "./access/access-key.ts";
+import { ownAccess } from "./access/own-access.ts";
 import { type DynamoDbThread, startDynamoDbThread } from "./dynamodb-thread.ts";
 import { createLedgerTable } from "./ledger-table.ts";
 import { createQueues, queueNames } from "./queues.ts";
@@ -16,20 +19,6 @@ import type { Faults } from "./sqs/faults.ts";
 import type { InProcessHandler } from "./sqs/in-process.ts";
 import { startSqsServer } from "./sqs/server.ts";
 import type { Endpoints, StateDirectory, Use } from "./state-directory.ts";
-
-// The SDK asks for these, nobody checks them.
-export const LOCAL_AWS = {
-  AWS_REGION: "us-east-1",
-  AWS_ACCESS_KEY_ID: "local",
-  AWS_SECRET_ACCESS_KEY: "local",
-  AWS_SESSION_TOKEN: "",
-  AWS_PROFILE: "",
-} as const;
-
-const CREDENTIALS = {
-  region: LOCAL_AWS.AWS_REGION,
-  credentials: { accessKeyId: LOCAL_AWS.AWS_ACCESS_KEY_ID, secretAccessKey: LOCAL_AWS.AWS_SECRET_ACCESS_KEY },
-} as const;
 
 export const tableName = (workflow: string): string => `${workflow}-ledger`;
 
@@ -96,8 +85,10 @@ async function openOrUnlock(options: ServiceOptions) {
 
 async function openLocked(options: ServiceOptions) {
   const { workflow, topology, state, faults } = options;
+  const accessKeyId = newAccessKeyId();
   const sqs = await startSqsServer({
     file: state.queues,
+    accessKeyId,
     ...(faults && { faults }),
     // A command that looks at 100,000 letters reads each once: a cache would only make it larger.
     ...(topology === undefined && { cacheMegabytes: 8 }),
@@ -111,14 +102,15 @@ async function openLocked(options: ServiceOptions) {
     const names = queueNames(workflow);
     sqs.store.releaseOrphans([names.controlQueue]);
     if (topology !== undefined) createQueues(sqs.store, names, topology);
-    dynamoDb = await startDynamoDbThread(state.tables);
-    const endpoints = { sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint };
+    dynamoDb = await startDynamoDbThread(state.tables, accessKeyId);
+    const endpoints = { sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint, accessKeyId };
     const clients = connect(workflow, endpoints, sqs.requestHandler);
     await dynamoDb.during(createLedgerTable(clients.dynamoDbClient, tableName(workflow)));
     state.announce(useOf(options), endpoints);
     return {
       ...clients,
       names,
+      accessKeyId,
       sqs,
       dynamoDb,
       async close() {
@@ -164,13 +156,17 @@ export async function reachServices(workflow: string, state: StateDirectory): Pr
 }
 
 /** @param requestHandler The way to the queues, where they are in this process. Default: HTTP. */
-export function connect(workflow: string, { sqs, dynamoDb }: Endpoints, requestHandler?: InProcessHandler) {
-  const dynamoDbClient = new DynamoDBClient({ ...LEAN_CLIENT, ...clientConfig(), ...CREDENTIALS, endpoint: dynamoDb });
+export function connect(workflow: string, endpoints: Endpoints, requestHandler?: InProcessHandler) {
+  const access = ownAccess(endpoints);
+  const dynamoDbClient = new DynamoDBClient({
+    ...LEAN_CLIENT,
+    ...explicitSettings(access, access.dynamoDbEndpoint),
+    ...clientConfig(),
+  });
   const sqsClient = new SQSClient({
     ...LEAN_CLIENT,
+    ...explicitSettings(access, access.sqsEndpoint),
     ...clientConfig(),
-    ...CREDENTIALS,
-    endpoint: sqs,
     // On the loopback interface nothing is lost on the way: a digest of each body would only take time.
     md5: false,
     cacheMiddleware: true,
@@ -178,7 +174,7 @@ export function connect(workflow: string, { sqs, dynamoDb }: Endpoints, requestH
   });
   // Nobody reads what it prepares.
   sqsClient.middlewareStack.remove("loggerMiddleware");
-  const queueOf = (name: string) => new Queue(sqsClient, `${sqs}/000000000000/${name}`);
+  const queueOf = (name: string) => new Queue(sqsClient, `${access.sqsEndpoint}/000000000000/${name}`);
   const names = queueNames(workflow);
   const store = new DynamoDbStore(dynamoDbClient, tableName(workflow));
   const controlQueue = queueOf(names.controlQueue);

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   closeSync,
   existsSync,
   mkdirSync,
@@ -12,6 +13,7 @@ import {
 } from "node:fs";
 import { join, resolve } from "node:path";
 import { SluiceError, toError } from "../shared/errors.ts";
+import { awsConfig } from "./access/own-access.ts";
 import { ProcessLock } from "./process-lock.ts";
 
 /** Where the embedded engine keeps what must outlive it. */
@@ -20,14 +22,21 @@ export const STATE_ROOT = ".sluice";
 const HOLDER = "engine.json";
 const ENGINE_LOCK = "engine.lock";
 const GUESTS_LOCK = "guests.lock";
+const AWS_CONFIG = "aws-config";
+
+/** Only the user may see what is in a state directory: its files hold the key of the engine's servers, and items. */
+const PRIVATE_DIRECTORY = 0o700;
+const PRIVATE_FILE = 0o600;
 
 /** What outlives all other state: locks, which must stay the same files, and who holds them. */
 const KEPT = new Set([HOLDER, ENGINE_LOCK, GUESTS_LOCK]);
 
-/** Where the services of a running engine listen. */
+/** Where the services of a running engine listen, and the key that they ask for. */
 export interface Endpoints {
   readonly sqs: string;
   readonly dynamoDb: string;
+  /** A secret. It must not be logged. */
+  readonly accessKeyId: string;
 }
 
 /** How a workflow was run last. */
@@ -99,6 +108,11 @@ export class StateDirectory {
     return join(this.path, "logs");
   }
 
+  /** For the AWS CLI: the services of the process that holds the directory, as a configuration file. */
+  get awsConfig(): string {
+    return join(this.path, AWS_CONFIG);
+  }
+
   get #holder(): string {
     return join(this.path, HOLDER);
   }
@@ -120,8 +134,11 @@ export class StateDirectory {
    */
   lock(use: Use): boolean {
     return usable(this.path, () => {
-      mkdirSync(this.path, { recursive: true });
+      mkdirSync(this.path, { recursive: true, mode: PRIVATE_DIRECTORY });
+      // It may have been made by an earlier version, or by the user.
+      chmodSync(this.path, PRIVATE_DIRECTORY);
       if (!this.#lock.take()) return false;
+      this.#forgetServices();
       this.#write(this.#holder, { pid: process.pid, use } satisfies Holder);
       this.#makeDirectories();
       return true;
@@ -131,6 +148,12 @@ export class StateDirectory {
   /** Tells other processes where the services are of this one, which has the lock. */
   announce(use: Use, endpoints: Endpoints): void {
     this.#write(this.#holder, { pid: process.pid, use, endpoints } satisfies Holder);
+    this.#writeText(this.awsConfig, awsConfig(endpoints));
+  }
+
+  /** Their key is of no use without them. */
+  #forgetServices(): void {
+    rmSync(this.awsConfig, { force: true });
   }
 
   /**
@@ -142,6 +165,7 @@ export class StateDirectory {
     // Somebody may have removed it all.
     if (!existsSync(this.path)) return true;
     this.#write(this.#holder, { pid: process.pid, use } satisfies Holder);
+    this.#forgetServices();
     const alone = this.#guests.take();
     this.#guests.release();
     return alone;
@@ -149,6 +173,7 @@ export class StateDirectory {
 
   unlock(): void {
     rmSync(this.#holder, { force: true });
+    this.#forgetServices();
     this.#lock.release();
   }
 
@@ -203,8 +228,14 @@ export class StateDirectory {
 
   // Written beside and renamed: whoever reads it sees all of it or what was before.
   #write(file: string, content: unknown): void {
+    this.#writeText(file, JSON.stringify(content));
+  }
+
+  #writeText(file: string, text: string): void {
     const draft = `${file}.${process.pid}`;
-    writeFileSync(draft, JSON.stringify(content));
+    // The mode counts only for a file that is not there.
+    rmSync(draft, { force: true });
+    writeFileSync(draft, text, { mode: PRIVATE_FILE });
     renameSync(draft, file);
   }
 

@@ -1,5 +1,14 @@
 import * as z from "zod";
+import type { ServiceAccess } from "./aws/service-access.ts";
 import { ConfigurationError } from "./errors.ts";
+
+const accessSchema = z.object({
+  SLUICE_SQS_ENDPOINT: z.url(),
+  SLUICE_DYNAMODB_ENDPOINT: z.url(),
+  SLUICE_REGION: z.string().min(1),
+  SLUICE_ACCESS_KEY_ID: z.string().min(1),
+  SLUICE_SECRET_ACCESS_KEY: z.string().min(1),
+});
 
 const environmentSchema = z.object({
   SLUICE_QUEUE_URL: z.url(),
@@ -26,6 +35,8 @@ export interface FunctionEnvironment {
   readonly controlDeadLetterQueueUrl: string;
   /** The EventBridge bus that is told of the ends of runs. Absent on the embedded engine, which has none. */
   readonly eventBus?: string | undefined;
+  /** How the queues and the ledger are reached. Absent: as the AWS SDK finds them, which is right on Lambda. */
+  readonly access?: ServiceAccess | undefined;
   readonly table: string;
   readonly concurrency: number;
   readonly tasksPerEnvironment: number;
@@ -45,6 +56,7 @@ export function toVariables(environment: FunctionEnvironment): Record<string, st
     SLUICE_CONTROL_QUEUE_URL: environment.controlQueueUrl,
     SLUICE_CONTROL_DEAD_LETTER_QUEUE_URL: environment.controlDeadLetterQueueUrl,
     ...(environment.eventBus !== undefined && { SLUICE_EVENT_BUS: environment.eventBus }),
+    ...(environment.access && accessVariables(environment.access)),
     SLUICE_TABLE: environment.table,
     SLUICE_CONCURRENCY: String(environment.concurrency),
     SLUICE_TASKS_PER_ENVIRONMENT: String(environment.tasksPerEnvironment),
@@ -57,30 +69,56 @@ export function toVariables(environment: FunctionEnvironment): Record<string, st
   };
 }
 
+const accessVariables = (access: ServiceAccess): z.infer<typeof accessSchema> => ({
+  SLUICE_SQS_ENDPOINT: access.sqsEndpoint,
+  SLUICE_DYNAMODB_ENDPOINT: access.dynamoDbEndpoint,
+  SLUICE_REGION: access.region,
+  SLUICE_ACCESS_KEY_ID: access.accessKeyId,
+  SLUICE_SECRET_ACCESS_KEY: access.secretAccessKey,
+});
+
 /**
  * Reads it back, once, when a function starts.
  *
  * @throws {ConfigurationError} A variable is missing or wrong.
  */
 export function fromVariables(variables: Readonly<Record<string, string | undefined>>): FunctionEnvironment {
-  const parsed = environmentSchema.safeParse(variables);
-  if (!parsed.success) {
-    throw new ConfigurationError(`the function's environment variables are wrong: ${z.prettifyError(parsed.error)}`);
-  }
+  const parsed = parse(environmentSchema, variables);
   return {
-    queueUrl: parsed.data.SLUICE_QUEUE_URL,
-    deadLetterQueueUrl: parsed.data.SLUICE_DEAD_LETTER_QUEUE_URL,
-    controlQueueUrl: parsed.data.SLUICE_CONTROL_QUEUE_URL,
-    controlDeadLetterQueueUrl: parsed.data.SLUICE_CONTROL_DEAD_LETTER_QUEUE_URL,
-    eventBus: parsed.data.SLUICE_EVENT_BUS,
-    table: parsed.data.SLUICE_TABLE,
-    concurrency: parsed.data.SLUICE_CONCURRENCY,
-    tasksPerEnvironment: parsed.data.SLUICE_TASKS_PER_ENVIRONMENT,
-    maxBacklog: parsed.data.SLUICE_MAX_BACKLOG,
-    sliceSeconds: parsed.data.SLUICE_SLICE_SECONDS,
-    controlVisibilitySeconds: parsed.data.SLUICE_CONTROL_VISIBILITY_SECONDS,
-    refillSeconds: parsed.data.SLUICE_REFILL_SECONDS,
-    refillWaitingSeconds: parsed.data.SLUICE_REFILL_WAITING_SECONDS,
-    refillVisibilitySeconds: parsed.data.SLUICE_REFILL_VISIBILITY_SECONDS,
+    queueUrl: parsed.SLUICE_QUEUE_URL,
+    deadLetterQueueUrl: parsed.SLUICE_DEAD_LETTER_QUEUE_URL,
+    controlQueueUrl: parsed.SLUICE_CONTROL_QUEUE_URL,
+    controlDeadLetterQueueUrl: parsed.SLUICE_CONTROL_DEAD_LETTER_QUEUE_URL,
+    eventBus: parsed.SLUICE_EVENT_BUS,
+    access: accessOf(variables),
+    table: parsed.SLUICE_TABLE,
+    concurrency: parsed.SLUICE_CONCURRENCY,
+    tasksPerEnvironment: parsed.SLUICE_TASKS_PER_ENVIRONMENT,
+    maxBacklog: parsed.SLUICE_MAX_BACKLOG,
+    sliceSeconds: parsed.SLUICE_SLICE_SECONDS,
+    controlVisibilitySeconds: parsed.SLUICE_CONTROL_VISIBILITY_SECONDS,
+    refillSeconds: parsed.SLUICE_REFILL_SECONDS,
+    refillWaitingSeconds: parsed.SLUICE_REFILL_WAITING_SECONDS,
+    refillVisibilitySeconds: parsed.SLUICE_REFILL_VISIBILITY_SECONDS,
   };
+}
+
+/** All of its variables must be there, or none. */
+function accessOf(variables: Readonly<Record<string, string | undefined>>): ServiceAccess | undefined {
+  if (Object.keys(accessSchema.shape).every((name) => variables[name] === undefined)) return undefined;
+  const parsed = parse(accessSchema, variables);
+  return {
+    sqsEndpoint: parsed.SLUICE_SQS_ENDPOINT,
+    dynamoDbEndpoint: parsed.SLUICE_DYNAMODB_ENDPOINT,
+    region: parsed.SLUICE_REGION,
+    accessKeyId: parsed.SLUICE_ACCESS_KEY_ID,
+    secretAccessKey: parsed.SLUICE_SECRET_ACCESS_KEY,
+  };
+}
+
+/** @throws {ConfigurationError} A variable is missing or wrong. */
+function parse<Schema extends z.ZodType>(schema: Schema, variables: unknown): z.infer<Schema> {
+  const parsed = schema.safeParse(variables);
+  if (parsed.success) return parsed.data;
+  throw new ConfigurationError(`the function's environment variables are wrong: ${z.prettifyError(parsed.error)}`);
 }

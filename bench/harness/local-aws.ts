@@ -1,8 +1,9 @@
-import { LOCAL_AWS } from "../../local/services.ts";
+/** The key of the services that a benchmark starts for itself. */
+export const ACCESS_KEY_ID = "bench";
 
 /** The configuration of a client of a local service. */
 export const localClient = (endpoint: string) => ({
   endpoint,
-  region: LOCAL_AWS.AWS_REGION,
-  credentials: { accessKeyId: LOCAL_AWS.AWS_ACCESS_KEY_ID, secretAccessKey: LOCAL_AWS.AWS_SECRET_ACCESS_KEY },
+  region: "us-east-1",
+  credentials: { accessKeyId: ACCESS_KEY_ID, secretAccessKey: "bench" },
 });

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { GetQueueAttributesCommand, SendMessageBatchCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { startSqsServer } from "../../local/sqs/server.ts";
 import { PARALLEL_SENDS } from "../../shared/queue.ts";
-import { localClient } from "../harness/local-aws.ts";
+import { ACCESS_KEY_ID, localClient } from "../harness/local-aws.ts";
 import { side } from "../harness/side.ts";
 
 interface Input {
@@ -27,7 +27,7 @@ if (process.env.SLUICE_BENCH_SENDER !== undefined) process.send?.(await send(JSO
 else await side(measure);
 
 async function measure({ items }: Input, directory: string) {
-  const sqs = await startSqsServer({ file: join(directory, "queues.db") });
+  const sqs = await startSqsServer({ file: join(directory, "queues.db"), accessKeyId: ACCESS_KEY_ID });
   sqs.store.createQueue("bare", {});
   const target: Target = { items, endpoint: sqs.endpoint, queueUrl: sqs.queueUrl("bare") };
   const child = fork(fileURLToPath(import.meta.url), [JSON.stringify(target)], {

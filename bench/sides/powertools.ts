@@ -7,13 +7,12 @@ import { bundleOptions } from "../../infra/bundling.ts";
 import { EventSourceMapping } from "../../local/event-source-mapping.ts";
 import { LocalFunction } from "../../local/functions/local-function.ts";
 import { createQueues, queueNames } from "../../local/queues.ts";
-import { LOCAL_AWS } from "../../local/services.ts";
 import { startSqsServer } from "../../local/sqs/server.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
 import { Queue } from "../../shared/queue.ts";
 import { topology } from "../../shared/topology.ts";
 import { type Distribution, durations } from "../harness/durations.ts";
-import { localClient } from "../harness/local-aws.ts";
+import { ACCESS_KEY_ID, localClient } from "../harness/local-aws.ts";
 import { probeVariables, readReports } from "../harness/probe-reports.ts";
 import { billedGigabyteSeconds, busyShare } from "../harness/reports.ts";
 import { side } from "../harness/side.ts";
@@ -45,7 +44,7 @@ await side<Input>(async ({ distribution, items, meanMilliseconds }, directory) =
   const bundle = join(state.bundles, "consumer.mjs");
   const entry = fileURLToPath(new URL("../harness/powertools-handler.ts", import.meta.url));
   await build({ ...bundleOptions(entry), entryPoints: [entry], outfile: bundle });
-  const sqs = await startSqsServer({ file: state.queues });
+  const sqs = await startSqsServer({ file: state.queues, accessKeyId: ACCESS_KEY_ID });
   const names = queueNames("powertools");
   createQueues(sqs.store, names, shape);
   const probes = join(directory, "probes");
@@ -55,7 +54,7 @@ await side<Input>(async ({ distribution, items, meanMilliseconds }, directory) =
       bundle,
       timeoutSeconds: shape.consumer.timeoutSeconds,
       memoryMb: shape.consumer.memoryMb,
-      variables: { ...LOCAL_AWS, ...probeVariables(probes), NODE_COMPILE_CACHE: state.bundles },
+      variables: { ...probeVariables(probes), NODE_COMPILE_CACHE: state.bundles },
       log: state.openLog("consumer").descriptor,
     },
     { onActivity: () => {}, onFailure: (error) => console.error(error) },

@@ -2,6 +2,8 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { refuse } from "../access/refuse.ts";
+import { requestCheck } from "../access/request-check.ts";
 import { SqsError } from "./errors.ts";
 import type { Faults } from "./faults.ts";
 import { type InProcessHandler, inProcess } from "./in-process.ts";
@@ -12,6 +14,8 @@ import type { QueueStore } from "./store.ts";
 export interface SqsServerOptions extends SqsServiceOptions {
   /** A free port by default. */
   readonly port?: number;
+  /** The access key id that each request over HTTP must carry. */
+  readonly accessKeyId: string;
 }
 
 /** A running server. */
@@ -45,7 +49,7 @@ const longestRequestBytes = 16 * 1_048_576;
  * Starts an SQS of our own on the loopback interface: the AWS JSON protocol over HTTP, over a SQLite file.
  *
  * @throws Error when the port is taken or the file cannot be opened.
- * @example const sqs = await startSqsServer({ file: ".sluice/sqs.db" });
+ * @example const sqs = await startSqsServer({ file: ".sluice/sqs.db", accessKeyId: newAccessKeyId() });
  */
 export async function startSqsServer(options: SqsServerOptions): Promise<SqsServer> {
   let endpoint = "";
@@ -53,8 +57,11 @@ export async function startSqsServer(options: SqsServerOptions): Promise<SqsServ
   const service = new SqsService(options, queueUrl);
   const { store, faults } = service;
 
+  const check = requestCheck(options.accessKeyId);
   const undelivered: Undelivered = new WeakMap();
   const server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 0 }, (request, response) => {
+    const refusal = check(request.headers);
+    if (refusal !== undefined) return refuse(request, response, refusal);
     const gone = new AbortController();
     // A client that closes its side gives up: it would not read an answer.
     const onEnd = () => gone.abort(GONE);

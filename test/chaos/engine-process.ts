@@ -77,6 +77,7 @@ report({
   endpoints: {
     sqs: sqs.endpoint,
     dynamoDb: services.dynamoDb.endpoint,
+    accessKeyId: services.accessKeyId,
     table: tableName(WORKFLOW),
     deadLetterQueueUrl: sqs.queueUrl(names.deadLetterQueue),
     controlDeadLetterQueueUrl: sqs.queueUrl(names.controlDeadLetterQueue),

@@ -25,14 +25,14 @@ export interface Evidence {
 
 export type Row = Readonly<Record<string, unknown>>;
 
-const CLIENT = { region: "us-east-1", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
-
 /** Reads rows and letters by nothing but the services' own API. Takes the letters off their queues. */
 export async function readServices(
   endpoints: Endpoints,
 ): Promise<Pick<Evidence, "rows" | "letters" | "controlLetters">> {
-  const dynamoDb = new DynamoDBClient({ ...CLIENT, endpoint: endpoints.dynamoDb });
-  const sqs = new SQSClient({ ...CLIENT, endpoint: endpoints.sqs });
+  const { accessKeyId } = endpoints;
+  const client = { region: "us-east-1", credentials: { accessKeyId, secretAccessKey: "local" } };
+  const dynamoDb = new DynamoDBClient({ ...client, endpoint: endpoints.dynamoDb });
+  const sqs = new SQSClient({ ...client, endpoint: endpoints.sqs });
   try {
     const rows: Row[] = [];
     const input = { TableName: endpoints.table, ConsistentRead: true };

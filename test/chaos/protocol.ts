@@ -9,6 +9,7 @@ export type Command =
 export interface Endpoints {
   readonly sqs: string;
   readonly dynamoDb: string;
+  readonly accessKeyId: string;
   readonly table: string;
   readonly deadLetterQueueUrl: string;
   readonly controlDeadLetterQueueUrl: string;

@@ -10,11 +10,11 @@ export interface LedgerTable {
 
 /** The ledger's table in a DynamoDB of its own, in memory. */
 export async function openLedgerTable(): Promise<LedgerTable> {
-  const server = await startDynamoDb();
+  const server = await startDynamoDb({ accessKeyId: "test" });
   const client = new DynamoDBClient({
     region: "us-east-1",
     endpoint: server.endpoint,
-    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+    credentials: { accessKeyId: "test", secretAccessKey: "test" },
   });
   await createLedgerTable(client, "ledger");
   return {

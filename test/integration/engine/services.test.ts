@@ -28,7 +28,7 @@ afterEach(() => {
 });
 
 test("what is closed twice is closed", async () => {
-  const dynamoDb = await startDynamoDbThread(join(directory, "tables"));
+  const dynamoDb = await startDynamoDbThread(join(directory, "tables"), "test");
   await dynamoDb.close();
   await dynamoDb.close();
 });

@@ -3,7 +3,7 @@ import { startSqsServer } from "../../../local/sqs/server.ts";
 import { conformance } from "./conformance.ts";
 
 conformance("the embedded server", async () => {
-  const server = await startSqsServer({ file: ":memory:" });
+  const server = await startSqsServer({ file: ":memory:", accessKeyId: "test" });
   return { endpoint: server.endpoint, stop: () => server.close() };
 });
 

@@ -152,7 +152,11 @@ export const cases: Readonly<Record<string, Case>> = {
   async "An unknown action is refused with UnknownOperationException"({ endpoint }) {
     const response = await fetch(endpoint, {
       method: "POST",
-      headers: { "content-type": "application/x-amz-json-1.0", "x-amz-target": "AmazonSQS.DoNonsense" },
+      headers: {
+        authorization: "AWS4-HMAC-SHA256 Credential=test/20261127/us-east-1/sqs/aws4_request",
+        "content-type": "application/x-amz-json-1.0",
+        "x-amz-target": "AmazonSQS.DoNonsense",
+      },
       body: "{}",
     });
     expect(response.ok).toBe(false);

@@ -10,7 +10,7 @@ let client: SQSClient;
 let QueueUrl: string;
 
 beforeEach(async () => {
-  server = await startSqsServer({ file: ":memory:", faults: new Faults({ seed: 1 }) });
+  server = await startSqsServer({ file: ":memory:", accessKeyId: "test", faults: new Faults({ seed: 1 }) });
   server.store.createQueue("q", {});
   QueueUrl = server.queueUrl("q");
   client = new SQSClient({

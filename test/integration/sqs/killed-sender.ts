@@ -2,7 +2,7 @@
 import { startSqsServer } from "../../../local/sqs/server.ts";
 
 const [file = ""] = process.argv.slice(2);
-const { store } = await startSqsServer({ file });
+const { store } = await startSqsServer({ file, accessKeyId: "test" });
 store.createQueue("q", { VisibilityTimeout: "600" });
 store.createQueue("q.fifo", { FifoQueue: "true", ContentBasedDeduplication: "true" });
 for (let i = 0; ; i++) {

@@ -15,7 +15,7 @@ let peer: Peer;
 let queue: TestQueue;
 
 beforeEach(async () => {
-  server = await startSqsServer({ file: ":memory:", faults: new Faults({ seed: 1 }) });
+  server = await startSqsServer({ file: ":memory:", accessKeyId: "test", faults: new Faults({ seed: 1 }) });
   peer = new Peer(server.endpoint);
   queue = await peer.queue();
 });
@@ -25,10 +25,13 @@ afterEach(async () => {
   await server.close();
 });
 
+/** All that the server wants to know of it is the key. */
+const AUTHORIZATION = { authorization: "AWS4-HMAC-SHA256 Credential=test/20261127/us-east-1/sqs/aws4_request" };
+
 function post(target: string, body: string): Promise<Response> {
   return fetch(server.endpoint, {
     method: "POST",
-    headers: { "content-type": "application/x-amz-json-1.0", "x-amz-target": target },
+    headers: { ...AUTHORIZATION, "content-type": "application/x-amz-json-1.0", "x-amz-target": target },
     body,
   });
 }
@@ -89,7 +92,8 @@ describe("a client that goes", () => {
     await once(socket, "connect");
     const head = [
       "POST / HTTP/1.1",
-      "host: x",
+      "host: localhost",
+      `authorization: ${AUTHORIZATION.authorization}`,
       "x-amz-target: AmazonSQS.ReceiveMessage",
       `content-length: ${body.length}`,
     ];
@@ -241,7 +245,7 @@ describe("a killed process", () => {
       expect(signal).toBe("SIGKILL");
 
       let now = Date.now();
-      const reopened = await startSqsServer({ file, clock: () => now });
+      const reopened = await startSqsServer({ file, accessKeyId: "test", clock: () => now });
       try {
         const { store } = reopened;
         // A tenth of all, written down by a backoff, keeps its time.
@@ -278,7 +282,7 @@ describe("a killed process", () => {
     const file = join(folder, "sqs.db");
     try {
       const arn = (name: string) => `arn:aws:sqs:us-east-1:000000000000:${name}`;
-      const first = await startSqsServer({ file });
+      const first = await startSqsServer({ file, accessKeyId: "test" });
       first.store.createQueue("dead");
       const policy = { deadLetterTargetArn: arn("dead"), maxReceiveCount: 1 };
       first.store.createQueue("q", { RedrivePolicy: JSON.stringify(policy) });
@@ -289,7 +293,7 @@ describe("a killed process", () => {
       first.store.moveTasks.start({ sourceArn: arn("dead"), destinationArn: arn("q") });
       await first.close();
 
-      const second = await startSqsServer({ file });
+      const second = await startSqsServer({ file, accessKeyId: "test" });
       await expect.poll(() => second.store.counts("q").visible).toBe(20);
       expect(second.store.moveTasks.list(arn("dead"))[0]).toMatchObject({ status: "COMPLETED", moved: 20 });
       await second.close();

@@ -1,0 +1,48 @@
+import { describe, expect, test } from "vitest";
+import { ConfigurationError } from "../../../shared/errors.ts";
+import { type FunctionEnvironment, fromVariables, toVariables } from "../../../shared/function-environment.ts";
+
+const onLambda: FunctionEnvironment = {
+  queueUrl: "https://sqs.eu-central-1.amazonaws.com/1/queue",
+  deadLetterQueueUrl: "https://sqs.eu-central-1.amazonaws.com/1/dlq",
+  controlQueueUrl: "https://sqs.eu-central-1.amazonaws.com/1/control.fifo",
+  controlDeadLetterQueueUrl: "https://sqs.eu-central-1.amazonaws.com/1/control-dlq.fifo",
+  eventBus: "default",
+  table: "ledger",
+  concurrency: 50,
+  tasksPerEnvironment: 10,
+  maxBacklog: 100,
+  sliceSeconds: 60,
+  controlVisibilitySeconds: 30,
+  refillSeconds: 30,
+  refillWaitingSeconds: 2,
+  refillVisibilitySeconds: 40,
+};
+
+const access = {
+  sqsEndpoint: "http://127.0.0.1:1",
+  dynamoDbEndpoint: "http://127.0.0.1:2",
+  region: "us-east-1",
+  accessKeyId: "key",
+  secretAccessKey: "secret",
+};
+
+describe("What a function is told by its environment variables", () => {
+  test.each([
+    ["on Lambda", { ...onLambda, access: undefined }],
+    ["with services of its own", { ...onLambda, eventBus: undefined, access }],
+  ])("is what it was given %s", (_, environment) => {
+    expect(fromVariables(toVariables(environment))).toEqual(environment);
+  });
+
+  test("has names of Sluice's alone: the variables of the AWS SDK are the user's", () => {
+    const names = Object.keys(toVariables({ ...onLambda, access }));
+    expect(names.filter((name) => !name.startsWith("SLUICE_"))).toEqual([]);
+  });
+
+  test("is refused if it names its services in part", () => {
+    const { SLUICE_ACCESS_KEY_ID: _, ...partly } = toVariables({ ...onLambda, access });
+    expect(() => fromVariables(partly)).toThrow(ConfigurationError);
+    expect(() => fromVariables(partly)).toThrow("SLUICE_ACCESS_KEY_ID");
+  });
+});
