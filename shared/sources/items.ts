@@ -14,25 +14,38 @@ export interface ItemsOptions {
 }
 
 /**
- * A source over values in memory or over anything that can be iterated: an array, a `Set`, a generator function, the
- * paginator of an SDK.
+ * A source over values in memory, or over anything that can be iterated in less than a minute: an array, a `Set`, a
+ * generator function.
  *
- * It must give the same items in the same order each time it is iterated, since a run that goes on later iterates it
- * anew and skips what it has read (the cursor is the number of items read: skipping costs their iteration). What can
- * be iterated only once, such as a generator or a stream, is refused: give the function that makes it.
+ * It must give the same items in the same order each time it is iterated. What can be iterated only once, such as a
+ * generator or a stream, is refused: give the function that makes it. It is read lazily, one item ahead of the page, and
+ * is closed (`iterator.return()`) when the reading stops.
  *
- * It is read lazily, one item ahead of the page, and is closed (`iterator.return()`) when the reading stops.
+ * **Limit: what is not an array begins at its first item in each slice of the producer**, which is about a minute, and
+ * often less, as a slice also ends when the queue is full. The slice iterates over all items that the run has read before,
+ * and drops them. The run warns when a slice takes 30 s, and fails when a slice has only dropped items for 60 s. So it does not
+ * suit listings of a service, such as the objects of a large S3 bucket, nor rows of a database: give
+ * `{ readPage(cursor) }`, with the service's own cursor, which goes on where it stopped. An array has no such limit.
  *
  * @throws {ConfigurationError} It cannot be iterated, or only once; `pageSize` is out of range; an option is unknown.
+ * @throws {SourceError} When it is read: a slice dropped items for 60 s (`permanent`), or there are fewer items than the
+ * run has read before.
  *
  * @example
  * ```ts
  * source: items(["Amsterdam", "Berlin", "Cairo"]),
- * source: items(async function* ({ signal }) {
- *   for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket }, { abortSignal: signal })) {
- *     yield* Contents.map(({ Key }) => Key);
- *   }
+ * source: items(async function* () {
+ *   for (const region of await regions()) yield* await officesIn(region);
  * }),
+ * // Not items(...), but the service's cursor: the objects of an S3 bucket.
+ * source: {
+ *   async readPage(after, { signal }) {
+ *     const command = new ListObjectsV2Command({ Bucket, ...(after && { StartAfter: String(after) }) });
+ *     const { Contents = [], IsTruncated } = await client.send(command, { abortSignal: signal });
+ *     const keys = Contents.map(({ Key }) => Key);
+ *     return { items: keys, next: IsTruncated ? keys.at(-1) : undefined };
+ *   },
+ * },
  * ```
  */
 export function items<Item>(
@@ -54,7 +67,7 @@ export function items<Item>(
       const iterator = iteratorOf<Item>(opened);
       if (used.has(iterator)) throw new SourceError(`the iterator of items(...) was used before: ${FRESH}`);
       used.add(iterator);
-      yield* groups(iterator, skipped, pageSize, context.signal);
+      yield* groups(iterator, skipped, pageSize, context);
     },
   };
 }
@@ -97,6 +110,27 @@ function checkCursor(cursor: Cursor | undefined): number {
   );
 }
 
+/** As long as a slice of the producer: one that takes longer to drop what was read before would hardly get further. */
+const LONGEST_SKIPPING_MILLISECONDS = 60_000;
+
+/** A slice that takes so long is likely to be followed by another. */
+const TO_WARN_OF_MILLISECONDS = 30_000;
+
+const WARNING =
+  "items(...) begins at its first item in each slice of the producer, and a slice has taken more than 30 s: the run fails " +
+  "when it takes 60 s to pass over the items that it has read before. Use readPage with a cursor for a source of this size";
+
+function tooManyToSkip(passed: number, skipped: number): SourceError {
+  const seconds = LONGEST_SKIPPING_MILLISECONDS / 1_000;
+  return new SourceError(
+    `items(...) begins at its first item in each slice of the producer, and after ${seconds} s it had passed over only ` +
+      `${passed} of the ${skipped} items that the run has read before, so the run cannot go on. What was read is not ` +
+      "lost. Give the workflow a source that goes on where it stopped, { readPage(cursor) } with the cursor of the " +
+      "service, and start a new run",
+    { permanent: true },
+  );
+}
+
 /** A cursor exists only when an item was seen behind it, so there must be one still. */
 function shrunk(seen: number, skipped: number): SourceError {
   return new SourceError(
@@ -125,8 +159,9 @@ async function* groups<Item>(
   iterator: Iterator<Item> | AsyncIterator<Item>,
   skipped: number,
   pageSize: number,
-  signal: AbortSignal,
+  { signal, warn }: ReadContext,
 ): AsyncGenerator<Page<Item>> {
+  const startedAt = performance.now();
   let state: "idle" | "busy" | "ended" = "idle";
   try {
     let count = 0;
@@ -136,7 +171,10 @@ async function* groups<Item>(
       const result = await unlessAborted(iterator.next(), signal);
       if (result.done === true) break;
       state = "idle";
+      const milliseconds = performance.now() - startedAt;
+      if (count + 1 < skipped && milliseconds >= LONGEST_SKIPPING_MILLISECONDS) throw tooManyToSkip(count + 1, skipped);
       if (page.length === pageSize) {
+        if (milliseconds >= TO_WARN_OF_MILLISECONDS) warn(WARNING);
         yield { items: page, next: count };
         page = [];
       }

@@ -1,6 +1,6 @@
-import { describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { RunSummary } from "../../../shared/completion.ts";
-import type { Cursor, PageReader, ReadContext } from "../../../shared/index.ts";
+import { type Cursor, items, type PageReader, type ReadContext } from "../../../shared/index.ts";
 import { ProducerWorld } from "../../helpers/producer-world.ts";
 
 /** A source of so many pages of one item, which does something before it gives a page. */
@@ -23,6 +23,42 @@ async function writesOf(source: PageReader): Promise<number> {
   await world.continue();
   return writes;
 }
+
+describe("a source over an iterator that takes longer to pass over than a slice", () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test("fails its run in the first slice that gets no further, and no slice follows", async () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    const source = items(
+      async function* () {
+        for (let number = 0; number < 1_000; number++) {
+          vi.advanceTimersByTime(100);
+          yield number;
+        }
+      },
+      { pageSize: 200 },
+    );
+    const world = new ProducerWorld({ source });
+    await world.start();
+    // Each slice ends after a page.
+    const time = { sliceEnd: Number.NEGATIVE_INFINITY };
+    let slices = 0;
+    for (let hop = 1; hop <= 20 && (await world.run()).status === "running"; hop++) {
+      await world.continue(hop, 1, time);
+      slices++;
+    }
+    const { status, failure, warnings, checkpoint } = await world.run();
+    expect(status).toBe("failed");
+    expect(failure).toMatch(/^items\(\.\.\.\) begins at its first item in each slice .* of the \d+ items .*readPage/);
+    expect(warnings).toEqual([expect.stringContaining("Use readPage with a cursor")]);
+    // 60 s are 600 items: what was sent until then is counted.
+    expect(checkpoint).toMatchObject({ ended: false });
+    expect(checkpoint.items).toBeGreaterThanOrEqual(600);
+    expect(world.hops).toHaveLength(slices);
+  });
+});
 
 describe("a warning of the source", () => {
   test("is kept in the run, once for each text, in the order they came", async () => {

@@ -1,9 +1,9 @@
 import { Readable } from "node:stream";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ConfigurationError, SourceError } from "../../../shared/errors.ts";
 import { items } from "../../../shared/sources/index.ts";
-import { itemsOf, pagesOf, readContext, restartable } from "./reading.ts";
+import { itemsOf, never, pagesOf, readContext, restartable } from "./reading.ts";
 
 /** Counts what is taken, and whether it was closed. */
 function counted(total: number) {
@@ -76,6 +76,66 @@ describe("items", () => {
     const { seen, numbers } = counted(7);
     expect(await itemsOf(items(numbers, { pageSize: 2 }), 4)).toEqual([4, 5, 6]);
     expect(seen).toEqual({ taken: 7, opened: 1, closed: 1 });
+  });
+
+  describe("over a slow iterator, by a clock of the test", () => {
+    beforeEach(() => {
+      vi.useFakeTimers({ toFake: ["performance"] });
+    });
+    afterEach(() => {
+      vi.useRealTimers();
+    });
+
+    /** Each item takes so long. */
+    const slow = (total: number, milliseconds: number) =>
+      items(
+        async function* () {
+          for (let number = 0; number < total; number++) {
+            vi.advanceTimersByTime(milliseconds);
+            yield number;
+          }
+        },
+        { pageSize: 10 },
+      );
+
+    it("fails permanently when a slice has only passed over what was read before for 60 s, and says what to use", async () => {
+      // The 60th comes after 60 s, and is the last to be passed over.
+      expect(await itemsOf(slow(70, 1_000), 60)).toEqual([60, 61, 62, 63, 64, 65, 66, 67, 68, 69]);
+      const failed = pagesOf(slow(70, 1_000), 61);
+      await expect(failed).rejects.toThrow(SourceError);
+      await expect(failed).rejects.toMatchObject({ permanent: true });
+      await expect(failed).rejects.toThrow(
+        /after 60 s it had passed over only 60 of the 61 items .*readPage\(cursor\)/,
+      );
+    });
+
+    it("has no limit to the time that it reads on", async () => {
+      expect(await itemsOf(slow(200, 1_000))).toHaveLength(200);
+    });
+
+    it("warns from the page on that comes after 30 s, in each slice with the same words", async () => {
+      const warnings: string[] = [];
+      await pagesOf(slow(29, 1_000), undefined, never, warnings);
+      expect(warnings).toEqual([]);
+      await pagesOf(slow(42, 1_000), undefined, never, warnings);
+      await pagesOf(slow(42, 1_000), 20, never, warnings);
+      expect(new Set(warnings).size).toBe(1);
+      expect(warnings[0]).toMatch(/first item in each slice .* Use readPage with a cursor/);
+      expect((warnings[0] ?? "").length).toBeLessThanOrEqual(300);
+    });
+
+    it("has no limit over an array", async () => {
+      const array = items(
+        async () => {
+          vi.advanceTimersByTime(3_600_000);
+          return [1, 2, 3];
+        },
+        { pageSize: 1 },
+      );
+      const warnings: string[] = [];
+      expect(await pagesOf(array, 2, never, warnings)).toEqual([{ items: [3] }]);
+      expect(warnings).toEqual([]);
+    });
   });
 
   it("throws what the iterator throws, and does not close what has failed", async () => {
