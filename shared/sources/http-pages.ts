@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import * as z from "zod";
 import { type Duration, toMilliseconds } from "../duration.ts";
-import { ConfigurationError, SourceError } from "../errors.ts";
+import { ConfigurationError, SourceError, toError } from "../errors.ts";
 import type { Json } from "../json.ts";
 import { booleanOption, integerOption, rejectUnknownKeys, show } from "../options.ts";
 import { type RetryOptions, retryPolicy } from "../retry.ts";
@@ -16,7 +16,12 @@ import type { Cursor, ReadContext, Source } from "./source.ts";
 export interface HttpPagesOptions {
   /**
    * The first page. A function is asked when the reading starts, so that the URL may come from the environment of the
-   * deployed function. The query is kept on the pages that follow, unless these come as whole URLs.
+   * deployed function. The query is kept on the pages that follow, unless these come as whole URLs: it stays byte for
+   * byte but for the parameters of `next`, which replace those of their name or are added at the end.
+   *
+   * `fetch` sends every URL as the URL standard writes it (https://url.spec.whatwg.org/#query-state): in a query it
+   * encodes spaces, `"`, `'`, `<`, `>` and characters beyond ASCII (`'open'` is sent as `%27open%27`), the same on every
+   * page. Anything else is sent as it is written here.
    */
   readonly url: string | URL | (() => string | URL);
   /**
@@ -38,7 +43,10 @@ export interface HttpPagesOptions {
   readonly allowNullItems?: boolean;
   /** Of each request; a function is asked before each attempt. They go to the origin of `url` and `allowOrigins`. */
   readonly headers?: HeadersInput | ((context: ReadContext) => HeadersInput | Promise<HeadersInput>);
-  /** A JSON object to send: the request is then a POST. */
+  /**
+   * A JSON object to send: the request is then a POST. It is copied when the source is defined, and is the same on every
+   * page but for the fields that `next` sets.
+   */
   readonly body?: JsonObject;
   /** Other origins, such as `"https://eu.example.com"`, that may get the headers. Default: none. */
   readonly allowOrigins?: readonly string[];
@@ -95,8 +103,10 @@ export function httpPages<Item = unknown>(
   options: HttpPagesOptions,
   surroundings: Partial<Surroundings> = {},
 ): Source<Item> {
-  const { url, next, body } = options;
+  const { url, next } = options;
   const configured = check(options);
+  const body = copyOf(options.body);
+  next.check?.({ body });
   const pageItems = checkPageItems(options);
 
   return {
@@ -185,6 +195,19 @@ function check(options: HttpPagesOptions): Configured {
       mend: "ask the API for smaller pages rather than for more memory",
     }),
   };
+}
+
+/** What a caller changes in the object later must not change the pages that follow. */
+function copyOf(body: JsonObject | undefined): JsonObject | undefined {
+  if (body === undefined) return undefined;
+  let copy: unknown;
+  try {
+    copy = JSON.parse(JSON.stringify(body));
+  } catch (cause) {
+    throw new ConfigurationError(`body must be JSON: ${toError(cause).message}`, { cause });
+  }
+  checkObject("body", copy, "an object that is one in JSON, too");
+  return copy as JsonObject;
 }
 
 function checkPageItems({ items, allowErrors, allowNullItems }: HttpPagesOptions): PageItemsOptions {

@@ -15,7 +15,7 @@ import {
 } from "./body-path.ts";
 import { type AbsentFieldOptions, isEmpty, nextField } from "./next-field.ts";
 import { type HttpPage, locate, type Pagination } from "./pagination.ts";
-import { checkParameter, type Parameter, withParameter } from "./request-parameter.ts";
+import { checkParameter, checkPlace, type Parameter, withParameter } from "./request-parameter.ts";
 
 export interface CursorFieldOptions extends AbsentFieldOptions {
   /** Where the next page's cursor stands in the body. `null`, `""`, `false` or 0: the last page. Absent: an error. */
@@ -124,6 +124,15 @@ function byCursor(
   cursorOf: (page: HttpPage, isFirst: boolean, warn: (message: string) => void) => unknown,
 ): Pagination {
   return {
+    check({ body }) {
+      if (typeof parameter !== "string" && body === undefined) {
+        throw new ConfigurationError(
+          `parameter ${show(parameter)} stands in the body, but the source has none, so page 1 would not be a POST: give ` +
+            "the option body, which may be {}",
+        );
+      }
+      checkPlace(body, parameter);
+    },
     request: (start, position) => (position === undefined ? start : withParameter(start, parameter, position)),
     next: (page, position, _start, { warn }) => exact(cursorOf(page, position === undefined, warn)),
   };

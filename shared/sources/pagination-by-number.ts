@@ -3,7 +3,7 @@ import type { Json } from "../json.ts";
 import { integerOption, rejectUnknownKeys, show } from "../options.ts";
 import { booleanOf, checkField, type Field, numberOf } from "./body-path.ts";
 import { foreignPosition, type HttpPage, type Pagination } from "./pagination.ts";
-import { checkParameter, type Parameter, withParameter } from "./request-parameter.ts";
+import { checkParameter, checkPlace, type Parameter, withParameter } from "./request-parameter.ts";
 
 export interface PageNumberOptions {
   /** Where a request takes the page's number. Default `"page"`. */
@@ -63,6 +63,10 @@ export function pageNumber(options: PageNumberOptions = {}): Pagination {
 
   return {
     endStatuses,
+    check({ body }) {
+      checkPlace(body, parameter);
+      if (size !== undefined) checkPlace(body, sizeParameter);
+    },
     request(start, position) {
       const request = withParameter(start, parameter, position === undefined ? first : counted(position));
       return size === undefined ? request : withParameter(request, sizeParameter, size);
@@ -130,6 +134,10 @@ export function offsetLimit(options: OffsetLimitOptions = {}): Pagination {
   };
   return {
     endStatuses,
+    check({ body }) {
+      checkPlace(body, offset);
+      checkPlace(body, limit);
+    },
     request(start, position) {
       const request = withParameter(start, offset, position === undefined ? 0 : counted(position));
       return withParameter(request, limit, size);

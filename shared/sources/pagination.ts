@@ -27,6 +27,12 @@ export interface HttpPage extends Answer {
  * A position is any JSON value, `undefined` at the first page. It is kept in the cursor.
  */
 export interface Pagination {
+  /**
+   * Checks the options of the source when it is defined, if the pagination needs something of them.
+   *
+   * @throws {ConfigurationError} The request has no place for what the pagination adds to it.
+   */
+  check?(start: Pick<PageRequest, "body">): void;
   /** The request for the page at a position. `start` is the one that the options describe. */
   request(start: PageRequest, position: Json | undefined): PageRequest;
   /**

@@ -6,6 +6,8 @@ import { onTestFinished } from "vitest";
 export interface Received {
   readonly method: string;
   readonly url: URL;
+  /** Path and query, as they were sent. */
+  readonly target: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
 }
@@ -24,6 +26,7 @@ export async function serve(reply: (request: Received) => Reply | Promise<Reply>
     const request = {
       method: incoming.method ?? "",
       url: new URL(`${origin}${incoming.url}`),
+      target: incoming.url ?? "",
       headers: incoming.headers,
       body: await text(incoming),
     };
