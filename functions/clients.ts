@@ -16,14 +16,22 @@ export interface Clients {
 export type ClientConfig = Pick<ReturnType<typeof clientConfig>, "requestHandler"> &
   Partial<ReturnType<typeof clientConfig>>;
 
+/** How the clients bypass the SDK. */
+export interface FastPath {
+  /** What is known of their requests. */
+  readonly blueprints: Blueprints;
+  /** Called for each request that the SDK has to make instead. */
+  readonly onFallback?: () => void;
+}
+
 /**
  * @param configOf Gives each client a configuration of its own.
- * @param blueprints What is known of their requests.
+ * @param fastPath Absent: each request is the SDK's.
  * @param access Where the services are. Absent: where the AWS SDK finds them.
  */
 export function createClients(
   configOf: () => ClientConfig,
-  blueprints: Blueprints,
+  fastPath: FastPath | undefined,
   access: ServiceAccess | undefined,
 ): Clients {
   const ofSqs = { ...LEAN_CLIENT, ...(access && explicitSettings(access, access.sqsEndpoint)) };
@@ -36,7 +44,7 @@ export function createClients(
   for (const client of [sqs, dynamoDb]) {
     // Nobody reads what it prepares: a copy of each request and its answer, for a logger that there is not.
     client.middlewareStack.remove("loggerMiddleware");
-    useFastPath(client, blueprints);
+    if (fastPath !== undefined) useFastPath(client, fastPath.blueprints, fastPath.onFallback);
   }
   return { sqs, controlSqs, dynamoDb };
 }

@@ -19,20 +19,19 @@ import { steadyClock } from "./steady-clock.ts";
 import { taskLogger } from "./task-logger.ts";
 
 const logger = new Logger({ serviceName: workflow.name });
-const embeddedMetrics = functionMetrics(workflow.name, "consumer");
-
-/** What an invocation needs, made once. Of it, only the run watch learns from one invocation to the next. */
+/** What an invocation needs, made once. Of it, the run watch learns from one invocation to the next. */
 async function start() {
   const environment = fromVariables(process.env);
   const services = await connect(environment, { sockets: MOST_POLLS });
   const strayLogger = taskLogger(logger);
   containStrayErrors((error) => strayLogger.error("an error that nobody caught, of no attempt under way", { error }));
+  const embeddedMetrics = functionMetrics(workflow.name, "consumer", environment.stack);
   // An environment may stand still between invocations, and of the clocks only this one goes on.
-  return { environment, services, runWatch: new RunWatch(services.runs, Date.now) };
+  return { environment, services, embeddedMetrics, runWatch: new RunWatch(services.runs, Date.now) };
 }
 
 async function consume(
-  { environment, services, runWatch }: Awaited<ReturnType<typeof start>>,
+  { environment, services, embeddedMetrics, runWatch }: Awaited<ReturnType<typeof start>>,
   event: SQSEvent,
   context: Context,
 ): Promise<SQSBatchResponse> {
@@ -54,6 +53,7 @@ async function consume(
   });
   const deadline = now() + context.getRemainingTimeInMillis() - RECORDING_SECONDS * 1_000;
   const again = await consumer.consume(event.Records.map(toMessage), deadline);
+  metrics.count("fastPathFallbacks", services.fallbacks.take());
   metrics.publish();
   return { batchItemFailures: again.map((itemIdentifier) => ({ itemIdentifier })) };
 }

@@ -8,6 +8,7 @@ const NAMES: Readonly<Record<Counter, string>> = {
   timedOut: "TimedOut",
   deadLettered: "DeadLettered",
   slicesFailed: "SlicesFailed",
+  fastPathFallbacks: "FastPathFallbacks",
 };
 
 /** Values of a metric that one document holds. */
@@ -30,13 +31,21 @@ export class FunctionMetrics extends EmbeddedMetrics {
   }
 }
 
-/** Of a function, made once: it takes longer than all that an invocation adds to it. */
-export function functionMetrics(workflow: string, name: "producer" | "consumer"): FunctionMetrics {
+/**
+ * Of a function, made once: it takes longer than all that an invocation adds to it.
+ *
+ * @param stack A dimension beside the workflow: an account may have several stages of it. Absent on the embedded engine.
+ */
+export function functionMetrics(
+  workflow: string,
+  name: "producer" | "consumer",
+  stack: string | undefined,
+): FunctionMetrics {
   const metrics = new FunctionMetrics({
     namespace: "Sluice",
     serviceName: workflow,
     singleMetric: false,
-    defaultDimensions: { workflow },
+    defaultDimensions: { workflow, ...(stack !== undefined && { stack }) },
   });
   metrics.setFunctionName(name);
   return metrics;

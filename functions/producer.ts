@@ -18,7 +18,7 @@ const environment = fromVariables(process.env);
 const services = await connect(environment, { sockets: PARALLEL_SENDS });
 const publishEvent = environment.eventBus === undefined ? undefined : completionEvents(environment.eventBus);
 const logger = new Logger({ serviceName: services.workflow.name });
-const embeddedMetrics = functionMetrics(services.workflow.name, "producer");
+const embeddedMetrics = functionMetrics(services.workflow.name, "producer", environment.stack);
 
 async function produce(
   event: SQSEvent,
@@ -50,6 +50,7 @@ async function produce(
     sliceEnd,
     signal: AbortSignal.any([signal, closing]),
   });
+  metrics.count("fastPathFallbacks", services.fallbacks.take());
   metrics.publish();
   return { batchItemFailures: staying.map((itemIdentifier) => ({ itemIdentifier })) };
 }

@@ -48,7 +48,7 @@ export async function rehearse(
   blueprints: Blueprints,
   isOver: () => boolean = () => false,
 ): Promise<void> {
-  const { sqs, dynamoDb } = createClients(() => ({ requestHandler: STAND_IN }), blueprints, access);
+  const { sqs, dynamoDb } = createClients(() => ({ requestHandler: STAND_IN }), { blueprints }, access);
   const queue = new Queue(sqs, queueUrl);
   const store = new DynamoDbStore(dynamoDb, table);
   for (let round = 0; round < ROUNDS && (round === 0 || !isOver()); round++) {

@@ -10,15 +10,34 @@ import { PARALLEL_SENDS, Queue } from "../shared/queue.ts";
 import { createClients } from "./clients.ts";
 import { connectAhead, rehearse, WARM_UP_MILLISECONDS } from "./rehearsal.ts";
 
+/** Counts the requests that were to bypass the SDK and could not, over all invocations of the environment. */
+class FallbackCount {
+  #count = 0;
+
+  add(): void {
+    this.#count++;
+  }
+
+  /** How many there were since it was last asked: each is in the metrics of one invocation. */
+  take(): number {
+    const count = this.#count;
+    this.#count = 0;
+    return count;
+  }
+}
+
 /**
- * The workflow of this bundle, and the services its functions work with. Nothing in it changes between invocations.
+ * The workflow of this bundle, and the services its functions work with. Of it, only the count of fallbacks changes
+ * between invocations.
  *
  * @param sockets Requests to the queue that the function has under way at once.
  */
 export async function connect(environment: FunctionEnvironment, { sockets }: { readonly sockets: number }) {
   const blueprints: Blueprints = new Map();
   const configOf = () => clientConfig({ sockets: 2 * PARALLEL_SENDS });
-  const { sqs, controlSqs, dynamoDb } = createClients(configOf, blueprints, environment.access);
+  const fallbacks = new FallbackCount();
+  const fastPath = environment.fastPath ? { blueprints, onFallback: () => fallbacks.add() } : undefined;
+  const { sqs, controlSqs, dynamoDb } = createClients(configOf, fastPath, environment.access);
   const store = new DynamoDbStore(dynamoDb, environment.table);
   const queue = new Queue(sqs, environment.queueUrl);
   const controlQueue = new Queue(controlSqs, environment.controlQueueUrl);
@@ -35,6 +54,7 @@ export async function connect(environment: FunctionEnvironment, { sockets }: { r
     deadLetterQueue: new Queue(sqs, environment.deadLetterQueueUrl),
     controlQueue,
     controlDeadLetterQueue: new Queue(controlSqs, environment.controlDeadLetterQueueUrl),
+    fallbacks,
     now: Date.now,
     random: Math.random,
   } as const;

@@ -21,6 +21,8 @@ import type { RunSchedule } from "./run-schedule.ts";
 
 export interface AlarmsProps {
   readonly workflow: Workflow;
+  /** The name of the stack, which is a dimension of the metrics. */
+  readonly stack: string;
   readonly topology: Topology;
   readonly queues: Queues;
   readonly functions: Readonly<Record<FunctionName, FanOutFunction>>;
@@ -87,7 +89,8 @@ function watches(props: AlarmsProps): Partial<Record<AlarmName, Watch>> {
   const { producer, consumer } = functions;
   const minute = { period: Duration.minutes(1), statistic: Stats.MAXIMUM };
   const fiveMinutes = { period: Duration.minutes(5), statistic: Stats.SUM };
-  const sluice = (name: Parameters<typeof fanOutMetric>[1]) => fanOutMetric(workflow.name, name, fiveMinutes);
+  const owner = { workflow: workflow.name, stack: props.stack };
+  const sluice = (name: Parameters<typeof fanOutMetric>[1]) => fanOutMetric(owner, name, fiveMinutes);
   const age = oldestHealthySeconds(workflow, topology);
   return {
     "dead-letters": {

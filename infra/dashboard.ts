@@ -10,6 +10,8 @@ import type { Queues } from "./queues.ts";
 
 export interface DashboardProps {
   readonly workflow: string;
+  /** The name of the stack, which is a dimension of the metrics. */
+  readonly stack: string;
   readonly topology: Topology;
   readonly queues: Queues;
   readonly functions: Readonly<Record<FunctionName, FanOutFunction>>;
@@ -19,11 +21,11 @@ export interface DashboardProps {
 
 /** What one looks at while a workflow runs, from the alarms down to the ledger. */
 export function fanOutDashboard(scope: Construct, id: string, props: DashboardProps): Dashboard {
-  const { workflow, topology, queues, functions, table, alarms } = props;
+  const { workflow, stack, topology, queues, functions, table, alarms } = props;
   const { producer, consumer } = functions;
   const period = Duration.minutes(1);
   const ours = (name: FanOutMetricName, label: string, statistic: string = Stats.SUM) =>
-    fanOutMetric(workflow, name, { label, statistic });
+    fanOutMetric({ workflow, stack }, name, { label, statistic });
   const graph = (title: string, left: IMetric[], more: Partial<ConstructorParameters<typeof GraphWidget>[0]> = {}) =>
     new GraphWidget({ title, left, width: 12, height: 6, leftYAxis: { min: 0 }, ...more });
   const maximum = { period, statistic: Stats.MAXIMUM };
@@ -85,10 +87,14 @@ export function fanOutDashboard(scope: Construct, id: string, props: DashboardPr
       queues.deadLetterQueue.metricApproximateNumberOfMessagesVisible({ ...maximum, label: "items" }),
       queues.controlDeadLetterQueue.metricApproximateNumberOfMessagesVisible({ ...maximum, label: "control messages" }),
     ]),
-    graph("Ledger: capacity units a minute", [
-      table.metricConsumedWriteCapacityUnits({ ...sum, label: "written" }),
-      table.metricConsumedReadCapacityUnits({ ...sum, label: "read" }),
-    ]),
+    graph(
+      "Ledger: capacity units a minute",
+      [
+        table.metricConsumedWriteCapacityUnits({ ...sum, label: "written" }),
+        table.metricConsumedReadCapacityUnits({ ...sum, label: "read" }),
+      ],
+      { right: [ours("FastPathFallbacks", "requests that had to go through the SDK")], rightYAxis: { min: 0 } },
+    ),
   );
   return dashboard;
 }

@@ -11,19 +11,26 @@ export type FanOutMetricName =
   | "TimedOut"
   | "DeadLettered"
   | "SlicesFailed"
+  | "FastPathFallbacks"
   | "TaskDuration"
   | "InFlight";
 
+/** Whose metrics: the same workflow may be deployed in several stacks of an account. */
+export interface MetricOwner {
+  readonly workflow: string;
+  readonly stack: string;
+}
+
 /** A metric that the functions of a workflow publish. */
 export function fanOutMetric(
-  workflow: string,
+  { workflow, stack }: MetricOwner,
   metricName: FanOutMetricName,
   options: { readonly statistic?: string; readonly period?: Duration; readonly label?: string } = {},
 ): Metric {
   return new Metric({
     namespace: NAMESPACE,
     metricName,
-    dimensionsMap: { service: workflow, workflow },
+    dimensionsMap: { service: workflow, workflow, stack },
     statistic: Stats.SUM,
     period: Duration.minutes(1),
     ...options,

@@ -12,7 +12,7 @@ import type { ITopic } from "aws-cdk-lib/aws-sns";
 import type { IQueue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { ConfigurationError } from "../shared/errors.ts";
-import { type FunctionEnvironment, toVariables } from "../shared/function-environment.ts";
+import { type FunctionEnvironment, fastPathOf, toVariables } from "../shared/function-environment.ts";
 import { show } from "../shared/options.ts";
 import { type ParsedPermission, type Permission, parsePermissions } from "../shared/permissions.ts";
 import { parseSchedule, type ScheduleOption } from "../shared/schedule.ts";
@@ -118,8 +118,10 @@ export class FanOut extends Construct implements IGrantable {
         controlQueue: queues.controlQueue,
         encryptionKey,
       });
+    const stack = Stack.of(this).stackName;
     const { all: alarms } = new Alarms(this, "Alarms", {
       workflow,
+      stack,
       topology,
       queues,
       functions,
@@ -130,6 +132,7 @@ export class FanOut extends Construct implements IGrantable {
     });
     const dashboard = fanOutDashboard(this, "Dashboard", {
       workflow: workflow.name,
+      stack,
       topology,
       queues,
       functions,
@@ -174,6 +177,8 @@ export class FanOut extends Construct implements IGrantable {
       refillSeconds: topology.consumer.refillSeconds,
       refillWaitingSeconds: topology.consumer.refillWaitingSeconds,
       refillVisibilitySeconds: topology.consumer.refillVisibilitySeconds,
+      stack: Stack.of(this).stackName,
+      fastPath: fastPathOf(process.env),
     };
     const variables = { ...this.#ownVariables(workflow, props.environment ?? {}), ...toVariables(environment) };
     const { reservedConcurrency = topology.environments } = props;

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { CREDENTIALS_MODULE } from "../shared/aws/credentials-module.ts";
 import { SluiceError } from "../shared/errors.ts";
-import { type FunctionEnvironment, toVariables } from "../shared/function-environment.ts";
+import { type FunctionEnvironment, fastPathOf, toVariables } from "../shared/function-environment.ts";
 import type { Topology } from "../shared/topology.ts";
 import type { Workflow } from "../shared/workflow.ts";
 import { ownAccess } from "./access/own-access.ts";
@@ -90,6 +90,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       refillSeconds: topology.consumer.refillSeconds,
       refillWaitingSeconds: topology.consumer.refillWaitingSeconds,
       refillVisibilitySeconds: topology.consumer.refillVisibilitySeconds,
+      fastPath: fastPathOf(process.env),
     };
     const variables = {
       [CREDENTIALS_MODULE]: DEFAULT_CREDENTIALS,

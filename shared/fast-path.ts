@@ -1,9 +1,13 @@
 import { setTimeout } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { SQSClient } from "@aws-sdk/client-sqs";
 import { recursionDetectionMiddleware } from "@aws-sdk/core/client";
 import { requestTimeoutOf } from "./aws/timeouts.ts";
 import { RequestSigner } from "./request-signer.ts";
+
+/** The one protocol that the fast path knows. https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html */
+const KNOWN_PROTOCOL = { id: "aws.protocols#awsJson1_0", contentType: "application/x-amz-json-1.0" } as const;
 
 /** A request of the SDK's: what matters here of its `HttpRequest`. */
 interface Request {
@@ -14,6 +18,7 @@ interface Request {
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string>>;
+  readonly body?: unknown;
 }
 
 /** What all requests of a command to one queue or table have in common, and for what they are signed. */
@@ -59,23 +64,44 @@ const WAYS = new WeakMap<object, (commandName: string, input: Input) => Promise<
  * the tasks themselves, requests are most of what a function is paid for. What is not answered by 200 is asked again by
  * the SDK, which knows all errors, and tries again as often as it is set up to: one attempt more than without.
  *
+ * Only requests of the protocol that is known here go this way: AWS JSON 1.0, with the input as it stands as their body.
+ * Where a version of the SDK speaks another, every request is the SDK's, and counts as a fallback.
+ *
  * @param blueprints What is known of the requests of clients that are set up alike.
- * @example useFastPath(new SQSClient({}), new Map())
+ * @param onFallback Called for each request that would go the short way, and that the SDK has to make.
+ * @example useFastPath(new SQSClient({}), new Map(), () => fallbacks++)
  */
-export function useFastPath(client: SQSClient | DynamoDBClient, blueprints: Blueprints): void {
+export function useFastPath(
+  client: SQSClient | DynamoDBClient,
+  blueprints: Blueprints,
+  onFallback: () => void = () => {},
+): void {
+  const speaksKnownProtocol = client.config.protocol.getShapeId() === KNOWN_PROTOCOL.id;
   const askDirectly = directly(client);
+  /** Commands whose requests do not look as they are known here. */
+  const strange = new Set<string>();
   WAYS.set(client, async (commandName, input) => {
-    const blueprint = PLAIN[commandName]?.(input) ? blueprints.get(nameOf(commandName, input)) : undefined;
-    return blueprint && (await askDirectly(blueprint, input));
+    if (PLAIN[commandName]?.(input) !== true) return undefined;
+    const name = nameOf(commandName, input);
+    const blueprint = blueprints.get(name);
+    const answer = blueprint === undefined ? undefined : await askDirectly(blueprint, input);
+    if (answer?.tag === "output") return answer.output;
+    if (answer?.tag === "failed" || !speaksKnownProtocol || strange.has(name)) onFallback();
+    return undefined;
   });
+  if (!speaksKnownProtocol) return;
   // The clients' stacks differ in the types of their commands alone.
   const stack = client.middlewareStack as SQSClient["middlewareStack"];
   stack.add(
     (next, { commandName = "" }) =>
       async (args) => {
-        const name = nameOf(commandName, args.input as object as Input);
-        const blueprint = commandName in PLAIN && !blueprints.has(name) && toBlueprint(args.request as Request);
-        if (blueprint) blueprints.set(name, blueprint);
+        const input = args.input as object as Input;
+        const name = nameOf(commandName, input);
+        if (PLAIN[commandName]?.(input) === true && !blueprints.has(name) && !strange.has(name)) {
+          const blueprint = toBlueprint(args.request as Request, commandName, input);
+          if (blueprint === undefined) strange.add(name);
+          else blueprints.set(name, blueprint);
+        }
         return await next(args);
       },
     // Behind the signature, which tells what it is for.
@@ -111,7 +137,10 @@ export async function ask<CommandInput extends object, Output>(
 /** Each queue and table may have an endpoint of its own. */
 const nameOf = (command: string, { QueueUrl, TableName }: Input): string => `${command} ${QueueUrl ?? TableName}`;
 
-function toBlueprint({ method, protocol, hostname, port, path, query, headers }: Request): Blueprint | undefined {
+/** The blueprint of a request, or `undefined` where it is not a request as they are known here. */
+function toBlueprint(request: Request, commandName: string, input: Input): Blueprint | undefined {
+  if (!isKnown(request, commandName, input)) return undefined;
+  const { method, protocol, hostname, port, path, query, headers } = request;
   const scope = /Credential=[^/]+\/\d+\/(?<region>[^/]+)\/(?<service>[^/]+)\//.exec(
     headers.authorization ?? "",
   )?.groups;
@@ -123,7 +152,23 @@ function toBlueprint({ method, protocol, hostname, port, path, query, headers }:
   };
 }
 
-/** Asks by a blueprint's requests. The answer is `undefined` where the SDK should ask. */
+/** Whether a request names its action in a header, and has its input as its body, as it stands. */
+function isKnown({ method, headers, body }: Request, commandName: string, input: Input): boolean {
+  const action = commandName.replace(/Command$/, "");
+  if (method !== "POST" || headers["content-type"] !== KNOWN_PROTOCOL.contentType) return false;
+  if (headers["x-amz-target"]?.split(".").at(-1) !== action) return false;
+  try {
+    const text = typeof body === "string" ? body : new TextDecoder().decode(body as Uint8Array);
+    return isDeepStrictEqual(JSON.parse(text), JSON.parse(JSON.stringify(input)));
+  } catch {
+    return false;
+  }
+}
+
+/** What came of a request: its output; an error that is an answer, for which the SDK has a class; or a failure. */
+type Answer = { readonly tag: "output"; readonly output: unknown } | { readonly tag: "error" | "failed" };
+
+/** Asks by a blueprint's requests. Where there is no output, the SDK should ask. */
 function directly({ config }: SQSClient | DynamoDBClient) {
   const { credentials, requestHandler, streamCollector } = config;
   // Lambda finds a function that feeds itself by the trace in its requests.
@@ -132,7 +177,7 @@ function directly({ config }: SQSClient | DynamoDBClient) {
       requestHandler.handle(request as never, { requestTimeout: requestTimeoutOf(input as Input) }) as never,
     {},
   );
-  return async ({ request, scope }: Blueprint, input: Input): Promise<unknown> => {
+  return async ({ request, scope }: Blueprint, input: Input): Promise<Answer> => {
     try {
       // By the clock of AWS, where the SDK has found that this one differs.
       const now = new Date(Date.now() + config.systemClockOffset);
@@ -142,14 +187,15 @@ function directly({ config }: SQSClient | DynamoDBClient) {
       const { response } = await handle({ request: signed, input });
       const { statusCode, body } = response as { statusCode: number; body: unknown };
       const text = Buffer.from(await streamCollector(body)).toString();
-      if (statusCode === 200) return JSON.parse(text, text.includes('"BinaryValue"') ? toBytes : undefined);
-      // It is an answer, and no failure; the SDK has a class for it.
-      if (text.includes("ConditionalCheckFailedException")) return undefined;
+      if (statusCode === 200) {
+        return { tag: "output", output: JSON.parse(text, text.includes('"BinaryValue"') ? toBytes : undefined) };
+      }
+      if (text.includes("ConditionalCheckFailedException")) return { tag: "error" };
     } catch {
       // The SDK says what is wrong, should it fail as well.
     }
     await setTimeout(PAUSE_MILLISECONDS * Math.random());
-    return undefined;
+    return { tag: "failed" };
   };
 }
 

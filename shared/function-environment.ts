@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { ServiceAccess } from "./aws/service-access.ts";
 import { ConfigurationError } from "./errors.ts";
+import { show } from "./options.ts";
 
 const accessSchema = z.object({
   SLUICE_SQS_ENDPOINT: z.url(),
@@ -25,6 +26,8 @@ const environmentSchema = z.object({
   SLUICE_REFILL_SECONDS: z.coerce.number().min(0),
   SLUICE_REFILL_WAITING_SECONDS: z.coerce.number().min(0),
   SLUICE_REFILL_VISIBILITY_SECONDS: z.coerce.number().int().min(1),
+  SLUICE_STACK: z.string().min(1).optional(),
+  SLUICE_FAST_PATH: z.enum(["on", "off"]).default("on"),
 });
 
 /** What the functions are told by whoever deploys them: the CDK app, or the embedded engine. */
@@ -46,6 +49,10 @@ export interface FunctionEnvironment {
   readonly refillSeconds: number;
   readonly refillWaitingSeconds: number;
   readonly refillVisibilitySeconds: number;
+  /** The stack's name, a dimension of the metrics. Absent on the embedded engine. */
+  readonly stack?: string | undefined;
+  /** Whether requests may bypass the SDK (`useFastPath`). */
+  readonly fastPath: boolean;
 }
 
 /** The environment variables that hold it. */
@@ -66,6 +73,8 @@ export function toVariables(environment: FunctionEnvironment): Record<string, st
     SLUICE_REFILL_SECONDS: String(environment.refillSeconds),
     SLUICE_REFILL_WAITING_SECONDS: String(environment.refillWaitingSeconds),
     SLUICE_REFILL_VISIBILITY_SECONDS: String(environment.refillVisibilitySeconds),
+    ...(environment.stack !== undefined && { SLUICE_STACK: environment.stack }),
+    SLUICE_FAST_PATH: environment.fastPath ? "on" : "off",
   };
 }
 
@@ -76,6 +85,16 @@ const accessVariables = (access: ServiceAccess): z.infer<typeof accessSchema> =>
   SLUICE_ACCESS_KEY_ID: access.accessKeyId,
   SLUICE_SECRET_ACCESS_KEY: access.secretAccessKey,
 });
+
+/**
+ * What `SLUICE_FAST_PATH` says to whoever deploys the functions: on, unless it is `off`.
+ *
+ * @throws {ConfigurationError} It is neither `on` nor `off`.
+ */
+export function fastPathOf({ SLUICE_FAST_PATH: value = "on" }: Readonly<Record<string, string | undefined>>): boolean {
+  if (value === "on" || value === "off") return value === "on";
+  throw new ConfigurationError(`SLUICE_FAST_PATH must be on or off, but is ${show(value)}: leave it out for on`);
+}
 
 /**
  * Reads it back, once, when a function starts.
@@ -100,6 +119,8 @@ export function fromVariables(variables: Readonly<Record<string, string | undefi
     refillSeconds: parsed.SLUICE_REFILL_SECONDS,
     refillWaitingSeconds: parsed.SLUICE_REFILL_WAITING_SECONDS,
     refillVisibilitySeconds: parsed.SLUICE_REFILL_VISIBILITY_SECONDS,
+    stack: parsed.SLUICE_STACK,
+    fastPath: parsed.SLUICE_FAST_PATH === "on",
   };
 }
 

@@ -1,5 +1,12 @@
 /** What the functions count. The handlers publish it as CloudWatch embedded metrics. */
-export type Counter = "produced" | "succeeded" | "retried" | "timedOut" | "deadLettered" | "slicesFailed";
+export type Counter =
+  | "produced"
+  | "succeeded"
+  | "retried"
+  | "timedOut"
+  | "deadLettered"
+  | "slicesFailed"
+  | "fastPathFallbacks";
 
 export interface Metrics {
   count(counter: Counter, by: number): void;

@@ -25,6 +25,7 @@ export function functionVariables(
       refillSeconds: consumer.refillSeconds,
       refillWaitingSeconds: consumer.refillWaitingSeconds,
       refillVisibilitySeconds: consumer.refillVisibilitySeconds,
+      fastPath: true,
     }),
   };
 }

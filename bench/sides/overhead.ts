@@ -45,6 +45,7 @@ await side<Input>(async ({ handler: name, observed, records, perInvocation }, di
       refillSeconds: perInvocation > BATCH ? 60 : 0,
       refillWaitingSeconds: 10,
       refillVisibilitySeconds: 60,
+      fastPath: true,
     }),
   });
   const handler =

@@ -205,9 +205,21 @@ describe("functions", () => {
           SLUICE_REFILL_SECONDS: String(topology.consumer.refillSeconds),
           SLUICE_REFILL_WAITING_SECONDS: String(topology.consumer.refillWaitingSeconds),
           SLUICE_REFILL_VISIBILITY_SECONDS: String(topology.consumer.refillVisibilitySeconds),
+          SLUICE_STACK: "Stack",
+          SLUICE_FAST_PATH: "on",
         },
       });
     }
+  });
+
+  test("the fast path is off where whoever deploys says so, and nothing else is understood", () => {
+    vi.stubEnv("SLUICE_FAST_PATH", "off");
+    synthesise().template.allResourcesProperties(LAMBDA, {
+      Environment: { Variables: Match.objectLike({ SLUICE_FAST_PATH: "off" }) },
+    });
+    vi.stubEnv("SLUICE_FAST_PATH", "false");
+    expect(() => synthesise()).toThrow('SLUICE_FAST_PATH must be on or off, but is "false"');
+    vi.unstubAllEnvs();
   });
 
   test("the workflow's own variables stand beside them, and cannot take their place", () => {

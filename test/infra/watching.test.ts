@@ -115,6 +115,7 @@ test("the dashboard shows the backlog, the outcomes, both functions, the dead le
     "ConcurrentExecutions",
     "Throttles",
     "ConsumedWriteCapacityUnits",
+    "FastPathFallbacks",
   ]) {
     expect(body).toContain(shown);
   }
@@ -124,12 +125,13 @@ test("the metrics that are watched bear the dimensions under which the functions
   const published: string[] = [];
   const log = vi.spyOn(process.stdout, "write").mockImplementation((line) => published.push(String(line)) > 0);
   onTestFinished(() => log.mockRestore());
-  const metrics = new InvocationMetrics(functionMetrics("orders", "consumer"));
+  const metrics = new InvocationMetrics(functionMetrics("orders", "consumer", "Stack"));
   metrics.count("succeeded", 1);
   metrics.publish();
   const { _aws, ...document } = JSON.parse(published.join(""));
   const [{ Namespace, Dimensions }] = _aws.CloudWatchMetrics;
   const names: string[] = Dimensions[0];
+  expect(names.toSorted()).toEqual(["service", "stack", "workflow"]);
   const dimensions = names.toSorted().map((name) => ({ Name: name, Value: document[name] }));
   const watched = Object.values(template.findResources(ALARM))
     .flatMap(({ Properties }) => Properties.Metrics ?? [])

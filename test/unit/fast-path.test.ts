@@ -1,7 +1,14 @@
 import { createHash, createHmac } from "node:crypto";
 import { Readable } from "node:stream";
-import { ConditionalCheckFailedException, DynamoDBClient, UpdateItemCommand } from "@aws-sdk/client-dynamodb";
 import {
+  ConditionalCheckFailedException,
+  DynamoDBClient,
+  GetItemCommand,
+  UpdateItemCommand,
+} from "@aws-sdk/client-dynamodb";
+import {
+  ChangeMessageVisibilityBatchCommand,
+  DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
   QueueDoesNotExist,
   ReceiveMessageCommand,
@@ -9,8 +16,9 @@ import {
   SQSClient,
 } from "@aws-sdk/client-sqs";
 import fc from "fast-check";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ask, type Blueprints, useFastPath } from "../../shared/fast-path.ts";
+import { httpServer } from "../helpers/silent-servers.ts";
 
 const QueueUrl = "https://sqs.eu-west-1.amazonaws.com/000000000000/queue";
 const SECRET = "secret";
@@ -317,4 +325,198 @@ test("clients that are set up alike share what is known", async () => {
   await send(fastSqs(other.config, blueprints), "a");
 
   expect(other.requests.map(isSdks)).toEqual([false]);
+});
+
+describe("on the wire", () => {
+  const ENTRIES = [{ Id: "0", ReceiptHandle: "handle" }];
+  const KEY = { pk: { S: "run" }, sk: { S: "page" } };
+  const RESULTS = { Successful: [{ Id: "0" }], Failed: [{ Id: "1", Code: "Busy", SenderFault: false, Message: "m" }] };
+  const sqs = (config: object) => new SQSClient(config);
+  const dynamoDb = (config: object) => new DynamoDBClient(config);
+  const TEXT = 'ä \u2028 \u{1f600} "quoted"';
+
+  test.each([
+    [
+      "SendMessageBatch",
+      sqs,
+      SendMessageBatchCommand,
+      { QueueUrl, Entries: [{ Id: "0", MessageBody: TEXT }] },
+      RESULTS,
+    ],
+    [
+      "ReceiveMessage",
+      sqs,
+      ReceiveMessageCommand,
+      { QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 1, MessageAttributeNames: ["All"] },
+      { Messages: [{ MessageId: "m", Body: TEXT, Attributes: { ApproximateReceiveCount: "1" } }] },
+    ],
+    ["DeleteMessageBatch", sqs, DeleteMessageBatchCommand, { QueueUrl, Entries: ENTRIES }, RESULTS],
+    [
+      "ChangeMessageVisibilityBatch",
+      sqs,
+      ChangeMessageVisibilityBatchCommand,
+      { QueueUrl, Entries: [{ ...ENTRIES[0], VisibilityTimeout: 0 }] },
+      RESULTS,
+    ],
+    [
+      "GetQueueAttributes",
+      sqs,
+      GetQueueAttributesCommand,
+      { QueueUrl, AttributeNames: ["All"] },
+      { Attributes: { ApproximateNumberOfMessages: "3" } },
+    ],
+    [
+      "GetItem",
+      dynamoDb,
+      GetItemCommand,
+      { TableName: "ledger", Key: KEY, ConsistentRead: true },
+      { Item: { text: { S: TEXT }, done: { NS: ["1", "2"] }, none: { NULL: true }, list: { L: [{ BOOL: false }] } } },
+    ],
+    [
+      "UpdateItem",
+      dynamoDb,
+      UpdateItemCommand,
+      {
+        TableName: "ledger",
+        Key: KEY,
+        UpdateExpression: "SET #a = :a ADD #b :b",
+        ExpressionAttributeNames: { "#a": "a", "#b": "b" },
+        ExpressionAttributeValues: { ":a": { M: { x: { S: TEXT } } }, ":b": { NS: ["1"] } },
+      },
+      { Attributes: { size: { N: "12345678901234567890" } } },
+    ],
+  ] as const)(
+    "%s by the fast path is what the installed SDK sends and reads",
+    async (action, create, Command, input, json) => {
+      const requests: { head: unknown; headers: Record<string, unknown>; body: unknown }[] = [];
+      const endpoint = await httpServer((request, response) => {
+        const chunks: Buffer[] = [];
+        request.on("data", (chunk) => chunks.push(chunk));
+        request.on("end", () => {
+          const { method, url, httpVersion, headers } = request;
+          requests.push({ head: { method, url, httpVersion }, headers, body: JSON.parse(`${Buffer.concat(chunks)}`) });
+          response.setHeader("content-type", "application/x-amz-json-1.0").end(JSON.stringify(json));
+        });
+      });
+      const credentials = { accessKeyId: "id", secretAccessKey: SECRET };
+      const client = create({ endpoint, region: "eu-west-1", credentials, md5: false });
+      const fallbacks = vi.fn();
+      useFastPath(client, new Map(), fallbacks);
+      const request = () => ask<object, { $metadata?: unknown }>(client, Command as never, input);
+
+      const [{ $metadata: _, ...sdks }, ours] = [await request(), await request()];
+
+      // A change of either fails here: then read what the new protocol sends, or take the fast path out.
+      expect(client.config.protocol.getShapeId()).toBe("aws.protocols#awsJson1_0");
+      expect(fallbacks).not.toHaveBeenCalled();
+      expect(requests.map(({ headers }) => SDK_ONLY in headers)).toEqual([true, false]);
+      const [first, second] = requests;
+      expect(first?.head).toEqual({ method: "POST", url: "/", httpVersion: "1.1" });
+      expect(second?.head).toEqual(first?.head);
+      expect(first?.headers["content-type"]).toBe("application/x-amz-json-1.0");
+      expect(String(first?.headers["x-amz-target"]).split(".").at(-1)).toBe(action);
+      expect(first?.body).toEqual(input);
+      expect(second?.body).toEqual(input);
+      // A request's own: its signature, its date, and how often the SDK has tried it.
+      const common = (headers: Record<string, unknown> = {}) =>
+        Object.entries(headers).filter(
+          ([name]) => !/^(authorization|x-amz-date|amz-sdk-.*|x-amz-content-sha256)$/.test(name),
+        );
+      expect(Object.fromEntries(common(second?.headers))).toEqual(Object.fromEntries(common(first?.headers)));
+      expect(ours).toEqual(sdks);
+    },
+  );
+});
+
+describe("the fast path gives way to the SDK, and counts it", () => {
+  const fast = (config: object) => {
+    const onFallback = vi.fn();
+    const client = new SQSClient(config);
+    useFastPath(client, new Map(), onFallback);
+    return { client, onFallback };
+  };
+
+  test("where a request fails", async () => {
+    const { requests, config } = service({}, { status: 503 }, {});
+    const { client, onFallback } = fast(config);
+    await send(client, "a");
+    expect(onFallback).not.toHaveBeenCalled();
+
+    await send(client, "b");
+
+    expect(onFallback).toHaveBeenCalledTimes(1);
+    expect(requests.map(isSdks)).toEqual([true, false, true]);
+  });
+
+  test("where an answer is no JSON", async () => {
+    const { config } = service();
+    const answers = ["{}", "\xbf", "{}"];
+    config.requestHandler = {
+      ...(config.requestHandler as object),
+      handle: async () => ({ response: { statusCode: 200, headers: {}, body: Readable.from([answers.shift()]) } }),
+    } as never;
+    const { client, onFallback } = fast(config);
+    await send(client, "a");
+
+    await send(client, "b");
+
+    expect(onFallback).toHaveBeenCalledTimes(1);
+  });
+
+  test("where the SDK speaks another protocol", async () => {
+    const { requests, config } = service();
+    const other = new SQSClient(config).config.protocol;
+    vi.spyOn(other, "getShapeId").mockReturnValue("smithy.protocols#rpcv2Cbor");
+    const { client, onFallback } = fast({ ...config, protocol: other });
+
+    for (const body of ["a", "b", "c"]) await send(client, body);
+
+    expect(requests.map(isSdks)).toEqual([true, true, true]);
+    expect(onFallback).toHaveBeenCalledTimes(3);
+  });
+
+  test.each<[string, Partial<Request>]>([
+    ["has another content type", { headers: { "content-type": "application/cbor" } }],
+    ["names another action", { headers: { "x-amz-target": "AmazonSQS.SendMessages" } }],
+    ["is sent by another method", { method: "PUT" }],
+    ["has another body", { body: JSON.stringify({ QueueUrl, entries: [] }) }],
+    ["has a body that is no JSON", { body: "QueueUrl=queue" }],
+  ])("where the SDK's request %s", async (_, change) => {
+    const { requests, config } = service();
+    const { client, onFallback } = fast(config);
+    client.middlewareStack.add(
+      (next) => (args) => {
+        const { headers, ...request } = args.request as Request;
+        const changed = { ...request, ...change, headers: { ...headers, ...change.headers } };
+        Object.assign(args.request as object, changed);
+        return next(args);
+      },
+      { step: "build", priority: "low" },
+    );
+
+    for (const body of ["a", "b", "c"]) await send(client, body);
+
+    expect(requests.map(isSdks)).toEqual([true, true, true]);
+    // The first request of a command is the SDK's in any case.
+    expect(onFallback).toHaveBeenCalledTimes(2);
+  });
+
+  test("and neither an unmet condition nor a message with attributes is a fallback", async () => {
+    const unmet = { status: 400, json: { __type: "ConditionalCheckFailedException", message: "unmet" } };
+    const onFallback = vi.fn();
+    const client = new DynamoDBClient(service({}, unmet).config);
+    useFastPath(client, new Map(), onFallback);
+    const update = () => ask(client, UpdateItemCommand, { TableName: "ledger", Key: { pk: { S: "a" } } });
+    await update();
+    await expect(update()).rejects.toThrow(ConditionalCheckFailedException);
+    const queue = fast(service().config);
+    const MessageAttributes = { a: { DataType: "String", StringValue: "b" } };
+    for (let request = 0; request < 2; request++) {
+      const Entries = [{ Id: "0", MessageBody: "a", MessageAttributes }];
+      await ask(queue.client, SendMessageBatchCommand, { QueueUrl, Entries });
+    }
+
+    expect(onFallback).not.toHaveBeenCalled();
+    expect(queue.onFallback).not.toHaveBeenCalled();
+  });
 });

@@ -1,4 +1,4 @@
-import { openSync } from "node:fs";
+import { openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
@@ -15,7 +15,7 @@ import workflow from "../../helpers/workflows/small.ts";
 const INIT_MILLISECONDS = 10_000;
 
 /** An environment of a deployed function, whose requests all go to one endpoint. */
-async function environmentOf(name: "producer" | "consumer", endpoint: string): Promise<ExecutionEnvironment> {
+async function environmentOf(name: "producer" | "consumer", endpoint: string) {
   const { path, [Symbol.dispose]: remove } = temporaryDirectory();
   const workflowFile = fileURLToPath(new URL("../../helpers/workflows/small.ts", import.meta.url));
   const bundles = await bundleFunctions(workflowFile, path);
@@ -46,6 +46,7 @@ async function environmentOf(name: "producer" | "consumer", endpoint: string): P
           refillSeconds: consumer.refillSeconds,
           refillWaitingSeconds: consumer.refillWaitingSeconds,
           refillVisibilitySeconds: consumer.refillVisibilitySeconds,
+          fastPath: true,
         }),
       },
       log: openSync(join(path, "log"), "w"),
@@ -56,7 +57,7 @@ async function environmentOf(name: "producer" | "consumer", endpoint: string): P
     environment.kill();
     remove();
   });
-  return environment;
+  return { environment, log: () => readFileSync(join(path, "log"), "utf8") };
 }
 
 test.each([
@@ -67,14 +68,17 @@ test.each([
   const environments = [await environmentOf("producer", endpoint), await environmentOf("consumer", endpoint)];
 
   const begun = performance.now();
-  expect(await Promise.all(environments.map((environment) => environment.started()))).toEqual([undefined, undefined]);
+  expect(await Promise.all(environments.map(({ environment }) => environment.started()))).toEqual([
+    undefined,
+    undefined,
+  ]);
 
   expect(performance.now() - begun).toBeLessThan(INIT_MILLISECONDS / 2);
 });
 
 test("a consumer whose endpoint never answers gives its messages back before its invocation ends", async () => {
   const { endpoint } = await silentServer();
-  const consumer = await environmentOf("consumer", endpoint);
+  const { environment: consumer, log } = await environmentOf("consumer", endpoint);
   const header = { workflow: workflow.name, run: "run", page: 0, epoch: 1, resent: false };
   const record = {
     messageId: "message",
@@ -87,4 +91,6 @@ test("a consumer whose endpoint never answers gives its messages back before its
   const outcome = await consumer.invoke({ Records: [record] }, "request");
 
   expect(outcome).toEqual({ tag: "returned", result: { batchItemFailures: [{ itemIdentifier: "message" }] } });
+  // The requests that were to bypass the SDK are among the invocation's metrics.
+  expect(log()).toMatch(/"FastPathFallbacks":[1-9]/);
 }, 60_000);

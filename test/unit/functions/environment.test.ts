@@ -17,6 +17,8 @@ const onLambda: FunctionEnvironment = {
   refillSeconds: 30,
   refillWaitingSeconds: 2,
   refillVisibilitySeconds: 40,
+  stack: "sluice-cities",
+  fastPath: true,
 };
 
 const access = {
@@ -30,7 +32,7 @@ const access = {
 describe("What a function is told by its environment variables", () => {
   test.each([
     ["on Lambda", { ...onLambda, access: undefined }],
-    ["with services of its own", { ...onLambda, eventBus: undefined, access }],
+    ["with services of its own", { ...onLambda, eventBus: undefined, stack: undefined, fastPath: false, access }],
   ])("is what it was given %s", (_, environment) => {
     expect(fromVariables(toVariables(environment))).toEqual(environment);
   });
@@ -38,6 +40,13 @@ describe("What a function is told by its environment variables", () => {
   test("has names of Sluice's alone: the variables of the AWS SDK are the user's", () => {
     const names = Object.keys(toVariables({ ...onLambda, access }));
     expect(names.filter((name) => !name.startsWith("SLUICE_"))).toEqual([]);
+  });
+
+  test("leaves the fast path on unless it is off, and refuses any other word", () => {
+    const { SLUICE_FAST_PATH: _, ...unsaid } = toVariables(onLambda);
+    expect(fromVariables(unsaid).fastPath).toBe(true);
+    expect(fromVariables({ ...unsaid, SLUICE_FAST_PATH: "off" }).fastPath).toBe(false);
+    expect(() => fromVariables({ ...unsaid, SLUICE_FAST_PATH: "no" })).toThrow("SLUICE_FAST_PATH");
   });
 
   test("is refused if it names its services in part", () => {

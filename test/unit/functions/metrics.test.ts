@@ -16,7 +16,7 @@ function published() {
 
 test("what an invocation counted is one document", () => {
   const documents = published();
-  const metrics = new InvocationMetrics(functionMetrics("orders", "consumer"));
+  const metrics = new InvocationMetrics(functionMetrics("orders", "consumer", "orders-prod"));
   metrics.peak("inFlight", 2);
   metrics.peak("inFlight", 1);
   metrics.count("succeeded", 1);
@@ -27,7 +27,9 @@ test("what an invocation counted is one document", () => {
 
   metrics.publish();
 
-  expect(documents()).toMatchObject([{ workflow: "orders", Succeeded: 3, InFlight: 2, TaskDuration: [5, 7] }]);
+  expect(documents()).toMatchObject([
+    { workflow: "orders", stack: "orders-prod", Succeeded: 3, InFlight: 2, TaskDuration: [5, 7] },
+  ]);
   expect(documents()[0]).not.toHaveProperty("Retried");
   expect(documents()[0]._aws.CloudWatchMetrics[0].Metrics).toContainEqual({
     Name: "TaskDuration",
@@ -37,7 +39,7 @@ test("what an invocation counted is one document", () => {
 
 test("of many tasks no document holds more than a hundred, and together they hold all", () => {
   const documents = published();
-  const metrics = new InvocationMetrics(functionMetrics("orders", "consumer"));
+  const metrics = new InvocationMetrics(functionMetrics("orders", "consumer", "orders-prod"));
   const durations = Array.from({ length: 250 }, (_, task) => task);
   for (const duration of durations) {
     metrics.count("succeeded", 1);
@@ -52,7 +54,7 @@ test("of many tasks no document holds more than a hundred, and together they hol
 
 test("two invocations that share a function's metrics keep theirs apart", () => {
   const documents = published();
-  const shared = functionMetrics("orders", "consumer");
+  const shared = functionMetrics("orders", "consumer", "orders-prod");
   const [first, second] = [new InvocationMetrics(shared), new InvocationMetrics(shared)];
   first.count("succeeded", 1);
   second.count("succeeded", 10);
@@ -67,6 +69,21 @@ test("two invocations that share a function's metrics keep theirs apart", () => 
 
 test("an invocation that counted nothing publishes nothing", () => {
   const documents = published();
-  new InvocationMetrics(functionMetrics("orders", "producer")).publish();
+  new InvocationMetrics(functionMetrics("orders", "producer", "orders-prod")).publish();
   expect(documents()).toEqual([]);
+});
+
+test("each counter has its metric", () => {
+  const documents = published();
+  const metrics = new InvocationMetrics(functionMetrics("orders", "consumer", undefined));
+  const counters = ["produced", "succeeded", "retried", "timedOut", "deadLettered", "slicesFailed"] as const;
+  for (const counter of [...counters, "fastPathFallbacks"] as const) metrics.count(counter, 1);
+
+  metrics.publish();
+
+  expect(documents()).toMatchObject([
+    { Produced: 1, Succeeded: 1, Retried: 1, TimedOut: 1, DeadLettered: 1, SlicesFailed: 1, FastPathFallbacks: 1 },
+  ]);
+  // On the embedded engine there is no stack.
+  expect(documents()[0]).not.toHaveProperty("stack");
 });

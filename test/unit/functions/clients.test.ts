@@ -1,0 +1,41 @@
+import { GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { createClients, type FastPath } from "../../../functions/clients.ts";
+import { STAND_IN } from "../../../functions/stand-in.ts";
+import { ask } from "../../../shared/fast-path.ts";
+
+beforeEach(() => {
+  vi.stubEnv("AWS_REGION", "eu-central-1");
+  vi.stubEnv("AWS_ACCESS_KEY_ID", "nobody");
+  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "nothing");
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+/** Who makes three requests of one kind: the SDK, or the fast path. */
+async function makers(fastPath: FastPath | undefined): Promise<readonly string[]> {
+  const made: string[] = [];
+  const requestHandler = {
+    ...STAND_IN,
+    handle(request: { headers: Record<string, string> }) {
+      made.push("amz-sdk-invocation-id" in request.headers ? "SDK" : "fast path");
+      return (STAND_IN as unknown as { handle(request: object): unknown }).handle(request);
+    },
+  } as unknown as typeof STAND_IN;
+  const { sqs } = createClients(() => ({ requestHandler }), fastPath, undefined);
+  const QueueUrl = "https://sqs.eu-central-1.amazonaws.com/000000000000/queue";
+  for (let request = 0; request < 3; request++) {
+    await ask(sqs, GetQueueAttributesCommand, { QueueUrl, AttributeNames: ["All"] });
+  }
+  return made;
+}
+
+test("requests of one kind bypass the SDK from the second on", async () => {
+  expect(await makers({ blueprints: new Map() })).toEqual(["SDK", "fast path", "fast path"]);
+});
+
+test("with the fast path off, each request is the SDK's", async () => {
+  expect(await makers(undefined)).toEqual(["SDK", "SDK", "SDK"]);
+});
