@@ -36,6 +36,10 @@ export const isActive = ({ status }: RunRecord): boolean =>
 /** Whether a run is being stopped: its messages are dropped unrun. */
 export const isStopping = ({ status }: RunRecord): boolean => status === "cancelling" || status === "failing";
 
+/** Whether a run's source was told to wait until a later time than this one, in milliseconds since 1970. */
+export const isWaiting = ({ wait }: Pick<RunRecord, "wait">, now: number): boolean =>
+  wait !== undefined && wait.until > now;
+
 /** Whether nothing will become of a run any more. */
 export const hasEnded = ({ status, completedAt }: RunRecord): boolean =>
   completedAt !== undefined || status === "skipped";
@@ -69,12 +73,26 @@ export interface RunRecord {
   readonly failedSlices: number;
   /** Why the latest of them failed. */
   readonly sliceError?: string | undefined;
+  /** The source was told to wait, and no page has been read since. */
+  readonly wait?: RecordedWait | undefined;
   /** What the producer saw when it paused last, because its queue was full. */
   readonly fullAt?: BacklogLook | undefined;
   /** What the run added up to when it completed; absent until then. */
   readonly totals?: Totals | undefined;
   /** Items have settled again after a redrive: `totals` may be those of before. */
   readonly redriven: boolean;
+}
+
+/** A wait that the source was told to take. */
+export interface RecordedWait {
+  /** No page is read before it, in milliseconds since 1970. */
+  readonly until: number;
+  /** When the first wait began after the latest page or `resume`, in milliseconds since 1970; absent after a `resume`. */
+  readonly since?: number | undefined;
+  /** Waits since then. */
+  readonly count: number;
+  /** What the service said. */
+  readonly reason: string;
 }
 
 /** How full the queue was at one moment. */
@@ -132,10 +150,17 @@ export function readRunRow(row: Row): RunRecord {
     hop: Number(row.hop),
     failedSlices: Number(row.failedSlices),
     sliceError: row.sliceError as string | undefined,
+    wait: waitOf(row),
     fullAt: row.fullAt as BacklogLook | undefined,
     totals: row.totals as Totals | undefined,
     redriven: row.redriven === true,
   };
+}
+
+function waitOf({ waitUntil, waitSince, waits, waitReason }: Row): RecordedWait | undefined {
+  if (waitUntil === undefined) return undefined;
+  const since = waitSince as number | undefined;
+  return { until: Number(waitUntil), since, count: Number(waits ?? 0), reason: String(waitReason) };
 }
 
 /** A run's counts, at one moment. */

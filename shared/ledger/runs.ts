@@ -27,6 +27,8 @@ import {
   finalCounts,
   isActive,
   isStopping,
+  isWaiting,
+  type RecordedWait,
   type RunRecord,
   type RunStatus,
   readRunRow,
@@ -162,17 +164,19 @@ export class Runs {
    * Takes up a continuation, and counts a failed slice in advance: a producer that dies cannot count any more. The next
    * checkpoint sets the count back, as `recordFull` does for a slice that ended well without one.
    *
+   * Until the source's wait is over, no slice begins, and none is counted.
+   *
    * @returns the run, with its failed slices as they were before, or `undefined` where there is nothing to do: it neither runs nor is being stopped,
    * or a later continuation has been taken up already.
    */
-  async takeUp(id: string, hop: number): Promise<RunRecord | undefined> {
+  async takeUp(id: string, hop: number, now: number = this.#now()): Promise<RunRecord | undefined> {
     const before = await this.find(id);
     if (before === undefined) return undefined;
     const { failedSlices } = before;
     // The hop is noted even where there is nothing to do: who resumes the run must send a later one, as the control queue
     // would take this one for a duplicate.
     const row = await this.#store.update(runKey(id), {
-      set: { hop, failedSlices: failedSlices + 1 },
+      set: { hop, failedSlices: isWaiting(before, now) ? failedSlices : failedSlices + 1 },
       when: [{ atMost: ["hop", hop] }],
     });
     if (row === undefined) return undefined;
@@ -206,13 +210,19 @@ export class Runs {
         cursor: cursor === undefined ? undefined : JSON.stringify(cursor),
         ...warningAttributes(run.warnings, warnings),
       },
-      remove: [...(cursor === undefined ? ["cursor"] : []), ...(loop === undefined ? ["loop"] : [])],
+      remove: [
+        ...(cursor === undefined ? ["cursor"] : []),
+        ...(loop === undefined ? ["loop"] : []),
+        ...(run.wait === undefined ? [] : ["waitUntil", "waitReason", "waitSince", "waits"]),
+      ],
       when: [{ equals: ["checkpoints", run.checkpoint.count] }],
     });
     // The answer to a write that took effect may be lost, and the SDK's retry then finds the checkpoint moved: by us.
     const after = row === undefined ? await this.get(run.id) : readRunRow(row);
     const { count, items, ended } = after.checkpoint;
-    const isOurs = count === run.checkpoint.count + 1 && items === next.items && ended === next.ended;
+    // A wait that another producer noted counts as a checkpoint too.
+    const isNext = count === run.checkpoint.count + 1 && after.wait === undefined;
+    const isOurs = isNext && items === next.items && ended === next.ended;
     if (!isOurs) return undefined;
     await this.closeBlocks(after, blockOf(run.checkpoint.pages));
     // A run without a page, or whose last block was full before the source's end was known, has nobody else to end it.
@@ -289,6 +299,30 @@ export class Runs {
     });
   }
 
+  /**
+   * Notes that the source was told to wait. It counts as a checkpoint: a producer that works on the run beside this one
+   * must not take the wait back by its own.
+   *
+   * @param failedSlices Slices in a row that failed before: a wait is no failure.
+   * @returns whether it is noted; if not, another producer has moved the run on, and this one must stop.
+   */
+  async recordWait(run: RunRecord, wait: RecordedWait, failedSlices: number, warnings: readonly string[]) {
+    const { until, since, count, reason } = wait;
+    const row = await this.#store.update(runKey(run.id), {
+      set: {
+        checkpoints: run.checkpoint.count + 1,
+        failedSlices,
+        ...{ waitUntil: until, waitSince: since, waits: count, waitReason: reason },
+        ...warningAttributes(run.warnings, warnings),
+      },
+      when: [{ equals: ["checkpoints", run.checkpoint.count] }],
+    });
+    if (row !== undefined) return true;
+    // As with a checkpoint, the answer to a write that took effect may be lost.
+    const after = await this.get(run.id);
+    return after.checkpoint.count === run.checkpoint.count + 1 && after.wait?.until === until;
+  }
+
   /** Notes that a slice ended well, without a checkpoint maybe, because the queue was full. */
   async recordFull(id: string, { at, produced, backlog }: BacklogLook): Promise<void> {
     await this.#store.update(runKey(id), {
@@ -313,7 +347,9 @@ export class Runs {
    * @returns the run, whose `hop` its next continuation must exceed, or `undefined` where it is neither.
    */
   async reopen(id: string): Promise<RunRecord | undefined> {
-    const run = await this.#turn(id, ["paused", "failed"], "running", { failedSlices: 0 }, ["failure"]);
+    // How long the source has waited is counted anew. A wait that is not over stays.
+    const remove = ["failure", "waitSince", "waits"];
+    const run = await this.#turn(id, ["paused", "failed"], "running", { failedSlices: 0 }, remove);
     // A failed run was not active.
     if (run !== undefined) await this.active.enterAgain(run);
     return run;

@@ -85,6 +85,23 @@ export function continueEntry(message: Omit<ContinueMessage, "sluice" | "type">)
   };
 }
 
+/**
+ * A continuation that only waits: until its run's source may be read again, it is hidden in a message group of its own,
+ * so that the run can still be cancelled or resumed. Then it sends the continuation itself.
+ *
+ * @param suffix Tells a message that replaces another from it.
+ */
+export function waitEntry(message: Omit<ContinueMessage, "sluice" | "type">, suffix = ""): ControlEntry {
+  return {
+    ...continueEntry(message),
+    group: waitGroup(message.run),
+    deduplicationId: `wait-${message.run}-${message.hop}${suffix}`,
+  };
+}
+
+/** The message group of a run's `waitEntry`. */
+export const waitGroup = (run: string): string => `wait-${run}`;
+
 /** What a run's end sets off waits for nothing else, and is done once. */
 export function completeEntry(message: Omit<CompleteMessage, "sluice" | "type">): ControlEntry {
   return {

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { completionOf } from "../base/late-message.ts";
 import { SourceError, toError } from "../errors.ts";
 import { ITEMS_PER_PAGE } from "../ledger/rows.ts";
 import type { Checkpoint } from "../ledger/run-record.ts";
@@ -6,6 +7,7 @@ import { show } from "../options.ts";
 import { cursorText } from "../sources/cursor-check.ts";
 import { type LoopState, nextLoopState } from "../sources/loop-detector.ts";
 import type { Cursor, Page, ReadContext, Source } from "../sources/source.ts";
+import { type SourceWait, sourceWaitOf } from "../sources/source-wait.ts";
 import { PermanentError } from "../task-errors.ts";
 import { type Serialised, serialise, textOf } from "./serialised.ts";
 
@@ -36,26 +38,27 @@ const CHUNK_CHARACTERS = 4_000_000;
  * ahead comes when its turn does.
  *
  * @throws {SourceError} The source threw, what it yielded is no page, or its cursors go round in a circle.
+ * @throws {SourceWait} The source was told to wait.
  */
 export async function* chunks(
   source: Source,
   from: Pick<Checkpoint, "cursor" | "loop" | "skip" | "items">,
-  { limit = Number.POSITIVE_INFINITY, signal, warn }: ReadContext & { limit?: number | undefined },
+  { limit = Number.POSITIVE_INFINITY, signal, warn, ...told }: ReadContext & Reading,
 ): AsyncGenerator<Chunk, void, undefined> {
   // Stops the page that is being read ahead when the caller stops asking.
   const stop = new AbortController();
-  const iterator = open(source, from.cursor, { signal: AbortSignal.any([signal, stop.signal]), warn });
+  const iterator = await open(source, from.cursor, told, { signal: AbortSignal.any([signal, stop.signal]), warn });
   try {
     let { cursor, loop, skip, items: produced } = from;
     let text = cursor === undefined ? "" : JSON.stringify(cursor);
-    let ahead = next(iterator);
+    let ahead = next(iterator, told);
     for (;;) {
       const page = await unlessAborted(ahead, signal);
       const left = limit - produced;
       const enough = page.items.length - skip >= left;
       const last = page.next === undefined || enough;
       const following = last ? undefined : advance(loop, text, page);
-      if (!last) ahead = next(iterator);
+      if (!last) ahead = next(iterator, told);
       const items = enough ? page.items.slice(0, skip + left) : page.items;
       const start = skip;
       do {
@@ -84,6 +87,17 @@ export async function* chunks(
   }
 }
 
+export interface Reading {
+  /** Items of the run at the most. */
+  readonly limit?: number | undefined;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Called as soon as the source was told to wait: a page that is read ahead may never have its turn. */
+  readonly onWait: (wait: SourceWait) => void;
+}
+
+type Told = Pick<Reading, "now" | "onWait">;
+
 /** The same items are always cut at the same places, so that a chunk which is sent again is the same. */
 function cut(items: readonly unknown[], from: number, most: number): readonly Serialised[] {
   const chunk: Serialised[] = [];
@@ -96,11 +110,16 @@ function cut(items: readonly unknown[], from: number, most: number): readonly Se
   return chunk;
 }
 
-function open(source: Source, cursor: Cursor | undefined, context: ReadContext): AsyncIterator<Page> {
+async function open(
+  source: Source,
+  cursor: Cursor | undefined,
+  told: Told,
+  context: ReadContext,
+): Promise<AsyncIterator<Page>> {
   try {
     return source.pages(cursor, context)[Symbol.asyncIterator]();
   } catch (cause) {
-    throw sourceError(cause);
+    throw await sourceError(cause, told);
   }
 }
 
@@ -117,19 +136,19 @@ async function unlessAborted(page: Promise<ReadPage>, signal: AbortSignal): Prom
   }
 }
 
-function next(iterator: AsyncIterator<Page>): Promise<ReadPage> {
-  const page = readNext(iterator);
+function next(iterator: AsyncIterator<Page>, told: Told): Promise<ReadPage> {
+  const page = readNext(iterator, told);
   // Seen by the one who awaits it; until then it is no unhandled rejection.
   page.catch(() => {});
   return page;
 }
 
-async function readNext(iterator: AsyncIterator<Page>): Promise<ReadPage> {
+async function readNext(iterator: AsyncIterator<Page>, told: Told): Promise<ReadPage> {
   let result: IteratorResult<Page>;
   try {
     result = await iterator.next();
   } catch (cause) {
-    throw sourceError(cause);
+    throw await sourceError(cause, told);
   }
   // A source that stops where its last page promised another has ended all the same.
   if (result.done) return { items: [], next: undefined, nextText: "" };
@@ -170,7 +189,15 @@ function advance(loop: LoopState | undefined, here: string, { next, nextText }: 
   );
 }
 
-function sourceError(cause: unknown): SourceError {
+async function sourceError(cause: unknown, { now, onWait }: Told): Promise<Error> {
+  // By the time that a page which is read ahead has its turn, a wait may be over.
+  const at = now();
+  await completionOf(cause);
+  const wait = sourceWaitOf(cause, at);
+  if (wait !== undefined) {
+    onWait(wait);
+    return wait;
+  }
   const error = toError(cause);
   if (error instanceof SourceError) return error;
   const permanent = error instanceof PermanentError;

@@ -1,6 +1,8 @@
+import { setTimeout } from "node:timers/promises";
+import { formatDuration, toMilliseconds } from "../duration.ts";
 import { SourceError, toError } from "../errors.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { type BacklogLook, isStopping, type RunRecord } from "../ledger/run-record.ts";
+import { type BacklogLook, isStopping, isWaiting, type RunRecord } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";
 import {
   type ContinueMessage,
@@ -9,10 +11,13 @@ import {
   parseControlMessage,
   type StartMessage,
   startEntry,
+  waitEntry,
+  waitGroup,
 } from "../messages/control.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Queue } from "../queue.ts";
 import { backoffMilliseconds } from "../retry.ts";
+import { LONGEST_SOURCE_WAIT, SourceWait } from "../sources/source-wait.ts";
 import { backlogOf, backlogPauseMilliseconds } from "./backlog.ts";
 import { chunks } from "./chunks.ts";
 import { type CompletionOptions, handleCompletion } from "./completion.ts";
@@ -30,6 +35,20 @@ const OVERLAP_PAUSE_MILLISECONDS = 30_000;
 /** A message that waited so often is replaced by a fresh one, well before the control queue's receive limit. */
 const MOST_RECEIVES = 50;
 
+/** Pauses between the requests to a source that was told to wait, but not for how long. */
+const UNKNOWN_WAIT = { baseMilliseconds: 5_000, capMilliseconds: 900_000 } as const;
+
+/** A wait up to this is sat out by the invocation: passing the run on would cost as much. */
+const LONGEST_PAID_WAIT_MILLISECONDS = 5_000;
+
+/**
+ * How long a message is hidden at once. SQS allows 12 h, counted from its receive.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
+ */
+const LONGEST_HIDDEN_MILLISECONDS = 11 * 3_600_000;
+
+const LONGEST_REASON = 500;
+
 export interface ProducerOptions extends CompletionOptions {
   readonly maxBacklog: number;
   readonly ledger: Ledger;
@@ -38,6 +57,8 @@ export interface ProducerOptions extends CompletionOptions {
   readonly deadLetterQueue: Queue;
   readonly metrics: Metrics;
   readonly now: () => number;
+  /** Resolves after a time, or when the signal fires. */
+  readonly sleep?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
 }
 
 /** A control message and how often it came. */
@@ -63,6 +84,13 @@ const DONE: Verdict = { tag: "done" };
 const LEFT: Verdict = { tag: "left" };
 
 const isPermanent = (thrown: unknown): boolean => thrown instanceof SourceError && thrown.permanent;
+
+const isoTime = (milliseconds: number): string => new Date(milliseconds).toISOString();
+
+async function sleepUnlessAborted(milliseconds: number, signal: AbortSignal): Promise<void> {
+  // Who sleeps looks at the signal itself.
+  await setTimeout(milliseconds, undefined, { signal }).catch(() => {});
+}
 
 const isToStop = (run: RunRecord): boolean => isStopping(run) || run.status === "paused";
 
@@ -93,6 +121,7 @@ export class Producer {
       case "start":
         return await this.#start(message, control, time);
       case "continue":
+        if (control.group === waitGroup(message.run)) return await this.#awaitSource(message, control);
         return await this.#continue(message, control, time);
       case "complete":
         return await handleCompletion(message, this.#options, time.signal);
@@ -138,15 +167,15 @@ export class Producer {
    * tried again, and counted, by the run's continuation.
    */
   async #sendFirstPage(run: RunRecord, time: SliceTime, looking: Promise<BacklogLook>): Promise<boolean> {
+    const warnings = new WarningCollector(run, this.#options.logger);
     try {
-      const { tag } = await this.#slice(
-        run,
-        { ...time, sliceEnd: Number.NEGATIVE_INFINITY },
-        new WarningCollector(run, this.#options.logger),
-        looking,
-      );
+      const { tag } = await this.#slice(run, { ...time, sliceEnd: Number.NEGATIVE_INFINITY }, warnings, looking);
       return tag === "ended";
     } catch (error) {
+      if (error instanceof SourceWait) {
+        // The continuation finds that the run waits.
+        return (await this.#recordWait(run, error, warnings.all)) === undefined;
+      }
       if (isPermanent(error)) {
         await this.#failPermanently(run.id, error);
         return true;
@@ -191,9 +220,10 @@ export class Producer {
     return DONE;
   }
 
-  async #continue({ run: id, hop }: ContinueMessage, control: ReceivedControl, time: SliceTime): Promise<Verdict> {
-    const { runs, logger } = this.#options;
-    const run = await runs.takeUp(id, hop);
+  async #continue(message: ContinueMessage, control: ReceivedControl, time: SliceTime): Promise<Verdict> {
+    const { run: id, hop } = message;
+    const { runs, logger, now } = this.#options;
+    const run = await runs.takeUp(id, hop, now());
     if (run === undefined) {
       logger.info("nothing to continue", { run: id, hop });
       return DONE;
@@ -202,6 +232,7 @@ export class Producer {
       await runs.endProduction(run);
       return DONE;
     }
+    if (isWaiting(run, now())) return await this.#sitOut(run, message, control, time);
     if (run.failedSlices >= SLICE_POLICY.attempts) {
       // Those slices did not live to say why.
       const why = run.sliceError ?? "they crashed, ran out of time or lost their control message";
@@ -215,6 +246,10 @@ export class Producer {
     } catch (thrown) {
       // Whoever has the message goes on from the checkpoint, and counts this slice if it made no progress.
       if (time.lost.aborted) return LEFT;
+      if (thrown instanceof SourceWait) {
+        const waiting = await this.#recordWait(run, thrown, warnings.all);
+        return waiting === undefined ? DONE : await this.#sitOut(waiting, message, control, time);
+      }
       return await this.#failSlice({ id, thrown, warnings: warnings.all, hop }, control);
     }
     if (time.lost.aborted) return LEFT;
@@ -247,22 +282,32 @@ export class Producer {
     if (room <= 0) return full(first);
     const line = new PageLine({ ...this.#options, sender: this.#sender, warnings }, start);
     let isRefused = false;
+    let told: SourceWait | undefined;
+    const onWait = (wait: SourceWait) => {
+      told = wait;
+    };
     try {
-      const reading = { limit: start.limit, signal, warn: warnings.warn };
+      const reading = { limit: start.limit, signal, warn: warnings.warn, now, onWait };
       for await (const chunk of chunks(workflow.source, start.checkpoint, reading)) {
         if (room <= 0) {
           const run = await line.passed();
           if (run === undefined || isToStop(run)) break;
           const look = await this.#look(run.checkpoint.items);
           room = maxBacklog - look.backlog;
-          if (room <= 0) return full(look, first);
+          if (room <= 0) {
+            if (told !== undefined) throw told;
+            return full(look, first);
+          }
         }
         const before = await line.push(chunk);
         isRefused = before === undefined;
         if (before === undefined || isToStop(before) || lost.aborted || now() >= sliceEnd) break;
         room -= chunk.items.length;
       }
-      return await this.#conclude(await line.passed(), isRefused);
+      const end = await this.#conclude(await line.passed(), isRefused);
+      // Of the page that was read ahead: the next slice must know.
+      if (told !== undefined && (end.tag === "time" || end.tag === "paused")) throw told;
+      return end;
     } finally {
       // What an invocation leaves under way would stand still with its environment, and go on at any later time.
       await line.settled();
@@ -320,6 +365,75 @@ export class Producer {
     metrics.count("slicesFailed", 1);
     logger.error("the source failed permanently", { run: id, error });
     await runs.fail(id, toError(error).message);
+  }
+
+  /**
+   * Notes that the source was told to wait: from now on nobody reads it before that time, not even after a crash.
+   *
+   * @param before The run as the slice found it.
+   * @returns the run, which waits; `undefined` where nothing is left to do about it.
+   */
+  async #recordWait(
+    before: RunRecord,
+    { message, until: asked }: SourceWait,
+    warnings: readonly string[],
+  ): Promise<RunRecord | undefined> {
+    const { runs, logger, now, random } = this.#options;
+    const run = await runs.get(before.id);
+    const at = now();
+    const { since = at, count = 0 } = run.wait ?? {};
+    // Half of it is fixed: runs that were refused together do not return together, nor any of them at once.
+    const pause = Math.min(UNKNOWN_WAIT.capMilliseconds, UNKNOWN_WAIT.baseMilliseconds * 2 ** count);
+    const until = Math.ceil(asked ?? at + pause * (0.5 + random() / 2));
+    const longest = toMilliseconds(LONGEST_SOURCE_WAIT, { option: "the longest wait" });
+    if (until - since > longest) {
+      const error = new SourceError(
+        `the source asks to wait until ${isoTime(until)}, longer than the ${formatDuration(longest)} for which a run ` +
+          `waits at the most (since ${isoTime(since)}): ${message}. Resume the run then`,
+        { permanent: true },
+      );
+      await this.#failPermanently(run.id, error);
+      return undefined;
+    }
+    const wait = { until, since, count: count + 1, reason: message.slice(0, LONGEST_REASON) };
+    logger.warn("the source was told to wait", { run: run.id, until: isoTime(until), reason: wait.reason });
+    // A slice that made progress before has set the count back.
+    const failedSlices = run.failedSlices === 0 ? 0 : before.failedSlices;
+    const recorded = await runs.recordWait(run, wait, failedSlices, warnings);
+    return recorded ? { ...run, wait } : undefined;
+  }
+
+  /** Goes on after a wait: in this invocation if it is short, and otherwise by a message that nobody pays for. */
+  async #sitOut(
+    { id, wait }: RunRecord,
+    message: ContinueMessage,
+    control: ReceivedControl,
+    time: SliceTime,
+  ): Promise<Verdict> {
+    const { controlQueue, now, sleep = sleepUnlessAborted } = this.#options;
+    const until = wait?.until ?? 0;
+    const left = until - now();
+    if (left <= LONGEST_PAID_WAIT_MILLISECONDS && until < time.sliceEnd) {
+      await sleep(Math.max(0, Math.ceil(left)), AbortSignal.any([time.signal, time.lost]));
+      if (time.lost.aborted) return LEFT;
+      if (!time.signal.aborted) return await this.#continue(message, control, time);
+    }
+    await controlQueue.sendControl(waitEntry({ run: id, workflow: message.workflow, hop: message.hop }));
+    return DONE;
+  }
+
+  /** What a message does that only waits: it is hidden until the source may be read again, and continues the run then. */
+  async #awaitSource({ run: id, workflow, hop }: ContinueMessage, control: ReceivedControl): Promise<Verdict> {
+    const { runs, controlQueue, now } = this.#options;
+    const run = await runs.find(id);
+    // Who resumes it has a message of its own.
+    if (run?.status !== "running") return DONE;
+    const left = (run.wait?.until ?? 0) - now();
+    if (left <= 0) await this.#passOn(id, run.hop);
+    else if (control.receiveCount < MOST_RECEIVES) {
+      return { tag: "wait", milliseconds: Math.min(left, LONGEST_HIDDEN_MILLISECONDS) };
+    } else await controlQueue.sendControl(waitEntry({ run: id, workflow, hop }, `-after-${control.id}`));
+    return DONE;
   }
 
   async #wait(id: string, milliseconds: number, hop: number, control: ReceivedControl): Promise<Verdict> {

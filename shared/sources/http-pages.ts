@@ -12,6 +12,7 @@ import { LoopDetector } from "./loop-detector.ts";
 import { itemsOf, type PageItemsOptions } from "./page-items.ts";
 import type { JsonObject, Pagination } from "./pagination.ts";
 import type { Cursor, ReadContext, Source } from "./source.ts";
+import { LONGEST_SOURCE_WAIT } from "./source-wait.ts";
 
 export interface HttpPagesOptions {
   /**
@@ -53,13 +54,18 @@ export interface HttpPagesOptions {
   /** Of one attempt, the body included: 1 ms to 15 min. Default 30 s. */
   readonly timeout?: Duration;
   /**
-   * How a request is tried again after a network error, a timeout, 408, 429 or 5xx (and 403 with `Retry-After`).
-   * Default 5 attempts, a backoff of 500 ms doubled up to 30 s, with full jitter. `Retry-After` comes before the backoff.
+   * How a request is tried again after a network error, a timeout, 408, 429 or 5xx. Default 5 attempts, a backoff of
+   * 500 ms doubled up to 30 s, with full jitter.
+   *
+   * Where a 408, 429, 5xx or 403 says how long to wait (`Retry-After` in seconds or as an HTTP date, `RateLimit`,
+   * `X-RateLimit-Remaining: 0` with `X-RateLimit-Reset`), no request is sent before that time, and it counts as no
+   * attempt: the run waits, which costs nothing, and goes on from the same cursor. So does one whose attempts all ended
+   * in 429.
    */
   readonly retry?: RetryOptions & {
     /**
-     * The longest `Retry-After` to wait for, up to 15 min. Default 1 min. A longer one ends the reading with an error,
-     * and the producer goes on from the same cursor later.
+     * The longest wait that the service may ask for, up to 8 days: SQS keeps the message that continues the run for 10.
+     * Default 24 h. A longer one fails the run at once; `resume` goes on from the same cursor.
      */
     readonly maxRetryAfter?: Duration;
   };
@@ -81,6 +87,7 @@ export interface HttpPagesOptions {
  * can go on after the API has moved.
  *
  * @throws {ConfigurationError} An option is missing, unknown or out of its range.
+ * @throws {Throttled} When it is read: the service asks to wait. A run does, without cost.
  * @throws {SourceError} When it is read: a request failed permanently, the body has no list of items where it should be, or
  *   reports errors, or the pages go round in a circle.
  *
@@ -185,9 +192,9 @@ function check(options: HttpPagesOptions): Configured {
       maximum: { minutes: 15 },
     }),
     retry: retryPolicy({ ...retry, backoff: withDefaults(retry.backoff) }),
-    maxRetryAfterMilliseconds: toMilliseconds(maxRetryAfter ?? { minutes: 1 }, {
+    maxRetryAfterMilliseconds: toMilliseconds(maxRetryAfter ?? { hours: 24 }, {
       option: "retry.maxRetryAfter",
-      maximum: { minutes: 15 },
+      maximum: LONGEST_SOURCE_WAIT,
     }),
     maxBodyBytes: integerOption("maxBodyBytes", options.maxBodyBytes ?? 32 * 1_024 * 1_024, {
       minimum: 1_024,

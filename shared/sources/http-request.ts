@@ -1,10 +1,11 @@
+import { askedWaitMilliseconds, throttleOf } from "../base/retry-after.ts";
 import { isErrorLike } from "../base/thrown.ts";
 import { formatDuration } from "../duration.ts";
 import { ConfigurationError, SourceError, toError } from "../errors.ts";
 import { backoffMilliseconds, type RetryPolicy } from "../retry.ts";
+import { Throttled } from "../task-errors.ts";
 import type { Answer } from "./body-path.ts";
 import type { PageRequest } from "./pagination.ts";
-import { retryAfterMilliseconds } from "./retry-after.ts";
 
 /** What tests replace. */
 export interface Surroundings {
@@ -26,7 +27,7 @@ export interface RequestSettings extends Surroundings {
   /** Of one attempt, from the request to the body's last byte. */
   readonly timeoutMilliseconds: number;
   readonly retry: RetryPolicy;
-  /** The longest `Retry-After` that is waited for here. */
+  /** The longest wait that the service may ask for. */
   readonly maxRetryAfterMilliseconds: number;
   readonly maxBodyBytes: number;
   /** The first is the configured one. No request goes to another origin, as it would carry the headers there. */
@@ -41,7 +42,9 @@ export interface HttpAnswer extends Answer {
 
 type Outcome =
   | { readonly tag: "answered"; readonly answer: HttpAnswer | "past the end" }
-  | { readonly tag: "failed"; readonly error: SourceError; readonly retryAfter?: number | undefined };
+  | { readonly tag: "failed"; readonly error: SourceError }
+  /** The service asks for fewer requests: `waitMilliseconds` tells how long there should be none, if it says so. */
+  | { readonly tag: "throttled"; readonly error: SourceError; readonly waitMilliseconds: number | undefined };
 
 const REDIRECTS = [301, 302, 303, 307, 308];
 const MAX_REDIRECTS = 5;
@@ -52,6 +55,8 @@ const SHOWN_CHARACTERS = 200;
  * Requests a JSON document, and again after a backoff if the network failed, the time ran out, or the server said that
  * it may be tried again.
  *
+ * @throws {Throttled} The service asks to wait, or refused each attempt because of load. Who reads the source sees to it
+ *   that no request is sent before that time; here an invocation would be paid for the wait.
  * @throws {SourceError} It failed for good: method, origin, path, status and the start of the body are in the message;
  *   the query is not, since it may hold a secret.
  * @returns the answer, or `"past the end"` if its status is one of `endStatuses`.
@@ -65,20 +70,26 @@ export async function requestJson(
   for (let attempt = 1; ; attempt++) {
     const outcome = await tryOnce(request, signal, settings);
     if (outcome.tag === "answered") return outcome.answer;
-    const { error, retryAfter } = outcome;
+    const { error } = outcome;
+    if (outcome.tag === "throttled" && outcome.waitMilliseconds !== undefined && outcome.waitMilliseconds > 0) {
+      throw toWait(error, outcome.waitMilliseconds, settings.maxRetryAfterMilliseconds);
+    }
     if (attempt === attempts) {
-      throw attempts === 1 ? error : new SourceError(`${error.message} (${attempts} attempts)`, { cause: error });
+      const message = attempts === 1 ? error.message : `${error.message} (${attempts} attempts)`;
+      if (outcome.tag === "throttled") throw new Throttled(undefined, { message, cause: error });
+      throw attempts === 1 ? error : new SourceError(message, { cause: error });
     }
-    if (retryAfter !== undefined && retryAfter > settings.maxRetryAfterMilliseconds) {
-      throw new SourceError(
-        `${error.message} (it asks to wait ${formatDuration(Math.ceil(retryAfter / 1_000) * 1_000)}, longer than ` +
-          `retry.maxRetryAfter of ${formatDuration(settings.maxRetryAfterMilliseconds)})`,
-        { cause: error },
-      );
-    }
-    const pause = retryAfter ?? backoffMilliseconds(settings.retry, attempt, settings.random());
-    await settings.sleep(pause, signal);
+    await settings.sleep(backoffMilliseconds(settings.retry, attempt, settings.random()), signal);
   }
+}
+
+function toWait(error: SourceError, milliseconds: number, longest: number): Throttled | SourceError {
+  const asks = `${error.message} (it asks to wait ${formatDuration(Math.ceil(milliseconds / 1_000) * 1_000)}`;
+  if (milliseconds <= longest) return new Throttled({ milliseconds }, { message: `${asks})`, cause: error });
+  const message =
+    `${asks}, longer than retry.maxRetryAfter of ${formatDuration(longest)}: raise it, or resume the run when the ` +
+    "service accepts requests again)";
+  return new SourceError(message, { cause: error, permanent: true });
 }
 
 /** One attempt. What another attempt cannot help is thrown. */
@@ -102,8 +113,9 @@ async function tryOnce(request: PageRequest, signal: AbortSignal, settings: Requ
         `${what} answered ${response.status} ${response.statusText}: ${startOf(text)}` +
           `${isEnd ? " (page 1 must exist: endStatuses can only end the source after page 1)" : ""}`,
       );
-      const retryAfter = retryAfterMilliseconds(response.headers, settings.now());
-      if (mayTryAgain(response.status, retryAfter)) return { tag: "failed", error, retryAfter };
+      const throttle = throttled(response, settings.now());
+      if (throttle !== undefined) return { tag: "throttled", error, ...throttle };
+      if (mayTryAgain(response.status)) return { tag: "failed", error };
       throw error;
     }
     const { text, complete } = await readText(response, settings.maxBodyBytes);
@@ -183,10 +195,18 @@ function checkOrigin({ origin }: URL, origins: readonly string[]): void {
   );
 }
 
-// 403 is how GitHub and others say "too many requests": then it has the header.
-function mayTryAgain(status: number, retryAfter: number | undefined): boolean {
-  return status === 408 || status === 429 || status >= 500 || (status === 403 && retryAfter !== undefined);
+/**
+ * Whether an answer asks for fewer requests: it refuses because of load, or it is one that may be tried again, and says
+ * when. A 403 may be either: GitHub sends it for "too many requests" too, and then says how long to wait.
+ */
+function throttled(response: Response, now: number): { readonly waitMilliseconds: number | undefined } | undefined {
+  const throttle = throttleOf(response, now);
+  if (throttle !== undefined || !mayTryAgain(response.status)) return throttle;
+  const waitMilliseconds = askedWaitMilliseconds(response.headers, now);
+  return waitMilliseconds === undefined ? undefined : { waitMilliseconds };
 }
+
+const mayTryAgain = (status: number): boolean => status === 408 || status === 429 || status >= 500;
 
 /** The body's text as far as `limit`, and whether that is all of it. */
 async function readText(

@@ -40,6 +40,11 @@ export interface ReadContext {
  * caller stops asking. It must be restartable: `pages(page.next)` yields what the first iteration would have yielded
  * after `page`. An error it throws is retried with backoff from the last checkpoint, and five failures in a row without
  * a page fail the run. A `PermanentError` fails the run at once. `resume` goes on from the last checkpoint in both cases.
+ *
+ * Where the service asks to wait, throw `Throttled` or `RetryLater` (`checkResponse` does so for a response). That is no
+ * failure: nothing is read before that time, whatever happens meanwhile, and the run goes on from the last checkpoint. A
+ * wait of more than five seconds costs nothing, since no function runs. Without a time, the run waits 5 s, 10 s, ... up
+ * to 15 min. Waits without a page between may last 8 days together; then the run fails, and can be resumed.
  */
 export interface Source<Item = unknown> {
   pages(cursor: Cursor | undefined, context: ReadContext): AsyncIterable<Page<Item>>;
@@ -55,6 +60,14 @@ export interface Source<Item = unknown> {
  *   async readPage(cursor = 0, { signal }) {
  *     const rows = await db.query("select * from users where id > $1 order by id limit 200", [cursor], { signal });
  *     return { items: rows, next: rows.length < 200 ? undefined : rows.at(-1).id };
+ *   },
+ * }
+ * source: {
+ *   async readPage(cursor = 1, { signal }) {
+ *     // Waits for as long as a 429 says, and fails the run at a 404.
+ *     const response = checkResponse(await fetch(`https://api.example.com/users?page=${cursor}`, { signal }));
+ *     const { users, nextPage } = await response.json();
+ *     return { items: users, next: nextPage };
  *   },
  * }
  * ```

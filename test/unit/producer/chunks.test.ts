@@ -8,7 +8,7 @@ import { textOf } from "../../../shared/producer/serialised.ts";
 import { toSource } from "../../../shared/sources/source.ts";
 
 const START = { cursor: undefined, skip: 0, items: 0 } as const;
-const idle = (signal = new AbortController().signal) => ({ signal, warn: () => {} });
+const idle = (signal = new AbortController().signal) => ({ signal, warn: () => {}, now: () => 0, onWait: () => {} });
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A source of these pages, whose cursor is the page's number. */

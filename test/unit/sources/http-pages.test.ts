@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { ConfigurationError, SourceError } from "../../../shared/errors.ts";
+import { Throttled } from "../../../shared/index.ts";
 import {
   type HttpPagesOptions,
   httpPages,
@@ -105,40 +106,73 @@ describe("httpPages, tries again", () => {
   });
 });
 
-describe("httpPages, Retry-After", () => {
-  it.each([
-    ["seconds", "7", 7_000],
-    ["fractions of a second", "0.5", 500],
-    ["an HTTP date", "Thu, 05 Nov 2026 12:00:20 GMT", 20_000],
-    ["a date that has passed", "Thu, 05 Nov 2026 11:00:00 GMT", 0],
-    ["the longest that is waited for", "60", 60_000],
-    ["what cannot be read: the backoff", "soon", 250],
-  ])("takes %s", async (_, value, pause) => {
-    for (const status of [429, 503]) {
-      const { source, pauses } = scripted([failed(status, { "retry-after": value }), ok()]);
-      expect(await itemsOf(source)).toEqual(["item"]);
-      expect(pauses).toEqual([pause]);
+describe("httpPages, a service that asks to wait", () => {
+  /** What reading throws, after requests that were not paused between. */
+  async function thrownBy(status: number, headers: Record<string, string>, options: Partial<HttpPagesOptions> = {}) {
+    const { source, pauses, requests } = scripted([failed(status, headers), ok()], options);
+    const thrown = await itemsOf(source).catch((error: unknown) => error);
+    expect([requests.length, pauses]).toEqual([1, []]);
+    return thrown as Error;
+  }
+
+  const in40Seconds = String(NOW / 1_000 + 40);
+  const forms: [string, Record<string, string>, number][] = [
+    ["Retry-After in seconds", { "retry-after": "7" }, 7_000],
+    ["Retry-After in fractions of a second", { "retry-after": "0.5" }, 500],
+    ["Retry-After as an HTTP date", { "retry-after": "Thu, 05 Nov 2026 12:02:00 GMT" }, 120_000],
+    ["RateLimit", { ratelimit: '"default";r=0;t=30' }, 30_000],
+    ["X-RateLimit-Reset since 1970", { "x-ratelimit-remaining": "0", "x-ratelimit-reset": in40Seconds }, 40_000],
+    ["X-RateLimit-Reset in seconds", { "x-ratelimit-remaining": "0", "x-ratelimit-reset": "45" }, 45_000],
+    ["a Retry-After of hours", { "retry-after": "86400" }, 86_400_000],
+  ];
+
+  it.each(forms)("by %s is asked no more: the wait is thrown, at the first attempt", async (_, headers, wait) => {
+    for (const status of [429, 403, 503]) {
+      const thrown = await thrownBy(status, headers);
+      expect(thrown).toBeInstanceOf(Throttled);
+      expect(thrown).toMatchObject({ afterMilliseconds: wait });
+      expect(thrown.message).toMatch(`GET https://api.example.com/items?… answered ${status} : busy (it asks to wait`);
     }
   });
 
-  it("makes a 403 one that is tried again", async () => {
-    const { source, pauses } = scripted([failed(403, { "retry-after": "3" }), ok()]);
-    expect(await itemsOf(source)).toEqual(["item"]);
-    expect(pauses).toEqual([3_000]);
+  it.each([408, 500, 502, 504])("by Retry-After with %i is asked no more, either", async (status) => {
+    expect(await thrownBy(status, { "retry-after": "90" })).toMatchObject({ afterMilliseconds: 90_000 });
   });
 
-  it("is an error if it is longer than maxRetryAfter", async () => {
-    const { source, pauses } = scripted([failed(429, { "retry-after": "61" }), ok()]);
-    expect(await messageOf(itemsOf(source))).toBe(
-      "GET https://api.example.com/items?… answered 429 : busy " +
-        "(it asks to wait 61 s, longer than retry.maxRetryAfter of 60 s)",
-    );
-    expect(pauses).toEqual([]);
-    const patient = scripted([failed(429, { "retry-after": "61" }), ok()], {
-      retry: { maxRetryAfter: { minutes: 2 } },
+  it("is told from a 403 that only says that a right is missing", async () => {
+    const left = { "x-ratelimit-remaining": "4999", "x-ratelimit-reset": in40Seconds };
+    for (const headers of [{}, left]) expect(await thrownBy(403, headers)).toBeInstanceOf(SourceError);
+  });
+
+  it.each([
+    ["no time", {}],
+    ["a time that has passed", { "retry-after": "Thu, 05 Nov 2026 11:00:00 GMT" }],
+    ["a time of 0", { "retry-after": "0" }],
+    ["what cannot be read", { "retry-after": "soon" }],
+  ])("with %s is asked again after the backoff, and its last attempt is a wait without a time", async (_, headers) => {
+    const busy = () => failed(429, headers);
+    const { source, pauses } = scripted([busy(), ok()]);
+    expect(await itemsOf(source)).toEqual(["item"]);
+    expect(pauses).toEqual([250]);
+    const always = scripted([busy(), busy(), busy()], { retry: { attempts: 3 } });
+    const thrown = await itemsOf(always.source).catch((error: unknown) => error);
+    expect(thrown).toBeInstanceOf(Throttled);
+    expect(thrown).toMatchObject({
+      afterMilliseconds: undefined,
+      message: "GET https://api.example.com/items?… answered 429 : busy (3 attempts)",
     });
-    await itemsOf(patient.source);
-    expect(patient.pauses).toEqual([61_000]);
+  });
+
+  it("for longer than maxRetryAfter is a permanent error: no request comes before that time", async () => {
+    const thrown = await thrownBy(429, { "retry-after": "86401" });
+    expect(thrown).toMatchObject({ code: "SOURCE", permanent: true });
+    expect(thrown.message).toBe(
+      "GET https://api.example.com/items?… answered 429 : busy (it asks to wait 86401 s, longer than " +
+        "retry.maxRetryAfter of 24 h: raise it, or resume the run when the service accepts requests again)",
+    );
+    const retry = (seconds: number) => ({ retry: { maxRetryAfter: { seconds } } });
+    expect(await thrownBy(429, { "retry-after": "30" }, retry(30))).toBeInstanceOf(Throttled);
+    expect(await thrownBy(429, { "retry-after": "31" }, retry(30))).toBeInstanceOf(SourceError);
   });
 });
 
@@ -184,7 +218,7 @@ describe("httpPages, time", () => {
     const reason = new Error("the slice is over");
     const fetch = async () => {
       setImmediate(() => abort.abort(reason));
-      return failed(429, { "retry-after": "60" });
+      return failed(503);
     };
     const source = httpPages({ url: URL_WITH_SECRET, next: singlePage, fetch: fetch as typeof globalThis.fetch });
     await expect(pagesOf(source, undefined, abort.signal)).rejects.toBe(reason);
@@ -357,7 +391,7 @@ describe("httpPages, options", () => {
     [{ retry: 5 }, /retry must be an object, but is 5/],
     [{ retry: { attempts: 0 } }, /retry.attempts must be/],
     [{ retry: { maxRetries: 1 } }, /unknown option "maxRetries"/],
-    [{ retry: { maxRetryAfter: { hours: 1 } } }, /retry.maxRetryAfter must be/],
+    [{ retry: { maxRetryAfter: { days: 8, milliseconds: 1 } } }, /retry.maxRetryAfter must be/],
     [{ maxBodyBytes: 1_023 }, /maxBodyBytes must be a whole number from 1024 to 268435456, but is 1023/],
     [{ maxBodyBytes: 268_435_457 }, /maxBodyBytes/],
   ])("refuses %j", (options, message) => {
@@ -371,7 +405,7 @@ describe("httpPages, options", () => {
       httpPages({ url: URL_WITH_SECRET, next: singlePage, ...options });
     expect(define({ timeout: { milliseconds: 1 }, maxBodyBytes: 1_024 })).not.toThrow();
     expect(define({ timeout: { minutes: 15 }, maxBodyBytes: 268_435_456 })).not.toThrow();
-    expect(define({ retry: { maxRetryAfter: { minutes: 15 }, backoff: { cap: { milliseconds: 10 } } } })).not.toThrow();
+    expect(define({ retry: { maxRetryAfter: { days: 8 }, backoff: { cap: { milliseconds: 10 } } } })).not.toThrow();
     expect(define({ allowOrigins: ["https://eu.example.com", "http://localhost:8080"] })).not.toThrow();
   });
 
