@@ -1,4 +1,6 @@
+import type { WaitKind } from "./base/asked-wait.ts";
 import { describeThrown, toError } from "./base/thrown.ts";
+import { lastWait, type Waits } from "./base/waits.ts";
 import { PermanentError, TaskTimeoutError } from "./task-errors.ts";
 
 /** How an attempt failed. */
@@ -19,6 +21,8 @@ export const REASONS = [
   "too large",
   /** It was received again and again and nothing was recorded: it crashed, or was throttled. */
   "unexplained",
+  /** A wait that its task asked for would have passed `retry.waitAtMost`. */
+  "waited too long",
 ] as const;
 export type Reason = (typeof REASONS)[number];
 
@@ -104,12 +108,15 @@ const UNEXPLAINED = {
   message: "received again and again, and no outcome was recorded: its consumer crashed, or was throttled",
 } as const;
 
-/** Why an item died, in two: the name and the message of its last failure. */
+/** Why an item died, in two: the name and the message of its last failure, or of the wait that was too long. */
 export function lastError(
   reason: Reason,
   failures: readonly Failure[],
+  waits?: Pick<Waits, WaitKind>,
 ): { readonly name: string; readonly message: string } {
   if (reason === "unexplained") return UNEXPLAINED;
+  const asked = reason === "waited too long" ? lastWait(waits) : undefined;
+  if (asked !== undefined) return { name: asked.name, message: asked.message };
   const { name, message } = failures.at(-1) ?? { name: "Unknown", message: reason };
   return { name, message };
 }

@@ -5,7 +5,7 @@ export type { CompletionContext, OnComplete, RunSummary } from "./completion.ts"
 export type { Duration } from "./duration.ts";
 export { ConfigurationError, SluiceError, SourceError } from "./errors.ts";
 export type { Permission } from "./permissions.ts";
-export type { RetryOptions } from "./retry.ts";
+export type { RetryOptions, TaskRetryOptions } from "./retry.ts";
 export type { ScheduleOption, ScheduleOptions } from "./schedule.ts";
 export * from "./sources/index.ts";
 export type { Task, TaskContext, TaskLogger } from "./task.ts";

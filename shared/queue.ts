@@ -34,7 +34,12 @@ const SEND_PAUSE_MILLISECONDS = 50;
 export interface OutgoingMessage {
   readonly body: string;
   readonly attributes?: Readonly<Record<string, MessageAttributeValue>>;
+  /** How long it stays hidden at first, up to `LONGEST_DELAY_SECONDS`. Default: what the queue says. */
+  readonly delaySeconds?: number;
 }
+
+/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
+export const LONGEST_DELAY_SECONDS = 900;
 
 /** A queue's messages: sent, waiting to be received, received, delayed. Approximate on AWS. */
 export interface QueueDepth {
@@ -110,10 +115,11 @@ export class Queue {
 
   async #sendBatch(messages: readonly OutgoingMessage[]): Promise<readonly (readonly [OutgoingMessage, string])[]> {
     let entries = messages.map(
-      ({ body, attributes }, index): SendMessageBatchRequestEntry => ({
+      ({ body, attributes, delaySeconds }, index): SendMessageBatchRequestEntry => ({
         Id: String(index),
         MessageBody: body,
         ...(attributes && { MessageAttributes: { ...attributes } }),
+        ...(delaySeconds !== undefined && { DelaySeconds: delaySeconds }),
       }),
     );
     let refused: readonly (readonly [OutgoingMessage, string])[] = [];
@@ -165,7 +171,8 @@ export class Queue {
       MaxNumberOfMessages: options.max,
       WaitTimeSeconds: options.waitSeconds,
       VisibilityTimeout: options.visibilityTimeoutSeconds,
-      MessageSystemAttributeNames: ["ApproximateReceiveCount", ...(options.systemAttributes ?? [])],
+      // A message that has lain in the queue for long is replaced before the queue deletes it.
+      MessageSystemAttributeNames: ["ApproximateReceiveCount", ...(options.systemAttributes ?? ["SentTimestamp"])],
       MessageAttributeNames: ["All"],
     });
     return Messages.map(({ MessageId = "", ReceiptHandle = "", Body = "", Attributes, MessageAttributes = {} }) => ({
@@ -174,6 +181,7 @@ export class Queue {
       body: Body,
       receiveCount: Number(Attributes?.ApproximateReceiveCount),
       attributes: MessageAttributes,
+      ...(Attributes?.SentTimestamp !== undefined && { sentAt: Number(Attributes.SentTimestamp) }),
       ...(options.systemAttributes && { systemAttributes: Attributes ?? {} }),
     }));
   }

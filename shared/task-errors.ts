@@ -85,7 +85,7 @@ export class RetryLater extends SluiceError {
     const when = afterMilliseconds === undefined ? "later" : `in ${afterMilliseconds / 1_000} s`;
     super("RETRY_LATER", options?.message ?? `try again ${when}`, options);
     this.afterMilliseconds = afterMilliseconds;
-    this[WAIT] = { kind: "retry later", afterMilliseconds };
+    this[WAIT] = { kind: "retryLater", afterMilliseconds };
   }
 }
 

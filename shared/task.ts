@@ -15,6 +15,8 @@ export interface TaskContext {
    * the number stays.
    */
   readonly attempt: number;
+  /** How often an attempt for the item has ended in a wait (`Throttled`, `RetryLater`), since its latest redrive. */
+  readonly waits: number;
   readonly run: {
     readonly id: string;
     readonly workflow: string;

@@ -4,7 +4,7 @@ import { type Duration, toMilliseconds } from "./duration.ts";
 import { ConfigurationError } from "./errors.ts";
 import { booleanOption, integerOption, rejectUnknownKeys, show } from "./options.ts";
 import { type ParsedPermission, type Permission, parsePermissions } from "./permissions.ts";
-import { type RetryOptions, type RetryPolicy, retryPolicy } from "./retry.ts";
+import { type TaskRetryOptions, type TaskRetryPolicy, taskRetryPolicy } from "./retry.ts";
 import { parseSchedule, type Schedule, type ScheduleOption } from "./schedule.ts";
 import { type PageReader, type Source, toSource } from "./sources/source.ts";
 import type { Task } from "./task.ts";
@@ -33,8 +33,8 @@ export interface WorkflowOptions<Input = unknown, Output = Input> {
   readonly tasksPerEnvironment?: number;
   /** How long one attempt may take, 1 ms to 875 s (a Lambda's 900 s less the time to begin and to record). Default 30 s. */
   readonly timeout?: Duration;
-  /** Default: 5 attempts, pauses of up to 1 s, 2 s, 4 s, ... up to 5 min. */
-  readonly retry?: RetryOptions;
+  /** Default: 5 attempts, pauses of up to 1 s, 2 s, 4 s, ... up to 5 min, and waits of 24 h in all. */
+  readonly retry?: TaskRetryOptions;
   /** How many dead items a run bears before it is stopped as `failed`. Default: any number. */
   readonly toleratedFailures?: ToleratedFailuresOptions;
   /** Called when a run has ended, with its exact counts. See `OnComplete`. */
@@ -80,7 +80,7 @@ export interface Workflow {
   /** As asked for; `undefined` where it is derived. */
   readonly tasksPerEnvironment: number | undefined;
   readonly timeoutMilliseconds: number;
-  readonly retry: RetryPolicy;
+  readonly retry: TaskRetryPolicy;
   readonly toleratedFailures: Tolerance | undefined;
   readonly onComplete: OnComplete | undefined;
   readonly overlap: Overlap;
@@ -176,7 +176,7 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
       minimum: { milliseconds: 1 },
       maximum: { milliseconds: LONGEST_TASK_MILLISECONDS },
     }),
-    retry: retryPolicy(options.retry),
+    retry: taskRetryPolicy(options.retry),
     toleratedFailures: tolerance(options.toleratedFailures),
     onComplete: checkOnComplete(options.onComplete),
     overlap: checkOverlap(options.overlap ?? "skip"),

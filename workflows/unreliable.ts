@@ -34,7 +34,7 @@ export default defineWorkflow({
   name: "unreliable",
   source: items(source),
   item: z.object({ number: z.int(), kind: z.enum(KINDS) }),
-  task: async ({ kind }, { signal, attempt }: TaskContext) => {
+  task: async ({ kind }, { signal, waits }: TaskContext) => {
     switch (kind) {
       case "good":
         return await setTimeout(50, undefined, { signal });
@@ -49,7 +49,7 @@ export default defineWorkflow({
       case "rejects with undefined":
         return await Promise.reject();
       case "asks for later":
-        if (attempt === 1) throw new RetryLater({ seconds: 1 });
+        if (waits === 0) throw new RetryLater({ seconds: 1 });
         return;
       case "ends its process":
         return process.exit(1);

@@ -54,13 +54,13 @@ function toHeaders(headers: ResponseLike["headers"]): Headers {
 
 /** A wait that a task asked for by throwing. */
 export interface AskedWait {
-  /** `throttled`: the service refused because of load. `retry later`: this item is not ready yet. */
+  /** `throttled`: the service refused because of load. `retryLater`: this item is not ready yet. */
   readonly kind: WaitKind;
   /** `undefined`: the workflow's backoff decides. */
   readonly afterMilliseconds: number | undefined;
 }
 
-export const WAIT_KINDS = ["throttled", "retry later"] as const;
+export const WAIT_KINDS = ["throttled", "retryLater"] as const;
 export type WaitKind = (typeof WAIT_KINDS)[number];
 
 /** Marks an error as a wait. In the global registry: a workflow's bundle may hold another copy of the library. */
@@ -73,7 +73,7 @@ export function askedWaitOf(thrown: unknown): AskedWait | undefined {
     if (WAIT in thrown) return checked(thrown[WAIT]);
     // As version 0.1 of the library threw it.
     if ("code" in thrown && thrown.code === "RETRY_LATER" && "afterMilliseconds" in thrown) {
-      return checked({ kind: "retry later", afterMilliseconds: thrown.afterMilliseconds });
+      return checked({ kind: "retryLater", afterMilliseconds: thrown.afterMilliseconds });
     }
   } catch {
     // A getter or a proxy that throws: it is a failure like any other.

@@ -1,3 +1,4 @@
+import type { Waits } from "../base/waits.ts";
 import type { Failure, Reason } from "../failure.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { toAttributeText } from "../messages/body.ts";
@@ -10,6 +11,12 @@ import { ledgerItem, type ReceivedMessage } from "./message.ts";
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html */
 const MOST_MESSAGE_ATTRIBUTES = 10;
 const LONGEST_REASON = 1_000;
+
+/** What became of an item's attempts since its latest redrive. */
+export interface History {
+  readonly failures: readonly Failure[];
+  readonly waits?: Waits;
+}
 
 /** Moves to the dead-letter queue what no further attempt can help. */
 export class Burial {
@@ -29,12 +36,12 @@ export class Burial {
    *
    * @returns false where a duplicate of the message has succeeded, and nothing is to be buried.
    */
-  async buryItem(envelope: Envelope, reason: Reason, failures: readonly Failure[], retries: number): Promise<boolean> {
+  async buryItem(envelope: Envelope, reason: Reason, { failures, waits }: History, retries: number): Promise<boolean> {
     const item = ledgerItem(envelope);
     if (!(await this.#ledger.claimDeath(item))) return false;
     const history = [...(envelope.dead?.failures ?? []), ...failures];
     const at = new Date(this.#now()).toISOString();
-    await this.#deadLetterQueue.sendAll([{ body: deadLetterBody(envelope, { reason, at, failures: history }) }]);
+    await this.#deadLetterQueue.sendAll([{ body: deadLetterBody(envelope, { reason, at, failures: history, waits }) }]);
     await this.#ledger.recordDeath(item, reason, retries);
     publish({ event: "died", reason });
     return true;

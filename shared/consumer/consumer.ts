@@ -1,3 +1,4 @@
+import { countWaits } from "../base/waits.ts";
 import { MalformedMessageError, toError } from "../errors.ts";
 import type { ItemState } from "../ledger/ledger.ts";
 import { parseEnvelope } from "../messages/envelope.ts";
@@ -180,9 +181,9 @@ export class Consumer {
     this.#advance();
   }
 
-  #leave({ message }: ItemMessage, settled: Settled, error: unknown): void {
+  #leave(item: ItemMessage, settled: Settled, error: unknown): void {
     this.#options.logger.error("a message could not be looked up, it will come again", { error });
-    void this.#settle(message, settled, () => this.#settlement.putOff(message));
+    void this.#settle(item.message, settled, () => this.#settlement.putOff(item));
   }
 
   /** What is known of each item, and what its run wants. */
@@ -288,7 +289,7 @@ export class Consumer {
     if (mode === "pause") this.#intake.end();
     const withoutAttempt =
       this.#settlement.withoutAttempt(item, state, mode) ??
-      (this.#cameTooLate(work) ? () => this.#settlement.cameTooLate(item) : undefined);
+      (this.#cameTooLate(work) ? () => this.#settlement.cameTooLate(item, state as Owed) : undefined);
     if (withoutAttempt !== undefined) return await this.#settle(item.message, settled, withoutAttempt);
     this.#underWay++;
     this.#settlement.setPace("together");
@@ -329,19 +330,19 @@ export class Consumer {
   /** Makes an item's attempt, and returns how its outcome is to be recorded. Never rejects. */
   async #attempt(item: ItemMessage, state: Owed): Promise<() => Promise<boolean>> {
     const { workflow, random } = this.#options;
-    if (!isSuspect(item.message, state)) {
-      const outcome = await this.#run(item, state.failures.length + 1);
-      return () => this.#settlement.attempted(item, outcome, state.failures);
+    if (!isSuspect(item, state)) {
+      const outcome = await this.#run(item, state);
+      return () => this.#settlement.attempted(item, outcome, state);
     }
     try {
       const suspect = await this.#suspects.attempt(item, state);
       switch (suspect.tag) {
         case "attempted":
-          return () => this.#settlement.attempted(item, suspect.outcome, suspect.failures);
+          return () => this.#settlement.attempted(item, suspect.outcome, { ...state, failures: suspect.failures });
         case "exhausted":
-          return () => this.#settlement.exhausted(item, suspect.failures);
+          return () => this.#settlement.exhausted(item, { ...state, failures: suspect.failures });
         case "no place":
-          return () => this.#settlement.putBack(item, 1_000 + random() * workflow.timeoutMilliseconds);
+          return () => this.#settlement.putBack(item, state, 1_000 + random() * workflow.timeoutMilliseconds);
       }
     } catch (error) {
       return () => Promise.reject(error);
@@ -366,15 +367,17 @@ export class Consumer {
     }
   }
 
-  async #run({ envelope }: ItemMessage, attempt: number): Promise<AttemptOutcome> {
+  async #run({ envelope }: ItemMessage, { failures, waits }: Owed): Promise<AttemptOutcome> {
     const { workflow, taskLogger, now } = this.#options;
     const { run, page, index } = envelope;
+    const attempt = failures.length + 1;
     return await runAttempt({
       task: workflow.task,
       schema: workflow.item,
       item: envelope.item,
       context: {
         attempt,
+        waits: countWaits(waits),
         run: { id: run, workflow: workflow.name },
         ...identityOf(envelope),
         logger: taskLogger({ run, page, index, attempt }),

@@ -27,6 +27,10 @@ export interface ItemMessage {
 export const redrivesOf = (envelope: Envelope): number =>
   envelope.dead === undefined ? 0 : envelope.dead.redrives + 1;
 
+/** How often the messages of an item were received: this one, and those whose place it took. */
+export const receiveOf = ({ message, envelope }: ItemMessage): number =>
+  (envelope.receives ?? 0) + message.receiveCount;
+
 /** What a task knows of an item's identity. */
 export function identityOf(envelope: Envelope): Pick<TaskContext, "id" | "redrives" | "idempotencyKey"> {
   const { run, page, index, edited } = envelope;

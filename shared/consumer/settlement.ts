@@ -1,19 +1,22 @@
-import { askedWaitOf } from "../base/asked-wait.ts";
-import { type Failure, isPermanent, type Reason, roomForMessage, toFailure } from "../failure.ts";
+import { type AskedWait, askedWaitOf } from "../base/asked-wait.ts";
+import { countWaits, waitToMake } from "../base/waits.ts";
+import { isPermanent, lastError, type Reason, roomForMessage, toFailure } from "../failure.ts";
 import type { Cancellations, ItemState, Ledger, Successes } from "../ledger/ledger.ts";
 import type { Runs } from "../ledger/runs.ts";
+import { replacementBody } from "../messages/dead-letter.ts";
 import type { Metrics } from "../metrics.ts";
 import { publish } from "../observation.ts";
-import type { Queue } from "../queue.ts";
+import { LONGEST_DELAY_SECONDS, type Queue } from "../queue.ts";
 import { backoffMilliseconds } from "../retry.ts";
 import type { TaskLogger } from "../task.ts";
+import { type QueueTopology, topology } from "../topology.ts";
 import type { Workflow } from "../workflow.ts";
 import type { AttemptOutcome } from "./attempt.ts";
-import { Burial } from "./burial.ts";
-import { type ItemMessage, ledgerItem, type ReceivedMessage } from "./message.ts";
+import { Burial, type History } from "./burial.ts";
+import { type ItemMessage, ledgerItem, type ReceivedMessage, receiveOf } from "./message.ts";
 import { Recorder, type RecordingPace } from "./recorder.ts";
 import type { RunMode } from "./run-watch.ts";
-import type { Owed } from "./suspects.ts";
+import { isSuspect, type Owed } from "./suspects.ts";
 import { ToleranceWatch } from "./tolerance-watch.ts";
 
 /**
@@ -28,7 +31,21 @@ const PAUSE = { shortestMilliseconds: 5_000, longestMilliseconds: 300_000 } as c
  */
 const OUTAGE = { shortestMilliseconds: 2_000, longestMilliseconds: 300_000 } as const;
 
+/**
+ * For how long a message is hidden at once. SQS hides it for 12 h from its receive, of which an attempt takes a part.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
+ */
+const LONGEST_HIDING_MILLISECONDS = 11 * 3_600_000;
+
+/** An attempt may begin so much before the end of a wait: the clocks of two environments differ. */
+const EARLY_MILLISECONDS = 1_000;
+
+/** Of a wait's message, in bytes: four of them stand beside the failures, in one row. */
+const LONGEST_WAIT_MESSAGE = 500;
+
 const TOLERANCE_UNKNOWN = "whether too many items have died could not be found out";
+
+type FailedOutcome = Extract<AttemptOutcome, { tag: "failed" }>;
 
 export interface SettlementOptions {
   readonly workflow: Workflow;
@@ -53,6 +70,7 @@ export class Settlement {
   readonly #cancellations: Recorder<Cancellations["items"][number]>;
   readonly #toleranceWatch: ToleranceWatch;
   readonly #burial: Burial;
+  readonly #queueTopology: QueueTopology;
 
   constructor(options: SettlementOptions) {
     this.#options = options;
@@ -63,6 +81,7 @@ export class Settlement {
     this.#cancellations = new Recorder((cancellations) => options.ledger.recordCancelled(cancellations));
     this.#toleranceWatch = new ToleranceWatch(options);
     this.#burial = new Burial(options.ledger, options.deadLetterQueue, options.now);
+    this.#queueTopology = topology(options.workflow).queue;
   }
 
   /** What to do about a message that needs no attempt, or `undefined` where it needs one. */
@@ -88,10 +107,12 @@ export class Settlement {
       };
     }
     const decided = this.#decidedDeath(item, state);
-    if (decided !== undefined) return () => this.#bury(item, decided, state.failures);
-    if (mode === "pause") return () => this.putBack(item, longer(PAUSE, message.receiveCount));
+    if (decided !== undefined) return () => this.#bury(item, decided, state);
+    if (mode === "pause") return () => this.putBack(item, state, longer(PAUSE, receiveOf(item)));
     if (mode === "drain") return () => this.#cancel(item);
-    return undefined;
+    // A wait above SQS's 12 h is renewed on the way. So is one of which another message of the item does not know.
+    const left = (state.waits?.until ?? 0) - this.#options.now();
+    return left > EARLY_MILLISECONDS ? () => this.putBack(item, state, left) : undefined;
   }
 
   /** A message that is not ours, or whose run is not known here. */
@@ -102,28 +123,29 @@ export class Settlement {
   }
 
   /** Returns a message to the queue unrun. Its receive is accounted for: it says nothing against the item. */
-  async putBack(item: ItemMessage, milliseconds: number): Promise<boolean> {
-    await this.#options.ledger.recordReceive(ledgerItem(item.envelope), item.message.receiveCount, "returned");
-    await this.#delay(item.message, milliseconds);
-    return false;
+  async putBack(item: ItemMessage, state: Owed, milliseconds: number): Promise<boolean> {
+    if (this.#mustBeReplaced(item, milliseconds)) {
+      const receive = receiveOf(item);
+      await this.#options.ledger.recordReplacement(ledgerItem(item.envelope), receive, state, isSuspect(item, state));
+    } else await this.#options.ledger.recordReceive(ledgerItem(item.envelope), receiveOf(item), "returned");
+    return await this.#comeAgain(item, milliseconds);
   }
 
   /**
    * Returns a message whose attempt could not begin in time: at once, as another consumer may have a slot for it. If it
    * comes too late again, slots are not what is missing, and it must not use up its receives.
    */
-  async cameTooLate(item: ItemMessage): Promise<boolean> {
-    const { receiveCount } = item.message;
-    return await this.putBack(item, receiveCount === 1 ? 0 : longer(OUTAGE, receiveCount - 1));
+  async cameTooLate(item: ItemMessage, state: Owed): Promise<boolean> {
+    const receive = receiveOf(item);
+    return await this.putBack(item, state, receive === 1 ? 0 : longer(OUTAGE, receive - 1));
   }
 
   /**
    * Returns a message to the queue of which nothing could be found out. Its receive stays unexplained, as nothing can be
    * written either: that makes a suspect of the item, but kills none.
    */
-  async putOff(message: ReceivedMessage): Promise<boolean> {
-    await this.#delay(message, longer(OUTAGE, message.receiveCount) * (1 - this.#options.random() / 2));
-    return false;
+  async putOff(item: ItemMessage): Promise<boolean> {
+    return await this.#comeAgain(item, longer(OUTAGE, receiveOf(item)) * (1 - this.#options.random() / 2));
   }
 
   async #cancel({ envelope }: ItemMessage): Promise<boolean> {
@@ -141,17 +163,20 @@ export class Settlement {
     return failures.length >= this.#options.workflow.retry.attempts ? "exhausted" : undefined;
   }
 
-  /** An attempt that was made, after `failures` before it. */
-  async attempted(item: ItemMessage, outcome: AttemptOutcome, failures: readonly Failure[]): Promise<boolean> {
+  /** An attempt that was made. `state` is that of before it. */
+  async attempted(item: ItemMessage, outcome: AttemptOutcome, state: Owed): Promise<boolean> {
     this.#options.metrics.duration(outcome.endedAt - outcome.startedAt);
-    return outcome.tag === "succeeded"
-      ? await this.#recordSuccess(item, failures.length)
-      : await this.#recordFailure(item, failures, outcome);
+    if (outcome.tag === "succeeded") return await this.#recordSuccess(item, state.failures.length);
+    // One that was aborted has thrown nothing that counts.
+    const wait = outcome.kind === "threw" ? askedWaitOf(outcome.thrown) : undefined;
+    return wait === undefined
+      ? await this.#recordFailure(item, state, outcome)
+      : await this.#recordWait(item, state, outcome, wait);
   }
 
   /** An item whose attempts are used up. */
-  exhausted(item: ItemMessage, failures: readonly Failure[]): Promise<boolean> {
-    return this.#bury(item, "exhausted", failures);
+  exhausted(item: ItemMessage, state: Owed): Promise<boolean> {
+    return this.#bury(item, "exhausted", state);
   }
 
   /** How long outcomes may wait to be recorded with others. */
@@ -172,29 +197,81 @@ export class Settlement {
     return true;
   }
 
-  async #recordFailure(
-    item: ItemMessage,
-    before: readonly Failure[],
-    outcome: Extract<AttemptOutcome, { tag: "failed" }>,
-  ): Promise<boolean> {
+  async #recordFailure(item: ItemMessage, { failures: before, waits }: Owed, outcome: FailedOutcome): Promise<boolean> {
     const { workflow, ledger, metrics } = this.#options;
     const room = roomForMessage(before, workflow.retry.attempts);
     const failure = toFailure(outcome.thrown, { ...outcome, attempt: before.length + 1, room });
     if (outcome.kind === "timed out") metrics.count("timedOut", 1);
     const final = this.#finalReason(outcome, before.length + 1);
-    const failures = await ledger.recordFailure(ledgerItem(item.envelope), item.message.receiveCount, failure, final);
-    if (final !== undefined) return await this.#bury(item, final, failures);
-    if (failures.length >= workflow.retry.attempts) return await this.#bury(item, "exhausted", failures);
-    await this.#delay(item.message, retryDelay(outcome.thrown, workflow, failures.length, this.#options.random()));
+    const failures = await ledger.recordFailure(ledgerItem(item.envelope), receiveOf(item), failure, final);
+    const history: History = { failures, ...(waits && { waits }) };
+    if (final !== undefined) return await this.#bury(item, final, history);
+    if (failures.length >= workflow.retry.attempts) return await this.#bury(item, "exhausted", history);
+    const deletable = await this.#comeAgain(item, this.#backoff(failures.length));
     metrics.count("retried", 1);
     publish({ event: "retried" });
-    return false;
+    return deletable;
   }
 
-  #finalReason(outcome: Extract<AttemptOutcome, { tag: "failed" }>, attempts: number): Reason | undefined {
+  /** An attempt that ended in a wait which its task asked for. It is no failure. */
+  async #recordWait(item: ItemMessage, state: Owed, outcome: FailedOutcome, asked: AskedWait): Promise<boolean> {
+    const { workflow, ledger } = this.#options;
+    const milliseconds = waitToMake(asked, this.#backoff(countWaits(state.waits) + 1));
+    const { name, message } = toFailure(outcome.thrown, { ...outcome, attempt: 0, room: LONGEST_WAIT_MESSAGE });
+    const { startedAt, endedAt } = outcome;
+    const { waits, exceeds } = await ledger.recordWait(
+      ledgerItem(item.envelope),
+      {
+        kind: asked.kind,
+        note: { at: new Date(endedAt).toISOString(), name, message, milliseconds },
+        receive: receiveOf(item),
+        startedAt,
+        endedAt,
+      },
+      state,
+      { atMostMilliseconds: workflow.retry.waitAtMostMilliseconds, isSuspect: isSuspect(item, state) },
+    );
+    if (exceeds) return await this.#bury(item, "waited too long", { failures: state.failures, waits });
+    return await this.#comeAgain(item, waits.until - this.#options.now());
+  }
+
+  #backoff(number: number): number {
+    return backoffMilliseconds(this.#options.workflow.retry, number, this.#options.random());
+  }
+
+  #finalReason(outcome: FailedOutcome, attempts: number): Reason | undefined {
     if (outcome.kind === "invalid") return "invalid item";
     if (isPermanent(outcome.thrown)) return "permanent";
     return attempts >= this.#options.workflow.retry.attempts ? "exhausted" : undefined;
+  }
+
+  /**
+   * Has an item's message come again after a while, or a fresh one in its place.
+   *
+   * @returns whether the message is to be deleted.
+   */
+  async #comeAgain(item: ItemMessage, milliseconds: number): Promise<boolean> {
+    if (!this.#mustBeReplaced(item, milliseconds)) {
+      await this.#delay(item.message, Math.max(0, Math.min(milliseconds, LONGEST_HIDING_MILLISECONDS)));
+      return false;
+    }
+    // Who dies before the deletion leaves two messages of one item, as SQS itself may deliver one twice.
+    const body = replacementBody(item.envelope, receiveOf(item));
+    const delaySeconds = Math.max(0, Math.min(LONGEST_DELAY_SECONDS, Math.ceil(milliseconds / 1_000)));
+    await this.#options.queue.sendAll([{ body, delaySeconds, attributes: item.message.attributes }]);
+    return true;
+  }
+
+  /**
+   * Whether a message is so near to one of the queue's limits that a fresh one must take its place: the receives after
+   * which SQS moves it to the dead-letter queue, or the age at which SQS deletes it. Half of each remains for crashes.
+   */
+  #mustBeReplaced({ message }: ItemMessage, milliseconds: number): boolean {
+    const { maxReceiveCount, retentionSeconds } = this.#queueTopology;
+    if (message.receiveCount >= maxReceiveCount / 2) return true;
+    const hiding = Math.min(milliseconds, LONGEST_HIDING_MILLISECONDS);
+    const age = message.sentAt === undefined ? 0 : this.#options.now() + hiding - message.sentAt;
+    return age >= (retentionSeconds * 1_000) / 2;
   }
 
   // Without it the message comes again when the queue's own visibility timeout is over: later, but not lost.
@@ -206,15 +283,16 @@ export class Settlement {
     }
   }
 
-  async #bury(item: ItemMessage, reason: Reason, failures: readonly Failure[]): Promise<boolean> {
-    // The last failure is the death's own, but of an item that never reported again.
-    const retries = reason === "unexplained" ? failures.length : Math.max(0, failures.length - 1);
-    if (await this.#burial.buryItem(item.envelope, reason, failures, retries)) {
+  async #bury(item: ItemMessage, reason: Reason, { failures, waits }: History): Promise<boolean> {
+    // The last failure is the death's own, but of an item that never reported again, or waited too long.
+    const withoutFailure = reason === "unexplained" || reason === "waited too long";
+    const retries = withoutFailure ? failures.length : Math.max(0, failures.length - 1);
+    if (await this.#burial.buryItem(item.envelope, reason, { failures, ...(waits && { waits }) }, retries)) {
       this.#options.metrics.count("deadLettered", 1);
       this.#options.logger.warn("dead letter", {
         ...ledgerItem(item.envelope),
         reason,
-        failure: failures.at(-1)?.message,
+        failure: lastError(reason, failures, waits).message,
       });
       // The death stands, whether or not this works: the next one looks again.
       await this.#toleranceWatch
@@ -231,10 +309,4 @@ function longer(
   receiveCount: number,
 ): number {
   return Math.min(longestMilliseconds, shortestMilliseconds * 2 ** (receiveCount - 1));
-}
-
-function retryDelay(thrown: unknown, { retry }: Workflow, failures: number, random: number): number {
-  const wait = askedWaitOf(thrown);
-  if (wait?.afterMilliseconds !== undefined) return wait.afterMilliseconds;
-  return backoffMilliseconds(retry, failures, random);
 }

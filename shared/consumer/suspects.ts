@@ -1,10 +1,11 @@
+import { countWaits } from "../base/waits.ts";
 import { type Failure, toFailure } from "../failure.ts";
 import type { ItemState, Ledger } from "../ledger/ledger.ts";
 import type { ReceiveMark } from "../ledger/rows.ts";
 import type { Workflow } from "../workflow.ts";
 import type { AttemptOutcome } from "./attempt.ts";
 import { Isolation } from "./isolation.ts";
-import { type ItemMessage, identityOf, ledgerItem, type ReceivedMessage } from "./message.ts";
+import { type ItemMessage, identityOf, ledgerItem, receiveOf } from "./message.ts";
 
 export type Owed = Extract<ItemState, { tag: "owed" }>;
 
@@ -50,8 +51,8 @@ export class Suspects {
    */
   async attempt(item: ItemMessage, state: Owed): Promise<SuspectOutcome> {
     const { ledger, workflow, memoryMb } = this.#options;
-    const { message, envelope } = item;
-    const alone = crashedReceives(message, state, "isolated", "alone").length > 0;
+    const { envelope } = item;
+    const alone = crashedReceives(item, state, "isolated", "alone").length > 0;
     const places = alone ? 1 : Math.max(1, Math.floor(memoryMb / MEMORY_PER_ISOLATED_MB));
     if (this.#alone || this.#underWay >= places) return { tag: "no place" };
     this.#underWay++;
@@ -59,11 +60,12 @@ export class Suspects {
     try {
       const failures = await this.#recordCrashes(item, state);
       if (failures.length >= workflow.retry.attempts) return { tag: "exhausted", failures };
-      await ledger.recordReceive(ledgerItem(envelope), message.receiveCount, alone ? "alone" : "isolated");
+      await ledger.recordReceive(ledgerItem(envelope), receiveOf(item), alone ? "alone" : "isolated");
       const outcome = await this.#isolation.run({
         item: envelope.item,
         context: {
           attempt: failures.length + 1,
+          waits: countWaits(state.waits),
           run: { id: envelope.run, workflow: workflow.name },
           ...identityOf(envelope),
         },
@@ -77,36 +79,37 @@ export class Suspects {
   }
 
   /** Counts the attempts that were made alone and took their consumer along, which could not count them. */
-  async #recordCrashes({ message, envelope }: ItemMessage, state: Owed): Promise<readonly Failure[]> {
+  async #recordCrashes(item: ItemMessage, state: Owed): Promise<readonly Failure[]> {
     const { ledger, now } = this.#options;
     let { failures } = state;
-    for (const receive of crashedReceives(message, state, "alone")) {
+    for (const receive of crashedReceives(item, state, "alone")) {
       const crash = new Error("the attempt took its whole execution environment along");
       crash.stack = "";
       const times = { startedAt: now(), endedAt: now() };
       const failure = toFailure(crash, { ...times, attempt: failures.length + 1, kind: "crashed" });
-      failures = await ledger.recordFailure(ledgerItem(envelope), receive, failure);
+      failures = await ledger.recordFailure(ledgerItem(item.envelope), receive, failure);
     }
     return failures;
   }
 }
 
 /** Receives of which nothing is known: the consumer died, or was throttled. */
-export function unexplained({ receiveCount }: ReceivedMessage, { receives }: Owed): readonly number[] {
-  return Array.from({ length: receiveCount - 1 }, (_, index) => index + 1).filter((receive) => !receives.has(receive));
+export function unexplained(item: ItemMessage, { receives, accountedTo = 0 }: Owed): readonly number[] {
+  const before = Math.max(0, receiveOf(item) - 1 - accountedTo);
+  return Array.from({ length: before }, (_, index) => accountedTo + index + 1).filter(
+    (receive) => !receives.has(receive),
+  );
 }
 
 /** Receives under which the item's attempt began in a process of its own, and no end of it could be recorded. */
-function crashedReceives(
-  { receiveCount }: ReceivedMessage,
-  { receives }: Owed,
-  ...marks: readonly ReceiveMark[]
-): readonly number[] {
+function crashedReceives(item: ItemMessage, { receives }: Owed, ...marks: readonly ReceiveMark[]): readonly number[] {
   return [...receives].flatMap(([receive, mark]) =>
-    mark !== "failed" && marks.includes(mark) && receive < receiveCount ? [receive] : [],
+    mark !== "failed" && marks.includes(mark) && receive < receiveOf(item) ? [receive] : [],
   );
 }
 
 /** Whether an item may be the one that its consumer died of. It need not be: its neighbours are suspects, too. */
-export const isSuspect = (message: ReceivedMessage, state: Owed): boolean =>
-  unexplained(message, state).length > 0 || crashedReceives(message, state, "isolated", "alone").length > 0;
+export const isSuspect = (item: ItemMessage, state: Owed): boolean =>
+  state.suspect === true ||
+  unexplained(item, state).length > 0 ||
+  crashedReceives(item, state, "isolated", "alone").length > 0;

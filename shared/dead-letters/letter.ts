@@ -3,7 +3,7 @@ import type { ReceivedMessage } from "../consumer/message.ts";
 import { toError } from "../errors.ts";
 import { type Failure, lastError, type Reason } from "../failure.ts";
 import type { LedgerItem } from "../ledger/ledger.ts";
-import { type Envelope, parseEnvelope } from "../messages/envelope.ts";
+import { type Envelope, type LetterWaits, parseEnvelope } from "../messages/envelope.ts";
 import { type Fingerprint, fingerprint } from "./fingerprint.ts";
 
 /**
@@ -44,6 +44,8 @@ export interface Letter {
   readonly redrives: number;
   /** Its failed attempts, the oldest first, those before its redrives included. */
   readonly failures: readonly Failure[];
+  /** The waits that its task asked for since its latest redrive; absent where it asked for none. */
+  readonly waits?: LetterWaits;
   /** Why it died, in two: the last failure's name and message. */
   readonly error: { readonly name: string; readonly message: string };
   readonly fingerprint: Fingerprint;
@@ -138,8 +140,8 @@ function contentOfEnvelope({ workflow, run, page, index, epoch, item, dead }: En
     const error = lastError("unexplained", failures);
     return { ...address, kind: "raw", reason: "unexplained", truncated, redrives, failures, error };
   }
-  const { reason, at: diedAt, redrives, failures, truncated = false } = dead;
-  const error = lastError(reason, failures);
+  const { reason, at: diedAt, redrives, failures, truncated = false, waits } = dead;
+  const error = lastError(reason, failures, waits);
   return {
     ...address,
     kind: "dead letter",
@@ -148,6 +150,7 @@ function contentOfEnvelope({ workflow, run, page, index, epoch, item, dead }: En
     truncated,
     redrives,
     failures,
+    ...(waits && { waits }),
     error,
   };
 }

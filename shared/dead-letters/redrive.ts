@@ -214,7 +214,7 @@ class Redriver {
       const last = fate?.tag === "owed" || fate?.tag === "dead" ? fate : { lastLife: -1, failures: [] };
       const redrives = Math.max(letter.redrives, last.lastLife) + 1;
       const failures = letter.kind === "raw" ? [...letter.failures, ...last.failures] : letter.failures;
-      const death = { reason: letter.reason, at: letter.diedAt, failures };
+      const death = { reason: letter.reason, at: letter.diedAt, failures, waits: letter.waits };
       const asItIs = !edited && letter.kind === "dead letter" && redrives === letter.redrives + 1;
       const body = asItIs
         ? letter.body

@@ -1,9 +1,11 @@
+import { addWait, countWaits, type WaitRecord, type Waits } from "../base/waits.ts";
 import type { Failure, Reason } from "../failure.ts";
 import type { Json } from "../json.ts";
 import type { ItemAddress } from "../messages/envelope.ts";
 import { type Announce, Climb } from "./climb.ts";
 import {
   type AttemptsRow,
+  accountedAttribute,
   attemptsKey,
   blockKey,
   blockOf,
@@ -25,6 +27,9 @@ import {
   receiveAttribute,
   retryEntry,
   runKey,
+  suspectAttribute,
+  waitCountAttribute,
+  waitsAttribute,
 } from "./rows.ts";
 import { type Condition, type Key, keyText, type LedgerStore } from "./store.ts";
 
@@ -89,6 +94,13 @@ export interface Cancellations extends Omit<Successes, "items"> {
 
 /** Each is two conditions of one expression, which DynamoDB limits to 300 operators. */
 const CANCELLED_PER_WRITE = 50;
+
+/** DynamoDB limits the length of an expression to 4 KB, and its operators to 300.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html */
+const REMOVED_PER_WRITE = 100;
+
+/** Rounds in which a wait is recorded beside those of other messages of its item; there are hardly ever two. */
+const WAIT_ROUNDS = 10;
 
 /** In place of a page's digest: it is none of the run, which was stopped before. */
 const CLOSED = "closed";
@@ -285,6 +297,64 @@ export class Ledger {
   }
 
   /**
+   * Records an attempt that ended in a wait, in a row whose size does not grow with the waits. With it, all receives up to
+   * its own are accounted for.
+   *
+   * @param before What the ledger was known to have of the item.
+   * @param isSuspect Whether the item is one: it stays one.
+   * @returns the waits, and with `exceeds` that this one would pass the bound: no further attempt follows.
+   */
+  async recordWait(
+    item: LedgerItem,
+    wait: WaitRecord,
+    before: AttemptsRow,
+    { atMostMilliseconds, isSuspect }: { readonly atMostMilliseconds: number; readonly isSuspect: boolean },
+  ): Promise<{ readonly waits: Waits; readonly exceeds: boolean }> {
+    const { redrives } = item;
+    let known = before;
+    for (let round = 0; round < WAIT_ROUNDS; round++) {
+      const added = addWait(known.waits, wait, atMostMilliseconds);
+      const row = await this.#store.update(attemptsKey(item), {
+        set: {
+          [waitsAttribute(redrives)]: added.waits as unknown as Json,
+          [waitCountAttribute(redrives)]: countWaits(added.waits),
+          ...(added.exceeds && { [finalAttribute(redrives)]: "waited too long" satisfies Reason }),
+          ...accounting(item, known, wait.receive, isSuspect),
+        },
+        // Whatever began under this receive has ended.
+        remove: [...new Set([receiveAttribute(redrives, wait.receive), ...returnedMarks(item, known)])],
+        when: [
+          known.waits === undefined
+            ? { absent: waitCountAttribute(redrives) }
+            : { equals: [waitCountAttribute(redrives), countWaits(known.waits)] },
+        ],
+      });
+      if (row !== undefined) return added;
+      // Somebody else has recorded a wait: of another message of the item, or this very one, and its answer was lost.
+      known = readAttemptsRow(await this.#store.get(attemptsKey(item)), redrives);
+      if (known.waits?.receive === wait.receive) {
+        return { waits: known.waits, exceeds: known.final === "waited too long" };
+      }
+    }
+    throw new Error(`the wait of item ${item.index} of page ${item.page} of run ${item.run} could not be recorded`);
+  }
+
+  /**
+   * Accounts for all receives of a message up to one, before the message is replaced by a fresh one: notes of those that
+   * were put back are no longer needed.
+   */
+  async recordReplacement(item: LedgerItem, receive: number, before: AttemptsRow, isSuspect: boolean): Promise<void> {
+    let known = before;
+    do {
+      const row = await this.#store.update(attemptsKey(item), {
+        set: accounting(item, known, receive, isSuspect),
+        remove: returnedMarks(item, known),
+      });
+      known = readAttemptsRow(row, item.redrives);
+    } while (returnedMarks(item, known).length > 0);
+  }
+
+  /**
    * Claims an item for the dead-letter queue, before its letter is sent. From then on a success of a duplicate no
    * longer counts, so that an item never is both done and in the dead-letter queue.
    *
@@ -402,3 +472,23 @@ export class Ledger {
     if (row !== undefined) await this.#climb.fromPage(run, page, readPageRow(row));
   }
 }
+
+/** Accounts for all receives up to one. Another message of the item may be further. */
+function accounting(
+  { redrives }: LedgerItem,
+  { accountedTo = 0, suspect }: AttemptsRow,
+  receive: number,
+  isSuspect: boolean,
+): Readonly<Record<string, Json>> {
+  return {
+    [accountedAttribute(redrives)]: Math.max(accountedTo, receive),
+    ...((isSuspect || suspect === true) && { [suspectAttribute(redrives)]: true }),
+  };
+}
+
+/** Notes of receives that were put back, as many as one write can remove. */
+const returnedMarks = ({ redrives }: LedgerItem, { receives }: AttemptsRow): readonly string[] =>
+  [...receives]
+    .filter(([, mark]) => mark === "returned")
+    .slice(0, REMOVED_PER_WRITE)
+    .map(([receive]) => receiveAttribute(redrives, receive));

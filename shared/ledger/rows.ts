@@ -1,3 +1,4 @@
+import type { Waits } from "../base/waits.ts";
 import { type Failure, REASONS, type Reason } from "../failure.ts";
 import type { Key, Row, Value } from "./store.ts";
 
@@ -269,6 +270,12 @@ export interface AttemptsRow {
   readonly final: Reason | undefined;
   /** Receives that are accounted for: a failure was recorded under them, or what became of them otherwise. */
   readonly receives: ReadonlyMap<number, "failed" | ReceiveMark>;
+  /** All receives up to this one are accounted for, whether or not they are among `receives`. Default: 0. */
+  readonly accountedTo?: number;
+  /** It was a suspect when the receives up to `accountedTo` were accounted for, and stays one. */
+  readonly suspect?: true;
+  /** The waits that its task asked for, since its latest redrive. */
+  readonly waits?: Waits;
 }
 
 /**
@@ -284,6 +291,11 @@ export const failureAttribute = (redrives: number, receiveCount: number): string
 export const receiveAttribute = (redrives: number, receiveCount: number): string =>
   `receive ${redrives}.${receiveCount}`;
 export const finalAttribute = (redrives: number): string => `final ${redrives}`;
+export const waitsAttribute = (redrives: number): string => `waits ${redrives}`;
+/** How many waits there are: each update of them is on condition that nobody else has added one. */
+export const waitCountAttribute = (redrives: number): string => `wait count ${redrives}`;
+export const accountedAttribute = (redrives: number): string => `accounted ${redrives}`;
+export const suspectAttribute = (redrives: number): string => `suspect ${redrives}`;
 const RECEIVE = /^(failure|receive) (\d+)\.(\d+)$/;
 
 export function readAttemptsRow(row: Row | undefined, redrives: number): AttemptsRow {
@@ -299,10 +311,15 @@ export function readAttemptsRow(row: Row | undefined, redrives: number): Attempt
     } else if (!receives.has(receive)) receives.set(receive, value as ReceiveMark);
   }
   failures.sort((a, b) => a.receive - b.receive);
+  const accountedTo = row?.[accountedAttribute(redrives)];
+  const waits = row?.[waitsAttribute(redrives)];
   return {
     failures: failures.map(({ failure }) => failure),
     final: row?.[finalAttribute(redrives)] as Reason | undefined,
     receives,
+    ...(typeof accountedTo === "number" && { accountedTo }),
+    ...(row?.[suspectAttribute(redrives)] === true && { suspect: true }),
+    ...(waits !== undefined && { waits: waits as unknown as Waits }),
   };
 }
 

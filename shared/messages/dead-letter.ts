@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
+import type { Waits } from "../base/waits.ts";
 import { fingerprint } from "../dead-letters/fingerprint.ts";
 import { cut, type Failure, lastError, type Reason } from "../failure.ts";
 import { toBody, toJson } from "./body.ts";
-import { type DeadLetter, type Envelope, envelopeBody, type ItemAddress } from "./envelope.ts";
+import { type DeadLetter, type Envelope, envelopeBody, type ItemAddress, type LetterWaits } from "./envelope.ts";
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
 const LARGEST_MESSAGE_BYTES = 1_048_576;
@@ -14,11 +15,13 @@ export interface Death {
   readonly reason: Reason;
   readonly at: string;
   readonly failures: readonly Failure[];
+  /** Those of its latest life. */
+  readonly waits?: Waits | LetterWaits | undefined;
 }
 
 /** The body of the dead letter of an item whose message is at hand. */
 export function deadLetterBody(envelope: Envelope, death: Death): string {
-  const { resent: _, dead: previous, ...rest } = envelope;
+  const { resent: _, receives: __, dead: previous, ...rest } = envelope;
   const redrives = previous === undefined ? 0 : previous.redrives + 1;
   return fitIntoMessage({ ...rest, dead: { ...toDead(death), redrives } });
 }
@@ -37,7 +40,7 @@ export interface Redrive {
  * @throws {ItemError} `INVALID_ITEM`: the new item is not JSON; `TOO_LARGE`: it would not fit into a message.
  */
 export function redrivenBody(envelope: Envelope, death: Death, redrive: Redrive): string {
-  const { resent: _, dead, ...rest } = envelope;
+  const { resent: _, receives: __, dead, ...rest } = envelope;
   const edited = "item" in redrive;
   if (edited) envelopeBody({ ...rest, resent: false }, rest.index, toJson(redrive.item));
   return fitIntoMessage({
@@ -81,10 +84,32 @@ export function truncatedLetterBody(
   });
 }
 
-function toDead({ reason, at, failures }: Death): Omit<DeadLetter["dead"], "redrives"> {
-  const { name, message } = lastError(reason, failures);
-  return { reason, at, failures: [...failures], fingerprint: fingerprint(name, message) };
+function toDead({ reason, at, failures, waits }: Death): Omit<DeadLetter["dead"], "redrives"> {
+  const { name, message } = lastError(reason, failures, waits);
+  const { throttled, retryLater, milliseconds = 0 } = waits ?? {};
+  return {
+    reason,
+    at,
+    failures: [...failures],
+    fingerprint: fingerprint(name, message),
+    ...(waits !== undefined && {
+      waits: { milliseconds, ...(throttled && { throttled }), ...(retryLater && { retryLater }) },
+    }),
+  };
 }
+
+/**
+ * The body of a fresh message that takes the place of an item's present one.
+ *
+ * @param receives How often the item's messages were received until now.
+ */
+export function replacementBody(envelope: Envelope, receives: number): string {
+  // The ledger is asked before the first delivery of it, too.
+  const replacement: Envelope = { ...envelope, resent: true, receives };
+  return isDeadLetter(replacement) ? fitIntoMessage(replacement) : toBody(JSON.stringify(replacement));
+}
+
+const isDeadLetter = (envelope: Envelope): envelope is DeadLetter => envelope.dead !== undefined;
 
 /** JSON may write six bytes for one. */
 const MOST_BYTES_PER_BYTE = 6;

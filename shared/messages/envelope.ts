@@ -23,6 +23,23 @@ const failureSchema = z.strictObject({
   stack: z.string().optional(),
 });
 
+const waitNoteSchema = z.strictObject({
+  at: z.string(),
+  name: z.string(),
+  message: z.string(),
+  milliseconds: z.number().min(0),
+});
+const waitsOfKindSchema = z.strictObject({ count: z.int().min(1), first: waitNoteSchema, last: waitNoteSchema });
+const waitsSchema = z.strictObject({
+  /** How long the item waited in all. */
+  milliseconds: z.number().min(0),
+  throttled: waitsOfKindSchema.optional(),
+  retryLater: waitsOfKindSchema.optional(),
+});
+
+/** The waits of an item's latest life, as its dead letter tells them. */
+export type LetterWaits = Readonly<z.infer<typeof waitsSchema>>;
+
 const envelopeSchema = z.strictObject({
   sluice: z.literal(VERSION),
   workflow: z.string(),
@@ -33,6 +50,11 @@ const envelopeSchema = z.strictObject({
   epoch: z.int().min(1),
   /** The page was sent before, so this item may be settled already: the consumer asks the ledger first. */
   resent: z.literal(true).optional(),
+  /**
+   * The message took the place of an earlier one of the item, which had been received so often: its own receives are
+   * counted on from there.
+   */
+  receives: z.int().min(1).optional(),
   /** A redrive has changed the item: names the change, and is part of the idempotency key from then on. */
   edited: z.string().optional(),
   item: z.unknown(),
@@ -44,6 +66,8 @@ const envelopeSchema = z.strictObject({
       /** How often the item had been redriven when it died. */
       redrives: z.int().min(0),
       failures: z.array(failureSchema).readonly(),
+      /** Of its latest life; absent where its task never asked for one. */
+      waits: waitsSchema.optional(),
       /** Of its last error, for whoever groups letters without this library. */
       fingerprint: z.strictObject({ id: z.string(), text: z.string() }).optional(),
       /** The item was too large or not JSON: what stands above is the start of its text. */

@@ -100,6 +100,14 @@ test.each<[violation: string, Partial<Evidence>]>([
   ],
   ["the ledger has no row of the run", { rows: [PAGE] }],
   ["3 tasks ran at once, 2 may", { lines: [...SOUND.lines, start(0, 15)] }],
+  [
+    "item run/0/0 was tried a 2th time after 0 failures",
+    { lines: [start(0, 5), { ...end(start(0, 5), 6, false), wait: true } as Line, start(0, 7, 2), ...SOUND.lines] },
+  ],
+  [
+    "item run/0/1 (permanent) died of its waits",
+    { rows: [RUN_ROW, { ...PAGE, "dead: permanent": undefined, "dead: waited too long": new Set([1]) }] },
+  ],
   ["item run/0/0 was tried a 6th time", { lines: [...SOUND.lines, start(0, 35, 6)] }],
   [
     "1 tasks began while the run was paused",

@@ -89,6 +89,8 @@ function checkPlaces({ plan, lines }: Evidence, items: readonly Placed[], violat
     if (kind === undefined) violations.push(`item ${id} is none of the source's`);
     else if (place === "done" && KINDS[kind] === "dies") violations.push(`item ${id} (${kind}) is done`);
     else if (place === "dead" && KINDS[kind] === "lives") violations.push(`item ${id} (${kind}) is dead: ${reasons}`);
+    else if (place === "dead" && kind !== "overdue" && reasons.includes("waited too long"))
+      violations.push(`item ${id} (${kind}) died of its waits`);
     if (place === "done" && !successes.has(id)) violations.push(`item ${id} is done, but its task never succeeded`);
   }
 }
@@ -217,8 +219,27 @@ function checkConcurrency({ plan, lines, lastSeen }: Evidence, violations: strin
   if (most > limit) violations.push(`${most} tasks ran at once, ${limit} may`);
 }
 
+/**
+ * Whether a wait cost an attempt: the attempt's number is at most one more than the earlier attempts that neither ended in
+ * a wait nor succeeded.
+ */
+function checkWaits(lines: readonly Line[], violations: string[]): void {
+  const harmless = new Set(
+    lines.flatMap((line) => (line.type === "end" && (line.ok || line.wait === true) ? [line.key] : [])),
+  );
+  const failures = new Map<string, number>();
+  for (const line of lines) {
+    if (line.type !== "start") continue;
+    const { id, attempt, key } = line;
+    const before = failures.get(id) ?? 0;
+    if (attempt > before + 1) violations.push(`item ${id} was tried a ${attempt}th time after ${before} failures`);
+    if (!harmless.has(key)) failures.set(id, before + 1);
+  }
+}
+
 /** Whether an item was tried too often, or in a pause. */
 function checkAttempts({ lines, pauses }: Evidence, violations: string[]): void {
+  checkWaits(lines, violations);
   const starts = lines.filter((line): line is Extract<Line, { type: "start" }> => line.type === "start");
   for (const { id, attempt } of starts)
     if (attempt > ATTEMPTS) violations.push(`item ${id} was tried a ${attempt}th time`);

@@ -16,7 +16,8 @@ export type Line = { readonly pid: number /** Of the machine's monotonic clock. 
     }
   /** The attempt's signal fired: whatever the task goes on to do counts no more. */
   | { readonly type: "abort"; readonly key: string }
-  | { readonly type: "end"; readonly key: string; readonly ok: boolean }
+  /** `wait`: the task asked for one. */
+  | { readonly type: "end"; readonly key: string; readonly ok: boolean; readonly wait?: true }
   | { readonly type: "complete"; readonly summary: Readonly<Record<string, unknown>> }
   | { readonly type: "completion failed" }
   | { readonly type: "fault"; readonly fault: string }

@@ -3,17 +3,19 @@ import { Random } from "./random.ts";
 /**
  * What becomes of an item, whatever strikes:
  *
- * - `good`, `slow`, `flaky` (its first attempts fail) and `later` (it asks for a delay) must not die;
- * - the others must: `stuck` ones never settle, `exits` and `kills` take their process along, and `spins` blocks it;
+ * - `good`, `slow`, `flaky` (its first attempts fail) and `waiting` (it asks for more waits than it has attempts) must not
+ *   die;
+ * - the others must: `overdue` ones ask for too long a wait, `stuck` ones never settle, `exits` and `kills` take their process along, and `spins` blocks it;
  * - `unsendable` ones are no JSON.
  */
 export const KINDS = {
   good: "lives",
   slow: "lives",
   flaky: "lives",
-  later: "lives",
+  waiting: "lives",
   permanent: "dies",
   hopeless: "dies",
+  overdue: "dies",
   invalid: "dies",
   unsendable: "dies",
   "stuck, heeds its signal": "dies",
@@ -79,6 +81,9 @@ export const ATTEMPTS = 5;
 /** Failed attempts of a flaky item: so few that kills alone cannot make up for the rest. */
 export const FLAKY_FAILURES = 2;
 
+/** Waits of a waiting item: more than it has attempts. */
+export const WAITS = ATTEMPTS + 1;
+
 export const CALM: Rates = { throttle: 0, failure: 0, timeout: 0, lost: 0, duplicate: 0, reorder: 0 };
 
 /** Of a service that is hardly there. */
@@ -129,7 +134,7 @@ function itemsOf(random: Random): Kind[] {
   };
   put("slow", random.integer(0, 6));
   put("flaky", random.integer(0, 10));
-  put("later", random.integer(0, 3));
+  put("waiting", random.integer(0, 4));
   put("permanent", random.integer(0, 5));
   put("hopeless", random.integer(0, 2));
   put("invalid", random.integer(0, 4));
@@ -138,6 +143,7 @@ function itemsOf(random: Random): Kind[] {
   put("stuck, ignores its signal", random.integer(0, 1));
   put("exits", random.integer(0, 1));
   put("kills", random.integer(0, 1));
+  put("overdue", random.integer(0, 2));
   // It holds its environment until the function's timeout.
   put("spins", random.chance(0.04) ? 1 : 0);
   return items;

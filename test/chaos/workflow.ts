@@ -1,8 +1,8 @@
 import { setTimeout } from "node:timers/promises";
 import * as z from "zod";
-import { defineWorkflow, PermanentError, RetryLater, type TaskContext } from "../../shared/index.ts";
+import { defineWorkflow, PermanentError, RetryLater, type TaskContext, Throttled } from "../../shared/index.ts";
 import { type Entry, note } from "./journal.ts";
-import { ATTEMPTS, FLAKY_FAILURES, KINDS, type Kind, TASK_TIMEOUT_MILLISECONDS, WORKFLOW } from "./plan.ts";
+import { ATTEMPTS, FLAKY_FAILURES, KINDS, type Kind, TASK_TIMEOUT_MILLISECONDS, WAITS, WORKFLOW } from "./plan.ts";
 import { directoryOfRun, readPlan } from "./settings.ts";
 
 const directory = directoryOfRun();
@@ -25,9 +25,11 @@ const toItem = (kind: Kind, item: number) => {
 
 const KIND_NAMES = Object.keys(KINDS) as [Kind, ...Kind[]];
 
+const isWait = (error: unknown) => error instanceof RetryLater || error instanceof Throttled;
+
 let reads = 0;
 
-async function work(item: number, kind: Kind, { signal, attempt }: TaskContext): Promise<unknown> {
+async function work(item: number, kind: Kind, { signal, attempt, waits }: TaskContext): Promise<unknown> {
   switch (kind) {
     case "slow":
       return await setTimeout(TASK_TIMEOUT_MILLISECONDS / 2, undefined, { signal });
@@ -35,9 +37,11 @@ async function work(item: number, kind: Kind, { signal, attempt }: TaskContext):
       await setTimeout(item % 30);
       if (attempt <= FLAKY_FAILURES) throw new TypeError(`attempt ${attempt} fails`);
       return;
-    case "later":
-      if (attempt === 1) throw new RetryLater({ seconds: 1 });
+    case "waiting":
+      if (waits < WAITS) throw waits % 2 === 0 ? new RetryLater({ milliseconds: 300 }) : new Throttled();
       return;
+    case "overdue":
+      throw new RetryLater({ minutes: 6 });
     case "permanent":
       throw new PermanentError("it is known to be bad");
     case "hopeless":
@@ -82,7 +86,7 @@ export default defineWorkflow({
       await work(item, kind, context);
       write({ type: "end", key, ok: true });
     } catch (error) {
-      write({ type: "end", key, ok: false });
+      write({ type: "end", key, ok: false, ...(isWait(error) && { wait: true }) });
       throw error;
     }
   },
@@ -96,7 +100,11 @@ export default defineWorkflow({
   concurrency: plan.environments * plan.tasksPerEnvironment,
   tasksPerEnvironment: plan.tasksPerEnvironment,
   timeout: { milliseconds: TASK_TIMEOUT_MILLISECONDS },
-  retry: { attempts: ATTEMPTS, backoff: { base: { milliseconds: 100 }, cap: { seconds: 1 } } },
+  retry: {
+    attempts: ATTEMPTS,
+    waitAtMost: { minutes: 5 },
+    backoff: { base: { milliseconds: 100 }, cap: { seconds: 1 } },
+  },
   refill: plan.refill,
   ...(plan.maxBacklog !== undefined && { maxBacklog: plan.maxBacklog }),
   ...(plan.toleratedFailures !== undefined && { toleratedFailures: plan.toleratedFailures }),

@@ -5,8 +5,9 @@ import type { ItemMessage } from "../../shared/consumer/message.ts";
 import { ledgerItem } from "../../shared/consumer/message.ts";
 import { RunWatch } from "../../shared/consumer/run-watch.ts";
 import { Settlement } from "../../shared/consumer/settlement.ts";
-import { defineWorkflow, PermanentError } from "../../shared/index.ts";
+import { defineWorkflow, PermanentError, RetryLater, Throttled } from "../../shared/index.ts";
 import { type ItemState, Ledger } from "../../shared/ledger/ledger.ts";
+import type { AttemptsRow } from "../../shared/ledger/rows.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
 import { type Key, keyText, type LedgerStore, type Row } from "../../shared/ledger/store.ts";
 import { type ControlEntry, parseControlMessage, startEntry } from "../../shared/messages/control.ts";
@@ -107,7 +108,7 @@ function workflowOf({ pages }: Scope) {
     task: nothing,
     concurrency: 2,
     timeout: { seconds: 1 },
-    retry: { attempts: ATTEMPTS },
+    retry: { attempts: ATTEMPTS, waitAtMost: { minutes: 1 } },
   });
 }
 
@@ -164,7 +165,7 @@ export class Actors {
       const withoutAttempt = settlement.withoutAttempt(item, state, mode);
       const recorded =
         withoutAttempt === undefined && state.tag === "owed"
-          ? settlement.attempted(item, attempt(envelope, again, state.failures.length, actor), state.failures)
+          ? settlement.attempted(item, attempt(envelope, again, state, actor), state)
           : withoutAttempt?.();
       settlement.setPace("now");
       const settled = await recorded;
@@ -184,7 +185,12 @@ export class Actors {
   }
 }
 
-function attempt({ page, index, item }: Envelope, again: boolean, failures: number, { note }: Actor): AttemptOutcome {
+function attempt(
+  { page, index, item }: Envelope,
+  again: boolean,
+  { failures, waits }: AttemptsRow,
+  { note }: Actor,
+): AttemptOutcome {
   const times = { startedAt: NOW, endedAt: NOW };
   const { kind } = item as { readonly kind: Kind };
   const failed = (error: Error): AttemptOutcome => {
@@ -193,7 +199,10 @@ function attempt({ page, index, item }: Envelope, again: boolean, failures: numb
     return { tag: "failed", thrown: error, kind: "threw", ...times };
   };
   if (kind === "bad" || (kind === "fickle" && again)) return failed(new PermanentError("it is known to be bad"));
-  if (kind === "flaky" && failures === 0) return failed(new Error("not yet"));
+  // Time stands still here: the wait is the shortest, which is over when the message comes again.
+  if (kind === "patient" && waits === undefined) return failed(new RetryLater({ seconds: 1 }));
+  if (kind === "late") return failed(new Throttled({ minutes: 2 }));
+  if (kind === "flaky" && failures.length === 0) return failed(new Error("not yet"));
   note(`success ${page}/${index}`);
   return { tag: "succeeded", ...times };
 }

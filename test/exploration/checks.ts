@@ -85,7 +85,7 @@ export function checkEnd({ rows, facts, ends, cancelled, announced, scope }: End
   const items = placesOf(rows, scope).filter(({ sent }) => run.status === "completed" || sent);
   for (const { id, kind, places, reasons } of items) {
     assert.equal(places.length, 1, `item ${id} is in ${places.join(" and ") || "no place"}`);
-    const dies = kind === "bad" || kind === "unsendable";
+    const dies = kind === "bad" || kind === "late" || kind === "unsendable";
     const expected = kind === "fickle" ? ["dead", "done"] : [dies ? "dead" : "done"];
     if (run.status !== "completed") expected.push("cancelled");
     assert.ok(expected.includes(places[0] ?? ""), `item ${id} (${kind}) is ${places[0]}`);

@@ -1,8 +1,9 @@
 /**
  * What an item does: `good` ones succeed, `bad` ones ask never to be tried again, `flaky` ones fail at their first attempt,
- * `fickle` ones succeed when they are delivered first, and later fail for good; `unsendable` ones are no JSON.
+ * `fickle` ones succeed when they are delivered first, and later fail permanently; `patient` ones ask for a wait once;
+ * `late` ones ask for a longer wait than is allowed; `unsendable` ones are no JSON.
  */
-export type Kind = "good" | "bad" | "flaky" | "fickle" | "unsendable";
+export type Kind = "good" | "bad" | "flaky" | "fickle" | "patient" | "late" | "unsendable";
 
 /** What is explored: within it, every order of every step. */
 export interface Scope {

@@ -9,6 +9,8 @@ export const SHORT: readonly Scope[] = [
   { ...TWO, name: "one item, and a producer that dies", pages: [["good"]], spares: 1 },
   { ...TWO, name: "an item that fails at first", consumers: 1, pages: [["flaky"]] },
   { ...TWO, name: "an item that dies", consumers: 1, pages: [["bad"]] },
+  { ...TWO, name: "an item that asks for a wait", consumers: 1, pages: [["patient"]] },
+  { ...TWO, name: "an item that asks for too long a wait", consumers: 1, pages: [["late"]] },
   { ...TWO, name: "an item that succeeds and dies", consumers: 1, pages: [["fickle"]] },
   { ...TWO, name: "no item at all", pages: [[]], spares: 1 },
   {
@@ -35,6 +37,8 @@ export const LONG: readonly Scope[] = [
   { ...TWO, name: "two pages, and a run that is cancelled", consumers: 1, pages: [["good"], ["good"]], cancel: true },
   { ...TWO, name: "two pages of an item, and a producer that dies", pages: [["good"], ["good"]], spares: 1 },
   { ...TWO, name: "an item that dies, and two consumers", pages: [["bad"]] },
+  { ...TWO, name: "an item that asks for a wait, and two consumers", pages: [["patient"]] },
+  { ...TWO, name: "an item that asks for too long a wait, and two consumers", pages: [["late"]] },
   {
     ...TWO,
     name: "one item, up to onComplete, and a producer that dies",

@@ -96,6 +96,11 @@ export class ConsumerWorld {
     return this.sqs.sentTo(DEAD_LETTERS).map(({ body }) => parseEnvelope(body) as DeadLetter);
   }
 
+  /** The messages that were put on the queue again. */
+  get replacements() {
+    return this.sqs.sentTo(QUEUE);
+  }
+
   get rawLetters() {
     return this.sqs.sentTo(DEAD_LETTERS);
   }

@@ -17,6 +17,7 @@ export interface Sent {
   readonly queue: string;
   readonly body: string;
   readonly attributes: Record<string, MessageAttributeValue>;
+  readonly delaySeconds?: number;
 }
 
 type Action = "send" | "sendControl" | "changeVisibility" | "changeVisibilities" | "receive" | "delete" | "depth";
@@ -46,10 +47,13 @@ export class FakeSqs {
     mock.on(SendMessageBatchCommand).callsFake(async ({ QueueUrl, Entries }) => {
       await this.before("send");
       const Failed = [];
-      for (const { Id, MessageBody, MessageAttributes } of Entries) {
+      for (const { Id, MessageBody, MessageAttributes, DelaySeconds } of Entries) {
         if (this.refuses(MessageBody))
           Failed.push({ Id, Code: "InternalError", Message: "try again", SenderFault: false });
-        else this.sent.push({ queue: QueueUrl, body: MessageBody, attributes: MessageAttributes ?? {} });
+        else {
+          const delay = DelaySeconds === undefined ? {} : { delaySeconds: DelaySeconds };
+          this.sent.push({ queue: QueueUrl, body: MessageBody, attributes: MessageAttributes ?? {}, ...delay });
+        }
       }
       return { Failed };
     });

@@ -59,7 +59,7 @@ export class LettersWorld {
   async die(envelope: Envelope, reason: Reason = "exhausted", thrown: unknown = new TypeError("no route to host")) {
     const failures: Failure[] = [failureOf(thrown, 1)];
     const burial = new Burial(this.ledger, this.deadLetterQueue, () => this.queues.now);
-    await burial.buryItem(envelope, reason, failures, 0);
+    await burial.buryItem(envelope, reason, { failures }, 0);
   }
 
   async succeed(envelope: Envelope): Promise<void> {

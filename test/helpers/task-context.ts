@@ -6,6 +6,7 @@ export const taskContext = (run = "r") => ({ ...plainContext(run), logger: recor
 /** The same as it crosses to another process. */
 export const plainContext = (run = "r") => ({
   attempt: 1,
+  waits: 0,
   run: { id: run, workflow: "w" },
   id: `${run}/0/0`,
   redrives: 0,

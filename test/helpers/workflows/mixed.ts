@@ -31,13 +31,13 @@ export default defineWorkflow({
     { pageSize: 70 },
   ),
   item: z.object({ id: z.number(), kind: z.enum(Object.keys(KINDS) as (keyof typeof KINDS)[]) }),
-  async task({ kind }, { attempt, signal }) {
+  async task({ kind }, { attempt, waits, signal }) {
     switch (kind) {
       case "fails once":
         if (attempt === 1) throw new Error("not yet");
         return;
       case "asks for a delay":
-        if (attempt === 1) throw new RetryLater({ seconds: 1 });
+        if (waits === 0) throw new RetryLater({ seconds: 1 });
         return;
       case "always fails":
         throw new TypeError(`attempt ${attempt}`);

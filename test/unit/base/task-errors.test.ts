@@ -13,7 +13,7 @@ const epoch = String(NOW / 1_000 + 40);
 
 describe.each([
   ["Throttled", (after: WaitSource) => new Throttled(after), "throttled"],
-  ["RetryLater", (after: WaitSource) => new RetryLater(after), "retry later"],
+  ["RetryLater", (after: WaitSource) => new RetryLater(after), "retryLater"],
 ] as const)("%s", (_name, make, kind) => {
   test.each<[string, WaitSource, number | undefined]>([
     ["a duration", { minutes: 1, seconds: 30 }, 90_000],
@@ -57,7 +57,7 @@ test("a wait of another copy of the library is known by its tag, or by its code"
   expect(throttled instanceof Error).toBe(false);
   expect(askedWaitOf(throttled)).toEqual({ kind: "throttled", afterMilliseconds: 5 });
   const old = Object.assign(new Error("later"), { code: "RETRY_LATER", afterMilliseconds: 2_500 });
-  expect(askedWaitOf(old)).toEqual({ kind: "retry later", afterMilliseconds: 2_500 });
+  expect(askedWaitOf(old)).toEqual({ kind: "retryLater", afterMilliseconds: 2_500 });
 });
 
 const revoked = Proxy.revocable({}, {});

@@ -83,7 +83,7 @@ describe("a batch", () => {
     const contexts: Omit<TaskContext, "signal" | "logger">[] = [];
     const task = (_: unknown, { signal: _s, logger: _l, ...context }: TaskContext) => void contexts.push(context);
     await world.consume({ task });
-    const first = { attempt: 1, redrives: 0, run: { id: RUN, workflow: "test" } };
+    const first = { attempt: 1, waits: 0, redrives: 0, run: { id: RUN, workflow: "test" } };
     expect(contexts).toEqual([
       { ...first, id: `${RUN}/0/0`, idempotencyKey: `${RUN}/0/0` },
       { ...first, id: `${RUN}/0/1`, idempotencyKey: `${RUN}/0/1` },
@@ -118,7 +118,7 @@ describe("a failed attempt", () => {
     await world.consume({ task });
     expect(
       Object.fromEntries(world.sqs.visibilities.map(({ receiptHandle, seconds }) => [receiptHandle, seconds])),
-    ).toEqual({ "handle-0": 180, "handle-1": 0, "handle-2": 3 });
+    ).toEqual({ "handle-0": 180, "handle-1": 1, "handle-2": 3 });
   });
 
   test("is followed by the next one, by number", async () => {

@@ -31,16 +31,22 @@ describe.concurrent("an isolated attempt", () => {
     expect(outcome).toMatchObject({ thrown: { stack: expect.stringContaining("isolated-tasks.ts") } });
   });
 
-  test("that throws a PermanentError is permanent, and one that asks for later says when", async () => {
+  test("that throws a PermanentError is permanent", async () => {
     const permanent = await isolated("is permanent");
     expect(permanent).toMatchObject(failed("threw", { name: "PermanentError", message: "never" }));
     expect(permanent?.tag === "failed" && isPermanent(permanent.thrown)).toBe(true);
+  });
+
+  test("that asks for later says when", async () => {
     const later = await isolated("asks for later");
     expect(later).toMatchObject(failed("threw", { name: "RetryLater", message: "try again in 3 s" }));
     expect(later?.tag === "failed" && askedWaitOf(later.thrown)).toEqual({
-      kind: "retry later",
+      kind: "retryLater",
       afterMilliseconds: 3_000,
     });
+  });
+
+  test("that is throttled says so", async () => {
     const throttled = await isolated("is throttled");
     expect(throttled?.tag === "failed" && askedWaitOf(throttled.thrown)).toEqual({
       kind: "throttled",

@@ -80,7 +80,33 @@ test.each<[number, Marks, boolean]>([
   [2, { 1: "failed", 2: "isolated" }, false],
 ])("an item received %i times, of which %j is known, is a suspect: %s", async (receiveCount, marks, suspect) => {
   const world = await ConsumerWorld.of(["a"]);
-  expect(isSuspect(world.message(0, { receiveCount }), owed(marks))).toBe(suspect);
+  const message = world.message(0, { receiveCount });
+  expect(isSuspect({ message, envelope: parseEnvelope(message.body) }, owed(marks))).toBe(suspect);
+});
+
+test.each<[string, number, number | undefined, Partial<Owed>, boolean]>([
+  ["a message that took the place of one received 3 times, all accounted for", 1, 3, { accountedTo: 3 }, false],
+  ["one whose second receive is unexplained", 3, 3, { accountedTo: 4 }, true],
+  [
+    "one whose isolated attempt was never heard of again",
+    3,
+    undefined,
+    { accountedTo: 2, ...owed({ 1: "isolated" }) },
+    true,
+  ],
+  [
+    "one that was a suspect before its receives were accounted for",
+    3,
+    undefined,
+    { accountedTo: 2, suspect: true },
+    true,
+  ],
+  ["another message of the item, which is behind", 1, undefined, { accountedTo: 70 }, false],
+])("%s: is it a suspect?", async (_what, receiveCount, receives, state, suspect) => {
+  const world = await ConsumerWorld.of(["a"]);
+  const message = world.message(0, { receiveCount });
+  const envelope = { ...parseEnvelope(message.body), ...(receives && { receives }) };
+  expect(isSuspect({ message, envelope }, { ...owed({}), ...state })).toBe(suspect);
 });
 
 describe("a suspect's attempt", () => {

@@ -24,8 +24,9 @@ describe("documented defaults", () => {
   test("memoryMb: 512", () => expect(workflow.memoryMb).toBe(512));
   test("refill: true", () => expect(workflow.refill).toBe(true));
   test("retry: 5 attempts, from 1 s up to 5 min", () => {
-    expect(workflow.retry).toEqual({ attempts: 5, baseMilliseconds: 1_000, capMilliseconds: 300_000 });
+    expect(workflow.retry).toMatchObject({ attempts: 5, baseMilliseconds: 1_000, capMilliseconds: 300_000 });
   });
+  test("retry.waitAtMost: 24 h", () => expect(workflow.retry.waitAtMostMilliseconds).toBe(24 * 3_600_000));
   test("what is derived later, or has no bound, stays open", () => {
     const { tasksPerEnvironment, maxBacklog, limit, item } = workflow;
     expect({ tasksPerEnvironment, maxBacklog, limit, item }).toEqual({});
@@ -156,6 +157,16 @@ const CASES: readonly Case[] = [
     mend: "1 means that a failed task is not tried again",
   },
   {
+    option: "retry.waitAtMost",
+    allowed: [{ retry: { waitAtMost: { seconds: 1 } } }, { retry: { waitAtMost: { days: 8 } } }],
+    refused: [
+      [{ retry: { waitAtMost: { milliseconds: 999 } } }, "between 1 s and 192 h", "is 999 ms"],
+      [{ retry: { waitAtMost: { days: 8, milliseconds: 1 } } }, "between 1 s and 192 h", "is 691200.001 s"],
+      [{ retry: { waitAtMost: null } }, "null"],
+    ],
+    mend: "give ",
+  },
+  {
     option: "retry.backoff.cap",
     allowed: [{ retry: { backoff: { cap: { hours: 11 } } } }, { retry: { backoff: { cap: { milliseconds: 0 } } } }],
     refused: [
@@ -250,10 +261,10 @@ describe.each(CASES)("$option", ({ option, allowed, refused, mend }) => {
 test.each([
   ["the workflow", { concurency: 5 }, '"concurency"', "concurrency, tasksPerEnvironment"],
   ["the workflow", { onDone: () => {} }, '"onDone"', "use one of name"],
-  ["retry", { retry: { attempt: 5 } }, '"attempt"', "use one of attempts, backoff"],
+  ["retry", { retry: { attempt: 5 } }, '"attempt"', "use one of attempts, backoff, waitAtMost"],
   ["retry.backoff", { retry: { backoff: { max: 5 } } }, '"max"', "use one of base, cap"],
-  ["retry", { retry: 5 }, "5", "(attempts, backoff)"],
-  ["retry", { retry: null }, "null", "(attempts, backoff)"],
+  ["retry", { retry: 5 }, "5", "(attempts, backoff, waitAtMost)"],
+  ["retry", { retry: null }, "null", "(attempts, backoff, waitAtMost)"],
   ["retry.backoff", { retry: { backoff: 1_000 } }, "1000", "(base, cap)"],
   ["retry.backoff", { retry: { backoff: null } }, "null", "(base, cap)"],
 ])("%s refuses %o", (where, changes, ...says) => {

@@ -1,0 +1,373 @@
+import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
+import { Isolation } from "../../../shared/consumer/isolation.ts";
+import type { ReceivedMessage } from "../../../shared/consumer/message.ts";
+import { toLetter } from "../../../shared/dead-letters/letter.ts";
+import { RetryLater, type TaskContext, Throttled, type WorkflowOptions } from "../../../shared/index.ts";
+import { attemptsKey } from "../../../shared/ledger/rows.ts";
+import { parseEnvelope } from "../../../shared/messages/envelope.ts";
+import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
+
+const START = Date.UTC(2026, 10, 27, 13);
+const HOUR = 3_600;
+const DAY = 24 * HOUR;
+
+let isolation: { readonly run: MockInstance<Isolation["run"]> };
+
+beforeEach(() => {
+  // An item of this file never needs a process of its own, but where a test says so.
+  isolation = { run: vi.spyOn(Isolation.prototype, "run").mockRejectedValue(new Error("no suspect is expected")) };
+  vi.useFakeTimers({ now: START, toFake: ["Date"] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+  isolation.run.mockRestore();
+});
+
+const pass = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1_000);
+
+const ITEM = { run: RUN, page: 0, index: 0, epoch: 1, redrives: 0 };
+
+/** One item whose message is delivered again and again, each time when its visibility says so. */
+async function waiting(workflow: Partial<WorkflowOptions>) {
+  const world = await ConsumerWorld.of(["a"]);
+  let message: ReceivedMessage = world.message(0, { receiveCount: 0, sentAt: START });
+  return {
+    world,
+    get message() {
+      return message;
+    },
+    /**
+     * Delivers the message, and waits as long as it is hidden then.
+     *
+     * @returns for how many seconds; `undefined` if it is deleted.
+     */
+    async deliver(task: WorkflowOptions["task"]): Promise<number | undefined> {
+      message = { ...message, receiveCount: message.receiveCount + 1 };
+      const before = { hidden: world.sqs.visibilities.length, sent: world.replacements.length };
+      const again = await world.consume({ ...workflow, task }, [message]);
+      const replacement = world.replacements[before.sent];
+      const seconds = replacement?.delaySeconds ?? world.sqs.visibilities[before.hidden]?.seconds;
+      if (replacement !== undefined) {
+        expect(again).toEqual([]);
+        message = world.raw(replacement.body, { id: `copy ${before.sent}`, receiveCount: 0, sentAt: Date.now() });
+      } else if (again.length === 0) return undefined;
+      pass(seconds ?? 0);
+      return seconds;
+    },
+    async row() {
+      return await world.store.get(attemptsKey(ITEM));
+    },
+    async state() {
+      return (await world.ledger.itemStates([ITEM]))[0];
+    },
+  };
+}
+
+const asksFor = (after: ConstructorParameters<typeof RetryLater>[0]) => () => {
+  throw new RetryLater(after);
+};
+const throttled = () => {
+  throw new Throttled();
+};
+const fails = () => {
+  throw new TypeError("no");
+};
+
+describe("an item that is told to wait", () => {
+  test("loses no attempt, is no suspect, and takes constant room, however often", async () => {
+    const item = await waiting({ retry: { attempts: 2, backoff: { cap: { seconds: 10 } } } });
+    const contexts: Partial<TaskContext>[] = [];
+    let afterThree = 0;
+    for (let wait = 0; wait < 400; wait++) {
+      await item.deliver((_, { attempt, waits }) => {
+        contexts.push({ attempt, waits });
+        return wait % 2 === 0 ? throttled() : asksFor({ seconds: 5 })();
+      });
+      if (wait === 2) afterThree = JSON.stringify(await item.row()).length;
+    }
+    expect(contexts).toEqual(Array.from({ length: 400 }, (_, waits) => ({ attempt: 1, waits })));
+    // Only its numbers get longer.
+    expect(JSON.stringify(await item.row()).length - afterThree).toBeLessThan(30);
+    expect(await item.state()).toMatchObject({
+      failures: [],
+      waits: { throttled: { count: 200 }, retryLater: { count: 200 } },
+    });
+    expect(await item.deliver(() => {})).toBeUndefined();
+    expect(await item.world.counts()).toMatchObject({ succeeded: 1, dead: 0, retried: 0 });
+    expect(item.world.metrics.counts).toEqual({ succeeded: 1 });
+    expect(isolation.run).not.toHaveBeenCalled();
+  });
+
+  test("is never near the receives after which SQS moves its message", async () => {
+    const item = await waiting({ retry: { attempts: 5 } });
+    let most = 0;
+    for (let wait = 0; wait < 300; wait++) {
+      await item.deliver(asksFor({ seconds: 1 }));
+      most = Math.max(most, item.message.receiveCount);
+    }
+    // Of 145.
+    expect(most).toBe(72);
+    expect(item.world.replacements.length).toBe(4);
+    expect(parseEnvelope(item.message.body)).toMatchObject({ receives: 292, resent: true, item: "a", index: 0 });
+  });
+
+  test("still has all of its attempts for failures, and its letter tells both", async () => {
+    const item = await waiting({ retry: { attempts: 3 } });
+    const attempts: number[] = [];
+    const does =
+      (act: () => unknown) =>
+      (_: unknown, { attempt }: TaskContext) => {
+        attempts.push(attempt);
+        return act();
+      };
+    for (const act of [asksFor({ seconds: 1 }), fails, throttled, throttled, fails, asksFor("7"), fails]) {
+      await item.deliver(does(act));
+    }
+    expect(attempts).toEqual([1, 1, 2, 2, 2, 3, 3]);
+    const [letter] = item.world.letters;
+    expect(letter?.dead).toMatchObject({
+      reason: "exhausted",
+      failures: [{ attempt: 1 }, { attempt: 2 }, { attempt: 3 }],
+      waits: { throttled: { count: 2 }, retryLater: { count: 2, last: { milliseconds: 7_000 } } },
+    });
+    expect(await item.world.counts()).toMatchObject({ dead: 1, retried: 2, deadByReason: { exhausted: 1 } });
+  });
+
+  test("comes back when the service says: an HTTP date", async () => {
+    const item = await waiting({});
+    expect(await item.deliver(asksFor("Fri, 27 Nov 2026 14:00:00 GMT"))).toBe(HOUR);
+  });
+
+  test("is spread by the backoff, which gets longer, when it was throttled", async () => {
+    // random is 0.5: half of 8, 16, 32 and 60 (capped) seconds.
+    const item = await waiting({ retry: { backoff: { base: { seconds: 8 }, cap: { seconds: 60 } } } });
+    const task = () => {
+      throw new Throttled({ seconds: 100 });
+    };
+    const seconds = [];
+    for (let wait = 0; wait < 4; wait++) seconds.push(await item.deliver(task));
+    expect(seconds).toEqual([104, 108, 116, 130]);
+  });
+
+  test("waits for more than SQS can hide a message, renewed on the way without an attempt", async () => {
+    const item = await waiting({ retry: { waitAtMost: { days: 2 } } });
+    expect(await item.deliver(asksFor({ hours: 30 }))).toBe(11 * HOUR);
+    const task = vi.fn();
+    expect(await item.deliver(task)).toBe(11 * HOUR);
+    expect(await item.deliver(task)).toBe(8 * HOUR);
+    expect(task).not.toHaveBeenCalled();
+    expect(await item.deliver(task)).toBeUndefined();
+    expect(task).toHaveBeenCalledOnce();
+    expect(Date.now()).toBe(START + 30 * HOUR * 1_000);
+    expect(isolation.run).not.toHaveBeenCalled();
+  });
+
+  test("waits on if its message comes too early, as its consumer died before it could hide it", async () => {
+    const item = await waiting({});
+    item.world.sqs.before = (action) => {
+      if (action === "changeVisibility") throw new Error("killed");
+    };
+    await item.deliver(asksFor({ minutes: 10 }));
+    item.world.sqs.before = () => {};
+    pass(60);
+    const task = vi.fn();
+    expect(await item.deliver(task)).toBe(540);
+    expect(task).not.toHaveBeenCalled();
+    expect(await item.deliver(task)).toBeUndefined();
+  });
+
+  test("was a suspect, and stays one; its own attempt in a process is accounted for", async () => {
+    const item = await waiting({});
+    isolation.run.mockImplementation(async () => {
+      const times = { startedAt: Date.now(), endedAt: Date.now() };
+      return { tag: "failed", kind: "threw", thrown: new Throttled(), ...times };
+    });
+    // Its consumer dies before it can record anything.
+    item.world.store.before = (operation) => operation === "update" && Promise.reject(new Error("killed"));
+    await item.deliver(fails);
+    item.world.store.before = () => {};
+    for (let wait = 0; wait < 3; wait++) await item.deliver(fails);
+    expect(isolation.run).toHaveBeenCalledTimes(3);
+    expect(await item.state()).toMatchObject({ failures: [], suspect: true, waits: { throttled: { count: 3 } } });
+    expect((await item.state()) as object).toHaveProperty("receives", new Map());
+  });
+});
+
+describe("retry.waitAtMost", () => {
+  test("bounds all waits together: the item is dead at once, and its letter tells of them", async () => {
+    const item = await waiting({ retry: { attempts: 2 } });
+    for (let wait = 0; wait < 24; wait++) expect(await item.deliver(asksFor({ hours: 1 }))).toBe(HOUR);
+    const at = new Date(START).toISOString();
+    const now = new Date().toISOString();
+    expect(await item.deliver(throttled)).toBeUndefined();
+    expect(Date.now()).toBe(START + DAY * 1_000);
+    const [letter] = item.world.letters;
+    const later = { name: "RetryLater", message: "try again in 3600 s", milliseconds: 3_600_000 };
+    const refused = { at: now, name: "Throttled", message: "throttled by the service", milliseconds: 150_000 };
+    expect(letter?.dead).toMatchObject({
+      reason: "waited too long",
+      failures: [],
+      waits: {
+        milliseconds: DAY * 1_000,
+        throttled: { count: 1, first: refused, last: refused },
+        retryLater: { count: 24, first: { at, ...later }, last: later },
+      },
+    });
+    expect(await item.world.counts()).toMatchObject({
+      dead: 1,
+      retried: 0,
+      deadByReason: { "waited too long": 1 },
+    });
+    const raw = item.world.raw(item.world.rawLetters[0]?.body ?? "");
+    expect(toLetter(raw)).toMatchObject({
+      reason: "waited too long",
+      error: { name: "Throttled", message: "throttled by the service" },
+      fingerprint: { text: "Throttled: throttled by the service" },
+      waits: { retryLater: { count: 24 } },
+    });
+  });
+
+  test("is passed by a single wait that is too long, and by none that is not", async () => {
+    const item = await waiting({ retry: { waitAtMost: { hours: 1 } } });
+    expect(await item.deliver(asksFor({ hours: 1 }))).toBe(HOUR);
+    expect(item.world.letters).toEqual([]);
+    const other = await waiting({ retry: { waitAtMost: { hours: 1 } } });
+    expect(await other.deliver(asksFor({ hours: 1, seconds: 1 }))).toBeUndefined();
+    expect(other.world.letters).toMatchObject([{ dead: { reason: "waited too long" } }]);
+  });
+
+  test("counts no time in the queue, paused, or without a slot", async () => {
+    const item = await waiting({ retry: { waitAtMost: { hours: 1 } } });
+    await item.deliver(asksFor({ minutes: 30 }));
+    pass(3 * DAY);
+    expect(await item.deliver(asksFor({ minutes: 30 }))).toBeDefined();
+    pass(3 * DAY);
+    expect(await item.deliver(asksFor({ seconds: 1 }))).toBeUndefined();
+    expect(item.world.letters).toHaveLength(1);
+  });
+
+  test("starts anew with a redrive", async () => {
+    const item = await waiting({ retry: { waitAtMost: { seconds: 10 } } });
+    await item.deliver(asksFor({ minutes: 1 }));
+    const body = item.world.rawLetters[0]?.body ?? "";
+    const message = item.world.raw(body);
+    const task = vi.fn(asksFor({ seconds: 10 }));
+    expect(await item.world.consume({ task, retry: { waitAtMost: { seconds: 10 } } }, [message])).toEqual(["raw"]);
+    expect(item.world.letters).toHaveLength(1);
+  });
+
+  test("is decided once: a consumer that dies before the letter is followed by one that sends it", async () => {
+    const item = await waiting({ retry: { waitAtMost: { seconds: 10 } } });
+    item.world.sqs.before = (action) => {
+      if (action === "send") throw new Error("killed");
+    };
+    await item.deliver(asksFor({ minutes: 1 }));
+    item.world.sqs.before = () => {};
+    const task = vi.fn();
+    expect(await item.deliver(task)).toBeUndefined();
+    expect(task).not.toHaveBeenCalled();
+    expect(item.world.letters).toMatchObject([
+      { dead: { reason: "waited too long", waits: { retryLater: { count: 1 } } } },
+    ]);
+  });
+});
+
+describe("a message that lies in the queue for long", () => {
+  test("is replaced before SQS deletes it: by a wait, by a failure, and by a pause", async () => {
+    for (const task of [asksFor({ hours: 11 }), fails]) {
+      const item = await waiting({ retry: { backoff: { base: { hours: 11 }, cap: { hours: 11 } } } });
+      pass(5 * DAY - 3 * HOUR);
+      expect(await item.deliver(task)).toBe(900);
+      expect(item.world.replacements).toHaveLength(1);
+    }
+    const paused = await waiting({});
+    await paused.world.runs.pause(RUN);
+    pass(5 * DAY);
+    await paused.deliver(fails);
+    expect(paused.world.replacements).toHaveLength(1);
+  });
+
+  test("is not replaced before", async () => {
+    const item = await waiting({});
+    pass(4 * DAY);
+    expect(await item.deliver(asksFor({ hours: 11 }))).toBe(11 * HOUR);
+    expect(item.world.replacements).toEqual([]);
+  });
+
+  test("of a wait that is longer than a delay can be is hidden again by the fresh one", async () => {
+    const item = await waiting({});
+    pass(5 * DAY);
+    expect(await item.deliver(asksFor({ hours: 2 }))).toBe(900);
+    const task = vi.fn();
+    expect(await item.deliver(task)).toBe(2 * HOUR - 900);
+    expect(task).not.toHaveBeenCalled();
+    expect(await item.deliver(task)).toBeUndefined();
+    expect(await item.world.counts()).toMatchObject({ succeeded: 1 });
+  });
+
+  test("may come again beside the one that took its place: the item counts once", async () => {
+    const item = await waiting({});
+    const old = item.message;
+    pass(5 * DAY);
+    await item.deliver(asksFor({ hours: 1 }));
+    // The consumer died before it deleted the old one.
+    pass(HOUR);
+    const task = vi.fn();
+    expect(await item.world.consume({ task }, [{ ...old, receiveCount: 2 }])).toEqual([]);
+    expect(await item.deliver(task)).toBeUndefined();
+    expect(task).toHaveBeenCalledOnce();
+    expect(await item.world.counts()).toMatchObject({ succeeded: 1, dead: 0 });
+  });
+
+  test("of a paused run, is replaced time and again, in constant room", async () => {
+    const item = await waiting({ retry: { attempts: 1 } });
+    await item.world.runs.pause(RUN);
+    pass(60);
+    for (let receive = 0; receive < 300; receive++) await item.deliver(fails);
+    // Of 109.
+    expect(item.message.receiveCount).toBeLessThanOrEqual(55);
+    expect(item.world.replacements).toHaveLength(5);
+    const state = await item.state();
+    expect(state).toMatchObject({ accountedTo: 275, failures: [] });
+    expect(state?.tag === "owed" && state.receives.size).toBe(25);
+    await item.world.runs.reopen(RUN);
+    pass(HOUR);
+    expect(await item.deliver(() => {})).toBeUndefined();
+    expect(isolation.run).not.toHaveBeenCalled();
+  });
+
+  test("in an outage of the ledger, is replaced before SQS gives it up", async () => {
+    const item = await waiting({});
+    item.world.store.before = () => Promise.reject(new Error("down"));
+    for (let receive = 0; receive < 200; receive++) await item.deliver(fails);
+    expect(item.message.receiveCount).toBeLessThanOrEqual(72);
+    expect(parseEnvelope(item.message.body).receives).toBe(146);
+  });
+});
+
+test("a wait whose answer is lost is counted once", async () => {
+  const item = await waiting({});
+  let lose = true;
+  const { store } = item.world;
+  const update = store.update.bind(store);
+  store.update = async (key, change) => {
+    const row = await update(key, change);
+    if (lose && key.sk.startsWith("item#")) {
+      lose = false;
+      // As the SDK does when no answer comes.
+      return await update(key, change);
+    }
+    return row;
+  };
+  expect(await item.deliver(asksFor({ seconds: 5 }))).toBe(5);
+  expect(await item.state()).toMatchObject({ waits: { retryLater: { count: 1 }, milliseconds: 5_000 } });
+});
+
+test("an attempt that timed out is a failure, whatever its task throws then", async () => {
+  const item = await waiting({ timeout: { milliseconds: 1 } });
+  await item.deliver(
+    (_, { signal }) =>
+      new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Throttled()))),
+  );
+  expect(await item.state()).toMatchObject({ failures: [{ kind: "timed out" }] });
+});
