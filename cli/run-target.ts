@@ -45,8 +45,7 @@ async function* localTargets(only?: string): AsyncGenerator<Target> {
         services,
         running,
         local: origin,
-        // The engine sees for itself that its run is paused.
-        deliver: async () => {},
+        restoreDelivery: async () => {},
       };
     } finally {
       await services.close();

@@ -55,7 +55,7 @@ export async function* stackTargets({ stack: wanted, region, profile, holding }:
           controlQueue,
           close: async () => {},
         },
-        deliver: (enabled) => setDelivery(consumerFunction, queueUrl, enabled),
+        restoreDelivery: () => restoreDelivery(consumerFunction, queueUrl),
       };
     } finally {
       sqs.destroy();
@@ -108,8 +108,14 @@ function outputsOf({ Outputs = [] }: Stack): Readonly<Record<string, string>> {
   return Object.fromEntries(Outputs.map(({ OutputKey = "", OutputValue = "" }) => [OutputKey, OutputValue]));
 }
 
-/** Lets Lambda deliver the queue's messages to the consumer, or not. It takes effect within about a minute. */
-async function setDelivery(functionName: string, queueUrl: string, enabled: boolean): Promise<void> {
+const DISABLED: ReadonlySet<string | undefined> = new Set(["Disabled", "Disabling"]);
+
+/**
+ * Enables the consumer's mapping if it is disabled. `pause` does not disable it, as other runs of the workflow need it;
+ * earlier versions of `pause` did. Lambda changes a mapping within about a minute.
+ * https://docs.aws.amazon.com/lambda/latest/api/API_UpdateEventSourceMapping.html
+ */
+async function restoreDelivery(functionName: string, queueUrl: string): Promise<void> {
   const client = new LambdaClient(clientConfig());
   const queueName = queueUrl.slice(queueUrl.lastIndexOf("/") + 1);
   try {
@@ -117,9 +123,9 @@ async function setDelivery(functionName: string, queueUrl: string, enabled: bool
       { client },
       { FunctionName: functionName },
     )) {
-      for (const { UUID, EventSourceArn } of EventSourceMappings) {
-        if (EventSourceArn?.endsWith(`:${queueName}`) !== true) continue;
-        await client.send(new UpdateEventSourceMappingCommand({ UUID, Enabled: enabled }));
+      for (const { UUID, EventSourceArn, State } of EventSourceMappings) {
+        if (EventSourceArn?.endsWith(`:${queueName}`) !== true || !DISABLED.has(State)) continue;
+        await client.send(new UpdateEventSourceMappingCommand({ UUID, Enabled: true }));
       }
     }
   } finally {

@@ -16,8 +16,8 @@ export interface Target {
   readonly running: boolean;
   /** How it was run last on this machine; `undefined` in a stack. */
   readonly local: Origin | undefined;
-  /** Has messages delivered to the consumer, or not. */
-  deliver(enabled: boolean): Promise<void>;
+  /** Begins to deliver messages to the consumer again, if that was stopped: by hand, or by `pause` of an earlier version. */
+  restoreDelivery(): Promise<void>;
 }
 
 export interface RunTarget extends Target {

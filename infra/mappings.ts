@@ -32,5 +32,7 @@ export function mappings(
     ...(topology.batchingWindowSeconds > 0 && { maxBatchingWindow: Duration.seconds(topology.batchingWindowSeconds) }),
     maxConcurrency: topology.environments,
     reportBatchItemFailures: true,
+    // Said, so that a deploy enables a mapping that an earlier version of `sluice pause` disabled.
+    enabled: true,
   });
 }

@@ -37,8 +37,8 @@ export const cancelCommand = withTargetOptions(new Command("cancel"))
         const cancelling = (await services.runs.cancel(run.id)) ?? (await services.runs.get(run.id));
         if (hasEnded(cancelling)) throw ended({ run: cancelling, where });
         await continueRun(services.controlQueue, cancelling);
-        // The consumers drop what is queued, so it must be delivered, even if the run was paused.
-        await target.deliver(true);
+        // The consumers drop what is queued.
+        await target.restoreDelivery();
         return target;
       },
       { prefers: (run) => !hasEnded(run) },

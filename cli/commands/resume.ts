@@ -42,7 +42,7 @@ export const resumeCommand = withTargetOptions(new Command("resume"))
       async (target) => {
         // What works already needs only to be told.
         if (target.running && !hasEnded(target.run)) {
-          await target.deliver(true);
+          await target.restoreDelivery();
           await reopen(target.services, target.run);
         }
         return { ...target, left: await isLeft(target.run, target) };

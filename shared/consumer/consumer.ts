@@ -285,8 +285,8 @@ export class Consumer {
   /** Runs an item's attempt in a slot, and records its outcome when the slot is free again. Never rejects. */
   async #work(work: Work): Promise<void> {
     const { item, state, mode, settled } = work;
-    // More of a paused run would be received only to be put back: its messages, and all else, are left to the mapping.
-    if (mode === "pause") this.#intake.end();
+    // More of a paused run would be received only to be put back: that is left to the mapping, unless another run works.
+    if (mode === "pause" && !this.#worksOnOthers()) this.#intake.end();
     const withoutAttempt =
       this.#settlement.withoutAttempt(item, state, mode) ??
       (this.#cameTooLate(work) ? () => this.#settlement.cameTooLate(item, state as Owed) : undefined);
@@ -301,6 +301,11 @@ export class Consumer {
     const recorded = this.#settle(item.message, settled, attempted);
     this.#advance();
     await recorded;
+  }
+
+  /** Whether tasks are under way, or messages at hand are of a run that works. */
+  #worksOnOthers(): boolean {
+    return this.#underWay > 0 || this.#waiting.some(({ mode }) => mode === "work");
   }
 
   /**

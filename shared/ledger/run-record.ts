@@ -54,6 +54,8 @@ export interface RunRecord {
   /** When it was asked for, ISO 8601: its wall time starts here. */
   readonly requestedAt: string;
   readonly completedAt?: string | undefined;
+  /** When it was paused, ISO 8601; absent where it is not paused, or was by code that did not note it. */
+  readonly pausedAt?: string | undefined;
   /** Items at the most. */
   readonly limit?: number | undefined;
   /** It was to start only while no other run is active. */
@@ -130,6 +132,7 @@ export function readRunRow(row: Row): RunRecord {
     failure: row.failure as string | undefined,
     requestedAt: String(row.requestedAt),
     completedAt: row.completedAt as string | undefined,
+    pausedAt: row.pausedAt as string | undefined,
     limit: row.limit as number | undefined,
     exclusive: row.exclusive === true,
     tolerance: row.tolerance as Tolerance | undefined,

@@ -348,7 +348,7 @@ export class Runs {
    */
   async reopen(id: string): Promise<RunRecord | undefined> {
     // How long the source has waited is counted anew. A wait that is not over stays.
-    const remove = ["failure", "waitSince", "waits"];
+    const remove = ["failure", "pausedAt", "waitSince", "waits"];
     const run = await this.#turn(id, ["paused", "failed"], "running", { failedSlices: 0 }, remove);
     // A failed run was not active.
     if (run !== undefined) await this.active.enterAgain(run);
@@ -361,7 +361,7 @@ export class Runs {
    * @returns the run, or `undefined` where it does not run.
    */
   async pause(id: string): Promise<RunRecord | undefined> {
-    return await this.#turn(id, ["running"], "paused");
+    return await this.#turn(id, ["running"], "paused", { pausedAt: new Date(this.#now()).toISOString() });
   }
 
   /**
@@ -371,7 +371,7 @@ export class Runs {
    * @returns the run, or `undefined` where it has ended.
    */
   async cancel(id: string): Promise<RunRecord | undefined> {
-    const run = await this.#turn(id, ["running", "paused", "failed"], "cancelling");
+    const run = await this.#turn(id, ["running", "paused", "failed"], "cancelling", {}, ["pausedAt"]);
     if (run !== undefined) await this.active.enterAgain(run);
     return run;
   }
@@ -423,6 +423,13 @@ export class Runs {
     // Who made it full may have come between, and found its status changed. Who ended it may have died before it could tell.
     await this.#completeIfFull(id);
     return row === undefined ? undefined : readRunRow(row);
+  }
+
+  /** Items that the paused runs owe: their messages lie in the queue, and nobody works on them. */
+  async resting(): Promise<number> {
+    let owed = 0;
+    for (const run of await this.active.list()) if (run.status === "paused") owed += (await this.counts(run)).owed;
+    return owed;
   }
 
   /**

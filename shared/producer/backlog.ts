@@ -14,6 +14,22 @@ const PAUSE_PER_OBSERVATION = 2;
 /** A look that is older than the longest pause and a few slices may be of a time in which the run stood still. */
 const OLDEST_LOOK_MILLISECONDS = 300_000;
 
+/**
+ * Messages of all runs in the queue at most. SQS counts received messages, which those of paused runs are, as in flight,
+ * and gives no more of them out at about 120,000.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+ */
+const MOST_MESSAGES = 100_000;
+
+/**
+ * The backlog that counts for a producer whose queue is full: without the messages of paused runs, which nobody works on,
+ * so that another run is not held up by them until they are resumed.
+ *
+ * @param resting Items that paused runs owe.
+ */
+export const backlogBeside = (backlog: number, resting: number, maxBacklog: number): number =>
+  Math.max(0, backlog - resting, backlog + maxBacklog - Math.max(MOST_MESSAGES, maxBacklog));
+
 export const backlogOf = ({ visible, inFlight, delayed }: QueueDepth): number => visible + inFlight + delayed;
 
 /**

@@ -18,7 +18,7 @@ import type { Metrics } from "../metrics.ts";
 import type { Queue } from "../queue.ts";
 import { backoffMilliseconds } from "../retry.ts";
 import { LONGEST_SOURCE_WAIT, SourceWait } from "../sources/source-wait.ts";
-import { backlogOf, backlogPauseMilliseconds } from "./backlog.ts";
+import { backlogBeside, backlogOf, backlogPauseMilliseconds } from "./backlog.ts";
 import { chunks } from "./chunks.ts";
 import { type CompletionOptions, handleCompletion } from "./completion.ts";
 import { PageLine } from "./page-line.ts";
@@ -331,9 +331,16 @@ export class Producer {
   }
 
   async #look(produced: number): Promise<BacklogLook> {
-    const { queue, now } = this.#options;
+    const { queue, runs, maxBacklog, logger, now } = this.#options;
     const backlog = backlogOf(await queue.depth());
-    return { at: now(), produced, backlog };
+    const at = now();
+    if (backlog < maxBacklog) return { at, produced, backlog };
+    const resting = await runs.resting();
+    const beside = backlogBeside(backlog, resting, maxBacklog);
+    if (resting > 0 && beside >= maxBacklog) {
+      logger.warn("the queue is full, also of messages of paused runs: resume or cancel one", { backlog, resting });
+    }
+    return { at, produced, backlog: beside };
   }
 
   async #failSlice(

@@ -267,6 +267,7 @@ describe("mappings", () => {
       EventSourceArn: arnOf(SQS, "QueuesQueue"),
       FunctionName: { Ref: resource("AWS::Lambda::Function", "ConsumerFunction")[0] },
       BatchSize: batchSize,
+      Enabled: true,
       ScalingConfig: { MaximumConcurrency: environments },
       FunctionResponseTypes: ["ReportBatchItemFailures"],
       Tags: expect.anything(),

@@ -93,16 +93,24 @@ test("commands that are proposed name the stack, and none for this machine", asy
   expect(stackFlag({ stack: undefined })).toBe("");
 });
 
-test("delivery is stopped and begun by the consumer's mapping of the queue alone, on whichever page", async () => {
+test("delivery is restored by the consumer's mapping of the queue alone, on whichever page, if it is disabled", async () => {
   cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [orders] });
-  const mapping = (UUID: string, queue: string) => ({ UUID, EventSourceArn: `arn:aws:sqs:us-east-1:1:${queue}` });
+  const mapping = (UUID: string, queue: string, State: string) => ({
+    UUID,
+    EventSourceArn: `arn:aws:sqs:us-east-1:1:${queue}`,
+    State,
+  });
   lambda
     .on(ListEventSourceMappingsCommand, { FunctionName: "https://sqs.test/1/orders-consumerFunction" })
-    .resolvesOnce({ EventSourceMappings: [mapping("other", "another-queue")], NextMarker: "2" })
-    .resolves({ EventSourceMappings: [mapping("own", "orders-queueUrl")] });
+    .resolvesOnce({ EventSourceMappings: [mapping("other", "another-queue", "Disabled")], NextMarker: "2" })
+    .resolvesOnce({ EventSourceMappings: [mapping("own", "orders-queueUrl", "Disabled")] })
+    .resolves({ EventSourceMappings: [mapping("own", "orders-queueUrl", "Enabled")] });
   lambda.on(UpdateEventSourceMappingCommand).resolves({});
-  for await (const target of stackTargets({ stack: true })) await target.deliver(false);
+  for await (const target of stackTargets({ stack: true })) {
+    await target.restoreDelivery();
+    await target.restoreDelivery();
+  }
   expect(lambda.commandCalls(UpdateEventSourceMappingCommand).map(({ args: [{ input }] }) => input)).toEqual([
-    { UUID: "own", Enabled: false },
+    { UUID: "own", Enabled: true },
   ]);
 });

@@ -256,6 +256,47 @@ describe("a full queue", () => {
     expect(world.items).toHaveLength(100);
   });
 
+  describe("of messages of a paused run", () => {
+    /** A run of which so many items are owed is paused. */
+    async function besidePaused(owed: number, maxBacklog: number) {
+      const world = new ProducerWorld({ source: pagesOf50(4) }, { maxBacklog });
+      const paused = await world.runs.create({ id: "paused", workflow: "test", requestedAt: REQUESTED_AT });
+      await world.ledger.openPage("paused", 0, { size: owed, digest: "d" });
+      await world.runs.checkpoint(paused, { cursor: 1, skip: 0, pages: 1, items: owed, ended: false });
+      await world.runs.pause("paused");
+      await world.start();
+      world.sqs.control.length = 0;
+      return world;
+    }
+
+    test("does not hold up another run, whose own messages fill it up to its bound", async () => {
+      const world = await besidePaused(200, 120);
+      const own = () => world.sqs.sentTo("https://sqs/queue").length;
+      world.sqs.before = () => {
+        world.sqs.depth = { visible: own(), inFlight: 200, delayed: 0 };
+      };
+      expect(await world.continue()).toMatchObject({ tag: "wait" });
+      expect(world.items).toHaveLength(150);
+      // Not any more once it is resumed.
+      await world.runs.reopen("paused");
+      const world2 = await besidePaused(200, 120);
+      await world2.runs.reopen("paused");
+      world2.sqs.depth = { visible: 200, inFlight: 0, delayed: 0 };
+      expect(await world2.continue()).toMatchObject({ tag: "wait" });
+      expect(world2.items).toEqual([]);
+    });
+
+    test("holds it up before SQS gives nothing out any more, with a warning", async () => {
+      const world = await besidePaused(200, 120);
+      world.sqs.depth = { visible: 0, inFlight: 100_000, delayed: 0 };
+      expect(await world.continue()).toMatchObject({ tag: "wait" });
+      expect(world.items).toEqual([]);
+      expect(world.logger.lines).toContainEqual(
+        expect.stringMatching(/warn: the queue is full, .* paused runs: resume or cancel/),
+      );
+    });
+  });
+
   test("is worked off at a pace that the producer learns from one pause to the next", async () => {
     const world = new ProducerWorld({ source: pagesOf50(8) }, { maxBacklog: 100 });
     await world.start();

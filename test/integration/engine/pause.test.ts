@@ -1,0 +1,56 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { continueRun } from "../../../cli/continue-run.ts";
+import { childrenEnded } from "../../helpers/child-processes.ts";
+import { startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
+
+test("while a run is paused whose messages fill the queue, another run works to its end, and the paused one rests", async () => {
+  using directory = temporaryDirectory();
+  const engine = await startTestEngine("crowded", directory.path);
+  const { runs, controlQueue, queue } = engine;
+  const attemptsOf = (run: string) =>
+    readFileSync(join(directory.path, "journal"), "utf8")
+      .split("\n")
+      .filter((line) => line === run).length;
+  const countsOf = async (run: string) => await runs.counts(await runs.get(run));
+  const completed = (run: string) =>
+    vi.waitUntil(async () => (await runs.find(run))?.status === "completed", { interval: 50, timeout: 90_000 });
+  try {
+    await startRun(engine, "crowded", "a");
+    await vi.waitUntil(async () => (await runs.find("a")) !== undefined && (await countsOf("a")).succeeded > 0, {
+      interval: 20,
+      timeout: 60_000,
+    });
+    await runs.pause("a");
+    // Consumers notice it within 3 s: then no attempt of it is under way, and its messages are as many as the queue takes.
+    await vi.waitUntil(
+      async () => {
+        const { owed } = await countsOf("a");
+        const { visible, inFlight } = await queue.depth();
+        return owed > 0 && visible + inFlight === owed && visible === 0 && owed;
+      },
+      { interval: 50, timeout: 30_000 },
+    );
+    const before = await countsOf("a");
+    expect(before.owed).toBeGreaterThanOrEqual(20);
+    const attempts = attemptsOf("a");
+
+    await startRun(engine, "crowded", "b");
+    await completed("b");
+    expect(await countsOf("b")).toMatchObject({ produced: 120, succeeded: 120, owed: 0 });
+    expect(await countsOf("a")).toEqual(before);
+    expect(attemptsOf("a")).toBe(attempts);
+    expect((await runs.active.list()).map(({ id, status }) => [id, status])).toEqual([["a", "paused"]]);
+
+    const resumed = await runs.reopen("a");
+    if (resumed === undefined) throw new Error("it was not paused");
+    await continueRun(controlQueue, resumed);
+    await completed("a");
+    expect(await countsOf("a")).toMatchObject({ produced: 120, succeeded: 120, dead: 0, owed: 0 });
+    expect(attemptsOf("a")).toBe(120);
+  } finally {
+    await engine.close();
+  }
+  await childrenEnded();
+}, 240_000);
