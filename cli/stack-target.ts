@@ -71,14 +71,22 @@ async function findStack(wanted: string | true, holding: string | undefined): Pr
   const [stack, ...others] = found;
   if (stack === undefined) {
     const which = wanted === true ? "no stack of Sluice's" : `no stack "${wanted}" with a workflow in it`;
-    throw new ConfigurationError(`there is ${which} in this account and region: check --stack, --region and --profile`);
+    const there = wanted === true ? [] : await sluiceStacks(true);
+    const names = there.length === 0 ? "" : ` (there are ${namesOf(there)})`;
+    throw new ConfigurationError(
+      `there is ${which} in this account and region${names}: check --stack, --region and --profile`,
+    );
   }
   if (others.length > 0) {
-    const names = found.map(({ StackName }) => StackName).join(", ");
-    throw new ConfigurationError(`there are several stacks of Sluice's: say which with --stack (${names})`);
+    // Stages of a workflow in one account are told apart by their stacks alone.
+    const several =
+      holders.length > 0 ? `several stacks hold the workflow "${holding}"` : "there are several stacks of Sluice's";
+    throw new ConfigurationError(`${several}: say which with --stack (${namesOf(found)})`);
   }
   return stack;
 }
+
+const namesOf = (stacks: readonly Stack[]): string => stacks.map(({ StackName }) => StackName).join(", ");
 
 /** The stacks that hold a workflow: all that are there, or the one of a name. */
 async function sluiceStacks(wanted: string | true): Promise<readonly Stack[]> {

@@ -1,34 +1,66 @@
-import { type App, RemovalPolicy, Stack } from "aws-cdk-lib";
+import { type Environment, RemovalPolicy, Stack, type Stage } from "aws-cdk-lib";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import { ConfigurationError } from "../shared/errors.ts";
-import { show } from "../shared/options.ts";
+import { rejectUnknownKeys, show } from "../shared/options.ts";
 import { FanOut } from "./fan-out.ts";
 import { loadWorkflows } from "./workflow-files.ts";
 
+/** How `addWorkflowStacks` names its stacks, and where they are deployed. */
+export interface WorkflowStacksOptions {
+  /**
+   * What the stacks' names begin with: `<prefix>-<workflow>`. A letter, then letters, digits and hyphens. Each stack's id in
+   * the app, which `cdk deploy` takes, is then its name. Default: the context `prefix`; without it, `sluice` in an app
+   * and `sluice-<stage>` in a stage, and each stack's id is the workflow's name.
+   *
+   * @example "acme-prod"
+   */
+  readonly prefix?: string;
+  /**
+   * The account and the region of the stacks. Default: those of the stage, or of the shell that deploys.
+   *
+   * @example { account: "123456789012", region: "eu-central-1" }
+   */
+  readonly env?: Environment;
+}
+
 /**
- * Adds a stack for every workflow in `workflows/` to an app: `sluice-<workflow>`, to be torn down as it was put up.
- * What `cdk --context key=value` may say is in `docs/deploy.md`.
+ * Adds a stack for every workflow in `workflows/` to an app or a stage: `sluice-<workflow>`, to be torn down as it was
+ * put up. In a stage, the stack's name holds the stage's: `sluice-prod-<workflow>`. Several stages may share an account:
+ * no name, alarm or metric of one is another's. What `cdk --context key=value` may say is in `docs/deploy.md`.
  *
  * @returns The constructs, to grant rights to or to build upon. Each one's stack is `Stack.of(fanOut)`.
- * @throws {ConfigurationError} A file in the directory defines no workflow, or a wrong one; or a context value is wrong.
+ * @throws {ConfigurationError} A file in the directory defines no workflow, or a wrong one; a context value or an option
+ *   is wrong; or the app has a stack of the same name in the same account and region.
  *
  * @example
  * ```ts
  * await addWorkflowStacks(new App());
  * ```
+ *
+ * @example
+ * ```ts
+ * const app = new App();
+ * for (const name of ["dev", "prod"]) await addWorkflowStacks(new Stage(app, name, { env: { account, region } }));
+ * ```
  */
-export async function addWorkflowStacks(app: App): Promise<readonly FanOut[]> {
-  const workflows = String(app.node.tryGetContext("workflows") ?? "workflows");
-  const protect = flag(app, "protect") ?? false;
-  const reserve = flag(app, "reserve") ?? true;
+export async function addWorkflowStacks(scope: Stage, options: WorkflowStacksOptions = {}): Promise<readonly FanOut[]> {
+  rejectUnknownKeys(options, ["prefix", "env"], "addWorkflowStacks");
+  const { env } = options;
+  const workflows = String(scope.node.tryGetContext("workflows") ?? "workflows");
+  const protect = flag(scope, "protect") ?? false;
+  const reserve = flag(scope, "reserve") ?? true;
+  const prefix = prefixOf(scope, options.prefix);
   const loaded = await Promise.all(workflows.split(",").map(loadWorkflows));
   return loaded.flat().map(({ workflow, file }) => {
-    const alarmTopicArn: string | undefined = app.node.tryGetContext("alarmTopicArn");
-    const stack = new Stack(app, workflow.name, {
-      stackName: `sluice-${workflow.name}`,
+    const alarmTopicArn: string | undefined = scope.node.tryGetContext("alarmTopicArn");
+    const stackName = `${prefix}-${workflow.name}`;
+    const stack = new Stack(scope, options.prefix === undefined ? workflow.name : stackName, {
+      stackName,
       description: `Sluice: the workflow ${workflow.name}`,
       terminationProtection: protect,
+      ...(env !== undefined && { env }),
     });
+    checkStackName(stack);
     return new FanOut(stack, "FanOut", {
       workflow,
       workflowFile: file,
@@ -41,9 +73,41 @@ export async function addWorkflowStacks(app: App): Promise<readonly FanOut[]> {
   });
 }
 
+/** https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-using-console-create-stack-parameters.html */
+const STACK_NAME = /^[A-Za-z][A-Za-z0-9-]*$/;
+
+function prefixOf(scope: Stage, option: string | undefined): string {
+  const given: unknown = option ?? scope.node.tryGetContext("prefix");
+  if (given === undefined) {
+    const { stageName } = scope;
+    if (stageName === "") return "sluice";
+    if (STACK_NAME.test(stageName)) return `sluice-${stageName}`;
+    throw new ConfigurationError(
+      `the stage's name ${show(stageName)} cannot be part of a stack's name, which has letters, digits and hyphens: give ` +
+        "addWorkflowStacks a prefix",
+    );
+  }
+  if (typeof given === "string" && STACK_NAME.test(given) && !given.endsWith("-")) return given;
+  throw new ConfigurationError(
+    `prefix must begin with a letter and go on with letters, digits and hyphens, the last no hyphen, but is ${show(given)}: ` +
+      'the stacks are named <prefix>-<workflow>, such as "acme-prod-cities" with the prefix "acme-prod"',
+  );
+}
+
+/** The CDK would deploy one of two stacks of a name over the other, if they are in different stages. */
+function checkStackName(stack: Stack): void {
+  const { stackName, environment } = stack;
+  const others = stack.node.root.node.findAll().filter((each) => Stack.isStack(each) && each !== stack) as Stack[];
+  if (!others.some((other) => other.stackName === stackName && other.environment === environment)) return;
+  throw new ConfigurationError(
+    `the app has two stacks named ${show(stackName)} in ${environment}: one would be deployed over the other. Give ` +
+      "addWorkflowStacks another prefix for one of them",
+  );
+}
+
 /** The command line gives text, `cdk.json` may give either. */
-function flag(app: App, key: string): boolean | undefined {
-  const value: unknown = app.node.tryGetContext(key);
+function flag(scope: Stage, key: string): boolean | undefined {
+  const value: unknown = scope.node.tryGetContext(key);
   if (value === undefined) return undefined;
   if (value === "true" || value === true) return true;
   if (value === "false" || value === false) return false;

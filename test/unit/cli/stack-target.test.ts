@@ -59,6 +59,26 @@ describe("which stack is meant", () => {
     await expect(found({ stack: true, holding: "20261122-081530-3fa9" })).rejects.toThrow(several);
   });
 
+  test("of several stages that hold the workflow, each under a prefix of its own, it has to be said", async () => {
+    const stages = ["acme-dev-mails", "acme-prod-mails"].map((name) => stackOf(name, "mails"));
+    cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [orders, ...stages] });
+    await expect(found({ stack: true, holding: "mails" })).rejects.toThrow(
+      'several stacks hold the workflow "mails": say which with --stack (acme-dev-mails, acme-prod-mails)',
+    );
+    expect(await found({ stack: true, holding: "orders" })).toEqual(["orders in stack sluice-orders"]);
+    cloudFormation.on(DescribeStacksCommand, { StackName: "acme-prod-mails" }).resolves({ Stacks: stages.slice(1) });
+    expect(await found({ stack: "acme-prod-mails", holding: "mails" })).toEqual(["mails in stack acme-prod-mails"]);
+  });
+
+  test("a name that no stack has is answered by those that are there", async () => {
+    const missing = Object.assign(new Error("Stack with id mails does not exist"), { name: "ValidationError" });
+    cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [foreign, orders, shop] });
+    cloudFormation.on(DescribeStacksCommand, { StackName: "mails" }).rejects(missing);
+    await expect(found({ stack: "mails" })).rejects.toThrow(
+      'there is no stack "mails" with a workflow in it in this account and region (there are sluice-orders, shop)',
+    );
+  });
+
   test("one that is not there, or holds no workflow, is refused", async () => {
     cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [foreign] });
     await expect(found({ stack: true })).rejects.toThrow("there is no stack of Sluice's in this account and region");
