@@ -1,4 +1,5 @@
 import { Presets, SingleBar } from "cli-progress";
+import { jsonText } from "../shared/base/exact-json.ts";
 import { count, seconds, style } from "./format.ts";
 import { remark } from "./lines.ts";
 import { printableJson } from "./printable.ts";
@@ -144,5 +145,5 @@ class JsonLines implements Display {
 }
 
 export function writeJson(value: object): void {
-  process.stdout.write(`${printableJson(JSON.stringify(value))}\n`);
+  process.stdout.write(`${printableJson(jsonText(value) ?? "")}\n`);
 }

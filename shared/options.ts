@@ -1,3 +1,4 @@
+import { jsonText } from "./base/exact-json.ts";
 import { ConfigurationError } from "./errors.ts";
 
 /** Rejects keys that an options object does not have: a misspelt option must not be ignored in silence. */
@@ -38,9 +39,9 @@ export function show(value: unknown): string {
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value !== "object" && typeof value !== "string") return String(value);
   try {
-    return JSON.stringify(value);
+    return jsonText(value) ?? String(value);
   } catch {
-    // Circular, or with a BigInt inside: whoever wrote it knows it by its tag.
+    // Circular, or a toJSON that throws: its tag is all that can be said.
     return Object.prototype.toString.call(value);
   }
 }

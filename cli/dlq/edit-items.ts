@@ -4,7 +4,7 @@ import { toError } from "../../shared/errors.ts";
 import type { Workflow } from "../../shared/workflow.ts";
 import { Draft } from "../editor.ts";
 import { checkItem } from "./item-change.ts";
-import { type DraftItem, type Edited, readDraft, toDraft } from "./item-draft.ts";
+import { type DraftItem, type Edited, hasBigints, readDraft, toDraft } from "./item-draft.ts";
 import { errorText } from "./letter-words.ts";
 
 /** What a person made of the items of some letters. */
@@ -41,7 +41,7 @@ export async function editItems(workflow: Workflow, letters: readonly Letter[]):
       const invalid = open.flatMap(({ draft: { id, problem } }) => (problem === undefined ? [] : [{ id, problem }]));
       return { changed, left: left + open.length - invalid.length, invalid };
     }
-    const edited = readDraft(saved);
+    const edited = readDraft(saved, (id) => open.some(({ letter }) => letter.id === id && hasBigints(letter.item)));
     const again: (typeof open)[number][] = [];
     for (const { letter, draft } of open) {
       const outcome = await judge(workflow, letter, edited.get(letter.id));

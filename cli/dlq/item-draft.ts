@@ -1,3 +1,11 @@
+import {
+  parseBigints,
+  parseJson,
+  toEditableText,
+  toExactText,
+  UnsafeNumberError,
+} from "../../shared/base/exact-json.ts";
+
 /** An item as a person edits it, under the words by which they know it. */
 export interface DraftItem {
   readonly id: string;
@@ -25,18 +33,28 @@ export function toDraft(items: readonly DraftItem[], workflow: string): string {
     `// ${several ? `The items of ${items.length} dead letters` : "The item of a dead letter"} of ${workflow}. Change, save and quit.`,
     `// Only what you change is sent back. ${several ? "Delete an item, or all of them, to leave it" : "Delete it to leave it"} in the dead-letter queue.`,
     "// Lines that begin with // are dropped.",
+    ...(items.some(({ item }) => hasBigints(item))
+      ? ["// A bigint within ±(2^53 − 1) is written as 5.0, a number as 5."]
+      : []),
     ...items.flatMap(({ id, about, item, problem, text }) => [
       "",
       `// letter ${id} · ${about}`,
       ...(problem ?? "").split("\n").flatMap((line) => (line === "" ? [] : [`// ✖ ${line}`])),
-      text ?? JSON.stringify(item, undefined, 2),
+      text ?? toEditableText(item) ?? "",
     ]),
     "",
   ].join("\n");
 }
 
-/** Reads a draft: what was left of each letter, by its id. One that is missing was deleted. */
-export function readDraft(draft: string): ReadonlyMap<string, Edited> {
+/**
+ * Reads a draft: what was left of each letter, by its id. One that is missing was deleted.
+ *
+ * @param bigintsIn Whether the item of a letter held bigints: then `5.0` is one.
+ */
+export function readDraft(
+  draft: string,
+  bigintsIn: (id: string) => boolean = () => false,
+): ReadonlyMap<string, Edited> {
   const parts = new Map<string, string[]>();
   let part: string[] | undefined;
   // A string in JSON has no end of a line in it, so no line of an item begins with //.
@@ -50,15 +68,19 @@ export function readDraft(draft: string): ReadonlyMap<string, Edited> {
   const edited = new Map<string, Edited>();
   for (const [id, lines] of parts) {
     const text = lines.join("\n").trim();
-    if (text !== "") edited.set(id, read(text));
+    if (text !== "") edited.set(id, read(text, bigintsIn(id)));
   }
   return edited;
 }
 
-function read(text: string): Edited {
+/** Whether an item holds bigints. */
+export const hasBigints = (item: unknown): boolean => toExactText(item)?.bigints === true;
+
+function read(text: string, bigints: boolean): Edited {
   try {
-    return { tag: "item", item: JSON.parse(text) };
+    return { tag: "item", item: bigints ? parseBigints(text) : parseJson(text, "bigint") };
   } catch (error) {
+    if (error instanceof UnsafeNumberError) return { tag: "unreadable", text, problem: error.message };
     return { tag: "unreadable", text, problem: `it is not JSON: ${(error as Error).message}` };
   }
 }

@@ -1,5 +1,6 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { stringify } from "csv-stringify/sync";
+import { jsonText } from "../../shared/base/exact-json.ts";
 import { toExportLine } from "../../shared/dead-letters/export.ts";
 import type { Letter } from "../../shared/dead-letters/letter.ts";
 import { ConfigurationError } from "../../shared/errors.ts";
@@ -124,6 +125,6 @@ function toRow(letter: Letter): Readonly<Record<(typeof COLUMNS)[number], string
     errorName: error.name,
     errorMessage: error.message,
     fingerprint: fingerprint.id,
-    item: typeof letter.item === "string" ? letter.item : JSON.stringify(letter.item),
+    item: typeof letter.item === "string" ? letter.item : (jsonText(letter.item) ?? ""),
   };
 }

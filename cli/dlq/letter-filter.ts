@@ -1,5 +1,15 @@
 import type { Letter } from "../../shared/dead-letters/letter.ts";
+import { hasBigints } from "./item-draft.ts";
 import type { LetterOptions } from "./letter-options.ts";
+
+/** JMESPath knows no bigints: `item.id == '12345678901234567'` compares one with its text. */
+function withBigintsAsText(letter: Letter): Letter {
+  return hasBigints(letter.item) ? { ...letter, item: bigintsToText(letter.item) } : letter;
+}
+
+function bigintsToText(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value, (_, inner) => (typeof inner === "bigint" ? String(inner) : inner)));
+}
 
 type Filters = Pick<LetterOptions, "reason" | "error" | "run" | "since" | "where">;
 
@@ -13,7 +23,7 @@ export function isMeant(letter: Letter, { reason, error, run, since, where }: Fi
   if (error !== undefined && !error.some((text) => hasError(letter, text))) return false;
   if (run !== undefined && !run.some((id) => letter.run?.startsWith(id) === true)) return false;
   if (since !== undefined && Date.parse(letter.diedAt) < since.at) return false;
-  return where === undefined || where.holds(letter);
+  return where === undefined || where.holds(withBigintsAsText(letter));
 }
 
 function hasError({ error, fingerprint }: Letter, text: string): boolean {

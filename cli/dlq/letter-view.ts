@@ -1,4 +1,5 @@
 import wrapAnsi from "wrap-ansi";
+import { jsonText } from "../../shared/base/exact-json.ts";
 import type { Letter } from "../../shared/dead-letters/letter.ts";
 import type { Failure } from "../../shared/failure.ts";
 import type { Counts, RunRecord } from "../../shared/ledger/run-record.ts";
@@ -102,7 +103,7 @@ function itemSection({ kind, item, truncated, body }: Letter, width: number): st
   );
 }
 
-const pretty = (value: unknown): string => JSON.stringify(value, undefined, 2);
+const pretty = (value: unknown): string => jsonText(value, 2) ?? "";
 
 function historySections({ failures, kind }: Letter, width: number): readonly string[] {
   if (kind === "foreign") return [];

@@ -1,3 +1,4 @@
+import { jsonText } from "../../shared/base/exact-json.ts";
 import type { Letter } from "../../shared/dead-letters/letter.ts";
 import { oneLine } from "../printable.ts";
 
@@ -9,7 +10,7 @@ export const shortId = (id: string): string => (/^[0-9a-f]{8}-/.test(id) ? id.sl
 
 /** An item on one line. */
 export const itemText = (item: unknown): string =>
-  oneLine((typeof item === "string" ? item : (JSON.stringify(item) ?? "")).slice(0, LOOKED_AT));
+  oneLine((typeof item === "string" ? item : (jsonText(item) ?? "")).slice(0, LOOKED_AT));
 
 /** An error on one line. */
 export const errorText = ({ name, message }: Letter["error"]): string =>

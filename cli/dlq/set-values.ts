@@ -1,16 +1,16 @@
 import { InvalidArgumentError } from "commander";
 import { hasProperty, setProperty } from "dot-prop";
-import type { Json } from "../../shared/json.ts";
+import { type ExactJson, jsonText, parseJson } from "../../shared/base/exact-json.ts";
 
 /** One `--set`: where in an item, and what. */
 export interface Assignment {
   readonly path: string;
-  readonly value: Json;
+  readonly value: ExactJson;
 }
 
 /**
  * Collects the values of `--set path=value`. A value that is JSON is taken as such, any other is text: `id=5` sets a
- * number, `name=Bern` and `zip="3000"` set texts.
+ * number, `id=12345678901234567` a bigint, `name=Bern` and `zip="3000"` set texts.
  *
  * @throws {InvalidArgumentError} It has no path, or one that leads out of the item.
  */
@@ -24,9 +24,9 @@ export function assignment(text: string, before: readonly Assignment[] = []): re
   return [...before, { path, value: asJson(value) }];
 }
 
-function asJson(text: string): Json {
+function asJson(text: string): ExactJson {
   try {
-    return JSON.parse(text) as Json;
+    return parseJson(text, "bigint") as ExactJson;
   } catch {
     return text;
   }
@@ -39,7 +39,7 @@ function asJson(text: string): Json {
  */
 export function setValues(item: unknown, assignments: readonly Assignment[]): unknown {
   if (typeof item !== "object" || item === null) {
-    throw new TypeError(`nothing can be set in it: it is no object, but ${JSON.stringify(item)}`);
+    throw new TypeError(`nothing can be set in it: it is no object, but ${jsonText(item)}`);
   }
   const changed = structuredClone(item);
   for (const { path, value } of assignments) setProperty(changed as Record<string, unknown>, path, value);

@@ -1,3 +1,4 @@
+import { fromStoredText } from "../base/exact-json.ts";
 import type { TaskLogger } from "../task.ts";
 import type { Workflow } from "../workflow.ts";
 import { runAttempt } from "./attempt.ts";
@@ -17,11 +18,11 @@ export function serveIsolatedAttempt(
   // Ctrl-C on a terminal reaches it, too; the attempt is finished, like those in the consumer.
   process.on("SIGINT", () => {});
   process.once("message", async (message) => {
-    const { item, context, timeoutMilliseconds } = message as IsolatedRequest;
+    const { itemText, context, timeoutMilliseconds } = message as IsolatedRequest;
     const outcome = await runAttempt({
       task: workflow.task,
       schema: workflow.item,
-      item,
+      item: fromStoredText(itemText),
       context: { ...context, logger: taskLogger({ id: context.id, attempt: context.attempt }) },
       timeoutMilliseconds,
       deadline: Number.POSITIVE_INFINITY,

@@ -7,9 +7,10 @@ import type { AttemptOutcome } from "./attempt.ts";
 /** Set in the process that runs one attempt alone. */
 export const ISOLATED = "SLUICE_ISOLATED";
 
-/** What the consumer asks of it. */
+/** What the consumer asks of its process. */
 export interface IsolatedRequest {
-  readonly item: unknown;
+  /** The item, as `toStoredText` writes it: the channel between the processes takes JSON alone, which has no bigints. */
+  readonly itemText: string;
   readonly context: Omit<TaskContext, "signal" | "logger">;
   readonly timeoutMilliseconds: number;
 }

@@ -1,4 +1,5 @@
 import { fork } from "node:child_process";
+import { toStoredText } from "../base/exact-json.ts";
 import type { FailureKind } from "../failure.ts";
 import { publish } from "../observation.ts";
 import { TaskTimeoutError } from "../task-errors.ts";
@@ -21,6 +22,11 @@ const GRACE_MILLISECONDS = 500;
 
 const SMALLEST_HEAP_MB = 64;
 
+/** One attempt of an item, to be made in a process of its own. */
+export interface IsolatedAttempt extends Omit<IsolatedRequest, "itemText"> {
+  readonly item: unknown;
+}
+
 type Failed = Extract<IsolatedAnswer, { tag: "failed" }>;
 
 /** The attempt took its process along. */
@@ -40,7 +46,7 @@ export class Isolation {
   }
 
   /** Runs one attempt. `undefined` where its process did not come up in time: no attempt was made. Never rejects. */
-  async run(request: IsolatedRequest): Promise<AttemptOutcome | undefined> {
+  async run({ item, ...request }: IsolatedAttempt): Promise<AttemptOutcome | undefined> {
     const { isolatedModule, memoryMb, now } = this.#options;
     const heapMb = Math.max(SMALLEST_HEAP_MB, Math.floor(memoryMb / 2));
     const child = fork(isolatedModule, [], {
@@ -58,7 +64,7 @@ export class Isolation {
         publish({ event: "started" });
         const { timeoutMilliseconds } = request;
         timer = setTimeout(() => settle(blocked(timeoutMilliseconds)), timeoutMilliseconds + GRACE_MILLISECONDS);
-        child.send(request, () => {});
+        child.send({ ...request, itemText: toStoredText(item) } satisfies IsolatedRequest, () => {});
       });
       child.once("error", (error) => settle(failed("crashed", new CrashedError(error.message))));
       child.once("exit", (code, signal) => {

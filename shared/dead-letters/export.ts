@@ -1,3 +1,4 @@
+import { jsonText } from "../base/exact-json.ts";
 import type { Queue } from "../queue.ts";
 import type { Letter } from "./letter.ts";
 import { Pass, type PassOptions, type PassResult } from "./pass.ts";
@@ -32,4 +33,4 @@ export async function exportLetters(options: ExportOptions): Promise<ExportResul
 }
 
 /** A letter as a line of JSON, without the line's end: all that an import needs, and all that a person asks for. */
-export const toExportLine = (letter: Letter): string => JSON.stringify({ sluiceLetter: 1, ...letter });
+export const toExportLine = (letter: Letter): string => jsonText({ sluiceLetter: 1, ...letter }) ?? "";

@@ -1,3 +1,4 @@
+import { jsonText } from "../base/exact-json.ts";
 import type { Letter } from "./letter.ts";
 
 /** By what letters are grouped. */
@@ -120,7 +121,7 @@ const ageOf = (milliseconds: number): string =>
 
 function exampleOf({ id, run, error, item }: Letter): LetterGroup["example"] {
   const { name, message } = error;
-  const text = typeof item === "string" ? item : JSON.stringify(item);
+  const text = typeof item === "string" ? item : (jsonText(item) ?? "");
   return { id, run, error: { name, message: beginning(message) }, item: beginning(text) };
 }
 

@@ -1,4 +1,5 @@
 import type { MessageAttributeValue } from "@aws-sdk/client-sqs";
+import { parseJson } from "../base/exact-json.ts";
 import type { ReceivedMessage } from "../consumer/message.ts";
 import { toError } from "../errors.ts";
 import { type Failure, lastError, type Reason } from "../failure.ts";
@@ -35,7 +36,7 @@ export interface Letter {
   readonly index: number | null;
   readonly epoch: number | null;
   /**
-   * The item. Of a foreign letter its body: as JSON where it is JSON, else as text. Of a `truncated` one the start of the
+   * The item. Of a foreign letter its body: as JSON where it is JSON that JavaScript can hold, else as text. Of a `truncated` one the start of the
    * item's text.
    */
   readonly item: unknown;
@@ -175,7 +176,7 @@ function contentOfForeign({ body, attributes }: ReceivedMessage, parseError: Err
 
 function jsonOrText(body: string): unknown {
   try {
-    return JSON.parse(body);
+    return parseJson(body, "bigint");
   } catch {
     return body;
   }

@@ -1,3 +1,4 @@
+import { fromStoredText } from "../base/exact-json.ts";
 import type { LoopState } from "../sources/loop-detector.ts";
 import type { Cursor } from "../sources/source.ts";
 import type { Tolerance } from "../tolerance.ts";
@@ -143,7 +144,7 @@ export function readRunRow(row: Row): RunRecord {
     checkpoint: {
       count: Number(row.checkpoints),
       // JSON text, because DynamoDB's own types would lose the difference between absent and null.
-      cursor: row.cursor === undefined ? undefined : JSON.parse(String(row.cursor)),
+      cursor: row.cursor === undefined ? undefined : (fromStoredText(String(row.cursor)) as Cursor),
       loop: row.loop as LoopState | undefined,
       skip: Number(row.skip),
       pages: Number(row.pages),

@@ -1,3 +1,4 @@
+import { toStoredText } from "../base/exact-json.ts";
 import { SluiceError } from "../errors.ts";
 import { cut } from "../failure.ts";
 import type { Json } from "../json.ts";
@@ -207,7 +208,7 @@ export class Runs {
         loop: loop && { ...loop },
         checkpoints: run.checkpoint.count + 1,
         failedSlices: 0,
-        cursor: cursor === undefined ? undefined : JSON.stringify(cursor),
+        cursor: cursor === undefined ? undefined : toStoredText(cursor),
         ...warningAttributes(run.warnings, warnings),
       },
       remove: [

@@ -1,4 +1,6 @@
+import { type ExactText, jsonText, toExactText } from "../base/exact-json.ts";
 import { ItemError, toError } from "../errors.ts";
+import { describeLoss } from "./lossy-values.ts";
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
 const LARGEST_MESSAGE_BYTES = 1_048_576;
@@ -27,52 +29,39 @@ export function toBody(json: string): string {
 }
 
 /**
- * A value as JSON, refusing what JSON would drop or change in silence.
+ * A value as JSON text that keeps bigints apart from numbers. It refuses what JSON would drop or change silently.
  *
  * @throws {ItemError} `INVALID_ITEM`: the value, or something in it, is not JSON. The message says where.
  */
-export function toJson(value: unknown): string {
-  let json: string | undefined;
+export function toItemJson(value: unknown): ExactText {
+  let text: ExactText | undefined;
   try {
-    json = JSON.stringify(value, refuseLossyValues);
+    text = toExactText(value, refuseLossyValues);
   } catch (thrown) {
     const cause = toError(thrown);
     if (cause instanceof ItemError) throw cause;
     throw new ItemError("INVALID_ITEM", `the item is not JSON-serialisable: ${cause.message}`, { cause });
   }
-  if (json === undefined) {
+  if (text === undefined) {
     throw new ItemError("INVALID_ITEM", `the item is not JSON-serialisable: it is ${typeof value}`);
   }
-  return json;
+  return text;
 }
 
-// Sees a value after its toJSON: a Date is a string by now, and passes. `this` is the object or the array it stands in.
-function refuseLossyValues(this: unknown, key: string, value: unknown): unknown {
-  // Of an object, JSON leaves it out, which says the same; in an array it would become null.
-  const lossy = value === undefined && Array.isArray(this) ? "undefined, in an array" : describeLossy(value);
-  if (lossy === undefined) return value;
+/**
+ * The same as JSON for others, who know no bigints: these are written as plain integers.
+ *
+ * @throws {ItemError} As `toItemJson`.
+ */
+export function toJson(value: unknown): string {
+  const { json, bigints } = toItemJson(value);
+  return bigints ? (jsonText(value) ?? json) : json;
+}
+
+// Sees a value after its toJSON: a Date is a string by now, and passes. `this` is the object or the array that holds it.
+function refuseLossyValues(this: unknown, key: string, value: unknown): void {
+  const lossy = describeLoss(value, this, key);
+  if (lossy === undefined) return;
   const where = key === "" ? "it" : `"${key}"`;
   throw new ItemError("INVALID_ITEM", `the item is not JSON-serialisable: ${where} is ${lossy}`);
-}
-
-function describeLossy(value: unknown): string | undefined {
-  switch (typeof value) {
-    case "number":
-      return Number.isFinite(value) ? undefined : String(value);
-    case "bigint":
-      return "a BigInt";
-    case "function":
-      return "a function";
-    case "symbol":
-      return "a symbol";
-    case "object":
-      if (value instanceof Map) return "a Map";
-      if (value instanceof Set) return "a Set";
-      if (value instanceof Promise) return "a Promise (is an await missing?)";
-      if (value instanceof RegExp) return "a RegExp";
-      if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return "binary data";
-      return undefined;
-    default:
-      return undefined;
-  }
 }

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
+import { toExactText } from "../base/exact-json.ts";
 import type { Waits } from "../base/waits.ts";
 import { fingerprint } from "../dead-letters/fingerprint.ts";
 import { cut, type Failure, lastError, type Reason } from "../failure.ts";
-import { toBody, toJson } from "./body.ts";
+import { toBody, toItemJson } from "./body.ts";
 import { type DeadLetter, type Envelope, envelopeBody, type ItemAddress, type LetterWaits } from "./envelope.ts";
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
@@ -42,7 +43,7 @@ export interface Redrive {
 export function redrivenBody(envelope: Envelope, death: Death, redrive: Redrive): string {
   const { resent: _, receives: __, dead, ...rest } = envelope;
   const edited = "item" in redrive;
-  if (edited) envelopeBody({ ...rest, resent: false }, rest.index, toJson(redrive.item));
+  if (edited) envelopeBody({ ...rest, resent: false }, rest.index, toItemJson(redrive.item));
   return fitIntoMessage({
     ...rest,
     ...(edited && editOf(rest.item, redrive)),
@@ -59,8 +60,8 @@ export function redrivenBody(envelope: Envelope, death: Death, redrive: Redrive)
  * another item another. An edit that leaves the item as it was is none.
  */
 function editOf(before: unknown, { item, redrives }: Redrive): Pick<Envelope, "item" | "edited"> {
-  const json = toJson(item);
-  if (json === JSON.stringify(before)) return { item };
+  const { json } = toItemJson(item);
+  if (json === toExactText(before)?.json) return { item };
   const hash = createHash("sha256").update(json).digest("hex").slice(0, 8);
   return { item, edited: `${redrives}-${hash}` };
 }
@@ -118,12 +119,15 @@ const MOST_BYTES_PER_BYTE = 6;
  * The letter as a body, its history cut from the oldest stacks on until SQS takes it. Messages are not cut, but for one
  * that is long, full of characters that JSON escapes, and beside an item that leaves it no room.
  */
-function fitIntoMessage(letter: DeadLetter): string {
-  const failures = [...letter.dead.failures];
-  const withHistory = (history: readonly Failure[]) => ({ ...letter, dead: { ...letter.dead, failures: history } });
+function fitIntoMessage({ bigints: _, item, dead, ...address }: DeadLetter): string {
+  const failures = [...dead.failures];
+  const text = toItemJson(item ?? null);
+  const head = JSON.stringify({ ...address, ...(text.bigints && { bigints: true }) });
+  const withHistory = (history: readonly Failure[]) =>
+    toBody(`${head.slice(0, -1)},"item":${text.json},"dead":${JSON.stringify({ ...dead, failures: history })}}`);
   // Measured apart and added up: the item may be a mebibyte, and is not to be written anew for each cut.
   const sizes = failures.map(sizeWithComma);
-  let bytes = sizes.reduce((sum, size) => sum + size, Buffer.byteLength(toBody(JSON.stringify(withHistory([])))));
+  let bytes = sizes.reduce((sum, size) => sum + size, Buffer.byteLength(withHistory([])));
   for (const [oldest, failure] of failures.entries()) {
     if (bytes <= LARGEST_MESSAGE_BYTES) break;
     const { stack: _, ...rest } = failure;
@@ -143,7 +147,7 @@ function fitIntoMessage(letter: DeadLetter): string {
       message: cut(last.message, room - sizeWithComma({ ...last, message: "" })),
     };
   }
-  return toBody(JSON.stringify(withHistory(failures.slice(dropped))));
+  return withHistory(failures.slice(dropped));
 }
 
 const sizeWithComma = (failure: Failure): number => Buffer.byteLength(toBody(JSON.stringify(failure))) + 1;

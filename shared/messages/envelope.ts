@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { type ExactText, parseBigints } from "../base/exact-json.ts";
 import { ItemError, MalformedMessageError } from "../errors.ts";
 import { FAILURE_KINDS, REASONS } from "../failure.ts";
 import { LARGEST_ENVELOPE_BYTES, toBody } from "./body.ts";
@@ -57,6 +58,8 @@ const envelopeSchema = z.strictObject({
   receives: z.int().min(1).optional(),
   /** A redrive has changed the item: names the change, and is part of the idempotency key from then on. */
   edited: z.string().optional(),
+  /** The item holds bigints: the body is read by `parseBigints`. Code that does not know them must not read it. */
+  bigints: z.literal(true).optional(),
   item: z.unknown(),
   /** Only in a dead letter. */
   dead: z
@@ -89,6 +92,7 @@ export function parseEnvelope(body: string): Envelope {
   let json: unknown;
   try {
     json = JSON.parse(body);
+    if (typeof json === "object" && json !== null && "bigints" in json) json = parseBigints(body);
   } catch (cause) {
     throw new MalformedMessageError(`the body is not JSON: ${(cause as Error).message}`, { cause });
   }
@@ -109,10 +113,12 @@ export interface PageHeader {
 /**
  * The body of an item's message, from the item's JSON text: an item is serialised once.
  *
+ * @param item As `toItemJson` writes it; a string is the JSON text of an item without bigints.
  * @throws {ItemError} `TOO_LARGE`: with its envelope it would not fit into a message.
  */
-export function envelopeBody(header: PageHeader, index: number, itemJson: string): string {
+export function envelopeBody(header: PageHeader, index: number, item: ExactText | string): string {
   const { workflow, run, page, epoch } = header;
+  const { json, bigints }: ExactText = typeof item === "string" ? { json: item } : item;
   const head = JSON.stringify({
     sluice: VERSION,
     workflow,
@@ -121,8 +127,9 @@ export function envelopeBody(header: PageHeader, index: number, itemJson: string
     index,
     epoch,
     ...(header.resent && { resent: true }),
+    ...(bigints && { bigints }),
   });
-  const body = toBody(`${head.slice(0, -1)},"item":${itemJson}}`);
+  const body = toBody(`${head.slice(0, -1)},"item":${json}}`);
   const bytes = Buffer.byteLength(body);
   if (bytes <= LARGEST_ENVELOPE_BYTES) return body;
   throw new ItemError(

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { toStoredText } from "../base/exact-json.ts";
 import { completionOf } from "../base/late-message.ts";
 import { SourceError, toError } from "../errors.ts";
 import { ITEMS_PER_PAGE } from "../ledger/rows.ts";
@@ -50,7 +51,7 @@ export async function* chunks(
   const iterator = await open(source, from.cursor, told, { signal: AbortSignal.any([signal, stop.signal]), warn });
   try {
     let { cursor, loop, skip, items: produced } = from;
-    let text = cursor === undefined ? "" : JSON.stringify(cursor);
+    let text = cursor === undefined ? "" : toStoredText(cursor);
     let ahead = next(iterator, told);
     for (;;) {
       const page = await unlessAborted(ahead, signal);

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { ExactText } from "../base/exact-json.ts";
 import { ItemError } from "../errors.ts";
 import { type Reason, toFailure } from "../failure.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -47,7 +48,7 @@ export class PageSender {
     const unsendable: { index: number; item: Unsendable }[] = [];
     for (const [index, item] of items.entries()) {
       if (isSettled(index)) continue;
-      const body = "json" in item ? toMessage(header, index, item.json) : item;
+      const body = "json" in item ? toMessage(header, index, item) : item;
       if (typeof body === "string") messages.push({ body });
       else unsendable.push({ index, item: body });
     }
@@ -81,11 +82,11 @@ export class PageSender {
   }
 }
 
-function toMessage(header: PageHeader, index: number, json: string): string | Unsendable {
+function toMessage(header: PageHeader, index: number, item: ExactText): string | Unsendable {
   try {
-    return envelopeBody(header, index, json);
+    return envelopeBody(header, index, item);
   } catch (error) {
-    if (error instanceof ItemError) return { error, text: json };
+    if (error instanceof ItemError) return { error, text: item.json };
     throw error;
   }
 }

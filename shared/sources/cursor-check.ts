@@ -1,3 +1,4 @@
+import { toStoredText } from "../base/exact-json.ts";
 import { SourceError, toError } from "../errors.ts";
 import { show } from "../options.ts";
 import type { Cursor } from "./source.ts";
@@ -11,7 +12,7 @@ const SHOWN_CHARACTERS = 100;
  * Checks that a cursor comes back from the ledger as the source gave it: that it is JSON, and that JSON loses nothing
  * of it. A `Date`, for example, would be a `Date` within a slice and a string in the next one.
  *
- * @returns the cursor as JSON text.
+ * @returns the cursor as the text that is kept.
  * @throws {SourceError} `permanent`: it is not, or takes more than 16 KiB. The message names the path of the value.
  */
 export function cursorText(cursor: Cursor): string {
@@ -22,7 +23,7 @@ export function cursorText(cursor: Cursor): string {
     // A getter or a proxy of the source threw, or the value is nested too deeply for the stack.
     throw invalid(`it cannot be read: ${toError(thrown).message}`, { cause: thrown });
   }
-  const text = JSON.stringify(cursor);
+  const text = toStoredText(cursor);
   if (Buffer.byteLength(text) <= LARGEST_CURSOR_BYTES) return text;
   throw invalid(`it takes more than ${LARGEST_CURSOR_BYTES} bytes: keep a reference in it instead of data`);
 }
@@ -31,16 +32,16 @@ function checkValue(value: unknown, path: string, ancestors: Set<object>): void 
   switch (typeof value) {
     case "string":
     case "boolean":
+    case "bigint":
       return;
     case "number":
+      if (Number.isInteger(value) && !Number.isSafeInteger(value)) throw rounded(path, value);
       if (Number.isFinite(value)) return;
       throw notJson(path, String(value), "");
     case "object":
       if (value === null) return;
       checkObject(value, path, ancestors);
       return;
-    case "bigint":
-      throw notJson(path, `the bigint ${cut(`${value}n`)}`, ": give its text, String(value)");
     case "undefined":
       throw notJson(path, "undefined", ": leave it out, or give null");
     default:
@@ -75,6 +76,13 @@ function checkPlain(value: object, path: string): void {
 const step = (key: string): string => (/^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${cut(JSON.stringify(key))}]`);
 
 const cut = (text: string): string => (text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text);
+
+/** Two positions beyond it may be one number, so that items between them would be left out. */
+function rounded(path: string, value: number): SourceError {
+  return invalid(
+    `${path} is ${BigInt(value)}, beyond ±(2^53 − 1), where JavaScript rounds integers: give it as a bigint or as text`,
+  );
+}
 
 function notJson(path: string, what: string, fix: string): SourceError {
   const hint =

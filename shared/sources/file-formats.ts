@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { type Options as CsvParseOptions, parse } from "csv-parse/sync";
+import { parseJson, type UnsafeNumbers } from "../base/exact-json.ts";
 import { SourceError, toError } from "../errors.ts";
 import type { FileRecord, RecordReader } from "./file-records.ts";
 
@@ -17,12 +18,14 @@ export interface FileFormat {
 }
 
 /** A JSON value per line. */
-export const jsonl: FileFormat = {
-  async open() {
-    return (record) => JSON.parse(utf8(record.bytes));
-  },
-  isBlank: (record) => !record.tooLong && record.bytes.toString("latin1").trim() === "",
-};
+export function jsonl(unsafeNumbers: UnsafeNumbers): FileFormat {
+  return {
+    async open() {
+      return (record) => parseJson(utf8(record.bytes), unsafeNumbers);
+    },
+    isBlank: (record) => !record.tooLong && record.bytes.toString("latin1").trim() === "",
+  };
+}
 
 export interface CsvSettings {
   readonly delimiter: string;

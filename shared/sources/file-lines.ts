@@ -2,6 +2,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
+import type { UnsafeNumbers } from "../base/exact-json.ts";
 import { ConfigurationError, SourceError, toError } from "../errors.ts";
 import { integerOption, rejectUnknownKeys, show } from "../options.ts";
 import { csv, type FileFormat, jsonl } from "./file-formats.ts";
@@ -10,6 +11,7 @@ import { type FileRecord, firstLine, type Place, RecordReader } from "./file-rec
 import { pageSizeOption } from "./page-size.ts";
 import type { Cursor, Source } from "./source.ts";
 import { UnreadableItem } from "./unreadable-item.ts";
+import { unsafeNumbersOption } from "./unsafe-numbers.ts";
 
 /** A path relative to the working directory, a `file:` URL, or a function that gives one when the reading starts. */
 export type FilePath = string | URL | (() => string | URL);
@@ -27,6 +29,11 @@ interface CommonOptions {
 export interface JsonLinesOptions extends CommonOptions {
   /** One JSON value per line. */
   readonly format: "jsonl";
+  /**
+   * What becomes of a number that JavaScript would alter, such as the id `12345678901234567`. Default `"refuse"`: its line
+   * becomes a dead letter, `invalid item`. `"text"` keeps it as a string, `"bigint"` an integer as a bigint.
+   */
+  readonly unsafeNumbers?: UnsafeNumbers;
 }
 
 export interface CsvOptions extends CommonOptions {
@@ -114,8 +121,8 @@ const COMMON_KEYS = ["format", "pageSize", "maxItemBytes"];
 function formatOption(options: FileLinesOptions): FileFormat {
   const { format } = options;
   if (format === "jsonl") {
-    rejectUnknownKeys(options, COMMON_KEYS, "fileLines(..., JSONL)");
-    return jsonl;
+    rejectUnknownKeys(options, [...COMMON_KEYS, "unsafeNumbers"], "fileLines(..., JSONL)");
+    return jsonl(unsafeNumbersOption(options.unsafeNumbers));
   }
   if (format !== "csv") {
     throw new ConfigurationError(`format must be "jsonl" or "csv", but is ${show(format)}: say which the file holds`);

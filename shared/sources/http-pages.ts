@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import * as z from "zod";
+import { type ExactJson, fromStoredText, jsonText, toStoredText, type UnsafeNumbers } from "../base/exact-json.ts";
 import { type Duration, toMilliseconds } from "../duration.ts";
 import { ConfigurationError, SourceError, toError } from "../errors.ts";
-import type { Json } from "../json.ts";
 import { booleanOption, integerOption, rejectUnknownKeys, show } from "../options.ts";
 import { type RetryOptions, retryPolicy } from "../retry.ts";
 import { checkPath, type Path } from "./body-path.ts";
@@ -13,6 +14,7 @@ import { itemsOf, type PageItemsOptions } from "./page-items.ts";
 import type { JsonObject, Pagination } from "./pagination.ts";
 import type { Cursor, ReadContext, Source } from "./source.ts";
 import { LONGEST_SOURCE_WAIT } from "./source-wait.ts";
+import { refuseUnsafeNumbers, unsafeNumbersOption } from "./unsafe-numbers.ts";
 
 export interface HttpPagesOptions {
   /**
@@ -76,6 +78,12 @@ export interface HttpPagesOptions {
    * parameter of the page answers the first one for ever.
    */
   readonly allowRepeatedPages?: boolean;
+  /**
+   * What becomes of a number that JavaScript would alter, such as the id `12345678901234567`. Default `"refuse"`: its item
+   * becomes a dead letter, `invalid item`, and a cursor that holds one is an error. `"text"` keeps it as a string,
+   * `"bigint"` an integer as a bigint: the task gets that, and a cursor is sent back as the same number.
+   */
+  readonly unsafeNumbers?: UnsafeNumbers;
   /** In place of the global one: to sign requests, to go through a proxy. It must not follow redirects. */
   readonly fetch?: typeof globalThis.fetch;
 }
@@ -138,10 +146,11 @@ export function httpPages<Item = unknown>(
         const seen = digest(items);
         if (seen === here?.seen && items.length > 0 && options.allowRepeatedPages !== true) throw repeated(here.at);
         const at = next.next({ ...answer, items }, here?.at, start, context);
-        if (at === undefined) return yield { items: items as Item[] };
-        if (loop.isRepeated(at) || JSON.stringify(at) === JSON.stringify(here?.at)) throw circle(at);
+        const exact = (answer.marked ? refuseUnsafeNumbers(items, answer, configured.unsafeNumbers) : items) as Item[];
+        if (at === undefined) return yield { items: exact };
+        if (loop.isRepeated(at) || isDeepStrictEqual(at, here?.at)) throw circle(at);
         here = { at, seen };
-        yield { items: items as Item[], next: here };
+        yield { items: exact, next: here };
       }
     },
   };
@@ -170,6 +179,7 @@ const KEYS = {
   retry: true,
   maxBodyBytes: true,
   allowRepeatedPages: true,
+  unsafeNumbers: true,
   fetch: true,
 } as const satisfies Record<keyof HttpPagesOptions, true>;
 
@@ -196,6 +206,7 @@ function check(options: HttpPagesOptions): Configured {
       option: "retry.maxRetryAfter",
       maximum: LONGEST_SOURCE_WAIT,
     }),
+    unsafeNumbers: unsafeNumbersOption(options.unsafeNumbers),
     maxBodyBytes: integerOption("maxBodyBytes", options.maxBodyBytes ?? 32 * 1_024 * 1_024, {
       minimum: 1_024,
       maximum: 256 * 1_024 * 1_024,
@@ -209,7 +220,7 @@ function copyOf(body: JsonObject | undefined): JsonObject | undefined {
   if (body === undefined) return undefined;
   let copy: unknown;
   try {
-    copy = JSON.parse(JSON.stringify(body));
+    copy = fromStoredText(toStoredText(body));
   } catch (cause) {
     throw new ConfigurationError(`body must be JSON: ${toError(cause).message}`, { cause });
   }
@@ -276,17 +287,20 @@ function headersOf({ headers }: HttpPagesOptions, context: ReadContext): Headers
 
 /** Of a page's items and not of its body, which may hold a time or a request's id. */
 function digest(items: readonly unknown[]): string {
-  return createHash("sha256").update(JSON.stringify(items)).digest("base64url").slice(0, 12);
+  return createHash("sha256")
+    .update(jsonText(items) ?? "")
+    .digest("base64url")
+    .slice(0, 12);
 }
 
 const cursorSchema = z.strictObject({
   /** The position of the next page. */
-  at: z.json(),
+  at: z.custom<ExactJson>((at) => at !== undefined),
   /** The digest of the items before it. */
   seen: z.string(),
 });
 
-function readCursor(cursor: Cursor): { readonly at: Json; readonly seen: string } {
+function readCursor(cursor: Cursor): { readonly at: ExactJson; readonly seen: string } {
   const parsed = cursorSchema.safeParse(cursor);
   if (parsed.success) return parsed.data;
   throw new SourceError(
@@ -294,14 +308,14 @@ function readCursor(cursor: Cursor): { readonly at: Json; readonly seen: string 
   );
 }
 
-function repeated(at: Json): SourceError {
+function repeated(at: ExactJson): SourceError {
   return new SourceError(
     `the page at ${show(at)} holds the same items as the one before it: the API seems to ignore the page's parameter. ` +
       "Check its name in next, or set allowRepeatedPages if such pages are right",
   );
 }
 
-function circle(at: Json): SourceError {
+function circle(at: ExactJson): SourceError {
   return new SourceError(
     `the pages go round in a circle: the page after this one would be ${show(at)} again. Check next, or whether the ` +
       "API tells its last page by another field",

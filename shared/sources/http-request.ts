@@ -1,3 +1,4 @@
+import { jsonText, type MarkedJson, parseMarkedJson, type UnsafeNumbers } from "../base/exact-json.ts";
 import { askedWaitMilliseconds, throttleOf } from "../base/retry-after.ts";
 import { isErrorLike } from "../base/thrown.ts";
 import { formatDuration } from "../duration.ts";
@@ -30,6 +31,7 @@ export interface RequestSettings extends Surroundings {
   /** The longest wait that the service may ask for. */
   readonly maxRetryAfterMilliseconds: number;
   readonly maxBodyBytes: number;
+  readonly unsafeNumbers: UnsafeNumbers;
   /** The first is the configured one. No request goes to another origin, as it would carry the headers there. */
   readonly origins: readonly [string, ...string[]];
   /** Statuses with which the API says that there is no such page, and whether it is page 1, which must exist. */
@@ -38,6 +40,8 @@ export interface RequestSettings extends Surroundings {
 
 export interface HttpAnswer extends Answer {
   readonly url: URL;
+  /** Whether an `UnsafeNumber` stands in the body. */
+  readonly marked: boolean;
 }
 
 type Outcome =
@@ -124,7 +128,8 @@ async function tryOnce(request: PageRequest, signal: AbortSignal, settings: Requ
         `${what} answered more than ${settings.maxBodyBytes} bytes: ask for smaller pages, or raise maxBodyBytes`,
       );
     }
-    return { tag: "answered", answer: { url, headers: response.headers, body: parse(text, response, what) } };
+    const { value: body, marked } = parse(text, response, what, settings.unsafeNumbers);
+    return { tag: "answered", answer: { url, headers: response.headers, body, marked } };
   } catch (thrown) {
     if (signal.aborted) throw signal.reason;
     const error = toError(thrown);
@@ -169,7 +174,7 @@ async function send(
     checkOrigin(url, settings.origins);
     const response = await settings.fetch(
       url,
-      body === undefined ? init : { ...init, method: "POST", body: JSON.stringify(body) },
+      body === undefined ? init : { ...init, method: "POST", body: jsonText(body) ?? null },
     );
     const location = response.headers.get("location");
     if (!REDIRECTS.includes(response.status) || location === null) return { response, url };
@@ -226,10 +231,10 @@ async function readText(
   return { text: text + decoder.decode(), complete: true };
 }
 
-function parse(text: string, response: Response, what: string): unknown {
-  if (response.status === 204) return undefined;
+function parse(text: string, response: Response, what: string, unsafeNumbers: UnsafeNumbers): MarkedJson {
+  if (response.status === 204) return { value: undefined, marked: false };
   try {
-    return JSON.parse(text);
+    return parseMarkedJson(text, unsafeNumbers);
   } catch (cause) {
     const type = response.headers.get("content-type") ?? "no content type";
     throw new SourceError(`${what} did not answer JSON (${type}): ${startOf(text)}`, { cause });

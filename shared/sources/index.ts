@@ -1,3 +1,4 @@
+export { parseJson, UnsafeNumberError, type UnsafeNumbers } from "../base/exact-json.ts";
 export type { Field, Path } from "./body-path.ts";
 export {
   type CsvOptions,

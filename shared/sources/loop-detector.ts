@@ -1,3 +1,5 @@
+import { toStoredText } from "../base/exact-json.ts";
+
 /** What is remembered of a sequence of positions: two of them, however long the sequence is. */
 export interface LoopState {
   /** How many positions there were. */
@@ -37,7 +39,7 @@ export class LoopDetector {
 
   /** Whether the position was there before. */
   isRepeated(position: unknown): boolean {
-    const next = nextLoopState(this.#state, JSON.stringify(position));
+    const next = nextLoopState(this.#state, toStoredText(position));
     if (next === undefined) return true;
     this.#state = next;
     return false;

@@ -1,5 +1,5 @@
+import { type ExactJson, findUnsafeNumber } from "../base/exact-json.ts";
 import { ConfigurationError, SourceError } from "../errors.ts";
-import type { Json } from "../json.ts";
 import { booleanOption, rejectUnknownKeys, show } from "../options.ts";
 import {
   booleanOf,
@@ -139,11 +139,17 @@ function byCursor(
 }
 
 /** JSON's numbers lose digits beyond 2^53, and the API would be asked for a page that does not exist. */
-function exact(cursor: unknown): Json | undefined {
+function exact(cursor: unknown): ExactJson | undefined {
+  const unsafe = findUnsafeNumber(cursor);
+  if (unsafe !== undefined) {
+    throw new SourceError(
+      `the cursor holds ${unsafe.source}, which JavaScript would alter: set unsafeNumbers of httpPages to "text" or "bigint"`,
+    );
+  }
   if (typeof cursor === "number" && !Number.isSafeInteger(cursor) && Number.isInteger(cursor)) {
     throw new SourceError(
       `the cursor ${cursor} is too large for a number in JavaScript: take the API's text form of it, if there is one`,
     );
   }
-  return cursor as Json | undefined;
+  return cursor as ExactJson | undefined;
 }

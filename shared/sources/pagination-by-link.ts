@@ -1,5 +1,4 @@
 import { SourceError } from "../errors.ts";
-import type { Json } from "../json.ts";
 import { booleanOption, rejectUnknownKeys, show } from "../options.ts";
 import { checkPath, nameOf, type Path } from "./body-path.ts";
 import { parseLinkHeader } from "./link-header.ts";
@@ -99,7 +98,7 @@ function positionOf(link: string, current: URL, start: URL): string {
   return url.origin === start.origin ? `${url.pathname}${url.search}` : url.href;
 }
 
-function urlAt(position: Json, { url: start }: PageRequest): URL {
+function urlAt(position: unknown, { url: start }: PageRequest): URL {
   if (typeof position !== "string" || position === "") throw foreignPosition(position);
   // Joined and not resolved: a path may start with two slashes, which would be read as a host.
   const href = position.startsWith("/") ? `${start.origin}${position}` : position;

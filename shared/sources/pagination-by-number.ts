@@ -1,5 +1,4 @@
 import { ConfigurationError, SourceError } from "../errors.ts";
-import type { Json } from "../json.ts";
 import { integerOption, rejectUnknownKeys, show } from "../options.ts";
 import { booleanOf, checkField, type Field, numberOf } from "./body-path.ts";
 import { foreignPosition, type HttpPage, type Pagination } from "./pagination.ts";
@@ -204,7 +203,7 @@ function shortestPage(shortPageEnds: unknown, pageSize: number | undefined): num
   throw new ConfigurationError("shortPageEnds needs pageSize, to tell what is short: give pageSize, too");
 }
 
-function counted(position: Json): number {
+function counted(position: unknown): number {
   if (typeof position === "number" && Number.isSafeInteger(position) && position >= 0) return position;
   throw foreignPosition(position);
 }

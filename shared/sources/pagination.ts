@@ -1,11 +1,11 @@
+import type { ExactJson } from "../base/exact-json.ts";
 import { SourceError } from "../errors.ts";
-import type { Json } from "../json.ts";
 import { show } from "../options.ts";
 import type { Answer } from "./body-path.ts";
 import type { ReadContext } from "./source.ts";
 
 /** A JSON object: the body of a request. */
-export type JsonObject = { readonly [key: string]: Json };
+export type JsonObject = { readonly [key: string]: ExactJson };
 
 /** What is asked for: with a body by POST, without by GET. */
 export interface PageRequest {
@@ -24,7 +24,7 @@ export interface HttpPage extends Answer {
  * How an API leads from one page to the next. The styles that are known are made by `linkHeader`, `nextUrl`,
  * `cursorField`, `lastItem`, `pageNumber`, `offsetLimit` and `singlePage`; another one is an object like them.
  *
- * A position is any JSON value, `undefined` at the first page. It is kept in the cursor.
+ * A position is any JSON value or bigint, `undefined` at the first page. It is kept in the cursor.
  */
 export interface Pagination {
   /**
@@ -34,14 +34,19 @@ export interface Pagination {
    */
   check?(start: Pick<PageRequest, "body">): void;
   /** The request for the page at a position. `start` is the one that the options describe. */
-  request(start: PageRequest, position: Json | undefined): PageRequest;
+  request(start: PageRequest, position: ExactJson | undefined): PageRequest;
   /**
    * The position of the page after `page`, or `undefined` if it was the last. It must return `undefined` only at a sign
    * of the API that no page follows, and throw at an answer that it does not understand.
    *
    * @param position The position of `page` itself.
    */
-  next(page: HttpPage, position: Json | undefined, start: PageRequest, context: ReadContext): Json | undefined;
+  next(
+    page: HttpPage,
+    position: ExactJson | undefined,
+    start: PageRequest,
+    context: ReadContext,
+  ): ExactJson | undefined;
   /**
    * Statuses with which the API says that there is no page at a position: they end the source. Page 1 must exist, so at
    * page 1 they are an error, like any other status outside 200–299.
@@ -56,7 +61,7 @@ export const singlePage: Pagination = {
 };
 
 /** A cursor whose position another style made. */
-export function foreignPosition(position: Json): SourceError {
+export function foreignPosition(position: unknown): SourceError {
   return new SourceError(
     `the cursor's position ${show(position)} is not one of this pagination: was the workflow's source replaced? ` +
       "Start a new run",

@@ -1,5 +1,5 @@
+import type { ExactJson } from "../base/exact-json.ts";
 import { ConfigurationError, SourceError } from "../errors.ts";
-import type { Json } from "../json.ts";
 import { rejectUnknownKeys, show } from "../options.ts";
 import { checkPath, keysOf } from "./body-path.ts";
 import type { JsonObject, PageRequest } from "./pagination.ts";
@@ -15,7 +15,7 @@ interface BodyParameter {
 }
 
 /** The request with the value in its place. Everything else of it stays as it is, byte for byte. */
-export function withParameter(request: PageRequest, parameter: Parameter, value: Json): PageRequest {
+export function withParameter(request: PageRequest, parameter: Parameter, value: ExactJson): PageRequest {
   if (typeof parameter !== "string") return { ...request, body: withField(request.body, parameter, value) };
   if (typeof value === "object") {
     throw new SourceError(
@@ -79,9 +79,9 @@ function withQuery(url: URL, name: string, value: string): URL {
 /** The decoded name of a part of a query. */
 const nameIn = (part: string): string | undefined => new URLSearchParams(`&${part}`).keys().next().value;
 
-function withField(body: JsonObject | undefined, { body: path }: BodyParameter, value: Json): JsonObject {
+function withField(body: JsonObject | undefined, { body: path }: BodyParameter, value: ExactJson): JsonObject {
   const keys = keysOf(path);
-  const set = (inner: Json | undefined, depth: number): Json => {
+  const set = (inner: ExactJson | undefined, depth: number): ExactJson => {
     const key = keys[depth];
     if (key === undefined) return value;
     if (inner === undefined || inner === null) return { [key]: set(undefined, depth + 1) };

@@ -1,13 +1,14 @@
-import type { Json } from "../json.ts";
+import type { ExactJson } from "../base/exact-json.ts";
 
 /**
- * Where a source goes on reading: any JSON value of the source's own, up to 16 KiB. It is kept in the ledger, so a
- * reader that starts at it, days later and in another process, must yield what comes after it.
+ * Where a source goes on reading: any JSON value or bigint of the source's own, up to 16 KiB. It is kept in the ledger, so
+ * a reader that starts at it, days later and in another process, must yield what comes after it.
  *
- * What JSON cannot hold (a `Date`, a `bigint`, `NaN`, `undefined` inside an object, an instance of a class) fails the run
- * at the first page. Each page has another cursor: one that comes again is an error, as the source would never end.
+ * What JSON cannot hold (a `Date`, `NaN`, `undefined` inside an object, an instance of a class), or a number beyond
+ * ±(2^53 − 1), which may have been rounded, fails the run at the first page. Each page has another cursor: one that comes
+ * again is an error, as the source would never end.
  */
-export type Cursor = Json;
+export type Cursor = ExactJson;
 
 /** One page of a source. */
 export interface Page<Item = unknown> {

@@ -20,7 +20,7 @@ function roleOf(functionName: string | undefined) {
 
 const toItem = (kind: Kind, item: number) => {
   if (kind === "invalid") return { item, kind: "no kind of ours" };
-  return kind === "unsendable" ? { item, kind, number: 1n } : { item, kind };
+  return kind === "unsendable" ? { item, kind, number: Number.NaN } : { item, kind };
 };
 
 const KIND_NAMES = Object.keys(KINDS) as [Kind, ...Kind[]];

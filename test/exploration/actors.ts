@@ -96,7 +96,7 @@ function worldOf(actor: Actor) {
 
 /** What is run. */
 function workflowOf({ pages }: Scope) {
-  const toItem = (kind: Kind) => (kind === "unsendable" ? { kind, number: 1n } : { kind });
+  const toItem = (kind: Kind) => (kind === "unsendable" ? { kind, number: Number.NaN } : { kind });
   return defineWorkflow({
     name: WORKFLOW,
     source: {

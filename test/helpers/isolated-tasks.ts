@@ -1,4 +1,5 @@
 /** In place of a consumer's bundle, for isolated attempts that end as their item says. */
+import { inspect } from "node:util";
 import { checkResponse } from "../../shared/base/check-response.ts";
 import { serveIsolatedAttempt } from "../../shared/consumer/isolated-process.ts";
 import { PermanentError, RetryLater, Throttled } from "../../shared/task-errors.ts";
@@ -23,6 +24,7 @@ const tasks: Readonly<Record<string, (signal: AbortSignal, context: object) => u
   "heeds its signal": (signal) =>
     new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
   "never settles": () => new Promise(() => {}),
+  "[ 1234567890123456789n, 5n ]": () => Promise.resolve(),
   exits: () => process.exit(3),
   "is killed": () => process.kill(process.pid, "SIGKILL"),
   spins: () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),
@@ -31,7 +33,9 @@ const tasks: Readonly<Record<string, (signal: AbortSignal, context: object) => u
 // Nothing but the task, so that it starts as fast as a bundle.
 const workflow = {
   name: "test",
-  task: (item, { signal, logger: _, ...context }) =>
-    tasks[String(item)]?.(signal, context) ?? Promise.reject(HOSTILE_VALUES[String(item)]?.make()),
+  task: (item, { signal, logger: _, ...context }) => {
+    const name = typeof item === "string" ? item : inspect(item);
+    return tasks[name]?.(signal, context) ?? Promise.reject(HOSTILE_VALUES[name]?.make());
+  },
 } satisfies Partial<Workflow>;
 serveIsolatedAttempt(workflow as unknown as Workflow, () => recordingLogger());

@@ -25,7 +25,7 @@ export default defineWorkflow({
       { id: "not a number", kind: "good" },
       { id: 1_000, kind: "unknown" },
       { id: 1_001, kind: "good", text: "x".repeat(1_100_000) },
-      { id: 1_002n, kind: "good" },
+      { id: Number.NaN, kind: "good" },
       undefined,
     ],
     { pageSize: 70 },

@@ -94,7 +94,7 @@ test("items that are invalid, too large or not JSON say so, and show themselves"
       ["invalid item", false, '{"id":"not a number","kind":"good"}'],
       ["invalid item", false, '{"id":1000,"kind":"unknown"}'],
       ["invalid item", true, "undefined"],
-      ["invalid item", true, "{ id: 1002n, kind: 'good' }"],
+      ["invalid item", true, "{ id: NaN, kind: 'good' }"],
       ["too large", true, `{"id":1001,"kind":"good","text":"${"x".repeat(17)}`],
     ].sort(),
   );

@@ -10,7 +10,7 @@ import { plainContext } from "../../helpers/task-context.ts";
 
 const helper = (name: string) => fileURLToPath(new URL(`../../helpers/${name}.ts`, import.meta.url));
 
-async function isolated(item: string, { module = "isolated-tasks", timeoutMilliseconds = 60_000 } = {}) {
+async function isolated(item: unknown, { module = "isolated-tasks", timeoutMilliseconds = 60_000 } = {}) {
   const isolation = new Isolation({ isolatedModule: helper(module), memoryMb: 256, now: Date.now });
   return await isolation.run({ item, context: { ...plainContext(RUN), idempotencyKey: "key" }, timeoutMilliseconds });
 }
@@ -23,6 +23,10 @@ afterAll(() => childrenEnded(0));
 describe.concurrent("an isolated attempt", () => {
   test("succeeds by returning", async () => {
     expect(await isolated("succeeds")).toMatchObject({ tag: "succeeded" });
+  });
+
+  test("gets bigints as they are", async () => {
+    expect(await isolated([1234567890123456789n, 5n])).toMatchObject({ tag: "succeeded" });
   });
 
   test("that throws fails with the task's own error", async () => {

@@ -1,10 +1,27 @@
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ItemError } from "../../../shared/errors.ts";
-import { toJson } from "../../../shared/messages/body.ts";
+import { toItemJson, toJson } from "../../../shared/messages/body.ts";
 
 const circular: Record<string, unknown> = {};
 circular.self = circular;
+
+class Secret {
+  readonly #secret: string;
+  constructor(secret: string) {
+    this.#secret = secret;
+  }
+  get length() {
+    return this.#secret.length;
+  }
+}
+
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
 
 class Throws {
   readonly #thrown: unknown;
@@ -17,8 +34,6 @@ class Throws {
 }
 
 test.each([
-  ["a BigInt", 1n, "it is a BigInt"],
-  ["a BigInt inside", { id: 1n }, '"id" is a BigInt'],
   ["NaN", Number.NaN, "it is NaN"],
   ["NaN inside", [{ size: Number.NaN }], '"size" is NaN'],
   ["Infinity", Number.NEGATIVE_INFINITY, "it is -Infinity"],
@@ -40,6 +55,41 @@ test.each([
   ["a toJSON that throws undefined", { a: new Throws(undefined) }, "not JSON-serialisable"],
   ["a toJSON that throws null", new Throws(null), "not JSON-serialisable"],
   ["a toJSON that returns nothing", { toJSON: () => undefined }, "it is "],
+  [
+    "a toJSON that returns nothing, inside",
+    { a: { toJSON: () => undefined } },
+    '"a" is an object whose toJSON returns nothing',
+  ],
+  ["an Error", new Error("x"), "it is an Error, whose message JSON leaves out"],
+  ["an Error with fields of its own", Object.assign(new Error("x"), { code: "E" }), "it is an Error"],
+  ["an Error inside", { failed: [new TypeError("x")] }, '"0" is an Error'],
+  ["an Error of another realm", runInNewContext('new TypeError("x")'), "it is an Error"],
+  ["a Map of another realm", runInNewContext("new Map([[1, 2]])"), "it is a Map"],
+  ["a DOMException", new DOMException("x"), "it is an Error"],
+  ["a WeakMap", new WeakMap(), "it is an instance of WeakMap without own fields"],
+  ["what is in private fields", new Secret("x"), "it is an instance of Secret without own fields"],
+  [
+    "what only getters give",
+    {
+      at: new (class {
+        get x() {
+          return 1;
+        }
+      })(),
+    },
+    '"at" is an instance of a class without own fields',
+  ],
+  ["a Headers", { headers: new Headers({ a: "b" }) }, '"headers" is an instance of Headers'],
+  [
+    "a generator",
+    (function* () {
+      yield 1;
+    })(),
+    "without own fields",
+  ],
+  ["a Buffer", { body: Buffer.from("x") }, '"body" is binary data'],
+  ["an invalid Date", { at: new Date(Number.NaN) }, '"at" is an invalid Date'],
+  ["a revoked proxy", revoked(), "not JSON-serialisable"],
 ])("refuses %s", (_, value, says) => {
   const attempt = () => toJson(value);
   expect(attempt).toThrow(ItemError);
@@ -51,6 +101,24 @@ test("refuses what is nested too deeply to be written", () => {
   let deep: unknown = 0;
   for (let depth = 0; depth < 100_000; depth++) deep = [deep];
   expect(() => toJson(deep)).toThrow(ItemError);
+});
+
+test("takes instances whose data is in fields of their own, as drivers of databases return rows", () => {
+  class TextRow {
+    id = 1;
+    name = "Ada";
+  }
+  expect(toJson([new TextRow(), runInNewContext("({ a: 1 })"), runInNewContext("({})"), new Object(1), {}])).toBe(
+    '[{"id":1,"name":"Ada"},{"a":1},{},1,{}]',
+  );
+  expect(toJson({ type: "Buffer", data: [1], url: new URL("http://a/b"), none: null })).toBe(
+    '{"type":"Buffer","data":[1],"url":"http://a/b","none":null}',
+  );
+});
+
+test("keeps bigints apart from numbers for a message, and writes them as integers for others", () => {
+  expect(toItemJson({ id: 1n, n: 1 })).toEqual({ json: '{"id":1.0,"n":1}', bigints: true });
+  expect(toJson({ id: 1n, n: 1 })).toBe('{"id":1,"n":1}');
 });
 
 test("takes what JSON keeps, and what says how it is written", () => {

@@ -142,7 +142,7 @@ test("a run without an item is completed by its producer", async () => {
 });
 
 test("a run of which no item can be a message is completed too", async () => {
-  const world = new ProducerWorld({ source: items([1n, 2n]) });
+  const world = new ProducerWorld({ source: items([Number.NaN, Number.POSITIVE_INFINITY]) });
   await world.start();
   await world.continue();
   expect(await world.run()).toMatchObject({ status: "completed", totals: { dead: 2 } });
@@ -513,7 +513,7 @@ describe("a producer that dies", () => {
   });
 
   test("after its last checkpoint leaves a run that the next one completes", async () => {
-    const world = new ProducerWorld({ source: items([1n]) });
+    const world = new ProducerWorld({ source: items([Number.NaN]) });
     await world.start();
     world.store.before = (operation, key) => {
       if (operation === "update" && key?.sk === "block") throw new Error("died");

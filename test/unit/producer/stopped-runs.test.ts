@@ -192,7 +192,7 @@ describe("a run that is cancelled", () => {
 
 describe("a run of which more items cannot be sent than are tolerated", () => {
   test("is stopped after the pages at hand, with its reason", async () => {
-    const bad = [1n, 2n];
+    const bad = [Number.NaN, Number.POSITIVE_INFINITY];
     const world = new ProducerWorld({
       source: { readPage: async (cursor: Cursor = 0) => ({ items: [...bad, cursor], next: Number(cursor) + 1 }) },
       toleratedFailures: { count: 3 },
@@ -210,7 +210,10 @@ describe("a run of which more items cannot be sent than are tolerated", () => {
   });
 
   test("in its last page is stopped, too: what was sent of it is dropped", async () => {
-    const world = new ProducerWorld({ source: items([1n, 2n, 3, 4]), toleratedFailures: { count: 1 } });
+    const world = new ProducerWorld({
+      source: items([Number.NaN, Number.POSITIVE_INFINITY, 3, 4]),
+      toleratedFailures: { count: 1 },
+    });
     await world.start();
     await world.continue();
     expect(await world.run()).toMatchObject({ status: "failing", checkpoint: { ended: true, items: 4 } });

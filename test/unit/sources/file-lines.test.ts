@@ -39,11 +39,16 @@ const awkward = fc.string({
   maxLength: 12,
 });
 
+/** What JavaScript reads unaltered: see unsafe-numbers.test.ts for the rest. */
+const safeJson = fc
+  .jsonValue({ maxDepth: 1 })
+  .map((value) => JSON.parse(JSON.stringify(value, (_, inner) => (Math.abs(inner) > 2 ** 53 - 1 ? 0.5 : inner))));
+
 describe("fileLines, JSON Lines", () => {
   it("yields each line's value, and the same rest from each cursor, whatever the bytes", async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.oneof(awkward, fc.jsonValue({ maxDepth: 1 })), { maxLength: 12 }),
+        fc.array(fc.oneof(awkward, safeJson), { maxLength: 12 }),
         fc.record({ bom, lineEnding, pageSize: pageSizes, padding: paddings, last: fc.boolean(), blank: fc.boolean() }),
         async (values, { bom, lineEnding, pageSize, padding, last, blank }) => {
           const all = padding === 0 ? values : ["x".repeat(padding), ...values];

@@ -1,3 +1,4 @@
+import { fromStoredText, toStoredText } from "../../../shared/base/exact-json.ts";
 import type { Cursor, Page, ReadContext, Source } from "../../../shared/sources/index.ts";
 
 export const never = new AbortController().signal;
@@ -7,7 +8,7 @@ export function readContext(signal = never, warnings: string[] = []): ReadContex
   return { signal, warn: (message) => void warnings.push(message) };
 }
 
-/** All pages from a cursor. Each cursor goes through JSON, as it does in the ledger. */
+/** All pages from a cursor. Each cursor goes through its text, as it does in the ledger. */
 export async function pagesOf<Item>(
   source: Source<Item>,
   cursor?: Cursor,
@@ -17,7 +18,7 @@ export async function pagesOf<Item>(
   const pages: Page<Item>[] = [];
   for await (const page of source.pages(cursor, readContext(signal, warnings))) pages.push(page);
   return pages.map((page) =>
-    page.next === undefined ? page : { ...page, next: JSON.parse(JSON.stringify(page.next)) },
+    page.next === undefined ? page : { ...page, next: fromStoredText(toStoredText(page.next)) as Cursor },
   );
 }
 

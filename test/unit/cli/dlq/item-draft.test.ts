@@ -58,3 +58,26 @@ test("a problem stands above the text as it was left, and is dropped when it is 
   expect(again).toContain('// letter c · x\n// ✖ it is not JSON:\n// ✖ here\n{"id": }\n');
   expect(readDraft(again).get("c")).toMatchObject({ tag: "unreadable", text: '{"id": }' });
 });
+
+test("bigints and numbers of an item are told apart, and others get bigints only beyond 2^53", () => {
+  const items = [
+    { id: "a", about: "x", item: { id: 12345678901234567n, small: 5n, number: 5 } },
+    { id: "b", about: "x", item: { number: 5 } },
+  ];
+  const text = toDraft(items, "cities");
+  expect(text).toContain("A bigint within ±(2^53 − 1) is written as 5.0, a number as 5.");
+  const edited = readDraft(
+    text.replaceAll('"number": 5', '"number": 6.0, "more": 12345678901234568'),
+    (id) => id === "a",
+  );
+  expect(edited.get("a")).toEqual({
+    tag: "item",
+    item: { id: 12345678901234567n, small: 5n, number: 6n, more: 12345678901234568n },
+  });
+  expect(edited.get("b")).toEqual({ tag: "item", item: { number: 6, more: 12345678901234568n } });
+  expect(toDraft(items.slice(1), "cities")).not.toContain("bigint");
+  expect(readDraft("// letter a\n[1e400]").get("a")).toMatchObject({
+    tag: "unreadable",
+    problem: expect.stringContaining("1e400"),
+  });
+});

@@ -5,6 +5,8 @@ const item = { id: 1, address: { zip: "3000" }, tags: ["a"] };
 
 test.each([
   ["id=7", { ...item, id: 7 }],
+  ["id=12345678901234567", { ...item, id: 12345678901234567n }],
+  ["size=1e400", { ...item, size: "1e400" }],
   ["name=Bern", { ...item, name: "Bern" }],
   ['address.zip="8000"', { ...item, address: { zip: "8000" } }],
   ["address.zip=8000", { ...item, address: { zip: 8000 } }],

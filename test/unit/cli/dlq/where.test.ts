@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
+import { isMeant } from "../../../../cli/dlq/letter-filter.ts";
 import { where } from "../../../../cli/dlq/where.ts";
+import type { Letter } from "../../../../shared/dead-letters/letter.ts";
 
 const letter = { reason: "exhausted", item: { id: 5, country: "FR", tags: [] }, failures: [{ message: "HTTP 500" }] };
 
@@ -35,4 +37,10 @@ test("a letter of which it cannot be asked does not match, and is counted with t
   expect(asked.holds({ item: { name: "Bern" } })).toBe(true);
   expect(asked.unanswered).toBe(1);
   expect(asked.because).toMatch(/length\(\).* found "null"/);
+});
+
+test("a bigint of an item is compared as text", () => {
+  const bigint = { ...letter, item: { id: 12345678901234567n } } as unknown as Letter;
+  expect(isMeant(bigint, { where: where("item.id == '12345678901234567'") })).toBe(true);
+  expect(isMeant(bigint, { where: where("item.id == '12345678901234568'") })).toBe(false);
 });

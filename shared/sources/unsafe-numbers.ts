@@ -1,0 +1,37 @@
+import {
+  findUnsafeNumber,
+  jsonText,
+  UNSAFE_NUMBERS,
+  type UnsafeNumbers,
+  unsafeNumberText,
+} from "../base/exact-json.ts";
+import { ConfigurationError } from "../errors.ts";
+import { show } from "../options.ts";
+import { UnreadableItem } from "./unreadable-item.ts";
+
+/** @throws {ConfigurationError} It is none of the three ways. */
+export function unsafeNumbersOption(unsafeNumbers: UnsafeNumbers = "refuse"): UnsafeNumbers {
+  if (UNSAFE_NUMBERS.includes(unsafeNumbers)) return unsafeNumbers;
+  throw new ConfigurationError(
+    `unsafeNumbers must be ${UNSAFE_NUMBERS.map((way) => `"${way}"`).join(", ")}, but is ${show(unsafeNumbers)}: ` +
+      "it says what becomes of a number that JavaScript would alter",
+  );
+}
+
+/** The items of a page, with an unreadable item in the place of each that holds an `UnsafeNumber`. */
+export function refuseUnsafeNumbers(
+  items: readonly unknown[],
+  { url }: { readonly url: URL },
+  unsafeNumbers: UnsafeNumbers,
+): readonly unknown[] {
+  return items.map((item, index) => {
+    const found = findUnsafeNumber(item);
+    if (found === undefined) return item;
+    return new UnreadableItem({
+      raw: jsonText(item) ?? "",
+      error: unsafeNumberText(found.source, found.key, unsafeNumbers),
+      // Without the query, which may hold a secret.
+      at: `${url.origin}${url.pathname}, item ${index + 1} of its page`,
+    });
+  });
+}
