@@ -7,6 +7,7 @@ import { columns } from "../columns.ts";
 import { count, plural, seconds, style, table } from "../format.ts";
 import { oneLine, printable } from "../printable.ts";
 import { ago, errorText } from "./letter-words.ts";
+import { waitSection } from "./wait-section.ts";
 
 /** What is known of a letter's run. */
 export interface LetterRun {
@@ -22,6 +23,7 @@ export function letterView(letter: Letter, place: string, run: LetterRun | undef
     section("Error", style("red", wrapped(printable(errorLines(letter)), width))),
     itemSection(letter, width),
     ...historySections(letter, width),
+    ...waitSection(letter, width),
     ...attributesSection(letter),
   ].join("\n\n");
 }
@@ -105,9 +107,9 @@ function itemSection({ kind, item, truncated, body }: Letter, width: number): st
 
 const pretty = (value: unknown): string => jsonText(value, 2) ?? "";
 
-function historySections({ failures, kind }: Letter, width: number): readonly string[] {
+function historySections({ failures, kind, waits }: Letter, width: number): readonly string[] {
   if (kind === "foreign") return [];
-  if (failures.length === 0) return [section("Attempts", "none is recorded")];
+  if (failures.length === 0) return [section("Attempts", waits === undefined ? "none is recorded" : "none failed")];
   const attempts = columns(
     [
       { header: "ATTEMPT", align: "right" },

@@ -24,7 +24,7 @@ const READ_MILLISECONDS = 1_000;
  * A redirect arrives here only if `fetch` was told not to follow it, and is a `PermanentError`: handle 304 before if
  * you send conditional requests.
  *
- * The message has the status, the URL without its query (which may hold a secret) and the start of the body. The body is
+ * The message has the status, the start of the body and the URL without its query, which may hold a secret. The body is
  * read after the error was thrown, so its start is in the message once the attempt is recorded, but not yet in a `catch`
  * of your own. Sluice reads and discards the body so that the connection can be used again: read it yourself before you
  * call this function if you need it.
@@ -41,20 +41,22 @@ const READ_MILLISECONDS = 1_000;
 export function checkResponse<R extends Response>(response: R): R {
   if (response.ok) return response;
   const { status } = response;
-  const message = `the service answered ${status}${phrase(response)}${place(response)}`;
+  const said = `the service answered ${status}`;
+  const message = said + place(response);
   const error =
     throttleOf(response, Date.now()) !== undefined
       ? new Throttled(response, { message })
       : isTemporary(status)
         ? new ResponseError(message, { ids: { status } })
         : new PermanentError(message, { ids: { status } });
-  completeLater(error, startOfBody(response));
+  completeLater(
+    error,
+    startOfBody(response).then((start) => (start === "" ? message : `${said}: ${start}${place(response)}`)),
+  );
   throw error;
 }
 
 const isTemporary = (status: number): boolean => TEMPORARY.includes(status) || status < 300 || status >= 500;
-
-const phrase = ({ statusText }: Response): string => (statusText === "" ? "" : ` ${statusText}`);
 
 /** Where it came from. User name, password and query may be secrets. */
 function place({ url }: Response): string {

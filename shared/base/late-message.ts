@@ -1,10 +1,10 @@
 /** In the global registry: a workflow's bundle may hold another copy of the library. */
 const COMPLETION = Symbol.for("sluice.completion");
 
-/** Has an error's message end in a text that is not known yet, if it is not empty. */
-export function completeLater(error: Error, text: Promise<string>): void {
-  const completion = text.then((end) => {
-    if (end !== "") error.message += `: ${end}`;
+/** Gives an error another message, which is not known yet. */
+export function completeLater(error: Error, message: Promise<string>): void {
+  const completion = message.then((text) => {
+    error.message = text;
   });
   Object.defineProperty(error, COMPLETION, { value: completion });
 }

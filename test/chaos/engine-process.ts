@@ -9,7 +9,7 @@ import { startEngine } from "../../local/engine.ts";
 import { openServices, tableName } from "../../local/services.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
 import { startEntry } from "../../shared/messages/control.ts";
-import { type Topology, topology } from "../../shared/topology.ts";
+import { RECORDING_SECONDS, type Topology, topology } from "../../shared/topology.ts";
 import { startDynamoDbProxy } from "./dynamodb-proxy.ts";
 import { note } from "./journal.ts";
 import { RUN, WORKFLOW } from "./plan.ts";
@@ -35,8 +35,8 @@ function shortened(derived: Topology): Topology {
       refillSeconds,
       refillWaitingSeconds: 1,
       refillVisibilitySeconds: 5,
-      // The attempts that an invocation begins must end before the 15 s that it keeps for recording them.
-      timeoutSeconds: refillSeconds + 20,
+      // The attempts that an invocation begins must end before the time that it keeps for recording them.
+      timeoutSeconds: refillSeconds + RECORDING_SECONDS + 5,
     },
     producer: { ...derived.producer, sliceSeconds: 1, visibilitySeconds: 3, timeoutSeconds: 30 },
     queue: { ...derived.queue, visibilityTimeoutSeconds: 8 },

@@ -87,7 +87,7 @@ test("the failure holds the status, the URL without its query, and the start of 
   expect(outcome).toMatchObject({
     tag: "failed",
     kind: "threw",
-    thrown: { message: `the service answered 422 Unprocessable Entity (${url}/charges/7): ${body}…` },
+    thrown: { message: `the service answered 422: ${body}… (${url}/charges/7)` },
   });
 });
 
@@ -108,7 +108,7 @@ test("a body that stalls is given up, and its connection is closed", async () =>
   const [socket] = sockets;
   const closed = once(socket as Socket, "close");
   await vi.advanceTimersByTimeAsync(1_000);
-  expect(await outcome).toMatchObject({ tag: "failed", thrown: { message: /400 Bad Request .*: half$/ } });
+  expect(await outcome).toMatchObject({ tag: "failed", thrown: { message: /answered 400: half \(http/ } });
   await closed;
 });
 

@@ -61,7 +61,7 @@ test("a busy service is asked again after what it says", async () => {
   expect(error).toMatchObject({
     afterMilliseconds: 1_000,
     message: expect.stringMatching(
-      /^the service answered 429 Too Many Requests \(http:\/\/127[^)]*\/cities\/10\): {"error":"more than 0 requests at once"}$/,
+      /^the service answered 429: {"error":"more than 0 requests at once"} \(http:\/\/127[^)]*\/cities\/10\)$/,
     ),
   });
 });

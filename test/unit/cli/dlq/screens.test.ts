@@ -130,6 +130,26 @@ describe("a letter", () => {
     );
   });
 
+  test("whose waits were too long tells of them", () => {
+    const note = (at: string, milliseconds: number) => ({
+      at: `2026-11-25T0${at}:00.000Z`,
+      name: "Throttled",
+      message: "the service answered 429",
+      milliseconds,
+    });
+    const throttled = { count: 1_440, first: note("7:00", 30_000), last: note("8:00", 300_000) };
+    const waits = { milliseconds: 86_400_000, throttled };
+    const lines = plain(letterView(died([], { reason: "waited too long", waits }), "here", undefined, 140));
+    const [title, ...rest] = lines.slice(lines.findIndex((line) => line.startsWith("Waits")));
+    expect(title).toBe("Waits (24 h in all, and another 5 min was too long)");
+    expect(rest).toEqual([
+      "  WAIT       COUNT  FIRST                     LAST                      LASTS  ERROR",
+      "  throttled  1,440  2026-11-25T07:00:00.000Z  2026-11-25T08:00:00.000Z  5 min  Throttled: the service answered 429",
+    ]);
+    expect(lines).toContain("Throttled: the service answered 429".padStart(37));
+    expect(lines).toContain("  none failed");
+  });
+
   test("that SQS moved has no history, and says where it came from", () => {
     const letter = letterOf(envelope, { movedFrom: "arn:aws:sqs:us-east-1:000000000000:cities" });
     const text = plain(letterView(letter, "cities on stack sluice-cities", undefined, 120)).join("\n");
