@@ -12,6 +12,7 @@ import { type HeadersInput, type RequestSettings, requestJson, type Surroundings
 import { LoopDetector } from "./loop-detector.ts";
 import { itemsOf, type PageItemsOptions } from "./page-items.ts";
 import type { JsonObject, Pagination } from "./pagination.ts";
+import { isCharset } from "./response-text.ts";
 import type { Cursor, ReadContext, Source } from "./source.ts";
 import { LONGEST_SOURCE_WAIT } from "./source-wait.ts";
 import { refuseUnsafeNumbers, unsafeNumbersOption } from "./unsafe-numbers.ts";
@@ -73,6 +74,12 @@ export interface HttpPagesOptions {
   };
   /** The largest body, in bytes, as it stands in memory: 1 KiB to 256 MiB. Default 32 MiB. A larger one is an error. */
   readonly maxBodyBytes?: number;
+  /**
+   * The charset of the bodies, such as `"iso-8859-1"`, for a service that declares none or a wrong one. Default: the one
+   * that the content type declares, else UTF-8. A byte order mark comes before both. Bytes that are not of the charset are
+   * an error.
+   */
+  readonly charset?: string;
   /**
    * Whether a page may hold the very items of the page before it. By default that is an error: an API that ignores the
    * parameter of the page answers the first one for ever.
@@ -178,6 +185,7 @@ const KEYS = {
   timeout: true,
   retry: true,
   maxBodyBytes: true,
+  charset: true,
   allowRepeatedPages: true,
   unsafeNumbers: true,
   fetch: true,
@@ -207,12 +215,20 @@ function check(options: HttpPagesOptions): Configured {
       maximum: LONGEST_SOURCE_WAIT,
     }),
     unsafeNumbers: unsafeNumbersOption(options.unsafeNumbers),
+    charset: checkCharset(options.charset),
     maxBodyBytes: integerOption("maxBodyBytes", options.maxBodyBytes ?? 32 * 1_024 * 1_024, {
       minimum: 1_024,
       maximum: 256 * 1_024 * 1_024,
       mend: "ask the API for smaller pages rather than for more memory",
     }),
   };
+}
+
+function checkCharset(charset: unknown): string | undefined {
+  if (charset === undefined || (typeof charset === "string" && isCharset(charset))) return charset;
+  throw new ConfigurationError(
+    `charset must be the name of a charset, but is ${show(charset)}: give one, such as "iso-8859-1"`,
+  );
 }
 
 /** What a caller changes in the object later must not change the pages that follow. */

@@ -7,6 +7,7 @@ import { backoffMilliseconds, type RetryPolicy } from "../retry.ts";
 import { Throttled } from "../task-errors.ts";
 import type { Answer } from "./body-path.ts";
 import type { PageRequest } from "./pagination.ts";
+import { decodeBody, decodeForMessage, readChunks } from "./response-text.ts";
 
 /** What tests replace. */
 export interface Surroundings {
@@ -32,6 +33,8 @@ export interface RequestSettings extends Surroundings {
   readonly maxRetryAfterMilliseconds: number;
   readonly maxBodyBytes: number;
   readonly unsafeNumbers: UnsafeNumbers;
+  /** The charset of bodies, in place of the one that their content type declares. */
+  readonly charset: string | undefined;
   /** The first is the configured one. No request goes to another origin, as it would carry the headers there. */
   readonly origins: readonly [string, ...string[]];
   /** Statuses with which the API says that there is no such page, and whether it is page 1, which must exist. */
@@ -112,7 +115,8 @@ async function tryOnce(request: PageRequest, signal: AbortSignal, settings: Requ
       return { tag: "answered", answer: "past the end" };
     }
     if (!response.ok) {
-      const { text } = await readText(response, ERROR_BODY_BYTES);
+      const { chunks } = await readChunks(response, ERROR_BODY_BYTES);
+      const text = decodeForMessage(chunks, response.headers);
       const error = new SourceError(
         `${what} answered ${response.status} ${response.statusText}: ${startOf(text)}` +
           `${isEnd ? " (page 1 must exist: endStatuses can only end the source after page 1)" : ""}`,
@@ -122,12 +126,13 @@ async function tryOnce(request: PageRequest, signal: AbortSignal, settings: Requ
       if (mayTryAgain(response.status)) return { tag: "failed", error };
       throw error;
     }
-    const { text, complete } = await readText(response, settings.maxBodyBytes);
+    const { chunks, complete } = await readChunks(response, settings.maxBodyBytes);
     if (!complete) {
       throw new SourceError(
         `${what} answered more than ${settings.maxBodyBytes} bytes: ask for smaller pages, or raise maxBodyBytes`,
       );
     }
+    const text = decodeBody(chunks, { headers: response.headers, charset: settings.charset, what });
     const { value: body, marked } = parse(text, response, what, settings.unsafeNumbers);
     return { tag: "answered", answer: { url, headers: response.headers, body, marked } };
   } catch (thrown) {
@@ -212,24 +217,6 @@ function throttled(response: Response, now: number): { readonly waitMilliseconds
 }
 
 const mayTryAgain = (status: number): boolean => status === 408 || status === 429 || status >= 500;
-
-/** The body's text as far as `limit`, and whether that is all of it. */
-async function readText(
-  response: Response,
-  limit: number,
-): Promise<{ readonly text: string; readonly complete: boolean }> {
-  const decoder = new TextDecoder();
-  let text = "";
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > limit) {
-      return { text: text + decoder.decode(chunk.subarray(0, limit - bytes + chunk.byteLength)), complete: false };
-    }
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return { text: text + decoder.decode(), complete: true };
-}
 
 function parse(text: string, response: Response, what: string, unsafeNumbers: UnsafeNumbers): MarkedJson {
   if (response.status === 204) return { value: undefined, marked: false };

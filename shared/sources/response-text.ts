@@ -1,0 +1,137 @@
+import { isUtf8 } from "node:buffer";
+import { SourceError } from "../errors.ts";
+import { show } from "../options.ts";
+
+const FIX = 'Set the option charset to the one that the service uses, such as charset: "iso-8859-1"';
+
+/** A body as it came, in chunks: joining them would cost as much as decoding them. */
+export type Chunks = readonly Uint8Array[];
+
+/** The start of a response's body, as far as `limit` bytes, and whether that is all of it. */
+export async function readChunks(
+  response: Response,
+  limit: number,
+): Promise<{ readonly chunks: Chunks; readonly complete: boolean }> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body ?? []) {
+    chunks.push(chunk);
+    length += chunk.byteLength;
+    if (length > limit) return { chunks: [Buffer.concat(chunks).subarray(0, limit)], complete: false };
+  }
+  return { chunks, complete: true };
+}
+
+/** Whether `TextDecoder` knows a charset by this name (https://encoding.spec.whatwg.org/#names-and-labels). */
+export function isCharset(label: string): boolean {
+  try {
+    return new TextDecoder(label) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** How the text of a body is found. */
+export interface BodyCharset {
+  readonly headers: Headers;
+  /** The charset that the user says it has. */
+  readonly charset?: string | undefined;
+  /** The request, as a message names it. */
+  readonly what: string;
+}
+
+/**
+ * The text of a body. Its charset is told by a byte order mark, else by `charset`, else by its content type, else it is
+ * UTF-8 (https://encoding.spec.whatwg.org/#decode and https://www.rfc-editor.org/rfc/rfc8259#section-8.1). The mark is no
+ * part of the text.
+ *
+ * @throws {SourceError} The charset is unknown, or some bytes are not of it: no character is replaced silently.
+ */
+export function decodeBody(chunks: Chunks, { headers, charset, what }: BodyCharset): string {
+  const type = headers.get("content-type") ?? "";
+  const [label, told] = [
+    [markOf(chunks), "as its byte order mark says"],
+    [charset, "as the option charset says"],
+    [charsetOf(type), `as its content type ${show(type)} says`],
+    ["UTF-8", `and its content type ${show(type)} declares no charset`],
+  ].find((each): each is [string, string] => each[0] !== undefined) as [string, string];
+  if (!isCharset(label)) {
+    throw new SourceError(`${what} answered in the charset ${show(label)}, which is unknown, ${told}. ${FIX}`);
+  }
+  const text = decode(chunks, label);
+  if (text !== undefined) return text;
+  const bytes = Buffer.concat(chunks);
+  const offset = isAscii(label) ? bytes.findIndex((byte) => byte > 0x7f) : firstInvalid(bytes, label);
+  const byte = `0x${(bytes[offset] ?? 0).toString(16).toUpperCase().padStart(2, "0")}`;
+  throw new SourceError(`${what} answered a body that is not ${label}, ${told}: byte ${offset} is ${byte}. ${FIX}`);
+}
+
+/** The text of a body, or `undefined` if some bytes are not of the charset. */
+function decode(chunks: Chunks, label: string): string | undefined {
+  if (isAscii(label) && chunks.some((chunk) => chunk.some((byte) => byte > 0x7f))) return undefined;
+  const isUnicode = new TextDecoder(label).encoding === "utf-8";
+  // Of UTF-8, the decoder that replaces what is invalid is several times as fast as the one that throws.
+  const decoder = new TextDecoder(label, { fatal: !isUnicode });
+  let text = "";
+  try {
+    for (const chunk of chunks) text += decoder.decode(chunk, { stream: true });
+    text += decoder.decode();
+  } catch {
+    return undefined;
+  }
+  const isReplaced = isUnicode && text.includes("\uFFFD") && !isUtf8(Buffer.concat(chunks));
+  return isReplaced ? undefined : text;
+}
+
+/** The standard reads ASCII as windows-1252, which would turn UTF-8 under a wrong label into other characters. */
+const isAscii = (label: string): boolean => /^(?:(?:us-)?ascii|ansi_x3\.4-1968)$/i.test(label.trim());
+
+/** The text of a body that is only shown, such as an error's: what cannot be decoded is shown as U+FFFD. */
+export function decodeForMessage(chunks: Chunks, headers: Headers): string {
+  const label = markOf(chunks) ?? charsetOf(headers.get("content-type") ?? "") ?? "utf-8";
+  // `stream: true` leaves out a character whose end was not read.
+  return new TextDecoder(isCharset(label) ? label : "utf-8").decode(Buffer.concat(chunks), { stream: true });
+}
+
+function charsetOf(contentType: string): string | undefined {
+  const match = /;\s*charset\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;,"']*))/i.exec(contentType);
+  const label = (match?.[1] ?? match?.[2] ?? match?.[3])?.trim();
+  return label === "" ? undefined : label;
+}
+
+/** The charset of the byte order mark at the start of a body. */
+function markOf(chunks: Chunks): string | undefined {
+  // A chunk may be shorter than the mark.
+  const start = chunks.filter(({ length }) => length > 0).slice(0, 3);
+  const [first, second, third] = start.flatMap((chunk) => [...chunk.subarray(0, 3)]);
+  if (first === 0xef && second === 0xbb && third === 0xbf) return "utf-8";
+  if (first === 0xff && second === 0xfe) return "utf-16le";
+  if (first === 0xfe && second === 0xff) return "utf-16be";
+  return undefined;
+}
+
+/** The longest character of any charset, in bytes. */
+const LONGEST_CHARACTER = 4;
+
+/** Where the first character begins that cannot be decoded. */
+function firstInvalid(bytes: Uint8Array, label: string): number {
+  const decodes = (length: number, stream: boolean): boolean => {
+    try {
+      new TextDecoder(label, { fatal: true }).decode(bytes.subarray(0, length), { stream });
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  // The shortest start of the body that can no longer be continued; all of it, if only its end is missing.
+  let [good, bad] = [0, bytes.length];
+  while (bad - good > 1) {
+    const middle = Math.floor((good + bad) / 2);
+    if (decodes(middle, true)) good = middle;
+    else bad = middle;
+  }
+  for (let start = bad - 1; start >= Math.max(0, bad - LONGEST_CHARACTER); start--) {
+    if (decodes(start, false)) return start;
+  }
+  return bad - 1;
+}
