@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import type { Failure, Reason } from "../../shared/failure.ts";
 import { Ledger, type LedgerItem } from "../../shared/ledger/ledger.ts";
-import { blockKey, pageKey, readPageRow, runKey } from "../../shared/ledger/rows.ts";
+import { type AttemptsRow, blockKey, pageKey, readPageRow, runKey } from "../../shared/ledger/rows.ts";
 import { type Counts, isStopping, type RunRecord, readRunRow } from "../../shared/ledger/run-record.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
 import type { Key, LedgerStore, Row, Update } from "../../shared/ledger/store.ts";
@@ -69,6 +69,10 @@ interface Letter {
 const REQUESTED_AT = "2026-11-22T08:15:30.000Z";
 const ATTEMPTS = 3;
 const UNEXPLAINED_RECEIVES = 5;
+/** Two waits are allowed, if the clock stands still. */
+const WAIT_MILLISECONDS = 1_000;
+const WAIT_AT_MOST_MILLISECONDS = 2_500;
+const NEVER_SEEN = { tag: "owed", failures: [], final: undefined, receives: new Map() } as const;
 const MOST_FAILED_SLICES = 5;
 const MOST_CONSUMERS = 3;
 /** Far above what the largest scenario takes. */
@@ -449,7 +453,7 @@ export class LedgerWorld {
     const successes: { readonly message: Message; readonly failures: number }[] = [];
     for (const message of batch) {
       try {
-        const state = states.get(message.id) ?? { tag: "owed", failures: [], final: undefined };
+        const state = states.get(message.id) ?? NEVER_SEEN;
         if (state.tag === "settled") await ledger.climbAgain(this.#id, message.item.page);
         if (state.tag !== "owed") {
           settled.add(message.id);
@@ -457,7 +461,7 @@ export class LedgerWorld {
         }
         const outcome = this.#outcome(process, message, state, stopping);
         if (outcome === "succeeds") successes.push({ message, failures: state.failures.length });
-        else if (await this.#settleUnsuccessful(process, ledger, message, outcome, state.failures)) {
+        else if (await this.#settleUnsuccessful(process, ledger, message, outcome, state)) {
           settled.add(message.id);
         }
       } catch {
@@ -494,6 +498,7 @@ export class LedgerWorld {
       throw new Error("the task took its process along");
     }
     if (drawn > 11) return { failsAs: "permanent" };
+    if (drawn === 7) return "waits";
     if (drawn > 7) return { failsAs: failures.length + 1 >= ATTEMPTS ? "exhausted" : undefined };
     this.#succeeded.add(message.content);
     return "succeeds";
@@ -505,9 +510,11 @@ export class LedgerWorld {
     ledger: Ledger,
     message: Message,
     outcome: Exclude<Outcome, "succeeds">,
-    before: readonly Failure[],
+    state: AttemptsRow,
   ): Promise<boolean> {
+    const { failures: before } = state;
     const { item, content } = message;
+    if (outcome === "waits") return await this.#wait(process, ledger, message, state);
     if (outcome === "cancelled") {
       await ledger.recordCancelled({ ...item, items: [item] });
       return true;
@@ -528,6 +535,31 @@ export class LedgerWorld {
     const reason = outcome.failsAs ?? (failures.length >= ATTEMPTS ? "exhausted" : undefined);
     if (reason === undefined) return false;
     await this.#bury(process, ledger, item, content, reason, failures.length);
+    return true;
+  }
+
+  /** Now and then the message is replaced by a fresh one, as if it were near a limit of the queue. */
+  async #wait(process: Process, ledger: Ledger, message: Message, state: AttemptsRow): Promise<boolean> {
+    const { item, content, receiveCount } = message;
+    const now = this.#now();
+    const note = { at: REQUESTED_AT, name: "RetryLater", message: "not yet", milliseconds: WAIT_MILLISECONDS };
+    const { waits, exceeds } = await ledger.recordWait(
+      item,
+      { kind: "retryLater", note, receive: receiveCount, startedAt: now, endedAt: now },
+      state,
+      { atMostMilliseconds: WAIT_AT_MOST_MILLISECONDS, isSuspect: false },
+    );
+    assert.ok(waits.milliseconds <= WAIT_AT_MOST_MILLISECONDS, "an item waited for longer than is allowed");
+    if (exceeds) {
+      await this.#bury(process, ledger, item, content, "waited too long", state.failures.length + 1);
+      return true;
+    }
+    if (!this.#chance(30)) return false;
+    await this.#perform(process, async () => {
+      const name = itemName(item);
+      this.#copies.set(name, (this.#copies.get(name) ?? 0) + 1);
+      this.#messages.push({ ...message, id: this.#sent++, resent: true, holder: undefined });
+    });
     return true;
   }
 
@@ -683,7 +715,12 @@ export class LedgerWorld {
 }
 
 /** What becomes of a received message: `failsAs` with the reason why no other attempt follows. */
-type Outcome = "succeeds" | "cancelled" | { readonly buriedAs: Reason } | { readonly failsAs: Reason | undefined };
+type Outcome =
+  | "succeeds"
+  | "cancelled"
+  | "waits"
+  | { readonly buriedAs: Reason }
+  | { readonly failsAs: Reason | undefined };
 
 interface Leaf {
   readonly page: number;
