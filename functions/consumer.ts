@@ -3,6 +3,7 @@ import { Logger } from "@aws-lambda-powertools/logger";
 import middy from "@middy/core";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import workflow from "#workflow";
+import { ignoreProcessMessages } from "../shared/base/process-messages.ts";
 import { Consumer } from "../shared/consumer/consumer.ts";
 import type { RefillOptions } from "../shared/consumer/intake.ts";
 import { serveIsolatedAttempt } from "../shared/consumer/isolated-process.ts";
@@ -23,6 +24,7 @@ const logger = new Logger({ serviceName: workflow.name });
 async function start() {
   const environment = fromVariables(process.env);
   const services = await connect(environment, { sockets: MOST_POLLS });
+  ignoreProcessMessages();
   const strayLogger = taskLogger(logger);
   containStrayErrors((error) => strayLogger.error("an error that nobody caught, of no attempt under way", { error }));
   const embeddedMetrics = functionMetrics(workflow.name, "consumer", environment.stack);
@@ -55,6 +57,10 @@ async function consume(
   const again = await consumer.consume(event.Records.map(toMessage), deadline);
   metrics.count("fastPathFallbacks", services.fallbacks.take());
   metrics.publish();
+  // A process that ends in an invocation has its environment reset: the next invocation gets a new process. After the
+  // answer, Lambda may freeze it first, and it would end in the next invocation.
+  // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+  if (consumer.isRetired) process.exit(1);
   return { batchItemFailures: again.map((itemIdentifier) => ({ itemIdentifier })) };
 }
 
@@ -98,7 +104,7 @@ async function createHandler() {
 
 // This module serves in two places: as the handler, and in the process of a suspect's attempt, which needs no services.
 const isolated = process.env[ISOLATED] !== undefined;
-if (isolated) serveIsolatedAttempt(workflow, (fields) => taskLogger(logger, fields));
+if (isolated) void serveIsolatedAttempt(workflow, (fields) => taskLogger(logger, fields));
 
 /** The consumer's Lambda handler. */
 export const handler = isolated ? undefined : await createHandler();

@@ -9,6 +9,7 @@ const NAMES: Readonly<Record<Counter, string>> = {
   deadLettered: "DeadLettered",
   slicesFailed: "SlicesFailed",
   fastPathFallbacks: "FastPathFallbacks",
+  environmentsRetired: "EnvironmentsRetired",
 };
 
 /** Values of a metric that one document holds. */

@@ -6,7 +6,8 @@ export type Counter =
   | "timedOut"
   | "deadLettered"
   | "slicesFailed"
-  | "fastPathFallbacks";
+  | "fastPathFallbacks"
+  | "environmentsRetired";
 
 export interface Metrics {
   count(counter: Counter, by: number): void;

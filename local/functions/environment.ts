@@ -1,11 +1,13 @@
 /**
- * An execution environment: a process of its own that runs one bundled handler, one invocation at a time. Forked by
+ * An execution environment: a process of its own that runs one bundled handler, one invocation at a time. Started by
  * `ExecutionEnvironment`, with the bundle's path as its argument.
  */
 
 import { subscribe } from "node:diagnostics_channel";
 import { flushCompileCache } from "node:module";
 import { pathToFileURL } from "node:url";
+import { PrivateChannel } from "../../shared/base/private-channel.ts";
+import { describeThrown } from "../../shared/base/thrown.ts";
 import { ATTEMPT_CHANNEL, type AttemptEvent } from "../../shared/observation.ts";
 import type { Activity, FromEnvironment, Invocation } from "./protocol.ts";
 
@@ -14,20 +16,24 @@ const REPORT_MILLISECONDS = 50;
 
 type Handler = (event: unknown, context: unknown) => Promise<unknown>;
 
-const send = (message: FromEnvironment) => {
-  // The engine may be gone; then so is this process, a moment later.
-  if (process.connected) process.send?.(message);
-};
+// The engine may be gone; then so is this process, a moment later.
+const channel = await PrivateChannel.toParent();
+const send = (message: FromEnvironment) => channel.send(message);
 
+// The end of a retired environment: what it did since the last report is not lost.
+process.on("exit", () => {
+  if (timer !== undefined) report();
+});
 // As in Lambda's runtime: an error that nobody catches ends the environment, unless the bundle contains it.
 for (const event of ["uncaughtException", "unhandledRejection"] as const) {
   process.on(event, (error) => {
-    console.error(event, error);
+    // Reading it may throw.
+    console.error(event, describeThrown(error));
     process.exit(1);
   });
 }
 // Never outlive the engine, which may be killed at any moment.
-process.on("disconnect", () => process.exit(0));
+channel.onClose(() => process.exit(0));
 // Ctrl-C reaches the whole process group: the engine decides when its environments end.
 process.on("SIGINT", () => {});
 
@@ -39,6 +45,8 @@ let deadByReason: Record<string, number> = {};
 let timer: NodeJS.Timeout | undefined;
 
 subscribe(ATTEMPT_CHANNEL, (message) => {
+  // Tasks may publish there too. The ledger counts, not this.
+  if (typeof message !== "object" || message === null) return;
   const event = message as AttemptEvent;
   if (event.event === "started") inFlight++;
   else if (event.event === "ended") inFlight--;
@@ -89,9 +97,10 @@ async function invoke(handler: Handler, { requestId, functionName, timeoutMillis
     if (timer !== undefined) report();
     send({ type: "result", requestId, result: result ?? null, peakMemoryMb: peakMemoryMb() });
   } catch (error) {
-    console.error("the handler failed", error);
+    const { name, message, stack } = describeThrown(error);
+    console.error("the handler failed", stack === "" ? `${name}: ${message}` : stack);
     if (timer !== undefined) report();
-    send({ type: "error", requestId, error: String(error), peakMemoryMb: peakMemoryMb() });
+    send({ type: "error", requestId, error: `${name}: ${message}`, peakMemoryMb: peakMemoryMb() });
   }
 }
 
@@ -100,5 +109,5 @@ if (bundle === undefined) throw new Error("the bundle's path is missing");
 const { handler } = (await import(pathToFileURL(bundle).href)) as { handler: Handler };
 // The next environment need not compile what this one has: left to its end, which is SIGKILL, it would never be written.
 flushCompileCache();
-process.on("message", (message) => void invoke(handler, message as Invocation));
+channel.onMessage((message) => void invoke(handler, message as Invocation));
 send({ type: "ready" });

@@ -1,6 +1,7 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { channelStdio, PrivateChannel } from "../../shared/base/private-channel.ts";
 import { NODE_FLAGS } from "../../shared/node-flags.ts";
 import type { Activity, FromEnvironment, Invocation } from "./protocol.ts";
 import type { Reaper } from "./reaper.ts";
@@ -39,6 +40,8 @@ export class ExecutionEnvironment {
   readonly #configuration: FunctionConfiguration;
   readonly #observer: EnvironmentObserver;
   readonly #process: ChildProcess;
+  /** Absent where the process could not be started. */
+  readonly #channel: PrivateChannel | undefined;
   readonly #ready: Promise<void>;
   readonly #exited: Promise<string>;
   #onAnswer: ((message: Extract<FromEnvironment, { type: "result" | "error" }>) => void) | undefined;
@@ -49,10 +52,10 @@ export class ExecutionEnvironment {
     this.#configuration = configuration;
     this.#observer = observer;
     const { bundle, log, memoryMb, variables, reaper } = configuration;
-    this.#process = fork(ENTRY, [bundle], {
+    const flags = [`--max-old-space-size=${Math.floor(memoryMb * HEAP_SHARE)}`, ...NODE_FLAGS, "--no-warnings"];
+    this.#process = spawn(process.execPath, [...flags, ENTRY, bundle], {
       env: { ...process.env, ...variables },
-      execArgv: [`--max-old-space-size=${Math.floor(memoryMb * HEAP_SHARE)}`, ...NODE_FLAGS, "--no-warnings"],
-      stdio: ["ignore", log, log, "ipc"],
+      stdio: [...channelStdio(log)],
       // A process group of its own, in which are the processes that it forks for suspects: they end together.
       detached: true,
     });
@@ -69,9 +72,16 @@ export class ExecutionEnvironment {
         if (this.#inFlight > 0) this.#reportIdle();
         resolve(signal === null ? `exit code ${code}` : `signal ${signal}`);
       });
-      this.#process.once("error", (error) => resolve(error.message));
+      this.#process.once("error", (error) => {
+        // It could not be started.
+        if (pid === undefined) this.#alive = false;
+        resolve(error.message);
+      });
     });
-    this.#process.on("message", (message: FromEnvironment) => {
+    if (pid === undefined) return;
+    this.#channel = PrivateChannel.toChild(this.#process);
+    this.#channel.onMessage((received) => {
+      const message = received as FromEnvironment;
       if (message.type === "ready") onReady();
       else if (message.type === "activity") this.#reportActivity(message);
       else this.#onAnswer?.(message);
@@ -117,7 +127,7 @@ export class ExecutionEnvironment {
         event,
       };
       // A process that dies as it is written to says so by its exit.
-      this.#process.send(invocation, () => {});
+      this.#channel?.send(invocation);
       const crashed = this.#exited.then((error): InvocationOutcome => ({ tag: "crashed", error }));
       return await Promise.race([answered, crashed]);
     } finally {

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { toError } from "../../shared/base/thrown.ts";
 import {
   type EnvironmentObserver,
   ExecutionEnvironment,
@@ -53,7 +54,15 @@ export class LocalFunction {
 
   /** Runs one event in an idle environment, or in a new one. Never rejects. */
   async invoke(event: unknown): Promise<InvocationOutcome> {
-    const environment = this.#takeIdle() ?? (await this.#start());
+    let environment: ExecutionEnvironment | undefined;
+    try {
+      environment = this.#takeIdle() ?? (await this.#start());
+    } catch (thrown) {
+      // This machine has no memory for another process.
+      const error = `its process could not be started: ${toError(thrown).message}`;
+      this.#observer.onFailure(`${this.#configuration.name} crashed: ${error}`);
+      return { tag: "crashed", error };
+    }
     if (environment === undefined) return { tag: "crashed", error: "the function was closed before it could start" };
     const outcome = await environment.invoke(event, randomUUID());
     if (outcome.tag !== "returned")

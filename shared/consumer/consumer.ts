@@ -97,6 +97,7 @@ export class Consumer {
    */
   #shortened: Promise<void> = Promise.resolve();
   #onIdle: () => void = () => {};
+  #isRetired = false;
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
@@ -139,8 +140,21 @@ export class Consumer {
     await idle;
     this.#intake.end();
     await this.#settlement.finish();
+    // Nobody answers for a batch whose environment ends: what the mapping would delete is deleted here.
+    if (this.#isRetired && !refilling) {
+      const done = batch.filter(({ id }) => !again.includes(id));
+      for (const { receiptHandle } of done) this.#deleter.delete(receiptHandle);
+    }
     await this.#deleter.flush();
     return again;
+  }
+
+  /**
+   * Whether this environment must not be used again. All messages are deleted or put back by then, so it may end without
+   * an answer.
+   */
+  get isRetired(): boolean {
+    return this.#isRetired;
   }
 
   // The mapping's visibility timeout is that of a whole invocation, six times over. One that refills its slots is long,
@@ -289,6 +303,7 @@ export class Consumer {
     if (mode === "pause" && !this.#worksOnOthers()) this.#intake.end();
     const withoutAttempt =
       this.#settlement.withoutAttempt(item, state, mode) ??
+      (this.#isRetired ? () => this.#settlement.putBack(item, state as Owed, 0) : undefined) ??
       (this.#cameTooLate(work) ? () => this.#settlement.cameTooLate(item, state as Owed) : undefined);
     if (withoutAttempt !== undefined) return await this.#settle(item.message, settled, withoutAttempt);
     this.#underWay++;
@@ -346,12 +361,31 @@ export class Consumer {
           return () => this.#settlement.attempted(item, suspect.outcome, { ...state, failures: suspect.failures });
         case "exhausted":
           return () => this.#settlement.exhausted(item, { ...state, failures: suspect.failures });
+        case "not started":
+          this.#retire(suspect.error);
+          return () => this.#settlement.notStarted(item, state);
         case "no place":
           return () => this.#settlement.putBack(item, state, 1_000 + random() * workflow.timeoutMilliseconds);
       }
     } catch (error) {
       return () => Promise.reject(error);
     }
+  }
+
+  /**
+   * Lets what is under way end, and takes nothing more: this environment cannot start processes, so it lacks file
+   * descriptors or memory, and tasks would fail in it that succeed elsewhere.
+   */
+  #retire(error: Error): void {
+    this.#intake.end();
+    if (this.#isRetired) return;
+    this.#isRetired = true;
+    this.#options.metrics.count("environmentsRetired", 1);
+    this.#options.logger.error(
+      "an isolated attempt could not be started, so this environment takes no more messages and is replaced. If it " +
+        "happens often, the tasks leave files or sockets open, or the function needs more memory",
+      { error },
+    );
   }
 
   /** Settles a message by `record`, which says whether it is to be deleted. Never rejects. */

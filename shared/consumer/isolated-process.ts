@@ -1,4 +1,6 @@
 import { fromStoredText } from "../base/exact-json.ts";
+import { PrivateChannel } from "../base/private-channel.ts";
+import { ignoreProcessMessages } from "../base/process-messages.ts";
 import type { TaskLogger } from "../task.ts";
 import type { Workflow } from "../workflow.ts";
 import { runAttempt } from "./attempt.ts";
@@ -9,15 +11,20 @@ import { containStrayErrors } from "./stray-errors.ts";
  * The other side of `Isolation`: runs the one attempt that it is asked for, answers, and ends. The answer is all that
  * leaves it, so the task may end, block or fill this process as it likes.
  */
-export function serveIsolatedAttempt(
+export async function serveIsolatedAttempt(
   workflow: Workflow,
   taskLogger: (fields: Record<string, string | number>) => TaskLogger,
-) {
+): Promise<void> {
   containStrayErrors(() => {});
-  process.on("disconnect", () => process.exit(0));
+  ignoreProcessMessages();
   // Ctrl-C on a terminal reaches it, too; the attempt is finished, like those in the consumer.
   process.on("SIGINT", () => {});
-  process.once("message", async (message) => {
+  const channel = await PrivateChannel.toParent();
+  channel.onClose(() => process.exit(0));
+  let begun = false;
+  channel.onMessage(async (message) => {
+    if (begun) return;
+    begun = true;
     const { itemText, context, timeoutMilliseconds } = message as IsolatedRequest;
     const outcome = await runAttempt({
       task: workflow.task,
@@ -28,11 +35,7 @@ export function serveIsolatedAttempt(
       deadline: Number.POSITIVE_INFINITY,
       now: Date.now,
     });
-    send(toAnswer(outcome), () => process.exit(0));
+    channel.send(toAnswer(outcome), () => process.exit(0));
   });
-  send({ tag: "ready" });
-}
-
-function send(answer: IsolatedAnswer, sent: () => void = () => {}): void {
-  process.send?.(answer, sent);
+  channel.send({ tag: "ready" } satisfies IsolatedAnswer);
 }

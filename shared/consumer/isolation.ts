@@ -1,26 +1,38 @@
-import { fork } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { toStoredText } from "../base/exact-json.ts";
+import { channelStdio, PrivateChannel } from "../base/private-channel.ts";
+import { toError } from "../base/thrown.ts";
 import type { FailureKind } from "../failure.ts";
 import { publish } from "../observation.ts";
 import { TaskTimeoutError } from "../task-errors.ts";
 import type { AttemptOutcome } from "./attempt.ts";
+import { isolationFlags, isolationMemory } from "./isolation-memory.ts";
 import { fromPlainError, ISOLATED, type IsolatedAnswer, type IsolatedRequest } from "./isolation-protocol.ts";
+import { watchMemory } from "./memory-watch.ts";
 
 export interface IsolationOptions {
   /** The module that serves the attempt when `ISOLATED` is set: the consumer's own bundle. */
   readonly isolatedModule: string;
-  /** The function's memory, of which the attempt's heap gets the half. */
+  /** The function's memory, which `isolationMemory` divides. */
   readonly memoryMb: number;
   readonly now: () => number;
+  /** Starts the processes. Default: `spawn` of Node. */
+  readonly spawnProcess?: typeof spawn;
 }
+
+/** How an isolated attempt went: as any other, or it was not made. Then it says nothing about its item. */
+export type IsolationOutcome =
+  | AttemptOutcome
+  /** Its process was not ready in time: this machine is busy. */
+  | { readonly tag: "not ready" }
+  /** Its process could not be started, or ended before the attempt began: this environment is broken. */
+  | { readonly tag: "not started"; readonly error: Error };
 
 /** For a new process to load the bundle; what it takes is not the attempt's. */
 const START_MILLISECONDS = 10_000;
 
 /** After its timeout, for a task that heeds it to say so. One that blocks the processor never does. */
 const GRACE_MILLISECONDS = 500;
-
-const SMALLEST_HEAP_MB = 64;
 
 /** One attempt of an item, to be made in a process of its own. */
 export interface IsolatedAttempt extends Omit<IsolatedRequest, "itemText"> {
@@ -45,41 +57,119 @@ export class Isolation {
     this.#options = options;
   }
 
-  /** Runs one attempt. `undefined` where its process did not come up in time: no attempt was made. Never rejects. */
-  async run({ item, ...request }: IsolatedAttempt): Promise<AttemptOutcome | undefined> {
-    const { isolatedModule, memoryMb, now } = this.#options;
-    const heapMb = Math.max(SMALLEST_HEAP_MB, Math.floor(memoryMb / 2));
-    const child = fork(isolatedModule, [], {
+  /**
+   * Runs one attempt. What goes wrong before it begins is never held against its item.
+   *
+   * @param alone Whether no other isolated attempt runs at the same time.
+   * @param begin Called when the process is ready, before it gets the item. What it throws is thrown: no attempt is made.
+   */
+  async run(attempt: IsolatedAttempt, alone: boolean, begin: () => Promise<void>): Promise<IsolationOutcome> {
+    const { memoryMb, now } = this.#options;
+    const { item, ...request } = attempt;
+    const memory = isolationMemory(memoryMb, alone);
+    let child: ChildProcess;
+    try {
+      child = this.#spawn(isolationFlags(memory));
+    } catch (thrown) {
+      return { tag: "not started", error: toError(thrown) };
+    }
+    // A process that could not be started has no id, and tells why by an event.
+    if (child.pid === undefined) return { tag: "not started", error: await startError(child) };
+    const process = new IsolatedProcess(child, memory.processMb);
+    try {
+      const start = await process.ready();
+      if (start !== undefined) return start;
+      await begin();
+      const startedAt = now();
+      publish({ event: "started" });
+      const answer = await process.attempt({ ...request, itemText: toStoredText(item) });
+      publish({ event: "ended" });
+      const times = { startedAt, endedAt: now() };
+      if (answer.tag === "succeeded") return { tag: "succeeded", ...times };
+      return { tag: "failed", kind: answer.kind, thrown: fromPlainError(answer.error), ...times };
+    } finally {
+      process.kill();
+    }
+  }
+
+  #spawn(flags: readonly string[]): ChildProcess {
+    const { isolatedModule, spawnProcess = spawn } = this.#options;
+    return spawnProcess(process.execPath, [...flags, isolatedModule], {
       env: { ...process.env, [ISOLATED]: "1" },
-      execArgv: [`--max-old-space-size=${heapMb}`, "--no-warnings"],
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
+      stdio: [...channelStdio("inherit")],
     });
-    let startedAt: number | undefined;
-    const answer = await new Promise<Exclude<IsolatedAnswer, { tag: "ready" }> | undefined>((settle) => {
-      let timer = setTimeout(() => settle(undefined), START_MILLISECONDS);
-      child.on("message", (message: IsolatedAnswer) => {
-        if (message.tag !== "ready") return settle(message);
-        clearTimeout(timer);
-        startedAt = now();
-        publish({ event: "started" });
-        const { timeoutMilliseconds } = request;
-        timer = setTimeout(() => settle(blocked(timeoutMilliseconds)), timeoutMilliseconds + GRACE_MILLISECONDS);
-        child.send({ ...request, itemText: toStoredText(item) } satisfies IsolatedRequest, () => {});
-      });
-      child.once("error", (error) => settle(failed("crashed", new CrashedError(error.message))));
-      child.once("exit", (code, signal) => {
-        clearTimeout(timer);
-        settle(failed("crashed", new CrashedError(`the attempt ended its process: ${describeExit(code, signal)}`)));
-      });
-    });
-    child.kill("SIGKILL");
-    if (startedAt !== undefined) publish({ event: "ended" });
-    if (answer === undefined) return undefined;
-    const times = { startedAt: startedAt ?? now(), endedAt: now() };
-    if (answer.tag === "succeeded") return { tag: "succeeded", ...times };
-    return { tag: "failed", kind: answer.kind, thrown: fromPlainError(answer.error), ...times };
   }
 }
+
+/** The process of one attempt. */
+class IsolatedProcess {
+  readonly #child: ChildProcess;
+  readonly #processMb: number;
+  readonly #channel: PrivateChannel;
+  readonly #ended: Promise<string>;
+
+  constructor(child: ChildProcess, processMb: number) {
+    this.#child = child;
+    this.#processMb = processMb;
+    this.#channel = PrivateChannel.toChild(child);
+    this.#ended = new Promise((resolve) => {
+      // When all that it wrote has been read, too: its answer may be the last.
+      child.once("close", (code, signal) => resolve(describeExit(code, signal)));
+      child.once("error", (error) => resolve(error.message));
+    });
+  }
+
+  /** Resolves when the process is ready, or with why it is not. */
+  async ready(): Promise<Extract<IsolationOutcome, { tag: "not ready" | "not started" }> | undefined> {
+    const { promise, resolve } = Promise.withResolvers<{ tag: "not ready" } | undefined>();
+    const timer = setTimeout(() => resolve({ tag: "not ready" }), START_MILLISECONDS);
+    this.#channel.onMessage((message) => {
+      if ((message as IsolatedAnswer).tag === "ready") resolve(undefined);
+    });
+    const ended = this.#ended.then((why) => {
+      const error = new CrashedError(`the process for an isolated attempt ended before the attempt began: ${why}`);
+      return { tag: "not started", error } as const;
+    });
+    try {
+      return await Promise.race([promise, ended]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** How the attempt ended. Never rejects. */
+  async attempt(request: IsolatedRequest): Promise<Exclude<IsolatedAnswer, { tag: "ready" }>> {
+    const { timeoutMilliseconds } = request;
+    const { promise, resolve } = Promise.withResolvers<Exclude<IsolatedAnswer, { tag: "ready" }>>();
+    const crash = (why: string) => resolve(failed("crashed", new CrashedError(why)));
+    this.#channel.onMessage((message) => {
+      const answer = message as IsolatedAnswer;
+      if (answer.tag !== "ready") resolve(answer);
+    });
+    void this.#ended.then((why) => crash(`the attempt ended its process: ${why}`));
+    const timer = setTimeout(() => resolve(blocked(timeoutMilliseconds)), timeoutMilliseconds + GRACE_MILLISECONDS);
+    const unwatch = watchMemory(this.#child.pid, this.#processMb, (megabytes) =>
+      crash(`the attempt's process took ${megabytes} MB, and was ended: it may take ${this.#processMb} MB`),
+    );
+    this.#channel.send(request);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      unwatch();
+    }
+  }
+
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+}
+
+/** Why a process could not be started. */
+const startError = (child: ChildProcess): Promise<Error> =>
+  new Promise((resolve) => {
+    child.once("error", resolve);
+  });
 
 function blocked(timeoutMilliseconds: number): Failed {
   const seconds = timeoutMilliseconds / 1_000;

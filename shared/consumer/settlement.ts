@@ -140,6 +140,11 @@ export class Settlement {
     return await this.putBack(item, state, receive === 1 ? 0 : longer(OUTAGE, receive - 1));
   }
 
+  /** Returns a message whose isolated attempt could not be started: another environment makes it. */
+  async notStarted(item: ItemMessage, state: Owed): Promise<boolean> {
+    return await this.putBack(item, state, longer(OUTAGE, receiveOf(item)));
+  }
+
   /**
    * Returns a message to the queue of which nothing could be found out. Its receive stays unexplained, as nothing can be
    * written either: that makes a suspect of the item, but kills none.

@@ -5,12 +5,10 @@ import type { ReceiveMark } from "../ledger/rows.ts";
 import type { Workflow } from "../workflow.ts";
 import type { AttemptOutcome } from "./attempt.ts";
 import { Isolation } from "./isolation.ts";
+import { isolationMemory } from "./isolation-memory.ts";
 import { type ItemMessage, identityOf, ledgerItem, receiveOf } from "./message.ts";
 
 export type Owed = Extract<ItemState, { tag: "owed" }>;
-
-/** Of the function's memory, for each suspect's process; one there is always room for. */
-const MEMORY_PER_ISOLATED_MB = 256;
 
 export interface SuspectsOptions {
   readonly workflow: Workflow;
@@ -25,7 +23,9 @@ export interface SuspectsOptions {
 export type SuspectOutcome =
   | { readonly tag: "attempted"; readonly outcome: AttemptOutcome; readonly failures: readonly Failure[] }
   | { readonly tag: "exhausted"; readonly failures: readonly Failure[] }
-  | { readonly tag: "no place" };
+  | { readonly tag: "no place" }
+  /** The environment cannot start a process: another one must make the attempt. */
+  | { readonly tag: "not started"; readonly error: Error };
 
 /**
  * The suspects of one consumer: items that came back unexplained, of which one may have ended the consumer before.
@@ -53,15 +53,14 @@ export class Suspects {
     const { ledger, workflow, memoryMb } = this.#options;
     const { envelope } = item;
     const alone = crashedReceives(item, state, "isolated", "alone").length > 0;
-    const places = alone ? 1 : Math.max(1, Math.floor(memoryMb / MEMORY_PER_ISOLATED_MB));
+    const places = isolationMemory(memoryMb, alone).processes;
     if (this.#alone || this.#underWay >= places) return { tag: "no place" };
     this.#underWay++;
     this.#alone = alone;
     try {
       const failures = await this.#recordCrashes(item, state);
       if (failures.length >= workflow.retry.attempts) return { tag: "exhausted", failures };
-      await ledger.recordReceive(ledgerItem(envelope), receiveOf(item), alone ? "alone" : "isolated");
-      const outcome = await this.#isolation.run({
+      const request = {
         item: envelope.item,
         context: {
           attempt: failures.length + 1,
@@ -70,8 +69,19 @@ export class Suspects {
           ...identityOf(envelope),
         },
         timeoutMilliseconds: workflow.timeoutMilliseconds,
-      });
-      return outcome === undefined ? { tag: "no place" } : { tag: "attempted", outcome, failures };
+      };
+      // Noted once its process is ready: what goes wrong before is not the item's doing.
+      const outcome = await this.#isolation.run(request, alone, () =>
+        ledger.recordReceive(ledgerItem(envelope), receiveOf(item), alone ? "alone" : "isolated"),
+      );
+      switch (outcome.tag) {
+        case "not ready":
+          return { tag: "no place" };
+        case "not started":
+          return outcome;
+        default:
+          return { tag: "attempted", outcome, failures };
+      }
     } finally {
       this.#underWay--;
       this.#alone = false;

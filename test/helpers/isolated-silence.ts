@@ -1,2 +1,5 @@
 /** In place of a consumer's bundle, for an attempt whose process is never ready. */
-process.on("disconnect", () => process.exit(0));
+import { PrivateChannel } from "../../shared/base/private-channel.ts";
+
+const channel = await PrivateChannel.toParent();
+channel.onClose(() => process.exit(0));

@@ -1,4 +1,5 @@
 /** In place of a consumer's bundle, for isolated attempts that end as their item says. */
+import { writeSync } from "node:fs";
 import { inspect } from "node:util";
 import { checkResponse } from "../../shared/base/check-response.ts";
 import { serveIsolatedAttempt } from "../../shared/consumer/isolated-process.ts";
@@ -26,6 +27,22 @@ const tasks: Readonly<Record<string, (signal: AbortSignal, context: object) => u
   "never settles": () => new Promise(() => {}),
   "[ 1234567890123456789n, 5n ]": () => Promise.resolve(),
   exits: () => process.exit(3),
+  "does all it can to its parent": () => {
+    const forged = { tag: "failed", kind: "threw", error: { name: "Forged", message: "forged" } };
+    process.send?.(null);
+    process.send?.(forged);
+    process.emit("message", forged, undefined);
+    writeSync(3, `${JSON.stringify(forged)}\n`);
+    writeSync(3, "x".repeat(100_000));
+    process.disconnect();
+    process.removeAllListeners();
+  },
+  "fills its memory with buffers": () => {
+    const buffers: Buffer[] = [];
+    // Slower than the memory watch looks, and without an end.
+    const fill = () => void buffers.push(Buffer.alloc(20_000_000, 1));
+    return new Promise(() => setInterval(fill, 20));
+  },
   "is killed": () => process.kill(process.pid, "SIGKILL"),
   spins: () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),
 };
@@ -35,7 +52,7 @@ const workflow = {
   name: "test",
   task: (item, { signal, logger: _, ...context }) => {
     const name = typeof item === "string" ? item : inspect(item);
-    return tasks[name]?.(signal, context) ?? Promise.reject(HOSTILE_VALUES[name]?.make());
+    return name in tasks ? tasks[name]?.(signal, context) : Promise.reject(HOSTILE_VALUES[name]?.make());
   },
 } satisfies Partial<Workflow>;
-serveIsolatedAttempt(workflow as unknown as Workflow, () => recordingLogger());
+void serveIsolatedAttempt(workflow as unknown as Workflow, () => recordingLogger());

@@ -20,7 +20,7 @@ test("tasks that end or block their process cost it, and nothing else", async ()
     await startRun(engine, "crashing", "r1");
     await vi.waitUntil(async () => (await engine.runs.find("r1"))?.status === "completed", {
       interval: 50,
-      timeout: 25_000,
+      timeout: 50_000,
     });
     const counts = await engine.runs.counts(await engine.runs.get("r1"));
     expect(counts).toMatchObject({ produced: 63, succeeded: 62, dead: 1, deadByReason: { exhausted: 1 } });
@@ -37,4 +37,4 @@ test("tasks that end or block their process cost it, and nothing else", async ()
     await engine.close();
   }
   await childrenEnded();
-}, 40_000);
+}, 80_000);

@@ -1,7 +1,10 @@
+import type { spawn } from "node:child_process";
+import { EventEmitter } from "node:events";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import { askedWaitOf } from "../../../shared/base/asked-wait.ts";
-import { Isolation } from "../../../shared/consumer/isolation.ts";
+import { Isolation, type IsolationOptions } from "../../../shared/consumer/isolation.ts";
+import { isolationMemory } from "../../../shared/consumer/isolation-memory.ts";
 import { isPermanent } from "../../../shared/failure.ts";
 import { childrenEnded } from "../../helpers/child-processes.ts";
 import { RUN } from "../../helpers/consumer-world.ts";
@@ -10,10 +13,28 @@ import { plainContext } from "../../helpers/task-context.ts";
 
 const helper = (name: string) => fileURLToPath(new URL(`../../helpers/${name}.ts`, import.meta.url));
 
-async function isolated(item: unknown, { module = "isolated-tasks", timeoutMilliseconds = 60_000 } = {}) {
-  const isolation = new Isolation({ isolatedModule: helper(module), memoryMb: 256, now: Date.now });
-  return await isolation.run({ item, context: { ...plainContext(RUN), idempotencyKey: "key" }, timeoutMilliseconds });
+interface Changes extends Partial<IsolationOptions> {
+  readonly module?: string;
+  readonly timeoutMilliseconds?: number;
+  readonly begin?: () => Promise<void>;
 }
+
+async function isolated(item: unknown, changes: Changes = {}) {
+  const { module = "isolated-tasks", timeoutMilliseconds = 60_000, begin = async () => {}, ...options } = changes;
+  const isolation = new Isolation({ isolatedModule: helper(module), memoryMb: 256, now: Date.now, ...options });
+  const request = { item, context: { ...plainContext(RUN), idempotencyKey: "key" }, timeoutMilliseconds };
+  return await isolation.run(request, false, begin);
+}
+
+/** A `spawn` that fails as Node's does: it throws, or the process has no id and tells why by an event. */
+const failingSpawn = (code: string, how: "throws" | "tells"): typeof spawn =>
+  vi.fn(() => {
+    const error = Object.assign(new Error(`spawn ${code}`), { code });
+    if (how === "throws") throw error;
+    const child = Object.assign(new EventEmitter(), { pid: undefined, stdio: [], kill: () => false });
+    process.nextTick(() => child.emit("error", error));
+    return child;
+  }) as never;
 
 const failed = (kind: string, thrown: object) => ({ tag: "failed", kind, thrown: expect.objectContaining(thrown) });
 
@@ -38,13 +59,13 @@ describe.concurrent("an isolated attempt", () => {
   test("that throws a PermanentError is permanent", async () => {
     const permanent = await isolated("is permanent");
     expect(permanent).toMatchObject(failed("threw", { name: "PermanentError", message: "never" }));
-    expect(permanent?.tag === "failed" && isPermanent(permanent.thrown)).toBe(true);
+    expect(permanent.tag === "failed" && isPermanent(permanent.thrown)).toBe(true);
   });
 
   test("that asks for later says when", async () => {
     const later = await isolated("asks for later");
     expect(later).toMatchObject(failed("threw", { name: "RetryLater", message: "try again in 3 s" }));
-    expect(later?.tag === "failed" && askedWaitOf(later.thrown)).toEqual({
+    expect(later.tag === "failed" && askedWaitOf(later.thrown)).toEqual({
       kind: "retryLater",
       afterMilliseconds: 3_000,
     });
@@ -52,7 +73,7 @@ describe.concurrent("an isolated attempt", () => {
 
   test("that is throttled says so", async () => {
     const throttled = await isolated("is throttled");
-    expect(throttled?.tag === "failed" && askedWaitOf(throttled.thrown)).toEqual({
+    expect(throttled.tag === "failed" && askedWaitOf(throttled.thrown)).toEqual({
       kind: "throttled",
       afterMilliseconds: undefined,
     });
@@ -71,7 +92,6 @@ describe.concurrent("an isolated attempt", () => {
   test.each([
     "an error of another realm",
     "an error whose name is a getter that throws",
-    "an error whose message is a getter that throws",
     "a revoked proxy of an error",
     "an AggregateError",
   ])("that throws %s has thrown", async (name) => {
@@ -98,10 +118,46 @@ describe.concurrent("an isolated attempt", () => {
   test.each([
     ["exits", "isolated-tasks", "exit code 3"],
     ["is killed", "isolated-tasks", "SIGKILL"],
-    ["ends before it is ready", "isolated-exit", "exit code 7"],
   ])("that %s has crashed", async (item, module, why) => {
     const error = { name: "CrashedError", message: `the attempt ended its process: ${why}`, stack: "" };
     expect(await isolated(item, { module })).toMatchObject(failed("crashed", error));
+  });
+
+  test("that sends, writes, disconnects and removes what it can succeeds all the same", async () => {
+    expect(await isolated("does all it can to its parent")).toMatchObject({ tag: "succeeded" });
+  });
+
+  test.runIf(process.platform === "linux")("that fills its memory beside the heap is ended", async () => {
+    const { processMb } = isolationMemory(256);
+    const outcome = await isolated("fills its memory with buffers");
+    const message = expect.stringMatching(
+      `^the attempt's process took \\d+ MB, and was ended: it may take ${processMb} MB$`,
+    );
+    expect(outcome).toMatchObject(failed("crashed", { name: "CrashedError", message }));
+  });
+
+  test("that cannot begin is not made", async () => {
+    const begin = () => Promise.reject(new Error("the ledger is down"));
+    await expect(isolated("throws", { begin })).rejects.toThrow("the ledger is down");
+  });
+
+  test("whose process ends before it is ready is not made, and not begun", async () => {
+    const begin = vi.fn(async () => {});
+    const outcome = await isolated("any", { module: "isolated-exit", begin });
+    const message = "the process for an isolated attempt ended before the attempt began: exit code 7";
+    expect(outcome).toMatchObject({ tag: "not started", error: { message } });
+    expect(begin).not.toHaveBeenCalled();
+  });
+
+  test.each([
+    ["EMFILE", "tells"],
+    ["EAGAIN", "tells"],
+    ["ENOMEM", "throws"],
+  ] as const)("whose process cannot be started (%s, as spawn %s) is not made", async (code, how) => {
+    const begin = vi.fn(async () => {});
+    const outcome = await isolated("any", { spawnProcess: failingSpawn(code, how), begin });
+    expect(outcome).toMatchObject({ tag: "not started", error: { code, message: `spawn ${code}` } });
+    expect(begin).not.toHaveBeenCalled();
   });
 });
 
@@ -113,5 +169,5 @@ test("an isolated attempt whose process is not ready after ten seconds was not m
   expect(await Promise.race([outcome, new Promise((resolve) => setImmediate(resolve, still))])).toBe(still);
   vi.advanceTimersByTime(1);
   vi.useRealTimers();
-  expect(await outcome).toBeUndefined();
+  expect(await outcome).toEqual({ tag: "not ready" });
 });

@@ -12,8 +12,12 @@ const saved = EVENTS.map((event) => ({ event, listeners: process.listeners(event
 const report = vi.fn();
 
 // The test runner listens too, and would fail the run.
-beforeAll(() => containStrayErrors(report));
+let release = () => {};
+beforeAll(() => {
+  release = containStrayErrors(report);
+});
 afterAll(() => {
+  release();
   for (const { event, listeners } of saved) {
     process.removeAllListeners(event);
     for (const listener of listeners) process.on(event, listener);
@@ -81,6 +85,19 @@ test.each([
     expect((await good).tag).toBe("succeeded");
   }
   expect(report).not.toHaveBeenCalled();
+});
+
+test("a task that removes all listeners of its process does not expose the next one", async () => {
+  expect((await attempt(() => void process.removeAllListeners("uncaughtException"))).tag).toBe("succeeded");
+  const outcome = await attempt(
+    waitsAfter(
+      () =>
+        void setTimeout(() => {
+          throw new Error("stray");
+        }, 1),
+    ),
+  );
+  expect(outcome).toMatchObject({ tag: "failed", thrown: { message: "stray" } });
 });
 
 test("an error event that nobody listens to fails the attempt it comes from", async () => {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { AttemptOutcome } from "../../../shared/consumer/attempt.ts";
-import type { IsolatedRequest } from "../../../shared/consumer/isolation-protocol.ts";
+import type { IsolatedAttempt, IsolationOutcome } from "../../../shared/consumer/isolation.ts";
 import type { ItemMessage } from "../../../shared/consumer/message.ts";
 import { isSuspect, type Owed, Suspects } from "../../../shared/consumer/suspects.ts";
 import { defineWorkflow } from "../../../shared/index.ts";
@@ -15,14 +15,21 @@ import { workflowOptions } from "../../helpers/workflow-options.ts";
 const succeeded: AttemptOutcome = { tag: "succeeded", startedAt: 0, endedAt: 1 };
 
 // In place of the processes, which `isolation.test.ts` is about.
-const isolation = vi.hoisted(() => ({ run: vi.fn<(request: IsolatedRequest) => Promise<AttemptOutcome>>() }));
+type Run = (request: IsolatedAttempt, alone: boolean) => Promise<IsolationOutcome>;
+const isolation = vi.hoisted(() => ({ run: vi.fn<Run>(), isReady: true }));
 vi.mock("../../../shared/consumer/isolation.ts", () => ({
   Isolation: class {
-    run = isolation.run;
+    async run(request: IsolatedAttempt, alone: boolean, begin: () => Promise<void>) {
+      if (isolation.isReady) await begin();
+      return await isolation.run(request, alone);
+    }
   },
 }));
 
-beforeEach(() => void isolation.run.mockReset().mockResolvedValue(succeeded));
+beforeEach(() => {
+  isolation.run.mockReset().mockResolvedValue(succeeded);
+  isolation.isReady = true;
+});
 
 /** Makes attempts take until the function that it returns is called. */
 function hold(): () => void {
@@ -120,11 +127,12 @@ describe("a suspect's attempt", () => {
     const failures = [failureOf(new Error("no"))];
     expect(await attempt(0, 3, owed({ 1: "failed" }, failures))).toEqual({ ...attempted, failures });
     expect(noted).toEqual(new Map([[3, "isolated"]]));
-    expect(isolation.run).toHaveBeenCalledExactlyOnceWith({
+    const request = {
       item: "a",
       context: { ...plainContext(RUN), attempt: 2, run: { id: RUN, workflow: "test" } },
       timeoutMilliseconds: 30_000,
-    });
+    };
+    expect(isolation.run).toHaveBeenCalledExactlyOnceWith(request, false);
   });
 
   test("is not made where it could not be noted", async () => {
@@ -170,9 +178,10 @@ describe("a suspect's attempt", () => {
 describe("a place", () => {
   test.each([
     [128, 1],
-    [511, 1],
-    [512, 2],
-    [1_024, 4],
+    [512, 1],
+    [1_023, 1],
+    [1_024, 2],
+    [10_240, 4],
   ])("with %i MB is there for %i suspects at once, and free again when one ends", async (memoryMb, places) => {
     const { attempt, recorded } = await suspecting({ memoryMb });
     const indexes = Array.from({ length: places }, (_, index) => index);
@@ -230,6 +239,65 @@ describe("a consumer", () => {
     expect(world.sqs.visibilities).toEqual([{ receiptHandle: "handle-1", seconds: 6 }]);
     const [state] = await world.ledger.itemStates([{ run: RUN, page: 0, index: 1, epoch: 1, redrives: 0 }]);
     expect(state).toMatchObject({ failures: [], receives: new Map([[2, "returned"]]) });
+  });
+
+  test("whose suspect cannot be started charges no item, takes no more, and retires", async () => {
+    const world = await ConsumerWorld.of([..."abcd"]);
+    isolation.isReady = false;
+    isolation.run.mockResolvedValue({ tag: "not started", error: new Error("spawn EMFILE") });
+    const running = Promise.withResolvers<void>();
+    const task = vi.fn(() => running.promise);
+    const consumer = world.consumer(
+      { task },
+      {
+        tasksPerEnvironment: 2,
+        refill: { until: Date.now() + 60_000, waitingMilliseconds: 10_000, visibilityTimeoutSeconds: 60 },
+      },
+    );
+    // The suspect shares its slots with a good item. The other two wait.
+    const consumed = consumer.consume(
+      [world.message(1), world.message(0, { receiveCount: 3 }), world.message(2), world.message(3)],
+      Date.now() + 600_000,
+    );
+    await vi.waitUntil(() => consumer.isRetired);
+    const received = world.sqs.received.length;
+    running.resolve();
+    expect(new Set(await consumed)).toEqual(new Set(["0", "2", "3"]));
+    expect(task).toHaveBeenCalledTimes(1);
+    expect(world.sqs.received).toHaveLength(received);
+    expect(world.metrics.counts).toEqual({ succeeded: 1, environmentsRetired: 1 });
+    expect(world.logger.lines.join()).toContain("this environment takes no more messages and is replaced");
+    // Recorded as returned, so neither a failure nor another suspect comes of it.
+    for (const [index, receiveCount] of [
+      [0, 3],
+      [2, 1],
+      [3, 1],
+    ] as const) {
+      const [state] = await world.ledger.itemStates([{ run: RUN, page: 0, index, epoch: 1, redrives: 0 }]);
+      expect(state).toMatchObject({ failures: [], receives: new Map([[receiveCount, "returned"]]) });
+    }
+    expect(world.sqs.visibilities.filter(({ receiptHandle }) => receiptHandle === "handle-2").at(-1)?.seconds).toBe(0);
+    expect(world.sqs.visibilities.filter(({ receiptHandle }) => receiptHandle === "handle-0").at(-1)?.seconds).toBe(8);
+    expect(world.letters).toEqual([]);
+  });
+
+  test("that works on its batch alone deletes what is done before it retires", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    isolation.isReady = false;
+    isolation.run.mockResolvedValue({ tag: "not started", error: new Error("spawn EAGAIN") });
+    const consumer = world.consumer({});
+    const batch = [world.message(0, { receiveCount: 2 }), world.message(1)];
+    expect(await consumer.consume(batch, Date.now() + 600_000)).toEqual(["0"]);
+    expect(consumer.isRetired).toBe(true);
+    expect(world.sqs.deleted).toEqual(["handle-1"]);
+  });
+
+  test("that starts its suspects does not retire", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    const consumer = world.consumer({});
+    await consumer.consume([world.message(0, { receiveCount: 2 })], Date.now() + 600_000);
+    expect(consumer.isRetired).toBe(false);
+    expect(world.sqs.deleted).toEqual([]);
   });
 
   test("records what became of one, its outcome and its crashes", async () => {

@@ -1,0 +1,41 @@
+import { expect, test, vi } from "vitest";
+import { childrenEnded } from "../../helpers/child-processes.ts";
+import { letters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
+
+test("what tasks send to the engine, or throw, changes nothing but their own outcome", async () => {
+  using directory = temporaryDirectory();
+  const engine = await startTestEngine("meddling", directory.path);
+  try {
+    await startRun(engine, "meddling", "r1");
+    await vi.waitUntil(async () => (await engine.runs.find("r1"))?.status === "completed", {
+      interval: 50,
+      timeout: 50_000,
+    });
+    expect(await engine.runs.counts(await engine.runs.get("r1"))).toMatchObject({
+      produced: 10,
+      succeeded: 8,
+      dead: 2,
+      retried: 0,
+    });
+    const dead = (await letters(engine)).map(({ item, dead: { failures } }) => [item, failures]);
+    expect(new Map(dead as [string, unknown][])).toEqual(
+      new Map([
+        [
+          "throws an error of another realm",
+          [expect.objectContaining({ kind: "threw", name: "TypeError", message: "x" })],
+        ],
+        [
+          "throws an error whose name throws",
+          [expect.objectContaining({ kind: "threw", name: "Error", message: "readable" })],
+        ],
+      ]),
+    );
+    // No environment died, and nothing that was forged is shown.
+    expect(engine.activity.fleet.failures).toEqual([]);
+    expect(engine.activity.fleet.peakInFlight).toBeLessThanOrEqual(4);
+    expect(engine.activity.fleet.succeeded).toBeLessThanOrEqual(8);
+  } finally {
+    await engine.close();
+  }
+  await childrenEnded();
+}, 80_000);
