@@ -3,6 +3,9 @@ import { fileURLToPath } from "node:url";
 import type { BuildOptions } from "esbuild";
 
 export const FUNCTIONS = ["producer", "consumer"] as const;
+/** The file of a bundle in a function's asset. */
+export const BUNDLE_FILE = "index.mjs";
+
 export type FunctionName = (typeof FUNCTIONS)[number];
 
 /** A file of ours: TypeScript in the checkout, and JavaScript beside this module's own in the published package. */

@@ -7,11 +7,14 @@ import { NODE_FLAGS } from "../shared/node-flags.ts";
 import type { FunctionTopology } from "../shared/topology.ts";
 import type { FunctionName } from "./bundling.ts";
 import { functionCode, HANDLER } from "./function-code.ts";
+import type { SourceFile } from "./source-files.ts";
 
 export interface FanOutFunctionProps {
   readonly name: FunctionName;
   readonly workflow: string;
   readonly workflowFile: string;
+  /** Files that the function opens by their paths. */
+  readonly files: readonly SourceFile[];
   readonly topology: FunctionTopology;
   /** Absent: it shares the account's concurrency with everything else. */
   readonly reservedConcurrency: number | undefined;
@@ -47,7 +50,7 @@ export class FanOutFunction extends Construct {
       description: `The ${name} of the workflow ${props.workflow}`,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      code: functionCode(name, props.workflowFile),
+      code: functionCode(name, props.workflowFile, props.files),
       handler: HANDLER,
       role: this.role,
       timeout: Duration.seconds(topology.timeoutSeconds),

@@ -29,6 +29,7 @@ import { mappings } from "./mappings.ts";
 import { Queues } from "./queues.ts";
 import { type Resources, rightsOf, toStatement } from "./rights.ts";
 import { RunSchedule } from "./run-schedule.ts";
+import { sourceFiles } from "./source-files.ts";
 
 /** As the project's directory has it in which the CDK is called. */
 const RUNBOOK = `${import.meta.url.includes("/node_modules/") ? "node_modules/sluice/" : ""}docs/runbook.md`;
@@ -189,12 +190,15 @@ export class FanOut extends Construct implements IGrantable {
             producer: topology.producer.environments,
             consumer: checkReservedConcurrency(reservedConcurrency, topology.environments),
           };
+    // Without the functions' code, as for `cdk destroy`, no file is needed.
+    const files = Stack.of(this).bundlingRequired ? sourceFiles(workflow, variables) : [];
     const make = (name: FunctionName) => {
       const declared = permissions.filter((permission) => permission.function === name);
       const made = new FanOutFunction(this, name === "producer" ? "Producer" : "Consumer", {
         name,
         workflow: workflow.name,
         workflowFile,
+        files: name === "producer" ? files : [],
         topology: topology[name],
         reservedConcurrency: reserved[name],
         // The producer's way to itself over the control queue is meant. A consumer that came back to itself would not be.

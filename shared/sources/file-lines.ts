@@ -13,7 +13,10 @@ import type { Cursor, Source } from "./source.ts";
 import { UnreadableItem } from "./unreadable-item.ts";
 import { unsafeNumbersOption } from "./unsafe-numbers.ts";
 
-/** A path relative to the working directory, a `file:` URL, or a function that gives one when the reading starts. */
+/**
+ * A path relative to the working directory, a `file:` URL, or a function that gives one when the reading starts. Only a
+ * relative path below the working directory can be deployed.
+ */
 export type FilePath = string | URL | (() => string | URL);
 
 interface CommonOptions {
@@ -61,6 +64,10 @@ const PAGE_BYTES = 4 * 1_024 * 1_024;
  *
  * The file must stay as it is while a run reads it.
  *
+ * A deployed workflow takes the file along: `cdk synth` packs it with the producer if its path is relative and below the
+ * working directory, and fails if it is not, if there is no such file, or if the files of a workflow have more than 100
+ * MB. A deployment with another content of the file fails the runs that are reading it.
+ *
  * @throws {ConfigurationError} An option is unknown or out of its range.
  * @throws {SourceError} When it is read: the file is missing, is no text file in UTF-8, has no usable header, or is not
  *   the one that the cursor was made from.
@@ -84,6 +91,7 @@ export function fileLines(path: FilePath, options: FileLinesOptions): Source {
   if (typeof path !== "function") toPath(path);
 
   return {
+    files: () => [toPath(typeof path === "function" ? path() : path)],
     async *pages(cursor, { signal }) {
       const name = toPath(typeof path === "function" ? path() : path);
       const file = await openFile(name);
@@ -165,7 +173,12 @@ async function openFile(name: string): Promise<FileHandle> {
   try {
     return await open(name);
   } catch (thrown) {
-    throw new SourceError(`cannot open ${name} (${resolve(name)}): ${toError(thrown).message}`, { cause: thrown });
+    const { code, message } = toError(thrown) as NodeJS.ErrnoException;
+    const hint =
+      code === "ENOENT"
+        ? ". Correct the path: a relative one begins at the working directory, and a URL made of import.meta.url at the bundle"
+        : "";
+    throw new SourceError(`cannot open ${name} (${resolve(name)}): ${message}${hint}`, { cause: thrown });
   }
 }
 

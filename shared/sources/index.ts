@@ -22,5 +22,13 @@ export { type CursorFieldOptions, cursorField, type LastItemOptions, lastItem } 
 export { linkHeader, type NextUrlOptions, nextUrl } from "./pagination-by-link.ts";
 export { type OffsetLimitOptions, offsetLimit, type PageNumberOptions, pageNumber } from "./pagination-by-number.ts";
 export type { Parameter } from "./request-parameter.ts";
-export { type Cursor, type Page, type PageReader, type ReadContext, type Source, toSource } from "./source.ts";
+export {
+  type Cursor,
+  type Page,
+  type PageReader,
+  type ReadContext,
+  type Source,
+  type SourceFiles,
+  toSource,
+} from "./source.ts";
 export { UnreadableItem } from "./unreadable-item.ts";

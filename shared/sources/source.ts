@@ -34,6 +34,26 @@ export interface ReadContext {
   warn(message: string): void;
 }
 
+/** What a source says of the files that it reads. */
+export interface SourceFiles {
+  /**
+   * The files that the source opens by their paths, relative to the working directory. `cdk synth` packs them with the
+   * producer, at the same relative paths: Lambda's working directory holds what was packed. `fileLines` says this by itself. A
+   * file that a source of your own reads, and does not name here, is missing in Lambda. Default: none.
+   *
+   * It is called at synth, with the environment variables that the functions will have and no others.
+   *
+   * @example
+   * ```ts
+   * source: {
+   *   files: () => ["data/codes.json"],
+   *   readPage: async () => ({ items: JSON.parse(await readFile("data/codes.json", "utf8")) }),
+   * }
+   * ```
+   */
+  files?(): readonly string[];
+}
+
 /**
  * A paged source, read lazily: a page is asked for when the one before it is being sent, and no sooner.
  *
@@ -47,7 +67,7 @@ export interface ReadContext {
  * wait of more than five seconds costs nothing, since no function runs. Without a time, the run waits 5 s, 10 s, ... up
  * to 15 min. Waits without a page between may last 8 days together; then the run fails, and can be resumed.
  */
-export interface Source<Item = unknown> {
+export interface Source<Item = unknown> extends SourceFiles {
   pages(cursor: Cursor | undefined, context: ReadContext): AsyncIterable<Page<Item>>;
 }
 
@@ -73,7 +93,7 @@ export interface Source<Item = unknown> {
  * }
  * ```
  */
-export interface PageReader<Item = unknown> {
+export interface PageReader<Item = unknown> extends SourceFiles {
   readPage(cursor: Cursor | undefined, context: ReadContext): Promise<Page<Item>> | Page<Item>;
 }
 
@@ -81,6 +101,7 @@ export interface PageReader<Item = unknown> {
 export function toSource<Item>(source: Source<Item> | PageReader<Item>): Source<Item> {
   if ("pages" in source) return source;
   return {
+    files: () => source.files?.() ?? [],
     async *pages(cursor, context) {
       let next: Cursor | undefined = cursor;
       do {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { Stack } from "aws-cdk-lib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { BUNDLE_FILE } from "../../infra/function-code.ts";
+import { BUNDLE_FILE } from "../../infra/bundling.ts";
 import { loadWorkflows } from "../../infra/workflow-files.ts";
 import { bundleFunctions } from "../../local/bundle.ts";
 import { fanOutIn, newApp, root } from "./synthesis.ts";

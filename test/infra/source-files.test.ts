@@ -1,0 +1,228 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join, relative, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { Stack } from "aws-cdk-lib";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { BUNDLE_FILE } from "../../infra/bundling.ts";
+import { copySourceFiles, sourceFiles } from "../../infra/source-files.ts";
+import { ownAccess } from "../../local/access/own-access.ts";
+import type { FromEnvironment, Invocation } from "../../local/functions/protocol.ts";
+import { openServices } from "../../local/services.ts";
+import { StateDirectory } from "../../local/state-directory.ts";
+import { toVariables } from "../../shared/function-environment.ts";
+import { fileLines, items, toSource } from "../../shared/index.ts";
+import { startEntry } from "../../shared/messages/control.ts";
+import { topology as topologyOf } from "../../shared/topology.ts";
+import { temporaryDirectory } from "../helpers/test-engine.ts";
+import workflow from "./file-workflows/orders.ts";
+import { fanOutIn, newApp } from "./synthesis.ts";
+
+const workflowFile = fileURLToPath(new URL("./file-workflows/orders.ts", import.meta.url));
+const DATA = "test/infra/file-workflows/data";
+const FILE = `${DATA}/orders.jsonl`;
+const JSONL = { format: "jsonl" } as const;
+
+/** The directories of the functions' code in a synthesised stack: the producer's and the consumer's. */
+function assetsOf(outdir: string, stackNames: readonly string[], app: ReturnType<typeof newApp>): readonly string[] {
+  const assembly = app.synth();
+  return stackNames.flatMap((name) =>
+    Object.values<{ Type: string; Properties: { Code: { S3Key: string } } }>(
+      assembly.getStackByName(name).template.Resources,
+    )
+      .filter(({ Type }) => Type === "AWS::Lambda::Function")
+      .map(({ Properties }) => join(outdir, `asset.${basename(Properties.Code.S3Key, ".zip")}`)),
+  );
+}
+
+const filesIn = (directory: string) =>
+  readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name, parentPath }) => relative(directory, join(parentPath, name)))
+    .toSorted();
+
+describe("a workflow whose source reads a file", { timeout: 120_000 }, () => {
+  const outdir = mkdtempSync(join(tmpdir(), "sluice-files-"));
+  let [producer, consumer, otherProducer]: readonly string[] = [];
+
+  beforeAll(() => {
+    const app = newApp({ bundle: true, outdir });
+    fanOutIn(new Stack(app, "Orders"), { workflow, workflowFile });
+    const environment = { ORDERS_FILE: `${DATA}/others.jsonl` };
+    fanOutIn(new Stack(app, "Others"), { workflow, workflowFile, environment });
+    [producer, consumer, otherProducer] = assetsOf(outdir, ["Orders", "Others"], app);
+  }, 120_000);
+  afterAll(() => rmSync(outdir, { recursive: true }));
+
+  test("is deployed with the file, in the producer alone", () => {
+    expect(filesIn(producer ?? "")).toEqual([BUNDLE_FILE, `${BUNDLE_FILE}.map`, FILE]);
+    expect(readFileSync(join(producer ?? "", FILE))).toEqual(readFileSync(FILE));
+    expect(filesIn(consumer ?? "")).toEqual([BUNDLE_FILE, `${BUNDLE_FILE}.map`]);
+  });
+
+  test("is deployed with another file in a stack whose environment says so", () => {
+    expect(filesIn(otherProducer ?? "")).toEqual([BUNDLE_FILE, `${BUNDLE_FILE}.map`, `${DATA}/others.jsonl`]);
+  });
+
+  test("reads it where the function runs, over slices", async () => {
+    using directory = temporaryDirectory();
+    const topology = topologyOf(workflow);
+    const state = new StateDirectory(workflow.name, directory.path);
+    const services = await openServices({ workflow: workflow.name, topology, state });
+    onTestFinished(() => services.close());
+    const { sqs, names, dynamoDb, accessKeyId, queue, runs } = services;
+    const entry = fileURLToPath(new URL("../../local/functions/environment.ts", import.meta.url));
+    const environment = fork(entry, [join(producer ?? "", BUNDLE_FILE)], {
+      // As Lambda's is the directory of the function's code.
+      cwd: producer,
+      env: {
+        AWS_REGION: "us-east-1",
+        ...toVariables({
+          queueUrl: sqs.queueUrl(names.queue),
+          deadLetterQueueUrl: sqs.queueUrl(names.deadLetterQueue),
+          controlQueueUrl: sqs.queueUrl(names.controlQueue),
+          controlDeadLetterQueueUrl: sqs.queueUrl(names.controlDeadLetterQueue),
+          access: ownAccess({ sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint, accessKeyId }),
+          table: `${workflow.name}-ledger`,
+          concurrency: topology.concurrency,
+          tasksPerEnvironment: topology.tasksPerEnvironment,
+          maxBacklog: topology.maxBacklog,
+          sliceSeconds: topology.producer.sliceSeconds,
+          controlVisibilitySeconds: topology.producer.visibilitySeconds,
+          refillSeconds: topology.consumer.refillSeconds,
+          refillWaitingSeconds: topology.consumer.refillWaitingSeconds,
+          refillVisibilitySeconds: topology.consumer.refillVisibilitySeconds,
+          fastPath: true,
+        }),
+      },
+    });
+    onTestFinished(() => void environment.kill("SIGKILL"));
+    await once(environment, "message");
+    const handleControlMessage = async () => {
+      const [message] = await services.controlQueue.receive({ max: 1, waitSeconds: 0, visibilityTimeoutSeconds: 30 });
+      const attributes = { MessageGroupId: "run", ApproximateReceiveCount: "1" };
+      const record = { messageId: message?.id, receiptHandle: message?.receiptHandle, body: message?.body, attributes };
+      const invocation: Invocation = {
+        type: "invoke",
+        requestId: "request",
+        functionName: "producer",
+        timeoutMilliseconds: 150_000,
+        memoryMb: 512,
+        event: { Records: [record] },
+      };
+      environment.send(invocation);
+      for (;;) {
+        const [answer] = (await once(environment, "message")) as [FromEnvironment];
+        if (answer.type !== "result" && answer.type !== "error") continue;
+        expect(answer).toMatchObject({ type: "result", result: { batchItemFailures: [] } });
+        return await services.controlQueue.deleteAll([message?.receiptHandle ?? ""]);
+      }
+    };
+
+    const requestedAt = new Date(0).toISOString();
+    await services.controlQueue.sendControl(startEntry({ workflow: workflow.name, run: "run", requestedAt }));
+    // A start sends the first page, of two items, and its continuation sends the rest.
+    await handleControlMessage();
+    expect((await runs.get("run")).checkpoint).toMatchObject({ items: 2, ended: false });
+    await handleControlMessage();
+
+    const messages = await queue.receive({ max: 10, waitSeconds: 0, visibilityTimeoutSeconds: 30 });
+    expect(messages.map(({ body }) => JSON.parse(body).item).toSorted((a, b) => a.id - b.id)).toEqual([
+      { id: 1 },
+      { id: 2 },
+      { id: 3 },
+    ]);
+    expect((await runs.get("run")).checkpoint).toMatchObject({ items: 3, ended: true });
+  });
+});
+
+describe("of what a source reads by path", () => {
+  const files = (source: object, variables = {}) =>
+    sourceFiles({ name: "orders", source: toSource(source as never) }, variables);
+
+  test("the files are packed that it names, each once", () => {
+    const [orders, others] = [`${DATA}/orders.jsonl`, `${DATA}/others.jsonl`];
+    expect(files(fileLines(orders, JSONL))).toEqual([{ path: orders, bytes: 27 }]);
+    const readPage = () => ({ items: [] });
+    expect(files({ readPage, files: () => [others, orders, `./${orders}`] }).map(({ path }) => path)).toEqual([
+      others,
+      orders,
+    ]);
+    expect(files({ readPage })).toEqual([]);
+    expect(files(items([1]))).toEqual([]);
+  });
+
+  test("a path that depends on the environment is the one that the function will see", () => {
+    const source = fileLines(() => process.env.PATH ?? FILE, JSONL);
+    expect(process.env.PATH).toBeDefined();
+    expect(files(source).map(({ path }) => path)).toEqual([FILE]);
+    expect(files(source, { PATH: `${DATA}/others.jsonl` }).map(({ path }) => path)).toEqual([`${DATA}/others.jsonl`]);
+    expect(process.env.PATH).toBeDefined();
+    const failing = fileLines(() => (process.env.PATH as string).trim(), JSONL);
+    expect(() => files(failing)).toThrow(/cannot say which files it reads: .* names in environment/);
+    expect(process.env.PATH).toBeDefined();
+  });
+
+  test.each([
+    ["is missing", "no/such.jsonl", /reads no\/such\.jsonl \(\/.*ENOENT.*Put the file there, or correct the path/],
+    ["is a directory", DATA, /which is not a file/],
+    ["is above the working directory", "../orders.jsonl", /not below the working directory .* move the file there/],
+    ["is elsewhere", "/etc/hostname", /not below the working directory/],
+    [
+      "is absolute",
+      resolve(FILE),
+      /another place in Lambda than here: .* "test\/infra\/file-workflows\/data\/orders\.jsonl"/,
+    ],
+    ["is a URL", pathToFileURL(FILE), /another place in Lambda than here/],
+    ["has the bundle's name", "./index.mjs", /the name of the function's own bundle: rename the file/],
+  ])("a path that %s is refused at synth", (_, path, message) => {
+    expect(() => files(fileLines(path, JSONL))).toThrow(message);
+  });
+
+  test("no more is packed than 100 MB together", () => {
+    const directory = mkdtempSync(join(process.cwd(), "test/infra/large-"));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const paths = ["a", "b"].map((name) => relative(process.cwd(), join(directory, name)));
+    for (const path of paths) {
+      writeFileSync(path, "");
+      truncateSync(path, 50 * 1_024 * 1_024);
+    }
+    const source = { readPage: () => ({ items: [] }), files: () => paths };
+    expect(files(source)).toHaveLength(2);
+    truncateSync(paths[1] ?? "", 50 * 1_024 * 1_024 + 1);
+    expect(() => files(source)).toThrow(/more than the 100 MB that are packed with its producer\. Put the file where/);
+  });
+
+  test("a copy can be read by the function's user, and is the file behind a link", () => {
+    const directory = mkdtempSync(join(process.cwd(), "test/infra/linked-"));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const [path, target] = [relative(process.cwd(), join(directory, "link")), join(directory, "target")];
+    writeFileSync(target, "content", { mode: 0o600 });
+    symlinkSync("target", path);
+    const copies = join(directory, "copies");
+
+    copySourceFiles([{ path, bytes: 7 }], copies);
+
+    expect(readFileSync(join(copies, path), "utf8")).toBe("content");
+    expect(statSync(join(copies, path)).mode & 0o777).toBe(0o644);
+  });
+
+  test("a stack without code, as for cdk destroy, needs no file", () => {
+    const source = fileLines("no/such.jsonl", JSONL);
+    const destroyed = () => fanOutIn(new Stack(newApp(), "Stack"), { options: { source } });
+    const deployed = () => fanOutIn(new Stack(newApp({ bundle: true }), "Stack"), { options: { source } });
+    expect(destroyed).not.toThrow();
+    expect(deployed).toThrow("no/such.jsonl");
+  });
+});
