@@ -4,12 +4,15 @@ import { fileURLToPath } from "node:url";
 import * as z from "zod";
 import type { UnsafeNumbers } from "../base/exact-json.ts";
 import { ConfigurationError, SourceError, toError } from "../errors.ts";
-import { integerOption, rejectUnknownKeys, show } from "../options.ts";
-import { csv, type FileFormat, jsonl } from "./file-formats.ts";
-import { digestAround, readAt } from "./file-identity.ts";
-import { type FileRecord, firstLine, type Place, RecordReader } from "./file-records.ts";
+import { booleanOption, integerOption, rejectUnknownKeys, show } from "../options.ts";
+import { csv, type HeaderNames } from "./csv.ts";
+import { type FileFormat, jsonl } from "./file-formats.ts";
+import { digestAround } from "./file-identity.ts";
+import { layoutOf } from "./file-layout.ts";
+import { type FileRecord, type Place, RecordReader } from "./file-records.ts";
 import { pageSizeOption } from "./page-size.ts";
 import type { Cursor, Source } from "./source.ts";
+import { encodingOption, type TextEncoding } from "./text-encoding.ts";
 import { UnreadableItem } from "./unreadable-item.ts";
 import { unsafeNumbersOption } from "./unsafe-numbers.ts";
 
@@ -27,6 +30,11 @@ interface CommonOptions {
    * takes. A longer one becomes a dead letter, and is not held in memory.
    */
   readonly maxItemBytes?: number;
+  /**
+   * The file's encoding, by its name in the Encoding Standard: `"utf-16le"`, `"windows-1252"`, `"shift_jis"`. `"latin1"` is
+   * `"windows-1252"`. Default `"utf-8"`. A byte order mark is left out of the text.
+   */
+  readonly encoding?: string;
 }
 
 export interface JsonLinesOptions extends CommonOptions {
@@ -42,12 +50,27 @@ export interface JsonLinesOptions extends CommonOptions {
 export interface CsvOptions extends CommonOptions {
   /** Rows as objects of strings. As in RFC 4180, a quoted field may hold newlines, and a quote if doubled. */
   readonly format: "csv";
-  /** One ASCII character between the fields. Default `","`. */
+  /** One ASCII character between the fields. Default: what a first line such as `sep=;` says, else `","`. */
   readonly delimiter?: string;
   /** One ASCII character around a field, or `false` if nothing is quoted. Default `'"'`. */
   readonly quote?: string | false;
   /** The columns' names, of a file without a header. Default: the first line names them. */
   readonly columns?: readonly string[];
+  /**
+   * Other names for columns of the header, by their names in the file: `{ "E-Mail": "email" }`. A column that the file does
+   * not have is an error. A function gets each name and its index, and returns the new one. Default: the names stay.
+   */
+  readonly header?: HeaderNames;
+  /**
+   * Whether blanks around names and around unquoted values are taken off. Default: values keep them, and a name with
+   * blanks around it is an error, as it is seldom meant.
+   */
+  readonly trim?: boolean;
+  /**
+   * Whether a quote may be part of a text, as in `5" pipe`. Then only a quote at a field's start opens a quoted field, and
+   * only one at its end closes it. Default false: such a row becomes a dead letter.
+   */
+  readonly relaxQuotes?: boolean;
 }
 
 export type FileLinesOptions = JsonLinesOptions | CsvOptions;
@@ -55,12 +78,14 @@ export type FileLinesOptions = JsonLinesOptions | CsvOptions;
 const PAGE_BYTES = 4 * 1_024 * 1_024;
 
 /**
- * A source over a file in UTF-8 of one item per line: JSON Lines, or CSV. Memory stays flat at any size of the file,
- * and a run that goes on later starts at the byte where it stopped.
+ * A source over a file of one item per line: JSON Lines, or CSV. Memory stays flat at any size of the file, and a run that
+ * goes on later starts at the byte where it stopped. Lines end in LF, CR LF or CR CR LF, or all of them in CR alone.
  *
  * Empty lines are skipped. A line that cannot be read (broken JSON, a row with a field too many, a stray quote, not
  * UTF-8, too long) does not end the run: it becomes a dead letter with the reason and the place. In CSV a malformed row
  * costs its first line, and reading goes on with the next one.
+ *
+ * A file that holds something and yields no item, such as a header without rows, is a warning in the run's summary.
  *
  * The file must stay as it is while a run reads it.
  *
@@ -69,19 +94,21 @@ const PAGE_BYTES = 4 * 1_024 * 1_024;
  * MB. A deployment with another content of the file fails the runs that are reading it.
  *
  * @throws {ConfigurationError} An option is unknown or out of its range.
- * @throws {SourceError} When it is read: the file is missing, is no text file in UTF-8, has no usable header, or is not
+ * @throws {SourceError} When it is read: the file is missing, has another encoding, has no usable header, or is not
  *   the one that the cursor was made from.
  *
  * @example
  * ```ts
  * source: fileLines("invoices.jsonl", { format: "jsonl" }),
  * source: fileLines(() => process.env.CITIES ?? "cities.csv", { format: "csv", delimiter: ";" }),
+ * source: fileLines("export.csv", { format: "csv", encoding: "windows-1252", trim: true, header: { "E-Mail": "email" } }),
  * ```
  */
 export function fileLines(path: FilePath, options: CsvOptions): Source<Record<string, string>>;
 export function fileLines<Item = unknown>(path: FilePath, options: JsonLinesOptions): Source<Item>;
 export function fileLines(path: FilePath, options: FileLinesOptions): Source {
   const format = formatOption(options);
+  const encoding = encodingOption(options.encoding);
   const pageSize = pageSizeOption(options.pageSize);
   const limit = integerOption("maxItemBytes", options.maxItemBytes ?? 2 * 1_024 * 1_024, {
     minimum: 1,
@@ -92,18 +119,21 @@ export function fileLines(path: FilePath, options: FileLinesOptions): Source {
 
   return {
     files: () => [toPath(typeof path === "function" ? path() : path)],
-    async *pages(cursor, { signal }) {
+    async *pages(cursor, { signal, warn }) {
       const name = toPath(typeof path === "function" ? path() : path);
       const file = await openFile(name);
       try {
-        const { size, start } = await inspect(file, name);
-        const readFrom = (from: Place) => new RecordReader(file, { place: from, size, limit, quote: format.quote });
-        const first = readFrom(start);
-        const decode = await format.open(first, name);
+        const layout = await layoutOf(file, name, { encoding, ...format });
+        const { size, lineEnd } = layout;
+        const quotes = format.quotes(layout);
+        const readFrom = (place: Place) => new RecordReader(file, { place, size, limit, encoding, lineEnd, quotes });
+        const first = readFrom(layout.start);
+        const { decode, withoutItems } = await format.open(first, name, layout);
         const reader = cursor === undefined ? first : readFrom(await placeOf(cursor, file, size, name));
-        const entries = readEntries(reader, { format, decode, name, limit });
+        const entries = readEntries(reader, { format, decode, name, limit, encoding });
         let items: unknown[] = [];
         let bytes = 0;
+        let anyItem = false;
         for await (const entry of entries) {
           signal.throwIfAborted();
           if (items.length === pageSize || bytes >= PAGE_BYTES) {
@@ -112,10 +142,12 @@ export function fileLines(path: FilePath, options: FileLinesOptions): Source {
             bytes = 0;
           }
           items.push(entry.item);
+          anyItem = true;
           bytes += entry.bytes;
         }
         const { size: sizeNow } = await file.stat();
         if (sizeNow !== size) throw changed(name, `it had ${size} bytes and has ${sizeNow} now`);
+        if (cursor === undefined && size > 0 && !anyItem) warn(`${name} ${withoutItems}`);
         yield { items };
       } finally {
         await file.close();
@@ -124,7 +156,8 @@ export function fileLines(path: FilePath, options: FileLinesOptions): Source {
   };
 }
 
-const COMMON_KEYS = ["format", "pageSize", "maxItemBytes"];
+const COMMON_KEYS = ["format", "pageSize", "maxItemBytes", "encoding"];
+const CSV_KEYS = [...COMMON_KEYS, "delimiter", "quote", "columns", "header", "trim", "relaxQuotes"];
 
 function formatOption(options: FileLinesOptions): FileFormat {
   const { format } = options;
@@ -135,15 +168,18 @@ function formatOption(options: FileLinesOptions): FileFormat {
   if (format !== "csv") {
     throw new ConfigurationError(`format must be "jsonl" or "csv", but is ${show(format)}: say which the file holds`);
   }
-  rejectUnknownKeys(options, [...COMMON_KEYS, "delimiter", "quote", "columns"], "fileLines(..., CSV)");
-  const { delimiter = ",", quote = '"', columns } = options;
-  characterOption("delimiter", delimiter, 'such as "," or ";" or "\t"');
+  rejectUnknownKeys(options, CSV_KEYS, "fileLines(..., CSV)");
+  const { delimiter, quote = '"', columns, header, trim, relaxQuotes = false } = options;
+  if (delimiter !== undefined) characterOption("delimiter", delimiter, 'such as "," or ";" or "\t"');
   if (quote !== false) characterOption("quote", quote, "or false if nothing is quoted");
-  if (delimiter === quote) {
+  if ((delimiter ?? ",") === quote) {
     throw new ConfigurationError(`delimiter and quote must differ, but both are ${show(quote)}: change one`);
   }
+  if (header !== undefined) headerOption(header, columns);
+  if (trim !== undefined) booleanOption("trim", trim);
+  booleanOption("relaxQuotes", relaxQuotes);
   if (columns !== undefined) columnsOption(columns);
-  return csv({ delimiter, quote: quote === false ? "" : quote, columns });
+  return csv({ delimiter, quote: quote === false ? "" : quote, columns, header, trim, relaxQuotes });
 }
 
 function characterOption(option: string, value: unknown, mend: string): void {
@@ -156,6 +192,18 @@ function columnsOption(columns: readonly string[]): void {
   if (names && new Set(columns).size === columns.length) return;
   throw new ConfigurationError(
     `columns must be a list of names, none twice, but is ${show(columns)}: leave it out if the first line names them`,
+  );
+}
+
+function headerOption(header: unknown, columns: readonly string[] | undefined): void {
+  if (columns !== undefined) {
+    throw new ConfigurationError("header and columns exclude each other: columns is for a file without a header");
+  }
+  if (typeof header === "function") return;
+  const isMap = typeof header === "object" && header !== null && !Array.isArray(header);
+  if (isMap && Object.values(header).every((name) => typeof name === "string")) return;
+  throw new ConfigurationError(
+    `header must be an object of names or a function, but is ${show(header)}: write { "E-Mail": "email" }`,
   );
 }
 
@@ -182,18 +230,6 @@ async function openFile(name: string): Promise<FileHandle> {
   }
 }
 
-/** The file's size, and where its first line starts. */
-async function inspect(file: FileHandle, name: string): Promise<{ readonly size: number; readonly start: Place }> {
-  const stats = await file.stat();
-  if (!stats.isFile()) throw new SourceError(`${name} is not a file: give the path of one`);
-  const head = (await readAt(file, 0, 3)).toString("hex");
-  if (head.startsWith("fffe") || head.startsWith("feff")) {
-    throw new SourceError(`${name} is in UTF-16: convert it, such as with iconv -f UTF-16 -t UTF-8`);
-  }
-  if (head.startsWith("1f8b")) throw new SourceError(`${name} is compressed: unpack it, such as with gunzip`);
-  return { size: stats.size, start: { byte: head === "efbbbf" ? 3 : 0, line: 1 } };
-}
-
 interface Entry {
   readonly place: Place;
   /** What it takes in the file. */
@@ -206,11 +242,12 @@ interface Reading {
   readonly decode: (record: FileRecord) => unknown;
   readonly name: string;
   readonly limit: number;
+  readonly encoding: TextEncoding;
 }
 
 async function* readEntries(
   reader: RecordReader,
-  { format, decode, name, limit }: Reading,
+  { format, decode, name, limit, encoding }: Reading,
 ): AsyncGenerator<Entry, void, void> {
   for (let record = await reader.next(); record !== undefined; record = await reader.next()) {
     if (format.isBlank(record)) continue;
@@ -220,14 +257,23 @@ async function* readEntries(
       item = decode(record);
     } catch (thrown) {
       reader.skipLine(record);
-      const { line, isAll } = firstLine(record);
+      const { line, isAll } = reader.firstLine(record);
       item = new UnreadableItem({
-        raw: line,
+        raw: readable(line, encoding),
         error: `${toError(thrown).message}${isAll ? "" : " (a quote is opened in this line and not closed)"}`,
         at: `${name}:${record.line} (byte ${record.byte})`,
       });
     }
     yield { place: { byte: record.byte, line: record.line }, bytes: record.bytes.length, item };
+  }
+}
+
+/** What stands in a line, for people: as text if it is of its encoding, and else its bytes. */
+function readable(line: Buffer, encoding: TextEncoding): string | Buffer {
+  try {
+    return encoding.decode(line);
+  } catch {
+    return line;
   }
 }
 

@@ -1,5 +1,6 @@
 export { parseJson, UnsafeNumberError, type UnsafeNumbers } from "../base/exact-json.ts";
 export type { Field, Path } from "./body-path.ts";
+export type { HeaderNames } from "./csv.ts";
 export {
   type CsvOptions,
   type FileLinesOptions,
