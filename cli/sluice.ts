@@ -60,7 +60,9 @@ try {
   if (error instanceof CommanderError) process.exitCode = error.exitCode;
   else {
     report(error);
-    process.exitCode = EXIT.failed;
+    // What is asked for may be among what could not be looked at.
+    const isHeld = error instanceof SluiceError && error.code === "LETTERS_HELD";
+    process.exitCode = isHeld ? EXIT.partly : EXIT.failed;
   }
 }
 

@@ -1,4 +1,3 @@
-import { plural } from "../format.ts";
 import { stackFlag, type Target } from "../target.ts";
 import type { DlqOptions } from "./letter-options.ts";
 
@@ -23,7 +22,3 @@ export function dlqCommand(
 
 /** Where a target's letters are, for people: "cities on this machine". */
 export const placeOf = ({ workflow, where }: Target): string => `${workflow} on ${where}`;
-
-/** What is said where no letter is meant. */
-export const noneOf = (target: Target, looked: number): string =>
-  `${placeOf(target)}: ${looked === 0 ? "no dead letters" : `none of ${plural(looked, "dead letter")} fits`}`;

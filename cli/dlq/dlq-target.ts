@@ -51,8 +51,8 @@ export async function withOneTarget<Result>(
 async function choose(options: DlqOptions & Pick<LetterOptions, "run">, ids: readonly string[]): Promise<string> {
   const all: { readonly workflow: string; readonly letters: number }[] = [];
   for await (const { workflow, services } of dlqTargets(options)) {
-    const { visible, inFlight } = await services.deadLetterQueue.depth();
-    all.push({ workflow, letters: visible + inFlight });
+    const { visible, inFlight, delayed } = await services.deadLetterQueue.depth();
+    all.push({ workflow, letters: visible + inFlight + delayed });
   }
   const filled = all.filter(({ letters }) => letters > 0);
   // Where there are none, whichever is meant says so.
@@ -61,9 +61,12 @@ async function choose(options: DlqOptions & Pick<LetterOptions, "run">, ids: rea
   const candidates = filled
     .map(({ workflow, letters }) => `${workflow} (${plural(letters, "dead letter")})`)
     .join(", ");
-  const holds = ids.length > 0 ? holdsLetters(ids) : holdsRuns(options.run ?? []);
+  const unsure: SluiceError[] = [];
+  const holds = ids.length > 0 ? holdsLetters(ids, unsure) : holdsRuns(options.run ?? []);
   const [holder, ...holders] = await holdersOf(options, holds);
   if (holder !== undefined && holders.length === 0) return holder;
+  const [held] = unsure;
+  if (holder === undefined && held !== undefined) throw held;
   throw new ConfigurationError(
     ids.length > 0 && holder === undefined
       ? `no workflow here has all of these letters: ${ids.join(", ")}. There are ${candidates}`
@@ -79,14 +82,20 @@ async function holdersOf(options: DlqOptions, holds: Holds): Promise<readonly st
   return holders;
 }
 
-/** Whether a workflow has letters of all of the ids. */
-function holdsLetters(ids: readonly string[]): Holds {
+/**
+ * Whether a workflow has letters of all of the ids.
+ *
+ * @param unsure Takes the errors of workflows that may have them among the letters that others hold.
+ */
+function holdsLetters(ids: readonly string[], unsure: SluiceError[]): Holds {
   return async ({ services, local }) => {
     try {
       await findLetters(services.deadLetterQueue, ids, { exactCounts: local !== undefined });
       return true;
     } catch (error) {
-      if (!(error instanceof SluiceError && error.code === "UNKNOWN_LETTER")) throw error;
+      if (!(error instanceof SluiceError)) throw error;
+      if (error.code === "LETTERS_HELD") unsure.push(error);
+      else if (error.code !== "UNKNOWN_LETTER") throw error;
       return false;
     }
   };

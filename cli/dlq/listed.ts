@@ -2,7 +2,7 @@ import { type LetterGroup, LetterGroups } from "../../shared/dead-letters/groups
 import type { Letter } from "../../shared/dead-letters/letter.ts";
 import type { PassResult } from "../../shared/dead-letters/pass.ts";
 import { widthOf } from "../columns.ts";
-import { count, plural, style } from "../format.ts";
+import { count, style } from "../format.ts";
 import { oneLine } from "../printable.ts";
 import type { Target } from "../target.ts";
 import { dlqCommand, placeOf } from "./command-words.ts";
@@ -14,6 +14,7 @@ import { letterTable } from "./letter-table.ts";
 import { shortId } from "./letter-words.ts";
 import type { Step } from "./next-steps.ts";
 import { passNotes } from "./pass-notes.ts";
+import { lookedAtWords, noneOf, seenWords } from "./seen-words.ts";
 
 export interface ListedOptions extends LetterOptions {
   /** Groups or letters shown at the most. */
@@ -54,7 +55,7 @@ export class Listed {
   toJson({ workflow, where }: Target, result: PassResult): readonly object[] {
     const { limit } = this.#options;
     const groups = this.#groups?.sorted ?? [];
-    const { looked, heldElsewhere, stoppedBy = null } = result;
+    const { looked, heldElsewhere, approximate, complete, stoppedBy = null } = result;
     return [
       ...groups.slice(0, limit).map((group) => ({ type: "group", workflow, by: this.#by, ...group })),
       ...this.#letters.map((letter) => ({ type: "letter", ...letter })),
@@ -66,7 +67,9 @@ export class Listed {
         meant: this.#meant,
         ...(this.#groups !== undefined && { groups: groups.length }),
         firstExpiresAt: this.#firstExpiry,
+        complete,
         heldElsewhere,
+        approximate,
         stoppedBy,
       },
     ];
@@ -90,12 +93,13 @@ export class Listed {
     return parts.join("\n\n");
   }
 
-  #heading(target: Target, { looked, stoppedBy }: PassResult): string {
-    const place = style("bold", placeOf(target));
-    if (looked === 0) return `${place}: no dead letters`;
-    const letters = `${stoppedBy === undefined ? "" : "at least "}${plural(looked, "dead letter")}`;
-    if (!isFiltered(this.#options)) return `${place}: ${letters}`;
-    return `${place}: ${this.#meant === 0 ? `none of ${letters} fits` : `${count(this.#meant)} of ${letters}`}`;
+  #heading(target: Target, result: PassResult): string {
+    const words =
+      this.#meant === 0
+        ? noneOf(target, result)
+        : `${placeOf(target)}: ${isFiltered(this.#options) ? `${count(this.#meant)} of ${lookedAtWords(result)}` : seenWords(result)}`;
+    const place = placeOf(target);
+    return style("bold", place) + words.slice(place.length);
   }
 
   /**

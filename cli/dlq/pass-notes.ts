@@ -1,3 +1,4 @@
+import { heldWords } from "../../shared/dead-letters/browse.ts";
 import { MOST_IN_FLIGHT, type PassResult } from "../../shared/dead-letters/pass.ts";
 import { count, plural, style } from "../format.ts";
 import { paragraph } from "../lines.ts";
@@ -9,7 +10,7 @@ const SOON_MILLISECONDS = 86_400_000;
 
 /** What a person must know of a walk over the letters, beside what it found. */
 export function passNotes(
-  { looked, heldElsewhere, stoppedBy }: PassResult,
+  { looked, heldElsewhere, approximate, stoppedBy }: PassResult,
   { where }: Pick<LetterOptions, "where">,
   firstExpiry?: string | null,
 ): readonly string[] {
@@ -22,10 +23,7 @@ export function passNotes(
     );
   }
   if (heldElsewhere > 0) {
-    notes.push(
-      `${plural(heldElsewhere, "more letter")} ${heldElsewhere === 1 ? "is" : "are"} held by somebody else who looks at ` +
-        "them just now (or was killed over it: then they are back within minutes).",
-    );
+    notes.push(`${heldWords(heldElsewhere, approximate)}.`);
   }
   if (where !== undefined && where.unanswered > 0) {
     notes.push(`--where could not be asked of ${plural(where.unanswered, "letter")}: ${oneLine(where.because ?? "")}`);

@@ -5,13 +5,14 @@ import { count, plural, style } from "../format.ts";
 import { remark, say } from "../lines.ts";
 import { oneLine } from "../printable.ts";
 import { stackFlag, type Target } from "../target.ts";
-import { noneOf, placeOf } from "./command-words.ts";
+import { placeOf } from "./command-words.ts";
 import type { EditedItems } from "./edit-items.ts";
 import type { LetterOptions } from "./letter-options.ts";
 import { shortId } from "./letter-words.ts";
 import { nextSteps, type Step } from "./next-steps.ts";
 import { passNotes } from "./pass-notes.ts";
 import type { Preview } from "./preview.ts";
+import { lookedAtWords, noneOf } from "./seen-words.ts";
 
 /** Letters that cannot be sent, shown at the most. */
 const REFUSALS_SHOWN = 10;
@@ -52,10 +53,10 @@ export class RedriveReport {
       this.#json("planned", { ...planned, stoppedBy: planned.stoppedBy ?? null });
       return;
     }
-    const { looked, selected, moved } = planned;
-    if (selected === 0) remark(noneOf(this.#target, looked));
+    const { selected, moved } = planned;
+    if (selected === 0) remark(noneOf(this.#target, planned));
     else {
-      const sent = `${count(moved)} of ${plural(looked, "dead letter")} of ${placeOf(this.#target)}`;
+      const sent = `${count(moved)} of ${lookedAtWords(planned)} of ${placeOf(this.#target)}`;
       say(`${style("bold", "Dry run:")} ${sent} would be sent back.\n`);
       say(`${preview.toText()}\n`);
       const { foreign } = preview;
@@ -77,19 +78,20 @@ export class RedriveReport {
       this.#json("redriven", { ...done, stoppedBy: done.stoppedBy ?? null });
       return;
     }
-    const { looked, selected, moved, edited, alreadyDone, stoppedBy } = done;
+    const { looked, heldElsewhere, approximate, selected, moved, edited, alreadyDone, stoppedBy } = done;
     const interrupted = stoppedBy === "interruption";
     if (selected === 0 && !interrupted) {
-      remark(noneOf(this.#target, looked));
+      remark(noneOf(this.#target, done));
+      this.#notes(done);
       return;
     }
     const changed = edited === 0 ? "" : edited === moved ? ", changed" : `, ${count(edited)} of them changed`;
-    const left = looked - moved - alreadyDone;
+    const left = looked + heldElsewhere - moved - alreadyDone;
     const stay = interrupted
       ? "All others stay"
       : left === 0
         ? "None is left"
-        : `${count(left)} ${left === 1 ? "stays" : "stay"}`;
+        : `${heldElsewhere > 0 && approximate ? "About " : ""}${count(left)} ${left === 1 ? "stays" : "stay"}`;
     say(
       `${interrupted ? `${style("yellow", "Interrupted:")} ` : ""}${plural(moved, "dead letter")} of ${placeOf(this.#target)} ` +
         `${moved === 1 ? "was" : "were"} sent back${changed}. ` +

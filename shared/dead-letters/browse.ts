@@ -22,6 +22,22 @@ export async function browse(
   });
 }
 
+/** What is said of letters that others hold, and what to do. */
+export function heldWords(letters: number, approximate: boolean): string {
+  const more = `${letters.toLocaleString("en")} more ${letters === 1 ? "letter" : "letters"}`;
+  const are = letters === 1 ? "is" : "are";
+  if (!approximate) {
+    return (
+      `${more} ${are} held by another command that looks at them now, or that was killed over it. Type this command ` +
+      "again when that one has ended; after a kill, SQS gives them back within ten minutes"
+    );
+  }
+  return (
+    `About ${more} ${are} held by another command, or left the queue just now: SQS's counts are approximate, and lag by a ` +
+    "minute or more. Type this command again then"
+  );
+}
+
 /** The letter whose id begins with a text, or none, or several of them. */
 export interface FoundLetter {
   readonly prefix: string;
@@ -32,7 +48,8 @@ export interface FoundLetter {
  * Finds letters by their ids, or by the beginnings of their ids.
  *
  * @returns one for each prefix, in the order asked.
- * @throws {SluiceError} `UNKNOWN_LETTER`: no id begins so; `AMBIGUOUS_LETTER`: more than one does.
+ * @throws {SluiceError} `UNKNOWN_LETTER`: no id begins so; `LETTERS_HELD`: none of those that could be looked at does, and
+ *   others hold some; `AMBIGUOUS_LETTER`: more than one does.
  */
 export async function findLetters(
   deadLetterQueue: Queue,
@@ -40,7 +57,7 @@ export async function findLetters(
   options: PassOptions = {},
 ): Promise<readonly Letter[]> {
   const found = new Map<string, Letter[]>(prefixes.map((prefix) => [prefix, []]));
-  const { looked, heldElsewhere } = await browse(
+  const { looked, heldElsewhere, approximate } = await browse(
     deadLetterQueue,
     (letter) => {
       // A second one is enough to know that it is not unique.
@@ -52,12 +69,9 @@ export async function findLetters(
   return prefixes.map((prefix) => {
     const [letter, another] = found.get(prefix) ?? [];
     if (letter === undefined) {
-      const held =
-        heldElsewhere === 0 ? "" : ` (${heldElsewhere} are held by somebody else and could not be looked at)`;
-      throw new SluiceError(
-        "UNKNOWN_LETTER",
-        `none of the ${looked} letters has an id that begins with "${prefix}"${held}`,
-      );
+      const unknown = `none of the ${looked} letters that could be looked at has an id that begins with "${prefix}"`;
+      if (heldElsewhere === 0) throw new SluiceError("UNKNOWN_LETTER", unknown.replace(" that could be looked at", ""));
+      throw new SluiceError("LETTERS_HELD", `${unknown}. ${heldWords(heldElsewhere, approximate)}`);
     }
     if (another !== undefined) {
       throw new SluiceError(

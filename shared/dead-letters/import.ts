@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
+import { SluiceError } from "../errors.ts";
 import type { ItemFate, Ledger } from "../ledger/ledger.ts";
 import type { OutgoingMessage, Queue } from "../queue.ts";
+import { heldWords } from "./browse.ts";
 import { isOurs, itemOf, type Letter, toLetter, toMessageAttribute } from "./letter.ts";
 import { Pass, type PassOptions, type PassResult } from "./pass.ts";
 
@@ -80,7 +82,8 @@ function parseLine(line: string): OutgoingMessage {
  * Puts exported letters back on the dead-letter queue. It can be repeated: what is there already, or was redriven or has
  * succeeded since, is left out. The letters get new ids.
  *
- * @throws {SluiceError} `DLQ_MOVES_ON`, see `Pass`.
+ * @throws {SluiceError} `DLQ_MOVES_ON`, see `Pass`. `LETTERS_HELD`: others hold letters of the queue, which may be the same;
+ *   nothing was sent. With `dryRun` the result says so instead.
  */
 export async function importLetters(options: ImportOptions): Promise<ImportResult> {
   const { deadLetterQueue, ledger, workflow, lines, dryRun = false, onImported, signal } = options;
@@ -88,6 +91,13 @@ export async function importLetters(options: ImportOptions): Promise<ImportResul
   const pass = await new Pass(deadLetterQueue, options).run((letters) => {
     for (const letter of letters) present.add(letter);
   });
+  if (pass.heldElsewhere > 0 && !dryRun) {
+    throw new SluiceError(
+      "LETTERS_HELD",
+      "nothing was put back, because letters of the file may be among those that could not be looked at, and would lie " +
+        `there twice. ${heldWords(pass.heldElsewhere, pass.approximate)}`,
+    );
+  }
   const invalid: { line: number; message: string }[] = [];
   const counts = { read: 0, imported: 0, alreadyThere: 0, alreadyDone: 0, atWork: 0, invalidLines: 0, refused: 0 };
   let pending: { readonly message: OutgoingMessage; readonly letter: Letter }[] = [];

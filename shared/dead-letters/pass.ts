@@ -1,6 +1,6 @@
 import type { ReceivedMessage } from "../consumer/message.ts";
 import { SluiceError } from "../errors.ts";
-import { LARGEST_BATCH, type Queue } from "../queue.ts";
+import { LARGEST_BATCH, type Queue, type QueueDepth } from "../queue.ts";
 import { LETTER_ATTRIBUTES, type Letter, toLetter } from "./letter.ts";
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html */
@@ -33,7 +33,10 @@ export interface PassOptions {
   /** Ends the pass early: what it holds is given back, and its result says `interrupted`. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: PassProgress) => void) | undefined;
-  /** The queue's counts are exact, as the embedded engine's are: spares the last, long poll. Default: false. */
+  /**
+   * The queue's counts are exact, as the embedded engine's are. It spares the last, long poll, and tells exactly what
+   * others hold. SQS's own counts are approximate. Default: false.
+   */
   readonly exactCounts?: boolean | undefined;
   /** Milliseconds since the epoch. */
   readonly now?: (() => number) | undefined;
@@ -51,8 +54,12 @@ export interface PassProgress {
 export interface PassResult {
   /** Letters looked at, each once. */
   readonly looked: number;
-  /** About how many were held by somebody else when the pass began, and could not be looked at. */
+  /** Letters that could not be looked at, because others hold them. About as many, where counts are not exact. */
   readonly heldElsewhere: number;
+  /** Whether `heldElsewhere` comes of approximate counts: letters that others deleted in between may be among them. */
+  readonly approximate: boolean;
+  /** Whether it looked at all letters: none was held elsewhere, and nothing stopped it. */
+  readonly complete: boolean;
   /**
    * Why there may be more than were looked at: the pass was interrupted, or holds as many as SQS lets be in flight
    * (about 120,000). `undefined`: it looked at all.
@@ -92,6 +99,8 @@ export class Pass {
   #holdSeconds = SHORTEST_HOLD_SECONDS;
   #total = 0;
   #looked = 0;
+  /** Of those, how many were sent before the pass began. */
+  #lookedOld = 0;
   #heldElsewhere = 0;
   #stoppedBy: PassResult["stoppedBy"];
 
@@ -102,7 +111,14 @@ export class Pass {
   }
 
   get result(): PassResult {
-    return { looked: this.#looked, heldElsewhere: this.#heldElsewhere, stoppedBy: this.#stoppedBy };
+    const [heldElsewhere, stoppedBy] = [this.#heldElsewhere, this.#stoppedBy];
+    return {
+      looked: this.#looked,
+      heldElsewhere,
+      approximate: this.#options.exactCounts !== true,
+      complete: heldElsewhere === 0 && stoppedBy === undefined,
+      stoppedBy,
+    };
   }
 
   /**
@@ -113,6 +129,7 @@ export class Pass {
    */
   async run(see: (letters: readonly HeldLetter[]) => void | Promise<void>): Promise<PassResult> {
     const { signal } = this.#options;
+    const beganAt = this.#now();
     const [{ retentionSeconds, maxReceiveCount }, depth] = await Promise.all([
       this.#queue.policy(),
       this.#queue.depth(),
@@ -125,21 +142,24 @@ export class Pass {
       );
     }
     this.#total = depth.visible;
-    this.#heldElsewhere = depth.inFlight + depth.delayed;
     const hold = SHORTEST_HOLD_SECONDS + Math.ceil(depth.visible / LETTERS_PER_SECOND_MORE);
     this.#holdSeconds = Math.min(LONGEST_HOLD_SECONDS, hold);
     const keeper = this.#keepHolding();
     try {
       for await (const messages of this.#receiveAll()) {
         this.#looked += messages.length;
-        await see(
-          messages.map((message) => ({ ...toLetter(message, retentionSeconds), receiptHandle: message.receiptHandle })),
-        );
+        const letters = messages.map((message) => ({
+          ...toLetter(message, retentionSeconds),
+          receiptHandle: message.receiptHandle,
+        }));
+        this.#lookedOld += letters.filter(({ sentAt }) => Date.parse(sentAt) <= beganAt).length;
+        await see(letters);
         this.#tell(0);
       }
       if (signal?.aborted) this.#stoppedBy = "interruption";
       // They may just have been all.
       else if (this.#stoppedBy !== undefined && (await this.#queue.depth()).visible === 0) this.#stoppedBy = undefined;
+      await this.#countHeldElsewhere(depth);
     } finally {
       clearInterval(keeper);
       await this.#giveBackAll();
@@ -165,6 +185,27 @@ export class Pass {
     };
     await inBatches(ids, remove);
     return left;
+  }
+
+  /**
+   * Counts what others hold, while this pass still holds all that it looked at. Exact counts have told it when the queue
+   * was empty; what others gave back or deleted before is not missing.
+   *
+   * SQS's counts lag by a minute or more, so what this pass received may not be in them yet. But what was received only
+   * changes from visible to in flight: of the letters that were there when the pass began, it misses those that it has
+   * not seen.
+   * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
+   */
+  async #countHeldElsewhere(atStart: QueueDepth): Promise<void> {
+    const exact = this.#options.exactCounts === true;
+    // What is left because the pass was stopped is not held by others.
+    if (this.#stoppedBy !== undefined) {
+      this.#heldElsewhere = exact ? notVisible(await this.#queue.depth()) - this.#held.size : notVisible(atStart);
+    } else if (!exact) {
+      const missed = atStart.visible + notVisible(atStart) - this.#lookedOld;
+      this.#heldElsewhere = Math.max(missed, notVisible(await this.#queue.depth()) - this.#looked);
+    }
+    this.#heldElsewhere = Math.max(0, this.#heldElsewhere);
   }
 
   #forget(id: string): void {
@@ -211,7 +252,8 @@ export class Pass {
         else {
           if (this.#mayNotGoOn() || (await this.#isEmpty())) return;
           const last = await this.#ask(1, LAST_POLL_SECONDS);
-          if (last.received === 0) return;
+          // By exact counts a letter was there: others had it for a moment, and may have given it back.
+          if (last.received === 0 && this.#options.exactCounts !== true) return;
           wave = this.#ask(1);
           fresh.push(...last.fresh);
         }
@@ -263,11 +305,12 @@ export class Pass {
     }
   }
 
-  /** Whether a long poll can be spared. */
+  /** Whether a long poll can be spared. What is not visible at that very moment is held by this pass, or by others. */
   async #isEmpty(): Promise<boolean> {
     if (this.#options.exactCounts !== true) return false;
-    const { visible } = await this.#queue.depth();
-    return visible === 0;
+    const depth = await this.#queue.depth();
+    this.#heldElsewhere = notVisible(depth) - this.#held.size;
+    return depth.visible === 0;
   }
 
   #keepHolding(): NodeJS.Timeout {
@@ -310,6 +353,8 @@ export class Pass {
     });
   }
 }
+
+const notVisible = ({ inFlight, delayed }: QueueDepth): number => inFlight + delayed;
 
 /** Ten at a time as SQS takes them, in their order, and some requests at once. */
 async function inBatches<Item>(items: readonly Item[], act: (some: readonly Item[]) => Promise<void>): Promise<void> {

@@ -2,13 +2,15 @@ import { Command } from "commander";
 import { type ExportResult, exportLetters } from "../../../shared/dead-letters/export.ts";
 import { ConfigurationError } from "../../../shared/errors.ts";
 import { writeJson } from "../../display.ts";
-import { noneOf, placeOf } from "../../dlq/command-words.ts";
+import { placeOf } from "../../dlq/command-words.ts";
 import { Counting } from "../../dlq/counting.ts";
 import { withOneTarget } from "../../dlq/dlq-target.ts";
 import { LetterFile, type LetterFormat, letterWriter } from "../../dlq/letter-file.ts";
 import { isMeant } from "../../dlq/letter-filter.ts";
 import { LETTER_HELP, type LetterOptions, withDlqOptions, withLetterOptions } from "../../dlq/letter-options.ts";
+import { passCode } from "../../dlq/pass-code.ts";
 import { passNotes } from "../../dlq/pass-notes.ts";
+import { noneOf } from "../../dlq/seen-words.ts";
 import { EXIT } from "../../exit-code.ts";
 import { plural } from "../../format.ts";
 import { interruptible } from "../../interrupt.ts";
@@ -37,7 +39,7 @@ export const exportCommand = withDlqOptions(
 Exit codes:
   0    written
   1    it could not be done
-  2    only a part could be looked at: SQS lets about 120,000 be in flight
+  2    only a part could be looked at: others hold some, or SQS lets no more be in flight
   3    no letter fits the filters
   130  interrupted: the file is not there
 
@@ -54,16 +56,16 @@ Examples:
     await withOneTarget(options, [], async (target) => {
       const result =
         path === undefined ? await toOutput(target, format, options) : await toFile(target, path, format, options);
-      const { exported, looked, stoppedBy } = result;
       const notes = passNotes(result, options);
       for (const note of notes) remark(note);
-      if (stoppedBy === "interruption") process.exitCode = EXIT.interrupted;
-      else if (stoppedBy !== undefined) process.exitCode = EXIT.partly;
-      else if (exported === 0 && looked > 0) process.exitCode = EXIT.noneFits;
+      process.exitCode = result.unread ? EXIT.succeeded : passCode(result, result.exported);
     });
   });
 
-async function toOutput(target: Target, format: LetterFormat, options: LetterOptions): Promise<ExportResult> {
+/** `unread`: whoever reads the output wanted no more of it. */
+type Exported = ExportResult & { readonly unread?: boolean };
+
+async function toOutput(target: Target, format: LetterFormat, options: LetterOptions): Promise<Exported> {
   const toText = letterWriter(format);
   // Whoever reads it may have had enough, as `head` has: then the letters are given back at once.
   const unread = new AbortController();
@@ -73,8 +75,8 @@ async function toOutput(target: Target, format: LetterFormat, options: LetterOpt
     // What is JSON has nothing in it that would steer a terminal.
     process.stdout.write(process.stdout.isTTY && format === "csv" ? printable(text) : text);
   });
-  if (unread.signal.aborted) return { ...result, stoppedBy: undefined };
-  if (result.exported === 0 && result.stoppedBy === undefined) remark(noneOf(target, result.looked));
+  if (unread.signal.aborted) return { ...result, stoppedBy: undefined, heldElsewhere: 0, unread: true };
+  if (result.exported === 0 && result.stoppedBy === undefined) remark(noneOf(target, result));
   return result;
 }
 
@@ -83,7 +85,7 @@ async function toFile(
   path: string,
   format: LetterFormat,
   options: ExportCommandOptions,
-): Promise<ExportResult> {
+): Promise<Exported> {
   const file = await LetterFile.create(path, { format, force: options.force });
   let result: ExportResult | undefined;
   try {
@@ -92,7 +94,7 @@ async function toFile(
     if (result === undefined || result.exported === 0 || result.stoppedBy === "interruption") await file.discard();
     else await file.finish();
   }
-  const { exported, looked, stoppedBy } = result;
+  const { exported, heldElsewhere, approximate, complete, stoppedBy } = result;
   const written = exported > 0 && stoppedBy !== "interruption";
   if (options.json)
     writeJson({
@@ -100,9 +102,13 @@ async function toFile(
       workflow: target.workflow,
       file: written ? path : null,
       letters: written ? exported : 0,
+      complete,
+      heldElsewhere,
+      approximate,
+      stoppedBy: stoppedBy ?? null,
     });
   else if (written) say(`${plural(exported, "dead letter")} of ${placeOf(target)} written to ${path}`);
-  else remark(stoppedBy === undefined ? noneOf(target, looked) : `${path} was not written.`);
+  else remark(stoppedBy === undefined ? noneOf(target, result) : `${path} was not written.`);
   return result;
 }
 

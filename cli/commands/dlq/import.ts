@@ -38,7 +38,7 @@ export const importCommand = withDlqOptions(new Command("import"), "one JSON obj
 Exit codes:
   0    every letter is in the queue, or need not be
   1    it could not be done
-  2    some lines are no letters, or were refused
+  2    some lines are no letters, or were refused; or others hold letters of the queue, and nothing was put back
   130  interrupted: what was put back is said; type it again for the rest
 
 Examples:
@@ -54,7 +54,7 @@ Examples:
         writeJson({ type: "imported", workflow: target.workflow, dryRun: options.dryRun, interrupted, ...result });
       else report(target, result, { ...options, interrupted });
       if (interrupted) process.exitCode = EXIT.interrupted;
-      else if (result.invalidLines + result.refused > 0) process.exitCode = EXIT.partly;
+      else if (result.invalidLines + result.refused > 0 || !result.pass.complete) process.exitCode = EXIT.partly;
     });
   });
 

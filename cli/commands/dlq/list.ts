@@ -7,6 +7,7 @@ import { LETTER_HELP, type LetterOptions, withDlqOptions, withLetterOptions } fr
 import { Listed } from "../../dlq/listed.ts";
 import { look } from "../../dlq/look.ts";
 import { nextSteps } from "../../dlq/next-steps.ts";
+import { passCode } from "../../dlq/pass-code.ts";
 import { EXIT } from "../../exit-code.ts";
 import { positiveInteger } from "../../positive-integer.ts";
 import type { Target } from "../../target.ts";
@@ -31,6 +32,7 @@ export const listCommand = withDlqOptions(
 Exit codes:
   0    listed, or there are none
   1    it could not be done
+  2    only a part could be looked at: others hold some, or SQS lets no more be in flight
   3    no letter fits the filters
   130  interrupted: what was seen until then is shown
 
@@ -43,6 +45,7 @@ Examples:
   )
   .action(async (options: ListOptions) => {
     const all: { readonly target: Target; readonly listed: Listed }[] = [];
+    let code: number = EXIT.succeeded;
     let looked = 0;
     for await (const target of dlqTargets(options)) {
       const listed = new Listed(options.by, options);
@@ -51,15 +54,14 @@ Examples:
       else console.log(`${all.length === 0 ? "" : "\n"}${listed.toText(target, result)}`);
       all.push({ target, listed });
       looked += result.looked;
-      if (result.stoppedBy !== "interruption") continue;
-      process.exitCode = EXIT.interrupted;
-      break;
+      const own = passCode(result, listed.meant);
+      if (own !== EXIT.noneFits) code = Math.max(code, own);
+      if (own === EXIT.interrupted) break;
     }
     const [first, another] = all.filter(({ listed }) => listed.meant > 0);
-    if (first === undefined) {
-      if (looked > 0) process.exitCode ??= EXIT.noneFits;
-      return;
-    }
+    if (first === undefined && looked > 0 && code === EXIT.succeeded) code = EXIT.noneFits;
+    process.exitCode = code;
+    if (first === undefined) return;
     const named = another === undefined ? options.workflow : first.target.workflow;
     if (!options.json) console.log(`\n${nextSteps(first.listed.steps(first.target, named))}`);
   });

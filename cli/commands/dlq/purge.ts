@@ -4,13 +4,15 @@ import { type PurgeResult, purge } from "../../../shared/dead-letters/purge.ts";
 import { confirmByTyping } from "../../confirm.ts";
 import { writeJson } from "../../display.ts";
 import { Backup, backupName } from "../../dlq/backup.ts";
-import { dlqCommand, noneOf, placeOf } from "../../dlq/command-words.ts";
+import { dlqCommand, placeOf } from "../../dlq/command-words.ts";
 import { Counting } from "../../dlq/counting.ts";
 import { withOneTarget } from "../../dlq/dlq-target.ts";
 import { LETTER_HELP, type LetterOptions, withDlqOptions, withLetterOptions } from "../../dlq/letter-options.ts";
 import { nextSteps } from "../../dlq/next-steps.ts";
+import { passCode } from "../../dlq/pass-code.ts";
 import { passNotes } from "../../dlq/pass-notes.ts";
 import { Preview } from "../../dlq/preview.ts";
+import { lookedAtWords, noneOf } from "../../dlq/seen-words.ts";
 import { selection } from "../../dlq/selection.ts";
 import { EXIT } from "../../exit-code.ts";
 import { count, plural, style } from "../../format.ts";
@@ -59,7 +61,9 @@ Examples:
 /** Returns the exit code. */
 async function purgeLetters(target: Target, ids: readonly string[], options: PurgeCommandOptions): Promise<number> {
   const { backup: to, yes, dryRun } = options;
-  let select = await selection(target, ids, options);
+  let { isMeant: select, named } = await selection(target, ids, options);
+  // What others held already when it was shown is not among what was shown.
+  let planCode: number = EXIT.succeeded;
   const path = to === false ? undefined : to === true ? backupName(target.workflow) : to;
   let total: number | undefined;
   if (!yes || dryRun) {
@@ -72,8 +76,8 @@ async function purgeLetters(target: Target, ids: readonly string[], options: Pur
       },
     });
     tellPlan(target, planned, preview, options);
-    const code = codeOf(planned);
-    if (dryRun || planned.selected === 0 || code === EXIT.interrupted) return code;
+    planCode = codeOf(planned, named);
+    if (dryRun || planned.selected === 0 || planCode === EXIT.interrupted) return planCode;
     const kept = path === undefined ? "No backup is written." : `They are written to ${path} first.`;
     const question = `Delete ${plural(planned.selected, "dead letter")} of ${placeOf(target)}? ${kept}`;
     if (!(await confirmByTyping(question, String(planned.selected)))) {
@@ -82,7 +86,8 @@ async function purgeLetters(target: Target, ids: readonly string[], options: Pur
     }
     // What has died since was not shown.
     select = (letter) => preview.has(letter);
-    total = planned.selected;
+    named = planned.selected;
+    total = named;
   }
   const backup = path === undefined ? undefined : new Backup(path);
   let file: string | undefined;
@@ -94,7 +99,7 @@ async function purgeLetters(target: Target, ids: readonly string[], options: Pur
     if (done === undefined && file !== undefined) remark(`What was deleted until then is in ${file}.`);
   }
   tellEnd(target, done, file, options);
-  return codeOf(done);
+  return Math.max(planCode, codeOf(done, named));
 }
 
 async function pass(
@@ -129,14 +134,14 @@ async function pass(
 }
 
 function tellPlan(target: Target, planned: PurgeResult, preview: Preview, options: PurgeCommandOptions): void {
-  const { looked, selected } = planned;
+  const { selected } = planned;
   if (options.json) {
     writeJson({ type: "planned", workflow: target.workflow, ...planned, stoppedBy: planned.stoppedBy ?? null });
     return;
   }
-  if (selected === 0) remark(noneOf(target, looked));
+  if (selected === 0) remark(noneOf(target, planned));
   else {
-    const deleted = `${count(selected)} of ${plural(looked, "dead letter")} of ${placeOf(target)}`;
+    const deleted = `${count(selected)} of ${lookedAtWords(planned)} of ${placeOf(target)}`;
     say(`${style("bold", "Dry run:")} ${deleted} would be deleted.\n`);
     say(`${preview.toText()}\n`);
   }
@@ -144,13 +149,14 @@ function tellPlan(target: Target, planned: PurgeResult, preview: Preview, option
 }
 
 function tellEnd(target: Target, done: PurgeResult, file: string | undefined, options: PurgeCommandOptions): void {
-  const { looked, selected, deleted, leftBehind, stoppedBy = null } = done;
+  const { selected, deleted, leftBehind, stoppedBy = null } = done;
   if (options.json) {
     writeJson({ type: "purged", workflow: target.workflow, ...done, stoppedBy, backup: file ?? null });
     return;
   }
   if (selected === 0 && stoppedBy === null) {
-    remark(noneOf(target, looked));
+    remark(noneOf(target, done));
+    tellNotes(done, options);
     return;
   }
   const one = deleted === 1;
@@ -172,8 +178,7 @@ function tellNotes(result: PurgeResult, options: PurgeCommandOptions): void {
   for (const note of passNotes({ ...result, stoppedBy }, options)) console.log(note);
 }
 
-function codeOf({ stoppedBy, looked, selected, leftBehind }: PurgeResult): number {
-  if (stoppedBy === "interruption") return EXIT.interrupted;
-  if (selected === 0) return looked === 0 ? EXIT.succeeded : EXIT.noneFits;
-  return stoppedBy !== undefined || leftBehind > 0 ? EXIT.partly : EXIT.succeeded;
+function codeOf(result: PurgeResult, named: number | undefined): number {
+  const code = passCode(result, result.selected, named);
+  return code === EXIT.succeeded && result.leftBehind > 0 ? EXIT.partly : code;
 }

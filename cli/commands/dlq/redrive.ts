@@ -10,6 +10,7 @@ import { editItems } from "../../dlq/edit-items.ts";
 import { type ItemChange, itemChange } from "../../dlq/item-change.ts";
 import { LETTER_HELP, type LetterOptions, withDlqOptions, withLetterOptions } from "../../dlq/letter-options.ts";
 import { look } from "../../dlq/look.ts";
+import { passCode } from "../../dlq/pass-code.ts";
 import { Preview } from "../../dlq/preview.ts";
 import { RedriveReport } from "../../dlq/redrive-report.ts";
 import { selection } from "../../dlq/selection.ts";
@@ -95,20 +96,25 @@ Examples:
 /** Returns the exit code. */
 async function redriveLetters(target: Target, ids: readonly string[], options: RedriveCommandOptions): Promise<number> {
   const report = new RedriveReport(target, options);
-  let select = await selection(target, ids, options);
+  let { isMeant: select, named } = await selection(target, ids, options);
+  // What others held already when it was shown is not among what was shown.
+  let planCode: number = EXIT.succeeded;
   let change: ItemChange | undefined;
   let stay = 0;
   if (options.edit) {
-    const edited = await edit(target, select, options);
-    if (edited !== undefined) {
+    const opened = await edit(target, select, options);
+    if (opened !== undefined) {
+      const { edited, result, meant } = opened;
+      planCode = passCode(result, meant, named);
       report.edited(edited);
       if (edited.changed.size === 0) return edited.invalid.length > 0 ? EXIT.partly : EXIT.failed;
       stay = edited.invalid.length;
       select = ({ id }) => edited.changed.has(id);
+      named = edited.changed.size;
       change = async ({ id }) => edited.changed.get(id);
     }
   } else change = await changeByRule(target, options);
-  let total = ids.length > 0 ? ids.length : undefined;
+  let total = named;
   if (!options.yes || options.dryRun) {
     const preview = new Preview();
     const planned = await pass(target, options, {
@@ -121,19 +127,20 @@ async function redriveLetters(target: Target, ids: readonly string[], options: R
       change: change && preview.watch(change),
     });
     report.planned(planned, preview);
-    const code = codeOf(planned, stay);
-    if (options.dryRun || planned.moved + planned.alreadyDone === 0 || code === EXIT.interrupted) return code;
+    planCode = Math.max(planCode, codeOf(planned, stay, named));
+    if (options.dryRun || planned.moved + planned.alreadyDone === 0 || planCode === EXIT.interrupted) return planCode;
     if (!(await confirm(questionOf(planned, placeOf(target))))) {
       console.error("Nothing was sent.");
       return EXIT.failed;
     }
     // What has died since was not shown.
     select = (letter) => preview.has(letter);
+    named = planned.selected;
     total = planned.moved;
   }
   const done = await pass(target, options, { dryRun: false, select, change, total });
   report.done(done);
-  return codeOf(done, stay);
+  return Math.max(planCode, codeOf(done, stay, named));
 }
 
 function questionOf({ moved, alreadyDone }: RedriveResult, place: string): string {
@@ -147,7 +154,7 @@ async function edit(target: Target, select: (letter: Letter) => boolean, { workf
   const workflow = await workflowOf(target, workflowFile);
   const letters: Letter[] = [];
   let meant = 0;
-  await look(target, (letter) => {
+  const result = await look(target, (letter) => {
     if (select(letter) && ++meant <= MOST_EDITED) letters.push(letter);
   });
   if (meant > MOST_EDITED) {
@@ -155,7 +162,7 @@ async function edit(target: Target, select: (letter: Letter) => boolean, { workf
       `--edit opens ${MOST_EDITED} items at the most, and these are ${meant}: name fewer, or change them with --set or --transform`,
     );
   }
-  return meant === 0 ? undefined : await editItems(workflow, letters);
+  return meant === 0 ? undefined : { edited: await editItems(workflow, letters), result, meant };
 }
 
 async function changeByRule(
@@ -202,8 +209,8 @@ async function pass(
   }
 }
 
-function codeOf({ stoppedBy, looked, selected, refused }: RedriveResult, stay: number): number {
-  if (stoppedBy === "interruption") return EXIT.interrupted;
-  if (selected === 0) return looked === 0 ? EXIT.succeeded : EXIT.noneFits;
-  return stoppedBy !== undefined || stay > 0 || Object.keys(refused).length > 0 ? EXIT.partly : EXIT.succeeded;
+function codeOf(result: RedriveResult, stay: number, named: number | undefined): number {
+  const code = passCode(result, result.selected, named);
+  const some = stay > 0 || Object.keys(result.refused).length > 0;
+  return code === EXIT.succeeded && some ? EXIT.partly : code;
 }

@@ -7,6 +7,7 @@ import { importLetters } from "../../../shared/dead-letters/import.ts";
 import type { Letter } from "../../../shared/dead-letters/letter.ts";
 import { purge } from "../../../shared/dead-letters/purge.ts";
 import { redrive } from "../../../shared/dead-letters/redrive.ts";
+import { SluiceError } from "../../../shared/errors.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
 import { pageKey, readPageRow } from "../../../shared/ledger/rows.ts";
 import { Runs } from "../../../shared/ledger/runs.ts";
@@ -135,9 +136,28 @@ class Walk {
         });
         return;
       case "import":
-        await importLetters({ ...options, lines: this.#importable(act.file) });
+        await this.#import(() => importLetters({ ...options, lines: this.#importable(act.file) }));
         return;
     }
+  }
+
+  /** Beside letters that a killed command holds, nothing is imported: they may be the same. */
+  async #import(act: () => Promise<unknown>): Promise<void> {
+    const order = this.#world.letters.map(({ id }) => id);
+    const isHeld = this.#world.letters.some(({ visibleAt }) => visibleAt > this.#world.queues.now);
+    const code = await act().then(
+      () => undefined,
+      (error) => {
+        if (error instanceof SluiceError) return error.code;
+        throw error;
+      },
+    );
+    assert.equal(code, isHeld ? "LETTERS_HELD" : undefined);
+    if (isHeld)
+      assert.deepEqual(
+        this.#world.letters.map(({ id }) => id),
+        order,
+      );
   }
 
   /** Of what is not ours nobody can know whether it is at work: such a letter is imported only if it was purged. */

@@ -3,6 +3,7 @@ import { browse, findLetters } from "../../../shared/dead-letters/browse.ts";
 import type { Letter } from "../../../shared/dead-letters/letter.ts";
 import { Pass, type PassOptions } from "../../../shared/dead-letters/pass.ts";
 import { SluiceError } from "../../../shared/errors.ts";
+import type { QueueDepth } from "../../../shared/queue.ts";
 import { DLQ, LettersWorld } from "../../helpers/letters-world.ts";
 
 const bodies = (letters: readonly { readonly body: string }[]) => letters.map(({ body }) => body);
@@ -28,7 +29,13 @@ describe("A look at a dead-letter queue", () => {
       const progress: number[] = [];
       const { seen, result } = await look(world, { onProgress: ({ looked }) => progress.push(looked) });
       expect(bodies(seen)).toEqual(before);
-      expect(result).toEqual({ looked: count, heldElsewhere: 0, stoppedBy: undefined });
+      expect(result).toEqual({
+        looked: count,
+        heldElsewhere: 0,
+        approximate: false,
+        complete: true,
+        stoppedBy: undefined,
+      });
       expect(bodies(world.letters)).toEqual(before);
       expect(world.letters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
       expect(progress.at(-1) ?? 0).toBe(count);
@@ -54,7 +61,60 @@ describe("A look at a dead-letter queue", () => {
     const world = filled(12);
     await world.deadLetterQueue.receive({ max: 5, waitSeconds: 0, visibilityTimeoutSeconds: 30 });
     const { result } = await look(world);
-    expect(result).toMatchObject({ looked: 7, heldElsewhere: 5 });
+    expect(result).toMatchObject({ looked: 7, heldElsewhere: 5, complete: false });
+  });
+
+  test.each([true, false])(
+    "of two that begin at once, each says what the other holds (exact counts: %s)",
+    async (exact) => {
+      const world = filled(108);
+      // Both have counted before either receives, and one gets eighty.
+      const depth = world.deadLetterQueue.depth.bind(world.deadLetterQueue);
+      vi.spyOn(world.deadLetterQueue, "depth").mockImplementationOnce(async () => {
+        const counted = await depth();
+        for (let request = 0; request < 8; request++) {
+          await world.deadLetterQueue.receive({ max: 10, waitSeconds: 0, visibilityTimeoutSeconds: 60 });
+        }
+        return counted;
+      });
+      const { result } = await look(world, { exactCounts: exact });
+      expect(result).toMatchObject({ looked: 28, heldElsewhere: 80, approximate: !exact, complete: false });
+    },
+  );
+
+  test("counts as held what others hold in the end, and neither what came back nor what they deleted", async () => {
+    const world = filled(100);
+    const others = await world.deadLetterQueue.receive({ max: 10, waitSeconds: 0, visibilityTimeoutSeconds: 60 });
+    const [stays, deleted, ...givenBack] = others.map(({ receiptHandle }) => receiptHandle);
+    let received = 0;
+    world.queues.after = (action) => {
+      if (action !== "receive" || ++received !== 1) return;
+      for (const message of world.queues.of(DLQ)) if (givenBack.includes(message.receipt)) message.visibleAt = 0;
+      const gone = world.queues.of(DLQ).findIndex(({ receipt }) => receipt === deleted);
+      world.queues.of(DLQ).splice(gone, 1);
+      // A consumer goes on to send letters.
+      for (let n = 0; n < 20; n++) world.queues.put(DLQ, `new ${n}`);
+    };
+    const { result } = await look(world);
+    expect(stays).toBeDefined();
+    expect(result).toMatchObject({ looked: 118, heldElsewhere: 1, complete: false });
+  });
+
+  test("does not end in the moment in which others give back what they held", async () => {
+    const world = filled(20);
+    await world.deadLetterQueue.receive({ max: 10, waitSeconds: 0, visibilityTimeoutSeconds: 60 });
+    let empty = 0;
+    const receive = world.deadLetterQueue.receive.bind(world.deadLetterQueue);
+    vi.spyOn(world.deadLetterQueue, "receive").mockImplementation(async (options) => {
+      const messages = await receive(options);
+      // Once somebody else takes them before this look can, and gives them back.
+      if (messages.length === 0 && ++empty === 9) {
+        for (const message of world.queues.of(DLQ)) if (message.receives === 1) message.visibleAt = 0;
+      }
+      return messages;
+    });
+    const { result } = await look(world);
+    expect(result).toMatchObject({ looked: 20, heldElsewhere: 0, complete: true });
   });
 
   test("asks once more with a long poll where counts are not exact", async () => {
@@ -129,7 +189,13 @@ describe("A look at a dead-letter queue", () => {
     const world = filled(50);
     world.queues.mostInFlight = 30;
     const { result } = await look(world);
-    expect(result).toEqual({ looked: 30, heldElsewhere: 0, stoppedBy: "in-flight limit" });
+    expect(result).toEqual({
+      looked: 30,
+      heldElsewhere: 0,
+      approximate: false,
+      complete: false,
+      stoppedBy: "in-flight limit",
+    });
     expect(world.letters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
   });
 
@@ -165,6 +231,58 @@ describe("A look at a dead-letter queue", () => {
     expect(result.looked).toBe(40);
     // The first wave knows nothing of them yet.
     expect(Math.max(...most.slice(8))).toBeLessThanOrEqual(1);
+  });
+});
+
+describe("A look by approximate counts, as SQS's are", () => {
+  const approximate = { exactCounts: false } as const;
+
+  /** Has the queue tell other counts than it has, the first and the last time that it is asked. */
+  function counting(world: LettersWorld, first: Partial<QueueDepth>, last: Partial<QueueDepth> = {}) {
+    const none = { visible: 0, inFlight: 0, delayed: 0 };
+    const depth = vi.spyOn(world.deadLetterQueue, "depth").mockResolvedValue({ ...none, ...last });
+    depth.mockResolvedValueOnce({ ...none, ...first });
+  }
+
+  test("is complete where it saw all that was there, though the counts still show others, or its own look before", async () => {
+    const world = filled(50);
+    counting(world, { visible: 10, inFlight: 40 }, { visible: 0, inFlight: 50 });
+    expect((await look(world, approximate)).result).toMatchObject({ looked: 50, heldElsewhere: 0, complete: true });
+  });
+
+  test("misses what it did not see of what was there, though its own letters are not counted yet", async () => {
+    const world = filled(28);
+    counting(world, { visible: 108 }, { visible: 80 });
+    expect((await look(world, approximate)).result).toMatchObject({ looked: 28, heldElsewhere: 80, complete: false });
+  });
+
+  test("does not take letters that came meanwhile for those that others hold", async () => {
+    const world = filled(28);
+    counting(world, { visible: 28, inFlight: 80 });
+    let received = 0;
+    world.queues.after = (action) => {
+      if (action !== "receive" || ++received !== 1) return;
+      world.queues.now += 1;
+      for (let n = 0; n < 80; n++) world.queues.put(DLQ, `new ${n}`);
+    };
+    expect((await look(world, approximate)).result).toMatchObject({ looked: 108, heldElsewhere: 80, complete: false });
+  });
+
+  test("sees by the last count what others took just before the first", async () => {
+    const world = filled(28);
+    counting(world, { visible: 28 }, { inFlight: 108 });
+    expect((await look(world, approximate)).result).toMatchObject({ looked: 28, heldElsewhere: 80, complete: false });
+  });
+
+  test("that was stopped does not say that others hold the rest", async () => {
+    const world = filled(200);
+    const controller = new AbortController();
+    const { result } = await look(world, {
+      ...approximate,
+      signal: controller.signal,
+      onProgress: () => controller.abort(),
+    });
+    expect(result).toMatchObject({ heldElsewhere: 0, complete: false, stoppedBy: "interruption" });
   });
 });
 
@@ -230,14 +348,21 @@ describe("Letters are found", () => {
     });
   });
 
+  test("or it is said that they may be among those that others hold", async () => {
+    const world = filled(5);
+    const [{ id = "" } = {}] = world.letters;
+    await world.deadLetterQueue.receive({ max: 2, waitSeconds: 0, visibilityTimeoutSeconds: 30 });
+    const asked = findLetters(world.deadLetterQueue, [id], world.options);
+    await expect(asked).rejects.toMatchObject({ code: "LETTERS_HELD" });
+    await expect(asked).rejects.toThrow(
+      `none of the 3 letters that could be looked at has an id that begins with "${id}". 2 more letters are held by another`,
+    );
+  });
+
   test("or it is said that they are not there", async () => {
     const world = filled(3);
     const asked = findLetters(world.deadLetterQueue, ["zzz"], world.options);
     await expect(asked).rejects.toThrow(SluiceError);
     await expect(asked).rejects.toThrow('none of the 3 letters has an id that begins with "zzz"');
-    await world.deadLetterQueue.receive({ max: 1, waitSeconds: 0, visibilityTimeoutSeconds: 30 });
-    await expect(findLetters(world.deadLetterQueue, ["zzz"], world.options)).rejects.toThrow(
-      "1 are held by somebody else",
-    );
   });
 });

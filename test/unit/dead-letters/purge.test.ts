@@ -106,6 +106,18 @@ describe("An import", () => {
     expect(after.at(-1)?.attributes.text).toEqual(attributes.text);
   });
 
+  test("puts nothing back while others hold letters, which may be the same", async () => {
+    const world = await dead(4);
+    const lines = await exported(world);
+    await world.deadLetterQueue.receive({ max: 3, waitSeconds: 0, visibilityTimeoutSeconds: 60 });
+    const imported = importLetters({ ...world.options, lines });
+    await expect(imported).rejects.toMatchObject({ code: "LETTERS_HELD" });
+    await expect(imported).rejects.toThrow("nothing was put back, because letters of the file may be among those");
+    expect(world.letters).toHaveLength(4);
+    const tried = await importLetters({ ...world.options, lines, dryRun: true });
+    expect(tried).toMatchObject({ alreadyThere: 1, pass: { looked: 1, heldElsewhere: 3, complete: false } });
+  });
+
   test("can be repeated: what is there, at work or done is left out", async () => {
     const world = await dead(4);
     // Of equal foreign letters, each counts.

@@ -188,7 +188,7 @@ describe("a letter", () => {
 });
 
 describe("a walk over the letters", () => {
-  const all = { looked: 15, heldElsewhere: 0, stoppedBy: undefined } as const;
+  const all = { looked: 15, heldElsewhere: 0, approximate: false, complete: true, stoppedBy: undefined } as const;
   const notes = (...args: Parameters<typeof passNotes>) =>
     passNotes(...args).map((note) => stripVTControlCharacters(note));
 
@@ -198,7 +198,10 @@ describe("a walk over the letters", () => {
 
   test("tells of what it could not see, and of what is soon gone", () => {
     expect(notes({ ...all, heldElsewhere: 1 }, {})).toEqual([
-      expect.stringContaining("1 more letter is held by somebody"),
+      "note 1 more letter is held by another command that looks at them now, or that was killed over it. Type this command again when that one has ended; after a kill, SQS gives them back within ten minutes.",
+    ]);
+    expect(notes({ ...all, heldElsewhere: 80, approximate: true }, {})).toEqual([
+      "note About 80 more letters are held by another command, or left the queue just now: SQS's counts are approximate, and lag by a minute or more. Type this command again then.",
     ]);
     expect(notes({ ...all, looked: 120_000, stoppedBy: "in-flight limit" }, {})).toEqual([
       expect.stringMatching(
