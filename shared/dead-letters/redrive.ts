@@ -67,7 +67,7 @@ const MOST_RUNS_TOLD = 1_000;
 const STATUS_MILLISECONDS = 2_000;
 
 /**
- * Moves selected letters back to the queue. Each gets fresh attempts, keeps its history, and counts as owed in its run
+ * Moves selected letters back to the queue, as far as they were sent to the dead-letter queue before it began. Each gets fresh attempts, keeps its history, and counts as owed in its run
  * until it settles again.
  *
  * A letter is sent, then recorded in the ledger, then deleted from the dead-letter queue. Whoever dies in between leaves
@@ -97,6 +97,8 @@ class Redriver {
   readonly #pass: Pass;
   readonly #pacer: Pacer;
   readonly #now: () => number;
+  /** What dies later is left: an item that fails again at once would be sent back for ever. */
+  readonly #beganAt: number;
   readonly #stopping = new Map<string, { readonly at: number; readonly stopping: Promise<boolean> }>();
   readonly #refused: Partial<Record<Refusal, number>> = {};
   readonly #refusals: { readonly id: string; readonly refusal: Refusal; readonly message: string }[] = [];
@@ -110,6 +112,7 @@ class Redriver {
     this.#options = options;
     this.#pass = pass;
     this.#now = options.now ?? Date.now;
+    this.#beganAt = this.#now();
     this.#pacer = new Pacer({ ratePerSecond: options.ratePerSecond, signal: options.signal, now: this.#now });
   }
 
@@ -127,7 +130,7 @@ class Redriver {
 
   async see(letters: readonly HeldLetter[]): Promise<void> {
     const { select, dryRun } = this.#options;
-    const selected = letters.filter((letter) => select(letter));
+    const selected = letters.filter((letter) => Date.parse(letter.sentAt) <= this.#beganAt && select(letter));
     this.#selected += selected.length;
     const step = dryRun ? Math.max(1, selected.length) : this.#pacer.step;
     for (let start = 0; start < selected.length; start += step) {

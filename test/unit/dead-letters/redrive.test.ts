@@ -36,6 +36,19 @@ describe("A redrive", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 12, dead: 13, owed: 0 });
   });
 
+  test("leaves what dies again meanwhile, which would be sent back for ever", async () => {
+    const world = await dead(12);
+    // Consumers fail each item at once.
+    world.queues.after = (action, queue) => {
+      if (action !== "send" || queue !== QUEUE || world.letters.length > 100) return;
+      world.queues.now += 1;
+      for (const { body } of world.queues.of(QUEUE).splice(0)) world.queues.put(DLQ, body);
+    };
+    const result = await all(world);
+    expect(result).toMatchObject({ looked: 24, selected: 12, moved: 12, complete: true });
+    expect(world.letters).toHaveLength(12);
+  });
+
   test("keeps the history, to which the next life adds its own", async () => {
     const world = await dead(1);
     for (const redrives of [1, 2, 3]) {

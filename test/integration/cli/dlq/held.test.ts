@@ -109,8 +109,10 @@ test("once the other look has ended, all is there", async () => {
   );
   const redriven = await world.type("dlq", "redrive", "--yes");
   expect(redriven.code).toBe(2);
-  // What dies once more meanwhile may be sent back again.
-  expect(redriven.stdout).toMatch(/^1\d dead letters of many-dead on this machine were sent back\. 70 stay in the/);
+  // Some may have died once more meanwhile: they stay, or they would be sent back for ever.
+  expect(redriven.stdout).toMatch(
+    /^10 dead letters of many-dead on this machine were sent back\. (7\d|80) stay in the/,
+  );
   for (let first = 10; first < HELD; first += 10) {
     const some = handles.slice(first, first + 10);
     await services.deadLetterQueue.changeVisibilities(
