@@ -45,7 +45,13 @@ export function rightsOf(
       allow(RECEIVE, [controlQueue.queueArn]),
     ];
   }
-  return [...common, allow(RECEIVE, [queue.queueArn]), allow(["sqs:GetQueueAttributes"], [controlQueue.queueArn])];
+  return [
+    ...common,
+    allow(RECEIVE, [queue.queueArn]),
+    // A fresh message takes the place of one that is near a limit of the queue.
+    allow(["sqs:SendMessage"], [queue.queueArn]),
+    allow(["sqs:GetQueueAttributes"], [controlQueue.queueArn]),
+  ];
 }
 
 /** The statement of a permission that a workflow declares. */

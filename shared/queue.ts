@@ -8,6 +8,7 @@ import {
   type MessageSystemAttributeName,
   ReceiveMessageCommand,
   SendMessageBatchCommand,
+  type SendMessageBatchCommandInput,
   type SendMessageBatchRequestEntry,
   SendMessageCommand,
   type SQSClient,
@@ -71,7 +72,38 @@ export class Queue {
    * @throws {SluiceError} `SEND_FAILED`: some were refused each time. Those before may have been sent.
    */
   async sendAll(messages: readonly OutgoingMessage[]): Promise<void> {
-    const refused = await this.sendEach(messages);
+    this.#throwIfRefused(await this.sendEach(messages));
+  }
+
+  /**
+   * Sends a message as the first of its own story: without the trace of the invocation that sends it.
+   *
+   * A message that takes the place of another goes to the queue from which its consumer got that one, so Lambda would
+   * take the two for a loop and drop the item's message after 16 replacements. This loop is intended, and it ends, as
+   * waits are bounded. All other loops are still found.
+   * https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+   *
+   * @throws {SluiceError} `SEND_FAILED`: it was refused each time.
+   */
+  async sendUntraced(message: OutgoingMessage): Promise<void> {
+    const refused = await this.#sendBatch([message], async (input) => {
+      const command = new SendMessageBatchCommand(input);
+      // Behind the middleware that adds the trace.
+      command.middlewareStack.add(
+        (next) => (args) => {
+          const { headers } = args.request as { readonly headers: Record<string, string> };
+          for (const name of Object.keys(headers)) if (TRACE_HEADER.test(name)) delete headers[name];
+          return next(args);
+        },
+        { step: "finalizeRequest", name: "withoutTrace" },
+      );
+      // Options of a request's own keep the client from its cache of middleware, which would be without this one.
+      return await this.#client.send(command, {});
+    });
+    this.#throwIfRefused(new Map(refused));
+  }
+
+  #throwIfRefused(refused: ReadonlyMap<OutgoingMessage, string>): void {
     if (refused.size === 0) return;
     throw new SluiceError(
       "SEND_FAILED",
@@ -113,7 +145,10 @@ export class Queue {
     return refused;
   }
 
-  async #sendBatch(messages: readonly OutgoingMessage[]): Promise<readonly (readonly [OutgoingMessage, string])[]> {
+  async #sendBatch(
+    messages: readonly OutgoingMessage[],
+    send = (input: SendMessageBatchCommandInput) => ask(this.#client, SendMessageBatchCommand, input),
+  ): Promise<readonly (readonly [OutgoingMessage, string])[]> {
     let entries = messages.map(
       ({ body, attributes, delaySeconds }, index): SendMessageBatchRequestEntry => ({
         Id: String(index),
@@ -124,10 +159,7 @@ export class Queue {
     );
     let refused: readonly (readonly [OutgoingMessage, string])[] = [];
     for (let round = 0; round < SEND_ROUNDS; round++) {
-      const { Failed = [] } = await ask(this.#client, SendMessageBatchCommand, {
-        QueueUrl: this.#url,
-        Entries: entries,
-      });
+      const { Failed = [] } = await send({ QueueUrl: this.#url, Entries: entries });
       refused = Failed.flatMap(({ Id, Code, Message }) => {
         const message = messages[Number(Id)];
         return message === undefined ? [] : [[message, `${Code}: ${Message}`] as const];
@@ -256,6 +288,8 @@ export class Queue {
     };
   }
 }
+
+const TRACE_HEADER = /^(x-amzn-trace-id|traceparent|tracestate|baggage)$/i;
 
 const toSeconds = (milliseconds: number): number => Math.ceil(milliseconds / 1_000);
 

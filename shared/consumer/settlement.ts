@@ -263,7 +263,7 @@ export class Settlement {
     // Who dies before the deletion leaves two messages of one item, as SQS itself may deliver one twice.
     const body = replacementBody(item.envelope, receiveOf(item));
     const delaySeconds = Math.max(0, Math.min(LONGEST_DELAY_SECONDS, Math.ceil(milliseconds / 1_000)));
-    await this.#options.queue.sendAll([{ body, delaySeconds, attributes: item.message.attributes }]);
+    await this.#options.queue.sendUntraced({ body, delaySeconds, attributes: item.message.attributes });
     return true;
   }
 

@@ -350,6 +350,7 @@ describe("rights", () => {
     "sqs:GetQueueAttributes ControlQueue",
     "sqs:SendMessage ControlQueue",
     "sqs:SendMessage DeadLetterQueue",
+    "sqs:SendMessage Queue",
     ...xRay,
   ];
 
