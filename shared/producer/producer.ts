@@ -32,6 +32,9 @@ const SLICE_POLICY = { attempts: 5, baseMilliseconds: 1_000, capMilliseconds: 60
 /** How often a start that waits for an earlier run looks again. */
 const OVERLAP_PAUSE_MILLISECONDS = 30_000;
 
+/** How soon a producer looks again at a run that another one has moved on. */
+const SUPERSEDED_PAUSE_MILLISECONDS = 1_000;
+
 /** A message that waited so often is replaced by a fresh one, well before the control queue's receive limit. */
 const MOST_RECEIVES = 50;
 
@@ -174,7 +177,7 @@ export class Producer {
     } catch (error) {
       if (error instanceof SourceWait) {
         // The continuation finds that the run waits.
-        return (await this.#recordWait(run, error, warnings.all)) === undefined;
+        return (await this.#recordWait(run, error, warnings.all)) === "failed";
       }
       if (isPermanent(error)) {
         await this.#failPermanently(run.id, error);
@@ -248,7 +251,9 @@ export class Producer {
       if (time.lost.aborted) return LEFT;
       if (thrown instanceof SourceWait) {
         const waiting = await this.#recordWait(run, thrown, warnings.all);
-        return waiting === undefined ? DONE : await this.#sitOut(waiting, message, control, time);
+        if (waiting === "failed") return DONE;
+        if (waiting === "superseded") return await this.#wait(id, SUPERSEDED_PAUSE_MILLISECONDS, hop, control);
+        return await this.#sitOut(waiting, message, control, time);
       }
       return await this.#failSlice({ id, thrown, warnings: warnings.all, hop }, control);
     }
@@ -257,6 +262,8 @@ export class Producer {
       await runs.recordFull(id, end.look);
       return await this.#wait(id, end.pauseMilliseconds, hop, control);
     }
+    // Whoever moved the run on may have died, or lost this very message, before it passed the run on.
+    if (end.tag === "superseded") return await this.#wait(id, SUPERSEDED_PAUSE_MILLISECONDS, hop, control);
     if (end.tag === "time") await this.#passOn(id, hop);
     return DONE;
   }
@@ -378,13 +385,13 @@ export class Producer {
    * Notes that the source was told to wait: from now on nobody reads it before that time, not even after a crash.
    *
    * @param before The run as the slice found it.
-   * @returns the run, which waits; `undefined` where nothing is left to do about it.
+   * @returns the run, which waits; or that it has failed, as the wait is too long; or that another producer moved it on.
    */
   async #recordWait(
     before: RunRecord,
     { message, until: asked }: SourceWait,
     warnings: readonly string[],
-  ): Promise<RunRecord | undefined> {
+  ): Promise<RunRecord | "failed" | "superseded"> {
     const { runs, logger, now, random } = this.#options;
     const run = await runs.get(before.id);
     const at = now();
@@ -400,14 +407,14 @@ export class Producer {
         { permanent: true },
       );
       await this.#failPermanently(run.id, error);
-      return undefined;
+      return "failed";
     }
     const wait = { until, since, count: count + 1, reason: message.slice(0, LONGEST_REASON) };
     logger.warn("the source was told to wait", { run: run.id, until: isoTime(until), reason: wait.reason });
     // A slice that made progress before has set the count back.
     const failedSlices = run.failedSlices === 0 ? 0 : before.failedSlices;
     const recorded = await runs.recordWait(run, wait, failedSlices, warnings);
-    return recorded ? { ...run, wait } : undefined;
+    return recorded ? { ...run, wait } : "superseded";
   }
 
   /** Goes on after a wait: in this invocation if it is short, and otherwise by a message that nobody pays for. */
@@ -422,8 +429,7 @@ export class Producer {
     const left = until - now();
     if (left <= LONGEST_PAID_WAIT_MILLISECONDS && until < time.sliceEnd) {
       await sleep(Math.max(0, Math.ceil(left)), AbortSignal.any([time.signal, time.lost]));
-      if (time.lost.aborted) return LEFT;
-      if (!time.signal.aborted) return await this.#continue(message, control, time);
+      if (!time.signal.aborted && !time.lost.aborted) return await this.#continue(message, control, time);
     }
     await controlQueue.sendControl(waitEntry({ run: id, workflow: message.workflow, hop: message.hop }));
     return DONE;

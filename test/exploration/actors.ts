@@ -132,16 +132,22 @@ export class Actors {
     };
   }
 
-  /** A producer that received a control message. */
-  producer(body: string, group: string): Program {
-    return withFrames(`producer: ${parseControlMessage(body).type}`, this.#functions, async (actor) => {
+  /**
+   * A producer that received a control message.
+   *
+   * @param losesMessage Whether SQS refuses to renew its message's visibility: it ends after a page, and leaves the message.
+   */
+  producer(body: string, group: string, losesMessage = false): Program {
+    const loses = losesMessage ? ", loses its message" : "";
+    return withFrames(`producer: ${parseControlMessage(body).type}${loses}`, this.#functions, async (actor) => {
       const onComplete = async (summary: object) => {
         await actor.perform({ type: "tell", fact: `completion ${JSON.stringify(summary)}` });
       };
       const workflow = { ...this.#workflow, onComplete };
       const producer = new Producer({ ...worldOf(actor), workflow, maxBacklog: 1_000 });
       const { signal } = new AbortController();
-      const time = { sliceEnd: Number.POSITIVE_INFINITY, signal, lost: signal };
+      const lost = losesMessage ? AbortSignal.abort() : signal;
+      const time = { sliceEnd: Number.POSITIVE_INFINITY, signal, lost };
       const verdict = await producer.handle({ id: "control", body, group, receiveCount: 1 }, time);
       return verdict.tag === "done" ? "delete" : "again";
     });

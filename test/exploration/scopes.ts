@@ -2,6 +2,9 @@ import type { Scope } from "./scope.ts";
 
 const TWO = { consumers: 2, producers: 1, spares: 0, completion: false, cancel: false } as const;
 
+/** Two producers at one run: the control message of one is delivered to the other, which may be when it has lost it. */
+const OVERLAP = { ...TWO, consumers: 1, producers: 2, spares: 1 } as const;
+
 /** What `npm test` explores. */
 export const SHORT: readonly Scope[] = [
   { ...TWO, name: "one item", pages: [["good"]] },
@@ -21,6 +24,11 @@ export const SHORT: readonly Scope[] = [
     spares: 1,
   },
   { ...TWO, name: "a run that is cancelled", consumers: 1, pages: [["good"]], cancel: true },
+  {
+    ...OVERLAP,
+    name: "two pages of an item that cannot be sent, and two producers at once",
+    pages: [["unsendable"], ["unsendable"]],
+  },
   { ...TWO, name: "two pages of an item", pages: [["good"], ["good"]] },
   {
     ...TWO,
@@ -36,6 +44,7 @@ export const SHORT: readonly Scope[] = [
 export const LONG: readonly Scope[] = [
   { ...TWO, name: "two pages, and a run that is cancelled", consumers: 1, pages: [["good"], ["good"]], cancel: true },
   { ...TWO, name: "two pages of an item, and a producer that dies", pages: [["good"], ["good"]], spares: 1 },
+  { ...OVERLAP, name: "one item, and two producers at once", pages: [["good"]] },
   { ...TWO, name: "an item that dies, and two consumers", pages: [["bad"]] },
   { ...TWO, name: "an item that asks for a wait, and two consumers", pages: [["patient"]] },
   { ...TWO, name: "an item that asks for too long a wait, and two consumers", pages: [["late"]] },

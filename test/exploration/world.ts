@@ -188,6 +188,10 @@ export class World {
       const regular = where === OWED && !this.#isAtWork(state, from, to);
       const begun = regular ? state : this.#spend(state);
       if (begun !== undefined) this.#begin(steps, begun, slot, job, regular);
+      // One whose message another may have only sees it there: where there are two, and a delivery is left to spend.
+      if (!regular || completes || this.#scope.producers < 2 || at(state, AT.spares) === 0) continue;
+      const loser = this.#job(`${id}, which it loses`, place, () => this.#actors.producer(body, group, true));
+      this.#begin(steps, state, slot, loser, false);
     }
   }
 

@@ -224,13 +224,46 @@ describe("a slice that another producer overtakes", () => {
     return world;
   };
 
-  test("ends without a word: the other passes the run on", async () => {
+  test("sends nothing, and goes on from the other's checkpoint a second later", async () => {
     const world = overtaken();
     await world.start();
-    expect(await world.continue(1, 1, { sliceEnd: world.now })).toEqual(done);
+    expect(await world.continue(1, 1, { sliceEnd: world.now })).toEqual({ tag: "wait", milliseconds: 1_000 });
     expect(world.items).toEqual([]);
     expect(world.hops).toEqual([1]);
-    expect((await world.run()).checkpoint).toMatchObject({ count: 1, items: 1 });
+    expect(await world.run()).toMatchObject({ failedSlices: 0, checkpoint: { count: 1, items: 1 } });
+    expect(await world.continue(1, 2)).toEqual(done);
+    expect((await world.run()).checkpoint).toMatchObject({ ended: true, items: 101 });
+  });
+
+  test("does not drop the message that the other one has lost: nobody else would pass the run on", async () => {
+    const lost = new AbortController();
+    const gate = Promise.withResolvers<void>();
+    let armed = false;
+    let second: Promise<unknown> | undefined;
+    const source = {
+      async readPage(cursor: Cursor = 0) {
+        if (cursor === 1 && second !== undefined) await gate.promise;
+        else if (cursor === 1 && armed) {
+          // The first one's message has become visible: a second one begins, and the first one learns of it two pages later.
+          second = world.continue(1, 2);
+          await vi.waitUntil(async () => (await world.run()).failedSlices === 2, { interval: 1 });
+        }
+        if (cursor === 3 && armed) lost.abort();
+        return { items: [cursor], next: Number(cursor) < 3 ? Number(cursor) + 1 : undefined };
+      },
+    };
+    const world: ProducerWorld = new ProducerWorld({ source });
+    await world.start();
+    await world.continue(1, 1, { sliceEnd: world.now });
+    armed = true;
+    expect(await world.continue(1, 1, { lost: lost.signal })).toEqual({ tag: "left" });
+    expect((await world.run()).checkpoint).toMatchObject({ items: 3, ended: false });
+    gate.resolve();
+    expect(await second).toEqual({ tag: "wait", milliseconds: 1_000 });
+    expect(await world.continue(1, 3)).toEqual(done);
+    expect((await world.run()).checkpoint).toMatchObject({ items: 4, ended: true });
+    const addresses = new Set(world.messages.map(({ page, index, epoch }) => `${page}/${index}/${epoch}`));
+    expect([...addresses].sort()).toEqual(["0/0/1", "1/0/1", "2/0/1", "3/0/1"]);
   });
 });
 
