@@ -22,7 +22,7 @@ export function itemsOf(
 ): readonly unknown[] {
   const { body } = page;
   if (body === undefined) return [];
-  const errors = serviceErrors(body);
+  const errors = serviceErrors(body) ?? batchErrors(body, path);
   if (errors !== undefined && !allowErrors) {
     throw new SourceError(
       `${locate(page)} answered errors: ${errors}. Because of them the page may lack items: correct the request, or ` +
@@ -38,6 +38,12 @@ export function itemsOf(
     `${nameOf(path)} of ${locate(page)} is null, not a list of items${said(body)}. Set allowNullItems: true if the API ` +
       "answers null for an empty list",
   );
+}
+
+/** The errors in the answers of a batch of requests, which is a list. */
+function batchErrors(body: unknown, path: Path | undefined): string | undefined {
+  if (!Array.isArray(body) || path === undefined || typeof path === "function") return undefined;
+  return body.map(serviceErrors).find((errors) => errors !== undefined);
 }
 
 function notList(page: Pick<HttpPage, "body" | "url">, path: Path | undefined): SourceError {

@@ -1,7 +1,7 @@
 import { ConfigurationError, SourceError } from "../errors.ts";
 import { integerOption, rejectUnknownKeys, show } from "../options.ts";
-import { booleanOf, checkField, type Field, numberOf } from "./body-path.ts";
-import { foreignPosition, type HttpPage, type Pagination } from "./pagination.ts";
+import { booleanOf, checkField, type Field, keysOf, nameOf, numberOf, valueAt } from "./body-path.ts";
+import { foreignPosition, type HttpPage, locate, type Pagination } from "./pagination.ts";
 import { checkParameter, checkPlace, type Parameter, withParameter } from "./request-parameter.ts";
 
 export interface PageNumberOptions {
@@ -70,11 +70,17 @@ export function pageNumber(options: PageNumberOptions = {}): Pagination {
       const request = withParameter(start, parameter, position === undefined ? first : counted(position));
       return size === undefined ? request : withParameter(request, sizeParameter, size);
     },
-    next(page, position) {
+    next(page, position, _start, { warn }) {
       const number = position === undefined ? first : counted(position);
-      if (totalPages !== undefined) return number - first + 1 < numberOf(page, totalPages) ? number + 1 : undefined;
+      if (totalPages !== undefined) {
+        const pages = numberOf(page, totalPages);
+        if (pages === 0 && number === first && page.items.length > 0) throw contradiction(page, totalPages, pages);
+        return number - first + 1 < pages ? number + 1 : undefined;
+      }
       if (hasMore !== undefined) return booleanOf(page, hasMore) ? number + 1 : undefined;
-      return page.items.length < shortest ? undefined : number + 1;
+      if (page.items.length >= shortest) return number + 1;
+      if (number === first) warnOfShortPage(page, shortest, warn);
+      return undefined;
     },
   };
 }
@@ -126,9 +132,27 @@ export function offsetLimit(options: OffsetLimitOptions = {}): Pagination {
   const size = integerOption("pageSize", options.pageSize ?? 100, PAGE_SIZE);
   const shortest = shortestPage(options.shortPageEnds, size);
 
-  const follows = (page: HttpPage, read: number): boolean => {
-    if (total !== undefined) return read < numberOf(page, total);
+  const follows = (page: HttpPage, read: number, warn: (message: string) => void): boolean => {
+    const isFirst = read === page.items.length;
+    if (total !== undefined) {
+      const count = numberOf(page, total);
+      if (count < page.items.length) throw contradiction(page, total, count);
+      if (isFirst && count === size && read === size) {
+        warn(
+          `page 1 of ${locate(page)} is taken for the only page: ${nameOf(total)} is ${count}, which is also the number ` +
+            "of items on page 1. Is it the count of the page?",
+        );
+      }
+      if (read >= count && isLowerBound(page, total)) {
+        throw new SourceError(
+          `${nameOf(total)} of ${locate(page)} is ${count}, a lower bound (its relation is "gte"), so more items may follow: ` +
+            "ask for the exact total, in Elasticsearch with track_total_hits: true in the body",
+        );
+      }
+      return read < count;
+    }
     if (hasMore !== undefined) return booleanOf(page, hasMore);
+    if (page.items.length < shortest && isFirst) warnOfShortPage(page, shortest, warn);
     return page.items.length >= shortest;
   };
   return {
@@ -141,9 +165,9 @@ export function offsetLimit(options: OffsetLimitOptions = {}): Pagination {
       const request = withParameter(start, offset, position === undefined ? 0 : counted(position));
       return withParameter(request, limit, size);
     },
-    next(page, position) {
+    next(page, position, _start, { warn }) {
       const read = (position === undefined ? 0 : counted(position)) + page.items.length;
-      if (!follows(page, read)) return undefined;
+      if (!follows(page, read, warn)) return undefined;
       if (page.items.length > 0) return read;
       throw new SourceError(
         `the page at offset ${read} is empty, though ${total === undefined ? "hasMore" : "total"} says that items ` +
@@ -165,6 +189,34 @@ function checkOneEnd(ends: Readonly<Record<string, unknown>>): void {
   }
   const [option = ""] = given;
   if (option !== "" && option !== "shortPageEnds") checkField(option, ends[option]);
+}
+
+function contradiction(page: HttpPage, field: Field, count: number): SourceError {
+  return new SourceError(
+    `${nameOf(field)} of ${locate(page)} is ${count}, but this page alone has ${page.items.length} items: is it another count?`,
+  );
+}
+
+/**
+ * Whether a total is only known to be at least so large, as Elasticsearch says beside it:
+ * https://www.elastic.co/guide/en/elasticsearch/reference/current/search-your-data.html#track-total-hits
+ */
+function isLowerBound({ body }: HttpPage, total: Field): boolean {
+  if (typeof total !== "string" && !Array.isArray(total)) return false;
+  return valueAt(body, [...keysOf(total).slice(0, -1), "relation"]) === "gte";
+}
+
+/**
+ * An API may give fewer items than it is asked for, and say nothing. Then page 1 has as many as the API gives at most,
+ * which is a round number.
+ */
+function warnOfShortPage(page: HttpPage, pageSize: number, warn: (message: string) => void): void {
+  const { length } = page.items;
+  if (pageSize === 1 || length === 0 || length % 10 !== 0) return;
+  warn(
+    `page 1 of ${locate(page)} has exactly ${length} of ${pageSize} items, and is taken for the only page ` +
+      `(shortPageEnds): does the API give more than ${length} items a page?`,
+  );
 }
 
 /** They refuse the request itself, and say nothing about where the source ends. */

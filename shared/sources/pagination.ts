@@ -2,6 +2,7 @@ import type { ExactJson } from "../base/exact-json.ts";
 import { SourceError } from "../errors.ts";
 import { show } from "../options.ts";
 import type { Answer } from "./body-path.ts";
+import { parseLinkHeader } from "./link-header.ts";
 import type { ReadContext } from "./source.ts";
 
 /** A JSON object: the body of a request. */
@@ -54,10 +55,16 @@ export interface Pagination {
   readonly endStatuses?: readonly number[];
 }
 
-/** An API that answers everything at once. */
+/** An API that answers everything at once. An answer whose `Link` header has a next page is a warning in the summary. */
 export const singlePage: Pagination = {
   request: (start) => start,
-  next: () => undefined,
+  next(page, _position, _start, { warn }) {
+    const { links } = parseLinkHeader(page.headers.get("link") ?? "");
+    if (links.some(({ rels }) => rels.includes("next"))) {
+      warn(`the Link header of ${locate(page)} has a next page, which singlePage does not read: use linkHeader`);
+    }
+    return undefined;
+  },
 };
 
 /** A cursor whose position another style made. */

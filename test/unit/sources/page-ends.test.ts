@@ -194,6 +194,15 @@ describe("a GraphQL connection", () => {
 describe("a body's errors", () => {
   const list = { items: "data", next: singlePage };
 
+  it("in one answer of a batch are an error", async () => {
+    const body = [{ data: { users: [1] } }, { data: null, errors: [{ message: "no access" }] }];
+    const batch = { items: ["0", "data", "users"], next: singlePage };
+    expect((await read([{ body }], batch)).error).toMatch(/^\/x answered errors: "no access"\. /);
+    expect(await read([{ body: body.slice(0, 1) }], batch)).toMatchObject({ items: [1] });
+    // Of a list that holds the items themselves, each is the task's to judge.
+    expect(await read([{ body }], { next: singlePage })).toMatchObject({ items: body });
+  });
+
   it.each([[[]], [null], [false], [""], [{}], [0]])("%j are none", async (errors) => {
     expect(await read([page({ errors })], list)).toMatchObject({ items: [{ id: 1 }], warnings: [] });
   });
@@ -275,6 +284,79 @@ describe("statuses that end the source", () => {
 
   it("may be 400 and 499", () => {
     expect(pageNumber({ endStatuses: [400, 499] }).endStatuses).toEqual([400, 499]);
+  });
+});
+
+describe("a page 1 that may not be the only one", () => {
+  const items = (count: number) => Array.from({ length: count }, (_, index) => index);
+  const answer = (count: number, fields: object = {}, headers = {}): Reply => ({
+    body: { data: items(count), ...fields },
+    headers,
+  });
+
+  it.each<[string, Reply, HttpPagesOptions["next"], RegExp]>([
+    [
+      "fewer items than were asked for, and a round number of them",
+      answer(100),
+      pageNumber({ pageSize: 500, shortPageEnds: true }),
+      /^page 1 of \/x has exactly 100 of 500 items, and is taken for the only page \(shortPageEnds\): does the API give/,
+    ],
+    [
+      "fewer items than were asked for by offset",
+      answer(100),
+      offsetLimit({ pageSize: 500, shortPageEnds: true }),
+      /^page 1 of \/x has exactly 100 of 500 items/,
+    ],
+    [
+      "a total that may be the page's own count",
+      answer(20, { count: 20 }),
+      offsetLimit({ pageSize: 20, total: "count" }),
+      /^page 1 of \/x is taken for the only page: the field count is 20, which is also the number of items on page 1/,
+    ],
+    [
+      "a next link that is not read",
+      answer(3, {}, { link: '</2>; rel="next"' }),
+      singlePage,
+      /^the Link header of \/x has a next page, which singlePage does not read: use linkHeader$/,
+    ],
+  ])("is a warning where it has %s", async (_, reply, next, message) => {
+    const { warnings, error } = await read([reply], { items: "data", next });
+    expect(error).toBeUndefined();
+    expect(warnings).toEqual([expect.stringMatching(message)]);
+  });
+
+  it.each<[string, readonly Reply[], HttpPagesOptions["next"]]>([
+    ["has another number of items", [answer(99)], pageNumber({ pageSize: 500, shortPageEnds: true })],
+    ["is empty", [answer(0)], pageNumber({ pageSize: 500, shortPageEnds: true })],
+    ["ends by an empty page", [answer(10), answer(0)], pageNumber()],
+    ["comes before a short one", [answer(20), answer(10)], offsetLimit({ pageSize: 20, shortPageEnds: true })],
+    [
+      "has fewer items than the pageSize in all",
+      [answer(19, { count: 19 })],
+      offsetLimit({ pageSize: 20, total: "count" }),
+    ],
+    ["has other links", [answer(3, {}, { link: "</css>; rel=preload" })], singlePage],
+  ])("is none where it %s", async (_, replies, next) => {
+    expect(await read(replies, { items: "data", next })).toMatchObject({ warnings: [] });
+  });
+
+  it("is an error where its total is a lower bound, and is reached", async () => {
+    const next = offsetLimit({ pageSize: 3, total: "hits.total.value" });
+    const total = (value: number, relation: string) => answer(3, { hits: { total: { value, relation } } });
+    expect((await read([total(3, "gte")], { items: "data", next })).error).toBe(
+      'the field hits > total > value of /x is 3, a lower bound (its relation is "gte"), so more items may follow: ask for ' +
+        "the exact total, in Elasticsearch with track_total_hits: true in the body",
+    );
+    expect((await read([total(3, "eq")], { items: "data", next })).items).toHaveLength(3);
+    const options = { items: "data", next, allowRepeatedPages: true };
+    expect((await read([total(4, "gte"), total(6, "eq")], options)).items).toHaveLength(6);
+  });
+
+  it.each<[object, HttpPagesOptions["next"], string]>([
+    [{ total: 2 }, offsetLimit({ total: "total" }), "the field total of /x is 2, but this page alone has 3 items"],
+    [{ pages: 0 }, pageNumber({ totalPages: "pages" }), "the field pages of /x is 0, but this page alone has 3 items"],
+  ])("is an error where it contradicts the count %j", async (fields, next, message) => {
+    expect((await read([answer(3, fields)], { items: "data", next })).error).toBe(`${message}: is it another count?`);
   });
 });
 
