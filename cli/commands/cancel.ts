@@ -6,6 +6,7 @@ import { continueRun } from "../continue-run.ts";
 import { writeJson } from "../display.ts";
 import { EXIT } from "../exit-code.ts";
 import { plural } from "../format.ts";
+import { mayHaveLostMessages } from "../lost-messages.ts";
 import { withRun } from "../run-target.ts";
 import { openSession, workOnRun } from "../session.ts";
 import { type RunTarget, stackFlag } from "../target.ts";
@@ -34,7 +35,10 @@ export const cancelCommand = withTargetOptions(new Command("cancel"))
         const question = `Cancel run ${run.id} of ${run.workflow} on ${where}? ${plural(owed, "queued item")} will be dropped.`;
         if (!options.yes && !(await confirm(question))) return undefined;
         // A command that began to cancel it may have died before it could tell the producer.
-        const cancelling = (await services.runs.cancel(run.id)) ?? (await services.runs.get(run.id));
+        // Nothing of a paused or failed run is under way, so its items can be cancelled without their messages.
+        const isAtRest = run.status === "paused" || run.missing;
+        const missing = isAtRest && (await mayHaveLostMessages(services, run));
+        const cancelling = (await services.runs.cancel(run.id, { missing })) ?? (await services.runs.get(run.id));
         if (hasEnded(cancelling)) throw ended({ run: cancelling, where });
         await continueRun(services.controlQueue, cancelling);
         // The consumers drop what is queued.

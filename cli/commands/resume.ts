@@ -1,10 +1,10 @@
 import { Command } from "commander";
+import type { ServiceClients } from "../../local/services.ts";
 import { hasEnded, type RunRecord } from "../../shared/ledger/run-record.ts";
-import type { Runs } from "../../shared/ledger/runs.ts";
-import type { Queue } from "../../shared/queue.ts";
 import { continueRun } from "../continue-run.ts";
 import { writeJson } from "../display.ts";
 import { EXIT } from "../exit-code.ts";
+import { mayHaveLostMessages } from "../lost-messages.ts";
 import { newStart } from "../new-start.ts";
 import { findUnasked, withRun } from "../run-target.ts";
 import { openSession, workOnRun } from "../session.ts";
@@ -85,8 +85,17 @@ async function isLeft(run: RunRecord, { services, running }: Target): Promise<bo
 
 /** Makes a run go on, from wherever the command that ran, paused or cancelled it stopped. */
 async function reopen(
-  { runs, controlQueue }: { readonly runs: Runs; readonly controlQueue: Queue },
-  { id }: RunRecord,
+  services: Pick<ServiceClients, "runs" | "queue" | "controlQueue">,
+  run: RunRecord,
 ): Promise<void> {
+  const { runs, controlQueue } = services;
+  const { id } = run;
+  if (!hasEnded(run) && (await mayHaveLostMessages(services, run))) {
+    await runs.requestResend(id);
+    console.error(
+      `Messages of run ${id} may have been deleted after their time in the queue: its source is read again, and what is ` +
+        "pending is sent again.",
+    );
+  }
   await continueRun(controlQueue, (await runs.reopen(id)) ?? (await runs.get(id)));
 }

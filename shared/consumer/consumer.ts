@@ -302,7 +302,7 @@ export class Consumer {
     // More of a paused run would be received only to be put back: that is left to the mapping, unless another run works.
     if (mode === "pause" && !this.#worksOnOthers()) this.#intake.end();
     const withoutAttempt =
-      this.#settlement.withoutAttempt(item, state, mode) ??
+      this.#settlement.withoutAttempt(item, state, mode, this.#runWatch.pausedMilliseconds(item.envelope.run)) ??
       (this.#isRetired ? () => this.#settlement.putBack(item, state as Owed, 0) : undefined) ??
       (this.#cameTooLate(work) ? () => this.#settlement.cameTooLate(item, state as Owed) : undefined);
     if (withoutAttempt !== undefined) return await this.#settle(item.message, settled, withoutAttempt);

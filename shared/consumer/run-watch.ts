@@ -19,7 +19,7 @@ const MOST_RUNS = 100;
 /** What is known of a run. All times are in the clock's milliseconds. */
 interface Watched {
   /** What the latest look has found, and when it began. */
-  answer?: { readonly at: number; readonly mode: RunMode };
+  answer?: { readonly at: number; readonly mode: RunMode; readonly pausedAt: number | undefined };
   /** A look under way, and when it began. */
   look?: { readonly at: number; readonly mode: Promise<RunMode> };
   /** Whether a look is about to begin. */
@@ -83,6 +83,14 @@ export class RunWatch {
     if (!isWorkedOn) return await this.#look(run, watched);
     this.#lookSoon(run, watched);
     return "work";
+  }
+
+  /** For how long a run has been paused: 0 where it is not, as far as is known. */
+  pausedMilliseconds(run: string): number {
+    const { mode, pausedAt } = this.#watched.get(run)?.answer ?? {};
+    if (mode !== "pause") return 0;
+    // Code that noted no time paused it long ago.
+    return pausedAt === undefined ? Number.POSITIVE_INFINITY : Math.max(0, this.#now() - pausedAt);
   }
 
   /** Whether the source of any of the runs was still being read when it was last looked at, a moment ago. */
@@ -150,7 +158,7 @@ export class RunWatch {
   #note(watched: Watched, at: number, run: RunRecord | undefined): RunMode {
     const mode = modeOf(run);
     if (watched.answer !== undefined && watched.answer.at > at) return mode;
-    watched.answer = { at, mode };
+    watched.answer = { at, mode, pausedAt: pausedAtOf(run) };
     const isProducing = run?.status === "running" && !run.checkpoint.ended;
     watched.producingAt = isProducing ? at : undefined;
     return mode;
@@ -162,6 +170,9 @@ export class RunWatch {
     return age < 0 ? Number.POSITIVE_INFINITY : age;
   }
 }
+
+const pausedAtOf = (run: RunRecord | undefined): number | undefined =>
+  run?.status === "paused" && run.pausedAt !== undefined ? Date.parse(run.pausedAt) : undefined;
 
 function modeOf(run: RunRecord | undefined): RunMode {
   if (run === undefined) return "work";

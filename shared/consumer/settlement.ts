@@ -20,10 +20,10 @@ import { isSuspect, type Owed } from "./suspects.ts";
 import { ToleranceWatch } from "./tolerance-watch.ts";
 
 /**
- * How long the messages of a paused run stay hidden: a run that is soon resumed goes on soon, and a pause of half a day
- * must not use up the receives after which SQS itself gives a message up.
+ * How long the messages of a paused run stay hidden: a quarter of the time for which it has been paused. So a run that is
+ * soon resumed goes on soon, and a long pause costs few receives.
  */
-const PAUSE = { shortestMilliseconds: 5_000, longestMilliseconds: 300_000 } as const;
+const PAUSE = { share: 0.25, shortestMilliseconds: 5_000, longestMilliseconds: 600_000 } as const;
 
 /**
  * How long a message stays hidden of which nothing can be found out, as the ledger does not answer: an outage of hours
@@ -84,8 +84,17 @@ export class Settlement {
     this.#queueTopology = topology(options.workflow).queue;
   }
 
-  /** What to do about a message that needs no attempt, or `undefined` where it needs one. */
-  withoutAttempt(item: ItemMessage, state: ItemState, mode: RunMode): (() => Promise<boolean>) | undefined {
+  /**
+   * What to do about a message that needs no attempt, or `undefined` where it needs one.
+   *
+   * @param pausedMilliseconds For how long its run has been paused, if it is. Default: it was paused just now.
+   */
+  withoutAttempt(
+    item: ItemMessage,
+    state: ItemState,
+    mode: RunMode,
+    pausedMilliseconds = 0,
+  ): (() => Promise<boolean>) | undefined {
     const { message, envelope } = item;
     const { ledger, logger } = this.#options;
     if (state.tag === "stale") {
@@ -108,7 +117,7 @@ export class Settlement {
     }
     const decided = this.#decidedDeath(item, state);
     if (decided !== undefined) return () => this.#bury(item, decided, state);
-    if (mode === "pause") return () => this.putBack(item, state, longer(PAUSE, receiveOf(item)));
+    if (mode === "pause") return () => this.putBack(item, state, pauseDelay(pausedMilliseconds));
     if (mode === "drain") return () => this.#cancel(item);
     // A wait above SQS's 12 h is renewed on the way. So is one of which another message of the item does not know.
     const left = (state.waits?.until ?? 0) - this.#options.now();
@@ -308,10 +317,12 @@ export class Settlement {
   }
 }
 
+function pauseDelay(pausedMilliseconds: number): number {
+  const { share, shortestMilliseconds, longestMilliseconds } = PAUSE;
+  return Math.min(longestMilliseconds, Math.max(shortestMilliseconds, share * pausedMilliseconds));
+}
+
 /** Twice as long with each receive. */
-function longer(
-  { shortestMilliseconds, longestMilliseconds }: typeof PAUSE | typeof OUTAGE,
-  receiveCount: number,
-): number {
+function longer({ shortestMilliseconds, longestMilliseconds }: typeof OUTAGE, receiveCount: number): number {
   return Math.min(longestMilliseconds, shortestMilliseconds * 2 ** (receiveCount - 1));
 }

@@ -466,6 +466,15 @@ export class Ledger {
     return state.size;
   }
 
+  /** Items of a page, not redriven ones, that have not settled. */
+  async pending(run: string, page: number): Promise<number> {
+    const row = await this.#store.get(pageKey(run, page));
+    if (row === undefined) return 0;
+    const state = readPageRow(row);
+    return Array.from({ length: state.size }, (_, index) => index).filter((index) => !isSettled(state, index, 0))
+      .length;
+  }
+
   /** Climbs again from a page whose items are found settled: the one who settled them may have died on its way. */
   async climbAgain(run: string, page: number): Promise<void> {
     const row = await this.#store.get(pageKey(run, page));

@@ -80,6 +80,10 @@ export interface RunRecord {
   readonly wait?: RecordedWait | undefined;
   /** What the producer saw when it paused last, because its queue was full. */
   readonly fullAt?: BacklogLook | undefined;
+  /** How far the source has been read again, to send what is pending of the pages before the checkpoint. */
+  readonly resend?: Resend | undefined;
+  /** Messages of it are lost, of items that the source does not yield any more. */
+  readonly missing: boolean;
   /** What the run added up to when it completed; absent until then. */
   readonly totals?: Totals | undefined;
   /** Items have settled again after a redrive: `totals` may be those of before. */
@@ -96,6 +100,12 @@ export interface RecordedWait {
   readonly count: number;
   /** What the service said. */
   readonly reason: string;
+}
+
+/** A place in a source that is read again: see `sendAgain`. */
+export interface Resend extends Omit<Checkpoint, "count"> {
+  /** Pending items before this place that the source did not yield again. */
+  readonly missing: number;
 }
 
 /** How full the queue was at one moment. */
@@ -156,6 +166,8 @@ export function readRunRow(row: Row): RunRecord {
     sliceError: row.sliceError as string | undefined,
     wait: waitOf(row),
     fullAt: row.fullAt as BacklogLook | undefined,
+    resend: row.resend === undefined ? undefined : JSON.parse(String(row.resend)),
+    missing: row.missing === true,
     totals: row.totals as Totals | undefined,
     redriven: row.redriven === true,
   };

@@ -30,6 +30,7 @@ import {
   isStopping,
   isWaiting,
   type RecordedWait,
+  type Resend,
   type RunRecord,
   type RunStatus,
   readRunRow,
@@ -357,6 +358,56 @@ export class Runs {
   }
 
   /**
+   * Has the producer of a run that has not ended read its source again from the beginning, and send what is pending: its
+   * messages may have left the queue. The producer does so with its next continuation.
+   */
+  async requestResend(id: string): Promise<void> {
+    const place: Resend = { cursor: undefined, skip: 0, pages: 0, items: 0, ended: false, missing: 0 };
+    await this.#store.update(runKey(id), {
+      set: { resend: JSON.stringify(place) },
+      remove: ["missing"],
+      when: [{ oneOf: ["status", ["running", "paused", "failed"]] }, { absent: "completedAt" }],
+    });
+  }
+
+  /** Notes how far a source was read again. A producer that has been followed by another notes nothing. */
+  async recordResend({ id, hop }: RunRecord, place: Resend, isFurther: boolean): Promise<void> {
+    await this.#store.update(runKey(id), {
+      set: { resend: JSON.stringify(place), failedSlices: isFurther ? 0 : undefined },
+      when: [{ equals: ["hop", hop] }],
+    });
+  }
+
+  /** Notes that all that was pending is on the queue again. */
+  async endResend(id: string): Promise<void> {
+    await this.#store.update(runKey(id), { remove: ["resend"] });
+  }
+
+  /** Fails a run of which pending items can neither be found on the queue nor in the source. */
+  async failMissing(id: string, failure: string): Promise<void> {
+    await this.#store.update(runKey(id), {
+      set: { status: "failed", failure, missing: true },
+      remove: ["resend"],
+      when: [{ equals: ["status", "running"] }],
+    });
+  }
+
+  /**
+   * Cancels what a run that is being stopped owes of the pages from `first` on, without its messages: they are lost. No task
+   * of these pages may be under way, as its success would not count. It may be called again.
+   */
+  async cancelPending(run: RunRecord, first: number): Promise<void> {
+    const { pages } = (await this.get(run.id)).checkpoint;
+    for (let block = blockOf(first); block < blockCount(pages); block++) {
+      const { full } = readBlockRow((await this.#store.get(blockKey(run.id, block))) ?? {}, block);
+      const last = Math.min((block + 1) * PAGES_PER_BLOCK, pages);
+      for (let page = Math.max(first, block * PAGES_PER_BLOCK); page < last; page++) {
+        if (!full.has(page)) await this.#ledger.cancelPage(run.id, page);
+      }
+    }
+  }
+
+  /**
    * Pauses a run: no new task begins, and every message stays.
    *
    * @returns the run, or `undefined` where it does not run.
@@ -369,10 +420,13 @@ export class Runs {
    * Begins to cancel a run: what is queued is dropped unrun, then it is `cancelled`. Its producer must be told by a
    * continuation, whose hop exceeds the run's.
    *
+   * @param options With `missing`, messages of the run are lost and none of its tasks is under way: then its producer
+   * cancels what is pending, and nothing waits for the messages. Default: false.
    * @returns the run, or `undefined` where it has ended.
    */
-  async cancel(id: string): Promise<RunRecord | undefined> {
-    const run = await this.#turn(id, ["running", "paused", "failed"], "cancelling", {}, ["pausedAt"]);
+  async cancel(id: string, { missing = false } = {}): Promise<RunRecord | undefined> {
+    const set = missing ? { missing } : {};
+    const run = await this.#turn(id, ["running", "paused", "failed"], "cancelling", set, ["pausedAt"]);
     if (run !== undefined) await this.active.enterAgain(run);
     return run;
   }

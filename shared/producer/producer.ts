@@ -22,6 +22,7 @@ import { backlogBeside, backlogOf, backlogPauseMilliseconds } from "./backlog.ts
 import { chunks } from "./chunks.ts";
 import { type CompletionOptions, handleCompletion } from "./completion.ts";
 import { PageLine } from "./page-line.ts";
+import { sendAgain } from "./resend.ts";
 import { PageSender } from "./sender.ts";
 import type { Verdict } from "./verdict.ts";
 import { WarningCollector } from "./warning-collector.ts";
@@ -233,6 +234,9 @@ export class Producer {
     }
     if (isStopping(run)) {
       await runs.endProduction(run);
+      // Of these pages no messages are left, or not of all.
+      const withoutMessages = run.missing ? 0 : run.resend?.pages;
+      if (withoutMessages !== undefined) await runs.cancelPending(run, withoutMessages);
       return DONE;
     }
     if (isWaiting(run, now())) return await this.#sitOut(run, message, control, time);
@@ -276,6 +280,18 @@ export class Producer {
     looking?: Promise<BacklogLook>,
   ): Promise<SliceEnd> {
     const { runs, workflow, maxBacklog, now } = this.#options;
+    let told: SourceWait | undefined;
+    const onWait = (wait: SourceWait) => {
+      told = wait;
+    };
+    const reading = { limit: start.limit, signal, warn: warnings.warn, now, onWait };
+    if (start.resend !== undefined) {
+      const isOver = () => lost.aborted || now() >= sliceEnd;
+      const options = { ...this.#options, source: workflow.source, sender: this.#sender, isOver };
+      const end = await sendAgain(start, start.resend, options, reading);
+      if (told !== undefined && end !== "stopped") throw told;
+      if (end !== "done") return { tag: end };
+    }
     // A run's first slice has nothing before it that could be left to close.
     if (start.checkpoint.count > 0) await runs.closeAgain(start);
     if (start.checkpoint.ended) return { tag: "ended" };
@@ -289,12 +305,7 @@ export class Producer {
     if (room <= 0) return full(first);
     const line = new PageLine({ ...this.#options, sender: this.#sender, warnings }, start);
     let isRefused = false;
-    let told: SourceWait | undefined;
-    const onWait = (wait: SourceWait) => {
-      told = wait;
-    };
     try {
-      const reading = { limit: start.limit, signal, warn: warnings.warn, now, onWait };
       for await (const chunk of chunks(workflow.source, start.checkpoint, reading)) {
         if (room <= 0) {
           const run = await line.passed();

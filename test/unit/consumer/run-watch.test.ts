@@ -28,6 +28,20 @@ describe("what a run wants of its messages", () => {
     expect(await new RunWatch({ find }, () => 0).mode("a")).toBe("work");
   });
 
+  test.each([
+    ["since when is known", "1970-01-01T00:00:10.000Z", 90_000],
+    ["since when is not known: long ago", undefined, Number.POSITIVE_INFINITY],
+  ])("is to be put back for a part of the pause, of which %s", async (_, pausedAt, milliseconds) => {
+    const run = { id: "a", status: "paused", checkpoint: { ended: false }, pausedAt } as RunRecord;
+    const watch = new RunWatch({ find: async () => run }, () => 100_000);
+    await watch.mode("a");
+    expect(watch.pausedMilliseconds("a")).toBe(milliseconds);
+    expect(watch.pausedMilliseconds("b")).toBe(0);
+    const { watch: working } = watching("running");
+    await working.mode("a");
+    expect(working.pausedMilliseconds("a")).toBe(0);
+  });
+
   test("is asked for once, by however many messages, and serves for a second", async () => {
     const { watch, find, clock } = watching();
     await Promise.all([watch.mode("a"), watch.mode("a"), watch.mode("b")]);

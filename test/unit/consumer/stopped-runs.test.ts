@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { PermanentError } from "../../../shared/index.ts";
 import { envelopeBody } from "../../../shared/messages/envelope.ts";
 import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
@@ -38,17 +38,22 @@ describe("the messages of a paused run", () => {
   });
 
   test("may come any number of times, and then run like any other", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    onTestFinished(() => void vi.useRealTimers());
     const world = await paused(["a"]);
-    for (let receiveCount = 1; receiveCount <= 20; receiveCount++) {
+    for (let receiveCount = 1; receiveCount <= 40; receiveCount++) {
       expect(await world.consume({}, [world.message(0, { receiveCount })])).toEqual(["0"]);
+      vi.setSystemTime(Date.now() + (world.sqs.visibilities.at(-1)?.seconds ?? 0) * 1_000);
     }
-    // A pause of a night does not use up the receives that the queue allows.
-    expect(world.sqs.visibilities.map(({ seconds }) => seconds).slice(4)).toEqual([80, 160, ...Array(14).fill(300)]);
+    const hidden = world.sqs.visibilities.map(({ seconds }) => seconds);
+    // A quarter of the pause: it is soon resumed, or it costs few receives.
+    expect(hidden.slice(0, 8)).toEqual([5, 5, 5, 5, 5, 7, 8, 10]);
+    expect(hidden.slice(-12)).toEqual(Array(12).fill(600));
     await world.runs.reopen(RUN);
     const attempts: number[] = [];
     const task = (_: unknown, { attempt }: { attempt: number }) => void attempts.push(attempt);
     // In the consumer itself: it is no suspect.
-    expect(await world.consume({ task }, [world.message(0, { receiveCount: 21 })])).toEqual([]);
+    expect(await world.consume({ task }, [world.message(0, { receiveCount: 41 })])).toEqual([]);
     expect(attempts).toEqual([1]);
     expect(world.letters).toEqual([]);
     expect(await world.status()).toBe("completed");

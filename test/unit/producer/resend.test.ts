@@ -1,0 +1,215 @@
+import { describe, expect, test } from "vitest";
+import type { Cursor, PageReader } from "../../../shared/index.ts";
+import { ProducerWorld, RUN } from "../../helpers/producer-world.ts";
+
+const PAGES = 5;
+
+/** Five pages of three items. */
+const source = (itemOf: (page: number, index: number) => unknown, pages = PAGES): PageReader => ({
+  readPage: (cursor: Cursor = 0) => ({
+    items: [0, 1, 2].map((index) => itemOf(Number(cursor), index)),
+    next: Number(cursor) + 1 < pages ? Number(cursor) + 1 : undefined,
+  }),
+});
+const plain = (page: number, index: number) => `${page}/${index}`;
+
+let present: { itemOf: typeof plain; pages: number };
+const changing: PageReader = {
+  readPage: (cursor, context) => source(present.itemOf, present.pages).readPage(cursor, context),
+};
+
+/**
+ * A run whose first `sent` pages are sent, of which an item of each page but the third and all of the third are settled. Then it was
+ * paused, and the queue has lost its messages.
+ */
+async function afterLoss(sent = PAGES) {
+  present = { itemOf: plain, pages: PAGES };
+  const world = new ProducerWorld({ source: changing });
+  await world.start();
+  const time = { sliceEnd: Number.NEGATIVE_INFINITY };
+  for (let hop = 1; hop <= sent; hop++) await world.continue(hop, 1, time);
+  const success = (index: number) => ({ index, failures: 0, redrives: 0 });
+  for (let page = 0; page < sent; page++) {
+    const items = page === 2 ? [0, 1, 2].map(success) : [success(1)];
+    await world.ledger.recordSuccesses({ run: RUN, page, epoch: 1, items });
+  }
+  await world.runs.pause(RUN);
+  world.sqs.sent.length = 0;
+  await world.runs.requestResend(RUN);
+  await world.runs.reopen(RUN);
+  return world;
+}
+
+const pendingOf = (pages: readonly number[]) => pages.flatMap((page) => (page === 2 ? [] : [`${page}/0`, `${page}/2`]));
+
+/** Continues the run until it is not passed on any more. */
+async function goOn(world: ProducerWorld, time = {}) {
+  let { hop } = await world.run();
+  for (let last = -1; hop !== last; ) {
+    last = hop;
+    await world.continue(hop + 1, 1, time);
+    hop = Math.max(hop, ...world.hops) > hop + 1 ? hop + 1 : hop;
+  }
+}
+
+async function settle(world: ProducerWorld) {
+  for (const { page, index, epoch } of world.messages) {
+    await world.ledger.recordSuccesses({ run: RUN, page, epoch, items: [{ index, failures: 0, redrives: 0 }] });
+  }
+}
+
+describe("a run whose messages are lost", () => {
+  test("has what is pending of its pages sent again, each item once, and completes with exact counts", async () => {
+    const world = await afterLoss();
+    await goOn(world);
+    expect(world.items).toEqual(pendingOf([0, 1, 2, 3, 4]));
+    // The consumer asks the ledger before it runs one.
+    expect(world.messages.every(({ resent, epoch }) => resent === true && epoch === 1)).toBe(true);
+    expect((await world.run()).resend).toBeUndefined();
+    await settle(world);
+    expect(await world.run()).toMatchObject({ status: "completed", checkpoint: { pages: PAGES, items: 15 } });
+    expect(await world.runs.counts(await world.run())).toMatchObject({ produced: 15, succeeded: 15, owed: 0 });
+  });
+
+  test("goes on from its checkpoint afterwards, if its source has not ended", async () => {
+    const world = await afterLoss(3);
+    await goOn(world);
+    expect(world.items).toEqual([...pendingOf([0, 1]), "3/0", "3/1", "3/2", "4/0", "4/1", "4/2"]);
+    await settle(world);
+    expect((await world.run()).status).toBe("completed");
+    expect(await world.runs.counts(await world.run())).toMatchObject({ produced: 15, succeeded: 15 });
+  });
+
+  test("is read again a slice at a time, from where the slice before ended", async () => {
+    const world = await afterLoss();
+    await goOn(world, { sliceEnd: Number.NEGATIVE_INFINITY });
+    expect(world.items).toEqual(pendingOf([0, 1, 2, 3, 4]));
+    expect(world.hops.length).toBeGreaterThanOrEqual(PAGES);
+  });
+
+  test("is paused and cancelled amid that like any other", async () => {
+    for (const stop of ["pause", "cancel"] as const) {
+      const world = await afterLoss();
+      let sends = 0;
+      world.sqs.before = async (action) => {
+        if (action === "send" && ++sends === 2) await world.runs[stop](RUN);
+      };
+      await goOn(world);
+      world.sqs.before = () => {};
+      expect(world.items).toEqual(pendingOf([0, 1]));
+      const run = await world.run();
+      if (stop === "cancel") {
+        // What was sent again is left to the consumers, as its tasks may be under way.
+        expect(run).toMatchObject({ status: "cancelling" });
+        await goOn(world);
+        await settle(world);
+        expect((await world.run()).status).toBe("cancelled");
+        const counts = { produced: 15, succeeded: 11, cancelled: 4, owed: 0 };
+        expect(await world.runs.counts(await world.run())).toMatchObject(counts);
+        continue;
+      }
+      expect(run).toMatchObject({ status: "paused", resend: { pages: 2, items: 6 } });
+      await world.runs.reopen(RUN);
+      await goOn(world);
+      expect(world.items).toEqual(pendingOf([0, 1, 2, 3, 4]));
+    }
+  });
+
+  test("misses nothing if its producer dies before or after any operation", async () => {
+    for (let death = 0; ; death++) {
+      const world = await afterLoss(4);
+      const { hop } = await world.run();
+      let operations = 0;
+      const die = () => {
+        if (operations++ === death) throw new Error("died");
+      };
+      world.store.before = die;
+      world.sqs.before = die;
+      // Its slice fails, or even that cannot be noted.
+      await world.continue(hop + 1).catch(() => {});
+      const died = operations > death;
+      world.store.before = () => {};
+      world.sqs.before = () => {};
+      await world.continue(hop + 1, 2);
+      await goOn(world);
+      expect(new Set(world.items)).toEqual(new Set([...pendingOf([0, 1, 2, 3]), "4/0", "4/1", "4/2"]));
+      await settle(world);
+      expect((await world.run()).status, `died at ${death}`).toBe("completed");
+      expect(await world.runs.counts(await world.run())).toMatchObject({ produced: 15, succeeded: 15 });
+      if (!died) break;
+    }
+  });
+
+  describe("and whose source has changed", () => {
+    const cancelled = async (world: ProducerWorld) => {
+      await world.runs.cancel(RUN);
+      await goOn(world);
+    };
+
+    test.each([
+      [
+        "an item is another",
+        {
+          itemOf: (page: number, index: number) => (page === 3 && index === 2 ? "new" : plain(page, index)),
+          pages: PAGES,
+        },
+        [0, 1, 2, 4],
+        2,
+      ],
+      ["its last pages are gone", { itemOf: plain, pages: 3 }, [0, 1, 2], 4],
+    ])(
+      "says how many items are missing where %s, and is cancelled with exact counts",
+      async (_, change, found, missing) => {
+        const world = await afterLoss();
+        present = change;
+        await goOn(world);
+        expect(world.items).toEqual(pendingOf(found));
+        const failed = await world.run();
+        expect(failed).toMatchObject({ status: "failed", missing: true, resend: undefined });
+        expect(failed.failure).toMatch(
+          new RegExp(`^the messages of ${missing} pending items are lost, .* sluice cancel ${RUN}`),
+        );
+        await settle(world);
+        expect(await world.runs.counts(await world.run())).toMatchObject({ succeeded: 15 - missing, owed: missing });
+        await cancelled(world);
+        expect((await world.run()).status).toBe("cancelled");
+        expect(await world.runs.counts(await world.run())).toMatchObject({
+          produced: 15,
+          succeeded: 15 - missing,
+          cancelled: missing,
+          owed: 0,
+        });
+      },
+    );
+
+    test("goes on once the source is as it was", async () => {
+      const world = await afterLoss();
+      present = { itemOf: plain, pages: 3 };
+      await goOn(world);
+      present = { itemOf: plain, pages: PAGES };
+      await world.runs.requestResend(RUN);
+      await world.runs.reopen(RUN);
+      await goOn(world);
+      await settle(world);
+      expect(await world.run()).toMatchObject({ status: "completed", failure: undefined });
+    });
+
+    test("does not matter where nothing is pending", async () => {
+      const world = await afterLoss();
+      present = { itemOf: (page, index) => (page === 2 ? "new" : plain(page, index)), pages: PAGES };
+      await goOn(world);
+      await settle(world);
+      expect((await world.run()).status).toBe("completed");
+    });
+  });
+
+  test("is not read again where it has ended, or does not exist", async () => {
+    const world = await afterLoss();
+    await goOn(world);
+    await settle(world);
+    await world.runs.requestResend(RUN);
+    await world.runs.requestResend("nobody");
+    expect((await world.run()).resend).toBeUndefined();
+    expect(await world.runs.find("nobody")).toBeUndefined();
+  });
+});
