@@ -5,7 +5,7 @@ import { StateDirectory } from "../../local/state-directory.ts";
 import { ConfigurationError } from "../../shared/errors.ts";
 import { type Counts, hasEnded, isActive, type RunRecord } from "../../shared/ledger/run-record.ts";
 import { writeJson } from "../display.ts";
-import { count, seconds, style, table, warningLine } from "../format.ts";
+import { count, plural, seconds, style, table, warningLine } from "../format.ts";
 import { latestAndActive, targets, unaskedOf, withRun } from "../run-target.ts";
 import type { RunTarget } from "../target.ts";
 import { type TargetOptions, withTargetOptions } from "../target-options.ts";
@@ -72,7 +72,7 @@ async function list(options: StatusOptions): Promise<void> {
       rows.push([
         run.workflow,
         run.id,
-        statusOf({ ...target, run }),
+        statusOf({ ...target, run }) + (run.warnings.length > 0 ? `, ${plural(run.warnings.length, "warning")}` : ""),
         ...[produced, succeeded, dead, owed, cancelled, retried].map(count),
         wallSeconds === undefined ? "" : seconds(wallSeconds),
       ]);

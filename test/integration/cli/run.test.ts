@@ -63,6 +63,7 @@ test("a warning of the source is in the summary and in status, and the exit code
   expect(json.at(-1)).toMatchObject({ type: "summary", status: "completed", warnings: ["the table has no key"] });
   expect(code).toBe(0);
   expect((await world.type("status", "--json")).json).toMatchObject([{ warnings: ["the table has no key"] }]);
+  expect((await world.type("status")).stdout).toMatch(/\n *odd +\S+ +completed, 1 warning +3 /);
   expect((await world.type("status", "odd")).stdout).toContain("\nwarning the table has no key\n  produced ");
 
   const again = await world.type("run", workflowFile("odd"), "--fresh");
