@@ -107,7 +107,7 @@ function toDead({ reason, at, failures, waits }: Death): Omit<DeadLetter["dead"]
 export function replacementBody(envelope: Envelope, receives: number): string {
   // The ledger is asked before the first delivery of it, too.
   const replacement: Envelope = { ...envelope, resent: true, receives };
-  return isDeadLetter(replacement) ? fitIntoMessage(replacement) : toBody(JSON.stringify(replacement));
+  return isDeadLetter(replacement) ? fitIntoMessage(replacement) : writerOf(replacement)();
 }
 
 const isDeadLetter = (envelope: Envelope): envelope is DeadLetter => envelope.dead !== undefined;
@@ -119,12 +119,11 @@ const MOST_BYTES_PER_BYTE = 6;
  * The letter as a body, its history cut from the oldest stacks on until SQS takes it. Messages are not cut, but for one
  * that is long, full of characters that JSON escapes, and beside an item that leaves it no room.
  */
-function fitIntoMessage({ bigints: _, item, dead, ...address }: DeadLetter): string {
+function fitIntoMessage(letter: DeadLetter): string {
+  const { dead } = letter;
   const failures = [...dead.failures];
-  const text = toItemJson(item ?? null);
-  const head = JSON.stringify({ ...address, ...(text.bigints && { bigints: true }) });
-  const withHistory = (history: readonly Failure[]) =>
-    toBody(`${head.slice(0, -1)},"item":${text.json},"dead":${JSON.stringify({ ...dead, failures: history })}}`);
+  const write = writerOf(letter);
+  const withHistory = (history: readonly Failure[]) => write({ ...dead, failures: [...history] });
   // Measured apart and added up: the item may be a mebibyte, and is not to be written anew for each cut.
   const sizes = failures.map(sizeWithComma);
   let bytes = sizes.reduce((sum, size) => sum + size, Buffer.byteLength(withHistory([])));
@@ -148,6 +147,16 @@ function fitIntoMessage({ bigints: _, item, dead, ...address }: DeadLetter): str
     };
   }
   return withHistory(failures.slice(dropped));
+}
+
+/** Writes an envelope as a body, with any `dead` part. The item is written once: it may be a mebibyte. */
+function writerOf({ bigints: _, item, dead: __, ...address }: Envelope): (dead?: Envelope["dead"]) => string {
+  const text = toItemJson(item ?? null);
+  const head = JSON.stringify({ ...address, ...(text.bigints && { bigints: true }) });
+  return (dead) => {
+    const tail = dead === undefined ? "" : `,"dead":${JSON.stringify(dead)}`;
+    return toBody(`${head.slice(0, -1)},"item":${text.json}${tail}}`);
+  };
 }
 
 const sizeWithComma = (failure: Failure): number => Buffer.byteLength(toBody(JSON.stringify(failure))) + 1;

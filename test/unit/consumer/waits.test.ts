@@ -246,6 +246,15 @@ describe("retry.waitAtMost", () => {
     expect(item.world.letters).toHaveLength(1);
   });
 
+  test("stops the run, if more items wait too long than are tolerated", async () => {
+    const world = await ConsumerWorld.of(["a", "b", "c"], { count: 1, minimum: 100 });
+    const workflow = { task: asksFor({ hours: 2 }), retry: { waitAtMost: { hours: 1 } } };
+    await world.consume(workflow, [world.message(0)]);
+    expect(await world.status()).toBe("running");
+    await world.consume(workflow, [world.message(1)]);
+    expect(await world.status()).toBe("failing");
+  });
+
   test("starts anew with a redrive", async () => {
     const item = await waiting({ retry: { waitAtMost: { seconds: 10 } } });
     await item.deliver(asksFor({ minutes: 1 }));

@@ -2,8 +2,13 @@ import { marshall } from "@aws-sdk/util-dynamodb";
 import { describe, expect, test } from "vitest";
 import { fingerprint } from "../../../shared/dead-letters/fingerprint.ts";
 import { FAILURE_KINDS, REASONS, roomForMessage, toFailure } from "../../../shared/failure.ts";
-import { LARGEST_ENVELOPE_BYTES } from "../../../shared/messages/body.ts";
-import { deadLetterBody, redrivenBody, truncatedLetterBody } from "../../../shared/messages/dead-letter.ts";
+import { LARGEST_ENVELOPE_BYTES, toItemJson } from "../../../shared/messages/body.ts";
+import {
+  deadLetterBody,
+  redrivenBody,
+  replacementBody,
+  truncatedLetterBody,
+} from "../../../shared/messages/dead-letter.ts";
 import { envelopeBody, parseEnvelope } from "../../../shared/messages/envelope.ts";
 import { failureOf, longestFailure, longestFailures } from "../../helpers/failures.ts";
 import { refusedBySqs } from "../../helpers/sqs-characters.ts";
@@ -73,6 +78,35 @@ describe("an item's dead letter", () => {
     );
     expect(parseEnvelope(redrivenBody(letter, death, { redrives: 1 })).dead?.truncated).toBe(true);
     expect(parseEnvelope(redrivenBody(letter, death, { redrives: 1, item: "y" })).dead).not.toHaveProperty("truncated");
+  });
+
+  test.each([
+    ["an object", { id: 1, name: "Ada 😀", none: null }],
+    ["no value", null],
+    ["bigints", { id: 12345678901234567890n, small: 5n, number: 5 }],
+  ])("a message of %s is replaced by one of the same item", (_what, item) => {
+    const envelope = parseEnvelope(envelopeBody({ ...header, resent: false }, 7, toItemJson(item)));
+    const replaced = parseEnvelope(replacementBody(envelope, 72));
+    expect(replaced).toEqual({ ...envelope, resent: true, receives: 72 });
+    const letter = parseEnvelope(deadLetterBody(replaced, { reason: "exhausted", at, failures: [] }));
+    expect(letter).toMatchObject({ item, dead: { redrives: 0 } });
+    expect(letter).not.toHaveProperty("receives");
+    // Redriven, its receives are counted anew.
+    expect(parseEnvelope(replacementBody(letter, 3))).toEqual({ ...letter, resent: true, receives: 3 });
+    const redriven = redrivenBody(
+      parseEnvelope(replacementBody(letter, 3)),
+      { reason: "exhausted", at, failures: [] },
+      { redrives: 1 },
+    );
+    expect(parseEnvelope(redriven)).toEqual(letter);
+  });
+
+  test("fits into a message when it replaces a redriven one that was as large as a message can be", () => {
+    const failures = longestFailures(5);
+    const letter = deadLetterBody(largestEnvelope(), { reason: "exhausted", at, failures });
+    const replaced = replacementBody(parseEnvelope(letter), 999_999);
+    expect(Buffer.byteLength(replaced)).toBeLessThanOrEqual(MEBIBYTE);
+    expect(parseEnvelope(replaced)).toMatchObject({ receives: 999_999, dead: { reason: "exhausted" } });
   });
 
   test.each(REASONS)("of the reason %j is readable", (reason) => {
