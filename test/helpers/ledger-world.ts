@@ -25,7 +25,10 @@ export interface Scenario {
   readonly versions: readonly SourceVersion[];
   /** Decides all that is left open: which step is next, whether it fails, how a task ends. Used up, all goes well. */
   readonly choices: readonly number[];
-  /** Of 100 steps, so many fail: the process dies before or after it, or only the step fails, or its answer is lost. */
+  /**
+   * Of 100 steps, so many fail: the process dies before or after it, or only the step fails, or its answer is lost, or it
+   * times out and takes effect at any later time.
+   */
   readonly faultPercent: number;
   /** Messages come twice: as a copy, or because they become visible while their consumer still works. */
   readonly duplicates: boolean;
@@ -77,7 +80,7 @@ const MOST_FAILED_SLICES = 5;
 const MOST_CONSUMERS = 3;
 /** Far above what the largest scenario takes. */
 const MOST_STEPS = 100_000;
-const FAULTS = ["dies before", "dies after", "fails before", "fails after", "answer lost"] as const;
+const FAULTS = ["dies before", "dies after", "fails before", "fails after", "answer lost", "times out"] as const;
 
 /**
  * A run, worked off by a producer and consumers that keep to the ledger's protocol, over queues in memory, one step at
@@ -241,11 +244,17 @@ export class LedgerWorld {
     const fault = this.#chance(this.#scenario.faultPercent) ? FAULTS[this.#draw(FAULTS.length)] : undefined;
     if (fault === "dies before") return this.#die(step);
     if (fault === "fails before") return reject(new Error("the service is unavailable"));
+    if (fault === "times out") {
+      // What the SDK does then: it asks again. The first request takes effect before that, or after it.
+      this.#steps.push(step, { process: { dead: false }, act, resolve: () => {}, reject: () => {} });
+      return;
+    }
     const result = await act();
     if (fault === "dies after") return this.#die(step);
     if (fault === "fails after") return reject(new Error("the service did not answer"));
-    // What the SDK does when an answer is lost: it asks again, and gets the second answer.
-    resolve(fault === "answer lost" && !process.dead ? await act() : result);
+    // The SDK asks again, and gets the second answer. Others may go on in between.
+    if (fault === "answer lost") this.#steps.push(step);
+    else resolve(result);
   }
 
   #die({ process, reject }: Step): void {
