@@ -24,6 +24,7 @@ export async function startDynamoDb({ path, accessKeyId }: LocalDynamoDbOptions)
   const server = dynalite({ ...(path !== undefined && { path }), createTableMs: 0, deleteTableMs: 0 });
   // Left alone it would close a connection in the moment in which a client sends on it.
   server.keepAliveTimeout = 60_000;
+  server.requestTimeout = REQUEST_TIMEOUT_MILLISECONDS;
   guard(server, accessKeyId);
   const requests = trackRequests(server);
   server.listen(0, "127.0.0.1");
@@ -56,6 +57,9 @@ function guard(server: Server, accessKeyId: string): void {
     else refuse(request, response, refusal);
   });
 }
+
+/** How long a client may take to send a whole request. One is sent at once, unless its client hangs. */
+const REQUEST_TIMEOUT_MILLISECONDS = 30_000;
 
 /** For the longest of requests, whose client may be gone: one whose body never came would never end. */
 const LONGEST_REQUEST_MILLISECONDS = 1_000;

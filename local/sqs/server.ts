@@ -16,6 +16,8 @@ export interface SqsServerOptions extends SqsServiceOptions {
   readonly port?: number;
   /** The access key id that each request over HTTP must carry. */
   readonly accessKeyId: string;
+  /** How long a client may take to send a whole request. Default 30,000: one is sent at once, unless its client hangs. */
+  readonly requestTimeoutMilliseconds?: number;
 }
 
 /** A running server. */
@@ -35,6 +37,8 @@ export interface SqsServer {
 
 /** What was last written to each connection, and how to take it back. */
 type Undelivered = WeakMap<Socket, { readonly undo: () => void; readonly writtenAt: number }>;
+
+const REQUEST_TIMEOUT_MILLISECONDS = 30_000;
 
 // A reason of its own: without one, an error with its stack would be made for each request.
 const GONE = "the client has gone";
@@ -59,7 +63,9 @@ export async function startSqsServer(options: SqsServerOptions): Promise<SqsServ
 
   const check = requestCheck(options.accessKeyId);
   const undelivered: Undelivered = new WeakMap();
-  const server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 0 }, (request, response) => {
+  const { requestTimeoutMilliseconds: requestTimeout = REQUEST_TIMEOUT_MILLISECONDS } = options;
+  const timeouts = { requestTimeout, connectionsCheckingInterval: requestTimeout, keepAliveTimeout: 60_000 };
+  const server = createServer(timeouts, (request, response) => {
     const refusal = check(request.headers);
     if (refusal !== undefined) return refuse(request, response, refusal);
     const gone = new AbortController();

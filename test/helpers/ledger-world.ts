@@ -240,7 +240,7 @@ export class LedgerWorld {
 
   async #take(step: Step): Promise<void> {
     this.#steps = this.#steps.filter((each) => each !== step);
-    const { process, act, resolve, reject } = step;
+    const { act, resolve, reject } = step;
     const fault = this.#chance(this.#scenario.faultPercent) ? FAULTS[this.#draw(FAULTS.length)] : undefined;
     if (fault === "dies before") return this.#die(step);
     if (fault === "fails before") return reject(new Error("the service is unavailable"));

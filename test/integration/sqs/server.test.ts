@@ -55,6 +55,22 @@ describe("the server", () => {
     }
   });
 
+  it("waits for no client that does not end its request", async () => {
+    const short = await startSqsServer({ file: ":memory:", accessKeyId: "test", requestTimeoutMilliseconds: 100 });
+    const { hostname, port } = new URL(short.endpoint);
+    for (const part of [
+      "",
+      "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n",
+      "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n{",
+    ]) {
+      const socket = connect(Number(port), hostname);
+      socket.write(part);
+      socket.resume();
+      await once(socket, "close");
+    }
+    await short.close();
+  });
+
   it("refuses a request that is too long, and goes on", async () => {
     const response = await post("AmazonSQS.SendMessage", "x".repeat(17 * 1_048_576));
     expect(response.status).toBe(400);
