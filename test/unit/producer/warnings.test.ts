@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { RunSummary } from "../../../shared/completion.ts";
 import { type Cursor, items, type PageReader, type ReadContext } from "../../../shared/index.ts";
-import { ProducerWorld } from "../../helpers/producer-world.ts";
+import { ProducerWorld, RUN } from "../../helpers/producer-world.ts";
 
 /** A source of so many pages of one item, which does something before it gives a page. */
 const pages = (count: number, before: (page: number, context: ReadContext) => void): PageReader => ({
@@ -128,6 +128,16 @@ describe("a warning of the source", () => {
     expect((await world.run()).checkpoint).toMatchObject({ items: 1 });
     await world.continue(2);
     expect(await world.run()).toMatchObject({ warnings: ["only of page 0"], checkpoint: { ended: true } });
+  });
+
+  test("of two producers that do not know of each other is kept once, and at most ten are shown", async () => {
+    const world = new ProducerWorld({ source: pages(1, () => {}) });
+    await world.start();
+    const record = (warnings: string[]) => world.runs.recordSlice(RUN, 1, "HTTP 503", { known: [], warnings });
+    await Promise.all([record(["a", "b"]), record(["b", "c", "a"])]);
+    expect((await world.run()).warnings.toSorted()).toEqual(["a", "b", "c"]);
+    await record(Array.from({ length: 10 }, (_, index) => `other ${index}`));
+    expect((await world.run()).warnings).toHaveLength(10);
   });
 
   test("reaches onComplete", async () => {
