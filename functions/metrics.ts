@@ -10,6 +10,7 @@ const NAMES: Readonly<Record<Counter, string>> = {
   slicesFailed: "SlicesFailed",
   fastPathFallbacks: "FastPathFallbacks",
   environmentsRetired: "EnvironmentsRetired",
+  newerVersion: "NewerVersion",
 };
 
 /** Values of a metric that one document holds. */

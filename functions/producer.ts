@@ -39,8 +39,9 @@ async function produce(
   const sliceEnd = now() + environment.sliceSeconds * 1_000;
   const closing = AbortSignal.timeout(Math.max(0, context.getRemainingTimeInMillis() - CLOSING_MILLISECONDS));
   const records = event.Records.map(({ messageId: id, receiptHandle, body, attributes }) => {
-    const { MessageGroupId: group, ApproximateReceiveCount } = attributes;
-    return { id, receiptHandle, body, group, receiveCount: Number(ApproximateReceiveCount) };
+    const { MessageGroupId: group, ApproximateReceiveCount, SentTimestamp } = attributes;
+    const receiveCount = Number(ApproximateReceiveCount);
+    return { id, receiptHandle, body, group, receiveCount, sentAt: Number(SentTimestamp) };
   });
   const staying = await handleControlBatch(records, {
     producer,

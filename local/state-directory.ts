@@ -23,13 +23,20 @@ const HOLDER = "engine.json";
 const ENGINE_LOCK = "engine.lock";
 const GUESTS_LOCK = "guests.lock";
 const AWS_CONFIG = "aws-config";
+const STATE = "state.json";
+
+/**
+ * The version of what a state directory holds: its files, the queues' database, the tables. A directory without a
+ * version is of version 1: those before had none. See `docs/versions.md`.
+ */
+const STATE_VERSION = 1;
 
 /** Only the user may see what is in a state directory: its files hold the key of the engine's servers, and items. */
 const PRIVATE_DIRECTORY = 0o700;
 const PRIVATE_FILE = 0o600;
 
 /** What outlives all other state: locks, which must stay the same files, and who holds them. */
-const KEPT = new Set([HOLDER, ENGINE_LOCK, GUESTS_LOCK]);
+const KEPT = new Set([HOLDER, ENGINE_LOCK, GUESTS_LOCK, STATE]);
 
 /** Where the services of a running engine listen, and the key that they ask for. */
 export interface Endpoints {
@@ -37,6 +44,11 @@ export interface Endpoints {
   readonly dynamoDb: string;
   /** A secret. It must not be logged. */
   readonly accessKeyId: string;
+}
+
+/** What is said of the directory itself. */
+interface State {
+  readonly version: number;
 }
 
 /** How a workflow was run last. */
@@ -131,8 +143,10 @@ export class StateDirectory {
    *
    * @returns whether it has it now.
    * @throws {SluiceError} `STATE_UNUSABLE`: it cannot be written.
+   * @throws {SluiceError} `STATE_NEWER`: a newer version of Sluice wrote it.
    */
   lock(use: Use): boolean {
+    this.#refuseNewer();
     return usable(this.path, () => {
       mkdirSync(this.path, { recursive: true, mode: PRIVATE_DIRECTORY });
       // It may have been made by an earlier version, or by the user.
@@ -141,6 +155,7 @@ export class StateDirectory {
       this.#forgetServices();
       this.#write(this.#holder, { pid: process.pid, use } satisfies Holder);
       this.#makeDirectories();
+      this.#write(join(this.path, STATE), { version: STATE_VERSION } satisfies State);
       return true;
     });
   }
@@ -182,8 +197,10 @@ export class StateDirectory {
    *
    * @returns `undefined` where there are none.
    * @throws {SluiceError} `STATE_UNUSABLE`
+   * @throws {SluiceError} `STATE_NEWER`: a newer version of Sluice wrote it.
    */
   visit(): { readonly endpoints: Endpoints; leave(): void } | undefined {
+    this.#refuseNewer();
     if (this.holder()?.endpoints === undefined) return undefined;
     const guest = new ProcessLock(join(this.path, GUESTS_LOCK));
     // Who retires looks for guests just now.
@@ -224,6 +241,17 @@ export class StateDirectory {
 
   get origin(): Origin | undefined {
     return this.#read<Origin>(this.#origin);
+  }
+
+  #refuseNewer(): void {
+    const version = this.#read<State>(join(this.path, STATE))?.version ?? STATE_VERSION;
+    if (version <= STATE_VERSION) return;
+    throw new SluiceError(
+      "STATE_NEWER",
+      `${this.path} has version ${version} of the state, and this version of Sluice reads versions up to ` +
+        `${STATE_VERSION}: use the version that wrote it or a later one (npm install sluice@latest), or move the ` +
+        "directory away to begin without its runs and dead letters",
+    );
   }
 
   // Written beside and renamed: whoever reads it sees all of it or what was before.

@@ -7,7 +7,8 @@ export type Counter =
   | "deadLettered"
   | "slicesFailed"
   | "fastPathFallbacks"
-  | "environmentsRetired";
+  | "environmentsRetired"
+  | "newerVersion";
 
 export interface Metrics {
   count(counter: Counter, by: number): void;

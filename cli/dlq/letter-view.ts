@@ -81,6 +81,7 @@ function facts(letter: Letter, place: string, run: LetterRun | undefined): strin
 const KINDS: Readonly<Record<Letter["kind"], string>> = {
   "dead letter": "dead letter, with its history",
   raw: "the queued message: SQS moved it, nothing reported on it",
+  newer: "a message of a newer version of Sluice, which this version leaves as it is",
   foreign: "a message that is none of ours",
 };
 
@@ -92,7 +93,7 @@ function runText(id: string, run: LetterRun | undefined): string {
 }
 
 function itemSection({ kind, item, truncated, body }: Letter, width: number): string {
-  if (kind === "foreign") {
+  if (kind === "foreign" || kind === "newer") {
     return section(
       `Body (${plural(Buffer.byteLength(body), "byte")})`,
       typeof item === "string" ? wrapped(printable(body), width) : printable(pretty(item)),
@@ -108,7 +109,7 @@ function itemSection({ kind, item, truncated, body }: Letter, width: number): st
 const pretty = (value: unknown): string => jsonText(value, 2) ?? "";
 
 function historySections({ failures, kind, waits }: Letter, width: number): readonly string[] {
-  if (kind === "foreign") return [];
+  if (kind === "foreign" || kind === "newer") return [];
   if (failures.length === 0) return [section("Attempts", waits === undefined ? "none is recorded" : "none failed")];
   const attempts = columns(
     [

@@ -1,3 +1,4 @@
+import { NewerVersionError } from "../base/newer-version.ts";
 import { countWaits } from "../base/waits.ts";
 import { MalformedMessageError, toError } from "../errors.ts";
 import type { ItemState } from "../ledger/ledger.ts";
@@ -173,7 +174,8 @@ export class Consumer {
   async #admit(messages: readonly ReceivedMessage[], { settled, beginsBy }: Delivery): Promise<void> {
     const { items, foreign } = this.#parse(messages);
     for (const { message, error } of foreign) {
-      void this.#settle(message, settled, () => this.#settlement.foreign(message, error));
+      const settle = error instanceof NewerVersionError ? "newerVersion" : "foreign";
+      void this.#settle(message, settled, () => this.#settlement[settle](message, error));
     }
     this.#unrecorded++;
     this.#lookedUp += items.length;
@@ -196,6 +198,9 @@ export class Consumer {
   }
 
   #leave(item: ItemMessage, settled: Settled, error: unknown): void {
+    if (error instanceof NewerVersionError) {
+      return void this.#settle(item.message, settled, () => this.#settlement.newerVersion(item.message, error));
+    }
     this.#options.logger.error("a message could not be looked up, it will come again", { error });
     void this.#settle(item.message, settled, () => this.#settlement.putOff(item));
   }

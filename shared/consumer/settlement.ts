@@ -1,4 +1,5 @@
 import { type AskedWait, askedWaitOf } from "../base/asked-wait.ts";
+import { newerVersionDelay } from "../base/newer-version.ts";
 import { countWaits, waitToMake } from "../base/waits.ts";
 import { isPermanent, lastError, type Reason, roomForMessage, toFailure } from "../failure.ts";
 import type { Cancellations, ItemState, Ledger, Successes } from "../ledger/ledger.ts";
@@ -70,6 +71,7 @@ export class Settlement {
   readonly #cancellations: Recorder<Cancellations["items"][number]>;
   readonly #toleranceWatch: ToleranceWatch;
   readonly #burial: Burial;
+  #toldNewer = false;
   readonly #queueTopology: QueueTopology;
 
   constructor(options: SettlementOptions) {
@@ -160,6 +162,20 @@ export class Settlement {
    */
   async putOff(item: ItemMessage): Promise<boolean> {
     return await this.#comeAgain(item, longer(OUTAGE, receiveOf(item)) * (1 - this.#options.random() / 2));
+  }
+
+  /**
+   * Returns a message of a newer version to the queue, for the consumer that is being deployed. Nothing of it is written:
+   * this code cannot know what its item is.
+   */
+  async newerVersion(message: ReceivedMessage, error: Error): Promise<boolean> {
+    const { metrics, logger, now, random } = this.#options;
+    metrics.count("newerVersion", 1);
+    // Each message of a run may be one.
+    if (!this.#toldNewer) logger.warn("put back messages that a newer version of Sluice wrote", { error });
+    this.#toldNewer = true;
+    await this.#delay(message, newerVersionDelay(message, this.#queueTopology, now(), random()));
+    return false;
   }
 
   async #cancel({ envelope }: ItemMessage): Promise<boolean> {

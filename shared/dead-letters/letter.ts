@@ -1,8 +1,9 @@
 import type { MessageAttributeValue } from "@aws-sdk/client-sqs";
 import { parseJson } from "../base/exact-json.ts";
+import { NewerVersionError } from "../base/newer-version.ts";
 import type { ReceivedMessage } from "../consumer/message.ts";
 import { toError } from "../errors.ts";
-import { type Failure, lastError, type Reason } from "../failure.ts";
+import { type Failure, lastError, REASONS, type Reason } from "../failure.ts";
 import type { LedgerItem } from "../ledger/ledger.ts";
 import { type Envelope, type LetterWaits, parseEnvelope } from "../messages/envelope.ts";
 import { type Fingerprint, fingerprint } from "./fingerprint.ts";
@@ -14,12 +15,13 @@ import { type Fingerprint, fingerprint } from "./fingerprint.ts";
  * - `dead letter`: our envelope with its history, sent by a consumer or the producer;
  * - `raw`: our envelope as it stood on the queue. SQS itself moved it, after too many receives that nobody reported on:
  *   its reason is `unexplained`, and the ledger may know of failures;
+ * - `newer`: our envelope, written by a newer version of Sluice. It is shown and exported, and left as it is;
  * - `foreign`: anything else.
  */
 export interface Letter {
   /** The SQS message's id: the same at each look, another after a redrive or an import. */
   readonly id: string;
-  readonly kind: "dead letter" | "raw" | "foreign";
+  readonly kind: "dead letter" | "raw" | "newer" | "foreign";
   readonly reason: Reason;
   /** When it died, ISO 8601: as its history says, else when it was sent. */
   readonly diedAt: string;
@@ -66,7 +68,8 @@ export interface Ours {
   readonly epoch: number;
 }
 
-export const isOurs = <L extends Letter>(letter: L): letter is L & Ours => letter.kind !== "foreign";
+export const isOurs = <L extends Letter>(letter: L): letter is L & Ours =>
+  letter.kind !== "foreign" && letter.kind !== "newer";
 
 /** The item of a letter, in the life in which it died. */
 export const itemOf = ({ run, page, index, epoch, redrives }: Letter & Ours): LedgerItem => ({
@@ -128,6 +131,7 @@ function contentOf(message: ReceivedMessage): Content {
       message.systemAttributes?.DeadLetterQueueSourceArn !== undefined,
     );
   } catch (error) {
+    if (error instanceof NewerVersionError) return contentOfNewer(message, error);
     return contentOfForeign(message, toError(error));
   }
 }
@@ -153,6 +157,17 @@ function contentOfEnvelope({ workflow, run, page, index, epoch, item, dead }: En
     failures,
     ...(waits && { waits }),
     error,
+  };
+}
+
+/** What a newer version means by its envelope is not known here: only its reason is read, if it has one of ours. */
+function contentOfNewer(message: ReceivedMessage, { name, message: text }: NewerVersionError): Content {
+  const { dead } = jsonOrText(message.body) as { dead?: { reason?: unknown } };
+  return {
+    ...contentOfForeign(message, new Error(text)),
+    kind: "newer",
+    reason: REASONS.find((reason) => reason === dead?.reason) ?? "unexplained",
+    error: { name, message: text },
   };
 }
 

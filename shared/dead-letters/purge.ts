@@ -22,6 +22,8 @@ export interface PurgeResult extends PassResult {
   readonly deleted: number;
   /** SQS would not delete them: they are on the queue, and in the backup as well. */
   readonly leftBehind: number;
+  /** A newer version of Sluice wrote them: they were left as they are, though they were selected. */
+  readonly newer: number;
 }
 
 /**
@@ -36,10 +38,14 @@ export async function purge(options: PurgeOptions): Promise<PurgeResult> {
   let selected = 0;
   let deleted = 0;
   let leftBehind = 0;
+  let newer = 0;
   const pass = new Pass(deadLetterQueue, options);
   const result = await pass.run(async (held) => {
     if (options.signal?.aborted) return;
-    const letters = held.filter((letter) => select(letter));
+    const meant = held.filter((letter) => select(letter));
+    // Nothing here can tell what their run would wait for without them.
+    const letters = meant.filter(({ kind }) => kind !== "newer");
+    newer += meant.length - letters.length;
     selected += letters.length;
     if (dryRun || letters.length === 0) {
       deleted += letters.length;
@@ -52,7 +58,7 @@ export async function purge(options: PurgeOptions): Promise<PurgeResult> {
     deleted += letters.length - left.size;
     onDeleted?.(deleted);
   });
-  return { ...result, selected, deleted, leftBehind };
+  return { ...result, selected, deleted, leftBehind, newer };
 }
 
 /** Of letters whose death nobody has recorded: a consumer records those that it sends. */

@@ -1,4 +1,5 @@
 import type { MessageAttributeValue } from "@aws-sdk/client-sqs";
+import { NewerVersionError } from "../base/newer-version.ts";
 import { toError } from "../errors.ts";
 import type { ItemFate, Ledger, LedgerItem } from "../ledger/ledger.ts";
 import { isStopping } from "../ledger/run-record.ts";
@@ -41,9 +42,18 @@ export interface RedriveOptions extends PassOptions {
  * - `run stopping`: its run is being cancelled or failed, and would drop it unrun: wait until it has ended;
  * - `unknown run`: the ledger has no row of its run (any more): its item could not be counted;
  * - `stale`: the source changed under its page, and its item is no longer part of the run;
+ * - `newer version`: a newer version of Sluice wrote it, or began its run: use that version;
  * - `send refused`: SQS refused the message each time.
  */
-export const REFUSALS = ["truncated", "edit refused", "run stopping", "unknown run", "stale", "send refused"] as const;
+export const REFUSALS = [
+  "truncated",
+  "edit refused",
+  "run stopping",
+  "unknown run",
+  "stale",
+  "newer version",
+  "send refused",
+] as const;
 export type Refusal = (typeof REFUSALS)[number];
 
 export interface RedriveResult extends PassResult {
@@ -203,8 +213,14 @@ class Redriver {
     if (fate?.tag === "stale") {
       return this.#refuse(letter, "stale", `the source changed under page ${letter.page} of run ${letter.run}`);
     }
-    if (letter.run !== null && (await this.#isStopping(letter.run))) {
-      return this.#refuse(letter, "run stopping", `run ${letter.run} is being stopped: wait until it has ended`);
+    if (letter.kind === "newer") return this.#refuse(letter, "newer version", letter.error.message);
+    try {
+      if (letter.run !== null && (await this.#isStopping(letter.run))) {
+        return this.#refuse(letter, "run stopping", `run ${letter.run} is being stopped: wait until it has ended`);
+      }
+    } catch (error) {
+      if (error instanceof NewerVersionError) return this.#refuse(letter, "newer version", error.message);
+      throw error;
     }
     const { edit } = this.#options;
     try {

@@ -1,4 +1,5 @@
 import { fromStoredText } from "../base/exact-json.ts";
+import { refuseNewer } from "../base/newer-version.ts";
 import type { LoopState } from "../sources/loop-detector.ts";
 import type { Cursor } from "../sources/source.ts";
 import type { Tolerance } from "../tolerance.ts";
@@ -135,7 +136,19 @@ export interface Checkpoint {
   readonly ended: boolean;
 }
 
+/**
+ * The version of the rows of a run: of its own and of those of its pages, blocks and items. It stands in the run's row,
+ * without it it is 1. A run keeps the version with which it began. See `docs/versions.md`.
+ */
+export const LEDGER_VERSION = 1;
+
+/**
+ * A run's row, read.
+ *
+ * @throws {NewerVersionError} A newer version of Sluice began the run: no row of it may be written.
+ */
 export function readRunRow(row: Row): RunRecord {
+  refuseNewer(row.version, LEDGER_VERSION, `run ${row.id}`, { run: String(row.id) });
   return {
     id: String(row.id),
     workflow: String(row.workflow),

@@ -29,6 +29,7 @@ import {
   isActive,
   isStopping,
   isWaiting,
+  LEDGER_VERSION,
   type RecordedWait,
   type Resend,
   type RunRecord,
@@ -87,6 +88,7 @@ export class Runs {
     const created = this.#store.update(runKey(run.id), {
       set: {
         id: run.id,
+        version: LEDGER_VERSION,
         workflow: run.workflow,
         status: run.skippedFor === undefined ? "running" : "skipped",
         failure: run.skippedFor === undefined ? undefined : skippedBecause(run.skippedFor),
@@ -470,6 +472,8 @@ export class Runs {
     set: Readonly<Record<string, Json>> = {},
     remove: readonly string[] = [],
   ): Promise<RunRecord | undefined> {
+    // A run of a newer version is refused before it is written.
+    await this.find(id);
     const row = await this.#store.update(runKey(id), {
       set: { status: to, ...set },
       remove,

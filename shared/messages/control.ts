@@ -1,5 +1,9 @@
 import * as z from "zod";
+import { refuseNewer } from "../base/newer-version.ts";
 import { MalformedMessageError } from "../errors.ts";
+
+/** The newest version of a control message that this code reads. See `docs/versions.md`. */
+const NEWEST = 1;
 
 const controlSchema = z.discriminatedUnion("type", [
   z.strictObject({
@@ -43,6 +47,7 @@ export type CompleteMessage = Extract<ControlMessage, { type: "complete" }>;
 /**
  * The control message in a body.
  *
+ * @throws {NewerVersionError} A newer version of Sluice wrote it: it must be left as it is.
  * @throws {MalformedMessageError} It is none.
  */
 export function parseControlMessage(body: string): ControlMessage {
@@ -51,6 +56,9 @@ export function parseControlMessage(body: string): ControlMessage {
     json = JSON.parse(body);
   } catch (cause) {
     throw new MalformedMessageError(`the control message is not JSON: ${(cause as Error).message}`, { cause });
+  }
+  if (typeof json === "object" && json !== null && "sluice" in json) {
+    refuseNewer(json.sluice, NEWEST, "the control message");
   }
   const parsed = controlSchema.safeParse(json);
   if (parsed.success) return parsed.data;

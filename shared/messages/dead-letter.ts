@@ -4,7 +4,14 @@ import type { Waits } from "../base/waits.ts";
 import { fingerprint } from "../dead-letters/fingerprint.ts";
 import { cut, type Failure, lastError, type Reason } from "../failure.ts";
 import { toBody, toItemJson } from "./body.ts";
-import { type DeadLetter, type Envelope, envelopeBody, type ItemAddress, type LetterWaits } from "./envelope.ts";
+import {
+  type DeadLetter,
+  type Envelope,
+  envelopeBody,
+  envelopeVersion,
+  type ItemAddress,
+  type LetterWaits,
+} from "./envelope.ts";
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
 const LARGEST_MESSAGE_BYTES = 1_048_576;
@@ -150,11 +157,13 @@ function fitIntoMessage(letter: DeadLetter): string {
 }
 
 /** Writes an envelope as a body, with any `dead` part. The item is written once: it may be a mebibyte. */
-function writerOf({ bigints: _, item, dead: __, ...address }: Envelope): (dead?: Envelope["dead"]) => string {
+function writerOf({ bigints: _, item, dead, ...address }: Envelope): (history?: Envelope["dead"]) => string {
   const text = toItemJson(item ?? null);
-  const head = JSON.stringify({ ...address, ...(text.bigints && { bigints: true }) });
-  return (dead) => {
-    const tail = dead === undefined ? "" : `,"dead":${JSON.stringify(dead)}`;
+  const bigints = text.bigints && ({ bigints: true } as const);
+  const sluice = envelopeVersion({ ...address, ...bigints, dead });
+  const head = JSON.stringify({ ...address, sluice, ...bigints });
+  return (history) => {
+    const tail = history === undefined ? "" : `,"dead":${JSON.stringify(history)}`;
     return toBody(`${head.slice(0, -1)},"item":${text.json}${tail}}`);
   };
 }

@@ -1,11 +1,19 @@
 import * as z from "zod";
 import { type ExactText, parseBigints } from "../base/exact-json.ts";
+import { refuseNewer } from "../base/newer-version.ts";
 import { ItemError, MalformedMessageError } from "../errors.ts";
 import { FAILURE_KINDS, REASONS } from "../failure.ts";
 import { LARGEST_ENVELOPE_BYTES, toBody } from "./body.ts";
 
-/** Raised when the envelope changes in a way that an older consumer would misread. */
-const VERSION = 1;
+/**
+ * The versions of the envelope that this code reads. A new one is added when an older consumer would refuse or misread
+ * an envelope: with each new field. See `docs/versions.md`.
+ *
+ * - 1: the first.
+ * - 2: `receives`, `edited`, `bigints`, and in a dead letter `waits` and the reason `waited too long`.
+ */
+export const ENVELOPE_VERSIONS = [1, 2] as const;
+const NEWEST = 2;
 
 /** Where an item stands in its run. */
 export interface ItemAddress {
@@ -42,7 +50,7 @@ const waitsSchema = z.strictObject({
 export type LetterWaits = Readonly<z.infer<typeof waitsSchema>>;
 
 const envelopeSchema = z.strictObject({
-  sluice: z.literal(VERSION),
+  sluice: z.literal(ENVELOPE_VERSIONS),
   workflow: z.string(),
   run: z.string(),
   page: z.int().min(0),
@@ -84,9 +92,24 @@ export type Envelope = Readonly<z.infer<typeof envelopeSchema>>;
 export type DeadLetter = Envelope & { readonly dead: NonNullable<Envelope["dead"]> };
 
 /**
+ * The version to write an envelope with: the lowest whose readers understand it. So a deploy from the version before
+ * holds up only the messages that need the new one.
+ */
+export function envelopeVersion({
+  receives,
+  edited,
+  bigints,
+  dead,
+}: Pick<Envelope, "receives" | "edited" | "bigints" | "dead">): Envelope["sluice"] {
+  const isSecond = [receives, edited, bigints, dead?.waits].some((field) => field !== undefined);
+  return isSecond || dead?.reason === "waited too long" ? 2 : 1;
+}
+
+/**
  * The envelope in a message's body.
  *
- * @throws {MalformedMessageError} The body is not an envelope of this version. The message says what is wrong.
+ * @throws {NewerVersionError} A newer version of Sluice wrote it: it must be left as it is.
+ * @throws {MalformedMessageError} The body is not an envelope. The message says what is wrong.
  */
 export function parseEnvelope(body: string): Envelope {
   let json: unknown;
@@ -96,6 +119,7 @@ export function parseEnvelope(body: string): Envelope {
   } catch (cause) {
     throw new MalformedMessageError(`the body is not JSON: ${(cause as Error).message}`, { cause });
   }
+  if (typeof json === "object" && json !== null && "sluice" in json) refuseNewer(json.sluice, NEWEST, "the envelope");
   const parsed = envelopeSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   throw new MalformedMessageError(`the body is not an envelope: ${z.prettifyError(parsed.error)}`);
@@ -120,7 +144,7 @@ export function envelopeBody(header: PageHeader, index: number, item: ExactText 
   const { workflow, run, page, epoch } = header;
   const { json, bigints }: ExactText = typeof item === "string" ? { json: item } : item;
   const head = JSON.stringify({
-    sluice: VERSION,
+    sluice: envelopeVersion({ bigints }),
     workflow,
     run,
     page,

@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers/promises";
+import { NewerVersionError, newerVersionDelay } from "../base/newer-version.ts";
 import { formatDuration, toMilliseconds } from "../duration.ts";
-import { SourceError, toError } from "../errors.ts";
+import { MalformedMessageError, SourceError, toError } from "../errors.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type BacklogLook, isStopping, isWaiting, type RunRecord } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";
@@ -18,6 +19,7 @@ import type { Metrics } from "../metrics.ts";
 import type { Queue } from "../queue.ts";
 import { backoffMilliseconds } from "../retry.ts";
 import { LONGEST_SOURCE_WAIT, SourceWait } from "../sources/source-wait.ts";
+import { topology } from "../topology.ts";
 import { backlogBeside, backlogOf, backlogPauseMilliseconds } from "./backlog.ts";
 import { chunks } from "./chunks.ts";
 import { type CompletionOptions, handleCompletion } from "./completion.ts";
@@ -72,6 +74,8 @@ export interface ReceivedControl {
   /** Its message group: while one is worked on, none of the same group is delivered. */
   readonly group: string | undefined;
   readonly receiveCount: number;
+  /** When it was sent, in milliseconds since 1970. */
+  readonly sentAt?: number;
 }
 
 /** Until when an invocation may work. */
@@ -113,14 +117,32 @@ export class Producer {
     this.#sender = new PageSender({ ...options, workflow: options.workflow.name });
   }
 
-  /** Works on a control message. One that is none is moved to the control queue's dead-letter queue. */
+  /**
+   * Works on a control message. One that is none is moved to the control queue's dead-letter queue. One that a newer
+   * version of Sluice wrote waits for its producer, and so does one of a run that a newer version began.
+   */
   async handle(control: ReceivedControl, time: SliceTime): Promise<Verdict> {
-    let message: ControlMessage;
     try {
-      message = parseControlMessage(control.body);
+      return await this.#handle(parseControlMessage(control.body), control, time);
     } catch (thrown) {
-      return await this.#bury(control, toError(thrown));
+      const error = toError(thrown);
+      if (error instanceof MalformedMessageError) return await this.#bury(control, error);
+      if (error instanceof NewerVersionError) return this.#leaveToNewer(control, error);
+      throw thrown;
     }
+  }
+
+  #leaveToNewer(control: ReceivedControl, error: Error): Verdict {
+    const { metrics, logger, now, random, workflow } = this.#options;
+    metrics.count("newerVersion", 1);
+    logger.warn("put back a control message for a newer version of Sluice", { error });
+    return {
+      tag: "wait",
+      milliseconds: newerVersionDelay(control, topology(workflow).controlQueue, now(), random()),
+    };
+  }
+
+  async #handle(message: ControlMessage, control: ReceivedControl, time: SliceTime): Promise<Verdict> {
     switch (message.type) {
       case "start":
         return await this.#start(message, control, time);

@@ -139,6 +139,7 @@ function tellPlan(target: Target, planned: PurgeResult, preview: Preview, option
     writeJson({ type: "planned", workflow: target.workflow, ...planned, stoppedBy: planned.stoppedBy ?? null });
     return;
   }
+  tellNewer(planned);
   if (selected === 0) remark(noneOf(target, planned));
   else {
     const deleted = `${count(selected)} of ${lookedAtWords(planned)} of ${placeOf(target)}`;
@@ -156,6 +157,7 @@ function tellEnd(target: Target, done: PurgeResult, file: string | undefined, op
   }
   if (selected === 0 && stoppedBy === null) {
     remark(noneOf(target, done));
+    tellNewer(done);
     tellNotes(done, options);
     return;
   }
@@ -165,6 +167,7 @@ function tellEnd(target: Target, done: PurgeResult, file: string | undefined, op
       `${placeOf(target)} ${one ? "was" : "were"} deleted${file === undefined ? "" : `, and ${one ? "is" : "are"} in ${file}`}.`,
   );
   if (leftBehind > 0) say(style("red", `SQS would not delete ${count(leftBehind)}: type it again.`));
+  tellNewer(done);
   tellNotes(done, options);
   if (file !== undefined && deleted > 0) {
     console.log(
@@ -173,12 +176,22 @@ function tellEnd(target: Target, done: PurgeResult, file: string | undefined, op
   }
 }
 
+function tellNewer({ newer }: PurgeResult): void {
+  if (newer === 0) return;
+  say(
+    style(
+      "red",
+      `${plural(newer, "dead letter")} of a newer version of Sluice ${newer === 1 ? "was" : "were"} left: delete with that version.`,
+    ),
+  );
+}
+
 function tellNotes(result: PurgeResult, options: PurgeCommandOptions): void {
   const stoppedBy = result.stoppedBy === "interruption" ? undefined : result.stoppedBy;
   for (const note of passNotes({ ...result, stoppedBy }, options)) console.log(note);
 }
 
 function codeOf(result: PurgeResult, named: number | undefined): number {
-  const code = passCode(result, result.selected, named);
-  return code === EXIT.succeeded && result.leftBehind > 0 ? EXIT.partly : code;
+  const code = passCode(result, result.selected + result.newer, named);
+  return code === EXIT.succeeded && result.leftBehind + result.newer > 0 ? EXIT.partly : code;
 }

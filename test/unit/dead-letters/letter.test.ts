@@ -65,7 +65,7 @@ test.each([
   ["hello", "hello", "not JSON"],
   ['{"a":1}', { a: 1 }, "not an envelope"],
   ["7", 7, "not an envelope"],
-  [JSON.stringify({ ...envelope, sluice: 2 }), { ...envelope, sluice: 2 }, "not an envelope"],
+  [JSON.stringify({ ...envelope, sluice: 0 }), { ...envelope, sluice: 0 }, "not an envelope"],
 ])("The letter %s is foreign", (body, item, why) => {
   const letter = toLetter(message(body));
   expect(letter).toMatchObject({ kind: "foreign", reason: "malformed message", run: null, page: null, item, body });
@@ -145,4 +145,12 @@ test("So many groups are told apart that memory stays bounded, and no letter is 
   expect(sorted[0]).toMatchObject({ name: "(others)", count: 500 });
   expect(sorted.reduce((sum, { count }) => sum + count, 0)).toBe(10_500);
   expect(sorted[1]?.example.error.message.length).toBeLessThan(600);
+});
+
+test("A letter of a newer version is told from a foreign one, with the reason that can be read", () => {
+  const error = { name: "NewerVersionError", message: expect.stringContaining("the envelope has version 3") };
+  const newer = toLetter(message(JSON.stringify({ sluice: 3, item: 1, dead: { reason: "permanent", more: true } })));
+  expect(newer).toMatchObject({ kind: "newer", reason: "permanent", workflow: null, run: null, failures: [], error });
+  expect(toLetter(message(JSON.stringify({ sluice: 3, dead: { reason: "new one" } }))).reason).toBe("unexplained");
+  expect(toLetter(message(JSON.stringify({ sluice: 3 })))).toMatchObject({ kind: "newer", reason: "unexplained" });
 });

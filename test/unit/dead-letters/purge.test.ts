@@ -57,6 +57,18 @@ describe("A purge", () => {
     expect(world.letters).toHaveLength(3);
   });
 
+  test("leaves what a newer version wrote, and says how many letters", async () => {
+    const world = await dead(2);
+    const newer = JSON.stringify({ sluice: 3, dead: {} });
+    await world.deadLetterQueue.sendAll([{ body: newer }]);
+    const kept: string[] = [];
+    const backup = async (letters: readonly Letter[]) => void kept.push(...letters.map(({ body }) => body));
+    const result = await purge({ ...world.options, select, backup });
+    expect(result).toMatchObject({ looked: 3, selected: 2, deleted: 2, newer: 1 });
+    expect(world.letters.map(({ body }) => body)).toEqual([newer]);
+    expect(kept).not.toContain(newer);
+  });
+
   test("says what SQS would not delete", async () => {
     const world = await dead(2);
     const [stubborn] = world.letters;

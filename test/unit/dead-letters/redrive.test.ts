@@ -3,6 +3,7 @@ import { identityOf } from "../../../shared/consumer/message.ts";
 import type { Letter } from "../../../shared/dead-letters/letter.ts";
 import { type RedriveOptions, redrive } from "../../../shared/dead-letters/redrive.ts";
 import { ItemError } from "../../../shared/errors.ts";
+import { runKey } from "../../../shared/ledger/rows.ts";
 import { truncatedLetterBody } from "../../../shared/messages/dead-letter.ts";
 import { type Envelope, parseEnvelope } from "../../../shared/messages/envelope.ts";
 import { failureOf } from "../../helpers/failures.ts";
@@ -301,5 +302,26 @@ describe("A redrive that dies", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, owed: 0 });
     // A letter of the one that died, and perhaps the one that was too many.
     expect(new Set(world.letters.map(({ body }) => parseEnvelope(body).index))).toEqual(new Set([1]));
+  });
+});
+
+describe("A redrive that meets what a newer version wrote", () => {
+  const newer = JSON.stringify({ sluice: 3, workflow: WORKFLOW, partition: 1, dead: {} });
+
+  test("leaves the letter where it is, says so, and moves the others", async () => {
+    const world = await dead(2);
+    await world.deadLetterQueue.sendAll([{ body: newer }]);
+    const result = await all(world, { edit: () => ({ changed: true }) });
+    expect(result).toMatchObject({ selected: 3, moved: 2, refused: { "newer version": 1 } });
+    expect(result.refusals[0]?.message).toContain("the envelope has version 3");
+    expect(world.letters.map(({ body }) => body)).toEqual([newer]);
+  });
+
+  test("leaves the letters of a run that a newer version began", async () => {
+    const world = await dead(2);
+    await world.store.update(runKey("run"), { set: { version: 2 } });
+    expect(await all(world)).toMatchObject({ moved: 0, refused: { "newer version": 2 } });
+    expect(world.letters).toHaveLength(2);
+    expect(world.messages).toEqual([]);
   });
 });

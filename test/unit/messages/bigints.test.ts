@@ -35,7 +35,7 @@ describe("an item with bigints", () => {
 
   test("comes back the same from its message, whose other readers see the right numbers", () => {
     expect(parseEnvelope(body)).toEqual({
-      sluice: 1,
+      sluice: 2,
       workflow: WORKFLOW,
       run: "run",
       page: 0,

@@ -37,7 +37,7 @@ test.each([
   '{"sluice":1,"type":"continue","workflow":"w","run":"r","hop":0}',
   '{"sluice":1,"type":"start","workflow":"w","run":"r","requestedAt":"x","limit":0}',
   '{"sluice":1,"type":"start","workflow":"w","run":"r","requestedAt":"x","colour":"red"}',
-  '{"sluice":2,"type":"continue","workflow":"w","run":"r","hop":1}',
+  '{"sluice":0,"type":"continue","workflow":"w","run":"r","hop":1}',
 ])("%s is no control message", (body) => {
   expect(() => parseControlMessage(body)).toThrow(MalformedMessageError);
 });

@@ -87,7 +87,7 @@ describe("an item's dead letter", () => {
   ])("a message of %s is replaced by one of the same item", (_what, item) => {
     const envelope = parseEnvelope(envelopeBody({ ...header, resent: false }, 7, toItemJson(item)));
     const replaced = parseEnvelope(replacementBody(envelope, 72));
-    expect(replaced).toEqual({ ...envelope, resent: true, receives: 72 });
+    expect(replaced).toEqual({ ...envelope, sluice: 2, resent: true, receives: 72 });
     const letter = parseEnvelope(deadLetterBody(replaced, { reason: "exhausted", at, failures: [] }));
     expect(letter).toMatchObject({ item, dead: { redrives: 0 } });
     expect(letter).not.toHaveProperty("receives");

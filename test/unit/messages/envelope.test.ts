@@ -127,7 +127,7 @@ describe("a body that is no envelope", () => {
     ["a list", [good]],
     ["an empty object", {}],
     ["another's message", { Records: [] }],
-    ["of a later version", { ...good, sluice: 2 }],
+    ["of no version", { ...good, sluice: 0 }],
     ["with its version as text", { ...good, sluice: "1" }],
     ["with a key too many", { ...good, colour: "red" }],
     ["with a page as text", { ...good, page: "0" }],

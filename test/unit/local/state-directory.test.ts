@@ -1,0 +1,46 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { StateDirectory } from "../../../local/state-directory.ts";
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "sluice-state-"));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const versionIn = (state: StateDirectory): unknown => JSON.parse(readFileSync(join(state.path, "state.json"), "utf8"));
+
+test("a state directory tells its version, also after it was cleared", () => {
+  const state = new StateDirectory("w", root);
+  expect(state.lock("engine")).toBe(true);
+  expect(versionIn(state)).toEqual({ version: 1 });
+  state.clear();
+  expect(versionIn(state)).toEqual({ version: 1 });
+  state.unlock();
+});
+
+test("a directory from before versions is taken, and gets one", () => {
+  const state = new StateDirectory("w", root);
+  mkdirSync(state.path, { recursive: true });
+  writeFileSync(state.queues, "");
+  expect(state.visit()).toBeUndefined();
+  expect(state.lock("look")).toBe(true);
+  expect(versionIn(state)).toEqual({ version: 1 });
+  state.unlock();
+});
+
+test("a directory of a newer version is left as it is, with the way out", () => {
+  const state = new StateDirectory("w", root);
+  mkdirSync(state.path, { recursive: true });
+  writeFileSync(join(state.path, "state.json"), '{"version":2,"more":true}');
+  const message =
+    `${state.path} has version 2 of the state, and this version of Sluice reads versions up to 1: use the version that ` +
+    "wrote it or a later one (npm install sluice@latest), or move the directory away to begin without its runs and " +
+    "dead letters";
+  for (const refused of [() => state.lock("engine"), () => state.lock("look"), () => state.visit()]) {
+    expect(refused).toThrow(expect.objectContaining({ code: "STATE_NEWER", message }));
+  }
+  expect(versionIn(state)).toEqual({ version: 2, more: true });
+});
