@@ -43,7 +43,7 @@ export const resumeCommand = withTargetOptions(new Command("resume"))
         // What works already needs only to be told.
         if (target.running && !hasEnded(target.run)) {
           await target.restoreDelivery();
-          await reopen(target.services, target.run);
+          await reopen(target.services, target.run, true);
         }
         return { ...target, left: await isLeft(target.run, target) };
       },
@@ -68,7 +68,7 @@ export const resumeCommand = withTargetOptions(new Command("resume"))
     process.exitCode = await workOnRun(session, async (services) => ({
       id: run.id,
       limit: run.limit,
-      begin: () => reopen(services, run),
+      begin: () => reopen(services, run, false),
     }));
   });
 
@@ -87,10 +87,13 @@ async function isLeft(run: RunRecord, { services, running }: Target): Promise<bo
 async function reopen(
   services: Pick<ServiceClients, "runs" | "queue" | "controlQueue">,
   run: RunRecord,
+  works: boolean,
 ): Promise<void> {
   const { runs, controlQueue } = services;
   const { id } = run;
-  if (!hasEnded(run) && (await mayHaveLostMessages(services, run))) {
+  // One that has begun goes on where it stopped.
+  const isUnderWay = run.resend !== undefined;
+  if (!hasEnded(run) && !isUnderWay && (await mayHaveLostMessages(services, run, { works }))) {
     await runs.requestResend(id);
     console.error(
       `Messages of run ${id} may have been deleted after their time in the queue: its source is read again, and what is ` +

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Cursor, PageReader } from "../../../shared/index.ts";
 import { ProducerWorld, RUN } from "../../helpers/producer-world.ts";
@@ -202,6 +203,76 @@ describe("a run whose messages are lost", () => {
       expect((await world.run()).status).toBe("completed");
     });
   });
+
+  test("has each pending item sent once, however its pages were cut by slices, limits and large items", async () => {
+    const sizes = fc.array(fc.integer({ min: 0, max: 450 }), { minLength: 1, maxLength: 4 });
+    const slices = fc.array(fc.boolean(), { minLength: 1, maxLength: 40 });
+    const scenario = fc.record({
+      sizes,
+      slices,
+      again: slices,
+      limit: fc.option(fc.integer({ min: 1, max: 1_000 })),
+      modulus: fc.integer({ min: 1, max: 7 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(scenario, async ({ sizes, slices, again, limit, modulus }) => {
+        const ids = sizes.map((size, page) => Array.from({ length: size }, (_, index) => `${page}/${index}`));
+        const world = new ProducerWorld({
+          source: {
+            readPage: (cursor: Cursor = 0) => {
+              const page = Number(cursor);
+              const next = page + 1 < ids.length ? page + 1 : undefined;
+              // Of large items a chunk has few.
+              return {
+                items: (ids[page] ?? []).map((id, index) => ({ id, text: "x".repeat(index % 40 === 0 ? 500_000 : 0) })),
+                next,
+              };
+            },
+          },
+          ...(limit !== null && { limit }),
+        });
+        const idsSent = () => world.messages.map(({ item }) => (item as { id: string }).id);
+        await world.start();
+        const goBy = async (lengths: readonly boolean[]) => {
+          let { hop } = await world.run();
+          for (const isShort of lengths) {
+            const { checkpoint, resend } = await world.run();
+            if (checkpoint.ended && resend === undefined) return;
+            await world.continue(++hop, 1, isShort ? { sliceEnd: Number.NEGATIVE_INFINITY } : {});
+          }
+        };
+        await goBy(slices);
+        const { checkpoint } = await world.run();
+        const sent = world.messages;
+        expect(sent).toHaveLength(checkpoint.items);
+        const isSettled = (index: number, page: number) => (index + page) % modulus === 0;
+        for (const { page, index } of sent) {
+          if (!isSettled(index, page)) continue;
+          await world.ledger.recordSuccesses({
+            run: RUN,
+            page,
+            epoch: 1,
+            items: [{ index, failures: 0, redrives: 0 }],
+          });
+        }
+        const pending = sent
+          .filter(({ index, page }) => !isSettled(index, page))
+          .map(({ item }) => (item as { id: string }).id);
+        if ((await world.run()).status === "completed") return;
+        world.sqs.sent.length = 0;
+        await world.runs.pause(RUN);
+        await world.runs.requestResend(RUN);
+        await world.runs.reopen(RUN);
+        await goBy(again);
+        await goBy([false, false]);
+        const run = await world.run();
+        expect(run).toMatchObject({ resend: undefined, failure: undefined });
+        const rest = ids.flat().slice(checkpoint.items, Math.min(limit ?? Number.POSITIVE_INFINITY, ids.flat().length));
+        expect(idsSent().sort()).toEqual([...pending, ...rest].sort());
+      }),
+      { numRuns: 12 },
+    );
+  }, 120_000);
 
   test("is not read again where it has ended, or does not exist", async () => {
     const world = await afterLoss();

@@ -1,0 +1,71 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { mayHaveLostMessages } from "../../../cli/lost-messages.ts";
+import { Ledger } from "../../../shared/ledger/ledger.ts";
+import { MemoryStore } from "../../../shared/ledger/memory-store.ts";
+import { runKey } from "../../../shared/ledger/rows.ts";
+import { Runs } from "../../../shared/ledger/runs.ts";
+import type { Queue } from "../../../shared/queue.ts";
+
+const DAY = 86_400_000;
+const START = Date.parse("2026-11-27T08:00:00.000Z");
+
+let now: number;
+let store: MemoryStore;
+let runs: Runs;
+let messages: number;
+const queue = {
+  policy: async () => ({ retentionSeconds: 10 * 86_400, maxReceiveCount: 100 }),
+  depth: async () => ({ visible: messages - 2, inFlight: 1, delayed: 1 }),
+} as unknown as Queue;
+
+/** A run that owes ten items. */
+beforeEach(async () => {
+  now = START;
+  messages = 10;
+  store = new MemoryStore();
+  runs = new Runs(store, () => now);
+  const run = await runs.create({ id: "r", workflow: "test", requestedAt: new Date(START).toISOString() });
+  await new Ledger(store).openPage("r", 0, { size: 10, digest: "d" });
+  await runs.checkpoint(run, { ...run.checkpoint, pages: 1, items: 10, ended: true });
+});
+
+const look = async (works = false) => await mayHaveLostMessages({ runs, queue }, await runs.get("r"), { works, now });
+
+describe("messages may be lost", () => {
+  test("after a pause of half the retention", async () => {
+    await runs.pause("r");
+    now += 5 * DAY - 1;
+    expect(await look()).toBe(false);
+    now += 1;
+    expect(await look()).toBe(true);
+    expect(await look(true)).toBe(true);
+  });
+
+  test("after a pause of which it is not known when it began", async () => {
+    await runs.pause("r");
+    await store.update(runKey("r"), { remove: ["pausedAt"] });
+    expect(await look()).toBe(true);
+  });
+
+  test("where the queue holds fewer than the run owes, and no other run is active", async () => {
+    expect(await look()).toBe(false);
+    messages = 9;
+    expect(await look()).toBe(true);
+    await runs.create({ id: "other", workflow: "test", requestedAt: new Date(START).toISOString() });
+    expect(await look()).toBe(false);
+  });
+
+  test("not where the run works at this moment", async () => {
+    messages = 9;
+    expect(await look(true)).toBe(false);
+    await runs.fail("r", "the source is gone");
+    expect(await look(true)).toBe(true);
+  });
+
+  test("where they are known to be, until all are sent again", async () => {
+    await runs.requestResend("r");
+    expect(await look()).toBe(true);
+    await runs.failMissing("r", "the source has changed");
+    expect(await look()).toBe(true);
+  });
+});
