@@ -92,7 +92,7 @@ describe("an item's dead letter", () => {
     expect(letter).toMatchObject({ item, dead: { redrives: 0 } });
     expect(letter).not.toHaveProperty("receives");
     // Redriven, its receives are counted anew.
-    expect(parseEnvelope(replacementBody(letter, 3))).toEqual({ ...letter, resent: true, receives: 3 });
+    expect(parseEnvelope(replacementBody(letter, 3))).toEqual({ ...letter, sluice: 2, resent: true, receives: 3 });
     const redriven = redrivenBody(
       parseEnvelope(replacementBody(letter, 3)),
       { reason: "exhausted", at, failures: [] },
