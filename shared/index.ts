@@ -1,5 +1,5 @@
 /** What a workflow's file needs. */
-export type { ResponseLike, WaitSource } from "./base/asked-wait.ts";
+export type { HeadersLike, ResponseLike, WaitSource } from "./base/asked-wait.ts";
 export { checkResponse } from "./base/check-response.ts";
 export type { CompletionContext, OnComplete, RunSummary } from "./completion.ts";
 export type { Duration } from "./duration.ts";

@@ -1,17 +1,25 @@
 import { type Duration, toMilliseconds } from "../duration.ts";
 import { askedWaitMilliseconds, retryAfterMilliseconds, throttleOf } from "./retry-after.ts";
 
-/** A response as `fetch` gives it, or anything else with its headers: `Headers`, or an object of names and values. */
+/** `Headers`, of `fetch` or of a library that has a class of its own for them. */
+export interface HeadersLike extends Iterable<readonly [string, unknown]> {
+  get(name: string): unknown;
+}
+
+/**
+ * A response of `fetch`, or of anything else that has its headers: as `Headers`, or as an object of names and values, as
+ * `node:http`, got and axios have them.
+ */
 export interface ResponseLike {
   readonly status?: number;
-  readonly headers: Headers | Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly headers: HeadersLike | Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
 /**
  * How long to wait: a duration, a response or its headers, or the value of a `Retry-After` header (seconds, or an HTTP
  * date). `null` and `undefined` leave it open, and so does what holds no wait that can be read.
  */
-export type WaitSource = Duration | ResponseLike | Headers | string | null | undefined;
+export type WaitSource = Duration | ResponseLike | HeadersLike | string | null | undefined;
 
 /**
  * The wait that a source asks for, in milliseconds: finite and at least 0. `undefined` if it does not ask for one.
@@ -23,14 +31,14 @@ export type WaitSource = Duration | ResponseLike | Headers | string | null | und
 export function waitMilliseconds(source: WaitSource, option: string, now: number): number | undefined {
   if (source === undefined || source === null) return undefined;
   if (typeof source === "string") return retryAfterMilliseconds(source, now);
-  if (isHeaders(source)) return askedWaitMilliseconds(source, now);
+  if (isHeaders(source)) return askedWaitMilliseconds(toHeaders(source), now);
   if (!isResponse(source)) return toMilliseconds(source, { option });
   const headers = toHeaders(source.headers);
   const throttle = source.status === undefined ? undefined : throttleOf({ status: source.status, headers }, now);
   return throttle?.waitMilliseconds ?? askedWaitMilliseconds(headers, now);
 }
 
-const isHeaders = (source: unknown): source is Headers =>
+const isHeaders = (source: unknown): source is HeadersLike =>
   typeof source === "object" &&
   source !== null &&
   "get" in source &&
@@ -45,8 +53,8 @@ const isResponse = (source: unknown): source is ResponseLike =>
   source.headers !== null;
 
 function toHeaders(headers: ResponseLike["headers"]): Headers {
-  if (isHeaders(headers)) return headers;
-  const entries = Object.entries(headers).flatMap(([name, value]) =>
+  if (headers instanceof Headers) return headers;
+  const entries = (isHeaders(headers) ? [...headers] : Object.entries(headers)).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, String(value)] as [string, string]],
   );
   return new Headers(entries);

@@ -11,6 +11,23 @@ afterEach(() => vi.useRealTimers());
 const date = "Fri, 27 Nov 2026 14:00:00 GMT";
 const epoch = String(NOW / 1_000 + 40);
 
+/** As axios and node-fetch have them, which do not extend the global class. */
+class ForeignHeaders {
+  readonly #entries: readonly (readonly [string, unknown])[];
+
+  constructor(entries: readonly (readonly [string, unknown])[]) {
+    this.#entries = entries;
+  }
+
+  get(name: string): unknown {
+    return this.#entries.find(([each]) => each.toLowerCase() === name.toLowerCase())?.[1] ?? null;
+  }
+
+  [Symbol.iterator]() {
+    return this.#entries[Symbol.iterator]();
+  }
+}
+
 describe.each([
   ["Throttled", (after: WaitSource) => new Throttled(after), "throttled"],
   ["RetryLater", (after: WaitSource) => new RetryLater(after), "retryLater"],
@@ -36,6 +53,15 @@ describe.each([
     ["a 429 with a reset alone", new Response(null, { status: 429, headers: { "ratelimit-reset": "9" } }), 9_000],
     ["a response that asks for nothing", new Response(null, { status: 429 }), undefined],
     ["a response of node:http", { status: 429, headers: { "retry-after": "4", "set-cookie": ["a", "b"] } }, 4_000],
+    [
+      "headers of another class",
+      new ForeignHeaders([
+        ["Retry-After", "6"],
+        ["Set-Cookie", ["a", "b"]],
+      ]),
+      6_000,
+    ],
+    ["a response with such headers", { status: 429, headers: new ForeignHeaders([["RateLimit-Reset", "8"]]) }, 8_000],
     ["an error's response without a status", { headers: { "retry-after": "5" } }, 5_000],
   ])("takes %s", (_what, after, afterMilliseconds) => {
     const error = make(after);
