@@ -1,5 +1,6 @@
 import type { RunStatus } from "../shared/ledger/run-record.ts";
 import { count, plural, seconds, style, table, warningLine } from "./format.ts";
+import { printable } from "./printable.ts";
 
 /** What a run came to: the last line with `--json`. */
 export interface Summary {
@@ -64,9 +65,9 @@ export function formatSummary(summary: Summary, { name, concurrency, logs }: Sum
     );
   }
   if (summary.warnings.length > 0) lines.push("", ...summary.warnings.map((warning) => `  ${warningLine(warning)}`));
-  if (summary.failure !== undefined) lines.push("", `  ${style("red", summary.failure)}`);
+  if (summary.failure !== undefined) lines.push("", `  ${style("red", printable(summary.failure))}`);
   if (summary.completionError !== undefined) {
-    lines.push("", `  ${style("red", `onComplete was given up: ${summary.completionError}`)}`);
+    lines.push("", `  ${style("red", `onComplete was given up: ${printable(summary.completionError)}`)}`);
   }
   lines.push("", ...nextSteps(summary, name, logs).map((step) => `  ${step}`));
   return lines.join("\n");

@@ -6,6 +6,7 @@ import { ConfigurationError } from "../../shared/errors.ts";
 import { type Counts, hasEnded, isActive, type RunRecord } from "../../shared/ledger/run-record.ts";
 import { writeJson } from "../display.ts";
 import { count, plural, seconds, style, table, warningLine } from "../format.ts";
+import { printable } from "../printable.ts";
 import { latestAndActive, targets, unaskedOf, withRun } from "../run-target.ts";
 import type { RunTarget } from "../target.ts";
 import { type TargetOptions, withTargetOptions } from "../target-options.ts";
@@ -170,10 +171,10 @@ function describe(target: RunTarget, counts: Counts): string {
   return [
     `${style("bold", run.workflow)} · run ${run.id} · ${style("bold", statusOf(target))}`,
     ...(isInterrupted(target) ? [style("yellow", `nothing works on it: npx sluice resume ${name} goes on`)] : []),
-    ...(run.failure === undefined ? [] : [style("red", run.failure)]),
+    ...(run.failure === undefined ? [] : [style("red", printable(run.failure))]),
     ...(run.sliceError === undefined || run.failedSlices === 0
       ? []
-      : [style("yellow", `the source failed ${run.failedSlices} times: ${run.sliceError}`)]),
+      : [style("yellow", `the source failed ${run.failedSlices} times: ${printable(run.sliceError)}`)]),
     ...run.warnings.map(warningLine),
     table([
       ["produced", count(produced), ...(run.checkpoint.ended ? [] : ["so far"])],

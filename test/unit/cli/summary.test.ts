@@ -59,6 +59,12 @@ describe("a run's summary", () => {
     expect(formatted({ completionError: "no mail" })).toContain("\n  onComplete was given up: no mail\n");
   });
 
+  test("shows a reason that a service gave without what would steer the terminal", () => {
+    const hostile = "HTTP 400: \u009b2J";
+    expect(formatted({ status: "failed", failure: hostile })).toContain("\n  HTTP 400: \\u009b2J\n");
+    expect(formatted({ completionError: hostile })).toContain("given up: HTTP 400: \\u009b2J\n");
+  });
+
   test("shows each warning on a line of its own, without what would steer the terminal", () => {
     const text = formatted({ warnings: ["no Link header", "two\nlines \u001b[2J"] });
     expect(text).toContain("\n  warning no Link header\n  warning two lines \\u001b[2J\n");
