@@ -24,11 +24,12 @@ export function chooseDisplay({ json }: { json: boolean }): Display {
   return process.stderr.isTTY ? new LiveBar() : new PlainLines();
 }
 
-type Fact = "produced" | "in flight" | "succeeded" | "retried" | "dead" | "rate" | "left" | "waiting";
+type Fact = "produced" | "in flight" | "succeeded" | "retried" | "dead" | "rate" | "left" | "waiting" | "source";
 
 /** What is told of a run, in this order. */
 function facts(progress: Progress): Map<Fact, string> {
   const { produced, total, inFlight, succeeded, retried, dead, rate, secondsLeft, waiting } = progress;
+  const { sourceWaitSeconds } = progress;
   const all: [Fact, string | undefined][] = [
     ["produced", total !== undefined && produced >= total ? undefined : `${count(produced)} produced`],
     ["in flight", `${count(inFlight)} in flight`],
@@ -39,6 +40,7 @@ function facts(progress: Progress): Map<Fact, string> {
     ["rate", waiting === undefined ? `${count(rate)}/s` : undefined],
     ["left", waiting === undefined ? timeLeft(secondsLeft) : undefined],
     ["waiting", waiting && `${count(waiting.items)} waiting, the next in ${seconds(waiting.nextInSeconds)}`],
+    ["source", sourceWaitSeconds === undefined ? undefined : `the source waits ${seconds(sourceWaitSeconds)}`],
   ];
   return new Map(all.filter((fact): fact is [Fact, string] => fact[1] !== undefined));
 }

@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import type { Engine } from "../local/engine.ts";
-import { hasEnded, type RunRecord } from "../shared/ledger/run-record.ts";
+import { hasEnded, isWaiting, type RunRecord } from "../shared/ledger/run-record.ts";
 import type { Display } from "./display.ts";
+import { ProducerWatch } from "./producer-watch.ts";
 import { Pace, type Waiting } from "./progress.ts";
 import { RedrivenWatch } from "./redriven-watch.ts";
 import type { Summary } from "./summary.ts";
@@ -36,6 +37,7 @@ export async function follow({
 }: Follow): Promise<Summary | "paused" | "interrupted"> {
   const pace = new Pace();
   const redriven = new RedrivenWatch(engine);
+  const producer = new ProducerWatch();
   let busyAt = Date.now();
   let drained = false;
   const drain = async () => {
@@ -80,6 +82,9 @@ export async function follow({
       const now = Date.now();
       const rate = pace.rate(now, settled);
       if (inFlight > 0 || !ended) busyAt = now;
+      const failure = engine.activity.fleet.failures.at(-1);
+      const line = producer.look({ now, run: record, inFlight, failure });
+      if (line !== undefined) display.say(line);
       const idle = now - busyAt >= IDLE_MILLISECONDS && settled < items;
       display.show({
         produced: items,
@@ -92,6 +97,8 @@ export async function follow({
         // What is slower is shown as 0/s, of which nobody would believe a time.
         secondsLeft: total === undefined || rate < 0.5 ? undefined : Math.max(0, total - settled) / rate,
         ...(idle && waitingOf(engine, items - settled)),
+        ...(record.wait !== undefined &&
+          isWaiting(record, now) && { sourceWaitSeconds: (record.wait.until - now) / 1_000 }),
       });
     }
     if (stop) return "interrupted";

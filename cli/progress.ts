@@ -12,6 +12,8 @@ export interface Progress {
   readonly secondsLeft: number | undefined;
   /** Where nothing has been under way for a while, and something is owed nevertheless. */
   readonly waiting?: Waiting;
+  /** Seconds until the source may be read again, where its service asked to wait. */
+  readonly sourceWaitSeconds?: number;
 }
 
 /** Messages that nobody receives yet: they wait for another attempt, or for the process that died with them. */

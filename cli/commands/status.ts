@@ -6,7 +6,8 @@ import { ConfigurationError } from "../../shared/errors.ts";
 import { type Counts, hasEnded, isActive, type RunRecord } from "../../shared/ledger/run-record.ts";
 import { writeJson } from "../display.ts";
 import { count, plural, seconds, style, table, warningLine } from "../format.ts";
-import { printable } from "../printable.ts";
+import { oneLine, printable } from "../printable.ts";
+import { timeOf } from "../producer-watch.ts";
 import { latestAndActive, targets, unaskedOf, withRun } from "../run-target.ts";
 import type { RunTarget } from "../target.ts";
 import { type TargetOptions, withTargetOptions } from "../target-options.ts";
@@ -175,6 +176,7 @@ function describe(target: RunTarget, counts: Counts): string {
     ...(run.sliceError === undefined || run.failedSlices === 0
       ? []
       : [style("yellow", `the source failed ${run.failedSlices} times: ${printable(run.sliceError)}`)]),
+    ...waitLine(run),
     ...run.warnings.map(warningLine),
     table([
       ["produced", count(produced), ...(run.checkpoint.ended ? [] : ["so far"])],
@@ -191,8 +193,14 @@ function describe(target: RunTarget, counts: Counts): string {
   ].join("\n");
 }
 
+/** What its source's service asked for, while the run waits. */
+function waitLine({ status, wait, checkpoint }: RunRecord): string[] {
+  if (wait === undefined || checkpoint.ended || status !== "running") return [];
+  return [style("yellow", `the source asks to wait until ${timeOf(wait.until)}: ${oneLine(wait.reason)}`)];
+}
+
 function toJson(run: RunRecord, counts: Counts, interrupted: boolean): object {
-  const { id, workflow, status, requestedAt, completedAt, failure, checkpoint, warnings } = run;
+  const { id, workflow, status, requestedAt, completedAt, failure, checkpoint, warnings, wait } = run;
   return {
     type: "run",
     workflow,
@@ -205,6 +213,7 @@ function toJson(run: RunRecord, counts: Counts, interrupted: boolean): object {
     completedAt: completedAt ?? null,
     wallSeconds: wallSecondsOf(run) ?? null,
     failure: failure ?? null,
+    sourceWaitsUntil: wait === undefined ? null : new Date(wait.until).toISOString(),
     warnings,
   };
 }

@@ -53,6 +53,15 @@ describe("the live line", () => {
     );
   });
 
+  test("of a run whose source is to wait says how long", () => {
+    const wait = { total: undefined, secondsLeft: undefined, sourceWaitSeconds: 754, rate: 0, inFlight: 0 };
+    expect(line(120, wait)).toBe(
+      "5,000 produced · 0 in flight · 3,109 succeeded · 57 retried · 4 dead · 0/s · the source waits 12 min 34 s",
+    );
+    for (let columns = 40; columns <= 250; columns++) expect(line(columns, wait).length).toBeLessThan(columns);
+    expect(line(80, wait)).toContain("the source waits 12 min 34 s");
+  });
+
   test("says of no time that it is left: what comes last may wait for another attempt", () => {
     expect(line(120, { secondsLeft: 0.1 })).toMatch(/257\/s · 0\.1 s left$/);
     expect(line(120, { secondsLeft: 0.09 })).toMatch(/257\/s$/);
