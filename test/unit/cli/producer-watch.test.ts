@@ -1,22 +1,18 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { ProducerWatch, timeOf } from "../../../cli/producer-watch.ts";
-import type { RunRecord } from "../../../shared/ledger/run-record.ts";
+import { type RunRecord, readRunRow } from "../../../shared/ledger/run-record.ts";
 
 const NOW = new Date(2026, 10, 27, 14, 0, 0).getTime();
 
-const RUN: RunRecord = {
+const RUN = readRunRow({
   id: "r1",
   workflow: "test",
   status: "running",
   requestedAt: "2026-11-27T13:00:00.000Z",
-  exclusive: false,
-  completionAttempts: 0,
-  checkpoint: { count: 3, cursor: 3, skip: 0, pages: 3, items: 30, ended: false },
+  checkpoints: 3,
   hop: 1,
   failedSlices: 0,
-  redriven: false,
-  warnings: [],
-};
+});
 
 let watch: ProducerWatch;
 beforeEach(() => {
