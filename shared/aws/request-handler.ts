@@ -22,6 +22,17 @@ const LONGEST_IDLE_MILLISECONDS = 10_000;
 
 type Handle = NodeHttpHandler["handle"];
 
+/** What aborts a request. The SDK takes it in place of an `AbortSignal`, which would cost 5 % of a request's CPU time. */
+class Abort {
+  aborted = false;
+  onabort: (() => void) | null = null;
+
+  readonly fire = () => {
+    this.aborted = true;
+    this.onabort?.();
+  };
+}
+
 /**
  * The SDK's request handler, with timeouts: no request waits for ever, neither for a connection, nor for an answer, nor
  * for the rest of an answer's body. After a timeout the next attempt goes over a new connection. Each client of the SDK
@@ -62,37 +73,46 @@ export class RequestHandler extends NodeHttpHandler {
    * @throws {Error} `TimeoutError`, which the SDK tries again: there is no connection, or no answer, in time. A body that
    *   does not end in time fails with the same error.
    */
-  override async handle(...[request, options = {}]: Parameters<Handle>): ReturnType<Handle> {
+  override handle(...[request, options = {}]: Parameters<Handle>): ReturnType<Handle> {
     this.#dropConnectionsAfterPause();
-    const { abortSignal, requestTimeout = this.#timeout } = options;
-    const expired = new AbortController();
-    let body: Readable | undefined;
-    let over = false;
-    const expire = () => {
-      if (over) return;
-      this.#dropIdleConnections();
-      if (body === undefined) expired.abort();
-      else body.destroy(timeoutError(request.hostname, requestTimeout));
-    };
-    // What arrived while the event loop was blocked is read before the next immediate.
-    const timer = setTimeout(() => setImmediate(expire), requestTimeout);
-    const end = () => {
-      over = true;
-      clearTimeout(timer);
-    };
-    try {
-      const signal = abortSignal ? AbortSignal.any([expired.signal, abortSignal as AbortSignal]) : expired.signal;
+    const { requestTimeout = this.#timeout } = options;
+    const callers = options.abortSignal as AbortSignal | undefined;
+    const abort = new Abort();
+    callers?.addEventListener("abort", abort.fire, { once: true });
+    return new Promise((resolve, reject) => {
+      let body: Readable | undefined;
+      let over = false;
+      const expire = () => {
+        if (over) return;
+        this.#dropIdleConnections();
+        const error = timeoutError(request.hostname, requestTimeout);
+        body?.destroy(error);
+        reject(error);
+        abort.fire();
+      };
+      // What arrived while the event loop was blocked is read before the next immediate.
+      const timer = setTimeout(() => setImmediate(expire), requestTimeout);
+      const end = () => {
+        over = true;
+        clearTimeout(timer);
+        callers?.removeEventListener("abort", abort.fire);
+      };
+      if (callers?.aborted) abort.fire();
       // The SDK's own timeout is off: the one above stands for it.
-      const answer = await super.handle(request, { ...options, abortSignal: signal, requestTimeout: 0 });
-      body = answer.response.body as Readable;
-      body.once("close", end);
-      return answer;
-    } catch (error) {
-      end();
-      // What kept this request from a connection, or reset it, has most likely befallen the idle ones too.
-      this.#dropIdleConnections();
-      throw expired.signal.aborted ? timeoutError(request.hostname, requestTimeout) : error;
-    }
+      super.handle(request, { ...options, abortSignal: abort, requestTimeout: 0 }).then(
+        (answer) => {
+          body = answer.response.body as Readable;
+          body.once("close", end);
+          resolve(answer);
+        },
+        (error) => {
+          end();
+          // What kept this request from a connection, or reset it, has most likely befallen the idle ones too.
+          this.#dropIdleConnections();
+          reject(error);
+        },
+      );
+    });
   }
 
   #dropConnectionsAfterPause(): void {

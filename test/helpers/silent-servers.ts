@@ -17,10 +17,16 @@ async function endpointOf(server: Server): Promise<string> {
 }
 
 /** A server that accepts every connection and never answers. */
-export async function silentServer(): Promise<{ readonly endpoint: string; readonly connections: () => number }> {
+export async function silentServer() {
   let connections = 0;
-  const server = createServer(() => connections++);
-  return { endpoint: await endpointOf(server), connections: () => connections };
+  let open = 0;
+  const server = createServer((socket) => {
+    connections++;
+    open++;
+    socket.resume().on("error", () => {});
+    socket.once("close", () => open--);
+  });
+  return { endpoint: await endpointOf(server), connections: () => connections, open: () => open };
 }
 
 /** A server that never accepts: the kernel drops the packets that ask for a connection. */

@@ -27,10 +27,12 @@ const answer = (response: ServerResponse) =>
   response.setHeader("content-type", "application/x-amz-json-1.0").end('{"Attributes":{"DelaySeconds":"0"}}');
 
 test("a request to a server that accepts and never answers fails with TimeoutError, after its retries", async () => {
-  const { endpoint, connections } = await silentServer();
+  const { endpoint, connections, open } = await silentServer();
 
   await expect(depth(sqs(endpoint))).rejects.toMatchObject({ name: "TimeoutError", $metadata: { attempts: 4 } });
   expect(connections()).toBe(4);
+  // None is left that would go on waiting.
+  await expect.poll(open).toBe(0);
 });
 
 test("a request to a server that never accepts fails after the connection timeout", async () => {
