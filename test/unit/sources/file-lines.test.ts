@@ -42,7 +42,11 @@ const awkward = fc.string({
 /** What JavaScript reads unaltered: see unsafe-numbers.test.ts for the rest. */
 const safeJson = fc
   .jsonValue({ maxDepth: 1 })
-  .map((value) => JSON.parse(JSON.stringify(value, (_, inner) => (Math.abs(inner) > 2 ** 53 - 1 ? 0.5 : inner))));
+  .map((value) =>
+    JSON.parse(
+      JSON.stringify(value, (_, inner) => (typeof inner === "number" && Math.abs(inner) > 2 ** 53 - 1 ? 0.5 : inner)),
+    ),
+  );
 
 describe("fileLines, JSON Lines", () => {
   it("yields each line's value, and the same rest from each cursor, whatever the bytes", async () => {
