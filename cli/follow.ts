@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import type { Engine } from "../local/engine.ts";
 import { hasEnded, isWaiting, type RunRecord } from "../shared/ledger/run-record.ts";
+import { sameFailureOf } from "../shared/ledger/same-failure.ts";
 import type { Display } from "./display.ts";
 import { ProducerWatch } from "./producer-watch.ts";
 import { Pace, type Waiting } from "./progress.ts";
@@ -121,7 +122,9 @@ export async function countsBefore({ runs }: Pick<Engine, "runs">, run: string) 
 
 /** What a run came to: the counts of the ledger, and what the engine measured. */
 async function summarise({ runs, activity }: Engine, record: RunRecord): Promise<Summary> {
-  const { produced, succeeded, dead, cancelled, retried, deadByReason } = await runs.counts(record);
+  const counts = await runs.counts(record);
+  const { produced, succeeded, dead, cancelled, retried, deadByReason } = counts;
+  const sameFailure = sameFailureOf(record, counts);
   const end = record.completedAt === undefined ? Date.now() : Date.parse(record.completedAt);
   const { producer, consumer } = activity.peakMemoryMb;
   return {
@@ -139,6 +142,7 @@ async function summarise({ runs, activity }: Engine, record: RunRecord): Promise
     deadByReason,
     memoryMb: { producer: Math.round(producer), consumer: Math.round(consumer) },
     warnings: record.warnings,
+    ...(sameFailure !== undefined && { sameFailure }),
     ...(record.failure !== undefined && { failure: record.failure }),
     ...(record.completionError !== undefined && { completionError: record.completionError }),
   };

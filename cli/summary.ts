@@ -1,6 +1,6 @@
 import type { RunStatus } from "../shared/ledger/run-record.ts";
 import { count, plural, seconds, style, table, warningLine } from "./format.ts";
-import { printable } from "./printable.ts";
+import { oneLine, printable } from "./printable.ts";
 
 /** What a run came to: the last line with `--json`. */
 export interface Summary {
@@ -20,6 +20,8 @@ export interface Summary {
   readonly memoryMb: { readonly producer: number; readonly consumer: number };
   /** What the source warned of. */
   readonly warnings: readonly string[];
+  /** How all invalid items failed, if in the same way. */
+  readonly sameFailure?: string;
   /** Why it failed. */
   readonly failure?: string;
   /** Why `onComplete` was given up. */
@@ -63,6 +65,7 @@ export function formatSummary(summary: Summary, { name, concurrency, logs }: Sum
         "    ",
       ),
     );
+    if (summary.sameFailure !== undefined) lines.push("", `  ${style("yellow", oneLine(summary.sameFailure))}`);
   }
   if (summary.warnings.length > 0) lines.push("", ...summary.warnings.map((warning) => `  ${warningLine(warning)}`));
   if (summary.failure !== undefined) lines.push("", `  ${style("red", printable(summary.failure))}`);

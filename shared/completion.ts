@@ -19,6 +19,8 @@ export interface RunSummary {
   readonly deadByReason: Readonly<Partial<Record<Reason, number>>>;
   /** What the source warned of while it was read: at most 10 distinct texts of up to 300 characters, oldest first. */
   readonly warnings: readonly string[];
+  /** How all invalid items failed, if in the same way: "all 3,000 items: `email` missing; the header has `E-Mail`". */
+  readonly sameFailure?: string;
   /** ISO 8601. */
   readonly requestedAt: string;
   readonly completedAt: string;

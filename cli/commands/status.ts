@@ -4,9 +4,10 @@ import { Command } from "commander";
 import { StateDirectory } from "../../local/state-directory.ts";
 import { ConfigurationError } from "../../shared/errors.ts";
 import { type Counts, hasEnded, isActive, type RunRecord } from "../../shared/ledger/run-record.ts";
+import { sameFailureOf } from "../../shared/ledger/same-failure.ts";
 import { writeJson } from "../display.ts";
 import { count, plural, seconds, style, table, warningLine } from "../format.ts";
-import { oneLine, printable } from "../printable.ts";
+import { oneLine, oneLine, printable, printable } from "../printable.ts";
 import { timeOf } from "../producer-watch.ts";
 import { latestAndActive, targets, unaskedOf, withRun } from "../run-target.ts";
 import type { RunTarget } from "../target.ts";
@@ -168,6 +169,7 @@ function describe(target: RunTarget, counts: Counts): string {
   const { run, name } = target;
   const { produced, succeeded, dead, cancelled, retried, owed, deadByReason } = counts;
   const wallSeconds = wallSecondsOf(run);
+  const sameFailure = sameFailureOf(run, counts);
   const reasons = Object.entries(deadByReason).map(([reason, number]) => [`dead: ${reason}`, count(number)]);
   return [
     `${style("bold", run.workflow)} · run ${run.id} · ${style("bold", statusOf(target))}`,
@@ -178,6 +180,7 @@ function describe(target: RunTarget, counts: Counts): string {
       : [style("yellow", `the source failed ${run.failedSlices} times: ${printable(run.sliceError)}`)]),
     ...waitLine(run),
     ...run.warnings.map(warningLine),
+    ...(sameFailure === undefined ? [] : [style("yellow", oneLine(sameFailure))]),
     table([
       ["produced", count(produced), ...(run.checkpoint.ended ? [] : ["so far"])],
       ["succeeded", count(succeeded)],
@@ -215,6 +218,7 @@ function toJson(run: RunRecord, counts: Counts, interrupted: boolean): object {
     failure: failure ?? null,
     sourceWaitsUntil: wait === undefined ? null : new Date(wait.until).toISOString(),
     warnings,
+    sameFailure: sameFailureOf(run, counts) ?? null,
   };
 }
 

@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { completionOf } from "../base/late-message.ts";
 import { toError } from "../base/thrown.ts";
 import type { FailureKind } from "../failure.ts";
-import { validateItem } from "../item-schema.ts";
+import { type ItemOrigin, validateItem } from "../item-schema.ts";
 import { publish } from "../observation.ts";
 import type { Task, TaskContext } from "../task.ts";
 import { TaskTimeoutError } from "../task-errors.ts";
@@ -12,6 +12,8 @@ export interface Attempt {
   readonly task: Task<unknown>;
   readonly schema: StandardSchemaV1 | undefined;
   readonly item: unknown;
+  /** What gave the item's fields their names, for messages. */
+  readonly fieldsFrom?: ItemOrigin["fieldsFrom"];
   readonly context: Omit<TaskContext, "signal">;
   readonly timeoutMilliseconds: number;
   /** When the invocation must begin to record, in the clock's milliseconds: an attempt still under way is aborted. */
@@ -101,12 +103,12 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
 
 /** The error of an item that fails the schema, or `undefined` once the task has returned. */
 async function validateAndRun(
-  { schema, item, task, context }: Attempt,
+  { schema, item, fieldsFrom, task, context }: Attempt,
   signal: AbortSignal,
 ): Promise<Error | undefined> {
   let value = item;
   if (schema !== undefined) {
-    const result = await validateItem(schema, item);
+    const result = await validateItem(schema, item, { fieldsFrom });
     if (result instanceof Error) return result;
     value = result.value;
   }

@@ -419,6 +419,7 @@ export class Consumer {
       task: workflow.task,
       schema: workflow.item,
       item: envelope.item,
+      fieldsFrom: workflow.source.fieldsFrom,
       context: {
         attempt,
         waits: countWaits(waits),

@@ -1,9 +1,13 @@
 import { type AskedWait, askedWaitOf } from "../base/asked-wait.ts";
+import type { InvalidFinding } from "../base/invalid-finding.ts";
 import { newerVersionDelay } from "../base/newer-version.ts";
 import { countWaits, waitToMake } from "../base/waits.ts";
-import { isPermanent, lastError, type Reason, roomForMessage, toFailure } from "../failure.ts";
+import { fingerprint } from "../dead-letters/fingerprint.ts";
+import { type Failure, isPermanent, lastError, type Reason, roomForMessage, toFailure } from "../failure.ts";
+import { InvalidItemError } from "../item-schema.ts";
 import type { Cancellations, ItemState, Ledger, Successes } from "../ledger/ledger.ts";
 import type { Runs } from "../ledger/runs.ts";
+import type { InvalidFindings } from "../ledger/same-failure.ts";
 import { replacementBody } from "../messages/dead-letter.ts";
 import type { Metrics } from "../metrics.ts";
 import { publish } from "../observation.ts";
@@ -72,6 +76,7 @@ export class Settlement {
   readonly #toleranceWatch: ToleranceWatch;
   readonly #burial: Burial;
   #toldNewer = false;
+  readonly #invalidFindings: InvalidFindings;
   readonly #queueTopology: QueueTopology;
 
   constructor(options: SettlementOptions) {
@@ -82,6 +87,7 @@ export class Settlement {
     });
     this.#cancellations = new Recorder((cancellations) => options.ledger.recordCancelled(cancellations));
     this.#toleranceWatch = new ToleranceWatch(options);
+    this.#invalidFindings = options.ledger.invalidFindings();
     this.#burial = new Burial(options.ledger, options.deadLetterQueue, options.now);
     this.#queueTopology = topology(options.workflow).queue;
   }
@@ -233,6 +239,8 @@ export class Settlement {
     const failure = toFailure(outcome.thrown, { ...outcome, attempt: before.length + 1, room });
     if (outcome.kind === "timed out") metrics.count("timedOut", 1);
     const final = this.#finalReason(outcome, before.length + 1);
+    if (final === "invalid item")
+      await this.#invalidFindings.note(item.envelope.run, findingOf(outcome.thrown, failure));
     const failures = await ledger.recordFailure(ledgerItem(item.envelope), receiveOf(item), failure, final);
     const history: History = { failures, ...(waits && { waits }) };
     if (final !== undefined) return await this.#bury(item, final, history);
@@ -342,3 +350,7 @@ function pauseDelay(pausedMilliseconds: number): number {
 function longer({ shortestMilliseconds, longestMilliseconds }: typeof OUTAGE, receiveCount: number): number {
   return Math.min(longestMilliseconds, shortestMilliseconds * 2 ** (receiveCount - 1));
 }
+
+/** Of an item that failed in a process of its own, the message alone is known. */
+const findingOf = (thrown: unknown, { message }: Failure): InvalidFinding =>
+  thrown instanceof InvalidItemError ? thrown.finding : { way: fingerprint("", message).text.slice(2) };

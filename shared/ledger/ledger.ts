@@ -31,6 +31,7 @@ import {
   waitCountAttribute,
   waitsAttribute,
 } from "./rows.ts";
+import { InvalidFindings } from "./same-failure.ts";
 import { type Condition, type Key, keyText, type LedgerStore } from "./store.ts";
 
 /** An item as a message names it. */
@@ -128,6 +129,11 @@ export class Ledger {
   constructor(store: LedgerStore, now: () => number = Date.now, announce?: Announce) {
     this.#store = store;
     this.#climb = new Climb(store, now, announce);
+  }
+
+  /** Findings of invalid items; see `InvalidFindings`. One for each invocation. */
+  invalidFindings(): InvalidFindings {
+    return new InvalidFindings(this.#store);
   }
 
   /**

@@ -1,9 +1,11 @@
 import { fromStoredText } from "../base/exact-json.ts";
+import type { InvalidFinding } from "../base/invalid-finding.ts";
 import { refuseNewer } from "../base/newer-version.ts";
 import type { LoopState } from "../sources/loop-detector.ts";
 import type { Cursor } from "../sources/source.ts";
 import type { Tolerance } from "../tolerance.ts";
 import type { Totals } from "./rows.ts";
+import { readInvalidFinding } from "./same-failure.ts";
 import type { Row } from "./store.ts";
 import { readWarnings } from "./warnings.ts";
 
@@ -70,6 +72,8 @@ export interface RunRecord {
   readonly completionError?: string | undefined;
   /** What the source warned of, oldest first: at most 10 distinct texts. */
   readonly warnings: readonly string[];
+  /** How all its invalid items failed; absent where there is none, or they failed in different ways. */
+  readonly invalidFinding?: InvalidFinding | undefined;
   readonly checkpoint: Checkpoint;
   /** The hop of the latest continuation: an earlier one that comes late is dropped. */
   readonly hop: number;
@@ -164,6 +168,7 @@ export function readRunRow(row: Row): RunRecord {
     completionHandledAt: row.completionHandledAt as string | undefined,
     completionError: row.completionError as string | undefined,
     warnings: readWarnings(row),
+    invalidFinding: readInvalidFinding(row),
     checkpoint: {
       count: Number(row.checkpoints),
       // JSON text, because DynamoDB's own types would lose the difference between absent and null.

@@ -2,6 +2,7 @@ import type { RunSummary } from "../completion.ts";
 import { toError } from "../errors.ts";
 import { finalCounts, type RunRecord } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";
+import { sameFailureOf } from "../ledger/same-failure.ts";
 import { toAttributeText } from "../messages/body.ts";
 import { type CompleteMessage, completeEntry } from "../messages/control.ts";
 import type { Queue } from "../queue.ts";
@@ -69,6 +70,7 @@ function whenAborted(signal: AbortSignal): Promise<never> {
 function summaryOf(run: RunRecord): RunSummary {
   const { owed: _, ...counts } = finalCounts(run);
   const { completedAt = run.requestedAt, requestedAt, failure, warnings } = run;
+  const sameFailure = sameFailureOf(run, finalCounts(run));
   return {
     workflow: run.workflow,
     run: run.id,
@@ -76,6 +78,7 @@ function summaryOf(run: RunRecord): RunSummary {
     ...(failure !== undefined && { failure }),
     ...counts,
     warnings,
+    ...(sameFailure !== undefined && { sameFailure }),
     requestedAt,
     completedAt,
     wallSeconds: (Date.parse(completedAt) - Date.parse(requestedAt)) / 1_000,

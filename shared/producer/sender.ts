@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
 import type { ExactText } from "../base/exact-json.ts";
+import { fingerprint } from "../dead-letters/fingerprint.ts";
 import { ItemError } from "../errors.ts";
 import { type Reason, toFailure } from "../failure.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import type { InvalidFindings } from "../ledger/same-failure.ts";
 import { truncatedLetterBody } from "../messages/dead-letter.ts";
 import { envelopeBody, type PageHeader } from "../messages/envelope.ts";
 import { publish } from "../observation.ts";
@@ -27,9 +29,11 @@ export interface WrittenPage {
 /** Writes pages into the ledger, and sends their messages. */
 export class PageSender {
   readonly #options: SenderOptions;
+  readonly #invalidFindings: InvalidFindings;
 
   constructor(options: SenderOptions) {
     this.#options = options;
+    this.#invalidFindings = options.ledger.invalidFindings();
   }
 
   /**
@@ -76,6 +80,8 @@ export class PageSender {
       at,
       failures: [withoutStack],
     });
+    if (reason === "invalid item")
+      await this.#invalidFindings.note(run, { way: fingerprint("", error.message).text.slice(2) });
     await deadLetterQueue.sendAll([{ body }]);
     await ledger.recordDeath(item, reason, 0);
     publish({ event: "died", reason });

@@ -118,6 +118,7 @@ export function fileLines(path: FilePath, options: FileLinesOptions): Source {
   if (typeof path !== "function") toPath(path);
 
   return {
+    ...(options.format === "csv" && options.columns === undefined && { fieldsFrom: "header" as const }),
     files: () => [toPath(typeof path === "function" ? path() : path)],
     async *pages(cursor, { signal, warn }) {
       const name = toPath(typeof path === "function" ? path() : path);

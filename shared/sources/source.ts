@@ -68,6 +68,8 @@ export interface SourceFiles {
  * to 15 min. Waits without a page between may last 8 days together; then the run fails, and can be resumed.
  */
 export interface Source<Item = unknown> extends SourceFiles {
+  /** What gives the items' fields their names, if they have them in common: the header of a file. Messages name it. */
+  readonly fieldsFrom?: "header";
   pages(cursor: Cursor | undefined, context: ReadContext): AsyncIterable<Page<Item>>;
 }
 

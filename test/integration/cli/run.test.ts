@@ -72,6 +72,16 @@ test("a warning of the source is in the summary and in status, and the exit code
   expect(again.stdout).toContain("\n\n  warning the table has no key\n");
 }, 60_000);
 
+test("a schema that no row fits is said once, in the summary and in status", async () => {
+  using world = new CliWorld();
+  const sameFailure = "all 1,200 items: `email` missing; the header has ` E-Mail `";
+  const { code, json } = await world.type("run", workflowFile("wrong-header"), "--json");
+  expect(json.at(-1)).toMatchObject({ type: "summary", deadByReason: { "invalid item": 1_200 }, sameFailure });
+  expect(code).toBe(2);
+  expect((await world.type("status", "--json")).json).toMatchObject([{ sameFailure }]);
+  expect((await world.type("status", "wrong-header")).stdout).toContain(`\n${sameFailure}\n`);
+}, 120_000);
+
 describe("a command that cannot do its work", () => {
   test.each([
     ["an unknown workflow", ["run", "nobody"], "CONFIGURATION", /no workflow "nobody": give a name in workflows\//],

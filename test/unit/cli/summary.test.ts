@@ -65,6 +65,11 @@ describe("a run's summary", () => {
     expect(formatted({ completionError: hostile })).toContain("given up: HTTP 400: \\u009b2J\n");
   });
 
+  test("says how all items failed, if they did in the same way, below the reasons", () => {
+    const text = formatted({ deadByReason: { "invalid item": 15 }, sameFailure: "all 15 items: `email` missing" });
+    expect(text).toContain("\n    invalid item  15\n\n  all 15 items: `email` missing\n");
+  });
+
   test("shows each warning on a line of its own, without what would steer the terminal", () => {
     const text = formatted({ warnings: ["no Link header", "two\nlines \u001b[2J"] });
     expect(text).toContain("\n  warning no Link header\n  warning two lines \\u001b[2J\n");

@@ -1,0 +1,7 @@
+/** How an invalid item failed, in words that are the same for each item that failed in this way. */
+export interface InvalidFinding {
+  /** What is wrong: "`email` missing". */
+  readonly way: string;
+  /** What the first such item has instead: "the header has ` E-Mail `". */
+  readonly instead?: string | undefined;
+}

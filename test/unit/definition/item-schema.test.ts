@@ -1,0 +1,59 @@
+import { describe, expect, test } from "vitest";
+import * as z from "zod";
+import { InvalidItemError, validateItem } from "../../../shared/item-schema.ts";
+
+async function findingOf(schema: z.ZodType, item: unknown, fieldsFrom?: "header") {
+  const result = await validateItem(schema, item, { fieldsFrom });
+  if (result instanceof InvalidItemError) return result.finding;
+  throw new Error("the item is valid");
+}
+
+const person = z.object({ email: z.string() });
+
+describe("how an item fails", () => {
+  test("is said of a missing field, with the one that may be meant", async () => {
+    const finding = await findingOf(person, { id: "1", " E-Mail ": "a@b" }, "header");
+    expect(finding).toEqual({ way: "`email` missing", instead: "the header has ` E-Mail `" });
+    expect(await findingOf(person, { id: 1, E_MAIL: "a@b" })).toEqual({
+      way: "`email` missing",
+      instead: "the first of them has `E_MAIL`",
+    });
+  });
+
+  test("is said with all fields, where none is alike", async () => {
+    expect(await findingOf(person, { id: "1", name: "Ada" }, "header")).toEqual({
+      way: "`email` missing",
+      instead: "the header has `id`, `name`",
+    });
+    expect(await findingOf(person, {})).toEqual({ way: "`email` missing", instead: undefined });
+  });
+
+  test("is said of fields inside others, and of several", async () => {
+    const nested = z.object({ address: z.object({ zip: z.string(), city: z.string() }) });
+    expect(await findingOf(nested, { address: { ZIP: "1", City: "x" } })).toEqual({
+      way: "`address.zip` missing; `address.city` missing",
+      instead: "the first of them has `ZIP`, `City`",
+    });
+    const list = z.object({ tags: z.array(z.string()) });
+    const first = await findingOf(list, { tags: ["a", 1] });
+    expect(first).toEqual(await findingOf(list, { tags: [2, "a"] }));
+    expect(first.way).toMatch(/^`tags\.\[\]`: Invalid input: expected string, received number$/);
+  });
+
+  test("is the same for items of other values, and another for other fields", async () => {
+    const price = z.object({ price: z.string().regex(/^\d+$/, { error: ({ input }) => `"${input}" is no price` }) });
+    const one = await findingOf(price, { price: "a" });
+    expect(await findingOf(price, { price: "b c" })).toEqual(one);
+    expect(one.instead).toBeUndefined();
+    expect(one.way).toMatch(/^`price`: /);
+    expect(await findingOf(price, {})).not.toEqual(one);
+  });
+
+  test("is said of an item that is no object, and of a schema that throws", async () => {
+    expect((await findingOf(person, 5)).way).toBe("Invalid input: expected object, received number");
+    const throws = z.any().transform(() => {
+      throw new Error("no");
+    });
+    expect((await findingOf(throws, 5)).way).toBe("the schema threw while it validated the item");
+  });
+});

@@ -1,0 +1,87 @@
+import { expect, test } from "vitest";
+import * as z from "zod";
+import { Ledger } from "../../../shared/ledger/ledger.ts";
+import { MemoryStore } from "../../../shared/ledger/memory-store.ts";
+import { Runs } from "../../../shared/ledger/runs.ts";
+import { InvalidFindings, sameFailureOf } from "../../../shared/ledger/same-failure.ts";
+import { ConsumerWorld } from "../../helpers/consumer-world.ts";
+
+const MISSING = { way: "`email` missing", instead: "the header has ` E-Mail `" };
+
+/** A run whose items died as they are told to be: each with a finding, or for another reason. */
+async function run(findings: readonly ({ way: string; instead?: string } | "succeeded" | "exhausted")[]) {
+  const store = new MemoryStore();
+  const ledger = new Ledger(store);
+  const runs = new Runs(store);
+  const started = await runs.create({ id: "r", workflow: "w", requestedAt: "2026-11-27T08:00:00.000Z" });
+  await ledger.openPage("r", 0, { size: findings.length, digest: "d" });
+  await runs.checkpoint(started, { cursor: undefined, skip: 0, pages: 1, items: findings.length, ended: true });
+  for (const [index, finding] of findings.entries()) {
+    const item = { run: "r", page: 0, index, epoch: 1, redrives: 0 };
+    if (finding === "succeeded")
+      await ledger.recordSuccesses({ ...item, items: [{ index, redrives: 0, failures: 0 }] });
+    else if (finding === "exhausted") await ledger.recordDeath(item, finding, 0);
+    else {
+      // Each by an invocation of its own.
+      await ledger.invalidFindings().note("r", finding);
+      await ledger.recordDeath(item, "invalid item", 0);
+    }
+  }
+  const record = await runs.get("r");
+  return sameFailureOf(record, await runs.counts(record));
+}
+
+test("A run all of whose items failed in the same way says so once", async () => {
+  expect(await run([MISSING, MISSING, { ...MISSING, instead: "the header has other things" }])).toBe(
+    "all 3 items: `email` missing; the header has ` E-Mail `",
+  );
+  expect(await run([{ way: "not UTF-8" }, { way: "not UTF-8" }])).toBe("all 2 items: not UTF-8");
+});
+
+test("A run some of whose items are no invalid ones says it of these alone", async () => {
+  expect(await run([MISSING, "succeeded", MISSING, "exhausted"])).toBe(
+    "all 2 invalid items: `email` missing; the header has ` E-Mail `",
+  );
+});
+
+test("A run whose items failed in different ways says nothing, nor does one of a single invalid item", async () => {
+  expect(await run([MISSING, MISSING, { way: "`id` missing" }])).toBeUndefined();
+  expect(await run([MISSING, { way: "`id` missing" }, MISSING])).toBeUndefined();
+  expect(await run([MISSING, "succeeded"])).toBeUndefined();
+  expect(await run(["exhausted", "exhausted"])).toBeUndefined();
+});
+
+test("A run that works says nothing, as another item may fail otherwise", () => {
+  const counts = { produced: 2, owed: 0, deadByReason: { "invalid item": 2 } };
+  expect(sameFailureOf({ invalidFinding: MISSING, status: "running" }, counts)).toBeUndefined();
+  expect(sameFailureOf({ invalidFinding: MISSING, status: "failed" }, { ...counts, owed: 1 })).toBeUndefined();
+  expect(sameFailureOf({ invalidFinding: MISSING, status: "failed" }, counts)).toMatch(/^all 2 items/);
+});
+
+test("An invocation writes a finding once, whatever the number of items, and keeps a long one short", async () => {
+  const store = new MemoryStore();
+  await new Runs(store).create({ id: "r", workflow: "w", requestedAt: "2026-11-27T08:00:00.000Z" });
+  let writes = 0;
+  const counting = new Proxy(store, {
+    get: (target, name) => {
+      if (name === "update") writes++;
+      const value = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  const findings = new InvalidFindings(counting);
+  await Promise.all(Array.from({ length: 500 }, () => findings.note("r", { way: "x".repeat(1_000) })));
+  expect(writes).toBe(1);
+  expect((await new Runs(store).get("r")).invalidFinding?.way).toHaveLength(300);
+});
+
+test("A consumer notes how items fail before it records that they are dead", async () => {
+  const world = await ConsumerWorld.of([{ " E-Mail ": "a" }, { " E-Mail ": "b" }]);
+  const consumer = world.consumer({ item: z.object({ email: z.string() }), task: () => undefined });
+  await consumer.consume(world.messages(), Date.now() + 60_000);
+  const [record] = await world.runs.latest(1);
+  if (record === undefined) throw new Error("there is no run");
+  expect(sameFailureOf(record, await world.runs.counts(record))).toBe(
+    "all 2 items: `email` missing; the first of them has ` E-Mail `",
+  );
+});
