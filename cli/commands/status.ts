@@ -7,7 +7,7 @@ import { type Counts, hasEnded, isActive, type RunRecord } from "../../shared/le
 import { sameFailureOf } from "../../shared/ledger/same-failure.ts";
 import { writeJson } from "../display.ts";
 import { count, plural, seconds, style, table, warningLine } from "../format.ts";
-import { oneLine, oneLine, printable, printable } from "../printable.ts";
+import { oneLine, printable } from "../printable.ts";
 import { timeOf } from "../producer-watch.ts";
 import { latestAndActive, targets, unaskedOf, withRun } from "../run-target.ts";
 import type { RunTarget } from "../target.ts";
