@@ -10,6 +10,8 @@ const PLAN: Plan = {
   pageSize: 2,
   readMilliseconds: 0,
   failingReads: [],
+  refusedReads: [],
+  realTimes: true,
   tasksPerEnvironment: 1,
   environments: 2,
   refill: true,
@@ -62,7 +64,11 @@ const SOUND: Evidence = {
   ],
   pauses: [],
   cancelled: false,
+  producerKills: [],
 };
+
+const read = (milliseconds: number): Line => ({ type: "read", from: 0, pid: 2, milliseconds });
+const REFUSED: Line = { type: "refused", forMilliseconds: 5_000, pid: 2, milliseconds: 1_000 };
 
 test("a run in which all is well has no violation, whatever came twice", () => {
   expect(check(SOUND)).toEqual([]);
@@ -113,12 +119,31 @@ test.each<[violation: string, Partial<Evidence>]>([
     "1 tasks began while the run was paused",
     { lines: [...SOUND.lines, start(0, 9_000)], pauses: [{ from: 1, to: 9_500 }] },
   ],
+  [
+    "after a producer was killed, the source was not read for 60.1 s",
+    { lines: [read(1), ...SOUND.lines, read(60_110)], producerKills: [10] },
+  ],
+  [
+    "the source was read 1 times though it was told to wait",
+    { lines: [read(900), ...SOUND.lines, REFUSED, read(5_900), read(6_100)] },
+  ],
 ])("%s", (violation, change) => {
   const violations = check({ ...SOUND, ...change });
   expect(
     violations.some((each) => each.startsWith(violation)),
     violations.join("\n"),
   ).toBe(true);
+});
+
+test("a producer that is killed is followed in time, or the source was read to its end", () => {
+  const lines = [read(1), read(59_000), ...SOUND.lines, REFUSED, read(6_000)];
+  expect(check({ ...SOUND, lines, producerKills: [0, 30, 59_500] })).toEqual([]);
+});
+
+test("what takes its time is no violation where two producers may work at once", () => {
+  const lines = [...SOUND.lines, REFUSED, read(2_000), read(70_000)];
+  const plan = { ...PLAN, realTimes: false };
+  expect(check({ ...SOUND, plan, lines, producerKills: [3_000] })).toEqual([]);
 });
 
 test("a process that is killed ends its tasks", () => {

@@ -5,6 +5,12 @@ import { ATTEMPTS, KINDS, RUN, TASK_TIMEOUT_MILLISECONDS } from "./plan.ts";
 /** A run notices a pause within three seconds, and begins what it had taken in before. */
 const PAUSE_NOTICED_MILLISECONDS = 4_000 + TASK_TIMEOUT_MILLISECONDS;
 
+/** A killed producer is followed within 30 s, the next one has to start, and its first requests may fail. */
+const LONGEST_STALL_MILLISECONDS = 60_000;
+
+/** A refusal is written down before it is thrown. */
+const REFUSAL_NOTED_MILLISECONDS = 50;
+
 /** What the ledger says of an item. */
 interface Placed {
   readonly id: string;
@@ -30,6 +36,7 @@ export function check(evidence: Evidence): readonly string[] {
   checkCompletion(evidence, run, items, violations);
   checkConcurrency(evidence, violations);
   checkAttempts(evidence, violations);
+  if (evidence.plan.realTimes) checkProducers(evidence, violations);
   const ends = new Set(history.flatMap(({ completedAt }) => completedAt ?? []));
   if (ends.size > 1) violations.push(`the run ended ${ends.size} times: ${[...ends].join(", ")}`);
   return violations;
@@ -246,5 +253,24 @@ function checkAttempts({ lines, pauses }: Evidence, violations: string[]): void 
   for (const { from, to } of pauses) {
     const begun = starts.filter(({ milliseconds: at }) => at > from + PAUSE_NOTICED_MILLISECONDS && at < to);
     if (begun.length > 0) violations.push(`${begun.length} tasks began while the run was paused`);
+  }
+}
+
+/** Whether a run stood still after a producer was killed, or its source was read though it was told to wait. */
+function checkProducers({ lines, producerKills }: Evidence, violations: string[]): void {
+  const reads = lines.filter(({ type }) => type === "read").map(({ milliseconds }) => milliseconds);
+  for (const killedAt of producerKills) {
+    // None comes after it where the source was read before. A run that never goes on has not ended.
+    const next = reads.find((at) => at > killedAt);
+    if (next === undefined || next <= killedAt + LONGEST_STALL_MILLISECONDS) continue;
+    const seconds = ((next - killedAt) / 1_000).toFixed(1);
+    violations.push(`after a producer was killed, the source was not read for ${seconds} s`);
+  }
+  for (const line of lines) {
+    if (line.type !== "refused") continue;
+    const early = reads.filter(
+      (at) => at > line.milliseconds && at < line.milliseconds + line.forMilliseconds - REFUSAL_NOTED_MILLISECONDS,
+    );
+    if (early.length > 0) violations.push(`the source was read ${early.length} times though it was told to wait`);
   }
 }

@@ -38,9 +38,11 @@ function shortened(derived: Topology): Topology {
       // The attempts that an invocation begins must end before the time that it keeps for recording them.
       timeoutSeconds: refillSeconds + RECORDING_SECONDS + 5,
     },
-    producer: { ...derived.producer, sliceSeconds: 1, visibilitySeconds: 3, timeoutSeconds: 30 },
     queue: { ...derived.queue, visibilityTimeoutSeconds: 8 },
-    controlQueue: { ...derived.controlQueue, visibilityTimeoutSeconds: 6 },
+    ...(!plan.realTimes && {
+      producer: { ...derived.producer, sliceSeconds: 1, visibilitySeconds: 3, timeoutSeconds: 30 },
+      controlQueue: { ...derived.controlQueue, visibilityTimeoutSeconds: 6 },
+    }),
   };
 }
 

@@ -21,6 +21,8 @@ export interface Evidence {
   /** When a pause was obeyed, and when it was taken back. */
   readonly pauses: readonly { readonly from: number; readonly to: number }[];
   readonly cancelled: boolean;
+  /** When a producer was killed. */
+  readonly producerKills: readonly number[];
 }
 
 export type Row = Readonly<Record<string, unknown>>;

@@ -7,6 +7,8 @@ export type Line = { readonly pid: number /** Of the machine's monotonic clock. 
   /** It ends by itself. One that is killed cannot tell. */
   | { readonly type: "exit" }
   | { readonly type: "read"; readonly from: number }
+  /** The source was told to wait for so long. */
+  | { readonly type: "refused"; readonly forMilliseconds: number }
   | {
       readonly type: "start";
       readonly item: number;

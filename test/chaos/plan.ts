@@ -62,6 +62,13 @@ export interface Plan {
   readonly readMilliseconds: number;
   /** Reads of the source, by number, that throw. */
   readonly failingReads: readonly number[];
+  /** Reads of the source, by number, that are told to wait, and for how long. */
+  readonly refusedReads: readonly { readonly read: number; readonly milliseconds: number }[];
+  /**
+   * Whether the producer and its queue keep the timeouts that they have when deployed, so that it shows how long a killed
+   * producer stalls its run. Few seeds, as each such kill takes half a minute.
+   */
+  readonly realTimes: boolean;
   readonly tasksPerEnvironment: number;
   readonly environments: number;
   readonly refill: boolean;
@@ -109,7 +116,7 @@ export function planOf(seed: number): Plan {
   if (long) items.fill("slow", 0, 40 * concurrency);
   const pageSize = random.integer(11, 60);
   const bad = items.filter((kind) => KINDS[kind] === "dies").length;
-  return {
+  const plan = {
     seed,
     items,
     pageSize,
@@ -124,6 +131,32 @@ export function planOf(seed: number): Plan {
     failingCompletions: random.chance(0.2) ? random.integer(1, 2) : 0,
     rates: { SQS: ratesOf(random), DynamoDB: { ...ratesOf(random), duplicate: 0, reorder: 0 } },
     strikes: [...strikesOf(random, items.length, pageSize), ...(long ? [SETBACK] : [])],
+  };
+  const refusedReads = random.chance(0.2) ? [refusal(random)] : [];
+  return seed % 25 === 13 ? inRealTime(plan, random) : { ...plan, refusedReads, realTimes: false };
+}
+
+const refusal = (random: Random) => ({ read: random.integer(0, 3), milliseconds: random.integer(1_000, 8_000) });
+
+/** A producer dies amid a page, and one is told to wait. Nothing strikes that lets two producers work at once. */
+function inRealTime(plan: Omit<Plan, "refusedReads" | "realTimes">, random: Random): Plan {
+  const { SQS, DynamoDB } = plan.rates;
+  const kill: PlannedStrike = {
+    after: { type: "read", count: random.integer(2, 4) },
+    delayMilliseconds: random.integer(0, plan.readMilliseconds),
+    strike: { kind: "kill producer" },
+  };
+  return {
+    ...plan,
+    pageSize: Math.min(plan.pageSize, 12),
+    maxBacklog: undefined,
+    refusedReads: [refusal(random)],
+    realTimes: true,
+    rates: { SQS: { ...SQS, duplicate: 0 }, DynamoDB },
+    strikes: [
+      ...plan.strikes.filter(({ strike: { kind } }) => kind !== "clock" && kind !== "storm" && kind !== "pause"),
+      kill,
+    ],
   };
 }
 

@@ -60,6 +60,7 @@ class Harness {
   readonly #counts = { read: 0, start: 0, end: 0 };
   readonly #struck: Record<string, number> = {};
   readonly #history: { status: string; completedAt: string | undefined }[] = [];
+  readonly #producerKills: number[] = [];
   readonly #pauses: { from: number; to: number }[] = [];
   readonly #shifts: Record<Clock, number> = { services: 0, functions: 0 };
   readonly #waiting: PlannedStrike[];
@@ -150,6 +151,7 @@ class Harness {
       history: this.#history,
       pauses: this.#pauses,
       cancelled: this.#cancelled,
+      producerKills: this.#producerKills,
     };
   }
 
@@ -324,6 +326,7 @@ class Harness {
     const victim = candidates[this.#random.integer(0, candidates.length - 1)];
     if (victim === undefined) return false;
     signal(victim, "SIGKILL");
+    if (role === "producer") this.#producerKills.push(monotonicMilliseconds());
     this.#alive.delete(victim);
     return true;
   }

@@ -71,7 +71,13 @@ export default defineWorkflow({
       const from = Number(cursor ?? 0);
       write({ type: "read", from });
       await setTimeout(plan.readMilliseconds);
-      if (plan.failingReads.includes(reads++)) throw new Error("the source does not answer");
+      const read = reads++;
+      if (plan.failingReads.includes(read)) throw new Error("the source does not answer");
+      const refused = plan.refusedReads.find((each) => each.read === read);
+      if (refused !== undefined) {
+        write({ type: "refused", forMilliseconds: refused.milliseconds });
+        throw new RetryLater({ milliseconds: refused.milliseconds });
+      }
       const to = from + plan.pageSize;
       const items = plan.items.slice(from, to).map((kind, offset) => toItem(kind, from + offset));
       return { items, next: to < plan.items.length ? to : undefined };
