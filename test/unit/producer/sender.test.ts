@@ -147,6 +147,16 @@ describe("an item that cannot be a message", () => {
     });
   });
 
+  test("is one of which JSON would leave nothing, too", async () => {
+    const world = new ProducerWorld({});
+    expect(await sendPage(world, 0, [new Error("x"), new Map([[1, 2]]), 12345678901234567n])).toEqual(2);
+    expect(world.letters.map(({ item, dead }) => [String(item).slice(0, 8), dead.reason])).toEqual([
+      ["Error: x", "invalid item"],
+      ["Map(1) {", "invalid item"],
+    ]);
+    expect(world.items).toEqual([12345678901234567n]);
+  });
+
   test("because the source could not read it shows where it stood", async () => {
     const world = new ProducerWorld({});
     const unreadable = new UnreadableItem({ raw: '{"id":', error: "Unexpected end", at: "cities.jsonl, line 12" });
