@@ -3,13 +3,13 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { LambdaClient, paginateListEventSourceMappings, UpdateEventSourceMappingCommand } from "@aws-sdk/client-lambda";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { announceOn } from "../shared/announce.ts";
-import { clientConfig } from "../shared/aws/client-config.ts";
 import { ConfigurationError, SluiceError, toError } from "../shared/errors.ts";
 import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
 import { Ledger } from "../shared/ledger/ledger.ts";
 import { Runs } from "../shared/ledger/runs.ts";
 import { Queue } from "../shared/queue.ts";
 import { readOutputs, workflowsOf } from "../shared/stack-outputs.ts";
+import { configOf } from "./aws-client-config.ts";
 import type { Target } from "./target.ts";
 
 /** Which deployed stack is meant: `true` is the only one there. */
@@ -35,8 +35,8 @@ export async function* stackTargets({ stack: wanted, region, profile, holding }:
   const outputs = outputsOf(stack);
   for (const workflow of workflowsOf(outputs)) {
     const { table, queueUrl, deadLetterQueueUrl, controlQueueUrl, consumerFunction } = readOutputs(workflow, outputs);
-    const sqs = new SQSClient(clientConfig());
-    const dynamoDb = new DynamoDBClient(clientConfig());
+    const sqs = new SQSClient(configOf());
+    const dynamoDb = new DynamoDBClient(configOf());
     const store = new DynamoDbStore(dynamoDb, table);
     const controlQueue = new Queue(sqs, controlQueueUrl);
     try {
@@ -90,7 +90,7 @@ const namesOf = (stacks: readonly Stack[]): string => stacks.map(({ StackName })
 
 /** The stacks that hold a workflow: all that are there, or the one of a name. */
 async function sluiceStacks(wanted: string | true): Promise<readonly Stack[]> {
-  const client = new CloudFormationClient(clientConfig());
+  const client = new CloudFormationClient(configOf());
   const found: Stack[] = [];
   try {
     const input = wanted === true ? {} : { StackName: wanted };
@@ -124,7 +124,7 @@ const DISABLED: ReadonlySet<string | undefined> = new Set(["Disabled", "Disablin
  * https://docs.aws.amazon.com/lambda/latest/api/API_UpdateEventSourceMapping.html
  */
 async function restoreDelivery(functionName: string, queueUrl: string): Promise<void> {
-  const client = new LambdaClient(clientConfig());
+  const client = new LambdaClient(configOf());
   const queueName = queueUrl.slice(queueUrl.lastIndexOf("/") + 1);
   try {
     for await (const { EventSourceMappings = [] } of paginateListEventSourceMappings(
