@@ -1,5 +1,5 @@
 import { runKey, runListKey } from "./rows.ts";
-import { isActive, type RunRecord, readRunRow } from "./run-record.ts";
+import { isActive, type RunRecord, type RunStatus, readRunRow } from "./run-record.ts";
 import { type Condition, type Key, keyText, type LedgerStore, type Row, type Update } from "./store.ts";
 
 /** The row that points to the workflow's active runs. */
@@ -26,8 +26,8 @@ const membersOf = (row: Row): Members =>
     ),
   );
 
-/** Every run that the ledger lists, newest first, in groups. */
-export type AllRuns = () => AsyncIterable<readonly RunRecord[]>;
+/** The rows of all runs that the ledger lists, newest first, in groups. */
+export type AllRuns = () => AsyncIterable<readonly Row[]>;
 
 /**
  * The active runs of a workflow: one row whose attributes are their ids. The run's own row is the truth; this row is how
@@ -132,11 +132,11 @@ export class ActiveRuns {
   /** Reads the list of all runs, and makes those of them members that are active. */
   async #fill(row: Row, members: readonly RunRecord[]): Promise<readonly RunRecord[]> {
     const active = new Map(members.map((run) => [run.id, run]));
-    for await (const runs of this.#allRuns()) {
-      for (const run of runs) {
+    for await (const rows of this.#allRuns()) {
+      for (const row of rows) {
+        const run = readIfActive(row);
         // A start that must be alone enters itself, or gives way: until then its run has not begun.
-        const hasBegun = !run.exclusive || run.hop > 0;
-        if (isActive(run) && hasBegun) active.set(run.id, run);
+        if (run !== undefined && (!run.exclusive || run.hop > 0)) active.set(run.id, run);
       }
     }
     if (active.size > MOST_MEMBERS) return [...active.values()];
@@ -169,9 +169,8 @@ const isUnchanged = ({ change }: Row): Condition =>
   change === undefined ? { absent: "change" } : { equals: ["change", String(change)] };
 
 function readIfActive(row: Row | undefined): RunRecord | undefined {
-  if (row?.status === undefined) return undefined;
-  const run = readRunRow(row);
-  return isActive(run) ? run : undefined;
+  // One that has ended is no concern, even of a newer version, whose rows cannot be read.
+  return row !== undefined && isActive({ status: row.status as RunStatus }) ? readRunRow(row) : undefined;
 }
 
 /** As the list of runs has them. */

@@ -34,7 +34,7 @@ export const RUN_STATUSES = [
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
 /** Whether a run still works, or would if it were resumed: what a schedule looks at before it starts another. */
-export const isActive = ({ status }: RunRecord): boolean =>
+export const isActive = ({ status }: Pick<RunRecord, "status">): boolean =>
   status === "running" || status === "paused" || status === "cancelling" || status === "failing";
 
 /** Whether a run is being stopped: its messages are dropped unrun. */

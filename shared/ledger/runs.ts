@@ -66,7 +66,7 @@ export class Runs {
     this.#ledger = new Ledger(store, now, announce);
     this.#climb = new Climb(store, now, announce);
     this.#now = now;
-    this.active = new ActiveRuns(store, () => this.all());
+    this.active = new ActiveRuns(store, () => this.#allRows());
   }
 
   /**
@@ -138,20 +138,24 @@ export class Runs {
 
   /** The latest runs, newest first. Most of them may be skipped ones: `active` finds those that still work. */
   async latest(limit: number): Promise<readonly RunRecord[]> {
-    return await this.#read(await this.#store.newest(RUN_LIST, limit));
+    return (await this.#rowsOf(await this.#store.newest(RUN_LIST, limit))).map(readRunRow);
   }
 
   /** All runs, newest first, a group at a time. */
   async *all(): AsyncGenerator<readonly RunRecord[], void, undefined> {
+    for await (const rows of this.#allRows()) yield rows.map(readRunRow);
+  }
+
+  async *#allRows(): AsyncGenerator<readonly Row[], void, undefined> {
     for (let before: string | undefined; ; ) {
       const listed = await this.#store.newest(RUN_LIST, RUNS_PER_READ, before);
-      if (listed.length > 0) yield await this.#read(listed);
+      if (listed.length > 0) yield await this.#rowsOf(listed);
       if (listed.length < RUNS_PER_READ) return;
       before = String(listed.at(-1)?.sk);
     }
   }
 
-  async #read(listed: readonly Row[]): Promise<readonly RunRecord[]> {
+  async #rowsOf(listed: readonly Row[]): Promise<readonly Row[]> {
     const keys = listed.map((row) => runKey(String(row.id)));
     const starts = Array.from({ length: Math.ceil(keys.length / ROWS_PER_READ) }, (_, group) => group * ROWS_PER_READ);
     const groups = await Promise.all(
@@ -160,7 +164,7 @@ export class Runs {
     const rows = new Map(groups.flatMap((group) => [...group]));
     return keys.flatMap((key) => {
       const row = rows.get(keyText(key));
-      return row?.status === undefined ? [] : [readRunRow(row)];
+      return row?.status === undefined ? [] : [row];
     });
   }
 

@@ -375,7 +375,8 @@ export class Producer {
     const backlog = backlogOf(await queue.depth());
     const at = now();
     if (backlog < maxBacklog) return { at, produced, backlog };
-    const resting = await runs.resting();
+    // Where it cannot be found out, the queue counts as full for now.
+    const resting = await runs.resting().catch(() => 0);
     const beside = backlogBeside(backlog, resting, maxBacklog);
     if (resting > 0 && beside >= maxBacklog) {
       logger.warn("the queue is full, also of messages of paused runs: resume or cancel one", { backlog, resting });

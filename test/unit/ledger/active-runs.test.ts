@@ -92,6 +92,20 @@ describe("The active runs", () => {
     expect(await membersOf(store)).toEqual([]);
   });
 
+  test("are not hidden by a run of a newer version that has ended", async () => {
+    const store = new MemoryStore();
+    const runs = new Runs(store);
+    await runs.create(of("newer"));
+    await runs.create(of("a", 1));
+    await store.update(runKey("newer"), { set: { status: "completed", completedAt: at(2), version: 99 } });
+    expect(await idsOf(runs)).toEqual(["a"]);
+    expect(await membersOf(store)).toEqual(["a"]);
+    // One that is active cannot be read, so nothing is begun beside it.
+    await store.update(runKey("newer"), { set: { status: "running", version: 99 } });
+    await store.update(ACTIVE_KEY, { set: { "run newer": 0 } });
+    await expect(idsOf(runs)).rejects.toThrow(/version 99/);
+  });
+
   test("are found by who may only read the table", async () => {
     const store = new FaultyStore();
     const runs = new Runs(store);
