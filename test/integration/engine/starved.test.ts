@@ -1,0 +1,39 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { childrenEnded } from "../../helpers/child-processes.ts";
+import { letters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
+
+test("environments that cannot start processes are replaced, and no item is charged for it", async () => {
+  using directory = temporaryDirectory();
+  const engine = await startTestEngine("starved", directory.path, (derived) => ({
+    ...derived,
+    // What crashed comes again after two seconds.
+    queue: { ...derived.queue, visibilityTimeoutSeconds: 2 },
+    environments: 1,
+    consumer: { ...derived.consumer, refillVisibilitySeconds: 2, refillWaitingSeconds: 0.5, refillSeconds: 2 },
+  }));
+  try {
+    await startRun(engine, "starved", "r1");
+    await vi.waitUntil(async () => (await engine.runs.find("r1"))?.status === "completed", {
+      interval: 50,
+      timeout: 60_000,
+    });
+    expect(await engine.runs.counts(await engine.runs.get("r1"))).toMatchObject({
+      produced: 8,
+      succeeded: 8,
+      dead: 0,
+      retried: 0,
+    });
+    expect(await letters(engine)).toEqual([]);
+    const { failures } = engine.activity.fleet;
+    expect(failures.filter((failure) => failure === "starved-consumer crashed: exit code 1")).toHaveLength(2);
+    const log = readFileSync(join(directory.path, "starved", "logs", "consumer.log"), "utf8");
+    for (const code of ["EMFILE", "ENOMEM"]) expect(log).toContain(`spawn ${code}`);
+    expect(log).toContain("this environment takes no more messages and is replaced");
+    expect(log).toContain('"EnvironmentsRetired":1');
+  } finally {
+    await engine.close();
+  }
+  await childrenEnded();
+}, 90_000);
