@@ -67,17 +67,26 @@ export function fanOutDashboard(scope: Construct, id: string, props: DashboardPr
     }),
   );
   dashboard.addWidgets(
-    graph("Consumer", [consumer.function.metricErrors(sum), consumer.function.metricThrottles(sum)], {
-      right: [consumer.function.metric("ConcurrentExecutions", { ...maximum, label: "environments" })],
-      rightAnnotations: [{ value: topology.environments, label: "maximum concurrency" }],
-      rightYAxis: { min: 0 },
-    }),
+    graph(
+      "Consumer",
+      [
+        consumer.function.metricErrors(sum),
+        consumer.function.metricThrottles(sum),
+        ours("EnvironmentsRetired", "environments that could start no process"),
+      ],
+      {
+        right: [consumer.function.metric("ConcurrentExecutions", { ...maximum, label: "environments" })],
+        rightAnnotations: [{ value: topology.environments, label: "maximum concurrency" }],
+        rightYAxis: { min: 0 },
+      },
+    ),
     graph(
       "Producer",
       [
         producer.function.metricErrors(sum),
         producer.function.metricThrottles(sum),
         ours("SlicesFailed", "failed slices"),
+        ours("NewerVersion", "messages of a newer version, put back by either function"),
       ],
       { right: [producer.function.metricDuration({ ...maximum, label: "duration, ms" })], rightYAxis: { min: 0 } },
     ),

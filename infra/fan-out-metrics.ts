@@ -12,6 +12,8 @@ export type FanOutMetricName =
   | "DeadLettered"
   | "SlicesFailed"
   | "FastPathFallbacks"
+  | "EnvironmentsRetired"
+  | "NewerVersion"
   | "TaskDuration"
   | "InFlight";
 

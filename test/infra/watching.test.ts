@@ -116,6 +116,8 @@ test("the dashboard shows the backlog, the outcomes, both functions, the dead le
     "Throttles",
     "ConsumedWriteCapacityUnits",
     "FastPathFallbacks",
+    "EnvironmentsRetired",
+    "NewerVersion",
   ]) {
     expect(body).toContain(shown);
   }
