@@ -184,7 +184,7 @@ export function readRunRow(row: Row): RunRecord {
     sliceError: row.sliceError as string | undefined,
     wait: waitOf(row),
     fullAt: row.fullAt as BacklogLook | undefined,
-    resend: row.resend === undefined ? undefined : JSON.parse(String(row.resend)),
+    resend: row.resend === undefined ? undefined : (fromStoredText(String(row.resend)) as Resend),
     missing: row.missing === true,
     totals: row.totals as Totals | undefined,
     redriven: row.redriven === true,

@@ -370,7 +370,7 @@ export class Runs {
   async requestResend(id: string): Promise<void> {
     const place: Resend = { cursor: undefined, skip: 0, pages: 0, items: 0, ended: false, missing: 0 };
     await this.#store.update(runKey(id), {
-      set: { resend: JSON.stringify(place) },
+      set: { resend: toStoredText(place) },
       remove: ["missing"],
       when: [{ oneOf: ["status", ["running", "paused", "failed"]] }, { absent: "completedAt" }],
     });
@@ -379,7 +379,7 @@ export class Runs {
   /** Notes how far a source was read again. A producer that has been followed by another notes nothing. */
   async recordResend({ id, hop }: RunRecord, place: Resend, isFurther: boolean): Promise<void> {
     await this.#store.update(runKey(id), {
-      set: { resend: JSON.stringify(place), failedSlices: isFurther ? 0 : undefined },
+      set: { resend: toStoredText(place), failedSlices: isFurther ? 0 : undefined },
       when: [{ equals: ["hop", hop] }],
     });
   }

@@ -49,7 +49,7 @@ const delimiterOf = ({ delimiter }: CsvSettings, { separator }: FileLayout): str
 
 function checkSeparator({ delimiter }: CsvSettings, { separator }: FileLayout, file: string): void {
   if (delimiter === undefined || separator === undefined || delimiter === separator) return;
-  throw new SourceError(
+  throw unusable(
     `line 1 of ${file} says "sep=${separator}", but delimiter is ${JSON.stringify(delimiter)}: leave delimiter out, or set ` +
       JSON.stringify(separator),
   );
@@ -126,7 +126,7 @@ async function readHeader(
     if (record.tooLong) throw new Error("it is too long, or has a quote that is not closed");
     names = rows.parse(record) as string[];
   } catch (thrown) {
-    throw new SourceError(`${where}, cannot be read: ${toError(thrown).message}`, { cause: thrown });
+    throw unusable(`${where}, cannot be read: ${toError(thrown).message}`, thrown);
   }
   checkDelimiter(names, where, settings, layout);
   return namesOf(names, where, settings);
@@ -136,7 +136,7 @@ function checkDelimiter(names: readonly string[], where: string, { delimiter }: 
   if (delimiter !== undefined || layout.separator !== undefined || names.length !== 1) return;
   const [other] = /[;\t|]/.exec(names[0] ?? "") ?? [];
   if (other === undefined) return;
-  throw new SourceError(
+  throw unusable(
     `${where}, is one column, ${JSON.stringify(names[0])}: set delimiter: ${JSON.stringify(other)}, or delimiter: "," if ` +
       "it is one",
   );
@@ -145,7 +145,7 @@ function checkDelimiter(names: readonly string[], where: string, { delimiter }: 
 function namesOf(found: readonly string[], where: string, { trim, header }: CsvSettings): readonly string[] {
   const blank = found.find((name) => name !== name.trim());
   if (blank !== undefined && trim === undefined) {
-    throw new SourceError(
+    throw unusable(
       `${where}, has blanks around the column ${JSON.stringify(blank)}: set trim: true to take them off, there and ` +
         "around the values, or trim: false to keep them",
     );
@@ -153,7 +153,7 @@ function namesOf(found: readonly string[], where: string, { trim, header }: CsvS
   const names = rename(trim === true ? found.map((name) => name.trim()) : found, where, header);
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
   if (repeated === undefined) return names;
-  throw new SourceError(
+  throw unusable(
     `${where}, has the column ${JSON.stringify(repeated)} twice: ` +
       "correct it, or give other names by the option header, or leave it out of the file and give the names as columns",
   );
@@ -164,7 +164,7 @@ function rename(names: readonly string[], where: string, header: HeaderNames | u
   if (typeof header === "function") return names.map((name, index) => checkName(header(name, index), name));
   const missing = Object.keys(header).find((name) => !names.includes(name));
   if (missing === undefined) return names.map((name) => (Object.hasOwn(header, name) ? (header[name] ?? name) : name));
-  throw new SourceError(
+  throw unusable(
     `${where}, has no column ${JSON.stringify(missing)}, which the option header gives another name: it has ` +
       names.map((name) => JSON.stringify(name)).join(", "),
   );
@@ -172,7 +172,9 @@ function rename(names: readonly string[], where: string, header: HeaderNames | u
 
 function checkName(given: unknown, name: string): string {
   if (typeof given === "string") return given;
-  throw new SourceError(
-    `the function header gave ${typeof given} for the column ${JSON.stringify(name)}: return a name`,
-  );
+  throw unusable(`the function header gave ${typeof given} for the column ${JSON.stringify(name)}: return a name`);
 }
+
+/** The file and the options stay as they are, so another attempt is in vain. */
+const unusable = (message: string, cause?: unknown): SourceError =>
+  new SourceError(message, { cause, permanent: true });

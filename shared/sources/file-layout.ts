@@ -40,12 +40,11 @@ const SAMPLE_BYTES = 4_096;
  */
 export async function layoutOf(file: FileHandle, name: string, options: LayoutOptions): Promise<FileLayout> {
   const stats = await file.stat();
-  if (!stats.isFile()) throw new SourceError(`${name} is not a file: give the path of one`);
+  if (!stats.isFile()) throw unusable(`${name} is not a file: give the path of one`);
   const { size } = stats;
   const { encoding, quote, mayNameSeparator } = options;
   const all = await readAt(file, 0, HEAD_BYTES);
-  if (all[0] === 0x1f && all[1] === 0x8b)
-    throw new SourceError(`${name} is compressed: unpack it, such as with gunzip`);
+  if (all[0] === 0x1f && all[1] === 0x8b) throw unusable(`${name} is compressed: unpack it, such as with gunzip`);
   const markBytes = checkEncoding(all, name, encoding);
   const head = all.subarray(markBytes);
   const lineEnd = lineEndOf(head, encoding, quote);
@@ -63,13 +62,10 @@ export async function layoutOf(file: FileHandle, name: string, options: LayoutOp
 /** Returns how many bytes the byte order mark takes. */
 function checkEncoding(head: Buffer, name: string, { name: expected }: TextEncoding): number {
   const mark = head.subarray(0, 4).toString("hex");
-  if (mark === "fffe0000")
-    throw new SourceError(`${name} is in UTF-32: convert it, such as with iconv -f UTF-32 -t UTF-8`);
+  if (mark === "fffe0000") throw unusable(`${name} is in UTF-32: convert it, such as with iconv -f UTF-32 -t UTF-8`);
   if (mark.startsWith("efbbbf")) {
     if (expected === "utf-8") return 3;
-    throw new SourceError(
-      `${name} begins with the byte order mark of UTF-8, but encoding is "${expected}": leave it out`,
-    );
+    throw unusable(`${name} begins with the byte order mark of UTF-8, but encoding is "${expected}": leave it out`);
   }
   if (mark.startsWith("fffe") && mark !== "fffe") {
     if (expected === "utf-16le") return 2;
@@ -83,15 +79,16 @@ function checkEncoding(head: Buffer, name: string, { name: expected }: TextEncod
   const isUtf16 = expected === "utf-16le" || expected === "utf-16be";
   if (found !== undefined && found !== expected) throw isInUtf16(name, found, "every other byte is 0");
   if (found === undefined && isUtf16 && head.length > 0 && isUtf8(head.subarray(0, SAMPLE_BYTES))) {
-    throw new SourceError(
-      `${name} is not in UTF-16, but encoding is "${expected}": leave it out, as it looks like UTF-8`,
-    );
+    throw unusable(`${name} is not in UTF-16, but encoding is "${expected}": leave it out, as it looks like UTF-8`);
   }
   return 0;
 }
 
+/** The file stays as it is, so another attempt is in vain. */
+const unusable = (message: string): SourceError => new SourceError(message, { permanent: true });
+
 function isInUtf16(name: string, encoding: "utf-16le" | "utf-16be", because: string): SourceError {
-  return new SourceError(
+  return unusable(
     `${name} is in UTF-16 (${because}): set encoding: "${encoding}", or convert it, such as with iconv -f UTF-16 -t UTF-8`,
   );
 }

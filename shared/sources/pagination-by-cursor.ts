@@ -144,6 +144,7 @@ function exact(cursor: unknown): ExactJson | undefined {
   if (unsafe !== undefined) {
     throw new SourceError(
       `the cursor holds ${unsafe.source}, which JavaScript would alter: set unsafeNumbers of httpPages to "text" or "bigint"`,
+      { permanent: true },
     );
   }
   if (typeof cursor === "number" && !Number.isSafeInteger(cursor) && Number.isInteger(cursor)) {

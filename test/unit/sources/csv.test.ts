@@ -100,7 +100,7 @@ describe("a line that names the delimiter", () => {
 
   it("that the option contradicts is an error", async () => {
     const reading = read("sep=;\nid;name\n", { delimiter: "," });
-    await expect(reading).rejects.toThrow(SourceError);
+    await expect(reading).rejects.toMatchObject({ code: "SOURCE", permanent: true });
     await expect(reading).rejects.toThrow(
       /line 1 of .* says "sep=;", but delimiter is ",": leave delimiter out, or set ";"/,
     );
@@ -122,7 +122,7 @@ describe("the encoding", () => {
     ["utf-16be", big(`\u{feff}${text}`)],
   ])("%s is an error with or without a mark, and read by the option", async (encoding, content) => {
     const reading = read(content);
-    await expect(reading).rejects.toThrow(SourceError);
+    await expect(reading).rejects.toMatchObject({ code: "SOURCE", permanent: true });
     await expect(reading).rejects.toThrow(
       new RegExp(`is in UTF-16 \\(.*\\): set encoding: "${encoding}", or convert it`),
     );
@@ -186,7 +186,7 @@ describe("the header", () => {
 
   it("with blanks around a name is an error that says what to set", async () => {
     const reading = read("id, E-Mail \n1,a\n");
-    await expect(reading).rejects.toThrow(SourceError);
+    await expect(reading).rejects.toMatchObject({ code: "SOURCE", permanent: true });
     await expect(reading).rejects.toThrow(
       /line 1, has blanks around the column " E-Mail ": set trim: true .*or trim: false/,
     );

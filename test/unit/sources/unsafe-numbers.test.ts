@@ -104,6 +104,7 @@ describe("httpPages", () => {
   it.each(styles)("refuses a cursor that JavaScript would round, for %s", async (_, next, body) => {
     const reading = requestsOf(next, undefined, body);
     await expect(reading).rejects.toThrow(SourceError);
+    await expect(reading).rejects.toMatchObject({ permanent: true });
     await expect(reading).rejects.toThrow(/1234567890123456[78], which JavaScript would alter: set unsafeNumbers/);
   });
 
@@ -132,4 +133,7 @@ it("A cursor with bigints comes back from the ledger as it was", async () => {
   const run = await runs.create({ id: "r", workflow: "w", requestedAt: "2026-11-27T08:00:00.000Z" });
   await runs.checkpoint(run, { cursor, skip: 0, pages: 1, items: 1, ended: false });
   expect((await runs.get("r")).checkpoint.cursor).toEqual(cursor);
+  const place = { cursor, skip: 0, pages: 1, items: 1, ended: false, missing: 0 };
+  await runs.recordResend(await runs.get("r"), place, true);
+  expect((await runs.get("r")).resend).toEqual(place);
 });
