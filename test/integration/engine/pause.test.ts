@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { continueRun } from "../../../cli/continue-run.ts";
+import { startEntry } from "../../../shared/messages/control.ts";
 import { childrenEnded } from "../../helpers/child-processes.ts";
 import { startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
@@ -15,7 +16,7 @@ test("while a run is paused whose messages fill the queue, another run works to 
       .filter((line) => line === run).length;
   const countsOf = async (run: string) => await runs.counts(await runs.get(run));
   const completed = (run: string) =>
-    vi.waitUntil(async () => (await runs.find(run))?.status === "completed", { interval: 50, timeout: 90_000 });
+    vi.waitUntil(async () => (await runs.find(run))?.status === "completed", { interval: 50, timeout: 150_000 });
   try {
     await startRun(engine, "crowded", "a");
     await vi.waitUntil(async () => (await runs.find("a")) !== undefined && (await countsOf("a")).succeeded > 0, {
@@ -36,7 +37,9 @@ test("while a run is paused whose messages fill the queue, another run works to 
     expect(before.owed).toBeGreaterThanOrEqual(20);
     const attempts = attemptsOf("a");
 
-    await startRun(engine, "crowded", "b");
+    // By its schedule, beside the paused one, as overlap allows it.
+    const requestedAt = new Date().toISOString();
+    await controlQueue.sendControl(startEntry({ workflow: "crowded", run: "b", requestedAt, scheduled: true }));
     await completed("b");
     expect(await countsOf("b")).toMatchObject({ produced: 160, succeeded: 160, owed: 0 });
     expect(await countsOf("a")).toEqual(before);
@@ -53,4 +56,4 @@ test("while a run is paused whose messages fill the queue, another run works to 
     await engine.close();
   }
   await childrenEnded();
-}, 240_000);
+}, 420_000);
