@@ -71,6 +71,7 @@ async function handleOne(
     });
   }
   // A FIFO queue has no delay per message: the one at hand is made to wait, and comes again.
-  if (verdict.tag === "wait") await controlQueue.changeVisibility(receiptHandle, verdict.milliseconds);
+  if (verdict.tag === "wait" && !renewal.lost.aborted)
+    await controlQueue.changeVisibility(receiptHandle, verdict.milliseconds);
   return verdict.tag === "done";
 }

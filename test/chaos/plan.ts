@@ -142,7 +142,7 @@ const refusal = (random: Random) => ({ read: random.integer(0, 3), milliseconds:
 function inRealTime(plan: Omit<Plan, "refusedReads" | "realTimes">, random: Random): Plan {
   const { SQS, DynamoDB } = plan.rates;
   const kill: PlannedStrike = {
-    after: { type: "read", count: random.integer(2, 4) },
+    after: { type: "read", count: random.integer(2, 3) },
     delayMilliseconds: random.integer(0, plan.readMilliseconds),
     strike: { kind: "kill producer" },
   };

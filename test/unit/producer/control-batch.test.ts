@@ -68,6 +68,19 @@ test("one that was delivered too late is not worked on", async () => {
   expect(logger.lines).toEqual(["warn: a control message came too late, another producer has it"]);
 });
 
+test("one that was lost is not hidden for its new producer, whatever the old one would have it do", async () => {
+  vi.useFakeTimers();
+  const sqs = new FakeSqs();
+  const handle = async (): Promise<Verdict> => {
+    sqs.before = () => Promise.reject(Object.assign(new Error("another has it"), { name: "MessageNotInflight" }));
+    await vi.advanceTimersByTimeAsync(10_000);
+    sqs.before = () => {};
+    return { tag: "wait", milliseconds: 90_000 };
+  };
+  expect(await batch(handle, sqs).ids).toEqual(["a"]);
+  expect(sqs.visibilities).toEqual([hidden(30)]);
+});
+
 test("one whose producer throws is left hidden for no longer than 30 s", async () => {
   const { ids, sqs } = batch(() => Promise.reject(new Error("DynamoDB is down")));
   await expect(ids).rejects.toThrow("DynamoDB is down");
