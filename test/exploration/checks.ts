@@ -102,8 +102,6 @@ export function checkEnd({ rows, facts, ends, cancelled, announced, scope }: End
   assert.ok(announced, "the run's end was not announced");
   assert.ok(!facts.includes("control letter"), "a control message was given up");
   if (!scope.completion) return;
-  const active = rows.get("active|active");
-  assert.ok(active?.[`run ${RUN}`] === undefined, "the run has ended, and is still one of the active runs");
   const told = facts.filter((fact) => fact.startsWith("completion ")).map((fact) => JSON.parse(fact.slice(11)));
   assert.equal(told.length, 1, `the run's end was told in ${told.length} ways`);
   const { status, produced, succeeded, dead, cancelled: dropped } = told[0];
@@ -112,4 +110,6 @@ export function checkEnd({ rows, facts, ends, cancelled, announced, scope }: End
     { status: run.status, produced: items.length, succeeded: count("done"), ...counted },
   );
   assert.ok(run.completionHandledAt !== undefined && run.completionError === undefined, "onComplete was given up");
+  const active = rows.get("active|active");
+  assert.ok(active?.[`run ${RUN}`] === undefined, "the run has ended, and is still one of the active runs");
 }
