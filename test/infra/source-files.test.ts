@@ -1,7 +1,6 @@
-import { fork } from "node:child_process";
-import { once } from "node:events";
 import {
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -18,7 +17,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { BUNDLE_FILE } from "../../infra/bundling.ts";
 import { copySourceFiles, sourceFiles } from "../../infra/source-files.ts";
 import { ownAccess } from "../../local/access/own-access.ts";
-import type { FromEnvironment, Invocation } from "../../local/functions/protocol.ts";
+import { ExecutionEnvironment } from "../../local/functions/execution-environment.ts";
 import { openServices } from "../../local/services.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
 import { toVariables } from "../../shared/function-environment.ts";
@@ -27,7 +26,7 @@ import { startEntry } from "../../shared/messages/control.ts";
 import { topology as topologyOf } from "../../shared/topology.ts";
 import { temporaryDirectory } from "../helpers/test-engine.ts";
 import workflow from "./file-workflows/orders.ts";
-import { fanOutIn, newApp } from "./synthesis.ts";
+import { fanOutIn, newApp, root } from "./synthesis.ts";
 
 const workflowFile = fileURLToPath(new URL("./file-workflows/orders.ts", import.meta.url));
 const DATA = "test/infra/file-workflows/data";
@@ -82,52 +81,48 @@ describe("a workflow whose source reads a file", { timeout: 120_000 }, () => {
     const services = await openServices({ workflow: workflow.name, topology, state });
     onTestFinished(() => services.close());
     const { sqs, names, dynamoDb, accessKeyId, queue, runs } = services;
-    const entry = fileURLToPath(new URL("../../local/functions/environment.ts", import.meta.url));
-    const environment = fork(entry, [join(producer ?? "", BUNDLE_FILE)], {
-      // As Lambda's is the directory of the function's code.
-      cwd: producer,
-      env: {
-        AWS_REGION: "us-east-1",
-        ...toVariables({
-          queueUrl: sqs.queueUrl(names.queue),
-          deadLetterQueueUrl: sqs.queueUrl(names.deadLetterQueue),
-          controlQueueUrl: sqs.queueUrl(names.controlQueue),
-          controlDeadLetterQueueUrl: sqs.queueUrl(names.controlDeadLetterQueue),
-          access: ownAccess({ sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint, accessKeyId }),
-          table: `${workflow.name}-ledger`,
-          concurrency: topology.concurrency,
-          tasksPerEnvironment: topology.tasksPerEnvironment,
-          maxBacklog: topology.maxBacklog,
-          sliceSeconds: topology.producer.sliceSeconds,
-          controlVisibilitySeconds: topology.producer.visibilitySeconds,
-          refillSeconds: topology.consumer.refillSeconds,
-          refillWaitingSeconds: topology.consumer.refillWaitingSeconds,
-          refillVisibilitySeconds: topology.consumer.refillVisibilitySeconds,
-          fastPath: true,
-        }),
+    const log = openSync(join(directory.path, "log"), "w");
+    // Lambda's working directory is that of the function's code; a process begins in that of the one that starts it.
+    process.chdir(producer ?? "");
+    onTestFinished(() => process.chdir(root));
+    const environment = new ExecutionEnvironment(
+      {
+        name: "producer",
+        bundle: join(producer ?? "", BUNDLE_FILE),
+        timeoutSeconds: topology.producer.timeoutSeconds,
+        memoryMb: topology.producer.memoryMb,
+        log,
+        variables: {
+          AWS_REGION: "us-east-1",
+          ...toVariables({
+            queueUrl: sqs.queueUrl(names.queue),
+            deadLetterQueueUrl: sqs.queueUrl(names.deadLetterQueue),
+            controlQueueUrl: sqs.queueUrl(names.controlQueue),
+            controlDeadLetterQueueUrl: sqs.queueUrl(names.controlDeadLetterQueue),
+            access: ownAccess({ sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint, accessKeyId }),
+            table: `${workflow.name}-ledger`,
+            concurrency: topology.concurrency,
+            tasksPerEnvironment: topology.tasksPerEnvironment,
+            maxBacklog: topology.maxBacklog,
+            sliceSeconds: topology.producer.sliceSeconds,
+            controlVisibilitySeconds: topology.producer.visibilitySeconds,
+            refillSeconds: topology.consumer.refillSeconds,
+            refillWaitingSeconds: topology.consumer.refillWaitingSeconds,
+            refillVisibilitySeconds: topology.consumer.refillVisibilitySeconds,
+            fastPath: true,
+          }),
+        },
       },
-    });
-    onTestFinished(() => void environment.kill("SIGKILL"));
-    await once(environment, "message");
+      { onActivity: () => {}, onPeakMemory: () => {} },
+    );
+    onTestFinished(() => environment.kill());
     const handleControlMessage = async () => {
       const [message] = await services.controlQueue.receive({ max: 1, waitSeconds: 0, visibilityTimeoutSeconds: 30 });
       const attributes = { MessageGroupId: "run", ApproximateReceiveCount: "1" };
       const record = { messageId: message?.id, receiptHandle: message?.receiptHandle, body: message?.body, attributes };
-      const invocation: Invocation = {
-        type: "invoke",
-        requestId: "request",
-        functionName: "producer",
-        timeoutMilliseconds: 150_000,
-        memoryMb: 512,
-        event: { Records: [record] },
-      };
-      environment.send(invocation);
-      for (;;) {
-        const [answer] = (await once(environment, "message")) as [FromEnvironment];
-        if (answer.type !== "result" && answer.type !== "error") continue;
-        expect(answer).toMatchObject({ type: "result", result: { batchItemFailures: [] } });
-        return await services.controlQueue.deleteAll([message?.receiptHandle ?? ""]);
-      }
+      const outcome = await environment.invoke({ Records: [record] }, "request");
+      expect(outcome).toEqual({ tag: "returned", result: { batchItemFailures: [] } });
+      await services.controlQueue.deleteAll([message?.receiptHandle ?? ""]);
     };
 
     const requestedAt = new Date(0).toISOString();
