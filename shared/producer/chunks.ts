@@ -48,18 +48,19 @@ export async function* chunks(
 ): AsyncGenerator<Chunk, void, undefined> {
   // Stops the page that is being read ahead when the caller stops asking.
   const stop = new AbortController();
-  const iterator = await open(source, from.cursor, told, { signal: AbortSignal.any([signal, stop.signal]), warn });
+  const context = { signal: AbortSignal.any([signal, stop.signal]), warn };
+  const iterator = await open(source, from.cursor, told, context);
   try {
     let { cursor, loop, skip, items: produced } = from;
     let text = cursor === undefined ? "" : toStoredText(cursor);
-    let ahead = next(iterator, told);
+    let ahead = next(iterator, told, signal);
     for (;;) {
       const page = await unlessAborted(ahead, signal);
       const left = limit - produced;
       const enough = page.items.length - skip >= left;
       const last = page.next === undefined || enough;
       const following = last ? undefined : advance(loop, text, page);
-      if (!last) ahead = next(iterator, told);
+      if (!last) ahead = next(iterator, told, signal);
       const items = enough ? page.items.slice(0, skip + left) : page.items;
       const start = skip;
       do {
@@ -127,7 +128,7 @@ async function open(
 /** A page, unless the signal fires first: a source may ignore it. */
 async function unlessAborted(page: Promise<ReadPage>, signal: AbortSignal): Promise<ReadPage> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const giveUp = () => reject(new SourceError("the source did not yield its page in time", { cause: signal.reason }));
+  const giveUp = () => reject(stopped(signal));
   if (signal.aborted) giveUp();
   signal.addEventListener("abort", giveUp, { once: true });
   try {
@@ -137,8 +138,15 @@ async function unlessAborted(page: Promise<ReadPage>, signal: AbortSignal): Prom
   }
 }
 
-function next(iterator: AsyncIterator<Page>, told: Told): Promise<ReadPage> {
-  const page = readNext(iterator, told);
+const stopped = (signal: AbortSignal): SourceError =>
+  new SourceError("the source did not yield its page in time", { cause: signal.reason });
+
+function next(iterator: AsyncIterator<Page>, told: Told, signal: AbortSignal): Promise<ReadPage> {
+  const page = readNext(iterator, told).then((read) => {
+    // A source that returns because it was told to stop, as generators do, has not ended.
+    if (read.next === undefined && signal.aborted) throw stopped(signal);
+    return read;
+  });
   // Seen by the one who awaits it; until then it is no unhandled rejection.
   page.catch(() => {});
   return page;
@@ -151,7 +159,7 @@ async function readNext(iterator: AsyncIterator<Page>, told: Told): Promise<Read
   } catch (cause) {
     throw await sourceError(cause, told);
   }
-  // A source that stops where its last page promised another has ended all the same.
+  // A generator that returns where its latest page promised another has ended: it found nothing there.
   if (result.done) return { items: [], next: undefined, nextText: "" };
   const page: unknown = result.value;
   if (typeof page !== "object" || page === null || !("items" in page) || !Array.isArray(page.items)) {

@@ -36,6 +36,46 @@ async function read(source: Source, from: Parameters<typeof chunks>[1] = START, 
   return all;
 }
 
+describe("a source that returns", () => {
+  test("has ended, also where its latest page promised another", async () => {
+    const source: Source = {
+      async *pages() {
+        yield { items: [1], next: 1 };
+      },
+    };
+    expect((await read(source)).map(({ items, after }) => [items, after.ended])).toEqual([
+      [[1], false],
+      [[], true],
+    ]);
+  });
+
+  test.each<[string, (signal: AbortSignal) => AsyncGenerator<Page>]>([
+    [
+      "because it was told to stop",
+      async function* (signal) {
+        yield { items: [1], next: 1 };
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      },
+    ],
+    [
+      "a page without next because it was told to stop",
+      async function* (signal) {
+        yield { items: [1], next: 1 };
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+        yield { items: [] };
+      },
+    ],
+  ])("%s has not ended", async (_, pages) => {
+    const slice = new AbortController();
+    const reading = chunks({ pages: (_cursor, { signal }) => pages(signal) }, START, idle(slice.signal));
+    expect((await reading.next()).value?.after).toMatchObject({ cursor: 1, ended: false });
+    // While the first page is sent, the slice ends, and the source sees that before the page is asked for.
+    slice.abort();
+    await turn();
+    await expect(reading.next()).rejects.toThrow("the source did not yield its page in time");
+  });
+});
+
 describe("a source's pages", () => {
   test("become chunks of at most 200 items, the first of 50, each with where to go on", async () => {
     const all = await read(pagesOf([range(450), range(200, 450), range(1, 650)]));
