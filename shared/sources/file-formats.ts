@@ -43,7 +43,13 @@ export function jsonl(unsafeNumbers: UnsafeNumbers): FileFormat {
         withoutItems: "has only empty lines",
       };
     },
-    // In UTF-16, each blank has a byte of 0.
-    isBlank: (record) => !record.tooLong && /^[\0\s]*$/.test(record.bytes.toString("latin1")),
+    isBlank: (record) => !record.tooLong && isBlank(record.bytes),
   };
+}
+
+/** Whether bytes are the blanks that JSON knows. In UTF-16, each of them has a byte of 0 beside it. */
+function isBlank(bytes: Buffer): boolean {
+  if (bytes.length === 0) return true;
+  const text = bytes.toString("latin1");
+  return /^[ \t\r\n]*$/.test(text) || /^(?:\0[ \t\r\n])*$/.test(text) || /^(?:[ \t\r\n]\0)*$/.test(text);
 }

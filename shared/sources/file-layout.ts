@@ -28,6 +28,17 @@ export interface LayoutOptions {
 const LF = 0x0a;
 const CR = 0x0d;
 
+/** Files that hold no text, by their first bytes, and what to do with them. */
+const BINARY_FORMATS = [
+  { starts: Buffer.from("1f8b", "hex"), is: "compressed: unpack it, such as with gunzip" },
+  { starts: Buffer.from("28b52ffd", "hex"), is: "compressed: unpack it, such as with unzstd" },
+  { starts: Buffer.from("fd377a585a00", "hex"), is: "compressed: unpack it, such as with unxz" },
+  { starts: Buffer.from("BZh91AY&SY"), is: "compressed: unpack it, such as with bunzip2" },
+  { starts: Buffer.from("PK\x03\x04"), is: "a ZIP archive, or a workbook such as .xlsx: unpack it, or save it as CSV" },
+  { starts: Buffer.from("d0cf11e0a1b11ae1", "hex"), is: "a workbook of Excel (.xls): save it as CSV" },
+  { starts: Buffer.from("PAR1"), is: "in Parquet, which fileLines does not read: convert it to JSON Lines" },
+];
+
 /** Enough for the first line. */
 const HEAD_BYTES = 65_536;
 /** Enough to tell UTF-16 from UTF-8. */
@@ -36,15 +47,14 @@ const SAMPLE_BYTES = 4_096;
 /**
  * Looks at a file's first bytes.
  *
- * @throws {SourceError} It is no file, is compressed, or has another encoding than the option says.
+ * @throws {SourceError} It is compressed, holds no text, or has another encoding than the option says.
  */
 export async function layoutOf(file: FileHandle, name: string, options: LayoutOptions): Promise<FileLayout> {
-  const stats = await file.stat();
-  if (!stats.isFile()) throw unusable(`${name} is not a file: give the path of one`);
-  const { size } = stats;
+  const { size } = await file.stat();
   const { encoding, quote, mayNameSeparator } = options;
   const all = await readAt(file, 0, HEAD_BYTES);
-  if (all[0] === 0x1f && all[1] === 0x8b) throw unusable(`${name} is compressed: unpack it, such as with gunzip`);
+  const binary = BINARY_FORMATS.find(({ starts }) => all.subarray(0, starts.length).equals(starts));
+  if (binary !== undefined) throw unusable(`${name} is ${binary.is}`);
   const markBytes = checkEncoding(all, name, encoding);
   const head = all.subarray(markBytes);
   const lineEnd = lineEndOf(head, encoding, quote);

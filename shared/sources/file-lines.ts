@@ -1,4 +1,4 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
@@ -220,7 +220,9 @@ function toPath(path: unknown): string {
 
 async function openFile(name: string): Promise<FileHandle> {
   try {
-    return await open(name);
+    // A pipe would not open before something writes to it, and a pipe, a directory or a device has no bytes to go back to.
+    const stats = await stat(name);
+    if (stats.isFile()) return await open(name);
   } catch (thrown) {
     const { code, message } = toError(thrown) as NodeJS.ErrnoException;
     const hint =
@@ -229,6 +231,7 @@ async function openFile(name: string): Promise<FileHandle> {
         : "";
     throw new SourceError(`cannot open ${name} (${resolve(name)}): ${message}${hint}`, { cause: thrown });
   }
+  throw new SourceError(`${name} is not a file: give the path of one`, { permanent: true });
 }
 
 interface Entry {

@@ -201,6 +201,8 @@ export class RecordReader {
     const { encoding, lineEnd } = this.#options;
     if (lineEnd !== LINE_FEED) return bytes;
     let end = bytes.length;
+    // At the end of a file of UTF-16 that was cut off, half a character is left, which cannot be decoded.
+    if (end % encoding.width !== 0) return bytes;
     while (end > 0 && encoding.codeAt(bytes, end - encoding.width) === CARRIAGE_RETURN) end -= encoding.width;
     return end === bytes.length ? bytes : bytes.subarray(0, end);
   }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { appendFile, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
@@ -81,6 +82,25 @@ describe("fileLines, JSON Lines", () => {
       expect.objectContaining({ error: expect.stringMatching(/^not UTF-8: set encoding/) }),
       "é",
     ]);
+  });
+
+  it("passes over no line of NUL bytes, which a crash of the machine that wrote the file leaves", async () => {
+    const unreadable = expect.objectContaining({ raw: "\0\0", error: expect.stringContaining("JSON") });
+    expect(await read("1\n\0\0\n2\n\0\0")).toEqual([1, unreadable, 2, unreadable]);
+    // In UTF-16, blanks have a byte of 0.
+    for (const encoding of ["utf-16le", "utf-16be"]) {
+      const bytes = Buffer.from("1\n \t\r\n2\n", "utf16le");
+      expect(await read(encoding === "utf-16le" ? bytes : bytes.swap16(), { ...JSONL, encoding })).toEqual([1, 2]);
+    }
+  });
+
+  it("makes half a character at the end of a file of UTF-16 an unreadable item", async () => {
+    const content = Buffer.concat([Buffer.from("id,name\r\n1,é\r\n", "utf16le"), Buffer.from("2")]);
+    const unreadable = expect.objectContaining({
+      raw: "2",
+      error: expect.stringMatching(/^not utf-16le: set encoding/),
+    });
+    expect(await read(content, { ...CSV, encoding: "utf-16le" })).toEqual([{ id: "1", name: "é" }, unreadable]);
   });
 
   it("takes a line of maxItemBytes, and makes a longer one an unreadable item cut to 1 KiB of whole characters", async () => {
@@ -243,6 +263,23 @@ describe("fileLines, the file", () => {
       /is in UTF-16 \(it begins with its byte order mark\): set encoding: "utf-16le", or convert it/,
     );
     await expect(read(new Uint8Array([0x1f, 0x8b, 8, 0]))).rejects.toThrow(/is compressed: unpack it/);
+  });
+
+  it("does not wait for a pipe, which has no bytes to go back to", { skip: process.platform === "win32" }, async () => {
+    const pipe = join(directory, "pipe");
+    execFileSync("mkfifo", [pipe]);
+    await expect(pagesOf(fileLines(pipe, CSV))).rejects.toThrow(`${pipe} is not a file: give the path of one`);
+  });
+
+  it.each<[string, string, RegExp]>([
+    ["zstd", "28b52ffd24", /is compressed: unpack it, such as with unzstd/],
+    ["xz", "fd377a585a000004", /is compressed: unpack it, such as with unxz/],
+    ["bzip2", Buffer.from("BZh91AY&SY\n").toString("hex"), /is compressed: unpack it, such as with bunzip2/],
+    ["ZIP", Buffer.from("PK\u0003\u0004\n,a\n").toString("hex"), /is a ZIP archive, or a workbook such as \.xlsx/],
+    ["an old workbook", "d0cf11e0a1b11ae10000", /is a workbook of Excel \(\.xls\): save it as CSV/],
+    ["Parquet", Buffer.from("PAR1\nPAR1").toString("hex"), /is in Parquet, which fileLines does not read/],
+  ])("says so when it is %s", async (_, hex, message) => {
+    for (const format of [JSONL, CSV]) await expect(read(Buffer.from(hex, "hex"), format)).rejects.toThrow(message);
   });
 
   it("refuses a cursor of a file that changed since: its size, its start, or what stands before the cursor", async () => {
