@@ -86,6 +86,11 @@ export interface HttpPagesOptions {
    */
   readonly allowRepeatedPages?: boolean;
   /**
+   * How many pages in a row may have no items and lead to another page: at least 0. One more is an error, since an API
+   * that never says that the source ends would be asked for ever. Default 1,000.
+   */
+  readonly maxEmptyPages?: number;
+  /**
    * What becomes of a number that JavaScript would alter, such as the id `12345678901234567`. Default `"refuse"`: its item
    * becomes a dead letter, `invalid item`, and a cursor that holds one is an error. `"text"` keeps it as a string,
    * `"bigint"` an integer as a bigint: the task gets that, and a cursor is sent back as the same number.
@@ -130,6 +135,11 @@ export function httpPages<Item = unknown>(
   const body = copyOf(options.body);
   next.check?.({ body });
   const pageItems = checkPageItems(options);
+  const maxEmptyPages = integerOption("maxEmptyPages", options.maxEmptyPages ?? 1_000, {
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    mend: "leave it out, unless the API gives many pages without items in a row",
+  });
 
   return {
     async *pages(cursor, context) {
@@ -142,7 +152,7 @@ export function httpPages<Item = unknown>(
         origins: [start.url.origin, ...(options.allowOrigins ?? [])],
       };
       const loop = new LoopDetector();
-      let here = cursor === undefined ? undefined : readCursor(cursor);
+      let here: Here | undefined = cursor === undefined ? undefined : readCursor(cursor);
       for (;;) {
         const answer = await requestJson(next.request(start, here?.at), context.signal, {
           ...settings,
@@ -156,8 +166,10 @@ export function httpPages<Item = unknown>(
         const exact = (answer.marked ? refuseUnsafeNumbers(items, answer, configured.unsafeNumbers) : items) as Item[];
         if (at === undefined) return yield { items: exact };
         if (loop.isRepeated(at) || isDeepStrictEqual(at, here?.at)) throw circle(at);
-        here = { at, seen };
-        yield { items: exact, next: here };
+        const empty = items.length > 0 ? 0 : (here?.empty ?? 0) + 1;
+        if (empty > maxEmptyPages) throw endless(at, empty);
+        here = { at, seen, empty };
+        yield { items: exact, next: { at, seen, ...(empty > 0 && { empty }) } };
       }
     },
   };
@@ -187,6 +199,7 @@ const KEYS = {
   maxBodyBytes: true,
   charset: true,
   allowRepeatedPages: true,
+  maxEmptyPages: true,
   unsafeNumbers: true,
   fetch: true,
 } as const satisfies Record<keyof HttpPagesOptions, true>;
@@ -314,9 +327,17 @@ const cursorSchema = z.strictObject({
   at: z.custom<ExactJson>((at) => at !== undefined),
   /** The digest of the items before it. */
   seen: z.string(),
+  /** How many pages before it, in a row, had no items. Absent: none. */
+  empty: z.int().nonnegative().default(0),
 });
 
-function readCursor(cursor: Cursor): { readonly at: ExactJson; readonly seen: string } {
+interface Here {
+  readonly at: ExactJson;
+  readonly seen: string;
+  readonly empty: number;
+}
+
+function readCursor(cursor: Cursor): Here {
   const parsed = cursorSchema.safeParse(cursor);
   if (parsed.success) return parsed.data;
   throw new SourceError(
@@ -328,6 +349,13 @@ function repeated(at: ExactJson): SourceError {
   return new SourceError(
     `the page at ${show(at)} holds the same items as the one before it: the API seems to ignore the page's parameter. ` +
       "Check its name in next, or set allowRepeatedPages if such pages are right",
+  );
+}
+
+function endless(at: ExactJson, empty: number): SourceError {
+  return new SourceError(
+    `${empty} pages in a row have no items, and the latest leads to ${show(at)}: the API seems not to say that the source ` +
+      "ends. Check next, or raise maxEmptyPages if such pages are right",
   );
 }
 

@@ -197,7 +197,16 @@ async function send(
   throw new SourceError(`${describe(request, request.url)} was redirected more than ${MAX_REDIRECTS} times`);
 }
 
-function checkOrigin({ origin }: URL, origins: readonly string[]): void {
+function checkOrigin({ origin, protocol, username, password }: URL, origins: readonly string[]): void {
+  if (protocol !== "http:" && protocol !== "https:") {
+    throw new SourceError(`the next page is at a URL of ${protocol}, which is no page of the web: is the path right?`);
+  }
+  if (username !== "" || password !== "") {
+    throw new SourceError(
+      `the next page is at a URL of ${origin} with a user or a password in it, which fetch does not send: give them as ` +
+        'headers: { authorization: "Basic …" }, and take the URL without them by a function as the path',
+    );
+  }
   if (origins.includes(origin)) return;
   throw new SourceError(
     `the next page is at ${origin}, another origin than ${origins[0]}: it was not requested, since the request would ` +

@@ -74,7 +74,9 @@ export function pageNumber(options: PageNumberOptions = {}): Pagination {
       const number = position === undefined ? first : counted(position);
       if (totalPages !== undefined) {
         const pages = numberOf(page, totalPages);
-        if (pages === 0 && number === first && page.items.length > 0) throw contradiction(page, totalPages, pages);
+        if (pages < number - first + 1 && page.items.length > 0) {
+          throw contradiction(page, totalPages, pages, `page ${number}`);
+        }
         return number - first + 1 < pages ? number + 1 : undefined;
       }
       if (hasMore !== undefined) return booleanOf(page, hasMore) ? number + 1 : undefined;
@@ -136,7 +138,9 @@ export function offsetLimit(options: OffsetLimitOptions = {}): Pagination {
     const isFirst = read === page.items.length;
     if (total !== undefined) {
       const count = numberOf(page, total);
-      if (count < page.items.length) throw contradiction(page, total, count);
+      if (count < read && page.items.length > 0) {
+        throw contradiction(page, total, count, `the page that ends at item ${read}`);
+      }
       if (isFirst && count === size && read === size) {
         warn(
           `page 1 of ${locate(page)} is taken for the only page: ${nameOf(total)} is ${count}, which is also the number ` +
@@ -191,9 +195,9 @@ function checkOneEnd(ends: Readonly<Record<string, unknown>>): void {
   if (option !== "" && option !== "shortPageEnds") checkField(option, ends[option]);
 }
 
-function contradiction(page: HttpPage, field: Field, count: number): SourceError {
+function contradiction(page: HttpPage, field: Field, count: number, where: string): SourceError {
   return new SourceError(
-    `${nameOf(field)} of ${locate(page)} is ${count}, but this page alone has ${page.items.length} items: is it another count?`,
+    `${nameOf(field)} of ${locate(page)} is ${count}, but ${where} has items (${page.items.length}): is it another count?`,
   );
 }
 

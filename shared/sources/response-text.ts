@@ -62,6 +62,12 @@ export function decodeBody(chunks: Chunks, { headers, charset, what }: BodyChars
   if (text !== undefined) return text;
   const bytes = Buffer.concat(chunks);
   const offset = isAscii(label) ? bytes.findIndex((byte) => byte > 0x7f) : firstInvalid(bytes, label);
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
+    throw new SourceError(
+      `${what} answered a body that is compressed by gzip, and its content-encoding does not say so: unpack it in the ` +
+        "option fetch",
+    );
+  }
   const byte = `0x${(bytes[offset] ?? 0).toString(16).toUpperCase().padStart(2, "0")}`;
   throw new SourceError(`${what} answered a body that is not ${label}, ${told}: byte ${offset} is ${byte}. ${FIX}`);
 }

@@ -323,6 +323,26 @@ describe("httpPages, other origins", () => {
     expect(other.requests[0]?.headers).toMatchObject(secret);
   });
 
+  it.each<[string, string, RegExp]>([
+    [
+      "with a password",
+      "http://user:word@127.0.0.1:9/2",
+      /^the next page is at a URL of http:\/\/127.0.0.1:9 with a user/,
+    ],
+    [
+      "that is a script",
+      "javascript:alert(1)",
+      /^the next page is at a URL of javascript:, which is no page of the web/,
+    ],
+    ["of a file", "file:///etc/passwd", /^the next page is at a URL of file:, which is no page of the web/],
+  ])("does not follow a URL %s, nor shows its secret", async (_, url, message) => {
+    const { origin } = await serve(() => ({ body: [1], headers: { link: `<${url}>; rel="next"` } }));
+    const options = { url: origin, next: linkHeader, allowOrigins: ["http://127.0.0.1:9"] };
+    const shown = await messageOf(pagesOf(httpPages(options)));
+    expect(shown).toMatch(message);
+    expect(shown).not.toContain("word@");
+  });
+
   it("does not follow a redirect to one, and follows others", async () => {
     const other = await serve(() => ({ body: [2] }));
     const { origin, requests } = await serve(({ url }) => {

@@ -353,10 +353,30 @@ describe("a page 1 that may not be the only one", () => {
   });
 
   it.each<[object, HttpPagesOptions["next"], string]>([
-    [{ total: 2 }, offsetLimit({ total: "total" }), "the field total of /x is 2, but this page alone has 3 items"],
-    [{ pages: 0 }, pageNumber({ totalPages: "pages" }), "the field pages of /x is 0, but this page alone has 3 items"],
+    [{ total: 2 }, offsetLimit({ total: "total" }), "total of /x is 2, but the page that ends at item 3 has items (3)"],
+    [{ pages: 0 }, pageNumber({ totalPages: "pages" }), "pages of /x is 0, but page 1 has items (3)"],
   ])("is an error where it contradicts the count %j", async (fields, next, message) => {
-    expect((await read([answer(3, fields)], { items: "data", next })).error).toBe(`${message}: is it another count?`);
+    expect((await read([answer(3, fields)], { items: "data", next })).error).toBe(
+      `the field ${message}: is it another count?`,
+    );
+  });
+
+  it.each<[object, object, HttpPagesOptions["next"], string]>([
+    [{ total: 9 }, { total: 5 }, offsetLimit({ total: "total" }), "total of /x is 5, but the page that ends at item 6"],
+    [{ pages: 5 }, { pages: 1 }, pageNumber({ totalPages: "pages" }), "pages of /x is 1, but page 2"],
+    [{ pages: 5 }, { pages: 0 }, pageNumber({ totalPages: "pages", first: 0 }), "pages of /x is 0, but page 1"],
+  ])("is an error where a later page lies beyond the count: %j, then %j", async (first, second, next, message) => {
+    const options = { items: "data", next, allowRepeatedPages: true };
+    const { error, asked } = await read([answer(3, first), answer(3, second)], options);
+    expect(error).toBe(`the field ${message} has items (3): is it another count?`);
+    expect(asked).toHaveLength(2);
+  });
+
+  it("ends the source where it falls to what was read, as items are deleted", async () => {
+    for (const next of [offsetLimit({ total: "total" }), pageNumber({ totalPages: "pages" })]) {
+      const replies = [answer(3, { total: 6, pages: 2 }), answer(0, { total: 3, pages: 1 })];
+      expect((await read(replies, { items: "data", next })).items).toHaveLength(3);
+    }
   });
 });
 

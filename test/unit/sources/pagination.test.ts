@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ConfigurationError, SourceError } from "../../../shared/errors.ts";
 import {
+  type Cursor,
   cursorField,
   type HttpPagesOptions,
   httpPages,
@@ -315,6 +316,36 @@ describe("pagination that does not end", () => {
     );
     expect(message).toMatch(/round in a circle/);
     expect(requests).toBeLessThan(5 * period + 20);
+  });
+
+  it.each<[string, HttpPagesOptions["next"]]>([
+    ["a cursor", cursorField({ path: "next", parameter: "cursor" })],
+    ["hasMore", pageNumber({ hasMore: "more" })],
+  ])("is an error after 1,000 pages in a row without items that %s continues", async (_, next) => {
+    let requests = 0;
+    const fetch = async () => {
+      requests += 1;
+      return Response.json({ items: requests === 2 ? [2] : [], next: `c${requests}`, more: true });
+    };
+    await expect(pagesOf(httpPages({ url: "http://127.0.0.1", items: "items", next, fetch }))).rejects.toThrow(
+      /^1001 pages in a row have no items, and the latest leads to .* raise maxEmptyPages/,
+    );
+    expect(requests).toBe(2 + 1_001);
+  });
+
+  it("is found across restarts, of pages without items, and within the number that is allowed", async () => {
+    const { origin, requests } = await serve(() => ({ body: { items: [], next: `c${requests.length}` } }));
+    const next = cursorField({ path: "next", parameter: "cursor" });
+    const source = httpPages({ url: origin, items: "items", next, maxEmptyPages: 2 });
+    let cursor: Cursor | undefined;
+    for (let count = 1; count <= 2; count++) {
+      const page = await source.pages(cursor, readContext())[Symbol.asyncIterator]().next();
+      cursor = page.value.next;
+      expect(cursor).toMatchObject({ at: `c${count}`, empty: count });
+    }
+    await expect(pagesOf(source, cursor)).rejects.toThrow(/^3 pages in a row have no items/);
+    expect(requests).toHaveLength(3);
+    expect(() => httpPages({ url: origin, next, maxEmptyPages: -1 })).toThrow(/maxEmptyPages/);
   });
 
   it("is an error if total or hasMore promises items that do not come", async () => {

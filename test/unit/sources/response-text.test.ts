@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ConfigurationError, SourceError } from "../../../shared/errors.ts";
@@ -113,6 +114,13 @@ describe("a JSON body", () => {
         expect(await read(bytes, JSON_TYPE)).toContain(`byte ${start.length} is 0xFF`);
       }),
       { numRuns: 200 },
+    );
+  });
+
+  it("that is compressed without saying so is an error that names gzip, not the charset", async () => {
+    expect(await read(gzipSync(MÜLLER), JSON_TYPE)).toBe(
+      "GET https://example.com/x answered a body that is compressed by gzip, and its content-encoding does not say so: " +
+        "unpack it in the option fetch",
     );
   });
 
