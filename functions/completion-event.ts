@@ -7,11 +7,13 @@ const SOURCE = "sluice";
 const DETAIL_TYPE = "Sluice Run Ended";
 
 /**
- * Tells an EventBridge bus that a run has ended. The event's detail is the run's summary.
+ * Tells an EventBridge bus that a run has ended. The event's detail is the run's summary with the name of the stack:
+ * several stages of a workflow may share an account's default bus, and a rule must be able to tell them apart.
  *
  * @throws {Error} The bus did not take it.
+ * @example { "source": ["sluice"], "detail": { "stack": ["sluice-prod-cities"] } } // a rule's pattern
  */
-export function completionEvents(eventBus: string): (summary: RunSummary) => Promise<void> {
+export function completionEvents(eventBus: string, stack: string | undefined): (summary: RunSummary) => Promise<void> {
   const client = new EventBridgeClient(clientConfig());
   return async (summary) => {
     const entry = {
@@ -19,7 +21,7 @@ export function completionEvents(eventBus: string): (summary: RunSummary) => Pro
       Source: SOURCE,
       DetailType: DETAIL_TYPE,
       Time: new Date(summary.completedAt),
-      Detail: JSON.stringify(summary),
+      Detail: JSON.stringify({ ...summary, stack }),
     };
     const { Entries } = await client.send(new PutEventsCommand({ Entries: [entry] }));
     const refused = Entries?.find(({ ErrorCode }) => ErrorCode !== undefined);

@@ -16,7 +16,8 @@ const CLOSING_MILLISECONDS = 20_000;
 
 const environment = fromVariables(process.env);
 const services = await connect(environment, { sockets: PARALLEL_SENDS });
-const publishEvent = environment.eventBus === undefined ? undefined : completionEvents(environment.eventBus);
+const publishEvent =
+  environment.eventBus === undefined ? undefined : completionEvents(environment.eventBus, environment.stack);
 const logger = new Logger({ serviceName: services.workflow.name });
 const embeddedMetrics = functionMetrics(services.workflow.name, "producer", environment.stack);
 

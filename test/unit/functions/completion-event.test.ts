@@ -1,0 +1,62 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { completionEvents } from "../../../functions/completion-event.ts";
+import type { RunSummary } from "../../../shared/completion.ts";
+
+const SUMMARY: RunSummary = {
+  workflow: "cities",
+  run: "r1",
+  status: "completed",
+  produced: 2,
+  succeeded: 2,
+  dead: 0,
+  cancelled: 0,
+  retried: 0,
+  deadByReason: {},
+  warnings: ["the table is empty"],
+  requestedAt: "2026-11-27T14:00:00.000Z",
+  completedAt: "2026-11-27T14:00:05.000Z",
+  wallSeconds: 5,
+};
+
+let bus: Server;
+let answer: object;
+let entries: Record<string, string>[];
+
+beforeEach(async () => {
+  entries = [];
+  answer = { Entries: [{ EventId: "1" }], FailedEntryCount: 0 };
+  bus = createServer(async (request, response) => {
+    entries.push(...JSON.parse(await text(request)).Entries);
+    response.writeHead(200, { "content-type": "application/x-amz-json-1.1" }).end(JSON.stringify(answer));
+  }).listen(0, "127.0.0.1");
+  await once(bus, "listening");
+  vi.stubEnv("AWS_ENDPOINT_URL_EVENTBRIDGE", `http://127.0.0.1:${(bus.address() as AddressInfo).port}`);
+  vi.stubEnv("AWS_REGION", "eu-central-1");
+  vi.stubEnv("AWS_ACCESS_KEY_ID", "nobody");
+  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "nothing");
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  bus.closeAllConnections();
+  bus.close();
+});
+
+test("the event of a run's end has its summary and its stack, by which a rule tells two stages apart", async () => {
+  await completionEvents("default", "sluice-prod-cities")(SUMMARY);
+  const [{ Detail = "", ...entry } = {}, ...others] = entries;
+  expect(others).toEqual([]);
+  expect(entry).toMatchObject({ EventBusName: "default", Source: "sluice", DetailType: "Sluice Run Ended" });
+  expect(JSON.parse(Detail)).toEqual({ ...SUMMARY, stack: "sluice-prod-cities" });
+});
+
+test("an event that the bus refuses is an error with the reason", async () => {
+  answer = { Entries: [{ ErrorCode: "InternalFailure", ErrorMessage: "try later" }], FailedEntryCount: 1 };
+  await expect(completionEvents("default", undefined)(SUMMARY)).rejects.toThrow(
+    "EventBridge: InternalFailure: try later",
+  );
+});
