@@ -74,6 +74,12 @@ export type WaitKind = (typeof WAIT_KINDS)[number];
 /** Marks an error as a wait. In the global registry: a workflow's bundle may hold another copy of the library. */
 export const WAIT = Symbol.for("sluice.wait");
 
+/**
+ * Longer than any wait that is made, so what is above it ends in the same way: an item dies, and a run fails. Both say so
+ * with a time, and neither a date nor a number of the ledger can be arbitrarily large.
+ */
+const LONGEST_MILLISECONDS = 100 * 365 * 86_400_000;
+
 /** The wait that a task asked for by what it threw, or `undefined` if that is a failure. Never throws. */
 export function askedWaitOf(thrown: unknown): AskedWait | undefined {
   if (typeof thrown !== "object" || thrown === null) return undefined;
@@ -93,7 +99,6 @@ function checked(wait: unknown): AskedWait | undefined {
   const { kind, afterMilliseconds } = wait as { kind?: unknown; afterMilliseconds?: unknown };
   const known = WAIT_KINDS.find((name) => name === kind);
   if (known === undefined) return undefined;
-  const isLength =
-    typeof afterMilliseconds === "number" && Number.isFinite(afterMilliseconds) && afterMilliseconds >= 0;
-  return { kind: known, afterMilliseconds: isLength ? afterMilliseconds : undefined };
+  const isLength = typeof afterMilliseconds === "number" && afterMilliseconds >= 0;
+  return { kind: known, afterMilliseconds: isLength ? Math.min(afterMilliseconds, LONGEST_MILLISECONDS) : undefined };
 }

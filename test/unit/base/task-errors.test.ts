@@ -107,7 +107,12 @@ test.each([
   ["a revoked proxy", revoked.proxy],
 ])("%s is no wait", (_what, thrown) => expect(askedWaitOf(thrown)).toBeUndefined());
 
-test.each([Number.NaN, -1, Number.POSITIVE_INFINITY, "5", undefined])(
+test.each([new RetryLater({ days: 1e300 }), new RetryLater({ days: 1e308 }), new RetryLater(`${"9".repeat(150)}d`)])(
+  "a wait of any length is a number that the ledger and a date can hold, %#",
+  (error) => expect(askedWaitOf(error)?.afterMilliseconds).toBe(100 * 365 * 86_400_000),
+);
+
+test.each([Number.NaN, -1, "5", undefined])(
   "a wait of %s leaves it to the backoff",
   (after) => {
     expect(askedWaitOf({ [WAIT]: { kind: "throttled", afterMilliseconds: after } })).toEqual({

@@ -292,6 +292,16 @@ describe("a wait beyond 8 days", () => {
     expect(world.items).toEqual([0, 1, 2, 3]);
   });
 
+  test("that no date can hold fails the run at once, too", async () => {
+    const { world, queue } = runOf(once(2, () => new RetryLater({ days: 1e12 }, { message: "quota" })));
+    await world.start();
+    await queue.workUntil();
+    expect(await world.run()).toMatchObject({
+      status: "failed",
+      failure: expect.stringMatching(/^the source asks to wait until 2125-\d\d-\d\dT.* quota\. Resume the run then$/),
+    });
+  });
+
   test("counts from the first wait without a page between, and anew after a resume", async () => {
     const { world, queue, reads } = runOf(() => new RetryLater({ days: 3 }));
     await world.start();
