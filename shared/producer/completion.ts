@@ -16,6 +16,9 @@ const POLICY = { attempts: 5, baseMilliseconds: 2_000, capMilliseconds: 300_000 
 
 const LONGEST_REASON = 1_000;
 
+/** Of attempts that ended their process: none of them lived to say why. */
+const PROCESS_ENDED = "its process ended, or was ended at its timeout, in the latest attempt";
+
 export interface CompletionOptions {
   readonly workflow: Workflow;
   readonly runs: Runs;
@@ -28,7 +31,7 @@ export interface CompletionOptions {
 
 /** What a run's end sets off: the event, and the workflow's `onComplete`. At least once; a run that has it behind it is left. */
 export async function handleCompletion(
-  { run: id, workflow: name }: CompleteMessage,
+  { run: id }: CompleteMessage,
   options: CompletionOptions,
   signal: AbortSignal,
 ): Promise<Verdict> {
@@ -36,6 +39,10 @@ export async function handleCompletion(
   const run = await runs.find(id);
   const handled = run?.completionHandledAt !== undefined && run.completionError === undefined;
   if (run?.completedAt === undefined || handled) return { tag: "done" };
+  if (run.completionAttempts >= POLICY.attempts && run.completionHandledAt === undefined) {
+    logger.error("onComplete failed", { run: id, attempt: run.completionAttempts, error: PROCESS_ENDED });
+    return await giveUp(run, run.completionAttempts, PROCESS_ENDED, options);
+  }
   const attempt = await runs.beginCompletion(run);
   try {
     const summary = summaryOf(run);
@@ -47,15 +54,25 @@ export async function handleCompletion(
     const error = toError(thrown);
     logger.error("onComplete failed", { run: id, attempt, error });
     if (attempt < POLICY.attempts) return { tag: "wait", milliseconds: backoffMilliseconds(POLICY, attempt, random()) };
-    const entry = completeEntry({ run: id, workflow: name });
-    // Given up once more after a redrive, it must not be dropped as a duplicate.
-    const letter = { ...entry, deduplicationId: `${entry.deduplicationId}-${attempt}` };
-    // Beside the message, which can be sent again as it is, stands why it lies there.
-    const reason = toAttributeText(`onComplete failed ${attempt} times: ${error.message}`.slice(0, LONGEST_REASON));
-    await options.controlDeadLetterQueue.sendControl(letter, { SluiceReason: reason });
-    await runs.endCompletion(id, error.message);
-    return { tag: "done" };
+    return await giveUp(run, attempt, error.message, options);
   }
+}
+
+/** Moves the message to the control queue's dead-letter queue, from which it can be sent again as it is. */
+async function giveUp(
+  { id, workflow }: RunRecord,
+  attempts: number,
+  error: string,
+  { controlDeadLetterQueue, runs }: CompletionOptions,
+): Promise<Verdict> {
+  const entry = completeEntry({ run: id, workflow });
+  // Given up once more after a redrive, it must not be dropped as a duplicate.
+  const letter = { ...entry, deduplicationId: `${entry.deduplicationId}-${attempts}` };
+  // Beside the message stands why it lies there.
+  const reason = toAttributeText(`onComplete failed ${attempts} times: ${error}`.slice(0, LONGEST_REASON));
+  await controlDeadLetterQueue.sendControl(letter, { SluiceReason: reason });
+  await runs.endCompletion(id, error);
+  return { tag: "done" };
 }
 
 function whenAborted(signal: AbortSignal): Promise<never> {

@@ -142,6 +142,27 @@ describe("an onComplete that fails", () => {
     expect(world.logger.lines).toContain("error: onComplete failed");
   });
 
+  test("by ending its process each time is given up after the fifth time, too", async () => {
+    const onComplete = vi.fn();
+    const world = await ended({ onComplete });
+    // What is left of five attempts that did not live to fail.
+    for (let attempt = 1; attempt <= 5; attempt++) await world.runs.beginCompletion(await world.run());
+    expect(await world.complete()).toEqual(done);
+    expect(onComplete).not.toHaveBeenCalled();
+    expect(letters(world)).toHaveLength(1);
+    expect(letters(world)[0]?.attributes.SluiceReason?.StringValue).toMatch(
+      /^onComplete failed 5 times: its process ended/,
+    );
+    expect(await world.run()).toMatchObject({
+      completionHandledAt: expect.any(String),
+      completionError: expect.stringContaining("its process ended"),
+    });
+    // Sent again from the dead-letter queue, it is tried again.
+    expect(await world.complete()).toEqual(done);
+    expect(onComplete).toHaveBeenCalledTimes(1);
+    expect(await world.run()).toMatchObject({ completionError: undefined });
+  });
+
   test("with what SQS takes for no text can be given up all the same", async () => {
     const world = await ended({ onComplete: () => Promise.reject(new Error(`\u0000 \ud83d ${"😀".repeat(1_000)}`)) });
     for (let attempt = 1; attempt <= 5; attempt++) await world.complete();
