@@ -112,12 +112,9 @@ test.each([new RetryLater({ days: 1e300 }), new RetryLater({ days: 1e308 }), new
   (error) => expect(askedWaitOf(error)?.afterMilliseconds).toBe(100 * 365 * 86_400_000),
 );
 
-test.each([Number.NaN, -1, "5", undefined])(
-  "a wait of %s leaves it to the backoff",
-  (after) => {
-    expect(askedWaitOf({ [WAIT]: { kind: "throttled", afterMilliseconds: after } })).toEqual({
-      kind: "throttled",
-      afterMilliseconds: undefined,
-    });
-  },
-);
+test.each([Number.NaN, -1, "5", undefined])("a wait of %s leaves it to the backoff", (after) => {
+  expect(askedWaitOf({ [WAIT]: { kind: "throttled", afterMilliseconds: after } })).toEqual({
+    kind: "throttled",
+    afterMilliseconds: undefined,
+  });
+});
