@@ -87,7 +87,7 @@ const accessVariables = (access: ServiceAccess): z.infer<typeof accessSchema> =>
 });
 
 /**
- * What `SLUICE_FAST_PATH` says to whoever deploys the functions: on, unless it is `off`.
+ * Reads `SLUICE_FAST_PATH` from the environment of the command that deploys the functions: on, unless it is `off`.
  *
  * @throws {ConfigurationError} It is neither `on` nor `off`.
  */

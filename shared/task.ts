@@ -26,7 +26,7 @@ export interface TaskContext {
    * the redrive changed.
    */
   readonly id: string;
-  /** How often the item was redriven from the dead-letter queue: 0 in its first life. */
+  /** How often the item was redriven from the dead-letter queue: 0 before its first redrive. */
   readonly redrives: number;
   /**
    * The key of an idempotent request. It equals `id`, except after a redrive that changed the item: an API that stores

@@ -2,7 +2,7 @@ import type { DynamoDBClientConfig } from "@aws-sdk/client-dynamodb";
 import { MOST_ATTEMPTS } from "./timeouts.ts";
 
 /**
- * Where the queues and the ledger of a workflow are, and by which key they are asked. Whoever starts the functions gives
+ * Where the queues and the ledger of a workflow are, and the key that their requests carry. The process that starts the functions gives
  * it where it differs from what the AWS SDK finds by itself.
  */
 export interface ServiceAccess {

@@ -293,7 +293,7 @@ export class Settlement {
       await this.#delay(item.message, Math.max(0, Math.min(milliseconds, LONGEST_HIDING_MILLISECONDS)));
       return false;
     }
-    // Who dies before the deletion leaves two messages of one item, as SQS itself may deliver one twice.
+    // A consumer that dies before the deletion leaves two messages of one item, as SQS itself may deliver one twice.
     const body = replacementBody(item.envelope, receiveOf(item));
     const delaySeconds = Math.max(0, Math.min(LONGEST_DELAY_SECONDS, Math.ceil(milliseconds / 1_000)));
     await this.#options.queue.sendUntraced({ body, delaySeconds, attributes: item.message.attributes });

@@ -22,9 +22,9 @@ export async function browse(
   });
 }
 
-/** What is said of letters that others hold, and what to do. */
+/** What is said of dead letters that other commands hold, and what to do. */
 export function heldWords(letters: number, approximate: boolean): string {
-  const more = `${letters.toLocaleString("en")} more ${letters === 1 ? "letter" : "letters"}`;
+  const more = `${letters.toLocaleString("en")} more dead ${letters === 1 ? "letter" : "letters"}`;
   const are = letters === 1 ? "is" : "are";
   if (!approximate) {
     return (
@@ -69,7 +69,7 @@ export async function findLetters(
   return prefixes.map((prefix) => {
     const [letter, another] = found.get(prefix) ?? [];
     if (letter === undefined) {
-      const unknown = `none of the ${looked} letters that could be looked at has an id that begins with "${prefix}"`;
+      const unknown = `none of the ${looked} dead letters that could be looked at has an id that begins with "${prefix}"`;
       if (heldElsewhere === 0) throw new SluiceError("UNKNOWN_LETTER", unknown.replace(" that could be looked at", ""));
       throw new SluiceError("LETTERS_HELD", `${unknown}. ${heldWords(heldElsewhere, approximate)}`);
     }

@@ -292,7 +292,7 @@ export const receiveAttribute = (redrives: number, receiveCount: number): string
   `receive ${redrives}.${receiveCount}`;
 export const finalAttribute = (redrives: number): string => `final ${redrives}`;
 export const waitsAttribute = (redrives: number): string => `waits ${redrives}`;
-/** How many waits there are: each update of them is on condition that nobody else has added one. */
+/** How many waits there are: each update of them is on condition that no other consumer has added one. */
 export const waitCountAttribute = (redrives: number): string => `wait count ${redrives}`;
 export const accountedAttribute = (redrives: number): string => `accounted ${redrives}`;
 export const suspectAttribute = (redrives: number): string => `suspect ${redrives}`;

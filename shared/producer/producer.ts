@@ -96,7 +96,7 @@ const isPermanent = (thrown: unknown): boolean => thrown instanceof SourceError 
 const isoTime = (milliseconds: number): string => new Date(milliseconds).toISOString();
 
 async function sleepUnlessAborted(milliseconds: number, signal: AbortSignal): Promise<void> {
-  // Who sleeps looks at the signal itself.
+  // The caller looks at the signal itself.
   await setTimeout(milliseconds, undefined, { signal }).catch(() => {});
 }
 
@@ -273,7 +273,7 @@ export class Producer {
     try {
       end = await this.#slice(run, time, warnings);
     } catch (thrown) {
-      // Whoever has the message goes on from the checkpoint, and counts this slice if it made no progress.
+      // The producer that has the message now goes on from the checkpoint, and counts this slice if it made no progress.
       if (time.lost.aborted) return LEFT;
       if (thrown instanceof SourceWait) {
         const waiting = await this.#recordWait(run, thrown, warnings.all);
@@ -288,7 +288,7 @@ export class Producer {
       await runs.recordFull(id, end.look);
       return await this.#wait(id, end.pauseMilliseconds, hop, control);
     }
-    // Whoever moved the run on may have died, or lost this very message, before it passed the run on.
+    // The producer that moved the run on may have died, or lost this message, before it passed the run on.
     if (end.tag === "superseded") return await this.#wait(id, SUPERSEDED_PAUSE_MILLISECONDS, hop, control);
     if (end.tag === "time") await this.#passOn(id, hop);
     return DONE;
@@ -473,7 +473,7 @@ export class Producer {
   async #awaitSource({ run: id, workflow, hop }: ContinueMessage, control: ReceivedControl): Promise<Verdict> {
     const { runs, controlQueue, now } = this.#options;
     const run = await runs.find(id);
-    // Who resumes it has a message of its own.
+    // A `resume` sends a message of its own.
     if (run?.status !== "running") return DONE;
     const left = (run.wait?.until ?? 0) - now();
     if (left <= 0) await this.#passOn(id, run.hop);

@@ -6,7 +6,7 @@ import { type Ended, Project } from "./project.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** 100 items: each tenth is refused for good, each fifth other succeeds after a wait. */
+/** 100 items: each tenth fails permanently, each fifth other succeeds after a wait. */
 const HUNDRED = `
 import * as z from "zod";
 import { defineWorkflow, items, PermanentError, RetryLater } from "sluice";

@@ -212,7 +212,7 @@ describe("functions", () => {
     }
   });
 
-  test("the fast path is off where whoever deploys says so, and nothing else is understood", () => {
+  test("the fast path is off if the deploying environment says so, and other values are refused", () => {
     vi.stubEnv("SLUICE_FAST_PATH", "off");
     synthesise().template.allResourcesProperties(LAMBDA, {
       Environment: { Variables: Match.objectLike({ SLUICE_FAST_PATH: "off" }) },

@@ -62,7 +62,7 @@ Examples:
     });
   });
 
-/** `unread`: whoever reads the output wanted no more of it. */
+/** `unread`: the reader of the output closed it. */
 type Exported = ExportResult & { readonly unread?: boolean };
 
 async function toOutput(target: Target, format: LetterFormat, options: LetterOptions): Promise<Exported> {

@@ -38,7 +38,7 @@ export const importCommand = withDlqOptions(new Command("import"), "one JSON obj
 Exit codes:
   0    every letter is in the queue, or need not be
   1    it could not be done
-  2    some lines are no letters, or were refused; or others hold letters of the queue, and nothing was put back
+  2    some lines are no dead letters, or were refused; or another command holds some of the queue, and nothing was put back
   130  interrupted: what was put back is said; type it again for the rest
 
 Examples:

@@ -21,7 +21,7 @@ export const showCommand = withDlqOptions(new Command("show"), "one JSON object,
 Exit codes:
   0    shown
   1    there is no such letter, or it could not be done
-  2    others hold some letters, and it is none of those that could be looked at
+  2    another command holds some dead letters, and it is none of those that could be looked at
 
 Examples:
   $ npx sluice dlq show 8c1f02ab

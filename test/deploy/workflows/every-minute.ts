@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { defineWorkflow, items, PermanentError, RetryLater } from "../../../shared/index.ts";
 
-/** 300 items: each 100th is refused for good, each 50th other fails each time, each 25th other succeeds after a wait. */
+/** 300 items: each 100th fails permanently, each 50th other fails each time, each 25th other succeeds after a wait. */
 export default defineWorkflow({
   name: "every-minute",
   source: items(Array.from({ length: 300 }, (_, number) => ({ number }))),

@@ -5,7 +5,7 @@ import { defineWorkflow } from "../../../shared/index.ts";
 
 const marker = (name: string) => join(process.env.MARKERS ?? ".", name);
 
-/** Five pages of ten items. Whoever reads the fourth tells its process id, and waits for the gate. */
+/** Five pages of ten items. The producer that reads the fourth page tells its process id, and waits for the gate. */
 export default defineWorkflow({
   name: "slow-source",
   source: {

@@ -355,7 +355,7 @@ describe("Letters are found", () => {
     const asked = findLetters(world.deadLetterQueue, [id], world.options);
     await expect(asked).rejects.toMatchObject({ code: "LETTERS_HELD" });
     await expect(asked).rejects.toThrow(
-      `none of the 3 letters that could be looked at has an id that begins with "${id}". 2 more letters are held by another`,
+      `none of the 3 dead letters that could be looked at has an id that begins with "${id}". 2 more dead letters are held by another`,
     );
   });
 
@@ -363,6 +363,6 @@ describe("Letters are found", () => {
     const world = filled(3);
     const asked = findLetters(world.deadLetterQueue, ["zzz"], world.options);
     await expect(asked).rejects.toThrow(SluiceError);
-    await expect(asked).rejects.toThrow('none of the 3 letters has an id that begins with "zzz"');
+    await expect(asked).rejects.toThrow('none of the 3 dead letters has an id that begins with "zzz"');
   });
 });

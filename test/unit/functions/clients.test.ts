@@ -14,7 +14,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-/** Who makes three requests of one kind: the SDK, or the fast path. */
+/** What makes each of three requests of one kind: the SDK, or the fast path. */
 async function makers(fastPath: FastPath | undefined): Promise<readonly string[]> {
   const made: string[] = [];
   const requestHandler = {

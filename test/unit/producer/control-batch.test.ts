@@ -110,7 +110,7 @@ test("a renewal that SQS refuses ends the slice after the page at hand, and the 
   expect(await ids).toEqual(["a"]);
   expect(world.items).toEqual([0, 1]);
   expect(await world.run()).toMatchObject({ failedSlices: 0, checkpoint: { cursor: 2, pages: 2 } });
-  // Who has the message passes the run on; its visibility is not touched any more.
+  // The producer that has the message passes the run on; its visibility is not changed any more.
   expect(world.hops).toEqual([1]);
   expect(world.sqs.visibilities).toEqual([hidden(30)]);
 });

@@ -235,7 +235,7 @@ describe("a slice that another producer overtakes", () => {
     expect((await world.run()).checkpoint).toMatchObject({ ended: true, items: 101 });
   });
 
-  test("does not drop the message that the other one has lost: nobody else would pass the run on", async () => {
+  test("does not drop the message that the other one has lost: no other producer would pass the run on", async () => {
     const lost = new AbortController();
     const gate = Promise.withResolvers<void>();
     let armed = false;

@@ -45,7 +45,7 @@ test("what another look holds is said, and a list or an export of the rest exits
   const listed = await world.type("dlq", "list");
   expect(listed.code).toBe(2);
   expect(listed.stdout).toMatch(/^many-dead on this machine: 28 of 108 dead letters\n/);
-  expect(listed.stdout).toContain(`note 80 more letters are held by another command`);
+  expect(listed.stdout).toContain(`note 80 more dead letters are held by another command`);
   expect(listed.stdout).toContain(again);
   const { json, code } = await world.type("dlq", "list", "--json");
   expect(code).toBe(2);
@@ -61,7 +61,7 @@ test("what another look holds is said, and a list or an export of the rest exits
   const exported = await world.type("dlq", "export", "part.jsonl", "--json");
   expect(exported.code).toBe(2);
   expect(exported.json).toMatchObject([{ type: "exported", letters: 28, heldElsewhere: 80, complete: false }]);
-  expect(exported.stderr).toContain("80 more letters are held");
+  expect(exported.stderr).toContain("80 more dead letters are held");
   const printed = await world.type("dlq", "export");
   expect({ code: printed.code, lines: printed.stdout.trimEnd().split("\n").length }).toEqual({ code: 2, lines: 28 });
 }, 120_000);
@@ -69,7 +69,7 @@ test("what another look holds is said, and a list or an export of the rest exits
 test("a letter that is held is not said to be unknown", async () => {
   const shown = await world.type("dlq", "show", heldId);
   expect(shown.code).toBe(2);
-  expect(shown.stderr).toContain("none of the 28 letters that could be looked at has an id that begins with");
+  expect(shown.stderr).toContain("none of the 28 dead letters that could be looked at has an id that begins with");
   expect(shown.stderr).toContain(again);
   const [error] = (await world.type("dlq", "redrive", heldId, "--yes", "--json")).json;
   expect(error).toMatchObject({ type: "error", code: "LETTERS_HELD" });

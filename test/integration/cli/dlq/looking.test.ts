@@ -102,7 +102,7 @@ test("dlq list --by letter names each, and show tells all of one that is named b
 
   const unknown = await world.type("dlq", "show", "zzz");
   expect(unknown).toMatchObject({ code: 1, stdout: "" });
-  expect(unknown.stderr).toContain('none of the 11 letters has an id that begins with "zzz"');
+  expect(unknown.stderr).toContain('none of the 11 dead letters has an id that begins with "zzz"');
 }, 120_000);
 
 test("letters that are none of ours are listed and shown as they are", async () => {

@@ -198,10 +198,10 @@ describe("a walk over the letters", () => {
 
   test("tells of what it could not see, and of what is soon gone", () => {
     expect(notes({ ...all, heldElsewhere: 1 }, {})).toEqual([
-      "note 1 more letter is held by another command that looks at them now, or that was killed over it. Type this command again when that one has ended; after a kill, SQS gives them back within ten minutes.",
+      "note 1 more dead letter is held by another command that looks at them now, or that was killed over it. Type this command again when that one has ended; after a kill, SQS gives them back within ten minutes.",
     ]);
     expect(notes({ ...all, heldElsewhere: 80, approximate: true }, {})).toEqual([
-      "note About 80 more letters are held by another command, or left the queue just now: SQS's counts are approximate, and lag by a minute or more. Type this command again then.",
+      "note About 80 more dead letters are held by another command, or left the queue just now: SQS's counts are approximate, and lag by a minute or more. Type this command again then.",
     ]);
     expect(notes({ ...all, looked: 120_000, stoppedBy: "in-flight limit" }, {})).toEqual([
       expect.stringMatching(
