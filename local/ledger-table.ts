@@ -4,7 +4,7 @@ import {
   ResourceInUseException,
   waitUntilTableExists,
 } from "@aws-sdk/client-dynamodb";
-import { TABLE_KEYS } from "../shared/ledger/rows.ts";
+import { TABLE_KEYS } from "../shared/ledger/store.ts";
 
 /** Creates the ledger's table where it is missing. */
 export async function createLedgerTable(client: DynamoDBClient, name: string): Promise<void> {

@@ -13,10 +13,16 @@ import {
   SendMessageCommand,
   type SQSClient,
 } from "@aws-sdk/client-sqs";
-import type { ReceivedMessage } from "./consumer/message.ts";
+import type { ReceivedMessage } from "./aws/received-message.ts";
 import { SluiceError } from "./errors.ts";
 import { ask } from "./fast-path.ts";
-import type { ControlEntry } from "./messages/control.ts";
+
+/** A message for the FIFO control queue, with its group and its de-duplication id. */
+export interface ControlEntry {
+  readonly body: string;
+  readonly group: string;
+  readonly deduplicationId: string;
+}
 
 /** Of one request. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
 export const LARGEST_BATCH = { entries: 10, bytes: 1_048_576 } as const;

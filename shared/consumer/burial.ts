@@ -1,3 +1,4 @@
+import type { ReceivedMessage } from "../aws/received-message.ts";
 import type { Waits } from "../base/waits.ts";
 import type { Failure, Reason } from "../failure.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -6,7 +7,7 @@ import { deadLetterBody } from "../messages/dead-letter.ts";
 import type { Envelope } from "../messages/envelope.ts";
 import { publish } from "../observation.ts";
 import { LARGEST_BATCH, messageBytes, type Queue } from "../queue.ts";
-import { ledgerItem, type ReceivedMessage } from "./message.ts";
+import { ledgerItem } from "./message.ts";
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html */
 const MOST_MESSAGE_ATTRIBUTES = 10;

@@ -1,3 +1,4 @@
+import type { ReceivedMessage } from "../aws/received-message.ts";
 import { NewerVersionError } from "../base/newer-version.ts";
 import { countWaits } from "../base/waits.ts";
 import { MalformedMessageError, toError } from "../errors.ts";
@@ -8,7 +9,7 @@ import { STARTING_SECONDS } from "../topology.ts";
 import { type AttemptOutcome, runAttempt } from "./attempt.ts";
 import { Deleter } from "./deleter.ts";
 import { Intake, type RefillOptions } from "./intake.ts";
-import { type ItemMessage, identityOf, ledgerItem, type ReceivedMessage } from "./message.ts";
+import { type ItemMessage, identityOf, ledgerItem } from "./message.ts";
 import type { SlotState } from "./refill-policy.ts";
 import { type RunMode, RunWatch } from "./run-watch.ts";
 import { Settlement, type SettlementOptions } from "./settlement.ts";

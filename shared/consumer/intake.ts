@@ -1,7 +1,7 @@
+import type { ReceivedMessage } from "../aws/received-message.ts";
 import type { Queue } from "../queue.ts";
 import type { TaskLogger } from "../task.ts";
 import { BacklogWatch } from "./backlog-watch.ts";
-import type { ReceivedMessage } from "./message.ts";
 import { MOST_MESSAGES, messagesToAskFor, type SlotState } from "./refill-policy.ts";
 
 /** How a consumer receives more messages itself, while its batch runs. */

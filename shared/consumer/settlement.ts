@@ -1,3 +1,4 @@
+import type { ReceivedMessage } from "../aws/received-message.ts";
 import { type AskedWait, askedWaitOf } from "../base/asked-wait.ts";
 import type { InvalidFinding } from "../base/invalid-finding.ts";
 import { newerVersionDelay } from "../base/newer-version.ts";
@@ -18,7 +19,7 @@ import { type QueueTopology, topology } from "../topology.ts";
 import type { Workflow } from "../workflow.ts";
 import type { AttemptOutcome } from "./attempt.ts";
 import { Burial, type History } from "./burial.ts";
-import { type ItemMessage, ledgerItem, type ReceivedMessage, receiveOf } from "./message.ts";
+import { type ItemMessage, ledgerItem, receiveOf } from "./message.ts";
 import { Recorder, type RecordingPace } from "./recorder.ts";
 import type { RunMode } from "./run-watch.ts";
 import { isSuspect, type Owed } from "./suspects.ts";

@@ -1,11 +1,10 @@
 import type { MessageAttributeValue } from "@aws-sdk/client-sqs";
+import type { ReceivedMessage } from "../aws/received-message.ts";
 import { parseJson } from "../base/exact-json.ts";
 import { NewerVersionError } from "../base/newer-version.ts";
-import type { ReceivedMessage } from "../consumer/message.ts";
 import { toError } from "../errors.ts";
 import { type Failure, lastError, REASONS, type Reason } from "../failure.ts";
-import type { LedgerItem } from "../ledger/ledger.ts";
-import { type Envelope, type LetterWaits, parseEnvelope } from "../messages/envelope.ts";
+import { type Envelope, type LedgerItem, type LetterWaits, parseEnvelope } from "../messages/envelope.ts";
 import { type Fingerprint, fingerprint } from "./fingerprint.ts";
 
 /**

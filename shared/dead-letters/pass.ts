@@ -1,4 +1,4 @@
-import type { ReceivedMessage } from "../consumer/message.ts";
+import type { ReceivedMessage } from "../aws/received-message.ts";
 import { SluiceError } from "../errors.ts";
 import { LARGEST_BATCH, type Queue, type QueueDepth } from "../queue.ts";
 import { LETTER_ATTRIBUTES, type Letter, toLetter } from "./letter.ts";

@@ -1,11 +1,12 @@
 import type { MessageAttributeValue } from "@aws-sdk/client-sqs";
 import { NewerVersionError } from "../base/newer-version.ts";
 import { toError } from "../errors.ts";
-import type { ItemFate, Ledger, LedgerItem } from "../ledger/ledger.ts";
+import type { ItemFate, Ledger } from "../ledger/ledger.ts";
 import { isStopping } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";
 import { toBody, toJson } from "../messages/body.ts";
 import { redrivenBody } from "../messages/dead-letter.ts";
+import type { LedgerItem } from "../messages/envelope.ts";
 import { parseEnvelope } from "../messages/envelope.ts";
 import type { OutgoingMessage, Queue } from "../queue.ts";
 import { isOurs, itemOf, type Letter, REASON_ATTRIBUTE, toMessageAttribute } from "./letter.ts";

@@ -9,8 +9,15 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import { ask } from "../fast-path.ts";
-import { EXPIRY_ATTRIBUTE } from "./rows.ts";
-import { type Condition, type Key, keyText, type LedgerStore, type Row, type Update } from "./store.ts";
+import {
+  type Condition,
+  EXPIRY_ATTRIBUTE,
+  type Key,
+  keyText,
+  type LedgerStore,
+  type Row,
+  type Update,
+} from "./store.ts";
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
 const KEYS_PER_BATCH_GET = 100;

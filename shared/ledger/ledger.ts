@@ -1,7 +1,7 @@
 import { addWait, countWaits, type WaitRecord, type Waits } from "../base/waits.ts";
 import type { Failure, Reason } from "../failure.ts";
 import type { Json } from "../json.ts";
-import type { ItemAddress } from "../messages/envelope.ts";
+import type { LedgerItem } from "../messages/envelope.ts";
 import { type Announce, Climb } from "./climb.ts";
 import {
   type AttemptsRow,
@@ -33,13 +33,6 @@ import {
 } from "./rows.ts";
 import { InvalidFindings } from "./same-failure.ts";
 import { type Condition, type Key, keyText, type LedgerStore } from "./store.ts";
-
-/** An item as a message names it. */
-export interface LedgerItem extends ItemAddress {
-  readonly epoch: number;
-  /** How often it was redriven: each time it gets fresh attempts. */
-  readonly redrives: number;
-}
 
 /**
  * What the ledger knows of an item.

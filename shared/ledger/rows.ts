@@ -11,17 +11,8 @@ export interface LifeAddress {
   readonly redrives: number;
 }
 
-/** Items of a ledger page at the most: a page row with its sets stays near 1 KB, one DynamoDB write unit. */
-export const ITEMS_PER_PAGE = 200;
-
 /** Pages of a block: three levels of sets hold 10⁹ items, and none has more than a few thousand members. */
 export const PAGES_PER_BLOCK = 1_000;
-
-/** The key attributes of the ledger's table, both strings. */
-export const TABLE_KEYS = { partition: "pk", sort: "sk" } as const;
-
-/** When a row of an old run may be deleted, in seconds since the epoch. */
-export const EXPIRY_ATTRIBUTE = "expiresAt";
 
 // A partition of its own for each page and block: DynamoDB takes about 1,000 writes a second of one partition.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html

@@ -1,5 +1,11 @@
 import type { Json } from "../json.ts";
 
+/** The key attributes of the ledger's table, both strings. */
+export const TABLE_KEYS = { partition: "pk", sort: "sk" } as const;
+
+/** When a row of an old run may be deleted, in seconds since the epoch. */
+export const EXPIRY_ATTRIBUTE = "expiresAt";
+
 /** A row's place in the ledger's table. */
 export interface Key {
   readonly pk: string;

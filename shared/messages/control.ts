@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { refuseNewer } from "../base/newer-version.ts";
 import { MalformedMessageError } from "../errors.ts";
+import type { ControlEntry } from "../queue.ts";
 
 /** The newest version of a control message that this code reads. See `docs/versions.md`. */
 const NEWEST = 1;
@@ -63,13 +64,6 @@ export function parseControlMessage(body: string): ControlMessage {
   const parsed = controlSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   throw new MalformedMessageError(`not a control message: ${z.prettifyError(parsed.error)}`);
-}
-
-/** A message for the FIFO control queue, with its group and its de-duplication id. */
-export interface ControlEntry {
-  readonly body: string;
-  readonly group: string;
-  readonly deduplicationId: string;
 }
 
 /**

@@ -22,6 +22,13 @@ export interface ItemAddress {
   readonly index: number;
 }
 
+/** An item as a message names it. */
+export interface LedgerItem extends ItemAddress {
+  readonly epoch: number;
+  /** How often it was redriven: each time it gets fresh attempts. */
+  readonly redrives: number;
+}
+
 const failureSchema = z.strictObject({
   attempt: z.int().min(0),
   at: z.string(),

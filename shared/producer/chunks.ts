@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { toStoredText } from "../base/exact-json.ts";
+import { ITEMS_PER_PAGE } from "../base/items-per-page.ts";
 import { completionOf } from "../base/late-message.ts";
 import { SourceError, toError } from "../errors.ts";
-import { ITEMS_PER_PAGE } from "../ledger/rows.ts";
 import type { Checkpoint } from "../ledger/run-record.ts";
 import { show } from "../options.ts";
 import { cursorText } from "../sources/cursor-check.ts";

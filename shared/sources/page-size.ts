@@ -1,4 +1,4 @@
-import { ITEMS_PER_PAGE } from "../ledger/rows.ts";
+import { ITEMS_PER_PAGE } from "../base/items-per-page.ts";
 import { integerOption } from "../options.ts";
 
 /** The `pageSize` of a source that cuts its pages itself: by default as many items as one page of the ledger holds. */

@@ -1,5 +1,5 @@
 import type { Key, Update } from "../../shared/ledger/store.ts";
-import type { ControlEntry } from "../../shared/messages/control.ts";
+import type { ControlEntry } from "../../shared/queue.ts";
 
 /** One access of an actor to what it shares with others. Between any two of them another actor may go on, or one die. */
 export type Operation =

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
+import type { ReceivedMessage } from "../../shared/aws/received-message.ts";
 import { Consumer, type ConsumerOptions } from "../../shared/consumer/consumer.ts";
-import type { ReceivedMessage } from "../../shared/consumer/message.ts";
 import { defineWorkflow, type WorkflowOptions } from "../../shared/index.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
 import { Runs } from "../../shared/ledger/runs.ts";

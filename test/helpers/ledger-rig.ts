@@ -1,9 +1,10 @@
 import type { Failure } from "../../shared/failure.ts";
-import { Ledger, type LedgerItem } from "../../shared/ledger/ledger.ts";
+import { Ledger } from "../../shared/ledger/ledger.ts";
 import { MemoryStore } from "../../shared/ledger/memory-store.ts";
 import type { Checkpoint, Counts, RunRecord } from "../../shared/ledger/run-record.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
 import type { Key, LedgerStore, Row, Update } from "../../shared/ledger/store.ts";
+import type { LedgerItem } from "../../shared/messages/envelope.ts";
 
 export const RUN = "run";
 export const CREATED = { id: RUN, workflow: "cities", requestedAt: "2026-11-22T08:15:30.000Z" } as const;

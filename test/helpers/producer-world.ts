@@ -3,7 +3,6 @@ import { Ledger } from "../../shared/ledger/ledger.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
 import {
   type ContinueMessage,
-  type ControlEntry,
   completeEntry,
   continueEntry,
   parseControlMessage,
@@ -11,6 +10,7 @@ import {
 } from "../../shared/messages/control.ts";
 import { type DeadLetter, type Envelope, parseEnvelope } from "../../shared/messages/envelope.ts";
 import { Producer, type ProducerOptions, type SliceTime } from "../../shared/producer/producer.ts";
+import type { ControlEntry } from "../../shared/queue.ts";
 import { FakeSqs } from "./fake-sqs.ts";
 import { FaultyStore } from "./faulty-store.ts";
 import { RecordingMetrics, recordingLogger } from "./recording-metrics.ts";

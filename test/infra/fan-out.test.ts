@@ -4,7 +4,7 @@ import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import { describe, expect, test, vi } from "vitest";
-import { EXPIRY_ATTRIBUTE, TABLE_KEYS } from "../../shared/ledger/rows.ts";
+import { EXPIRY_ATTRIBUTE, TABLE_KEYS } from "../../shared/ledger/store.ts";
 import { parseControlMessage } from "../../shared/messages/control.ts";
 import { NODE_FLAGS } from "../../shared/node-flags.ts";
 import { outputName, readOutputs, workflowsOf } from "../../shared/stack-outputs.ts";

@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
+import type { ReceivedMessage } from "../../../shared/aws/received-message.ts";
 import { Intake } from "../../../shared/consumer/intake.ts";
-import type { ReceivedMessage } from "../../../shared/consumer/message.ts";
 import type { Queue } from "../../../shared/queue.ts";
 import { recordingLogger } from "../../helpers/recording-metrics.ts";
 

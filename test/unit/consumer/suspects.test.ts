@@ -4,8 +4,8 @@ import type { IsolatedAttempt, IsolationOutcome } from "../../../shared/consumer
 import type { ItemMessage } from "../../../shared/consumer/message.ts";
 import { isSuspect, type Owed, Suspects } from "../../../shared/consumer/suspects.ts";
 import { defineWorkflow } from "../../../shared/index.ts";
-import type { LedgerItem } from "../../../shared/ledger/ledger.ts";
 import type { ReceiveMark } from "../../../shared/ledger/rows.ts";
+import type { LedgerItem } from "../../../shared/messages/envelope.ts";
 import { parseEnvelope } from "../../../shared/messages/envelope.ts";
 import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
 import { failureOf } from "../../helpers/failures.ts";

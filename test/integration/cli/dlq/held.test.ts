@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { reachServices, type ServiceClients } from "../../../../local/services.ts";
 import { StateDirectory } from "../../../../local/state-directory.ts";
-import type { ReceivedMessage } from "../../../../shared/consumer/message.ts";
+import type { ReceivedMessage } from "../../../../shared/aws/received-message.ts";
 import { CliWorld, type Command, workflowFile } from "../../../helpers/cli.ts";
 import { statusOf } from "../../../helpers/mortal-world.ts";
 
