@@ -6,7 +6,7 @@ import { continueRun } from "../continue-run.ts";
 import { writeJson } from "../display.ts";
 import { EXIT } from "../exit-code.ts";
 import { plural } from "../format.ts";
-import { mayHaveLostMessages } from "../lost-messages.ts";
+import { mayHaveLostMessages, sayDoubt } from "../lost-messages.ts";
 import { withRun } from "../run-target.ts";
 import { openSession, workOnRun } from "../session.ts";
 import { type RunTarget, stackFlag } from "../target.ts";
@@ -37,7 +37,8 @@ export const cancelCommand = withTargetOptions(new Command("cancel"))
         // A command that began to cancel it may have died before it could tell the producer.
         // Nothing of a paused or failed run is under way, so its items can be cancelled without their messages.
         const isAtRest = run.status === "paused" || run.missing;
-        const missing = isAtRest && (await mayHaveLostMessages(services, run));
+        const look = { exactCounts: target.local !== undefined, onDoubt: () => sayDoubt(run.id) };
+        const missing = isAtRest && (await mayHaveLostMessages(services, run, look));
         const cancelling = (await services.runs.cancel(run.id, { missing })) ?? (await services.runs.get(run.id));
         if (hasEnded(cancelling)) throw ended({ run: cancelling, where });
         await continueRun(services.controlQueue, cancelling);

@@ -4,7 +4,7 @@ import { hasEnded, type RunRecord } from "../../shared/ledger/run-record.ts";
 import { continueRun } from "../continue-run.ts";
 import { writeJson } from "../display.ts";
 import { EXIT } from "../exit-code.ts";
-import { mayHaveLostMessages } from "../lost-messages.ts";
+import { mayHaveLostMessages, sayDoubt } from "../lost-messages.ts";
 import { newStart } from "../new-start.ts";
 import { findUnasked, withRun } from "../run-target.ts";
 import { openSession, workOnRun } from "../session.ts";
@@ -43,7 +43,7 @@ export const resumeCommand = withTargetOptions(new Command("resume"))
         // What works already needs only to be told.
         if (target.running && !hasEnded(target.run)) {
           await target.restoreDelivery();
-          await reopen(target.services, target.run, true);
+          await reopen(target.services, target.run, { works: true, exactCounts: target.local !== undefined });
         }
         return { ...target, left: await isLeft(target.run, target) };
       },
@@ -68,7 +68,7 @@ export const resumeCommand = withTargetOptions(new Command("resume"))
     process.exitCode = await workOnRun(session, async (services) => ({
       id: run.id,
       limit: run.limit,
-      begin: () => reopen(services, run, false),
+      begin: () => reopen(services, run, { works: false, exactCounts: true }),
     }));
   });
 
@@ -87,13 +87,14 @@ async function isLeft(run: RunRecord, { services, running }: Target): Promise<bo
 async function reopen(
   services: Pick<ServiceClients, "runs" | "queue" | "controlQueue">,
   run: RunRecord,
-  works: boolean,
+  options: { readonly works: boolean; readonly exactCounts: boolean },
 ): Promise<void> {
   const { runs, controlQueue } = services;
   const { id } = run;
   // One that has begun goes on where it stopped.
   const isUnderWay = run.resend !== undefined;
-  if (!hasEnded(run) && !isUnderWay && (await mayHaveLostMessages(services, run, { works }))) {
+  const look = { ...options, onDoubt: () => sayDoubt(id) };
+  if (!hasEnded(run) && !isUnderWay && (await mayHaveLostMessages(services, run, look))) {
     await runs.requestResend(id);
     console.error(
       `Messages of run ${id} may have been deleted after their time in the queue: its source is read again, and what is ` +

@@ -29,7 +29,8 @@ beforeEach(async () => {
   await runs.checkpoint(run, { ...run.checkpoint, pages: 1, items: 10, ended: true });
 });
 
-const look = async (works = false) => await mayHaveLostMessages({ runs, queue }, await runs.get("r"), { works, now });
+const look = async (works = false) =>
+  await mayHaveLostMessages({ runs, queue }, await runs.get("r"), { works, now: () => now });
 
 describe("messages may be lost", () => {
   test("after a pause of half the retention", async () => {
@@ -67,5 +68,37 @@ describe("messages may be lost", () => {
     expect(await look()).toBe(true);
     await runs.failMissing("r", "the source has changed");
     expect(await look()).toBe(true);
+  });
+});
+
+describe("where the counts of the queue lag", () => {
+  /** How often the queue was looked at again, and what was found out. Each look moves the clock on. */
+  async function lookOnAws(onSleep: (looks: number) => void = () => {}) {
+    let looks = 0;
+    let doubts = 0;
+    const sleep = async (milliseconds: number) => {
+      now += milliseconds;
+      onSleep(++looks);
+    };
+    const options = { works: true, exactCounts: false, now: () => now, sleep, onDoubt: () => void doubts++ };
+    await runs.fail("r", "the source is gone");
+    return { lost: await mayHaveLostMessages({ runs, queue }, await runs.get("r"), options), looks, doubts };
+  }
+
+  test("messages are lost only if it holds too few for 90 s", async () => {
+    messages = 9;
+    expect(await lookOnAws()).toEqual({ lost: true, looks: 9, doubts: 1 });
+  });
+
+  test("messages that are counted a minute late are not lost", async () => {
+    messages = 9;
+    const count = (looks: number) => {
+      if (looks === 6) messages = 10;
+    };
+    expect(await lookOnAws(count)).toEqual({ lost: false, looks: 6, doubts: 1 });
+  });
+
+  test("no time is spent if it holds enough", async () => {
+    expect(await lookOnAws()).toEqual({ lost: false, looks: 0, doubts: 0 });
   });
 });
