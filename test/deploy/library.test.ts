@@ -77,7 +77,7 @@ test("the README's files are a workflow and an app of ten lines", () => {
   expect(readme["app.ts"]?.trim().split("\n").length).toBeLessThanOrEqual(10);
 });
 
-test("its types are found, and tell a task of its item", { timeout: 60_000 }, async () => {
+test("its types are found, and tell a task of its item", { timeout: 240_000 }, async () => {
   const tsc = join(root, "node_modules/.bin/tsc");
   succeeded(await project.type(tsc, "--project", "."));
   const wrong = new Project(project.path, { "wrong.ts": HUNDRED.replace("number % 10", "number.length") });
@@ -86,7 +86,7 @@ test("its types are found, and tell a task of its item", { timeout: 60_000 }, as
   expect(stdout).toMatch(/^wrong\.ts.*Property 'length' does not exist on type 'number'/);
 });
 
-test("the README's app is synthesised, each function with its bundle", { timeout: 60_000 }, async () => {
+test("the README's app is synthesised, each function with its bundle", { timeout: 240_000 }, async () => {
   succeeded(await project.type("npx", "cdk", "synth", "--quiet", "--app", "node app.ts"));
   const output = join(project.path, "cdk.out");
   const template = readFileSync(join(output, "greetings.template.json"), "utf8");
@@ -102,12 +102,12 @@ test("the README's app is synthesised, each function with its bundle", { timeout
   }
 });
 
-test("an app of a stack for each workflow is one line", { timeout: 60_000 }, async () => {
+test("an app of a stack for each workflow is one line", { timeout: 240_000 }, async () => {
   const listed = succeeded(await project.type("npx", "cdk", "list", "--app", "node all.ts"));
   expect(listed.trim().split("\n")).toEqual(["greetings (sluice-greetings)", "hundred (sluice-hundred)"]);
 });
 
-test("a run on this machine ends with exact counts", { timeout: 60_000 }, async () => {
+test("a run on this machine ends with exact counts", { timeout: 240_000 }, async () => {
   const { code, stdout, stderr } = await project.type("npx", "sluice", "run", "hundred", "--json");
   expect(code, stderr).toBe(2);
   const summary = JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
@@ -124,7 +124,7 @@ test("a run on this machine ends with exact counts", { timeout: 60_000 }, async 
   expect(JSON.parse(status)).toMatchObject({ run: summary.run, succeeded: 90, dead: 10, owed: 0 });
 });
 
-test("the README's workflow runs", { timeout: 60_000 }, async () => {
+test("the README's workflow runs", { timeout: 240_000 }, async () => {
   const printed = succeeded(await project.type("npx", "sluice", "run", "greetings"));
   expect(printed).toMatch(/^Completed, every item succeeded {2}greetings/m);
 });
