@@ -33,6 +33,9 @@ const FIRST_CHUNK_ITEMS = 50;
 /** A chunk ends with the item that reaches it: two of them are under way at once, and items may be of a megabyte each. */
 const CHUNK_CHARACTERS = 4_000_000;
 
+/** How much a message shows of what is no page. */
+const SHOWN_CHARACTERS = 100;
+
 /**
  * A source from a checkpoint on, in chunks of at most a ledger page, and of few megabytes. The source's next page is read
  * while the chunks of the one before are sent: it holds two pages, whatever the source's size. An error of the page read
@@ -163,12 +166,23 @@ async function readNext(iterator: AsyncIterator<Page>, told: Told): Promise<Read
   if (result.done) return { items: [], next: undefined, nextText: "" };
   const page: unknown = result.value;
   if (typeof page !== "object" || page === null || !("items" in page) || !Array.isArray(page.items)) {
-    throw new SourceError("the source yielded something that is no page: yield { items: [...], next: cursor }");
+    throw new SourceError(
+      `the source gave ${shownPage(page)}, which is no page: give { items: [...], next: cursor }, whose items are an array`,
+    );
   }
   const { items, next: following } = result.value;
   if (following === undefined) checkEnd(page);
   if (following === undefined || following === null) return { items, next: undefined, nextText: "" };
   return { items, next: following, nextText: cursorText(following) };
+}
+
+/** What came in place of a page, in short. */
+function shownPage(page: unknown): string {
+  if (typeof page !== "object" || page === null) return show(page).slice(0, SHOWN_CHARACTERS);
+  if (!("items" in page))
+    return `an object with the keys ${JSON.stringify(Object.keys(page)).slice(0, SHOWN_CHARACTERS)}`;
+  const { items } = page;
+  return `items that are ${typeof items === "object" && items !== null ? "an object" : show(items).slice(0, SHOWN_CHARACTERS)}`;
 }
 
 /** A page ends the source by having no `next`, which a misspelt `next` must not do. */

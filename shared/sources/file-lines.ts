@@ -85,7 +85,8 @@ const PAGE_BYTES = 4 * 1_024 * 1_024;
  * UTF-8, too long) does not end the run: it becomes a dead letter with the reason and the place. In CSV a malformed row
  * costs its first line, and reading goes on with the next one.
  *
- * A file that holds something and yields no item, such as a header without rows, is a warning in the run's summary.
+ * A file that holds something and yields no item, such as a header without rows, is a warning in the run's summary. So is
+ * a JSON document that is one list: JSON Lines takes the list for one item.
  *
  * The file must stay as it is while a run reads it.
  *
@@ -134,7 +135,7 @@ export function fileLines(path: FilePath, options: FileLinesOptions): Source {
         const entries = readEntries(reader, { format, decode, name, limit, encoding });
         let items: unknown[] = [];
         let bytes = 0;
-        let anyItem = false;
+        let count = 0;
         for await (const entry of entries) {
           signal.throwIfAborted();
           if (items.length === pageSize || bytes >= PAGE_BYTES) {
@@ -143,18 +144,28 @@ export function fileLines(path: FilePath, options: FileLinesOptions): Source {
             bytes = 0;
           }
           items.push(entry.item);
-          anyItem = true;
+          count += 1;
           bytes += entry.bytes;
         }
         const { size: sizeNow } = await file.stat();
         if (sizeNow !== size) throw changed(name, `it had ${size} bytes and has ${sizeNow} now`);
-        if (cursor === undefined && size > 0 && !anyItem) warn(`${name} ${withoutItems}`);
+        if (cursor === undefined && size > 0 && count === 0) warn(`${name} ${withoutItems}`);
+        const [only] = items;
+        if (cursor === undefined && count === 1 && isTable(only, options)) {
+          warn(`${name} has one line, a list of ${only.length}, which is one item: JSON Lines has one item per line`);
+        }
         yield { items };
       } finally {
         await file.close();
       }
     },
   };
+}
+
+/** Whether the only item of a file is a list of objects: most likely a JSON document, which was taken for JSON Lines. */
+function isTable(item: unknown, { format }: FileLinesOptions): item is readonly unknown[] {
+  if (format !== "jsonl" || !Array.isArray(item) || item.length < 2) return false;
+  return item.every((each) => typeof each === "object" && each !== null && !Array.isArray(each));
 }
 
 const COMMON_KEYS = ["format", "pageSize", "maxItemBytes", "encoding"];

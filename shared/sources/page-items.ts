@@ -31,7 +31,12 @@ export function itemsOf(
   }
   if (errors !== undefined) warn(`${locate(page)} answered errors, which allowErrors accepts: ${errors}`);
   const found = path === undefined ? body : valueAt(body, path);
-  if (Array.isArray(found)) return found;
+  if (Array.isArray(found)) {
+    // Some services answer 200 with what they could read, and say in this field what they could not.
+    const error = serviceMessage({ error: valueAt(body, "error") });
+    if (error !== undefined) warn(`${locate(page)} answered an error beside its items, which may not be all: ${error}`);
+    return found;
+  }
   if (found !== null || path === undefined) throw notList(page, path);
   if (allowNullItems) return [];
   throw new SourceError(

@@ -427,13 +427,24 @@ describe("a source that is none", () => {
     },
   });
 
-  test.each([undefined, null, 5, "page", [], [1, 2], {}, { items: "abc" }, { items: null }, { next: 1 }])(
-    "because it yields %o is told so",
-    async (value) => {
-      await expect(read(yields(value))).rejects.toThrow(SourceError);
-      await expect(read(yields(value))).rejects.toThrow("yield { items: [...], next: cursor }");
-    },
-  );
+  test.each<[unknown, string]>([
+    [undefined, "undefined"],
+    [null, "null"],
+    [5, "5"],
+    ["page".repeat(50), `"${"page".repeat(25).slice(0, 99)}`],
+    [[1, 2], 'an object with the keys ["0","1"]'],
+    [{}, "an object with the keys []"],
+    [{ next: 1, rows: ["secret"] }, 'an object with the keys ["next","rows"]'],
+    [{ items: "abc" }, 'items that are "abc"'],
+    [{ items: null }, "items that are null"],
+    [{ items: undefined }, "items that are undefined"],
+    [{ items: new Set(["secret"]) }, "items that are an object"],
+  ])("because it yields %o is told so", async (value, shown) => {
+    await expect(read(yields(value))).rejects.toThrow(SourceError);
+    await expect(read(yields(value))).rejects.toThrow(
+      `the source gave ${shown}, which is no page: give { items: [...], next: cursor }, whose items are an array`,
+    );
+  });
 
   test.each([
     [

@@ -272,6 +272,22 @@ describe("a file that yields no item", () => {
   });
 });
 
+it.each<[string, number | undefined]>([
+  ['[{"id":1},{"id":2},{"id":3}]', 3],
+  ['[{"id":1},{"id":2}]\n\n', 2],
+  ['[{"id":1},{"id":2}]\n[{"id":3},{"id":4}]', undefined],
+  ["[[1,2],[3,4]]", undefined],
+  ["[1,2]", undefined],
+  ['[{"id":1}]', undefined],
+])("A JSON document that is one list, and no JSON Lines, is a warning: %s", async (content, length) => {
+  const warnings: string[] = [];
+  await pagesOf(fileLines(await file(content), { format: "jsonl" }), undefined, never, warnings);
+  const warning = expect.stringMatching(
+    new RegExp(` has one line, a list of ${length}, which is one item: JSON Lines`),
+  );
+  expect(warnings).toEqual(length === undefined ? [] : [warning]);
+});
+
 it.each<[object, RegExp]>([
   [{ encoding: "utf-9" }, /encoding must be one of the Encoding Standard.* but is "utf-9"/],
   [{ encoding: "iso-2022-jp" }, /encoding/],

@@ -194,6 +194,19 @@ describe("a GraphQL connection", () => {
 describe("a body's errors", () => {
   const list = { items: "data", next: singlePage };
 
+  it.each<[unknown, string | undefined]>([
+    [{ message: "shard 2 timed out", code: "PARTIAL" }, '"shard 2 timed out" (PARTIAL)'],
+    ["shard 2 timed out", '"shard 2 timed out"'],
+    [null, undefined],
+    ["", undefined],
+    [false, undefined],
+  ])("in the field error beside items, such as %j, are a warning", async (error, message) => {
+    const { items, warnings } = await read([page({ error })], { items: "data", next: singlePage });
+    expect(items).toEqual([{ id: 1 }]);
+    const warning = `/x answered an error beside its items, which may not be all: ${message}`;
+    expect(warnings).toEqual(message === undefined ? [] : [warning]);
+  });
+
   it("in one answer of a batch are an error", async () => {
     const body = [{ data: { users: [1] } }, { data: null, errors: [{ message: "no access" }] }];
     const batch = { items: ["0", "data", "users"], next: singlePage };
