@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -43,4 +43,16 @@ test("a directory of a newer version is left as it is, with the way out", () => 
     expect(refused).toThrow(expect.objectContaining({ code: "STATE_NEWER", message }));
   }
   expect(versionIn(state)).toEqual({ version: 2, more: true });
+});
+
+test("a directory that others could read is the user's alone once it is locked, and so are its files", () => {
+  const state = new StateDirectory("w", root);
+  mkdirSync(state.path, { recursive: true, mode: 0o755 });
+  const modeOf = (path: string) => statSync(path).mode & 0o777;
+  expect(modeOf(state.path)).toBe(0o755);
+  expect(state.lock("engine")).toBe(true);
+  state.announce("engine", { sqs: "http://127.0.0.1:1", dynamoDb: "http://127.0.0.1:2", accessKeyId: "key" });
+  expect(modeOf(state.path)).toBe(0o700);
+  for (const file of [state.awsConfig, join(state.path, "engine.json")]) expect(modeOf(file)).toBe(0o600);
+  state.unlock();
 });

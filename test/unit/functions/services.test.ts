@@ -1,0 +1,61 @@
+import { beforeEach, expect, test, vi } from "vitest";
+import { connect } from "../../../functions/services.ts";
+import * as fastPath from "../../../shared/fast-path.ts";
+import type { FunctionEnvironment } from "../../../shared/function-environment.ts";
+import { silentServer } from "../../helpers/silent-servers.ts";
+
+vi.mock("../../../shared/fast-path.ts", { spy: true });
+
+beforeEach(() => {
+  vi.mocked(fastPath.useFastPath).mockClear();
+});
+
+/** The environment of a function, all of whose services are at one endpoint. */
+function environmentOf(endpoint: string, changes: Partial<FunctionEnvironment> = {}): FunctionEnvironment {
+  const url = (name: string) => `${endpoint}/000000000000/${name}`;
+  return {
+    queueUrl: url("queue"),
+    deadLetterQueueUrl: url("dead"),
+    controlQueueUrl: url("control.fifo"),
+    controlDeadLetterQueueUrl: url("control-dead.fifo"),
+    access: {
+      sqsEndpoint: endpoint,
+      dynamoDbEndpoint: endpoint,
+      region: "us-east-1",
+      accessKeyId: "key",
+      secretAccessKey: "secret",
+    },
+    table: "ledger",
+    concurrency: 10,
+    tasksPerEnvironment: 5,
+    maxBacklog: 100,
+    sliceSeconds: 60,
+    controlVisibilitySeconds: 30,
+    refillSeconds: 30,
+    refillWaitingSeconds: 2,
+    refillVisibilitySeconds: 40,
+    fastPath: true,
+    ...changes,
+  };
+}
+
+/** How many of the function's own clients bypass the SDK. Those of the rehearsal count no fallbacks. */
+const bypasses = () => vi.mocked(fastPath.useFastPath).mock.calls.filter(([, , onFallback]) => onFallback).length;
+
+test("the fast path is used by the function's own clients, and by none of them if it is off", async () => {
+  const { endpoint } = await silentServer();
+  await connect(environmentOf(endpoint), { sockets: 1 });
+  expect(bypasses()).toBe(2);
+  vi.mocked(fastPath.useFastPath).mockClear();
+  await connect(environmentOf(endpoint, { fastPath: false }), { sockets: 1 });
+  expect(bypasses()).toBe(0);
+}, 60_000);
+
+test("an endpoint that never answers delays the start by the warm-up's second, and not by a request's timeouts", async () => {
+  const { endpoint, connections } = await silentServer();
+  const begun = performance.now();
+  await connect(environmentOf(endpoint), { sockets: 1 });
+  expect(connections()).toBeGreaterThan(0);
+  // Lambda's limit. One request with its retry takes longer.
+  expect(performance.now() - begun).toBeLessThan(10_000);
+}, 120_000);
