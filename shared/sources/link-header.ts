@@ -6,6 +6,8 @@ export interface Link {
   readonly rels: readonly string[];
   /** The page that the link belongs to, if that is not the page with the header. */
   readonly anchor?: string | undefined;
+  /** The link says that its page has no items, as Sentry's does. */
+  readonly isEmpty?: true;
 }
 
 export interface ParsedLinks {
@@ -112,7 +114,13 @@ function readLink(reader: Reader): Link | undefined {
     .split(/[ \t]+/);
   if (!rels.every((each) => RELATION.test(each)))
     throw reader.fail(`the rel ${JSON.stringify(rel)} is no relation type`);
-  return { target: encodeBytes(target.trim()), rels, anchor: parameters.get("anchor") };
+  return {
+    target: encodeBytes(target.trim()),
+    rels,
+    anchor: parameters.get("anchor"),
+    // https://docs.sentry.io/api/pagination: the last page has a next link, too.
+    ...(parameters.get("results")?.toLowerCase() === "false" && { isEmpty: true }),
+  };
 }
 
 function readValue(reader: Reader): string {

@@ -13,7 +13,7 @@ const PAGE_RELATIONS = ["first", "prev", "previous", "last"];
 
 /**
  * The next page is the one of the header `Link: <…>; rel="next"` (GitHub, GitLab, WordPress, RFC 8288). A page without
- * such a link is the last page. Page 1 without a `Link` header about pages is a warning in the run's summary, because
+ * such a link is the last page, and so is one whose link says `results="false"` (Sentry). Page 1 without a `Link` header about pages is a warning in the run's summary, because
  * the API may page in another way. A header that is malformed, so that a next page may be hidden in it, is an error.
  *
  * @example `next: linkHeader`
@@ -23,7 +23,7 @@ export const linkHeader: Pagination = byLink((page, isFirst, warn) => {
   const { links, malformed } = parseLinkHeader(header);
   const next = links.filter(({ rels }) => rels.includes("next"));
   const ours = next.find(({ anchor }) => anchor === undefined || isSamePage(anchor, page.url));
-  if (ours !== undefined) return ours.target;
+  if (ours !== undefined) return ours.isEmpty ? undefined : ours.target;
   const problem = malformed ?? (next.length > 0 ? "its next page is that of another page, its anchor" : undefined);
   if (problem !== undefined) {
     throw new SourceError(
