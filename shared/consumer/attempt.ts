@@ -73,8 +73,11 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
   const race = new Race();
   const left = attempt.deadline - startedAt;
   const cutShort = left < attempt.timeoutMilliseconds;
+  let failed: { readonly thrown: unknown } | undefined;
   const timer = setTimeout(
     () => {
+      // The task has ended, and only the text of its error is read: a throttle must not become a timeout.
+      if (failed !== undefined) race.fail(failed.thrown);
       const thrown = timeoutError(attempt.timeoutMilliseconds, cutShort ? left : undefined);
       // First the verdict, then the signal: a task that heeds it rejects at once, and must not be taken for one that
       // failed by itself.
@@ -90,6 +93,7 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
         else race.fail(invalid, "invalid");
       },
       async (thrown) => {
+        failed = { thrown };
         const completion = completionOf(thrown);
         if (completion !== undefined) await completion;
         race.fail(thrown);

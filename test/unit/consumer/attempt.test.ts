@@ -1,9 +1,10 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import * as z from "zod";
+import { completeLater } from "../../../shared/base/late-message.ts";
 import { toError } from "../../../shared/base/thrown.ts";
 import { type Attempt, type AttemptOutcome, runAttempt } from "../../../shared/consumer/attempt.ts";
-import { PermanentError, type TaskContext, TaskTimeoutError } from "../../../shared/index.ts";
+import { PermanentError, type TaskContext, TaskTimeoutError, Throttled } from "../../../shared/index.ts";
 import { taskContext } from "../../helpers/task-context.ts";
 
 const realSetImmediate = setImmediate;
@@ -45,6 +46,24 @@ describe("a task", () => {
     );
     const [, context] = task.mock.lastCall as [unknown, TaskContext];
     expect(context.signal.aborted).toBe(false);
+  });
+
+  test("that was throttled is not timed out while the text of its error is still read, nor in a deadline's time", async () => {
+    const throttled = () => {
+      const error = new Throttled({ seconds: 5 }, { message: "the service answered 429" });
+      completeLater(error, pending().promise);
+      return new Promise((_, reject) => setTimeout(() => reject(error), 9_500));
+    };
+    for (const left of [Number.POSITIVE_INFINITY, 9_800]) {
+      const outcome = run(throttled, { deadline: Date.now() + left });
+      await vi.advanceTimersByTimeAsync(10_000);
+      const { kind, thrown } = failed(await outcome);
+      expect({ kind, name: thrown.name, message: thrown.message }).toEqual({
+        kind: "threw",
+        name: "Throttled",
+        message: "the service answered 429",
+      });
+    }
   });
 
   test("that takes a while is measured", async () => {
