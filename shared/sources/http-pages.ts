@@ -54,7 +54,7 @@ export interface HttpPagesOptions {
   readonly body?: JsonObject;
   /** Other origins, such as `"https://eu.example.com"`, that may get the headers. Default: none. */
   readonly allowOrigins?: readonly string[];
-  /** Of one attempt, the body included: 1 ms to 15 min. Default 30 s. */
+  /** Of one attempt, the body included, and of the function `headers` before it: 1 ms to 15 min. Default 30 s. */
   readonly timeout?: Duration;
   /**
    * How a request is tried again after a network error, a timeout, 408, 429 or 5xx. Default 5 attempts, a backoff of

@@ -102,7 +102,7 @@ function toWait(error: SourceError, milliseconds: number, longest: number): Thro
 /** One attempt. What another attempt cannot help is thrown. */
 async function tryOnce(request: PageRequest, signal: AbortSignal, settings: RequestSettings): Promise<Outcome> {
   signal.throwIfAborted();
-  const headers = headersOf(await settings.headers(signal), request);
+  const headers = headersOf(await headersInTime(signal, settings), request);
   const timeout = AbortSignal.timeout(settings.timeoutMilliseconds);
   const where = describe(request, request.url);
   try {
@@ -155,6 +155,22 @@ export function toHeaders(input: unknown): Headers {
       'headers must be an object of names and values that HTTP allows, such as { authorization: "Bearer …" }: ' +
         "mend the one that is not, such as a value with a newline",
     );
+  }
+}
+
+/** What the option `headers` gives. A function may wait for a token, and must not wait for ever. */
+async function headersInTime(signal: AbortSignal, settings: RequestSettings): Promise<HeadersInput> {
+  const headers = settings.headers(signal);
+  if (!(headers instanceof Promise)) return headers;
+  const { promise: stopped, reject } = Promise.withResolvers<never>();
+  const either = AbortSignal.any([signal, AbortSignal.timeout(settings.timeoutMilliseconds)]);
+  const took = `the function headers took longer than ${formatDuration(settings.timeoutMilliseconds)} (timeout)`;
+  const stop = () => reject(signal.aborted ? signal.reason : new SourceError(took));
+  either.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([headers, stopped]);
+  } finally {
+    either.removeEventListener("abort", stop);
   }
 }
 

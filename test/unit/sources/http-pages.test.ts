@@ -259,6 +259,16 @@ describe("httpPages, the request", () => {
     await expect(invalid).rejects.not.toThrow(/sec/);
   });
 
+  it("does not wait for ever for what the function for headers gives", async () => {
+    const headers = () => new Promise<never>(() => {});
+    const slow = pagesOf(scripted([ok()], { headers, timeout: { milliseconds: 5 } }).source);
+    await expect(slow).rejects.toThrow("the function headers took longer than 5 ms (timeout)");
+    const stop = new AbortController();
+    const stopped = pagesOf(scripted([ok()], { headers }).source, undefined, stop.signal);
+    stop.abort(new Error("the slice is over"));
+    await expect(stopped).rejects.toThrow("the slice is over");
+  });
+
   it("asks a function for the URL when the reading starts", async () => {
     const { origin } = await serve(({ url }) => ({ body: [url.pathname] }));
     let base = "";
