@@ -78,6 +78,12 @@ export function addWait(
   return { waits, exceeds };
 }
 
+/**
+ * A wait above this is not waited for when its run is cancelled. A shorter one is: the item's message soon comes to a
+ * consumer, which drops it.
+ */
+export const LONG_WAIT_MILLISECONDS = 30_000;
+
 /** The shortest wait: without it, an item that asks for none would be attempted without a pause, and for ever. */
 const SHORTEST_WAIT_MILLISECONDS = 1_000;
 

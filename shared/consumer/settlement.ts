@@ -2,7 +2,7 @@ import type { ReceivedMessage } from "../aws/received-message.ts";
 import { type AskedWait, askedWaitOf } from "../base/asked-wait.ts";
 import type { InvalidFinding } from "../base/invalid-finding.ts";
 import { newerVersionDelay } from "../base/newer-version.ts";
-import { countWaits, waitToMake } from "../base/waits.ts";
+import { countWaits, LONG_WAIT_MILLISECONDS, waitToMake } from "../base/waits.ts";
 import { fingerprint } from "../dead-letters/fingerprint.ts";
 import { type Failure, isPermanent, lastError, type Reason, roomForMessage, toFailure } from "../failure.ts";
 import { InvalidItemError } from "../item-schema.ts";
@@ -19,6 +19,7 @@ import { type QueueTopology, topology } from "../topology.ts";
 import type { Workflow } from "../workflow.ts";
 import type { AttemptOutcome } from "./attempt.ts";
 import { Burial, type History } from "./burial.ts";
+import { FreshLook } from "./fresh-look.ts";
 import { type ItemMessage, ledgerItem, receiveOf } from "./message.ts";
 import { Recorder, type RecordingPace } from "./recorder.ts";
 import type { RunMode } from "./run-watch.ts";
@@ -78,6 +79,7 @@ export class Settlement {
   readonly #burial: Burial;
   #toldNewer = false;
   readonly #invalidFindings: InvalidFindings;
+  readonly #freshLook: FreshLook;
   readonly #queueTopology: QueueTopology;
 
   constructor(options: SettlementOptions) {
@@ -89,6 +91,7 @@ export class Settlement {
     this.#cancellations = new Recorder((cancellations) => options.ledger.recordCancelled(cancellations));
     this.#toleranceWatch = new ToleranceWatch(options);
     this.#invalidFindings = options.ledger.invalidFindings();
+    this.#freshLook = new FreshLook(options.runs);
     this.#burial = new Burial(options.ledger, options.deadLetterQueue, options.now);
     this.#queueTopology = topology(options.workflow).queue;
   }
@@ -271,7 +274,12 @@ export class Settlement {
       { atMostMilliseconds: workflow.retry.waitAtMostMilliseconds, isSuspect: isSuspect(item, state) },
     );
     if (exceeds) return await this.#bury(item, "waited too long", { failures: state.failures, waits });
-    return await this.#comeAgain(item, waits.until - this.#options.now());
+    const left = waits.until - this.#options.now();
+    // After the wait is recorded: of a run that is stopped, its producer may have looked for waiting items before.
+    if (left > LONG_WAIT_MILLISECONDS && (await this.#freshLook.isStopping(item.envelope.run))) {
+      return await this.#cancel(item);
+    }
+    return await this.#comeAgain(item, left);
   }
 
   #backoff(number: number): number {

@@ -465,6 +465,28 @@ export class Ledger {
     return state.size;
   }
 
+  /**
+   * Cancels items of a page whose messages stay hidden until after a time, because their tasks asked to wait. No attempt of
+   * such an item is under way, and none begins before its wait is over: its message is deleted when it comes.
+   */
+  async cancelWaiting(run: string, page: number, after: number): Promise<void> {
+    const row = await this.#store.get(pageKey(run, page));
+    if (row === undefined || row.digest === CLOSED) return;
+    const state = readPageRow(row);
+    const { epoch } = state;
+    const keyOf = (index: number) => attemptsKey({ run, page, index, epoch, redrives: 0 });
+    const owed = owedIndexes(state);
+    const rows = await this.#store.getMany(owed.map(keyOf));
+    const waiting = owed.filter((index) => {
+      const { waits, final } = readAttemptsRow(rows.get(keyText(keyOf(index))), 0);
+      return final === undefined && waits !== undefined && waits.until > after;
+    });
+    const items = waiting.map((index) => ({ index, redrives: 0 }));
+    for (let start = 0; start < items.length; start += CANCELLED_PER_WRITE) {
+      await this.recordCancelled({ run, page, epoch, items: items.slice(start, start + CANCELLED_PER_WRITE) });
+    }
+  }
+
   /** Items of a page, not redriven ones, that have not settled. */
   async pending(run: string, page: number): Promise<number> {
     const row = await this.#store.get(pageKey(run, page));

@@ -403,13 +403,32 @@ export class Runs {
    * of these pages may be under way, as its success would not count. It may be called again.
    */
   async cancelPending(run: RunRecord, first: number): Promise<void> {
+    for await (const page of this.#pendingPages(run, first)) await this.#ledger.cancelPage(run.id, page);
+  }
+
+  /**
+   * Cancels the items of a run that is being stopped whose messages stay hidden until after a time, because their tasks
+   * asked to wait: the run would end only after the longest of these waits. The consumer that records such a wait later
+   * finds the run stopped, and cancels the item itself. It may be called again.
+   *
+   * @param isOver Called before each page: whether the rest is left.
+   * @returns whether all pages were looked at.
+   */
+  async cancelWaiting(run: RunRecord, after: number, isOver: () => boolean): Promise<boolean> {
+    for await (const page of this.#pendingPages(run, 0)) {
+      if (isOver()) return false;
+      await this.#ledger.cancelWaiting(run.id, page, after);
+    }
+    return true;
+  }
+
+  /** The pages of a run, from `first` on, that are not complete. */
+  async *#pendingPages(run: RunRecord, first: number): AsyncGenerator<number, void, undefined> {
     const { pages } = (await this.get(run.id)).checkpoint;
     for (let block = blockOf(first); block < blockCount(pages); block++) {
       const { full } = readBlockRow((await this.#store.get(blockKey(run.id, block))) ?? {}, block);
       const last = Math.min((block + 1) * PAGES_PER_BLOCK, pages);
-      for (let page = Math.max(first, block * PAGES_PER_BLOCK); page < last; page++) {
-        if (!full.has(page)) await this.#ledger.cancelPage(run.id, page);
-      }
+      for (let page = Math.max(first, block * PAGES_PER_BLOCK); page < last; page++) if (!full.has(page)) yield page;
     }
   }
 

@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { NewerVersionError, newerVersionDelay } from "../base/newer-version.ts";
+import { LONG_WAIT_MILLISECONDS } from "../base/waits.ts";
 import { formatDuration, toMilliseconds } from "../duration.ts";
 import { MalformedMessageError, SourceError, toError } from "../errors.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -259,6 +260,11 @@ export class Producer {
       // Of these pages no messages are left, or not of all.
       const withoutMessages = run.missing ? 0 : run.resend?.pages;
       if (withoutMessages !== undefined) await runs.cancelPending(run, withoutMessages);
+      const isOver = () => time.lost.aborted || time.signal.aborted || now() >= time.sliceEnd;
+      // The messages of the others soon come to a consumer, which drops them.
+      if (await runs.cancelWaiting(run, now() + LONG_WAIT_MILLISECONDS, isOver)) return DONE;
+      if (time.lost.aborted) return LEFT;
+      await this.#passOn(id, hop);
       return DONE;
     }
     if (isWaiting(run, now())) return await this.#sitOut(run, message, control, time);

@@ -338,6 +338,7 @@ export class LedgerWorld {
     if (run === undefined) return true;
     if (isStopping(run)) {
       await runs.endProduction(run);
+      await runs.cancelWaiting(run, this.#now(), () => false);
       return true;
     }
     if (run.failedSlices >= MOST_FAILED_SLICES) {

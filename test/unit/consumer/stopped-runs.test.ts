@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { PermanentError } from "../../../shared/index.ts";
+import { PermanentError, RetryLater } from "../../../shared/index.ts";
 import { envelopeBody } from "../../../shared/messages/envelope.ts";
 import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
 
@@ -163,5 +163,41 @@ describe("the messages of a cancelled run", () => {
     await world.consume({}, [world.message(1)]);
     expect(await world.status()).toBe("cancelled");
     expect(await world.counts()).toMatchObject({ succeeded: 1, cancelled: 1 });
+  });
+});
+
+describe("a long wait of an item whose run is cancelled during its attempt", () => {
+  const asksFor = (world: ConsumerWorld, seconds: number) => async () => {
+    await world.runs.cancel(RUN);
+    throw new RetryLater({ seconds });
+  };
+
+  test("is not waited for: the item is cancelled, so the run ends", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    expect(await world.consume({ task: asksFor(world, 3_600) })).toEqual([]);
+    expect(await world.status()).toBe("cancelled");
+    expect(await world.counts()).toMatchObject({ succeeded: 0, dead: 0, cancelled: 2, owed: 0 });
+    expect(world.sqs.visibilities).toEqual([]);
+  });
+
+  test("is waited for if it is short: its message comes again before long", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    expect(await world.consume({ task: asksFor(world, 5) })).toEqual(["0"]);
+    expect(await world.counts()).toMatchObject({ cancelled: 0, owed: 1 });
+  });
+
+  test("that the producer has cancelled already is settled once", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    const task = async () => {
+      throw new RetryLater({ hours: 3 });
+    };
+    expect(await world.consume({ task })).toEqual(["0"]);
+    const run = await world.runs.cancel(RUN);
+    if (run !== undefined) await world.runs.cancelWaiting(run, Date.now(), () => false);
+    expect(await world.status()).toBe("cancelled");
+    expect(await world.consume({ task: () => expect.unreachable() }, [world.message(0, { receiveCount: 2 })])).toEqual(
+      [],
+    );
+    expect(await world.counts()).toMatchObject({ cancelled: 1, owed: 0 });
   });
 });

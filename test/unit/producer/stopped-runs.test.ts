@@ -221,3 +221,65 @@ describe("a run of which more items cannot be sent than are tolerated", () => {
     expect((await world.run()).status).toBe("failed");
   });
 });
+
+describe("items that wait for hours, of a run that is cancelled", () => {
+  const HOUR = 3_600_000;
+
+  /** Three pages, of which items wait: their messages are hidden. */
+  async function waiting(milliseconds: (item: number) => number | undefined) {
+    const world = new ProducerWorld({ source: threePages() });
+    await world.start();
+    await world.continue();
+    for (const envelope of world.messages) {
+      const wait = milliseconds(Number(envelope.item));
+      if (wait === undefined) continue;
+      const note = { at: new Date(world.now).toISOString(), name: "RetryLater", message: "later", milliseconds: wait };
+      const times = { startedAt: world.now, endedAt: world.now };
+      const item = { run: RUN, page: envelope.page, index: envelope.index, epoch: envelope.epoch, redrives: 0 };
+      const before = { failures: [], final: undefined, receives: new Map() };
+      const bounds = { atMostMilliseconds: 24 * HOUR, isSuspect: false };
+      await world.ledger.recordWait(item, { kind: "retryLater", note, receive: 1, ...times }, before, bounds);
+    }
+    return world;
+  }
+
+  test("are cancelled at once, and the others by their messages", async () => {
+    const world = await waiting((item) => (item < 140 ? 3 * HOUR : item < 145 ? 5_000 : undefined));
+    await world.runs.cancel(RUN);
+    expect(await world.continue(2)).toEqual(done);
+    expect(await counts(world)).toMatchObject({ cancelled: 140, owed: 10 });
+    expect((await world.run()).status).toBe("cancelling");
+    await drain(world);
+    expect((await world.run()).status).toBe("cancelled");
+    expect(await counts(world)).toMatchObject({ produced: 150, succeeded: 0, dead: 0, cancelled: 150, owed: 0 });
+    expect(world.letters).toEqual([]);
+  });
+
+  test("keep no run from its end", async () => {
+    const world = await waiting(() => 3 * HOUR);
+    await world.runs.cancel(RUN);
+    await world.continue(2);
+    expect((await world.run()).status).toBe("cancelled");
+  });
+
+  test("leave those alone whose wait is over, as their attempts may be under way", async () => {
+    const world = await waiting(() => 3 * HOUR);
+    world.now += 3 * HOUR;
+    await world.runs.cancel(RUN);
+    await world.continue(2);
+    expect(await counts(world)).toMatchObject({ cancelled: 0, owed: 150 });
+  });
+
+  test("are looked for by the next slice where one is not enough, or by the producer that has the message", async () => {
+    const world = await waiting(() => 3 * HOUR);
+    await world.runs.cancel(RUN);
+    const lost = new AbortController();
+    lost.abort();
+    expect(await world.continue(2, 1, { lost: lost.signal })).toEqual({ tag: "left" });
+    expect(await world.continue(2, 2, { sliceEnd: world.now })).toEqual(done);
+    expect(world.hops.at(-1)).toBe(3);
+    expect(await counts(world)).toMatchObject({ cancelled: 0 });
+    expect(await world.continue(3)).toEqual(done);
+    expect((await world.run()).status).toBe("cancelled");
+  });
+});
