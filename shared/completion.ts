@@ -38,6 +38,7 @@ export interface CompletionContext {
 
 /**
  * Called when a run has ended: at least once, so its effect should be idempotent (the run's id is the key). If it throws
- * it is tried again with backoff, and after its last attempt its message lies in the control queue's dead-letter queue.
+ * it is tried again with backoff, and after its fifth attempt its message lies in the control queue's dead-letter queue.
+ * After `Throttled` or `RetryLater` the next attempt comes no sooner than the wait that was asked for, up to 11 h.
  */
 export type OnComplete = (summary: RunSummary, context: CompletionContext) => unknown;

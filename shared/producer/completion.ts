@@ -1,3 +1,5 @@
+import { askedWaitOf } from "../base/asked-wait.ts";
+import { completionOf } from "../base/late-message.ts";
 import type { RunSummary } from "../completion.ts";
 import { toError } from "../errors.ts";
 import { finalCounts, type RunRecord } from "../ledger/run-record.ts";
@@ -13,6 +15,12 @@ import type { Verdict } from "./verdict.ts";
 
 /** How often `onComplete` is tried. */
 const POLICY = { attempts: 5, baseMilliseconds: 2_000, capMilliseconds: 300_000 } as const;
+
+/**
+ * The longest pause before another attempt. SQS hides a message for 12 h, counted from its receive.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
+ */
+const LONGEST_PAUSE_MILLISECONDS = 11 * 3_600_000;
 
 const LONGEST_REASON = 1_000;
 
@@ -51,9 +59,14 @@ export async function handleCompletion(
     await runs.endCompletion(id);
     return { tag: "done" };
   } catch (thrown) {
+    await completionOf(thrown);
     const error = toError(thrown);
     logger.error("onComplete failed", { run: id, attempt, error });
-    if (attempt < POLICY.attempts) return { tag: "wait", milliseconds: backoffMilliseconds(POLICY, attempt, random()) };
+    if (attempt < POLICY.attempts) {
+      const asked = askedWaitOf(thrown)?.afterMilliseconds ?? 0;
+      const pause = Math.max(asked, backoffMilliseconds(POLICY, attempt, random()));
+      return { tag: "wait", milliseconds: Math.min(pause, LONGEST_PAUSE_MILLISECONDS) };
+    }
     return await giveUp(run, attempt, error.message, options);
   }
 }

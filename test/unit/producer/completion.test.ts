@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import type { CompletionContext, RunSummary } from "../../../shared/completion.ts";
-import { PermanentError, type WorkflowOptions } from "../../../shared/index.ts";
+import { checkResponse, PermanentError, RetryLater, type WorkflowOptions } from "../../../shared/index.ts";
 import type { ProducerOptions } from "../../../shared/producer/producer.ts";
 import { CONTROL_DEAD_LETTERS, ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
 import { refusedBySqs } from "../../helpers/sqs-characters.ts";
@@ -106,6 +106,31 @@ describe("an onComplete that fails", () => {
       completionHandledAt: expect.any(String),
       completionError: "the mail is down",
     });
+  });
+
+  test("because its service asks to wait is not tried again before that time", async () => {
+    const answers = [
+      () => checkResponse(new Response("one a minute", { status: 429, headers: { "retry-after": "60" } })),
+      () => Promise.reject(new RetryLater({ days: 2 })),
+      () => undefined,
+    ];
+    const world = await ended({ onComplete: () => answers.shift()?.() });
+    expect(await world.complete()).toEqual({ tag: "wait", milliseconds: 60_000 });
+    expect(await world.complete()).toEqual({ tag: "wait", milliseconds: 11 * 3_600_000 });
+    expect(await world.complete()).toEqual(done);
+    expect(letters(world)).toEqual([]);
+  });
+
+  test("has what the service answered in the reason for which it is given up", async () => {
+    const world = await ended({ onComplete: () => checkResponse(new Response("no such hook", { status: 404 })) });
+    for (let attempt = 1; attempt <= 5; attempt++) await world.complete();
+    expect(letters(world)).toMatchObject([
+      {
+        attributes: {
+          SluiceReason: { StringValue: "onComplete failed 5 times: the service answered 404: no such hook" },
+        },
+      },
+    ]);
   });
 
   test("and then succeeds is done with", async () => {
