@@ -26,7 +26,7 @@ async function start() {
   const services = await connect(environment, { sockets: MOST_POLLS });
   ignoreProcessMessages();
   const strayLogger = taskLogger(logger);
-  containStrayErrors((error) => strayLogger.error("an error that nobody caught, of no attempt under way", { error }));
+  containStrayErrors((error) => strayLogger.error("an uncaught error that belongs to no attempt under way", { error }));
   const embeddedMetrics = functionMetrics(workflow.name, "consumer", environment.stack);
   // An environment may stand still between invocations, and of the clocks only this one goes on.
   return { environment, services, embeddedMetrics, runWatch: new RunWatch(services.runs, Date.now) };

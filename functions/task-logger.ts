@@ -69,7 +69,7 @@ function readable(fields: Readonly<Record<string, unknown>> = {}): Readonly<Reco
   );
 }
 
-/** The fields as texts, each for itself: one that cannot be read costs the line no other. */
+/** The fields as texts, each read separately: if one cannot be read, the line keeps the others. */
 function asTexts(fields: Readonly<Record<string, unknown>> | undefined): Readonly<Record<string, string>> {
   let names: readonly string[] = [];
   try {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-/** 192 bits: nobody guesses it. */
+/** 192 bits cannot be guessed. */
 const BYTES = 24;
 
 /**

@@ -16,7 +16,7 @@ export interface RequestHandlerOptions {
 
 /**
  * After a pause of this length the handler trusts none of its idle connections: the environment may have been frozen in
- * between, and a peer or a NAT gateway that dropped a connection meanwhile does not always say so.
+ * between, and a peer or a NAT gateway that dropped a connection during that time does not always say so.
  */
 const LONGEST_IDLE_MILLISECONDS = 10_000;
 
@@ -107,7 +107,7 @@ export class RequestHandler extends NodeHttpHandler {
         },
         (error) => {
           end();
-          // What kept this request from a connection, or reset it, has most likely befallen the idle ones too.
+          // The cause of this failure has most likely closed the idle connections too.
           this.#dropIdleConnections();
           reject(error);
         },

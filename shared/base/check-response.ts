@@ -64,7 +64,7 @@ function place({ url }: Response): string {
   return parsed === null ? "" : ` (${parsed.origin}${parsed.pathname})`;
 }
 
-/** The start of the body as one line; empty if there is none, or if somebody else reads it. Never rejects. */
+/** The start of the body as one line; empty if there is no body, or if other code reads it. Never rejects. */
 async function startOfBody(response: Response): Promise<string> {
   if (response.body === null || response.bodyUsed || response.body.locked) return "";
   const reader = response.body.getReader();

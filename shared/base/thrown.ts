@@ -44,7 +44,7 @@ export interface ThrownDescription {
   readonly name: string;
   /** With the messages of its causes: "fetch failed" alone says nothing. */
   readonly message: string;
-  /** Empty where there is none. */
+  /** Empty if the error has no stack. */
   readonly stack: string;
 }
 

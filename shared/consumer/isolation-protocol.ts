@@ -24,7 +24,7 @@ export type IsolatedAnswer =
 export interface PlainError {
   readonly name: string;
   readonly message: string;
-  /** Empty where there is none. */
+  /** Empty if the error has no stack. */
   readonly stack: string;
   /** Of `PermanentError`. */
   readonly code: string | undefined;

@@ -507,7 +507,7 @@ export class Runs {
     return row === undefined ? undefined : readRunRow(row);
   }
 
-  /** Items that the paused runs owe: their messages lie in the queue, and nobody works on them. */
+  /** Pending items of the paused runs: their messages are in the queue, and no consumer works on them. */
   async resting(): Promise<number> {
     let owed = 0;
     for (const run of await this.active.list()) if (run.status === "paused") owed += (await this.counts(run)).owed;

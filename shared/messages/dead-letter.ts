@@ -64,7 +64,7 @@ export function redrivenBody(envelope: Envelope, death: Death, redrive: Redrive)
 
 /**
  * The new item, with a name for the change. A redrive that died and is repeated gives the same name, and a redrive with
- * another item another. An edit that leaves the item as it was is none.
+ * another item another. An edit that leaves the item as it was does not count as a change.
  */
 function editOf(before: unknown, { item, redrives }: Redrive): Pick<Envelope, "item" | "edited"> {
   const { json } = toItemJson(item);

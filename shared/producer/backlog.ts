@@ -22,10 +22,10 @@ const OLDEST_LOOK_MILLISECONDS = 300_000;
 const MOST_MESSAGES = 100_000;
 
 /**
- * The backlog that counts for a producer whose queue is full: without the messages of paused runs, which nobody works on,
+ * The backlog that counts for a producer whose queue is full: without the messages of paused runs, which no consumer works on,
  * so that another run is not held up by them until they are resumed.
  *
- * @param resting Items that paused runs owe.
+ * @param resting Pending items of paused runs.
  */
 export const backlogBeside = (backlog: number, resting: number, maxBacklog: number): number =>
   Math.max(0, backlog - resting, backlog + maxBacklog - Math.max(MOST_MESSAGES, maxBacklog));

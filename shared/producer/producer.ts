@@ -45,7 +45,7 @@ const MOST_RECEIVES = 50;
 /** Pauses between the requests to a source that was told to wait, but not for how long. */
 const UNKNOWN_WAIT = { baseMilliseconds: 5_000, capMilliseconds: 900_000 } as const;
 
-/** A wait up to this is sat out by the invocation: passing the run on would cost as much. */
+/** The invocation itself waits for up to this time: passing the run on would cost as much. */
 const LONGEST_PAID_WAIT_MILLISECONDS = 5_000;
 
 /**
@@ -119,7 +119,7 @@ export class Producer {
   }
 
   /**
-   * Works on a control message. One that is none is moved to the control queue's dead-letter queue. One that a newer
+   * Works on a control message. A malformed one is moved to the control queue's dead-letter queue. One that a newer
    * version of Sluice wrote waits for its producer, and so does one of a run that a newer version began.
    */
   async handle(control: ReceivedControl, time: SliceTime): Promise<Verdict> {
@@ -422,7 +422,7 @@ export class Producer {
   }
 
   /**
-   * Notes that the source was told to wait: from now on nobody reads it before that time, not even after a crash.
+   * Notes that the source was told to wait: from now on no producer reads it before that time, not even after a crash.
    *
    * @param before The run as the slice found it.
    * @returns the run, which waits; or that it has failed, as the wait is too long; or that another producer moved it on.
@@ -457,7 +457,7 @@ export class Producer {
     return recorded ? { ...run, wait } : "superseded";
   }
 
-  /** Goes on after a wait: in this invocation if it is short, and otherwise by a message that nobody pays for. */
+  /** Goes on after a wait: in this invocation if it is short, and otherwise by a hidden message, which costs nothing. */
   async #sitOut(
     { id, wait }: RunRecord,
     message: ContinueMessage,

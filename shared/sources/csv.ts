@@ -175,6 +175,6 @@ function checkName(given: unknown, name: string): string {
   throw unusable(`the function header gave ${typeof given} for the column ${JSON.stringify(name)}: return a name`);
 }
 
-/** The file and the options stay as they are, so another attempt is in vain. */
+/** The file and the options stay as they are, so another attempt cannot succeed. */
 const unusable = (message: string, cause?: unknown): SourceError =>
   new SourceError(message, { cause, permanent: true });

@@ -94,7 +94,7 @@ function checkEncoding(head: Buffer, name: string, { name: expected }: TextEncod
   return 0;
 }
 
-/** The file stays as it is, so another attempt is in vain. */
+/** The file stays as it is, so another attempt cannot succeed. */
 const unusable = (message: string): SourceError => new SourceError(message, { permanent: true });
 
 function isInUtf16(name: string, encoding: "utf-16le" | "utf-16be", because: string): SourceError {

@@ -62,8 +62,8 @@ const SHOWN_CHARACTERS = 200;
  * Requests a JSON document, and again after a backoff if the network failed, the time ran out, or the server said that
  * it may be tried again.
  *
- * @throws {Throttled} The service asks to wait, or refused each attempt because of load. Who reads the source sees to it
- *   that no request is sent before that time; here an invocation would be paid for the wait.
+ * @throws {Throttled} The service asks to wait, or refused each attempt because of load. The
+ *   producer then sends no request before that time; a wait in this function would be paid for.
  * @throws {SourceError} It failed for good: method, origin, path, status and the start of the body are in the message;
  *   the query is not, since it may hold a secret.
  * @returns the answer, or `"past the end"` if its status is one of `endStatuses`.

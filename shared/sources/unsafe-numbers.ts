@@ -9,7 +9,7 @@ import { ConfigurationError } from "../errors.ts";
 import { show } from "../options.ts";
 import { UnreadableItem } from "./unreadable-item.ts";
 
-/** @throws {ConfigurationError} It is none of the three ways. */
+/** @throws {ConfigurationError} The value is not one of the three. */
 export function unsafeNumbersOption(unsafeNumbers: UnsafeNumbers = "refuse"): UnsafeNumbers {
   if (UNSAFE_NUMBERS.includes(unsafeNumbers)) return unsafeNumbers;
   throw new ConfigurationError(
