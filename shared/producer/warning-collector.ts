@@ -1,3 +1,4 @@
+import { describeThrown, isErrorLike, toText } from "../base/thrown.ts";
 import { MOST_WARNINGS, toWarning } from "../ledger/warnings.ts";
 import type { TaskLogger } from "../task.ts";
 
@@ -19,7 +20,7 @@ export class WarningCollector {
 
   /** What a source calls. */
   readonly warn = (message: string): void => {
-    const warning = toWarning(message);
+    const warning = toWarning(textOf(message));
     if (this.#all.length >= MOST_WARNINGS || this.#all.includes(warning)) return;
     this.#all.push(warning);
     this.#logger.warn(`the source warns: ${warning}`, { run: this.#run });
@@ -30,3 +31,6 @@ export class WarningCollector {
     return this.#all;
   }
 }
+
+/** A source of JavaScript may warn of an error as it is, or of anything else: no warning must fail the source. */
+const textOf = (message: unknown): string => (isErrorLike(message) ? describeThrown(message).message : toText(message));

@@ -156,3 +156,22 @@ describe("a warning of the source", () => {
     expect(onComplete.mock.lastCall?.[0]).toMatchObject({ status: "completed", warnings: ["no items at all"] });
   });
 });
+
+test("a source may warn of whatever it has, and is not failed by it", async () => {
+  const revoked = Proxy.revocable(new Error("x"), {});
+  revoked.revoke();
+  const said: unknown[] = [
+    new TypeError("an old API", { cause: new Error("v1") }),
+    undefined,
+    { page: 0 },
+    revoked.proxy,
+  ];
+  const source = pages(1, (_, { warn }) => {
+    for (const each of said) warn(each as string);
+  });
+  const world = new ProducerWorld({ source });
+  await world.startWithPage();
+  const { status, warnings, checkpoint } = await world.run();
+  expect(warnings).toEqual(["an old API: v1", "undefined", '{"page":0}', expect.any(String)]);
+  expect({ status, ...checkpoint }).toMatchObject({ status: "running", items: 1, ended: true });
+});
