@@ -60,9 +60,12 @@ function findingOf(
 ): InvalidFinding {
   const ways = issues.slice(0, MOST_ISSUES).map((issue) => wayOf(issue, item));
   const more = issues.length > MOST_ISSUES ? ["and more"] : [];
+  const way = [...ways.map(({ way }) => way), ...more].join("; ");
+  const example = [...ways.map(({ example }) => example), ...more].join("; ");
   const keys = [...new Set(ways.flatMap(({ instead }) => instead))].slice(0, MOST_KEYS);
   return {
-    way: [...ways.map(({ way }) => way), ...more].join("; "),
+    way,
+    ...(example !== way && { example }),
     instead:
       keys.length === 0
         ? undefined
@@ -74,7 +77,7 @@ function findingOf(
 function wayOf(
   issue: StandardSchemaV1.Issue,
   item: unknown,
-): { readonly way: string; readonly instead: readonly string[] } {
+): { readonly way: string; readonly example: string; readonly instead: readonly string[] } {
   const keys = keysOf(issue);
   const missing = keys.at(-1);
   // An index of a list is this item's own.
@@ -83,10 +86,12 @@ function wayOf(
   if (missing !== undefined && isObject(parent) && !Array.isArray(parent) && !Object.hasOwn(parent, missing)) {
     const names = Object.keys(parent);
     const meant = names.filter((name) => plain(name) === plain(String(missing)));
-    return { way: `${where} missing`, instead: meant.length > 0 ? meant : names };
+    const way = `${where} missing`;
+    return { way, example: way, instead: meant.length > 0 ? meant : names };
   }
-  const message = fingerprint("", issue.message).text.replace(/^: /, "");
-  return { way: keys.length === 0 ? message : `${where}: ${message}`, instead: [] };
+  const at = keys.length === 0 ? "" : `${where}: `;
+  const way = at + fingerprint("", issue.message).text.replace(/^: /, "");
+  return { way, example: at + issue.message, instead: [] };
 }
 
 const isObject = (value: unknown): value is Record<PropertyKey, unknown> => typeof value === "object" && value !== null;

@@ -3,7 +3,7 @@ import { type AskedWait, askedWaitOf } from "../base/asked-wait.ts";
 import type { InvalidFinding } from "../base/invalid-finding.ts";
 import { newerVersionDelay } from "../base/newer-version.ts";
 import { countWaits, LONG_WAIT_MILLISECONDS, waitToMake } from "../base/waits.ts";
-import { fingerprint } from "../dead-letters/fingerprint.ts";
+import { messageFinding } from "../dead-letters/message-finding.ts";
 import { type Failure, isPermanent, lastError, type Reason, roomForMessage, toFailure } from "../failure.ts";
 import { InvalidItemError } from "../item-schema.ts";
 import type { Cancellations, ItemState, Ledger, Successes } from "../ledger/ledger.ts";
@@ -362,4 +362,4 @@ function longer({ shortestMilliseconds, longestMilliseconds }: typeof OUTAGE, re
 
 /** Of an item that failed in a process of its own, the message alone is known. */
 const findingOf = (thrown: unknown, { message }: Failure): InvalidFinding =>
-  thrown instanceof InvalidItemError ? thrown.finding : { way: fingerprint("", message).text.slice(2) };
+  thrown instanceof InvalidItemError ? thrown.finding : messageFinding(message);

@@ -7,6 +7,7 @@ import type { LedgerStore, Row } from "./store.ts";
 const LONGEST_TEXT = 300;
 
 const WAY = "invalidWay";
+const EXAMPLE = "invalidExample";
 const INSTEAD = "invalidInstead";
 const DIFFERS = "invalidDiffers";
 
@@ -27,22 +28,26 @@ export class InvalidFindings {
    * Notes a finding. Resolves once it is kept; only then may the item's death be recorded, since each invalid item that is
    * counted must have been noted.
    */
-  async note(run: string, { way, instead }: InvalidFinding): Promise<void> {
+  async note(run: string, { way, example, instead }: InvalidFinding): Promise<void> {
     const key = `${run} ${way}`;
     const before = this.#noted.get(key);
     if (before !== undefined) return await before;
     // An item in a way of its own each: what they are does not matter, once they differ.
     if (this.#noted.size >= 100) this.#noted.clear();
-    const noting = this.#write(run, cut(way), instead === undefined ? undefined : cut(instead));
+    const noting = this.#write(run, {
+      way: cut(way),
+      example: example && cut(example),
+      instead: instead && cut(instead),
+    });
     this.#noted.set(key, noting);
     noting.catch(() => this.#noted.delete(key));
     await noting;
   }
 
-  async #write(run: string, way: string, instead: string | undefined): Promise<void> {
+  async #write(run: string, { way, example, instead }: InvalidFinding): Promise<void> {
     const key = runKey(run);
     const first = await this.#store.update(key, {
-      set: { [WAY]: way, [INSTEAD]: instead },
+      set: { [WAY]: way, [EXAMPLE]: example, [INSTEAD]: instead },
       when: [{ equals: ["id", run] }, { absent: WAY }],
     });
     if (first !== undefined) return;
@@ -55,12 +60,17 @@ export class InvalidFindings {
 /** What a run's row says: the finding of all its invalid items, or nothing where they differ. */
 export function readInvalidFinding(row: Row): InvalidFinding | undefined {
   if (row[WAY] === undefined || row[DIFFERS] === true) return undefined;
-  return { way: String(row[WAY]), ...(row[INSTEAD] !== undefined && { instead: String(row[INSTEAD]) }) };
+  return {
+    way: String(row[WAY]),
+    ...(row[EXAMPLE] !== undefined && { example: String(row[EXAMPLE]) }),
+    ...(row[INSTEAD] !== undefined && { instead: String(row[INSTEAD]) }),
+  };
 }
 
 /**
  * Says how all items failed, or all invalid ones, if they failed in the same way: "all 3,000 items: `email` missing; the
- * header has ` E-Mail `". Only of a run that has ended, since an item that fails otherwise may come between the look at the
+ * header has ` E-Mail `". Where the way alone would leave out what matters, such as the values that an option takes, the
+ * first item's message stands for all. Only of a run that has ended, since an item that fails otherwise may come between the look at the
  * run and the look at its counts.
  */
 export function sameFailureOf(
@@ -70,9 +80,10 @@ export function sameFailureOf(
   const invalid = deadByReason["invalid item"] ?? 0;
   const ended = (completedAt !== undefined || status === "failed") && owed === 0;
   if (invalidFinding === undefined || invalid < 2 || !ended) return undefined;
-  const { way, instead } = invalidFinding;
+  const { way, example, instead } = invalidFinding;
   const items = `${invalid.toLocaleString("en-US")} ${invalid === produced ? "" : "invalid "}items`;
-  return `all ${items}: ${way}${instead === undefined ? "" : `; ${instead}`}`;
+  const how = example === undefined ? `: ${way}` : ` failed in the same way. The first: ${example}`;
+  return `all ${items}${how}${instead === undefined ? "" : `; ${instead}`}`;
 }
 
 const cut = (text: string): string =>

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { ExactText } from "../base/exact-json.ts";
-import { fingerprint } from "../dead-letters/fingerprint.ts";
+import { messageFinding } from "../dead-letters/message-finding.ts";
 import { ItemError } from "../errors.ts";
 import { type Reason, toFailure } from "../failure.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -80,8 +80,7 @@ export class PageSender {
       at,
       failures: [withoutStack],
     });
-    if (reason === "invalid item")
-      await this.#invalidFindings.note(run, { way: fingerprint("", error.message).text.slice(2) });
+    if (reason === "invalid item") await this.#invalidFindings.note(run, messageFinding(error.message));
     await deadLetterQueue.sendAll([{ body }]);
     await ledger.recordDeath(item, reason, 0);
     publish({ event: "died", reason });

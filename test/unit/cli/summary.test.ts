@@ -84,6 +84,16 @@ describe("a run's summary", () => {
     expect(formatted()).not.toContain(resume);
   });
 
+  test("names the producer's log where the source failed, as no task may have run, and else the consumer's", () => {
+    const producer = "less .sluice/cities/logs/producer.log  what the source logged";
+    const consumer = "less .sluice/cities/logs/consumer.log  what the tasks logged";
+    expect(formatted({ status: "failed" })).toContain(producer);
+    expect(formatted({ status: "failed" })).not.toContain(consumer);
+    expect(formatted({ status: "failed", cancelled: 3 })).toContain(consumer);
+    expect(formatted()).toContain(consumer);
+    expect(formatted()).not.toContain(producer);
+  });
+
   test("names the command that shows why items died, where some have", () => {
     expect(formatted()).toContain("npx sluice dlq ");
     expect(formatted(none)).not.toContain("npx sluice dlq ");

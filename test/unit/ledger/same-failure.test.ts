@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import * as z from "zod";
+import type { InvalidFinding } from "../../../shared/base/invalid-finding.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
 import { MemoryStore } from "../../../shared/ledger/memory-store.ts";
 import { Runs } from "../../../shared/ledger/runs.ts";
@@ -9,7 +10,7 @@ import { ConsumerWorld } from "../../helpers/consumer-world.ts";
 const MISSING = { way: "`email` missing", instead: "the header has ` E-Mail `" };
 
 /** A run whose items died as they are told to be: each with a finding, or for another reason. */
-async function run(findings: readonly ({ way: string; instead?: string } | "succeeded" | "exhausted")[]) {
+async function run(findings: readonly (InvalidFinding | "succeeded" | "exhausted")[]) {
   const store = new MemoryStore();
   const ledger = new Ledger(store);
   const runs = new Runs(store);
@@ -36,6 +37,15 @@ test("A run all of whose items failed in the same way says so once", async () =>
     "all 3 items: `email` missing; the header has ` E-Mail `",
   );
   expect(await run([{ way: "not UTF-8" }, { way: "not UTF-8" }])).toBe("all 2 items: not UTF-8");
+});
+
+test("A run shows the first item's message where the common words leave out what matters", async () => {
+  const way = 'set unsafeNumbers to "…" or "…"';
+  const one = { way, example: 'set unsafeNumbers to "text" or "bigint"' };
+  expect(await run([one, { way, example: "another" }])).toBe(
+    'all 2 items failed in the same way. The first: set unsafeNumbers to "text" or "bigint"',
+  );
+  expect(await run([one, { ...one, way: "another way" }])).toBeUndefined();
 });
 
 test("A run some of whose items are no invalid ones says it of these alone", async () => {

@@ -169,6 +169,17 @@ describe("an item that cannot be a message", () => {
     ]);
   });
 
+  test("because the source refused it leaves the first one's message with the run, which names the options to set", async () => {
+    const world = new ProducerWorld({});
+    await world.runs.create({ id: RUN, workflow: "test", requestedAt: "2026-01-01" });
+    const error = (number: number) => `"id" is ${number}: set unsafeNumbers to "text" or "bigint"`;
+    const items = [1, 2].map((number) => new UnreadableItem({ raw: `${number}`, error: error(number), at: "page" }));
+    await sendPage(world, 0, items);
+    expect((await world.run()).invalidFinding?.example).toBe(
+      'page: "id" is 1: set unsafeNumbers to "text" or "bigint"',
+    );
+  });
+
   test("whose letter could not be sent gets it when the page is sent again", async () => {
     const world = new ProducerWorld({});
     let actions = 0;
