@@ -8,6 +8,7 @@ import { chooseDisplay, type Display, writeJson } from "./display.ts";
 import { EXIT } from "./exit-code.ts";
 import { type CountsBefore, countsBefore, follow } from "./follow.ts";
 import { plural, style } from "./format.ts";
+import { say } from "./lines.ts";
 import { formatSummary } from "./summary.ts";
 import { type LoadedWorkflow, loadWorkflow, startCompanion } from "./workflow-file.ts";
 
@@ -124,7 +125,7 @@ async function workUntilDone(
   if (json) writeJson(summary);
   else {
     const logs = relative(process.cwd(), state.logs);
-    console.log(formatSummary(summary, { name: loaded.name, concurrency: topology.concurrency, logs }));
+    say(formatSummary(summary, { name: loaded.name, concurrency: topology.concurrency, logs }));
   }
   if (summary.status === "failed" || summary.status === "cancelled") return EXIT.failed;
   return summary.dead > 0 ? EXIT.deadLetters : EXIT.succeeded;

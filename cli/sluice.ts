@@ -11,6 +11,7 @@ import { statusCommand } from "./commands/status.ts";
 import { writeJson } from "./display.ts";
 import { EXIT } from "./exit-code.ts";
 import { style } from "./format.ts";
+import { remark } from "./lines.ts";
 
 // By the package's own name: this file is in another depth of it once it is compiled.
 const manifest = new URL(import.meta.resolve("sluice/package.json"));
@@ -79,5 +80,7 @@ function report(thrown: unknown): void {
     return;
   }
   // An error of ours says what to do; any other needs its stack to be understood.
-  console.error(`${style("red", "error", process.stderr)} ${known ? error.message : (error.stack ?? error.message)}`);
+  const head = style("red", "error", process.stderr);
+  if (known) remark(`${head} ${error.message}`);
+  else console.error(`${head} ${error.stack ?? error.message}`);
 }

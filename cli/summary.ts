@@ -1,4 +1,5 @@
 import type { RunStatus } from "../shared/ledger/run-record.ts";
+import { nextSteps, type Step } from "./dlq/next-steps.ts";
 import { count, plural, seconds, style, table, warningLine } from "./format.ts";
 import { oneLine, printable } from "./printable.ts";
 
@@ -72,7 +73,7 @@ export function formatSummary(summary: Summary, { name, concurrency, logs }: Sum
   if (summary.completionError !== undefined) {
     lines.push("", `  ${style("red", `onComplete was given up: ${printable(summary.completionError)}`)}`);
   }
-  lines.push("", ...nextSteps(summary, name, logs).map((step) => `  ${step}`));
+  lines.push("", nextSteps(steps(summary, name, logs)));
   return lines.join("\n");
 }
 
@@ -86,16 +87,15 @@ function headline({ status, dead, warnings }: Summary): string {
   return style(["green", "bold"], "Completed, every item succeeded");
 }
 
-function nextSteps({ status, cancelled, dead }: Summary, name: string, logs: string): string[] {
-  const steps = [
-    ...(status === "failed" && cancelled === undefined
-      ? [[`npx sluice resume ${name}`, "goes on where the source failed"]]
-      : []),
-    ...(dead > 0 ? [["npx sluice dlq", "why they died"]] : []),
+function steps({ status, cancelled, dead }: Summary, name: string, logs: string): Step[] {
+  const sourceFailed = status === "failed" && cancelled === undefined;
+  return [
+    ...(sourceFailed ? [[`npx sluice resume ${name}`, "goes on where the source failed"] as const] : []),
+    ...(dead > 0 ? [["npx sluice dlq", "why they died"] as const] : []),
     [`npx sluice status`, "the runs so far"],
     [`npx sluice run ${name}`, "runs it again"],
-    [`less ${logs}/consumer.log`, "what the tasks logged"],
+    sourceFailed
+      ? [`less ${logs}/producer.log`, "what the source logged"]
+      : [`less ${logs}/consumer.log`, "what the tasks logged"],
   ];
-  const width = Math.max(...steps.map(([command = ""]) => command.length));
-  return steps.map(([command = "", why = ""]) => `${command.padEnd(width)}  ${style("dim", why)}`);
 }

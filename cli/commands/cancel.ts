@@ -6,6 +6,7 @@ import { continueRun } from "../continue-run.ts";
 import { writeJson } from "../display.ts";
 import { EXIT } from "../exit-code.ts";
 import { plural } from "../format.ts";
+import { say } from "../lines.ts";
 import { mayHaveLostMessages, sayDoubt } from "../lost-messages.ts";
 import { withRun } from "../run-target.ts";
 import { openSession, workOnRun } from "../session.ts";
@@ -57,7 +58,7 @@ export const cancelCommand = withTargetOptions(new Command("cancel"))
     if (running || local === undefined) {
       const message = `Run ${run.id} on ${where} is being cancelled: npx sluice status ${run.id}${stackFlag(cancelled)} --watch shows its end.`;
       if (options.json) writeJson({ type: "message", message });
-      else console.log(message);
+      else say(message);
       return;
     }
     // No engine works on it: one is started to drop what is queued.

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { writeJson } from "../display.ts";
 import { EXIT } from "../exit-code.ts";
+import { remark, say } from "../lines.ts";
 import { withRun } from "../run-target.ts";
 import { stackFlag } from "../target.ts";
 import { type TargetOptions, withTargetOptions } from "../target-options.ts";
@@ -21,13 +22,13 @@ export const pauseCommand = withTargetOptions(new Command("pause"))
         if ((await services.runs.pause(id)) === undefined && status !== "paused") {
           const message = `Run ${id} is ${status}: only a running run can be paused.`;
           if (json) writeJson({ type: "error", code: "NOT_RUNNING", message });
-          else console.error(message);
+          else remark(message);
           process.exitCode = EXIT.failed;
           return;
         }
         const message = `Run ${id} on ${where} is paused: npx sluice resume ${id}${stackFlag(target)} goes on with it.`;
         if (json) writeJson({ type: "message", message });
-        else console.log(message);
+        else say(message);
       },
       { prefers: ({ status }) => status === "running" },
     );

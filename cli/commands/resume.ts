@@ -4,6 +4,7 @@ import { hasEnded, type RunRecord } from "../../shared/ledger/run-record.ts";
 import { continueRun } from "../continue-run.ts";
 import { writeJson } from "../display.ts";
 import { EXIT } from "../exit-code.ts";
+import { remark, say } from "../lines.ts";
 import { mayHaveLostMessages, sayDoubt } from "../lost-messages.ts";
 import { newStart } from "../new-start.ts";
 import { findUnasked, withRun } from "../run-target.ts";
@@ -54,14 +55,14 @@ export const resumeCommand = withTargetOptions(new Command("resume"))
       const start = local === undefined ? "start" : "run";
       const message = `Run ${run.id} on ${where} has ended, it is ${run.status}: npx sluice ${start} ${name}${flag} starts another.`;
       if (json) writeJson({ type: "error", code: "RUN_ENDED", message });
-      else console.error(message);
+      else remark(message);
       process.exitCode = EXIT.failed;
       return;
     }
     if (running || local === undefined) {
       const message = `Run ${run.id} on ${where} goes on: npx sluice status ${run.id}${flag} --watch shows it.`;
       if (json) writeJson({ type: "message", message });
-      else console.log(message);
+      else say(message);
       return;
     }
     const session = await openSession(local.file, { json, concurrency: local.concurrency, name });
@@ -96,7 +97,7 @@ async function reopen(
   const look = { ...options, onDoubt: () => sayDoubt(id) };
   if (!hasEnded(run) && !isUnderWay && (await mayHaveLostMessages(services, run, look))) {
     await runs.requestResend(id);
-    console.error(
+    remark(
       `Messages of run ${id} may have been deleted after their time in the queue: its source is read again, and what is ` +
         "pending is sent again.",
     );

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { ConfigurationError } from "../../shared/errors.ts";
 import { writeJson } from "../display.ts";
+import { say } from "../lines.ts";
 import { newRunId } from "../new-run-id.ts";
 import { newStart } from "../new-start.ts";
 import { positiveInteger } from "../positive-integer.ts";
@@ -41,7 +42,7 @@ export const startCommand = withTargetOptions(new Command("start"))
       await services.controlQueue.sendControl(newStart({ workflow, run, limit: items }));
       if (json) writeJson({ type: "requested", workflow, run, stack: stack ?? null });
       else {
-        console.log(
+        say(
           `Run ${run} of ${workflow} was asked for in ${where}: npx sluice status ${run}${stackFlag({ stack })} --watch shows it.`,
         );
       }

@@ -7,6 +7,7 @@ import { type Counts, hasEnded, isActive, type RunRecord } from "../../shared/le
 import { sameFailureOf } from "../../shared/ledger/same-failure.ts";
 import { writeJson } from "../display.ts";
 import { count, plural, seconds, style, table, warningLine } from "../format.ts";
+import { paragraph, say } from "../lines.ts";
 import { oneLine, printable } from "../printable.ts";
 import { timeOf } from "../producer-watch.ts";
 import { latestAndActive, targets, unaskedOf, withRun } from "../run-target.ts";
@@ -87,8 +88,8 @@ async function list(options: StatusOptions): Promise<void> {
   }
   const start = options.stack === undefined ? "run" : "start";
   if (rows.length > 1) console.log(fittingTable(rows));
-  else if (notes.length === 0) console.log(`No workflow has been run here: npx sluice ${start} <workflow> starts one.`);
-  for (const note of notes) console.log(note);
+  else if (notes.length === 0) say(`No workflow has been run here: npx sluice ${start} <workflow> starts one.`);
+  for (const note of notes) say(note);
 }
 
 /** The table; on a terminal that is too narrow for it, without the last columns. */
@@ -150,7 +151,7 @@ class Screen {
     }
     const { isTTY, columns } = process.stdout;
     if (isTTY && this.#lines > 0) process.stdout.write(`\x1b[${this.#lines}A\x1b[J`);
-    const text = describe(target, counts);
+    const text = paragraph(describe(target, counts));
     const rows = text.split("\n").map((line) => Math.ceil(stripVTControlCharacters(line).length / columns) || 1);
     this.#lines = rows.reduce((sum, each) => sum + each, 0);
     console.log(text);

@@ -69,7 +69,8 @@ async function choose(options: DlqOptions & Pick<LetterOptions, "run">, ids: rea
   if (holder === undefined && held !== undefined) throw held;
   throw new ConfigurationError(
     ids.length > 0 && holder === undefined
-      ? `no workflow here has all of these letters: ${ids.join(", ")}. There are ${candidates}`
+      ? `no workflow here has all of these dead letters: ${ids.join(", ")}. They may have been redriven or deleted since. ` +
+          `There are ${candidates}`
       : `there are dead letters of several workflows: ${candidates}. Say which are meant with --workflow <name>`,
   );
 }
