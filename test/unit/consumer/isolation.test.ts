@@ -19,11 +19,19 @@ interface Changes extends Partial<IsolationOptions> {
   readonly begin?: () => Promise<void>;
 }
 
-async function isolated(item: unknown, changes: Changes = {}) {
+async function isolatedOnce(item: unknown, changes: Changes = {}) {
   const { module = "isolated-tasks", timeoutMilliseconds = 60_000, begin = async () => {}, ...options } = changes;
   const isolation = new Isolation({ isolatedModule: helper(module), memoryMb: 256, now: Date.now, ...options });
   const request = { item, context: { ...plainContext(RUN), idempotencyKey: "key" }, timeoutMilliseconds };
   return await isolation.run(request, false, begin);
+}
+
+/** The outcome of an attempt that was made: on a busy computer, a process may not be ready in time, and the attempt is repeated. */
+async function isolated(item: unknown, changes: Changes = {}) {
+  for (;;) {
+    const outcome = await isolatedOnce(item, changes);
+    if (outcome.tag !== "not ready") return outcome;
+  }
 }
 
 /** A `spawn` that fails as Node's does: it throws, or the process has no id and tells why by an event. */
@@ -41,7 +49,7 @@ const failed = (kind: string, thrown: object) => ({ tag: "failed", kind, thrown:
 afterAll(() => childrenEnded(0));
 
 // Each in a process of its own, all at once.
-describe.concurrent("an isolated attempt", () => {
+describe.concurrent("an isolated attempt", { timeout: 60_000 }, () => {
   test("succeeds by returning", async () => {
     expect(await isolated("succeeds")).toMatchObject({ tag: "succeeded" });
   });
@@ -163,7 +171,7 @@ describe.concurrent("an isolated attempt", () => {
 
 test("an isolated attempt whose process is not ready after ten seconds was not made", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-  const outcome = isolated("any", { module: "isolated-silence" });
+  const outcome = isolatedOnce("any", { module: "isolated-silence" });
   vi.advanceTimersByTime(9_999);
   const still = Symbol("still running");
   expect(await Promise.race([outcome, new Promise((resolve) => setImmediate(resolve, still))])).toBe(still);
