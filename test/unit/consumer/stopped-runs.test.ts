@@ -37,6 +37,24 @@ describe("the messages of a paused run", () => {
     expect(await world.counts()).toMatchObject({ owed: 2 });
   });
 
+  test("keep no redriven item of another run from its attempt", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    await world.consume({ task: () => Promise.reject(new PermanentError("no")) });
+    const redriven = world.raw(world.rawLetters[0]?.body ?? "", { id: "redriven" });
+    const requestedAt = "2026-01-02T00:00:00.000Z";
+    const other = await world.runs.create({ id: "other", workflow: "test", requestedAt });
+    await world.ledger.openPage("other", 0, { size: 1, digest: "d" });
+    await world.runs.checkpoint(other, { cursor: undefined, skip: 0, pages: 1, items: 1, ended: true });
+    await world.runs.pause("other");
+    const header = { workflow: "test", run: "other", page: 0, epoch: 1, resent: false };
+    const resting = world.raw(envelopeBody(header, 0, '"resting"'), { id: "resting" });
+    const task = vi.fn();
+    expect(await world.consume({ task }, [resting, redriven])).toEqual(["resting"]);
+    expect(task.mock.calls.map(([name]) => name)).toEqual(["a"]);
+    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 0, owed: 0 });
+    expect(await world.runs.counts(await world.runs.get("other"))).toMatchObject({ owed: 1 });
+  });
+
   test("may come any number of times, and then run like any other", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     onTestFinished(() => void vi.useRealTimers());
