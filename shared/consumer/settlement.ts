@@ -39,6 +39,13 @@ const PAUSE = { share: 0.25, shortestMilliseconds: 5_000, longestMilliseconds: 6
 const OUTAGE = { shortestMilliseconds: 2_000, longestMilliseconds: 300_000 } as const;
 
 /**
+ * How long a message stays hidden that an environment was too busy to begin. Its receives are accounted for, and it is
+ * replaced before they reach the queue's limit, so the delay stays short: the item may have been received often for other
+ * reasons.
+ */
+const BUSY = { shortestMilliseconds: 2_000, longestMilliseconds: 30_000 } as const;
+
+/**
  * For how long a message is hidden at once. SQS hides it for 12 h from its receive, of which an attempt takes a part.
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
  */
@@ -158,12 +165,12 @@ export class Settlement {
    */
   async cameTooLate(item: ItemMessage, state: Owed): Promise<boolean> {
     const receive = receiveOf(item);
-    return await this.putBack(item, state, receive === 1 ? 0 : longer(OUTAGE, receive - 1));
+    return await this.putBack(item, state, receive === 1 ? 0 : longer(BUSY, receive - 1));
   }
 
   /** Returns a message whose isolated attempt could not be started: another environment makes it. */
   async notStarted(item: ItemMessage, state: Owed): Promise<boolean> {
-    return await this.putBack(item, state, longer(OUTAGE, receiveOf(item)));
+    return await this.putBack(item, state, longer(BUSY, receiveOf(item)));
   }
 
   /**
@@ -356,7 +363,10 @@ function pauseDelay(pausedMilliseconds: number): number {
 }
 
 /** Twice as long with each receive. */
-function longer({ shortestMilliseconds, longestMilliseconds }: typeof OUTAGE, receiveCount: number): number {
+function longer(
+  { shortestMilliseconds, longestMilliseconds }: typeof OUTAGE | typeof BUSY,
+  receiveCount: number,
+): number {
   return Math.min(longestMilliseconds, shortestMilliseconds * 2 ** (receiveCount - 1));
 }
 
