@@ -183,7 +183,9 @@ export class Producer {
     const run = await runs.create(this.#toCreate(message));
     // A second delivery of a start that was passed on would only be dropped.
     if (run.hop > 0 || run.status === "skipped") return DONE;
-    const ended = looking !== undefined && run.status === "running" && (await this.#sendFirstPage(run, time, looking));
+    // A start may be delivered as new again, after its source has asked to wait: then the continuation waits.
+    const mayRead = run.status === "running" && !isWaiting(run, this.#options.now());
+    const ended = looking !== undefined && mayRead && (await this.#sendFirstPage(run, time, looking));
     if (time.lost.aborted) return LEFT;
     if (!ended) await controlQueue.sendControl(continueEntry({ run: id, workflow: name, hop: 1 }));
     return DONE;

@@ -107,6 +107,16 @@ describe("a source that is told to wait", () => {
     expect(world.items).toEqual([0, 1, 2, 3]);
   });
 
+  test("is not asked sooner by its start, which is delivered as new again after a crash", async () => {
+    const { world, queue, reads } = runOf(once(1, () => new RetryLater({ minutes: 1 })));
+    await world.startWithPage();
+    await world.startWithPage();
+    expect(reads.map(({ at }) => at)).toEqual([0]);
+    await queue.workUntil();
+    expect(reads.map(({ at }) => at)).toEqual([0, 60_000, 60_000, 60_000, 60_000]);
+    expect(world.items).toEqual([0, 1, 2, 3]);
+  });
+
   test("again and again has no failed slice, and counts anew after each page", async () => {
     const { world, queue, reads } = runOf((read) => (read % 2 === 0 ? new RetryLater({ minutes: 1 }) : undefined));
     await world.start();
