@@ -33,13 +33,17 @@ test("while a run is paused whose messages fill the queue, another run works to 
       },
       { interval: 50, timeout: 30_000 },
     );
-    const before = await countsOf("a");
-    expect(before.owed).toBeGreaterThanOrEqual(20);
-    const attempts = attemptsOf("a");
-
     // By its schedule, beside the paused one, as overlap allows it.
     const requestedAt = new Date().toISOString();
     await controlQueue.sendControl(startEntry({ workflow: "crowded", run: "b", requestedAt, scheduled: true }));
+    // Its 80 first tasks take four slots 4 s, in which all consumers have noticed the pause.
+    await vi.waitUntil(async () => (await runs.find("b")) !== undefined && (await countsOf("b")).succeeded >= 80, {
+      interval: 50,
+      timeout: 150_000,
+    });
+    const before = await countsOf("a");
+    expect(before.owed).toBeGreaterThanOrEqual(20);
+    const attempts = attemptsOf("a");
     await completed("b");
     expect(await countsOf("b")).toMatchObject({ produced: 160, succeeded: 160, owed: 0 });
     expect(await countsOf("a")).toEqual(before);
