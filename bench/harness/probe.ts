@@ -8,17 +8,18 @@ import { appendFileSync } from "node:fs";
 import type { ClientRequest } from "node:http";
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import type { FromEnvironment, Invocation } from "../../local/functions/protocol.ts";
+import { PrivateChannel } from "../../shared/base/private-channel.ts";
 import { ATTEMPT_CHANNEL, type AttemptEvent } from "../../shared/observation.ts";
 import { type InvocationReport, PROBE_ATTEMPTS, PROBE_DIRECTORY, reportFile } from "./probe-reports.ts";
 
 const directory = process.env[PROBE_DIRECTORY];
 const bundle = process.argv[2];
 // Whatever else the environment's process may start needs no probe.
-if (directory !== undefined && bundle !== undefined && process.send !== undefined) {
-  probe(reportFile(directory, bundle), process.send.bind(process));
+if (directory !== undefined && bundle !== undefined && /[/\\]environment\.[jt]s$/.test(process.argv[1] ?? "")) {
+  probe(reportFile(directory, bundle));
 }
 
-function probe(file: string, send: NonNullable<typeof process.send>): void {
+function probe(file: string): void {
   let startedAt = 0;
   let records = 0;
   let attempts: [number, 1 | -1][] = [];
@@ -47,13 +48,19 @@ function probe(file: string, send: NonNullable<typeof process.send>): void {
     appendFileSync(file, `${JSON.stringify(report)}\n`);
   };
 
-  process.on("message", (message) => {
-    if ((message as Invocation).type === "invoke") begin(message as Invocation);
-  });
-  process.send = ((message: FromEnvironment, ...rest: never[]) => {
-    if (message.type === "result" || message.type === "error") end("result" in message ? message.result : null);
-    return send(message, ...rest);
-  }) as typeof send;
+  // The environment has a channel of its own to the engine, of the same class.
+  const { onMessage, send } = PrivateChannel.prototype;
+  PrivateChannel.prototype.onMessage = function (listener) {
+    onMessage.call(this, (message) => {
+      if ((message as Invocation).type === "invoke") begin(message as Invocation);
+      listener(message);
+    });
+  };
+  PrivateChannel.prototype.send = function (message, sent) {
+    const { type, ...rest } = message as FromEnvironment;
+    if (type === "result" || type === "error") end("result" in rest ? rest.result : null);
+    send.call(this, message, sent);
+  };
   if (process.env[PROBE_ATTEMPTS]) {
     subscribe(ATTEMPT_CHANNEL, (message) => {
       const { event } = message as AttemptEvent;
