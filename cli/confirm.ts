@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline/promises";
-import { ConfigurationError } from "../shared/errors.ts";
+import { ConfigurationError } from "../shared/base/errors.ts";
 import { paragraph } from "./lines.ts";
 
 /**

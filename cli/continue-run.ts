@@ -1,6 +1,6 @@
+import type { Queue } from "../shared/aws/queue.ts";
 import type { RunRecord } from "../shared/ledger/run-record.ts";
 import { continueEntry } from "../shared/messages/control.ts";
-import type { Queue } from "../shared/queue.ts";
 
 /**
  * Has a run's producer look at the run. It may be asked for again, should the command that did so have died: the queue

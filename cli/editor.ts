@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ConfigurationError, SluiceError } from "../shared/errors.ts";
+import { ConfigurationError, SluiceError } from "../shared/base/errors.ts";
 
 /** What a person writes in. git and kubectl look in the same places. */
 function editorOf({ VISUAL, EDITOR }: NodeJS.ProcessEnv): string {

@@ -1,5 +1,5 @@
+import type { ControlEntry } from "../shared/aws/queue.ts";
 import { startEntry } from "../shared/messages/control.ts";
-import type { ControlEntry } from "../shared/queue.ts";
 
 /** The message that starts a run now. */
 export function newStart(options: { workflow: string; run: string; limit?: number | undefined }): ControlEntry {

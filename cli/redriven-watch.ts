@@ -1,6 +1,6 @@
+import type { Queue } from "../shared/aws/queue.ts";
 import type { RunRecord } from "../shared/ledger/run-record.ts";
 import type { Runs } from "../shared/ledger/runs.ts";
-import type { Queue } from "../shared/queue.ts";
 
 /** Counting reads a run's pages: it may take so much of the time. */
 const SHARE_OF_TIME = 0.1;

@@ -1,6 +1,6 @@
 import { reachServices } from "../local/services.ts";
 import { type Origin, StateDirectory } from "../local/state-directory.ts";
-import { ConfigurationError } from "../shared/errors.ts";
+import { ConfigurationError } from "../shared/base/errors.ts";
 import { newestFirst } from "../shared/ledger/active-runs.ts";
 import { hasEnded, type RunRecord } from "../shared/ledger/run-record.ts";
 import type { Runs } from "../shared/ledger/runs.ts";

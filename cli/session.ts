@@ -3,7 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import { type Engine, startEngine } from "../local/engine.ts";
 import { openServices, type Services } from "../local/services.ts";
 import { StateDirectory } from "../local/state-directory.ts";
-import { type Topology, topology } from "../shared/topology.ts";
+import { type Topology, topology } from "../shared/definition/topology.ts";
 import { chooseDisplay, type Display, writeJson } from "./display.ts";
 import { EXIT } from "./exit-code.ts";
 import { type CountsBefore, countsBefore, follow } from "./follow.ts";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Help } from "commander";
-import { SluiceError, toError } from "../shared/errors.ts";
+import { SluiceError, toError } from "../shared/base/errors.ts";
 import { cancelCommand } from "./commands/cancel.ts";
 import { dlqCommand } from "./commands/dlq/dlq.ts";
 import { pauseCommand } from "./commands/pause.ts";

@@ -2,13 +2,13 @@ import { CloudFormationClient, paginateDescribeStacks, type Stack } from "@aws-s
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { LambdaClient, paginateListEventSourceMappings, UpdateEventSourceMappingCommand } from "@aws-sdk/client-lambda";
 import { SQSClient } from "@aws-sdk/client-sqs";
-import { announceOn } from "../shared/announce.ts";
-import { ConfigurationError, SluiceError, toError } from "../shared/errors.ts";
-import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
+import { DynamoDbStore } from "../shared/aws/dynamodb-table.ts";
+import { Queue } from "../shared/aws/queue.ts";
+import { ConfigurationError, SluiceError, toError } from "../shared/base/errors.ts";
+import { readOutputs, workflowsOf } from "../shared/definition/stack-outputs.ts";
+import { announceOn } from "../shared/ledger/announce.ts";
 import { Ledger } from "../shared/ledger/ledger.ts";
 import { Runs } from "../shared/ledger/runs.ts";
-import { Queue } from "../shared/queue.ts";
-import { readOutputs, workflowsOf } from "../shared/stack-outputs.ts";
 import { configOf } from "./aws-client-config.ts";
 import type { Target } from "./target.ts";
 

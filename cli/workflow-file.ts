@@ -1,9 +1,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, extname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { ConfigurationError, toError } from "../shared/errors.ts";
-import type { Workflow } from "../shared/workflow.ts";
-import { importWorkflow } from "../shared/workflow-module.ts";
+import { ConfigurationError, toError } from "../shared/base/errors.ts";
+import type { Workflow } from "../shared/definition/workflow.ts";
+import { importWorkflow } from "../shared/definition/workflow-module.ts";
 
 /** Where workflows are looked for by name. */
 const DIRECTORY = "workflows";

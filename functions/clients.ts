@@ -1,9 +1,9 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type { clientConfig } from "../shared/aws/client-config.ts";
+import { type Blueprints, useFastPath } from "../shared/aws/fast-path.ts";
+import { LEAN_CLIENT } from "../shared/aws/lean-client.ts";
 import { explicitSettings, type ServiceAccess } from "../shared/aws/service-access.ts";
-import { type Blueprints, useFastPath } from "../shared/fast-path.ts";
-import { LEAN_CLIENT } from "../shared/lean-client.ts";
 
 /** A client per purpose: each has its own sockets, and none waits for another's. */
 export interface Clients {

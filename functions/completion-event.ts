@@ -1,6 +1,6 @@
 import { EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
 import { clientConfig } from "../shared/aws/client-config.ts";
-import type { RunSummary } from "../shared/completion.ts";
+import type { RunSummary } from "../shared/definition/completion.ts";
 
 /** How rules find it. */
 const SOURCE = "sluice";

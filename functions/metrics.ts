@@ -1,5 +1,5 @@
 import { Metrics as EmbeddedMetrics, MetricUnit } from "@aws-lambda-powertools/metrics";
-import type { Counter, Metrics } from "../shared/metrics.ts";
+import type { Counter, Metrics } from "../shared/base/metrics.ts";
 
 const NAMES: Readonly<Record<Counter, string>> = {
   produced: "Produced",

@@ -1,10 +1,10 @@
 import { Logger } from "@aws-lambda-powertools/logger";
 import middy from "@middy/core";
 import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
-import { fromVariables } from "../shared/function-environment.ts";
+import { PARALLEL_SENDS } from "../shared/aws/queue.ts";
+import { fromVariables } from "../shared/definition/function-environment.ts";
 import { handleControlBatch } from "../shared/producer/control-batch.ts";
 import { Producer } from "../shared/producer/producer.ts";
-import { PARALLEL_SENDS } from "../shared/queue.ts";
 import { completionEvents } from "./completion-event.ts";
 import { functionMetrics, InvocationMetrics } from "./metrics.ts";
 import { connect } from "./services.ts";

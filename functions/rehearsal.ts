@@ -1,11 +1,11 @@
-import type { Blueprints } from "../shared/fast-path.ts";
-import type { FunctionEnvironment } from "../shared/function-environment.ts";
-import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
+import { DynamoDbStore } from "../shared/aws/dynamodb-table.ts";
+import type { Blueprints } from "../shared/aws/fast-path.ts";
+import { Queue } from "../shared/aws/queue.ts";
+import type { LedgerStore } from "../shared/aws/table.ts";
+import type { FunctionEnvironment } from "../shared/definition/function-environment.ts";
 import { runKey } from "../shared/ledger/rows.ts";
-import type { LedgerStore } from "../shared/ledger/store.ts";
 import { completeEntry, continueEntry, parseControlMessage, startEntry } from "../shared/messages/control.ts";
 import { envelopeBody, parseEnvelope } from "../shared/messages/envelope.ts";
-import { Queue } from "../shared/queue.ts";
 import { createClients } from "./clients.ts";
 import { STAND_IN } from "./stand-in.ts";
 

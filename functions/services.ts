@@ -1,12 +1,12 @@
 import workflow from "#workflow";
-import { announceOn } from "../shared/announce.ts";
 import { clientConfig } from "../shared/aws/client-config.ts";
-import type { Blueprints } from "../shared/fast-path.ts";
-import type { FunctionEnvironment } from "../shared/function-environment.ts";
-import { DynamoDbStore } from "../shared/ledger/dynamodb-store.ts";
+import { DynamoDbStore } from "../shared/aws/dynamodb-table.ts";
+import type { Blueprints } from "../shared/aws/fast-path.ts";
+import { PARALLEL_SENDS, Queue } from "../shared/aws/queue.ts";
+import type { FunctionEnvironment } from "../shared/definition/function-environment.ts";
+import { announceOn } from "../shared/ledger/announce.ts";
 import { Ledger } from "../shared/ledger/ledger.ts";
 import { Runs } from "../shared/ledger/runs.ts";
-import { PARALLEL_SENDS, Queue } from "../shared/queue.ts";
 import { createClients } from "./clients.ts";
 import { connectAhead, rehearse, WARM_UP_MILLISECONDS } from "./rehearsal.ts";
 

@@ -1,6 +1,6 @@
 import type { Logger } from "@aws-lambda-powertools/logger";
+import type { TaskLogger } from "../shared/base/task.ts";
 import { isErrorLike, toError, toText } from "../shared/base/thrown.ts";
-import type { TaskLogger } from "../shared/task.ts";
 
 type Fields = Readonly<Record<string, string | number>>;
 type Level = keyof TaskLogger;

@@ -11,8 +11,8 @@ import {
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 import { Construct } from "constructs";
-import type { Topology } from "../shared/topology.ts";
-import type { Workflow } from "../shared/workflow.ts";
+import type { Topology } from "../shared/definition/topology.ts";
+import type { Workflow } from "../shared/definition/workflow.ts";
 import type { FunctionName } from "./bundling.ts";
 import type { FanOutFunction } from "./fan-out-function.ts";
 import { fanOutMetric } from "./fan-out-metrics.ts";

@@ -1,5 +1,5 @@
-import { ConfigurationError } from "../shared/errors.ts";
-import type { Topology } from "../shared/topology.ts";
+import { ConfigurationError } from "../shared/base/errors.ts";
+import type { Topology } from "../shared/definition/topology.ts";
 
 /**
  * The rules that hold between the numbers of a stack. The definition derives them so; they are checked again here,

@@ -2,7 +2,7 @@ import { Duration, Names } from "aws-cdk-lib";
 import { type Alarm, AlarmStatusWidget, Dashboard, GraphWidget, type IMetric, Stats } from "aws-cdk-lib/aws-cloudwatch";
 import type { Table } from "aws-cdk-lib/aws-dynamodb";
 import type { Construct } from "constructs";
-import type { Topology } from "../shared/topology.ts";
+import type { Topology } from "../shared/definition/topology.ts";
 import type { FunctionName } from "./bundling.ts";
 import type { FanOutFunction } from "./fan-out-function.ts";
 import { type FanOutMetricName, fanOutMetric } from "./fan-out-metrics.ts";

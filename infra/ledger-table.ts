@@ -1,7 +1,7 @@
 import type { RemovalPolicy } from "aws-cdk-lib";
 import { AttributeType, BillingMode, Table } from "aws-cdk-lib/aws-dynamodb";
 import type { Construct } from "constructs";
-import { EXPIRY_ATTRIBUTE, TABLE_KEYS } from "../shared/ledger/store.ts";
+import { EXPIRY_ATTRIBUTE, TABLE_KEYS } from "../shared/aws/table.ts";
 
 export interface LedgerTableProps {
   readonly deletionProtection: boolean;

@@ -1,7 +1,7 @@
 import { Duration } from "aws-cdk-lib";
 import { EventSourceMapping } from "aws-cdk-lib/aws-lambda";
 import type { Construct } from "constructs";
-import type { Topology } from "../shared/topology.ts";
+import type { Topology } from "../shared/definition/topology.ts";
 import type { FunctionName } from "./bundling.ts";
 import type { FanOutFunction } from "./fan-out-function.ts";
 import type { Queues } from "./queues.ts";

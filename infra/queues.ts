@@ -2,7 +2,7 @@ import { Duration } from "aws-cdk-lib";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { Queue, QueueEncryption, type QueueProps } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
-import type { QueueTopology, Topology } from "../shared/topology.ts";
+import type { QueueTopology, Topology } from "../shared/definition/topology.ts";
 
 export interface QueuesProps {
   readonly topology: Topology;

@@ -2,7 +2,7 @@ import type { Table } from "aws-cdk-lib/aws-dynamodb";
 import type { IEventBus } from "aws-cdk-lib/aws-events";
 import { Effect, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
-import type { ParsedPermission } from "../shared/permissions.ts";
+import type { ParsedPermission } from "../shared/definition/permissions.ts";
 import type { FunctionName } from "./bundling.ts";
 import type { Queues } from "./queues.ts";
 

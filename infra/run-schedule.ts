@@ -4,8 +4,8 @@ import type { IKey } from "aws-cdk-lib/aws-kms";
 import { CfnSchedule, CfnScheduleGroup } from "aws-cdk-lib/aws-scheduler";
 import type { IQueue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
+import type { Schedule } from "../shared/definition/schedule.ts";
 import { startEntry } from "../shared/messages/control.ts";
-import type { Schedule } from "../shared/schedule.ts";
 
 /**
  * EventBridge Scheduler replaces it by the time for which it fires, such as 2026-11-22T08:00:00Z: the same however often

@@ -1,9 +1,9 @@
 import { chmodSync, copyFileSync, mkdirSync, type Stats, statSync } from "node:fs";
 import { dirname, isAbsolute, join, normalize, relative, resolve, sep } from "node:path";
-import { ConfigurationError, toError } from "../shared/errors.ts";
-import { show } from "../shared/options.ts";
+import { ConfigurationError, toError } from "../shared/base/errors.ts";
+import { show } from "../shared/base/options.ts";
+import type { Workflow } from "../shared/definition/workflow.ts";
 import type { Source } from "../shared/sources/source.ts";
-import type { Workflow } from "../shared/workflow.ts";
 import { BUNDLE_FILE } from "./bundling.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { type Environment, RemovalPolicy, Stack, type Stage } from "aws-cdk-lib";
 import { Topic } from "aws-cdk-lib/aws-sns";
-import { ConfigurationError } from "../shared/errors.ts";
-import { rejectUnknownKeys, show } from "../shared/options.ts";
+import { ConfigurationError } from "../shared/base/errors.ts";
+import { rejectUnknownKeys, show } from "../shared/base/options.ts";
 import { FanOut } from "./fan-out.ts";
 import { loadWorkflows } from "./workflow-files.ts";
 

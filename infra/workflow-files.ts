@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { ConfigurationError } from "../shared/errors.ts";
-import type { Workflow } from "../shared/workflow.ts";
-import { importWorkflow } from "../shared/workflow-module.ts";
+import { ConfigurationError } from "../shared/base/errors.ts";
+import type { Workflow } from "../shared/definition/workflow.ts";
+import { importWorkflow } from "../shared/definition/workflow-module.ts";
 
 export interface WorkflowFile {
   readonly workflow: Workflow;

@@ -1,4 +1,4 @@
-import type { Topology } from "../shared/topology.ts";
+import type { Topology } from "../shared/definition/topology.ts";
 import { queueArn } from "./sqs/queues.ts";
 import type { QueueStore } from "./sqs/store.ts";
 

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
-import { SluiceError, toError } from "../shared/errors.ts";
+import { SluiceError, toError } from "../shared/base/errors.ts";
 import { awsConfig } from "./access/own-access.ts";
 import { ProcessLock } from "./process-lock.ts";
 

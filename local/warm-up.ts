@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { DeleteTableCommand } from "@aws-sdk/client-dynamodb";
+import type { Topology } from "../shared/definition/topology.ts";
 import { startEntry } from "../shared/messages/control.ts";
 import { envelopeBody } from "../shared/messages/envelope.ts";
-import type { Topology } from "../shared/topology.ts";
-import { createLedgerTable } from "./ledger-table.ts";
+import { createLedgerTable } from "./dynamodb/ledger-table.ts";
 import { createQueues, queueNames } from "./queues.ts";
 import { connect, type Services, tableName } from "./services.ts";
 

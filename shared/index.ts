@@ -1,14 +1,10 @@
 /** What a workflow's file needs. */
 export type { HeadersLike, ResponseLike, WaitSource } from "./base/asked-wait.ts";
 export { checkResponse } from "./base/check-response.ts";
-export type { CompletionContext, OnComplete, RunSummary } from "./completion.ts";
-export type { Duration } from "./duration.ts";
-export { ConfigurationError, SluiceError, SourceError } from "./errors.ts";
-export type { Permission } from "./permissions.ts";
-export type { RetryOptions, TaskRetryOptions } from "./retry.ts";
-export type { ScheduleOption, ScheduleOptions } from "./schedule.ts";
-export * from "./sources/index.ts";
-export type { Task, TaskContext, TaskLogger } from "./task.ts";
+export type { Duration } from "./base/duration.ts";
+export { ConfigurationError, SluiceError, SourceError } from "./base/errors.ts";
+export type { RetryOptions, TaskRetryOptions } from "./base/retry.ts";
+export type { Task, TaskContext, TaskLogger } from "./base/task.ts";
 export {
   PermanentError,
   ResponseError,
@@ -16,6 +12,10 @@ export {
   TaskTimeoutError,
   Throttled,
   type WaitOptions,
-} from "./task-errors.ts";
-export type { ToleratedFailuresOptions } from "./tolerance.ts";
-export { defineWorkflow, type Workflow, type WorkflowOptions } from "./workflow.ts";
+} from "./base/task-errors.ts";
+export type { CompletionContext, OnComplete, RunSummary } from "./definition/completion.ts";
+export type { Permission } from "./definition/permissions.ts";
+export type { ScheduleOption, ScheduleOptions } from "./definition/schedule.ts";
+export type { ToleratedFailuresOptions } from "./definition/tolerance.ts";
+export { defineWorkflow, type Workflow, type WorkflowOptions } from "./definition/workflow.ts";
+export * from "./sources/index.ts";

@@ -4,7 +4,7 @@ import {
   ExecutionEnvironment,
   type FunctionConfiguration,
   type InvocationOutcome,
-} from "../../local/functions/execution-environment.ts";
+} from "../../local/lambda/execution-environment.ts";
 
 /** What an invocation waited for whose environment was started for it, in milliseconds. */
 export interface ColdStart {

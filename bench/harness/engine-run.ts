@@ -5,9 +5,9 @@ import { fileURLToPath } from "node:url";
 import { loadWorkflow } from "../../cli/workflow-file.ts";
 import { startEngine } from "../../local/engine.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
+import { topology } from "../../shared/definition/topology.ts";
 import type { RunRecord } from "../../shared/ledger/run-record.ts";
 import { startEntry } from "../../shared/messages/control.ts";
-import { topology } from "../../shared/topology.ts";
 import { type InvocationReport, probeVariables, readReports } from "./probe-reports.ts";
 
 /** Each look takes some of the cores' time; the run's own record tells when it has ended. */

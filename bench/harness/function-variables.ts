@@ -1,7 +1,7 @@
 import { ownAccess } from "../../local/access/own-access.ts";
 import { type Services, tableName } from "../../local/services.ts";
-import { toVariables } from "../../shared/function-environment.ts";
-import type { Topology } from "../../shared/topology.ts";
+import { toVariables } from "../../shared/definition/function-environment.ts";
+import type { Topology } from "../../shared/definition/topology.ts";
 
 /** The environment variables of a workflow's functions, over services that this process runs. */
 export function functionVariables(

@@ -2,10 +2,10 @@
 
 import { ReceiveMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import workflow from "#workflow";
+import { Queue } from "../../shared/aws/queue.ts";
+import type { LedgerStore } from "../../shared/aws/table.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
-import type { LedgerStore } from "../../shared/ledger/store.ts";
-import { Queue } from "../../shared/queue.ts";
 
 /** What `ReceiveMessage` answers: set by whoever calls the handler, whose bundle holds another copy of this module. */
 export const RECEIVE = Symbol.for("sluice.bench.receive");

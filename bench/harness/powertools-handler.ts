@@ -2,7 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import { BatchProcessor, EventType, processPartialResponse } from "@aws-lambda-powertools/batch";
 import middy from "@middy/core";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
-import { publish } from "../../shared/observation.ts";
+import { publish } from "../../shared/base/events.ts";
 
 /** A consumer as its documentation writes it: a message's body is how long its task takes. */
 async function work({ body }: SQSRecord): Promise<void> {

@@ -7,9 +7,9 @@ import { subscribe } from "node:diagnostics_channel";
 import { appendFileSync } from "node:fs";
 import type { ClientRequest } from "node:http";
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
-import type { FromEnvironment, Invocation } from "../../local/functions/protocol.ts";
+import type { FromEnvironment, Invocation } from "../../local/lambda/protocol.ts";
+import { ATTEMPT_CHANNEL, type AttemptEvent } from "../../shared/base/events.ts";
 import { PrivateChannel } from "../../shared/base/private-channel.ts";
-import { ATTEMPT_CHANNEL, type AttemptEvent } from "../../shared/observation.ts";
 import { type InvocationReport, PROBE_ATTEMPTS, PROBE_DIRECTORY, reportFile } from "./probe-reports.ts";
 
 const directory = process.env[PROBE_DIRECTORY];

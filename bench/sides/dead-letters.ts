@@ -5,9 +5,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { openServices } from "../../local/services.ts";
 import { STATE_ROOT, StateDirectory } from "../../local/state-directory.ts";
-import { toFailure } from "../../shared/failure.ts";
+import { toFailure } from "../../shared/base/failure.ts";
+import { topology } from "../../shared/definition/topology.ts";
 import { deadLetterBody } from "../../shared/messages/dead-letter.ts";
-import { topology } from "../../shared/topology.ts";
 import { side } from "../harness/side.ts";
 import workflow from "../workflows/noop.ts";
 

@@ -1,5 +1,5 @@
 import type { SQSRecord } from "aws-lambda";
-import { toVariables } from "../../shared/function-environment.ts";
+import { toVariables } from "../../shared/definition/function-environment.ts";
 import { envelopeBody } from "../../shared/messages/envelope.ts";
 import { bundledHandler } from "../harness/bundled-handler.ts";
 import { RECEIVE } from "../harness/instant-services.ts";

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { ConfigurationError } from "../../shared/errors.ts";
+import { ConfigurationError } from "../../shared/base/errors.ts";
 import { hasEnded } from "../../shared/ledger/run-record.ts";
 import { confirm } from "../confirm.ts";
 import { continueRun } from "../continue-run.ts";

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { SluiceError } from "../../shared/errors.ts";
+import { SluiceError } from "../../shared/base/errors.ts";
 import { plural } from "../format.ts";
 import { newRunId } from "../new-run-id.ts";
 import { newStart } from "../new-start.ts";

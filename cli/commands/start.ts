@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { ConfigurationError } from "../../shared/errors.ts";
+import { ConfigurationError } from "../../shared/base/errors.ts";
 import { writeJson } from "../display.ts";
 import { say } from "../lines.ts";
 import { newRunId } from "../new-run-id.ts";

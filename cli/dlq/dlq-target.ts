@@ -1,5 +1,5 @@
+import { ConfigurationError, SluiceError } from "../../shared/base/errors.ts";
 import { findLetters } from "../../shared/dead-letters/browse.ts";
-import { ConfigurationError, SluiceError } from "../../shared/errors.ts";
 import { plural } from "../format.ts";
 import { targets } from "../run-target.ts";
 import type { Target } from "../target.ts";

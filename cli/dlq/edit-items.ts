@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
+import { toError } from "../../shared/base/errors.ts";
 import type { Letter } from "../../shared/dead-letters/letter.ts";
-import { toError } from "../../shared/errors.ts";
-import type { Workflow } from "../../shared/workflow.ts";
+import type { Workflow } from "../../shared/definition/workflow.ts";
 import { Draft } from "../editor.ts";
 import { checkItem } from "./item-change.ts";
 import { type DraftItem, type Edited, hasBigints, readDraft, toDraft } from "./item-draft.ts";

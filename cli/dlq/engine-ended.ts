@@ -1,4 +1,4 @@
-import { SluiceError } from "../../shared/errors.ts";
+import { SluiceError } from "../../shared/base/errors.ts";
 import type { Target } from "../target.ts";
 
 const GONE = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE"]);

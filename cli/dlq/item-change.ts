@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
+import { toError } from "../../shared/base/errors.ts";
 import type { Letter } from "../../shared/dead-letters/letter.ts";
-import { toError } from "../../shared/errors.ts";
-import { validateItem } from "../../shared/item-schema.ts";
-import type { Workflow } from "../../shared/workflow.ts";
+import { validateItem } from "../../shared/definition/item-schema.ts";
+import type { Workflow } from "../../shared/definition/workflow.ts";
 import { type Assignment, setValues } from "./set-values.ts";
 import type { Transform } from "./transform-file.ts";
 

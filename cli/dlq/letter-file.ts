@@ -1,9 +1,9 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { stringify } from "csv-stringify/sync";
+import { ConfigurationError } from "../../shared/base/errors.ts";
 import { jsonText } from "../../shared/base/exact-json.ts";
 import { toExportLine } from "../../shared/dead-letters/export.ts";
 import type { Letter } from "../../shared/dead-letters/letter.ts";
-import { ConfigurationError } from "../../shared/errors.ts";
 import { printableJson } from "../printable.ts";
 
 /** How letters are written: `jsonl` can be imported, `csv` is for spreadsheets. */

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { REASONS, type Reason } from "../../shared/failure.ts";
+import { REASONS, type Reason } from "../../shared/base/failure.ts";
 import { type TargetOptions, withTargetOptions } from "../target-options.ts";
 import { type Since, since } from "./since.ts";
 import { type Where, where } from "./where.ts";

@@ -1,7 +1,7 @@
 import wrapAnsi from "wrap-ansi";
 import { jsonText } from "../../shared/base/exact-json.ts";
+import type { Failure } from "../../shared/base/failure.ts";
 import type { Letter } from "../../shared/dead-letters/letter.ts";
-import type { Failure } from "../../shared/failure.ts";
 import type { Counts, RunRecord } from "../../shared/ledger/run-record.ts";
 import { columns } from "../columns.ts";
 import { count, plural, seconds, style, table } from "../format.ts";

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { ConfigurationError, toError } from "../../shared/errors.ts";
+import { ConfigurationError, toError } from "../../shared/base/errors.ts";
 
 /**
  * Mends an item: returns the one that is sent in its place, or `undefined` to leave its letter where it is. What it throws

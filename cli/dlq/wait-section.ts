@@ -1,6 +1,6 @@
+import { formatDuration } from "../../shared/base/duration.ts";
 import { lastWait } from "../../shared/base/waits.ts";
 import type { Letter } from "../../shared/dead-letters/letter.ts";
-import { formatDuration } from "../../shared/duration.ts";
 import { columns } from "../columns.ts";
 import { count, style } from "../format.ts";
 import { oneLine } from "../printable.ts";

@@ -1,5 +1,5 @@
-import { ConfigurationError } from "../../shared/errors.ts";
-import type { Workflow } from "../../shared/workflow.ts";
+import { ConfigurationError } from "../../shared/base/errors.ts";
+import type { Workflow } from "../../shared/definition/workflow.ts";
 import type { Target } from "../target.ts";
 import { loadWorkflow } from "../workflow-file.ts";
 

@@ -1,4 +1,4 @@
-import { SluiceError } from "../../shared/errors.ts";
+import { SluiceError } from "../../shared/base/errors.ts";
 
 /** Which HTTP status and which older (query protocol) code stand for an error; all others are 400 and their own name. */
 const specifics: Readonly<Record<string, { readonly status?: number; readonly query?: string }>> = {

@@ -1,4 +1,4 @@
-import { type Duration, toMilliseconds } from "../duration.ts";
+import { type Duration, toMilliseconds } from "./duration.ts";
 import { askedWaitMilliseconds, retryAfterMilliseconds, throttleOf } from "./retry-after.ts";
 
 /** `Headers`, of `fetch` or of a library that has a class of its own for them. */

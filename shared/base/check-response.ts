@@ -1,6 +1,6 @@
-import { PermanentError, ResponseError, Throttled } from "../task-errors.ts";
 import { completeLater } from "./late-message.ts";
 import { throttleOf } from "./retry-after.ts";
+import { PermanentError, ResponseError, Throttled } from "./task-errors.ts";
 
 /** Statuses of 400 to 499 that another attempt may help: timeout, misdirected, too early. */
 const TEMPORARY = [408, 421, 425];

@@ -1,4 +1,4 @@
-import { SluiceError } from "../errors.ts";
+import { SluiceError } from "./errors.ts";
 
 /**
  * Something was written by a newer version of Sluice than this code, which must not touch it. Consumers and producers put

@@ -1,4 +1,4 @@
-import type { Queue } from "../queue.ts";
+import type { Queue } from "../aws/queue.ts";
 
 /** A depth as old as this is asked for anew. */
 const FRESH_MILLISECONDS = 1_000;

@@ -1,19 +1,19 @@
 import type { ReceivedMessage } from "../aws/received-message.ts";
+import { MalformedMessageError, toError } from "../base/errors.ts";
 import { NewerVersionError } from "../base/newer-version.ts";
+import type { TaskLogger } from "../base/task.ts";
 import { countWaits } from "../base/waits.ts";
-import { MalformedMessageError, toError } from "../errors.ts";
+import { STARTING_SECONDS } from "../definition/topology.ts";
 import type { ItemState } from "../ledger/ledger.ts";
 import { parseEnvelope } from "../messages/envelope.ts";
-import type { TaskLogger } from "../task.ts";
-import { STARTING_SECONDS } from "../topology.ts";
-import { type AttemptOutcome, runAttempt } from "./attempt.ts";
-import { Deleter } from "./deleter.ts";
-import { Intake, type RefillOptions } from "./intake.ts";
-import { type ItemMessage, identityOf, ledgerItem } from "./message.ts";
-import type { SlotState } from "./refill-policy.ts";
+import { type ItemMessage, identityOf, ledgerItem } from "../messages/item-message.ts";
+import { type AttemptOutcome, runAttempt } from "./attempts/attempt.ts";
+import { isSuspect, type Owed, Suspects, type SuspectsOptions } from "./attempts/suspect-attempts.ts";
+import { Deleter } from "./outcomes/deleter.ts";
+import { Settlement, type SettlementOptions } from "./outcomes/settlement.ts";
 import { type RunMode, RunWatch } from "./run-watch.ts";
-import { Settlement, type SettlementOptions } from "./settlement.ts";
-import { isSuspect, type Owed, Suspects, type SuspectsOptions } from "./suspects.ts";
+import { Intake, type RefillOptions } from "./slots/intake.ts";
+import type { SlotState } from "./slots/refill-policy.ts";
 
 export interface ConsumerOptions extends SettlementOptions, SuspectsOptions {
   /** Slots of the whole fleet, and of this consumer. */

@@ -1,5 +1,5 @@
-import { SluiceError } from "../errors.ts";
-import type { Queue } from "../queue.ts";
+import type { Queue } from "../aws/queue.ts";
+import { SluiceError } from "../base/errors.ts";
 import type { Letter } from "./letter.ts";
 import { Pass, type PassOptions, type PassResult } from "./pass.ts";
 

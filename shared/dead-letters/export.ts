@@ -1,5 +1,5 @@
+import type { Queue } from "../aws/queue.ts";
 import { jsonText } from "../base/exact-json.ts";
-import type { Queue } from "../queue.ts";
 import type { Letter } from "./letter.ts";
 import { Pass, type PassOptions, type PassResult } from "./pass.ts";
 

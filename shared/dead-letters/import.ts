@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
-import { SluiceError } from "../errors.ts";
+import type { OutgoingMessage, Queue } from "../aws/queue.ts";
+import { SluiceError } from "../base/errors.ts";
 import type { ItemFate, Ledger } from "../ledger/ledger.ts";
-import type { OutgoingMessage, Queue } from "../queue.ts";
 import { heldWords } from "./browse.ts";
 import { isOurs, itemOf, type Letter, toLetter, toMessageAttribute } from "./letter.ts";
 import { Pass, type PassOptions, type PassResult } from "./pass.ts";

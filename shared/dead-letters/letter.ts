@@ -1,11 +1,11 @@
 import type { MessageAttributeValue } from "@aws-sdk/client-sqs";
 import type { ReceivedMessage } from "../aws/received-message.ts";
+import { toError } from "../base/errors.ts";
 import { parseJson } from "../base/exact-json.ts";
+import { type Failure, lastError, REASONS, type Reason } from "../base/failure.ts";
 import { NewerVersionError } from "../base/newer-version.ts";
-import { toError } from "../errors.ts";
-import { type Failure, lastError, REASONS, type Reason } from "../failure.ts";
 import { type Envelope, type LedgerItem, type LetterWaits, parseEnvelope } from "../messages/envelope.ts";
-import { type Fingerprint, fingerprint } from "./fingerprint.ts";
+import { type Fingerprint, fingerprint } from "../messages/fingerprint.ts";
 
 /**
  * A message on the dead-letter queue, as people and programs look at it: plain JSON.

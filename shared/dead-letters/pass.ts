@@ -1,6 +1,6 @@
+import { LARGEST_BATCH, type Queue, type QueueDepth } from "../aws/queue.ts";
 import type { ReceivedMessage } from "../aws/received-message.ts";
-import { SluiceError } from "../errors.ts";
-import { LARGEST_BATCH, type Queue, type QueueDepth } from "../queue.ts";
+import { SluiceError } from "../base/errors.ts";
 import { LETTER_ATTRIBUTES, type Letter, toLetter } from "./letter.ts";
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html */

@@ -1,5 +1,5 @@
+import type { Queue } from "../aws/queue.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import type { Queue } from "../queue.ts";
 import { isOurs, itemOf, type Letter } from "./letter.ts";
 import { type HeldLetter, Pass, type PassOptions, type PassResult } from "./pass.ts";
 

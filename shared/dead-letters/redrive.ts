@@ -1,6 +1,7 @@
 import type { MessageAttributeValue } from "@aws-sdk/client-sqs";
+import type { OutgoingMessage, Queue } from "../aws/queue.ts";
+import { toError } from "../base/errors.ts";
 import { NewerVersionError } from "../base/newer-version.ts";
-import { toError } from "../errors.ts";
 import type { ItemFate, Ledger } from "../ledger/ledger.ts";
 import { isStopping } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";
@@ -8,7 +9,6 @@ import { toBody, toJson } from "../messages/body.ts";
 import { redrivenBody } from "../messages/dead-letter.ts";
 import type { LedgerItem } from "../messages/envelope.ts";
 import { parseEnvelope } from "../messages/envelope.ts";
-import type { OutgoingMessage, Queue } from "../queue.ts";
 import { isOurs, itemOf, type Letter, REASON_ATTRIBUTE, toMessageAttribute } from "./letter.ts";
 import { Pacer } from "./pacer.ts";
 import { type HeldLetter, Pass, type PassOptions, type PassResult } from "./pass.ts";

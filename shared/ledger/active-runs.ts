@@ -1,6 +1,6 @@
+import { type Condition, type Key, keyText, type LedgerStore, type Row, type Update } from "../aws/table.ts";
 import { runKey, runListKey } from "./rows.ts";
 import { isActive, type RunRecord, type RunStatus, readRunRow } from "./run-record.ts";
-import { type Condition, type Key, keyText, type LedgerStore, type Row, type Update } from "./store.ts";
 
 /** The row that points to the workflow's active runs. */
 export const ACTIVE_KEY: Key = { pk: "active", sk: "active" };

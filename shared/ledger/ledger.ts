@@ -1,8 +1,9 @@
+import { type Condition, type Key, keyText, type LedgerStore } from "../aws/table.ts";
+import type { Failure, Reason } from "../base/failure.ts";
+import type { Json } from "../base/json.ts";
 import { addWait, countWaits, type WaitRecord, type Waits } from "../base/waits.ts";
-import type { Failure, Reason } from "../failure.ts";
-import type { Json } from "../json.ts";
 import type { LedgerItem } from "../messages/envelope.ts";
-import { type Announce, Climb } from "./climb.ts";
+import { type Announce, Climb } from "./roll-up.ts";
 import {
   type AttemptsRow,
   accountedAttribute,
@@ -32,7 +33,6 @@ import {
   waitsAttribute,
 } from "./rows.ts";
 import { InvalidFindings } from "./same-failure.ts";
-import { type Condition, type Key, keyText, type LedgerStore } from "./store.ts";
 
 /**
  * What the ledger knows of an item.

@@ -1,4 +1,12 @@
-import { type Condition, type Key, keyText, type LedgerStore, type Row, type Update, type Value } from "./store.ts";
+import {
+  type Condition,
+  type Key,
+  keyText,
+  type LedgerStore,
+  type Row,
+  type Update,
+  type Value,
+} from "../aws/table.ts";
 
 /** The ledger's rows in memory, with DynamoDB's semantics: for tests, and for exploring every order of the ledger's steps. */
 export class MemoryStore implements LedgerStore {

@@ -1,6 +1,6 @@
+import type { Key, Row, Value } from "../aws/table.ts";
+import { type Failure, REASONS, type Reason } from "../base/failure.ts";
 import type { Waits } from "../base/waits.ts";
-import { type Failure, REASONS, type Reason } from "../failure.ts";
-import type { Key, Row, Value } from "./store.ts";
 
 /** A life of an item of a page's epoch. */
 export interface LifeAddress {

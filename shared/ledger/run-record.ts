@@ -1,12 +1,12 @@
+import type { Row } from "../aws/table.ts";
 import { fromStoredText } from "../base/exact-json.ts";
 import type { InvalidFinding } from "../base/invalid-finding.ts";
 import { refuseNewer } from "../base/newer-version.ts";
+import type { Tolerance } from "../definition/tolerance.ts";
 import type { LoopState } from "../sources/loop-detector.ts";
 import type { Cursor } from "../sources/source.ts";
-import type { Tolerance } from "../tolerance.ts";
 import type { Totals } from "./rows.ts";
 import { readInvalidFinding } from "./same-failure.ts";
-import type { Row } from "./store.ts";
 import { readWarnings } from "./warnings.ts";
 
 /**

@@ -1,11 +1,12 @@
+import { keyText, type LedgerStore, type Row } from "../aws/table.ts";
+import { SluiceError } from "../base/errors.ts";
 import { toStoredText } from "../base/exact-json.ts";
-import { SluiceError } from "../errors.ts";
-import { cut } from "../failure.ts";
-import type { Json } from "../json.ts";
-import { beyondTolerance, type Tolerance } from "../tolerance.ts";
+import { cut } from "../base/failure.ts";
+import type { Json } from "../base/json.ts";
+import { beyondTolerance, type Tolerance } from "../definition/tolerance.ts";
 import { ActiveRuns } from "./active-runs.ts";
-import { type Announce, Climb } from "./climb.ts";
 import { Ledger } from "./ledger.ts";
+import { type Announce, Climb } from "./roll-up.ts";
 import {
   blockCount,
   blockKey,
@@ -36,7 +37,6 @@ import {
   type RunStatus,
   readRunRow,
 } from "./run-record.ts";
-import { keyText, type LedgerStore, type Row } from "./store.ts";
 import { warningAttributes } from "./warnings.ts";
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */

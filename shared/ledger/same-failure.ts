@@ -1,7 +1,7 @@
+import type { LedgerStore, Row } from "../aws/table.ts";
 import type { InvalidFinding } from "../base/invalid-finding.ts";
 import { runKey } from "./rows.ts";
 import type { Counts, RunRecord } from "./run-record.ts";
-import type { LedgerStore, Row } from "./store.ts";
 
 /** How many characters of a finding's text a run keeps. */
 const LONGEST_TEXT = 300;

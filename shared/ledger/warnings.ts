@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { Json } from "../json.ts";
-import type { Row } from "./store.ts";
+import type { Row } from "../aws/table.ts";
+import type { Json } from "../base/json.ts";
 
 /** How many distinct warnings a run keeps. Each checkpoint writes the run's row, so the row must stay small. */
 export const MOST_WARNINGS = 10;

@@ -1,5 +1,5 @@
+import { ItemError, toError } from "../base/errors.ts";
 import { type ExactText, jsonText, toExactText } from "../base/exact-json.ts";
-import { ItemError, toError } from "../errors.ts";
 import { describeLoss } from "./lossy-values.ts";
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */

@@ -1,7 +1,7 @@
 import * as z from "zod";
+import type { ControlEntry } from "../aws/queue.ts";
+import { MalformedMessageError } from "../base/errors.ts";
 import { refuseNewer } from "../base/newer-version.ts";
-import { MalformedMessageError } from "../errors.ts";
-import type { ControlEntry } from "../queue.ts";
 
 /** The newest version of a control message that this code reads. See `docs/versions.md`. */
 const NEWEST = 1;

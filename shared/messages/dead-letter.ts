@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { toExactText } from "../base/exact-json.ts";
+import { cut, type Failure, lastError, type Reason } from "../base/failure.ts";
 import type { Waits } from "../base/waits.ts";
-import { fingerprint } from "../dead-letters/fingerprint.ts";
-import { cut, type Failure, lastError, type Reason } from "../failure.ts";
 import { toBody, toItemJson } from "./body.ts";
 import {
   type DeadLetter,
@@ -12,6 +11,7 @@ import {
   type ItemAddress,
   type LetterWaits,
 } from "./envelope.ts";
+import { fingerprint } from "./fingerprint.ts";
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
 const LARGEST_MESSAGE_BYTES = 1_048_576;

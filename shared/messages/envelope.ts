@@ -1,8 +1,8 @@
 import * as z from "zod";
+import { ItemError, MalformedMessageError } from "../base/errors.ts";
 import { type ExactText, parseBigints } from "../base/exact-json.ts";
+import { FAILURE_KINDS, REASONS } from "../base/failure.ts";
 import { refuseNewer } from "../base/newer-version.ts";
-import { ItemError, MalformedMessageError } from "../errors.ts";
-import { FAILURE_KINDS, REASONS } from "../failure.ts";
 import { LARGEST_ENVELOPE_BYTES, toBody } from "./body.ts";
 
 /**

@@ -1,5 +1,5 @@
+import type { QueueDepth } from "../aws/queue.ts";
 import type { BacklogLook } from "../ledger/run-record.ts";
-import type { QueueDepth } from "../queue.ts";
 
 /** The shortest and the longest pause of a producer whose queue is full: visibility has whole seconds. */
 const SHORTEST_PAUSE_MILLISECONDS = 1_000;

@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
+import { SourceError, toError } from "../base/errors.ts";
 import { toStoredText } from "../base/exact-json.ts";
 import { ITEMS_PER_PAGE } from "../base/items-per-page.ts";
 import { completionOf } from "../base/late-message.ts";
-import { SourceError, toError } from "../errors.ts";
+import { show } from "../base/options.ts";
+import { PermanentError } from "../base/task-errors.ts";
 import type { Checkpoint } from "../ledger/run-record.ts";
-import { show } from "../options.ts";
 import { cursorText } from "../sources/cursor-check.ts";
 import { type LoopState, nextLoopState } from "../sources/loop-detector.ts";
 import type { Cursor, Page, ReadContext, Source } from "../sources/source.ts";
 import { type SourceWait, sourceWaitOf } from "../sources/source-wait.ts";
-import { PermanentError } from "../task-errors.ts";
 import { type Serialised, serialise, textOf } from "./serialised.ts";
 
 /** What is sent and checkpointed as one: a page of the ledger. */

@@ -1,16 +1,16 @@
+import type { Queue } from "../aws/queue.ts";
 import { askedWaitOf } from "../base/asked-wait.ts";
+import { toError } from "../base/errors.ts";
 import { completionOf } from "../base/late-message.ts";
-import type { RunSummary } from "../completion.ts";
-import { toError } from "../errors.ts";
+import { backoffMilliseconds } from "../base/retry.ts";
+import type { TaskLogger } from "../base/task.ts";
+import type { RunSummary } from "../definition/completion.ts";
+import type { Workflow } from "../definition/workflow.ts";
 import { finalCounts, type RunRecord } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";
 import { sameFailureOf } from "../ledger/same-failure.ts";
 import { toAttributeText } from "../messages/body.ts";
 import { type CompleteMessage, completeEntry } from "../messages/control.ts";
-import type { Queue } from "../queue.ts";
-import { backoffMilliseconds } from "../retry.ts";
-import type { TaskLogger } from "../task.ts";
-import type { Workflow } from "../workflow.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** How often `onComplete` is tried. */

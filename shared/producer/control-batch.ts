@@ -1,5 +1,5 @@
-import type { Queue } from "../queue.ts";
-import type { TaskLogger } from "../task.ts";
+import type { Queue } from "../aws/queue.ts";
+import type { TaskLogger } from "../base/task.ts";
 import type { Producer, ReceivedControl } from "./producer.ts";
 import { VisibilityRenewal } from "./visibility-renewal.ts";
 

@@ -1,8 +1,12 @@
 import { setTimeout } from "node:timers/promises";
+import type { Queue } from "../aws/queue.ts";
+import { formatDuration, toMilliseconds } from "../base/duration.ts";
+import { MalformedMessageError, SourceError, toError } from "../base/errors.ts";
+import type { Metrics } from "../base/metrics.ts";
 import { NewerVersionError, newerVersionDelay } from "../base/newer-version.ts";
+import { backoffMilliseconds } from "../base/retry.ts";
 import { LONG_WAIT_MILLISECONDS } from "../base/waits.ts";
-import { formatDuration, toMilliseconds } from "../duration.ts";
-import { MalformedMessageError, SourceError, toError } from "../errors.ts";
+import { topology } from "../definition/topology.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type BacklogLook, isStopping, isWaiting, type RunRecord } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";
@@ -16,15 +20,11 @@ import {
   waitEntry,
   waitGroup,
 } from "../messages/control.ts";
-import type { Metrics } from "../metrics.ts";
-import type { Queue } from "../queue.ts";
-import { backoffMilliseconds } from "../retry.ts";
 import { LONGEST_SOURCE_WAIT, SourceWait } from "../sources/source-wait.ts";
-import { topology } from "../topology.ts";
 import { backlogBeside, backlogOf, backlogPauseMilliseconds } from "./backlog.ts";
 import { chunks } from "./chunks.ts";
 import { type CompletionOptions, handleCompletion } from "./completion.ts";
-import { PageLine } from "./page-line.ts";
+import { PageLine } from "./page-pipeline.ts";
 import { sendAgain } from "./resend.ts";
 import { PageSender } from "./sender.ts";
 import type { Verdict } from "./verdict.ts";

@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
+import type { OutgoingMessage, Queue } from "../aws/queue.ts";
+import { ItemError } from "../base/errors.ts";
+import { publish } from "../base/events.ts";
 import type { ExactText } from "../base/exact-json.ts";
-import { messageFinding } from "../dead-letters/message-finding.ts";
-import { ItemError } from "../errors.ts";
-import { type Reason, toFailure } from "../failure.ts";
+import { type Reason, toFailure } from "../base/failure.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { InvalidFindings } from "../ledger/same-failure.ts";
 import { truncatedLetterBody } from "../messages/dead-letter.ts";
 import { envelopeBody, type PageHeader } from "../messages/envelope.ts";
-import { publish } from "../observation.ts";
-import type { OutgoingMessage, Queue } from "../queue.ts";
+import { messageFinding } from "../messages/message-finding.ts";
 import type { Serialised, Unsendable } from "./serialised.ts";
 
 export interface SenderOptions {

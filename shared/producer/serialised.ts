@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
+import { ItemError } from "../base/errors.ts";
 import type { ExactText } from "../base/exact-json.ts";
-import { ItemError } from "../errors.ts";
 import { toItemJson } from "../messages/body.ts";
 import { UnreadableItem } from "../sources/unreadable-item.ts";
 

@@ -1,6 +1,6 @@
+import type { TaskLogger } from "../base/task.ts";
 import { describeThrown, isErrorLike, toText } from "../base/thrown.ts";
 import { MOST_WARNINGS, toWarning } from "../ledger/warnings.ts";
-import type { TaskLogger } from "../task.ts";
 
 /**
  * The warnings of one slice. The slice's next write to the run's row stores them. A warning that is lost because the

@@ -1,5 +1,5 @@
-import { ConfigurationError, SourceError } from "../errors.ts";
-import { show } from "../options.ts";
+import { ConfigurationError, SourceError } from "../base/errors.ts";
+import { show } from "../base/options.ts";
 
 /**
  * Where a value stands in a JSON body: keys joined by dots (`"meta.next"`), a list of keys if one of them has a dot

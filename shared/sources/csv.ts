@@ -1,5 +1,5 @@
 import { CsvError, type Options as CsvParseOptions, parse } from "csv-parse/sync";
-import { SourceError, toError } from "../errors.ts";
+import { SourceError, toError } from "../base/errors.ts";
 import type { FileFormat } from "./file-formats.ts";
 import type { FileLayout } from "./file-layout.ts";
 import type { FileRecord, RecordReader } from "./file-records.ts";

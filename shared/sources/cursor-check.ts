@@ -1,6 +1,6 @@
+import { SourceError, toError } from "../base/errors.ts";
 import { toStoredText } from "../base/exact-json.ts";
-import { SourceError, toError } from "../errors.ts";
-import { show } from "../options.ts";
+import { show } from "../base/options.ts";
 import type { Cursor } from "./source.ts";
 
 /** A cursor is part of the run's row, which is written at each checkpoint. */

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { FileHandle } from "node:fs/promises";
-import { SourceError } from "../errors.ts";
+import { SourceError } from "../base/errors.ts";
 import { readAt } from "./file-identity.ts";
 import type { Place } from "./file-records.ts";
 import type { TextEncoding } from "./text-encoding.ts";

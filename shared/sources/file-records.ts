@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { SourceError } from "../errors.ts";
+import { SourceError } from "../base/errors.ts";
 import type { TextEncoding } from "./text-encoding.ts";
 
 const CHUNK_BYTES = 65_536;

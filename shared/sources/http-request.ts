@@ -1,10 +1,10 @@
+import { formatDuration } from "../base/duration.ts";
+import { ConfigurationError, SourceError, toError } from "../base/errors.ts";
 import { jsonText, type MarkedJson, parseMarkedJson, type UnsafeNumbers } from "../base/exact-json.ts";
+import { backoffMilliseconds, type RetryPolicy } from "../base/retry.ts";
 import { askedWaitMilliseconds, throttleOf } from "../base/retry-after.ts";
+import { Throttled } from "../base/task-errors.ts";
 import { isErrorLike } from "../base/thrown.ts";
-import { formatDuration } from "../duration.ts";
-import { ConfigurationError, SourceError, toError } from "../errors.ts";
-import { backoffMilliseconds, type RetryPolicy } from "../retry.ts";
-import { Throttled } from "../task-errors.ts";
 import type { Answer } from "./body-path.ts";
 import type { PageRequest } from "./pagination.ts";
 import { decodeBody, decodeForMessage, readChunks } from "./response-text.ts";

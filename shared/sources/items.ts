@@ -1,5 +1,5 @@
-import { ConfigurationError, SourceError } from "../errors.ts";
-import { rejectUnknownKeys, show } from "../options.ts";
+import { ConfigurationError, SourceError } from "../base/errors.ts";
+import { rejectUnknownKeys, show } from "../base/options.ts";
 import { pageSizeOption } from "./page-size.ts";
 import type { Cursor, Page, ReadContext, Source } from "./source.ts";
 

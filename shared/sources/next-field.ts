@@ -1,4 +1,4 @@
-import { SourceError } from "../errors.ts";
+import { SourceError } from "../base/errors.ts";
 import { describeAbsent, type Path, valueAt } from "./body-path.ts";
 import { type HttpPage, locate } from "./pagination.ts";
 

@@ -1,5 +1,5 @@
 import { ITEMS_PER_PAGE } from "../base/items-per-page.ts";
-import { integerOption } from "../options.ts";
+import { integerOption } from "../base/options.ts";
 
 /** The `pageSize` of a source that cuts its pages itself: by default as many items as one page of the ledger holds. */
 export function pageSizeOption(pageSize: unknown): number {

@@ -1,6 +1,6 @@
+import { ConfigurationError, SourceError } from "../base/errors.ts";
 import { type ExactJson, findUnsafeNumber } from "../base/exact-json.ts";
-import { ConfigurationError, SourceError } from "../errors.ts";
-import { booleanOption, rejectUnknownKeys, show } from "../options.ts";
+import { booleanOption, rejectUnknownKeys, show } from "../base/options.ts";
 import {
   booleanOf,
   checkField,

@@ -1,5 +1,5 @@
-import { SourceError } from "../errors.ts";
-import { booleanOption, rejectUnknownKeys, show } from "../options.ts";
+import { SourceError } from "../base/errors.ts";
+import { booleanOption, rejectUnknownKeys, show } from "../base/options.ts";
 import { checkPath, nameOf, type Path } from "./body-path.ts";
 import { parseLinkHeader } from "./link-header.ts";
 import { type AbsentFieldOptions, nextField } from "./next-field.ts";

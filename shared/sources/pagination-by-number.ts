@@ -1,5 +1,5 @@
-import { ConfigurationError, SourceError } from "../errors.ts";
-import { integerOption, rejectUnknownKeys, show } from "../options.ts";
+import { ConfigurationError, SourceError } from "../base/errors.ts";
+import { integerOption, rejectUnknownKeys, show } from "../base/options.ts";
 import { booleanOf, checkField, type Field, keysOf, nameOf, numberOf, valueAt } from "./body-path.ts";
 import { foreignPosition, type HttpPage, locate, type Pagination } from "./pagination.ts";
 import { checkParameter, checkPlace, type Parameter, withParameter } from "./request-parameter.ts";

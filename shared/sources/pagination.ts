@@ -1,6 +1,6 @@
+import { SourceError } from "../base/errors.ts";
 import type { ExactJson } from "../base/exact-json.ts";
-import { SourceError } from "../errors.ts";
-import { show } from "../options.ts";
+import { show } from "../base/options.ts";
 import type { Answer } from "./body-path.ts";
 import { parseLinkHeader } from "./link-header.ts";
 import type { ReadContext } from "./source.ts";

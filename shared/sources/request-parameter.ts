@@ -1,6 +1,6 @@
+import { ConfigurationError, SourceError } from "../base/errors.ts";
 import type { ExactJson } from "../base/exact-json.ts";
-import { ConfigurationError, SourceError } from "../errors.ts";
-import { rejectUnknownKeys, show } from "../options.ts";
+import { rejectUnknownKeys, show } from "../base/options.ts";
 import { checkPath, keysOf } from "./body-path.ts";
 import type { JsonObject, PageRequest } from "./pagination.ts";
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
-import { SourceError } from "../errors.ts";
-import { show } from "../options.ts";
+import { SourceError } from "../base/errors.ts";
+import { show } from "../base/options.ts";
 
 const FIX = 'Set the option charset to the one that the service uses, such as charset: "iso-8859-1"';
 

@@ -1,4 +1,4 @@
-import { show } from "../options.ts";
+import { show } from "../base/options.ts";
 
 /** How many of the errors, and how many characters of them, a message shows. */
 const SHOWN_ERRORS = 3;

@@ -1,5 +1,5 @@
 import { askedWaitOf } from "../base/asked-wait.ts";
-import { SluiceError, toError } from "../errors.ts";
+import { SluiceError, toError } from "../base/errors.ts";
 
 /**
  * The longest that a run waits for its source, from the first wait without a page between. The control queue keeps a

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
-import { ConfigurationError } from "../errors.ts";
-import { show } from "../options.ts";
+import { ConfigurationError } from "../base/errors.ts";
+import { show } from "../base/options.ts";
 
 /** How the bytes of a file are characters, and where in them ASCII characters stand. */
 export interface TextEncoding {

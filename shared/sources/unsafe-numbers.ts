@@ -1,3 +1,4 @@
+import { ConfigurationError } from "../base/errors.ts";
 import {
   findUnsafeNumber,
   jsonText,
@@ -5,8 +6,7 @@ import {
   type UnsafeNumbers,
   unsafeNumberText,
 } from "../base/exact-json.ts";
-import { ConfigurationError } from "../errors.ts";
-import { show } from "../options.ts";
+import { show } from "../base/options.ts";
 import { UnreadableItem } from "./unreadable-item.ts";
 
 /** @throws {ConfigurationError} The value is not one of the three. */

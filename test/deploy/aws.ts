@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { inject } from "vitest";
-import { DynamoDbStore } from "../../shared/ledger/dynamodb-store.ts";
+import { DynamoDbStore } from "../../shared/aws/dynamodb-table.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

@@ -9,9 +9,9 @@ import {
   SQSClient,
 } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, describe, expect, inject, onTestFailed, test, vi } from "vitest";
+import { readOutputs } from "../../shared/definition/stack-outputs.ts";
 import type { RunRecord } from "../../shared/ledger/run-record.ts";
 import type { Runs } from "../../shared/ledger/runs.ts";
-import { readOutputs } from "../../shared/stack-outputs.ts";
 import { cdk, dynamoDbClient, runsIn, sluice, sqsClient } from "./aws.ts";
 
 const WORKFLOWS = ["every-minute", "slow", "unreliable"] as const;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Row } from "../../shared/ledger/store.ts";
+import type { Row } from "../../shared/aws/table.ts";
 import { RUN, type Scope } from "./scope.ts";
 
 // None of the ledger's own code reads the rows here.

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { type Announce, Climb } from "../../shared/ledger/climb.ts";
-import type { LedgerStore } from "../../shared/ledger/store.ts";
+import type { LedgerStore } from "../../shared/aws/table.ts";
+import { type Announce, Climb } from "../../shared/ledger/roll-up.ts";
 import { canonical } from "./canonical.ts";
 import { type Knowledge, partOf } from "./knowledge.ts";
 import type { Actor, Program } from "./operation.ts";

@@ -29,7 +29,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a run ends unconditionally",
-    file: "shared/ledger/climb.ts",
+    file: "shared/ledger/roll-up.ts",
     from: `when: [{ equals: ["status", String(row.status)] }, { absent: "completedAt" }],`,
     to: "",
     scope: "an item that dies",
@@ -37,7 +37,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a run of one block completes whatever its status",
-    file: "shared/ledger/climb.ts",
+    file: "shared/ledger/roll-up.ts",
     from: `{ equals: ["status", "running"] }, `,
     to: "",
     scope: "a run that is cancelled",
@@ -53,7 +53,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the end is announced before it is written",
-    file: "shared/ledger/climb.ts",
+    file: "shared/ledger/roll-up.ts",
     from: "    const completed = await this.#store.update(runKey(run), {\n",
     to: '    await this.#announce?.({ run, workflow: "explored" });\n    const completed = await this.#store.update(runKey(run), {\n',
     scope: "one item, up to onComplete",
@@ -61,7 +61,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "who finds the run ended does not announce it",
-    file: "shared/ledger/climb.ts",
+    file: "shared/ledger/roll-up.ts",
     from: "    await this.tell(run);\n  }",
     to: "    if (row.completedAt === undefined) await this.tell(run);\n  }",
     scope: "one item",
@@ -69,7 +69,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "who finds an item settled does not climb",
-    file: "shared/consumer/settlement.ts",
+    file: "shared/consumer/outcomes/settlement.ts",
     from: "        await ledger.climbAgain(envelope.run, envelope.page);\n",
     to: "",
     scope: "one item",
@@ -77,7 +77,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a block is full before its size is told",
-    file: "shared/ledger/climb.ts",
+    file: "shared/ledger/roll-up.ts",
     from: "if (row.size === undefined || row.full.size < row.size) return;",
     to: "if (row.full.size < (row.size ?? 1)) return;",
     scope: "two pages of an item",
@@ -101,7 +101,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a death is not claimed before its letter",
-    file: "shared/consumer/burial.ts",
+    file: "shared/consumer/outcomes/dead-lettering.ts",
     from: "    if (!(await this.#ledger.claimDeath(item))) return false;\n",
     to: "",
     scope: "an item that succeeds and dies",

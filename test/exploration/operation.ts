@@ -1,5 +1,5 @@
-import type { Key, Update } from "../../shared/ledger/store.ts";
-import type { ControlEntry } from "../../shared/queue.ts";
+import type { ControlEntry } from "../../shared/aws/queue.ts";
+import type { Key, Update } from "../../shared/aws/table.ts";
 
 /** One access of an actor to what it shares with others. Between any two of them another actor may go on, or one die. */
 export type Operation =

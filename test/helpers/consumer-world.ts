@@ -1,11 +1,11 @@
 import { fileURLToPath } from "node:url";
 import type { ReceivedMessage } from "../../shared/aws/received-message.ts";
 import { Consumer, type ConsumerOptions } from "../../shared/consumer/consumer.ts";
+import type { Tolerance } from "../../shared/definition/tolerance.ts";
 import { defineWorkflow, type WorkflowOptions } from "../../shared/index.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
 import { type DeadLetter, envelopeBody, parseEnvelope } from "../../shared/messages/envelope.ts";
-import type { Tolerance } from "../../shared/tolerance.ts";
 import { FakeSqs } from "./fake-sqs.ts";
 import { FaultyStore } from "./faulty-store.ts";
 import { RecordingMetrics, recordingLogger } from "./recording-metrics.ts";

@@ -1,4 +1,4 @@
-import { type Failure, roomForMessage, toFailure } from "../../shared/failure.ts";
+import { type Failure, roomForMessage, toFailure } from "../../shared/base/failure.ts";
 
 /** The failure of an attempt that began at the epoch and took a second. */
 export const failureOf = (thrown: unknown, attempt = 1): Failure =>

@@ -11,7 +11,7 @@ import {
   SQSClient,
 } from "@aws-sdk/client-sqs";
 import { mockClient } from "aws-sdk-client-mock";
-import { Queue } from "../../shared/queue.ts";
+import { Queue } from "../../shared/aws/queue.ts";
 
 export interface Sent {
   readonly queue: string;

@@ -1,9 +1,9 @@
-import type { Failure } from "../../shared/failure.ts";
+import type { Key, LedgerStore, Row, Update } from "../../shared/aws/table.ts";
+import type { Failure } from "../../shared/base/failure.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
 import { MemoryStore } from "../../shared/ledger/memory-store.ts";
 import type { Checkpoint, Counts, RunRecord } from "../../shared/ledger/run-record.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
-import type { Key, LedgerStore, Row, Update } from "../../shared/ledger/store.ts";
 import type { LedgerItem } from "../../shared/messages/envelope.ts";
 
 export const RUN = "run";

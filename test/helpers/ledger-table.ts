@@ -1,7 +1,7 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { startDynamoDb } from "../../local/dynamodb.ts";
-import { createLedgerTable } from "../../local/ledger-table.ts";
-import { DynamoDbStore } from "../../shared/ledger/dynamodb-store.ts";
+import { createLedgerTable } from "../../local/dynamodb/ledger-table.ts";
+import { startDynamoDb } from "../../local/dynamodb/server.ts";
+import { DynamoDbStore } from "../../shared/aws/dynamodb-table.ts";
 
 export interface LedgerTable {
   readonly store: DynamoDbStore;

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
-import type { Failure, Reason } from "../../shared/failure.ts";
+import type { Key, LedgerStore, Row, Update } from "../../shared/aws/table.ts";
+import type { Failure, Reason } from "../../shared/base/failure.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
 import { type AttemptsRow, blockKey, pageKey, readPageRow, runKey } from "../../shared/ledger/rows.ts";
 import { type Counts, isStopping, type RunRecord, readRunRow } from "../../shared/ledger/run-record.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
-import type { Key, LedgerStore, Row, Update } from "../../shared/ledger/store.ts";
 import type { LedgerItem } from "../../shared/messages/envelope.ts";
 
 /** A page of the source: another salt is another content, and the items of `invalid` cannot be messages. */

@@ -1,11 +1,11 @@
-import { Burial } from "../../shared/consumer/burial.ts";
-import { ledgerItem } from "../../shared/consumer/message.ts";
-import type { Failure, Reason } from "../../shared/failure.ts";
+import type { Failure, Reason } from "../../shared/base/failure.ts";
+import { Burial } from "../../shared/consumer/outcomes/dead-lettering.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
 import { MemoryStore } from "../../shared/ledger/memory-store.ts";
 import type { Counts } from "../../shared/ledger/run-record.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
 import { type Envelope, envelopeBody, parseEnvelope } from "../../shared/messages/envelope.ts";
+import { ledgerItem } from "../../shared/messages/item-message.ts";
 import { failureOf } from "./failures.ts";
 import { type FakeMessage, FakeQueues } from "./fake-queues.ts";
 

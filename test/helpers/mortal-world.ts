@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openServices } from "../../local/services.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
-import type { OutgoingMessage } from "../../shared/queue.ts";
+import type { OutgoingMessage } from "../../shared/aws/queue.ts";
 import { CliWorld, type Ended, workflowFile } from "./cli.ts";
 
 /** A world in which `mortal` has been run: of its sixteen items, eleven lie in the dead-letter queue. */

@@ -1,4 +1,4 @@
-import type { Key, LedgerStore, Row, Update } from "../../shared/ledger/store.ts";
+import type { Key, LedgerStore, Row, Update } from "../../shared/aws/table.ts";
 
 const DEATH = "the process died";
 

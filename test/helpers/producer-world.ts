@@ -1,3 +1,4 @@
+import type { ControlEntry } from "../../shared/aws/queue.ts";
 import { defineWorkflow, type WorkflowOptions } from "../../shared/index.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
@@ -10,7 +11,6 @@ import {
 } from "../../shared/messages/control.ts";
 import { type DeadLetter, type Envelope, parseEnvelope } from "../../shared/messages/envelope.ts";
 import { Producer, type ProducerOptions, type SliceTime } from "../../shared/producer/producer.ts";
-import type { ControlEntry } from "../../shared/queue.ts";
 import { FakeSqs } from "./fake-sqs.ts";
 import { FaultyStore } from "./faulty-store.ts";
 import { RecordingMetrics, recordingLogger } from "./recording-metrics.ts";

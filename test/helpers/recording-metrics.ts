@@ -1,5 +1,5 @@
-import type { Counter, Metrics } from "../../shared/metrics.ts";
-import type { TaskLogger } from "../../shared/task.ts";
+import type { Counter, Metrics } from "../../shared/base/metrics.ts";
+import type { TaskLogger } from "../../shared/base/task.ts";
 
 export class RecordingMetrics implements Metrics {
   readonly counts: Partial<Record<Counter, number>> = {};

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Engine, startEngine } from "../../local/engine.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
+import { type Topology, topology } from "../../shared/definition/topology.ts";
+import type { Workflow } from "../../shared/definition/workflow.ts";
 import { startEntry } from "../../shared/messages/control.ts";
 import { type DeadLetter, parseEnvelope } from "../../shared/messages/envelope.ts";
-import { type Topology, topology } from "../../shared/topology.ts";
-import type { Workflow } from "../../shared/workflow.ts";
 
 /** A directory that is removed when it is disposed of. */
 export function temporaryDirectory() {

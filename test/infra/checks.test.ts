@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { checkReservedConcurrency, checkTopology } from "../../infra/checks.ts";
-import { type Topology, topology as topologyOf } from "../../shared/topology.ts";
-import { defineWorkflow } from "../../shared/workflow.ts";
+import { type Topology, topology as topologyOf } from "../../shared/definition/topology.ts";
+import { defineWorkflow } from "../../shared/definition/workflow.ts";
 import { workflowOptions } from "../helpers/workflow-options.ts";
 
 const workflow = defineWorkflow(workflowOptions({ timeout: { seconds: 30 } }));

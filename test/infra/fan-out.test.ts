@@ -4,12 +4,12 @@ import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import { describe, expect, test, vi } from "vitest";
-import { EXPIRY_ATTRIBUTE, TABLE_KEYS } from "../../shared/ledger/store.ts";
+import { EXPIRY_ATTRIBUTE, TABLE_KEYS } from "../../shared/aws/table.ts";
+import { NODE_FLAGS } from "../../shared/base/node-flags.ts";
+import { outputName, readOutputs, workflowsOf } from "../../shared/definition/stack-outputs.ts";
+import { topology as topologyOf } from "../../shared/definition/topology.ts";
+import { defineWorkflow, type Workflow } from "../../shared/definition/workflow.ts";
 import { parseControlMessage } from "../../shared/messages/control.ts";
-import { NODE_FLAGS } from "../../shared/node-flags.ts";
-import { outputName, readOutputs, workflowsOf } from "../../shared/stack-outputs.ts";
-import { topology as topologyOf } from "../../shared/topology.ts";
-import { defineWorkflow, type Workflow } from "../../shared/workflow.ts";
 import { workflowOptions } from "../helpers/workflow-options.ts";
 import { fanOutIn, newApp, rightsOfRole, type Statement, synthesise } from "./synthesis.ts";
 

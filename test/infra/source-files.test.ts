@@ -17,13 +17,13 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { BUNDLE_FILE } from "../../infra/bundling.ts";
 import { copySourceFiles, sourceFiles } from "../../infra/source-files.ts";
 import { ownAccess } from "../../local/access/own-access.ts";
-import { ExecutionEnvironment } from "../../local/functions/execution-environment.ts";
+import { ExecutionEnvironment } from "../../local/lambda/execution-environment.ts";
 import { openServices } from "../../local/services.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
-import { toVariables } from "../../shared/function-environment.ts";
+import { toVariables } from "../../shared/definition/function-environment.ts";
+import { topology as topologyOf } from "../../shared/definition/topology.ts";
 import { fileLines, items, toSource } from "../../shared/index.ts";
 import { startEntry } from "../../shared/messages/control.ts";
-import { topology as topologyOf } from "../../shared/topology.ts";
 import { temporaryDirectory } from "../helpers/test-engine.ts";
 import workflow from "./file-workflows/orders.ts";
 import { fanOutIn, newApp, root } from "./synthesis.ts";

@@ -4,8 +4,8 @@ import { Topic } from "aws-cdk-lib/aws-sns";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { functionMetrics, InvocationMetrics } from "../../functions/metrics.ts";
 import { ALARM_NAMES, oldestHealthySeconds } from "../../infra/alarms.ts";
-import { topology as topologyOf } from "../../shared/topology.ts";
-import { defineWorkflow } from "../../shared/workflow.ts";
+import { topology as topologyOf } from "../../shared/definition/topology.ts";
+import { defineWorkflow } from "../../shared/definition/workflow.ts";
 import { workflowOptions } from "../helpers/workflow-options.ts";
 import { synthesise } from "./synthesis.ts";
 

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { ConfigurationError } from "../../../shared/errors.ts";
+import { ConfigurationError } from "../../../shared/base/errors.ts";
 import { collectEarly } from "../../dlq/collect-early.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";

@@ -1,6 +1,6 @@
 import { Command } from "commander";
+import { ConfigurationError } from "../../../shared/base/errors.ts";
 import { type ExportResult, exportLetters } from "../../../shared/dead-letters/export.ts";
-import { ConfigurationError } from "../../../shared/errors.ts";
 import { writeJson } from "../../display.ts";
 import { placeOf } from "../../dlq/command-words.ts";
 import { Counting } from "../../dlq/counting.ts";

@@ -1,8 +1,8 @@
 import { createReadStream, existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { Command } from "commander";
+import { ConfigurationError } from "../../../shared/base/errors.ts";
 import { type ImportResult, importLetters } from "../../../shared/dead-letters/import.ts";
-import { ConfigurationError } from "../../../shared/errors.ts";
 import { writeJson } from "../../display.ts";
 import { dlqCommand, placeOf } from "../../dlq/command-words.ts";
 import { Counting } from "../../dlq/counting.ts";

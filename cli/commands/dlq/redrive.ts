@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
+import { ConfigurationError } from "../../../shared/base/errors.ts";
 import type { Letter } from "../../../shared/dead-letters/letter.ts";
 import { type RedriveResult, redrive } from "../../../shared/dead-letters/redrive.ts";
-import { ConfigurationError } from "../../../shared/errors.ts";
 import { confirm } from "../../confirm.ts";
 import { placeOf } from "../../dlq/command-words.ts";
 import { Counting } from "../../dlq/counting.ts";

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { test } from "vitest";
+import { SluiceError } from "../../../shared/base/errors.ts";
 import { browse } from "../../../shared/dead-letters/browse.ts";
 import { exportLetters, toExportLine } from "../../../shared/dead-letters/export.ts";
 import { importLetters } from "../../../shared/dead-letters/import.ts";
 import type { Letter } from "../../../shared/dead-letters/letter.ts";
 import { purge } from "../../../shared/dead-letters/purge.ts";
 import { redrive } from "../../../shared/dead-letters/redrive.ts";
-import { SluiceError } from "../../../shared/errors.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
 import { pageKey, readPageRow } from "../../../shared/ledger/rows.ts";
 import { Runs } from "../../../shared/ledger/runs.ts";

@@ -2,7 +2,7 @@ import { closeSync, openSync, writeFileSync } from "node:fs";
 import { devNull } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
-import { LocalFunction } from "../../../local/functions/local-function.ts";
+import { LocalFunction } from "../../../local/lambda/local-function.ts";
 import { childrenEnded } from "../../helpers/child-processes.ts";
 import { temporaryDirectory } from "../../helpers/test-engine.ts";
 

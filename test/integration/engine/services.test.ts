@@ -5,13 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { startDynamoDbThread } from "../../../local/dynamodb-thread.ts";
+import { startDynamoDbThread } from "../../../local/dynamodb/thread.ts";
 import { startEngine } from "../../../local/engine.ts";
 import { ProcessLock } from "../../../local/process-lock.ts";
 import { openServices, reachServices } from "../../../local/services.ts";
 import { StateDirectory, type Use } from "../../../local/state-directory.ts";
+import { topology } from "../../../shared/definition/topology.ts";
 import { defineWorkflow, items } from "../../../shared/index.ts";
-import { topology } from "../../../shared/topology.ts";
 
 const workflow = defineWorkflow({ name: "mine", source: items([]), task: () => {}, concurrency: 10 });
 

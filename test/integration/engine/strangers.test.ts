@@ -5,8 +5,8 @@ import { ListQueuesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { openServices, reachServices, type Services, tableName } from "../../../local/services.ts";
 import { StateDirectory } from "../../../local/state-directory.ts";
+import { topology } from "../../../shared/definition/topology.ts";
 import { defineWorkflow, items } from "../../../shared/index.ts";
-import { topology } from "../../../shared/topology.ts";
 import { rawRequest } from "../../helpers/raw-request.ts";
 import { temporaryDirectory } from "../../helpers/test-engine.ts";
 

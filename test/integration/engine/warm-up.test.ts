@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { openServices, type Services } from "../../../local/services.ts";
 import { StateDirectory } from "../../../local/state-directory.ts";
 import { warmUp } from "../../../local/warm-up.ts";
-import { topology } from "../../../shared/topology.ts";
+import { topology } from "../../../shared/definition/topology.ts";
 
 const TOPOLOGY = topology({
   concurrency: 10,

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { LedgerStore } from "../../../shared/aws/table.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
 import { MemoryStore } from "../../../shared/ledger/memory-store.ts";
 import { Runs } from "../../../shared/ledger/runs.ts";
-import type { LedgerStore } from "../../../shared/ledger/store.ts";
 import { type Bounds, scenarios } from "../../helpers/ledger-scenarios.ts";
 import { type LedgerTable, openLedgerTable } from "../../helpers/ledger-table.ts";
 import { LedgerWorld, type Scenario } from "../../helpers/ledger-world.ts";

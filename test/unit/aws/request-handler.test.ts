@@ -6,9 +6,9 @@ import { GetQueueAttributesCommand, ReceiveMessageCommand, SQSClient } from "@aw
 import { HttpRequest } from "@smithy/core/protocols";
 import { expect, test } from "vitest";
 import { clientConfig } from "../../../shared/aws/client-config.ts";
+import { ask } from "../../../shared/aws/fast-path.ts";
 import { RequestHandler, type RequestHandlerOptions } from "../../../shared/aws/request-handler.ts";
 import { requestTimeoutOf } from "../../../shared/aws/timeouts.ts";
-import { ask } from "../../../shared/fast-path.ts";
 import { httpServer, silentServer, unreachableServer } from "../../helpers/silent-servers.ts";
 
 /** For requests that are not answered. */

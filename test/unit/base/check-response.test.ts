@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { runAttempt } from "../../../shared/consumer/attempt.ts";
+import { runAttempt } from "../../../shared/consumer/attempts/attempt.ts";
 import { checkResponse, PermanentError, ResponseError, Throttled } from "../../../shared/index.ts";
 import { taskContext } from "../../helpers/task-context.ts";
 

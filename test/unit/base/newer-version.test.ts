@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { newerVersionDelay, refuseNewer } from "../../../shared/base/newer-version.ts";
+import { topology } from "../../../shared/definition/topology.ts";
 import { defineWorkflow } from "../../../shared/index.ts";
-import { topology } from "../../../shared/topology.ts";
 import { workflowOptions } from "../../helpers/workflow-options.ts";
 
 const DAY = 86_400_000;

@@ -1,7 +1,7 @@
 import vm from "node:vm";
 import { describe, expect, test } from "vitest";
+import { isPermanent, toFailure } from "../../../shared/base/failure.ts";
 import { describeThrown, isErrorLike, toError } from "../../../shared/base/thrown.ts";
-import { isPermanent, toFailure } from "../../../shared/failure.ts";
 import { PermanentError } from "../../../shared/index.ts";
 import { HOSTILE_VALUES } from "../../helpers/hostile-values.ts";
 

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import { completionOf } from "../../../shared/base/late-message.ts";
-import { PermanentError, ResponseError, Throttled } from "../../../shared/task-errors.ts";
+import { PermanentError, ResponseError, Throttled } from "../../../shared/base/task-errors.ts";
 import { citiesUrl, fetchCityDetails } from "../../../workflows/cities/city-details.ts";
 import startLocal from "../../../workflows/cities.local.ts";
 import type { Behaviour } from "../../../workflows/cities-service/behaviour.ts";

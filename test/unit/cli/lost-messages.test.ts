@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { mayHaveLostMessages } from "../../../cli/lost-messages.ts";
+import type { Queue } from "../../../shared/aws/queue.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
 import { MemoryStore } from "../../../shared/ledger/memory-store.ts";
 import { runKey } from "../../../shared/ledger/rows.ts";
 import { Runs } from "../../../shared/ledger/runs.ts";
-import type { Queue } from "../../../shared/queue.ts";
 
 const DAY = 86_400_000;
 const START = Date.parse("2026-11-27T08:00:00.000Z");

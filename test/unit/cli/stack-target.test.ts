@@ -4,7 +4,7 @@ import { mockClient } from "aws-sdk-client-mock";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type StackOptions, stackTargets } from "../../../cli/stack-target.ts";
 import { stackFlag } from "../../../cli/target.ts";
-import { outputName, STACK_OUTPUTS, type StackOutput } from "../../../shared/stack-outputs.ts";
+import { outputName, STACK_OUTPUTS, type StackOutput } from "../../../shared/definition/stack-outputs.ts";
 
 const cloudFormation = mockClient(CloudFormationClient);
 const lambda = mockClient(LambdaClient);

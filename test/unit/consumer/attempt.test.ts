@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import * as z from "zod";
 import { completeLater } from "../../../shared/base/late-message.ts";
 import { toError } from "../../../shared/base/thrown.ts";
-import { type Attempt, type AttemptOutcome, runAttempt } from "../../../shared/consumer/attempt.ts";
+import { type Attempt, type AttemptOutcome, runAttempt } from "../../../shared/consumer/attempts/attempt.ts";
 import { PermanentError, type TaskContext, TaskTimeoutError, Throttled } from "../../../shared/index.ts";
 import { taskContext } from "../../helpers/task-context.ts";
 

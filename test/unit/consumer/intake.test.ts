@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
+import type { Queue } from "../../../shared/aws/queue.ts";
 import type { ReceivedMessage } from "../../../shared/aws/received-message.ts";
-import { Intake } from "../../../shared/consumer/intake.ts";
-import type { Queue } from "../../../shared/queue.ts";
+import { Intake } from "../../../shared/consumer/slots/intake.ts";
 import { recordingLogger } from "../../helpers/recording-metrics.ts";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));

@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
-import { admitsIsolation, isolationFlags, isolationMemory } from "../../../shared/consumer/isolation-memory.ts";
+import {
+  admitsIsolation,
+  isolationFlags,
+  isolationMemory,
+} from "../../../shared/consumer/attempts/isolation-memory.ts";
 
 test.each([
   // Nothing is left beside the consumer: the smallest process is started all the same.

@@ -5,7 +5,7 @@ import {
   MOST_POLLS,
   messagesToAskFor,
   type RefillState,
-} from "../../../shared/consumer/refill-policy.ts";
+} from "../../../shared/consumer/slots/refill-policy.ts";
 
 const state = (changes: Partial<RefillState>): RefillState => ({
   now: 0,

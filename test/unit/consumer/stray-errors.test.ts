@@ -1,8 +1,8 @@
 import { EventEmitter } from "node:events";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { toError } from "../../../shared/base/thrown.ts";
-import { type AttemptOutcome, runAttempt } from "../../../shared/consumer/attempt.ts";
-import { containStrayErrors } from "../../../shared/consumer/stray-errors.ts";
+import { type AttemptOutcome, runAttempt } from "../../../shared/consumer/attempts/attempt.ts";
+import { containStrayErrors } from "../../../shared/consumer/attempts/stray-errors.ts";
 import type { Task } from "../../../shared/index.ts";
 import { HOSTILE_VALUES } from "../../helpers/hostile-values.ts";
 import { taskContext } from "../../helpers/task-context.ts";

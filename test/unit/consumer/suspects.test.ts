@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import type { AttemptOutcome } from "../../../shared/consumer/attempt.ts";
-import type { IsolatedAttempt, IsolationOutcome } from "../../../shared/consumer/isolation.ts";
-import type { ItemMessage } from "../../../shared/consumer/message.ts";
-import { isSuspect, type Owed, Suspects } from "../../../shared/consumer/suspects.ts";
+import type { AttemptOutcome } from "../../../shared/consumer/attempts/attempt.ts";
+import type { IsolatedAttempt, IsolationOutcome } from "../../../shared/consumer/attempts/isolation.ts";
+import { isSuspect, type Owed, Suspects } from "../../../shared/consumer/attempts/suspect-attempts.ts";
 import { defineWorkflow } from "../../../shared/index.ts";
 import type { ReceiveMark } from "../../../shared/ledger/rows.ts";
 import type { LedgerItem } from "../../../shared/messages/envelope.ts";
 import { parseEnvelope } from "../../../shared/messages/envelope.ts";
+import type { ItemMessage } from "../../../shared/messages/item-message.ts";
 import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
 import { failureOf } from "../../helpers/failures.ts";
 import { plainContext } from "../../helpers/task-context.ts";
@@ -17,7 +17,7 @@ const succeeded: AttemptOutcome = { tag: "succeeded", startedAt: 0, endedAt: 1 }
 // In place of the processes, which `isolation.test.ts` is about.
 type Run = (request: IsolatedAttempt, alone: boolean) => Promise<IsolationOutcome>;
 const isolation = vi.hoisted(() => ({ run: vi.fn<Run>(), isReady: true }));
-vi.mock("../../../shared/consumer/isolation.ts", () => ({
+vi.mock("../../../shared/consumer/attempts/isolation.ts", () => ({
   Isolation: class {
     async run(request: IsolatedAttempt, alone: boolean, begin: () => Promise<void>) {
       if (isolation.isReady) await begin();

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { ToleranceWatch } from "../../../shared/consumer/tolerance-watch.ts";
+import { ToleranceWatch } from "../../../shared/consumer/outcomes/tolerance-watch.ts";
 import { PermanentError } from "../../../shared/index.ts";
 import type { RunRecord } from "../../../shared/ledger/run-record.ts";
 import { parseControlMessage } from "../../../shared/messages/control.ts";

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
 import type { ReceivedMessage } from "../../../shared/aws/received-message.ts";
-import { Isolation } from "../../../shared/consumer/isolation.ts";
+import { Isolation } from "../../../shared/consumer/attempts/isolation.ts";
 import { toLetter } from "../../../shared/dead-letters/letter.ts";
 import { RetryLater, type TaskContext, Throttled, type WorkflowOptions } from "../../../shared/index.ts";
 import { attemptsKey } from "../../../shared/ledger/rows.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
+import type { Tolerance } from "../../../shared/definition/tolerance.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
 import { MemoryStore } from "../../../shared/ledger/memory-store.ts";
 import { Runs } from "../../../shared/ledger/runs.ts";
-import type { Tolerance } from "../../../shared/tolerance.ts";
 
 async function endWith(dead: number, tolerance: Tolerance) {
   const store = new MemoryStore();

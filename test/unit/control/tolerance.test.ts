@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { beyondTolerance, type ToleratedFailuresOptions, tolerance } from "../../../shared/tolerance.ts";
+import { beyondTolerance, type ToleratedFailuresOptions, tolerance } from "../../../shared/definition/tolerance.ts";
 
 describe("toleratedFailures", () => {
   test.each<[ToleratedFailuresOptions | undefined, unknown]>([

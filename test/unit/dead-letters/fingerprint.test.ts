@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { fingerprint } from "../../../shared/dead-letters/fingerprint.ts";
+import { fingerprint } from "../../../shared/messages/fingerprint.ts";
 
 /** Errors as they are thrown, each with another one of its kind, and the text by which both are known. */
 const ERRORS: Readonly<Record<string, readonly (readonly [name: string, a: string, b: string, text: string])[]>> = {

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { fingerprint } from "../../../shared/dead-letters/fingerprint.ts";
 import { LetterGroups } from "../../../shared/dead-letters/groups.ts";
 import { type Letter, toLetter } from "../../../shared/dead-letters/letter.ts";
 import { deadLetterBody } from "../../../shared/messages/dead-letter.ts";
 import { envelopeBody, parseEnvelope } from "../../../shared/messages/envelope.ts";
+import { fingerprint } from "../../../shared/messages/fingerprint.ts";
 import { failureOf } from "../../helpers/failures.ts";
 
 const envelope = parseEnvelope(

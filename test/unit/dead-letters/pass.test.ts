@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { QueueDepth } from "../../../shared/aws/queue.ts";
+import { SluiceError } from "../../../shared/base/errors.ts";
 import { browse, findLetters } from "../../../shared/dead-letters/browse.ts";
 import type { Letter } from "../../../shared/dead-letters/letter.ts";
 import { Pass, type PassOptions } from "../../../shared/dead-letters/pass.ts";
-import { SluiceError } from "../../../shared/errors.ts";
-import type { QueueDepth } from "../../../shared/queue.ts";
 import { DLQ, LettersWorld } from "../../helpers/letters-world.ts";
 
 const bodies = (letters: readonly { readonly body: string }[]) => letters.map(({ body }) => body);

@@ -1,11 +1,11 @@
 import { describe, expect, test, vi } from "vitest";
-import { identityOf } from "../../../shared/consumer/message.ts";
+import { ItemError } from "../../../shared/base/errors.ts";
 import type { Letter } from "../../../shared/dead-letters/letter.ts";
 import { type RedriveOptions, redrive } from "../../../shared/dead-letters/redrive.ts";
-import { ItemError } from "../../../shared/errors.ts";
 import { runKey } from "../../../shared/ledger/rows.ts";
 import { truncatedLetterBody } from "../../../shared/messages/dead-letter.ts";
 import { type Envelope, parseEnvelope } from "../../../shared/messages/envelope.ts";
+import { identityOf } from "../../../shared/messages/item-message.ts";
 import { failureOf } from "../../helpers/failures.ts";
 import { DLQ, LettersWorld, QUEUE, WORKFLOW } from "../../helpers/letters-world.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { formatDuration, toMilliseconds } from "../../../shared/duration.ts";
+import { formatDuration, toMilliseconds } from "../../../shared/base/duration.ts";
 import { PermanentError, ResponseError, RetryLater, TaskTimeoutError, Throttled } from "../../../shared/index.ts";
 
 test.each([

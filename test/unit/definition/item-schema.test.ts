@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
-import { InvalidItemError, validateItem } from "../../../shared/item-schema.ts";
+import { InvalidItemError, validateItem } from "../../../shared/definition/item-schema.ts";
 
 async function findingOf(schema: z.ZodType, item: unknown, fieldsFrom?: "header") {
   const result = await validateItem(schema, item, { fieldsFrom });

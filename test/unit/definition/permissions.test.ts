@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Permission, parsePermissions } from "../../../shared/permissions.ts";
+import { type Permission, parsePermissions } from "../../../shared/definition/permissions.ts";
 
 const permission = { actions: ["s3:GetObject"], resources: ["arn:aws:s3:::invoices/*"] };
 const parse = (changes: object) => parsePermissions([{ ...permission, ...changes } as Permission]);

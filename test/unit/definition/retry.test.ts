@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { backoffMilliseconds, retryPolicy } from "../../../shared/retry.ts";
+import { backoffMilliseconds, retryPolicy } from "../../../shared/base/retry.ts";
 
 const unit = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 

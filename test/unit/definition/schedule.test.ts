@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseSchedule, type ScheduleOption } from "../../../shared/schedule.ts";
+import { parseSchedule, type ScheduleOption } from "../../../shared/definition/schedule.ts";
 
 const refusal = (option: unknown) => {
   try {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LONGEST_REQUEST_MILLISECONDS } from "../../../shared/aws/timeouts.ts";
-import { ConfigurationError } from "../../../shared/errors.ts";
+import { ConfigurationError } from "../../../shared/base/errors.ts";
 import {
   checkConcurrency,
   defaultTasksPerEnvironment,
@@ -9,7 +9,7 @@ import {
   RECORDING_SECONDS,
   type TopologyInput,
   topology,
-} from "../../../shared/topology.ts";
+} from "../../../shared/definition/topology.ts";
 
 const input = (changes: Partial<TopologyInput> = {}): TopologyInput => ({
   concurrency: 50,

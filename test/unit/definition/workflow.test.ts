@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { isWorkflow } from "../../../shared/definition/workflow.ts";
 import { ConfigurationError, defineWorkflow, items, type WorkflowOptions } from "../../../shared/index.ts";
-import { isWorkflow } from "../../../shared/workflow.ts";
 import { workflowOptions } from "../../helpers/workflow-options.ts";
 
 const define = (changes: object) => defineWorkflow(workflowOptions(changes as Partial<WorkflowOptions>));

@@ -2,7 +2,7 @@ import { GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createClients, type FastPath } from "../../../functions/clients.ts";
 import { STAND_IN } from "../../../functions/stand-in.ts";
-import { ask } from "../../../shared/fast-path.ts";
+import { ask } from "../../../shared/aws/fast-path.ts";
 
 beforeEach(() => {
   vi.stubEnv("AWS_REGION", "eu-central-1");

@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { ConfigurationError } from "../../../shared/errors.ts";
-import { type FunctionEnvironment, fromVariables, toVariables } from "../../../shared/function-environment.ts";
+import { ConfigurationError } from "../../../shared/base/errors.ts";
+import {
+  type FunctionEnvironment,
+  fromVariables,
+  toVariables,
+} from "../../../shared/definition/function-environment.ts";
 
 const onLambda: FunctionEnvironment = {
   queueUrl: "https://sqs.eu-central-1.amazonaws.com/1/queue",

@@ -1,9 +1,9 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { connectAhead, rehearse } from "../../../functions/rehearsal.ts";
-import type { Blueprints } from "../../../shared/fast-path.ts";
-import { DynamoDbStore } from "../../../shared/ledger/dynamodb-store.ts";
-import { Queue } from "../../../shared/queue.ts";
+import { DynamoDbStore } from "../../../shared/aws/dynamodb-table.ts";
+import type { Blueprints } from "../../../shared/aws/fast-path.ts";
+import { Queue } from "../../../shared/aws/queue.ts";
 
 const REQUESTS = "http.client.request.start";
 

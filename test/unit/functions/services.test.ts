@@ -1,10 +1,10 @@
 import { beforeEach, expect, test, vi } from "vitest";
 import { connect } from "../../../functions/services.ts";
-import * as fastPath from "../../../shared/fast-path.ts";
-import type { FunctionEnvironment } from "../../../shared/function-environment.ts";
+import * as fastPath from "../../../shared/aws/fast-path.ts";
+import type { FunctionEnvironment } from "../../../shared/definition/function-environment.ts";
 import { silentServer } from "../../helpers/silent-servers.ts";
 
-vi.mock("../../../shared/fast-path.ts", { spy: true });
+vi.mock("../../../shared/aws/fast-path.ts", { spy: true });
 
 beforeEach(() => {
   vi.mocked(fastPath.useFastPath).mockClear();

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { LedgerStore } from "../../../shared/aws/table.ts";
 import { ACTIVE_KEY } from "../../../shared/ledger/active-runs.ts";
 import { MemoryStore } from "../../../shared/ledger/memory-store.ts";
 import { runKey } from "../../../shared/ledger/rows.ts";
 import { Runs } from "../../../shared/ledger/runs.ts";
-import type { LedgerStore } from "../../../shared/ledger/store.ts";
 import { inEveryOrder, inOneOrder, type OrderedActor } from "../../helpers/every-order.ts";
 import { FaultyStore } from "../../helpers/faulty-store.ts";
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Row } from "../../../shared/aws/table.ts";
 import {
   blockCount,
   blockOf,
@@ -19,7 +20,6 @@ import {
   retryEntry,
   sumTotals,
 } from "../../../shared/ledger/rows.ts";
-import type { Row } from "../../../shared/ledger/store.ts";
 import { FAILURE } from "../../helpers/ledger-rig.ts";
 
 const page = (row: Row) => readPageRow({ size: 4, digest: "digest", epoch: 1, ...row });

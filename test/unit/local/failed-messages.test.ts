@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { failedMessages } from "../../../local/event-source-mapping.ts";
+import { failedMessages } from "../../../local/lambda/event-source-mapping.ts";
 
 const batch = ["a", "b", "c"];
 const failedOf = (result: unknown) => [...failedMessages({ tag: "returned", result }, batch)].sort();

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { MalformedMessageError } from "../../../shared/base/errors.ts";
 import { toExportLine } from "../../../shared/dead-letters/export.ts";
 import { LetterGroups } from "../../../shared/dead-letters/groups.ts";
 import { importLetters } from "../../../shared/dead-letters/import.ts";
 import { toLetter } from "../../../shared/dead-letters/letter.ts";
 import { purge } from "../../../shared/dead-letters/purge.ts";
 import { redrive } from "../../../shared/dead-letters/redrive.ts";
-import { MalformedMessageError } from "../../../shared/errors.ts";
 import { toItemJson } from "../../../shared/messages/body.ts";
 import { deadLetterBody } from "../../../shared/messages/dead-letter.ts";
 import { envelopeBody, parseEnvelope } from "../../../shared/messages/envelope.ts";

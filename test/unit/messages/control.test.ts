@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { MalformedMessageError } from "../../../shared/errors.ts";
+import { MalformedMessageError } from "../../../shared/base/errors.ts";
 import { continueEntry, parseControlMessage, startEntry } from "../../../shared/messages/control.ts";
 
 test("a start is grouped with the continuations of its run, and two of one run are one", () => {

@@ -1,7 +1,6 @@
 import { marshall } from "@aws-sdk/util-dynamodb";
 import { describe, expect, test } from "vitest";
-import { fingerprint } from "../../../shared/dead-letters/fingerprint.ts";
-import { FAILURE_KINDS, REASONS, roomForMessage, toFailure } from "../../../shared/failure.ts";
+import { FAILURE_KINDS, REASONS, roomForMessage, toFailure } from "../../../shared/base/failure.ts";
 import { LARGEST_ENVELOPE_BYTES, toItemJson } from "../../../shared/messages/body.ts";
 import {
   deadLetterBody,
@@ -10,6 +9,7 @@ import {
   truncatedLetterBody,
 } from "../../../shared/messages/dead-letter.ts";
 import { envelopeBody, parseEnvelope } from "../../../shared/messages/envelope.ts";
+import { fingerprint } from "../../../shared/messages/fingerprint.ts";
 import { failureOf, longestFailure, longestFailures } from "../../helpers/failures.ts";
 import { refusedBySqs } from "../../helpers/sqs-characters.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ItemError, MalformedMessageError } from "../../../shared/errors.ts";
+import { ItemError, MalformedMessageError } from "../../../shared/base/errors.ts";
 import { LARGEST_ENVELOPE_BYTES, toAttributeText, toJson } from "../../../shared/messages/body.ts";
 import { envelopeBody, type PageHeader, parseEnvelope } from "../../../shared/messages/envelope.ts";
 import { refusedBySqs } from "../../helpers/sqs-characters.ts";

@@ -1,7 +1,7 @@
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ItemError } from "../../../shared/errors.ts";
+import { ItemError } from "../../../shared/base/errors.ts";
 import { toItemJson, toJson } from "../../../shared/messages/body.ts";
 
 const circular: Record<string, unknown> = {};

@@ -1,7 +1,7 @@
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
-import { SourceError } from "../../../shared/errors.ts";
+import { SourceError } from "../../../shared/base/errors.ts";
 import type { Cursor, Page, Source } from "../../../shared/index.ts";
 import { type Chunk, chunks } from "../../../shared/producer/chunks.ts";
 import { textOf } from "../../../shared/producer/serialised.ts";

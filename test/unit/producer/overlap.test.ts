@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
+import type { Overlap } from "../../../shared/definition/workflow.ts";
 import { items, type WorkflowOptions } from "../../../shared/index.ts";
 import { ACTIVE_KEY } from "../../../shared/ledger/active-runs.ts";
 import { runKey } from "../../../shared/ledger/rows.ts";
 import { parseControlMessage, startEntry } from "../../../shared/messages/control.ts";
-import type { Overlap } from "../../../shared/workflow.ts";
 import { ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
 
 const done = { tag: "done" };

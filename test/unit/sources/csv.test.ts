@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ConfigurationError, SourceError } from "../../../shared/errors.ts";
+import { ConfigurationError, SourceError } from "../../../shared/base/errors.ts";
 import { type CsvOptions, fileLines, UnreadableItem } from "../../../shared/sources/index.ts";
 import { itemsOf, never, pagesOf, restartable } from "./reading.ts";
 

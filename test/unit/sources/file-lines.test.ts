@@ -5,7 +5,7 @@ import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ConfigurationError, SourceError } from "../../../shared/errors.ts";
+import { ConfigurationError, SourceError } from "../../../shared/base/errors.ts";
 import { type FileLinesOptions, fileLines, UnreadableItem } from "../../../shared/sources/index.ts";
 import { itemsOf, pagesOf, readContext, restartable } from "./reading.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { ConfigurationError, SourceError } from "../../../shared/errors.ts";
+import { ConfigurationError, SourceError } from "../../../shared/base/errors.ts";
 import { Throttled } from "../../../shared/index.ts";
 import {
   type HttpPagesOptions,

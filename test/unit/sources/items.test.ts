@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { ConfigurationError, SourceError } from "../../../shared/errors.ts";
+import { ConfigurationError, SourceError } from "../../../shared/base/errors.ts";
 import { items } from "../../../shared/sources/index.ts";
 import { itemsOf, never, pagesOf, readContext, restartable } from "./reading.ts";
 

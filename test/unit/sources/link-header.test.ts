@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { SourceError } from "../../../shared/errors.ts";
+import { SourceError } from "../../../shared/base/errors.ts";
 import { httpPages, linkHeader } from "../../../shared/sources/index.ts";
 import { parseLinkHeader } from "../../../shared/sources/link-header.ts";
 import { serve } from "./loopback.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ConfigurationError, SourceError } from "../../../shared/errors.ts";
+import { ConfigurationError, SourceError } from "../../../shared/base/errors.ts";
 import {
   cursorField,
   type HttpPagesOptions,

@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ConfigurationError, SourceError } from "../../../shared/errors.ts";
+import { ConfigurationError, SourceError } from "../../../shared/base/errors.ts";
 import { type HttpPagesOptions, httpPages, singlePage } from "../../../shared/sources/index.ts";
 import { itemsOf } from "./reading.ts";
 

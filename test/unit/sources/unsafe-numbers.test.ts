@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ConfigurationError, SourceError } from "../../../shared/errors.ts";
+import { ConfigurationError, SourceError } from "../../../shared/base/errors.ts";
 import { MemoryStore } from "../../../shared/ledger/memory-store.ts";
 import { Runs } from "../../../shared/ledger/runs.ts";
 import {

@@ -4,9 +4,9 @@ import { groupTable } from "../../../../cli/dlq/group-table.ts";
 import { letterTable } from "../../../../cli/dlq/letter-table.ts";
 import { letterView } from "../../../../cli/dlq/letter-view.ts";
 import { passNotes } from "../../../../cli/dlq/pass-notes.ts";
+import type { Failure } from "../../../../shared/base/failure.ts";
 import { LetterGroups } from "../../../../shared/dead-letters/groups.ts";
 import { type Letter, toLetter } from "../../../../shared/dead-letters/letter.ts";
-import type { Failure } from "../../../../shared/failure.ts";
 
 const failure = (attempt: number, changes: Partial<Failure> = {}): Failure => ({
   attempt,

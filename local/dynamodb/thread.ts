@@ -1,0 +1,61 @@
+import { once } from "node:events";
+import { extname } from "node:path";
+import { Worker } from "node:worker_threads";
+import { SluiceError, toError } from "../../shared/base/errors.ts";
+import type { LocalDynamoDb, LocalDynamoDbOptions } from "./server.ts";
+
+const ENTRY = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
+
+/** DynamoDB in a thread, which opens its tables only for its first request. */
+export interface DynamoDbThread extends LocalDynamoDb {
+  /**
+   * Does something over it.
+   *
+   * @throws {SluiceError} `LEDGER_UNREADABLE`: it failed meanwhile.
+   */
+  during<T>(work: Promise<T>): Promise<T>;
+}
+
+/**
+ * Starts DynamoDB in a thread of its own. A write to it takes several turns of its event loop, and beside the queues each
+ * turn would last as long as they have requests: with many sends under way consumers would wait for the ledger most of
+ * the time.
+ *
+ * @param path Where it keeps its tables.
+ * @param accessKeyId The engine's secret, which each request must carry.
+ * @throws {SluiceError} `LEDGER_UNREADABLE`: it cannot start.
+ */
+export async function startDynamoDbThread(path: string, accessKeyId: string): Promise<DynamoDbThread> {
+  const worker = new Worker(ENTRY, { workerData: { path, accessKeyId } satisfies LocalDynamoDbOptions });
+  const cannotOpen = (cause: unknown) =>
+    new SluiceError(
+      "LEDGER_UNREADABLE",
+      `the ledger's tables in ${path} cannot be opened: ${toError(cause).message}. If they are damaged, move that ` +
+        "directory away: the runs in it are gone with it",
+      { cause },
+    );
+  const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+  const ended = exited.then(() => Promise.reject(new Error("its thread ended")));
+  const endpoint = await Promise.race([once(worker, "message"), ended]).then(
+    ([message]) => message as string,
+    (cause) => Promise.reject(cannotOpen(cause)),
+  );
+  return {
+    endpoint,
+    async during(work) {
+      const over = new AbortController();
+      const failed = once(worker, "error", { signal: over.signal }).then(([cause]) =>
+        Promise.reject(cannotOpen(cause)),
+      );
+      try {
+        return await Promise.race([work, failed]);
+      } finally {
+        over.abort();
+      }
+    },
+    async close() {
+      worker.postMessage("close");
+      await exited;
+    },
+  };
+}

@@ -1,0 +1,84 @@
+import type { FunctionObserver } from "./local-function.ts";
+import type { Activity } from "./protocol.ts";
+
+/** What the fleet did since the engine started. */
+export interface FleetActivity {
+  readonly inFlight: number;
+  readonly peakInFlight: number;
+  readonly succeeded: number;
+  readonly retried: number;
+  readonly deadByReason: Readonly<Record<string, number>>;
+  /** Invocations that crashed, timed out or threw, newest last. */
+  readonly failures: readonly string[];
+}
+
+const FAILURES_KEPT = 20;
+
+/** Adds up what the environments report, for the live display. Counts that must be exact come from the ledger. */
+export class ActivityMonitor {
+  readonly #memory: () => { producer: number; consumer: number };
+  readonly #levels = new Map<number, number>();
+  readonly #deadByReason: Record<string, number> = {};
+  readonly #failures: string[] = [];
+  #peakInFlight = 0;
+  #succeeded = 0;
+  #retried = 0;
+
+  constructor(memory: () => { producer: number; consumer: number }) {
+    this.#memory = memory;
+  }
+
+  readonly ofConsumer: FunctionObserver = {
+    onActivity: (environment, activity) => this.#add(environment, activity),
+    onFailure: (error) => this.#fail(error),
+  };
+
+  readonly ofProducer: FunctionObserver = {
+    // It runs no tasks, but buries items that cannot be sent.
+    onActivity: (_, { deadByReason }) => this.#addDead(deadByReason),
+    onFailure: (error) => this.#fail(error),
+  };
+
+  /** The highest resident set of an environment of each function so far, in MB. */
+  get peakMemoryMb(): { readonly producer: number; readonly consumer: number } {
+    return this.#memory();
+  }
+
+  get fleet(): FleetActivity {
+    return {
+      inFlight: this.#inFlight(),
+      peakInFlight: this.#peakInFlight,
+      succeeded: this.#succeeded,
+      retried: this.#retried,
+      deadByReason: { ...this.#deadByReason },
+      failures: this.#failures,
+    };
+  }
+
+  #add(environment: number, activity: Activity): void {
+    this.#levels.delete(environment);
+    // No environment runs more than its share, so this never shows more than was allowed.
+    this.#peakInFlight = Math.max(this.#peakInFlight, this.#inFlight() + activity.peakInFlight);
+    this.#levels.set(environment, activity.inFlight);
+    this.#succeeded += activity.succeeded;
+    this.#retried += activity.retried;
+    this.#addDead(activity.deadByReason);
+  }
+
+  #addDead(deadByReason: Activity["deadByReason"]): void {
+    for (const [reason, count] of Object.entries(deadByReason)) {
+      this.#deadByReason[reason] = (this.#deadByReason[reason] ?? 0) + count;
+    }
+  }
+
+  #fail(error: string): void {
+    this.#failures.push(error);
+    if (this.#failures.length > FAILURES_KEPT) this.#failures.shift();
+  }
+
+  #inFlight(): number {
+    let sum = 0;
+    for (const inFlight of this.#levels.values()) sum += inFlight;
+    return sum;
+  }
+}

@@ -1,0 +1,176 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { NODE_FLAGS } from "../../shared/base/node-flags.ts";
+import { channelStdio, PrivateChannel } from "../../shared/base/private-channel.ts";
+import type { Reaper } from "./orphan-killer.ts";
+import type { Activity, FromEnvironment, Invocation } from "./protocol.ts";
+
+/** How a function runs. */
+export interface FunctionConfiguration {
+  readonly name: string;
+  /** The bundled handler. */
+  readonly bundle: string;
+  readonly timeoutSeconds: number;
+  readonly memoryMb: number;
+  readonly variables: Readonly<Record<string, string>>;
+  /** File descriptor of its log. */
+  readonly log: number;
+  /** Ends its environments with the engine, should that be killed. */
+  readonly reaper?: Reaper;
+}
+
+/** How an invocation ended. `crashed` and `timed out` have ended the environment too. */
+export type InvocationOutcome =
+  | { readonly tag: "returned"; readonly result: unknown }
+  | { readonly tag: "threw" | "crashed" | "timed out"; readonly error: string };
+
+export interface EnvironmentObserver {
+  readonly onActivity: (activity: Activity) => void;
+  readonly onPeakMemory: (megabytes: number) => void;
+}
+
+/** Lambda's limit is of the whole process; V8's heap gets the most of it. */
+const HEAP_SHARE = 0.9;
+
+const ENTRY = fileURLToPath(new URL(`./environment${extname(import.meta.url)}`, import.meta.url));
+
+/** One execution environment of a function: a child process. */
+export class ExecutionEnvironment {
+  readonly #configuration: FunctionConfiguration;
+  readonly #observer: EnvironmentObserver;
+  readonly #process: ChildProcess;
+  /** Absent where the process could not be started. */
+  readonly #channel: PrivateChannel | undefined;
+  readonly #ready: Promise<void>;
+  readonly #exited: Promise<string>;
+  #onAnswer: ((message: Extract<FromEnvironment, { type: "result" | "error" }>) => void) | undefined;
+  #alive = true;
+  #inFlight = 0;
+
+  constructor(configuration: FunctionConfiguration, observer: EnvironmentObserver) {
+    this.#configuration = configuration;
+    this.#observer = observer;
+    const { bundle, log, memoryMb, variables, reaper } = configuration;
+    const flags = [`--max-old-space-size=${Math.floor(memoryMb * HEAP_SHARE)}`, ...NODE_FLAGS, "--no-warnings"];
+    this.#process = spawn(process.execPath, [...flags, ENTRY, bundle], {
+      env: { ...process.env, ...variables },
+      stdio: [...channelStdio(log)],
+      // A process group of its own, in which are the processes that it forks for suspects: they end together.
+      detached: true,
+    });
+    const { pid } = this.#process;
+    if (pid !== undefined) reaper?.watch(pid);
+    const { promise: ready, resolve: onReady } = Promise.withResolvers<void>();
+    this.#ready = ready;
+    this.#exited = new Promise((resolve) => {
+      this.#process.once("exit", (code, signal) => {
+        this.#alive = false;
+        // What it forked may block its processor, and not notice.
+        this.#killGroup();
+        if (pid !== undefined) reaper?.forget(pid);
+        if (this.#inFlight > 0) this.#reportIdle();
+        resolve(signal === null ? `exit code ${code}` : `signal ${signal}`);
+      });
+      this.#process.once("error", (error) => {
+        // It could not be started.
+        if (pid === undefined) this.#alive = false;
+        resolve(error.message);
+      });
+    });
+    if (pid === undefined) return;
+    this.#channel = PrivateChannel.toChild(this.#process);
+    this.#channel.onMessage((received) => {
+      const message = received as FromEnvironment;
+      if (message.type === "ready") onReady();
+      else if (message.type === "activity") this.#reportActivity(message);
+      else this.#onAnswer?.(message);
+    });
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  /** Resolves when the handler is loaded, or the environment died over it: then with how. */
+  async started(): Promise<string | undefined> {
+    return await Promise.race([this.#ready.then(() => undefined), this.#exited]);
+  }
+
+  /** Runs one event. Never rejects. */
+  async invoke(event: unknown, requestId: string): Promise<InvocationOutcome> {
+    const { name, timeoutSeconds, memoryMb } = this.#configuration;
+    await this.started();
+    if (!this.#alive) return { tag: "crashed", error: `it died before its first invocation: ${await this.#exited}` };
+    const { promise: answered, resolve: onAnswer } = Promise.withResolvers<InvocationOutcome>();
+    this.#onAnswer = (message) => {
+      if (message.requestId !== requestId) return;
+      this.#observer.onPeakMemory(message.peakMemoryMb);
+      onAnswer(
+        message.type === "result"
+          ? { tag: "returned", result: message.result }
+          : { tag: "threw", error: message.error },
+      );
+    };
+    const timeoutMilliseconds = timeoutSeconds * 1_000;
+    const timer = setTimeout(() => {
+      onAnswer({ tag: "timed out", error: `the invocation took longer than ${timeoutSeconds} s` });
+      this.kill();
+    }, timeoutMilliseconds);
+    try {
+      const invocation: Invocation = {
+        type: "invoke",
+        requestId,
+        functionName: name,
+        timeoutMilliseconds,
+        memoryMb,
+        event,
+      };
+      // A process that dies as it is written to says so by its exit.
+      this.#channel?.send(invocation);
+      const crashed = this.#exited.then((error): InvocationOutcome => ({ tag: "crashed", error }));
+      return await Promise.race([answered, crashed]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  kill(): void {
+    this.#alive = false;
+    this.#killGroup();
+  }
+
+  #killGroup(): void {
+    const { pid } = this.#process;
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, "SIGKILL");
+    } catch {
+      // Nothing of it is left.
+    }
+  }
+
+  /** Resolves once the process is gone. */
+  async gone(): Promise<void> {
+    await this.#exited;
+  }
+
+  #reportActivity(activity: Activity): void {
+    this.#inFlight = activity.inFlight;
+    this.#observer.onPeakMemory(activity.peakMemoryMb);
+    this.#observer.onActivity(activity);
+  }
+
+  // What it had in flight died with it.
+  #reportIdle(): void {
+    this.#reportActivity({
+      type: "activity",
+      inFlight: 0,
+      peakInFlight: this.#inFlight,
+      succeeded: 0,
+      retried: 0,
+      deadByReason: {},
+      peakMemoryMb: 0,
+    });
+  }
+}

@@ -1,0 +1,187 @@
+import {
+  type AttributeValue,
+  BatchGetItemCommand,
+  ConditionalCheckFailedException,
+  type DynamoDBClient,
+  GetItemCommand,
+  QueryCommand,
+  UpdateItemCommand,
+} from "@aws-sdk/client-dynamodb";
+import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
+import { ask } from "./fast-path.ts";
+import {
+  type Condition,
+  EXPIRY_ATTRIBUTE,
+  type Key,
+  keyText,
+  type LedgerStore,
+  type Row,
+  type Update,
+} from "./table.ts";
+
+/** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
+const KEYS_PER_BATCH_GET = 100;
+
+/**
+ * How long a row outlives its last write: longer than a message of its run can lie in a queue and then in the
+ * dead-letter queue, from which it may be redriven.
+ */
+const ROW_LIFE_SECONDS = 90 * 86_400;
+
+/** The ledger's rows in a DynamoDB table. Each write puts off the row's expiry. */
+export class DynamoDbStore implements LedgerStore {
+  readonly #client: DynamoDBClient;
+  readonly #table: string;
+  readonly #now: () => number;
+
+  constructor(client: DynamoDBClient, table: string, now: () => number = Date.now) {
+    this.#client = client;
+    this.#table = table;
+    this.#now = now;
+  }
+
+  async get(key: Key): Promise<Row | undefined> {
+    const { Item } = await ask(this.#client, GetItemCommand, {
+      TableName: this.#table,
+      Key: toKey(key),
+      ConsistentRead: true,
+    });
+    return toRow(Item);
+  }
+
+  async getMany(keys: readonly Key[]): Promise<ReadonlyMap<string, Row>> {
+    const rows = new Map<string, Row>();
+    // DynamoDB refuses a key that stands twice in one request.
+    const distinct = [...new Map(keys.map((key) => [keyText(key), toKey(key)])).values()];
+    for (let start = 0; start < distinct.length; start += KEYS_PER_BATCH_GET) {
+      let owed: Record<string, AttributeValue>[] = distinct.slice(start, start + KEYS_PER_BATCH_GET);
+      while (owed.length > 0) {
+        const { Responses, UnprocessedKeys } = await this.#client.send(
+          new BatchGetItemCommand({ RequestItems: { [this.#table]: { Keys: owed, ConsistentRead: true } } }),
+        );
+        for (const item of Responses?.[this.#table] ?? []) {
+          const row = toRow(item) ?? {};
+          rows.set(keyText(row as unknown as Key), row);
+        }
+        owed = UnprocessedKeys?.[this.#table]?.Keys ?? [];
+      }
+    }
+    return rows;
+  }
+
+  async update(key: Key, update: Update): Promise<Row | undefined> {
+    try {
+      const { Attributes } = await ask(this.#client, UpdateItemCommand, {
+        TableName: this.#table,
+        Key: toKey(key),
+        ReturnValues: "ALL_NEW",
+        ...toExpressions(this.#expiring(update)),
+      });
+      return toRow(Attributes);
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return undefined;
+      throw error;
+    }
+  }
+
+  #expiring(update: Update): Update {
+    const expiresAt = Math.floor(this.#now() / 1_000) + ROW_LIFE_SECONDS;
+    return { ...update, set: { ...update.set, [EXPIRY_ATTRIBUTE]: expiresAt } };
+  }
+
+  async newest(pk: string, limit: number, before?: string): Promise<readonly Row[]> {
+    const { Items } = await this.#client.send(
+      new QueryCommand({
+        TableName: this.#table,
+        KeyConditionExpression: "pk = :pk",
+        ExpressionAttributeValues: { ":pk": { S: pk } },
+        ScanIndexForward: false,
+        Limit: limit,
+        ConsistentRead: true,
+        ...(before !== undefined && { ExclusiveStartKey: toKey({ pk, sk: before }) }),
+      }),
+    );
+    return (Items ?? []).map((item) => toRow(item) ?? {});
+  }
+}
+
+const toKey = ({ pk, sk }: Key): Record<string, AttributeValue> => ({ pk: { S: pk }, sk: { S: sk } });
+
+function toRow(item: Record<string, AttributeValue> | undefined): Row | undefined {
+  if (item === undefined) return undefined;
+  // The store's own attribute is nobody else's.
+  const { [EXPIRY_ATTRIBUTE]: _, ...row } = unmarshall(item);
+  return row;
+}
+
+interface Expressions {
+  UpdateExpression?: string;
+  ConditionExpression?: string;
+  ExpressionAttributeNames?: Record<string, string>;
+  ExpressionAttributeValues?: Record<string, AttributeValue>;
+}
+
+function toExpressions(update: Update): Expressions {
+  const names = new Map<string, string>();
+  const values: Record<string, unknown> = {};
+  const name = (attribute: string): string => {
+    const known = names.get(attribute);
+    if (known !== undefined) return known;
+    const placeholder = `#n${names.size}`;
+    names.set(attribute, placeholder);
+    return placeholder;
+  };
+  const value = (content: unknown): string => {
+    const placeholder = `:v${Object.keys(values).length}`;
+    values[placeholder] = content;
+    return placeholder;
+  };
+  const clauses: string[] = [];
+  const clause = (keyword: string, parts: readonly string[]) => {
+    if (parts.length > 0) clauses.push(`${keyword} ${parts.join(", ")}`);
+  };
+  clause(
+    "SET",
+    Object.entries(update.set ?? {}).flatMap(([k, v]) => (v === undefined ? [] : [`${name(k)} = ${value(v)}`])),
+  );
+  clause("ADD", setClauses(update.add, name, value));
+  clause("DELETE", setClauses(update.subtract, name, value));
+  clause("REMOVE", (update.remove ?? []).map(name));
+  const conditions = (update.when ?? []).map((condition) => toCondition(condition, name, value));
+  // DynamoDB refuses what is empty.
+  return {
+    ...(clauses.length > 0 && { UpdateExpression: clauses.join(" ") }),
+    ...(conditions.length > 0 && { ConditionExpression: conditions.join(" AND ") }),
+    ...(names.size > 0 && {
+      ExpressionAttributeNames: Object.fromEntries(
+        [...names].map(([attribute, placeholder]) => [placeholder, attribute]),
+      ),
+    }),
+    ...(Object.keys(values).length > 0 && {
+      ExpressionAttributeValues: marshall(values, { removeUndefinedValues: true }),
+    }),
+  };
+}
+
+// DynamoDB has no empty sets: adding nothing is leaving the clause out.
+function setClauses(
+  sets: Update["add"],
+  name: (attribute: string) => string,
+  value: (content: unknown) => string,
+): string[] {
+  return Object.entries(sets ?? {}).flatMap(([attribute, members]) =>
+    members.length === 0 ? [] : [`${name(attribute)} ${value(new Set(members))}`],
+  );
+}
+
+function toCondition(
+  condition: Condition,
+  name: (attribute: string) => string,
+  value: (content: unknown) => string,
+): string {
+  if ("absent" in condition) return `attribute_not_exists(${name(condition.absent)})`;
+  if ("equals" in condition) return `${name(condition.equals[0])} = ${value(condition.equals[1])}`;
+  if ("oneOf" in condition) return `${name(condition.oneOf[0])} IN (${condition.oneOf[1].map(value).join(", ")})`;
+  if ("atMost" in condition) return `${name(condition.atMost[0])} <= ${value(condition.atMost[1])}`;
+  return `NOT contains(${name(condition.lacks[0])}, ${value(condition.lacks[1])})`;
+}

@@ -1,0 +1,41 @@
+import { fromStoredText } from "../../base/exact-json.ts";
+import { PrivateChannel } from "../../base/private-channel.ts";
+import { ignoreProcessMessages } from "../../base/process-messages.ts";
+import type { TaskLogger } from "../../base/task.ts";
+import type { Workflow } from "../../definition/workflow.ts";
+import { runAttempt } from "./attempt.ts";
+import { type IsolatedAnswer, type IsolatedRequest, toAnswer } from "./isolation-protocol.ts";
+import { containStrayErrors } from "./stray-errors.ts";
+
+/**
+ * The other side of `Isolation`: runs the one attempt that it is asked for, answers, and ends. The answer is all that
+ * leaves it, so the task may end, block or fill this process as it likes.
+ */
+export async function serveIsolatedAttempt(
+  workflow: Workflow,
+  taskLogger: (fields: Record<string, string | number>) => TaskLogger,
+): Promise<void> {
+  containStrayErrors(() => {});
+  ignoreProcessMessages();
+  // Ctrl-C on a terminal reaches it, too; the attempt is finished, like those in the consumer.
+  process.on("SIGINT", () => {});
+  const channel = await PrivateChannel.toParent();
+  channel.onClose(() => process.exit(0));
+  let begun = false;
+  channel.onMessage(async (message) => {
+    if (begun) return;
+    begun = true;
+    const { itemText, context, timeoutMilliseconds } = message as IsolatedRequest;
+    const outcome = await runAttempt({
+      task: workflow.task,
+      schema: workflow.item,
+      item: fromStoredText(itemText),
+      context: { ...context, logger: taskLogger({ id: context.id, attempt: context.attempt }) },
+      timeoutMilliseconds,
+      deadline: Number.POSITIVE_INFINITY,
+      now: Date.now,
+    });
+    channel.send(toAnswer(outcome), () => process.exit(0));
+  });
+  channel.send({ tag: "ready" } satisfies IsolatedAnswer);
+}

@@ -1,0 +1,145 @@
+import * as z from "zod";
+import type { ServiceAccess } from "../aws/service-access.ts";
+import { ConfigurationError } from "../base/errors.ts";
+import { show } from "../base/options.ts";
+
+const accessSchema = z.object({
+  SLUICE_SQS_ENDPOINT: z.url(),
+  SLUICE_DYNAMODB_ENDPOINT: z.url(),
+  SLUICE_REGION: z.string().min(1),
+  SLUICE_ACCESS_KEY_ID: z.string().min(1),
+  SLUICE_SECRET_ACCESS_KEY: z.string().min(1),
+});
+
+const environmentSchema = z.object({
+  SLUICE_QUEUE_URL: z.url(),
+  SLUICE_DEAD_LETTER_QUEUE_URL: z.url(),
+  SLUICE_CONTROL_QUEUE_URL: z.url(),
+  SLUICE_CONTROL_DEAD_LETTER_QUEUE_URL: z.url(),
+  SLUICE_EVENT_BUS: z.string().min(1).optional(),
+  SLUICE_TABLE: z.string().min(1),
+  SLUICE_CONCURRENCY: z.coerce.number().int().min(1),
+  SLUICE_TASKS_PER_ENVIRONMENT: z.coerce.number().int().min(1),
+  SLUICE_MAX_BACKLOG: z.coerce.number().int().min(1),
+  SLUICE_SLICE_SECONDS: z.coerce.number().min(1),
+  SLUICE_CONTROL_VISIBILITY_SECONDS: z.coerce.number().int().min(3),
+  SLUICE_REFILL_SECONDS: z.coerce.number().min(0),
+  SLUICE_REFILL_WAITING_SECONDS: z.coerce.number().min(0),
+  SLUICE_REFILL_VISIBILITY_SECONDS: z.coerce.number().int().min(1),
+  SLUICE_STACK: z.string().min(1).optional(),
+  SLUICE_FAST_PATH: z.enum(["on", "off"]).default("on"),
+});
+
+/** What the functions are told by whoever deploys them: the CDK app, or the embedded engine. */
+export interface FunctionEnvironment {
+  readonly queueUrl: string;
+  readonly deadLetterQueueUrl: string;
+  readonly controlQueueUrl: string;
+  readonly controlDeadLetterQueueUrl: string;
+  /** The EventBridge bus that is told of the ends of runs. Absent on the embedded engine, which has none. */
+  readonly eventBus?: string | undefined;
+  /** How the queues and the ledger are reached. Absent: as the AWS SDK finds them, which is right on Lambda. */
+  readonly access?: ServiceAccess | undefined;
+  readonly table: string;
+  readonly concurrency: number;
+  readonly tasksPerEnvironment: number;
+  readonly maxBacklog: number;
+  readonly sliceSeconds: number;
+  readonly controlVisibilitySeconds: number;
+  readonly refillSeconds: number;
+  readonly refillWaitingSeconds: number;
+  readonly refillVisibilitySeconds: number;
+  /** The stack's name, a dimension of the metrics. Absent on the embedded engine. */
+  readonly stack?: string | undefined;
+  /** Whether requests may bypass the SDK (`useFastPath`). */
+  readonly fastPath: boolean;
+}
+
+/** The environment variables that hold it. */
+export function toVariables(environment: FunctionEnvironment): Record<string, string> {
+  return {
+    SLUICE_QUEUE_URL: environment.queueUrl,
+    SLUICE_DEAD_LETTER_QUEUE_URL: environment.deadLetterQueueUrl,
+    SLUICE_CONTROL_QUEUE_URL: environment.controlQueueUrl,
+    SLUICE_CONTROL_DEAD_LETTER_QUEUE_URL: environment.controlDeadLetterQueueUrl,
+    ...(environment.eventBus !== undefined && { SLUICE_EVENT_BUS: environment.eventBus }),
+    ...(environment.access && accessVariables(environment.access)),
+    SLUICE_TABLE: environment.table,
+    SLUICE_CONCURRENCY: String(environment.concurrency),
+    SLUICE_TASKS_PER_ENVIRONMENT: String(environment.tasksPerEnvironment),
+    SLUICE_MAX_BACKLOG: String(environment.maxBacklog),
+    SLUICE_SLICE_SECONDS: String(environment.sliceSeconds),
+    SLUICE_CONTROL_VISIBILITY_SECONDS: String(environment.controlVisibilitySeconds),
+    SLUICE_REFILL_SECONDS: String(environment.refillSeconds),
+    SLUICE_REFILL_WAITING_SECONDS: String(environment.refillWaitingSeconds),
+    SLUICE_REFILL_VISIBILITY_SECONDS: String(environment.refillVisibilitySeconds),
+    ...(environment.stack !== undefined && { SLUICE_STACK: environment.stack }),
+    SLUICE_FAST_PATH: environment.fastPath ? "on" : "off",
+  };
+}
+
+const accessVariables = (access: ServiceAccess): z.infer<typeof accessSchema> => ({
+  SLUICE_SQS_ENDPOINT: access.sqsEndpoint,
+  SLUICE_DYNAMODB_ENDPOINT: access.dynamoDbEndpoint,
+  SLUICE_REGION: access.region,
+  SLUICE_ACCESS_KEY_ID: access.accessKeyId,
+  SLUICE_SECRET_ACCESS_KEY: access.secretAccessKey,
+});
+
+/**
+ * Reads `SLUICE_FAST_PATH` from the environment of the command that deploys the functions: on, unless it is `off`.
+ *
+ * @throws {ConfigurationError} It is neither `on` nor `off`.
+ */
+export function fastPathOf({ SLUICE_FAST_PATH: value = "on" }: Readonly<Record<string, string | undefined>>): boolean {
+  if (value === "on" || value === "off") return value === "on";
+  throw new ConfigurationError(`SLUICE_FAST_PATH must be on or off, but is ${show(value)}: leave it out for on`);
+}
+
+/**
+ * Reads it back, once, when a function starts.
+ *
+ * @throws {ConfigurationError} A variable is missing or wrong.
+ */
+export function fromVariables(variables: Readonly<Record<string, string | undefined>>): FunctionEnvironment {
+  const parsed = parse(environmentSchema, variables);
+  return {
+    queueUrl: parsed.SLUICE_QUEUE_URL,
+    deadLetterQueueUrl: parsed.SLUICE_DEAD_LETTER_QUEUE_URL,
+    controlQueueUrl: parsed.SLUICE_CONTROL_QUEUE_URL,
+    controlDeadLetterQueueUrl: parsed.SLUICE_CONTROL_DEAD_LETTER_QUEUE_URL,
+    eventBus: parsed.SLUICE_EVENT_BUS,
+    access: accessOf(variables),
+    table: parsed.SLUICE_TABLE,
+    concurrency: parsed.SLUICE_CONCURRENCY,
+    tasksPerEnvironment: parsed.SLUICE_TASKS_PER_ENVIRONMENT,
+    maxBacklog: parsed.SLUICE_MAX_BACKLOG,
+    sliceSeconds: parsed.SLUICE_SLICE_SECONDS,
+    controlVisibilitySeconds: parsed.SLUICE_CONTROL_VISIBILITY_SECONDS,
+    refillSeconds: parsed.SLUICE_REFILL_SECONDS,
+    refillWaitingSeconds: parsed.SLUICE_REFILL_WAITING_SECONDS,
+    refillVisibilitySeconds: parsed.SLUICE_REFILL_VISIBILITY_SECONDS,
+    stack: parsed.SLUICE_STACK,
+    fastPath: parsed.SLUICE_FAST_PATH === "on",
+  };
+}
+
+/** All of its variables must be there, or none. */
+function accessOf(variables: Readonly<Record<string, string | undefined>>): ServiceAccess | undefined {
+  if (Object.keys(accessSchema.shape).every((name) => variables[name] === undefined)) return undefined;
+  const parsed = parse(accessSchema, variables);
+  return {
+    sqsEndpoint: parsed.SLUICE_SQS_ENDPOINT,
+    dynamoDbEndpoint: parsed.SLUICE_DYNAMODB_ENDPOINT,
+    region: parsed.SLUICE_REGION,
+    accessKeyId: parsed.SLUICE_ACCESS_KEY_ID,
+    secretAccessKey: parsed.SLUICE_SECRET_ACCESS_KEY,
+  };
+}
+
+/** @throws {ConfigurationError} A variable is missing or wrong. */
+function parse<Schema extends z.ZodType>(schema: Schema, variables: unknown): z.infer<Schema> {
+  const parsed = schema.safeParse(variables);
+  if (parsed.success) return parsed.data;
+  throw new ConfigurationError(`the function's environment variables are wrong: ${z.prettifyError(parsed.error)}`);
+}

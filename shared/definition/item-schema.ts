@@ -1,0 +1,106 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { InvalidFinding } from "../base/invalid-finding.ts";
+import { fingerprint } from "../messages/fingerprint.ts";
+
+/** An item fails its workflow's schema. The message says where. */
+export class InvalidItemError extends Error {
+  override readonly name = "InvalidItemError";
+  readonly finding: InvalidFinding;
+
+  constructor(message: string, finding: InvalidFinding, options?: ErrorOptions) {
+    super(message, options);
+    this.finding = finding;
+  }
+}
+
+/** What `validateItem` knows of an item beside its value. */
+export interface ItemOrigin {
+  /** What gave an item's fields their names: the header of a file. Absent: each item has its own. */
+  readonly fieldsFrom?: "header" | undefined;
+}
+
+/**
+ * Holds an item against a workflow's schema.
+ *
+ * @returns what the schema makes of it, which is what the task gets; or an `InvalidItemError`. It never rejects.
+ */
+export async function validateItem(
+  schema: StandardSchemaV1,
+  item: unknown,
+  origin: ItemOrigin = {},
+): Promise<{ readonly value: unknown } | InvalidItemError> {
+  try {
+    const result = await schema["~standard"].validate(item);
+    if (result.issues === undefined) return { value: result.value };
+    return new InvalidItemError(describe(result.issues), findingOf(result.issues, item, origin));
+  } catch (cause) {
+    const message = "the schema threw while it validated the item";
+    return new InvalidItemError(message, { way: message }, { cause });
+  }
+}
+
+function describe(issues: readonly StandardSchemaV1.Issue[]): string {
+  const lines = issues.map((issue) => {
+    const where = keysOf(issue).join(".");
+    return where === "" ? issue.message : `${where}: ${issue.message}`;
+  });
+  return `the item fails the workflow's schema: ${lines.join("; ")}`;
+}
+
+const keysOf = ({ path }: StandardSchemaV1.Issue): readonly PropertyKey[] =>
+  (path ?? []).map((segment) => (typeof segment === "object" ? segment.key : segment));
+
+const MOST_ISSUES = 3;
+const MOST_KEYS = 10;
+
+function findingOf(
+  issues: readonly StandardSchemaV1.Issue[],
+  item: unknown,
+  { fieldsFrom }: ItemOrigin,
+): InvalidFinding {
+  const ways = issues.slice(0, MOST_ISSUES).map((issue) => wayOf(issue, item));
+  const more = issues.length > MOST_ISSUES ? ["and more"] : [];
+  const way = [...ways.map(({ way }) => way), ...more].join("; ");
+  const example = [...ways.map(({ example }) => example), ...more].join("; ");
+  const keys = [...new Set(ways.flatMap(({ instead }) => instead))].slice(0, MOST_KEYS);
+  return {
+    way,
+    ...(example !== way && { example }),
+    instead:
+      keys.length === 0
+        ? undefined
+        : `${fieldsFrom === "header" ? "the header has" : "the first of them has"} ${keys.map(quoted).join(", ")}`,
+  };
+}
+
+/** What is wrong, without anything that is only this item's; and fields that may be meant instead of a missing one. */
+function wayOf(
+  issue: StandardSchemaV1.Issue,
+  item: unknown,
+): { readonly way: string; readonly example: string; readonly instead: readonly string[] } {
+  const keys = keysOf(issue);
+  const missing = keys.at(-1);
+  // An index of a list is this item's own.
+  const where = quoted(keys.map((key) => (typeof key === "number" ? "[]" : String(key))).join("."));
+  const parent = keys.slice(0, -1).reduce<unknown>((value, key) => (isObject(value) ? value[key] : undefined), item);
+  if (missing !== undefined && isObject(parent) && !Array.isArray(parent) && !Object.hasOwn(parent, missing)) {
+    const names = Object.keys(parent);
+    const meant = names.filter((name) => plain(name) === plain(String(missing)));
+    const way = `${where} missing`;
+    return { way, example: way, instead: meant.length > 0 ? meant : names };
+  }
+  const at = keys.length === 0 ? "" : `${where}: `;
+  const way = at + fingerprint("", issue.message).text.replace(/^: /, "");
+  return { way, example: at + issue.message, instead: [] };
+}
+
+const isObject = (value: unknown): value is Record<PropertyKey, unknown> => typeof value === "object" && value !== null;
+
+const quoted = (text: string): string => `\`${text}\``;
+
+/** A name as people compare it: `E-Mail`, `e_mail` and ` email ` are one. */
+const plain = (name: string): string =>
+  name
+    .normalize("NFKC")
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]/gu, "");

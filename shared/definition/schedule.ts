@@ -1,0 +1,189 @@
+import { type Duration, formatDuration, toMilliseconds } from "../base/duration.ts";
+import { ConfigurationError } from "../base/errors.ts";
+import { booleanOption, rejectUnknownKeys, show } from "../base/options.ts";
+
+/**
+ * When a deployed workflow runs by itself, as EventBridge Scheduler writes it.
+ *
+ * @example
+ * ```ts
+ * schedule: "rate(1 day)"
+ * schedule: { expression: "cron(0 8 ? * MON-FRI *)", timeZone: "Europe/Berlin", flexibleWindow: { minutes: 15 } }
+ * schedule: { expression: "at(2026-12-24T18:00:00)", timeZone: "UTC", enabled: false }
+ * ```
+ */
+export type ScheduleOption = string | ScheduleOptions;
+
+export interface ScheduleOptions {
+  /**
+   * `rate(10 minutes)`, `cron(minutes hours day-of-month month day-of-week year)` or `at(2026-12-24T18:00:00)`.
+   * https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+   */
+  readonly expression: string;
+  /** The IANA time zone of a `cron` or an `at`, its daylight saving time included. Default UTC. */
+  readonly timeZone?: string;
+  /** A run starts at some moment of this window after its time, 1 min to 24 h. Default: at its time. */
+  readonly flexibleWindow?: Duration;
+  /** Default true. A schedule that is not enabled is deployed and does not fire. */
+  readonly enabled?: boolean;
+}
+
+/** A validated schedule. */
+export interface Schedule {
+  readonly expression: string;
+  readonly timeZone: string | undefined;
+  readonly flexibleWindowMinutes: number | undefined;
+  readonly enabled: boolean;
+}
+
+const KEYS = ["expression", "timeZone", "flexibleWindow", "enabled"] as const satisfies (keyof ScheduleOptions)[];
+
+/**
+ * The schedule that an option describes.
+ *
+ * @throws {ConfigurationError} An expression, a time zone or a window that EventBridge Scheduler would refuse.
+ */
+export function parseSchedule(option: ScheduleOption): Schedule {
+  const options = typeof option === "string" ? { expression: option } : option;
+  rejectUnknownKeys(options, KEYS, "schedule");
+  const { expression, timeZone, flexibleWindow, enabled = true } = options;
+  const kind = checkExpression(expression);
+  if (timeZone !== undefined) checkTimeZone(timeZone, kind);
+  return {
+    expression,
+    timeZone,
+    flexibleWindowMinutes: flexibleWindow === undefined ? undefined : windowMinutes(flexibleWindow),
+    enabled: booleanOption("schedule.enabled", enabled),
+  };
+}
+
+type Kind = "rate" | "cron" | "at";
+
+function checkExpression(expression: unknown): Kind {
+  const match = typeof expression === "string" ? /^(rate|cron|at)\(([^()]*)\)$/.exec(expression) : null;
+  if (match === null) {
+    throw new ConfigurationError(
+      `schedule must be rate(...), cron(...) or at(...), but is ${show(expression)}: write "rate(1 day)", ` +
+        '"cron(0 8 * * ? *)" or "at(2026-12-24T18:00:00)"',
+    );
+  }
+  const [, kind = "", content = ""] = match;
+  if (kind === "rate") checkRate(content);
+  else if (kind === "cron") checkCron(content);
+  else checkMoment(content);
+  return kind as Kind;
+}
+
+function checkRate(content: string): void {
+  if (/^[1-9]\d* (minute|hour|day)s?$/.test(content)) return;
+  throw new ConfigurationError(
+    `schedule's rate must be a whole number of at least 1 and minutes, hours or days, but is ${show(content)}: ` +
+      'write "rate(10 minutes)"',
+  );
+}
+
+function checkMoment(content: string): void {
+  const isMoment = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/.test(content);
+  const time = isMoment ? Date.parse(`${content}Z`) : Number.NaN;
+  // Of February 30th, Date makes March 2nd.
+  if (!Number.isNaN(time) && new Date(time).toISOString().startsWith(content)) return;
+  throw new ConfigurationError(
+    `schedule's at must be a date and a time, but is ${show(content)}: write "at(2026-12-24T18:00:00)", the zone in ` +
+      "timeZone",
+  );
+}
+
+/** A field of a cron expression. https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html */
+interface Field {
+  readonly name: string;
+  readonly minimum: number;
+  readonly maximum: number;
+  readonly names?: readonly string[];
+  /** What it takes beside `*`, values, ranges, lists and steps. */
+  readonly special?: RegExp;
+}
+
+const MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+const DAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
+
+const FIELDS: readonly Field[] = [
+  { name: "minutes", minimum: 0, maximum: 59 },
+  { name: "hours", minimum: 0, maximum: 23 },
+  { name: "day of month", minimum: 1, maximum: 31, special: /^(\?|L|LW|([1-9]|[12]\d|3[01])W)$/ },
+  { name: "month", minimum: 1, maximum: 12, names: MONTHS },
+  { name: "day of week", minimum: 1, maximum: 7, names: DAYS, special: /^(\?|L|[1-7]L|([1-7]|[A-Z]{3})#[1-5])$/ },
+  { name: "year", minimum: 1970, maximum: 2199 },
+];
+
+function checkCron(content: string): void {
+  const parts = content.split(" ");
+  if (parts.length !== FIELDS.length) {
+    throw new ConfigurationError(
+      `schedule's cron must have the 6 fields ${FIELDS.map(({ name }) => name).join(", ")}, but has ${parts.length} ` +
+        `in ${show(content)}: write "cron(0 8 * * ? *)"`,
+    );
+  }
+  for (const [position, field] of FIELDS.entries()) checkField(field, parts[position] ?? "");
+  if ((parts[2] === "?") === (parts[4] === "?")) {
+    throw new ConfigurationError(
+      `schedule's cron must have ? as its day of month or as its day of week, and not as both, but is ` +
+        `${show(content)}: put ? in the one that does not matter`,
+    );
+  }
+}
+
+function checkField(field: Field, text: string): void {
+  if (text.split(",").every((part) => isPart(field, part)) && !(text.includes("?") && text !== "?")) return;
+  const { name, minimum, maximum, names } = field;
+  const or = names === undefined ? "" : ` or ${names[0]}-${names.at(-1)}`;
+  throw new ConfigurationError(
+    `schedule's cron has ${show(text)} as its ${name}, which takes ${minimum}-${maximum}${or}, with , - * / and what ` +
+      'EventBridge Scheduler documents: write "cron(0 8 * * ? *)"',
+  );
+}
+
+function isPart(field: Field, part: string): boolean {
+  if (field.special?.test(part)) return !part.includes("#") || isValue(field, part.slice(0, -2));
+  const [range = "", step, ...more] = part.split("/");
+  if (more.length > 0 || (step !== undefined && !/^[1-9]\d*$/.test(step))) return false;
+  if (range === "*") return true;
+  const ends = range.split("-");
+  return ends.length <= 2 && ends.every((end) => isValue(field, end));
+}
+
+function isValue({ minimum, maximum, names }: Field, text: string): boolean {
+  if (names?.includes(text)) return true;
+  return /^\d+$/.test(text) && Number(text) >= minimum && Number(text) <= maximum;
+}
+
+function checkTimeZone(timeZone: unknown, kind: Kind): void {
+  if (kind === "rate") {
+    throw new ConfigurationError(
+      `schedule.timeZone is ${show(timeZone)}, but a rate has no time of day: leave it out, or use cron(...)`,
+    );
+  }
+  // Offsets such as +01:00 are known here, and not to EventBridge.
+  if (typeof timeZone === "string" && /^[A-Za-z]/.test(timeZone)) {
+    try {
+      new Intl.DateTimeFormat("en", { timeZone });
+      return;
+    } catch {
+      // Said below.
+    }
+  }
+  throw new ConfigurationError(
+    `schedule.timeZone must be an IANA time zone, but is ${show(timeZone)}: write "Europe/Berlin" or "UTC"`,
+  );
+}
+
+function windowMinutes(flexibleWindow: Duration): number {
+  const milliseconds = toMilliseconds(flexibleWindow, {
+    option: "schedule.flexibleWindow",
+    minimum: { minutes: 1 },
+    maximum: { hours: 24 },
+  });
+  if (milliseconds % 60_000 === 0) return milliseconds / 60_000;
+  throw new ConfigurationError(
+    `schedule.flexibleWindow must be whole minutes, but is ${formatDuration(milliseconds)}: round it`,
+  );
+}

@@ -1,0 +1,34 @@
+import { pathToFileURL } from "node:url";
+import { ConfigurationError, toError } from "../base/errors.ts";
+import { isWorkflow, type Workflow } from "./workflow.ts";
+
+/**
+ * Imports a file, and returns the workflow that it exports.
+ *
+ * @throws {ConfigurationError} It cannot be loaded, or exports no workflow.
+ */
+export async function importWorkflow(file: string): Promise<Workflow> {
+  let module: { default?: unknown };
+  try {
+    module = await import(pathToFileURL(file).href);
+  } catch (thrown) {
+    const cause = toError(thrown);
+    if (cause instanceof ConfigurationError) throw new ConfigurationError(`${file}: ${cause.message}`, { cause });
+    throw new ConfigurationError(`${file} cannot be loaded: ${cause.message}${hint(cause, file)}`, { cause });
+  }
+  if (isWorkflow(module.default)) return module.default;
+  throw new ConfigurationError(`${file} does not define a workflow: write "export default defineWorkflow({ ... })"`);
+}
+
+/** How to mend what Node's own words do not say. */
+function hint(thrown: unknown, file: string): string {
+  const { code, message } = toError(thrown) as NodeJS.ErrnoException;
+  // What `npm init` writes makes a module of no .ts and no .js file.
+  if (thrown instanceof SyntaxError && /import statement outside a module|Unexpected token 'export'/.test(message)) {
+    return '. Its package.json says "type": "commonjs": npm pkg set type=module';
+  }
+  if (code === "ERR_UNKNOWN_FILE_EXTENSION" && file.endsWith(".ts")) {
+    return `. Node ${process.versions.node} runs no TypeScript: use Node 24, or npm install --save-dev node@24`;
+  }
+  return "";
+}
