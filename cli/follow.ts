@@ -60,7 +60,7 @@ export async function follow({
         const state = await redriven.look(record);
         if (state === "lost") {
           display.say(
-            "Some redriven items are owed, and no message of them is left on the queue: redrive their letters again.",
+            "Some redriven items are pending, and no message of them is left on the queue: redrive their letters again.",
           );
         }
         if (state !== "at work") return await summarise(engine, record);
@@ -73,7 +73,7 @@ export async function follow({
         continue;
       }
       // What a failed run had sent is still worked off.
-      if (record.status === "failed" && (await engine.runs.counts(record)).owed === 0)
+      if (record.status === "failed" && (await engine.runs.counts(record)).pending === 0)
         return await summarise(engine, record);
       const { inFlight, succeeded, retried, deadByReason } = engine.activity.fleet;
       const { items, ended } = record.checkpoint;

@@ -49,8 +49,8 @@ export async function mayHaveLostMessages(
   const holdsFewer = async () => {
     // First the queue: a message is deleted after its item is settled, so there are never fewer than pending items.
     const { visible, inFlight, delayed } = await queue.depth();
-    const { owed } = await runs.counts(run);
-    return visible + inFlight + delayed < owed;
+    const { pending } = await runs.counts(run);
+    return visible + inFlight + delayed < pending;
   };
   if (!(await holdsFewer())) return false;
   if (exactCounts) return true;

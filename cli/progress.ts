@@ -10,7 +10,7 @@ export interface Progress {
   /** Settled items a second, over the last few seconds. */
   readonly rate: number;
   readonly secondsLeft: number | undefined;
-  /** Where nothing has been under way for a while, and something is owed nevertheless. */
+  /** Where nothing has been under way for a while, and something is pending nevertheless. */
   readonly waiting?: Waiting;
   /** Seconds until the source may be read again, where its service asked to wait. */
   readonly sourceWaitSeconds?: number;

@@ -11,7 +11,7 @@ const SHORTEST_PAUSE_MILLISECONDS = 300;
  *
  * - `at work`: some are;
  * - `none`: all have settled again;
- * - `lost`: some are owed, and nothing is on the queue: somebody purged it, or they lay there for longer than it keeps
+ * - `lost`: some are pending, and nothing is on the queue: somebody purged it, or they lay there for longer than it keeps
  *   messages.
  */
 export type RedrivenState = "at work" | "none" | "lost";
@@ -39,10 +39,10 @@ export class RedrivenWatch {
     if (began < this.#nextAt) return "at work";
     // The queue first: what settles afterwards was still on it.
     const { visible, inFlight, delayed } = await this.#queue.depth();
-    const { owed } = await this.#runs.counts(run);
+    const { pending } = await this.#runs.counts(run);
     const ended = this.#now();
     this.#nextAt = ended + Math.max(SHORTEST_PAUSE_MILLISECONDS, (ended - began) / SHARE_OF_TIME);
-    if (owed === 0) return "none";
+    if (pending === 0) return "none";
     return visible + inFlight + delayed === 0 ? "lost" : "at work";
   }
 }

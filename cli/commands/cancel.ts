@@ -32,8 +32,8 @@ export const cancelCommand = withTargetOptions(new Command("cancel"))
       async (target) => {
         const { services, run, where } = target;
         if (hasEnded(run)) throw ended(target);
-        const { owed } = await services.runs.counts(run);
-        const question = `Cancel run ${run.id} of ${run.workflow} on ${where}? ${plural(owed, "queued item")} will be dropped.`;
+        const { pending } = await services.runs.counts(run);
+        const question = `Cancel run ${run.id} of ${run.workflow} on ${where}? ${plural(pending, "queued item")} will be dropped.`;
         if (!options.yes && !(await confirm(question))) return undefined;
         // A command that began to cancel it may have died before it could tell the producer.
         // Nothing of a paused or failed run is under way, so its items can be cancelled without their messages.

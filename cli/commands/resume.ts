@@ -79,7 +79,7 @@ export const resumeCommand = withTargetOptions(new Command("resume"))
  */
 async function isLeft(run: RunRecord, { services, running }: Target): Promise<boolean> {
   if (!hasEnded(run)) return true;
-  if (run.redriven && (await services.runs.counts(run)).owed > 0) return true;
+  if (run.redriven && (await services.runs.counts(run)).pending > 0) return true;
   // Who works already sees to it.
   return !running && run.status !== "skipped" && run.completionHandledAt === undefined;
 }

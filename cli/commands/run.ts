@@ -42,10 +42,10 @@ export async function runHere(name: string, options: RunOptions): Promise<void> 
     const [unfinished] = await runs.active.list();
     if (unfinished !== undefined) {
       const { id, status, workflow } = unfinished;
-      const { owed, produced } = await runs.counts(unfinished);
+      const { pending, produced } = await runs.counts(unfinished);
       throw new SluiceError(
         "RUN_UNFINISHED",
-        `run ${id} of ${workflow} has not ended: it is ${status}, with ${plural(produced - owed, "item")} settled. ` +
+        `run ${id} of ${workflow} has not ended: it is ${status}, with ${plural(produced - pending, "item")} settled. ` +
           `Go on with it: npx sluice resume ${workflow}. Or drop it: npx sluice run ${name} --fresh`,
       );
     }

@@ -57,7 +57,7 @@ Examples:
 async function list(options: StatusOptions): Promise<void> {
   const { json } = options;
   const rows = [
-    ["workflow", "run", "status", "produced", "succeeded", "dead", "owed", "cancelled", "retried", "wall time"],
+    ["workflow", "run", "status", "produced", "succeeded", "dead", "pending", "cancelled", "retried", "wall time"],
   ];
   const notes: string[] = [];
   for await (const target of targets(options)) {
@@ -71,13 +71,13 @@ async function list(options: StatusOptions): Promise<void> {
       const counts = await services.runs.counts(run);
       const interrupted = isInterrupted({ ...target, run });
       if (json) writeJson(toJson(run, counts, interrupted));
-      const { produced, succeeded, dead, owed, cancelled, retried } = counts;
+      const { produced, succeeded, dead, pending, cancelled, retried } = counts;
       const wallSeconds = wallSecondsOf(run);
       rows.push([
         run.workflow,
         run.id,
         statusOf({ ...target, run }) + (run.warnings.length > 0 ? `, ${plural(run.warnings.length, "warning")}` : ""),
-        ...[produced, succeeded, dead, owed, cancelled, retried].map(count),
+        ...[produced, succeeded, dead, pending, cancelled, retried].map(count),
         wallSeconds === undefined ? "" : seconds(wallSeconds),
       ]);
     }
@@ -118,7 +118,7 @@ async function watch(runOrWorkflow: string | undefined, options: StatusOptions):
           const counts = await target.services.runs.counts(run);
           screen.show({ ...target, run }, counts, options);
           // What was redriven after its end is worked off like the rest.
-          const over = hasEnded(run) && counts.owed === 0;
+          const over = hasEnded(run) && counts.pending === 0;
           // On this machine they are the services of another command, and end with it: they are looked up anew.
           if (over || target.local !== undefined) return { ...target, run, over };
           await setTimeout(WATCH_MILLISECONDS);
@@ -168,7 +168,7 @@ const isInterrupted = ({ run, running }: Pick<RunTarget, "run" | "running">): bo
 
 function describe(target: RunTarget, counts: Counts): string {
   const { run, name } = target;
-  const { produced, succeeded, dead, cancelled, retried, owed, deadByReason } = counts;
+  const { produced, succeeded, dead, cancelled, retried, pending, deadByReason } = counts;
   const wallSeconds = wallSecondsOf(run);
   const sameFailure = sameFailureOf(run, counts);
   const reasons = Object.entries(deadByReason).map(([reason, number]) => [`dead: ${reason}`, count(number)]);
@@ -188,7 +188,7 @@ function describe(target: RunTarget, counts: Counts): string {
       ["dead", count(dead)],
       ...reasons,
       ...(cancelled > 0 ? [["cancelled", count(cancelled)]] : []),
-      ["owed", count(owed)],
+      ["pending", count(pending)],
       ["retried", count(retried)],
     ]),
     `  requested  ${run.requestedAt}`,

@@ -87,8 +87,8 @@ const KINDS: Readonly<Record<Letter["kind"], string>> = {
 
 function runText(id: string, run: LetterRun | undefined): string {
   if (run === undefined) return `${id}, which the ledger does not know (any more)`;
-  const { succeeded, dead, owed } = run.counts;
-  const left = owed > 0 ? `, ${count(owed)} owed` : "";
+  const { succeeded, dead, pending } = run.counts;
+  const left = pending > 0 ? `, ${count(pending)} pending` : "";
   return `${id}, ${run.run.status}: ${count(succeeded)} succeeded, ${count(dead)} dead${left}`;
 }
 

@@ -54,16 +54,16 @@ export class DynamoDbStore implements LedgerStore {
     // DynamoDB refuses a key that stands twice in one request.
     const distinct = [...new Map(keys.map((key) => [keyText(key), toKey(key)])).values()];
     for (let start = 0; start < distinct.length; start += KEYS_PER_BATCH_GET) {
-      let owed: Record<string, AttributeValue>[] = distinct.slice(start, start + KEYS_PER_BATCH_GET);
-      while (owed.length > 0) {
+      let pending: Record<string, AttributeValue>[] = distinct.slice(start, start + KEYS_PER_BATCH_GET);
+      while (pending.length > 0) {
         const { Responses, UnprocessedKeys } = await this.#client.send(
-          new BatchGetItemCommand({ RequestItems: { [this.#table]: { Keys: owed, ConsistentRead: true } } }),
+          new BatchGetItemCommand({ RequestItems: { [this.#table]: { Keys: pending, ConsistentRead: true } } }),
         );
         for (const item of Responses?.[this.#table] ?? []) {
           const row = toRow(item) ?? {};
           rows.set(keyText(row as unknown as Key), row);
         }
-        owed = UnprocessedKeys?.[this.#table]?.Keys ?? [];
+        pending = UnprocessedKeys?.[this.#table]?.Keys ?? [];
       }
     }
     return rows;

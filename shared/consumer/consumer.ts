@@ -8,7 +8,7 @@ import type { ItemState } from "../ledger/ledger.ts";
 import { parseEnvelope } from "../messages/envelope.ts";
 import { type ItemMessage, identityOf, ledgerItem } from "../messages/item-message.ts";
 import { type AttemptOutcome, runAttempt } from "./attempts/attempt.ts";
-import { isSuspect, type Owed, Suspects, type SuspectsOptions } from "./attempts/suspect-attempts.ts";
+import { isSuspect, type Pending, Suspects, type SuspectsOptions } from "./attempts/suspect-attempts.ts";
 import { Deleter } from "./outcomes/deleter.ts";
 import { Settlement, type SettlementOptions } from "./outcomes/settlement.ts";
 import { type RunMode, RunWatch } from "./run-watch.ts";
@@ -48,7 +48,7 @@ interface Delivery {
 /** Called once a message's outcome is recorded (it is to be deleted), or is not (it must come again). */
 type Settled = (message: ReceivedMessage, deletable: boolean) => void;
 
-const NEVER_SEEN = { tag: "owed", failures: [], final: undefined, receives: new Map() } as const satisfies ItemState;
+const NEVER_SEEN = { tag: "pending", failures: [], final: undefined, receives: new Map() } as const satisfies ItemState;
 
 /** Outcomes that may wait to be recorded, for each slot, before no more messages are received. */
 const UNRECORDED_PER_SLOT = 10;
@@ -309,14 +309,14 @@ export class Consumer {
     if (mode === "pause" && !this.#worksOnOthers()) this.#intake.end();
     const withoutAttempt =
       this.#settlement.withoutAttempt(item, state, mode, this.#runWatch.pausedMilliseconds(item.envelope.run)) ??
-      (this.#isRetired ? () => this.#settlement.putBack(item, state as Owed, 0) : undefined) ??
-      (this.#cameTooLate(work) ? () => this.#settlement.cameTooLate(item, state as Owed) : undefined);
+      (this.#isRetired ? () => this.#settlement.putBack(item, state as Pending, 0) : undefined) ??
+      (this.#cameTooLate(work) ? () => this.#settlement.cameTooLate(item, state as Pending) : undefined);
     if (withoutAttempt !== undefined) return await this.#settle(item.message, settled, withoutAttempt);
     this.#underWay++;
     this.#settlement.setPace("together");
     this.#options.metrics.peak("inFlight", this.#underWay);
     const startedAt = this.#options.now();
-    const attempted = await this.#attempt(item, state as Owed);
+    const attempted = await this.#attempt(item, state as Pending);
     this.#noteDuration(this.#options.now() - startedAt);
     this.#underWay--;
     const recorded = this.#settle(item.message, settled, attempted);
@@ -354,7 +354,7 @@ export class Consumer {
   }
 
   /** Makes an item's attempt, and returns how its outcome is to be recorded. Never rejects. */
-  async #attempt(item: ItemMessage, state: Owed): Promise<() => Promise<boolean>> {
+  async #attempt(item: ItemMessage, state: Pending): Promise<() => Promise<boolean>> {
     const { workflow, random } = this.#options;
     if (!isSuspect(item, state)) {
       const outcome = await this.#run(item, state);
@@ -412,7 +412,7 @@ export class Consumer {
     }
   }
 
-  async #run({ envelope }: ItemMessage, { failures, waits }: Owed): Promise<AttemptOutcome> {
+  async #run({ envelope }: ItemMessage, { failures, waits }: Pending): Promise<AttemptOutcome> {
     const { workflow, taskLogger, now } = this.#options;
     const { run, page, index } = envelope;
     const attempt = failures.length + 1;

@@ -149,9 +149,9 @@ export async function importLetters(options: ImportOptions): Promise<ImportResul
 const letterOf = ({ body, attributes = {} }: OutgoingMessage): Letter =>
   toLetter({ id: "", receiptHandle: "", body, receiveCount: 0, attributes });
 
-/** Of a message that SQS moved the item is owed as well, but nobody works on it until it is redriven. */
+/** Of a message that SQS moved the item is pending as well, but nobody works on it until it is redriven. */
 const isAtWork = ({ kind }: Letter, fate: ItemFate | undefined): boolean =>
-  fate?.tag === "owed" && (kind === "dead letter" || fate.redriven);
+  fate?.tag === "pending" && (kind === "dead letter" || fate.redriven);
 
 /** Which letters lie on the queue, known again by what they are and not by their ids. */
 class Presence {

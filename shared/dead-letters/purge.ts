@@ -68,7 +68,7 @@ async function recordDeaths(ledger: Ledger, letters: readonly HeldLetter[]): Pro
   const fates = await ledger.itemFates(raw.map(itemOf));
   for (const [position, letter] of raw.entries()) {
     const fate = fates[position];
-    if (fate?.tag !== "owed") continue;
+    if (fate?.tag !== "pending") continue;
     const item = itemOf(letter);
     if (await ledger.claimDeath(item)) await ledger.recordDeath(item, "unexplained", fate.failures.length);
   }

@@ -78,7 +78,7 @@ const MOST_RUNS_TOLD = 1_000;
 const STATUS_MILLISECONDS = 2_000;
 
 /**
- * Moves selected letters back to the queue, as far as they were sent to the dead-letter queue before it began. Each gets fresh attempts, keeps its history, and counts as owed in its run
+ * Moves selected letters back to the queue, as far as they were sent to the dead-letter queue before it began. Each gets fresh attempts, keeps its history, and counts as pending in its run
  * until it settles again.
  *
  * A letter is sent, then recorded in the ledger, then deleted from the dead-letter queue. Whoever dies in between leaves
@@ -231,7 +231,7 @@ class Redriver {
       }
       const edited = item !== undefined;
       if (!isOurs(letter)) return { letter, edited, message: foreignMessage(letter, item) };
-      const last = fate?.tag === "owed" || fate?.tag === "dead" ? fate : { lastLife: -1, failures: [] };
+      const last = fate?.tag === "pending" || fate?.tag === "dead" ? fate : { lastLife: -1, failures: [] };
       const redrives = Math.max(letter.redrives, last.lastLife) + 1;
       const failures = letter.kind === "raw" ? [...letter.failures, ...last.failures] : letter.failures;
       const death = { reason: letter.reason, at: letter.diedAt, failures, waits: letter.waits };

@@ -19,9 +19,9 @@ import {
   isSettled,
   lastSettledLife,
   lifeEntry,
-  owedIndexes,
   type PageRow,
   pageKey,
+  pendingIndexes,
   type ReceiveMark,
   readAttemptsRow,
   readPageRow,
@@ -37,7 +37,7 @@ import { InvalidFindings } from "./same-failure.ts";
 /**
  * What the ledger knows of an item.
  *
- * - `owed`: neither done nor dead; `failures` so far, and with `final` a death that is decided but not completed.
+ * - `pending`: neither done nor dead; `failures` so far, and with `final` a death that is decided but not completed.
  * - `settled`: done, or dead with its letter sent.
  * - `unknown`: the ledger has no such page: it is another table's, or was dropped after its time.
  * - `stale`: of an earlier epoch of its page: it counts no more.
@@ -46,12 +46,12 @@ export type ItemState =
   | { readonly tag: "settled" }
   | { readonly tag: "stale" }
   | { readonly tag: "unknown" }
-  | ({ readonly tag: "owed" } & AttemptsRow);
+  | ({ readonly tag: "pending" } & AttemptsRow);
 
 /**
  * What the ledger knows of the item of a dead letter.
  *
- * - `owed`: it was redriven since it last settled, or has never settled (SQS itself moved its message); `dead`: neither
+ * - `pending`: it was redriven since it last settled, or has never settled (SQS itself moved its message); `dead`: neither
  *   it nor a later life of it is at work, or was cancelled.
  * - `done`: it has succeeded, so nothing is to be done about the letter.
  * - `lastLife` is the latest life that settled, -1 where none has; `redriven` says that one after it was redriven;
@@ -62,7 +62,7 @@ export type ItemFate =
   | { readonly tag: "stale" }
   | { readonly tag: "unknown" }
   | {
-      readonly tag: "owed" | "dead";
+      readonly tag: "pending" | "dead";
       readonly lastLife: number;
       readonly redriven: boolean;
       readonly failures: readonly Failure[];
@@ -203,10 +203,10 @@ export class Ledger {
         const attempts = readAttemptsRow(rows.get(keyText(key.attempts)), item.redrives);
         // Once its death is claimed, no success counts: whoever claimed it died before the letter was sent, or recorded.
         const claimed = page.dying.has(lifeEntry(item.index, item.redrives));
-        if (!claimed || attempts.final !== undefined) return { tag: "owed", ...attempts };
+        if (!claimed || attempts.final !== undefined) return { tag: "pending", ...attempts };
         // Its reason was written before the claim, but rows that are read together are not read at one moment.
         const latest = readAttemptsRow(await this.#store.get(key.attempts), item.redrives);
-        return { tag: "owed", ...latest, final: latest.final ?? "unexplained" };
+        return { tag: "pending", ...latest, final: latest.final ?? "unexplained" };
       }),
     );
   }
@@ -227,7 +227,7 @@ export class Ledger {
       if (page.done.has(index)) return { tag: "done" };
       const settled = page.dead.has(index) || page.cancelled.has(index);
       return {
-        tag: settled && !page.reopened.has(index) ? "dead" : "owed",
+        tag: settled && !page.reopened.has(index) ? "dead" : "pending",
         lastLife: lastSettledLife(page, index),
         redriven: isRedriven(page, index),
         failures: readAttemptsRow(rows.get(keyText(key.attempts)), redrives).failures,
@@ -236,9 +236,9 @@ export class Ledger {
   }
 
   /**
-   * Records that items of one page were redriven, so that they count as owed until they settle again. After their messages
+   * Records that items of one page were redriven, so that they count as pending until they settle again. After their messages
    * are sent: a redrive that dies between the two has sent what is recorded when it settles, and left the letter where it
-   * was; the other way round, an item could be owed of which no message is left.
+   * was; the other way round, an item could be pending of which no message is left.
    */
   async recordRedrives({ run, page, epoch, items }: Cancellations): Promise<void> {
     // First where the counts begin to read: else they would not come to see the page.
@@ -452,7 +452,7 @@ export class Ledger {
     const state = readPageRow(row);
     if (state.digest === CLOSED) return undefined;
     await this.#announceEpoch(run, page, state.epoch);
-    const items = owedIndexes(state).map((index) => ({ index, redrives: 0 }));
+    const items = pendingIndexes(state).map((index) => ({ index, redrives: 0 }));
     for (let start = 0; start < items.length; start += CANCELLED_PER_WRITE) {
       await this.recordCancelled({
         run,
@@ -475,9 +475,9 @@ export class Ledger {
     const state = readPageRow(row);
     const { epoch } = state;
     const keyOf = (index: number) => attemptsKey({ run, page, index, epoch, redrives: 0 });
-    const owed = owedIndexes(state);
-    const rows = await this.#store.getMany(owed.map(keyOf));
-    const waiting = owed.filter((index) => {
+    const pending = pendingIndexes(state);
+    const rows = await this.#store.getMany(pending.map(keyOf));
+    const waiting = pending.filter((index) => {
       const { waits, final } = readAttemptsRow(rows.get(keyText(keyOf(index))), 0);
       return final === undefined && waits !== undefined && waits.until > after;
     });

@@ -6,12 +6,12 @@ import {
   blockKey,
   blockOf,
   isNotable,
-  owedOf,
   PAGES_PER_BLOCK,
   type PageRow,
   pageEntry,
   pageKey,
   pageTotals,
+  pendingOf,
   readBlockRow,
   readPageRow,
   runKey,
@@ -43,7 +43,7 @@ export class Climb {
 
   /** From a page as it was returned by a write. */
   async fromPage(run: string, page: number, row: PageRow): Promise<void> {
-    if (owedOf(row) > 0) return;
+    if (pendingOf(row) > 0) return;
     const entry = pageEntry(page, row.epoch);
     const block = blockOf(page);
     const updated = await this.#store.update(blockKey(run, block), {

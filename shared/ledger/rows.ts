@@ -64,7 +64,7 @@ export interface PageRow {
   /** Failed attempts of settled lives, `life * RETRIES_PER_LIFE + failures`, that were followed by another. */
   readonly retries: ReadonlySet<number>;
   /**
-   * Items among `dead` and `cancelled` that were redriven since they last settled: they are owed again. They stay among
+   * Items among `dead` and `cancelled` that were redriven since they last settled: they are pending again. They stay among
    * those, as a page that is full remains so, and a run that ended has ended.
    */
   readonly reopened: ReadonlySet<number>;
@@ -152,10 +152,10 @@ export const isRedriven = (page: PageRow, index: number): boolean =>
   [...page.redrivenLives].some((life) => indexOf(life) === index && !isSettled(page, index, redrivesOf(life)));
 
 /** Items of a page that are neither done, dead nor cancelled. */
-export const owedOf = (page: PageRow): number => page.size - page.done.size - page.dead.size - page.cancelled.size;
+export const pendingOf = (page: PageRow): number => page.size - page.done.size - page.dead.size - page.cancelled.size;
 
 /** Which they are, of a page none of whose items was redriven. */
-export const owedIndexes = (page: PageRow): readonly number[] =>
+export const pendingIndexes = (page: PageRow): readonly number[] =>
   Array.from({ length: page.size }, (_, index) => index).filter(
     (index) => !isSettled(page, index, 0) && !page.dying.has(lifeEntry(index, 0)),
   );
@@ -181,12 +181,12 @@ export function pageTotals(page: PageRow): Totals {
   return { dead: page.dead.size, cancelled: page.cancelled.size, retried, deadByReason };
 }
 
-/** The same as it stands now: what was redriven is owed, and not dead or cancelled. */
-export function presentTotals(page: PageRow): Totals & { readonly owed: number } {
+/** The same as it stands now: what was redriven is pending, and not dead or cancelled. */
+export function presentTotals(page: PageRow): Totals & { readonly pending: number } {
   const { reopened } = page;
   const dead = new Map([...page.dead].filter(([index]) => !reopened.has(index)));
   const cancelled = page.cancelled.difference(reopened);
-  return { ...pageTotals({ ...page, dead, cancelled }), owed: owedOf(page) + reopened.size };
+  return { ...pageTotals({ ...page, dead, cancelled }), pending: pendingOf(page) + reopened.size };
 }
 
 /** Whether a page has more to tell than that all its items succeeded at once. */

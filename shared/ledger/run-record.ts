@@ -207,7 +207,7 @@ export interface Counts {
   /** Failed attempts that were followed by another, of items that are settled. */
   readonly retried: number;
   /** Produced, and not settled yet. */
-  readonly owed: number;
+  readonly pending: number;
   readonly deadByReason: Totals["deadByReason"];
 }
 
@@ -215,5 +215,5 @@ export interface Counts {
 export function finalCounts(run: RunRecord): Counts {
   const { dead = 0, cancelled = 0, retried = 0, deadByReason = {} } = run.totals ?? {};
   const produced = run.checkpoint.items;
-  return { produced, succeeded: produced - dead - cancelled, dead, cancelled, retried, owed: 0, deadByReason };
+  return { produced, succeeded: produced - dead - cancelled, dead, cancelled, retried, pending: 0, deadByReason };
 }

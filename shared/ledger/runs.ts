@@ -265,7 +265,7 @@ export class Runs {
 
   /**
    * Ends the production of a run that is being stopped. Pages that were opened and not checkpointed are part of it, as
-   * some of their messages may be on the queue: what is owed of them is cancelled. They were opened in their order, so the
+   * some of their messages may be on the queue: what is pending of them is cancelled. They were opened in their order, so the
    * first that was not is the last to be looked at. Should another producer's checkpoint come between, it begins again.
    */
   async endProduction(run: RunRecord): Promise<void> {
@@ -464,8 +464,8 @@ export class Runs {
   async stopBeyondTolerance(id: string): Promise<RunRecord | undefined> {
     const run = await this.find(id);
     if (run?.tolerance === undefined || run.status !== "running") return undefined;
-    const { produced, owed, dead } = await this.counts(run);
-    const failure = beyondTolerance(run.tolerance, { dead, settled: produced - owed });
+    const { produced, pending, dead } = await this.counts(run);
+    const failure = beyondTolerance(run.tolerance, { dead, settled: produced - pending });
     return failure === undefined ? undefined : await this.#turn(id, ["running"], "failing", { failure });
   }
 
@@ -509,22 +509,23 @@ export class Runs {
 
   /** Pending items of the paused runs: their messages are in the queue, and no consumer works on them. */
   async resting(): Promise<number> {
-    let owed = 0;
-    for (const run of await this.active.list()) if (run.status === "paused") owed += (await this.counts(run)).owed;
-    return owed;
+    let pending = 0;
+    for (const run of await this.active.list())
+      if (run.status === "paused") pending += (await this.counts(run)).pending;
+    return pending;
   }
 
   /**
    * A run's counts as the ledger has them now. It reads the run's blocks, and of the blocks that are not full the pages
    * that are not: what it costs follows the backlog, not the run. Of what was redriven, it reads the pages that had dead
-   * items or retries, and counts as owed what was redriven and has not settled again.
+   * items or retries, and counts as pending what was redriven and has not settled again.
    */
   async counts(run: RunRecord): Promise<Counts> {
     if (run.completedAt !== undefined && !run.redriven) return finalCounts(run);
     const { pages, items } = run.checkpoint;
     // A page that was opened and not yet passed by the checkpoint holds no items that count as produced.
     const totals: Totals[] = [];
-    let owed = 0;
+    let pending = 0;
     for (let block = 0; block < blockCount(pages); block++) {
       const row = readBlockRow((await this.#store.get(blockKey(run.id, block))) ?? {}, block);
       if (row.totals !== undefined && !row.redriven) {
@@ -542,14 +543,14 @@ export class Runs {
           const found = rows.get(keyText(key));
           if (found === undefined) continue;
           const page = presentTotals(readPageRow(found));
-          owed += page.owed;
+          pending += page.pending;
           totals.push(page);
         }
       }
     }
     const { dead, cancelled, retried, deadByReason } = sumTotals(totals);
-    const succeeded = items - owed - dead - cancelled;
-    return { produced: items, succeeded, dead, cancelled, retried, owed, deadByReason };
+    const succeeded = items - pending - dead - cancelled;
+    return { produced: items, succeeded, dead, cancelled, retried, pending, deadByReason };
   }
 }
 

@@ -75,10 +75,10 @@ export function readInvalidFinding(row: Row): InvalidFinding | undefined {
  */
 export function sameFailureOf(
   { invalidFinding, status, completedAt }: Pick<RunRecord, "invalidFinding" | "status" | "completedAt">,
-  { produced, owed, deadByReason }: Pick<Counts, "produced" | "owed" | "deadByReason">,
+  { produced, pending, deadByReason }: Pick<Counts, "produced" | "pending" | "deadByReason">,
 ): string | undefined {
   const invalid = deadByReason["invalid item"] ?? 0;
-  const ended = (completedAt !== undefined || status === "failed") && owed === 0;
+  const ended = (completedAt !== undefined || status === "failed") && pending === 0;
   if (invalidFinding === undefined || invalid < 2 || !ended) return undefined;
   const { way, example, instead } = invalidFinding;
   const items = `${invalid.toLocaleString("en-US")} ${invalid === produced ? "" : "invalid "}items`;

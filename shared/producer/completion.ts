@@ -98,7 +98,7 @@ function whenAborted(signal: AbortSignal): Promise<never> {
 
 /** What a run that has ended came to. */
 function summaryOf(run: RunRecord): RunSummary {
-  const { owed: _, ...counts } = finalCounts(run);
+  const { pending: _, ...counts } = finalCounts(run);
   const { completedAt = run.requestedAt, requestedAt, failure, warnings } = run;
   const sameFailure = sameFailureOf(run, finalCounts(run));
   return {

@@ -100,7 +100,7 @@ describe("a deployed workflow", () => {
     expect(asked).toMatchObject({ type: "requested", workflow: "unreliable", stack: "sluice-unreliable" });
     const runs = runsOf("unreliable");
     const run = await completed(runs, String(asked?.run), 110);
-    expect(await runs.counts(run)).toMatchObject({ produced: 50, succeeded: 45, dead: 5, owed: 0 });
+    expect(await runs.counts(run)).toMatchObject({ produced: 50, succeeded: 45, dead: 5, pending: 0 });
     const reasons = reasonsOf(await deadLetters("unreliable"), run.id);
     expect(reasons.map(([number, reason]) => [number, reason])).toEqual([
       [3, "exhausted"],
@@ -142,7 +142,7 @@ describe("a deployed workflow", () => {
       cancelled: 0,
       // Three that fail each time fail once before the last; the six that wait lose no attempt.
       retried: 3,
-      owed: 0,
+      pending: 0,
       deadByReason: { permanent: 3, exhausted: 3 },
     });
   });
@@ -186,7 +186,7 @@ describe("a deployed workflow", () => {
     expect(redriven.at(-1)).toMatchObject({ type: "redriven", moved: 1, edited: 1 });
     await until(async () => {
       const counts = await runs.counts(await runs.get(run.id));
-      expect(counts).toMatchObject({ succeeded: 46, dead: 4, owed: 0 });
+      expect(counts).toMatchObject({ succeeded: 46, dead: 4, pending: 0 });
     }, 60);
     const [status] = await sluice("status", run.id, ...where, "--json");
     expect(status).toMatchObject({ status: "completed", succeeded: 46, dead: 4 });
@@ -218,11 +218,11 @@ describe("a deployed workflow", () => {
       expect(run.status, JSON.stringify(await runs.counts(run))).toBe("cancelled");
       return run;
     }, 100);
-    const { produced, succeeded, cancelled: dropped, dead, owed } = await runs.counts(cancelled);
-    expect({ produced, dead, owed, settled: succeeded + dropped }).toEqual({
+    const { produced, succeeded, cancelled: dropped, dead, pending } = await runs.counts(cancelled);
+    expect({ produced, dead, pending, settled: succeeded + dropped }).toEqual({
       produced: 600,
       dead: 0,
-      owed: 0,
+      pending: 0,
       settled: 600,
     });
     expect(dropped).toBeGreaterThan(0);

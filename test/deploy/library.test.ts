@@ -121,7 +121,7 @@ test("a run on this machine ends with exact counts", { timeout: 240_000 }, async
     deadByReason: { permanent: 10 },
   });
   const status = succeeded(await project.type("npx", "sluice", "status", summary.run, "--json"));
-  expect(JSON.parse(status)).toMatchObject({ run: summary.run, succeeded: 90, dead: 10, owed: 0 });
+  expect(JSON.parse(status)).toMatchObject({ run: summary.run, succeeded: 90, dead: 10, pending: 0 });
 });
 
 test("the README's workflow runs", { timeout: 240_000 }, async () => {

@@ -112,7 +112,7 @@ function workflowOf({ pages }: Scope) {
   });
 }
 
-const NEVER_SEEN: ItemState = { tag: "owed", failures: [], final: undefined, receives: new Map() };
+const NEVER_SEEN: ItemState = { tag: "pending", failures: [], final: undefined, receives: new Map() };
 
 /** Who takes part in a scope: the functions' own code, over operations that are taken one by one. */
 export class Actors {
@@ -170,7 +170,7 @@ export class Actors {
       const state = states[0] ?? NEVER_SEEN;
       const withoutAttempt = settlement.withoutAttempt(item, state, mode);
       const recorded =
-        withoutAttempt === undefined && state.tag === "owed"
+        withoutAttempt === undefined && state.tag === "pending"
           ? settlement.attempted(item, attempt(envelope, again, state, actor), state)
           : withoutAttempt?.();
       settlement.setPace("now");

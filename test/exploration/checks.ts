@@ -43,7 +43,7 @@ function placesOf(rows: ReadonlyMap<string, Row>, { pages }: Scope) {
   });
 }
 
-/** At the very moment in which a run ends: no item is owed. */
+/** At the very moment in which a run ends: no item is pending. */
 export function checkEnding(
   ends: number,
   rows: ReadonlyMap<string, Row>,

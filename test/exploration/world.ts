@@ -33,9 +33,9 @@ const ROWS = 14;
 const ITEMS = 6;
 const CONTROLS = 6;
 
-// Where a message is. One that is worked at is owed until it is deleted: its consumer may die, or be too slow.
+// Where a message is. One that is worked at is pending until it is deleted: its consumer may die, or be too slow.
 const UNSENT = 0;
-const OWED = 1;
+const PENDING = 1;
 const GONE = 2;
 
 /** A slot's numbers: what it works at (0 is nothing), where its actor stands, and where it goes on after a call. */
@@ -139,9 +139,9 @@ export class World {
     this.#deliverItems(steps, state);
     this.#deliverControls(steps, state);
     if (this.#scope.cancel && at(state, AT.person) !== GONE && at(state, this.#personSlot) === 0) {
-      const started = at(state, AT.person) === OWED;
+      const started = at(state, AT.person) === PENDING;
       const begun = state.slice();
-      begun[AT.person] = OWED;
+      begun[AT.person] = PENDING;
       // It must be there to be cancelled.
       if (at(state, this.#runRow) > 0)
         this.#begin(
@@ -156,7 +156,7 @@ export class World {
   }
 
   /**
-   * A message may be delivered as long as it is owed, also to two consumers at once; as if new, or as one seen before, as
+   * A message may be delivered as long as it is pending, also to two consumers at once; as if new, or as one seen before, as
    * which it is bound to come in the end. (One that is delivered after its deletion does nothing that it could not have
    * done before it.)
    */
@@ -165,7 +165,7 @@ export class World {
     if (slot === undefined) return;
     for (const [id, { at: place, body }] of this.#items) {
       const where = at(state, place);
-      if (where !== OWED) continue;
+      if (where !== PENDING) continue;
       const fresh = this.#job(`item ${id}`, place, () => this.#actors.consumer(body, false));
       const again = this.#job(`item ${id} again`, place, () => this.#actors.consumer(body, true));
       this.#begin(steps, state, slot, fresh, false);
@@ -185,7 +185,7 @@ export class World {
       const job = this.#job(id, place, () => this.#actors.producer(body, group));
       // Once more than it should: after its end, or while a producer works at it or at another of its group. All but the
       // completion are of one.
-      const regular = where === OWED && !this.#isAtWork(state, from, to);
+      const regular = where === PENDING && !this.#isAtWork(state, from, to);
       const begun = regular ? state : this.#spend(state);
       if (begun !== undefined) this.#begin(steps, begun, slot, job, regular);
       // One whose message another may have only sees it there: where there are two, and a delivery is left to spend.
@@ -341,7 +341,7 @@ export class World {
     if (ending === "delete") after[place] = GONE;
     steps.push({ after: this.#sorted(after), regular, what: () => `${what()}, and ends: ${ending}` });
     // What was settled cannot always be deleted.
-    if (ending === "delete" && at(state, place) === OWED) this.#die(steps, state, slot, () => `${what()}, and dies`);
+    if (ending === "delete" && at(state, place) === PENDING) this.#die(steps, state, slot, () => `${what()}, and dies`);
   }
 
   /** A consumer may die as often as it likes. A producer is given up after a few times, and a person gives up. */
@@ -405,7 +405,7 @@ export class World {
     const id = `${page}/${index}/${epoch}`;
     const known = this.#items.get(id) ?? { at: roomFor(AT.items, this.#items, ITEMS), body };
     this.#items.set(id, known);
-    state[known.at] = OWED;
+    state[known.at] = PENDING;
   }
 
   #sendControl(state: State, { body, group, deduplicationId }: ControlEntry): void {
@@ -416,7 +416,7 @@ export class World {
     };
     this.#controls.set(deduplicationId, known);
     // The FIFO queue drops what it has had.
-    if (at(state, known.at) === UNSENT) state[known.at] = OWED;
+    if (at(state, known.at) === UNSENT) state[known.at] = PENDING;
   }
 
   #tell(state: State, facts: readonly string[]): void {
@@ -433,7 +433,7 @@ export class World {
   isQuiet(state: State): boolean {
     for (let slot = AT.slots; slot < state.length; slot += SLOT) if (at(state, slot) !== 0) return false;
     for (let place = AT.items; place <= AT.person; place++) {
-      if (at(state, place) === OWED && (this.#scope.completion || place !== this.#completion())) return false;
+      if (at(state, place) === PENDING && (this.#scope.completion || place !== this.#completion())) return false;
     }
     return true;
   }

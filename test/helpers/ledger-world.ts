@@ -76,7 +76,7 @@ const UNEXPLAINED_RECEIVES = 5;
 /** Two waits are allowed, if the clock stands still. */
 const WAIT_MILLISECONDS = 1_000;
 const WAIT_AT_MOST_MILLISECONDS = 2_500;
-const NEVER_SEEN = { tag: "owed", failures: [], final: undefined, receives: new Map() } as const;
+const NEVER_SEEN = { tag: "pending", failures: [], final: undefined, receives: new Map() } as const;
 const MOST_FAILED_SLICES = 5;
 const MOST_CONSUMERS = 3;
 /** Far above what the largest scenario takes. */
@@ -292,7 +292,7 @@ export class LedgerWorld {
       this.#status = String(row.status);
       assert.ok(this.#completions.size === 0 || row.completedAt !== undefined, "a run that has ended went on");
       if (row.completedAt !== undefined) {
-        if (this.#completions.size === 0) this.#checkNothingOwed();
+        if (this.#completions.size === 0) this.#checkNothingPending();
         this.#completions.add(String(row.completedAt));
       }
     }
@@ -393,9 +393,9 @@ export class LedgerWorld {
     const { size, invalid } = content;
     const opened = await ledger.openPage(this.#id, page, { size, digest: JSON.stringify(content) });
     if (opened === undefined) return false;
-    const owed = Array.from({ length: size }, (_, index) => index).filter((index) => !opened.isSettled(index));
+    const pending = Array.from({ length: size }, (_, index) => index).filter((index) => !opened.isSettled(index));
     const itemOf = (index: number): LedgerItem => ({ run: this.#id, page, index, epoch: opened.epoch, redrives: 0 });
-    const sendable = owed.filter((index) => !invalid.includes(index));
+    const sendable = pending.filter((index) => !invalid.includes(index));
     // In two steps, so that a producer can die when it has sent a part.
     const half = Math.ceil(sendable.length / 2);
     for (const part of [sendable.slice(0, half), sendable.slice(half)]) {
@@ -406,7 +406,7 @@ export class LedgerWorld {
         }
       });
     }
-    for (const index of owed.filter((each) => invalid.includes(each))) {
+    for (const index of pending.filter((each) => invalid.includes(each))) {
       // Unclaimed: of an item without a message there is no duplicate to meet.
       await this.#sendLetter(process, ledger, itemOf(index), contentId(content, index), "invalid item", 0);
     }
@@ -466,7 +466,7 @@ export class LedgerWorld {
       try {
         const state = states.get(message.id) ?? NEVER_SEEN;
         if (state.tag === "settled") await ledger.climbAgain(this.#id, message.item.page);
-        if (state.tag !== "owed") {
+        if (state.tag !== "pending") {
           settled.add(message.id);
           continue;
         }
@@ -612,11 +612,14 @@ export class LedgerWorld {
   }
 
   /** At the very moment in which a run ends: each item has succeeded, or a letter of it was sent. */
-  #checkNothingOwed(): void {
+  #checkNothingPending(): void {
     if (this.#redrives > 0 || this.#cancelled) return;
     const buried = new Set(this.#letters.map(({ item }) => `${item.page}/${item.index}`));
     for (const { page, index, content } of this.#itemsPassed()) {
-      assert.ok(this.#succeeded.has(content) || buried.has(`${page}/${index}`), `completed, item ${content} is owed`);
+      assert.ok(
+        this.#succeeded.has(content) || buried.has(`${page}/${index}`),
+        `completed, item ${content} is pending`,
+      );
     }
   }
 
@@ -627,17 +630,17 @@ export class LedgerWorld {
     const run = readRunRow(row);
     const counts = await new Runs(this.#store).counts(run);
     assert.equal(counts.produced, this.#produced());
-    assert.equal(counts.succeeded + counts.dead + counts.cancelled + counts.owed, counts.produced);
+    assert.equal(counts.succeeded + counts.dead + counts.cancelled + counts.pending, counts.produced);
     await this.#checkReopened();
     // A redriven item that has settled counts once its page has climbed again.
     if (this.#redrives > 0 || run.completedAt !== undefined) return;
     const leaves = await this.#leaves();
     assert.equal(counts.dead, leaves.filter(({ fate }) => fate === "dead").length, "dead");
     assert.equal(counts.cancelled, leaves.filter(({ fate }) => fate === "cancelled").length, "cancelled");
-    assert.equal(counts.owed, leaves.filter(({ fate }) => fate === "owed").length, "owed");
+    assert.equal(counts.pending, leaves.filter(({ fate }) => fate === "pending").length, "pending");
   }
 
-  /** What counts as owed again has a message: nobody waits for an item that nothing will come of. */
+  /** What counts as pending again has a message: nobody waits for an item that nothing will come of. */
   async #checkReopened(): Promise<void> {
     for (const page of this.#redrivenPages) {
       const row = readPageRow((await this.#store.get(pageKey(this.#id, page))) ?? {});
@@ -645,7 +648,7 @@ export class LedgerWorld {
         const hasMessage = this.#messages.some(
           ({ item }) => item.page === page && item.index === index && item.redrives > 0,
         );
-        assert.ok(hasMessage, `item ${index} of page ${page} is owed again, and has no message`);
+        assert.ok(hasMessage, `item ${index} of page ${page} is pending again, and has no message`);
       }
     }
   }
@@ -659,7 +662,7 @@ export class LedgerWorld {
       rows.set(each.page, row);
       const fates = (["done", "dead", "cancelled"] as const).filter((fate) => row[fate].has(each.index));
       assert.ok(fates.length <= 1, "an item has one fate");
-      leaves.push({ ...each, epoch: row.epoch, fate: fates[0] ?? "owed" });
+      leaves.push({ ...each, epoch: row.epoch, fate: fates[0] ?? "pending" });
     }
     return leaves;
   }
@@ -675,7 +678,7 @@ export class LedgerWorld {
     assert.ok(this.#announcements > 0, "its end was announced");
     const counts = await runs.counts(run);
     assert.equal(counts.produced, this.#produced());
-    assert.equal(counts.owed, 0);
+    assert.equal(counts.pending, 0);
     const leaves = await this.#leaves();
     const reasons: Partial<Record<Reason, number>> = {};
     let ambiguous = false;
@@ -692,7 +695,7 @@ export class LedgerWorld {
         if (told.size > 1) ambiguous = true;
         for (const reason of told) reasons[reason] = (reasons[reason] ?? 0) + 1;
       } else {
-        assert.notEqual(fate, "owed", `item ${content}`);
+        assert.notEqual(fate, "pending", `item ${content}`);
         if (fate === "done") assert.ok(this.#succeeded.has(content), `item ${content} is done, and never succeeded`);
         // A letter that was sent twice and redriven once leaves one behind, which its redrive then drops unrun.
         const whole = letters.filter(({ truncated }) => fate === "done" || !truncated);
@@ -738,7 +741,7 @@ interface Leaf {
   readonly index: number;
   readonly content: string;
   readonly epoch: number;
-  readonly fate: "done" | "dead" | "cancelled" | "owed";
+  readonly fate: "done" | "dead" | "cancelled" | "pending";
 }
 
 const contentId = (page: SourcePage, index: number): string => `${JSON.stringify(page)}/${index}`;

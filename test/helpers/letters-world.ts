@@ -88,7 +88,7 @@ export class LettersWorld {
 
   async #attempt(envelope: Envelope, succeeds: (envelope: Envelope) => boolean): Promise<void> {
     const [state] = await this.ledger.itemStates([ledgerItem(envelope)]);
-    if (state?.tag !== "owed") return;
+    if (state?.tag !== "pending") return;
     if (succeeds(envelope)) await this.succeed(envelope);
     else await this.die(envelope);
   }

@@ -44,7 +44,7 @@ export const redriveCommand = withDlqOptions(
 )
   .summary("send dead letters back to the queue, changed or as they are")
   .description(
-    "Sends dead letters back: each gets fresh attempts, keeps its history and counts as owed in its run again. What would " +
+    "Sends dead letters back: each gets fresh attempts, keeps its history and counts as pending in its run again. What would " +
       "be sent is shown and asked for first.",
   )
   .option("--dry-run", "only show what would be sent", false)

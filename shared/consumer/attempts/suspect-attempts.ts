@@ -8,7 +8,7 @@ import type { AttemptOutcome } from "./attempt.ts";
 import { Isolation } from "./isolation.ts";
 import { isolationMemory } from "./isolation-memory.ts";
 
-export type Owed = Extract<ItemState, { tag: "owed" }>;
+export type Pending = Extract<ItemState, { tag: "pending" }>;
 
 export interface SuspectsOptions {
   readonly workflow: Workflow;
@@ -49,7 +49,7 @@ export class Suspects {
    *
    * @throws What the ledger throws: the message must come again.
    */
-  async attempt(item: ItemMessage, state: Owed): Promise<SuspectOutcome> {
+  async attempt(item: ItemMessage, state: Pending): Promise<SuspectOutcome> {
     const { ledger, workflow, memoryMb } = this.#options;
     const { envelope } = item;
     const alone = crashedReceives(item, state, "isolated", "alone").length > 0;
@@ -89,7 +89,7 @@ export class Suspects {
   }
 
   /** Counts the attempts that were made alone and took their consumer along, which could not count them. */
-  async #recordCrashes(item: ItemMessage, state: Owed): Promise<readonly Failure[]> {
+  async #recordCrashes(item: ItemMessage, state: Pending): Promise<readonly Failure[]> {
     const { ledger, now } = this.#options;
     let { failures } = state;
     for (const receive of crashedReceives(item, state, "alone")) {
@@ -104,7 +104,7 @@ export class Suspects {
 }
 
 /** Receives of which nothing is known: the consumer died, or was throttled. */
-export function unexplained(item: ItemMessage, { receives, accountedTo = 0 }: Owed): readonly number[] {
+export function unexplained(item: ItemMessage, { receives, accountedTo = 0 }: Pending): readonly number[] {
   const before = Math.max(0, receiveOf(item) - 1 - accountedTo);
   return Array.from({ length: before }, (_, index) => accountedTo + index + 1).filter(
     (receive) => !receives.has(receive),
@@ -112,14 +112,18 @@ export function unexplained(item: ItemMessage, { receives, accountedTo = 0 }: Ow
 }
 
 /** Receives under which the item's attempt began in a process of its own, and no end of it could be recorded. */
-function crashedReceives(item: ItemMessage, { receives }: Owed, ...marks: readonly ReceiveMark[]): readonly number[] {
+function crashedReceives(
+  item: ItemMessage,
+  { receives }: Pending,
+  ...marks: readonly ReceiveMark[]
+): readonly number[] {
   return [...receives].flatMap(([receive, mark]) =>
     mark !== "failed" && marks.includes(mark) && receive < receiveOf(item) ? [receive] : [],
   );
 }
 
 /** Whether an item may be the one that its consumer died of. It need not be: its neighbours are suspects, too. */
-export const isSuspect = (item: ItemMessage, state: Owed): boolean =>
+export const isSuspect = (item: ItemMessage, state: Pending): boolean =>
   state.suspect === true ||
   unexplained(item, state).length > 0 ||
   crashedReceives(item, state, "isolated", "alone").length > 0;

@@ -19,7 +19,7 @@ import { replacementBody } from "../../messages/dead-letter.ts";
 import { type ItemMessage, ledgerItem, receiveOf } from "../../messages/item-message.ts";
 import { messageFinding } from "../../messages/message-finding.ts";
 import type { AttemptOutcome } from "../attempts/attempt.ts";
-import { isSuspect, type Owed } from "../attempts/suspect-attempts.ts";
+import { isSuspect, type Pending } from "../attempts/suspect-attempts.ts";
 import { FreshLook } from "../fresh-look.ts";
 import type { RunMode } from "../run-watch.ts";
 import { Burial, type History } from "./dead-lettering.ts";
@@ -151,7 +151,7 @@ export class Settlement {
   }
 
   /** Returns a message to the queue unrun. Its receive is accounted for: it says nothing against the item. */
-  async putBack(item: ItemMessage, state: Owed, milliseconds: number): Promise<boolean> {
+  async putBack(item: ItemMessage, state: Pending, milliseconds: number): Promise<boolean> {
     if (this.#mustBeReplaced(item, milliseconds)) {
       const receive = receiveOf(item);
       await this.#options.ledger.recordReplacement(ledgerItem(item.envelope), receive, state, isSuspect(item, state));
@@ -163,13 +163,13 @@ export class Settlement {
    * Returns a message whose attempt could not begin in time: at once, as another consumer may have a slot for it. If it
    * comes too late again, slots are not what is missing, and it must not use up its receives.
    */
-  async cameTooLate(item: ItemMessage, state: Owed): Promise<boolean> {
+  async cameTooLate(item: ItemMessage, state: Pending): Promise<boolean> {
     const receive = receiveOf(item);
     return await this.putBack(item, state, receive === 1 ? 0 : longer(BUSY, receive - 1));
   }
 
   /** Returns a message whose isolated attempt could not be started: another environment makes it. */
-  async notStarted(item: ItemMessage, state: Owed): Promise<boolean> {
+  async notStarted(item: ItemMessage, state: Pending): Promise<boolean> {
     return await this.putBack(item, state, longer(BUSY, receiveOf(item)));
   }
 
@@ -202,7 +202,7 @@ export class Settlement {
   }
 
   /** The death of an item that needs no further attempt: its last one failed before. */
-  #decidedDeath({ envelope }: ItemMessage, state: Owed): Reason | undefined {
+  #decidedDeath({ envelope }: ItemMessage, state: Pending): Reason | undefined {
     const { failures, final } = state;
     if (final !== undefined) return final;
     // Its letter holds the start of the item alone: there is nothing to run.
@@ -211,7 +211,7 @@ export class Settlement {
   }
 
   /** An attempt that was made. `state` is that of before it. */
-  async attempted(item: ItemMessage, outcome: AttemptOutcome, state: Owed): Promise<boolean> {
+  async attempted(item: ItemMessage, outcome: AttemptOutcome, state: Pending): Promise<boolean> {
     this.#options.metrics.duration(outcome.endedAt - outcome.startedAt);
     if (outcome.tag === "succeeded") return await this.#recordSuccess(item, state.failures.length);
     // One that was aborted has thrown nothing that counts.
@@ -222,7 +222,7 @@ export class Settlement {
   }
 
   /** An item whose attempts are used up. */
-  exhausted(item: ItemMessage, state: Owed): Promise<boolean> {
+  exhausted(item: ItemMessage, state: Pending): Promise<boolean> {
     return this.#bury(item, "exhausted", state);
   }
 
@@ -244,7 +244,11 @@ export class Settlement {
     return true;
   }
 
-  async #recordFailure(item: ItemMessage, { failures: before, waits }: Owed, outcome: FailedOutcome): Promise<boolean> {
+  async #recordFailure(
+    item: ItemMessage,
+    { failures: before, waits }: Pending,
+    outcome: FailedOutcome,
+  ): Promise<boolean> {
     const { workflow, ledger, metrics } = this.#options;
     const room = roomForMessage(before, workflow.retry.attempts);
     const failure = toFailure(outcome.thrown, { ...outcome, attempt: before.length + 1, room });
@@ -263,7 +267,7 @@ export class Settlement {
   }
 
   /** An attempt that ended in a wait which its task asked for. It is no failure. */
-  async #recordWait(item: ItemMessage, state: Owed, outcome: FailedOutcome, asked: AskedWait): Promise<boolean> {
+  async #recordWait(item: ItemMessage, state: Pending, outcome: FailedOutcome, asked: AskedWait): Promise<boolean> {
     const { workflow, ledger } = this.#options;
     const milliseconds = waitToMake(asked, this.#backoff(countWaits(state.waits) + 1));
     const { name, message } = toFailure(outcome.thrown, { ...outcome, attempt: 0, room: LONGEST_WAIT_MESSAGE });

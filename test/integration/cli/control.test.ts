@@ -41,7 +41,7 @@ test("a run is paused from another process, resumed, interrupted, and resumed to
     produced: 100,
     succeeded: 13,
     dead: 1,
-    owed: 86,
+    pending: 86,
   });
   const refused = await world.type("run", workflowFile("gated"), "--json");
   expect(refused.code).toBe(1);
@@ -74,7 +74,7 @@ test("a run is paused from another process, resumed, interrupted, and resumed to
     interrupted: true,
     succeeded: 13 + inFlight,
     dead: 1,
-    owed: 86 - inFlight,
+    pending: 86 - inFlight,
   });
   const shown = await world.type("status");
   expect(shown.stdout).toMatch(new RegExp(`${id} +interrupted`));
@@ -120,7 +120,7 @@ test("a run that is killed with all its processes, before it was recorded or ami
   const resumed = world.begin("resume");
   await world.begun(4);
   await world.kill(resumed);
-  expect(await statusOf(world)).toMatchObject({ status: "running", succeeded: 9, dead: 1, owed: 90 });
+  expect(await statusOf(world)).toMatchObject({ status: "running", succeeded: 9, dead: 1, pending: 90 });
 
   world.open();
   expectWhole(await world.type("resume", "gated", "--json"));
@@ -149,7 +149,7 @@ test("a run is cancelled from another process: what is queued is dropped, and th
   expect(ended.json.at(-1)).toMatchObject({ type: "summary", status: "cancelled", ...counts });
   const watched = await watch.ended;
   expect(watched.code).toBe(0);
-  expect(watched.json.at(-1)).toMatchObject({ status: "cancelled", ...counts, owed: 0 });
+  expect(watched.json.at(-1)).toMatchObject({ status: "cancelled", ...counts, pending: 0 });
 }, 120_000);
 
 test("a second interrupt waits for no task, and a run on which nothing works is cancelled by the command itself", async () => {

@@ -17,7 +17,7 @@ test("a redrive that is killed between sending and deleting loses nothing, and d
   expect(await once(redrive, "exit")).toEqual([null, "SIGKILL"]);
 
   // Sent, recorded, and still there; nobody holds what it held.
-  expect(await status()).toMatchObject({ succeeded: 15, dead: 0, owed: 5 });
+  expect(await status()).toMatchObject({ succeeded: 15, dead: 0, pending: 5 });
   expect(await letters()).toMatchObject({ letters: 5, heldElsewhere: 0 });
   writeFileSync(join(world.path, "mended"), "");
   expect((await world.type("resume", "--json")).json.at(-1)).toMatchObject({ succeeded: 19, dead: 1 });
@@ -26,7 +26,7 @@ test("a redrive that is killed between sending and deleting loses nothing, and d
   // Of the letters that were too many, four tell of items that are done; two of the one that died again.
   const again = await world.type("dlq", "redrive", "--yes", "--json");
   expect(again.json.at(-1)).toMatchObject({ selected: 6, moved: 2, alreadyDone: 4 });
-  expect(await status()).toMatchObject({ succeeded: 19, dead: 0, owed: 1 });
+  expect(await status()).toMatchObject({ succeeded: 19, dead: 0, pending: 1 });
   expect((await world.type("resume", "--json")).json.at(-1)).toMatchObject({ succeeded: 19, dead: 1 });
   const { json } = await world.type("dlq", "export");
   // Its two messages may be worked on at once, and leave a letter each, with the history that each came with: a letter

@@ -36,7 +36,9 @@ test("run --json prints one object a line, the last one the summary, and exits w
   expect(fresh.code).toBe(0);
   expect(fresh.stdout).toMatch(/^\nCompleted, every item succeeded {2}small · run \S+\n\n {2}produced +5\n/);
   const listed = await world.type("status", "--json");
-  expect(listed.json).toMatchObject([{ workflow: "small", status: "completed", produced: 5, succeeded: 5, owed: 0 }]);
+  expect(listed.json).toMatchObject([
+    { workflow: "small", status: "completed", produced: 5, succeeded: 5, pending: 0 },
+  ]);
   const run = String(listed.json[0]?.run);
   expect(fresh.stdout).toContain(run);
   // By its workflow, its latest run is meant.

@@ -180,18 +180,18 @@ class Walk {
       const done = page.done.has(Number(place)) ? 1 : 0;
       const found = letters.length + messages.length + done;
       assert.ok(found > 0 || this.#backup.has(place), `letter ${place} is lost`);
-      if (page.reopened.has(Number(place))) assert.ok(messages.length > 0, `${place} is owed, and has no message`);
+      if (page.reopened.has(Number(place))) assert.ok(messages.length > 0, `${place} is pending, and has no message`);
       if (this.#crashed) continue;
       assert.ok(found <= 1, `letter ${place} is in ${found} places`);
       // One that has never settled: of a letter that was imported, its purge has recorded the death.
       if (letters.length > 0 && isOurs(place) && !page.dead.has(Number(place))) rawLetters++;
     }
     const counts = await this.#world.counts();
-    assert.equal(counts.succeeded + counts.dead + counts.owed, ITEMS);
+    assert.equal(counts.succeeded + counts.dead + counts.pending, ITEMS);
     assert.equal(counts.succeeded, page.done.size);
     if (!this.#crashed) {
       const ours = this.#world.messages.filter(({ body }) => isOurs(placeOf(body)));
-      assert.equal(counts.owed, ours.length + rawLetters, "what is owed has a message, or never settled");
+      assert.equal(counts.pending, ours.length + rawLetters, "what is pending has a message, or never settled");
     }
   }
 
@@ -213,7 +213,7 @@ class Walk {
       assert.ok(page.done.has(index) || this.#backup.has(String(index)), `item ${index}`);
     }
     const counts = await this.#world.counts();
-    assert.equal(counts.owed, 0);
+    assert.equal(counts.pending, 0);
     assert.deepEqual(
       this.#world.letters.filter(({ body }) => isOurs(placeOf(body))),
       [],

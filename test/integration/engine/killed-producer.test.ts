@@ -31,7 +31,7 @@ test("a producer that is killed amid a slice is followed by another within half 
       timeout: 60_000,
     });
     const counts = await engine.runs.counts(await engine.runs.get("r1"));
-    expect(counts).toMatchObject({ produced: 50, succeeded: 50, dead: 0, owed: 0 });
+    expect(counts).toMatchObject({ produced: 50, succeeded: 50, dead: 0, pending: 0 });
   } finally {
     await engine.close();
   }

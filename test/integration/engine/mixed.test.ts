@@ -36,7 +36,7 @@ test("the run's counts are exact", async () => {
     produced,
     succeeded: KINDS.good + KINDS["fails once"] + KINDS["asks for a delay"],
     dead: dead.length,
-    owed: 0,
+    pending: 0,
     // Each that failed twice was retried once. A wait is no failure.
     retried:
       KINDS["fails once"] +

@@ -27,9 +27,9 @@ test("while a run is paused whose messages fill the queue, another run works to 
     // Consumers notice it within 3 s: then no attempt of it is under way, and its messages are as many as the queue takes.
     await vi.waitUntil(
       async () => {
-        const { owed } = await countsOf("a");
+        const { pending } = await countsOf("a");
         const { visible, inFlight } = await queue.depth();
-        return owed > 0 && visible + inFlight === owed && visible === 0 && owed;
+        return pending > 0 && visible + inFlight === pending && visible === 0 && pending;
       },
       { interval: 50, timeout: 30_000 },
     );
@@ -42,10 +42,10 @@ test("while a run is paused whose messages fill the queue, another run works to 
       timeout: 150_000,
     });
     const before = await countsOf("a");
-    expect(before.owed).toBeGreaterThanOrEqual(20);
+    expect(before.pending).toBeGreaterThanOrEqual(20);
     const attempts = attemptsOf("a");
     await completed("b");
-    expect(await countsOf("b")).toMatchObject({ produced: 160, succeeded: 160, owed: 0 });
+    expect(await countsOf("b")).toMatchObject({ produced: 160, succeeded: 160, pending: 0 });
     expect(await countsOf("a")).toEqual(before);
     expect(attemptsOf("a")).toBe(attempts);
     expect((await runs.active.list()).map(({ id, status }) => [id, status])).toEqual([["a", "paused"]]);
@@ -54,7 +54,7 @@ test("while a run is paused whose messages fill the queue, another run works to 
     if (resumed === undefined) throw new Error("it was not paused");
     await continueRun(controlQueue, resumed);
     await completed("a");
-    expect(await countsOf("a")).toMatchObject({ produced: 160, succeeded: 160, dead: 0, owed: 0 });
+    expect(await countsOf("a")).toMatchObject({ produced: 160, succeeded: 160, dead: 0, pending: 0 });
     expect(attemptsOf("a")).toBe(160);
   } finally {
     await engine.close();

@@ -34,9 +34,9 @@ test("an engine that is killed, and one that is closed, amid a run are followed 
   const { succeeded } = await counts(closed);
   expect(succeeded).toBeGreaterThanOrEqual(killedAt);
   await vi.waitUntil(async () => (await counts(closed)).succeeded >= succeeded + 50, patiently);
-  const { owed } = await counts(closed);
+  const { pending } = await counts(closed);
   await closed.close();
-  expect(owed).toBeGreaterThan(0);
+  expect(pending).toBeGreaterThan(0);
   await childrenEnded();
 
   const engine = await startTestEngine("steady", directory.path);
@@ -47,7 +47,7 @@ test("an engine that is killed, and one that is closed, amid a run are followed 
       succeeded: 300,
       dead: 0,
       retried: 30,
-      owed: 0,
+      pending: 0,
       deadByReason: {},
     });
     expect(await letters(engine)).toEqual([]);

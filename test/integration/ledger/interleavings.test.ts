@@ -68,7 +68,7 @@ describe("A run of", () => {
     { of: "an item more than a page", sizes: [200, 1] },
   ])("$of ends, with an empty page at the source's end or without", async ({ sizes }) => {
     const succeeded = sizes.reduce((a, b) => a + b, 0);
-    const counts = { produced: succeeded, succeeded, dead: 0, cancelled: 0, retried: 0, owed: 0, deadByReason: {} };
+    const counts = { produced: succeeded, succeeded, dead: 0, cancelled: 0, retried: 0, pending: 0, deadByReason: {} };
     expect(await work(sizes, true)).toEqual(counts);
     expect(await work(sizes, false)).toEqual(counts);
   });
@@ -77,7 +77,7 @@ describe("A run of", () => {
     const sizes = Array.from({ length: pages - 998 }, () => 1);
     for (const endsEmpty of [true, false]) {
       const counts = await work(sizes, endsEmpty, { pagesBefore: 998 });
-      expect(counts).toMatchObject({ produced: pages, succeeded: pages, owed: 0 });
+      expect(counts).toMatchObject({ produced: pages, succeeded: pages, pending: 0 });
     }
   });
 

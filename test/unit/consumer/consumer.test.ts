@@ -9,7 +9,7 @@ import { failureOf } from "../../helpers/failures.ts";
 import { HOSTILE_VALUES } from "../../helpers/hostile-values.ts";
 import { refusedBySqs } from "../../helpers/sqs-characters.ts";
 
-const ok = { succeeded: 0, dead: 0, retried: 0, owed: 0 };
+const ok = { succeeded: 0, dead: 0, retried: 0, pending: 0 };
 const once = { attempts: 1 };
 
 describe("a batch", () => {
@@ -40,7 +40,7 @@ describe("a batch", () => {
       if (Number(item) % 2 === 1) throw new Error(`odd ${item}`);
     };
     expect([...(await world.consume({ task }))].sort()).toEqual(["1", "3", "5"]);
-    expect(await world.counts()).toMatchObject({ succeeded: 3, owed: 3, dead: 0 });
+    expect(await world.counts()).toMatchObject({ succeeded: 3, pending: 3, dead: 0 });
     expect(await world.status()).toBe("running");
     expect(world.metrics.counts).toEqual({ succeeded: 3, retried: 3 });
   });
@@ -136,7 +136,7 @@ describe("a failed attempt", () => {
     const world = await ConsumerWorld.of(["a"]);
     await world.consume({ task: fails });
     await world.consume({}, [world.message(0, { receiveCount: 2 })]);
-    expect(await world.counts()).toMatchObject({ succeeded: 1, retried: 1, dead: 0, owed: 0 });
+    expect(await world.counts()).toMatchObject({ succeeded: 1, retried: 1, dead: 0, pending: 0 });
     expect(await world.status()).toBe("completed");
   });
 
@@ -225,7 +225,7 @@ describe("a failed attempt", () => {
     expect(await world.consume({ task: (item) => (item === "a" ? Promise.reject(hostile) : undefined) })).toEqual([
       "0",
     ]);
-    expect(await world.counts()).toMatchObject({ succeeded: 1, owed: 1 });
+    expect(await world.counts()).toMatchObject({ succeeded: 1, pending: 1 });
   });
 });
 
@@ -287,9 +287,9 @@ describe("a message that came before", () => {
       [],
     );
     expect(world.letters).toEqual([]);
-    expect(await world.counts()).toMatchObject({ succeeded: 0, dead: 0, owed: 1 });
+    expect(await world.counts()).toMatchObject({ succeeded: 0, dead: 0, pending: 1 });
     expect(await world.consume({ task }, [world.message(0, { epoch: 2 })])).toEqual([]);
-    expect(await world.counts()).toMatchObject({ succeeded: 1, owed: 0 });
+    expect(await world.counts()).toMatchObject({ succeeded: 1, pending: 0 });
   });
 
   test("however often without a word is tried once more, in a process of its own: the ledger may have been down", async () => {
@@ -381,7 +381,7 @@ describe("a message that is not ours", () => {
         },
       },
     });
-    expect(await world.counts()).toMatchObject({ owed: 1 });
+    expect(await world.counts()).toMatchObject({ pending: 1 });
   });
 
   test.each([
@@ -446,13 +446,13 @@ describe("when something fails on the way", () => {
   });
 
   // A death is four steps: the failure, the claim, the letter, the record.
-  test("a failure that cannot be recorded leaves the item owed, and its message comes again", async () => {
+  test("a failure that cannot be recorded leaves the item pending, and its message comes again", async () => {
     const world = await ConsumerWorld.of(["a"]);
     world.store.before = (operation) => operation === "update" && down();
     expect(await world.consume({ task: () => Promise.reject(new PermanentError("no")) })).toEqual(["0"]);
     expect(world.letters).toEqual([]);
     world.store.before = () => {};
-    expect(await world.counts()).toMatchObject({ owed: 1, dead: 0 });
+    expect(await world.counts()).toMatchObject({ pending: 1, dead: 0 });
   });
 
   test.each([1, 2, 3, 4, 5, 6])("at step %i of a death: the item ends dead once, with its letter", async (step) => {
@@ -608,7 +608,7 @@ describe("a consumer that refills its slots", () => {
       },
     );
     expect(peak).toBe(3);
-    expect(await world.counts()).toMatchObject({ succeeded: 60, owed: 0 });
+    expect(await world.counts()).toMatchObject({ succeeded: 60, pending: 0 });
   });
 
   test("receives messages before a slot is free for them, of a queue that holds enough for all slots", async () => {
@@ -628,7 +628,7 @@ describe("a consumer that refills its slots", () => {
     expect(world.sqs.received).toHaveLength(1);
     open();
     expect(await consumed).toEqual([]);
-    expect(await world.counts()).toMatchObject({ succeeded: 30, owed: 0 });
+    expect(await world.counts()).toMatchObject({ succeeded: 30, pending: 0 });
     expect(world.metrics.peakInFlight).toBe(10);
   });
 
@@ -650,8 +650,8 @@ describe("a consumer that refills its slots", () => {
     expect(world.sqs.visibilities).toContainEqual({ receiptHandle: "polled-handle-1", seconds: 0 });
     expect(world.sqs.deleted).not.toContain("polled-handle-1");
     const [state] = await world.ledger.itemStates([{ ...parseEnvelope(world.message(1).body), redrives: 0 }]);
-    expect(state).toMatchObject({ tag: "owed", failures: [] });
-    expect(state?.tag === "owed" && [...state.receives]).toEqual([[1, "returned"]]);
+    expect(state).toMatchObject({ tag: "pending", failures: [] });
+    expect(state?.tag === "pending" && [...state.receives]).toEqual([[1, "returned"]]);
   });
 
   test("looks again at the run of a message that waited for a slot, before its task begins", async () => {
@@ -723,7 +723,7 @@ describe("a consumer that refills its slots", () => {
     world.sqs.arrivals.push([arrival(world, 1)]);
     await world.consume({}, [world.message(0)], { refill: { ...refill(), until: Date.now() } });
     expect(world.sqs.received).toEqual([]);
-    expect(await world.counts()).toMatchObject({ succeeded: 1, owed: 1 });
+    expect(await world.counts()).toMatchObject({ succeeded: 1, pending: 1 });
   });
 
   test("says so when messages that are settled cannot be deleted", async () => {

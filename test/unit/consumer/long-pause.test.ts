@@ -121,7 +121,7 @@ async function pausedMidway() {
   now += 3_000;
   const counts = await world.runs.counts(await world.runs.get("r"));
   expect(counts.produced).toBe(ITEMS);
-  expect(counts.owed).toBeGreaterThanOrEqual(ITEMS / 3);
+  expect(counts.pending).toBeGreaterThanOrEqual(ITEMS / 3);
   return counts;
 }
 
@@ -140,7 +140,7 @@ async function expectWhole() {
   await consumeUntil(Number.POSITIVE_INFINITY);
   const run = await world.runs.get("r");
   expect(run.status).toBe("completed");
-  expect(await world.runs.counts(run)).toMatchObject({ produced: ITEMS, succeeded: ITEMS, dead: 0, owed: 0 });
+  expect(await world.runs.counts(run)).toMatchObject({ produced: ITEMS, succeeded: ITEMS, dead: 0, pending: 0 });
   // Each once, but for those that failed at first.
   expect(world.ran).toHaveLength(ITEMS + ITEMS / 5);
   expect((await world.deadLetterQueue.depth()).visible).toBe(0);
@@ -151,10 +151,10 @@ test("a pause of 11 days loses no message while consumers look at them, and none
   const requests = vi.spyOn(world.ledger, "recordReceive");
   await consumeUntil(START + 11 * DAY);
   const { visible, inFlight, delayed } = await world.queue.depth();
-  expect(visible + inFlight + delayed).toBe(before.owed);
+  expect(visible + inFlight + delayed).toBe(before.pending);
   expect(await world.runs.counts(await world.runs.get("r"))).toEqual(before);
   // Every ten minutes, once the pause is long.
-  const looks = requests.mock.calls.length / before.owed;
+  const looks = requests.mock.calls.length / before.pending;
   expect(looks).toBeGreaterThan(11 * 140);
   expect(looks).toBeLessThan(11 * 144 + 60);
   // They would have been deleted.
@@ -183,9 +183,9 @@ test("a pause of 40 days in which no consumer works is cancelled, and nothing wa
   const cancelled = await world.runs.get("r");
   expect(cancelled.status).toBe("cancelled");
   expect(await world.runs.counts(cancelled)).toMatchObject({
-    cancelled: before.owed,
+    cancelled: before.pending,
     succeeded: before.succeeded,
-    owed: 0,
+    pending: 0,
   });
 });
 

@@ -34,7 +34,7 @@ describe("the messages of a paused run", () => {
     );
     const states = await world.ledger.itemStates([item(0), item(1)]);
     expect(states).toEqual([1, 2].map(() => expect.objectContaining({ receives: new Map([[1, "returned"]]) })));
-    expect(await world.counts()).toMatchObject({ owed: 2 });
+    expect(await world.counts()).toMatchObject({ pending: 2 });
   });
 
   test("keep no redriven item of another run from its attempt", async () => {
@@ -51,8 +51,8 @@ describe("the messages of a paused run", () => {
     const task = vi.fn();
     expect(await world.consume({ task }, [resting, redriven])).toEqual(["resting"]);
     expect(task.mock.calls.map(([name]) => name)).toEqual(["a"]);
-    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 0, owed: 0 });
-    expect(await world.runs.counts(await world.runs.get("other"))).toMatchObject({ owed: 1 });
+    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 0, pending: 0 });
+    expect(await world.runs.counts(await world.runs.get("other"))).toMatchObject({ pending: 1 });
   });
 
   test("may come any number of times, and then run like any other", async () => {
@@ -91,13 +91,13 @@ describe("the messages of a paused run", () => {
   });
 
   test("are deleted where their item is settled, and buried where its death is decided", async () => {
-    const world = await ConsumerWorld.of(["done", "dying", "owed"]);
+    const world = await ConsumerWorld.of(["done", "dying", "pending"]);
     await world.consume({}, [world.message(0)]);
     await world.ledger.claimDeath(item(1));
     await world.runs.pause(RUN);
     expect(await world.consume({}, world.messages({ receiveCount: 2 }))).toEqual(["2"]);
     expect(world.letters).toMatchObject([{ item: "dying", dead: { reason: "unexplained" } }]);
-    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, owed: 1 });
+    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, pending: 1 });
   });
 
   test("come again all the same when the ledger or SQS cannot be told", async () => {
@@ -106,7 +106,7 @@ describe("the messages of a paused run", () => {
     expect(await world.consume({})).toEqual(["0"]);
     world.store.before = (operation) => operation === "update" && Promise.reject(new Error("down"));
     expect(await world.consume({})).toEqual(["0"]);
-    expect(await world.counts()).toMatchObject({ owed: 1 });
+    expect(await world.counts()).toMatchObject({ pending: 1 });
   });
 });
 
@@ -128,7 +128,7 @@ describe("the messages of a cancelled run", () => {
       `run#${RUN}#page#1`,
     ]);
     expect(await world.status()).toBe("cancelled");
-    expect(await world.counts()).toMatchObject({ produced: 3, succeeded: 0, dead: 0, cancelled: 3, owed: 0 });
+    expect(await world.counts()).toMatchObject({ produced: 3, succeeded: 0, dead: 0, cancelled: 3, pending: 0 });
     expect(world.letters).toEqual([]);
   });
 
@@ -136,7 +136,7 @@ describe("the messages of a cancelled run", () => {
     const world = await cancelling(["a", "b"]);
     await world.consume({}, [world.message(0), world.message(0)]);
     await world.consume({}, [world.message(0, { receiveCount: 2 }), world.message(1)]);
-    expect(await world.counts()).toMatchObject({ cancelled: 2, owed: 0 });
+    expect(await world.counts()).toMatchObject({ cancelled: 2, pending: 0 });
     expect(await world.status()).toBe("cancelled");
   });
 
@@ -150,18 +150,18 @@ describe("the messages of a cancelled run", () => {
       await world.consume({}, [world.message(0), world.message(1, { receiveCount: 2 }), world.message(2)]),
     ).toEqual([]);
     expect(await world.status()).toBe("cancelled");
-    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, cancelled: 1, owed: 0 });
+    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, cancelled: 1, pending: 0 });
   });
 
   test("of which one is being buried come again, and the death is completed", async () => {
     const world = await cancelling(["a", "dying", "c"]);
     await world.ledger.claimDeath(item(1));
     expect(await world.consume({})).toContain("1");
-    expect(await world.counts()).toMatchObject({ cancelled: 2, dead: 0, owed: 1 });
+    expect(await world.counts()).toMatchObject({ cancelled: 2, dead: 0, pending: 1 });
     expect(await world.status()).toBe("cancelling");
     expect(await world.consume({}, world.messages({ receiveCount: 2 }))).toEqual([]);
     expect(await world.status()).toBe("cancelled");
-    expect(await world.counts()).toMatchObject({ cancelled: 2, dead: 1, owed: 0 });
+    expect(await world.counts()).toMatchObject({ cancelled: 2, dead: 1, pending: 0 });
     expect(world.letters).toMatchObject([{ item: "dying" }]);
   });
 
@@ -194,14 +194,14 @@ describe("a long wait of an item whose run is cancelled during its attempt", () 
     const world = await ConsumerWorld.of(["a", "b"]);
     expect(await world.consume({ task: asksFor(world, 3_600) })).toEqual([]);
     expect(await world.status()).toBe("cancelled");
-    expect(await world.counts()).toMatchObject({ succeeded: 0, dead: 0, cancelled: 2, owed: 0 });
+    expect(await world.counts()).toMatchObject({ succeeded: 0, dead: 0, cancelled: 2, pending: 0 });
     expect(world.sqs.visibilities).toEqual([]);
   });
 
   test("is waited for if it is short: its message comes again before long", async () => {
     const world = await ConsumerWorld.of(["a"]);
     expect(await world.consume({ task: asksFor(world, 5) })).toEqual(["0"]);
-    expect(await world.counts()).toMatchObject({ cancelled: 0, owed: 1 });
+    expect(await world.counts()).toMatchObject({ cancelled: 0, pending: 1 });
   });
 
   test("that the producer has cancelled already is settled once", async () => {
@@ -216,6 +216,6 @@ describe("a long wait of an item whose run is cancelled during its attempt", () 
     expect(await world.consume({ task: () => expect.unreachable() }, [world.message(0, { receiveCount: 2 })])).toEqual(
       [],
     );
-    expect(await world.counts()).toMatchObject({ cancelled: 1, owed: 0 });
+    expect(await world.counts()).toMatchObject({ cancelled: 1, pending: 0 });
   });
 });

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { AttemptOutcome } from "../../../shared/consumer/attempts/attempt.ts";
 import type { IsolatedAttempt, IsolationOutcome } from "../../../shared/consumer/attempts/isolation.ts";
-import { isSuspect, type Owed, Suspects } from "../../../shared/consumer/attempts/suspect-attempts.ts";
+import { isSuspect, type Pending, Suspects } from "../../../shared/consumer/attempts/suspect-attempts.ts";
 import { defineWorkflow } from "../../../shared/index.ts";
 import type { ReceiveMark } from "../../../shared/ledger/rows.ts";
 import type { LedgerItem } from "../../../shared/messages/envelope.ts";
@@ -42,8 +42,8 @@ function hold(): () => void {
 }
 
 type Marks = Record<number, "failed" | ReceiveMark>;
-const owed = (marks: Marks, failures: Owed["failures"] = []): Owed => ({
-  tag: "owed",
+const pending = (marks: Marks, failures: Pending["failures"] = []): Pending => ({
+  tag: "pending",
   failures,
   final: undefined,
   receives: new Map(Object.entries(marks).map(([receive, mark]) => [Number(receive), mark])),
@@ -60,12 +60,13 @@ async function suspecting({ memoryMb = 1_024, attempts = 5 } = {}) {
   };
   return {
     world,
-    attempt: (index: number, receiveCount: number, state: Owed) => suspects.attempt(itemOf(index, receiveCount), state),
+    attempt: (index: number, receiveCount: number, state: Pending) =>
+      suspects.attempt(itemOf(index, receiveCount), state),
     /** What the ledger has of the item's receives. */
-    async recorded(index: number): Promise<Owed> {
+    async recorded(index: number): Promise<Pending> {
       const item: LedgerItem = { run: RUN, page: 0, index, epoch: 1, redrives: 0 };
       const [state] = await ledger.itemStates([item]);
-      if (state?.tag !== "owed") throw new Error(`the item is ${state?.tag}`);
+      if (state?.tag !== "pending") throw new Error(`the item is ${state?.tag}`);
       return state;
     },
   };
@@ -88,17 +89,17 @@ test.each<[number, Marks, boolean]>([
 ])("an item received %i times, of which %j is known, is a suspect: %s", async (receiveCount, marks, suspect) => {
   const world = await ConsumerWorld.of(["a"]);
   const message = world.message(0, { receiveCount });
-  expect(isSuspect({ message, envelope: parseEnvelope(message.body) }, owed(marks))).toBe(suspect);
+  expect(isSuspect({ message, envelope: parseEnvelope(message.body) }, pending(marks))).toBe(suspect);
 });
 
-test.each<[string, number, number | undefined, Partial<Owed>, boolean]>([
+test.each<[string, number, number | undefined, Partial<Pending>, boolean]>([
   ["a message that took the place of one received 3 times, all accounted for", 1, 3, { accountedTo: 3 }, false],
   ["one whose second receive is unexplained", 3, 3, { accountedTo: 4 }, true],
   [
     "one whose isolated attempt was never heard of again",
     3,
     undefined,
-    { accountedTo: 2, ...owed({ 1: "isolated" }) },
+    { accountedTo: 2, ...pending({ 1: "isolated" }) },
     true,
   ],
   [
@@ -113,7 +114,7 @@ test.each<[string, number, number | undefined, Partial<Owed>, boolean]>([
   const world = await ConsumerWorld.of(["a"]);
   const message = world.message(0, { receiveCount });
   const envelope = { ...parseEnvelope(message.body), ...(receives && { receives }) };
-  expect(isSuspect({ message, envelope }, { ...owed({}), ...state })).toBe(suspect);
+  expect(isSuspect({ message, envelope }, { ...pending({}), ...state })).toBe(suspect);
 });
 
 describe("a suspect's attempt", () => {
@@ -125,7 +126,7 @@ describe("a suspect's attempt", () => {
       return succeeded;
     });
     const failures = [failureOf(new Error("no"))];
-    expect(await attempt(0, 3, owed({ 1: "failed" }, failures))).toEqual({ ...attempted, failures });
+    expect(await attempt(0, 3, pending({ 1: "failed" }, failures))).toEqual({ ...attempted, failures });
     expect(noted).toEqual(new Map([[3, "isolated"]]));
     const request = {
       item: "a",
@@ -138,19 +139,19 @@ describe("a suspect's attempt", () => {
   test("is not made where it could not be noted", async () => {
     const { world, attempt } = await suspecting();
     world.store.before = () => Promise.reject(new Error("down"));
-    await expect(attempt(0, 2, owed({}))).rejects.toThrow("down");
+    await expect(attempt(0, 2, pending({}))).rejects.toThrow("down");
     expect(isolation.run).not.toHaveBeenCalled();
   });
 
   test("is made alone once a consumer died over one beside others, which counts against nobody", async () => {
     const { attempt, recorded } = await suspecting();
-    expect(await attempt(0, 3, owed({ 2: "isolated" }))).toMatchObject({ ...attempted, failures: [] });
+    expect(await attempt(0, 3, pending({ 2: "isolated" }))).toMatchObject({ ...attempted, failures: [] });
     expect(await recorded(0)).toMatchObject({ failures: [], receives: new Map([[3, "alone"]]) });
   });
 
   test("is counted as crashed where it was alone and its consumer died", async () => {
     const { attempt, recorded } = await suspecting();
-    const outcome = await attempt(0, 5, owed({ 1: "returned", 2: "isolated", 3: "alone", 4: "alone" }));
+    const outcome = await attempt(0, 5, pending({ 1: "returned", 2: "isolated", 3: "alone", 4: "alone" }));
     expect(outcome).toMatchObject(attempted);
     expect(await recorded(0)).toMatchObject({
       failures: [
@@ -168,7 +169,7 @@ describe("a suspect's attempt", () => {
 
   test("is not made where the crashes use up its attempts", async () => {
     const { attempt, recorded } = await suspecting({ attempts: 2 });
-    const outcome = await attempt(0, 4, owed({ 2: "alone", 3: "alone" }));
+    const outcome = await attempt(0, 4, pending({ 2: "alone", 3: "alone" }));
     expect(outcome).toMatchObject({ tag: "exhausted", failures: [{ kind: "crashed" }, { kind: "crashed" }] });
     expect(isolation.run).not.toHaveBeenCalled();
     expect((await recorded(0)).receives.has(4)).toBe(false);
@@ -186,36 +187,36 @@ describe("a place", () => {
     const { attempt, recorded } = await suspecting({ memoryMb });
     const indexes = Array.from({ length: places }, (_, index) => index);
     const end = hold();
-    const running = indexes.map((index) => attempt(index, 2, owed({})));
-    expect(await attempt(7, 2, owed({}))).toEqual(noPlace);
+    const running = indexes.map((index) => attempt(index, 2, pending({})));
+    expect(await attempt(7, 2, pending({}))).toEqual(noPlace);
     expect((await recorded(7)).receives.size).toBe(0);
     end();
     expect(await Promise.all(running)).toEqual(indexes.map(() => expect.objectContaining({ tag: "attempted" })));
-    expect(await attempt(7, 2, owed({}))).toMatchObject(attempted);
+    expect(await attempt(7, 2, pending({}))).toMatchObject(attempted);
   });
 
   test("is not there for one that must be alone while others run, nor for others while it runs", async () => {
     const { attempt } = await suspecting();
     const endOther = hold();
-    const other = attempt(0, 2, owed({}));
-    expect(await attempt(1, 3, owed({ 2: "isolated" }))).toEqual(noPlace);
+    const other = attempt(0, 2, pending({}));
+    expect(await attempt(1, 3, pending({ 2: "isolated" }))).toEqual(noPlace);
     endOther();
     await other;
     const endAlone = hold();
-    const alone = attempt(1, 4, owed({ 2: "isolated", 3: "returned" }));
-    expect(await attempt(2, 2, owed({}))).toEqual(noPlace);
-    expect(await attempt(3, 3, owed({ 2: "alone" }))).toEqual(noPlace);
+    const alone = attempt(1, 4, pending({ 2: "isolated", 3: "returned" }));
+    expect(await attempt(2, 2, pending({}))).toEqual(noPlace);
+    expect(await attempt(3, 3, pending({ 2: "alone" }))).toEqual(noPlace);
     endAlone();
     expect(await alone).toMatchObject(attempted);
-    expect(await attempt(2, 2, owed({}))).toMatchObject(attempted);
+    expect(await attempt(2, 2, pending({}))).toMatchObject(attempted);
   });
 
   test("is free again where the ledger could not be told", async () => {
     const { world, attempt } = await suspecting({ memoryMb: 256 });
     world.store.before = () => Promise.reject(new Error("down"));
-    await expect(attempt(0, 3, owed({ 2: "isolated" }))).rejects.toThrow("down");
+    await expect(attempt(0, 3, pending({ 2: "isolated" }))).rejects.toThrow("down");
     world.store.before = () => {};
-    expect(await attempt(1, 2, owed({}))).toMatchObject(attempted);
+    expect(await attempt(1, 2, pending({}))).toMatchObject(attempted);
   });
 });
 
@@ -305,7 +306,7 @@ describe("a consumer", () => {
     const item = { run: RUN, page: 0, index: 0, epoch: 1, redrives: 0 };
     for (const receive of [2, 3]) await world.ledger.recordReceive(item, receive, "alone");
     expect(await world.consume({ retry: { attempts: 3 } }, [world.message(0, { receiveCount: 4 })])).toEqual([]);
-    expect(await world.counts()).toMatchObject({ succeeded: 1, owed: 1, retried: 2 });
+    expect(await world.counts()).toMatchObject({ succeeded: 1, pending: 1, retried: 2 });
     const other = { ...item, index: 1 };
     for (const receive of [2, 3, 4]) await world.ledger.recordReceive(other, receive, "alone");
     expect(await world.consume({ retry: { attempts: 3 } }, [world.message(1, { receiveCount: 5 })])).toEqual([]);

@@ -96,7 +96,7 @@ describe("a run of which more items die than are tolerated", () => {
     expect(await world.consume({ task }, world.messages().slice(2))).toEqual([]);
     expect(task).not.toHaveBeenCalled();
     expect(await world.status()).toBe("failed");
-    expect(await world.counts()).toMatchObject({ produced: 6, succeeded: 0, dead: 2, cancelled: 4, owed: 0 });
+    expect(await world.counts()).toMatchObject({ produced: 6, succeeded: 0, dead: 2, cancelled: 4, pending: 0 });
     expect(world.sqs.control).toHaveLength(1);
   });
 
@@ -119,7 +119,7 @@ describe("a run of which more items die than are tolerated", () => {
     expect(await world.consume(dies, [world.message(0)])).toEqual([]);
     world.store.before = () => {};
     expect(await world.status()).toBe("running");
-    expect(await world.counts()).toMatchObject({ dead: 1, owed: 1 });
+    expect(await world.counts()).toMatchObject({ dead: 1, pending: 1 });
     expect(world.logger.lines).toContain("warn: whether too many items have died could not be found out");
   });
 });

@@ -25,7 +25,7 @@ describe("a consumer that meets a newer envelope", () => {
     const without = await ConsumerWorld.of(["a", "b"]);
     await without.consume({ task }, without.messages());
     expect(world.store.updates).toEqual(without.store.updates);
-    expect(await world.counts()).toMatchObject({ succeeded: 2, dead: 0, owed: 0 });
+    expect(await world.counts()).toMatchObject({ succeeded: 2, dead: 0, pending: 0 });
   });
 
   test("says so once, however many there are", async () => {

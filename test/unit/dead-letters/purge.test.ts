@@ -38,7 +38,7 @@ describe("A purge", () => {
     expect(result).toMatchObject({ looked: 25, selected: 20, deleted: 20, leftBehind: 0 });
     expect(kept).toHaveLength(20);
     expect(world.letters.map(({ body }) => parseEnvelope(body).index)).toEqual([20, 21, 22, 23, 24]);
-    expect(await world.counts()).toMatchObject({ dead: 25, owed: 0 });
+    expect(await world.counts()).toMatchObject({ dead: 25, pending: 0 });
   });
 
   test("deletes nothing that could not be kept", async () => {
@@ -82,9 +82,9 @@ describe("A purge", () => {
     await world.produce(2);
     await world.succeed(world.envelope(0));
     world.queues.put(DLQ, JSON.stringify(world.envelope(1)), { movedFrom: "arn:aws:sqs:x:1:queue" });
-    expect(await world.counts()).toMatchObject({ owed: 1 });
+    expect(await world.counts()).toMatchObject({ pending: 1 });
     await purge({ ...world.options, select });
-    expect(await world.counts()).toMatchObject({ owed: 0, dead: 1, deadByReason: { unexplained: 1 } });
+    expect(await world.counts()).toMatchObject({ pending: 0, dead: 1, deadByReason: { unexplained: 1 } });
     expect((await world.runs.get("run")).status).toBe("completed");
     expect(world.announced).toEqual(["run"]);
   });

@@ -23,18 +23,18 @@ const sent = (world: LettersWorld) => world.messages.map(({ body }) => parseEnve
 const even = ({ index }: Letter) => Number(index) % 2 === 0;
 
 describe("A redrive", () => {
-  test("moves the letters that are meant, and their items are owed again until they settle", async () => {
+  test("moves the letters that are meant, and their items are pending again until they settle", async () => {
     const world = await dead(25);
-    expect(await world.counts()).toMatchObject({ dead: 25, owed: 0 });
+    expect(await world.counts()).toMatchObject({ dead: 25, pending: 0 });
     const moved: number[] = [];
     const result = await all(world, { select: even, onMoved: (count) => moved.push(count) });
     expect(result).toMatchObject({ looked: 25, selected: 13, moved: 13, edited: 0, refused: {}, runs: { run: 13 } });
     expect(moved.at(-1)).toBe(13);
-    expect(await world.counts()).toMatchObject({ dead: 12, owed: 13, deadByReason: { exhausted: 12 } });
+    expect(await world.counts()).toMatchObject({ dead: 12, pending: 13, deadByReason: { exhausted: 12 } });
     expect(sent(world).map(({ index }) => index)).toEqual([0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24]);
     expect(world.letters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
     await world.work(({ index }) => index !== 4);
-    expect(await world.counts()).toMatchObject({ succeeded: 12, dead: 13, owed: 0 });
+    expect(await world.counts()).toMatchObject({ succeeded: 12, dead: 13, pending: 0 });
   });
 
   test("leaves what dies again meanwhile, which would be sent back for ever", async () => {
@@ -59,7 +59,7 @@ describe("A redrive", () => {
       expect(letter?.dead).toMatchObject({ redrives, reason: "exhausted" });
       expect(letter?.dead?.failures).toHaveLength(1 + redrives);
     }
-    expect(await world.counts()).toMatchObject({ dead: 1, owed: 0 });
+    expect(await world.counts()).toMatchObject({ dead: 1, pending: 0 });
   });
 
   test("that changes an item gives it another idempotency key, which stays until the item is changed again", async () => {
@@ -121,7 +121,7 @@ describe("A redrive", () => {
       { id: world.letters[1]?.id, refusal: "edit refused", message: "item.index must be even" },
     ]);
     expect([world.letters.length, world.messages.length]).toEqual([3, 0]);
-    expect(await world.counts()).toMatchObject({ dead: 3, owed: 0 });
+    expect(await world.counts()).toMatchObject({ dead: 3, pending: 0 });
   });
 
   test("changes items, and leaves those that are no messages", async () => {
@@ -173,7 +173,7 @@ describe("A redrive", () => {
     expect((await world.runs.get("cancelled")).status).toBe("cancelled");
     expect(await all(world)).toMatchObject({ moved: 2 });
     await world.work(() => true);
-    expect(await world.counts("cancelled")).toMatchObject({ succeeded: 1, cancelled: 1, dead: 0, owed: 0 });
+    expect(await world.counts("cancelled")).toMatchObject({ succeeded: 1, cancelled: 1, dead: 0, pending: 0 });
   });
 
   test("takes the letter of an item that has succeeded off, and sends nothing", async () => {
@@ -196,7 +196,7 @@ describe("A redrive", () => {
     expect(await all(world)).toMatchObject({ moved: 1 });
     expect(sent(world)[0]?.dead?.redrives).toBe(1);
     await world.work(() => true);
-    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 0, owed: 0 });
+    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 0, pending: 0 });
   });
 
   test("makes a letter of a message that SQS moved, with what failed of it before", async () => {
@@ -205,7 +205,7 @@ describe("A redrive", () => {
     const envelope = world.envelope(0);
     await world.ledger.recordFailure({ ...envelope, redrives: 0 }, 1, failureOf(new Error("out of memory")));
     world.queues.put(DLQ, JSON.stringify(envelope), { movedFrom: "arn:aws:sqs:x:1:queue" });
-    expect(await world.counts()).toMatchObject({ owed: 1, dead: 0 });
+    expect(await world.counts()).toMatchObject({ pending: 1, dead: 0 });
     expect(await all(world)).toMatchObject({ moved: 1 });
     expect(sent(world)[0]?.dead).toMatchObject({
       reason: "unexplained",
@@ -213,7 +213,7 @@ describe("A redrive", () => {
       failures: [{ message: "out of memory" }],
     });
     await world.work(() => true);
-    expect(await world.counts()).toMatchObject({ owed: 0, succeeded: 1 });
+    expect(await world.counts()).toMatchObject({ pending: 0, succeeded: 1 });
     expect((await world.runs.get("run")).status).toBe("completed");
   });
 
@@ -260,7 +260,7 @@ describe("A redrive", () => {
     expect(result).toMatchObject({ moved: 2, refused: { "send refused": 1 } });
     expect(result.refusals[0]?.message).toBe("InternalError: try again");
     expect(world.letters.map(({ body }) => parseEnvelope(body).index)).toEqual([1]);
-    expect(await world.counts()).toMatchObject({ dead: 1, owed: 2 });
+    expect(await world.counts()).toMatchObject({ dead: 1, pending: 2 });
   });
 });
 
@@ -293,13 +293,13 @@ describe("A redrive that dies", () => {
     world.queues.after = () => {};
 
     expect(world.letters.length + world.messages.length).toBe({ 0: 2, 1: 4, 2: 4, 3: 2 }[STEPS.indexOf(step)]);
-    const { dead: dying, owed } = await world.counts();
-    expect({ dying, owed }).toEqual(step.includes("delete") ? { dying: 0, owed: 2 } : { dying: 2, owed: 0 });
+    const { dead: dying, pending } = await world.counts();
+    expect({ dying, pending }).toEqual(step.includes("delete") ? { dying: 0, pending: 2 } : { dying: 2, pending: 0 });
     world.queues.now += 120_000;
     await all(world);
     await world.work(({ index }) => index === 0);
     await all(world, { dryRun: true });
-    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, owed: 0 });
+    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, pending: 0 });
     // A letter of the one that died, and perhaps the one that was too many.
     expect(new Set(world.letters.map(({ body }) => parseEnvelope(body).index))).toEqual(new Set([1]));
   });

@@ -24,7 +24,7 @@ describe("A page that is sent again", () => {
     await rig.succeed(rig.item(1));
     expect(await rig.ledger.claimDeath(rig.item(1))).toBe(false);
     expect(await rig.stateOf(rig.item(0))).toBe("stale");
-    expect(await rig.stateOf(rig.item(0, { epoch: 2 }))).toBe("owed");
+    expect(await rig.stateOf(rig.item(0, { epoch: 2 }))).toBe("pending");
     // Back to the first content: yet another epoch, and not the old one.
     expect(await rig.ledger.openPage(RUN, 0, { size: 2, digest: "first" })).toMatchObject({ epoch: 3 });
   });
@@ -35,7 +35,7 @@ describe("A page that is sent again", () => {
     await rig.succeed(rig.item(0));
     expect(await rig.ledger.openPage(RUN, 0, CHANGED)).toBeUndefined();
     expect(await rig.stateOf(rig.item(0))).toBe("settled");
-    expect(await rig.stateOf(rig.item(1))).toBe("owed");
+    expect(await rig.stateOf(rig.item(1))).toBe("pending");
   });
 
   test("is not full because it was so in an earlier epoch, though the producer died before it could tell the block", async () => {
@@ -60,7 +60,7 @@ describe("A page that is sent again", () => {
     await rig.dyingAt(1, () => rig.ledger.recordDeath(rig.item(0), "too large", 0));
     await rig.ledger.openPage(RUN, 0, { size: 1, digest: "first" });
     await rig.checkpointed(run, 1, { ended: true });
-    expect(await rig.counts()).toMatchObject({ dead: 1, owed: 0, deadByReason: { "too large": 1 } });
+    expect(await rig.counts()).toMatchObject({ dead: 1, pending: 0, deadByReason: { "too large": 1 } });
     expect(await rig.status()).toBe("completed");
   });
 });
@@ -82,7 +82,7 @@ test("A page that was sent and then left the source keeps no other from being wa
   // The producer died before the checkpoint. Taken up again, the source has ended.
   await rig.checkpointed(await rig.runs.get(RUN), 0, { ended: true });
   expect(await rig.status()).toBe("running");
-  expect(await rig.counts()).toMatchObject({ produced: 2, succeeded: 1, dead: 0, owed: 1 });
+  expect(await rig.counts()).toMatchObject({ produced: 2, succeeded: 1, dead: 0, pending: 1 });
   await rig.succeed(rig.item(0, { page: 1 }));
   expect(await rig.status()).toBe("completed");
   expect(await rig.counts()).toMatchObject({ produced: 2, succeeded: 2, dead: 0, retried: 0 });
@@ -103,7 +103,7 @@ describe("A success and a death of one item", () => {
     expect(await rig.ledger.claimDeath(rig.item(0))).toBe(true);
     // Its message must come again: it may be the only one, if whoever claimed the death has died.
     await expect(rig.succeed(rig.item(0))).rejects.toThrow("claimed before");
-    expect(await rig.ledger.itemStates([rig.item(0)])).toMatchObject([{ tag: "owed", final: "unexplained" }]);
+    expect(await rig.ledger.itemStates([rig.item(0)])).toMatchObject([{ tag: "pending", final: "unexplained" }]);
     expect(await rig.ledger.claimDeath(rig.item(0))).toBe(true);
     await rig.ledger.recordDeath(rig.item(0), "unexplained", 0);
     expect(await rig.counts()).toMatchObject({ succeeded: 0, dead: 1, deadByReason: { unexplained: 1 } });
@@ -142,31 +142,31 @@ describe("A redrive", () => {
   const record = (rig: LedgerRig, redrives: number) =>
     rig.ledger.recordRedrives({ ...rig.item(0), items: [rig.item(0, { redrives })] });
 
-  test("moves an item from dead to owed to done, and announces its run no second time", async () => {
+  test("moves an item from dead to pending to done, and announces its run no second time", async () => {
     const rig = await dead();
-    expect(await rig.counts()).toMatchObject({ dead: 1, owed: 0, succeeded: 1 });
+    expect(await rig.counts()).toMatchObject({ dead: 1, pending: 0, succeeded: 1 });
     await record(rig, 1);
     await record(rig, 1);
-    expect(await rig.counts()).toMatchObject({ dead: 0, owed: 1, succeeded: 1, deadByReason: {} });
+    expect(await rig.counts()).toMatchObject({ dead: 0, pending: 1, succeeded: 1, deadByReason: {} });
     expect(await rig.status()).toBe("completed");
     await rig.succeed(rig.item(0, { redrives: 1 }));
-    expect(await rig.counts()).toMatchObject({ dead: 0, owed: 0, succeeded: 2 });
+    expect(await rig.counts()).toMatchObject({ dead: 0, pending: 0, succeeded: 2 });
     expect(rig.announcements).toEqual([RUN]);
   });
 
   test.for([0, 1])("that dies at write %i is not counted, and its repetition is", async (write) => {
     const rig = await dead();
     await rig.dyingAt(write, () => record(rig, 1));
-    expect(await rig.counts()).toMatchObject({ dead: 1, owed: 0 });
+    expect(await rig.counts()).toMatchObject({ dead: 1, pending: 0 });
     await record(rig, 1);
-    expect(await rig.counts()).toMatchObject({ dead: 0, owed: 1 });
+    expect(await rig.counts()).toMatchObject({ dead: 0, pending: 1 });
   });
 
   test("that is recorded after its item has settled again changes nothing", async () => {
     const rig = await dead();
     await rig.die(rig.item(0, { redrives: 1 }));
     await record(rig, 1);
-    expect(await rig.counts()).toMatchObject({ dead: 1, owed: 0 });
+    expect(await rig.counts()).toMatchObject({ dead: 1, pending: 0 });
   });
 
   test("of a run that is not known makes none", async () => {
@@ -184,7 +184,12 @@ describe("A redrive", () => {
     expect(await fate(0, { epoch: 2 })).toEqual({ tag: "stale" });
     await record(rig, 1);
     await rig.ledger.recordFailure(rig.item(0, { redrives: 1 }), 1, FAILURE);
-    expect(await fate(0, { redrives: 1 })).toEqual({ tag: "owed", lastLife: 0, redriven: true, failures: [FAILURE] });
+    expect(await fate(0, { redrives: 1 })).toEqual({
+      tag: "pending",
+      lastLife: 0,
+      redriven: true,
+      failures: [FAILURE],
+    });
   });
 });
 
@@ -202,7 +207,7 @@ describe("A dead item that is redriven", () => {
     const { rig, item } = await redriven();
     expect(await rig.counts()).toMatchObject({ succeeded: 1, dead: 1, retried: 1 });
     await rig.succeed(item, 1);
-    const counts = { produced: 2, succeeded: 2, dead: 0, cancelled: 0, retried: 2, owed: 0, deadByReason: {} };
+    const counts = { produced: 2, succeeded: 2, dead: 0, cancelled: 0, retried: 2, pending: 0, deadByReason: {} };
     expect(await rig.counts()).toEqual(counts);
     expect(await rig.stateOf(item)).toBe("settled");
   });
@@ -215,16 +220,16 @@ describe("A dead item that is redriven", () => {
     expect(await rig.counts()).toMatchObject({ succeeded: 2, dead: 0 });
   });
 
-  test("is owed a letter until its second death is recorded", async () => {
+  test("is pending a letter until its second death is recorded", async () => {
     const { rig, item } = await redriven();
     await rig.ledger.recordFailure(item, 1, FAILURE, "permanent");
     // The consumer died before it sent the letter: the one of the first death is gone.
-    expect(await rig.ledger.itemStates([item])).toMatchObject([{ tag: "owed", final: "permanent" }]);
+    expect(await rig.ledger.itemStates([item])).toMatchObject([{ tag: "pending", final: "permanent" }]);
     expect(await rig.ledger.claimDeath(item)).toBe(true);
     await rig.ledger.recordDeath(item, "permanent", 0);
     expect(await rig.stateOf(item)).toBe("settled");
     expect(await rig.counts()).toMatchObject({ dead: 1, deadByReason: { permanent: 1 } });
-    expect(await rig.stateOf(rig.item(0, { redrives: 2 }))).toBe("owed");
+    expect(await rig.stateOf(rig.item(0, { redrives: 2 }))).toBe("pending");
   });
 
   test("can die again though a duplicate had succeeded in vain when it first did", async () => {
@@ -243,7 +248,7 @@ describe("A dead item that is redriven", () => {
     // Its letter was sent, redriven at once, and succeeds before the slow one goes on.
     await rig.succeed(rig.item(0, { redrives: 1 }));
     await rig.ledger.recordDeath(rig.item(0), "exhausted", 0);
-    expect(await rig.counts()).toMatchObject({ succeeded: 1, dead: 0, owed: 0 });
+    expect(await rig.counts()).toMatchObject({ succeeded: 1, dead: 0, pending: 0 });
   });
 });
 
@@ -256,7 +261,7 @@ describe("Cancelled items", () => {
     await rig.runs.cancel(RUN);
     const items = [0, 1, 2].map((index) => ({ index, redrives: 0 }));
     await rig.ledger.recordCancelled({ run: RUN, page: 0, epoch: 1, items });
-    expect(await rig.counts()).toMatchObject({ succeeded: 1, dead: 1, cancelled: 1, owed: 0 });
+    expect(await rig.counts()).toMatchObject({ succeeded: 1, dead: 1, cancelled: 1, pending: 0 });
     expect(await rig.status()).toBe("cancelled");
     expect(rig.announcements).toEqual([RUN]);
   });
@@ -269,7 +274,7 @@ describe("Cancelled items", () => {
     const cancelled = rig.ledger.recordCancelled({ ...rig.item(0), items: [rig.item(0)] });
     await expect(cancelled).rejects.toThrow("claimed before");
     await rig.die(rig.item(0));
-    expect(await rig.counts()).toMatchObject({ dead: 1, cancelled: 0, owed: 0 });
+    expect(await rig.counts()).toMatchObject({ dead: 1, cancelled: 0, pending: 0 });
   });
 });
 
@@ -318,7 +323,7 @@ describe("A run whose first block is full", () => {
     expect(await rig.status()).toBe("completed");
   });
 
-  test("has not completed while its second is owed", async () => {
+  test("has not completed while its second is pending", async () => {
     const rig = new LedgerRig();
     await pages(rig, 1_001, true);
     expect(await rig.status()).toBe("running");

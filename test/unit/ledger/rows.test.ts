@@ -10,9 +10,9 @@ import {
   isSettled,
   lastSettledLife,
   lifeEntry,
-  owedOf,
   pageEntry,
   pageTotals,
+  pendingOf,
   presentTotals,
   readAttemptsRow,
   readBlockRow,
@@ -26,17 +26,17 @@ const page = (row: Row) => readPageRow({ size: 4, digest: "digest", epoch: 1, ..
 
 describe("A page row", () => {
   test("owes what is neither done nor dead", () => {
-    expect(owedOf(page({}))).toBe(4);
+    expect(pendingOf(page({}))).toBe(4);
     const row = page({ done: new Set([0, 2]), dying: new Set([1]), [deadSet("permanent")]: new Set([1]) });
     expect(row.done).toEqual(new Set([0, 2]));
     expect(row.dead).toEqual(new Map([[1, "permanent"]]));
-    expect(owedOf(row)).toBe(1);
+    expect(pendingOf(row)).toBe(1);
   });
 
   test("does not count a success after the death was claimed, and owes the item until it is dead", () => {
     const claimed = page({ done: new Set([0]), dying: new Set([0]) });
     expect(claimed.done.size).toBe(0);
-    expect(owedOf(claimed)).toBe(4);
+    expect(pendingOf(claimed)).toBe(4);
     expect(isSettled(claimed, 0, 0)).toBe(false);
   });
 
@@ -47,7 +47,7 @@ describe("A page row", () => {
       [deadSet("permanent")]: new Set([3]),
     });
     expect(pageTotals(row)).toMatchObject({ dead: 1, deadByReason: { exhausted: 1 } });
-    expect(owedOf(row)).toBe(3);
+    expect(pendingOf(row)).toBe(3);
   });
 
   test("counts a redriven item as dead, for the latest reason, until it succeeds", () => {
@@ -73,13 +73,13 @@ describe("A page row", () => {
     expect([0, 1, 2].map((redrives) => isSettled(succeeded, 1, redrives))).toEqual([true, true, true]);
   });
 
-  test("counts an item as owed from its redrive until it settles again, and the page stays full", () => {
+  test("counts an item as pending from its redrive until it settles again, and the page stays full", () => {
     const died = { dying: new Set([1]), [deadSet("exhausted")]: new Set([1]), done: new Set([0, 2, 3]) };
-    expect(presentTotals(page(died))).toMatchObject({ owed: 0, dead: 1 });
+    expect(presentTotals(page(died))).toMatchObject({ pending: 0, dead: 1 });
 
     const redriven = page({ ...died, redriven: new Set([lifeEntry(1, 1)]) });
-    expect(presentTotals(redriven)).toMatchObject({ owed: 1, dead: 0, deadByReason: {} });
-    expect([owedOf(redriven), pageTotals(redriven).dead]).toEqual([0, 1]);
+    expect(presentTotals(redriven)).toMatchObject({ pending: 1, dead: 0, deadByReason: {} });
+    expect([pendingOf(redriven), pageTotals(redriven).dead]).toEqual([0, 1]);
     expect(redriven.redriven).toBe(true);
 
     const settled: Row[] = [
@@ -91,13 +91,13 @@ describe("A page row", () => {
     ];
     for (const more of settled) {
       const row = page({ ...died, redriven: new Set([lifeEntry(1, 1)]), ...more });
-      expect(presentTotals(row)).toEqual({ ...pageTotals(row), owed: 0 });
+      expect(presentTotals(row)).toEqual({ ...pageTotals(row), pending: 0 });
     }
   });
 
-  test("counts a cancelled item that is redriven, from a backup, as owed", () => {
+  test("counts a cancelled item that is redriven, from a backup, as pending", () => {
     const row = page({ cancelled: new Set([1]), redriven: new Set([lifeEntry(1, 1)]) });
-    expect(presentTotals(row)).toMatchObject({ cancelled: 0, owed: 4 });
+    expect(presentTotals(row)).toMatchObject({ cancelled: 0, pending: 4 });
     expect(pageTotals(row)).toMatchObject({ cancelled: 1 });
   });
 
@@ -113,7 +113,7 @@ describe("A page row", () => {
       cancelled: new Set([lifeEntry(1, 1)]),
     });
     expect(pageTotals(row)).toMatchObject({ dead: 0, cancelled: 1 });
-    expect(owedOf(row)).toBe(3);
+    expect(pendingOf(row)).toBe(3);
   });
 
   test("takes of a life the highest count of retries, and sums up items and lives", () => {

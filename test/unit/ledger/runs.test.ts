@@ -35,7 +35,7 @@ describe("A run", () => {
     const rig = new LedgerRig();
     await rig.checkpointed(await rig.runs.create(CREATED), 0, { ended: true });
     expect(await rig.status()).toBe("completed");
-    expect(await rig.counts()).toMatchObject({ produced: 0, succeeded: 0, owed: 0 });
+    expect(await rig.counts()).toMatchObject({ produced: 0, succeeded: 0, pending: 0 });
     expect(rig.announcements).toEqual([RUN]);
   });
 

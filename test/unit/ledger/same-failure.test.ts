@@ -62,9 +62,9 @@ test("A run whose items failed in different ways says nothing, nor does one of a
 });
 
 test("A run that works says nothing, as another item may fail otherwise", () => {
-  const counts = { produced: 2, owed: 0, deadByReason: { "invalid item": 2 } };
+  const counts = { produced: 2, pending: 0, deadByReason: { "invalid item": 2 } };
   expect(sameFailureOf({ invalidFinding: MISSING, status: "running" }, counts)).toBeUndefined();
-  expect(sameFailureOf({ invalidFinding: MISSING, status: "failed" }, { ...counts, owed: 1 })).toBeUndefined();
+  expect(sameFailureOf({ invalidFinding: MISSING, status: "failed" }, { ...counts, pending: 1 })).toBeUndefined();
   expect(sameFailureOf({ invalidFinding: MISSING, status: "failed" }, counts)).toMatch(/^all 2 items/);
 });
 

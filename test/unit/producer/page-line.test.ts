@@ -97,7 +97,7 @@ describe("a run that is cancelled", () => {
     expect(await world.continue(1, 2)).toEqual(done);
 
     expect(await world.run()).toMatchObject({ status: "cancelled", checkpoint: { pages: 2, items: 2, ended: true } });
-    expect(await world.runs.counts(await world.run())).toMatchObject({ produced: 2, cancelled: 2, owed: 0 });
+    expect(await world.runs.counts(await world.run())).toMatchObject({ produced: 2, cancelled: 2, pending: 0 });
   });
 
   // The second producer finds a page written and the next one not, and closes that. Then the first one's checkpoint comes
@@ -137,6 +137,6 @@ describe("a run that is cancelled", () => {
     firstIsDone.resolve();
     expect(await second).toEqual(done);
     expect(await world.run()).toMatchObject({ status: "cancelled", checkpoint: { pages: 1, items: 1, ended: true } });
-    expect(await world.runs.counts(await world.run())).toMatchObject({ produced: 1, cancelled: 1, owed: 0 });
+    expect(await world.runs.counts(await world.run())).toMatchObject({ produced: 1, cancelled: 1, pending: 0 });
   });
 });

@@ -290,12 +290,12 @@ describe("a full queue", () => {
   });
 
   describe("of messages of a paused run", () => {
-    /** A run of which so many items are owed is paused. */
-    async function besidePaused(owed: number, maxBacklog: number) {
+    /** A run of which so many items are pending is paused. */
+    async function besidePaused(pending: number, maxBacklog: number) {
       const world = new ProducerWorld({ source: pagesOf50(4) }, { maxBacklog });
       const paused = await world.runs.create({ id: "paused", workflow: "test", requestedAt: REQUESTED_AT });
-      await world.ledger.openPage("paused", 0, { size: owed, digest: "d" });
-      await world.runs.checkpoint(paused, { cursor: 1, skip: 0, pages: 1, items: owed, ended: false });
+      await world.ledger.openPage("paused", 0, { size: pending, digest: "d" });
+      await world.runs.checkpoint(paused, { cursor: 1, skip: 0, pages: 1, items: pending, ended: false });
       await world.runs.pause("paused");
       await world.start();
       world.sqs.control.length = 0;

@@ -69,7 +69,7 @@ describe("a run whose messages are lost", () => {
     expect((await world.run()).resend).toBeUndefined();
     await settle(world);
     expect(await world.run()).toMatchObject({ status: "completed", checkpoint: { pages: PAGES, items: 15 } });
-    expect(await world.runs.counts(await world.run())).toMatchObject({ produced: 15, succeeded: 15, owed: 0 });
+    expect(await world.runs.counts(await world.run())).toMatchObject({ produced: 15, succeeded: 15, pending: 0 });
   });
 
   test("goes on from its checkpoint afterwards, if its source has not ended", async () => {
@@ -105,7 +105,7 @@ describe("a run whose messages are lost", () => {
         await goOn(world);
         await settle(world);
         expect((await world.run()).status).toBe("cancelled");
-        const counts = { produced: 15, succeeded: 11, cancelled: 4, owed: 0 };
+        const counts = { produced: 15, succeeded: 11, cancelled: 4, pending: 0 };
         expect(await world.runs.counts(await world.run())).toMatchObject(counts);
         continue;
       }
@@ -171,14 +171,14 @@ describe("a run whose messages are lost", () => {
           new RegExp(`^the messages of ${missing} pending items are lost, .* sluice cancel ${RUN}`),
         );
         await settle(world);
-        expect(await world.runs.counts(await world.run())).toMatchObject({ succeeded: 15 - missing, owed: missing });
+        expect(await world.runs.counts(await world.run())).toMatchObject({ succeeded: 15 - missing, pending: missing });
         await cancelled(world);
         expect((await world.run()).status).toBe("cancelled");
         expect(await world.runs.counts(await world.run())).toMatchObject({
           produced: 15,
           succeeded: 15 - missing,
           cancelled: missing,
-          owed: 0,
+          pending: 0,
         });
       },
     );

@@ -142,7 +142,7 @@ describe("an item that cannot be a message", () => {
     await world.runs.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: 6, ended: true });
     expect(await world.runs.counts(await world.run())).toMatchObject({
       dead: 4,
-      owed: 2,
+      pending: 2,
       deadByReason: { "invalid item": 3, "too large": 1 },
     });
   });

@@ -78,7 +78,7 @@ describe("a run that is cancelled", () => {
     expect(await world.continue()).toEqual(done);
     expect(source.readPage).not.toHaveBeenCalled();
     expect(await world.run()).toMatchObject({ status: "cancelled", checkpoint: { ended: true, items: 0 } });
-    expect(await counts(world)).toMatchObject({ produced: 0, succeeded: 0, dead: 0, cancelled: 0, owed: 0 });
+    expect(await counts(world)).toMatchObject({ produced: 0, succeeded: 0, dead: 0, cancelled: 0, pending: 0 });
   });
 
   test("between slices ends with what was produced, once that is drained", async () => {
@@ -93,7 +93,7 @@ describe("a run that is cancelled", () => {
     expect(await world.run()).toMatchObject({ status: "cancelling", checkpoint: { ended: true, items: 50 } });
     await drain(world);
     expect((await world.run()).status).toBe("cancelled");
-    expect(await counts(world)).toMatchObject({ produced: 50, succeeded: 0, cancelled: 50, owed: 0 });
+    expect(await counts(world)).toMatchObject({ produced: 50, succeeded: 0, cancelled: 50, pending: 0 });
   });
 
   test("between pages stops after the page at hand", async () => {
@@ -108,7 +108,7 @@ describe("a run that is cancelled", () => {
     expect(world.hops).toEqual([1]);
     await drain(world);
     expect((await world.run()).status).toBe("cancelled");
-    expect(await counts(world)).toMatchObject({ produced, cancelled: produced, owed: 0 });
+    expect(await counts(world)).toMatchObject({ produced, cancelled: produced, pending: 0 });
   });
 
   test("as its last page is sent has ended its source as it was", async () => {
@@ -153,7 +153,7 @@ describe("a run that is cancelled", () => {
         succeeded,
         dead: 0,
         cancelled: 14 - succeeded,
-        owed: 0,
+        pending: 0,
       });
     },
   );
@@ -175,7 +175,7 @@ describe("a run that is cancelled", () => {
     world.store.before = () => {};
     await world.continue(1, 3);
     expect((await world.run()).status).toBe("cancelled");
-    expect(await counts(world)).toMatchObject({ produced: 3, cancelled: 3, owed: 0 });
+    expect(await counts(world)).toMatchObject({ produced: 3, cancelled: 3, pending: 0 });
   });
 
   test("after its source has ended needs nothing of its producer", async () => {
@@ -206,7 +206,7 @@ describe("a run of which more items cannot be sent than are tolerated", () => {
     });
     await drain(world);
     expect((await world.run()).status).toBe("failed");
-    expect(await counts(world)).toMatchObject({ produced: 9, dead: 6, cancelled: 3, succeeded: 0, owed: 0 });
+    expect(await counts(world)).toMatchObject({ produced: 9, dead: 6, cancelled: 3, succeeded: 0, pending: 0 });
   });
 
   test("in its last page is stopped, too: what was sent of it is dropped", async () => {
@@ -247,11 +247,11 @@ describe("items that wait for hours, of a run that is cancelled", () => {
     const world = await waiting((item) => (item < 140 ? 3 * HOUR : item < 145 ? 5_000 : undefined));
     await world.runs.cancel(RUN);
     expect(await world.continue(2)).toEqual(done);
-    expect(await counts(world)).toMatchObject({ cancelled: 140, owed: 10 });
+    expect(await counts(world)).toMatchObject({ cancelled: 140, pending: 10 });
     expect((await world.run()).status).toBe("cancelling");
     await drain(world);
     expect((await world.run()).status).toBe("cancelled");
-    expect(await counts(world)).toMatchObject({ produced: 150, succeeded: 0, dead: 0, cancelled: 150, owed: 0 });
+    expect(await counts(world)).toMatchObject({ produced: 150, succeeded: 0, dead: 0, cancelled: 150, pending: 0 });
     expect(world.letters).toEqual([]);
   });
 
@@ -267,7 +267,7 @@ describe("items that wait for hours, of a run that is cancelled", () => {
     world.now += 3 * HOUR;
     await world.runs.cancel(RUN);
     await world.continue(2);
-    expect(await counts(world)).toMatchObject({ cancelled: 0, owed: 150 });
+    expect(await counts(world)).toMatchObject({ cancelled: 0, pending: 150 });
   });
 
   test("are looked for by the next slice where one is not enough, or by the producer that has the message", async () => {

@@ -12,7 +12,9 @@ test("while a run works, its dead letters are listed, sent back and worked off b
     { type: "totals", letters: 1 },
   ]);
   const [id = ""] = await idsOf(world);
-  expect((await world.type("dlq", "show", id.slice(0, 8))).stdout).toContain(", running: 9 succeeded, 1 dead, 90 owed");
+  expect((await world.type("dlq", "show", id.slice(0, 8))).stdout).toContain(
+    ", running: 9 succeeded, 1 dead, 90 pending",
+  );
   const { code, stdout } = await world.type("dlq", "redrive", id.slice(0, 8), "--set", "x=1", "--yes");
   // A number has nothing in it that could be set.
   expect({ code, last: stdout.trimEnd().split("\n").at(-1) }).toEqual({
@@ -22,7 +24,7 @@ test("while a run works, its dead letters are listed, sent back and worked off b
   const redriven = await world.type("dlq", "redrive", id.slice(0, 8), "--yes");
   expect(redriven.code).toBe(0);
   expect(redriven.stdout).toMatch(/npx sluice status \S+ --watch {2}shows how they are worked off/);
-  expect(await statusOf(world)).toMatchObject({ dead: 0, owed: 91 });
+  expect(await statusOf(world)).toMatchObject({ dead: 0, pending: 91 });
   world.open();
   // It dies once more.
   expect((await run.ended).json.at(-1)).toMatchObject({ type: "summary", status: "completed", succeeded: 99, dead: 1 });

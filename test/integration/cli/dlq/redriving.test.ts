@@ -11,10 +11,10 @@ beforeAll(async () => {
 afterAll(() => died[Symbol.dispose]());
 
 /** Resolves once the redrive under way has sent some. */
-async function someAreOwed(world: CliWorld): Promise<void> {
+async function someArePending(world: CliWorld): Promise<void> {
   // Until it has its own services, the other command would start them, and take them along when it ends.
   await world.exists(".sluice/mortal/engine.json");
-  await world.until(async () => Number((await statusOf(world))?.owed) > 0);
+  await world.until(async () => Number((await statusOf(world))?.pending) > 0);
 }
 
 test("redrive shows what would be sent, and sends nothing unless somebody says yes", async () => {
@@ -34,10 +34,10 @@ test("redrive shows what would be sent, and sends nothing unless somebody says y
     code: 3,
     stderr: "mortal on this machine: none of 11 dead letters fits\n",
   });
-  expect(await statusOf(world)).toMatchObject({ dead: 11, owed: 0 });
+  expect(await statusOf(world)).toMatchObject({ dead: 11, pending: 0 });
 }, 120_000);
 
-test("letters that are sent back are owed by their run again, and resume works them off", async () => {
+test("dead letters that are sent back are pending in their run again, and resume processes them", async () => {
   using world = new CliWorld(died);
   const { code, stdout } = await world.type("dlq", "redrive", "--reason", "exhausted", "--yes");
   expect(code).toBe(0);
@@ -46,10 +46,10 @@ test("letters that are sent back are owed by their run again, and resume works t
     /^8 dead letters of mortal on this machine were sent back\. 3 stay in the dead-letter queue\.\n\n/,
   );
   expect(stdout).toContain(`npx sluice resume ${run}`);
-  expect(await statusOf(world)).toMatchObject({ succeeded: 5, dead: 3, owed: 8 });
+  expect(await statusOf(world)).toMatchObject({ succeeded: 5, dead: 3, pending: 8 });
   mend(world);
   expect(lastOf(await world.type("resume", "--json"))).toMatchObject({ type: "summary", succeeded: 13, dead: 3 });
-  expect(await statusOf(world)).toMatchObject({ run, succeeded: 13, dead: 3, owed: 0 });
+  expect(await statusOf(world)).toMatchObject({ run, succeeded: 13, dead: 3, pending: 0 });
   expect(await deadByReason(world)).toEqual({ permanent: 2, "invalid item": 1 });
 }, 120_000);
 
@@ -145,7 +145,7 @@ test("an item is edited until it passes the schema; what is left as it is, or de
   world.environment.VISUAL = "false";
   const failed = await world.type("dlq", "redrive", "--reason", "permanent", "--edit", "--yes");
   expect(failed.stderr).toContain('the editor "false" ended with exit code 1: nothing was changed');
-  expect(await statusOf(world)).toMatchObject({ dead: 10, owed: 1 });
+  expect(await statusOf(world)).toMatchObject({ dead: 10, pending: 1 });
 }, 120_000);
 
 test("messages that are none of ours are sent back like any other", async () => {
@@ -162,7 +162,7 @@ test("messages that are none of ours are sent back like any other", async () => 
 test("a redrive that is interrupted says what was sent, and every letter is in exactly one place", async () => {
   using world = new CliWorld(died);
   const redrive = world.begin("dlq", "redrive", "--reason", "exhausted", "--yes", "--rate", "1", "--json");
-  await someAreOwed(world);
+  await someArePending(world);
   redrive.process.kill("SIGINT");
   const { code, json } = await redrive.ended;
   expect(code).toBe(130);
@@ -170,7 +170,7 @@ test("a redrive that is interrupted says what was sent, and every letter is in e
   const moved = Number(json[0]?.moved);
   expect(moved).toBeGreaterThan(0);
   expect(moved).toBeLessThan(8);
-  expect(await statusOf(world)).toMatchObject({ dead: 11 - moved, owed: moved });
+  expect(await statusOf(world)).toMatchObject({ dead: 11 - moved, pending: moved });
   // What it held is back at once.
   expect(await deadByReason(world)).toEqual({ exhausted: 8 - moved, permanent: 2, "invalid item": 1 });
 }, 120_000);
@@ -178,12 +178,12 @@ test("a redrive that is interrupted says what was sent, and every letter is in e
 test("a redrive that is killed is gone on with by the next one, and no item is counted twice", async () => {
   using world = new CliWorld(died);
   const redrive = world.begin("dlq", "redrive", "--reason", "exhausted", "--yes", "--rate", "1");
-  await someAreOwed(world);
+  await someArePending(world);
   await world.kill(redrive);
   const rest = await world.type("dlq", "redrive", "--reason", "exhausted", "--yes");
   expect(rest.code).toBe(0);
   expect(await deadByReason(world)).toEqual({ permanent: 2, "invalid item": 1 });
-  expect(await statusOf(world)).toMatchObject({ dead: 3, owed: 8 });
+  expect(await statusOf(world)).toMatchObject({ dead: 3, pending: 8 });
   mend(world);
   expect(lastOf(await world.type("resume", "--json"))).toMatchObject({ succeeded: 13, dead: 3 });
 }, 120_000);
