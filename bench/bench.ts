@@ -28,7 +28,7 @@ interface Options {
 }
 
 const RESULTS = new URL("./results.json", import.meta.url);
-const DOCS = new URL("../docs/", import.meta.url);
+const DOCS = new URL("../docs/internals/", import.meta.url);
 /** Where plots go that no page shows. */
 const SCRATCH = new URL("../.sluice/bench/", import.meta.url);
 
@@ -38,7 +38,7 @@ await new Command("bench")
   .option("--rounds <n>", "rounds of each (default: as the row says)", positiveInteger)
   .option("--quick", "short runs, to see that all works: their numbers mean little", false)
   .option("--json", "one JSON object for each row and side", false)
-  .option("--write", "keep the results, and write them into docs/performance.md with their plots", false)
+  .option("--write", "keep the results, and write them into docs/internals/performance.md with their plots", false)
   .action(bench)
   .parseAsync();
 

@@ -32,7 +32,7 @@ import { RunSchedule } from "./run-schedule.ts";
 import { sourceFiles } from "./source-files.ts";
 
 /** As the project's directory has it in which the CDK is called. */
-const RUNBOOK = `${import.meta.url.includes("/node_modules/") ? "node_modules/sluice/" : ""}docs/runbook.md`;
+const RUNBOOK = `${import.meta.url.includes("/node_modules/") ? "node_modules/sluice/" : ""}docs/guides/runbook.md`;
 
 export interface FanOutProps {
   /** What `defineWorkflow` returned. */
@@ -65,7 +65,7 @@ export interface FanOutProps {
   readonly alarmTopic?: ITopic;
   /** The share of failed attempts at which an alarm goes off, above 0 and at most 1. Default 0.25. */
   readonly failureRate?: number;
-  /** Where the runbook stands, for the alarms' descriptions. Default: in this package, `docs/runbook.md`. */
+  /** Where the runbook stands, for the alarms' descriptions. Default: in this package, `docs/guides/runbook.md`. */
   readonly runbookUrl?: string;
 }
 

@@ -26,7 +26,7 @@ export interface WorkflowStacksOptions {
 /**
  * Adds a stack for every workflow in `workflows/` to an app or a stage: `sluice-<workflow>`, to be torn down as it was
  * put up. In a stage, the stack's name holds the stage's: `sluice-prod-<workflow>`. Several stages may share an account:
- * no name, alarm or metric of one is another's. What `cdk --context key=value` may say is in `docs/deploy.md`.
+ * no name, alarm or metric of one is another's. What `cdk --context key=value` may say is in `docs/guides/deploy.md`.
  *
  * @returns The constructs, to grant rights to or to build upon. Each one's stack is `Stack.of(fanOut)`.
  * @throws {ConfigurationError} A file in the directory defines no workflow, or a wrong one; a context value or an option

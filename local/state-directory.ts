@@ -27,7 +27,7 @@ const STATE = "state.json";
 
 /**
  * The version of what a state directory holds: its files, the queues' database, the tables. A directory without a
- * version is of version 1: those before had none. See `docs/versions.md`.
+ * version is of version 1: those before had none. See `docs/internals/versions.md`.
  */
 const STATE_VERSION = 1;
 

@@ -59,7 +59,7 @@ export interface Results {
 
 /** A bar chart of a row's results. */
 export interface Plot {
-  /** The file's name, in `docs/`. */
+  /** The file's name, in `docs/internals/`. */
   readonly file: string;
   readonly title: string;
   /** A chart each: the results' rows of one metric, one group of bars a row. */

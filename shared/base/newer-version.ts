@@ -2,7 +2,7 @@ import { SluiceError } from "./errors.ts";
 
 /**
  * Something was written by a newer version of Sluice than this code, which must not touch it. Consumers and producers put
- * the message back, with a delay: the newer version takes it when it is deployed. See `docs/versions.md`.
+ * the message back, with a delay: the newer version takes it when it is deployed. See `docs/internals/versions.md`.
  */
 export class NewerVersionError extends SluiceError {
   override readonly name = "NewerVersionError";

@@ -109,7 +109,7 @@ export interface OpenedPage {
 
 /**
  * The counts of a run, exact under at-least-once delivery: every write is an idempotent set insertion, and whoever makes
- * a page full sees it in the row that the write returns, and climbs. See `docs/ledger.md`.
+ * a page full sees it in the row that the write returns, and climbs. See `docs/internals/ledger.md`.
  */
 export class Ledger {
   readonly #store: LedgerStore;

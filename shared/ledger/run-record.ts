@@ -142,7 +142,7 @@ export interface Checkpoint {
 
 /**
  * The version of the rows of a run: of its own and of those of its pages, blocks and items. It stands in the run's row,
- * without it it is 1. A run keeps the version with which it began. See `docs/versions.md`.
+ * without it it is 1. A run keeps the version with which it began. See `docs/internals/versions.md`.
  */
 export const LEDGER_VERSION = 1;
 

@@ -3,7 +3,7 @@ import type { ControlEntry } from "../aws/queue.ts";
 import { MalformedMessageError } from "../base/errors.ts";
 import { refuseNewer } from "../base/newer-version.ts";
 
-/** The newest version of a control message that this code reads. See `docs/versions.md`. */
+/** The newest version of a control message that this code reads. See `docs/internals/versions.md`. */
 const NEWEST = 1;
 
 const controlSchema = z.discriminatedUnion("type", [

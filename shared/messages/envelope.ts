@@ -7,7 +7,7 @@ import { LARGEST_ENVELOPE_BYTES, toBody } from "./body.ts";
 
 /**
  * The versions of the envelope that this code reads. A new one is added when an older consumer would refuse or misread
- * an envelope: with each new field. See `docs/versions.md`.
+ * an envelope: with each new field. See `docs/internals/versions.md`.
  *
  * - 1: the first.
  * - 2: `receives`, `edited`, `bigints`, and in a dead letter `waits` and the reason `waited too long`.

@@ -25,7 +25,7 @@ const { seed, runs, parallel, json, keep, write } = new Command("chaos")
   .option("--parallel <number>", "runs at once", whole, 2)
   .option("--json", "one JSON object a run, and at the end one of all", false)
   .option("--keep", "keep the directories of all runs, and not only of those with violations", false)
-  .option("--write", "put the result into docs/reliability.md", false)
+  .option("--write", "put the result into docs/internals/reliability.md", false)
   .parse()
   .opts<Options>();
 

@@ -27,7 +27,7 @@ const { runs, seed, after, json, write } = new Command("kills")
   .option("--seed <number>", "of the moments", positive, 1)
   .option("--after <seconds>", "one run alone, killed so long after its start", positive)
   .option("--json", "one JSON object a run", false)
-  .option("--write", "put the result into docs/reliability.md", false)
+  .option("--write", "put the result into docs/internals/reliability.md", false)
   .parse()
   .opts<Options>();
 

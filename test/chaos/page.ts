@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 
-const PAGE = new URL("../../docs/reliability.md", import.meta.url);
+const PAGE = new URL("../../docs/internals/reliability.md", import.meta.url);
 
 /**
- * Fills a marked place of `docs/reliability.md`: what stands between `<!-- result:NAME -->` and `<!-- /result -->`.
+ * Fills a marked place of `docs/internals/reliability.md`: what stands between `<!-- result:NAME -->` and `<!-- /result -->`.
  *
  * @throws {Error} The page has no such place.
  */
@@ -12,7 +12,7 @@ export function writeResult(name: string, command: string, content: string): voi
   const open = `<!-- result:${name} -->\n`;
   const from = page.indexOf(open);
   const to = page.indexOf("<!-- /result -->", from);
-  if (from < 0 || to < 0) throw new Error(`docs/reliability.md has no place marked ${open.trim()}`);
+  if (from < 0 || to < 0) throw new Error(`docs/internals/reliability.md has no place marked ${open.trim()}`);
   const text = `\nOn ${new Date().toISOString().slice(0, 10)}, \`${command}\`:\n\n${content}\n\n`;
   writeFileSync(PAGE, page.slice(0, from + open.length) + text + page.slice(to));
 }

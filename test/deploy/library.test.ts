@@ -90,8 +90,8 @@ test("the README's app is synthesised, each function with its bundle", { timeout
   succeeded(await project.type("npx", "cdk", "synth", "--quiet", "--app", "node app.ts"));
   const output = join(project.path, "cdk.out");
   const template = readFileSync(join(output, "greetings.template.json"), "utf8");
-  expect(template).toContain("What to do: node_modules/sluice/docs/runbook.md#dead-letters");
-  expect(readdirSync(join(project.path, "node_modules/sluice/docs"))).toContain("runbook.md");
+  expect(template).toContain("What to do: node_modules/sluice/docs/guides/runbook.md#dead-letters");
+  expect(readdirSync(join(project.path, "node_modules/sluice/docs/guides"))).toContain("runbook.md");
   const bundles = readdirSync(output)
     .filter((name) => name.startsWith("asset."))
     .map((name) => readFileSync(join(output, name, "index.mjs"), "utf8"));

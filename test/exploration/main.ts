@@ -18,7 +18,7 @@ const { long, scope, json, write } = new Command("explore")
   .option("--long", "also the scopes that take minutes", false)
   .option("--scope <name>", "only this one")
   .option("--json", "one JSON object a scope", false)
-  .option("--write", "put the result into docs/reliability.md", false)
+  .option("--write", "put the result into docs/internals/reliability.md", false)
   .parse()
   .opts<Options>();
 

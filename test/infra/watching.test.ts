@@ -51,7 +51,7 @@ describe("alarms", () => {
   });
 
   test("each description leads to its heading in the runbook, and each heading of the runbook is an alarm", () => {
-    const runbook = readFileSync(new URL("../../docs/runbook.md", import.meta.url), "utf8");
+    const runbook = readFileSync(new URL("../../docs/guides/runbook.md", import.meta.url), "utf8");
     const headings = [...runbook.matchAll(/^### (.+)$/gm)].map(([, heading]) => heading);
     expect(headings.toSorted()).toEqual(ALARM_NAMES.toSorted());
     for (const [name, { AlarmDescription }] of Object.entries(alarms(template))) {

@@ -43,7 +43,7 @@ const SMALLEST_PROCESS_MB = PROCESS_BASE_MB + YOUNG_MB + SMALLEST_HEAP_MB / HEAP
 /**
  * Divides a function's memory between its consumer and the processes of isolated attempts, so that all of them together
  * stay within it. A function of less than 244 MB has no room for a process beside its consumer. One process is started
- * all the same, with the smallest heap: see `docs/poison.md`.
+ * all the same, with the smallest heap: see `docs/internals/poison.md`.
  *
  * @param memoryMb The function's memory.
  * @param alone Whether no other isolated attempt may run at the same time: it gets the memory of all of them.

@@ -48,7 +48,7 @@ class CrashedError extends Error {
 
 /**
  * Runs an attempt in a process of its own, so that an item which ends, blocks or fills its process does it alone. Only
- * for suspects: items whose consumer died, perhaps because of them. See `docs/poison.md`.
+ * for suspects: items whose consumer died, perhaps because of them. See `docs/internals/poison.md`.
  */
 export class Isolation {
   readonly #options: IsolationOptions;

@@ -29,7 +29,7 @@ export type SuspectOutcome =
 
 /**
  * The suspects of one consumer: items that came back unexplained, of which one may have ended the consumer before.
- * Each attempt runs in a process of its own. See `docs/poison.md`.
+ * Each attempt runs in a process of its own. See `docs/internals/poison.md`.
  */
 export class Suspects {
   readonly #options: SuspectsOptions;

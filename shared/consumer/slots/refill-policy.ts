@@ -59,7 +59,7 @@ export function messagesToAskFor(state: RefillState): readonly number[] {
 
 /**
  * How many messages may wait in hand: no more than run, as they become suspects with these if the process dies
- * (`docs/poison.md`).
+ * (`docs/internals/poison.md`).
  */
 function stockLimit({ slots, meanMilliseconds }: SlotState): number {
   const soonTaken = Math.round((slots * LONGEST_WAIT_MILLISECONDS) / Math.max(1, meanMilliseconds));
