@@ -32,7 +32,7 @@ function findNode24() {
 }
 
 const words = process.argv.slice(2);
-// Letters pass through `dlq` by the 100,000: what is collected while it is young takes no memory for long, and an arena
+// Dead letters pass through `dlq` by the 100,000: what is collected while it is young takes no memory for long, and an arena
 // for each thread would hold free memory several times.
 const dlq = words[0] === "dlq";
 const flags = ["--no-warnings", ...(dlq ? ["--max-semi-space-size=4"] : [])];

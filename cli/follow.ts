@@ -60,7 +60,7 @@ export async function follow({
         const state = await redriven.look(record);
         if (state === "lost") {
           display.say(
-            "Some redriven items are pending, and no message of them is left on the queue: redrive their letters again.",
+            "Some redriven items are pending, and no message of them is left on the queue: redrive their dead letters again.",
           );
         }
         if (state !== "at work") return await summarise(engine, record);

@@ -90,7 +90,7 @@ async function openLocked(options: ServiceOptions) {
     file: state.queues,
     accessKeyId,
     ...(faults && { faults }),
-    // A command that looks at 100,000 letters reads each once: a cache would only make it larger.
+    // A command that looks at 100,000 dead letters reads each once: a cache would only make it larger.
     ...(topology === undefined && { cacheMegabytes: 8 }),
   });
   let dynamoDb: DynamoDbThread | undefined;

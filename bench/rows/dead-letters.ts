@@ -2,16 +2,16 @@ import { SLUICE } from "../harness/names.ts";
 import type { Row } from "../harness/row.ts";
 
 const MOST = 100_000;
-const nameOf = (letters: number) => `dead-letters ${letters.toLocaleString("en-US")}`;
+const nameOf = (deadLetters: number) => `dead-letters ${deadLetters.toLocaleString("en-US")}`;
 
-/** What it takes to list and group the letters of a dead-letter queue, all of which are given back. */
+/** What it takes to list and group the dead letters of a dead-letter queue, all of which are given back. */
 export const deadLetters: Row = {
   name: "dead-letters",
   cases: (scale) =>
-    (scale === "quick" ? [1_000] : [1_000, 10_000, MOST]).map((letters) => ({
-      name: nameOf(letters),
+    (scale === "quick" ? [1_000] : [1_000, 10_000, MOST]).map((deadLetters) => ({
+      name: nameOf(deadLetters),
       rounds: scale === "quick" ? 1 : 3,
-      sides: [{ name: SLUICE, program: "dead-letters.ts", input: { letters } }],
+      sides: [{ name: SLUICE, program: "dead-letters.ts", input: { deadLetters } }],
       metrics: [
         { key: "seconds", label: "listed", unit: "s" },
         { key: "memoryMb", label: "memory", unit: "MB" },

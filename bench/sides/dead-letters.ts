@@ -12,7 +12,7 @@ import { side } from "../harness/side.ts";
 import workflow from "../workflows/noop.ts";
 
 interface Input {
-  readonly letters: number;
+  readonly deadLetters: number;
 }
 
 const pathOf = (file: string) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
@@ -26,12 +26,12 @@ const ERRORS = [
 ];
 
 // `sluice dlq` itself, over dead letters of three errors with the stacks of three attempts each: about 4 KB a letter.
-await side<Input>(async ({ letters }, directory) => {
+await side<Input>(async ({ deadLetters }, directory) => {
   const state = new StateDirectory(workflow.name, join(directory, STATE_ROOT));
   const services = await openServices({ workflow: workflow.name, topology: topology(workflow), state });
-  for (let first = 0; first < letters; first += PER_PAGE) {
-    const count = Math.min(PER_PAGE, letters - first);
-    const messages = Array.from({ length: count }, (_, index) => ({ body: letterBody(first / PER_PAGE, index) }));
+  for (let first = 0; first < deadLetters; first += PER_PAGE) {
+    const count = Math.min(PER_PAGE, deadLetters - first);
+    const messages = Array.from({ length: count }, (_, index) => ({ body: bodyOf(first / PER_PAGE, index) }));
     services.sqs.store.sendBatch(services.names.deadLetterQueue, messages);
   }
   await services.close();
@@ -52,14 +52,15 @@ await side<Input>(async ({ letters }, directory) => {
   const listed = stdout
     .trim()
     .split("\n")
-    .map((line): { readonly letters?: number } => JSON.parse(line))
-    .find((line) => line.letters !== undefined);
-  if (listed?.letters !== letters) throw new Error(`${listed?.letters} of ${letters} letters were listed:\n${stdout}`);
+    .map((line): { readonly deadLetters?: number } => JSON.parse(line))
+    .find((line) => line.deadLetters !== undefined);
+  if (listed?.deadLetters !== deadLetters)
+    throw new Error(`${listed?.deadLetters} of ${deadLetters} dead letters were listed:\n${stdout}`);
   const kilobytes = readFileSync(peaks, "utf8").trim().split("\n").map(Number);
   return { seconds, memoryMb: (Math.max(...kilobytes) * 1_024) / 1e6 };
 });
 
-function letterBody(page: number, index: number): string {
+function bodyOf(page: number, index: number): string {
   const number = page * PER_PAGE + index;
   const thrown = ERRORS[number % ERRORS.length]?.(number);
   const at = Date.now();

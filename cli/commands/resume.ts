@@ -13,10 +13,10 @@ import { stackFlag, type Target } from "../target.ts";
 import { type TargetOptions, withTargetOptions } from "../target-options.ts";
 
 export const resumeCommand = withTargetOptions(new Command("resume"))
-  .summary("go on with a run that was interrupted, paused or failed, or of which letters were redriven")
+  .summary("go on with a run that was interrupted, paused or failed, or of which dead letters were redriven")
   .description(
     "Goes on with a run where it stopped: after Ctrl-C, a crash, a pause, or a source that failed. Of a run that has " +
-      "ended, works off the letters that were redriven.",
+      "ended, works off the dead letters that were redriven.",
   )
   .argument("[run]", "a run's id, or a workflow (default: the run that has something left to do)")
   .option("--json", "one JSON object a line, the last one the summary", false)
@@ -74,7 +74,7 @@ export const resumeCommand = withTargetOptions(new Command("resume"))
   });
 
 /**
- * Whether something is left to do about a run: a command may have died between its end and `onComplete`, or letters of it
+ * Whether something is left to do about a run: a command may have died between its end and `onComplete`, or dead letters of it
  * were redriven since.
  */
 async function isLeft(run: RunRecord, { services, running }: Target): Promise<boolean> {

@@ -1,19 +1,19 @@
-import type { Letter } from "../../shared/dead-letters/letter.ts";
-import { LetterFile } from "./letter-file.ts";
+import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
+import { DeadLetterFile } from "./dead-letter-file.ts";
 
-/** The file that letters are written to before they are deleted. Begun with the first of them. */
+/** The file that dead letters are written to before they are deleted. Begun with the first of them. */
 export class Backup {
   readonly path: string;
-  #file: Promise<LetterFile> | undefined;
+  #file: Promise<DeadLetterFile> | undefined;
 
   constructor(path: string) {
     this.path = path;
   }
 
-  /** Resolves once the letters are safe. */
-  async write(letters: readonly Letter[]): Promise<void> {
-    this.#file ??= LetterFile.create(this.path, { format: "jsonl", growing: true });
-    await (await this.#file).write(letters);
+  /** Resolves once the dead letters are safe. */
+  async write(deadLetters: readonly DeadLetter[]): Promise<void> {
+    this.#file ??= DeadLetterFile.create(this.path, { format: "jsonl", growing: true });
+    await (await this.#file).write(deadLetters);
   }
 
   /** Returns the file's path, or `undefined` where nothing was written. What is in it may be all that is left of a letter. */

@@ -4,7 +4,7 @@ import { setFlagsFromString } from "node:v8";
 const KNOWN_V8 = /^13\./;
 
 /**
- * Letters pass through by the 100,000, and few are kept: collected before their garbage is half as large as what is kept,
+ * Dead letters pass through by the 100,000, and few are kept: collected before their garbage is half as large as what is kept,
  * they take a third less memory, and hardly more time.
  */
 export function collectEarly(): void {

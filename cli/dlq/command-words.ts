@@ -1,8 +1,8 @@
 import { stackFlag, type Target } from "../target.ts";
-import type { DlqOptions } from "./letter-options.ts";
+import type { DlqOptions } from "./dead-letter-options.ts";
 
 /**
- * A command as it is typed for the letters of a target: `npx sluice dlq show 8c1f02ab --stack sluice-cities`.
+ * A command as it is typed for the dead letters of a target: `npx sluice dlq show 8c1f02ab --stack sluice-cities`.
  *
  * @param workflow Where it must be named.
  */
@@ -20,5 +20,5 @@ export function dlqCommand(
   ].join(" ");
 }
 
-/** Where a target's letters are, for people: "cities on this machine". */
+/** Where a target's dead letters are, for people: "cities on this machine". */
 export const placeOf = ({ workflow, where }: Target): string => `${workflow} on ${where}`;

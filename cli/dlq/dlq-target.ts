@@ -1,13 +1,13 @@
 import { ConfigurationError, SluiceError } from "../../shared/base/errors.ts";
-import { findLetters } from "../../shared/dead-letters/browse.ts";
+import { findDeadLetters } from "../../shared/dead-letters/browse.ts";
 import { plural } from "../format.ts";
 import { targets } from "../run-target.ts";
 import type { Target } from "../target.ts";
+import type { DeadLetterOptions, DlqOptions } from "./dead-letter-options.ts";
 import { whileEngineRuns } from "./engine-ended.ts";
-import type { DlqOptions, LetterOptions } from "./letter-options.ts";
 
 /**
- * Goes through the workflows whose letters are meant: one, or all of this machine or of a stack.
+ * Goes through the workflows whose dead letters are meant: one, or all of this machine or of a stack.
  *
  * @throws {ConfigurationError} There is none.
  */
@@ -30,14 +30,14 @@ export async function* dlqTargets(options: DlqOptions): AsyncGenerator<Target> {
 }
 
 /**
- * Calls `work` with the workflow whose letters a command changes, which must be one. Where several have dead letters and
+ * Calls `work` with the workflow whose dead letters a command changes, which must be one. Where several have dead letters and
  * none is named, the ids decide, or the runs that are meant; else it is asked for.
  *
- * @param ids Of letters, or how they begin.
+ * @param ids Of dead letters, or how they begin.
  * @throws {ConfigurationError} There is none, or it is not clear which is meant.
  */
 export async function withOneTarget<Result>(
-  options: DlqOptions & Pick<LetterOptions, "run">,
+  options: DlqOptions & Pick<DeadLetterOptions, "run">,
   ids: readonly string[],
   work: (target: Target) => Promise<Result>,
 ): Promise<Result> {
@@ -48,21 +48,21 @@ export async function withOneTarget<Result>(
   throw new ConfigurationError(`the workflow ${workflow} has vanished`);
 }
 
-async function choose(options: DlqOptions & Pick<LetterOptions, "run">, ids: readonly string[]): Promise<string> {
-  const all: { readonly workflow: string; readonly letters: number }[] = [];
+async function choose(options: DlqOptions & Pick<DeadLetterOptions, "run">, ids: readonly string[]): Promise<string> {
+  const all: { readonly workflow: string; readonly deadLetters: number }[] = [];
   for await (const { workflow, services } of dlqTargets(options)) {
     const { visible, inFlight, delayed } = await services.deadLetterQueue.depth();
-    all.push({ workflow, letters: visible + inFlight + delayed });
+    all.push({ workflow, deadLetters: visible + inFlight + delayed });
   }
-  const filled = all.filter(({ letters }) => letters > 0);
+  const filled = all.filter(({ deadLetters }) => deadLetters > 0);
   // Where there are none, whichever is meant says so.
   const [one, another] = filled.length > 0 ? filled : all.slice(0, 1);
   if (one !== undefined && another === undefined) return one.workflow;
   const candidates = filled
-    .map(({ workflow, letters }) => `${workflow} (${plural(letters, "dead letter")})`)
+    .map(({ workflow, deadLetters }) => `${workflow} (${plural(deadLetters, "dead letter")})`)
     .join(", ");
   const unsure: SluiceError[] = [];
-  const holds = ids.length > 0 ? holdsLetters(ids, unsure) : holdsRuns(options.run ?? []);
+  const holds = ids.length > 0 ? holdsDeadLetters(ids, unsure) : holdsRuns(options.run ?? []);
   const [holder, ...holders] = await holdersOf(options, holds);
   if (holder !== undefined && holders.length === 0) return holder;
   const [held] = unsure;
@@ -84,14 +84,14 @@ async function holdersOf(options: DlqOptions, holds: Holds): Promise<readonly st
 }
 
 /**
- * Whether a workflow has letters of all of the ids.
+ * Whether a workflow has dead letters of all of the ids.
  *
- * @param unsure Takes the errors of workflows that may have them among the letters that others hold.
+ * @param unsure Takes the errors of workflows that may have them among the dead letters that others hold.
  */
-function holdsLetters(ids: readonly string[], unsure: SluiceError[]): Holds {
+function holdsDeadLetters(ids: readonly string[], unsure: SluiceError[]): Holds {
   return async ({ services, local }) => {
     try {
-      await findLetters(services.deadLetterQueue, ids, { exactCounts: local !== undefined });
+      await findDeadLetters(services.deadLetterQueue, ids, { exactCounts: local !== undefined });
       return true;
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;

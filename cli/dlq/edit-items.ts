@@ -1,36 +1,42 @@
 import { isDeepStrictEqual } from "node:util";
 import { toError } from "../../shared/base/errors.ts";
-import type { Letter } from "../../shared/dead-letters/letter.ts";
+import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
 import type { Workflow } from "../../shared/definition/workflow.ts";
 import { Draft } from "../editor.ts";
+import { errorText } from "./dead-letter-words.ts";
 import { checkItem } from "./item-change.ts";
 import { type DraftItem, type Edited, hasBigints, readDraft, toDraft } from "./item-draft.ts";
-import { errorText } from "./letter-words.ts";
 
 /** What a person made of the items of some letters. */
 export interface EditedItems {
-  /** The new items, by the letters' ids. */
+  /** The new items, by the dead letters' ids. */
   readonly changed: ReadonlyMap<string, unknown>;
-  /** Letters that were left as they are, or whose items were deleted. */
+  /** Dead letters that were left as they are, or whose items were deleted. */
   readonly left: number;
-  /** Letters whose items were left as they cannot be sent. */
+  /** Dead letters whose items were left as they cannot be sent. */
   readonly invalid: readonly { readonly id: string; readonly problem: string }[];
 }
 
 /**
- * Opens the items of some letters in the editor. Those that are not JSON or fail the schema are opened again, with the
+ * Opens the items of some dead letters in the editor. Those that are not JSON or fail the schema are opened again, with the
  * reason above them, until they pass or are left as they are.
  *
  * @throws {SluiceError} `EDITOR`: the editor failed.
  */
-export async function editItems(workflow: Workflow, letters: readonly Letter[]): Promise<EditedItems> {
+export async function editItems(workflow: Workflow, deadLetters: readonly DeadLetter[]): Promise<EditedItems> {
   await using draft = await Draft.open(`${workflow.name}.jsonc`);
   const changed = new Map<string, unknown>();
   let left = 0;
-  let open: readonly { readonly letter: Letter; readonly draft: DraftItem }[] = letters.map((letter) => ({
-    letter,
-    draft: { id: letter.id, about: `${letter.reason} · ${errorText(letter.error)}`, item: letter.item },
-  }));
+  let open: readonly { readonly deadLetter: DeadLetter; readonly draft: DraftItem }[] = deadLetters.map(
+    (deadLetter) => ({
+      deadLetter,
+      draft: {
+        id: deadLetter.id,
+        about: `${deadLetter.reason} · ${errorText(deadLetter.error)}`,
+        item: deadLetter.item,
+      },
+    }),
+  );
   for (;;) {
     const text = toDraft(
       open.map(({ draft }) => draft),
@@ -41,13 +47,15 @@ export async function editItems(workflow: Workflow, letters: readonly Letter[]):
       const invalid = open.flatMap(({ draft: { id, problem } }) => (problem === undefined ? [] : [{ id, problem }]));
       return { changed, left: left + open.length - invalid.length, invalid };
     }
-    const edited = readDraft(saved, (id) => open.some(({ letter }) => letter.id === id && hasBigints(letter.item)));
+    const edited = readDraft(saved, (id) =>
+      open.some(({ deadLetter }) => deadLetter.id === id && hasBigints(deadLetter.item)),
+    );
     const again: (typeof open)[number][] = [];
-    for (const { letter, draft } of open) {
-      const outcome = await judge(workflow, letter, edited.get(letter.id));
+    for (const { deadLetter, draft } of open) {
+      const outcome = await judge(workflow, deadLetter, edited.get(deadLetter.id));
       if (outcome.tag === "left") left++;
-      else if (outcome.tag === "changed") changed.set(letter.id, outcome.item);
-      else again.push({ letter, draft: { ...draft, ...outcome.draft } });
+      else if (outcome.tag === "changed") changed.set(deadLetter.id, outcome.item);
+      else again.push({ deadLetter, draft: { ...draft, ...outcome.draft } });
     }
     if (again.length === 0) return { changed, left, invalid: [] };
     open = again;
@@ -59,15 +67,15 @@ type Outcome =
   | { readonly tag: "changed"; readonly item: unknown }
   | { readonly tag: "again"; readonly draft: Pick<DraftItem, "problem" | "text" | "item"> };
 
-async function judge(workflow: Workflow, letter: Letter, edited: Edited | undefined): Promise<Outcome> {
+async function judge(workflow: Workflow, deadLetter: DeadLetter, edited: Edited | undefined): Promise<Outcome> {
   if (edited === undefined) return { tag: "left" };
   if (edited.tag === "unreadable") {
     return { tag: "again", draft: { problem: edited.problem, text: edited.text, item: undefined } };
   }
   const { item } = edited;
-  if (isDeepStrictEqual(item, letter.item)) return { tag: "left" };
+  if (isDeepStrictEqual(item, deadLetter.item)) return { tag: "left" };
   try {
-    await checkItem(workflow, letter, item);
+    await checkItem(workflow, deadLetter, item);
     return { tag: "changed", item };
   } catch (error) {
     return { tag: "again", draft: { problem: toError(error).message, text: undefined, item } };

@@ -16,7 +16,7 @@ export async function whileEngineRuns<Result>(target: Target, work: () => Promis
     if (target.local === undefined || !target.running || !isGone(cause)) throw cause;
     throw new SluiceError(
       "ENGINE_ENDED",
-      `the command that ran ${target.workflow} has ended, and took its queues along. No letter is lost, and what was done ` +
+      `the command that ran ${target.workflow} has ended, and took its queues along. No dead letter is lost, and what was done ` +
         "until then stays done: type it again",
       { cause },
     );

@@ -1,8 +1,8 @@
-import type { LetterOptions } from "./letter-options.ts";
+import type { DeadLetterOptions } from "./dead-letter-options.ts";
 
 /** The filters of a command as they are typed, for the commands that it proposes: `--reason exhausted --since 2h`. */
 export function filterWords(
-  { reason = [], error = [], run = [], since, where }: LetterOptions,
+  { reason = [], error = [], run = [], since, where }: DeadLetterOptions,
   without?: "reason" | "error" | "run",
 ): string {
   const all: readonly (readonly [name: string, values: readonly string[]])[] = [

@@ -1,20 +1,24 @@
-import type { LetterGroup } from "../../shared/dead-letters/groups.ts";
+import type { DeadLetterGroup } from "../../shared/dead-letters/groups.ts";
 import { type Column, columns, WIDE } from "../columns.ts";
 import { count, style } from "../format.ts";
 import { oneLine } from "../printable.ts";
-import { ago, errorText, shortId } from "./letter-words.ts";
+import { ago, errorText, shortId } from "./dead-letter-words.ts";
 
-/** By what the list groups letters, and "letter": each for itself. */
-export const LISTINGS = ["error", "reason", "run", "age", "letter"] as const;
+/** By what the list groups dead letters, and "dead letter": each for itself. */
+export const LISTINGS = ["error", "reason", "run", "age", "dead-letter"] as const;
 export type Listing = (typeof LISTINGS)[number];
 
 const dim = (text: string) => style("dim", text);
 const bold = (text: string) => style("bold", text);
 
-/** Groups of letters as a table, the example of each beside its error or below it. */
-export function groupTable(groups: readonly LetterGroup[], by: Exclude<Listing, "letter">, width: number): string {
+/** Groups of dead letters as a table, the example of each beside its error or below it. */
+export function groupTable(
+  groups: readonly DeadLetterGroup[],
+  by: Exclude<Listing, "dead-letter">,
+  width: number,
+): string {
   const wide = width >= WIDE;
-  // Of a group by its error, the name says what its letters have in common, and the error what one of them says.
+  // Of a group by its error, the name says what its dead letters have in common, and the error what one of them says.
   const named = by !== "error";
   const specs: Column[] = [
     { header: "LETTERS", align: "right", paint: bold },
@@ -43,11 +47,11 @@ export function groupTable(groups: readonly LetterGroup[], by: Exclude<Listing, 
   });
 }
 
-const reasonsText = ({ reasons }: LetterGroup): string => Object.keys(reasons).join(", ");
+const reasonsText = ({ reasons }: DeadLetterGroup): string => Object.keys(reasons).join(", ");
 
-const exampleText = ({ example }: LetterGroup): string => `${shortId(example.id)} ${oneLine(example.item)}`;
+const exampleText = ({ example }: DeadLetterGroup): string => `${shortId(example.id)} ${oneLine(example.item)}`;
 
-function details(group: LetterGroup | undefined, named: boolean): readonly string[] {
+function details(group: DeadLetterGroup | undefined, named: boolean): readonly string[] {
   if (group === undefined) return [];
   const first = `first seen ${ago(group.firstDiedAt)}`;
   return [named ? first : `${first} · group ${group.key}`, `e.g. ${exampleText(group)}`];

@@ -23,7 +23,7 @@ export type Edited =
   | { readonly tag: "item"; readonly item: unknown }
   | { readonly tag: "unreadable"; readonly text: string; readonly problem: string };
 
-const LETTER = /^\/\/ letter (\S+)/;
+const DEAD_LETTER = /^\/\/ dead letter (\S+)/;
 const COMMENT = /^\s*\/\//;
 
 /** The items as the text that is opened in an editor. */
@@ -38,7 +38,7 @@ export function toDraft(items: readonly DraftItem[], workflow: string): string {
       : []),
     ...items.flatMap(({ id, about, item, problem, text }) => [
       "",
-      `// letter ${id} · ${about}`,
+      `// dead letter ${id} · ${about}`,
       ...(problem ?? "").split("\n").flatMap((line) => (line === "" ? [] : [`// ✖ ${line}`])),
       text ?? toEditableText(item) ?? "",
     ]),
@@ -47,9 +47,9 @@ export function toDraft(items: readonly DraftItem[], workflow: string): string {
 }
 
 /**
- * Reads a draft: what was left of each letter, by its id. One that is missing was deleted.
+ * Reads a draft: what was left of each dead letter, by its id. One that is missing was deleted.
  *
- * @param bigintsIn Whether the item of a letter held bigints: then `5.0` is one.
+ * @param bigintsIn Whether the item of a dead letter held bigints: then `5.0` is one.
  */
 export function readDraft(
   draft: string,
@@ -59,7 +59,7 @@ export function readDraft(
   let part: string[] | undefined;
   // A string in JSON has no end of a line in it, so no line of an item begins with //.
   for (const line of draft.split(/\r?\n/)) {
-    const id = LETTER.exec(line)?.[1];
+    const id = DEAD_LETTER.exec(line)?.[1];
     if (id !== undefined) {
       part = [];
       parts.set(id, part);

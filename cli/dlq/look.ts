@@ -1,12 +1,12 @@
 import { browse } from "../../shared/dead-letters/browse.ts";
-import type { Letter } from "../../shared/dead-letters/letter.ts";
 import type { PassResult } from "../../shared/dead-letters/pass.ts";
+import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
 import { interruptible } from "../interrupt.ts";
 import type { Target } from "../target.ts";
 import { Counting } from "./counting.ts";
 
-/** Looks at every letter of a workflow, and shows how far it has come. Ctrl-C ends it, and every letter is given back. */
-export async function look({ services, local }: Target, see: (letter: Letter) => void): Promise<PassResult> {
+/** Looks at every dead letter of a workflow, and shows how far it has come. Ctrl-C ends it, and every dead letter is given back. */
+export async function look({ services, local }: Target, see: (deadLetter: DeadLetter) => void): Promise<PassResult> {
   const counting = new Counting("Looking at");
   try {
     return await interruptible((signal) =>

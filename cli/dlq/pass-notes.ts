@@ -3,22 +3,23 @@ import { MOST_IN_FLIGHT, type PassResult } from "../../shared/dead-letters/pass.
 import { count, plural, style } from "../format.ts";
 import { paragraph } from "../lines.ts";
 import { oneLine } from "../printable.ts";
-import type { LetterOptions } from "./letter-options.ts";
+import type { DeadLetterOptions } from "./dead-letter-options.ts";
 
 /** A day: time to export what is worth keeping. */
 const SOON_MILLISECONDS = 86_400_000;
 
-/** What a person must know of a walk over the letters, beside what it found. */
+/** What a person must know of a walk over the dead letters, beside what it found. */
 export function passNotes(
   { looked, heldElsewhere, approximate, stoppedBy }: PassResult,
-  { where }: Pick<LetterOptions, "where">,
+  { where }: Pick<DeadLetterOptions, "where">,
   firstExpiry?: string | null,
 ): readonly string[] {
   const notes: string[] = [];
-  if (stoppedBy === "interruption") notes.push(`Interrupted after ${plural(looked, "letter")}: there may be more.`);
+  if (stoppedBy === "interruption")
+    notes.push(`Interrupted after ${plural(looked, "dead letter")}: there may be more.`);
   if (stoppedBy === "in-flight limit") {
     notes.push(
-      `Only ${plural(looked, "letter")} could be looked at: SQS lets about ${count(MOST_IN_FLIGHT)} be in flight at once. ` +
+      `Only ${plural(looked, "dead letter")} could be looked at: SQS lets about ${count(MOST_IN_FLIGHT)} be in flight at once. ` +
         "Redrive or purge some (a purge writes a backup), and look again.",
     );
   }
@@ -26,7 +27,9 @@ export function passNotes(
     notes.push(`${heldWords(heldElsewhere, approximate)}.`);
   }
   if (where !== undefined && where.unanswered > 0) {
-    notes.push(`--where could not be asked of ${plural(where.unanswered, "letter")}: ${oneLine(where.because ?? "")}`);
+    notes.push(
+      `--where could not be asked of ${plural(where.unanswered, "dead letter")}: ${oneLine(where.because ?? "")}`,
+    );
   }
   if (firstExpiry !== undefined && firstExpiry !== null && Date.parse(firstExpiry) - Date.now() < SOON_MILLISECONDS) {
     notes.push(`The oldest is deleted by SQS at ${firstExpiry}: npx sluice dlq export keeps them.`);

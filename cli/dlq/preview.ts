@@ -1,44 +1,44 @@
-import { LetterGroups } from "../../shared/dead-letters/groups.ts";
-import type { Letter } from "../../shared/dead-letters/letter.ts";
+import { DeadLetterGroups } from "../../shared/dead-letters/groups.ts";
+import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
 import { widthOf } from "../columns.ts";
 import { count, style } from "../format.ts";
+import { itemText, shortId } from "./dead-letter-words.ts";
 import { groupTable } from "./group-table.ts";
 import type { ItemChange } from "./item-change.ts";
-import { itemText, shortId } from "./letter-words.ts";
 
 /** Groups, and changed items, that are shown at the most before people are asked. */
 const GROUPS_SHOWN = 20;
 const CHANGES_SHOWN = 3;
 
-/** What is shown of the letters that a command would move or delete, before it does. */
+/** What is shown of the dead letters that a command would move or delete, before it does. */
 export class Preview {
-  readonly #groups = new LetterGroups("error");
+  readonly #groups = new DeadLetterGroups("error");
   readonly #ids = new Set<string>();
   #foreign = 0;
   readonly #changes: { readonly id: string; readonly before: string; readonly after: string }[] = [];
 
-  /** Whether the letter was seen: only what was shown is touched, and not what came since. */
-  has(letter: Letter): boolean {
-    return this.#ids.has(letter.id);
+  /** Whether the dead letter was seen: only what was shown is touched, and not what came since. */
+  has(deadLetter: DeadLetter): boolean {
+    return this.#ids.has(deadLetter.id);
   }
 
-  /** Letters that are none of ours. */
+  /** Dead letters that are none of ours. */
   get foreign(): number {
     return this.#foreign;
   }
 
-  add(letter: Letter): void {
-    if (letter.kind === "foreign") this.#foreign++;
-    this.#ids.add(letter.id);
-    this.#groups.add(letter);
+  add(deadLetter: DeadLetter): void {
+    if (deadLetter.kind === "foreign") this.#foreign++;
+    this.#ids.add(deadLetter.id);
+    this.#groups.add(deadLetter);
   }
 
   /** A change of items, of which some are remembered to be shown. */
   watch(change: ItemChange): ItemChange {
-    return async (letter) => {
-      const item = await change(letter);
+    return async (deadLetter) => {
+      const item = await change(deadLetter);
       if (item !== undefined && this.#changes.length < CHANGES_SHOWN) {
-        this.#changes.push({ id: letter.id, before: itemText(letter.item), after: itemText(item) });
+        this.#changes.push({ id: deadLetter.id, before: itemText(deadLetter.item), after: itemText(item) });
       }
       return item;
     };

@@ -6,15 +6,15 @@ import { remark, say } from "../lines.ts";
 import { oneLine } from "../printable.ts";
 import { stackFlag, type Target } from "../target.ts";
 import { placeOf } from "./command-words.ts";
+import type { DeadLetterOptions } from "./dead-letter-options.ts";
+import { shortId } from "./dead-letter-words.ts";
 import type { EditedItems } from "./edit-items.ts";
-import type { LetterOptions } from "./letter-options.ts";
-import { shortId } from "./letter-words.ts";
 import { nextSteps, type Step } from "./next-steps.ts";
 import { passNotes } from "./pass-notes.ts";
 import type { Preview } from "./preview.ts";
 import { lookedAtWords, noneOf } from "./seen-words.ts";
 
-/** Letters that cannot be sent, shown at the most. */
+/** Dead letters that cannot be sent, shown at the most. */
 const REFUSALS_SHOWN = 10;
 
 type Stays = readonly { readonly id: string; readonly why: string }[];
@@ -22,9 +22,9 @@ type Stays = readonly { readonly id: string; readonly why: string }[];
 /** Tells what a redrive would do and what it did: to people, or as JSON. */
 export class RedriveReport {
   readonly #target: Target;
-  readonly #options: LetterOptions;
+  readonly #options: DeadLetterOptions;
 
-  constructor(target: Target, options: LetterOptions) {
+  constructor(target: Target, options: DeadLetterOptions) {
     this.#target = target;
     this.#options = options;
   }
@@ -115,18 +115,18 @@ export class RedriveReport {
     const total = Object.values(refused).reduce((sum, each) => sum + each, 0);
     if (total === 0) return;
     const kinds = Object.entries(refused).map(([refusal, number]) => `${count(number)} ${refusal}`);
-    say(style("red", `${plural(total, "letter")} cannot be sent: ${kinds.join(", ")}.`));
+    say(style("red", `${plural(total, "dead letter")} cannot be sent: ${kinds.join(", ")}.`));
     this.#stays(
       refusals.map(({ id, message }) => ({ id, why: message })),
       total,
     );
   }
 
-  #stays(letters: Stays, total: number): void {
+  #stays(deadLetters: Stays, total: number): void {
     console.log(
       columns(
         [{ header: "LETTER" }, { header: "WHY IT STAYS", grow: 1, lines: 3 }],
-        letters.slice(0, REFUSALS_SHOWN).map(({ id, why }) => [shortId(id), oneLine(why)]),
+        deadLetters.slice(0, REFUSALS_SHOWN).map(({ id, why }) => [shortId(id), oneLine(why)]),
         { width: widthOf(process.stdout), indent: "  ", heading: (text) => style("dim", text) },
       ),
     );

@@ -7,13 +7,13 @@ import { placeOf } from "./command-words.ts";
 export const seenWords = (result: PassResult): string =>
   result.heldElsewhere === 0 ? allWords(result) : `${count(result.looked)} of ${allWords(result)}`;
 
-/** Letters of which some are meant: "108 dead letters", or those that could be looked at. */
+/** Dead letters of which some are meant: "108 dead letters", or those that could be looked at. */
 export const lookedAtWords = (result: PassResult): string =>
   result.heldElsewhere === 0
     ? allWords(result)
     : `the ${plural(result.looked, "dead letter")} that could be looked at (${inAll(result)} in all)`;
 
-/** What is said where no letter is meant. */
+/** What is said where no dead letter is meant. */
 export function noneOf(target: Target, result: PassResult): string {
   const { looked, heldElsewhere } = result;
   if (looked > 0) return `${placeOf(target)}: none of ${lookedAtWords(result)} fits`;
@@ -24,7 +24,7 @@ export function noneOf(target: Target, result: PassResult): string {
 const allWords = (result: PassResult): string =>
   `${inAll(result)} dead letter${result.looked + result.heldElsewhere === 1 ? "" : "s"}`;
 
-/** How many letters there are: what was looked at, and what others hold. */
+/** How many dead letters there are: what was looked at, and what others hold. */
 function inAll({ looked, heldElsewhere, approximate, stoppedBy }: PassResult): string {
   const uncertain = stoppedBy === undefined ? (heldElsewhere > 0 && approximate ? "about " : "") : "at least ";
   return `${uncertain}${count(looked + heldElsewhere)}`;

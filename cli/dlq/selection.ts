@@ -1,29 +1,29 @@
-import { findLetters } from "../../shared/dead-letters/browse.ts";
-import type { Letter } from "../../shared/dead-letters/letter.ts";
+import { findDeadLetters } from "../../shared/dead-letters/browse.ts";
+import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
 import type { Target } from "../target.ts";
-import { isMeant } from "./letter-filter.ts";
-import type { LetterOptions } from "./letter-options.ts";
+import { isMeant } from "./dead-letter-filter.ts";
+import type { DeadLetterOptions } from "./dead-letter-options.ts";
 
-/** Letters that a command means. */
+/** Dead letters that a command means. */
 export interface Selection {
-  readonly isMeant: (letter: Letter) => boolean;
+  readonly isMeant: (deadLetter: DeadLetter) => boolean;
   /** How many they are, where their ids are known. */
   readonly named: number | undefined;
 }
 
 /**
- * Which letters a command means: those of the ids, or all, as far as they fit the filters.
+ * Which dead letters a command means: those of the ids, or all, as far as they fit the filters.
  *
- * @param ids Of letters, or how they begin.
+ * @param ids Of dead letters, or how they begin.
  * @throws {SluiceError} `UNKNOWN_LETTER`, `AMBIGUOUS_LETTER`, `LETTERS_HELD`
  */
 export async function selection(
   { services, local }: Target,
   ids: readonly string[],
-  options: LetterOptions,
+  options: DeadLetterOptions,
 ): Promise<Selection> {
-  if (ids.length === 0) return { isMeant: (letter) => isMeant(letter, options), named: undefined };
-  const found = await findLetters(services.deadLetterQueue, ids, { exactCounts: local !== undefined });
-  const chosen = new Set(found.filter((letter) => isMeant(letter, options)).map(({ id }) => id));
+  if (ids.length === 0) return { isMeant: (deadLetter) => isMeant(deadLetter, options), named: undefined };
+  const found = await findDeadLetters(services.deadLetterQueue, ids, { exactCounts: local !== undefined });
+  const chosen = new Set(found.filter((deadLetter) => isMeant(deadLetter, options)).map(({ id }) => id));
   return { isMeant: ({ id }) => chosen.has(id), named: chosen.size };
 }

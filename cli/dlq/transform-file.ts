@@ -4,16 +4,16 @@ import { pathToFileURL } from "node:url";
 import { ConfigurationError, toError } from "../../shared/base/errors.ts";
 
 /**
- * Mends an item: returns the one that is sent in its place, or `undefined` to leave its letter where it is. What it throws
- * leaves the letter, too, and is shown.
+ * Mends an item: returns the one that is sent in its place, or `undefined` to leave its dead letter where it is. What it throws
+ * leaves the dead letter, too, and is shown.
  *
  * @example
  * ```ts
  * // mend.ts
- * export default (item, letter) => ({ ...item, country: item.country.toUpperCase() });
+ * export default (item, deadLetter) => ({ ...item, country: item.country.toUpperCase() });
  * ```
  */
-export type Transform = (item: unknown, letter: object) => unknown;
+export type Transform = (item: unknown, deadLetter: object) => unknown;
 
 /**
  * Loads the function that a file exports as its default.
@@ -31,6 +31,6 @@ export async function loadTransform(file: string): Promise<Transform> {
   }
   if (typeof module.default === "function") return module.default as Transform;
   throw new ConfigurationError(
-    `--transform: ${path} exports no function: write "export default (item, letter) => ({ ...item, ... })"`,
+    `--transform: ${path} exports no function: write "export default (item, deadLetter) => ({ ...item, ... })"`,
   );
 }

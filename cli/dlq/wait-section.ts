@@ -1,13 +1,13 @@
 import { formatDuration } from "../../shared/base/duration.ts";
 import { lastWait } from "../../shared/base/waits.ts";
-import type { Letter } from "../../shared/dead-letters/letter.ts";
+import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
 import { columns } from "../columns.ts";
 import { count, style } from "../format.ts";
 import { oneLine } from "../printable.ts";
-import { errorText } from "./letter-words.ts";
+import { errorText } from "./dead-letter-words.ts";
 
 /** The waits that the item's task asked for: of each kind how many, and the first and the last of them. */
-export function waitSection({ waits, reason }: Letter, width: number): readonly string[] {
+export function waitSection({ waits, reason }: DeadLetter, width: number): readonly string[] {
   if (waits === undefined) return [];
   const { throttled, retryLater, milliseconds } = waits;
   const refused = reason === "waited too long" ? lastWait(waits) : undefined;

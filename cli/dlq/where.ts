@@ -4,9 +4,9 @@ import { InvalidArgumentError } from "commander";
 /** A JMESPath expression that is asked of letters. */
 export interface Where {
   readonly expression: string;
-  /** Whether it is true of a letter, as JMESPath has it: false, null, "", [] and {} are not. */
-  holds(letter: object): boolean;
-  /** Letters of which it could not be asked, because something in them is not of the type that a function takes. */
+  /** Whether it is true of a dead letter, as JMESPath has it: false, null, "", [] and {} are not. */
+  holds(deadLetter: object): boolean;
+  /** Dead letters of which it could not be asked, because something in them is not of the type that a function takes. */
   readonly unanswered: number;
   /** Why, of the latest. */
   readonly because: string | undefined;
@@ -18,7 +18,7 @@ export interface Where {
  * @throws {InvalidArgumentError} It is none. The message says where.
  * @example
  * ```ts
- * where("item.country == 'FR' && attempts > `2`").holds(letter)
+ * where("item.country == 'FR' && attempts > `2`").holds(dead letter)
  * ```
  */
 export function where(expression: string): Where {
@@ -33,9 +33,9 @@ export function where(expression: string): Where {
   let because: string | undefined;
   return {
     expression,
-    holds(letter) {
+    holds(deadLetter) {
       try {
-        return isTrue(search(expression, letter as Parameters<typeof search>[1]));
+        return isTrue(search(expression, deadLetter as Parameters<typeof search>[1]));
       } catch (error) {
         if (!(error instanceof JMESPathTypeError)) throw new InvalidArgumentError(explain(expression, error));
         unanswered++;

@@ -23,6 +23,6 @@ export async function workflowOf({ workflow: name, local }: Target, file: string
   }
   if (loaded.workflow.name === name) return loaded.workflow;
   throw new ConfigurationError(
-    `${loaded.file} defines the workflow "${loaded.workflow.name}", and the letters are of "${name}": name its file with --workflow-file`,
+    `${loaded.file} defines the workflow "${loaded.workflow.name}", and the dead letters are of "${name}": name its file with --workflow-file`,
   );
 }

@@ -102,7 +102,7 @@ export function toFailure(
   };
 }
 
-/** Of a letter with the reason `unexplained`: whatever failed before is not what it died of. */
+/** Of a dead letter with the reason `unexplained`: whatever failed before is not what it died of. */
 const UNEXPLAINED = {
   name: "Unexplained",
   message: "received again and again, and no outcome was recorded: its consumer crashed, or was throttled",

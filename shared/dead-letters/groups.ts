@@ -1,12 +1,12 @@
 import { jsonText } from "../base/exact-json.ts";
-import type { Letter } from "./letter.ts";
+import type { DeadLetter } from "./read-dead-letter.ts";
 
-/** By what letters are grouped. */
+/** By what dead letters are grouped. */
 export const GROUPINGS = ["error", "reason", "run", "age"] as const;
 export type Grouping = (typeof GROUPINGS)[number];
 
-/** Letters that have something in common. */
-export interface LetterGroup {
+/** Dead letters that have something in common. */
+export interface DeadLetterGroup {
   /** Of `error` the fingerprint's id, else the same as `name`. */
   readonly key: string;
   /** Of `error` the fingerprint's text, of `reason` the reason, of `run` the run's id, of `age` a span of time. */
@@ -22,12 +22,12 @@ export interface LetterGroup {
     readonly id: string;
     readonly run: string | null;
     readonly error: { readonly name: string; readonly message: string };
-    /** Its item as JSON, of a foreign letter its body: the beginning, 500 characters. */
+    /** Its item as JSON, of a foreign dead letter its body: the beginning, 500 characters. */
     readonly item: string;
   };
 }
 
-/** So many groups are told apart; letters of all further ones are one group, so that memory stays bounded. */
+/** So many groups are told apart; dead letters of all further ones are one group, so that memory stays bounded. */
 const MOST_GROUPS = 10_000;
 const LONGEST_EXAMPLE = 500;
 const OTHERS = "(others)";
@@ -52,11 +52,11 @@ interface Growing {
   readonly reasons: Record<string, number>;
   firstDiedAt: string;
   lastDiedAt: string;
-  example: LetterGroup["example"];
+  example: DeadLetterGroup["example"];
 }
 
-/** Groups letters as they are seen, in memory that does not grow with their number. */
-export class LetterGroups {
+/** Groups dead letters as they are seen, in memory that does not grow with their number. */
+export class DeadLetterGroups {
   readonly #by: Grouping;
   readonly #now: number;
   readonly #groups = new Map<string, Growing>();
@@ -67,20 +67,20 @@ export class LetterGroups {
     this.#now = now;
   }
 
-  add(letter: Letter): void {
-    const { diedAt, reason } = letter;
-    const group = this.#groupOf(letter);
+  add(deadLetter: DeadLetter): void {
+    const { diedAt, reason } = deadLetter;
+    const group = this.#groupOf(deadLetter);
     group.count++;
     group.reasons[reason] = (group.reasons[reason] ?? 0) + 1;
     if (group.firstDiedAt === "" || diedAt < group.firstDiedAt) group.firstDiedAt = diedAt;
     if (diedAt >= group.lastDiedAt) {
       group.lastDiedAt = diedAt;
-      group.example = exampleOf(letter);
+      group.example = exampleOf(deadLetter);
     }
   }
 
   /** The largest group first; ages, the youngest first. */
-  get sorted(): readonly LetterGroup[] {
+  get sorted(): readonly DeadLetterGroup[] {
     const groups = [...this.#groups.values()];
     if (this.#by === "age") {
       const order = AGES.map(([name]) => name as string);
@@ -89,27 +89,27 @@ export class LetterGroups {
     return groups.sort((a, b) => b.count - a.count || (a.key < b.key ? -1 : 1));
   }
 
-  #groupOf(letter: Letter): Growing {
-    const named = this.#nameOf(letter);
+  #groupOf(deadLetter: DeadLetter): Growing {
+    const named = this.#nameOf(deadLetter);
     const full = this.#groups.size >= MOST_GROUPS && !this.#groups.has(named.key);
     const { key, name } = full ? same(OTHERS) : named;
     const known = this.#groups.get(key);
     if (known !== undefined) return known;
-    const group = { key, name, count: 0, reasons: {}, firstDiedAt: "", lastDiedAt: "", example: exampleOf(letter) };
+    const group = { key, name, count: 0, reasons: {}, firstDiedAt: "", lastDiedAt: "", example: exampleOf(deadLetter) };
     this.#groups.set(key, group);
     return group;
   }
 
-  #nameOf(letter: Letter): { readonly key: string; readonly name: string } {
+  #nameOf(deadLetter: DeadLetter): { readonly key: string; readonly name: string } {
     switch (this.#by) {
       case "error":
-        return { key: letter.fingerprint.id, name: letter.fingerprint.text };
+        return { key: deadLetter.fingerprint.id, name: deadLetter.fingerprint.text };
       case "reason":
-        return same(letter.reason);
+        return same(deadLetter.reason);
       case "run":
-        return same(letter.run ?? NO_RUN);
+        return same(deadLetter.run ?? NO_RUN);
       case "age":
-        return same(ageOf(this.#now - Date.parse(letter.diedAt)));
+        return same(ageOf(this.#now - Date.parse(deadLetter.diedAt)));
     }
   }
 }
@@ -119,7 +119,7 @@ const same = (key: string) => ({ key, name: key });
 const ageOf = (milliseconds: number): string =>
   AGES.find(([, below]) => milliseconds < below)?.[0] ?? AGES[AGES.length - 1]?.[0] ?? "";
 
-function exampleOf({ id, run, error, item }: Letter): LetterGroup["example"] {
+function exampleOf({ id, run, error, item }: DeadLetter): DeadLetterGroup["example"] {
   const { name, message } = error;
   const text = typeof item === "string" ? item : (jsonText(item) ?? "");
   return { id, run, error: { name, message: beginning(message) }, item: beginning(text) };

@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 
 export interface PacerOptions {
-  /** Letters a second at the most; absent: as fast as it goes. */
+  /** Dead letters a second at the most; absent: as fast as it goes. */
   readonly ratePerSecond?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds since the epoch. */
@@ -17,7 +17,7 @@ const sleepReally = (milliseconds: number, signal: AbortSignal | undefined) =>
 const STEPS_PER_SECOND = 2;
 const LARGEST_STEP = 80;
 
-/** Keeps letters to a rate. */
+/** Keeps dead letters to a rate. */
 export class Pacer {
   readonly #options: PacerOptions;
   #freeAt = 0;
@@ -26,21 +26,21 @@ export class Pacer {
     this.#options = options;
   }
 
-  /** How many letters are moved in one step. */
+  /** How many dead letters are moved in one step. */
   get step(): number {
     const { ratePerSecond = Number.POSITIVE_INFINITY } = this.#options;
     return Math.min(LARGEST_STEP, Math.max(1, Math.floor(ratePerSecond / STEPS_PER_SECOND)));
   }
 
-  /** Resolves when so many letters may be moved. @returns false where the signal came first. */
-  async wait(letters: number): Promise<boolean> {
+  /** Resolves when so many dead letters may be moved. @returns false where the signal came first. */
+  async wait(deadLetters: number): Promise<boolean> {
     const { ratePerSecond, signal, now, sleep = sleepReally } = this.#options;
     if (signal?.aborted) return false;
     if (ratePerSecond === undefined) return true;
     const pause = this.#freeAt - now();
     if (pause > 0) await sleep(pause, signal).catch(() => {});
     if (signal?.aborted) return false;
-    this.#freeAt = Math.max(this.#freeAt, now()) + (letters * 1_000) / ratePerSecond;
+    this.#freeAt = Math.max(this.#freeAt, now()) + (deadLetters * 1_000) / ratePerSecond;
     return true;
   }
 }

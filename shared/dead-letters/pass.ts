@@ -1,29 +1,29 @@
 import { LARGEST_BATCH, type Queue, type QueueDepth } from "../aws/queue.ts";
 import type { ReceivedMessage } from "../aws/received-message.ts";
 import { SluiceError } from "../base/errors.ts";
-import { LETTER_ATTRIBUTES, type Letter, toLetter } from "./letter.ts";
+import { DEAD_LETTER_ATTRIBUTES, type DeadLetter, toDeadLetter } from "./read-dead-letter.ts";
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html */
 export const MOST_IN_FLIGHT = 120_000;
 
-/** Requests under way at once. More would not be faster on one machine, and over a network these give 5,000 letters a second. */
+/** Requests under way at once. More would not be faster on one machine, and over a network these give 5,000 dead letters a second. */
 const PARALLEL_REQUESTS = 8;
 
 /**
- * A pass that is killed gives its letters back after this, and a second more for each 2,000 of them: most passes end
+ * A pass that is killed gives its dead letters back after this, and a second more for each 2,000 of them: most passes end
  * before. While one goes on it is put off, each time by twice as much.
  */
 const SHORTEST_HOLD_SECONDS = 60;
-const LETTERS_PER_SECOND_MORE = 2_000;
+const DEAD_LETTERS_PER_SECOND_MORE = 2_000;
 const LONGEST_HOLD_SECONDS = 600;
 
 /** Holds are looked at so often, and put off when they have less than twice this left. */
 const KEEP_MILLISECONDS = 15_000;
 
-/** Removed letters that are known again, should SQS show one once more. */
+/** Removed dead letters that are known again, should SQS show one once more. */
 const MOST_REMOVED_KNOWN = 120_000;
 
-/** Of the bodies of one wave: letters may be a mebibyte each. */
+/** Of the bodies of one wave: dead letters may be a mebibyte each. */
 const MOST_BYTES_PER_WAVE = 4 * 1_048_576;
 
 /** An empty answer of a short poll says little on AWS, one of a long poll was asked of all its servers. */
@@ -43,7 +43,7 @@ export interface PassOptions {
 }
 
 export interface PassProgress {
-  /** Letters looked at so far. */
+  /** Dead letters looked at so far. */
   readonly looked: number;
   /** About how many there are. */
   readonly total: number;
@@ -52,11 +52,11 @@ export interface PassProgress {
 }
 
 export interface PassResult {
-  /** Letters looked at, each once. */
+  /** Dead letters looked at, each once. */
   readonly looked: number;
-  /** Letters that could not be looked at, because others hold them. About as many, where counts are not exact. */
+  /** Dead letters that could not be looked at, because others hold them. About as many, where counts are not exact. */
   readonly heldElsewhere: number;
-  /** Whether `heldElsewhere` comes of approximate counts: letters that others deleted in between may be among them. */
+  /** Whether `heldElsewhere` comes of approximate counts: dead letters that others deleted in between may be among them. */
   readonly approximate: boolean;
   /** Whether it looked at all letters: none was held elsewhere, and nothing stopped it. */
   readonly complete: boolean;
@@ -67,13 +67,13 @@ export interface PassResult {
   readonly stoppedBy: "interruption" | "in-flight limit" | undefined;
 }
 
-/** A letter that a pass holds: nobody else receives it. */
-export interface HeldLetter extends Letter {
+/** A dead letter that a pass holds: nobody else receives it. */
+export interface HeldDeadLetter extends DeadLetter {
   readonly receiptHandle: string;
 }
 
 interface Wave {
-  /** Letters received, those included that were seen before. */
+  /** Dead letters received, those included that were seen before. */
   readonly received: number;
   readonly fresh: ReceivedMessage[];
 }
@@ -84,7 +84,7 @@ interface Hold {
 }
 
 /**
- * One walk over a dead-letter queue. A letter given back at once would be received again, so the pass holds what it
+ * One walk over a dead-letter queue. A dead letter given back at once would be received again, so the pass holds what it
  * looks at until it ends, and then gives all of it back, in the order in which it came. What is taken out of the queue
  * on the way is deleted by `remove`.
  */
@@ -94,7 +94,7 @@ export class Pass {
   readonly #now: () => number;
   /** In the order in which they came. */
   readonly #held = new Map<string, Hold>();
-  /** Letters that were removed: SQS delivers at least once, and may show one again. */
+  /** Dead letters that were removed: SQS delivers at least once, and may show one again. */
   readonly #removed = new Set<string>();
   #holdSeconds = SHORTEST_HOLD_SECONDS;
   #total = 0;
@@ -122,12 +122,12 @@ export class Pass {
   }
 
   /**
-   * Goes through all letters once, and calls `see` with some at a time. Ends when all are seen and given back.
+   * Goes through all dead letters once, and calls `see` with some at a time. Ends when all are seen and given back.
    *
    * @throws {SluiceError} `DLQ_MOVES_ON`: the queue has a redrive policy of its own, which would move what is looked at.
    * @throws What `see` throws, after everything was given back.
    */
-  async run(see: (letters: readonly HeldLetter[]) => void | Promise<void>): Promise<PassResult> {
+  async run(see: (deadLetters: readonly HeldDeadLetter[]) => void | Promise<void>): Promise<PassResult> {
     const { signal } = this.#options;
     const beganAt = this.#now();
     const [{ retentionSeconds, maxReceiveCount }, depth] = await Promise.all([
@@ -137,23 +137,23 @@ export class Pass {
     if (maxReceiveCount !== undefined) {
       throw new SluiceError(
         "DLQ_MOVES_ON",
-        `the dead-letter queue has a redrive policy of its own: after ${maxReceiveCount} receives SQS moves a letter ` +
+        `the dead-letter queue has a redrive policy of its own: after ${maxReceiveCount} receives SQS moves a dead letter ` +
           "on, and a look is a receive. Take the policy off the queue, or look at the queue it moves them to",
       );
     }
     this.#total = depth.visible;
-    const hold = SHORTEST_HOLD_SECONDS + Math.ceil(depth.visible / LETTERS_PER_SECOND_MORE);
+    const hold = SHORTEST_HOLD_SECONDS + Math.ceil(depth.visible / DEAD_LETTERS_PER_SECOND_MORE);
     this.#holdSeconds = Math.min(LONGEST_HOLD_SECONDS, hold);
     const keeper = this.#keepHolding();
     try {
       for await (const messages of this.#receiveAll()) {
         this.#looked += messages.length;
-        const letters = messages.map((message) => ({
-          ...toLetter(message, retentionSeconds),
+        const deadLetters = messages.map((message) => ({
+          ...toDeadLetter(message, retentionSeconds),
           receiptHandle: message.receiptHandle,
         }));
-        this.#lookedOld += letters.filter(({ sentAt }) => Date.parse(sentAt) <= beganAt).length;
-        await see(letters);
+        this.#lookedOld += deadLetters.filter(({ sentAt }) => Date.parse(sentAt) <= beganAt).length;
+        await see(deadLetters);
         this.#tell(0);
       }
       if (signal?.aborted) this.#stoppedBy = "interruption";
@@ -168,7 +168,7 @@ export class Pass {
   }
 
   /**
-   * Deletes letters that the pass holds.
+   * Deletes dead letters that the pass holds.
    *
    * @returns the ids of those that SQS would not delete: they stay on the queue.
    */
@@ -192,7 +192,7 @@ export class Pass {
    * was empty; what others gave back or deleted before is not missing.
    *
    * SQS's counts lag by a minute or more, so what this pass received may not be in them yet. But what was received only
-   * changes from visible to in flight: of the letters that were there when the pass began, it misses those that it has
+   * changes from visible to in flight: of the dead letters that were there when the pass began, it misses those that it has
    * not seen.
    * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
    */
@@ -241,7 +241,7 @@ export class Pass {
 
   /**
    * Receives until nothing is left, in waves of several requests at once. While a wave is looked at, the next one is
-   * under way. Only letters that are seen for the first time are passed on.
+   * under way. Only dead letters that are seen for the first time are passed on.
    */
   async *#receiveAll(): AsyncGenerator<readonly ReceivedMessage[]> {
     let wave = this.#ask(PARALLEL_REQUESTS);
@@ -252,7 +252,7 @@ export class Pass {
         else {
           if (this.#mayNotGoOn() || (await this.#isEmpty())) return;
           const last = await this.#ask(1, LAST_POLL_SECONDS);
-          // By exact counts a letter was there: others had it for a moment, and may have given it back.
+          // By exact counts a dead letter was there: others had it for a moment, and may have given it back.
           if (last.received === 0 && this.#options.exactCounts !== true) return;
           wave = this.#ask(1);
           fresh.push(...last.fresh);
@@ -266,7 +266,7 @@ export class Pass {
     }
   }
 
-  /** How many requests the next wave may have: twice as many as this one filled, of letters as large as these. */
+  /** How many requests the next wave may have: twice as many as this one filled, of dead letters as large as these. */
   #nextWave(received: number, fresh: readonly ReceivedMessage[]): number {
     const characters = fresh.reduce((sum, { body }) => sum + body.length, 0);
     const perRequest = (characters / Math.max(1, fresh.length)) * LARGEST_BATCH.entries;
@@ -296,7 +296,7 @@ export class Pass {
         max: LARGEST_BATCH.entries,
         waitSeconds,
         visibilityTimeoutSeconds: this.#holdSeconds,
-        systemAttributes: LETTER_ATTRIBUTES,
+        systemAttributes: DEAD_LETTER_ATTRIBUTES,
       });
     } catch (error) {
       if (!(error instanceof Error && error.name === "OverLimit")) throw error;

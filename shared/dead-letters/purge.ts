@@ -1,15 +1,15 @@
 import type { Queue } from "../aws/queue.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { isOurs, itemOf, type Letter } from "./letter.ts";
-import { type HeldLetter, Pass, type PassOptions, type PassResult } from "./pass.ts";
+import { type HeldDeadLetter, Pass, type PassOptions, type PassResult } from "./pass.ts";
+import { type DeadLetter, isOurs, itemOf } from "./read-dead-letter.ts";
 
 export interface PurgeOptions extends PassOptions {
   readonly deadLetterQueue: Queue;
   readonly ledger: Ledger;
   /** Which letters. Called once for each. */
-  readonly select: (letter: Letter) => boolean;
-  /** Keeps letters, before they are deleted; resolves once they are safe. Absent: nothing is kept. */
-  readonly backup?: ((letters: readonly Letter[]) => Promise<void>) | undefined;
+  readonly select: (deadLetter: DeadLetter) => boolean;
+  /** Keeps dead letters, before they are deleted; resolves once they are safe. Absent: nothing is kept. */
+  readonly backup?: ((deadLetters: readonly DeadLetter[]) => Promise<void>) | undefined;
   /** Deletes nothing, and tells what would be. Default: false. */
   readonly dryRun?: boolean | undefined;
   /** After each step, beside `onProgress`. */
@@ -27,7 +27,7 @@ export interface PurgeResult extends PassResult {
 }
 
 /**
- * Deletes selected letters, each after its backup. A letter that SQS itself moved here is first recorded as dead in the
+ * Deletes selected dead letters, each after its backup. A dead letter that SQS itself moved here is first recorded as dead in the
  * ledger: its run would wait for it for ever.
  *
  * @throws {SluiceError} `DLQ_MOVES_ON`, see `Pass`.
@@ -42,34 +42,34 @@ export async function purge(options: PurgeOptions): Promise<PurgeResult> {
   const pass = new Pass(deadLetterQueue, options);
   const result = await pass.run(async (held) => {
     if (options.signal?.aborted) return;
-    const meant = held.filter((letter) => select(letter));
+    const meant = held.filter((deadLetter) => select(deadLetter));
     // Nothing here can tell what their run would wait for without them.
-    const letters = meant.filter(({ kind }) => kind !== "newer");
-    newer += meant.length - letters.length;
-    selected += letters.length;
-    if (dryRun || letters.length === 0) {
-      deleted += letters.length;
+    const deadLetters = meant.filter(({ kind }) => kind !== "newer");
+    newer += meant.length - deadLetters.length;
+    selected += deadLetters.length;
+    if (dryRun || deadLetters.length === 0) {
+      deleted += deadLetters.length;
       return;
     }
-    await backup?.(letters.map(({ receiptHandle: _, ...letter }) => letter));
-    await recordDeaths(ledger, letters);
-    const left = await pass.remove(letters.map(({ id }) => id));
+    await backup?.(deadLetters.map(({ receiptHandle: _, ...deadLetter }) => deadLetter));
+    await recordDeaths(ledger, deadLetters);
+    const left = await pass.remove(deadLetters.map(({ id }) => id));
     leftBehind += left.size;
-    deleted += letters.length - left.size;
+    deleted += deadLetters.length - left.size;
     onDeleted?.(deleted);
   });
   return { ...result, selected, deleted, leftBehind, newer };
 }
 
-/** Of letters whose death nobody has recorded: a consumer records those that it sends. */
-async function recordDeaths(ledger: Ledger, letters: readonly HeldLetter[]): Promise<void> {
-  const raw = letters.filter((letter) => isOurs(letter)).filter(({ kind }) => kind === "raw");
+/** Of dead letters whose death nobody has recorded: a consumer records those that it sends. */
+async function recordDeaths(ledger: Ledger, deadLetters: readonly HeldDeadLetter[]): Promise<void> {
+  const raw = deadLetters.filter((deadLetter) => isOurs(deadLetter)).filter(({ kind }) => kind === "raw");
   if (raw.length === 0) return;
   const fates = await ledger.itemFates(raw.map(itemOf));
-  for (const [position, letter] of raw.entries()) {
+  for (const [position, deadLetter] of raw.entries()) {
     const fate = fates[position];
     if (fate?.tag !== "pending") continue;
-    const item = itemOf(letter);
+    const item = itemOf(deadLetter);
     if (await ledger.claimDeath(item)) await ledger.recordDeath(item, "unexplained", fate.failures.length);
   }
 }

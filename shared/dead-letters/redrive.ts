@@ -9,25 +9,25 @@ import { toBody, toJson } from "../messages/body.ts";
 import { redrivenBody } from "../messages/dead-letter.ts";
 import type { LedgerItem } from "../messages/envelope.ts";
 import { parseEnvelope } from "../messages/envelope.ts";
-import { isOurs, itemOf, type Letter, REASON_ATTRIBUTE, toMessageAttribute } from "./letter.ts";
 import { Pacer } from "./pacer.ts";
-import { type HeldLetter, Pass, type PassOptions, type PassResult } from "./pass.ts";
+import { type HeldDeadLetter, Pass, type PassOptions, type PassResult } from "./pass.ts";
+import { type DeadLetter, isOurs, itemOf, REASON_ATTRIBUTE, toMessageAttribute } from "./read-dead-letter.ts";
 
 export interface RedriveOptions extends PassOptions {
   readonly deadLetterQueue: Queue;
-  /** The workflow's queue: where the letters go. */
+  /** The workflow's queue: where the dead letters go. */
   readonly queue: Queue;
   readonly ledger: Ledger;
   readonly runs: Runs;
   /** Which letters. Called once for each. */
-  readonly select: (letter: Letter) => boolean;
+  readonly select: (deadLetter: DeadLetter) => boolean;
   /**
-   * Gives the item that the letter is redriven with; `undefined` leaves it as it is. Of a foreign letter the item is its
-   * body. What it throws leaves the letter where it is, `refused` with the error's message: check the item against the
+   * Gives the item that the dead letter is redriven with; `undefined` leaves it as it is. Of a foreign dead letter the item is its
+   * body. What it throws leaves the dead letter where it is, `refused` with the error's message: check the item against the
    * workflow's schema here.
    */
-  readonly edit?: ((letter: Letter) => unknown | Promise<unknown>) | undefined;
-  /** Letters a second at the most. Default: as fast as it goes. */
+  readonly edit?: ((deadLetter: DeadLetter) => unknown | Promise<unknown>) | undefined;
+  /** Dead letters a second at the most. Default: as fast as it goes. */
   readonly ratePerSecond?: number | undefined;
   /** Moves nothing, and tells what would be. `edit` is called. Default: false. */
   readonly dryRun?: boolean | undefined;
@@ -36,7 +36,7 @@ export interface RedriveOptions extends PassOptions {
 }
 
 /**
- * Why a selected letter stays where it is.
+ * Why a selected dead letter stays where it is.
  *
  * - `truncated`: it holds the start of its item alone: it needs an edit;
  * - `edit refused`: `edit` threw, or the new item is not JSON or too large;
@@ -74,15 +74,15 @@ export interface RedriveResult extends PassResult {
 
 const MOST_REFUSALS_TOLD = 100;
 const MOST_RUNS_TOLD = 1_000;
-/** How long a run's status serves: it may be cancelled while its letters are moved. */
+/** How long a run's status serves: it may be cancelled while its dead letters are moved. */
 const STATUS_MILLISECONDS = 2_000;
 
 /**
- * Moves selected letters back to the queue, as far as they were sent to the dead-letter queue before it began. Each gets fresh attempts, keeps its history, and counts as pending in its run
+ * Moves selected dead letters back to the queue, as far as they were sent to the dead-letter queue before it began. Each gets fresh attempts, keeps its history, and counts as pending in its run
  * until it settles again.
  *
- * A letter is sent, then recorded in the ledger, then deleted from the dead-letter queue. Whoever dies in between leaves
- * the letter where it was; redriven again it is the same message once more, which the ledger counts once.
+ * A dead letter is sent, then recorded in the ledger, then deleted from the dead-letter queue. Whoever dies in between leaves
+ * the dead letter where it was; redriven again it is the same message once more, which the ledger counts once.
  *
  * @throws {SluiceError} `DLQ_MOVES_ON`, see `Pass`.
  * @throws What SQS or DynamoDB throw after the SDK's retries. What was moved before stays moved, all else is given back.
@@ -90,13 +90,13 @@ const STATUS_MILLISECONDS = 2_000;
 export async function redrive(options: RedriveOptions): Promise<RedriveResult> {
   const pass = new Pass(options.deadLetterQueue, options);
   const redriver = new Redriver(options, pass);
-  const result = await pass.run((letters) => redriver.see(letters));
+  const result = await pass.run((deadLetters) => redriver.see(deadLetters));
   return { ...result, ...redriver.outcome };
 }
 
-/** A letter that can go, as its message. */
+/** A dead letter that can go, as its message. */
 interface Prepared {
-  readonly letter: HeldLetter;
+  readonly deadLetter: HeldDeadLetter;
   readonly message: OutgoingMessage;
   readonly edited: boolean;
   /** What the ledger is to know of it; absent of a foreign one. */
@@ -139,9 +139,11 @@ class Redriver {
     };
   }
 
-  async see(letters: readonly HeldLetter[]): Promise<void> {
+  async see(deadLetters: readonly HeldDeadLetter[]): Promise<void> {
     const { select, dryRun } = this.#options;
-    const selected = letters.filter((letter) => Date.parse(letter.sentAt) <= this.#beganAt && select(letter));
+    const selected = deadLetters.filter(
+      (deadLetter) => Date.parse(deadLetter.sentAt) <= this.#beganAt && select(deadLetter),
+    );
     this.#selected += selected.length;
     const step = dryRun ? Math.max(1, selected.length) : this.#pacer.step;
     for (let start = 0; start < selected.length; start += step) {
@@ -151,17 +153,19 @@ class Redriver {
     }
   }
 
-  async #redrive(letters: readonly HeldLetter[]): Promise<void> {
-    const ours = letters.filter((letter) => isOurs(letter));
+  async #redrive(deadLetters: readonly HeldDeadLetter[]): Promise<void> {
+    const ours = deadLetters.filter((deadLetter) => isOurs(deadLetter));
     const fates = ours.length === 0 ? [] : await this.#options.ledger.itemFates(ours.map(itemOf));
-    const fateOf = new Map<HeldLetter, ItemFate | undefined>(ours.map((letter, index) => [letter, fates[index]]));
-    const done: HeldLetter[] = [];
+    const fateOf = new Map<HeldDeadLetter, ItemFate | undefined>(
+      ours.map((deadLetter, index) => [deadLetter, fates[index]]),
+    );
+    const done: HeldDeadLetter[] = [];
     const prepared: Prepared[] = [];
-    for (const letter of letters) {
-      const fate = fateOf.get(letter);
-      if (fate?.tag === "done") done.push(letter);
+    for (const deadLetter of deadLetters) {
+      const fate = fateOf.get(deadLetter);
+      if (fate?.tag === "done") done.push(deadLetter);
       else {
-        const ready = await this.#prepare(letter, fate);
+        const ready = await this.#prepare(deadLetter, fate);
         if (ready !== undefined) prepared.push(ready);
       }
     }
@@ -175,13 +179,13 @@ class Redriver {
     if (prepared.length === 0) return;
     const { queue, onMoved } = this.#options;
     const refused = await queue.sendEach(prepared.map(({ message }) => message));
-    for (const { letter, message } of prepared) {
+    for (const { deadLetter, message } of prepared) {
       const reason = refused.get(message);
-      if (reason !== undefined) this.#refuse(letter, "send refused", reason);
+      if (reason !== undefined) this.#refuse(deadLetter, "send refused", reason);
     }
     const sent = prepared.filter(({ message }) => !refused.has(message));
     await this.#record(sent.flatMap(({ item }) => item ?? []));
-    await this.#pass.remove(sent.map(({ letter }) => letter.id));
+    await this.#pass.remove(sent.map(({ deadLetter }) => deadLetter.id));
     this.#count(sent);
     onMoved?.(this.#moved);
   }
@@ -199,58 +203,70 @@ class Redriver {
   #count(prepared: readonly Prepared[]): void {
     this.#moved += prepared.length;
     this.#edited += prepared.filter(({ edited }) => edited).length;
-    for (const { letter } of prepared) {
-      const { run } = letter;
+    for (const { deadLetter } of prepared) {
+      const { run } = deadLetter;
       if (run === null || (!(run in this.#runs) && Object.keys(this.#runs).length >= MOST_RUNS_TOLD)) continue;
       this.#runs[run] = (this.#runs[run] ?? 0) + 1;
     }
   }
 
-  /** The message that a letter becomes, or nothing: then it is said why. */
-  async #prepare(letter: HeldLetter, fate: ItemFate | undefined): Promise<Prepared | undefined> {
+  /** The message that a dead letter becomes, or nothing: then it is said why. */
+  async #prepare(deadLetter: HeldDeadLetter, fate: ItemFate | undefined): Promise<Prepared | undefined> {
     if (fate?.tag === "unknown") {
-      return this.#refuse(letter, "unknown run", `the ledger does not know run ${letter.run}, or no longer`);
+      return this.#refuse(deadLetter, "unknown run", `the ledger does not know run ${deadLetter.run}, or no longer`);
     }
     if (fate?.tag === "stale") {
-      return this.#refuse(letter, "stale", `the source changed under page ${letter.page} of run ${letter.run}`);
+      return this.#refuse(
+        deadLetter,
+        "stale",
+        `the source changed under page ${deadLetter.page} of run ${deadLetter.run}`,
+      );
     }
-    if (letter.kind === "newer") return this.#refuse(letter, "newer version", letter.error.message);
+    if (deadLetter.kind === "newer") return this.#refuse(deadLetter, "newer version", deadLetter.error.message);
     try {
-      if (letter.run !== null && (await this.#isStopping(letter.run))) {
-        return this.#refuse(letter, "run stopping", `run ${letter.run} is being stopped: wait until it has ended`);
+      if (deadLetter.run !== null && (await this.#isStopping(deadLetter.run))) {
+        return this.#refuse(
+          deadLetter,
+          "run stopping",
+          `run ${deadLetter.run} is being stopped: wait until it has ended`,
+        );
       }
     } catch (error) {
-      if (error instanceof NewerVersionError) return this.#refuse(letter, "newer version", error.message);
+      if (error instanceof NewerVersionError) return this.#refuse(deadLetter, "newer version", error.message);
       throw error;
     }
     const { edit } = this.#options;
     try {
-      const item = await edit?.(letter);
-      if (letter.truncated && item === undefined) {
-        return this.#refuse(letter, "truncated", "it holds only the start of its item: give it a whole one by an edit");
+      const item = await edit?.(deadLetter);
+      if (deadLetter.truncated && item === undefined) {
+        return this.#refuse(
+          deadLetter,
+          "truncated",
+          "it holds only the start of its item: give it a whole one by an edit",
+        );
       }
       const edited = item !== undefined;
-      if (!isOurs(letter)) return { letter, edited, message: foreignMessage(letter, item) };
+      if (!isOurs(deadLetter)) return { deadLetter, edited, message: foreignMessage(deadLetter, item) };
       const last = fate?.tag === "pending" || fate?.tag === "dead" ? fate : { lastLife: -1, failures: [] };
-      const redrives = Math.max(letter.redrives, last.lastLife) + 1;
-      const failures = letter.kind === "raw" ? [...letter.failures, ...last.failures] : letter.failures;
-      const death = { reason: letter.reason, at: letter.diedAt, failures, waits: letter.waits };
-      const asItIs = !edited && letter.kind === "dead letter" && redrives === letter.redrives + 1;
+      const redrives = Math.max(deadLetter.redrives, last.lastLife) + 1;
+      const failures = deadLetter.kind === "raw" ? [...deadLetter.failures, ...last.failures] : deadLetter.failures;
+      const death = { reason: deadLetter.reason, at: deadLetter.diedAt, failures, waits: deadLetter.waits };
+      const asItIs = !edited && deadLetter.kind === "dead letter" && redrives === deadLetter.redrives + 1;
       const body = asItIs
-        ? letter.body
-        : redrivenBody(parseEnvelope(letter.body), death, { redrives, ...(edited && { item }) });
+        ? deadLetter.body
+        : redrivenBody(parseEnvelope(deadLetter.body), death, { redrives, ...(edited && { item }) });
       return {
-        letter,
+        deadLetter,
         edited,
-        message: { body, attributes: messageAttributes(letter) },
-        item: { ...itemOf(letter), redrives },
+        message: { body, attributes: messageAttributes(deadLetter) },
+        item: { ...itemOf(deadLetter), redrives },
       };
     } catch (error) {
-      return this.#refuse(letter, "edit refused", toError(error).message);
+      return this.#refuse(deadLetter, "edit refused", toError(error).message);
     }
   }
 
-  #refuse({ id }: Letter, refusal: Refusal, message: string): undefined {
+  #refuse({ id }: DeadLetter, refusal: Refusal, message: string): undefined {
     this.#refused[refusal] = (this.#refused[refusal] ?? 0) + 1;
     if (this.#refusals.length < MOST_REFUSALS_TOLD) this.#refusals.push({ id, refusal, message });
   }
@@ -264,7 +280,7 @@ class Redriver {
   }
 }
 
-function messageAttributes({ attributes }: Letter): Readonly<Record<string, MessageAttributeValue>> {
+function messageAttributes({ attributes }: DeadLetter): Readonly<Record<string, MessageAttributeValue>> {
   return Object.fromEntries(
     Object.entries(attributes)
       // The next death has a reason of its own.
@@ -274,8 +290,8 @@ function messageAttributes({ attributes }: Letter): Readonly<Record<string, Mess
 }
 
 /** As it came, or with another body: JSON, unless the body was a text and the new one is. */
-function foreignMessage(letter: Letter, item: unknown): OutgoingMessage {
-  const asText = typeof item === "string" && letter.item === letter.body;
-  const body = item === undefined ? letter.body : toBody(asText ? item : toJson(item));
-  return { body, attributes: messageAttributes(letter) };
+function foreignMessage(deadLetter: DeadLetter, item: unknown): OutgoingMessage {
+  const asText = typeof item === "string" && deadLetter.item === deadLetter.body;
+  const body = item === undefined ? deadLetter.body : toBody(asText ? item : toJson(item));
+  return { body, attributes: messageAttributes(deadLetter) };
 }

@@ -38,7 +38,7 @@ import { InvalidFindings } from "./same-failure.ts";
  * What the ledger knows of an item.
  *
  * - `pending`: neither done nor dead; `failures` so far, and with `final` a death that is decided but not completed.
- * - `settled`: done, or dead with its letter sent.
+ * - `settled`: done, or dead with its dead letter sent.
  * - `unknown`: the ledger has no such page: it is another table's, or was dropped after its time.
  * - `stale`: of an earlier epoch of its page: it counts no more.
  */
@@ -201,7 +201,7 @@ export class Ledger {
         if (page.epoch !== item.epoch) return { tag: "stale" };
         if (isSettled(page, item.index, item.redrives)) return { tag: "settled" };
         const attempts = readAttemptsRow(rows.get(keyText(key.attempts)), item.redrives);
-        // Once its death is claimed, no success counts: whoever claimed it died before the letter was sent, or recorded.
+        // Once its death is claimed, no success counts: whoever claimed it died before the dead letter was sent, or recorded.
         const claimed = page.dying.has(lifeEntry(item.index, item.redrives));
         if (!claimed || attempts.final !== undefined) return { tag: "pending", ...attempts };
         // Its reason was written before the claim, but rows that are read together are not read at one moment.
@@ -237,7 +237,7 @@ export class Ledger {
 
   /**
    * Records that items of one page were redriven, so that they count as pending until they settle again. After their messages
-   * are sent: a redrive that dies between the two has sent what is recorded when it settles, and left the letter where it
+   * are sent: a redrive that dies between the two has sent what is recorded when it settles, and left the dead letter where it
    * was; the other way round, an item could be pending of which no message is left.
    */
   async recordRedrives({ run, page, epoch, items }: Cancellations): Promise<void> {
@@ -354,11 +354,11 @@ export class Ledger {
   }
 
   /**
-   * Claims an item for the dead-letter queue, before its letter is sent. From then on a success of a duplicate no
+   * Claims an item for the dead-letter queue, before its dead letter is sent. From then on a success of a duplicate no
    * longer counts, so that an item never is both done and in the dead-letter queue.
    *
    * @returns false where a duplicate has succeeded, or a death of it is recorded, or the item is of an earlier epoch: no
-   * letter must be sent.
+   * dead letter must be sent.
    */
   async claimDeath({ run, page, index, epoch, redrives }: LedgerItem): Promise<boolean> {
     const key = pageKey(run, page);
@@ -378,7 +378,7 @@ export class Ledger {
     return !settled;
   }
 
-  /** Records a death whose letter has been sent. */
+  /** Records a death whose dead letter has been sent. */
   async recordDeath(item: LedgerItem, reason: Reason, retries: number): Promise<void> {
     const { run, page, index, epoch, redrives } = item;
     const life = lifeEntry(index, redrives);

@@ -100,7 +100,7 @@ export function readPageRow(row: Row): PageRow {
     const index = indexOf(life);
     if (done.has(index) || redrivesOf(life) <= (deaths.get(index) ?? -1)) continue;
     cancelled.add(index);
-    // It had been redriven: no letter of it is left.
+    // It had been redriven: no dead letter of it is left.
     dead.delete(index);
   }
   const reopened = new Set<number>();
@@ -132,8 +132,8 @@ export function readPageRow(row: Row): PageRow {
 
 /**
  * Whether nothing is left to do about a life of an item. One that was redriven stays dead until it succeeds, but is
- * settled only by the death of this life, or of a later one: a death is recorded when its letter has been sent, and the
- * letters of the lives before are gone.
+ * settled only by the death of this life, or of a later one: a death is recorded when its dead letter has been sent, and the
+ * dead letters of the lives before are gone.
  */
 export const isSettled = (page: PageRow, index: number, redrives: number): boolean =>
   page.done.has(index) ||
@@ -255,7 +255,7 @@ export function readBlockRow(row: Row, block: number): BlockRow {
 
 /** What failed of an item so far. */
 export interface AttemptsRow {
-  /** In the order of the attempts, since its latest redrive: of those before, the redriven letter tells. */
+  /** In the order of the attempts, since its latest redrive: of those before, the redriven dead letter tells. */
   readonly failures: readonly Failure[];
   /** Why no further attempt follows, once that is decided. */
   readonly final: Reason | undefined;

@@ -4,12 +4,12 @@ import { cut, type Failure, lastError, type Reason } from "../base/failure.ts";
 import type { Waits } from "../base/waits.ts";
 import { toBody, toItemJson } from "./body.ts";
 import {
-  type DeadLetter,
+  type DeadLetterEnvelope,
+  type DeadLetterWaits,
   type Envelope,
   envelopeBody,
   envelopeVersion,
   type ItemAddress,
-  type LetterWaits,
 } from "./envelope.ts";
 import { fingerprint } from "./fingerprint.ts";
 
@@ -24,7 +24,7 @@ export interface Death {
   readonly at: string;
   readonly failures: readonly Failure[];
   /** Those of its latest life. */
-  readonly waits?: Waits | LetterWaits | undefined;
+  readonly waits?: Waits | DeadLetterWaits | undefined;
 }
 
 /** The body of the dead letter of an item whose message is at hand. */
@@ -74,7 +74,7 @@ function editOf(before: unknown, { item, redrives }: Redrive): Pick<Envelope, "i
 }
 
 /** The body of the dead letter of an item that could not be a message: it shows the start of the item's text. */
-export function truncatedLetterBody(
+export function truncatedDeadLetterBody(
   address: ItemAddress & { readonly workflow: string; readonly epoch: number },
   itemText: string,
   death: Death,
@@ -92,7 +92,7 @@ export function truncatedLetterBody(
   });
 }
 
-function toDead({ reason, at, failures, waits }: Death): Omit<DeadLetter["dead"], "redrives"> {
+function toDead({ reason, at, failures, waits }: Death): Omit<DeadLetterEnvelope["dead"], "redrives"> {
   const { name, message } = lastError(reason, failures, waits);
   const { throttled, retryLater, milliseconds = 0 } = waits ?? {};
   return {
@@ -114,22 +114,22 @@ function toDead({ reason, at, failures, waits }: Death): Omit<DeadLetter["dead"]
 export function replacementBody(envelope: Envelope, receives: number): string {
   // The ledger is asked before the first delivery of it, too.
   const replacement: Envelope = { ...envelope, resent: true, receives };
-  return isDeadLetter(replacement) ? fitIntoMessage(replacement) : writerOf(replacement)();
+  return isDeadLetterEnvelope(replacement) ? fitIntoMessage(replacement) : writerOf(replacement)();
 }
 
-const isDeadLetter = (envelope: Envelope): envelope is DeadLetter => envelope.dead !== undefined;
+const isDeadLetterEnvelope = (envelope: Envelope): envelope is DeadLetterEnvelope => envelope.dead !== undefined;
 
 /** JSON may write six bytes for one. */
 const MOST_BYTES_PER_BYTE = 6;
 
 /**
- * The letter as a body, its history cut from the oldest stacks on until SQS takes it. Messages are not cut, but for one
+ * The dead letter as a body, its history cut from the oldest stacks on until SQS takes it. Messages are not cut, but for one
  * that is long, full of characters that JSON escapes, and beside an item that leaves it no room.
  */
-function fitIntoMessage(letter: DeadLetter): string {
-  const { dead } = letter;
+function fitIntoMessage(deadLetter: DeadLetterEnvelope): string {
+  const { dead } = deadLetter;
   const failures = [...dead.failures];
-  const write = writerOf(letter);
+  const write = writerOf(deadLetter);
   const withHistory = (history: readonly Failure[]) => write({ ...dead, failures: [...history] });
   // Measured apart and added up: the item may be a mebibyte, and is not to be written anew for each cut.
   const sizes = failures.map(sizeWithComma);

@@ -54,7 +54,7 @@ const waitsSchema = z.strictObject({
 });
 
 /** The waits of an item's latest life, as its dead letter tells them. */
-export type LetterWaits = Readonly<z.infer<typeof waitsSchema>>;
+export type DeadLetterWaits = Readonly<z.infer<typeof waitsSchema>>;
 
 const envelopeSchema = z.strictObject({
   sluice: z.literal(ENVELOPE_VERSIONS),
@@ -86,7 +86,7 @@ const envelopeSchema = z.strictObject({
       failures: z.array(failureSchema).readonly(),
       /** Of its latest life; absent where its task never asked for one. */
       waits: waitsSchema.optional(),
-      /** Of its last error, for whoever groups letters without this library. */
+      /** Of its last error, for whoever groups dead letters without this library. */
       fingerprint: z.strictObject({ id: z.string(), text: z.string() }).optional(),
       /** The item was too large or not JSON: what stands above is the start of its text. */
       truncated: z.literal(true).optional(),
@@ -96,7 +96,7 @@ const envelopeSchema = z.strictObject({
 
 /** The body of a message on the queue, and with `dead` that of a dead letter. */
 export type Envelope = Readonly<z.infer<typeof envelopeSchema>>;
-export type DeadLetter = Envelope & { readonly dead: NonNullable<Envelope["dead"]> };
+export type DeadLetterEnvelope = Envelope & { readonly dead: NonNullable<Envelope["dead"]> };
 
 /**
  * The version to write an envelope with: the lowest whose readers understand it. So a deploy from the version before

@@ -80,10 +80,10 @@ async function giveUp(
 ): Promise<Verdict> {
   const entry = completeEntry({ run: id, workflow });
   // Given up once more after a redrive, it must not be dropped as a duplicate.
-  const letter = { ...entry, deduplicationId: `${entry.deduplicationId}-${attempts}` };
+  const deadLetter = { ...entry, deduplicationId: `${entry.deduplicationId}-${attempts}` };
   // Beside the message stands why it lies there.
   const reason = toAttributeText(`onComplete failed ${attempts} times: ${error}`.slice(0, LONGEST_REASON));
-  await controlDeadLetterQueue.sendControl(letter, { SluiceReason: reason });
+  await controlDeadLetterQueue.sendControl(deadLetter, { SluiceReason: reason });
   await runs.endCompletion(id, error);
   return { tag: "done" };
 }

@@ -6,7 +6,7 @@ import type { ExactText } from "../base/exact-json.ts";
 import { type Reason, toFailure } from "../base/failure.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { InvalidFindings } from "../ledger/same-failure.ts";
-import { truncatedLetterBody } from "../messages/dead-letter.ts";
+import { truncatedDeadLetterBody } from "../messages/dead-letter.ts";
 import { envelopeBody, type PageHeader } from "../messages/envelope.ts";
 import { messageFinding } from "../messages/message-finding.ts";
 import type { Serialised, Unsendable } from "./serialised.ts";
@@ -75,7 +75,7 @@ export class PageSender {
     const failure = toFailure(error, { attempt: 0, startedAt: now(), endedAt: now(), kind: "invalid" });
     const { stack: _, ...withoutStack } = failure;
     const at = new Date(now()).toISOString();
-    const body = truncatedLetterBody({ run, page, index, epoch, workflow }, text, {
+    const body = truncatedDeadLetterBody({ run, page, index, epoch, workflow }, text, {
       reason,
       at,
       failures: [withoutStack],

@@ -38,7 +38,7 @@ const PAGE: Row = {
   dying: new Set([1]),
   "dead: permanent": new Set([1]),
 };
-const letterOf = (index: number) => JSON.stringify({ run: "run", page: 0, index, dead: { reason: "permanent" } });
+const deadLetterOf = (index: number) => JSON.stringify({ run: "run", page: 0, index, dead: { reason: "permanent" } });
 
 const start = (item: number, milliseconds: number, attempt = 1): Extract<Line, { type: "start" }> => {
   const key = `${item} at ${milliseconds}`;
@@ -56,8 +56,8 @@ const SOUND: Evidence = {
   lines: [good, bad, end(good, 20, true), end(bad, 20, false), COMPLETE],
   lastSeen: new Map([[1, 40]]),
   rows: [RUN_ROW, PAGE],
-  letters: [letterOf(1)],
-  controlLetters: [],
+  deadLetters: [deadLetterOf(1)],
+  controlDeadLetters: [],
   history: [
     { status: "running", completedAt: undefined },
     { status: "completed", completedAt: "then" },
@@ -72,7 +72,9 @@ const REFUSED: Line = { type: "refused", forMilliseconds: 5_000, pid: 2, millise
 
 test("a run in which all is well has no violation, whatever came twice", () => {
   expect(check(SOUND)).toEqual([]);
-  expect(check({ ...SOUND, letters: [letterOf(1), letterOf(1)], lines: [...SOUND.lines, COMPLETE] })).toEqual([]);
+  expect(
+    check({ ...SOUND, deadLetters: [deadLetterOf(1), deadLetterOf(1)], lines: [...SOUND.lines, COMPLETE] }),
+  ).toEqual([]);
 });
 
 test.each<[violation: string, Partial<Evidence>]>([
@@ -84,9 +86,9 @@ test.each<[violation: string, Partial<Evidence>]>([
     "item run/0/1 (permanent) is done",
     { rows: [RUN_ROW, { ...PAGE, done: new Set([0, 1]), dying: undefined, "dead: permanent": undefined }] },
   ],
-  ["item run/0/1 is dead, but has no dead letter", { letters: [] }],
-  ["item run/0/0 is not dead, but has a dead letter", { letters: [letterOf(0), letterOf(1)] }],
-  ["the dead letter of run/0/1 gives no reason", { letters: ['{"run":"run","page":0,"index":1}'] }],
+  ["item run/0/1 is dead, but has no dead letter", { deadLetters: [] }],
+  ["item run/0/0 is not dead, but has a dead letter", { deadLetters: [deadLetterOf(0), deadLetterOf(1)] }],
+  ["the dead letter of run/0/1 gives no reason", { deadLetters: ['{"run":"run","page":0,"index":1}'] }],
   ["the run tells 2 dead, there are 1", { rows: [{ ...RUN_ROW, totals: { dead: 2, cancelled: 0 } }, PAGE] }],
   ["the run tells 3 items, there are 2", { rows: [{ ...RUN_ROW, items: 3 }, PAGE] }],
   ["the run counts 2 pages, the ledger has 1", { rows: [{ ...RUN_ROW, pages: 2 }, PAGE] }],

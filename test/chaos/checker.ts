@@ -30,7 +30,7 @@ export function check(evidence: Evidence): readonly string[] {
   const violations: string[] = [];
   const items = placeItems(run, rows, violations);
   checkPlaces(evidence, items, violations);
-  checkLetters(evidence, items, violations);
+  checkDeadLetters(evidence, items, violations);
   checkCounts(evidence, run, items, violations);
   checkStatus(evidence, run, items, violations);
   checkCompletion(evidence, run, items, violations);
@@ -103,10 +103,10 @@ function checkPlaces({ plan, lines }: Evidence, items: readonly Placed[], violat
 }
 
 /** Whether the dead, and only they, lie in the dead-letter queue. */
-function checkLetters({ letters }: Evidence, items: readonly Placed[], violations: string[]): void {
+function checkDeadLetters({ deadLetters }: Evidence, items: readonly Placed[], violations: string[]): void {
   const dead = new Map(items.filter(({ place }) => place === "dead").map((item) => [item.id, item]));
   const lying = new Set<string>();
-  for (const body of letters) {
+  for (const body of deadLetters) {
     const { run, page, index, dead: death } = JSON.parse(body);
     const id = `${run}/${page}/${index}`;
     lying.add(id);
@@ -166,12 +166,13 @@ function checkStatus({ plan, history, cancelled }: Evidence, run: Row, items: re
 
 /** Whether the run's end was told, and always the same. */
 function checkCompletion(
-  { lines, controlLetters }: Evidence,
+  { lines, controlDeadLetters }: Evidence,
   run: Row,
   items: readonly Placed[],
   violations: string[],
 ) {
-  if (controlLetters.length > 0) violations.push(`the control queue's dead-letter queue holds ${controlLetters}`);
+  if (controlDeadLetters.length > 0)
+    violations.push(`the control queue's dead-letter queue holds ${controlDeadLetters}`);
   const summaries = lines.flatMap((line) => (line.type === "complete" ? [line.summary] : []));
   if (summaries.length === 0) violations.push("onComplete was never called");
   const distinct = new Set(summaries.map((summary) => JSON.stringify(summary)));

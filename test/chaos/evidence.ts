@@ -5,7 +5,7 @@ import type { Line } from "./journal.ts";
 import type { Plan } from "./plan.ts";
 import type { Endpoints } from "./protocol.ts";
 
-/** All that is known of a run, as it is read: rows, letters, and what its processes and the harness wrote down. */
+/** All that is known of a run, as it is read: rows, dead letters, and what its processes and the harness wrote down. */
 export interface Evidence {
   readonly plan: Plan;
   readonly lines: readonly Line[];
@@ -14,8 +14,8 @@ export interface Evidence {
   /** Rows of the ledger's table, raw. */
   readonly rows: readonly Row[];
   /** Bodies of the dead-letter queue. */
-  readonly letters: readonly string[];
-  readonly controlLetters: readonly string[];
+  readonly deadLetters: readonly string[];
+  readonly controlDeadLetters: readonly string[];
   /** The run's status and its end, each time they were seen to change. */
   readonly history: readonly { readonly status: string; readonly completedAt: string | undefined }[];
   /** When a pause was obeyed, and when it was taken back. */
@@ -27,10 +27,10 @@ export interface Evidence {
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Reads rows and letters by nothing but the services' own API. Takes the letters off their queues. */
+/** Reads rows and dead letters by nothing but the services' own API. Takes the dead letters off their queues. */
 export async function readServices(
   endpoints: Endpoints,
-): Promise<Pick<Evidence, "rows" | "letters" | "controlLetters">> {
+): Promise<Pick<Evidence, "rows" | "deadLetters" | "controlDeadLetters">> {
   const { accessKeyId } = endpoints;
   const client = { region: "us-east-1", credentials: { accessKeyId, secretAccessKey: "local" } };
   const dynamoDb = new DynamoDBClient({ ...client, endpoint: endpoints.dynamoDb });
@@ -43,8 +43,8 @@ export async function readServices(
     }
     return {
       rows,
-      letters: await drain(sqs, endpoints.deadLetterQueueUrl),
-      controlLetters: await drain(sqs, endpoints.controlDeadLetterQueueUrl),
+      deadLetters: await drain(sqs, endpoints.deadLetterQueueUrl),
+      controlDeadLetters: await drain(sqs, endpoints.controlDeadLetterQueueUrl),
     };
   } finally {
     sqs.destroy();

@@ -148,7 +148,7 @@ class Harness {
     closeSync(this.#log);
   }
 
-  #evidence(): Omit<Evidence, "rows" | "letters" | "controlLetters"> {
+  #evidence(): Omit<Evidence, "rows" | "deadLetters" | "controlDeadLetters"> {
     return {
       plan: this.#plan,
       lines: this.#journal.lines,

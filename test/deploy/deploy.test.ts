@@ -52,14 +52,14 @@ const scheduledAfter = (earlier: string, seconds: number): Promise<RunRecord> =>
     return latest;
   }, seconds);
 
-interface Letter {
+interface DeadLetter {
   readonly run: string;
   readonly item: { readonly number: number };
   readonly dead: { readonly reason: string; readonly failures: readonly { name: string; message: string }[] };
 }
 
 /** All the dead letters of a workflow, which are received and left where they are. */
-async function deadLetters(name: Name): Promise<readonly Letter[]> {
+async function deadLetters(name: Name): Promise<readonly DeadLetter[]> {
   const QueueUrl = outputsOf(name).deadLetterQueueUrl;
   const bodies = new Map<string, string>();
   for (;;) {
@@ -72,9 +72,9 @@ async function deadLetters(name: Name): Promise<readonly Letter[]> {
 }
 
 /** Why the items of a run died, by their number. */
-const reasonsOf = (letters: readonly Letter[], run: string) =>
-  letters
-    .filter((letter) => letter.run === run)
+const reasonsOf = (deadLetters: readonly DeadLetter[], run: string) =>
+  deadLetters
+    .filter((deadLetter) => deadLetter.run === run)
     .map(({ item, dead }) => [item.number, dead.reason, dead.failures.length, dead.failures.at(-1)?.message])
     .sort(([a], [b]) => Number(a) - Number(b));
 
@@ -170,7 +170,7 @@ describe("a deployed workflow", () => {
     // Those that were received above are hidden for a minute.
     const listed = await until(async () => {
       const lines = await sluice("dlq", ...where, "--by", "reason", "--json");
-      expect(lines.at(-1)).toMatchObject({ type: "totals", letters: 5, heldElsewhere: 0 });
+      expect(lines.at(-1)).toMatchObject({ type: "totals", deadLetters: 5, heldElsewhere: 0 });
       return lines;
     }, 100);
     expect(listed.slice(0, -1).map(({ name, count }) => [name, count])).toEqual([
@@ -180,7 +180,7 @@ describe("a deployed workflow", () => {
     const [permanent] = await sluice("dlq", "list", ...where, "--reason", "permanent", "--json");
     const { id } = (permanent as { readonly example: { readonly id: string } }).example;
     const [shown] = await sluice("dlq", "show", id, ...where, "--json");
-    expect(shown).toMatchObject({ type: "letter", id, run: run.id, item: { number: 19 }, reason: "permanent" });
+    expect(shown).toMatchObject({ type: "deadLetter", id, run: run.id, item: { number: 19 }, reason: "permanent" });
 
     const redriven = await sluice("dlq", "redrive", id, ...where, "--set", "kind=good", "--yes", "--json");
     expect(redriven.at(-1)).toMatchObject({ type: "redriven", moved: 1, edited: 1 });
@@ -193,7 +193,7 @@ describe("a deployed workflow", () => {
 
     const purged = await sluice("dlq", "purge", ...where, "--no-backup", "--yes", "--json");
     expect(purged.at(-1)).toMatchObject({ type: "purged", deleted: 4 });
-    expect((await sluice("dlq", ...where, "--json")).at(-1)).toMatchObject({ letters: 0 });
+    expect((await sluice("dlq", ...where, "--json")).at(-1)).toMatchObject({ deadLetters: 0 });
   });
 
   test("is resumed and cancelled from the command line: it goes on, and drops what is queued", {

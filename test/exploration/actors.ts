@@ -58,10 +58,10 @@ function queuesOf({ perform }: Actor) {
     },
   };
   const deadLetterQueue = {
-    async sendAll(letters: readonly { readonly body: string }[]) {
-      for (const { body } of letters) {
+    async sendAll(deadLetters: readonly { readonly body: string }[]) {
+      for (const { body } of deadLetters) {
         const { page, index, dead } = parseEnvelope(body);
-        await perform({ type: "tell", fact: `letter ${page}/${index} ${dead?.reason}` });
+        await perform({ type: "tell", fact: `dead letter ${page}/${index} ${dead?.reason}` });
       }
     },
   };
@@ -71,7 +71,7 @@ function queuesOf({ perform }: Actor) {
     },
   };
   const controlDeadLetterQueue = {
-    sendControl: () => perform({ type: "tell", fact: "control letter" }),
+    sendControl: () => perform({ type: "tell", fact: "control dead letter" }),
   };
   return { queue, deadLetterQueue, controlQueue, controlDeadLetterQueue } as unknown as Record<
     "queue" | "deadLetterQueue" | "controlQueue" | "controlDeadLetterQueue",

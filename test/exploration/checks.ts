@@ -61,8 +61,8 @@ export function checkEnding(
     if (place === "done") assert.ok(facts.includes(`success ${id}`), `item ${id} is done, and never succeeded`);
     if (place === "dead")
       assert.ok(
-        facts.some((fact) => fact.startsWith(`letter ${id} `)),
-        `item ${id} is dead, and no letter was sent`,
+        facts.some((fact) => fact.startsWith(`dead letter ${id} `)),
+        `item ${id} is dead, and no dead letter was sent`,
       );
   }
 }
@@ -89,10 +89,10 @@ export function checkEnd({ rows, facts, ends, cancelled, announced, scope }: End
     const expected = kind === "fickle" ? ["dead", "done"] : [dies ? "dead" : "done"];
     if (run.status !== "completed") expected.push("cancelled");
     assert.ok(expected.includes(places[0] ?? ""), `item ${id} (${kind}) is ${places[0]}`);
-    const letters = facts.filter((fact) => fact.startsWith(`letter ${id} `));
+    const deadLetters = facts.filter((fact) => fact.startsWith(`dead letter ${id} `));
     const dead = places[0] === "dead";
-    assert.equal(letters.length > 0, dead, `item ${id} is ${places[0]}, and has ${letters.length} letters`);
-    if (dead) assert.deepEqual(letters, [`letter ${id} ${reasons[0]?.slice(6)}`]);
+    assert.equal(deadLetters.length > 0, dead, `item ${id} is ${places[0]}, and has ${deadLetters.length} dead letters`);
+    if (dead) assert.deepEqual(deadLetters, [`dead letter ${id} ${reasons[0]?.slice(6)}`]);
   }
   const count = (place: string) => items.filter(({ places }) => places[0] === place).length;
   const counted = { dead: count("dead"), cancelled: count("cancelled") };
@@ -100,7 +100,7 @@ export function checkEnd({ rows, facts, ends, cancelled, announced, scope }: End
   assert.deepEqual({ dead: totals.dead, cancelled: totals.cancelled }, counted, "the run's totals");
   assert.equal(run.items, items.length, "the run's items");
   assert.ok(announced, "the run's end was not announced");
-  assert.ok(!facts.includes("control letter"), "a control message was given up");
+  assert.ok(!facts.includes("control dead letter"), "a control message was given up");
   if (!scope.completion) return;
   const told = facts.filter((fact) => fact.startsWith("completion ")).map((fact) => JSON.parse(fact.slice(11)));
   assert.equal(told.length, 1, `the run's end was told in ${told.length} ways`);

@@ -100,12 +100,12 @@ export const MUTANTS: readonly Mutant[] = [
     shows: /has not ended/,
   },
   {
-    name: "a death is not claimed before its letter",
+    name: "a death is not claimed before its dead letter",
     file: "shared/consumer/outcomes/dead-lettering.ts",
     from: "    if (!(await this.#ledger.claimDeath(item))) return false;\n",
     to: "",
     scope: "an item that succeeds and dies",
-    shows: /has 1 letters|is in done and dead/,
+    shows: /has 1 dead letters|is in done and dead/,
   },
   {
     name: "a cancelled item excludes no success",

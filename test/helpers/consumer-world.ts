@@ -5,7 +5,7 @@ import type { Tolerance } from "../../shared/definition/tolerance.ts";
 import { defineWorkflow, type WorkflowOptions } from "../../shared/index.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
-import { type DeadLetter, envelopeBody, parseEnvelope } from "../../shared/messages/envelope.ts";
+import { type DeadLetterEnvelope, envelopeBody, parseEnvelope } from "../../shared/messages/envelope.ts";
 import { FakeSqs } from "./fake-sqs.ts";
 import { FaultyStore } from "./faulty-store.ts";
 import { RecordingMetrics, recordingLogger } from "./recording-metrics.ts";
@@ -92,8 +92,8 @@ export class ConsumerWorld {
     return await this.consumer(workflow, options).consume(messages, Date.now() + 600_000);
   }
 
-  get letters(): DeadLetter[] {
-    return this.sqs.sentTo(DEAD_LETTERS).map(({ body }) => parseEnvelope(body) as DeadLetter);
+  get deadLetters(): DeadLetterEnvelope[] {
+    return this.sqs.sentTo(DEAD_LETTERS).map(({ body }) => parseEnvelope(body) as DeadLetterEnvelope);
   }
 
   /** The messages that were put on the queue again. */
@@ -101,7 +101,7 @@ export class ConsumerWorld {
     return this.sqs.sentTo(QUEUE);
   }
 
-  get rawLetters() {
+  get rawDeadLetters() {
     return this.sqs.sentTo(DEAD_LETTERS);
   }
 

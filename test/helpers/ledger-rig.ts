@@ -90,7 +90,7 @@ export class LedgerRig {
     await this.ledger.recordSuccesses({ ...item, items: [{ ...item, failures }] });
   }
 
-  /** An item that dies as it should: claimed, its letter sent, its death recorded. */
+  /** An item that dies as it should: claimed, its dead letter sent, its death recorded. */
   async die(item: LedgerItem, retries = 0): Promise<void> {
     if (await this.ledger.claimDeath(item)) await this.ledger.recordDeath(item, "exhausted", retries);
   }

@@ -63,7 +63,7 @@ interface Message {
   holder: Process | undefined;
 }
 
-interface Letter {
+interface DeadLetter {
   readonly item: LedgerItem;
   readonly content: string;
   readonly reason: Reason;
@@ -96,14 +96,14 @@ export class LedgerWorld {
   #steps: Step[] = [];
   #producer: Process | undefined;
   readonly #consumers = new Set<Process>();
-  /** Each with the letter that it holds. */
-  readonly #redrivers = new Map<Process, Letter>();
+  /** Each with the dead letter that it holds. */
+  readonly #redrivers = new Map<Process, DeadLetter>();
 
   /** The hops of the continuations on the control queue; that of the start is 0. */
   readonly #control: number[] = [0];
   readonly #hopsSent = new Set<number>();
   #messages: Message[] = [];
-  #letters: Letter[] = [];
+  #deadLetters: DeadLetter[] = [];
   #sent = 0;
   #redrives = 0;
   readonly #redrivenPages = new Set<number>();
@@ -184,7 +184,7 @@ export class LedgerWorld {
       });
     }
     const atWork = new Set(this.#redrivers.values());
-    const whole = this.#letters.filter((letter) => !letter.truncated && !atWork.has(letter));
+    const whole = this.#deadLetters.filter((deadLetter) => !deadLetter.truncated && !atWork.has(deadLetter));
     if (this.#redrives < redrives && whole.length > 0) events.push(() => this.#startRedrive(whole));
     if (this.#choice > cancelledAfter && !this.#cancelled && this.#status === "running") {
       events.push(() => this.#turn("cancel"));
@@ -201,32 +201,32 @@ export class LedgerWorld {
     if (run !== undefined) this.#sendControl(run.hop + 1);
   }
 
-  #startRedrive(letters: readonly Letter[]): void {
-    const letter = letters[this.#draw(letters.length)];
-    if (letter === undefined) return;
+  #startRedrive(deadLetters: readonly DeadLetter[]): void {
+    const deadLetter = deadLetters[this.#draw(deadLetters.length)];
+    if (deadLetter === undefined) return;
     this.#redrives++;
-    this.#redrivenPages.add(letter.item.page);
+    this.#redrivenPages.add(deadLetter.item.page);
     const process: Process = { dead: false };
-    this.#redrivers.set(process, letter);
-    void this.#redrive(process, letter)
-      // The letter stays where it is.
+    this.#redrivers.set(process, deadLetter);
+    void this.#redrive(process, deadLetter)
+      // The dead letter stays where it is.
       .catch(() => {})
       .then(() => this.#redrivers.delete(process));
   }
 
-  /** Sends a letter's item once more, records that, and then takes the letter off the dead-letter queue. */
-  async #redrive(process: Process, letter: Letter): Promise<void> {
+  /** Sends a dead letter's item once more, records that, and then takes the dead letter off the dead-letter queue. */
+  async #redrive(process: Process, deadLetter: DeadLetter): Promise<void> {
     const ledger = new Ledger(this.#storeOf(process), () => this.#now());
-    const [fate] = await ledger.itemFates([letter.item]);
+    const [fate] = await ledger.itemFates([deadLetter.item]);
     if (fate === undefined || fate.tag === "unknown" || fate.tag === "stale") return;
     if (fate.tag !== "done") {
-      const item = { ...letter.item, redrives: Math.max(letter.item.redrives, fate.lastLife) + 1 };
-      const send = async () => this.#enqueue({ item, content: letter.content, resent: false });
+      const item = { ...deadLetter.item, redrives: Math.max(deadLetter.item.redrives, fate.lastLife) + 1 };
+      const send = async () => this.#enqueue({ item, content: deadLetter.content, resent: false });
       await this.#perform(process, send);
       await ledger.recordRedrives({ ...item, items: [item] });
     }
     await this.#perform(process, async () => {
-      this.#letters = this.#letters.filter((each) => each !== letter);
+      this.#deadLetters = this.#deadLetters.filter((each) => each !== deadLetter);
     });
   }
 
@@ -408,7 +408,7 @@ export class LedgerWorld {
     }
     for (const index of pending.filter((each) => invalid.includes(each))) {
       // Unclaimed: of an item without a message there is no duplicate to meet.
-      await this.#sendLetter(process, ledger, itemOf(index), contentId(content, index), "invalid item", 0);
+      await this.#sendDeadLetter(process, ledger, itemOf(index), contentId(content, index), "invalid item", 0);
     }
     return true;
   }
@@ -582,10 +582,10 @@ export class LedgerWorld {
     reason: Reason,
     attempts: number,
   ): Promise<void> {
-    if (await ledger.claimDeath(item)) await this.#sendLetter(process, ledger, item, content, reason, attempts);
+    if (await ledger.claimDeath(item)) await this.#sendDeadLetter(process, ledger, item, content, reason, attempts);
   }
 
-  async #sendLetter(
+  async #sendDeadLetter(
     process: Process,
     ledger: Ledger,
     item: LedgerItem,
@@ -594,7 +594,7 @@ export class LedgerWorld {
     attempts: number,
   ): Promise<void> {
     const truncated = reason === "invalid item";
-    await this.#perform(process, async () => void this.#letters.push({ item, content, reason, truncated }));
+    await this.#perform(process, async () => void this.#deadLetters.push({ item, content, reason, truncated }));
     await ledger.recordDeath(item, reason, Math.max(0, attempts - 1));
   }
 
@@ -611,10 +611,10 @@ export class LedgerWorld {
     return this.#passed.reduce((sum, { size }) => sum + size, this.#scenario.pagesBefore);
   }
 
-  /** At the very moment in which a run ends: each item has succeeded, or a letter of it was sent. */
+  /** At the very moment in which a run ends: each item has succeeded, or a dead letter of it was sent. */
   #checkNothingPending(): void {
     if (this.#redrives > 0 || this.#cancelled) return;
-    const buried = new Set(this.#letters.map(({ item }) => `${item.page}/${item.index}`));
+    const buried = new Set(this.#deadLetters.map(({ item }) => `${item.page}/${item.index}`));
     for (const { page, index, content } of this.#itemsPassed()) {
       assert.ok(
         this.#succeeded.has(content) || buried.has(`${page}/${index}`),
@@ -686,20 +686,20 @@ export class LedgerWorld {
     let mostRetried = 0;
     for (const { page, index, content, epoch, fate } of leaves) {
       const name = itemName({ page, index, epoch });
-      const letters = this.#letters.filter(({ item }) => itemName(item) === name);
-      for (const letter of letters) assert.equal(letter.content, content);
+      const deadLetters = this.#deadLetters.filter(({ item }) => itemName(item) === name);
+      for (const deadLetter of deadLetters) assert.equal(deadLetter.content, content);
       if (fate === "dead") {
-        assert.ok(letters.length > 0, `item ${content} is dead, and its letter is missing`);
-        const latest = Math.max(...letters.map(({ item }) => item.redrives));
-        const told = new Set(letters.filter(({ item }) => item.redrives === latest).map(({ reason }) => reason));
+        assert.ok(deadLetters.length > 0, `item ${content} is dead, and its dead letter is missing`);
+        const latest = Math.max(...deadLetters.map(({ item }) => item.redrives));
+        const told = new Set(deadLetters.filter(({ item }) => item.redrives === latest).map(({ reason }) => reason));
         if (told.size > 1) ambiguous = true;
         for (const reason of told) reasons[reason] = (reasons[reason] ?? 0) + 1;
       } else {
         assert.notEqual(fate, "pending", `item ${content}`);
         if (fate === "done") assert.ok(this.#succeeded.has(content), `item ${content} is done, and never succeeded`);
-        // A letter that was sent twice and redriven once leaves one behind, which its redrive then drops unrun.
-        const whole = letters.filter(({ truncated }) => fate === "done" || !truncated);
-        if (this.#redrives === 0) assert.deepEqual(whole, [], `item ${content} is ${fate}, and has a letter`);
+        // A dead letter that was sent twice and redriven once leaves one behind, which its redrive then drops unrun.
+        const whole = deadLetters.filter(({ truncated }) => fate === "done" || !truncated);
+        if (this.#redrives === 0) assert.deepEqual(whole, [], `item ${content} is ${fate}, and has a dead letter`);
       }
       const failed = this.#failed.get(`${pageKey(this.#id, page).pk} item#${index}#${epoch}`)?.size ?? 0;
       const retried = fate === "dead" ? Math.max(0, failed - 1) : failed;

@@ -27,15 +27,15 @@ export const mend = (world: CliWorld): void => writeFileSync(join(world.path, "m
 /** Its run, with the counts. */
 export const statusOf = async (world: CliWorld) => lastOf(await world.type("status", "--json"));
 
-/** How many letters there are of each reason. */
+/** How many dead letters there are of each reason. */
 export async function deadByReason(world: CliWorld): Promise<Readonly<Record<string, number>>> {
   const { json } = await world.type("dlq", "--by", "reason", "--json");
   return Object.fromEntries(json.filter(({ type }) => type === "group").map(({ name, count }) => [name, count]));
 }
 
 export async function idsOf(world: CliWorld, ...filters: readonly string[]): Promise<readonly string[]> {
-  const { json } = await world.type("dlq", "list", "--by", "letter", "--json", ...filters);
-  return json.filter(({ type }) => type === "letter").map(({ id }) => String(id));
+  const { json } = await world.type("dlq", "list", "--by", "deadLetter", "--json", ...filters);
+  return json.filter(({ type }) => type === "deadLetter").map(({ id }) => String(id));
 }
 
 export const lastOf = ({ json }: Ended) => json.at(-1);

@@ -9,7 +9,7 @@ import {
   parseControlMessage,
   startEntry,
 } from "../../shared/messages/control.ts";
-import { type DeadLetter, type Envelope, parseEnvelope } from "../../shared/messages/envelope.ts";
+import { type DeadLetterEnvelope, type Envelope, parseEnvelope } from "../../shared/messages/envelope.ts";
 import { Producer, type ProducerOptions, type SliceTime } from "../../shared/producer/producer.ts";
 import { FakeSqs } from "./fake-sqs.ts";
 import { FaultyStore } from "./faulty-store.ts";
@@ -108,8 +108,8 @@ export class ProducerWorld {
     return this.messages.map(({ item }) => item);
   }
 
-  get letters(): DeadLetter[] {
-    return this.sqs.sentTo(DEAD_LETTERS).map(({ body }) => parseEnvelope(body) as DeadLetter);
+  get deadLetters(): DeadLetterEnvelope[] {
+    return this.sqs.sentTo(DEAD_LETTERS).map(({ body }) => parseEnvelope(body) as DeadLetterEnvelope);
   }
 
   async run() {

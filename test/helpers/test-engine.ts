@@ -7,7 +7,7 @@ import { StateDirectory } from "../../local/state-directory.ts";
 import { type Topology, topology } from "../../shared/definition/topology.ts";
 import type { Workflow } from "../../shared/definition/workflow.ts";
 import { startEntry } from "../../shared/messages/control.ts";
-import { type DeadLetter, parseEnvelope } from "../../shared/messages/envelope.ts";
+import { type DeadLetterEnvelope, parseEnvelope } from "../../shared/messages/envelope.ts";
 
 /** A directory that is removed when it is disposed of. */
 export function temporaryDirectory() {
@@ -48,15 +48,15 @@ export async function startRun(engine: Engine, workflow: string, run: string): P
 }
 
 /** Everything in the dead-letter queue. */
-export async function rawLetters(engine: Engine) {
-  const letters = [];
+export async function rawDeadLetters(engine: Engine) {
+  const deadLetters = [];
   for (;;) {
     const batch = await engine.deadLetterQueue.receive({ max: 10, waitSeconds: 0, visibilityTimeoutSeconds: 600 });
-    if (batch.length === 0) return letters;
-    letters.push(...batch);
+    if (batch.length === 0) return deadLetters;
+    deadLetters.push(...batch);
   }
 }
 
-export async function letters(engine: Engine): Promise<DeadLetter[]> {
-  return (await rawLetters(engine)).map(({ body }) => parseEnvelope(body) as DeadLetter);
+export async function deadLetters(engine: Engine): Promise<DeadLetterEnvelope[]> {
+  return (await rawDeadLetters(engine)).map(({ body }) => parseEnvelope(body) as DeadLetterEnvelope);
 }

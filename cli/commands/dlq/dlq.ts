@@ -21,7 +21,7 @@ export const dlqCommand = new Command("dlq")
     if (names.includes(word)) return;
     throw new ConfigurationError(
       `dlq has no command "${word}": there are ${names.join(", ")}. ` +
-        `A letter is shown by npx sluice dlq show ${word}, and filters are options, such as --reason exhausted`,
+        `A dead letter is shown by npx sluice dlq show ${word}, and filters are options, such as --reason exhausted`,
     );
   })
   .hook("preAction", () => collectEarly())
@@ -36,9 +36,9 @@ export const dlqCommand = new Command("dlq")
     `
 Examples:
   $ npx sluice dlq                              why items died, in groups
-  $ npx sluice dlq show 8c1f02ab                one letter and its history
+  $ npx sluice dlq show 8c1f02ab                one dead letter and its history
   $ npx sluice dlq redrive --reason exhausted   send them back, after a dry run
   $ npx sluice dlq redrive 8c1f02ab --edit      mend an item first
   $ npx sluice dlq purge --since 2h             delete them, after a backup
-  $ npx sluice dlq --stack sluice-cities        the letters of a deployed stack`,
+  $ npx sluice dlq --stack sluice-cities        the dead letters of a deployed stack`,
   );

@@ -1,13 +1,18 @@
 import { Command } from "commander";
 import { ConfigurationError } from "../../../shared/base/errors.ts";
-import { type ExportResult, exportLetters } from "../../../shared/dead-letters/export.ts";
+import { type ExportResult, exportDeadLetters } from "../../../shared/dead-letters/export.ts";
 import { writeJson } from "../../display.ts";
 import { placeOf } from "../../dlq/command-words.ts";
 import { Counting } from "../../dlq/counting.ts";
+import { DeadLetterFile, type DeadLetterFormat, deadLetterWriter } from "../../dlq/dead-letter-file.ts";
+import { isMeant } from "../../dlq/dead-letter-filter.ts";
+import {
+  DEAD_LETTER_HELP,
+  type DeadLetterOptions,
+  withDeadLetterOptions,
+  withDlqOptions,
+} from "../../dlq/dead-letter-options.ts";
 import { withOneTarget } from "../../dlq/dlq-target.ts";
-import { LetterFile, type LetterFormat, letterWriter } from "../../dlq/letter-file.ts";
-import { isMeant } from "../../dlq/letter-filter.ts";
-import { LETTER_HELP, type LetterOptions, withDlqOptions, withLetterOptions } from "../../dlq/letter-options.ts";
 import { passCode } from "../../dlq/pass-code.ts";
 import { passNotes } from "../../dlq/pass-notes.ts";
 import { noneOf } from "../../dlq/seen-words.ts";
@@ -18,13 +23,13 @@ import { remark, say } from "../../lines.ts";
 import { printable } from "../../printable.ts";
 import type { Target } from "../../target.ts";
 
-interface ExportCommandOptions extends LetterOptions {
+interface ExportCommandOptions extends DeadLetterOptions {
   readonly csv: boolean;
   readonly force: boolean;
 }
 
 export const exportCommand = withDlqOptions(
-  withLetterOptions(new Command("export")),
+  withDeadLetterOptions(new Command("export")),
   "with a file: one JSON object, with its name and the count",
 )
   .summary("write dead letters to a file, and leave them where they are")
@@ -34,13 +39,13 @@ export const exportCommand = withDlqOptions(
   .option("--force", "replace the file, if it is there", false)
   .addHelpText(
     "after",
-    `${LETTER_HELP}
+    `${DEAD_LETTER_HELP}
 
 Exit codes:
   0    written
   1    it could not be done
   2    only a part could be looked at: others hold some, or SQS lets no more be in flight
-  3    no letter fits the filters
+  3    no dead letter fits the filters
   130  interrupted: the file is not there
 
 Examples:
@@ -65,13 +70,13 @@ Examples:
 /** `unread`: the reader of the output closed it. */
 type Exported = ExportResult & { readonly unread?: boolean };
 
-async function toOutput(target: Target, format: LetterFormat, options: LetterOptions): Promise<Exported> {
-  const toText = letterWriter(format);
-  // Whoever reads it may have had enough, as `head` has: then the letters are given back at once.
+async function toOutput(target: Target, format: DeadLetterFormat, options: DeadLetterOptions): Promise<Exported> {
+  const toText = deadLetterWriter(format);
+  // Whoever reads it may have had enough, as `head` has: then the dead letters are given back at once.
   const unread = new AbortController();
   process.stdout.once("error", () => unread.abort());
-  const result = await write(target, options, unread.signal, async (letters) => {
-    const text = toText(letters);
+  const result = await write(target, options, unread.signal, async (deadLetters) => {
+    const text = toText(deadLetters);
     // What is JSON has nothing in it that would steer a terminal.
     process.stdout.write(process.stdout.isTTY && format === "csv" ? printable(text) : text);
   });
@@ -83,13 +88,13 @@ async function toOutput(target: Target, format: LetterFormat, options: LetterOpt
 async function toFile(
   target: Target,
   path: string,
-  format: LetterFormat,
+  format: DeadLetterFormat,
   options: ExportCommandOptions,
 ): Promise<Exported> {
-  const file = await LetterFile.create(path, { format, force: options.force });
+  const file = await DeadLetterFile.create(path, { format, force: options.force });
   let result: ExportResult | undefined;
   try {
-    result = await write(target, options, undefined, (letters) => file.write(letters));
+    result = await write(target, options, undefined, (deadLetters) => file.write(deadLetters));
   } finally {
     if (result === undefined || result.exported === 0 || result.stoppedBy === "interruption") await file.discard();
     else await file.finish();
@@ -101,7 +106,7 @@ async function toFile(
       type: "exported",
       workflow: target.workflow,
       file: written ? path : null,
-      letters: written ? exported : 0,
+      deadLetters: written ? exported : 0,
       complete,
       heldElsewhere,
       approximate,
@@ -114,17 +119,17 @@ async function toFile(
 
 async function write(
   { services, local }: Target,
-  options: LetterOptions,
+  options: DeadLetterOptions,
   unread: AbortSignal | undefined,
-  writeLetters: Parameters<typeof exportLetters>[0]["write"],
+  writeDeadLetters: Parameters<typeof exportDeadLetters>[0]["write"],
 ): Promise<ExportResult> {
   const counting = new Counting("Exporting");
   try {
     return await interruptible((interrupted) =>
-      exportLetters({
+      exportDeadLetters({
         deadLetterQueue: services.deadLetterQueue,
-        select: (letter) => isMeant(letter, options),
-        write: writeLetters,
+        select: (deadLetter) => isMeant(deadLetter, options),
+        write: writeDeadLetters,
         signal: unread === undefined ? interrupted : AbortSignal.any([interrupted, unread]),
         exactCounts: local !== undefined,
         onProgress: (progress) => counting.showPass(progress),

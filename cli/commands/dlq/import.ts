@@ -2,12 +2,12 @@ import { createReadStream, existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { Command } from "commander";
 import { ConfigurationError } from "../../../shared/base/errors.ts";
-import { type ImportResult, importLetters } from "../../../shared/dead-letters/import.ts";
+import { type ImportResult, importDeadLetters } from "../../../shared/dead-letters/import.ts";
 import { writeJson } from "../../display.ts";
 import { dlqCommand, placeOf } from "../../dlq/command-words.ts";
 import { Counting } from "../../dlq/counting.ts";
+import { type DlqOptions, withDlqOptions } from "../../dlq/dead-letter-options.ts";
 import { withOneTarget } from "../../dlq/dlq-target.ts";
-import { type DlqOptions, withDlqOptions } from "../../dlq/letter-options.ts";
 import { nextSteps } from "../../dlq/next-steps.ts";
 import { passNotes } from "../../dlq/pass-notes.ts";
 import { EXIT } from "../../exit-code.ts";
@@ -25,9 +25,9 @@ interface ImportCommandOptions extends DlqOptions {
 const INVALID_SHOWN = 10;
 
 export const importCommand = withDlqOptions(new Command("import"), "one JSON object, with the counts")
-  .summary("put exported letters back into the dead-letter queue")
+  .summary("put exported dead letters back into the dead-letter queue")
   .description(
-    "Puts letters of an export, or of a purge's backup, back. It may be repeated: those that are there already are left " +
+    "Puts dead letters of an export, or of a purge's backup, back. It may be repeated: those that are there already are left " +
       "out, and so are those whose items are at work again or have succeeded since.",
   )
   .argument("<file>", "as `dlq export` wrote it; - is the standard input")
@@ -36,7 +36,7 @@ export const importCommand = withDlqOptions(new Command("import"), "one JSON obj
     "after",
     `
 Exit codes:
-  0    every letter is in the queue, or need not be
+  0    every dead letter is in the queue, or need not be
   1    it could not be done
   2    some lines are no dead letters, or were refused; or another command holds some of the queue, and nothing was put back
   130  interrupted: what was put back is said; type it again for the rest
@@ -64,7 +64,7 @@ async function importFile({ services, local, workflow }: Target, path: string, {
   try {
     const result = await interruptible(
       (signal) =>
-        importLetters({
+        importDeadLetters({
           deadLetterQueue: services.deadLetterQueue,
           ledger: services.ledger,
           workflow,
@@ -105,7 +105,7 @@ function report(
 ): void {
   const would = dryRun ? "would be" : imported === 1 ? "was" : "were";
   say(
-    `${interrupted ? "Interrupted: " : ""}${plural(imported, "letter")} of ${read} ${would} put back into the ` +
+    `${interrupted ? "Interrupted: " : ""}${plural(imported, "dead letter")} of ${read} ${would} put back into the ` +
       `dead-letter queue of ${placeOf(target)}.`,
   );
   const left: readonly (readonly [number, string])[] = [
@@ -113,7 +113,7 @@ function report(
     [alreadyDone, "left out: the items have succeeded since"],
     [atWork, "left out: the items were redriven, and are at work"],
     [refused, "refused by SQS: type it again"],
-    [invalidLines, "no letters of an export"],
+    [invalidLines, "no dead letters of an export"],
   ];
   for (const [number, why] of left) if (number > 0) say(`  ${count(number)} ${why}`);
   for (const { line, message } of invalid.slice(0, INVALID_SHOWN))

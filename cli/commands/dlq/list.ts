@@ -1,9 +1,14 @@
 import { Command, Option } from "commander";
 import { writeJson } from "../../display.ts";
+import {
+  DEAD_LETTER_HELP,
+  type DeadLetterOptions,
+  withDeadLetterOptions,
+  withDlqOptions,
+} from "../../dlq/dead-letter-options.ts";
 import { dlqTargets } from "../../dlq/dlq-target.ts";
 import { whileEngineRuns } from "../../dlq/engine-ended.ts";
 import { LISTINGS, type Listing } from "../../dlq/group-table.ts";
-import { LETTER_HELP, type LetterOptions, withDlqOptions, withLetterOptions } from "../../dlq/letter-options.ts";
 import { Listed } from "../../dlq/listed.ts";
 import { look } from "../../dlq/look.ts";
 import { nextSteps } from "../../dlq/next-steps.ts";
@@ -12,34 +17,34 @@ import { EXIT } from "../../exit-code.ts";
 import { positiveInteger } from "../../positive-integer.ts";
 import type { Target } from "../../target.ts";
 
-interface ListOptions extends LetterOptions {
+interface ListOptions extends DeadLetterOptions {
   readonly by: Listing;
   readonly limit: number;
 }
 
 export const listCommand = withDlqOptions(
-  withLetterOptions(new Command("list")),
-  "one JSON object a group (or letter), the last one of each workflow its totals",
+  withDeadLetterOptions(new Command("list")),
+  "one JSON object a group (or dead letter), the last one of each workflow its totals",
 )
   .summary("why items died: dead letters in groups")
   .description("Groups dead letters by their error, and names one of each group. Nothing is taken from the queue.")
   .addOption(new Option("--by <what>", "what is grouped by").choices(LISTINGS).default("error"))
-  .option("--limit <n>", "groups or letters shown at the most", positiveInteger, 50)
+  .option("--limit <n>", "groups or dead letters shown at the most", positiveInteger, 50)
   .addHelpText(
     "after",
-    `${LETTER_HELP}
+    `${DEAD_LETTER_HELP}
 
 Exit codes:
   0    listed, or there are none
   1    it could not be done
   2    only a part could be looked at: others hold some, or SQS lets no more be in flight
-  3    no letter fits the filters
+  3    no dead letter fits the filters
   130  interrupted: what was seen until then is shown
 
 Examples:
   $ npx sluice dlq
   $ npx sluice dlq list --by run --since 2h
-  $ npx sluice dlq list --by letter --reason permanent
+  $ npx sluice dlq list --by dead letter --reason permanent
   $ npx sluice dlq list --workflow cities --json
   $ npx sluice dlq list --stack sluice-cities --region eu-west-1`,
   )
@@ -49,7 +54,7 @@ Examples:
     let looked = 0;
     for await (const target of dlqTargets(options)) {
       const listed = new Listed(options.by, options);
-      const result = await whileEngineRuns(target, () => look(target, (letter) => listed.add(letter)));
+      const result = await whileEngineRuns(target, () => look(target, (deadLetter) => listed.add(deadLetter)));
       if (options.json) for (const line of listed.toJson(target, result)) writeJson(line);
       else console.log(`${all.length === 0 ? "" : "\n"}${listed.toText(target, result)}`);
       all.push({ target, listed });

@@ -1,13 +1,18 @@
 import { Command, Option } from "commander";
-import type { Letter } from "../../../shared/dead-letters/letter.ts";
 import { type PurgeResult, purge } from "../../../shared/dead-letters/purge.ts";
+import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
 import { confirmByTyping } from "../../confirm.ts";
 import { writeJson } from "../../display.ts";
 import { Backup, backupName } from "../../dlq/backup.ts";
 import { dlqCommand, placeOf } from "../../dlq/command-words.ts";
 import { Counting } from "../../dlq/counting.ts";
+import {
+  DEAD_LETTER_HELP,
+  type DeadLetterOptions,
+  withDeadLetterOptions,
+  withDlqOptions,
+} from "../../dlq/dead-letter-options.ts";
 import { withOneTarget } from "../../dlq/dlq-target.ts";
-import { LETTER_HELP, type LetterOptions, withDlqOptions, withLetterOptions } from "../../dlq/letter-options.ts";
 import { nextSteps } from "../../dlq/next-steps.ts";
 import { passCode } from "../../dlq/pass-code.ts";
 import { passNotes } from "../../dlq/pass-notes.ts";
@@ -20,7 +25,7 @@ import { interruptible } from "../../interrupt.ts";
 import { remark, say } from "../../lines.ts";
 import type { Target } from "../../target.ts";
 
-interface PurgeCommandOptions extends LetterOptions {
+interface PurgeCommandOptions extends DeadLetterOptions {
   readonly yes: boolean;
   readonly dryRun: boolean;
   /** A file; `true`: one of our naming; `false`: none. */
@@ -28,7 +33,9 @@ interface PurgeCommandOptions extends LetterOptions {
 }
 
 export const purgeCommand = withDlqOptions(
-  withLetterOptions(new Command("purge").argument("[ids...]", "of letters, or how they begin (default: all that fit)")),
+  withDeadLetterOptions(
+    new Command("purge").argument("[ids...]", "of dead letters, or how they begin (default: all that fit)"),
+  ),
   "one JSON object for the dry run, one for what was done",
 )
   .summary("delete dead letters, after a backup")
@@ -39,13 +46,13 @@ export const purgeCommand = withDlqOptions(
   .option("--no-backup", "keep nothing of them")
   .addHelpText(
     "after",
-    `${LETTER_HELP}
+    `${DEAD_LETTER_HELP}
 
 Exit codes:
   0    deleted (or with --dry-run: could be), or there are no dead letters
   1    it could not be done, or you did not confirm
   2    some stay, and it is said why
-  3    no letter fits
+  3    no dead letter fits
   130  interrupted: what was deleted is said, and is in the backup
 
 Examples:
@@ -55,11 +62,11 @@ Examples:
   $ npx sluice dlq purge --stack sluice-cities --dry-run`,
   )
   .action(async (ids: string[], options: PurgeCommandOptions) => {
-    process.exitCode = await withOneTarget(options, ids, (target) => purgeLetters(target, ids, options));
+    process.exitCode = await withOneTarget(options, ids, (target) => purgeDeadLetters(target, ids, options));
   });
 
 /** Returns the exit code. */
-async function purgeLetters(target: Target, ids: readonly string[], options: PurgeCommandOptions): Promise<number> {
+async function purgeDeadLetters(target: Target, ids: readonly string[], options: PurgeCommandOptions): Promise<number> {
   const { backup: to, yes, dryRun } = options;
   let { isMeant: select, named } = await selection(target, ids, options);
   // What others held already when it was shown is not among what was shown.
@@ -69,9 +76,9 @@ async function purgeLetters(target: Target, ids: readonly string[], options: Pur
   if (!yes || dryRun) {
     const preview = new Preview();
     const planned = await pass(target, {
-      select: (letter) => {
-        const meant = select(letter);
-        if (meant) preview.add(letter);
+      select: (deadLetter) => {
+        const meant = select(deadLetter);
+        if (meant) preview.add(deadLetter);
         return meant;
       },
     });
@@ -85,7 +92,7 @@ async function purgeLetters(target: Target, ids: readonly string[], options: Pur
       return EXIT.failed;
     }
     // What has died since was not shown.
-    select = (letter) => preview.has(letter);
+    select = (deadLetter) => preview.has(deadLetter);
     named = planned.selected;
     total = named;
   }
@@ -105,7 +112,7 @@ async function purgeLetters(target: Target, ids: readonly string[], options: Pur
 async function pass(
   { services, local }: Target,
   options: {
-    readonly select: (letter: Letter) => boolean;
+    readonly select: (deadLetter: DeadLetter) => boolean;
     readonly total?: number | undefined;
     /** Absent: nothing is deleted. */
     readonly deleteTo?: Backup | "nowhere";
@@ -120,7 +127,7 @@ async function pass(
         ledger: services.ledger,
         select,
         dryRun: deleteTo === undefined,
-        backup: deleteTo instanceof Backup ? (letters) => deleteTo.write(letters) : undefined,
+        backup: deleteTo instanceof Backup ? (deadLetters) => deleteTo.write(deadLetters) : undefined,
         signal,
         exactCounts: local !== undefined,
         onProgress: (progress) =>

@@ -1,14 +1,19 @@
 import { Command, Option } from "commander";
 import { ConfigurationError } from "../../../shared/base/errors.ts";
-import type { Letter } from "../../../shared/dead-letters/letter.ts";
+import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
 import { type RedriveResult, redrive } from "../../../shared/dead-letters/redrive.ts";
 import { confirm } from "../../confirm.ts";
 import { placeOf } from "../../dlq/command-words.ts";
 import { Counting } from "../../dlq/counting.ts";
+import {
+  DEAD_LETTER_HELP,
+  type DeadLetterOptions,
+  withDeadLetterOptions,
+  withDlqOptions,
+} from "../../dlq/dead-letter-options.ts";
 import { withOneTarget } from "../../dlq/dlq-target.ts";
 import { editItems } from "../../dlq/edit-items.ts";
 import { type ItemChange, itemChange } from "../../dlq/item-change.ts";
-import { LETTER_HELP, type LetterOptions, withDlqOptions, withLetterOptions } from "../../dlq/letter-options.ts";
 import { look } from "../../dlq/look.ts";
 import { passCode } from "../../dlq/pass-code.ts";
 import { Preview } from "../../dlq/preview.ts";
@@ -23,7 +28,7 @@ import { interruptible } from "../../interrupt.ts";
 import { positiveNumber } from "../../positive-number.ts";
 import type { Target } from "../../target.ts";
 
-interface RedriveCommandOptions extends LetterOptions {
+interface RedriveCommandOptions extends DeadLetterOptions {
   readonly yes: boolean;
   readonly dryRun: boolean;
   readonly rate?: number;
@@ -37,8 +42,8 @@ interface RedriveCommandOptions extends LetterOptions {
 const MOST_EDITED = 100;
 
 export const redriveCommand = withDlqOptions(
-  withLetterOptions(
-    new Command("redrive").argument("[ids...]", "of letters, or how they begin (default: all that fit)"),
+  withDeadLetterOptions(
+    new Command("redrive").argument("[ids...]", "of dead letters, or how they begin (default: all that fit)"),
   ),
   "one JSON object for the dry run, one for what was done",
 )
@@ -49,7 +54,11 @@ export const redriveCommand = withDlqOptions(
   )
   .option("--dry-run", "only show what would be sent", false)
   .option("--yes", "do not ask", false)
-  .option("--rate <n>", "letters a second at the most, such as 50 or 0.5 (default: as fast as it goes)", positiveNumber)
+  .option(
+    "--rate <n>",
+    "dead letters a second at the most, such as 50 or 0.5 (default: as fast as it goes)",
+    positiveNumber,
+  )
   .addOption(
     new Option("--edit", "open the items in $VISUAL or $EDITOR, and send what you change")
       .default(false)
@@ -62,23 +71,23 @@ export const redriveCommand = withDlqOptions(
   )
   .option(
     "--transform <file>",
-    "change each item by the function (item, letter) => item that a .ts or .js file exports",
+    "change each item by the function (item, deadLetter) => item that a .ts or .js file exports",
   )
   .option("--workflow-file <file>", "whose schema changed items must pass (default: as it was run, or of workflows/)")
   .addHelpText(
     "after",
-    `${LETTER_HELP}
+    `${DEAD_LETTER_HELP}
 
 A changed item must pass the workflow's schema; one that does not stays in the
 dead-letter queue, and is named. In the editor, an item that is left as it is or
-deleted stays as well. A transform is called twice for a letter, in the dry run
-and when it is sent; if it throws or returns nothing, the letter stays.
+deleted stays as well. A transform is called twice for a dead letter, in the dry run
+and when it is sent; if it throws or returns nothing, the dead letter stays.
 
 Exit codes:
   0    sent (or with --dry-run: could be), or there are no dead letters
   1    it could not be done, or you said no
   2    some stay, and it is said why
-  3    no letter fits
+  3    no dead letter fits
   130  interrupted: what was sent is said, all others stay
 
 Examples:
@@ -90,11 +99,15 @@ Examples:
   $ npx sluice dlq redrive --reason exhausted --yes --stack sluice-cities`,
   )
   .action(async (ids: string[], options: RedriveCommandOptions) => {
-    process.exitCode = await withOneTarget(options, ids, (target) => redriveLetters(target, ids, options));
+    process.exitCode = await withOneTarget(options, ids, (target) => redriveDeadLetters(target, ids, options));
   });
 
 /** Returns the exit code. */
-async function redriveLetters(target: Target, ids: readonly string[], options: RedriveCommandOptions): Promise<number> {
+async function redriveDeadLetters(
+  target: Target,
+  ids: readonly string[],
+  options: RedriveCommandOptions,
+): Promise<number> {
   const report = new RedriveReport(target, options);
   let { isMeant: select, named } = await selection(target, ids, options);
   // What others held already when it was shown is not among what was shown.
@@ -119,9 +132,9 @@ async function redriveLetters(target: Target, ids: readonly string[], options: R
     const preview = new Preview();
     const planned = await pass(target, options, {
       dryRun: true,
-      select: (letter) => {
-        const meant = select(letter);
-        if (meant) preview.add(letter);
+      select: (deadLetter) => {
+        const meant = select(deadLetter);
+        if (meant) preview.add(deadLetter);
         return meant;
       },
       change: change && preview.watch(change),
@@ -134,7 +147,7 @@ async function redriveLetters(target: Target, ids: readonly string[], options: R
       return EXIT.failed;
     }
     // What has died since was not shown.
-    select = (letter) => preview.has(letter);
+    select = (deadLetter) => preview.has(deadLetter);
     named = planned.selected;
     total = planned.moved;
   }
@@ -149,20 +162,24 @@ function questionOf({ moved, alreadyDone }: RedriveResult, place: string): strin
     : `Take ${plural(alreadyDone, "dead letter")} of ${place} off the queue?`;
 }
 
-/** The letters' items as a person left them in the editor; `undefined` where no letter is meant. */
-async function edit(target: Target, select: (letter: Letter) => boolean, { workflowFile }: RedriveCommandOptions) {
+/** The dead letters' items as a person left them in the editor; `undefined` where no dead letter is meant. */
+async function edit(
+  target: Target,
+  select: (deadLetter: DeadLetter) => boolean,
+  { workflowFile }: RedriveCommandOptions,
+) {
   const workflow = await workflowOf(target, workflowFile);
-  const letters: Letter[] = [];
+  const deadLetters: DeadLetter[] = [];
   let meant = 0;
-  const result = await look(target, (letter) => {
-    if (select(letter) && ++meant <= MOST_EDITED) letters.push(letter);
+  const result = await look(target, (deadLetter) => {
+    if (select(deadLetter) && ++meant <= MOST_EDITED) deadLetters.push(deadLetter);
   });
   if (meant > MOST_EDITED) {
     throw new ConfigurationError(
       `--edit opens ${MOST_EDITED} items at the most, and these are ${meant}: name fewer, or change them with --set or --transform`,
     );
   }
-  return meant === 0 ? undefined : { edited: await editItems(workflow, letters), result, meant };
+  return meant === 0 ? undefined : { edited: await editItems(workflow, deadLetters), result, meant };
 }
 
 async function changeByRule(
@@ -179,7 +196,7 @@ async function pass(
   { rate }: RedriveCommandOptions,
   options: {
     readonly dryRun: boolean;
-    readonly select: (letter: Letter) => boolean;
+    readonly select: (deadLetter: DeadLetter) => boolean;
     readonly change: ItemChange | undefined;
     readonly total?: number | undefined;
   },

@@ -32,8 +32,8 @@ export class Burial {
   }
 
   /**
-   * Buries an item: claimed in the ledger, then its letter sent, then its death recorded. A consumer that dies between
-   * two of these is followed by another that begins again, so the letter may be sent twice, and is never missing.
+   * Buries an item: claimed in the ledger, then its dead letter sent, then its death recorded. A consumer that dies between
+   * two of these is followed by another that begins again, so the dead letter may be sent twice, and is never missing.
    *
    * @returns false where a duplicate of the message has succeeded, and nothing is to be buried.
    */

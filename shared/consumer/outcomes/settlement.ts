@@ -205,7 +205,7 @@ export class Settlement {
   #decidedDeath({ envelope }: ItemMessage, state: Pending): Reason | undefined {
     const { failures, final } = state;
     if (final !== undefined) return final;
-    // Its letter holds the start of the item alone: there is nothing to run.
+    // Its dead letter holds the start of the item alone: there is nothing to run.
     if (envelope.dead?.truncated === true) return envelope.dead.reason;
     return failures.length >= this.#options.workflow.retry.attempts ? "exhausted" : undefined;
   }

@@ -11,28 +11,28 @@ const KILLED = fileURLToPath(new URL("../../helpers/killed-redrive.ts", import.m
 test("a redrive that is killed between sending and deleting loses nothing, and doubles nothing", async () => {
   using world = new CliWorld();
   const status = async () => (await world.type("status", "mendable", "--json")).json.at(-1);
-  const letters = async () => (await world.type("dlq", "--json")).json.at(-1);
+  const deadLetters = async () => (await world.type("dlq", "--json")).json.at(-1);
   await world.type("run", workflowFile("mendable"), "--json");
   const redrive = spawn(process.execPath, ["--no-warnings", KILLED, "mendable"], { cwd: world.path });
   expect(await once(redrive, "exit")).toEqual([null, "SIGKILL"]);
 
   // Sent, recorded, and still there; nobody holds what it held.
   expect(await status()).toMatchObject({ succeeded: 15, dead: 0, pending: 5 });
-  expect(await letters()).toMatchObject({ letters: 5, heldElsewhere: 0 });
+  expect(await deadLetters()).toMatchObject({ deadLetters: 5, heldElsewhere: 0 });
   writeFileSync(join(world.path, "mended"), "");
   expect((await world.type("resume", "--json")).json.at(-1)).toMatchObject({ succeeded: 19, dead: 1 });
-  expect(await letters()).toMatchObject({ letters: 6 });
+  expect(await deadLetters()).toMatchObject({ deadLetters: 6 });
 
-  // Of the letters that were too many, four tell of items that are done; two of the one that died again.
+  // Of the dead letters that were too many, four tell of items that are done; two of the one that died again.
   const again = await world.type("dlq", "redrive", "--yes", "--json");
   expect(again.json.at(-1)).toMatchObject({ selected: 6, moved: 2, alreadyDone: 4 });
   expect(await status()).toMatchObject({ succeeded: 19, dead: 0, pending: 1 });
   expect((await world.type("resume", "--json")).json.at(-1)).toMatchObject({ succeeded: 19, dead: 1 });
   const { json } = await world.type("dlq", "export");
-  // Its two messages may be worked on at once, and leave a letter each, with the history that each came with: a letter
+  // Its two messages may be worked on at once, and leave a dead letter each, with the history that each came with: a dead letter
   // may be there twice, and is never missing.
   expect([1, 2]).toContain(json.length);
-  for (const letter of json) expect(letter).toMatchObject({ item: 19, redrives: 2, reason: "exhausted" });
+  for (const deadLetter of json) expect(deadLetter).toMatchObject({ item: 19, redrives: 2, reason: "exhausted" });
   // Nothing is left to be done about the run.
   expect((await world.type("resume", "mendable", "--json")).json.at(-1)).toMatchObject({ code: "RUN_ENDED" });
 }, 180_000);

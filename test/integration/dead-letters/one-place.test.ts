@@ -3,17 +3,17 @@ import fc from "fast-check";
 import { test } from "vitest";
 import { SluiceError } from "../../../shared/base/errors.ts";
 import { browse } from "../../../shared/dead-letters/browse.ts";
-import { exportLetters, toExportLine } from "../../../shared/dead-letters/export.ts";
-import { importLetters } from "../../../shared/dead-letters/import.ts";
-import type { Letter } from "../../../shared/dead-letters/letter.ts";
+import { exportDeadLetters, toExportLine } from "../../../shared/dead-letters/export.ts";
+import { importDeadLetters } from "../../../shared/dead-letters/import.ts";
 import { purge } from "../../../shared/dead-letters/purge.ts";
+import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
 import { redrive } from "../../../shared/dead-letters/redrive.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
 import { pageKey, readPageRow } from "../../../shared/ledger/rows.ts";
 import { Runs } from "../../../shared/ledger/runs.ts";
 import { parseEnvelope } from "../../../shared/messages/envelope.ts";
+import { DeadLettersWorld, DLQ } from "../../helpers/dead-letters-world.ts";
 import type { FakeMessage } from "../../helpers/fake-queues.ts";
-import { DLQ, LettersWorld } from "../../helpers/letters-world.ts";
 import { Mortal } from "../../helpers/mortal.ts";
 
 const ITEMS = 7;
@@ -23,7 +23,7 @@ const FOREIGN = ["not ours", '{"a":1}'];
 
 interface Act {
   readonly name: "list" | "redrive" | "edit" | "export" | "import" | "purge" | "work" | "wait";
-  /** Of the letters, or the items that succeed: a bit for each. */
+  /** Of the dead letters, or the items that succeed: a bit for each. */
   readonly meant: number;
   /** Of the files that were written so far, the one that is imported. */
   readonly file: number;
@@ -56,9 +56,9 @@ const acts = (crashes: boolean): fc.Arbitrary<readonly Act[]> =>
     { maxLength: 20, size: "max" },
   );
 
-/** A person at the dead-letter queue, and where each letter is. */
+/** A person at the dead-letter queue, and where each dead letter is. */
 class Walk {
-  readonly #world = new LettersWorld();
+  readonly #world = new DeadLettersWorld();
   readonly #files: string[][] = [];
   /** Bodies that a purge kept. */
   readonly #backup = new Set<string>();
@@ -79,7 +79,7 @@ class Walk {
     if (act.name === "wait") queues.now += 3_600_000;
     else if (act.name === "work") await this.#world.work(({ index }) => isMeant(act, index));
     else {
-      const order = this.#world.letters.map(({ id }) => id);
+      const order = this.#world.deadLetters.map(({ id }) => id);
       const mortal = new Mortal(act.diesAfter, act.afterwards);
       queues.before = () => mortal.before();
       queues.after = () => mortal.after();
@@ -88,13 +88,13 @@ class Walk {
       if (mortal.dead) this.#crashed = true;
       if (act.name === "list" || act.name === "export") {
         assert.deepEqual(
-          this.#world.letters.map(({ id }) => id),
+          this.#world.deadLetters.map(({ id }) => id),
           order,
           "a look changes nothing",
         );
       }
       if (!mortal.dead) {
-        const hidden = this.#world.letters.filter(({ visibleAt }) => visibleAt > queues.now);
+        const hidden = this.#world.deadLetters.filter(({ visibleAt }) => visibleAt > queues.now);
         assert.ok(this.#crashed || hidden.length === 0, "all is given back");
       }
     }
@@ -105,7 +105,8 @@ class Walk {
     const store = mortal.storeOf(this.#world.store);
     const ledger = new Ledger(store, () => this.#world.queues.now);
     const options = { ...this.#world.options, ledger, runs: new Runs(store) };
-    const select = (letter: Letter) => isMeant(act, letter.index ?? ITEMS + FOREIGN.indexOf(letter.body));
+    const select = (deadLetter: DeadLetter) =>
+      isMeant(act, deadLetter.index ?? ITEMS + FOREIGN.indexOf(deadLetter.body));
     const file: string[] = [];
     switch (act.name) {
       case "list":
@@ -120,7 +121,11 @@ class Walk {
         return;
       case "export":
         this.#files.push(file);
-        await exportLetters({ ...options, select, write: async (some) => void file.push(...some.map(toExportLine)) });
+        await exportDeadLetters({
+          ...options,
+          select,
+          write: async (some) => void file.push(...some.map(toExportLine)),
+        });
         return;
       case "purge":
         this.#files.push(file);
@@ -136,15 +141,15 @@ class Walk {
         });
         return;
       case "import":
-        await this.#import(() => importLetters({ ...options, lines: this.#importable(act.file) }));
+        await this.#import(() => importDeadLetters({ ...options, lines: this.#importable(act.file) }));
         return;
     }
   }
 
-  /** Beside letters that a killed command holds, nothing is imported: they may be the same. */
+  /** Beside dead letters that a killed command holds, nothing is imported: they may be the same. */
   async #import(act: () => Promise<unknown>): Promise<void> {
-    const order = this.#world.letters.map(({ id }) => id);
-    const isHeld = this.#world.letters.some(({ visibleAt }) => visibleAt > this.#world.queues.now);
+    const order = this.#world.deadLetters.map(({ id }) => id);
+    const isHeld = this.#world.deadLetters.some(({ visibleAt }) => visibleAt > this.#world.queues.now);
     const code = await act().then(
       () => undefined,
       (error) => {
@@ -155,16 +160,16 @@ class Walk {
     assert.equal(code, isHeld ? "LETTERS_HELD" : undefined);
     if (isHeld)
       assert.deepEqual(
-        this.#world.letters.map(({ id }) => id),
+        this.#world.deadLetters.map(({ id }) => id),
         order,
       );
   }
 
-  /** Of what is not ours nobody can know whether it is at work: such a letter is imported only if it was purged. */
+  /** Of what is not ours nobody can know whether it is at work: such a dead letter is imported only if it was purged. */
   #importable(file: number): readonly string[] {
-    const there = new Set([...this.#world.letters, ...this.#world.messages].map(({ body }) => body));
+    const there = new Set([...this.#world.deadLetters, ...this.#world.messages].map(({ body }) => body));
     return (this.#files[file] ?? []).filter((line) => {
-      const { body } = JSON.parse(line) as Letter;
+      const { body } = JSON.parse(line) as DeadLetter;
       return isOurs(placeOf(body)) || !there.has(body);
     });
   }
@@ -172,33 +177,33 @@ class Walk {
   async #check(): Promise<void> {
     const page = readPageRow((await this.#world.store.get(pageKey("run", 0))) ?? {});
     const places = [...Array.from({ length: ITEMS }, (_, index) => String(index)), ...FOREIGN];
-    let rawLetters = 0;
+    let rawDeadLetters = 0;
     for (const place of places) {
       const ofIt = (messages: readonly FakeMessage[]) => messages.filter(({ body }) => placeOf(body) === place);
-      const letters = ofIt(this.#world.letters);
+      const deadLetters = ofIt(this.#world.deadLetters);
       const messages = ofIt(this.#world.messages);
       const done = page.done.has(Number(place)) ? 1 : 0;
-      const found = letters.length + messages.length + done;
+      const found = deadLetters.length + messages.length + done;
       assert.ok(found > 0 || this.#backup.has(place), `letter ${place} is lost`);
       if (page.reopened.has(Number(place))) assert.ok(messages.length > 0, `${place} is pending, and has no message`);
       if (this.#crashed) continue;
       assert.ok(found <= 1, `letter ${place} is in ${found} places`);
-      // One that has never settled: of a letter that was imported, its purge has recorded the death.
-      if (letters.length > 0 && isOurs(place) && !page.dead.has(Number(place))) rawLetters++;
+      // One that has never settled: of a dead letter that was imported, its purge has recorded the death.
+      if (deadLetters.length > 0 && isOurs(place) && !page.dead.has(Number(place))) rawDeadLetters++;
     }
     const counts = await this.#world.counts();
     assert.equal(counts.succeeded + counts.dead + counts.pending, ITEMS);
     assert.equal(counts.succeeded, page.done.size);
     if (!this.#crashed) {
       const ours = this.#world.messages.filter(({ body }) => isOurs(placeOf(body)));
-      assert.equal(counts.pending, ours.length + rawLetters, "what is pending has a message, or never settled");
+      assert.equal(counts.pending, ours.length + rawDeadLetters, "what is pending has a message, or never settled");
     }
   }
 
   /** Whatever happened: all that is left is redriven and succeeds, once. */
   async end(): Promise<void> {
     const { queues, options } = this.#world;
-    // Twice: of two letters of one item, the second may find the first at work.
+    // Twice: of two dead letters of one item, the second may find the first at work.
     for (let round = 0; round < 2; round++) {
       queues.now += 3_600_000;
       const { refused } = await redrive({ ...options, select: () => true });
@@ -215,9 +220,9 @@ class Walk {
     const counts = await this.#world.counts();
     assert.equal(counts.pending, 0);
     assert.deepEqual(
-      this.#world.letters.filter(({ body }) => isOurs(placeOf(body))),
+      this.#world.deadLetters.filter(({ body }) => isOurs(placeOf(body))),
       [],
-      "no letter of an item that is done is left",
+      "no dead letter of an item that is done is left",
     );
     assert.deepEqual(this.#world.messages, []);
   }
@@ -242,6 +247,10 @@ const holds = (crashes: boolean, numRuns: number) =>
     { numRuns },
   );
 
-test("whatever a person does, every letter is in exactly one place", () => holds(false, 150), 60_000);
+test("whatever a person does, every dead letter is in exactly one place", () => holds(false, 150), 60_000);
 
-test("though commands die at any step, no letter is lost, and each item settles once", () => holds(true, 300), 60_000);
+test(
+  "though commands die at any step, no dead letter is lost, and each item settles once",
+  () => holds(true, 300),
+  60_000,
+);

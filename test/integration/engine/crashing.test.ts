@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { childrenEnded } from "../../helpers/child-processes.ts";
-import { letters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
+import { deadLetters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
 test("tasks that end or block their process cost it, and nothing else", async () => {
   using directory = temporaryDirectory();
@@ -24,7 +24,7 @@ test("tasks that end or block their process cost it, and nothing else", async ()
     });
     const counts = await engine.runs.counts(await engine.runs.get("r1"));
     expect(counts).toMatchObject({ produced: 63, succeeded: 62, dead: 1, deadByReason: { exhausted: 1 } });
-    expect(await letters(engine)).toMatchObject([
+    expect(await deadLetters(engine)).toMatchObject([
       { item: "exits each time", dead: { reason: "exhausted", failures: Array(5).fill({ kind: "crashed" }) } },
     ]);
     const failures = () => engine.activity.fleet.failures;

@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { childrenEnded } from "../../helpers/child-processes.ts";
-import { letters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
+import { deadLetters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
 test("what tasks send to the engine, or throw, changes nothing but their own outcome", async () => {
   using directory = temporaryDirectory();
@@ -17,7 +17,7 @@ test("what tasks send to the engine, or throw, changes nothing but their own out
       dead: 2,
       retried: 0,
     });
-    const dead = (await letters(engine)).map(({ item, dead: { failures } }) => [item, failures]);
+    const dead = (await deadLetters(engine)).map(({ item, dead: { failures } }) => [item, failures]);
     expect(new Map(dead as [string, unknown][])).toEqual(
       new Map([
         [

@@ -1,13 +1,19 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Engine } from "../../../local/engine.ts";
-import type { DeadLetter } from "../../../shared/messages/envelope.ts";
+import type { DeadLetterEnvelope } from "../../../shared/messages/envelope.ts";
 import { childrenEnded } from "../../helpers/child-processes.ts";
-import { letters, rawLetters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
+import {
+  deadLetters,
+  rawDeadLetters,
+  startRun,
+  startTestEngine,
+  temporaryDirectory,
+} from "../../helpers/test-engine.ts";
 import { KINDS } from "../../helpers/workflows/mixed.ts";
 
 const directory = temporaryDirectory();
 let engine: Engine;
-let dead: DeadLetter[];
+let dead: DeadLetterEnvelope[];
 
 beforeAll(async () => {
   engine = await startTestEngine("mixed", directory.path);
@@ -16,7 +22,7 @@ beforeAll(async () => {
     interval: 50,
     timeout: 20_000,
   });
-  dead = await letters(engine);
+  dead = await deadLetters(engine);
 }, 30_000);
 
 afterAll(async () => {
@@ -26,8 +32,8 @@ afterAll(async () => {
   await childrenEnded();
 });
 
-const letterOf = (kind: string) => dead.filter(({ item }) => (item as { kind?: string })?.kind === kind);
-const failuresOf = (kind: string) => letterOf(kind).map(({ dead }) => dead.failures);
+const deadLetterOf = (kind: string) => dead.filter(({ item }) => (item as { kind?: string })?.kind === kind);
+const failuresOf = (kind: string) => deadLetterOf(kind).map(({ dead }) => dead.failures);
 
 test("the run's counts are exact", async () => {
   const run = await engine.runs.get("r1");
@@ -119,14 +125,14 @@ test("what is left of the queue is nothing", async () => {
 test("a foreign message ends in the dead-letter queue, untouched and with its reason", async () => {
   const attributes = { colour: { DataType: "String", StringValue: "red" } };
   await engine.queue.sendAll([{ body: "😀 not ours", attributes }]);
-  const [letter] = await vi.waitUntil(
+  const [deadLetter] = await vi.waitUntil(
     async () => {
-      const found = await rawLetters(engine);
+      const found = await rawDeadLetters(engine);
       return found.length > 0 && found;
     },
     { interval: 20, timeout: 5_000 },
   );
-  expect(letter).toMatchObject({
+  expect(deadLetter).toMatchObject({
     body: "😀 not ours",
     attributes: {
       ...attributes,

@@ -157,6 +157,6 @@ test("no setting of the user's for AWS alters what Sluice's own clients do on th
   const byFile = await world.type("run", workflowFile("small"), "--json");
   expect(byFile.json.at(-1)).toMatchObject({ status: "completed", produced: 12, succeeded: 11, dead: 1 });
   const { json } = await world.type("dlq", "--json");
-  expect(json.at(-1)).toMatchObject({ type: "totals", letters: 2 });
+  expect(json.at(-1)).toMatchObject({ type: "totals", deadLetters: 2 });
   expect([...nobody.asked]).toEqual([]);
 }, 120_000);

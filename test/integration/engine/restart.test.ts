@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test, vi } from "vitest";
 import type { Engine } from "../../../local/engine.ts";
 import { childrenEnded } from "../../helpers/child-processes.ts";
-import { letters, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
+import { deadLetters, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
 const patiently = { interval: 50, timeout: 20_000 };
 
@@ -50,7 +50,7 @@ test("an engine that is killed, and one that is closed, amid a run are followed 
       pending: 0,
       deadByReason: {},
     });
-    expect(await letters(engine)).toEqual([]);
+    expect(await deadLetters(engine)).toEqual([]);
   } finally {
     await engine.close();
   }

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { childrenEnded } from "../../helpers/child-processes.ts";
-import { letters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
+import { deadLetters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
 test("environments that cannot start processes are replaced, and no item is charged for it", async () => {
   using directory = temporaryDirectory();
@@ -25,7 +25,7 @@ test("environments that cannot start processes are replaced, and no item is char
       dead: 0,
       retried: 0,
     });
-    expect(await letters(engine)).toEqual([]);
+    expect(await deadLetters(engine)).toEqual([]);
     const { failures } = engine.activity.fleet;
     expect(failures.filter((failure) => failure === "starved-consumer crashed: exit code 1")).toHaveLength(2);
     const log = readFileSync(join(directory.path, "starved", "logs", "consumer.log"), "utf8");

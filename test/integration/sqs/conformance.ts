@@ -596,16 +596,20 @@ export const cases: Readonly<Record<string, Case>> = {
       sentAt = message.Attributes?.SentTimestamp;
     }
     expect(await peer.receive(queue)).toEqual([]);
-    const letter = await peer.receiveOne(dead);
-    expect(letter).toMatchObject({ Body: "poison", MessageId: sent.MessageId, Attributes: { SentTimestamp: sentAt } });
-    expect(letter.MessageAttributes?.a?.StringValue).toBe("kept");
+    const deadLetter = await peer.receiveOne(dead);
+    expect(deadLetter).toMatchObject({
+      Body: "poison",
+      MessageId: sent.MessageId,
+      Attributes: { SentTimestamp: sentAt },
+    });
+    expect(deadLetter.MessageAttributes?.a?.StringValue).toBe("kept");
     expect(await peer.counts(queue)).toEqual([0, 0, 0]);
   },
 
   async "A dead letter names its source, and counts its receives anew"(peer) {
     const { queue, dead } = await deadLetters(peer, 1);
-    const letter = await peer.receiveOne(dead);
-    expect(letter.Attributes).toMatchObject({
+    const deadLetter = await peer.receiveOne(dead);
+    expect(deadLetter.Attributes).toMatchObject({
       ApproximateReceiveCount: "1",
       DeadLetterQueueSourceArn: queue.arn,
     });

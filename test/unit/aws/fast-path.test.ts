@@ -121,7 +121,7 @@ test("whatever a message holds, it is sent as the SDK sends it, and signed", asy
   );
 });
 
-/** By the letter of https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html */
+/** By the dead letter of https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html */
 function signatureOf({ method, path, headers, body }: Request, secret = SECRET): string {
   const lower = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]));
   const [, scope = "", names = ""] =

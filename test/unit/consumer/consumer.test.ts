@@ -146,11 +146,11 @@ describe("a failed attempt", () => {
     expect(await world.consume(workflow, [world.message(0, { receiveCount: 1 })])).toEqual(["0"]);
     expect(await world.consume(workflow, [world.message(0, { receiveCount: 2 })])).toEqual(["0"]);
     expect(await world.consume(workflow, [world.message(0, { receiveCount: 3 })])).toEqual([]);
-    expect(world.letters).toHaveLength(1);
-    const [letter] = world.letters;
-    expect(letter).toMatchObject({ run: RUN, page: 0, index: 0, item: { city: "Köln 😀" } });
-    expect(letter?.dead).toMatchObject({ reason: "exhausted", redrives: 0 });
-    expect(letter?.dead.failures.map(({ attempt, message, kind }) => [attempt, message, kind])).toEqual([
+    expect(world.deadLetters).toHaveLength(1);
+    const [deadLetter] = world.deadLetters;
+    expect(deadLetter).toMatchObject({ run: RUN, page: 0, index: 0, item: { city: "Köln 😀" } });
+    expect(deadLetter?.dead).toMatchObject({ reason: "exhausted", redrives: 0 });
+    expect(deadLetter?.dead.failures.map(({ attempt, message, kind }) => [attempt, message, kind])).toEqual([
       [1, "no luck", "threw"],
       [2, "no luck", "threw"],
       [3, "no luck", "threw"],
@@ -167,14 +167,17 @@ describe("a failed attempt", () => {
     const world = await ConsumerWorld.of(["a"]);
     const task = () => Promise.reject(error);
     expect(await world.consume({ task })).toEqual([]);
-    expect(world.letters[0]?.dead).toMatchObject({ reason: "permanent", failures: [{ attempt: 1, message: "never" }] });
+    expect(world.deadLetters[0]?.dead).toMatchObject({
+      reason: "permanent",
+      failures: [{ attempt: 1, message: "never" }],
+    });
     expect(await world.counts()).toMatchObject({ dead: 1, retried: 0, deadByReason: { permanent: 1 } });
   });
 
   test("with undefined is one like any other", async () => {
     const world = await ConsumerWorld.of(["a"]);
     expect(await world.consume({ task: () => Promise.reject(undefined), retry: once })).toEqual([]);
-    expect(world.letters[0]?.dead).toMatchObject({
+    expect(world.deadLetters[0]?.dead).toMatchObject({
       reason: "exhausted",
       failures: [{ name: "NonError", message: expect.stringContaining("thrown: undefined") }],
     });
@@ -184,8 +187,8 @@ describe("a failed attempt", () => {
     const world = await ConsumerWorld.of(["bad", "good"]);
     const task = (item: unknown) => (item === "bad" ? Promise.reject(value.make()) : undefined);
     expect(await world.consume({ task, retry: once })).toEqual([]);
-    expect(world.letters).toHaveLength(1);
-    expect(world.letters[0]?.dead).toMatchObject({
+    expect(world.deadLetters).toHaveLength(1);
+    expect(world.deadLetters[0]?.dead).toMatchObject({
       reason: "exhausted",
       failures: [{ attempt: 1, kind: "threw", name: value.name }],
     });
@@ -196,7 +199,7 @@ describe("a failed attempt", () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     const task = (item: unknown) => (item === "a" ? new Promise(() => {}) : undefined);
     expect(await world.consume({ task, timeout: { milliseconds: 20 }, retry: once })).toEqual([]);
-    expect(world.letters[0]?.dead).toMatchObject({ reason: "exhausted", failures: [{ kind: "timed out" }] });
+    expect(world.deadLetters[0]?.dead).toMatchObject({ reason: "exhausted", failures: [{ kind: "timed out" }] });
     expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1 });
     expect(world.metrics.counts).toMatchObject({ timedOut: 1 });
   });
@@ -206,7 +209,7 @@ describe("a failed attempt", () => {
     const task = vi.fn();
     expect(await world.consume({ task, item: z.object({ id: z.number() }) })).toEqual([]);
     expect(task).toHaveBeenCalledExactlyOnceWith({ id: 1 }, expect.anything());
-    expect(world.letters).toMatchObject([
+    expect(world.deadLetters).toMatchObject([
       {
         item: { id: "2" },
         dead: { reason: "invalid item", failures: [{ kind: "invalid", name: "InvalidItemError" }] },
@@ -245,13 +248,13 @@ describe("a message that came before", () => {
     expect(await world.status()).toBe("completed");
   });
 
-  test("and whose item is dead is deleted unrun, without a second letter", async () => {
+  test("and whose item is dead is deleted unrun, without a second dead letter", async () => {
     const world = await ConsumerWorld.of(["a"]);
     await world.consume({ task: () => Promise.reject(new PermanentError("no")) });
     const task = vi.fn();
     expect(await world.consume({ task }, [world.message(0, { receiveCount: 2 })])).toEqual([]);
     expect(task).not.toHaveBeenCalled();
-    expect(world.letters).toHaveLength(1);
+    expect(world.deadLetters).toHaveLength(1);
   });
 
   test("and whose last attempt was recorded, but not its death, is buried unrun", async () => {
@@ -263,7 +266,7 @@ describe("a message that came before", () => {
     const task = vi.fn();
     expect(await world.consume({ task }, [world.message(0, { receiveCount: 2 })])).toEqual([]);
     expect(task).not.toHaveBeenCalled();
-    expect(world.letters).toMatchObject([{ dead: { reason: "permanent", failures: [{ attempt: 1 }] } }]);
+    expect(world.deadLetters).toMatchObject([{ dead: { reason: "permanent", failures: [{ attempt: 1 }] } }]);
     expect(await world.status()).toBe("completed");
   });
 
@@ -274,7 +277,7 @@ describe("a message that came before", () => {
     await world.consume({ task }, [world.message(0, { receiveCount: 2 })]);
     expect(await world.consume({ task, retry: { attempts: 2 } }, [world.message(0, { receiveCount: 3 })])).toEqual([]);
     expect(task).toHaveBeenCalledTimes(2);
-    expect(world.letters[0]?.dead).toMatchObject({ reason: "exhausted", failures: [{}, {}] });
+    expect(world.deadLetters[0]?.dead).toMatchObject({ reason: "exhausted", failures: [{}, {}] });
   });
 
   test("of an earlier epoch of its page is dropped, at once or after a success", async () => {
@@ -286,7 +289,7 @@ describe("a message that came before", () => {
     expect(await world.consume({ task: () => Promise.reject(new PermanentError("x")) }, [world.message(0)])).toEqual(
       [],
     );
-    expect(world.letters).toEqual([]);
+    expect(world.deadLetters).toEqual([]);
     expect(await world.counts()).toMatchObject({ succeeded: 0, dead: 0, pending: 1 });
     expect(await world.consume({ task }, [world.message(0, { epoch: 2 })])).toEqual([]);
     expect(await world.counts()).toMatchObject({ succeeded: 1, pending: 0 });
@@ -320,11 +323,11 @@ describe("a message that came before", () => {
   test("and was redriven gets fresh attempts, keeps its history, and moves from dead to done", async () => {
     const world = await ConsumerWorld.of(["a"]);
     await world.consume({ task: () => Promise.reject(new PermanentError("first life")) });
-    const letter = () => world.raw(world.rawLetters.at(-1)?.body ?? "", { id: "redriven" });
-    expect(await world.consume({ task: () => Promise.reject(new PermanentError("second life")) }, [letter()])).toEqual(
-      [],
-    );
-    expect(world.letters[1]?.dead).toMatchObject({
+    const deadLetter = () => world.raw(world.rawDeadLetters.at(-1)?.body ?? "", { id: "redriven" });
+    expect(
+      await world.consume({ task: () => Promise.reject(new PermanentError("second life")) }, [deadLetter()]),
+    ).toEqual([]);
+    expect(world.deadLetters[1]?.dead).toMatchObject({
       redrives: 1,
       failures: [{ message: "first life" }, { message: "second life" }],
     });
@@ -332,7 +335,7 @@ describe("a message that came before", () => {
     const contexts: Partial<TaskContext>[] = [];
     const task = (_: unknown, { attempt, redrives, id, idempotencyKey }: TaskContext) =>
       void contexts.push({ attempt, redrives, id, idempotencyKey });
-    await world.consume({ task }, [letter()]);
+    await world.consume({ task }, [deadLetter()]);
     const id = `${RUN}/0/0`;
     expect(contexts).toEqual([{ attempt: 1, redrives: 2, id, idempotencyKey: id }]);
   });
@@ -354,15 +357,15 @@ describe("a message that is not ours", () => {
     const task = vi.fn();
     const foreign = world.raw(body, { attributes: { colour: own } });
     expect(await world.consume({ task }, [foreign, world.message(0)])).toEqual([]);
-    expect(world.rawLetters).toHaveLength(1);
-    const [letter] = world.rawLetters;
-    expect(letter?.body).toBe(body);
-    expect(letter?.attributes).toEqual({
+    expect(world.rawDeadLetters).toHaveLength(1);
+    const [deadLetter] = world.rawDeadLetters;
+    expect(deadLetter?.body).toBe(body);
+    expect(deadLetter?.attributes).toEqual({
       colour: own,
       SluiceReason: { DataType: "String", StringValue: expect.stringMatching(/^malformed message: the body is not/) },
     });
-    expect(refusedBySqs(letter?.attributes.SluiceReason?.StringValue ?? "")).toEqual([]);
-    expect(letter?.attributes.SluiceReason?.StringValue?.length).toBeLessThanOrEqual(1_000);
+    expect(refusedBySqs(deadLetter?.attributes.SluiceReason?.StringValue ?? "")).toEqual([]);
+    expect(deadLetter?.attributes.SluiceReason?.StringValue?.length).toBeLessThanOrEqual(1_000);
     // The others of its batch are not touched by it.
     expect(task).toHaveBeenCalledExactlyOnceWith("a", expect.anything());
     expect(world.metrics.counts).toEqual({ deadLettered: 1, succeeded: 1 });
@@ -373,7 +376,7 @@ describe("a message that is not ours", () => {
     const header = { workflow: "other\u0000", run: RUN, page: 0, epoch: 1, resent: false };
     const body = envelopeBody(header, 0, '"a"');
     expect(await world.consume({}, [world.raw(body)])).toEqual([]);
-    expect(world.rawLetters[0]).toMatchObject({
+    expect(world.rawDeadLetters[0]).toMatchObject({
       body,
       attributes: {
         SluiceReason: {
@@ -390,14 +393,14 @@ describe("a message that is not ours", () => {
   ])("%s has no room for a reason, and is buried as it came", async (_, { body, attributes }) => {
     const world = await ConsumerWorld.of(["a"]);
     expect(await world.consume({}, [world.raw(body, { attributes })])).toEqual([]);
-    expect(world.rawLetters).toEqual([{ queue: expect.any(String), body, attributes }]);
+    expect(world.rawDeadLetters).toEqual([{ queue: expect.any(String), body, attributes }]);
   });
 
   test("replaces a reason of an earlier life, also among ten attributes", async () => {
     const world = await ConsumerWorld.of(["a"]);
     const attributes = Object.fromEntries([..."abcdefghi", "SluiceReason"].map((key) => [key, own]));
     await world.consume({}, [world.raw("x", { attributes })]);
-    expect(world.rawLetters[0]?.attributes).toMatchObject({
+    expect(world.rawDeadLetters[0]?.attributes).toMatchObject({
       a: own,
       SluiceReason: { StringValue: expect.stringContaining("malformed message") },
     });
@@ -445,34 +448,37 @@ describe("when something fails on the way", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 1, retried: 1 });
   });
 
-  // A death is four steps: the failure, the claim, the letter, the record.
+  // A death is four steps: the failure, the claim, the dead letter, the record.
   test("a failure that cannot be recorded leaves the item pending, and its message comes again", async () => {
     const world = await ConsumerWorld.of(["a"]);
     world.store.before = (operation) => operation === "update" && down();
     expect(await world.consume({ task: () => Promise.reject(new PermanentError("no")) })).toEqual(["0"]);
-    expect(world.letters).toEqual([]);
+    expect(world.deadLetters).toEqual([]);
     world.store.before = () => {};
     expect(await world.counts()).toMatchObject({ pending: 1, dead: 0 });
   });
 
-  test.each([1, 2, 3, 4, 5, 6])("at step %i of a death: the item ends dead once, with its letter", async (step) => {
-    const world = await ConsumerWorld.of(["a"]);
-    let steps = 0;
-    const fail = () => {
-      if (steps++ === step) down();
-    };
-    world.store.before = (operation) => operation === "update" && fail();
-    world.sqs.before = fail;
-    const task = vi.fn(() => Promise.reject(new PermanentError("no")));
-    const again = await world.consume({ task });
-    world.store.before = () => {};
-    world.sqs.before = () => {};
-    if (again.length > 0) expect(await world.consume({ task }, [world.message(0, { receiveCount: 2 })])).toEqual([]);
-    expect(await world.counts()).toMatchObject({ dead: 1, succeeded: 0, deadByReason: { permanent: 1 } });
-    expect(await world.status()).toBe("completed");
-    expect(world.letters.length).toBeGreaterThanOrEqual(1);
-    expect(task).toHaveBeenCalledTimes(1);
-  });
+  test.each([1, 2, 3, 4, 5, 6])(
+    "at step %i of a death: the item ends dead once, with its dead letter",
+    async (step) => {
+      const world = await ConsumerWorld.of(["a"]);
+      let steps = 0;
+      const fail = () => {
+        if (steps++ === step) down();
+      };
+      world.store.before = (operation) => operation === "update" && fail();
+      world.sqs.before = fail;
+      const task = vi.fn(() => Promise.reject(new PermanentError("no")));
+      const again = await world.consume({ task });
+      world.store.before = () => {};
+      world.sqs.before = () => {};
+      if (again.length > 0) expect(await world.consume({ task }, [world.message(0, { receiveCount: 2 })])).toEqual([]);
+      expect(await world.counts()).toMatchObject({ dead: 1, succeeded: 0, deadByReason: { permanent: 1 } });
+      expect(await world.status()).toBe("completed");
+      expect(world.deadLetters.length).toBeGreaterThanOrEqual(1);
+      expect(task).toHaveBeenCalledTimes(1);
+    },
+  );
 
   test("whatever fails, consume() does not reject", async () => {
     const world = await ConsumerWorld.of(["a", "b", "c", "d"]);
@@ -746,7 +752,7 @@ describe("a consumer that refills its slots", () => {
   });
 });
 
-test("the letter of the largest item with the longest history can be redriven", async () => {
+test("the dead letter of the largest item with the longest history can be redriven", async () => {
   const world = await ConsumerWorld.of(["x".repeat(980_000)]);
   const body = deadLetterBody(parseEnvelope(world.message(0).body), {
     reason: "exhausted",
@@ -756,6 +762,6 @@ test("the letter of the largest item with the longest history can be redriven", 
   expect(await world.consume({ task: () => Promise.reject(new PermanentError("again")) }, [world.raw(body)])).toEqual(
     [],
   );
-  expect(world.letters[0]).toMatchObject({ item: JSON.parse(toJson("x".repeat(980_000))), dead: { redrives: 1 } });
-  expect(world.letters[0]?.dead.failures.at(-1)?.message).toBe("again");
+  expect(world.deadLetters[0]).toMatchObject({ item: JSON.parse(toJson("x".repeat(980_000))), dead: { redrives: 1 } });
+  expect(world.deadLetters[0]?.dead.failures.at(-1)?.message).toBe("again");
 });

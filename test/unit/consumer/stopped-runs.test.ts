@@ -40,7 +40,7 @@ describe("the messages of a paused run", () => {
   test("keep no redriven item of another run from its attempt", async () => {
     const world = await ConsumerWorld.of(["a"]);
     await world.consume({ task: () => Promise.reject(new PermanentError("no")) });
-    const redriven = world.raw(world.rawLetters[0]?.body ?? "", { id: "redriven" });
+    const redriven = world.raw(world.rawDeadLetters[0]?.body ?? "", { id: "redriven" });
     const requestedAt = "2026-01-02T00:00:00.000Z";
     const other = await world.runs.create({ id: "other", workflow: "test", requestedAt });
     await world.ledger.openPage("other", 0, { size: 1, digest: "d" });
@@ -73,7 +73,7 @@ describe("the messages of a paused run", () => {
     // In the consumer itself: it is no suspect.
     expect(await world.consume({ task }, [world.message(0, { receiveCount: 41 })])).toEqual([]);
     expect(attempts).toEqual([1]);
-    expect(world.letters).toEqual([]);
+    expect(world.deadLetters).toEqual([]);
     expect(await world.status()).toBe("completed");
   });
 
@@ -96,7 +96,7 @@ describe("the messages of a paused run", () => {
     await world.ledger.claimDeath(item(1));
     await world.runs.pause(RUN);
     expect(await world.consume({}, world.messages({ receiveCount: 2 }))).toEqual(["2"]);
-    expect(world.letters).toMatchObject([{ item: "dying", dead: { reason: "unexplained" } }]);
+    expect(world.deadLetters).toMatchObject([{ item: "dying", dead: { reason: "unexplained" } }]);
     expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, pending: 1 });
   });
 
@@ -129,7 +129,7 @@ describe("the messages of a cancelled run", () => {
     ]);
     expect(await world.status()).toBe("cancelled");
     expect(await world.counts()).toMatchObject({ produced: 3, succeeded: 0, dead: 0, cancelled: 3, pending: 0 });
-    expect(world.letters).toEqual([]);
+    expect(world.deadLetters).toEqual([]);
   });
 
   test("that come twice are cancelled once", async () => {
@@ -162,7 +162,7 @@ describe("the messages of a cancelled run", () => {
     expect(await world.consume({}, world.messages({ receiveCount: 2 }))).toEqual([]);
     expect(await world.status()).toBe("cancelled");
     expect(await world.counts()).toMatchObject({ cancelled: 2, dead: 1, pending: 0 });
-    expect(world.letters).toMatchObject([{ item: "dying" }]);
+    expect(world.deadLetters).toMatchObject([{ item: "dying" }]);
   });
 
   test("come again when they cannot be recorded", async () => {

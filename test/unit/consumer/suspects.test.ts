@@ -229,7 +229,7 @@ describe("a consumer", () => {
     }
     expect(isolation.run).toHaveBeenCalledTimes(7);
     expect(await world.consume({}, [world.message(0, { receiveCount: 9 })])).toEqual([]);
-    expect(world.letters).toEqual([]);
+    expect(world.deadLetters).toEqual([]);
     expect(await world.counts()).toMatchObject({ succeeded: 8, retried: 0 });
   });
 
@@ -279,7 +279,7 @@ describe("a consumer", () => {
     }
     expect(world.sqs.visibilities.filter(({ receiptHandle }) => receiptHandle === "handle-2").at(-1)?.seconds).toBe(0);
     expect(world.sqs.visibilities.filter(({ receiptHandle }) => receiptHandle === "handle-0").at(-1)?.seconds).toBe(8);
-    expect(world.letters).toEqual([]);
+    expect(world.deadLetters).toEqual([]);
   });
 
   test("that works on its batch alone deletes what is done before it retires", async () => {
@@ -311,7 +311,7 @@ describe("a consumer", () => {
     for (const receive of [2, 3, 4]) await world.ledger.recordReceive(other, receive, "alone");
     expect(await world.consume({ retry: { attempts: 3 } }, [world.message(1, { receiveCount: 5 })])).toEqual([]);
     expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, deadByReason: { exhausted: 1 } });
-    expect(world.letters[0]?.dead.failures).toMatchObject(Array(3).fill({ kind: "crashed" }));
+    expect(world.deadLetters[0]?.dead.failures).toMatchObject(Array(3).fill({ kind: "crashed" }));
     expect(isolation.run).toHaveBeenCalledTimes(1);
   });
 });

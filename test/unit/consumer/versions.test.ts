@@ -19,7 +19,7 @@ describe("a consumer that meets a newer envelope", () => {
     expect(await world.consume({ task }, [newer(world), ...world.messages()])).toEqual(["newer"]);
     expect(task).toHaveBeenCalledTimes(2);
     expect(world.sqs.visibilities).toEqual([{ receiptHandle: "handle-newer", seconds: 5 }]);
-    expect(world.rawLetters).toEqual([]);
+    expect(world.rawDeadLetters).toEqual([]);
     expect(world.metrics.counts).toEqual({ succeeded: 2, newerVersion: 1 });
     expect(world.logger.lines).toContain("warn: put back messages that a newer version of Sluice wrote");
     const without = await ConsumerWorld.of(["a", "b"]);
@@ -50,7 +50,7 @@ describe("a consumer that meets a newer envelope", () => {
     expect(await hidden(8)).toBeGreaterThanOrEqual(300);
     expect(await hidden(maxReceiveCount - 1)).toBe(11 * 3_600);
     expect(await hidden(maxReceiveCount)).toBe(11 * 3_600);
-    expect(world.rawLetters).toEqual([]);
+    expect(world.rawDeadLetters).toEqual([]);
   });
 
   test("deletes nothing of it while it refills its slots", async () => {
@@ -71,7 +71,7 @@ test("a run that a newer version began is not worked on: its messages are put ba
   expect(world.store.updates).toEqual([]);
   expect(world.sqs.visibilities.map(({ seconds }) => seconds)).toEqual([9, 9]);
   expect(world.metrics.counts).toEqual({ newerVersion: 2 });
-  expect(world.rawLetters).toEqual([]);
+  expect(world.rawDeadLetters).toEqual([]);
 });
 
 test("a run without a version is worked on as one of version 1", async () => {

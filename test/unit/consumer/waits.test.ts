@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
 import type { ReceivedMessage } from "../../../shared/aws/received-message.ts";
 import { Isolation } from "../../../shared/consumer/attempts/isolation.ts";
-import { toLetter } from "../../../shared/dead-letters/letter.ts";
+import { toDeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
 import { RetryLater, type TaskContext, Throttled, type WorkflowOptions } from "../../../shared/index.ts";
 import { attemptsKey } from "../../../shared/ledger/rows.ts";
 import { parseEnvelope } from "../../../shared/messages/envelope.ts";
@@ -111,7 +111,7 @@ describe("an item that is told to wait", () => {
     expect(parseEnvelope(item.message.body)).toMatchObject({ receives: 292, resent: true, item: "a", index: 0 });
   });
 
-  test("still has all of its attempts for failures, and its letter tells both", async () => {
+  test("still has all of its attempts for failures, and its dead letter tells both", async () => {
     const item = await waiting({ retry: { attempts: 3 } });
     const attempts: number[] = [];
     const does =
@@ -124,8 +124,8 @@ describe("an item that is told to wait", () => {
       await item.deliver(does(act));
     }
     expect(attempts).toEqual([1, 1, 2, 2, 2, 3, 3]);
-    const [letter] = item.world.letters;
-    expect(letter?.dead).toMatchObject({
+    const [deadLetter] = item.world.deadLetters;
+    expect(deadLetter?.dead).toMatchObject({
       reason: "exhausted",
       failures: [{ attempt: 1 }, { attempt: 2 }, { attempt: 3 }],
       waits: { throttled: { count: 2 }, retryLater: { count: 2, last: { milliseconds: 7_000 } } },
@@ -194,17 +194,17 @@ describe("an item that is told to wait", () => {
 });
 
 describe("retry.waitAtMost", () => {
-  test("bounds all waits together: the item is dead at once, and its letter tells of them", async () => {
+  test("bounds all waits together: the item is dead at once, and its dead letter tells of them", async () => {
     const item = await waiting({ retry: { attempts: 2 } });
     for (let wait = 0; wait < 24; wait++) expect(await item.deliver(asksFor({ hours: 1 }))).toBe(HOUR);
     const at = new Date(START).toISOString();
     const now = new Date().toISOString();
     expect(await item.deliver(throttled)).toBeUndefined();
     expect(Date.now()).toBe(START + DAY * 1_000);
-    const [letter] = item.world.letters;
+    const [deadLetter] = item.world.deadLetters;
     const later = { name: "RetryLater", message: "try again in 3600 s", milliseconds: 3_600_000 };
     const refused = { at: now, name: "Throttled", message: "throttled by the service", milliseconds: 150_000 };
-    expect(letter?.dead).toMatchObject({
+    expect(deadLetter?.dead).toMatchObject({
       reason: "waited too long",
       failures: [],
       waits: {
@@ -218,8 +218,8 @@ describe("retry.waitAtMost", () => {
       retried: 0,
       deadByReason: { "waited too long": 1 },
     });
-    const raw = item.world.raw(item.world.rawLetters[0]?.body ?? "");
-    expect(toLetter(raw)).toMatchObject({
+    const raw = item.world.raw(item.world.rawDeadLetters[0]?.body ?? "");
+    expect(toDeadLetter(raw)).toMatchObject({
       reason: "waited too long",
       error: { name: "Throttled", message: "throttled by the service" },
       fingerprint: { text: "Throttled: throttled by the service" },
@@ -230,10 +230,10 @@ describe("retry.waitAtMost", () => {
   test("is passed by a single wait that is too long, and by none that is not", async () => {
     const item = await waiting({ retry: { waitAtMost: { hours: 1 } } });
     expect(await item.deliver(asksFor({ hours: 1 }))).toBe(HOUR);
-    expect(item.world.letters).toEqual([]);
+    expect(item.world.deadLetters).toEqual([]);
     const other = await waiting({ retry: { waitAtMost: { hours: 1 } } });
     expect(await other.deliver(asksFor({ hours: 1, seconds: 1 }))).toBeUndefined();
-    expect(other.world.letters).toMatchObject([{ dead: { reason: "waited too long" } }]);
+    expect(other.world.deadLetters).toMatchObject([{ dead: { reason: "waited too long" } }]);
   });
 
   test("counts no time in the queue, paused, or without a slot", async () => {
@@ -243,7 +243,7 @@ describe("retry.waitAtMost", () => {
     expect(await item.deliver(asksFor({ minutes: 30 }))).toBeDefined();
     pass(3 * DAY);
     expect(await item.deliver(asksFor({ seconds: 1 }))).toBeUndefined();
-    expect(item.world.letters).toHaveLength(1);
+    expect(item.world.deadLetters).toHaveLength(1);
   });
 
   test("stops the run, if more items wait too long than are tolerated", async () => {
@@ -258,14 +258,14 @@ describe("retry.waitAtMost", () => {
   test("starts anew with a redrive", async () => {
     const item = await waiting({ retry: { waitAtMost: { seconds: 10 } } });
     await item.deliver(asksFor({ minutes: 1 }));
-    const body = item.world.rawLetters[0]?.body ?? "";
+    const body = item.world.rawDeadLetters[0]?.body ?? "";
     const message = item.world.raw(body);
     const task = vi.fn(asksFor({ seconds: 10 }));
     expect(await item.world.consume({ task, retry: { waitAtMost: { seconds: 10 } } }, [message])).toEqual(["raw"]);
-    expect(item.world.letters).toHaveLength(1);
+    expect(item.world.deadLetters).toHaveLength(1);
   });
 
-  test("is decided once: a consumer that dies before the letter is followed by one that sends it", async () => {
+  test("is decided once: a consumer that dies before the dead letter is followed by one that sends it", async () => {
     const item = await waiting({ retry: { waitAtMost: { seconds: 10 } } });
     item.world.sqs.before = (action) => {
       if (action === "send") throw new Error("killed");
@@ -275,7 +275,7 @@ describe("retry.waitAtMost", () => {
     const task = vi.fn();
     expect(await item.deliver(task)).toBeUndefined();
     expect(task).not.toHaveBeenCalled();
-    expect(item.world.letters).toMatchObject([
+    expect(item.world.deadLetters).toMatchObject([
       { dead: { reason: "waited too long", waits: { retryLater: { count: 1 } } } },
     ]);
   });

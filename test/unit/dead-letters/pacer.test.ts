@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Pacer } from "../../../shared/dead-letters/pacer.ts";
 
 /** When each of so many steps may begin. */
-async function steps(ratePerSecond: number | undefined, letters: number, count: number): Promise<number[]> {
+async function steps(ratePerSecond: number | undefined, deadLetters: number, count: number): Promise<number[]> {
   let now = 0;
   const sleep = async (milliseconds: number) => {
     now += milliseconds;
@@ -10,13 +10,13 @@ async function steps(ratePerSecond: number | undefined, letters: number, count: 
   const pacer = new Pacer({ ratePerSecond, now: () => now, sleep });
   const at: number[] = [];
   for (let step = 0; step < count; step++) {
-    expect(await pacer.wait(letters)).toBe(true);
+    expect(await pacer.wait(deadLetters)).toBe(true);
     at.push(now);
   }
   return at;
 }
 
-test("letters keep to their rate", async () => {
+test("dead letters keep to their rate", async () => {
   expect(await steps(10, 5, 4)).toEqual([0, 500, 1_000, 1_500]);
   expect(await steps(0.5, 1, 3)).toEqual([0, 2_000, 4_000]);
   expect(await steps(undefined, 80, 3)).toEqual([0, 0, 0]);
@@ -28,7 +28,7 @@ test.each([
   [20, 10],
   [3, 1],
   [0.1, 1],
-])("at a rate of %d a second, a step has %i letters", (ratePerSecond, step) => {
+])("at a rate of %d a second, a step has %i dead letters", (ratePerSecond, step) => {
   expect(new Pacer({ ratePerSecond, now: Date.now }).step).toBe(step);
 });
 

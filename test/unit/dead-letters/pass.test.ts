@@ -1,31 +1,34 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { QueueDepth } from "../../../shared/aws/queue.ts";
 import { SluiceError } from "../../../shared/base/errors.ts";
-import { browse, findLetters } from "../../../shared/dead-letters/browse.ts";
-import type { Letter } from "../../../shared/dead-letters/letter.ts";
+import { browse, findDeadLetters } from "../../../shared/dead-letters/browse.ts";
 import { Pass, type PassOptions } from "../../../shared/dead-letters/pass.ts";
-import { DLQ, LettersWorld } from "../../helpers/letters-world.ts";
+import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
+import { DeadLettersWorld, DLQ } from "../../helpers/dead-letters-world.ts";
 
-const bodies = (letters: readonly { readonly body: string }[]) => letters.map(({ body }) => body);
+const bodies = (deadLetters: readonly { readonly body: string }[]) => deadLetters.map(({ body }) => body);
 
-function filled(count: number): LettersWorld {
-  const world = new LettersWorld();
-  for (let n = 0; n < count; n++) world.queues.put(DLQ, `letter ${n}`);
+function filled(count: number): DeadLettersWorld {
+  const world = new DeadLettersWorld();
+  for (let n = 0; n < count; n++) world.queues.put(DLQ, `dead letter ${n}`);
   return world;
 }
 
-async function look(world: LettersWorld, options: PassOptions = {}) {
-  const seen: Letter[] = [];
-  const result = await browse(world.deadLetterQueue, (letter) => seen.push(letter), { ...world.options, ...options });
+async function look(world: DeadLettersWorld, options: PassOptions = {}) {
+  const seen: DeadLetter[] = [];
+  const result = await browse(world.deadLetterQueue, (deadLetter) => seen.push(deadLetter), {
+    ...world.options,
+    ...options,
+  });
   return { result, seen };
 }
 
 describe("A look at a dead-letter queue", () => {
   test.each([0, 1, 10, 11, 79, 80, 81, 500])(
-    "of %i letters sees each once, in order, and gives all back",
+    "of %i dead letters sees each once, in order, and gives all back",
     async (count) => {
       const world = filled(count);
-      const before = bodies(world.letters);
+      const before = bodies(world.deadLetters);
       const progress: number[] = [];
       const { seen, result } = await look(world, { onProgress: ({ looked }) => progress.push(looked) });
       expect(bodies(seen)).toEqual(before);
@@ -36,8 +39,8 @@ describe("A look at a dead-letter queue", () => {
         complete: true,
         stoppedBy: undefined,
       });
-      expect(bodies(world.letters)).toEqual(before);
-      expect(world.letters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
+      expect(bodies(world.deadLetters)).toEqual(before);
+      expect(world.deadLetters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
       expect(progress.at(-1) ?? 0).toBe(count);
       expect(new Set(seen.map(({ id }) => id)).size).toBe(count);
       // And the next one sees the same.
@@ -127,7 +130,7 @@ describe("A look at a dead-letter queue", () => {
     expect(receive.mock.calls.every(([{ waitSeconds }]) => waitSeconds === 0)).toBe(true);
   });
 
-  test("goes on after an empty answer that a letter follows", async () => {
+  test("goes on after an empty answer that a dead letter follows", async () => {
     const world = filled(3);
     const late = vi.fn(() => world.queues.put(DLQ, "late"));
     const receive = world.deadLetterQueue.receive.bind(world.deadLetterQueue);
@@ -148,7 +151,7 @@ describe("A look at a dead-letter queue", () => {
     });
     expect(result.stoppedBy).toBe("interruption");
     expect(seen.length).toBeLessThan(200);
-    expect(world.letters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
+    expect(world.deadLetters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
   });
 
   test("gives all back when the one who looks throws", async () => {
@@ -161,7 +164,7 @@ describe("A look at a dead-letter queue", () => {
       world.options,
     );
     await expect(looking).rejects.toThrow("no");
-    expect(world.letters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
+    expect(world.deadLetters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
   });
 
   test("gives back what it holds when a receive fails, those included that others of its wave received", async () => {
@@ -172,7 +175,7 @@ describe("A look at a dead-letter queue", () => {
     };
     await expect(look(world)).rejects.toThrow("unavailable");
     expect(receives).toBeGreaterThan(12);
-    expect(world.letters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
+    expect(world.deadLetters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
   });
 
   test("that cannot give back leaves it to the visibility timeout, of about a minute", async () => {
@@ -181,7 +184,7 @@ describe("A look at a dead-letter queue", () => {
       if (action === "changeVisibility") throw new Error("the service is unavailable");
     };
     await look(world);
-    const left = world.letters.map(({ visibleAt }) => visibleAt - world.queues.now);
+    const left = world.deadLetters.map(({ visibleAt }) => visibleAt - world.queues.now);
     expect(new Set(left)).toEqual(new Set([61_000]));
   });
 
@@ -196,7 +199,7 @@ describe("A look at a dead-letter queue", () => {
       complete: false,
       stoppedBy: "in-flight limit",
     });
-    expect(world.letters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
+    expect(world.deadLetters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
   });
 
   test("that holds all just within the limit is whole", async () => {
@@ -208,13 +211,13 @@ describe("A look at a dead-letter queue", () => {
   test("refuses a queue that would move on what is looked at, untouched", async () => {
     const world = filled(3);
     world.queues.policies.set(DLQ, JSON.stringify({ deadLetterTargetArn: "arn:aws:sqs:x:1:more", maxReceiveCount: 3 }));
-    await expect(look(world)).rejects.toThrow("after 3 receives SQS moves a letter on");
+    await expect(look(world)).rejects.toThrow("after 3 receives SQS moves a dead letter on");
     await expect(look(world)).rejects.toMatchObject({ code: "DLQ_MOVES_ON" });
-    expect(world.letters.every(({ receives }) => receives === 0)).toBe(true);
+    expect(world.deadLetters.every(({ receives }) => receives === 0)).toBe(true);
   });
 
-  test("asks for no more large letters at once than fit into memory", async () => {
-    const world = new LettersWorld();
+  test("asks for no more large dead letters at once than fit into memory", async () => {
+    const world = new DeadLettersWorld();
     for (let n = 0; n < 40; n++) world.queues.put(DLQ, "x".repeat(1_000_000));
     let underWay = 0;
     const most: number[] = [];
@@ -238,7 +241,7 @@ describe("A look by approximate counts, as SQS's are", () => {
   const approximate = { exactCounts: false } as const;
 
   /** Has the queue tell other counts than it has, the first and the last time that it is asked. */
-  function counting(world: LettersWorld, first: Partial<QueueDepth>, last: Partial<QueueDepth> = {}) {
+  function counting(world: DeadLettersWorld, first: Partial<QueueDepth>, last: Partial<QueueDepth> = {}) {
     const none = { visible: 0, inFlight: 0, delayed: 0 };
     const depth = vi.spyOn(world.deadLetterQueue, "depth").mockResolvedValue({ ...none, ...last });
     depth.mockResolvedValueOnce({ ...none, ...first });
@@ -250,13 +253,13 @@ describe("A look by approximate counts, as SQS's are", () => {
     expect((await look(world, approximate)).result).toMatchObject({ looked: 50, heldElsewhere: 0, complete: true });
   });
 
-  test("misses what it did not see of what was there, though its own letters are not counted yet", async () => {
+  test("misses what it did not see of what was there, though its own dead letters are not counted yet", async () => {
     const world = filled(28);
     counting(world, { visible: 108 }, { visible: 80 });
     expect((await look(world, approximate)).result).toMatchObject({ looked: 28, heldElsewhere: 80, complete: false });
   });
 
-  test("does not take letters that came meanwhile for those that others hold", async () => {
+  test("does not take dead letters that came meanwhile for those that others hold", async () => {
     const world = filled(28);
     counting(world, { visible: 28, inFlight: 80 });
     let received = 0;
@@ -298,13 +301,13 @@ describe("A pass that takes its time", () => {
     const world = filled(25);
     const seen: string[] = [];
     let waited = 0;
-    await new Pass(world.deadLetterQueue, { ...world.options, exactCounts: false }).run(async (letters) => {
-      seen.push(...bodies(letters));
+    await new Pass(world.deadLetterQueue, { ...world.options, exactCounts: false }).run(async (deadLetters) => {
+      seen.push(...bodies(deadLetters));
       if (waited > 0) return;
       for (; waited < 20; waited++) {
         world.queues.now += 15_000;
         await vi.advanceTimersByTimeAsync(15_000);
-        expect(world.letters.filter(({ visibleAt }) => visibleAt <= world.queues.now)).toEqual([]);
+        expect(world.deadLetters.filter(({ visibleAt }) => visibleAt <= world.queues.now)).toEqual([]);
       }
       // Now they do return: the clock jumps over their timeout, as when the machine slept.
       world.queues.now += 3_600_000;
@@ -312,47 +315,47 @@ describe("A pass that takes its time", () => {
     expect(waited).toBe(20);
     expect(seen.toSorted()).toEqual(
       filled(25)
-        .letters.map(({ body }) => body)
+        .deadLetters.map(({ body }) => body)
         .toSorted(),
     );
-    expect(world.letters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
+    expect(world.deadLetters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
   });
 
   test("removes with the receipt handle that serves, and what comes once more after it", async () => {
     const world = filled(5);
-    const [first, second] = world.letters;
+    const [first, second] = world.deadLetters;
     const pass = new Pass(world.deadLetterQueue, world.options);
-    await pass.run(async (letters) => {
+    await pass.run(async (deadLetters) => {
       world.queues.refuses = (action, message) => action === "delete" && message === second;
-      const left = await pass.remove(letters.map(({ id }) => id));
-      expect([...left]).toEqual([letters[1]?.id]);
+      const left = await pass.remove(deadLetters.map(({ id }) => id));
+      expect([...left]).toEqual([deadLetters[1]?.id]);
       // SQS delivers at least once.
       if (first !== undefined) world.queues.of(DLQ).push({ ...first, visibleAt: 0, receipt: "" });
       world.queues.refuses = () => false;
     });
-    expect(bodies(world.letters)).toEqual(["letter 1"]);
+    expect(bodies(world.deadLetters)).toEqual(["dead letter 1"]);
     expect(pass.result.looked).toBe(5);
   });
 });
 
-describe("Letters are found", () => {
+describe("Dead letters are found", () => {
   test("by the beginning of an id, as long as it is unique", async () => {
     const world = filled(300);
-    const ids = world.letters.map(({ id }) => id);
+    const ids = world.deadLetters.map(({ id }) => id);
     const [first = "", second = ""] = ids;
-    const found = await findLetters(world.deadLetterQueue, [second.slice(0, 12), first], world.options);
-    expect(bodies(found)).toEqual(["letter 1", "letter 0"]);
+    const found = await findDeadLetters(world.deadLetterQueue, [second.slice(0, 12), first], world.options);
+    expect(bodies(found)).toEqual(["dead letter 1", "dead letter 0"]);
     const shared = ids.map((id) => id.slice(0, 1)).find((each, at, all) => all.indexOf(each) !== at) ?? "";
-    await expect(findLetters(world.deadLetterQueue, [shared], world.options)).rejects.toMatchObject({
+    await expect(findDeadLetters(world.deadLetterQueue, [shared], world.options)).rejects.toMatchObject({
       code: "AMBIGUOUS_LETTER",
     });
   });
 
   test("or it is said that they may be among those that others hold", async () => {
     const world = filled(5);
-    const [{ id = "" } = {}] = world.letters;
+    const [{ id = "" } = {}] = world.deadLetters;
     await world.deadLetterQueue.receive({ max: 2, waitSeconds: 0, visibilityTimeoutSeconds: 30 });
-    const asked = findLetters(world.deadLetterQueue, [id], world.options);
+    const asked = findDeadLetters(world.deadLetterQueue, [id], world.options);
     await expect(asked).rejects.toMatchObject({ code: "LETTERS_HELD" });
     await expect(asked).rejects.toThrow(
       `none of the 3 dead letters that could be looked at has an id that begins with "${id}". 2 more dead letters are held by another`,
@@ -361,7 +364,7 @@ describe("Letters are found", () => {
 
   test("or it is said that they are not there", async () => {
     const world = filled(3);
-    const asked = findLetters(world.deadLetterQueue, ["zzz"], world.options);
+    const asked = findDeadLetters(world.deadLetterQueue, ["zzz"], world.options);
     await expect(asked).rejects.toThrow(SluiceError);
     await expect(asked).rejects.toThrow('none of the 3 dead letters has an id that begins with "zzz"');
   });

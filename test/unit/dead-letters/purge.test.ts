@@ -1,14 +1,14 @@
 import { describe, expect, test, vi } from "vitest";
-import { exportLetters, toExportLine } from "../../../shared/dead-letters/export.ts";
-import { importLetters } from "../../../shared/dead-letters/import.ts";
-import type { Letter } from "../../../shared/dead-letters/letter.ts";
+import { exportDeadLetters, toExportLine } from "../../../shared/dead-letters/export.ts";
+import { importDeadLetters } from "../../../shared/dead-letters/import.ts";
 import { purge } from "../../../shared/dead-letters/purge.ts";
+import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
 import { redrive } from "../../../shared/dead-letters/redrive.ts";
 import { parseEnvelope } from "../../../shared/messages/envelope.ts";
-import { DLQ, LettersWorld } from "../../helpers/letters-world.ts";
+import { DeadLettersWorld, DLQ } from "../../helpers/dead-letters-world.ts";
 
-async function dead(items: number): Promise<LettersWorld> {
-  const world = new LettersWorld();
+async function dead(items: number): Promise<DeadLettersWorld> {
+  const world = new DeadLettersWorld();
   await world.produce(items);
   for (let index = 0; index < items; index++) await world.die(world.envelope(index));
   return world;
@@ -16,10 +16,10 @@ async function dead(items: number): Promise<LettersWorld> {
 
 const select = () => true;
 
-async function exported(world: LettersWorld): Promise<string[]> {
+async function exported(world: DeadLettersWorld): Promise<string[]> {
   const lines: string[] = [];
-  const write = async (letters: readonly Letter[]) => void lines.push(...letters.map(toExportLine));
-  await exportLetters({ ...world.options, write });
+  const write = async (deadLetters: readonly DeadLetter[]) => void lines.push(...deadLetters.map(toExportLine));
+  await exportDeadLetters({ ...world.options, write });
   return lines;
 }
 
@@ -30,14 +30,15 @@ describe("A purge", () => {
     const result = await purge({
       ...world.options,
       select: ({ index }) => Number(index) < 20,
-      backup: async (letters) => {
-        for (const { id } of letters) expect(world.letters.some((letter) => letter.id === id)).toBe(true);
-        kept.push(...letters.map(({ body }) => body));
+      backup: async (deadLetters) => {
+        for (const { id } of deadLetters)
+          expect(world.deadLetters.some((deadLetter) => deadLetter.id === id)).toBe(true);
+        kept.push(...deadLetters.map(({ body }) => body));
       },
     });
     expect(result).toMatchObject({ looked: 25, selected: 20, deleted: 20, leftBehind: 0 });
     expect(kept).toHaveLength(20);
-    expect(world.letters.map(({ body }) => parseEnvelope(body).index)).toEqual([20, 21, 22, 23, 24]);
+    expect(world.deadLetters.map(({ body }) => parseEnvelope(body).index)).toEqual([20, 21, 22, 23, 24]);
     expect(await world.counts()).toMatchObject({ dead: 25, pending: 0 });
   });
 
@@ -45,8 +46,8 @@ describe("A purge", () => {
     const world = await dead(3);
     const backup = () => Promise.reject(new Error("no space left on device"));
     await expect(purge({ ...world.options, select, backup })).rejects.toThrow("no space left");
-    expect(world.letters).toHaveLength(3);
-    expect(world.letters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
+    expect(world.deadLetters).toHaveLength(3);
+    expect(world.deadLetters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
   });
 
   test("that is only tried touches nothing", async () => {
@@ -54,31 +55,31 @@ describe("A purge", () => {
     const backup = vi.fn();
     expect(await purge({ ...world.options, select, backup, dryRun: true })).toMatchObject({ selected: 3, deleted: 3 });
     expect(backup).not.toHaveBeenCalled();
-    expect(world.letters).toHaveLength(3);
+    expect(world.deadLetters).toHaveLength(3);
   });
 
-  test("leaves what a newer version wrote, and says how many letters", async () => {
+  test("leaves what a newer version wrote, and says how many dead letters", async () => {
     const world = await dead(2);
     const newer = JSON.stringify({ sluice: 3, dead: {} });
     await world.deadLetterQueue.sendAll([{ body: newer }]);
     const kept: string[] = [];
-    const backup = async (letters: readonly Letter[]) => void kept.push(...letters.map(({ body }) => body));
+    const backup = async (deadLetters: readonly DeadLetter[]) => void kept.push(...deadLetters.map(({ body }) => body));
     const result = await purge({ ...world.options, select, backup });
     expect(result).toMatchObject({ looked: 3, selected: 2, deleted: 2, newer: 1 });
-    expect(world.letters.map(({ body }) => body)).toEqual([newer]);
+    expect(world.deadLetters.map(({ body }) => body)).toEqual([newer]);
     expect(kept).not.toContain(newer);
   });
 
   test("says what SQS would not delete", async () => {
     const world = await dead(2);
-    const [stubborn] = world.letters;
+    const [stubborn] = world.deadLetters;
     world.queues.refuses = (action, message) => action === "delete" && message === stubborn;
     expect(await purge({ ...world.options, select })).toMatchObject({ deleted: 1, leftBehind: 1 });
-    expect(world.letters).toEqual([stubborn]);
+    expect(world.deadLetters).toEqual([stubborn]);
   });
 
   test("ends a run that waited for a message which SQS had moved, and announces it", async () => {
-    const world = new LettersWorld();
+    const world = new DeadLettersWorld();
     await world.produce(2);
     await world.succeed(world.envelope(0));
     world.queues.put(DLQ, JSON.stringify(world.envelope(1)), { movedFrom: "arn:aws:sqs:x:1:queue" });
@@ -107,32 +108,32 @@ describe("An import", () => {
       bytes: { DataType: "Binary.x", BinaryValue: Uint8Array.from([0, 255]) },
     };
     world.queues.put(DLQ, "not ours \u{1F600}", { attributes });
-    const before = world.letters.map(({ body, attributes }) => ({ body, attributes }));
+    const before = world.deadLetters.map(({ body, attributes }) => ({ body, attributes }));
     const lines = await exported(world);
     expect(lines).toHaveLength(13);
     await purge({ ...world.options, select });
-    expect(await importLetters({ ...world.options, lines })).toMatchObject({ read: 13, imported: 13 });
-    const after = world.letters.map(({ body, attributes }) => ({ body, attributes }));
+    expect(await importDeadLetters({ ...world.options, lines })).toMatchObject({ read: 13, imported: 13 });
+    const after = world.deadLetters.map(({ body, attributes }) => ({ body, attributes }));
     expect(after.map(({ body }) => body)).toEqual(before.map(({ body }) => body));
     expect(after.at(-1)?.attributes.bytes).toEqual({ DataType: "Binary.x", BinaryValue: Buffer.from([0, 255]) });
     expect(after.at(-1)?.attributes.text).toEqual(attributes.text);
   });
 
-  test("puts nothing back while others hold letters, which may be the same", async () => {
+  test("puts nothing back while others hold dead letters, which may be the same", async () => {
     const world = await dead(4);
     const lines = await exported(world);
     await world.deadLetterQueue.receive({ max: 3, waitSeconds: 0, visibilityTimeoutSeconds: 60 });
-    const imported = importLetters({ ...world.options, lines });
+    const imported = importDeadLetters({ ...world.options, lines });
     await expect(imported).rejects.toMatchObject({ code: "LETTERS_HELD" });
-    await expect(imported).rejects.toThrow("nothing was put back, because letters of the file may be among those");
-    expect(world.letters).toHaveLength(4);
-    const tried = await importLetters({ ...world.options, lines, dryRun: true });
+    await expect(imported).rejects.toThrow("nothing was put back, because dead letters of the file may be among those");
+    expect(world.deadLetters).toHaveLength(4);
+    const tried = await importDeadLetters({ ...world.options, lines, dryRun: true });
     expect(tried).toMatchObject({ alreadyThere: 1, pass: { looked: 1, heldElsewhere: 3, complete: false } });
   });
 
   test("can be repeated: what is there, at work or done is left out", async () => {
     const world = await dead(4);
-    // Of equal foreign letters, each counts.
+    // Of equal foreign dead letters, each counts.
     for (const body of ["same", "same", "same"]) world.queues.put(DLQ, body);
     const lines = await exported(world);
     await redrive({ ...world.options, select: ({ index }) => index === 0 });
@@ -145,26 +146,38 @@ describe("An import", () => {
       select: ({ kind, index }) => (kind === "foreign" ? foreign++ === 0 : gone.has(Number(index))),
     });
     const counts = { read: 7, alreadyDone: 1, atWork: 1 };
-    const tried = await importLetters({ ...world.options, lines, dryRun: true });
+    const tried = await importDeadLetters({ ...world.options, lines, dryRun: true });
     expect(tried).toMatchObject({ ...counts, imported: 2, alreadyThere: 3 });
-    expect(await importLetters({ ...world.options, lines })).toMatchObject({ ...counts, imported: 2, alreadyThere: 3 });
-    expect(await importLetters({ ...world.options, lines })).toMatchObject({ ...counts, imported: 0, alreadyThere: 5 });
+    expect(await importDeadLetters({ ...world.options, lines })).toMatchObject({
+      ...counts,
+      imported: 2,
+      alreadyThere: 3,
+    });
+    expect(await importDeadLetters({ ...world.options, lines })).toMatchObject({
+      ...counts,
+      imported: 0,
+      alreadyThere: 5,
+    });
   });
 
-  test("of a letter twice is one", async () => {
+  test("of a dead letter twice is one", async () => {
     const world = await dead(1);
     const [line = ""] = await exported(world);
     await purge({ ...world.options, select });
     const lines = [line, "", line];
-    expect(await importLetters({ ...world.options, lines })).toMatchObject({ read: 2, imported: 1, alreadyThere: 1 });
+    expect(await importDeadLetters({ ...world.options, lines })).toMatchObject({
+      read: 2,
+      imported: 1,
+      alreadyThere: 1,
+    });
   });
 
-  test("names lines that are no letters, and goes on", async () => {
+  test("names lines that are no dead letters, and goes on", async () => {
     const world = await dead(1);
     const [line = ""] = await exported(world);
     await purge({ ...world.options, select });
     const lines = ["{", '{"body":"x"}', line, '{"sluiceLetter":1,"body":""}', '{"sluiceLetter":2,"body":"x"}'];
-    const result = await importLetters({ ...world.options, lines });
+    const result = await importDeadLetters({ ...world.options, lines });
     expect(result).toMatchObject({ read: 1, imported: 1, invalidLines: 4 });
     expect(result.invalid.map(({ line }) => line)).toEqual([1, 2, 4, 5]);
     expect(result.invalid[1]?.message).toContain("sluiceLetter");
@@ -175,6 +188,6 @@ describe("An import", () => {
     const lines = await exported(world);
     await purge({ ...world.options, select });
     world.queues.refuses = (action, body) => action === "send" && String(body).includes('"index":1');
-    expect(await importLetters({ ...world.options, lines })).toMatchObject({ imported: 1, refused: 1 });
+    expect(await importDeadLetters({ ...world.options, lines })).toMatchObject({ imported: 1, refused: 1 });
   });
 });

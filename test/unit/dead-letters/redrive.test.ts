@@ -1,29 +1,29 @@
 import { describe, expect, test, vi } from "vitest";
 import { ItemError } from "../../../shared/base/errors.ts";
-import type { Letter } from "../../../shared/dead-letters/letter.ts";
+import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
 import { type RedriveOptions, redrive } from "../../../shared/dead-letters/redrive.ts";
 import { runKey } from "../../../shared/ledger/rows.ts";
-import { truncatedLetterBody } from "../../../shared/messages/dead-letter.ts";
+import { truncatedDeadLetterBody } from "../../../shared/messages/dead-letter.ts";
 import { type Envelope, parseEnvelope } from "../../../shared/messages/envelope.ts";
 import { identityOf } from "../../../shared/messages/item-message.ts";
+import { DeadLettersWorld, DLQ, QUEUE, WORKFLOW } from "../../helpers/dead-letters-world.ts";
 import { failureOf } from "../../helpers/failures.ts";
-import { DLQ, LettersWorld, QUEUE, WORKFLOW } from "../../helpers/letters-world.ts";
 
 /** A run of so many items, all of which died. */
-async function dead(items: number): Promise<LettersWorld> {
-  const world = new LettersWorld();
+async function dead(items: number): Promise<DeadLettersWorld> {
+  const world = new DeadLettersWorld();
   await world.produce(items);
   for (let index = 0; index < items; index++) await world.die(world.envelope(index));
   return world;
 }
 
-const all = (world: LettersWorld, more: Partial<RedriveOptions> = {}) =>
+const all = (world: DeadLettersWorld, more: Partial<RedriveOptions> = {}) =>
   redrive({ ...world.options, select: () => true, ...more });
-const sent = (world: LettersWorld) => world.messages.map(({ body }) => parseEnvelope(body));
-const even = ({ index }: Letter) => Number(index) % 2 === 0;
+const sent = (world: DeadLettersWorld) => world.messages.map(({ body }) => parseEnvelope(body));
+const even = ({ index }: DeadLetter) => Number(index) % 2 === 0;
 
 describe("A redrive", () => {
-  test("moves the letters that are meant, and their items are pending again until they settle", async () => {
+  test("moves the dead letters that are meant, and their items are pending again until they settle", async () => {
     const world = await dead(25);
     expect(await world.counts()).toMatchObject({ dead: 25, pending: 0 });
     const moved: number[] = [];
@@ -32,7 +32,7 @@ describe("A redrive", () => {
     expect(moved.at(-1)).toBe(13);
     expect(await world.counts()).toMatchObject({ dead: 12, pending: 13, deadByReason: { exhausted: 12 } });
     expect(sent(world).map(({ index }) => index)).toEqual([0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24]);
-    expect(world.letters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
+    expect(world.deadLetters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
     await world.work(({ index }) => index !== 4);
     expect(await world.counts()).toMatchObject({ succeeded: 12, dead: 13, pending: 0 });
   });
@@ -41,13 +41,13 @@ describe("A redrive", () => {
     const world = await dead(12);
     // Consumers fail each item at once.
     world.queues.after = (action, queue) => {
-      if (action !== "send" || queue !== QUEUE || world.letters.length > 100) return;
+      if (action !== "send" || queue !== QUEUE || world.deadLetters.length > 100) return;
       world.queues.now += 1;
       for (const { body } of world.queues.of(QUEUE).splice(0)) world.queues.put(DLQ, body);
     };
     const result = await all(world);
     expect(result).toMatchObject({ looked: 24, selected: 12, moved: 12, complete: true });
-    expect(world.letters).toHaveLength(12);
+    expect(world.deadLetters).toHaveLength(12);
   });
 
   test("keeps the history, to which the next life adds its own", async () => {
@@ -55,9 +55,9 @@ describe("A redrive", () => {
     for (const redrives of [1, 2, 3]) {
       expect(await all(world)).toMatchObject({ moved: 1 });
       await world.work(() => false);
-      const [letter] = world.letters.map(({ body }) => parseEnvelope(body));
-      expect(letter?.dead).toMatchObject({ redrives, reason: "exhausted" });
-      expect(letter?.dead?.failures).toHaveLength(1 + redrives);
+      const [deadLetter] = world.deadLetters.map(({ body }) => parseEnvelope(body));
+      expect(deadLetter?.dead).toMatchObject({ redrives, reason: "exhausted" });
+      expect(deadLetter?.dead?.failures).toHaveLength(1 + redrives);
     }
     expect(await world.counts()).toMatchObject({ dead: 1, pending: 0 });
   });
@@ -90,7 +90,7 @@ describe("A redrive", () => {
     const edit = (amount: number) => all(world, { edit: () => ({ amount }) });
     const keys = [];
     for (const amount of [5, 5, 6]) {
-      // It dies after it has sent the message: the letter stays.
+      // It dies after it has sent the message: the dead letter stays.
       world.queues.before = (action) => {
         if (action === "delete") throw new Error("killed");
       };
@@ -105,7 +105,7 @@ describe("A redrive", () => {
 
   test("that is only tried says what it would do, and touches nothing", async () => {
     const world = await dead(3);
-    const edit = vi.fn(({ index }: Letter) => {
+    const edit = vi.fn(({ index }: DeadLetter) => {
       if (index === 1) throw new Error("item.index must be even");
       return { changed: index };
     });
@@ -118,28 +118,31 @@ describe("A redrive", () => {
       runs: { run: 2 },
     });
     expect(result.refusals).toEqual([
-      { id: world.letters[1]?.id, refusal: "edit refused", message: "item.index must be even" },
+      { id: world.deadLetters[1]?.id, refusal: "edit refused", message: "item.index must be even" },
     ]);
-    expect([world.letters.length, world.messages.length]).toEqual([3, 0]);
+    expect([world.deadLetters.length, world.messages.length]).toEqual([3, 0]);
     expect(await world.counts()).toMatchObject({ dead: 3, pending: 0 });
   });
 
   test("changes items, and leaves those that are no messages", async () => {
     const world = await dead(4);
     const edits = [() => undefined, async () => ({ id: 7 }), () => new Map(), () => "x".repeat(1_048_576)];
-    const result = await all(world, { edit: (letter) => edits[Number(letter.index)]?.() });
+    const result = await all(world, { edit: (deadLetter) => edits[Number(deadLetter.index)]?.() });
     expect(result).toMatchObject({ moved: 2, edited: 1, refused: { "edit refused": 2 } });
     expect(result.refusals[0]?.message).toContain("a Map");
     expect(sent(world).map(({ item }) => item)).toEqual([{ index: 0 }, { id: 7 }]);
-    expect(world.letters).toHaveLength(2);
+    expect(world.deadLetters).toHaveLength(2);
   });
 
-  test("sends no letter that holds the start of its item alone, unless it is given a whole one", async () => {
-    const world = new LettersWorld();
+  test("sends no dead letter that holds the start of its item alone, unless it is given a whole one", async () => {
+    const world = new DeadLettersWorld();
     await world.produce(1);
     const failures = [failureOf(new ItemError("TOO_LARGE", "too large"), 0)];
     const address = { workflow: WORKFLOW, run: "run", page: 0, index: 0, epoch: 1 };
-    world.queues.put(DLQ, truncatedLetterBody(address, "aaaa", { reason: "too large", at: "2026-11-25", failures }));
+    world.queues.put(
+      DLQ,
+      truncatedDeadLetterBody(address, "aaaa", { reason: "too large", at: "2026-11-25", failures }),
+    );
     await world.ledger.recordDeath({ ...address, redrives: 0 }, "too large", 0);
     const refused = await all(world);
     expect(refused).toMatchObject({ moved: 0, refused: { truncated: 1 } });
@@ -155,12 +158,12 @@ describe("A redrive", () => {
     await world.die(world.envelope(0, 0, "stopping"));
     await world.runs.cancel("stopping");
     await world.die({ ...world.envelope(0), run: "gone" });
-    const { body = "" } = world.letters[0] ?? {};
+    const { body = "" } = world.deadLetters[0] ?? {};
     world.queues.put(DLQ, body.replace('"run":"run"', '"run":"gone"'));
     world.queues.put(DLQ, body.replace('"epoch":1', '"epoch":7'));
     const result = await all(world);
     expect(result).toMatchObject({ moved: 1, refused: { "run stopping": 1, "unknown run": 1, stale: 1 } });
-    expect(world.letters).toHaveLength(3);
+    expect(world.deadLetters).toHaveLength(3);
   });
 
   test("works on runs that were cancelled or failed in the end", async () => {
@@ -176,19 +179,19 @@ describe("A redrive", () => {
     expect(await world.counts("cancelled")).toMatchObject({ succeeded: 1, cancelled: 1, dead: 0, pending: 0 });
   });
 
-  test("takes the letter of an item that has succeeded off, and sends nothing", async () => {
+  test("takes the dead letter of an item that has succeeded off, and sends nothing", async () => {
     const world = await dead(1);
-    const [letter] = world.letters;
-    if (letter !== undefined) world.queues.put(DLQ, letter.body);
-    await all(world, { select: ({ id }) => id === letter?.id });
+    const [deadLetter] = world.deadLetters;
+    if (deadLetter !== undefined) world.queues.put(DLQ, deadLetter.body);
+    await all(world, { select: ({ id }) => id === deadLetter?.id });
     await world.work(() => true);
     expect(await all(world)).toMatchObject({ selected: 1, moved: 0, alreadyDone: 1 });
-    expect([world.letters.length, world.messages.length]).toEqual([0, 0]);
+    expect([world.deadLetters.length, world.messages.length]).toEqual([0, 0]);
   });
 
-  test("gives an old letter a life of its own, though later ones of its item have died", async () => {
+  test("gives an old dead letter a life of its own, though later ones of its item have died", async () => {
     const world = await dead(1);
-    const old = world.letters[0]?.body ?? "";
+    const old = world.deadLetters[0]?.body ?? "";
     await all(world);
     await world.work(() => false);
     world.queues.of(DLQ).splice(0);
@@ -199,8 +202,8 @@ describe("A redrive", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 0, pending: 0 });
   });
 
-  test("makes a letter of a message that SQS moved, with what failed of it before", async () => {
-    const world = new LettersWorld();
+  test("makes a dead letter of a message that SQS moved, with what failed of it before", async () => {
+    const world = new DeadLettersWorld();
     await world.produce(1);
     const envelope = world.envelope(0);
     await world.ledger.recordFailure({ ...envelope, redrives: 0 }, 1, failureOf(new Error("out of memory")));
@@ -224,8 +227,8 @@ describe("A redrive", () => {
     world.queues.put(DLQ, message?.body ?? "", { movedFrom: "arn:aws:sqs:x:1:queue" });
     let reason = "";
     await all(world, {
-      select(letter) {
-        reason = letter.reason;
+      select(deadLetter) {
+        reason = deadLetter.reason;
         return true;
       },
     });
@@ -233,8 +236,8 @@ describe("A redrive", () => {
     expect(sent(world)[0]?.dead).toMatchObject({ reason: "unexplained", redrives: 1 });
   });
 
-  test("sends foreign letters as they came, without the reason, or with another body", async () => {
-    const world = new LettersWorld();
+  test("sends foreign dead letters as they came, without the reason, or with another body", async () => {
+    const world = new DeadLettersWorld();
     const attributes = {
       SluiceReason: { DataType: "String", StringValue: "malformed message: the body is not JSON" },
       trace: { DataType: "Binary", BinaryValue: Uint8Array.from([1, 2]) },
@@ -259,7 +262,7 @@ describe("A redrive", () => {
     const result = await all(world);
     expect(result).toMatchObject({ moved: 2, refused: { "send refused": 1 } });
     expect(result.refusals[0]?.message).toBe("InternalError: try again");
-    expect(world.letters.map(({ body }) => parseEnvelope(body).index)).toEqual([1]);
+    expect(world.deadLetters.map(({ body }) => parseEnvelope(body).index)).toEqual([1]);
     expect(await world.counts()).toMatchObject({ dead: 1, pending: 2 });
   });
 });
@@ -269,8 +272,8 @@ test("A redrive that is interrupted ends between two steps, and gives back the r
   const soon = new AbortController();
   const result = await all(world, { ratePerSecond: 2, signal: soon.signal, onMoved: () => soon.abort() });
   expect(result).toMatchObject({ moved: 1, stoppedBy: "interruption" });
-  expect(world.letters).toHaveLength(11);
-  expect(world.letters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
+  expect(world.deadLetters).toHaveLength(11);
+  expect(world.deadLetters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
 });
 
 describe("A redrive that dies", () => {
@@ -292,7 +295,7 @@ describe("A redrive that dies", () => {
     world.queues.before = () => {};
     world.queues.after = () => {};
 
-    expect(world.letters.length + world.messages.length).toBe({ 0: 2, 1: 4, 2: 4, 3: 2 }[STEPS.indexOf(step)]);
+    expect(world.deadLetters.length + world.messages.length).toBe({ 0: 2, 1: 4, 2: 4, 3: 2 }[STEPS.indexOf(step)]);
     const { dead: dying, pending } = await world.counts();
     expect({ dying, pending }).toEqual(step.includes("delete") ? { dying: 0, pending: 2 } : { dying: 2, pending: 0 });
     world.queues.now += 120_000;
@@ -300,28 +303,28 @@ describe("A redrive that dies", () => {
     await world.work(({ index }) => index === 0);
     await all(world, { dryRun: true });
     expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, pending: 0 });
-    // A letter of the one that died, and perhaps the one that was too many.
-    expect(new Set(world.letters.map(({ body }) => parseEnvelope(body).index))).toEqual(new Set([1]));
+    // A dead letter of the one that died, and perhaps the one that was too many.
+    expect(new Set(world.deadLetters.map(({ body }) => parseEnvelope(body).index))).toEqual(new Set([1]));
   });
 });
 
 describe("A redrive that meets what a newer version wrote", () => {
   const newer = JSON.stringify({ sluice: 3, workflow: WORKFLOW, partition: 1, dead: {} });
 
-  test("leaves the letter where it is, says so, and moves the others", async () => {
+  test("leaves the dead letter where it is, says so, and moves the others", async () => {
     const world = await dead(2);
     await world.deadLetterQueue.sendAll([{ body: newer }]);
     const result = await all(world, { edit: () => ({ changed: true }) });
     expect(result).toMatchObject({ selected: 3, moved: 2, refused: { "newer version": 1 } });
     expect(result.refusals[0]?.message).toContain("the envelope has version 3");
-    expect(world.letters.map(({ body }) => body)).toEqual([newer]);
+    expect(world.deadLetters.map(({ body }) => body)).toEqual([newer]);
   });
 
-  test("leaves the letters of a run that a newer version began", async () => {
+  test("leaves the dead letters of a run that a newer version began", async () => {
     const world = await dead(2);
     await world.store.update(runKey("run"), { set: { version: 2 } });
     expect(await all(world)).toMatchObject({ moved: 0, refused: { "newer version": 2 } });
-    expect(world.letters).toHaveLength(2);
+    expect(world.deadLetters).toHaveLength(2);
     expect(world.messages).toEqual([]);
   });
 });

@@ -220,10 +220,10 @@ describe("A dead item that is redriven", () => {
     expect(await rig.counts()).toMatchObject({ succeeded: 2, dead: 0 });
   });
 
-  test("is pending a letter until its second death is recorded", async () => {
+  test("is pending a dead letter until its second death is recorded", async () => {
     const { rig, item } = await redriven();
     await rig.ledger.recordFailure(item, 1, FAILURE, "permanent");
-    // The consumer died before it sent the letter: the one of the first death is gone.
+    // The consumer died before it sent the dead letter: the one of the first death is gone.
     expect(await rig.ledger.itemStates([item])).toMatchObject([{ tag: "pending", final: "permanent" }]);
     expect(await rig.ledger.claimDeath(item)).toBe(true);
     await rig.ledger.recordDeath(item, "permanent", 0);
@@ -245,7 +245,7 @@ describe("A dead item that is redriven", () => {
     const rig = new LedgerRig();
     await rig.produced([1]);
     await rig.ledger.claimDeath(rig.item(0));
-    // Its letter was sent, redriven at once, and succeeds before the slow one goes on.
+    // Its dead letter was sent, redriven at once, and succeeds before the slow one goes on.
     await rig.succeed(rig.item(0, { redrives: 1 }));
     await rig.ledger.recordDeath(rig.item(0), "exhausted", 0);
     expect(await rig.counts()).toMatchObject({ succeeded: 1, dead: 0, pending: 0 });

@@ -106,7 +106,7 @@ describe("A page row", () => {
     expect([0, 1, 2].map((index) => lastSettledLife(row, index))).toEqual([-1, 2, 1]);
   });
 
-  test("counts a redriven item that was cancelled as cancelled: its letter is gone", () => {
+  test("counts a redriven item that was cancelled as cancelled: its dead letter is gone", () => {
     const row = page({
       dying: new Set([1]),
       [deadSet("exhausted")]: new Set([1]),

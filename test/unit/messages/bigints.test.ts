@@ -1,17 +1,17 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { MalformedMessageError } from "../../../shared/base/errors.ts";
 import { toExportLine } from "../../../shared/dead-letters/export.ts";
-import { LetterGroups } from "../../../shared/dead-letters/groups.ts";
-import { importLetters } from "../../../shared/dead-letters/import.ts";
-import { toLetter } from "../../../shared/dead-letters/letter.ts";
+import { DeadLetterGroups } from "../../../shared/dead-letters/groups.ts";
+import { importDeadLetters } from "../../../shared/dead-letters/import.ts";
 import { purge } from "../../../shared/dead-letters/purge.ts";
+import { toDeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
 import { redrive } from "../../../shared/dead-letters/redrive.ts";
 import { toItemJson } from "../../../shared/messages/body.ts";
 import { deadLetterBody } from "../../../shared/messages/dead-letter.ts";
 import { envelopeBody, parseEnvelope } from "../../../shared/messages/envelope.ts";
 import { ConsumerWorld } from "../../helpers/consumer-world.ts";
+import { DeadLettersWorld, DLQ, QUEUE, WORKFLOW } from "../../helpers/dead-letters-world.ts";
 import { failureOf } from "../../helpers/failures.ts";
-import { DLQ, LettersWorld, QUEUE, WORKFLOW } from "../../helpers/letters-world.ts";
 
 /** Bigints of both kinds beside numbers of both kinds. */
 const ITEM = { id: 12345678901234567n, small: 5n, number: 5, large: 1e20, list: [-1n, -1] };
@@ -24,9 +24,9 @@ const death = {
 } as const;
 
 describe("an item with bigints", () => {
-  let world: LettersWorld;
+  let world: DeadLettersWorld;
   beforeEach(async () => {
-    world = new LettersWorld();
+    world = new DeadLettersWorld();
     await world.produce(1);
     await world.die(parseEnvelope(body));
   });
@@ -68,7 +68,7 @@ describe("an item with bigints", () => {
     const first = parseEnvelope(deadLetterBody(parseEnvelope(body), death));
     expect(first.item).toEqual(ITEM);
     expect(parseEnvelope(deadLetterBody(first, death)).item).toEqual(ITEM);
-    expect(toLetter({ id: "a", receiptHandle: "", receiveCount: 1, attributes: {}, body }).item).toEqual(ITEM);
+    expect(toDeadLetter({ id: "a", receiptHandle: "", receiveCount: 1, attributes: {}, body }).item).toEqual(ITEM);
   });
 
   test("is redriven as it is", async () => {
@@ -86,22 +86,22 @@ describe("an item with bigints", () => {
   });
 
   test("is exported with its digits, and imported as it was", async () => {
-    const [letter] = world.queues.of(DLQ);
-    if (letter === undefined) throw new Error("there is no letter");
+    const [deadLetter] = world.queues.of(DLQ);
+    if (deadLetter === undefined) throw new Error("there is no dead letter");
     const line = toExportLine(
-      toLetter({ id: letter.id, receiptHandle: "", receiveCount: 1, attributes: {}, body: letter.body }),
+      toDeadLetter({ id: deadLetter.id, receiptHandle: "", receiveCount: 1, attributes: {}, body: deadLetter.body }),
     );
     expect(line).toContain('"item":{"id":12345678901234567,"small":5,');
     await purge({ ...world.options, select: () => true });
-    expect(await importLetters({ ...world.options, workflow: WORKFLOW, lines: [line] })).toMatchObject({
+    expect(await importDeadLetters({ ...world.options, workflow: WORKFLOW, lines: [line] })).toMatchObject({
       imported: 1,
     });
     expect(world.queues.of(DLQ).map((message) => parseEnvelope(message.body).item)).toEqual([ITEM]);
   });
 
   test("is grouped and shown with its digits", () => {
-    const groups = new LetterGroups("error");
-    groups.add(toLetter({ id: "a", receiptHandle: "", receiveCount: 1, attributes: {}, body }));
+    const groups = new DeadLetterGroups("error");
+    groups.add(toDeadLetter({ id: "a", receiptHandle: "", receiveCount: 1, attributes: {}, body }));
     expect(groups.sorted[0]?.example.item).toBe(
       '{"id":12345678901234567,"small":5,"number":5,"large":100000000000000000000,"list":[-1,-1]}',
     );
@@ -113,7 +113,7 @@ test("A message that says it has bigints otherwise than by true is no envelope",
 });
 
 test("A foreign message keeps its digits when its body is changed", async () => {
-  const world = new LettersWorld();
+  const world = new DeadLettersWorld();
   world.queues.put(DLQ, '{"id":12345678901234567,"n":1}');
   await redrive({
     ...world.options,

@@ -6,7 +6,7 @@ import {
   deadLetterBody,
   redrivenBody,
   replacementBody,
-  truncatedLetterBody,
+  truncatedDeadLetterBody,
 } from "../../../shared/messages/dead-letter.ts";
 import { envelopeBody, parseEnvelope } from "../../../shared/messages/envelope.ts";
 import { fingerprint } from "../../../shared/messages/fingerprint.ts";
@@ -27,8 +27,8 @@ describe("an item's dead letter", () => {
   test("holds the item, the reason and the history, and is an envelope itself", () => {
     const failures = [failureOf(new TypeError("first"), 1), failureOf("second", 2)];
     const envelope = parseEnvelope(envelopeBody(header, 7, '{"id":1}'));
-    const letter = parseEnvelope(deadLetterBody(envelope, { reason: "exhausted", at, failures }));
-    expect(letter).toEqual({
+    const deadLetter = parseEnvelope(deadLetterBody(envelope, { reason: "exhausted", at, failures }));
+    expect(deadLetter).toEqual({
       sluice: 1,
       workflow: "w",
       run: "r",
@@ -42,10 +42,10 @@ describe("an item's dead letter", () => {
 
   test("counts its redrives", () => {
     const death = { reason: "permanent", at, failures: [] } as const;
-    let letter = parseEnvelope(envelopeBody(header, 0, "1"));
+    let deadLetter = parseEnvelope(envelopeBody(header, 0, "1"));
     for (const redrives of [0, 1, 2]) {
-      letter = parseEnvelope(deadLetterBody(letter, death));
-      expect(letter.dead?.redrives).toBe(redrives);
+      deadLetter = parseEnvelope(deadLetterBody(deadLetter, death));
+      expect(deadLetter.dead?.redrives).toBe(redrives);
     }
   });
 
@@ -73,11 +73,13 @@ describe("an item's dead letter", () => {
 
   test("that shows the start of its item needs a whole one", () => {
     const death = { reason: "too large", at, failures: [] } as const;
-    const letter = parseEnvelope(
-      truncatedLetterBody({ run: "r", page: 0, index: 0, workflow: "w", epoch: 1 }, "x", death),
+    const deadLetter = parseEnvelope(
+      truncatedDeadLetterBody({ run: "r", page: 0, index: 0, workflow: "w", epoch: 1 }, "x", death),
     );
-    expect(parseEnvelope(redrivenBody(letter, death, { redrives: 1 })).dead?.truncated).toBe(true);
-    expect(parseEnvelope(redrivenBody(letter, death, { redrives: 1, item: "y" })).dead).not.toHaveProperty("truncated");
+    expect(parseEnvelope(redrivenBody(deadLetter, death, { redrives: 1 })).dead?.truncated).toBe(true);
+    expect(parseEnvelope(redrivenBody(deadLetter, death, { redrives: 1, item: "y" })).dead).not.toHaveProperty(
+      "truncated",
+    );
   });
 
   test.each([
@@ -88,23 +90,28 @@ describe("an item's dead letter", () => {
     const envelope = parseEnvelope(envelopeBody({ ...header, resent: false }, 7, toItemJson(item)));
     const replaced = parseEnvelope(replacementBody(envelope, 72));
     expect(replaced).toEqual({ ...envelope, sluice: 2, resent: true, receives: 72 });
-    const letter = parseEnvelope(deadLetterBody(replaced, { reason: "exhausted", at, failures: [] }));
-    expect(letter).toMatchObject({ item, dead: { redrives: 0 } });
-    expect(letter).not.toHaveProperty("receives");
+    const deadLetter = parseEnvelope(deadLetterBody(replaced, { reason: "exhausted", at, failures: [] }));
+    expect(deadLetter).toMatchObject({ item, dead: { redrives: 0 } });
+    expect(deadLetter).not.toHaveProperty("receives");
     // Redriven, its receives are counted anew.
-    expect(parseEnvelope(replacementBody(letter, 3))).toEqual({ ...letter, sluice: 2, resent: true, receives: 3 });
+    expect(parseEnvelope(replacementBody(deadLetter, 3))).toEqual({
+      ...deadLetter,
+      sluice: 2,
+      resent: true,
+      receives: 3,
+    });
     const redriven = redrivenBody(
-      parseEnvelope(replacementBody(letter, 3)),
+      parseEnvelope(replacementBody(deadLetter, 3)),
       { reason: "exhausted", at, failures: [] },
       { redrives: 1 },
     );
-    expect(parseEnvelope(redriven)).toEqual(letter);
+    expect(parseEnvelope(redriven)).toEqual(deadLetter);
   });
 
   test("fits into a message when it replaces a redriven one that was as large as a message can be", () => {
     const failures = longestFailures(5);
-    const letter = deadLetterBody(largestEnvelope(), { reason: "exhausted", at, failures });
-    const replaced = replacementBody(parseEnvelope(letter), 999_999);
+    const deadLetter = deadLetterBody(largestEnvelope(), { reason: "exhausted", at, failures });
+    const replaced = replacementBody(parseEnvelope(deadLetter), 999_999);
     expect(Buffer.byteLength(replaced)).toBeLessThanOrEqual(MEBIBYTE);
     expect(parseEnvelope(replaced)).toMatchObject({ receives: 999_999, dead: { reason: "exhausted" } });
   });
@@ -172,17 +179,17 @@ describe("an item's dead letter", () => {
   });
 });
 
-test("the letter of an item that could not be a message shows its start, whatever it was", () => {
+test("the dead letter of an item that could not be a message shows its start, whatever it was", () => {
   const failures = [longestFailure(0, "\u0001")];
   const address = { workflow: "w", run: "r", page: 1, index: 2, epoch: 3 };
   for (const text of ["", "[Circular]", "x".repeat(20_000_000), "\u0001".repeat(100_000), `${"a".repeat(16_383)}😀`]) {
-    const body = truncatedLetterBody(address, text, { reason: "too large", at, failures });
+    const body = truncatedDeadLetterBody(address, text, { reason: "too large", at, failures });
     expect(Buffer.byteLength(body)).toBeLessThanOrEqual(MEBIBYTE);
     expect(refusedBySqs(body)).toEqual([]);
-    const letter = parseEnvelope(body);
-    expect(letter).toMatchObject({ ...address, dead: { reason: "too large", redrives: 0, truncated: true } });
-    expect(text.startsWith(String(letter.item))).toBe(true);
-    expect(String(letter.item)).toHaveLength(Math.min(text.length, 16_384));
+    const deadLetter = parseEnvelope(body);
+    expect(deadLetter).toMatchObject({ ...address, dead: { reason: "too large", redrives: 0, truncated: true } });
+    expect(text.startsWith(String(deadLetter.item))).toBe(true);
+    expect(String(deadLetter.item)).toHaveLength(Math.min(text.length, 16_384));
   }
 });
 

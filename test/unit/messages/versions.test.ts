@@ -19,14 +19,14 @@ const waits = {
 
 const versionOf = (body: string): unknown => JSON.parse(body).sluice;
 const envelope = parseEnvelope(plain);
-const letter = deadLetterBody(envelope, death);
+const deadLetter = deadLetterBody(envelope, death);
 const edited = redrivenBody(envelope, death, { redrives: 1, item: { name: "Köln" } });
 
 describe("an envelope is written as the lowest version whose readers understand it", () => {
   test.each<[string, string, 1 | 2]>([
     ["a plain one", plain, 1],
     ["one that was sent before", envelopeBody({ ...header, resent: true }, 7, "1"), 1],
-    ["a dead letter", letter, 1],
+    ["a dead letter", deadLetter, 1],
     ["one that was redriven as it was", redrivenBody(envelope, death, { redrives: 1 }), 1],
     ["one that was edited", edited, 2],
     ["the dead letter of one that was edited", deadLetterBody(parseEnvelope(edited), death), 2],
@@ -62,7 +62,7 @@ test.each([
   [
     "a dead letter",
     parseEnvelope,
-    { ...(JSON.parse(letter) as Envelope), sluice: 3, dead: 1 },
+    { ...(JSON.parse(deadLetter) as Envelope), sluice: 3, dead: 1 },
     "the envelope has version 3",
   ],
   ["a control message", parseControlMessage, { sluice: 2, type: "compact" }, "the control message has version 2"],

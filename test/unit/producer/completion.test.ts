@@ -20,7 +20,7 @@ async function ended(workflow: Partial<WorkflowOptions>, options: Partial<Produc
   return world;
 }
 
-const letters = (world: ProducerWorld) => world.sqs.control.filter(({ queue }) => queue === CONTROL_DEAD_LETTERS);
+const deadLetters = (world: ProducerWorld) => world.sqs.control.filter(({ queue }) => queue === CONTROL_DEAD_LETTERS);
 
 describe("the end of a run", () => {
   test("calls onComplete with the run's exact counts, once", async () => {
@@ -96,7 +96,7 @@ describe("an onComplete that fails", () => {
     const waits = [1_000, 2_000, 4_000, 8_000].map((milliseconds) => ({ tag: "wait", milliseconds }));
     expect(verdicts).toEqual([...waits, done]);
     expect(onComplete.mock.calls.map(([, { attempt }]) => attempt)).toEqual([1, 2, 3, 4, 5]);
-    expect(letters(world)).toMatchObject([
+    expect(deadLetters(world)).toMatchObject([
       {
         body: JSON.stringify({ sluice: 1, type: "complete", run: RUN, workflow: "test" }),
         attributes: { SluiceReason: { StringValue: "onComplete failed 5 times: the mail is down" } },
@@ -118,13 +118,13 @@ describe("an onComplete that fails", () => {
     expect(await world.complete()).toEqual({ tag: "wait", milliseconds: 60_000 });
     expect(await world.complete()).toEqual({ tag: "wait", milliseconds: 11 * 3_600_000 });
     expect(await world.complete()).toEqual(done);
-    expect(letters(world)).toEqual([]);
+    expect(deadLetters(world)).toEqual([]);
   });
 
   test("has what the service answered in the reason for which it is given up", async () => {
     const world = await ended({ onComplete: () => checkResponse(new Response("no such hook", { status: 404 })) });
     for (let attempt = 1; attempt <= 5; attempt++) await world.complete();
-    expect(letters(world)).toMatchObject([
+    expect(deadLetters(world)).toMatchObject([
       {
         attributes: {
           SluiceReason: { StringValue: "onComplete failed 5 times: the service answered 404: no such hook" },
@@ -141,7 +141,7 @@ describe("an onComplete that fails", () => {
     expect(await world.complete()).toEqual(done);
     expect(await world.complete()).toEqual(done);
     expect(onComplete).toHaveBeenCalledTimes(2);
-    expect(letters(world)).toEqual([]);
+    expect(deadLetters(world)).toEqual([]);
   });
 
   test("by throwing at once, or for good, is treated alike", async () => {
@@ -174,8 +174,8 @@ describe("an onComplete that fails", () => {
     for (let attempt = 1; attempt <= 5; attempt++) await world.runs.beginCompletion(await world.run());
     expect(await world.complete()).toEqual(done);
     expect(onComplete).not.toHaveBeenCalled();
-    expect(letters(world)).toHaveLength(1);
-    expect(letters(world)[0]?.attributes.SluiceReason?.StringValue).toMatch(
+    expect(deadLetters(world)).toHaveLength(1);
+    expect(deadLetters(world)[0]?.attributes.SluiceReason?.StringValue).toMatch(
       /^onComplete failed 5 times: its process ended/,
     );
     expect(await world.run()).toMatchObject({
@@ -191,7 +191,7 @@ describe("an onComplete that fails", () => {
   test("with what SQS takes for no text can be given up all the same", async () => {
     const world = await ended({ onComplete: () => Promise.reject(new Error(`\u0000 \ud83d ${"😀".repeat(1_000)}`)) });
     for (let attempt = 1; attempt <= 5; attempt++) await world.complete();
-    const reason = letters(world)[0]?.attributes.SluiceReason?.StringValue ?? "";
+    const reason = deadLetters(world)[0]?.attributes.SluiceReason?.StringValue ?? "";
     expect(reason).toMatch(/^onComplete failed 5 times: /);
     expect(refusedBySqs(reason)).toEqual([]);
   });
@@ -201,8 +201,8 @@ describe("an onComplete that fails", () => {
     const world = await ended({ onComplete });
     for (let attempt = 1; attempt <= 6; attempt++) await world.complete();
     expect(onComplete).toHaveBeenCalledTimes(6);
-    // Each letter of its own: the queue drops a second one of the same identity.
-    expect(new Set(letters(world).map(({ deduplicationId }) => deduplicationId)).size).toBe(2);
+    // Each dead letter of its own: the queue drops a second one of the same identity.
+    expect(new Set(deadLetters(world).map(({ deduplicationId }) => deduplicationId)).size).toBe(2);
     onComplete.mockResolvedValue(undefined);
     expect(await world.complete()).toEqual(done);
     expect(await world.run()).toMatchObject({ completionError: undefined });

@@ -129,13 +129,13 @@ describe("an item that cannot be a message", () => {
     const items = ["good", Number.NaN, "x".repeat(LARGEST_ENVELOPE_BYTES), hostile, new Map([["a", 1]]), "good too"];
     expect(await sendPage(world, 0, items)).toEqual(4);
     expect(world.items).toEqual(["good", "good too"]);
-    expect(world.letters.map(({ index, item, dead }) => [index, String(item).slice(0, 20), dead.reason])).toEqual([
+    expect(world.deadLetters.map(({ index, item, dead }) => [index, String(item).slice(0, 20), dead.reason])).toEqual([
       [1, "NaN", "invalid item"],
       [2, `"${"x".repeat(19)}`, "too large"],
       [3, "{ toJSON: [Function:", "invalid item"],
       [4, "Map(1) { 'a' => 1 }", "invalid item"],
     ]);
-    expect(world.letters[0]?.dead).toMatchObject({
+    expect(world.deadLetters[0]?.dead).toMatchObject({
       truncated: true,
       failures: [{ attempt: 0, kind: "invalid", name: "ItemError", message: expect.stringContaining("it is NaN") }],
     });
@@ -150,7 +150,7 @@ describe("an item that cannot be a message", () => {
   test("is one of which JSON would leave nothing, too", async () => {
     const world = new ProducerWorld({});
     expect(await sendPage(world, 0, [new Error("x"), new Map([[1, 2]]), 12345678901234567n])).toEqual(2);
-    expect(world.letters.map(({ item, dead }) => [String(item).slice(0, 8), dead.reason])).toEqual([
+    expect(world.deadLetters.map(({ item, dead }) => [String(item).slice(0, 8), dead.reason])).toEqual([
       ["Error: x", "invalid item"],
       ["Map(1) {", "invalid item"],
     ]);
@@ -161,7 +161,7 @@ describe("an item that cannot be a message", () => {
     const world = new ProducerWorld({});
     const unreadable = new UnreadableItem({ raw: '{"id":', error: "Unexpected end", at: "cities.jsonl, line 12" });
     await sendPage(world, 0, [unreadable]);
-    expect(world.letters).toMatchObject([
+    expect(world.deadLetters).toMatchObject([
       {
         item: '{"id":',
         dead: { reason: "invalid item", failures: [{ message: "cities.jsonl, line 12: Unexpected end" }] },
@@ -180,19 +180,19 @@ describe("an item that cannot be a message", () => {
     );
   });
 
-  test("whose letter could not be sent gets it when the page is sent again", async () => {
+  test("whose dead letter could not be sent gets it when the page is sent again", async () => {
     const world = new ProducerWorld({});
     let actions = 0;
     world.sqs.before = () => {
       if (++actions === 2) throw new Error("down");
     };
     await expect(sendPage(world, 0, ["good", Number.NaN])).rejects.toThrow("down");
-    expect(world.letters).toEqual([]);
+    expect(world.deadLetters).toEqual([]);
     await sendPage(world, 0, ["good", Number.NaN]);
-    expect(world.letters).toMatchObject([{ index: 1 }]);
+    expect(world.deadLetters).toMatchObject([{ index: 1 }]);
     // And not once more, when the page comes a third time.
     await sendPage(world, 0, ["good", Number.NaN]);
-    expect(world.letters).toHaveLength(1);
+    expect(world.deadLetters).toHaveLength(1);
   });
 });
 

@@ -252,7 +252,7 @@ describe("items that wait for hours, of a run that is cancelled", () => {
     await drain(world);
     expect((await world.run()).status).toBe("cancelled");
     expect(await counts(world)).toMatchObject({ produced: 150, succeeded: 0, dead: 0, cancelled: 150, pending: 0 });
-    expect(world.letters).toEqual([]);
+    expect(world.deadLetters).toEqual([]);
   });
 
   test("keep no run from its end", async () => {

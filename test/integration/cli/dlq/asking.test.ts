@@ -25,7 +25,7 @@ describe.skipIf(process.platform !== "linux" || !existsSync(TERMINAL))("on a ter
     expect(await deadByReason(world)).toEqual({ exhausted: 8, "invalid item": 1 });
   }, 120_000);
 
-  test("purge deletes only once the number of the letters is typed", async () => {
+  test("purge deletes only once the number of the dead letters is typed", async () => {
     using world = new CliWorld(died);
     const yes = await world.typeOnTerminal(["dlq", "purge"], "Type 11 to go on:", "y\n");
     expect(yes.code).toBe(1);

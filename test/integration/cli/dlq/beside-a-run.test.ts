@@ -9,7 +9,7 @@ test("while a run works, its dead letters are listed, sent back and worked off b
   const listed = await world.type("dlq", "--json");
   expect(listed.json).toMatchObject([
     { type: "group", count: 1, reasons: { permanent: 1 }, example: { item: "3" } },
-    { type: "totals", letters: 1 },
+    { type: "totals", deadLetters: 1 },
   ]);
   const [id = ""] = await idsOf(world);
   expect((await world.type("dlq", "show", id.slice(0, 8))).stdout).toContain(
@@ -28,6 +28,6 @@ test("while a run works, its dead letters are listed, sent back and worked off b
   world.open();
   // It dies once more.
   expect((await run.ended).json.at(-1)).toMatchObject({ type: "summary", status: "completed", succeeded: 99, dead: 1 });
-  const again = await world.type("dlq", "--by", "letter", "--json");
+  const again = await world.type("dlq", "--by", "deadLetter", "--json");
   expect(again.json[0]).toMatchObject({ redrives: 1, failures: [{ attempt: 1 }, { attempt: 1 }], item: 3 });
 }, 120_000);

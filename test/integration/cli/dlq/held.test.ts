@@ -6,22 +6,22 @@ import type { ReceivedMessage } from "../../../../shared/aws/received-message.ts
 import { CliWorld, type Command, workflowFile } from "../../../helpers/cli.ts";
 import { statusOf } from "../../../helpers/mortal-world.ts";
 
-const LETTERS = 108;
+const DEAD_LETTERS = 108;
 const HELD = 80;
 
 let world: CliWorld;
 let run: Command;
 let services: ServiceClients;
-/** Of the letters that another look holds. */
+/** Of the dead letters that another look holds. */
 let handles: readonly string[] = [];
 let heldId = "";
 
-// An engine works, all letters are there, and somebody looks at most of them.
+// An engine works, all dead letters are there, and somebody looks at most of them.
 beforeAll(async () => {
   world = new CliWorld();
   run = world.begin("run", workflowFile("many-dead"), "--json");
   await world.begun(1);
-  await world.until(async () => Number((await statusOf(world))?.dead) === LETTERS);
+  await world.until(async () => Number((await statusOf(world))?.dead) === DEAD_LETTERS);
   services = await reachServices("many-dead", new StateDirectory("many-dead", join(world.path, ".sluice")));
   expect((await world.type("dlq", "export", "all.jsonl")).code).toBe(0);
   const held: ReceivedMessage[] = [];
@@ -49,7 +49,7 @@ test("what another look holds is said, and a list or an export of the rest exits
   expect(listed.stdout).toContain(again);
   const { json, code } = await world.type("dlq", "list", "--json");
   expect(code).toBe(2);
-  expect(json.at(-1)).toMatchObject({ type: "totals", letters: 28, heldElsewhere: 80, complete: false });
+  expect(json.at(-1)).toMatchObject({ type: "totals", deadLetters: 28, heldElsewhere: 80, complete: false });
 
   // Whether none fits is not known.
   const none = await world.type("dlq", "list", "--reason", "exhausted");
@@ -60,13 +60,13 @@ test("what another look holds is said, and a list or an export of the rest exits
 
   const exported = await world.type("dlq", "export", "part.jsonl", "--json");
   expect(exported.code).toBe(2);
-  expect(exported.json).toMatchObject([{ type: "exported", letters: 28, heldElsewhere: 80, complete: false }]);
+  expect(exported.json).toMatchObject([{ type: "exported", deadLetters: 28, heldElsewhere: 80, complete: false }]);
   expect(exported.stderr).toContain("80 more dead letters are held");
   const printed = await world.type("dlq", "export");
   expect({ code: printed.code, lines: printed.stdout.trimEnd().split("\n").length }).toEqual({ code: 2, lines: 28 });
 }, 120_000);
 
-test("a letter that is held is not said to be unknown", async () => {
+test("a dead letter that is held is not said to be unknown", async () => {
   const shown = await world.type("dlq", "show", heldId);
   expect(shown.code).toBe(2);
   expect(shown.stderr).toContain("none of the 28 dead letters that could be looked at has an id that begins with");
@@ -88,7 +88,7 @@ test("an import puts nothing back that may be there, and redrives and purges of 
   );
 
   // What is named by its id is not held by anybody, so it does not matter who holds what.
-  const { json } = await world.type("dlq", "list", "--by", "letter", "--json");
+  const { json } = await world.type("dlq", "list", "--by", "deadLetter", "--json");
   const named = await world.type("dlq", "purge", String(json[0]?.id), "--yes", "--no-backup", "--json");
   expect(named.code).toBe(0);
   expect(named.json).toMatchObject([{ type: "purged", deleted: 1, heldElsewhere: 80 }]);

@@ -13,7 +13,7 @@ afterAll(() => died[Symbol.dispose]());
 
 const lines = (text: string) => text.trimEnd().split("\n");
 
-test("export writes letters and leaves them; purge asks, backs up and deletes; import puts them back, once", async () => {
+test("export writes dead letters and leaves them; purge asks, backs up and deletes; import puts them back, once", async () => {
   using world = new CliWorld(died);
   await strand(world, [{ body: "not ours", attributes: { Who: { DataType: "String", StringValue: "them" } } }]);
   const exported = await world.type("dlq", "export", "all.jsonl");
@@ -48,13 +48,13 @@ test("export writes letters and leaves them; purge asks, backs up and deletes; i
   expect(await deadByReason(world)).toEqual({ permanent: 2, "malformed message": 1, "invalid item": 1 });
 
   // Of all of them, four are there.
-  writeFileSync(join(world.path, "all.jsonl"), `${world.read("all.jsonl")}{"not":"a letter"}\nnonsense\n`);
+  writeFileSync(join(world.path, "all.jsonl"), `${world.read("all.jsonl")}{"not":"a dead letter"}\nnonsense\n`);
   const imported = await world.type("dlq", "import", "all.jsonl");
   expect(imported.code).toBe(2);
   expect(lines(imported.stdout).slice(0, 3)).toEqual([
-    "8 letters of 12 were put back into the dead-letter queue of mortal on this machine.",
+    "8 dead letters of 12 were put back into the dead-letter queue of mortal on this machine.",
     "  4 there already",
-    "  2 no letters of an export",
+    "  2 no dead letters of an export",
   ]);
   expect(imported.stdout).toMatch(/\n {4}line 13: .*\n {4}line 14: /);
   expect(await deadByReason(world)).toEqual({

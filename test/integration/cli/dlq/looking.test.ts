@@ -44,7 +44,7 @@ test("dlq shows why the items died, in groups, with one of each and what to type
   expect(ageless(again.stdout)).toBe(ageless(stdout));
 }, 120_000);
 
-test("dlq groups by other things, and means the letters that fit every filter", async () => {
+test("dlq groups by other things, and means the dead letters that fit every filter", async () => {
   using world = new CliWorld(died);
   const groups = async (...words: readonly string[]) => {
     const { json } = await world.type("dlq", "list", "--json", ...words);
@@ -70,7 +70,7 @@ test("dlq groups by other things, and means the letters that fit every filter", 
       reasons: { permanent: 2 },
       example: { item: expect.stringMatching(/^\{"id":20[12],"country":"XK"\}$/) },
     },
-    { type: "totals", workflow: "mortal", letters: 11, meant: 2, groups: 1, heldElsewhere: 0, stoppedBy: null },
+    { type: "totals", workflow: "mortal", deadLetters: 11, meant: 2, groups: 1, heldElsewhere: 0, stoppedBy: null },
   ]);
   const byGroup = await world.type("dlq", "--error", String(json[0]?.key));
   expect(byGroup.stdout).toMatch(/^mortal on this machine: 2 of 11 dead letters\n/);
@@ -79,9 +79,9 @@ test("dlq groups by other things, and means the letters that fit every filter", 
   expect(none).toMatchObject({ code: 3, stdout: "mortal on this machine: none of 11 dead letters fits\n" });
 }, 120_000);
 
-test("dlq list --by letter names each, and show tells all of one that is named by the beginning of its id", async () => {
+test("dlq list --by dead letter names each, and show tells all of one that is named by the beginning of its id", async () => {
   using world = new CliWorld(died);
-  const listed = await world.type("dlq", "list", "--by", "letter", "--limit", "3");
+  const listed = await world.type("dlq", "list", "--by", "deadLetter", "--limit", "3");
   expect(listed.stdout).toContain("8 more: --limit 11 shows all.");
   const [id = ""] = await idsOf(world, "--reason", "exhausted");
   const { code, stdout } = await world.type("dlq", "show", id.slice(0, 8));
@@ -97,7 +97,7 @@ test("dlq list --by letter names each, and show tells all of one that is named b
 
   const whole = await world.type("dlq", "show", id, "--json");
   expect(whole.json).toMatchObject([
-    { type: "letter", id, kind: "dead letter", failures: [{ attempt: 1 }, { attempt: 2 }] },
+    { type: "deadLetter", id, kind: "dead letter", failures: [{ attempt: 1 }, { attempt: 2 }] },
   ]);
 
   const unknown = await world.type("dlq", "show", "zzz");
@@ -105,7 +105,7 @@ test("dlq list --by letter names each, and show tells all of one that is named b
   expect(unknown.stderr).toContain('none of the 11 dead letters has an id that begins with "zzz"');
 }, 120_000);
 
-test("letters that are none of ours are listed and shown as they are", async () => {
+test("dead letters that are none of ours are listed and shown as they are", async () => {
   using world = new CliWorld(died);
   await strand(world, [
     { body: "plain \u009b2J text" },
@@ -142,7 +142,7 @@ test("an empty queue, an unknown workflow and an unknown command are said so", a
   expect(other.stderr).toMatch(/--workflow: there is no "other" here: there are .*mortal\.ts/);
   const word = await world.type("dlq", "8c1f02ab");
   expect(word).toMatchObject({ code: 1 });
-  expect(word.stderr).toContain("A letter is shown by npx sluice dlq show 8c1f02ab");
+  expect(word.stderr).toContain("A dead letter is shown by npx sluice dlq show 8c1f02ab");
 }, 120_000);
 
 test("a filter that cannot be understood is refused before anything is looked at, and it is said how to write it", async () => {

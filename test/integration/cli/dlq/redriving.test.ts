@@ -73,7 +73,7 @@ test("items are changed by --set and --transform, and those that fail the schema
   const file = join(world.path, "mend.ts");
   writeFileSync(
     file,
-    `export default (item: { id: number; country: string }, letter: { reason: string }) => {
+    `export default (item: { id: number; country: string }, deadLetter: { reason: string }) => {
       if (item.id === 201) throw new RangeError("not this one");
       if (item.id === 202) return { ...item, country: "Kosovo" };
       if (letter.reason === "invalid item") return { ...item, country: "FR" };
@@ -100,7 +100,7 @@ test("items are changed by --set and --transform, and those that fail the schema
   expect(set.stdout).toMatch(/^2 dead letters of mortal on this machine were sent back, changed\. 8 stay/);
   const bad = await world.type("dlq", "redrive", "--set", "country=7", "--dry-run");
   expect(bad.code).toBe(2);
-  expect(bad.stdout).toContain("8 letters cannot be sent: 8 edit refused.");
+  expect(bad.stdout).toContain("8 dead letters cannot be sent: 8 edit refused.");
 
   expect(lastOf(await world.type("resume", "--json"))).toMatchObject({ succeeded: 8, dead: 8 });
 }, 120_000);
@@ -122,7 +122,7 @@ test("an item is edited until it passes the schema; what is left as it is, or de
       [/"CH/, '"CH"'],
     ];
     const [from, to] = steps.find(([from]) => from.test(text)) ?? [/$/, ""];
-    const deleted = text.replace(/\\/\\/ letter [^{]*\\{\\s*"id": 202[^}]*\\}/, "");
+    const deleted = text.replace(/\\/\\/ dead letter [^{]*\\{\\s*"id": 202[^}]*\\}/, "");
     writeFileSync(file, deleted.replace(from, to));`,
   );
   world.environment.VISUAL = `"${process.execPath}" "${editor}"`;
@@ -159,7 +159,7 @@ test("messages that are none of ours are sent back like any other", async () => 
   });
 }, 120_000);
 
-test("a redrive that is interrupted says what was sent, and every letter is in exactly one place", async () => {
+test("a redrive that is interrupted says what was sent, and every dead letter is in exactly one place", async () => {
   using world = new CliWorld(died);
   const redrive = world.begin("dlq", "redrive", "--reason", "exhausted", "--yes", "--rate", "1", "--json");
   await someArePending(world);

@@ -1,25 +1,25 @@
 import { expect, test } from "vitest";
 import { readDraft, toDraft } from "../../../../cli/dlq/item-draft.ts";
 
-const letters = [
+const deadLetters = [
   { id: "dd7e23dc", about: "exhausted: Error: HTTP 500", item: { id: 5, name: "// not a comment\n// either" } },
   { id: "0b1c22aa", about: "permanent: gone", item: [1, "two"] },
 ];
 
 test("what is opened is read back as it was", () => {
-  expect([...readDraft(toDraft(letters, "cities"))]).toEqual(
-    letters.map(({ id, item }) => [id, { tag: "item", item }]),
+  expect([...readDraft(toDraft(deadLetters, "cities"))]).toEqual(
+    deadLetters.map(({ id, item }) => [id, { tag: "item", item }]),
   );
 });
 
-test("the items stand under their letters, with what to do above them", () => {
-  expect(toDraft(letters.slice(1), "cities")).toBe(
+test("the items stand under their dead letters, with what to do above them", () => {
+  expect(toDraft(deadLetters.slice(1), "cities")).toBe(
     [
       "// The item of a dead letter of cities. Change, save and quit.",
       "// Only what you change is sent back. Delete it to leave it in the dead-letter queue.",
       "// Lines that begin with // are dropped.",
       "",
-      "// letter 0b1c22aa · permanent: gone",
+      "// dead letter 0b1c22aa · permanent: gone",
       "[",
       "  1,",
       '  "two"',
@@ -31,11 +31,11 @@ test("the items stand under their letters, with what to do above them", () => {
 
 test("what is changed, deleted, emptied or broken is told apart", () => {
   const text = [
-    "// letter a · x",
+    "// dead letter a · x",
     '{"id": 6}',
-    "// letter b · x",
+    "// dead letter b · x",
     "",
-    "// letter c · x",
+    "// dead letter c · x",
     '{"id": ',
     "  // a remark",
     "}",
@@ -55,7 +55,7 @@ test("a problem stands above the text as it was left, and is dropped when it is 
     [{ id: "c", about: "x", item: undefined, text: '{"id": }', problem: "it is not JSON:\nhere" }],
     "cities",
   );
-  expect(again).toContain('// letter c · x\n// ✖ it is not JSON:\n// ✖ here\n{"id": }\n');
+  expect(again).toContain('// dead letter c · x\n// ✖ it is not JSON:\n// ✖ here\n{"id": }\n');
   expect(readDraft(again).get("c")).toMatchObject({ tag: "unreadable", text: '{"id": }' });
 });
 
@@ -76,7 +76,7 @@ test("bigints and numbers of an item are told apart, and others get bigints only
   });
   expect(edited.get("b")).toEqual({ tag: "item", item: { number: 6, more: 12345678901234568n } });
   expect(toDraft(items.slice(1), "cities")).not.toContain("bigint");
-  expect(readDraft("// letter a\n[1e400]").get("a")).toMatchObject({
+  expect(readDraft("// dead letter a\n[1e400]").get("a")).toMatchObject({
     tag: "unreadable",
     problem: expect.stringContaining("1e400"),
   });

@@ -27,7 +27,7 @@ describe("The exit code of a look", () => {
   });
 });
 
-test("a look says how many letters it saw, and of how many", () => {
+test("a look says how many dead letters it saw, and of how many", () => {
   expect(seenWords(whole)).toBe("108 dead letters");
   expect(seenWords(part)).toBe("28 of 108 dead letters");
   expect(seenWords({ ...part, approximate: true })).toBe("28 of about 108 dead letters");

@@ -1,12 +1,12 @@
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, test } from "vitest";
+import { deadLetterTable } from "../../../../cli/dlq/dead-letter-table.ts";
+import { deadLetterView } from "../../../../cli/dlq/dead-letter-view.ts";
 import { groupTable } from "../../../../cli/dlq/group-table.ts";
-import { letterTable } from "../../../../cli/dlq/letter-table.ts";
-import { letterView } from "../../../../cli/dlq/letter-view.ts";
 import { passNotes } from "../../../../cli/dlq/pass-notes.ts";
 import type { Failure } from "../../../../shared/base/failure.ts";
-import { LetterGroups } from "../../../../shared/dead-letters/groups.ts";
-import { type Letter, toLetter } from "../../../../shared/dead-letters/letter.ts";
+import { DeadLetterGroups } from "../../../../shared/dead-letters/groups.ts";
+import { type DeadLetter, toDeadLetter } from "../../../../shared/dead-letters/read-dead-letter.ts";
 
 const failure = (attempt: number, changes: Partial<Failure> = {}): Failure => ({
   attempt,
@@ -19,7 +19,7 @@ const failure = (attempt: number, changes: Partial<Failure> = {}): Failure => ({
   ...changes,
 });
 
-function letterOf(envelope: object | string, changes: Partial<Letter> = {}): Letter {
+function deadLetterOf(envelope: object | string, changes: Partial<DeadLetter> = {}): DeadLetter {
   const message = {
     id: "3b30c9f4-90d9-47a8-b7fa-6c4b1a0caf10",
     receiptHandle: "",
@@ -28,7 +28,7 @@ function letterOf(envelope: object | string, changes: Partial<Letter> = {}): Let
     attributes: {},
     systemAttributes: { SentTimestamp: String(Date.now() - 180_500) },
   };
-  return { ...toLetter(message, 1_209_600), ...changes };
+  return { ...toDeadLetter(message, 1_209_600), ...changes };
 }
 
 const envelope = {
@@ -42,15 +42,15 @@ const envelope = {
 };
 
 const died = (failures: readonly Failure[], dead: object = {}) =>
-  letterOf({
+  deadLetterOf({
     ...envelope,
     dead: { reason: "exhausted", at: new Date(Date.now() - 180_500).toISOString(), redrives: 0, failures, ...dead },
   });
 
 const plain = (text: string) => stripVTControlCharacters(text).split("\n");
 
-describe("groups of letters", () => {
-  const groups = new LetterGroups("error");
+describe("groups of dead letters", () => {
+  const groups = new DeadLetterGroups("error");
   for (let id = 0; id < 1_200; id++) groups.add(died([failure(1)]));
   const [group] = groups.sorted;
 
@@ -87,24 +87,24 @@ describe("groups of letters", () => {
     expect(rest).toEqual([]);
   });
 
-  test("and letters each for itself have their item below their error, or beside it", () => {
+  test("and dead letters each for itself have their item below their error, or beside it", () => {
     expect(
-      plain(letterTable([died([failure(1)])], 80))
+      plain(deadLetterTable([died([failure(1)])], 80))
         .at(-1)
         ?.trim(),
     ).toBe('{"id":339219,"name":"Desē","country":"ET"}');
-    expect(plain(letterTable([died([failure(1)])], 200))).toHaveLength(2);
+    expect(plain(deadLetterTable([died([failure(1)])], 200))).toHaveLength(2);
   });
 });
 
-describe("a letter", () => {
+describe("a dead letter", () => {
   test("tells what failed alike once, and each stack once", () => {
-    const letter = died([
+    const deadLetter = died([
       failure(1),
       failure(2),
       failure(3, { kind: "timed out", name: "TaskTimeoutError", stack: "other" }),
     ]);
-    const text = plain(letterView(letter, "cities on this machine", undefined, 100)).join("\n");
+    const text = plain(deadLetterView(deadLetter, "cities on this machine", undefined, 100)).join("\n");
     expect(text).toContain("  run         20261125-075409-792e, which the ledger does not know (any more)\n");
     expect(text).toContain("  item        page 22, index 116\n");
     expect(text).toMatch(/\n +2 {2}2026-11-25T08:00:02\.000Z {2}33 ms {2}threw {6}the same\n/);
@@ -114,7 +114,7 @@ describe("a letter", () => {
   });
 
   test("whose item was too large says so, and shows its start", () => {
-    const letter = letterOf({
+    const deadLetter = deadLetterOf({
       ...envelope,
       item: '{"text":"xxx',
       dead: {
@@ -125,7 +125,7 @@ describe("a letter", () => {
         truncated: true,
       },
     });
-    expect(plain(letterView(letter, "cities on this machine", undefined, 80)).join("\n")).toContain(
+    expect(plain(deadLetterView(deadLetter, "cities on this machine", undefined, 80)).join("\n")).toContain(
       'Item (only its start: the whole was too large, or not JSON)\n  {"text":"xxx\n',
     );
   });
@@ -139,7 +139,7 @@ describe("a letter", () => {
     });
     const throttled = { count: 1_440, first: note("7:00", 30_000), last: note("8:00", 300_000) };
     const waits = { milliseconds: 86_400_000, throttled };
-    const lines = plain(letterView(died([], { reason: "waited too long", waits }), "here", undefined, 140));
+    const lines = plain(deadLetterView(died([], { reason: "waited too long", waits }), "here", undefined, 140));
     const [title, ...rest] = lines.slice(lines.findIndex((line) => line.startsWith("Waits")));
     expect(title).toBe("Waits (24 h in all, and another 5 min was too long)");
     expect(rest).toEqual([
@@ -151,8 +151,8 @@ describe("a letter", () => {
   });
 
   test("that SQS moved has no history, and says where it came from", () => {
-    const letter = letterOf(envelope, { movedFrom: "arn:aws:sqs:us-east-1:000000000000:cities" });
-    const text = plain(letterView(letter, "cities on stack sluice-cities", undefined, 120)).join("\n");
+    const deadLetter = deadLetterOf(envelope, { movedFrom: "arn:aws:sqs:us-east-1:000000000000:cities" });
+    const text = plain(deadLetterView(deadLetter, "cities on stack sluice-cities", undefined, 120)).join("\n");
     expect(text).toContain("the queued message: SQS moved it, nothing reported on it");
     expect(text).toContain("  moved by SQS  from arn:aws:sqs:us-east-1:000000000000:cities");
     expect(text).toContain("\nAttempts\n  none is recorded");
@@ -160,7 +160,7 @@ describe("a letter", () => {
 
   test("cannot steer the terminal with anything in it", () => {
     const evil = "\u001b[2J\u009b31m\u202e";
-    const letter = letterOf(
+    const deadLetter = deadLetterOf(
       {
         ...envelope,
         run: evil,
@@ -174,20 +174,20 @@ describe("a letter", () => {
       },
       { attributes: { [evil]: { dataType: evil, stringValue: evil } }, movedFrom: evil },
     );
-    const groups = new LetterGroups("run");
-    groups.add(letter);
+    const groups = new DeadLetterGroups("run");
+    groups.add(deadLetter);
     const screens = [
-      letterView(letter, "cities", undefined, 80),
+      deadLetterView(deadLetter, "cities", undefined, 80),
       groupTable(groups.sorted, "run", 80),
       groupTable(groups.sorted, "run", 200),
-      letterTable([letter], 80),
+      deadLetterTable([deadLetter], 80),
     ];
     // Colours are ours, and are off where no terminal is.
     for (const screen of screens) expect(screen.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\u202a-\u202e]/u);
   });
 });
 
-describe("a walk over the letters", () => {
+describe("a walk over the dead letters", () => {
   const all = { looked: 15, heldElsewhere: 0, approximate: false, complete: true, stoppedBy: undefined } as const;
   const notes = (...args: Parameters<typeof passNotes>) =>
     passNotes(...args).map((note) => stripVTControlCharacters(note));
@@ -205,11 +205,11 @@ describe("a walk over the letters", () => {
     ]);
     expect(notes({ ...all, looked: 120_000, stoppedBy: "in-flight limit" }, {})).toEqual([
       expect.stringMatching(
-        /^note Only 120,000 letters could be looked at: SQS lets about 120,000 be in flight at once\./,
+        /^note Only 120,000 dead letters could be looked at: SQS lets about 120,000 be in flight at once\./,
       ),
     ]);
     expect(notes({ ...all, stoppedBy: "interruption" }, {})).toEqual([
-      "note Interrupted after 15 letters: there may be more.",
+      "note Interrupted after 15 dead letters: there may be more.",
     ]);
     const soon = new Date(Date.now() + 3_600_000).toISOString();
     expect(notes(all, {}, soon)).toEqual([

@@ -1,9 +1,13 @@
 import { expect, test } from "vitest";
-import { isMeant } from "../../../../cli/dlq/letter-filter.ts";
+import { isMeant } from "../../../../cli/dlq/dead-letter-filter.ts";
 import { where } from "../../../../cli/dlq/where.ts";
-import type { Letter } from "../../../../shared/dead-letters/letter.ts";
+import type { DeadLetter } from "../../../../shared/dead-letters/read-dead-letter.ts";
 
-const letter = { reason: "exhausted", item: { id: 5, country: "FR", tags: [] }, failures: [{ message: "HTTP 500" }] };
+const deadLetter = {
+  reason: "exhausted",
+  item: { id: 5, country: "FR", tags: [] },
+  failures: [{ message: "HTTP 500" }],
+};
 
 test.each([
   ["item.country == 'FR'", true],
@@ -14,7 +18,7 @@ test.each([
   ["item.id", true],
   ["!(item.nothing)", true],
 ])("%s: %s", (expression, holds) => {
-  expect(where(expression).holds(letter)).toBe(holds);
+  expect(where(expression).holds(deadLetter)).toBe(holds);
 });
 
 test.each([
@@ -31,16 +35,16 @@ test.each([
   expect(() => where(expression)).toThrow(message);
 });
 
-test("a letter of which it cannot be asked does not match, and is counted with the reason", () => {
+test("a dead letter of which it cannot be asked does not match, and is counted with the reason", () => {
   const asked = where("length(item.name) > `3`");
-  expect(asked.holds(letter)).toBe(false);
+  expect(asked.holds(deadLetter)).toBe(false);
   expect(asked.holds({ item: { name: "Bern" } })).toBe(true);
   expect(asked.unanswered).toBe(1);
   expect(asked.because).toMatch(/length\(\).* found "null"/);
 });
 
 test("a bigint of an item is compared as text", () => {
-  const bigint = { ...letter, item: { id: 12345678901234567n } } as unknown as Letter;
+  const bigint = { ...deadLetter, item: { id: 12345678901234567n } } as unknown as DeadLetter;
   expect(isMeant(bigint, { where: where("item.id == '12345678901234567'") })).toBe(true);
   expect(isMeant(bigint, { where: where("item.id == '12345678901234568'") })).toBe(false);
 });

@@ -1,5 +1,5 @@
 import { jsonText } from "../../shared/base/exact-json.ts";
-import type { Letter } from "../../shared/dead-letters/letter.ts";
+import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
 import { oneLine } from "../printable.ts";
 
 /** What of an item or a message is worth looking at on one line. */
@@ -13,7 +13,7 @@ export const itemText = (item: unknown): string =>
   oneLine((typeof item === "string" ? item : (jsonText(item) ?? "")).slice(0, LOOKED_AT));
 
 /** An error on one line. */
-export const errorText = ({ name, message }: Letter["error"]): string =>
+export const errorText = ({ name, message }: DeadLetter["error"]): string =>
   oneLine(`${name}: ${message}`.slice(0, LOOKED_AT));
 
 /** How long ago a moment was: "3 min ago". */

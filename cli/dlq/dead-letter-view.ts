@@ -1,30 +1,35 @@
 import wrapAnsi from "wrap-ansi";
 import { jsonText } from "../../shared/base/exact-json.ts";
 import type { Failure } from "../../shared/base/failure.ts";
-import type { Letter } from "../../shared/dead-letters/letter.ts";
+import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
 import type { Counts, RunRecord } from "../../shared/ledger/run-record.ts";
 import { columns } from "../columns.ts";
 import { count, plural, seconds, style, table } from "../format.ts";
 import { oneLine, printable } from "../printable.ts";
-import { ago, errorText } from "./letter-words.ts";
+import { ago, errorText } from "./dead-letter-words.ts";
 import { waitSection } from "./wait-section.ts";
 
-/** What is known of a letter's run. */
-export interface LetterRun {
+/** What is known of a dead letter's run. */
+export interface DeadLetterRun {
   readonly run: RunRecord;
   readonly counts: Counts;
 }
 
-/** A letter for people, whole: what it is, why it died, its item, its attempts, and where they failed. */
-export function letterView(letter: Letter, place: string, run: LetterRun | undefined, width: number): string {
+/** A dead letter for people, whole: what it is, why it died, its item, its attempts, and where they failed. */
+export function deadLetterView(
+  deadLetter: DeadLetter,
+  place: string,
+  run: DeadLetterRun | undefined,
+  width: number,
+): string {
   return [
-    `${style("bold", `Letter ${letter.id}`)}  ${style("yellow", letter.reason)}`,
-    facts(letter, place, run),
-    section("Error", style("red", wrapped(printable(errorLines(letter)), width))),
-    itemSection(letter, width),
-    ...historySections(letter, width),
-    ...waitSection(letter, width),
-    ...attributesSection(letter),
+    `${style("bold", `Dead letter ${deadLetter.id}`)}  ${style("yellow", deadLetter.reason)}`,
+    facts(deadLetter, place, run),
+    section("Error", style("red", wrapped(printable(errorLines(deadLetter)), width))),
+    itemSection(deadLetter, width),
+    ...historySections(deadLetter, width),
+    ...waitSection(deadLetter, width),
+    ...attributesSection(deadLetter),
   ].join("\n\n");
 }
 
@@ -50,16 +55,16 @@ function wrapped(text: string, width: number): string {
     .join("\n");
 }
 
-const errorLines = ({ error }: Letter): string => `${error.name}: ${error.message}`;
+const errorLines = ({ error }: DeadLetter): string => `${error.name}: ${error.message}`;
 
-function facts(letter: Letter, place: string, run: LetterRun | undefined): string {
-  const { kind, page, index, diedAt, sentAt, expiresAt, receiveCount, redrives, failures, movedFrom } = letter;
+function facts(deadLetter: DeadLetter, place: string, run: DeadLetterRun | undefined): string {
+  const { kind, page, index, diedAt, sentAt, expiresAt, receiveCount, redrives, failures, movedFrom } = deadLetter;
   const moment = (iso: string) => `${oneLine(iso)} (${ago(iso)})`;
   const attempts = failures.length === 0 ? "" : `, after ${plural(failures.length, "attempt")}`;
   return table(
     [
       ["of", place],
-      ...(letter.run === null ? [] : [["run", runText(oneLine(letter.run), run)]]),
+      ...(deadLetter.run === null ? [] : [["run", runText(oneLine(deadLetter.run), run)]]),
       ...(page === null ? [] : [["item", `page ${page}, index ${index}`]]),
       ["died", `${moment(diedAt)}${attempts}`],
       ["sent", moment(sentAt)],
@@ -68,7 +73,7 @@ function facts(letter: Letter, place: string, run: LetterRun | undefined): strin
       ["redriven", redrives === 0 ? "never" : plural(redrives, "time")],
       ["kind", KINDS[kind]],
       ...(movedFrom === null ? [] : [["moved by SQS", `from ${oneLine(movedFrom)}`]]),
-      ["group", letter.fingerprint.id],
+      ["group", deadLetter.fingerprint.id],
     ],
     "  ",
     2,
@@ -78,21 +83,21 @@ function facts(letter: Letter, place: string, run: LetterRun | undefined): strin
     .join("\n");
 }
 
-const KINDS: Readonly<Record<Letter["kind"], string>> = {
+const KINDS: Readonly<Record<DeadLetter["kind"], string>> = {
   "dead letter": "dead letter, with its history",
   raw: "the queued message: SQS moved it, nothing reported on it",
   newer: "a message of a newer version of Sluice, which this version leaves as it is",
   foreign: "a message that is none of ours",
 };
 
-function runText(id: string, run: LetterRun | undefined): string {
+function runText(id: string, run: DeadLetterRun | undefined): string {
   if (run === undefined) return `${id}, which the ledger does not know (any more)`;
   const { succeeded, dead, pending } = run.counts;
   const left = pending > 0 ? `, ${count(pending)} pending` : "";
   return `${id}, ${run.run.status}: ${count(succeeded)} succeeded, ${count(dead)} dead${left}`;
 }
 
-function itemSection({ kind, item, truncated, body }: Letter, width: number): string {
+function itemSection({ kind, item, truncated, body }: DeadLetter, width: number): string {
   if (kind === "foreign" || kind === "newer") {
     return section(
       `Body (${plural(Buffer.byteLength(body), "byte")})`,
@@ -108,7 +113,7 @@ function itemSection({ kind, item, truncated, body }: Letter, width: number): st
 
 const pretty = (value: unknown): string => jsonText(value, 2) ?? "";
 
-function historySections({ failures, kind, waits }: Letter, width: number): readonly string[] {
+function historySections({ failures, kind, waits }: DeadLetter, width: number): readonly string[] {
   if (kind === "foreign" || kind === "newer") return [];
   if (failures.length === 0) return [section("Attempts", waits === undefined ? "none is recorded" : "none failed")];
   const attempts = columns(
@@ -152,7 +157,7 @@ function stackSections(failures: readonly Failure[], width: number): readonly st
   );
 }
 
-function attributesSection({ attributes }: Letter): readonly string[] {
+function attributesSection({ attributes }: DeadLetter): readonly string[] {
   const rows = Object.entries(attributes).map(([name, { dataType, stringValue, binaryValue }]) => [
     oneLine(name),
     oneLine(dataType),

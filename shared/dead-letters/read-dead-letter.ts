@@ -4,7 +4,7 @@ import { toError } from "../base/errors.ts";
 import { parseJson } from "../base/exact-json.ts";
 import { type Failure, lastError, REASONS, type Reason } from "../base/failure.ts";
 import { NewerVersionError } from "../base/newer-version.ts";
-import { type Envelope, type LedgerItem, type LetterWaits, parseEnvelope } from "../messages/envelope.ts";
+import { type DeadLetterWaits, type Envelope, type LedgerItem, parseEnvelope } from "../messages/envelope.ts";
 import { type Fingerprint, fingerprint } from "../messages/fingerprint.ts";
 
 /**
@@ -17,7 +17,7 @@ import { type Fingerprint, fingerprint } from "../messages/fingerprint.ts";
  * - `newer`: our envelope, written by a newer version of Sluice. It is shown and exported, and left as it is;
  * - `foreign`: anything else.
  */
-export interface Letter {
+export interface DeadLetter {
   /** The SQS message's id: the same at each look, another after a redrive or an import. */
   readonly id: string;
   readonly kind: "dead letter" | "raw" | "newer" | "foreign";
@@ -37,7 +37,7 @@ export interface Letter {
   readonly index: number | null;
   readonly epoch: number | null;
   /**
-   * The item. Of a foreign letter its body: as JSON where it is JSON that JavaScript can hold, else as text. Of a `truncated` one the start of the
+   * The item. Of a foreign dead letter its body: as JSON where it is JSON that JavaScript can hold, else as text. Of a `truncated` one the start of the
    * item's text.
    */
   readonly item: unknown;
@@ -47,18 +47,18 @@ export interface Letter {
   /** Its failed attempts, the oldest first, those before its redrives included. */
   readonly failures: readonly Failure[];
   /** The waits that its task asked for since its latest redrive; absent where it asked for none. */
-  readonly waits?: LetterWaits;
+  readonly waits?: DeadLetterWaits;
   /** Why it died, in two: the last failure's name and message. */
   readonly error: { readonly name: string; readonly message: string };
   readonly fingerprint: Fingerprint;
   /** The message as it is on the queue. */
   readonly body: string;
-  readonly attributes: Readonly<Record<string, LetterAttribute>>;
+  readonly attributes: Readonly<Record<string, DeadLetterAttribute>>;
   /** The queue from which SQS moved it, an ARN; `null` where it was sent here. */
   readonly movedFrom: string | null;
 }
 
-/** Of a letter whose item has a place in a run. */
+/** Of a dead letter whose item has a place in a run. */
 export interface Ours {
   readonly workflow: string;
   readonly run: string;
@@ -67,11 +67,11 @@ export interface Ours {
   readonly epoch: number;
 }
 
-export const isOurs = <L extends Letter>(letter: L): letter is L & Ours =>
-  letter.kind !== "foreign" && letter.kind !== "newer";
+export const isOurs = <L extends DeadLetter>(deadLetter: L): deadLetter is L & Ours =>
+  deadLetter.kind !== "foreign" && deadLetter.kind !== "newer";
 
-/** The item of a letter, in the life in which it died. */
-export const itemOf = ({ run, page, index, epoch, redrives }: Letter & Ours): LedgerItem => ({
+/** The item of a dead letter, in the life in which it died. */
+export const itemOf = ({ run, page, index, epoch, redrives }: DeadLetter & Ours): LedgerItem => ({
   run,
   page,
   index,
@@ -80,20 +80,20 @@ export const itemOf = ({ run, page, index, epoch, redrives }: Letter & Ours): Le
 });
 
 /** A message attribute; binary values in base64. */
-export interface LetterAttribute {
+export interface DeadLetterAttribute {
   readonly dataType: string;
   readonly stringValue?: string;
   readonly binaryValue?: string;
 }
 
-/** The system attributes that a letter is made of. */
-export const LETTER_ATTRIBUTES = ["SentTimestamp", "DeadLetterQueueSourceArn"] as const;
+/** The system attributes that a dead letter is made of. */
+export const DEAD_LETTER_ATTRIBUTES = ["SentTimestamp", "DeadLetterQueueSourceArn"] as const;
 
 /** Where a consumer writes why a message is not ours. */
 export const REASON_ATTRIBUTE = "SluiceReason";
 
 /** @param retentionSeconds How long the queue keeps a message, where it is known. */
-export function toLetter(message: ReceivedMessage, retentionSeconds?: number): Letter {
+export function toDeadLetter(message: ReceivedMessage, retentionSeconds?: number): DeadLetter {
   const { id, body, receiveCount } = message;
   const sent = Number(message.systemAttributes?.SentTimestamp ?? Number.NaN);
   const sentAt = new Date(Number.isNaN(sent) ? 0 : sent).toISOString();
@@ -112,14 +112,14 @@ export function toLetter(message: ReceivedMessage, retentionSeconds?: number): L
     fingerprint: fingerprint(name, text),
     body,
     attributes: Object.fromEntries(
-      Object.entries(message.attributes).map(([attribute, value]) => [attribute, toLetterAttribute(value)]),
+      Object.entries(message.attributes).map(([attribute, value]) => [attribute, toDeadLetterAttribute(value)]),
     ),
     movedFrom: message.systemAttributes?.DeadLetterQueueSourceArn ?? null,
   };
 }
 
 type Content = Omit<
-  Letter,
+  DeadLetter,
   "id" | "sentAt" | "expiresAt" | "receiveCount" | "fingerprint" | "body" | "attributes" | "movedFrom" | "diedAt"
 > & { readonly diedAt?: string };
 
@@ -196,7 +196,11 @@ function jsonOrText(body: string): unknown {
   }
 }
 
-function toLetterAttribute({ DataType = "String", StringValue, BinaryValue }: MessageAttributeValue): LetterAttribute {
+function toDeadLetterAttribute({
+  DataType = "String",
+  StringValue,
+  BinaryValue,
+}: MessageAttributeValue): DeadLetterAttribute {
   return {
     dataType: DataType,
     ...(StringValue !== undefined && { stringValue: StringValue }),
@@ -204,8 +208,8 @@ function toLetterAttribute({ DataType = "String", StringValue, BinaryValue }: Me
   };
 }
 
-/** A letter's attribute as SQS takes it. */
-export function toMessageAttribute({ dataType, stringValue, binaryValue }: LetterAttribute): MessageAttributeValue {
+/** A dead letter's attribute as SQS takes it. */
+export function toMessageAttribute({ dataType, stringValue, binaryValue }: DeadLetterAttribute): MessageAttributeValue {
   return {
     DataType: dataType,
     ...(stringValue !== undefined && { StringValue: stringValue }),

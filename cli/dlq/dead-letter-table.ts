@@ -1,10 +1,10 @@
-import type { Letter } from "../../shared/dead-letters/letter.ts";
+import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
 import { columns, WIDE } from "../columns.ts";
 import { style } from "../format.ts";
-import { ago, errorText, itemText, shortId } from "./letter-words.ts";
+import { ago, errorText, itemText, shortId } from "./dead-letter-words.ts";
 
-/** Letters as a table, each for itself, with its item beside its error or below it. */
-export function letterTable(letters: readonly Letter[], width: number): string {
+/** Dead letters as a table, each for itself, with its item beside its error or below it. */
+export function deadLetterTable(deadLetters: readonly DeadLetter[], width: number): string {
   const dim = (text: string) => style("dim", text);
   const wide = width >= WIDE;
   return columns(
@@ -15,13 +15,13 @@ export function letterTable(letters: readonly Letter[], width: number): string {
       { header: "ERROR", grow: 3, lines: 3 },
       ...(wide ? [{ header: "ITEM", grow: 2, lines: 2, paint: dim }] : []),
     ],
-    letters.map(({ id, reason, diedAt, error, item }) => [
+    deadLetters.map(({ id, reason, diedAt, error, item }) => [
       shortId(id),
       reason,
       ago(diedAt),
       errorText(error),
       ...(wide ? [itemText(item)] : []),
     ]),
-    { width, heading: dim, ...(wide ? {} : { below: (row) => [itemText(letters[row]?.item)] }) },
+    { width, heading: dim, ...(wide ? {} : { below: (row) => [itemText(deadLetters[row]?.item)] }) },
   );
 }

@@ -1,17 +1,17 @@
 import { Command } from "commander";
 import { describe, expect, test } from "vitest";
-import { isFiltered, isMeant } from "../../../../cli/dlq/letter-filter.ts";
-import { type LetterOptions, withLetterOptions } from "../../../../cli/dlq/letter-options.ts";
-import type { Letter } from "../../../../shared/dead-letters/letter.ts";
+import { isFiltered, isMeant } from "../../../../cli/dlq/dead-letter-filter.ts";
+import { type DeadLetterOptions, withDeadLetterOptions } from "../../../../cli/dlq/dead-letter-options.ts";
+import type { DeadLetter } from "../../../../shared/dead-letters/read-dead-letter.ts";
 
-function parsed(...words: readonly string[]): LetterOptions {
-  const command = withLetterOptions(new Command("list"))
+function parsed(...words: readonly string[]): DeadLetterOptions {
+  const command = withDeadLetterOptions(new Command("list"))
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
   return command.parse(words, { from: "user" }).opts();
 }
 
-const letter = {
+const deadLetter = {
   id: "3b30c9f4-90d9-47a8-b7fa-6c4b1a0caf10",
   reason: "invalid item",
   run: "20261122-081530-3fa9",
@@ -19,9 +19,9 @@ const letter = {
   error: { name: "FetchError", message: "connect ECONNREFUSED\n  10.0.0.7:5432" },
   fingerprint: { id: "a5a8d400", text: "FetchError: connect ECONNREFUSED <address>" },
   item: { id: 7, country: "FR" },
-} as unknown as Letter;
+} as unknown as DeadLetter;
 
-describe("a letter is meant", () => {
+describe("a dead letter is meant", () => {
   test.each<[string, readonly string[], boolean]>([
     ["without filters", [], true],
     ["by its reason", ["--reason", "invalid item"], true],
@@ -45,12 +45,12 @@ describe("a letter is meant", () => {
     ],
   ])("%s", (_, words, meant) => {
     const options = parsed(...words);
-    expect(isMeant(letter, options)).toBe(meant);
+    expect(isMeant(deadLetter, options)).toBe(meant);
     expect(isFiltered(options)).toBe(words.length > 0);
   });
 
   test("by no filter of a run, where it has none", () => {
-    expect(isMeant({ ...letter, run: null }, parsed("--run", "2"))).toBe(false);
+    expect(isMeant({ ...deadLetter, run: null }, parsed("--run", "2"))).toBe(false);
   });
 });
 

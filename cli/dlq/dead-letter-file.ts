@@ -3,24 +3,24 @@ import { stringify } from "csv-stringify/sync";
 import { ConfigurationError } from "../../shared/base/errors.ts";
 import { jsonText } from "../../shared/base/exact-json.ts";
 import { toExportLine } from "../../shared/dead-letters/export.ts";
-import type { Letter } from "../../shared/dead-letters/letter.ts";
+import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
 import { printableJson } from "../printable.ts";
 
-/** How letters are written: `jsonl` can be imported, `csv` is for spreadsheets. */
-export type LetterFormat = "jsonl" | "csv";
+/** How dead letters are written: `jsonl` can be imported, `csv` is for spreadsheets. */
+export type DeadLetterFormat = "jsonl" | "csv";
 
 /** A file of letters. */
-export class LetterFile {
+export class DeadLetterFile {
   readonly path: string;
   readonly #writtenTo: string;
   readonly #handle: FileHandle;
-  readonly #toText: (letters: readonly Letter[]) => string;
+  readonly #toText: (deadLetters: readonly DeadLetter[]) => string;
 
-  private constructor(path: string, writtenTo: string, handle: FileHandle, format: LetterFormat) {
+  private constructor(path: string, writtenTo: string, handle: FileHandle, format: DeadLetterFormat) {
     this.path = path;
     this.#writtenTo = writtenTo;
     this.#handle = handle;
-    this.#toText = letterWriter(format);
+    this.#toText = deadLetterWriter(format);
   }
 
   /**
@@ -31,21 +31,21 @@ export class LetterFile {
    */
   static async create(
     path: string,
-    options: { format: LetterFormat; force?: boolean; growing?: boolean },
-  ): Promise<LetterFile> {
+    options: { format: DeadLetterFormat; force?: boolean; growing?: boolean },
+  ): Promise<DeadLetterFile> {
     if (options.force !== true) await refuseExisting(path);
     const writtenTo = options.growing === true ? path : `${path}.part`;
     try {
       // Items may be nobody else's business.
-      return new LetterFile(path, writtenTo, await open(writtenTo, "w", 0o600), options.format);
+      return new DeadLetterFile(path, writtenTo, await open(writtenTo, "w", 0o600), options.format);
     } catch (cause) {
       throw new ConfigurationError(`${path} cannot be written: ${(cause as Error).message}`, { cause });
     }
   }
 
-  /** Writes letters; resolves once they are safe from a crash of the machine. */
-  async write(letters: readonly Letter[]): Promise<void> {
-    await this.#handle.writeFile(this.#toText(letters));
+  /** Writes dead letters; resolves once they are safe from a crash of the machine. */
+  async write(deadLetters: readonly DeadLetter[]): Promise<void> {
+    await this.#handle.writeFile(this.#toText(deadLetters));
     await this.#handle.datasync();
   }
 
@@ -72,13 +72,13 @@ async function refuseExisting(path: string): Promise<void> {
   throw new ConfigurationError(`${path} is there already: give another name, or --force to replace it`);
 }
 
-/** Turns letters into text, some at a time: the first call also writes what stands above them. */
-export function letterWriter(format: LetterFormat): (letters: readonly Letter[]) => string {
+/** Turns dead letters into text, some at a time: the first call also writes what stands above them. */
+export function deadLetterWriter(format: DeadLetterFormat): (deadLetters: readonly DeadLetter[]) => string {
   if (format === "jsonl")
-    return (letters) => letters.map((letter) => `${printableJson(toExportLine(letter))}\n`).join("");
+    return (deadLetters) => deadLetters.map((deadLetter) => `${printableJson(toExportLine(deadLetter))}\n`).join("");
   let header = true;
-  return (letters) => {
-    const text = stringify(letters.map(toRow), {
+  return (deadLetters) => {
+    const text = stringify(deadLetters.map(toRow), {
       header,
       columns: [...COLUMNS],
       // A text that others wrote must not be a formula that a spreadsheet runs.
@@ -107,9 +107,9 @@ const COLUMNS = [
   "item",
 ] as const;
 
-function toRow(letter: Letter): Readonly<Record<(typeof COLUMNS)[number], string | number | null>> {
+function toRow(deadLetter: DeadLetter): Readonly<Record<(typeof COLUMNS)[number], string | number | null>> {
   const { id, workflow, run, page, index, kind, reason, diedAt, sentAt, redrives, failures, error, fingerprint } =
-    letter;
+    deadLetter;
   return {
     id,
     workflow,
@@ -125,6 +125,6 @@ function toRow(letter: Letter): Readonly<Record<(typeof COLUMNS)[number], string
     errorName: error.name,
     errorMessage: error.message,
     fingerprint: fingerprint.id,
-    item: typeof letter.item === "string" ? letter.item : (jsonText(letter.item) ?? ""),
+    item: typeof deadLetter.item === "string" ? deadLetter.item : (jsonText(deadLetter.item) ?? ""),
   };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { LetterGroups } from "../../../shared/dead-letters/groups.ts";
-import { type Letter, toLetter } from "../../../shared/dead-letters/letter.ts";
+import { DeadLetterGroups } from "../../../shared/dead-letters/groups.ts";
+import { type DeadLetter, toDeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
 import { deadLetterBody } from "../../../shared/messages/dead-letter.ts";
 import { envelopeBody, parseEnvelope } from "../../../shared/messages/envelope.ts";
 import { fingerprint } from "../../../shared/messages/fingerprint.ts";
@@ -12,7 +12,7 @@ const envelope = parseEnvelope(
 const address = { workflow: "cities", run: "r1", page: 3, index: 7, epoch: 2, item: { name: "Bonn" } };
 const died = { reason: "exhausted", at: "2026-11-25T08:00:00.000Z" } as const;
 const sentAt = "2026-11-25T08:00:01.000Z";
-const message = (body: string, more: Partial<Parameters<typeof toLetter>[0]> = {}) => ({
+const message = (body: string, more: Partial<Parameters<typeof toDeadLetter>[0]> = {}) => ({
   id: "id",
   receiptHandle: "handle",
   body,
@@ -25,7 +25,7 @@ const message = (body: string, more: Partial<Parameters<typeof toLetter>[0]> = {
 test("A dead letter tells what died, when, and of what", () => {
   const failures = [failureOf(new TypeError("first"), 1), failureOf(new RangeError("5 is too much"), 2)];
   const body = deadLetterBody(envelope, { ...died, failures });
-  expect(toLetter(message(body), 3_600)).toEqual({
+  expect(toDeadLetter(message(body), 3_600)).toEqual({
     ...address,
     id: "id",
     kind: "dead letter",
@@ -50,14 +50,14 @@ test("A dead letter tells what died, when, and of what", () => {
 test("A message of ours that SQS moved is unexplained", () => {
   const movedFrom = "arn:aws:sqs:x:1:queue";
   const systemAttributes = { SentTimestamp: String(Date.parse(sentAt)), DeadLetterQueueSourceArn: movedFrom };
-  const raw = toLetter(message(JSON.stringify(envelope), { systemAttributes }));
+  const raw = toDeadLetter(message(JSON.stringify(envelope), { systemAttributes }));
   expect(raw).toMatchObject({ ...address, kind: "raw", reason: "unexplained", diedAt: sentAt, redrives: 0, movedFrom });
   expect(raw.error.message).toContain("no outcome was recorded");
   expect(raw.expiresAt).toBeNull();
   // Once imported it is not known any more that SQS moved it; without a death it can be nothing else.
-  expect(toLetter(message(JSON.stringify(envelope))).kind).toBe("raw");
+  expect(toDeadLetter(message(JSON.stringify(envelope))).kind).toBe("raw");
   const failures = [failureOf("first", 1)];
-  const redriven = toLetter(message(deadLetterBody(envelope, { ...died, failures }), { systemAttributes }));
+  const redriven = toDeadLetter(message(deadLetterBody(envelope, { ...died, failures }), { systemAttributes }));
   expect(redriven).toMatchObject({ kind: "raw", reason: "unexplained", redrives: 1, failures });
 });
 
@@ -66,25 +66,28 @@ test.each([
   ['{"a":1}', { a: 1 }, "not an envelope"],
   ["7", 7, "not an envelope"],
   [JSON.stringify({ ...envelope, sluice: 0 }), { ...envelope, sluice: 0 }, "not an envelope"],
-])("The letter %s is foreign", (body, item, why) => {
-  const letter = toLetter(message(body));
-  expect(letter).toMatchObject({ kind: "foreign", reason: "malformed message", run: null, page: null, item, body });
-  expect(letter.error.message).toContain(why);
+])("The dead letter %s is foreign", (body, item, why) => {
+  const deadLetter = toDeadLetter(message(body));
+  expect(deadLetter).toMatchObject({ kind: "foreign", reason: "malformed message", run: null, page: null, item, body });
+  expect(deadLetter.error.message).toContain(why);
   const text = "malformed message: the run is not in this ledger";
-  const told = toLetter(message(body, { attributes: { SluiceReason: { DataType: "String", StringValue: text } } }));
+  const told = toDeadLetter(message(body, { attributes: { SluiceReason: { DataType: "String", StringValue: text } } }));
   expect(told.error).toEqual({ name: "MalformedMessageError", message: "the run is not in this ledger" });
   expect(told.attributes).toEqual({ SluiceReason: { dataType: "String", stringValue: text } });
 });
 
-const letterOf = (more: Partial<Letter>): Letter => ({ ...toLetter(message(JSON.stringify(envelope))), ...more });
+const deadLetterOf = (more: Partial<DeadLetter>): DeadLetter => ({
+  ...toDeadLetter(message(JSON.stringify(envelope))),
+  ...more,
+});
 const at = (minutes: number) => new Date(Date.parse(sentAt) + minutes * 60_000).toISOString();
 
-test("Letters are grouped by their errors, the largest group first, with the latest as an example", () => {
-  const groups = new LetterGroups("error");
+test("Dead letters are grouped by their errors, the largest group first, with the latest as an example", () => {
+  const groups = new DeadLetterGroups("error");
   const errors = ["item 1 is bad", "item 2 is bad", "no route", "item 3 is bad"];
   for (const [minute, text] of errors.entries()) {
     groups.add(
-      letterOf({
+      deadLetterOf({
         id: `letter-${minute}`,
         diedAt: at(minute === 3 ? -1 : minute),
         error: { name: "Error", message: text },
@@ -107,14 +110,14 @@ test("Letters are grouped by their errors, the largest group first, with the lat
   ]);
 });
 
-test("Letters are grouped by reason, by run, and by age", () => {
+test("Dead letters are grouped by reason, by run, and by age", () => {
   const sorted = (by: "reason" | "run" | "age") => {
-    const groups = new LetterGroups(by, Date.parse(at(0)));
-    groups.add(letterOf({ diedAt: at(-2_000) }));
-    groups.add(letterOf({ diedAt: at(0), run: null, reason: "permanent" }));
-    groups.add(letterOf({ diedAt: at(-30) }));
-    groups.add(letterOf({ diedAt: at(-31) }));
-    groups.add(letterOf({ diedAt: at(-60_000) }));
+    const groups = new DeadLetterGroups(by, Date.parse(at(0)));
+    groups.add(deadLetterOf({ diedAt: at(-2_000) }));
+    groups.add(deadLetterOf({ diedAt: at(0), run: null, reason: "permanent" }));
+    groups.add(deadLetterOf({ diedAt: at(-30) }));
+    groups.add(deadLetterOf({ diedAt: at(-31) }));
+    groups.add(deadLetterOf({ diedAt: at(-60_000) }));
     return groups.sorted.map(({ name, count }) => [name, count]);
   };
   expect(sorted("reason")).toEqual([
@@ -133,11 +136,14 @@ test("Letters are grouped by reason, by run, and by age", () => {
   ]);
 });
 
-test("So many groups are told apart that memory stays bounded, and no letter is left out", () => {
-  const groups = new LetterGroups("error");
+test("So many groups are told apart that memory stays bounded, and no dead letter is left out", () => {
+  const groups = new DeadLetterGroups("error");
   for (let n = 0; n < 10_500; n++) {
     groups.add(
-      letterOf({ fingerprint: { id: String(n), text: String(n) }, error: { name: "E", message: "x".repeat(5_000) } }),
+      deadLetterOf({
+        fingerprint: { id: String(n), text: String(n) },
+        error: { name: "E", message: "x".repeat(5_000) },
+      }),
     );
   }
   const { sorted } = groups;
@@ -147,10 +153,12 @@ test("So many groups are told apart that memory stays bounded, and no letter is 
   expect(sorted[1]?.example.error.message.length).toBeLessThan(600);
 });
 
-test("A letter of a newer version is told from a foreign one, with the reason that can be read", () => {
+test("A dead letter of a newer version is told from a foreign one, with the reason that can be read", () => {
   const error = { name: "NewerVersionError", message: expect.stringContaining("the envelope has version 3") };
-  const newer = toLetter(message(JSON.stringify({ sluice: 3, item: 1, dead: { reason: "permanent", more: true } })));
+  const newer = toDeadLetter(
+    message(JSON.stringify({ sluice: 3, item: 1, dead: { reason: "permanent", more: true } })),
+  );
   expect(newer).toMatchObject({ kind: "newer", reason: "permanent", workflow: null, run: null, failures: [], error });
-  expect(toLetter(message(JSON.stringify({ sluice: 3, dead: { reason: "new one" } }))).reason).toBe("unexplained");
-  expect(toLetter(message(JSON.stringify({ sluice: 3 })))).toMatchObject({ kind: "newer", reason: "unexplained" });
+  expect(toDeadLetter(message(JSON.stringify({ sluice: 3, dead: { reason: "new one" } }))).reason).toBe("unexplained");
+  expect(toDeadLetter(message(JSON.stringify({ sluice: 3 })))).toMatchObject({ kind: "newer", reason: "unexplained" });
 });

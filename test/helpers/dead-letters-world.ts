@@ -14,7 +14,7 @@ export const QUEUE = "queue";
 export const DLQ = "dlq";
 
 /** A run of one page whose items died, or were moved by SQS, and what a person does about them. */
-export class LettersWorld {
+export class DeadLettersWorld {
   readonly queues = new FakeQueues();
   readonly store = new MemoryStore();
   readonly announced: string[] = [];
@@ -34,7 +34,7 @@ export class LettersWorld {
     return { workflow: WORKFLOW, deadLetterQueue, queue, ledger, runs, ...clock } as const;
   }
 
-  get letters(): readonly FakeMessage[] {
+  get deadLetters(): readonly FakeMessage[] {
     return this.queues.of(DLQ);
   }
 

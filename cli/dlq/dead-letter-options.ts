@@ -11,7 +11,7 @@ export interface DlqOptions extends TargetOptions {
 }
 
 /** Which of them it means. */
-export interface LetterOptions extends DlqOptions {
+export interface DeadLetterOptions extends DlqOptions {
   readonly reason?: readonly Reason[];
   readonly error?: readonly string[];
   readonly run?: readonly string[];
@@ -22,12 +22,12 @@ export interface LetterOptions extends DlqOptions {
 /** Adds what all commands on dead letters take. */
 export function withDlqOptions(command: Command, json: string): Command {
   return withTargetOptions(
-    command.option("--workflow <name>", "whose letters (needed where several workflows have some)"),
+    command.option("--workflow <name>", "whose dead letters (needed where several workflows have some)"),
   ).option("--json", json, false);
 }
 
-/** Adds what says which letters are meant. */
-export function withLetterOptions(command: Command): Command {
+/** Adds what says which dead letters are meant. */
+export function withDeadLetterOptions(command: Command): Command {
   return command
     .option("--reason <reason>", `${REASONS.join(", ")}; may be given more than once`, reason)
     .option(
@@ -44,9 +44,9 @@ export function withLetterOptions(command: Command): Command {
     );
 }
 
-/** The help of what says which letters are meant. */
-export const LETTER_HELP = `
-A letter is meant if it fits every kind of filter that is given:
+/** The help of what says which dead letters are meant. */
+export const DEAD_LETTER_HELP = `
+A dead letter is meant if it fits every kind of filter that is given:
   --reason exhausted --reason permanent   either of them
   --error 3fa9c1d2                        one group of the list
   --error ECONNREFUSED --since 2h         such an error, in the last two hours
