@@ -91,7 +91,11 @@ export function checkEnd({ rows, facts, ends, cancelled, announced, scope }: End
     assert.ok(expected.includes(places[0] ?? ""), `item ${id} (${kind}) is ${places[0]}`);
     const deadLetters = facts.filter((fact) => fact.startsWith(`dead letter ${id} `));
     const dead = places[0] === "dead";
-    assert.equal(deadLetters.length > 0, dead, `item ${id} is ${places[0]}, and has ${deadLetters.length} dead letters`);
+    assert.equal(
+      deadLetters.length > 0,
+      dead,
+      `item ${id} is ${places[0]}, and has ${deadLetters.length} dead letters`,
+    );
     if (dead) assert.deepEqual(deadLetters, [`dead letter ${id} ${reasons[0]?.slice(6)}`]);
   }
   const count = (place: string) => items.filter(({ places }) => places[0] === place).length;
