@@ -48,6 +48,19 @@ const LONGEST_ERROR_BYTES = 8_192;
 /** Runs of the list that are read at once. */
 const RUNS_PER_READ = 500;
 
+/** A run that is to start. */
+export interface NewRun {
+  readonly id: string;
+  readonly workflow: string;
+  readonly requestedAt: string;
+  readonly limit?: number | undefined;
+  readonly tolerance?: Tolerance | undefined;
+  /** Whether it must not begin before `active.enterAlone` has let it. */
+  readonly exclusive?: boolean;
+  /** The run because of which it is skipped. */
+  readonly skippedFor?: string;
+}
+
 /** The records of runs: how they start, how far the producer has come, and what they add up to. */
 export class Runs {
   readonly #store: LedgerStore;
@@ -71,18 +84,20 @@ export class Runs {
 
   /**
    * Starts a run, or finds the one of this id that was started before, and makes it one of the active runs.
-   *
-   * @param run With `exclusive`, it must not begin before `active.enterAlone` has let it.
    */
-  async create(run: {
-    id: string;
-    workflow: string;
-    requestedAt: string;
-    limit?: number | undefined;
-    tolerance?: Tolerance | undefined;
-    exclusive?: boolean;
-    skippedFor?: string;
-  }): Promise<RunRecord> {
+  async create(run: NewRun): Promise<RunRecord> {
+    const { record, entered } = await this.begin(run);
+    await entered;
+    return record;
+  }
+
+  /**
+   * Does what `create` does, but returns the run before it is one of the active runs.
+   *
+   * @returns `entered`, which resolves when the run is one of the active runs, or is not to become one. No message of the
+   *   run may be sent before: a scheduled start would not see the run, and start a second one beside it.
+   */
+  async begin(run: NewRun): Promise<{ readonly record: RunRecord; readonly entered: Promise<void> }> {
     // A run that no list shows could not be found to be resumed: who dies between the two is called again.
     const listed = this.#store.update(runListKey(run.id, run.requestedAt), { set: { id: run.id } });
     const created = this.#store.update(runKey(run.id), {
@@ -108,9 +123,11 @@ export class Runs {
     });
     const [row] = await Promise.all([created, listed]);
     const record = row === undefined ? await this.get(run.id) : readRunRow(row);
-    // After its row, and before it works: see `ActiveRuns`.
-    if (isActive(record) && !record.exclusive) await this.active.enter(record);
-    return record;
+    // After its row is written, and before its first message is sent: see `ActiveRuns`.
+    const entered = isActive(record) && !record.exclusive ? this.active.enter(record) : Promise.resolve();
+    // The caller awaits it. Until then, a failure is not an unhandled rejection.
+    entered.catch(() => {});
+    return { record, entered };
   }
 
   /** Lists a run that a schedule asked for in vain, because of the one that still works. */

@@ -36,9 +36,12 @@ export async function handleControlBatch(
   });
   try {
     // Before all else: a producer that is killed before leaves its message hidden for the queue's own timeout.
-    await Promise.all(held.map(({ renewal }) => renewal.start()));
+    const starting = held.map(({ record, renewal }) => ({ record, renewal, started: renewal.start() }));
     const staying: string[] = [];
-    for (const { record, renewal } of held) {
+    for (const { record, renewal, started } of starting) {
+      // Only a message that was received before may have been delivered too late. A new one need not wait for the answer:
+      // if SQS refuses its handle nevertheless, `lost` fires, and conditional writes keep two producers from doing harm.
+      if (record.receiveCount > 1) await started;
       if (!(await handleOne(record, renewal, options))) staying.push(record.id);
     }
     return staying;

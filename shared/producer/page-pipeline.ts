@@ -10,6 +10,8 @@ export interface PageLineOptions {
   readonly metrics: Metrics;
   /** What the source has warned of so far: each checkpoint stores what is new. */
   readonly warnings: { readonly all: readonly string[] };
+  /** Resolves when messages may be sent. Until then pages are only written into the ledger. Default: at once. */
+  readonly maySend?: Promise<void> | undefined;
 }
 
 /** A run after a checkpoint, or `undefined` where another producer has moved the run on: this one must stop. */
@@ -49,6 +51,7 @@ export class PageLine {
     if (items.length > 0) {
       const written = await sender.write(this.#run, this.#pages, items);
       if (written === undefined) return undefined;
+      await this.#options.maySend;
       sending = sender.send(written);
       this.#pages++;
       this.#items += items.length;

@@ -103,6 +103,14 @@ async function sleepUnlessAborted(milliseconds: number, signal: AbortSignal): Pr
 
 const isToStop = (run: RunRecord): boolean => isStopping(run) || run.status === "paused";
 
+/** What the start of a run has under way while its first page is read. */
+interface Begun {
+  /** How full the queue is. */
+  readonly looking: Promise<BacklogLook>;
+  /** Resolves when the run is one of the active runs. */
+  readonly entered: Promise<void>;
+}
+
 /** How a slice of paging ended. */
 type SliceEnd =
   | { readonly tag: "ended" | "time" | "superseded" | "paused" | "stopped" }
@@ -180,12 +188,14 @@ export class Producer {
     const sendsPage = control.group === id && control.receiveCount === 1;
     const looking = sendsPage ? this.#look(0) : undefined;
     looking?.catch(() => {});
-    const run = await runs.create(this.#toCreate(message));
+    const { record: run, entered } = await runs.begin(this.#toCreate(message));
     // A second delivery of a start that was passed on would only be dropped.
     if (run.hop > 0 || run.status === "skipped") return DONE;
     // A start may be delivered as new again, after its source has asked to wait: then the continuation waits.
     const mayRead = run.status === "running" && !isWaiting(run, this.#options.now());
-    const ended = looking !== undefined && mayRead && (await this.#sendFirstPage(run, time, looking));
+    const ended = looking !== undefined && mayRead && (await this.#sendFirstPage(run, time, { looking, entered }));
+    // If it failed, the start is delivered again: a run goes on only as one of the active runs.
+    await entered;
     if (time.lost.aborted) return LEFT;
     if (!ended) await controlQueue.sendControl(continueEntry({ run: id, workflow: name, hop: 1 }));
     return DONE;
@@ -195,10 +205,10 @@ export class Producer {
    * Whether nothing is left to produce: it was the last page, too, or the source failed permanently. Any other failure is
    * tried again, and counted, by the run's continuation.
    */
-  async #sendFirstPage(run: RunRecord, time: SliceTime, looking: Promise<BacklogLook>): Promise<boolean> {
+  async #sendFirstPage(run: RunRecord, time: SliceTime, begun: Begun): Promise<boolean> {
     const warnings = new WarningCollector(run, this.#options.logger);
     try {
-      const { tag } = await this.#slice(run, { ...time, sliceEnd: Number.NEGATIVE_INFINITY }, warnings, looking);
+      const { tag } = await this.#slice(run, { ...time, sliceEnd: Number.NEGATIVE_INFINITY }, warnings, begun);
       return tag === "ended";
     } catch (error) {
       if (error instanceof SourceWait) {
@@ -302,12 +312,12 @@ export class Producer {
     return DONE;
   }
 
-  /** @param looking How full the queue is, where that has been asked already. */
+  /** @param begun What the start of the run has under way, for a run's first page. */
   async #slice(
     start: RunRecord,
     { sliceEnd, signal, lost }: SliceTime,
     warnings: WarningCollector,
-    looking?: Promise<BacklogLook>,
+    begun?: Begun,
   ): Promise<SliceEnd> {
     const { runs, workflow, maxBacklog, now } = this.#options;
     let told: SourceWait | undefined;
@@ -326,14 +336,14 @@ export class Producer {
     if (start.checkpoint.count > 0) await runs.closeAgain(start);
     if (start.checkpoint.ended) return { tag: "ended" };
     // Before the source is asked: pages that there is no room for would be read in vain.
-    const first = await (looking ?? this.#look(start.checkpoint.items));
+    const first = await (begun?.looking ?? this.#look(start.checkpoint.items));
     const full = (look: BacklogLook, ...earlier: BacklogLook[]): SliceEnd => {
       const pauseMilliseconds = backlogPauseMilliseconds(maxBacklog, look, [start.fullAt, ...earlier]);
       return { tag: "full", look, pauseMilliseconds };
     };
     let room = maxBacklog - first.backlog;
     if (room <= 0) return full(first);
-    const line = new PageLine({ ...this.#options, sender: this.#sender, warnings }, start);
+    const line = new PageLine({ ...this.#options, sender: this.#sender, warnings, maySend: begun?.entered }, start);
     let isRefused = false;
     try {
       for await (const chunk of chunks(workflow.source, start.checkpoint, reading)) {

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { afterEach, expect, test, vi } from "vitest";
 import type { Cursor } from "../../../shared/index.ts";
 import { continueEntry } from "../../../shared/messages/control.ts";
@@ -27,14 +28,35 @@ function batch(handle: Producer["handle"], sqs = new FakeSqs(), records = [recor
 
 const hidden = (seconds: number, receiptHandle = "a's") => ({ receiptHandle, seconds });
 
-test("a control message is hidden for 30 s before anything else, and taken off the queue when it is done with", async () => {
-  const sqs = new FakeSqs();
-  const handle = vi.fn(async (): Promise<Verdict> => {
-    expect(sqs.visibilities).toEqual([hidden(30)]);
-    return { tag: "done" };
-  });
-  expect(await batch(handle, sqs).ids).toEqual([]);
+test("a control message is hidden for 30 s, and taken off the queue when it is done with", async () => {
+  const { ids, sqs } = batch(async () => ({ tag: "done" }));
+  expect(await ids).toEqual([]);
   expect(sqs.visibilities).toEqual([hidden(30)]);
+});
+
+test.each([
+  { receiveCount: 1, waits: "does not wait" },
+  { receiveCount: 2, waits: "waits" },
+])("a message of receive count $receiveCount $waits for the answer that it is hidden", async ({ receiveCount }) => {
+  const sqs = new FakeSqs();
+  const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  sqs.before = () => {
+    asked.resolve();
+    return answered;
+  };
+  const handled: string[] = [];
+  const handle = async (): Promise<Verdict> => {
+    handled.push("handled");
+    return { tag: "done" };
+  };
+  const { ids } = batch(handle, sqs, [{ ...record("a"), receiveCount }]);
+  await asked.promise;
+  await setImmediate();
+  expect(handled).toEqual(receiveCount === 1 ? ["handled"] : []);
+  answer();
+  expect(await ids).toEqual([]);
+  expect(handled).toEqual(["handled"]);
 });
 
 test("one that must wait stays, hidden for as long as it is to wait", async () => {
@@ -62,7 +84,7 @@ test("one that was delivered too late is not worked on", async () => {
   const sqs = new FakeSqs();
   sqs.before = () => Promise.reject(Object.assign(new Error("not in flight"), { name: "MessageNotInflight" }));
   const handle = vi.fn();
-  const { ids, logger } = batch(handle, sqs);
+  const { ids, logger } = batch(handle, sqs, [{ ...record("a"), receiveCount: 2 }]);
   expect(await ids).toEqual(["a"]);
   expect(handle).not.toHaveBeenCalled();
   expect(logger.lines).toEqual(["warn: a control message came too late, another producer has it"]);

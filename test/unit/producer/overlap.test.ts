@@ -1,8 +1,9 @@
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { Overlap } from "../../../shared/definition/workflow.ts";
 import { items, type WorkflowOptions } from "../../../shared/index.ts";
 import { ACTIVE_KEY } from "../../../shared/ledger/active-runs.ts";
-import { runKey } from "../../../shared/ledger/rows.ts";
+import { pageKey, runKey } from "../../../shared/ledger/rows.ts";
 import { parseControlMessage, startEntry } from "../../../shared/messages/control.ts";
 import { ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
 
@@ -240,5 +241,47 @@ describe("an earlier run", () => {
       done,
     );
     expect(begun(world)).toEqual(["by-hand"]);
+  });
+});
+
+describe("a run that is started by hand", () => {
+  /** A world whose run cannot become one of the active runs before `enter` is called. */
+  function slowToEnter() {
+    const world = worldOf({});
+    const { promise: entered, resolve: enter, reject: refuse } = Promise.withResolvers<void>();
+    const { promise: written, resolve: pageIsWritten } = Promise.withResolvers<void>();
+    world.store.before = (operation, key) => {
+      if (operation !== "update") return;
+      if (key?.pk === pageKey(RUN, 0).pk && key.sk === pageKey(RUN, 0).sk) pageIsWritten();
+      return key?.pk === ACTIVE_KEY.pk ? entered : undefined;
+    };
+    return { world, enter, refuse, written };
+  }
+
+  test("writes its first page while it becomes one of the active runs, and sends it afterwards", async () => {
+    const { world, enter, written } = slowToEnter();
+    const started = world.startWithPage();
+    await written;
+    await setImmediate();
+    expect(world.messages).toEqual([]);
+    expect(world.sqs.control).toEqual([]);
+    enter();
+    expect(await started).toEqual(done);
+    expect(world.messages.length).toBeGreaterThan(0);
+    expect(world.hops).toEqual([1]);
+  });
+
+  test("is not passed on if it could not become one: its start is delivered again", async () => {
+    const { world, refuse, written } = slowToEnter();
+    const started = world.startWithPage();
+    await written;
+    refuse(new Error("the table is throttled"));
+    await expect(started).rejects.toThrow("the table is throttled");
+    expect(world.messages).toEqual([]);
+    expect(world.sqs.control).toEqual([]);
+    world.store.before = () => {};
+    expect(await world.start()).toEqual(done);
+    expect((await world.runs.active.list()).map(({ id }) => id)).toEqual([RUN]);
+    expect(world.hops).toEqual([1]);
   });
 });
