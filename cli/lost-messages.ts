@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import type { ServiceClients } from "../local/services.ts";
+import type { ServiceClients } from "../local/local-services.ts";
 import type { RunRecord } from "../shared/ledger/run-record.ts";
 
 /**

@@ -1,4 +1,4 @@
-import { reachServices } from "../local/services.ts";
+import { reachServices } from "../local/local-services.ts";
 import { type Origin, StateDirectory } from "../local/state-directory.ts";
 import { ConfigurationError } from "../shared/base/errors.ts";
 import { newestFirst } from "../shared/ledger/active-runs.ts";

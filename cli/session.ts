@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { type Engine, startEngine } from "../local/engine.ts";
-import { openServices, type Services } from "../local/services.ts";
+import { openServices, type Services } from "../local/local-services.ts";
 import { StateDirectory } from "../local/state-directory.ts";
 import { type Topology, topology } from "../shared/definition/topology.ts";
 import { chooseDisplay, type Display, writeJson } from "./display.ts";

@@ -1,4 +1,4 @@
-import type { ServiceClients } from "../local/services.ts";
+import type { ServiceClients } from "../local/local-services.ts";
 import type { Origin } from "../local/state-directory.ts";
 import type { RunRecord } from "../shared/ledger/run-record.ts";
 

@@ -6,14 +6,14 @@ import { SluiceError } from "../shared/base/errors.ts";
 import { type FunctionEnvironment, fastPathOf, toVariables } from "../shared/definition/function-environment.ts";
 import type { Topology } from "../shared/definition/topology.ts";
 import type { Workflow } from "../shared/definition/workflow.ts";
-import { ownAccess } from "./access/own-access.ts";
+import { ownAccess } from "./access/engine-access.ts";
 import { ActivityMonitor } from "./lambda/activity-monitor.ts";
-import { bundleFunctions } from "./lambda/bundle.ts";
+import { bundleFunctions } from "./lambda/bundle-functions.ts";
 import { EventSourceMapping } from "./lambda/event-source-mapping.ts";
 import type { FunctionConfiguration } from "./lambda/execution-environment.ts";
 import { LocalFunction } from "./lambda/local-function.ts";
-import { Reaper } from "./lambda/orphan-killer.ts";
-import { openServices, type ServiceClients, type Services, tableName } from "./services.ts";
+import { Watchdog } from "./lambda/watchdog.ts";
+import { openServices, type ServiceClients, type Services, tableName } from "./local-services.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import { warmUp } from "./warm-up.ts";
 
@@ -98,7 +98,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       ...toVariables(environment),
       ...options.variables,
     };
-    const reaper = new Reaper();
+    const watchdog = new Watchdog();
     const logs = { producer: state.openLog("producer"), consumer: state.openLog("consumer") };
     const configure = (name: "producer" | "consumer"): FunctionConfiguration => ({
       name: `${workflow.name}-${name}`,
@@ -111,7 +111,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
         AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(topology[name].memoryMb),
       },
       log: logs[name].descriptor,
-      reaper,
+      watchdog,
     });
     const activity = new ActivityMonitor(() => ({
       producer: producer.peakMemoryMb,
@@ -170,7 +170,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
         const drained = drain();
         await Promise.all([producer.close(), consumer.close()]);
         await drained;
-        await reaper.close();
+        await watchdog.close();
         for (const log of Object.values(logs)) log.close();
         await services.close();
       },

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { join, resolve } from "node:path";
 import { SluiceError, toError } from "../shared/base/errors.ts";
-import { awsConfig } from "./access/own-access.ts";
+import { awsConfig } from "./access/engine-access.ts";
 import { ProcessLock } from "./process-lock.ts";
 
 /** Where the embedded engine keeps what must outlive it. */

@@ -3,9 +3,9 @@ import { DeleteTableCommand } from "@aws-sdk/client-dynamodb";
 import type { Topology } from "../shared/definition/topology.ts";
 import { startEntry } from "../shared/messages/control.ts";
 import { envelopeBody } from "../shared/messages/envelope.ts";
-import { createLedgerTable } from "./dynamodb/ledger-table.ts";
-import { createQueues, queueNames } from "./queues.ts";
-import { connect, type Services, tableName } from "./services.ts";
+import { createLedgerTable } from "./dynamodb/create-table.ts";
+import { connect, type Services, tableName } from "./local-services.ts";
+import { createQueues, queueNames } from "./workflow-queues.ts";
 
 /** No workflow's name: those start with a letter. */
 const NAME = "0-warm-up";

@@ -1,5 +1,5 @@
-import { ownAccess } from "../../local/access/own-access.ts";
-import { type Services, tableName } from "../../local/services.ts";
+import { ownAccess } from "../../local/access/engine-access.ts";
+import { type Services, tableName } from "../../local/local-services.ts";
 import { toVariables } from "../../shared/definition/function-environment.ts";
 import type { Topology } from "../../shared/definition/topology.ts";
 

@@ -7,7 +7,7 @@ import { subscribe } from "node:diagnostics_channel";
 import { appendFileSync } from "node:fs";
 import type { ClientRequest } from "node:http";
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
-import type { FromEnvironment, Invocation } from "../../local/lambda/protocol.ts";
+import type { FromEnvironment, Invocation } from "../../local/lambda/runtime-protocol.ts";
 import { ATTEMPT_CHANNEL, type AttemptEvent } from "../../shared/base/events.ts";
 import { PrivateChannel } from "../../shared/base/private-channel.ts";
 import { type InvocationReport, PROBE_ATTEMPTS, PROBE_DIRECTORY, reportFile } from "./probe-reports.ts";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { GetQueueAttributesCommand, SendMessageBatchCommand, SQSClient } from "@aws-sdk/client-sqs";
-import { startSqsServer } from "../../local/sqs/server.ts";
+import { startSqsServer } from "../../local/sqs/http-server.ts";
 import { PARALLEL_SENDS } from "../../shared/aws/queue.ts";
 import { ACCESS_KEY_ID, localClient } from "../harness/local-aws.ts";
 import { side } from "../harness/side.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { openServices } from "../../local/services.ts";
+import { openServices } from "../../local/local-services.ts";
 import { STATE_ROOT, StateDirectory } from "../../local/state-directory.ts";
 import { toFailure } from "../../shared/base/failure.ts";
 import { topology } from "../../shared/definition/topology.ts";

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { loadWorkflow } from "../../cli/workflow-file.ts";
-import { bundleFunctions } from "../../local/lambda/bundle.ts";
+import { bundleFunctions } from "../../local/lambda/bundle-functions.ts";
 import { EventSourceMapping } from "../../local/lambda/event-source-mapping.ts";
 import { LocalFunction } from "../../local/lambda/local-function.ts";
-import { openServices } from "../../local/services.ts";
+import { openServices } from "../../local/local-services.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
 import { topology } from "../../shared/definition/topology.ts";
 import { startEntry } from "../../shared/messages/control.ts";

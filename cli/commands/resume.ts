@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { ServiceClients } from "../../local/services.ts";
+import type { ServiceClients } from "../../local/local-services.ts";
 import { hasEnded, type RunRecord } from "../../shared/ledger/run-record.ts";
 import { continueRun } from "../continue-run.ts";
 import { writeJson } from "../display.ts";

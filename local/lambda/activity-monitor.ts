@@ -1,5 +1,5 @@
 import type { FunctionObserver } from "./local-function.ts";
-import type { Activity } from "./protocol.ts";
+import type { Activity } from "./runtime-protocol.ts";
 
 /** What the fleet did since the engine started. */
 export interface FleetActivity {

@@ -1,6 +1,6 @@
 import type { SQSEvent, SQSRecord } from "aws-lambda";
-import type { ReceivedMessage } from "../sqs/receive.ts";
-import type { QueueStore } from "../sqs/store.ts";
+import type { QueueStore } from "../sqs/queue-store.ts";
+import type { ReceivedMessage } from "../sqs/receive-messages.ts";
 import type { InvocationOutcome } from "./execution-environment.ts";
 
 export interface MappingOptions {

@@ -3,8 +3,8 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { NODE_FLAGS } from "../../shared/base/node-flags.ts";
 import { channelStdio, PrivateChannel } from "../../shared/base/private-channel.ts";
-import type { Reaper } from "./orphan-killer.ts";
-import type { Activity, FromEnvironment, Invocation } from "./protocol.ts";
+import type { Activity, FromEnvironment, Invocation } from "./runtime-protocol.ts";
+import type { Watchdog } from "./watchdog.ts";
 
 /** How a function runs. */
 export interface FunctionConfiguration {
@@ -17,7 +17,7 @@ export interface FunctionConfiguration {
   /** File descriptor of its log. */
   readonly log: number;
   /** Ends its environments with the engine, should that be killed. */
-  readonly reaper?: Reaper;
+  readonly watchdog?: Watchdog;
 }
 
 /** How an invocation ended. `crashed` and `timed out` have ended the environment too. */
@@ -33,7 +33,7 @@ export interface EnvironmentObserver {
 /** Lambda's limit is of the whole process; V8's heap gets the most of it. */
 const HEAP_SHARE = 0.9;
 
-const ENTRY = fileURLToPath(new URL(`./environment${extname(import.meta.url)}`, import.meta.url));
+const ENTRY = fileURLToPath(new URL(`./runtime${extname(import.meta.url)}`, import.meta.url));
 
 /** One execution environment of a function: a child process. */
 export class ExecutionEnvironment {
@@ -51,7 +51,7 @@ export class ExecutionEnvironment {
   constructor(configuration: FunctionConfiguration, observer: EnvironmentObserver) {
     this.#configuration = configuration;
     this.#observer = observer;
-    const { bundle, log, memoryMb, variables, reaper } = configuration;
+    const { bundle, log, memoryMb, variables, watchdog } = configuration;
     const flags = [`--max-old-space-size=${Math.floor(memoryMb * HEAP_SHARE)}`, ...NODE_FLAGS, "--no-warnings"];
     this.#process = spawn(process.execPath, [...flags, ENTRY, bundle], {
       env: { ...process.env, ...variables },
@@ -60,7 +60,7 @@ export class ExecutionEnvironment {
       detached: true,
     });
     const { pid } = this.#process;
-    if (pid !== undefined) reaper?.watch(pid);
+    if (pid !== undefined) watchdog?.watch(pid);
     const { promise: ready, resolve: onReady } = Promise.withResolvers<void>();
     this.#ready = ready;
     this.#exited = new Promise((resolve) => {
@@ -68,7 +68,7 @@ export class ExecutionEnvironment {
         this.#alive = false;
         // What it forked may block its processor, and not notice.
         this.#killGroup();
-        if (pid !== undefined) reaper?.forget(pid);
+        if (pid !== undefined) watchdog?.forget(pid);
         if (this.#inFlight > 0) this.#reportIdle();
         resolve(signal === null ? `exit code ${code}` : `signal ${signal}`);
       });

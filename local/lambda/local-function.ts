@@ -6,7 +6,7 @@ import {
   type FunctionConfiguration,
   type InvocationOutcome,
 } from "./execution-environment.ts";
-import type { Activity } from "./protocol.ts";
+import type { Activity } from "./runtime-protocol.ts";
 
 /** Of one machine's few cores: more at once start no sooner. */
 const STARTING_AT_ONCE = 2;

@@ -5,7 +5,7 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlit
  *
  * `hold` says why a message is not visible before `visible_at`: 0 it is delayed, 1 it was received, 2 its receiver set
  * the visibility itself, 3 it was received by one who will set it first of all, which makes it 1. A receive under way may
- * be known to memory alone (`Receives`). Nothing has to happen when a time passes: what is visible follows from the row
+ * be known to memory alone (`UnwrittenReceives`). Nothing has to happen when a time passes: what is visible follows from the row
  * and the clock.
  *
  * `first_visible_at` is where a message that was received stood before, and stands again when its receiver makes it

@@ -1,8 +1,8 @@
 import { hash } from "node:crypto";
-import type { StoreContext } from "./context.ts";
-import { SqsError } from "./errors.ts";
-import { limits } from "./limits.ts";
-import type { Queue } from "./queues.ts";
+import type { Queue } from "./queue-registry.ts";
+import { SqsError } from "./sqs-error.ts";
+import { limits } from "./sqs-limits.ts";
+import type { StoreContext } from "./store-context.ts";
 
 /** A message accepted earlier under the same deduplication id. */
 export interface Remembered {

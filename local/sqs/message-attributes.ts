@@ -1,5 +1,5 @@
-import { SqsError } from "./errors.ts";
-import { limits } from "./limits.ts";
+import { SqsError } from "./sqs-error.ts";
+import { limits } from "./sqs-limits.ts";
 
 /** A message attribute: `DataType` is `String`, `Number` or `Binary`, with an optional label (`Number.int`). */
 export type MessageAttribute =

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import type { StoreContext } from "./context.ts";
-import { SqsError } from "./errors.ts";
-import { refreshGroupsOf } from "./fifo.ts";
-import { checkRange, limits } from "./limits.ts";
-import { type Queue, queueNameOfArn } from "./queues.ts";
-import type { Place } from "./receives.ts";
-import { countInvisible, firstVisible } from "./visible.ts";
+import { refreshGroupsOf } from "./message-groups.ts";
+import { type Queue, queueNameOfArn } from "./queue-registry.ts";
+import { SqsError } from "./sqs-error.ts";
+import { checkRange, limits } from "./sqs-limits.ts";
+import type { StoreContext } from "./store-context.ts";
+import type { Place } from "./unwritten-receives.ts";
+import { countInvisible, firstVisible } from "./visible-messages.ts";
 
 /** Where a message move task stands. */
 export type MoveTaskStatus = "RUNNING" | "COMPLETED" | "CANCELLED" | "FAILED";

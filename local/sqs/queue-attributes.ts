@@ -1,5 +1,5 @@
-import { SqsError } from "./errors.ts";
-import { limits } from "./limits.ts";
+import { SqsError } from "./sqs-error.ts";
+import { limits } from "./sqs-limits.ts";
 
 /** A queue's settable attributes, as SQS spells them: numbers and booleans are strings, policies are JSON. */
 export type QueueAttributes = Readonly<Record<string, string>>;

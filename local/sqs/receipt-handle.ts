@@ -1,4 +1,4 @@
-import { SqsError } from "./errors.ts";
+import { SqsError } from "./sqs-error.ts";
 
 /** What a receipt handle says: which receive of which message it is for. */
 export interface Receipt {

@@ -1,4 +1,4 @@
-import type { Queue } from "./queues.ts";
+import type { Queue } from "./queue-registry.ts";
 
 /** Somebody who waits for messages. */
 export interface Waiter {

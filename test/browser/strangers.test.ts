@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { ScanCommand } from "@aws-sdk/client-dynamodb";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openServices, type Services, tableName } from "../../local/services.ts";
+import { openServices, type Services, tableName } from "../../local/local-services.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
 import { topology } from "../../shared/definition/topology.ts";
 import { defineWorkflow, items } from "../../shared/index.ts";

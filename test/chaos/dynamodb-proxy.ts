@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { Agent, request as ask, createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
-import type { Faults } from "../../local/sqs/faults.ts";
+import type { Faults } from "../../local/sqs/injected-faults.ts";
 
 export interface DynamoDbProxy {
   readonly endpoint: string;

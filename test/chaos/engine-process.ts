@@ -6,7 +6,7 @@ import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { continueRun } from "../../cli/continue-run.ts";
 import { startEngine } from "../../local/engine.ts";
-import { openServices, tableName } from "../../local/services.ts";
+import { openServices, tableName } from "../../local/local-services.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
 import { RECORDING_SECONDS, type Topology, topology } from "../../shared/definition/topology.ts";
 import { startEntry } from "../../shared/messages/control.ts";

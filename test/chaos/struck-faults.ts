@@ -1,4 +1,4 @@
-import { Faults, type RequestFault } from "../../local/sqs/faults.ts";
+import { Faults, type RequestFault } from "../../local/sqs/injected-faults.ts";
 import type { Rates } from "./plan.ts";
 
 /** Faults that are noted when they strike. */

@@ -1,4 +1,4 @@
-import { openServices } from "../../local/services.ts";
+import { openServices } from "../../local/local-services.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
 import { redrive } from "../../shared/dead-letters/redrive.ts";
 

@@ -1,6 +1,6 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { createLedgerTable } from "../../local/dynamodb/ledger-table.ts";
-import { startDynamoDb } from "../../local/dynamodb/server.ts";
+import { createLedgerTable } from "../../local/dynamodb/create-table.ts";
+import { startDynamoDb } from "../../local/dynamodb/dynalite-server.ts";
 import { DynamoDbStore } from "../../shared/aws/dynamodb-table.ts";
 
 export interface LedgerTable {

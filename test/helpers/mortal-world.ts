@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openServices } from "../../local/services.ts";
+import { openServices } from "../../local/local-services.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
 import type { OutgoingMessage } from "../../shared/aws/queue.ts";
 import { CliWorld, type Ended, workflowFile } from "./cli.ts";

@@ -5,7 +5,7 @@ import { Stack } from "aws-cdk-lib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BUNDLE_FILE } from "../../infra/bundling.ts";
 import { loadWorkflows } from "../../infra/workflow-files.ts";
-import { bundleFunctions } from "../../local/lambda/bundle.ts";
+import { bundleFunctions } from "../../local/lambda/bundle-functions.ts";
 import { fanOutIn, newApp, root } from "./synthesis.ts";
 
 /** Each function of each workflow in `workflows/`. A cold start reads all of it. */

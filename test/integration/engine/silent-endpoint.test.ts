@@ -2,7 +2,7 @@ import { openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
-import { bundleFunctions } from "../../../local/lambda/bundle.ts";
+import { bundleFunctions } from "../../../local/lambda/bundle-functions.ts";
 import { ExecutionEnvironment } from "../../../local/lambda/execution-environment.ts";
 import { toVariables } from "../../../shared/definition/function-environment.ts";
 import { topology } from "../../../shared/definition/topology.ts";

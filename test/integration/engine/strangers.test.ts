@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DynamoDBClient, ListTablesCommand } from "@aws-sdk/client-dynamodb";
 import { ListQueuesCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { openServices, reachServices, type Services, tableName } from "../../../local/services.ts";
+import { openServices, reachServices, type Services, tableName } from "../../../local/local-services.ts";
 import { StateDirectory } from "../../../local/state-directory.ts";
 import { topology } from "../../../shared/definition/topology.ts";
 import { defineWorkflow, items } from "../../../shared/index.ts";

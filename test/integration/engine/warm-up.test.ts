@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ListTablesCommand } from "@aws-sdk/client-dynamodb";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { openServices, type Services } from "../../../local/services.ts";
+import { openServices, type Services } from "../../../local/local-services.ts";
 import { StateDirectory } from "../../../local/state-directory.ts";
 import { warmUp } from "../../../local/warm-up.ts";
 import { topology } from "../../../shared/definition/topology.ts";

@@ -1,5 +1,5 @@
 import { buildApp } from "fauxqs";
-import { startSqsServer } from "../../../local/sqs/server.ts";
+import { startSqsServer } from "../../../local/sqs/http-server.ts";
 import { conformance } from "./conformance.ts";
 
 conformance("the embedded server", async () => {

@@ -1,9 +1,9 @@
 import { setTimeout } from "node:timers/promises";
 import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Faults } from "../../../local/sqs/faults.ts";
-import { inProcess } from "../../../local/sqs/in-process.ts";
-import { type SqsServer, startSqsServer } from "../../../local/sqs/server.ts";
+import { type SqsServer, startSqsServer } from "../../../local/sqs/http-server.ts";
+import { inProcess } from "../../../local/sqs/in-process-handler.ts";
+import { Faults } from "../../../local/sqs/injected-faults.ts";
 
 let server: SqsServer;
 let client: SQSClient;

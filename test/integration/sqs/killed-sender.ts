@@ -1,5 +1,5 @@
 // Sends and receives until it is killed: the child of a test. Reports what was stored, after it was stored.
-import { startSqsServer } from "../../../local/sqs/server.ts";
+import { startSqsServer } from "../../../local/sqs/http-server.ts";
 
 const [file = ""] = process.argv.slice(2);
 const { store } = await startSqsServer({ file, accessKeyId: "test" });

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { Faults } from "../../../local/sqs/faults.ts";
-import { type SqsServer, startSqsServer } from "../../../local/sqs/server.ts";
+import { type SqsServer, startSqsServer } from "../../../local/sqs/http-server.ts";
+import { Faults } from "../../../local/sqs/injected-faults.ts";
 import { Peer, refusal, type TestQueue } from "./peer.ts";
 
 let server: SqsServer;

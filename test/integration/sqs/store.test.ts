@@ -2,10 +2,10 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Database } from "../../../local/sqs/database.ts";
-import { SqsError } from "../../../local/sqs/errors.ts";
-import { Faults } from "../../../local/sqs/faults.ts";
-import { limits } from "../../../local/sqs/limits.ts";
-import { QueueStore, queueArn } from "../../../local/sqs/store.ts";
+import { Faults } from "../../../local/sqs/injected-faults.ts";
+import { QueueStore, queueArn } from "../../../local/sqs/queue-store.ts";
+import { SqsError } from "../../../local/sqs/sqs-error.ts";
+import { limits } from "../../../local/sqs/sqs-limits.ts";
 import { temporaryDirectory } from "../../helpers/test-engine.ts";
 
 const seconds = 1_000;

@@ -1,8 +1,8 @@
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { mayHaveLostMessages } from "../../../cli/lost-messages.ts";
-import { createQueues, queueNames } from "../../../local/queues.ts";
-import { type SqsServer, startSqsServer } from "../../../local/sqs/server.ts";
+import { type SqsServer, startSqsServer } from "../../../local/sqs/http-server.ts";
+import { createQueues, queueNames } from "../../../local/workflow-queues.ts";
 import { Queue } from "../../../shared/aws/queue.ts";
 import { Consumer } from "../../../shared/consumer/consumer.ts";
 import { topology } from "../../../shared/definition/topology.ts";

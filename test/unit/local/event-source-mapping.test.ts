@@ -2,7 +2,7 @@ import type { SQSEvent } from "aws-lambda";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { EventSourceMapping, type MappingOptions } from "../../../local/lambda/event-source-mapping.ts";
 import type { InvocationOutcome } from "../../../local/lambda/execution-environment.ts";
-import { QueueStore } from "../../../local/sqs/store.ts";
+import { QueueStore } from "../../../local/sqs/queue-store.ts";
 
 const SUCCESS: InvocationOutcome = { tag: "returned", result: { batchItemFailures: [] } };
 

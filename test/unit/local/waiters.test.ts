@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import type { Queue } from "../../../local/sqs/queues.ts";
+import type { Queue } from "../../../local/sqs/queue-registry.ts";
 import { Waiters } from "../../../local/sqs/waiters.ts";
 
 test("whoever waits meets the error of a queue that cannot be looked at", async () => {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { reachServices, type ServiceClients } from "../../../../local/services.ts";
+import { reachServices, type ServiceClients } from "../../../../local/local-services.ts";
 import { StateDirectory } from "../../../../local/state-directory.ts";
 import type { ReceivedMessage } from "../../../../shared/aws/received-message.ts";
 import { CliWorld, type Command, workflowFile } from "../../../helpers/cli.ts";

@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 import { ATTEMPT_CHANNEL, type AttemptEvent } from "../../shared/base/events.ts";
 import { PrivateChannel } from "../../shared/base/private-channel.ts";
 import { describeThrown } from "../../shared/base/thrown.ts";
-import type { Activity, FromEnvironment, Invocation } from "./protocol.ts";
+import type { Activity, FromEnvironment, Invocation } from "./runtime-protocol.ts";
 
 /** How often what tasks did is reported: often enough for a live display. */
 const REPORT_MILLISECONDS = 50;

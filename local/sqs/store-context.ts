@@ -1,11 +1,11 @@
 import type { Database } from "./database.ts";
-import type { Faults } from "./faults.ts";
-import type { Queue, Queues } from "./queues.ts";
+import type { Faults } from "./injected-faults.ts";
+import type { Queue, QueueRegistry } from "./queue-registry.ts";
 
 /** What the parts of the store share. */
 export interface StoreContext {
   readonly database: Database;
-  readonly queues: Queues;
+  readonly queues: QueueRegistry;
   readonly faults: Faults;
   /** Milliseconds since 1970. */
   readonly clock: () => number;

@@ -1,10 +1,9 @@
-import { type Outcome, outcomeOf, SqsError } from "./errors.ts";
-import { checkRange, limits } from "./limits.ts";
 import { md5OfAttributes } from "./md5.ts";
 import type { MessageAttributes } from "./message-attributes.ts";
 import type { MoveTask } from "./move-tasks.ts";
 import { readableAttributes } from "./queue-attributes.ts";
-import type { ReceivedMessage } from "./receive.ts";
+import type { QueueStore } from "./queue-store.ts";
+import type { ReceivedMessage } from "./receive-messages.ts";
 import {
   type BatchEntry,
   batchEntries,
@@ -20,9 +19,10 @@ import {
   text,
   textMap,
   texts,
-} from "./requests.ts";
-import type { SentMessage } from "./send.ts";
-import type { QueueStore } from "./store.ts";
+} from "./request-input.ts";
+import type { SentMessage } from "./send-message.ts";
+import { type Outcome, outcomeOf, SqsError } from "./sqs-error.ts";
+import { checkRange, limits } from "./sqs-limits.ts";
 
 /** What an action works with. */
 export interface ActionContext {

@@ -1,10 +1,10 @@
 import { setTimeout } from "node:timers/promises";
-import { type Answer, actions } from "./actions.ts";
-import { SqsError } from "./errors.ts";
-import { Faults } from "./faults.ts";
-import { type Input, parseInput } from "./requests.ts";
-import { QueueStore } from "./store.ts";
-import { Turns } from "./turns.ts";
+import { type Answer, actions } from "./api-actions.ts";
+import { Faults } from "./injected-faults.ts";
+import { QueueStore } from "./queue-store.ts";
+import { type Input, parseInput } from "./request-input.ts";
+import { RequestScheduler } from "./request-scheduler.ts";
+import { SqsError } from "./sqs-error.ts";
 
 /** How to open the service. */
 export interface SqsServiceOptions {
@@ -29,7 +29,7 @@ export class SqsService {
   readonly store: QueueStore;
   readonly faults: Faults;
   readonly #clock: () => number;
-  readonly #turns = new Turns();
+  readonly #scheduler = new RequestScheduler();
   readonly #purges = new Map<string, number>();
   readonly #urlOf: (name: string) => string;
 
@@ -74,7 +74,7 @@ export class SqsService {
         await setTimeout(this.faults.settings.timeoutMs, undefined, { signal: gone }).catch(() => {});
         return undefined;
       }
-      const answer = await this.#turns.take(() => this.#perform(action, input, gone));
+      const answer = await this.#scheduler.schedule(() => this.#perform(action, input, gone));
       // A lost response took effect: only a client that went by itself has its receives taken back.
       return fault === "lostResponse" ? undefined : { status: 200, headers: {}, ...answer };
     } catch (error) {

@@ -1,4 +1,4 @@
-import { invalidParameter, missingParameter, SqsError } from "./errors.ts";
+import { invalidParameter, missingParameter, SqsError } from "./sqs-error.ts";
 
 /**
  * What SQS allows, from the developer guide's pages "Amazon SQS message quotas" and "Amazon SQS standard / FIFO queue

@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
-import type { StoreContext } from "./context.ts";
 import { deduplicationIdFor, recall, remember } from "./deduplication.ts";
-import { invalidParameter, missingParameter, SqsError } from "./errors.ts";
-import { refreshGroup } from "./fifo.ts";
-import { checkCharacters, checkGroupOrDeduplicationId, checkRange, limits } from "./limits.ts";
 import { md5OfAttributes, md5OfBody } from "./md5.ts";
 import { attributeBytes, checkMessageAttributes, type MessageAttributes } from "./message-attributes.ts";
-import type { Queue } from "./queues.ts";
+import { refreshGroup } from "./message-groups.ts";
+import type { Queue } from "./queue-registry.ts";
+import { invalidParameter, missingParameter, SqsError } from "./sqs-error.ts";
+import { checkCharacters, checkGroupOrDeduplicationId, checkRange, limits } from "./sqs-limits.ts";
+import type { StoreContext } from "./store-context.ts";
 
 /** A message to be sent. */
 export interface OutgoingMessage {

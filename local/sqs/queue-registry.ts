@@ -1,6 +1,4 @@
 import type { Database } from "./database.ts";
-import { SqsError } from "./errors.ts";
-import { checkQueueName } from "./limits.ts";
 import {
   checkQueueAttributes,
   initialAttributes,
@@ -10,7 +8,9 @@ import {
   type QueueSettings,
   settingsOf,
 } from "./queue-attributes.ts";
-import { Receives } from "./receives.ts";
+import { SqsError } from "./sqs-error.ts";
+import { checkQueueName } from "./sqs-limits.ts";
+import { UnwrittenReceives } from "./unwritten-receives.ts";
 
 const arnPrefix = "arn:aws:sqs:us-east-1:000000000000:";
 
@@ -40,7 +40,7 @@ export interface Queue {
   /** Messages sent before (ms) need not be looked for: there are none, or that was done less than a second ago. */
   sentSince: number;
   /** Its receives that are not written down; none on a FIFO queue. */
-  readonly receives: Receives;
+  readonly receives: UnwrittenReceives;
 }
 
 interface QueueRow {
@@ -52,7 +52,7 @@ interface QueueRow {
 }
 
 /** All queues, by name. */
-export class Queues {
+export class QueueRegistry {
   readonly #database: Database;
   readonly #clock: () => number;
   readonly #byName = new Map<string, Queue>();
@@ -182,7 +182,7 @@ export class Queues {
       total: this.#count(row.id),
       inFlightBound: Number.POSITIVE_INFINITY,
       sentSince: Number.NEGATIVE_INFINITY,
-      receives: new Receives(this.#database),
+      receives: new UnwrittenReceives(this.#database),
     };
     this.#byName.set(queue.name, queue);
     return queue;

@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { SluiceError, toError } from "../../shared/base/errors.ts";
-import type { LocalDynamoDb, LocalDynamoDbOptions } from "./server.ts";
+import type { LocalDynamoDb, LocalDynamoDbOptions } from "./dynalite-server.ts";
 
-const ENTRY = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
+const ENTRY = new URL(`./dynalite-thread-entry${extname(import.meta.url)}`, import.meta.url);
 
 /** DynamoDB in a thread, which opens its tables only for its first request. */
 export interface DynamoDbThread extends LocalDynamoDb {

@@ -4,11 +4,11 @@ import type { AddressInfo, Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { refuse } from "../access/refuse.ts";
 import { requestCheck } from "../access/request-check.ts";
-import { SqsError } from "./errors.ts";
-import type { Faults } from "./faults.ts";
-import { type InProcessHandler, inProcess } from "./in-process.ts";
-import { type Reply, SqsService, type SqsServiceOptions } from "./service.ts";
-import type { QueueStore } from "./store.ts";
+import { type InProcessHandler, inProcess } from "./in-process-handler.ts";
+import type { Faults } from "./injected-faults.ts";
+import type { QueueStore } from "./queue-store.ts";
+import { SqsError } from "./sqs-error.ts";
+import { type Reply, SqsService, type SqsServiceOptions } from "./sqs-service.ts";
 
 /** How to start the server. */
 export interface SqsServerOptions extends SqsServiceOptions {

@@ -1,6 +1,6 @@
 import type { Topology } from "../shared/definition/topology.ts";
-import { queueArn } from "./sqs/queues.ts";
-import type { QueueStore } from "./sqs/store.ts";
+import { queueArn } from "./sqs/queue-registry.ts";
+import type { QueueStore } from "./sqs/queue-store.ts";
 
 export interface QueueNames {
   readonly queue: string;

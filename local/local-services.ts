@@ -11,14 +11,14 @@ import { announceOn } from "../shared/ledger/announce.ts";
 import { Ledger } from "../shared/ledger/ledger.ts";
 import { Runs } from "../shared/ledger/runs.ts";
 import { newAccessKeyId } from "./access/access-key.ts";
-import { ownAccess } from "./access/own-access.ts";
-import { createLedgerTable } from "./dynamodb/ledger-table.ts";
-import { type DynamoDbThread, startDynamoDbThread } from "./dynamodb/thread.ts";
-import { createQueues, queueNames } from "./queues.ts";
-import type { Faults } from "./sqs/faults.ts";
-import type { InProcessHandler } from "./sqs/in-process.ts";
-import { startSqsServer } from "./sqs/server.ts";
+import { ownAccess } from "./access/engine-access.ts";
+import { createLedgerTable } from "./dynamodb/create-table.ts";
+import { type DynamoDbThread, startDynamoDbThread } from "./dynamodb/dynalite-thread.ts";
+import { startSqsServer } from "./sqs/http-server.ts";
+import type { InProcessHandler } from "./sqs/in-process-handler.ts";
+import type { Faults } from "./sqs/injected-faults.ts";
 import type { Endpoints, StateDirectory, Use } from "./state-directory.ts";
+import { createQueues, queueNames } from "./workflow-queues.ts";
 
 export const tableName = (workflow: string): string => `${workflow}-ledger`;
 

@@ -1,4 +1,4 @@
-import type { SqsService } from "./service.ts";
+import type { SqsService } from "./sqs-service.ts";
 
 /** What the SDK's clients take for their way to a service: `requestHandler` of their configuration. */
 export interface InProcessHandler {

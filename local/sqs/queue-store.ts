@@ -1,25 +1,25 @@
-import type { StoreContext } from "./context.ts";
 import { Database } from "./database.ts";
-import { type Outcome, outcomeOf } from "./errors.ts";
-import { Faults } from "./faults.ts";
-import { refreshGroupsOf } from "./fifo.ts";
+import { changeVisibility, deleteMessages, undoReceive } from "./held-messages.ts";
+import { Faults } from "./injected-faults.ts";
+import { refreshGroupsOf } from "./message-groups.ts";
 import { MoveTasks } from "./move-tasks.ts";
 import type { QueueAttributes, QueueSettings } from "./queue-attributes.ts";
-import { type Queue, Queues, queueArn } from "./queues.ts";
-import { checkInFlight, type ReceivedMessage, type ReceiveOptions, receive } from "./receive.ts";
-import type { Place } from "./receives.ts";
-import { type OutgoingMessage, type SentMessage, send } from "./send.ts";
-import { changeVisibility, deleteMessages, undoReceive } from "./settle.ts";
-import { countInvisible, countReceivable, nextReceivableAt } from "./visible.ts";
+import { type Queue, QueueRegistry, queueArn } from "./queue-registry.ts";
+import { checkInFlight, type ReceivedMessage, type ReceiveOptions, receive } from "./receive-messages.ts";
+import { type OutgoingMessage, type SentMessage, send } from "./send-message.ts";
+import { type Outcome, outcomeOf } from "./sqs-error.ts";
+import type { StoreContext } from "./store-context.ts";
+import type { Place } from "./unwritten-receives.ts";
+import { countInvisible, countReceivable, nextReceivableAt } from "./visible-messages.ts";
 import { Waiters } from "./waiters.ts";
 
-export type { Outcome } from "./errors.ts";
 export type { MessageAttribute, MessageAttributes } from "./message-attributes.ts";
 export type { MoveOptions, MoveTask, MoveTaskStatus } from "./move-tasks.ts";
 export type { QueueAttributes, QueueSettings } from "./queue-attributes.ts";
-export { queueArn, queueNameOfArn } from "./queues.ts";
-export type { ReceivedMessage, ReceiveOptions } from "./receive.ts";
-export type { OutgoingMessage, SentMessage } from "./send.ts";
+export { queueArn, queueNameOfArn } from "./queue-registry.ts";
+export type { ReceivedMessage, ReceiveOptions } from "./receive-messages.ts";
+export type { OutgoingMessage, SentMessage } from "./send-message.ts";
+export type { Outcome } from "./sqs-error.ts";
 
 /** How many messages a queue holds, exactly. */
 export interface QueueCounts {
@@ -63,7 +63,7 @@ export interface QueueStoreOptions {
  */
 export class QueueStore {
   readonly #database: Database;
-  readonly #queues: Queues;
+  readonly #queues: QueueRegistry;
   readonly #waiters: Waiters;
   readonly #context: StoreContext;
   readonly #moveTasks: MoveTasks;
@@ -74,7 +74,7 @@ export class QueueStore {
   constructor(options: QueueStoreOptions) {
     const clock = options.clock ?? Date.now;
     this.#database = new Database(options.file, options.cacheMegabytes);
-    this.#queues = new Queues(this.#database, clock);
+    this.#queues = new QueueRegistry(this.#database, clock);
     this.#waiters = new Waiters({
       clock,
       receivable: (queue, limit) => countReceivable(this.#context, queue, limit),
@@ -168,7 +168,7 @@ export class QueueStore {
     this.#suspended.add(name);
   }
 
-  /** Receives what is visible now, without waiting: up to `max` messages, or none. */
+  /** UnwrittenReceives what is visible now, without waiting: up to `max` messages, or none. */
   receive(options: ReceiveOptions): ReceivedMessage[] {
     if (this.#suspended.has(options.queue)) return [];
     const queue = this.#fresh(options.queue);
@@ -176,7 +176,7 @@ export class QueueStore {
   }
 
   /**
-   * Receives, and waits for the first message if there is none: no earlier waiter is passed over. Returns none when
+   * UnwrittenReceives, and waits for the first message if there is none: no earlier waiter is passed over. Returns none when
    * the time is over, the signal fires or the store is closed.
    */
   async receiveOrWait(options: ReceiveOptions, wait: WaitOptions): Promise<ReceivedMessage[]> {
@@ -257,7 +257,7 @@ export class QueueStore {
   /**
    * For the start after a crash: whoever received messages before is gone, so they become visible at once. The receive
    * is taken back, as it was not the message that ended its receiver. Those whose visibility was changed explicitly (a
-   * backoff) keep their time. Returns of how many the receive was written down (`Receives`): no row tells of the others.
+   * backoff) keep their time. Returns of how many the receive was written down (`UnwrittenReceives`): no row tells of the others.
    *
    * @param renewed Queues whose receivers renew the visibility of a message while they work on it: a changed visibility
    *   is no backoff there, and all of their messages become visible.

@@ -1,14 +1,14 @@
-import type { StoreContext } from "./context.ts";
-import { SqsError } from "./errors.ts";
-import { refreshGroupsOf } from "./fifo.ts";
-import { limits } from "./limits.ts";
 import { md5OfBody } from "./md5.ts";
 import type { MessageAttributes } from "./message-attributes.ts";
-import { type Queue, queueArn, queueNameOfArn } from "./queues.ts";
+import { refreshGroupsOf } from "./message-groups.ts";
+import { type Queue, queueArn, queueNameOfArn } from "./queue-registry.ts";
 import { receiptHandle, receiptNonce } from "./receipt-handle.ts";
-import type { Place, Receive } from "./receives.ts";
-import { sequenceNumber } from "./send.ts";
-import { countInvisible, firstVisible } from "./visible.ts";
+import { sequenceNumber } from "./send-message.ts";
+import { SqsError } from "./sqs-error.ts";
+import { limits } from "./sqs-limits.ts";
+import type { StoreContext } from "./store-context.ts";
+import type { Place, Receive } from "./unwritten-receives.ts";
+import { countInvisible, firstVisible } from "./visible-messages.ts";
 
 /** A message as its receiver gets it. */
 export interface ReceivedMessage {
@@ -59,7 +59,7 @@ interface Taken {
   readonly upTo?: Place | undefined;
 }
 
-/** Receives what is visible now, at once. A message received too often before moves to the dead-letter queue instead. */
+/** UnwrittenReceives what is visible now, at once. A message received too often before moves to the dead-letter queue instead. */
 export function receive(context: StoreContext, queue: Queue, options: ReceiveOptions): ReceivedMessage[] {
   const now = context.clock();
   const count = Math.min(options.max, capacity(context, queue, options.max, now));

@@ -1,7 +1,7 @@
-import { invalidParameter, missingParameter, SqsError } from "./errors.ts";
-import { limits } from "./limits.ts";
 import type { MessageAttribute, MessageAttributes } from "./message-attributes.ts";
-import { messageBytes, type OutgoingMessage } from "./send.ts";
+import { messageBytes, type OutgoingMessage } from "./send-message.ts";
+import { invalidParameter, missingParameter, SqsError } from "./sqs-error.ts";
+import { limits } from "./sqs-limits.ts";
 
 /** The parameters of a request, as JSON gave them. */
 export type Input = Readonly<Record<string, unknown>>;

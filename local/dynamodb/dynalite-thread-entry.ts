@@ -1,7 +1,7 @@
 /** DynamoDB's thread: tells its endpoint, and ends at the first message. Started by `startDynamoDbThread`. */
 
 import { parentPort, workerData } from "node:worker_threads";
-import { type LocalDynamoDbOptions, startDynamoDb } from "./server.ts";
+import { type LocalDynamoDbOptions, startDynamoDb } from "./dynalite-server.ts";
 
 const server = await startDynamoDb(workerData as LocalDynamoDbOptions);
 parentPort?.once("message", () => server.close());

@@ -1,7 +1,7 @@
-import type { StoreContext } from "./context.ts";
 import type { Database } from "./database.ts";
-import type { Queue } from "./queues.ts";
-import type { Place } from "./receives.ts";
+import type { Queue } from "./queue-registry.ts";
+import type { StoreContext } from "./store-context.ts";
+import type { Place } from "./unwritten-receives.ts";
 
 /** Rows that are read at once behind messages under way: there may be many of those. */
 const MOST_AT_ONCE = 1_000;

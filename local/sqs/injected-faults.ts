@@ -22,7 +22,7 @@ export interface FaultSettings extends FaultProbabilities {
   readonly reorderWindow: number;
   /** Actions (`SendMessage`, ...) that meet no fault. Default none. */
   readonly exceptActions: readonly string[];
-  /** Queues, by name, that meet no fault. Default none. */
+  /** Names of the queues that meet no fault. Default none. */
   readonly exceptQueues: readonly string[];
 }
 

@@ -9,7 +9,7 @@ const SCRIPT = 'groups=; while read -r line; do groups=$line; done; for group in
  * processor is blocked notices nothing, and would go on for ever. So a shell, in a session of its own, waits for the end
  * of a pipe that only the engine holds.
  */
-export class Reaper {
+export class Watchdog {
   readonly #shell: ChildProcess;
   readonly #groups = new Set<number>();
 

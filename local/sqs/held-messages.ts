@@ -1,10 +1,10 @@
-import type { StoreContext } from "./context.ts";
-import { invalidParameter, type Outcome, outcomeOf, SqsError } from "./errors.ts";
-import { refreshGroup } from "./fifo.ts";
-import { checkRange, limits } from "./limits.ts";
-import type { Queue } from "./queues.ts";
+import { refreshGroup } from "./message-groups.ts";
+import type { Queue } from "./queue-registry.ts";
 import { parseReceiptHandle, type Receipt } from "./receipt-handle.ts";
-import type { Place, Receive } from "./receives.ts";
+import { invalidParameter, type Outcome, outcomeOf, SqsError } from "./sqs-error.ts";
+import { checkRange, limits } from "./sqs-limits.ts";
+import type { StoreContext } from "./store-context.ts";
+import type { Place, Receive } from "./unwritten-receives.ts";
 
 /** A message that a handle names. */
 interface Held {

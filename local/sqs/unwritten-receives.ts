@@ -43,7 +43,7 @@ const STALE_ENDS = 10_000;
  * The rows of messages under way look visible. That nobody walks over them, however many there are, a place is known up
  * to which all rows are of messages under way (`passed`), but for the gaps: messages that were put back, say.
  */
-export class Receives {
+export class UnwrittenReceives {
   readonly #database: Database;
   readonly #bySequence = new Map<number, Receive>();
   #ends = new TinyQueue<Receive>([], byEnd);
