@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /** These replace a module, which other files in the same process would then get too. */
 const REPLACE_A_MODULE = [
-  "test/unit/cli/restored-delivery.test.ts",
+  "test/unit/cli/runs/restored-delivery.test.ts",
   "test/unit/consumer/suspects.test.ts",
   "test/unit/functions/services.test.ts",
 ];

@@ -8,10 +8,10 @@ import { resumeCommand } from "./commands/resume.ts";
 import { runCommand } from "./commands/run.ts";
 import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
-import { writeJson } from "./display.ts";
 import { EXIT } from "./exit-code.ts";
-import { style } from "./format.ts";
-import { remark } from "./lines.ts";
+import { writeJson } from "./screens/display.ts";
+import { style } from "./screens/format.ts";
+import { remark } from "./screens/paragraph.ts";
 
 // By the package's own name: this file is in another depth of it once it is compiled.
 const manifest = new URL(import.meta.resolve("sluice/package.json"));

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { loadWorkflow } from "../../cli/workflow-file.ts";
+import { loadWorkflow } from "../../cli/targets/workflow-file.ts";
 import { startEngine } from "../../local/engine.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
 import { topology } from "../../shared/definition/topology.ts";

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { Summary } from "../../cli/summary.ts";
+import type { Summary } from "../../cli/screens/summary.ts";
 import { side } from "../harness/side.ts";
 
 interface Input {

@@ -5,7 +5,7 @@ import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { SQSEvent } from "aws-lambda";
 import { build } from "esbuild";
-import { loadWorkflow } from "../../cli/workflow-file.ts";
+import { loadWorkflow } from "../../cli/targets/workflow-file.ts";
 import { bundleOptions } from "../../infra/bundling.ts";
 import { bundleFunctions } from "../../local/lambda/bundle-functions.ts";
 import { EventSourceMapping, type MappingOptions } from "../../local/lambda/event-source-mapping.ts";

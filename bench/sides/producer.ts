@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { loadWorkflow } from "../../cli/workflow-file.ts";
+import { loadWorkflow } from "../../cli/targets/workflow-file.ts";
 import { bundleFunctions } from "../../local/lambda/bundle-functions.ts";
 import { EventSourceMapping } from "../../local/lambda/event-source-mapping.ts";
 import { LocalFunction } from "../../local/lambda/local-function.ts";

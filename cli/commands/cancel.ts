@@ -1,17 +1,17 @@
 import { Command } from "commander";
 import { ConfigurationError } from "../../shared/base/errors.ts";
 import { hasEnded } from "../../shared/ledger/run-record.ts";
-import { confirm } from "../confirm.ts";
-import { continueRun } from "../continue-run.ts";
-import { writeJson } from "../display.ts";
 import { EXIT } from "../exit-code.ts";
-import { plural } from "../format.ts";
-import { say } from "../lines.ts";
-import { mayHaveLostMessages, sayDoubt } from "../lost-messages.ts";
-import { withRun } from "../run-target.ts";
-import { openSession, workOnRun } from "../session.ts";
-import { type RunTarget, stackFlag } from "../target.ts";
-import { type TargetOptions, withTargetOptions } from "../target-options.ts";
+import { type TargetOptions, withTargetOptions } from "../options/target-options.ts";
+import { continueRun } from "../runs/continue-run.ts";
+import { mayHaveLostMessages, sayDoubt } from "../runs/missing-messages.ts";
+import { openSession, workOnRun } from "../runs/session.ts";
+import { confirm } from "../screens/confirm.ts";
+import { writeJson } from "../screens/display.ts";
+import { plural } from "../screens/format.ts";
+import { say } from "../screens/paragraph.ts";
+import { withRun } from "../targets/find-run.ts";
+import { type RunTarget, stackFlag } from "../targets/target.ts";
 
 interface CancelOptions extends TargetOptions {
   readonly yes: boolean;

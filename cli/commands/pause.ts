@@ -1,10 +1,10 @@
 import { Command } from "commander";
-import { writeJson } from "../display.ts";
 import { EXIT } from "../exit-code.ts";
-import { remark, say } from "../lines.ts";
-import { withRun } from "../run-target.ts";
-import { stackFlag } from "../target.ts";
-import { type TargetOptions, withTargetOptions } from "../target-options.ts";
+import { type TargetOptions, withTargetOptions } from "../options/target-options.ts";
+import { writeJson } from "../screens/display.ts";
+import { remark, say } from "../screens/paragraph.ts";
+import { withRun } from "../targets/find-run.ts";
+import { stackFlag } from "../targets/target.ts";
 
 export const pauseCommand = withTargetOptions(new Command("pause"))
   .summary("stop new tasks of a run, and keep every message")

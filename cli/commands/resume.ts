@@ -1,16 +1,16 @@
 import { Command } from "commander";
 import type { ServiceClients } from "../../local/local-services.ts";
 import { hasEnded, type RunRecord } from "../../shared/ledger/run-record.ts";
-import { continueRun } from "../continue-run.ts";
-import { writeJson } from "../display.ts";
 import { EXIT } from "../exit-code.ts";
-import { remark, say } from "../lines.ts";
-import { mayHaveLostMessages, sayDoubt } from "../lost-messages.ts";
-import { newStart } from "../new-start.ts";
-import { findUnasked, withRun } from "../run-target.ts";
-import { openSession, workOnRun } from "../session.ts";
-import { stackFlag, type Target } from "../target.ts";
-import { type TargetOptions, withTargetOptions } from "../target-options.ts";
+import { type TargetOptions, withTargetOptions } from "../options/target-options.ts";
+import { continueRun } from "../runs/continue-run.ts";
+import { mayHaveLostMessages, sayDoubt } from "../runs/missing-messages.ts";
+import { newStart } from "../runs/new-start.ts";
+import { openSession, workOnRun } from "../runs/session.ts";
+import { writeJson } from "../screens/display.ts";
+import { remark, say } from "../screens/paragraph.ts";
+import { findUnasked, withRun } from "../targets/find-run.ts";
+import { stackFlag, type Target } from "../targets/target.ts";
 
 export const resumeCommand = withTargetOptions(new Command("resume"))
   .summary("go on with a run that was interrupted, paused or failed, or of which dead letters were redriven")

@@ -1,10 +1,10 @@
 import { Command } from "commander";
 import { SluiceError } from "../../shared/base/errors.ts";
-import { plural } from "../format.ts";
-import { newRunId } from "../new-run-id.ts";
-import { newStart } from "../new-start.ts";
-import { positiveInteger } from "../positive-integer.ts";
-import { openSession, type SessionOptions, workOnRun } from "../session.ts";
+import { positiveInteger } from "../options/positive-integer.ts";
+import { newRunId } from "../runs/new-run-id.ts";
+import { newStart } from "../runs/new-start.ts";
+import { openSession, type SessionOptions, workOnRun } from "../runs/session.ts";
+import { plural } from "../screens/format.ts";
 
 export interface RunOptions extends SessionOptions {
   readonly items?: number;

@@ -1,13 +1,13 @@
 import { Command } from "commander";
 import { ConfigurationError } from "../../shared/base/errors.ts";
-import { writeJson } from "../display.ts";
-import { say } from "../lines.ts";
-import { newRunId } from "../new-run-id.ts";
-import { newStart } from "../new-start.ts";
-import { positiveInteger } from "../positive-integer.ts";
-import { targets } from "../run-target.ts";
-import { stackFlag } from "../target.ts";
-import { type TargetOptions, withTargetOptions } from "../target-options.ts";
+import { positiveInteger } from "../options/positive-integer.ts";
+import { type TargetOptions, withTargetOptions } from "../options/target-options.ts";
+import { newRunId } from "../runs/new-run-id.ts";
+import { newStart } from "../runs/new-start.ts";
+import { writeJson } from "../screens/display.ts";
+import { say } from "../screens/paragraph.ts";
+import { targets } from "../targets/find-run.ts";
+import { stackFlag } from "../targets/target.ts";
 import { runHere } from "./run.ts";
 
 interface StartOptions extends TargetOptions {

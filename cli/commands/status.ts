@@ -5,14 +5,14 @@ import { StateDirectory } from "../../local/state-directory.ts";
 import { ConfigurationError } from "../../shared/base/errors.ts";
 import { type Counts, hasEnded, isActive, type RunRecord } from "../../shared/ledger/run-record.ts";
 import { sameFailureOf } from "../../shared/ledger/same-failure.ts";
-import { writeJson } from "../display.ts";
-import { count, plural, seconds, style, table, warningLine } from "../format.ts";
-import { paragraph, say } from "../lines.ts";
-import { oneLine, printable } from "../printable.ts";
-import { timeOf } from "../producer-watch.ts";
-import { latestAndActive, targets, unaskedOf, withRun } from "../run-target.ts";
-import type { RunTarget } from "../target.ts";
-import { type TargetOptions, withTargetOptions } from "../target-options.ts";
+import { type TargetOptions, withTargetOptions } from "../options/target-options.ts";
+import { timeOf } from "../runs/stalled-source.ts";
+import { writeJson } from "../screens/display.ts";
+import { count, plural, seconds, style, table, warningLine } from "../screens/format.ts";
+import { paragraph, say } from "../screens/paragraph.ts";
+import { oneLine, printable } from "../screens/printable.ts";
+import { latestAndActive, targets, unaskedOf, withRun } from "../targets/find-run.ts";
+import type { RunTarget } from "../targets/target.ts";
 
 interface StatusOptions extends TargetOptions {
   readonly json: boolean;

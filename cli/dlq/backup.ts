@@ -1,5 +1,5 @@
 import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
-import { DeadLetterFile } from "./dead-letter-file.ts";
+import { DeadLetterFile } from "./export-file.ts";
 
 /** The file that dead letters are written to before they are deleted. Begun with the first of them. */
 export class Backup {

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 import { toError } from "../../shared/base/errors.ts";
 import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
 import type { Workflow } from "../../shared/definition/workflow.ts";
-import { Draft } from "../editor.ts";
-import { errorText } from "./dead-letter-words.ts";
+import { errorText } from "../screens/dlq/dead-letter-text.ts";
+import { Draft } from "./editor.ts";
 import { checkItem } from "./item-change.ts";
 import { type DraftItem, type Edited, hasBigints, readDraft, toDraft } from "./item-draft.ts";
 

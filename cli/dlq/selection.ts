@@ -1,8 +1,8 @@
 import { findDeadLetters } from "../../shared/dead-letters/browse.ts";
 import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
-import type { Target } from "../target.ts";
-import { isMeant } from "./dead-letter-filter.ts";
-import type { DeadLetterOptions } from "./dead-letter-options.ts";
+import type { DeadLetterOptions } from "../options/dead-letter-options.ts";
+import type { Target } from "../targets/target.ts";
+import { isMeant } from "./filter.ts";
 
 /** Dead letters that a command means. */
 export interface Selection {

@@ -4,7 +4,7 @@
  */
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { continueRun } from "../../cli/continue-run.ts";
+import { continueRun } from "../../cli/runs/continue-run.ts";
 import { startEngine } from "../../local/engine.ts";
 import { openServices, tableName } from "../../local/local-services.ts";
 import { StateDirectory } from "../../local/state-directory.ts";

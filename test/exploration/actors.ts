@@ -1,4 +1,4 @@
-import { continueRun } from "../../cli/continue-run.ts";
+import { continueRun } from "../../cli/runs/continue-run.ts";
 import type { ControlEntry, Queue } from "../../shared/aws/queue.ts";
 import { type Key, keyText, type LedgerStore, type Row } from "../../shared/aws/table.ts";
 import type { TaskLogger } from "../../shared/base/task.ts";

@@ -8,7 +8,7 @@ import type { Mutant } from "./mutants.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** All that an exploration needs. */
-const FILES = ["package.json", "shared", "cli/continue-run.ts", "test/exploration"];
+const FILES = ["package.json", "shared", "cli/runs/continue-run.ts", "test/exploration"];
 
 /** Explores what `npm test` does, in a process of its own: the code as it is, and not as a test runner changes it. */
 export const exploreShort = (): Promise<readonly Exploration[]> => explored(ROOT);

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { ConfigurationError } from "../../../shared/base/errors.ts";
-import { collectEarly } from "../../dlq/collect-early.ts";
+import { collectEarly } from "../../dlq/garbage-collection.ts";
 import { exportCommand } from "./export.ts";
 import { importCommand } from "./import.ts";
 import { listCommand } from "./list.ts";

@@ -1,27 +1,27 @@
 import { Command } from "commander";
 import { ConfigurationError } from "../../../shared/base/errors.ts";
 import { type ExportResult, exportDeadLetters } from "../../../shared/dead-letters/export.ts";
-import { writeJson } from "../../display.ts";
-import { placeOf } from "../../dlq/command-words.ts";
-import { Counting } from "../../dlq/counting.ts";
-import { DeadLetterFile, type DeadLetterFormat, deadLetterWriter } from "../../dlq/dead-letter-file.ts";
-import { isMeant } from "../../dlq/dead-letter-filter.ts";
+import { DeadLetterFile, type DeadLetterFormat, deadLetterWriter } from "../../dlq/export-file.ts";
+import { isMeant } from "../../dlq/filter.ts";
+import { interruptible } from "../../dlq/interruptible.ts";
+import { passCode } from "../../dlq/scan-exit-code.ts";
+import { EXIT } from "../../exit-code.ts";
 import {
   DEAD_LETTER_HELP,
   type DeadLetterOptions,
   withDeadLetterOptions,
   withDlqOptions,
-} from "../../dlq/dead-letter-options.ts";
-import { withOneTarget } from "../../dlq/dlq-target.ts";
-import { passCode } from "../../dlq/pass-code.ts";
-import { passNotes } from "../../dlq/pass-notes.ts";
-import { noneOf } from "../../dlq/seen-words.ts";
-import { EXIT } from "../../exit-code.ts";
-import { plural } from "../../format.ts";
-import { interruptible } from "../../interrupt.ts";
-import { remark, say } from "../../lines.ts";
-import { printable } from "../../printable.ts";
-import type { Target } from "../../target.ts";
+} from "../../options/dead-letter-options.ts";
+import { writeJson } from "../../screens/display.ts";
+import { placeOf } from "../../screens/dlq/command-line.ts";
+import { Counting } from "../../screens/dlq/dead-letter-progress.ts";
+import { noneOf } from "../../screens/dlq/scan-counts.ts";
+import { passNotes } from "../../screens/dlq/scan-notes.ts";
+import { plural } from "../../screens/format.ts";
+import { remark, say } from "../../screens/paragraph.ts";
+import { printable } from "../../screens/printable.ts";
+import { withOneTarget } from "../../targets/dead-letter-target.ts";
+import type { Target } from "../../targets/target.ts";
 
 interface ExportCommandOptions extends DeadLetterOptions {
   readonly csv: boolean;

@@ -1,21 +1,21 @@
 import { Command, Option } from "commander";
-import { writeJson } from "../../display.ts";
+import { passCode } from "../../dlq/scan-exit-code.ts";
+import { look } from "../../dlq/scan-with-progress.ts";
+import { EXIT } from "../../exit-code.ts";
 import {
   DEAD_LETTER_HELP,
   type DeadLetterOptions,
   withDeadLetterOptions,
   withDlqOptions,
-} from "../../dlq/dead-letter-options.ts";
-import { dlqTargets } from "../../dlq/dlq-target.ts";
-import { whileEngineRuns } from "../../dlq/engine-ended.ts";
-import { LISTINGS, type Listing } from "../../dlq/group-table.ts";
-import { Listed } from "../../dlq/listed.ts";
-import { look } from "../../dlq/look.ts";
-import { nextSteps } from "../../dlq/next-steps.ts";
-import { passCode } from "../../dlq/pass-code.ts";
-import { EXIT } from "../../exit-code.ts";
-import { positiveInteger } from "../../positive-integer.ts";
-import type { Target } from "../../target.ts";
+} from "../../options/dead-letter-options.ts";
+import { positiveInteger } from "../../options/positive-integer.ts";
+import { writeJson } from "../../screens/display.ts";
+import { Listed } from "../../screens/dlq/dead-letter-list.ts";
+import { LISTINGS, type Listing } from "../../screens/dlq/group-table.ts";
+import { nextSteps } from "../../screens/next-steps.ts";
+import { dlqTargets } from "../../targets/dead-letter-target.ts";
+import { whileEngineRuns } from "../../targets/engine-ended.ts";
+import type { Target } from "../../targets/target.ts";
 
 interface ListOptions extends DeadLetterOptions {
   readonly by: Listing;

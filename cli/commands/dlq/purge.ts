@@ -1,29 +1,29 @@
 import { Command, Option } from "commander";
 import { type PurgeResult, purge } from "../../../shared/dead-letters/purge.ts";
 import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
-import { confirmByTyping } from "../../confirm.ts";
-import { writeJson } from "../../display.ts";
 import { Backup, backupName } from "../../dlq/backup.ts";
-import { dlqCommand, placeOf } from "../../dlq/command-words.ts";
-import { Counting } from "../../dlq/counting.ts";
+import { interruptible } from "../../dlq/interruptible.ts";
+import { passCode } from "../../dlq/scan-exit-code.ts";
+import { selection } from "../../dlq/selection.ts";
+import { EXIT } from "../../exit-code.ts";
 import {
   DEAD_LETTER_HELP,
   type DeadLetterOptions,
   withDeadLetterOptions,
   withDlqOptions,
-} from "../../dlq/dead-letter-options.ts";
-import { withOneTarget } from "../../dlq/dlq-target.ts";
-import { nextSteps } from "../../dlq/next-steps.ts";
-import { passCode } from "../../dlq/pass-code.ts";
-import { passNotes } from "../../dlq/pass-notes.ts";
-import { Preview } from "../../dlq/preview.ts";
-import { lookedAtWords, noneOf } from "../../dlq/seen-words.ts";
-import { selection } from "../../dlq/selection.ts";
-import { EXIT } from "../../exit-code.ts";
-import { count, plural, style } from "../../format.ts";
-import { interruptible } from "../../interrupt.ts";
-import { remark, say } from "../../lines.ts";
-import type { Target } from "../../target.ts";
+} from "../../options/dead-letter-options.ts";
+import { confirmByTyping } from "../../screens/confirm.ts";
+import { writeJson } from "../../screens/display.ts";
+import { dlqCommand, placeOf } from "../../screens/dlq/command-line.ts";
+import { Counting } from "../../screens/dlq/dead-letter-progress.ts";
+import { Preview } from "../../screens/dlq/preview.ts";
+import { lookedAtWords, noneOf } from "../../screens/dlq/scan-counts.ts";
+import { passNotes } from "../../screens/dlq/scan-notes.ts";
+import { count, plural, style } from "../../screens/format.ts";
+import { nextSteps } from "../../screens/next-steps.ts";
+import { remark, say } from "../../screens/paragraph.ts";
+import { withOneTarget } from "../../targets/dead-letter-target.ts";
+import type { Target } from "../../targets/target.ts";
 
 interface PurgeCommandOptions extends DeadLetterOptions {
   readonly yes: boolean;

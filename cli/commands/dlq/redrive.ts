@@ -2,31 +2,31 @@ import { Command, Option } from "commander";
 import { ConfigurationError } from "../../../shared/base/errors.ts";
 import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
 import { type RedriveResult, redrive } from "../../../shared/dead-letters/redrive.ts";
-import { confirm } from "../../confirm.ts";
-import { placeOf } from "../../dlq/command-words.ts";
-import { Counting } from "../../dlq/counting.ts";
+import { editItems } from "../../dlq/edit-items.ts";
+import { interruptible } from "../../dlq/interruptible.ts";
+import { type ItemChange, itemChange } from "../../dlq/item-change.ts";
+import { passCode } from "../../dlq/scan-exit-code.ts";
+import { look } from "../../dlq/scan-with-progress.ts";
+import { selection } from "../../dlq/selection.ts";
+import { type Assignment, assignment } from "../../dlq/set-values.ts";
+import { loadTransform } from "../../dlq/transform-file.ts";
+import { EXIT } from "../../exit-code.ts";
 import {
   DEAD_LETTER_HELP,
   type DeadLetterOptions,
   withDeadLetterOptions,
   withDlqOptions,
-} from "../../dlq/dead-letter-options.ts";
-import { withOneTarget } from "../../dlq/dlq-target.ts";
-import { editItems } from "../../dlq/edit-items.ts";
-import { type ItemChange, itemChange } from "../../dlq/item-change.ts";
-import { look } from "../../dlq/look.ts";
-import { passCode } from "../../dlq/pass-code.ts";
-import { Preview } from "../../dlq/preview.ts";
-import { RedriveReport } from "../../dlq/redrive-report.ts";
-import { selection } from "../../dlq/selection.ts";
-import { type Assignment, assignment } from "../../dlq/set-values.ts";
-import { loadTransform } from "../../dlq/transform-file.ts";
-import { workflowOf } from "../../dlq/workflow-of.ts";
-import { EXIT } from "../../exit-code.ts";
-import { plural } from "../../format.ts";
-import { interruptible } from "../../interrupt.ts";
-import { positiveNumber } from "../../positive-number.ts";
-import type { Target } from "../../target.ts";
+} from "../../options/dead-letter-options.ts";
+import { positiveNumber } from "../../options/positive-number.ts";
+import { confirm } from "../../screens/confirm.ts";
+import { placeOf } from "../../screens/dlq/command-line.ts";
+import { Counting } from "../../screens/dlq/dead-letter-progress.ts";
+import { Preview } from "../../screens/dlq/preview.ts";
+import { RedriveReport } from "../../screens/dlq/redrive-report.ts";
+import { plural } from "../../screens/format.ts";
+import { withOneTarget } from "../../targets/dead-letter-target.ts";
+import type { Target } from "../../targets/target.ts";
+import { workflowOf } from "../../targets/target-workflow.ts";
 
 interface RedriveCommandOptions extends DeadLetterOptions {
   readonly yes: boolean;

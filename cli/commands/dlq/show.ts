@@ -1,15 +1,15 @@
 import { Command } from "commander";
 import { findDeadLetters } from "../../../shared/dead-letters/browse.ts";
 import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
-import { widthOf } from "../../columns.ts";
-import { writeJson } from "../../display.ts";
-import { dlqCommand, placeOf } from "../../dlq/command-words.ts";
-import { type DlqOptions, withDlqOptions } from "../../dlq/dead-letter-options.ts";
-import { type DeadLetterRun, deadLetterView } from "../../dlq/dead-letter-view.ts";
-import { shortId } from "../../dlq/dead-letter-words.ts";
-import { withOneTarget } from "../../dlq/dlq-target.ts";
-import { nextSteps } from "../../dlq/next-steps.ts";
-import type { Target } from "../../target.ts";
+import { type DlqOptions, withDlqOptions } from "../../options/dead-letter-options.ts";
+import { widthOf } from "../../screens/columns.ts";
+import { writeJson } from "../../screens/display.ts";
+import { dlqCommand, placeOf } from "../../screens/dlq/command-line.ts";
+import { type DeadLetterRun, deadLetterView } from "../../screens/dlq/dead-letter-details.ts";
+import { shortId } from "../../screens/dlq/dead-letter-text.ts";
+import { nextSteps } from "../../screens/next-steps.ts";
+import { withOneTarget } from "../../targets/dead-letter-target.ts";
+import type { Target } from "../../targets/target.ts";
 
 export const showCommand = withDlqOptions(new Command("show"), "one JSON object, with the message's body")
   .summary("one dead letter: its item, its history, its stacks")

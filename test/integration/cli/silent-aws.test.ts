@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
-import { stackTargets } from "../../../cli/stack-target.ts";
+import { stackTargets } from "../../../cli/targets/stack-target.ts";
 import { silentServer } from "../../helpers/silent-servers.ts";
 import { temporaryDirectory } from "../../helpers/test-engine.ts";
 

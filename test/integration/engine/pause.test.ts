@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { continueRun } from "../../../cli/continue-run.ts";
+import { continueRun } from "../../../cli/runs/continue-run.ts";
 import { startEntry } from "../../../shared/messages/control.ts";
 import { childrenEnded } from "../../helpers/child-processes.ts";
 import { startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";

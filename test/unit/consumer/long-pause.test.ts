@@ -1,6 +1,6 @@
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { mayHaveLostMessages } from "../../../cli/lost-messages.ts";
+import { mayHaveLostMessages } from "../../../cli/runs/missing-messages.ts";
 import { type SqsServer, startSqsServer } from "../../../local/sqs/http-server.ts";
 import { createQueues, queueNames } from "../../../local/workflow-queues.ts";
 import { Queue } from "../../../shared/aws/queue.ts";

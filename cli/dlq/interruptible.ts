@@ -1,0 +1,26 @@
+import { EXIT } from "../exit-code.ts";
+
+/**
+ * Runs work that Ctrl-C ends cleanly: the first one, or SIGTERM, fires the signal; a second one ends the process at once.
+ *
+ * @param onInterrupt Called at the first.
+ */
+export async function interruptible<Result>(
+  work: (signal: AbortSignal) => Promise<Result>,
+  onInterrupt: () => void = () => {},
+): Promise<Result> {
+  const controller = new AbortController();
+  const onSignal = () => {
+    if (controller.signal.aborted) process.exit(EXIT.interrupted);
+    controller.abort();
+    onInterrupt();
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  try {
+    return await work(controller.signal);
+  } finally {
+    process.off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal);
+  }
+}

@@ -1,0 +1,167 @@
+import wrapAnsi from "wrap-ansi";
+import { jsonText } from "../../../shared/base/exact-json.ts";
+import type { Failure } from "../../../shared/base/failure.ts";
+import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
+import type { Counts, RunRecord } from "../../../shared/ledger/run-record.ts";
+import { columns } from "../columns.ts";
+import { count, plural, seconds, style, table } from "../format.ts";
+import { oneLine, printable } from "../printable.ts";
+import { ago, errorText } from "./dead-letter-text.ts";
+import { waitSection } from "./wait-section.ts";
+
+/** What is known of a dead letter's run. */
+export interface DeadLetterRun {
+  readonly run: RunRecord;
+  readonly counts: Counts;
+}
+
+/** A dead letter for people, whole: what it is, why it died, its item, its attempts, and where they failed. */
+export function deadLetterView(
+  deadLetter: DeadLetter,
+  place: string,
+  run: DeadLetterRun | undefined,
+  width: number,
+): string {
+  return [
+    `${style("bold", `Dead letter ${deadLetter.id}`)}  ${style("yellow", deadLetter.reason)}`,
+    facts(deadLetter, place, run),
+    section("Error", style("red", wrapped(printable(errorLines(deadLetter)), width))),
+    itemSection(deadLetter, width),
+    ...historySections(deadLetter, width),
+    ...waitSection(deadLetter, width),
+    ...attributesSection(deadLetter),
+  ].join("\n\n");
+}
+
+const section = (title: string, text: string): string => `${style("bold", title)}\n${indented(text)}`;
+
+const indented = (text: string): string =>
+  text
+    .split("\n")
+    .map((line) => (line === "" ? "" : `  ${line}`))
+    .join("\n");
+
+/** Lines that are too long are broken, and go on a little further in. */
+function wrapped(text: string, width: number): string {
+  return text
+    .split("\n")
+    .map((line) => {
+      const indent = /^ */.exec(line)?.[0] ?? "";
+      const [first = "", ...rest] = wrapAnsi(line.trimStart(), Math.max(20, width - indent.length - 4), {
+        hard: true,
+      }).split("\n");
+      return [indent + first, ...rest.map((more) => `${indent}  ${more}`)].join("\n");
+    })
+    .join("\n");
+}
+
+const errorLines = ({ error }: DeadLetter): string => `${error.name}: ${error.message}`;
+
+function facts(deadLetter: DeadLetter, place: string, run: DeadLetterRun | undefined): string {
+  const { kind, page, index, diedAt, sentAt, expiresAt, receiveCount, redrives, failures, movedFrom } = deadLetter;
+  const moment = (iso: string) => `${oneLine(iso)} (${ago(iso)})`;
+  const attempts = failures.length === 0 ? "" : `, after ${plural(failures.length, "attempt")}`;
+  return table(
+    [
+      ["of", place],
+      ...(deadLetter.run === null ? [] : [["run", runText(oneLine(deadLetter.run), run)]]),
+      ...(page === null ? [] : [["item", `page ${page}, index ${index}`]]),
+      ["died", `${moment(diedAt)}${attempts}`],
+      ["sent", moment(sentAt)],
+      ...(expiresAt === null ? [] : [["deleted at", `${expiresAt}, when SQS's retention is over`]]),
+      ["received", `${plural(receiveCount, "time")} from this queue, this look included`],
+      ["redriven", redrives === 0 ? "never" : plural(redrives, "time")],
+      ["kind", KINDS[kind]],
+      ...(movedFrom === null ? [] : [["moved by SQS", `from ${oneLine(movedFrom)}`]]),
+      ["group", deadLetter.fingerprint.id],
+    ],
+    "  ",
+    2,
+  )
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .join("\n");
+}
+
+const KINDS: Readonly<Record<DeadLetter["kind"], string>> = {
+  "dead letter": "dead letter, with its history",
+  raw: "the queued message: SQS moved it, nothing reported on it",
+  newer: "a message of a newer version of Sluice, which this version leaves as it is",
+  foreign: "a message that is none of ours",
+};
+
+function runText(id: string, run: DeadLetterRun | undefined): string {
+  if (run === undefined) return `${id}, which the ledger does not know (any more)`;
+  const { succeeded, dead, pending } = run.counts;
+  const left = pending > 0 ? `, ${count(pending)} pending` : "";
+  return `${id}, ${run.run.status}: ${count(succeeded)} succeeded, ${count(dead)} dead${left}`;
+}
+
+function itemSection({ kind, item, truncated, body }: DeadLetter, width: number): string {
+  if (kind === "foreign" || kind === "newer") {
+    return section(
+      `Body (${plural(Buffer.byteLength(body), "byte")})`,
+      typeof item === "string" ? wrapped(printable(body), width) : printable(pretty(item)),
+    );
+  }
+  const title = truncated ? "Item (only its start: the whole was too large, or not JSON)" : "Item";
+  return section(
+    title,
+    truncated && typeof item === "string" ? wrapped(printable(item), width) : printable(pretty(item)),
+  );
+}
+
+const pretty = (value: unknown): string => jsonText(value, 2) ?? "";
+
+function historySections({ failures, kind, waits }: DeadLetter, width: number): readonly string[] {
+  if (kind === "foreign" || kind === "newer") return [];
+  if (failures.length === 0) return [section("Attempts", waits === undefined ? "none is recorded" : "none failed")];
+  const attempts = columns(
+    [
+      { header: "ATTEMPT", align: "right" },
+      { header: "BEGAN" },
+      { header: "TOOK", align: "right" },
+      { header: "ENDED" },
+      { header: "ERROR", grow: 1, lines: 3 },
+    ],
+    failures.map((failure, position) => [
+      String(failure.attempt),
+      oneLine(failure.at),
+      durationText(failure.durationMilliseconds),
+      failure.kind,
+      position > 0 && isSame(failure, failures[position - 1]) ? "the same" : errorText(failure),
+    ]),
+    { width, indent: "  ", heading: (text) => style("dim", text) },
+  );
+  return [`${style("bold", "Attempts")}\n${attempts}`, ...stackSections(failures, width)];
+}
+
+const isSame = (failure: Failure, before: Failure | undefined): boolean =>
+  failure.name === before?.name && failure.message === before.message;
+
+const durationText = (milliseconds: number): string =>
+  milliseconds < 1_000 ? `${Math.round(milliseconds)} ms` : seconds(milliseconds / 1_000);
+
+/** Each stack once, the latest first: most attempts fail at the same place. */
+function stackSections(failures: readonly Failure[], width: number): readonly string[] {
+  const attemptsByStack = new Map<string, number[]>();
+  for (const { stack, attempt } of failures.toReversed()) {
+    if (stack === undefined) continue;
+    attemptsByStack.set(stack, [...(attemptsByStack.get(stack) ?? []), attempt]);
+  }
+  return [...attemptsByStack].map(([stack, attempts]) =>
+    section(
+      `Stack of ${attempts.length === 1 ? "attempt" : "attempts"} ${attempts.toReversed().join(", ")}`,
+      wrapped(printable(stack), width),
+    ),
+  );
+}
+
+function attributesSection({ attributes }: DeadLetter): readonly string[] {
+  const rows = Object.entries(attributes).map(([name, { dataType, stringValue, binaryValue }]) => [
+    oneLine(name),
+    oneLine(dataType),
+    oneLine(stringValue ?? binaryValue ?? ""),
+  ]);
+  return rows.length === 0 ? [] : [section("Message attributes", table(rows, "", 3))];
+}

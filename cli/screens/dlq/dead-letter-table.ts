@@ -1,0 +1,27 @@
+import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
+import { columns, WIDE } from "../columns.ts";
+import { style } from "../format.ts";
+import { ago, errorText, itemText, shortId } from "./dead-letter-text.ts";
+
+/** Dead letters as a table, each for itself, with its item beside its error or below it. */
+export function deadLetterTable(deadLetters: readonly DeadLetter[], width: number): string {
+  const dim = (text: string) => style("dim", text);
+  const wide = width >= WIDE;
+  return columns(
+    [
+      { header: "LETTER", paint: (text) => style("bold", text) },
+      { header: "REASON", paint: (text) => style("yellow", text) },
+      { header: "DIED" },
+      { header: "ERROR", grow: 3, lines: 3 },
+      ...(wide ? [{ header: "ITEM", grow: 2, lines: 2, paint: dim }] : []),
+    ],
+    deadLetters.map(({ id, reason, diedAt, error, item }) => [
+      shortId(id),
+      reason,
+      ago(diedAt),
+      errorText(error),
+      ...(wide ? [itemText(item)] : []),
+    ]),
+    { width, heading: dim, ...(wide ? {} : { below: (row) => [itemText(deadLetters[row]?.item)] }) },
+  );
+}

@@ -1,0 +1,58 @@
+import type { DeadLetterGroup } from "../../../shared/dead-letters/groups.ts";
+import { type Column, columns, WIDE } from "../columns.ts";
+import { count, style } from "../format.ts";
+import { oneLine } from "../printable.ts";
+import { ago, errorText, shortId } from "./dead-letter-text.ts";
+
+/** By what the list groups dead letters, and "dead letter": each for itself. */
+export const LISTINGS = ["error", "reason", "run", "age", "dead-letter"] as const;
+export type Listing = (typeof LISTINGS)[number];
+
+const dim = (text: string) => style("dim", text);
+const bold = (text: string) => style("bold", text);
+
+/** Groups of dead letters as a table, the example of each beside its error or below it. */
+export function groupTable(
+  groups: readonly DeadLetterGroup[],
+  by: Exclude<Listing, "dead-letter">,
+  width: number,
+): string {
+  const wide = width >= WIDE;
+  // Of a group by its error, the name says what its dead letters have in common, and the error what one of them says.
+  const named = by !== "error";
+  const specs: Column[] = [
+    { header: "LETTERS", align: "right", paint: bold },
+    ...(named ? [{ header: by.toUpperCase() }] : []),
+    ...(by === "reason" ? [] : [{ header: "REASON", paint: (text: string) => style("yellow", text) }]),
+    { header: named ? "ERROR OF THE LATEST" : "ERROR", grow: 3, lines: 4 },
+    ...(wide ? [{ header: "FIRST SEEN" }] : []),
+    { header: "LAST SEEN" },
+    ...(wide ? [{ header: "EXAMPLE", grow: 2, lines: 2, paint: dim }] : []),
+    ...(wide && !named ? [{ header: "GROUP", paint: dim }] : []),
+  ];
+  const rows = groups.map((group) => [
+    count(group.count),
+    ...(named ? [oneLine(group.name)] : []),
+    ...(by === "reason" ? [] : [reasonsText(group)]),
+    errorText(group.example.error),
+    ...(wide ? [ago(group.firstDiedAt)] : []),
+    ago(group.lastDiedAt),
+    ...(wide ? [exampleText(group)] : []),
+    ...(wide && !named ? [group.key] : []),
+  ]);
+  return columns(specs, rows, {
+    width,
+    heading: dim,
+    ...(wide ? {} : { below: (row) => details(groups[row], named) }),
+  });
+}
+
+const reasonsText = ({ reasons }: DeadLetterGroup): string => Object.keys(reasons).join(", ");
+
+const exampleText = ({ example }: DeadLetterGroup): string => `${shortId(example.id)} ${oneLine(example.item)}`;
+
+function details(group: DeadLetterGroup | undefined, named: boolean): readonly string[] {
+  if (group === undefined) return [];
+  const first = `first seen ${ago(group.firstDiedAt)}`;
+  return [named ? first : `${first} · group ${group.key}`, `e.g. ${exampleText(group)}`];
+}

@@ -1,0 +1,101 @@
+import type { RunStatus } from "../../shared/ledger/run-record.ts";
+import { count, plural, seconds, style, table, warningLine } from "./format.ts";
+import { nextSteps, type Step } from "./next-steps.ts";
+import { oneLine, printable } from "./printable.ts";
+
+/** What a run came to: the last line with `--json`. */
+export interface Summary {
+  readonly type: "summary";
+  readonly workflow: string;
+  readonly run: string;
+  readonly status: RunStatus;
+  readonly produced: number;
+  readonly succeeded: number;
+  readonly dead: number;
+  /** Dropped unrun, when the run was stopped. */
+  readonly cancelled?: number;
+  readonly retried: number;
+  readonly wallSeconds: number;
+  readonly peakInFlight: number;
+  readonly deadByReason: Readonly<Record<string, number>>;
+  readonly memoryMb: { readonly producer: number; readonly consumer: number };
+  /** What the source warned of. */
+  readonly warnings: readonly string[];
+  /** How all invalid items failed, if in the same way. */
+  readonly sameFailure?: string;
+  /** Why it failed. */
+  readonly failure?: string;
+  /** Why `onComplete` was given up. */
+  readonly completionError?: string;
+}
+
+export interface SummaryContext {
+  /** What the user typed for the workflow. */
+  readonly name: string;
+  readonly concurrency: number;
+  readonly logs: string;
+}
+
+/** The summary for people. */
+export function formatSummary(summary: Summary, { name, concurrency, logs }: SummaryContext): string {
+  const { produced, succeeded, dead, cancelled, retried, wallSeconds, peakInFlight, memoryMb, deadByReason } = summary;
+  const rate = wallSeconds > 0 ? ` (${count(produced / wallSeconds)}/s)` : "";
+  const lines = [
+    "",
+    `${headline(summary)}  ${style("dim", `${summary.workflow} · run ${summary.run}`)}`,
+    "",
+    table([
+      ["produced", count(produced)],
+      ["succeeded", count(succeeded)],
+      ["dead", count(dead)],
+      ...(cancelled === undefined ? [] : [["cancelled", count(cancelled)]]),
+      ["retried", count(retried)],
+    ]),
+    "",
+    `  wall time       ${seconds(wallSeconds)}${rate}`,
+    `  peak in flight  ${peakInFlight} of ${concurrency}`,
+    `  peak memory     producer ${memoryMb.producer} MB, consumer ${memoryMb.consumer} MB each`,
+  ];
+  if (dead > 0) {
+    const reasons = Object.entries(deadByReason).sort(([, a], [, b]) => b - a);
+    lines.push(
+      "",
+      "  dead letters by reason",
+      table(
+        reasons.map(([reason, n]) => [reason, count(n)]),
+        "    ",
+      ),
+    );
+    if (summary.sameFailure !== undefined) lines.push("", `  ${style("yellow", oneLine(summary.sameFailure))}`);
+  }
+  if (summary.warnings.length > 0) lines.push("", ...summary.warnings.map((warning) => `  ${warningLine(warning)}`));
+  if (summary.failure !== undefined) lines.push("", `  ${style("red", printable(summary.failure))}`);
+  if (summary.completionError !== undefined) {
+    lines.push("", `  ${style("red", `onComplete was given up: ${printable(summary.completionError)}`)}`);
+  }
+  lines.push("", nextSteps(steps(summary, name, logs)));
+  return lines.join("\n");
+}
+
+function headline({ status, dead, warnings }: Summary): string {
+  if (status === "failed") return style(["red", "bold"], "Failed");
+  if (status === "cancelled") return style(["yellow", "bold"], "Cancelled");
+  if (dead > 0) return style(["yellow", "bold"], `Completed with ${plural(dead, "dead letter")}`);
+  if (warnings.length > 0) {
+    return style(["yellow", "bold"], `Completed with ${plural(warnings.length, "warning")}, every item succeeded`);
+  }
+  return style(["green", "bold"], "Completed, every item succeeded");
+}
+
+function steps({ status, cancelled, dead }: Summary, name: string, logs: string): Step[] {
+  const sourceFailed = status === "failed" && cancelled === undefined;
+  return [
+    ...(sourceFailed ? [[`npx sluice resume ${name}`, "goes on where the source failed"] as const] : []),
+    ...(dead > 0 ? [["npx sluice dlq", "why they died"] as const] : []),
+    [`npx sluice status`, "the runs so far"],
+    [`npx sluice run ${name}`, "runs it again"],
+    sourceFailed
+      ? [`less ${logs}/producer.log`, "what the source logged"]
+      : [`less ${logs}/consumer.log`, "what the tasks logged"],
+  ];
+}

@@ -1,0 +1,142 @@
+import { CloudFormationClient, paginateDescribeStacks, type Stack } from "@aws-sdk/client-cloudformation";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { LambdaClient, paginateListEventSourceMappings, UpdateEventSourceMappingCommand } from "@aws-sdk/client-lambda";
+import { SQSClient } from "@aws-sdk/client-sqs";
+import { DynamoDbStore } from "../../shared/aws/dynamodb-table.ts";
+import { Queue } from "../../shared/aws/queue.ts";
+import { ConfigurationError, SluiceError, toError } from "../../shared/base/errors.ts";
+import { readOutputs, workflowsOf } from "../../shared/definition/stack-outputs.ts";
+import { announceOn } from "../../shared/ledger/announce.ts";
+import { Ledger } from "../../shared/ledger/ledger.ts";
+import { Runs } from "../../shared/ledger/runs.ts";
+import { configOf } from "./aws-client-config.ts";
+import type { Target } from "./target.ts";
+
+/** Which deployed stack is meant: `true` is the only one there. */
+export interface StackOptions {
+  readonly stack: string | true;
+  readonly region?: string | undefined;
+  readonly profile?: string | undefined;
+  /** Of several stacks there, the one that holds this workflow is meant. */
+  readonly holding?: string | undefined;
+}
+
+/**
+ * Goes through the workflows of a deployed stack, found by the stack's outputs, with the usual credential chain.
+ *
+ * @throws {ConfigurationError} There is no such stack, or more than one where one was to be found.
+ * @throws {SluiceError} `AWS_UNREACHABLE`: CloudFormation cannot be asked, such as without credentials.
+ */
+export async function* stackTargets({ stack: wanted, region, profile, holding }: StackOptions): AsyncGenerator<Target> {
+  // The SDK's clients all read them.
+  if (region !== undefined) process.env.AWS_REGION = region;
+  if (profile !== undefined) process.env.AWS_PROFILE = profile;
+  const stack = await findStack(wanted, holding);
+  const outputs = outputsOf(stack);
+  for (const workflow of workflowsOf(outputs)) {
+    const { table, queueUrl, deadLetterQueueUrl, controlQueueUrl, consumerFunction } = readOutputs(workflow, outputs);
+    const sqs = new SQSClient(configOf());
+    const dynamoDb = new DynamoDBClient(configOf());
+    const store = new DynamoDbStore(dynamoDb, table);
+    const controlQueue = new Queue(sqs, controlQueueUrl);
+    try {
+      yield {
+        workflow,
+        name: workflow,
+        where: `stack ${stack.StackName}`,
+        stack: stack.StackName,
+        running: true,
+        local: undefined,
+        services: {
+          runs: new Runs(store, Date.now, announceOn(controlQueue)),
+          ledger: new Ledger(store, Date.now, announceOn(controlQueue)),
+          queue: new Queue(sqs, queueUrl),
+          deadLetterQueue: new Queue(sqs, deadLetterQueueUrl),
+          controlQueue,
+          close: async () => {},
+        },
+        restoreDelivery: () => restoreDelivery(consumerFunction, queueUrl),
+      };
+    } finally {
+      sqs.destroy();
+      dynamoDb.destroy();
+    }
+  }
+}
+
+async function findStack(wanted: string | true, holding: string | undefined): Promise<Stack> {
+  const all = await sluiceStacks(wanted);
+  const holders = all.filter((stack) => workflowsOf(outputsOf(stack)).some((workflow) => workflow === holding));
+  const found = holders.length > 0 ? holders : all;
+  const [stack, ...others] = found;
+  if (stack === undefined) {
+    const which = wanted === true ? "no stack of Sluice's" : `no stack "${wanted}" with a workflow in it`;
+    const there = wanted === true ? [] : await sluiceStacks(true);
+    const names = there.length === 0 ? "" : ` (there are ${namesOf(there)})`;
+    throw new ConfigurationError(
+      `there is ${which} in this account and region${names}: check --stack, --region and --profile`,
+    );
+  }
+  if (others.length > 0) {
+    // Stages of a workflow in one account are told apart by their stacks alone.
+    const several =
+      holders.length > 0 ? `several stacks hold the workflow "${holding}"` : "there are several stacks of Sluice's";
+    throw new ConfigurationError(`${several}: say which with --stack (${namesOf(found)})`);
+  }
+  return stack;
+}
+
+const namesOf = (stacks: readonly Stack[]): string => stacks.map(({ StackName }) => StackName).join(", ");
+
+/** The stacks that hold a workflow: all that are there, or the one of a name. */
+async function sluiceStacks(wanted: string | true): Promise<readonly Stack[]> {
+  const client = new CloudFormationClient(configOf());
+  const found: Stack[] = [];
+  try {
+    const input = wanted === true ? {} : { StackName: wanted };
+    for await (const { Stacks = [] } of paginateDescribeStacks({ client }, input)) {
+      found.push(...Stacks.filter((stack) => workflowsOf(outputsOf(stack)).length > 0));
+    }
+    return found;
+  } catch (cause) {
+    // CloudFormation's word for a stack that does not exist.
+    if (cause instanceof Error && cause.name === "ValidationError") return [];
+    throw new SluiceError(
+      "AWS_UNREACHABLE",
+      `AWS cannot be asked for its stacks: ${toError(cause).message}. Check the credentials (--profile, AWS_PROFILE) and ` +
+        "the region (--region, AWS_REGION); without --stack the command means this machine",
+      { cause },
+    );
+  } finally {
+    client.destroy();
+  }
+}
+
+function outputsOf({ Outputs = [] }: Stack): Readonly<Record<string, string>> {
+  return Object.fromEntries(Outputs.map(({ OutputKey = "", OutputValue = "" }) => [OutputKey, OutputValue]));
+}
+
+const DISABLED: ReadonlySet<string | undefined> = new Set(["Disabled", "Disabling"]);
+
+/**
+ * Enables the consumer's mapping if it is disabled. `pause` does not disable it, as other runs of the workflow need it;
+ * earlier versions of `pause` did. Lambda changes a mapping within about a minute.
+ * https://docs.aws.amazon.com/lambda/latest/api/API_UpdateEventSourceMapping.html
+ */
+async function restoreDelivery(functionName: string, queueUrl: string): Promise<void> {
+  const client = new LambdaClient(configOf());
+  const queueName = queueUrl.slice(queueUrl.lastIndexOf("/") + 1);
+  try {
+    for await (const { EventSourceMappings = [] } of paginateListEventSourceMappings(
+      { client },
+      { FunctionName: functionName },
+    )) {
+      for (const { UUID, EventSourceArn, State } of EventSourceMappings) {
+        if (EventSourceArn?.endsWith(`:${queueName}`) !== true || !DISABLED.has(State)) continue;
+        await client.send(new UpdateEventSourceMappingCommand({ UUID, Enabled: true }));
+      }
+    }
+  } finally {
+    client.destroy();
+  }
+}

@@ -1,0 +1,81 @@
+import { existsSync, readdirSync } from "node:fs";
+import { basename, extname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { ConfigurationError, toError } from "../../shared/base/errors.ts";
+import type { Workflow } from "../../shared/definition/workflow.ts";
+import { importWorkflow } from "../../shared/definition/workflow-module.ts";
+
+/** Where workflows are looked for by name. */
+const DIRECTORY = "workflows";
+const COMPANION = ".local.ts";
+
+export interface LoadedWorkflow {
+  readonly workflow: Workflow;
+  readonly file: string;
+  /** What the user may type for it. */
+  readonly name: string;
+  /** The file that starts what the workflow needs on this machine; see `startCompanion`. */
+  readonly companion: string | undefined;
+}
+
+/**
+ * Loads a workflow by its name in `workflows/` or by its path.
+ *
+ * @throws {ConfigurationError} There is none, or it is wrong.
+ */
+export async function loadWorkflow(nameOrPath: string): Promise<LoadedWorkflow> {
+  const file = findFile(nameOrPath);
+  const workflow = await importWorkflow(file);
+  const companion = file.slice(0, -extname(file).length) + COMPANION;
+  return {
+    workflow,
+    file,
+    name: nameOrPath,
+    companion: existsSync(companion) ? companion : undefined,
+  };
+}
+
+/** The names of the workflows in `workflows/`. */
+export function workflowNames(): readonly string[] {
+  if (!existsSync(DIRECTORY)) return [];
+  return readdirSync(DIRECTORY, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && [".ts", ".js", ".mjs"].includes(extname(entry.name)))
+    .filter(({ name }) => !name.endsWith(COMPANION) && !name.endsWith(".d.ts"))
+    .map(({ name }) => basename(name, extname(name)))
+    .sort();
+}
+
+function findFile(nameOrPath: string): string {
+  const candidates = [
+    ...[".ts", ".mjs", ".js"].map((extension) => join(DIRECTORY, nameOrPath + extension)),
+    nameOrPath,
+  ];
+  const found = candidates.find((path) => existsSync(path) && extname(path) !== "");
+  if (found !== undefined) return resolve(found);
+  const names = workflowNames();
+  const known = names.length === 0 ? `there is none in ${resolve(DIRECTORY)}` : `there are ${names.join(", ")}`;
+  throw new ConfigurationError(`no workflow "${nameOrPath}": give a name in ${DIRECTORY}/ (${known}) or a file's path`);
+}
+
+/** What a workflow needs beside it on this machine: a service that it reads, say. */
+export interface Companion {
+  /** Environment variables for the workflow's functions. */
+  readonly environment: Readonly<Record<string, string>>;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a workflow's companion, `workflows/<name>.local.ts`, whose default export is a function that returns a
+ * `Companion`. It is not part of what is deployed.
+ *
+ * @throws {ConfigurationError} It cannot be started.
+ */
+export async function startCompanion(file: string | undefined): Promise<Companion> {
+  if (file === undefined) return { environment: {}, close: async () => {} };
+  try {
+    const { default: start } = (await import(pathToFileURL(file).href)) as { default: () => Promise<Companion> };
+    return await start();
+  } catch (cause) {
+    throw new ConfigurationError(`${file} cannot be started: ${toError(cause).message}`, { cause });
+  }
+}

@@ -1,0 +1,63 @@
+import { Command } from "commander";
+import { describe, expect, test } from "vitest";
+import { isFiltered, isMeant } from "../../../../cli/dlq/filter.ts";
+import { type DeadLetterOptions, withDeadLetterOptions } from "../../../../cli/options/dead-letter-options.ts";
+import type { DeadLetter } from "../../../../shared/dead-letters/read-dead-letter.ts";
+
+function parsed(...words: readonly string[]): DeadLetterOptions {
+  const command = withDeadLetterOptions(new Command("list"))
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} });
+  return command.parse(words, { from: "user" }).opts();
+}
+
+const deadLetter = {
+  id: "3b30c9f4-90d9-47a8-b7fa-6c4b1a0caf10",
+  reason: "invalid item",
+  run: "20261122-081530-3fa9",
+  diedAt: "2026-11-25T08:00:00.000Z",
+  error: { name: "FetchError", message: "connect ECONNREFUSED\n  10.0.0.7:5432" },
+  fingerprint: { id: "a5a8d400", text: "FetchError: connect ECONNREFUSED <address>" },
+  item: { id: 7, country: "FR" },
+} as unknown as DeadLetter;
+
+describe("a dead letter is meant", () => {
+  test.each<[string, readonly string[], boolean]>([
+    ["without filters", [], true],
+    ["by its reason", ["--reason", "invalid item"], true],
+    ["by its reason without quotes", ["--reason", "invalid-item"], true],
+    ["by one of several reasons", ["--reason", "permanent", "--reason", "invalid-item"], true],
+    ["not by another reason", ["--reason", "permanent"], false],
+    ["by the beginning of its run", ["--run", "20261122"], true],
+    ["not by another run", ["--run", "3fa9"], false],
+    ["by its group", ["--error", "a5a8d400"], true],
+    ["by a word of its error, in any case", ["--error", "econnrefused"], true],
+    ["by its error as the list shows it, on one line", ["--error", "connect ECONNREFUSED 10.0.0.7"], true],
+    ["by what its group has in common", ["--error", "ECONNREFUSED <address>"], true],
+    ["not by another error", ["--error", "a5a8"], false],
+    ["since before it died", ["--since", "2026-11-25T07:59:59Z"], true],
+    ["not since after it died", ["--since", "2026-11-25T08:00:01Z"], false],
+    ["by an expression", ["--where", "item.country == 'FR' && item.id > `6`"], true],
+    [
+      "not where one filter of several does not fit",
+      ["--run", "2026", "--error", "ECONNREFUSED", "--where", "item.x"],
+      false,
+    ],
+  ])("%s", (_, words, meant) => {
+    const options = parsed(...words);
+    expect(isMeant(deadLetter, options)).toBe(meant);
+    expect(isFiltered(options)).toBe(words.length > 0);
+  });
+
+  test("by no filter of a run, where it has none", () => {
+    expect(isMeant({ ...deadLetter, run: null }, parsed("--run", "2"))).toBe(false);
+  });
+});
+
+test.each([
+  [["--reason", "tired"], "It must be one of: exhausted, permanent, invalid item,"],
+  [["--since", "yesterday"], "It must be a duration like 30m, 2h or 3d"],
+  [["--where", "item.id > 3"], "A number is written in backticks"],
+])("%j is refused", (words, message) => {
+  expect(() => parsed(...words)).toThrow(message);
+});

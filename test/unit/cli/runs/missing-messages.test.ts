@@ -1,0 +1,104 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import { mayHaveLostMessages } from "../../../../cli/runs/missing-messages.ts";
+import type { Queue } from "../../../../shared/aws/queue.ts";
+import { Ledger } from "../../../../shared/ledger/ledger.ts";
+import { MemoryStore } from "../../../../shared/ledger/memory-store.ts";
+import { runKey } from "../../../../shared/ledger/rows.ts";
+import { Runs } from "../../../../shared/ledger/runs.ts";
+
+const DAY = 86_400_000;
+const START = Date.parse("2026-11-27T08:00:00.000Z");
+
+let now: number;
+let store: MemoryStore;
+let runs: Runs;
+let messages: number;
+const queue = {
+  policy: async () => ({ retentionSeconds: 10 * 86_400, maxReceiveCount: 100 }),
+  depth: async () => ({ visible: messages - 2, inFlight: 1, delayed: 1 }),
+} as unknown as Queue;
+
+/** A run that owes ten items. */
+beforeEach(async () => {
+  now = START;
+  messages = 10;
+  store = new MemoryStore();
+  runs = new Runs(store, () => now);
+  const run = await runs.create({ id: "r", workflow: "test", requestedAt: new Date(START).toISOString() });
+  await new Ledger(store).openPage("r", 0, { size: 10, digest: "d" });
+  await runs.checkpoint(run, { ...run.checkpoint, pages: 1, items: 10, ended: true });
+});
+
+const look = async (works = false) =>
+  await mayHaveLostMessages({ runs, queue }, await runs.get("r"), { works, now: () => now });
+
+describe("messages may be lost", () => {
+  test("after a pause of half the retention", async () => {
+    await runs.pause("r");
+    now += 5 * DAY - 1;
+    expect(await look()).toBe(false);
+    now += 1;
+    expect(await look()).toBe(true);
+    expect(await look(true)).toBe(true);
+  });
+
+  test("after a pause of which it is not known when it began", async () => {
+    await runs.pause("r");
+    await store.update(runKey("r"), { remove: ["pausedAt"] });
+    expect(await look()).toBe(true);
+  });
+
+  test("where the queue holds fewer than the run owes, and no other run is active", async () => {
+    expect(await look()).toBe(false);
+    messages = 9;
+    expect(await look()).toBe(true);
+    await runs.create({ id: "other", workflow: "test", requestedAt: new Date(START).toISOString() });
+    expect(await look()).toBe(false);
+  });
+
+  test("not where the run works at this moment", async () => {
+    messages = 9;
+    expect(await look(true)).toBe(false);
+    await runs.fail("r", "the source is gone");
+    expect(await look(true)).toBe(true);
+  });
+
+  test("where they are known to be, until all are sent again", async () => {
+    await runs.requestResend("r");
+    expect(await look()).toBe(true);
+    await runs.failMissing("r", "the source has changed");
+    expect(await look()).toBe(true);
+  });
+});
+
+describe("where the counts of the queue lag", () => {
+  /** How often the queue was looked at again, and what was found out. Each look moves the clock on. */
+  async function lookOnAws(onSleep: (looks: number) => void = () => {}) {
+    let looks = 0;
+    let doubts = 0;
+    const sleep = async (milliseconds: number) => {
+      now += milliseconds;
+      onSleep(++looks);
+    };
+    const options = { works: true, exactCounts: false, now: () => now, sleep, onDoubt: () => void doubts++ };
+    await runs.fail("r", "the source is gone");
+    return { lost: await mayHaveLostMessages({ runs, queue }, await runs.get("r"), options), looks, doubts };
+  }
+
+  test("messages are lost only if it holds too few for 90 s", async () => {
+    messages = 9;
+    expect(await lookOnAws()).toEqual({ lost: true, looks: 9, doubts: 1 });
+  });
+
+  test("messages that are counted a minute late are not lost", async () => {
+    messages = 9;
+    const count = (looks: number) => {
+      if (looks === 6) messages = 10;
+    };
+    expect(await lookOnAws(count)).toEqual({ lost: false, looks: 6, doubts: 1 });
+  });
+
+  test("no time is spent if it holds enough", async () => {
+    expect(await lookOnAws()).toEqual({ lost: false, looks: 0, doubts: 0 });
+  });
+});

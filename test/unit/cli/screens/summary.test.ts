@@ -1,0 +1,106 @@
+import { stripVTControlCharacters } from "node:util";
+import { describe, expect, test } from "vitest";
+import { formatSummary, type Summary } from "../../../../cli/screens/summary.ts";
+
+const completed: Summary = {
+  type: "summary",
+  workflow: "cities",
+  run: "20261122-083540-bff0",
+  status: "completed",
+  produced: 5_000,
+  succeeded: 4_985,
+  dead: 15,
+  retried: 136,
+  wallSeconds: 20,
+  peakInFlight: 50,
+  deadByReason: { permanent: 7, exhausted: 8 },
+  warnings: [],
+  memoryMb: { producer: 100, consumer: 120 },
+};
+const none: Pick<Summary, "dead" | "deadByReason"> = { dead: 0, deadByReason: {} };
+
+const formatted = (changes: Partial<Summary> = {}) =>
+  stripVTControlCharacters(
+    formatSummary({ ...completed, ...changes }, { name: "cities", concurrency: 50, logs: ".sluice/cities/logs" }),
+  );
+
+describe("a run's summary", () => {
+  test("tells the counts, the speed, and the dead letters by reason, the most frequent first", () => {
+    expect(formatted().split("\n").slice(1, -5)).toEqual([
+      "Completed with 15 dead letters  cities · run 20261122-083540-bff0",
+      "",
+      "  produced   5,000",
+      "  succeeded  4,985",
+      "  dead          15",
+      "  retried      136",
+      "",
+      "  wall time       20 s (250/s)",
+      "  peak in flight  50 of 50",
+      "  peak memory     producer 100 MB, consumer 120 MB each",
+      "",
+      "  dead letters by reason",
+      "    exhausted  8",
+      "    permanent  7",
+    ]);
+  });
+
+  test.each<[Partial<Summary>, string]>([
+    [none, "Completed, every item succeeded"],
+    [{ dead: 1 }, "Completed with 1 dead letter"],
+    [{ ...none, warnings: ["odd"] }, "Completed with 1 warning, every item succeeded"],
+    [{ status: "cancelled", cancelled: 3 }, "Cancelled"],
+    [{ status: "failed" }, "Failed"],
+  ])("with %j is headed: %s", (changes, headline) => {
+    expect(formatted(changes)).toMatch(new RegExp(`^\n${headline}  cities`));
+  });
+
+  test("says why a run failed, or its onComplete was given up", () => {
+    expect(formatted({ status: "failed", failure: "HTTP 503" })).toContain("\n  HTTP 503\n");
+    expect(formatted({ completionError: "no mail" })).toContain("\n  onComplete was given up: no mail\n");
+  });
+
+  test("shows a reason that a service gave without what would steer the terminal", () => {
+    const hostile = "HTTP 400: \u009b2J";
+    expect(formatted({ status: "failed", failure: hostile })).toContain("\n  HTTP 400: \\u009b2J\n");
+    expect(formatted({ completionError: hostile })).toContain("given up: HTTP 400: \\u009b2J\n");
+  });
+
+  test("says how all items failed, if they did in the same way, below the reasons", () => {
+    const text = formatted({ deadByReason: { "invalid item": 15 }, sameFailure: "all 15 items: `email` missing" });
+    expect(text).toContain("\n    invalid item  15\n\n  all 15 items: `email` missing\n");
+  });
+
+  test("shows each warning on a line of its own, without what would steer the terminal", () => {
+    const text = formatted({ warnings: ["no Link header", "two\nlines \u001b[2J"] });
+    expect(text).toContain("\n  warning no Link header\n  warning two lines \\u001b[2J\n");
+    expect(formatted()).not.toContain("warning");
+  });
+
+  test("offers to resume a run whose source failed, and no other", () => {
+    const resume = "npx sluice resume cities";
+    expect(formatted({ status: "failed" })).toContain(resume);
+    expect(formatted({ status: "failed", cancelled: 3 })).not.toContain(resume);
+    expect(formatted({ status: "cancelled", cancelled: 3 })).not.toContain(resume);
+    expect(formatted()).not.toContain(resume);
+  });
+
+  test("names the producer's log where the source failed, as no task may have run, and else the consumer's", () => {
+    const producer = "less .sluice/cities/logs/producer.log  what the source logged";
+    const consumer = "less .sluice/cities/logs/consumer.log  what the tasks logged";
+    expect(formatted({ status: "failed" })).toContain(producer);
+    expect(formatted({ status: "failed" })).not.toContain(consumer);
+    expect(formatted({ status: "failed", cancelled: 3 })).toContain(consumer);
+    expect(formatted()).toContain(consumer);
+    expect(formatted()).not.toContain(producer);
+  });
+
+  test("names the command that shows why items died, where some have", () => {
+    expect(formatted()).toContain("npx sluice dlq ");
+    expect(formatted(none)).not.toContain("npx sluice dlq ");
+  });
+
+  test("has no reasons without dead letters, and no cancelled items where none are", () => {
+    expect(formatted(none)).not.toMatch(/dead letters by reason|cancelled/);
+    expect(formatted({ cancelled: 1_200 })).toContain("\n  cancelled  1,200\n");
+  });
+});

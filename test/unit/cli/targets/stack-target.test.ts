@@ -1,0 +1,136 @@
+import { CloudFormationClient, DescribeStacksCommand } from "@aws-sdk/client-cloudformation";
+import { LambdaClient, ListEventSourceMappingsCommand, UpdateEventSourceMappingCommand } from "@aws-sdk/client-lambda";
+import { mockClient } from "aws-sdk-client-mock";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { type StackOptions, stackTargets } from "../../../../cli/targets/stack-target.ts";
+import { stackFlag } from "../../../../cli/targets/target.ts";
+import { outputName, STACK_OUTPUTS, type StackOutput } from "../../../../shared/definition/stack-outputs.ts";
+
+const cloudFormation = mockClient(CloudFormationClient);
+const lambda = mockClient(LambdaClient);
+
+/** A stack as CloudFormation describes it, with the outputs of its workflows. */
+function stackOf(StackName: string, ...workflows: readonly string[]) {
+  const Outputs = workflows.flatMap((workflow) =>
+    (Object.keys(STACK_OUTPUTS) as StackOutput[]).map((output) => ({
+      OutputKey: outputName(workflow, output),
+      OutputValue: output === "workflow" ? workflow : `https://sqs.test/1/${workflow}-${output}`,
+    })),
+  );
+  return { StackName, Outputs, CreationTime: new Date(0), StackStatus: "CREATE_COMPLETE" as const };
+}
+
+const orders = stackOf("sluice-orders", "orders");
+const shop = stackOf("shop", "invoices", "mails");
+const foreign = { ...stackOf("foreign"), Outputs: [{ OutputKey: "Url", OutputValue: "https://example.test" }] };
+
+async function found(options: StackOptions): Promise<readonly string[]> {
+  const names: string[] = [];
+  for await (const { workflow, where } of stackTargets(options)) names.push(`${workflow} in ${where}`);
+  return names;
+}
+
+beforeEach(() => {
+  cloudFormation.reset();
+  lambda.reset();
+  vi.stubEnv("AWS_REGION", "us-east-1");
+});
+afterEach(() => vi.unstubAllEnvs());
+
+describe("which stack is meant", () => {
+  test("the only one with a workflow in it, on whichever page", async () => {
+    cloudFormation
+      .on(DescribeStacksCommand)
+      .resolvesOnce({ Stacks: [foreign], NextToken: "2" })
+      .resolvesOnce({ Stacks: [shop] });
+    expect(await found({ stack: true })).toEqual(["invoices in stack shop", "mails in stack shop"]);
+  });
+
+  test("the one named, which CloudFormation is asked for", async () => {
+    cloudFormation.on(DescribeStacksCommand, { StackName: "sluice-orders" }).resolves({ Stacks: [orders] });
+    expect(await found({ stack: "sluice-orders" })).toEqual(["orders in stack sluice-orders"]);
+  });
+
+  test("of several, the one that holds the workflow; with none, it has to be said", async () => {
+    cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [orders, foreign, shop] });
+    expect(await found({ stack: true, holding: "mails" })).toEqual(["invoices in stack shop", "mails in stack shop"]);
+    const several = "there are several stacks of Sluice's: say which with --stack (sluice-orders, shop)";
+    await expect(found({ stack: true })).rejects.toThrow(several);
+    await expect(found({ stack: true, holding: "20261122-081530-3fa9" })).rejects.toThrow(several);
+  });
+
+  test("of several stages that hold the workflow, each under a prefix of its own, it has to be said", async () => {
+    const stages = ["acme-dev-mails", "acme-prod-mails"].map((name) => stackOf(name, "mails"));
+    cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [orders, ...stages] });
+    await expect(found({ stack: true, holding: "mails" })).rejects.toThrow(
+      'several stacks hold the workflow "mails": say which with --stack (acme-dev-mails, acme-prod-mails)',
+    );
+    expect(await found({ stack: true, holding: "orders" })).toEqual(["orders in stack sluice-orders"]);
+    cloudFormation.on(DescribeStacksCommand, { StackName: "acme-prod-mails" }).resolves({ Stacks: stages.slice(1) });
+    expect(await found({ stack: "acme-prod-mails", holding: "mails" })).toEqual(["mails in stack acme-prod-mails"]);
+  });
+
+  test("a name that no stack has is answered by those that are there", async () => {
+    const missing = Object.assign(new Error("Stack with id mails does not exist"), { name: "ValidationError" });
+    cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [foreign, orders, shop] });
+    cloudFormation.on(DescribeStacksCommand, { StackName: "mails" }).rejects(missing);
+    await expect(found({ stack: "mails" })).rejects.toThrow(
+      'there is no stack "mails" with a workflow in it in this account and region (there are sluice-orders, shop)',
+    );
+  });
+
+  test("one that is not there, or holds no workflow, is refused", async () => {
+    cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [foreign] });
+    await expect(found({ stack: true })).rejects.toThrow("there is no stack of Sluice's in this account and region");
+    const missing = Object.assign(new Error("Stack with id x does not exist"), { name: "ValidationError" });
+    cloudFormation.on(DescribeStacksCommand).rejects(missing);
+    await expect(found({ stack: "x" })).rejects.toThrow('there is no stack "x" with a workflow in it');
+  });
+
+  test("AWS that cannot be asked is told of with what to check, and not as a stack that is missing", async () => {
+    const refused = Object.assign(new Error("The security token is expired"), { name: "ExpiredToken" });
+    cloudFormation.on(DescribeStacksCommand).rejects(refused);
+    await expect(found({ stack: true })).rejects.toMatchObject({
+      code: "AWS_UNREACHABLE",
+      message: expect.stringMatching(
+        /^AWS cannot be asked for its stacks: The security token is expired\. .*--profile/,
+      ),
+      cause: refused,
+    });
+  });
+
+  test("region and profile are those of the command line", async () => {
+    vi.stubEnv("AWS_PROFILE", "another");
+    cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [orders] });
+    await found({ stack: true, region: "eu-west-1", profile: "work" });
+    expect(process.env).toMatchObject({ AWS_REGION: "eu-west-1", AWS_PROFILE: "work" });
+  });
+});
+
+test("commands that are proposed name the stack, and none for this machine", async () => {
+  cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [orders] });
+  for await (const target of stackTargets({ stack: true })) expect(stackFlag(target)).toBe(" --stack sluice-orders");
+  expect(stackFlag({ stack: undefined })).toBe("");
+});
+
+test("delivery is restored by the consumer's mapping of the queue alone, on whichever page, if it is disabled", async () => {
+  cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [orders] });
+  const mapping = (UUID: string, queue: string, State: string) => ({
+    UUID,
+    EventSourceArn: `arn:aws:sqs:us-east-1:1:${queue}`,
+    State,
+  });
+  lambda
+    .on(ListEventSourceMappingsCommand, { FunctionName: "https://sqs.test/1/orders-consumerFunction" })
+    .resolvesOnce({ EventSourceMappings: [mapping("other", "another-queue", "Disabled")], NextMarker: "2" })
+    .resolvesOnce({ EventSourceMappings: [mapping("own", "orders-queueUrl", "Disabled")] })
+    .resolves({ EventSourceMappings: [mapping("own", "orders-queueUrl", "Enabled")] });
+  lambda.on(UpdateEventSourceMappingCommand).resolves({});
+  for await (const target of stackTargets({ stack: true })) {
+    await target.restoreDelivery();
+    await target.restoreDelivery();
+  }
+  expect(lambda.commandCalls(UpdateEventSourceMappingCommand).map(({ args: [{ input }] }) => input)).toEqual([
+    { UUID: "own", Enabled: true },
+  ]);
+});
