@@ -23,9 +23,9 @@ export function newApp({ bundle = false, outdir }: { bundle?: boolean; outdir?: 
 export type StackProps = Partial<FanOutProps> & { readonly options?: Partial<WorkflowOptions> };
 
 /** A stack with one workflow, and what `props` wants different. */
-export function fanOutIn(stack: Stack, { options = {}, ...props }: StackProps = {}): FanOut {
+export function fanOutIn(stack: Stack, { options = {}, ...props }: StackProps = {}, id = "FanOut"): FanOut {
   const workflow = defineWorkflow(workflowOptions(options));
-  return new FanOut(stack, "FanOut", { workflow, workflowFile, ...props });
+  return new FanOut(stack, id, { workflow, workflowFile, ...props });
 }
 
 export interface Synthesised {
