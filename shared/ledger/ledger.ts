@@ -263,6 +263,7 @@ export class Ledger {
   async recordSuccesses({ run, page, epoch, items }: Successes): Promise<void> {
     const row = await this.#store.update(pageKey(run, page), {
       add: {
+        // mutant: collect-successes
         done: items.map(({ index, redrives }) => lifeEntry(index, redrives)),
         retries: items
           .filter(({ failures }) => failures > 0)
@@ -415,6 +416,7 @@ export class Ledger {
         add: { cancelled: some },
         when: [
           { equals: ["epoch", epoch] },
+          // mutant: cancel-unsettled-only
           ...some.flatMap((life): Condition[] => [{ lacks: ["done", life] }, { lacks: ["dying", life] }]),
         ],
       });

@@ -55,6 +55,7 @@ export class Climb {
 
   /** From a block as it was returned by a write: that of a full page, or the one that told its size. */
   async fromBlock(run: string, block: number, row: BlockRow): Promise<void> {
+    // mutant: block-size-known
     if (row.size === undefined || row.full.size < row.size) return;
     // Its pages are all full and none can be sent again, so whoever sums them up gets the same. Only a redrive changes
     // them: two who sum up such a block may overtake each other, so its totals are not relied on any more.
@@ -79,11 +80,13 @@ export class Climb {
    * @returns false where that is not how the run ends, or it has ended: nothing is entered.
    */
   async #completePlain(run: string, totals: Totals): Promise<boolean> {
+    // mutant: write-end-before-announcement
     const completed = await this.#store.update(runKey(run), {
       add: { fullBlocks: [0] },
       set: { ...this.#completion("completed", totals) },
       remove: ["failure"],
       // One that runs has not completed either.
+      // mutant: end-while-running
       when: [{ equals: ["status", "running"] }, { equals: ["ended", true] }, { atMost: ["pages", PAGES_PER_BLOCK] }],
     });
     return completed !== undefined;
@@ -110,9 +113,11 @@ export class Climb {
         // It may have failed to read its source, whose end it had already seen.
         remove: status === "completed" ? ["failure"] : [],
         // If its status has changed since, whoever changed it ends it.
+        // mutant: end-once
         when: [{ equals: ["status", String(row.status)] }, { absent: "completedAt" }],
       });
     }
+    // mutant: announce-known-end
     await this.tell(run);
   }
 

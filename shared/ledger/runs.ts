@@ -124,6 +124,7 @@ export class Runs {
     const [row] = await Promise.all([created, listed]);
     const record = row === undefined ? await this.get(run.id) : readRunRow(row);
     // After its row is written, and before its first message is sent: see `ActiveRuns`.
+    // mutant: enter-active-runs
     const entered = isActive(record) && !record.exclusive ? this.active.enter(record) : Promise.resolve();
     // The caller awaits it. Until then, a failure is not an unhandled rejection.
     entered.catch(() => {});
@@ -251,6 +252,7 @@ export class Runs {
     if (!isOurs) return undefined;
     await this.closeBlocks(after, blockOf(run.checkpoint.pages));
     // A run without a page, or whose last block was full before the source's end was known, has nobody else to end it.
+    // mutant: complete-at-source-end
     if (after.checkpoint.ended) await this.#completeIfFull(run.id);
     return after;
   }
@@ -495,6 +497,7 @@ export class Runs {
 
   /** Notes that `onComplete` has succeeded, or with an error, that it is not tried again. */
   async endCompletion(id: string, error?: string): Promise<void> {
+    // mutant: leave-active-runs
     await this.active.leave(id);
     await this.#store.update(runKey(id), {
       set: {

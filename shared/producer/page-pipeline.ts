@@ -2,7 +2,7 @@ import type { Metrics } from "../base/metrics.ts";
 import type { Checkpoint, RunRecord } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";
 import type { Chunk } from "./chunks.ts";
-import type { PageSender } from "./sender.ts";
+import type { PageSender, WrittenPage } from "./sender.ts";
 
 export interface PageLineOptions {
   readonly runs: Runs;
@@ -47,15 +47,17 @@ export class PageLine {
   async push({ items, after }: Chunk): Promise<Passed> {
     const { sender } = this.#options;
     const before = this.#passed;
-    let sending: Promise<number> | undefined;
+    let written: WrittenPage | undefined;
     if (items.length > 0) {
-      const written = await sender.write(this.#run, this.#pages, items);
+      written = await sender.write(this.#run, this.#pages, items);
       if (written === undefined) return undefined;
-      await this.#options.maySend;
-      sending = sender.send(written);
       this.#pages++;
       this.#items += items.length;
     }
+    // A run works as soon as it has a message or a checkpoint: from then on it must be one of the active runs.
+    // mutant: active-before-work
+    await this.#options.maySend;
+    const sending = written && sender.send(written);
     this.#passed = this.#pass(before, items.length, sending, { ...after, pages: this.#pages, items: this.#items });
     // Seen by the one who awaits it; until then it is no unhandled rejection.
     this.#passed.catch(() => {});

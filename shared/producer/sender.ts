@@ -61,6 +61,7 @@ export class PageSender {
 
   /** Sends a page: every item is a message or a dead letter. Returns how many are dead letters. */
   async send({ header, messages, unsendable }: WrittenPage): Promise<number> {
+    // mutant: send-before-checkpoint
     await this.#options.queue.sendAll(messages);
     for (const { index, item } of unsendable) await this.#bury(header, index, item);
     return unsendable.length;

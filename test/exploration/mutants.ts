@@ -1,118 +1,125 @@
-/** A mistake in the ledger's code, and a scope in which it shows. */
+/** A mistake in the ledger's code, and a scope in which the exploration finds it. */
 export interface Mutant {
+  /** The marker `// mutant: <name>` in `shared/` stands above what this mutant changes. */
   readonly name: string;
-  readonly file: string;
-  readonly from: string;
-  readonly to: string;
+  /** The mistake, as the name of its test. */
+  readonly mistake: string;
+  /** Makes the mistake in the marked statement, property or array element. */
+  readonly change: (marked: string) => string;
   readonly scope: string;
-  /** What the exploration says. */
+  /** The violation that the exploration must report. */
   readonly shows: RegExp;
 }
 
-/** Each is one that somebody might make. The exploration must find every one. */
+const remove = () => "";
+const replaceBy = (other: string) => () => other;
+const prepend = (text: string) => (marked: string) => text + marked;
+
+/** Mistakes that a contributor might make. The exploration must find each of them. */
 export const MUTANTS: readonly Mutant[] = [
   {
-    name: "a run works before it is one of the active runs",
-    file: "shared/ledger/runs.ts",
-    from: "    if (isActive(record) && !record.exclusive) await this.active.enter(record);\n",
-    to: "",
+    name: "enter-active-runs",
+    mistake: "a run works before it is one of the active runs",
+    change: replaceBy("const entered = Promise.resolve();"),
     scope: "one item",
     shows: /none of the active runs/,
   },
   {
-    name: "a run's end does not make it leave the active runs",
-    file: "shared/ledger/runs.ts",
-    from: "    await this.active.leave(id);\n",
-    to: "",
+    name: "active-before-work",
+    mistake: "a page is sent before the run is one of the active runs",
+    change: remove,
+    scope: "one item",
+    shows: /none of the active runs/,
+  },
+  {
+    name: "leave-active-runs",
+    mistake: "a run that has ended stays one of the active runs",
+    change: remove,
     scope: "one item, up to onComplete",
     shows: /still one of the active runs/,
   },
   {
-    name: "a run ends unconditionally",
-    file: "shared/ledger/roll-up.ts",
-    from: `when: [{ equals: ["status", String(row.status)] }, { absent: "completedAt" }],`,
-    to: "",
+    name: "end-once",
+    mistake: "a run ends unconditionally",
+    change: remove,
     scope: "an item that dies",
     shows: /the run ended 2 times/,
   },
   {
-    name: "a run of one block completes whatever its status",
-    file: "shared/ledger/roll-up.ts",
-    from: `{ equals: ["status", "running"] }, `,
-    to: "",
+    name: "end-while-running",
+    mistake: "a run of one block completes in any status",
+    change: (marked) => marked.replace(/\{\s*equals:\s*\[\s*"status",\s*"running"\s*\]\s*\},/, ""),
     scope: "a run that is cancelled",
     shows: /the run ended 2 times/,
   },
   {
-    name: "successes are counted instead of collected",
-    file: "shared/ledger/ledger.ts",
-    from: "        done: items.map(({ index, redrives }) => lifeEntry(index, redrives)),",
-    to: "        done: items.map(() => Math.floor(Math.random() * 900)),",
+    name: "collect-successes",
+    mistake: "successes are counted instead of collected",
+    change: replaceBy("done: items.map(() => Math.floor(Math.random() * 900)),"),
     scope: "one item",
     shows: /item 0.0 is in no place/,
   },
   {
-    name: "the end is announced before it is written",
-    file: "shared/ledger/roll-up.ts",
-    from: "    const completed = await this.#store.update(runKey(run), {\n",
-    to: '    await this.#announce?.({ run, workflow: "explored" });\n    const completed = await this.#store.update(runKey(run), {\n',
+    name: "write-end-before-announcement",
+    mistake: "the end is announced before it is written",
+    change: prepend('await this.#announce?.({ run, workflow: "explored" });\n'),
     scope: "one item, up to onComplete",
     shows: /told in 0 ways/,
   },
   {
-    name: "who finds the run ended does not announce it",
-    file: "shared/ledger/roll-up.ts",
-    from: "    await this.tell(run);\n  }",
-    to: "    if (row.completedAt === undefined) await this.tell(run);\n  }",
+    name: "announce-known-end",
+    mistake: "a worker that finds the run ended does not announce the end",
+    change: prepend("if (row.completedAt === undefined) "),
     scope: "one item",
     shows: /not announced/,
   },
   {
-    name: "who finds an item settled does not climb",
-    file: "shared/consumer/outcomes/settlement.ts",
-    from: "        await ledger.climbAgain(envelope.run, envelope.page);\n",
-    to: "",
+    name: "roll-up-again",
+    mistake: "a consumer that finds an item settled does not roll up again",
+    change: remove,
     scope: "one item",
     shows: /not announced|has not ended/,
   },
   {
-    name: "a block is full before its size is told",
-    file: "shared/ledger/roll-up.ts",
-    from: "if (row.size === undefined || row.full.size < row.size) return;",
-    to: "if (row.full.size < (row.size ?? 1)) return;",
+    name: "block-size-known",
+    mistake: "a block is complete before its size is known",
+    change: replaceBy("if (row.full.size < (row.size ?? 1)) return;"),
     scope: "two pages of an item",
     shows: /is in no place|not all items/,
   },
   {
-    name: "the source's end does not look whether all is full",
-    file: "shared/ledger/runs.ts",
-    from: "    if (after.checkpoint.ended) await this.#completeIfFull(run.id);\n",
-    to: "",
+    name: "complete-at-source-end",
+    mistake: "the end of the source does not complete a run whose pages are all complete",
+    change: remove,
     scope: "no item at all",
     shows: /has not ended/,
   },
   {
-    name: "the checkpoint moves before the messages are sent",
-    file: "shared/producer/sender.ts",
-    from: "    await this.#options.queue.sendAll(messages);\n",
-    to: "",
+    name: "send-before-checkpoint",
+    mistake: "the checkpoint moves before the messages are sent",
+    change: remove,
     scope: "one item",
     shows: /has not ended/,
   },
   {
-    name: "a death is not claimed before its dead letter",
-    file: "shared/consumer/outcomes/dead-lettering.ts",
-    from: "    if (!(await this.#ledger.claimDeath(item))) return false;\n",
-    to: "",
+    name: "claim-death",
+    mistake: "a death is not claimed before its dead letter is sent",
+    change: remove,
     scope: "an item that succeeds and dies",
     shows: /has 1 dead letters|is in done and dead/,
   },
   {
-    name: "a cancelled item excludes no success",
-    file: "shared/ledger/ledger.ts",
-    from: '          ...some.flatMap((life): Condition[] => [{ lacks: ["done", life] }, { lacks: ["dying", life] }]),\n',
-    to: "",
+    name: "cancel-unsettled-only",
+    mistake: "an item that has succeeded can still be cancelled",
+    change: remove,
     scope: "a run that is cancelled",
     shows: /./,
   },
 ];
+
+/** The mutant of this name, or an error that lists all names. */
+export function mutantCalled(name: string): Mutant {
+  const mutant = MUTANTS.find((each) => each.name === name);
+  if (mutant !== undefined) return mutant;
+  throw new Error(`there is no mutant "${name}": choose one of\n${MUTANTS.map((each) => `  ${each.name}`).join("\n")}`);
+}

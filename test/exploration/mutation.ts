@@ -1,47 +1,38 @@
-import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { registerHooks } from "node:module";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Exploration } from "./explore.ts";
+import { changeMarked, productMarkers } from "./markers.ts";
 import type { Mutant } from "./mutants.ts";
+import { scopeCalled } from "./scopes.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-/** All that an exploration needs. */
-const FILES = ["package.json", "shared", "cli/runs/continue-run.ts", "test/exploration"];
+const ROOT = pathToFileURL(fileURLToPath(new URL("../..", import.meta.url))).href;
+const isOurs = (url: string) => url.startsWith(ROOT) && !url.includes("/node_modules/");
 
-/** Explores what `npm test` does, in a process of its own: the code as it is, and not as a test runner changes it. */
-export const exploreShort = (): Promise<readonly Exploration[]> => explored(ROOT);
-
-/** Explores a copy of the code in which a mistake was made. */
-export async function exploreMutant({ file, from, to, scope }: Mutant): Promise<Exploration> {
-  const copy = mkdtempSync(join(tmpdir(), "sluice-mutant-"));
-  try {
-    for (const each of FILES) {
-      mkdirSync(dirname(join(copy, each)), { recursive: true });
-      cpSync(join(ROOT, each), join(copy, each), { recursive: true });
-    }
-    symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
-    const original = readFileSync(join(copy, file), "utf8");
-    const parts = original.split(from);
-    if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times what is to be changed: ${from}`);
-    writeFileSync(join(copy, file), parts.join(to));
-    const [exploration] = await explored(copy, "--scope", scope);
-    if (exploration === undefined) throw new Error(`there is no scope "${scope}"`);
-    return exploration;
-  } finally {
-    rmSync(copy, { recursive: true, force: true });
-  }
-}
-
-function explored(directory: string, ...options: readonly string[]): Promise<readonly Exploration[]> {
-  const main = join(directory, "test/exploration/main.ts");
-  return new Promise((resolve, reject) => {
-    execFile(process.execPath, ["--no-warnings", main, "--json", ...options], (error, stdout, stderr) => {
-      const lines = stdout.split("\n").filter((line) => line !== "");
-      // Its exit code says only that something was found.
-      if (lines.length === 0) reject(new Error(`nothing was explored: ${error?.message}\n${stderr}`));
-      else resolve(lines.map((line) => JSON.parse(line) as Exploration));
-    });
+/**
+ * Explores the product's code with a mistake in it. The mistake is made while the modules are loaded: this process gets
+ * a second copy of all our modules, and those of `node_modules` are shared. No file is changed.
+ */
+export async function exploreMutant({ name, change, scope }: Mutant): Promise<Exploration> {
+  const file = productMarkers().find(({ mutant }) => mutant === name)?.file;
+  if (file === undefined) throw new Error(`no line "// mutant: ${name}" is in shared/`);
+  const mutated = pathToFileURL(file).href;
+  const query = `?mutant=${name}`;
+  const hooks = registerHooks({
+    resolve(specifier, context, nextResolve) {
+      const resolved = nextResolve(specifier, context);
+      const isCopy = context.parentURL?.endsWith(query) && isOurs(resolved.url) && !resolved.url.endsWith(query);
+      return isCopy ? { ...resolved, url: resolved.url + query } : resolved;
+    },
+    load(url, context, nextLoad) {
+      const loaded = nextLoad(url, context);
+      if (url !== mutated + query) return loaded;
+      return { ...loaded, source: changeMarked(String(loaded.source), name, change) };
+    },
   });
+  try {
+    const { explore } = (await import(`./explore.ts${query}`)) as typeof import("./explore.ts");
+    return await explore(scopeCalled(scope));
+  } finally {
+    hooks.deregister();
+  }
 }

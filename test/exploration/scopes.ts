@@ -87,3 +87,12 @@ export const ENDLESS: readonly Scope[] = [
     spares: 1,
   },
 ];
+
+const ALL = [...SHORT, ...LONG, ...ENDLESS];
+
+/** The scope of this name, or an error that lists all names. */
+export function scopeCalled(name: string): Scope {
+  const scope = ALL.find((each) => each.name === name);
+  if (scope !== undefined) return scope;
+  throw new Error(`there is no scope "${name}": choose one of\n${ALL.map((each) => `  ${each.name}`).join("\n")}`);
+}

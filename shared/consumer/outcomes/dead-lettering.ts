@@ -39,6 +39,7 @@ export class Burial {
    */
   async buryItem(envelope: Envelope, reason: Reason, { failures, waits }: History, retries: number): Promise<boolean> {
     const item = ledgerItem(envelope);
+    // mutant: claim-death
     if (!(await this.#ledger.claimDeath(item))) return false;
     const history = [...(envelope.dead?.failures ?? []), ...failures];
     const at = new Date(this.#now()).toISOString();

@@ -130,6 +130,7 @@ export class Settlement {
     }
     if (state.tag === "settled") {
       return async () => {
+        // mutant: roll-up-again
         await ledger.climbAgain(envelope.run, envelope.page);
         return true;
       };
