@@ -1,25 +1,72 @@
-import { join } from "node:path";
-import { type BuildFailure, build, formatMessages } from "esbuild";
+import { accessSync, constants, mkdirSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type BuildFailure, formatMessages } from "esbuild";
 import { bundleOptions, entryOf, FUNCTIONS, type FunctionName } from "../../infra/bundling.ts";
 import { ConfigurationError } from "../../shared/base/errors.ts";
+import { BundleCache, type BundleFiles } from "./bundle-cache.ts";
+import { cachedBuild } from "./cached-build.ts";
+
+/** How to bundle. */
+export interface BundleOptions {
+  /** Where bundles are kept for later calls. By default a directory in `node_modules/.cache`. */
+  readonly cache?: BundleCache;
+  /** Called before esbuild runs. It does not run if the cache has the bundles. */
+  readonly onBuild?: () => void;
+}
+
+const fileOf = (name: FunctionName) => `${name}.mjs`;
 
 /**
- * Bundles the functions of a workflow into a directory, and returns each one's file.
+ * Bundles the functions of a workflow into a directory, and returns each one's file. If nothing that the bundles are made
+ * of has changed since an earlier call, they come from a cache.
  *
- * @throws {ConfigurationError} The workflow, or something it imports, does not bundle.
+ * @throws {ConfigurationError} The workflow, or a module that it imports, does not bundle.
+ * @example const { producer, consumer } = await bundleFunctions("/app/workflows/cities.ts", ".sluice/cities/bundles");
  */
-export async function bundleFunctions(workflowFile: string, directory: string): Promise<Record<FunctionName, string>> {
-  const outFile = (name: FunctionName) => join(directory, `${name}.mjs`);
+export async function bundleFunctions(
+  workflowFile: string,
+  directory: string,
+  { cache = new BundleCache(cacheDirectory() ?? join(directory, "cache")), onBuild }: BundleOptions = {},
+): Promise<Record<FunctionName, string>> {
+  let files: BundleFiles;
   try {
-    await Promise.all(
-      FUNCTIONS.map((name) =>
-        build({ ...bundleOptions(workflowFile), entryPoints: [entryOf(name)], outfile: outFile(name) }),
-      ),
+    files = await cachedBuild(
+      {
+        ...bundleOptions(workflowFile),
+        // One build of both functions parses their common modules once.
+        entryPoints: FUNCTIONS.map((name) => ({ in: entryOf(name), out: name })),
+        outExtension: { ".js": ".mjs" },
+      },
+      cache,
+      onBuild,
     );
   } catch (cause) {
     if (!(cause instanceof Error && "errors" in cause)) throw cause;
     const messages = await formatMessages((cause as BuildFailure).errors, { kind: "error" });
     throw new ConfigurationError(`${workflowFile} cannot be bundled:\n${messages.join("\n")}`, { cause });
   }
-  return { producer: outFile("producer"), consumer: outFile("consumer") };
+  mkdirSync(directory, { recursive: true });
+  await Promise.all(Object.entries(files).map(([name, content]) => writeFile(join(directory, name), content)));
+  return { producer: join(directory, fileOf("producer")), consumer: join(directory, fileOf("consumer")) };
+}
+
+/**
+ * Where bundles are kept: in the `node_modules` in which Sluice is installed, as other build tools do.
+ *
+ * @returns `undefined` if that directory cannot be written.
+ */
+function cacheDirectory(): string | undefined {
+  const here = fileURLToPath(import.meta.url);
+  const installed = here.lastIndexOf("/node_modules/");
+  const root = installed < 0 ? resolve(dirname(here), "../..") : here.slice(0, installed);
+  const directory = join(root, "node_modules", ".cache", "sluice", "bundles");
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    accessSync(directory, constants.R_OK | constants.W_OK);
+    return directory;
+  } catch {
+    return undefined;
+  }
 }
