@@ -1,3 +1,4 @@
+import { LARGEST_BATCH_WITHOUT_WINDOW } from "../shared/aws/quotas.ts";
 import { ConfigurationError } from "../shared/base/errors.ts";
 import type { Topology } from "../shared/definition/topology.ts";
 
@@ -34,7 +35,7 @@ export function checkTopology(topology: Topology, taskTimeoutMilliseconds: numbe
       `${refillVisibilitySeconds} s: they would run twice`,
   );
   refuse(
-    topology.batchSize > 10 && topology.batchingWindowSeconds < 1,
+    topology.batchSize > LARGEST_BATCH_WITHOUT_WINDOW && topology.batchingWindowSeconds < 1,
     `a batch of ${topology.batchSize} messages needs a batching window of at least 1 s`,
   );
   refuse(

@@ -3,7 +3,7 @@ export type { HeadersLike, ResponseLike, WaitSource } from "./base/asked-wait.ts
 export { checkResponse } from "./base/check-response.ts";
 export type { Duration } from "./base/duration.ts";
 export { ConfigurationError, SluiceError, SourceError } from "./base/errors.ts";
-export type { RetryOptions, TaskRetryOptions } from "./base/retry.ts";
+export type { RetryOptions } from "./base/retry.ts";
 export type { Task, TaskContext, TaskLogger } from "./base/task.ts";
 export {
   PermanentError,
@@ -16,6 +16,7 @@ export {
 export type { CompletionContext, OnComplete, RunSummary } from "./definition/completion.ts";
 export type { Permission } from "./definition/permissions.ts";
 export type { ScheduleOption, ScheduleOptions } from "./definition/schedule.ts";
+export type { TaskRetryOptions } from "./definition/task-retry.ts";
 export type { ToleratedFailuresOptions } from "./definition/tolerance.ts";
 export { defineWorkflow, type Workflow, type WorkflowOptions } from "./definition/workflow.ts";
 export * from "./sources/index.ts";

@@ -8,6 +8,7 @@ import { type InProcessHandler, inProcess } from "./in-process-handler.ts";
 import type { Faults } from "./injected-faults.ts";
 import type { QueueStore } from "./queue-store.ts";
 import { SqsError } from "./sqs-error.ts";
+import { limits } from "./sqs-limits.ts";
 import { type Reply, SqsService, type SqsServiceOptions } from "./sqs-service.ts";
 
 /** How to start the server. */
@@ -47,7 +48,7 @@ const GONE = "the client has gone";
 const resetWithinMs = 100;
 
 // A body of 1 MiB in which every character is escaped in JSON, and the attributes beside it.
-const longestRequestBytes = 16 * 1_048_576;
+const longestRequestBytes = 16 * limits.messageBytes;
 
 /**
  * Starts an SQS of our own on the loopback interface: the AWS JSON protocol over HTTP, over a SQLite file.

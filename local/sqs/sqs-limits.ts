@@ -1,3 +1,14 @@
+import {
+  LARGEST_BATCH,
+  LARGEST_MAX_RECEIVE_COUNT,
+  LARGEST_MESSAGE_BYTES,
+  LONGEST_DELAY_SECONDS,
+  LONGEST_RETENTION_SECONDS,
+  LONGEST_VISIBILITY_SECONDS,
+  MOST_IN_FLIGHT,
+  MOST_MESSAGE_ATTRIBUTES,
+  MOST_RECEIVED_MESSAGES,
+} from "../../shared/aws/quotas.ts";
 import { invalidParameter, missingParameter, SqsError } from "./sqs-error.ts";
 
 /**
@@ -6,22 +17,22 @@ import { invalidParameter, missingParameter, SqsError } from "./sqs-error.ts";
  */
 export const limits = {
   /** Bytes of a message (body and attributes), and of all messages of a batch together. */
-  messageBytes: 1_048_576,
-  batchEntries: 10,
+  messageBytes: LARGEST_MESSAGE_BYTES,
+  batchEntries: LARGEST_BATCH.entries,
   batchEntryIdLength: 80,
-  delaySeconds: 900,
+  delaySeconds: LONGEST_DELAY_SECONDS,
   /** Also the longest time that one receive can hold a message, however often it is lengthened. */
-  visibilityTimeoutSeconds: 43_200,
+  visibilityTimeoutSeconds: LONGEST_VISIBILITY_SECONDS,
   waitTimeSeconds: 20,
-  receivedMessages: 10,
-  retentionSeconds: { min: 60, max: 1_209_600 },
+  receivedMessages: MOST_RECEIVED_MESSAGES,
+  retentionSeconds: { min: 60, max: LONGEST_RETENTION_SECONDS },
   /** Messages that one queue has in flight at most. */
-  inFlight: 120_000,
-  messageAttributes: 10,
+  inFlight: MOST_IN_FLIGHT,
+  messageAttributes: MOST_MESSAGE_ATTRIBUTES,
   attributeNameLength: 256,
   groupIdLength: 128,
   queueNameLength: 80,
-  maxReceiveCount: { min: 1, max: 1_000 },
+  maxReceiveCount: { min: 1, max: LARGEST_MAX_RECEIVE_COUNT },
   /** How long a FIFO queue remembers a deduplication id. */
   deduplicationSeconds: 300,
   moveTaskMessagesPerSecond: 500,

@@ -9,6 +9,7 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import { ask } from "./fast-path.ts";
+import { MOST_BATCH_GET_KEYS } from "./quotas.ts";
 import {
   type Condition,
   EXPIRY_ATTRIBUTE,
@@ -18,9 +19,6 @@ import {
   type Row,
   type Update,
 } from "./table.ts";
-
-/** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
-const KEYS_PER_BATCH_GET = 100;
 
 /**
  * How long a row outlives its last write: longer than a message of its run can lie in a queue and then in the
@@ -53,8 +51,8 @@ export class DynamoDbStore implements LedgerStore {
     const rows = new Map<string, Row>();
     // DynamoDB refuses a key that stands twice in one request.
     const distinct = [...new Map(keys.map((key) => [keyText(key), toKey(key)])).values()];
-    for (let start = 0; start < distinct.length; start += KEYS_PER_BATCH_GET) {
-      let pending: Record<string, AttributeValue>[] = distinct.slice(start, start + KEYS_PER_BATCH_GET);
+    for (let start = 0; start < distinct.length; start += MOST_BATCH_GET_KEYS) {
+      let pending: Record<string, AttributeValue>[] = distinct.slice(start, start + MOST_BATCH_GET_KEYS);
       while (pending.length > 0) {
         const { Responses, UnprocessedKeys } = await this.#client.send(
           new BatchGetItemCommand({ RequestItems: { [this.#table]: { Keys: pending, ConsistentRead: true } } }),

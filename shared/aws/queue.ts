@@ -15,6 +15,7 @@ import {
 } from "@aws-sdk/client-sqs";
 import { SluiceError } from "../base/errors.ts";
 import { ask } from "./fast-path.ts";
+import { LARGEST_BATCH } from "./quotas.ts";
 import type { ReceivedMessage } from "./received-message.ts";
 
 /** A message for the FIFO control queue, with its group and its de-duplication id. */
@@ -23,9 +24,6 @@ export interface ControlEntry {
   readonly group: string;
   readonly deduplicationId: string;
 }
-
-/** Of one request. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
-export const LARGEST_BATCH = { entries: 10, bytes: 1_048_576 } as const;
 
 /** Batches under way at once; a client needs as many sockets. */
 export const PARALLEL_SENDS = 20;
@@ -44,9 +42,6 @@ export interface OutgoingMessage {
   /** How long it stays hidden at first, up to `LONGEST_DELAY_SECONDS`. Default: what the queue says. */
   readonly delaySeconds?: number;
 }
-
-/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
-export const LONGEST_DELAY_SECONDS = 900;
 
 /** A queue's messages: sent, waiting to be received, received, delayed. Approximate on AWS. */
 export interface QueueDepth {

@@ -1,6 +1,13 @@
 import { type Duration, toMilliseconds } from "./duration.ts";
 import { integerOption, rejectUnknownKeys } from "./options.ts";
 
+/**
+ * The most attempts that can be configured. The failures of all attempts of an item share one row of the ledger, and
+ * DynamoDB refuses a row of more than 400 KB. With 100 attempts each failure has room for an error message and a stack.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+ */
+const MOST_ATTEMPTS = 100;
+
 /** How often a task is tried, and how long the pauses between attempts are. */
 export interface RetryOptions {
   /** Attempts in all, the first included: 1 to 100. Default 5. */
@@ -14,22 +21,6 @@ export interface RetryOptions {
   };
 }
 
-/** How often a task is tried, how long the pauses are, and how long an item may wait. */
-export interface TaskRetryOptions extends RetryOptions {
-  /**
-   * How long an item may wait in all: the waits that its task asked for by `Throttled` and `RetryLater`, and the
-   * attempts that ended in one, counted from the end of the first such attempt. Time in which the item had no slot, its
-   * run was paused or its message queued does not count. A wait that would pass the bound makes the item dead at once,
-   * with the reason `waited too long`. 1 s to 8 days: the queue keeps messages for 10. Default 24 h.
-   */
-  readonly waitAtMost?: Duration;
-}
-
-/** `TaskRetryOptions` with every default filled in. */
-export interface TaskRetryPolicy extends RetryPolicy {
-  readonly waitAtMostMilliseconds: number;
-}
-
 /** `RetryOptions` with every default filled in. */
 export interface RetryPolicy {
   readonly attempts: number;
@@ -38,23 +29,24 @@ export interface RetryPolicy {
 }
 
 /**
+ * The options with every default filled in.
+ *
+ * @param longestCapMilliseconds The largest `backoff.cap` that is allowed.
  * @throws {ConfigurationError} An option is unknown or outside its range.
  */
-export function retryPolicy(options: RetryOptions = {}): RetryPolicy {
+export function retryPolicy(options: RetryOptions, longestCapMilliseconds: number): RetryPolicy {
   rejectUnknownKeys(options, ["attempts", "backoff"], "retry");
   const { attempts: asked = 5, backoff = {} } = options;
   rejectUnknownKeys(backoff, ["base", "cap"], "retry.backoff");
   const attempts = integerOption("retry.attempts", asked, {
     minimum: 1,
-    // An item's failures stand in one DynamoDB row of at most 400 KB, each cut to 3 KB.
-    maximum: 100,
+    maximum: MOST_ATTEMPTS,
     mend: "1 means that a failed task is not tried again",
   });
   const { cap = { minutes: 5 } } = backoff;
   const capMilliseconds = toMilliseconds(cap, {
     option: "retry.backoff.cap",
-    // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
-    maximum: { hours: 11 },
+    maximum: { milliseconds: longestCapMilliseconds },
   });
   const { base = { milliseconds: Math.min(1_000, capMilliseconds) } } = backoff;
   const baseMilliseconds = toMilliseconds(base, {
@@ -62,23 +54,6 @@ export function retryPolicy(options: RetryOptions = {}): RetryPolicy {
     maximum: { milliseconds: capMilliseconds },
   });
   return { attempts, baseMilliseconds, capMilliseconds };
-}
-
-/**
- * @throws {ConfigurationError} An option is unknown or outside its range.
- */
-export function taskRetryPolicy(options: TaskRetryOptions = {}): TaskRetryPolicy {
-  rejectUnknownKeys(options, ["attempts", "backoff", "waitAtMost"], "retry");
-  const { waitAtMost = { hours: 24 }, ...pauses } = options;
-  return {
-    ...retryPolicy(pauses),
-    waitAtMostMilliseconds: toMilliseconds(waitAtMost, {
-      option: "retry.waitAtMost",
-      minimum: { seconds: 1 },
-      // Below the retention of the queue, `topology` has it.
-      maximum: { days: 8 },
-    }),
-  };
 }
 
 /**

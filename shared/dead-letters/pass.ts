@@ -1,10 +1,8 @@
-import { LARGEST_BATCH, type Queue, type QueueDepth } from "../aws/queue.ts";
+import type { Queue, QueueDepth } from "../aws/queue.ts";
+import { LARGEST_BATCH, LARGEST_MESSAGE_BYTES, MOST_IN_FLIGHT } from "../aws/quotas.ts";
 import type { ReceivedMessage } from "../aws/received-message.ts";
 import { SluiceError } from "../base/errors.ts";
 import { DEAD_LETTER_ATTRIBUTES, type DeadLetter, toDeadLetter } from "./read-dead-letter.ts";
-
-/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html */
-export const MOST_IN_FLIGHT = 120_000;
 
 /** Requests under way at once. More would not be faster on one machine, and over a network these give 5,000 dead letters a second. */
 const PARALLEL_REQUESTS = 8;
@@ -21,10 +19,10 @@ const LONGEST_HOLD_SECONDS = 600;
 const KEEP_MILLISECONDS = 15_000;
 
 /** Removed dead letters that are known again, should SQS show one once more. */
-const MOST_REMOVED_KNOWN = 120_000;
+const MOST_REMOVED_KNOWN = MOST_IN_FLIGHT;
 
 /** Of the bodies of one wave: dead letters may be a mebibyte each. */
-const MOST_BYTES_PER_WAVE = 4 * 1_048_576;
+const MOST_BYTES_PER_WAVE = 4 * LARGEST_MESSAGE_BYTES;
 
 /** An empty answer of a short poll says little on AWS, one of a long poll was asked of all its servers. */
 const LAST_POLL_SECONDS = 1;

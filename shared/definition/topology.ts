@@ -1,3 +1,9 @@
+import {
+  LARGEST_BATCH_WITHOUT_WINDOW,
+  LONGEST_FUNCTION_SECONDS,
+  LONGEST_RETENTION_SECONDS,
+  MAPPING_CONCURRENCY,
+} from "../aws/quotas.ts";
 import { LONGEST_REQUEST_MILLISECONDS } from "../aws/timeouts.ts";
 import { ConfigurationError } from "../base/errors.ts";
 
@@ -61,9 +67,6 @@ export interface TopologyInput {
   readonly refill: boolean;
 }
 
-/** https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
-const LONGEST_FUNCTION_SECONDS = 900;
-
 /**
  * Kept free at the end of an invocation to record outcomes. A write whose first attempts time out still succeeds in this
  * time, and the writes that follow it.
@@ -80,14 +83,8 @@ export const LONGEST_TASK_MILLISECONDS = (LONGEST_FUNCTION_SECONDS - STARTING_SE
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html */
 const VISIBILITY_PER_FUNCTION_TIMEOUT = 6;
 
-/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
-const LONGEST_RETENTION_SECONDS = 14 * 86_400;
-
-/** A mapping's maximum concurrency. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html */
-const ENVIRONMENTS = { minimum: 2, maximum: 1_000 } as const;
-
-/** A batch above this needs a batching window. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html */
-const LARGEST_BATCH_WITHOUT_WINDOW = 10;
+/** The most tasks that share one execution environment. */
+export const MOST_TASKS_PER_ENVIRONMENT = 100;
 
 /** Room for the crashes, throttles and pauses around each attempt: 1,000, the most that SQS takes, at 100 attempts.
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html */
@@ -172,21 +169,22 @@ function refillSecondsOf(taskTimeoutSeconds: number): number {
 
 /** The largest divisor of `concurrency` up to 10 that leaves at least two environments and at most 1,000. */
 export function defaultTasksPerEnvironment(concurrency: number): number {
-  if (concurrency < ENVIRONMENTS.minimum) {
+  if (concurrency < MAPPING_CONCURRENCY.minimum) {
     throw new ConfigurationError(
-      `concurrency must be at least ${ENVIRONMENTS.minimum}, the least maximum concurrency of an SQS event source mapping, ` +
+      `concurrency must be at least ${MAPPING_CONCURRENCY.minimum}, the least maximum concurrency of an SQS event source mapping, ` +
         `but is ${concurrency}`,
     );
   }
   const fits = (tasks: number) =>
     concurrency % tasks === 0 &&
-    concurrency / tasks >= ENVIRONMENTS.minimum &&
-    concurrency / tasks <= ENVIRONMENTS.maximum;
+    concurrency / tasks >= MAPPING_CONCURRENCY.minimum &&
+    concurrency / tasks <= MAPPING_CONCURRENCY.maximum;
   for (let tasks = LARGEST_BATCH_WITHOUT_WINDOW; tasks >= 1; tasks--) if (fits(tasks)) return tasks;
-  for (let tasks = LARGEST_BATCH_WITHOUT_WINDOW + 1; tasks <= 100; tasks++) if (fits(tasks)) return tasks;
+  for (let tasks = LARGEST_BATCH_WITHOUT_WINDOW + 1; tasks <= MOST_TASKS_PER_ENVIRONMENT; tasks++)
+    if (fits(tasks)) return tasks;
   throw new ConfigurationError(
-    `concurrency ${concurrency} cannot be shared evenly by at most ${ENVIRONMENTS.maximum} environments of at most ` +
-      "100 tasks: choose a multiple of 100",
+    `concurrency ${concurrency} cannot be shared evenly by at most ${MAPPING_CONCURRENCY.maximum} environments of at most ` +
+      `${MOST_TASKS_PER_ENVIRONMENT} tasks: choose a multiple of ${MOST_TASKS_PER_ENVIRONMENT}`,
   );
 }
 
@@ -195,18 +193,18 @@ export function checkConcurrency(concurrency: number, tasksPerEnvironment: numbe
   const environments = concurrency / tasksPerEnvironment;
   if (!Number.isInteger(environments)) {
     const neighbours = [Math.floor(environments), Math.ceil(environments)]
-      .filter((count) => count >= ENVIRONMENTS.minimum && count <= ENVIRONMENTS.maximum)
+      .filter((count) => count >= MAPPING_CONCURRENCY.minimum && count <= MAPPING_CONCURRENCY.maximum)
       .map((count) => `concurrency ${count * tasksPerEnvironment} or `);
     throw new ConfigurationError(
       `concurrency must be a multiple of tasksPerEnvironment, but ${concurrency} is none of ${tasksPerEnvironment}: ` +
         `choose ${neighbours.join("")}another tasksPerEnvironment`,
     );
   }
-  if (environments < ENVIRONMENTS.minimum || environments > ENVIRONMENTS.maximum) {
+  if (environments < MAPPING_CONCURRENCY.minimum || environments > MAPPING_CONCURRENCY.maximum) {
     throw new ConfigurationError(
-      `concurrency / tasksPerEnvironment must be from ${ENVIRONMENTS.minimum} to ${ENVIRONMENTS.maximum}, the maximum ` +
+      `concurrency / tasksPerEnvironment must be from ${MAPPING_CONCURRENCY.minimum} to ${MAPPING_CONCURRENCY.maximum}, the maximum ` +
         `concurrency of an SQS event source mapping, but is ${concurrency} / ${tasksPerEnvironment} = ${environments}: ` +
-        `choose a ${environments < ENVIRONMENTS.minimum ? "smaller" : "larger"} tasksPerEnvironment`,
+        `choose a ${environments < MAPPING_CONCURRENCY.minimum ? "smaller" : "larger"} tasksPerEnvironment`,
     );
   }
 }

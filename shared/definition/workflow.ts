@@ -1,15 +1,21 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { FUNCTION_MEMORY_MB, MAPPING_CONCURRENCY } from "../aws/quotas.ts";
 import { type Duration, toMilliseconds } from "../base/duration.ts";
 import { ConfigurationError } from "../base/errors.ts";
 import { booleanOption, integerOption, rejectUnknownKeys, show } from "../base/options.ts";
-import { type TaskRetryOptions, type TaskRetryPolicy, taskRetryPolicy } from "../base/retry.ts";
 import type { Task } from "../base/task.ts";
 import { type PageReader, type Source, toSource } from "../sources/source.ts";
 import type { OnComplete } from "./completion.ts";
 import { type ParsedPermission, type Permission, parsePermissions } from "./permissions.ts";
 import { parseSchedule, type Schedule, type ScheduleOption } from "./schedule.ts";
+import { type TaskRetryOptions, type TaskRetryPolicy, taskRetryPolicy } from "./task-retry.ts";
 import { type Tolerance, type ToleratedFailuresOptions, tolerance } from "./tolerance.ts";
-import { checkConcurrency, defaultTasksPerEnvironment, LONGEST_TASK_MILLISECONDS } from "./topology.ts";
+import {
+  checkConcurrency,
+  defaultTasksPerEnvironment,
+  LONGEST_TASK_MILLISECONDS,
+  MOST_TASKS_PER_ENVIRONMENT,
+} from "./topology.ts";
 
 /** What a user writes: one file, one workflow. */
 export interface WorkflowOptions<Input = unknown, Output = Input> {
@@ -151,16 +157,16 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
     );
   }
   const concurrency = integerOption("concurrency", options.concurrency, {
-    minimum: 2,
-    maximum: 100_000,
-    mend: "an SQS event source mapping has a maximum concurrency of at least 2",
+    minimum: MAPPING_CONCURRENCY.minimum,
+    maximum: MAPPING_CONCURRENCY.maximum * MOST_TASKS_PER_ENVIRONMENT,
+    mend: `an SQS event source mapping has a maximum concurrency of at least ${MAPPING_CONCURRENCY.minimum}`,
   });
   const tasksPerEnvironment =
     options.tasksPerEnvironment === undefined
       ? undefined
       : integerOption("tasksPerEnvironment", options.tasksPerEnvironment, {
           minimum: 1,
-          maximum: 100,
+          maximum: MOST_TASKS_PER_ENVIRONMENT,
           mend: "leave it out for a value that fits concurrency",
         });
   checkConcurrency(concurrency, tasksPerEnvironment ?? defaultTasksPerEnvironment(concurrency));
@@ -201,9 +207,7 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
           }),
     refill: booleanOption("refill", refill),
     memoryMb: integerOption("memoryMb", memoryMb, {
-      minimum: 128,
-      maximum: 10_240,
-      // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+      ...FUNCTION_MEMORY_MB,
       mend: "these are Lambda's limits",
     }),
     [definedByUs]: true,

@@ -1,3 +1,4 @@
+import { MOST_BATCH_GET_KEYS } from "../aws/quotas.ts";
 import { keyText, type LedgerStore, type Row } from "../aws/table.ts";
 import { beyondTolerance, type Tolerance } from "../definition/tolerance.ts";
 import {
@@ -19,9 +20,6 @@ import {
   type Totals,
 } from "./rows.ts";
 import type { RunStatus } from "./run-record.ts";
-
-/** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
-const BLOCKS_PER_READ = 100;
 
 /** Tells that a run has ended. It may be called again for the same run, so it must de-duplicate. */
 export type Announce = (ended: { readonly run: string; readonly workflow: string }) => Promise<void>;
@@ -138,8 +136,8 @@ export class Climb {
 
   async #runTotals(run: string, blocks: number): Promise<Totals> {
     let sum = sumTotals([]);
-    for (let start = 0; start < blocks; start += BLOCKS_PER_READ) {
-      const count = Math.min(BLOCKS_PER_READ, blocks - start);
+    for (let start = 0; start < blocks; start += MOST_BATCH_GET_KEYS) {
+      const count = Math.min(MOST_BATCH_GET_KEYS, blocks - start);
       const keys = Array.from({ length: count }, (_, offset) => blockKey(run, start + offset));
       const rows = await this.#store.getMany(keys);
       const totals = keys.map((key, offset) => readBlockRow(rows.get(keyText(key)) ?? {}, start + offset).totals);

@@ -1,3 +1,4 @@
+import { MOST_BATCH_GET_KEYS } from "../aws/quotas.ts";
 import { keyText, type LedgerStore, type Row } from "../aws/table.ts";
 import { SluiceError } from "../base/errors.ts";
 import { toStoredText } from "../base/exact-json.ts";
@@ -38,9 +39,6 @@ import {
   readRunRow,
 } from "./run-record.ts";
 import { warningAttributes } from "./warnings.ts";
-
-/** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html */
-const ROWS_PER_READ = 100;
 
 /** A message of a source or of `onComplete`, kept in the run's row: DynamoDB refuses a row of more than 400 KB. */
 const LONGEST_ERROR_BYTES = 8_192;
@@ -175,9 +173,12 @@ export class Runs {
 
   async #rowsOf(listed: readonly Row[]): Promise<readonly Row[]> {
     const keys = listed.map((row) => runKey(String(row.id)));
-    const starts = Array.from({ length: Math.ceil(keys.length / ROWS_PER_READ) }, (_, group) => group * ROWS_PER_READ);
+    const starts = Array.from(
+      { length: Math.ceil(keys.length / MOST_BATCH_GET_KEYS) },
+      (_, group) => group * MOST_BATCH_GET_KEYS,
+    );
     const groups = await Promise.all(
-      starts.map((start) => this.#store.getMany(keys.slice(start, start + ROWS_PER_READ))),
+      starts.map((start) => this.#store.getMany(keys.slice(start, start + MOST_BATCH_GET_KEYS))),
     );
     const rows = new Map(groups.flatMap((group) => [...group]));
     return keys.flatMap((key) => {
@@ -556,8 +557,8 @@ export class Runs {
       const last = Math.min(first + PAGES_PER_BLOCK, pages);
       const wanted: number[] = [];
       for (let page = first; page < last; page++) if (!row.full.has(page) || row.notable.has(page)) wanted.push(page);
-      for (let start = 0; start < wanted.length; start += ROWS_PER_READ) {
-        const keys = wanted.slice(start, start + ROWS_PER_READ).map((page) => pageKey(run.id, page));
+      for (let start = 0; start < wanted.length; start += MOST_BATCH_GET_KEYS) {
+        const keys = wanted.slice(start, start + MOST_BATCH_GET_KEYS).map((page) => pageKey(run.id, page));
         const rows = await this.#store.getMany(keys);
         for (const key of keys) {
           const found = rows.get(keyText(key));

@@ -1,9 +1,7 @@
+import { LARGEST_MESSAGE_BYTES } from "../aws/quotas.ts";
 import { ItemError, toError } from "../base/errors.ts";
 import { type ExactText, jsonText, toExactText } from "../base/exact-json.ts";
 import { describeLoss } from "./lossy-values.ts";
-
-/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
-const LARGEST_MESSAGE_BYTES = 1_048_576;
 
 /** Kept free in every message, so that its dead letter, with the history of its failures, fits as well. */
 export const HISTORY_BYTES = 65_536;

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { LARGEST_MESSAGE_BYTES } from "../aws/quotas.ts";
 import { toExactText } from "../base/exact-json.ts";
 import { cut, type Failure, lastError, type Reason } from "../base/failure.ts";
 import type { Waits } from "../base/waits.ts";
@@ -12,9 +13,6 @@ import {
   type ItemAddress,
 } from "./envelope.ts";
 import { fingerprint } from "./fingerprint.ts";
-
-/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html */
-const LARGEST_MESSAGE_BYTES = 1_048_576;
 
 /** How much of an item that cannot be a message its dead letter shows. */
 const EXCERPT_CHARACTERS = 16_384;

@@ -1,4 +1,5 @@
 import type { Queue } from "../aws/queue.ts";
+import { LONGEST_HIDING_MILLISECONDS } from "../aws/quotas.ts";
 import { askedWaitOf } from "../base/asked-wait.ts";
 import { toError } from "../base/errors.ts";
 import { completionOf } from "../base/late-message.ts";
@@ -15,12 +16,6 @@ import type { Verdict } from "./verdict.ts";
 
 /** How often `onComplete` is tried. */
 const POLICY = { attempts: 5, baseMilliseconds: 2_000, capMilliseconds: 300_000 } as const;
-
-/**
- * The longest pause before another attempt. SQS hides a message for 12 h, counted from its receive.
- * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
- */
-const LONGEST_PAUSE_MILLISECONDS = 11 * 3_600_000;
 
 const LONGEST_REASON = 1_000;
 
@@ -65,7 +60,7 @@ export async function handleCompletion(
     if (attempt < POLICY.attempts) {
       const asked = askedWaitOf(thrown)?.afterMilliseconds ?? 0;
       const pause = Math.max(asked, backoffMilliseconds(POLICY, attempt, random()));
-      return { tag: "wait", milliseconds: Math.min(pause, LONGEST_PAUSE_MILLISECONDS) };
+      return { tag: "wait", milliseconds: Math.min(pause, LONGEST_HIDING_MILLISECONDS) };
     }
     return await giveUp(run, attempt, error.message, options);
   }

@@ -1,9 +1,10 @@
 import { setTimeout } from "node:timers/promises";
 import type { Queue } from "../aws/queue.ts";
+import { LONGEST_HIDING_MILLISECONDS } from "../aws/quotas.ts";
 import { formatDuration, toMilliseconds } from "../base/duration.ts";
 import { MalformedMessageError, SourceError, toError } from "../base/errors.ts";
 import type { Metrics } from "../base/metrics.ts";
-import { NewerVersionError, newerVersionDelay } from "../base/newer-version.ts";
+import { NewerVersionError } from "../base/newer-version.ts";
 import { backoffMilliseconds } from "../base/retry.ts";
 import { LONG_WAIT_MILLISECONDS } from "../base/waits.ts";
 import { topology } from "../definition/topology.ts";
@@ -20,6 +21,7 @@ import {
   waitEntry,
   waitGroup,
 } from "../messages/control.ts";
+import { newerVersionDelay } from "../messages/newer-version-delay.ts";
 import { LONGEST_SOURCE_WAIT, SourceWait } from "../sources/source-wait.ts";
 import { backlogBeside, backlogOf, backlogPauseMilliseconds } from "./backlog.ts";
 import { chunks } from "./chunks.ts";
@@ -47,12 +49,6 @@ const UNKNOWN_WAIT = { baseMilliseconds: 5_000, capMilliseconds: 900_000 } as co
 
 /** The invocation itself waits for up to this time: passing the run on would cost as much. */
 const LONGEST_PAID_WAIT_MILLISECONDS = 5_000;
-
-/**
- * How long a message is hidden at once. SQS allows 12 h, counted from its receive.
- * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
- */
-const LONGEST_HIDDEN_MILLISECONDS = 11 * 3_600_000;
 
 const LONGEST_REASON = 500;
 
@@ -496,7 +492,7 @@ export class Producer {
     const left = (run.wait?.until ?? 0) - now();
     if (left <= 0) await this.#passOn(id, run.hop);
     else if (control.receiveCount < MOST_RECEIVES) {
-      return { tag: "wait", milliseconds: Math.min(left, LONGEST_HIDDEN_MILLISECONDS) };
+      return { tag: "wait", milliseconds: Math.min(left, LONGEST_HIDING_MILLISECONDS) };
     } else await controlQueue.sendControl(waitEntry({ run: id, workflow, hop }, `-after-${control.id}`));
     return DONE;
   }

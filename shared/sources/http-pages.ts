@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import * as z from "zod";
+import { LONGEST_HIDING_MILLISECONDS } from "../aws/quotas.ts";
 import { type Duration, toMilliseconds } from "../base/duration.ts";
 import { ConfigurationError, SourceError, toError } from "../base/errors.ts";
 import { type ExactJson, fromStoredText, jsonText, toStoredText, type UnsafeNumbers } from "../base/exact-json.ts";
@@ -222,7 +223,7 @@ function check(options: HttpPagesOptions): Configured {
       minimum: { milliseconds: 1 },
       maximum: { minutes: 15 },
     }),
-    retry: retryPolicy({ ...retry, backoff: withDefaults(retry.backoff) }),
+    retry: retryPolicy({ ...retry, backoff: withDefaults(retry.backoff) }, LONGEST_HIDING_MILLISECONDS),
     maxRetryAfterMilliseconds: toMilliseconds(maxRetryAfter ?? { hours: 24 }, {
       option: "retry.maxRetryAfter",
       maximum: LONGEST_SOURCE_WAIT,

@@ -1,5 +1,6 @@
+import { MOST_IN_FLIGHT } from "../../../shared/aws/quotas.ts";
 import { heldWords } from "../../../shared/dead-letters/browse.ts";
-import { MOST_IN_FLIGHT, type PassResult } from "../../../shared/dead-letters/pass.ts";
+import type { PassResult } from "../../../shared/dead-letters/pass.ts";
 import type { DeadLetterOptions } from "../../options/dead-letter-options.ts";
 import { count, plural, style } from "../format.ts";
 import { paragraph } from "../paragraph.ts";

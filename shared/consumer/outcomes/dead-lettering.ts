@@ -1,4 +1,5 @@
-import { LARGEST_BATCH, messageBytes, type Queue } from "../../aws/queue.ts";
+import { messageBytes, type Queue } from "../../aws/queue.ts";
+import { LARGEST_MESSAGE_BYTES, MOST_MESSAGE_ATTRIBUTES } from "../../aws/quotas.ts";
 import type { ReceivedMessage } from "../../aws/received-message.ts";
 import { publish } from "../../base/events.ts";
 import type { Failure, Reason } from "../../base/failure.ts";
@@ -9,8 +10,6 @@ import { deadLetterBody } from "../../messages/dead-letter.ts";
 import type { Envelope } from "../../messages/envelope.ts";
 import { ledgerItem } from "../../messages/item-message.ts";
 
-/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html */
-const MOST_MESSAGE_ATTRIBUTES = 10;
 const LONGEST_REASON = 1_000;
 
 /** What became of an item's attempts since its latest redrive. */
@@ -56,7 +55,7 @@ export class Burial {
     const reason = { DataType: "String", StringValue: text };
     const explained = { body: message.body, attributes: { ...message.attributes, SluiceReason: reason } };
     const fits =
-      messageBytes(explained) <= LARGEST_BATCH.bytes &&
+      messageBytes(explained) <= LARGEST_MESSAGE_BYTES &&
       Object.keys(explained.attributes).length <= MOST_MESSAGE_ATTRIBUTES;
     // Without room for a reason the message goes as it came: it is worth more than the reason.
     await this.#deadLetterQueue.sendAll([fits ? explained : { body: message.body, attributes: message.attributes }]);

@@ -1,8 +1,6 @@
 import type { Queue } from "../../aws/queue.ts";
+import { LARGEST_BATCH } from "../../aws/quotas.ts";
 import type { TaskLogger } from "../../base/task.ts";
-
-/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteMessageBatch.html */
-const MOST_ENTRIES = 10;
 
 /** How long a settled message may wait for others. If the consumer dies meanwhile, it is found settled when it returns. */
 const LONGEST_WAIT_MILLISECONDS = 250;
@@ -25,7 +23,7 @@ export class Deleter {
 
   delete(receiptHandle: string): void {
     this.#pending.push(receiptHandle);
-    if (this.#pending.length >= MOST_ENTRIES) this.#send();
+    if (this.#pending.length >= LARGEST_BATCH.entries) this.#send();
     else this.#timer ??= setTimeout(() => this.#send(), LONGEST_WAIT_MILLISECONDS);
   }
 

@@ -1,11 +1,11 @@
-import { LONGEST_DELAY_SECONDS, type Queue } from "../../aws/queue.ts";
+import type { Queue } from "../../aws/queue.ts";
+import { LONGEST_DELAY_SECONDS, LONGEST_HIDING_MILLISECONDS } from "../../aws/quotas.ts";
 import type { ReceivedMessage } from "../../aws/received-message.ts";
 import { type AskedWait, askedWaitOf } from "../../base/asked-wait.ts";
 import { publish } from "../../base/events.ts";
 import { type Failure, isPermanent, lastError, type Reason, roomForMessage, toFailure } from "../../base/failure.ts";
 import type { InvalidFinding } from "../../base/invalid-finding.ts";
 import type { Metrics } from "../../base/metrics.ts";
-import { newerVersionDelay } from "../../base/newer-version.ts";
 import { backoffMilliseconds } from "../../base/retry.ts";
 import type { TaskLogger } from "../../base/task.ts";
 import { countWaits, LONG_WAIT_MILLISECONDS, waitToMake } from "../../base/waits.ts";
@@ -18,6 +18,7 @@ import type { InvalidFindings } from "../../ledger/same-failure.ts";
 import { replacementBody } from "../../messages/dead-letter.ts";
 import { type ItemMessage, ledgerItem, receiveOf } from "../../messages/item-message.ts";
 import { messageFinding } from "../../messages/message-finding.ts";
+import { newerVersionDelay } from "../../messages/newer-version-delay.ts";
 import type { AttemptOutcome } from "../attempts/attempt.ts";
 import { isSuspect, type Pending } from "../attempts/suspect-attempts.ts";
 import { FreshLook } from "../fresh-look.ts";
@@ -44,12 +45,6 @@ const OUTAGE = { shortestMilliseconds: 2_000, longestMilliseconds: 300_000 } as 
  * reasons.
  */
 const BUSY = { shortestMilliseconds: 2_000, longestMilliseconds: 30_000 } as const;
-
-/**
- * For how long a message is hidden at once. SQS hides it for 12 h from its receive, of which an attempt takes a part.
- * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
- */
-const LONGEST_HIDING_MILLISECONDS = 11 * 3_600_000;
 
 /** An attempt may begin so much before the end of a wait: the clocks of two environments differ. */
 const EARLY_MILLISECONDS = 1_000;

@@ -1,8 +1,9 @@
 import type { Queue } from "../../aws/queue.ts";
+import { MOST_RECEIVED_MESSAGES } from "../../aws/quotas.ts";
 import type { ReceivedMessage } from "../../aws/received-message.ts";
 import type { TaskLogger } from "../../base/task.ts";
 import { BacklogWatch } from "../backlog-watch.ts";
-import { MOST_MESSAGES, messagesToAskFor, type SlotState } from "./refill-policy.ts";
+import { messagesToAskFor, type SlotState } from "./refill-policy.ts";
 
 /** How a consumer receives more messages itself, while its batch runs. */
 export interface RefillOptions {
@@ -78,7 +79,7 @@ export class Intake {
 
   /** Tells how many messages the mapping's batch had: a small one says that the queue gives little. */
   noteBatch(messages: number): void {
-    this.#dry = messages < MOST_MESSAGES;
+    this.#dry = messages < MOST_RECEIVED_MESSAGES;
   }
 
   /** Asks, at the end of this turn, for as many messages as are wanted then. */
@@ -120,7 +121,7 @@ export class Intake {
     // What waits for a slot then must still find one in this invocation, and be missed by no other environment.
     if (this.#dry || !running || now >= until - waitingMilliseconds) return false;
     // To find it out takes a request, and the first slots are not to wait for that.
-    if (slots - underWay - inHand - this.#asked >= MOST_MESSAGES) return false;
+    if (slots - underWay - inHand - this.#asked >= MOST_RECEIVED_MESSAGES) return false;
     return this.#backlog.fillsSlots(concurrency, meanMilliseconds, producing);
   }
 

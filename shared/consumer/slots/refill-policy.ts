@@ -1,3 +1,5 @@
+import { MOST_RECEIVED_MESSAGES } from "../../aws/quotas.ts";
+
 /** The slots of a consumer, as its refilling sees them. */
 export interface SlotState {
   readonly now: number;
@@ -24,9 +26,6 @@ export interface RefillState extends SlotState {
   readonly dry: boolean;
 }
 
-/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html */
-export const MOST_MESSAGES = 10;
-
 /** Requests under way at once, for many slots or short tasks. */
 export const MOST_POLLS = 5;
 
@@ -43,13 +42,13 @@ const LONGEST_WAIT_MILLISECONDS = 1_000;
 export function messagesToAskFor(state: RefillState): readonly number[] {
   const { slots, underWay, inHand, asked, polls, dry } = state;
   let free = slots - underWay - inHand - asked;
-  if (dry) return polls === 0 && free > 0 ? [Math.min(MOST_MESSAGES, free)] : [];
+  if (dry) return polls === 0 && free > 0 ? [Math.min(MOST_RECEIVED_MESSAGES, free)] : [];
   const stock = state.mayStock ? stockLimit(state) : 0;
   // Whole requests: the next one is due when there is room for it, or a slot without a message.
-  const due = Math.max(0, stock - MOST_MESSAGES);
+  const due = Math.max(0, stock - MOST_RECEIVED_MESSAGES);
   const requests: number[] = [];
   while (-free <= due && polls + requests.length < MOST_POLLS) {
-    const max = Math.min(MOST_MESSAGES, free + stock);
+    const max = Math.min(MOST_RECEIVED_MESSAGES, free + stock);
     if (max <= 0) break;
     requests.push(max);
     free -= max;
@@ -63,5 +62,5 @@ export function messagesToAskFor(state: RefillState): readonly number[] {
  */
 function stockLimit({ slots, meanMilliseconds }: SlotState): number {
   const soonTaken = Math.round((slots * LONGEST_WAIT_MILLISECONDS) / Math.max(1, meanMilliseconds));
-  return Math.min(slots, soonTaken, (MOST_POLLS - 1) * MOST_MESSAGES);
+  return Math.min(slots, soonTaken, (MOST_POLLS - 1) * MOST_RECEIVED_MESSAGES);
 }

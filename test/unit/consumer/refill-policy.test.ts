@@ -1,11 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  MOST_MESSAGES,
-  MOST_POLLS,
-  messagesToAskFor,
-  type RefillState,
-} from "../../../shared/consumer/slots/refill-policy.ts";
+import { MOST_RECEIVED_MESSAGES } from "../../../shared/aws/quotas.ts";
+import { MOST_POLLS, messagesToAskFor, type RefillState } from "../../../shared/consumer/slots/refill-policy.ts";
 
 const state = (changes: Partial<RefillState>): RefillState => ({
   now: 0,
@@ -60,7 +56,7 @@ describe("asked for are", () => {
         expect(given.polls + requests.length).toBeLessThanOrEqual(Math.max(MOST_POLLS, given.polls));
         for (const request of requests) {
           expect(request).toBeGreaterThanOrEqual(1);
-          expect(request).toBeLessThanOrEqual(MOST_MESSAGES);
+          expect(request).toBeLessThanOrEqual(MOST_RECEIVED_MESSAGES);
         }
         const total = requests.reduce((sum, request) => sum + request, 0);
         if (total > 0) {
