@@ -63,6 +63,7 @@ export async function rehearse(
       queue.changeVisibilities(ITEMS.map((item) => ({ receiptHandle: String(item), milliseconds: 0 }))),
       queue.deleteAll(ITEMS.map(String)),
       queue.depth(),
+      queue.changeVisibility("0", 0),
     ]);
   }
 }

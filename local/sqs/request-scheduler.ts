@@ -1,18 +1,28 @@
 /** Requests that run in one tick of the event loop. */
 const PER_TICK = 6;
 
+/** Of these, requests that send messages, at the least, while any wait. */
+const SENDS_PER_TICK = 2;
+
+/** `send` for a request that sends messages, `other` for all others. */
+export type RequestKind = "send" | "other";
+
 /**
  * Runs a few requests in each tick of the event loop. A client may send twenty requests at once. If they all ran in one
  * tick, they would delay timers and the reports of the execution environments by ten milliseconds.
+ *
+ * Requests that send messages give way to others: a producer has twenty of them under way, each of ten messages, and
+ * none of them is waited for. A consumer that waits for one short answer would otherwise wait for all of them.
  */
 export class RequestScheduler {
-  readonly #waiting: (() => void)[] = [];
+  readonly #sends: (() => void)[] = [];
+  readonly #others: (() => void)[] = [];
   #next: NodeJS.Immediate | undefined;
 
-  /** Runs `work` in one of the next ticks. Calls run in the order in which they were scheduled. */
-  schedule<T>(work: () => T | Promise<T>): Promise<T> {
+  /** Runs `work` in one of the next ticks. Calls of one kind run in the order in which they were scheduled. */
+  schedule<T>(kind: RequestKind, work: () => T | Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push(() => {
+      (kind === "send" ? this.#sends : this.#others).push(() => {
         try {
           resolve(work());
         } catch (error) {
@@ -24,8 +34,10 @@ export class RequestScheduler {
   }
 
   #tick(): void {
-    const batch = this.#waiting.splice(0, PER_TICK);
-    this.#next = this.#waiting.length > 0 ? setImmediate(() => this.#tick()) : undefined;
-    for (const work of batch) work();
+    const reserved = Math.min(SENDS_PER_TICK, this.#sends.length);
+    const others = this.#others.splice(0, PER_TICK - reserved);
+    const sends = this.#sends.splice(0, PER_TICK - others.length);
+    this.#next = this.#others.length + this.#sends.length > 0 ? setImmediate(() => this.#tick()) : undefined;
+    for (const work of [...others, ...sends]) work();
   }
 }

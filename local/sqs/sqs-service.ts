@@ -74,7 +74,9 @@ export class SqsService {
         await setTimeout(this.faults.settings.timeoutMs, undefined, { signal: gone }).catch(() => {});
         return undefined;
       }
-      const answer = await this.#scheduler.schedule(() => this.#perform(action, input, gone));
+      const answer = await this.#scheduler.schedule(isSend(action) ? "send" : "other", () =>
+        this.#perform(action, input, gone),
+      );
       // A lost response took effect: only a client that went by itself has its receives taken back.
       return fault === "lostResponse" ? undefined : { status: 200, headers: {}, ...answer };
     } catch (error) {
@@ -110,3 +112,5 @@ function queueOf(input: Input): string | undefined {
   const url = input.QueueUrl ?? input.QueueName;
   return typeof url === "string" ? url.slice(url.lastIndexOf("/") + 1) : undefined;
 }
+
+const isSend = (action: string): boolean => action === "SendMessage" || action === "SendMessageBatch";

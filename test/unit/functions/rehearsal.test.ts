@@ -24,6 +24,7 @@ test("a rehearsal goes through all that an invocation asks of AWS, and asks AWS 
   const received = vi.spyOn(Queue.prototype, "receive");
   const sent = vi.spyOn(Queue.prototype, "sendEach");
   const deleted = vi.spyOn(Queue.prototype, "deleteAll");
+  const hidden = vi.spyOn(Queue.prototype, "changeVisibility");
   const written = vi.spyOn(DynamoDbStore.prototype, "update");
   const read = vi.spyOn(DynamoDbStore.prototype, "get");
 
@@ -39,6 +40,9 @@ test("a rehearsal goes through all that an invocation asks of AWS, and asks AWS 
   );
   expect(await sent.mock.results[0]?.value).toEqual(new Map());
   expect(await deleted.mock.results[0]?.value).toEqual([]);
+  // A producer's first request hides its control message.
+  expect(await hidden.mock.results[0]?.value).toBeUndefined();
+  expect(hidden).toHaveBeenCalled();
   expect(await written.mock.results[0]?.value).toMatchObject({ size: 1, done: new Set([0, 1]), ended: false });
   expect(await read.mock.results[0]?.value).toEqual({ id: "0", size: 1 });
   // The function's own first requests need not show what they look like.
