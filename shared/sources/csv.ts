@@ -5,23 +5,29 @@ import type { FileLayout } from "./file-layout.ts";
 import type { FileRecord, RecordReader } from "./file-records.ts";
 import type { TextEncoding } from "./text-encoding.ts";
 
-/** Gives a column of the file its name in the items. */
+/**
+ * New names for the columns of a CSV file: an object from old names to new names, or a function that receives the old
+ * name and the index (from 0) of a column.
+ *
+ * @example `{ "E-Mail": "email" }`, `(name) => name.toLowerCase()`
+ */
 export type HeaderNames = Readonly<Record<string, string>> | ((name: string, index: number) => string);
 
+/** The checked options of a CSV file. */
 export interface CsvSettings {
-  /** Absent: what the first line says (`sep=;`), else a comma. */
+  /** Absent: the delimiter that the first line names (`sep=;`), otherwise a comma. */
   readonly delimiter?: string | undefined;
-  /** Empty: nothing is quoted. */
+  /** Empty: no field is quoted. */
   readonly quote: string;
-  /** Without it the first line names the columns. */
+  /** Absent: the first line names the columns. */
   readonly columns?: readonly string[] | undefined;
   readonly header?: HeaderNames | undefined;
-  /** Absent: blanks around the names of the columns are an error, and values keep theirs. */
+  /** Absent: blanks around the name of a column are an error, and values keep their blanks. */
   readonly trim?: boolean | undefined;
   readonly relaxQuotes: boolean;
 }
 
-/** A row per record, as an object of its columns. */
+/** CSV: each record is a row, and its item is an object with one property for each column. */
 export function csv(settings: CsvSettings): FileFormat {
   const { quote, columns, trim = false, relaxQuotes } = settings;
   const quoteCode = quote === "" ? undefined : quote.charCodeAt(0);
@@ -50,8 +56,8 @@ const delimiterOf = ({ delimiter }: CsvSettings, { separator }: FileLayout): str
 function checkSeparator({ delimiter }: CsvSettings, { separator }: FileLayout, file: string): void {
   if (delimiter === undefined || separator === undefined || delimiter === separator) return;
   throw unusable(
-    `line 1 of ${file} says "sep=${separator}", but delimiter is ${JSON.stringify(delimiter)}: leave delimiter out, or set ` +
-      JSON.stringify(separator),
+    `line 1 of ${file} says "sep=${separator}", but delimiter is ${JSON.stringify(delimiter)}: leave delimiter out, or ` +
+      `set it to ${JSON.stringify(separator)}`,
   );
 }
 
@@ -66,7 +72,7 @@ class RowParser {
       delimiter,
       quote: quote || null,
       escape: quote || null,
-      // Also those that end no line of this file: outside quotes they must not become part of a value.
+      // All three, although a file uses only one: outside quotes, none of them may become part of a value.
       record_delimiter: ["\r\n", "\n", "\r"],
       trim,
       relax_quotes: relaxQuotes,
@@ -74,10 +80,10 @@ class RowParser {
     this.#encoding = encoding;
     this.#hint = relaxQuotes
       ? ""
-      : ": set relaxQuotes: true if quotes are part of the text, or quote: false if nothing is quoted";
+      : ": set relaxQuotes: true if quotes are part of the text, or quote: false if no field is quoted";
   }
 
-  /** @throws {Error} The record is no row. */
+  /** @throws {Error} The record is not a row. */
   parse({ bytes }: FileRecord, columns?: string[]): unknown {
     const text = this.#encoding.decode(bytes);
     let rows: unknown[];
@@ -85,16 +91,16 @@ class RowParser {
       rows = parse(text, columns === undefined ? this.#options : { ...this.#options, columns });
     } catch (thrown) {
       if (this.#endsInside(text)) throw new Error(LINE_END_INSIDE, { cause: thrown });
-      // The parser sees one record at a time: its line number would always be the record's own.
+      // The parser sees one record at a time, so its line number is not that of the file.
       const message = toError(thrown).message.replace(/ (at|on) line \d+/, "");
       const isOfQuotes = thrown instanceof CsvError && /QUOTE/.test(thrown.code);
       throw new Error(`${message}${isOfQuotes ? this.#hint : ""}`, { cause: thrown });
     }
     if (rows.length === 1) return rows[0];
-    throw new Error(this.#endsInside(text) ? LINE_END_INSIDE : `the quotes do not pair${this.#hint}`);
+    throw new Error(this.#endsInside(text) ? LINE_END_INSIDE : `the quotes are not in pairs${this.#hint}`);
   }
 
-  /** Whether a character stands outside quotes that ends lines of other files. */
+  /** Whether the text contains, outside quotes, a character that ends lines in other files. */
   #endsInside(text: string): boolean {
     if (!/[\r\n]/.test(text)) return false;
     try {
@@ -106,10 +112,10 @@ class RowParser {
 }
 
 const LINE_END_INSIDE =
-  "a carriage return or a line feed stands inside the row and outside quotes: the lines of the file end in different ways. " +
-  "Convert it, such as with sed 's/\\r/\\n/g'";
+  "the row contains a carriage return or a line feed outside quotes, so the lines of the file end in different ways: " +
+  "convert the file, for example with sed 's/\\r/\\n/g'";
 
-/** The names in the first line. It is read again whenever the reading goes on, so a cursor need not hold it. */
+/** Reads the names in the first line. Each slice reads them again, so the cursor need not contain them. */
 async function readHeader(
   reader: RecordReader,
   file: string,
@@ -123,7 +129,7 @@ async function readHeader(
   const where = `the header of ${file}, line ${record.line}`;
   let names: string[];
   try {
-    if (record.tooLong) throw new Error("it is too long, or has a quote that is not closed");
+    if (record.tooLong) throw new Error("the line is too long, or a quote is not closed");
     names = rows.parse(record) as string[];
   } catch (thrown) {
     throw unusable(`${where}, cannot be read: ${toError(thrown).message}`, thrown);
@@ -137,8 +143,8 @@ function checkDelimiter(names: readonly string[], where: string, { delimiter }: 
   const [other] = /[;\t|]/.exec(names[0] ?? "") ?? [];
   if (other === undefined) return;
   throw unusable(
-    `${where}, is one column, ${JSON.stringify(names[0])}: set delimiter: ${JSON.stringify(other)}, or delimiter: "," if ` +
-      "it is one",
+    `${where}, has only one column, ${JSON.stringify(names[0])}: set delimiter: ${JSON.stringify(other)}, or ` +
+      'delimiter: "," if the file really has one column',
   );
 }
 
@@ -146,8 +152,8 @@ function namesOf(found: readonly string[], where: string, { trim, header }: CsvS
   const blank = found.find((name) => name !== name.trim());
   if (blank !== undefined && trim === undefined) {
     throw unusable(
-      `${where}, has blanks around the column ${JSON.stringify(blank)}: set trim: true to take them off, there and ` +
-        "around the values, or trim: false to keep them",
+      `${where}, has blanks around the column ${JSON.stringify(blank)}: set trim: true to remove blanks around names ` +
+        "and values, or trim: false to keep them",
     );
   }
   const names = rename(trim === true ? found.map((name) => name.trim()) : found, where, header);
@@ -155,7 +161,7 @@ function namesOf(found: readonly string[], where: string, { trim, header }: CsvS
   if (repeated === undefined) return names;
   throw unusable(
     `${where}, has the column ${JSON.stringify(repeated)} twice: ` +
-      "correct it, or give other names by the option header, or leave it out of the file and give the names as columns",
+      "rename one in the file or with the option header, or remove the header from the file and set the option columns",
   );
 }
 
@@ -165,16 +171,18 @@ function rename(names: readonly string[], where: string, header: HeaderNames | u
   const missing = Object.keys(header).find((name) => !names.includes(name));
   if (missing === undefined) return names.map((name) => (Object.hasOwn(header, name) ? (header[name] ?? name) : name));
   throw unusable(
-    `${where}, has no column ${JSON.stringify(missing)}, which the option header gives another name: it has ` +
+    `${where}, has no column ${JSON.stringify(missing)}, which the option header renames: its columns are ` +
       names.map((name) => JSON.stringify(name)).join(", "),
   );
 }
 
 function checkName(given: unknown, name: string): string {
   if (typeof given === "string") return given;
-  throw unusable(`the function header gave ${typeof given} for the column ${JSON.stringify(name)}: return a name`);
+  throw unusable(
+    `the function header returned ${typeof given} for the column ${JSON.stringify(name)}: return a string`,
+  );
 }
 
-/** The file and the options stay as they are, so another attempt cannot succeed. */
+/** The error is permanent: the file and the options stay the same, so another attempt cannot succeed. */
 const unusable = (message: string, cause?: unknown): SourceError =>
   new SourceError(message, { cause, permanent: true });

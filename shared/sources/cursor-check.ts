@@ -3,29 +3,32 @@ import { toStoredText } from "../base/exact-json.ts";
 import { show } from "../base/options.ts";
 import type { Cursor } from "./source.ts";
 
-/** A cursor is part of the run's row, which is written at each checkpoint. */
+/**
+ * The cursor is an attribute of a ledger row that each checkpoint writes, so a large cursor makes each checkpoint slow.
+ */
 const LARGEST_CURSOR_BYTES = 16_384;
 
 const SHOWN_CHARACTERS = 100;
 
 /**
- * Checks that a cursor comes back from the ledger as the source gave it: that it is JSON, and that JSON loses nothing
- * of it. A `Date`, for example, would be a `Date` within a slice and a string in the next one.
+ * Checks that the ledger can return a cursor exactly as the source gave it: the cursor is JSON, and JSON loses nothing.
+ * A `Date`, for example, would be a `Date` within one slice and a string in the next.
  *
- * @returns the cursor as the text that is kept.
- * @throws {SourceError} `permanent`: it is not, or takes more than 16 KiB. The message names the path of the value.
+ * @returns the JSON text that is stored.
+ * @throws {SourceError} `permanent`: the cursor is not such a value, or its text takes more than 16 KiB. The message
+ *   names the place of the value inside the cursor.
  */
 export function cursorText(cursor: Cursor): string {
   try {
     checkValue(cursor, "cursor", new Set());
   } catch (thrown) {
     if (thrown instanceof SourceError) throw thrown;
-    // A getter or a proxy of the source threw, or the value is nested too deeply for the stack.
+    // A getter or a proxy of the source threw, or the nesting is too deep for the stack.
     throw invalid(`it cannot be read: ${toError(thrown).message}`, { cause: thrown });
   }
   const text = toStoredText(cursor);
   if (Buffer.byteLength(text) <= LARGEST_CURSOR_BYTES) return text;
-  throw invalid(`it takes more than ${LARGEST_CURSOR_BYTES} bytes: keep a reference in it instead of data`);
+  throw invalid(`it takes more than ${LARGEST_CURSOR_BYTES} bytes: store a reference in the cursor instead of data`);
 }
 
 function checkValue(value: unknown, path: string, ancestors: Set<object>): void {
@@ -43,7 +46,7 @@ function checkValue(value: unknown, path: string, ancestors: Set<object>): void 
       checkObject(value, path, ancestors);
       return;
     case "undefined":
-      throw notJson(path, "undefined", ": leave it out, or give null");
+      throw notJson(path, "undefined", ": leave the key out, or use null");
     default:
       throw notJson(path, `a ${typeof value}`, "");
   }
@@ -53,7 +56,7 @@ function checkObject(value: object, path: string, ancestors: Set<object>): void 
   if (ancestors.has(value)) throw notJson(path, "an object that contains itself", "");
   ancestors.add(value);
   if (Array.isArray(value)) {
-    // By index, as a hole would become null.
+    // A loop over the indexes also finds holes, which JSON would turn into null.
     for (let index = 0; index < value.length; index++) checkValue(value[index], `${path}[${index}]`, ancestors);
   } else {
     checkPlain(value, path);
@@ -62,9 +65,9 @@ function checkObject(value: object, path: string, ancestors: Set<object>): void 
   ancestors.delete(value);
 }
 
-/** Only plain objects come back as they were; those of another realm are plain too. */
+/** JSON returns only plain objects unchanged. Plain objects of another realm (`node:vm`) count as plain, too. */
 function checkPlain(value: object, path: string): void {
-  if (value instanceof Date) throw notJson(path, `the Date ${cut(show(value))}`, ": give its text, date.toISOString()");
+  if (value instanceof Date) throw notJson(path, `the Date ${cut(show(value))}`, ": use its text, date.toISOString()");
   const prototype: unknown = Object.getPrototypeOf(value);
   const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
   const hasToJson = "toJSON" in value && typeof value.toJSON === "function";
@@ -77,20 +80,20 @@ const step = (key: string): string => (/^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}
 
 const cut = (text: string): string => (text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text);
 
-/** Two positions beyond it may be one number, so that items between them would be left out. */
+/** Beyond ±(2^53 − 1), two positions can become the same number, and the items between them would be left out. */
 function rounded(path: string, value: number): SourceError {
   return invalid(
-    `${path} is ${BigInt(value)}, beyond ±(2^53 − 1), where JavaScript rounds integers: give it as a bigint or as text`,
+    `${path} is ${BigInt(value)}, beyond ±(2^53 − 1), where JavaScript rounds integers: use a bigint or a string`,
   );
 }
 
 function notJson(path: string, what: string, fix: string): SourceError {
   const hint =
-    fix === "" ? ": give strings, finite numbers, booleans, null, and plain arrays and objects of them" : fix;
+    fix === "" ? ": use strings, finite numbers, booleans, null, and plain arrays and objects of these" : fix;
   return invalid(`${path} is ${what}, which JSON cannot hold${hint}`);
 }
 
 function invalid(reason: string, options: { readonly cause?: unknown } = {}): SourceError {
-  const message = `the cursor that the source gave as next cannot be kept in the ledger: ${reason}`;
+  const message = `the cursor that the source returned as next cannot be stored in the ledger: ${reason}`;
   return new SourceError(message, { ...options, permanent: true });
 }

@@ -2,37 +2,38 @@ import { parseJson, type UnsafeNumbers } from "../base/exact-json.ts";
 import type { FileLayout } from "./file-layout.ts";
 import type { FileRecord, QuoteRules, RecordReader } from "./file-records.ts";
 
-/** How the items stand in a file. */
+/** How a file contains its items. */
 export interface FileFormat {
-  /** The character inside a pair of which a line end does not end a record. */
+  /** The quote character. Line ends between a pair of quotes do not end a record. Absent: the format has no quotes. */
   readonly quote?: number | undefined;
-  /** Whether the first line may name the delimiter, as `sep=;` does. */
+  /** Whether the first line may name the delimiter, as in `sep=;`. */
   readonly mayNameSeparator: boolean;
-  /** How quotes are read in a file. */
+  /** The rules for quotes in a file. `undefined`: quotes have no meaning. */
   quotes(layout: FileLayout): QuoteRules | undefined;
   /**
-   * Takes what stands before the first item, such as a header, from a reader at the file's start.
+   * Reads what comes before the first item, such as a header.
    *
-   * @throws {SourceError} It cannot be used.
+   * @param reader A reader at the start of the file.
+   * @throws {SourceError} The format cannot be used for the file.
    */
   open(reader: RecordReader, file: string, layout: FileLayout): Promise<OpenFormat>;
-  /** Whether the record is no item, but an empty line. */
+  /** Whether the record is an empty line, and so no item. */
   isBlank(record: FileRecord): boolean;
 }
 
-/** A format that knows its file. */
+/** A format together with what it has read at the start of a file. */
 export interface OpenFormat {
   /**
-   * The item of a record.
+   * Returns the item of a record.
    *
    * @throws {Error} The record is malformed.
    */
   decode(record: FileRecord): unknown;
-  /** Says what a file is that has no items, such as `has a header (id, name) and no rows`. */
+  /** Describes a file without items, such as `has a header (id, name) and no rows`. */
   readonly withoutItems: string;
 }
 
-/** A JSON value per line. */
+/** JSON Lines: one JSON value in each line. */
 export function jsonl(unsafeNumbers: UnsafeNumbers): FileFormat {
   return {
     mayNameSeparator: false,
@@ -47,7 +48,7 @@ export function jsonl(unsafeNumbers: UnsafeNumbers): FileFormat {
   };
 }
 
-/** Whether bytes are the blanks that JSON knows. In UTF-16, each of them has a byte of 0 beside it. */
+/** Whether all bytes are white space in JSON. In UTF-16, each of these characters has a byte of 0 beside it. */
 function isBlank(bytes: Buffer): boolean {
   if (bytes.length === 0) return true;
   const text = bytes.toString("latin1");

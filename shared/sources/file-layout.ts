@@ -5,21 +5,26 @@ import { readAt } from "./file-identity.ts";
 import type { Place } from "./file-records.ts";
 import type { TextEncoding } from "./text-encoding.ts";
 
-/** What a file's first bytes tell about all of it. It is looked at whenever the reading goes on, so a cursor need not hold it. */
+/**
+ * What the first bytes of a file say about the whole file. Each slice reads these bytes again, so the cursor need not
+ * contain the layout.
+ */
 export interface FileLayout {
+  /** The size of the file, in bytes. */
   readonly size: number;
-  /** Where its first record starts: behind a byte order mark, and behind a line such as `sep=;`. */
+  /** Where the first record starts: after a byte order mark and after a line such as `sep=;`. */
   readonly start: Place;
   readonly encoding: TextEncoding;
-  /** The character that ends a line: LF, or CR in a file that has no others. */
+  /** The character that ends a line: LF, or CR in a file without LF. */
   readonly lineEnd: number;
-  /** The delimiter that the first line names, as Excel writes it: `sep=;`. */
+  /** The delimiter that the first line names, in the form that Excel writes: `sep=;`. */
   readonly separator?: string | undefined;
 }
 
+/** What `layoutOf` knows from the options and the format. */
 export interface LayoutOptions {
   readonly encoding: TextEncoding;
-  /** The character inside a pair of which a line does not end. */
+  /** The quote character. A line end between a pair of quotes does not end a line. */
   readonly quote?: number | undefined;
   /** Whether the first line may name the delimiter. */
   readonly mayNameSeparator: boolean;
@@ -28,26 +33,26 @@ export interface LayoutOptions {
 const LF = 0x0a;
 const CR = 0x0d;
 
-/** Files that hold no text, by their first bytes, and what to do with them. */
+/** The first bytes of files that are not text, and what the user should do with such a file. */
 const BINARY_FORMATS = [
-  { starts: Buffer.from("1f8b", "hex"), is: "compressed: unpack it, such as with gunzip" },
-  { starts: Buffer.from("28b52ffd", "hex"), is: "compressed: unpack it, such as with unzstd" },
-  { starts: Buffer.from("fd377a585a00", "hex"), is: "compressed: unpack it, such as with unxz" },
-  { starts: Buffer.from("BZh91AY&SY"), is: "compressed: unpack it, such as with bunzip2" },
+  { starts: Buffer.from("1f8b", "hex"), is: "compressed: decompress it, for example with gunzip" },
+  { starts: Buffer.from("28b52ffd", "hex"), is: "compressed: decompress it, for example with unzstd" },
+  { starts: Buffer.from("fd377a585a00", "hex"), is: "compressed: decompress it, for example with unxz" },
+  { starts: Buffer.from("BZh91AY&SY"), is: "compressed: decompress it, for example with bunzip2" },
   { starts: Buffer.from("PK\x03\x04"), is: "a ZIP archive, or a workbook such as .xlsx: unpack it, or save it as CSV" },
-  { starts: Buffer.from("d0cf11e0a1b11ae1", "hex"), is: "a workbook of Excel (.xls): save it as CSV" },
-  { starts: Buffer.from("PAR1"), is: "in Parquet, which fileLines does not read: convert it to JSON Lines" },
+  { starts: Buffer.from("d0cf11e0a1b11ae1", "hex"), is: "an Excel workbook (.xls): save it as CSV" },
+  { starts: Buffer.from("PAR1"), is: "a Parquet file, which fileLines cannot read: convert it to JSON Lines" },
 ];
 
-/** Enough for the first line. */
+/** These bytes contain the first line. */
 const HEAD_BYTES = 65_536;
-/** Enough to tell UTF-16 from UTF-8. */
+/** These bytes suffice to tell UTF-16 from UTF-8. */
 const SAMPLE_BYTES = 4_096;
 
 /**
- * Looks at a file's first bytes.
+ * Finds out the layout of a file from its first bytes.
  *
- * @throws {SourceError} It is compressed, holds no text, or has another encoding than the option says.
+ * @throws {SourceError} The file is compressed, is not text, or has another encoding than the option says.
  */
 export async function layoutOf(file: FileHandle, name: string, options: LayoutOptions): Promise<FileLayout> {
   const { size } = await file.stat();
@@ -69,13 +74,16 @@ export async function layoutOf(file: FileHandle, name: string, options: LayoutOp
   return { ...layout, separator, start: { byte, line: 2 } };
 }
 
-/** Returns how many bytes the byte order mark takes. */
+/** Returns the length of the byte order mark, in bytes. */
 function checkEncoding(head: Buffer, name: string, { name: expected }: TextEncoding): number {
   const mark = head.subarray(0, 4).toString("hex");
-  if (mark === "fffe0000") throw unusable(`${name} is in UTF-32: convert it, such as with iconv -f UTF-32 -t UTF-8`);
+  if (mark === "fffe0000")
+    throw unusable(`${name} is in UTF-32: convert it, for example with iconv -f UTF-32 -t UTF-8`);
   if (mark.startsWith("efbbbf")) {
     if (expected === "utf-8") return 3;
-    throw unusable(`${name} begins with the byte order mark of UTF-8, but encoding is "${expected}": leave it out`);
+    throw unusable(
+      `${name} begins with the byte order mark of UTF-8, but encoding is "${expected}": leave the option encoding out`,
+    );
   }
   if (mark.startsWith("fffe") && mark !== "fffe") {
     if (expected === "utf-16le") return 2;
@@ -89,24 +97,27 @@ function checkEncoding(head: Buffer, name: string, { name: expected }: TextEncod
   const isUtf16 = expected === "utf-16le" || expected === "utf-16be";
   if (found !== undefined && found !== expected) throw isInUtf16(name, found, "every other byte is 0");
   if (found === undefined && isUtf16 && head.length > 0 && isUtf8(head.subarray(0, SAMPLE_BYTES))) {
-    throw unusable(`${name} is not in UTF-16, but encoding is "${expected}": leave it out, as it looks like UTF-8`);
+    throw unusable(
+      `${name} looks like UTF-8 and not like UTF-16, but encoding is "${expected}": leave the option encoding out`,
+    );
   }
   return 0;
 }
 
-/** The file stays as it is, so another attempt cannot succeed. */
+/** The error is permanent: the file stays the same, so another attempt cannot succeed. */
 const unusable = (message: string): SourceError => new SourceError(message, { permanent: true });
 
 function isInUtf16(name: string, encoding: "utf-16le" | "utf-16be", because: string): SourceError {
   return unusable(
-    `${name} is in UTF-16 (${because}): set encoding: "${encoding}", or convert it, such as with iconv -f UTF-16 -t UTF-8`,
+    `${name} is in UTF-16 (${because}): set encoding: "${encoding}", or convert the file, for example with ` +
+      "iconv -f UTF-16 -t UTF-8",
   );
 }
 
 /**
- * UTF-16 without a byte order mark. In it, one byte of each ASCII character is 0, always on the same side, and any list of
- * values has ASCII characters: its line ends, delimiters and digits. In other encodings, 0 stands for a control character
- * that no text has.
+ * Detects UTF-16 without a byte order mark. In UTF-16, one byte of each ASCII character is 0, always on the same side.
+ * Any list of values contains ASCII characters: line ends, delimiters, digits. In other encodings, 0 is a control
+ * character, which text does not contain.
  */
 function utf16Of(sample: Buffer): "utf-16le" | "utf-16be" | undefined {
   let even = 0;
@@ -122,8 +133,8 @@ function utf16Of(sample: Buffer): "utf-16le" | "utf-16be" | undefined {
 }
 
 /**
- * The character that ends the first line, outside quotes. Programs for the old Mac OS, and Excel on request, end lines with
- * CR alone; CR CR LF comes from a text with CR LF that was written as text on Windows, and ends one line.
+ * The character that ends the first line, outside quotes. Programs for the old Mac OS, and Excel on request, end lines
+ * with CR alone. CR CR LF is one line end: it arises when Windows writes CR LF in text mode.
  */
 function lineEndOf(head: Buffer, { indexOf, codeAt, width }: TextEncoding, quote: number | undefined): number {
   let quoted = false;
@@ -137,12 +148,12 @@ function lineEndOf(head: Buffer, { indexOf, codeAt, width }: TextEncoding, quote
     while (codeAt(head, next) === CR) next += width;
     return codeAt(head, next) === LF ? LF : CR;
   }
-  // No line ends outside quotes, or the quotes do not pair.
+  // No line ends outside quotes, or the quotes are not in pairs.
   return indexOf(head, CR) !== -1 && indexOf(head, LF) === -1 ? CR : LF;
 }
 
 function separatorOf(firstLine: Buffer, encoding: TextEncoding): string | undefined {
-  // Longer than any such line.
+  // No line of the form sep=; is so long.
   if (firstLine.length > 20 * encoding.width) return undefined;
   try {
     return /^"?sep=([\t -~])"?\r*$/i.exec(encoding.decode(firstLine))?.[1];

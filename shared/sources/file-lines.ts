@@ -17,86 +17,99 @@ import { UnreadableItem } from "./unreadable-item.ts";
 import { unsafeNumbersOption } from "./unsafe-numbers.ts";
 
 /**
- * A path relative to the working directory, a `file:` URL, or a function that gives one when the reading starts. Only a
- * relative path below the working directory can be deployed.
+ * A path relative to the working directory, a `file:` URL, or a function that returns one of them. Sluice calls the
+ * function when it starts to read. Only a relative path below the working directory can be deployed.
+ *
+ * @example `"data/cities.csv"`, `() => process.env.CITIES ?? "data/cities.csv"`
  */
 export type FilePath = string | URL | (() => string | URL);
 
+/** Options for every format. */
 interface CommonOptions {
-  /** Items of a page: 1 to 200. Default 200. A page also ends at 4 MiB. */
+  /** Number of items in a page: 1 to 200. Default 200. A page also ends at 4 MiB. */
   readonly pageSize?: number;
   /**
-   * The longest line (of CSV: row) that is read, in bytes: 1 to 16 MiB. Default 2 MiB, somewhat more than a message
-   * takes. A longer one becomes a dead letter, and is not held in memory.
+   * The longest line (in CSV: row) in bytes, 1 to 16 MiB. Default 2 MiB, somewhat more than a message can hold. A
+   * longer line becomes a dead letter and is not held in memory.
    */
   readonly maxItemBytes?: number;
   /**
-   * The file's encoding, by its name in the Encoding Standard: `"utf-16le"`, `"windows-1252"`, `"shift_jis"`. `"latin1"` is
-   * `"windows-1252"`. Default `"utf-8"`. A byte order mark is left out of the text.
+   * The encoding of the file, by its name in the Encoding Standard: `"utf-16le"`, `"windows-1252"`, `"shift_jis"`.
+   * `"latin1"` means `"windows-1252"`. Default `"utf-8"`. A byte order mark is not part of the text.
    */
   readonly encoding?: string;
 }
 
+/** Options of `fileLines` for JSON Lines. */
 export interface JsonLinesOptions extends CommonOptions {
-  /** One JSON value per line. */
+  /** Each line of the file is one JSON value. */
   readonly format: "jsonl";
   /**
-   * What becomes of a number that JavaScript would alter, such as the id `12345678901234567`. Default `"refuse"`: its line
-   * becomes a dead letter, `invalid item`. `"text"` keeps it as a string, `"bigint"` an integer as a bigint.
+   * What Sluice does with a number that JavaScript would alter, such as the id `12345678901234567`. Default `"refuse"`:
+   * the line becomes a dead letter with the reason `invalid item`. `"text"` keeps the number as a string. `"bigint"`
+   * keeps an integer as a bigint.
    */
   readonly unsafeNumbers?: UnsafeNumbers;
 }
 
+/** Options of `fileLines` for CSV. */
 export interface CsvOptions extends CommonOptions {
-  /** Rows as objects of strings. As in RFC 4180, a quoted field may hold newlines, and a quote if doubled. */
+  /**
+   * Each row of the file is one item, an object of strings. As in RFC 4180, a quoted field may contain newlines, and
+   * contains a quote as two quotes.
+   */
   readonly format: "csv";
-  /** One ASCII character between the fields. Default: what a first line such as `sep=;` says, else `","`. */
+  /** The ASCII character between fields. Default: the one that a first line such as `sep=;` names, otherwise `","`. */
   readonly delimiter?: string;
-  /** One ASCII character around a field, or `false` if nothing is quoted. Default `'"'`. */
+  /** The ASCII character around a quoted field, or `false` if no field is quoted. Default `'"'`. */
   readonly quote?: string | false;
-  /** The columns' names, of a file without a header. Default: the first line names them. */
+  /** The names of the columns, for a file without a header. Default: the first line names the columns. */
   readonly columns?: readonly string[];
   /**
-   * Other names for columns of the header, by their names in the file: `{ "E-Mail": "email" }`. A column that the file does
-   * not have is an error. A function gets each name and its index, and returns the new one. Default: the names stay.
+   * New names for columns of the header: `{ "E-Mail": "email" }`. A column that the file does not have is an error. A
+   * function receives each name and its index, and returns the new name. Default: the names stay.
    */
   readonly header?: HeaderNames;
   /**
-   * Whether blanks around names and around unquoted values are taken off. Default: values keep them, and a name with
-   * blanks around it is an error, as it is seldom meant.
+   * Whether to remove blanks around names and around unquoted values. Default: values keep their blanks, and a name
+   * with blanks is an error, because such a name is rarely intended.
    */
   readonly trim?: boolean;
   /**
-   * Whether a quote may be part of a text, as in `5" pipe`. Then only a quote at a field's start opens a quoted field, and
-   * only one at its end closes it. Default false: such a row becomes a dead letter.
+   * Whether a quote may be part of the text, as in `5" pipe`. With `true`, a quote opens a quoted field only at the
+   * start of the field, and closes it only at the end. Default `false`: such a row becomes a dead letter.
    */
   readonly relaxQuotes?: boolean;
 }
 
+/** Options of `fileLines`. */
 export type FileLinesOptions = JsonLinesOptions | CsvOptions;
 
+/** A page ends with the item that reaches this size, because the producer holds two pages in memory. */
 const PAGE_BYTES = 4 * 1_024 * 1_024;
 
 /**
- * A source over a file of one item per line: JSON Lines, or CSV. Memory stays flat at any size of the file, and a run that
- * goes on later starts at the byte where it stopped. Lines end in LF, CR LF or CR CR LF, or all of them in CR alone.
+ * Makes a source of a file with one item in each line: JSON Lines or CSV. The memory needed does not depend on the size
+ * of the file. A run that continues later starts at the byte where it stopped. Lines end in LF, CR LF or CR CR LF, or
+ * all of them in CR alone.
  *
- * Empty lines are skipped. A line that cannot be read (broken JSON, a row with a field too many, a stray quote, not
- * UTF-8, too long) does not end the run: it becomes a dead letter with the reason and the place. In CSV a malformed row
- * costs its first line, and reading goes on with the next one.
+ * **Lines without an item.** Empty lines are skipped. A line that cannot be read does not end the run. It becomes a
+ * dead letter with the reason and the place: broken JSON, a row with a field too many, a stray quote, invalid UTF-8, a
+ * line that is too long. A malformed CSV row that spans several lines costs only its first line, and reading continues
+ * with the next line.
  *
- * A file that holds something and yields no item, such as a header without rows, is a warning in the run's summary. So is
- * a JSON document that is one list: JSON Lines takes the list for one item.
+ * **Warnings.** The run's summary warns of a file that is not empty and yields no item, such as a header without rows.
+ * It also warns of a JSON document that is one list, because JSON Lines takes the list for one item.
  *
- * The file must stay as it is while a run reads it.
+ * **Changes.** The file must stay the same while a run reads it.
  *
- * A deployed workflow takes the file along: `cdk synth` packs it with the producer if its path is relative and below the
- * working directory, and fails if it is not, if there is no such file, or if the files of a workflow have more than 100
- * MB. A deployment with another content of the file fails the runs that are reading it.
+ * **Deployment.** `cdk synth` packs the file with the producer. Its path must be relative and below the working
+ * directory. The synth fails if it is not, if the file does not exist, or if the files of a workflow exceed 100 MB.
+ * Deploying a changed file fails the runs that are reading it.
  *
  * @throws {ConfigurationError} An option is unknown or out of its range.
- * @throws {SourceError} When it is read: the file is missing, has another encoding, has no usable header, or is not
- *   the one that the cursor was made from.
+ * @throws {SourceError} While the source is read: the file is missing, has another encoding, has no usable header, or
+ *   is not the file that the cursor was made from.
  *
  * @example
  * ```ts
@@ -114,7 +127,7 @@ export function fileLines(path: FilePath, options: FileLinesOptions): Source {
   const limit = integerOption("maxItemBytes", options.maxItemBytes ?? 2 * 1_024 * 1_024, {
     minimum: 1,
     maximum: 16 * 1_024 * 1_024,
-    mend: "a message holds 1 MiB at the most, so more than the default 2097152 seldom helps",
+    mend: "a message holds at most 1 MiB, so more than the default 2097152 rarely helps",
   });
   if (typeof path !== "function") toPath(path);
 
@@ -148,11 +161,13 @@ export function fileLines(path: FilePath, options: FileLinesOptions): Source {
           bytes += entry.bytes;
         }
         const { size: sizeNow } = await file.stat();
-        if (sizeNow !== size) throw changed(name, `it had ${size} bytes and has ${sizeNow} now`);
+        if (sizeNow !== size) throw changed(name, `it had ${size} bytes and now has ${sizeNow}`);
         if (cursor === undefined && size > 0 && count === 0) warn(`${name} ${withoutItems}`);
         const [only] = items;
         if (cursor === undefined && count === 1 && isTable(only, options)) {
-          warn(`${name} has one line, a list of ${only.length}, which is one item: JSON Lines has one item per line`);
+          warn(
+            `${name} has one line, a list of ${only.length}, which counts as one item: JSON Lines has one item in each line`,
+          );
         }
         yield { items };
       } finally {
@@ -162,7 +177,10 @@ export function fileLines(path: FilePath, options: FileLinesOptions): Source {
   };
 }
 
-/** Whether the only item of a file is a list of objects: most likely a JSON document, which was taken for JSON Lines. */
+/**
+ * Whether the only item of a file is a list of objects. Then the file is most likely a JSON document, and not JSON
+ * Lines.
+ */
 function isTable(item: unknown, { format }: FileLinesOptions): item is readonly unknown[] {
   if (format !== "jsonl" || !Array.isArray(item) || item.length < 2) return false;
   return item.every((each) => typeof each === "object" && each !== null && !Array.isArray(each));
@@ -178,12 +196,12 @@ function formatOption(options: FileLinesOptions): FileFormat {
     return jsonl(unsafeNumbersOption(options.unsafeNumbers));
   }
   if (format !== "csv") {
-    throw new ConfigurationError(`format must be "jsonl" or "csv", but is ${show(format)}: say which the file holds`);
+    throw new ConfigurationError(`format must be "jsonl" or "csv", but is ${show(format)}: use the format of the file`);
   }
   rejectUnknownKeys(options, CSV_KEYS, "fileLines(..., CSV)");
   const { delimiter, quote = '"', columns, header, trim, relaxQuotes = false } = options;
   if (delimiter !== undefined) characterOption("delimiter", delimiter, 'such as "," or ";" or "\t"');
-  if (quote !== false) characterOption("quote", quote, "or false if nothing is quoted");
+  if (quote !== false) characterOption("quote", quote, "or false if no field is quoted");
   if ((delimiter ?? ",") === quote) {
     throw new ConfigurationError(`delimiter and quote must differ, but both are ${show(quote)}: change one`);
   }
@@ -194,22 +212,24 @@ function formatOption(options: FileLinesOptions): FileFormat {
   return csv({ delimiter, quote: quote === false ? "" : quote, columns, header, trim, relaxQuotes });
 }
 
-function characterOption(option: string, value: unknown, mend: string): void {
+function characterOption(option: string, value: unknown, examples: string): void {
   if (typeof value === "string" && /^[\t -~]$/.test(value)) return;
-  throw new ConfigurationError(`${option} must be one ASCII character, but is ${show(value)}: give one, ${mend}`);
+  throw new ConfigurationError(`${option} must be one ASCII character, but is ${show(value)}: use one, ${examples}`);
 }
 
 function columnsOption(columns: readonly string[]): void {
   const names = Array.isArray(columns) && columns.length > 0 && columns.every((name) => typeof name === "string");
   if (names && new Set(columns).size === columns.length) return;
   throw new ConfigurationError(
-    `columns must be a list of names, none twice, but is ${show(columns)}: leave it out if the first line names them`,
+    `columns must be a list of distinct names, but is ${show(columns)}: leave it out if the first line names the columns`,
   );
 }
 
 function headerOption(header: unknown, columns: readonly string[] | undefined): void {
   if (columns !== undefined) {
-    throw new ConfigurationError("header and columns exclude each other: columns is for a file without a header");
+    throw new ConfigurationError(
+      "header and columns cannot be used together: columns is for a file without a header, so remove one of the two",
+    );
   }
   if (typeof header === "function") return;
   const isMap = typeof header === "object" && header !== null && !Array.isArray(header);
@@ -219,35 +239,35 @@ function headerOption(header: unknown, columns: readonly string[] | undefined): 
   );
 }
 
-/** As given, for messages; `open` resolves it against the working directory. */
+/** Returns the path as the user wrote it, for messages. `open` resolves it against the working directory. */
 function toPath(path: unknown): string {
   if (path instanceof URL && path.protocol === "file:") return fileURLToPath(path);
   if (typeof path === "string" && path !== "") return path;
   throw new ConfigurationError(
     `the path of fileLines(...) must be a path or a file: URL, but is ${show(path)}: ` +
-      'give one, such as "data/cities.csv"',
+      'write a path, such as "data/cities.csv"',
   );
 }
 
 async function openFile(name: string): Promise<FileHandle> {
   try {
-    // A pipe would not open before something writes to it, and a pipe, a directory or a device has no bytes to go back to.
+    // Only a file has bytes to which a run can return. Opening a pipe would also block until a process writes to it.
     const stats = await stat(name);
     if (stats.isFile()) return await open(name);
   } catch (thrown) {
     const { code, message } = toError(thrown) as NodeJS.ErrnoException;
     const hint =
       code === "ENOENT"
-        ? ". Correct the path: a relative one begins at the working directory, and a URL made of import.meta.url at the bundle"
+        ? ". Correct the path: a relative path begins at the working directory, a URL made from import.meta.url at the bundle"
         : "";
     throw new SourceError(`cannot open ${name} (${resolve(name)}): ${message}${hint}`, { cause: thrown });
   }
-  throw new SourceError(`${name} is not a file: give the path of one`, { permanent: true });
+  throw new SourceError(`${name} is not a regular file: write the path of a file`, { permanent: true });
 }
 
 interface Entry {
   readonly place: Place;
-  /** What it takes in the file. */
+  /** How many bytes of the file it takes. */
   readonly bytes: number;
   readonly item: unknown;
 }
@@ -283,7 +303,7 @@ async function* readEntries(
   }
 }
 
-/** What stands in a line, for people: as text if it is of its encoding, and else its bytes. */
+/** The content of a line, for people: text if the bytes are valid in the encoding, otherwise the bytes. */
 function readable(line: Buffer, encoding: TextEncoding): string | Buffer {
   try {
     return encoding.decode(line);
@@ -301,7 +321,7 @@ const cursorSchema = z.strictObject({
   /** Where the next item starts. */
   byte: z.int().nonnegative(),
   line: z.int().positive(),
-  /** Of the file. */
+  /** The size of the file, in bytes. */
   size: z.int().nonnegative(),
   digest: z.string(),
 });
@@ -314,17 +334,16 @@ async function placeOf(cursor: Cursor, file: FileHandle, size: number, name: str
   const parsed = cursorSchema.safeParse(cursor);
   if (!parsed.success) {
     throw new SourceError(
-      `the cursor ${show(cursor)} is not one of fileLines(...): was the workflow's source replaced? Start a new run`,
+      `the cursor ${show(cursor)} does not come from fileLines(...): the workflow's source was probably replaced. Start a ` +
+        "new run",
     );
   }
   const { byte, line, size: sizeThen, digest } = parsed.data;
-  if (size !== sizeThen) throw changed(name, `it had ${sizeThen} bytes and has ${size} now`);
-  if ((await digestAround(file, byte)) !== digest) throw changed(name, "its content is another one");
+  if (size !== sizeThen) throw changed(name, `it had ${sizeThen} bytes and now has ${size}`);
+  if ((await digestAround(file, byte)) !== digest) throw changed(name, "its content is different");
   return { byte, line };
 }
 
 function changed(name: string, how: string): SourceError {
-  return new SourceError(
-    `${name} changed while a run was reading it (${how}): put the file back as it was, or start a new run`,
-  );
+  return new SourceError(`${name} changed while a run was reading it (${how}): restore the file, or start a new run`);
 }

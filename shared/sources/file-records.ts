@@ -8,63 +8,66 @@ const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
 const TAB = 0x09;
 
-/** Where a record starts. */
+/** The place in a file where a record starts. */
 export interface Place {
   readonly byte: number;
-  /** Counted from 1. */
+  /** The line number, counted from 1. */
   readonly line: number;
 }
 
-/** The bytes of one line, or of several if a quoted field spans them. */
+/** The bytes of one line, or of several lines if a quoted field spans them. */
 export interface FileRecord extends Place {
-  /** Without the line end. Of a record that is too long: its start. */
+  /** The bytes without the line end. For a record that is too long: the start of its bytes. */
   readonly bytes: Buffer;
   readonly tooLong: boolean;
 }
 
 export interface RecordReaderOptions {
-  /** Where to start. */
+  /** Where reading starts. */
   readonly place: Place;
-  /** Where the file ends: what is appended later is not read. */
+  /** The end of the file, in bytes. Bytes that are appended later are not read. */
   readonly size: number;
-  /** The longest record, in bytes, without its line end. */
+  /** The longest record without its line end, in bytes. */
   readonly limit: number;
   readonly encoding: TextEncoding;
   /** The character that ends a line. */
   readonly lineEnd: number;
-  /** How quotes are read. Absent: every line end ends a record. */
+  /** The rules for quotes. Absent: every line end ends a record. */
   readonly quotes?: QuoteRules | undefined;
 }
 
-/** Which line ends are inside quotes. */
+/** The rules that decide which line ends are inside quotes. */
 export interface QuoteRules {
   readonly quote: number;
   /**
-   * Quotes may be part of a text: only one at a field's start opens a quoted field, and only one at its end closes it.
-   * Absent: every quote opens or closes one.
+   * The rule for files in which quotes may be part of the text: a quote opens a quoted field only at the start of the
+   * field, and closes it only at the end. Absent: every quote opens or closes a quoted field.
    */
   readonly relaxed?: { readonly delimiter: number; readonly trim: boolean } | undefined;
 }
 
-/** Where in a field a record was left off, while its end is looked for. */
+/**
+ * The place inside a field at which the search for the end of a record stands: at the start of the field, in unquoted
+ * text, inside quotes, or just after a quote that may have closed the field.
+ */
 type InField = "start" | "plain" | "quoted" | "closed";
 
 /**
- * Cuts a file into records at its line ends, holding one record and one chunk in memory. It works on bytes, so the offsets
- * are exact.
+ * Divides a file into records at its line ends. It holds one record and one chunk of the file in memory. It works on
+ * bytes, so the offsets are exact.
  *
- * Whether a line end is inside quotes is told from the number of quotes before it, odd or even: exact for well-formed
- * CSV, where a quote inside quotes is doubled. For malformed CSV see `skipLine`. With `relaxed` it is told from where in a
- * field each quote stands.
+ * Without `relaxed`, a line end is inside quotes if the number of quotes before it is odd. That is exact for
+ * well-formed CSV, in which a quote inside quotes is doubled. For malformed CSV see `skipLine`. With `relaxed`, the
+ * place of each quote inside its field decides.
  */
 export class RecordReader {
   readonly #file: FileHandle;
   readonly #options: RecordReaderOptions;
   #buffer: Buffer = Buffer.alloc(0);
-  /** The offset of the buffer's start in the file. */
+  /** The offset of the start of the buffer in the file. */
   #base: number;
   #place: Place;
-  /** Of the record whose end is looked for. */
+  /** The state of the search for the end of the current record. */
   #inField: InField = "start";
 
   constructor(file: FileHandle, options: RecordReaderOptions) {
@@ -74,12 +77,7 @@ export class RecordReader {
     this.#base = options.place.byte;
   }
 
-  /** Where the next record starts. */
-  get place(): Place {
-    return this.#place;
-  }
-
-  /** The next record, or `undefined` at the file's end. */
+  /** Returns the next record, or `undefined` at the end of the file. */
   async next(): Promise<FileRecord | undefined> {
     const { limit, encoding } = this.#options;
     const start = this.#place;
@@ -88,7 +86,7 @@ export class RecordReader {
     this.#inField = "start";
     for (;;) {
       const rest = this.#buffer.subarray(start.byte - this.#base);
-      // Half a character may be left for the next chunk.
+      // The chunk may end in the middle of a character. The rest of the character comes with the next chunk.
       const whole = rest.length - (rest.length % encoding.width);
       const { end, found, lines } = this.#lineEndIn(rest, scanned, whole);
       scanned = end;
@@ -105,7 +103,7 @@ export class RecordReader {
     }
   }
 
-  /** Looks for a line end that ends the record, and counts those inside quotes before it. */
+  /** Searches for the line end that ends the record, and counts the line ends inside quotes before it. */
   #lineEndIn(rest: Buffer, from: number, to: number): { end: number; found: boolean; lines: number } {
     const { encoding, lineEnd, quotes } = this.#options;
     if (quotes?.relaxed !== undefined) return this.#relaxedLineEndIn(rest, from, to, quotes.quote, quotes.relaxed);
@@ -146,7 +144,7 @@ export class RecordReader {
       else if (state === "start") {
         if (!isBlank) state = code === quote ? "quoted" : "plain";
       } else if (state === "closed") {
-        // A doubled quote is one of the text, and a line may end in CR LF.
+        // Two quotes are one quote of the text. A carriage return may belong to the line end CR LF.
         if (code === quote) state = "quoted";
         else if (!isBlank && code !== CARRIAGE_RETURN) state = "plain";
       }
@@ -156,10 +154,10 @@ export class RecordReader {
   }
 
   /**
-   * Goes on at the line after `record`'s first one.
+   * Continues at the line after the first line of `record`.
    *
-   * A record that turns out malformed may have swallowed good ones behind a stray quote: so it costs only its first
-   * line, and the others are read again.
+   * A malformed record may have included good records after a stray quote. So only its first line is skipped, and the
+   * lines after it are read again.
    */
   skipLine(record: FileRecord): void {
     const { encoding, lineEnd } = this.#options;
@@ -167,14 +165,14 @@ export class RecordReader {
     if (newline !== -1) this.#place = { byte: record.byte + newline + encoding.width, line: record.line + 1 };
   }
 
-  /** The record's first line, and whether there are more. */
+  /** Returns the first line of a record, and whether it is the whole record. */
   firstLine({ bytes }: FileRecord): { readonly line: Buffer; readonly isAll: boolean } {
     const newline = this.#options.encoding.indexOf(bytes, this.#options.lineEnd);
     if (newline === -1) return { line: bytes, isAll: true };
     return { line: this.#withoutCarriageReturn(bytes.subarray(0, newline)), isAll: false };
   }
 
-  /** Passes over the first line of a record beyond the limit, without keeping it. */
+  /** Skips the first line of a record that is longer than the limit, and keeps only its start in memory. */
   async #tooLong(): Promise<FileRecord> {
     const { encoding, lineEnd, limit } = this.#options;
     const start = this.#place;
@@ -190,24 +188,27 @@ export class RecordReader {
       rest = this.#buffer.subarray(byte - this.#base);
       newline = encoding.indexOf(rest, lineEnd);
     }
-    // At the file's end: nothing follows.
+    // Without another line end, the record reaches to the end of the file.
     const next = newline === -1 ? this.#options.size : byte + newline + encoding.width;
     this.#place = { byte: next, line: start.line + 1 };
     return { ...start, bytes, tooLong: true };
   }
 
-  /** In a file of CR LF, or of CR CR LF, the line ends are not part of a value. */
+  /** Removes the carriage returns of a line end CR LF or CR CR LF, which are not part of a value. */
   #withoutCarriageReturn(bytes: Buffer): Buffer {
     const { encoding, lineEnd } = this.#options;
     if (lineEnd !== LINE_FEED) return bytes;
     let end = bytes.length;
-    // At the end of a file of UTF-16 that was cut off, half a character is left, which cannot be decoded.
+    // A truncated file in UTF-16 may end in half a character, which cannot be decoded.
     if (end % encoding.width !== 0) return bytes;
     while (end > 0 && encoding.codeAt(bytes, end - encoding.width) === CARRIAGE_RETURN) end -= encoding.width;
     return end === bytes.length ? bytes : bytes.subarray(0, end);
   }
 
-  /** Reads one more chunk behind the buffer, and lets go what lies before the place. False at the file's end. */
+  /**
+   * Appends the next chunk to the buffer, and drops the bytes before the current place. Returns false at the file's
+   * end.
+   */
   async #fill(): Promise<boolean> {
     const kept = this.#buffer.subarray(this.#place.byte - this.#base);
     const position = this.#place.byte + kept.length;
@@ -216,7 +217,8 @@ export class RecordReader {
     const { bytesRead, buffer } = await this.#file.read(Buffer.allocUnsafe(length), 0, length, position);
     if (bytesRead === 0) {
       throw new SourceError(
-        `the file became shorter while it was read: it had ${this.#options.size} bytes and ends at ${position}`,
+        `the file became shorter while a run was reading it: it had ${this.#options.size} bytes and now ends at ` +
+          `${position}. Restore the file, or start a new run`,
       );
     }
     const chunk = buffer.subarray(0, bytesRead);

@@ -18,99 +18,114 @@ import type { Cursor, ReadContext, Source } from "./source.ts";
 import { LONGEST_SOURCE_WAIT } from "./source-wait.ts";
 import { refuseUnsafeNumbers, unsafeNumbersOption } from "./unsafe-numbers.ts";
 
+/** Options of `httpPages`. */
 export interface HttpPagesOptions {
   /**
-   * The first page. A function is asked when the reading starts, so that the URL may come from the environment of the
-   * deployed function. The query is kept on the pages that follow, unless these come as whole URLs: it stays byte for
-   * byte but for the parameters of `next`, which replace those of their name or are added at the end.
+   * The URL of the first page, with http or https. Sluice calls a function when it starts to read, so that the URL may
+   * come from the environment variables of the deployed function.
    *
-   * `fetch` sends every URL as the URL standard writes it (https://url.spec.whatwg.org/#query-state): in a query it
-   * encodes spaces, `"`, `'`, `<`, `>` and characters beyond ASCII (`'open'` is sent as `%27open%27`), the same on every
-   * page. Anything else is sent as it is written here.
+   * All pages keep the query of this URL byte for byte, unless the API names the next page by a whole URL. A parameter
+   * that `next` sets replaces the parameter of the same name, or is added at the end.
+   *
+   * `fetch` sends every URL as the URL standard writes it (https://url.spec.whatwg.org/#query-state). In a query it
+   * encodes spaces, `"`, `'`, `<`, `>` and characters beyond ASCII, in the same way on every page: `'open'` is sent as
+   * `%27open%27`. All other characters are sent as they are written here.
    */
   readonly url: string | URL | (() => string | URL);
   /**
    * How one page leads to the next: `linkHeader`, `nextUrl(...)`, `cursorField(...)`, `lastItem(...)`,
-   * `pageNumber(...)`, `offsetLimit(...)`, `singlePage`, or your own.
+   * `pageNumber(...)`, `offsetLimit(...)`, `singlePage`, or your own `Pagination`.
    */
   readonly next: Pagination;
-  /** Where the list of items stands in the body. Default: the body is the list. */
+  /** The place of the list of items in the body. Default: the body itself is the list. */
   readonly items?: Path;
   /**
-   * Whether a page counts whose body reports `errors`, as GraphQL does beside `data`. Default `false`: it is an error,
-   * because the page may lack items. With `true` the errors are a warning in the run's summary.
+   * Whether a page counts although its body reports `errors`, as GraphQL does beside `data`. Default `false`: such a
+   * page is an error, because items may be missing. With `true`, the run's summary shows the errors as a warning.
    */
   readonly allowErrors?: boolean;
   /**
-   * Whether `null` in place of the list of items is an empty list, as some servers written in Go mean it. Default
-   * `false`: it is an error, because GraphQL answers `null` for a list that it could not read.
+   * Whether `null` in place of the list of items means an empty list, as with some servers written in Go. Default
+   * `false`: it is an error, because GraphQL returns `null` for a list that it could not read.
    */
   readonly allowNullItems?: boolean;
-  /** Of each request; a function is asked before each attempt. They go to the origin of `url` and `allowOrigins`. */
+  /**
+   * The headers of each request. Sluice calls a function before each attempt, so that a token can be fresh. The headers
+   * are sent only to the origin of `url` and to `allowOrigins`. Default: `accept: application/json`, and with a body
+   * `content-type: application/json`.
+   */
   readonly headers?: HeadersInput | ((context: ReadContext) => HeadersInput | Promise<HeadersInput>);
   /**
-   * A JSON object to send: the request is then a POST. It is copied when the source is defined, and is the same on every
-   * page but for the fields that `next` sets.
+   * A JSON object to send, which makes each request a POST. Sluice copies it when the source is defined. It is the same
+   * on every page, except for the fields that `next` sets. Default: no body, and a GET.
    */
   readonly body?: JsonObject;
-  /** Other origins, such as `"https://eu.example.com"`, that may get the headers. Default: none. */
+  /** Further origins to which requests and their headers may go, such as `"https://eu.example.com"`. Default: none. */
   readonly allowOrigins?: readonly string[];
-  /** Of one attempt, the body included, and of the function `headers` before it: 1 ms to 15 min. Default 30 s. */
+  /**
+   * The timeout of one attempt, including the body: 1 ms to 15 min. The same timeout applies to the function `headers`
+   * before the attempt. Default 30 s.
+   */
   readonly timeout?: Duration;
   /**
-   * How a request is tried again after a network error, a timeout, 408, 429 or 5xx. Default 5 attempts, a backoff of
-   * 500 ms doubled up to 30 s, with full jitter.
+   * How Sluice retries a request after a network error, a timeout, 408, 429 or 5xx. Default: 5 attempts with full
+   * jitter, and a backoff of 500 ms that doubles up to 30 s.
    *
-   * Where a 408, 429, 5xx or 403 says how long to wait (`Retry-After` in seconds or as an HTTP date, `RateLimit`,
-   * `X-RateLimit-Remaining: 0` with `X-RateLimit-Reset`), no request is sent before that time, and it counts as no
-   * attempt: the run waits, which costs nothing, and goes on from the same cursor. So does one whose attempts all ended
-   * in 429.
+   * A response of 408, 429, 5xx or 403 may say how long to wait: `Retry-After` in seconds or as an HTTP date,
+   * `RateLimit`, or `X-RateLimit-Remaining: 0` with `X-RateLimit-Reset`. Then Sluice sends no request before that time,
+   * and the response does not count as an attempt. The run waits, which costs nothing, and continues from the same
+   * cursor. The run also waits if the last attempt ended in 429.
    */
   readonly retry?: RetryOptions & {
     /**
-     * The longest wait that the service may ask for, up to 8 days: SQS keeps the message that continues the run for 10.
-     * Default 24 h. A longer one fails the run at once; `resume` goes on from the same cursor.
+     * The longest wait that the service may request, up to 8 days: SQS keeps the message that continues the run for 10
+     * days. Default 24 h. A longer wait fails the run at once, and `sluice resume` continues from the same cursor.
      */
     readonly maxRetryAfter?: Duration;
   };
-  /** The largest body, in bytes, as it stands in memory: 1 KiB to 256 MiB. Default 32 MiB. A larger one is an error. */
+  /** The largest body, in bytes after decompression: 1 KiB to 256 MiB. Default 32 MiB. A larger body is an error. */
   readonly maxBodyBytes?: number;
   /**
-   * The charset of the bodies, such as `"iso-8859-1"`, for a service that declares none or a wrong one. Default: the one
-   * that the content type declares, else UTF-8. A byte order mark comes before both. Bytes that are not of the charset are
-   * an error.
+   * The charset of the bodies, such as `"iso-8859-1"`, for a service that declares no charset or a wrong one. Default:
+   * the charset that the content type declares, otherwise UTF-8. A byte order mark takes precedence over both. Bytes
+   * that are invalid in the charset are an error.
    */
   readonly charset?: string;
   /**
-   * Whether a page may hold the very items of the page before it. By default that is an error: an API that ignores the
-   * parameter of the page answers the first one for ever.
+   * Whether a page may have exactly the items of the page before it. Default `false`: it is an error, because an API
+   * that ignores the page parameter returns the first page forever.
    */
   readonly allowRepeatedPages?: boolean;
   /**
-   * How many pages in a row may have no items and lead to another page: at least 0. One more is an error, since an API
-   * that never says that the source ends would be asked for ever. Default 1,000.
+   * How many pages in a row may have no items and yet lead to another page: 0 or more. One page more is an error,
+   * because an API that never says that the source ends would be read forever. Default 1,000.
    */
   readonly maxEmptyPages?: number;
   /**
-   * What becomes of a number that JavaScript would alter, such as the id `12345678901234567`. Default `"refuse"`: its item
-   * becomes a dead letter, `invalid item`, and a cursor that holds one is an error. `"text"` keeps it as a string,
-   * `"bigint"` an integer as a bigint: the task gets that, and a cursor is sent back as the same number.
+   * What Sluice does with a number that JavaScript would alter, such as the id `12345678901234567`. Default `"refuse"`:
+   * the item becomes a dead letter with the reason `invalid item`, and a cursor with such a number is an error.
+   * `"text"` keeps the number as a string. `"bigint"` keeps an integer as a bigint. The task receives that value. A
+   * cursor is sent back as the same number.
    */
   readonly unsafeNumbers?: UnsafeNumbers;
-  /** In place of the global one: to sign requests, to go through a proxy. It must not follow redirects. */
+  /**
+   * A replacement for the global `fetch`, for example to sign requests or to use a proxy. It must not follow redirects.
+   * Default: the global `fetch`.
+   */
   readonly fetch?: typeof globalThis.fetch;
 }
 
 /**
- * A source over a REST API that answers JSON in pages.
+ * Makes a source of a REST API that returns JSON in pages.
  *
- * The cursor holds the next page's position, without host and port where that is of the same origin as `url`: a run
- * can go on after the API has moved.
+ * The cursor contains the position of the next page. If the position is a URL of the same origin as `url`, the cursor
+ * leaves out host and port, so that a run can continue after the API has moved.
  *
+ * @param surroundings The clock, the randomness and the timer. Tests replace them.
  * @throws {ConfigurationError} An option is missing, unknown or out of its range.
- * @throws {Throttled} When it is read: the service asks to wait. A run does, without cost.
- * @throws {SourceError} When it is read: a request failed permanently, the body has no list of items where it should be, or
- *   reports errors, or the pages go round in a circle.
+ * @throws {Throttled} While the source is read: the service asks to wait. The run then waits, which costs nothing.
+ * @throws {SourceError} While the source is read: a request failed permanently, the body has no list of items at the
+ *   place of the items, the body reports errors, or the pages form a loop.
  *
  * @example
  * ```ts
@@ -139,7 +154,7 @@ export function httpPages<Item = unknown>(
   const maxEmptyPages = integerOption("maxEmptyPages", options.maxEmptyPages ?? 1_000, {
     minimum: 0,
     maximum: Number.MAX_SAFE_INTEGER,
-    mend: "leave it out, unless the API gives many pages without items in a row",
+    mend: "leave it out, unless the API returns many pages without items in a row",
   });
 
   return {
@@ -177,7 +192,7 @@ export function httpPages<Item = unknown>(
 }
 
 const SURROUNDINGS: Surroundings = {
-  // The reason stands in the signal; the timer's own AbortError would hide it.
+  // On abort, throw the signal's reason instead of the timer's own AbortError.
   sleep: (milliseconds, signal) =>
     setTimeout(milliseconds, undefined, { signal }).catch(() => {
       signal.throwIfAborted();
@@ -212,7 +227,7 @@ function check(options: HttpPagesOptions): Configured {
   if (typeof options.url !== "function") toUrl(options.url);
   checkNext(options.next);
   if (options.headers !== undefined && typeof options.headers !== "function") toHeaders(options.headers);
-  checkObject("body", options.body, 'its fields, such as { query: "…" }');
+  checkObject("body", options.body, '{ query: "…" }');
   for (const origin of options.allowOrigins ?? []) checkAllowed(origin);
   checkObject("retry", options.retry, "{ attempts: 5 }");
   const { maxRetryAfter, ...retry } = options.retry ?? {};
@@ -233,7 +248,7 @@ function check(options: HttpPagesOptions): Configured {
     maxBodyBytes: integerOption("maxBodyBytes", options.maxBodyBytes ?? 32 * 1_024 * 1_024, {
       minimum: 1_024,
       maximum: 256 * 1_024 * 1_024,
-      mend: "ask the API for smaller pages rather than for more memory",
+      mend: "request smaller pages from the API instead of using more memory",
     }),
   };
 }
@@ -241,11 +256,11 @@ function check(options: HttpPagesOptions): Configured {
 function checkCharset(charset: unknown): string | undefined {
   if (charset === undefined || (typeof charset === "string" && isCharset(charset))) return charset;
   throw new ConfigurationError(
-    `charset must be the name of a charset, but is ${show(charset)}: give one, such as "iso-8859-1"`,
+    `charset must be the name of a charset, but is ${show(charset)}: use a name such as "iso-8859-1"`,
   );
 }
 
-/** What a caller changes in the object later must not change the pages that follow. */
+/** Copies the body, so that a later change of the caller's object does not change the requests. */
 function copyOf(body: JsonObject | undefined): JsonObject | undefined {
   if (body === undefined) return undefined;
   let copy: unknown;
@@ -254,7 +269,7 @@ function copyOf(body: JsonObject | undefined): JsonObject | undefined {
   } catch (cause) {
     throw new ConfigurationError(`body must be JSON: ${toError(cause).message}`, { cause });
   }
-  checkObject("body", copy, "an object that is one in JSON, too");
+  checkObject("body", copy, "an object whose toJSON() returns an object");
   return copy as JsonObject;
 }
 
@@ -267,12 +282,12 @@ function checkPageItems({ items, allowErrors, allowNullItems }: HttpPagesOptions
   };
 }
 
-function checkObject(option: string, value: unknown, mend: string): void {
+function checkObject(option: string, value: unknown, example: string): void {
   if (value === undefined || (typeof value === "object" && value !== null && !Array.isArray(value))) return;
-  throw new ConfigurationError(`${option} must be an object, but is ${show(value)}: give ${mend}`);
+  throw new ConfigurationError(`${option} must be an object, but is ${show(value)}: write ${example}`);
 }
 
-/** Shorter than those of a task: the whole slice of the producer waits. */
+/** The backoff is shorter than that of a task, because the whole slice of the producer waits for the request. */
 function withDefaults(backoff: RetryOptions["backoff"] = {}): NonNullable<RetryOptions["backoff"]> {
   const { cap = { seconds: 30 } } = backoff;
   const longest = toMilliseconds(cap, { option: "retry.backoff.cap" });
@@ -291,7 +306,8 @@ function checkNext(next: unknown): void {
 function checkAllowed(origin: unknown): void {
   if (typeof origin === "string" && URL.canParse(origin) && new URL(origin).origin === origin) return;
   throw new ConfigurationError(
-    `allowOrigins must hold origins, but has ${show(origin)}: give scheme and host, such as "https://eu.example.com"`,
+    `allowOrigins must be a list of origins, but contains ${show(origin)}: write scheme and host, such as ` +
+      '"https://eu.example.com"',
   );
 }
 
@@ -299,13 +315,14 @@ function toUrl(url: unknown): URL {
   const text = url instanceof URL ? url.href : url;
   if (typeof text !== "string" || !URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
     throw new ConfigurationError(
-      `url must be an absolute URL of http or https, but is ${show(url)}: give one, such as "https://api.example.com/items"`,
+      `url must be an absolute URL with http or https, but is ${show(url)}: write it in full, such as ` +
+        '"https://api.example.com/items"',
     );
   }
   const parsed = new URL(text);
   if (parsed.username !== "" || parsed.password !== "") {
     throw new ConfigurationError(
-      `url must not hold a user or password (${parsed.host}): give them as headers: { authorization: "Basic …" }`,
+      `url must not contain a user or a password (${parsed.host}): set headers: { authorization: "Basic …" } instead`,
     );
   }
   return parsed;
@@ -315,7 +332,9 @@ function headersOf({ headers }: HttpPagesOptions, context: ReadContext): Headers
   return typeof headers === "function" ? headers(context) : (headers ?? {});
 }
 
-/** Of a page's items and not of its body, which may hold a time or a request's id. */
+/**
+ * A digest of the items of a page, and not of its body, because the body may contain a time or the id of the request.
+ */
 function digest(items: readonly unknown[]): string {
   return createHash("sha256")
     .update(jsonText(items) ?? "")
@@ -326,12 +345,13 @@ function digest(items: readonly unknown[]): string {
 const cursorSchema = z.strictObject({
   /** The position of the next page. */
   at: z.custom<ExactJson>((at) => at !== undefined),
-  /** The digest of the items before it. */
+  /** The digest of the items of the page before. */
   seen: z.string(),
-  /** How many pages before it, in a row, had no items. Absent: none. */
+  /** How many pages in a row before it had no items. Absent: 0. */
   empty: z.int().nonnegative().default(0),
 });
 
+/** The parsed cursor: the page to read next. */
 interface Here {
   readonly at: ExactJson;
   readonly seen: string;
@@ -342,27 +362,28 @@ function readCursor(cursor: Cursor): Here {
   const parsed = cursorSchema.safeParse(cursor);
   if (parsed.success) return parsed.data;
   throw new SourceError(
-    `the cursor ${show(cursor)} is not one of httpPages(...): was the workflow's source replaced? Start a new run`,
+    `the cursor ${show(cursor)} does not come from httpPages(...): the workflow's source was probably replaced. Start a ` +
+      "new run",
   );
 }
 
 function repeated(at: ExactJson): SourceError {
   return new SourceError(
-    `the page at ${show(at)} holds the same items as the one before it: the API seems to ignore the page's parameter. ` +
-      "Check its name in next, or set allowRepeatedPages if such pages are right",
+    `the page at ${show(at)} has the same items as the page before it: the API seems to ignore the page parameter. ` +
+      "Check the name of the parameter in next, or set allowRepeatedPages: true if such pages are correct",
   );
 }
 
 function endless(at: ExactJson, empty: number): SourceError {
   return new SourceError(
-    `${empty} pages in a row have no items, and the latest leads to ${show(at)}: the API seems not to say that the source ` +
-      "ends. Check next, or raise maxEmptyPages if such pages are right",
+    `${empty} pages in a row have no items, and the latest leads to ${show(at)}: the API seems never to say that the ` +
+      "source ends. Check next, or raise maxEmptyPages if such pages are correct",
   );
 }
 
 function circle(at: ExactJson): SourceError {
   return new SourceError(
-    `the pages go round in a circle: the page after this one would be ${show(at)} again. Check next, or whether the ` +
-      "API tells its last page by another field",
+    `the pages form a loop: the next page would be ${show(at)} again. Check next, and check whether the API marks its ` +
+      "last page by another field",
   );
 }

@@ -9,48 +9,61 @@ import type { Answer } from "./body-path.ts";
 import type { PageRequest } from "./pagination.ts";
 import { decodeBody, decodeForMessage, readChunks } from "./response-text.ts";
 
-/** What tests replace. */
+/** The clock, the randomness and the timer of a source. Tests replace them. */
 export interface Surroundings {
-  /** Resolves after a time, or rejects with the signal's reason. */
+  /** Resolves after a time. Rejects with the signal's reason if the signal fires first. */
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>;
-  /** Milliseconds since 1970. */
+  /** The time in milliseconds since 1970. */
   now(): number;
-  /** Uniform in [0, 1). */
+  /** A random number, uniform in [0, 1). */
   random(): number;
 }
 
-/** Headers by name, or made with `new Headers(...)`. */
+/**
+ * Headers: an object from names to values, or an instance of `Headers`.
+ *
+ * @example `{ authorization: "Bearer …" }`
+ */
 export type HeadersInput = Headers | Readonly<Record<string, string>>;
 
+/** How a source sends its requests. */
 export interface RequestSettings extends Surroundings {
   readonly fetch: typeof globalThis.fetch;
-  /** Asked before each attempt, so that a token can be fresh. */
+  /** Called before each attempt, so that a token can be fresh. */
   readonly headers: (signal: AbortSignal) => HeadersInput | Promise<HeadersInput>;
-  /** Of one attempt, from the request to the body's last byte. */
+  /** The timeout of one attempt, from the request to the last byte of the body. */
   readonly timeoutMilliseconds: number;
   readonly retry: RetryPolicy;
-  /** The longest wait that the service may ask for. */
+  /** The longest wait that the service may request. */
   readonly maxRetryAfterMilliseconds: number;
   readonly maxBodyBytes: number;
   readonly unsafeNumbers: UnsafeNumbers;
-  /** The charset of bodies, in place of the one that their content type declares. */
+  /** The charset of the bodies. `undefined`: the one that their content type declares. */
   readonly charset: string | undefined;
-  /** The first is the configured one. No request goes to another origin, as it would carry the headers there. */
+  /**
+   * The origins that may be requested; the first is that of the option `url`. Other origins are never requested,
+   * because the request would carry the headers there.
+   */
   readonly origins: readonly [string, ...string[]];
-  /** Statuses with which the API says that there is no such page, and whether it is page 1, which must exist. */
+  /**
+   * The statuses with which the API says that a page does not exist, and whether the page is page 1, which must exist.
+   */
   readonly endStatuses: { readonly statuses: readonly number[]; readonly isFirst: boolean };
 }
 
 export interface HttpAnswer extends Answer {
   readonly url: URL;
-  /** Whether an `UnsafeNumber` stands in the body. */
+  /** Whether the body contains an `UnsafeNumber`. */
   readonly marked: boolean;
 }
 
 type Outcome =
   | { readonly tag: "answered"; readonly answer: HttpAnswer | "past the end" }
   | { readonly tag: "failed"; readonly error: SourceError }
-  /** The service asks for fewer requests: `waitMilliseconds` tells how long there should be none, if it says so. */
+  /**
+   * The service asks for fewer requests. `waitMilliseconds` is the time without requests that it asks for, if it names
+   * one.
+   */
   | { readonly tag: "throttled"; readonly error: SourceError; readonly waitMilliseconds: number | undefined };
 
 const REDIRECTS = [301, 302, 303, 307, 308];
@@ -59,14 +72,14 @@ const ERROR_BODY_BYTES = 4_096;
 const SHOWN_CHARACTERS = 200;
 
 /**
- * Requests a JSON document, and again after a backoff if the network failed, the time ran out, or the server said that
- * it may be tried again.
+ * Requests a JSON document. Retries after a backoff if the network failed, the attempt took too long, or the status
+ * says that a retry may succeed.
  *
- * @throws {Throttled} The service asks to wait, or refused each attempt because of load. The
- *   producer then sends no request before that time; a wait in this function would be paid for.
- * @throws {SourceError} It failed for good: method, origin, path, status and the start of the body are in the message;
- *   the query is not, since it may hold a secret.
- * @returns the answer, or `"past the end"` if its status is one of `endStatuses`.
+ * @throws {Throttled} The service asks to wait, or refused the last attempt because of load. The producer then sends no
+ *   request before that time. Waiting inside this function would cost Lambda time.
+ * @throws {SourceError} The request failed permanently. The message contains method, origin, path, status and the start
+ *   of the body. It leaves out the query, which may contain a secret.
+ * @returns the response, or `"past the end"` if its status is one of `endStatuses`.
  */
 export async function requestJson(
   request: PageRequest,
@@ -91,15 +104,15 @@ export async function requestJson(
 }
 
 function toWait(error: SourceError, milliseconds: number, longest: number): Throttled | SourceError {
-  const asks = `${error.message} (it asks to wait ${formatDuration(Math.ceil(milliseconds / 1_000) * 1_000)}`;
+  const asks = `${error.message} (the service asks to wait ${formatDuration(Math.ceil(milliseconds / 1_000) * 1_000)}`;
   if (milliseconds <= longest) return new Throttled({ milliseconds }, { message: `${asks})`, cause: error });
   const message =
-    `${asks}, longer than retry.maxRetryAfter of ${formatDuration(longest)}: raise it, or resume the run when the ` +
-    "service accepts requests again)";
+    `${asks}, longer than retry.maxRetryAfter of ${formatDuration(longest)}: raise maxRetryAfter, or resume the run when ` +
+    "the service accepts requests again)";
   return new SourceError(message, { cause: error, permanent: true });
 }
 
-/** One attempt. What another attempt cannot help is thrown. */
+/** Makes one attempt. Throws an error that another attempt cannot avoid. */
 async function tryOnce(request: PageRequest, signal: AbortSignal, settings: RequestSettings): Promise<Outcome> {
   signal.throwIfAborted();
   const headers = headersOf(await headersInTime(signal, settings), request);
@@ -119,7 +132,7 @@ async function tryOnce(request: PageRequest, signal: AbortSignal, settings: Requ
       const text = decodeForMessage(chunks, response.headers);
       const error = new SourceError(
         `${what} answered ${response.status} ${response.statusText}: ${startOf(text)}` +
-          `${isEnd ? " (page 1 must exist: endStatuses can only end the source after page 1)" : ""}`,
+          `${isEnd ? " (page 1 must exist: endStatuses ends the source only after page 1)" : ""}`,
       );
       const throttle = throttled(response, settings.now());
       if (throttle !== undefined) return { tag: "throttled", error, ...throttle };
@@ -129,7 +142,7 @@ async function tryOnce(request: PageRequest, signal: AbortSignal, settings: Requ
     const { chunks, complete } = await readChunks(response, settings.maxBodyBytes);
     if (!complete) {
       throw new SourceError(
-        `${what} answered more than ${settings.maxBodyBytes} bytes: ask for smaller pages, or raise maxBodyBytes`,
+        `${what} answered with more than ${settings.maxBodyBytes} bytes: request smaller pages, or raise maxBodyBytes`,
       );
     }
     const text = decodeBody(chunks, { headers: response.headers, charset: settings.charset, what });
@@ -146,19 +159,19 @@ async function tryOnce(request: PageRequest, signal: AbortSignal, settings: Requ
   }
 }
 
-/** @throws {ConfigurationError} They are not what HTTP allows. The message shows no value: it may be a secret. */
+/** @throws {ConfigurationError} HTTP does not allow the headers. The message shows no value, which may be a secret. */
 export function toHeaders(input: unknown): Headers {
   try {
     return new Headers(input as HeadersInput);
   } catch {
     throw new ConfigurationError(
       'headers must be an object of names and values that HTTP allows, such as { authorization: "Bearer …" }: ' +
-        "mend the one that is not, such as a value with a newline",
+        "remove invalid characters, such as a newline in a value",
     );
   }
 }
 
-/** What the option `headers` gives. A function may wait for a token, and must not wait for ever. */
+/** Returns what the option `headers` gives. A function may wait for a token, but no longer than the timeout. */
 async function headersInTime(signal: AbortSignal, settings: RequestSettings): Promise<HeadersInput> {
   const headers = settings.headers(signal);
   if (!(headers instanceof Promise)) return headers;
@@ -181,7 +194,9 @@ function headersOf(input: HeadersInput, { body }: PageRequest): Headers {
   return headers;
 }
 
-/** Sends it and follows redirects, by hand: `fetch` would carry headers such as `x-api-key` to any origin. */
+/**
+ * Sends a request and follows redirects itself, because `fetch` would send headers such as `x-api-key` to any origin.
+ */
 async function send(
   request: PageRequest,
   headers: Headers,
@@ -201,11 +216,11 @@ async function send(
     if (!REDIRECTS.includes(response.status) || location === null) return { response, url };
     await response.body?.cancel();
     const moved = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
-    // A POST that is redirected by these becomes a GET and loses its body.
+    // By the HTTP standard, a POST redirected with 301, 302 or 303 becomes a GET and loses its body.
     if (moved === undefined || (body !== undefined && response.status < 307)) {
       throw new SourceError(
         `${describe(request, url)} answered ${response.status}, a redirect to ${JSON.stringify(location)} that cannot ` +
-          "be followed: give the new address as url",
+          "be followed: set the option url to the new address",
       );
     }
     url = moved;
@@ -215,24 +230,25 @@ async function send(
 
 function checkOrigin({ origin, protocol, username, password }: URL, origins: readonly string[]): void {
   if (protocol !== "http:" && protocol !== "https:") {
-    throw new SourceError(`the next page is at a URL of ${protocol}, which is no page of the web: is the path right?`);
+    throw new SourceError(`the next page is at a URL with ${protocol}, but must be at http: or https: check the path`);
   }
   if (username !== "" || password !== "") {
     throw new SourceError(
-      `the next page is at a URL of ${origin} with a user or a password in it, which fetch does not send: give them as ` +
-        'headers: { authorization: "Basic …" }, and take the URL without them by a function as the path',
+      `the next page is at a URL of ${origin} that contains a user or a password, which fetch does not send: set ` +
+        'headers: { authorization: "Basic …" }, and use a function as the path that returns the URL without them',
     );
   }
   if (origins.includes(origin)) return;
   throw new SourceError(
-    `the next page is at ${origin}, another origin than ${origins[0]}: it was not requested, since the request would ` +
+    `the next page is at ${origin}, another origin than ${origins[0]}. It was not requested, because the request would ` +
       `carry the headers there. If they may go there, set allowOrigins: [${JSON.stringify(origin)}]`,
   );
 }
 
 /**
- * Whether an answer asks for fewer requests: it refuses because of load, or it is one that may be tried again, and says
- * when. A 403 may be either: GitHub sends it for "too many requests" too, and then says how long to wait.
+ * Decides whether a response asks for fewer requests. It does if it refuses because of load, or if a retry may succeed
+ * and the response says when. A 403 can be either: GitHub also sends it for too many requests, and then says how long
+ * to wait.
  */
 function throttled(response: Response, now: number): { readonly waitMilliseconds: number | undefined } | undefined {
   const throttle = throttleOf(response, now);
@@ -249,7 +265,7 @@ function parse(text: string, response: Response, what: string, unsafeNumbers: Un
     return parseMarkedJson(text, unsafeNumbers);
   } catch (cause) {
     const type = response.headers.get("content-type") ?? "no content type";
-    throw new SourceError(`${what} did not answer JSON (${type}): ${startOf(text)}`, { cause });
+    throw new SourceError(`${what} did not answer with JSON (${type}): ${startOf(text)}`, { cause });
   }
 }
 
@@ -263,7 +279,7 @@ function startOf(text: string): string {
   return line.length > SHOWN_CHARACTERS ? `${line.slice(0, SHOWN_CHARACTERS)}…` : line;
 }
 
-/** The message of `fetch` is "fetch failed": what failed is in its cause. */
+/** The message of `fetch` is only "fetch failed". Its cause says what failed. */
 function withCause(error: Error): string {
   if (!isErrorLike(error.cause)) return error.message;
   const cause = toError(error.cause);

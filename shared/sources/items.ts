@@ -5,31 +5,41 @@ import type { Cursor, Page, ReadContext, Source } from "./source.ts";
 
 type AnyIterable<Item> = Iterable<Item> | AsyncIterable<Item>;
 
-/** Makes a fresh iterable whenever the reading starts. */
+/**
+ * A function that makes a new iterable. Sluice calls it each time it starts to read the source.
+ *
+ * @example `async function* () { yield* await regions(); }`
+ */
 export type IterableFactory<Item> = (context: ReadContext) => AnyIterable<Item> | Promise<AnyIterable<Item>>;
 
+/** Options of `items`. */
 export interface ItemsOptions {
-  /** Items of a page: 1 to 200, few if they are large: the producer holds two pages. Default 200. */
+  /**
+   * Number of items in a page: 1 to 200. Default 200. Choose fewer if the items are large, because the producer holds
+   * two pages in memory.
+   */
   readonly pageSize?: number;
 }
 
 /**
- * A source over values in memory, or over anything that can be iterated in less than a minute: an array, a `Set`, a
+ * Makes a source of values in memory, or of anything that can be iterated in less than a minute: an array, a `Set`, a
  * generator function.
  *
- * It must give the same items in the same order each time it is iterated. What can be iterated only once, such as a
- * generator or a stream, is refused: give the function that makes it. It is read lazily, one item ahead of the page, and
- * is closed (`iterator.return()`) when the reading stops.
+ * The iterable must give the same items in the same order each time it is iterated. A generator or a stream can be
+ * iterated only once and is refused: pass the function that makes it. Sluice reads the iterable lazily, one item ahead
+ * of the page, and closes it (`iterator.return()`) when reading stops.
  *
- * **Limit: what is not an array begins at its first item in each slice of the producer**, which is about a minute, and
- * often less, as a slice also ends when the queue is full. The slice iterates over all items that the run has read before,
- * and drops them. The run warns when a slice takes 30 s, and fails when a slice has only dropped items for 60 s. So it does not
- * suit listings of a service, such as the objects of a large S3 bucket, nor rows of a database: give
- * `{ readPage(cursor) }`, with the service's own cursor, which goes on where it stopped. An array has no such limit.
+ * **Limit: only an array continues where it stopped.** A run reads its source in slices of about a minute, and often
+ * less, because a slice also ends when the queue is full. Each slice iterates over any other iterable from the first
+ * item, and drops the items that the run has read before. The run warns when a slice takes 30 s. The run fails when a
+ * slice has spent 60 s on dropping items. So `items` does not suit listings of a service, such as the objects of a
+ * large S3 bucket, or rows of a database. For these, write `{ readPage(cursor) }` with the service's own cursor, which
+ * continues where it stopped.
  *
- * @throws {ConfigurationError} It cannot be iterated, or only once; `pageSize` is out of range; an option is unknown.
- * @throws {SourceError} When it is read: a slice dropped items for 60 s (`permanent`), or there are fewer items than the
- * run has read before.
+ * @throws {ConfigurationError} The value cannot be iterated, or only once; `pageSize` is out of range; an option is
+ *   unknown.
+ * @throws {SourceError} While the source is read: a slice spent 60 s on dropping items (`permanent`), or the iterable
+ *   has fewer items than the run has read before.
  *
  * @example
  * ```ts
@@ -37,7 +47,7 @@ export interface ItemsOptions {
  * source: items(async function* () {
  *   for (const region of await regions()) yield* await officesIn(region);
  * }),
- * // Not items(...), but the service's cursor: the objects of an S3 bucket.
+ * // Objects of an S3 bucket: the service's cursor instead of items(...).
  * source: {
  *   async readPage(after, { signal }) {
  *     const command = new ListObjectsV2Command({ Bucket, ...(after && { StartAfter: String(after) }) });
@@ -72,13 +82,13 @@ export function items<Item>(
   };
 }
 
-const FRESH = "give a function that makes a fresh iterable on each call, such as items(() => readRows())";
+const FRESH = "pass a function that makes a new iterable on each call, such as items(() => readRows())";
 
 function factoryOf<Item>(iterable: AnyIterable<Item>): () => AnyIterable<Item> {
   if (!isIterable(iterable)) {
     throw new ConfigurationError(
-      `items(...) must get an array, an iterable or a function that makes one, but got ${show(iterable)}: ` +
-        "give the values as an array, such as items([1, 2, 3])",
+      `items(...) needs an array, an iterable or a function that makes an iterable, but got ${show(iterable)}: ` +
+        "pass the values as an array, such as items([1, 2, 3])",
     );
   }
   const once = ["next", "pipe", "getReader"].some((method) => method in iterable);
@@ -87,7 +97,7 @@ function factoryOf<Item>(iterable: AnyIterable<Item>): () => AnyIterable<Item> {
   return () => iterable;
 }
 
-// A string is iterable too, by its characters, which nobody means.
+// A string is refused: it is iterable by its characters, which is never what the user wants.
 function isIterable(value: unknown): value is AnyIterable<unknown> {
   return typeof value === "object" && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value);
 }
@@ -106,36 +116,37 @@ function checkCursor(cursor: Cursor | undefined): number {
   if (cursor === undefined) return 0;
   if (typeof cursor === "number" && Number.isSafeInteger(cursor) && cursor > 0) return cursor;
   throw new SourceError(
-    `the cursor ${show(cursor)} is not one of items(...), which count items: was the workflow's source replaced? Start a new run`,
+    `the cursor ${show(cursor)} does not come from items(...), whose cursors count items: the workflow's source was ` +
+      "probably replaced. Start a new run",
   );
 }
 
-/** As long as a slice of the producer: one that takes longer to drop what was read before would hardly get further. */
+/** A slice of the producer lasts this long. A slice that drops items for its whole time makes no progress. */
 const LONGEST_SKIPPING_MILLISECONDS = 60_000;
 
-/** A slice that takes so long is likely to be followed by another. */
+/** After a slice that takes this long, the run warns: it will probably need another slice. */
 const TO_WARN_OF_MILLISECONDS = 30_000;
 
 const WARNING =
-  "items(...) begins at its first item in each slice of the producer, and a slice has taken more than 30 s: the run fails " +
-  "when it takes 60 s to pass over the items that it has read before. Use readPage with a cursor for a source of this size";
+  "items(...) starts at its first item in each slice of the producer, and a slice has taken more than 30 s. The run fails " +
+  "when a slice needs 60 s to skip the items that the run has read before. Use readPage with a cursor for a source of this size";
 
 function tooManyToSkip(passed: number, skipped: number): SourceError {
   const seconds = LONGEST_SKIPPING_MILLISECONDS / 1_000;
   return new SourceError(
-    `items(...) begins at its first item in each slice of the producer, and after ${seconds} s it had passed over only ` +
-      `${passed} of the ${skipped} items that the run has read before, so the run cannot go on. What was read is not ` +
-      "lost. Give the workflow a source that goes on where it stopped, { readPage(cursor) } with the cursor of the " +
-      "service, and start a new run",
+    `items(...) starts at its first item in each slice of the producer. After ${seconds} s it had skipped only ` +
+      `${passed} of the ${skipped} items that the run has read before, so the run cannot continue. The items that were ` +
+      "read are not lost. Give the workflow a source that continues where it stopped, { readPage(cursor) } with the " +
+      "cursor of the service, and start a new run",
     { permanent: true },
   );
 }
 
-/** A cursor exists only when an item was seen behind it, so there must be one still. */
+/** A page has a cursor only if the iterable had another item after the page. So at least one more item must exist. */
 function shrunk(seen: number, skipped: number): SourceError {
   return new SourceError(
-    `items(...) ended after ${seen} items, but a run that had read ${skipped} saw more: ` +
-      "it must give the same items in the same order each time it is iterated",
+    `items(...) ended after ${seen} items, but the run had read ${skipped} before and saw that more follow: ` +
+      "the iterable must give the same items in the same order each time it is iterated",
   );
 }
 
@@ -186,12 +197,12 @@ async function* groups<Item>(
     yield { items: page };
   } finally {
     if (state === "idle") await iterator.return?.();
-    // Aborted amid next(): a generator answers return() only after it, so that is not awaited.
+    // The signal fired during next(). A generator handles return() only after next() has settled, so do not await it.
     if (state === "busy") void Promise.try(() => iterator.return?.()).catch(() => undefined);
   }
 }
 
-/** What is awaited, or the reason of the signal if it fires first. */
+/** Awaits a value. Throws the signal's reason if the signal fires first. */
 async function unlessAborted<Value extends object>(value: Value | Promise<Value>, signal: AbortSignal): Promise<Value> {
   signal.throwIfAborted();
   if (!("then" in value)) return value;

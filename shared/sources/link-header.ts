@@ -1,28 +1,31 @@
 /** One link of a `Link` header. */
 export interface Link {
-  /** The URL between `<` and `>`. Bytes beyond ASCII are percent-encoded as they came. */
+  /** The URL between `<` and `>`. Bytes beyond ASCII are percent-encoded. */
   readonly target: string;
-  /** The relation types of its first `rel`, in lower case. */
+  /** The relation types in the first `rel` parameter, in lower case. */
   readonly rels: readonly string[];
-  /** The page that the link belongs to, if that is not the page with the header. */
+  /** The page that the link belongs to, if it is another page than the one that sent the header. */
   readonly anchor?: string | undefined;
-  /** The link says that its page has no items, as Sentry's does. */
+  /** The link says that its page has no items (`results="false"`, as Sentry sends it). */
   readonly isEmpty?: true;
 }
 
+/** The links of a header, and where the parser stopped. */
 export interface ParsedLinks {
-  /** Links up to the first part that is malformed. */
+  /** The links before the first malformed part. */
   readonly links: readonly Link[];
-  /** Why the rest of the header was not read; `undefined` if the header is well formed. */
+  /** Why the parser did not read the rest of the header. `undefined` if the whole header is well formed. */
   readonly malformed: string | undefined;
 }
 
 /**
- * Reads a `Link` header of RFC 8288 (https://www.rfc-editor.org/rfc/rfc8288#section-3), several of them joined by
- * commas included. It also takes what services send beside the standard: single quotes, missing quotes around several
- * relation types, missing semicolons, empty elements, spaces anywhere between two parts, bytes beyond ASCII.
+ * Parses a `Link` header as RFC 8288 defines it (https://www.rfc-editor.org/rfc/rfc8288#section-3). `Headers` joins
+ * several headers by commas, and the parser accepts that. It also accepts what services send beyond the standard:
+ * single quotes, missing quotes around several relation types, missing semicolons, empty elements, spaces between any
+ * two parts, bytes beyond ASCII.
  *
- * It never guesses: where a part can be read in two ways, or a link may have lost its `rel`, the rest is malformed.
+ * The parser never guesses. If a part can be read in two ways, or a link may have lost its `rel`, the rest of the
+ * header is malformed.
  */
 export function parseLinkHeader(header: string): ParsedLinks {
   const links: Link[] = [];
@@ -58,7 +61,9 @@ class Reader {
     return this.text[this.at] ?? "";
   }
 
-  /** What a sticky pattern matches here, which is passed; `undefined` if it does not match. */
+  /**
+   * Moves past the text that a sticky pattern matches at the current place. Returns `undefined` if it does not match.
+   */
   take(pattern: RegExp): RegExpExecArray | undefined {
     pattern.lastIndex = this.at;
     const match = pattern.exec(this.text) ?? undefined;
@@ -77,7 +82,7 @@ class Reader {
 
 const SPACES = /[ \t]*/y;
 const TARGET = /<([^<>"]*)>/y;
-/** A token of RFC 9110, but for the apostrophe, which would be half a pair of quotes. */
+/** A token of RFC 9110 without the apostrophe, which would be half of a pair of quotes. */
 const NAME = /[!#$%&*+.^_`|~\w-]+/y;
 const DOUBLE_QUOTED = /"((?:[^"\\]|\\.)*)"/y;
 const SINGLE_QUOTED = /'([^']*)'(?=[ \t]*(?:[;,]|$))/y;
@@ -85,7 +90,7 @@ const UNQUOTED = /[^;,]*/y;
 /** A registered relation type, or a URI. */
 const RELATION = /^(?:[a-z][a-z0-9._-]*|[a-z][a-z0-9+.-]*:[^\s"'<>]+)$/;
 
-/** A link; `undefined` for one without a relation type, which leads nowhere. */
+/** Reads a link. Returns `undefined` for a link without a relation type, which cannot be a next page. */
 function readLink(reader: Reader): Link | undefined {
   const start = reader.at;
   const target = reader.take(TARGET)?.[1];
@@ -96,29 +101,29 @@ function readLink(reader: Reader): Link | undefined {
     reader.skip(/[ \t;]*/y);
     if (reader.atEnd || reader.character === ",") break;
     const name = reader.take(NAME)?.[0].toLowerCase();
-    if (name === undefined) throw reader.fail("there is no parameter's name");
-    if (name === "next") throw reader.fail("next stands outside of a rel");
+    if (name === undefined) throw reader.fail("the name of a parameter is missing");
+    if (name === "next") throw reader.fail("the word next is outside a rel");
     reader.skip(SPACES);
     const value = reader.take(/=[ \t]*/y) === undefined ? "" : readValue(reader);
-    // Of a parameter that occurs again, the first counts: RFC 8288, sections 3.3 and 3.4.1.
+    // If a parameter occurs twice, the first one counts: RFC 8288, sections 3.3 and 3.4.1.
     if (!parameters.has(name)) parameters.set(name, value);
   }
   const rel = parameters.get("rel") ?? extendedValue(reader, parameters.get("rel*"));
   if (rel === undefined) {
     if (!/next/i.test(reader.text.slice(start, reader.at))) return undefined;
-    throw reader.fail("a link that says next has no rel");
+    throw reader.fail("a link that mentions next has no rel");
   }
   const rels = rel
     .trim()
     .toLowerCase()
     .split(/[ \t]+/);
   if (!rels.every((each) => RELATION.test(each)))
-    throw reader.fail(`the rel ${JSON.stringify(rel)} is no relation type`);
+    throw reader.fail(`the rel ${JSON.stringify(rel)} is not a relation type`);
   return {
     target: encodeBytes(target.trim()),
     rels,
     anchor: parameters.get("anchor"),
-    // https://docs.sentry.io/api/pagination: the last page has a next link, too.
+    // Sentry's last page has a next link, too: https://docs.sentry.io/api/pagination
     ...(parameters.get("results")?.toLowerCase() === "false" && { isEmpty: true }),
   };
 }
@@ -131,28 +136,28 @@ function readValue(reader: Reader): string {
   }
   const single = reader.take(SINGLE_QUOTED)?.[1];
   if (single !== undefined) {
-    // Two apostrophes of two values may be read as one pair of quotes.
-    if (/[;,][ \t]*(?:rel\*?[ \t]*=|<)/i.test(single)) throw reader.fail("single quotes seem to hold a link");
+    // The apostrophes of two values can look like one pair of quotes.
+    if (/[;,][ \t]*(?:rel\*?[ \t]*=|<)/i.test(single)) throw reader.fail("the text in single quotes looks like a link");
     return single;
   }
   const value = reader.take(UNQUOTED)?.[0].trim() ?? "";
-  if (/[<>"]|[ \t]\S*=/.test(value)) throw reader.fail("a value without quotes is not understood");
+  if (/[<>"]|[ \t]\S*=/.test(value)) throw reader.fail("a value without quotes cannot be parsed");
   return value;
 }
 
-/** `UTF-8'en'n%65xt`: RFC 8187. */
+/** Decodes a value such as `UTF-8'en'n%65xt` (RFC 8187). */
 function extendedValue(reader: Reader, value: string | undefined): string | undefined {
   if (value === undefined) return undefined;
   const [, charset = "", encoded = ""] = /^([\w-]+)'[\w-]*'(.*)$/.exec(value) ?? [];
   try {
     if (/^(?:utf-8|us-ascii|iso-8859-1)$/i.test(charset)) return decodeURIComponent(encoded);
   } catch {
-    // Told below.
+    // The throw below reports it.
   }
   throw reader.fail(`the rel* ${JSON.stringify(value)} cannot be decoded`);
 }
 
-/** A header holds bytes, one a character. */
+/** Percent-encodes bytes beyond ASCII. `fetch` returns a header as text with one character for each byte. */
 function encodeBytes(url: string): string {
   return url.replaceAll(/[\u0080-\u00FF]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
 }

@@ -1,12 +1,12 @@
 import { toStoredText } from "../base/exact-json.ts";
 
-/** What is remembered of a sequence of positions: two of them, however long the sequence is. */
+/** What the loop detection remembers of a sequence of positions: two positions, however long the sequence is. */
 export interface LoopState {
-  /** How many positions there were. */
+  /** How many positions the sequence has. */
   readonly count: number;
-  /** The position whose number was the latest power of two (Brent's algorithm): finds loops of any period. */
+  /** The position whose number is the latest power of two (Brent's algorithm). It finds loops of any length. */
   readonly far: string;
-  /** The position whose number was the latest multiple of 64: finds short loops at once, however late they begin. */
+  /** The position whose number is the latest multiple of 64. It finds short loops soon, however late they begin. */
   readonly near: string;
 }
 
@@ -15,16 +15,16 @@ const NEAR_POSITIONS = 64;
 /**
  * Adds a position, as text, to a sequence.
  *
- * A loop of up to 64 positions is found within 128 positions; a longer one once the sequence is about three times as
- * long as the loop and what was before it.
+ * A loop of up to 64 positions is found within 128 positions. A longer loop is found when the sequence is about three
+ * times as long as the loop and the positions before it together.
  *
- * @returns the state after it, or `undefined` where the position was there before: the sequence goes round in a circle.
+ * @returns the new state, or `undefined` if the position occurred before: the sequence is a loop.
  */
 export function nextLoopState(state: LoopState | undefined, position: string): LoopState | undefined {
   if (state === undefined) return { count: 1, far: position, near: position };
   if (position === state.far || position === state.near) return undefined;
   const count = state.count + 1;
-  // A power of two has one bit, which 2^53 positions never outgrow.
+  // The logarithm of a power of two is a whole number. It is exact here, because no sequence has 2^53 positions.
   const isPowerOfTwo = Number.isInteger(Math.log2(count));
   return {
     count,
@@ -33,11 +33,11 @@ export function nextLoopState(state: LoopState | undefined, position: string): L
   };
 }
 
-/** Tells when a sequence of positions comes round to one that was there before, within one process. */
+/** Detects, within one process, when a sequence of positions returns to an earlier position. */
 export class LoopDetector {
   #state: LoopState | undefined;
 
-  /** Whether the position was there before. */
+  /** Adds a position, and returns whether it occurred before. */
   isRepeated(position: unknown): boolean {
     const next = nextLoopState(this.#state, toStoredText(position));
     if (next === undefined) return true;

@@ -2,21 +2,22 @@ import { SourceError } from "../base/errors.ts";
 import { describeAbsent, type Path, valueAt } from "./body-path.ts";
 import { type HttpPage, locate } from "./pagination.ts";
 
+/** Option of the pagination styles that read the next page from a field of the body. */
 export interface AbsentFieldOptions {
   /**
-   * Whether the API leaves the field out on its last page (OData, JSON:API). Then a page without the field is the last
-   * one, and the field's absence on page 1 is a warning in the run's summary. Default `false`: a page without the field
-   * is an error, because the path may be misspelt.
+   * Whether a page without the field is the last page, as in OData and JSON:API. If the field is absent on page 1, the
+   * run still warns in its summary. Default `false`: a page without the field is an error, because the path may be
+   * misspelt.
    */
   readonly absentEnds?: boolean;
 }
 
 /**
- * The value of the field that leads to the next page. `undefined` if the field says that the page is the last one: it is
- * `null`, `""`, `false` or 0.
+ * Reads the field that leads to the next page.
  *
- * @param isFirst Whether it is page 1.
- * @throws {SourceError} The field is absent, and that does not end the source.
+ * @param isFirst Whether `page` is page 1.
+ * @returns the value, or `undefined` if the field says that this page is the last: it is `null`, `""`, `false` or 0.
+ * @throws {SourceError} The field is absent, and `absentEnds` is not set.
  */
 export function nextField(
   page: HttpPage,
@@ -28,16 +29,16 @@ export function nextField(
     const absent = describeAbsent(page.body, path);
     if (!absentEnds) {
       throw new SourceError(
-        `${absent}. A page of ${locate(page)} must have the field, null or empty on the last page: correct the path, or ` +
-          "set absentEnds: true if the API leaves the field out on its last page",
+        `${absent}. Each page of ${locate(page)} must have the field; on the last page it is null or empty. Correct the ` +
+          "path, or set absentEnds: true if the API leaves the field out on its last page",
       );
     }
-    if (isFirst) warn(`page 1 of ${locate(page)} is taken for the only page: ${absent}`);
+    if (isFirst) warn(`page 1 of ${locate(page)} counts as the only page: ${absent}`);
     return undefined;
   }
   return isEmpty(value) ? undefined : value;
 }
 
-/** Whether a field that leads to the next page holds nothing that leads there. */
+/** Whether the value of such a field says that no page follows. */
 export const isEmpty = (value: unknown): boolean =>
   value === undefined || value === null || value === "" || value === false || value === 0;

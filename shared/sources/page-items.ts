@@ -3,17 +3,20 @@ import { keysSeen, nameOf, type Path, valueAt } from "./body-path.ts";
 import { type HttpPage, locate } from "./pagination.ts";
 import { serviceErrors, serviceMessage } from "./service-errors.ts";
 
+/** Where the items of a page are, and which irregular responses count as complete pages. */
 export interface PageItemsOptions {
-  /** Where the list of items stands in the body. Default: the body is the list. */
+  /** The place of the list of items in the body. Default: the body itself is the list. */
   readonly items?: Path | undefined;
+  /** Whether a page counts although its body reports errors. */
   readonly allowErrors: boolean;
+  /** Whether `null` in place of the list is an empty list. */
   readonly allowNullItems: boolean;
 }
 
 /**
- * The items of a page. An answer without a body (204) has none.
+ * Returns the items of a page. A response without a body (204) has no items.
  *
- * @throws {SourceError} The body has no list where it should be, or it has errors that are not accepted.
+ * @throws {SourceError} The body has no list at the place of the items, or it reports errors that are not allowed.
  */
 export function itemsOf(
   page: Pick<HttpPage, "body" | "url">,
@@ -25,27 +28,30 @@ export function itemsOf(
   const errors = serviceErrors(body) ?? batchErrors(body, path);
   if (errors !== undefined && !allowErrors) {
     throw new SourceError(
-      `${locate(page)} answered errors: ${errors}. Because of them the page may lack items: correct the request, or ` +
-        "set allowErrors: true if such pages are complete",
+      `${locate(page)} answered with errors: ${errors}. Because of the errors, items may be missing from the page. Correct ` +
+        "the request, or set allowErrors: true if such pages are complete",
     );
   }
-  if (errors !== undefined) warn(`${locate(page)} answered errors, which allowErrors accepts: ${errors}`);
+  if (errors !== undefined) warn(`${locate(page)} answered with errors, which allowErrors accepts: ${errors}`);
   const found = path === undefined ? body : valueAt(body, path);
   if (Array.isArray(found)) {
-    // Some services answer 200 with what they could read, and say in this field what they could not.
+    // Some services answer 200 with the items that they could read, and describe the rest in this field.
     const error = serviceMessage({ error: valueAt(body, "error") });
-    if (error !== undefined) warn(`${locate(page)} answered an error beside its items, which may not be all: ${error}`);
+    if (error !== undefined)
+      warn(`${locate(page)} answered with an error beside its items, so items may be missing: ${error}`);
     return found;
   }
   if (found !== null || path === undefined) throw notList(page, path);
   if (allowNullItems) return [];
   throw new SourceError(
     `${nameOf(path)} of ${locate(page)} is null, not a list of items${said(body)}. Set allowNullItems: true if the API ` +
-      "answers null for an empty list",
+      "means an empty list by null",
   );
 }
 
-/** The errors in the answers of a batch of requests, which is a list. */
+/**
+ * Returns the first errors in the body of a batch request. Such a body is a list with one response for each request.
+ */
 function batchErrors(body: unknown, path: Path | undefined): string | undefined {
   if (!Array.isArray(body) || path === undefined || typeof path === "function") return undefined;
   return body.map(serviceErrors).find((errors) => errors !== undefined);
@@ -62,11 +68,11 @@ function notList(page: Pick<HttpPage, "body" | "url">, path: Path | undefined): 
 
 function said(body: unknown): string {
   const message = serviceMessage(body);
-  return message === undefined ? "" : `; it says ${message}`;
+  return message === undefined ? "" : `; the response says ${message}`;
 }
 
 function suggestion(body: unknown): string {
   const entries = typeof body === "object" && body !== null ? Object.entries(body) : [];
   const [list = "data"] = entries.find(([, value]) => Array.isArray(value)) ?? [];
-  return `; say where the items stand, such as items: ${JSON.stringify(list)}`;
+  return `; set the option items to the place of the list, such as items: ${JSON.stringify(list)}`;
 }

@@ -17,24 +17,29 @@ import { type AbsentFieldOptions, isEmpty, nextField } from "./next-field.ts";
 import { type HttpPage, locate, type Pagination } from "./pagination.ts";
 import { checkParameter, checkPlace, type Parameter, withParameter } from "./request-parameter.ts";
 
+/** Options of `cursorField`. */
 export interface CursorFieldOptions extends AbsentFieldOptions {
-  /** Where the next page's cursor stands in the body. `null`, `""`, `false` or 0: the last page. Absent: an error. */
+  /**
+   * The place of the next page's cursor in the body. `null`, `""`, `false` or 0 mean that the page is the last. If the
+   * field is absent, the page is an error (see `absentEnds`).
+   */
   readonly path: Path;
-  /** Where the next request takes it. */
+  /** The place of the cursor in the next request. */
   readonly parameter: Parameter;
   /**
-   * A flag that says whether a page follows, for an API that still gives a cursor on its last page. Where it says `false`
-   * the cursor may be absent. Default: the field `hasNextPage` beside the cursor, if `path` ends in `endCursor` and the
-   * field is there (GraphQL connections, https://relay.dev/graphql/connections.htm). Else the cursor alone decides.
+   * The place of a flag that says whether a page follows. Use it for an API that still sends a cursor on its last page.
+   * If the flag is `false`, the cursor may be absent. Default: if `path` ends in `endCursor` and the body has the field
+   * `hasNextPage` beside it, that field (GraphQL connections, https://relay.dev/graphql/connections.htm). Otherwise the
+   * cursor alone decides.
    */
   readonly hasMore?: Field;
 }
 
 /**
- * The answer holds a cursor that the next request sends back (Slack, Notion, Shopify, Airtable, GraphQL connections).
- * Page 1 is requested without a cursor.
+ * Pagination by a cursor that the response contains and the next request sends back (Slack, Notion, Shopify, Airtable,
+ * GraphQL connections). The request for page 1 has no cursor.
  *
- * @throws {ConfigurationError} An option is missing, unknown or of a wrong kind.
+ * @throws {ConfigurationError} An option is missing, unknown or of the wrong kind.
  *
  * @example
  * ```ts
@@ -51,7 +56,7 @@ export function cursorField(options: CursorFieldOptions): Pagination {
   if (options.hasMore !== undefined) checkField("hasMore", options.hasMore);
   if (options.hasMore !== undefined && absentEnds) {
     throw new ConfigurationError(
-      "hasMore and absentEnds both tell the last page: keep hasMore, which the API says itself",
+      "hasMore and absentEnds both mark the last page: remove absentEnds, because hasMore is what the API says itself",
     );
   }
   return byCursor(parameter, (page, isFirst, warn) => {
@@ -60,11 +65,11 @@ export function cursorField(options: CursorFieldOptions): Pagination {
     const value =
       hasMore === undefined ? nextField(page, path, { absentEnds, isFirst, warn }) : promised(page, path, hasMore);
     if (value !== true) return value;
-    throw new SourceError(`${nameOf(path)} of ${locate(page)} should hold a cursor, but is true: is the path right?`);
+    throw new SourceError(`${nameOf(path)} of ${locate(page)} must hold a cursor, but is true: check the path`);
   });
 }
 
-/** The cursor of a page whose flag says that another page follows. */
+/** Returns the cursor of a page whose flag says that another page follows. */
 function promised(page: HttpPage, path: Path, hasMore: Field): unknown {
   const value = valueAt(page.body, path);
   if (!isEmpty(value)) return value;
@@ -72,7 +77,9 @@ function promised(page: HttpPage, path: Path, hasMore: Field): unknown {
   throw new SourceError(`${nameOf(hasMore)} of ${locate(page)} says that a page follows, but ${found}`);
 }
 
-/** The flag that the GraphQL Cursor Connections Specification puts beside a forward cursor, if the page has it. */
+/**
+ * Finds the flag that the GraphQL Cursor Connections Specification puts beside a forward cursor, if the page has it.
+ */
 function connectionFlag(page: HttpPage, path: Path): Field | undefined {
   if (typeof path === "function") return undefined;
   const keys = keysOf(path);
@@ -81,19 +88,21 @@ function connectionFlag(page: HttpPage, path: Path): Field | undefined {
   return typeof valueAt(page.body, flag) === "boolean" ? flag : undefined;
 }
 
+/** Options of `lastItem`. */
 export interface LastItemOptions {
-  /** Where the cursor stands in an item, such as `"id"`. */
+  /** The place of the cursor in an item, such as `"id"`. */
   readonly path: Path;
-  /** Where the next request takes it, such as `"starting_after"`. */
+  /** The place of the cursor in the next request, such as `"starting_after"`. */
   readonly parameter: Parameter;
-  /** A flag that tells whether a page follows. Without it, an empty page is the last. */
+  /** The place of a flag that says whether a page follows. Default: an empty page is the last page. */
   readonly hasMore?: Field;
 }
 
 /**
- * The next page starts after the last item of this one (Stripe, Mastodon, Elasticsearch's `search_after`).
+ * Pagination in which the next page starts after the last item of the current page (Stripe, Mastodon, Elasticsearch's
+ * `search_after`).
  *
- * @throws {ConfigurationError} An option is missing, unknown or of a wrong kind.
+ * @throws {ConfigurationError} An option is missing, unknown or of the wrong kind.
  *
  * @example
  * ```ts
@@ -114,7 +123,7 @@ export function lastItem(options: LastItemOptions): Pagination {
     const value = valueAt(last, path);
     if (value !== undefined && value !== null) return value;
     if (last === undefined)
-      throw new SourceError("hasMore says that a page follows, but this one is empty: there is no last item");
+      throw new SourceError("hasMore says that a page follows, but this page is empty, so there is no last item");
     throw new SourceError(`${nameOf(path)} is not in the last item: ${keysSeen(last)}`);
   });
 }
@@ -127,8 +136,8 @@ function byCursor(
     check({ body }) {
       if (typeof parameter !== "string" && body === undefined) {
         throw new ConfigurationError(
-          `parameter ${show(parameter)} stands in the body, but the source has none, so page 1 would not be a POST: give ` +
-            "the option body, which may be {}",
+          `parameter ${show(parameter)} is a field of the body, but the source has no body, so page 1 would not be a POST: ` +
+            "set the option body, which may be {}",
         );
       }
       checkPlace(body, parameter);
@@ -138,7 +147,7 @@ function byCursor(
   };
 }
 
-/** JSON's numbers lose digits beyond 2^53, and the API would be asked for a page that does not exist. */
+/** JavaScript rounds integers beyond 2^53. A rounded cursor would request a page that does not exist. */
 function exact(cursor: unknown): ExactJson | undefined {
   const unsafe = findUnsafeNumber(cursor);
   if (unsafe !== undefined) {
@@ -149,7 +158,7 @@ function exact(cursor: unknown): ExactJson | undefined {
   }
   if (typeof cursor === "number" && !Number.isSafeInteger(cursor) && Number.isInteger(cursor)) {
     throw new SourceError(
-      `the cursor ${cursor} is too large for a number in JavaScript: take the API's text form of it, if there is one`,
+      `the cursor ${cursor} is too large for a number in JavaScript: use the field in which the API sends it as text, if any`,
     );
   }
   return cursor as ExactJson | undefined;

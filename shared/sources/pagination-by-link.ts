@@ -5,16 +5,18 @@ import { parseLinkHeader } from "./link-header.ts";
 import { type AbsentFieldOptions, nextField } from "./next-field.ts";
 import { foreignPosition, type HttpPage, locate, type PageRequest, type Pagination } from "./pagination.ts";
 
-/** How much of a header a message shows. */
+/** How many characters of a header a message shows. */
 const SHOWN_CHARACTERS = 1_000;
 
-/** Relation types that an API sends in the `Link` header of a page: one of them on page 1 shows that the API uses it. */
+/** Relation types of page links. If page 1 has one of them in its `Link` header, the API pages by that header. */
 const PAGE_RELATIONS = ["first", "prev", "previous", "last"];
 
 /**
- * The next page is the one of the header `Link: <…>; rel="next"` (GitHub, GitLab, WordPress, RFC 8288). A page without
- * such a link is the last page, and so is one whose link says `results="false"` (Sentry). Page 1 without a `Link` header about pages is a warning in the run's summary, because
- * the API may page in another way. A header that is malformed, so that a next page may be hidden in it, is an error.
+ * Pagination by the header `Link: <…>; rel="next"` (GitHub, GitLab, WordPress, RFC 8288). A page without such a link is
+ * the last page. So is a page whose link says `results="false"` (Sentry).
+ *
+ * If page 1 has no `Link` header about pages, the run's summary shows a warning, because the API may page in another
+ * way. A malformed header is an error, because a next page may be hidden in it.
  *
  * @example `next: linkHeader`
  */
@@ -24,17 +26,20 @@ export const linkHeader: Pagination = byLink((page, isFirst, warn) => {
   const next = links.filter(({ rels }) => rels.includes("next"));
   const ours = next.find(({ anchor }) => anchor === undefined || isSamePage(anchor, page.url));
   if (ours !== undefined) return ours.isEmpty ? undefined : ours.target;
-  const problem = malformed ?? (next.length > 0 ? "its next page is that of another page, its anchor" : undefined);
+  const problem =
+    malformed ?? (next.length > 0 ? "its next link belongs to another page, which its anchor names" : undefined);
   if (problem !== undefined) {
     throw new SourceError(
-      `the Link header of ${locate(page)} cannot be read (${problem}): ${show(header.slice(0, SHOWN_CHARACTERS))}. If the API says in its body where ` +
-        "the next page is, use nextUrl or cursorField",
+      `the Link header of ${locate(page)} cannot be read (${problem}): ` +
+        `${show(header.slice(0, SHOWN_CHARACTERS))}. If the body of the response names the next page, use nextUrl or cursorField`,
     );
   }
   const found = [...new Set(links.flatMap(({ rels }) => rels))];
   if (isFirst && !found.some((rel) => PAGE_RELATIONS.includes(rel))) {
-    const seen = found.length === 0 ? "no Link header" : `a Link header with no page in it (rel: ${found.join(", ")})`;
-    warn(`page 1 of ${locate(page)} has ${seen} and is taken for the only page: does the API page in another way?`);
+    const seen = found.length === 0 ? "no Link header" : `a Link header without pages (rel: ${found.join(", ")})`;
+    warn(
+      `page 1 of ${locate(page)} has ${seen} and counts as the only page: check whether the API pages in another way`,
+    );
   }
   return undefined;
 });
@@ -44,16 +49,20 @@ function isSamePage(anchor: string, page: URL): boolean {
   return URL.canParse(anchor, page.href) && withoutFragment(new URL(anchor, page.href)) === withoutFragment(page);
 }
 
+/** Options of `nextUrl`. */
 export interface NextUrlOptions extends AbsentFieldOptions {
-  /** Where the next page's URL stands in the body. `null`, `""` or `false`: the last page. Absent: an error. */
+  /**
+   * The place of the next page's URL in the body. `null`, `""` or `false` mean that the page is the last. If the field
+   * is absent, the page is an error (see `absentEnds`).
+   */
   readonly path: Path;
 }
 
 /**
- * The next page's URL stands in the body (Django REST framework: `"next"`; JSON:API: `"links.next"`; OData:
- * `["@odata.nextLink"]`). It may be relative, and an object with an `href`.
+ * Pagination by the next page's URL in the body (Django REST framework: `"next"`; JSON:API: `"links.next"`; OData:
+ * `["@odata.nextLink"]`). The URL may be relative. The field may also be an object whose `href` is the URL.
  *
- * @throws {ConfigurationError} An option is missing, unknown or of a wrong kind.
+ * @throws {ConfigurationError} An option is missing, unknown or of the wrong kind.
  *
  * @example
  * ```ts
@@ -71,7 +80,7 @@ export function nextUrl(options: NextUrlOptions): Pagination {
     const link = typeof value === "object" && value !== null && "href" in value ? value.href : value;
     if (link === undefined || link === null || link === "") return undefined;
     if (typeof link === "string") return link;
-    throw new SourceError(`${nameOf(path)} should be the next page's URL, but is ${show(link)}: is the path right?`);
+    throw new SourceError(`${nameOf(path)} must be the next page's URL, but is ${show(link)}: check the path`);
   });
 }
 
@@ -88,11 +97,11 @@ function byLink(
 }
 
 /**
- * Path and query of a URL of the same origin as the first page's; another one in full. So a run goes on when the API's
- * host or port has changed in between.
+ * The position of a page: path and query if the URL has the origin of the first page, and the whole URL otherwise. So a
+ * run can continue after the API's host or port has changed.
  */
 function positionOf(link: string, current: URL, start: URL): string {
-  if (!URL.canParse(link, current.href)) throw new SourceError(`the next page's link is no URL: ${show(link)}`);
+  if (!URL.canParse(link, current.href)) throw new SourceError(`the next page's link is not a URL: ${show(link)}`);
   const url = new URL(link, current);
   url.hash = "";
   return url.origin === start.origin ? `${url.pathname}${url.search}` : url.href;
@@ -100,7 +109,7 @@ function positionOf(link: string, current: URL, start: URL): string {
 
 function urlAt(position: unknown, { url: start }: PageRequest): URL {
   if (typeof position !== "string" || position === "") throw foreignPosition(position);
-  // Joined and not resolved: a path may start with two slashes, which would be read as a host.
+  // Join the texts, because resolving would read a path that starts with two slashes as a host.
   const href = position.startsWith("/") ? `${start.origin}${position}` : position;
   if (!URL.canParse(href)) throw foreignPosition(position);
   return new URL(href);

@@ -4,34 +4,40 @@ import { booleanOf, checkField, type Field, keysOf, nameOf, numberOf, valueAt } 
 import { foreignPosition, type HttpPage, locate, type Pagination } from "./pagination.ts";
 import { checkParameter, checkPlace, type Parameter, withParameter } from "./request-parameter.ts";
 
+/** Options of `pageNumber`. At most one of `totalPages`, `hasMore` and `shortPageEnds` may be set. */
 export interface PageNumberOptions {
-  /** Where a request takes the page's number. Default `"page"`. */
+  /** The place of the page number in a request. Default `"page"`. */
   readonly parameter?: Parameter;
-  /** The first page's number: 0 or more. Default 1. */
+  /** The number of the first page: 0 or more. Default 1. */
   readonly first?: number;
-  /** Items to ask for per page: at least 1. Default: as many as the API gives unasked. */
+  /** Number of items to request in each page: at least 1. Default: the API's own page size. */
   readonly pageSize?: number;
-  /** Where a request takes `pageSize`. Default `"per_page"`. */
+  /** The place of `pageSize` in a request. Default `"per_page"`. */
   readonly sizeParameter?: Parameter;
-  /** Ends the reading: how many pages there are. */
+  /** The place of the total number of pages. The page with that number is the last. */
   readonly totalPages?: Field;
-  /** Ends the reading: whether a page follows. */
+  /** The place of a flag that says whether a page follows. */
   readonly hasMore?: Field;
-  /** Ends the reading at a page with fewer items than `pageSize`. Only for an API that never cuts `pageSize` down. */
+  /**
+   * Whether a page with fewer items than `pageSize` is the last. Set it only for an API that never returns fewer items
+   * than requested before the end. Default `false`.
+   */
   readonly shortPageEnds?: boolean;
   /**
-   * Ends the reading: statuses with which the API answers a page past the end, such as `[404]`. Page 1 must exist: there
-   * they are an error. Allowed are 400–499 but those that refuse the request itself (401, 403, 407, 408, 425, 429).
+   * Statuses with which the API answers a request beyond the last page, such as `[404]`. They end the source. On page 1
+   * they are an error, because page 1 must exist. Allowed are 400 to 499, except the statuses that refuse the request
+   * itself (401, 403, 407, 408, 425, 429). Default: none.
    */
   readonly endStatuses?: readonly number[];
 }
 
 /**
- * Pages are counted (WordPress, GitLab, Rails APIs). The last one is told by `totalPages`, `hasMore` or
- * `shortPageEnds`, whichever is given, and else by the empty page behind it, at the price of one more request. An API that
- * answers an error in place of that empty page needs `endStatuses`.
+ * Pagination by a page number (WordPress, GitLab, Rails APIs). The option `totalPages`, `hasMore` or `shortPageEnds`
+ * says which page is the last. Without these options an empty page ends the source, which costs one more request. An
+ * API that answers with an error instead of the empty page needs `endStatuses`.
  *
- * @throws {ConfigurationError} An option is unknown or of a wrong kind.
+ * @throws {ConfigurationError} An option is unknown, of the wrong kind or out of range, or two options mark the last
+ *   page.
  *
  * @example
  * ```ts
@@ -87,35 +93,42 @@ export function pageNumber(options: PageNumberOptions = {}): Pagination {
   };
 }
 
+/** Options of `offsetLimit`. At most one of `total`, `hasMore` and `shortPageEnds` may be set. */
 export interface OffsetLimitOptions {
-  /** Where a request takes the number of items to pass over. Default `"offset"`. */
+  /** The place of the number of items to skip in a request. Default `"offset"`. */
   readonly offset?: Parameter;
-  /** Where a request takes the number of items to give. Default `"limit"`. */
+  /** The place of the number of items to return in a request. Default `"limit"`. */
   readonly limit?: Parameter;
-  /** Items to ask for per page: at least 1. Default 100. */
+  /** Number of items to request in each page: at least 1. Default 100. */
   readonly pageSize?: number;
-  /** Ends the reading: how many items there are in all. */
+  /** The place of the total number of items. Reading ends when that many items are read. */
   readonly total?: Field;
-  /** Ends the reading: whether a page follows. */
+  /** The place of a flag that says whether a page follows. */
   readonly hasMore?: Field;
-  /** Ends the reading at a page with fewer items than `pageSize`. Only for an API that never cuts `pageSize` down. */
+  /**
+   * Whether a page with fewer items than `pageSize` is the last. Set it only for an API that never returns fewer items
+   * than requested before the end. Default `false`.
+   */
   readonly shortPageEnds?: boolean;
   /**
-   * Ends the reading: statuses with which the API answers a page past the end, such as `[404]`. Page 1 must exist: there
-   * they are an error. Allowed are 400–499 but those that refuse the request itself (401, 403, 407, 408, 425, 429).
+   * Statuses with which the API answers a request beyond the last page, such as `[404]`. They end the source. On page 1
+   * they are an error, because page 1 must exist. Allowed are 400 to 499, except the statuses that refuse the request
+   * itself (401, 403, 407, 408, 425, 429). Default: none.
    */
   readonly endStatuses?: readonly number[];
 }
 
 /**
- * Pages are a range of the items (many SQL-backed APIs; Elasticsearch's `from` and `size`). The last one is told by
- * `total`, `hasMore` or `shortPageEnds`, whichever is given, and else by the empty page behind it, at the price of one
- * more request. An API that answers an error in place of that empty page needs `endStatuses`.
+ * Pagination by an offset and a number of items (many SQL-backed APIs; Elasticsearch's `from` and `size`). The option
+ * `total`, `hasMore` or `shortPageEnds` says which page is the last. Without these options an empty page ends the
+ * source, which costs one more request. An API that answers with an error instead of the empty page needs
+ * `endStatuses`.
  *
- * The offset rises by the items that came, not by `pageSize`: an API may give fewer than were asked for. So the option
- * `items` of `httpPages` must not leave any out.
+ * The offset grows by the number of items that the page had, and not by `pageSize`, because an API may return fewer
+ * items than requested. So the option `items` of `httpPages` must not leave items out.
  *
- * @throws {ConfigurationError} An option is unknown or of a wrong kind.
+ * @throws {ConfigurationError} An option is unknown, of the wrong kind or out of range, or two options mark the last
+ *   page.
  *
  * @example
  * ```ts
@@ -143,14 +156,14 @@ export function offsetLimit(options: OffsetLimitOptions = {}): Pagination {
       }
       if (isFirst && count === size && read === size) {
         warn(
-          `page 1 of ${locate(page)} is taken for the only page: ${nameOf(total)} is ${count}, which is also the number ` +
-            "of items on page 1. Is it the count of the page?",
+          `page 1 of ${locate(page)} counts as the only page: ${nameOf(total)} is ${count}, which is also the number ` +
+            "of items on page 1. Check whether the field counts only the items of the page",
         );
       }
       if (read >= count && isLowerBound(page, total)) {
         throw new SourceError(
           `${nameOf(total)} of ${locate(page)} is ${count}, a lower bound (its relation is "gte"), so more items may follow: ` +
-            "ask for the exact total, in Elasticsearch with track_total_hits: true in the body",
+            "request the exact total, in Elasticsearch with track_total_hits: true in the body",
         );
       }
       return read < count;
@@ -174,21 +187,21 @@ export function offsetLimit(options: OffsetLimitOptions = {}): Pagination {
       if (!follows(page, read, warn)) return undefined;
       if (page.items.length > 0) return read;
       throw new SourceError(
-        `the page at offset ${read} is empty, though ${total === undefined ? "hasMore" : "total"} says that items ` +
-          "follow: leave that option out if an empty page may end the reading",
+        `the page at offset ${read} is empty, although ${total === undefined ? "hasMore" : "total"} says that items ` +
+          "follow: leave that option out if an empty page is the end of the source",
       );
     },
   };
 }
 
 const COUNT = { maximum: Number.MAX_SAFE_INTEGER };
-const PAGE_SIZE = { ...COUNT, minimum: 1, mend: "look up how many the API gives at the most" };
+const PAGE_SIZE = { ...COUNT, minimum: 1, mend: "use the largest page size that the API allows" };
 
 function checkOneEnd(ends: Readonly<Record<string, unknown>>): void {
   const given = Object.keys(ends).filter((option) => ends[option] !== undefined);
   if (given.length > 1) {
     throw new ConfigurationError(
-      `one option at the most may tell the last page, but ${given.join(" and ")} are given: keep the most reliable one`,
+      `at most one option may mark the last page, but ${given.join(" and ")} are set: keep the most reliable one`,
     );
   }
   const [option = ""] = given;
@@ -197,12 +210,13 @@ function checkOneEnd(ends: Readonly<Record<string, unknown>>): void {
 
 function contradiction(page: HttpPage, field: Field, count: number, where: string): SourceError {
   return new SourceError(
-    `${nameOf(field)} of ${locate(page)} is ${count}, but ${where} has items (${page.items.length}): is it another count?`,
+    `${nameOf(field)} of ${locate(page)} is ${count}, but ${where} has items (${page.items.length}): check whether the ` +
+      "field counts something else",
   );
 }
 
 /**
- * Whether a total is only known to be at least so large, as Elasticsearch says beside it:
+ * Whether a total is only a lower bound. Elasticsearch says so in the field `relation` beside the total:
  * https://www.elastic.co/guide/en/elasticsearch/reference/current/search-your-data.html#track-total-hits
  */
 function isLowerBound({ body }: HttpPage, total: Field): boolean {
@@ -211,19 +225,19 @@ function isLowerBound({ body }: HttpPage, total: Field): boolean {
 }
 
 /**
- * An API may give fewer items than it is asked for, and say nothing. Then page 1 has as many as the API gives at most,
- * which is a round number.
+ * Warns if page 1 is short and its number of items is a round number. Such a page probably has the API's largest page
+ * size: the API returned fewer items than requested, and more pages follow.
  */
 function warnOfShortPage(page: HttpPage, pageSize: number, warn: (message: string) => void): void {
   const { length } = page.items;
   if (pageSize === 1 || length === 0 || length % 10 !== 0) return;
   warn(
-    `page 1 of ${locate(page)} has exactly ${length} of ${pageSize} items, and is taken for the only page ` +
-      `(shortPageEnds): does the API give more than ${length} items a page?`,
+    `page 1 of ${locate(page)} has exactly ${length} of ${pageSize} items, and counts as the only page ` +
+      `(shortPageEnds): check whether the API ever returns more than ${length} items in a page`,
   );
 }
 
-/** They refuse the request itself, and say nothing about where the source ends. */
+/** Statuses that refuse the request itself, so they say nothing about the end of the source. */
 const REFUSALS = [401, 403, 407, 408, 425, 429];
 
 function endStatusesOf(statuses: unknown, otherEnds: Readonly<Record<string, unknown>>): readonly number[] {
@@ -236,14 +250,14 @@ function endStatusesOf(statuses: unknown, otherEnds: Readonly<Record<string, unk
     !REFUSALS.includes(status);
   if (!Array.isArray(statuses) || statuses.length === 0 || !statuses.every(ends)) {
     throw new ConfigurationError(
-      `endStatuses must be a list of statuses from 400 to 499, but is ${show(statuses)}: give those of a page past the ` +
-        `end, such as [404]. ${REFUSALS.join(", ")} cannot end a source, because they refuse the request itself`,
+      `endStatuses must be a list of statuses from 400 to 499, but is ${show(statuses)}: list the statuses of a page beyond ` +
+        `the end, such as [404]. ${REFUSALS.join(", ")} cannot end a source, because they refuse the request itself`,
     );
   }
   const other = Object.keys(otherEnds).find((option) => otherEnds[option] !== undefined);
   if (other === undefined) return [...statuses];
   throw new ConfigurationError(
-    `endStatuses and ${other} both tell the last page: keep ${other}, so that an error is never taken for the end`,
+    `endStatuses and ${other} both mark the last page: keep ${other}, so that an error can never end the source`,
   );
 }
 
@@ -251,12 +265,12 @@ function endStatusesOf(statuses: unknown, otherEnds: Readonly<Record<string, unk
 function shortestPage(shortPageEnds: unknown, pageSize: number | undefined): number {
   if (shortPageEnds !== undefined && typeof shortPageEnds !== "boolean") {
     throw new ConfigurationError(
-      `shortPageEnds must be true or false, but is ${show(shortPageEnds)}: give one of them`,
+      `shortPageEnds must be true or false, but is ${show(shortPageEnds)}: use one of these`,
     );
   }
   if (!shortPageEnds) return 1;
   if (pageSize !== undefined) return pageSize;
-  throw new ConfigurationError("shortPageEnds needs pageSize, to tell what is short: give pageSize, too");
+  throw new ConfigurationError("shortPageEnds needs pageSize, which says when a page is short: set pageSize, too");
 }
 
 function counted(position: unknown): number {

@@ -5,40 +5,70 @@ import type { Answer } from "./body-path.ts";
 import { parseLinkHeader } from "./link-header.ts";
 import type { ReadContext } from "./source.ts";
 
-/** A JSON object: the body of a request. */
+/**
+ * A JSON object: the body of a request.
+ *
+ * @example `{ query: "{ users { id } }", variables: { first: 100 } }`
+ */
 export type JsonObject = { readonly [key: string]: ExactJson };
 
-/** What is asked for: with a body by POST, without by GET. */
+/** A request for a page. With a body it is a POST, without a body a GET. */
 export interface PageRequest {
   readonly url: URL;
   readonly body?: JsonObject | undefined;
 }
 
-/** What a pagination style sees of an answer. */
+/** A response as a pagination style sees it. */
 export interface HttpPage extends Answer {
-  /** Where the answer came from, redirects followed. */
+  /** The URL that the response came from, after redirects. */
   readonly url: URL;
+  /** The items of the page. */
   readonly items: readonly unknown[];
 }
 
 /**
- * How an API leads from one page to the next. The styles that are known are made by `linkHeader`, `nextUrl`,
- * `cursorField`, `lastItem`, `pageNumber`, `offsetLimit` and `singlePage`; another one is an object like them.
+ * How an API leads from one page to the next. Sluice has the common styles: `linkHeader`, `nextUrl`, `cursorField`,
+ * `lastItem`, `pageNumber`, `offsetLimit` and `singlePage`. For another style, write an object with these functions.
  *
- * A position is any JSON value or bigint, `undefined` at the first page. It is kept in the cursor.
+ * A position identifies a page: any JSON value or bigint, and `undefined` for the first page. Sluice stores it in the
+ * cursor.
+ *
+ * @example
+ * ```ts
+ * // The API returns the number of the next page in the header X-Next.
+ * const nextHeader: Pagination = {
+ *   request: (start, position) => {
+ *     const url = new URL(start.url);
+ *     url.searchParams.set("page", String(position ?? 1));
+ *     return { ...start, url };
+ *   },
+ *   next: ({ headers }) => {
+ *     const next = headers.get("x-next");
+ *     if (next === null) throw new Error("the header X-Next is missing");
+ *     return next === "none" ? undefined : next;
+ *   },
+ * };
+ * ```
  */
 export interface Pagination {
   /**
-   * Checks the options of the source when it is defined, if the pagination needs something of them.
+   * Checks the options of the source when the source is defined. Needed only if the pagination depends on these
+   * options.
    *
-   * @throws {ConfigurationError} The request has no place for what the pagination adds to it.
+   * @throws {ConfigurationError} The request has no place for the value that the pagination adds to it.
    */
   check?(start: Pick<PageRequest, "body">): void;
-  /** The request for the page at a position. `start` is the one that the options describe. */
+  /**
+   * Makes the request for the page at a position.
+   *
+   * @param start The request that the options `url` and `body` describe.
+   * @param position `undefined` for the first page.
+   */
   request(start: PageRequest, position: ExactJson | undefined): PageRequest;
   /**
-   * The position of the page after `page`, or `undefined` if it was the last. It must return `undefined` only at a sign
-   * of the API that no page follows, and throw at an answer that it does not understand.
+   * Returns the position of the page after `page`, or `undefined` if `page` was the last.
+   *
+   * Return `undefined` only if the API says that no page follows. Throw if the response is not as expected.
    *
    * @param position The position of `page` itself.
    */
@@ -49,31 +79,36 @@ export interface Pagination {
     context: ReadContext,
   ): ExactJson | undefined;
   /**
-   * Statuses with which the API says that there is no page at a position: they end the source. Page 1 must exist, so at
-   * page 1 they are an error, like any other status outside 200–299.
+   * HTTP statuses with which the API says that no page exists at a position. They end the source. On page 1 they are an
+   * error, like any other status outside 200–299, because page 1 must exist. Default: none.
    */
   readonly endStatuses?: readonly number[];
 }
 
-/** An API that answers everything at once. An answer whose `Link` header has a next page is a warning in the summary. */
+/**
+ * Pagination of an API that returns everything in one response. If the response has a `Link` header with a next page,
+ * the run's summary shows a warning.
+ *
+ * @example `next: singlePage`
+ */
 export const singlePage: Pagination = {
   request: (start) => start,
   next(page, _position, _start, { warn }) {
     const { links } = parseLinkHeader(page.headers.get("link") ?? "");
     if (links.some(({ rels }) => rels.includes("next"))) {
-      warn(`the Link header of ${locate(page)} has a next page, which singlePage does not read: use linkHeader`);
+      warn(`the Link header of ${locate(page)} names a next page, which singlePage does not read: use linkHeader`);
     }
     return undefined;
   },
 };
 
-/** A cursor whose position another style made. */
+/** The error for a position that another pagination style made. */
 export function foreignPosition(position: unknown): SourceError {
   return new SourceError(
-    `the cursor's position ${show(position)} is not one of this pagination: was the workflow's source replaced? ` +
-      "Start a new run",
+    `the cursor's position ${show(position)} does not come from this pagination: the workflow's source was probably ` +
+      "replaced. Start a new run",
   );
 }
 
-/** A page as a message names it. Its query may hold a secret. */
+/** The name of a page for messages: its URL without the query, which may contain a secret. */
 export const locate = ({ url }: Pick<HttpPage, "url">): string => `${url.origin}${url.pathname}`;

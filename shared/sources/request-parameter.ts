@@ -5,8 +5,10 @@ import { checkPath, keysOf } from "./body-path.ts";
 import type { JsonObject, PageRequest } from "./pagination.ts";
 
 /**
- * Where a request takes a value: a parameter of the query (`"page"`), or a field of the JSON body
- * (`{ body: "variables.after" }`), which makes the request a POST.
+ * The place of a value in a request: a parameter of the query, or a field of the JSON body, which makes the request a
+ * POST.
+ *
+ * @example `"page"`, `{ body: "variables.after" }`
  */
 export type Parameter = string | BodyParameter;
 
@@ -14,12 +16,12 @@ interface BodyParameter {
   readonly body: string | readonly string[];
 }
 
-/** The request with the value in its place. Everything else of it stays as it is, byte for byte. */
+/** Returns the request with the value at its place. All other parts of the request stay the same, byte for byte. */
 export function withParameter(request: PageRequest, parameter: Parameter, value: ExactJson): PageRequest {
   if (typeof parameter !== "string") return { ...request, body: withField(request.body, parameter, value) };
   if (typeof value === "object") {
     throw new SourceError(
-      `the query parameter ${parameter} cannot take ${show(value)}: if the API wants it in the body, ` +
+      `the query parameter ${parameter} cannot hold ${show(value)}: if the API expects the value in the body, ` +
         `write { body: ${JSON.stringify(parameter)} } as the parameter`,
     );
   }
@@ -31,7 +33,7 @@ export function checkPlace(body: JsonObject | undefined, parameter: Parameter): 
   if (typeof parameter !== "string") withField(body, parameter, null);
 }
 
-/** @throws {ConfigurationError} It is no parameter. */
+/** @throws {ConfigurationError} The value is no parameter. */
 export function checkParameter(option: string, parameter: unknown): void {
   if (typeof parameter === "string" && parameter !== "") return;
   if (
@@ -45,18 +47,20 @@ export function checkParameter(option: string, parameter: unknown): void {
     return;
   }
   throw new ConfigurationError(
-    `${option} must be a parameter's name, but is ${show(parameter)}: give one, such as "page", or ` +
-      '{ body: "page" } if it stands in the request\'s body',
+    `${option} must be the name of a parameter, but is ${show(parameter)}: write a name, such as "page", or ` +
+      '{ body: "page" } for a field of the request\'s body',
   );
 }
 
 /**
- * The URL with the parameter in its query: in the place of the one of this name, or at the end. The query is edited as
- * text, because `URLSearchParams` would write all of it anew (`$` as `%24`, `%20` as `+`).
+ * Returns the URL with the parameter in its query. The parameter replaces the one of the same name, or goes to the end.
+ * The query is edited as text, because `URLSearchParams` would encode all of it again (`$` as `%24`, `%20` as `+`).
  */
 function withQuery(url: URL, name: string, value: string): URL {
   if (!value.isWellFormed()) {
-    throw new SourceError(`the query parameter ${name} cannot take ${show(value)}: it has half of a surrogate pair`);
+    throw new SourceError(
+      `the query parameter ${name} cannot hold ${show(value)}: the text contains half of a surrogate pair`,
+    );
   }
   const changed = new URL(url);
   const query = url.search.slice(1);
@@ -69,7 +73,7 @@ function withQuery(url: URL, name: string, value: string): URL {
   });
   if (isPlaced) changed.search = `?${parts.join("&")}`;
   else {
-    // OData's own names begin with a dollar sign, which a query may hold as it is.
+    // The names of OData's parameters begin with a dollar sign, which needs no encoding in a query.
     const added = `${encodeURIComponent(name).replaceAll("%24", "$")}=${encodeURIComponent(value)}`;
     changed.search = `?${query}${query === "" || query.endsWith("&") ? "" : "&"}${added}`;
   }
@@ -93,8 +97,8 @@ function withField(body: JsonObject | undefined, { body: path }: BodyParameter, 
       return { ...object, [key]: set(Object.hasOwn(object, key) ? object[key] : undefined, depth + 1) };
     }
     throw new ConfigurationError(
-      `the parameter cannot stand at ${keys.join(" > ")} in the body: ${keys.slice(0, depth).join(" > ")} is ` +
-        `${show(inner)}, and would be lost. Give an object there, or another place`,
+      `the parameter cannot be at ${keys.join(" > ")} in the body: ${keys.slice(0, depth).join(" > ")} is ` +
+        `${show(inner)}, which the parameter would overwrite. Put an object there, or choose another place`,
     );
   };
   return set(body ?? {}, 0) as JsonObject;

@@ -2,12 +2,12 @@ import { isUtf8 } from "node:buffer";
 import { SourceError } from "../base/errors.ts";
 import { show } from "../base/options.ts";
 
-const FIX = 'Set the option charset to the one that the service uses, such as charset: "iso-8859-1"';
+const FIX = 'Set the option charset to the charset that the service uses, such as charset: "iso-8859-1"';
 
-/** A body as it came, in chunks: joining them would cost as much as decoding them. */
+/** A body in the chunks in which it arrived. Joining the chunks would cost as much as decoding them. */
 export type Chunks = readonly Uint8Array[];
 
-/** The start of a response's body, as far as `limit` bytes, and whether that is all of it. */
+/** Reads a response's body up to `limit` bytes. `complete` says whether that is the whole body. */
 export async function readChunks(
   response: Response,
   limit: number,
@@ -22,7 +22,7 @@ export async function readChunks(
   return { chunks, complete: true };
 }
 
-/** Whether `TextDecoder` knows a charset by this name (https://encoding.spec.whatwg.org/#names-and-labels). */
+/** Whether `TextDecoder` knows a charset of this name (https://encoding.spec.whatwg.org/#names-and-labels). */
 export function isCharset(label: string): boolean {
   try {
     return new TextDecoder(label) !== undefined;
@@ -31,21 +31,21 @@ export function isCharset(label: string): boolean {
   }
 }
 
-/** How the text of a body is found. */
+/** The facts that decide the charset of a body. */
 export interface BodyCharset {
   readonly headers: Headers;
-  /** The charset that the user says it has. */
+  /** The charset that the option `charset` names. */
   readonly charset?: string | undefined;
-  /** The request, as a message names it. */
+  /** The name of the request for messages. */
   readonly what: string;
 }
 
 /**
- * The text of a body. Its charset is told by a byte order mark, else by `charset`, else by its content type, else it is
- * UTF-8 (https://encoding.spec.whatwg.org/#decode and https://www.rfc-editor.org/rfc/rfc8259#section-8.1). The mark is no
- * part of the text.
+ * Decodes the text of a body. The charset comes from the first of these that exists: a byte order mark, the option
+ * `charset`, the content type, UTF-8 (https://encoding.spec.whatwg.org/#decode and
+ * https://www.rfc-editor.org/rfc/rfc8259#section-8.1). The byte order mark is not part of the text.
  *
- * @throws {SourceError} The charset is unknown, or some bytes are not of it: no character is replaced silently.
+ * @throws {SourceError} The charset is unknown, or some bytes are invalid in it. No character is replaced silently.
  */
 export function decodeBody(chunks: Chunks, { headers, charset, what }: BodyCharset): string {
   const type = headers.get("content-type") ?? "";
@@ -56,7 +56,7 @@ export function decodeBody(chunks: Chunks, { headers, charset, what }: BodyChars
     ["UTF-8", `and its content type ${show(type)} declares no charset`],
   ].find((each): each is [string, string] => each[0] !== undefined) as [string, string];
   if (!isCharset(label)) {
-    throw new SourceError(`${what} answered in the charset ${show(label)}, which is unknown, ${told}. ${FIX}`);
+    throw new SourceError(`${what} answered in the unknown charset ${show(label)}, ${told}. ${FIX}`);
   }
   const text = decode(chunks, label);
   if (text !== undefined) return text;
@@ -64,19 +64,21 @@ export function decodeBody(chunks: Chunks, { headers, charset, what }: BodyChars
   const offset = isAscii(label) ? bytes.findIndex((byte) => byte > 0x7f) : firstInvalid(bytes, label);
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
     throw new SourceError(
-      `${what} answered a body that is compressed by gzip, and its content-encoding does not say so: unpack it in the ` +
-        "option fetch",
+      `${what} answered with a body that is compressed by gzip, but its content-encoding does not say so: decompress the ` +
+        "body in the option fetch",
     );
   }
   const byte = `0x${(bytes[offset] ?? 0).toString(16).toUpperCase().padStart(2, "0")}`;
-  throw new SourceError(`${what} answered a body that is not ${label}, ${told}: byte ${offset} is ${byte}. ${FIX}`);
+  throw new SourceError(
+    `${what} answered with a body that is not ${label}, ${told}: byte ${offset} is ${byte}. ${FIX}`,
+  );
 }
 
-/** The text of a body, or `undefined` if some bytes are not of the charset. */
+/** Decodes the text of a body. Returns `undefined` if some bytes are invalid in the charset. */
 function decode(chunks: Chunks, label: string): string | undefined {
   if (isAscii(label) && chunks.some((chunk) => chunk.some((byte) => byte > 0x7f))) return undefined;
   const isUnicode = new TextDecoder(label).encoding === "utf-8";
-  // Of UTF-8, the decoder that replaces what is invalid is several times as fast as the one that throws.
+  // For UTF-8, a decoder that replaces invalid bytes is several times as fast as one that throws.
   const decoder = new TextDecoder(label, { fatal: !isUnicode });
   let text = "";
   try {
@@ -89,13 +91,16 @@ function decode(chunks: Chunks, label: string): string | undefined {
   return isReplaced ? undefined : text;
 }
 
-/** The standard reads ASCII as windows-1252, which would turn UTF-8 under a wrong label into other characters. */
+/**
+ * The Encoding Standard decodes ASCII as windows-1252. UTF-8 under the wrong label ASCII would then silently become
+ * other characters.
+ */
 const isAscii = (label: string): boolean => /^(?:(?:us-)?ascii|ansi_x3\.4-1968)$/i.test(label.trim());
 
-/** The text of a body that is only shown, such as an error's: what cannot be decoded is shown as U+FFFD. */
+/** Decodes the text of a body that is only shown in a message. Invalid bytes become U+FFFD. */
 export function decodeForMessage(chunks: Chunks, headers: Headers): string {
   const label = markOf(chunks) ?? charsetOf(headers.get("content-type") ?? "") ?? "utf-8";
-  // `stream: true` leaves out a character whose end was not read.
+  // `stream: true` leaves out an incomplete character at the end.
   return new TextDecoder(isCharset(label) ? label : "utf-8").decode(Buffer.concat(chunks), { stream: true });
 }
 
@@ -105,7 +110,7 @@ function charsetOf(contentType: string): string | undefined {
   return label === "" ? undefined : label;
 }
 
-/** The charset of the byte order mark at the start of a body. */
+/** The charset that the byte order mark at the start of a body names. */
 function markOf(chunks: Chunks): string | undefined {
   // A chunk may be shorter than the mark.
   const start = chunks.filter(({ length }) => length > 0).slice(0, 3);
@@ -119,7 +124,7 @@ function markOf(chunks: Chunks): string | undefined {
 /** The longest character of any charset, in bytes. */
 const LONGEST_CHARACTER = 4;
 
-/** Where the first character begins that cannot be decoded. */
+/** The offset of the first character that cannot be decoded. */
 function firstInvalid(bytes: Uint8Array, label: string): number {
   const decodes = (length: number, stream: boolean): boolean => {
     try {
@@ -129,7 +134,8 @@ function firstInvalid(bytes: Uint8Array, label: string): number {
       return false;
     }
   };
-  // The shortest start of the body that can no longer be continued; all of it, if only its end is missing.
+  // Finds the shortest prefix of the body that no bytes could complete. It is the whole body if only its end is
+  // missing.
   let [good, bad] = [0, bytes.length];
   while (bad - good > 1) {
     const middle = Math.floor((good + bad) / 2);

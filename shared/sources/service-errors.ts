@@ -1,13 +1,13 @@
 import { show } from "../base/options.ts";
 
-/** How many of the errors, and how many characters of them, a message shows. */
+/** How many errors, and how many characters of them, a message shows. */
 const SHOWN_ERRORS = 3;
 const SHOWN_CHARACTERS = 500;
 
 /**
- * The errors that a service reports in a body beside what it answers, as text. `undefined` if it reports none: the field
- * `errors` is absent, `null`, `false`, or empty. GraphQL answers 200 with such a field where a part of `data` could not
- * be read (https://spec.graphql.org/October2021/#sec-Errors).
+ * The errors that a service reports in the field `errors` of a body, as text. `undefined` if it reports none: the field
+ * is absent, `null`, `false`, or empty. GraphQL answers 200 with this field if it could not read a part of `data`
+ * (https://spec.graphql.org/October2021/#sec-Errors).
  */
 export function serviceErrors(body: unknown): string | undefined {
   const errors = fieldOf(body, "errors");
@@ -21,7 +21,7 @@ export function serviceErrors(body: unknown): string | undefined {
   return cut(textOf(errors));
 }
 
-/** What a body without items says about itself: services put their message into one of these fields. */
+/** The message in a body without items. Services use one of these fields for their message. */
 export function serviceMessage(body: unknown): string | undefined {
   for (const key of ["error", "error_description", "message", "detail", "title", "fault"]) {
     const value = fieldOf(body, key);
@@ -31,7 +31,7 @@ export function serviceMessage(body: unknown): string | undefined {
   return undefined;
 }
 
-/** One error: its message, with its code and the path in the answer that it is about, where it has them. */
+/** The text of one error: its message, with its code and the path in the response that it concerns, if it has them. */
 function textOf(error: unknown): string {
   const message = ["message", "title", "detail", "description"].map((key) => fieldOf(error, key)).find(isText);
   if (message === undefined) return show(error);

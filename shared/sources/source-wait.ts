@@ -2,15 +2,15 @@ import { askedWaitOf } from "../base/asked-wait.ts";
 import { SluiceError, toError } from "../base/errors.ts";
 
 /**
- * The longest that a run waits for its source, from the first wait without a page between. The control queue keeps a
- * message for 10 days, and its message must outlast the wait.
+ * The longest time that a run waits for its source. It counts from the first wait since the last page. The control
+ * queue keeps a message for 10 days, and the message of a waiting run must outlast the wait.
  */
 export const LONGEST_SOURCE_WAIT = { days: 8 } as const;
 
-/** A source was told to wait: it threw `Throttled` or `RetryLater`. */
+/** The service asked the source to wait: the source threw `Throttled` or `RetryLater`. */
 export class SourceWait extends SluiceError {
   override readonly name = "SourceWait";
-  /** Until when, in milliseconds since 1970; `undefined` if the service did not say. */
+  /** The end of the wait, in milliseconds since 1970. `undefined` if the service gave no time. */
   readonly until: number | undefined;
 
   constructor(reason: string, until: number | undefined, cause: unknown) {
@@ -20,7 +20,7 @@ export class SourceWait extends SluiceError {
 }
 
 /**
- * The wait that a source asked for by what it threw, or `undefined` if that is a failure.
+ * Turns a thrown value into the wait that it asks for. Returns `undefined` if the thrown value is a failure.
  *
  * @param now When it was thrown, in milliseconds since 1970.
  */

@@ -1,47 +1,68 @@
 import type { ExactJson } from "../base/exact-json.ts";
 
 /**
- * Where a source goes on reading: any JSON value or bigint of the source's own, up to 16 KiB. It is kept in the ledger, so
- * a reader that starts at it, days later and in another process, must yield what comes after it.
+ * The position from which a source continues reading: any JSON value or bigint that the source chooses, up to 16 KiB as
+ * JSON text.
  *
- * What JSON cannot hold (a `Date`, `NaN`, `undefined` inside an object, an instance of a class), or a number beyond
- * ±(2^53 − 1), which may have been rounded, fails the run at the first page. Each page has another cursor: one that comes
- * again is an error, as the source would never end.
+ * Sluice stores the cursor in the ledger. A new producer may start from it days later, in another process. Starting
+ * from the cursor of a page must yield the pages that follow that page.
+ *
+ * A cursor must survive the way through JSON unchanged. These values fail the run at the page that yields them: what
+ * JSON cannot hold (a `Date`, `NaN`, `undefined` inside an object, an instance of a class), and an integer beyond the
+ * safe range ±(2^53 − 1), which JavaScript may have rounded. Each page must have another cursor. A cursor that occurs
+ * again is an error, because the source would never end.
+ *
+ * @example `42`, `"eyJpZCI6NDJ9"`, `{ table: "users", after: 12345678901234567n }`
  */
 export type Cursor = ExactJson;
 
-/** One page of a source. */
+/**
+ * One page of a source.
+ *
+ * @example
+ * ```ts
+ * { items: [{ id: 1 }, { id: 2 }], next: 2 } // The next page starts at the cursor 2.
+ * { items: [{ id: 3 }] } // The last page.
+ * ```
+ */
 export interface Page<Item = unknown> {
+  /** The items of the page, in a fixed order: none or more. */
   readonly items: readonly Item[];
-  /** Where the next page starts. Absent, `undefined` or `null` on the last page: the source has ended. */
+  /** The cursor of the next page. On the last page it is absent, `undefined` or `null`: the source has ended. */
   readonly next?: Cursor | null | undefined;
 }
 
-/** What a source may use while it reads. */
+/** What Sluice passes to a source when it reads a page. */
 export interface ReadContext {
-  /** Fires when the reading must stop: the slice of the producer is over, or the run was cancelled. */
+  /**
+   * Fires when the source must stop reading: the time of the producer's slice is over, or the producer needs no more
+   * pages, for example because the run was cancelled. Pass the signal on to `fetch` and to database clients.
+   */
   readonly signal: AbortSignal;
   /**
-   * Says that something about the source looks odd, without failing. The run keeps up to 10 distinct warnings, each cut
-   * to 300 characters, and shows them in its summary and in `sluice status`. A warning does not change the exit code.
+   * Reports that something about the source looks wrong, without failing the run. The run keeps up to 10 distinct
+   * warnings, each cut to 300 characters. The run's summary and `sluice status` show them. A warning does not change
+   * the exit code.
    *
-   * Call it before the page that it is about is yielded, and call it again when that page is read again: a warning is
-   * stored together with the checkpoint of a page. The same warning twice counts once, so it should hold no changing
-   * part, such as a time.
+   * Sluice stores a warning together with the checkpoint of a page. So call `warn` before you yield the page that the
+   * warning is about, and call it again when that page is read again. Equal warnings count once: leave out changing
+   * parts such as a time.
    *
    * @example `if (rows.length === 0) warn("the table is empty")`
    */
   warn(message: string): void;
 }
 
-/** What a source says of the files that it reads. */
+/** The part of a source that names the files it reads. */
 export interface SourceFiles {
   /**
-   * The files that the source opens by their paths, relative to the working directory. `cdk synth` packs them with the
-   * producer, at the same relative paths: Lambda's working directory holds what was packed. `fileLines` says this by itself. A
-   * file that a source of your own reads, and does not name here, is missing in Lambda. Default: none.
+   * Returns the files that the source opens, as paths relative to the working directory. `cdk synth` packs these files
+   * with the producer at the same relative paths, and Lambda's working directory contains what was packed. `fileLines`
+   * implements this method itself. A file that your own source reads but does not name here is missing in Lambda.
+   * Default: no files.
    *
-   * It is called at synth, with the environment variables that the functions will have and no others.
+   * Sluice calls the method at synth. The process then has the environment variables that the functions will have, and
+   * no others.
    *
    * @example
    * ```ts
@@ -54,28 +75,59 @@ export interface SourceFiles {
   files?(): readonly string[];
 }
 
+// Where partitions will go. A source that can divide itself into disjoint parts will get one more optional method in
+// `Source`, beside `pages`: it lists the parts. The type of a part belongs above `Source` in this file, and `pages`
+// will receive the part to read. Each part then has its own cursors and its own page numbers. A source without the
+// method is one part, partition 0, and its cursors, page numbers and item ids stay as they are.
+
 /**
- * A paged source, read lazily: a page is asked for when the one before it is being sent, and no sooner.
+ * A paged source. Sluice reads it lazily: it requests the next page while it sends the current one, and never earlier.
  *
- * `pages` starts at a cursor (`undefined`: at the beginning) and yields page after page until the source ends or the
- * caller stops asking. It must be restartable: `pages(page.next)` yields what the first iteration would have yielded
- * after `page`. An error it throws is retried with backoff from the last checkpoint, and five failures in a row without
- * a page fail the run. A `PermanentError` fails the run at once. `resume` goes on from the last checkpoint in both cases.
+ * **Restart.** `pages` must be restartable: `pages(page.next)` must yield the pages that follow `page`. A run reads the
+ * source in slices of about a minute, and each slice begins at the last checkpoint.
  *
- * Where the service asks to wait, throw `Throttled` or `RetryLater` (`checkResponse` does so for a response). That is no
- * failure: nothing is read before that time, whatever happens meanwhile, and the run goes on from the last checkpoint. A
- * wait of more than five seconds costs nothing, since no function runs. Without a time, the run waits 5 s, 10 s, ... up
- * to 15 min. Waits without a page between may last 8 days together; then the run fails, and can be resumed.
+ * **Errors.** When `pages` throws, Sluice tries again after a backoff, from the last checkpoint. Five failures in a row
+ * without a page between them fail the run. A `PermanentError` fails the run at once. In both cases `sluice resume`
+ * continues the run from the last checkpoint.
+ *
+ * **Waits.** When the service asks to wait, throw `Throttled` or `RetryLater`. `checkResponse` throws them for a
+ * `fetch` response. A wait is no failure. Sluice reads nothing before the requested time, even if a producer crashes in
+ * between, and then continues from the last checkpoint. A wait of more than five seconds costs nothing, because no
+ * function runs during it. If the error holds no time, the run waits 5 s, then 10 s, and so on up to 15 min. Waits
+ * without a page between them may last 8 days in total. A longer wait fails the run, and `sluice resume` continues it.
+ *
+ * @example
+ * ```ts
+ * const source: Source<User> = {
+ *   async *pages(cursor, { signal }) {
+ *     let token = cursor as string | undefined;
+ *     do {
+ *       const { users, nextToken } = await client.listUsers({ token }, { signal });
+ *       yield { items: users, next: nextToken };
+ *       token = nextToken;
+ *     } while (token !== undefined);
+ *   },
+ * };
+ * ```
  */
 export interface Source<Item = unknown> extends SourceFiles {
-  /** What gives the items' fields their names, if they have them in common: the header of a file. Messages name it. */
+  /**
+   * `"header"` if a header gives the items' fields their names, as in a CSV file. Sluice then names the header in
+   * messages about a missing field.
+   */
   readonly fieldsFrom?: "header";
+  /**
+   * Reads the source from a cursor, page after page, until the source ends or the caller stops.
+   *
+   * @param cursor Where to start. `undefined` is the beginning of the source.
+   */
   pages(cursor: Cursor | undefined, context: ReadContext): AsyncIterable<Page<Item>>;
 }
 
 /**
- * The simplest source to write: one function from a cursor to its page. The page after it is read while one is sent, so
- * two must fit into the producer's memory of 512 MB.
+ * The simplest form of a source: one function that receives a cursor and returns the page at it. Sluice reads the next
+ * page while it sends the current one, so two pages must fit into the producer's memory of 512 MB. Errors and waits are
+ * handled as `Source` describes.
  *
  * @example
  * ```ts
@@ -96,10 +148,19 @@ export interface Source<Item = unknown> extends SourceFiles {
  * ```
  */
 export interface PageReader<Item = unknown> extends SourceFiles {
+  /**
+   * Reads one page.
+   *
+   * @param cursor The cursor of the page. `undefined` is the first page.
+   */
   readPage(cursor: Cursor | undefined, context: ReadContext): Promise<Page<Item>> | Page<Item>;
 }
 
-/** A `PageReader` as a `Source`; a `Source` is returned as it is. */
+/**
+ * Turns a `PageReader` into a `Source`. Returns a `Source` unchanged.
+ *
+ * @example `const { pages } = toSource({ readPage: () => ({ items: [1, 2, 3] }) });`
+ */
 export function toSource<Item>(source: Source<Item> | PageReader<Item>): Source<Item> {
   if ("pages" in source) return source;
   return {

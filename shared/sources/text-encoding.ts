@@ -2,25 +2,25 @@ import { isUtf8 } from "node:buffer";
 import { ConfigurationError } from "../base/errors.ts";
 import { show } from "../base/options.ts";
 
-/** How the bytes of a file are characters, and where in them ASCII characters stand. */
+/** How bytes of a file become characters, and how to find ASCII characters in the bytes. */
 export interface TextEncoding {
-  /** As the option names it. */
+  /** The name of the encoding, in the form that the option `encoding` uses. */
   readonly name: string;
-  /** Bytes of an ASCII character: 2 in UTF-16, else 1. */
+  /** Bytes of an ASCII character: 2 in UTF-16, otherwise 1. */
   readonly width: 1 | 2;
   /**
-   * The text of some bytes.
+   * Decodes bytes.
    *
-   * @throws {Error} They are not of this encoding.
+   * @throws {Error} The bytes are invalid in this encoding.
    */
   decode(bytes: Buffer): string;
-  /** Where an ASCII character stands at or after an offset; -1 where it does not. The bytes begin with a character. */
+  /** The offset of an ASCII character at or after `from`, or -1. The bytes must begin at a character. */
   indexOf(bytes: Buffer, code: number, from?: number): number;
-  /** The ASCII character at an offset; another number where another character stands there. */
+  /** The ASCII character at an offset. The result is another number if another character is there. */
   codeAt(bytes: Buffer, offset: number): number;
 }
 
-const OTHER_ENCODING = 'set encoding, such as "windows-1252", if the file has another one';
+const OTHER_ENCODING = 'set the option encoding, such as "windows-1252", if the file has another encoding';
 
 export const UTF_8: TextEncoding = {
   name: "utf-8",
@@ -34,10 +34,10 @@ export const UTF_8: TextEncoding = {
 };
 
 /**
- * The encoding that an option names: any that the Encoding Standard knows, in which ASCII characters have bytes of their
- * own. https://encoding.spec.whatwg.org/#names-and-labels
+ * Checks the option `encoding`. Allowed are the encodings of the Encoding Standard in which an ASCII byte is always an
+ * ASCII character. https://encoding.spec.whatwg.org/#names-and-labels
  *
- * @throws {ConfigurationError} It is not known, or ASCII bytes are part of other characters in it.
+ * @throws {ConfigurationError} The encoding is unknown, or an ASCII byte can be a part of another character in it.
  */
 export function encodingOption(label: unknown = "utf-8"): TextEncoding {
   const decoder = decoderOf(label);
@@ -71,14 +71,14 @@ export function encodingOption(label: unknown = "utf-8"): TextEncoding {
 
 function decoderOf(label: unknown): InstanceType<typeof TextDecoder> {
   try {
-    // In ISO-2022-JP, bytes of ASCII are parts of other characters.
+    // In ISO-2022-JP, ASCII bytes are parts of other characters.
     const decoder = new TextDecoder(label as string, { fatal: true, ignoreBOM: true });
     if (typeof label === "string" && decoder.encoding !== "iso-2022-jp") return decoder;
   } catch {
-    // It is not known.
+    // The encoding is unknown.
   }
   throw new ConfigurationError(
-    `encoding must be one of the Encoding Standard, in which ASCII characters have bytes of their own, but is ` +
-      `${show(label)}: give one, such as "utf-8", "utf-16le" or "windows-1252"`,
+    `encoding must be an encoding of the Encoding Standard in which each ASCII byte is an ASCII character, but is ` +
+      `${show(label)}: use one such as "utf-8", "utf-16le" or "windows-1252"`,
   );
 }

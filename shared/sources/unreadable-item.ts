@@ -1,9 +1,10 @@
-/** How much of what could not be read is kept: enough to find it in the source. */
+/** How many bytes of the unreadable text are kept. They suffice to find it in the source. */
 const RAW_BYTES = 1_024;
 
 /**
- * What a source yields in place of an item that it could not read, such as a broken line of a file. The run goes on:
- * the producer makes it a dead letter with this reason.
+ * A placeholder that a source yields for an item that it cannot read, such as a broken line of a file. The run
+ * continues. The producer makes a dead letter of the placeholder, with the reason `invalid item` and the text of
+ * `error`.
  *
  * @example
  * ```ts
@@ -11,16 +12,17 @@ const RAW_BYTES = 1_024;
  * ```
  */
 export class UnreadableItem {
-  /** The start of what stands there, cut to 1 KiB. */
+  /** The start of the unreadable text, cut to 1 KiB. */
   readonly raw: string;
-  /** Why it could not be read. */
+  /** Why the source could not read it. */
   readonly error: string;
-  /** Where it stands, for people: `"cities.csv, line 12 (byte 345)"`. */
+  /** The place in the source, for people: `"cities.csv, line 12 (byte 345)"`. */
   readonly at: string;
 
+  /** @param item Its `raw` may be longer than 1 KiB: the constructor cuts it. Bytes are decoded as UTF-8. */
   constructor(item: { readonly raw: string | Uint8Array; readonly error: string; readonly at: string }) {
     const bytes = typeof item.raw === "string" ? Buffer.from(item.raw) : item.raw;
-    // `stream: true` leaves out a character whose bytes the cut parted, instead of showing U+FFFD for it.
+    // `stream: true` leaves out a character that the cut divided. Without it, U+FFFD would stand there.
     this.raw = new TextDecoder().decode(bytes.subarray(0, RAW_BYTES), { stream: bytes.length > RAW_BYTES });
     this.error = item.error;
     this.at = item.at;

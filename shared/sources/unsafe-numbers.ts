@@ -9,16 +9,16 @@ import {
 import { show } from "../base/options.ts";
 import { UnreadableItem } from "./unreadable-item.ts";
 
-/** @throws {ConfigurationError} The value is not one of the three. */
+/** @throws {ConfigurationError} The value is not one of the three modes. */
 export function unsafeNumbersOption(unsafeNumbers: UnsafeNumbers = "refuse"): UnsafeNumbers {
   if (UNSAFE_NUMBERS.includes(unsafeNumbers)) return unsafeNumbers;
   throw new ConfigurationError(
     `unsafeNumbers must be ${UNSAFE_NUMBERS.map((way) => `"${way}"`).join(", ")}, but is ${show(unsafeNumbers)}: ` +
-      "it says what becomes of a number that JavaScript would alter",
+      "the option says what Sluice does with a number that JavaScript would alter",
   );
 }
 
-/** The items of a page, with an unreadable item in the place of each that holds an `UnsafeNumber`. */
+/** Returns the items of a page, with an `UnreadableItem` in place of each item that holds an `UnsafeNumber`. */
 export function refuseUnsafeNumbers(
   items: readonly unknown[],
   { url }: { readonly url: URL },
@@ -30,7 +30,7 @@ export function refuseUnsafeNumbers(
     return new UnreadableItem({
       raw: jsonText(item) ?? "",
       error: unsafeNumberText(found.source, found.key, unsafeNumbers),
-      // Without the query, which may hold a secret.
+      // The query is left out, because it may contain a secret.
       at: `${url.origin}${url.pathname}, item ${index + 1} of its page`,
     });
   });

@@ -315,7 +315,7 @@ describe("a source whose cursor comes again", () => {
     async (pagesOfSlice) => {
       const circle = (length: number) => pagesUntilEnd((page) => ({ at: page % length }), pagesOfSlice);
       await expect(circle(1)).rejects.toThrow("stands still");
-      for (const length of [2, 3, 5, 8, 50]) await expect(circle(length)).rejects.toThrow("go round in a circle");
+      for (const length of [2, 3, 5, 8, 50]) await expect(circle(length)).rejects.toThrow("form a loop");
     },
   );
 
@@ -325,7 +325,7 @@ describe("a source whose cursor comes again", () => {
       read = page;
       return page < 300 ? page : 300 + (page % 2);
     };
-    await expect(pagesUntilEnd(late, 5)).rejects.toThrow("go round in a circle: the next page would be at 30");
+    await expect(pagesUntilEnd(late, 5)).rejects.toThrow("form a loop: the next page would be at 30");
     expect(read).toBeLessThan(300 + 128 + 2);
   });
 

@@ -500,7 +500,7 @@ test("a cursor that goes round in a circle over slices of a page each fails the 
     expect(hop).toBeLessThan(20);
     await world.continue(hop, 1, { sliceEnd: world.now });
   }
-  expect((await world.run()).failure).toContain("the source's cursors go round in a circle");
+  expect((await world.run()).failure).toContain("the source's cursors form a loop");
   expect(world.items.length).toBeLessThanOrEqual(4);
 });
 

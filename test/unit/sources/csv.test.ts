@@ -85,7 +85,9 @@ describe("line ends", () => {
     ["an LF in a file of CR", "id,name\r1,A\nda\r3,Cy\r", { id: "3", name: "Cy" }],
   ])("that differ within a file cost the row, as with %s", async (_, content, good) => {
     const [bad, next] = await read(content);
-    expect(bad).toMatchObject({ error: expect.stringMatching(/stands inside the row and outside quotes/) });
+    expect(bad).toMatchObject({
+      error: expect.stringMatching(/contains a carriage return or a line feed outside quotes/),
+    });
     expect(next).toEqual(good);
   });
 });
@@ -102,12 +104,12 @@ describe("a line that names the delimiter", () => {
     const reading = read("sep=;\nid;name\n", { delimiter: "," });
     await expect(reading).rejects.toMatchObject({ code: "SOURCE", permanent: true });
     await expect(reading).rejects.toThrow(
-      /line 1 of .* says "sep=;", but delimiter is ",": leave delimiter out, or set ";"/,
+      /line 1 of .* says "sep=;", but delimiter is ",": leave delimiter out, or set it to ";"/,
     );
   });
 
   it("that is not there, though another delimiter is, is an error that names it", async () => {
-    await expect(read("id;name\n1;Ada\n")).rejects.toThrow(/is one column, "id;name": set delimiter: ";"/);
+    await expect(read("id;name\n1;Ada\n")).rejects.toThrow(/has only one column, "id;name": set delimiter: ";"/);
     expect(await read("id;name\n1;Ada\n", { delimiter: "," })).toEqual([{ "id;name": "1;Ada" }]);
   });
 });
@@ -124,7 +126,7 @@ describe("the encoding", () => {
     const reading = read(content);
     await expect(reading).rejects.toMatchObject({ code: "SOURCE", permanent: true });
     await expect(reading).rejects.toThrow(
-      new RegExp(`is in UTF-16 \\(.*\\): set encoding: "${encoding}", or convert it`),
+      new RegExp(`is in UTF-16 \\(.*\\): set encoding: "${encoding}", or convert the file`),
     );
     expect(await read(content, { encoding })).toEqual(PEOPLE);
     await expect(pagesOf(fileLines(await file(content), { format: "jsonl" }))).rejects.toThrow(/is in UTF-16/);
@@ -144,7 +146,7 @@ describe("the encoding", () => {
     expect(await read(content, { encoding: "latin1" })).toEqual([{ id: "1", name: "Müller" }, PEOPLE[1]]);
     const [bad, good] = await read(content);
     expect(bad).toMatchObject({
-      error: 'not UTF-8: set encoding, such as "windows-1252", if the file has another one',
+      error: 'not UTF-8: set the option encoding, such as "windows-1252", if the file has another encoding',
     });
     expect(good).toEqual(PEOPLE[1]);
   });
@@ -165,7 +167,7 @@ describe("the encoding", () => {
     await expect(read(`\u{feff}${text}`, { encoding: "windows-1252" })).rejects.toThrow(
       /byte order mark of UTF-8, but encoding is "windows-1252"/,
     );
-    await expect(read(text, { encoding: "utf-16le" })).rejects.toThrow(/is not in UTF-16/);
+    await expect(read(text, { encoding: "utf-16le" })).rejects.toThrow(/looks like UTF-8 and not like UTF-16/);
     await expect(read(big(text), { encoding: "utf-16le" })).rejects.toThrow(/set encoding: "utf-16be"/);
     await expect(read(Buffer.from("fffe000069000000", "hex"))).rejects.toThrow(/UTF-32/);
   });
@@ -207,9 +209,9 @@ describe("the header", () => {
   });
 
   it.each<[Options, RegExp]>([
-    [{ header: { "E-mail": "email" } }, /has no column "E-mail", .* it has "id", "name"/],
+    [{ header: { "E-mail": "email" } }, /has no column "E-mail", .* its columns are "id", "name"/],
     [{ header: { id: "name" } }, /has the column "name" twice/],
-    [{ header: () => undefined as never }, /gave undefined for the column "id"/],
+    [{ header: () => undefined as never }, /returned undefined for the column "id"/],
   ])("that does not fit the option %j is an error", async (options, message) => {
     await expect(read("id,name\n1,Ada\n", options)).rejects.toThrow(SourceError);
     await expect(read("id,name\n1,Ada\n", options)).rejects.toThrow(message);
@@ -283,20 +285,20 @@ it.each<[string, number | undefined]>([
   const warnings: string[] = [];
   await pagesOf(fileLines(await file(content), { format: "jsonl" }), undefined, never, warnings);
   const warning = expect.stringMatching(
-    new RegExp(` has one line, a list of ${length}, which is one item: JSON Lines`),
+    new RegExp(` has one line, a list of ${length}, which counts as one item: JSON Lines`),
   );
   expect(warnings).toEqual(length === undefined ? [] : [warning]);
 });
 
 it.each<[object, RegExp]>([
-  [{ encoding: "utf-9" }, /encoding must be one of the Encoding Standard.* but is "utf-9"/],
+  [{ encoding: "utf-9" }, /encoding must be an encoding of the Encoding Standard.* but is "utf-9"/],
   [{ encoding: "iso-2022-jp" }, /encoding/],
   [{ encoding: null }, /encoding/],
   [{ trim: "yes" }, /trim must be true or false/],
   [{ relaxQuotes: 1 }, /relaxQuotes must be true or false/],
   [{ header: ["a"] }, /header must be an object of names or a function, but is \["a"\]/],
   [{ header: { a: 1 } }, /header must be/],
-  [{ header: { a: "b" }, columns: ["a"] }, /header and columns exclude each other/],
+  [{ header: { a: "b" }, columns: ["a"] }, /header and columns cannot be used together/],
   [{ quote: "," }, /delimiter and quote must differ/],
 ])("the options %j are refused", (options, message) => {
   expect(() => fileLines("x", { format: "csv", ...options } as CsvOptions)).toThrow(ConfigurationError);

@@ -79,7 +79,7 @@ describe("fileLines, JSON Lines", () => {
   it("makes a line that is not UTF-8 an unreadable item", async () => {
     const [bad, good] = await read(Buffer.concat([Buffer.from([0x22, 0xff, 0x22, 0x0a]), Buffer.from('"é"')]));
     expect([bad, good]).toEqual([
-      expect.objectContaining({ error: expect.stringMatching(/^not UTF-8: set encoding/) }),
+      expect.objectContaining({ error: expect.stringMatching(/^not UTF-8: set the option encoding/) }),
       "é",
     ]);
   });
@@ -98,7 +98,7 @@ describe("fileLines, JSON Lines", () => {
     const content = Buffer.concat([Buffer.from("id,name\r\n1,é\r\n", "utf16le"), Buffer.from("2")]);
     const unreadable = expect.objectContaining({
       raw: "2",
-      error: expect.stringMatching(/^not utf-16le: set encoding/),
+      error: expect.stringMatching(/^not utf-16le: set the option encoding/),
     });
     expect(await read(content, { ...CSV, encoding: "utf-16le" })).toEqual([{ id: "1", name: "é" }, unreadable]);
   });
@@ -236,7 +236,7 @@ describe("fileLines, CSV", () => {
   });
 
   it.each([
-    ["a,b,a\n1,2,3", /header of .*, line 1, has the column "a" twice: correct it/],
+    ["a,b,a\n1,2,3", /header of .*, line 1, has the column "a" twice: rename one/],
     ['a,"b"x\n1,2', /header of .*, line 1, cannot be read: Invalid Closing Quote/],
     ['"a,b\n1,2', /header of .*, line 1, cannot be read: Quote Not Closed/],
   ])("refuses the header %j", async (content, error) => {
@@ -258,26 +258,28 @@ describe("fileLines, the file", () => {
     const missing = pagesOf(fileLines("no/such.jsonl", JSONL));
     await expect(missing).rejects.toThrow(SourceError);
     await expect(missing).rejects.toThrow(/cannot open no\/such\.jsonl \(\/.*ENOENT/);
-    await expect(pagesOf(fileLines(directory, JSONL))).rejects.toThrow(/is not a file/);
+    await expect(pagesOf(fileLines(directory, JSONL))).rejects.toThrow(/is not a regular file/);
     await expect(read(Buffer.from("\u{feff}1", "utf16le"))).rejects.toThrow(
-      /is in UTF-16 \(it begins with its byte order mark\): set encoding: "utf-16le", or convert it/,
+      /is in UTF-16 \(it begins with its byte order mark\): set encoding: "utf-16le", or convert the file/,
     );
-    await expect(read(new Uint8Array([0x1f, 0x8b, 8, 0]))).rejects.toThrow(/is compressed: unpack it/);
+    await expect(read(new Uint8Array([0x1f, 0x8b, 8, 0]))).rejects.toThrow(/is compressed: decompress it/);
   });
 
   it("does not wait for a pipe, which has no bytes to go back to", { skip: process.platform === "win32" }, async () => {
     const pipe = join(directory, "pipe");
     execFileSync("mkfifo", [pipe]);
-    await expect(pagesOf(fileLines(pipe, CSV))).rejects.toThrow(`${pipe} is not a file: give the path of one`);
+    await expect(pagesOf(fileLines(pipe, CSV))).rejects.toThrow(
+      `${pipe} is not a regular file: write the path of a file`,
+    );
   });
 
   it.each<[string, string, RegExp]>([
-    ["zstd", "28b52ffd24", /is compressed: unpack it, such as with unzstd/],
-    ["xz", "fd377a585a000004", /is compressed: unpack it, such as with unxz/],
-    ["bzip2", Buffer.from("BZh91AY&SY\n").toString("hex"), /is compressed: unpack it, such as with bunzip2/],
+    ["zstd", "28b52ffd24", /is compressed: decompress it, for example with unzstd/],
+    ["xz", "fd377a585a000004", /is compressed: decompress it, for example with unxz/],
+    ["bzip2", Buffer.from("BZh91AY&SY\n").toString("hex"), /is compressed: decompress it, for example with bunzip2/],
     ["ZIP", Buffer.from("PK\u0003\u0004\n,a\n").toString("hex"), /is a ZIP archive, or a workbook such as \.xlsx/],
-    ["an old workbook", "d0cf11e0a1b11ae10000", /is a workbook of Excel \(\.xls\): save it as CSV/],
-    ["Parquet", Buffer.from("PAR1\nPAR1").toString("hex"), /is in Parquet, which fileLines does not read/],
+    ["an old workbook", "d0cf11e0a1b11ae10000", /is an Excel workbook \(\.xls\): save it as CSV/],
+    ["Parquet", Buffer.from("PAR1\nPAR1").toString("hex"), /is a Parquet file, which fileLines cannot read/],
   ])("says so when it is %s", async (_, hex, message) => {
     for (const format of [JSONL, CSV]) await expect(read(Buffer.from(hex, "hex"), format)).rejects.toThrow(message);
   });
@@ -292,7 +294,7 @@ describe("fileLines, the file", () => {
     const changes = [`${content}4`, content.replace("a", "x"), content.replace('b"', 'x"')];
     for (const changed of changes) {
       const reading = pagesOf(source(await file(changed)), page?.next);
-      await expect(reading).rejects.toThrow(/changed while a run was reading it .*: put the file back/);
+      await expect(reading).rejects.toThrow(/changed while a run was reading it .*: restore the file/);
       await expect(reading).rejects.toThrow(SourceError);
     }
   });
@@ -314,7 +316,7 @@ describe("fileLines, the file", () => {
     "refuses the cursor %j",
     async (cursor) => {
       const path = await file("1");
-      await expect(pagesOf(fileLines(path, JSONL), cursor)).rejects.toThrow(/is not one of fileLines/);
+      await expect(pagesOf(fileLines(path, JSONL), cursor)).rejects.toThrow(/does not come from fileLines/);
     },
   );
 
@@ -344,9 +346,9 @@ describe("fileLines, the file", () => {
     [{ format: "csv", delimiter: "é" }, /delimiter/],
     [{ format: "csv", quote: "" }, /quote must be one ASCII character/],
     [{ format: "csv", delimiter: "'", quote: "'" }, /delimiter and quote must differ/],
-    [{ format: "csv", columns: [] }, /columns must be a list of names/],
-    [{ format: "csv", columns: ["a", "a"] }, /columns must be a list of names, none twice/],
-    [{ format: "csv", columns: "a,b" }, /columns must be a list of names/],
+    [{ format: "csv", columns: [] }, /columns must be a list of distinct names/],
+    [{ format: "csv", columns: ["a", "a"] }, /columns must be a list of distinct names/],
+    [{ format: "csv", columns: "a,b" }, /columns must be a list of distinct names/],
   ])("refuses the options %j", (options, error) => {
     expect(() => fileLines("x", options as typeof JSONL)).toThrow(error);
     expect(() => fileLines("x", options as typeof JSONL)).toThrow(ConfigurationError);

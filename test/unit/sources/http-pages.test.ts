@@ -131,7 +131,9 @@ describe("httpPages, a service that asks to wait", () => {
       const thrown = await thrownBy(status, headers);
       expect(thrown).toBeInstanceOf(Throttled);
       expect(thrown).toMatchObject({ afterMilliseconds: wait });
-      expect(thrown.message).toMatch(`GET https://api.example.com/items?… answered ${status} : busy (it asks to wait`);
+      expect(thrown.message).toMatch(
+        `GET https://api.example.com/items?… answered ${status} : busy (the service asks to wait`,
+      );
     }
   });
 
@@ -167,8 +169,8 @@ describe("httpPages, a service that asks to wait", () => {
     const thrown = await thrownBy(429, { "retry-after": "86401" });
     expect(thrown).toMatchObject({ code: "SOURCE", permanent: true });
     expect(thrown.message).toBe(
-      "GET https://api.example.com/items?… answered 429 : busy (it asks to wait 86401 s, longer than " +
-        "retry.maxRetryAfter of 24 h: raise it, or resume the run when the service accepts requests again)",
+      "GET https://api.example.com/items?… answered 429 : busy (the service asks to wait 86401 s, longer than " +
+        "retry.maxRetryAfter of 24 h: raise maxRetryAfter, or resume the run when the service accepts requests again)",
     );
     const retry = (seconds: number) => ({ retry: { maxRetryAfter: { seconds } } });
     expect(await thrownBy(429, { "retry-after": "30" }, retry(30))).toBeInstanceOf(Throttled);
@@ -273,7 +275,7 @@ describe("httpPages, the request", () => {
     const { origin } = await serve(({ url }) => ({ body: [url.pathname] }));
     let base = "";
     const source = httpPages({ url: () => base, next: singlePage });
-    await expect(pagesOf(source)).rejects.toThrow(/url must be an absolute URL of http or https, but is ""/);
+    await expect(pagesOf(source)).rejects.toThrow(/url must be an absolute URL with http or https, but is ""/);
     base = `${origin}/late`;
     expect(await itemsOf(source)).toEqual(["/late"]);
     expect(await itemsOf(httpPages({ url: new URL(base), next: singlePage }))).toEqual(["/late"]);
@@ -287,7 +289,7 @@ describe("httpPages, the request", () => {
     const page = new Response("<html>Log in</html>", { headers: { "content-type": "text/html" } });
     const { source, requests } = scripted([page, ok()]);
     expect(await messageOf(pagesOf(source))).toBe(
-      "GET https://api.example.com/items?… did not answer JSON (text/html): <html>Log in</html>",
+      "GET https://api.example.com/items?… did not answer with JSON (text/html): <html>Log in</html>",
     );
     expect(requests).toHaveLength(1);
   });
@@ -306,7 +308,7 @@ describe("httpPages, the request", () => {
     const fits = scripted([new Response(byteByByte(1_024))], { maxBodyBytes: 1_024 });
     expect(await itemsOf(fits.source)).toEqual(["🏙".repeat(255)]);
     const large = scripted([new Response(byteByByte(Number.POSITIVE_INFINITY))], { maxBodyBytes: 1_024 });
-    expect(await messageOf(itemsOf(large.source))).toMatch(/answered more than 1024 bytes: ask for smaller pages/);
+    expect(await messageOf(itemsOf(large.source))).toMatch(/answered with more than 1024 bytes: request smaller pages/);
     expect(sent).toBeLessThan(1_024 + 1_024 + 10);
   });
 });
@@ -323,7 +325,7 @@ describe("httpPages, other origins", () => {
       for await (const page of httpPages(options).pages(undefined, readContext())) pages.push(page);
     };
     expect(await messageOf(reading())).toBe(
-      `the next page is at ${other.origin}, another origin than ${origin}: it was not requested, since the request would ` +
+      `the next page is at ${other.origin}, another origin than ${origin}. It was not requested, because the request would ` +
         `carry the headers there. If they may go there, set allowOrigins: ["${other.origin}"]`,
     );
     expect(other.requests).toHaveLength(0);
@@ -337,14 +339,14 @@ describe("httpPages, other origins", () => {
     [
       "with a password",
       "http://user:word@127.0.0.1:9/2",
-      /^the next page is at a URL of http:\/\/127.0.0.1:9 with a user/,
+      /^the next page is at a URL of http:\/\/127.0.0.1:9 that contains a user/,
     ],
     [
       "that is a script",
       "javascript:alert(1)",
-      /^the next page is at a URL of javascript:, which is no page of the web/,
+      /^the next page is at a URL with javascript:, but must be at http: or https:/,
     ],
-    ["of a file", "file:///etc/passwd", /^the next page is at a URL of file:, which is no page of the web/],
+    ["of a file", "file:///etc/passwd", /^the next page is at a URL with file:, but must be at http: or https:/],
   ])("does not follow a URL %s, nor shows its secret", async (_, url, message) => {
     const { origin } = await serve(() => ({ body: [1], headers: { link: `<${url}>; rel="next"` } }));
     const options = { url: origin, next: linkHeader, allowOrigins: ["http://127.0.0.1:9"] };
@@ -378,7 +380,7 @@ describe("httpPages, other origins", () => {
       messageOf(pagesOf(httpPages({ url: `${origin}${path}`, next: singlePage, ...options })));
     expect(await reading("/again")).toMatch(/was redirected more than 5 times$/);
     expect(requests).toHaveLength(6);
-    expect(await reading("/bad")).toMatch(/a redirect to "http:\/\/\[" that cannot be followed: give the new address/);
+    expect(await reading("/bad")).toMatch(/a redirect to "http:\/\/\[" that cannot be followed: set the option url/);
     expect(await reading("/post", { body: {} })).toMatch(
       /answered 302, a redirect to "\/again" that cannot be followed/,
     );
@@ -399,10 +401,10 @@ describe("httpPages, other origins", () => {
 
 describe("httpPages, options", () => {
   it.each<[object, RegExp]>([
-    [{ url: "/items" }, /url must be an absolute URL of http or https, but is "\/items": give one/],
+    [{ url: "/items" }, /url must be an absolute URL with http or https, but is "\/items": write it in full/],
     [{ url: undefined }, /url must be/],
     [{ url: "ftp://example.com" }, /url must be/],
-    [{ url: "https://user:pass@example.com" }, /url must not hold a user or password \(example.com\)/],
+    [{ url: "https://user:pass@example.com" }, /url must not contain a user or a password \(example.com\)/],
     [{ next: undefined }, /next must be a pagination, but is undefined: use linkHeader/],
     [{ next: pageNumber }, /next must be a pagination, but is a function/],
     [{ next: "link" }, /next must be a pagination/],
@@ -412,7 +414,10 @@ describe("httpPages, options", () => {
     [{ headers: { authorization: "a\nb" } }, /headers must be/],
     [{ body: [] }, /body must be an object, but is \[\]/],
     [{ body: null }, /body must be an object, but is null/],
-    [{ allowOrigins: ["https://example.com/"] }, /allowOrigins must hold origins, but has "https:\/\/example.com\/"/],
+    [
+      { allowOrigins: ["https://example.com/"] },
+      /allowOrigins must be a list of origins, but contains "https:\/\/example.com\/"/,
+    ],
     [{ allowOrigins: ["example.com"] }, /allowOrigins/],
     [{ allowOrigins: "https://example.com" }, /allowOrigins/],
     [{ timeout: { milliseconds: 0 } }, /timeout must be between 1 ms and 15 min, but is 0 ms/],
@@ -440,6 +445,6 @@ describe("httpPages, options", () => {
   });
 
   it.each([[null], [7], [{ at: 2 }], [{ at: 2, seen: 3 }]])("refuses the cursor %j", async (cursor) => {
-    await expect(pagesOf(scripted([ok()]).source, cursor)).rejects.toThrow(/is not one of httpPages/);
+    await expect(pagesOf(scripted([ok()]).source, cursor)).rejects.toThrow(/does not come from httpPages/);
   });
 });

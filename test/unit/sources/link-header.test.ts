@@ -221,18 +221,18 @@ describe("linkHeader", () => {
 
   it("warns of a page 1 without a Link header, or with links that lead to no page", async () => {
     expect((await read([undefined])).warnings).toEqual([
-      "page 1 of /x has no Link header and is taken for the only page: does the API page in another way?",
+      "page 1 of /x has no Link header and counts as the only page: check whether the API pages in another way",
     ]);
     expect((await read(["</css>; rel=preload; as=style, </api>; rel=help"])).warnings).toEqual([
-      "page 1 of /x has a Link header with no page in it (rel: preload, help) and is taken for the only page: " +
-        "does the API page in another way?",
+      "page 1 of /x has a Link header without pages (rel: preload, help) and counts as the only page: " +
+        "check whether the API pages in another way",
     ]);
   });
 
   it("shows a header that is malformed", async () => {
     expect((await read(["/2; rel=next"])).error).toBe(
-      'the Link header of /x cannot be read (there is no <URL> at character 1): "/2; rel=next". If the API says in its ' +
-        "body where the next page is, use nextUrl or cursorField",
+      'the Link header of /x cannot be read (there is no <URL> at character 1): "/2; rel=next". If the body of ' +
+        "the response names the next page, use nextUrl or cursorField",
     );
   });
 
@@ -243,7 +243,7 @@ describe("linkHeader", () => {
       "/x?c=2",
     ]);
     expect((await read(['</9>; rel="next"; anchor="ORIGIN/other"'])).error).toMatch(
-      /^the Link header of \/x cannot be read \(its next page is that of another page, its anchor\)/,
+      /^the Link header of \/x cannot be read \(its next link belongs to another page, which its anchor names\)/,
     );
   });
 

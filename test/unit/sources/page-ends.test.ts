@@ -44,35 +44,43 @@ describe("a field that leads to the next page", () => {
     expect(await read([page({ meta: { next_cursor: "b", total: 250 } })], cursor)).toEqual({
       error:
         "the field meta > nextCursor is absent; meta: it is an object with the keys next_cursor, total " +
-        '(is "next_cursor" meant?). A page of /x must have the field, null or empty on the last page: correct the path, ' +
-        "or set absentEnds: true if the API leaves the field out on its last page",
+        '(is "next_cursor" meant?). Each page of /x must have the field; on the last page it is null or empty. Correct the ' +
+        "path, or set absentEnds: true if the API leaves the field out on its last page",
       warnings: [],
       asked: [""],
     });
   });
 
   it.each<[string, object, RegExp]>([
-    ["an object above it is absent", {}, /^the field meta > nextCursor is absent; the body: .* with the keys data\. A/],
-    ["it is null there", { meta: null }, /^the field meta > nextCursor is absent; meta: it is null\. A page/],
-    ["it is a list there", { meta: [] }, /^the field meta > nextCursor is absent; meta: it is a list of 0\. A page/],
-    ["only a prototype has it", { meta: { constructor: 1 } }, /is absent; meta: .* with the keys constructor\. A page/],
+    [
+      "an object above it is absent",
+      {},
+      /^the field meta > nextCursor is absent; the body: .* with the keys data\. Each page/,
+    ],
+    ["it is null there", { meta: null }, /^the field meta > nextCursor is absent; meta: it is null\. Each page/],
+    ["it is a list there", { meta: [] }, /^the field meta > nextCursor is absent; meta: it is a list of 0\. Each page/],
+    [
+      "only a prototype has it",
+      { meta: { constructor: 1 } },
+      /is absent; meta: .* with the keys constructor\. Each page/,
+    ],
   ])("is an error where %s", async (_, fields, message) => {
     expect((await read([page(fields)], cursor)).error).toMatch(message);
   });
 
   it("is an error where it is absent on a later page", async () => {
     const { error, asked } = await read([page({ meta: { nextCursor: "b" } }), page({ meta: {} }, [2])], cursor);
-    expect(error).toMatch(/^the field meta > nextCursor is absent; meta: it is an object without keys\. A page/);
+    expect(error).toMatch(/^the field meta > nextCursor is absent; meta: it is an object without keys\. Each page/);
     expect(asked).toEqual(["", "?cursor=b"]);
     expect((await read([page({ links: { next: "?b" } }), page({ links: {} }, [2])], url)).error).toMatch(
-      /^the field links > next is absent; links: it is an object without keys\. A page/,
+      /^the field links > next is absent; links: it is an object without keys\. Each page/,
     );
   });
 
   it("of a function of the body is an error where it gives undefined", async () => {
     const next = cursorField({ path: (body) => (body as { next?: string }).next, parameter: "cursor" });
     expect((await read([page({ nxt: "b" })], { items: "data", next })).error).toMatch(
-      /^what the function took from the body is undefined; the body: .* keys data, nxt\. A page/,
+      /^the value that the function returned for the body is undefined; the body: .* keys data, nxt\. Each page/,
     );
   });
 
@@ -93,7 +101,7 @@ describe("a field that leads to the next page", () => {
 
   it("is an error where it is true: a flag was taken for the cursor", async () => {
     expect((await read([page({ meta: { nextCursor: true } })], cursor)).error).toBe(
-      "the field meta > nextCursor of /x should hold a cursor, but is true: is the path right?",
+      "the field meta > nextCursor of /x must hold a cursor, but is true: check the path",
     );
   });
 
@@ -107,7 +115,7 @@ describe("a field that leads to the next page", () => {
     expect(await read([page({ Next: "b" })], lenient)).toEqual({
       items: [{ id: 1 }],
       warnings: [
-        "page 1 of /x is taken for the only page: the field next is absent; the body: it is an object with the keys " +
+        "page 1 of /x counts as the only page: the field next is absent; the body: it is an object with the keys " +
           'data, Next (is "Next" meant?)',
       ],
       asked: [""],
@@ -115,7 +123,7 @@ describe("a field that leads to the next page", () => {
     const odata = { items: "data", next: nextUrl({ path: ["@odata.nextLink"], absentEnds: true }) };
     expect(await read([page({ "@odata.nextLink": "?b" }), page({}, [2])], odata)).toMatchObject({ warnings: [] });
     expect((await read([page({})], odata)).warnings).toEqual([
-      expect.stringMatching(/^page 1 of \/x is taken for the only page: the field @odata.nextLink is absent/),
+      expect.stringMatching(/^page 1 of \/x counts as the only page: the field @odata.nextLink is absent/),
     ]);
   });
 });
@@ -166,15 +174,15 @@ describe("a GraphQL connection", () => {
     };
     const { error, asked } = await read([connection("a", true), { body: failed }], options);
     expect(error).toBe(
-      '/x answered errors: "Something timed out" (TIMEOUT) at users > nodes; "a"; "b" (and 1 more). ' +
-        "Because of them the page may lack items: correct the request, or set allowErrors: true if such pages are complete",
+      '/x answered with errors: "Something timed out" (TIMEOUT) at users > nodes; "a"; "b" (and 1 more). ' +
+        "Because of the errors, items may be missing from the page. Correct the request, or set allowErrors: true if such pages are complete",
     );
     expect(asked).toHaveLength(2);
   });
 
   it("that fails as a whole is a source error with the service's message", async () => {
     expect((await read([{ body: { errors: [{ message: "Field 'usres' doesn't exist" }] } }], options)).error).toMatch(
-      /^\/x answered errors: "Field 'usres' doesn't exist"\. /,
+      /^\/x answered with errors: "Field 'usres' doesn't exist"\. /,
     );
   });
 
@@ -182,7 +190,7 @@ describe("a GraphQL connection", () => {
     const partial = { ...connection("a", false).body, errors: [{ message: "no avatar" }] };
     expect(await read([{ body: partial }], { ...options, allowErrors: true })).toMatchObject({
       items: [1],
-      warnings: ['/x answered errors, which allowErrors accepts: "no avatar"'],
+      warnings: ['/x answered with errors, which allowErrors accepts: "no avatar"'],
     });
     const failed = { data: { users: null }, errors: [{ message: "no users" }] };
     expect((await read([{ body: failed }], { ...options, allowErrors: true })).error).toMatch(
@@ -203,14 +211,14 @@ describe("a body's errors", () => {
   ])("in the field error beside items, such as %j, are a warning", async (error, message) => {
     const { items, warnings } = await read([page({ error })], { items: "data", next: singlePage });
     expect(items).toEqual([{ id: 1 }]);
-    const warning = `/x answered an error beside its items, which may not be all: ${message}`;
+    const warning = `/x answered with an error beside its items, so items may be missing: ${message}`;
     expect(warnings).toEqual(message === undefined ? [] : [warning]);
   });
 
   it("in one answer of a batch are an error", async () => {
     const body = [{ data: { users: [1] } }, { data: null, errors: [{ message: "no access" }] }];
     const batch = { items: ["0", "data", "users"], next: singlePage };
-    expect((await read([{ body }], batch)).error).toMatch(/^\/x answered errors: "no access"\. /);
+    expect((await read([{ body }], batch)).error).toMatch(/^\/x answered with errors: "no access"\. /);
     expect(await read([{ body: body.slice(0, 1) }], batch)).toMatchObject({ items: [1] });
     // Of a list that holds the items themselves, each is the task's to judge.
     expect(await read([{ body }], { next: singlePage })).toMatchObject({ items: body });
@@ -227,7 +235,7 @@ describe("a body's errors", () => {
     [[{ title: "Gone", code: "410" }], '"Gone" (410)'],
     [[null], "null"],
   ])("%j are an error beside any items", async (errors, text) => {
-    expect((await read([page({ errors })], list)).error).toContain(`/x answered errors: ${text}. Because`);
+    expect((await read([page({ errors })], list)).error).toContain(`/x answered with errors: ${text}. Because`);
   });
 
   it("are cut", async () => {
@@ -235,9 +243,12 @@ describe("a body's errors", () => {
   });
 
   it.each<[object, string]>([
-    [{ ok: false, error: "ratelimited" }, '; it says "ratelimited"; say where'],
-    [{ error: { message: "Invalid key", type: "auth" } }, '; it says "Invalid key" (auth); say where'],
-    [{ message: "Not Found" }, '; it says "Not Found"; say where'],
+    [{ ok: false, error: "ratelimited" }, '; the response says "ratelimited"; set the option items'],
+    [
+      { error: { message: "Invalid key", type: "auth" } },
+      '; the response says "Invalid key" (auth); set the option items',
+    ],
+    [{ message: "Not Found" }, '; the response says "Not Found"; set the option items'],
   ])("or message are shown where the items are missing: %j", async (body, text) => {
     expect((await read([{ body }], list)).error).toContain(text);
   });
@@ -263,7 +274,7 @@ describe("statuses that end the source", () => {
 
   it("do not end it on page 1, which must exist", async () => {
     expect((await read([{ status: 404, body: "no" }], { next: pageNumber({ endStatuses: [404] }) })).error).toBe(
-      "GET /x?… answered 404 Not Found: no (page 1 must exist: endStatuses can only end the source after page 1)",
+      "GET /x?… answered 404 Not Found: no (page 1 must exist: endStatuses ends the source only after page 1)",
     );
   });
 
@@ -286,7 +297,7 @@ describe("statuses that end the source", () => {
     [{ endStatuses: ["404"] }, /^endStatuses must be/],
     [{ endStatuses: [] }, /^endStatuses must be/],
     [{ endStatuses: 404 }, /^endStatuses must be/],
-    [{ endStatuses: [404], hasMore: "more" }, /^endStatuses and hasMore both tell the last page: keep hasMore/],
+    [{ endStatuses: [404], hasMore: "more" }, /^endStatuses and hasMore both mark the last page: keep hasMore/],
   ])("are refused as %j", (options, message) => {
     for (const make of [pageNumber, offsetLimit]) {
       const define = () => make(options);
@@ -312,7 +323,7 @@ describe("a page 1 that may not be the only one", () => {
       "fewer items than were asked for, and a round number of them",
       answer(100),
       pageNumber({ pageSize: 500, shortPageEnds: true }),
-      /^page 1 of \/x has exactly 100 of 500 items, and is taken for the only page \(shortPageEnds\): does the API give/,
+      /^page 1 of \/x has exactly 100 of 500 items, and counts as the only page \(shortPageEnds\): check whether the API/,
     ],
     [
       "fewer items than were asked for by offset",
@@ -324,13 +335,13 @@ describe("a page 1 that may not be the only one", () => {
       "a total that may be the page's own count",
       answer(20, { count: 20 }),
       offsetLimit({ pageSize: 20, total: "count" }),
-      /^page 1 of \/x is taken for the only page: the field count is 20, which is also the number of items on page 1/,
+      /^page 1 of \/x counts as the only page: the field count is 20, which is also the number of items on page 1/,
     ],
     [
       "a next link that is not read",
       answer(3, {}, { link: '</2>; rel="next"' }),
       singlePage,
-      /^the Link header of \/x has a next page, which singlePage does not read: use linkHeader$/,
+      /^the Link header of \/x names a next page, which singlePage does not read: use linkHeader$/,
     ],
   ])("is a warning where it has %s", async (_, reply, next, message) => {
     const { warnings, error } = await read([reply], { items: "data", next });
@@ -357,7 +368,7 @@ describe("a page 1 that may not be the only one", () => {
     const next = offsetLimit({ pageSize: 3, total: "hits.total.value" });
     const total = (value: number, relation: string) => answer(3, { hits: { total: { value, relation } } });
     expect((await read([total(3, "gte")], { items: "data", next })).error).toBe(
-      'the field hits > total > value of /x is 3, a lower bound (its relation is "gte"), so more items may follow: ask for ' +
+      'the field hits > total > value of /x is 3, a lower bound (its relation is "gte"), so more items may follow: request ' +
         "the exact total, in Elasticsearch with track_total_hits: true in the body",
     );
     expect((await read([total(3, "eq")], { items: "data", next })).items).toHaveLength(3);
@@ -370,7 +381,7 @@ describe("a page 1 that may not be the only one", () => {
     [{ pages: 0 }, pageNumber({ totalPages: "pages" }), "pages of /x is 0, but page 1 has items (3)"],
   ])("is an error where it contradicts the count %j", async (fields, next, message) => {
     expect((await read([answer(3, fields)], { items: "data", next })).error).toBe(
-      `the field ${message}: is it another count?`,
+      `the field ${message}: check whether the field counts something else`,
     );
   });
 
@@ -381,7 +392,7 @@ describe("a page 1 that may not be the only one", () => {
   ])("is an error where a later page lies beyond the count: %j, then %j", async (first, second, next, message) => {
     const options = { items: "data", next, allowRepeatedPages: true };
     const { error, asked } = await read([answer(3, first), answer(3, second)], options);
-    expect(error).toBe(`the field ${message} has items (3): is it another count?`);
+    expect(error).toBe(`the field ${message} has items (3): check whether the field counts something else`);
     expect(asked).toHaveLength(2);
   });
 

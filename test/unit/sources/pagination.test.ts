@@ -250,7 +250,7 @@ describe("pagination", () => {
     expect(await itemsOf(httpPages({ ...options, allowNullItems: true }))).toEqual([1, 2]);
     count = 0;
     await expect(itemsOf(httpPages(options))).rejects.toThrow(
-      `the field items of ${origin}/ is null, not a list of items. Set allowNullItems: true if the API answers null for an empty list`,
+      `the field items of ${origin}/ is null, not a list of items. Set allowNullItems: true if the API means an empty list by null`,
     );
   });
 });
@@ -272,7 +272,7 @@ describe("pagination that does not end", () => {
       expect(
         await failing((_, count) => ({ body: [{ id: 1 }], headers: { "x-request": `${count}` } }), { next }),
       ).toEqual({
-        message: expect.stringMatching(/^the page at [12] holds the same items as the one before it: .* ignore/),
+        message: expect.stringMatching(/^the page at [12] has the same items as the page before it: .* ignore/),
         requests: 2,
       });
     }
@@ -295,7 +295,7 @@ describe("pagination that does not end", () => {
   });
 
   it("is an error if the next cursor is the present one, or the next link the present page", async () => {
-    const circle = /^the pages go round in a circle: the page after this one would be "(b|\/x\?page=b)" again/;
+    const circle = /^the pages form a loop: the next page would be "(b|\/x\?page=b)" again/;
     const stuck = await failing((_, count) => ({ body: { items: [count], next: "b" } }), {
       items: "items",
       next: cursorField({ path: "next", parameter: "cursor" }),
@@ -314,7 +314,7 @@ describe("pagination that does not end", () => {
       (_, count) => ({ body: { items: [count], next: `c${count < 5 ? `-${count}` : count % period}` } }),
       { items: "items", next: cursorField({ path: "next", parameter: "cursor" }) },
     );
-    expect(message).toMatch(/round in a circle/);
+    expect(message).toMatch(/form a loop/);
     expect(requests).toBeLessThan(5 * period + 20);
   });
 
@@ -354,8 +354,8 @@ describe("pagination that does not end", () => {
       next: offsetLimit({ total: "total" }),
     });
     expect(message).toBe(
-      "the page at offset 1 is empty, though total says that items follow: " +
-        "leave that option out if an empty page may end the reading",
+      "the page at offset 1 is empty, although total says that items follow: " +
+        "leave that option out if an empty page is the end of the source",
     );
     const flagged = { items: "items", next: lastItem({ path: "id", parameter: "after", hasMore: "more" }) };
     expect((await failing(() => ({ body: { items: [], more: true } }), flagged)).message).toMatch(/no last item/);
@@ -386,16 +386,12 @@ describe("pagination, what the API must answer", () => {
   });
 
   it.each<[unknown, HttpPagesOptions["next"], RegExp]>([
-    [{ more: "maybe" }, pageNumber({ hasMore: "more" }), /^the field more should be true or false, but is "maybe"/],
-    [{}, pageNumber({ hasMore: "mroe" }), /^the field mroe should be .* with the keys items$/],
-    [{ pages: "x" }, pageNumber({ totalPages: "pages" }), /^the field pages should hold a count, but is "x"/],
-    [
-      {},
-      pageNumber({ totalPages: { header: "x-pages" } }),
-      /^the header x-pages should hold a count, but is undefined/,
-    ],
-    [{ next: 7 }, nextUrl({ path: "next" }), /^the field next should be the next page's URL, but is 7/],
-    [{ next: "http://[" }, nextUrl({ path: "next" }), /^the next page's link is no URL/],
+    [{ more: "maybe" }, pageNumber({ hasMore: "more" }), /^the field more must be true or false, but is "maybe"/],
+    [{}, pageNumber({ hasMore: "mroe" }), /^the field mroe must be .* with the keys items$/],
+    [{ pages: "x" }, pageNumber({ totalPages: "pages" }), /^the field pages must hold a count, but is "x"/],
+    [{}, pageNumber({ totalPages: { header: "x-pages" } }), /^the header x-pages must hold a count, but is undefined/],
+    [{ next: 7 }, nextUrl({ path: "next" }), /^the field next must be the next page's URL, but is 7/],
+    [{ next: "http://[" }, nextUrl({ path: "next" }), /^the next page's link is not a URL/],
     [{}, lastItem({ path: "uid", parameter: "after" }), /^the field uid is not in the last item: .* with the keys id$/],
     [
       { next: 2 ** 53 },
@@ -417,7 +413,7 @@ describe("pagination, what the API must answer", () => {
   it("refuses a cursor that cannot stand in a query", async () => {
     const next = cursorField({ path: "next", parameter: "after" });
     expect(await error({ body: { items: [], next: ["a"] } }, { next, items: "items" })).toMatch(
-      /^the query parameter after cannot take \["a"\]: .* write { body: "after" } as the parameter$/,
+      /^the query parameter after cannot hold \["a"\]: .* write { body: "after" } as the parameter$/,
     );
   });
 
@@ -428,7 +424,7 @@ describe("pagination, what the API must answer", () => {
     ["offsetLimit", offsetLimit(), -1],
   ])("refuses a position that %s did not make", async (_, next, at) => {
     const source = httpPages({ url: "http://127.0.0.1:1", next });
-    await expect(pagesOf(source, { at, seen: "" })).rejects.toThrow(/is not one of this pagination/);
+    await expect(pagesOf(source, { at, seen: "" })).rejects.toThrow(/does not come from this pagination/);
   });
 });
 
@@ -441,7 +437,7 @@ describe("pagination, options", () => {
     [
       "cursorField",
       () => cursorField({ path: "a" } as never),
-      /parameter must be a parameter's name, but is undefined/,
+      /parameter must be the name of a parameter, but is undefined/,
     ],
     ["cursorField", () => cursorField({ path: "a", parameter: { body: "" } }), /parameter.body must be a path/],
     [
@@ -455,9 +451,9 @@ describe("pagination, options", () => {
     ["pageNumber", () => pageNumber({ pageSize: 0 }), /pageSize must be a whole number of at least 1/],
     ["pageNumber", () => pageNumber({ shortPageEnds: true }), /shortPageEnds needs pageSize/],
     ["pageNumber", () => pageNumber({ shortPageEnds: 1 } as never), /shortPageEnds must be true or false/],
-    ["pageNumber", () => pageNumber({ totalPages: "a", hasMore: "b" }), /totalPages and hasMore are given/],
+    ["pageNumber", () => pageNumber({ totalPages: "a", hasMore: "b" }), /totalPages and hasMore are set/],
     ["offsetLimit", () => offsetLimit({ total: "" }), /total must be a path/],
-    ["offsetLimit", () => offsetLimit({ total: "a", shortPageEnds: true }), /total and shortPageEnds are given/],
+    ["offsetLimit", () => offsetLimit({ total: "a", shortPageEnds: true }), /total and shortPageEnds are set/],
     ["offsetLimit", () => offsetLimit({ pagesize: 1 } as never), /unknown option "pagesize"/],
   ])("of %s are checked at definition", (_, define, message) => {
     expect(define).toThrow(ConfigurationError);

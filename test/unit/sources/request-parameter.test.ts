@@ -54,7 +54,7 @@ describe("a query", () => {
     expect(search("https://a/?page[number]=1", "page[number]", 2)).toBe("?page[number]=2");
     expect(search("https://a/", "a b&c", "a+b=&c/😀#")).toBe("?a%20b%26c=a%2Bb%3D%26c%2F%F0%9F%98%80%23");
     expect(() => search("https://a/", "c", "\ud800")).toThrow(SourceError);
-    expect(() => search("https://a/", "c", "\ud800")).toThrow(/cannot take .* half of a surrogate pair/);
+    expect(() => search("https://a/", "c", "\ud800")).toThrow(/cannot hold .* half of a surrogate pair/);
   });
 
   it("whatever it is, stays as it is but for the parameter, which the server decodes as it was given", () => {
@@ -173,14 +173,34 @@ describe("a body without a place for the parameter", () => {
   const cursor = cursorField({ path: "n", parameter: { body: "a.b" } });
 
   it.each<[JsonObject | undefined, HttpPagesOptions["next"], RegExp]>([
-    [{ a: "x" }, cursor, /^the parameter cannot stand at a > b in the body: a is "x", and would be lost/],
-    [{ a: [1] }, cursor, /^the parameter cannot stand at a > b in the body: a is \[1\], and would be lost/],
-    [{ a: [1] }, lastItem({ path: "id", parameter: { body: "a.1" } }), /a is \[1\], and would be lost/],
-    [{ page: { a: 1 }, size: 7 }, pageNumber({ parameter: { body: "size.a" } }), /size is 7, and would be lost/],
-    [{ size: 7 }, pageNumber({ pageSize: 1, sizeParameter: { body: "size.a" } }), /size is 7, and would be lost/],
-    [{ size: 7 }, offsetLimit({ offset: { body: "size.a" } }), /size is 7, and would be lost/],
-    [{ size: 7 }, offsetLimit({ limit: { body: "size.a" } }), /size is 7, and would be lost/],
-    [undefined, cursor, /^parameter \{"body":"a.b"\} stands in the body, but the source has none/],
+    [
+      { a: "x" },
+      cursor,
+      /^the parameter cannot be at a > b in the body: a is "x", which the parameter would overwrite/,
+    ],
+    [
+      { a: [1] },
+      cursor,
+      /^the parameter cannot be at a > b in the body: a is \[1\], which the parameter would overwrite/,
+    ],
+    [
+      { a: [1] },
+      lastItem({ path: "id", parameter: { body: "a.1" } }),
+      /a is \[1\], which the parameter would overwrite/,
+    ],
+    [
+      { page: { a: 1 }, size: 7 },
+      pageNumber({ parameter: { body: "size.a" } }),
+      /size is 7, which the parameter would overwrite/,
+    ],
+    [
+      { size: 7 },
+      pageNumber({ pageSize: 1, sizeParameter: { body: "size.a" } }),
+      /size is 7, which the parameter would overwrite/,
+    ],
+    [{ size: 7 }, offsetLimit({ offset: { body: "size.a" } }), /size is 7, which the parameter would overwrite/],
+    [{ size: 7 }, offsetLimit({ limit: { body: "size.a" } }), /size is 7, which the parameter would overwrite/],
+    [undefined, cursor, /^parameter \{"body":"a.b"\} is a field of the body, but the source has no body/],
   ])("is refused when the source is defined: %j", (body, next, message) => {
     expect(define(body, next)).toThrow(ConfigurationError);
     expect(define(body, next)).toThrow(message);

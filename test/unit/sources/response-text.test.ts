@@ -88,8 +88,8 @@ describe("a JSON body", () => {
     ],
     [JSON_TYPE, utf16(MÜLLER, "\ufeff").subarray(0, -1), "not utf-16le, as its byte order mark says: byte 56 is 0x7D"],
   ])("of the type %s whose bytes are of no or another charset is an error", async (type, bytes, message) => {
-    const fix = 'Set the option charset to the one that the service uses, such as charset: "iso-8859-1"';
-    const expected = `GET https://example.com/x answered a body that is ${message}. ${fix}`;
+    const fix = 'Set the option charset to the charset that the service uses, such as charset: "iso-8859-1"';
+    const expected = `GET https://example.com/x answered with a body that is ${message}. ${fix}`;
     expect(await read(bytes, type)).toBe(expected);
     expect(await read(bytes, type, { chunk: 1 })).toBe(expected);
   });
@@ -119,15 +119,15 @@ describe("a JSON body", () => {
 
   it("that is compressed without saying so is an error that names gzip, not the charset", async () => {
     expect(await read(gzipSync(MÜLLER), JSON_TYPE)).toBe(
-      "GET https://example.com/x answered a body that is compressed by gzip, and its content-encoding does not say so: " +
-        "unpack it in the option fetch",
+      "GET https://example.com/x answered with a body that is compressed by gzip, but its content-encoding does not say so: " +
+        "decompress the body in the option fetch",
     );
   });
 
   it("in an unknown charset is an error that names it", async () => {
     expect(await read(Buffer.from(MÜLLER), "application/json; charset=utf-9")).toBe(
-      'GET https://example.com/x answered in the charset "utf-9", which is unknown, as its content type ' +
-        '"application/json; charset=utf-9" says. Set the option charset to the one that the service uses, such as ' +
+      'GET https://example.com/x answered in the unknown charset "utf-9", as its content type ' +
+        '"application/json; charset=utf-9" says. Set the option charset to the charset that the service uses, such as ' +
         'charset: "iso-8859-1"',
     );
   });
@@ -157,7 +157,7 @@ describe("a JSON body", () => {
 
   it("that is empty is told as such", async () => {
     expect(await read(new Uint8Array(), JSON_TYPE)).toMatch(
-      /did not answer JSON \(application\/json\): \(an empty body\)/,
+      /did not answer with JSON \(application\/json\): \(an empty body\)/,
     );
   });
 });
@@ -184,6 +184,6 @@ describe("the option charset", () => {
   it.each(["", "utf-9", 8, null])("is refused as %j", (charset) => {
     const define = () => httpPages({ url: "https://a", next: singlePage, charset: charset as string });
     expect(define).toThrow(ConfigurationError);
-    expect(define).toThrow(/^charset must be the name of a charset, but is .*: give one, such as "iso-8859-1"$/);
+    expect(define).toThrow(/^charset must be the name of a charset, but is .*: use a name such as "iso-8859-1"$/);
   });
 });

@@ -324,7 +324,7 @@ describe("The pages of a service as it documents them", () => {
   it.each(Object.entries(SERVICES))("%s: may be one", async (_, service) => {
     const { ids, warnings } = await read(service, ALL.slice(0, 1));
     expect(ids).toEqual(["a"]);
-    const taken = [expect.stringContaining("is taken for the only page")];
+    const taken = [expect.stringContaining("counts as the only page")];
     expect(warnings).toEqual(service.absentEnds === true ? taken : []);
   });
 });
