@@ -12,58 +12,63 @@ import type { Cursor, Page, ReadContext, Source } from "../sources/source.ts";
 import { type SourceWait, sourceWaitOf } from "../sources/source-wait.ts";
 import { type Serialised, serialise, textOf } from "./serialised.ts";
 
-/** What is sent and checkpointed as one: a page of the ledger. */
+/** The items of one ledger page. The producer sends them together, and writes one checkpoint after them. */
 export interface Chunk {
   readonly items: readonly Serialised[];
-  /** Where to go on after it. */
+  /** The checkpoint after the chunk: where reading continues. */
   readonly after: Pick<Checkpoint, "cursor" | "loop" | "skip" | "ended">;
 }
 
-/** A page whose cursor is checked. */
+/** A page of the source whose cursor is checked. */
 interface ReadPage {
   readonly items: readonly unknown[];
   readonly next: Cursor | undefined;
-  /** `next` as JSON. */
+  /** The JSON text of `next`. */
   readonly nextText: string;
 }
 
-/** A run's first chunk is small, so that consumers begin while the others are still prepared. */
+/** The first chunk of a run is small, so that consumers begin while the producer prepares the others. */
 const FIRST_CHUNK_ITEMS = 50;
 
-/** A chunk ends with the item that reaches it: two of them are under way at once, and items may be of a megabyte each. */
+/**
+ * A chunk ends with the item that reaches this size. The limit bounds the producer's memory: two chunks are under way
+ * at once, and an item may take a megabyte.
+ */
 const CHUNK_CHARACTERS = 4_000_000;
 
-/** How much a message shows of what is no page. */
+/** How many characters a message shows of a value that is not a page. */
 const SHOWN_CHARACTERS = 100;
 
 /**
- * A source from a checkpoint on, in chunks of at most a ledger page, and of few megabytes. The source's next page is read
- * while the chunks of the one before are sent: it holds two pages, whatever the source's size. An error of the page read
- * ahead comes when its turn does.
+ * Reads a source from a checkpoint, and divides its pages into chunks. A chunk is at most one ledger page and a few
+ * megabytes.
  *
- * @throws {SourceError} The source threw, what it yielded is no page, or its cursors go round in a circle.
- * @throws {SourceWait} The source was told to wait.
+ * While the caller sends the chunks of a page, the next page of the source is read. So two pages of the source are in
+ * memory, whatever its size. An error of the page that is read ahead is thrown after the chunks before it.
+ *
+ * @throws {SourceError} The source threw, it yielded something that is not a page, or its cursors form a loop.
+ * @throws {SourceWait} The service asked the source to wait.
  */
 export async function* chunks(
   source: Source,
   from: Pick<Checkpoint, "cursor" | "loop" | "skip" | "items">,
-  { limit = Number.POSITIVE_INFINITY, signal, warn, ...told }: ReadContext & Reading,
+  { limit = Number.POSITIVE_INFINITY, signal, warn, ...observer }: ReadContext & Reading,
 ): AsyncGenerator<Chunk, void, undefined> {
-  // Stops the page that is being read ahead when the caller stops asking.
+  // Stops the reading of the next page when the caller needs no more chunks.
   const stop = new AbortController();
   const context = { signal: AbortSignal.any([signal, stop.signal]), warn };
-  const iterator = await open(source, from.cursor, told, context);
+  const iterator = await open(source, from.cursor, observer, context);
   try {
     let { cursor, loop, skip, items: produced } = from;
     let text = cursor === undefined ? "" : toStoredText(cursor);
-    let ahead = next(iterator, told, signal);
+    let ahead = next(iterator, observer, signal);
     for (;;) {
       const page = await unlessAborted(ahead, signal);
       const left = limit - produced;
       const enough = page.items.length - skip >= left;
       const last = page.next === undefined || enough;
       const following = last ? undefined : advance(loop, text, page);
-      if (!last) ahead = next(iterator, told, signal);
+      if (!last) ahead = next(iterator, observer, signal);
       const items = enough ? page.items.slice(0, skip + left) : page.items;
       const start = skip;
       do {
@@ -78,7 +83,7 @@ export async function* chunks(
         };
       } while (skip < items.length);
       if (last) return;
-      // A page that has shrunk below what was sent of it yields nothing more.
+      // If the page now has fewer items than were sent of it before, `skip` exceeds its length, and it adds no items.
       produced += Math.max(0, items.length - start);
       cursor = page.next;
       text = page.nextText;
@@ -87,23 +92,30 @@ export async function* chunks(
     }
   } finally {
     stop.abort();
-    // Not awaited: a source that never settles must not hold the slice.
+    // Do not await: a source that never settles must not block the slice.
     void iterator.return?.().catch(() => {});
   }
 }
 
+/** How a run reads its source. */
 export interface Reading {
-  /** Items of the run at the most. */
+  /** The largest number of items of the run. Absent: no limit. */
   readonly limit?: number | undefined;
-  /** Milliseconds since 1970. */
+  /** The time in milliseconds since 1970. */
   readonly now: () => number;
-  /** Called as soon as the source was told to wait: a page that is read ahead may never have its turn. */
+  /**
+   * Called as soon as the service asks the source to wait. The exception alone is not enough: the caller may stop
+   * before it reaches the page that was read ahead.
+   */
   readonly onWait: (wait: SourceWait) => void;
 }
 
-type Told = Pick<Reading, "now" | "onWait">;
+type WaitObserver = Pick<Reading, "now" | "onWait">;
 
-/** The same items are always cut at the same places, so that a chunk which is sent again is the same. */
+/**
+ * Takes the items of the next chunk. The same items are always cut at the same places, so a chunk that is sent again is
+ * equal.
+ */
 function cut(items: readonly unknown[], from: number, most: number): readonly Serialised[] {
   const chunk: Serialised[] = [];
   let characters = 0;
@@ -118,56 +130,57 @@ function cut(items: readonly unknown[], from: number, most: number): readonly Se
 async function open(
   source: Source,
   cursor: Cursor | undefined,
-  told: Told,
+  observer: WaitObserver,
   context: ReadContext,
 ): Promise<AsyncIterator<Page>> {
   try {
     return source.pages(cursor, context)[Symbol.asyncIterator]();
   } catch (cause) {
-    throw await sourceError(cause, told);
+    throw await sourceError(cause, observer);
   }
 }
 
-/** A page, unless the signal fires first: a source may ignore it. */
+/** Awaits a page. Rejects when the signal fires, because a source may ignore the signal. */
 async function unlessAborted(page: Promise<ReadPage>, signal: AbortSignal): Promise<ReadPage> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const giveUp = () => reject(stopped(signal));
-  if (signal.aborted) giveUp();
-  signal.addEventListener("abort", giveUp, { once: true });
+  const onAbort = () => reject(stopped(signal));
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
   try {
     return await Promise.race([page, aborted]);
   } finally {
-    signal.removeEventListener("abort", giveUp);
+    signal.removeEventListener("abort", onAbort);
   }
 }
 
 const stopped = (signal: AbortSignal): SourceError =>
   new SourceError("the source did not yield its page in time", { cause: signal.reason });
 
-function next(iterator: AsyncIterator<Page>, told: Told, signal: AbortSignal): Promise<ReadPage> {
-  const page = readNext(iterator, told).then((read) => {
-    // A source that returns because it was told to stop, as generators do, has not ended.
+function next(iterator: AsyncIterator<Page>, observer: WaitObserver, signal: AbortSignal): Promise<ReadPage> {
+  const page = readNext(iterator, observer).then((read) => {
+    // A source that returns because of the signal, as a generator may, has not ended.
     if (read.next === undefined && signal.aborted) throw stopped(signal);
     return read;
   });
-  // Seen by the one who awaits it; until then it is no unhandled rejection.
+  // The caller awaits the page later. Until then, a rejection must not count as unhandled.
   page.catch(() => {});
   return page;
 }
 
-async function readNext(iterator: AsyncIterator<Page>, told: Told): Promise<ReadPage> {
+async function readNext(iterator: AsyncIterator<Page>, observer: WaitObserver): Promise<ReadPage> {
   let result: IteratorResult<Page>;
   try {
     result = await iterator.next();
   } catch (cause) {
-    throw await sourceError(cause, told);
+    throw await sourceError(cause, observer);
   }
-  // A generator that returns where its latest page promised another has ended: it found nothing there.
+  // The latest page announced another page, but the generator returned: the source has ended without one.
   if (result.done) return { items: [], next: undefined, nextText: "" };
   const page: unknown = result.value;
   if (typeof page !== "object" || page === null || !("items" in page) || !Array.isArray(page.items)) {
     throw new SourceError(
-      `the source gave ${shownPage(page)}, which is no page: give { items: [...], next: cursor }, whose items are an array`,
+      `the source yielded ${shownPage(page)}, which is not a page: yield { items: [...], next: cursor }, where items is an ` +
+        "array",
     );
   }
   const { items, next: following } = result.value;
@@ -176,7 +189,7 @@ async function readNext(iterator: AsyncIterator<Page>, told: Told): Promise<Read
   return { items, next: following, nextText: cursorText(following) };
 }
 
-/** What came in place of a page, in short. */
+/** A short description of a value that the source yielded instead of a page. */
 function shownPage(page: unknown): string {
   if (typeof page !== "object" || page === null) return show(page).slice(0, SHOWN_CHARACTERS);
   if (!("items" in page))
@@ -185,35 +198,36 @@ function shownPage(page: unknown): string {
   return `items that are ${typeof items === "object" && items !== null ? "an object" : show(items).slice(0, SHOWN_CHARACTERS)}`;
 }
 
-/** A page ends the source by having no `next`, which a misspelt `next` must not do. */
+/** A page without `next` ends the source. A misspelt `next` must not end it, so any other key is an error. */
 function checkEnd(page: object): void {
   const unknown = Object.keys(page).filter((key) => key !== "items" && key !== "next");
   if (unknown.length === 0 || "next" in page) return;
   throw new SourceError(
-    `the source yielded a page without next, but with ${unknown.map((key) => JSON.stringify(key)).join(", ")}: ` +
+    `the source yielded a page that has no next, but has ${unknown.map((key) => JSON.stringify(key)).join(", ")}: ` +
       "yield { items: [...], next: cursor }, and next: undefined on the last page",
     { permanent: true },
   );
 }
 
-/** The loop's state at the cursor of the next page. */
+/** The state of the loop detection at the cursor of the next page. */
 function advance(loop: LoopState | undefined, here: string, { next, nextText }: ReadPage): LoopState {
   if (nextText === here) {
     throw new SourceError(
-      `the source's cursor stands still: the page at ${show(next)} gives the same cursor as next, so it would be read ` +
-        "for ever. Give the cursor of the page after it, or next: undefined on the last page",
+      `the source's cursor stays the same: the page at ${show(next)} has the same cursor as next, so it would be read ` +
+        "forever. Set next to the cursor of the following page, or to undefined on the last page",
     );
   }
   const following = nextLoopState(loop, createHash("sha256").update(nextText).digest("base64url").slice(0, 16));
   if (following !== undefined) return following;
   throw new SourceError(
-    `the source's cursors go round in a circle: the next page would be at ${show(next)}, which was read before. ` +
-      "Give a cursor that differs on each page, and next: undefined on the last page",
+    `the source's cursors form a loop: the next page would be at ${show(next)}, which was read before. ` +
+      "Set next to a cursor that differs on each page, and to undefined on the last page",
   );
 }
 
-async function sourceError(cause: unknown, { now, onWait }: Told): Promise<Error> {
-  // By the time that a page which is read ahead has its turn, a wait may be over.
+async function sourceError(cause: unknown, { now, onWait }: WaitObserver): Promise<Error> {
+  // Take the time now. A relative wait counts from here, and not from when the caller reaches the page that was read
+  // ahead.
   const at = now();
   await completionOf(cause);
   const wait = sourceWaitOf(cause, at);

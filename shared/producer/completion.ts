@@ -32,7 +32,10 @@ export interface CompletionOptions {
   readonly random: () => number;
 }
 
-/** What a run's end sets off: the event, and the workflow's `onComplete`. At least once; a run that has it behind it is left. */
+/**
+ * What a run's end sets off: the event, and the workflow's `onComplete`. At least once; a run that has it behind it is
+ * left.
+ */
 export async function handleCompletion(
   { run: id }: CompleteMessage,
   options: CompletionOptions,

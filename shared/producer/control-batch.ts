@@ -39,8 +39,9 @@ export async function handleControlBatch(
     const starting = held.map(({ record, renewal }) => ({ record, renewal, started: renewal.start() }));
     const staying: string[] = [];
     for (const { record, renewal, started } of starting) {
-      // Only a message that was received before may have been delivered too late. A new one need not wait for the answer:
-      // if SQS refuses its handle nevertheless, `lost` fires, and conditional writes keep two producers from doing harm.
+      // Only a message that was received before may have been delivered too late. A new one need not wait for the
+      // answer: if SQS refuses its handle nevertheless, `lost` fires, and conditional writes keep two producers from
+      // doing harm.
       if (record.receiveCount > 1) await started;
       if (!(await handleOne(record, renewal, options))) staying.push(record.id);
     }

@@ -4,49 +4,52 @@ import type { Runs } from "../ledger/runs.ts";
 import type { Chunk } from "./chunks.ts";
 import type { PageSender, WrittenPage } from "./sender.ts";
 
-export interface PageLineOptions {
+export interface PagePipelineOptions {
   readonly runs: Runs;
   readonly sender: PageSender;
   readonly metrics: Metrics;
-  /** What the source has warned of so far: each checkpoint stores what is new. */
+  /** The warnings of the source so far. Each checkpoint stores the new ones. */
   readonly warnings: { readonly all: readonly string[] };
-  /** Resolves when messages may be sent. Until then pages are only written into the ledger. Default: at once. */
+  /** Resolves when the run may send messages and write checkpoints. Absent: at once. */
   readonly maySend?: Promise<void> | undefined;
 }
 
-/** A run after a checkpoint, or `undefined` where another producer has moved the run on: this one must stop. */
-type Passed = RunRecord | undefined;
+/** The run after a checkpoint. `undefined`: another producer has advanced the run, and this one must stop. */
+type Checkpointed = RunRecord | undefined;
 
 /**
- * The pages of a slice, two of them under way at once: while the messages of one are sent, the checkpoint of the one
- * before is written, and then the one after it into the ledger. So sending waits for neither. Pages are written in their
- * order, each before its messages are sent, and checkpoints follow each other in the same order. A producer that dies
- * leaves two pages at most which no checkpoint has passed.
+ * Sends the pages of a slice, and writes a checkpoint after each.
+ *
+ * Per page, in this order: (1) write the page into the ledger, (2) send its messages, (3) write its checkpoint. Pages
+ * are written in their order, and so are checkpoints. The steps of two consecutive pages overlap: while the messages of
+ * page n are sent, the checkpoint of page n − 1 and then the row of page n + 1 are written. So sending does not wait
+ * for these two requests. If the producer dies, at most two pages have no checkpoint, and the next slice sends them
+ * again.
  */
-export class PageLine {
-  readonly #options: PageLineOptions;
+export class PagePipeline {
+  readonly #options: PagePipelineOptions;
   readonly #run: string;
   #pages: number;
   #items: number;
-  #passed: Promise<Passed>;
+  #checkpointed: Promise<Checkpointed>;
 
-  constructor(options: PageLineOptions, run: RunRecord) {
+  constructor(options: PagePipelineOptions, run: RunRecord) {
     this.#options = options;
     this.#run = run.id;
     this.#pages = run.checkpoint.pages;
     this.#items = run.checkpoint.items;
-    this.#passed = Promise.resolve(run);
+    this.#checkpointed = Promise.resolve(run);
   }
 
   /**
-   * Writes a page, and begins to send it.
+   * Writes a page into the ledger, and begins to send it. Resolves when the checkpoint of the page before is written.
    *
-   * @returns the run after the checkpoint of the page before, or `undefined` where no page must follow that one: another
-   * producer has moved the run on, or closed it before this page.
+   * @returns the run after that checkpoint. `undefined` if this page must not be sent: another producer has advanced
+   *   the run, or has closed it before this page.
    */
-  async push({ items, after }: Chunk): Promise<Passed> {
+  async push({ items, after }: Chunk): Promise<Checkpointed> {
     const { sender } = this.#options;
-    const before = this.#passed;
+    const before = this.#checkpointed;
     let written: WrittenPage | undefined;
     if (items.length > 0) {
       written = await sender.write(this.#run, this.#pages, items);
@@ -54,34 +57,38 @@ export class PageLine {
       this.#pages++;
       this.#items += items.length;
     }
-    // A run works as soon as it has a message or a checkpoint: from then on it must be one of the active runs.
+    // The first message or checkpoint makes the run one that works, and a run must be among the active runs before that.
     // mutant: active-before-work
     await this.#options.maySend;
     const sending = written && sender.send(written);
-    this.#passed = this.#pass(before, items.length, sending, { ...after, pages: this.#pages, items: this.#items });
-    // Seen by the one who awaits it; until then it is no unhandled rejection.
-    this.#passed.catch(() => {});
+    this.#checkpointed = this.#checkpoint(before, items.length, sending, {
+      ...after,
+      pages: this.#pages,
+      items: this.#items,
+    });
+    // The next `push`, or `checkpointed`, awaits it. Until then, a rejection must not count as unhandled.
+    this.#checkpointed.catch(() => {});
     return await before;
   }
 
-  /** Resolves when the checkpoint of the last page is written: with the run after it. */
-  async passed(): Promise<Passed> {
-    return await this.#passed;
+  /** Resolves with the run when the checkpoint of the last page is written. */
+  async checkpointed(): Promise<Checkpointed> {
+    return await this.#checkpointed;
   }
 
-  /** Resolves when nothing is under way any more, whether it went well or not. */
+  /** Resolves when no request is under way. It never rejects. */
   async settled(): Promise<void> {
-    await Promise.allSettled([this.#passed]);
+    await Promise.allSettled([this.#checkpointed]);
   }
 
-  async #pass(
-    before: Promise<Passed>,
+  async #checkpoint(
+    before: Promise<Checkpointed>,
     produced: number,
     sending: Promise<number> | undefined,
     next: Omit<Checkpoint, "count">,
-  ): Promise<Passed> {
+  ): Promise<Checkpointed> {
     const { runs, metrics, warnings } = this.#options;
-    // Both to their end: when this one fails, nothing of the page is under way.
+    // Await both, even if one fails, so that no request for the page is under way after this method has failed.
     const [earlier, sent] = await Promise.allSettled([before, sending]);
     if (earlier.status === "rejected") throw earlier.reason;
     if (sent.status === "rejected") throw sent.reason;
@@ -90,7 +97,7 @@ export class PageLine {
     metrics.count("deadLettered", deadLettered);
     const run = earlier.value && (await runs.checkpoint(earlier.value, next, warnings.all));
     if (run === undefined) return undefined;
-    // Only now do the items of this page count.
+    // The items of this page count from this checkpoint on, so its dead letters may now exceed the tolerated failures.
     return (deadLettered > 0 ? await runs.stopBeyondTolerance(run.id) : undefined) ?? run;
   }
 }

@@ -26,7 +26,7 @@ import { LONGEST_SOURCE_WAIT, SourceWait } from "../sources/source-wait.ts";
 import { backlogBeside, backlogOf, backlogPauseMilliseconds } from "./backlog.ts";
 import { chunks } from "./chunks.ts";
 import { type CompletionOptions, handleCompletion } from "./completion.ts";
-import { PageLine } from "./page-pipeline.ts";
+import { PagePipeline } from "./page-pipeline.ts";
 import { sendAgain } from "./resend.ts";
 import { PageSender } from "./sender.ts";
 import type { Verdict } from "./verdict.ts";
@@ -169,9 +169,9 @@ export class Producer {
 
   /**
    * Records the run, sends its first page, and passes it on, a slice at a time. So consumers need not wait for a second
-   * invocation, and a run of one page does without. A start by a schedule only records the run: its message group is not
-   * the run's, so a continuation (of a run that is cancelled at once) could work on the run beside it, and other starts
-   * would wait for its page.
+   * invocation, and a run of one page does without. A start by a schedule only records the run: its message group is
+   * not the run's, so a continuation (of a run that is cancelled at once) could work on the run beside it, and other
+   * starts would wait for its page.
    */
   async #start(message: StartMessage, control: ReceivedControl, time: SliceTime): Promise<Verdict> {
     const { run: id, workflow: name } = message;
@@ -198,8 +198,8 @@ export class Producer {
   }
 
   /**
-   * Whether nothing is left to produce: it was the last page, too, or the source failed permanently. Any other failure is
-   * tried again, and counted, by the run's continuation.
+   * Whether nothing is left to produce: it was the last page, too, or the source failed permanently. Any other failure
+   * is tried again, and counted, by the run's continuation.
    */
   async #sendFirstPage(run: RunRecord, time: SliceTime, begun: Begun): Promise<boolean> {
     const warnings = new WarningCollector(run, this.#options.logger);
@@ -287,7 +287,8 @@ export class Producer {
     try {
       end = await this.#slice(run, time, warnings);
     } catch (thrown) {
-      // The producer that has the message now goes on from the checkpoint, and counts this slice if it made no progress.
+      // The producer that has the message now goes on from the checkpoint, and counts this slice if it made no
+      // progress.
       if (time.lost.aborted) return LEFT;
       if (thrown instanceof SourceWait) {
         const waiting = await this.#recordWait(run, thrown, warnings.all);
@@ -339,12 +340,15 @@ export class Producer {
     };
     let room = maxBacklog - first.backlog;
     if (room <= 0) return full(first);
-    const line = new PageLine({ ...this.#options, sender: this.#sender, warnings, maySend: begun?.entered }, start);
+    const pipeline = new PagePipeline(
+      { ...this.#options, sender: this.#sender, warnings, maySend: begun?.entered },
+      start,
+    );
     let isRefused = false;
     try {
       for await (const chunk of chunks(workflow.source, start.checkpoint, reading)) {
         if (room <= 0) {
-          const run = await line.passed();
+          const run = await pipeline.checkpointed();
           if (run === undefined || isToStop(run)) break;
           const look = await this.#look(run.checkpoint.items);
           room = maxBacklog - look.backlog;
@@ -353,18 +357,18 @@ export class Producer {
             return full(look, first);
           }
         }
-        const before = await line.push(chunk);
+        const before = await pipeline.push(chunk);
         isRefused = before === undefined;
         if (before === undefined || isToStop(before) || lost.aborted || now() >= sliceEnd) break;
         room -= chunk.items.length;
       }
-      const end = await this.#conclude(await line.passed(), isRefused);
+      const end = await this.#conclude(await pipeline.checkpointed(), isRefused);
       // Of the page that was read ahead: the next slice must know.
       if (told !== undefined && (end.tag === "time" || end.tag === "paused")) throw told;
       return end;
     } finally {
       // What an invocation leaves under way would stand still with its environment, and go on at any later time.
-      await line.settled();
+      await pipeline.settled();
     }
   }
 
@@ -433,7 +437,8 @@ export class Producer {
    * Notes that the source was told to wait: from now on no producer reads it before that time, not even after a crash.
    *
    * @param before The run as the slice found it.
-   * @returns the run, which waits; or that it has failed, as the wait is too long; or that another producer moved it on.
+   * @returns the run, which waits; or that it has failed, as the wait is too long; or that another producer moved it
+   *   on.
    */
   async #recordWait(
     before: RunRecord,
@@ -465,7 +470,9 @@ export class Producer {
     return recorded ? { ...run, wait } : "superseded";
   }
 
-  /** Goes on after a wait: in this invocation if it is short, and otherwise by a hidden message, which costs nothing. */
+  /**
+   * Goes on after a wait: in this invocation if it is short, and otherwise by a hidden message, which costs nothing.
+   */
   async #sitOut(
     { id, wait }: RunRecord,
     message: ContinueMessage,
@@ -483,7 +490,9 @@ export class Producer {
     return DONE;
   }
 
-  /** What a message does that only waits: it is hidden until the source may be read again, and continues the run then. */
+  /**
+   * What a message does that only waits: it is hidden until the source may be read again, and continues the run then.
+   */
   async #awaitSource({ run: id, workflow, hop }: ContinueMessage, control: ReceivedControl): Promise<Verdict> {
     const { runs, controlQueue, now } = this.#options;
     const run = await runs.find(id);

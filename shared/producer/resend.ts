@@ -5,28 +5,32 @@ import type { Source } from "../sources/source.ts";
 import { chunks } from "./chunks.ts";
 import type { PageSender } from "./sender.ts";
 
+/** What sending again needs. */
 export interface ResendOptions {
   readonly source: Source;
   readonly runs: Runs;
   readonly ledger: Ledger;
   readonly sender: PageSender;
-  /** Whether the slice must end. */
+  /** Whether the time of the slice is over. */
   readonly isOver: () => boolean;
 }
 
 /**
  * How sending again has ended.
  *
- * - `done`: every pending item of the pages that the checkpoint has passed is on the queue again.
- * - `time`: the slice ended, and the next one goes on.
- * - `stopped`: the run was paused or cancelled, or the source no longer yields some of the items, so that the run failed.
+ * - `done`: the queue again has a message for each pending item of the pages before the checkpoint.
+ * - `time`: the time of the slice is over, and the next slice continues.
+ * - `stopped`: the run was paused or cancelled, or it failed because the source no longer yields some of the items.
  */
 export type ResendEnd = "done" | "time" | "stopped";
 
 /**
- * Reads the source again from its beginning up to the checkpoint, and sends what is pending of each page: the run's messages
- * may have left the queue, which deletes them after 10 days. A page of the same content has the same items, and a message
- * that is sent twice settles its item once.
+ * Sends the pending items of a resumed run again. SQS deletes messages after the queue's retention of 10 days, so a run
+ * that was paused for long has lost its messages.
+ *
+ * Reads the source from its beginning up to the checkpoint, and sends the pending items of each page. A page with equal
+ * content has the same items, so the ledger accepts it again. If an item then has two messages, it is still settled
+ * once.
  */
 export async function sendAgain(
   run: RunRecord,
@@ -59,7 +63,7 @@ export async function sendAgain(
   } finally {
     await runs.recordResend(run, place, place.pages > start.pages);
   }
-  // Pages that the source no longer has.
+  // The remaining pages are those that the source no longer yields.
   let { missing } = place;
   for (let page = place.pages; page < pages; page++) missing += await ledger.pending(run.id, page);
   if (missing === 0) {
@@ -68,9 +72,9 @@ export async function sendAgain(
   }
   await runs.failMissing(
     run.id,
-    `the messages of ${missing} pending items are lost, and the source does not yield these items any more: it has changed ` +
-      `since the run read it. Restore the source and resume the run, or end it with sluice cancel ${run.id}, which counts ` +
-      "them as cancelled",
+    `the messages of ${missing} pending items are lost, and the source no longer yields these items, because it has changed ` +
+      `since the run read it. Restore the source and resume the run, or end the run with sluice cancel ${run.id}, which ` +
+      "counts the items as cancelled",
   );
   return "stopped";
 }

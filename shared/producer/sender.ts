@@ -11,6 +11,7 @@ import { envelopeBody, type PageHeader } from "../messages/envelope.ts";
 import { messageFinding } from "../messages/message-finding.ts";
 import type { Serialised, Unsendable } from "./serialised.ts";
 
+/** What the sender needs. */
 export interface SenderOptions {
   readonly workflow: string;
   readonly ledger: Ledger;
@@ -19,7 +20,7 @@ export interface SenderOptions {
   readonly now: () => number;
 }
 
-/** A page that is in the ledger, with what is to be sent of it. */
+/** A page that the ledger has, together with the messages and dead letters still to send. */
 export interface WrittenPage {
   readonly header: PageHeader;
   readonly messages: readonly OutgoingMessage[];
@@ -37,10 +38,11 @@ export class PageSender {
   }
 
   /**
-   * Writes a page into the ledger, which is done before any of its messages is sent.
+   * Writes a page into the ledger. The write is complete before any message of the page is sent.
    *
-   * @returns what is to be sent: all of it, or what is not settled of one that was written before. `undefined` where the
-   * run was stopped before the page, or a checkpoint has passed it with another content: nothing of it must be sent.
+   * @returns what to send: all items of a new page, or the pending items of a page that was written before. `undefined`
+   *   if nothing of the page may be sent: the run was stopped before this page, or a checkpoint was written after the
+   *   same page with other content.
    */
   async write(run: string, page: number, items: readonly Serialised[]): Promise<WrittenPage | undefined> {
     const { workflow, ledger } = this.#options;
@@ -59,19 +61,25 @@ export class PageSender {
     return { header, messages, unsendable };
   }
 
-  /** Sends a page: every item is a message or a dead letter. Returns how many are dead letters. */
+  /** Sends a page: each item becomes a message or a dead letter. Returns the number of dead letters. */
   async send({ header, messages, unsendable }: WrittenPage): Promise<number> {
     // mutant: send-before-checkpoint
     await this.#options.queue.sendAll(messages);
-    for (const { index, item } of unsendable) await this.#bury(header, index, item);
+    for (const { index, item } of unsendable) await this.#deadLetter(header, index, item);
     return unsendable.length;
   }
 
-  async #bury({ run, page, epoch, workflow }: PageHeader, index: number, { error, text }: Unsendable): Promise<void> {
+  /** Moves an item that cannot be sent to the dead-letter queue. */
+  async #deadLetter(
+    { run, page, epoch, workflow }: PageHeader,
+    index: number,
+    { error, text }: Unsendable,
+  ): Promise<void> {
     const { ledger, deadLetterQueue, now } = this.#options;
     const item = { run, page, index, epoch, redrives: 0 };
-    // Not claimed before, as a consumer does: no message of it exists that could succeed meanwhile, nor one whose
-    // redelivery would complete the death, should the run be cancelled after this producer died.
+    // A consumer first claims an item that it dead-letters, because a second message of the item could succeed at the
+    // same time. This item has no message. So it needs no claim, and no redelivery could complete a claim that this
+    // producer left behind.
     const reason: Reason = error.code === "TOO_LARGE" ? "too large" : "invalid item";
     const failure = toFailure(error, { attempt: 0, startedAt: now(), endedAt: now(), kind: "invalid" });
     const { stack: _, ...withoutStack } = failure;
@@ -88,6 +96,7 @@ export class PageSender {
   }
 }
 
+/** The body of an item's message. An item that is too large for a message becomes unsendable. */
 function toMessage(header: PageHeader, index: number, item: ExactText): string | Unsendable {
   try {
     return envelopeBody(header, index, item);
@@ -97,7 +106,7 @@ function toMessage(header: PageHeader, index: number, item: ExactText): string |
   }
 }
 
-/** Tells whether a page that is sent again is the same. */
+/** The digest shows whether a page that is sent again has the same content. */
 function digestOf(items: readonly Serialised[]): string {
   const hash = createHash("sha256");
   for (const item of items) hash.update("json" in item ? `${item.json}\n` : `! ${item.text}\n`);

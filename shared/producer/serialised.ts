@@ -4,14 +4,16 @@ import type { ExactText } from "../base/exact-json.ts";
 import { toItemJson } from "../messages/body.ts";
 import { UnreadableItem } from "../sources/unreadable-item.ts";
 
-/** An item as JSON, or why it is none and what it looks like. */
+/** An item as JSON text, or an item that cannot be sent. */
 export type Serialised = ExactText | Unsendable;
 
+/** An item that becomes a dead letter: why it cannot be sent, and a text that shows the item. */
 export interface Unsendable {
   readonly error: ItemError;
   readonly text: string;
 }
 
+/** Turns an item that a source yielded into JSON text. Returns an `Unsendable` if the item is not JSON. */
 export function serialise(item: unknown): Serialised {
   if (item instanceof UnreadableItem) {
     return { error: new ItemError("INVALID_ITEM", `${item.at}: ${item.error}`), text: item.raw };
@@ -24,13 +26,15 @@ export function serialise(item: unknown): Serialised {
   }
 }
 
+/** The text of an item, for its size. */
 export const textOf = (item: Serialised): string => ("json" in item ? item.json : item.text);
 
+/** A readable text of a value that is not JSON. */
 function textOfUnknown(item: unknown): string {
   try {
     return inspect(item, { depth: 4, maxStringLength: 1_000 });
   } catch {
-    // An item may say itself how it is inspected, and throw.
+    // An item may define its own inspect function, which may throw.
     return Object.prototype.toString.call(item);
   }
 }

@@ -1,6 +1,9 @@
 /**
- * What becomes of a control message: it is done with, comes again after a while, or is left as it is, because another
- * producer has it or will get it.
+ * What happens to a control message after a producer has handled it.
+ *
+ * - `done`: the message is deleted.
+ * - `wait`: the message is hidden for `milliseconds`, and SQS delivers it again.
+ * - `left`: the message stays unchanged, because another producer has it or will receive it.
  */
 export type Verdict =
   | { readonly tag: "done" }

@@ -26,10 +26,10 @@ const GONE = /MessageNotInflight|ReceiptHandleIsInvalid|InvalidParameterValue|No
  * Lambda refuses one below the function's timeout.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
  *
- * States: held → lost → expired. A message is lost when SQS refuses the receipt handle, or when no renewal has succeeded
- * in time. Its receiver should then finish what it is about, as another receiver may have the message already: where a
- * page of work blocks the event loop for longer than the timeout, no producer would make progress otherwise. A third of the
- * timeout later it is expired, and the receiver must stop.
+ * States: held → lost → expired. A message is lost when SQS refuses the receipt handle, or when no renewal has
+ * succeeded in time. Its receiver should then finish what it is about, as another receiver may have the message
+ * already: where a page of work blocks the event loop for longer than the timeout, no producer would make progress
+ * otherwise. A third of the timeout later it is expired, and the receiver must stop.
  */
 export class VisibilityRenewal {
   readonly #options: VisibilityRenewalOptions;

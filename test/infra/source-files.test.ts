@@ -171,7 +171,7 @@ describe("of what a source reads by path", () => {
 
   test.each([
     ["is missing", "no/such.jsonl", /reads no\/such\.jsonl \(\/.*ENOENT.*Put the file there, or correct the path/],
-    ["is a directory", DATA, /which is not a regular file/],
+    ["is a directory", DATA, /which is not a file/],
     ["is above the working directory", "../orders.jsonl", /not below the working directory .* move the file there/],
     ["is elsewhere", "/etc/hostname", /not below the working directory/],
     [

@@ -298,13 +298,13 @@ describe("a source whose cursor comes again", () => {
     throw new Error("1,000 pages were read");
   }
 
-  test("at once is an error that says the cursor stands still: no page is sent twice", async () => {
+  test("at once is an error that says the cursor stays the same: no page is sent twice", async () => {
     const readPage = vi.fn((cursor: Cursor = 0) => ({ items: [cursor, 2], next: 0 }));
     const sent: unknown[] = [];
     const all = (async () => {
       for await (const { items } of chunks(toSource({ readPage }), START, idle())) sent.push(...items);
     })();
-    await expect(all).rejects.toThrow("the source's cursor stands still: the page at 0 gives the same cursor as next");
+    await expect(all).rejects.toThrow("the source's cursor stays the same: the page at 0 has the same cursor as next");
     await expect(all).rejects.toThrow(SourceError);
     expect(sent).toHaveLength(2);
     expect(readPage).toHaveBeenCalledTimes(2);
@@ -314,7 +314,7 @@ describe("a source whose cursor comes again", () => {
     "in a circle is an error within two rounds, also over slices of %i pages",
     async (pagesOfSlice) => {
       const circle = (length: number) => pagesUntilEnd((page) => ({ at: page % length }), pagesOfSlice);
-      await expect(circle(1)).rejects.toThrow("stands still");
+      await expect(circle(1)).rejects.toThrow("stays the same");
       for (const length of [2, 3, 5, 8, 50]) await expect(circle(length)).rejects.toThrow("form a loop");
     },
   );
@@ -414,7 +414,7 @@ test("a page whose next is misspelt does not end the source", async () => {
       },
     });
   await expect(misspelt({ items: [1], nextCursor: 5 })).rejects.toThrow(
-    'the source yielded a page without next, but with "nextCursor": yield { items: [...], next: cursor }',
+    'the source yielded a page that has no next, but has "nextCursor": yield { items: [...], next: cursor }',
   );
   expect(await misspelt({ items: [1], next: undefined, total: 1 })).toHaveLength(1);
   expect(await misspelt({ items: [1] })).toHaveLength(1);
@@ -442,7 +442,7 @@ describe("a source that is none", () => {
   ])("because it yields %o is told so", async (value, shown) => {
     await expect(read(yields(value))).rejects.toThrow(SourceError);
     await expect(read(yields(value))).rejects.toThrow(
-      `the source gave ${shown}, which is no page: give { items: [...], next: cursor }, whose items are an array`,
+      `the source yielded ${shown}, which is not a page: yield { items: [...], next: cursor }, where items is an array`,
     );
   });
 

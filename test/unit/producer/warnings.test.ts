@@ -51,7 +51,7 @@ describe("a source over an iterator that takes longer to pass over than a slice"
     }
     const { status, failure, warnings, checkpoint } = await world.run();
     expect(status).toBe("failed");
-    expect(failure).toMatch(/^items\(\.\.\.\) begins at its first item in each slice .* of the \d+ items .*readPage/);
+    expect(failure).toMatch(/^items\(\.\.\.\) starts at its first item in each slice .* of the \d+ items .*readPage/);
     expect(warnings).toEqual([expect.stringContaining("Use readPage with a cursor")]);
     // 60 s are 600 items: what was sent until then is counted.
     expect(checkpoint).toMatchObject({ ended: false });
