@@ -57,7 +57,7 @@ const SAMPLE_BYTES = 4_096;
 export async function layoutOf(file: FileHandle, name: string, options: LayoutOptions): Promise<FileLayout> {
   const { size } = await file.stat();
   const { encoding, quote, mayNameSeparator } = options;
-  const all = await readAt(file, 0, HEAD_BYTES);
+  const all = await readHead(file, encoding);
   const binary = BINARY_FORMATS.find(({ starts }) => all.subarray(0, starts.length).equals(starts));
   if (binary !== undefined) throw unusable(`${name} is ${binary.is}`);
   const markBytes = checkEncoding(all, name, encoding);
@@ -72,6 +72,20 @@ export async function layoutOf(file: FileHandle, name: string, options: LayoutOp
   if (separator === undefined) return layout;
   const byte = markBytes + (end === -1 ? head.length : end + encoding.width);
   return { ...layout, separator, start: { byte, line: 2 } };
+}
+
+/**
+ * Reads the first bytes of a file. They do not end in CR, unless the file does: the byte after a CR decides whether the CR
+ * is a line end or a part of CR LF.
+ */
+async function readHead(file: FileHandle, { codeAt, width }: TextEncoding): Promise<Buffer> {
+  let head = await readAt(file, 0, HEAD_BYTES);
+  while (codeAt(head, head.length - width) === CR && head.length < 2 * HEAD_BYTES) {
+    const more = await readAt(file, head.length, SAMPLE_BYTES);
+    if (more.length === 0) break;
+    head = Buffer.concat([head, more]);
+  }
+  return head;
 }
 
 /** Returns the length of the byte order mark, in bytes. */

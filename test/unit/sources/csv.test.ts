@@ -79,6 +79,18 @@ describe("line ends", () => {
     );
   });
 
+  it.each(["utf-8", "utf-16le"] as const)(
+    "of CR LF are recognised when byte 65,536 of a %s file divides them",
+    async (encoding) => {
+      const bytes = (text: string) => Buffer.from(text, encoding === "utf-8" ? "utf8" : "utf16le");
+      const width = bytes("x").length;
+      const line = "x".repeat(65_536 / width - 1);
+      const content = bytes(`${line}\r\n${"y".repeat(10)}\r\n`);
+      expect(content.subarray(65_536 - width, 65_536)).toEqual(bytes("\r"));
+      expect(await read(content, { encoding, columns: ["a"] })).toEqual([{ a: line }, { a: "y".repeat(10) }]);
+    },
+  );
+
   it.each([
     ["a CR in a file of LF", "id,name\n1,Ada\r2,Bob\n3,Cy\n", { id: "3", name: "Cy" }],
     ["a CR in the only column", "id\n1\r2\r3\n4\n", { id: "4" }],
