@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 const REPLACE_A_MODULE = [
   "test/unit/cli/runs/restored-delivery.test.ts",
   "test/unit/consumer/suspects.test.ts",
-  "test/unit/functions/services.test.ts",
+  "test/unit/functions/function-services.test.ts",
 ];
 
 export default defineConfig({

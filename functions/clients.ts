@@ -5,44 +5,46 @@ import { type Blueprints, useFastPath } from "../shared/aws/fast-path.ts";
 import { LEAN_CLIENT } from "../shared/aws/lean-client.ts";
 import { explicitSettings, type ServiceAccess } from "../shared/aws/service-access.ts";
 
-/** A client per purpose: each has its own sockets, and none waits for another's. */
+/** The AWS clients of a function. Each has its own sockets, so that requests to one queue never wait for another's. */
 export interface Clients {
   readonly sqs: SQSClient;
   readonly controlSqs: SQSClient;
   readonly dynamoDb: DynamoDBClient;
 }
 
-/** What one client is set up with: its connections and timeouts. */
+/** The connections and timeouts of one client. */
 export type ClientConfig = Pick<ReturnType<typeof clientConfig>, "requestHandler"> &
   Partial<ReturnType<typeof clientConfig>>;
 
-/** How the clients bypass the SDK. */
+/** How the clients bypass the SDK. See `useFastPath`. */
 export interface FastPath {
-  /** What is known of their requests. */
+  /** What the fast path knows of the clients' requests. */
   readonly blueprints: Blueprints;
-  /** Called for each request that the SDK has to make instead. */
+  /** Called for each request that the SDK had to make instead. */
   readonly onFallback?: () => void;
 }
 
 /**
- * @param configOf Gives each client a configuration of its own.
- * @param fastPath Absent: each request is the SDK's.
- * @param access Where the services are. Absent: where the AWS SDK finds them.
+ * Creates the AWS clients of a function.
+ *
+ * @param configOf Returns a new configuration for each client.
+ * @param fastPath Absent: the SDK makes every request.
+ * @param access Where the services are. Absent: the AWS SDK finds them.
  */
 export function createClients(
   configOf: () => ClientConfig,
   fastPath: FastPath | undefined,
   access: ServiceAccess | undefined,
 ): Clients {
-  const ofSqs = { ...LEAN_CLIENT, ...(access && explicitSettings(access, access.sqsEndpoint)) };
-  const ofDynamoDb = { ...LEAN_CLIENT, ...(access && explicitSettings(access, access.dynamoDbEndpoint)) };
-  // Its middleware is composed once a command, and not for each request: a tenth of a request's CPU time. A digest of
-  // each body would take a fifth, and TLS sees to it already that it arrives as it was.
-  const sqs = new SQSClient({ ...ofSqs, ...configOf(), cacheMiddleware: true, md5: false });
-  const controlSqs = new SQSClient({ ...ofSqs, ...configOf() });
-  const dynamoDb = new DynamoDBClient({ ...ofDynamoDb, ...configOf(), cacheMiddleware: true });
+  const sqsSettings = { ...LEAN_CLIENT, ...(access && explicitSettings(access, access.sqsEndpoint)) };
+  const dynamoDbSettings = { ...LEAN_CLIENT, ...(access && explicitSettings(access, access.dynamoDbEndpoint)) };
+  // `cacheMiddleware` saves a tenth of a request's CPU time, and `md5: false` a fifth. TLS already protects each body
+  // against changes on the way.
+  const sqs = new SQSClient({ ...sqsSettings, ...configOf(), cacheMiddleware: true, md5: false });
+  const controlSqs = new SQSClient({ ...sqsSettings, ...configOf() });
+  const dynamoDb = new DynamoDBClient({ ...dynamoDbSettings, ...configOf(), cacheMiddleware: true });
   for (const client of [sqs, dynamoDb]) {
-    // Nobody reads what it prepares: a copy of each request and its answer, for a logger that there is not.
+    // This middleware copies each request and its response for a logger, and these clients have none.
     client.middlewareStack.remove("loggerMiddleware");
     if (fastPath !== undefined) useFastPath(client, fastPath.blueprints, fastPath.onFallback);
   }

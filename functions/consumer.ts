@@ -14,8 +14,8 @@ import type { RefillOptions } from "../shared/consumer/slots/intake.ts";
 import { MOST_POLLS } from "../shared/consumer/slots/refill-policy.ts";
 import { type FunctionEnvironment, fromVariables } from "../shared/definition/function-environment.ts";
 import { RECORDING_SECONDS } from "../shared/definition/topology.ts";
+import { functionServices } from "./function-services.ts";
 import { functionMetrics, InvocationMetrics } from "./metrics.ts";
-import { connect } from "./services.ts";
 import { steadyClock } from "./steady-clock.ts";
 import { taskLogger } from "./task-logger.ts";
 
@@ -23,7 +23,7 @@ const logger = new Logger({ serviceName: workflow.name });
 /** What an invocation needs, made once. Of it, the run watch learns from one invocation to the next. */
 async function start() {
   const environment = fromVariables(process.env);
-  const services = await connect(environment, { sockets: MOST_POLLS });
+  const services = await functionServices(environment, { sockets: MOST_POLLS });
   ignoreProcessMessages();
   const strayLogger = taskLogger(logger);
   containStrayErrors((error) => strayLogger.error("an uncaught error that belongs to no attempt under way", { error }));

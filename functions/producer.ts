@@ -6,8 +6,8 @@ import { fromVariables } from "../shared/definition/function-environment.ts";
 import { handleControlBatch } from "../shared/producer/control-batch.ts";
 import { Producer } from "../shared/producer/producer.ts";
 import { completionEvents } from "./completion-event.ts";
+import { functionServices } from "./function-services.ts";
 import { functionMetrics, InvocationMetrics } from "./metrics.ts";
-import { connect } from "./services.ts";
 import { steadyClock } from "./steady-clock.ts";
 import { taskLogger } from "./task-logger.ts";
 
@@ -15,7 +15,7 @@ import { taskLogger } from "./task-logger.ts";
 const CLOSING_MILLISECONDS = 20_000;
 
 const environment = fromVariables(process.env);
-const services = await connect(environment, { sockets: PARALLEL_SENDS });
+const services = await functionServices(environment, { sockets: PARALLEL_SENDS });
 const publishEvent =
   environment.eventBus === undefined ? undefined : completionEvents(environment.eventBus, environment.stack);
 const logger = new Logger({ serviceName: services.workflow.name });

@@ -13,7 +13,7 @@ import type { IQueue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { ConfigurationError } from "../shared/base/errors.ts";
 import { show } from "../shared/base/options.ts";
-import { type FunctionEnvironment, fastPathOf, toVariables } from "../shared/definition/function-environment.ts";
+import { fastPathOf, functionEnvironment, toVariables } from "../shared/definition/function-environment.ts";
 import { type ParsedPermission, type Permission, parsePermissions } from "../shared/definition/permissions.ts";
 import { parseSchedule, type ScheduleOption } from "../shared/definition/schedule.ts";
 import { outputName, type StackOutput } from "../shared/definition/stack-outputs.ts";
@@ -163,24 +163,16 @@ export class FanOut extends Construct implements IGrantable {
   ): Record<FunctionName, FanOutFunction> {
     const { workflow, workflowFile, removalPolicy = RemovalPolicy.RETAIN } = props;
     const { queues, table, eventBus } = resources;
-    const environment: FunctionEnvironment = {
+    const environment = functionEnvironment(topology, {
       queueUrl: queues.queue.queueUrl,
       deadLetterQueueUrl: queues.deadLetterQueue.queueUrl,
       controlQueueUrl: queues.controlQueue.queueUrl,
       controlDeadLetterQueueUrl: queues.controlDeadLetterQueue.queueUrl,
       eventBus: eventBus.eventBusArn,
       table: table.tableName,
-      concurrency: topology.concurrency,
-      tasksPerEnvironment: topology.tasksPerEnvironment,
-      maxBacklog: topology.maxBacklog,
-      sliceSeconds: topology.producer.sliceSeconds,
-      controlVisibilitySeconds: topology.producer.visibilitySeconds,
-      refillSeconds: topology.consumer.refillSeconds,
-      refillWaitingSeconds: topology.consumer.refillWaitingSeconds,
-      refillVisibilitySeconds: topology.consumer.refillVisibilitySeconds,
       stack: Stack.of(this).stackName,
       fastPath: fastPathOf(process.env),
-    };
+    });
     const variables = { ...this.#ownVariables(workflow, props.environment ?? {}), ...toVariables(environment) };
     const { reservedConcurrency = topology.environments } = props;
     const reserved: Record<FunctionName, number | undefined> =

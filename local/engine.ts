@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { CREDENTIALS_MODULE } from "../shared/aws/credentials-module.ts";
 import { SluiceError } from "../shared/base/errors.ts";
-import { type FunctionEnvironment, fastPathOf, toVariables } from "../shared/definition/function-environment.ts";
+import { fastPathOf, functionEnvironment, toVariables } from "../shared/definition/function-environment.ts";
 import type { Topology } from "../shared/definition/topology.ts";
 import type { Workflow } from "../shared/definition/workflow.ts";
 import { ownAccess } from "./access/engine-access.ts";
@@ -71,7 +71,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
   const { sqs, names } = services;
   try {
     const bundles = await bundleFunctions(options.workflowFile, state.bundles);
-    const environment: FunctionEnvironment = {
+    const environment = functionEnvironment(topology, {
       queueUrl: sqs.queueUrl(names.queue),
       deadLetterQueueUrl: sqs.queueUrl(names.deadLetterQueue),
       controlQueueUrl: sqs.queueUrl(names.controlQueue),
@@ -82,16 +82,8 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
         accessKeyId: services.accessKeyId,
       }),
       table: tableName(workflow.name),
-      concurrency: topology.concurrency,
-      tasksPerEnvironment: topology.tasksPerEnvironment,
-      maxBacklog: topology.maxBacklog,
-      sliceSeconds: topology.producer.sliceSeconds,
-      controlVisibilitySeconds: topology.producer.visibilitySeconds,
-      refillSeconds: topology.consumer.refillSeconds,
-      refillWaitingSeconds: topology.consumer.refillWaitingSeconds,
-      refillVisibilitySeconds: topology.consumer.refillVisibilitySeconds,
       fastPath: fastPathOf(process.env),
-    };
+    });
     const variables = {
       [CREDENTIALS_MODULE]: DEFAULT_CREDENTIALS,
       NODE_COMPILE_CACHE: state.bundles,

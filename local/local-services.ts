@@ -2,14 +2,10 @@ import { setTimeout } from "node:timers/promises";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { clientConfig } from "../shared/aws/client-config.ts";
-import { DynamoDbStore } from "../shared/aws/dynamodb-table.ts";
 import { LEAN_CLIENT } from "../shared/aws/lean-client.ts";
-import { Queue } from "../shared/aws/queue.ts";
 import { explicitSettings } from "../shared/aws/service-access.ts";
 import type { Topology } from "../shared/definition/topology.ts";
-import { announceOn } from "../shared/ledger/announce.ts";
-import { Ledger } from "../shared/ledger/ledger.ts";
-import { Runs } from "../shared/ledger/runs.ts";
+import { type Connection, connect } from "../shared/ledger/connect.ts";
 import { newAccessKeyId } from "./access/access-key.ts";
 import { ownAccess } from "./access/engine-access.ts";
 import { createLedgerTable } from "./dynamodb/create-table.ts";
@@ -22,13 +18,9 @@ import { createQueues, queueNames } from "./workflow-queues.ts";
 
 export const tableName = (workflow: string): string => `${workflow}-ledger`;
 
-/** What is needed to look at what a run left, or to steer it. */
-export interface ServiceClients {
-  readonly runs: Runs;
-  readonly ledger: Ledger;
-  readonly queue: Queue;
-  readonly deadLetterQueue: Queue;
-  readonly controlQueue: Queue;
+/** The connection of a command to a workflow's services. */
+export interface ServiceClients extends Connection {
+  /** Closes the connections to the services. */
   close(): Promise<void>;
 }
 
@@ -104,7 +96,7 @@ async function openLocked(options: ServiceOptions) {
     if (topology !== undefined) createQueues(sqs.store, names, topology);
     dynamoDb = await startDynamoDbThread(state.tables, accessKeyId);
     const endpoints = { sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint, accessKeyId };
-    const clients = connect(workflow, endpoints, sqs.requestHandler);
+    const clients = connectLocally(workflow, endpoints, sqs.requestHandler);
     await dynamoDb.during(createLedgerTable(clients.dynamoDbClient, tableName(workflow)));
     state.announce(useOf(options), endpoints);
     return {
@@ -140,7 +132,7 @@ export async function reachServices(workflow: string, state: StateDirectory): Pr
   for (let waited = 0; waited < OTHERS_MILLISECONDS; waited += LOOK_MILLISECONDS) {
     const visit = state.visit();
     if (visit !== undefined) {
-      const clients = connect(workflow, visit.endpoints);
+      const clients = connectLocally(workflow, visit.endpoints);
       return {
         ...clients,
         async close() {
@@ -156,7 +148,7 @@ export async function reachServices(workflow: string, state: StateDirectory): Pr
 }
 
 /** @param requestHandler The way to the queues, where they are in this process. Default: HTTP. */
-export function connect(workflow: string, endpoints: Endpoints, requestHandler?: InProcessHandler) {
+export function connectLocally(workflow: string, endpoints: Endpoints, requestHandler?: InProcessHandler) {
   const access = ownAccess(endpoints);
   const dynamoDbClient = new DynamoDBClient({
     ...LEAN_CLIENT,
@@ -174,19 +166,20 @@ export function connect(workflow: string, endpoints: Endpoints, requestHandler?:
   });
   // Nobody reads what it prepares.
   sqsClient.middlewareStack.remove("loggerMiddleware");
-  const queueOf = (name: string) => new Queue(sqsClient, `${access.sqsEndpoint}/000000000000/${name}`);
+  const urlOf = (name: string) => `${access.sqsEndpoint}/000000000000/${name}`;
   const names = queueNames(workflow);
-  const store = new DynamoDbStore(dynamoDbClient, tableName(workflow));
-  const controlQueue = queueOf(names.controlQueue);
-  // A command may be the one who ends a run: whoever made it full found it paused, or a purge settles its last item.
-  const announce = announceOn(controlQueue);
   return {
     dynamoDbClient,
-    runs: new Runs(store, Date.now, announce),
-    ledger: new Ledger(store, Date.now, announce),
-    queue: queueOf(names.queue),
-    deadLetterQueue: queueOf(names.deadLetterQueue),
-    controlQueue,
+    ...connect(
+      { sqs: sqsClient, dynamoDb: dynamoDbClient },
+      {
+        queueUrl: urlOf(names.queue),
+        deadLetterQueueUrl: urlOf(names.deadLetterQueue),
+        controlQueueUrl: urlOf(names.controlQueue),
+        controlDeadLetterQueueUrl: urlOf(names.controlDeadLetterQueue),
+        table: tableName(workflow),
+      },
+    ),
     async close() {
       sqsClient.destroy();
       dynamoDbClient.destroy();

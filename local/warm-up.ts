@@ -4,7 +4,7 @@ import type { Topology } from "../shared/definition/topology.ts";
 import { startEntry } from "../shared/messages/control.ts";
 import { envelopeBody } from "../shared/messages/envelope.ts";
 import { createLedgerTable } from "./dynamodb/create-table.ts";
-import { connect, type Services, tableName } from "./local-services.ts";
+import { connectLocally, type Services, tableName } from "./local-services.ts";
 import { createQueues, queueNames } from "./workflow-queues.ts";
 
 /** No workflow's name: those start with a letter. */
@@ -22,7 +22,7 @@ const ITEMS = Array.from({ length: 10 }, (_, index) => index);
 export async function warmUp({ sqs, dynamoDb, accessKeyId }: Services, topology: Topology): Promise<void> {
   const names = queueNames(NAME);
   createQueues(sqs.store, names, topology);
-  const clients = connect(NAME, { sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint, accessKeyId });
+  const clients = connectLocally(NAME, { sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint, accessKeyId });
   const table = tableName(NAME);
   await createLedgerTable(clients.dynamoDbClient, table);
   for (let round = 0; round < ROUNDS; round++) await workOff(clients, randomUUID());
@@ -32,7 +32,10 @@ export async function warmUp({ sqs, dynamoDb, accessKeyId }: Services, topology:
 }
 
 /** A run of one page, as the functions work it off. */
-async function workOff({ runs, ledger, queue, controlQueue }: ReturnType<typeof connect>, id: string): Promise<void> {
+async function workOff(
+  { runs, ledger, queue, controlQueue }: ReturnType<typeof connectLocally>,
+  id: string,
+): Promise<void> {
   const requestedAt = new Date().toISOString();
   await controlQueue.sendControl(startEntry({ workflow: NAME, run: id, requestedAt }));
   await take(controlQueue);
@@ -53,7 +56,7 @@ async function workOff({ runs, ledger, queue, controlQueue }: ReturnType<typeof 
   await take(controlQueue);
 }
 
-async function take(queue: ReturnType<typeof connect>["queue"]): Promise<void> {
+async function take(queue: ReturnType<typeof connectLocally>["queue"]): Promise<void> {
   const messages = await queue.receive({ max: ITEMS.length, waitSeconds: 0, visibilityTimeoutSeconds: 30 });
   // What a start that was killed over this has left is received, too, and may be all there is.
   if (messages.length === 0) return;

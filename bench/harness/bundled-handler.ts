@@ -11,7 +11,7 @@ const pathOf = (file: string) => fileURLToPath(new URL(`../../${file}`, import.m
 /**
  * Bundles a handler as it is deployed, and loads it into this process.
  *
- * @param services What takes the place of `functions/services.ts`.
+ * @param services What takes the place of `functions/function-services.ts`.
  */
 export async function bundledHandler(entry: string, directory: string, services?: string): Promise<Handler> {
   const outfile = join(directory, "handler.mjs");
@@ -19,7 +19,7 @@ export async function bundledHandler(entry: string, directory: string, services?
     name: "services",
     setup({ onResolve }) {
       if (services === undefined) return;
-      onResolve({ filter: /^\.\/services\.ts$/ }, () => ({ path: pathOf(services) }));
+      onResolve({ filter: /^\.\/function-services\.ts$/ }, () => ({ path: pathOf(services) }));
     },
   };
   await build({

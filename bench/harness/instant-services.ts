@@ -1,4 +1,4 @@
-/** Takes the place of `functions/services.ts` where the handler itself is measured: services that answer at once. */
+/** Takes the place of `functions/function-services.ts` where the handler itself is measured: services that answer at once. */
 
 import { ReceiveMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import workflow from "#workflow";
@@ -28,7 +28,7 @@ const client = {
   },
 } as unknown as SQSClient;
 
-export async function connect() {
+export async function functionServices() {
   const queue = new Queue(client, "http://127.0.0.1/queue");
   return {
     workflow,

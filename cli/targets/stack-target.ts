@@ -2,13 +2,9 @@ import { CloudFormationClient, paginateDescribeStacks, type Stack } from "@aws-s
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { LambdaClient, paginateListEventSourceMappings, UpdateEventSourceMappingCommand } from "@aws-sdk/client-lambda";
 import { SQSClient } from "@aws-sdk/client-sqs";
-import { DynamoDbStore } from "../../shared/aws/dynamodb-table.ts";
-import { Queue } from "../../shared/aws/queue.ts";
 import { ConfigurationError, SluiceError, toError } from "../../shared/base/errors.ts";
 import { readOutputs, workflowsOf } from "../../shared/definition/stack-outputs.ts";
-import { announceOn } from "../../shared/ledger/announce.ts";
-import { Ledger } from "../../shared/ledger/ledger.ts";
-import { Runs } from "../../shared/ledger/runs.ts";
+import { connect } from "../../shared/ledger/connect.ts";
 import { configOf } from "./aws-client-config.ts";
 import type { Target } from "./target.ts";
 
@@ -34,11 +30,9 @@ export async function* stackTargets({ stack: wanted, region, profile, holding }:
   const stack = await findStack(wanted, holding);
   const outputs = outputsOf(stack);
   for (const workflow of workflowsOf(outputs)) {
-    const { table, queueUrl, deadLetterQueueUrl, controlQueueUrl, consumerFunction } = readOutputs(workflow, outputs);
+    const names = readOutputs(workflow, outputs);
     const sqs = new SQSClient(configOf());
     const dynamoDb = new DynamoDBClient(configOf());
-    const store = new DynamoDbStore(dynamoDb, table);
-    const controlQueue = new Queue(sqs, controlQueueUrl);
     try {
       yield {
         workflow,
@@ -47,15 +41,8 @@ export async function* stackTargets({ stack: wanted, region, profile, holding }:
         stack: stack.StackName,
         running: true,
         local: undefined,
-        services: {
-          runs: new Runs(store, Date.now, announceOn(controlQueue)),
-          ledger: new Ledger(store, Date.now, announceOn(controlQueue)),
-          queue: new Queue(sqs, queueUrl),
-          deadLetterQueue: new Queue(sqs, deadLetterQueueUrl),
-          controlQueue,
-          close: async () => {},
-        },
-        restoreDelivery: () => restoreDelivery(consumerFunction, queueUrl),
+        services: { ...connect({ sqs, dynamoDb }, names), close: async () => {} },
+        restoreDelivery: () => restoreDelivery(names.consumerFunction, names.queueUrl),
       };
     } finally {
       sqs.destroy();

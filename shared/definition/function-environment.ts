@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { ServiceAccess } from "../aws/service-access.ts";
 import { ConfigurationError } from "../base/errors.ts";
 import { show } from "../base/options.ts";
+import type { Topology } from "./topology.ts";
 
 const accessSchema = z.object({
   SLUICE_SQS_ENDPOINT: z.url(),
@@ -30,17 +31,26 @@ const environmentSchema = z.object({
   SLUICE_FAST_PATH: z.enum(["on", "off"]).default("on"),
 });
 
-/** What the functions are told by whoever deploys them: the CDK app, or the embedded engine. */
-export interface FunctionEnvironment {
+/** Where a workflow is deployed. The CDK app and the embedded engine each know it. */
+export interface Deployment {
   readonly queueUrl: string;
   readonly deadLetterQueueUrl: string;
   readonly controlQueueUrl: string;
   readonly controlDeadLetterQueueUrl: string;
-  /** The EventBridge bus that is told of the ends of runs. Absent on the embedded engine, which has none. */
+  /** The ARN of the EventBridge bus that receives an event at the end of each run. Absent on the embedded engine. */
   readonly eventBus?: string | undefined;
-  /** How the queues and the ledger are reached. Absent: as the AWS SDK finds them, which is right on Lambda. */
+  /** Endpoints and access key of the queues and the ledger. Absent on Lambda, where the AWS SDK finds them. */
   readonly access?: ServiceAccess | undefined;
+  /** The name of the ledger's table. */
   readonly table: string;
+  /** The stack's name, which is a dimension of the metrics. Absent on the embedded engine. */
+  readonly stack?: string | undefined;
+  /** Whether requests may bypass the SDK. See `useFastPath`. */
+  readonly fastPath: boolean;
+}
+
+/** Everything that the functions read from their environment variables. */
+export interface FunctionEnvironment extends Deployment {
   readonly concurrency: number;
   readonly tasksPerEnvironment: number;
   readonly maxBacklog: number;
@@ -49,13 +59,29 @@ export interface FunctionEnvironment {
   readonly refillSeconds: number;
   readonly refillWaitingSeconds: number;
   readonly refillVisibilitySeconds: number;
-  /** The stack's name, a dimension of the metrics. Absent on the embedded engine. */
-  readonly stack?: string | undefined;
-  /** Whether requests may bypass the SDK (`useFastPath`). */
-  readonly fastPath: boolean;
 }
 
-/** The environment variables that hold it. */
+/**
+ * What the functions of a workflow need to know: its topology and where it is deployed.
+ *
+ * @example toVariables(functionEnvironment(topology(workflow), deployment))
+ */
+export function functionEnvironment(topology: Topology, deployment: Deployment): FunctionEnvironment {
+  const { producer, consumer } = topology;
+  return {
+    ...deployment,
+    concurrency: topology.concurrency,
+    tasksPerEnvironment: topology.tasksPerEnvironment,
+    maxBacklog: topology.maxBacklog,
+    sliceSeconds: producer.sliceSeconds,
+    controlVisibilitySeconds: producer.visibilitySeconds,
+    refillSeconds: consumer.refillSeconds,
+    refillWaitingSeconds: consumer.refillWaitingSeconds,
+    refillVisibilitySeconds: consumer.refillVisibilitySeconds,
+  };
+}
+
+/** The environment variables from which `fromVariables` reads the same values. */
 export function toVariables(environment: FunctionEnvironment): Record<string, string> {
   return {
     SLUICE_QUEUE_URL: environment.queueUrl,
@@ -97,7 +123,7 @@ export function fastPathOf({ SLUICE_FAST_PATH: value = "on" }: Readonly<Record<s
 }
 
 /**
- * Reads it back, once, when a function starts.
+ * Reads the values from environment variables. A function calls it once, when it starts.
  *
  * @throws {ConfigurationError} A variable is missing or wrong.
  */
@@ -124,7 +150,7 @@ export function fromVariables(variables: Readonly<Record<string, string | undefi
   };
 }
 
-/** All of its variables must be there, or none. */
+/** Reads the access. Either all of its variables must be set, or none of them. */
 function accessOf(variables: Readonly<Record<string, string | undefined>>): ServiceAccess | undefined {
   if (Object.keys(accessSchema.shape).every((name) => variables[name] === undefined)) return undefined;
   const parsed = parse(accessSchema, variables);

@@ -20,7 +20,7 @@ import { ownAccess } from "../../local/access/engine-access.ts";
 import { ExecutionEnvironment } from "../../local/lambda/execution-environment.ts";
 import { openServices } from "../../local/local-services.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
-import { toVariables } from "../../shared/definition/function-environment.ts";
+import { functionEnvironment, toVariables } from "../../shared/definition/function-environment.ts";
 import { topology as topologyOf } from "../../shared/definition/topology.ts";
 import { fileLines, items, toSource } from "../../shared/index.ts";
 import { startEntry } from "../../shared/messages/control.ts";
@@ -94,23 +94,17 @@ describe("a workflow whose source reads a file", { timeout: 120_000 }, () => {
         log,
         variables: {
           AWS_REGION: "us-east-1",
-          ...toVariables({
-            queueUrl: sqs.queueUrl(names.queue),
-            deadLetterQueueUrl: sqs.queueUrl(names.deadLetterQueue),
-            controlQueueUrl: sqs.queueUrl(names.controlQueue),
-            controlDeadLetterQueueUrl: sqs.queueUrl(names.controlDeadLetterQueue),
-            access: ownAccess({ sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint, accessKeyId }),
-            table: `${workflow.name}-ledger`,
-            concurrency: topology.concurrency,
-            tasksPerEnvironment: topology.tasksPerEnvironment,
-            maxBacklog: topology.maxBacklog,
-            sliceSeconds: topology.producer.sliceSeconds,
-            controlVisibilitySeconds: topology.producer.visibilitySeconds,
-            refillSeconds: topology.consumer.refillSeconds,
-            refillWaitingSeconds: topology.consumer.refillWaitingSeconds,
-            refillVisibilitySeconds: topology.consumer.refillVisibilitySeconds,
-            fastPath: true,
-          }),
+          ...toVariables(
+            functionEnvironment(topology, {
+              queueUrl: sqs.queueUrl(names.queue),
+              deadLetterQueueUrl: sqs.queueUrl(names.deadLetterQueue),
+              controlQueueUrl: sqs.queueUrl(names.controlQueue),
+              controlDeadLetterQueueUrl: sqs.queueUrl(names.controlDeadLetterQueue),
+              access: ownAccess({ sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint, accessKeyId }),
+              table: `${workflow.name}-ledger`,
+              fastPath: true,
+            }),
+          ),
         },
       },
       { onActivity: () => {}, onPeakMemory: () => {} },

@@ -1,8 +1,8 @@
 import { GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createClients, type FastPath } from "../../../functions/clients.ts";
-import { STAND_IN } from "../../../functions/stand-in.ts";
-import { ask } from "../../../shared/aws/fast-path.ts";
+import { FAKE_AWS } from "../../../functions/fake-aws.ts";
+import { sendCommand } from "../../../shared/aws/fast-path.ts";
 
 beforeEach(() => {
   vi.stubEnv("AWS_REGION", "eu-central-1");
@@ -18,16 +18,16 @@ afterEach(() => {
 async function makers(fastPath: FastPath | undefined): Promise<readonly string[]> {
   const made: string[] = [];
   const requestHandler = {
-    ...STAND_IN,
+    ...FAKE_AWS,
     handle(request: { headers: Record<string, string> }) {
       made.push("amz-sdk-invocation-id" in request.headers ? "SDK" : "fast path");
-      return (STAND_IN as unknown as { handle(request: object): unknown }).handle(request);
+      return (FAKE_AWS as unknown as { handle(request: object): unknown }).handle(request);
     },
-  } as unknown as typeof STAND_IN;
+  } as unknown as typeof FAKE_AWS;
   const { sqs } = createClients(() => ({ requestHandler }), fastPath, undefined);
   const QueueUrl = "https://sqs.eu-central-1.amazonaws.com/000000000000/queue";
   for (let request = 0; request < 3; request++) {
-    await ask(sqs, GetQueueAttributesCommand, { QueueUrl, AttributeNames: ["All"] });
+    await sendCommand(sqs, GetQueueAttributesCommand, { QueueUrl, AttributeNames: ["All"] });
   }
   return made;
 }

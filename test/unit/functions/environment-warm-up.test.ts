@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { connectAhead, rehearse } from "../../../functions/rehearsal.ts";
+import { warmUpCode, warmUpConnections } from "../../../functions/environment-warm-up.ts";
 import { DynamoDbStore } from "../../../shared/aws/dynamodb-table.ts";
 import type { Blueprints } from "../../../shared/aws/fast-path.ts";
 import { Queue } from "../../../shared/aws/queue.ts";
@@ -18,7 +18,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-test("a rehearsal goes through all that an invocation asks of AWS, and asks AWS nothing", async () => {
+test("the warm-up of the code makes every request that an invocation makes, and none of them reaches AWS", async () => {
   const left = vi.fn();
   subscribe(REQUESTS, left);
   const received = vi.spyOn(Queue.prototype, "receive");
@@ -30,7 +30,7 @@ test("a rehearsal goes through all that an invocation asks of AWS, and asks AWS 
 
   const queueUrl = "https://sqs.eu-central-1.amazonaws.com/000000000000/queue";
   const blueprints: Blueprints = new Map();
-  await rehearse({ queueUrl, table: "ledger" }, blueprints);
+  await warmUpCode({ queueUrl, table: "ledger" }, blueprints);
 
   unsubscribe(REQUESTS, left);
   expect(left).not.toHaveBeenCalled();
@@ -55,7 +55,7 @@ test("a rehearsal goes through all that an invocation asks of AWS, and asks AWS 
   }
 });
 
-test("to connect, as many requests to the queue are under way as the function needs sockets, and none need succeed", async () => {
+test("the warm-up of the connections opens as many as the function needs, even where every request fails", async () => {
   let underWay = 0;
   let most = 0;
   const depth = async () => {
@@ -66,26 +66,26 @@ test("to connect, as many requests to the queue are under way as the function ne
   };
   const queue = { depth } as unknown as Queue;
   const store = { get: depth, update: depth } as never;
-  await connectAhead({ store, queue, controlQueue: queue }, 7, 20_000);
+  await warmUpConnections({ store, queue, controlQueue: queue }, 7, 20_000);
   expect(most).toBe(7);
 });
 
-test("to connect takes no longer than it may, where nothing answers", async () => {
+test("the warm-up of the connections ends in time where no request is answered", async () => {
   const depth = vi.fn(() => new Promise<never>(() => {}));
   const queue = { depth } as unknown as Queue;
   const store = { get: depth, update: depth } as never;
 
-  await connectAhead({ store, queue, controlQueue: queue }, 7, 20);
+  await warmUpConnections({ store, queue, controlQueue: queue }, 7, 20);
 
   // Nothing else is asked for.
   expect(depth).toHaveBeenCalledTimes(4);
 });
 
-test("a rehearsal that may take no time has one round", async () => {
+test("the warm-up of the code runs one round where no time is left", async () => {
   const read = vi.spyOn(DynamoDbStore.prototype, "get");
   const queueUrl = "https://sqs.eu-central-1.amazonaws.com/000000000000/queue";
 
-  await rehearse({ queueUrl, table: "ledger" }, new Map(), () => true);
+  await warmUpCode({ queueUrl, table: "ledger" }, new Map(), () => true);
 
   expect(read).toHaveBeenCalledTimes(1);
 });

@@ -3,29 +3,30 @@ import type { Blueprints } from "../shared/aws/fast-path.ts";
 import { Queue } from "../shared/aws/queue.ts";
 import type { LedgerStore } from "../shared/aws/table.ts";
 import type { FunctionEnvironment } from "../shared/definition/function-environment.ts";
+import type { Connection } from "../shared/ledger/connect.ts";
 import { runKey } from "../shared/ledger/rows.ts";
 import { completeEntry, continueEntry, parseControlMessage, startEntry } from "../shared/messages/control.ts";
 import { envelopeBody, parseEnvelope } from "../shared/messages/envelope.ts";
 import { createClients } from "./clients.ts";
-import { STAND_IN } from "./stand-in.ts";
+import { FAKE_AWS } from "./fake-aws.ts";
 
-/** So often, code that is run is compiled, and no longer looked up. */
-const ROUNDS = 16;
+/** How often `warmUpCode` runs each function. After this many calls V8 has compiled it. */
+const CODE_ROUNDS = 16;
 
-/** The same for the way to AWS, whose requests take their time. */
-const ROUNDS_TO_AWS = 4;
+/** How often `warmUpConnections` sends each request. There are fewer rounds because each waits for AWS. */
+const CONNECTION_ROUNDS = 4;
 
 /**
- * How long both take together at most. Lambda ends an environment that is not ready after 10 s, and starts it again: an
- * endpoint that does not answer must cost a little time, and not the function.
+ * How long both warm-ups take together at most. Lambda restarts an environment that is not ready after 10 s. So an endpoint
+ * that does not answer must delay the start a little, and must not prevent it.
  * https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
  */
 export const WARM_UP_MILLISECONDS = 1_000;
 
-/** No run is called so. */
-const RUN = "rehearsal";
+/** The name of the workflow and the run in the warm-up's messages and rows. No real run has it. */
+const RUN = "warm-up";
 
-/** Each kind has a schema of its own. */
+/** One control message of each kind, because each kind has its own schema. */
 const CONTROL = [
   startEntry({ run: RUN, workflow: RUN, requestedAt: new Date(0).toISOString() }),
   continueEntry({ run: RUN, workflow: RUN, hop: 1 }),
@@ -37,21 +38,21 @@ const HEADER = { workflow: RUN, run: RUN, page: 0, epoch: 1, resent: false };
 const ITEMS = Array.from({ length: 10 }, (_, index) => index);
 
 /**
- * Does while an environment starts what its first invocation would be the first to do: code that has hardly been run takes
- * several times as long. The requests are made by clients like the function's own, and get no further than those.
+ * Runs the code that the first invocation needs, so that V8 has compiled it before the invocation starts: code that has
+ * hardly run takes several times as long. The requests go to `FAKE_AWS` and never reach the network.
  *
- * @param blueprints Of the function's own requests, which are learned on the way.
- * @param isOver Whether no other round may begin. There is one round at least: it teaches the blueprints.
+ * @param blueprints Receives what the fast path must know to make the function's own requests.
+ * @param isOver Whether to start no further round. The first round always runs, because it fills the blueprints.
  */
-export async function rehearse(
+export async function warmUpCode(
   { queueUrl, table, access }: Pick<FunctionEnvironment, "queueUrl" | "table" | "access">,
   blueprints: Blueprints,
   isOver: () => boolean = () => false,
 ): Promise<void> {
-  const { sqs, dynamoDb } = createClients(() => ({ requestHandler: STAND_IN }), { blueprints }, access);
+  const { sqs, dynamoDb } = createClients(() => ({ requestHandler: FAKE_AWS }), { blueprints }, access);
   const queue = new Queue(sqs, queueUrl);
   const store = new DynamoDbStore(dynamoDb, table);
-  for (let round = 0; round < ROUNDS && (round === 0 || !isOver()); round++) {
+  for (let round = 0; round < CODE_ROUNDS && (round === 0 || !isOver()); round++) {
     for (const { body } of CONTROL) parseControlMessage(body);
     const bodies = ITEMS.map((item) => envelopeBody(HEADER, item, "{}"));
     for (const body of bodies) parseEnvelope(body);
@@ -68,30 +69,32 @@ export async function rehearse(
   }
 }
 
-interface WayToAws {
-  readonly store: LedgerStore;
-  readonly queue: Queue;
-  readonly controlQueue: Queue;
-}
+type Endpoints = Pick<Connection, "store" | "queue" | "controlQueue">;
 
 /**
- * Connects, and goes the way to AWS a few times: reads what is not there, and asks for a write whose condition does not
- * hold. What fails here does not matter, and what takes longer is left: its requests end by their own timeouts.
+ * Opens connections to AWS and sends a few requests that change nothing: reads of a row that does not exist, and writes
+ * whose condition is false. It ignores requests that fail. It does not wait for requests that take longer than the given
+ * time; they end by their own timeouts.
  *
- * @param milliseconds How long it may take.
+ * @param sockets How many connections to the queue to open.
+ * @param milliseconds The longest time that the warm-up may take.
  */
-export async function connectAhead(way: WayToAws, sockets: number, milliseconds: number): Promise<void> {
+export async function warmUpConnections(endpoints: Endpoints, sockets: number, milliseconds: number): Promise<void> {
   const over = new AbortController();
   const timer = setTimeout(() => over.abort(), milliseconds);
   try {
-    await Promise.race([goToAws(way, sockets, over.signal), aborted(over.signal)]);
+    await Promise.race([sendRequests(endpoints, sockets, over.signal), aborted(over.signal)]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-async function goToAws({ store, queue, controlQueue }: WayToAws, sockets: number, over: AbortSignal): Promise<void> {
-  for (let round = 0; round < ROUNDS_TO_AWS && !over.aborted; round++) {
+async function sendRequests(
+  { store, queue, controlQueue }: Endpoints,
+  sockets: number,
+  over: AbortSignal,
+): Promise<void> {
+  for (let round = 0; round < CONNECTION_ROUNDS && !over.aborted; round++) {
     await Promise.allSettled([store.get(runKey(RUN)), write(store, round), controlQueue.depth(), queue.depth()]);
   }
   if (!over.aborted) await Promise.allSettled(Array.from({ length: sockets }, () => queue.depth()));
@@ -100,6 +103,7 @@ async function goToAws({ store, queue, controlQueue }: WayToAws, sockets: number
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 
+/** A write whose condition is false, because no row has the status `RUN`. */
 const write = (store: LedgerStore, round: number) =>
   store.update(runKey(RUN), {
     set: { round, name: RUN },

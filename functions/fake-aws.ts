@@ -1,17 +1,19 @@
 import { Readable } from "node:stream";
+import { LARGEST_BATCH, MOST_RECEIVED_MESSAGES } from "../shared/aws/quotas.ts";
 import type { ClientConfig } from "./clients.ts";
 
-const MESSAGES = 10;
+const successful = {
+  Successful: Array.from({ length: LARGEST_BATCH.entries }, (_, index) => ({ Id: String(index) })),
+  Failed: [],
+};
 
-const successful = { Successful: Array.from({ length: MESSAGES }, (_, index) => ({ Id: String(index) })), Failed: [] };
-
-/** What SQS and DynamoDB answer, by the action that is asked for. */
+/** A response body of SQS or DynamoDB for each action. */
 const ANSWERS: Readonly<Record<string, unknown>> = {
   SendMessageBatch: successful,
   ChangeMessageVisibilityBatch: successful,
   DeleteMessageBatch: successful,
   ReceiveMessage: {
-    Messages: Array.from({ length: MESSAGES }, (_, index) => ({
+    Messages: Array.from({ length: MOST_RECEIVED_MESSAGES }, (_, index) => ({
       MessageId: String(index),
       ReceiptHandle: String(index),
       Body: "{}",
@@ -23,8 +25,13 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
   UpdateItem: { Attributes: { id: { S: "0" }, size: { N: "1" }, done: { NS: ["0", "1"] }, ended: { BOOL: false } } },
 };
 
-/** Answers an SDK client's requests as AWS would, at once, without a network. */
-export const STAND_IN = {
+/**
+ * A request handler for clients of the AWS SDK. It answers each request of SQS and DynamoDB at once with a fixed response,
+ * without the network. The warm-up uses it.
+ *
+ * @example new SQSClient({ requestHandler: FAKE_AWS })
+ */
+export const FAKE_AWS = {
   async handle({ headers }: { readonly headers: Readonly<Record<string, string>> }) {
     const action = headers["x-amz-target"]?.split(".").at(-1) ?? "";
     const body = Readable.from([Buffer.from(JSON.stringify(ANSWERS[action] ?? {}))], { objectMode: false });

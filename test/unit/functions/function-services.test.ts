@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from "vitest";
-import { connect } from "../../../functions/services.ts";
+import { functionServices } from "../../../functions/function-services.ts";
 import * as fastPath from "../../../shared/aws/fast-path.ts";
 import type { FunctionEnvironment } from "../../../shared/definition/function-environment.ts";
 import { silentServer } from "../../helpers/silent-servers.ts";
@@ -39,22 +39,22 @@ function environmentOf(endpoint: string, changes: Partial<FunctionEnvironment> =
   };
 }
 
-/** How many of the function's own clients bypass the SDK. Those of the rehearsal count no fallbacks. */
+/** How many of the function's own clients bypass the SDK. The clients of the warm-up count no fallbacks. */
 const bypasses = () => vi.mocked(fastPath.useFastPath).mock.calls.filter(([, , onFallback]) => onFallback).length;
 
 test("the fast path is used by the function's own clients, and by none of them if it is off", async () => {
   const { endpoint } = await silentServer();
-  await connect(environmentOf(endpoint), { sockets: 1 });
+  await functionServices(environmentOf(endpoint), { sockets: 1 });
   expect(bypasses()).toBe(2);
   vi.mocked(fastPath.useFastPath).mockClear();
-  await connect(environmentOf(endpoint, { fastPath: false }), { sockets: 1 });
+  await functionServices(environmentOf(endpoint, { fastPath: false }), { sockets: 1 });
   expect(bypasses()).toBe(0);
 }, 60_000);
 
 test("an endpoint that never answers delays the start by the warm-up's second, and not by a request's timeouts", async () => {
   const { endpoint, connections } = await silentServer();
   const begun = performance.now();
-  await connect(environmentOf(endpoint), { sockets: 1 });
+  await functionServices(environmentOf(endpoint), { sockets: 1 });
   expect(connections()).toBeGreaterThan(0);
   // Lambda's limit. One request with its retry takes longer.
   expect(performance.now() - begun).toBeLessThan(10_000);

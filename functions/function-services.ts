@@ -1,0 +1,43 @@
+import workflow from "#workflow";
+import { clientConfig } from "../shared/aws/client-config.ts";
+import type { Blueprints } from "../shared/aws/fast-path.ts";
+import { PARALLEL_SENDS } from "../shared/aws/queue.ts";
+import type { FunctionEnvironment } from "../shared/definition/function-environment.ts";
+import { connect } from "../shared/ledger/connect.ts";
+import { createClients } from "./clients.ts";
+import { WARM_UP_MILLISECONDS, warmUpCode, warmUpConnections } from "./environment-warm-up.ts";
+
+/** Counts the requests that should have bypassed the SDK and could not, over all invocations of the environment. */
+class FallbackCount {
+  #count = 0;
+
+  add(): void {
+    this.#count++;
+  }
+
+  /** Returns the count and sets it to 0, so that each fallback is in the metrics of one invocation only. */
+  take(): number {
+    const count = this.#count;
+    this.#count = 0;
+    return count;
+  }
+}
+
+/**
+ * Returns the workflow of this bundle and everything that its functions use: queues, ledger, clock and randomness. It is
+ * called once, when an execution environment starts, and warms the environment up. Only the count of fallbacks changes
+ * from one invocation to the next.
+ *
+ * @param sockets How many requests to the queue the function makes at once.
+ */
+export async function functionServices(environment: FunctionEnvironment, { sockets }: { readonly sockets: number }) {
+  const blueprints: Blueprints = new Map();
+  const configOf = () => clientConfig({ sockets: 2 * PARALLEL_SENDS });
+  const fallbacks = new FallbackCount();
+  const fastPath = environment.fastPath ? { blueprints, onFallback: () => fallbacks.add() } : undefined;
+  const services = connect(createClients(configOf, fastPath, environment.access), environment);
+  const warmUpEnd = performance.now() + WARM_UP_MILLISECONDS;
+  await warmUpCode(environment, blueprints, () => performance.now() >= warmUpEnd);
+  await warmUpConnections(services, sockets, Math.max(0, warmUpEnd - performance.now()));
+  return { workflow, ...services, fallbacks, now: Date.now, random: Math.random } as const;
+}

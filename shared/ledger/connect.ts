@@ -1,0 +1,61 @@
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import type { SQSClient } from "@aws-sdk/client-sqs";
+import { DynamoDbStore } from "../aws/dynamodb-table.ts";
+import { Queue } from "../aws/queue.ts";
+import type { LedgerStore } from "../aws/table.ts";
+import { announceOn } from "./announce.ts";
+import { Ledger } from "./ledger.ts";
+import { Runs } from "./runs.ts";
+
+/** The AWS clients that a connection uses. */
+export interface ConnectionClients {
+  readonly sqs: SQSClient;
+  /** The client of the control queues. Default: `sqs`. A client of their own keeps their requests out of its queue. */
+  readonly controlSqs?: SQSClient | undefined;
+  readonly dynamoDb: DynamoDBClient;
+}
+
+/** The queues and the table of one workflow. */
+export interface ConnectionNames {
+  readonly queueUrl: string;
+  readonly deadLetterQueueUrl: string;
+  readonly controlQueueUrl: string;
+  readonly controlDeadLetterQueueUrl: string;
+  /** The name of the ledger's table. */
+  readonly table: string;
+}
+
+/** The queues, the ledger and the runs of one workflow. */
+export interface Connection {
+  readonly store: LedgerStore;
+  readonly ledger: Ledger;
+  readonly runs: Runs;
+  readonly queue: Queue;
+  readonly deadLetterQueue: Queue;
+  readonly controlQueue: Queue;
+  readonly controlDeadLetterQueue: Queue;
+}
+
+/**
+ * Connects to the queues and the ledger of one workflow. The functions, the embedded engine and the commands all use this
+ * function. It sends no request.
+ *
+ * The connection announces the end of a run on the control queue: any process can be the one that ends a run, for example
+ * a consumer that settles the last item, or a purge of the last dead letter.
+ *
+ * @example const { runs } = connect({ sqs, dynamoDb }, readOutputs("cities", stackOutputs));
+ */
+export function connect({ sqs, controlSqs = sqs, dynamoDb }: ConnectionClients, names: ConnectionNames): Connection {
+  const store = new DynamoDbStore(dynamoDb, names.table);
+  const controlQueue = new Queue(controlSqs, names.controlQueueUrl);
+  const announce = announceOn(controlQueue);
+  return {
+    store,
+    ledger: new Ledger(store, Date.now, announce),
+    runs: new Runs(store, Date.now, announce),
+    queue: new Queue(sqs, names.queueUrl),
+    deadLetterQueue: new Queue(sqs, names.deadLetterQueueUrl),
+    controlQueue,
+    controlDeadLetterQueue: new Queue(controlSqs, names.controlDeadLetterQueueUrl),
+  };
+}
