@@ -27,7 +27,7 @@ export function bundleOptions(workflowFile: string) {
     format: "esm",
     mainFields: ["module", "main"],
     minify: true,
-    // Errors and loggers show names of functions and classes, and requests go by those of commands (`ask`).
+    // Errors and loggers show names of functions and classes, and requests go by those of commands (`sendCommand`).
     keepNames: true,
     sourcemap: true,
     // Positions and names are enough for a stack trace; the sources would make the asset three times as large.

@@ -8,7 +8,7 @@ import {
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
-import { ask } from "./fast-path.ts";
+import { sendCommand } from "./fast-path.ts";
 import { MOST_BATCH_GET_KEYS } from "./quotas.ts";
 import {
   type Condition,
@@ -21,12 +21,12 @@ import {
 } from "./table.ts";
 
 /**
- * How long a row outlives its last write: longer than a message of its run can lie in a queue and then in the
- * dead-letter queue, from which it may be redriven.
+ * How long DynamoDB keeps a row after its last write. A message of the run can stay in the queue, then in the dead-letter
+ * queue, and can then be redriven; its row must still exist.
  */
-const ROW_LIFE_SECONDS = 90 * 86_400;
+const ROW_RETENTION_SECONDS = 90 * 86_400;
 
-/** The ledger's rows in a DynamoDB table. Each write puts off the row's expiry. */
+/** The ledger's rows in a DynamoDB table. Each write postpones the row's expiry. */
 export class DynamoDbStore implements LedgerStore {
   readonly #client: DynamoDBClient;
   readonly #table: string;
@@ -39,7 +39,7 @@ export class DynamoDbStore implements LedgerStore {
   }
 
   async get(key: Key): Promise<Row | undefined> {
-    const { Item } = await ask(this.#client, GetItemCommand, {
+    const { Item } = await sendCommand(this.#client, GetItemCommand, {
       TableName: this.#table,
       Key: toKey(key),
       ConsistentRead: true,
@@ -49,7 +49,7 @@ export class DynamoDbStore implements LedgerStore {
 
   async getMany(keys: readonly Key[]): Promise<ReadonlyMap<string, Row>> {
     const rows = new Map<string, Row>();
-    // DynamoDB refuses a key that stands twice in one request.
+    // DynamoDB refuses a request that contains the same key twice.
     const distinct = [...new Map(keys.map((key) => [keyText(key), toKey(key)])).values()];
     for (let start = 0; start < distinct.length; start += MOST_BATCH_GET_KEYS) {
       let pending: Record<string, AttributeValue>[] = distinct.slice(start, start + MOST_BATCH_GET_KEYS);
@@ -69,7 +69,7 @@ export class DynamoDbStore implements LedgerStore {
 
   async update(key: Key, update: Update): Promise<Row | undefined> {
     try {
-      const { Attributes } = await ask(this.#client, UpdateItemCommand, {
+      const { Attributes } = await sendCommand(this.#client, UpdateItemCommand, {
         TableName: this.#table,
         Key: toKey(key),
         ReturnValues: "ALL_NEW",
@@ -83,7 +83,7 @@ export class DynamoDbStore implements LedgerStore {
   }
 
   #expiring(update: Update): Update {
-    const expiresAt = Math.floor(this.#now() / 1_000) + ROW_LIFE_SECONDS;
+    const expiresAt = Math.floor(this.#now() / 1_000) + ROW_RETENTION_SECONDS;
     return { ...update, set: { ...update.set, [EXPIRY_ATTRIBUTE]: expiresAt } };
   }
 
@@ -107,7 +107,7 @@ const toKey = ({ pk, sk }: Key): Record<string, AttributeValue> => ({ pk: { S: p
 
 function toRow(item: Record<string, AttributeValue> | undefined): Row | undefined {
   if (item === undefined) return undefined;
-  // The store's own attribute is nobody else's.
+  // Only the store uses this attribute.
   const { [EXPIRY_ATTRIBUTE]: _, ...row } = unmarshall(item);
   return row;
 }
@@ -143,10 +143,9 @@ function toExpressions(update: Update): Expressions {
     Object.entries(update.set ?? {}).flatMap(([k, v]) => (v === undefined ? [] : [`${name(k)} = ${value(v)}`])),
   );
   clause("ADD", setClauses(update.add, name, value));
-  clause("DELETE", setClauses(update.subtract, name, value));
   clause("REMOVE", (update.remove ?? []).map(name));
   const conditions = (update.when ?? []).map((condition) => toCondition(condition, name, value));
-  // DynamoDB refuses what is empty.
+  // DynamoDB refuses empty expressions and empty maps.
   return {
     ...(clauses.length > 0 && { UpdateExpression: clauses.join(" ") }),
     ...(conditions.length > 0 && { ConditionExpression: conditions.join(" AND ") }),
@@ -161,7 +160,7 @@ function toExpressions(update: Update): Expressions {
   };
 }
 
-// DynamoDB has no empty sets: adding nothing is leaving the clause out.
+// DynamoDB has no empty sets, so an empty list of members has no clause.
 function setClauses(
   sets: Update["add"],
   name: (attribute: string) => string,

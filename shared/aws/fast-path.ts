@@ -6,10 +6,10 @@ import { recursionDetectionMiddleware } from "@aws-sdk/core/client";
 import { RequestSigner } from "./request-signer.ts";
 import { requestTimeoutOf } from "./timeouts.ts";
 
-/** The one protocol that the fast path knows. https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html */
+/** The only protocol that the fast path knows. https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html */
 const KNOWN_PROTOCOL = { id: "aws.protocols#awsJson1_0", contentType: "application/x-amz-json-1.0" } as const;
 
-/** A request of the SDK's: what matters here of its `HttpRequest`. */
+/** The properties of the SDK's `HttpRequest` that the fast path uses. */
 interface Request {
   readonly method: string;
   readonly protocol: string;
@@ -21,20 +21,21 @@ interface Request {
   readonly body?: unknown;
 }
 
-/** What all requests of a command to one queue or table have in common, and for what they are signed. */
+/** What all requests of one command to one queue or table have in common, and the scope of their signatures. */
 interface Blueprint {
   readonly request: Request;
   readonly scope: { readonly region: string; readonly service: string };
 }
 
-/** The blueprints of the requests that were seen. Clients that are set up alike may share them. */
+/** The blueprints that are known so far. Clients with the same settings can share them. */
 export type Blueprints = Map<string, Blueprint>;
 
 type Input = Readonly<Record<string, unknown>>;
 
 /**
- * Commands that are sent as JSON of their input as it stands, and for which inputs. The SDK turns bytes into text, and
- * nothing else: the ledger has none, and messages have them in attributes alone.
+ * The commands that the fast path can send, and for which inputs. The body of such a request is the input as JSON, without
+ * any change. The SDK only changes bytes, which it encodes as text: the ledger has no bytes, and a message has bytes in its
+ * attributes only.
  */
 const PLAIN: Readonly<Record<string, (input: Input) => boolean>> = {
   SendMessageBatchCommand: ({ Entries }) =>
@@ -47,28 +48,32 @@ const PLAIN: Readonly<Record<string, (input: Input) => boolean>> = {
   UpdateItemCommand: () => true,
 };
 
-/** Headers of which each request has its own. */
+/** Headers that differ from request to request. */
 const PER_REQUEST =
   /^(authorization|content-length|x-amz-(date|content-sha256|security-token)|amz-sdk-.*|x-amzn-trace-id|traceparent|tracestate|baggage)$/i;
 
-/** The SDK waits up to as long before its first retry. */
+/** The longest pause before the SDK repeats a failed request. The SDK's own first retry waits as long. */
 const PAUSE_MILLISECONDS = 100;
 
-/** The short ways of clients that have one. */
-const WAYS = new WeakMap<object, (commandName: string, input: Input) => Promise<unknown>>();
+/** The fast path of each client that has one. */
+const FAST_PATHS = new WeakMap<object, (commandName: string, input: Input) => Promise<unknown>>();
 
 /**
- * Gives a client of the SDK a short way for the commands of which a run needs most, which `ask` takes. The first request
- * of a command is the SDK's own, and shows what its others have in common: where they go, and their headers. Those are
- * only written as JSON, signed, and given to the client's request handler, which takes half of the CPU time; and beside
- * the tasks themselves, requests are most of what a function is paid for. What is not answered by 200 is asked again by
- * the SDK, which knows all errors, and tries again as often as it is set up to: one attempt more than without.
+ * Gives a client of the SDK a fast path for the commands that a run sends most often. `sendCommand` uses the fast path.
  *
- * Only requests of the protocol that is known here go this way: AWS JSON 1.0, with the input as it stands as their body.
- * Where a version of the SDK speaks another, every request is the SDK's, and counts as a fallback.
+ * The SDK makes the first request of each command. That request is the blueprint of the others: their endpoint and their
+ * headers are the same. The fast path then only writes the input as JSON, signs the request and passes it to the client's
+ * request handler. This takes half of the CPU time, and apart from the tasks themselves, a function spends most of its CPU
+ * time on requests.
  *
- * @param blueprints What is known of the requests of clients that are set up alike.
- * @param onFallback Called for each request that would go the short way, and that the SDK has to make.
+ * If the response to a request is not 200, the SDK repeats the request, because the SDK knows all errors and retries. So
+ * such a request has one attempt more than without the fast path.
+ *
+ * The fast path knows one protocol: AWS JSON 1.0. If the installed SDK uses another protocol, the SDK makes every request,
+ * and each one counts as a fallback.
+ *
+ * @param blueprints What is known of the requests. Clients with the same settings can share one map.
+ * @param onFallback Called for each request that the fast path should have made and that the SDK makes instead.
  * @example useFastPath(new SQSClient({}), new Map(), () => fallbacks++)
  */
 export function useFastPath(
@@ -77,67 +82,67 @@ export function useFastPath(
   onFallback: () => void = () => {},
 ): void {
   const speaksKnownProtocol = client.config.protocol.getShapeId() === KNOWN_PROTOCOL.id;
-  const askDirectly = directly(client);
-  /** Commands whose requests do not look as they are known here. */
-  const strange = new Set<string>();
-  WAYS.set(client, async (commandName, input) => {
+  const sendDirectly = directly(client);
+  /** Commands whose requests do not have the expected form. */
+  const unknownForms = new Set<string>();
+  FAST_PATHS.set(client, async (commandName, input) => {
     if (PLAIN[commandName]?.(input) !== true) return undefined;
     const name = nameOf(commandName, input);
     const blueprint = blueprints.get(name);
-    const answer = blueprint === undefined ? undefined : await askDirectly(blueprint, input);
+    const answer = blueprint === undefined ? undefined : await sendDirectly(blueprint, input);
     if (answer?.tag === "output") return answer.output;
-    if (answer?.tag === "failed" || !speaksKnownProtocol || strange.has(name)) onFallback();
+    if (answer?.tag === "failed" || !speaksKnownProtocol || unknownForms.has(name)) onFallback();
     return undefined;
   });
   if (!speaksKnownProtocol) return;
-  // The clients' stacks differ in the types of their commands alone.
+  // The middleware stacks of the clients differ in the types of their commands only.
   const stack = client.middlewareStack as SQSClient["middlewareStack"];
   stack.add(
     (next, { commandName = "" }) =>
       async (args) => {
         const input = args.input as object as Input;
         const name = nameOf(commandName, input);
-        if (PLAIN[commandName]?.(input) === true && !blueprints.has(name) && !strange.has(name)) {
+        if (PLAIN[commandName]?.(input) === true && !blueprints.has(name) && !unknownForms.has(name)) {
           const blueprint = toBlueprint(args.request as Request, commandName, input);
-          if (blueprint === undefined) strange.add(name);
+          if (blueprint === undefined) unknownForms.add(name);
           else blueprints.set(name, blueprint);
         }
         return await next(args);
       },
-    // Behind the signature, which tells what it is for.
+    // After the signature, because the signature contains the scope.
     { step: "finalizeRequest", priority: "low", name: "fastPathBlueprint" },
   );
 }
 
-/** The class of a command. An instance has a middleware stack of its own, and takes a twentieth of a request to make. */
+/** The class of a command. The fast path makes no instance: to make one takes a twentieth of a request's CPU time. */
 type CommandClass<CommandInput, Output> = new (
   input: CommandInput,
 ) => { resolveMiddleware(...parts: never[]): (args: never) => Promise<{ readonly output: Output }> };
 
 /**
- * What a service answers to a command: by the client's short way if it has one, else by the SDK.
+ * Sends a command and returns its output: by the client's fast path if it has one, and otherwise by the SDK.
  *
- * @throws what the SDK throws.
- * @example await ask(client, GetItemCommand, { TableName: "ledger", Key: { pk: { S: "a" }, sk: { S: "b" } } })
+ * @throws The errors of the SDK.
+ * @example await sendCommand(client, GetItemCommand, { TableName: "ledger", Key: { pk: { S: "a" }, sk: { S: "b" } } })
  */
-export async function ask<CommandInput extends object, Output>(
+export async function sendCommand<CommandInput extends object, Output>(
   client: SQSClient | DynamoDBClient,
   Command: CommandClass<CommandInput, Output>,
   input: CommandInput,
 ): Promise<Output> {
-  const answered = await WAYS.get(client)?.(Command.name, input as Input);
+  const answered = await FAST_PATHS.get(client)?.(Command.name, input as Input);
   if (answered !== undefined) return answered as Output;
-  // Options of a request's own keep the SDK from its cache of middleware: only a long poll has them.
+  // The SDK does not use its cache of middleware for a request with options. So only a long poll has options.
   const { WaitTimeSeconds } = input as Input;
   const options = WaitTimeSeconds ? [{ requestTimeout: requestTimeoutOf({ WaitTimeSeconds }) }] : [];
-  // The clients' methods differ in the types of their commands alone.
+  // The `send` methods of the clients differ in the types of their commands only.
   return (await (client as SQSClient).send(new Command(input) as never, ...options)) as Output;
 }
 
-/** Each queue and table may have an endpoint of its own. */
+/** The name of a blueprint. It contains the queue or the table, because each can have its own endpoint. */
 const nameOf = (command: string, { QueueUrl, TableName }: Input): string => `${command} ${QueueUrl ?? TableName}`;
 
-/** The blueprint of a request, or `undefined` where it is not a request as they are known here. */
+/** The blueprint of a request, or `undefined` if the request does not have the expected form. */
 function toBlueprint(request: Request, commandName: string, input: Input): Blueprint | undefined {
   if (!isKnown(request, commandName, input)) return undefined;
   const { method, protocol, hostname, port, path, query, headers } = request;
@@ -165,13 +170,13 @@ function isKnown({ method, headers, body }: Request, commandName: string, input:
   }
 }
 
-/** What came of a request: its output; an error that is an answer, for which the SDK has a class; or a failure. */
+/** The result of a request: its output; an error of the service, for which the SDK has a class; or a failure. */
 type Answer = { readonly tag: "output"; readonly output: unknown } | { readonly tag: "error" | "failed" };
 
-/** Asks by a blueprint's requests. Where there is no output, the SDK should ask. */
+/** Returns a function that sends a request made from a blueprint. If it returns no output, the SDK must send the request. */
 function directly({ config }: SQSClient | DynamoDBClient) {
   const { credentials, requestHandler, streamCollector } = config;
-  // Lambda finds a function that feeds itself by the trace in its requests.
+  // Lambda detects recursive loops by the trace header in the requests.
   const handle = recursionDetectionMiddleware()(
     ({ request, input }) =>
       requestHandler.handle(request as never, { requestTimeout: requestTimeoutOf(input as Input) }) as never,
@@ -179,7 +184,7 @@ function directly({ config }: SQSClient | DynamoDBClient) {
   );
   return async ({ request, scope }: Blueprint, input: Input): Promise<Answer> => {
     try {
-      // By the clock of AWS, where the SDK has found that this one differs.
+      // The SDK sets the offset when it finds that this machine's clock differs from the clock of AWS.
       const now = new Date(Date.now() + config.systemClockOffset);
       const headers = { ...request.headers, "X-Amz-Date": now.toISOString().replace(/[:-]|\.\d+/g, "") };
       const whole = { ...request, ...scope, headers, body: Buffer.from(JSON.stringify(input)) };
@@ -192,7 +197,7 @@ function directly({ config }: SQSClient | DynamoDBClient) {
       }
       if (text.includes("ConditionalCheckFailedException")) return { tag: "error" };
     } catch {
-      // The SDK says what is wrong, should it fail as well.
+      // If the SDK fails as well, it reports the error.
     }
     await setTimeout(PAUSE_MILLISECONDS * Math.random());
     return { tag: "failed" };

@@ -14,36 +14,36 @@ import {
   type SQSClient,
 } from "@aws-sdk/client-sqs";
 import { SluiceError } from "../base/errors.ts";
-import { ask } from "./fast-path.ts";
+import { sendCommand } from "./fast-path.ts";
 import { LARGEST_BATCH } from "./quotas.ts";
 import type { ReceivedMessage } from "./received-message.ts";
 
-/** A message for the FIFO control queue, with its group and its de-duplication id. */
+/** A message for the control queue, which is a FIFO queue: with its message group and its deduplication id. */
 export interface ControlEntry {
   readonly body: string;
   readonly group: string;
   readonly deduplicationId: string;
 }
 
-/** Batches under way at once; a client needs as many sockets. */
+/** How many batches `sendAll` sends at once. The client needs as many sockets. */
 export const PARALLEL_SENDS = 20;
 
-/** Batches that leave alone, so that consumers begin: one for each environment that a workflow has at least. */
+/** How many batches `sendAll` sends one after the other first: a workflow has at least two environments, and so each can begin. */
 const LEADING_SENDS = 2;
 
-/** Rounds in which the failed entries of a batch are sent again, beside the SDK's own retries of a whole request. */
+/** How often the entries of a batch are sent that SQS refuses. The SDK's own retries of the whole request are in addition. */
 const SEND_ROUNDS = 5;
-/** Before the second round; it doubles with each. */
+/** The pause before the second round. It doubles with each further round. */
 const SEND_PAUSE_MILLISECONDS = 50;
 
 export interface OutgoingMessage {
   readonly body: string;
   readonly attributes?: Readonly<Record<string, MessageAttributeValue>>;
-  /** How long it stays hidden at first, up to `LONGEST_DELAY_SECONDS`. Default: what the queue says. */
+  /** How long the message stays hidden at first, up to `LONGEST_DELAY_SECONDS`. Default: the queue's own delay. */
   readonly delaySeconds?: number;
 }
 
-/** A queue's messages: sent, waiting to be received, received, delayed. Approximate on AWS. */
+/** The numbers of a queue's messages: visible, received and not deleted, delayed. They are approximate on AWS. */
 export interface QueueDepth {
   readonly visible: number;
   readonly inFlight: number;
@@ -51,9 +51,9 @@ export interface QueueDepth {
 }
 
 export interface QueuePolicy {
-  /** How long a message lies in it before SQS deletes it. */
+  /** How long SQS keeps a message before it deletes the message. */
   readonly retentionSeconds: number;
-  /** After so many receives SQS moves a message on to another queue; `undefined` where it never does. */
+  /** After this many receives SQS moves a message to the dead-letter queue. `undefined`: SQS never moves it. */
   readonly maxReceiveCount: number | undefined;
 }
 
@@ -68,28 +68,28 @@ export class Queue {
   }
 
   /**
-   * Sends all of the messages, ten a request and several requests at once. Entries that SQS refused are sent again.
+   * Sends messages, ten in each request and several requests at once. It repeats the entries that SQS refuses.
    *
-   * @throws {SluiceError} `SEND_FAILED`: some were refused each time. Those before may have been sent.
+   * @throws {SluiceError} `SEND_FAILED`: SQS refused some messages in every round. It may have accepted the others.
    */
   async sendAll(messages: readonly OutgoingMessage[]): Promise<void> {
     this.#throwIfRefused(await this.sendEach(messages));
   }
 
   /**
-   * Sends a message as the first of its own story: without the trace of the invocation that sends it.
+   * Sends a message without the trace header of the invocation that sends it.
    *
-   * A message that takes the place of another goes to the queue from which its consumer got that one, so Lambda would
-   * take the two for a loop and drop the item's message after 16 replacements. This loop is intended, and it ends, as
-   * waits are bounded. All other loops are still found.
+   * A consumer that replaces a message sends the new one to the queue from which it received the old one. Lambda would detect
+   * a recursive loop and drop the message after 16 replacements. This loop is intended, and it ends because waits are bounded.
+   * Lambda still detects all other loops.
    * https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
    *
-   * @throws {SluiceError} `SEND_FAILED`: it was refused each time.
+   * @throws {SluiceError} `SEND_FAILED`: SQS refused the message in every round.
    */
   async sendUntraced(message: OutgoingMessage): Promise<void> {
     const refused = await this.#sendBatch([message], async (input) => {
       const command = new SendMessageBatchCommand(input);
-      // Behind the middleware that adds the trace.
+      // This step runs after the middleware that adds the trace.
       command.middlewareStack.add(
         (next) => (args) => {
           const { headers } = args.request as { readonly headers: Record<string, string> };
@@ -98,7 +98,7 @@ export class Queue {
         },
         { step: "finalizeRequest", name: "withoutTrace" },
       );
-      // Options of a request's own keep the client from its cache of middleware, which would be without this one.
+      // With options the client does not use its cache of middleware, which does not contain this step.
       return await this.#client.send(command, {});
     });
     this.#throwIfRefused(new Map(refused));
@@ -108,15 +108,15 @@ export class Queue {
     if (refused.size === 0) return;
     throw new SluiceError(
       "SEND_FAILED",
-      `${refused.size} messages were refused ${SEND_ROUNDS} times: ${[...refused.values()].at(-1)}`,
+      `SQS refused ${refused.size} messages ${SEND_ROUNDS} times. The last reason: ${[...refused.values()].at(-1)}`,
       { ids: { queue: this.#url } },
     );
   }
 
   /**
-   * The same, for who can go on without some of them.
+   * Sends messages like `sendAll`, but returns the messages that SQS refused instead of throwing.
    *
-   * @returns the messages that SQS refused each time, with the last reason; all others are sent.
+   * @returns The messages that SQS refused in every round, each with the last reason. All others are sent.
    */
   async sendEach(messages: readonly OutgoingMessage[]): Promise<ReadonlyMap<OutgoingMessage, string>> {
     const batches = toBatches(messages);
@@ -134,13 +134,13 @@ export class Queue {
     };
     const parallel = Math.min(PARALLEL_SENDS, batches.length);
     const senders: Promise<void>[] = [];
-    // Prepared together, requests leave when the last of them is signed: the first ones are on their way by then. The
-    // others do leave together, as each that left alone would wake the other side for itself.
+    // Requests that are prepared together leave only when the last one is signed. So the first requests are prepared alone,
+    // and consumers can begin early. The others leave together, because the server then handles all of them at once.
     while (senders.length < parallel) {
       senders.push(sender());
       if (senders.length <= LEADING_SENDS) await Promise.race([Promise.allSettled(senders), nextTurn()]);
     }
-    // Of one that fails nothing is left under way: it would go on at any later time, and nobody would know.
+    // If a sender fails, wait for the others before throwing: no request must continue after this method has ended.
     await Promise.allSettled(senders);
     await Promise.all(senders);
     return refused;
@@ -148,7 +148,7 @@ export class Queue {
 
   async #sendBatch(
     messages: readonly OutgoingMessage[],
-    send = (input: SendMessageBatchCommandInput) => ask(this.#client, SendMessageBatchCommand, input),
+    send = (input: SendMessageBatchCommandInput) => sendCommand(this.#client, SendMessageBatchCommand, input),
   ): Promise<readonly (readonly [OutgoingMessage, string])[]> {
     let entries = messages.map(
       ({ body, attributes, delaySeconds }, index): SendMessageBatchRequestEntry => ({
@@ -173,7 +173,7 @@ export class Queue {
     return refused;
   }
 
-  /** Sends a message of a FIFO control queue, with attributes of type String. */
+  /** Sends a message to a control queue, which is a FIFO queue. The attributes have the type String. */
   async sendControl(
     { body, group, deduplicationId }: ControlEntry,
     attributes: Readonly<Record<string, string>> = {},
@@ -191,20 +191,20 @@ export class Queue {
     );
   }
 
-  /** Receives up to ten messages, waiting for the first. */
+  /** Receives up to ten messages. It waits up to `waitSeconds` for the first one. */
   async receive(options: {
     readonly max: number;
     readonly waitSeconds: number;
     readonly visibilityTimeoutSeconds: number;
-    /** System attributes that are wanted beside the receive count. */
+    /** System attributes to receive in addition to the receive count. Default: `SentTimestamp`. */
     readonly systemAttributes?: readonly MessageSystemAttributeName[];
   }): Promise<readonly ReceivedMessage[]> {
-    const { Messages = [] } = await ask(this.#client, ReceiveMessageCommand, {
+    const { Messages = [] } = await sendCommand(this.#client, ReceiveMessageCommand, {
       QueueUrl: this.#url,
       MaxNumberOfMessages: options.max,
       WaitTimeSeconds: options.waitSeconds,
       VisibilityTimeout: options.visibilityTimeoutSeconds,
-      // A message that has lain in the queue for long is replaced before the queue deletes it.
+      // `SentTimestamp` tells the age of a message: the consumer replaces an old message before the queue deletes it.
       MessageSystemAttributeNames: ["ApproximateReceiveCount", ...(options.systemAttributes ?? ["SentTimestamp"])],
       MessageAttributeNames: ["All"],
     });
@@ -222,17 +222,17 @@ export class Queue {
   /**
    * Deletes received messages, at most ten.
    *
-   * @returns the receipt handles that SQS refused: their messages come again.
+   * @returns The receipt handles that SQS refused. SQS delivers their messages again.
    */
   async deleteAll(receiptHandles: readonly string[]): Promise<readonly string[]> {
-    const { Failed = [] } = await ask(this.#client, DeleteMessageBatchCommand, {
+    const { Failed = [] } = await sendCommand(this.#client, DeleteMessageBatchCommand, {
       QueueUrl: this.#url,
       Entries: receiptHandles.map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle })),
     });
     return Failed.flatMap(({ Id }) => receiptHandles[Number(Id)] ?? []);
   }
 
-  /** Makes a received message visible again after a while, in whole seconds (rounded up). */
+  /** Makes a received message visible again after a time, which is rounded up to whole seconds. */
   async changeVisibility(receiptHandle: string, milliseconds: number): Promise<void> {
     await this.#client.send(
       new ChangeMessageVisibilityCommand({
@@ -243,12 +243,12 @@ export class Queue {
     );
   }
 
-  /** The same for many. Those that SQS refuses keep the timeout they have. */
+  /** Does the same for many messages. A message that SQS refuses keeps its timeout. */
   async changeVisibilities(
     changes: readonly { readonly receiptHandle: string; readonly milliseconds: number }[],
   ): Promise<void> {
     for (let start = 0; start < changes.length; start += LARGEST_BATCH.entries) {
-      await ask(this.#client, ChangeMessageVisibilityBatchCommand, {
+      await sendCommand(this.#client, ChangeMessageVisibilityBatchCommand, {
         QueueUrl: this.#url,
         Entries: changes.slice(start, start + LARGEST_BATCH.entries).map(({ receiptHandle, milliseconds }, index) => ({
           Id: String(index),
@@ -259,9 +259,9 @@ export class Queue {
     }
   }
 
-  /** What the queue does with messages that lie in it, or are received too often. */
+  /** Reads how long the queue keeps messages, and after how many receives SQS moves a message to the dead-letter queue. */
   async policy(): Promise<QueuePolicy> {
-    const { Attributes } = await ask(this.#client, GetQueueAttributesCommand, {
+    const { Attributes } = await sendCommand(this.#client, GetQueueAttributesCommand, {
       QueueUrl: this.#url,
       AttributeNames: ["MessageRetentionPeriod", "RedrivePolicy"],
     });
@@ -274,7 +274,7 @@ export class Queue {
   }
 
   async depth(): Promise<QueueDepth> {
-    const { Attributes } = await ask(this.#client, GetQueueAttributesCommand, {
+    const { Attributes } = await sendCommand(this.#client, GetQueueAttributesCommand, {
       QueueUrl: this.#url,
       AttributeNames: [
         "ApproximateNumberOfMessages",
@@ -294,7 +294,7 @@ const TRACE_HEADER = /^(x-amzn-trace-id|traceparent|tracestate|baggage)$/i;
 
 const toSeconds = (milliseconds: number): number => Math.ceil(milliseconds / 1_000);
 
-/** Batches of at most ten messages, and of no more bytes than a request may have. */
+/** Splits messages into batches that respect the limits of one request. */
 function toBatches(messages: readonly OutgoingMessage[]): readonly (readonly OutgoingMessage[])[] {
   const batches: OutgoingMessage[][] = [];
   let batch: OutgoingMessage[] = [];
@@ -313,7 +313,7 @@ function toBatches(messages: readonly OutgoingMessage[]): readonly (readonly Out
   return batches;
 }
 
-/** What SQS counts of a message: its body, and the names, types and values of its attributes. */
+/** The size of a message as SQS counts it: its body, and the names, types and values of its attributes. */
 export function messageBytes({ body, attributes }: OutgoingMessage): number {
   let bytes = Buffer.byteLength(body);
   for (const [name, { DataType, StringValue, BinaryValue }] of Object.entries(attributes ?? {})) {

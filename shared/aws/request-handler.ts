@@ -6,23 +6,23 @@ import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { CONNECTION_TIMEOUT_MILLISECONDS, REQUEST_TIMEOUT_MILLISECONDS } from "./timeouts.ts";
 
 export interface RequestHandlerOptions {
-  /** Connections to one host at most. Further requests wait for one, within their timeouts. Default 50, the SDK's. */
+  /** The most connections to one host. Further requests wait for a connection, within their timeouts. Default 50, as in the SDK. */
   readonly sockets?: number;
-  /** Of a request that does not give its own. Default 5,000. */
+  /** The timeout of a request that has no timeout of its own. Default 5,000. */
   readonly requestTimeoutMilliseconds?: number;
-  /** The time in milliseconds, which must go on while the environment is frozen. Default `Date.now`. */
+  /** Returns the time in milliseconds. The clock must continue while the environment is frozen. Default `Date.now`. */
   readonly now?: () => number;
 }
 
 /**
- * After a pause of this length the handler trusts none of its idle connections: the environment may have been frozen in
- * between, and a peer or a NAT gateway that dropped a connection during that time does not always say so.
+ * After a pause of this length the handler closes its idle connections. The environment may have been frozen in between, and
+ * a server or a NAT gateway that drops a connection does not always report it.
  */
 const LONGEST_IDLE_MILLISECONDS = 10_000;
 
 type Handle = NodeHttpHandler["handle"];
 
-/** What aborts a request. The SDK takes it in place of an `AbortSignal`, which would cost 5 % of a request's CPU time. */
+/** Aborts a request. The SDK accepts it instead of an `AbortSignal`, which would take 5 % of a request's CPU time. */
 class Abort {
   aborted = false;
   onabort: (() => void) | null = null;
@@ -34,13 +34,13 @@ class Abort {
 }
 
 /**
- * The SDK's request handler, with timeouts: no request waits for ever, neither for a connection, nor for an answer, nor
- * for the rest of an answer's body. After a timeout the next attempt goes over a new connection. Each client of the SDK
- * needs a handler of its own: its connections are no other client's.
+ * The SDK's request handler with timeouts. Every wait of a request ends in time: the wait for a connection, for a response
+ * and for the rest of the response's body. After a timeout the next attempt uses a new connection. Each client of the SDK
+ * needs its own handler, because the handler holds the client's connections.
  *
- * The SDK's own request timeout ends when the headers of an answer arrive. It also fires for a request whose answer has
- * arrived and was not read yet because a task blocked the event loop. Here the timeout covers the body, and an answer
- * that has arrived counts.
+ * The SDK's own request timeout has two faults. It ends when the headers of a response arrive, so it does not cover the body.
+ * And it fires for a response that has arrived but was not read yet, because a task blocked the event loop. The timeout of
+ * this handler covers the body, and it does not fire for a response that has arrived.
  *
  * @example new SQSClient({ requestHandler: new RequestHandler() })
  */
@@ -70,8 +70,8 @@ export class RequestHandler extends NodeHttpHandler {
   /**
    * Sends a request.
    *
-   * @throws {Error} `TimeoutError`, which the SDK tries again: there is no connection, or no answer, in time. A body that
-   *   does not end in time fails with the same error.
+   * @throws {Error} `TimeoutError`: there was no connection or no response in time. The SDK retries the request. The stream
+   *   of a body that does not end in time fails with the same error.
    */
   override handle(...[request, options = {}]: Parameters<Handle>): ReturnType<Handle> {
     this.#dropConnectionsAfterPause();
@@ -90,7 +90,7 @@ export class RequestHandler extends NodeHttpHandler {
         reject(error);
         abort.fire();
       };
-      // What arrived while the event loop was blocked is read before the next immediate.
+      // Node reads the data that arrived while the event loop was blocked before it runs the next immediate.
       const timer = setTimeout(() => setImmediate(expire), requestTimeout);
       const end = () => {
         over = true;
@@ -98,7 +98,7 @@ export class RequestHandler extends NodeHttpHandler {
         callers?.removeEventListener("abort", abort.fire);
       };
       if (callers?.aborted) abort.fire();
-      // The SDK's own timeout is off: the one above stands for it.
+      // `requestTimeout: 0` turns the SDK's own timeout off. The timer above replaces it.
       super.handle(request, { ...options, abortSignal: abort, requestTimeout: 0 }).then(
         (answer) => {
           body = answer.response.body as Readable;
@@ -107,7 +107,7 @@ export class RequestHandler extends NodeHttpHandler {
         },
         (error) => {
           end();
-          // The cause of this failure has most likely closed the idle connections too.
+          // The cause of this failure has probably broken the idle connections as well.
           this.#dropIdleConnections();
           reject(error);
         },
@@ -130,7 +130,7 @@ export class RequestHandler extends NodeHttpHandler {
 }
 
 const timeoutError = (host: string, milliseconds: number): Error =>
-  Object.assign(new Error(`no complete answer from ${host} within ${milliseconds} ms`), {
+  Object.assign(new Error(`no complete response from ${host} within ${milliseconds} ms`), {
     name: "TimeoutError",
     code: "ETIMEDOUT",
   });

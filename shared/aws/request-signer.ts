@@ -2,11 +2,11 @@ import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
 import aws4 from "aws4";
 
 /**
- * Signs requests, like the class that it extends. Node takes a key of bytes for a key object at first, fails, and takes
- * as long for it as for all else of a signature: here it is one.
+ * Signs requests like the class that it extends, in half of the time. Node first tries to read a key of bytes as a key
+ * object, which fails and takes as long as the rest of the signature. This class passes a key object.
  */
 export class RequestSigner extends aws4.RequestSigner {
-  /** The latest of each service's, which is good for a day. */
+  /** The latest key of each service. A key is valid for one day. */
   static readonly #keys = new Map<string, { readonly of: string; readonly key: KeyObject }>();
 
   override signature(): string {

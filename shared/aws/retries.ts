@@ -5,14 +5,14 @@ type Token = Awaited<ReturnType<StandardRetryStrategy["acquireInitialRetryToken"
 type ErrorInfo = Parameters<StandardRetryStrategy["refreshRetryTokenForRetry"]>[1];
 
 /**
- * The SDK's standard retries within a time: no retry begins later than `LAST_RETRY_MILLISECONDS` after the first
- * attempt. So a request has an end that an invocation can plan for.
+ * The SDK's standard retries with a time limit: no retry begins later than `LAST_RETRY_MILLISECONDS` after the first attempt.
+ * So the longest duration of a request is known, and an invocation can reserve time for it.
  */
 export class Retries extends StandardRetryStrategy {
   readonly #now: () => number;
   readonly #starts = new WeakMap<object, number>();
 
-  /** @param now A clock in milliseconds that is never set back. */
+  /** @param now Returns the time in milliseconds. The clock must never be set back. */
   constructor(now: () => number = () => performance.now()) {
     super(MOST_ATTEMPTS);
     this.#now = now;
@@ -28,13 +28,13 @@ export class Retries extends StandardRetryStrategy {
     const start = this.#starts.get(token) ?? this.#now();
     this.#checkTime(start);
     const next = await super.refreshRetryTokenForRetry(token, errorInfo);
-    // It has waited in between.
+    // The call above has waited for the backoff.
     this.#checkTime(start);
     this.#starts.set(next, start);
     return next;
   }
 
-  /** The SDK catches what this throws, and throws the error of the latest attempt. */
+  /** Throws if no time is left. The SDK catches this error and throws the error of the latest attempt. */
   #checkTime(start: number): void {
     if (this.#now() - start > LAST_RETRY_MILLISECONDS) throw new Error("No time is left for a retry");
   }

@@ -1,12 +1,12 @@
 import type { Json } from "../base/json.ts";
 
-/** The key attributes of the ledger's table, both strings. */
+/** The names of the two key attributes of the ledger's table. Both hold strings. */
 export const TABLE_KEYS = { partition: "pk", sort: "sk" } as const;
 
-/** When a row of an old run may be deleted, in seconds since the epoch. */
+/** The name of the attribute with the time after which DynamoDB may delete a row, in seconds since 1970. */
 export const EXPIRY_ATTRIBUTE = "expiresAt";
 
-/** A row's place in the ledger's table. */
+/** The key of a row in the ledger's table. */
 export interface Key {
   readonly pk: string;
   readonly sk: string;
@@ -15,7 +15,7 @@ export interface Key {
 export type Value = Json | Set<number>;
 export type Row = Readonly<Record<string, Value | undefined>>;
 
-/** What must hold of a row for an update to take effect. */
+/** A condition on the row. An update takes effect only if all of its conditions are true. */
 export type Condition =
   | { readonly absent: string }
   | { readonly equals: readonly [attribute: string, value: string | number | boolean] }
@@ -24,30 +24,30 @@ export type Condition =
   | { readonly lacks: readonly [set: string, member: number] };
 
 /**
- * One atomic update of one row, made when it does not exist: the few operations of DynamoDB that the ledger needs, as
- * plain data, so that the same code runs on an in-memory store whose every step a test can order.
+ * One atomic update of one row. It creates the row if the row does not exist. An update is plain data and has only the
+ * operations that the ledger needs. So the same code also runs on an in-memory store, where a test controls the order of all
+ * steps.
  */
 export interface Update {
   readonly set?: Readonly<Record<string, Json | undefined>>;
-  /** Unions with number sets. Idempotent, as every step of the ledger must be. */
+  /** Members to add to number sets. Adding a member twice changes nothing, as every step of the ledger must be idempotent. */
   readonly add?: Readonly<Record<string, readonly number[]>>;
-  /** Subtractions from number sets. */
-  readonly subtract?: Readonly<Record<string, readonly number[]>>;
+  /** Attributes to remove. */
   readonly remove?: readonly string[];
-  /** All must hold. A condition on an attribute of a row that does not exist is false, but for `absent` and `lacks`. */
+  /** All conditions must be true. If the row does not exist, only `absent` and `lacks` are true. */
   readonly when?: readonly Condition[];
 }
 
 export interface LedgerStore {
-  /** One row, as of all writes before. */
+  /** Reads one row, including all earlier writes. */
   get(key: Key): Promise<Row | undefined>;
-  /** Many rows, as of all writes before, those that exist. */
+  /** Reads many rows, including all earlier writes. The map has the rows that exist, by `keyText`. */
   getMany(keys: readonly Key[]): Promise<ReadonlyMap<string, Row>>;
-  /** The row after the update, or `undefined` where a condition did not hold. */
+  /** Updates a row and returns it as it is after the update. Returns `undefined` if a condition was false. */
   update(key: Key, update: Update): Promise<Row | undefined>;
-  /** The newest rows of one partition, by descending sort key; with `before`, those with a lower sort key. */
+  /** Reads the rows of one partition by descending sort key. With `before`, it starts below that sort key. */
   newest(pk: string, limit: number, before?: string): Promise<readonly Row[]>;
 }
 
-/** A key as one string, for the maps of `getMany`. */
+/** A key as one string: the keys in the map of `getMany`. */
 export const keyText = ({ pk, sk }: Key): string => `${pk}|${sk}`;

@@ -1,31 +1,28 @@
-/** How long a request may take to get a connection, beyond which its peer is taken to be gone. */
+/** How long a request may wait for a connection. After this time Sluice assumes that the server is not reachable. */
 export const CONNECTION_TIMEOUT_MILLISECONDS = 2_000;
 
-/** How long a request may take from its start to the last byte of its answer, apart from a long poll's wait. */
+/** How long a request may take from its start to the last byte of its response, without the wait of a long poll. */
 export const REQUEST_TIMEOUT_MILLISECONDS = 5_000;
 
 /**
- * No retry of a request begins later than this after the request's first attempt. There is time for one retry after an
- * attempt that timed out, which goes over a new connection, and for several after attempts that were refused.
+ * No retry of a request begins later than this after its first attempt. This leaves time for one retry after an attempt that
+ * timed out, or for several retries after attempts that the service refused at once.
  */
 export const LAST_RETRY_MILLISECONDS = 6_000;
 
-/** Attempts of one request at most, where each is refused at once. */
+/** The most attempts of one request. Only attempts that the service refuses at once can be so many. */
 export const MOST_ATTEMPTS = 4;
 
-/**
- * How long a client of the SDK takes at most to answer or to throw: the last retry begins as late as it may, and times
- * out.
- */
+/** The longest time until a client of the SDK returns or throws: the last retry begins as late as possible and times out. */
 export const LONGEST_SDK_REQUEST_MILLISECONDS = LAST_RETRY_MILLISECONDS + REQUEST_TIMEOUT_MILLISECONDS;
 
-/** The same for a request that the fast path makes once before the SDK makes it. */
+/** The longest time of a request that the fast path makes once and the SDK then repeats. */
 export const LONGEST_REQUEST_MILLISECONDS = REQUEST_TIMEOUT_MILLISECONDS + LONGEST_SDK_REQUEST_MILLISECONDS;
 
 /**
- * The timeout of a command's requests. A long poll is answered when its wait is over, and has the same time beyond it.
+ * The timeout of a command's requests, in milliseconds. A long poll has its wait time in addition.
  *
- * @param input The command's input.
+ * @param input The input of the command.
  * @example requestTimeoutOf({ QueueUrl: url, WaitTimeSeconds: 20 }) // 25,000
  */
 export function requestTimeoutOf(input: { readonly WaitTimeSeconds?: unknown }): number {

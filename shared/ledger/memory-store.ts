@@ -51,11 +51,6 @@ export function updated(key: Key, before: Row | undefined, update: Update): Reco
   for (const [attribute, members] of Object.entries(update.add ?? {})) {
     if (members.length > 0) row[attribute] = new Set([...asSet(row[attribute]), ...members]);
   }
-  for (const [attribute, members] of Object.entries(update.subtract ?? {})) {
-    const rest = asSet(row[attribute]).difference(new Set(members));
-    if (rest.size > 0) row[attribute] = rest;
-    else delete row[attribute];
-  }
   for (const attribute of update.remove ?? []) delete row[attribute];
   return row;
 }

@@ -539,12 +539,12 @@ const at = (state: State, index: number): number => state[index] ?? 0;
 
 const NO_ROW: Row = {};
 
-function attributesOf({ set = {}, add = {}, subtract = {}, remove = [], when = [] }: Update): readonly string[] {
+function attributesOf({ set = {}, add = {}, remove = [], when = [] }: Update): readonly string[] {
   const conditions = when.map((condition) => {
     const [name] = Object.values(condition) as [string | readonly [string, unknown]];
     return typeof name === "string" ? name : name[0];
   });
-  return [...Object.keys(set), ...Object.keys(add), ...Object.keys(subtract), ...remove, ...conditions];
+  return [...Object.keys(set), ...Object.keys(add), ...remove, ...conditions];
 }
 
 /** The place of one more. */

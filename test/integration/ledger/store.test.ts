@@ -42,7 +42,7 @@ const update: fc.Arbitrary<Update> = fc
         record(["totals"], fc.jsonValue({ maxDepth: 2, noUnicodeString: false }).map(withoutExtremes)),
       )
       .map((parts) => Object.assign({}, ...parts) as NonNullable<Update["set"]>),
-    changes: fc.dictionary(set, fc.record({ kind: fc.constantFrom("add", "subtract", "remove"), members })),
+    changes: fc.dictionary(set, fc.record({ kind: fc.constantFrom("add", "remove"), members })),
     removed: fc.uniqueArray(fc.constantFrom(...NUMBERS, ...STRINGS), { maxLength: 2 }),
     when: fc.array(condition, { maxLength: 3 }),
   })
@@ -50,7 +50,7 @@ const update: fc.Arbitrary<Update> = fc
     const of = (kind: string) => Object.entries(changes).filter(([, change]) => change.kind === kind);
     const sets = (kind: string) => Object.fromEntries(of(kind).map(([name, change]) => [name, change.members]));
     const remove = [...of("remove").map(([name]) => name), ...removed.filter((name) => !(name in set))];
-    return { set, add: sets("add"), subtract: sets("subtract"), remove, when };
+    return { set, add: sets("add"), remove, when };
   });
 
 // DynamoDB's numbers have 38 digits and no negative zero; `marshall` sets no attribute of the name `__proto__`, and no

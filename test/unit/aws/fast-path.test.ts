@@ -17,7 +17,7 @@ import {
 } from "@aws-sdk/client-sqs";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { ask, type Blueprints, useFastPath } from "../../../shared/aws/fast-path.ts";
+import { type Blueprints, sendCommand, useFastPath } from "../../../shared/aws/fast-path.ts";
 import { httpServer } from "../../helpers/silent-servers.ts";
 
 const QueueUrl = "https://sqs.eu-west-1.amazonaws.com/000000000000/queue";
@@ -66,7 +66,7 @@ function fastSqs(config: ConstructorParameters<typeof SQSClient>[0], blueprints:
 }
 
 const send = (client: SQSClient, ...bodies: readonly string[]) =>
-  ask(client, SendMessageBatchCommand, {
+  sendCommand(client, SendMessageBatchCommand, {
     QueueUrl,
     Entries: bodies.map((MessageBody, index) => ({ Id: String(index), MessageBody })),
   });
@@ -201,7 +201,8 @@ test("a write whose condition does not hold is told at once, and by the SDK's er
   );
   const client = new DynamoDBClient(config);
   useFastPath(client, new Map());
-  const update = () => ask(client, UpdateItemCommand, { TableName: "ledger", Key: { pk: { S: "a" }, sk: { S: "b" } } });
+  const update = () =>
+    sendCommand(client, UpdateItemCommand, { TableName: "ledger", Key: { pk: { S: "a" }, sk: { S: "b" } } });
   await update();
 
   await expect(update()).rejects.toThrow(ConditionalCheckFailedException);
@@ -219,7 +220,7 @@ test("a row is written and read as the SDK writes and reads it", async () => {
   const client = new DynamoDBClient(config);
   useFastPath(client, new Map());
   const update = () =>
-    ask(client, UpdateItemCommand, {
+    sendCommand(client, UpdateItemCommand, {
       TableName: "ledger",
       Key: { pk: { S: "a" }, sk: { S: "b" } },
       UpdateExpression: "SET #a = :a ADD #b :b",
@@ -242,7 +243,7 @@ test("messages with attributes, which may be bytes, are the SDK's to send", asyn
   const BinaryValue = Buffer.from([0, 255]);
   const entry = { Id: "0", MessageBody: "a", MessageAttributes: { bytes: { DataType: "Binary", BinaryValue } } };
 
-  await ask(client, SendMessageBatchCommand, { QueueUrl, Entries: [entry] });
+  await sendCommand(client, SendMessageBatchCommand, { QueueUrl, Entries: [entry] });
 
   expect(requests.map(isSdks)).toEqual([true, true]);
   expect(textOf(requests[1] as Request)).toContain('"BinaryValue":"AP8="');
@@ -256,7 +257,7 @@ test("attributes are received as the SDK gives them, bytes as bytes", async () =
   const message = { MessageId: "m", Body: '{"BinaryValue":"AP8="}', MessageAttributes };
   const { config, requests } = service({ json: { Messages: [message] } });
   const client = fastSqs(config);
-  const receive = () => ask(client, ReceiveMessageCommand, { QueueUrl, MessageAttributeNames: ["All"] });
+  const receive = () => sendCommand(client, ReceiveMessageCommand, { QueueUrl, MessageAttributeNames: ["All"] });
 
   const [first, second] = [await receive(), await receive()];
 
@@ -294,7 +295,7 @@ test("a request has the time of AWS, where the SDK has found that this machine's
 
 test("what lacks its entries is the service's to refuse", async () => {
   const { config, requests } = service();
-  await ask(fastSqs(config), SendMessageBatchCommand, { QueueUrl, Entries: undefined });
+  await sendCommand(fastSqs(config), SendMessageBatchCommand, { QueueUrl, Entries: undefined });
 
   expect(requests).toHaveLength(1);
 });
@@ -306,7 +307,7 @@ test("each queue has blueprints of its own", async () => {
   const client = fastSqs(config);
   const elsewhere = "https://sqs.us-east-2.amazonaws.com/000000000000/other";
   for (const url of [QueueUrl, elsewhere, elsewhere]) {
-    await ask(client, GetQueueAttributesCommand, { QueueUrl: url, AttributeNames: ["All"] });
+    await sendCommand(client, GetQueueAttributesCommand, { QueueUrl: url, AttributeNames: ["All"] });
   }
 
   expect(requests.map(isSdks)).toEqual([true, true, false]);
@@ -402,7 +403,7 @@ describe("on the wire", () => {
       const client = create({ endpoint, region: "eu-west-1", credentials, md5: false });
       const fallbacks = vi.fn();
       useFastPath(client, new Map(), fallbacks);
-      const request = () => ask<object, { $metadata?: unknown }>(client, Command as never, input);
+      const request = () => sendCommand<object, { $metadata?: unknown }>(client, Command as never, input);
 
       const [{ $metadata: _, ...sdks }, ours] = [await request(), await request()];
 
@@ -506,14 +507,14 @@ describe("the fast path gives way to the SDK, and counts it", () => {
     const onFallback = vi.fn();
     const client = new DynamoDBClient(service({}, unmet).config);
     useFastPath(client, new Map(), onFallback);
-    const update = () => ask(client, UpdateItemCommand, { TableName: "ledger", Key: { pk: { S: "a" } } });
+    const update = () => sendCommand(client, UpdateItemCommand, { TableName: "ledger", Key: { pk: { S: "a" } } });
     await update();
     await expect(update()).rejects.toThrow(ConditionalCheckFailedException);
     const queue = fast(service().config);
     const MessageAttributes = { a: { DataType: "String", StringValue: "b" } };
     for (let request = 0; request < 2; request++) {
       const Entries = [{ Id: "0", MessageBody: "a", MessageAttributes }];
-      await ask(queue.client, SendMessageBatchCommand, { QueueUrl, Entries });
+      await sendCommand(queue.client, SendMessageBatchCommand, { QueueUrl, Entries });
     }
 
     expect(onFallback).not.toHaveBeenCalled();

@@ -6,7 +6,7 @@ import { GetQueueAttributesCommand, ReceiveMessageCommand, SQSClient } from "@aw
 import { HttpRequest } from "@smithy/core/protocols";
 import { expect, test } from "vitest";
 import { clientConfig } from "../../../shared/aws/client-config.ts";
-import { ask } from "../../../shared/aws/fast-path.ts";
+import { sendCommand } from "../../../shared/aws/fast-path.ts";
 import { RequestHandler, type RequestHandlerOptions } from "../../../shared/aws/request-handler.ts";
 import { requestTimeoutOf } from "../../../shared/aws/timeouts.ts";
 import { httpServer, silentServer, unreachableServer } from "../../helpers/silent-servers.ts";
@@ -67,8 +67,10 @@ test("a long poll has its wait and the time of a request beyond it", async () =>
   const client = sqs(endpoint);
   const QueueUrl = "http://127.0.0.1/0/queue";
 
-  await expect(ask(client, ReceiveMessageCommand, { QueueUrl, WaitTimeSeconds: 1 })).resolves.toBeDefined();
-  await expect(ask(client, ReceiveMessageCommand, { QueueUrl })).rejects.toMatchObject({ name: "TimeoutError" });
+  await expect(sendCommand(client, ReceiveMessageCommand, { QueueUrl, WaitTimeSeconds: 1 })).resolves.toBeDefined();
+  await expect(sendCommand(client, ReceiveMessageCommand, { QueueUrl })).rejects.toMatchObject({
+    name: "TimeoutError",
+  });
   expect(requestTimeoutOf({ WaitTimeSeconds: 20 })).toBe(25_000);
   expect(requestTimeoutOf({})).toBe(5_000);
 });

@@ -61,7 +61,7 @@ describe("a page", () => {
     const world = new ProducerWorld({});
     world.sqs.refuses = (body) => JSON.parse(body).index === 7;
     await expect(sendPage(world, 0, page(10))).rejects.toThrow(
-      "1 messages were refused 5 times: InternalError: try again",
+      "SQS refused 1 messages 5 times. The last reason: InternalError: try again",
     );
   });
 
