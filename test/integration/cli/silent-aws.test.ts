@@ -21,7 +21,10 @@ async function outcome(): Promise<unknown> {
   }
 }
 
-const unreachable = { code: "AWS_UNREACHABLE", message: expect.stringContaining("no complete response from 127.0.0.1") };
+const unreachable = {
+  code: "AWS_UNREACHABLE",
+  message: expect.stringContaining("no complete response from 127.0.0.1"),
+};
 
 test("a command whose AWS never answers ends, and says so", async () => {
   const { endpoint, connections } = await silentServer();
