@@ -27,7 +27,7 @@ export interface WorkflowOptions<Input = unknown, Output = Input> {
    * The schema of an item: any Standard Schema (zod, valibot, arktype, ...). The task gets what it returns. An item that
    * fails it is one dead letter, `invalid item`. Default: items are passed on as they are.
    */
-  readonly item?: StandardSchemaV1<Input, Output>;
+  readonly item?: StandardSchemaV1<unknown, Output>;
   /** The work on one item. See `Task`. */
   readonly task: Task<Output>;
   /** Tasks in flight over the whole fleet, 2 to 100,000: a multiple of `tasksPerEnvironment`, twice it or more. */
