@@ -18,13 +18,24 @@ export interface TestQueue {
   readonly arn: string;
 }
 
-/** One SQS under test, and what the cases do with it again and again. */
+/** The clock of an SQS that stands still unless it is advanced. */
+export interface SettableClock {
+  readonly now: () => number;
+  readonly advance: (seconds: number) => void;
+}
+
+/** One SQS under test, and the requests that most cases need. */
 export class Peer {
   readonly client: SQSClient;
   readonly endpoint: string;
+  readonly #clock: SettableClock | undefined;
+  /** Seconds for a timeout that a case waits for: with the machine's clock, time for a few requests on a busy machine. */
+  readonly aWhile: number;
 
-  constructor(endpoint: string) {
+  constructor(endpoint: string, clock?: SettableClock) {
     this.endpoint = endpoint;
+    this.#clock = clock;
+    this.aWhile = clock === undefined ? 5 : 60;
     this.client = new SQSClient({
       endpoint,
       region: "us-east-1",
@@ -32,6 +43,21 @@ export class Peer {
       maxAttempts: 1,
       requestHandler: { httpAgent: { maxSockets: 500 } },
     });
+  }
+
+  now(): number {
+    return this.#clock?.now() ?? Date.now();
+  }
+
+  /** Lets time pass at once. With the machine's clock this does nothing: then a long poll waits for the time. */
+  advance(seconds: number): void {
+    this.#clock?.advance(seconds);
+  }
+
+  /** The messages that become visible within a time. */
+  async receiveWithin(queue: TestQueue, seconds: number): Promise<Message[]> {
+    this.advance(seconds);
+    return await this.receive(queue, { WaitTimeSeconds: this.#clock === undefined ? seconds : 0 });
   }
 
   /** A fresh queue; with `FifoQueue` its name ends as it must. */
