@@ -1,30 +1,33 @@
 import { defineConfig } from "vitest/config";
+import { QUICK } from "./test/suites.ts";
 
-/** These replace a module, which other files in the same process would then get too. */
+/** These replace a module. Other files in the same process would get the replacement too. */
 const REPLACE_A_MODULE = [
-  "test/unit/cli/runs/restored-delivery.test.ts",
+  "test/unit/cli/restored-delivery.test.ts",
   "test/unit/consumer/suspects.test.ts",
   "test/unit/functions/function-services.test.ts",
 ];
 
+const isInfra = (file: string) => file.startsWith("test/infra/");
+
+/** `npm test`. `vitest.gate.config.ts` has the rest. */
 export default defineConfig({
   test: {
-    // Two test files work and a third waits, for a visibility timeout say. More would starve each other's engines.
-    maxWorkers: 3,
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // A time limit ends a test that hangs. It is no measure of speed: a busy machine may need ten times as long.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    reporters: ["default", "./test/helpers/gate-reporter.ts"],
     projects: [
       {
         extends: true,
-        // Files that leave nothing behind need not load every module anew, which is half of their time.
+        // Files that leave nothing behind share their modules. Loading every module anew would double their time.
         test: { name: "unit", include: ["test/unit/**/*.test.ts"], exclude: REPLACE_A_MODULE, isolate: false },
       },
+      // The files share one copy of the CDK, which takes seconds to load.
+      { extends: true, test: { name: "infra", include: QUICK.filter(isInfra), isolate: false } },
       {
         extends: true,
-        test: {
-          name: "isolated",
-          include: ["test/{infra,integration,exploration,chaos}/**/*.test.ts", ...REPLACE_A_MODULE],
-        },
+        test: { name: "isolated", include: [...QUICK.filter((file) => !isInfra(file)), ...REPLACE_A_MODULE] },
       },
     ],
   },

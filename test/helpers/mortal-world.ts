@@ -21,8 +21,8 @@ export async function strand(world: CliWorld, messages: readonly OutgoingMessage
   await services.close();
 }
 
-/** From now on, what has died for want of a service succeeds. */
-export const mend = (world: CliWorld): void => writeFileSync(join(world.path, "mended"), "");
+/** From now on, the items that died because a service was missing succeed. */
+export const fix = (world: CliWorld): void => writeFileSync(join(world.path, "fixed"), "");
 
 /** Its run, with the counts. */
 export const statusOf = async (world: CliWorld) => lastOf(await world.type("status", "--json"));

@@ -12,7 +12,7 @@ const cities = [
 ];
 
 /**
- * Of sixteen items, eleven die: eight of which every attempt fails until the file `mended` is there, two whose country is
+ * Of sixteen items, eleven die: eight of which every attempt fails until the file `fixed` is there, two whose country is
  * unknown, and one that fails the schema. Their errors name them, and steer the terminal.
  */
 export default defineWorkflow({
@@ -21,7 +21,7 @@ export default defineWorkflow({
   item: z.object({ id: z.number(), country: z.string().length(2) }),
   async task({ id, country }) {
     if (country === "XK") throw new PermanentError(`no such country: "${country}" of item ${id}`);
-    if (country === "DE" && !existsSync(join(process.env.MARKERS ?? ".", "mended"))) {
+    if (country === "DE" && !existsSync(join(process.env.MARKERS ?? ".", "fixed"))) {
       throw new Error(`connect ECONNREFUSED 10.0.0.${id}:5432\u001b]0;owned\u0007\n  while writing item ${id}`);
     }
   },

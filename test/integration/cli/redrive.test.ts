@@ -10,16 +10,16 @@ const KILLED = fileURLToPath(new URL("../../helpers/killed-redrive.ts", import.m
 
 test("a redrive that is killed between sending and deleting loses nothing, and doubles nothing", async () => {
   using world = new CliWorld();
-  const status = async () => (await world.type("status", "mendable", "--json")).json.at(-1);
+  const status = async () => (await world.type("status", "fixable", "--json")).json.at(-1);
   const deadLetters = async () => (await world.type("dlq", "--json")).json.at(-1);
-  await world.type("run", workflowFile("mendable"), "--json");
-  const redrive = spawn(process.execPath, ["--no-warnings", KILLED, "mendable"], { cwd: world.path });
+  await world.type("run", workflowFile("fixable"), "--json");
+  const redrive = spawn(process.execPath, ["--no-warnings", KILLED, "fixable"], { cwd: world.path });
   expect(await once(redrive, "exit")).toEqual([null, "SIGKILL"]);
 
   // Sent, recorded, and still there; nobody holds what it held.
   expect(await status()).toMatchObject({ succeeded: 15, dead: 0, pending: 5 });
   expect(await deadLetters()).toMatchObject({ deadLetters: 5, heldElsewhere: 0 });
-  writeFileSync(join(world.path, "mended"), "");
+  writeFileSync(join(world.path, "fixed"), "");
   expect((await world.type("resume", "--json")).json.at(-1)).toMatchObject({ succeeded: 19, dead: 1 });
   expect(await deadLetters()).toMatchObject({ deadLetters: 6 });
 
@@ -34,5 +34,5 @@ test("a redrive that is killed between sending and deleting loses nothing, and d
   expect([1, 2]).toContain(json.length);
   for (const deadLetter of json) expect(deadLetter).toMatchObject({ item: 19, redrives: 2, reason: "exhausted" });
   // Nothing is left to be done about the run.
-  expect((await world.type("resume", "mendable", "--json")).json.at(-1)).toMatchObject({ code: "RUN_ENDED" });
+  expect((await world.type("resume", "fixable", "--json")).json.at(-1)).toMatchObject({ code: "RUN_ENDED" });
 }, 180_000);

@@ -29,7 +29,8 @@ conformance(
       "Each message goes to one of the waiting polls": "a message wakes every poll; those without one end empty",
       "A long poll that the client gives up swallows no message": "gives the message to the poll that is gone",
       "PurgeQueue deletes all messages, once a minute": "may purge at any time",
-      "A dead letter names its source, and counts its receives anew": "has no DeadLetterQueueSourceArn, keeps the count",
+      "A dead letter names its source, and counts its receives anew":
+        "has no DeadLetterQueueSourceArn, keeps the count",
       "ListDeadLetterSourceQueues lists the sources": "lacks the action",
       "A redrive policy needs an existing target of the same type": "does not check it",
       "maxReceiveCount is 1 to 1,000": "does not check it",

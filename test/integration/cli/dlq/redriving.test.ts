@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CliWorld, workflowFile } from "../../../helpers/cli.ts";
-import { deadByReason, idsOf, lastOf, mend, mortalWorld, statusOf, strand } from "../../../helpers/mortal-world.ts";
+import { deadByReason, fix, idsOf, lastOf, mortalWorld, statusOf, strand } from "../../../helpers/mortal-world.ts";
 
 let died: CliWorld;
 beforeAll(async () => {
@@ -47,7 +47,7 @@ test("dead letters that are sent back are pending in their run again, and resume
   );
   expect(stdout).toContain(`npx sluice resume ${run}`);
   expect(await statusOf(world)).toMatchObject({ succeeded: 5, dead: 3, pending: 8 });
-  mend(world);
+  fix(world);
   expect(lastOf(await world.type("resume", "--json"))).toMatchObject({ type: "summary", succeeded: 13, dead: 3 });
   expect(await statusOf(world)).toMatchObject({ run, succeeded: 13, dead: 3, pending: 0 });
   expect(await deadByReason(world)).toEqual({ permanent: 2, "invalid item": 1 });
@@ -70,7 +70,7 @@ test("where two workflows have dead letters, a run tells which is meant", async 
 
 test("items are changed by --set and --transform, and those that fail the schema stay and are named", async () => {
   using world = new CliWorld(died);
-  const file = join(world.path, "mend.ts");
+  const file = join(world.path, "fix.ts");
   writeFileSync(
     file,
     `export default (item: { id: number; country: string }, deadLetter: { reason: string }) => {
@@ -184,6 +184,6 @@ test("a redrive that is killed is gone on with by the next one, and no item is c
   expect(rest.code).toBe(0);
   expect(await deadByReason(world)).toEqual({ permanent: 2, "invalid item": 1 });
   expect(await statusOf(world)).toMatchObject({ dead: 3, pending: 8 });
-  mend(world);
+  fix(world);
   expect(lastOf(await world.type("resume", "--json"))).toMatchObject({ succeeded: 13, dead: 3 });
 }, 120_000);

@@ -2,13 +2,13 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { defineWorkflow, items } from "../../../shared/index.ts";
 
-/** Of twenty items each fourth fails, until the fault is mended; of those, the last fails even then. */
+/** Every fourth of twenty items fails until a file `fixed` is there. The last of them fails even then. */
 export default defineWorkflow({
-  name: "mendable",
+  name: "fixable",
   source: items(Array.from({ length: 20 }, (_, index) => index)),
   async task(item) {
-    const mended = existsSync(join(process.env.MARKERS ?? ".", "mended"));
-    if (item % 4 === 3 && (!mended || item === 19)) throw new TypeError(`no route to host-${item}`);
+    const fixed = existsSync(join(process.env.MARKERS ?? ".", "fixed"));
+    if (item % 4 === 3 && (!fixed || item === 19)) throw new TypeError(`no route to host-${item}`);
   },
   concurrency: 4,
   tasksPerEnvironment: 2,
