@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
+import { FUNCTIONS } from "../infra/bundling.ts";
 import { CREDENTIALS_MODULE } from "../shared/aws/credentials-module.ts";
 import { SluiceError } from "../shared/base/errors.ts";
 import { fastPathOf, functionEnvironment, toVariables } from "../shared/definition/function-environment.ts";
@@ -14,6 +15,7 @@ import type { FunctionConfiguration } from "./lambda/execution-environment.ts";
 import { LocalFunction } from "./lambda/local-function.ts";
 import { Watchdog } from "./lambda/watchdog.ts";
 import { openServices, type ServiceClients, type Services, tableName } from "./local-services.ts";
+import type { StartStep } from "./start-step.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import { warmUp } from "./warm-up.ts";
 
@@ -25,15 +27,26 @@ export interface EngineOptions {
   readonly state: StateDirectory;
   /** Environment variables of the functions, beside their own. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** Called before each step of the start that takes a moment. */
+  readonly onStep?: (step: StartStep) => void;
 }
 
 /** A running engine. */
 export interface Engine extends ServiceClients {
   readonly activity: ActivityMonitor;
   /**
-   * Starts the environments that a run needs first, so that it does not begin with their cold starts.
+   * Starts execution environments before a run begins. Resolves when a producer and a consumer are ready, which is all
+   * that a run needs to begin; up to four more consumers go on starting.
    *
-   * @throws {SluiceError} `FUNCTION_FAILED`: one died as it started. The message holds the end of its log.
+   * @throws {SluiceError} `FUNCTION_FAILED`: an environment ended while it started. The message holds the start of its
+   *   log.
+   */
+  ready(): Promise<void>;
+  /**
+   * Does the same, and resolves when all of these environments are ready and the services are warmed up: for
+   * measurements.
+   *
+   * @throws {SluiceError} `FUNCTION_FAILED`
    */
   warm(): Promise<void>;
   /** Begins to deliver messages: what an earlier engine left in the state directory goes on. */
@@ -66,11 +79,11 @@ const WARM_ENVIRONMENTS = 5;
  * @throws {SluiceError} `ENGINE_RUNNING`: another engine works in the directory.
  */
 export async function startEngine(options: EngineOptions, opened?: Services): Promise<Engine> {
-  const { topology, state, workflow } = options;
+  const { topology, state, workflow, onStep } = options;
   const services = opened ?? (await openServices({ ...options, workflow: workflow.name }));
   const { sqs, names } = services;
   try {
-    const bundles = await bundleFunctions(options.workflowFile, state.bundles);
+    const bundles = await bundleFunctions(options.workflowFile, state.bundles, { onBuild: () => onStep?.("bundle") });
     const environment = functionEnvironment(topology, {
       queueUrl: sqs.queueUrl(names.queue),
       deadLetterQueueUrl: sqs.queueUrl(names.deadLetterQueue),
@@ -132,6 +145,30 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       });
       mappings.push(ofControlQueue, ofQueue);
     };
+    let warmedUp: Promise<unknown> = Promise.resolve();
+    const prepare = (enough?: AbortSignal) => {
+      const preparations = {
+        // One producer starts the run, another one continues it while the first one still answers.
+        producer: producer.prepare(topology.producer.environments),
+        consumer: consumer.prepare(Math.min(topology.environments, WARM_ENVIRONMENTS)),
+      };
+      // Warming up only makes the run begin sooner. If something is wrong with the services, the run reports it.
+      warmedUp = warmUp(services, topology, enough).catch(() => {});
+      const started = async (which: "first" | "all") => {
+        const ends = await Promise.all(FUNCTIONS.map((name) => preparations[name][which]));
+        for (const [index, name] of FUNCTIONS.entries()) {
+          const end = ends[index];
+          if (end !== undefined) throw new SluiceError("FUNCTION_FAILED", cannotStart(name, end, state));
+        }
+      };
+      return {
+        // The request that starts the run would be the first request of this process to a queue.
+        first: Promise.all([started("first"), services.controlQueue.depth()]),
+        get all() {
+          return Promise.all([started("all"), warmedUp]);
+        },
+      };
+    };
     const drain = async () => {
       // The consumers would go on to receive for their free slots.
       sqs.store.suspend(names.queue);
@@ -140,27 +177,24 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
     return {
       ...services,
       activity,
+      async ready() {
+        onStep?.("environments");
+        const enough = new AbortController();
+        const { first } = prepare(enough.signal);
+        await first;
+        enough.abort();
+      },
       async warm() {
-        // The request that starts a run would be this process's first to a queue.
-        await services.controlQueue.depth();
-        const ends = await Promise.all([
-          // One starts the run, another continues it while the first one answers.
-          producer.warm(topology.producer.environments),
-          consumer.warm(Math.min(topology.environments, WARM_ENVIRONMENTS)),
-          // A run begins sooner for it, and no more: what is wrong with the services, the run will tell.
-          warmUp(services, topology).catch(() => {}),
-        ]);
-        for (const [position, name] of (["producer", "consumer"] as const).entries()) {
-          const end = ends[position];
-          if (end !== undefined) throw new SluiceError("FUNCTION_FAILED", cannotStart(name, end, state));
-        }
+        const { first, all } = prepare();
+        await first;
+        await all;
       },
       deliver,
       nextTaskAt: () => (sqs.store.counts(names.queue).visible > 0 ? undefined : sqs.store.nextVisibleAt(names.queue)),
       drain,
       async close() {
         const drained = drain();
-        await Promise.all([producer.close(), consumer.close()]);
+        await Promise.all([producer.close(), consumer.close(), warmedUp]);
         await drained;
         await watchdog.close();
         for (const log of Object.values(logs)) log.close();

@@ -13,6 +13,7 @@ import { type DynamoDbThread, startDynamoDbThread } from "./dynamodb/dynalite-th
 import { startSqsServer } from "./sqs/http-server.ts";
 import type { InProcessHandler } from "./sqs/in-process-handler.ts";
 import type { Faults } from "./sqs/injected-faults.ts";
+import type { StartStep } from "./start-step.ts";
 import type { Endpoints, StateDirectory, Use } from "./state-directory.ts";
 import { createQueues, queueNames } from "./workflow-queues.ts";
 
@@ -43,6 +44,8 @@ interface ServiceOptions {
   readonly fresh?: boolean | undefined;
   /** What strikes the queues, where it is to be shown that nothing is lost by it. */
   readonly faults?: Faults;
+  /** Called before each step of the start that takes a moment. */
+  readonly onStep?: ((step: StartStep) => void) | undefined;
 }
 
 const useOf = ({ topology }: ServiceOptions): Use => (topology === undefined ? "look" : "engine");
@@ -56,6 +59,7 @@ const useOf = ({ topology }: ServiceOptions): Use => (topology === undefined ? "
  */
 export async function openServices(options: ServiceOptions) {
   const { state } = options;
+  options.onStep?.("services");
   for (let waited = 0; !state.lock(useOf(options)); waited += LOOK_MILLISECONDS) {
     const isEngine = state.holder()?.use === "engine";
     if (waited >= (isEngine ? DYING_MILLISECONDS : OTHERS_MILLISECONDS)) throw state.taken();

@@ -19,13 +19,17 @@ const ITEMS = Array.from({ length: 10 }, (_, index) => index);
  * Has the services do what a run will ask of them, for runs of its own, on queues and in a table of their own: code that
  * has hardly been run takes several times as long, and those of AWS have long been.
  */
-export async function warmUp({ sqs, dynamoDb, accessKeyId }: Services, topology: Topology): Promise<void> {
+export async function warmUp(
+  { sqs, dynamoDb, accessKeyId }: Services,
+  topology: Topology,
+  enough?: AbortSignal,
+): Promise<void> {
   const names = queueNames(NAME);
   createQueues(sqs.store, names, topology);
   const clients = connectLocally(NAME, { sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint, accessKeyId });
   const table = tableName(NAME);
   await createLedgerTable(clients.dynamoDbClient, table);
-  for (let round = 0; round < ROUNDS; round++) await workOff(clients, randomUUID());
+  for (let round = 0; round < ROUNDS && enough?.aborted !== true; round++) await workOff(clients, randomUUID());
   await clients.dynamoDbClient.send(new DeleteTableCommand({ TableName: table }));
   for (const name of Object.values(names)) sqs.store.deleteQueue(name);
   await clients.close();

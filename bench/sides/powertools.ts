@@ -59,7 +59,7 @@ await side<Input>(async ({ distribution, items, meanMilliseconds }, directory) =
     },
     { onActivity: () => {}, onFailure: (error) => console.error(error) },
   );
-  await consumer.warm(shape.environments);
+  await consumer.prepare(shape.environments).all;
   const queue = new Queue(new SQSClient(localClient(sqs.endpoint)), sqs.queueUrl(names.queue));
   await queue.depth();
   const startedAt = performance.now();

@@ -41,7 +41,7 @@ await side<Input>(async ({ items }, directory) => {
     },
     { onActivity: () => {}, onFailure: (error) => console.error(error) },
   );
-  await producer.warm(2);
+  await producer.prepare(2).all;
   const run = randomUUID();
   const { promise: ended, resolve } = Promise.withResolvers<number>();
   const mapping = new EventSourceMapping({

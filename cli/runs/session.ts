@@ -2,6 +2,7 @@ import { relative } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { type Engine, startEngine } from "../../local/engine.ts";
 import { openServices, type Services } from "../../local/local-services.ts";
+import type { StartStep } from "../../local/start-step.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
 import { type Topology, topology } from "../../shared/definition/topology.ts";
 import { EXIT } from "../exit-code.ts";
@@ -65,7 +66,8 @@ export async function workOnRun(session: Session, choose: ChooseRun): Promise<nu
   const { loaded, state, display, topology } = session;
   const { workflow, file } = loaded;
   const interrupt = listenForInterrupts(display);
-  const services = await openServices({ workflow: workflow.name, topology, state, fresh: session.fresh });
+  const onStep = (step: StartStep) => sayStep(session, step);
+  const services = await openServices({ workflow: workflow.name, topology, state, fresh: session.fresh, onStep });
   let companion: Awaited<ReturnType<typeof startCompanion>> | undefined;
   let closing: { close(): Promise<void> } = services;
   try {
@@ -78,10 +80,10 @@ export async function workOnRun(session: Session, choose: ChooseRun): Promise<nu
     let engine: Engine;
     try {
       companion = await startCompanion(loaded.companion);
-      const options = { workflow, workflowFile: file, topology, state, variables: companion.environment };
+      const options = { workflow, workflowFile: file, topology, state, variables: companion.environment, onStep };
       engine = await startEngine(options, services);
       closing = engine;
-      await engine.warm();
+      await engine.ready();
     } catch (error) {
       // On a terminal Ctrl-C also ends the processes that the start needs, such as the bundler's.
       if (interrupt.soon.aborted) return interrupted(session, run);
@@ -142,6 +144,17 @@ async function begun(engine: Engine, run: string, atOnce: AbortSignal): Promise<
     if ((await engine.runs.find(run)) !== undefined) return;
     await setTimeout(BEGUN_POLL_MILLISECONDS);
   }
+}
+
+const STEPS: Readonly<Record<StartStep, string>> = {
+  services: "starting the queues and the ledger",
+  bundle: "bundling the functions",
+  environments: "starting execution environments",
+};
+
+/** Says which step of the start comes now. */
+function sayStep({ display, json, loaded }: Session, step: StartStep): void {
+  if (!json) display.say(style("dim", `${loaded.workflow.name}: ${STEPS[step]}`, process.stderr));
 }
 
 function announce({ loaded, topology, display, json }: Session, run: string): void {

@@ -8,22 +8,37 @@ import {
 } from "./execution-environment.ts";
 import type { Activity } from "./runtime-protocol.ts";
 
-/** Of one machine's few cores: more at once start no sooner. */
+/** Environments of one function that start at the same time. On a few cores, more of them would not be ready sooner. */
 const STARTING_AT_ONCE = 2;
 
 export interface FunctionObserver {
-  /** What the tasks of one of its environments did. `environment` tells them apart. */
+  /** Called with what the tasks of an environment did. `environment` is its number. */
   readonly onActivity: (environment: number, activity: Activity) => void;
   readonly onFailure: (error: string) => void;
 }
 
-/** A function: environments that are started when they are first needed, kept, and replaced when they die. */
+/** Environments that are started before they are needed. Each promise gives how one of them died, or `undefined`. */
+export interface Preparation {
+  /** The first environment: it is started alone, so that it is ready soon. */
+  readonly first: Promise<string | undefined>;
+  /** All of them. */
+  readonly all: Promise<string | undefined>;
+}
+
+/**
+ * A function. Its environments are started when they are first needed, kept for later invocations, and replaced when they
+ * die.
+ */
 export class LocalFunction {
   readonly #configuration: FunctionConfiguration;
   readonly #observer: FunctionObserver;
   readonly #idle: ExecutionEnvironment[] = [];
   readonly #all = new Set<ExecutionEnvironment>();
   readonly #starts: (() => void)[] = [];
+  /** Environments of a preparation that have not started yet. */
+  #preparing = 0;
+  /** Invocations that wait for one of these. */
+  readonly #waiting: (() => void)[] = [];
   #closed = false;
   #starting = 0;
   #counter = 0;
@@ -39,26 +54,24 @@ export class LocalFunction {
     return this.#peakMemoryMb;
   }
 
-  /**
-   * Starts so many environments before they are needed.
-   *
-   * @returns how one of them died over it, or `undefined` where all live.
-   */
-  async warm(environments: number): Promise<string | undefined> {
-    const started = await Promise.all(Array.from({ length: environments }, () => this.#start()));
-    const present = started.filter((environment) => environment !== undefined);
-    this.#idle.push(...present.filter(({ alive }) => alive));
-    const ends = await Promise.all(present.filter(({ alive }) => !alive).map((dead) => dead.started()));
-    return ends[0];
+  /** Starts environments before they are needed. An invocation that finds none idle waits for one of them. */
+  prepare(environments: number): Preparation {
+    this.#preparing += environments;
+    const first = this.#prepareOne();
+    const all = first.then(async (end) => {
+      const others = await Promise.all(Array.from({ length: environments - 1 }, () => this.#prepareOne()));
+      return [end, ...others].find((each) => each !== undefined);
+    });
+    return { first, all };
   }
 
   /** Runs one event in an idle environment, or in a new one. Never rejects. */
   async invoke(event: unknown): Promise<InvocationOutcome> {
     let environment: ExecutionEnvironment | undefined;
     try {
-      environment = this.#takeIdle() ?? (await this.#start());
+      environment = await this.#acquire();
     } catch (thrown) {
-      // This machine has no memory for another process.
+      // The machine may have no memory for another process.
       const error = `its process could not be started: ${toError(thrown).message}`;
       this.#observer.onFailure(`${this.#configuration.name} crashed: ${error}`);
       return { tag: "crashed", error };
@@ -67,7 +80,7 @@ export class LocalFunction {
     const outcome = await environment.invoke(event, randomUUID());
     if (outcome.tag !== "returned")
       this.#observer.onFailure(`${this.#configuration.name} ${outcome.tag}: ${outcome.error}`);
-    if (environment.alive && outcome.tag !== "timed out") this.#idle.push(environment);
+    if (environment.alive && outcome.tag !== "timed out") this.#release(environment);
     else this.#all.delete(environment);
     return outcome;
   }
@@ -80,6 +93,35 @@ export class LocalFunction {
     this.#all.clear();
   }
 
+  /** Starts one environment and makes it idle. @returns how it died, or `undefined`. */
+  async #prepareOne(): Promise<string | undefined> {
+    try {
+      const environment = await this.#start();
+      if (environment?.alive === false) return await environment.started();
+      if (environment !== undefined) this.#idle.push(environment);
+      return undefined;
+    } catch (thrown) {
+      return toError(thrown).message;
+    } finally {
+      this.#preparing--;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  async #acquire(): Promise<ExecutionEnvironment | undefined> {
+    for (;;) {
+      const idle = this.#takeIdle();
+      if (idle !== undefined) return idle;
+      if (this.#waiting.length >= this.#preparing) return await this.#start();
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  #release(environment: ExecutionEnvironment): void {
+    this.#idle.push(environment);
+    this.#waiting.shift()?.();
+  }
+
   #takeIdle(): ExecutionEnvironment | undefined {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       if (idle.alive) return idle;
@@ -88,7 +130,7 @@ export class LocalFunction {
     return undefined;
   }
 
-  /** `undefined` once the function is closed: nobody would end an environment that starts after it. */
+  /** Returns `undefined` once the function is closed, because nothing would end an environment that starts later. */
   async #start(): Promise<ExecutionEnvironment | undefined> {
     if (this.#starting >= STARTING_AT_ONCE) await new Promise<void>((resolve) => this.#starts.push(resolve));
     else this.#starting++;
@@ -106,7 +148,7 @@ export class LocalFunction {
       await environment.started();
       return environment;
     } finally {
-      // The place is handed on, or given back.
+      // Another start takes the place of this one.
       const next = this.#starts.shift();
       if (next === undefined) this.#starting--;
       else next();

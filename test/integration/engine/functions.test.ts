@@ -121,9 +121,30 @@ test("a function that is closed ends what runs, and starts nothing more", async 
   expect((await local.invoke({})).tag).toBe("crashed");
 });
 
-test("warming tells how an environment died that cannot start, and keeps none of it", async () => {
+test("a preparation tells how an environment died that cannot start, and keeps none of them", async () => {
   const broken = functionOf("process.exit(7);");
-  expect(await broken.warm(2)).toBe("exit code 7");
+  const { first, all } = broken.prepare(2);
+  expect([await first, await all]).toEqual(["exit code 7", "exit code 7"]);
   await broken.close();
-  expect(await local.warm(2)).toBeUndefined();
+  const preparation = local.prepare(2);
+  expect([await preparation.first, await preparation.all]).toEqual([undefined, undefined]);
+});
+
+test("invocations during a preparation wait for its environments, and start no others", async () => {
+  const { first, all } = local.prepare(3);
+  const early = answerOf({});
+  await first;
+  const answers = await Promise.all([early, answerOf({}), answerOf({})]);
+  await all;
+  const pids = new Set(
+    [...answers, ...(await Promise.all([answerOf({}), answerOf({}), answerOf({})]))].map(({ pid }) => pid),
+  );
+  expect(pids.size).toBe(3);
+});
+
+test("an invocation whose preparation fails starts an environment of its own", async () => {
+  const broken = functionOf("process.exit(7);");
+  broken.prepare(1);
+  expect(await broken.invoke({})).toMatchObject({ tag: "crashed", error: expect.stringContaining("exit code 7") });
+  await broken.close();
 });
