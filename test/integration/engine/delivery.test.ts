@@ -9,6 +9,6 @@ test("an engine delivers nothing before it is told to: of a run that is paused u
   expect(await engine.controlQueue.depth()).toMatchObject({ visible: 1, inFlight: 0 });
 
   engine.deliver();
-  await vi.waitUntil(async () => (await engine.runs.find("r1"))?.completedAt !== undefined, { timeout: 20_000 });
+  await vi.waitUntil(async () => (await engine.runs.find("r1"))?.completedAt !== undefined, { timeout: 120_000 });
   await engine.close();
-}, 60_000);
+}, 150_000);

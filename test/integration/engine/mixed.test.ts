@@ -20,10 +20,10 @@ beforeAll(async () => {
   await startRun(engine, "mixed", "r1");
   await vi.waitUntil(async () => (await engine.runs.find("r1"))?.status === "completed", {
     interval: 50,
-    timeout: 20_000,
+    timeout: 120_000,
   });
   dead = await deadLetters(engine);
-}, 30_000);
+}, 150_000);
 
 afterAll(async () => {
   await engine.close();

@@ -6,7 +6,7 @@ import type { Engine } from "../../../local/engine.ts";
 import { childrenEnded } from "../../helpers/child-processes.ts";
 import { deadLetters, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
-const patiently = { interval: 50, timeout: 20_000 };
+const patiently = { interval: 50, timeout: 120_000 };
 
 /** Runs the engine in a process of its own, and kills it once so many items have succeeded. */
 async function killAfter(succeeded: number, root: string): Promise<number> {
@@ -54,4 +54,4 @@ test("an engine that is killed, and one that is closed, amid a run are followed 
   } finally {
     await engine.close();
   }
-}, 60_000);
+}, 400_000);
