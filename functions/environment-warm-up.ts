@@ -33,7 +33,7 @@ const CONTROL = [
   completeEntry({ run: RUN, workflow: RUN }),
 ];
 
-const HEADER = { workflow: RUN, run: RUN, page: 0, epoch: 1, resent: false };
+const HEADER = { workflow: RUN, run: RUN, partition: 0, page: 0, epoch: 1, resent: false };
 
 const ITEMS = Array.from({ length: 10 }, (_, index) => index);
 

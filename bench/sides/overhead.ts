@@ -77,7 +77,7 @@ await side<Input>(async ({ handler: name, observed, records, perInvocation }, di
 
 /** Ten records of one page. */
 function batch(): SQSRecord[] {
-  const header = { workflow: "noop", run: "20261122-080000-abcd", page: page++, epoch: 1, resent: false };
+  const header = { workflow: "noop", run: "20261122-080000-abcd", partition: 0, page: page++, epoch: 1, resent: false };
   return Array.from({ length: BATCH }, (_, index) => ({
     messageId: `${header.page}-${index}`,
     receiptHandle: `receipt-${header.page}-${index}`,

@@ -6,7 +6,8 @@ import { countWaits } from "../base/waits.ts";
 import { STARTING_SECONDS } from "../definition/topology.ts";
 import type { ItemState } from "../ledger/ledger.ts";
 import { parseEnvelope } from "../messages/envelope.ts";
-import { type ItemMessage, identityOf, ledgerItem } from "../messages/item-message.ts";
+import { addressOf, identityOf } from "../messages/item-address.ts";
+import type { ItemMessage } from "../messages/item-message.ts";
 import { type AttemptOutcome, runAttempt } from "./attempts/attempt.ts";
 import { isSuspect, type Pending, Suspects, type SuspectsOptions } from "./attempts/suspect-attempts.ts";
 import { Deleter } from "./outcomes/deleter.ts";
@@ -215,7 +216,7 @@ export class Consumer {
     const states =
       known.length === 0
         ? Promise.resolve([])
-        : this.#options.ledger.itemStates(known.map(({ envelope }) => ledgerItem(envelope)));
+        : this.#options.ledger.itemStates(known.map(({ envelope }) => addressOf(envelope)));
     for (const { message, envelope } of items) {
       const isFirst = message.receiveCount === 1 && envelope.resent !== true && envelope.dead === undefined;
       if (isFirst && message.sentAt !== undefined) this.#runWatch.noteSent(envelope.run, message.sentAt);

@@ -4,8 +4,9 @@ import { toError } from "../base/errors.ts";
 import { parseJson } from "../base/exact-json.ts";
 import { type Failure, lastError, REASONS, type Reason } from "../base/failure.ts";
 import { NewerVersionError } from "../base/newer-version.ts";
-import { type DeadLetterWaits, type Envelope, type LedgerItem, parseEnvelope } from "../messages/envelope.ts";
+import { type DeadLetterWaits, type Envelope, parseEnvelope } from "../messages/envelope.ts";
 import { type Fingerprint, fingerprint } from "../messages/fingerprint.ts";
+import type { ItemAddress } from "../messages/item-address.ts";
 
 /**
  * A message on the dead-letter queue, as people and programs look at it: plain JSON.
@@ -71,12 +72,13 @@ export const isOurs = <L extends DeadLetter>(deadLetter: L): deadLetter is L & O
   deadLetter.kind !== "foreign" && deadLetter.kind !== "newer";
 
 /** The item of a dead letter, in the life in which it died. */
-export const itemOf = ({ run, page, index, epoch, redrives }: DeadLetter & Ours): LedgerItem => ({
+export const itemOf = ({ run, page, index, epoch, redrives }: DeadLetter & Ours): ItemAddress => ({
   run,
+  partition: 0,
   page,
   index,
   epoch,
-  redrives,
+  redriveGeneration: redrives,
 });
 
 /** A message attribute; binary values in base64. */

@@ -7,8 +7,8 @@ import { isStopping } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";
 import { toBody, toJson } from "../messages/body.ts";
 import { redrivenBody } from "../messages/dead-letter.ts";
-import type { LedgerItem } from "../messages/envelope.ts";
 import { parseEnvelope } from "../messages/envelope.ts";
+import type { ItemAddress } from "../messages/item-address.ts";
 import { Pacer } from "./pacer.ts";
 import { type HeldDeadLetter, Pass, type PassOptions, type PassResult } from "./pass.ts";
 import { type DeadLetter, isOurs, itemOf, REASON_ATTRIBUTE, toMessageAttribute } from "./read-dead-letter.ts";
@@ -100,7 +100,7 @@ interface Prepared {
   readonly message: OutgoingMessage;
   readonly edited: boolean;
   /** What the ledger is to know of it; absent of a foreign one. */
-  readonly item?: LedgerItem;
+  readonly item?: ItemAddress;
 }
 
 class Redriver {
@@ -190,8 +190,10 @@ class Redriver {
     onMoved?.(this.#moved);
   }
 
-  async #record(items: readonly LedgerItem[]): Promise<void> {
-    const pages = Map.groupBy(items, ({ run, page, epoch }) => JSON.stringify([run, page, epoch]));
+  async #record(items: readonly ItemAddress[]): Promise<void> {
+    const pages = Map.groupBy(items, ({ run, partition, page, epoch }) =>
+      JSON.stringify([run, partition, page, epoch]),
+    );
     await Promise.all(
       [...pages.values()].map(async (group) => {
         const [first] = group;
@@ -259,7 +261,7 @@ class Redriver {
         deadLetter,
         edited,
         message: { body, attributes: messageAttributes(deadLetter) },
-        item: { ...itemOf(deadLetter), redrives },
+        item: { ...itemOf(deadLetter), redriveGeneration: redrives },
       };
     } catch (error) {
       return this.#refuse(deadLetter, "edit refused", toError(error).message);

@@ -2,14 +2,12 @@ import { type Condition, type Key, keyText, type LedgerStore } from "../aws/tabl
 import type { Failure, Reason } from "../base/failure.ts";
 import type { Json } from "../base/json.ts";
 import { addWait, countWaits, type WaitRecord, type Waits } from "../base/waits.ts";
-import type { LedgerItem } from "../messages/envelope.ts";
+import { attemptsKey, blockKey, type ItemAddress, type PageAddress, pageKey } from "../messages/item-address.ts";
 import { type Announce, Climb } from "./roll-up.ts";
 import {
   type AttemptsRow,
   accountedAttribute,
-  attemptsKey,
-  blockKey,
-  blockOf,
+  blockAddressOf,
   DEAD_SETS,
   deadSet,
   epochAttribute,
@@ -20,7 +18,6 @@ import {
   lastSettledLife,
   lifeEntry,
   type PageRow,
-  pageKey,
   pendingIndexes,
   type ReceiveMark,
   readAttemptsRow,
@@ -69,21 +66,19 @@ export type ItemFate =
     };
 
 /** Items of one page that succeeded. */
-export interface Successes {
-  readonly run: string;
-  readonly page: number;
+export interface Successes extends PageAddress {
   readonly epoch: number;
   readonly items: readonly {
     readonly index: number;
     /** Failed attempts before the success. */
     readonly failures: number;
-    readonly redrives: number;
+    readonly redriveGeneration: number;
   }[];
 }
 
 /** Items of one page that are dropped unrun. */
 export interface Cancellations extends Omit<Successes, "items"> {
-  readonly items: readonly { readonly index: number; readonly redrives: number }[];
+  readonly items: readonly Pick<ItemAddress, "index" | "redriveGeneration">[];
 }
 
 /** Each is two conditions of one expression, which DynamoDB limits to 300 operators. */
@@ -137,22 +132,21 @@ export class Ledger {
    * content: nothing of it must be sent.
    */
   async openPage(
-    run: string,
-    page: number,
-    content: { size: number; digest: string },
+    page: PageAddress,
+    content: { readonly size: number; readonly digest: string },
   ): Promise<OpenedPage | undefined> {
-    const key = pageKey(run, page);
+    const key = pageKey(page);
     const created = await this.#store.update(key, { set: { ...content, epoch: 1 }, when: [{ absent: "digest" }] });
     if (created !== undefined) return { epoch: 1, resent: false, isSettled: () => false };
     const row = await this.#store.get(key);
-    if (row === undefined) throw new Error(`page ${page} of run ${run} vanished from the ledger`);
+    if (row === undefined) throw new Error(`page ${page.page} of run ${page.run} vanished from the ledger`);
     const before = readPageRow(row);
     if (before.digest === CLOSED) return undefined;
     if (before.digest === content.digest) {
-      await this.#announceEpoch(run, page, before.epoch);
+      await this.#announceEpoch(page, before.epoch);
       // An item that cannot be sent is buried by the producer. If it was the page's last one, and the producer died
       // before it climbed, there is no message whose redelivery would.
-      await this.#climb.fromPage(run, page, before);
+      await this.#climb.fromPage(page, before);
       return {
         epoch: before.epoch,
         resent: true,
@@ -160,7 +154,7 @@ export class Ledger {
       };
     }
     // Who is asked to write it has been overtaken, and read the source at another time: what counts is sent already.
-    if (await this.#isPassed(run, page)) return undefined;
+    if (await this.#isPassed(page)) return undefined;
     const epoch = before.epoch + 1;
     const raised = await this.#store.update(key, {
       set: { ...content, epoch },
@@ -168,27 +162,27 @@ export class Ledger {
       when: [{ equals: ["epoch", before.epoch] }],
     });
     // Raised already: by us, if only the answer was lost, or by another producer. The row tells.
-    if (raised === undefined) return await this.openPage(run, page, content);
-    await this.#announceEpoch(run, page, epoch);
+    if (raised === undefined) return await this.openPage(page, content);
+    await this.#announceEpoch(page, epoch);
     return { epoch, resent: true, isSettled: () => false };
   }
 
-  async #isPassed(run: string, page: number): Promise<boolean> {
+  async #isPassed({ run, page }: PageAddress): Promise<boolean> {
     const row = await this.#store.get(runKey(run));
     return row !== undefined && Number(row.pages) > page;
   }
 
   // The block counts a full page only in its present epoch. Until the checkpoint has passed the page, a producer that
   // died before this write comes here again.
-  async #announceEpoch(run: string, page: number, epoch: number): Promise<void> {
+  async #announceEpoch(page: PageAddress, epoch: number): Promise<void> {
     if (epoch === 1) return;
-    await this.#store.update(blockKey(run, blockOf(page)), { set: { [epochAttribute(page)]: epoch } });
+    await this.#store.update(blockKey(blockAddressOf(page)), { set: { [epochAttribute(page.page)]: epoch } });
   }
 
   /** The states of items, in the order asked. */
-  async itemStates(items: readonly LedgerItem[]): Promise<readonly ItemState[]> {
+  async itemStates(items: readonly ItemAddress[]): Promise<readonly ItemState[]> {
     const keys = items.map((item) => ({
-      page: pageKey(item.run, item.page),
+      page: pageKey(item),
       attempts: attemptsKey(item),
     }));
     const rows = await this.#store.getMany(keys.flatMap(({ page, attempts }): Key[] => [page, attempts]));
@@ -199,26 +193,26 @@ export class Ledger {
         const page = row && readPageRow(row);
         if (key === undefined || page === undefined) return { tag: "unknown" };
         if (page.epoch !== item.epoch) return { tag: "stale" };
-        if (isSettled(page, item.index, item.redrives)) return { tag: "settled" };
-        const attempts = readAttemptsRow(rows.get(keyText(key.attempts)), item.redrives);
+        if (isSettled(page, item.index, item.redriveGeneration)) return { tag: "settled" };
+        const attempts = readAttemptsRow(rows.get(keyText(key.attempts)), item.redriveGeneration);
         // Once its death is claimed, no success counts: whoever claimed it died before the dead letter was sent, or recorded.
-        const claimed = page.dying.has(lifeEntry(item.index, item.redrives));
+        const claimed = page.dying.has(lifeEntry(item.index, item.redriveGeneration));
         if (!claimed || attempts.final !== undefined) return { tag: "pending", ...attempts };
         // Its reason was written before the claim, but rows that are read together are not read at one moment.
-        const latest = readAttemptsRow(await this.#store.get(key.attempts), item.redrives);
+        const latest = readAttemptsRow(await this.#store.get(key.attempts), item.redriveGeneration);
         return { tag: "pending", ...latest, final: latest.final ?? "unexplained" };
       }),
     );
   }
 
   /** What became of the items of dead letters, in the order asked. */
-  async itemFates(items: readonly LedgerItem[]): Promise<readonly ItemFate[]> {
+  async itemFates(items: readonly ItemAddress[]): Promise<readonly ItemFate[]> {
     const keys = items.map((item) => ({
-      page: pageKey(item.run, item.page),
+      page: pageKey(item),
       attempts: attemptsKey(item),
     }));
     const rows = await this.#store.getMany(keys.flatMap(({ page, attempts }): Key[] => [page, attempts]));
-    return items.map(({ index, epoch, redrives }, position): ItemFate => {
+    return items.map(({ index, epoch, redriveGeneration }, position): ItemFate => {
       const key = keys[position];
       const row = key && rows.get(keyText(key.page));
       const page = row && readPageRow(row);
@@ -230,7 +224,7 @@ export class Ledger {
         tag: settled && !page.reopened.has(index) ? "dead" : "pending",
         lastLife: lastSettledLife(page, index),
         redriven: isRedriven(page, index),
-        failures: readAttemptsRow(rows.get(keyText(key.attempts)), redrives).failures,
+        failures: readAttemptsRow(rows.get(keyText(key.attempts)), redriveGeneration).failures,
       };
     });
   }
@@ -240,16 +234,16 @@ export class Ledger {
    * are sent: a redrive that dies between the two has sent what is recorded when it settles, and left the dead letter where it
    * was; the other way round, an item could be pending of which no message is left.
    */
-  async recordRedrives({ run, page, epoch, items }: Cancellations): Promise<void> {
+  async recordRedrives({ epoch, items, ...page }: Cancellations): Promise<void> {
     // First where the counts begin to read: else they would not come to see the page.
-    const known = await this.#store.update(runKey(run), {
+    const known = await this.#store.update(runKey(page.run), {
       set: { redriven: true },
-      when: [{ equals: ["id", run] }],
+      when: [{ equals: ["id", page.run] }],
     });
     if (known === undefined) return;
-    await this.#store.update(blockKey(run, blockOf(page)), { set: { redriven: true } });
-    await this.#store.update(pageKey(run, page), {
-      add: { redriven: items.map(({ index, redrives }) => lifeEntry(index, redrives)) },
+    await this.#store.update(blockKey(blockAddressOf(page)), { set: { redriven: true } });
+    await this.#store.update(pageKey(page), {
+      add: { redriven: items.map(({ index, redriveGeneration }) => lifeEntry(index, redriveGeneration)) },
       when: [{ equals: ["epoch", epoch] }],
     });
   }
@@ -260,21 +254,21 @@ export class Ledger {
    * @throws {Error} An item's death had been claimed, so that its success does not count: its message must come again, as
    * it may be the one whose redelivery has to complete the death.
    */
-  async recordSuccesses({ run, page, epoch, items }: Successes): Promise<void> {
-    const row = await this.#store.update(pageKey(run, page), {
+  async recordSuccesses({ epoch, items, ...page }: Successes): Promise<void> {
+    const row = await this.#store.update(pageKey(page), {
       add: {
         // mutant: collect-successes
-        done: items.map(({ index, redrives }) => lifeEntry(index, redrives)),
+        done: items.map(({ index, redriveGeneration }) => lifeEntry(index, redriveGeneration)),
         retries: items
           .filter(({ failures }) => failures > 0)
-          .map(({ index, redrives, failures }) => retryEntry(index, redrives, failures)),
+          .map(({ index, redriveGeneration, failures }) => retryEntry(index, redriveGeneration, failures)),
       },
       when: [{ equals: ["epoch", epoch] }],
     });
     if (row === undefined) return;
     const state = readPageRow(row);
-    await this.#climb.fromPage(run, page, state);
-    this.#checkSettled({ run, page, epoch, items }, state);
+    await this.#climb.fromPage(page, state);
+    this.#checkSettled({ ...page, epoch, items }, state);
   }
 
   /**
@@ -282,18 +276,18 @@ export class Ledger {
    * Returns the failures since the item's latest redrive, in order.
    */
   async recordFailure(
-    item: LedgerItem,
+    item: ItemAddress,
     receiveCount: number,
     failure: Failure,
     final?: Reason,
   ): Promise<readonly Failure[]> {
     const row = await this.#store.update(attemptsKey(item), {
       set: {
-        [failureAttribute(item.redrives, receiveCount)]: failure as unknown as Json,
-        ...(final !== undefined && { [finalAttribute(item.redrives)]: final }),
+        [failureAttribute(item.redriveGeneration, receiveCount)]: failure as unknown as Json,
+        ...(final !== undefined && { [finalAttribute(item.redriveGeneration)]: final }),
       },
     });
-    return readAttemptsRow(row, item.redrives).failures;
+    return readAttemptsRow(row, item.redriveGeneration).failures;
   }
 
   /**
@@ -305,33 +299,33 @@ export class Ledger {
    * @returns the waits, and with `exceeds` that this one would pass the bound: no further attempt follows.
    */
   async recordWait(
-    item: LedgerItem,
+    item: ItemAddress,
     wait: WaitRecord,
     before: AttemptsRow,
     { atMostMilliseconds, isSuspect }: { readonly atMostMilliseconds: number; readonly isSuspect: boolean },
   ): Promise<{ readonly waits: Waits; readonly exceeds: boolean }> {
-    const { redrives } = item;
+    const { redriveGeneration } = item;
     let known = before;
     for (let round = 0; round < WAIT_ROUNDS; round++) {
       const added = addWait(known.waits, wait, atMostMilliseconds);
       const row = await this.#store.update(attemptsKey(item), {
         set: {
-          [waitsAttribute(redrives)]: added.waits as unknown as Json,
-          [waitCountAttribute(redrives)]: countWaits(added.waits),
-          ...(added.exceeds && { [finalAttribute(redrives)]: "waited too long" satisfies Reason }),
+          [waitsAttribute(redriveGeneration)]: added.waits as unknown as Json,
+          [waitCountAttribute(redriveGeneration)]: countWaits(added.waits),
+          ...(added.exceeds && { [finalAttribute(redriveGeneration)]: "waited too long" satisfies Reason }),
           ...accounting(item, known, wait.receive, isSuspect),
         },
         // Whatever began under this receive has ended.
-        remove: [...new Set([receiveAttribute(redrives, wait.receive), ...returnedMarks(item, known)])],
+        remove: [...new Set([receiveAttribute(redriveGeneration, wait.receive), ...returnedMarks(item, known)])],
         when: [
           known.waits === undefined
-            ? { absent: waitCountAttribute(redrives) }
-            : { equals: [waitCountAttribute(redrives), countWaits(known.waits)] },
+            ? { absent: waitCountAttribute(redriveGeneration) }
+            : { equals: [waitCountAttribute(redriveGeneration), countWaits(known.waits)] },
         ],
       });
       if (row !== undefined) return added;
       // Somebody else has recorded a wait: of another message of the item, or this very one, and its answer was lost.
-      known = readAttemptsRow(await this.#store.get(attemptsKey(item)), redrives);
+      known = readAttemptsRow(await this.#store.get(attemptsKey(item)), redriveGeneration);
       if (known.waits?.receive === wait.receive) {
         return { waits: known.waits, exceeds: known.final === "waited too long" };
       }
@@ -343,14 +337,14 @@ export class Ledger {
    * Accounts for all receives of a message up to one, before the message is replaced by a fresh one: notes of those that
    * were put back are no longer needed.
    */
-  async recordReplacement(item: LedgerItem, receive: number, before: AttemptsRow, isSuspect: boolean): Promise<void> {
+  async recordReplacement(item: ItemAddress, receive: number, before: AttemptsRow, isSuspect: boolean): Promise<void> {
     let known = before;
     do {
       const row = await this.#store.update(attemptsKey(item), {
         set: accounting(item, known, receive, isSuspect),
         remove: returnedMarks(item, known),
       });
-      known = readAttemptsRow(row, item.redrives);
+      known = readAttemptsRow(row, item.redriveGeneration);
     } while (returnedMarks(item, known).length > 0);
   }
 
@@ -361,9 +355,10 @@ export class Ledger {
    * @returns false where a duplicate has succeeded, or a death of it is recorded, or the item is of an earlier epoch: no
    * dead letter must be sent.
    */
-  async claimDeath({ run, page, index, epoch, redrives }: LedgerItem): Promise<boolean> {
-    const key = pageKey(run, page);
-    const life = lifeEntry(index, redrives);
+  async claimDeath(item: ItemAddress): Promise<boolean> {
+    const { index, epoch, redriveGeneration } = item;
+    const key = pageKey(item);
+    const life = lifeEntry(index, redriveGeneration);
     const claimed = await this.#store.update(key, {
       add: { dying: [life] },
       when: [{ equals: ["epoch", epoch] }, { lacks: ["done", life] }, { lacks: ["cancelled", life] }],
@@ -373,34 +368,34 @@ export class Ledger {
     if (row === undefined) return false;
     const state = readPageRow(row);
     if (state.epoch !== epoch) return false;
-    const settled = isSettled(state, index, redrives);
+    const settled = isSettled(state, index, redriveGeneration);
     // The message may be the only one: it was received again while the consumer worked that settled it, and died then.
-    if (settled) await this.#climb.fromPage(run, page, state);
+    if (settled) await this.#climb.fromPage(item, state);
     return !settled;
   }
 
   /** Records a death whose dead letter has been sent. */
-  async recordDeath(item: LedgerItem, reason: Reason, retries: number): Promise<void> {
-    const { run, page, index, epoch, redrives } = item;
-    const life = lifeEntry(index, redrives);
-    const row = await this.#store.update(pageKey(run, page), {
+  async recordDeath(item: ItemAddress, reason: Reason, retries: number): Promise<void> {
+    const { index, epoch, redriveGeneration } = item;
+    const life = lifeEntry(index, redriveGeneration);
+    const row = await this.#store.update(pageKey(item), {
       add: {
         dying: [life],
         [deadSet(reason)]: [life],
-        retries: retries > 0 ? [retryEntry(index, redrives, retries)] : [],
+        retries: retries > 0 ? [retryEntry(index, redriveGeneration, retries)] : [],
       },
       when: [{ equals: ["epoch", epoch] }],
     });
-    if (row !== undefined) await this.#climb.fromPage(run, page, readPageRow(row));
+    if (row !== undefined) await this.#climb.fromPage(item, readPageRow(row));
   }
 
   /**
    * Records what became of a receive that has no failure, so that it is accounted for whatever happens next. Only of
    * messages that were received before, or put back.
    */
-  async recordReceive(item: LedgerItem, receiveCount: number, mark: ReceiveMark): Promise<void> {
+  async recordReceive(item: ItemAddress, receiveCount: number, mark: ReceiveMark): Promise<void> {
     await this.#store.update(attemptsKey(item), {
-      set: { [receiveAttribute(item.redrives, receiveCount)]: mark },
+      set: { [receiveAttribute(item.redriveGeneration, receiveCount)]: mark },
     });
   }
 
@@ -409,10 +404,10 @@ export class Ledger {
    *
    * @throws {Error} An item's death had been claimed: its message must come again, as with `recordSuccesses`.
    */
-  async recordCancelled({ run, page, epoch, items }: Cancellations): Promise<void> {
-    const lives = items.map(({ index, redrives }) => lifeEntry(index, redrives));
+  async recordCancelled({ epoch, items, ...page }: Cancellations): Promise<void> {
+    const lives = items.map(({ index, redriveGeneration }) => lifeEntry(index, redriveGeneration));
     const cancel = (some: readonly number[]) =>
-      this.#store.update(pageKey(run, page), {
+      this.#store.update(pageKey(page), {
         add: { cancelled: some },
         when: [
           { equals: ["epoch", epoch] },
@@ -423,17 +418,17 @@ export class Ledger {
     let row = await cancel(lives);
     // Refused for one of them, perhaps: each for itself.
     if (row === undefined && lives.length > 1) for (const life of lives) row = (await cancel([life])) ?? row;
-    row ??= await this.#store.get(pageKey(run, page));
+    row ??= await this.#store.get(pageKey(page));
     if (row === undefined) return;
     const state = readPageRow(row);
-    await this.#climb.fromPage(run, page, state);
-    this.#checkSettled({ run, page, epoch, items }, state);
+    await this.#climb.fromPage(page, state);
+    this.#checkSettled({ ...page, epoch, items }, state);
   }
 
   // Of a life whose death is claimed: the message at hand may be the one whose redelivery has to complete the death.
   #checkSettled({ run, page, epoch, items }: Cancellations, state: PageRow): void {
     if (state.epoch !== epoch) return;
-    const claimed = items.filter(({ index, redrives }) => !isSettled(state, index, redrives));
+    const claimed = items.filter(({ index, redriveGeneration }) => !isSettled(state, index, redriveGeneration));
     if (claimed.length === 0) return;
     const indexes = claimed.map(({ index }) => index).join(", ");
     throw new Error(`the deaths of items ${indexes} of page ${page} of run ${run} had been claimed before`);
@@ -445,25 +440,24 @@ export class Ledger {
    *
    * @returns the page's size, or `undefined` where it was never opened.
    */
-  async cancelPage(run: string, page: number): Promise<number | undefined> {
-    const key = pageKey(run, page);
+  async cancelPage(page: PageAddress): Promise<number | undefined> {
+    const key = pageKey(page);
     const set = { size: 0, digest: CLOSED, epoch: 1 };
     if ((await this.#store.update(key, { set, when: [{ absent: "digest" }] })) !== undefined) return undefined;
     const row = await this.#store.get(key);
     if (row === undefined) return undefined;
     const state = readPageRow(row);
     if (state.digest === CLOSED) return undefined;
-    await this.#announceEpoch(run, page, state.epoch);
-    const items = pendingIndexes(state).map((index) => ({ index, redrives: 0 }));
+    await this.#announceEpoch(page, state.epoch);
+    const items = pendingIndexes(state).map((index) => ({ index, redriveGeneration: 0 }));
     for (let start = 0; start < items.length; start += CANCELLED_PER_WRITE) {
       await this.recordCancelled({
-        run,
-        page,
+        ...page,
         epoch: state.epoch,
         items: items.slice(start, start + CANCELLED_PER_WRITE),
       });
     }
-    if (items.length === 0) await this.#climb.fromPage(run, page, state);
+    if (items.length === 0) await this.#climb.fromPage(page, state);
     return state.size;
   }
 
@@ -471,27 +465,27 @@ export class Ledger {
    * Cancels items of a page whose messages stay hidden until after a time, because their tasks asked to wait. No attempt of
    * such an item is under way, and none begins before its wait is over: its message is deleted when it comes.
    */
-  async cancelWaiting(run: string, page: number, after: number): Promise<void> {
-    const row = await this.#store.get(pageKey(run, page));
+  async cancelWaiting(page: PageAddress, after: number): Promise<void> {
+    const row = await this.#store.get(pageKey(page));
     if (row === undefined || row.digest === CLOSED) return;
     const state = readPageRow(row);
     const { epoch } = state;
-    const keyOf = (index: number) => attemptsKey({ run, page, index, epoch, redrives: 0 });
+    const keyOf = (index: number) => attemptsKey({ ...page, index, epoch, redriveGeneration: 0 });
     const pending = pendingIndexes(state);
     const rows = await this.#store.getMany(pending.map(keyOf));
     const waiting = pending.filter((index) => {
       const { waits, final } = readAttemptsRow(rows.get(keyText(keyOf(index))), 0);
       return final === undefined && waits !== undefined && waits.until > after;
     });
-    const items = waiting.map((index) => ({ index, redrives: 0 }));
+    const items = waiting.map((index) => ({ index, redriveGeneration: 0 }));
     for (let start = 0; start < items.length; start += CANCELLED_PER_WRITE) {
-      await this.recordCancelled({ run, page, epoch, items: items.slice(start, start + CANCELLED_PER_WRITE) });
+      await this.recordCancelled({ ...page, epoch, items: items.slice(start, start + CANCELLED_PER_WRITE) });
     }
   }
 
   /** Items of a page, not redriven ones, that have not settled. */
-  async pending(run: string, page: number): Promise<number> {
-    const row = await this.#store.get(pageKey(run, page));
+  async pending(page: PageAddress): Promise<number> {
+    const row = await this.#store.get(pageKey(page));
     if (row === undefined) return 0;
     const state = readPageRow(row);
     return Array.from({ length: state.size }, (_, index) => index).filter((index) => !isSettled(state, index, 0))
@@ -499,28 +493,28 @@ export class Ledger {
   }
 
   /** Climbs again from a page whose items are found settled: the one who settled them may have died on its way. */
-  async climbAgain(run: string, page: number): Promise<void> {
-    const row = await this.#store.get(pageKey(run, page));
-    if (row !== undefined) await this.#climb.fromPage(run, page, readPageRow(row));
+  async climbAgain(page: PageAddress): Promise<void> {
+    const row = await this.#store.get(pageKey(page));
+    if (row !== undefined) await this.#climb.fromPage(page, readPageRow(row));
   }
 }
 
 /** Accounts for all receives up to one. Another message of the item may be further. */
 function accounting(
-  { redrives }: LedgerItem,
+  { redriveGeneration }: ItemAddress,
   { accountedTo = 0, suspect }: AttemptsRow,
   receive: number,
   isSuspect: boolean,
 ): Readonly<Record<string, Json>> {
   return {
-    [accountedAttribute(redrives)]: Math.max(accountedTo, receive),
-    ...((isSuspect || suspect === true) && { [suspectAttribute(redrives)]: true }),
+    [accountedAttribute(redriveGeneration)]: Math.max(accountedTo, receive),
+    ...((isSuspect || suspect === true) && { [suspectAttribute(redriveGeneration)]: true }),
   };
 }
 
 /** Notes of receives that were put back, as many as one write can remove. */
-const returnedMarks = ({ redrives }: LedgerItem, { receives }: AttemptsRow): readonly string[] =>
+const returnedMarks = ({ redriveGeneration }: ItemAddress, { receives }: AttemptsRow): readonly string[] =>
   [...receives]
     .filter(([, mark]) => mark === "returned")
     .slice(0, REMOVED_PER_WRITE)
-    .map(([receive]) => receiveAttribute(redrives, receive));
+    .map(([receive]) => receiveAttribute(redriveGeneration, receive));

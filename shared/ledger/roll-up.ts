@@ -1,16 +1,15 @@
 import { MOST_BATCH_GET_KEYS } from "../aws/quotas.ts";
 import { keyText, type LedgerStore, type Row } from "../aws/table.ts";
 import { beyondTolerance, type Tolerance } from "../definition/tolerance.ts";
+import { type BlockAddress, blockKey, type PageAddress, pageKey } from "../messages/item-address.ts";
 import {
   type BlockRow,
+  blockAddressOf,
   blockCount,
-  blockKey,
-  blockOf,
   isNotable,
   PAGES_PER_BLOCK,
   type PageRow,
   pageEntry,
-  pageKey,
   pageTotals,
   pendingOf,
   readBlockRow,
@@ -40,29 +39,30 @@ export class Climb {
   }
 
   /** From a page as it was returned by a write. */
-  async fromPage(run: string, page: number, row: PageRow): Promise<void> {
+  async fromPage(page: PageAddress, row: PageRow): Promise<void> {
     if (pendingOf(row) > 0) return;
-    const entry = pageEntry(page, row.epoch);
-    const block = blockOf(page);
-    const updated = await this.#store.update(blockKey(run, block), {
+    const entry = pageEntry(page.page, row.epoch);
+    const block = blockAddressOf(page);
+    const updated = await this.#store.update(blockKey(block), {
       add: { full: [entry], notable: isNotable(row) ? [entry] : [] },
       set: { redriven: row.redriven || undefined },
     });
-    if (updated !== undefined) await this.fromBlock(run, block, readBlockRow(updated, block));
+    if (updated !== undefined) await this.fromBlock(block, readBlockRow(updated, block.block));
   }
 
   /** From a block as it was returned by a write: that of a full page, or the one that told its size. */
-  async fromBlock(run: string, block: number, row: BlockRow): Promise<void> {
+  async fromBlock(address: BlockAddress, row: BlockRow): Promise<void> {
+    const { run, block } = address;
     // mutant: block-size-known
     if (row.size === undefined || row.full.size < row.size) return;
     // Its pages are all full and none can be sent again, so whoever sums them up gets the same. Only a redrive changes
     // them: two who sum up such a block may overtake each other, so its totals are not relied on any more.
-    const totals = await this.#blockTotals(run, row);
+    const totals = await this.#blockTotals(address, row);
     const isPlain = row.notable.size === 0 && row.totals === undefined && !row.redriven;
     if (block === 0 && isPlain && (await this.#completePlain(run, totals))) return await this.tell(run);
     // Of plain successes there is nothing to add up: a block without totals adds nothing to its run's.
     if (row.notable.size > 0 || row.totals !== undefined) {
-      await this.#store.update(blockKey(run, block), { set: { totals: { ...totals } } });
+      await this.#store.update(blockKey(address), { set: { totals: { ...totals } } });
     }
     const updated = await this.#store.update(runKey(run), {
       add: { fullBlocks: [block] },
@@ -128,8 +128,8 @@ export class Climb {
     await this.#store.update(runKey(run), { set: { announced: true } });
   }
 
-  async #blockTotals(run: string, row: BlockRow): Promise<Totals> {
-    const keys = [...row.notable].map((page) => pageKey(run, page));
+  async #blockTotals({ run, partition }: BlockAddress, row: BlockRow): Promise<Totals> {
+    const keys = [...row.notable].map((page) => pageKey({ run, partition, page }));
     const rows = await this.#store.getMany(keys);
     return sumTotals([...rows.values()].map((page) => pageTotals(readPageRow(page))));
   }
@@ -138,7 +138,7 @@ export class Climb {
     let sum = sumTotals([]);
     for (let start = 0; start < blocks; start += MOST_BATCH_GET_KEYS) {
       const count = Math.min(MOST_BATCH_GET_KEYS, blocks - start);
-      const keys = Array.from({ length: count }, (_, offset) => blockKey(run, start + offset));
+      const keys = Array.from({ length: count }, (_, offset) => blockKey({ run, partition: 0, block: start + offset }));
       const rows = await this.#store.getMany(keys);
       const totals = keys.map((key, offset) => readBlockRow(rows.get(keyText(key)) ?? {}, start + offset).totals);
       sum = sumTotals([sum, ...totals.filter((each) => each !== undefined)]);

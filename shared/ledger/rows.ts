@@ -1,36 +1,23 @@
 import type { Key, Row, Value } from "../aws/table.ts";
 import { type Failure, REASONS, type Reason } from "../base/failure.ts";
 import type { Waits } from "../base/waits.ts";
-
-/** A life of an item of a page's epoch. */
-export interface LifeAddress {
-  readonly run: string;
-  readonly page: number;
-  readonly index: number;
-  readonly epoch: number;
-  readonly redrives: number;
-}
+import type { BlockAddress, PageAddress } from "../messages/item-address.ts";
 
 /** Pages of a block: three levels of sets hold 10⁹ items, and none has more than a few thousand members. */
 export const PAGES_PER_BLOCK = 1_000;
 
-// A partition of its own for each page and block: DynamoDB takes about 1,000 writes a second of one partition.
-// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
+/** The key of a run's row. For the rows of its blocks, pages and items, see `messages/item-address.ts`. */
 export const runKey = (run: string): Key => ({ pk: `run#${run}`, sk: "run" });
-export const blockKey = (run: string, block: number): Key => ({ pk: `run#${run}#block#${block}`, sk: "block" });
-export const pageKey = (run: string, page: number): Key => ({ pk: `run#${run}#page#${page}`, sk: "page" });
-/**
- * The epoch is part of it: what failed in an earlier one was another item. So is the life: the failures of a hundred
- * attempts fill a row of 400 KB.
- */
-export const attemptsKey = ({ run, page, index, epoch, redrives }: LifeAddress): Key => ({
-  pk: pageKey(run, page).pk,
-  sk: redrives === 0 ? `item#${index}#${epoch}` : `item#${index}#${epoch}#${redrives}`,
-});
 export const RUN_LIST = "runs";
 export const runListKey = (run: string, requestedAt: string): Key => ({ pk: RUN_LIST, sk: `${requestedAt}#${run}` });
 
+/** The number of the block that a page belongs to, by the page's number. */
 export const blockOf = (page: number): number => Math.floor(page / PAGES_PER_BLOCK);
+export const blockAddressOf = ({ run, partition, page }: PageAddress): BlockAddress => ({
+  run,
+  partition,
+  block: blockOf(page),
+});
 export const blockCount = (pages: number): number => Math.ceil(pages / PAGES_PER_BLOCK);
 
 /** The set of a page row that holds the items which died of a reason. */

@@ -5,15 +5,14 @@ import { toStoredText } from "../base/exact-json.ts";
 import { cut } from "../base/failure.ts";
 import type { Json } from "../base/json.ts";
 import { beyondTolerance, type Tolerance } from "../definition/tolerance.ts";
+import { type BlockAddress, blockKey, pageKey } from "../messages/item-address.ts";
 import { ActiveRuns } from "./active-runs.ts";
 import { Ledger } from "./ledger.ts";
 import { type Announce, Climb } from "./roll-up.ts";
 import {
   blockCount,
-  blockKey,
   blockOf,
   PAGES_PER_BLOCK,
-  pageKey,
   presentTotals,
   RUN_LIST,
   readBlockRow,
@@ -267,8 +266,9 @@ export class Runs {
     for (let block = Math.max(0, first); block < blockCount(pages); block++) {
       const size = Math.min(PAGES_PER_BLOCK, pages - block * PAGES_PER_BLOCK);
       if (size < PAGES_PER_BLOCK && !ended) return;
-      const row = await this.#store.update(blockKey(run.id, block), { set: { size } });
-      if (row !== undefined) await this.#climb.fromBlock(run.id, block, readBlockRow(row, block));
+      const address = blockAddress(run, block);
+      const row = await this.#store.update(blockKey(address), { set: { size } });
+      if (row !== undefined) await this.#climb.fromBlock(address, readBlockRow(row, block));
     }
   }
 
@@ -299,7 +299,7 @@ export class Runs {
   async #endProductionAt(run: RunRecord): Promise<RunRecord | undefined> {
     let { count: _, pages, items, ...progress } = run.checkpoint;
     for (;;) {
-      const opened = await this.#ledger.cancelPage(run.id, pages);
+      const opened = await this.#ledger.cancelPage({ run: run.id, partition: 0, page: pages });
       if (opened === undefined) break;
       pages++;
       items += opened;
@@ -423,7 +423,8 @@ export class Runs {
    * of these pages may be under way, as its success would not count. It may be called again.
    */
   async cancelPending(run: RunRecord, first: number): Promise<void> {
-    for await (const page of this.#pendingPages(run, first)) await this.#ledger.cancelPage(run.id, page);
+    for await (const page of this.#pendingPages(run, first))
+      await this.#ledger.cancelPage({ run: run.id, partition: 0, page });
   }
 
   /**
@@ -437,7 +438,7 @@ export class Runs {
   async cancelWaiting(run: RunRecord, after: number, isOver: () => boolean): Promise<boolean> {
     for await (const page of this.#pendingPages(run, 0)) {
       if (isOver()) return false;
-      await this.#ledger.cancelWaiting(run.id, page, after);
+      await this.#ledger.cancelWaiting({ run: run.id, partition: 0, page }, after);
     }
     return true;
   }
@@ -446,7 +447,7 @@ export class Runs {
   async *#pendingPages(run: RunRecord, first: number): AsyncGenerator<number, void, undefined> {
     const { pages } = (await this.get(run.id)).checkpoint;
     for (let block = blockOf(first); block < blockCount(pages); block++) {
-      const { full } = readBlockRow((await this.#store.get(blockKey(run.id, block))) ?? {}, block);
+      const { full } = readBlockRow((await this.#store.get(blockKey(blockAddress(run, block)))) ?? {}, block);
       const last = Math.min((block + 1) * PAGES_PER_BLOCK, pages);
       for (let page = Math.max(first, block * PAGES_PER_BLOCK); page < last; page++) if (!full.has(page)) yield page;
     }
@@ -548,7 +549,7 @@ export class Runs {
     const totals: Totals[] = [];
     let pending = 0;
     for (let block = 0; block < blockCount(pages); block++) {
-      const row = readBlockRow((await this.#store.get(blockKey(run.id, block))) ?? {}, block);
+      const row = readBlockRow((await this.#store.get(blockKey(blockAddress(run, block)))) ?? {}, block);
       if (row.totals !== undefined && !row.redriven) {
         totals.push(row.totals);
         continue;
@@ -558,7 +559,9 @@ export class Runs {
       const wanted: number[] = [];
       for (let page = first; page < last; page++) if (!row.full.has(page) || row.notable.has(page)) wanted.push(page);
       for (let start = 0; start < wanted.length; start += MOST_BATCH_GET_KEYS) {
-        const keys = wanted.slice(start, start + MOST_BATCH_GET_KEYS).map((page) => pageKey(run.id, page));
+        const keys = wanted
+          .slice(start, start + MOST_BATCH_GET_KEYS)
+          .map((page) => pageKey({ run: run.id, partition: 0, page }));
         const rows = await this.#store.getMany(keys);
         for (const key of keys) {
           const found = rows.get(keyText(key));
@@ -574,5 +577,7 @@ export class Runs {
     return { produced: items, succeeded, dead, cancelled, retried, pending, deadByReason };
   }
 }
+
+const blockAddress = ({ id }: RunRecord, block: number): BlockAddress => ({ run: id, partition: 0, block });
 
 const skippedBecause = (run: string): string => `run ${run} still worked`;

@@ -10,9 +10,9 @@ import {
   type Envelope,
   envelopeBody,
   envelopeVersion,
-  type ItemAddress,
 } from "./envelope.ts";
 import { fingerprint } from "./fingerprint.ts";
+import { addressFields, type ItemAddress } from "./item-address.ts";
 
 /** How much of an item that cannot be a message its dead letter shows. */
 const EXCERPT_CHARACTERS = 16_384;
@@ -48,7 +48,7 @@ export interface Redrive {
 export function redrivenBody(envelope: Envelope, death: Death, redrive: Redrive): string {
   const { resent: _, receives: __, dead, ...rest } = envelope;
   const edited = "item" in redrive;
-  if (edited) envelopeBody({ ...rest, resent: false }, rest.index, toItemJson(redrive.item));
+  if (edited) envelopeBody({ ...rest, partition: 0, resent: false }, rest.index, toItemJson(redrive.item));
   return fitIntoMessage({
     ...rest,
     ...(edited && editOf(rest.item, redrive)),
@@ -73,20 +73,16 @@ function editOf(before: unknown, { item, redrives }: Redrive): Pick<Envelope, "i
 
 /** The body of the dead letter of an item that could not be a message: it shows the start of the item's text. */
 export function truncatedDeadLetterBody(
-  address: ItemAddress & { readonly workflow: string; readonly epoch: number },
+  address: ItemAddress & { readonly workflow: string },
   itemText: string,
   death: Death,
 ): string {
-  const { workflow, run, page, index, epoch } = address;
   return fitIntoMessage({
     sluice: 1,
-    workflow,
-    run,
-    page,
-    index,
-    epoch,
+    workflow: address.workflow,
+    ...addressFields(address),
     item: itemText.slice(0, EXCERPT_CHARACTERS),
-    dead: { ...toDead(death), redrives: 0, truncated: true },
+    dead: { ...toDead(death), redrives: address.redriveGeneration, truncated: true },
   });
 }
 

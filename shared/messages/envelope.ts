@@ -4,30 +4,20 @@ import { type ExactText, parseBigints } from "../base/exact-json.ts";
 import { FAILURE_KINDS, REASONS } from "../base/failure.ts";
 import { refuseNewer } from "../base/newer-version.ts";
 import { LARGEST_ENVELOPE_BYTES, toBody } from "./body.ts";
+import { addressFields, type PageAddress } from "./item-address.ts";
 
 /**
- * The versions of the envelope that this code reads. A new one is added when an older consumer would refuse or misread
- * an envelope: with each new field. See `docs/internals/versions.md`.
+ * The versions of the envelope that this code reads. Each new field needs a new version, because an older consumer would
+ * refuse or misread the envelope. See `docs/internals/versions.md`.
  *
  * - 1: the first.
  * - 2: `receives`, `edited`, `bigints`, and in a dead letter `waits` and the reason `waited too long`.
+ *
+ * Version 3 adds `partition`, for partitions above 0. This code can write it, and leaves it to newer code to read,
+ * because its roll-up knows partition 0 only.
  */
 export const ENVELOPE_VERSIONS = [1, 2] as const;
 const NEWEST = 2;
-
-/** Where an item stands in its run. */
-export interface ItemAddress {
-  readonly run: string;
-  readonly page: number;
-  readonly index: number;
-}
-
-/** An item as a message names it. */
-export interface LedgerItem extends ItemAddress {
-  readonly epoch: number;
-  /** How often it was redriven: each time it gets fresh attempts. */
-  readonly redrives: number;
-}
 
 const failureSchema = z.strictObject({
   attempt: z.int().min(0),
@@ -62,7 +52,7 @@ const envelopeSchema = z.strictObject({
   run: z.string(),
   page: z.int().min(0),
   index: z.int().min(0),
-  /** Rises when the source changed under a page that was sent before: older messages of it no longer count. */
+  /** The epoch of the page, see `ItemAddress`. */
   epoch: z.int().min(1),
   /** The page was sent before, so this item may be settled already: the consumer asks the ledger first. */
   resent: z.literal(true).optional(),
@@ -103,11 +93,13 @@ export type DeadLetterEnvelope = Envelope & { readonly dead: NonNullable<Envelop
  * holds up only the messages that need the new one.
  */
 export function envelopeVersion({
+  partition = 0,
   receives,
   edited,
   bigints,
   dead,
-}: Pick<Envelope, "receives" | "edited" | "bigints" | "dead">): Envelope["sluice"] {
+}: Pick<Envelope, "receives" | "edited" | "bigints" | "dead"> & { readonly partition?: number }): 1 | 2 | 3 {
+  if (partition > 0) return 3;
   const isSecond = [receives, edited, bigints, dead?.waits].some((field) => field !== undefined);
   return isSecond || dead?.reason === "waited too long" ? 2 : 1;
 }
@@ -133,10 +125,8 @@ export function parseEnvelope(body: string): Envelope {
 }
 
 /** What all messages of one page share. */
-export interface PageHeader {
+export interface PageHeader extends PageAddress {
   readonly workflow: string;
-  readonly run: string;
-  readonly page: number;
   readonly epoch: number;
   readonly resent: boolean;
 }
@@ -148,15 +138,11 @@ export interface PageHeader {
  * @throws {ItemError} `TOO_LARGE`: with its envelope it would not fit into a message.
  */
 export function envelopeBody(header: PageHeader, index: number, item: ExactText | string): string {
-  const { workflow, run, page, epoch } = header;
   const { json, bigints }: ExactText = typeof item === "string" ? { json: item } : item;
   const head = JSON.stringify({
-    sluice: envelopeVersion({ bigints }),
-    workflow,
-    run,
-    page,
-    index,
-    epoch,
+    sluice: envelopeVersion({ partition: header.partition, bigints }),
+    workflow: header.workflow,
+    ...addressFields({ ...header, index }),
     ...(header.resent && { resent: true }),
     ...(bigints && { bigints }),
   });

@@ -46,7 +46,7 @@ export async function sendAgain(
         let { missing } = place;
         if (items.length > 0) {
           const written = await sender.write(run.id, place.pages, items);
-          if (written === undefined) missing += await ledger.pending(run.id, place.pages);
+          if (written === undefined) missing += await ledger.pending({ run: run.id, partition: 0, page: place.pages });
           else await sender.send(written);
         }
         place = {
@@ -65,7 +65,8 @@ export async function sendAgain(
   }
   // The remaining pages are those that the source no longer yields.
   let { missing } = place;
-  for (let page = place.pages; page < pages; page++) missing += await ledger.pending(run.id, page);
+  for (let page = place.pages; page < pages; page++)
+    missing += await ledger.pending({ run: run.id, partition: 0, page });
   if (missing === 0) {
     await runs.endResend(run.id);
     return "done";

@@ -8,6 +8,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import type { InvalidFindings } from "../ledger/same-failure.ts";
 import { truncatedDeadLetterBody } from "../messages/dead-letter.ts";
 import { envelopeBody, type PageHeader } from "../messages/envelope.ts";
+import type { ItemAddress } from "../messages/item-address.ts";
 import { messageFinding } from "../messages/message-finding.ts";
 import type { Serialised, Unsendable } from "./serialised.ts";
 
@@ -46,10 +47,10 @@ export class PageSender {
    */
   async write(run: string, page: number, items: readonly Serialised[]): Promise<WrittenPage | undefined> {
     const { workflow, ledger } = this.#options;
-    const opened = await ledger.openPage(run, page, { size: items.length, digest: digestOf(items) });
+    const opened = await ledger.openPage({ run, partition: 0, page }, { size: items.length, digest: digestOf(items) });
     if (opened === undefined) return undefined;
     const { epoch, resent, isSettled } = opened;
-    const header: PageHeader = { workflow, run, page, epoch, resent };
+    const header: PageHeader = { workflow, run, partition: 0, page, epoch, resent };
     const messages: OutgoingMessage[] = [];
     const unsendable: { index: number; item: Unsendable }[] = [];
     for (const [index, item] of items.entries()) {
@@ -71,25 +72,25 @@ export class PageSender {
 
   /** Moves an item that cannot be sent to the dead-letter queue. */
   async #deadLetter(
-    { run, page, epoch, workflow }: PageHeader,
+    { workflow, resent: _, ...page }: PageHeader,
     index: number,
     { error, text }: Unsendable,
   ): Promise<void> {
     const { ledger, deadLetterQueue, now } = this.#options;
-    const item = { run, page, index, epoch, redrives: 0 };
+    const item: ItemAddress = { ...page, index, redriveGeneration: 0 };
     // A consumer first claims an item that it dead-letters, because a second message of the item could succeed at the
     // same time. This item has no message. So it needs no claim, and no redelivery could complete a claim that this
     // producer left behind.
     const reason: Reason = error.code === "TOO_LARGE" ? "too large" : "invalid item";
     const failure = toFailure(error, { attempt: 0, startedAt: now(), endedAt: now(), kind: "invalid" });
-    const { stack: _, ...withoutStack } = failure;
+    const { stack: __, ...withoutStack } = failure;
     const at = new Date(now()).toISOString();
-    const body = truncatedDeadLetterBody({ run, page, index, epoch, workflow }, text, {
+    const body = truncatedDeadLetterBody({ ...item, workflow }, text, {
       reason,
       at,
       failures: [withoutStack],
     });
-    if (reason === "invalid item") await this.#invalidFindings.note(run, messageFinding(error.message));
+    if (reason === "invalid item") await this.#invalidFindings.note(item.run, messageFinding(error.message));
     await deadLetterQueue.sendAll([{ body }]);
     await ledger.recordDeath(item, reason, 0);
     publish({ event: "died", reason });

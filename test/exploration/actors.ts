@@ -13,8 +13,8 @@ import type { AttemptsRow } from "../../shared/ledger/rows.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
 import { parseControlMessage, startEntry } from "../../shared/messages/control.ts";
 import { type Envelope, parseEnvelope } from "../../shared/messages/envelope.ts";
+import { addressOf } from "../../shared/messages/item-address.ts";
 import type { ItemMessage } from "../../shared/messages/item-message.ts";
-import { ledgerItem } from "../../shared/messages/item-message.ts";
 import { Producer } from "../../shared/producer/producer.ts";
 import { type ClimbWorld, withFrames } from "./frames.ts";
 import type { Knowledge } from "./knowledge.ts";
@@ -164,7 +164,7 @@ export class Actors {
       const item: ItemMessage = { message, envelope };
       // As the consumer looks it up.
       const [states, mode] = await Promise.all([
-        again || envelope.resent === true ? ledger.itemStates([ledgerItem(envelope)]) : [NEVER_SEEN],
+        again || envelope.resent === true ? ledger.itemStates([addressOf(envelope)]) : [NEVER_SEEN],
         this.#scope.cancel ? new RunWatch(runs, now).mode(RUN) : ("work" as const),
       ]);
       const state = states[0] ?? NEVER_SEEN;

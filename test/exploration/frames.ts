@@ -34,17 +34,17 @@ for (const step of STEPS) {
     // A producer climbs from one page while it sends another: then the steps are its own.
     if (actor.isBusy()) return await original.apply(this, args);
     const { knowledge, programs } = world;
+    // The first argument is the address of a row or the id of a run. Rows follow it.
+    const [place, ...rest] = args;
     const lookedAt = knowledge.lookedAt(`the argument of ${step}`);
     const program = () => {
-      const name = `${step} ${canonical(args.map((arg) => (isRow(arg) ? partOf(arg, lookedAt) : arg)))}`;
+      const name = `${step} ${canonical([place, ...rest.map((arg) => (isRow(arg) ? partOf(arg, lookedAt) : arg))])}`;
       const known = programs.get(name);
       if (known !== undefined) return known;
       const program = withFrames(step, world, async (own) => {
         const climb = new Climb(world.storeOf(own), world.now, world.announceOf(own));
-        await original.apply(
-          climb,
-          args.map((arg) => (isRow(arg) ? knowledge.watched(arg, lookedAt) : arg)),
-        );
+        const watched = rest.map((arg) => (isRow(arg) ? knowledge.watched(arg, lookedAt) : arg));
+        await original.apply(climb, [place, ...watched]);
         return "delete";
       });
       programs.set(name, program);

@@ -38,7 +38,8 @@ export class ConsumerWorld {
     const world = new ConsumerWorld(items);
     const requestedAt = "2026-01-01T00:00:00.000Z";
     const run = await world.runs.create({ id: RUN, workflow: "test", requestedAt, tolerance });
-    for (const digest of contents) await world.ledger.openPage(RUN, 0, { size: items.length, digest });
+    for (const digest of contents)
+      await world.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: items.length, digest });
     await world.runs.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: items.length, ended: true });
     world.store.updates.length = 0;
     world.store.reads = 0;
@@ -48,7 +49,7 @@ export class ConsumerWorld {
   /** The message of an item: its id is the item's index. */
   message(index: number, changes: Partial<ReceivedMessage> & { readonly epoch?: number } = {}): ReceivedMessage {
     const { epoch = 1, ...rest } = changes;
-    const header = { workflow: "test", run: RUN, page: 0, epoch, resent: false };
+    const header = { workflow: "test", run: RUN, partition: 0, page: 0, epoch, resent: false };
     return this.raw(envelopeBody(header, index, JSON.stringify(this.#items[index])), { id: String(index), ...rest });
   }
 

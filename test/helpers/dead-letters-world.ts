@@ -5,7 +5,7 @@ import { MemoryStore } from "../../shared/ledger/memory-store.ts";
 import type { Counts } from "../../shared/ledger/run-record.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
 import { type Envelope, envelopeBody, parseEnvelope } from "../../shared/messages/envelope.ts";
-import { ledgerItem } from "../../shared/messages/item-message.ts";
+import { addressOf } from "../../shared/messages/item-address.ts";
 import { failureOf } from "./failures.ts";
 import { type FakeMessage, FakeQueues } from "./fake-queues.ts";
 
@@ -45,13 +45,13 @@ export class DeadLettersWorld {
   /** A run whose source has ended, with so many items. */
   async produce(size: number, run = "run"): Promise<void> {
     const record = await this.runs.create({ id: run, workflow: WORKFLOW, requestedAt: "2026-11-25T07:00:00.000Z" });
-    await this.ledger.openPage(run, 0, { size, digest: "first" });
+    await this.ledger.openPage({ run: run, partition: 0, page: 0 }, { size, digest: "first" });
     const { count: _, ...before } = record.checkpoint;
     await this.runs.checkpoint(record, { ...before, cursor: 1, pages: 1, items: size, ended: true });
   }
 
   envelope(index: number, item: unknown = { index }, run = "run"): Envelope {
-    const header = { workflow: WORKFLOW, run, page: 0, epoch: 1, resent: false };
+    const header = { workflow: WORKFLOW, run, partition: 0, page: 0, epoch: 1, resent: false };
     return parseEnvelope(envelopeBody(header, index, JSON.stringify(item)));
   }
 
@@ -63,7 +63,7 @@ export class DeadLettersWorld {
   }
 
   async succeed(envelope: Envelope): Promise<void> {
-    const item = ledgerItem(envelope);
+    const item = addressOf(envelope);
     await this.ledger.recordSuccesses({ ...item, items: [{ ...item, failures: 0 }] });
   }
 
@@ -87,7 +87,7 @@ export class DeadLettersWorld {
   }
 
   async #attempt(envelope: Envelope, succeeds: (envelope: Envelope) => boolean): Promise<void> {
-    const [state] = await this.ledger.itemStates([ledgerItem(envelope)]);
+    const [state] = await this.ledger.itemStates([addressOf(envelope)]);
     if (state?.tag !== "pending") return;
     if (succeeds(envelope)) await this.succeed(envelope);
     else await this.die(envelope);

@@ -4,7 +4,7 @@ import { Ledger } from "../../shared/ledger/ledger.ts";
 import { MemoryStore } from "../../shared/ledger/memory-store.ts";
 import type { Checkpoint, Counts, RunRecord } from "../../shared/ledger/run-record.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
-import type { LedgerItem } from "../../shared/messages/envelope.ts";
+import type { ItemAddress } from "../../shared/messages/item-address.ts";
 
 export const RUN = "run";
 export const CREATED = { id: RUN, workflow: "cities", requestedAt: "2026-11-22T08:15:30.000Z" } as const;
@@ -61,15 +61,15 @@ export class LedgerRig {
     throw new Error(`it was done before it could die at write ${write}`);
   }
 
-  item(index: number, more: Partial<LedgerItem> = {}): LedgerItem {
-    return { run: RUN, page: 0, index, epoch: 1, redrives: 0, ...more };
+  item(index: number, more: Partial<ItemAddress> = {}): ItemAddress {
+    return { run: RUN, partition: 0, page: 0, index, epoch: 1, redriveGeneration: 0, ...more };
   }
 
   /** A run whose pages of these sizes were opened and checkpointed. */
   async produced(sizes: readonly number[], { ended = true }: { ended?: boolean } = {}): Promise<void> {
     let run = await this.runs.create(CREATED);
     for (const [page, size] of sizes.entries()) {
-      await this.ledger.openPage(RUN, page, { size, digest: "first" });
+      await this.ledger.openPage({ run: RUN, partition: 0, page }, { size, digest: "first" });
       run = await this.checkpointed(run, size, { ended: ended && page === sizes.length - 1 });
     }
   }
@@ -86,16 +86,16 @@ export class LedgerRig {
     return { cursor: pages, skip: 0, pages: pages + (size > 0 ? 1 : 0), items: items + size, ended: false, ...more };
   }
 
-  async succeed(item: LedgerItem, failures = 0): Promise<void> {
+  async succeed(item: ItemAddress, failures = 0): Promise<void> {
     await this.ledger.recordSuccesses({ ...item, items: [{ ...item, failures }] });
   }
 
   /** An item that dies as it should: claimed, its dead letter sent, its death recorded. */
-  async die(item: LedgerItem, retries = 0): Promise<void> {
+  async die(item: ItemAddress, retries = 0): Promise<void> {
     if (await this.ledger.claimDeath(item)) await this.ledger.recordDeath(item, "exhausted", retries);
   }
 
-  async stateOf(item: LedgerItem): Promise<string> {
+  async stateOf(item: ItemAddress): Promise<string> {
     const [state] = await this.ledger.itemStates([item]);
     return state?.tag ?? "unknown";
   }

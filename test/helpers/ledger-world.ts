@@ -3,10 +3,10 @@ import { setImmediate } from "node:timers/promises";
 import type { Key, LedgerStore, Row, Update } from "../../shared/aws/table.ts";
 import type { Failure, Reason } from "../../shared/base/failure.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
-import { type AttemptsRow, blockKey, pageKey, readPageRow, runKey } from "../../shared/ledger/rows.ts";
+import { type AttemptsRow, readPageRow, runKey } from "../../shared/ledger/rows.ts";
 import { type Counts, isStopping, type RunRecord, readRunRow } from "../../shared/ledger/run-record.ts";
 import { Runs } from "../../shared/ledger/runs.ts";
-import type { LedgerItem } from "../../shared/messages/envelope.ts";
+import { blockKey, type ItemAddress, pageKey } from "../../shared/messages/item-address.ts";
 
 /** A page of the source: another salt is another content, and the items of `invalid` cannot be messages. */
 export interface SourcePage {
@@ -56,7 +56,7 @@ interface Step {
 
 interface Message {
   readonly id: number;
-  readonly item: LedgerItem;
+  readonly item: ItemAddress;
   readonly content: string;
   readonly resent: boolean;
   receiveCount: number;
@@ -64,7 +64,7 @@ interface Message {
 }
 
 interface DeadLetter {
-  readonly item: LedgerItem;
+  readonly item: ItemAddress;
   readonly content: string;
   readonly reason: Reason;
   readonly truncated: boolean;
@@ -150,7 +150,7 @@ export class LedgerWorld {
     const runs = new Runs(this.#store, () => this.#clock);
     const run = await runs.create({ id: this.#id, workflow: "simulated", requestedAt: REQUESTED_AT });
     const full = Array.from({ length: pagesBefore }, (_, page) => page);
-    await this.#store.update(blockKey(this.#id, 0), { add: { full } });
+    await this.#store.update(blockKey({ run: this.#id, partition: 0, block: 0 }), { add: { full } });
     await runs.checkpoint(run, { cursor: 0, skip: 0, pages: pagesBefore, items: pagesBefore, ended: false });
   }
 
@@ -220,7 +220,10 @@ export class LedgerWorld {
     const [fate] = await ledger.itemFates([deadLetter.item]);
     if (fate === undefined || fate.tag === "unknown" || fate.tag === "stale") return;
     if (fate.tag !== "done") {
-      const item = { ...deadLetter.item, redrives: Math.max(deadLetter.item.redrives, fate.lastLife) + 1 };
+      const item = {
+        ...deadLetter.item,
+        redriveGeneration: Math.max(deadLetter.item.redriveGeneration, fate.lastLife) + 1,
+      };
       const send = async () => this.#enqueue({ item, content: deadLetter.content, resent: false });
       await this.#perform(process, send);
       await ledger.recordRedrives({ ...item, items: [item] });
@@ -391,10 +394,20 @@ export class LedgerWorld {
   /** @returns false where the run was stopped before the page. */
   async #sendPage(process: Process, ledger: Ledger, page: number, content: SourcePage): Promise<boolean> {
     const { size, invalid } = content;
-    const opened = await ledger.openPage(this.#id, page, { size, digest: JSON.stringify(content) });
+    const opened = await ledger.openPage(
+      { run: this.#id, partition: 0, page },
+      { size, digest: JSON.stringify(content) },
+    );
     if (opened === undefined) return false;
     const pending = Array.from({ length: size }, (_, index) => index).filter((index) => !opened.isSettled(index));
-    const itemOf = (index: number): LedgerItem => ({ run: this.#id, page, index, epoch: opened.epoch, redrives: 0 });
+    const itemOf = (index: number): ItemAddress => ({
+      run: this.#id,
+      partition: 0,
+      page,
+      index,
+      epoch: opened.epoch,
+      redriveGeneration: 0,
+    });
     const sendable = pending.filter((index) => !invalid.includes(index));
     // In two steps, so that a producer can die when it has sent a part.
     const half = Math.ceil(sendable.length / 2);
@@ -456,7 +469,9 @@ export class LedgerWorld {
     const announce = () => this.#perform(process, async () => void this.#announcements++);
     const ledger = new Ledger(store, () => this.#now(), announce);
     // Only what may have been here before is looked up.
-    const known = batch.filter(({ receiveCount, resent, item }) => receiveCount > 1 || resent || item.redrives > 0);
+    const known = batch.filter(
+      ({ receiveCount, resent, item }) => receiveCount > 1 || resent || item.redriveGeneration > 0,
+    );
     const found = known.length === 0 ? [] : await ledger.itemStates(known.map(({ item }) => item));
     const states = new Map(known.map(({ id }, position) => [id, found[position]]));
     const run = this.#scenario.cancelledAfter !== undefined ? await new Runs(store).find(this.#id) : undefined;
@@ -465,7 +480,7 @@ export class LedgerWorld {
     for (const message of batch) {
       try {
         const state = states.get(message.id) ?? NEVER_SEEN;
-        if (state.tag === "settled") await ledger.climbAgain(this.#id, message.item.page);
+        if (state.tag === "settled") await ledger.climbAgain({ run: this.#id, partition: 0, page: message.item.page });
         if (state.tag !== "pending") {
           settled.add(message.id);
           continue;
@@ -484,7 +499,7 @@ export class LedgerWorld {
       const { page, epoch } = group[0]?.message.item ?? assert.fail();
       const items = group.map(({ message: { item }, failures }) => ({ ...item, failures }));
       try {
-        await ledger.recordSuccesses({ run: this.#id, page, epoch, items });
+        await ledger.recordSuccesses({ run: this.#id, partition: 0, page, epoch, items });
         for (const { message } of group) settled.add(message.id);
       } catch {
         // They come again.
@@ -577,7 +592,7 @@ export class LedgerWorld {
   async #bury(
     process: Process,
     ledger: Ledger,
-    item: LedgerItem,
+    item: ItemAddress,
     content: string,
     reason: Reason,
     attempts: number,
@@ -588,7 +603,7 @@ export class LedgerWorld {
   async #sendDeadLetter(
     process: Process,
     ledger: Ledger,
-    item: LedgerItem,
+    item: ItemAddress,
     content: string,
     reason: Reason,
     attempts: number,
@@ -643,10 +658,10 @@ export class LedgerWorld {
   /** What counts as pending again has a message: nobody waits for an item that nothing will come of. */
   async #checkReopened(): Promise<void> {
     for (const page of this.#redrivenPages) {
-      const row = readPageRow((await this.#store.get(pageKey(this.#id, page))) ?? {});
+      const row = readPageRow((await this.#store.get(pageKey({ run: this.#id, partition: 0, page }))) ?? {});
       for (const index of row.reopened) {
         const hasMessage = this.#messages.some(
-          ({ item }) => item.page === page && item.index === index && item.redrives > 0,
+          ({ item }) => item.page === page && item.index === index && item.redriveGeneration > 0,
         );
         assert.ok(hasMessage, `item ${index} of page ${page} is pending again, and has no message`);
       }
@@ -657,7 +672,7 @@ export class LedgerWorld {
     const leaves: Leaf[] = [];
     const rows = new Map<number, ReturnType<typeof readPageRow>>();
     for (const each of this.#itemsPassed()) {
-      const key = pageKey(this.#id, each.page);
+      const key = pageKey({ run: this.#id, partition: 0, page: each.page });
       const row = rows.get(each.page) ?? readPageRow((await this.#store.get(key)) ?? {});
       rows.set(each.page, row);
       const fates = (["done", "dead", "cancelled"] as const).filter((fate) => row[fate].has(each.index));
@@ -690,8 +705,10 @@ export class LedgerWorld {
       for (const deadLetter of deadLetters) assert.equal(deadLetter.content, content);
       if (fate === "dead") {
         assert.ok(deadLetters.length > 0, `item ${content} is dead, and its dead letter is missing`);
-        const latest = Math.max(...deadLetters.map(({ item }) => item.redrives));
-        const told = new Set(deadLetters.filter(({ item }) => item.redrives === latest).map(({ reason }) => reason));
+        const latest = Math.max(...deadLetters.map(({ item }) => item.redriveGeneration));
+        const told = new Set(
+          deadLetters.filter(({ item }) => item.redriveGeneration === latest).map(({ reason }) => reason),
+        );
         if (told.size > 1) ambiguous = true;
         for (const reason of told) reasons[reason] = (reasons[reason] ?? 0) + 1;
       } else {
@@ -701,7 +718,8 @@ export class LedgerWorld {
         const whole = deadLetters.filter(({ truncated }) => fate === "done" || !truncated);
         if (this.#redrives === 0) assert.deepEqual(whole, [], `item ${content} is ${fate}, and has a dead letter`);
       }
-      const failed = this.#failed.get(`${pageKey(this.#id, page).pk} item#${index}#${epoch}`)?.size ?? 0;
+      const failed =
+        this.#failed.get(`${pageKey({ run: this.#id, partition: 0, page }).pk} item#${index}#${epoch}`)?.size ?? 0;
       const retried = fate === "dead" ? Math.max(0, failed - 1) : failed;
       mostRetried += failed;
       // Of two messages of one item, the one that settles it need not know what failed of the other.
@@ -745,5 +763,5 @@ interface Leaf {
 }
 
 const contentId = (page: SourcePage, index: number): string => `${JSON.stringify(page)}/${index}`;
-const itemName = ({ page, index, epoch }: Pick<LedgerItem, "page" | "index" | "epoch">): string =>
+const itemName = ({ page, index, epoch }: Pick<ItemAddress, "page" | "index" | "epoch">): string =>
   `${page}/${index}/${epoch}`;

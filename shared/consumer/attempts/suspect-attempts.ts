@@ -3,7 +3,8 @@ import { countWaits } from "../../base/waits.ts";
 import type { Workflow } from "../../definition/workflow.ts";
 import type { ItemState, Ledger } from "../../ledger/ledger.ts";
 import type { ReceiveMark } from "../../ledger/rows.ts";
-import { type ItemMessage, identityOf, ledgerItem, receiveOf } from "../../messages/item-message.ts";
+import { addressOf, identityOf } from "../../messages/item-address.ts";
+import { type ItemMessage, receiveOf } from "../../messages/item-message.ts";
 import type { AttemptOutcome } from "./attempt.ts";
 import { Isolation } from "./isolation.ts";
 import { isolationMemory } from "./isolation-memory.ts";
@@ -72,7 +73,7 @@ export class Suspects {
       };
       // Noted once its process is ready: what goes wrong before is not the item's doing.
       const outcome = await this.#isolation.run(request, alone, () =>
-        ledger.recordReceive(ledgerItem(envelope), receiveOf(item), alone ? "alone" : "isolated"),
+        ledger.recordReceive(addressOf(envelope), receiveOf(item), alone ? "alone" : "isolated"),
       );
       switch (outcome.tag) {
         case "not ready":
@@ -97,7 +98,7 @@ export class Suspects {
       crash.stack = "";
       const times = { startedAt: now(), endedAt: now() };
       const failure = toFailure(crash, { ...times, attempt: failures.length + 1, kind: "crashed" });
-      failures = await ledger.recordFailure(ledgerItem(item.envelope), receive, failure);
+      failures = await ledger.recordFailure(addressOf(item.envelope), receive, failure);
     }
     return failures;
   }

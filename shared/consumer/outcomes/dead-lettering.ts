@@ -8,7 +8,7 @@ import type { Ledger } from "../../ledger/ledger.ts";
 import { toAttributeText } from "../../messages/body.ts";
 import { deadLetterBody } from "../../messages/dead-letter.ts";
 import type { Envelope } from "../../messages/envelope.ts";
-import { ledgerItem } from "../../messages/item-message.ts";
+import { addressOf } from "../../messages/item-address.ts";
 
 const LONGEST_REASON = 1_000;
 
@@ -37,7 +37,7 @@ export class Burial {
    * @returns false where a duplicate of the message has succeeded, and nothing is to be buried.
    */
   async buryItem(envelope: Envelope, reason: Reason, { failures, waits }: History, retries: number): Promise<boolean> {
-    const item = ledgerItem(envelope);
+    const item = addressOf(envelope);
     // mutant: claim-death
     if (!(await this.#ledger.claimDeath(item))) return false;
     const history = [...(envelope.dead?.failures ?? []), ...failures];

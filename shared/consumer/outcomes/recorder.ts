@@ -1,7 +1,7 @@
+import type { PageAddress } from "../../messages/item-address.ts";
+
 /** An item's outcome, as it is recorded with others of its page. */
-interface Outcome {
-  readonly run: string;
-  readonly page: number;
+interface Outcome extends PageAddress {
   readonly epoch: number;
 }
 
@@ -38,9 +38,9 @@ export class Recorder<Item> {
   }
 
   /** Resolves once the outcome is recorded; rejects if it could not be, and the message must come again. */
-  record({ run, page, epoch }: Outcome, item: Item): Promise<void> {
-    const key = `${run}|${page}|${epoch}`;
-    const pending = this.#pending.get(key) ?? { run, page, epoch, items: [], settle: [] };
+  record({ run, partition, page, epoch }: Outcome, item: Item): Promise<void> {
+    const key = `${run}|${partition}|${page}|${epoch}`;
+    const pending = this.#pending.get(key) ?? { run, partition, page, epoch, items: [], settle: [] };
     this.#pending.set(key, pending);
     if (this.#cancelFlush === undefined) this.#schedule();
     pending.items.push(item);

@@ -16,7 +16,8 @@ import type { Cancellations, ItemState, Ledger, Successes } from "../../ledger/l
 import type { Runs } from "../../ledger/runs.ts";
 import type { InvalidFindings } from "../../ledger/same-failure.ts";
 import { replacementBody } from "../../messages/dead-letter.ts";
-import { type ItemMessage, ledgerItem, receiveOf } from "../../messages/item-message.ts";
+import { addressOf, logFields } from "../../messages/item-address.ts";
+import { type ItemMessage, receiveOf } from "../../messages/item-message.ts";
 import { messageFinding } from "../../messages/message-finding.ts";
 import { newerVersionDelay } from "../../messages/newer-version-delay.ts";
 import type { AttemptOutcome } from "../attempts/attempt.ts";
@@ -113,7 +114,7 @@ export class Settlement {
     const { ledger, logger } = this.#options;
     if (state.tag === "stale") {
       return async () => {
-        logger.info("dropped a message of an earlier content of its page", { ...ledgerItem(envelope) });
+        logger.info("dropped a message of an earlier content of its page", { ...logFields(addressOf(envelope)) });
         return true;
       };
     }
@@ -126,7 +127,7 @@ export class Settlement {
     if (state.tag === "settled") {
       return async () => {
         // mutant: roll-up-again
-        await ledger.climbAgain(envelope.run, envelope.page);
+        await ledger.climbAgain(addressOf(envelope));
         return true;
       };
     }
@@ -150,8 +151,8 @@ export class Settlement {
   async putBack(item: ItemMessage, state: Pending, milliseconds: number): Promise<boolean> {
     if (this.#mustBeReplaced(item, milliseconds)) {
       const receive = receiveOf(item);
-      await this.#options.ledger.recordReplacement(ledgerItem(item.envelope), receive, state, isSuspect(item, state));
-    } else await this.#options.ledger.recordReceive(ledgerItem(item.envelope), receiveOf(item), "returned");
+      await this.#options.ledger.recordReplacement(addressOf(item.envelope), receive, state, isSuspect(item, state));
+    } else await this.#options.ledger.recordReceive(addressOf(item.envelope), receiveOf(item), "returned");
     return await this.#comeAgain(item, milliseconds);
   }
 
@@ -192,8 +193,8 @@ export class Settlement {
   }
 
   async #cancel({ envelope }: ItemMessage): Promise<boolean> {
-    const { index, redrives, ...page } = ledgerItem(envelope);
-    await this.#cancellations.record(page, { index, redrives });
+    const { index, redriveGeneration, ...page } = addressOf(envelope);
+    await this.#cancellations.record(page, { index, redriveGeneration });
     return true;
   }
 
@@ -234,8 +235,8 @@ export class Settlement {
   }
 
   async #recordSuccess({ envelope }: ItemMessage, failures: number): Promise<boolean> {
-    const { index, redrives, ...page } = ledgerItem(envelope);
-    await this.#successes.record(page, { index, redrives, failures });
+    const { index, redriveGeneration, ...page } = addressOf(envelope);
+    await this.#successes.record(page, { index, redriveGeneration, failures });
     this.#options.metrics.count("succeeded", 1);
     return true;
   }
@@ -252,7 +253,7 @@ export class Settlement {
     const final = this.#finalReason(outcome, before.length + 1);
     if (final === "invalid item")
       await this.#invalidFindings.note(item.envelope.run, findingOf(outcome.thrown, failure));
-    const failures = await ledger.recordFailure(ledgerItem(item.envelope), receiveOf(item), failure, final);
+    const failures = await ledger.recordFailure(addressOf(item.envelope), receiveOf(item), failure, final);
     const history: History = { failures, ...(waits && { waits }) };
     if (final !== undefined) return await this.#bury(item, final, history);
     if (failures.length >= workflow.retry.attempts) return await this.#bury(item, "exhausted", history);
@@ -269,7 +270,7 @@ export class Settlement {
     const { name, message } = toFailure(outcome.thrown, { ...outcome, attempt: 0, room: LONGEST_WAIT_MESSAGE });
     const { startedAt, endedAt } = outcome;
     const { waits, exceeds } = await ledger.recordWait(
-      ledgerItem(item.envelope),
+      addressOf(item.envelope),
       {
         kind: asked.kind,
         note: { at: new Date(endedAt).toISOString(), name, message, milliseconds },
@@ -344,7 +345,7 @@ export class Settlement {
     if (await this.#burial.buryItem(item.envelope, reason, { failures, ...(waits && { waits }) }, retries)) {
       this.#options.metrics.count("deadLettered", 1);
       this.#options.logger.warn("dead letter", {
-        ...ledgerItem(item.envelope),
+        ...logFields(addressOf(item.envelope)),
         reason,
         failure: lastError(reason, failures, waits).message,
       });

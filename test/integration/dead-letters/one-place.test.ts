@@ -9,9 +9,10 @@ import { purge } from "../../../shared/dead-letters/purge.ts";
 import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
 import { redrive } from "../../../shared/dead-letters/redrive.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
-import { pageKey, readPageRow } from "../../../shared/ledger/rows.ts";
+import { readPageRow } from "../../../shared/ledger/rows.ts";
 import { Runs } from "../../../shared/ledger/runs.ts";
 import { parseEnvelope } from "../../../shared/messages/envelope.ts";
+import { pageKey } from "../../../shared/messages/item-address.ts";
 import { DeadLettersWorld, DLQ } from "../../helpers/dead-letters-world.ts";
 import type { FakeMessage } from "../../helpers/fake-queues.ts";
 import { Mortal } from "../../helpers/mortal.ts";
@@ -175,7 +176,7 @@ class Walk {
   }
 
   async #check(): Promise<void> {
-    const page = readPageRow((await this.#world.store.get(pageKey("run", 0))) ?? {});
+    const page = readPageRow((await this.#world.store.get(pageKey({ run: "run", partition: 0, page: 0 }))) ?? {});
     const places = [...Array.from({ length: ITEMS }, (_, index) => String(index)), ...FOREIGN];
     let rawDeadLetters = 0;
     for (const place of places) {
@@ -213,7 +214,7 @@ class Walk {
     }
     queues.now += 3_600_000;
     await redrive({ ...options, select: ({ kind }) => kind !== "foreign" });
-    const page = readPageRow((await this.#world.store.get(pageKey("run", 0))) ?? {});
+    const page = readPageRow((await this.#world.store.get(pageKey({ run: "run", partition: 0, page: 0 }))) ?? {});
     for (let index = 0; index < ITEMS; index++) {
       assert.ok(page.done.has(index) || this.#backup.has(String(index)), `item ${index}`);
     }

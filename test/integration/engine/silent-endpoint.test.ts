@@ -87,7 +87,7 @@ test.each([
 test("a consumer whose endpoint never answers gives its messages back before its invocation ends", async () => {
   const { endpoint } = await silentServer();
   const { environment: consumer, log } = await environmentOf("consumer", endpoint);
-  const header = { workflow: workflow.name, run: "run", page: 0, epoch: 1, resent: false };
+  const header = { workflow: workflow.name, run: "run", partition: 0, page: 0, epoch: 1, resent: false };
   const record = {
     messageId: "message",
     receiptHandle: "handle",

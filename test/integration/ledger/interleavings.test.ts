@@ -87,9 +87,9 @@ describe("A run of", () => {
     const ledger = new Ledger(store);
     let run = await runs.create({ id: "run", workflow: "simulated", requestedAt: "2026-11-22T08:15:30.000Z" });
     for (let page = 0; page < 1_001; page++) {
-      await ledger.openPage("run", page, { size: 1, digest: "" });
-      const items = [{ index: 0, failures: page === 1_000 ? 1 : 0, redrives: 0 }];
-      await ledger.recordSuccesses({ run: "run", page, epoch: 1, items });
+      await ledger.openPage({ run: "run", partition: 0, page }, { size: 1, digest: "" });
+      const items = [{ index: 0, failures: page === 1_000 ? 1 : 0, redriveGeneration: 0 }];
+      await ledger.recordSuccesses({ run: "run", partition: 0, page, epoch: 1, items });
       expect(run.status).toBe("running");
       const next = { cursor: page, skip: 0, pages: page + 1, items: page + 1, ended: page === 1_000 };
       run = (await runs.checkpoint(run, next)) ?? expect.fail("superseded");

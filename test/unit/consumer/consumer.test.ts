@@ -4,6 +4,7 @@ import { PermanentError, RetryLater, type TaskContext } from "../../../shared/in
 import { toJson } from "../../../shared/messages/body.ts";
 import { deadLetterBody } from "../../../shared/messages/dead-letter.ts";
 import { envelopeBody, parseEnvelope } from "../../../shared/messages/envelope.ts";
+import { addressOf } from "../../../shared/messages/item-address.ts";
 import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
 import { failureOf } from "../../helpers/failures.ts";
 import { HOSTILE_VALUES } from "../../helpers/hostile-values.ts";
@@ -65,11 +66,14 @@ describe("a batch", () => {
 
   test("of several pages is one write a page", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
-    await world.ledger.openPage(RUN, 1, { size: 2, digest: "e" });
+    await world.ledger.openPage({ run: RUN, partition: 0, page: 1 }, { size: 2, digest: "e" });
     const other = (index: number) =>
-      world.raw(envelopeBody({ workflow: "test", run: RUN, page: 1, epoch: 1, resent: false }, index, "1"), {
-        id: `other ${index}`,
-      });
+      world.raw(
+        envelopeBody({ workflow: "test", run: RUN, partition: 0, page: 1, epoch: 1, resent: false }, index, "1"),
+        {
+          id: `other ${index}`,
+        },
+      );
     world.store.updates.length = 0;
     expect(await world.consume({}, [world.message(0), other(0), world.message(1), other(1)])).toEqual([]);
     expect(world.store.updates.filter(({ sk }) => sk === "page").map(({ pk }) => pk)).toEqual([
@@ -373,7 +377,7 @@ describe("a message that is not ours", () => {
 
   test("but of another workflow is told so", async () => {
     const world = await ConsumerWorld.of(["a"]);
-    const header = { workflow: "other\u0000", run: RUN, page: 0, epoch: 1, resent: false };
+    const header = { workflow: "other\u0000", run: RUN, partition: 0, page: 0, epoch: 1, resent: false };
     const body = envelopeBody(header, 0, '"a"');
     expect(await world.consume({}, [world.raw(body)])).toEqual([]);
     expect(world.rawDeadLetters[0]).toMatchObject({
@@ -655,7 +659,7 @@ describe("a consumer that refills its slots", () => {
     expect(task).toHaveBeenCalledTimes(1);
     expect(world.sqs.visibilities).toContainEqual({ receiptHandle: "polled-handle-1", seconds: 0 });
     expect(world.sqs.deleted).not.toContain("polled-handle-1");
-    const [state] = await world.ledger.itemStates([{ ...parseEnvelope(world.message(1).body), redrives: 0 }]);
+    const [state] = await world.ledger.itemStates([addressOf(parseEnvelope(world.message(1).body))]);
     expect(state).toMatchObject({ tag: "pending", failures: [] });
     expect(state?.tag === "pending" && [...state.receives]).toEqual([[1, "returned"]]);
   });

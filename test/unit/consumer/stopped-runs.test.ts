@@ -3,8 +3,8 @@ import { PermanentError, RetryLater } from "../../../shared/index.ts";
 import { envelopeBody } from "../../../shared/messages/envelope.ts";
 import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
 
-const PAGE = { run: RUN, page: 0, epoch: 1 };
-const item = (index: number) => ({ ...PAGE, index, redrives: 0 });
+const PAGE = { run: RUN, partition: 0, page: 0, epoch: 1 };
+const item = (index: number) => ({ ...PAGE, index, redriveGeneration: 0 });
 
 const paused = async (items: readonly unknown[]) => {
   const world = await ConsumerWorld.of(items);
@@ -43,10 +43,10 @@ describe("the messages of a paused run", () => {
     const redriven = world.raw(world.rawDeadLetters[0]?.body ?? "", { id: "redriven" });
     const requestedAt = "2026-01-02T00:00:00.000Z";
     const other = await world.runs.create({ id: "other", workflow: "test", requestedAt });
-    await world.ledger.openPage("other", 0, { size: 1, digest: "d" });
+    await world.ledger.openPage({ run: "other", partition: 0, page: 0 }, { size: 1, digest: "d" });
     await world.runs.checkpoint(other, { cursor: undefined, skip: 0, pages: 1, items: 1, ended: true });
     await world.runs.pause("other");
-    const header = { workflow: "test", run: "other", page: 0, epoch: 1, resent: false };
+    const header = { workflow: "test", run: "other", partition: 0, page: 0, epoch: 1, resent: false };
     const resting = world.raw(envelopeBody(header, 0, '"resting"'), { id: "resting" });
     const task = vi.fn();
     expect(await world.consume({ task }, [resting, redriven])).toEqual(["resting"]);
@@ -113,9 +113,9 @@ describe("the messages of a paused run", () => {
 describe("the messages of a cancelled run", () => {
   test("are dropped unrun, one write a page, and end it with exact counts", async () => {
     const world = await cancelling([..."abc"]);
-    await world.ledger.openPage(RUN, 1, { size: 2, digest: "e" });
+    await world.ledger.openPage({ run: RUN, partition: 0, page: 1 }, { size: 2, digest: "e" });
     const other = (index: number) => {
-      const header = { workflow: "test", run: RUN, page: 1, epoch: 1, resent: false };
+      const header = { workflow: "test", run: RUN, partition: 0, page: 1, epoch: 1, resent: false };
       return world.raw(envelopeBody(header, index, "1"), { id: `other ${index}` });
     };
     world.store.updates.length = 0;

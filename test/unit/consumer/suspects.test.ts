@@ -4,8 +4,8 @@ import type { IsolatedAttempt, IsolationOutcome } from "../../../shared/consumer
 import { isSuspect, type Pending, Suspects } from "../../../shared/consumer/attempts/suspect-attempts.ts";
 import { defineWorkflow } from "../../../shared/index.ts";
 import type { ReceiveMark } from "../../../shared/ledger/rows.ts";
-import type { LedgerItem } from "../../../shared/messages/envelope.ts";
 import { parseEnvelope } from "../../../shared/messages/envelope.ts";
+import type { ItemAddress } from "../../../shared/messages/item-address.ts";
 import type { ItemMessage } from "../../../shared/messages/item-message.ts";
 import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
 import { failureOf } from "../../helpers/failures.ts";
@@ -64,7 +64,7 @@ async function suspecting({ memoryMb = 1_024, attempts = 5 } = {}) {
       suspects.attempt(itemOf(index, receiveCount), state),
     /** What the ledger has of the item's receives. */
     async recorded(index: number): Promise<Pending> {
-      const item: LedgerItem = { run: RUN, page: 0, index, epoch: 1, redrives: 0 };
+      const item: ItemAddress = { run: RUN, partition: 0, page: 0, index, epoch: 1, redriveGeneration: 0 };
       const [state] = await ledger.itemStates([item]);
       if (state?.tag !== "pending") throw new Error(`the item is ${state?.tag}`);
       return state;
@@ -238,7 +238,9 @@ describe("a consumer", () => {
     // random is 0.5.
     expect(await world.consume({ timeout: { seconds: 10 } }, world.messages({ receiveCount: 2 }))).toEqual(["1"]);
     expect(world.sqs.visibilities).toEqual([{ receiptHandle: "handle-1", seconds: 6 }]);
-    const [state] = await world.ledger.itemStates([{ run: RUN, page: 0, index: 1, epoch: 1, redrives: 0 }]);
+    const [state] = await world.ledger.itemStates([
+      { run: RUN, partition: 0, page: 0, index: 1, epoch: 1, redriveGeneration: 0 },
+    ]);
     expect(state).toMatchObject({ failures: [], receives: new Map([[2, "returned"]]) });
   });
 
@@ -274,7 +276,9 @@ describe("a consumer", () => {
       [2, 1],
       [3, 1],
     ] as const) {
-      const [state] = await world.ledger.itemStates([{ run: RUN, page: 0, index, epoch: 1, redrives: 0 }]);
+      const [state] = await world.ledger.itemStates([
+        { run: RUN, partition: 0, page: 0, index, epoch: 1, redriveGeneration: 0 },
+      ]);
       expect(state).toMatchObject({ failures: [], receives: new Map([[receiveCount, "returned"]]) });
     }
     expect(world.sqs.visibilities.filter(({ receiptHandle }) => receiptHandle === "handle-2").at(-1)?.seconds).toBe(0);
@@ -303,7 +307,7 @@ describe("a consumer", () => {
 
   test("records what became of one, its outcome and its crashes", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
-    const item = { run: RUN, page: 0, index: 0, epoch: 1, redrives: 0 };
+    const item = { run: RUN, partition: 0, page: 0, index: 0, epoch: 1, redriveGeneration: 0 };
     for (const receive of [2, 3]) await world.ledger.recordReceive(item, receive, "alone");
     expect(await world.consume({ retry: { attempts: 3 } }, [world.message(0, { receiveCount: 4 })])).toEqual([]);
     expect(await world.counts()).toMatchObject({ succeeded: 1, pending: 1, retried: 2 });

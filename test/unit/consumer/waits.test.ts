@@ -3,8 +3,8 @@ import type { ReceivedMessage } from "../../../shared/aws/received-message.ts";
 import { Isolation } from "../../../shared/consumer/attempts/isolation.ts";
 import { toDeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
 import { RetryLater, type TaskContext, Throttled, type WorkflowOptions } from "../../../shared/index.ts";
-import { attemptsKey } from "../../../shared/ledger/rows.ts";
 import { parseEnvelope } from "../../../shared/messages/envelope.ts";
+import { attemptsKey } from "../../../shared/messages/item-address.ts";
 import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
 
 const START = Date.UTC(2026, 10, 27, 13);
@@ -25,7 +25,7 @@ afterEach(() => {
 
 const pass = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1_000);
 
-const ITEM = { run: RUN, page: 0, index: 0, epoch: 1, redrives: 0 };
+const ITEM = { run: RUN, partition: 0, page: 0, index: 0, epoch: 1, redriveGeneration: 0 };
 
 /** One item whose message is delivered again and again, each time when its visibility says so. */
 async function waiting(workflow: Partial<WorkflowOptions>) {

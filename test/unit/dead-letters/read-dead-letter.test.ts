@@ -7,7 +7,7 @@ import { fingerprint } from "../../../shared/messages/fingerprint.ts";
 import { failureOf } from "../../helpers/failures.ts";
 
 const envelope = parseEnvelope(
-  envelopeBody({ workflow: "cities", run: "r1", page: 3, epoch: 2, resent: true }, 7, '{"name":"Bonn"}'),
+  envelopeBody({ workflow: "cities", run: "r1", partition: 0, page: 3, epoch: 2, resent: true }, 7, '{"name":"Bonn"}'),
 );
 const address = { workflow: "cities", run: "r1", page: 3, index: 7, epoch: 2, item: { name: "Bonn" } };
 const died = { reason: "exhausted", at: "2026-11-25T08:00:00.000Z" } as const;

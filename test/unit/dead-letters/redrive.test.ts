@@ -5,7 +5,7 @@ import { type RedriveOptions, redrive } from "../../../shared/dead-letters/redri
 import { runKey } from "../../../shared/ledger/rows.ts";
 import { truncatedDeadLetterBody } from "../../../shared/messages/dead-letter.ts";
 import { type Envelope, parseEnvelope } from "../../../shared/messages/envelope.ts";
-import { identityOf } from "../../../shared/messages/item-message.ts";
+import { addressOf, identityOf } from "../../../shared/messages/item-address.ts";
 import { DeadLettersWorld, DLQ, QUEUE, WORKFLOW } from "../../helpers/dead-letters-world.ts";
 import { failureOf } from "../../helpers/failures.ts";
 
@@ -138,12 +138,12 @@ describe("A redrive", () => {
     const world = new DeadLettersWorld();
     await world.produce(1);
     const failures = [failureOf(new ItemError("TOO_LARGE", "too large"), 0)];
-    const address = { workflow: WORKFLOW, run: "run", page: 0, index: 0, epoch: 1 };
+    const address = { workflow: WORKFLOW, run: "run", partition: 0, page: 0, index: 0, epoch: 1, redriveGeneration: 0 };
     world.queues.put(
       DLQ,
       truncatedDeadLetterBody(address, "aaaa", { reason: "too large", at: "2026-11-25", failures }),
     );
-    await world.ledger.recordDeath({ ...address, redrives: 0 }, "too large", 0);
+    await world.ledger.recordDeath(address, "too large", 0);
     const refused = await all(world);
     expect(refused).toMatchObject({ moved: 0, refused: { truncated: 1 } });
     expect(refused.refusals[0]?.message).toContain("give it a whole one");
@@ -171,7 +171,7 @@ describe("A redrive", () => {
     await world.produce(2, "cancelled");
     await world.die(world.envelope(0, 0, "cancelled"));
     const { hop: _ } = (await world.runs.cancel("cancelled")) ?? {};
-    const item = { run: "cancelled", page: 0, epoch: 1, index: 1, redrives: 0 };
+    const item = { run: "cancelled", partition: 0, page: 0, epoch: 1, index: 1, redriveGeneration: 0 };
     await world.ledger.recordCancelled({ ...item, items: [item] });
     expect((await world.runs.get("cancelled")).status).toBe("cancelled");
     expect(await all(world)).toMatchObject({ moved: 2 });
@@ -206,7 +206,7 @@ describe("A redrive", () => {
     const world = new DeadLettersWorld();
     await world.produce(1);
     const envelope = world.envelope(0);
-    await world.ledger.recordFailure({ ...envelope, redrives: 0 }, 1, failureOf(new Error("out of memory")));
+    await world.ledger.recordFailure(addressOf(envelope), 1, failureOf(new Error("out of memory")));
     world.queues.put(DLQ, JSON.stringify(envelope), { movedFrom: "arn:aws:sqs:x:1:queue" });
     expect(await world.counts()).toMatchObject({ pending: 1, dead: 0 });
     expect(await all(world)).toMatchObject({ moved: 1 });

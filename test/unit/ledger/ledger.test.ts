@@ -9,16 +9,16 @@ describe("A page that is sent again", () => {
     await rig.produced([3], { ended: false });
     await rig.succeed(rig.item(0));
     await rig.die(rig.item(1));
-    const again = await rig.ledger.openPage(RUN, 0, { size: 3, digest: "first" });
+    const again = await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 3, digest: "first" });
     expect(again).toMatchObject({ epoch: 1, resent: true });
     expect([0, 1, 2].map((index) => again?.isSettled(index))).toEqual([true, true, false]);
   });
 
   test("rises in its epoch with another content, and what was recorded of the old one counts no more", async () => {
     const rig = new LedgerRig();
-    await rig.ledger.openPage(RUN, 0, { size: 2, digest: "first" });
+    await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 2, digest: "first" });
     await rig.succeed(rig.item(0));
-    const again = await rig.ledger.openPage(RUN, 0, CHANGED);
+    const again = await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, CHANGED);
     expect(again).toMatchObject({ epoch: 2, resent: true });
     expect([0, 1].map((index) => again?.isSettled(index))).toEqual([false, false]);
     await rig.succeed(rig.item(1));
@@ -26,14 +26,16 @@ describe("A page that is sent again", () => {
     expect(await rig.stateOf(rig.item(0))).toBe("stale");
     expect(await rig.stateOf(rig.item(0, { epoch: 2 }))).toBe("pending");
     // Back to the first content: yet another epoch, and not the old one.
-    expect(await rig.ledger.openPage(RUN, 0, { size: 2, digest: "first" })).toMatchObject({ epoch: 3 });
+    expect(await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 2, digest: "first" })).toMatchObject({
+      epoch: 3,
+    });
   });
 
   test("keeps its epoch and its records where a checkpoint has passed it: whoever has other content was overtaken", async () => {
     const rig = new LedgerRig();
     await rig.produced([2], { ended: false });
     await rig.succeed(rig.item(0));
-    expect(await rig.ledger.openPage(RUN, 0, CHANGED)).toBeUndefined();
+    expect(await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, CHANGED)).toBeUndefined();
     expect(await rig.stateOf(rig.item(0))).toBe("settled");
     expect(await rig.stateOf(rig.item(1))).toBe("pending");
   });
@@ -41,10 +43,10 @@ describe("A page that is sent again", () => {
   test("is not full because it was so in an earlier epoch, though the producer died before it could tell the block", async () => {
     const rig = new LedgerRig();
     const run = await rig.runs.create({ id: RUN, workflow: "cities", requestedAt: "2026-11-22T08:15:30.000Z" });
-    await rig.ledger.openPage(RUN, 0, { size: 1, digest: "first" });
+    await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 1, digest: "first" });
     await rig.succeed(rig.item(0));
-    await rig.dyingAt(2, () => rig.ledger.openPage(RUN, 0, CHANGED));
-    await rig.ledger.openPage(RUN, 0, CHANGED);
+    await rig.dyingAt(2, () => rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, CHANGED));
+    await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, CHANGED);
     await rig.checkpointed(run, 2, { ended: true });
     // A slow one climbs from the old epoch.
     await rig.succeed(rig.item(0));
@@ -56,9 +58,9 @@ describe("A page that is sent again", () => {
   test("is full at once where its producer had buried the last item, and died before it climbed", async () => {
     const rig = new LedgerRig();
     const run = await rig.runs.create({ id: RUN, workflow: "cities", requestedAt: "2026-11-22T08:15:30.000Z" });
-    await rig.ledger.openPage(RUN, 0, { size: 1, digest: "first" });
+    await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 1, digest: "first" });
     await rig.dyingAt(1, () => rig.ledger.recordDeath(rig.item(0), "too large", 0));
-    await rig.ledger.openPage(RUN, 0, { size: 1, digest: "first" });
+    await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 1, digest: "first" });
     await rig.checkpointed(run, 1, { ended: true });
     expect(await rig.counts()).toMatchObject({ dead: 1, pending: 0, deadByReason: { "too large": 1 } });
     expect(await rig.status()).toBe("completed");
@@ -67,16 +69,16 @@ describe("A page that is sent again", () => {
 
 test("A page that a stopped run's producer found unsent is sent by no other", async () => {
   const rig = new LedgerRig();
-  expect(await rig.ledger.cancelPage(RUN, 0)).toBeUndefined();
-  expect(await rig.ledger.openPage(RUN, 0, { size: 1, digest: "first" })).toBeUndefined();
+  expect(await rig.ledger.cancelPage({ run: RUN, partition: 0, page: 0 })).toBeUndefined();
+  expect(await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 1, digest: "first" })).toBeUndefined();
   // Should the one who closed it die, the next one finds the same.
-  expect(await rig.ledger.cancelPage(RUN, 0)).toBeUndefined();
+  expect(await rig.ledger.cancelPage({ run: RUN, partition: 0, page: 0 })).toBeUndefined();
 });
 
 test("A page that was sent and then left the source keeps no other from being waited for", async () => {
   const rig = new LedgerRig();
   await rig.produced([1, 1], { ended: false });
-  await rig.ledger.openPage(RUN, 2, { size: 1, digest: "first" });
+  await rig.ledger.openPage({ run: RUN, partition: 0, page: 2 }, { size: 1, digest: "first" });
   await rig.succeed(rig.item(0, { page: 0 }));
   await rig.die(rig.item(0, { page: 2 }), 1);
   // The producer died before the checkpoint. Taken up again, the source has ended.
@@ -140,7 +142,7 @@ describe("A redrive", () => {
     return rig;
   };
   const record = (rig: LedgerRig, redrives: number) =>
-    rig.ledger.recordRedrives({ ...rig.item(0), items: [rig.item(0, { redrives })] });
+    rig.ledger.recordRedrives({ ...rig.item(0), items: [rig.item(0, { redriveGeneration: redrives })] });
 
   test("moves an item from dead to pending to done, and announces its run no second time", async () => {
     const rig = await dead();
@@ -149,7 +151,7 @@ describe("A redrive", () => {
     await record(rig, 1);
     expect(await rig.counts()).toMatchObject({ dead: 0, pending: 1, succeeded: 1, deadByReason: {} });
     expect(await rig.status()).toBe("completed");
-    await rig.succeed(rig.item(0, { redrives: 1 }));
+    await rig.succeed(rig.item(0, { redriveGeneration: 1 }));
     expect(await rig.counts()).toMatchObject({ dead: 0, pending: 0, succeeded: 2 });
     expect(rig.announcements).toEqual([RUN]);
   });
@@ -164,7 +166,7 @@ describe("A redrive", () => {
 
   test("that is recorded after its item has settled again changes nothing", async () => {
     const rig = await dead();
-    await rig.die(rig.item(0, { redrives: 1 }));
+    await rig.die(rig.item(0, { redriveGeneration: 1 }));
     await record(rig, 1);
     expect(await rig.counts()).toMatchObject({ dead: 1, pending: 0 });
   });
@@ -183,8 +185,8 @@ describe("A redrive", () => {
     expect(await fate(1)).toEqual({ tag: "done" });
     expect(await fate(0, { epoch: 2 })).toEqual({ tag: "stale" });
     await record(rig, 1);
-    await rig.ledger.recordFailure(rig.item(0, { redrives: 1 }), 1, FAILURE);
-    expect(await fate(0, { redrives: 1 })).toEqual({
+    await rig.ledger.recordFailure(rig.item(0, { redriveGeneration: 1 }), 1, FAILURE);
+    expect(await fate(0, { redriveGeneration: 1 })).toEqual({
       tag: "pending",
       lastLife: 0,
       redriven: true,
@@ -200,7 +202,7 @@ describe("A dead item that is redriven", () => {
     await rig.succeed(rig.item(1));
     await rig.die(rig.item(0), 1);
     expect(await rig.status()).toBe("completed");
-    return { rig, item: rig.item(0, { redrives: 1 }) };
+    return { rig, item: rig.item(0, { redriveGeneration: 1 }) };
   };
 
   test("moves from dead to done, and the counts of its run follow", async () => {
@@ -216,7 +218,7 @@ describe("A dead item that is redriven", () => {
     const { rig, item } = await redriven();
     await rig.dyingAt(1, () => rig.succeed(item));
     expect(await rig.stateOf(item)).toBe("settled");
-    await rig.ledger.climbAgain(RUN, 0);
+    await rig.ledger.climbAgain({ run: RUN, partition: 0, page: 0 });
     expect(await rig.counts()).toMatchObject({ succeeded: 2, dead: 0 });
   });
 
@@ -229,7 +231,7 @@ describe("A dead item that is redriven", () => {
     await rig.ledger.recordDeath(item, "permanent", 0);
     expect(await rig.stateOf(item)).toBe("settled");
     expect(await rig.counts()).toMatchObject({ dead: 1, deadByReason: { permanent: 1 } });
-    expect(await rig.stateOf(rig.item(0, { redrives: 2 }))).toBe("pending");
+    expect(await rig.stateOf(rig.item(0, { redriveGeneration: 2 }))).toBe("pending");
   });
 
   test("can die again though a duplicate had succeeded in vain when it first did", async () => {
@@ -238,7 +240,7 @@ describe("A dead item that is redriven", () => {
     await rig.ledger.claimDeath(rig.item(0));
     await rig.succeed(rig.item(0)).catch(() => {});
     await rig.ledger.recordDeath(rig.item(0), "exhausted", 0);
-    expect(await rig.ledger.claimDeath(rig.item(0, { redrives: 1 }))).toBe(true);
+    expect(await rig.ledger.claimDeath(rig.item(0, { redriveGeneration: 1 }))).toBe(true);
   });
 
   test("stays done when its first death is recorded late", async () => {
@@ -246,7 +248,7 @@ describe("A dead item that is redriven", () => {
     await rig.produced([1]);
     await rig.ledger.claimDeath(rig.item(0));
     // Its dead letter was sent, redriven at once, and succeeds before the slow one goes on.
-    await rig.succeed(rig.item(0, { redrives: 1 }));
+    await rig.succeed(rig.item(0, { redriveGeneration: 1 }));
     await rig.ledger.recordDeath(rig.item(0), "exhausted", 0);
     expect(await rig.counts()).toMatchObject({ succeeded: 1, dead: 0, pending: 0 });
   });
@@ -259,8 +261,8 @@ describe("Cancelled items", () => {
     await rig.succeed(rig.item(0));
     await rig.die(rig.item(1));
     await rig.runs.cancel(RUN);
-    const items = [0, 1, 2].map((index) => ({ index, redrives: 0 }));
-    await rig.ledger.recordCancelled({ run: RUN, page: 0, epoch: 1, items });
+    const items = [0, 1, 2].map((index) => ({ index, redriveGeneration: 0 }));
+    await rig.ledger.recordCancelled({ run: RUN, partition: 0, page: 0, epoch: 1, items });
     expect(await rig.counts()).toMatchObject({ succeeded: 1, dead: 1, cancelled: 1, pending: 0 });
     expect(await rig.status()).toBe("cancelled");
     expect(rig.announcements).toEqual([RUN]);
@@ -284,7 +286,7 @@ test("A failure that is recorded twice is one", async () => {
   await rig.ledger.recordFailure(rig.item(0), 1, FAILURE);
   expect(await rig.ledger.recordFailure(rig.item(0), 1, FAILURE)).toHaveLength(1);
   expect(await rig.ledger.recordFailure(rig.item(0), 2, FAILURE)).toHaveLength(2);
-  expect(await rig.ledger.recordFailure(rig.item(0, { redrives: 1 }), 1, FAILURE)).toHaveLength(1);
+  expect(await rig.ledger.recordFailure(rig.item(0, { redriveGeneration: 1 }), 1, FAILURE)).toHaveLength(1);
 });
 
 test.each([
@@ -297,7 +299,8 @@ test.each([
       const rig = new LedgerRig();
       await rig.produced([1]);
       await rig.dyingAt(write, () => rig.succeed(rig.item(0), failures));
-      if ((await rig.stateOf(rig.item(0))) === "settled") await rig.ledger.climbAgain(RUN, 0);
+      if ((await rig.stateOf(rig.item(0))) === "settled")
+        await rig.ledger.climbAgain({ run: RUN, partition: 0, page: 0 });
       else await rig.succeed(rig.item(0), failures);
       expect(await rig.status()).toBe("completed");
       expect(await rig.counts()).toMatchObject({ succeeded: 1, retried: failures });

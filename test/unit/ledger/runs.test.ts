@@ -81,7 +81,7 @@ describe("A checkpoint", () => {
   test("of another producer, which came as far, is not taken for the end of the run", async () => {
     const rig = new LedgerRig();
     const run = await rig.runs.create(CREATED);
-    await rig.ledger.openPage(RUN, 0, { size: 3, digest: "first" });
+    await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 3, digest: "first" });
     const cancelling = (await rig.runs.cancel(RUN)) ?? run;
     // Of one that had sent the page before, and looked at its run no more.
     await rig.checkpointed(run, 3);
@@ -95,7 +95,7 @@ describe("A checkpoint", () => {
       const rig = new LedgerRig();
       const run = await rig.runs.create(CREATED);
       await rig.runs.takeUp(RUN, 1);
-      await rig.ledger.openPage(RUN, 0, { size: 1, digest: "first" });
+      await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 1, digest: "first" });
       await rig.succeed(rig.item(0));
       await rig.dyingAt(write, () => rig.checkpointed(run, 1, { ended: true }));
       const again = await rig.runs.takeUp(RUN, 1);

@@ -15,12 +15,12 @@ async function run(findings: readonly (InvalidFinding | "succeeded" | "exhausted
   const ledger = new Ledger(store);
   const runs = new Runs(store);
   const started = await runs.create({ id: "r", workflow: "w", requestedAt: "2026-11-27T08:00:00.000Z" });
-  await ledger.openPage("r", 0, { size: findings.length, digest: "d" });
+  await ledger.openPage({ run: "r", partition: 0, page: 0 }, { size: findings.length, digest: "d" });
   await runs.checkpoint(started, { cursor: undefined, skip: 0, pages: 1, items: findings.length, ended: true });
   for (const [index, finding] of findings.entries()) {
-    const item = { run: "r", page: 0, index, epoch: 1, redrives: 0 };
+    const item = { run: "r", partition: 0, page: 0, index, epoch: 1, redriveGeneration: 0 };
     if (finding === "succeeded")
-      await ledger.recordSuccesses({ ...item, items: [{ index, redrives: 0, failures: 0 }] });
+      await ledger.recordSuccesses({ ...item, items: [{ index, redriveGeneration: 0, failures: 0 }] });
     else if (finding === "exhausted") await ledger.recordDeath(item, finding, 0);
     else {
       // Each by an invocation of its own.

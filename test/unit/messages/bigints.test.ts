@@ -15,7 +15,7 @@ import { failureOf } from "../../helpers/failures.ts";
 
 /** Bigints of both kinds beside numbers of both kinds. */
 const ITEM = { id: 12345678901234567n, small: 5n, number: 5, large: 1e20, list: [-1n, -1] };
-const header = { workflow: WORKFLOW, run: "run", page: 0, epoch: 1, resent: false };
+const header = { workflow: WORKFLOW, run: "run", partition: 0, page: 0, epoch: 1, resent: false };
 const body = envelopeBody(header, 0, toItemJson(ITEM));
 const death = {
   reason: "exhausted",

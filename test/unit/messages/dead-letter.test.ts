@@ -14,7 +14,7 @@ import { failureOf, longestFailure, longestFailures } from "../../helpers/failur
 import { refusedBySqs } from "../../helpers/sqs-characters.ts";
 
 const MEBIBYTE = 1_048_576;
-const header = { workflow: "w", run: "r", page: 0, epoch: 1, resent: true };
+const header = { workflow: "w", run: "r", partition: 0, page: 0, epoch: 1, resent: true };
 const at = "2026-01-01T00:00:00.000Z";
 
 function largestEnvelope(character = "a") {
@@ -73,9 +73,8 @@ describe("an item's dead letter", () => {
 
   test("that shows the start of its item needs a whole one", () => {
     const death = { reason: "too large", at, failures: [] } as const;
-    const deadLetter = parseEnvelope(
-      truncatedDeadLetterBody({ run: "r", page: 0, index: 0, workflow: "w", epoch: 1 }, "x", death),
-    );
+    const address = { workflow: "w", run: "r", partition: 0, page: 0, index: 0, epoch: 1, redriveGeneration: 0 };
+    const deadLetter = parseEnvelope(truncatedDeadLetterBody(address, "x", death));
     expect(parseEnvelope(redrivenBody(deadLetter, death, { redrives: 1 })).dead?.truncated).toBe(true);
     expect(parseEnvelope(redrivenBody(deadLetter, death, { redrives: 1, item: "y" })).dead).not.toHaveProperty(
       "truncated",
@@ -181,13 +180,17 @@ describe("an item's dead letter", () => {
 
 test("the dead letter of an item that could not be a message shows its start, whatever it was", () => {
   const failures = [longestFailure(0, "\u0001")];
-  const address = { workflow: "w", run: "r", page: 1, index: 2, epoch: 3 };
+  const fields = { workflow: "w", run: "r", page: 1, index: 2, epoch: 3 };
   for (const text of ["", "[Circular]", "x".repeat(20_000_000), "\u0001".repeat(100_000), `${"a".repeat(16_383)}😀`]) {
-    const body = truncatedDeadLetterBody(address, text, { reason: "too large", at, failures });
+    const body = truncatedDeadLetterBody({ ...fields, partition: 0, redriveGeneration: 0 }, text, {
+      reason: "too large",
+      at,
+      failures,
+    });
     expect(Buffer.byteLength(body)).toBeLessThanOrEqual(MEBIBYTE);
     expect(refusedBySqs(body)).toEqual([]);
     const deadLetter = parseEnvelope(body);
-    expect(deadLetter).toMatchObject({ ...address, dead: { reason: "too large", redrives: 0, truncated: true } });
+    expect(deadLetter).toMatchObject({ ...fields, dead: { reason: "too large", redrives: 0, truncated: true } });
     expect(text.startsWith(String(deadLetter.item))).toBe(true);
     expect(String(deadLetter.item)).toHaveLength(Math.min(text.length, 16_384));
   }

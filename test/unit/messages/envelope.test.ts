@@ -5,7 +5,7 @@ import { LARGEST_ENVELOPE_BYTES, toAttributeText, toJson } from "../../../shared
 import { envelopeBody, type PageHeader, parseEnvelope } from "../../../shared/messages/envelope.ts";
 import { refusedBySqs } from "../../helpers/sqs-characters.ts";
 
-const header: PageHeader = { workflow: "cities", run: "r1", page: 3, epoch: 1, resent: false };
+const header: PageHeader = { workflow: "cities", run: "r1", partition: 0, page: 3, epoch: 1, resent: false };
 
 // Any UTF-16 code units: halves of pairs, control characters and noncharacters too.
 const anyText = fc

@@ -5,7 +5,7 @@ import { deadLetterBody, redrivenBody, replacementBody } from "../../../shared/m
 import { type Envelope, envelopeBody, parseEnvelope } from "../../../shared/messages/envelope.ts";
 import { failureOf } from "../../helpers/failures.ts";
 
-const header = { workflow: "cities", run: "r1", page: 3, epoch: 1, resent: false };
+const header = { workflow: "cities", run: "r1", partition: 0, page: 3, epoch: 1, resent: false };
 const plain = envelopeBody(header, 7, '{"name":"Bonn"}');
 const death = { reason: "exhausted", at: "2026-11-25T08:00:00.000Z", failures: [failureOf("no")] } as const;
 const waits = {

@@ -11,11 +11,14 @@ const done = { tag: "done" };
 async function ended(workflow: Partial<WorkflowOptions>, options: Partial<ProducerOptions> = {}) {
   const world = new ProducerWorld(workflow, options);
   const run = await world.runs.create({ id: RUN, workflow: "test", requestedAt: REQUESTED_AT });
-  await world.ledger.openPage(RUN, 0, { size: 3, digest: "d" });
+  await world.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 3, digest: "d" });
   await world.runs.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: 3, ended: true });
-  const page = { run: RUN, page: 0, epoch: 1 };
-  await world.ledger.recordSuccesses({ ...page, items: [0, 1].map((index) => ({ index, failures: 0, redrives: 0 })) });
-  await world.ledger.recordDeath({ ...page, index: 2, redrives: 0 }, "permanent", 1);
+  const page = { run: RUN, partition: 0, page: 0, epoch: 1 };
+  await world.ledger.recordSuccesses({
+    ...page,
+    items: [0, 1].map((index) => ({ index, failures: 0, redriveGeneration: 0 })),
+  });
+  await world.ledger.recordDeath({ ...page, index: 2, redriveGeneration: 0 }, "permanent", 1);
   expect((await world.run()).status).toBe("completed");
   return world;
 }
@@ -72,12 +75,22 @@ describe("the end of a run", () => {
     const world = new ProducerWorld({ onComplete });
     const tolerance = { count: 0, minimum: 1 };
     const run = await world.runs.create({ id: RUN, workflow: "test", requestedAt: REQUESTED_AT, tolerance });
-    await world.ledger.openPage(RUN, 0, { size: 2, digest: "d" });
-    await world.ledger.recordDeath({ run: RUN, page: 0, epoch: 1, index: 0, redrives: 0 }, "exhausted", 0);
+    await world.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 2, digest: "d" });
+    await world.ledger.recordDeath(
+      { run: RUN, partition: 0, page: 0, epoch: 1, index: 0, redriveGeneration: 0 },
+      "exhausted",
+      0,
+    );
     await world.runs.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: 2, ended: true });
     if (status === "failed") await world.runs.stopBeyondTolerance(RUN);
     else await world.runs.cancel(RUN);
-    await world.ledger.recordCancelled({ run: RUN, page: 0, epoch: 1, items: [{ index: 1, redrives: 0 }] });
+    await world.ledger.recordCancelled({
+      run: RUN,
+      partition: 0,
+      page: 0,
+      epoch: 1,
+      items: [{ index: 1, redriveGeneration: 0 }],
+    });
     await world.complete();
     expect(onComplete.mock.calls[0]?.[0]).toMatchObject({ status, succeeded: 0, dead: 1, cancelled: 1 });
     expect(onComplete.mock.calls[0]?.[0].failure).toBe(

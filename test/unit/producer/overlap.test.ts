@@ -3,8 +3,9 @@ import { describe, expect, test } from "vitest";
 import type { Overlap } from "../../../shared/definition/workflow.ts";
 import { items, type WorkflowOptions } from "../../../shared/index.ts";
 import { ACTIVE_KEY } from "../../../shared/ledger/active-runs.ts";
-import { pageKey, runKey } from "../../../shared/ledger/rows.ts";
+import { runKey } from "../../../shared/ledger/rows.ts";
 import { parseControlMessage, startEntry } from "../../../shared/messages/control.ts";
+import { pageKey } from "../../../shared/messages/item-address.ts";
 import { ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
 
 const done = { tag: "done" };
@@ -252,7 +253,8 @@ describe("a run that is started by hand", () => {
     const { promise: written, resolve: pageIsWritten } = Promise.withResolvers<void>();
     world.store.before = (operation, key) => {
       if (operation !== "update") return;
-      if (key?.pk === pageKey(RUN, 0).pk && key.sk === pageKey(RUN, 0).sk) pageIsWritten();
+      const page = pageKey({ run: RUN, partition: 0, page: 0 });
+      if (key?.pk === page.pk && key.sk === page.sk) pageIsWritten();
       return key?.pk === ACTIVE_KEY.pk ? entered : undefined;
     };
     return { world, enter, refuse, written };

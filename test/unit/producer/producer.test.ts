@@ -216,7 +216,7 @@ describe("a slice that another producer overtakes", () => {
         async () => {
           const run = await world.run();
           if (run.checkpoint.count > 0) return;
-          await world.ledger.openPage(RUN, 0, { size: 1, digest: "other" });
+          await world.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 1, digest: "other" });
           await world.runs.checkpoint(run, { ...run.checkpoint, cursor: 1, pages: 1, items: 1 });
         },
       ),
@@ -294,7 +294,7 @@ describe("a full queue", () => {
     async function besidePaused(pending: number, maxBacklog: number) {
       const world = new ProducerWorld({ source: pagesOf50(4) }, { maxBacklog });
       const paused = await world.runs.create({ id: "paused", workflow: "test", requestedAt: REQUESTED_AT });
-      await world.ledger.openPage("paused", 0, { size: pending, digest: "d" });
+      await world.ledger.openPage({ run: "paused", partition: 0, page: 0 }, { size: pending, digest: "d" });
       await world.runs.checkpoint(paused, { cursor: 1, skip: 0, pages: 1, items: pending, ended: false });
       await world.runs.pause("paused");
       await world.start();

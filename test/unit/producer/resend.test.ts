@@ -29,10 +29,10 @@ async function afterLoss(sent = PAGES) {
   await world.start();
   const time = { sliceEnd: Number.NEGATIVE_INFINITY };
   for (let hop = 1; hop <= sent; hop++) await world.continue(hop, 1, time);
-  const success = (index: number) => ({ index, failures: 0, redrives: 0 });
+  const success = (index: number) => ({ index, failures: 0, redriveGeneration: 0 });
   for (let page = 0; page < sent; page++) {
     const items = page === 2 ? [0, 1, 2].map(success) : [success(1)];
-    await world.ledger.recordSuccesses({ run: RUN, page, epoch: 1, items });
+    await world.ledger.recordSuccesses({ run: RUN, partition: 0, page, epoch: 1, items });
   }
   await world.runs.pause(RUN);
   world.sqs.sent.length = 0;
@@ -55,7 +55,13 @@ async function goOn(world: ProducerWorld, time = {}) {
 
 async function settle(world: ProducerWorld) {
   for (const { page, index, epoch } of world.messages) {
-    await world.ledger.recordSuccesses({ run: RUN, page, epoch, items: [{ index, failures: 0, redrives: 0 }] });
+    await world.ledger.recordSuccesses({
+      run: RUN,
+      partition: 0,
+      page,
+      epoch,
+      items: [{ index, failures: 0, redriveGeneration: 0 }],
+    });
   }
 }
 
@@ -250,9 +256,10 @@ describe("a run whose messages are lost", () => {
           if (!isSettled(index, page)) continue;
           await world.ledger.recordSuccesses({
             run: RUN,
+            partition: 0,
             page,
             epoch: 1,
-            items: [{ index, failures: 0, redrives: 0 }],
+            items: [{ index, failures: 0, redriveGeneration: 0 }],
           });
         }
         const pending = sent

@@ -39,7 +39,15 @@ describe("a page", () => {
     const world = new ProducerWorld({});
     expect(await sendPage(world, 3, page(200))).toEqual(0);
     expect(byIndex(world)).toEqual(
-      page(200).map((item, index) => ({ sluice: 1, workflow: "test", run: RUN, page: 3, index, epoch: 1, item })),
+      page(200).map((item, index) => ({
+        sluice: 1,
+        workflow: "test",
+        run: RUN,
+        page: 3,
+        index,
+        epoch: 1,
+        item,
+      })),
     );
   });
 
@@ -202,11 +210,12 @@ describe("a page that is sent again", () => {
     await sendPage(world, 0, page(4));
     await world.ledger.recordSuccesses({
       run: RUN,
+      partition: 0,
       page: 0,
       epoch: 1,
-      items: [{ index: 1, failures: 0, redrives: 0 }],
+      items: [{ index: 1, failures: 0, redriveGeneration: 0 }],
     });
-    const died = { run: RUN, page: 0, index: 2, epoch: 1, redrives: 0 };
+    const died = { run: RUN, partition: 0, page: 0, index: 2, epoch: 1, redriveGeneration: 0 };
     await world.ledger.claimDeath(died);
     await world.ledger.recordDeath(died, "permanent", 0);
     world.sqs.sent.length = 0;
@@ -223,9 +232,10 @@ describe("a page that is sent again", () => {
     await sendPage(world, 0, ["a", "b"]);
     await world.ledger.recordSuccesses({
       run: RUN,
+      partition: 0,
       page: 0,
       epoch: 1,
-      items: [{ index: 0, failures: 0, redrives: 0 }],
+      items: [{ index: 0, failures: 0, redriveGeneration: 0 }],
     });
     world.sqs.sent.length = 0;
     await sendPage(world, 0, ["a", "c"]);

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { type Cursor, items } from "../../../shared/index.ts";
+import { addressOf } from "../../../shared/messages/item-address.ts";
 import { ProducerWorld, RUN } from "../../helpers/producer-world.ts";
 
 const done = { tag: "done" };
@@ -19,7 +20,13 @@ const threePages = (onRead: (page: number) => unknown = () => {}) => ({
 /** Cancels what is on the queue, as consumers do. */
 async function drain(world: ProducerWorld): Promise<void> {
   for (const { page, index, epoch } of world.messages) {
-    await world.ledger.recordCancelled({ run: RUN, page, epoch, items: [{ index, redrives: 0 }] });
+    await world.ledger.recordCancelled({
+      run: RUN,
+      partition: 0,
+      page,
+      epoch,
+      items: [{ index, redriveGeneration: 0 }],
+    });
   }
 }
 
@@ -138,7 +145,13 @@ describe("a run that is cancelled", () => {
       const [message] = world.messages;
       if (message !== undefined) {
         const { page, epoch, index } = message;
-        await world.ledger.recordSuccesses({ run: RUN, page, epoch, items: [{ index, failures: 0, redrives: 0 }] });
+        await world.ledger.recordSuccesses({
+          run: RUN,
+          partition: 0,
+          page,
+          epoch,
+          items: [{ index, failures: 0, redriveGeneration: 0 }],
+        });
       }
       expect(message === undefined).toBe(sent === 0);
       await world.runs.cancel(RUN);
@@ -235,7 +248,7 @@ describe("items that wait for hours, of a run that is cancelled", () => {
       if (wait === undefined) continue;
       const note = { at: new Date(world.now).toISOString(), name: "RetryLater", message: "later", milliseconds: wait };
       const times = { startedAt: world.now, endedAt: world.now };
-      const item = { run: RUN, page: envelope.page, index: envelope.index, epoch: envelope.epoch, redrives: 0 };
+      const item = addressOf(envelope);
       const before = { failures: [], final: undefined, receives: new Map() };
       const bounds = { atMostMilliseconds: 24 * HOUR, isSuspect: false };
       await world.ledger.recordWait(item, { kind: "retryLater", note, receive: 1, ...times }, before, bounds);

@@ -25,7 +25,7 @@ beforeEach(async () => {
   store = new MemoryStore();
   runs = new Runs(store, () => now);
   const run = await runs.create({ id: "r", workflow: "test", requestedAt: new Date(START).toISOString() });
-  await new Ledger(store).openPage("r", 0, { size: 10, digest: "d" });
+  await new Ledger(store).openPage({ run: "r", partition: 0, page: 0 }, { size: 10, digest: "d" });
   await runs.checkpoint(run, { ...run.checkpoint, pages: 1, items: 10, ended: true });
 });
 
