@@ -58,20 +58,16 @@ export function copySourceFiles(files: readonly SourceFile[], directory: string)
   }
 }
 
-/** As the function will find them: with its environment variables, and not with those of the shell at hand. */
+/** The paths that the source opens, with the environment variables that the function will have. */
 function pathsOf(workflow: string, source: Source, variables: Readonly<Record<string, string>>): readonly string[] {
-  const before = process.env;
-  process.env = { ...variables };
   try {
-    return source.files?.() ?? [];
+    return source.files?.(variables) ?? [];
   } catch (thrown) {
     throw new ConfigurationError(
       `the source of the workflow ${workflow} cannot say which files it reads: ${toError(thrown).message}. Its function ` +
         "has only the environment variables that the workflow names in environment",
       { cause: thrown },
     );
-  } finally {
-    process.env = before;
   }
 }
 

@@ -5,14 +5,12 @@ import { SQSClient } from "@aws-sdk/client-sqs";
 import { ConfigurationError, SluiceError, toError } from "../../shared/base/errors.ts";
 import { readOutputs, workflowsOf } from "../../shared/definition/stack-outputs.ts";
 import { connect } from "../../shared/ledger/connect.ts";
-import { configOf } from "./aws-client-config.ts";
+import { type AwsAccount, configOf } from "./aws-client-config.ts";
 import type { Target } from "./target.ts";
 
 /** Which deployed stack is meant: `true` is the only one there. */
-export interface StackOptions {
+export interface StackOptions extends AwsAccount {
   readonly stack: string | true;
-  readonly region?: string | undefined;
-  readonly profile?: string | undefined;
   /** Of several stacks there, the one that holds this workflow is meant. */
   readonly holding?: string | undefined;
 }
@@ -23,16 +21,13 @@ export interface StackOptions {
  * @throws {ConfigurationError} There is no such stack, or more than one where one was to be found.
  * @throws {SluiceError} `AWS_UNREACHABLE`: CloudFormation cannot be asked, such as without credentials.
  */
-export async function* stackTargets({ stack: wanted, region, profile, holding }: StackOptions): AsyncGenerator<Target> {
-  // The SDK's clients all read them.
-  if (region !== undefined) process.env.AWS_REGION = region;
-  if (profile !== undefined) process.env.AWS_PROFILE = profile;
-  const stack = await findStack(wanted, holding);
+export async function* stackTargets({ stack: wanted, holding, ...account }: StackOptions): AsyncGenerator<Target> {
+  const stack = await findStack(wanted, holding, account);
   const outputs = outputsOf(stack);
   for (const workflow of workflowsOf(outputs)) {
     const names = readOutputs(workflow, outputs);
-    const sqs = new SQSClient(configOf());
-    const dynamoDb = new DynamoDBClient(configOf());
+    const sqs = new SQSClient(await configOf("SQS", account));
+    const dynamoDb = new DynamoDBClient(await configOf("DynamoDB", account));
     try {
       yield {
         workflow,
@@ -42,7 +37,7 @@ export async function* stackTargets({ stack: wanted, region, profile, holding }:
         running: true,
         local: undefined,
         services: { ...connect({ sqs, dynamoDb }, names), close: async () => {} },
-        restoreDelivery: () => restoreDelivery(names.consumerFunction, names.queueUrl),
+        restoreDelivery: () => restoreDelivery(names.consumerFunction, names.queueUrl, account),
       };
     } finally {
       sqs.destroy();
@@ -51,14 +46,14 @@ export async function* stackTargets({ stack: wanted, region, profile, holding }:
   }
 }
 
-async function findStack(wanted: string | true, holding: string | undefined): Promise<Stack> {
-  const all = await sluiceStacks(wanted);
+async function findStack(wanted: string | true, holding: string | undefined, account: AwsAccount): Promise<Stack> {
+  const all = await sluiceStacks(wanted, account);
   const holders = all.filter((stack) => workflowsOf(outputsOf(stack)).some((workflow) => workflow === holding));
   const found = holders.length > 0 ? holders : all;
   const [stack, ...others] = found;
   if (stack === undefined) {
     const which = wanted === true ? "no stack of Sluice's" : `no stack "${wanted}" with a workflow in it`;
-    const there = wanted === true ? [] : await sluiceStacks(true);
+    const there = wanted === true ? [] : await sluiceStacks(true, account);
     const names = there.length === 0 ? "" : ` (there are ${namesOf(there)})`;
     throw new ConfigurationError(
       `there is ${which} in this account and region${names}: check --stack, --region and --profile`,
@@ -76,8 +71,8 @@ async function findStack(wanted: string | true, holding: string | undefined): Pr
 const namesOf = (stacks: readonly Stack[]): string => stacks.map(({ StackName }) => StackName).join(", ");
 
 /** The stacks that hold a workflow: all that are there, or the one of a name. */
-async function sluiceStacks(wanted: string | true): Promise<readonly Stack[]> {
-  const client = new CloudFormationClient(configOf());
+async function sluiceStacks(wanted: string | true, account: AwsAccount): Promise<readonly Stack[]> {
+  const client = new CloudFormationClient(await configOf("CloudFormation", account));
   const found: Stack[] = [];
   try {
     const input = wanted === true ? {} : { StackName: wanted };
@@ -110,8 +105,8 @@ const DISABLED: ReadonlySet<string | undefined> = new Set(["Disabled", "Disablin
  * earlier versions of `pause` did. Lambda changes a mapping within about a minute.
  * https://docs.aws.amazon.com/lambda/latest/api/API_UpdateEventSourceMapping.html
  */
-async function restoreDelivery(functionName: string, queueUrl: string): Promise<void> {
-  const client = new LambdaClient(configOf());
+async function restoreDelivery(functionName: string, queueUrl: string, account: AwsAccount): Promise<void> {
+  const client = new LambdaClient(await configOf("Lambda", account));
   const queueName = queueUrl.slice(queueUrl.lastIndexOf("/") + 1);
   try {
     for await (const { EventSourceMappings = [] } of paginateListEventSourceMappings(

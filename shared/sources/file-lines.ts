@@ -11,18 +11,22 @@ import { digestAround } from "./file-identity.ts";
 import { layoutOf } from "./file-layout.ts";
 import { type FileRecord, type Place, RecordReader } from "./file-records.ts";
 import { pageSizeOption } from "./page-size.ts";
-import type { Cursor, Source } from "./source.ts";
+import type { Cursor, Environment, Source } from "./source.ts";
 import { encodingOption, type TextEncoding } from "./text-encoding.ts";
 import { UnreadableItem } from "./unreadable-item.ts";
 import { unsafeNumbersOption } from "./unsafe-numbers.ts";
 
 /**
- * A path relative to the working directory, a `file:` URL, or a function that returns one of them. Sluice calls the
- * function when it starts to read. Only a relative path below the working directory can be deployed.
+ * A path relative to the working directory, a `file:` URL, or a function that returns one of them. Only a relative path
+ * below the working directory can be deployed.
  *
- * @example `"data/cities.csv"`, `() => process.env.CITIES ?? "data/cities.csv"`
+ * Sluice calls the function when it starts to read, and `cdk synth` calls it to find the file. Both pass the environment
+ * variables of the deployed function. Read the variables from this parameter: at synth, `process.env` has the variables
+ * of the shell.
+ *
+ * @example `"data/cities.csv"`, `(environment) => environment.CITIES ?? "data/cities.csv"`
  */
-export type FilePath = string | URL | (() => string | URL);
+export type FilePath = string | URL | ((environment: Environment) => string | URL);
 
 /** Options for every format. */
 interface CommonOptions {
@@ -114,7 +118,7 @@ const PAGE_BYTES = 4 * 1_024 * 1_024;
  * @example
  * ```ts
  * source: fileLines("invoices.jsonl", { format: "jsonl" }),
- * source: fileLines(() => process.env.CITIES ?? "cities.csv", { format: "csv", delimiter: ";" }),
+ * source: fileLines(({ CITIES }) => CITIES ?? "cities.csv", { format: "csv", delimiter: ";" }),
  * source: fileLines("export.csv", { format: "csv", encoding: "windows-1252", trim: true, header: { "E-Mail": "email" } }),
  * ```
  */
@@ -133,9 +137,9 @@ export function fileLines(path: FilePath, options: FileLinesOptions): Source {
 
   return {
     ...(options.format === "csv" && options.columns === undefined && { fieldsFrom: "header" as const }),
-    files: () => [toPath(typeof path === "function" ? path() : path)],
+    files: (environment) => [toPath(typeof path === "function" ? path(environment) : path)],
     async *pages(cursor, { signal, warn }) {
-      const name = toPath(typeof path === "function" ? path() : path);
+      const name = toPath(typeof path === "function" ? path(process.env) : path);
       const file = await openFile(name);
       try {
         const layout = await layoutOf(file, name, { encoding, ...format });

@@ -25,6 +25,7 @@ export { type OffsetLimitOptions, offsetLimit, type PageNumberOptions, pageNumbe
 export type { Parameter } from "./request-parameter.ts";
 export {
   type Cursor,
+  type Environment,
   type Page,
   type PageReader,
   type ReadContext,

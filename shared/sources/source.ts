@@ -53,6 +53,9 @@ export interface ReadContext {
   warn(message: string): void;
 }
 
+/** Environment variables by their names. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** The part of a source that names the files it reads. */
 export interface SourceFiles {
   /**
@@ -61,9 +64,9 @@ export interface SourceFiles {
    * implements this method itself. A file that your own source reads but does not name here is missing in Lambda.
    * Default: no files.
    *
-   * Sluice calls the method at synth. The process then has the environment variables that the functions will have, and
-   * no others.
+   * Sluice calls the method at synth.
    *
+   * @param environment The environment variables that the functions will have. `process.env` has those of the shell.
    * @example
    * ```ts
    * source: {
@@ -72,7 +75,7 @@ export interface SourceFiles {
    * }
    * ```
    */
-  files?(): readonly string[];
+  files?(environment: Environment): readonly string[];
 }
 
 // Where partitions will go. A source that can divide itself into disjoint parts will get one more optional method in
@@ -164,7 +167,7 @@ export interface PageReader<Item = unknown> extends SourceFiles {
 export function toSource<Item>(source: Source<Item> | PageReader<Item>): Source<Item> {
   if ("pages" in source) return source;
   return {
-    files: () => source.files?.() ?? [],
+    files: (environment) => source.files?.(environment) ?? [],
     async *pages(cursor, context) {
       let next: Cursor | undefined = cursor;
       do {

@@ -3,7 +3,7 @@ import { defineWorkflow, fileLines } from "../../../shared/index.ts";
 /** Reads a file that is packed with its producer. */
 export default defineWorkflow({
   name: "orders",
-  source: fileLines(() => process.env.ORDERS_FILE ?? "test/infra/file-workflows/data/orders.jsonl", {
+  source: fileLines(({ ORDERS_FILE }) => ORDERS_FILE ?? "test/infra/file-workflows/data/orders.jsonl", {
     format: "jsonl",
     pageSize: 2,
   }),

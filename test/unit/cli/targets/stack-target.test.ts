@@ -1,7 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { CloudFormationClient, DescribeStacksCommand } from "@aws-sdk/client-cloudformation";
 import { LambdaClient, ListEventSourceMappingsCommand, UpdateEventSourceMappingCommand } from "@aws-sdk/client-lambda";
 import { mockClient } from "aws-sdk-client-mock";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { type StackOptions, stackTargets } from "../../../../cli/targets/stack-target.ts";
 import { stackFlag } from "../../../../cli/targets/target.ts";
 import { outputName, STACK_OUTPUTS, type StackOutput } from "../../../../shared/definition/stack-outputs.ts";
@@ -99,11 +102,66 @@ describe("which stack is meant", () => {
     });
   });
 
-  test("region and profile are those of the command line", async () => {
-    vi.stubEnv("AWS_PROFILE", "another");
-    cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [orders] });
-    await found({ stack: true, region: "eu-west-1", profile: "work" });
-    expect(process.env).toMatchObject({ AWS_REGION: "eu-west-1", AWS_PROFILE: "work" });
+  describe("with --region and --profile", () => {
+    const SERVICES = "[services local]\ncloudformation =\n  endpoint_url = http://127.0.0.1:2\n";
+    const keys = (name: string) => `aws_access_key_id = ${name}\naws_secret_access_key = secret\n`;
+
+    beforeEach(() => {
+      const directory = mkdtempSync(join(tmpdir(), "sluice-profiles-"));
+      onTestFinished(() => rmSync(directory, { recursive: true }));
+      const file = join(directory, "config");
+      const work = `[profile work]\nregion = eu-north-1\nendpoint_url = http://127.0.0.1:1\n${keys("WORK")}`;
+      const local = `[profile local]\nservices = local\n${keys("LOCAL")}`;
+      writeFileSync(file, `${work}${local}[profile another]\n${keys("ANOTHER")}${SERVICES}`);
+      vi.stubEnv("AWS_CONFIG_FILE", file);
+      vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", join(directory, "none"));
+      vi.stubEnv("AWS_PROFILE", "another");
+      vi.stubEnv("AWS_REGION", undefined);
+      cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [orders] });
+    });
+
+    async function used(options: Omit<StackOptions, "stack">) {
+      const before = { ...process.env };
+      await found({ stack: true, ...options });
+      expect(process.env).toEqual(before);
+      const [call] = cloudFormation.commandCalls(DescribeStacksCommand);
+      if (call === undefined) throw new Error("CloudFormation received no request");
+      const { config } = call.thisValue as CloudFormationClient;
+      const { accessKeyId } = await config.credentials();
+      const endpoint = await config.endpoint?.();
+      return { region: await config.region(), accessKeyId, port: endpoint?.port };
+    }
+
+    test("clients use them, and the environment variables stay as they are", async () => {
+      expect(await used({ region: "eu-west-1", profile: "work" })).toEqual({
+        region: "eu-west-1",
+        accessKeyId: "WORK",
+        port: 1,
+      });
+    });
+
+    test("the region of the profile applies without --region", async () => {
+      expect(await used({ profile: "work" })).toMatchObject({ region: "eu-north-1" });
+    });
+
+    test("the profile's endpoint for one service applies", async () => {
+      expect(await used({ region: "eu-west-1", profile: "local" })).toMatchObject({ accessKeyId: "LOCAL", port: 2 });
+    });
+
+    test("an endpoint in the environment variables comes before the profile's", async () => {
+      vi.stubEnv("AWS_ENDPOINT_URL_CLOUDFORMATION", "http://127.0.0.1:3");
+      expect(await used({ profile: "work" })).toMatchObject({ port: 3 });
+    });
+
+    test("the profile's endpoint is ignored if configured endpoints are turned off", async () => {
+      vi.stubEnv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
+      expect(await used({ profile: "work" })).toMatchObject({ port: undefined });
+    });
+
+    test("without the options, the SDK uses the environment variables", async () => {
+      vi.stubEnv("AWS_REGION", "us-west-2");
+      expect(await used({})).toMatchObject({ region: "us-west-2", accessKeyId: "ANOTHER" });
+    });
   });
 });
 
