@@ -139,7 +139,6 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
         queue: names.queue,
         batchSize: topology.batchSize,
         batchingWindowSeconds: topology.batchingWindowSeconds,
-        setsVisibilityFirst: topology.consumer.refillSeconds > 0,
         maximumConcurrency: topology.environments,
         invoke: (event) => consumer.invoke(event),
       });

@@ -96,7 +96,13 @@ async function openLocked(options: ServiceOptions) {
   try {
     // The directory is locked: whoever had received them is gone, be it an engine or a command that looked at letters.
     const names = queueNames(workflow);
-    sqs.store.releaseOrphans([names.controlQueue]);
+    sqs.store.releaseOrphans({
+      // Producers keep the visibility of a message short and renew it.
+      [names.controlQueue]: "any",
+      // Consumers that receive messages themselves shorten the visibility of the batch that they are invoked with.
+      ...(topology !== undefined &&
+        topology.consumer.refillSeconds > 0 && { [names.queue]: Math.ceil(topology.consumer.refillVisibilitySeconds) }),
+    });
     if (topology !== undefined) createQueues(sqs.store, names, topology);
     dynamoDb = await startDynamoDbThread(state.tables, accessKeyId);
     const endpoints = { sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint, accessKeyId };

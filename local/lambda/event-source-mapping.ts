@@ -9,8 +9,6 @@ export interface MappingOptions {
   readonly queue: string;
   readonly batchSize: number;
   readonly batchingWindowSeconds: number;
-  /** Whether the function sets the visibility of its batch first of all, as a consumer does that refills its slots. */
-  readonly setsVisibilityFirst?: boolean;
   /** Invocations at once. */
   readonly maximumConcurrency: number;
   readonly invoke: (event: SQSEvent) => Promise<InvocationOutcome>;
@@ -49,10 +47,9 @@ export class EventSourceMapping {
   }
 
   async #receiveBatch(): Promise<readonly ReceivedMessage[]> {
-    const { store, queue, batchSize, batchingWindowSeconds, setsVisibilityFirst = false } = this.#options;
+    const { store, queue, batchSize, batchingWindowSeconds } = this.#options;
     const { signal } = this.#stop;
-    const receive = (max: number, timeoutMs: number) =>
-      store.receiveOrWait({ queue, max, setsVisibilityFirst }, { timeoutMs, signal });
+    const receive = (max: number, timeoutMs: number) => store.receiveOrWait({ queue, max }, { timeoutMs, signal });
     const batch = await receive(batchSize, POLL_MILLISECONDS);
     const windowEnd = Date.now() + batchingWindowSeconds * 1_000;
     while (batch.length > 0 && batch.length < batchSize && !signal.aborted) {

@@ -1,18 +1,18 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 
 /**
- * One row a message. `sequence` orders all messages ever sent; it is never given twice.
+ * One row is one message. `sequence` orders all messages that were ever sent; no number is given twice.
  *
- * `hold` says why a message is not visible before `visible_at`: 0 it is delayed, 1 it was received, 2 its receiver set
- * the visibility itself, 3 it was received by one who will set it first of all, which makes it 1. A receive under way may
- * be known to memory alone (`UnwrittenReceives`). Nothing has to happen when a time passes: what is visible follows from the row
- * and the clock.
+ * `hold` says why a message is not visible before `visible_at`. 0: it was sent with a delay. 1: it was received. 2: its
+ * receiver changed its visibility, to `visibility_changed_to` seconds. A receive may be known to memory only: see
+ * `UnwrittenReceives`. No timer makes a message visible: its row and the clock decide.
  *
- * `first_visible_at` is where a message that was received stood before, and stands again when its receiver makes it
- * visible at once: looking at a queue does not change its order.
+ * `first_visible_at` is the place of the message in the queue's order before it was received. The message returns to this
+ * place when its receiver makes it visible at once, so a command that only looks at a queue does not change its order.
  *
- * `ordered_group` is the message group on a FIFO queue, else null (`group_id` also exists on standard queues). A row of
- * `ordered_groups` tells when its group may be received from, so that finding a free group never walks over blocked ones.
+ * `ordered_group` is the message group of a message on a FIFO queue, else null, because messages on standard queues have a
+ * `group_id` too. A row of `ordered_groups` says when messages of the group can be received, so a receive need not read
+ * the messages of blocked groups.
  */
 const schema = `
   CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -35,6 +35,7 @@ const schema = `
     received_at INTEGER,
     first_received_at INTEGER,
     first_visible_at INTEGER,
+    visibility_changed_to INTEGER,
     sent_at INTEGER NOT NULL,
     id TEXT NOT NULL,
     group_id TEXT,
@@ -105,8 +106,11 @@ export class Database {
     this.#connection.exec(schema);
     // A file of an earlier version has these, and has that not.
     this.#connection.exec("DROP INDEX IF EXISTS messages_by_visibility; DROP INDEX IF EXISTS messages_by_age;");
-    if (this.get("SELECT 1 FROM pragma_table_info('messages') WHERE name = 'first_visible_at'") === undefined) {
-      this.#connection.exec("ALTER TABLE messages ADD COLUMN first_visible_at INTEGER");
+    for (const column of ["first_visible_at", "visibility_changed_to"]) {
+      if (this.get("SELECT 1 FROM pragma_table_info('messages') WHERE name = ?", column) !== undefined) continue;
+      this.#connection.exec(`ALTER TABLE messages ADD COLUMN ${column} INTEGER`);
+      // Earlier versions wrote 3 for some of the received messages.
+      this.#connection.exec("UPDATE messages SET hold = 1 WHERE hold = 3");
     }
   }
 

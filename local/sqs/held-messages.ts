@@ -125,21 +125,19 @@ export function changeVisibility(context: StoreContext, queue: Queue, handle: st
       `Total VisibilityTimeout for the message is beyond the limit [${limits.visibilityTimeoutSeconds} seconds].`,
     );
   }
-  if (held.receive === undefined) hideWritten(context, queue, held, visibleAt, seconds === 0);
-  else hideUnwritten(queue, held.receive, visibleAt, seconds === 0);
+  if (held.receive === undefined) hideWritten(context, queue, held, visibleAt, seconds);
+  else hideUnwritten(queue, held.receive, visibleAt, seconds);
   context.changed(queue);
 }
 
-function hideWritten({ database }: StoreContext, queue: Queue, held: Held, until: number, putBack: boolean): void {
+function hideWritten({ database }: StoreContext, queue: Queue, held: Held, until: number, seconds: number): void {
   const { sequence, group } = held;
   database.transaction(() => {
     const row = database.get<Place>(
-      putBack
-        ? `UPDATE messages SET visible_at = coalesce(first_visible_at, ?), hold = CASE hold WHEN 3 THEN 1 ELSE 2 END
-             WHERE sequence = ? RETURNING visible_at, sequence`
-        : `UPDATE messages SET visible_at = ?, hold = CASE hold WHEN 3 THEN 1 ELSE 2 END
-             WHERE sequence = ? RETURNING visible_at, sequence`,
+      `UPDATE messages SET visible_at = ${seconds === 0 ? "coalesce(first_visible_at, ?)" : "?"}, hold = 2,
+         visibility_changed_to = ? WHERE sequence = ? RETURNING visible_at, sequence`,
       until,
+      seconds,
       sequence,
     );
     if (row !== undefined) queue.receives.rowAt(row);
@@ -147,11 +145,10 @@ function hideWritten({ database }: StoreContext, queue: Queue, held: Held, until
   });
 }
 
-/** Stays unwritten where it is no backoff that is to outlive the process. */
-function hideUnwritten({ receives }: Queue, receive: Receive, until: number, putBack: boolean): void {
-  if (putBack) receives.writeDown({ ...receive, hold: 2, visibleAt: receive.firstStoodAt });
-  else if (receive.hold === 3) receives.set([{ ...receive, hold: 1, visibleAt: until }]);
-  else receives.writeDown({ ...receive, hold: 2, visibleAt: until });
+/** A changed visibility must outlive the process, so the receive is written. */
+function hideUnwritten({ receives }: Queue, receive: Receive, until: number, seconds: number): void {
+  const visibleAt = seconds === 0 ? receive.firstStoodAt : until;
+  receives.writeDown({ ...receive, hold: 2, visibleAt, visibilityChangedTo: seconds });
 }
 
 /**

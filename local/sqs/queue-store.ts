@@ -255,27 +255,30 @@ export class QueueStore {
   }
 
   /**
-   * For the start after a crash: whoever received messages before is gone, so they become visible at once. The receive
-   * is taken back, as it was not the message that ended its receiver. Those whose visibility was changed explicitly (a
-   * backoff) keep their time. Returns of how many the receive was written down (`UnwrittenReceives`): no row tells of the others.
+   * Makes messages visible whose receivers are gone, for the start after a crash. The receives are taken back, because
+   * no message caused the end of its receiver. A message whose visibility was changed keeps its time, because a receiver
+   * changes it to try a message again later.
    *
-   * @param renewed Queues whose receivers renew the visibility of a message while they work on it: a changed visibility
-   *   is no backoff there, and all of their messages become visible.
+   * @param working By queue, how its receivers change the visibility of a message that they work on: to this number of
+   *   seconds, or to `any`. Such a message becomes visible too.
+   * @returns how many of these receives were written: see `UnwrittenReceives`.
    */
-  releaseOrphans(renewed: readonly string[] = []): number {
+  releaseOrphans(working: Readonly<Record<string, number | "any">> = {}): number {
     const now = this.#context.clock();
     let released = 0;
     this.#transaction(() => {
       for (const queue of this.#queues.all()) {
         queue.receives.writeDownAll();
+        const seconds = working[queue.name];
         const rows = this.#database.all<Place & { ordered_group: string | null }>(
           `UPDATE messages SET visible_at = coalesce(first_visible_at, ?), hold = 0, receives = MAX(0, receives - 1)
-             WHERE queue = ? AND visible_at > ? AND (hold IN (1, 3) OR (hold = 2 AND ?))
+             WHERE queue = ? AND visible_at > ? AND (hold = 1 OR (hold = 2 AND (? OR visibility_changed_to = ?)))
              RETURNING ordered_group, visible_at, sequence`,
           now,
           queue.id,
           now,
-          renewed.includes(queue.name) ? 1 : 0,
+          seconds === "any" ? 1 : 0,
+          typeof seconds === "number" ? seconds : null,
         );
         for (const row of rows) queue.receives.rowAt(row);
         refreshGroupsOf(this.#database, queue.id, rows);

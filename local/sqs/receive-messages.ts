@@ -29,8 +29,6 @@ export interface ReceiveOptions {
   readonly max: number;
   /** How long the messages stay hidden; the queue's visibility timeout by default. */
   readonly visibilityTimeoutSeconds?: number;
-  /** Whether the receiver sets their visibility once before it works on them: that does not yet put them back. */
-  readonly setsVisibilityFirst?: boolean;
 }
 
 interface MessageRow extends Place {
@@ -143,7 +141,7 @@ function deliver(
       nonce,
       receivedAt: now,
       visibleAt: now + hidden,
-      hold: options.setsVisibilityFirst ? 3 : 1,
+      hold: 1,
       stoodAt: row.visible_at,
       firstStoodAt: row.first_visible_at ?? row.visible_at,
       again: row.receipt !== 0,

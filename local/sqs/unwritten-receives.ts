@@ -9,8 +9,10 @@ export interface Receive {
   readonly receivedAt: number;
   /** Until when the message is hidden. */
   readonly visibleAt: number;
-  /** As in the column of this name. Those that are kept here have 1 or 3. */
-  readonly hold: 1 | 2 | 3;
+  /** As in the column of this name. Receives that are kept in memory have 1. */
+  readonly hold: 1 | 2;
+  /** The seconds of the last change of its visibility, if its receiver changed it. */
+  readonly visibilityChangedTo?: number;
   /** Where the message stands in the queue's order, by its row. */
   readonly stoodAt: number;
   /** Where it stood before it was ever received. */
@@ -107,11 +109,12 @@ export class UnwrittenReceives {
   /** Writes a receive down, and forgets it: its row tells all from now on. */
   writeDown(receive: Receive): void {
     this.#database.run(
-      `UPDATE messages SET first_visible_at = ?, visible_at = ?, hold = ?, receives = receives + 1, receipt = ?,
-         received_at = ?, first_received_at = coalesce(first_received_at, ?) WHERE sequence = ?`,
+      `UPDATE messages SET first_visible_at = ?, visible_at = ?, hold = ?, visibility_changed_to = ?,
+         receives = receives + 1, receipt = ?, received_at = ?, first_received_at = coalesce(first_received_at, ?) WHERE sequence = ?`,
       receive.firstStoodAt,
       receive.visibleAt,
       receive.hold,
+      receive.visibilityChangedTo ?? null,
       receive.nonce,
       receive.receivedAt,
       receive.receivedAt,
