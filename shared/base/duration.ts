@@ -50,17 +50,17 @@ export function toMilliseconds(duration: Duration, range: DurationRange): number
 }
 
 function sum(duration: Duration, option: string): number {
-  const mend = `give units as keys, such as { seconds: 10 } (${Object.keys(UNITS).join(", ")})`;
+  const fix = `give units as keys, such as { seconds: 10 } (${Object.keys(UNITS).join(", ")})`;
   if (typeof duration !== "object" || duration === null || Object.keys(duration).length === 0) {
-    throw new ConfigurationError(`${option} must be a duration, but is ${show(duration)}: ${mend}`);
+    throw new ConfigurationError(`${option} must be a duration, but is ${show(duration)}: ${fix}`);
   }
   let total = 0;
   for (const [unit, amount] of Object.entries(duration)) {
     if (!Object.hasOwn(UNITS, unit)) {
-      throw new ConfigurationError(`${option} has the unknown unit "${unit}": ${mend}`);
+      throw new ConfigurationError(`${option} has the unknown unit "${unit}": ${fix}`);
     }
     if (typeof amount !== "number" || !Number.isFinite(amount) || amount < 0) {
-      throw new ConfigurationError(`${option}.${unit} must be a number of at least 0, but is ${show(amount)}: ${mend}`);
+      throw new ConfigurationError(`${option}.${unit} must be a number of at least 0, but is ${show(amount)}: ${fix}`);
     }
     total += amount * UNITS[unit as keyof Duration];
   }

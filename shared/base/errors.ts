@@ -23,7 +23,7 @@ export class SluiceError extends Error {
 /**
  * A workflow, a source or an option is wrong. Nothing was started.
  *
- * The message names the option, the allowed range, the value received and how to mend it.
+ * The message names the option, the allowed range, the value received and how to fix it.
  */
 export class ConfigurationError extends SluiceError {
   override readonly name = "ConfigurationError";

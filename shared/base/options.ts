@@ -17,15 +17,15 @@ export function rejectUnknownKeys(options: object, known: readonly string[], whe
 export interface IntegerRange {
   readonly minimum: number;
   readonly maximum: number;
-  /** How to mend a value outside the range. */
-  readonly mend: string;
+  /** How to fix a value outside the range. */
+  readonly fix: string;
 }
 
 /** A whole number within its range. */
-export function integerOption(option: string, value: unknown, { minimum, maximum, mend }: IntegerRange): number {
+export function integerOption(option: string, value: unknown, { minimum, maximum, fix }: IntegerRange): number {
   if (typeof value === "number" && Number.isInteger(value) && value >= minimum && value <= maximum) return value;
   const range = maximum === Number.MAX_SAFE_INTEGER ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`;
-  throw new ConfigurationError(`${option} must be a whole number ${range}, but is ${show(value)}: ${mend}`);
+  throw new ConfigurationError(`${option} must be a whole number ${range}, but is ${show(value)}: ${fix}`);
 }
 
 export function booleanOption(option: string, value: unknown): boolean {

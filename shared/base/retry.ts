@@ -41,7 +41,7 @@ export function retryPolicy(options: RetryOptions, longestCapMilliseconds: numbe
   const attempts = integerOption("retry.attempts", asked, {
     minimum: 1,
     maximum: MOST_ATTEMPTS,
-    mend: "1 means that a failed task is not tried again",
+    fix: "1 means that a failed task is not tried again",
   });
   const { cap = { minutes: 5 } } = backoff;
   const capMilliseconds = toMilliseconds(cap, {

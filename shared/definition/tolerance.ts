@@ -39,13 +39,13 @@ export function tolerance(options: ToleratedFailuresOptions | undefined): Tolera
   const whole = { maximum: Number.MAX_SAFE_INTEGER };
   return {
     ...(count !== undefined && {
-      count: integerOption("toleratedFailures.count", count, { ...whole, minimum: 0, mend: "0 stops at the first" }),
+      count: integerOption("toleratedFailures.count", count, { ...whole, minimum: 0, fix: "0 stops at the first" }),
     }),
     ...(percentage !== undefined && { percentage }),
     minimum: integerOption("toleratedFailures.minimum", minimum ?? 100, {
       ...whole,
       minimum: 1,
-      mend: "1 looks at the percentage from the first item on",
+      fix: "1 looks at the percentage from the first item on",
     }),
   };
 }

@@ -20,7 +20,7 @@ export async function importWorkflow(file: string): Promise<Workflow> {
   throw new ConfigurationError(`${file} does not define a workflow: write "export default defineWorkflow({ ... })"`);
 }
 
-/** How to mend what Node's own words do not say. */
+/** How to fix what Node's own words do not say. */
 function hint(thrown: unknown, file: string): string {
   const { code, message } = toError(thrown) as NodeJS.ErrnoException;
   // What `npm init` writes makes a module of no .ts and no .js file.

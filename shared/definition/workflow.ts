@@ -159,7 +159,7 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
   const concurrency = integerOption("concurrency", options.concurrency, {
     minimum: MAPPING_CONCURRENCY.minimum,
     maximum: MAPPING_CONCURRENCY.maximum * MOST_TASKS_PER_ENVIRONMENT,
-    mend: `an SQS event source mapping has a maximum concurrency of at least ${MAPPING_CONCURRENCY.minimum}`,
+    fix: `an SQS event source mapping has a maximum concurrency of at least ${MAPPING_CONCURRENCY.minimum}`,
   });
   const tasksPerEnvironment =
     options.tasksPerEnvironment === undefined
@@ -167,7 +167,7 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
       : integerOption("tasksPerEnvironment", options.tasksPerEnvironment, {
           minimum: 1,
           maximum: MOST_TASKS_PER_ENVIRONMENT,
-          mend: "leave it out for a value that fits concurrency",
+          fix: "leave it out for a value that fits concurrency",
         });
   checkConcurrency(concurrency, tasksPerEnvironment ?? defaultTasksPerEnvironment(concurrency));
   return Object.freeze<Workflow>({
@@ -195,7 +195,7 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
         : integerOption("limit", options.limit, {
             minimum: 1,
             maximum: Number.MAX_SAFE_INTEGER,
-            mend: "leave it out to read the whole source",
+            fix: "leave it out to read the whole source",
           }),
     maxBacklog:
       options.maxBacklog === undefined
@@ -203,12 +203,12 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
         : integerOption("maxBacklog", options.maxBacklog, {
             minimum: 2 * concurrency,
             maximum: Number.MAX_SAFE_INTEGER,
-            mend: `at concurrency ${concurrency} fewer than ${2 * concurrency} waiting messages would leave tasks idle`,
+            fix: `at concurrency ${concurrency} fewer than ${2 * concurrency} waiting messages would leave tasks idle`,
           }),
     refill: booleanOption("refill", refill),
     memoryMb: integerOption("memoryMb", memoryMb, {
       ...FUNCTION_MEMORY_MB,
-      mend: "these are Lambda's limits",
+      fix: "these are Lambda's limits",
     }),
     [definedByUs]: true,
   });

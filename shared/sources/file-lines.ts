@@ -131,7 +131,7 @@ export function fileLines(path: FilePath, options: FileLinesOptions): Source {
   const limit = integerOption("maxItemBytes", options.maxItemBytes ?? 2 * 1_024 * 1_024, {
     minimum: 1,
     maximum: 16 * 1_024 * 1_024,
-    mend: "a message holds at most 1 MiB, so more than the default 2097152 rarely helps",
+    fix: "a message holds at most 1 MiB, so more than the default 2097152 rarely helps",
   });
   if (typeof path !== "function") toPath(path);
 

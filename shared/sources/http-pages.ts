@@ -154,7 +154,7 @@ export function httpPages<Item = unknown>(
   const maxEmptyPages = integerOption("maxEmptyPages", options.maxEmptyPages ?? 1_000, {
     minimum: 0,
     maximum: Number.MAX_SAFE_INTEGER,
-    mend: "leave it out, unless the API returns many pages without items in a row",
+    fix: "leave it out, unless the API returns many pages without items in a row",
   });
 
   return {
@@ -248,7 +248,7 @@ function check(options: HttpPagesOptions): Configured {
     maxBodyBytes: integerOption("maxBodyBytes", options.maxBodyBytes ?? 32 * 1_024 * 1_024, {
       minimum: 1_024,
       maximum: 256 * 1_024 * 1_024,
-      mend: "request smaller pages from the API instead of using more memory",
+      fix: "request smaller pages from the API instead of using more memory",
     }),
   };
 }

@@ -11,6 +11,6 @@ export function pageSizeOption(pageSize: unknown): number {
   return integerOption("pageSize", pageSize ?? ITEMS_PER_PAGE, {
     minimum: 1,
     maximum: ITEMS_PER_PAGE,
-    mend: "leave it out, unless pages must be small because the items are large",
+    fix: "leave it out, unless pages must be small because the items are large",
   });
 }

@@ -62,7 +62,7 @@ export function pageNumber(options: PageNumberOptions = {}): Pagination {
   checkParameter("sizeParameter", sizeParameter);
   checkOneEnd({ totalPages, hasMore, shortPageEnds: options.shortPageEnds || undefined });
   const endStatuses = endStatusesOf(options.endStatuses, { totalPages, hasMore });
-  const first = integerOption("first", options.first ?? 1, { ...COUNT, minimum: 0, mend: "most APIs count from 1" });
+  const first = integerOption("first", options.first ?? 1, { ...COUNT, minimum: 0, fix: "most APIs count from 1" });
   const size = pageSize === undefined ? undefined : integerOption("pageSize", pageSize, PAGE_SIZE);
   const shortest = shortestPage(options.shortPageEnds, size);
 
@@ -195,7 +195,7 @@ export function offsetLimit(options: OffsetLimitOptions = {}): Pagination {
 }
 
 const COUNT = { maximum: Number.MAX_SAFE_INTEGER };
-const PAGE_SIZE = { ...COUNT, minimum: 1, mend: "use the largest page size that the API allows" };
+const PAGE_SIZE = { ...COUNT, minimum: 1, fix: "use the largest page size that the API allows" };
 
 function checkOneEnd(ends: Readonly<Record<string, unknown>>): void {
   const given = Object.keys(ends).filter((option) => ends[option] !== undefined);

@@ -31,7 +31,7 @@ describe("toleratedFailures", () => {
     [{ percentage: "5" }, /percentage.*"5"/],
     [{ percentage: 5, minimum: 0 }, /toleratedFailures\.minimum.*0/],
     [{ percent: 5 }, /percent/],
-  ])("%j is refused, and says how to mend it", (options, message) => {
+  ])("%j is refused, and says how to fix it", (options, message) => {
     const define = () => tolerance(options as ToleratedFailuresOptions);
     expect(define).toThrow(message);
     expect(define).toThrow(expect.objectContaining({ code: "CONFIGURATION" }));

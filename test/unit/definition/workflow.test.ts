@@ -38,8 +38,8 @@ interface Case {
   readonly allowed: readonly object[];
   /** With what the message must say beside the option: the range, and the value. */
   readonly refused: readonly (readonly [changes: object, ...says: string[]])[];
-  /** What every message says to mend it. */
-  readonly mend: string;
+  /** What every message says to fix it. */
+  readonly fix: string;
 }
 
 const seconds = (amount: number) => ({ seconds: amount });
@@ -60,7 +60,7 @@ const CASES: readonly Case[] = [
       [{ name: undefined }, "undefined"],
       [{ name: 7 }, "7"],
     ],
-    mend: "whose names AWS limits",
+    fix: "whose names AWS limits",
   },
   {
     option: "concurrency",
@@ -76,7 +76,7 @@ const CASES: readonly Case[] = [
       [{ concurrency: undefined }, "undefined"],
       [{ concurrency: null }, "null"],
     ],
-    mend: "a maximum concurrency of at least 2",
+    fix: "a maximum concurrency of at least 2",
   },
   {
     option: "tasksPerEnvironment",
@@ -86,7 +86,7 @@ const CASES: readonly Case[] = [
       [{ concurrency: 202, tasksPerEnvironment: 101 }, "1 to 100", "is 101"],
       [{ tasksPerEnvironment: null }, "null"],
     ],
-    mend: "leave it out",
+    fix: "leave it out",
   },
   {
     option: "timeout",
@@ -105,7 +105,7 @@ const CASES: readonly Case[] = [
       [{ timeout: seconds(Number.NaN) }, "NaN"],
       [{ timeout: { seconds: "30" } }, '"30"'],
     ],
-    mend: "give ",
+    fix: "give ",
   },
   {
     option: "limit",
@@ -115,7 +115,7 @@ const CASES: readonly Case[] = [
       [{ limit: 1.5 }, "is 1.5"],
       [{ limit: Number.MAX_SAFE_INTEGER + 1 }, "at least 1"],
     ],
-    mend: "leave it out",
+    fix: "leave it out",
   },
   {
     option: "maxBacklog",
@@ -124,7 +124,7 @@ const CASES: readonly Case[] = [
       [{ maxBacklog: 19 }, "at least 20", "is 19"],
       [{ maxBacklog: 0 }, "is 0"],
     ],
-    mend: "would leave tasks idle",
+    fix: "would leave tasks idle",
   },
   {
     option: "memoryMb",
@@ -134,7 +134,7 @@ const CASES: readonly Case[] = [
       [{ memoryMb: 10_241 }, "128 to 10240", "is 10241"],
       [{ memoryMb: null }, "null"],
     ],
-    mend: "Lambda's limits",
+    fix: "Lambda's limits",
   },
   {
     option: "refill",
@@ -144,7 +144,7 @@ const CASES: readonly Case[] = [
       [{ refill: 0 }, "is 0"],
       [{ refill: null }, "null"],
     ],
-    mend: "true or false",
+    fix: "true or false",
   },
   {
     option: "retry.attempts",
@@ -154,7 +154,7 @@ const CASES: readonly Case[] = [
       [{ retry: { attempts: 101 } }, "1 to 100", "is 101"],
       [{ retry: { attempts: null } }, "null"],
     ],
-    mend: "1 means that a failed task is not tried again",
+    fix: "1 means that a failed task is not tried again",
   },
   {
     option: "retry.waitAtMost",
@@ -164,7 +164,7 @@ const CASES: readonly Case[] = [
       [{ retry: { waitAtMost: { days: 8, milliseconds: 1 } } }, "between 1 s and 192 h", "is 691200.001 s"],
       [{ retry: { waitAtMost: null } }, "null"],
     ],
-    mend: "give ",
+    fix: "give ",
   },
   {
     option: "retry.backoff.cap",
@@ -173,7 +173,7 @@ const CASES: readonly Case[] = [
       [{ retry: { backoff: { cap: { hours: 11, milliseconds: 1 } } } }, "between 0 ms and 11 h", "is 39600.001 s"],
       [{ retry: { backoff: { cap: null } } }, "null"],
     ],
-    mend: "give ",
+    fix: "give ",
   },
   {
     option: "retry.backoff.base",
@@ -186,7 +186,7 @@ const CASES: readonly Case[] = [
       [{ retry: { backoff: { base: { minutes: 5, milliseconds: 1 } } } }, "between 0 ms and 5 min", "is 300.001 s"],
       [{ retry: { backoff: { base: seconds(10), cap: seconds(9) } } }, "between 0 ms and 9 s", "is 10 s"],
     ],
-    mend: "give a shorter duration",
+    fix: "give a shorter duration",
   },
   {
     option: "source",
@@ -211,7 +211,7 @@ const CASES: readonly Case[] = [
       [{ source: { pages: 7 } }, "7"],
       [{ source: circular() }, "[object Object]"],
     ],
-    mend: "use httpPages(...)",
+    fix: "use httpPages(...)",
   },
   {
     option: "item",
@@ -222,7 +222,7 @@ const CASES: readonly Case[] = [
       [{ item: String }, "a function"],
       [{ item: circular() }, "[object Object]"],
     ],
-    mend: "standardschema.dev",
+    fix: "standardschema.dev",
   },
   {
     option: "task",
@@ -232,7 +232,7 @@ const CASES: readonly Case[] = [
       [{ task: "index.handler" }, '"index.handler"'],
       [{ task: Symbol("task") }, "Symbol(task)"],
     ],
-    mend: "a function (item, context) =>",
+    fix: "a function (item, context) =>",
   },
 ];
 
@@ -242,7 +242,7 @@ function circular(): object {
   return object;
 }
 
-describe.each(CASES)("$option", ({ option, allowed, refused, mend }) => {
+describe.each(CASES)("$option", ({ option, allowed, refused, fix }) => {
   test.each(allowed)("allows %j", (changes) => {
     expect(isWorkflow(define(changes))).toBe(true);
   });
@@ -253,7 +253,7 @@ describe.each(CASES)("$option", ({ option, allowed, refused, mend }) => {
       const message = refusal(changes);
       expect(message).toContain(option);
       for (const part of says) expect(message).toContain(part);
-      expect(message).toContain(mend);
+      expect(message).toContain(fix);
     },
   );
 });
