@@ -4,8 +4,10 @@ import { ConfigurationError } from "../shared/base/errors.ts";
 import type { Workflow } from "../shared/definition/workflow.ts";
 import { importWorkflow } from "../shared/definition/workflow-module.ts";
 
+/** A workflow and its file. */
 export interface WorkflowFile {
   readonly workflow: Workflow;
+  /** Absolute. */
   readonly file: string;
 }
 

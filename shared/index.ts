@@ -2,7 +2,15 @@
 export type { HeadersLike, ResponseLike, WaitSource } from "./base/asked-wait.ts";
 export { checkResponse } from "./base/check-response.ts";
 export type { Duration } from "./base/duration.ts";
-export { ConfigurationError, SluiceError, SourceError } from "./base/errors.ts";
+export {
+  ConfigurationError,
+  SluiceError,
+  type SluiceErrorOptions,
+  SourceError,
+  type SourceErrorOptions,
+} from "./base/errors.ts";
+export type { ExactJson } from "./base/exact-json.ts";
+export type { Reason } from "./base/failure.ts";
 export type { RetryOptions } from "./base/retry.ts";
 export type { Task, TaskContext, TaskLogger } from "./base/task.ts";
 export {

@@ -1,5 +1,6 @@
 export { toError } from "./thrown.ts";
 
+/** The options of `SluiceError` and its subclasses. */
 export interface SluiceErrorOptions {
   /** What made this happen. */
   readonly cause?: unknown;
@@ -33,6 +34,7 @@ export class ConfigurationError extends SluiceError {
   }
 }
 
+/** The options of `SourceError`. */
 export interface SourceErrorOptions extends SluiceErrorOptions {
   /** Whether reading again cannot help. Default false. */
   readonly permanent?: boolean;

@@ -24,6 +24,7 @@ export const REASONS = [
   /** A wait that its task asked for would have passed `retry.waitAtMost`. */
   "waited too long",
 ] as const;
+/** Why an item is dead. */
 export type Reason = (typeof REASONS)[number];
 
 /** One failed attempt, as the ledger and the dead letter keep it. */

@@ -14,6 +14,7 @@ import { booleanOption, rejectUnknownKeys, show } from "../base/options.ts";
  */
 export type ScheduleOption = string | ScheduleOptions;
 
+/** A schedule with a time zone, a flexible window, or both. */
 export interface ScheduleOptions {
   /**
    * `rate(10 minutes)`, `cron(minutes hours day-of-month month day-of-week year)` or `at(2026-12-24T18:00:00)`.

@@ -22,7 +22,7 @@ export {
 export { type CursorFieldOptions, cursorField, type LastItemOptions, lastItem } from "./pagination-by-cursor.ts";
 export { linkHeader, type NextUrlOptions, nextUrl } from "./pagination-by-link.ts";
 export { type OffsetLimitOptions, offsetLimit, type PageNumberOptions, pageNumber } from "./pagination-by-number.ts";
-export type { Parameter } from "./request-parameter.ts";
+export type { BodyParameter, Parameter } from "./request-parameter.ts";
 export {
   type Cursor,
   type Environment,

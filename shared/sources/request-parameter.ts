@@ -12,7 +12,9 @@ import type { JsonObject, PageRequest } from "./pagination.ts";
  */
 export type Parameter = string | BodyParameter;
 
-interface BodyParameter {
+/** A parameter in the JSON body of a request. */
+export interface BodyParameter {
+  /** The path of the field, such as `"variables.after"`. */
   readonly body: string | readonly string[];
 }
 

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type Page, page, pagesIn, proseOf, ROOT } from "./pages.ts";
+import { type Page, page, pagesIn, proseOf, ROOT } from "../../helpers/pages.ts";
 
 const pages = [page("README.md"), page("CONTRIBUTING.md"), ...pagesIn("docs")];
 

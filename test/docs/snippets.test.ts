@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, expect, test } from "vitest";
-import { type Block, blocksOf, type Page, page, pagesIn, ROOT } from "./pages.ts";
+import { type Block, blocksOf, type Page, page, pagesIn, ROOT } from "../helpers/pages.ts";
 
 const run = promisify(execFile);
 
