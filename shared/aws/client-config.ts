@@ -3,8 +3,8 @@ import { Retries } from "./retries.ts";
 import { MOST_ATTEMPTS } from "./timeouts.ts";
 
 /**
- * The settings of every AWS client of Sluice: timeouts, connections and retries. Call it once for each client, because the
- * settings hold the client's connections.
+ * The settings of every AWS client of Sluice: timeouts, connections and retries. Call it once for each client, because
+ * the settings hold the client's connections.
  *
  * @example new SQSClient({ ...clientConfig(), region })
  */

@@ -21,8 +21,8 @@ import {
 } from "./table.ts";
 
 /**
- * How long DynamoDB keeps a row after its last write. A message of the run can stay in the queue, then in the dead-letter
- * queue, and can then be redriven; its row must still exist.
+ * How long DynamoDB keeps a row after its last write. A message of the run can stay in the queue, then in the
+ * dead-letter queue, and can then be redriven; its row must still exist.
  */
 const ROW_RETENTION_SECONDS = 90 * 86_400;
 

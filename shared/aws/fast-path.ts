@@ -33,9 +33,9 @@ export type Blueprints = Map<string, Blueprint>;
 type Input = Readonly<Record<string, unknown>>;
 
 /**
- * The commands that the fast path can send, and for which inputs. The body of such a request is the input as JSON, without
- * any change. The SDK only changes bytes, which it encodes as text: the ledger has no bytes, and a message has bytes in its
- * attributes only.
+ * The commands that the fast path can send, and for which inputs. The body of such a request is the input as JSON,
+ * without any change. The SDK only changes bytes, which it encodes as text: the ledger has no bytes, and a message has
+ * bytes in its attributes only.
  */
 const PLAIN: Readonly<Record<string, (input: Input) => boolean>> = {
   SendMessageBatchCommand: ({ Entries }) =>
@@ -61,16 +61,16 @@ const FAST_PATHS = new WeakMap<object, (commandName: string, input: Input) => Pr
 /**
  * Gives a client of the SDK a fast path for the commands that a run sends most often. `sendCommand` uses the fast path.
  *
- * The SDK makes the first request of each command. That request is the blueprint of the others: their endpoint and their
- * headers are the same. The fast path then only writes the input as JSON, signs the request and passes it to the client's
- * request handler. This takes half of the CPU time, and apart from the tasks themselves, a function spends most of its CPU
- * time on requests.
+ * The SDK makes the first request of each command. That request is the blueprint of the others: their endpoint and
+ * their headers are the same. The fast path then only writes the input as JSON, signs the request and passes it to the
+ * client's request handler. This takes half of the CPU time, and apart from the tasks themselves, a function spends
+ * most of its CPU time on requests.
  *
- * If the response to a request is not 200, the SDK repeats the request, because the SDK knows all errors and retries. So
- * such a request has one attempt more than without the fast path.
+ * If the response to a request is not 200, the SDK repeats the request, because the SDK knows all errors and retries.
+ * So such a request has one attempt more than without the fast path.
  *
- * The fast path knows one protocol: AWS JSON 1.0. If the installed SDK uses another protocol, the SDK makes every request,
- * and each one counts as a fallback.
+ * The fast path knows one protocol: AWS JSON 1.0. If the installed SDK uses another protocol, the SDK makes every
+ * request, and each one counts as a fallback.
  *
  * @param blueprints What is known of the requests. Clients with the same settings can share one map.
  * @param onFallback Called for each request that the fast path should have made and that the SDK makes instead.
@@ -173,7 +173,10 @@ function isKnown({ method, headers, body }: Request, commandName: string, input:
 /** The result of a request: its output; an error of the service, for which the SDK has a class; or a failure. */
 type Answer = { readonly tag: "output"; readonly output: unknown } | { readonly tag: "error" | "failed" };
 
-/** Returns a function that sends a request made from a blueprint. If it returns no output, the SDK must send the request. */
+/**
+ * Returns a function that sends a request made from a blueprint. If it returns no output, the SDK must send the
+ * request.
+ */
 function directly({ config }: SQSClient | DynamoDBClient) {
   const { credentials, requestHandler, streamCollector } = config;
   // Lambda detects recursive loops by the trace header in the requests.

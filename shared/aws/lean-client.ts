@@ -6,9 +6,9 @@ import type { SQSClientConfig } from "@aws-sdk/client-sqs";
 type Data = string | ArrayBuffer | ArrayBufferView;
 
 /**
- * SHA-256 for the SDK's signatures, with `node:crypto` like the SDK's own class. The SDK passes the key as bytes. Node first
- * tries to read bytes as a key object, which fails and takes time. So this class makes a key object of the bytes: the
- * signature then takes a third of the time.
+ * SHA-256 for the SDK's signatures, with `node:crypto` like the SDK's own class. The SDK passes the key as bytes. Node
+ * first tries to read bytes as a key object, which fails and takes time. So this class makes a key object of the bytes:
+ * the signature then takes a third of the time.
  */
 class Sha256 {
   readonly #key: ReturnType<typeof keyOf> | undefined;
@@ -41,7 +41,9 @@ const keyOf = (secret: Data) => (typeof secret === "string" ? secret : createSec
 const bytesOf = (data: ArrayBuffer | ArrayBufferView): Uint8Array =>
   ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data);
 
-/** Reads the body of a response. The SDK's own collector creates a stream for each response and pipes the body into it. */
+/**
+ * Reads the body of a response. The SDK's own collector creates a stream for each response and pipes the body into it.
+ */
 function collect(body: Readable): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -52,8 +54,8 @@ function collect(body: Readable): Promise<Uint8Array> {
 }
 
 /**
- * Settings of an AWS SDK client that reduce the CPU time of its requests by a quarter and change nothing else. Apart from
- * the tasks themselves, a function spends most of its CPU time on requests.
+ * Settings of an AWS SDK client that reduce the CPU time of its requests by a quarter and change nothing else. Apart
+ * from the tasks themselves, a function spends most of its CPU time on requests.
  *
  * @example new SQSClient({ ...LEAN_CLIENT })
  */

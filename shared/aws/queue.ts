@@ -28,10 +28,16 @@ export interface ControlEntry {
 /** How many batches `sendAll` sends at once. The client needs as many sockets. */
 export const PARALLEL_SENDS = 20;
 
-/** How many batches `sendAll` sends one after the other first: a workflow has at least two environments, and so each can begin. */
+/**
+ * How many batches `sendAll` sends one after the other first: a workflow has at least two environments, and so each can
+ * begin.
+ */
 const LEADING_SENDS = 2;
 
-/** How often the entries of a batch are sent that SQS refuses. The SDK's own retries of the whole request are in addition. */
+/**
+ * How often the entries of a batch are sent that SQS refuses. The SDK's own retries of the whole request are in
+ * addition.
+ */
 const SEND_ROUNDS = 5;
 /** The pause before the second round. It doubles with each further round. */
 const SEND_PAUSE_MILLISECONDS = 50;
@@ -79,9 +85,9 @@ export class Queue {
   /**
    * Sends a message without the trace header of the invocation that sends it.
    *
-   * A consumer that replaces a message sends the new one to the queue from which it received the old one. Lambda would detect
-   * a recursive loop and drop the message after 16 replacements. This loop is intended, and it ends because waits are bounded.
-   * Lambda still detects all other loops.
+   * A consumer that replaces a message sends the new one to the queue from which it received the old one. Lambda would
+   * detect a recursive loop and drop the message after 16 replacements. This loop is intended, and it ends because
+   * waits are bounded. Lambda still detects all other loops.
    * https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
    *
    * @throws {SluiceError} `SEND_FAILED`: SQS refused the message in every round.
@@ -134,8 +140,9 @@ export class Queue {
     };
     const parallel = Math.min(PARALLEL_SENDS, batches.length);
     const senders: Promise<void>[] = [];
-    // Requests that are prepared together leave only when the last one is signed. So the first requests are prepared alone,
-    // and consumers can begin early. The others leave together, because the server then handles all of them at once.
+    // Requests that are prepared together leave only when the last one is signed. So the first requests are prepared
+    // alone, and consumers can begin early. The others leave together, because the server then handles all of them at
+    // once.
     while (senders.length < parallel) {
       senders.push(sender());
       if (senders.length <= LEADING_SENDS) await Promise.race([Promise.allSettled(senders), nextTurn()]);
@@ -259,7 +266,9 @@ export class Queue {
     }
   }
 
-  /** Reads how long the queue keeps messages, and after how many receives SQS moves a message to the dead-letter queue. */
+  /**
+   * Reads how long the queue keeps messages, and after how many receives SQS moves a message to the dead-letter queue.
+   */
   async policy(): Promise<QueuePolicy> {
     const { Attributes } = await sendCommand(this.#client, GetQueueAttributesCommand, {
       QueueUrl: this.#url,

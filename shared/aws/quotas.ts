@@ -7,8 +7,8 @@
 export const LARGEST_MESSAGE_BYTES = 1_048_576;
 
 /**
- * SQS: the entries of one `SendMessageBatch`, `DeleteMessageBatch` or `ChangeMessageVisibilityBatch` request, and the bytes
- * of all messages in it together.
+ * SQS: the entries of one `SendMessageBatch`, `DeleteMessageBatch` or `ChangeMessageVisibilityBatch` request, and the
+ * bytes of all messages in it together.
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
  */
 export const LARGEST_BATCH = { entries: 10, bytes: LARGEST_MESSAGE_BYTES } as const;
@@ -39,8 +39,8 @@ export const LONGEST_DELAY_SECONDS = 900;
 export const LONGEST_VISIBILITY_SECONDS = 43_200;
 
 /**
- * The longest time for which Sluice hides a received message in one step: SQS's limit, less one hour for the attempt and
- * for the wait for a slot, which came before. A longer wait is made of several steps.
+ * The longest time for which Sluice hides a received message in one step: SQS's limit, less one hour for the attempt
+ * and for the wait for a slot, which came before. A longer wait is made of several steps.
  */
 export const LONGEST_HIDING_MILLISECONDS = (LONGEST_VISIBILITY_SECONDS - 3_600) * 1_000;
 
@@ -57,8 +57,8 @@ export const LONGEST_RETENTION_SECONDS = 14 * 86_400;
 export const LARGEST_MAX_RECEIVE_COUNT = 1_000;
 
 /**
- * SQS: the messages of a standard queue that are in flight at once, which means received and neither deleted nor visible
- * again. The number is approximate.
+ * SQS: the messages of a standard queue that are in flight at once, which means received and neither deleted nor
+ * visible again. The number is approximate.
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
  */
 export const MOST_IN_FLIGHT = 120_000;
@@ -88,8 +88,8 @@ export const FUNCTION_MEMORY_MB = { minimum: 128, maximum: 10_240 } as const;
 export const MAPPING_CONCURRENCY = { minimum: 2, maximum: 1_000 } as const;
 
 /**
- * Lambda: the largest batch of an SQS event source mapping without a batching window. A larger batch needs a window of at
- * least 1 s.
+ * Lambda: the largest batch of an SQS event source mapping without a batching window. A larger batch needs a window of
+ * at least 1 s.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
  */
 export const LARGEST_BATCH_WITHOUT_WINDOW = 10;

@@ -6,7 +6,10 @@ import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { CONNECTION_TIMEOUT_MILLISECONDS, REQUEST_TIMEOUT_MILLISECONDS } from "./timeouts.ts";
 
 export interface RequestHandlerOptions {
-  /** The most connections to one host. Further requests wait for a connection, within their timeouts. Default 50, as in the SDK. */
+  /**
+   * The most connections to one host. Further requests wait for a connection, within their timeouts. Default 50, as in
+   * the SDK.
+   */
   readonly sockets?: number;
   /** The timeout of a request that has no timeout of its own. Default 5,000. */
   readonly requestTimeoutMilliseconds?: number;
@@ -15,8 +18,8 @@ export interface RequestHandlerOptions {
 }
 
 /**
- * After a pause of this length the handler closes its idle connections. The environment may have been frozen in between, and
- * a server or a NAT gateway that drops a connection does not always report it.
+ * After a pause of this length the handler closes its idle connections. The environment may have been frozen in
+ * between, and a server or a NAT gateway that drops a connection does not always report it.
  */
 const LONGEST_IDLE_MILLISECONDS = 10_000;
 
@@ -34,13 +37,13 @@ class Abort {
 }
 
 /**
- * The SDK's request handler with timeouts. Every wait of a request ends in time: the wait for a connection, for a response
- * and for the rest of the response's body. After a timeout the next attempt uses a new connection. Each client of the SDK
- * needs its own handler, because the handler holds the client's connections.
+ * The SDK's request handler with timeouts. Every wait of a request ends in time: the wait for a connection, for a
+ * response and for the rest of the response's body. After a timeout the next attempt uses a new connection. Each client
+ * of the SDK needs its own handler, because the handler holds the client's connections.
  *
- * The SDK's own request timeout has two faults. It ends when the headers of a response arrive, so it does not cover the body.
- * And it fires for a response that has arrived but was not read yet, because a task blocked the event loop. The timeout of
- * this handler covers the body, and it does not fire for a response that has arrived.
+ * The SDK's own request timeout has two faults. It ends when the headers of a response arrive, so it does not cover the
+ * body. And it fires for a response that has arrived but was not read yet, because a task blocked the event loop. The
+ * timeout of this handler covers the body, and it does not fire for a response that has arrived.
  *
  * @example new SQSClient({ requestHandler: new RequestHandler() })
  */
@@ -70,7 +73,8 @@ export class RequestHandler extends NodeHttpHandler {
   /**
    * Sends a request.
    *
-   * @throws {Error} `TimeoutError`: there was no connection or no response in time. The SDK retries the request. The stream
+   * @throws {Error} `TimeoutError`: there was no connection or no response in time. The SDK retries the request. The
+   * stream
    *   of a body that does not end in time fails with the same error.
    */
   override handle(...[request, options = {}]: Parameters<Handle>): ReturnType<Handle> {

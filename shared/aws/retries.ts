@@ -5,8 +5,8 @@ type Token = Awaited<ReturnType<StandardRetryStrategy["acquireInitialRetryToken"
 type ErrorInfo = Parameters<StandardRetryStrategy["refreshRetryTokenForRetry"]>[1];
 
 /**
- * The SDK's standard retries with a time limit: no retry begins later than `LAST_RETRY_MILLISECONDS` after the first attempt.
- * So the longest duration of a request is known, and an invocation can reserve time for it.
+ * The SDK's standard retries with a time limit: no retry begins later than `LAST_RETRY_MILLISECONDS` after the first
+ * attempt. So the longest duration of a request is known, and an invocation can reserve time for it.
  */
 export class Retries extends StandardRetryStrategy {
   readonly #now: () => number;

@@ -2,8 +2,8 @@ import type { DynamoDBClientConfig } from "@aws-sdk/client-dynamodb";
 import { MOST_ATTEMPTS } from "./timeouts.ts";
 
 /**
- * The endpoints of a workflow's queues and ledger, and the access key for their requests. The embedded engine passes it to the
- * functions that it starts. On Lambda it is absent, and the AWS SDK finds endpoints and credentials itself.
+ * The endpoints of a workflow's queues and ledger, and the access key for their requests. The embedded engine passes it
+ * to the functions that it starts. On Lambda it is absent, and the AWS SDK finds endpoints and credentials itself.
  */
 export interface ServiceAccess {
   readonly sqsEndpoint: string;
@@ -14,9 +14,9 @@ export interface ServiceAccess {
 }
 
 /**
- * The settings of an AWS client that uses only the given access. They include every setting that the SDK would otherwise read
- * from environment variables or from the files in `~/.aws`. Those are for the user's own clients: the user's profile, region,
- * endpoint or number of attempts must not change Sluice's requests.
+ * The settings of an AWS client that uses only the given access. They include every setting that the SDK would
+ * otherwise read from environment variables or from the files in `~/.aws`. Those are for the user's own clients: the
+ * user's profile, region, endpoint or number of attempts must not change Sluice's requests.
  * https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
  *
  * @example new SQSClient(explicitSettings(access, access.sqsEndpoint))

@@ -25,12 +25,15 @@ export type Condition =
 
 /**
  * One atomic update of one row. It creates the row if the row does not exist. An update is plain data and has only the
- * operations that the ledger needs. So the same code also runs on an in-memory store, where a test controls the order of all
- * steps.
+ * operations that the ledger needs. So the same code also runs on an in-memory store, where a test controls the order
+ * of all steps.
  */
 export interface Update {
   readonly set?: Readonly<Record<string, Json | undefined>>;
-  /** Members to add to number sets. Adding a member twice changes nothing, as every step of the ledger must be idempotent. */
+  /**
+   * Members to add to number sets. Adding a member twice changes nothing, as every step of the ledger must be
+   * idempotent.
+   */
   readonly add?: Readonly<Record<string, readonly number[]>>;
   /** Attributes to remove. */
   readonly remove?: readonly string[];

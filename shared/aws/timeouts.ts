@@ -5,15 +5,18 @@ export const CONNECTION_TIMEOUT_MILLISECONDS = 2_000;
 export const REQUEST_TIMEOUT_MILLISECONDS = 5_000;
 
 /**
- * No retry of a request begins later than this after its first attempt. This leaves time for one retry after an attempt that
- * timed out, or for several retries after attempts that the service refused at once.
+ * No retry of a request begins later than this after its first attempt. This leaves time for one retry after an attempt
+ * that timed out, or for several retries after attempts that the service refused at once.
  */
 export const LAST_RETRY_MILLISECONDS = 6_000;
 
 /** The most attempts of one request. Only attempts that the service refuses at once can be so many. */
 export const MOST_ATTEMPTS = 4;
 
-/** The longest time until a client of the SDK returns or throws: the last retry begins as late as possible and times out. */
+/**
+ * The longest time until a client of the SDK returns or throws: the last retry begins as late as possible and times
+ * out.
+ */
 export const LONGEST_SDK_REQUEST_MILLISECONDS = LAST_RETRY_MILLISECONDS + REQUEST_TIMEOUT_MILLISECONDS;
 
 /** The longest time of a request that the fast path makes once and the SDK then repeats. */

@@ -1,14 +1,15 @@
 import { type Duration, toMilliseconds } from "./duration.ts";
 import { askedWaitMilliseconds, retryAfterMilliseconds, throttleOf } from "./retry-after.ts";
 
-/** `Headers`, of `fetch` or of a library that has a class of its own for them. */
+/** The `Headers` of `fetch`, or a similar class of another library. */
 export interface HeadersLike extends Iterable<readonly [string, unknown]> {
   get(name: string): unknown;
 }
 
 /**
- * A response of `fetch`, or of anything else that has its headers: as `Headers`, or as an object of names and values, as
- * `node:http`, got and axios have them.
+ * A response of `fetch` or of another HTTP client. Its headers are a `Headers` object, or an object of names and values
+ * as in
+ * `node:http`, got and axios.
  */
 export interface ResponseLike {
   readonly status?: number;
@@ -17,16 +18,18 @@ export interface ResponseLike {
 
 /**
  * How long to wait: a duration, a response or its headers, or the value of a `Retry-After` header (seconds, or an HTTP
- * date). `null` and `undefined` leave it open, and so does what holds no wait that can be read.
+ * date). `null` and `undefined` state no wait. A response or a text without a readable wait states none either.
+ *
+ * @example `{ minutes: 5 }`, `response`, `response.headers`, `"120"`, `"Sun, 06 Nov 1994 08:49:37 GMT"`
  */
 export type WaitSource = Duration | ResponseLike | HeadersLike | string | null | undefined;
 
 /**
- * The wait that a source asks for, in milliseconds: finite and at least 0. `undefined` if it does not ask for one.
+ * The wait that a source states, in milliseconds: finite and at least 0. `undefined` if the source states no wait.
  *
- * @param option The name for the message.
+ * @param option The name of the source in the error message.
  * @param now The time, in milliseconds since 1970.
- * @throws {ConfigurationError} It is a duration that is not valid, or something else altogether.
+ * @throws {ConfigurationError} The source is not a valid duration and none of the other kinds.
  */
 export function waitMilliseconds(source: WaitSource, option: string, now: number): number | undefined {
   if (source === undefined || source === null) return undefined;
@@ -60,37 +63,40 @@ function toHeaders(headers: ResponseLike["headers"]): Headers {
   return new Headers(entries);
 }
 
-/** A wait that a task asked for by throwing. */
+/** A wait that a task requested by throwing `Throttled` or `RetryLater`. */
 export interface AskedWait {
   /** `throttled`: the service refused because of load. `retryLater`: this item is not ready yet. */
   readonly kind: WaitKind;
-  /** `undefined`: the workflow's backoff decides. */
+  /** How long to wait. `undefined`: the workflow's backoff decides. */
   readonly afterMilliseconds: number | undefined;
 }
 
 export const WAIT_KINDS = ["throttled", "retryLater"] as const;
 export type WaitKind = (typeof WAIT_KINDS)[number];
 
-/** Marks an error as a wait. In the global registry: a workflow's bundle may hold another copy of the library. */
+/**
+ * The key that marks an error as a wait. It is a global symbol, because a workflow's bundle can contain another copy of
+ * the library.
+ */
 export const WAIT = Symbol.for("sluice.wait");
 
 /**
- * Longer than any wait that is made, so what is above it ends in the same way: an item dies, and a run fails. Both say so
- * with a time, and neither a date nor a number of the ledger can be arbitrarily large.
+ * Longer waits are shortened to this. It is far above the longest wait that Sluice makes, so the result is the same:
+ * the item becomes a dead letter, or the run fails. Without this limit, a huge wait could not be stored as a date.
  */
 const LONGEST_MILLISECONDS = 100 * 365 * 86_400_000;
 
-/** The wait that a task asked for by what it threw, or `undefined` if that is a failure. Never throws. */
+/** The wait that a thrown value requests, or `undefined` if the value is a failure. This function never throws. */
 export function askedWaitOf(thrown: unknown): AskedWait | undefined {
   if (typeof thrown !== "object" || thrown === null) return undefined;
   try {
     if (WAIT in thrown) return checked(thrown[WAIT]);
-    // As version 0.1 of the library threw it.
+    // The form in which version 0.1 of the library threw it.
     if ("code" in thrown && thrown.code === "RETRY_LATER" && "afterMilliseconds" in thrown) {
       return checked({ kind: "retryLater", afterMilliseconds: thrown.afterMilliseconds });
     }
   } catch {
-    // A getter or a proxy that throws: it is a failure like any other.
+    // A getter or a proxy threw: the value is a failure.
   }
   return undefined;
 }

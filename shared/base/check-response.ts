@@ -2,35 +2,35 @@ import { completeLater } from "./late-message.ts";
 import { throttleOf } from "./retry-after.ts";
 import { PermanentError, ResponseError, Throttled } from "./task-errors.ts";
 
-/** Statuses of 400 to 499 that another attempt may help: timeout, misdirected, too early. */
+/** Statuses from 400 to 499 after which another attempt can succeed: timeout, misdirected request, too early. */
 const TEMPORARY = [408, 421, 425];
 
-/** Of a body, in an error's message. */
+/** How much of a body an error message shows. */
 const SHOWN_CHARACTERS = 500;
-/** Of a body, read at the most. */
+/** How much of a body is read at most. */
 const READ_BYTES = 4_096;
-/** A body that stalls is not waited for any longer. */
+/** How long reading a body may take. */
 const READ_MILLISECONDS = 1_000;
 
 /**
  * Returns a response whose status is 200 to 299, and throws the right error for any other:
  *
- * | status | error | what follows |
+ * | status | error | what happens next |
  * | --- | --- | --- |
- * | 429; 403 and 503 if the response says how long to wait | `Throttled` | a wait, no attempt is used up |
- * | 408, 421, 425, and 500 to 599 otherwise | `ResponseError` | a failed attempt, the backoff follows |
- * | all other ones | `PermanentError` | the item becomes a dead letter at once |
+ * | 429; also 403 and 503 if the response says how long to wait | `Throttled` | a wait; it uses up no attempt |
+ * | 408, 421, 425; 500 to 599 otherwise | `ResponseError` | a failed attempt; the next one follows after the backoff |
+ * | all others | `PermanentError` | the item becomes a dead letter at once |
  *
- * A redirect arrives here only if `fetch` was told not to follow it, and is a `PermanentError`: handle 304 before if
- * you send conditional requests.
+ * A redirect is a `PermanentError`. `fetch` follows redirects unless you tell it not to. If you send conditional
+ * requests, handle status 304 before you call this function.
  *
- * The message has the status, the start of the body and the URL without its query, which may hold a secret. The body is
- * read after the error was thrown, so its start is in the message once the attempt is recorded, but not yet in a `catch`
- * of your own. Sluice reads and discards the body so that the connection can be used again: read it yourself before you
- * call this function if you need it.
+ * The error message contains the status, the start of the body, and the URL without its query, because a query can
+ * contain a secret. Sluice reads the body after it has thrown the error. So the recorded message contains the start of
+ * the body, but the message in your own `catch` does not contain it yet. Sluice then discards the rest of the body so
+ * that the connection can be used again. If you need the body, read it before you call this function.
  *
  * @throws {Throttled} The service refused because of load.
- * @throws {ResponseError} The service failed; another attempt may succeed.
+ * @throws {ResponseError} The service failed, and another attempt can succeed.
  * @throws {PermanentError} Another attempt cannot succeed.
  * @example
  * ```ts
@@ -58,17 +58,19 @@ export function checkResponse<R extends Response>(response: R): R {
 
 const isTemporary = (status: number): boolean => TEMPORARY.includes(status) || status < 300 || status >= 500;
 
-/** Where it came from. User name, password and query may be secrets. */
+/** The URL of a response without user name, password and query, because these can be secrets. */
 function place({ url }: Response): string {
   const parsed = URL.parse(url);
   return parsed === null ? "" : ` (${parsed.origin}${parsed.pathname})`;
 }
 
-/** The start of the body as one line; empty if there is no body, or if other code reads it. Never rejects. */
+/**
+ * The start of the body as one line. Empty if there is no body or if other code reads it. The promise never rejects.
+ */
 async function startOfBody(response: Response): Promise<string> {
   if (response.body === null || response.bodyUsed || response.body.locked) return "";
   const reader = response.body.getReader();
-  // A body that stalls, or never ends, gives its connection back as well.
+  // A body that stalls or never ends must release its connection as well.
   const timer = setTimeout(() => void reader.cancel().catch(() => {}), READ_MILLISECONDS);
   const decoder = new TextDecoder();
   let text = "";
@@ -80,7 +82,7 @@ async function startOfBody(response: Response): Promise<string> {
       text += decoder.decode(value, { stream: true });
     }
   } catch {
-    // The connection broke, or the attempt was aborted: what came until then is shown.
+    // The connection broke or the attempt was aborted: show what has arrived so far.
   } finally {
     clearTimeout(timer);
     void reader.cancel().catch(() => {});

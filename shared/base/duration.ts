@@ -2,7 +2,7 @@ import { ConfigurationError } from "./errors.ts";
 import { show } from "./options.ts";
 
 /**
- * A length of time, its units in its keys; several add up.
+ * A length of time. Each key is a unit, and several units add up.
  *
  * @example `{ seconds: 90 }` and `{ minutes: 1, seconds: 30 }` are the same.
  */
@@ -22,19 +22,20 @@ const UNITS = {
   days: 86_400_000,
 } as const satisfies Record<keyof Duration, number>;
 
+/** The allowed range of a duration. */
 export interface DurationRange {
-  /** The option's name, for the message. */
+  /** The name of the option, for the error message. */
   readonly option: string;
-  /** The least that is allowed; 0 unless given. */
+  /** The shortest duration that is allowed. Default 0. */
   readonly minimum?: Duration;
-  /** The most that is allowed; no limit unless given. */
+  /** The longest duration that is allowed. Default: no limit. */
   readonly maximum?: Duration;
 }
 
 /**
  * A duration in milliseconds.
  *
- * @throws {ConfigurationError} It is not a duration, or outside the range.
+ * @throws {ConfigurationError} The value is not a duration, or it is outside the range.
  */
 export function toMilliseconds(duration: Duration, range: DurationRange): number {
   const total = sum(duration, range.option);
@@ -72,7 +73,7 @@ function formatRange(minimum: number, maximum: number): string {
   return `between ${formatDuration(minimum)} and ${formatDuration(maximum)}`;
 }
 
-/** A duration for people: `"250 ms"`, `"90 s"`, `"15 min"`, `"12 h"`. */
+/** A duration as text: `"250 ms"`, `"90 s"`, `"15 min"`, `"12 h"`. */
 export function formatDuration(milliseconds: number): string {
   if (milliseconds >= 3_600_000 && milliseconds % 3_600_000 === 0) return `${milliseconds / 3_600_000} h`;
   if (milliseconds >= 120_000 && milliseconds % 60_000 === 0) return `${milliseconds / 60_000} min`;

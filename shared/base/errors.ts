@@ -2,16 +2,25 @@ export { toError } from "./thrown.ts";
 
 /** The options of `SluiceError` and its subclasses. */
 export interface SluiceErrorOptions {
-  /** What made this happen. */
+  /** The error that caused this one. */
   readonly cause?: unknown;
-  /** Where it happened: run, page, item, queue, ... */
+  /** Where the error happened: the ids of the run, the page, the item, the queue and so on. */
   readonly ids?: Readonly<Record<string, string | number>>;
 }
 
-/** The base of all of Sluice's errors. */
+/**
+ * The base class of all errors of Sluice.
+ *
+ * @example
+ * ```ts
+ * if (error instanceof SluiceError && error.code === "UNKNOWN_RUN") ...
+ * ```
+ */
 export class SluiceError extends Error {
   override readonly name: string = "SluiceError";
+  /** Identifies the kind of error, for example `CONFIGURATION`. It does not change between versions. */
   readonly code: string;
+  /** Where the error happened. */
   readonly ids: Readonly<Record<string, string | number>>;
 
   constructor(code: string, message: string, options: SluiceErrorOptions = {}) {
@@ -22,9 +31,9 @@ export class SluiceError extends Error {
 }
 
 /**
- * A workflow, a source or an option is wrong. Nothing was started.
+ * A workflow, a source or an option is invalid. Nothing was started. The code is `CONFIGURATION`.
  *
- * The message names the option, the allowed range, the value received and how to fix it.
+ * The message states the option, the allowed range, the received value and how to fix it.
  */
 export class ConfigurationError extends SluiceError {
   override readonly name = "ConfigurationError";
@@ -36,16 +45,22 @@ export class ConfigurationError extends SluiceError {
 
 /** The options of `SourceError`. */
 export interface SourceErrorOptions extends SluiceErrorOptions {
-  /** Whether reading again cannot help. Default false. */
+  /** Whether the source cannot succeed if it is read again. Default false. */
   readonly permanent?: boolean;
 }
 
 /**
- * The source could not be read: the producer tries again with backoff, from the same cursor. A permanent error fails the
- * run at once; `resume` still goes on from the cursor, once the cause is fixed.
+ * The source could not be read. The code is `SOURCE`. The producer reads again from the same cursor after a backoff. A
+ * permanent error fails the run at once. When the cause is fixed, `sluice resume` continues the run from the cursor.
+ *
+ * @example
+ * ```ts
+ * throw new SourceError("the export has an unknown version", { permanent: true });
+ * ```
  */
 export class SourceError extends SluiceError {
   override readonly name = "SourceError";
+  /** Whether the run fails at once. */
   readonly permanent: boolean;
 
   constructor(message: string, options: SourceErrorOptions = {}) {
@@ -54,7 +69,10 @@ export class SourceError extends SluiceError {
   }
 }
 
-/** An item cannot be a message: it is not JSON, or too large for SQS. It becomes a dead letter with this reason. */
+/**
+ * An item cannot be sent as a message: it is not JSON, or it is too large for SQS. It becomes a dead letter with this
+ * reason.
+ */
 export class ItemError extends SluiceError {
   override readonly name = "ItemError";
 
@@ -63,7 +81,7 @@ export class ItemError extends SluiceError {
   }
 }
 
-/** A message's body is not an envelope of ours. */
+/** The body of a message is not an envelope of Sluice. */
 export class MalformedMessageError extends SluiceError {
   override readonly name = "MalformedMessageError";
 

@@ -1,22 +1,25 @@
 import { channel } from "node:diagnostics_channel";
 
 /**
- * What a consumer does, as it does it: published on the Node diagnostics channel `sluice.attempt`, for tracers and for
- * the live display of the embedded engine. Nobody listens on Lambda unless the workflow's own code does.
+ * An event in a consumer. The consumer publishes it on the Node diagnostics channel `sluice.attempt`. The live display
+ * of the embedded engine subscribes to this channel, and a tracer in the workflow's own code can do so too.
+ * https://nodejs.org/api/diagnostics_channel.html
  */
 export type AttemptEvent =
   | { readonly event: "started" }
-  /** The attempt has ended, one way or another. */
+  /** An attempt has ended, whatever its outcome. */
   | { readonly event: "ended" }
-  /** These are recorded in the ledger. */
+  /** `count` successes were recorded in the ledger. The events below are recorded as well. */
   | { readonly event: "succeeded"; readonly count: number }
   | { readonly event: "retried" }
   | { readonly event: "died"; readonly reason: string };
 
+/** The name of the diagnostics channel. */
 export const ATTEMPT_CHANNEL = "sluice.attempt";
 
 const attempts = channel(ATTEMPT_CHANNEL);
 
+/** Publishes an event. It does nothing if there is no subscriber. */
 export function publish(event: AttemptEvent): void {
   if (attempts.hasSubscribers) attempts.publish(event);
 }

@@ -1,6 +1,6 @@
 /**
- * A JSON value whose integers may also be bigints. Sluice writes a bigint as a JSON number and reads it back as a
- * bigint, in messages, cursors and dead letters.
+ * A JSON value in which integers can also be bigints. In messages, cursors and dead letters, Sluice writes a bigint as
+ * a JSON number and reads the number as a bigint again.
  */
 export type ExactJson =
   | null
@@ -11,30 +11,30 @@ export type ExactJson =
   | readonly ExactJson[]
   | { readonly [key: string]: ExactJson };
 
-/** See `UnsafeNumbers`. */
+/** The values of `UnsafeNumbers`. */
 export const UNSAFE_NUMBERS = ["refuse", "text", "bigint"] as const;
 
 /**
- * What becomes of a number in a JSON text that JavaScript would alter: an integer beyond ±(2^53 − 1), such as
+ * How to read a number in a JSON text that JavaScript would change: an integer beyond ±(2^53 − 1), such as
  * `12345678901234567`; a number beyond the range of a double, such as `1e400`; or a fraction with more than 17
  * significant digits.
  *
- * - `"refuse"`: the item becomes a dead letter, `invalid item`, with its text.
+ * - `"refuse"`: the item becomes a dead letter with its text and the reason `invalid item`.
  * - `"text"`: the number becomes a string of its digits.
- * - `"bigint"`: an integer becomes a bigint; any other such number is refused.
+ * - `"bigint"`: an integer becomes a bigint. Any other such number is refused.
  *
- * Integers within ±(2^53 − 1) are plain numbers in each case.
+ * Integers within ±(2^53 − 1) are always plain numbers.
  */
 export type UnsafeNumbers = (typeof UNSAFE_NUMBERS)[number];
 
-/** A JSON text holds a number that JavaScript would alter. The message names the number and its key. */
+/** A JSON text contains a number that JavaScript would change. The message states the number and its key. */
 export class UnsafeNumberError extends Error {
   override readonly name = "UnsafeNumberError";
 }
 
-/** Stands in a parsed JSON document for a number that JavaScript would alter. It is written as the same number. */
+/** A number in a parsed JSON document that JavaScript would change. `JSON.stringify` writes it as the same number. */
 export class UnsafeNumber {
-  /** The number, as it is in the JSON text. */
+  /** The number as it is written in the JSON text. */
   readonly source: string;
 
   constructor(source: string) {
@@ -51,9 +51,10 @@ export class UnsafeNumber {
 }
 
 /**
- * Parses JSON without altering a number. A text without long numbers costs one search more than `JSON.parse`.
+ * Parses JSON without changing a number. For a text without long numbers, it takes one text search more than
+ * `JSON.parse`.
  *
- * @throws {UnsafeNumberError} `unsafeNumbers` does not say how to keep a number that JavaScript would alter.
+ * @throws {UnsafeNumberError} The text contains a number that JavaScript would change and that `unsafeNumbers` refuses.
  * @throws {SyntaxError} The text is not JSON.
  * @example parseJson('{"id":12345678901234567}', "bigint") // { id: 12345678901234567n }
  */
@@ -65,15 +66,15 @@ export function parseJson(text: string, unsafeNumbers: UnsafeNumbers): unknown {
   });
 }
 
-/** A JSON document, and whether an `UnsafeNumber` stands in it. */
+/** A JSON document, and whether it contains an `UnsafeNumber`. */
 export interface MarkedJson {
   readonly value: unknown;
   readonly marked: boolean;
 }
 
 /**
- * Parses JSON, with an `UnsafeNumber` in the place of each number that `unsafeNumbers` does not keep: for a document of
- * many items, of which one may be refused.
+ * Parses JSON. Each number that `unsafeNumbers` refuses becomes an `UnsafeNumber`. So a document with many items can be
+ * read although one of them is refused.
  *
  * @throws {SyntaxError} The text is not JSON.
  */
@@ -101,7 +102,7 @@ export function findUnsafeNumber(
   return undefined;
 }
 
-/** Says what JavaScript would make of a number, and how to keep it. */
+/** A text that states how JavaScript would change a number, and how to keep the number. */
 export function unsafeNumberText(source: string, key: string, unsafeNumbers: UnsafeNumbers): string {
   const where = key === "" ? "the value" : JSON.stringify(key);
   const altered = INTEGER.test(source) ? "round" : `read as ${Number(source)}`;
@@ -112,35 +113,37 @@ export function unsafeNumberText(source: string, key: string, unsafeNumbers: Uns
   return `${where} is ${shortened(source)}, which JavaScript would ${altered}: ${fix}`;
 }
 
-/** A value as JSON, with bigints as JSON numbers. `undefined` where `JSON.stringify` gives none. */
+/** A value as JSON, with bigints as JSON numbers. `undefined` if `JSON.stringify` returns `undefined`. */
 export function jsonText(value: unknown, space?: number): string | undefined {
   try {
     return JSON.stringify(value, undefined, space);
   } catch {
-    // A bigint, perhaps. JSON.stringify is several times slower with a replacer.
+    // The value may contain a bigint. Only then use a replacer, because it makes JSON.stringify several times slower.
     return JSON.stringify(value, (_, inner) => (typeof inner === "bigint" ? rawJson(String(inner)) : inner), space);
   }
 }
 
-/** A value as JSON text from which the same value is read again. */
+/** A value as a JSON text that can be read as the same value again. */
 export interface ExactText {
   readonly json: string;
-  /** The value holds a bigint: the text must be read by `parseBigints`. */
+  /** The value contains a bigint, so the text must be read with `parseBigints`. */
   readonly bigints?: true;
 }
 
 /**
- * Sees each value before it is written, except strings, booleans, bigints and finite numbers, and may throw. `this` is the
- * object or the array that holds it, from before its `toJSON` was called.
+ * Called for each value before it is written, except for strings, booleans, bigints and finite numbers. It can throw.
+ * `this`
+ * is the object or the array that contains the value, as it was before its `toJSON` was called.
  */
 export type Inspect = (this: unknown, key: string, value: unknown) => void;
 
 /**
- * A value as JSON text, bigints included. Of a value without bigints it is the text that `JSON.stringify` writes. Of
- * others, each number has a form that tells its type, and every reader of JSON reads the right number: a bigint within
- * ±(2^53 − 1) is written as `5.0`, which JavaScript writes for no number, and a number beyond that as `1e+20`.
+ * A value as JSON text, including bigints. For a value without bigints, the text is the same as from `JSON.stringify`.
+ * For other values, the form of each number shows its type, and every JSON parser reads the right number. A bigint
+ * within ±(2^53 − 1) is written as `5.0`, a form that JavaScript never writes for a number. A number beyond that range
+ * is written as `1e+20`.
  *
- * @returns `undefined` where `JSON.stringify` gives no text.
+ * @returns `undefined` if `JSON.stringify` returns `undefined`.
  */
 export function toExactText(value: unknown, inspect?: Inspect): ExactText | undefined {
   let bigints = false;
@@ -167,12 +170,12 @@ export function toExactText(value: unknown, inspect?: Inspect): ExactText | unde
   return { json: largeNumbers ? JSON.stringify(value, (_, inner) => toRaw(inner)) : json, bigints };
 }
 
-/** A value as JSON text for people to edit, with bigints and numbers in the forms of `toExactText`. */
+/** A value as indented JSON text that people can edit, with bigints and numbers as in `toExactText`. */
 export function toEditableText(value: unknown): string | undefined {
   return JSON.stringify(value, (_, inner) => toRaw(inner), 2);
 }
 
-/** Parses the text that `toExactText` writes of a value with bigints. */
+/** Parses a text that `toExactText` has written for a value with bigints. */
 export function parseBigints(json: string): unknown {
   return JSON.parse(json, ((_: string, value: unknown, { source }: { readonly source?: string }) => {
     if (typeof value !== "number" || source === undefined) return value;
@@ -181,33 +184,38 @@ export function parseBigints(json: string): unknown {
   }) as Reviver);
 }
 
-/** Marks a stored text that `parseBigints` must read. No JSON text begins so, and code that does not know it fails. */
+/**
+ * The prefix of a stored text that must be read with `parseBigints`. No JSON text begins with it, so older code fails
+ * instead of reading wrong numbers.
+ */
 const BIGINTS = "bigints:";
 
-/** A value as one text that tells whether it holds bigints: JSON, where it holds none. */
+/** A value as one text that also states whether the value contains bigints. Without bigints, the text is plain JSON. */
 export function toStoredText(value: unknown): string {
   const text = toExactText(value);
   if (text === undefined) throw new TypeError(`${typeof value} is not JSON`);
   return text.bigints === true ? `${BIGINTS}${text.json}` : text.json;
 }
 
-/** The value of a text that `toStoredText` wrote. */
+/** Parses a text that `toStoredText` has written. */
 export function fromStoredText(text: string): unknown {
   return text.startsWith(BIGINTS) ? parseBigints(text.slice(BIGINTS.length)) : JSON.parse(text);
 }
 
-// Only what this finds is parsed number by number: a number begins the text or follows a colon, a comma, a bracket or a
-// blank. Digits inside a string, such as those of a hash, seldom do. False alarms cost time, and nothing else.
+// Only a text that matches is parsed number by number. A number is at the start of the text or follows a colon, a
+// comma, a bracket or a space. Digits inside a string, such as those of a hash, rarely do. A false match only costs
+// time.
 const MAY_HOLD_UNSAFE_NUMBER = /(?:^|[:,[\s])-?(?:\d{16}|[\d.]{19}|[\d.]+[eE])/;
 const INTEGER = /^-?\d+$/;
 const NUMBER = /^-?(?<whole>\d+)(?:\.(?<fraction>\d+))?(?:[eE](?<exponent>[+-]?\d+))?$/;
 
-/** With 17 significant digits each double can be told from every other. */
+/** 17 significant digits are enough to distinguish every double from all others. */
 const DIGITS_OF_A_DOUBLE = 17;
 
 type Reviver = (this: unknown, key: string, value: unknown) => unknown;
 
-// The types of the language's library do not know the source text of a number yet, nor raw JSON. Node has both since 22.
+// TypeScript's library has no types yet for the source text of a number and for raw JSON. Node has both since version
+// 22.
 function parse(text: string, onUnsafe: (source: string, key: string) => unknown): unknown {
   if (!MAY_HOLD_UNSAFE_NUMBER.test(text)) return JSON.parse(text);
   return JSON.parse(text, ((key: string, value: unknown, { source }: { readonly source?: string }) =>
@@ -232,8 +240,8 @@ function keep(source: string, unsafeNumbers: UnsafeNumbers): string | bigint | u
 }
 
 /**
- * Whether JavaScript alters a number. A fraction is taken for a double that was printed with up to 17 digits:
- * `0.10000000000000001` is 0.1, as C and PHP write it.
+ * Whether JavaScript changes a number. A fraction with up to 17 digits counts as a printed double and so as unchanged:
+ * C and PHP print 0.1 as `0.10000000000000001`.
  */
 function isAltered(source: string, value: number): boolean {
   if (INTEGER.test(source)) return !Number.isSafeInteger(value);
@@ -246,7 +254,7 @@ function isAltered(source: string, value: number): boolean {
   return !scientific && Math.abs(value) > Number.MAX_SAFE_INTEGER;
 }
 
-/** The significant digits of a number, and the power of ten of the last of them. */
+/** The significant digits of a number, and the power of ten of the last digit. */
 function decimal(number: string): { readonly digits: string; readonly exponent: number } {
   const { whole = "", fraction = "", exponent = "0" } = NUMBER.exec(number)?.groups ?? {};
   const all = `${whole}${fraction}`.replace(/^0+/, "");

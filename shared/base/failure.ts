@@ -7,27 +7,27 @@ import { lastWait, type Waits } from "./waits.ts";
 export const FAILURE_KINDS = ["threw", "timed out", "aborted", "crashed", "invalid"] as const;
 export type FailureKind = (typeof FAILURE_KINDS)[number];
 
-/** Why an item, or a message, lies in the dead-letter queue. */
+/** Why an item or a message is in the dead-letter queue. */
 export const REASONS = [
   /** Every attempt failed. */
   "exhausted",
   /** The task threw a `PermanentError`. */
   "permanent",
-  /** It fails the workflow's schema, or is not JSON. */
+  /** The item does not match the workflow's schema, or is not JSON. */
   "invalid item",
-  /** Its body is not an envelope of ours. */
+  /** The body of the message is not an envelope of Sluice. */
   "malformed message",
-  /** It does not fit into an SQS message. */
+  /** The item does not fit into an SQS message. */
   "too large",
-  /** It was received again and again and nothing was recorded: it crashed, or was throttled. */
+  /** The message was received again and again without a recorded outcome: its consumer crashed or was throttled. */
   "unexplained",
-  /** A wait that its task asked for would have passed `retry.waitAtMost`. */
+  /** The task requested a wait that would exceed `retry.waitAtMost`. */
   "waited too long",
 ] as const;
 /** Why an item is dead. */
 export type Reason = (typeof REASONS)[number];
 
-/** One failed attempt, as the ledger and the dead letter keep it. */
+/** One failed attempt, as it is stored in the ledger and in the dead letter. */
 export interface Failure {
   readonly attempt: number;
   /** When the attempt began, ISO 8601. */
@@ -39,31 +39,36 @@ export interface Failure {
   readonly stack?: string | undefined;
 }
 
-// In bytes.
+// Both in bytes.
 const LONGEST_NAME = 200;
 const LONGEST_STACK = 1_500;
 
 /**
- * A message is kept whole up to so many bytes. A longer one is cut, and says how long it was: the failures of an item
- * share one row of the ledger, and its dead letter is one SQS message.
+ * The most bytes of an error message that are stored. A longer message is cut, and the stored text states its full
+ * length. There is a limit because all failures of an item share one row of the ledger and one SQS message, the dead
+ * letter.
  */
 export const LONGEST_MESSAGE = 32_768;
 
-/** Of a DynamoDB row of 400 KB, what failures may take; the rest is for its key and its receives.
- * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html */
+/**
+ * The bytes of a ledger row that all failures of an item together may use. DynamoDB refuses a row of more than 400 KB.
+ * The rest is for the row's key and its notes on receives.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+ */
 const BYTES_OF_ALL_FAILURES = 380_000;
 
-/** Of a failure, beside its texts: the names and values of its other attributes. */
+/** The bytes of a failure without its texts: the names and values of its other attributes. */
 const BYTES_BESIDE = 300;
 
-/** What a message gets at the least, however many attempts an item has: with it 100 of them fit into the row. */
+/** The room that every error message has, even with the most attempts: 100 failures of this size fit into the row. */
 const SHORTEST_LONGEST_MESSAGE = 1_700;
 
 /**
- * How long the message of the next failure may be, in bytes: its fair share of the row that it shares with those before
- * and those that may follow. Five attempts have room for five messages of 32 KB.
+ * The most bytes of the next failure's error message. All failures of an item share one row, so each one gets an equal
+ * share of the room that is left. With five attempts, each message has room for 32 KB.
  *
- * @param attempts How many there may be, those before included.
+ * @param before The failures that are stored already.
+ * @param attempts The most attempts of the item, including the earlier ones.
  */
 export function roomForMessage(before: readonly Failure[], attempts: number): number {
   const taken = before
@@ -75,9 +80,9 @@ export function roomForMessage(before: readonly Failure[], attempts: number): nu
 }
 
 /**
- * What was thrown, as the failure of an attempt.
+ * Turns a thrown value into the failure of an attempt.
  *
- * @param attempt.room How long the message may be, in bytes; `LONGEST_MESSAGE` by default.
+ * @param attempt.room The most bytes of the error message. Default `LONGEST_MESSAGE`.
  */
 export function toFailure(
   thrown: unknown,
@@ -103,13 +108,16 @@ export function toFailure(
   };
 }
 
-/** Of a dead letter with the reason `unexplained`: whatever failed before is not what it died of. */
+/** The error of a dead letter with the reason `unexplained`. Its earlier failures are not the reason. */
 const UNEXPLAINED = {
   name: "Unexplained",
   message: "received again and again, and no outcome was recorded: its consumer crashed, or was throttled",
 } as const;
 
-/** Why an item died, in two: the name and the message of its last failure, or of the wait that was too long. */
+/**
+ * The error that made an item a dead letter: the name and the message of its last failure, or of the wait that was too
+ * long.
+ */
 export function lastError(
   reason: Reason,
   failures: readonly Failure[],
@@ -122,19 +130,21 @@ export function lastError(
   return { name, message };
 }
 
-/** Whether a failure rules out another attempt. */
+/** Whether a thrown value means that no further attempt can succeed. */
 export function isPermanent(thrown: unknown): boolean {
   const error = toError(thrown);
-  // By code and not only by class: a workflow's bundle may hold another copy of the library.
+  // Check the code as well as the class, because a workflow's bundle can contain another copy of the library.
   return error instanceof PermanentError || ("code" in error && error.code === "PERMANENT");
 }
 
-/** The beginning of a text, in bytes, with how long it was; the text itself where it is no longer. */
+/**
+ * The first bytes of a text, followed by its full length. A text that is not longer than that is returned unchanged.
+ */
 export function cut(text: string, bytes: number): string {
-  // A character takes a byte at least, so what lies beyond need not be encoded: the text may fill the memory.
+  // A text can be very large. Each character takes at least one byte, so only the first characters are encoded.
   const encoded = Buffer.from(text.slice(0, bytes + 1));
   if (text.length <= bytes && encoded.length <= bytes) return text.toWellFormed();
-  // `stream: true` leaves out a character whose bytes the cut parted.
+  // `stream: true` drops the last character if the cut is in the middle of its bytes.
   const start = new TextDecoder().decode(encoded.subarray(0, bytes), { stream: true });
   return `${start}… (${text.length} characters)`;
 }

@@ -1,11 +1,11 @@
 /**
- * The time that an HTTP date names, in milliseconds since 1970; `undefined` if the text is none.
+ * Parses an HTTP date. Returns milliseconds since 1970, or `undefined` if the text is not an HTTP date.
  *
- * All three forms of RFC 9110 are read (https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7), and ISO 8601 with a time
- * zone, which many services send instead. `Date.parse` alone would read the form of `asctime` as local time, and takes
- * texts such as `"5 bananas"` for dates.
+ * It reads the three forms of RFC 9110 (https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7), and ISO 8601 with a time
+ * zone, which many services send instead. `Date.parse` alone is not enough: it reads the `asctime` form as local time,
+ * and it accepts texts such as `"5 bananas"`.
  *
- * @param now The time, in milliseconds since 1970: it decides the century of a year with two digits.
+ * @param now The time, in milliseconds since 1970. It decides the century of a year with two digits.
  */
 export function parseHttpDate(text: string, now: number): number | undefined {
   const value = text.trim();
@@ -35,7 +35,10 @@ function timeOf(text: string): number | undefined {
   return Number.isNaN(time) ? undefined : time;
 }
 
-/** RFC 9110: a year that seems to be more than 50 years ahead is the latest past year with these two digits. */
+/**
+ * The full year, as RFC 9110 defines it: if it seems to be more than 50 years ahead, it is the latest past year with
+ * these digits.
+ */
 function fullYear(twoDigits: number, now: number): number {
   const thisYear = new Date(now).getUTCFullYear();
   const year = thisYear - (thisYear % 100) + twoDigits;

@@ -1,9 +1,9 @@
-/** How an invalid item failed, in words that are the same for each item that failed in this way. */
+/** Why an item does not match the schema, in words that are the same for all items with the same fault. */
 export interface InvalidFinding {
-  /** What is wrong: "`email` missing". */
+  /** The fault: "`email` missing". */
   readonly way: string;
-  /** The first such item's message, where `way` leaves out what is only this item's: `<n>` stands for its numbers there. */
+  /** The message of the first such item. Present if `way` replaces details of the item, such as `<n>` for a number. */
   readonly example?: string | undefined;
-  /** What the first such item has instead: "the header has ` E-Mail `". */
+  /** The fields that the first such item has instead: "the header has ` E-Mail `". */
   readonly instead?: string | undefined;
 }

@@ -1,5 +1,6 @@
 /**
- * Items of a page of the ledger at most, and so of a page of a source that cuts its pages itself: a page row with its
- * sets stays near 1 KB, one DynamoDB write unit.
+ * The most items of one page in the ledger. Sources that choose their own page size use it as well. With 200 items, the
+ * row of a page stays near 1 KB, which is one write unit of DynamoDB.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
  */
 export const ITEMS_PER_PAGE = 200;

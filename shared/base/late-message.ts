@@ -1,7 +1,7 @@
-/** In the global registry: a workflow's bundle may hold another copy of the library. */
+/** A global symbol, because a workflow's bundle can contain another copy of the library. */
 const COMPLETION = Symbol.for("sluice.completion");
 
-/** Gives an error another message, which is not known yet. */
+/** Replaces the message of an error when a promise resolves. Until then the error keeps its present message. */
 export function completeLater(error: Error, message: Promise<string>): void {
   const completion = message.then((text) => {
     error.message = text;
@@ -9,14 +9,17 @@ export function completeLater(error: Error, message: Promise<string>): void {
   Object.defineProperty(error, COMPLETION, { value: completion });
 }
 
-/** Resolves once the message of what was thrown is complete; `undefined` if it is. Never throws or rejects. */
+/**
+ * A promise that resolves when the message of a thrown value is complete. `undefined` if it is complete already. The
+ * function never throws, and the promise never rejects.
+ */
 export function completionOf(thrown: unknown): Promise<void> | undefined {
   if (typeof thrown !== "object" || thrown === null) return undefined;
   try {
     const completion = (thrown as { readonly [COMPLETION]?: unknown })[COMPLETION];
     return completion instanceof Promise ? completion.then(undefined, () => {}) : undefined;
   } catch {
-    // A getter or a proxy that throws.
+    // A getter or a proxy threw.
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-/** What the functions count. The handlers publish it as CloudWatch embedded metrics. */
+/** What the functions count. The handlers publish the counts as CloudWatch metrics in the embedded metric format. */
 export type Counter =
   | "produced"
   | "succeeded"
@@ -10,10 +10,12 @@ export type Counter =
   | "environmentsRetired"
   | "newerVersion";
 
+/** Receives the metrics of one invocation. */
 export interface Metrics {
+  /** Adds to a count. */
   count(counter: Counter, by: number): void;
-  /** One attempt's duration, in milliseconds. */
+  /** Adds the duration of one attempt, in milliseconds. */
   duration(milliseconds: number): void;
-  /** A level whose highest value counts. */
+  /** Reports a level. Only the highest value of the invocation is published. */
   peak(level: "inFlight", value: number): void;
 }

@@ -1,15 +1,16 @@
 import { SluiceError } from "./errors.ts";
 
 /**
- * Something was written by a newer version of Sluice than this code, which must not touch it. Consumers and producers put
- * the message back, with a delay: the newer version takes it when it is deployed. See `docs/internals/versions.md`.
+ * A message, a row or a file was written by a newer version of Sluice, and this code must not change it. Consumers and
+ * producers put such a message back with a delay, so that the newer version handles it once it is deployed. The code is
+ * `NEWER_VERSION`. See `docs/internals/versions.md`.
  */
 export class NewerVersionError extends SluiceError {
   override readonly name = "NewerVersionError";
 
   /**
-   * @param what What has the version, with its article.
-   * @param newest The newest version of it that this code reads.
+   * @param what The thing that has the version, with its article, such as `the envelope`.
+   * @param newest The newest version of that thing which this code reads.
    */
   constructor(what: string, found: number, newest: number, ids?: Readonly<Record<string, string | number>>) {
     super(
@@ -21,7 +22,11 @@ export class NewerVersionError extends SluiceError {
   }
 }
 
-/** Refuses a version that is newer than the newest which is known. Whether it is a version at all is checked elsewhere. */
+/**
+ * Refuses a version that is newer than this code reads. It does not check whether `found` is a version at all.
+ *
+ * @throws {NewerVersionError} `found` is a whole number above `newest`.
+ */
 export function refuseNewer(
   found: unknown,
   newest: number,

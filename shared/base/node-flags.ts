@@ -1,10 +1,12 @@
 /**
- * Node's flags for the functions, on Lambda as on the embedded engine.
+ * Node's flags for the functions, on Lambda and in the embedded engine.
  *
- * - Stacks name the lines of the workflow's own file, and not of its bundle.
- * - V8 lets its young generation grow until a function that handles many small objects holds 100 MB more, most of it
- *   garbage, and is no faster for it (`npm run bench -- --only producer`). In MB, of each of its half-spaces.
- * - V8 gets one thread beside the main one, and not four, to compile and to collect garbage: most functions have a
- *   core or less, which more threads only share.
+ * - `--enable-source-maps`: stack traces show lines of the workflow's own file instead of its bundle.
+ * - `--max-semi-space-size`: the size of V8's young generation in MB, for each of its two halves. Without this limit, a
+ *   function that handles many small objects uses 100 MB more, mostly garbage, and is not faster
+ *   (`npm run bench -- --only producer`).
+ * - `--v8-pool-size`: V8 uses one background thread instead of four. Most functions have one core or less, so more
+ * threads
+ *   only compete for it.
  */
 export const NODE_FLAGS = ["--enable-source-maps", "--max-semi-space-size=8", "--v8-pool-size=1"] as const;

@@ -3,23 +3,24 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
 /**
- * The file descriptor of the channel in a child process. Not the IPC channel of Node: user code in the process can send
- * on that one, disconnect it and remove its listeners, and a line that is not JSON ends the parent.
+ * The file descriptor of the channel in a child process. Sluice does not use Node's own IPC channel, because user code
+ * in the child can send on it, disconnect it and remove its listeners, and because a line that is not JSON ends the
+ * parent.
  */
 export const CHANNEL_DESCRIPTOR = 3;
 
-/** What a child process is spawned with, so that it has the channel. Its output goes to the given descriptors. */
+/** The `stdio` option for a child process with the channel. The child's output goes to the given descriptor. */
 export const channelStdio = (output: number | "inherit" | "ignore") => ["ignore", output, output, "pipe"] as const;
 
 const SECRET_BYTES = 16;
 const SECRET_LENGTH = 2 * SECRET_BYTES;
 
 /**
- * A channel between a process and its child, for messages of Sluice alone: lines of JSON over a socket pair.
+ * A channel between a process and its child that only Sluice uses. Each message is a line of JSON on a socket pair.
  *
- * Each line begins with a secret that the parent makes for this child. The parent ignores all other lines, so what user
- * code in the child writes to the descriptor by accident changes nothing. It protects from accidents, and not from
- * attacks: the task runs in the same process as the channel.
+ * Each line begins with a secret that the parent creates for this child. The parent ignores all other lines. So it has
+ * no effect if user code in the child writes to the descriptor by accident. The secret does not protect against
+ * attacks, because the task runs in the same process as the channel.
  */
 export class PrivateChannel {
   readonly #stream: Duplex;
@@ -29,10 +30,10 @@ export class PrivateChannel {
   readonly #early: unknown[] = [];
   #onClose: (() => void) | undefined;
   #isClosed = false;
-  /** The end of what was read, which is not a whole line yet. */
+  /** The parts of the last line, which is not complete yet. */
   #rest: string[] = [];
   #restLength = 0;
-  /** Whether the line that is being read is not of ours. */
+  /** Whether the line that is being read is not a message of Sluice, and is skipped. */
   #skips = false;
 
   private constructor(stream: Duplex, secret: string | undefined) {
@@ -40,7 +41,7 @@ export class PrivateChannel {
     this.#secret = secret;
     stream.setEncoding("utf8");
     stream.on("data", (text: string) => this.#read(text));
-    // Its `close` follows.
+    // A `close` event follows each error.
     stream.on("error", () => {});
     stream.once("close", () => {
       this.#isClosed = true;
@@ -48,7 +49,7 @@ export class PrivateChannel {
     });
   }
 
-  /** The parent's side of a child that was spawned with `channelStdio`. */
+  /** Creates the parent's side of the channel, for a child that was spawned with `channelStdio`. */
   static toChild(child: { readonly stdio: readonly unknown[] }): PrivateChannel {
     const secret = randomBytes(SECRET_BYTES).toString("hex");
     const channel = new PrivateChannel(child.stdio[CHANNEL_DESCRIPTOR] as Duplex, secret);
@@ -56,7 +57,7 @@ export class PrivateChannel {
     return channel;
   }
 
-  /** The child's side, once the parent's secret has come. To be made before any task runs. */
+  /** Creates the child's side and waits for the parent's secret. Call it before any task runs. */
   static async toParent(): Promise<PrivateChannel> {
     const channel = new PrivateChannel(
       new Socket({ fd: CHANNEL_DESCRIPTOR, readable: true, writable: true }),
@@ -68,28 +69,30 @@ export class PrivateChannel {
     return channel;
   }
 
-  /** Takes the messages of the other side, from now on and those that came before anything took them. */
+  /** Sets the listener for messages of the other side. It also receives the messages that have arrived already. */
   onMessage(listener: (message: unknown) => void): void {
     this.#onMessage = listener;
     for (const message of this.#early.splice(0)) listener(message);
   }
 
-  /** Called once when the other side is gone: at once if it is already. */
+  /**
+   * Sets the listener that is called once when the other side has ended. It is called at once if it has ended already.
+   */
   onClose(listener: () => void): void {
     this.#onClose = listener;
     if (this.#isClosed) listener();
   }
 
   /**
-   * Sends a message. One to a process that is gone is lost.
+   * Sends a message. The message is lost if the other process has ended.
    *
-   * @param sent Called when it has left this process, or could not.
+   * @param sent Called when the message has left this process, or cannot leave it.
    */
   send(message: unknown, sent: () => void = () => {}): void {
     this.#write((this.#secret ?? "") + JSON.stringify(message), sent);
   }
 
-  // A line break before it, too: what user code wrote to the descriptor may have no end.
+  // There is a line break before the line too, because user code can have written a text without one to the descriptor.
   #write(line: string, sent?: () => void): void {
     if (this.#isClosed) sent?.();
     else this.#stream.write(`\n${line}\n`, sent);
@@ -107,7 +110,7 @@ export class PrivateChannel {
     const wasShort = this.#restLength < SECRET_LENGTH;
     this.#rest.push(text.slice(start));
     this.#restLength += text.length - start;
-    // A line that is not of ours is not kept until its end: it may have none.
+    // Do not store a line that is not a message of Sluice: it may have no end.
     if (this.#secret === undefined || !wasShort) return;
     this.#skips = !this.#secret.startsWith(this.#rest.join("").slice(0, SECRET_LENGTH));
     if (this.#skips) this.#drop();
@@ -132,7 +135,7 @@ export class PrivateChannel {
   }
 }
 
-/** `undefined` where user code wrote into the middle of a line. */
+/** The parsed line, or `undefined` if user code wrote into the middle of it. */
 function parsed(json: string): unknown {
   try {
     return JSON.parse(json);

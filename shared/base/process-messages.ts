@@ -1,7 +1,7 @@
 /**
- * Gives a process a `process.send` and a `process.disconnect` that do nothing, in a function and in the process of an
- * isolated attempt alike. So a task that tries to reach its parent process changes nothing, wherever it runs: it finds no
- * parent on AWS, and Sluice's own processes talk over a `PrivateChannel`.
+ * Replaces `process.send` and `process.disconnect` by functions that do nothing. Both the functions and the processes
+ * of isolated attempts call this. So a task that tries to send to its parent process has no effect, wherever it runs.
+ * Sluice's own processes use a `PrivateChannel` instead.
  */
 export function ignoreProcessMessages(): void {
   Object.assign(process, {

@@ -1,22 +1,23 @@
 import { parseHttpDate } from "./http-date.ts";
 
 /**
- * How long a response asks to wait, in milliseconds; `undefined` if it does not ask, or not in a way that can be read.
+ * How long a response asks the client to wait, in milliseconds. `undefined` if the response has no readable wait.
  *
- * The first of these that can be read decides, and of several values in it the longest:
+ * The first of these sources with a readable wait decides. If it has several values, the longest one counts:
  *
  * 1. `Retry-After-Ms` and `X-Ms-Retry-After-Ms`, in milliseconds.
  * 2. `Retry-After`: seconds (also with a fraction), or an HTTP date.
- * 3. What is used up (remaining at 0) with the time at which it is filled up again: `RateLimit` in its two forms, such
- *    as `"default";r=0;t=30` and `limit=100, remaining=0, reset=5`; and pairs of headers such as `RateLimit-Remaining`
- *    and `RateLimit-Reset`, `X-RateLimit-…`, `X-Rate-Limit-…`, `x-ratelimit-remaining-requests` and
- *    `x-ratelimit-reset-requests`. A reset is seconds, seconds or milliseconds since 1970 (told apart by their
- *    magnitude), a date, or a duration such as `6m0s`.
+ * 3. A rate limit with nothing remaining, and the time of its reset. These are `RateLimit` in its two forms, such as
+ *    `"default";r=0;t=30` and `limit=100, remaining=0, reset=5`, and pairs of headers such as `RateLimit-Remaining` and
+ *    `RateLimit-Reset`, `X-RateLimit-…`, `X-Rate-Limit-…`, `x-ratelimit-remaining-requests` and
+ *    `x-ratelimit-reset-requests`. A reset is a number of seconds, a time since 1970 in seconds or milliseconds (their
+ * size
+ *    shows which), a date, or a duration such as `6m0s`.
  *
- * Dates and times since 1970 are compared with the response's own `Date` if it has one, so a clock that differs from
- * the service's does not matter.
+ * Dates and times since 1970 are compared with the response's own `Date` header, if it has one. So it does not matter
+ * if the clocks of the client and the service differ.
  *
- * Whether a response refuses because of load at all depends on its status as well: see `throttleOf`.
+ * Whether a response means a throttle also depends on its status: see `throttleOf`.
  *
  * @param now The time, in milliseconds since 1970.
  * @example `askedWaitMilliseconds(new Headers({ "retry-after": "120" }), Date.now())` is `120_000`.
@@ -26,11 +27,12 @@ export function askedWaitMilliseconds(headers: Headers, now: number): number | u
 }
 
 /**
- * Whether a service refused a request because of load: with status 429 always, with 403 and 503 if the response says
- * how long to wait (a 403 without is a missing right, a 503 without an outage). `undefined` if it did not.
+ * Whether a response means that the service refused the request because of load. Status 429 always does. Status 403 and
+ * 503 do if the response says how long to wait: otherwise, 403 means missing rights and 503 means an outage.
  *
  * @param now The time, in milliseconds since 1970.
- * @returns `waitMilliseconds`: how long the response asks to wait, if it says so.
+ * @returns `undefined` if the response is no throttle. `waitMilliseconds` is `undefined` if the response states no
+ * wait.
  */
 export function throttleOf(
   { status, headers }: Pick<Response, "status" | "headers">,
@@ -38,15 +40,16 @@ export function throttleOf(
 ): { readonly waitMilliseconds: number | undefined } | undefined {
   if (status !== 429 && status !== 403 && status !== 503) return undefined;
   const waitMilliseconds = askedWaitMilliseconds(headers, now);
-  // A 429 has said that something is used up. Some services then send the reset alone.
+  // A status of 429 says that a limit is used up. Some services then send the reset header without a remaining header.
   if (status === 429) return { waitMilliseconds: waitMilliseconds ?? longest(resets(headers, now)) };
   return waitMilliseconds === undefined ? undefined : { waitMilliseconds };
 }
 
 /**
- * The wait that one value of `Retry-After` asks for, in milliseconds: seconds, an HTTP date, or several of them.
+ * The wait in a value of the `Retry-After` header, in milliseconds. The value is a number of seconds, an HTTP date, or
+ * a list of these. `undefined` if it is neither.
  *
- * @param now The time, in milliseconds since 1970, by the clock of the service.
+ * @param now The time of the service's clock, in milliseconds since 1970.
  */
 export function retryAfterMilliseconds(value: string, now: number): number | undefined {
   return longest(listed(value).map((part) => untilMilliseconds(part, now)));
@@ -60,7 +63,7 @@ function retryAfter(headers: Headers, now: number): number | undefined {
   return retryAfterMilliseconds(headers.get("retry-after") ?? "", serviceTime(headers, now));
 }
 
-/** When each limit that is used up is filled up again, in milliseconds from now. */
+/** The time until the reset of each limit that is used up, in milliseconds. */
 function refills(headers: Headers, now: number): readonly (number | undefined)[] {
   const time = serviceTime(headers, now);
   const used = [...headers].filter(([name, value]) => /rate-?limit.*remaining/.test(name) && isUsedUp(value));
@@ -72,7 +75,7 @@ function refills(headers: Headers, now: number): readonly (number | undefined)[]
 
 const resetNames = (remaining: string) => ["reset", "reset-after"].map((word) => remaining.replace("remaining", word));
 
-/** Of a response that is known to refuse because of load: the resets that stand without a remaining. */
+/** The time until each reset whose header has no matching remaining header, in milliseconds. */
 function resets(headers: Headers, now: number): readonly (number | undefined)[] {
   const time = serviceTime(headers, now);
   return ["ratelimit", "x-ratelimit", "x-rate-limit"]
@@ -86,9 +89,9 @@ function resetOf(headers: Headers, name: string, time: number): number | undefin
 }
 
 /**
- * The header `RateLimit` of the IETF's drafts, read leniently. From draft 8 on, each member is a policy with the
- * parameters `r` (remaining) and `t` (seconds until more is available); a missing `t` is at the most the window `w` of
- * the policy of that name. Up to draft 7 the header was one dictionary.
+ * Reads the `RateLimit` header of the IETF drafts. Since draft 8, each member is a policy with the parameters `r`
+ * (remaining) and `t` (seconds until more is available). If `t` is missing, the window `w` of the policy with that name
+ * is its upper bound. Up to draft 7 the header was one dictionary.
  * https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
  */
 function rateLimits(headers: Headers, time: number): readonly (number | undefined)[] {
@@ -112,7 +115,7 @@ const MEMBER = new RegExp(`(?:${QUOTED}|[^,])+`, "g");
 const PARAMETER = new RegExp(`;\\s*([a-z*][\\w.*-]*)\\s*=\\s*(${QUOTED}|[^;,\\s]+)`, "gi");
 const NAME = new RegExp(`^\\s*(${QUOTED}|[^;]*)`);
 
-/** The parts of a comma-separated list. The comma after the day of the week in a date, or in quotes, parts nothing. */
+/** Splits a comma-separated list. A comma in quotes, or after the day of the week in a date, does not split. */
 function listed(value: string): readonly string[] {
   const parts = value.replace(/\b([a-z]{3,9}day|mon|tue|wed|thu|fri|sat|sun),/gi, "$1\0").match(MEMBER) ?? [];
   return parts.map((part) => part.replace("\0", ",").trim()).filter((part) => part !== "");
@@ -129,12 +132,15 @@ function isUsedUp(remaining: string): boolean {
   return listed(remaining).some((part) => toNumber(part) === 0 || /^-\d/.test(part));
 }
 
-/** A number below this is a length in seconds, 31 years at the most; the time in seconds passed it in 2001. */
+/**
+ * A number below this is a number of seconds, up to 31 years. The time since 1970 in seconds passed this number in
+ * 2001.
+ */
 const EARLIEST_EPOCH_SECONDS = 1e9;
 const EARLIEST_EPOCH_MILLISECONDS = 1e11;
 const LATEST_EPOCH_MILLISECONDS = 1e14;
 
-/** How long until a moment that is written as seconds from now, a time since 1970, a date or a duration. */
+/** The time until a moment, which is written as a number of seconds, a time since 1970, a date or a duration. */
 function untilMilliseconds(text: string, time: number): number | undefined {
   const number = toNumber(text);
   if (number === undefined) {
@@ -160,7 +166,9 @@ function toNumber(text: string): number | undefined {
   return /^\d+(\.\d+)?$/.test(text) ? Number(text) : undefined;
 }
 
-/** The time by the service's clock, if the response tells it. A cache tells how old the response is. */
+/**
+ * The time of the service's clock if the response has a `Date` header, otherwise `now`. `Age` is the time in a cache.
+ */
 function serviceTime(headers: Headers, now: number): number {
   const date = parseHttpDate(headers.get("date") ?? "", now);
   return date === undefined ? now : date + (toNumber(headers.get("age") ?? "") ?? 0) * 1_000;

@@ -10,13 +10,21 @@ const MOST_ATTEMPTS = 100;
 
 /** How often a task is tried, and how long the pauses between attempts are. */
 export interface RetryOptions {
-  /** Attempts in all, the first included: 1 to 100. Default 5. */
+  /** The number of attempts, including the first one: 1 to 100. Default 5. */
   readonly attempts?: number;
-  /** The pause after attempt n is uniform between 0 and `min(cap, base * 2^(n - 1))` ("full jitter"). */
+  /**
+   * The pauses between attempts. The pause after attempt n is random between 0 and `min(cap, base * 2^(n - 1))`, evenly
+   * distributed ("full jitter").
+   * https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+   */
   readonly backoff?: {
-    /** Default 1 s. SQS counts visibility in whole seconds, so a pause is rounded up to the next one. */
+    /** Default 1 s. A pause is rounded up to whole seconds, because visibility timeouts of SQS are whole seconds. */
     readonly base?: Duration;
-    /** Default 5 min; 11 h at the most: SQS hides a message for 12 h from its receive, and an attempt comes first. */
+    /**
+     * Default 5 min, at most 11 h. SQS hides a message for at most 12 h after its receive, and the attempt is part of
+     * that time.
+     * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
+     */
     readonly cap?: Duration;
   };
 }
@@ -57,12 +65,13 @@ export function retryPolicy(options: RetryOptions, longestCapMilliseconds: numbe
 }
 
 /**
- * The pause before the next attempt, in milliseconds, after `failures` failed ones (at least 1).
+ * The pause before the next attempt, in milliseconds.
  *
- * Full jitter spreads the retries of many items that failed together over the whole interval, so that a service which
- * comes back is not met by all of them at once.
+ * Full jitter spreads the retries of many items that failed together over the whole interval. So a service that
+ * recovers does not receive all of them at once.
  *
- * @param random Uniform in [0, 1).
+ * @param failures The number of failed attempts, at least 1.
+ * @param random A random number from 0 to 1, evenly distributed.
  */
 export function backoffMilliseconds(policy: RetryPolicy, failures: number, random: number): number {
   return random * Math.min(policy.capMilliseconds, policy.baseMilliseconds * 2 ** (failures - 1));

@@ -2,7 +2,8 @@ import { type AskedWait, WAIT, type WaitSource, waitMilliseconds } from "./asked
 import { SluiceError, type SluiceErrorOptions } from "./errors.ts";
 
 /**
- * Thrown by a task when another attempt cannot help: the item becomes a dead letter at once.
+ * A task throws this error when another attempt cannot succeed. The item becomes a dead letter at once, with the reason
+ * `permanent`. A source can throw it too, to fail the run at once. The code is `PERMANENT`.
  *
  * @example
  * ```ts
@@ -19,17 +20,18 @@ export class PermanentError extends SluiceError {
 
 /** The options of `Throttled` and `RetryLater`. */
 export interface WaitOptions extends SluiceErrorOptions {
-  /** Default: a sentence that tells the wait. */
+  /** The error message. Default: a sentence that states the wait. */
   readonly message?: string;
 }
 
 /**
- * Thrown by a task when the service refused because of load. This is a wait and not a failed attempt: it never uses up
- * the item's attempts. All waits of an item together are bounded by `retry.waitAtMost`.
+ * A task throws this error when a service refused a request because of load. This is a wait and not a failed attempt:
+ * it never uses up the item's attempts. `retry.waitAtMost` limits the total of all waits of an item. The code is
+ * `THROTTLED`.
  *
- * The item comes back after the wait that the service asks for, and up to one backoff of the workflow (`retry.backoff`,
- * longer with each throttle of the item) later, so that items which were refused together do not return together.
- * Without a wait that can be read, the backoff alone decides. The shortest wait is 1 s.
+ * The next attempt follows after the wait that the service asks for, plus a random part of the workflow's backoff
+ * (`retry.backoff`). The backoff grows with each throttle of the item. It keeps items that were refused together from
+ * returning together. If the service states no readable wait, the backoff alone decides. The shortest wait is 1 s.
  *
  * @example
  * ```ts
@@ -40,13 +42,14 @@ export interface WaitOptions extends SluiceErrorOptions {
 export class Throttled extends SluiceError {
   override readonly name = "Throttled";
   readonly [WAIT]: AskedWait;
-  /** How long the service asks to wait; `undefined` if it does not say. */
+  /** How long the service asks to wait, in milliseconds. `undefined` if it does not say. */
   readonly afterMilliseconds: number | undefined;
 
   /**
-   * @param after A `Response` or its `Headers` (`Retry-After`, `RateLimit`, `X-RateLimit-Reset` and the like are read),
-   *   the value of a `Retry-After` header (seconds or an HTTP date), or a duration. Default: the backoff decides.
-   * @throws {ConfigurationError} It is a duration that is not valid, such as `{ seconds: NaN }`.
+   * @param after A `Response` or its `Headers`, of which `Retry-After`, `RateLimit`, `X-RateLimit-Reset` and similar
+   * headers are
+   *   read; the value of a `Retry-After` header (seconds or an HTTP date); or a duration. Default: the backoff decides.
+   * @throws {ConfigurationError} `after` is an invalid duration, such as `{ seconds: NaN }`.
    */
   constructor(after?: WaitSource, options?: WaitOptions) {
     const afterMilliseconds = waitMilliseconds(after, "Throttled(after)", Date.now());
@@ -58,9 +61,10 @@ export class Throttled extends SluiceError {
 }
 
 /**
- * Thrown by a task when this item is not ready yet, such as a report that is still being made: the item alone comes back
- * after the delay. This is a wait and not a failed attempt: it never uses up the item's attempts. All waits of an item
- * together are bounded by `retry.waitAtMost`. The shortest wait is 1 s; waits are rounded up to whole seconds.
+ * A task throws this error when its item is not ready yet, such as a report that is still being created. The next
+ * attempt of this item follows after the delay; other items are not affected. This is a wait and not a failed attempt:
+ * it never uses up the item's attempts. `retry.waitAtMost` limits the total of all waits of an item. The shortest wait
+ * is 1 s, and waits are rounded up to whole seconds. The code is `RETRY_LATER`.
  *
  * @example
  * ```ts
@@ -71,14 +75,15 @@ export class Throttled extends SluiceError {
 export class RetryLater extends SluiceError {
   override readonly name = "RetryLater";
   readonly [WAIT]: AskedWait;
-  /** How long to wait; `undefined` if what was given does not say. */
+  /** How long to wait, in milliseconds. `undefined` if `after` states no wait. */
   readonly afterMilliseconds: number | undefined;
 
   /**
    * @param after How long to wait: a duration, a `Response` or its `Headers`, or the value of a `Retry-After` header
-   *   (seconds or an HTTP date). Where the header is missing or cannot be read, the workflow's backoff decides, which
-   *   gets longer with each wait of the item.
-   * @throws {ConfigurationError} It is a duration that is not valid, such as `{ seconds: NaN }`.
+   *   (seconds or an HTTP date). If the header is missing or not readable, the workflow's backoff decides. It grows
+   * with each
+   *   wait of the item.
+   * @throws {ConfigurationError} `after` is an invalid duration, such as `{ seconds: NaN }`.
    */
   constructor(after: WaitSource, options?: WaitOptions) {
     const afterMilliseconds = waitMilliseconds(after, "RetryLater(after)", Date.now());
@@ -89,7 +94,10 @@ export class RetryLater extends SluiceError {
   }
 }
 
-/** Thrown by `checkResponse`: the service failed, and another attempt may succeed. It is a failed attempt. */
+/**
+ * `checkResponse` throws this error when a service failed and another attempt can succeed. It counts as a failed
+ * attempt. The code is `RESPONSE`, and `ids.status` is the HTTP status.
+ */
 export class ResponseError extends SluiceError {
   override readonly name = "ResponseError";
 
@@ -98,7 +106,10 @@ export class ResponseError extends SluiceError {
   }
 }
 
-/** An attempt ran longer than the workflow's `timeout` and was aborted. */
+/**
+ * An attempt ran longer than the workflow's `timeout` and was aborted. It counts as a failed attempt. The code is
+ * `TASK_TIMEOUT`.
+ */
 export class TaskTimeoutError extends SluiceError {
   override readonly name = "TaskTimeoutError";
 

@@ -1,4 +1,4 @@
-/** The logger a task gets: each line carries the run, the item and the attempt. */
+/** The logger of a task. Each line contains the run, the item and the attempt. */
 export interface TaskLogger {
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
   info(message: string, fields?: Readonly<Record<string, unknown>>): void;
@@ -6,46 +6,64 @@ export interface TaskLogger {
   error(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
-/** What a task knows beside its item. */
+/** What a task receives in addition to its item. */
 export interface TaskContext {
-  /** Fires when the attempt's timeout is over. Pass it to `fetch` and the like, so that what was begun is given up. */
+  /**
+   * Fires when the attempt's timeout is over. Pass it to `fetch` and similar functions, so that they stop their work.
+   */
   readonly signal: AbortSignal;
   /**
-   * 1 for the first attempt, and one more after each failed one. A wait (`Throttled`, `RetryLater`) is no failed attempt:
-   * the number stays.
+   * The number of the attempt: 1 for the first one. It grows by 1 with each failed attempt. A wait (`Throttled`,
+   * `RetryLater`) is not a failed attempt and does not change the number.
    */
   readonly attempt: number;
-  /** How often an attempt for the item has ended in a wait (`Throttled`, `RetryLater`), since its latest redrive. */
+  /** How many attempts of the item ended in a wait (`Throttled`, `RetryLater`) since its latest redrive. */
   readonly waits: number;
   readonly run: {
     readonly id: string;
     readonly workflow: string;
   };
   /**
-   * The item's identity: `run/page/index`. It never changes: not at another attempt, and not after a redrive, whatever
-   * the redrive changed.
+   * The id of the item: `run/page/index`. It is the same in all attempts and after every redrive, even if the redrive
+   * changed the item.
    */
   readonly id: string;
   /** How often the item was redriven from the dead-letter queue: 0 before its first redrive. */
   readonly redrives: number;
   /**
-   * The key of an idempotent request. It equals `id`, except after a redrive that changed the item: an API that stores
-   * its answers by key would otherwise repeat its old refusal to the corrected item. It then stays the same until
-   * a redrive changes the item again.
+   * The key for idempotent requests. It equals `id` until a redrive changes the item. Then it gets a new value, because
+   * an API that stores its responses by key would otherwise repeat the old error for the corrected item. It changes
+   * only when a redrive changes the item.
    *
    * @example `fetch(url, { method: "POST", headers: { "idempotency-key": idempotencyKey }, body })`
    */
   readonly idempotencyKey: string;
+  /** Writes to the log of the function. */
   readonly logger: TaskLogger;
 }
 
 /**
- * The work on one item. It may run more than once for an item (a retry, or a consumer that died before it could record
- * the result), so its effect should be idempotent.
+ * The work on one item.
  *
- * It succeeds by returning (what it returns is not kept). It fails by throwing: after a `PermanentError` no further attempt
- * follows, after anything else another one follows after a backoff. `Throttled` (the service refused because of load) and
- * `RetryLater` (this item is not ready yet) are waits and no failures: the item comes back, and no attempt is used up.
- * `checkResponse` throws the right one for the status of an HTTP response.
+ * A task can run more than once for an item: after a failed attempt, or because a consumer died before it recorded the
+ * outcome. So the effect of a task should be idempotent.
+ *
+ * - The task succeeds when it returns. Sluice does not store the returned value.
+ * - It fails permanently when it throws a `PermanentError`.
+ * - It waits when it throws `Throttled` (the service refused because of load) or `RetryLater` (this item is not ready
+ * yet).
+ *   Another attempt follows, and no attempt is used up.
+ * - It fails when it throws anything else, or when it exceeds the timeout. Another attempt follows after the backoff,
+ *   up to `retry.attempts`.
+ *
+ * `checkResponse` throws the right error for the status of an HTTP response.
+ *
+ * @example
+ * ```ts
+ * task: async ({ id }, { signal, idempotencyKey }) => {
+ *   const headers = { "idempotency-key": idempotencyKey };
+ *   checkResponse(await fetch(`${API}/invoices/${id}/send`, { method: "POST", headers, signal }));
+ * },
+ * ```
  */
 export type Task<Item> = (item: Item, context: TaskContext) => unknown;

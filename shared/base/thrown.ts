@@ -1,16 +1,17 @@
 /**
- * Describes whatever was thrown, without running any of its code where that can fail.
+ * Describes thrown values without running their code where that can fail.
  *
- * A task throws what it likes: errors of another realm, objects whose getters throw, revoked proxies. Every place that
- * reads a caught value goes through `toError` first. The error that `toError` returns can be read without care: its
- * `name`, `message` and `stack` are strings, and reading them runs no code of the task.
+ * A task can throw any value: an error of another realm, an object whose getters throw, a revoked proxy. So all code
+ * that reads a caught value calls `toError` first. The error that `toError` returns is safe to read: its `name`,
+ * `message` and
+ * `stack` are strings, and reading them runs no code of the task.
  */
 
 import { inspect, types } from "node:util";
 
-/** How much of a value that is no error is shown. */
+/** How to show a value that is not an error. */
 const INSPECTED = {
-  // Neither `toJSON`, `toString`, `[inspect.custom]`, getters nor the traps of a proxy run.
+  // With these options `inspect` runs no `toJSON`, `toString`, `[inspect.custom]`, getter or proxy trap.
   customInspect: false,
   getters: false,
   showProxy: false,
@@ -21,16 +22,16 @@ const INSPECTED = {
   compact: true,
 } as const;
 
-/** A plain object that is nested no deeper is shown as JSON. */
+/** A plain object up to this depth is shown as JSON. */
 const LARGEST_JSON_DEPTH = 5;
 
-/** Causes below an error, and errors of an `AggregateError`, whose messages are shown. */
+/** The most causes of an error, and the most errors of an `AggregateError`, whose messages are shown. */
 const MOST_CAUSES = 3;
 
-/** Longer texts are cut here before anything copies them. Callers cut them further, to what they have room for. */
+/** Longer texts are cut to this length before they are copied. Callers cut them further as needed. */
 const LONGEST_TEXT_CHARACTERS = 1_000_000;
 
-/** Properties that decide how an error is treated, and that `toError` guarantees to be readable. */
+/** The properties that decide how an error is handled. `toError` guarantees that they are safe to read. */
 const READ = ["name", "message", "code", "cause", "errors"] as const;
 
 const TEXTS: readonly (string | symbol)[] = ["name", "message", "stack"];
@@ -39,37 +40,38 @@ const nativeStackGetter = Object.getOwnPropertyDescriptor(new Error(), "stack")?
 
 const UNREADABLE = Symbol("unreadable");
 
-/** What an error says, as text. */
+/** The texts of an error. */
 export interface ThrownDescription {
   readonly name: string;
-  /** With the messages of its causes: "fetch failed" alone says nothing. */
+  /**
+   * The message of the error, followed by the messages of its causes, as "fetch failed" alone does not explain
+   * anything.
+   */
   readonly message: string;
   /** Empty if the error has no stack. */
   readonly stack: string;
 }
 
 /**
- * What was thrown, as an `Error` that can be read without care. An ordinary error is returned as it is, so that its
- * class is kept. Any other is copied: its texts and its own plain properties.
- *
- * It never throws.
+ * Turns a thrown value into an `Error` that is safe to read. An ordinary error is returned unchanged, so that it keeps
+ * its class. Of any other error, the texts and the plain properties are copied. This function never throws.
  *
  * @example toError(undefined).message // "thrown: undefined (a value that is not an Error)"
  */
 export function toError(thrown: unknown): Error {
   if (isPlainError(thrown)) return thrown;
   if (isErrorLike(thrown)) return copyOf(thrown);
-  // A stack would point here, not to the culprit.
+  // The stack would show this function instead of the code that threw.
   return makeError("NonError", describeNonError(thrown), "");
 }
 
-/** The texts of what was thrown. It never throws. */
+/** The texts of a thrown value. This function never throws. */
 export function describeThrown(thrown: unknown): ThrownDescription {
   const error = toError(thrown);
   return { name: error.name, message: withCauses(error), stack: error.stack ?? "" };
 }
 
-/** Any value as text, without running code of it: JSON where it is plain data. It never throws. */
+/** Any value as text, without running its code: as JSON if it is plain data. This function never throws. */
 export function toText(value: unknown): string {
   if (typeof value === "string") return value;
   if (typeof value === "function") return "[object Function]";
@@ -81,7 +83,7 @@ export function toText(value: unknown): string {
   }
 }
 
-/** Whether JSON shows a value as it is, and runs nothing of it: no getter, no proxy, no `toJSON`, nothing deep. */
+/** Whether JSON shows a value completely and runs no code: it has no getter, proxy or `toJSON`, and is not too deep. */
 function isPlainData(value: unknown, depth: number): boolean {
   if (typeof value !== "object" || value === null)
     return ["string", "number", "boolean"].includes(typeof value) || value === null;
@@ -102,7 +104,9 @@ function describeNonError(thrown: unknown): string {
     : `thrown: ${shorten(toText(thrown))} (a value that is not an Error)`;
 }
 
-/** Whether all that is read of an error is data of its own or of its classes: no getter, no proxy, no other realm. */
+/**
+ * Whether an error is safe to read as it is: its properties are plain data, without getters, proxies or another realm.
+ */
 function isPlainError(thrown: unknown): thrown is Error {
   try {
     if (!types.isNativeError(thrown) || !(thrown instanceof Error)) return false;
@@ -125,19 +129,20 @@ function isPlainError(thrown: unknown): thrown is Error {
 function hasPlainStack(error: Error): boolean {
   const descriptor = Object.getOwnPropertyDescriptor(error, "stack");
   if (descriptor === undefined || "value" in descriptor) return isText(descriptor?.value ?? "");
-  // V8 makes the text when it is first read. An `Error.prepareStackTrace` of the task may throw, or return anything.
+  // V8 creates the text at the first read. A task can set an `Error.prepareStackTrace` that throws or returns another
+  // type.
   return descriptor.get === nativeStackGetter && isText(error.stack);
 }
 
-// With room for what `shorten` adds.
+// The 100 characters are room for the text that `shorten` adds.
 const isText = (value: unknown): boolean => typeof value === "string" && value.length <= LONGEST_TEXT_CHARACTERS + 100;
 
-/** Whether a value is an error, of this realm or another. It never throws. */
+/** Whether a value is an error, of this realm or of another one. This function never throws. */
 export function isErrorLike(thrown: unknown): thrown is object {
   try {
     return types.isNativeError(thrown) || thrown instanceof Error;
   } catch {
-    // A revoked proxy, or one whose trap throws.
+    // The value is a revoked proxy, or a proxy whose trap throws.
     return false;
   }
 }
@@ -171,7 +176,7 @@ function define(error: Error, property: string | symbol, value: unknown): void {
   Object.defineProperty(error, property, { value, writable: true, configurable: true, enumerable });
 }
 
-/** Own properties that are data, symbols among them, beside the texts. */
+/** The own data properties of an object, including symbols, without the texts. */
 function ownData(thrown: object): readonly [string | symbol, unknown][] {
   try {
     return Reflect.ownKeys(thrown).flatMap((property): [string | symbol, unknown][] => {
@@ -184,7 +189,7 @@ function ownData(thrown: object): readonly [string | symbol, unknown][] {
   }
 }
 
-/** The name of an error's class, for one that does not tell its own. */
+/** The name of an error's class, for an error without a readable name. */
 function className(thrown: object): string {
   const made = read(thrown, "constructor");
   const name = typeof made === "function" ? read(made, "name") : undefined;
@@ -217,7 +222,9 @@ function withCauses(error: Error): string {
   return messages.filter((message) => message !== "").join(": ");
 }
 
-/** What made an error happen: its cause, or the errors that an `AggregateError` holds, as one; `undefined` for none. */
+/**
+ * The cause of an error: its `cause`, or the errors of an `AggregateError` as one error. `undefined` if it has none.
+ */
 function causeOf(error: Error & { readonly errors?: unknown }): unknown {
   const { cause, errors } = error;
   if (cause !== undefined && cause !== null) return cause;

@@ -1,35 +1,36 @@
 import type { AskedWait, WaitKind } from "./asked-wait.ts";
 
-/** One wait, as the ledger and the dead letter keep it. */
+/** One wait, as it is stored in the ledger and in the dead letter. */
 export interface WaitNote {
-  /** When the attempt ended in it, ISO 8601. */
+  /** When the attempt ended, in ISO 8601. */
   readonly at: string;
-  /** Of the error that asked for it. */
+  /** The name of the error that requested the wait. */
   readonly name: string;
   readonly message: string;
-  /** How long the item was to wait. */
+  /** How long the item had to wait. */
   readonly milliseconds: number;
 }
 
-/** The waits of one kind, in constant size. */
+/** The waits of one kind. Its size does not grow with their number. */
 export interface WaitsOfKind {
   readonly count: number;
   readonly first: WaitNote;
   readonly last: WaitNote;
 }
 
-/** The waits of an item since its latest redrive: the same size, however many there were. */
+/** The waits of an item since its latest redrive. Its size does not grow with their number. */
 export interface Waits {
   readonly throttled?: WaitsOfKind | undefined;
   readonly retryLater?: WaitsOfKind | undefined;
   /**
-   * The clock that `retry.waitAtMost` bounds: from the end of the first attempt that ended in a wait, the time of waits
-   * and of the attempts that ended in one. Time in the queue, paused or without a slot is not in it.
+   * The time that `retry.waitAtMost` limits. It starts at the end of the first attempt that ended in a wait. It
+   * contains the waits and the later attempts that ended in a wait. It does not contain the time in the queue, in a
+   * paused run or without a free slot.
    */
   readonly milliseconds: number;
-  /** No attempt begins before, in milliseconds since 1970. */
+  /** No attempt begins before this time, in milliseconds since 1970. */
   readonly until: number;
-  /** The receive under which the latest wait was recorded, so that recording it twice is recording it once. */
+  /** The receive count under which the latest wait was recorded. So recording the same wait twice counts it once. */
   readonly receive: number;
 }
 
@@ -43,6 +44,7 @@ export interface WaitRecord {
   readonly endedAt: number;
 }
 
+/** The number of waits of both kinds. */
 export const countWaits = (waits: Pick<Waits, WaitKind> | undefined): number =>
   (waits?.throttled?.count ?? 0) + (waits?.retryLater?.count ?? 0);
 
@@ -54,9 +56,13 @@ export function lastWait(waits: Pick<Waits, WaitKind> | undefined): WaitNote | u
 }
 
 /**
- * The waits with one more, and whether it would pass the bound: it is counted then, and not waited.
+ * Adds a wait to the waits of an item. If the wait would exceed the limit, it is counted, but the item does not wait.
  *
- * Of two messages of one item, both may wait at the same time. Their waits are counted each, and the time once.
+ * Two messages of one item can wait at the same time. Then both waits are counted, and their common time is counted
+ * once.
+ *
+ * @param atMostMilliseconds The limit: `retry.waitAtMost`.
+ * @returns The new waits, and whether the wait would exceed the limit.
  */
 export function addWait(
   before: Waits | undefined,
@@ -79,19 +85,21 @@ export function addWait(
 }
 
 /**
- * A wait above this is not waited for when its run is cancelled. A shorter one is: the item's message soon comes to a
- * consumer, which drops it.
+ * The longest wait whose end a cancelled run awaits. After it, a consumer receives the item's message and drops it. An
+ * item with a longer wait is cancelled at once.
  */
 export const LONG_WAIT_MILLISECONDS = 30_000;
 
-/** The shortest wait: without it, an item that asks for none would be attempted without a pause, and for ever. */
+/** The shortest wait. Without it, a task that requests a wait of 0 would run again and again without a pause. */
 const SHORTEST_WAIT_MILLISECONDS = 1_000;
 
 /**
- * How long an item is to wait, in whole seconds, as SQS hides messages.
+ * How long an item waits, in milliseconds. The wait is a number of whole seconds, because visibility timeouts of SQS
+ * are.
  *
- * @param backoffMilliseconds A pause of the workflow's backoff. It stands for a wait that the task left open, and spreads
- *   items that were throttled together.
+ * @param backoffMilliseconds A pause of the workflow's backoff. It is the wait if the task requested none. It is added
+ * to the
+ *   wait of a throttled item, so that items that were throttled together do not return together.
  */
 export function waitToMake({ kind, afterMilliseconds }: AskedWait, backoffMilliseconds: number): number {
   const asked = afterMilliseconds ?? 0;
