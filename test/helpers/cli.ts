@@ -5,9 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
+import { CLI } from "./cli-file.ts";
+import { runHosted } from "./hosted-commands.ts";
 import { temporaryDirectory } from "./test-engine.ts";
 
-const CLI = fileURLToPath(new URL("../../cli/sluice.ts", import.meta.url));
+/** These start an engine. As a person does, a test starts it in a process of its own. */
+const ENGINE_COMMANDS = ["run", "resume", "start"];
 
 export const workflowFile = (name: string): string => fileURLToPath(new URL(`./workflows/${name}.ts`, import.meta.url));
 
@@ -61,14 +64,7 @@ export class CliWorld {
   #spawn(command: string, words: readonly string[], input: "ignore" | "pipe"): Command {
     const child = spawn(command, words, {
       cwd: this.path,
-      env: {
-        ...inherited(),
-        // As the command itself does: it is begun some hundred times.
-        NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache"),
-        MARKERS: this.path,
-        NO_COLOR: "1",
-        ...this.environment,
-      },
+      env: this.#variables(),
       stdio: [input, "pipe", "pipe"],
       detached: true,
     });
@@ -79,16 +75,7 @@ export class CliWorld {
         printed[stream] += text;
       });
     }
-    const ended = once(child, "close").then(([code]) => ({
-      code: code as number | null,
-      ...printed,
-      get json() {
-        return printed.stdout
-          .trimEnd()
-          .split("\n")
-          .map((line) => JSON.parse(line));
-      },
-    }));
+    const ended = once(child, "close").then(([code]) => endedWith({ code: code as number | null, ...printed }));
     return {
       process: child,
       ended,
@@ -98,9 +85,17 @@ export class CliWorld {
     };
   }
 
-  /** Runs a command to its end. */
+  /** All variables of a command. */
+  #variables(): Record<string, string | undefined> {
+    // The command itself uses this cache too.
+    const cache = join(tmpdir(), "node-compile-cache");
+    return { ...inherited(), NODE_COMPILE_CACHE: cache, MARKERS: this.path, NO_COLOR: "1", ...this.environment };
+  }
+
+  /** Runs a command to its end: in a process of its own if it starts an engine, and otherwise in one that is ready. */
   async type(...words: readonly string[]): Promise<Ended> {
-    return await this.begin(...words).ended;
+    if (ENGINE_COMMANDS.includes(words[0] ?? "")) return await this.begin(...words).ended;
+    return endedWith(await runHosted({ words, directory: this.path, environment: this.#variables() }));
   }
 
   /** Runs a command to its end on a terminal of 80 columns, where an answer is typed once a question is there. */
@@ -156,6 +151,18 @@ export class CliWorld {
     for (const group of this.#groups) killGroup(group);
     this.#directory[Symbol.dispose]();
   }
+}
+
+function endedWith(end: Omit<Ended, "json">): Ended {
+  return {
+    ...end,
+    get json() {
+      return end.stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+    },
+  };
 }
 
 /** This process's variables, without what would make a command look otherwise on one machine than on another. */

@@ -34,7 +34,7 @@ export async function deadByReason(world: CliWorld): Promise<Readonly<Record<str
 }
 
 export async function idsOf(world: CliWorld, ...filters: readonly string[]): Promise<readonly string[]> {
-  const { json } = await world.type("dlq", "list", "--by", "deadLetter", "--json", ...filters);
+  const { json } = await world.type("dlq", "list", "--by", "dead-letter", "--json", ...filters);
   return json.filter(({ type }) => type === "deadLetter").map(({ id }) => String(id));
 }
 

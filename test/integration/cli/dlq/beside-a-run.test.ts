@@ -28,6 +28,6 @@ test("while a run works, its dead letters are listed, sent back and worked off b
   world.open();
   // It dies once more.
   expect((await run.ended).json.at(-1)).toMatchObject({ type: "summary", status: "completed", succeeded: 99, dead: 1 });
-  const again = await world.type("dlq", "--by", "deadLetter", "--json");
+  const again = await world.type("dlq", "--by", "dead-letter", "--json");
   expect(again.json[0]).toMatchObject({ redrives: 1, failures: [{ attempt: 1 }, { attempt: 1 }], item: 3 });
 }, 120_000);

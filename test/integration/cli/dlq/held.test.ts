@@ -88,7 +88,7 @@ test("an import puts nothing back that may be there, and redrives and purges of 
   );
 
   // What is named by its id is not held by anybody, so it does not matter who holds what.
-  const { json } = await world.type("dlq", "list", "--by", "deadLetter", "--json");
+  const { json } = await world.type("dlq", "list", "--by", "dead-letter", "--json");
   const named = await world.type("dlq", "purge", String(json[0]?.id), "--yes", "--no-backup", "--json");
   expect(named.code).toBe(0);
   expect(named.json).toMatchObject([{ type: "purged", deleted: 1, heldElsewhere: 80 }]);

@@ -79,14 +79,14 @@ test("dlq groups by other things, and means the dead letters that fit every filt
   expect(none).toMatchObject({ code: 3, stdout: "mortal on this machine: none of 11 dead letters fits\n" });
 }, 120_000);
 
-test("dlq list --by dead letter names each, and show tells all of one that is named by the beginning of its id", async () => {
+test("dlq list --by dead-letter names each, and show tells all of one that is named by the beginning of its id", async () => {
   using world = new CliWorld(died);
-  const listed = await world.type("dlq", "list", "--by", "deadLetter", "--limit", "3");
+  const listed = await world.type("dlq", "list", "--by", "dead-letter", "--limit", "3");
   expect(listed.stdout).toContain("8 more: --limit 11 shows all.");
   const [id = ""] = await idsOf(world, "--reason", "exhausted");
   const { code, stdout } = await world.type("dlq", "show", id.slice(0, 8));
   expect(code).toBe(0);
-  expect(stdout).toContain(`Letter ${id}  exhausted\n`);
+  expect(stdout).toContain(`Dead letter ${id}  exhausted\n`);
   expect(stdout).toMatch(/\n {2}run +\d{8}-\S+, completed: 5 succeeded, 11 dead\n/);
   expect(stdout).toMatch(/\n {2}died +\S+Z \(.* ago\), after 2 attempts\n/);
   expect(stdout).toMatch(/\nItem\n {2}\{\n {4}"id": 10\d,\n {4}"country": "DE"\n {2}\}\n/);
