@@ -13,6 +13,8 @@ const isInfra = (file: string) => file.startsWith("test/infra/");
 /** `npm test`. `vitest.gate.config.ts` has the rest. */
 export default defineConfig({
   test: {
+    // More workers would load the same modules more often.
+    maxWorkers: 2,
     // A time limit ends a test that hangs. It is no measure of speed: a busy machine may need ten times as long.
     testTimeout: 120_000,
     hookTimeout: 120_000,
