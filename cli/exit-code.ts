@@ -1,15 +1,15 @@
-/** What the process tells the shell. */
+/** What the process tells the shell when it ends. */
 export const EXIT = {
-  /** Every item succeeded. */
+  /** Every item succeeded, or the command did its work. */
   succeeded: 0,
-  /** The command could not do its work. */
+  /** The command failed. */
   failed: 1,
   /** The run completed, with dead letters. */
   deadLetters: 2,
-  /** Some of what was asked for is done, and it is said what is not. */
+  /** The command did a part of its work, and said which part it did not do. */
   partly: 2,
-  /** Of dead letters, none fits the filters. */
-  noneFits: 3,
-  /** Ended by Ctrl-C: 128 + SIGINT. */
+  /** There are dead letters, but none matches the filters. */
+  noneMatches: 3,
+  /** The user pressed Ctrl-C: 128 + SIGINT. */
   interrupted: 130,
 } as const;

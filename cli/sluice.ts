@@ -2,30 +2,30 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError, Help } from "commander";
 import { SluiceError, toError } from "../shared/base/errors.ts";
 import { cancelCommand } from "./commands/cancel.ts";
-import { dlqCommand } from "./commands/dlq/dlq.ts";
+import { addDlqSubcommands, dlqCommand } from "./commands/dlq/dlq.ts";
 import { pauseCommand } from "./commands/pause.ts";
 import { resumeCommand } from "./commands/resume.ts";
 import { runCommand } from "./commands/run.ts";
 import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
 import { EXIT } from "./exit-code.ts";
-import { writeJson } from "./screens/display.ts";
-import { style } from "./screens/format.ts";
-import { remark } from "./screens/paragraph.ts";
 
-// By the package's own name: this file is in another depth of it once it is compiled.
+// This file and those of `commands/` load only what --help needs. A command loads the rest once it runs, so that --help
+// and --version answer at once.
+
+// The manifest is found by the package's name, because the compiled file lies in another directory.
 const manifest = new URL(import.meta.resolve("sluice/package.json"));
 const { version } = JSON.parse(readFileSync(manifest, "utf8"));
 
 const program = new Command("sluice")
-  .description("Fans any paged source out to tasks, and says exactly when it is done.")
+  .description("Runs a task for each item of a paged source, on AWS Lambda or on this machine.")
   .version(version)
-  // What is off unless it is asked for needs no word.
+  // A flag that is off by default needs no "(default: false)".
   .configureHelp({
     optionDescription: (option) =>
       option.defaultValue === false ? option.description : new Help().optionDescription(option),
   })
-  .showHelpAfterError("(--help shows what there is)")
+  .showHelpAfterError("(see: npx sluice --help)")
   .addCommand(runCommand)
   .addCommand(startCommand)
   .addCommand(resumeCommand)
@@ -38,19 +38,23 @@ const program = new Command("sluice")
     `
 Examples:
   $ npx sluice run cities          run a workflow of workflows/ on this machine
-  $ npx sluice resume              go on after Ctrl-C, a crash, a pause or a failed source
-  $ npx sluice status              the runs and their counts
-  $ npx sluice cancel cities       drop what is queued, and end the run
-  $ npx sluice dlq                 why items died, in groups
+  $ npx sluice resume              continue after Ctrl-C, a crash, a pause or a failed source
+  $ npx sluice status              list the runs with their counts
+  $ npx sluice cancel cities       drop the items that have not started, and end the run
+  $ npx sluice dlq                 show why items died, in groups
   $ npx sluice start cities --stack
                                    start a run of a deployed workflow
-  $ npx sluice status --stack      the runs of the deployed stack`,
-  );
+  $ npx sluice status --stack      list the runs of the deployed stack`,
+  )
+  .hook("preSubcommand", async (_, subcommand) => {
+    if (subcommand !== dlqCommand) return;
+    await addDlqSubcommands();
+    inherit(dlqCommand);
+  });
 
-// Each command's own errors too are thrown, so that they end here.
 inherit(program);
 
-// Whoever reads may have had enough, as `head` has: what is written then is for nobody, and is no failure of the work.
+// The reader of the output may close it early, as `head` does. The command then finishes its work without an error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
 });
@@ -60,26 +64,29 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode;
   else {
-    report(error);
-    // What is asked for may be among what could not be looked at.
+    await report(error);
+    // The dead letter may be among those that other commands hold, so it is not certain that it does not exist.
     const isHeld = error instanceof SluiceError && error.code === "LETTERS_HELD";
     process.exitCode = isHeld ? EXIT.partly : EXIT.failed;
   }
 }
 
+/** Makes a command and its subcommands throw their errors, so that they are reported here. */
 function inherit(command: Command): void {
   command.exitOverride();
   for (const child of command.commands) inherit(child.copyInheritedSettings(command));
 }
 
-function report(thrown: unknown): void {
+async function report(thrown: unknown): Promise<void> {
   const error = toError(thrown);
   const known = error instanceof SluiceError;
   if (process.argv.includes("--json")) {
+    const { writeJson } = await import("./screens/json.ts");
     writeJson({ type: "error", code: known ? error.code : "UNEXPECTED", message: error.message });
     return;
   }
-  // An error of ours says what to do; any other needs its stack to be understood.
+  const [{ style }, { remark }] = await Promise.all([import("./screens/format.ts"), import("./screens/paragraph.ts")]);
+  // The message of a known error says what to do. An unexpected error is printed with its stack.
   const head = style("red", "error", process.stderr);
   if (known) remark(`${head} ${error.message}`);
   else console.error(`${head} ${error.stack ?? error.message}`);

@@ -1,22 +1,22 @@
 import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
-import { DeadLetterFile } from "./export-file.ts";
+import { ExportFile } from "./export-file.ts";
 
-/** The file that dead letters are written to before they are deleted. Begun with the first of them. */
+/** The file to which dead letters are written before they are deleted. It is created with the first dead letter. */
 export class Backup {
   readonly path: string;
-  #file: Promise<DeadLetterFile> | undefined;
+  #file: Promise<ExportFile> | undefined;
 
   constructor(path: string) {
     this.path = path;
   }
 
-  /** Resolves once the dead letters are safe. */
+  /** Resolves once the dead letters are on disk. */
   async write(deadLetters: readonly DeadLetter[]): Promise<void> {
-    this.#file ??= DeadLetterFile.create(this.path, { format: "jsonl", growing: true });
+    this.#file ??= ExportFile.create(this.path, { format: "jsonl", growing: true });
     await (await this.#file).write(deadLetters);
   }
 
-  /** Returns the file's path, or `undefined` where nothing was written. What is in it may be all that is left of a letter. */
+  /** Closes the file. Returns its path, or `undefined` if nothing was written. */
   async finish(): Promise<string | undefined> {
     if (this.#file === undefined) return undefined;
     await (await this.#file).finish();
@@ -24,7 +24,7 @@ export class Backup {
   }
 }
 
-/** Says of what, and when: `dead-letters-cities-20261125-081530.jsonl`, in the current directory. */
+/** The default name of a backup, in the current directory: `dead-letters-cities-20261125-081530.jsonl`. */
 export function backupName(workflow: string, now: Date = new Date()): string {
   const time = now.toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");
   return `dead-letters-${workflow}-${time}.jsonl`;

@@ -7,19 +7,19 @@ import { Draft } from "./editor.ts";
 import { checkItem } from "./item-change.ts";
 import { type DraftItem, type Edited, hasBigints, readDraft, toDraft } from "./item-draft.ts";
 
-/** What a person made of the items of some letters. */
+/** What the user did with the items in the editor. */
 export interface EditedItems {
   /** The new items, by the dead letters' ids. */
   readonly changed: ReadonlyMap<string, unknown>;
-  /** Dead letters that were left as they are, or whose items were deleted. */
+  /** How many items the user left unchanged or deleted. */
   readonly left: number;
-  /** Dead letters whose items were left as they cannot be sent. */
+  /** Items that the user left in a state in which they cannot be sent. */
   readonly invalid: readonly { readonly id: string; readonly problem: string }[];
 }
 
 /**
- * Opens the items of some dead letters in the editor. Those that are not JSON or fail the schema are opened again, with the
- * reason above them, until they pass or are left as they are.
+ * Opens the items of dead letters in the editor. Items that are then not JSON, or fail the schema, are opened again with the
+ * reason above them. This ends when all items pass, or the user saves nothing new.
  *
  * @throws {SluiceError} `EDITOR`: the editor failed.
  */

@@ -5,15 +5,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigurationError, SluiceError } from "../../shared/base/errors.ts";
 
-/** What a person writes in. git and kubectl look in the same places. */
+/** The user's editor. git and kubectl read the same variables. */
 function editorOf({ VISUAL, EDITOR }: NodeJS.ProcessEnv): string {
   const named = VISUAL || EDITOR;
   if (named) return named;
   if (process.stdin.isTTY) return "vi";
-  throw new ConfigurationError("there is no terminal to edit on: name an editor in the environment variable EDITOR");
+  throw new ConfigurationError(
+    "there is no terminal for an editor: name an editor that needs none in the environment variable EDITOR",
+  );
 }
 
-/** A file that a person changes in an editor, perhaps more than once. It is removed when it is disposed of. */
+/** A temporary file that the user changes in an editor, once or more often. It is deleted on disposal. */
 export class Draft {
   readonly #directory: string;
   readonly file: string;
@@ -23,22 +25,23 @@ export class Draft {
     this.file = join(directory, name);
   }
 
-  /** @param name The file's, whose ending tells the editor what is in it. */
+  /** @param name The file's name. Its extension tells the editor the language. */
   static async open(name: string): Promise<Draft> {
     return new Draft(await mkdtemp(join(tmpdir(), "sluice-")), name);
   }
 
   /**
-   * Opens a text in the editor and returns it as the person left it.
+   * Opens a text in the editor and returns what the user saved.
    *
-   * @throws {ConfigurationError} There is no terminal to edit on, and no editor is named that may do without.
-   * @throws {SluiceError} `EDITOR`: there is no such editor, or it failed.
+   * @throws {ConfigurationError} There is no terminal, and no editor is named that needs none.
+   * @throws {SluiceError} `EDITOR`: the editor does not exist, or it failed.
    */
   async edit(text: string): Promise<string> {
-    // Its items may be nobody else's business.
+    // Items may be confidential, so only the user can read the file.
     await writeFile(this.file, text, { mode: 0o600 });
     const editor = editorOf(process.env);
-    // By the shell, as it may be "code --wait". Ctrl-C is the editor's while it is open.
+    // A shell starts the editor, because the variable may hold arguments: "code --wait". While the editor is open, Ctrl-C
+    // is for the editor.
     const ignore = () => {};
     process.on("SIGINT", ignore);
     const child = spawn("sh", ["-c", `${editor} "$1"`, "sh", this.file], { stdio: "inherit" });
@@ -48,7 +51,7 @@ export class Draft {
         throw new SluiceError(
           "EDITOR",
           `the editor "${editor}" ${signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`}: ` +
-            "nothing was changed. Name another one in the environment variable VISUAL or EDITOR",
+            "nothing was changed. Name another editor in the environment variable VISUAL or EDITOR",
         );
       }
       return await readFile(this.file, "utf8");

@@ -6,55 +6,56 @@ import { toExportLine } from "../../shared/dead-letters/export.ts";
 import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
 import { printableJson } from "../screens/printable.ts";
 
-/** How dead letters are written: `jsonl` can be imported, `csv` is for spreadsheets. */
-export type DeadLetterFormat = "jsonl" | "csv";
+/** `jsonl` can be imported again, `csv` is for spreadsheets. */
+export type ExportFormat = "jsonl" | "csv";
 
-/** A file of letters. */
-export class DeadLetterFile {
+/** A file of exported dead letters. */
+export class ExportFile {
   readonly path: string;
   readonly #writtenTo: string;
   readonly #handle: FileHandle;
   readonly #toText: (deadLetters: readonly DeadLetter[]) => string;
 
-  private constructor(path: string, writtenTo: string, handle: FileHandle, format: DeadLetterFormat) {
+  private constructor(path: string, writtenTo: string, handle: FileHandle, format: ExportFormat) {
     this.path = path;
     this.#writtenTo = writtenTo;
     this.#handle = handle;
-    this.#toText = deadLetterWriter(format);
+    this.#toText = exportWriter(format);
   }
 
   /**
-   * @param options.growing It has its name from the start, for what is written is all that is left of the letters. Else it
-   * gets its name when it is whole.
-   * @param options.force Whether it replaces another.
-   * @throws {ConfigurationError} There is such a file already, or it cannot be written.
+   * @param options.growing Whether the file has its final name from the start. A backup does, because its dead letters are
+   * deleted while it is written. Otherwise the file gets its name once it is complete.
+   * @param options.force Whether to replace an existing file.
+   * @throws {ConfigurationError} The file exists, or cannot be written.
    */
   static async create(
     path: string,
-    options: { format: DeadLetterFormat; force?: boolean; growing?: boolean },
-  ): Promise<DeadLetterFile> {
+    options: { format: ExportFormat; force?: boolean; growing?: boolean },
+  ): Promise<ExportFile> {
     if (options.force !== true) await refuseExisting(path);
     const writtenTo = options.growing === true ? path : `${path}.part`;
     try {
-      // Items may be nobody else's business.
-      return new DeadLetterFile(path, writtenTo, await open(writtenTo, "w", 0o600), options.format);
+      // Items may be confidential, so only the user can read the file.
+      return new ExportFile(path, writtenTo, await open(writtenTo, "w", 0o600), options.format);
     } catch (cause) {
       throw new ConfigurationError(`${path} cannot be written: ${(cause as Error).message}`, { cause });
     }
   }
 
-  /** Writes dead letters; resolves once they are safe from a crash of the machine. */
+  /** Writes dead letters. Resolves once they are on disk. */
   async write(deadLetters: readonly DeadLetter[]): Promise<void> {
     await this.#handle.writeFile(this.#toText(deadLetters));
     await this.#handle.datasync();
   }
 
-  /** Gives it its name. */
+  /** Closes the file, and gives it its final name. */
   async finish(): Promise<void> {
     await this.#handle.close();
     await rename(this.#writtenTo, this.path);
   }
 
+  /** Deletes the file. */
   async discard(): Promise<void> {
     await this.#handle.close();
     await rm(this.#writtenTo, { force: true });
@@ -69,11 +70,11 @@ async function refuseExisting(path: string): Promise<void> {
     return;
   }
   await handle.close();
-  throw new ConfigurationError(`${path} is there already: give another name, or --force to replace it`);
+  throw new ConfigurationError(`${path} exists already: give another name, or replace it with --force`);
 }
 
-/** Turns dead letters into text, some at a time: the first call also writes what stands above them. */
-export function deadLetterWriter(format: DeadLetterFormat): (deadLetters: readonly DeadLetter[]) => string {
+/** Returns a function that turns dead letters into text, some at a time. For CSV, the first call also returns the header. */
+export function exportWriter(format: ExportFormat): (deadLetters: readonly DeadLetter[]) => string {
   if (format === "jsonl")
     return (deadLetters) => deadLetters.map((deadLetter) => `${printableJson(toExportLine(deadLetter))}\n`).join("");
   let header = true;
@@ -81,7 +82,7 @@ export function deadLetterWriter(format: DeadLetterFormat): (deadLetters: readon
     const text = stringify(deadLetters.map(toRow), {
       header,
       columns: [...COLUMNS],
-      // A text that others wrote must not be a formula that a spreadsheet runs.
+      // Text from elsewhere must not be run by a spreadsheet as a formula.
       escape_formulas: true,
     });
     header = false;

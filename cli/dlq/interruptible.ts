@@ -1,9 +1,9 @@
 import { EXIT } from "../exit-code.ts";
 
 /**
- * Runs work that Ctrl-C ends cleanly: the first one, or SIGTERM, fires the signal; a second one ends the process at once.
+ * Runs work that Ctrl-C or SIGTERM ends cleanly: the first one aborts the signal, the second one ends the process at once.
  *
- * @param onInterrupt Called at the first.
+ * @param onInterrupt Called at the first one.
  */
 export async function interruptible<Result>(
   work: (signal: AbortSignal) => Promise<Result>,

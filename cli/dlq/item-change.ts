@@ -3,16 +3,17 @@ import { toError } from "../../shared/base/errors.ts";
 import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
 import { validateItem } from "../../shared/definition/item-schema.ts";
 import type { Workflow } from "../../shared/definition/workflow.ts";
-import { type Assignment, setValues } from "./set-values.ts";
+import type { Assignment } from "../options/assignment.ts";
+import { setValues } from "./set-values.ts";
 import type { Transform } from "./transform-file.ts";
 
 /**
- * Gives the item with which a dead letter is sent back, `undefined` where it stays the same. What it throws says why the dead letter
- * cannot be sent.
+ * Returns the changed item of a dead letter; `undefined` if the item stays the same. If the function throws, the dead letter
+ * is not sent, and the error says why.
  */
 export type ItemChange = (deadLetter: DeadLetter) => Promise<unknown>;
 
-/** The change of `--transform` and `--set`, in this order, held against the workflow's schema. */
+/** The change of `--transform` and then of `--set`. The changed item is checked against the workflow's schema. */
 export function itemChange(
   workflow: Pick<Workflow, "item">,
   {
@@ -37,21 +38,21 @@ async function transformed(transform: Transform, item: unknown, deadLetter: Dead
   } catch (thrown) {
     throw new Error(`the transform threw ${toError(thrown).name}: ${toError(thrown).message}`, { cause: thrown });
   }
-  if (result === undefined) throw new Error("the transform left it out: it returned nothing");
+  if (result === undefined) throw new Error("the transform returned nothing, so the dead letter stays");
   return result;
 }
 
 /**
- * Holds a new item against the workflow's schema, as the consumer will.
+ * Checks a changed item against the workflow's schema, as the consumer will.
  *
- * @throws {InvalidItemError} It fails.
+ * @throws {InvalidItemError} The item fails the schema.
  */
 export async function checkItem(
   { item: schema }: Pick<Workflow, "item">,
   deadLetter: DeadLetter,
   item: unknown,
 ): Promise<void> {
-  // The body of a message that is none of ours is no item.
+  // A message that Sluice did not send has no item. Its body may be anything.
   if (schema === undefined || deadLetter.kind === "foreign") return;
   const result = await validateItem(schema, item);
   if (result instanceof Error) throw result;

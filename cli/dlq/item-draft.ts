@@ -6,19 +6,19 @@ import {
   UnsafeNumberError,
 } from "../../shared/base/exact-json.ts";
 
-/** An item as a person edits it, under the words by which they know it. */
+/** An item as the user edits it, with a heading that says which dead letter it belongs to. */
 export interface DraftItem {
   readonly id: string;
-  /** One line: why it died. */
+  /** Why the item died, on one line. */
   readonly about: string;
   readonly item: unknown;
-  /** Why it cannot be sent as it was left, to be mended. */
+  /** Why the item cannot be sent as the user left it. */
   readonly problem?: string | undefined;
-  /** What was left, where it is not JSON. */
+  /** The text that the user left, if it is not JSON. */
   readonly text?: string | undefined;
 }
 
-/** What a person left of an item: another one, what cannot be read, or nothing. */
+/** What the user left of an item: an item, or a text that is not JSON. */
 export type Edited =
   | { readonly tag: "item"; readonly item: unknown }
   | { readonly tag: "unreadable"; readonly text: string; readonly problem: string };
@@ -26,13 +26,13 @@ export type Edited =
 const DEAD_LETTER = /^\/\/ dead letter (\S+)/;
 const COMMENT = /^\s*\/\//;
 
-/** The items as the text that is opened in an editor. */
+/** The text that is opened in the editor. */
 export function toDraft(items: readonly DraftItem[], workflow: string): string {
   const several = items.length > 1;
   return [
     `// ${several ? `The items of ${items.length} dead letters` : "The item of a dead letter"} of ${workflow}. Change, save and quit.`,
     `// Only what you change is sent back. ${several ? "Delete an item, or all of them, to leave it" : "Delete it to leave it"} in the dead-letter queue.`,
-    "// Lines that begin with // are dropped.",
+    "// Lines that begin with // are ignored.",
     ...(items.some(({ item }) => hasBigints(item))
       ? ["// A bigint within ±(2^53 − 1) is written as 5.0, a number as 5."]
       : []),
@@ -47,9 +47,9 @@ export function toDraft(items: readonly DraftItem[], workflow: string): string {
 }
 
 /**
- * Reads a draft: what was left of each dead letter, by its id. One that is missing was deleted.
+ * Reads the text that the user saved. The result has an entry for each dead letter whose item was not deleted.
  *
- * @param bigintsIn Whether the item of a dead letter held bigints: then `5.0` is one.
+ * @param bigintsIn Whether the item of a dead letter held bigints before. Then `5.0` is read as a bigint.
  */
 export function readDraft(
   draft: string,
@@ -57,7 +57,7 @@ export function readDraft(
 ): ReadonlyMap<string, Edited> {
   const parts = new Map<string, string[]>();
   let part: string[] | undefined;
-  // A string in JSON has no end of a line in it, so no line of an item begins with //.
+  // A JSON string cannot contain a line break, so no line of an item begins with //.
   for (const line of draft.split(/\r?\n/)) {
     const id = DEAD_LETTER.exec(line)?.[1];
     if (id !== undefined) {

@@ -2,19 +2,19 @@ import type { PassResult } from "../../shared/dead-letters/pass.ts";
 import { EXIT } from "../exit-code.ts";
 
 /**
- * The exit code of a look at dead letters: 130 after an interruption, 2 for a part of them, 3 where none fits, else 0. A
- * part may hold none that fits although there is one, so 2 goes before 3.
+ * The exit code of a scan of the dead-letter queue: 130 if it was interrupted, 2 if it saw only some dead letters, 3 if none
+ * matched, else 0. A scan that saw only some may have missed a match, so 2 takes precedence over 3.
  *
- * @param found Dead letters that fit.
- * @param named Dead letters that were meant, where their ids are known: others may hold what they like besides.
+ * @param matched How many dead letters matched.
+ * @param named How many the user named by their ids, if so. Dead letters that were not named may be held by others.
  */
-export function passCode(
+export function scanExitCode(
   result: Pick<PassResult, "looked" | "heldElsewhere" | "stoppedBy">,
-  found: number,
+  matched: number,
   named?: number,
 ): number {
   if (result.stoppedBy === "interruption") return EXIT.interrupted;
-  const missed = result.heldElsewhere > 0 && (named === undefined || found < named);
+  const missed = result.heldElsewhere > 0 && (named === undefined || matched < named);
   if (result.stoppedBy !== undefined || missed) return EXIT.partly;
-  return found === 0 && result.looked > 0 ? EXIT.noneFits : EXIT.succeeded;
+  return matched === 0 && result.looked > 0 ? EXIT.noneMatches : EXIT.succeeded;
 }

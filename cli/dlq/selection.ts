@@ -2,19 +2,19 @@ import { findDeadLetters } from "../../shared/dead-letters/browse.ts";
 import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
 import type { DeadLetterOptions } from "../options/dead-letter-options.ts";
 import type { Target } from "../targets/target.ts";
-import { isMeant } from "./filter.ts";
+import { matches } from "./filter.ts";
 
-/** Dead letters that a command means. */
+/** The dead letters that a command acts on. */
 export interface Selection {
-  readonly isMeant: (deadLetter: DeadLetter) => boolean;
-  /** How many they are, where their ids are known. */
+  readonly selects: (deadLetter: DeadLetter) => boolean;
+  /** How many there are, if the user named them by their ids. */
   readonly named: number | undefined;
 }
 
 /**
- * Which dead letters a command means: those of the ids, or all, as far as they fit the filters.
+ * Selects the dead letters with the given ids, or all of them; in both cases only those that match the filters.
  *
- * @param ids Of dead letters, or how they begin.
+ * @param ids Ids, or the starts of ids.
  * @throws {SluiceError} `UNKNOWN_LETTER`, `AMBIGUOUS_LETTER`, `LETTERS_HELD`
  */
 export async function selection(
@@ -22,8 +22,8 @@ export async function selection(
   ids: readonly string[],
   options: DeadLetterOptions,
 ): Promise<Selection> {
-  if (ids.length === 0) return { isMeant: (deadLetter) => isMeant(deadLetter, options), named: undefined };
+  if (ids.length === 0) return { selects: (deadLetter) => matches(deadLetter, options), named: undefined };
   const found = await findDeadLetters(services.deadLetterQueue, ids, { exactCounts: local !== undefined });
-  const chosen = new Set(found.filter((deadLetter) => isMeant(deadLetter, options)).map(({ id }) => id));
-  return { isMeant: ({ id }) => chosen.has(id), named: chosen.size };
+  const chosen = new Set(found.filter((deadLetter) => matches(deadLetter, options)).map(({ id }) => id));
+  return { selects: ({ id }) => chosen.has(id), named: chosen.size };
 }

@@ -4,21 +4,21 @@ import { pathToFileURL } from "node:url";
 import { ConfigurationError, toError } from "../../shared/base/errors.ts";
 
 /**
- * Mends an item: returns the one that is sent in its place, or `undefined` to leave its dead letter where it is. What it throws
- * leaves the dead letter, too, and is shown.
+ * Changes an item. It returns the item to send. If it returns `undefined` or throws, the dead letter stays, and the error is
+ * shown.
  *
  * @example
  * ```ts
- * // mend.ts
+ * // fix.ts
  * export default (item, deadLetter) => ({ ...item, country: item.country.toUpperCase() });
  * ```
  */
 export type Transform = (item: unknown, deadLetter: object) => unknown;
 
 /**
- * Loads the function that a file exports as its default.
+ * Loads the default export of a transform's file.
  *
- * @throws {ConfigurationError} There is no such file, it cannot be loaded, or it exports none.
+ * @throws {ConfigurationError} There is no such file, it cannot be loaded, or its default export is no function.
  */
 export async function loadTransform(file: string): Promise<Transform> {
   const path = resolve(file);
@@ -31,6 +31,6 @@ export async function loadTransform(file: string): Promise<Transform> {
   }
   if (typeof module.default === "function") return module.default as Transform;
   throw new ConfigurationError(
-    `--transform: ${path} exports no function: write "export default (item, deadLetter) => ({ ...item, ... })"`,
+    `--transform: ${path} has no default export that is a function: write "export default (item, deadLetter) => ({ ...item, ... })"`,
   );
 }

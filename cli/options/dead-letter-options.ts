@@ -4,13 +4,13 @@ import { type Since, since } from "./since.ts";
 import { type TargetOptions, withTargetOptions } from "./target-options.ts";
 import { type Where, where } from "./where.ts";
 
-/** Where a command looks for dead letters. */
+/** The options of every `dlq` command: where it looks for dead letters. */
 export interface DlqOptions extends TargetOptions {
   readonly workflow?: string;
   readonly json: boolean;
 }
 
-/** Which of them it means. */
+/** The filters: which dead letters a command selects. */
 export interface DeadLetterOptions extends DlqOptions {
   readonly reason?: readonly Reason[];
   readonly error?: readonly string[];
@@ -19,44 +19,46 @@ export interface DeadLetterOptions extends DlqOptions {
   readonly where?: Where;
 }
 
-/** Adds what all commands on dead letters take. */
+/**
+ * Adds the options of every `dlq` command.
+ *
+ * @param json The help of `--json`: what the command prints then.
+ */
 export function withDlqOptions(command: Command, json: string): Command {
   return withTargetOptions(
-    command.option("--workflow <name>", "whose dead letters (needed where several workflows have some)"),
+    command.option(
+      "--workflow <name>",
+      "the workflow whose dead letters to use (needed if several workflows have some)",
+    ),
   ).option("--json", json, false);
 }
 
-/** Adds what says which dead letters are meant. */
+/** Adds the filters to a command. */
 export function withDeadLetterOptions(command: Command): Command {
   return command
-    .option("--reason <reason>", `${REASONS.join(", ")}; may be given more than once`, reason)
-    .option(
-      "--error <text>",
-      "a group's id as `dlq` lists it, or a part of the error; may be given more than once",
-      all,
-    )
-    .option("--run <id>", "of a run, or of those whose id begins so; may be given more than once", all)
-    .option("--since <time>", "died since: 30m, 2h, 3d (ago), or an ISO time", (text) => ({ text, at: since(text) }))
-    .option(
-      "--where <jmespath>",
-      "of which a JMESPath expression is true, asked of what `dlq show --json` shows",
-      where,
-    );
+    .option("--reason <reason>", `filter by reason: ${REASONS.join(", ")}; can be repeated`, reason)
+    .option("--error <text>", "filter by a group's id from `dlq list`, or by a part of the error; can be repeated", all)
+    .option("--run <id>", "filter by run: an id, or the start of one; can be repeated", all)
+    .option("--since <time>", "filter by time of death: since 30m, 2h or 3d ago, or since an ISO time", (text) => ({
+      text,
+      at: since(text),
+    }))
+    .option("--where <jmespath>", "filter by a JMESPath expression over the fields of `dlq show --json`", where);
 }
 
-/** The help of what says which dead letters are meant. */
+/** Help about the filters, for the end of a command's help. */
 export const DEAD_LETTER_HELP = `
-A dead letter is meant if it fits every kind of filter that is given:
-  --reason exhausted --reason permanent   either of them
+Filters of different kinds must all match. Of one kind that is repeated, one must match:
+  --reason exhausted --reason permanent   one of these reasons
   --error 3fa9c1d2                        one group of the list
-  --error ECONNREFUSED --since 2h         such an error, in the last two hours
-  --where "item.country == 'FR'"          of such an item
-  --where 'length(failures) > \`3\`'        numbers stand in backticks`;
+  --error ECONNREFUSED --since 2h         this error, in the last two hours
+  --where "item.country == 'FR'"          a field of the item
+  --where 'length(failures) > \`3\`'        numbers are written in backticks`;
 
 const all = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
 
 function reason(text: string, before: readonly Reason[] = []): readonly Reason[] {
-  // "invalid item" needs quotes in a shell, which are easily forgotten.
+  // "invalid item" needs quotes in a shell. People forget them, so "invalid-item" is accepted too.
   const found = REASONS.find((each) => each === text.replaceAll("-", " "));
   if (found === undefined) throw new InvalidArgumentError(`It must be one of: ${REASONS.join(", ")}.`);
   return [...before, found];

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
 
-/** An option's whole number of at least 1. */
+/** Parses an option's value as a whole number of at least 1. */
 export function positiveInteger(text: string): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= 1) return value;

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
 
-/** An option's number above 0. */
+/** Parses an option's value as a number above 0. */
 export function positiveNumber(text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;

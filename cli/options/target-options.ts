@@ -1,19 +1,19 @@
 import type { Command } from "commander";
 
-/** The options that say where a command looks: this machine, or a deployed stack. */
+/** The options that say what a command acts on: this machine, or a deployed stack. */
 export interface TargetOptions {
   readonly stack?: string | true;
   readonly region?: string;
   readonly profile?: string;
 }
 
-/** Adds them to a command. */
+/** Adds `--stack`, `--region` and `--profile` to a command. */
 export function withTargetOptions(command: Command): Command {
   return command
     .option(
       "--stack [name]",
-      "a deployed stack; unnamed, the one that holds the workflow, or the only one (default: this machine)",
+      "act on a deployed stack; without a name: the stack that holds the workflow, or the only stack (default: this machine)",
     )
-    .option("--region <region>", "of the stack (default: as the AWS SDK finds it)")
-    .option("--profile <profile>", "AWS credentials (default: as the AWS SDK finds them)");
+    .option("--region <region>", "AWS region of the stack (default: the AWS SDK's)")
+    .option("--profile <profile>", "AWS profile with the credentials (default: the AWS SDK's)");
 }

@@ -1,21 +1,21 @@
 import { JMESPathError, JMESPathTypeError, search } from "@aws-lambda-powertools/jmespath";
 import { InvalidArgumentError } from "commander";
 
-/** A JMESPath expression that is asked of letters. */
+/** A JMESPath expression that filters dead letters. */
 export interface Where {
   readonly expression: string;
-  /** Whether it is true of a dead letter, as JMESPath has it: false, null, "", [] and {} are not. */
+  /** Whether the expression is true for a dead letter. By JMESPath's rules, false, null, "", [] and {} are not true. */
   holds(deadLetter: object): boolean;
-  /** Dead letters of which it could not be asked, because something in them is not of the type that a function takes. */
+  /** For how many dead letters the expression could not be evaluated, because a value has the wrong type for a function. */
   readonly unanswered: number;
-  /** Why, of the latest. */
+  /** The latest error of these. */
   readonly because: string | undefined;
 }
 
 /**
- * Reads an option's JMESPath expression.
+ * Parses an option's JMESPath expression.
  *
- * @throws {InvalidArgumentError} It is none. The message says where.
+ * @throws {InvalidArgumentError} The expression is invalid. The message says where.
  * @example
  * ```ts
  * where("item.country == 'FR' && attempts > `2`").holds(dead letter)
@@ -23,10 +23,10 @@ export interface Where {
  */
 export function where(expression: string): Where {
   try {
-    // The library reads an expression when it is asked, and keeps what it read.
+    // The library parses an expression when it evaluates it, and caches the result.
     search(expression, {});
   } catch (error) {
-    // Asked of nothing, a function may well lack what it needs.
+    // On an empty object, a function may get a value of the wrong type. That is no fault of the expression.
     if (!(error instanceof JMESPathTypeError)) throw new InvalidArgumentError(explain(expression, error));
   }
   let unanswered = 0;
@@ -60,9 +60,9 @@ function isTrue(value: unknown): boolean {
 
 function explain(expression: string, error: unknown): string {
   const text = error instanceof JMESPathError ? error.message : String(error);
-  // The option's value stands beside it already.
+  // Commander's message already shows the option's value.
   const why = text.replace(/^(Bad|Invalid) jmespath expression: /, "").replace(/ (in|for) expression: .*$/s, "");
-  // The two that everybody trips over.
+  // Hints for the two most common mistakes.
   const hint = /[=<>!]=?\s*-?\d/.test(expression)
     ? " A number is written in backticks: 'item.id > `3`'."
     : /[^=<>!]=[^=]/.test(expression)

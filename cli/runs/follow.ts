@@ -4,30 +4,31 @@ import type { Engine } from "../../local/engine.ts";
 import { hasEnded, isWaiting, type RunRecord } from "../../shared/ledger/run-record.ts";
 import { sameFailureOf } from "../../shared/ledger/same-failure.ts";
 import type { Display } from "../screens/display.ts";
+import type { WaitingItems } from "../screens/run-progress.ts";
 import type { Summary } from "../screens/summary.ts";
-import { Pace, type Waiting } from "./pace.ts";
-import { RedrivenWatch } from "./redrive-progress.ts";
-import { ProducerWatch } from "./stalled-source.ts";
+import { Pace } from "./pace.ts";
+import { RedriveProgress } from "./redrive-progress.ts";
+import { StalledSource } from "./stalled-source.ts";
 
-/** How often the run's record is looked at. */
+/** How often the run's record is read. */
 const POLL_MILLISECONDS = 100;
 
-/** A run waits that has had nothing in flight for so long: between two tasks, and at its start, it only seems to. */
+/** A run is shown as waiting if no task was in flight for this long. Shorter gaps occur between tasks and at the start. */
 const IDLE_MILLISECONDS = 2_000;
 
 export interface Follow {
   readonly engine: Engine;
   readonly run: string;
-  /** What the run had come to before it was begun here. */
+  /** The run's counts before this command. */
   readonly before: CountsBefore;
   readonly display: Display;
-  /** Fires when the user has had enough: the run is left as it is, once nothing is under way. */
+  /** Aborted when the user interrupts: tasks in flight finish, then the run stops. */
   readonly interrupted: AbortSignal;
-  /** Fires when the user does not want to wait for that. */
+  /** Aborted when the user does not want to wait for tasks in flight. */
   readonly atOnce: AbortSignal;
 }
 
-/** Shows a run until it has ended, or is paused or interrupted before. */
+/** Shows a run until it has ended, or until it is paused or interrupted. */
 export async function follow({
   engine,
   run,
@@ -37,42 +38,42 @@ export async function follow({
   atOnce,
 }: Follow): Promise<Summary | "paused" | "interrupted"> {
   const pace = new Pace();
-  const redriven = new RedrivenWatch(engine);
-  const producer = new ProducerWatch();
+  const redriveProgress = new RedriveProgress(engine);
+  const stalledSource = new StalledSource();
   let busyAt = Date.now();
   let drained = false;
   const drain = async () => {
     await engine.drain();
     drained = true;
   };
-  // It may have fired while the engine started.
+  // The user may have interrupted before this function was called.
   if (interrupted.aborted) void drain();
   else interrupted.addEventListener("abort", () => void drain(), { once: true });
-  // Its first moments are not taken up with looking at it.
+  // The first tasks start sooner if nothing else is done at the same time.
   await setTimeout(POLL_MILLISECONDS);
   for (;;) {
     if (atOnce.aborted) return "interrupted";
     const stop = drained;
     const record = await engine.runs.find(run);
     if (record !== undefined) {
-      // What its end sets off is part of it, and may take another attempt.
+      // The run is over only once `onComplete` was called, which may need several attempts.
       if (hasEnded(record) && (record.completionHandledAt !== undefined || stop)) {
-        const state = await redriven.look(record);
-        if (state === "lost") {
+        const redriven = await redriveProgress.check(record);
+        if (redriven === "lost") {
           display.say(
-            "Some redriven items are pending, and no message of them is left on the queue: redrive their dead letters again.",
+            "Some redriven items are pending, but their messages are no longer on the queue. Redrive their dead letters again.",
           );
         }
-        if (state !== "at work") return await summarise(engine, record);
+        if (redriven !== "at work") return await summarise(engine, record);
       }
       if (record.status === "paused") {
         if (stop) return "paused";
-        if (!interrupted.aborted) display.say("Pausing: tasks in flight are finished and recorded.");
+        if (!interrupted.aborted) display.say("Pausing: tasks in flight finish and are recorded.");
         await Promise.race([drain(), once(atOnce, "abort")]);
-        // They may have been the last ones.
+        // The record is read again, because these tasks may have completed the run.
         continue;
       }
-      // What a failed run had sent is still worked off.
+      // After a failure, items that were already sent still run.
       if (record.status === "failed" && (await engine.runs.counts(record)).pending === 0)
         return await summarise(engine, record);
       const { inFlight, succeeded, retried, deadByReason } = engine.activity.fleet;
@@ -84,7 +85,7 @@ export async function follow({
       const rate = pace.rate(now, settled);
       if (inFlight > 0 || !ended) busyAt = now;
       const failure = engine.activity.fleet.failures.at(-1);
-      const line = producer.look({ now, run: record, inFlight, failure });
+      const line = stalledSource.check({ now, run: record, inFlight, failure });
       if (line !== undefined) display.say(line);
       const idle = now - busyAt >= IDLE_MILLISECONDS && settled < items;
       display.show({
@@ -95,7 +96,7 @@ export async function follow({
         retried: before.retried + retried,
         dead,
         rate,
-        // What is slower is shown as 0/s, of which nobody would believe a time.
+        // A slower rate is shown as 0/s, and a time left beside it would look wrong.
         secondsLeft: total === undefined || rate < 0.5 ? undefined : Math.max(0, total - settled) / rate,
         ...(idle && waitingOf(engine, items - settled)),
         ...(record.wait !== undefined &&
@@ -107,20 +108,20 @@ export async function follow({
   }
 }
 
-function waitingOf({ nextTaskAt }: Engine, items: number): { waiting?: Waiting } {
+function waitingOf({ nextTaskAt }: Engine, items: number): { waiting?: WaitingItems } {
   const at = nextTaskAt();
   return at === undefined ? {} : { waiting: { items, nextInSeconds: Math.max(0, at - Date.now()) / 1_000 } };
 }
 
 export type CountsBefore = Awaited<ReturnType<typeof countsBefore>>;
 
-/** What a run has come to, before it goes on: nothing, if it is a new one. */
+/** The run's counts before it continues; all 0 for a new run. */
 export async function countsBefore({ runs }: Pick<Engine, "runs">, run: string) {
   const record = await runs.find(run);
   return record === undefined ? { succeeded: 0, retried: 0, dead: 0 } : await runs.counts(record);
 }
 
-/** What a run came to: the counts of the ledger, and what the engine measured. */
+/** The result of a run: the ledger's counts, and what the engine measured. */
 async function summarise({ runs, activity }: Engine, record: RunRecord): Promise<Summary> {
   const counts = await runs.counts(record);
   const { produced, succeeded, dead, cancelled, retried, deadByReason } = counts;

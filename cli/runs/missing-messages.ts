@@ -1,20 +1,22 @@
 import { setTimeout } from "node:timers/promises";
 import type { ServiceClients } from "../../local/local-services.ts";
 import type { RunRecord } from "../../shared/ledger/run-record.ts";
+import { remark } from "../screens/paragraph.ts";
 
 /**
- * On AWS, counts are approximate until a minute or more after messages were sent. So they must be too low for this long.
+ * On AWS, the counts of a queue are approximate for a minute or more after messages were sent. Messages count as missing
+ * only if the counts stay too low for this long.
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
  */
 const COUNTS_LAG_MILLISECONDS = 90_000;
-const LOOK_MILLISECONDS = 10_000;
+const CHECK_MILLISECONDS = 10_000;
 
-export interface LostMessagesOptions {
-  /** Whether something works on the run's queue now. Default: false. */
+export interface MissingMessagesOptions {
+  /** Whether consumers are running on the queue now. Default: false. */
   readonly works?: boolean;
   /** Whether the queue's counts are exact, as the embedded engine's are. Default: true. */
   readonly exactCounts?: boolean;
-  /** Called when counts that are not exact are too low, and are looked at again for 90 s. */
+  /** Called when approximate counts are too low, before they are checked again for 90 s. */
   readonly onDoubt?: () => void;
   /** Milliseconds since 1970. Default: `Date.now`. */
   readonly now?: () => number;
@@ -23,50 +25,54 @@ export interface LostMessagesOptions {
 }
 
 /**
- * Whether messages of a run that has not ended may be gone from the queue, though their items are pending. The queue
- * deletes a message after its retention; consumers replace those of a paused run before, but cannot where no consumer works:
- * on this machine between two commands, or with a mapping that was disabled.
+ * Whether items of a run may be pending although the queue no longer holds their messages. The run must not have ended.
  *
- * Without messages, the run would wait for ever. A message that is sent again too often costs only requests, so a doubt that
- * stays counts as a yes.
+ * SQS deletes a message when its retention period is over. Consumers replace the messages of a paused run in time, but
+ * only while consumers are running. None is running on this machine between two commands, or on AWS while the event source
+ * mapping is disabled.
+ *
+ * A run whose messages are missing would wait forever. Sending a message once too often costs only requests. So the answer
+ * is `true` if the counts leave a doubt.
  */
-export async function mayHaveLostMessages(
+export async function messagesMayBeMissing(
   { runs, queue }: Pick<ServiceClients, "runs" | "queue">,
   run: RunRecord,
-  { works = false, exactCounts = true, onDoubt, now = Date.now, sleep = setTimeout }: LostMessagesOptions = {},
+  { works = false, exactCounts = true, onDoubt, now = Date.now, sleep = setTimeout }: MissingMessagesOptions = {},
 ): Promise<boolean> {
-  // Its producer sends messages at this moment, and a resend that has begun goes on by itself.
+  // The producer is sending messages now, and a resend that has begun continues by itself.
   if (works && run.status === "running") return false;
   if (run.missing || run.resend !== undefined) return true;
   if (run.status === "paused") {
     const { retentionSeconds } = await queue.policy();
-    // A consumer replaces messages at half of the retention. Code that noted no time may have disabled the mapping.
+    // A consumer replaces a message at half of the retention period. An earlier version of `pause` stored no time, and may
+    // have disabled the event source mapping.
     const pausedFor = run.pausedAt === undefined ? Number.POSITIVE_INFINITY : now() - Date.parse(run.pausedAt);
     if (pausedFor >= (retentionSeconds * 1_000) / 2) return true;
   }
-  // Messages of other runs cannot be told from those of this one.
+  // The queue's counts do not say which run a message belongs to.
   if ((await runs.active.list()).some(({ id }) => id !== run.id)) return false;
   const holdsFewer = async () => {
-    // First the queue: a message is deleted after its item is settled, so there are never fewer than pending items.
+    // The queue is read first. A message is deleted only after its item is settled, so a whole queue never holds fewer
+    // messages than there are pending items.
     const { visible, inFlight, delayed } = await queue.depth();
     const { pending } = await runs.counts(run);
     return visible + inFlight + delayed < pending;
   };
   if (!(await holdsFewer())) return false;
   if (exactCounts) return true;
-  // To read the whole source again for a count that lags could cost hours.
+  // Reading the whole source again could take hours, so a count that may only lag is checked again first.
   onDoubt?.();
   for (const end = now() + COUNTS_LAG_MILLISECONDS; now() < end; ) {
-    await sleep(LOOK_MILLISECONDS);
+    await sleep(CHECK_MILLISECONDS);
     if (!(await holdsFewer())) return false;
   }
   return true;
 }
 
-/** Says why a command takes so long. */
-export function sayDoubt(run: string): void {
-  console.error(
-    `The queue seems to hold fewer messages than run ${run} has pending items. SQS's counts lag by a minute or more, so they ` +
-      "are looked at again for 90 s.",
+/** Tells the user why the command takes so long. */
+export function sayThatCountsLag(run: string): void {
+  remark(
+    `The queue seems to hold fewer messages than run ${run} has pending items. SQS's counts lag by a minute or more, so ` +
+      "they are checked again for 90 s.",
   );
 }

@@ -1,7 +1,7 @@
 import type { ControlEntry } from "../../shared/aws/queue.ts";
 import { startEntry } from "../../shared/messages/control.ts";
 
-/** The message that starts a run now. */
+/** The control message that starts a run now. */
 export function newStart(options: { workflow: string; run: string; limit?: number | undefined }): ControlEntry {
   const { limit, ...run } = options;
   return startEntry({ ...run, requestedAt: new Date().toISOString(), ...(limit !== undefined && { limit }) });

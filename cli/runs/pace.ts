@@ -1,36 +1,16 @@
-/** Where a run stands, as it is shown while it works. */
-export interface Progress {
-  readonly produced: number;
-  /** Items of the whole run, once they are known: the source has ended, or the run has a limit. */
-  readonly total: number | undefined;
-  readonly inFlight: number;
-  readonly succeeded: number;
-  readonly retried: number;
-  readonly dead: number;
-  /** Settled items a second, over the last few seconds. */
-  readonly rate: number;
-  readonly secondsLeft: number | undefined;
-  /** Where nothing has been under way for a while, and something is pending nevertheless. */
-  readonly waiting?: Waiting;
-  /** Seconds until the source may be read again, where its service asked to wait. */
-  readonly sourceWaitSeconds?: number;
-}
-
-/** Messages that nobody receives yet: they wait for another attempt, or for the process that died with them. */
-export interface Waiting {
-  readonly items: number;
-  /** Seconds until the first of them comes. */
-  readonly nextInSeconds: number;
-}
-
-/** How far back the rate looks: long enough to be calm, short enough to follow. */
+/** How far back the rate reaches: long enough to be steady, short enough to follow changes. */
 const WINDOW_MILLISECONDS = 5_000;
 
-/** The pace of a run, from the counts it is told now and then. */
+/** Computes how many items a run settles per second. */
 export class Pace {
   readonly #samples: { at: number; settled: number }[] = [];
 
-  /** Items a second up to now. */
+  /**
+   * Adds a sample and returns the rate over the last five seconds.
+   *
+   * @param at Milliseconds since any fixed moment.
+   * @param settled How many items are settled at that time.
+   */
   rate(at: number, settled: number): number {
     this.#samples.push({ at, settled });
     while (this.#samples.length > 2 && (this.#samples[1]?.at ?? at) < at - WINDOW_MILLISECONDS) this.#samples.shift();

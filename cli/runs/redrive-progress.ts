@@ -2,22 +2,21 @@ import type { Queue } from "../../shared/aws/queue.ts";
 import type { RunRecord } from "../../shared/ledger/run-record.ts";
 import type { Runs } from "../../shared/ledger/runs.ts";
 
-/** Counting reads a run's pages: it may take so much of the time. */
+/** The share of the time that may be spent on counting, which reads all pages of the run. */
 const SHARE_OF_TIME = 0.1;
 const SHORTEST_PAUSE_MILLISECONDS = 300;
 
 /**
- * Whether redriven items of a run that has ended are still at work.
+ * Whether redriven items of a run that has ended are still pending.
  *
- * - `at work`: some are;
- * - `none`: all have settled again;
- * - `lost`: some are pending, and nothing is on the queue: somebody purged it, or they lay there for longer than it keeps
- *   messages.
+ * - `at work`: some are pending, and the queue holds messages.
+ * - `none`: all have settled again.
+ * - `lost`: some are pending, but the queue is empty. It was purged, or its retention period is over.
  */
-export type RedrivenState = "at work" | "none" | "lost";
+export type RedrivenItems = "at work" | "none" | "lost";
 
-/** Looks now and then at what a run owes again after a redrive. */
-export class RedrivenWatch {
+/** Counts from time to time which items of a run are pending again after a redrive. */
+export class RedriveProgress {
   readonly #runs: Pick<Runs, "counts">;
   readonly #queue: Pick<Queue, "depth">;
   readonly #now: () => number;
@@ -32,12 +31,12 @@ export class RedrivenWatch {
     this.#now = now;
   }
 
-  /** `at work` where it is too soon to look again. */
-  async look(run: RunRecord): Promise<RedrivenState> {
+  /** Returns `at work` without counting if the last count was a short time ago. */
+  async check(run: RunRecord): Promise<RedrivenItems> {
     if (!run.redriven) return "none";
     const began = this.#now();
     if (began < this.#nextAt) return "at work";
-    // The queue first: what settles afterwards was still on it.
+    // The queue is read first. An item that settles after that still has its message in this count.
     const { visible, inFlight, delayed } = await this.#queue.depth();
     const { pending } = await this.#runs.counts(run);
     const ended = this.#now();

@@ -1,4 +1,4 @@
-import { relative } from "node:path";
+import { basename, relative } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { type Engine, startEngine } from "../../local/engine.ts";
 import { openServices, type Services } from "../../local/local-services.ts";
@@ -6,123 +6,129 @@ import type { StartStep } from "../../local/start-step.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
 import { type Topology, topology } from "../../shared/definition/topology.ts";
 import { EXIT } from "../exit-code.ts";
-import { chooseDisplay, type Display, writeJson } from "../screens/display.ts";
 import { plural, style } from "../screens/format.ts";
+import { writeJson } from "../screens/json.ts";
 import { say } from "../screens/paragraph.ts";
 import { formatSummary } from "../screens/summary.ts";
 import { type LoadedWorkflow, loadWorkflow, startCompanion } from "../targets/workflow-file.ts";
 import { type CountsBefore, countsBefore, follow } from "./follow.ts";
+import { RunInterrupts } from "./run-interrupts.ts";
+import { interruptedText, type StartUp } from "./start-up.ts";
 
 export interface SessionOptions {
   readonly json: boolean;
   readonly fresh?: boolean | undefined;
   readonly concurrency?: number | undefined;
-  /** What the user types for the workflow, where it is loaded by its file. */
+  /** What the user types for the workflow, if `openSession` gets the workflow's file instead. */
   readonly name?: string;
 }
 
+/** What a command needs to work on a run in the embedded engine. */
 export interface Session extends SessionOptions {
   readonly loaded: LoadedWorkflow;
   readonly topology: Topology;
   readonly state: StateDirectory;
-  readonly display: Display;
+  readonly startUp: StartUp;
 }
 
-/** A consumer's last poll takes up to a second. */
+/** The last poll of a consumer takes up to a second. */
 const CLOSING_MILLISECONDS = 2_000;
 const BEGUN_POLL_MILLISECONDS = 20;
+/** On a terminal, Ctrl-C also ends the bundler. Its error may arrive this much sooner than the signal. */
+const SIGNAL_MILLISECONDS = 50;
 
-/** What a command that works on a workflow's embedded engine begins with. Nothing is started yet. */
-export async function openSession(workflowName: string, options: SessionOptions): Promise<Session> {
+/** Loads a workflow and derives its topology. Starts nothing. */
+export async function openSession(workflowName: string, options: SessionOptions, startUp: StartUp): Promise<Session> {
   const found = await loadWorkflow(workflowName);
   const loaded = { ...found, name: options.name ?? found.name };
   const { workflow } = loaded;
   const { concurrency = workflow.concurrency } = options;
-  // Another concurrency than the workflow's may not be a multiple of its tasksPerEnvironment: then it is derived anew.
-  const keepsShare = workflow.tasksPerEnvironment !== undefined && concurrency % workflow.tasksPerEnvironment === 0;
-  const share = concurrency === workflow.concurrency || keepsShare ? workflow.tasksPerEnvironment : undefined;
+  // The workflow's tasksPerEnvironment is used if the concurrency is a multiple of it. Otherwise it is derived.
+  const isMultiple = workflow.tasksPerEnvironment !== undefined && concurrency % workflow.tasksPerEnvironment === 0;
+  const tasksPerEnvironment =
+    concurrency === workflow.concurrency || isMultiple ? workflow.tasksPerEnvironment : undefined;
   return {
     ...options,
     loaded,
-    topology: topology({ ...workflow, concurrency, tasksPerEnvironment: share }),
+    topology: topology({ ...workflow, concurrency, tasksPerEnvironment }),
     state: new StateDirectory(workflow.name),
-    display: chooseDisplay(options),
+    startUp,
   };
 }
 
-/** Begins or finds the run that a session works on. */
+/** Decides which run a session works on, before anything runs. It throws if there is nothing to do. */
 export type ChooseRun = (services: Services) => Promise<{
   readonly id: string;
   readonly limit?: number | undefined;
+  /** Sends the message that starts or continues the run. */
   begin(): Promise<void>;
 }>;
 
-/**
- * Works on a run in the embedded engine until it has ended or the user interrupts. Returns the exit code.
- *
- * @param choose Called before anything runs. It says what is to be worked on, or throws why nothing is.
- */
+/** Works on a run in the embedded engine until it has ended or the user interrupts. Returns the exit code. */
 export async function workOnRun(session: Session, choose: ChooseRun): Promise<number> {
-  const { loaded, state, display, topology } = session;
+  const { loaded, state, topology, startUp } = session;
   const { workflow, file } = loaded;
-  const interrupt = listenForInterrupts(display);
-  const onStep = (step: StartStep) => sayStep(session, step);
+  const onStep = (step: StartStep) => startUp.step(STEPS[step]);
   const services = await openServices({ workflow: workflow.name, topology, state, fresh: session.fresh, onStep });
   let companion: Awaited<ReturnType<typeof startCompanion>> | undefined;
   let closing: { close(): Promise<void> } = services;
+  let interrupts: RunInterrupts | undefined;
   try {
     const chosen = await choose(services);
     const { concurrency } = session;
     const { id: run, limit } = chosen;
     state.remember({ workflow: workflow.name, file, name: loaded.name, concurrency, run, limit });
-    // Before anything of it can go on.
+    startUp.chose({ id: run, name: loaded.name });
+    // The counts are read before the run can continue.
     const before = await countsBefore(services, run);
-    let engine: Engine;
-    try {
-      companion = await startCompanion(loaded.companion);
-      const options = { workflow, workflowFile: file, topology, state, variables: companion.environment, onStep };
-      engine = await startEngine(options, services);
-      closing = engine;
-      await engine.ready();
-    } catch (error) {
-      // On a terminal Ctrl-C also ends the processes that the start needs, such as the bundler's.
-      if (interrupt.soon.aborted) return interrupted(session, run);
-      throw error;
-    }
-    // A start that waits in its queue would go on beside the next run, and no ledger knows of it.
-    if (interrupt.soon.aborted) return interrupted(session, run);
+    if (loaded.companion !== undefined) startUp.step(`starting ${basename(loaded.companion)}`);
+    companion = await startCompanion(loaded.companion);
+    const options = { workflow, workflowFile: file, topology, state, variables: companion.environment, onStep };
+    const engine = await startEngine(options, services).catch(afterSignals);
+    closing = engine;
+    await engine.ready().catch(afterSignals);
+    startUp.end();
+    interrupts = new RunInterrupts(startUp.display);
     announce(session, run);
     await chosen.begin();
-    // Only now: messages of a run that is paused until here would be put back.
+    // Deliveries start only now: the consumers would put back the messages of a run that is still paused.
     engine.deliver();
-    return await workUntilDone(session, engine, { run, before }, interrupt);
+    return await workUntilDone(session, engine, { run, before }, interrupts);
   } finally {
-    display.end();
-    interrupt.stop();
+    startUp.end();
+    interrupts?.stop();
     await closing.close();
     await companion?.close();
   }
+}
+
+/** Rethrows an error once a signal that arrived with it was handled. In the start-up, the signal ends the process. */
+async function afterSignals(error: unknown): Promise<never> {
+  await setTimeout(SIGNAL_MILLISECONDS);
+  throw error;
 }
 
 async function workUntilDone(
   session: Session,
   engine: Engine,
   { run, before }: { readonly run: string; readonly before: CountsBefore },
-  interrupt: { readonly soon: AbortSignal; readonly atOnce: AbortSignal },
+  { soon, atOnce }: RunInterrupts,
 ): Promise<number> {
-  const { display, loaded, topology, state, json } = session;
-  const summary = await follow({ engine, run, before, display, interrupted: interrupt.soon, atOnce: interrupt.atOnce });
+  const { startUp, loaded, topology, state, json } = session;
+  const { display } = startUp;
+  const summary = await follow({ engine, run, before, display, interrupted: soon, atOnce });
   display.end();
-  // The invocations that noticed no more work end by themselves, and delete what they settled.
+  // Invocations end by themselves once there is no work, and then delete the messages that they settled.
   if (typeof summary === "object") await Promise.race([engine.drain(), setTimeout(CLOSING_MILLISECONDS)]);
   for (const failure of engine.activity.fleet.failures) display.say(`${style("yellow", "warning")} ${failure}`);
   if (summary === "paused") {
-    display.say(`Paused. Nothing is lost: npx sluice resume ${loaded.name} goes on with run ${run}.`);
+    display.say(`Paused. Nothing is lost. Continue run ${run} with: npx sluice resume ${loaded.name}`);
     return EXIT.interrupted;
   }
   if (summary === "interrupted") {
-    await begun(engine, run, interrupt.atOnce);
-    return interrupted(session, run);
+    await begun(engine, run, atOnce);
+    display.say(interruptedText({ id: run, name: loaded.name }));
+    return EXIT.interrupted;
   }
   if (json) writeJson(summary);
   else {
@@ -133,12 +139,7 @@ async function workUntilDone(
   return summary.dead > 0 ? EXIT.deadLetters : EXIT.succeeded;
 }
 
-function interrupted({ display, loaded }: Session, run: string): number {
-  display.say(`Interrupted. Nothing is lost: npx sluice resume ${loaded.name} goes on with run ${run}.`);
-  return EXIT.interrupted;
-}
-
-/** Waits until a run that was just requested stands in the ledger, where the next command finds it. */
+/** Waits until a run that was just requested is in the ledger, where the next command finds it. */
 async function begun(engine: Engine, run: string, atOnce: AbortSignal): Promise<void> {
   for (let waited = 0; waited < CLOSING_MILLISECONDS && !atOnce.aborted; waited += BEGUN_POLL_MILLISECONDS) {
     if ((await engine.runs.find(run)) !== undefined) return;
@@ -147,46 +148,18 @@ async function begun(engine: Engine, run: string, atOnce: AbortSignal): Promise<
 }
 
 const STEPS: Readonly<Record<StartStep, string>> = {
-  services: "starting the queues and the ledger",
+  services: "opening the queues and the ledger",
   bundle: "bundling the functions",
-  environments: "starting execution environments",
+  environments: "starting the execution environments",
 };
 
-/** Says which step of the start comes now. */
-function sayStep({ display, json, loaded }: Session, step: StartStep): void {
-  if (!json) display.say(style("dim", `${loaded.workflow.name}: ${STEPS[step]}`, process.stderr));
-}
-
-function announce({ loaded, topology, display, json }: Session, run: string): void {
+function announce({ loaded, topology, startUp, json }: Session, run: string): void {
   const { concurrency, environments, tasksPerEnvironment } = topology;
   if (json) writeJson({ type: "started", workflow: loaded.workflow.name, run, concurrency, environments });
   else {
-    display.say(
+    startUp.display.say(
       `${style("bold", loaded.workflow.name, process.stderr)} · run ${run} · ${concurrency} tasks in flight ` +
         `(${plural(environments, "environment")} of ${tasksPerEnvironment})`,
     );
   }
-}
-
-/** The first Ctrl-C asks for an end, the second does not ask. */
-function listenForInterrupts(display: Display) {
-  const soon = new AbortController();
-  const atOnce = new AbortController();
-  const onSignal = () => {
-    if (soon.signal.aborted) atOnce.abort();
-    else {
-      display.say("Ending: tasks in flight are finished and recorded. Ctrl-C again ends at once.");
-      soon.abort();
-    }
-  };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
-  return {
-    soon: soon.signal,
-    atOnce: atOnce.signal,
-    stop() {
-      process.off("SIGINT", onSignal);
-      process.off("SIGTERM", onSignal);
-    },
-  };
 }

@@ -5,29 +5,29 @@ import wrapAnsi from "wrap-ansi";
 export interface Column {
   readonly header: string;
   readonly align?: "right";
-  /** Its share of the room that the other columns leave. Absent: it is as wide as what it holds. */
+  /** The column's share of the width that the other columns leave. Left out: the column is as wide as its content. */
   readonly grow?: number;
-  /** Lines that a cell may take, 1 unless given; what is longer ends in "…". */
+  /** How many lines a cell may have. Default: 1. Longer text ends in "…". */
   readonly lines?: number;
-  /** How a line of a cell is styled. */
+  /** Styles a line of a cell. */
   readonly paint?: (text: string) => string;
 }
 
-/** How wide plain output is that no terminal shows. */
+/** The width of output that is not a terminal. */
 const WITHOUT_TERMINAL = 200;
-/** Some pseudo-terminals do not know how wide they are. */
+/** Some pseudo-terminals do not know their width. */
 const UNKNOWN_TERMINAL = 80;
 const GAP = "  ";
-/** Below it two columns of text have no room beside each other. */
+/** On a narrower terminal, two columns of text do not fit beside each other. */
 export const WIDE = 120;
-/** A column that grows does not become narrower: its text would be a ladder of syllables. */
-const NARROWEST = 16;
+/** A growing column is at least this wide, so that a line holds at least a few words. */
+const MIN_WIDTH = 16;
 
-/** Characters that fit beside each other on the terminal, or on a page of plain output. */
+/** How many characters fit on a line of a stream. */
 export const widthOf = ({ isTTY, columns }: NodeJS.WriteStream): number =>
   isTTY ? columns || UNKNOWN_TERMINAL : WITHOUT_TERMINAL;
 
-/** Rows under their headers, at most `width` characters wide, measured as a terminal does: an emoji takes two. */
+/** Rows below their headers, at most `width` characters wide. Widths are those of a terminal: an emoji takes two. */
 export function columns(
   specs: readonly Column[],
   rows: readonly (readonly string[])[],
@@ -38,7 +38,7 @@ export function columns(
     specs.map(({ lines = 1 }, column) => cellLines(cells[column] ?? "", rooms[column] ?? 0, lines));
   const header = specs.map((spec) => [spec.header]);
   const body = rows.map(wrap);
-  // Words do not fill their lines: the next column begins where the longest ends.
+  // A column is only as wide as its longest line, because broken lines are rarely full.
   const widths = specs.map((_, column) =>
     Math.max(...[header, ...body].flatMap((cells) => cells[column]?.map((line) => stringWidth(line)) ?? [])),
   );
@@ -60,7 +60,7 @@ export function columns(
     ...body.flatMap((cells, row) => [
       ...draw(cells, ({ paint = plain }) => paint),
       ...(below === undefined ? [] : below(row).map((text) => beneath(text, offset, width, heading))),
-      // Rows of several lines each run into one another.
+      // An empty line separates rows that have several lines.
       ...(below === undefined || row === body.length - 1 ? [] : [""]),
     ]),
   ].join("\n");
@@ -72,13 +72,13 @@ const beneath = (text: string, offset: number, width: number, paint: (text: stri
 export interface Layout {
   readonly width: number;
   readonly indent?: string;
-  /** How the headers, and what stands below a row, are styled. */
+  /** Styles the headers, and the lines below a row. */
   readonly heading?: (text: string) => string;
-  /** Lines below a row, from the first column that grows to the right edge. */
+  /** Lines below a row. They begin at the first growing column and end at the right edge. */
   readonly below?: (row: number) => readonly string[];
 }
 
-/** A text in lines of at most `width`, and no more of them than `most`. */
+/** Breaks a text into at most `most` lines of at most `width` characters. */
 export function cellLines(text: string, width: number, most: number): readonly string[] {
   const lines = wrapAnsi(text, width, { hard: true }).split("\n");
   if (lines.length <= most) return lines;
@@ -86,7 +86,7 @@ export function cellLines(text: string, width: number, most: number): readonly s
   return [...kept, cliTruncate(lines.slice(most - 1).join(" "), width)];
 }
 
-/** The columns' widths: as wide as what they hold where there is room, and the growing ones give way. */
+/** The columns' widths. Each is as wide as its content if there is room. Otherwise the growing columns become narrower. */
 function columnWidths(
   specs: readonly Column[],
   rows: readonly (readonly string[])[],
@@ -99,12 +99,12 @@ function columnWidths(
   let room = width - fixed - GAP.length * (specs.length - 1);
   let growing = specs.flatMap(({ grow }, column) => (grow === undefined ? [] : [{ column, grow }]));
   const widths = [...natural];
-  // What a column does not need is left to the others.
+  // Width that a column does not need is left to the others.
   for (;;) {
     const shares = growing.reduce((sum, { grow }) => sum + grow, 0);
     const content = growing.filter(({ column, grow }) => (natural[column] ?? 0) <= (room * grow) / shares);
     if (content.length === 0) {
-      for (const { column, grow } of growing) widths[column] = Math.max(NARROWEST, Math.floor((room * grow) / shares));
+      for (const { column, grow } of growing) widths[column] = Math.max(MIN_WIDTH, Math.floor((room * grow) / shares));
       return widths;
     }
     for (const { column } of content) room -= natural[column] ?? 0;

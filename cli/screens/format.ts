@@ -1,9 +1,10 @@
 import { styleText } from "node:util";
 import { oneLine } from "./printable.ts";
 
+/** A number with its thousands: "135,233". */
 export const count = (value: number): string => Math.round(value).toLocaleString("en-US");
 
-/** 4.2 s, 3 min 20 s, 2 h 5 min. */
+/** A duration: "4.2 s", "3 min 20 s", "2 h 5 min". */
 export function seconds(value: number): string {
   if (value < 10) return `${value.toFixed(1)} s`;
   const whole = Math.round(value);
@@ -13,19 +14,26 @@ export function seconds(value: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** So many of something: "1 dead letter", "15 dead letters". */
+/** A time of day in this machine's zone; with its date if that is not today. */
+export function timeOf(milliseconds: number, now = Date.now()): string {
+  const date = new Date(milliseconds);
+  const time = date.toLocaleTimeString("en-GB");
+  return date.toDateString() === new Date(now).toDateString() ? time : `${date.toLocaleDateString("en-CA")} ${time}`;
+}
+
+/** A number with its noun: "1 dead letter", "15 dead letters". */
 export const plural = (value: number, noun: string): string => `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
 
 type Style = Parameters<typeof styleText>[0];
 
-/** Styled on a terminal that shows it, plain elsewhere and with NO_COLOR. */
+/** Styles a text if the stream is a terminal with colours. Elsewhere, and with NO_COLOR, the text stays plain. */
 export const style = (format: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string =>
   styleText(format, text, { stream });
 
-/** What a source warned of, on one line: its text may come from a service. */
+/** A source's warning on one line. Its text may come from another service. */
 export const warningLine = (warning: string): string => `${style("yellow", "warning")} ${oneLine(warning)}`;
 
-/** Rows as columns: the first `left` ones to the left, the others to the right. */
+/** Rows as columns. The first `left` columns are aligned to the left, the others to the right. */
 export function table(rows: readonly (readonly string[])[], indent = "  ", left = 1): string {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, column) =>

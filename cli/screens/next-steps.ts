@@ -1,15 +1,15 @@
 import { widthOf } from "./columns.ts";
 import { style } from "./format.ts";
 
-/** What may be typed next, and what it does. */
-export type Step = readonly [command: string, why: string];
+/** A command that the user can type next, and what it does. */
+export type Step = readonly [command: string, what: string];
 
-/** The steps, each with what it does beside it, or where that is too wide, below it. */
+/** The steps, one per line. If a line is too wide, what a command does stands below the command. */
 export function nextSteps(steps: readonly Step[], stream: NodeJS.WriteStream = process.stdout): string {
   const widest = Math.max(...steps.map(([command]) => command.length));
-  const beside = steps.map(([command, why]) => `  ${command.padEnd(widest)}  ${why}`);
+  const beside = steps.map(([command, what]) => `  ${command.padEnd(widest)}  ${what}`);
   if (beside.some((line) => line.length > widthOf(stream))) {
-    return steps.map(([command, why]) => `  ${command}\n      ${style("dim", why)}`).join("\n");
+    return steps.map(([command, what]) => `  ${command}\n      ${style("dim", what)}`).join("\n");
   }
-  return steps.map(([command, why]) => `  ${command.padEnd(widest)}  ${style("dim", why)}`).join("\n");
+  return steps.map(([command, what]) => `  ${command.padEnd(widest)}  ${style("dim", what)}`).join("\n");
 }

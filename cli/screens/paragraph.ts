@@ -1,7 +1,7 @@
 import wrapAnsi from "wrap-ansi";
 import { widthOf } from "./columns.ts";
 
-/** A text broken between its words where the terminal ends, and not within them. Elsewhere it stays as it is. */
+/** Breaks a text between its words at the terminal's width. If the stream is not a terminal, the text stays as it is. */
 export function paragraph(text: string, stream: NodeJS.WriteStream = process.stdout): string {
   if (!stream.isTTY) return text;
   return text
@@ -10,7 +10,7 @@ export function paragraph(text: string, stream: NodeJS.WriteStream = process.std
     .join("\n");
 }
 
-// What the line ends in stays: after a question, the answer must not stick to it.
+// Spaces at the end of a line stay. They separate a question from the answer that is typed after it.
 function broken(line: string, width: number): string {
   const [, indent = "", words = "", end = ""] = /^( *)(.*?)( *)$/s.exec(line) ?? [];
   const lines = wrapAnsi(words, Math.max(1, width - indent.length - end.length), { hard: true }).split("\n");
@@ -20,5 +20,5 @@ function broken(line: string, width: number): string {
 /** Prints a sentence on the standard output. */
 export const say = (text: string): void => console.log(paragraph(text));
 
-/** Prints one on stderr: what is no part of a command's output. */
+/** Prints a sentence on the standard error: a note that is not part of the command's output. */
 export const remark = (text: string): void => console.error(paragraph(text, process.stderr));

@@ -3,7 +3,7 @@ import { count, plural, seconds, style, table, warningLine } from "./format.ts";
 import { nextSteps, type Step } from "./next-steps.ts";
 import { oneLine, printable } from "./printable.ts";
 
-/** What a run came to: the last line with `--json`. */
+/** The result of a run. With `--json`, it is the last line. */
 export interface Summary {
   readonly type: "summary";
   readonly workflow: string;
@@ -12,20 +12,20 @@ export interface Summary {
   readonly produced: number;
   readonly succeeded: number;
   readonly dead: number;
-  /** Dropped unrun, when the run was stopped. */
+  /** Items that were dropped without running, because the run was cancelled or failed. */
   readonly cancelled?: number;
   readonly retried: number;
   readonly wallSeconds: number;
   readonly peakInFlight: number;
   readonly deadByReason: Readonly<Record<string, number>>;
   readonly memoryMb: { readonly producer: number; readonly consumer: number };
-  /** What the source warned of. */
+  /** The source's warnings. */
   readonly warnings: readonly string[];
-  /** How all invalid items failed, if in the same way. */
+  /** How all invalid items failed, if all failed in the same way. */
   readonly sameFailure?: string;
-  /** Why it failed. */
+  /** Why the run failed. */
   readonly failure?: string;
-  /** Why `onComplete` was given up. */
+  /** The last error of `onComplete`, if every attempt to call it failed. */
   readonly completionError?: string;
 }
 
@@ -33,6 +33,7 @@ export interface SummaryContext {
   /** What the user typed for the workflow. */
   readonly name: string;
   readonly concurrency: number;
+  /** The directory with the functions' logs. */
   readonly logs: string;
 }
 
@@ -71,7 +72,10 @@ export function formatSummary(summary: Summary, { name, concurrency, logs }: Sum
   if (summary.warnings.length > 0) lines.push("", ...summary.warnings.map((warning) => `  ${warningLine(warning)}`));
   if (summary.failure !== undefined) lines.push("", `  ${style("red", printable(summary.failure))}`);
   if (summary.completionError !== undefined) {
-    lines.push("", `  ${style("red", `onComplete was given up: ${printable(summary.completionError)}`)}`);
+    lines.push(
+      "",
+      `  ${style("red", `onComplete failed, and is not called again: ${printable(summary.completionError)}`)}`,
+    );
   }
   lines.push("", nextSteps(steps(summary, name, logs)));
   return lines.join("\n");
@@ -90,12 +94,12 @@ function headline({ status, dead, warnings }: Summary): string {
 function steps({ status, cancelled, dead }: Summary, name: string, logs: string): Step[] {
   const sourceFailed = status === "failed" && cancelled === undefined;
   return [
-    ...(sourceFailed ? [[`npx sluice resume ${name}`, "goes on where the source failed"] as const] : []),
-    ...(dead > 0 ? [["npx sluice dlq", "why they died"] as const] : []),
-    [`npx sluice status`, "the runs so far"],
-    [`npx sluice run ${name}`, "runs it again"],
+    ...(sourceFailed ? [[`npx sluice resume ${name}`, "continue where the source failed"] as const] : []),
+    ...(dead > 0 ? [["npx sluice dlq", "show why items died"] as const] : []),
+    [`npx sluice status`, "list the runs"],
+    [`npx sluice run ${name}`, "run it again"],
     sourceFailed
-      ? [`less ${logs}/producer.log`, "what the source logged"]
-      : [`less ${logs}/consumer.log`, "what the tasks logged"],
+      ? [`less ${logs}/producer.log`, "read the source's log"]
+      : [`less ${logs}/consumer.log`, "read the tasks' log"],
   ];
 }

@@ -7,9 +7,9 @@ import { targets } from "./find-run.ts";
 import type { Target } from "./target.ts";
 
 /**
- * Goes through the workflows whose dead letters are meant: one, or all of this machine or of a stack.
+ * Yields the workflows whose dead letters a command reads: the named one, or all of this machine or of a stack.
  *
- * @throws {ConfigurationError} There is none.
+ * @throws {ConfigurationError} There is no such workflow.
  */
 export async function* dlqTargets(options: DlqOptions): AsyncGenerator<Target> {
   let found = false;
@@ -22,19 +22,19 @@ export async function* dlqTargets(options: DlqOptions): AsyncGenerator<Target> {
   if (workflow !== undefined) {
     const names: string[] = [];
     for await (const { name } of targets({ ...options, workflow: undefined })) names.push(name);
-    const known = names.length === 0 ? "there is none" : `there are ${names.join(", ")}`;
-    throw new ConfigurationError(`--workflow: there is no "${workflow}" here: ${known}`);
+    const known = names.length === 0 ? "There is none" : `There are: ${names.join(", ")}`;
+    throw new ConfigurationError(`--workflow: there is no workflow "${workflow}" here. ${known}`);
   }
   const start = stack === undefined ? "npx sluice run <workflow>" : "npx sluice start <workflow> --stack";
-  throw new ConfigurationError(`no workflow has been run here, so there are no dead letters: ${start} runs one`);
+  throw new ConfigurationError(`no workflow has been run here, so there are no dead letters. Run one with: ${start}`);
 }
 
 /**
- * Calls `work` with the workflow whose dead letters a command changes, which must be one. Where several have dead letters and
- * none is named, the ids decide, or the runs that are meant; else it is asked for.
+ * Calls `work` with the one workflow whose dead letters a command changes. If several workflows have dead letters and the
+ * user named none, the ids or the runs decide.
  *
- * @param ids Of dead letters, or how they begin.
- * @throws {ConfigurationError} There is none, or it is not clear which is meant.
+ * @param ids Ids of dead letters, or the starts of ids.
+ * @throws {ConfigurationError} There is no such workflow, or several are possible.
  */
 export async function withOneTarget<Result>(
   options: DlqOptions & Pick<DeadLetterOptions, "run">,
@@ -44,8 +44,8 @@ export async function withOneTarget<Result>(
   const workflow = options.workflow ?? (await choose(options, ids));
   for await (const target of dlqTargets({ ...options, workflow }))
     return await whileEngineRuns(target, () => work(target));
-  // It ends with one, or throws.
-  throw new ConfigurationError(`the workflow ${workflow} has vanished`);
+  // `dlqTargets` yields at least one target, or throws.
+  throw new ConfigurationError(`the workflow ${workflow} was deleted while this command ran`);
 }
 
 async function choose(options: DlqOptions & Pick<DeadLetterOptions, "run">, ids: readonly string[]): Promise<string> {
@@ -55,7 +55,7 @@ async function choose(options: DlqOptions & Pick<DeadLetterOptions, "run">, ids:
     all.push({ workflow, deadLetters: visible + inFlight + delayed });
   }
   const filled = all.filter(({ deadLetters }) => deadLetters > 0);
-  // Where there are none, whichever is meant says so.
+  // If there are no dead letters, any workflow can say so.
   const [one, another] = filled.length > 0 ? filled : all.slice(0, 1);
   if (one !== undefined && another === undefined) return one.workflow;
   const candidates = filled
@@ -71,7 +71,7 @@ async function choose(options: DlqOptions & Pick<DeadLetterOptions, "run">, ids:
     ids.length > 0 && holder === undefined
       ? `no workflow here has all of these dead letters: ${ids.join(", ")}. They may have been redriven or deleted since. ` +
           `There are ${candidates}`
-      : `there are dead letters of several workflows: ${candidates}. Say which are meant with --workflow <name>`,
+      : `several workflows have dead letters: ${candidates}. Choose one with --workflow <name>`,
   );
 }
 
@@ -84,9 +84,9 @@ async function holdersOf(options: DlqOptions, holds: Holds): Promise<readonly st
 }
 
 /**
- * Whether a workflow has dead letters of all of the ids.
+ * Whether a workflow has dead letters with all of the ids.
  *
- * @param unsure Takes the errors of workflows that may have them among the dead letters that others hold.
+ * @param unsure Collects the errors of workflows that may have them among the dead letters that other commands hold.
  */
 function holdsDeadLetters(ids: readonly string[], unsure: SluiceError[]): Holds {
   return async ({ services, local }) => {
@@ -102,11 +102,11 @@ function holdsDeadLetters(ids: readonly string[], unsure: SluiceError[]): Holds 
   };
 }
 
-/** Whether one of the runs of a workflow is meant, by how its id begins. */
+/** Whether a workflow has a run whose id starts with one of the given texts. */
 function holdsRuns(ids: readonly string[]): Holds {
   return async ({ services }) => {
     if (ids.length === 0) return false;
-    // Its dead letters may be weeks old.
+    // Dead letters may be weeks old, so all runs are searched.
     for await (const runs of services.runs.all()) {
       if (runs.some((run) => ids.some((id) => run.id.startsWith(id)))) return true;
     }

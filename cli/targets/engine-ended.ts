@@ -4,10 +4,10 @@ import type { Target } from "./target.ts";
 const GONE = new Set(["ECONNREFUSED", "ECONNRESET", "EPIPE"]);
 
 /**
- * Runs work over the services of an engine that another command on this machine has started: with that command they end,
- * perhaps amid the work.
+ * Runs work that may use the services of another command's engine on this machine. Those services end with that command,
+ * perhaps in the middle of the work.
  *
- * @throws {SluiceError} `ENGINE_ENDED`: they have.
+ * @throws {SluiceError} `ENGINE_ENDED`: the other command ended during the work.
  */
 export async function whileEngineRuns<Result>(target: Target, work: () => Promise<Result>): Promise<Result> {
   try {
@@ -16,8 +16,8 @@ export async function whileEngineRuns<Result>(target: Target, work: () => Promis
     if (target.local === undefined || !target.running || !isGone(cause)) throw cause;
     throw new SluiceError(
       "ENGINE_ENDED",
-      `the command that ran ${target.workflow} has ended, and took its queues along. No dead letter is lost, and what was done ` +
-        "until then stays done: type it again",
+      `the command that ran ${target.workflow} has ended, and its queues have closed. No dead letter is lost, and what was done ` +
+        "until then stays done. Run this command again",
       { cause },
     );
   }

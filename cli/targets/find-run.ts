@@ -8,21 +8,24 @@ import type { TargetOptions } from "../options/target-options.ts";
 import { stackTargets } from "./stack-target.ts";
 import type { RunTarget, Target } from "./target.ts";
 
-/** Runs of a workflow among which one that has not ended, and is not active either, is looked for. */
-const RUNS_LOOKED_AT = 100;
+/** How many of a workflow's latest runs are searched, besides all active runs. */
+const RUNS_SEARCHED = 100;
 
 export interface LookOptions extends TargetOptions {
-  /** The only workflow that is looked at: its name, or what the user typed for it. */
+  /** Limits the search to one workflow: its name, or what the user typed for it. Default: all workflows. */
   readonly workflow?: string | undefined;
-  /** Of several stacks, the one that holds this workflow is meant. */
+  /** If several stacks are found, the stack that holds this workflow is chosen. */
   readonly holding?: string | undefined;
 }
 
-/** Goes through the workflows of a stack, or of this machine, the latest first. Each is closed when its turn is over. */
+/**
+ * Yields the workflows of a stack, or of this machine with the latest run first. A target is closed when the next one is
+ * taken.
+ */
 export async function* targets({ stack, region, profile, workflow, holding }: LookOptions): AsyncGenerator<Target> {
   if (stack === undefined) {
     if (region === undefined && profile === undefined) return yield* localTargets(workflow);
-    throw new ConfigurationError("--region and --profile are of a deployed stack: add --stack");
+    throw new ConfigurationError("--region and --profile need a deployed stack: add --stack");
   }
   for await (const target of stackTargets({ stack, region, profile, holding: holding ?? workflow })) {
     if (target.workflow === (workflow ?? target.workflow)) yield target;
@@ -53,22 +56,22 @@ async function* localTargets(only?: string): AsyncGenerator<Target> {
   }
 }
 
-/** Which run is meant by a workflow's name, or by nothing. */
+/** Which run a command means if the user names only a workflow, or nothing. */
 export interface Meant {
-  /** Such a run comes first, even if later ones are not such. Default: none. */
+  /** The latest run that this accepts is chosen first. Default: no run is preferred. */
   readonly prefers?: Accepts;
-  /** Else, by nothing, the latest such run is meant. Default: one that has not ended. */
+  /** If the user named nothing and no run is preferred, the latest run that this accepts. Default: a run that has not ended. */
   readonly isMeant?: Accepts;
 }
 
 type Accepts = (run: RunRecord, target: Target) => boolean | Promise<boolean>;
 
 /**
- * Finds the run that is meant, calls `work` with it, and closes what was opened for it.
+ * Finds the run that the user means, calls `work` with it, and closes its target.
  *
- * @param runOrWorkflow A run's id; a workflow, of which a preferred run is meant, or its latest that was not skipped; or
- * nothing: a preferred run, or the latest that has not ended.
- * @throws {ConfigurationError} There is none.
+ * @param runOrWorkflow A run's id. Or a workflow: then a preferred run of the workflow, or else its latest run that was not
+ * skipped. Or nothing: then a preferred run, or else the latest run that `isMeant` accepts.
+ * @throws {ConfigurationError} There is no such run.
  */
 export async function withRun<Result>(
   runOrWorkflow: string | undefined,
@@ -86,12 +89,12 @@ export async function withRun<Result>(
       : ["npx sluice status --stack", "npx sluice start <workflow> --stack"];
   throw new ConfigurationError(
     runOrWorkflow === undefined
-      ? `there is no run that has not ended: ${start} starts one, ${list} lists those that were`
-      : `there is no run of "${runOrWorkflow}" here: ${list} lists those that are`,
+      ? `every run has ended. Start one with: ${start}. List the runs with: ${list}`
+      : `there is no run or workflow "${runOrWorkflow}" here. List the runs with: ${list}`,
   );
 }
 
-/** The run of a target that is meant, if it has it. */
+/** The run of one target that the user means; `undefined` if the target does not have it. */
 export async function findMeant(
   target: Target,
   runOrWorkflow: string | undefined,
@@ -101,7 +104,7 @@ export async function findMeant(
   const isWorkflow = runOrWorkflow === target.name || runOrWorkflow === target.workflow;
   if (runOrWorkflow !== undefined && !isWorkflow) return await runs.find(runOrWorkflow);
   if (runOrWorkflow === undefined || prefers !== undefined) {
-    const candidates = await latestAndActive(runs, RUNS_LOOKED_AT);
+    const candidates = await latestAndActive(runs, RUNS_SEARCHED);
     for (const accepts of prefers === undefined ? [isMeant] : [prefers, isMeant]) {
       for (const run of candidates) if (await accepts(run, target)) return run;
     }
@@ -109,7 +112,7 @@ export async function findMeant(
   return runOrWorkflow === undefined ? undefined : await latestStarted(runs);
 }
 
-/** The latest run that was not skipped. */
+/** The latest run that was not skipped; if all were skipped, the latest. */
 async function latestStarted(runs: Runs): Promise<RunRecord | undefined> {
   let latest: RunRecord | undefined;
   for await (const group of runs.all()) {
@@ -120,28 +123,31 @@ async function latestStarted(runs: Runs): Promise<RunRecord | undefined> {
   return latest;
 }
 
-/** The latest runs, and all active ones, newest first: a run may be skipped for one that is older than all the latest. */
+/**
+ * The latest runs and all active runs, newest first. An active run may be older than many skipped runs: each scheduled run
+ * is skipped while it lasts.
+ */
 export async function latestAndActive(runs: Runs, limit: number): Promise<readonly RunRecord[]> {
   const all = [...(await runs.latest(limit)), ...(await runs.active.list())];
   return newestFirst(new Map(all.map((run) => [run.id, run])).values());
 }
 
 /**
- * A workflow's run that was begun by a command which died, or was interrupted, before it could ask for it; `undefined`
- * where there is none.
+ * A workflow's run that was chosen by a command which then died, or was interrupted, before it requested the run.
+ * `undefined` if there is none.
  */
-export async function unaskedOf({ local, running, services }: Target): Promise<Origin | undefined> {
+export async function unrequestedRunOf({ local, running, services }: Target): Promise<Origin | undefined> {
   if (local === undefined || running) return undefined;
   return (await services.runs.find(local.run)) === undefined ? local : undefined;
 }
 
-/** The latest such run on this machine; `undefined` where there is none. */
-export async function findUnasked(runOrWorkflow: string | undefined): Promise<Origin | undefined> {
+/** The latest unrequested run on this machine; `undefined` if there is none. */
+export async function findUnrequestedRun(runOrWorkflow: string | undefined): Promise<Origin | undefined> {
   for await (const target of localTargets()) {
     const { run, name, workflow } = target.local ?? {};
     if (runOrWorkflow !== undefined && ![run, name, workflow].includes(runOrWorkflow)) continue;
-    const unasked = await unaskedOf(target);
-    if (unasked !== undefined) return unasked;
+    const unrequested = await unrequestedRunOf(target);
+    if (unrequested !== undefined) return unrequested;
   }
   return undefined;
 }

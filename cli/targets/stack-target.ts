@@ -8,18 +8,20 @@ import { connect } from "../../shared/ledger/connect.ts";
 import { type AwsAccount, configOf } from "./aws-client-config.ts";
 import type { Target } from "./target.ts";
 
-/** Which deployed stack is meant: `true` is the only one there. */
+/** Which deployed stack to act on. */
 export interface StackOptions extends AwsAccount {
+  /** The stack's name; `true`: the only stack, or the one that `holding` chooses. */
   readonly stack: string | true;
-  /** Of several stacks there, the one that holds this workflow is meant. */
+  /** If there are several stacks, the one that holds this workflow is chosen. */
   readonly holding?: string | undefined;
 }
 
 /**
- * Goes through the workflows of a deployed stack, found by the stack's outputs, with the usual credential chain.
+ * Yields the workflows of a deployed stack, which it reads from the stack's outputs. Credentials come from the AWS SDK's
+ * default chain.
  *
- * @throws {ConfigurationError} There is no such stack, or more than one where one was to be found.
- * @throws {SluiceError} `AWS_UNREACHABLE`: CloudFormation cannot be asked, such as without credentials.
+ * @throws {ConfigurationError} There is no such stack, or several are possible.
+ * @throws {SluiceError} `AWS_UNREACHABLE`: the request to CloudFormation failed, for example without credentials.
  */
 export async function* stackTargets({ stack: wanted, holding, ...account }: StackOptions): AsyncGenerator<Target> {
   const stack = await findStack(wanted, holding, account);
@@ -52,25 +54,27 @@ async function findStack(wanted: string | true, holding: string | undefined, acc
   const found = holders.length > 0 ? holders : all;
   const [stack, ...others] = found;
   if (stack === undefined) {
-    const which = wanted === true ? "no stack of Sluice's" : `no stack "${wanted}" with a workflow in it`;
+    const which = wanted === true ? "no stack with a Sluice workflow" : `no stack "${wanted}" with a Sluice workflow`;
     const there = wanted === true ? [] : await sluiceStacks(true, account);
-    const names = there.length === 0 ? "" : ` (there are ${namesOf(there)})`;
+    const names = there.length === 0 ? "" : ` (found: ${namesOf(there)})`;
     throw new ConfigurationError(
       `there is ${which} in this account and region${names}: check --stack, --region and --profile`,
     );
   }
   if (others.length > 0) {
-    // Stages of a workflow in one account are told apart by their stacks alone.
+    // Stages of a workflow in one account differ only in their stack.
     const several =
-      holders.length > 0 ? `several stacks hold the workflow "${holding}"` : "there are several stacks of Sluice's";
-    throw new ConfigurationError(`${several}: say which with --stack (${namesOf(found)})`);
+      holders.length > 0
+        ? `several stacks hold the workflow "${holding}"`
+        : "there are several stacks with Sluice workflows";
+    throw new ConfigurationError(`${several}: choose one with --stack (${namesOf(found)})`);
   }
   return stack;
 }
 
 const namesOf = (stacks: readonly Stack[]): string => stacks.map(({ StackName }) => StackName).join(", ");
 
-/** The stacks that hold a workflow: all that are there, or the one of a name. */
+/** The stacks that hold a workflow: all of them, or the named one. */
 async function sluiceStacks(wanted: string | true, account: AwsAccount): Promise<readonly Stack[]> {
   const client = new CloudFormationClient(await configOf("CloudFormation", account));
   const found: Stack[] = [];
@@ -81,12 +85,12 @@ async function sluiceStacks(wanted: string | true, account: AwsAccount): Promise
     }
     return found;
   } catch (cause) {
-    // CloudFormation's word for a stack that does not exist.
+    // CloudFormation's error for a stack that does not exist.
     if (cause instanceof Error && cause.name === "ValidationError") return [];
     throw new SluiceError(
       "AWS_UNREACHABLE",
-      `AWS cannot be asked for its stacks: ${toError(cause).message}. Check the credentials (--profile, AWS_PROFILE) and ` +
-        "the region (--region, AWS_REGION); without --stack the command means this machine",
+      `the stacks cannot be listed: ${toError(cause).message}. Check the credentials (--profile, AWS_PROFILE) and the ` +
+        "region (--region, AWS_REGION). To act on this machine instead, leave --stack out",
       { cause },
     );
   } finally {

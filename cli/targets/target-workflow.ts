@@ -4,10 +4,10 @@ import type { Target } from "./target.ts";
 import { loadWorkflow } from "./workflow-file.ts";
 
 /**
- * The workflow of a target, for its schema: from the file that was run here, or that is named, or that its name stands for
- * in `workflows/`.
+ * Loads a target's workflow, for its schema. The file is the named one, or the one that was run here, or the one in
+ * `workflows/` with the workflow's name.
  *
- * @throws {ConfigurationError} There is none, or the file defines another one.
+ * @throws {ConfigurationError} There is no such file, or it defines another workflow.
  */
 export async function workflowOf({ workflow: name, local }: Target, file: string | undefined): Promise<Workflow> {
   const wanted = file ?? local?.file ?? name;
@@ -16,8 +16,8 @@ export async function workflowOf({ workflow: name, local }: Target, file: string
     loaded = await loadWorkflow(wanted);
   } catch (cause) {
     throw new ConfigurationError(
-      `changed items are checked against the workflow's schema, and its file is not found: ${(cause as Error).message}. ` +
-        "Name it with --workflow-file",
+      `the workflow's schema must check changed items, but its file cannot be loaded: ${(cause as Error).message}. ` +
+        "Name the file with --workflow-file",
       { cause },
     );
   }

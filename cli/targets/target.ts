@@ -2,21 +2,23 @@ import type { ServiceClients } from "../../local/local-services.ts";
 import type { Origin } from "../../local/state-directory.ts";
 import type { RunRecord } from "../../shared/ledger/run-record.ts";
 
-/** A workflow that was run on this machine or is deployed, and its services. */
+/** What a command acts on: a workflow that was run on this machine or is deployed, with its services. */
 export interface Target {
   readonly workflow: string;
-  /** What the user may type for it. */
+  /** What the user can type for the workflow. */
   readonly name: string;
-  /** For people: "this machine", or the stack. */
+  /** For people: "this machine", or "stack sluice-cities". */
   readonly where: string;
   /** The stack's name; `undefined` on this machine. */
   readonly stack: string | undefined;
   readonly services: ServiceClients;
-  /** Whether something works on its queue: a deployed stack, or an engine in another process. */
+  /** Whether consumers are running: those of a deployed stack, or of an engine in another process. */
   readonly running: boolean;
-  /** How it was run last on this machine; `undefined` in a stack. */
+  /** How the workflow was last run on this machine; `undefined` for a stack. */
   readonly local: Origin | undefined;
-  /** Begins to deliver messages to the consumer again, if that was stopped: by hand, or by `pause` of an earlier version. */
+  /**
+   * Enables delivery of messages to the consumer again, if it was disabled: by hand, or by `pause` of an earlier version.
+   */
   restoreDelivery(): Promise<void>;
 }
 
@@ -24,5 +26,5 @@ export interface RunTarget extends Target {
   readonly run: RunRecord;
 }
 
-/** What a command that means the same target needs: for the commands that messages propose. */
+/** The flag that a suggested command needs to act on the same target: ` --stack sluice-cities`, or nothing. */
 export const stackFlag = ({ stack }: Pick<Target, "stack">): string => (stack === undefined ? "" : ` --stack ${stack}`);

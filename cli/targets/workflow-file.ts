@@ -5,23 +5,23 @@ import { ConfigurationError, toError } from "../../shared/base/errors.ts";
 import type { Workflow } from "../../shared/definition/workflow.ts";
 import { importWorkflow } from "../../shared/definition/workflow-module.ts";
 
-/** Where workflows are looked for by name. */
+/** The directory in which a workflow is found by its name. */
 const DIRECTORY = "workflows";
 const COMPANION = ".local.ts";
 
 export interface LoadedWorkflow {
   readonly workflow: Workflow;
   readonly file: string;
-  /** What the user may type for it. */
+  /** What the user can type for the workflow. */
   readonly name: string;
-  /** The file that starts what the workflow needs on this machine; see `startCompanion`. */
+  /** The file that starts what the workflow needs on this machine. See `startCompanion`. */
   readonly companion: string | undefined;
 }
 
 /**
  * Loads a workflow by its name in `workflows/` or by its path.
  *
- * @throws {ConfigurationError} There is none, or it is wrong.
+ * @throws {ConfigurationError} There is no such workflow, or its definition is invalid.
  */
 export async function loadWorkflow(nameOrPath: string): Promise<LoadedWorkflow> {
   const file = findFile(nameOrPath);
@@ -53,11 +53,13 @@ function findFile(nameOrPath: string): string {
   const found = candidates.find((path) => existsSync(path) && extname(path) !== "");
   if (found !== undefined) return resolve(found);
   const names = workflowNames();
-  const known = names.length === 0 ? `there is none in ${resolve(DIRECTORY)}` : `there are ${names.join(", ")}`;
-  throw new ConfigurationError(`no workflow "${nameOrPath}": give a name in ${DIRECTORY}/ (${known}) or a file's path`);
+  const known = names.length === 0 ? `${resolve(DIRECTORY)} has none` : `there are ${names.join(", ")}`;
+  throw new ConfigurationError(
+    `there is no workflow "${nameOrPath}": give the name of a workflow in ${DIRECTORY}/ (${known}), or the path of a file`,
+  );
 }
 
-/** What a workflow needs beside it on this machine: a service that it reads, say. */
+/** Something that a workflow needs on this machine, such as the service that it reads. */
 export interface Companion {
   /** Environment variables for the workflow's functions. */
   readonly environment: Readonly<Record<string, string>>;
@@ -65,10 +67,10 @@ export interface Companion {
 }
 
 /**
- * Starts a workflow's companion, `workflows/<name>.local.ts`, whose default export is a function that returns a
- * `Companion`. It is not part of what is deployed.
+ * Starts a workflow's companion: `workflows/<name>.local.ts`, whose default export is a function that returns a
+ * `Companion`. A companion is not deployed.
  *
- * @throws {ConfigurationError} It cannot be started.
+ * @throws {ConfigurationError} The companion cannot be started.
  */
 export async function startCompanion(file: string | undefined): Promise<Companion> {
   if (file === undefined) return { environment: {}, close: async () => {} };

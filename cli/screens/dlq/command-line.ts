@@ -2,9 +2,10 @@ import type { DlqOptions } from "../../options/dead-letter-options.ts";
 import { stackFlag, type Target } from "../../targets/target.ts";
 
 /**
- * A command as it is typed for the dead letters of a target: `npx sluice dlq show 8c1f02ab --stack sluice-cities`.
+ * A `dlq` command that acts on a target: `npx sluice dlq show 8c1f02ab --stack sluice-cities`.
  *
- * @param workflow Where it must be named.
+ * @param words What follows `dlq`: `show 8c1f02ab`.
+ * @param workflow The workflow's name, if the command must name it.
  */
 export function dlqCommand(
   words: string,
@@ -20,5 +21,5 @@ export function dlqCommand(
   ].join(" ");
 }
 
-/** Where a target's dead letters are, for people: "cities on this machine". */
+/** Where dead letters are, for people: "cities on this machine". */
 export const placeOf = ({ workflow, where }: Target): string => `${workflow} on ${where}`;

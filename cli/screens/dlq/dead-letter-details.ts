@@ -9,14 +9,14 @@ import { oneLine, printable } from "../printable.ts";
 import { ago, errorText } from "./dead-letter-text.ts";
 import { waitSection } from "./wait-section.ts";
 
-/** What is known of a dead letter's run. */
+/** A dead letter's run, as the ledger knows it. */
 export interface DeadLetterRun {
   readonly run: RunRecord;
   readonly counts: Counts;
 }
 
-/** A dead letter for people, whole: what it is, why it died, its item, its attempts, and where they failed. */
-export function deadLetterView(
+/** Everything about one dead letter, for people: what it is, why it died, its item, its attempts and their stacks. */
+export function deadLetterDetails(
   deadLetter: DeadLetter,
   place: string,
   run: DeadLetterRun | undefined,
@@ -41,7 +41,7 @@ const indented = (text: string): string =>
     .map((line) => (line === "" ? "" : `  ${line}`))
     .join("\n");
 
-/** Lines that are too long are broken, and go on a little further in. */
+/** Breaks lines that are too long. The rest of a broken line is indented further. */
 function wrapped(text: string, width: number): string {
   return text
     .split("\n")
@@ -63,13 +63,13 @@ function facts(deadLetter: DeadLetter, place: string, run: DeadLetterRun | undef
   const attempts = failures.length === 0 ? "" : `, after ${plural(failures.length, "attempt")}`;
   return table(
     [
-      ["of", place],
+      ["workflow", place],
       ...(deadLetter.run === null ? [] : [["run", runText(oneLine(deadLetter.run), run)]]),
       ...(page === null ? [] : [["item", `page ${page}, index ${index}`]]),
       ["died", `${moment(diedAt)}${attempts}`],
       ["sent", moment(sentAt)],
-      ...(expiresAt === null ? [] : [["deleted at", `${expiresAt}, when SQS's retention is over`]]),
-      ["received", `${plural(receiveCount, "time")} from this queue, this look included`],
+      ...(expiresAt === null ? [] : [["deleted at", `${expiresAt}, when SQS's retention period is over`]]),
+      ["received", `${plural(receiveCount, "time")} from this queue, including now`],
       ["redriven", redrives === 0 ? "never" : plural(redrives, "time")],
       ["kind", KINDS[kind]],
       ...(movedFrom === null ? [] : [["moved by SQS", `from ${oneLine(movedFrom)}`]]),
@@ -84,14 +84,14 @@ function facts(deadLetter: DeadLetter, place: string, run: DeadLetterRun | undef
 }
 
 const KINDS: Readonly<Record<DeadLetter["kind"], string>> = {
-  "dead letter": "dead letter, with its history",
-  raw: "the queued message: SQS moved it, nothing reported on it",
-  newer: "a message of a newer version of Sluice, which this version leaves as it is",
-  foreign: "a message that is none of ours",
+  "dead letter": "dead letter with its history",
+  raw: "the original message: SQS moved it here, and no attempt was reported",
+  newer: "a message of a newer version of Sluice: this version does not change it",
+  foreign: "a message that Sluice did not send",
 };
 
 function runText(id: string, run: DeadLetterRun | undefined): string {
-  if (run === undefined) return `${id}, which the ledger does not know (any more)`;
+  if (run === undefined) return `${id}, which is not in the ledger`;
   const { succeeded, dead, pending } = run.counts;
   const left = pending > 0 ? `, ${count(pending)} pending` : "";
   return `${id}, ${run.run.status}: ${count(succeeded)} succeeded, ${count(dead)} dead${left}`;
@@ -104,7 +104,7 @@ function itemSection({ kind, item, truncated, body }: DeadLetter, width: number)
       typeof item === "string" ? wrapped(printable(body), width) : printable(pretty(item)),
     );
   }
-  const title = truncated ? "Item (only its start: the whole was too large, or not JSON)" : "Item";
+  const title = truncated ? "Item (only the start: the whole was too large, or not JSON)" : "Item";
   return section(
     title,
     truncated && typeof item === "string" ? wrapped(printable(item), width) : printable(pretty(item)),
@@ -115,7 +115,7 @@ const pretty = (value: unknown): string => jsonText(value, 2) ?? "";
 
 function historySections({ failures, kind, waits }: DeadLetter, width: number): readonly string[] {
   if (kind === "foreign" || kind === "newer") return [];
-  if (failures.length === 0) return [section("Attempts", waits === undefined ? "none is recorded" : "none failed")];
+  if (failures.length === 0) return [section("Attempts", waits === undefined ? "none was recorded" : "none failed")];
   const attempts = columns(
     [
       { header: "ATTEMPT", align: "right" },
@@ -142,7 +142,7 @@ const isSame = (failure: Failure, before: Failure | undefined): boolean =>
 const durationText = (milliseconds: number): string =>
   milliseconds < 1_000 ? `${Math.round(milliseconds)} ms` : seconds(milliseconds / 1_000);
 
-/** Each stack once, the latest first: most attempts fail at the same place. */
+/** Each stack once, the latest first. Most attempts fail at the same place. */
 function stackSections(failures: readonly Failure[], width: number): readonly string[] {
   const attemptsByStack = new Map<string, number[]>();
   for (const { stack, attempt } of failures.toReversed()) {

@@ -1,8 +1,9 @@
 import { type DeadLetterGroup, DeadLetterGroups } from "../../../shared/dead-letters/groups.ts";
 import type { PassResult } from "../../../shared/dead-letters/pass.ts";
 import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
-import { isFiltered, isMeant } from "../../dlq/filter.ts";
+import { hasFilters, matches } from "../../dlq/filter.ts";
 import type { DeadLetterOptions } from "../../options/dead-letter-options.ts";
+import type { Listing } from "../../options/listing.ts";
 import type { Target } from "../../targets/target.ts";
 import { widthOf } from "../columns.ts";
 import { count, style } from "../format.ts";
@@ -11,47 +12,47 @@ import { oneLine } from "../printable.ts";
 import { dlqCommand, placeOf } from "./command-line.ts";
 import { deadLetterTable } from "./dead-letter-table.ts";
 import { shortId } from "./dead-letter-text.ts";
-import { filterWords, quoted } from "./filter-flags.ts";
-import { groupTable, type Listing } from "./group-table.ts";
-import { lookedAtWords, noneOf, seenWords } from "./scan-counts.ts";
-import { passNotes } from "./scan-notes.ts";
+import { filterFlags, quoted } from "./filter-flags.ts";
+import { groupTable } from "./group-table.ts";
+import { allReadText, noneMatchesText, readText } from "./scan-counts.ts";
+import { scanNotes } from "./scan-notes.ts";
 
-export interface ListedOptions extends DeadLetterOptions {
-  /** Groups or dead letters shown at the most. */
+export interface DeadLetterListOptions extends DeadLetterOptions {
+  /** How many groups or dead letters are shown. */
   readonly limit: number;
 }
 
-/** What a list shows of one workflow's dead letters, in memory that does not grow with their number. */
-export class Listed {
+/** The list of one workflow's dead letters. Its memory does not grow with the number of dead letters. */
+export class DeadLetterList {
   readonly #by: Listing;
-  readonly #options: ListedOptions;
+  readonly #options: DeadLetterListOptions;
   readonly #groups: DeadLetterGroups | undefined;
-  /** The first dead letters, where each is shown for itself. */
+  /** The first dead letters, if the list shows each one. */
   readonly #deadLetters: DeadLetter[] = [];
-  #meant = 0;
+  #matched = 0;
   #firstExpiry: string | null = null;
 
-  constructor(by: Listing, options: ListedOptions) {
+  constructor(by: Listing, options: DeadLetterListOptions) {
     this.#by = by;
     this.#options = options;
     this.#groups = by === "dead-letter" ? undefined : new DeadLetterGroups(by);
   }
 
-  /** Dead letters that fit the filters. */
-  get meant(): number {
-    return this.#meant;
+  /** How many dead letters match the filters. */
+  get matched(): number {
+    return this.#matched;
   }
 
   add(deadLetter: DeadLetter): void {
     const { expiresAt } = deadLetter;
     if (expiresAt !== null && (this.#firstExpiry ?? expiresAt) >= expiresAt) this.#firstExpiry = expiresAt;
-    if (!isMeant(deadLetter, this.#options)) return;
-    this.#meant++;
+    if (!matches(deadLetter, this.#options)) return;
+    this.#matched++;
     if (this.#groups !== undefined) this.#groups.add(deadLetter);
     else if (this.#deadLetters.length < this.#options.limit) this.#deadLetters.push(deadLetter);
   }
 
-  /** The list for machines: an object a group or dead letter, and one with the totals. */
+  /** The list for machines: one object for each group or dead letter, and one with the totals. */
   toJson({ workflow, where }: Target, result: PassResult): readonly object[] {
     const { limit } = this.#options;
     const groups = this.#groups?.sorted ?? [];
@@ -64,7 +65,7 @@ export class Listed {
         workflow,
         where,
         deadLetters: looked,
-        meant: this.#meant,
+        meant: this.#matched,
         ...(this.#groups !== undefined && { groups: groups.length }),
         firstExpiresAt: this.#firstExpiry,
         complete,
@@ -81,33 +82,33 @@ export class Listed {
     const groups = this.#groups?.sorted ?? [];
     const width = widthOf(process.stdout);
     const parts = [this.#heading(target, result)];
-    if (this.#meant > 0) {
+    if (this.#matched > 0) {
       parts.push(
         this.#by === "dead-letter"
           ? deadLetterTable(this.#deadLetters, width)
           : groupTable(groups.slice(0, limit), this.#by, width),
       );
-      const all = this.#groups === undefined ? this.#meant : groups.length;
-      if (all > limit) parts.push(style("dim", `${count(all - limit)} more: --limit ${all} shows all.`));
+      const all = this.#groups === undefined ? this.#matched : groups.length;
+      if (all > limit) parts.push(style("dim", `${count(all - limit)} more. Show all with: --limit ${all}`));
     }
-    const notes = passNotes(result, this.#options, this.#firstExpiry);
+    const notes = scanNotes(result, this.#options, this.#firstExpiry);
     if (notes.length > 0) parts.push(notes.join("\n"));
     return parts.join("\n\n");
   }
 
   #heading(target: Target, result: PassResult): string {
     const words =
-      this.#meant === 0
-        ? noneOf(target, result)
-        : `${placeOf(target)}: ${isFiltered(this.#options) ? `${count(this.#meant)} of ${lookedAtWords(result)}` : seenWords(result)}`;
+      this.#matched === 0
+        ? noneMatchesText(target, result)
+        : `${placeOf(target)}: ${hasFilters(this.#options) ? `${count(this.#matched)} of ${readText(result)}` : allReadText(result)}`;
     const place = placeOf(target);
     return style("bold", place) + words.slice(place.length);
   }
 
   /**
-   * What to type next.
+   * Commands that the user can type next.
    *
-   * @param workflow Where it must be named, because several have dead letters.
+   * @param workflow The workflow's name, if the commands must name it because several workflows have dead letters.
    */
   steps(target: Target, workflow: string | undefined): readonly Step[] {
     const command = (words: string) => dlqCommand(words, target, this.#options, workflow);
@@ -115,21 +116,21 @@ export class Listed {
     const id = group?.example.id ?? this.#deadLetters[0]?.id ?? "";
     const some = filtersOf(this.#by, group, this.#options);
     return [
-      [command(`show ${shortId(id)}`), "one dead letter and its history"],
+      [command(`show ${shortId(id)}`), "show one dead letter with its attempts"],
       [command(`redrive${some}`), "send them back, after a dry run"],
       [command(`purge${some}`), "delete them, after a backup"],
     ];
   }
 }
 
-/** What is typed for a group, or for all that is listed. */
+/** The flags that select the first group; if there are no groups, everything that is listed. */
 function filtersOf(by: Listing, group: DeadLetterGroup | undefined, options: DeadLetterOptions): string {
-  if (group !== undefined && by === "error") return `${filterWords(options, "error")} --error ${group.key}`;
+  if (group !== undefined && by === "error") return `${filterFlags(options, "error")} --error ${group.key}`;
   if (group !== undefined && by === "reason") {
-    return `${filterWords(options, "reason")} --reason ${Object.keys(group.reasons)[0]?.replaceAll(" ", "-")}`;
+    return `${filterFlags(options, "reason")} --reason ${Object.keys(group.reasons)[0]?.replaceAll(" ", "-")}`;
   }
   const run = by === "run" ? group?.example.run : undefined;
   return typeof run === "string"
-    ? `${filterWords(options, "run")} --run ${quoted(oneLine(run))}`
-    : filterWords(options);
+    ? `${filterFlags(options, "run")} --run ${quoted(oneLine(run))}`
+    : filterFlags(options);
 }

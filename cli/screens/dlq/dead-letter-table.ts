@@ -3,13 +3,13 @@ import { columns, WIDE } from "../columns.ts";
 import { style } from "../format.ts";
 import { ago, errorText, itemText, shortId } from "./dead-letter-text.ts";
 
-/** Dead letters as a table, each for itself, with its item beside its error or below it. */
+/** Dead letters as a table, one per row. Each item stands beside its error, or on a narrow terminal below it. */
 export function deadLetterTable(deadLetters: readonly DeadLetter[], width: number): string {
   const dim = (text: string) => style("dim", text);
   const wide = width >= WIDE;
   return columns(
     [
-      { header: "LETTER", paint: (text) => style("bold", text) },
+      { header: "ID", paint: (text) => style("bold", text) },
       { header: "REASON", paint: (text) => style("yellow", text) },
       { header: "DIED" },
       { header: "ERROR", grow: 3, lines: 3 },

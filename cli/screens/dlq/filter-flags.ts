@@ -1,7 +1,11 @@
 import type { DeadLetterOptions } from "../../options/dead-letter-options.ts";
 
-/** The filters of a command as they are typed, for the commands that it proposes: `--reason exhausted --since 2h`. */
-export function filterWords(
+/**
+ * A command's filters as the user typed them, for the commands that it suggests: ` --reason exhausted --since 2h`.
+ *
+ * @param without A kind of filter to leave out.
+ */
+export function filterFlags(
   { reason = [], error = [], run = [], since, where }: DeadLetterOptions,
   without?: "reason" | "error" | "run",
 ): string {
@@ -18,6 +22,6 @@ export function filterWords(
     .join("");
 }
 
-/** A word as a shell takes it. */
+/** A word, quoted for a shell if necessary. */
 export const quoted = (word: string): string =>
   /^[\w.,:/@=+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

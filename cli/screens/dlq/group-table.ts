@@ -1,27 +1,24 @@
 import type { DeadLetterGroup } from "../../../shared/dead-letters/groups.ts";
+import type { Listing } from "../../options/listing.ts";
 import { type Column, columns, WIDE } from "../columns.ts";
 import { count, style } from "../format.ts";
 import { oneLine } from "../printable.ts";
 import { ago, errorText, shortId } from "./dead-letter-text.ts";
 
-/** By what the list groups dead letters, and "dead letter": each for itself. */
-export const LISTINGS = ["error", "reason", "run", "age", "dead-letter"] as const;
-export type Listing = (typeof LISTINGS)[number];
-
 const dim = (text: string) => style("dim", text);
 const bold = (text: string) => style("bold", text);
 
-/** Groups of dead letters as a table, the example of each beside its error or below it. */
+/** Groups of dead letters as a table. Each example stands beside the error, or on a narrow terminal below it. */
 export function groupTable(
   groups: readonly DeadLetterGroup[],
   by: Exclude<Listing, "dead-letter">,
   width: number,
 ): string {
   const wide = width >= WIDE;
-  // Of a group by its error, the name says what its dead letters have in common, and the error what one of them says.
+  // If the list groups by error, the error of the example says what a group is. Otherwise the group has a name.
   const named = by !== "error";
   const specs: Column[] = [
-    { header: "LETTERS", align: "right", paint: bold },
+    { header: "COUNT", align: "right", paint: bold },
     ...(named ? [{ header: by.toUpperCase() }] : []),
     ...(by === "reason" ? [] : [{ header: "REASON", paint: (text: string) => style("yellow", text) }]),
     { header: named ? "ERROR OF THE LATEST" : "ERROR", grow: 3, lines: 4 },

@@ -6,35 +6,44 @@ import { count, style } from "../format.ts";
 import { itemText, shortId } from "./dead-letter-text.ts";
 import { groupTable } from "./group-table.ts";
 
-/** Groups, and changed items, that are shown at the most before people are asked. */
+/** How many groups and changed items a preview shows. */
 const GROUPS_SHOWN = 20;
 const CHANGES_SHOWN = 3;
 
-/** What is shown of the dead letters that a command would move or delete, before it does. */
+/** What a command shows before it moves or deletes dead letters. */
 export class Preview {
   readonly #groups = new DeadLetterGroups("error");
   readonly #ids = new Set<string>();
   #foreign = 0;
   readonly #changes: { readonly id: string; readonly before: string; readonly after: string }[] = [];
 
-  /** Whether the dead letter was seen: only what was shown is touched, and not what came since. */
+  /** Whether the preview showed a dead letter. A command acts only on those. */
   has(deadLetter: DeadLetter): boolean {
     return this.#ids.has(deadLetter.id);
   }
 
-  /** Dead letters that are none of ours. */
+  /** How many messages Sluice did not send. */
   get foreign(): number {
     return this.#foreign;
   }
 
-  add(deadLetter: DeadLetter): void {
+  /** Wraps a selection: adds the dead letters that it selects to this preview. */
+  recording(selects: (deadLetter: DeadLetter) => boolean): (deadLetter: DeadLetter) => boolean {
+    return (deadLetter) => {
+      const selected = selects(deadLetter);
+      if (selected) this.#add(deadLetter);
+      return selected;
+    };
+  }
+
+  #add(deadLetter: DeadLetter): void {
     if (deadLetter.kind === "foreign") this.#foreign++;
     this.#ids.add(deadLetter.id);
     this.#groups.add(deadLetter);
   }
 
-  /** A change of items, of which some are remembered to be shown. */
-  watch(change: ItemChange): ItemChange {
+  /** Wraps a change of items: adds the first changes to this preview. */
+  recordingChanges(change: ItemChange): ItemChange {
     return async (deadLetter) => {
       const item = await change(deadLetter);
       if (item !== undefined && this.#changes.length < CHANGES_SHOWN) {

@@ -3,23 +3,23 @@ import type { EditedItems } from "../../dlq/edit-items.ts";
 import type { DeadLetterOptions } from "../../options/dead-letter-options.ts";
 import { stackFlag, type Target } from "../../targets/target.ts";
 import { columns, widthOf } from "../columns.ts";
-import { writeJson } from "../display.ts";
 import { count, plural, style } from "../format.ts";
+import { writeJson } from "../json.ts";
 import { nextSteps, type Step } from "../next-steps.ts";
 import { remark, say } from "../paragraph.ts";
 import { oneLine } from "../printable.ts";
 import { placeOf } from "./command-line.ts";
 import { shortId } from "./dead-letter-text.ts";
 import type { Preview } from "./preview.ts";
-import { lookedAtWords, noneOf } from "./scan-counts.ts";
-import { passNotes } from "./scan-notes.ts";
+import { noneMatchesText, readText } from "./scan-counts.ts";
+import { scanNotes } from "./scan-notes.ts";
 
-/** Dead letters that cannot be sent, shown at the most. */
+/** How many dead letters that cannot be sent are shown. */
 const REFUSALS_SHOWN = 10;
 
 type Stays = readonly { readonly id: string; readonly why: string }[];
 
-/** Tells what a redrive would do and what it did: to people, or as JSON. */
+/** Prints what a redrive would do and what it did, for people or as JSON. */
 export class RedriveReport {
   readonly #target: Target;
   readonly #options: DeadLetterOptions;
@@ -29,17 +29,22 @@ export class RedriveReport {
     this.#options = options;
   }
 
-  /** What the editor left. */
+  /** Prints what the user changed in the editor. */
   edited({ changed, left, invalid }: EditedItems): void {
     if (this.#options.json) {
       this.#json("edited", { changed: changed.size, left, invalid });
       return;
     }
     const unchanged =
-      left === 0 ? "" : `, ${count(left)} left as ${left === 1 ? "it is: it stays" : "they are: they stay"}`;
+      left === 0 ? "" : `, ${count(left)} unchanged: ${left === 1 ? "it stays" : "they stay"} in the dead-letter queue`;
     say(`${plural(changed.size, "item")} changed${unchanged}.`);
     if (invalid.length > 0) {
-      say(style("red", `${plural(invalid.length, "item")} cannot be sent as left:`));
+      say(
+        style(
+          "red",
+          `${plural(invalid.length, "item")} cannot be sent as you left ${invalid.length === 1 ? "it" : "them"}:`,
+        ),
+      );
       this.#stays(
         invalid.map(({ id, problem }) => ({ id, why: problem })),
         invalid.length,
@@ -47,32 +52,32 @@ export class RedriveReport {
     }
   }
 
-  /** What would be done. */
+  /** Prints the result of the dry run. */
   planned(planned: RedriveResult, preview: Preview): void {
     if (this.#options.json) {
       this.#json("planned", { ...planned, stoppedBy: planned.stoppedBy ?? null });
       return;
     }
     const { selected, moved } = planned;
-    if (selected === 0) remark(noneOf(this.#target, planned));
+    if (selected === 0) remark(noneMatchesText(this.#target, planned));
     else {
-      const sent = `${count(moved)} of ${lookedAtWords(planned)} of ${placeOf(this.#target)}`;
+      const sent = `${count(moved)} of ${readText(planned)} of ${placeOf(this.#target)}`;
       say(`${style("bold", "Dry run:")} ${sent} would be sent back.\n`);
       say(`${preview.toText()}\n`);
       const { foreign } = preview;
       if (foreign > 0 && planned.edited === 0) {
-        const again =
+        const returns =
           foreign === 1
-            ? "1 of them is none of ours: as it is, it comes back here."
-            : `${count(foreign)} of them are none of ours: as they are, they come back here.`;
-        say(`${style("yellow", "note")} ${again} --edit changes what they say.\n`);
+            ? "1 of them is not a message that Sluice sent: unchanged, it fails again and returns here."
+            : `${count(foreign)} of them are not messages that Sluice sent: unchanged, they fail again and return here.`;
+        say(`${style("yellow", "note")} ${returns} Change the body with --edit.\n`);
       }
     }
     this.#unsent(planned, "would be");
     this.#notes(planned);
   }
 
-  /** What was done. */
+  /** Prints what was done. */
   done(done: RedriveResult): void {
     if (this.#options.json) {
       this.#json("redriven", { ...done, stoppedBy: done.stoppedBy ?? null });
@@ -81,7 +86,7 @@ export class RedriveReport {
     const { looked, heldElsewhere, approximate, selected, moved, edited, alreadyDone, stoppedBy } = done;
     const interrupted = stoppedBy === "interruption";
     if (selected === 0 && !interrupted) {
-      remark(noneOf(this.#target, done));
+      remark(noneMatchesText(this.#target, done));
       this.#notes(done);
       return;
     }
@@ -110,7 +115,7 @@ export class RedriveReport {
   #unsent({ alreadyDone, refused, refusals }: RedriveResult, were: string): void {
     if (alreadyDone > 0) {
       const items = alreadyDone === 1 ? "its item has" : "their items have";
-      say(`${count(alreadyDone)} ${were} taken off the queue unsent: ${items} succeeded since.`);
+      say(`${count(alreadyDone)} ${were} deleted without sending: ${items} succeeded since.`);
     }
     const total = Object.values(refused).reduce((sum, each) => sum + each, 0);
     if (total === 0) return;
@@ -125,7 +130,7 @@ export class RedriveReport {
   #stays(deadLetters: Stays, total: number): void {
     console.log(
       columns(
-        [{ header: "LETTER" }, { header: "WHY IT STAYS", grow: 1, lines: 3 }],
+        [{ header: "ID" }, { header: "WHY IT STAYS", grow: 1, lines: 3 }],
         deadLetters.slice(0, REFUSALS_SHOWN).map(({ id, why }) => [shortId(id), oneLine(why)]),
         { width: widthOf(process.stdout), indent: "  ", heading: (text) => style("dim", text) },
       ),
@@ -136,7 +141,7 @@ export class RedriveReport {
 
   #notes(result: RedriveResult): void {
     const { stoppedBy } = result;
-    const notes = passNotes(
+    const notes = scanNotes(
       { ...result, stoppedBy: stoppedBy === "interruption" ? undefined : stoppedBy },
       this.#options,
     );
@@ -150,9 +155,9 @@ export class RedriveReport {
     const which = another === undefined ? oneLine(run) : name;
     return local !== undefined && !running
       ? [
-          [`npx sluice resume ${which}`, "works them off"],
-          [`npx sluice status ${which}`, "what has become of the run"],
+          [`npx sluice resume ${which}`, "run them"],
+          [`npx sluice status ${which}`, "show the run's counts"],
         ]
-      : [[`npx sluice status ${which}${stackFlag(this.#target)} --watch`, "shows how they are worked off"]];
+      : [[`npx sluice status ${which}${stackFlag(this.#target)} --watch`, "watch them run"]];
   }
 }

@@ -6,11 +6,11 @@ import { count, plural, style } from "../format.ts";
 import { paragraph } from "../paragraph.ts";
 import { oneLine } from "../printable.ts";
 
-/** A day: time to export what is worth keeping. */
+/** One day: enough time to export dead letters before SQS deletes them. */
 const SOON_MILLISECONDS = 86_400_000;
 
-/** What a person must know of a walk over the dead letters, beside what it found. */
-export function passNotes(
+/** What the user must know about a scan, besides its result: what it did not read, and what SQS deletes soon. */
+export function scanNotes(
   { looked, heldElsewhere, approximate, stoppedBy }: PassResult,
   { where }: Pick<DeadLetterOptions, "where">,
   firstExpiry?: string | null,
@@ -20,8 +20,8 @@ export function passNotes(
     notes.push(`Interrupted after ${plural(looked, "dead letter")}: there may be more.`);
   if (stoppedBy === "in-flight limit") {
     notes.push(
-      `Only ${plural(looked, "dead letter")} could be looked at: SQS lets about ${count(MOST_IN_FLIGHT)} be in flight at once. ` +
-        "Redrive or purge some (a purge writes a backup), and look again.",
+      `Only ${plural(looked, "dead letter")} could be read: SQS allows about ${count(MOST_IN_FLIGHT)} messages in flight at once. ` +
+        "Redrive or purge some (a purge writes a backup), then run this command again.",
     );
   }
   if (heldElsewhere > 0) {
@@ -29,11 +29,11 @@ export function passNotes(
   }
   if (where !== undefined && where.unanswered > 0) {
     notes.push(
-      `--where could not be asked of ${plural(where.unanswered, "dead letter")}: ${oneLine(where.because ?? "")}`,
+      `--where could not be evaluated for ${plural(where.unanswered, "dead letter")}: ${oneLine(where.because ?? "")}`,
     );
   }
   if (firstExpiry !== undefined && firstExpiry !== null && Date.parse(firstExpiry) - Date.now() < SOON_MILLISECONDS) {
-    notes.push(`The oldest is deleted by SQS at ${firstExpiry}: npx sluice dlq export keeps them.`);
+    notes.push(`SQS deletes the oldest at ${firstExpiry}. Keep them with: npx sluice dlq export`);
   }
   return notes.map((note) => paragraph(`${style("yellow", "note")} ${note}`));
 }

@@ -6,7 +6,7 @@ import { count, style } from "../format.ts";
 import { oneLine } from "../printable.ts";
 import { errorText } from "./dead-letter-text.ts";
 
-/** The waits that the item's task asked for: of each kind how many, and the first and the last of them. */
+/** The waits that the task asked for: how many of each kind, the first and the last. */
 export function waitSection({ waits, reason }: DeadLetter, width: number): readonly string[] {
   if (waits === undefined) return [];
   const { throttled, retryLater, milliseconds } = waits;

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { CliWorld, type Command, type Ended, workflowFile } from "../../helpers/cli.ts";
 
-/** Of a hundred items, one dies at once, and nine succeed. */
+/** The counts of a whole run of `gated`: of a hundred items, one dies. */
 const whole = { produced: 100, succeeded: 99, dead: 1 };
 
-/** A run of which four tasks are in flight, behind a closed gate. */
+/** Starts a run and waits until four of its tasks are in flight, behind a closed gate. */
 async function midway(world: CliWorld, ...options: readonly string[]): Promise<Command> {
   const command = world.begin("run", workflowFile("gated"), ...options);
   await world.begun(4);
@@ -24,16 +24,18 @@ test("a run is paused from another process, resumed, interrupted, and resumed to
   const paused = await world.type("pause");
   expect(paused).toMatchObject({ code: 0, stderr: "" });
   const [, id = ""] =
-    /^Run (\S+) on this machine is paused: npx sluice resume \1 goes on with it\.\n$/.exec(paused.stdout) ?? [];
-  await run.printed("Pausing: tasks in flight are finished and recorded.");
+    /^Run (\S+) on this machine is paused\. Continue it with: npx sluice resume \1\n$/.exec(paused.stdout) ?? [];
+  await run.printed("Pausing: tasks in flight finish and are recorded.");
   world.open();
   const stopped = await run.ended;
   expect(stopped.code).toBe(130);
   expect(stopped.json.at(-1)).toEqual({
     type: "message",
-    message: expect.stringMatching(/^Paused\. Nothing is lost: npx sluice resume \S+gated\.ts goes on with run \S+\.$/),
+    message: expect.stringMatching(
+      /^Paused\. Nothing is lost\. Continue run \S+ with: npx sluice resume \S+gated\.ts$/,
+    ),
   });
-  // No task had begun after it.
+  // No task began after the pause.
   expect(await statusOf(world)).toMatchObject({
     run: id,
     status: "paused",
@@ -55,18 +57,18 @@ test("a run is paused from another process, resumed, interrupted, and resumed to
 
   world.close();
   const resumed = world.begin("resume", id);
-  // What the pause put back becomes visible one by one, so an environment may begin with one task.
+  // The messages that the pause put back become visible one by one, so an environment may begin with one task.
   await world.begun(5);
   resumed.process.kill("SIGINT");
-  await resumed.printed("Ending: tasks in flight are finished and recorded.");
+  await resumed.printed("Stopping: tasks in flight finish and are recorded.");
   world.open();
   const interrupted = await resumed.ended;
   expect(interrupted.code).toBe(130);
-  // An environment that was given its messages a moment before has begun them since.
+  // An environment that received its messages just before the interrupt may have begun them.
   const inFlight = world.begunTasks - 4;
   expect(inFlight).toBeLessThanOrEqual(4);
   expect(interrupted.stderr).toMatch(
-    /Interrupted\. Nothing is lost: npx sluice resume \S+gated\.ts goes on with run \S+\.\n$/,
+    /Interrupted\. Nothing is lost\. Continue run \S+ with: npx sluice resume \S+gated\.ts\n$/,
   );
   expect(await statusOf(world)).toMatchObject({
     run: id,
@@ -79,13 +81,15 @@ test("a run is paused from another process, resumed, interrupted, and resumed to
   const shown = await world.type("status");
   expect(shown.stdout).toMatch(new RegExp(`${id} +interrupted`));
   expect((await world.type("status", id)).stdout).toContain(`run ${id} · interrupted\n`);
-  expect((await world.type("status", id)).stdout).toMatch(/nothing works on it: npx sluice resume \S+ goes on/);
+  expect((await world.type("status", id)).stdout).toMatch(
+    /No engine is working on this run\. Continue it with: npx sluice resume \S+\n/,
+  );
 
   expectWhole(await world.type("resume", "--json"));
-}, 180_000);
+});
 
 test.each(["gated", "needy"])(
-  "a run of %s that is interrupted before it began leaves nothing behind",
+  "a run of %s that is interrupted during the start-up ends at once, and leaves nothing behind",
   async (name) => {
     using world = new CliWorld();
     world.open();
@@ -95,15 +99,14 @@ test.each(["gated", "needy"])(
     const interrupted = await run.ended;
     expect(interrupted.code).toBe(130);
     expect(interrupted.stderr).toMatch(
-      /Interrupted\. Nothing is lost: npx sluice resume \S+\.ts goes on with run \S+\.\n$/,
+      /Interrupted\. Nothing is lost\. Continue run \S+ with: npx sluice resume \S+\.ts\n$/,
     );
-    expect((await world.type("status")).stdout).toMatch(/^Run \S+ of \S+\.ts was interrupted before it began: .*\n$/);
+    expect((await world.type("status")).stdout).toMatch(/^Run \S+ of \S+\.ts was interrupted before it began\. .*\n$/);
 
-    // Nor does anything go on beside the next one.
+    // Nothing of it runs beside the next run.
     expectWhole(await world.type("run", workflowFile("gated"), "--json"));
     expect((await world.type("status", "--json")).json).toHaveLength(1);
   },
-  60_000,
 );
 
 test("a run that is killed with all its processes, before it was recorded or amid its tasks, is completed by resume", async () => {
@@ -114,7 +117,7 @@ test("a run that is killed with all its processes, before it was recorded or ami
   const [message, ...runs] = (await world.type("status", "--json")).json;
   expect(runs).toEqual([]);
   expect(message?.message).toMatch(
-    /^Run \S+ of \S+\.ts was interrupted before it began: npx sluice resume \S+ begins it\.$/,
+    /^Run \S+ of \S+\.ts was interrupted before it began\. Begin it with: npx sluice resume \S+$/,
   );
 
   const resumed = world.begin("resume");
@@ -124,7 +127,7 @@ test("a run that is killed with all its processes, before it was recorded or ami
 
   world.open();
   expectWhole(await world.type("resume", "gated", "--json"));
-}, 180_000);
+});
 
 test("a run is cancelled from another process: what is queued is dropped, and the counts are exact", async () => {
   using world = new CliWorld();
@@ -137,26 +140,26 @@ test("a run is cancelled from another process: what is queued is dropped, and th
   const { code, stdout } = await world.type("cancel", "gated", "--yes");
   expect(code).toBe(0);
   expect(stdout).toMatch(
-    /^Run \S+ on this machine is being cancelled: npx sluice status \S+ --watch shows its end\.\n$/,
+    /^Run \S+ on this machine is being cancelled\. Watch its end with: npx sluice status \S+ --watch\n$/,
   );
   const watch = world.begin("status", "--watch", "--json");
   await watch.printed('"status":"cancelling"');
   world.open();
   const ended = await run.ended;
   expect(ended.code).toBe(1);
-  // The tasks in flight are finished.
+  // The tasks in flight finish.
   const counts = { produced: 100, succeeded: 13, dead: 1, cancelled: 86 };
   expect(ended.json.at(-1)).toMatchObject({ type: "summary", status: "cancelled", ...counts });
   const watched = await watch.ended;
   expect(watched.code).toBe(0);
   expect(watched.json.at(-1)).toMatchObject({ status: "cancelled", ...counts, pending: 0 });
-}, 120_000);
+});
 
 test("a second interrupt waits for no task, and a run on which nothing works is cancelled by the command itself", async () => {
   using world = new CliWorld();
   const run = await midway(world);
   run.process.kill("SIGINT");
-  await run.printed("Ctrl-C again ends at once.");
+  await run.printed("Press Ctrl-C again to stop at once.");
   run.process.kill("SIGINT");
   const interrupted = await run.ended;
   expect(interrupted.code).toBe(130);
@@ -166,5 +169,5 @@ test("a second interrupt waits for no task, and a run on which nothing works is 
   const { code, json } = await world.type("cancel", "--yes", "--json");
   expect(code).toBe(1);
   expect(json.at(-1)).toMatchObject({ status: "cancelled", produced: 100, succeeded: 9, dead: 1, cancelled: 90 });
-  expect((await world.type("cancel", "gated", "--yes")).stderr).toMatch(/has ended already: it is cancelled/);
-}, 120_000);
+  expect((await world.type("cancel", "gated", "--yes")).stderr).toMatch(/has already ended: it is cancelled/);
+});

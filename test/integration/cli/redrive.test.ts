@@ -35,4 +35,4 @@ test("a redrive that is killed between sending and deleting loses nothing, and d
   for (const deadLetter of json) expect(deadLetter).toMatchObject({ item: 19, redrives: 2, reason: "exhausted" });
   // Nothing is left to be done about the run.
   expect((await world.type("resume", "fixable", "--json")).json.at(-1)).toMatchObject({ code: "RUN_ENDED" });
-}, 180_000);
+});

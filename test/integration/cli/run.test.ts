@@ -31,7 +31,7 @@ test("run --json prints one object a line, the last one the summary, and exits w
   expect(json.at(-1)?.peakInFlight).toBeLessThanOrEqual(4);
   expect(code).toBe(2);
 
-  // For people, of so many items, without what was there: every one succeeds.
+  // The output for people, with --items and --fresh.
   const fresh = await world.type("run", workflowFile("small"), "--items", "5", "--fresh");
   expect(fresh.code).toBe(0);
   expect(fresh.stdout).toMatch(/^\nCompleted, every item succeeded {2}small · run \S+\n\n {2}produced +5\n/);
@@ -41,15 +41,15 @@ test("run --json prints one object a line, the last one the summary, and exits w
   ]);
   const run = String(listed.json[0]?.run);
   expect(fresh.stdout).toContain(run);
-  // By its workflow, its latest run is meant.
+  // A workflow's name means its latest run.
   const one = await world.type("status", "small");
   expect(one.stdout).toMatch(new RegExp(`^small · run ${run} · completed\n {2}produced +5\n`));
   const over = await world.type("resume", run, "--json");
   expect(over.json).toMatchObject([{ type: "error", code: "RUN_ENDED" }]);
   expect(over.code).toBe(1);
-}, 120_000);
+});
 
-test("a run of which more items die than are tolerated exits with 1, and says why", async () => {
+test("a run in which more items die than are tolerated exits with 1, and says why", async () => {
   using world = new CliWorld();
   const { code, json } = await world.type("run", workflowFile("hopeless"), "--json");
   expect(code).toBe(1);
@@ -57,7 +57,7 @@ test("a run of which more items die than are tolerated exits with 1, and says wh
   expect(summary).toMatchObject({ type: "summary", status: "failed", produced: 300, succeeded: 0 });
   expect(Number(summary?.dead) + Number(summary?.cancelled)).toBe(300);
   expect(summary?.failure).toMatch(/^\d+ items died, more than the 2 that are tolerated$/);
-}, 60_000);
+});
 
 test("a warning of the source is in the summary and in status, and the exit code stays 0", async () => {
   using world = new CliWorld();
@@ -72,9 +72,9 @@ test("a warning of the source is in the summary and in status, and the exit code
   expect(again.code).toBe(0);
   expect(again.stdout).toMatch(/^\nCompleted with 1 warning, every item succeeded {2}odd/);
   expect(again.stdout).toContain("\n\n  warning the table has no key\n");
-}, 60_000);
+});
 
-test("a schema that no row fits is said once, in the summary and in status", async () => {
+test("a schema that no row matches is reported once, in the summary and in status", async () => {
   using world = new CliWorld();
   const sameFailure = "all 1,200 items: `email` missing; the header has ` E-Mail `";
   const { code, json } = await world.type("run", workflowFile("wrong-header"), "--json");
@@ -82,25 +82,30 @@ test("a schema that no row fits is said once, in the summary and in status", asy
   expect(code).toBe(2);
   expect((await world.type("status", "--json")).json).toMatchObject([{ sameFailure }]);
   expect((await world.type("status", "wrong-header")).stdout).toContain(`\n${sameFailure}\n`);
-}, 120_000);
+});
 
-describe("a command that cannot do its work", () => {
+describe("a command that fails", () => {
   test.each([
-    ["an unknown workflow", ["run", "nobody"], "CONFIGURATION", /no workflow "nobody": give a name in workflows\//],
+    [
+      "an unknown workflow",
+      ["run", "nobody"],
+      "CONFIGURATION",
+      /there is no workflow "nobody": give the name of a workflow in workflows\//,
+    ],
     [
       "a workflow with a mistake",
       ["run", workflowFile("mistaken")],
       "CONFIGURATION",
       /mistaken\.ts: concurrency must be .* 2 .*1/,
     ],
-    ["nothing to resume", ["resume"], "CONFIGURATION", /there is no run that has not ended/],
+    ["nothing to resume", ["resume"], "CONFIGURATION", /every run has ended/],
     [
       "an unknown run",
       ["status", "20200101-000000-0000"],
       "CONFIGURATION",
-      /there is no run of "20200101-000000-0000"/,
+      /there is no run or workflow "20200101-000000-0000"/,
     ],
-  ])("for %s exits with 1 and says how to mend it, on stderr or as JSON", async (_, words, errorCode, message) => {
+  ])("for %s exits with 1 and says how to fix it, on stderr or as JSON", async (_, words, errorCode, message) => {
     using world = new CliWorld();
     const [plain, machine] = await Promise.all([world.type(...words), world.type(...words, "--json")]);
     expect(plain).toMatchObject({ code: 1, stdout: "", stderr: expect.stringMatching(message) });
@@ -109,7 +114,7 @@ describe("a command that cannot do its work", () => {
     expect(machine.json).toEqual([{ type: "error", code: errorCode, message: expect.stringMatching(message) }]);
   });
 
-  test("for a workflow that fails as its functions are started says so at once, with their log", async () => {
+  test("for a workflow whose functions cannot start says so at once, with their log", async () => {
     using world = new CliWorld();
     const { code, stderr } = await world.type("run", workflowFile("failing-function"));
     expect(code).toBe(1);
@@ -117,7 +122,7 @@ describe("a command that cannot do its work", () => {
     expect(stderr).toContain("the key is missing");
   });
 
-  test("for an option that is wrong exits with 1 and names it", async () => {
+  test("for an invalid option exits with 1 and names the option", async () => {
     using world = new CliWorld();
     const { code, stderr } = await world.type("run", workflowFile("small"), "--items", "0");
     expect(code).toBe(1);

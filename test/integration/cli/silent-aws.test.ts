@@ -6,8 +6,6 @@ import { stackTargets } from "../../../cli/targets/stack-target.ts";
 import { silentServer } from "../../helpers/silent-servers.ts";
 import { temporaryDirectory } from "../../helpers/test-engine.ts";
 
-vi.setConfig({ testTimeout: 120_000 });
-
 afterEach(() => {
   vi.unstubAllEnvs();
 });

@@ -13,7 +13,7 @@ const readsOf = ({ path }: CliWorld) =>
       return { page, at };
     });
 
-test("a run whose source is to wait says so, waits, and goes on by itself", async () => {
+test("a run whose source must wait says so, waits, and continues by itself", async () => {
   using world = new CliWorld();
   world.environment.WAIT_SECONDS = "12";
   const run = world.begin("run", workflowFile("refused-source"), "--json");
@@ -23,7 +23,10 @@ test("a run whose source is to wait says so, waits, and goes on by itself", asyn
   expect(code).toBe(0);
   expect(json.at(-1)).toMatchObject({ type: "summary", status: "completed", produced: 3, succeeded: 3 });
   expect(json.filter(({ type }) => type === "message")).toEqual([
-    { type: "message", message: expect.stringMatching(/until [\d:]{8}, then the run goes on: the quota is used up$/) },
+    {
+      type: "message",
+      message: expect.stringMatching(/until [\d:]{8}\. The run then continues\. Reason: the quota is used up$/),
+    },
   ]);
   expect(stdout).toContain('"sourceWaitSeconds":');
   const reads = readsOf(world);
@@ -32,9 +35,9 @@ test("a run whose source is to wait says so, waits, and goes on by itself", asyn
   expect(again.at - refused).toBeGreaterThanOrEqual(12_000);
   expect(Date.parse(String(status?.sourceWaitsUntil)) - refused).toBeGreaterThanOrEqual(12_000);
   expect(reads.filter(({ page }) => page === 2)).toHaveLength(1);
-}, 120_000);
+});
 
-test("a run whose source is to wait for hours is cancelled at once, and not asked sooner by a resume", async () => {
+test("a run whose source must wait for hours is cancelled at once, and a resume does not read the source sooner", async () => {
   using world = new CliWorld();
   world.environment.WAIT_SECONDS = "7200";
   const run = world.begin("run", workflowFile("refused-source"), "--json");
@@ -50,4 +53,4 @@ test("a run whose source is to wait for hours is cancelled at once, and not aske
   expect(code).toBe(1);
   expect(json.at(-1)).toMatchObject({ type: "summary", status: "cancelled", produced: 1 });
   expect(readsOf(world).filter(({ page }) => page === 1)).toHaveLength(1);
-}, 120_000);
+});

@@ -1,6 +1,6 @@
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { mayHaveLostMessages } from "../../../cli/runs/missing-messages.ts";
+import { messagesMayBeMissing } from "../../../cli/runs/missing-messages.ts";
 import { type SqsServer, startSqsServer } from "../../../local/sqs/http-server.ts";
 import { createQueues, queueNames } from "../../../local/workflow-queues.ts";
 import { Queue } from "../../../shared/aws/queue.ts";
@@ -128,7 +128,7 @@ async function pausedMidway() {
 /** As the command does it. */
 async function resume() {
   const { runs } = world;
-  const lost = await mayHaveLostMessages(world, await runs.get("r"), { now: () => now });
+  const lost = await messagesMayBeMissing(world, await runs.get("r"), { now: () => now });
   if (lost) await runs.requestResend("r");
   await runs.reopen("r");
   const { hop } = await runs.get("r");
@@ -178,7 +178,7 @@ test("a pause of 40 days in which no consumer works is cancelled, and nothing wa
   const before = await pausedMidway();
   now += 40 * DAY;
   const run = await world.runs.get("r");
-  await world.runs.cancel("r", { missing: await mayHaveLostMessages(world, run, { now: () => now }) });
+  await world.runs.cancel("r", { missing: await messagesMayBeMissing(world, run, { now: () => now }) });
   await world.handle(continueEntry({ workflow: "test", run: "r", hop: run.hop + 1 }));
   const cancelled = await world.runs.get("r");
   expect(cancelled.status).toBe("cancelled");

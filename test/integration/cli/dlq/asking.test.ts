@@ -9,10 +9,10 @@ describe.skipIf(process.platform !== "linux" || !existsSync(TERMINAL))("on a ter
   let died: CliWorld;
   beforeAll(async () => {
     died = await mortalWorld();
-  }, 120_000);
+  });
   afterAll(() => died[Symbol.dispose]());
 
-  test("redrive asks, and sends what it showed once somebody says yes", async () => {
+  test("redrive asks, and sends what it showed once the user says yes", async () => {
     using world = new CliWorld(died);
     const no = await world.typeOnTerminal(["dlq", "redrive", "--reason", "permanent"], "[y/N]", "n\n");
     expect(no.code).toBe(1);
@@ -23,20 +23,20 @@ describe.skipIf(process.platform !== "linux" || !existsSync(TERMINAL))("on a ter
       /2 dead letters of mortal on this machine were sent back\. 9 stay in the\r\ndead-letter queue\./,
     );
     expect(await deadByReason(world)).toEqual({ exhausted: 8, "invalid item": 1 });
-  }, 120_000);
+  });
 
-  test("purge deletes only once the number of the dead letters is typed", async () => {
+  test("purge deletes only once the user types the number of dead letters", async () => {
     using world = new CliWorld(died);
-    const yes = await world.typeOnTerminal(["dlq", "purge"], "Type 11 to go on:", "y\n");
+    const yes = await world.typeOnTerminal(["dlq", "purge"], "Type 11 to continue:", "y\n");
     expect(yes.code).toBe(1);
     expect(yes.stdout).toContain("Nothing was deleted.");
     expect(readdirSync(world.path).filter((name) => name.endsWith(".jsonl"))).toEqual([]);
-    const number = await world.typeOnTerminal(["dlq", "purge"], "Type 11 to go on:", "11\n");
+    const number = await world.typeOnTerminal(["dlq", "purge"], "Type 11 to continue:", "11\n");
     expect(number.code).toBe(0);
     expect(await deadByReason(world)).toEqual({});
-  }, 120_000);
+  });
 
-  test("no line is wider than the terminal, and colours are left out where NO_COLOR asks for it", async () => {
+  test("no line is wider than the terminal, and NO_COLOR turns colours off", async () => {
     using world = new CliWorld(died);
     const { stdout } = await world.typeOnTerminal(["dlq"]);
     // The progress bar, which a slow machine shows, is drawn over itself.
@@ -46,5 +46,5 @@ describe.skipIf(process.platform !== "linux" || !existsSync(TERMINAL))("on a ter
     Object.assign(world.environment, { NO_COLOR: "", TERM: "xterm-256color" });
     const coloured = await world.typeOnTerminal(["dlq"]);
     expect(coloured.stdout).toContain("\u001b[33mexhausted");
-  }, 120_000);
+  });
 });

@@ -7,7 +7,7 @@ import { deadByReason, fix, idsOf, lastOf, mortalWorld, statusOf, strand } from 
 let died: CliWorld;
 beforeAll(async () => {
   died = await mortalWorld();
-}, 120_000);
+});
 afterAll(() => died[Symbol.dispose]());
 
 /** Resolves once the redrive under way has sent some. */
@@ -17,25 +17,25 @@ async function someArePending(world: CliWorld): Promise<void> {
   await world.until(async () => Number((await statusOf(world))?.pending) > 0);
 }
 
-test("redrive shows what would be sent, and sends nothing unless somebody says yes", async () => {
+test("redrive shows what it would send, and sends nothing unless the user says yes", async () => {
   using world = new CliWorld(died);
   const shown = await world.type("dlq", "redrive", "--reason", "exhausted", "--dry-run");
   expect(shown.code).toBe(0);
   expect(shown.stdout).toMatch(
-    /^Dry run: 8 of 11 dead letters of mortal on this machine would be sent back\.\n\nLETTERS .*\n +8 {2}exhausted/,
+    /^Dry run: 8 of 11 dead letters of mortal on this machine would be sent back\.\n\nCOUNT .*\n +8 {2}exhausted/,
   );
   const unasked = await world.type("dlq", "redrive", "--reason", "exhausted");
   expect(unasked.code).toBe(1);
   expect(unasked.stderr).toContain(
-    "Send 8 dead letters of mortal on this machine back to the queue? Nobody is there to be asked: add --yes",
+    "Send 8 dead letters of mortal on this machine back to the queue? There is no terminal to confirm this on: add --yes",
   );
   const none = await world.type("dlq", "redrive", "--reason", "too-large", "--yes");
   expect({ code: none.code, stderr: none.stderr }).toEqual({
     code: 3,
-    stderr: "mortal on this machine: none of 11 dead letters fits\n",
+    stderr: "mortal on this machine: none of 11 dead letters matches the filters\n",
   });
   expect(await statusOf(world)).toMatchObject({ dead: 11, pending: 0 });
-}, 120_000);
+});
 
 test("dead letters that are sent back are pending in their run again, and resume processes them", async () => {
   using world = new CliWorld(died);
@@ -51,9 +51,9 @@ test("dead letters that are sent back are pending in their run again, and resume
   expect(lastOf(await world.type("resume", "--json"))).toMatchObject({ type: "summary", succeeded: 13, dead: 3 });
   expect(await statusOf(world)).toMatchObject({ run, succeeded: 13, dead: 3, pending: 0 });
   expect(await deadByReason(world)).toEqual({ permanent: 2, "invalid item": 1 });
-}, 120_000);
+});
 
-test("where two workflows have dead letters, a run tells which is meant", async () => {
+test("if two workflows have dead letters, --run decides which one is used", async () => {
   using world = new CliWorld(died);
   const { run } = (await statusOf(world)) ?? {};
   world.open();
@@ -61,14 +61,14 @@ test("where two workflows have dead letters, a run tells which is meant", async 
 
   const unclear = await world.type("dlq", "redrive", "--yes");
   expect(unclear.code).toBe(1);
-  expect(unclear.stderr).toContain("Say which are meant with --workflow <name>");
+  expect(unclear.stderr).toContain("Choose one with --workflow <name>");
   const { code, stdout } = await world.type("dlq", "redrive", "--run", String(run), "--yes");
   expect(code).toBe(0);
   expect(stdout).toMatch(/^11 dead letters of mortal on this machine were sent back\./);
   expect((await world.type("dlq", "redrive", "--run", "none", "--workflow", "gated", "--yes")).code).toBe(3);
-}, 120_000);
+});
 
-test("items are changed by --set and --transform, and those that fail the schema stay and are named", async () => {
+test("items are changed by --set and --transform, and items that fail the schema stay and are named", async () => {
   using world = new CliWorld(died);
   const file = join(world.path, "fix.ts");
   writeFileSync(
@@ -103,9 +103,9 @@ test("items are changed by --set and --transform, and those that fail the schema
   expect(bad.stdout).toContain("8 dead letters cannot be sent: 8 edit refused.");
 
   expect(lastOf(await world.type("resume", "--json"))).toMatchObject({ succeeded: 8, dead: 8 });
-}, 120_000);
+});
 
-test("an item is edited until it passes the schema; what is left as it is, or deleted, stays", async () => {
+test("an item is edited until it passes the schema; items that are unchanged or deleted stay", async () => {
   using world = new CliWorld(died);
   const ids = await idsOf(world, "--where", "item.id > `200`");
   // Each time it is opened, the editor notes what it sees and goes a step on.
@@ -129,7 +129,7 @@ test("an item is edited until it passes the schema; what is left as it is, or de
   const { code, stdout } = await world.type("dlq", "redrive", ...ids, "--edit", "--yes");
   expect(code).toBe(0);
   expect(stdout).toMatch(
-    /^1 item changed, 2 left as they are: they stay\.\n1 dead letter of mortal .* was sent back, changed\. 10 stay/,
+    /^1 item changed, 2 unchanged: they stay in the dead-letter queue\.\n1 dead letter of mortal .* was sent back, changed\. 10 stay/,
   );
   const seen = world.read("seen.txt").split("=====\n");
   expect(seen).toHaveLength(4);
@@ -137,18 +137,18 @@ test("an item is edited until it passes the schema; what is left as it is, or de
   expect(seen[1]).toContain("// ✖ the item fails the workflow's schema: country: Too big");
   expect(seen[2]).toContain("// ✖ it is not JSON: ");
 
-  // Nothing is sent of what is only looked at.
+  // Items that are opened but not changed are not sent.
   world.environment.VISUAL = "true";
   const unchanged = await world.type("dlq", "redrive", "--reason", "permanent", "--edit", "--yes");
   expect(unchanged).toMatchObject({ code: 1 });
-  expect(unchanged.stdout).toBe("0 items changed, 2 left as they are: they stay.\n");
+  expect(unchanged.stdout).toBe("0 items changed, 2 unchanged: they stay in the dead-letter queue.\n");
   world.environment.VISUAL = "false";
   const failed = await world.type("dlq", "redrive", "--reason", "permanent", "--edit", "--yes");
   expect(failed.stderr).toContain('the editor "false" ended with exit code 1: nothing was changed');
   expect(await statusOf(world)).toMatchObject({ dead: 10, pending: 1 });
-}, 120_000);
+});
 
-test("messages that are none of ours are sent back like any other", async () => {
+test("messages that Sluice did not send are sent back like any other", async () => {
   using world = new CliWorld(died);
   await strand(world, [{ body: "not ours" }]);
   const [id = ""] = await idsOf(world, "--reason", "malformed-message");
@@ -157,9 +157,9 @@ test("messages that are none of ours are sent back like any other", async () => 
     code: 0,
     stdout: "1 dead letter of mortal on this machine was sent back. 11 stay in the dead-letter queue.\n",
   });
-}, 120_000);
+});
 
-test("a redrive that is interrupted says what was sent, and every dead letter is in exactly one place", async () => {
+test("an interrupted redrive says what was sent, and every dead letter is in exactly one place", async () => {
   using world = new CliWorld(died);
   const redrive = world.begin("dlq", "redrive", "--reason", "exhausted", "--yes", "--rate", "1", "--json");
   await someArePending(world);
@@ -173,9 +173,9 @@ test("a redrive that is interrupted says what was sent, and every dead letter is
   expect(await statusOf(world)).toMatchObject({ dead: 11 - moved, pending: moved });
   // What it held is back at once.
   expect(await deadByReason(world)).toEqual({ exhausted: 8 - moved, permanent: 2, "invalid item": 1 });
-}, 120_000);
+});
 
-test("a redrive that is killed is gone on with by the next one, and no item is counted twice", async () => {
+test("the next redrive continues one that was killed, and no item is counted twice", async () => {
   using world = new CliWorld(died);
   const redrive = world.begin("dlq", "redrive", "--reason", "exhausted", "--yes", "--rate", "1");
   await someArePending(world);
@@ -186,4 +186,4 @@ test("a redrive that is killed is gone on with by the next one, and no item is c
   expect(await statusOf(world)).toMatchObject({ dead: 3, pending: 8 });
   fix(world);
   expect(lastOf(await world.type("resume", "--json"))).toMatchObject({ succeeded: 13, dead: 3 });
-}, 120_000);
+});

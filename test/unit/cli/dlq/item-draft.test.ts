@@ -6,18 +6,18 @@ const deadLetters = [
   { id: "0b1c22aa", about: "permanent: gone", item: [1, "two"] },
 ];
 
-test("what is opened is read back as it was", () => {
+test("a draft that is not changed is read back as it was", () => {
   expect([...readDraft(toDraft(deadLetters, "cities"))]).toEqual(
     deadLetters.map(({ id, item }) => [id, { tag: "item", item }]),
   );
 });
 
-test("the items stand under their dead letters, with what to do above them", () => {
+test("each item stands below its dead letter, with instructions at the top", () => {
   expect(toDraft(deadLetters.slice(1), "cities")).toBe(
     [
       "// The item of a dead letter of cities. Change, save and quit.",
       "// Only what you change is sent back. Delete it to leave it in the dead-letter queue.",
-      "// Lines that begin with // are dropped.",
+      "// Lines that begin with // are ignored.",
       "",
       "// dead letter 0b1c22aa · permanent: gone",
       "[",
@@ -29,7 +29,7 @@ test("the items stand under their dead letters, with what to do above them", () 
   );
 });
 
-test("what is changed, deleted, emptied or broken is told apart", () => {
+test("changed, deleted, emptied and invalid items are distinguished", () => {
   const text = [
     "// dead letter a · x",
     '{"id": 6}',
@@ -50,7 +50,7 @@ test("what is changed, deleted, emptied or broken is told apart", () => {
   });
 });
 
-test("a problem stands above the text as it was left, and is dropped when it is read again", () => {
+test("a problem is shown above the text that the user left, and ignored when the draft is read", () => {
   const again = toDraft(
     [{ id: "c", about: "x", item: undefined, text: '{"id": }', problem: "it is not JSON:\nhere" }],
     "cities",
@@ -59,7 +59,7 @@ test("a problem stands above the text as it was left, and is dropped when it is 
   expect(readDraft(again).get("c")).toMatchObject({ tag: "unreadable", text: '{"id": }' });
 });
 
-test("bigints and numbers of an item are told apart, and others get bigints only beyond 2^53", () => {
+test("an item with bigints keeps bigints and numbers apart; other items get bigints only beyond 2^53", () => {
   const items = [
     { id: "a", about: "x", item: { id: 12345678901234567n, small: 5n, number: 5 } },
     { id: "b", about: "x", item: { number: 5 } },

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { assignment, setValues } from "../../../../cli/dlq/set-values.ts";
+import { setValues } from "../../../../cli/dlq/set-values.ts";
+import { assignment } from "../../../../cli/options/assignment.ts";
 
 const item = { id: 1, address: { zip: "3000" }, tags: ["a"] };
 
@@ -23,7 +24,7 @@ test.each([
   expect(item).toEqual(before);
 });
 
-test("several are set in turn", () => {
+test("several values are set one after the other", () => {
   expect(setValues(item, assignment("tags[0]=c", assignment("id=2")))).toEqual({ ...item, id: 2, tags: ["c"] });
 });
 
@@ -33,5 +34,5 @@ test.each(["", "name", "=5", "__proto__.admin=true", "constructor.prototype.admi
 });
 
 test.each(["text", 5, null])("nothing can be set in the item %j", (plain) => {
-  expect(() => setValues(plain, assignment("a=1"))).toThrow(/it is no object/);
+  expect(() => setValues(plain, assignment("a=1"))).toThrow(/--set needs an object or a list/);
 });

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { describe, expect, test } from "vitest";
-import { isFiltered, isMeant } from "../../../../cli/dlq/filter.ts";
+import { hasFilters, matches } from "../../../../cli/dlq/filter.ts";
 import { type DeadLetterOptions, withDeadLetterOptions } from "../../../../cli/options/dead-letter-options.ts";
 import type { DeadLetter } from "../../../../shared/dead-letters/read-dead-letter.ts";
 
@@ -21,36 +21,36 @@ const deadLetter = {
   item: { id: 7, country: "FR" },
 } as unknown as DeadLetter;
 
-describe("a dead letter is meant", () => {
+describe("a dead letter matches", () => {
   test.each<[string, readonly string[], boolean]>([
-    ["without filters", [], true],
-    ["by its reason", ["--reason", "invalid item"], true],
-    ["by its reason without quotes", ["--reason", "invalid-item"], true],
-    ["by one of several reasons", ["--reason", "permanent", "--reason", "invalid-item"], true],
-    ["not by another reason", ["--reason", "permanent"], false],
-    ["by the beginning of its run", ["--run", "20261122"], true],
-    ["not by another run", ["--run", "3fa9"], false],
-    ["by its group", ["--error", "a5a8d400"], true],
-    ["by a word of its error, in any case", ["--error", "econnrefused"], true],
-    ["by its error as the list shows it, on one line", ["--error", "connect ECONNREFUSED 10.0.0.7"], true],
-    ["by what its group has in common", ["--error", "ECONNREFUSED <address>"], true],
-    ["not by another error", ["--error", "a5a8"], false],
-    ["since before it died", ["--since", "2026-11-25T07:59:59Z"], true],
-    ["not since after it died", ["--since", "2026-11-25T08:00:01Z"], false],
-    ["by an expression", ["--where", "item.country == 'FR' && item.id > `6`"], true],
+    ["no filters", [], true],
+    ["its reason", ["--reason", "invalid item"], true],
+    ["its reason with a hyphen", ["--reason", "invalid-item"], true],
+    ["one of several reasons", ["--reason", "permanent", "--reason", "invalid-item"], true],
+    ["not: another reason", ["--reason", "permanent"], false],
+    ["the start of its run's id", ["--run", "20261122"], true],
+    ["not: another run", ["--run", "3fa9"], false],
+    ["its group's id", ["--error", "a5a8d400"], true],
+    ["a word of its error, in any case", ["--error", "econnrefused"], true],
+    ["its error on one line, as the list prints it", ["--error", "connect ECONNREFUSED 10.0.0.7"], true],
+    ["the text that its group has in common", ["--error", "ECONNREFUSED <address>"], true],
+    ["not: another error", ["--error", "a5a8"], false],
+    ["since a time before its death", ["--since", "2026-11-25T07:59:59Z"], true],
+    ["not: since a time after its death", ["--since", "2026-11-25T08:00:01Z"], false],
+    ["an expression", ["--where", "item.country == 'FR' && item.id > `6`"], true],
     [
-      "not where one filter of several does not fit",
+      "not: one of several filters does not match",
       ["--run", "2026", "--error", "ECONNREFUSED", "--where", "item.x"],
       false,
     ],
   ])("%s", (_, words, meant) => {
     const options = parsed(...words);
-    expect(isMeant(deadLetter, options)).toBe(meant);
-    expect(isFiltered(options)).toBe(words.length > 0);
+    expect(matches(deadLetter, options)).toBe(meant);
+    expect(hasFilters(options)).toBe(words.length > 0);
   });
 
-  test("by no filter of a run, where it has none", () => {
-    expect(isMeant({ ...deadLetter, run: null }, parsed("--run", "2"))).toBe(false);
+  test("no filter by run, if it has no run", () => {
+    expect(matches({ ...deadLetter, run: null }, parsed("--run", "2"))).toBe(false);
   });
 });
 

@@ -14,7 +14,7 @@ test.each([
   expect(new Date(since(text, now)).toISOString()).toBe(time.replace("Z", ".000Z"));
 });
 
-test("a time without a zone is this machine's, and a date is its midnight", () => {
+test("a time without a zone is in this machine's zone, and a date is midnight in it", () => {
   expect(since("2026-11-25T08:30")).toBe(new Date(2026, 10, 25, 8, 30).getTime());
   expect(since("2026-11-25")).toBe(new Date(2026, 10, 25).getTime());
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isMeant } from "../../../../cli/dlq/filter.ts";
+import { matches } from "../../../../cli/dlq/filter.ts";
 import { where } from "../../../../cli/options/where.ts";
 import type { DeadLetter } from "../../../../shared/dead-letters/read-dead-letter.ts";
 
@@ -35,7 +35,7 @@ test.each([
   expect(() => where(expression)).toThrow(message);
 });
 
-test("a dead letter of which it cannot be asked does not match, and is counted with the reason", () => {
+test("a dead letter for which the expression cannot be evaluated does not match, and is counted with the reason", () => {
   const asked = where("length(item.name) > `3`");
   expect(asked.holds(deadLetter)).toBe(false);
   expect(asked.holds({ item: { name: "Bern" } })).toBe(true);
@@ -45,6 +45,6 @@ test("a dead letter of which it cannot be asked does not match, and is counted w
 
 test("a bigint of an item is compared as text", () => {
   const bigint = { ...deadLetter, item: { id: 12345678901234567n } } as unknown as DeadLetter;
-  expect(isMeant(bigint, { where: where("item.id == '12345678901234567'") })).toBe(true);
-  expect(isMeant(bigint, { where: where("item.id == '12345678901234568'") })).toBe(false);
+  expect(matches(bigint, { where: where("item.id == '12345678901234567'") })).toBe(true);
+  expect(matches(bigint, { where: where("item.id == '12345678901234568'") })).toBe(false);
 });

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { mayHaveLostMessages } from "../../../../cli/runs/missing-messages.ts";
+import { messagesMayBeMissing } from "../../../../cli/runs/missing-messages.ts";
 import type { Queue } from "../../../../shared/aws/queue.ts";
 import { Ledger } from "../../../../shared/ledger/ledger.ts";
 import { MemoryStore } from "../../../../shared/ledger/memory-store.ts";
@@ -18,7 +18,7 @@ const queue = {
   depth: async () => ({ visible: messages - 2, inFlight: 1, delayed: 1 }),
 } as unknown as Queue;
 
-/** A run that owes ten items. */
+/** A run with ten pending items. */
 beforeEach(async () => {
   now = START;
   messages = 10;
@@ -30,10 +30,10 @@ beforeEach(async () => {
 });
 
 const look = async (works = false) =>
-  await mayHaveLostMessages({ runs, queue }, await runs.get("r"), { works, now: () => now });
+  await messagesMayBeMissing({ runs, queue }, await runs.get("r"), { works, now: () => now });
 
-describe("messages may be lost", () => {
-  test("after a pause of half the retention", async () => {
+describe("messages may be missing", () => {
+  test("after a pause of half the retention period", async () => {
     await runs.pause("r");
     now += 5 * DAY - 1;
     expect(await look()).toBe(false);
@@ -42,13 +42,13 @@ describe("messages may be lost", () => {
     expect(await look(true)).toBe(true);
   });
 
-  test("after a pause of which it is not known when it began", async () => {
+  test("after a pause whose start is not known", async () => {
     await runs.pause("r");
     await store.update(runKey("r"), { remove: ["pausedAt"] });
     expect(await look()).toBe(true);
   });
 
-  test("where the queue holds fewer than the run owes, and no other run is active", async () => {
+  test("if the queue holds fewer messages than items are pending, and no other run is active", async () => {
     expect(await look()).toBe(false);
     messages = 9;
     expect(await look()).toBe(true);
@@ -56,14 +56,14 @@ describe("messages may be lost", () => {
     expect(await look()).toBe(false);
   });
 
-  test("not where the run works at this moment", async () => {
+  test("not while the run is working", async () => {
     messages = 9;
     expect(await look(true)).toBe(false);
     await runs.fail("r", "the source is gone");
     expect(await look(true)).toBe(true);
   });
 
-  test("where they are known to be, until all are sent again", async () => {
+  test("if they are known to be missing, until all are sent again", async () => {
     await runs.requestResend("r");
     expect(await look()).toBe(true);
     await runs.failMissing("r", "the source has changed");
@@ -71,8 +71,8 @@ describe("messages may be lost", () => {
   });
 });
 
-describe("where the counts of the queue lag", () => {
-  /** How often the queue was looked at again, and what was found out. Each look moves the clock on. */
+describe("if the queue's counts lag", () => {
+  /** The answer, and how often the queue was checked again. Each check advances the clock. */
   async function lookOnAws(onSleep: (looks: number) => void = () => {}) {
     let looks = 0;
     let doubts = 0;
@@ -82,23 +82,23 @@ describe("where the counts of the queue lag", () => {
     };
     const options = { works: true, exactCounts: false, now: () => now, sleep, onDoubt: () => void doubts++ };
     await runs.fail("r", "the source is gone");
-    return { lost: await mayHaveLostMessages({ runs, queue }, await runs.get("r"), options), looks, doubts };
+    return { missing: await messagesMayBeMissing({ runs, queue }, await runs.get("r"), options), looks, doubts };
   }
 
-  test("messages are lost only if it holds too few for 90 s", async () => {
+  test("messages are missing only if the count is too low for 90 s", async () => {
     messages = 9;
-    expect(await lookOnAws()).toEqual({ lost: true, looks: 9, doubts: 1 });
+    expect(await lookOnAws()).toEqual({ missing: true, looks: 9, doubts: 1 });
   });
 
-  test("messages that are counted a minute late are not lost", async () => {
+  test("messages that are counted a minute late are not missing", async () => {
     messages = 9;
     const count = (looks: number) => {
       if (looks === 6) messages = 10;
     };
-    expect(await lookOnAws(count)).toEqual({ lost: false, looks: 6, doubts: 1 });
+    expect(await lookOnAws(count)).toEqual({ missing: false, looks: 6, doubts: 1 });
   });
 
-  test("no time is spent if it holds enough", async () => {
-    expect(await lookOnAws()).toEqual({ lost: false, looks: 0, doubts: 0 });
+  test("no time is spent if the count is high enough", async () => {
+    expect(await lookOnAws()).toEqual({ missing: false, looks: 0, doubts: 0 });
   });
 });

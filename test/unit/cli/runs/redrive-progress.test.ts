@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { RedrivenWatch } from "../../../../cli/runs/redrive-progress.ts";
+import { RedriveProgress } from "../../../../cli/runs/redrive-progress.ts";
 import type { Counts, RunRecord } from "../../../../shared/ledger/run-record.ts";
 
 function world({ pending, visible = 0, inFlight = 0, delayed = 0 }: Partial<Record<string, number>>) {
@@ -10,7 +10,7 @@ function world({ pending, visible = 0, inFlight = 0, delayed = 0 }: Partial<Reco
   });
   const queue = { depth: async () => ({ visible, inFlight, delayed }) };
   return {
-    watch: new RedrivenWatch({ runs: { counts }, queue }, () => now),
+    progress: new RedriveProgress({ runs: { counts }, queue }, () => now),
     counts,
     pass: (ms: number) => (now += ms),
   };
@@ -25,23 +25,23 @@ test.each([
   ["at work", { pending: 1, inFlight: 1 }],
   ["at work", { pending: 1, delayed: 1 }],
   ["lost", { pending: 1 }],
-] as const)("what was redriven is %s with %j", async (state, given) => {
-  expect(await world(given).watch.look(run)).toBe(state);
+] as const)("redriven items are %s with %j", async (state, given) => {
+  expect(await world(given).progress.check(run)).toBe(state);
 });
 
-test("a run of which nothing was redriven is not counted", async () => {
-  const { watch, counts } = world({ pending: 5 });
-  expect(await watch.look({ redriven: false } as RunRecord)).toBe("none");
+test("a run without a redrive is not counted", async () => {
+  const { progress, counts } = world({ pending: 5 });
+  expect(await progress.check({ redriven: false } as RunRecord)).toBe("none");
   expect(counts).not.toHaveBeenCalled();
 });
 
-test("counting takes a tenth of the time", async () => {
-  const { watch, counts, pass } = world({ pending: 1, visible: 1 });
-  await watch.look(run);
+test("counting takes a tenth of the time at most", async () => {
+  const { progress, counts, pass } = world({ pending: 1, visible: 1 });
+  await progress.check(run);
   pass(499);
-  expect(await watch.look(run)).toBe("at work");
+  expect(await progress.check(run)).toBe("at work");
   expect(counts).toHaveBeenCalledTimes(1);
   pass(1);
-  await watch.look(run);
+  await progress.check(run);
   expect(counts).toHaveBeenCalledTimes(2);
 });

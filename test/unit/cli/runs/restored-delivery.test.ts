@@ -7,11 +7,11 @@ import { Runs } from "../../../../shared/ledger/runs.ts";
 
 let target: RunTarget;
 vi.mock("../../../../cli/targets/find-run.ts", () => ({
-  findUnasked: async () => undefined,
+  findUnrequestedRun: async () => undefined,
   withRun: async (_run: string, _options: object, work: (target: RunTarget) => Promise<unknown>) => await work(target),
 }));
 
-/** A run of a stack that is paused, as an earlier version may have paused it: with its deliveries stopped. */
+/** A paused run of a stack. An earlier version may have paused it by disabling its deliveries. */
 async function pausedRun() {
   const runs = new Runs(new MemoryStore());
   await runs.create({ id: "r", workflow: "cities", requestedAt: new Date().toISOString() });
@@ -38,7 +38,7 @@ async function pausedRun() {
 test.each([
   ["resume", resumeCommand, [], "running"],
   ["cancel", cancelCommand, ["--yes"], "cancelling"],
-] as const)("%s has messages of a paused run delivered again", async (_, command, options, status) => {
+] as const)("%s enables the delivery of a paused run's messages again", async (_, command, options, status) => {
   const { runs, restoreDelivery, sent } = await pausedRun();
   await command.parseAsync(["r", "--stack", "sluice-cities", ...options], { from: "user" });
   expect(restoreDelivery).toHaveBeenCalledTimes(1);

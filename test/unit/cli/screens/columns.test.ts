@@ -11,7 +11,7 @@ const specs: readonly Column[] = [
 ];
 const row = ["5", "exhausted", "the service answered 500: the record cannot be read", "dd7e23dc"];
 
-test("a table is as wide as what it holds, where there is room", () => {
+test("a table is as wide as its content if there is room", () => {
   expect(columns(specs, [row, ["10,000", "permanent", "gone", "0b1c"]], { width: 200 })).toBe(
     [
       "LETTERS  REASON     ERROR                                                EXAMPLE",
@@ -21,7 +21,7 @@ test("a table is as wide as what it holds, where there is room", () => {
   );
 });
 
-test("columns that grow give way, by lines as far as they may have them and then by an ellipsis", () => {
+test("growing columns become narrower: first with more lines, then with an ellipsis", () => {
   expect(columns(specs, [row], { width: 60 }).split("\n")).toEqual([
     "LETTERS  REASON     ERROR                          EXAMPLE",
     "      5  exhausted  the service answered 500: the  dd7e23dc",
@@ -34,7 +34,7 @@ test("columns that grow give way, by lines as far as they may have them and then
   ]);
 });
 
-test("characters count as a terminal draws them", () => {
+test("widths are those of a terminal", () => {
   const table = columns(
     [{ header: "A" }, { header: "B" }],
     [
@@ -47,7 +47,7 @@ test("characters count as a terminal draws them", () => {
   expect(table.split("\n").map((line) => stringWidth(line))).toEqual([7, 7, 7, 7]);
 });
 
-test("no line is wider than the terminal, however long and strange its words are", () => {
+test("no line is wider than the terminal, whatever its words are", () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.string({ maxLength: 9 }), fc.string({ unit: "grapheme", maxLength: 300 })), {

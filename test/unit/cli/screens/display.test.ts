@@ -1,11 +1,13 @@
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, test, vi } from "vitest";
 import { positiveInteger } from "../../../../cli/options/positive-integer.ts";
-import { Pace, type Progress } from "../../../../cli/runs/pace.ts";
-import { chooseDisplay, liveLine } from "../../../../cli/screens/display.ts";
+import { Pace } from "../../../../cli/runs/pace.ts";
+import { chooseDisplay } from "../../../../cli/screens/display.ts";
 import { count, plural, seconds, table } from "../../../../cli/screens/format.ts";
+import { liveLine } from "../../../../cli/screens/live-bar.ts";
+import type { RunProgress } from "../../../../cli/screens/run-progress.ts";
 
-const progress: Progress = {
+const progress: RunProgress = {
   produced: 5_000,
   total: 5_000,
   inFlight: 47,
@@ -17,43 +19,43 @@ const progress: Progress = {
 };
 
 describe("the live line", () => {
-  const line = (columns: number, changes: Partial<Progress> = {}) =>
+  const line = (columns: number, changes: Partial<RunProgress> = {}) =>
     stripVTControlCharacters(liveLine({ ...progress, ...changes }, columns));
 
-  test("is a bar and the facts", () => {
+  test("is a bar with the facts", () => {
     expect(line(120)).toBe(
       `${"━".repeat(30)}  62 %  47 in flight · 3,109 succeeded · 57 retried · 4 dead · 257/s · 7.3 s left`,
     );
   });
 
-  test("of a run whose end is not known tells what was produced, without a bar", () => {
+  test("has no bar if the total is not known, and says what was produced", () => {
     expect(line(120, { total: undefined, secondsLeft: undefined })).toBe(
       "5,000 produced · 47 in flight · 3,109 succeeded · 57 retried · 4 dead · 257/s",
     );
   });
 
-  test("fits on every terminal, the rate and the time left to the last", () => {
+  test("fits on every terminal, and always has the rate and the time left", () => {
     for (let columns = 30; columns <= 250; columns++) {
       expect(line(columns).length).toBeLessThan(columns);
       expect(line(columns)).toMatch(/257\/s · 7\.3 s left$/);
     }
   });
 
-  test("has a bar on a terminal of 80 columns, for which the number of retries gives way", () => {
+  test("has a bar on a terminal of 80 columns, and leaves out the retries for it", () => {
     expect(line(80)).toBe(`${"━".repeat(11)}  62 %  47 in flight · 3,109 succeeded · 4 dead · 257/s · 7.3 s left`);
     expect(line(80, { total: 135_233, produced: 135_233, succeeded: 100_123, secondsLeft: 134 })).toBe(
       `${"━".repeat(19)}  74 %  100,123 succeeded · 4 dead · 257/s · 2 min 14 s left`,
     );
   });
 
-  test("of a run that waits says for what, and how long", () => {
+  test("says how many items a run waits for, and how long", () => {
     const waiting = { items: 8, nextInSeconds: 23.4 };
     expect(line(120, { waiting, inFlight: 0 })).toBe(
       `${"━".repeat(30)}  62 %  0 in flight · 3,109 succeeded · 57 retried · 4 dead · 8 waiting, the next in 23 s`,
     );
   });
 
-  test("of a run whose source is to wait says how long", () => {
+  test("says how long the source waits", () => {
     const wait = { total: undefined, secondsLeft: undefined, sourceWaitSeconds: 754, rate: 0, inFlight: 0 };
     expect(line(120, wait)).toBe(
       "5,000 produced · 0 in flight · 3,109 succeeded · 57 retried · 4 dead · 0/s · the source waits 12 min 34 s",
@@ -62,7 +64,7 @@ describe("the live line", () => {
     expect(line(80, wait)).toContain("the source waits 12 min 34 s");
   });
 
-  test("says of no time that it is left: what comes last may wait for another attempt", () => {
+  test("does not show a time left that is nearly 0: the last items may wait for another attempt", () => {
     expect(line(120, { secondsLeft: 0.1 })).toMatch(/257\/s · 0\.1 s left$/);
     expect(line(120, { secondsLeft: 0.09 })).toMatch(/257\/s$/);
   });
@@ -74,7 +76,7 @@ describe("the live line", () => {
   });
 });
 
-test("with --json progress is told once a second at the most, and each line is one object", () => {
+test("with --json, progress is printed at most once per second, and each line is one object", () => {
   const lines: string[] = [];
   const write = vi.spyOn(process.stdout, "write").mockImplementation((text) => lines.push(String(text)) > 0);
   vi.useFakeTimers({ now: 1_000_000 });
@@ -99,8 +101,8 @@ test("with --json progress is told once a second at the most, and each line is o
   expect(lines.every((line) => line.indexOf("\n") === line.length - 1)).toBe(true);
 });
 
-describe("the pace of a run", () => {
-  test("is that of the last five seconds", () => {
+describe("the rate of a run", () => {
+  test("is the rate of the last five seconds", () => {
     const pace = new Pace();
     expect(pace.rate(0, 0)).toBe(0);
     expect(pace.rate(1_000, 10)).toBe(10);
@@ -109,7 +111,7 @@ describe("the pace of a run", () => {
     expect(pace.rate(21_000, 1_930)).toBe(100);
   });
 
-  test("is none at once, and none when nothing is settled", () => {
+  test("is 0 for the first sample, and while nothing is settled", () => {
     const pace = new Pace();
     expect(pace.rate(5, 100)).toBe(0);
     expect(pace.rate(5, 200)).toBe(0);
@@ -118,7 +120,7 @@ describe("the pace of a run", () => {
   });
 });
 
-describe("what people read", () => {
+describe("text for people", () => {
   test.each([
     [0, "0.0 s"],
     [9.94, "9.9 s"],
@@ -126,7 +128,7 @@ describe("what people read", () => {
     [119.4, "119 s"],
     [200, "3 min 20 s"],
     [7_500, "2 h 5 min"],
-    // Never a sixtieth second or minute.
+    // There is never a 60th second or minute.
     [119.7, "2 min 0 s"],
     [179.7, "3 min 0 s"],
     [7_199.7, "2 h 0 min"],
@@ -135,12 +137,12 @@ describe("what people read", () => {
     expect(seconds(value)).toBe(text);
   });
 
-  test("numbers have their thousands, and nouns their plural", () => {
+  test("numbers have thousands separators, and nouns a plural", () => {
     expect(count(135_233.4)).toBe("135,233");
     expect([plural(0, "item"), plural(1, "item"), plural(1_000, "item")]).toEqual(["0 items", "1 item", "1,000 items"]);
   });
 
-  test("a table lines up, words to the left and numbers to the right", () => {
+  test("a table aligns words to the left and numbers to the right", () => {
     expect(
       table([
         ["produced", "5,000", "so far"],

@@ -1,9 +1,9 @@
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, test } from "vitest";
-import { deadLetterView } from "../../../../cli/screens/dlq/dead-letter-details.ts";
+import { deadLetterDetails } from "../../../../cli/screens/dlq/dead-letter-details.ts";
 import { deadLetterTable } from "../../../../cli/screens/dlq/dead-letter-table.ts";
 import { groupTable } from "../../../../cli/screens/dlq/group-table.ts";
-import { passNotes } from "../../../../cli/screens/dlq/scan-notes.ts";
+import { scanNotes } from "../../../../cli/screens/dlq/scan-notes.ts";
 import type { Failure } from "../../../../shared/base/failure.ts";
 import { DeadLetterGroups } from "../../../../shared/dead-letters/groups.ts";
 import { type DeadLetter, toDeadLetter } from "../../../../shared/dead-letters/read-dead-letter.ts";
@@ -54,27 +54,19 @@ describe("groups of dead letters", () => {
   for (let id = 0; id < 1_200; id++) groups.add(died([failure(1)]));
   const [group] = groups.sorted;
 
-  test("stand below each other on 80 columns", () => {
+  test("have their example below the error on 80 columns", () => {
     expect(plain(groupTable(groups.sorted, "error", 80))).toEqual([
-      "LETTERS  REASON     ERROR                                           LAST SEEN",
-      '  1,200  exhausted  Error: the service answered 500: {"error":"the  3 min ago',
-      '                    record cannot be read"}',
-      `                    first seen 3 min ago · group ${group?.key}`,
-      '                    e.g. 3b30c9f4 {"id":339219,"name":"Desē","country":"ET"}',
+      "COUNT  REASON     ERROR                                           LAST SEEN",
+      '1,200  exhausted  Error: the service answered 500: {"error":"the  3 min ago',
+      '                  record cannot be read"}',
+      `                  first seen 3 min ago · group ${group?.key}`,
+      '                  e.g. 3b30c9f4 {"id":339219,"name":"Desē","country":"ET"}',
     ]);
   });
 
-  test("stand in one line on 200", () => {
+  test("are one line each on 200 columns", () => {
     const [header = "", row = "", ...rest] = plain(groupTable(groups.sorted, "error", 200));
-    expect(header.split(/ {2,}/)).toEqual([
-      "LETTERS",
-      "REASON",
-      "ERROR",
-      "FIRST SEEN",
-      "LAST SEEN",
-      "EXAMPLE",
-      "GROUP",
-    ]);
+    expect(header.split(/ {2,}/)).toEqual(["COUNT", "REASON", "ERROR", "FIRST SEEN", "LAST SEEN", "EXAMPLE", "GROUP"]);
     expect(row.trim().split(/ {2,}/)).toEqual([
       "1,200",
       "exhausted",
@@ -98,14 +90,14 @@ describe("groups of dead letters", () => {
 });
 
 describe("a dead letter", () => {
-  test("tells what failed alike once, and each stack once", () => {
+  test("shows an error that repeats once, and each stack once", () => {
     const deadLetter = died([
       failure(1),
       failure(2),
       failure(3, { kind: "timed out", name: "TaskTimeoutError", stack: "other" }),
     ]);
-    const text = plain(deadLetterView(deadLetter, "cities on this machine", undefined, 100)).join("\n");
-    expect(text).toContain("  run         20261125-075409-792e, which the ledger does not know (any more)\n");
+    const text = plain(deadLetterDetails(deadLetter, "cities on this machine", undefined, 100)).join("\n");
+    expect(text).toContain("  run         20261125-075409-792e, which is not in the ledger\n");
     expect(text).toContain("  item        page 22, index 116\n");
     expect(text).toMatch(/\n +2 {2}2026-11-25T08:00:02\.000Z {2}33 ms {2}threw {6}the same\n/);
     expect(text).toMatch(/\n +3 {2}2026-11-25T08:00:03\.000Z {2}33 ms {2}timed out {2}TaskTimeoutError: /);
@@ -113,7 +105,7 @@ describe("a dead letter", () => {
     expect(text).toContain("\nStack of attempts 1, 2\n  Error: the service answered 500\n      at task (");
   });
 
-  test("whose item was too large says so, and shows its start", () => {
+  test("whose item was too large says so, and shows the start of the item", () => {
     const deadLetter = deadLetterOf({
       ...envelope,
       item: '{"text":"xxx',
@@ -125,12 +117,12 @@ describe("a dead letter", () => {
         truncated: true,
       },
     });
-    expect(plain(deadLetterView(deadLetter, "cities on this machine", undefined, 80)).join("\n")).toContain(
-      'Item (only its start: the whole was too large, or not JSON)\n  {"text":"xxx\n',
+    expect(plain(deadLetterDetails(deadLetter, "cities on this machine", undefined, 80)).join("\n")).toContain(
+      'Item (only the start: the whole was too large, or not JSON)\n  {"text":"xxx\n',
     );
   });
 
-  test("whose waits were too long tells of them", () => {
+  test("that waited too long shows its waits", () => {
     const note = (at: string, milliseconds: number) => ({
       at: `2026-11-25T0${at}:00.000Z`,
       name: "Throttled",
@@ -139,7 +131,7 @@ describe("a dead letter", () => {
     });
     const throttled = { count: 1_440, first: note("7:00", 30_000), last: note("8:00", 300_000) };
     const waits = { milliseconds: 86_400_000, throttled };
-    const lines = plain(deadLetterView(died([], { reason: "waited too long", waits }), "here", undefined, 140));
+    const lines = plain(deadLetterDetails(died([], { reason: "waited too long", waits }), "here", undefined, 140));
     const [title, ...rest] = lines.slice(lines.findIndex((line) => line.startsWith("Waits")));
     expect(title).toBe("Waits (24 h in all, and another 5 min was too long)");
     expect(rest).toEqual([
@@ -152,13 +144,13 @@ describe("a dead letter", () => {
 
   test("that SQS moved has no history, and says where it came from", () => {
     const deadLetter = deadLetterOf(envelope, { movedFrom: "arn:aws:sqs:us-east-1:000000000000:cities" });
-    const text = plain(deadLetterView(deadLetter, "cities on stack sluice-cities", undefined, 120)).join("\n");
-    expect(text).toContain("the queued message: SQS moved it, nothing reported on it");
+    const text = plain(deadLetterDetails(deadLetter, "cities on stack sluice-cities", undefined, 120)).join("\n");
+    expect(text).toContain("the original message: SQS moved it here, and no attempt was reported");
     expect(text).toContain("  moved by SQS  from arn:aws:sqs:us-east-1:000000000000:cities");
-    expect(text).toContain("\nAttempts\n  none is recorded");
+    expect(text).toContain("\nAttempts\n  none was recorded");
   });
 
-  test("cannot steer the terminal with anything in it", () => {
+  test("cannot control the terminal with anything in it", () => {
     const evil = "\u001b[2J\u009b31m\u202e";
     const deadLetter = deadLetterOf(
       {
@@ -177,26 +169,26 @@ describe("a dead letter", () => {
     const groups = new DeadLetterGroups("run");
     groups.add(deadLetter);
     const screens = [
-      deadLetterView(deadLetter, "cities", undefined, 80),
+      deadLetterDetails(deadLetter, "cities", undefined, 80),
       groupTable(groups.sorted, "run", 80),
       groupTable(groups.sorted, "run", 200),
       deadLetterTable([deadLetter], 80),
     ];
-    // Colours are ours, and are off where no terminal is.
+    // Colours are off without a terminal, so any control character comes from the dead letter.
     for (const screen of screens) expect(screen.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\u202a-\u202e]/u);
   });
 });
 
-describe("a walk over the dead letters", () => {
+describe("a scan of the dead-letter queue", () => {
   const all = { looked: 15, heldElsewhere: 0, approximate: false, complete: true, stoppedBy: undefined } as const;
-  const notes = (...args: Parameters<typeof passNotes>) =>
-    passNotes(...args).map((note) => stripVTControlCharacters(note));
+  const notes = (...args: Parameters<typeof scanNotes>) =>
+    scanNotes(...args).map((note) => stripVTControlCharacters(note));
 
-  test("has nothing to add where it saw all", () => {
+  test("has no notes if it read everything", () => {
     expect(notes(all, {}, new Date(Date.now() + 10 * 86_400_000).toISOString())).toEqual([]);
   });
 
-  test("tells of what it could not see, and of what is soon gone", () => {
+  test("says what it could not read, and what SQS deletes soon", () => {
     expect(notes({ ...all, heldElsewhere: 1 }, {})).toEqual([
       "note 1 more dead letter is held by another command that looks at them now, or that was killed over it. Type this command again when that one has ended; after a kill, SQS gives them back within ten minutes.",
     ]);
@@ -205,7 +197,7 @@ describe("a walk over the dead letters", () => {
     ]);
     expect(notes({ ...all, looked: 120_000, stoppedBy: "in-flight limit" }, {})).toEqual([
       expect.stringMatching(
-        /^note Only 120,000 dead letters could be looked at: SQS lets about 120,000 be in flight at once\./,
+        /^note Only 120,000 dead letters could be read: SQS allows about 120,000 messages in flight at once\./,
       ),
     ]);
     expect(notes({ ...all, stoppedBy: "interruption" }, {})).toEqual([
@@ -213,7 +205,7 @@ describe("a walk over the dead letters", () => {
     ]);
     const soon = new Date(Date.now() + 3_600_000).toISOString();
     expect(notes(all, {}, soon)).toEqual([
-      `note The oldest is deleted by SQS at ${soon}: npx sluice dlq export keeps them.`,
+      `note SQS deletes the oldest at ${soon}. Keep them with: npx sluice dlq export`,
     ]);
   });
 });

@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { where } from "../../../../cli/options/where.ts";
-import { filterWords, quoted } from "../../../../cli/screens/dlq/filter-flags.ts";
+import { filterFlags, quoted } from "../../../../cli/screens/dlq/filter-flags.ts";
 
-test("filters are proposed again as they were typed", () => {
+test("filters are suggested again as they were typed", () => {
   const filters = {
     json: false,
     reason: ["invalid item", "permanent"],
@@ -11,13 +11,16 @@ test("filters are proposed again as they were typed", () => {
     since: { text: "2h", at: 0 },
     where: where("item.id == `5`"),
   } as const;
-  expect(filterWords(filters)).toBe(
+  expect(filterFlags(filters)).toBe(
     " --reason invalid-item --reason permanent --error ECONNREFUSED --error 'not found' --since 2h --where 'item.id == `5`'",
   );
-  expect(filterWords(filters, "error")).not.toContain("--error");
-  expect(filterWords({ json: false })).toBe("");
+  expect(filterFlags(filters, "error")).not.toContain("--error");
+  expect(filterFlags({ json: false })).toBe("");
 });
 
-test.each(["plain", "two words", "it's", '$HOME `id` "x" \\', "", "*", "-n"])("%j is one word to a shell", (word) => {
-  expect(execFileSync("sh", ["-c", `printf %s ${quoted(word)}`], { encoding: "utf8" })).toBe(word);
-});
+test.each(["plain", "two words", "it's", '$HOME `id` "x" \\', "", "*", "-n"])(
+  "a shell reads %j as one word",
+  (word) => {
+    expect(execFileSync("sh", ["-c", `printf %s ${quoted(word)}`], { encoding: "utf8" })).toBe(word);
+  },
+);

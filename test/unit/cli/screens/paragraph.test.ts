@@ -9,15 +9,15 @@ test("a sentence is broken between its words, and its lines keep their indent", 
   expect(paragraph("one\n\n  two", terminal(80))).toBe("one\n\n  two");
 });
 
-test("what a question ends in stays, so that the answer stands apart", () => {
+test("spaces at the end of a question stay, so that the answer is separated", () => {
   expect(paragraph("Send them back? [y/N] ", terminal(16))).toBe("Send them back?\n[y/N] ");
 });
 
-test("a word that is longer than the terminal is broken as well", () => {
+test("a word that is wider than the terminal is broken too", () => {
   expect(paragraph("abcdefgh", terminal(5))).toBe("abcde\nfgh");
 });
 
-test("where no terminal is, nothing is broken", () => {
+test("without a terminal, nothing is broken", () => {
   expect(paragraph("all others stay in the queue", { isTTY: false } as NodeJS.WriteStream)).toBe(
     "all others stay in the queue",
   );

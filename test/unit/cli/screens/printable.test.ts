@@ -11,15 +11,15 @@ test.each([
   ["half a character", "\ud83d", "\ufffd"],
   ["what is only text", "Şuwayr 漢字 👍🏽 ✖ → é\n\tx", "Şuwayr 漢字 👍🏽 ✖ → é\n\tx"],
   ["lines that end as on Windows", "a\r\nb", "a\nb"],
-])("%s does not steer a terminal", (_, text, shown) => {
+])("%s cannot control a terminal", (_, text, shown) => {
   expect(printable(text)).toBe(shown);
 });
 
-test("on one line, blanks of every kind are one space", () => {
+test("on one line, white space of every kind becomes one space", () => {
   expect(oneLine("  a\n\t b\r\n\u001bc  ")).toBe("a b \\u001bc");
 });
 
-test("JSON stays the same JSON, and steers no terminal", () => {
+test("JSON keeps its value, and cannot control the terminal", () => {
   const value = { "\u009b2J": ["\u001b[0m", "\u007f", "\u202e", "\u2028", "漢字\n"] };
   const text = printableJson(JSON.stringify(value));
   expect(text).not.toMatch(/[\p{Cc}\u2028\u202e]/u);

@@ -25,7 +25,7 @@ const formatted = (changes: Partial<Summary> = {}) =>
   );
 
 describe("a run's summary", () => {
-  test("tells the counts, the speed, and the dead letters by reason, the most frequent first", () => {
+  test("shows the counts, the rate, and the dead letters by reason, the most frequent first", () => {
     expect(formatted().split("\n").slice(1, -5)).toEqual([
       "Completed with 15 dead letters  cities · run 20261122-083540-bff0",
       "",
@@ -54,29 +54,31 @@ describe("a run's summary", () => {
     expect(formatted(changes)).toMatch(new RegExp(`^\n${headline}  cities`));
   });
 
-  test("says why a run failed, or its onComplete was given up", () => {
+  test("says why a run failed, or why its onComplete failed", () => {
     expect(formatted({ status: "failed", failure: "HTTP 503" })).toContain("\n  HTTP 503\n");
-    expect(formatted({ completionError: "no mail" })).toContain("\n  onComplete was given up: no mail\n");
+    expect(formatted({ completionError: "no mail" })).toContain(
+      "\n  onComplete failed, and is not called again: no mail\n",
+    );
   });
 
-  test("shows a reason that a service gave without what would steer the terminal", () => {
+  test("escapes control characters in a reason that a service gave", () => {
     const hostile = "HTTP 400: \u009b2J";
     expect(formatted({ status: "failed", failure: hostile })).toContain("\n  HTTP 400: \\u009b2J\n");
-    expect(formatted({ completionError: hostile })).toContain("given up: HTTP 400: \\u009b2J\n");
+    expect(formatted({ completionError: hostile })).toContain("is not called again: HTTP 400: \\u009b2J\n");
   });
 
-  test("says how all items failed, if they did in the same way, below the reasons", () => {
+  test("says below the reasons how all items failed, if all failed in the same way", () => {
     const text = formatted({ deadByReason: { "invalid item": 15 }, sameFailure: "all 15 items: `email` missing" });
     expect(text).toContain("\n    invalid item  15\n\n  all 15 items: `email` missing\n");
   });
 
-  test("shows each warning on a line of its own, without what would steer the terminal", () => {
+  test("shows each warning on its own line, with control characters escaped", () => {
     const text = formatted({ warnings: ["no Link header", "two\nlines \u001b[2J"] });
     expect(text).toContain("\n  warning no Link header\n  warning two lines \\u001b[2J\n");
     expect(formatted()).not.toContain("warning");
   });
 
-  test("offers to resume a run whose source failed, and no other", () => {
+  test("suggests to resume a run whose source failed, and no other run", () => {
     const resume = "npx sluice resume cities";
     expect(formatted({ status: "failed" })).toContain(resume);
     expect(formatted({ status: "failed", cancelled: 3 })).not.toContain(resume);
@@ -84,9 +86,9 @@ describe("a run's summary", () => {
     expect(formatted()).not.toContain(resume);
   });
 
-  test("names the producer's log where the source failed, as no task may have run, and else the consumer's", () => {
-    const producer = "less .sluice/cities/logs/producer.log  what the source logged";
-    const consumer = "less .sluice/cities/logs/consumer.log  what the tasks logged";
+  test("names the producer's log if the source failed, because no task may have run, and else the consumer's", () => {
+    const producer = "less .sluice/cities/logs/producer.log  read the source's log";
+    const consumer = "less .sluice/cities/logs/consumer.log  read the tasks' log";
     expect(formatted({ status: "failed" })).toContain(producer);
     expect(formatted({ status: "failed" })).not.toContain(consumer);
     expect(formatted({ status: "failed", cancelled: 3 })).toContain(consumer);
@@ -94,12 +96,12 @@ describe("a run's summary", () => {
     expect(formatted()).not.toContain(producer);
   });
 
-  test("names the command that shows why items died, where some have", () => {
+  test("names the command that shows why items died, if some did", () => {
     expect(formatted()).toContain("npx sluice dlq ");
     expect(formatted(none)).not.toContain("npx sluice dlq ");
   });
 
-  test("has no reasons without dead letters, and no cancelled items where none are", () => {
+  test("shows no reasons without dead letters, and no cancelled items if there are none", () => {
     expect(formatted(none)).not.toMatch(/dead letters by reason|cancelled/);
     expect(formatted({ cancelled: 1_200 })).toContain("\n  cancelled  1,200\n");
   });

@@ -5,7 +5,7 @@ import type { Target } from "../../../../cli/targets/target.ts";
 
 const beside = { workflow: "cities", running: true, local: {} } as Target;
 
-/** An address at which nobody listens any more. */
+/** An address on which no server listens any more. */
 async function closed(): Promise<string> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -14,17 +14,17 @@ async function closed(): Promise<string> {
   return `http://127.0.0.1:${port}`;
 }
 
-test("that another command ended, with its queues, is said instead of a refused connection", async () => {
+test("the end of another command, with its queues, is reported instead of a refused connection", async () => {
   const url = await closed();
   await expect(whileEngineRuns(beside, () => fetch(url))).rejects.toMatchObject({
     code: "ENGINE_ENDED",
     message: expect.stringMatching(
-      /^the command that ran cities has ended, and took its queues along\. .*type it again$/,
+      /^the command that ran cities has ended, and its queues have closed\. .*Run this command again$/,
     ),
   });
 });
 
-test("what has other reasons stays what it is", async () => {
+test("other errors are not changed", async () => {
   const url = await closed();
   const ours = { ...beside, running: false };
   await expect(whileEngineRuns(ours, () => fetch(url))).rejects.toThrow("fetch failed");

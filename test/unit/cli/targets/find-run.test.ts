@@ -19,28 +19,28 @@ beforeEach(async () => {
   for (let minute = 1; minute <= 700; minute++) await runs.skip(of(`skipped-${minute}`, minute), active);
 });
 
-describe("behind 700 runs that were skipped for it, the active run", () => {
+describe("an active run that is older than 700 skipped runs", () => {
   test.each(["cities", "./cities.ts", "active"])("is meant by %s", async (name) => {
     expect(await meant(name)).toBe("active");
     expect(await meant(name, { prefers: ({ status }) => status === "running" })).toBe("active");
   });
 
-  test("is meant by nothing", async () => {
+  test("is chosen if the user names nothing", async () => {
     expect(await meant(undefined)).toBe("active");
   });
 
-  test("is listed with the latest", async () => {
+  test("is listed with the latest runs", async () => {
     expect((await latestAndActive(runs, 2)).map(({ id }) => id)).toEqual(["skipped-700", "skipped-699", "active"]);
   });
 
-  test("is preferred to a later one that has ended, by a command for which the later one is of no use", async () => {
+  test("is preferred to a later run that has ended, by a command that needs an active run", async () => {
     const later = await runs.create(of("later", 800));
     await runs.checkpoint(later, { ...later.checkpoint, ended: true });
     expect(await meant("cities", { prefers: (run) => !hasEnded(run) })).toBe("active");
     expect(await meant("cities")).toBe("later");
   });
 
-  test("has ended: then it is still the workflow's latest that was not skipped, and none is meant by nothing", async () => {
+  test("is still the workflow's latest run that was not skipped once it has ended; without a name, no run is chosen", async () => {
     const run = await runs.get("active");
     await runs.checkpoint(run, { ...run.checkpoint, ended: true });
     expect(await meant("cities")).toBe("active");
@@ -48,7 +48,7 @@ describe("behind 700 runs that were skipped for it, the active run", () => {
   });
 });
 
-test("A run is found by its id, however old it is, and nothing by what is neither a run nor the workflow", async () => {
+test("a run of any age is found by its id, and an unknown name finds nothing", async () => {
   expect(await meant("skipped-1")).toBe("skipped-1");
   expect(await meant("paris")).toBeUndefined();
 });

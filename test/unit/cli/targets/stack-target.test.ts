@@ -40,8 +40,8 @@ beforeEach(() => {
 });
 afterEach(() => vi.unstubAllEnvs());
 
-describe("which stack is meant", () => {
-  test("the only one with a workflow in it, on whichever page", async () => {
+describe("the stack that a command acts on", () => {
+  test("is the only stack with a workflow, on any page of the list", async () => {
     cloudFormation
       .on(DescribeStacksCommand)
       .resolvesOnce({ Stacks: [foreign], NextToken: "2" })
@@ -49,55 +49,55 @@ describe("which stack is meant", () => {
     expect(await found({ stack: true })).toEqual(["invoices in stack shop", "mails in stack shop"]);
   });
 
-  test("the one named, which CloudFormation is asked for", async () => {
+  test("is the named stack, which is requested by its name", async () => {
     cloudFormation.on(DescribeStacksCommand, { StackName: "sluice-orders" }).resolves({ Stacks: [orders] });
     expect(await found({ stack: "sluice-orders" })).toEqual(["orders in stack sluice-orders"]);
   });
 
-  test("of several, the one that holds the workflow; with none, it has to be said", async () => {
+  test("is the one of several that holds the workflow; otherwise the user must choose", async () => {
     cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [orders, foreign, shop] });
     expect(await found({ stack: true, holding: "mails" })).toEqual(["invoices in stack shop", "mails in stack shop"]);
-    const several = "there are several stacks of Sluice's: say which with --stack (sluice-orders, shop)";
+    const several = "there are several stacks with Sluice workflows: choose one with --stack (sluice-orders, shop)";
     await expect(found({ stack: true })).rejects.toThrow(several);
     await expect(found({ stack: true, holding: "20261122-081530-3fa9" })).rejects.toThrow(several);
   });
 
-  test("of several stages that hold the workflow, each under a prefix of its own, it has to be said", async () => {
+  test("must be chosen by the user if several stages hold the workflow", async () => {
     const stages = ["acme-dev-mails", "acme-prod-mails"].map((name) => stackOf(name, "mails"));
     cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [orders, ...stages] });
     await expect(found({ stack: true, holding: "mails" })).rejects.toThrow(
-      'several stacks hold the workflow "mails": say which with --stack (acme-dev-mails, acme-prod-mails)',
+      'several stacks hold the workflow "mails": choose one with --stack (acme-dev-mails, acme-prod-mails)',
     );
     expect(await found({ stack: true, holding: "orders" })).toEqual(["orders in stack sluice-orders"]);
     cloudFormation.on(DescribeStacksCommand, { StackName: "acme-prod-mails" }).resolves({ Stacks: stages.slice(1) });
     expect(await found({ stack: "acme-prod-mails", holding: "mails" })).toEqual(["mails in stack acme-prod-mails"]);
   });
 
-  test("a name that no stack has is answered by those that are there", async () => {
+  test("is refused with the names of the existing stacks if no stack has the given name", async () => {
     const missing = Object.assign(new Error("Stack with id mails does not exist"), { name: "ValidationError" });
     cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [foreign, orders, shop] });
     cloudFormation.on(DescribeStacksCommand, { StackName: "mails" }).rejects(missing);
     await expect(found({ stack: "mails" })).rejects.toThrow(
-      'there is no stack "mails" with a workflow in it in this account and region (there are sluice-orders, shop)',
+      'there is no stack "mails" with a Sluice workflow in this account and region (found: sluice-orders, shop)',
     );
   });
 
-  test("one that is not there, or holds no workflow, is refused", async () => {
+  test("is refused if it does not exist, or holds no workflow", async () => {
     cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [foreign] });
-    await expect(found({ stack: true })).rejects.toThrow("there is no stack of Sluice's in this account and region");
+    await expect(found({ stack: true })).rejects.toThrow(
+      "there is no stack with a Sluice workflow in this account and region",
+    );
     const missing = Object.assign(new Error("Stack with id x does not exist"), { name: "ValidationError" });
     cloudFormation.on(DescribeStacksCommand).rejects(missing);
-    await expect(found({ stack: "x" })).rejects.toThrow('there is no stack "x" with a workflow in it');
+    await expect(found({ stack: "x" })).rejects.toThrow('there is no stack "x" with a Sluice workflow');
   });
 
-  test("AWS that cannot be asked is told of with what to check, and not as a stack that is missing", async () => {
+  test("is not reported as missing if the request fails; the error says what to check", async () => {
     const refused = Object.assign(new Error("The security token is expired"), { name: "ExpiredToken" });
     cloudFormation.on(DescribeStacksCommand).rejects(refused);
     await expect(found({ stack: true })).rejects.toMatchObject({
       code: "AWS_UNREACHABLE",
-      message: expect.stringMatching(
-        /^AWS cannot be asked for its stacks: The security token is expired\. .*--profile/,
-      ),
+      message: expect.stringMatching(/^the stacks cannot be listed: The security token is expired\. .*--profile/),
       cause: refused,
     });
   });
@@ -165,13 +165,13 @@ describe("which stack is meant", () => {
   });
 });
 
-test("commands that are proposed name the stack, and none for this machine", async () => {
+test("suggested commands name the stack, and nothing for this machine", async () => {
   cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [orders] });
   for await (const target of stackTargets({ stack: true })) expect(stackFlag(target)).toBe(" --stack sluice-orders");
   expect(stackFlag({ stack: undefined })).toBe("");
 });
 
-test("delivery is restored by the consumer's mapping of the queue alone, on whichever page, if it is disabled", async () => {
+test("delivery is restored by enabling the consumer's mapping of the queue, on any page, if it is disabled", async () => {
   cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [orders] });
   const mapping = (UUID: string, queue: string, State: string) => ({
     UUID,

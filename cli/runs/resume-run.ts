@@ -1,0 +1,100 @@
+import type { ServiceClients } from "../../local/local-services.ts";
+import { hasEnded, type RunRecord } from "../../shared/ledger/run-record.ts";
+import type { ResumeOptions } from "../commands/resume.ts";
+import { EXIT } from "../exit-code.ts";
+import { writeJson } from "../screens/json.ts";
+import { remark, say } from "../screens/paragraph.ts";
+import { findUnrequestedRun, withRun } from "../targets/find-run.ts";
+import { stackFlag, type Target } from "../targets/target.ts";
+import { continueRun } from "./continue-run.ts";
+import { messagesMayBeMissing, sayThatCountsLag } from "./missing-messages.ts";
+import { newStart } from "./new-start.ts";
+import { openSession, workOnRun } from "./session.ts";
+import type { StartUp } from "./start-up.ts";
+
+/** Continues a run where it stopped, and sets the exit code. */
+export async function resumeRun(
+  runOrWorkflow: string | undefined,
+  options: ResumeOptions,
+  startUp: StartUp,
+): Promise<void> {
+  const { json } = options;
+  const unrequested = options.stack === undefined ? await findUnrequestedRun(runOrWorkflow) : undefined;
+  if (unrequested !== undefined) {
+    const { workflow, run, limit, file, name, concurrency } = unrequested;
+    const session = await openSession(file, { json, concurrency, name }, startUp);
+    process.exitCode = await workOnRun(session, async ({ controlQueue }) => ({
+      id: run,
+      limit,
+      begin: () => controlQueue.sendControl(newStart({ workflow, run, limit })),
+    }));
+    return;
+  }
+  const { run, where, local, name, running, stack, workLeft } = await withRun(
+    runOrWorkflow,
+    options,
+    async (target) => {
+      // A stack, or an engine in another process, continues the run once it is reopened.
+      if (target.running && !hasEnded(target.run)) {
+        await target.restoreDelivery();
+        await reopen(target.services, target.run, { works: true, exactCounts: target.local !== undefined });
+      }
+      return { ...target, workLeft: await hasWorkLeft(target.run, target) };
+    },
+    { prefers: hasWorkLeft, isMeant: hasWorkLeft },
+  );
+  const flag = stackFlag({ stack });
+  if (!workLeft || running || local === undefined) startUp.end();
+  if (!workLeft) {
+    const start = local === undefined ? "start" : "run";
+    const message = `Run ${run.id} on ${where} has ended: it is ${run.status}. Start another with: npx sluice ${start} ${name}${flag}`;
+    if (json) writeJson({ type: "error", code: "RUN_ENDED", message });
+    else remark(message);
+    process.exitCode = EXIT.failed;
+    return;
+  }
+  if (running || local === undefined) {
+    const message = `Run ${run.id} on ${where} continues. Watch it with: npx sluice status ${run.id}${flag} --watch`;
+    if (json) writeJson({ type: "message", message });
+    else say(message);
+    return;
+  }
+  const session = await openSession(local.file, { json, concurrency: local.concurrency, name }, startUp);
+  process.exitCode = await workOnRun(session, async (services) => ({
+    id: run.id,
+    limit: run.limit,
+    begin: () => reopen(services, run, { works: false, exactCounts: true }),
+  }));
+}
+
+/**
+ * Whether work is left on a run. A run that has ended has some if items were redriven since, or if the command died
+ * before `onComplete` was called.
+ */
+async function hasWorkLeft(run: RunRecord, { services, running }: Target): Promise<boolean> {
+  if (!hasEnded(run)) return true;
+  if (run.redriven && (await services.runs.counts(run)).pending > 0) return true;
+  // A running engine or stack calls `onComplete` by itself.
+  return !running && run.status !== "skipped" && run.completionHandledAt === undefined;
+}
+
+/** Continues a run, wherever the command that ran, paused or cancelled the run stopped. */
+async function reopen(
+  services: Pick<ServiceClients, "runs" | "queue" | "controlQueue">,
+  run: RunRecord,
+  options: { readonly works: boolean; readonly exactCounts: boolean },
+): Promise<void> {
+  const { runs, controlQueue } = services;
+  const { id } = run;
+  // A resend that has begun continues from its own checkpoint.
+  const isResending = run.resend !== undefined;
+  const check = { ...options, onDoubt: () => sayThatCountsLag(id) };
+  if (!hasEnded(run) && !isResending && (await messagesMayBeMissing(services, run, check))) {
+    await runs.requestResend(id);
+    remark(
+      `SQS may have deleted messages of run ${id} that were too old. The source is read again, and pending items are sent ` +
+        "again.",
+    );
+  }
+  await continueRun(controlQueue, (await runs.reopen(id)) ?? (await runs.get(id)));
+}

@@ -1,0 +1,36 @@
+import { SluiceError } from "../../shared/base/errors.ts";
+import type { RunOptions } from "../commands/run.ts";
+import { plural } from "../screens/format.ts";
+import { newRunId } from "./new-run-id.ts";
+import { StartUp } from "./start-up.ts";
+
+/** Runs a workflow on the embedded engine until the run has ended, and sets the exit code. */
+export async function runHere(name: string, options: RunOptions): Promise<void> {
+  using startUp = new StartUp(options);
+  startUp.step("loading the workflow");
+  const [{ openSession, workOnRun }, { newStart }] = await Promise.all([
+    import("./session.ts"),
+    import("./new-start.ts"),
+  ]);
+  const session = await openSession(name, options, startUp);
+  process.exitCode = await workOnRun(session, async ({ runs, controlQueue }) => {
+    const [unfinished] = await runs.active.list();
+    if (unfinished !== undefined) {
+      const { id, status, workflow } = unfinished;
+      const { pending, produced } = await runs.counts(unfinished);
+      throw new SluiceError(
+        "RUN_UNFINISHED",
+        `run ${id} of ${workflow} has not ended: it is ${status}, with ${plural(produced - pending, "item")} settled. ` +
+          `Continue it with: npx sluice resume ${workflow}. Or delete it and start anew with: npx sluice run ${name} --fresh`,
+      );
+    }
+    const { items: limit } = options;
+    const { workflow } = session.loaded;
+    const id = newRunId();
+    return {
+      id,
+      limit,
+      begin: () => controlQueue.sendControl(newStart({ workflow: workflow.name, run: id, limit })),
+    };
+  });
+}

@@ -1,0 +1,32 @@
+import { count, seconds } from "./format.ts";
+import type { RunProgress } from "./run-progress.ts";
+
+export type Fact = "produced" | "in flight" | "succeeded" | "retried" | "dead" | "rate" | "left" | "waiting" | "source";
+
+/** What is said about a run's progress, in this order. */
+export function progressFacts(progress: RunProgress): Map<Fact, string> {
+  const { produced, total, inFlight, succeeded, retried, dead, rate, secondsLeft, waiting } = progress;
+  const { sourceWaitSeconds } = progress;
+  const all: [Fact, string | undefined][] = [
+    ["produced", total !== undefined && produced >= total ? undefined : `${count(produced)} produced`],
+    ["in flight", `${count(inFlight)} in flight`],
+    ["succeeded", `${count(succeeded)} succeeded`],
+    ["retried", `${count(retried)} retried`],
+    ["dead", `${count(dead)} dead`],
+    // The rate of a run that waits means nothing.
+    ["rate", waiting === undefined ? `${count(rate)}/s` : undefined],
+    ["left", waiting === undefined ? timeLeft(secondsLeft) : undefined],
+    ["waiting", waiting && `${count(waiting.items)} waiting, the next in ${seconds(waiting.nextInSeconds)}`],
+    ["source", sourceWaitSeconds === undefined ? undefined : `the source waits ${seconds(sourceWaitSeconds)}`],
+  ];
+  return new Map(all.filter((fact): fact is [Fact, string] => fact[1] !== undefined));
+}
+
+/**
+ * The shortest time left that is shown. The last items of a run may wait for another attempt, and the rate does not tell
+ * for how long.
+ */
+const SHORTEST_LEFT_SECONDS = 0.1;
+
+const timeLeft = (left: number | undefined): string | undefined =>
+  left === undefined || left < SHORTEST_LEFT_SECONDS ? undefined : `${seconds(left)} left`;

@@ -1,0 +1,46 @@
+import type { Counts, RunRecord } from "../../shared/ledger/run-record.ts";
+import { sameFailureOf } from "../../shared/ledger/same-failure.ts";
+import { isInterrupted, statusText, wallSecondsOf } from "../runs/run-status.ts";
+import type { RunTarget } from "../targets/target.ts";
+import { count, seconds, style, table, timeOf, warningLine } from "./format.ts";
+import { oneLine, printable } from "./printable.ts";
+
+/** One run for people: its status, what went wrong, its counts and its times. */
+export function runDetails(target: RunTarget, counts: Counts): string {
+  const { run, name } = target;
+  const { produced, succeeded, dead, cancelled, retried, pending, deadByReason } = counts;
+  const wallSeconds = wallSecondsOf(run);
+  const sameFailure = sameFailureOf(run, counts);
+  const reasons = Object.entries(deadByReason).map(([reason, number]) => [`dead: ${reason}`, count(number)]);
+  return [
+    `${style("bold", run.workflow)} · run ${run.id} · ${style("bold", statusText(target))}`,
+    ...(isInterrupted(target)
+      ? [style("yellow", `No engine is working on this run. Continue it with: npx sluice resume ${name}`)]
+      : []),
+    ...(run.failure === undefined ? [] : [style("red", printable(run.failure))]),
+    ...(run.sliceError === undefined || run.failedSlices === 0
+      ? []
+      : [style("yellow", `the source failed ${run.failedSlices} times: ${printable(run.sliceError)}`)]),
+    ...waitLine(run),
+    ...run.warnings.map(warningLine),
+    ...(sameFailure === undefined ? [] : [style("yellow", oneLine(sameFailure))]),
+    table([
+      ["produced", count(produced), ...(run.checkpoint.ended ? [] : ["so far"])],
+      ["succeeded", count(succeeded)],
+      ["dead", count(dead)],
+      ...reasons,
+      ...(cancelled > 0 ? [["cancelled", count(cancelled)]] : []),
+      ["pending", count(pending)],
+      ["retried", count(retried)],
+    ]),
+    `  requested  ${run.requestedAt}`,
+    ...(run.completedAt === undefined ? [] : [`  ended      ${run.completedAt}`]),
+    ...(wallSeconds === undefined ? [] : [`  wall time  ${seconds(wallSeconds)}`]),
+  ].join("\n");
+}
+
+/** Until when the source's service asked to wait, while the run waits. */
+function waitLine({ status, wait, checkpoint }: RunRecord): string[] {
+  if (wait === undefined || checkpoint.ended || status !== "running") return [];
+  return [style("yellow", `the source asks to wait until ${timeOf(wait.until)}: ${oneLine(wait.reason)}`)];
+}
