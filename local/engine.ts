@@ -7,7 +7,7 @@ import { SluiceError } from "../shared/base/errors.ts";
 import { fastPathOf, functionEnvironment, toVariables } from "../shared/definition/function-environment.ts";
 import type { Topology } from "../shared/definition/topology.ts";
 import type { Workflow } from "../shared/definition/workflow.ts";
-import { ownAccess } from "./access/engine-access.ts";
+import { engineAccess } from "./access/engine-access.ts";
 import { ActivityMonitor } from "./lambda/activity-monitor.ts";
 import { bundleFunctions } from "./lambda/bundle-functions.ts";
 import { EventSourceMapping } from "./lambda/event-source-mapping.ts";
@@ -21,11 +21,11 @@ import { warmUp } from "./warm-up.ts";
 
 export interface EngineOptions {
   readonly workflow: Workflow;
-  /** The file whose default export it is. */
+  /** The file whose default export is the workflow. */
   readonly workflowFile: string;
   readonly topology: Topology;
   readonly state: StateDirectory;
-  /** Environment variables of the functions, beside their own. */
+  /** Environment variables for the functions, in addition to their own. */
   readonly variables?: Readonly<Record<string, string>>;
   /** Called before each step of the start that takes a moment. */
   readonly onStep?: (step: StartStep) => void;
@@ -49,34 +49,38 @@ export interface Engine extends ServiceClients {
    * @throws {SluiceError} `FUNCTION_FAILED`
    */
   warm(): Promise<void>;
-  /** Begins to deliver messages: what an earlier engine left in the state directory goes on. */
+  /** Begins to deliver messages, including those that an earlier engine left in the state directory. */
   deliver(): void;
   /**
-   * When the first of the tasks' messages will be visible, in milliseconds since 1970; undefined where one is visible
-   * now, or there is none.
+   * When the next message of a task becomes visible, in milliseconds since 1970. `undefined` if a message is visible now,
+   * or if the queue is empty.
    */
   nextTaskAt(): number | undefined;
-  /** Lets invocations under way end, and takes no others. */
+  /** Starts no more invocations. Resolves when those under way have ended. */
   drain(): Promise<void>;
 }
 
-/** What the AWS SDK finds credentials by, which is not in the bundles: profiles, single sign-on, and so on. */
+/** The SDK's default credential providers (profiles, single sign-on and so on). They are not in the bundles. */
 const DEFAULT_CREDENTIALS = pathToFileURL(
   createRequire(import.meta.url).resolve("@aws-sdk/credential-provider-node"),
 ).href;
 
-/** Lines of a log that tell why its function died. */
-const TELLING_LINES = 6;
+/** Lines of its log that an error message quotes. */
+const QUOTED_LOG_LINES = 6;
 
-/** Environments that are started before a run; all others start when they are needed. */
+/** Consumer environments that start before a run. All others start when they are needed. */
 const WARM_ENVIRONMENTS = 5;
 
 /**
  * Starts the embedded engine: queues, ledger, and the functions of one workflow with their event source mappings.
  *
- * @param opened The services, where they are open already; they are closed with the engine.
+ * @param opened The services, if they are open already. They are closed with the engine.
  * @throws {ConfigurationError} The workflow does not bundle.
- * @throws {SluiceError} `ENGINE_RUNNING`: another engine works in the directory.
+ * @throws {SluiceError} `ENGINE_RUNNING`: another engine uses the state directory.
+ * @example
+ * const engine = await startEngine({ workflow, workflowFile, topology: topology(workflow), state });
+ * await engine.ready();
+ * engine.deliver();
  */
 export async function startEngine(options: EngineOptions, opened?: Services): Promise<Engine> {
   const { topology, state, workflow, onStep } = options;
@@ -89,7 +93,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       deadLetterQueueUrl: sqs.queueUrl(names.deadLetterQueue),
       controlQueueUrl: sqs.queueUrl(names.controlQueue),
       controlDeadLetterQueueUrl: sqs.queueUrl(names.controlDeadLetterQueue),
-      access: ownAccess({
+      access: engineAccess({
         sqs: sqs.endpoint,
         dynamoDb: services.dynamoDb.endpoint,
         accessKeyId: services.accessKeyId,
@@ -169,7 +173,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       };
     };
     const drain = async () => {
-      // The consumers would go on to receive for their free slots.
+      // Consumers receive messages themselves while slots are free.
       sqs.store.suspend(names.queue);
       await Promise.all(mappings.map((mapping) => mapping.stop()));
     };
@@ -208,9 +212,9 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
 
 function cannotStart(name: "producer" | "consumer", end: string, state: StateDirectory): string {
   const log = state.logFile(name);
-  const lines = readFileSync(log, "utf8").trimEnd().split("\n").slice(0, TELLING_LINES);
+  const lines = readFileSync(log, "utf8").trimEnd().split("\n").slice(0, QUOTED_LOG_LINES);
   return (
-    `the ${name} cannot start (${end}): what the workflow's file does when it is imported fails in its function, which ` +
-    `has the environment variables of this shell and its own. From its log, ${log}:\n${lines.join("\n")}`
+    `the ${name} cannot start (${end}): importing the workflow's file fails inside the function. The function has the ` +
+    `environment variables of this shell and those of the workflow. From its log, ${log}:\n${lines.join("\n")}`
   );
 }

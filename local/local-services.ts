@@ -7,7 +7,7 @@ import { explicitSettings } from "../shared/aws/service-access.ts";
 import type { Topology } from "../shared/definition/topology.ts";
 import { type Connection, connect } from "../shared/ledger/connect.ts";
 import { newAccessKeyId } from "./access/access-key.ts";
-import { ownAccess } from "./access/engine-access.ts";
+import { engineAccess } from "./access/engine-access.ts";
 import { createLedgerTable } from "./dynamodb/create-table.ts";
 import { type DynamoDbThread, startDynamoDbThread } from "./dynamodb/dynalite-thread.ts";
 import { startSqsServer } from "./sqs/http-server.ts";
@@ -28,21 +28,21 @@ export interface ServiceClients extends Connection {
 /** Services that this process runs itself. */
 export type Services = Awaited<ReturnType<typeof openServices>>;
 
-/** How long another command may take to start its services, or to end, on a busy machine. */
-const OTHERS_MILLISECONDS = 10_000;
-const LOOK_MILLISECONDS = 25;
+/** How long another command may take to start its services or to end, on a busy machine. */
+const OTHER_COMMAND_MILLISECONDS = 10_000;
+const POLL_MILLISECONDS = 25;
 
-/** What is killed needs a moment to die. */
-const DYING_MILLISECONDS = 500;
+/** A process that was killed needs a moment to end. */
+const KILLED_MILLISECONDS = 500;
 
 interface ServiceOptions {
   readonly workflow: string;
-  /** What the queues are to be, for an engine; left out, they stay as they are. */
+  /** The topology whose attributes the queues get. Without it, the queues stay as they are. */
   readonly topology?: Topology;
   readonly state: StateDirectory;
-  /** Whether to drop first what earlier engines left. */
+  /** Whether to delete first what earlier engines left. Default: false. */
   readonly fresh?: boolean | undefined;
-  /** What strikes the queues, where it is to be shown that nothing is lost by it. */
+  /** Faults to inject into the queues, for tests. */
   readonly faults?: Faults;
   /** Called before each step of the start that takes a moment. */
   readonly onStep?: ((step: StartStep) => void) | undefined;
@@ -51,19 +51,19 @@ interface ServiceOptions {
 const useOf = ({ topology }: ServiceOptions): Use => (topology === undefined ? "look" : "engine");
 
 /**
- * Starts the services over what an engine left, or anew, without running anything. Locks the state directory until they
- * are closed. Commands that only look into it are waited for.
+ * Starts the services of a workflow over the state that an earlier engine left, or over new state. Runs nothing. Locks
+ * the state directory until the services are closed. If a command that only looks holds the lock, waits for it.
  *
- * @throws {SluiceError} `ENGINE_RUNNING`: an engine works in the directory, or another command has held it for ten
- *   seconds. `STATE_UNUSABLE`, `LEDGER_UNREADABLE`.
+ * @throws {SluiceError} `ENGINE_RUNNING`: an engine uses the directory, or another command has held it for ten seconds.
+ *   `STATE_UNUSABLE`, `LEDGER_UNREADABLE`.
  */
 export async function openServices(options: ServiceOptions) {
   const { state } = options;
   options.onStep?.("services");
-  for (let waited = 0; !state.lock(useOf(options)); waited += LOOK_MILLISECONDS) {
+  for (let waited = 0; !state.lock(useOf(options)); waited += POLL_MILLISECONDS) {
     const isEngine = state.holder()?.use === "engine";
-    if (waited >= (isEngine ? DYING_MILLISECONDS : OTHERS_MILLISECONDS)) throw state.taken();
-    await setTimeout(LOOK_MILLISECONDS);
+    if (waited >= (isEngine ? KILLED_MILLISECONDS : OTHER_COMMAND_MILLISECONDS)) throw state.taken();
+    await setTimeout(POLL_MILLISECONDS);
   }
   return await openOrUnlock(options);
 }
@@ -86,7 +86,7 @@ async function openLocked(options: ServiceOptions) {
     file: state.queues,
     accessKeyId,
     ...(faults && { faults }),
-    // A command that looks at 100,000 dead letters reads each once: a cache would only make it larger.
+    // A command that looks at 100,000 dead letters reads each of them once, so a large cache would only cost memory.
     ...(topology === undefined && { cacheMegabytes: 8 }),
   });
   let dynamoDb: DynamoDbThread | undefined;
@@ -94,7 +94,7 @@ async function openLocked(options: ServiceOptions) {
     await Promise.all([sqs.close(), dynamoDb?.close()]);
   };
   try {
-    // The directory is locked: whoever had received them is gone, be it an engine or a command that looked at letters.
+    // This process has the lock, so all processes that had received messages from these queues have ended.
     const names = queueNames(workflow);
     sqs.store.releaseOrphans({
       // Producers keep the visibility of a message short and renew it.
@@ -117,29 +117,33 @@ async function openLocked(options: ServiceOptions) {
       dynamoDb,
       async close() {
         await clients.close();
-        // Commands that came to these services meanwhile are about to end.
-        for (let waited = 0; !state.retire(useOf(options)) && waited < OTHERS_MILLISECONDS; waited += LOOK_MILLISECONDS)
-          await setTimeout(LOOK_MILLISECONDS);
+        // Other commands may use these services. They are about to end.
+        for (
+          let waited = 0;
+          !state.retire(useOf(options)) && waited < OTHER_COMMAND_MILLISECONDS;
+          waited += POLL_MILLISECONDS
+        )
+          await setTimeout(POLL_MILLISECONDS);
         await close();
         state.unlock();
       },
     };
   } catch (error) {
-    // What still listened would keep the command alive.
+    // A server that listens would keep the command alive.
     await close();
     throw error;
   }
 }
 
 /**
- * Connects to the services of the process that works in a directory, or starts them where none does.
+ * Connects to the services of the process that uses a state directory. If there is none, starts the services.
  *
- * @throws {SluiceError} `ENGINE_RUNNING`: another process has held the directory for ten seconds, without services.
+ * @throws {SluiceError} `ENGINE_RUNNING`: another process has held the directory for ten seconds and offers no services.
  *   `STATE_UNUSABLE`, `LEDGER_UNREADABLE`.
  */
 export async function reachServices(workflow: string, state: StateDirectory): Promise<ServiceClients> {
-  // One that has the lock and no services yet is just starting them, or about to end.
-  for (let waited = 0; waited < OTHERS_MILLISECONDS; waited += LOOK_MILLISECONDS) {
+  // A process that has the lock but no services is starting them, or is about to end.
+  for (let waited = 0; waited < OTHER_COMMAND_MILLISECONDS; waited += POLL_MILLISECONDS) {
     const visit = state.visit();
     if (visit !== undefined) {
       const clients = connectLocally(workflow, visit.endpoints);
@@ -152,14 +156,18 @@ export async function reachServices(workflow: string, state: StateDirectory): Pr
       };
     }
     if (state.lock("look")) return await openOrUnlock({ workflow, state });
-    await setTimeout(LOOK_MILLISECONDS);
+    await setTimeout(POLL_MILLISECONDS);
   }
   throw state.taken();
 }
 
-/** @param requestHandler The way to the queues, where they are in this process. Default: HTTP. */
+/**
+ * Connects to services of this machine.
+ *
+ * @param requestHandler Sends requests to queues of this process. Default: over HTTP.
+ */
 export function connectLocally(workflow: string, endpoints: Endpoints, requestHandler?: InProcessHandler) {
-  const access = ownAccess(endpoints);
+  const access = engineAccess(endpoints);
   const dynamoDbClient = new DynamoDBClient({
     ...LEAN_CLIENT,
     ...explicitSettings(access, access.dynamoDbEndpoint),
@@ -169,12 +177,12 @@ export function connectLocally(workflow: string, endpoints: Endpoints, requestHa
     ...LEAN_CLIENT,
     ...explicitSettings(access, access.sqsEndpoint),
     ...clientConfig(),
-    // On the loopback interface nothing is lost on the way: a digest of each body would only take time.
+    // Nothing is damaged on the loopback interface, so a digest of each body would only take time.
     md5: false,
     cacheMiddleware: true,
     ...(requestHandler && { requestHandler }),
   });
-  // Nobody reads what it prepares.
+  // Its output is not used.
   sqsClient.middlewareStack.remove("loggerMiddleware");
   const urlOf = (name: string) => `${access.sqsEndpoint}/000000000000/${name}`;
   const names = queueNames(workflow);

@@ -5,9 +5,9 @@ import { DatabaseSync } from "node:sqlite";
 const BUSY = 5;
 
 /**
- * A lock that one process has alone, or several share, and that a process's death gives back: SQLite's, of an empty
- * database, which is the operating system's. The file must stay where it is: who locks another one of its name is alone
- * with that.
+ * A lock between processes: one process holds it alone, or several share it. The operating system releases it when its
+ * process dies, because it is SQLite's lock of an empty database. The file must not be replaced: a process that locks
+ * another file of the same name does not see the lock.
  */
 export class ProcessLock {
   readonly #file: string;
@@ -18,7 +18,9 @@ export class ProcessLock {
   }
 
   /**
-   * @returns whether this process has it now, and nobody else.
+   * Takes the lock for this process alone.
+   *
+   * @returns `false` if another process has it or shares it.
    * @throws The file cannot be opened.
    */
   take(): boolean {
@@ -26,14 +28,16 @@ export class ProcessLock {
   }
 
   /**
-   * @returns whether this process has it now, perhaps with others that share it.
+   * Takes the lock together with other processes that share it.
+   *
+   * @returns `false` if another process has it alone.
    * @throws The file cannot be opened.
    */
   share(): boolean {
     return this.#hold("BEGIN; SELECT count(*) FROM sqlite_schema");
   }
 
-  /** Whether somebody else has it alone. */
+  /** Whether another process has the lock alone. */
   get isTaken(): boolean {
     if (!existsSync(this.#file)) return false;
     const database = this.#open("SELECT count(*) FROM sqlite_schema");

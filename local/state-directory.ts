@@ -16,7 +16,7 @@ import { SluiceError, toError } from "../shared/base/errors.ts";
 import { awsConfig } from "./access/engine-access.ts";
 import { ProcessLock } from "./process-lock.ts";
 
-/** Where the embedded engine keeps what must outlive it. */
+/** The directory in which the embedded engine keeps its state. */
 export const STATE_ROOT = ".sluice";
 
 const HOLDER = "engine.json";
@@ -26,19 +26,19 @@ const AWS_CONFIG = "aws-config";
 const STATE = "state.json";
 
 /**
- * The version of what a state directory holds: its files, the queues' database, the tables. A directory without a
- * version is of version 1: those before had none. See `docs/internals/versions.md`.
+ * The version of a state directory's content: its files, the database of the queues, the tables. A directory without a
+ * version has version 1, because the first versions of Sluice wrote none. See `docs/internals/versions.md`.
  */
 const STATE_VERSION = 1;
 
-/** Only the user may see what is in a state directory: its files hold the key of the engine's servers, and items. */
+/** Only the user may read a state directory: its files hold the key of the engine's servers, and items. */
 const PRIVATE_DIRECTORY = 0o700;
 const PRIVATE_FILE = 0o600;
 
-/** What outlives all other state: locks, which must stay the same files, and who holds them. */
+/** Files that `clear` keeps: the locks, which must stay the same files, and the holder of the directory. */
 const KEPT = new Set([HOLDER, ENGINE_LOCK, GUESTS_LOCK, STATE]);
 
-/** Where the services of a running engine listen, and the key that they ask for. */
+/** Where the services of a running engine listen, and the key that each request must carry. */
 export interface Endpoints {
   readonly sqs: string;
   readonly dynamoDb: string;
@@ -46,26 +46,27 @@ export interface Endpoints {
   readonly accessKeyId: string;
 }
 
-/** What is said of the directory itself. */
+/** Describes the directory itself. */
 interface State {
   readonly version: number;
 }
 
-/** How a workflow was run last. */
+/** How a workflow was last run. */
 export interface Origin {
   readonly workflow: string;
-  /** The workflow's file, and what the user typed for it. */
+  /** The workflow's file. */
   readonly file: string;
+  /** What the user typed for the file. */
   readonly name: string;
   readonly concurrency?: number | undefined;
-  /** The run that was begun: its start message may not have been sent, should the command have died before. */
+  /** The run that was begun. If the command died early, the start message of the run was not sent. */
   readonly run: string;
   readonly limit?: number | undefined;
 }
 
 /**
- * What a directory is held for: by an engine that works in it, or by a command that only looks into it or changes what
- * lies there.
+ * Why a process holds a directory. `engine`: it runs the workflow. `look`: it is a command that reads or changes the
+ * state.
  */
 export type Use = "engine" | "look";
 
@@ -73,12 +74,12 @@ export type Use = "engine" | "look";
 export interface Holder {
   readonly pid: number;
   readonly use: Use;
-  /** Its services, once they listen. */
+  /** Where its services listen. Absent until they do. */
   readonly endpoints?: Endpoints;
 }
 
 /**
- * What the engine keeps of one workflow: queues, ledger, bundles, logs. One engine at a time works in it.
+ * The state of one workflow: queues, ledger, bundles, logs. One engine at a time uses it.
  */
 export class StateDirectory {
   readonly path: string;
@@ -91,7 +92,7 @@ export class StateDirectory {
     this.#guests = new ProcessLock(join(this.path, GUESTS_LOCK));
   }
 
-  /** The directories in which workflows were run here, the latest first. */
+  /** The state directories of all workflows that were run here, the latest run first. */
   static all(root: string = resolve(STATE_ROOT)): readonly StateDirectory[] {
     if (!existsSync(root)) return [];
     return usable(root, () => readdirSync(root))
@@ -120,7 +121,7 @@ export class StateDirectory {
     return join(this.path, "logs");
   }
 
-  /** For the AWS CLI: the services of the process that holds the directory, as a configuration file. */
+  /** A configuration file for the AWS CLI, with the services of the process that holds the directory. */
   get awsConfig(): string {
     return join(this.path, AWS_CONFIG);
   }
@@ -130,7 +131,7 @@ export class StateDirectory {
   }
 
   get #originWrittenAt(): number {
-    // Another command may drop it meanwhile.
+    // Another command may delete the file at any time.
     return statSync(this.#origin, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   }
 
@@ -139,9 +140,9 @@ export class StateDirectory {
   }
 
   /**
-   * Takes the directory for this process, unless another one has it.
+   * Locks the directory for this process.
    *
-   * @returns whether it has it now.
+   * @returns `false` if another process has the lock.
    * @throws {SluiceError} `STATE_UNUSABLE`: it cannot be written.
    * @throws {SluiceError} `STATE_NEWER`: a newer version of Sluice wrote it.
    */
@@ -149,7 +150,7 @@ export class StateDirectory {
     this.#refuseNewer();
     return usable(this.path, () => {
       mkdirSync(this.path, { recursive: true, mode: PRIVATE_DIRECTORY });
-      // It may have been made by an earlier version, or by the user.
+      // An earlier version of Sluice or the user may have made it with another mode.
       chmodSync(this.path, PRIVATE_DIRECTORY);
       if (!this.#lock.take()) return false;
       this.#forgetServices();
@@ -160,24 +161,24 @@ export class StateDirectory {
     });
   }
 
-  /** Tells other processes where the services are of this one, which has the lock. */
+  /** Tells other processes where the services of this process listen. This process must have the lock. */
   announce(use: Use, endpoints: Endpoints): void {
     this.#write(this.#holder, { pid: process.pid, use, endpoints } satisfies Holder);
     this.#writeText(this.awsConfig, awsConfig(endpoints));
   }
 
-  /** Their key is of no use without them. */
+  /** Removes the file that holds the key of services that have ended. */
   #forgetServices(): void {
     rmSync(this.awsConfig, { force: true });
   }
 
   /**
-   * Lets no others come to the services of this process, which has the lock.
+   * Stops offering the services of this process to other processes. This process must have the lock.
    *
-   * @returns whether all that came have left.
+   * @returns whether no other process uses them any more.
    */
   retire(use: Use): boolean {
-    // Somebody may have removed it all.
+    // The user may have removed the whole directory.
     if (!existsSync(this.path)) return true;
     this.#write(this.#holder, { pid: process.pid, use } satisfies Holder);
     this.#forgetServices();
@@ -193,9 +194,9 @@ export class StateDirectory {
   }
 
   /**
-   * Comes to the services of the process that holds the directory. They stay until this one leaves.
+   * Begins to use the services of the process that holds the directory. They stay open until this process leaves.
    *
-   * @returns `undefined` where there are none.
+   * @returns `undefined` if no process offers services.
    * @throws {SluiceError} `STATE_UNUSABLE`
    * @throws {SluiceError} `STATE_NEWER`: a newer version of Sluice wrote it.
    */
@@ -203,9 +204,9 @@ export class StateDirectory {
     this.#refuseNewer();
     if (this.holder()?.endpoints === undefined) return undefined;
     const guest = new ProcessLock(join(this.path, GUESTS_LOCK));
-    // Who retires looks for guests just now.
+    // The holder takes this lock for a moment when it is about to end.
     if (!usable(this.path, () => guest.share())) return undefined;
-    // Only now they are sure to stay.
+    // The services cannot end any more, so the endpoints are read again.
     const endpoints = this.holder()?.endpoints;
     if (endpoints === undefined) {
       guest.release();
@@ -214,16 +215,16 @@ export class StateDirectory {
     return { endpoints, leave: () => guest.release() };
   }
 
-  /** The other process that holds it, if one does. */
+  /** The other process that holds the directory, if one does. */
   holder(): Holder | undefined {
     const holder = this.#read<Holder>(this.#holder);
     if (holder === undefined || holder.pid === process.pid) return undefined;
     if (!usable(this.path, () => this.#lock.isTaken)) return undefined;
-    // Who has it since a moment has not written yet that it is no longer that of a process which was killed.
+    // A process that has just taken the lock may not have replaced the entry of a process that was killed.
     return isAlive(holder.pid) ? holder : undefined;
   }
 
-  /** The error that another process holds it. */
+  /** The error to throw if another process holds the directory. */
   taken(): SluiceError {
     const { pid, use } = this.holder() ?? {};
     const what = use === "look" ? "another command" : "an engine";
@@ -234,7 +235,7 @@ export class StateDirectory {
     );
   }
 
-  /** Keeps how the workflow was run, for commands that are told only to go on. */
+  /** Writes how the workflow was run, for the commands that continue its run. */
   remember(origin: Origin): void {
     this.#write(this.#origin, origin);
   }
@@ -254,14 +255,14 @@ export class StateDirectory {
     );
   }
 
-  // Written beside and renamed: whoever reads it sees all of it or what was before.
+  // The text is written to another file, which is then renamed, so a reader never sees half of it.
   #write(file: string, content: unknown): void {
     this.#writeText(file, JSON.stringify(content));
   }
 
   #writeText(file: string, text: string): void {
     const draft = `${file}.${process.pid}`;
-    // The mode counts only for a file that is not there.
+    // `mode` has no effect on a file that exists.
     rmSync(draft, { force: true });
     writeFileSync(draft, text, { mode: PRIVATE_FILE });
     renameSync(draft, file);
@@ -271,13 +272,13 @@ export class StateDirectory {
     try {
       return JSON.parse(readFileSync(file, "utf8")) as Content;
     } catch (error) {
-      // Whoever wrote it may remove it at any moment.
+      // The process that wrote the file may remove it at any time.
       if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
       throw error;
     }
   }
 
-  /** Drops all state: runs, messages, dead letters. Only who has the lock may do so. */
+  /** Deletes all state: runs, messages, dead letters. This process must have the lock. */
   clear(): void {
     usable(this.path, () => {
       for (const name of readdirSync(this.path)) {
@@ -295,7 +296,7 @@ export class StateDirectory {
     return join(this.logs, `${name}.log`);
   }
 
-  /** Opens a function's log, emptied. */
+  /** Opens the log of a function, and empties it. */
   openLog(name: string): { readonly descriptor: number; close(): void } {
     const descriptor = openSync(this.logFile(name), "w");
     return { descriptor, close: () => closeSync(descriptor) };
@@ -307,12 +308,12 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // It lives, as somebody else's.
+    // The process exists, and belongs to another user.
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 
-/** @throws {SluiceError} `STATE_UNUSABLE`, where `work` in a directory fails. */
+/** @throws {SluiceError} `STATE_UNUSABLE`: `work` in the directory failed. */
 function usable<T>(directory: string, work: () => T): T {
   try {
     return work();
@@ -320,7 +321,7 @@ function usable<T>(directory: string, work: () => T): T {
     throw new SluiceError(
       "STATE_UNUSABLE",
       `${directory}, where queues and ledger are kept, cannot be used: ${toError(cause).message}. Run the command in a ` +
-        "directory that is yours, or mend that one",
+        "directory that you can write, or fix the permissions of this one",
       { cause },
     );
   }

@@ -7,17 +7,19 @@ import { createLedgerTable } from "./dynamodb/create-table.ts";
 import { connectLocally, type Services, tableName } from "./local-services.ts";
 import { createQueues, queueNames } from "./workflow-queues.ts";
 
-/** No workflow's name: those start with a letter. */
+/** No workflow has this name, because the name of a workflow starts with a letter. */
 const NAME = "0-warm-up";
 
-/** Of the first ones each is much faster than the one before. */
+/** The first few rounds become faster each time, as Node compiles the code. */
 const ROUNDS = 4;
 
 const ITEMS = Array.from({ length: 10 }, (_, index) => index);
 
 /**
- * Has the services do what a run will ask of them, for runs of its own, on queues and in a table of their own: code that
- * has hardly been run takes several times as long, and those of AWS have long been.
+ * Sends the requests of a small run to the services, on queues and a table of its own. Node runs new code slowly, and the
+ * services of AWS do not have this start-up cost.
+ *
+ * @param enough Ends the warm-up after the round under way.
  */
 export async function warmUp(
   { sqs, dynamoDb, accessKeyId }: Services,
@@ -29,14 +31,14 @@ export async function warmUp(
   const clients = connectLocally(NAME, { sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint, accessKeyId });
   const table = tableName(NAME);
   await createLedgerTable(clients.dynamoDbClient, table);
-  for (let round = 0; round < ROUNDS && enough?.aborted !== true; round++) await workOff(clients, randomUUID());
+  for (let round = 0; round < ROUNDS && enough?.aborted !== true; round++) await processRun(clients, randomUUID());
   await clients.dynamoDbClient.send(new DeleteTableCommand({ TableName: table }));
   for (const name of Object.values(names)) sqs.store.deleteQueue(name);
   await clients.close();
 }
 
-/** A run of one page, as the functions work it off. */
-async function workOff(
+/** Sends the requests that the functions send for a run of one page. */
+async function processRun(
   { runs, ledger, queue, controlQueue }: ReturnType<typeof connectLocally>,
   id: string,
 ): Promise<void> {
@@ -63,7 +65,7 @@ async function workOff(
 
 async function take(queue: ReturnType<typeof connectLocally>["queue"]): Promise<void> {
   const messages = await queue.receive({ max: ITEMS.length, waitSeconds: 0, visibilityTimeoutSeconds: 30 });
-  // What a start that was killed over this has left is received, too, and may be all there is.
+  // Messages of an earlier warm-up, whose process was killed, may come first.
   if (messages.length === 0) return;
   await queue.changeVisibilities(messages.map(({ receiptHandle }) => ({ receiptHandle, milliseconds: 60_000 })));
   await queue.deleteAll(messages.map(({ receiptHandle }) => receiptHandle));

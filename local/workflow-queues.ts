@@ -2,6 +2,7 @@ import type { Topology } from "../shared/definition/topology.ts";
 import { queueArn } from "./sqs/queue-registry.ts";
 import type { QueueStore } from "./sqs/queue-store.ts";
 
+/** The names of a workflow's queues. */
 export interface QueueNames {
   readonly queue: string;
   readonly deadLetterQueue: string;
@@ -16,7 +17,7 @@ export const queueNames = (workflow: string): QueueNames => ({
   controlDeadLetterQueue: `${workflow}-control-dlq.fifo`,
 });
 
-/** Creates the queues of a workflow, or sets those that an earlier engine left to its present topology. */
+/** Creates the queues of a workflow. Queues that exist get the attributes of the present topology. */
 export function createQueues(store: QueueStore, names: QueueNames, topology: Topology): void {
   const ensure = (name: string, fixed: Record<string, string>, attributes: Record<string, string>) => {
     if (!store.hasQueue(name)) store.createQueue(name, fixed);
@@ -42,7 +43,7 @@ export function createQueues(store: QueueStore, names: QueueNames, topology: Top
     names.controlQueue,
     { FifoQueue: "true" },
     {
-      // As deployed, where a schedule cannot give its messages an id.
+      // As deployed: a schedule of EventBridge cannot give its messages a deduplication id.
       ContentBasedDeduplication: "true",
       VisibilityTimeout: String(controlQueue.visibilityTimeoutSeconds),
       ...retention(controlQueue.retentionSeconds),

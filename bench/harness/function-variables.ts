@@ -1,4 +1,4 @@
-import { ownAccess } from "../../local/access/engine-access.ts";
+import { engineAccess } from "../../local/access/engine-access.ts";
 import { type Services, tableName } from "../../local/local-services.ts";
 import { functionEnvironment, toVariables } from "../../shared/definition/function-environment.ts";
 import type { Topology } from "../../shared/definition/topology.ts";
@@ -15,7 +15,7 @@ export function functionVariables(
       deadLetterQueueUrl: sqs.queueUrl(names.deadLetterQueue),
       controlQueueUrl: sqs.queueUrl(names.controlQueue),
       controlDeadLetterQueueUrl: sqs.queueUrl(names.controlDeadLetterQueue),
-      access: ownAccess({ sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint, accessKeyId }),
+      access: engineAccess({ sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint, accessKeyId }),
       table: tableName(workflow),
       fastPath: true,
     }),

@@ -4,8 +4,8 @@ import { randomBytes } from "node:crypto";
 const BYTES = 24;
 
 /**
- * Makes the secret of an engine, which stands in each request to its servers as the access key id. It has only the
- * characters that an access key id may have, and its length is within AWS's 16 to 128.
+ * Makes the secret of an engine. Each request to its servers must carry it as the access key id, so it has only characters
+ * that an access key id may have, and AWS's length of 16 to 128.
  * https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKey.html
  */
 export const newAccessKeyId = (): string => randomBytes(BYTES).toString("hex");

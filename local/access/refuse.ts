@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Refusal } from "./request-check.ts";
 
-/** AWS's codes of a refusal, in the JSON protocols and in the older query protocol. */
+/** AWS's error codes for a refusal, in the JSON protocols and in the older query protocol. */
 interface Codes {
   readonly json: string;
   readonly query: string;
@@ -18,23 +18,23 @@ const CODES: Readonly<Record<Refusal, Codes>> = {
   "wrong key": { json: "UnrecognizedClientException", query: "InvalidClientTokenId" },
 };
 
-const WHERE_IT_IS = "The key is the access key id in aws-config of the workflow's directory in .sluice/";
+const WHERE_THE_KEY_IS = "The key is the access key id in aws-config of the workflow's directory in .sluice/";
 
 const MESSAGES: Readonly<Record<Refusal, string>> = {
   "foreign host": "The embedded engine answers only requests whose Host is localhost, 127.0.0.1 or [::1].",
-  "web page": "The embedded engine answers no web page: a request must not have an Origin header.",
-  "no key": `The embedded engine answers only requests whose Authorization header has its key. ${WHERE_IT_IS}.`,
-  "wrong key": `The access key id is not that of the embedded engine, which has a new one at each start. ${WHERE_IT_IS}.`,
+  "web page": "The embedded engine does not answer web pages: a request must not have an Origin header.",
+  "no key": `The Authorization header of a request to the embedded engine must have the engine's key. ${WHERE_THE_KEY_IS}.`,
+  "wrong key": `The access key id is not the key of the embedded engine. The key is new at each start. ${WHERE_THE_KEY_IS}.`,
 };
 
 const STATUS = 403;
 
-/** Answers a request that the check refused as AWS answers one that it does not know. No header lets a page read it. */
+/** Answers a refused request as AWS answers a request with unknown credentials. No header lets a web page read the answer. */
 export function refuse(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
   const { json, query } = CODES[refusal];
   const message = MESSAGES[refusal];
   const requestId = crypto.randomUUID();
-  // The JSON protocols name the action in a header, the query protocol in its body.
+  // The JSON protocols name the action in a header, the query protocol in the body.
   const inJson = request.headers["x-amz-target"] !== undefined;
   const body = inJson
     ? JSON.stringify({ __type: `com.amazon.coral.service#${json}`, message })

@@ -4,8 +4,8 @@ import type { IncomingHttpHeaders } from "node:http";
 /**
  * Why a server of the engine refuses a request:
  *
- * - `foreign host`: the request was sent to a name that is not loopback's, as after DNS rebinding;
- * - `web page`: a browser sent it for a page;
+ * - `foreign host`: its `Host` is not a loopback name, as after DNS rebinding;
+ * - `web page`: it has an `Origin` header, so a browser sent it for a web page;
  * - `no key`: it has no signature in its `Authorization` header;
  * - `wrong key`: its access key id is not the engine's secret.
  */
@@ -14,18 +14,18 @@ export type Refusal = "foreign host" | "web page" | "no key" | "wrong key";
 /** Says whether a request may be answered: `undefined`, or why not. */
 export type RequestCheck = (headers: IncomingHttpHeaders) => Refusal | undefined;
 
-/** With any port: a tunnel may listen on another one. */
+/** Any port is allowed, because a tunnel may listen on another port. */
 const LOOPBACK_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i;
 
 const SCHEME = "AWS4-";
 const CREDENTIAL = "Credential=";
 
 /**
- * Makes the check that each request to a server of the engine must pass before anything else is done with it. The engine
- * listens on loopback, which web pages reach as well, and pages under a name that resolves to loopback count as its own.
+ * Makes the check that each request to a server of the engine must pass first. The engine listens on loopback, and web
+ * pages can send requests there. A page whose domain name resolves to loopback even counts as the same origin.
  *
- * The key is read from the `Authorization` header alone. A presigned URL holds it in its query, where histories and logs
- * keep it: such a request is refused like one without a key.
+ * The key is read from the `Authorization` header only. A presigned URL holds the key in its query, which browsers and
+ * logs keep, so such a request is refused as one without a key.
  *
  * @param accessKeyId The engine's secret.
  * @example const refusal = requestCheck(secret)(request.headers);
@@ -38,7 +38,7 @@ export function requestCheck(accessKeyId: string): RequestCheck {
     const given = authorization === undefined ? undefined : keyOf(authorization);
     if (given === undefined) return "no key";
     const bytes = Buffer.from(given);
-    // The length is no secret: each engine's key has the same.
+    // The length is not secret: the key of every engine has the same length.
     return bytes.length === expected.length && timingSafeEqual(bytes, expected) ? undefined : "wrong key";
   };
 }

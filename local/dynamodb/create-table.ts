@@ -6,7 +6,7 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { TABLE_KEYS } from "../../shared/aws/table.ts";
 
-/** Creates the ledger's table where it is missing. */
+/** Creates the table of a ledger, unless it exists. */
 export async function createLedgerTable(client: DynamoDBClient, name: string): Promise<void> {
   const { partition, sort } = TABLE_KEYS;
   try {

@@ -13,16 +13,16 @@ export interface LocalDynamoDb {
 
 /** How to start DynamoDB. */
 export interface LocalDynamoDbOptions {
-  /** Where it keeps its tables; in memory by default. */
+  /** The directory of its tables. Default: in memory. */
   readonly path?: string;
   /** The access key id that each request must carry. */
   readonly accessKeyId: string;
 }
 
-/** Starts DynamoDB (dynalite) on the loopback interface. It answers only who knows its key. */
+/** Starts DynamoDB (dynalite) on the loopback interface. It answers only requests that carry the key. */
 export async function startDynamoDb({ path, accessKeyId }: LocalDynamoDbOptions): Promise<LocalDynamoDb> {
   const server = dynalite({ ...(path !== undefined && { path }), createTableMs: 0, deleteTableMs: 0 });
-  // Left alone it would close a connection in the moment in which a client sends on it.
+  // With Node's short default the server may close a connection just when a client sends a request on it.
   server.keepAliveTimeout = 60_000;
   server.requestTimeout = REQUEST_TIMEOUT_MILLISECONDS;
   guard(server, accessKeyId);
@@ -33,7 +33,7 @@ export async function startDynamoDb({ path, accessKeyId }: LocalDynamoDbOptions)
   return {
     endpoint: `http://127.0.0.1:${port}`,
     async close() {
-      // Its callback comes when the tables are closed too; the event "close" comes before.
+      // The callback is called when the tables are closed too. The event "close" comes earlier.
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await requests.ended();
       server.closeAllConnections();
@@ -43,8 +43,8 @@ export async function startDynamoDb({ path, accessKeyId }: LocalDynamoDbOptions)
 }
 
 /**
- * Puts a check before dynalite's own handler, which takes any signature, and lets the pages of every site read what it
- * answers.
+ * Checks each request before dynalite's own handler sees it. That handler accepts any signature, and lets the pages of
+ * every site read its answers.
  */
 function guard(server: Server, accessKeyId: string): void {
   const check = requestCheck(accessKeyId);
@@ -58,13 +58,13 @@ function guard(server: Server, accessKeyId: string): void {
   });
 }
 
-/** How long a client may take to send a whole request. One is sent at once, unless its client hangs. */
+/** How long a client may take to send a whole request. A client sends it at once, unless it hangs. */
 const REQUEST_TIMEOUT_MILLISECONDS = 30_000;
 
-/** For the longest of requests, whose client may be gone: one whose body never came would never end. */
+/** How long closing waits for requests under way. The client of a request may be gone, and never send its body. */
 const LONGEST_REQUEST_MILLISECONDS = 1_000;
 
-/** Follows the requests under way: one that finds its tables closed throws where nobody can catch it. */
+/** Counts the requests under way. A request that finds its tables closed throws an error that nobody can catch. */
 function trackRequests(server: Server): { ended(): Promise<void> } {
   let underWay = 0;
   let onIdle = () => {};

@@ -1,4 +1,4 @@
-/** DynamoDB's thread: tells its endpoint, and ends at the first message. Started by `startDynamoDbThread`. */
+/** The thread of DynamoDB, started by `startDynamoDbThread`. It sends its endpoint, and closes at the first message. */
 
 import { parentPort, workerData } from "node:worker_threads";
 import { type LocalDynamoDbOptions, startDynamoDb } from "./dynalite-server.ts";

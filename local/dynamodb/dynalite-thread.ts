@@ -6,24 +6,23 @@ import type { LocalDynamoDb, LocalDynamoDbOptions } from "./dynalite-server.ts";
 
 const ENTRY = new URL(`./dynalite-thread-entry${extname(import.meta.url)}`, import.meta.url);
 
-/** DynamoDB in a thread, which opens its tables only for its first request. */
+/** DynamoDB in a thread of its own. It opens its tables at its first request. */
 export interface DynamoDbThread extends LocalDynamoDb {
   /**
-   * Does something over it.
+   * Waits for work that sends requests to it.
    *
-   * @throws {SluiceError} `LEDGER_UNREADABLE`: it failed meanwhile.
+   * @throws {SluiceError} `LEDGER_UNREADABLE`: the thread failed during the work.
    */
   during<T>(work: Promise<T>): Promise<T>;
 }
 
 /**
- * Starts DynamoDB in a thread of its own. A write to it takes several turns of its event loop, and beside the queues each
- * turn would last as long as they have requests: with many sends under way consumers would wait for the ledger most of
- * the time.
+ * Starts DynamoDB in a thread of its own. A write takes several ticks of the event loop. If the queues ran in the same
+ * event loop, each tick would also process their requests, and consumers would mostly wait for the ledger.
  *
- * @param path Where it keeps its tables.
+ * @param path The directory of its tables.
  * @param accessKeyId The engine's secret, which each request must carry.
- * @throws {SluiceError} `LEDGER_UNREADABLE`: it cannot start.
+ * @throws {SluiceError} `LEDGER_UNREADABLE`: the thread cannot start.
  */
 export async function startDynamoDbThread(path: string, accessKeyId: string): Promise<DynamoDbThread> {
   const worker = new Worker(ENTRY, { workerData: { path, accessKeyId } satisfies LocalDynamoDbOptions });
@@ -31,7 +30,7 @@ export async function startDynamoDbThread(path: string, accessKeyId: string): Pr
     new SluiceError(
       "LEDGER_UNREADABLE",
       `the ledger's tables in ${path} cannot be opened: ${toError(cause).message}. If they are damaged, move that ` +
-        "directory away: the runs in it are gone with it",
+        "directory away. The next start then has none of its runs",
       { cause },
     );
   const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));

@@ -1,7 +1,7 @@
 import type { FunctionObserver } from "./local-function.ts";
 import type { Activity } from "./runtime-protocol.ts";
 
-/** What the fleet did since the engine started. */
+/** What all execution environments did since the engine started. */
 export interface FleetActivity {
   readonly inFlight: number;
   readonly peakInFlight: number;
@@ -14,7 +14,7 @@ export interface FleetActivity {
 
 const FAILURES_KEPT = 20;
 
-/** Adds up what the environments report, for the live display. Counts that must be exact come from the ledger. */
+/** Adds up the reports of the environments, for the live display. Exact counts come from the ledger. */
 export class ActivityMonitor {
   readonly #memory: () => { producer: number; consumer: number };
   readonly #levels = new Map<number, number>();
@@ -34,7 +34,7 @@ export class ActivityMonitor {
   };
 
   readonly ofProducer: FunctionObserver = {
-    // It runs no tasks, but buries items that cannot be sent.
+    // A producer runs no tasks, but it dead-letters items that cannot be sent.
     onActivity: (_, { deadByReason }) => this.#addDead(deadByReason),
     onFailure: (error) => this.#fail(error),
   };
@@ -57,7 +57,7 @@ export class ActivityMonitor {
 
   #add(environment: number, activity: Activity): void {
     this.#levels.delete(environment);
-    // No environment runs more than its share, so this never shows more than was allowed.
+    // The sum is never above the concurrency, because no environment runs more tasks than its share.
     this.#peakInFlight = Math.max(this.#peakInFlight, this.#inFlight() + activity.peakInFlight);
     this.#levels.set(environment, activity.inFlight);
     this.#succeeded += activity.succeeded;

@@ -9,17 +9,17 @@ export interface MappingOptions {
   readonly queue: string;
   readonly batchSize: number;
   readonly batchingWindowSeconds: number;
-  /** Invocations at once. */
+  /** How many invocations run at the same time at most. */
   readonly maximumConcurrency: number;
   readonly invoke: (event: SQSEvent) => Promise<InvocationOutcome>;
 }
 
-/** How long a poll waits before it asks again; only a safety net, messages wake it. */
+/** How long one poll waits. A message ends the wait, so this is only a safety net. */
 const POLL_MILLISECONDS = 20_000;
 
 /**
- * An event source mapping of a queue: receives batches, invokes the function, and deletes what it answered for, with
- * Lambda's semantics. Unlike Lambda's, whose pollers scale up over minutes, it goes to its maximum concurrency at once.
+ * An event source mapping of a queue. It receives batches, invokes the function, and deletes the messages that succeeded,
+ * with Lambda's semantics. Lambda's pollers scale up over minutes. This mapping uses its maximum concurrency at once.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
  */
@@ -33,7 +33,7 @@ export class EventSourceMapping {
     this.#workers = Array.from({ length: options.maximumConcurrency }, () => this.#work());
   }
 
-  /** Takes no further batch. Resolves when the invocations under way have ended. */
+  /** Receives no more batches. Resolves when the invocations under way have ended. */
   async stop(): Promise<void> {
     this.#stop.abort();
     await Promise.all(this.#workers);
@@ -63,7 +63,7 @@ export class EventSourceMapping {
   async #process(batch: readonly ReceivedMessage[]): Promise<void> {
     const { store, queue, invoke } = this.#options;
     const outcome = await invoke({ Records: batch.map((message) => toRecord(queue, message)) });
-    // Failed messages are left alone: they become visible when their visibility timeout is over.
+    // Failed messages become visible again when their visibility timeout is over.
     const failed = failedMessages(
       outcome,
       batch.map(({ messageId }) => messageId),
@@ -77,8 +77,9 @@ export class EventSourceMapping {
 }
 
 /**
- * Which messages of a batch have failed, by the rules of partial batch responses: nothing listed, or nothing returned,
- * is a full success; a response that is malformed or names a message of another batch is a full failure.
+ * Returns the ids of the messages of a batch that failed, by the rules of partial batch responses. A response that is
+ * empty or lists nothing is a full success. A response that is malformed, or that names a message of another batch, is a
+ * full failure.
  */
 export function failedMessages(outcome: InvocationOutcome, batch: readonly string[]): ReadonlySet<string> {
   const all = new Set(batch);
@@ -98,7 +99,7 @@ export function failedMessages(outcome: InvocationOutcome, batch: readonly strin
   return failed;
 }
 
-/** A message as it stands in a Lambda event. */
+/** Converts a message to a record of a Lambda event. */
 function toRecord(queue: string, message: ReceivedMessage): SQSRecord {
   return {
     messageId: message.messageId,

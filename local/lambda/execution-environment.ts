@@ -14,13 +14,13 @@ export interface FunctionConfiguration {
   readonly timeoutSeconds: number;
   readonly memoryMb: number;
   readonly variables: Readonly<Record<string, string>>;
-  /** File descriptor of its log. */
+  /** The file descriptor of its log. */
   readonly log: number;
-  /** Ends its environments with the engine, should that be killed. */
+  /** Kills its environments if the engine is killed. */
   readonly watchdog?: Watchdog;
 }
 
-/** How an invocation ended. `crashed` and `timed out` have ended the environment too. */
+/** How an invocation ended. After `crashed` and `timed out` the environment has ended too. */
 export type InvocationOutcome =
   | { readonly tag: "returned"; readonly result: unknown }
   | { readonly tag: "threw" | "crashed" | "timed out"; readonly error: string };
@@ -30,7 +30,7 @@ export interface EnvironmentObserver {
   readonly onPeakMemory: (megabytes: number) => void;
 }
 
-/** Lambda's limit is of the whole process; V8's heap gets the most of it. */
+/** The part of the memory that V8's heap gets. Lambda's limit counts the whole process. */
 const HEAP_SHARE = 0.9;
 
 const ENTRY = fileURLToPath(new URL(`./runtime${extname(import.meta.url)}`, import.meta.url));
@@ -40,7 +40,7 @@ export class ExecutionEnvironment {
   readonly #configuration: FunctionConfiguration;
   readonly #observer: EnvironmentObserver;
   readonly #process: ChildProcess;
-  /** Absent where the process could not be started. */
+  /** Absent if the process could not be started. */
   readonly #channel: PrivateChannel | undefined;
   readonly #ready: Promise<void>;
   readonly #exited: Promise<string>;
@@ -56,7 +56,7 @@ export class ExecutionEnvironment {
     this.#process = spawn(process.execPath, [...flags, ENTRY, bundle], {
       env: { ...process.env, ...variables },
       stdio: [...channelStdio(log)],
-      // A process group of its own, in which are the processes that it forks for suspects: they end together.
+      // The environment and the processes that it forks for isolated attempts form a process group, and end together.
       detached: true,
     });
     const { pid } = this.#process;
@@ -66,14 +66,14 @@ export class ExecutionEnvironment {
     this.#exited = new Promise((resolve) => {
       this.#process.once("exit", (code, signal) => {
         this.#alive = false;
-        // What it forked may block its processor, and not notice.
+        // A process that it forked may be in an endless loop, and not notice the end of its parent.
         this.#killGroup();
         if (pid !== undefined) watchdog?.forget(pid);
         if (this.#inFlight > 0) this.#reportIdle();
         resolve(signal === null ? `exit code ${code}` : `signal ${signal}`);
       });
       this.#process.once("error", (error) => {
-        // It could not be started.
+        // The process could not be started.
         if (pid === undefined) this.#alive = false;
         resolve(error.message);
       });
@@ -92,7 +92,7 @@ export class ExecutionEnvironment {
     return this.#alive;
   }
 
-  /** Resolves when the handler is loaded, or the environment died over it: then with how. */
+  /** Resolves when the handler is loaded. If the environment ended before that, resolves with how it ended. */
   async started(): Promise<string | undefined> {
     return await Promise.race([this.#ready.then(() => undefined), this.#exited]);
   }
@@ -101,7 +101,7 @@ export class ExecutionEnvironment {
   async invoke(event: unknown, requestId: string): Promise<InvocationOutcome> {
     const { name, timeoutSeconds, memoryMb } = this.#configuration;
     await this.started();
-    if (!this.#alive) return { tag: "crashed", error: `it died before its first invocation: ${await this.#exited}` };
+    if (!this.#alive) return { tag: "crashed", error: `it ended before its first invocation: ${await this.#exited}` };
     const { promise: answered, resolve: onAnswer } = Promise.withResolvers<InvocationOutcome>();
     this.#onAnswer = (message) => {
       if (message.requestId !== requestId) return;
@@ -126,7 +126,7 @@ export class ExecutionEnvironment {
         memoryMb,
         event,
       };
-      // A process that dies as it is written to says so by its exit.
+      // Sending to a process that ends just now fails. Its exit is reported below.
       this.#channel?.send(invocation);
       const crashed = this.#exited.then((error): InvocationOutcome => ({ tag: "crashed", error }));
       return await Promise.race([answered, crashed]);
@@ -146,11 +146,11 @@ export class ExecutionEnvironment {
     try {
       process.kill(-pid, "SIGKILL");
     } catch {
-      // Nothing of it is left.
+      // The process group has ended.
     }
   }
 
-  /** Resolves once the process is gone. */
+  /** Resolves when the process has ended. */
   async gone(): Promise<void> {
     await this.#exited;
   }
@@ -161,7 +161,7 @@ export class ExecutionEnvironment {
     this.#observer.onActivity(activity);
   }
 
-  // What it had in flight died with it.
+  // Its attempts under way ended with it.
   #reportIdle(): void {
     this.#reportActivity({
       type: "activity",

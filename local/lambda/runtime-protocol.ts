@@ -1,4 +1,4 @@
-/** What the engine and an execution environment say to each other. */
+/** The messages between the engine and an execution environment. */
 
 export interface Invocation {
   readonly type: "invoke";
@@ -9,16 +9,16 @@ export interface Invocation {
   readonly event: unknown;
 }
 
-/** What tasks did since the last report. */
+/** What the tasks of an environment did since its last report. */
 export interface Activity {
   readonly type: "activity";
-  /** Attempts under way at the end of it, and the most there were. */
+  /** Attempts under way now, and the highest number of them since the last report. */
   readonly inFlight: number;
   readonly peakInFlight: number;
   readonly succeeded: number;
   readonly retried: number;
   readonly deadByReason: Readonly<Record<string, number>>;
-  /** Of the process, since it started. */
+  /** The highest resident set of the process since it started, in MB. */
   readonly peakMemoryMb: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * An execution environment: a process of its own that runs one bundled handler, one invocation at a time. Started by
- * `ExecutionEnvironment`, with the bundle's path as its argument.
+ * The runtime of an execution environment: a process that runs one bundled handler, one invocation at a time.
+ * `ExecutionEnvironment` starts it with the path of the bundle as its argument.
  */
 
 import { subscribe } from "node:diagnostics_channel";
@@ -11,30 +11,30 @@ import { PrivateChannel } from "../../shared/base/private-channel.ts";
 import { describeThrown } from "../../shared/base/thrown.ts";
 import type { Activity, FromEnvironment, Invocation } from "./runtime-protocol.ts";
 
-/** How often what tasks did is reported: often enough for a live display. */
+/** How often the activity of the tasks is reported. This is often enough for a live display. */
 const REPORT_MILLISECONDS = 50;
 
 type Handler = (event: unknown, context: unknown) => Promise<unknown>;
 
-// The engine may be gone; then so is this process, a moment later.
+// If the engine has ended, sending fails, and this process ends a moment later.
 const channel = await PrivateChannel.toParent();
 const send = (message: FromEnvironment) => channel.send(message);
 
-// The end of a retired environment: what it did since the last report is not lost.
+// An environment that ends reports its activity since the last report.
 process.on("exit", () => {
   if (timer !== undefined) report();
 });
-// As in Lambda's runtime: an error that nobody catches ends the environment, unless the bundle contains it.
+// As in Lambda's runtime, an uncaught error ends the environment, unless the bundle handles it.
 for (const event of ["uncaughtException", "unhandledRejection"] as const) {
   process.on(event, (error) => {
-    // Reading it may throw.
+    // Reading a property of the thrown value may throw.
     console.error(event, describeThrown(error));
     process.exit(1);
   });
 }
-// Never outlive the engine, which may be killed at any moment.
+// The engine may be killed at any time. This process must not outlive it.
 channel.onClose(() => process.exit(0));
-// Ctrl-C reaches the whole process group: the engine decides when its environments end.
+// Ctrl-C may reach this process too. The engine decides when its environments end.
 process.on("SIGINT", () => {});
 
 let inFlight = 0;
@@ -45,7 +45,7 @@ let deadByReason: Record<string, number> = {};
 let timer: NodeJS.Timeout | undefined;
 
 subscribe(ATTEMPT_CHANNEL, (message) => {
-  // Tasks may publish there too. The ledger counts, not this.
+  // Tasks can publish on this channel too. That changes only the display: exact counts come from the ledger.
   if (typeof message !== "object" || message === null) return;
   const event = message as AttemptEvent;
   if (event.event === "started") inFlight++;
@@ -76,7 +76,7 @@ function report(): void {
   deadByReason = {};
 }
 
-// The peak, as the operating system counts it: what falls between two samples is seen too.
+// The operating system knows the peak. Samples would miss it.
 const peakMemoryMb = () => process.resourceUsage().maxRSS / 1_024;
 
 async function invoke(handler: Handler, { requestId, functionName, timeoutMilliseconds, memoryMb, event }: Invocation) {
@@ -107,7 +107,7 @@ async function invoke(handler: Handler, { requestId, functionName, timeoutMillis
 const [bundle] = process.argv.slice(2);
 if (bundle === undefined) throw new Error("the bundle's path is missing");
 const { handler } = (await import(pathToFileURL(bundle).href)) as { handler: Handler };
-// The next environment need not compile what this one has: left to its end, which is SIGKILL, it would never be written.
+// Writes the compiled code for the next environment. Node would write it when the process ends, but SIGKILL ends it.
 flushCompileCache();
 channel.onMessage((message) => void invoke(handler, message as Invocation));
 send({ type: "ready" });

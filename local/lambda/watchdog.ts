@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 
-// Each line names the process groups that live. At the end of its input, whoever wrote it is gone.
+// Each line of the input lists the process groups that are alive. The input ends when the engine ends.
 const SCRIPT = 'groups=; while read -r line; do groups=$line; done; for group in $groups; do kill -9 "-$group"; done';
 
 /**
- * Kills the environments of an engine that is killed. Those that can, end by themselves when they lose it; one whose
- * processor is blocked notices nothing, and would go on for ever. So a shell, in a session of its own, waits for the end
- * of a pipe that only the engine holds.
+ * Kills the execution environments of an engine that was killed. Most environments notice the end of the engine and end by
+ * themselves. An environment in an endless loop notices nothing, and would run forever. So a shell, in a session of its
+ * own, reads from a pipe that only the engine holds open, and kills the environments when the pipe closes.
  */
 export class Watchdog {
   readonly #shell: ChildProcess;
@@ -15,24 +15,24 @@ export class Watchdog {
 
   constructor() {
     this.#shell = spawn("/bin/sh", ["-c", SCRIPT], { stdio: ["pipe", "ignore", "ignore"], detached: true });
-    // Without it, all else works.
+    // Everything else works without the shell.
     this.#shell.on("error", () => {});
     this.#shell.stdin?.on("error", () => {});
   }
 
-  /** Kills a process group with the engine, from now on. */
+  /** From now on, kills this process group if the engine ends. */
   watch(group: number): void {
     this.#groups.add(group);
-    this.#tell();
+    this.#sendGroups();
   }
 
-  /** A group that has ended: its number may be another's by then. */
+  /** Forgets a process group that has ended. Another group may get its number. */
   forget(group: number): void {
     this.#groups.delete(group);
-    this.#tell();
+    this.#sendGroups();
   }
 
-  /** Kills those that are left. Resolves when the shell is gone. */
+  /** Kills the process groups that are left. Resolves when the shell has ended. */
   async close(): Promise<void> {
     if (this.#shell.exitCode !== null || this.#shell.pid === undefined) return;
     const exited = once(this.#shell, "exit");
@@ -40,7 +40,7 @@ export class Watchdog {
     await exited;
   }
 
-  #tell(): void {
+  #sendGroups(): void {
     this.#shell.stdin?.write(`${[...this.#groups].join(" ")}\n`);
   }
 }

@@ -16,7 +16,7 @@ import { Stack } from "aws-cdk-lib";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { BUNDLE_FILE } from "../../infra/bundling.ts";
 import { copySourceFiles, sourceFiles } from "../../infra/source-files.ts";
-import { ownAccess } from "../../local/access/engine-access.ts";
+import { engineAccess } from "../../local/access/engine-access.ts";
 import { ExecutionEnvironment } from "../../local/lambda/execution-environment.ts";
 import { openServices } from "../../local/local-services.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
@@ -100,7 +100,7 @@ describe("a workflow whose source reads a file", { timeout: 120_000 }, () => {
               deadLetterQueueUrl: sqs.queueUrl(names.deadLetterQueue),
               controlQueueUrl: sqs.queueUrl(names.controlQueue),
               controlDeadLetterQueueUrl: sqs.queueUrl(names.controlDeadLetterQueue),
-              access: ownAccess({ sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint, accessKeyId }),
+              access: engineAccess({ sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint, accessKeyId }),
               table: `${workflow.name}-ledger`,
               fastPath: true,
             }),
