@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { InvalidFinding } from "../base/invalid-finding.ts";
 import { fingerprint } from "../messages/fingerprint.ts";
 
-/** An item fails its workflow's schema. The message says where. */
+/** An item does not match its workflow's schema. The message states the place in the item. */
 export class InvalidItemError extends Error {
   override readonly name = "InvalidItemError";
   readonly finding: InvalidFinding;
@@ -13,16 +13,16 @@ export class InvalidItemError extends Error {
   }
 }
 
-/** What `validateItem` knows of an item beside its value. */
+/** What is known about an item in addition to its value. */
 export interface ItemOrigin {
-  /** What gave an item's fields their names: the header of a file. Absent: each item has its own. */
+  /** `header`: the header of a file names the fields of all items. Absent: each item has its own field names. */
   readonly fieldsFrom?: "header" | undefined;
 }
 
 /**
- * Holds an item against a workflow's schema.
+ * Validates an item with a workflow's schema. The promise never rejects.
  *
- * @returns what the schema makes of it, which is what the task gets; or an `InvalidItemError`. It never rejects.
+ * @returns The output of the schema, which the task receives; or an `InvalidItemError`.
  */
 export async function validateItem(
   schema: StandardSchemaV1,
@@ -73,14 +73,17 @@ function findingOf(
   };
 }
 
-/** What is wrong, without anything that is only this item's; and fields that may be meant instead of a missing one. */
+/**
+ * Describes an issue: `way` without the details of this item, `example` with them. If a field is missing, `instead` has
+ * the fields whose names are similar, or else all fields of the item.
+ */
 function wayOf(
   issue: StandardSchemaV1.Issue,
   item: unknown,
 ): { readonly way: string; readonly example: string; readonly instead: readonly string[] } {
   const keys = keysOf(issue);
   const missing = keys.at(-1);
-  // An index of a list is this item's own.
+  // The index in a list differs from item to item.
   const where = quoted(keys.map((key) => (typeof key === "number" ? "[]" : String(key))).join("."));
   const parent = keys.slice(0, -1).reduce<unknown>((value, key) => (isObject(value) ? value[key] : undefined), item);
   if (missing !== undefined && isObject(parent) && !Array.isArray(parent) && !Object.hasOwn(parent, missing)) {
@@ -98,7 +101,7 @@ const isObject = (value: unknown): value is Record<PropertyKey, unknown> => type
 
 const quoted = (text: string): string => `\`${text}\``;
 
-/** A name as people compare it: `E-Mail`, `e_mail` and ` email ` are one. */
+/** A name without case, spaces and punctuation: `E-Mail`, `e_mail` and ` email ` are the same. */
 const plain = (name: string): string =>
   name
     .normalize("NFKC")

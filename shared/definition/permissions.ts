@@ -2,7 +2,7 @@ import { ConfigurationError } from "../base/errors.ts";
 import { rejectUnknownKeys, show } from "../base/options.ts";
 
 /**
- * Rights on AWS that a workflow's own code needs, as plain data. What Sluice itself needs, its functions have.
+ * Permissions in AWS that the code of a workflow needs. Sluice adds the permissions that it needs itself.
  *
  * @example
  * ```ts
@@ -10,13 +10,18 @@ import { rejectUnknownKeys, show } from "../base/options.ts";
  * ```
  */
 export interface Permission {
-  /** Each named in full, `service:Action`: a wildcard would grant what nobody asked for. */
+  /** The full names of the actions, `service:Action`. Wildcards are refused, because they grant more than is needed. */
   readonly actions: readonly string[];
-  /** ARNs, which may hold wildcards. `"*"` alone, for actions that know no other, needs a `reason`. */
+  /**
+   * The ARNs of the resources. They can contain wildcards. `"*"` alone needs a `reason`: some actions accept no ARN.
+   */
   readonly resources: readonly string[];
-  /** Who gets them: the `consumer` runs the task, the `producer` reads the source. Default `consumer`. */
+  /**
+   * The function that gets the permission. The `consumer` runs the task, the `producer` reads the source. Default
+   * `consumer`.
+   */
   readonly function?: "consumer" | "producer";
-  /** Why a resource is as wide as it is. */
+  /** Why a resource needs a wildcard. */
   readonly reason?: string;
 }
 
@@ -26,7 +31,9 @@ export type ParsedPermission = Required<Omit<Permission, "reason">> & { readonly
 const KEYS = ["actions", "resources", "function", "reason"] as const satisfies (keyof Permission)[];
 
 /**
- * @throws {ConfigurationError} An action is a wildcard, a resource is none, or `"*"` is granted without a reason.
+ * Validates the permissions of a workflow.
+ *
+ * @throws {ConfigurationError} An action has a wildcard, a resource is not an ARN, or `"*"` has no reason.
  */
 export function parsePermissions(option: readonly Permission[]): readonly ParsedPermission[] {
   if (!Array.isArray(option)) {
@@ -69,8 +76,8 @@ function checkResource(resource: unknown, where: string, reason: string | undefi
   if (resource === "*") {
     if (reason !== undefined) return;
     throw new ConfigurationError(
-      `${where}.resources is "*", which grants the actions on everything: name ARNs, or, where AWS knows none for the ` +
-        "action, say so in reason",
+      `${where}.resources is "*", which grants the actions on all resources: give ARNs. If AWS accepts no ARN for the ` +
+        "action, state that in reason",
     );
   }
   if (typeof resource === "string" && /^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$/.test(resource)) return;

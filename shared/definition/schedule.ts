@@ -3,13 +3,14 @@ import { ConfigurationError } from "../base/errors.ts";
 import { booleanOption, rejectUnknownKeys, show } from "../base/options.ts";
 
 /**
- * When a deployed workflow runs by itself, as EventBridge Scheduler writes it.
+ * When a deployed workflow starts a run by itself: an expression of EventBridge Scheduler, or an object with more
+ * options.
+ * https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
  *
  * @example
  * ```ts
- * schedule: "rate(1 day)"
- * schedule: { expression: "cron(0 8 ? * MON-FRI *)", timeZone: "Europe/Berlin", flexibleWindow: { minutes: 15 } }
- * schedule: { expression: "at(2026-12-24T18:00:00)", timeZone: "UTC", enabled: false }
+ * schedule: "rate(1 day)" schedule: { expression: "cron(0 8 ? * MON-FRI *)", timeZone: "Europe/Berlin", flexibleWindow:
+ * { minutes: 15 } } schedule: { expression: "at(2026-12-24T18:00:00)", timeZone: "UTC", enabled: false }
  * ```
  */
 export type ScheduleOption = string | ScheduleOptions;
@@ -21,11 +22,17 @@ export interface ScheduleOptions {
    * https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
    */
   readonly expression: string;
-  /** The IANA time zone of a `cron` or an `at`, its daylight saving time included. Default UTC. */
+  /**
+   * The IANA time zone of a `cron` or an `at` expression, such as `Europe/Berlin`. It includes daylight saving time.
+   * Default `UTC`.
+   */
   readonly timeZone?: string;
-  /** A run starts at some moment of this window after its time, 1 min to 24 h. Default: at its time. */
+  /**
+   * A run starts at any moment within this window after its scheduled time: 1 min to 24 h, whole minutes. Default: at
+   * the scheduled time.
+   */
   readonly flexibleWindow?: Duration;
-  /** Default true. A schedule that is not enabled is deployed and does not fire. */
+  /** Whether the schedule starts runs. A disabled schedule is deployed as well. Default true. */
   readonly enabled?: boolean;
 }
 
@@ -40,9 +47,9 @@ export interface Schedule {
 const KEYS = ["expression", "timeZone", "flexibleWindow", "enabled"] as const satisfies (keyof ScheduleOptions)[];
 
 /**
- * The schedule that an option describes.
+ * Validates a schedule.
  *
- * @throws {ConfigurationError} An expression, a time zone or a window that EventBridge Scheduler would refuse.
+ * @throws {ConfigurationError} EventBridge Scheduler would refuse the expression, the time zone or the window.
  */
 export function parseSchedule(option: ScheduleOption): Schedule {
   const options = typeof option === "string" ? { expression: option } : option;
@@ -86,11 +93,11 @@ function checkRate(content: string): void {
 function checkMoment(content: string): void {
   const isMoment = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/.test(content);
   const time = isMoment ? Date.parse(`${content}Z`) : Number.NaN;
-  // Of February 30th, Date makes March 2nd.
+  // `Date` reads February 30th as March 2nd.
   if (!Number.isNaN(time) && new Date(time).toISOString().startsWith(content)) return;
   throw new ConfigurationError(
-    `schedule's at must be a date and a time, but is ${show(content)}: write "at(2026-12-24T18:00:00)", the zone in ` +
-      "timeZone",
+    `schedule's at must be a date and a time, but is ${show(content)}: write "at(2026-12-24T18:00:00)" and give ` +
+      "the time zone in timeZone",
   );
 }
 
@@ -100,7 +107,7 @@ interface Field {
   readonly minimum: number;
   readonly maximum: number;
   readonly names?: readonly string[];
-  /** What it takes beside `*`, values, ranges, lists and steps. */
+  /** What the field accepts in addition to `*`, values, ranges, lists and steps. */
   readonly special?: RegExp;
 }
 
@@ -128,7 +135,7 @@ function checkCron(content: string): void {
   if ((parts[2] === "?") === (parts[4] === "?")) {
     throw new ConfigurationError(
       `schedule's cron must have ? as its day of month or as its day of week, and not as both, but is ` +
-        `${show(content)}: put ? in the one that does not matter`,
+        `${show(content)}: put ? in the field that does not matter`,
     );
   }
 }
@@ -138,8 +145,8 @@ function checkField(field: Field, text: string): void {
   const { name, minimum, maximum, names } = field;
   const or = names === undefined ? "" : ` or ${names[0]}-${names.at(-1)}`;
   throw new ConfigurationError(
-    `schedule's cron has ${show(text)} as its ${name}, which takes ${minimum}-${maximum}${or}, with , - * / and what ` +
-      'EventBridge Scheduler documents: write "cron(0 8 * * ? *)"',
+    `schedule's cron has ${show(text)} as its ${name}, which takes ${minimum}-${maximum}${or}, with , - * / and the special ` +
+      'characters of EventBridge Scheduler: write "cron(0 8 * * ? *)"',
   );
 }
 
@@ -163,13 +170,13 @@ function checkTimeZone(timeZone: unknown, kind: Kind): void {
       `schedule.timeZone is ${show(timeZone)}, but a rate has no time of day: leave it out, or use cron(...)`,
     );
   }
-  // Offsets such as +01:00 are known here, and not to EventBridge.
+  // `Intl` accepts offsets such as +01:00, but EventBridge Scheduler does not.
   if (typeof timeZone === "string" && /^[A-Za-z]/.test(timeZone)) {
     try {
       new Intl.DateTimeFormat("en", { timeZone });
       return;
     } catch {
-      // Said below.
+      // The error below reports it.
     }
   }
   throw new ConfigurationError(

@@ -1,6 +1,6 @@
 import { ConfigurationError } from "../base/errors.ts";
 
-/** What a deployed workflow's stack says of itself: where the CLI finds what it works with. */
+/** The outputs of a workflow's stack. The CLI reads them to find the queues, the table and the functions. */
 export const STACK_OUTPUTS = {
   workflow: "Workflow",
   queueUrl: "QueueUrl",
@@ -17,22 +17,26 @@ export const STACK_OUTPUTS = {
 
 export type StackOutput = keyof typeof STACK_OUTPUTS;
 
-/** An output's name in the stack, which may hold other workflows' too: `SluiceCitiesQueueUrl`. */
+/**
+ * The name of an output, such as `SluiceCitiesQueueUrl`. It contains the workflow, because a stack can have several
+ * workflows.
+ */
 export function outputName(workflow: string, output: StackOutput): string {
   const name = workflow.replaceAll(/(?:^|-+)([a-z0-9])/g, (_, first: string) => first.toUpperCase());
   return `Sluice${name.replaceAll("-", "")}${STACK_OUTPUTS[output]}`;
 }
 
-/** The workflows of a stack, by its outputs. */
+/** The names of the workflows in a stack, from the outputs of the stack. */
 export function workflowsOf(outputs: Readonly<Record<string, string>>): readonly string[] {
   const names = Object.entries(outputs).filter(([name]) => /^Sluice\w+Workflow$/.test(name));
   return names.map(([, workflow]) => workflow).filter((workflow) => outputName(workflow, "workflow") in outputs);
 }
 
 /**
- * A workflow's outputs.
+ * Reads the outputs of a workflow.
  *
- * @throws {ConfigurationError} The stack lacks one: it holds no such workflow, or was deployed by another version.
+ * @throws {ConfigurationError} An output is missing: the stack does not contain the workflow, or another version of
+ *   Sluice deployed it.
  */
 export function readOutputs(
   workflow: string,
@@ -42,8 +46,8 @@ export function readOutputs(
     const value = outputs[outputName(workflow, output)];
     if (value !== undefined) return [output, value] as const;
     throw new ConfigurationError(
-      `the stack has no output ${outputName(workflow, output)}: it does not hold the workflow "${workflow}", or was ` +
-        "deployed by another version of Sluice: deploy it again",
+      `the stack has no output ${outputName(workflow, output)}: it does not contain the workflow "${workflow}", or ` +
+        "another version of Sluice deployed it: deploy it again",
     );
   };
   return Object.fromEntries((Object.keys(STACK_OUTPUTS) as StackOutput[]).map(read)) as Record<StackOutput, string>;

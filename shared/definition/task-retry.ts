@@ -3,13 +3,15 @@ import { type Duration, toMilliseconds } from "../base/duration.ts";
 import { rejectUnknownKeys } from "../base/options.ts";
 import { type RetryOptions, type RetryPolicy, retryPolicy } from "../base/retry.ts";
 
-/** How often a task is tried, how long the pauses are, and how long an item may wait. */
+/** How often a task is tried, how long the pauses between attempts are, and how long an item may wait. */
 export interface TaskRetryOptions extends RetryOptions {
   /**
-   * How long an item may wait in all: the waits that its task asked for by `Throttled` and `RetryLater`, and the
-   * attempts that ended in one, counted from the end of the first such attempt. Time in which the item had no slot, its
-   * run was paused or its message queued does not count. A wait that would pass the bound makes the item dead at once,
-   * with the reason `waited too long`. 1 s to 8 days: the queue keeps messages for 10. Default 24 h.
+   * How long an item may wait in total: 1 s to 8 days, because the queue keeps messages for 10 days. Default 24 h.
+   *
+   * The time contains the waits that the task requested by throwing `Throttled` or `RetryLater`, and the attempts that
+   * ended in such a wait. It starts at the end of the first such attempt. It does not contain the time in which the
+   * item had no slot, its run was paused or its message was queued. A wait that would exceed the limit makes the item a
+   * dead letter at once, with the reason `waited too long`.
    */
   readonly waitAtMost?: Duration;
 }
@@ -32,7 +34,7 @@ export function taskRetryPolicy(options: TaskRetryOptions = {}): TaskRetryPolicy
     waitAtMostMilliseconds: toMilliseconds(waitAtMost, {
       option: "retry.waitAtMost",
       minimum: { seconds: 1 },
-      // Below the retention of the queue, `topology` has it.
+      // Less than the retention of the queue in `topology`.
       maximum: { days: 8 },
     }),
   };

@@ -1,17 +1,22 @@
 import { ConfigurationError } from "../base/errors.ts";
 import { integerOption, rejectUnknownKeys, show } from "../base/options.ts";
 
-/** How many dead items a run bears before it is stopped as `failed`. Both limits hold where both are given. */
+/**
+ * How many items of a run may become dead letters before the run is stopped as `failed`. Give `count`, `percentage` or
+ * both. The run is stopped as soon as it exceeds one of them.
+ *
+ * @example `{ count: 100 }`, `{ percentage: 5, minimum: 1_000 }`
+ */
 export interface ToleratedFailuresOptions {
-  /** Dead items, 0 or more: the run is stopped when it has more. */
+  /** The most dead letters that are allowed: 0 or more. Default: no limit. */
   readonly count?: number;
-  /** Dead items of those that are settled, in percent, 0 to 100: the run is stopped above it. */
+  /** The largest share of dead letters among the settled items, in percent: 0 to 100. Default: no limit. */
   readonly percentage?: number;
-  /** Settled items before `percentage` is looked at: the first ones say little. Default 100. */
+  /** How many items must be settled before `percentage` applies: 1 or more. Default 100. */
   readonly minimum?: number;
 }
 
-/** The same, validated. A plain value: the run's row keeps it, so that the ledger alone can tell. */
+/** The validated limits. The run's row contains them, so that the ledger alone can decide whether to stop the run. */
 export interface Tolerance {
   readonly count?: number;
   readonly percentage?: number;
@@ -19,7 +24,9 @@ export interface Tolerance {
 }
 
 /**
- * @throws {ConfigurationError} An option is unknown or outside its range, or none of the limits is given.
+ * Validates the limits.
+ *
+ * @throws {ConfigurationError} An option is unknown or outside its range, or no limit is given.
  */
 export function tolerance(options: ToleratedFailuresOptions | undefined): Tolerance | undefined {
   if (options === undefined) return undefined;
@@ -34,7 +41,7 @@ export function tolerance(options: ToleratedFailuresOptions | undefined): Tolera
     );
   }
   if (minimum !== undefined && percentage === undefined) {
-    throw new ConfigurationError("toleratedFailures.minimum says from when on percentage counts: give percentage too");
+    throw new ConfigurationError("toleratedFailures.minimum says when percentage begins to apply: give percentage too");
   }
   const whole = { maximum: Number.MAX_SAFE_INTEGER };
   return {
@@ -50,7 +57,7 @@ export function tolerance(options: ToleratedFailuresOptions | undefined): Tolera
   };
 }
 
-/** Why a run with these counts must be stopped, or `undefined` where it may go on. */
+/** Why a run with these counts must be stopped, or `undefined` if it may continue. */
 export function beyondTolerance(
   tolerance: Tolerance | undefined,
   { dead, settled }: { readonly dead: number; readonly settled: number },

@@ -8,35 +8,35 @@ import { LONGEST_REQUEST_MILLISECONDS } from "../aws/timeouts.ts";
 import { ConfigurationError } from "../base/errors.ts";
 
 /**
- * What a definition implies for the queues and the functions. Derived here once, and read by the CDK app and by the
- * embedded engine alike, so that no number stands twice.
+ * The numbers of the queues and the functions that follow from a workflow's options. They are derived here only. Both
+ * the CDK app and the embedded engine read them.
  */
 export interface Topology {
-  /** Tasks in flight over the whole fleet. */
+  /** The most tasks that run at the same time, in all execution environments together. */
   readonly concurrency: number;
   readonly tasksPerEnvironment: number;
-  /** The consumer mapping's maximum concurrency, and its function's reserved concurrency. */
+  /** The maximum concurrency of the consumer's event source mapping, and the reserved concurrency of its function. */
   readonly environments: number;
   readonly batchSize: number;
   readonly batchingWindowSeconds: number;
   readonly maxBacklog: number;
   readonly consumer: FunctionTopology & {
-    /** How long an invocation goes on receiving messages for its free slots; 0 where it works on its batch alone. */
+    /** How long an invocation receives messages for its free slots. 0: it only processes its batch. */
     readonly refillSeconds: number;
-    /** How long a message that it received itself may wait for a slot. */
+    /** How long a message that the consumer received itself may wait for a slot. */
     readonly refillWaitingSeconds: number;
-    /** Of the messages that it receives itself. */
+    /** The visibility timeout of messages that the consumer receives itself. */
     readonly refillVisibilitySeconds: number;
   };
   readonly producer: FunctionTopology & {
-    /** How long one invocation goes on paging before it passes the run on to the next. */
+    /** How long one invocation reads pages before it passes the run on to the next invocation. */
     readonly sliceSeconds: number;
     /**
-     * How long its control message stays hidden after each renewal, of which there are three in that time: another
-     * producer follows one that was killed within it.
+     * The visibility timeout of a control message that a producer holds. The producer renews it three times in that
+     * time. If the producer is killed, another one receives the message when the timeout is over.
      */
     readonly visibilitySeconds: number;
-    /** How many runs may be produced at once. */
+    /** How many producers may work at the same time, each on one run. */
     readonly environments: number;
   };
   readonly queue: QueueTopology;
@@ -51,12 +51,15 @@ export interface FunctionTopology {
 
 export interface QueueTopology {
   readonly visibilityTimeoutSeconds: number;
-  /** After so many receives SQS itself moves the message: the net for what never reports. */
+  /**
+   * After this many receives SQS moves a message to the dead-letter queue. This catches messages that no consumer could
+   * report.
+   */
   readonly maxReceiveCount: number;
   readonly retentionSeconds: number;
 }
 
-/** What `topology` reads of a workflow. */
+/** The options of a workflow from which `topology` derives the numbers. */
 export interface TopologyInput {
   readonly concurrency: number;
   readonly tasksPerEnvironment: number | undefined;
@@ -68,45 +71,53 @@ export interface TopologyInput {
 }
 
 /**
- * Kept free at the end of an invocation to record outcomes. A write whose first attempts time out still succeeds in this
- * time, and the writes that follow it.
+ * The time at the end of an invocation that is reserved for recording outcomes. It is enough for a write whose first
+ * attempts time out, and for the writes after it.
  */
 export const RECORDING_SECONDS = LONGEST_REQUEST_MILLISECONDS / 1_000 + 4;
 
-/** Kept free at its beginning, to look up what the messages did before. */
+/** The time at the start of an invocation that is reserved for looking up earlier attempts in the ledger. */
 export const STARTING_SECONDS = 5;
 
-/** The longest attempt that leaves a consumer the time to begin and to record it. */
+/** The longest attempt. A consumer still has time to begin before it and to record its outcome after it. */
 export const LONGEST_TASK_MILLISECONDS = (LONGEST_FUNCTION_SECONDS - STARTING_SECONDS - RECORDING_SECONDS) * 1_000;
 
-/** AWS asks for six times the function's timeout, so that throttled batches have time to be tried again.
- * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html */
+/**
+ * AWS recommends a visibility timeout of six times the function's timeout, so that Lambda can retry throttled batches.
+ * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+ */
 const VISIBILITY_PER_FUNCTION_TIMEOUT = 6;
 
 /** The most tasks that share one execution environment. */
 export const MOST_TASKS_PER_ENVIRONMENT = 100;
 
-/** Room for the crashes, throttles and pauses around each attempt: 1,000, the most that SQS takes, at 100 attempts.
- * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html */
+/**
+ * The receives after which SQS moves a message to the dead-letter queue. There are nine more for each attempt, for
+ * crashes, throttles and pauses around it. With 100 attempts it is `LARGEST_MAX_RECEIVE_COUNT`.
+ */
 const maxReceiveCount = (attempts: number) => 100 + 9 * attempts;
 
-/** Received messages wait for a slot a second at the most, unless tasks suddenly take longer than they did. */
+/**
+ * A received message usually waits at most a second for a slot. It waits longer if tasks suddenly take longer than
+ * before.
+ */
 const LONGEST_REFILL_WAITING_SECONDS = 10;
 
 const SHORTEST_REFILL_SECONDS = 60;
 const REFILL_PER_TASK_TIMEOUT = 4;
 
 const SLICE_SECONDS = 60;
-/** A slice, the page it is in when it ends, and the time to pass the run on. */
+/** Enough for a slice, for the page that the slice reads when it ends, and for passing the run on. */
 const PRODUCER_TIMEOUT_SECONDS = 150;
 const PRODUCER_VISIBILITY_SECONDS = 30;
 const PRODUCER_MEMORY_MB = 512;
 const PRODUCER_ENVIRONMENTS = 2;
 
 /**
- * The topology of a workflow.
+ * Derives the topology of a workflow.
  *
- * @throws {ConfigurationError} `concurrency` and `tasksPerEnvironment` do not fit together.
+ * @throws {ConfigurationError} `concurrency` is not a multiple of `tasksPerEnvironment`, or the number of environments
+ *   is out of range.
  */
 export function topology(workflow: TopologyInput): Topology {
   const { concurrency, timeoutMilliseconds } = workflow;
@@ -116,7 +127,7 @@ export function topology(workflow: TopologyInput): Topology {
   const refillSeconds = workflow.refill ? refillSecondsOf(taskTimeoutSeconds) : 0;
   const refillWaitingSeconds = Math.min(taskTimeoutSeconds, LONGEST_REFILL_WAITING_SECONDS);
   const consumerTimeoutSeconds = STARTING_SECONDS + refillSeconds + taskTimeoutSeconds + RECORDING_SECONDS;
-  // A consumer that refills its slots needs no batch as large as they are many.
+  // A consumer that receives messages itself needs no batch as large as its number of slots.
   const batchSize =
     refillSeconds > 0 ? Math.min(tasksPerEnvironment, LARGEST_BATCH_WITHOUT_WINDOW) : tasksPerEnvironment;
   const batchingWindowSeconds = batchSize > LARGEST_BATCH_WITHOUT_WINDOW ? 1 : 0;
@@ -144,12 +155,15 @@ export function topology(workflow: TopologyInput): Topology {
     queue: {
       visibilityTimeoutSeconds: VISIBILITY_PER_FUNCTION_TIMEOUT * consumerTimeoutSeconds + batchingWindowSeconds,
       maxReceiveCount: maxReceiveCount(workflow.retry.attempts),
-      // A dead letter keeps the timestamp of its first message, so its queue must keep longer than this one.
+      // SQS does not reset the age of a message that it moves to the dead-letter queue. So that queue must keep
+      // messages for longer than this one.
+      // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
       retentionSeconds: LONGEST_RETENTION_SECONDS - 4 * 86_400,
     },
     controlQueue: {
-      // Not six times the function's: a producer killed before it shortened its message's visibility stalls its run for
-      // as long. A delivery that Lambda's throttling delays beyond it is noticed, as its receipt handle is void by then.
+      // This is not six times the function's timeout. A producer can be killed before it shortens the visibility
+      // timeout of its message, and then its run stands still for this time. If Lambda's throttling delays a delivery
+      // for longer than this, the producer notices it, because the receipt handle is invalid by then.
       visibilityTimeoutSeconds: PRODUCER_TIMEOUT_SECONDS + PRODUCER_VISIBILITY_SECONDS,
       maxReceiveCount: 100,
       retentionSeconds: LONGEST_RETENTION_SECONDS - 4 * 86_400,
@@ -159,52 +173,61 @@ export function topology(workflow: TopologyInput): Topology {
 }
 
 /**
- * Long beside a task, so that the slots which stay empty at an invocation's end hardly count, and short enough that a
- * Lambda's 900 s hold it.
+ * How long an invocation receives messages itself. At the end of an invocation slots stay empty, so the time is long
+ * compared with a task. It is short enough for the longest timeout of a function.
  */
 function refillSecondsOf(taskTimeoutSeconds: number): number {
   const room = LONGEST_FUNCTION_SECONDS - STARTING_SECONDS - taskTimeoutSeconds - RECORDING_SECONDS;
   return Math.min(room, Math.max(SHORTEST_REFILL_SECONDS, REFILL_PER_TASK_TIMEOUT * taskTimeoutSeconds));
 }
 
-/** The largest divisor of `concurrency` up to 10 that leaves at least two environments and at most 1,000. */
+/**
+ * The default of `tasksPerEnvironment`: the largest divisor of `concurrency` up to 10 that gives 2 to 1,000
+ * environments. If there is none, the smallest one above 10.
+ *
+ * @throws {ConfigurationError} There is no such divisor up to 100.
+ */
 export function defaultTasksPerEnvironment(concurrency: number): number {
-  if (concurrency < MAPPING_CONCURRENCY.minimum) {
+  const { minimum, maximum } = MAPPING_CONCURRENCY;
+  if (concurrency < minimum) {
     throw new ConfigurationError(
-      `concurrency must be at least ${MAPPING_CONCURRENCY.minimum}, the least maximum concurrency of an SQS event source mapping, ` +
+      `concurrency must be at least ${minimum}, the smallest maximum concurrency of an SQS event source mapping, ` +
         `but is ${concurrency}`,
     );
   }
   const fits = (tasks: number) =>
-    concurrency % tasks === 0 &&
-    concurrency / tasks >= MAPPING_CONCURRENCY.minimum &&
-    concurrency / tasks <= MAPPING_CONCURRENCY.maximum;
+    concurrency % tasks === 0 && concurrency / tasks >= minimum && concurrency / tasks <= maximum;
   for (let tasks = LARGEST_BATCH_WITHOUT_WINDOW; tasks >= 1; tasks--) if (fits(tasks)) return tasks;
   for (let tasks = LARGEST_BATCH_WITHOUT_WINDOW + 1; tasks <= MOST_TASKS_PER_ENVIRONMENT; tasks++)
     if (fits(tasks)) return tasks;
   throw new ConfigurationError(
-    `concurrency ${concurrency} cannot be shared evenly by at most ${MAPPING_CONCURRENCY.maximum} environments of at most ` +
+    `concurrency ${concurrency} cannot be shared evenly by at most ${maximum} environments of at most ` +
       `${MOST_TASKS_PER_ENVIRONMENT} tasks: choose a multiple of ${MOST_TASKS_PER_ENVIRONMENT}`,
   );
 }
 
-/** Checks that `concurrency` is reached exactly by an allowed number of environments. */
+/**
+ * Checks that an allowed number of environments gives exactly `concurrency`.
+ *
+ * @throws {ConfigurationError} It does not.
+ */
 export function checkConcurrency(concurrency: number, tasksPerEnvironment: number): void {
+  const { minimum, maximum } = MAPPING_CONCURRENCY;
   const environments = concurrency / tasksPerEnvironment;
   if (!Number.isInteger(environments)) {
     const neighbours = [Math.floor(environments), Math.ceil(environments)]
-      .filter((count) => count >= MAPPING_CONCURRENCY.minimum && count <= MAPPING_CONCURRENCY.maximum)
+      .filter((count) => count >= minimum && count <= maximum)
       .map((count) => `concurrency ${count * tasksPerEnvironment} or `);
     throw new ConfigurationError(
-      `concurrency must be a multiple of tasksPerEnvironment, but ${concurrency} is none of ${tasksPerEnvironment}: ` +
+      `concurrency must be a multiple of tasksPerEnvironment, but ${concurrency} is not a multiple of ${tasksPerEnvironment}: ` +
         `choose ${neighbours.join("")}another tasksPerEnvironment`,
     );
   }
-  if (environments < MAPPING_CONCURRENCY.minimum || environments > MAPPING_CONCURRENCY.maximum) {
+  if (environments < minimum || environments > maximum) {
     throw new ConfigurationError(
-      `concurrency / tasksPerEnvironment must be from ${MAPPING_CONCURRENCY.minimum} to ${MAPPING_CONCURRENCY.maximum}, the maximum ` +
+      `concurrency / tasksPerEnvironment must be from ${minimum} to ${maximum}, the maximum ` +
         `concurrency of an SQS event source mapping, but is ${concurrency} / ${tasksPerEnvironment} = ${environments}: ` +
-        `choose a ${environments < MAPPING_CONCURRENCY.minimum ? "smaller" : "larger"} tasksPerEnvironment`,
+        `choose a ${environments < minimum ? "smaller" : "larger"} tasksPerEnvironment`,
     );
   }
 }

@@ -3,9 +3,9 @@ import { ConfigurationError, toError } from "../base/errors.ts";
 import { isWorkflow, type Workflow } from "./workflow.ts";
 
 /**
- * Imports a file, and returns the workflow that it exports.
+ * Imports a file and returns the workflow that it exports.
  *
- * @throws {ConfigurationError} It cannot be loaded, or exports no workflow.
+ * @throws {ConfigurationError} The file cannot be loaded, or its default export is not a workflow.
  */
 export async function importWorkflow(file: string): Promise<Workflow> {
   let module: { default?: unknown };
@@ -20,15 +20,15 @@ export async function importWorkflow(file: string): Promise<Workflow> {
   throw new ConfigurationError(`${file} does not define a workflow: write "export default defineWorkflow({ ... })"`);
 }
 
-/** How to fix what Node's own words do not say. */
+/** How to fix an error that Node's own message does not explain. */
 function hint(thrown: unknown, file: string): string {
   const { code, message } = toError(thrown) as NodeJS.ErrnoException;
-  // What `npm init` writes makes a module of no .ts and no .js file.
+  // `npm init` writes "type": "commonjs", so Node does not load .ts and .js files as ES modules.
   if (thrown instanceof SyntaxError && /import statement outside a module|Unexpected token 'export'/.test(message)) {
     return '. Its package.json says "type": "commonjs": npm pkg set type=module';
   }
   if (code === "ERR_UNKNOWN_FILE_EXTENSION" && file.endsWith(".ts")) {
-    return `. Node ${process.versions.node} runs no TypeScript: use Node 24, or npm install --save-dev node@24`;
+    return `. Node ${process.versions.node} cannot run TypeScript: use Node 24, or npm install --save-dev node@24`;
   }
   return "";
 }

@@ -17,73 +17,103 @@ import {
   MOST_TASKS_PER_ENVIRONMENT,
 } from "./topology.ts";
 
-/** What a user writes: one file, one workflow. */
+/**
+ * The options of `defineWorkflow`.
+ *
+ * @typeParam Input What the source yields.
+ * @typeParam Output What the task receives: the output of the `item` schema, or `Input` without a schema.
+ */
 export interface WorkflowOptions<Input = unknown, Output = Input> {
-  /** Names the queues, the functions and the stack: 1 to 40 of `a-z`, `0-9` and `-`, starting with a letter. */
+  /**
+   * The name of the workflow. The names of its queues, functions and stack contain it. 1 to 40 characters of `a-z`,
+   * `0-9` and `-`; the first one is a letter.
+   */
   readonly name: string;
   /** Where the items come from: `httpPages(...)`, `fileLines(...)`, `items(...)`, or your own `{ readPage }`. */
   readonly source: Source<Input> | PageReader<Input>;
   /**
-   * The schema of an item: any Standard Schema (zod, valibot, arktype, ...). The task gets what it returns. An item that
-   * fails it is one dead letter, `invalid item`. Default: items are passed on as they are.
+   * The schema of an item: any Standard Schema, such as one of zod, valibot or arktype. The task receives the output of
+   * the schema. An item that does not match the schema becomes a dead letter with the reason `invalid item`. Default:
+   * the task receives the items as the source yields them. See https://standardschema.dev.
    */
-  readonly item?: StandardSchemaV1<unknown, Output>;
+  readonly item?: StandardSchemaV1<Input, Output>;
   /** The work on one item. See `Task`. */
   readonly task: Task<Output>;
-  /** Tasks in flight over the whole fleet, 2 to 100,000: a multiple of `tasksPerEnvironment`, twice it or more. */
+  /**
+   * The most tasks that run at the same time, in all execution environments together: 2 to 100,000. It must be a
+   * multiple of `tasksPerEnvironment`, and at least twice as large. `concurrency / tasksPerEnvironment` is the maximum
+   * concurrency of the event source mapping, which is 2 to 1,000.
+   * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+   */
   readonly concurrency: number;
   /**
-   * Tasks in flight inside one execution environment, 1 to 100. I/O-bound tasks share one well; a task that needs the
-   * whole CPU wants 1. Default: the largest divisor of `concurrency` up to 10 that leaves two environments or more.
+   * The most tasks that run at the same time in one execution environment: 1 to 100. Tasks that mostly wait for other
+   * services can share an environment. A task that needs the whole CPU needs 1. Default: the largest divisor of
+   * `concurrency` up to 10 that gives 2 to 1,000 environments.
    */
   readonly tasksPerEnvironment?: number;
-  /** How long one attempt may take, 1 ms to 875 s (a Lambda's 900 s less the time to begin and to record). Default 30 s. */
+  /**
+   * How long one attempt may take: 1 ms to 875 s. A Lambda function runs for at most 900 s, and Sluice needs 25 s of
+   * them to begin and to record the outcome. Default 30 s.
+   * https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+   */
   readonly timeout?: Duration;
-  /** Default: 5 attempts, pauses of up to 1 s, 2 s, 4 s, ... up to 5 min, and waits of 24 h in all. */
+  /**
+   * How often the task is tried, how long the pauses are, and how long an item may wait. Default: 5 attempts; random
+   * pauses of up to 1 s, 2 s, 4 s and so on up to 5 min; waits of up to 24 h in total.
+   */
   readonly retry?: TaskRetryOptions;
-  /** How many dead items a run bears before it is stopped as `failed`. Default: any number. */
+  /** How many items of a run may become dead letters before the run is stopped as `failed`. Default: any number. */
   readonly toleratedFailures?: ToleratedFailuresOptions;
-  /** Called when a run has ended, with its exact counts. See `OnComplete`. */
+  /** Called when a run has ended, with its exact counts. See `OnComplete`. Default: nothing is called. */
   readonly onComplete?: OnComplete;
   /**
-   * When a deployed workflow runs by itself: `"rate(1 day)"`, `"cron(0 8 * * ? *)"`, `"at(2026-12-24T18:00:00)"`, or one
-   * of these with a time zone, a flexible window, or disabled. Default: only when it is started.
+   * When a deployed workflow starts a run by itself: `"rate(1 day)"`, `"cron(0 8 * * ? *)"` or
+   * `"at(2026-12-24T18:00:00)"`, or an object with one of these and a time zone or a flexible window. Default: only
+   * when a run is started by hand.
+   * https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
    */
   readonly schedule?: ScheduleOption;
-  /** The AWS rights that the task, the source and `onComplete` need when deployed. Default: none. */
+  /** The permissions in AWS that the task, the source and `onComplete` need when deployed. Default: none. */
   readonly permissions?: readonly Permission[];
-  /** The environment variables that the workflow's code reads: who deploys it passes their values on. Default: none. */
+  /**
+   * The names of the environment variables that the workflow's code reads. `addWorkflowStacks` passes their values from
+   * the shell that deploys to the functions. Default: none.
+   */
   readonly environment?: readonly string[];
   /**
-   * What a schedule does while the last run still works: `skip` (the default), `queue` (start when it has ended) or
-   * `allow` (both at once, sharing `concurrency`).
+   * What a schedule does while the previous run is still active: `skip` (no run), `queue` (a run that starts when the
+   * previous one has ended) or `allow` (a run at the same time, and both share `concurrency`). Default `skip`.
    */
   readonly overlap?: Overlap;
-  /** Items of a run at the most, counted from the source's start. Default: all. */
+  /** The most items of a run, counted from the start of the source: at least 1. Default: all items. */
   readonly limit?: number;
   /**
-   * Messages that may wait in the queue before the producer pauses: at least twice `concurrency`. Default: 20 times
-   * `concurrency`, at least 10,000. A pause is a second at the shortest, so slots are idle if all of them are
-   * worked off within a second.
+   * How many messages may be in the queue before the producer pauses: at least twice `concurrency`. Default: 20 times
+   * `concurrency`, and at least 10,000. A pause takes at least one second. So slots are idle if the consumers finish
+   * all messages in less than a second.
    */
   readonly maxBacklog?: number;
   /**
-   * Whether a consumer receives more messages itself while its batch runs and a slot is free, instead of waiting for the
-   * slowest task of the batch. Default true.
+   * Whether a consumer receives more messages itself while it works on its batch and has a free slot. Without it, a
+   * free slot waits until the slowest task of the batch has ended. Default true.
    */
   readonly refill?: boolean;
-  /** Memory of a consumer's environment in MB, 128 to 10,240. Default 512. */
+  /**
+   * The memory of a consumer's execution environment in MB: 128 to 10,240. Default 512.
+   * https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+   */
   readonly memoryMb?: number;
 }
 
-/** A validated workflow. Made by `defineWorkflow`, never by hand. */
+/** A validated workflow. Only `defineWorkflow` creates one. */
 export interface Workflow {
   readonly name: string;
   readonly source: Source;
   readonly item: StandardSchemaV1 | undefined;
   readonly task: Task<unknown>;
   readonly concurrency: number;
-  /** As asked for; `undefined` where it is derived. */
+  /** The value of the option. `undefined`: the topology derives it from `concurrency`. */
   readonly tasksPerEnvironment: number | undefined;
   readonly timeoutMilliseconds: number;
   readonly retry: TaskRetryPolicy;
@@ -100,7 +130,7 @@ export interface Workflow {
   readonly [definedByUs]: true;
 }
 
-// A symbol in the global registry: the CLI and a bundle each hold a copy of this module.
+// A global symbol, because the CLI and a workflow's file can each use another copy of this module.
 const definedByUs = Symbol.for("sluice.workflow");
 
 const KEYS = [
@@ -127,10 +157,12 @@ const KEYS = [
 const NAME = /^[a-z][a-z0-9-]{0,39}$/;
 
 /**
- * Defines a workflow, the default export of its file.
+ * Defines a workflow. A workflow's file has it as its default export.
  *
- * @throws {ConfigurationError} An option is unknown, missing or outside its range, or options do not fit together. The
- * message names the option, the range, the value and the mend. Nothing is clamped.
+ * It checks all options and applies the defaults. No value is rounded or limited silently.
+ *
+ * @throws {ConfigurationError} An option is unknown, missing or outside its range, or options contradict each other.
+ *   The message states the option, the allowed range, the received value and how to fix it.
  * @example
  * ```ts
  * export default defineWorkflow({
@@ -148,12 +180,12 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
     throw new ConfigurationError(`defineWorkflow takes an object of options, but got ${show(options)}`);
   }
   rejectUnknownKeys(options, KEYS, "the workflow");
-  // A default stands for what is left out, and not for null.
+  // Defaults apply to missing options only. `null` is rejected.
   const { name, timeout = { seconds: 30 }, memoryMb = 512, refill = true } = options;
   if (typeof name !== "string" || !NAME.test(name)) {
     throw new ConfigurationError(
       `name must be 1 to 40 characters of a-z, 0-9 and -, starting with a letter, but is ${show(name)}: ` +
-        "it names the queues and the functions, whose names AWS limits",
+        "the names of the queues and the functions contain it, and AWS limits these names",
     );
   }
   const concurrency = integerOption("concurrency", options.concurrency, {
@@ -203,18 +235,18 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
         : integerOption("maxBacklog", options.maxBacklog, {
             minimum: 2 * concurrency,
             maximum: Number.MAX_SAFE_INTEGER,
-            fix: `at concurrency ${concurrency} fewer than ${2 * concurrency} waiting messages would leave tasks idle`,
+            fix: `with concurrency ${concurrency}, fewer than ${2 * concurrency} messages in the queue would leave slots idle`,
           }),
     refill: booleanOption("refill", refill),
     memoryMb: integerOption("memoryMb", memoryMb, {
       ...FUNCTION_MEMORY_MB,
-      fix: "these are Lambda's limits",
+      fix: "these are the limits of Lambda",
     }),
     [definedByUs]: true,
   });
 }
 
-/** Whether a value was made by `defineWorkflow`, in this copy of the library or in another. */
+/** Whether `defineWorkflow` created a value, in this copy of the library or in another one. */
 export function isWorkflow(value: unknown): value is Workflow {
   return typeof value === "object" && value !== null && definedByUs in value;
 }
@@ -238,6 +270,7 @@ function checkSchema(schema: StandardSchemaV1 | undefined): StandardSchemaV1 | u
 }
 
 const OVERLAPS = ["skip", "queue", "allow"] as const;
+/** What a schedule does while the previous run is still active. See `WorkflowOptions.overlap`. */
 export type Overlap = (typeof OVERLAPS)[number];
 
 function checkOverlap(overlap: Overlap): Overlap {
@@ -245,7 +278,7 @@ function checkOverlap(overlap: Overlap): Overlap {
   throw new ConfigurationError(`overlap must be ${OVERLAPS.join(", ")}, but is ${show(overlap)}`);
 }
 
-/** https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html */
+/** The names that Lambda allows. https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html */
 const VARIABLE = /^[A-Za-z][A-Za-z0-9_]+$/;
 
 function checkEnvironment(names: readonly string[]): readonly string[] {

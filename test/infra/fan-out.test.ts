@@ -521,7 +521,7 @@ test("the stack says where everything is, for each of its workflows", () => {
       .filter((name) => /^SluiceOrders/.test(name))
       .toSorted(),
   );
-  expect(() => readOutputs("cities", deployed)).toThrow('does not hold the workflow "cities"');
+  expect(() => readOutputs("cities", deployed)).toThrow('does not contain the workflow "cities"');
   expect(outputName("two-words", "queueUrl")).toBe("SluiceTwoWordsQueueUrl");
 });
 

@@ -22,7 +22,7 @@ test("an action is named in full", () => {
 
 test("a resource is an ARN, or everything with a reason", () => {
   expect(() => parse({ resources: ["*"] })).toThrow(
-    'permissions[0].resources is "*", which grants the actions on everything',
+    'permissions[0].resources is "*", which grants the actions on all resources',
   );
   const reason = "Rekognition knows no resources.";
   expect(parse({ actions: ["rekognition:DetectLabels"], resources: ["*"], reason })).toMatchObject([{ reason }]);

@@ -54,7 +54,7 @@ describe("an expression alone", () => {
     ["at(2026-12-24)", "schedule's at must be a date and a time"],
     ["at(2026-02-30T00:00:00)", "schedule's at"],
     ["at(2026-12-24T25:00:00)", "schedule's at"],
-    ["at(2026-12-24T18:00:00Z)", "the zone in timeZone"],
+    ["at(2026-12-24T18:00:00Z)", "the time zone in timeZone"],
     ["cron(0 8 * * *)", "must have the 6 fields minutes, hours, day of month, month, day of week, year, but has 5"],
     ["cron(60 8 * * ? *)", '"60" as its minutes, which takes 0-59'],
     ["cron(0 24 * * ? *)", '"24" as its hours, which takes 0-23'],

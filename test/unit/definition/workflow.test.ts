@@ -60,7 +60,7 @@ const CASES: readonly Case[] = [
       [{ name: undefined }, "undefined"],
       [{ name: 7 }, "7"],
     ],
-    fix: "whose names AWS limits",
+    fix: "AWS limits these names",
   },
   {
     option: "concurrency",
@@ -124,7 +124,7 @@ const CASES: readonly Case[] = [
       [{ maxBacklog: 19 }, "at least 20", "is 19"],
       [{ maxBacklog: 0 }, "is 0"],
     ],
-    fix: "would leave tasks idle",
+    fix: "would leave slots idle",
   },
   {
     option: "memoryMb",
@@ -134,7 +134,7 @@ const CASES: readonly Case[] = [
       [{ memoryMb: 10_241 }, "128 to 10240", "is 10241"],
       [{ memoryMb: null }, "null"],
     ],
-    fix: "Lambda's limits",
+    fix: "the limits of Lambda",
   },
   {
     option: "refill",
@@ -285,7 +285,7 @@ test("concurrency and tasksPerEnvironment must fit together, and what the messag
     [2_017, 2],
   ] as const) {
     const message = refusal({ concurrency, tasksPerEnvironment });
-    expect(message).toContain(`${concurrency} is none of ${tasksPerEnvironment}`);
+    expect(message).toContain(`${concurrency} is not a multiple of ${tasksPerEnvironment}`);
     for (const [, advised] of message.matchAll(/concurrency (\d+) or/g)) {
       expect(define({ concurrency: Number(advised), tasksPerEnvironment }).concurrency).toBe(Number(advised));
     }
