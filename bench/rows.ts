@@ -8,6 +8,7 @@ import { overhead } from "./rows/overhead.ts";
 import { producer } from "./rows/producer.ts";
 import { requests } from "./rows/requests.ts";
 import { seconds } from "./rows/seconds.ts";
+import { startUp } from "./rows/start-up.ts";
 
 export const ROWS: readonly Row[] = [
   seconds,
@@ -19,4 +20,5 @@ export const ROWS: readonly Row[] = [
   coldStart,
   deadLetters,
   requests,
+  startUp,
 ];
