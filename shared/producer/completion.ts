@@ -14,27 +14,30 @@ import { toAttributeText } from "../messages/body.ts";
 import { type CompleteMessage, completeEntry } from "../messages/control.ts";
 import type { Verdict } from "./verdict.ts";
 
-/** How often `onComplete` is tried. */
+/** How often `onComplete` is tried, and the backoff between the attempts. */
 const POLICY = { attempts: 5, baseMilliseconds: 2_000, capMilliseconds: 300_000 } as const;
 
+/** How many characters of the reason a message in the dead-letter queue has. */
 const LONGEST_REASON = 1_000;
 
-/** Of attempts that ended their process: none of them lived to say why. */
-const PROCESS_ENDED = "its process ended, or was ended at its timeout, in the latest attempt";
+/** The reason if the latest attempt ended its process, so that it could not record a reason itself. */
+const PROCESS_ENDED = "its process ended, or was stopped at its timeout, during the latest attempt";
 
+/** What handling the end of a run needs. */
 export interface CompletionOptions {
   readonly workflow: Workflow;
   readonly runs: Runs;
   readonly controlDeadLetterQueue: Queue;
   readonly logger: TaskLogger;
-  /** Tells the world outside; absent where there is none. */
+  /** Publishes the end of the run as an event on EventBridge. Absent if the stack has no event bus. */
   readonly publishEvent?: ((summary: RunSummary) => Promise<void>) | undefined;
+  /** A random number, uniform in [0, 1). */
   readonly random: () => number;
 }
 
 /**
- * What a run's end sets off: the event, and the workflow's `onComplete`. At least once; a run that has it behind it is
- * left.
+ * Announces the end of a run: publishes the event and calls the workflow's `onComplete`. Each happens at least once. A
+ * run whose end was announced before is skipped.
  */
 export async function handleCompletion(
   { run: id }: CompleteMessage,
@@ -47,7 +50,7 @@ export async function handleCompletion(
   if (run?.completedAt === undefined || handled) return { tag: "done" };
   if (run.completionAttempts >= POLICY.attempts && run.completionHandledAt === undefined) {
     logger.error("onComplete failed", { run: id, attempt: run.completionAttempts, error: PROCESS_ENDED });
-    return await giveUp(run, run.completionAttempts, PROCESS_ENDED, options);
+    return await deadLetter(run, run.completionAttempts, PROCESS_ENDED, options);
   }
   const attempt = await runs.beginCompletion(run);
   try {
@@ -65,36 +68,37 @@ export async function handleCompletion(
       const pause = Math.max(asked, backoffMilliseconds(POLICY, attempt, random()));
       return { tag: "wait", milliseconds: Math.min(pause, LONGEST_HIDING_MILLISECONDS) };
     }
-    return await giveUp(run, attempt, error.message, options);
+    return await deadLetter(run, attempt, error.message, options);
   }
 }
 
-/** Moves the message to the control queue's dead-letter queue, from which it can be sent again as it is. */
-async function giveUp(
+/**
+ * Sends a copy of the message to the control queue's dead-letter queue. A redrive of the copy needs no change to it.
+ */
+async function deadLetter(
   { id, workflow }: RunRecord,
   attempts: number,
   error: string,
   { controlDeadLetterQueue, runs }: CompletionOptions,
 ): Promise<Verdict> {
   const entry = completeEntry({ run: id, workflow });
-  // Given up once more after a redrive, it must not be dropped as a duplicate.
-  const deadLetter = { ...entry, deduplicationId: `${entry.deduplicationId}-${attempts}` };
-  // Beside the message stands why it lies there.
+  // The number of attempts makes the id unique. Otherwise SQS would drop the message as a duplicate after a redrive.
+  const copy = { ...entry, deduplicationId: `${entry.deduplicationId}-${attempts}` };
   const reason = toAttributeText(`onComplete failed ${attempts} times: ${error}`.slice(0, LONGEST_REASON));
-  await controlDeadLetterQueue.sendControl(deadLetter, { SluiceReason: reason });
+  await controlDeadLetterQueue.sendControl(copy, { SluiceReason: reason });
   await runs.endCompletion(id, error);
   return { tag: "done" };
 }
 
 function whenAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
-    const fail = () => reject(new Error("onComplete did not settle before the invocation's end"));
+    const fail = () => reject(new Error("onComplete did not settle before the end of the invocation"));
     if (signal.aborted) fail();
     else signal.addEventListener("abort", fail, { once: true });
   });
 }
 
-/** What a run that has ended came to. */
+/** The summary of a run that has ended. */
 function summaryOf(run: RunRecord): RunSummary {
   const { pending: _, ...counts } = finalCounts(run);
   const { completedAt = run.requestedAt, requestedAt, failure, warnings } = run;

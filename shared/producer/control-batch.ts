@@ -1,27 +1,30 @@
 import type { Queue } from "../aws/queue.ts";
 import type { TaskLogger } from "../base/task.ts";
-import type { Producer, ReceivedControl } from "./producer.ts";
+import type { Producer } from "./producer.ts";
+import type { ReceivedControl } from "./received-control.ts";
 import { VisibilityRenewal } from "./visibility-renewal.ts";
 
-/** A control message as the queue delivered it. */
+/** A control message as Lambda delivered it. */
 export interface ControlRecord extends ReceivedControl {
   readonly receiptHandle: string;
 }
 
+/** What handling a batch needs. */
 export interface ControlBatchOptions {
   readonly producer: Pick<Producer, "handle">;
   readonly controlQueue: Queue;
   readonly logger: TaskLogger;
-  /** How long a message stays hidden from other producers after each renewal. */
+  /** How long a message stays hidden from other producers after each renewal, in seconds. */
   readonly visibilitySeconds: number;
-  /** No page is begun after it, in the producer's clock. */
+  /** After this time, on the producer's clock in milliseconds, no new page is begun. */
   readonly sliceEnd: number;
-  /** Fires when even the page under way must be given up. */
+  /** Fires when even the page under way must be abandoned. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Works on control messages, each of which is kept from other producers meanwhile.
+ * Handles the control messages of one invocation. While a producer works, it keeps its messages hidden from other
+ * producers.
  *
  * @returns the ids of the messages that must stay on the queue.
  */
@@ -35,13 +38,14 @@ export async function handleControlBatch(
     return { record, renewal: new VisibilityRenewal({ hide, visibilityMilliseconds: visibilitySeconds * 1_000 }) };
   });
   try {
-    // Before all else: a producer that is killed before leaves its message hidden for the queue's own timeout.
+    // Start the renewals first. Until then the queue's own, longer timeout applies, and a producer that is killed would
+    // block its run for that time.
     const starting = held.map(({ record, renewal }) => ({ record, renewal, started: renewal.start() }));
     const staying: string[] = [];
     for (const { record, renewal, started } of starting) {
-      // Only a message that was received before may have been delivered too late. A new one need not wait for the
-      // answer: if SQS refuses its handle nevertheless, `lost` fires, and conditional writes keep two producers from
-      // doing harm.
+      // A message that was received before may belong to another producer by now, so wait for SQS's answer. A new
+      // message need not wait: if SQS refuses its handle nevertheless, `lost` fires. Two producers do no harm, because
+      // all checkpoints are conditional writes.
       if (record.receiveCount > 1) await started;
       if (!(await handleOne(record, renewal, options))) staying.push(record.id);
     }
@@ -51,7 +55,7 @@ export async function handleControlBatch(
   }
 }
 
-/** @returns whether the message is done with. */
+/** @returns whether the message can be deleted. */
 async function handleOne(
   record: ControlRecord,
   renewal: VisibilityRenewal,
@@ -59,7 +63,7 @@ async function handleOne(
 ): Promise<boolean> {
   const { id, receiptHandle } = record;
   if (renewal.lost.aborted) {
-    logger.warn("a control message came too late, another producer has it", { message: id });
+    logger.warn("a control message was delivered too late, and another producer has it", { message: id });
     return false;
   }
   const verdict = await producer.handle(record, {
@@ -69,12 +73,12 @@ async function handleOne(
   });
   await renewal.stop();
   if (verdict.tag === "left") {
-    logger.warn("the producer lost its control message, another producer goes on", {
+    logger.warn("the producer lost its control message, and another producer continues", {
       message: id,
       error: renewal.lost.reason,
     });
   }
-  // A FIFO queue has no delay per message: the one at hand is made to wait, and comes again.
+  // FIFO queues have no delay per message. To wait, the producer hides the message that it holds.
   if (verdict.tag === "wait" && !renewal.lost.aborted)
     await controlQueue.changeVisibility(receiptHandle, verdict.milliseconds);
   return verdict.tag === "done";

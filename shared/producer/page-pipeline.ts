@@ -57,7 +57,8 @@ export class PagePipeline {
       this.#pages++;
       this.#items += items.length;
     }
-    // The first message or checkpoint makes the run one that works, and a run must be among the active runs before that.
+    // The first message or checkpoint makes the run one that works, and a run must be among the active runs before
+    // that.
     // mutant: active-before-work
     await this.#options.maySend;
     const sending = written && sender.send(written);

@@ -9,3 +9,6 @@ export type Verdict =
   | { readonly tag: "done" }
   | { readonly tag: "wait"; readonly milliseconds: number }
   | { readonly tag: "left" };
+
+export const DONE: Verdict = { tag: "done" };
+export const LEFT: Verdict = { tag: "left" };

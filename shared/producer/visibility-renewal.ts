@@ -1,35 +1,47 @@
+/** What a renewal needs. */
 export interface VisibilityRenewalOptions {
-  /** Hides the message from all other receivers, for so many milliseconds from now. */
+  /** Hides the message from all other receivers for this many milliseconds from now. */
   readonly hide: (milliseconds: number) => Promise<void>;
-  /** How long the message stays hidden after each renewal: after a crash, another receiver gets it then. */
+  /**
+   * How long the message stays hidden after each renewal. After a crash, another receiver gets it at the end of this
+   * time.
+   */
   readonly visibilityMilliseconds: number;
 }
 
-/** Renewals per visibility timeout: two may fail before the message becomes visible. */
+/** Renewals in each visibility timeout. Two of them may fail before the message becomes visible. */
 const RENEWALS_PER_TIMEOUT = 3;
 
-/** Share of the visibility timeout that is left when the message counts as lost, for a request under way. */
+/**
+ * The message counts as lost when only this share of the visibility timeout is left. The rest is for requests under
+ * way.
+ */
 const LOST_SHARE = 1 / 15;
 
-/** How soon a renewal that failed is tried again. */
+/** The pause before a failed renewal is tried again. */
 const RETRY_MILLISECONDS = 1_000;
 
 /**
- * The codes by which SQS says that a receipt handle is worth nothing any more.
+ * The error codes with which SQS says that a receipt handle is no longer valid.
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
  */
 const GONE = /MessageNotInflight|ReceiptHandleIsInvalid|InvalidParameterValue|NonExistentQueue|QueueDoesNotExist/;
 
 /**
- * Keeps a received message hidden while it is worked on, by a short visibility timeout that is renewed: where its
- * receiver is killed, another gets the message within that timeout. The queue's own timeout cannot be as short, since
- * Lambda refuses one below the function's timeout.
+ * Keeps a received message hidden while its receiver works on it: it sets a short visibility timeout and renews it. If
+ * the receiver is killed, another receiver gets the message within that timeout. The queue's own timeout cannot be so
+ * short, because Lambda refuses a timeout below that of the function.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
  *
- * States: held → lost → expired. A message is lost when SQS refuses the receipt handle, or when no renewal has
- * succeeded in time. Its receiver should then finish what it is about, as another receiver may have the message
- * already: where a page of work blocks the event loop for longer than the timeout, no producer would make progress
- * otherwise. A third of the timeout later it is expired, and the receiver must stop.
+ * States:
+ *
+ * - `held`: the renewals succeed.
+ * - `lost`: SQS refused the receipt handle, or no renewal has succeeded in time. Another receiver may have the message.
+ *   The receiver should finish its current step: if each step blocks the event loop for longer than the timeout, no
+ *   receiver would make progress otherwise.
+ * - `expired`: a third of the timeout has passed since `lost`. The receiver must stop.
+ *
+ * Transitions: `held` → `lost` → `expired`, and any state ends with `stop()`.
  */
 export class VisibilityRenewal {
   readonly #options: VisibilityRenewalOptions;
@@ -44,27 +56,27 @@ export class VisibilityRenewal {
     this.#options = options;
   }
 
-  /** Fires when another receiver may have the message. The reason says why. */
+  /** Fires when another receiver may have the message. Its reason says why. */
   get lost(): AbortSignal {
     return this.#lost.signal;
   }
 
-  /** Fires a while after `lost`. */
+  /** Fires a third of the visibility timeout after `lost`. */
   get expired(): AbortSignal {
     return this.#expired.signal;
   }
 
   /**
-   * Shortens the message's visibility, and begins to renew it. Resolves after the first request, which tells a message
-   * that was delivered too late: then it is lost.
+   * Shortens the visibility timeout of the message, and begins to renew it. Resolves after the first request. If the
+   * message was delivered too late, `lost` has fired by then.
    */
   async start(): Promise<void> {
-    // The queue's own timeout is longer than this.
+    // The queue's own timeout is longer, so the message stays hidden until the first renewal.
     this.#expectRenewalBy(performance.now());
     await this.#renew();
   }
 
-  /** Ends the renewal. Once it resolves, none is under way that could undo a later change of the visibility. */
+  /** Ends the renewals. When it resolves, no renewal is under way that could undo a later change of the visibility. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#next);
@@ -95,14 +107,18 @@ export class VisibilityRenewal {
     this.#next = setTimeout(() => void this.#renew(), Math.max(0, milliseconds));
   }
 
-  /** @param hiddenFrom When the request that hid the message was sent. */
+  /**
+   * Makes the message lost if no further renewal succeeds in time.
+   *
+   * @param hiddenFrom When the request that hid the message was sent.
+   */
   #expectRenewalBy(hiddenFrom: number): void {
     clearTimeout(this.#deadline);
     if (this.#stopped || this.lost.aborted) return;
     const { visibilityMilliseconds } = this.#options;
     const latest = hiddenFrom + visibilityMilliseconds * (1 - LOST_SHARE);
     this.#deadline = setTimeout(
-      () => this.#lose(new Error("the visibility of its control message could not be renewed in time")),
+      () => this.#lose(new Error("the visibility timeout of its control message could not be renewed in time")),
       Math.max(0, latest - performance.now()),
     );
   }

@@ -10,7 +10,9 @@ import {
   startEntry,
 } from "../../shared/messages/control.ts";
 import { type DeadLetterEnvelope, type Envelope, parseEnvelope } from "../../shared/messages/envelope.ts";
-import { Producer, type ProducerOptions, type SliceTime } from "../../shared/producer/producer.ts";
+import type { ProducerOptions } from "../../shared/producer/context.ts";
+import { Producer } from "../../shared/producer/producer.ts";
+import type { SliceTime } from "../../shared/producer/slice.ts";
 import { FakeSqs } from "./fake-sqs.ts";
 import { FaultyStore } from "./faulty-store.ts";
 import { RecordingMetrics, recordingLogger } from "./recording-metrics.ts";

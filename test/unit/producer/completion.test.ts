@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import type { CompletionContext, RunSummary } from "../../../shared/definition/completion.ts";
 import { checkResponse, PermanentError, RetryLater, type WorkflowOptions } from "../../../shared/index.ts";
-import type { ProducerOptions } from "../../../shared/producer/producer.ts";
+import type { ProducerOptions } from "../../../shared/producer/context.ts";
 import { CONTROL_DEAD_LETTERS, ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
 import { refusedBySqs } from "../../helpers/sqs-characters.ts";
 

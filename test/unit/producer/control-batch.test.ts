@@ -3,7 +3,8 @@ import { afterEach, expect, test, vi } from "vitest";
 import type { Cursor } from "../../../shared/index.ts";
 import { continueEntry } from "../../../shared/messages/control.ts";
 import { type ControlRecord, handleControlBatch } from "../../../shared/producer/control-batch.ts";
-import type { Producer, SliceTime } from "../../../shared/producer/producer.ts";
+import type { Producer } from "../../../shared/producer/producer.ts";
+import type { SliceTime } from "../../../shared/producer/slice.ts";
 import type { Verdict } from "../../../shared/producer/verdict.ts";
 import { FakeSqs } from "../../helpers/fake-sqs.ts";
 import { CONTROL, ProducerWorld, RUN } from "../../helpers/producer-world.ts";
@@ -87,7 +88,7 @@ test("one that was delivered too late is not worked on", async () => {
   const { ids, logger } = batch(handle, sqs, [{ ...record("a"), receiveCount: 2 }]);
   expect(await ids).toEqual(["a"]);
   expect(handle).not.toHaveBeenCalled();
-  expect(logger.lines).toEqual(["warn: a control message came too late, another producer has it"]);
+  expect(logger.lines).toEqual(["warn: a control message was delivered too late, and another producer has it"]);
 });
 
 test("one that was lost is not hidden for its new producer, whatever the old one would have it do", async () => {

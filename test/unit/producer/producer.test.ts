@@ -58,7 +58,7 @@ describe("a start", () => {
     expect(await world.startWithPage()).toEqual(done);
 
     expect(await world.run()).toMatchObject({ status: "running", failedSlices: 0 });
-    expect(world.logger.lines).toEqual(["warn: the first page could not be sent, it is tried again"]);
+    expect(world.logger.lines).toEqual(["warn: the first page could not be sent, the continuation tries again"]);
     expect(world.hops).toEqual([1]);
     expect(await world.continue()).toMatchObject({ tag: "wait" });
     expect(await world.run()).toMatchObject({ failedSlices: 1 });
@@ -515,7 +515,7 @@ describe("a producer that dies", () => {
     expect(source.readPage).not.toHaveBeenCalled();
     expect(await world.run()).toMatchObject({
       status: "failed",
-      failure: "the producer failed 5 times in a row: they crashed, ran out of time or lost their control message",
+      failure: "the producer failed 5 times in a row: it crashed, ran out of time or lost its control message",
     });
   });
 

@@ -8,7 +8,7 @@ import {
   Throttled,
   type WorkflowOptions,
 } from "../../../shared/index.ts";
-import type { ProducerOptions } from "../../../shared/producer/producer.ts";
+import type { ProducerOptions } from "../../../shared/producer/context.ts";
 import { ControlQueue } from "../../helpers/control-queue.ts";
 import { ProducerWorld, RUN } from "../../helpers/producer-world.ts";
 
@@ -148,7 +148,7 @@ describe("a source that is told to wait", () => {
       count: 1,
       reason: "GET … answered 429",
     });
-    expect(world.logger.lines).toEqual(["warn: the source was told to wait"]);
+    expect(world.logger.lines).toEqual(["warn: the service asked the source to wait"]);
   });
 
   test("without a time waits longer each time, up to 15 min", async () => {
@@ -292,8 +292,8 @@ describe("a wait beyond 8 days", () => {
     expect(await world.run()).toMatchObject({
       status: "failed",
       failure:
-        "the source asks to wait until 2026-01-31T00:00:01.000Z, longer than the 192 h for which a run waits at the most " +
-        "(since 2026-01-01T00:00:01.000Z): quota. Resume the run then",
+        "the source asks to wait until 2026-01-31T00:00:01.000Z. A run waits for at most 192 h, and this run has waited " +
+        "since 2026-01-01T00:00:01.000Z. The service said: quota. Resume the run after that time",
       checkpoint: { cursor: 1, items: 1 },
     });
     await world.runs.reopen(RUN);
@@ -308,7 +308,9 @@ describe("a wait beyond 8 days", () => {
     await queue.workUntil();
     expect(await world.run()).toMatchObject({
       status: "failed",
-      failure: expect.stringMatching(/^the source asks to wait until 2125-\d\d-\d\dT.* quota\. Resume the run then$/),
+      failure: expect.stringMatching(
+        /^the source asks to wait until 2125-\d\d-\d\dT.* quota\. Resume the run after that time$/,
+      ),
     });
   });
 

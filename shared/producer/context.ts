@@ -1,0 +1,25 @@
+import type { Queue } from "../aws/queue.ts";
+import type { Metrics } from "../base/metrics.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import type { CompletionOptions } from "./completion.ts";
+import type { PageSender } from "./sender.ts";
+
+/** What a producer works with. */
+export interface ProducerOptions extends CompletionOptions {
+  /** The largest number of messages in the queue. Above it the producer pauses. */
+  readonly maxBacklog: number;
+  readonly ledger: Ledger;
+  readonly queue: Queue;
+  readonly controlQueue: Queue;
+  readonly deadLetterQueue: Queue;
+  readonly metrics: Metrics;
+  /** The time in milliseconds since 1970. */
+  readonly now: () => number;
+  /** Resolves after a time, or when the signal fires. Default: a timer. */
+  readonly sleep?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** The options of a producer, and the sender that all handlers of its control messages share. */
+export interface ProducerContext extends ProducerOptions {
+  readonly sender: PageSender;
+}

@@ -1,0 +1,74 @@
+import { isStopping, isWaiting } from "../ledger/run-record.ts";
+import type { ContinueMessage } from "../messages/control.ts";
+import type { ProducerContext } from "./context.ts";
+import { failAfterLostSlices, failSlice, hasFailedTooOften } from "./failed-slices.ts";
+import { continueAfter, sendNextContinuation } from "./next-continuation.ts";
+import type { ReceivedControl } from "./received-control.ts";
+import { runSlice, type SliceTime } from "./slice.ts";
+import { type Again, recordWait, sitOutWait } from "./source-waits.ts";
+import { stopProduction } from "./stopping.ts";
+import { DONE, LEFT, type Verdict } from "./verdict.ts";
+import { WarningCollector } from "./warning-collector.ts";
+
+/** How soon a producer looks again at a run that another producer has advanced. */
+const SUPERSEDED_PAUSE_MILLISECONDS = 1_000;
+
+/** Continues a run: reads its source for one slice, or does what the run's state asks for instead. */
+export async function continueRun(
+  message: ContinueMessage,
+  control: ReceivedControl,
+  time: SliceTime,
+  context: ProducerContext,
+): Promise<Verdict> {
+  for (;;) {
+    const next = await continueOnce(message, control, time, context);
+    if (next.tag !== "again") return next;
+  }
+}
+
+async function continueOnce(
+  message: ContinueMessage,
+  control: ReceivedControl,
+  time: SliceTime,
+  context: ProducerContext,
+): Promise<Verdict | Again> {
+  const { run: id, hop } = message;
+  const { runs, logger, now } = context;
+  const run = await runs.takeUp(id, hop, now());
+  if (run === undefined) {
+    logger.info("the run needs no continuation", { run: id, hop });
+    return DONE;
+  }
+  if (isStopping(run)) return await stopProduction(run, message, time, context);
+  if (isWaiting(run, now())) return await sitOutWait(run, message, time, context);
+  if (hasFailedTooOften(run)) return await failAfterLostSlices(run, context);
+
+  const warnings = new WarningCollector(run, logger);
+  const end = await runSlice(run, time, warnings, context);
+  // Another producer may hold the message now. It continues from the checkpoint, and counts this slice as failed if the
+  // slice wrote no checkpoint.
+  if (time.lost.aborted) return LEFT;
+  switch (end.tag) {
+    case "ended":
+    case "paused":
+    case "stopped":
+      return DONE;
+    case "time":
+      await sendNextContinuation(message, context);
+      return DONE;
+    case "full":
+      await runs.recordFull(id, end.look);
+      return await continueAfter(end.pauseMilliseconds, message, control, context);
+    case "superseded":
+      // The other producer may have died, or lost its message, before it sent the next continuation.
+      return await continueAfter(SUPERSEDED_PAUSE_MILLISECONDS, message, control, context);
+    case "waits": {
+      const recorded = await recordWait(run, end.wait, warnings.all, context);
+      if (recorded.tag === "failed") return DONE;
+      if (recorded.tag === "waiting") return await sitOutWait(recorded.run, message, time, context);
+      return await continueAfter(SUPERSEDED_PAUSE_MILLISECONDS, message, control, context);
+    }
+    case "failed":
+      return await failSlice(end.error, warnings.all, message, control, context);
+  }
+}

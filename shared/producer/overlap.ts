@@ -1,0 +1,60 @@
+import type { RunRecord } from "../ledger/run-record.ts";
+import type { Runs } from "../ledger/runs.ts";
+import { type StartMessage, startEntry } from "../messages/control.ts";
+import type { ProducerContext } from "./context.ts";
+import { mayReceiveAgain, type ReceivedControl } from "./received-control.ts";
+import { DONE, type Verdict } from "./verdict.ts";
+
+/** How long a start that waits for an earlier run is hidden before it checks again. */
+const OVERLAP_PAUSE_MILLISECONDS = 30_000;
+
+/**
+ * Decides about a scheduled start while an earlier run still works: the option `overlap` says whether the run is
+ * skipped or waits.
+ *
+ * @returns what happens to the start message. `undefined` if the run may start, or has started before.
+ */
+export async function giveWay(
+  message: StartMessage,
+  control: ReceivedControl,
+  context: ProducerContext,
+): Promise<Verdict | undefined> {
+  const { run: id, workflow: name, requestedAt } = message;
+  const { runs, workflow, logger } = context;
+  const known = await runs.find(id);
+  if (known !== undefined && (known.hop > 0 || known.status !== "running")) return undefined;
+  // Look for an active run before the row is written. So a start that gives way at once leaves no row to remove.
+  const [active] = known === undefined ? await runs.active.list() : [];
+  const earlier = active ?? (await enterAlone(message, context));
+  if (earlier === undefined) return undefined;
+  if (workflow.overlap !== "skip") return await waitForEarlier(message, control, context);
+  logger.warn("skipped a scheduled run, because an earlier run still works", { run: id, earlier: earlier.id });
+  await runs.skip({ id, workflow: name, requestedAt }, earlier);
+  return DONE;
+}
+
+/** Makes the run the only active run. Returns another run if that run became active first. */
+async function enterAlone(message: StartMessage, context: ProducerContext): Promise<RunRecord | undefined> {
+  const { runs } = context;
+  const run = await runs.create({ ...runToCreate(message, context), exclusive: true });
+  return run.status === "running" ? await runs.active.enterAlone(run) : undefined;
+}
+
+/** What the row of a new run contains. */
+export function runToCreate(
+  { run: id, workflow: name, requestedAt, limit }: StartMessage,
+  { workflow }: ProducerContext,
+): Parameters<Runs["create"]>[0] {
+  return { id, workflow: name, requestedAt, limit: limit ?? workflow.limit, tolerance: workflow.toleratedFailures };
+}
+
+async function waitForEarlier(
+  message: StartMessage,
+  control: ReceivedControl,
+  { controlQueue }: ProducerContext,
+): Promise<Verdict> {
+  if (mayReceiveAgain(control)) return { tag: "wait", milliseconds: OVERLAP_PAUSE_MILLISECONDS };
+  const { sluice: _, type: __, ...start } = message;
+  await controlQueue.sendControl(startEntry({ ...start, hop: (message.hop ?? 0) + 1 }));
+  return DONE;
+}

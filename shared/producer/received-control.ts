@@ -1,0 +1,21 @@
+/** A control message as the producer received it. */
+export interface ReceivedControl {
+  /** The message id. */
+  readonly id: string;
+  readonly body: string;
+  /** The message group. While a producer holds a message, SQS delivers no other message of the same group. */
+  readonly group: string | undefined;
+  /** How often SQS has delivered the message, this time included. */
+  readonly receiveCount: number;
+  /** When the message was sent, in milliseconds since 1970. */
+  readonly sentAt?: number;
+}
+
+/**
+ * A message that was received so often is replaced by a new one. The control queue's receive limit is twice as high.
+ */
+const MOST_RECEIVES = 50;
+
+/** Whether a message may be hidden and received once more. If not, the producer sends a new message in its place. */
+export const mayReceiveAgain = ({ receiveCount }: Pick<ReceivedControl, "receiveCount">): boolean =>
+  receiveCount < MOST_RECEIVES;

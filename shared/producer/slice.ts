@@ -1,0 +1,170 @@
+import { type BacklogLook, isStopping, type RunRecord } from "../ledger/run-record.ts";
+import { SourceWait } from "../sources/source-wait.ts";
+import { backlogPauseMilliseconds } from "./backlog.ts";
+import { lookAtBacklog } from "./backlog-look.ts";
+import { chunks, type Reading } from "./chunks.ts";
+import type { ProducerContext } from "./context.ts";
+import { PagePipeline } from "./page-pipeline.ts";
+import { sendAgain } from "./resend.ts";
+import type { WarningCollector } from "./warning-collector.ts";
+
+/** How long an invocation may work. */
+export interface SliceTime {
+  /** After this time, on the producer's clock in milliseconds, no new page is begun. */
+  readonly sliceEnd: number;
+  /** Fires when even the page under way must be abandoned. */
+  readonly signal: AbortSignal;
+  /** Fires when another producer may have the control message. No new page is begun after it. */
+  readonly lost: AbortSignal;
+}
+
+/** What the start of a run has begun, and the slice of the first page waits for. */
+export interface BegunRun {
+  /** The look at the queue. */
+  readonly looking: Promise<BacklogLook>;
+  /** Resolves when the run is among the active runs. */
+  readonly entered: Promise<void>;
+}
+
+/**
+ * How a slice ended. The names of the states are those of `Producer`.
+ *
+ * - `ended`: the source, or the run's limit, has ended. The production is `ended`.
+ * - `time`: the time of the slice is over. The production is still `paging`.
+ * - `full`: the queue is full. The production is `full` for `pauseMilliseconds`.
+ * - `waits`: the service asked the source to wait. The production is `waiting`.
+ * - `failed`: the source, the ledger or a queue failed. The production is `retrying`.
+ * - `paused`: the run was paused.
+ * - `stopped`: the run was cancelled, too many items failed, or it failed because messages are lost.
+ * - `superseded`: another producer has advanced the run, so this one must not go on from its own checkpoint.
+ */
+export type SliceEnd =
+  | { readonly tag: "ended" | "time" | "superseded" | "paused" | "stopped" }
+  | { readonly tag: "full"; readonly look: BacklogLook; readonly pauseMilliseconds: number }
+  | { readonly tag: "waits"; readonly wait: SourceWait }
+  | { readonly tag: "failed"; readonly error: unknown };
+
+/**
+ * Reads a run's source for one slice, from the run's checkpoint, and sends its items. It never throws.
+ *
+ * @param begun What the start of the run has begun. Only for a run's first page.
+ */
+export async function runSlice(
+  run: RunRecord,
+  time: SliceTime,
+  warnings: WarningCollector,
+  context: ProducerContext,
+  begun?: BegunRun,
+): Promise<SliceEnd> {
+  const slice = new Slice(run, time, warnings, context);
+  try {
+    return (await slice.sendAgain()) ?? (await slice.sendPages(begun));
+  } catch (error) {
+    return error instanceof SourceWait ? { tag: "waits", wait: error } : { tag: "failed", error };
+  }
+}
+
+class Slice {
+  readonly #run: RunRecord;
+  readonly #time: SliceTime;
+  readonly #warnings: WarningCollector;
+  readonly #context: ProducerContext;
+  /**
+   * The service has asked the source to wait, possibly in a page that was read ahead. The slice may end before it
+   * reaches that page, and must still report the wait, so that the next slice does not read too early.
+   */
+  #wait: SourceWait | undefined;
+
+  constructor(run: RunRecord, time: SliceTime, warnings: WarningCollector, context: ProducerContext) {
+    this.#run = run;
+    this.#time = time;
+    this.#warnings = warnings;
+    this.#context = context;
+  }
+
+  /** Sends the lost messages of a resumed run again. Returns how the slice ended, or `undefined` if it can go on. */
+  async sendAgain(): Promise<SliceEnd | undefined> {
+    const { resend } = this.#run;
+    if (resend === undefined) return undefined;
+    const { workflow, now } = this.#context;
+    const isOver = () => this.#time.lost.aborted || now() >= this.#time.sliceEnd;
+    const options = { ...this.#context, source: workflow.source, isOver };
+    const end = await sendAgain(this.#run, resend, options, this.#reading());
+    if (this.#wait !== undefined && end !== "stopped") return { tag: "waits", wait: this.#wait };
+    return end === "done" ? undefined : { tag: end };
+  }
+
+  /** Reads and sends pages until the source ends, the queue is full, or the time is over. */
+  async sendPages(begun?: BegunRun): Promise<SliceEnd> {
+    const { runs, workflow, maxBacklog, now } = this.#context;
+    const { checkpoint } = this.#run;
+    // The producer of the checkpoint may have died before it closed the blocks. A first slice has no checkpoint before
+    // it.
+    if (checkpoint.count > 0) await runs.closeAgain(this.#run);
+    if (checkpoint.ended) return { tag: "ended" };
+    // Look before reading, so that no page is read for which the queue has no room.
+    const first = await (begun?.looking ?? lookAtBacklog(checkpoint.items, this.#context));
+    let room = maxBacklog - first.backlog;
+    if (room <= 0) return this.#full(first);
+
+    const pipeline = new PagePipeline(
+      { ...this.#context, warnings: this.#warnings, maySend: begun?.entered },
+      this.#run,
+    );
+    let isRefused = false;
+    try {
+      for await (const chunk of chunks(workflow.source, checkpoint, this.#reading())) {
+        if (room <= 0) {
+          const run = await pipeline.checkpointed();
+          if (run === undefined || mustStop(run)) break;
+          const look = await lookAtBacklog(run.checkpoint.items, this.#context);
+          room = maxBacklog - look.backlog;
+          if (room <= 0) return this.#wait === undefined ? this.#full(look, first) : { tag: "waits", wait: this.#wait };
+        }
+        const before = await pipeline.push(chunk);
+        isRefused = before === undefined;
+        if (before === undefined || mustStop(before)) break;
+        if (this.#time.lost.aborted || now() >= this.#time.sliceEnd) break;
+        room -= chunk.items.length;
+      }
+      const end = await this.#endAfter(await pipeline.checkpointed(), isRefused);
+      const goesOn = end.tag === "time" || end.tag === "paused";
+      return goesOn && this.#wait !== undefined ? { tag: "waits", wait: this.#wait } : end;
+    } finally {
+      // Lambda freezes the environment after the invocation. A request under way would continue at any later time.
+      await pipeline.settled();
+    }
+  }
+
+  /**
+   * How the slice ended, given the run after the slice's last checkpoint.
+   *
+   * @param isRefused Whether the next page was refused, because another producer works on the run.
+   */
+  async #endAfter(run: RunRecord | undefined, isRefused: boolean): Promise<SliceEnd> {
+    if (run === undefined) return { tag: "superseded" };
+    if (run.checkpoint.ended) return { tag: "ended" };
+    if (isStopping(run)) {
+      await this.#context.runs.endProduction(run);
+      return { tag: "stopped" };
+    }
+    if (run.status === "paused") return { tag: "paused" };
+    return { tag: isRefused ? "superseded" : "time" };
+  }
+
+  #full(look: BacklogLook, ...earlier: readonly BacklogLook[]): SliceEnd {
+    const looks = [this.#run.fullAt, ...earlier];
+    return { tag: "full", look, pauseMilliseconds: backlogPauseMilliseconds(this.#context.maxBacklog, look, looks) };
+  }
+
+  #reading(): Reading & { readonly signal: AbortSignal; readonly warn: (message: string) => void } {
+    const onWait = (wait: SourceWait) => {
+      this.#wait = wait;
+    };
+    const { limit } = this.#run;
+    return { limit, signal: this.#time.signal, warn: this.#warnings.warn, now: this.#context.now, onWait };
+  }
+}
+
+/** Whether the run's status forbids another page. */
+const mustStop = (run: RunRecord): boolean => isStopping(run) || run.status === "paused";

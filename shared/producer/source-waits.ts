@@ -1,0 +1,119 @@
+import { setTimeout } from "node:timers/promises";
+import { LONGEST_HIDING_MILLISECONDS } from "../aws/quotas.ts";
+import { formatDuration, toMilliseconds } from "../base/duration.ts";
+import { SourceError } from "../base/errors.ts";
+import type { RunRecord } from "../ledger/run-record.ts";
+import { type ContinueMessage, waitEntry } from "../messages/control.ts";
+import { LONGEST_SOURCE_WAIT, type SourceWait } from "../sources/source-wait.ts";
+import type { ProducerContext } from "./context.ts";
+import { failPermanently } from "./failed-slices.ts";
+import { sendNextContinuation } from "./next-continuation.ts";
+import { mayReceiveAgain, type ReceivedControl } from "./received-control.ts";
+import type { SliceTime } from "./slice.ts";
+import { DONE, type Verdict } from "./verdict.ts";
+
+/** The pauses before the source is read again if the service asked to wait without a time. They double each time. */
+const UNKNOWN_WAIT = { baseMilliseconds: 5_000, capMilliseconds: 900_000 } as const;
+
+/** The invocation itself sleeps for up to this time, because a new invocation would cost as much. */
+const LONGEST_SLEEP_MILLISECONDS = 5_000;
+
+/** How many characters of the service's reason the ledger keeps. */
+const LONGEST_REASON = 500;
+
+/** The producer has slept for the whole wait, and continues with the same message. */
+export interface Again {
+  readonly tag: "again";
+}
+
+/**
+ * What became of a wait.
+ *
+ * - `waiting`: the ledger has the wait.
+ * - `failed`: the wait is too long, and the run has failed.
+ * - `superseded`: another producer has advanced the run.
+ */
+export type WaitOutcome =
+  | { readonly tag: "waiting"; readonly run: RunRecord }
+  | { readonly tag: "failed" }
+  | { readonly tag: "superseded" };
+
+/**
+ * Records in the ledger that the service asked the source to wait. From then on, no producer reads the source before
+ * the wait ends, even after a crash.
+ *
+ * @param before The run as it was before the slice.
+ */
+export async function recordWait(
+  before: RunRecord,
+  { message, until: asked }: SourceWait,
+  warnings: readonly string[],
+  context: ProducerContext,
+): Promise<WaitOutcome> {
+  const { runs, logger, now, random } = context;
+  const run = await runs.get(before.id);
+  const at = now();
+  const { since = at, count = 0 } = run.wait ?? {};
+  // Between half of the pause and all of it: runs that were refused together do not return together, and none at once.
+  const pause = Math.min(UNKNOWN_WAIT.capMilliseconds, UNKNOWN_WAIT.baseMilliseconds * 2 ** count);
+  const until = Math.ceil(asked ?? at + pause * (0.5 + random() / 2));
+  const longest = toMilliseconds(LONGEST_SOURCE_WAIT, { option: "the longest wait" });
+  if (until - since > longest) {
+    const error = new SourceError(
+      `the source asks to wait until ${isoTime(until)}. A run waits for at most ${formatDuration(longest)}, and this run ` +
+        `has waited since ${isoTime(since)}. The service said: ${message}. Resume the run after that time`,
+      { permanent: true },
+    );
+    await failPermanently(run.id, error, context);
+    return { tag: "failed" };
+  }
+  const wait = { until, since, count: count + 1, reason: message.slice(0, LONGEST_REASON) };
+  logger.warn("the service asked the source to wait", { run: run.id, until: isoTime(until), reason: wait.reason });
+  // A checkpoint that the slice wrote before the wait has reset the count. A wait is no failure, so it does not add
+  // one.
+  const failedSlices = run.failedSlices === 0 ? 0 : before.failedSlices;
+  const isRecorded = await runs.recordWait(run, wait, failedSlices, warnings);
+  return isRecorded ? { tag: "waiting", run: { ...run, wait } } : { tag: "superseded" };
+}
+
+/** Waits: in this invocation if the wait is short, and otherwise by a hidden message, which costs nothing. */
+export async function sitOutWait(
+  { id, wait }: RunRecord,
+  message: ContinueMessage,
+  time: SliceTime,
+  { controlQueue, now, sleep = sleepUnlessAborted }: ProducerContext,
+): Promise<Verdict | Again> {
+  const until = wait?.until ?? 0;
+  const left = until - now();
+  if (left <= LONGEST_SLEEP_MILLISECONDS && until < time.sliceEnd) {
+    await sleep(Math.max(0, Math.ceil(left)), AbortSignal.any([time.signal, time.lost]));
+    if (!time.signal.aborted && !time.lost.aborted) return { tag: "again" };
+  }
+  await controlQueue.sendControl(waitEntry({ run: id, workflow: message.workflow, hop: message.hop }));
+  return DONE;
+}
+
+/** Handles a wait message: hides it until the source may be read again, and then sends the run's next continuation. */
+export async function handleWaitMessage(
+  { run: id, workflow, hop }: ContinueMessage,
+  control: ReceivedControl,
+  context: ProducerContext,
+): Promise<Verdict> {
+  const { runs, controlQueue, now } = context;
+  const run = await runs.find(id);
+  // If the run was paused, `sluice resume` sends a continuation of its own.
+  if (run?.status !== "running") return DONE;
+  const left = (run.wait?.until ?? 0) - now();
+  if (left <= 0) await sendNextContinuation({ run: id, hop: run.hop }, context);
+  else if (mayReceiveAgain(control)) {
+    return { tag: "wait", milliseconds: Math.min(left, LONGEST_HIDING_MILLISECONDS) };
+  } else await controlQueue.sendControl(waitEntry({ run: id, workflow, hop }, `-after-${control.id}`));
+  return DONE;
+}
+
+const isoTime = (milliseconds: number): string => new Date(milliseconds).toISOString();
+
+/** Resolves also when the signal fires. The caller checks the signal. */
+async function sleepUnlessAborted(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(milliseconds, undefined, { signal }).catch(() => {});
+}

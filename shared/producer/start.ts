@@ -1,0 +1,84 @@
+import { isWaiting, type RunRecord } from "../ledger/run-record.ts";
+import { continueEntry, type StartMessage } from "../messages/control.ts";
+import { lookAtBacklog } from "./backlog-look.ts";
+import type { ProducerContext } from "./context.ts";
+import { failPermanently, isPermanent } from "./failed-slices.ts";
+import { giveWay, runToCreate } from "./overlap.ts";
+import type { ReceivedControl } from "./received-control.ts";
+import { type BegunRun, runSlice, type SliceTime } from "./slice.ts";
+import { recordWait } from "./source-waits.ts";
+import { DONE, LEFT, type Verdict } from "./verdict.ts";
+import { WarningCollector } from "./warning-collector.ts";
+
+/**
+ * Starts a run: writes its row, sends its first page, and sends its first continuation. So consumers need not wait for
+ * a second invocation, and a run of one page needs no second one.
+ *
+ * A scheduled start only writes the row and sends the continuation. Its message group is not that of the run. So
+ * another producer could handle a continuation of the run at the same time (if the run is cancelled at once), and other
+ * starts would wait until the page is sent.
+ */
+export async function startRun(
+  message: StartMessage,
+  control: ReceivedControl,
+  time: SliceTime,
+  context: ProducerContext,
+): Promise<Verdict> {
+  const { run: id, workflow: name } = message;
+  const { runs, controlQueue, workflow, now } = context;
+  if (message.scheduled === true && workflow.overlap !== "allow") {
+    const verdict = await giveWay(message, control, context);
+    if (verdict !== undefined) return verdict;
+  }
+  // If the message was received before, a producer may have died because of the first page. Then the continuation reads
+  // that page, because only continuations count failed slices.
+  const sendsPage = control.group === id && control.receiveCount === 1;
+  const looking = sendsPage ? lookAtBacklog(0, context) : undefined;
+  looking?.catch(() => {});
+  const { record: run, entered } = await runs.begin(runToCreate(message, context));
+  // A continuation was sent before, and SQS would drop this one as a duplicate.
+  if (run.hop > 0 || run.status === "skipped") return DONE;
+  // SQS may deliver a start as new although its source has since asked to wait. Then the continuation waits.
+  const mayRead = run.status === "running" && !isWaiting(run, now());
+  const hasEnded = looking !== undefined && mayRead && (await sendFirstPage(run, time, { looking, entered }, context));
+  // If this fails, SQS delivers the start again. A run may continue only when it is among the active runs.
+  await entered;
+  if (time.lost.aborted) return LEFT;
+  if (!hasEnded) await controlQueue.sendControl(continueEntry({ run: id, workflow: name, hop: 1 }));
+  return DONE;
+}
+
+/**
+ * Sends the first page of a run.
+ *
+ * @returns whether nothing is left to produce: the first page was also the last, or the source failed permanently.
+ *   After any other failure the continuation tries again, and counts its own failures.
+ */
+async function sendFirstPage(
+  run: RunRecord,
+  time: SliceTime,
+  begun: BegunRun,
+  context: ProducerContext,
+): Promise<boolean> {
+  const warnings = new WarningCollector(run, context.logger);
+  // The slice ends after one page, because its time is over before it begins.
+  const onePage = { ...time, sliceEnd: Number.NEGATIVE_INFINITY };
+  const end = await runSlice(run, onePage, warnings, context, begun);
+  switch (end.tag) {
+    case "waits":
+      // If the wait is recorded, the continuation finds it.
+      return (await recordWait(run, end.wait, warnings.all, context)).tag === "failed";
+    case "failed":
+      if (isPermanent(end.error)) {
+        await failPermanently(run.id, end.error, context);
+        return true;
+      }
+      context.logger.warn("the first page could not be sent, the continuation tries again", {
+        run: run.id,
+        error: end.error,
+      });
+      return false;
+    default:
+      return end.tag === "ended";
+  }
+}

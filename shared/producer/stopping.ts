@@ -1,0 +1,30 @@
+import { LONG_WAIT_MILLISECONDS } from "../base/waits.ts";
+import type { RunRecord } from "../ledger/run-record.ts";
+import type { ContinueMessage } from "../messages/control.ts";
+import type { ProducerContext } from "./context.ts";
+import { sendNextContinuation } from "./next-continuation.ts";
+import type { SliceTime } from "./slice.ts";
+import { DONE, LEFT, type Verdict } from "./verdict.ts";
+
+/**
+ * Ends the production of a run that is being stopped, and cancels the pending items that no consumer will cancel. A
+ * consumer cancels an item when it receives the item's message. That does not work for two kinds of items: items whose
+ * message is lost, and items that wait for longer than `LONG_WAIT_MILLISECONDS`.
+ */
+export async function stopProduction(
+  run: RunRecord,
+  message: ContinueMessage,
+  time: SliceTime,
+  context: ProducerContext,
+): Promise<Verdict> {
+  const { runs, now } = context;
+  await runs.endProduction(run);
+  // From this page on, some or all messages of the pages are lost.
+  const firstWithoutMessages = run.missing ? 0 : run.resend?.pages;
+  if (firstWithoutMessages !== undefined) await runs.cancelPending(run, firstWithoutMessages);
+  const isOver = () => time.lost.aborted || time.signal.aborted || now() >= time.sliceEnd;
+  if (await runs.cancelWaiting(run, now() + LONG_WAIT_MILLISECONDS, isOver)) return DONE;
+  if (time.lost.aborted) return LEFT;
+  await sendNextContinuation(message, context);
+  return DONE;
+}
