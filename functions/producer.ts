@@ -11,7 +11,10 @@ import { functionMetrics, InvocationMetrics } from "./metrics.ts";
 import { steadyClock } from "./steady-clock.ts";
 import { taskLogger } from "./task-logger.ts";
 
-/** Kept free at the end of an invocation, to checkpoint, to pass the run on or to report a failure. */
+/**
+ * The time kept free at the end of an invocation, in which the producer can write a checkpoint, send the next
+ * continuation or record a failure.
+ */
 const CLOSING_MILLISECONDS = 20_000;
 
 const environment = fromVariables(process.env);
@@ -57,5 +60,5 @@ async function produce(
   return { batchItemFailures: staying.map((itemIdentifier) => ({ itemIdentifier })) };
 }
 
-/** The producer's Lambda handler. */
+/** The Lambda handler of the producer. It receives control messages from SQS, and reports those that must stay. */
 export const handler = middy<SQSEvent, SQSBatchResponse>({ timeoutEarlyInMillis: 500 }).handler(produce);

@@ -2,8 +2,8 @@ import { behaviourOf, repaired } from "./cities-service/behaviour.ts";
 import { startCitiesService } from "./cities-service/service.ts";
 
 /**
- * Started beside the `cities` workflow on the embedded engine: the service that it reads. With `CITIES_REPAIRED=1` it is
- * the same service after its operators have worked on it: what failed or hung answers.
+ * Starts the service that the `cities` workflow reads. The embedded engine calls this function before the run. With
+ * `CITIES_REPAIRED=1` the service is repaired: requests that failed or hung before are answered.
  */
 export default async function start(): Promise<{ environment: Record<string, string>; close(): Promise<void> }> {
   const service = await startCitiesService(

@@ -3,7 +3,10 @@ import { defineWorkflow, httpPages, linkHeader } from "../shared/index.ts";
 import { citiesUrl, fetchCityDetails } from "./cities/city-details.ts";
 import { solarNoon } from "./cities/solar-noon.ts";
 
-/** For each city of a paged REST API: fetches its details from a service with every vice, and computes its solar noon. */
+/**
+ * For each city of a paged REST API: fetches the details of the city, and computes its solar noon. The service behaves
+ * as badly as real services do: it throttles, fails, hangs and sends malformed data.
+ */
 export default defineWorkflow({
   name: "cities",
   source: httpPages({ url: () => `${citiesUrl()}/cities?limit=200`, next: linkHeader }),

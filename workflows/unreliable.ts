@@ -4,21 +4,21 @@ import { defineWorkflow, items, PermanentError, RetryLater, type TaskContext } f
 
 const KINDS = [
   "good",
-  "stuck, heeds its signal",
-  "stuck, ignores its signal",
+  "hangs until its signal fires",
+  "hangs and ignores its signal",
   "expected error",
   "unexpected error",
   "rejects with undefined",
-  "asks for later",
+  "asks to wait",
   "ends its process",
   "fills its memory",
-  "spins for ever",
+  "loops forever",
 ] as const;
 
 const BAD = KINDS.slice(1);
 const GOOD_ITEMS = 200;
 
-/** Good items, with every kind of bad one among them. */
+/** 200 good items, with one bad item of each kind among them. */
 const source = Array.from({ length: GOOD_ITEMS + BAD.length }, (_, number) => {
   const kind = number % 8 === 3 ? BAD[(number - 3) / 8] : undefined;
   return { number, kind: kind ?? "good" };
@@ -29,7 +29,10 @@ function fillMemory(): never {
   for (;;) held.push(new Array(100_000).fill(held.length));
 }
 
-/** All the ways in which a task can misbehave, among good items: those succeed, each bad one has its true reason. */
+/**
+ * Shows each way in which a task can fail. All good items succeed, and each bad item becomes a dead letter with the
+ * true reason.
+ */
 export default defineWorkflow({
   name: "unreliable",
   source: items(source),
@@ -38,24 +41,24 @@ export default defineWorkflow({
     switch (kind) {
       case "good":
         return await setTimeout(50, undefined, { signal });
-      case "stuck, heeds its signal":
+      case "hangs until its signal fires":
         return await setTimeout(1_000_000, undefined, { signal });
-      case "stuck, ignores its signal":
+      case "hangs and ignores its signal":
         return await new Promise(() => {});
       case "expected error":
         throw new PermanentError("this item is known to be bad");
       case "unexpected error":
-        throw new TypeError("nobody expected this");
+        throw new TypeError("an unexpected error");
       case "rejects with undefined":
         return await Promise.reject();
-      case "asks for later":
+      case "asks to wait":
         if (waits === 0) throw new RetryLater({ seconds: 1 });
         return;
       case "ends its process":
         return process.exit(1);
       case "fills its memory":
         return fillMemory();
-      case "spins for ever":
+      case "loops forever":
         for (;;);
     }
   },

@@ -9,7 +9,7 @@ const {
   SLUICE_BENCH_REFILL = "on",
 } = process.env;
 
-/** Tasks that wait for as long as their item says, in milliseconds. */
+/** Each task waits for the number of milliseconds that is its item. */
 export default defineWorkflow<number>({
   name: "durations",
   source: items(

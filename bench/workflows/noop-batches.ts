@@ -1,7 +1,9 @@
 import { defineWorkflow } from "../../shared/index.ts";
 import noop from "./noop.ts";
 
-/** The same set up for tasks of less than a few milliseconds: large batches, of which each is as fast as its others. */
+/**
+ * The `noop` workflow in the setting for tasks of less than a few milliseconds: large batches of equally fast tasks.
+ */
 export default defineWorkflow({
   name: "noop-batches",
   source: noop.source,

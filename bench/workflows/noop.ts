@@ -6,7 +6,7 @@ function* numbers() {
   for (let number = 0; number < COUNT; number++) yield number;
 }
 
-/** Tasks that do nothing: what is left is the price of a task. `SLUICE_BENCH_ITEMS` of them. */
+/** Tasks that do nothing, so that only the cost of Sluice itself is measured. `SLUICE_BENCH_ITEMS` is their number. */
 export default defineWorkflow({
   name: "noop",
   source: items(numbers),

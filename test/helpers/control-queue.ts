@@ -11,22 +11,23 @@ interface Message {
 const FIVE_MINUTES_MILLISECONDS = 300_000;
 
 /**
- * The control queue of a `ProducerWorld`, which moves its clock on: groups in their order, visibility in whole seconds,
- * de-duplication. It takes what the producer sent, and has it handled when it is visible.
+ * The control queue of a `ProducerWorld`: message groups in order, visibility in whole seconds, de-duplication. It
+ * takes the messages that the producer sent, moves the world's clock to the time at which the next one is visible, and
+ * has the producer handle it.
  */
 export class ControlQueue {
   readonly #world: ProducerWorld;
   readonly #messages: Message[] = [];
   readonly #sentAt = new Map<string, number>();
   #taken = 0;
-  /** Milliseconds for which messages were hidden by a verdict, longest first. */
+  /** How long verdicts have hidden messages, in milliseconds, in their order. */
   readonly hidden: number[] = [];
 
   constructor(world: ProducerWorld) {
     this.#world = world;
   }
 
-  /** As the commands of the CLI do. */
+  /** Sends a continuation, as the commands of the CLI do. */
   async continueRun(): Promise<void> {
     const { hop } = await this.#world.run();
     this.#add(continueEntry({ workflow: "test", run: RUN, hop: hop + 1 }));
@@ -37,7 +38,7 @@ export class ControlQueue {
     return this.#messages.map(({ group }) => group);
   }
 
-  /** Handles messages until none is left, or none becomes visible until this time. */
+  /** Handles messages until none is left, or none becomes visible before this time. */
   async workUntil(time = Number.POSITIVE_INFINITY): Promise<void> {
     for (;;) {
       this.#take();

@@ -25,7 +25,7 @@ export const CONTROL_DEAD_LETTERS = "https://sqs/control-dead-letters";
 export const RUN = "run-1";
 export const REQUESTED_AT = "2026-01-01T00:00:00.000Z";
 
-/** A producer with everything around it in memory. Its clock stands, one second after the run was asked for. */
+/** A producer with all its surroundings in memory. Its clock stands still, one second after the run was requested. */
 export class ProducerWorld {
   readonly store = new FaultyStore();
   readonly sqs = new FakeSqs();
@@ -69,12 +69,12 @@ export class ProducerWorld {
     );
   }
 
-  /** A start by hand, which sends the first page. */
+  /** Handles a start by hand, which sends the first page. */
   async startWithPage(limit?: number) {
     return await this.handle(this.#start(limit));
   }
 
-  /** One that is delivered again: it leaves the first page to the run's continuation. */
+  /** Handles a start by hand that was received before: it leaves the first page to the continuation. */
   async start(limit?: number) {
     return await this.handle(this.#start(limit), 2);
   }
@@ -83,7 +83,7 @@ export class ProducerWorld {
     return startEntry({ workflow: "test", run: RUN, requestedAt: REQUESTED_AT, ...(limit !== undefined && { limit }) });
   }
 
-  /** A start by the schedule. */
+  /** Handles a start by the schedule. */
   async startScheduled(run: string, receiveCount = 1, requestedAt = REQUESTED_AT) {
     const start = startEntry({ workflow: "test", run, requestedAt, scheduled: true });
     return await this.handle(start, receiveCount);
@@ -97,7 +97,7 @@ export class ProducerWorld {
     return await this.handle(continueEntry({ workflow: "test", run: RUN, hop }), receiveCount, time);
   }
 
-  /** The continuations that were sent, by hop. */
+  /** The numbers of the continuations that were sent. */
   get hops(): number[] {
     return this.sqs.control.map(({ body }) => (parseControlMessage(body) as ContinueMessage).hop);
   }

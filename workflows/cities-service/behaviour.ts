@@ -1,22 +1,26 @@
 /**
- * How the service treats a city, as a pure function of its id and a seed: a run's outcome is known before it starts.
+ * How the service answers requests for a city. It depends only on the id and a seed, so the outcome of a run is known
+ * before it starts.
  */
 export type Behaviour =
   | { readonly kind: "answers" }
-  /** 500 to the first `failures` requests, then an answer. */
+  /** The first `failures` requests fail with 500. The later ones succeed. */
   | { readonly kind: "heals"; readonly failures: 1 | 2 }
-  /** 500 to every request. */
+  /** Every request fails with 500. */
   | { readonly kind: "fails" }
-  /** No answer, for as long as the client waits. */
+  /** No request is ever answered. */
   | { readonly kind: "hangs" }
-  /** 200, but not what the schema says. */
+  /** The status is 200, but the body does not match the schema. */
   | { readonly kind: "malformed"; readonly how: "latitude missing" | "longitude as text" }
+  /** The city no longer exists. */
   | { readonly kind: "gone"; readonly status: 404 | 410 };
 
-/** With this seed the first 5,000 cities hold each kind as often as `SHARES` says (48 that heal, not 50). */
+/**
+ * With this seed, the first 5,000 cities have each kind exactly as often as `SHARES` says, except 48 that heal, not 50.
+ */
 export const DEFAULT_SEED = 3398;
 
-/** The share of the cities of each kind; the others answer. */
+/** The share of each kind among the cities. All other cities are answered. */
 export const SHARES = {
   fails: 0.001,
   hangs: 0.0006,
@@ -26,15 +30,16 @@ export const SHARES = {
 } as const satisfies Partial<Record<Behaviour["kind"], number>>;
 
 /**
- * Only the first two requests for a city can be refused by the limit or fail before they heal, so a city that can be
- * had is had by the third: five attempts suffice whatever the load, even if the service restarts once and forgets.
+ * Only the first two requests for a city can be refused because of the limit, or fail before the city heals. So the
+ * third request succeeds for every city that can succeed. Five attempts suffice under any load, even if the service
+ * restarts once and forgets its counts.
  */
 export const UNSETTLED_REQUESTS = 2;
 
-/** Latency is lognormal: 25 ms in the median, 46 ms on average, 150 ms at p95, 320 ms at p99, never over 1 s. */
+/** Latency has a lognormal distribution: median 25 ms, mean 46 ms, p95 150 ms, p99 320 ms, at most 1 s. */
 export const LATENCY = { medianMilliseconds: 25, sigma: 1.1, maximumMilliseconds: 1_000 } as const;
 
-/** How the service treats the city of this id. */
+/** The behaviour of the city with this id. */
 export function behaviourOf(id: number, seed: number = DEFAULT_SEED): Behaviour {
   const kind = pickKind(uniform(seed, id, 0));
   const first = uniform(seed, id, 1) < 0.5;
@@ -50,7 +55,7 @@ export function behaviourOf(id: number, seed: number = DEFAULT_SEED): Behaviour 
   }
 }
 
-/** How a city is treated once the service is repaired: what is wrong with the data stays. */
+/** The behaviour of a city after the service is repaired. Faults in the data stay. */
 export const repaired = (behaviour: Behaviour): Behaviour =>
   behaviour.kind === "fails" || behaviour.kind === "hangs" ? { kind: "answers" } : behaviour;
 
@@ -63,7 +68,7 @@ function pickKind(draw: number): Behaviour["kind"] {
   return "answers";
 }
 
-/** How long the service takes for the n-th request (from 1) for the city of this id. */
+/** The latency of the n-th request (from 1) for the city with this id. */
 export function latencyMilliseconds(id: number, request: number, seed: number = DEFAULT_SEED): number {
   // Box-Muller; 1 - u keeps the logarithm's argument above 0.
   const radius = Math.sqrt(-2 * Math.log(1 - uniform(seed, id, 2 * request)));
@@ -71,12 +76,12 @@ export function latencyMilliseconds(id: number, request: number, seed: number = 
   return Math.min(LATENCY.medianMilliseconds * Math.exp(LATENCY.sigma * normal), LATENCY.maximumMilliseconds);
 }
 
-/** A draw from [0, 1): each stream of each id gives another. */
+/** A pseudo-random number in [0, 1). Each id has many independent streams of numbers. */
 function uniform(seed: number, id: number, stream: number): number {
   return mix(mix(mix(seed) ^ id) ^ stream) / 2 ** 32;
 }
 
-/** The finaliser of MurmurHash3: every bit of the input moves every bit of the result. */
+/** The finaliser of MurmurHash3: each bit of the input affects each bit of the result. */
 function mix(value: number): number {
   let hash = (value + 0x9e3779b9) | 0;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

@@ -1,4 +1,4 @@
-/** A city as the detail endpoint answers it. */
+/** A city in the form that the detail endpoint returns. */
 export interface City {
   readonly id: number;
   readonly name: string;
@@ -6,7 +6,7 @@ export interface City {
   readonly country: string;
   /** GeoNames' feature code, such as `PPLC` for a capital. */
   readonly feature: string;
-  /** 0 where GeoNames knows none. */
+  /** 0 if GeoNames does not know the population. */
   readonly population: number;
   /** Degrees, north positive. */
   readonly latitude: number;
@@ -17,9 +17,9 @@ export interface City {
 let loading: Promise<readonly City[]> | undefined;
 
 /**
- * All cities of GeoNames' extract, by ascending id: the order in which the service pages them.
+ * All cities of GeoNames' extract, by ascending id. The service pages them in this order.
  *
- * They take a quarter of a second and 100 MB to read, so they are read on the first call.
+ * Reading them takes 250 ms and 100 MB, so they are read on the first call.
  */
 export function loadCities(): Promise<readonly City[]> {
   loading ??= readCities();

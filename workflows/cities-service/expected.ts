@@ -1,12 +1,12 @@
 import { behaviourOf, DEFAULT_SEED } from "./behaviour.ts";
 import { loadCities } from "./dataset.ts";
 
-/** How a city ends in the `cities` workflow: `error` is the name of the error that its last attempt fails with. */
+/** How a city ends in the `cities` workflow. `error` is the name of the error of its last attempt. */
 export type Outcome =
   | { readonly status: "done" }
   | { readonly status: "dead"; readonly error: "Error" | "PermanentError" | "TaskTimeoutError" };
 
-/** How the city of this id must end, whatever the load. */
+/** How the city with this id must end, under any load. */
 export function expectedOutcome(id: number, seed: number = DEFAULT_SEED): Outcome {
   const { kind } = behaviourOf(id, seed);
   switch (kind) {
@@ -26,13 +26,13 @@ export function expectedOutcome(id: number, seed: number = DEFAULT_SEED): Outcom
 export interface ExpectedCounts {
   readonly done: number;
   readonly dead: number;
-  /** Dead cities by the name of their last error. */
+  /** Dead cities, by the name of their last error. */
   readonly deadByError: Readonly<Record<"Error" | "PermanentError" | "TaskTimeoutError", number>>;
-  /** Cities that are done after at least one failed attempt even if no request is refused: the least of all retried. */
+  /** Cities that succeed only after a failed attempt, even if no request is refused. So at least these are retried. */
   readonly heals: number;
 }
 
-/** What a run over the first `items` cities must count. */
+/** The counts of a run over the first `items` cities. */
 export async function expectedCounts(items: number, seed: number = DEFAULT_SEED): Promise<ExpectedCounts> {
   const deadByError = { Error: 0, PermanentError: 0, TaskTimeoutError: 0 };
   let done = 0;

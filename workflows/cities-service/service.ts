@@ -6,53 +6,53 @@ import { type Behaviour, behaviourOf, DEFAULT_SEED, latencyMilliseconds, UNSETTL
 import { type City, indexAfter, loadCities } from "./dataset.ts";
 
 export interface CitiesServiceOptions {
-  /** 0, the default, takes a free one. */
+  /** The port. Default 0: a free port. */
   readonly port?: number;
-  /** Which cities misbehave, and how long each takes: the same seed gives the same service. */
+  /** Decides the behaviour and the latency of each city. The same seed makes the same service. */
   readonly seed?: number;
-  /** The cities served, by ascending id; all of `loadCities()` unless given. */
+  /** The cities, by ascending id. Default: all of `loadCities()`. */
   readonly cities?: readonly City[];
-  /** How a city is treated; `behaviourOf` unless given. */
+  /** The behaviour of a city. Default: `behaviourOf`. */
   readonly behaviour?: (id: number) => Behaviour;
-  /** How long the n-th request (from 1) for a city takes, in milliseconds; `latencyMilliseconds` unless given. */
+  /** The latency of the n-th request (from 1) for a city, in milliseconds. Default: `latencyMilliseconds`. */
   readonly latency?: (id: number, request: number) => number;
   /**
-   * Detail requests served at once; above it a city's first two requests are refused with 429. 32 unless given: below
-   * the 50 of the workflow, so that a run meets the limit.
+   * How many detail requests are served at once. Above it, the first two requests for a city are refused with 429.
+   * Default 32, below the concurrency of 50 of the workflow, so that a run reaches the limit.
    */
   readonly parallelLimit?: number;
-  /** What a 429 asks for in `Retry-After`, in seconds; 1 unless given. */
+  /** The `Retry-After` of a 429, in seconds. Default 1. */
   readonly retryAfterSeconds?: number;
   /**
-   * How long a 429 takes, in milliseconds; 100 unless given. An instant refusal would free the client to be refused
-   * again with the next city at once, and a whole backlog would be refused in the time of a few answers.
+   * The latency of a 429, in milliseconds. Default 100. If refusals took no time, the client would at once be refused
+   * with the next city, and all cities would be refused in the time of a few answers.
    */
   readonly refusalMilliseconds?: number;
 }
 
-/** What the service did since it started. */
+/** Counts of requests since the service started. */
 export interface CitiesServiceCounts {
   pages: number;
-  /** Detail requests, by how they were treated. */
+  /** Detail requests, by how they were answered. */
   answered: number;
   throttled: number;
   failed: number;
   hung: number;
   malformed: number;
   gone: number;
-  /** Requests that make no sense: an unknown path, city or parameter. */
+  /** Invalid requests: an unknown path, city or parameter. */
   rejected: number;
-  /** Detail requests being served now: they count against the limit. */
+  /** Detail requests that are being served now. They count against the limit. */
   parallel: number;
-  /** The most of them at once. */
+  /** The highest value of `parallel`. */
   peakParallel: number;
 }
 
 export interface CitiesService {
-  /** Such as `http://127.0.0.1:40123`, with no slash at the end. */
+  /** The URL, such as `http://127.0.0.1:40123`, without a slash at the end. */
   readonly url: string;
   readonly counts: Readonly<CitiesServiceCounts>;
-  /** Ends every request, open ones too. */
+  /** Stops the service, and ends all requests, even those under way. */
   close(): Promise<void>;
 }
 
@@ -76,11 +76,11 @@ const listParameters = z.strictObject({
 });
 
 /**
- * A paged REST API on loopback over the cities of GeoNames, with the faults of real services.
+ * Starts a paged REST API on loopback over the cities of GeoNames. It has the faults of real services.
  *
- * - `GET /cities?limit=200&after=2960`: a page of `{ id, name, country }` by ascending id, from the id after `after`;
- *   `Link: <...>; rel="next"` unless it is the last.
- * - `GET /cities/2960`: one `City`, after a while, or what its `Behaviour` says instead.
+ * - `GET /cities?limit=200&after=2960`: a page of `{ id, name, country }` by ascending id, from the id after `after`.
+ *   Unless it is the last page, the header `Link: <...>; rel="next"` names the next page.
+ * - `GET /cities/2960`: one `City` after the latency, or the response of the city's `Behaviour`.
  *
  * @example
  * ```ts
@@ -99,7 +99,8 @@ export async function startCitiesService(options: CitiesServiceOptions = {}): Pr
     refusalMilliseconds: options.refusalMilliseconds ?? 100,
   });
   const server = createServer((request, response) => api.handle(request, response));
-  // An idle connection that closes just as the client sends on it would be a failure that the seed did not ask for.
+  // If an idle connection closed just as the client used it, the request would fail although the seed has no failure
+  // there.
   server.keepAliveTimeout = 60_000;
   server.listen(options.port ?? 0, "127.0.0.1");
   await once(server, "listening");
@@ -123,14 +124,14 @@ interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What becomes of a request; decided when it arrives. */
+/** The reply to a request. It is decided when the request arrives. */
 interface Reply {
   readonly count: Exclude<keyof CitiesServiceCounts, "parallel" | "peakParallel">;
-  /** Absent: never answered. */
+  /** Absent: the request is never answered. */
   readonly answer?: Answer;
-  /** 0 unless given. */
+  /** The latency. Default 0. */
   readonly afterMilliseconds?: number;
-  /** Whether it counts against the limit until it is answered or the client goes away. */
+  /** Whether the request counts against the limit until it is answered or the client closes the connection. */
   readonly takesPlace?: true;
 }
 
@@ -174,14 +175,14 @@ class CitiesApi {
   #takePlace(response: ServerResponse): void {
     this.counts.parallel += 1;
     this.counts.peakParallel = Math.max(this.counts.peakParallel, this.counts.parallel);
-    // Emitted once, whether the answer was sent or the client went away.
+    // Emitted exactly once, after the response was sent or the client closed the connection.
     response.once("close", () => {
       this.counts.parallel -= 1;
     });
   }
 
   #decide(request: IncomingMessage): Reply {
-    // The base only makes the path a whole URL.
+    // The base turns the path into a whole URL.
     const target = URL.parse(request.url ?? "", "http://127.0.0.1");
     const [, collection, id, ...rest] = target?.pathname.split("/") ?? [];
     if (target === null || collection !== "cities" || rest.length > 0) {
@@ -208,7 +209,7 @@ class CitiesApi {
       answer: {
         status: 200,
         body: page.map(({ id, name, country }) => ({ id, name, country })),
-        // Relative, as RFC 8288 allows: whoever keeps it finds the next page even after the service changed its port.
+        // A relative URL, as RFC 8288 allows. A stored link stays valid after the service has moved to another port.
         headers: more ? { link: `</cities?limit=${limit}&after=${last.id}>; rel="next"` } : {},
       },
     };

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { checkResponse, PermanentError } from "../../shared/index.ts";
 
-/** What the detail endpoint promises; what it adds to this is ignored. */
+/** The fields that the detail endpoint guarantees. Further fields are ignored. */
 const detailsSchema = z.object({
   id: z.int().positive(),
   name: z.string().min(1),
@@ -14,9 +14,9 @@ const detailsSchema = z.object({
 export type CityDetails = z.infer<typeof detailsSchema>;
 
 /**
- * Where the cities are served, from `CITIES_URL`; without a slash at its end.
+ * The URL of the cities service, from the environment variable `CITIES_URL`, without a slash at the end.
  *
- * @throws {Error} The variable is not set, or not an http(s) URL.
+ * @throws {Error} The variable is not set, or is not a URL with http or https.
  */
 export function citiesUrl(environment: Readonly<Record<string, string | undefined>> = process.env): string {
   const text = environment.CITIES_URL;
@@ -31,17 +31,17 @@ export function citiesUrl(environment: Readonly<Record<string, string | undefine
 }
 
 /**
- * A city's details.
+ * Fetches the details of a city.
  *
- * @throws {Throttled} The service is busy: a wait, and no failed attempt.
- * @throws {PermanentError} The city is gone, or its details are not what the service promises.
- * @throws {ResponseError} The service failed: another attempt may succeed.
+ * @throws {Throttled} The service is busy. The item waits, and the attempt does not count.
+ * @throws {PermanentError} The city is gone, or its details do not match the schema.
+ * @throws {ResponseError} The service failed. Another attempt may succeed.
  */
 export async function fetchCityDetails(id: number, signal: AbortSignal): Promise<CityDetails> {
   const response = checkResponse(await fetch(`${citiesUrl()}/cities/${id}`, { signal }));
   const details = detailsSchema.safeParse(parseJson(await response.text()));
   if (!details.success) {
-    // Its data is wrong at the source, and would be wrong again.
+    // The data is wrong at its source, so another attempt would fail, too.
     throw new PermanentError(`the details are not those of a city: ${z.prettifyError(details.error)}`);
   }
   return details.data;

@@ -4,11 +4,11 @@ const CENTURY_MILLISECONDS = 36_525 * 86_400_000;
 const J2000 = Date.UTC(2000, 0, 1, 12);
 
 /**
- * When the sun stands highest at a longitude on a calendar date of that place, to within a few seconds from 1950 to
- * 2050. Latitude does not matter.
+ * The time at which the sun is highest at a longitude, on a calendar date of that place. It is exact to a few seconds
+ * from 1950 to 2050. Latitude has no influence.
  *
  * @param longitude Degrees, east positive, -180 to 180.
- * @param day Any instant of the wanted date in UTC; its time of day is ignored.
+ * @param day Any instant of the wanted date in UTC. Its time of day is ignored.
  * @throws {RangeError} The longitude is out of range, or `day` is an invalid date.
  *
  * @example `solarNoon(-74.006, new Date("2020-12-21"))` is 16:54 UTC: 11:54 in New York.
@@ -17,7 +17,7 @@ export function solarNoon(longitude: number, day: Date): Date {
   if (!(longitude >= -180 && longitude <= 180)) {
     throw new RangeError(`longitude must be from -180 to 180 degrees, but is ${longitude}`);
   }
-  // The earth turns by a degree in four minutes.
+  // The earth turns by one degree in four minutes.
   const meanNoon = Math.floor(day.getTime() / 86_400_000) * 86_400_000 + (720 - 4 * longitude) * MINUTE_MILLISECONDS;
   const noon = new Date(Math.round(meanNoon - equationOfTimeMinutes(new Date(meanNoon)) * MINUTE_MILLISECONDS));
   if (Number.isNaN(noon.getTime())) throw new RangeError("day must be a valid date");
@@ -25,7 +25,7 @@ export function solarNoon(longitude: number, day: Date): Date {
 }
 
 /**
- * How far a sundial is ahead of the mean sun, in minutes (-14.3 in February to 16.5 in November).
+ * The equation of time: how far a sundial is ahead of the mean sun, in minutes (-14.3 in February to 16.5 in November).
  *
  * Smart's series in the sun's mean longitude and anomaly, with the orbital elements of Meeus (Astronomical Algorithms,
  * 2nd edition, chapters 25 and 28), as in NOAA's solar calculator.
