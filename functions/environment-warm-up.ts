@@ -4,7 +4,7 @@ import { Queue } from "../shared/aws/queue.ts";
 import type { LedgerStore } from "../shared/aws/table.ts";
 import type { FunctionEnvironment } from "../shared/definition/function-environment.ts";
 import type { Connection } from "../shared/ledger/connect.ts";
-import { runKey } from "../shared/ledger/rows.ts";
+import { runKey } from "../shared/ledger/keys.ts";
 import { completeEntry, continueEntry, parseControlMessage, startEntry } from "../shared/messages/control.ts";
 import { envelopeBody, parseEnvelope } from "../shared/messages/envelope.ts";
 import { createClients } from "./clients.ts";

@@ -47,13 +47,13 @@ async function processRun(
   await take(controlQueue);
   const run = await runs.create({ id, workflow: NAME, requestedAt });
   await queue.depth();
-  await ledger.openPage({ run: id, partition: 0, page: 0 }, { size: ITEMS.length, digest: id });
+  await ledger.pages.open({ run: id, partition: 0, page: 0 }, { size: ITEMS.length, digest: id });
   const header = { workflow: NAME, run: id, partition: 0, page: 0, epoch: 1, resent: false };
   await queue.sendAll(ITEMS.map((item) => ({ body: envelopeBody(header, item, `${item}`) })));
-  await runs.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: ITEMS.length, ended: true });
+  await runs.progress.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: ITEMS.length, ended: true });
   await take(queue);
   await runs.find(id);
-  await ledger.recordSuccesses({
+  await ledger.outcomes.recordSuccesses({
     run: id,
     partition: 0,
     page: 0,

@@ -5,7 +5,6 @@ import workflow from "#workflow";
 import { Queue } from "../../shared/aws/queue.ts";
 import type { LedgerStore } from "../../shared/aws/table.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
-import { Runs } from "../../shared/ledger/runs.ts";
 
 /** What `ReceiveMessage` answers: set by whoever calls the handler, whose bundle holds another copy of this module. */
 export const RECEIVE = Symbol.for("sluice.bench.receive");
@@ -30,10 +29,11 @@ const client = {
 
 export async function functionServices() {
   const queue = new Queue(client, "http://127.0.0.1/queue");
+  const ledger = new Ledger(store, Date.now, async () => {});
   return {
     workflow,
-    ledger: new Ledger(store, Date.now, async () => {}),
-    runs: new Runs(store, Date.now, async () => {}),
+    ledger,
+    runs: ledger.runs,
     queue,
     deadLetterQueue: queue,
     controlQueue: queue,

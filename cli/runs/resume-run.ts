@@ -90,7 +90,7 @@ async function reopen(
   const isResending = run.resend !== undefined;
   const check = { ...options, onDoubt: () => sayThatCountsLag(id) };
   if (!hasEnded(run) && !isResending && (await messagesMayBeMissing(services, run, check))) {
-    await runs.requestResend(id);
+    await runs.resends.request(id);
     remark(
       `SQS may have deleted messages of run ${id} that were too old. The source is read again, and pending items are sent ` +
         "again.",

@@ -70,6 +70,7 @@ async function recordDeaths(ledger: Ledger, deadLetters: readonly HeldDeadLetter
     const fate = fates[position];
     if (fate?.tag !== "pending") continue;
     const item = itemOf(deadLetter);
-    if (await ledger.claimDeath(item)) await ledger.recordDeath(item, "unexplained", fate.failures.length);
+    if (await ledger.outcomes.claimDeath(item))
+      await ledger.outcomes.recordDeath(item, "unexplained", fate.failures.length);
   }
 }

@@ -197,7 +197,7 @@ class Redriver {
     await Promise.all(
       [...pages.values()].map(async (group) => {
         const [first] = group;
-        if (first !== undefined) await this.#options.ledger.recordRedrives({ ...first, items: group });
+        if (first !== undefined) await this.#options.ledger.outcomes.recordRedrives({ ...first, items: group });
       }),
     );
   }
@@ -249,8 +249,8 @@ class Redriver {
       }
       const edited = item !== undefined;
       if (!isOurs(deadLetter)) return { deadLetter, edited, message: foreignMessage(deadLetter, item) };
-      const last = fate?.tag === "pending" || fate?.tag === "dead" ? fate : { lastLife: -1, failures: [] };
-      const redrives = Math.max(deadLetter.redrives, last.lastLife) + 1;
+      const last = fate?.tag === "pending" || fate?.tag === "dead" ? fate : { lastGeneration: -1, failures: [] };
+      const redrives = Math.max(deadLetter.redrives, last.lastGeneration) + 1;
       const failures = deadLetter.kind === "raw" ? [...deadLetter.failures, ...last.failures] : deadLetter.failures;
       const death = { reason: deadLetter.reason, at: deadLetter.diedAt, failures, waits: deadLetter.waits };
       const asItIs = !edited && deadLetter.kind === "dead letter" && redrives === deadLetter.redrives + 1;

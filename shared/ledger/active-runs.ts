@@ -1,11 +1,11 @@
 import { type Condition, type Key, keyText, type LedgerStore, type Row, type Update } from "../aws/table.ts";
-import { runKey, runListKey } from "./rows.ts";
+import { runKey, runListKey } from "./keys.ts";
 import { isActive, type RunRecord, type RunStatus, readRunRow } from "./run-record.ts";
 
-/** The row that points to the workflow's active runs. */
+/** The key of the row that names the active runs. */
 export const ACTIVE_KEY: Key = { pk: "active", sk: "active" };
 
-/** Members of the row at most: DynamoDB bills each update by the size of the whole row. */
+/** The most members of the row. DynamoDB bills each update by the size of the whole row. */
 const MOST_MEMBERS = 1_000;
 
 /** Each member is one condition and one removal in an expression, which DynamoDB limits to 4 KB and 300 operators.
@@ -16,7 +16,7 @@ const ADDED_PER_WRITE = 50;
 const PREFIX = "run ";
 const attributeOf = (id: string): string => `${PREFIX}${id}`;
 
-/** A member: the run's id, and the hop with which it became one. */
+/** The members: each run's id, with the number of the continuation (`hop`) at which the run became a member. */
 type Members = ReadonlyMap<string, number>;
 
 const membersOf = (row: Row): Members =>
@@ -26,19 +26,21 @@ const membersOf = (row: Row): Members =>
     ),
   );
 
-/** The rows of all runs that the ledger lists, newest first, in groups. */
+/** The rows of all runs in the ledger, newest first, in groups. */
 export type AllRuns = () => AsyncIterable<readonly Row[]>;
 
 /**
- * The active runs of a workflow: one row whose attributes are their ids. The run's own row is the truth; this row is how
- * active runs are found without reading the whole list of runs, which skipped runs fill.
+ * The active runs of a workflow. One row names them in its attributes. With this row, the active runs are found without
+ * reading the list of all runs, which can have many skipped runs. Each run's own row decides whether the run is active.
  *
- * - A run becomes a member after its row is written and before it works, and again after it is reopened. A start that must
- *   be alone becomes a member by one conditional write, which fails if any other run became one since the row was read.
- * - A run that has ended may still be a member: who reads the row looks at the runs' own rows, and removes such members. A
- *   removal is conditional on the member's hop, so it does not remove a run that was reopened in between.
- * - With `complete`, every active run is a member. A table from before this row, an expired row, and one with more than
- *   `MOST_MEMBERS` active runs lack it: then the list of all runs is read, and the row is filled from it.
+ * - A run becomes a member after its row is written and before its first message is sent, and again after it is reopened. A
+ *   run that must be alone becomes a member with one conditional write. The write fails if another run became a member
+ *   after the row was read.
+ * - A run that has ended may still be a member. Each reader of the row therefore reads the runs' own rows, too, and removes
+ *   such members. A removal is conditional on the member's `hop`, so it does not remove a run that was reopened in between.
+ * - If the row has the attribute `complete`, every active run is a member. The attribute is missing in a table that is
+ *   older than this row, after the row has expired, and while more than `MOST_MEMBERS` runs are active. Then the list of
+ *   all runs is read, and the row is filled from the list.
  */
 export class ActiveRuns {
   readonly #store: LedgerStore;
@@ -54,7 +56,7 @@ export class ActiveRuns {
     await this.#enter(id, hop, [{ absent: attributeOf(id) }]);
   }
 
-  /** Makes a reopened run a member, by the hop of its next continuation: it may be one that is being removed. */
+  /** Makes a reopened run a member, with the `hop` of its next continuation: a reader may be removing the run right now. */
   async enterAgain({ id, hop }: Pick<RunRecord, "id" | "hop">): Promise<void> {
     await this.#enter(id, hop + 1, []);
   }
@@ -67,7 +69,7 @@ export class ActiveRuns {
     if (row === undefined || membersOf(row).size <= MOST_MEMBERS) return;
     const active = await this.#verify(membersOf(row));
     if (active.length <= MOST_MEMBERS) return;
-    // Not a member, and the row says that it does not hold all: its reader reads the list of runs instead.
+    // The run is not a member, and the row is no longer complete. So readers read the list of all runs instead.
     await this.#store.update(ACTIVE_KEY, {
       set: { change: `${changeOf(id, hop)} is too many` },
       remove: [attributeOf(id), "complete"],
@@ -75,9 +77,9 @@ export class ActiveRuns {
   }
 
   /**
-   * Makes a run a member if no other run is active. Of several that call it at the same time, one becomes a member.
+   * Makes a run a member if no other run is active. If several runs try this at the same time, one of them succeeds.
    *
-   * @returns the active run that is in the way; `undefined` where the run is a member now, or was before.
+   * @returns the other active run, or `undefined` if the run is a member now or was before.
    */
   async enterAlone({ id, hop }: RunRecord): Promise<RunRecord | undefined> {
     for (;;) {
@@ -98,7 +100,7 @@ export class ActiveRuns {
     await this.#store.update(ACTIVE_KEY, { remove: [attributeOf(id)] });
   }
 
-  /** The active runs, newest first, whatever their number. */
+  /** All active runs, newest first. */
   async list(): Promise<readonly RunRecord[]> {
     return await this.#activeOf((await this.#store.get(ACTIVE_KEY)) ?? {});
   }
@@ -108,7 +110,7 @@ export class ActiveRuns {
     return newestFirst(row.complete === true ? runs : await this.#fill(row, runs));
   }
 
-  /** Reads the runs of members, and removes the members that are not active. */
+  /** Reads the members' own rows, and removes the members that are not active. */
   async #verify(members: Members): Promise<readonly RunRecord[]> {
     const rows = await this.#store.getMany([...members.keys()].map(runKey));
     const active: RunRecord[] = [];
@@ -120,7 +122,7 @@ export class ActiveRuns {
     }
     for (let start = 0; start < stale.length; start += REMOVED_PER_WRITE) {
       const some = stale.slice(start, start + REMOVED_PER_WRITE);
-      // If one of them was entered again in between, the next reader removes the others.
+      // If one of these runs was entered again in between, nothing is removed. The next reader removes the others.
       await this.#tidy({
         remove: some.map(([attribute]) => attribute),
         when: some.map(([attribute, hop]) => ({ equals: [attribute, hop] })),
@@ -129,13 +131,13 @@ export class ActiveRuns {
     return active;
   }
 
-  /** Reads the list of all runs, and makes those of them members that are active. */
+  /** Reads the list of all runs, and makes the active ones members. */
   async #fill(row: Row, members: readonly RunRecord[]): Promise<readonly RunRecord[]> {
     const active = new Map(members.map((run) => [run.id, run]));
     for await (const rows of this.#allRuns()) {
       for (const row of rows) {
         const run = readIfActive(row);
-        // A start that must be alone enters itself, or gives way: until then its run has not begun.
+        // A run that must be alone becomes a member by itself, or is skipped. Until then the run has not begun.
         if (run !== undefined && (!run.exclusive || run.hop > 0)) active.set(run.id, run);
       }
     }
@@ -146,34 +148,34 @@ export class ActiveRuns {
     );
     await this.#tidy(
       ...added.map((some) => ({ set: Object.fromEntries(some.map(({ id, hop }) => [attributeOf(id), hop])) })),
-      // Not if a run was entered in between: it may have been one too many.
+      // The condition fails if a run was entered in between: it may have been one too many.
       { set: { complete: true }, when: [isUnchanged(row)] },
     );
     return [...active.values()];
   }
 
-  /** Makes updates one after the other, up to one that fails: who may only read the table finds the same runs. */
+  /** Makes updates one after the other until one fails. A reader without the right to write finds the same runs. */
   async #tidy(...updates: readonly Update[]): Promise<void> {
     try {
       for (const update of updates) await this.#store.update(ACTIVE_KEY, update);
     } catch {
-      // The next reader makes them.
+      // The next reader makes the updates.
     }
   }
 }
 
-/** Two rows that are read with the same change have the same members, but for those that have ended. */
+/** Two rows with the same change have the same members, except for runs that have ended. */
 const changeOf = (id: string, hop: number): string => `${id} ${hop}`;
 
 const isUnchanged = ({ change }: Row): Condition =>
   change === undefined ? { absent: "change" } : { equals: ["change", String(change)] };
 
 function readIfActive(row: Row | undefined): RunRecord | undefined {
-  // One that has ended is no concern, even of a newer version, whose rows cannot be read.
+  // A run that has ended is not read: it may be of a newer version, whose rows this code cannot read.
   return row !== undefined && isActive({ status: row.status as RunStatus }) ? readRunRow(row) : undefined;
 }
 
-/** As the list of runs has them. */
+/** Runs in the order of the list of all runs. */
 export const newestFirst = (runs: Iterable<RunRecord>): readonly RunRecord[] =>
   [...runs].sort((a, b) => (placeOf(a) < placeOf(b) ? 1 : -1));
 

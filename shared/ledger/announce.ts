@@ -2,7 +2,7 @@ import type { Queue } from "../aws/queue.ts";
 import { completeEntry } from "../messages/control.ts";
 import type { Announce } from "./roll-up.ts";
 
-/** Tells a run's end by the control queue, which drops what it was told before. */
+/** Announces the end of a run on the control queue, which drops an announcement that it already has. */
 export const announceOn =
   (controlQueue: Pick<Queue, "sendControl">): Announce =>
   (ended) =>

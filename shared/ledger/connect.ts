@@ -5,7 +5,7 @@ import { Queue } from "../aws/queue.ts";
 import type { LedgerStore } from "../aws/table.ts";
 import { announceOn } from "./announce.ts";
 import { Ledger } from "./ledger.ts";
-import { Runs } from "./runs.ts";
+import type { Runs } from "./runs.ts";
 
 /** The AWS clients that a connection uses. */
 export interface ConnectionClients {
@@ -48,11 +48,11 @@ export interface Connection {
 export function connect({ sqs, controlSqs = sqs, dynamoDb }: ConnectionClients, names: ConnectionNames): Connection {
   const store = new DynamoDbStore(dynamoDb, names.table);
   const controlQueue = new Queue(controlSqs, names.controlQueueUrl);
-  const announce = announceOn(controlQueue);
+  const ledger = new Ledger(store, Date.now, announceOn(controlQueue));
   return {
     store,
-    ledger: new Ledger(store, Date.now, announce),
-    runs: new Runs(store, Date.now, announce),
+    ledger,
+    runs: ledger.runs,
     queue: new Queue(sqs, names.queueUrl),
     deadLetterQueue: new Queue(sqs, names.deadLetterQueueUrl),
     controlQueue,

@@ -2,32 +2,20 @@ import { MOST_BATCH_GET_KEYS } from "../aws/quotas.ts";
 import { keyText, type LedgerStore, type Row } from "../aws/table.ts";
 import { beyondTolerance, type Tolerance } from "../definition/tolerance.ts";
 import { type BlockAddress, blockKey, type PageAddress, pageKey } from "../messages/item-address.ts";
-import {
-  type BlockRow,
-  blockAddressOf,
-  blockCount,
-  isNotable,
-  PAGES_PER_BLOCK,
-  type PageRow,
-  pageEntry,
-  pageTotals,
-  pendingOf,
-  readBlockRow,
-  readPageRow,
-  runKey,
-  sumTotals,
-  type Totals,
-} from "./rows.ts";
+import { type BlockRow, pageEntry, readBlockRow } from "./block-row.ts";
+import { blockAddressOf, blockCount, PAGES_PER_BLOCK, runKey } from "./keys.ts";
+import { isNotable, type PageRow, pageTotals, pendingOf, readPageRow } from "./page-row.ts";
 import type { RunStatus } from "./run-record.ts";
+import { sumTotals, type Totals } from "./totals.ts";
 
-/** Tells that a run has ended. It may be called again for the same run, so it must de-duplicate. */
+/** Announces that a run has ended. It may be called several times for one run, so the receiver must de-duplicate. */
 export type Announce = (ended: { readonly run: string; readonly workflow: string }) => Promise<void>;
 
 /**
- * How completion climbs: a full page enters its block, a full block enters its run, and the run whose blocks are all
- * full, after its source has ended, is completed. Each step may be taken again, by anyone, at any time.
+ * The roll-up, from page to run: a complete page is entered into its block, and a complete block into its run. The run is
+ * completed when its source has ended and all its blocks are complete. Any worker may repeat any step at any time.
  */
-export class Climb {
+export class RollUp {
   readonly #store: LedgerStore;
   readonly #now: () => number;
   readonly #announce: Announce | undefined;
@@ -38,7 +26,7 @@ export class Climb {
     this.#announce = announce;
   }
 
-  /** From a page as it was returned by a write. */
+  /** Rolls up from a page. @param row The page's row as a write returned it. */
   async fromPage(page: PageAddress, row: PageRow): Promise<void> {
     if (pendingOf(row) > 0) return;
     const entry = pageEntry(page.page, row.epoch);
@@ -50,17 +38,22 @@ export class Climb {
     if (updated !== undefined) await this.fromBlock(block, readBlockRow(updated, block.block));
   }
 
-  /** From a block as it was returned by a write: that of a full page, or the one that told its size. */
+  /**
+   * Rolls up from a block.
+   *
+   * @param row The block's row as a write returned it: the write that entered a page, or the one that set the block's size.
+   */
   async fromBlock(address: BlockAddress, row: BlockRow): Promise<void> {
     const { run, block } = address;
     // mutant: block-size-known
     if (row.size === undefined || row.full.size < row.size) return;
-    // Its pages are all full and none can be sent again, so whoever sums them up gets the same. Only a redrive changes
-    // them: two who sum up such a block may overtake each other, so its totals are not relied on any more.
+    // All its pages are complete, and none can be sent again, so every worker that adds them up gets the same totals. Only
+    // a redrive changes them. Then two workers may write the totals in the wrong order, so `redriven` marks them as not
+    // reliable.
     const totals = await this.#blockTotals(address, row);
     const isPlain = row.notable.size === 0 && row.totals === undefined && !row.redriven;
     if (block === 0 && isPlain && (await this.#completePlain(run, totals))) return await this.tell(run);
-    // Of plain successes there is nothing to add up: a block without totals adds nothing to its run's.
+    // A block whose items all succeeded at their first attempt needs no totals: it adds nothing to those of its run.
     if (row.notable.size > 0 || row.totals !== undefined) {
       await this.#store.update(blockKey(address), { set: { totals: { ...totals } } });
     }
@@ -74,8 +67,8 @@ export class Climb {
   /**
    * Enters the only block of a run, and completes the run with the same write.
    *
-   * @param totals Of a block in which all succeeded at once: they are within any tolerance.
-   * @returns false where that is not how the run ends, or it has ended: nothing is entered.
+   * @param totals The totals of a block whose items all succeeded at their first attempt. Every tolerance allows them.
+   * @returns false if the run has more blocks, is not running or has ended: then nothing was written.
    */
   async #completePlain(run: string, totals: Totals): Promise<boolean> {
     // mutant: write-end-before-announcement
@@ -83,7 +76,7 @@ export class Climb {
       add: { fullBlocks: [0] },
       set: { ...this.#completion("completed", totals) },
       remove: ["failure"],
-      // One that runs has not completed either.
+      // A running run has not completed yet.
       // mutant: end-while-running
       when: [{ equals: ["status", "running"] }, { equals: ["ended", true] }, { atMost: ["pages", PAGES_PER_BLOCK] }],
     });
@@ -95,9 +88,11 @@ export class Climb {
   }
 
   /**
-   * From a run as it was returned by a write: that of a full block, or the one that ended the source.
+   * Completes a run if all its blocks are complete, and announces its end.
    *
-   * @param blockTotals Of the block that was just entered, if they cannot have changed: they are all there is of a run of one.
+   * @param row The run's row as a write returned it: the write that entered a block, or the one that ended the source.
+   * @param blockTotals The totals of the block that was just entered, if they cannot have changed. For a run of one block,
+   *   they are the totals of the run.
    */
   async fromRun(run: string, row: Row, blockTotals?: Totals): Promise<void> {
     const blocks = blockCount(Number(row.pages));
@@ -108,9 +103,9 @@ export class Climb {
       const { status, failure } = endOf(row, totals);
       await this.#store.update(runKey(run), {
         set: { ...this.#completion(status, totals), failure },
-        // It may have failed to read its source, whose end it had already seen.
+        // The run may have failed to read its source although it had already seen the end of the source.
         remove: status === "completed" ? ["failure"] : [],
-        // If its status has changed since, whoever changed it ends it.
+        // If the status has changed since the row was read, the worker or command that changed it ends the run.
         // mutant: end-once
         when: [{ equals: ["status", String(row.status)] }, { absent: "completedAt" }],
       });
@@ -119,7 +114,16 @@ export class Climb {
     await this.tell(run);
   }
 
-  /** Tells that a run has ended. Whoever ended it may have died before it could: the next one who comes here does. */
+  /** As `fromRun`, for a worker that does not have the run's row. */
+  async fromStoredRun(run: string): Promise<void> {
+    const row = await this.#store.get(runKey(run));
+    if (row !== undefined) await this.fromRun(run, row);
+  }
+
+  /**
+   * Announces that a run has ended, unless that is done. The worker that ended the run may have died before it announced
+   * the end. So every later worker that finds the run ended calls this.
+   */
   async tell(run: string): Promise<void> {
     if (this.#announce === undefined) return;
     const row = await this.#store.get(runKey(run));
@@ -147,11 +151,11 @@ export class Climb {
   }
 }
 
-/** How a run ends whose items are all settled. */
+/** How a run ends once all its items are settled. */
 function endOf(row: Row, { dead }: Totals): { readonly status: RunStatus; readonly failure?: string } {
   if (row.status === "cancelling") return { status: "cancelled" };
   if (row.status === "failing") return { status: "failed" };
-  // Its last items may have died too fast for anybody to stop it.
+  // The last items may have died before any consumer could stop the run.
   const failure = beyondTolerance(row.tolerance as Tolerance | undefined, { dead, settled: Number(row.items) });
   return failure === undefined ? { status: "completed" } : { status: "failed", failure };
 }

@@ -5,21 +5,26 @@ import { refuseNewer } from "../base/newer-version.ts";
 import type { Tolerance } from "../definition/tolerance.ts";
 import type { LoopState } from "../sources/loop-detector.ts";
 import type { Cursor } from "../sources/source.ts";
-import type { Totals } from "./rows.ts";
 import { readInvalidFinding } from "./same-failure.ts";
+import type { Totals } from "./totals.ts";
 import { readWarnings } from "./warnings.ts";
 
+/** How much of an error's message a run's row keeps. DynamoDB refuses a row of more than 400 KB. */
+export const LONGEST_ERROR_BYTES = 8_192;
+
 /**
- * Where a run stands.
+ * The status of a run.
  *
- * - `running`: the producer pages, or consumers work.
- * - `paused`: no new task begins, nothing is dropped, until it is resumed.
- * - `cancelling`, `failing`: what is still queued is dropped unrun; then it is `cancelled` or `failed`.
- * - `completed`: the source has ended and every item is done or dead.
+ * - `running`: the producer reads the source, or consumers process items.
+ * - `paused`: no new task begins until the run is resumed. Nothing is dropped.
+ * - `cancelling`, `failing`: messages that are still queued are dropped without an attempt. Then the run is `cancelled` or
+ *   `failed`.
+ * - `completed`: the source has ended, and every item is done or dead.
  * - `cancelled`: every item that was produced is done, dead or cancelled.
- * - `failed`: with `completedAt`, more items died than are tolerated, and the rest was dropped. Without, the source could
- *   not be read, again and again: what was sent is worked off, and `resume` goes on from the cursor.
- * - `skipped`: a schedule asked for it while an earlier run still worked.
+ * - `failed` with `completedAt`: more items died than are tolerated, and the other items were dropped.
+ * - `failed` without `completedAt`: the source could not be read, after several tries. The items that were sent are still
+ *   processed, and `resume` continues from the cursor.
+ * - `skipped`: a schedule requested the run while an earlier run was active.
  */
 export const RUN_STATUSES = [
   "running",
@@ -33,83 +38,88 @@ export const RUN_STATUSES = [
 ] as const;
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
-/** Whether a run still works, or would if it were resumed: what a schedule looks at before it starts another. */
+/** Whether a run is not done. A schedule with `overlap: "skip"` starts no run while another one is active. */
 export const isActive = ({ status }: Pick<RunRecord, "status">): boolean =>
   status === "running" || status === "paused" || status === "cancelling" || status === "failing";
 
-/** Whether a run is being stopped: its messages are dropped unrun. */
+/** Whether a run is being stopped: its messages are dropped without an attempt. */
 export const isStopping = ({ status }: RunRecord): boolean => status === "cancelling" || status === "failing";
 
-/** Whether a run's source was told to wait until a later time than this one, in milliseconds since 1970. */
+/** Whether a run's source asked for a wait that ends after this time, in milliseconds since 1970. */
 export const isWaiting = ({ wait }: Pick<RunRecord, "wait">, now: number): boolean =>
   wait !== undefined && wait.until > now;
 
-/** Whether nothing will become of a run any more. */
+/** Whether a run has ended for good: no item of it can settle any more, except after a redrive. */
 export const hasEnded = ({ status, completedAt }: RunRecord): boolean =>
   completedAt !== undefined || status === "skipped";
 
-/** What is known of a run. */
+/** What the ledger knows of a run. */
 export interface RunRecord {
   readonly id: string;
   readonly workflow: string;
   readonly status: RunStatus;
   /** Why it failed. */
   readonly failure?: string | undefined;
-  /** When it was asked for, ISO 8601: its wall time starts here. */
+  /** When the run was requested, ISO 8601. Its duration is counted from here. */
   readonly requestedAt: string;
   readonly completedAt?: string | undefined;
-  /** When it was paused, ISO 8601; absent where it is not paused, or was by code that did not note it. */
+  /** When the run was paused, ISO 8601. Absent if it is not paused, or if older code paused it. */
   readonly pausedAt?: string | undefined;
-  /** Items at the most. */
+  /** The most items that the run produces. */
   readonly limit?: number | undefined;
-  /** It was to start only while no other run is active. */
+  /** The run must begin only while no other run is active. */
   readonly exclusive: boolean;
-  /** Beyond it the run is stopped. */
+  /** If more items die, the run is stopped. */
   readonly tolerance?: Tolerance | undefined;
-  /** How often `onComplete` was tried; when it succeeded or was given up, ISO 8601; and why it was given up. */
+  /** How often `onComplete` was tried. */
   readonly completionAttempts: number;
+  /** When `onComplete` succeeded, or was given up, ISO 8601. */
   readonly completionHandledAt?: string | undefined;
+  /** Why `onComplete` was given up. */
   readonly completionError?: string | undefined;
-  /** What the source warned of, oldest first: at most 10 distinct texts. */
+  /** The warnings of the source, oldest first: at most 10 distinct texts. */
   readonly warnings: readonly string[];
-  /** How all its invalid items failed; absent where there is none, or they failed in different ways. */
+  /** How all invalid items failed. Absent if no item is invalid, or if they failed in different ways. */
   readonly invalidFinding?: InvalidFinding | undefined;
   readonly checkpoint: Checkpoint;
-  /** The hop of the latest continuation: an earlier one that comes late is dropped. */
+  /** The number of the latest continuation. A continuation with a lower number is late, and is dropped. */
   readonly hop: number;
-  /** Slices in a row that failed, or died, without a checkpoint. */
+  /** How many slices in a row failed or died without a checkpoint. */
   readonly failedSlices: number;
-  /** Why the latest of them failed. */
+  /** Why the latest of these slices failed. */
   readonly sliceError?: string | undefined;
-  /** The source was told to wait, and no page has been read since. */
+  /** The wait that the source asked for, if no page has been read since. */
   readonly wait?: RecordedWait | undefined;
-  /** What the producer saw when it paused last, because its queue was full. */
+  /** How full the queue was when the producer last paused because of it. */
   readonly fullAt?: BacklogLook | undefined;
-  /** How far the source has been read again, to send what is pending of the pages before the checkpoint. */
+  /** How far the source has been read again, to send the pending items of the pages before the checkpoint. */
   readonly resend?: Resend | undefined;
-  /** Messages of it are lost, of items that the source does not yield any more. */
+  /** Messages of the run are lost, and the source does not yield their items any more. */
   readonly missing: boolean;
-  /** What the run added up to when it completed; absent until then. */
+  /** The totals of the run when it ended; absent until then. */
   readonly totals?: Totals | undefined;
-  /** Items have settled again after a redrive: `totals` may be those of before. */
+  /** Items have settled again after a redrive, so `totals` may be out of date. */
   readonly redriven: boolean;
 }
 
-/** A wait that the source was told to take. */
+/** A wait that the source asked for. */
 export interface RecordedWait {
-  /** No page is read before it, in milliseconds since 1970. */
+  /** No page is read before this time, in milliseconds since 1970. */
   readonly until: number;
-  /** When the first wait began after the latest page or `resume`, in milliseconds since 1970; absent after a `resume`. */
+  /**
+   * When the first wait since the latest page or `resume` began, in milliseconds since 1970. Absent between a `resume` and
+   * the next wait.
+   */
   readonly since?: number | undefined;
-  /** Waits since then. */
+  /** How many waits there were since then. */
   readonly count: number;
   /** What the service said. */
   readonly reason: string;
 }
 
-/** A place in a source that is read again: see `sendAgain`. */
+/** How far a resend has come in the source: see `Resends`. */
 export interface Resend extends Omit<Checkpoint, "count"> {
-  /** Pending items before this place that the source did not yield again. */
+  /** Pending items before this place which the source did not yield again. */
   readonly missing: number;
 }
 
@@ -119,37 +129,37 @@ export interface BacklogLook {
   readonly at: number;
   /** Items that the run had produced. */
   readonly produced: number;
-  /** Messages in the queue, whatever their run. */
+  /** Messages in the queue, of all runs. */
   readonly backlog: number;
 }
 
 /** How far the producer has come. */
 export interface Checkpoint {
-  /** Counts the checkpoints: of two producers that write the same one, the second is told to stop. */
+  /** Counts the checkpoints. If two producers write the same checkpoint, the second one must stop. */
   readonly count: number;
-  /** Where the source goes on. */
+  /** Where the source continues. */
   readonly cursor: Cursor | undefined;
-  /** What tells that the cursors go round in a circle, over all slices; absent before the second page. */
+  /** The state of the loop detector, over all slices. Absent before the second page. */
   readonly loop?: LoopState | undefined;
-  /** Items of the source's page at `cursor` that are sent already. */
+  /** How many items of the source's page at `cursor` are sent already. */
   readonly skip: number;
-  /** Ledger pages. */
+  /** How many pages of the ledger the run has. */
   readonly pages: number;
   readonly items: number;
-  /** Whether the source, or the limit, has been reached. */
+  /** Whether the end of the source, or the limit, is reached. */
   readonly ended: boolean;
 }
 
 /**
- * The version of the rows of a run: of its own and of those of its pages, blocks and items. It stands in the run's row,
- * without it it is 1. A run keeps the version with which it began. See `docs/internals/versions.md`.
+ * The version of all rows of a run: its own row, and those of its pages, blocks and items. It is in the run's row. A row
+ * without a version has version 1. A run keeps the version with which it began. See `docs/internals/versions.md`.
  */
 export const LEDGER_VERSION = 1;
 
 /**
- * A run's row, read.
+ * Reads a run's row.
  *
- * @throws {NewerVersionError} A newer version of Sluice began the run: no row of it may be written.
+ * @throws {NewerVersionError} A newer version of Sluice began the run. This code must not write any row of the run.
  */
 export function readRunRow(row: Row): RunRecord {
   refuseNewer(row.version, LEDGER_VERSION, `run ${row.id}`, { run: String(row.id) });
@@ -171,7 +181,7 @@ export function readRunRow(row: Row): RunRecord {
     invalidFinding: readInvalidFinding(row),
     checkpoint: {
       count: Number(row.checkpoints),
-      // JSON text, because DynamoDB's own types would lose the difference between absent and null.
+      // It is JSON text, because DynamoDB's own types would lose the difference between absent and null.
       cursor: row.cursor === undefined ? undefined : (fromStoredText(String(row.cursor)) as Cursor),
       loop: row.loop as LoopState | undefined,
       skip: Number(row.skip),
@@ -197,21 +207,21 @@ function waitOf({ waitUntil, waitSince, waits, waitReason }: Row): RecordedWait 
   return { until: Number(waitUntil), since, count: Number(waits ?? 0), reason: String(waitReason) };
 }
 
-/** A run's counts, at one moment. */
+/** The counts of a run at one moment. */
 export interface Counts {
   readonly produced: number;
   readonly succeeded: number;
   readonly dead: number;
-  /** Dropped unrun when the run was stopped. */
+  /** Items that were dropped without an attempt when the run was stopped. */
   readonly cancelled: number;
-  /** Failed attempts that were followed by another, of items that are settled. */
+  /** Failed attempts of settled items that were followed by another attempt. */
   readonly retried: number;
-  /** Produced, and not settled yet. */
+  /** Items that are produced and not settled yet. */
   readonly pending: number;
   readonly deadByReason: Totals["deadByReason"];
 }
 
-/** The counts of a run that has ended, of which nothing was redriven. */
+/** The counts of a run that has ended and has no redriven items. */
 export function finalCounts(run: RunRecord): Counts {
   const { dead = 0, cancelled = 0, retried = 0, deadByReason = {} } = run.totals ?? {};
   const produced = run.checkpoint.items;

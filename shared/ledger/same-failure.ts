@@ -1,6 +1,6 @@
 import type { LedgerStore, Row } from "../aws/table.ts";
 import type { InvalidFinding } from "../base/invalid-finding.ts";
-import { runKey } from "./rows.ts";
+import { runKey } from "./keys.ts";
 import type { Counts, RunRecord } from "./run-record.ts";
 
 /** How many characters of a finding's text a run keeps. */
@@ -12,9 +12,11 @@ const INSTEAD = "invalidInstead";
 const DIFFERS = "invalidDiffers";
 
 /**
- * The way in which all invalid items of a run failed, if it is one: a schema that no row fits is a mistake of the workflow
- * or of the source, and not of 3,000 items. The run's row keeps the first finding, and whether there was another. So it
- * stays small, and an invocation writes once for each way that it meets, whatever the number of items.
+ * Records in which way the invalid items of a run failed. If all failed in the same way, the run's summary says so: if no
+ * row fits the schema, the mistake is in the workflow or in the source, and not in 3,000 items.
+ *
+ * The run's row keeps the first finding, and whether another one differs. So the row stays small, and an invocation makes
+ * one write for each way of failing, and not for each item.
  */
 export class InvalidFindings {
   readonly #store: LedgerStore;
@@ -25,14 +27,14 @@ export class InvalidFindings {
   }
 
   /**
-   * Notes a finding. Resolves once it is kept; only then may the item's death be recorded, since each invalid item that is
-   * counted must have been noted.
+   * Records a finding. The item's death must be recorded only after this resolves: otherwise a counted invalid item could
+   * have no finding.
    */
   async note(run: string, { way, example, instead }: InvalidFinding): Promise<void> {
     const key = `${run} ${way}`;
     const before = this.#noted.get(key);
     if (before !== undefined) return await before;
-    // An item in a way of its own each: what they are does not matter, once they differ.
+    // If each item fails in another way, the single findings do not matter any more.
     if (this.#noted.size >= 100) this.#noted.clear();
     const noting = this.#write(run, {
       way: cut(way),
@@ -57,7 +59,7 @@ export class InvalidFindings {
   }
 }
 
-/** What a run's row says: the finding of all its invalid items, or nothing where they differ. */
+/** The finding of all invalid items of a run, from the run's row. `undefined` if the findings differ. */
 export function readInvalidFinding(row: Row): InvalidFinding | undefined {
   if (row[WAY] === undefined || row[DIFFERS] === true) return undefined;
   return {
@@ -68,10 +70,10 @@ export function readInvalidFinding(row: Row): InvalidFinding | undefined {
 }
 
 /**
- * Says how all items failed, or all invalid ones, if they failed in the same way: "all 3,000 items: `email` missing; the
- * header has ` E-Mail `". Where the way alone would leave out what matters, such as the values that an option takes, the
- * first item's message stands for all. Only of a run that has ended, since an item that fails otherwise may come between the look at the
- * run and the look at its counts.
+ * Says how all items, or all invalid items, failed, if they failed in the same way: "all 3,000 items: `email` missing; the
+ * header has ` E-Mail `". If the finding leaves out something important, such as the allowed values of an option, the text
+ * has the first item's message. It returns a text only for a run that has ended: while a run works, an item could fail in
+ * another way between the read of the run and the read of its counts.
  */
 export function sameFailureOf(
   { invalidFinding, status, completedAt }: Pick<RunRecord, "invalidFinding" | "status" | "completedAt">,

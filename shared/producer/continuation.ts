@@ -34,7 +34,7 @@ async function continueOnce(
 ): Promise<Verdict | Again> {
   const { run: id, hop } = message;
   const { runs, logger, now } = context;
-  const run = await runs.takeUp(id, hop, now());
+  const run = await runs.progress.takeUp(id, hop, now());
   if (run === undefined) {
     logger.info("the run needs no continuation", { run: id, hop });
     return DONE;
@@ -57,7 +57,7 @@ async function continueOnce(
       await sendNextContinuation(message, context);
       return DONE;
     case "full":
-      await runs.recordFull(id, end.look);
+      await runs.progress.recordFull(id, end.look);
       return await continueAfter(end.pauseMilliseconds, message, control, context);
     case "superseded":
       // The other producer may have died, or lost its message, before it sent the next continuation.

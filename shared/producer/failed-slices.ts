@@ -36,9 +36,9 @@ export async function failSlice(
   const failures = Math.max(1, failedSlices);
   metrics.count("slicesFailed", 1);
   logger.error("the producer failed", { run: id, failures, error: thrown });
-  await runs.recordSlice(id, failures, reason, { known, warnings });
+  await runs.progress.recordSlice(id, failures, reason, { known, warnings });
   if (failures >= SLICE_POLICY.attempts) {
-    await runs.fail(id, tooManyFailures(failures, reason));
+    await runs.progress.fail(id, tooManyFailures(failures, reason));
     return DONE;
   }
   return await continueAfter(backoffMilliseconds(SLICE_POLICY, failures, random()), message, control, context);
@@ -50,7 +50,7 @@ export async function failAfterLostSlices(
   { runs }: ProducerContext,
 ): Promise<Verdict> {
   const reason = sliceError ?? "it crashed, ran out of time or lost its control message";
-  await runs.fail(id, tooManyFailures(failedSlices, reason));
+  await runs.progress.fail(id, tooManyFailures(failedSlices, reason));
   return DONE;
 }
 
@@ -65,5 +65,5 @@ export async function failPermanently(
 ): Promise<void> {
   metrics.count("slicesFailed", 1);
   logger.error("the source failed permanently", { run: id, error });
-  await runs.fail(id, toError(error).message);
+  await runs.progress.fail(id, toError(error).message);
 }

@@ -96,7 +96,7 @@ export class PagePipeline {
     const deadLettered = sent.value ?? 0;
     metrics.count("produced", produced);
     metrics.count("deadLettered", deadLettered);
-    const run = earlier.value && (await runs.checkpoint(earlier.value, next, warnings.all));
+    const run = earlier.value && (await runs.progress.checkpoint(earlier.value, next, warnings.all));
     if (run === undefined) return undefined;
     // The items of this page count from this checkpoint on, so its dead letters may now exceed the tolerated failures.
     return (deadLettered > 0 ? await runs.stopBeyondTolerance(run.id) : undefined) ?? run;

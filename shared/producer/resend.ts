@@ -46,7 +46,8 @@ export async function sendAgain(
         let { missing } = place;
         if (items.length > 0) {
           const written = await sender.write(run.id, place.pages, items);
-          if (written === undefined) missing += await ledger.pending({ run: run.id, partition: 0, page: place.pages });
+          if (written === undefined)
+            missing += await ledger.pages.countPending({ run: run.id, partition: 0, page: place.pages });
           else await sender.send(written);
         }
         place = {
@@ -61,17 +62,17 @@ export async function sendAgain(
       }
     }
   } finally {
-    await runs.recordResend(run, place, place.pages > start.pages);
+    await runs.resends.record(run, place, place.pages > start.pages);
   }
   // The remaining pages are those that the source no longer yields.
   let { missing } = place;
   for (let page = place.pages; page < pages; page++)
-    missing += await ledger.pending({ run: run.id, partition: 0, page });
+    missing += await ledger.pages.countPending({ run: run.id, partition: 0, page });
   if (missing === 0) {
-    await runs.endResend(run.id);
+    await runs.resends.end(run.id);
     return "done";
   }
-  await runs.failMissing(
+  await runs.resends.fail(
     run.id,
     `the messages of ${missing} pending items are lost, and the source no longer yields these items, because it has changed ` +
       `since the run read it. Restore the source and resume the run, or end the run with sluice cancel ${run.id}, which ` +

@@ -47,7 +47,10 @@ export class PageSender {
    */
   async write(run: string, page: number, items: readonly Serialised[]): Promise<WrittenPage | undefined> {
     const { workflow, ledger } = this.#options;
-    const opened = await ledger.openPage({ run, partition: 0, page }, { size: items.length, digest: digestOf(items) });
+    const opened = await ledger.pages.open(
+      { run, partition: 0, page },
+      { size: items.length, digest: digestOf(items) },
+    );
     if (opened === undefined) return undefined;
     const { epoch, resent, isSettled } = opened;
     const header: PageHeader = { workflow, run, partition: 0, page, epoch, resent };
@@ -92,7 +95,7 @@ export class PageSender {
     });
     if (reason === "invalid item") await this.#invalidFindings.note(item.run, messageFinding(error.message));
     await deadLetterQueue.sendAll([{ body }]);
-    await ledger.recordDeath(item, reason, 0);
+    await ledger.outcomes.recordDeath(item, reason, 0);
     publish({ event: "died", reason });
   }
 }

@@ -100,7 +100,7 @@ class Slice {
     const { checkpoint } = this.#run;
     // The producer of the checkpoint may have died before it closed the blocks. A first slice has no checkpoint before
     // it.
-    if (checkpoint.count > 0) await runs.closeAgain(this.#run);
+    if (checkpoint.count > 0) await runs.progress.closeAgain(this.#run);
     if (checkpoint.ended) return { tag: "ended" };
     // Look before reading, so that no page is read for which the queue has no room.
     const first = await (begun?.looking ?? lookAtBacklog(checkpoint.items, this.#context));
@@ -145,7 +145,7 @@ class Slice {
     if (run === undefined) return { tag: "superseded" };
     if (run.checkpoint.ended) return { tag: "ended" };
     if (isStopping(run)) {
-      await this.#context.runs.endProduction(run);
+      await this.#context.runs.stopping.endProduction(run);
       return { tag: "stopped" };
     }
     if (run.status === "paused") return { tag: "paused" };

@@ -72,7 +72,7 @@ export async function recordWait(
   // A checkpoint that the slice wrote before the wait has reset the count. A wait is no failure, so it does not add
   // one.
   const failedSlices = run.failedSlices === 0 ? 0 : before.failedSlices;
-  const isRecorded = await runs.recordWait(run, wait, failedSlices, warnings);
+  const isRecorded = await runs.progress.recordWait(run, wait, failedSlices, warnings);
   return isRecorded ? { tag: "waiting", run: { ...run, wait } } : { tag: "superseded" };
 }
 

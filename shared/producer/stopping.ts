@@ -18,12 +18,12 @@ export async function stopProduction(
   context: ProducerContext,
 ): Promise<Verdict> {
   const { runs, now } = context;
-  await runs.endProduction(run);
+  await runs.stopping.endProduction(run);
   // From this page on, some or all messages of the pages are lost.
   const firstWithoutMessages = run.missing ? 0 : run.resend?.pages;
-  if (firstWithoutMessages !== undefined) await runs.cancelPending(run, firstWithoutMessages);
+  if (firstWithoutMessages !== undefined) await runs.stopping.cancelPending(run, firstWithoutMessages);
   const isOver = () => time.lost.aborted || time.signal.aborted || now() >= time.sliceEnd;
-  if (await runs.cancelWaiting(run, now() + LONG_WAIT_MILLISECONDS, isOver)) return DONE;
+  if (await runs.stopping.cancelWaiting(run, now() + LONG_WAIT_MILLISECONDS, isOver)) return DONE;
   if (time.lost.aborted) return LEFT;
   await sendNextContinuation(message, context);
   return DONE;

@@ -5,7 +5,8 @@ import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { inject } from "vitest";
 import { DynamoDbStore } from "../../shared/aws/dynamodb-table.ts";
-import { Runs } from "../../shared/ledger/runs.ts";
+import { Ledger } from "../../shared/ledger/ledger.ts";
+import type { Runs } from "../../shared/ledger/runs.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const region = "us-east-1";
@@ -55,4 +56,5 @@ export const sqsClient = () => new SQSClient({ endpoint: inject("endpoint"), reg
 export const dynamoDbClient = () => new DynamoDBClient({ endpoint: inject("endpoint"), region, credentials });
 
 /** The runs in a deployed ledger. */
-export const runsIn = (client: DynamoDBClient, table: string): Runs => new Runs(new DynamoDbStore(client, table));
+export const runsIn = (client: DynamoDBClient, table: string): Runs =>
+  new Ledger(new DynamoDbStore(client, table)).runs;

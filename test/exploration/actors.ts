@@ -8,15 +8,14 @@ import { RunWatch } from "../../shared/consumer/run-watch.ts";
 import type { Workflow } from "../../shared/definition/workflow.ts";
 import { defineWorkflow, PermanentError, RetryLater, Throttled } from "../../shared/index.ts";
 import { announceOn } from "../../shared/ledger/announce.ts";
+import type { AttemptsRow } from "../../shared/ledger/attempts-row.ts";
 import { type ItemState, Ledger } from "../../shared/ledger/ledger.ts";
-import type { AttemptsRow } from "../../shared/ledger/rows.ts";
-import { Runs } from "../../shared/ledger/runs.ts";
 import { parseControlMessage, startEntry } from "../../shared/messages/control.ts";
 import { type Envelope, parseEnvelope } from "../../shared/messages/envelope.ts";
 import { addressOf } from "../../shared/messages/item-address.ts";
 import type { ItemMessage } from "../../shared/messages/item-message.ts";
 import { Producer } from "../../shared/producer/producer.ts";
-import { type ClimbWorld, withFrames } from "./frames.ts";
+import { type RollUpWorld, withFrames } from "./frames.ts";
 import type { Knowledge } from "./knowledge.ts";
 import type { Actor, Program } from "./operation.ts";
 import { type Kind, RUN, type Scope, WORKFLOW } from "./scope.ts";
@@ -82,11 +81,11 @@ function queuesOf({ perform }: Actor) {
 function worldOf(actor: Actor) {
   const store = storeOf(actor);
   const queues = queuesOf(actor);
-  const announce = announceOn(queues.controlQueue);
+  const ledger = new Ledger(store, now, announceOn(queues.controlQueue));
   return {
     ...queues,
-    ledger: new Ledger(store, now, announce),
-    runs: new Runs(store, now, announce),
+    ledger,
+    runs: ledger.runs,
     logger,
     metrics,
     now,
@@ -118,7 +117,7 @@ const NEVER_SEEN: ItemState = { tag: "pending", failures: [], final: undefined, 
 export class Actors {
   readonly #scope: Scope;
   readonly #workflow: Workflow;
-  readonly #functions: ClimbWorld;
+  readonly #functions: RollUpWorld;
 
   constructor(scope: Scope, knowledge: Knowledge) {
     this.#scope = scope;

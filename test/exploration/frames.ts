@@ -1,12 +1,12 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { LedgerStore } from "../../shared/aws/table.ts";
-import { type Announce, Climb } from "../../shared/ledger/roll-up.ts";
+import { type Announce, RollUp } from "../../shared/ledger/roll-up.ts";
 import { canonical } from "./canonical.ts";
 import { type Knowledge, partOf } from "./knowledge.ts";
 import type { Actor, Program } from "./operation.ts";
 
-/** What a climb works with, made anew for each actor. */
-export interface ClimbWorld {
+/** What a roll-up works with. Each actor gets its own. */
+export interface RollUpWorld {
   readonly knowledge: Knowledge;
   readonly programs: Map<string, Program>;
   readonly storeOf: (actor: Actor) => LedgerStore;
@@ -16,22 +16,22 @@ export interface ClimbWorld {
 
 interface Scene {
   readonly actor: Actor;
-  readonly world: ClimbWorld;
+  readonly world: RollUpWorld;
 }
 
 const scenes = new AsyncLocalStorage<Scene>();
 const STEPS = ["fromPage", "fromBlock", "fromRun", "tell"] as const;
 
-// What a step of the climb does depends on its arguments alone, and nobody looks at its result. So one that is called is
-// taken for an actor of its own, and what its caller saw before is forgotten: without this, each way to come to one step
-// would be a state of its own. Of a row that is an argument, as of a result, only what is ever looked at counts.
+// What a step of the roll-up does depends on its arguments only, and no caller uses its result. So the exploration treats
+// each called step as an actor of its own, and forgets what the caller saw before. Otherwise each way to reach a step would
+// be a state of its own. Two rows as arguments are equal if the attributes that are ever looked at are equal.
 for (const step of STEPS) {
-  const original = Climb.prototype[step] as (this: Climb, ...args: unknown[]) => Promise<void>;
-  const called = async function (this: Climb, ...args: unknown[]): Promise<void> {
+  const original = RollUp.prototype[step] as (this: RollUp, ...args: unknown[]) => Promise<void>;
+  const called = async function (this: RollUp, ...args: unknown[]): Promise<void> {
     const scene = scenes.getStore();
-    if (scene === undefined) throw new Error("a climb that nobody explores");
+    if (scene === undefined) throw new Error("a roll-up outside an exploration");
     const { actor, world } = scene;
-    // A producer climbs from one page while it sends another: then the steps are its own.
+    // A producer can roll up from one page while it sends another. Then the steps stay a part of the producer.
     if (actor.isBusy()) return await original.apply(this, args);
     const { knowledge, programs } = world;
     // The first argument is the address of a row or the id of a run. Rows follow it.
@@ -42,9 +42,9 @@ for (const step of STEPS) {
       const known = programs.get(name);
       if (known !== undefined) return known;
       const program = withFrames(step, world, async (own) => {
-        const climb = new Climb(world.storeOf(own), world.now, world.announceOf(own));
+        const rollUp = new RollUp(world.storeOf(own), world.now, world.announceOf(own));
         const watched = rest.map((arg) => (isRow(arg) ? knowledge.watched(arg, lookedAt) : arg));
-        await original.apply(climb, [place, ...watched]);
+        await original.apply(rollUp, [place, ...watched]);
         return "delete";
       });
       programs.set(name, program);
@@ -52,12 +52,12 @@ for (const step of STEPS) {
     };
     await actor.perform({ type: "call", name: `${step} ${canonical(args)}`, program });
   };
-  Object.defineProperty(Climb.prototype, step, { value: called });
+  Object.defineProperty(RollUp.prototype, step, { value: called });
 }
 
 const isRow = (arg: unknown): arg is Record<string, unknown> => typeof arg === "object";
 
-/** A program in which steps of the climb are actors of their own. */
-export function withFrames(kind: string, world: ClimbWorld, run: Program["run"]): Program {
+/** A program in which the steps of the roll-up are actors of their own. */
+export function withFrames(kind: string, world: RollUpWorld, run: Program["run"]): Program {
   return { kind, run: (actor) => scenes.run({ actor, world }, () => run(actor)) };
 }

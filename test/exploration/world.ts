@@ -1,9 +1,9 @@
 import type { ControlEntry } from "../../shared/aws/queue.ts";
 import { keyText, type Row, type Update } from "../../shared/aws/table.ts";
 import { ACTIVE_KEY } from "../../shared/ledger/active-runs.ts";
-import { updated } from "../../shared/ledger/memory-store.ts";
-import { runKey } from "../../shared/ledger/rows.ts";
+import { runKey } from "../../shared/ledger/keys.ts";
 import { parseEnvelope } from "../../shared/messages/envelope.ts";
+import { updated } from "../helpers/memory-store.ts";
 import { Actors, START } from "./actors.ts";
 import { Behaviours, type Standing } from "./behaviour.ts";
 import { canonical, Texts } from "./canonical.ts";

@@ -4,7 +4,6 @@ import { Consumer, type ConsumerOptions } from "../../shared/consumer/consumer.t
 import type { Tolerance } from "../../shared/definition/tolerance.ts";
 import { defineWorkflow, type WorkflowOptions } from "../../shared/index.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
-import { Runs } from "../../shared/ledger/runs.ts";
 import { type DeadLetterEnvelope, envelopeBody, parseEnvelope } from "../../shared/messages/envelope.ts";
 import { FakeSqs } from "./fake-sqs.ts";
 import { FaultyStore } from "./faulty-store.ts";
@@ -24,7 +23,7 @@ export class ConsumerWorld {
   readonly store = new FaultyStore();
   readonly sqs = new FakeSqs();
   readonly ledger = new Ledger(this.store);
-  readonly runs = new Runs(this.store);
+  readonly runs = this.ledger.runs;
   readonly metrics = new RecordingMetrics();
   readonly logger = recordingLogger();
   readonly #items: readonly unknown[];
@@ -39,8 +38,14 @@ export class ConsumerWorld {
     const requestedAt = "2026-01-01T00:00:00.000Z";
     const run = await world.runs.create({ id: RUN, workflow: "test", requestedAt, tolerance });
     for (const digest of contents)
-      await world.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: items.length, digest });
-    await world.runs.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: items.length, ended: true });
+      await world.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, { size: items.length, digest });
+    await world.runs.progress.checkpoint(run, {
+      cursor: undefined,
+      skip: 0,
+      pages: 1,
+      items: items.length,
+      ended: true,
+    });
     world.store.updates.length = 0;
     world.store.reads = 0;
     return world;

@@ -1,13 +1,12 @@
 import type { Failure, Reason } from "../../shared/base/failure.ts";
 import { Burial } from "../../shared/consumer/outcomes/dead-lettering.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
-import { MemoryStore } from "../../shared/ledger/memory-store.ts";
 import type { Counts } from "../../shared/ledger/run-record.ts";
-import { Runs } from "../../shared/ledger/runs.ts";
 import { type Envelope, envelopeBody, parseEnvelope } from "../../shared/messages/envelope.ts";
 import { addressOf } from "../../shared/messages/item-address.ts";
 import { failureOf } from "./failures.ts";
 import { type FakeMessage, FakeQueues } from "./fake-queues.ts";
+import { MemoryStore } from "./memory-store.ts";
 
 export const WORKFLOW = "cities";
 export const QUEUE = "queue";
@@ -23,7 +22,7 @@ export class DeadLettersWorld {
     () => this.queues.now,
     async ({ run }) => void this.announced.push(run),
   );
-  readonly runs = new Runs(this.store, () => this.queues.now);
+  readonly runs = this.ledger.runs;
   readonly queue = this.queues.queue(QUEUE);
   readonly deadLetterQueue = this.queues.queue(DLQ);
 
@@ -45,9 +44,9 @@ export class DeadLettersWorld {
   /** A run whose source has ended, with so many items. */
   async produce(size: number, run = "run"): Promise<void> {
     const record = await this.runs.create({ id: run, workflow: WORKFLOW, requestedAt: "2026-11-25T07:00:00.000Z" });
-    await this.ledger.openPage({ run: run, partition: 0, page: 0 }, { size, digest: "first" });
+    await this.ledger.pages.open({ run: run, partition: 0, page: 0 }, { size, digest: "first" });
     const { count: _, ...before } = record.checkpoint;
-    await this.runs.checkpoint(record, { ...before, cursor: 1, pages: 1, items: size, ended: true });
+    await this.runs.progress.checkpoint(record, { ...before, cursor: 1, pages: 1, items: size, ended: true });
   }
 
   envelope(index: number, item: unknown = { index }, run = "run"): Envelope {
@@ -64,7 +63,7 @@ export class DeadLettersWorld {
 
   async succeed(envelope: Envelope): Promise<void> {
     const item = addressOf(envelope);
-    await this.ledger.recordSuccesses({ ...item, items: [{ ...item, failures: 0 }] });
+    await this.ledger.outcomes.recordSuccesses({ ...item, items: [{ ...item, failures: 0 }] });
   }
 
   /** Works the queue off as a consumer does. A message of which nothing comes is foreign, and is buried as such. */

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import type { LedgerStore } from "../../shared/aws/table.ts";
-import type { MemoryStore } from "../../shared/ledger/memory-store.ts";
+import type { MemoryStore } from "./memory-store.ts";
 
 /** Somebody who works on a ledger's rows, one operation at a time. One that dies begins anew, as by a redelivery. */
 export interface OrderedActor {

@@ -1,5 +1,5 @@
 import type { Key, LedgerStore, Row, Update } from "../../shared/aws/table.ts";
-import { MemoryStore } from "../../shared/ledger/memory-store.ts";
+import { MemoryStore } from "./memory-store.ts";
 
 /** A ledger store in memory that notes its calls, and fails when it is told to. */
 export class FaultyStore implements LedgerStore {

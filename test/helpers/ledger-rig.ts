@@ -1,10 +1,9 @@
 import type { Key, LedgerStore, Row, Update } from "../../shared/aws/table.ts";
 import type { Failure } from "../../shared/base/failure.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
-import { MemoryStore } from "../../shared/ledger/memory-store.ts";
 import type { Checkpoint, Counts, RunRecord } from "../../shared/ledger/run-record.ts";
-import { Runs } from "../../shared/ledger/runs.ts";
 import type { ItemAddress } from "../../shared/messages/item-address.ts";
+import { MemoryStore } from "./memory-store.ts";
 
 export const RUN = "run";
 export const CREATED = { id: RUN, workflow: "cities", requestedAt: "2026-11-22T08:15:30.000Z" } as const;
@@ -45,7 +44,7 @@ export class LedgerRig {
   readonly announcements: string[] = [];
   readonly #announce = async ({ run }: { run: string }) => void this.announcements.push(run);
   readonly ledger = new Ledger(this.#mortal, () => 0, this.#announce);
-  readonly runs = new Runs(this.#mortal, () => 0, this.#announce);
+  readonly runs = this.ledger.runs;
 
   /** Does something in a process that dies before its write of this number, counted from 0. */
   async dyingAt<Result>(write: number, act: () => Promise<Result>): Promise<void> {
@@ -69,14 +68,14 @@ export class LedgerRig {
   async produced(sizes: readonly number[], { ended = true }: { ended?: boolean } = {}): Promise<void> {
     let run = await this.runs.create(CREATED);
     for (const [page, size] of sizes.entries()) {
-      await this.ledger.openPage({ run: RUN, partition: 0, page }, { size, digest: "first" });
+      await this.ledger.pages.open({ run: RUN, partition: 0, page }, { size, digest: "first" });
       run = await this.checkpointed(run, size, { ended: ended && page === sizes.length - 1 });
     }
   }
 
   /** The run after a checkpoint that moved it on by a page. */
   async checkpointed(run: RunRecord, size: number, more: Partial<Checkpoint> = {}): Promise<RunRecord> {
-    const next = await this.runs.checkpoint(run, this.after(run, size, more));
+    const next = await this.runs.progress.checkpoint(run, this.after(run, size, more));
     if (next === undefined) throw new Error("superseded");
     return next;
   }
@@ -87,12 +86,12 @@ export class LedgerRig {
   }
 
   async succeed(item: ItemAddress, failures = 0): Promise<void> {
-    await this.ledger.recordSuccesses({ ...item, items: [{ ...item, failures }] });
+    await this.ledger.outcomes.recordSuccesses({ ...item, items: [{ ...item, failures }] });
   }
 
   /** An item that dies as it should: claimed, its dead letter sent, its death recorded. */
   async die(item: ItemAddress, retries = 0): Promise<void> {
-    if (await this.ledger.claimDeath(item)) await this.ledger.recordDeath(item, "exhausted", retries);
+    if (await this.ledger.outcomes.claimDeath(item)) await this.ledger.outcomes.recordDeath(item, "exhausted", retries);
   }
 
   async stateOf(item: ItemAddress): Promise<string> {

@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import type { Key, LedgerStore, Row, Update } from "../../shared/aws/table.ts";
 import type { Failure, Reason } from "../../shared/base/failure.ts";
+import type { AttemptsRow } from "../../shared/ledger/attempts-row.ts";
+import { runKey } from "../../shared/ledger/keys.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
-import { type AttemptsRow, readPageRow, runKey } from "../../shared/ledger/rows.ts";
+import { readPageRow } from "../../shared/ledger/page-row.ts";
 import { type Counts, isStopping, type RunRecord, readRunRow } from "../../shared/ledger/run-record.ts";
-import { Runs } from "../../shared/ledger/runs.ts";
+import type { Runs } from "../../shared/ledger/runs.ts";
 import { blockKey, type ItemAddress, pageKey } from "../../shared/messages/item-address.ts";
 
 /** A page of the source: another salt is another content, and the items of `invalid` cannot be messages. */
@@ -147,11 +149,11 @@ export class LedgerWorld {
     const { pagesBefore } = this.#scenario;
     if (pagesBefore === 0) return;
     // As a producer and consumers would have left it: pages of one item that succeeded at once.
-    const runs = new Runs(this.#store, () => this.#clock);
+    const runs = new Ledger(this.#store, () => this.#clock).runs;
     const run = await runs.create({ id: this.#id, workflow: "simulated", requestedAt: REQUESTED_AT });
     const full = Array.from({ length: pagesBefore }, (_, page) => page);
     await this.#store.update(blockKey({ run: this.#id, partition: 0, block: 0 }), { add: { full } });
-    await runs.checkpoint(run, { cursor: 0, skip: 0, pages: pagesBefore, items: pagesBefore, ended: false });
+    await runs.progress.checkpoint(run, { cursor: 0, skip: 0, pages: pagesBefore, items: pagesBefore, ended: false });
   }
 
   // Choices -----------------------------------------------------------------------------------------------------------
@@ -196,7 +198,7 @@ export class LedgerWorld {
 
   async #turn(how: "reopen" | "cancel"): Promise<void> {
     // Without an announcement, which is left to the producer that the continuation wakes.
-    const run = await new Runs(this.#storeOf({ dead: false }, false), () => this.#now())[how](this.#id);
+    const run = await new Ledger(this.#storeOf({ dead: false }, false), () => this.#now()).runs[how](this.#id);
     if (how === "cancel") this.#cancelled = true;
     if (run !== undefined) this.#sendControl(run.hop + 1);
   }
@@ -222,11 +224,11 @@ export class LedgerWorld {
     if (fate.tag !== "done") {
       const item = {
         ...deadLetter.item,
-        redriveGeneration: Math.max(deadLetter.item.redriveGeneration, fate.lastLife) + 1,
+        redriveGeneration: Math.max(deadLetter.item.redriveGeneration, fate.lastGeneration) + 1,
       };
       const send = async () => this.#enqueue({ item, content: deadLetter.content, resent: false });
       await this.#perform(process, send);
-      await ledger.recordRedrives({ ...item, items: [item] });
+      await ledger.outcomes.recordRedrives({ ...item, items: [item] });
     }
     await this.#perform(process, async () => {
       this.#deadLetters = this.#deadLetters.filter((each) => each !== deadLetter);
@@ -331,21 +333,21 @@ export class LedgerWorld {
   async #produce(process: Process, hop: number): Promise<boolean> {
     const store = this.#storeOf(process);
     const announce = () => this.#perform(process, async () => void this.#announcements++);
-    const runs = new Runs(store, () => this.#now(), announce);
+    const runs = new Ledger(store, () => this.#now(), announce).runs;
     if (hop === 0) {
       await runs.create({ id: this.#id, workflow: "simulated", requestedAt: REQUESTED_AT });
       await this.#perform(process, async () => this.#sendControl(1));
       return true;
     }
-    const run = await runs.takeUp(this.#id, hop);
+    const run = await runs.progress.takeUp(this.#id, hop);
     if (run === undefined) return true;
     if (isStopping(run)) {
-      await runs.endProduction(run);
-      await runs.cancelWaiting(run, this.#now(), () => false);
+      await runs.stopping.endProduction(run);
+      await runs.stopping.cancelWaiting(run, this.#now(), () => false);
       return true;
     }
     if (run.failedSlices >= MOST_FAILED_SLICES) {
-      await runs.fail(this.#id, "again and again");
+      await runs.progress.fail(this.#id, "again and again");
       return true;
     }
     try {
@@ -355,8 +357,8 @@ export class LedgerWorld {
       return true;
     } catch (error) {
       const failures = Math.max(1, (await runs.get(this.#id)).failedSlices);
-      await runs.recordSlice(this.#id, failures, String(error));
-      if (failures >= MOST_FAILED_SLICES) await runs.fail(this.#id, String(error));
+      await runs.progress.recordSlice(this.#id, failures, String(error));
+      if (failures >= MOST_FAILED_SLICES) await runs.progress.fail(this.#id, String(error));
       return failures >= MOST_FAILED_SLICES;
     }
   }
@@ -366,14 +368,14 @@ export class LedgerWorld {
     const { versions, pagesBefore } = this.#scenario;
     const source = versions[this.#draw(versions.length)];
     assert.ok(source !== undefined);
-    await runs.closeAgain(start);
+    await runs.progress.closeAgain(start);
     for (let run = start; !run.checkpoint.ended; ) {
       const { pages, items } = run.checkpoint;
       const position = pages - pagesBefore;
       const content = source.pages[position];
       if (content !== undefined && !(await this.#sendPage(process, ledger, pages, content))) return false;
       const ended = content === undefined || (position === source.pages.length - 1 && !source.endsEmpty);
-      const next = await runs.checkpoint(run, {
+      const next = await runs.progress.checkpoint(run, {
         cursor: ended ? undefined : position + 1,
         skip: 0,
         pages: pages + (content === undefined ? 0 : 1),
@@ -383,7 +385,7 @@ export class LedgerWorld {
       if (next === undefined) return false;
       run = next;
       if (isStopping(run)) {
-        await runs.endProduction(run);
+        await runs.stopping.endProduction(run);
         return false;
       }
       if (!run.checkpoint.ended && this.#chance(20)) return true;
@@ -394,7 +396,7 @@ export class LedgerWorld {
   /** @returns false where the run was stopped before the page. */
   async #sendPage(process: Process, ledger: Ledger, page: number, content: SourcePage): Promise<boolean> {
     const { size, invalid } = content;
-    const opened = await ledger.openPage(
+    const opened = await ledger.pages.open(
       { run: this.#id, partition: 0, page },
       { size, digest: JSON.stringify(content) },
     );
@@ -474,13 +476,14 @@ export class LedgerWorld {
     );
     const found = known.length === 0 ? [] : await ledger.itemStates(known.map(({ item }) => item));
     const states = new Map(known.map(({ id }, position) => [id, found[position]]));
-    const run = this.#scenario.cancelledAfter !== undefined ? await new Runs(store).find(this.#id) : undefined;
+    const run = this.#scenario.cancelledAfter !== undefined ? await new Ledger(store).runs.find(this.#id) : undefined;
     const stopping = run !== undefined && isStopping(run);
     const successes: { readonly message: Message; readonly failures: number }[] = [];
     for (const message of batch) {
       try {
         const state = states.get(message.id) ?? NEVER_SEEN;
-        if (state.tag === "settled") await ledger.climbAgain({ run: this.#id, partition: 0, page: message.item.page });
+        if (state.tag === "settled")
+          await ledger.outcomes.rollUpAgain({ run: this.#id, partition: 0, page: message.item.page });
         if (state.tag !== "pending") {
           settled.add(message.id);
           continue;
@@ -499,7 +502,7 @@ export class LedgerWorld {
       const { page, epoch } = group[0]?.message.item ?? assert.fail();
       const items = group.map(({ message: { item }, failures }) => ({ ...item, failures }));
       try {
-        await ledger.recordSuccesses({ run: this.#id, partition: 0, page, epoch, items });
+        await ledger.outcomes.recordSuccesses({ run: this.#id, partition: 0, page, epoch, items });
         for (const { message } of group) settled.add(message.id);
       } catch {
         // They come again.
@@ -542,7 +545,7 @@ export class LedgerWorld {
     const { item, content } = message;
     if (outcome === "waits") return await this.#wait(process, ledger, message, state);
     if (outcome === "cancelled") {
-      await ledger.recordCancelled({ ...item, items: [item] });
+      await ledger.outcomes.recordCancelled({ ...item, items: [item] });
       return true;
     }
     if ("buriedAs" in outcome) {
@@ -557,7 +560,7 @@ export class LedgerWorld {
       name: "Error",
       message: "not now",
     };
-    const failures = await ledger.recordFailure(item, message.receiveCount, failure, outcome.failsAs);
+    const failures = await ledger.attempts.recordFailure(item, message.receiveCount, failure, outcome.failsAs);
     const reason = outcome.failsAs ?? (failures.length >= ATTEMPTS ? "exhausted" : undefined);
     if (reason === undefined) return false;
     await this.#bury(process, ledger, item, content, reason, failures.length);
@@ -569,7 +572,7 @@ export class LedgerWorld {
     const { item, content, receiveCount } = message;
     const now = this.#now();
     const note = { at: REQUESTED_AT, name: "RetryLater", message: "not yet", milliseconds: WAIT_MILLISECONDS };
-    const { waits, exceeds } = await ledger.recordWait(
+    const { waits, exceeds } = await ledger.attempts.recordWait(
       item,
       { kind: "retryLater", note, receive: receiveCount, startedAt: now, endedAt: now },
       state,
@@ -597,7 +600,8 @@ export class LedgerWorld {
     reason: Reason,
     attempts: number,
   ): Promise<void> {
-    if (await ledger.claimDeath(item)) await this.#sendDeadLetter(process, ledger, item, content, reason, attempts);
+    if (await ledger.outcomes.claimDeath(item))
+      await this.#sendDeadLetter(process, ledger, item, content, reason, attempts);
   }
 
   async #sendDeadLetter(
@@ -610,7 +614,7 @@ export class LedgerWorld {
   ): Promise<void> {
     const truncated = reason === "invalid item";
     await this.#perform(process, async () => void this.#deadLetters.push({ item, content, reason, truncated }));
-    await ledger.recordDeath(item, reason, Math.max(0, attempts - 1));
+    await ledger.outcomes.recordDeath(item, reason, Math.max(0, attempts - 1));
   }
 
   // What must hold ----------------------------------------------------------------------------------------------------
@@ -643,7 +647,7 @@ export class LedgerWorld {
     const row = await this.#store.get(runKey(this.#id));
     if (row?.status === undefined) return;
     const run = readRunRow(row);
-    const counts = await new Runs(this.#store).counts(run);
+    const counts = await new Ledger(this.#store).runs.counts(run);
     assert.equal(counts.produced, this.#produced());
     assert.equal(counts.succeeded + counts.dead + counts.cancelled + counts.pending, counts.produced);
     await this.#checkReopened();
@@ -683,7 +687,7 @@ export class LedgerWorld {
   }
 
   async #checkEnd(): Promise<Counts> {
-    const runs = new Runs(this.#store);
+    const runs = new Ledger(this.#store).runs;
     const run = await runs.get(this.#id);
     assert.ok(run.completedAt !== undefined, "nothing is left to do, and the run has not ended");
     assert.ok(run.status === "completed" || (this.#cancelled && run.status === "cancelled"), run.status);

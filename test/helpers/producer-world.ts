@@ -1,7 +1,6 @@
 import type { ControlEntry } from "../../shared/aws/queue.ts";
 import { defineWorkflow, type WorkflowOptions } from "../../shared/index.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
-import { Runs } from "../../shared/ledger/runs.ts";
 import {
   type ContinueMessage,
   completeEntry,
@@ -30,7 +29,7 @@ export class ProducerWorld {
   readonly store = new FaultyStore();
   readonly sqs = new FakeSqs();
   readonly ledger = new Ledger(this.store);
-  readonly runs = new Runs(this.store);
+  readonly runs = this.ledger.runs;
   readonly metrics = new RecordingMetrics();
   readonly logger = recordingLogger();
   now = Date.parse(REQUESTED_AT) + 1_000;

@@ -1,8 +1,8 @@
 import { type Failure, toFailure } from "../../base/failure.ts";
 import { countWaits } from "../../base/waits.ts";
 import type { Workflow } from "../../definition/workflow.ts";
+import type { ReceiveMark } from "../../ledger/attempts-row.ts";
 import type { ItemState, Ledger } from "../../ledger/ledger.ts";
-import type { ReceiveMark } from "../../ledger/rows.ts";
 import { addressOf, identityOf } from "../../messages/item-address.ts";
 import { type ItemMessage, receiveOf } from "../../messages/item-message.ts";
 import type { AttemptOutcome } from "./attempt.ts";
@@ -73,7 +73,7 @@ export class Suspects {
       };
       // Noted once its process is ready: what goes wrong before is not the item's doing.
       const outcome = await this.#isolation.run(request, alone, () =>
-        ledger.recordReceive(addressOf(envelope), receiveOf(item), alone ? "alone" : "isolated"),
+        ledger.attempts.recordReceive(addressOf(envelope), receiveOf(item), alone ? "alone" : "isolated"),
       );
       switch (outcome.tag) {
         case "not ready":
@@ -98,7 +98,7 @@ export class Suspects {
       crash.stack = "";
       const times = { startedAt: now(), endedAt: now() };
       const failure = toFailure(crash, { ...times, attempt: failures.length + 1, kind: "crashed" });
-      failures = await ledger.recordFailure(addressOf(item.envelope), receive, failure);
+      failures = await ledger.attempts.recordFailure(addressOf(item.envelope), receive, failure);
     }
     return failures;
   }

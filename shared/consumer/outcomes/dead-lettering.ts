@@ -39,11 +39,11 @@ export class Burial {
   async buryItem(envelope: Envelope, reason: Reason, { failures, waits }: History, retries: number): Promise<boolean> {
     const item = addressOf(envelope);
     // mutant: claim-death
-    if (!(await this.#ledger.claimDeath(item))) return false;
+    if (!(await this.#ledger.outcomes.claimDeath(item))) return false;
     const history = [...(envelope.dead?.failures ?? []), ...failures];
     const at = new Date(this.#now()).toISOString();
     await this.#deadLetterQueue.sendAll([{ body: deadLetterBody(envelope, { reason, at, failures: history, waits }) }]);
-    await this.#ledger.recordDeath(item, reason, retries);
+    await this.#ledger.outcomes.recordDeath(item, reason, retries);
     publish({ event: "died", reason });
     return true;
   }

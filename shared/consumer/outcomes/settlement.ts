@@ -12,7 +12,8 @@ import { countWaits, LONG_WAIT_MILLISECONDS, waitToMake } from "../../base/waits
 import { InvalidItemError } from "../../definition/item-schema.ts";
 import { type QueueTopology, topology } from "../../definition/topology.ts";
 import type { Workflow } from "../../definition/workflow.ts";
-import type { Cancellations, ItemState, Ledger, Successes } from "../../ledger/ledger.ts";
+import type { ItemState, Ledger } from "../../ledger/ledger.ts";
+import type { ItemsOfPage, Successes } from "../../ledger/outcomes.ts";
 import type { Runs } from "../../ledger/runs.ts";
 import type { InvalidFindings } from "../../ledger/same-failure.ts";
 import { replacementBody } from "../../messages/dead-letter.ts";
@@ -77,7 +78,7 @@ export interface SettlementOptions {
 export class Settlement {
   readonly #options: SettlementOptions;
   readonly #successes: Recorder<Successes["items"][number]>;
-  readonly #cancellations: Recorder<Cancellations["items"][number]>;
+  readonly #cancellations: Recorder<ItemsOfPage["items"][number]>;
   readonly #toleranceWatch: ToleranceWatch;
   readonly #burial: Burial;
   #toldNewer = false;
@@ -88,10 +89,10 @@ export class Settlement {
   constructor(options: SettlementOptions) {
     this.#options = options;
     this.#successes = new Recorder(async (successes) => {
-      await options.ledger.recordSuccesses(successes);
+      await options.ledger.outcomes.recordSuccesses(successes);
       publish({ event: "succeeded", count: successes.items.length });
     });
-    this.#cancellations = new Recorder((cancellations) => options.ledger.recordCancelled(cancellations));
+    this.#cancellations = new Recorder((cancellations) => options.ledger.outcomes.recordCancelled(cancellations));
     this.#toleranceWatch = new ToleranceWatch(options);
     this.#invalidFindings = options.ledger.invalidFindings();
     this.#freshLook = new FreshLook(options.runs);
@@ -127,7 +128,7 @@ export class Settlement {
     if (state.tag === "settled") {
       return async () => {
         // mutant: roll-up-again
-        await ledger.climbAgain(addressOf(envelope));
+        await ledger.outcomes.rollUpAgain(addressOf(envelope));
         return true;
       };
     }
@@ -151,8 +152,13 @@ export class Settlement {
   async putBack(item: ItemMessage, state: Pending, milliseconds: number): Promise<boolean> {
     if (this.#mustBeReplaced(item, milliseconds)) {
       const receive = receiveOf(item);
-      await this.#options.ledger.recordReplacement(addressOf(item.envelope), receive, state, isSuspect(item, state));
-    } else await this.#options.ledger.recordReceive(addressOf(item.envelope), receiveOf(item), "returned");
+      await this.#options.ledger.attempts.recordReplacement(
+        addressOf(item.envelope),
+        receive,
+        state,
+        isSuspect(item, state),
+      );
+    } else await this.#options.ledger.attempts.recordReceive(addressOf(item.envelope), receiveOf(item), "returned");
     return await this.#comeAgain(item, milliseconds);
   }
 
@@ -253,7 +259,7 @@ export class Settlement {
     const final = this.#finalReason(outcome, before.length + 1);
     if (final === "invalid item")
       await this.#invalidFindings.note(item.envelope.run, findingOf(outcome.thrown, failure));
-    const failures = await ledger.recordFailure(addressOf(item.envelope), receiveOf(item), failure, final);
+    const failures = await ledger.attempts.recordFailure(addressOf(item.envelope), receiveOf(item), failure, final);
     const history: History = { failures, ...(waits && { waits }) };
     if (final !== undefined) return await this.#bury(item, final, history);
     if (failures.length >= workflow.retry.attempts) return await this.#bury(item, "exhausted", history);
@@ -269,7 +275,7 @@ export class Settlement {
     const milliseconds = waitToMake(asked, this.#backoff(countWaits(state.waits) + 1));
     const { name, message } = toFailure(outcome.thrown, { ...outcome, attempt: 0, room: LONGEST_WAIT_MESSAGE });
     const { startedAt, endedAt } = outcome;
-    const { waits, exceeds } = await ledger.recordWait(
+    const { waits, exceeds } = await ledger.attempts.recordWait(
       addressOf(item.envelope),
       {
         kind: asked.kind,

@@ -8,11 +8,10 @@ import { Consumer } from "../../../shared/consumer/consumer.ts";
 import { topology } from "../../../shared/definition/topology.ts";
 import { defineWorkflow, items } from "../../../shared/index.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
-import { MemoryStore } from "../../../shared/ledger/memory-store.ts";
-import { Runs } from "../../../shared/ledger/runs.ts";
 import { continueEntry, startEntry } from "../../../shared/messages/control.ts";
 import { Producer } from "../../../shared/producer/producer.ts";
 import { ISOLATED_MODULE } from "../../helpers/consumer-world.ts";
+import { MemoryStore } from "../../helpers/memory-store.ts";
 import { RecordingMetrics, recordingLogger } from "../../helpers/recording-metrics.ts";
 import { workflowOptions } from "../../helpers/workflow-options.ts";
 
@@ -45,10 +44,11 @@ function worldOf() {
       retry: { attempts: 3, backoff: { base: { seconds: 1 }, cap: { seconds: 1 } } },
     }),
   );
+  const ledger = new Ledger(store, clock);
   const options = {
     workflow,
-    ledger: new Ledger(store, clock),
-    runs: new Runs(store, clock),
+    ledger,
+    runs: ledger.runs,
     queue: queueOf(names.queue),
     deadLetterQueue: queueOf(names.deadLetterQueue),
     controlQueue: queueOf(names.controlQueue),
@@ -129,7 +129,7 @@ async function pausedMidway() {
 async function resume() {
   const { runs } = world;
   const lost = await messagesMayBeMissing(world, await runs.get("r"), { now: () => now });
-  if (lost) await runs.requestResend("r");
+  if (lost) await runs.resends.request("r");
   await runs.reopen("r");
   const { hop } = await runs.get("r");
   await world.handle(continueEntry({ workflow: "test", run: "r", hop: hop + 1 }));
@@ -148,7 +148,7 @@ async function expectWhole() {
 
 test("a pause of 11 days loses no message while consumers look at them, and none dies of its receives", async () => {
   const before = await pausedMidway();
-  const requests = vi.spyOn(world.ledger, "recordReceive");
+  const requests = vi.spyOn(world.ledger.attempts, "recordReceive");
   await consumeUntil(START + 11 * DAY);
   const { visible, inFlight, delayed } = await world.queue.depth();
   expect(visible + inFlight + delayed).toBe(before.pending);

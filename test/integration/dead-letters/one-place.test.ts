@@ -9,8 +9,7 @@ import { purge } from "../../../shared/dead-letters/purge.ts";
 import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
 import { redrive } from "../../../shared/dead-letters/redrive.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
-import { readPageRow } from "../../../shared/ledger/rows.ts";
-import { Runs } from "../../../shared/ledger/runs.ts";
+import { readPageRow } from "../../../shared/ledger/page-row.ts";
 import { parseEnvelope } from "../../../shared/messages/envelope.ts";
 import { pageKey } from "../../../shared/messages/item-address.ts";
 import { DeadLettersWorld, DLQ } from "../../helpers/dead-letters-world.ts";
@@ -105,7 +104,7 @@ class Walk {
   async #command(act: Act, mortal: Mortal): Promise<void> {
     const store = mortal.storeOf(this.#world.store);
     const ledger = new Ledger(store, () => this.#world.queues.now);
-    const options = { ...this.#world.options, ledger, runs: new Runs(store) };
+    const options = { ...this.#world.options, ledger, runs: ledger.runs };
     const select = (deadLetter: DeadLetter) =>
       isMeant(act, deadLetter.index ?? ITEMS + FOREIGN.indexOf(deadLetter.body));
     const file: string[] = [];

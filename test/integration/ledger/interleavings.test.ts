@@ -2,11 +2,10 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LedgerStore } from "../../../shared/aws/table.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
-import { MemoryStore } from "../../../shared/ledger/memory-store.ts";
-import { Runs } from "../../../shared/ledger/runs.ts";
 import { type Bounds, scenarios } from "../../helpers/ledger-scenarios.ts";
 import { type LedgerTable, openLedgerTable } from "../../helpers/ledger-table.ts";
 import { LedgerWorld, type Scenario } from "../../helpers/ledger-world.ts";
+import { MemoryStore } from "../../helpers/memory-store.ts";
 
 const KINDS: readonly { readonly name: string; readonly bounds: Bounds; readonly effort: number }[] = [
   { name: "processes that die between any two steps", bounds: { duplicates: false }, effort: 1 },
@@ -83,16 +82,16 @@ describe("A run of", () => {
 
   test("1,001 pages, each of them written and settled, ends", async () => {
     const store = new MemoryStore();
-    const runs = new Runs(store);
     const ledger = new Ledger(store);
+    const { runs } = ledger;
     let run = await runs.create({ id: "run", workflow: "simulated", requestedAt: "2026-11-22T08:15:30.000Z" });
     for (let page = 0; page < 1_001; page++) {
-      await ledger.openPage({ run: "run", partition: 0, page }, { size: 1, digest: "" });
+      await ledger.pages.open({ run: "run", partition: 0, page }, { size: 1, digest: "" });
       const items = [{ index: 0, failures: page === 1_000 ? 1 : 0, redriveGeneration: 0 }];
-      await ledger.recordSuccesses({ run: "run", partition: 0, page, epoch: 1, items });
+      await ledger.outcomes.recordSuccesses({ run: "run", partition: 0, page, epoch: 1, items });
       expect(run.status).toBe("running");
       const next = { cursor: page, skip: 0, pages: page + 1, items: page + 1, ended: page === 1_000 };
-      run = (await runs.checkpoint(run, next)) ?? expect.fail("superseded");
+      run = (await runs.progress.checkpoint(run, next)) ?? expect.fail("superseded");
     }
     run = await runs.get("run");
     expect(run.status).toBe("completed");

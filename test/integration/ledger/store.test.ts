@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Condition, Key, LedgerStore, Update } from "../../../shared/aws/table.ts";
-import { MemoryStore } from "../../../shared/ledger/memory-store.ts";
 import { type LedgerTable, openLedgerTable } from "../../helpers/ledger-table.ts";
+import { MemoryStore } from "../../helpers/memory-store.ts";
 
 const SETS = ["done", "dead: too large", "size"];
 const NUMBERS = ["epoch", "failure 0.1"];

@@ -66,7 +66,7 @@ describe("a batch", () => {
 
   test("of several pages is one write a page", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
-    await world.ledger.openPage({ run: RUN, partition: 0, page: 1 }, { size: 2, digest: "e" });
+    await world.ledger.pages.open({ run: RUN, partition: 0, page: 1 }, { size: 2, digest: "e" });
     const other = (index: number) =>
       world.raw(
         envelopeBody({ workflow: "test", run: RUN, partition: 0, page: 1, epoch: 1, resent: false }, index, "1"),

@@ -43,8 +43,8 @@ describe("the messages of a paused run", () => {
     const redriven = world.raw(world.rawDeadLetters[0]?.body ?? "", { id: "redriven" });
     const requestedAt = "2026-01-02T00:00:00.000Z";
     const other = await world.runs.create({ id: "other", workflow: "test", requestedAt });
-    await world.ledger.openPage({ run: "other", partition: 0, page: 0 }, { size: 1, digest: "d" });
-    await world.runs.checkpoint(other, { cursor: undefined, skip: 0, pages: 1, items: 1, ended: true });
+    await world.ledger.pages.open({ run: "other", partition: 0, page: 0 }, { size: 1, digest: "d" });
+    await world.runs.progress.checkpoint(other, { cursor: undefined, skip: 0, pages: 1, items: 1, ended: true });
     await world.runs.pause("other");
     const header = { workflow: "test", run: "other", partition: 0, page: 0, epoch: 1, resent: false };
     const resting = world.raw(envelopeBody(header, 0, '"resting"'), { id: "resting" });
@@ -93,7 +93,7 @@ describe("the messages of a paused run", () => {
   test("are deleted where their item is settled, and buried where its death is decided", async () => {
     const world = await ConsumerWorld.of(["done", "dying", "pending"]);
     await world.consume({}, [world.message(0)]);
-    await world.ledger.claimDeath(item(1));
+    await world.ledger.outcomes.claimDeath(item(1));
     await world.runs.pause(RUN);
     expect(await world.consume({}, world.messages({ receiveCount: 2 }))).toEqual(["2"]);
     expect(world.deadLetters).toMatchObject([{ item: "dying", dead: { reason: "unexplained" } }]);
@@ -113,7 +113,7 @@ describe("the messages of a paused run", () => {
 describe("the messages of a cancelled run", () => {
   test("are dropped unrun, one write a page, and end it with exact counts", async () => {
     const world = await cancelling([..."abc"]);
-    await world.ledger.openPage({ run: RUN, partition: 0, page: 1 }, { size: 2, digest: "e" });
+    await world.ledger.pages.open({ run: RUN, partition: 0, page: 1 }, { size: 2, digest: "e" });
     const other = (index: number) => {
       const header = { workflow: "test", run: RUN, partition: 0, page: 1, epoch: 1, resent: false };
       return world.raw(envelopeBody(header, index, "1"), { id: `other ${index}` });
@@ -155,7 +155,7 @@ describe("the messages of a cancelled run", () => {
 
   test("of which one is being buried come again, and the death is completed", async () => {
     const world = await cancelling(["a", "dying", "c"]);
-    await world.ledger.claimDeath(item(1));
+    await world.ledger.outcomes.claimDeath(item(1));
     expect(await world.consume({})).toContain("1");
     expect(await world.counts()).toMatchObject({ cancelled: 2, dead: 0, pending: 1 });
     expect(await world.status()).toBe("cancelling");
@@ -211,7 +211,7 @@ describe("a long wait of an item whose run is cancelled during its attempt", () 
     };
     expect(await world.consume({ task })).toEqual(["0"]);
     const run = await world.runs.cancel(RUN);
-    if (run !== undefined) await world.runs.cancelWaiting(run, Date.now(), () => false);
+    if (run !== undefined) await world.runs.stopping.cancelWaiting(run, Date.now(), () => false);
     expect(await world.status()).toBe("cancelled");
     expect(await world.consume({ task: () => expect.unreachable() }, [world.message(0, { receiveCount: 2 })])).toEqual(
       [],

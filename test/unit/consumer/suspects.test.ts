@@ -3,7 +3,7 @@ import type { AttemptOutcome } from "../../../shared/consumer/attempts/attempt.t
 import type { IsolatedAttempt, IsolationOutcome } from "../../../shared/consumer/attempts/isolation.ts";
 import { isSuspect, type Pending, Suspects } from "../../../shared/consumer/attempts/suspect-attempts.ts";
 import { defineWorkflow } from "../../../shared/index.ts";
-import type { ReceiveMark } from "../../../shared/ledger/rows.ts";
+import type { ReceiveMark } from "../../../shared/ledger/attempts-row.ts";
 import { parseEnvelope } from "../../../shared/messages/envelope.ts";
 import type { ItemAddress } from "../../../shared/messages/item-address.ts";
 import type { ItemMessage } from "../../../shared/messages/item-message.ts";
@@ -308,11 +308,11 @@ describe("a consumer", () => {
   test("records what became of one, its outcome and its crashes", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     const item = { run: RUN, partition: 0, page: 0, index: 0, epoch: 1, redriveGeneration: 0 };
-    for (const receive of [2, 3]) await world.ledger.recordReceive(item, receive, "alone");
+    for (const receive of [2, 3]) await world.ledger.attempts.recordReceive(item, receive, "alone");
     expect(await world.consume({ retry: { attempts: 3 } }, [world.message(0, { receiveCount: 4 })])).toEqual([]);
     expect(await world.counts()).toMatchObject({ succeeded: 1, pending: 1, retried: 2 });
     const other = { ...item, index: 1 };
-    for (const receive of [2, 3, 4]) await world.ledger.recordReceive(other, receive, "alone");
+    for (const receive of [2, 3, 4]) await world.ledger.attempts.recordReceive(other, receive, "alone");
     expect(await world.consume({ retry: { attempts: 3 } }, [world.message(1, { receiveCount: 5 })])).toEqual([]);
     expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, deadByReason: { exhausted: 1 } });
     expect(world.deadLetters[0]?.dead.failures).toMatchObject(Array(3).fill({ kind: "crashed" }));

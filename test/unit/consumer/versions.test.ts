@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { topology } from "../../../shared/definition/topology.ts";
 import { defineWorkflow } from "../../../shared/index.ts";
-import { runKey } from "../../../shared/ledger/rows.ts";
+import { runKey } from "../../../shared/ledger/keys.ts";
 import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
 import { workflowOptions } from "../../helpers/workflow-options.ts";
 

@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from "vitest";
 import { ItemError } from "../../../shared/base/errors.ts";
 import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
 import { type RedriveOptions, redrive } from "../../../shared/dead-letters/redrive.ts";
-import { runKey } from "../../../shared/ledger/rows.ts";
+import { runKey } from "../../../shared/ledger/keys.ts";
 import { truncatedDeadLetterBody } from "../../../shared/messages/dead-letter.ts";
 import { type Envelope, parseEnvelope } from "../../../shared/messages/envelope.ts";
 import { addressOf, identityOf } from "../../../shared/messages/item-address.ts";
@@ -143,7 +143,7 @@ describe("A redrive", () => {
       DLQ,
       truncatedDeadLetterBody(address, "aaaa", { reason: "too large", at: "2026-11-25", failures }),
     );
-    await world.ledger.recordDeath(address, "too large", 0);
+    await world.ledger.outcomes.recordDeath(address, "too large", 0);
     const refused = await all(world);
     expect(refused).toMatchObject({ moved: 0, refused: { truncated: 1 } });
     expect(refused.refusals[0]?.message).toContain("give it a whole one");
@@ -172,7 +172,7 @@ describe("A redrive", () => {
     await world.die(world.envelope(0, 0, "cancelled"));
     const { hop: _ } = (await world.runs.cancel("cancelled")) ?? {};
     const item = { run: "cancelled", partition: 0, page: 0, epoch: 1, index: 1, redriveGeneration: 0 };
-    await world.ledger.recordCancelled({ ...item, items: [item] });
+    await world.ledger.outcomes.recordCancelled({ ...item, items: [item] });
     expect((await world.runs.get("cancelled")).status).toBe("cancelled");
     expect(await all(world)).toMatchObject({ moved: 2 });
     await world.work(() => true);
@@ -206,7 +206,7 @@ describe("A redrive", () => {
     const world = new DeadLettersWorld();
     await world.produce(1);
     const envelope = world.envelope(0);
-    await world.ledger.recordFailure(addressOf(envelope), 1, failureOf(new Error("out of memory")));
+    await world.ledger.attempts.recordFailure(addressOf(envelope), 1, failureOf(new Error("out of memory")));
     world.queues.put(DLQ, JSON.stringify(envelope), { movedFrom: "arn:aws:sqs:x:1:queue" });
     expect(await world.counts()).toMatchObject({ pending: 1, dead: 0 });
     expect(await all(world)).toMatchObject({ moved: 1 });

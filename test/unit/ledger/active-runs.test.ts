@@ -2,18 +2,19 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { LedgerStore } from "../../../shared/aws/table.ts";
 import { ACTIVE_KEY } from "../../../shared/ledger/active-runs.ts";
-import { MemoryStore } from "../../../shared/ledger/memory-store.ts";
-import { runKey } from "../../../shared/ledger/rows.ts";
-import { Runs } from "../../../shared/ledger/runs.ts";
+import { runKey } from "../../../shared/ledger/keys.ts";
+import { Ledger } from "../../../shared/ledger/ledger.ts";
+import type { Runs } from "../../../shared/ledger/runs.ts";
 import { inEveryOrder, inOneOrder, type OrderedActor } from "../../helpers/every-order.ts";
 import { FaultyStore } from "../../helpers/faulty-store.ts";
+import { MemoryStore } from "../../helpers/memory-store.ts";
 
 const at = (minute: number) => new Date(Date.UTC(2026, 10, 27, 8, minute)).toISOString();
 const of = (id: string, minute = 0) => ({ id, workflow: "test", requestedAt: at(minute) });
 
 const end = async (runs: Runs, id: string) => {
   const run = await runs.get(id);
-  await runs.checkpoint(run, { ...run.checkpoint, ended: true });
+  await runs.progress.checkpoint(run, { ...run.checkpoint, ended: true });
 };
 
 const idsOf = async (runs: Runs) => (await runs.active.list()).map(({ id }) => id);
@@ -25,7 +26,7 @@ const membersOf = async (store: LedgerStore) =>
 /** A run as code wrote it that knew of no row of active runs. */
 async function startedBefore(store: MemoryStore, run: ReturnType<typeof of>): Promise<void> {
   const other = new MemoryStore();
-  await new Runs(other).create(run);
+  await new Ledger(other).runs.create(run);
   const { pk, sk, ...row } = (await other.get(runKey(run.id))) ?? {};
   await store.update(runKey(run.id), { set: row as Record<string, string> });
   await store.update({ pk: "runs", sk: `${run.requestedAt}#${run.id}` }, { set: { id: run.id } });
@@ -33,7 +34,7 @@ async function startedBefore(store: MemoryStore, run: ReturnType<typeof of>): Pr
 
 describe("The active runs", () => {
   test("are those that were started and have not ended, the newest first, however many were skipped since", async () => {
-    const runs = new Runs(new FaultyStore());
+    const runs = new Ledger(new FaultyStore()).runs;
     await runs.create(of("first"));
     const second = await runs.create(of("second", 1));
     for (let minute = 2; minute < 250; minute++) await runs.skip(of(`tick-${minute}`, minute), second);
@@ -42,14 +43,14 @@ describe("The active runs", () => {
     expect(await idsOf(runs)).toEqual(["first"]);
     await runs.pause("first");
     expect(await idsOf(runs)).toEqual(["first"]);
-    await runs.fail("first", "no");
+    await runs.progress.fail("first", "no");
     await runs.cancel("first");
     expect(await idsOf(runs)).toEqual(["first"]);
   });
 
   test("are read from two rows, and not from the list of all runs, once the row is filled", async () => {
     const store = new FaultyStore();
-    const runs = new Runs(store);
+    const runs = new Ledger(store).runs;
     await runs.create(of("first"));
     await idsOf(runs);
     store.reads = 0;
@@ -61,7 +62,7 @@ describe("The active runs", () => {
   test("of a table from before the row are found, an old one behind many that were skipped", async () => {
     const store = new MemoryStore();
     await startedBefore(store, of("old"));
-    const runs = new Runs(store);
+    const runs = new Ledger(store).runs;
     const old = await runs.get("old");
     for (let minute = 1; minute <= 1_100; minute++) await runs.skip(of(`tick-${minute}`, minute), old);
     // A start of today's code finds no complete row.
@@ -74,16 +75,16 @@ describe("The active runs", () => {
 
   test("of code from before the row, which wrote one after the row was filled, are found from their next slice on", async () => {
     const store = new MemoryStore();
-    const runs = new Runs(store);
+    const runs = new Ledger(store).runs;
     expect(await idsOf(runs)).toEqual([]);
     await startedBefore(store, of("old"));
-    await runs.takeUp("old", 1);
+    await runs.progress.takeUp("old", 1);
     expect(await idsOf(runs)).toEqual(["old"]);
   });
 
   test("do not keep one whose row has expired, nor one that ended while its removal failed", async () => {
     const store = new MemoryStore();
-    const runs = new Runs(store);
+    const runs = new Ledger(store).runs;
     await runs.active.enter({ id: "expired", hop: 3 });
     await runs.create(of("ended"));
     await end(runs, "ended");
@@ -94,7 +95,7 @@ describe("The active runs", () => {
 
   test("are not hidden by a run of a newer version that has ended", async () => {
     const store = new MemoryStore();
-    const runs = new Runs(store);
+    const runs = new Ledger(store).runs;
     await runs.create(of("newer"));
     await runs.create(of("a", 1));
     await store.update(runKey("newer"), { set: { status: "completed", completedAt: at(2), version: 99 } });
@@ -108,7 +109,7 @@ describe("The active runs", () => {
 
   test("are found by who may only read the table", async () => {
     const store = new FaultyStore();
-    const runs = new Runs(store);
+    const runs = new Ledger(store).runs;
     await runs.create(of("ended"));
     await runs.create(of("a", 1));
     await end(runs, "ended");
@@ -119,7 +120,7 @@ describe("The active runs", () => {
 
   test("are left by one whose end was handled", async () => {
     const store = new MemoryStore();
-    const runs = new Runs(store);
+    const runs = new Ledger(store).runs;
     await runs.create(of("a"));
     await end(runs, "a");
     await runs.endCompletion("a");
@@ -128,10 +129,10 @@ describe("The active runs", () => {
 
   test("are joined again by a failed run that is reopened, though a reader is removing it", async () => {
     const store = new FaultyStore();
-    const runs = new Runs(store);
+    const runs = new Ledger(store).runs;
     await runs.create(of("a"));
     await idsOf(runs);
-    await runs.fail("a", "the source is gone");
+    await runs.progress.fail("a", "the source is gone");
     // Between the reader's look at the run and its removal.
     let reopened = false;
     store.before = async (operation, key) => {
@@ -147,7 +148,7 @@ describe("The active runs", () => {
 
   test("are as many as there are, though the row holds a thousand", async () => {
     const store = new MemoryStore();
-    const runs = new Runs(store);
+    const runs = new Ledger(store).runs;
     const ids = Array.from({ length: 1_003 }, (_, number) => String(number).padStart(4, "0"));
     // The first thousand were there before the row: to enter them one by one would take long.
     for (const id of ids.slice(0, 1_000)) await startedBefore(store, of(id, Number(id)));
@@ -171,7 +172,7 @@ describe("In every order of the steps, with deaths between them,", () => {
     name: id,
     deaths,
     act: async (store) => {
-      const runs = new Runs(store);
+      const runs = new Ledger(store).runs;
       const run = await runs.get(id);
       if (run.status !== "running") return;
       const other = await runs.active.enterAlone(run);
@@ -181,7 +182,7 @@ describe("In every order of the steps, with deaths between them,", () => {
 
   async function worldOf(actors: readonly OrderedActor[], prepare: (runs: Runs) => Promise<unknown>) {
     const store = new MemoryStore();
-    const runs = new Runs(store);
+    const runs = new Ledger(store).runs;
     const exclusive = actors.map(({ name }) => name).filter((name) => name.startsWith("tick"));
     await prepare(runs);
     for (const id of exclusive) await runs.create({ ...of(id), exclusive: true });
@@ -221,13 +222,13 @@ describe("In every order of the steps, with deaths between them,", () => {
     act: async (store) => {
       // As the roll-up writes it.
       await store.update(runKey("x"), { set: { status: "completed", completedAt: at(5) } });
-      await new Runs(store).active.leave("x");
+      await new Ledger(store).runs.active.leave("x");
     },
   };
   const byHand: OrderedActor = {
     name: "a start by hand",
     deaths: 1,
-    act: (store) => new Runs(store).create(of("hand", 1)),
+    act: (store) => new Ledger(store).runs.create(of("hand", 1)),
   };
 
   test("of two starts one begins", async () => {

@@ -9,24 +9,26 @@ describe("A page that is sent again", () => {
     await rig.produced([3], { ended: false });
     await rig.succeed(rig.item(0));
     await rig.die(rig.item(1));
-    const again = await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 3, digest: "first" });
+    const again = await rig.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, { size: 3, digest: "first" });
     expect(again).toMatchObject({ epoch: 1, resent: true });
     expect([0, 1, 2].map((index) => again?.isSettled(index))).toEqual([true, true, false]);
   });
 
   test("rises in its epoch with another content, and what was recorded of the old one counts no more", async () => {
     const rig = new LedgerRig();
-    await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 2, digest: "first" });
+    await rig.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, { size: 2, digest: "first" });
     await rig.succeed(rig.item(0));
-    const again = await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, CHANGED);
+    const again = await rig.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, CHANGED);
     expect(again).toMatchObject({ epoch: 2, resent: true });
     expect([0, 1].map((index) => again?.isSettled(index))).toEqual([false, false]);
     await rig.succeed(rig.item(1));
-    expect(await rig.ledger.claimDeath(rig.item(1))).toBe(false);
+    expect(await rig.ledger.outcomes.claimDeath(rig.item(1))).toBe(false);
     expect(await rig.stateOf(rig.item(0))).toBe("stale");
     expect(await rig.stateOf(rig.item(0, { epoch: 2 }))).toBe("pending");
     // Back to the first content: yet another epoch, and not the old one.
-    expect(await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 2, digest: "first" })).toMatchObject({
+    expect(
+      await rig.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, { size: 2, digest: "first" }),
+    ).toMatchObject({
       epoch: 3,
     });
   });
@@ -35,7 +37,7 @@ describe("A page that is sent again", () => {
     const rig = new LedgerRig();
     await rig.produced([2], { ended: false });
     await rig.succeed(rig.item(0));
-    expect(await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, CHANGED)).toBeUndefined();
+    expect(await rig.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, CHANGED)).toBeUndefined();
     expect(await rig.stateOf(rig.item(0))).toBe("settled");
     expect(await rig.stateOf(rig.item(1))).toBe("pending");
   });
@@ -43,10 +45,10 @@ describe("A page that is sent again", () => {
   test("is not full because it was so in an earlier epoch, though the producer died before it could tell the block", async () => {
     const rig = new LedgerRig();
     const run = await rig.runs.create({ id: RUN, workflow: "cities", requestedAt: "2026-11-22T08:15:30.000Z" });
-    await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 1, digest: "first" });
+    await rig.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, { size: 1, digest: "first" });
     await rig.succeed(rig.item(0));
-    await rig.dyingAt(2, () => rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, CHANGED));
-    await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, CHANGED);
+    await rig.dyingAt(2, () => rig.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, CHANGED));
+    await rig.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, CHANGED);
     await rig.checkpointed(run, 2, { ended: true });
     // A slow one climbs from the old epoch.
     await rig.succeed(rig.item(0));
@@ -58,9 +60,9 @@ describe("A page that is sent again", () => {
   test("is full at once where its producer had buried the last item, and died before it climbed", async () => {
     const rig = new LedgerRig();
     const run = await rig.runs.create({ id: RUN, workflow: "cities", requestedAt: "2026-11-22T08:15:30.000Z" });
-    await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 1, digest: "first" });
-    await rig.dyingAt(1, () => rig.ledger.recordDeath(rig.item(0), "too large", 0));
-    await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 1, digest: "first" });
+    await rig.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, { size: 1, digest: "first" });
+    await rig.dyingAt(1, () => rig.ledger.outcomes.recordDeath(rig.item(0), "too large", 0));
+    await rig.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, { size: 1, digest: "first" });
     await rig.checkpointed(run, 1, { ended: true });
     expect(await rig.counts()).toMatchObject({ dead: 1, pending: 0, deadByReason: { "too large": 1 } });
     expect(await rig.status()).toBe("completed");
@@ -69,16 +71,18 @@ describe("A page that is sent again", () => {
 
 test("A page that a stopped run's producer found unsent is sent by no other", async () => {
   const rig = new LedgerRig();
-  expect(await rig.ledger.cancelPage({ run: RUN, partition: 0, page: 0 })).toBeUndefined();
-  expect(await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 1, digest: "first" })).toBeUndefined();
+  expect(await rig.ledger.pages.cancel({ run: RUN, partition: 0, page: 0 })).toBeUndefined();
+  expect(
+    await rig.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, { size: 1, digest: "first" }),
+  ).toBeUndefined();
   // Should the one who closed it die, the next one finds the same.
-  expect(await rig.ledger.cancelPage({ run: RUN, partition: 0, page: 0 })).toBeUndefined();
+  expect(await rig.ledger.pages.cancel({ run: RUN, partition: 0, page: 0 })).toBeUndefined();
 });
 
 test("A page that was sent and then left the source keeps no other from being waited for", async () => {
   const rig = new LedgerRig();
   await rig.produced([1, 1], { ended: false });
-  await rig.ledger.openPage({ run: RUN, partition: 0, page: 2 }, { size: 1, digest: "first" });
+  await rig.ledger.pages.open({ run: RUN, partition: 0, page: 2 }, { size: 1, digest: "first" });
   await rig.succeed(rig.item(0, { page: 0 }));
   await rig.die(rig.item(0, { page: 2 }), 1);
   // The producer died before the checkpoint. Taken up again, the source has ended.
@@ -95,19 +99,19 @@ describe("A success and a death of one item", () => {
     const rig = new LedgerRig();
     await rig.produced([1]);
     await rig.succeed(rig.item(0));
-    expect(await rig.ledger.claimDeath(rig.item(0))).toBe(false);
+    expect(await rig.ledger.outcomes.claimDeath(rig.item(0))).toBe(false);
     expect(await rig.counts()).toMatchObject({ succeeded: 1, dead: 0 });
   });
 
   test("the claim first: the success is refused, and the next receive completes the death", async () => {
     const rig = new LedgerRig();
     await rig.produced([1]);
-    expect(await rig.ledger.claimDeath(rig.item(0))).toBe(true);
+    expect(await rig.ledger.outcomes.claimDeath(rig.item(0))).toBe(true);
     // Its message must come again: it may be the only one, if whoever claimed the death has died.
     await expect(rig.succeed(rig.item(0))).rejects.toThrow("claimed before");
     expect(await rig.ledger.itemStates([rig.item(0)])).toMatchObject([{ tag: "pending", final: "unexplained" }]);
-    expect(await rig.ledger.claimDeath(rig.item(0))).toBe(true);
-    await rig.ledger.recordDeath(rig.item(0), "unexplained", 0);
+    expect(await rig.ledger.outcomes.claimDeath(rig.item(0))).toBe(true);
+    await rig.ledger.outcomes.recordDeath(rig.item(0), "unexplained", 0);
     expect(await rig.counts()).toMatchObject({ succeeded: 0, dead: 1, deadByReason: { unexplained: 1 } });
   });
 
@@ -116,7 +120,7 @@ describe("A success and a death of one item", () => {
     await rig.produced([1]);
     await rig.dyingAt(1, () => rig.succeed(rig.item(0)));
     expect(await rig.status()).toBe("running");
-    expect(await rig.ledger.claimDeath(rig.item(0))).toBe(false);
+    expect(await rig.ledger.outcomes.claimDeath(rig.item(0))).toBe(false);
     expect(await rig.status()).toBe("completed");
   });
 
@@ -124,10 +128,10 @@ describe("A success and a death of one item", () => {
     const rig = new LedgerRig();
     await rig.produced([2]);
     const item = rig.item(0);
-    for (let claims = 0; claims < 2; claims++) expect(await rig.ledger.claimDeath(item)).toBe(true);
-    await rig.ledger.recordDeath(item, "permanent", 0);
-    await rig.ledger.recordDeath(item, "exhausted", 2);
-    expect(await rig.ledger.claimDeath(item)).toBe(false);
+    for (let claims = 0; claims < 2; claims++) expect(await rig.ledger.outcomes.claimDeath(item)).toBe(true);
+    await rig.ledger.outcomes.recordDeath(item, "permanent", 0);
+    await rig.ledger.outcomes.recordDeath(item, "exhausted", 2);
+    expect(await rig.ledger.outcomes.claimDeath(item)).toBe(false);
     await rig.succeed(rig.item(1));
     expect(await rig.counts()).toMatchObject({ dead: 1, retried: 2, deadByReason: { exhausted: 1 } });
   });
@@ -142,7 +146,7 @@ describe("A redrive", () => {
     return rig;
   };
   const record = (rig: LedgerRig, redrives: number) =>
-    rig.ledger.recordRedrives({ ...rig.item(0), items: [rig.item(0, { redriveGeneration: redrives })] });
+    rig.ledger.outcomes.recordRedrives({ ...rig.item(0), items: [rig.item(0, { redriveGeneration: redrives })] });
 
   test("moves an item from dead to pending to done, and announces its run no second time", async () => {
     const rig = await dead();
@@ -181,14 +185,14 @@ describe("A redrive", () => {
   test("is told what became of the item", async () => {
     const rig = await dead();
     const fate = async (index: number, more = {}) => (await rig.ledger.itemFates([rig.item(index, more)]))[0];
-    expect(await fate(0)).toEqual({ tag: "dead", lastLife: 0, redriven: false, failures: [] });
+    expect(await fate(0)).toEqual({ tag: "dead", lastGeneration: 0, redriven: false, failures: [] });
     expect(await fate(1)).toEqual({ tag: "done" });
     expect(await fate(0, { epoch: 2 })).toEqual({ tag: "stale" });
     await record(rig, 1);
-    await rig.ledger.recordFailure(rig.item(0, { redriveGeneration: 1 }), 1, FAILURE);
+    await rig.ledger.attempts.recordFailure(rig.item(0, { redriveGeneration: 1 }), 1, FAILURE);
     expect(await fate(0, { redriveGeneration: 1 })).toEqual({
       tag: "pending",
-      lastLife: 0,
+      lastGeneration: 0,
       redriven: true,
       failures: [FAILURE],
     });
@@ -218,17 +222,17 @@ describe("A dead item that is redriven", () => {
     const { rig, item } = await redriven();
     await rig.dyingAt(1, () => rig.succeed(item));
     expect(await rig.stateOf(item)).toBe("settled");
-    await rig.ledger.climbAgain({ run: RUN, partition: 0, page: 0 });
+    await rig.ledger.outcomes.rollUpAgain({ run: RUN, partition: 0, page: 0 });
     expect(await rig.counts()).toMatchObject({ succeeded: 2, dead: 0 });
   });
 
   test("is pending a dead letter until its second death is recorded", async () => {
     const { rig, item } = await redriven();
-    await rig.ledger.recordFailure(item, 1, FAILURE, "permanent");
+    await rig.ledger.attempts.recordFailure(item, 1, FAILURE, "permanent");
     // The consumer died before it sent the dead letter: the one of the first death is gone.
     expect(await rig.ledger.itemStates([item])).toMatchObject([{ tag: "pending", final: "permanent" }]);
-    expect(await rig.ledger.claimDeath(item)).toBe(true);
-    await rig.ledger.recordDeath(item, "permanent", 0);
+    expect(await rig.ledger.outcomes.claimDeath(item)).toBe(true);
+    await rig.ledger.outcomes.recordDeath(item, "permanent", 0);
     expect(await rig.stateOf(item)).toBe("settled");
     expect(await rig.counts()).toMatchObject({ dead: 1, deadByReason: { permanent: 1 } });
     expect(await rig.stateOf(rig.item(0, { redriveGeneration: 2 }))).toBe("pending");
@@ -237,19 +241,19 @@ describe("A dead item that is redriven", () => {
   test("can die again though a duplicate had succeeded in vain when it first did", async () => {
     const rig = new LedgerRig();
     await rig.produced([1]);
-    await rig.ledger.claimDeath(rig.item(0));
+    await rig.ledger.outcomes.claimDeath(rig.item(0));
     await rig.succeed(rig.item(0)).catch(() => {});
-    await rig.ledger.recordDeath(rig.item(0), "exhausted", 0);
-    expect(await rig.ledger.claimDeath(rig.item(0, { redriveGeneration: 1 }))).toBe(true);
+    await rig.ledger.outcomes.recordDeath(rig.item(0), "exhausted", 0);
+    expect(await rig.ledger.outcomes.claimDeath(rig.item(0, { redriveGeneration: 1 }))).toBe(true);
   });
 
   test("stays done when its first death is recorded late", async () => {
     const rig = new LedgerRig();
     await rig.produced([1]);
-    await rig.ledger.claimDeath(rig.item(0));
+    await rig.ledger.outcomes.claimDeath(rig.item(0));
     // Its dead letter was sent, redriven at once, and succeeds before the slow one goes on.
     await rig.succeed(rig.item(0, { redriveGeneration: 1 }));
-    await rig.ledger.recordDeath(rig.item(0), "exhausted", 0);
+    await rig.ledger.outcomes.recordDeath(rig.item(0), "exhausted", 0);
     expect(await rig.counts()).toMatchObject({ succeeded: 1, dead: 0, pending: 0 });
   });
 });
@@ -262,7 +266,7 @@ describe("Cancelled items", () => {
     await rig.die(rig.item(1));
     await rig.runs.cancel(RUN);
     const items = [0, 1, 2].map((index) => ({ index, redriveGeneration: 0 }));
-    await rig.ledger.recordCancelled({ run: RUN, partition: 0, page: 0, epoch: 1, items });
+    await rig.ledger.outcomes.recordCancelled({ run: RUN, partition: 0, page: 0, epoch: 1, items });
     expect(await rig.counts()).toMatchObject({ succeeded: 1, dead: 1, cancelled: 1, pending: 0 });
     expect(await rig.status()).toBe("cancelled");
     expect(rig.announcements).toEqual([RUN]);
@@ -271,9 +275,9 @@ describe("Cancelled items", () => {
   test("refuse one whose death is claimed: its message must come again", async () => {
     const rig = new LedgerRig();
     await rig.produced([1]);
-    await rig.ledger.claimDeath(rig.item(0));
+    await rig.ledger.outcomes.claimDeath(rig.item(0));
     await rig.runs.cancel(RUN);
-    const cancelled = rig.ledger.recordCancelled({ ...rig.item(0), items: [rig.item(0)] });
+    const cancelled = rig.ledger.outcomes.recordCancelled({ ...rig.item(0), items: [rig.item(0)] });
     await expect(cancelled).rejects.toThrow("claimed before");
     await rig.die(rig.item(0));
     expect(await rig.counts()).toMatchObject({ dead: 1, cancelled: 0, pending: 0 });
@@ -283,10 +287,10 @@ describe("Cancelled items", () => {
 test("A failure that is recorded twice is one", async () => {
   const rig = new LedgerRig();
   await rig.produced([1]);
-  await rig.ledger.recordFailure(rig.item(0), 1, FAILURE);
-  expect(await rig.ledger.recordFailure(rig.item(0), 1, FAILURE)).toHaveLength(1);
-  expect(await rig.ledger.recordFailure(rig.item(0), 2, FAILURE)).toHaveLength(2);
-  expect(await rig.ledger.recordFailure(rig.item(0, { redriveGeneration: 1 }), 1, FAILURE)).toHaveLength(1);
+  await rig.ledger.attempts.recordFailure(rig.item(0), 1, FAILURE);
+  expect(await rig.ledger.attempts.recordFailure(rig.item(0), 1, FAILURE)).toHaveLength(1);
+  expect(await rig.ledger.attempts.recordFailure(rig.item(0), 2, FAILURE)).toHaveLength(2);
+  expect(await rig.ledger.attempts.recordFailure(rig.item(0, { redriveGeneration: 1 }), 1, FAILURE)).toHaveLength(1);
 });
 
 test.each([
@@ -300,7 +304,7 @@ test.each([
       await rig.produced([1]);
       await rig.dyingAt(write, () => rig.succeed(rig.item(0), failures));
       if ((await rig.stateOf(rig.item(0))) === "settled")
-        await rig.ledger.climbAgain({ run: RUN, partition: 0, page: 0 });
+        await rig.ledger.outcomes.rollUpAgain({ run: RUN, partition: 0, page: 0 });
       else await rig.succeed(rig.item(0), failures);
       expect(await rig.status()).toBe("completed");
       expect(await rig.counts()).toMatchObject({ succeeded: 1, retried: failures });

@@ -1,25 +1,21 @@
 import { describe, expect, test } from "vitest";
 import type { Row } from "../../../shared/aws/table.ts";
+import { failureAttribute, readAttemptsRow } from "../../../shared/ledger/attempts-row.ts";
+import { epochAttribute, pageEntry, readBlockRow } from "../../../shared/ledger/block-row.ts";
+import { blockCount, blockOf } from "../../../shared/ledger/keys.ts";
 import {
-  blockCount,
-  blockOf,
   deadSet,
-  epochAttribute,
-  failureAttribute,
+  generationEntry,
   isNotable,
   isSettled,
-  lastSettledLife,
-  lifeEntry,
-  pageEntry,
+  lastSettledGeneration,
   pageTotals,
   pendingOf,
   presentTotals,
-  readAttemptsRow,
-  readBlockRow,
   readPageRow,
   retryEntry,
-  sumTotals,
-} from "../../../shared/ledger/rows.ts";
+} from "../../../shared/ledger/page-row.ts";
+import { sumTotals } from "../../../shared/ledger/totals.ts";
 import { FAILURE } from "../../helpers/ledger-rig.ts";
 
 const page = (row: Row) => readPageRow({ size: 4, digest: "digest", epoch: 1, ...row });
@@ -58,15 +54,15 @@ describe("A page row", () => {
 
     const again = page({
       ...died,
-      dying: new Set([1, lifeEntry(1, 1)]),
-      [deadSet("permanent")]: new Set([lifeEntry(1, 1)]),
+      dying: new Set([1, generationEntry(1, 1)]),
+      [deadSet("permanent")]: new Set([generationEntry(1, 1)]),
     });
     expect(pageTotals(again)).toMatchObject({ dead: 1, deadByReason: { permanent: 1 } });
     expect(again.redriven).toBe(true);
     expect(isSettled(again, 1, 1)).toBe(true);
     expect(isSettled(again, 1, 2)).toBe(false);
 
-    const succeeded = page({ ...died, done: new Set([lifeEntry(1, 1)]) });
+    const succeeded = page({ ...died, done: new Set([generationEntry(1, 1)]) });
     expect(succeeded.dead.size).toBe(0);
     expect(succeeded.done).toEqual(new Set([1]));
     expect(succeeded.redriven).toBe(true);
@@ -77,40 +73,43 @@ describe("A page row", () => {
     const died = { dying: new Set([1]), [deadSet("exhausted")]: new Set([1]), done: new Set([0, 2, 3]) };
     expect(presentTotals(page(died))).toMatchObject({ pending: 0, dead: 1 });
 
-    const redriven = page({ ...died, redriven: new Set([lifeEntry(1, 1)]) });
+    const redriven = page({ ...died, redriven: new Set([generationEntry(1, 1)]) });
     expect(presentTotals(redriven)).toMatchObject({ pending: 1, dead: 0, deadByReason: {} });
     expect([pendingOf(redriven), pageTotals(redriven).dead]).toEqual([0, 1]);
     expect(redriven.redriven).toBe(true);
 
     const settled: Row[] = [
-      { done: new Set([0, 2, 3, lifeEntry(1, 1)]) },
-      { dying: new Set([1, lifeEntry(1, 1)]), [deadSet("permanent")]: new Set([lifeEntry(1, 1)]) },
-      { cancelled: new Set([lifeEntry(1, 1)]) },
+      { done: new Set([0, 2, 3, generationEntry(1, 1)]) },
+      { dying: new Set([1, generationEntry(1, 1)]), [deadSet("permanent")]: new Set([generationEntry(1, 1)]) },
+      { cancelled: new Set([generationEntry(1, 1)]) },
       // A later life has settled, of which the redrive could not be recorded.
-      { [deadSet("permanent")]: new Set([lifeEntry(1, 2)]) },
+      { [deadSet("permanent")]: new Set([generationEntry(1, 2)]) },
     ];
     for (const more of settled) {
-      const row = page({ ...died, redriven: new Set([lifeEntry(1, 1)]), ...more });
+      const row = page({ ...died, redriven: new Set([generationEntry(1, 1)]), ...more });
       expect(presentTotals(row)).toEqual({ ...pageTotals(row), pending: 0 });
     }
   });
 
   test("counts a cancelled item that is redriven, from a backup, as pending", () => {
-    const row = page({ cancelled: new Set([1]), redriven: new Set([lifeEntry(1, 1)]) });
+    const row = page({ cancelled: new Set([1]), redriven: new Set([generationEntry(1, 1)]) });
     expect(presentTotals(row)).toMatchObject({ cancelled: 0, pending: 4 });
     expect(pageTotals(row)).toMatchObject({ cancelled: 1 });
   });
 
   test("knows the latest life that settled otherwise than by a success", () => {
-    const row = page({ [deadSet("exhausted")]: new Set([1, lifeEntry(1, 2)]), cancelled: new Set([lifeEntry(2, 1)]) });
-    expect([0, 1, 2].map((index) => lastSettledLife(row, index))).toEqual([-1, 2, 1]);
+    const row = page({
+      [deadSet("exhausted")]: new Set([1, generationEntry(1, 2)]),
+      cancelled: new Set([generationEntry(2, 1)]),
+    });
+    expect([0, 1, 2].map((index) => lastSettledGeneration(row, index))).toEqual([-1, 2, 1]);
   });
 
   test("counts a redriven item that was cancelled as cancelled: its dead letter is gone", () => {
     const row = page({
       dying: new Set([1]),
       [deadSet("exhausted")]: new Set([1]),
-      cancelled: new Set([lifeEntry(1, 1)]),
+      cancelled: new Set([generationEntry(1, 1)]),
     });
     expect(pageTotals(row)).toMatchObject({ dead: 0, cancelled: 1 });
     expect(pendingOf(row)).toBe(3);

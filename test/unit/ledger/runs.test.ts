@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { MemoryStore } from "../../../shared/ledger/memory-store.ts";
-import { Runs } from "../../../shared/ledger/runs.ts";
+import { Ledger } from "../../../shared/ledger/ledger.ts";
 import { CREATED, LedgerRig, RUN } from "../../helpers/ledger-rig.ts";
+import { MemoryStore } from "../../helpers/memory-store.ts";
 
 describe("A run", () => {
   test("that is created twice is one", async () => {
@@ -16,7 +16,7 @@ describe("A run", () => {
     const { runs } = new LedgerRig();
     expect(await runs.find("nobody")).toBeUndefined();
     await expect(runs.get("nobody")).rejects.toMatchObject({ code: "UNKNOWN_RUN" });
-    expect(await runs.takeUp("nobody", 1)).toBeUndefined();
+    expect(await runs.progress.takeUp("nobody", 1)).toBeUndefined();
     expect(await runs.find("nobody")).toBeUndefined();
   });
 
@@ -42,11 +42,11 @@ describe("A run", () => {
   test("completes once, and its time stays", async () => {
     const store = new MemoryStore();
     let clock = 0;
-    const runs = new Runs(store, () => clock++);
+    const runs = new Ledger(store, () => clock++).runs;
     const run = await runs.create(CREATED);
-    await runs.checkpoint(run, { cursor: undefined, skip: 0, pages: 0, items: 0, ended: true });
+    await runs.progress.checkpoint(run, { cursor: undefined, skip: 0, pages: 0, items: 0, ended: true });
     const { completedAt } = await runs.get(RUN);
-    await runs.closeAgain(await runs.get(RUN));
+    await runs.progress.closeAgain(await runs.get(RUN));
     expect((await runs.get(RUN)).completedAt).toBe(completedAt);
   });
 });
@@ -65,27 +65,27 @@ describe("A checkpoint", () => {
     const rig = new LedgerRig();
     const run = await rig.runs.create(CREATED);
     const next = await rig.checkpointed(run, 3);
-    expect(await rig.runs.checkpoint(run, rig.after(run, 2))).toBeUndefined();
+    expect(await rig.runs.progress.checkpoint(run, rig.after(run, 2))).toBeUndefined();
     await rig.checkpointed(next, 2);
-    expect(await rig.runs.checkpoint(run, rig.after(run, 3))).toBeUndefined();
+    expect(await rig.runs.progress.checkpoint(run, rig.after(run, 3))).toBeUndefined();
     expect((await rig.runs.get(RUN)).checkpoint).toMatchObject({ count: 2, items: 5, pages: 2 });
   });
 
   test("that took effect though its answer was lost is known again", async () => {
     const rig = new LedgerRig();
     const run = await rig.runs.create(CREATED);
-    const first = await rig.runs.checkpoint(run, rig.after(run, 3));
-    expect(await rig.runs.checkpoint(run, rig.after(run, 3))).toEqual(first);
+    const first = await rig.runs.progress.checkpoint(run, rig.after(run, 3));
+    expect(await rig.runs.progress.checkpoint(run, rig.after(run, 3))).toEqual(first);
   });
 
   test("of another producer, which came as far, is not taken for the end of the run", async () => {
     const rig = new LedgerRig();
     const run = await rig.runs.create(CREATED);
-    await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 3, digest: "first" });
+    await rig.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, { size: 3, digest: "first" });
     const cancelling = (await rig.runs.cancel(RUN)) ?? run;
     // Of one that had sent the page before, and looked at its run no more.
     await rig.checkpointed(run, 3);
-    await rig.runs.endProduction(cancelling);
+    await rig.runs.stopping.endProduction(cancelling);
     expect((await rig.runs.get(RUN)).checkpoint).toMatchObject({ ended: true, pages: 1, items: 3 });
     expect(await rig.status()).toBe("cancelled");
   });
@@ -94,12 +94,12 @@ describe("A checkpoint", () => {
     for (let write = 1; write < 4; write++) {
       const rig = new LedgerRig();
       const run = await rig.runs.create(CREATED);
-      await rig.runs.takeUp(RUN, 1);
-      await rig.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 1, digest: "first" });
+      await rig.runs.progress.takeUp(RUN, 1);
+      await rig.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, { size: 1, digest: "first" });
       await rig.succeed(rig.item(0));
       await rig.dyingAt(write, () => rig.checkpointed(run, 1, { ended: true }));
-      const again = await rig.runs.takeUp(RUN, 1);
-      if (again !== undefined) await rig.runs.closeAgain(again);
+      const again = await rig.runs.progress.takeUp(RUN, 1);
+      if (again !== undefined) await rig.runs.progress.closeAgain(again);
       expect(await rig.status()).toBe("completed");
       expect(new Set(rig.announcements)).toEqual(new Set([RUN]));
     }
@@ -110,8 +110,8 @@ describe("A continuation", () => {
   test("counts a failed slice in advance, which the next checkpoint takes back", async () => {
     const rig = new LedgerRig();
     await rig.runs.create(CREATED);
-    expect(await rig.runs.takeUp(RUN, 1)).toMatchObject({ failedSlices: 0 });
-    const run = await rig.runs.takeUp(RUN, 1);
+    expect(await rig.runs.progress.takeUp(RUN, 1)).toMatchObject({ failedSlices: 0 });
+    const run = await rig.runs.progress.takeUp(RUN, 1);
     expect(run).toMatchObject({ failedSlices: 1 });
     expect(await rig.runs.get(RUN)).toMatchObject({ failedSlices: 2, hop: 1 });
     if (run !== undefined) await rig.checkpointed(run, 1);
@@ -121,20 +121,20 @@ describe("A continuation", () => {
   test("that comes after a later one is dropped", async () => {
     const rig = new LedgerRig();
     await rig.runs.create(CREATED);
-    expect(await rig.runs.takeUp(RUN, 2)).toBeDefined();
-    expect(await rig.runs.takeUp(RUN, 1)).toBeUndefined();
-    expect(await rig.runs.takeUp(RUN, 2)).toBeDefined();
+    expect(await rig.runs.progress.takeUp(RUN, 2)).toBeDefined();
+    expect(await rig.runs.progress.takeUp(RUN, 1)).toBeUndefined();
+    expect(await rig.runs.progress.takeUp(RUN, 2)).toBeDefined();
     expect(await rig.runs.get(RUN)).toMatchObject({ hop: 2 });
   });
 
   test("of a paused run is dropped, and noted, so that the one that resumes it is no duplicate of it", async () => {
     const rig = new LedgerRig();
     await rig.runs.create(CREATED);
-    await rig.runs.takeUp(RUN, 1);
+    await rig.runs.progress.takeUp(RUN, 1);
     await rig.runs.pause(RUN);
-    expect(await rig.runs.takeUp(RUN, 2)).toBeUndefined();
+    expect(await rig.runs.progress.takeUp(RUN, 2)).toBeUndefined();
     expect(await rig.runs.reopen(RUN)).toMatchObject({ hop: 2, status: "running", failedSlices: 0 });
-    expect(await rig.runs.takeUp(RUN, 3)).toBeDefined();
+    expect(await rig.runs.progress.takeUp(RUN, 3)).toBeDefined();
   });
 
   test("of a completed run tells of its end, where its producer died before it noted that it had", async () => {
@@ -143,9 +143,9 @@ describe("A continuation", () => {
     await rig.dyingAt(2, () => rig.checkpointed(run, 0, { ended: true }));
     expect(await rig.status()).toBe("completed");
     rig.announcements.length = 0;
-    expect(await rig.runs.takeUp(RUN, 1)).toBeUndefined();
+    expect(await rig.runs.progress.takeUp(RUN, 1)).toBeUndefined();
     expect(rig.announcements).toEqual([RUN]);
-    expect(await rig.runs.takeUp(RUN, 2)).toBeUndefined();
+    expect(await rig.runs.progress.takeUp(RUN, 2)).toBeUndefined();
     expect(rig.announcements).toEqual([RUN]);
   });
 });
@@ -154,14 +154,14 @@ describe("A failed run", () => {
   const failed = async () => {
     const rig = new LedgerRig();
     await rig.produced([1], { ended: false });
-    await rig.runs.fail(RUN, "the source is gone");
+    await rig.runs.progress.fail(RUN, "the source is gone");
     return rig;
   };
 
   test("keeps its cursor and goes on from it", async () => {
     const rig = await failed();
     expect(await rig.runs.get(RUN)).toMatchObject({ status: "failed", failure: "the source is gone" });
-    expect(await rig.runs.takeUp(RUN, 1)).toBeUndefined();
+    expect(await rig.runs.progress.takeUp(RUN, 1)).toBeUndefined();
     const run = await rig.runs.reopen(RUN);
     expect(run).toMatchObject({ status: "running", failedSlices: 0, checkpoint: { pages: 1, cursor: 0 } });
     expect((await rig.runs.get(RUN)).failure).toBeUndefined();
@@ -178,7 +178,7 @@ describe("A failed run", () => {
   test("whose source had ended completes, and has failed no more", async () => {
     const rig = new LedgerRig();
     await rig.produced([1]);
-    await rig.runs.fail(RUN, "the ledger was throttled");
+    await rig.runs.progress.fail(RUN, "the ledger was throttled");
     await rig.succeed(rig.item(0));
     expect(await rig.runs.get(RUN)).toMatchObject({ status: "completed", failure: undefined });
     expect(rig.announcements).toEqual([RUN]);
@@ -189,7 +189,7 @@ describe("A failed run", () => {
     const run = await rig.runs.create(CREATED);
     await rig.dyingAt(2, () => rig.checkpointed(run, 0, { ended: true }));
     rig.announcements.length = 0;
-    await rig.runs.fail(RUN, "it could not be told");
+    await rig.runs.progress.fail(RUN, "it could not be told");
     expect(await rig.status()).toBe("completed");
     expect(rig.announcements).toEqual([RUN]);
   });
@@ -198,7 +198,7 @@ describe("A failed run", () => {
     const rig = new LedgerRig();
     await rig.produced([1]);
     await rig.succeed(rig.item(0));
-    await rig.runs.fail(RUN, "too late");
+    await rig.runs.progress.fail(RUN, "too late");
     expect(await rig.status()).toBe("completed");
     expect(await rig.runs.reopen(RUN)).toBeUndefined();
     expect(await rig.runs.cancel(RUN)).toBeUndefined();
@@ -210,9 +210,9 @@ test("Whoever cannot tell that a run has ended leaves it to one who can", async 
   await rig.runs.create(CREATED);
   await rig.runs.pause(RUN);
   const paused = await rig.runs.get(RUN);
-  await new Runs(rig.store).checkpoint(paused, rig.after(paused, 0, { ended: true }));
-  await new Runs(rig.store).cancel(RUN);
+  await new Ledger(rig.store).runs.progress.checkpoint(paused, rig.after(paused, 0, { ended: true }));
+  await new Ledger(rig.store).runs.cancel(RUN);
   expect(rig.announcements).toEqual([]);
-  await rig.runs.takeUp(RUN, 1);
+  await rig.runs.progress.takeUp(RUN, 1);
   expect(rig.announcements).toEqual([RUN]);
 });

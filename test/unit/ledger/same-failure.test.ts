@@ -2,10 +2,9 @@ import { expect, test } from "vitest";
 import * as z from "zod";
 import type { InvalidFinding } from "../../../shared/base/invalid-finding.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
-import { MemoryStore } from "../../../shared/ledger/memory-store.ts";
-import { Runs } from "../../../shared/ledger/runs.ts";
 import { InvalidFindings, sameFailureOf } from "../../../shared/ledger/same-failure.ts";
 import { ConsumerWorld } from "../../helpers/consumer-world.ts";
+import { MemoryStore } from "../../helpers/memory-store.ts";
 
 const MISSING = { way: "`email` missing", instead: "the header has ` E-Mail `" };
 
@@ -13,19 +12,25 @@ const MISSING = { way: "`email` missing", instead: "the header has ` E-Mail `" }
 async function run(findings: readonly (InvalidFinding | "succeeded" | "exhausted")[]) {
   const store = new MemoryStore();
   const ledger = new Ledger(store);
-  const runs = new Runs(store);
+  const { runs } = ledger;
   const started = await runs.create({ id: "r", workflow: "w", requestedAt: "2026-11-27T08:00:00.000Z" });
-  await ledger.openPage({ run: "r", partition: 0, page: 0 }, { size: findings.length, digest: "d" });
-  await runs.checkpoint(started, { cursor: undefined, skip: 0, pages: 1, items: findings.length, ended: true });
+  await ledger.pages.open({ run: "r", partition: 0, page: 0 }, { size: findings.length, digest: "d" });
+  await runs.progress.checkpoint(started, {
+    cursor: undefined,
+    skip: 0,
+    pages: 1,
+    items: findings.length,
+    ended: true,
+  });
   for (const [index, finding] of findings.entries()) {
     const item = { run: "r", partition: 0, page: 0, index, epoch: 1, redriveGeneration: 0 };
     if (finding === "succeeded")
-      await ledger.recordSuccesses({ ...item, items: [{ index, redriveGeneration: 0, failures: 0 }] });
-    else if (finding === "exhausted") await ledger.recordDeath(item, finding, 0);
+      await ledger.outcomes.recordSuccesses({ ...item, items: [{ index, redriveGeneration: 0, failures: 0 }] });
+    else if (finding === "exhausted") await ledger.outcomes.recordDeath(item, finding, 0);
     else {
       // Each by an invocation of its own.
       await ledger.invalidFindings().note("r", finding);
-      await ledger.recordDeath(item, "invalid item", 0);
+      await ledger.outcomes.recordDeath(item, "invalid item", 0);
     }
   }
   const record = await runs.get("r");
@@ -70,7 +75,7 @@ test("A run that works says nothing, as another item may fail otherwise", () => 
 
 test("An invocation writes a finding once, whatever the number of items, and keeps a long one short", async () => {
   const store = new MemoryStore();
-  await new Runs(store).create({ id: "r", workflow: "w", requestedAt: "2026-11-27T08:00:00.000Z" });
+  await new Ledger(store).runs.create({ id: "r", workflow: "w", requestedAt: "2026-11-27T08:00:00.000Z" });
   let writes = 0;
   const counting = new Proxy(store, {
     get: (target, name) => {
@@ -82,7 +87,7 @@ test("An invocation writes a finding once, whatever the number of items, and kee
   const findings = new InvalidFindings(counting);
   await Promise.all(Array.from({ length: 500 }, () => findings.note("r", { way: "x".repeat(1_000) })));
   expect(writes).toBe(1);
-  expect((await new Runs(store).get("r")).invalidFinding?.way).toHaveLength(300);
+  expect((await new Ledger(store).runs.get("r")).invalidFinding?.way).toHaveLength(300);
 });
 
 test("A consumer notes how items fail before it records that they are dead", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { NewerVersionError } from "../../../shared/base/newer-version.ts";
-import { runKey } from "../../../shared/ledger/rows.ts";
+import { runKey } from "../../../shared/ledger/keys.ts";
 import {
   deadLetterBody,
   redrivenBody,

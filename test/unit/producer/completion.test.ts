@@ -11,14 +11,14 @@ const done = { tag: "done" };
 async function ended(workflow: Partial<WorkflowOptions>, options: Partial<ProducerOptions> = {}) {
   const world = new ProducerWorld(workflow, options);
   const run = await world.runs.create({ id: RUN, workflow: "test", requestedAt: REQUESTED_AT });
-  await world.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 3, digest: "d" });
-  await world.runs.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: 3, ended: true });
+  await world.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, { size: 3, digest: "d" });
+  await world.runs.progress.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: 3, ended: true });
   const page = { run: RUN, partition: 0, page: 0, epoch: 1 };
-  await world.ledger.recordSuccesses({
+  await world.ledger.outcomes.recordSuccesses({
     ...page,
     items: [0, 1].map((index) => ({ index, failures: 0, redriveGeneration: 0 })),
   });
-  await world.ledger.recordDeath({ ...page, index: 2, redriveGeneration: 0 }, "permanent", 1);
+  await world.ledger.outcomes.recordDeath({ ...page, index: 2, redriveGeneration: 0 }, "permanent", 1);
   expect((await world.run()).status).toBe("completed");
   return world;
 }
@@ -75,16 +75,16 @@ describe("the end of a run", () => {
     const world = new ProducerWorld({ onComplete });
     const tolerance = { count: 0, minimum: 1 };
     const run = await world.runs.create({ id: RUN, workflow: "test", requestedAt: REQUESTED_AT, tolerance });
-    await world.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 2, digest: "d" });
-    await world.ledger.recordDeath(
+    await world.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, { size: 2, digest: "d" });
+    await world.ledger.outcomes.recordDeath(
       { run: RUN, partition: 0, page: 0, epoch: 1, index: 0, redriveGeneration: 0 },
       "exhausted",
       0,
     );
-    await world.runs.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: 2, ended: true });
+    await world.runs.progress.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: 2, ended: true });
     if (status === "failed") await world.runs.stopBeyondTolerance(RUN);
     else await world.runs.cancel(RUN);
-    await world.ledger.recordCancelled({
+    await world.ledger.outcomes.recordCancelled({
       run: RUN,
       partition: 0,
       page: 0,

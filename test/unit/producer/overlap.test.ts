@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Overlap } from "../../../shared/definition/workflow.ts";
 import { items, type WorkflowOptions } from "../../../shared/index.ts";
 import { ACTIVE_KEY } from "../../../shared/ledger/active-runs.ts";
-import { runKey } from "../../../shared/ledger/rows.ts";
+import { runKey } from "../../../shared/ledger/keys.ts";
 import { parseControlMessage, startEntry } from "../../../shared/messages/control.ts";
 import { pageKey } from "../../../shared/messages/item-address.ts";
 import { ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
@@ -64,7 +64,7 @@ describe("a start by the schedule", () => {
   test("that comes after its run has gone on is dropped", async () => {
     const world = worldOf({});
     await world.startScheduled("tuesday");
-    await world.runs.takeUp("tuesday", 1);
+    await world.runs.progress.takeUp("tuesday", 1);
     world.sqs.control.length = 0;
     await world.startScheduled("tuesday", 2);
     expect(world.sqs.control).toEqual([]);
@@ -76,7 +76,7 @@ describe("a start by the schedule", () => {
     expect(await world.runs.get("tuesday")).toMatchObject({ status: "skipped", failure: `run ${RUN} still worked` });
     expect(begun(world)).toEqual([]);
     // Its second delivery too, even where the earlier run has ended.
-    await world.runs.fail(RUN, "for a test");
+    await world.runs.progress.fail(RUN, "for a test");
     expect(await world.startScheduled("tuesday", 2)).toEqual(done);
     expect(await world.runs.get("tuesday")).toMatchObject({ status: "skipped" });
     expect(begun(world)).toEqual([]);
@@ -92,7 +92,7 @@ describe("a start by the schedule", () => {
     const world = await working("queue");
     expect(await world.startScheduled("tuesday")).toEqual({ tag: "wait", milliseconds: 30_000 });
     expect(await world.runs.find("tuesday")).toBeUndefined();
-    await world.runs.fail(RUN, "for a test");
+    await world.runs.progress.fail(RUN, "for a test");
     expect(await world.startScheduled("tuesday", 2)).toEqual(done);
     expect(begun(world)).toEqual(["tuesday"]);
   });
@@ -113,7 +113,7 @@ describe("a start by the schedule", () => {
     // And so on: no two of them are taken for one.
     expect(await world.handle(sent(0), 50)).toEqual(done);
     expect(world.sqs.control[1]?.deduplicationId).toBe("start-tuesday-2");
-    await world.runs.fail(RUN, "for a test");
+    await world.runs.progress.fail(RUN, "for a test");
     await world.handle(sent(1));
     expect(begun(world)).toEqual(["tuesday"]);
   });
@@ -125,7 +125,7 @@ describe("a run that takes 100 ticks of its schedule", () => {
     world.startScheduled(`tick-${number}`, receiveCount, minute(number));
   const finish = async ({ runs }: ProducerWorld, id: string) => {
     const run = await runs.get(id);
-    await runs.checkpoint(run, { ...run.checkpoint, ended: true });
+    await runs.progress.checkpoint(run, { ...run.checkpoint, ended: true });
   };
 
   test("is the only one, with overlap skip: 99 are skipped", async () => {
@@ -165,7 +165,7 @@ describe("a run that takes 100 ticks of its schedule", () => {
     await tick(world, 0);
     for (let number = 1; number < 30; number++) await tick(world, number);
     // As a ledger is that knows of no active runs.
-    await world.runs.takeUp("tick-0", 1);
+    await world.runs.progress.takeUp("tick-0", 1);
     await world.store.update(ACTIVE_KEY, { remove: ["run tick-0", "change", "complete"] });
     await tick(world, 30);
     expect(begun(world)).toEqual(["tick-0"]);
@@ -215,18 +215,18 @@ describe("a start by the schedule that dies", () => {
 describe("an earlier run", () => {
   const completed = async ({ runs }: ProducerWorld) => {
     const run = await runs.get(RUN);
-    await runs.checkpoint(run, { ...run.checkpoint, ended: true });
+    await runs.progress.checkpoint(run, { ...run.checkpoint, ended: true });
   };
   const skipped = async ({ runs }: ProducerWorld) => {
     const earlier = await runs.get(RUN);
     await runs.skip({ id: "monday", workflow: "test", requestedAt: earlier.requestedAt }, earlier);
-    await runs.fail(RUN, "for a test");
+    await runs.progress.fail(RUN, "for a test");
   };
 
   test.each<[string, (world: ProducerWorld) => Promise<unknown>, boolean]>([
     ["that is paused", ({ runs }) => runs.pause(RUN), true],
     ["that is being cancelled", ({ runs }) => runs.cancel(RUN), true],
-    ["that failed", ({ runs }) => runs.fail(RUN, "the source is gone"), false],
+    ["that failed", ({ runs }) => runs.progress.fail(RUN, "the source is gone"), false],
     ["that has completed", completed, false],
     ["that was skipped itself", skipped, false],
   ])("%s is in the way of the next, or not", async (_, change, inTheWay) => {

@@ -216,8 +216,8 @@ describe("a slice that another producer overtakes", () => {
         async () => {
           const run = await world.run();
           if (run.checkpoint.count > 0) return;
-          await world.ledger.openPage({ run: RUN, partition: 0, page: 0 }, { size: 1, digest: "other" });
-          await world.runs.checkpoint(run, { ...run.checkpoint, cursor: 1, pages: 1, items: 1 });
+          await world.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, { size: 1, digest: "other" });
+          await world.runs.progress.checkpoint(run, { ...run.checkpoint, cursor: 1, pages: 1, items: 1 });
         },
       ),
     });
@@ -294,8 +294,8 @@ describe("a full queue", () => {
     async function besidePaused(pending: number, maxBacklog: number) {
       const world = new ProducerWorld({ source: pagesOf50(4) }, { maxBacklog });
       const paused = await world.runs.create({ id: "paused", workflow: "test", requestedAt: REQUESTED_AT });
-      await world.ledger.openPage({ run: "paused", partition: 0, page: 0 }, { size: pending, digest: "d" });
-      await world.runs.checkpoint(paused, { cursor: 1, skip: 0, pages: 1, items: pending, ended: false });
+      await world.ledger.pages.open({ run: "paused", partition: 0, page: 0 }, { size: pending, digest: "d" });
+      await world.runs.progress.checkpoint(paused, { cursor: 1, skip: 0, pages: 1, items: pending, ended: false });
       await world.runs.pause("paused");
       await world.start();
       world.sqs.control.length = 0;
@@ -510,7 +510,7 @@ describe("a producer that dies", () => {
     const world = new ProducerWorld({ source });
     await world.start();
     // All that a producer leaves which dies in its slice.
-    for (let crash = 0; crash < 5; crash++) await world.runs.takeUp(RUN, 1);
+    for (let crash = 0; crash < 5; crash++) await world.runs.progress.takeUp(RUN, 1);
     expect(await world.continue(1, 6)).toEqual(done);
     expect(source.readPage).not.toHaveBeenCalled();
     expect(await world.run()).toMatchObject({
@@ -522,7 +522,7 @@ describe("a producer that dies", () => {
   test("four times, and then works, does not", async () => {
     const world = new ProducerWorld({ source: pagesOf50(1) });
     await world.start();
-    for (let crash = 0; crash < 4; crash++) await world.runs.takeUp(RUN, 1);
+    for (let crash = 0; crash < 4; crash++) await world.runs.progress.takeUp(RUN, 1);
     await world.continue(1, 5);
     expect(await world.run()).toMatchObject({ status: "running", failedSlices: 0, checkpoint: { ended: true } });
   });
@@ -583,7 +583,7 @@ test("a run that has ended, or failed, is not continued", async () => {
   const source = pagesOf50(1);
   const world = new ProducerWorld({ source });
   await world.start();
-  await world.runs.fail(RUN, "for a test");
+  await world.runs.progress.fail(RUN, "for a test");
   expect(await world.continue()).toEqual(done);
   expect(source.readPage).not.toHaveBeenCalled();
 });

@@ -32,11 +32,11 @@ async function afterLoss(sent = PAGES) {
   const success = (index: number) => ({ index, failures: 0, redriveGeneration: 0 });
   for (let page = 0; page < sent; page++) {
     const items = page === 2 ? [0, 1, 2].map(success) : [success(1)];
-    await world.ledger.recordSuccesses({ run: RUN, partition: 0, page, epoch: 1, items });
+    await world.ledger.outcomes.recordSuccesses({ run: RUN, partition: 0, page, epoch: 1, items });
   }
   await world.runs.pause(RUN);
   world.sqs.sent.length = 0;
-  await world.runs.requestResend(RUN);
+  await world.runs.resends.request(RUN);
   await world.runs.reopen(RUN);
   return world;
 }
@@ -55,7 +55,7 @@ async function goOn(world: ProducerWorld, time = {}) {
 
 async function settle(world: ProducerWorld) {
   for (const { page, index, epoch } of world.messages) {
-    await world.ledger.recordSuccesses({
+    await world.ledger.outcomes.recordSuccesses({
       run: RUN,
       partition: 0,
       page,
@@ -194,7 +194,7 @@ describe("a run whose messages are lost", () => {
       present = { itemOf: plain, pages: 3 };
       await goOn(world);
       present = { itemOf: plain, pages: PAGES };
-      await world.runs.requestResend(RUN);
+      await world.runs.resends.request(RUN);
       await world.runs.reopen(RUN);
       await goOn(world);
       await settle(world);
@@ -254,7 +254,7 @@ describe("a run whose messages are lost", () => {
         const isSettled = (index: number, page: number) => (index + page) % modulus === 0;
         for (const { page, index } of sent) {
           if (!isSettled(index, page)) continue;
-          await world.ledger.recordSuccesses({
+          await world.ledger.outcomes.recordSuccesses({
             run: RUN,
             partition: 0,
             page,
@@ -268,7 +268,7 @@ describe("a run whose messages are lost", () => {
         if ((await world.run()).status === "completed") return;
         world.sqs.sent.length = 0;
         await world.runs.pause(RUN);
-        await world.runs.requestResend(RUN);
+        await world.runs.resends.request(RUN);
         await world.runs.reopen(RUN);
         await goBy(again);
         await goBy([false, false]);
@@ -285,8 +285,8 @@ describe("a run whose messages are lost", () => {
     const world = await afterLoss();
     await goOn(world);
     await settle(world);
-    await world.runs.requestResend(RUN);
-    await world.runs.requestResend("nobody");
+    await world.runs.resends.request(RUN);
+    await world.runs.resends.request("nobody");
     expect((await world.run()).resend).toBeUndefined();
     expect(await world.runs.find("nobody")).toBeUndefined();
   });

@@ -147,7 +147,7 @@ describe("an item that cannot be a message", () => {
       truncated: true,
       failures: [{ attempt: 0, kind: "invalid", name: "ItemError", message: expect.stringContaining("it is NaN") }],
     });
-    await world.runs.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: 6, ended: true });
+    await world.runs.progress.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: 6, ended: true });
     expect(await world.runs.counts(await world.run())).toMatchObject({
       dead: 4,
       pending: 2,
@@ -208,7 +208,7 @@ describe("a page that is sent again", () => {
   test("leaves out what is settled, and marks the rest so that consumers ask first", async () => {
     const world = new ProducerWorld({});
     await sendPage(world, 0, page(4));
-    await world.ledger.recordSuccesses({
+    await world.ledger.outcomes.recordSuccesses({
       run: RUN,
       partition: 0,
       page: 0,
@@ -216,8 +216,8 @@ describe("a page that is sent again", () => {
       items: [{ index: 1, failures: 0, redriveGeneration: 0 }],
     });
     const died = { run: RUN, partition: 0, page: 0, index: 2, epoch: 1, redriveGeneration: 0 };
-    await world.ledger.claimDeath(died);
-    await world.ledger.recordDeath(died, "permanent", 0);
+    await world.ledger.outcomes.claimDeath(died);
+    await world.ledger.outcomes.recordDeath(died, "permanent", 0);
     world.sqs.sent.length = 0;
     await sendPage(world, 0, page(4));
     expect(byIndex(world)).toMatchObject([
@@ -230,7 +230,7 @@ describe("a page that is sent again", () => {
   test("with another content is sent whole in another epoch", async () => {
     const world = new ProducerWorld({});
     await sendPage(world, 0, ["a", "b"]);
-    await world.ledger.recordSuccesses({
+    await world.ledger.outcomes.recordSuccesses({
       run: RUN,
       partition: 0,
       page: 0,

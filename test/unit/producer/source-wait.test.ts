@@ -259,7 +259,7 @@ describe("while its source waits, a run", () => {
     await world.start();
     const stale = await world.run();
     await queue.workUntil(all.begun + HOUR);
-    const overtaken = await world.runs.checkpoint(
+    const overtaken = await world.runs.progress.checkpoint(
       { ...stale, checkpoint: { ...stale.checkpoint, count: 1 } },
       { cursor: 1, skip: 0, pages: 1, items: 1, ended: false },
     );

@@ -20,7 +20,7 @@ const threePages = (onRead: (page: number) => unknown = () => {}) => ({
 /** Cancels what is on the queue, as consumers do. */
 async function drain(world: ProducerWorld): Promise<void> {
   for (const { page, index, epoch } of world.messages) {
-    await world.ledger.recordCancelled({
+    await world.ledger.outcomes.recordCancelled({
       run: RUN,
       partition: 0,
       page,
@@ -145,7 +145,7 @@ describe("a run that is cancelled", () => {
       const [message] = world.messages;
       if (message !== undefined) {
         const { page, epoch, index } = message;
-        await world.ledger.recordSuccesses({
+        await world.ledger.outcomes.recordSuccesses({
           run: RUN,
           partition: 0,
           page,
@@ -251,7 +251,7 @@ describe("items that wait for hours, of a run that is cancelled", () => {
       const item = addressOf(envelope);
       const before = { failures: [], final: undefined, receives: new Map() };
       const bounds = { atMostMilliseconds: 24 * HOUR, isSuspect: false };
-      await world.ledger.recordWait(item, { kind: "retryLater", note, receive: 1, ...times }, before, bounds);
+      await world.ledger.attempts.recordWait(item, { kind: "retryLater", note, receive: 1, ...times }, before, bounds);
     }
     return world;
   }

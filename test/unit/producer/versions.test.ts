@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { runKey } from "../../../shared/ledger/rows.ts";
+import { runKey } from "../../../shared/ledger/keys.ts";
 import { completeEntry, continueEntry, startEntry } from "../../../shared/messages/control.ts";
 import { ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
 

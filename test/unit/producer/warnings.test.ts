@@ -133,7 +133,7 @@ describe("a warning of the source", () => {
   test("of two producers that do not know of each other is kept once, and at most ten are shown", async () => {
     const world = new ProducerWorld({ source: pages(1, () => {}) });
     await world.start();
-    const record = (warnings: string[]) => world.runs.recordSlice(RUN, 1, "HTTP 503", { known: [], warnings });
+    const record = (warnings: string[]) => world.runs.progress.recordSlice(RUN, 1, "HTTP 503", { known: [], warnings });
     await Promise.all([record(["a", "b"]), record(["b", "c", "a"])]);
     expect((await world.run()).warnings.toSorted()).toEqual(["a", "b", "c"]);
     await record(Array.from({ length: 10 }, (_, index) => `other ${index}`));

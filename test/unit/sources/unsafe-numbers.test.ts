@@ -3,8 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ConfigurationError, SourceError } from "../../../shared/base/errors.ts";
-import { MemoryStore } from "../../../shared/ledger/memory-store.ts";
-import { Runs } from "../../../shared/ledger/runs.ts";
+import { Ledger } from "../../../shared/ledger/ledger.ts";
 import {
   type Cursor,
   cursorField,
@@ -17,6 +16,7 @@ import {
   UnreadableItem,
   type UnsafeNumbers,
 } from "../../../shared/sources/index.ts";
+import { MemoryStore } from "../../helpers/memory-store.ts";
 import { serve } from "./loopback.ts";
 import { itemsOf } from "./reading.ts";
 
@@ -129,11 +129,11 @@ describe("httpPages", () => {
 
 it("A cursor with bigints comes back from the ledger as it was", async () => {
   const cursor: Cursor = { after: [12345678901234567n, 5n, 5, "a"] };
-  const runs = new Runs(new MemoryStore());
+  const runs = new Ledger(new MemoryStore()).runs;
   const run = await runs.create({ id: "r", workflow: "w", requestedAt: "2026-11-27T08:00:00.000Z" });
-  await runs.checkpoint(run, { cursor, skip: 0, pages: 1, items: 1, ended: false });
+  await runs.progress.checkpoint(run, { cursor, skip: 0, pages: 1, items: 1, ended: false });
   expect((await runs.get("r")).checkpoint.cursor).toEqual(cursor);
   const place = { cursor, skip: 0, pages: 1, items: 1, ended: false, missing: 0 };
-  await runs.recordResend(await runs.get("r"), place, true);
+  await runs.resends.record(await runs.get("r"), place, true);
   expect((await runs.get("r")).resend).toEqual(place);
 });

@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { messagesMayBeMissing } from "../../../../cli/runs/missing-messages.ts";
 import type { Queue } from "../../../../shared/aws/queue.ts";
+import { runKey } from "../../../../shared/ledger/keys.ts";
 import { Ledger } from "../../../../shared/ledger/ledger.ts";
-import { MemoryStore } from "../../../../shared/ledger/memory-store.ts";
-import { runKey } from "../../../../shared/ledger/rows.ts";
-import { Runs } from "../../../../shared/ledger/runs.ts";
+import type { Runs } from "../../../../shared/ledger/runs.ts";
+import { MemoryStore } from "../../../helpers/memory-store.ts";
 
 const DAY = 86_400_000;
 const START = Date.parse("2026-11-27T08:00:00.000Z");
@@ -23,10 +23,10 @@ beforeEach(async () => {
   now = START;
   messages = 10;
   store = new MemoryStore();
-  runs = new Runs(store, () => now);
+  runs = new Ledger(store, () => now).runs;
   const run = await runs.create({ id: "r", workflow: "test", requestedAt: new Date(START).toISOString() });
-  await new Ledger(store).openPage({ run: "r", partition: 0, page: 0 }, { size: 10, digest: "d" });
-  await runs.checkpoint(run, { ...run.checkpoint, pages: 1, items: 10, ended: true });
+  await new Ledger(store).pages.open({ run: "r", partition: 0, page: 0 }, { size: 10, digest: "d" });
+  await runs.progress.checkpoint(run, { ...run.checkpoint, pages: 1, items: 10, ended: true });
 });
 
 const look = async (works = false) =>
@@ -59,14 +59,14 @@ describe("messages may be missing", () => {
   test("not while the run is working", async () => {
     messages = 9;
     expect(await look(true)).toBe(false);
-    await runs.fail("r", "the source is gone");
+    await runs.progress.fail("r", "the source is gone");
     expect(await look(true)).toBe(true);
   });
 
   test("if they are known to be missing, until all are sent again", async () => {
-    await runs.requestResend("r");
+    await runs.resends.request("r");
     expect(await look()).toBe(true);
-    await runs.failMissing("r", "the source has changed");
+    await runs.resends.fail("r", "the source has changed");
     expect(await look()).toBe(true);
   });
 });
@@ -81,7 +81,7 @@ describe("if the queue's counts lag", () => {
       onSleep(++looks);
     };
     const options = { works: true, exactCounts: false, now: () => now, sleep, onDoubt: () => void doubts++ };
-    await runs.fail("r", "the source is gone");
+    await runs.progress.fail("r", "the source is gone");
     return { missing: await messagesMayBeMissing({ runs, queue }, await runs.get("r"), options), looks, doubts };
   }
 

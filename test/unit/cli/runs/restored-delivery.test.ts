@@ -2,8 +2,8 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { cancelCommand } from "../../../../cli/commands/cancel.ts";
 import { resumeCommand } from "../../../../cli/commands/resume.ts";
 import type { RunTarget } from "../../../../cli/targets/target.ts";
-import { MemoryStore } from "../../../../shared/ledger/memory-store.ts";
-import { Runs } from "../../../../shared/ledger/runs.ts";
+import { Ledger } from "../../../../shared/ledger/ledger.ts";
+import { MemoryStore } from "../../../helpers/memory-store.ts";
 
 let target: RunTarget;
 vi.mock("../../../../cli/targets/find-run.ts", () => ({
@@ -13,7 +13,7 @@ vi.mock("../../../../cli/targets/find-run.ts", () => ({
 
 /** A paused run of a stack. An earlier version may have paused it by disabling its deliveries. */
 async function pausedRun() {
-  const runs = new Runs(new MemoryStore());
+  const runs = new Ledger(new MemoryStore()).runs;
   await runs.create({ id: "r", workflow: "cities", requestedAt: new Date().toISOString() });
   await runs.pause("r");
   const restoreDelivery = vi.fn(async () => {});

@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { findMeant, latestAndActive, type Meant } from "../../../../cli/targets/find-run.ts";
 import type { Target } from "../../../../cli/targets/target.ts";
-import { MemoryStore } from "../../../../shared/ledger/memory-store.ts";
+import { Ledger } from "../../../../shared/ledger/ledger.ts";
 import { hasEnded } from "../../../../shared/ledger/run-record.ts";
-import { Runs } from "../../../../shared/ledger/runs.ts";
+import type { Runs } from "../../../../shared/ledger/runs.ts";
+import { MemoryStore } from "../../../helpers/memory-store.ts";
 
 const at = (minute: number) => new Date(Date.UTC(2026, 10, 27, 0, minute)).toISOString();
 const of = (id: string, minute: number) => ({ id, workflow: "cities", requestedAt: at(minute) });
@@ -14,7 +15,7 @@ const meant = async (runOrWorkflow: string | undefined, which: Meant = {}) =>
   (await findMeant(target(), runOrWorkflow, which))?.id;
 
 beforeEach(async () => {
-  runs = new Runs(new MemoryStore());
+  runs = new Ledger(new MemoryStore()).runs;
   const active = await runs.create(of("active", 0));
   for (let minute = 1; minute <= 700; minute++) await runs.skip(of(`skipped-${minute}`, minute), active);
 });
@@ -35,14 +36,14 @@ describe("an active run that is older than 700 skipped runs", () => {
 
   test("is preferred to a later run that has ended, by a command that needs an active run", async () => {
     const later = await runs.create(of("later", 800));
-    await runs.checkpoint(later, { ...later.checkpoint, ended: true });
+    await runs.progress.checkpoint(later, { ...later.checkpoint, ended: true });
     expect(await meant("cities", { prefers: (run) => !hasEnded(run) })).toBe("active");
     expect(await meant("cities")).toBe("later");
   });
 
   test("is still the workflow's latest run that was not skipped once it has ended; without a name, no run is chosen", async () => {
     const run = await runs.get("active");
-    await runs.checkpoint(run, { ...run.checkpoint, ended: true });
+    await runs.progress.checkpoint(run, { ...run.checkpoint, ended: true });
     expect(await meant("cities")).toBe("active");
     expect(await meant(undefined)).toBeUndefined();
   });

@@ -6,9 +6,9 @@ import {
   type Row,
   type Update,
   type Value,
-} from "../aws/table.ts";
+} from "../../shared/aws/table.ts";
 
-/** The ledger's rows in memory, with DynamoDB's semantics: for tests, and for exploring every order of the ledger's steps. */
+/** The ledger's rows in memory, with the semantics of DynamoDB. */
 export class MemoryStore implements LedgerStore {
   readonly #rows = new Map<string, Record<string, Value>>();
 
@@ -41,7 +41,7 @@ export class MemoryStore implements LedgerStore {
   }
 }
 
-/** A row after an update, or `undefined` where a condition does not hold. The row before it stays as it is. */
+/** The row after an update, or `undefined` if a condition does not hold. The row before it is not changed. */
 export function updated(key: Key, before: Row | undefined, update: Update): Record<string, Value> | undefined {
   if (!(update.when ?? []).every((condition) => holds(condition, before ?? {}))) return undefined;
   const row: Record<string, Value> = { ...(before as Record<string, Value>), pk: key.pk, sk: key.sk };

@@ -1,0 +1,143 @@
+import type { LedgerStore } from "../aws/table.ts";
+import type { Failure, Reason } from "../base/failure.ts";
+import type { Json } from "../base/json.ts";
+import { addWait, countWaits, type WaitRecord, type Waits } from "../base/waits.ts";
+import { attemptsKey, type ItemAddress } from "../messages/item-address.ts";
+import {
+  type AttemptsRow,
+  accountedAttribute,
+  failureAttribute,
+  finalAttribute,
+  type ReceiveMark,
+  readAttemptsRow,
+  receiveAttribute,
+  suspectAttribute,
+  waitCountAttribute,
+  waitsAttribute,
+} from "./attempts-row.ts";
+
+/** DynamoDB limits the length of an expression to 4 KB, and its operators to 300.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html */
+const REMOVED_PER_WRITE = 100;
+
+/** How often a wait is tried again because another message of the same item recorded a wait. There is hardly ever one. */
+const WAIT_ROUNDS = 10;
+
+/** Records what happened in the attempts of items, in the attempts row of each item's redrive generation. */
+export class Attempts {
+  readonly #store: LedgerStore;
+
+  constructor(store: LedgerStore) {
+    this.#store = store;
+  }
+
+  /**
+   * Records a failed attempt under the receive count at which it happened.
+   *
+   * @param final Why no further attempt follows. Absent if one does.
+   * @returns the failures of the item's redrive generation, in their order.
+   */
+  async recordFailure(
+    item: ItemAddress,
+    receiveCount: number,
+    failure: Failure,
+    final?: Reason,
+  ): Promise<readonly Failure[]> {
+    const { redriveGeneration } = item;
+    const row = await this.#store.update(attemptsKey(item), {
+      set: {
+        [failureAttribute(redriveGeneration, receiveCount)]: failure as unknown as Json,
+        ...(final !== undefined && { [finalAttribute(redriveGeneration)]: final }),
+      },
+    });
+    return readAttemptsRow(row, redriveGeneration).failures;
+  }
+
+  /**
+   * Records an attempt that ended in a wait. The row does not grow with the number of waits. The same write accounts for
+   * all receives up to this one.
+   *
+   * @param before What the ledger had when the attempt began.
+   * @param isSuspect Whether the item is a suspect. A suspect stays one.
+   * @returns the waits. `exceeds` says that this wait would pass the bound, so no further attempt follows.
+   */
+  async recordWait(
+    item: ItemAddress,
+    wait: WaitRecord,
+    before: AttemptsRow,
+    { atMostMilliseconds, isSuspect }: { readonly atMostMilliseconds: number; readonly isSuspect: boolean },
+  ): Promise<{ readonly waits: Waits; readonly exceeds: boolean }> {
+    const { redriveGeneration } = item;
+    let known = before;
+    for (let round = 0; round < WAIT_ROUNDS; round++) {
+      const added = addWait(known.waits, wait, atMostMilliseconds);
+      const row = await this.#store.update(attemptsKey(item), {
+        set: {
+          [waitsAttribute(redriveGeneration)]: added.waits as unknown as Json,
+          [waitCountAttribute(redriveGeneration)]: countWaits(added.waits),
+          ...(added.exceeds && { [finalAttribute(redriveGeneration)]: "waited too long" satisfies Reason }),
+          ...accounting(item, known, wait.receive, isSuspect),
+        },
+        // The attempt of this receive has ended, so its mark is no longer needed.
+        remove: [...new Set([receiveAttribute(redriveGeneration, wait.receive), ...returnedMarks(item, known)])],
+        when: [
+          known.waits === undefined
+            ? { absent: waitCountAttribute(redriveGeneration) }
+            : { equals: [waitCountAttribute(redriveGeneration), countWaits(known.waits)] },
+        ],
+      });
+      if (row !== undefined) return added;
+      // A wait was recorded in between: either one of another message of the item, or this one, and its answer was lost.
+      known = readAttemptsRow(await this.#store.get(attemptsKey(item)), redriveGeneration);
+      if (known.waits?.receive === wait.receive) {
+        return { waits: known.waits, exceeds: known.final === "waited too long" };
+      }
+    }
+    throw new Error(`the wait of item ${item.index} of page ${item.page} of run ${item.run} could not be recorded`);
+  }
+
+  /**
+   * Accounts for all receives of a message up to one, before a fresh message replaces it. The marks of receives at which
+   * the message was put back are then no longer needed, and are removed.
+   */
+  async recordReplacement(item: ItemAddress, receive: number, before: AttemptsRow, isSuspect: boolean): Promise<void> {
+    let known = before;
+    do {
+      const row = await this.#store.update(attemptsKey(item), {
+        set: accounting(item, known, receive, isSuspect),
+        remove: returnedMarks(item, known),
+      });
+      known = readAttemptsRow(row, item.redriveGeneration);
+    } while (returnedMarks(item, known).length > 0);
+  }
+
+  /**
+   * Records what happened at a receive that has no failure, so that the receive is accounted for whatever happens next. It
+   * is needed only for messages that were received before, or that are put back.
+   */
+  async recordReceive(item: ItemAddress, receiveCount: number, mark: ReceiveMark): Promise<void> {
+    await this.#store.update(attemptsKey(item), {
+      set: { [receiveAttribute(item.redriveGeneration, receiveCount)]: mark },
+    });
+  }
+}
+
+/** The attributes that account for all receives up to one. Another message of the item may have accounted for more. */
+function accounting(
+  { redriveGeneration }: ItemAddress,
+  { accountedTo = 0, suspect }: AttemptsRow,
+  receive: number,
+  isSuspect: boolean,
+): Readonly<Record<string, Json>> {
+  return {
+    [accountedAttribute(redriveGeneration)]: Math.max(accountedTo, receive),
+    ...((isSuspect || suspect === true) && { [suspectAttribute(redriveGeneration)]: true }),
+  };
+}
+
+/** The marks of receives at which the message was put back, as many as one write can remove. */
+const returnedMarks = ({ redriveGeneration }: ItemAddress, { receives }: AttemptsRow): readonly string[] =>
+  [...receives]
+    .filter(([, mark]) => mark === "returned")
+    .slice(0, REMOVED_PER_WRITE)
+    .map(([receive]) => receiveAttribute(redriveGeneration, receive));

@@ -1,0 +1,162 @@
+import type { Condition, LedgerStore } from "../aws/table.ts";
+import type { Reason } from "../base/failure.ts";
+import { blockKey, type ItemAddress, type PageAddress, pageKey } from "../messages/item-address.ts";
+import { blockAddressOf, runKey } from "./keys.ts";
+import { deadSet, generationEntry, isSettled, type PageRow, readPageRow, retryEntry } from "./page-row.ts";
+import type { RollUp } from "./roll-up.ts";
+
+/** Items of one page that succeeded. */
+export interface Successes extends PageAddress {
+  readonly epoch: number;
+  readonly items: readonly {
+    readonly index: number;
+    /** Failed attempts before the success. */
+    readonly failures: number;
+    readonly redriveGeneration: number;
+  }[];
+}
+
+/** Items of one page: those that a stopped run drops without an attempt, or those that were redriven. */
+export interface ItemsOfPage extends PageAddress {
+  readonly epoch: number;
+  readonly items: readonly Pick<ItemAddress, "index" | "redriveGeneration">[];
+}
+
+/**
+ * Records how items end. Every write inserts into a set, so a repeated write changes nothing. The write returns the row
+ * after it, so the worker whose write completes a page sees that, and rolls up. See `docs/internals/ledger.md`.
+ */
+export class Outcomes {
+  readonly #store: LedgerStore;
+  readonly #rollUp: RollUp;
+
+  constructor(store: LedgerStore, rollUp: RollUp) {
+    this.#store = store;
+    this.#rollUp = rollUp;
+  }
+
+  /**
+   * Records successes of one page in one write. Successes of an earlier epoch are dropped.
+   *
+   * @throws {Error} The death of an item was claimed before, so its success does not count. The message must come again: it
+   *   may be the one whose redelivery completes the death.
+   */
+  async recordSuccesses({ epoch, items, ...page }: Successes): Promise<void> {
+    const row = await this.#store.update(pageKey(page), {
+      add: {
+        // mutant: collect-successes
+        done: items.map(({ index, redriveGeneration }) => generationEntry(index, redriveGeneration)),
+        retries: items
+          .filter(({ failures }) => failures > 0)
+          .map(({ index, redriveGeneration, failures }) => retryEntry(index, redriveGeneration, failures)),
+      },
+      when: [{ equals: ["epoch", epoch] }],
+    });
+    if (row === undefined) return;
+    const state = readPageRow(row);
+    await this.#rollUp.fromPage(page, state);
+    checkSettled({ ...page, epoch, items }, state);
+  }
+
+  /**
+   * Records items that a stopped run drops without an attempt. Items that settled in another way before stay as they are.
+   *
+   * @throws {Error} The death of an item was claimed before: its message must come again, as with `recordSuccesses`.
+   */
+  async recordCancelled({ epoch, items, ...page }: ItemsOfPage): Promise<void> {
+    const entries = items.map(({ index, redriveGeneration }) => generationEntry(index, redriveGeneration));
+    const cancel = (some: readonly number[]) =>
+      this.#store.update(pageKey(page), {
+        add: { cancelled: some },
+        when: [
+          { equals: ["epoch", epoch] },
+          // mutant: cancel-unsettled-only
+          ...some.flatMap((entry): Condition[] => [{ lacks: ["done", entry] }, { lacks: ["dying", entry] }]),
+        ],
+      });
+    let row = await cancel(entries);
+    // The write may be refused because of one item only: then each item gets a write of its own.
+    if (row === undefined && entries.length > 1) for (const entry of entries) row = (await cancel([entry])) ?? row;
+    row ??= await this.#store.get(pageKey(page));
+    if (row === undefined) return;
+    const state = readPageRow(row);
+    await this.#rollUp.fromPage(page, state);
+    checkSettled({ ...page, epoch, items }, state);
+  }
+
+  /**
+   * Claims an item for the dead-letter queue, before its dead letter is sent. From then on, a success of a duplicate no
+   * longer counts. So an item is never both done and in the dead-letter queue.
+   *
+   * @returns false if no dead letter must be sent: a duplicate has succeeded, a death of the item is recorded, or the item
+   *   is of an earlier epoch.
+   */
+  async claimDeath(item: ItemAddress): Promise<boolean> {
+    const { index, epoch, redriveGeneration } = item;
+    const key = pageKey(item);
+    const entry = generationEntry(index, redriveGeneration);
+    const claimed = await this.#store.update(key, {
+      add: { dying: [entry] },
+      when: [{ equals: ["epoch", epoch] }, { lacks: ["done", entry] }, { lacks: ["cancelled", entry] }],
+    });
+    // The refusal may come after an earlier claim: a duplicate succeeded too late, and the claim stands.
+    const row = claimed ?? (await this.#store.get(key));
+    if (row === undefined) return false;
+    const state = readPageRow(row);
+    if (state.epoch !== epoch) return false;
+    const settled = isSettled(state, index, redriveGeneration);
+    // This message may be the only one left: it was received again before another consumer settled the item, and that
+    // consumer died before the roll-up.
+    if (settled) await this.#rollUp.fromPage(item, state);
+    return !settled;
+  }
+
+  /** Records a death whose dead letter has been sent. @param retries Failed attempts that were followed by another. */
+  async recordDeath(item: ItemAddress, reason: Reason, retries: number): Promise<void> {
+    const { index, epoch, redriveGeneration } = item;
+    const entry = generationEntry(index, redriveGeneration);
+    const row = await this.#store.update(pageKey(item), {
+      add: {
+        dying: [entry],
+        [deadSet(reason)]: [entry],
+        retries: retries > 0 ? [retryEntry(index, redriveGeneration, retries)] : [],
+      },
+      when: [{ equals: ["epoch", epoch] }],
+    });
+    if (row !== undefined) await this.#rollUp.fromPage(item, readPageRow(row));
+  }
+
+  /**
+   * Records that items of one page were redriven, so that they count as pending until they settle again. It is called after
+   * their messages were sent. A redrive that dies between the two has sent messages that the ledger learns of when they
+   * settle, and leaves the dead letters where they were. In the other order, an item could be pending without a message.
+   */
+  async recordRedrives({ epoch, items, ...page }: ItemsOfPage): Promise<void> {
+    // The run's row comes first, because the counts are read from there: without it they would not look at the page.
+    const known = await this.#store.update(runKey(page.run), {
+      set: { redriven: true },
+      when: [{ equals: ["id", page.run] }],
+    });
+    if (known === undefined) return;
+    await this.#store.update(blockKey(blockAddressOf(page)), { set: { redriven: true } });
+    await this.#store.update(pageKey(page), {
+      add: { redriven: items.map(({ index, redriveGeneration }) => generationEntry(index, redriveGeneration)) },
+      when: [{ equals: ["epoch", epoch] }],
+    });
+  }
+
+  /** Rolls up from a page whose items are settled: the worker that settled them may have died during its roll-up. */
+  async rollUpAgain(page: PageAddress): Promise<void> {
+    const row = await this.#store.get(pageKey(page));
+    if (row !== undefined) await this.#rollUp.fromPage(page, readPageRow(row));
+  }
+}
+
+/** Throws if the death of an item is claimed: the message of this worker may be the one that must complete the death. */
+function checkSettled({ run, page, epoch, items }: ItemsOfPage, state: PageRow): void {
+  if (state.epoch !== epoch) return;
+  const claimed = items.filter(({ index, redriveGeneration }) => !isSettled(state, index, redriveGeneration));
+  if (claimed.length === 0) return;
+  const indexes = claimed.map(({ index }) => index).join(", ");
+  throw new Error(`the deaths of items ${indexes} of page ${page} of run ${run} had been claimed before`);
+}

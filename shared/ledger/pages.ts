@@ -1,0 +1,150 @@
+import { keyText, type LedgerStore } from "../aws/table.ts";
+import { attemptsKey, blockKey, type PageAddress, pageKey } from "../messages/item-address.ts";
+import { readAttemptsRow } from "./attempts-row.ts";
+import { epochAttribute } from "./block-row.ts";
+import { blockAddressOf, runKey } from "./keys.ts";
+import type { Outcomes } from "./outcomes.ts";
+import { DEAD_SETS, isSettled, pendingIndexes, readPageRow } from "./page-row.ts";
+import type { RollUp } from "./roll-up.ts";
+
+/** Each cancelled item needs two conditions in one expression, which DynamoDB limits to 300 operators.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html */
+const CANCELLED_PER_WRITE = 50;
+
+/** The digest of a closed page. The run was stopped before the page was opened, so the page does not belong to the run. */
+const CLOSED = "closed";
+
+/** A page as the producer must send it. */
+export interface OpenedPage {
+  readonly epoch: number;
+  /** The page was opened before: its messages may be on the queue, or their items may be settled. */
+  readonly resent: boolean;
+  readonly isSettled: (index: number) => boolean;
+}
+
+/** The pages of a run, as its producer writes them. */
+export class Pages {
+  readonly #store: LedgerStore;
+  readonly #rollUp: RollUp;
+  readonly #outcomes: Outcomes;
+
+  constructor(store: LedgerStore, rollUp: RollUp, outcomes: Outcomes) {
+    this.#store = store;
+    this.#rollUp = rollUp;
+    this.#outcomes = outcomes;
+  }
+
+  /**
+   * Writes a page before its messages are sent. A page of the same content keeps its epoch. A page of another content gets
+   * the next epoch, and what was recorded for the old content no longer counts.
+   *
+   * @returns the page, or `undefined` if nothing of it must be sent: the run was stopped before this page, or a checkpoint
+   *   has passed the page, and the page had another content then.
+   */
+  async open(
+    page: PageAddress,
+    content: { readonly size: number; readonly digest: string },
+  ): Promise<OpenedPage | undefined> {
+    const key = pageKey(page);
+    const created = await this.#store.update(key, { set: { ...content, epoch: 1 }, when: [{ absent: "digest" }] });
+    if (created !== undefined) return { epoch: 1, resent: false, isSettled: () => false };
+    const row = await this.#store.get(key);
+    if (row === undefined) throw new Error(`page ${page.page} of run ${page.run} vanished from the ledger`);
+    const before = readPageRow(row);
+    if (before.digest === CLOSED) return undefined;
+    if (before.digest === content.digest) {
+      await this.#announceEpoch(page, before.epoch);
+      // The producer itself dead-letters an item that cannot be sent. If that was the last item of the page, and the
+      // producer died before the roll-up, no message is left whose redelivery would roll up.
+      await this.#rollUp.fromPage(page, before);
+      return {
+        epoch: before.epoch,
+        resent: true,
+        isSettled: (index) => isSettled(before, index, 0),
+      };
+    }
+    // Another producer is further, and the source has changed since it read the page: its content of the page counts.
+    if (await this.#isPassed(page)) return undefined;
+    const epoch = before.epoch + 1;
+    const raised = await this.#store.update(key, {
+      set: { ...content, epoch },
+      remove: ["done", "dying", "cancelled", "retries", "redriven", ...DEAD_SETS],
+      when: [{ equals: ["epoch", before.epoch] }],
+    });
+    // The epoch was raised in between: by this producer, if only the answer was lost, or by another. The row tells which.
+    if (raised === undefined) return await this.open(page, content);
+    await this.#announceEpoch(page, epoch);
+    return { epoch, resent: true, isSettled: () => false };
+  }
+
+  async #isPassed({ run, page }: PageAddress): Promise<boolean> {
+    const row = await this.#store.get(runKey(run));
+    return row !== undefined && Number(row.pages) > page;
+  }
+
+  // The block counts a complete page only in the page's present epoch. Until a checkpoint has passed the page, a producer
+  // that died before this write is followed by one that opens the page again.
+  async #announceEpoch(page: PageAddress, epoch: number): Promise<void> {
+    if (epoch === 1) return;
+    await this.#store.update(blockKey(blockAddressOf(page)), { set: { [epochAttribute(page.page)]: epoch } });
+  }
+
+  /**
+   * Cancels the pending items of a page, for a producer that does not know whether the page's messages were sent. A page
+   * that was never opened is closed, so that another producer, which does not know yet that the run is being stopped,
+   * cannot open it.
+   *
+   * @returns the page's size, or `undefined` if it was never opened.
+   */
+  async cancel(page: PageAddress): Promise<number | undefined> {
+    const key = pageKey(page);
+    const set = { size: 0, digest: CLOSED, epoch: 1 };
+    if ((await this.#store.update(key, { set, when: [{ absent: "digest" }] })) !== undefined) return undefined;
+    const row = await this.#store.get(key);
+    if (row === undefined) return undefined;
+    const state = readPageRow(row);
+    if (state.digest === CLOSED) return undefined;
+    await this.#announceEpoch(page, state.epoch);
+    const pending = pendingIndexes(state);
+    await this.#cancelItems(page, state.epoch, pending);
+    if (pending.length === 0) await this.#rollUp.fromPage(page, state);
+    return state.size;
+  }
+
+  /**
+   * Cancels the items of a page whose tasks asked to wait, and whose messages therefore stay hidden until after a time. No
+   * attempt of such an item runs, and none begins before the wait is over. The message is deleted when it becomes visible.
+   *
+   * @param after Milliseconds since the epoch.
+   */
+  async cancelWaiting(page: PageAddress, after: number): Promise<void> {
+    const row = await this.#store.get(pageKey(page));
+    if (row === undefined || row.digest === CLOSED) return;
+    const state = readPageRow(row);
+    const { epoch } = state;
+    const keyOf = (index: number) => attemptsKey({ ...page, index, epoch, redriveGeneration: 0 });
+    const pending = pendingIndexes(state);
+    const rows = await this.#store.getMany(pending.map(keyOf));
+    const waiting = pending.filter((index) => {
+      const { waits, final } = readAttemptsRow(rows.get(keyText(keyOf(index))), 0);
+      return final === undefined && waits !== undefined && waits.until > after;
+    });
+    await this.#cancelItems(page, epoch, waiting);
+  }
+
+  async #cancelItems(page: PageAddress, epoch: number, indexes: readonly number[]): Promise<void> {
+    for (let start = 0; start < indexes.length; start += CANCELLED_PER_WRITE) {
+      const items = indexes.slice(start, start + CANCELLED_PER_WRITE).map((index) => ({ index, redriveGeneration: 0 }));
+      await this.#outcomes.recordCancelled({ ...page, epoch, items });
+    }
+  }
+
+  /** How many items of a page have not settled. It does not count redriven items. */
+  async countPending(page: PageAddress): Promise<number> {
+    const row = await this.#store.get(pageKey(page));
+    if (row === undefined) return 0;
+    const state = readPageRow(row);
+    return Array.from({ length: state.size }, (_, index) => index).filter((index) => !isSettled(state, index, 0))
+      .length;
+  }
+}

@@ -1,0 +1,193 @@
+import type { LedgerStore } from "../aws/table.ts";
+import { toStoredText } from "../base/exact-json.ts";
+import { cut } from "../base/failure.ts";
+import { type BlockAddress, blockKey } from "../messages/item-address.ts";
+import { readBlockRow } from "./block-row.ts";
+import { blockCount, blockOf, PAGES_PER_BLOCK, runKey } from "./keys.ts";
+import type { RollUp } from "./roll-up.ts";
+import {
+  type BacklogLook,
+  type Checkpoint,
+  isStopping,
+  isWaiting,
+  LONGEST_ERROR_BYTES,
+  type RecordedWait,
+  type RunRecord,
+  readRunRow,
+} from "./run-record.ts";
+import type { Runs } from "./runs.ts";
+import { warningAttributes } from "./warnings.ts";
+
+/** How far the producer has come with a run: continuations, checkpoints, waits and failures. */
+export class RunProgress {
+  readonly #store: LedgerStore;
+  readonly #now: () => number;
+  readonly #rollUp: RollUp;
+  readonly #runs: Pick<Runs, "find" | "get" | "active">;
+
+  constructor(store: LedgerStore, now: () => number, rollUp: RollUp, runs: Pick<Runs, "find" | "get" | "active">) {
+    this.#store = store;
+    this.#now = now;
+    this.#rollUp = rollUp;
+    this.#runs = runs;
+  }
+
+  /**
+   * Takes up a continuation. It counts a failed slice in advance, because a producer that dies cannot count. The next
+   * checkpoint sets the count back, and so does `recordFull` for a slice that ended well without a checkpoint.
+   *
+   * Until the wait of the source is over, no slice begins, and none is counted.
+   *
+   * @returns the run, with the number of failed slices before this one. `undefined` if there is nothing to do: the run
+   *   neither runs nor is being stopped, or a later continuation has been taken up already.
+   */
+  async takeUp(id: string, hop: number, now: number = this.#now()): Promise<RunRecord | undefined> {
+    const before = await this.#runs.find(id);
+    if (before === undefined) return undefined;
+    const { failedSlices } = before;
+    // The row keeps the continuation's number (`hop`) even if there is nothing to do. The command that resumes the run must
+    // send a higher one, because the control queue would drop the same one as a duplicate.
+    const row = await this.#store.update(runKey(id), {
+      set: { hop, failedSlices: isWaiting(before, now) ? failedSlices : failedSlices + 1 },
+      when: [{ atMost: ["hop", hop] }],
+    });
+    if (row === undefined) return undefined;
+    const run = readRunRow(row);
+    // The worker that ended the run may have died before it announced the end.
+    if (run.completedAt !== undefined) await this.#rollUp.fromRun(id, row);
+    if (run.status !== "running" && !isStopping(run)) return undefined;
+    // Code without active runs may have started this run, or the command that resumed it may have died half way.
+    await this.#runs.active.enter(run);
+    return { ...run, failedSlices };
+  }
+
+  /**
+   * Moves a run's checkpoint on, after the messages of the page before it were sent.
+   *
+   * @param warnings What the source has warned of so far. Warnings that the run does not have yet are added to it.
+   * @returns the run after the write, or `undefined` if another producer has moved the checkpoint: this one must stop.
+   */
+  async checkpoint(
+    run: RunRecord,
+    next: Omit<Checkpoint, "count">,
+    warnings: readonly string[] = [],
+  ): Promise<RunRecord | undefined> {
+    const { cursor, loop, ...progress } = next;
+    const row = await this.#store.update(runKey(run.id), {
+      set: {
+        ...progress,
+        loop: loop && { ...loop },
+        checkpoints: run.checkpoint.count + 1,
+        failedSlices: 0,
+        cursor: cursor === undefined ? undefined : toStoredText(cursor),
+        ...warningAttributes(run.warnings, warnings),
+      },
+      remove: [
+        ...(cursor === undefined ? ["cursor"] : []),
+        ...(loop === undefined ? ["loop"] : []),
+        ...(run.wait === undefined ? [] : ["waitUntil", "waitReason", "waitSince", "waits"]),
+      ],
+      when: [{ equals: ["checkpoints", run.checkpoint.count] }],
+    });
+    // The answer to a successful write can get lost. The retry of the SDK then finds that the checkpoint has moved already.
+    const after = row === undefined ? await this.#runs.get(run.id) : readRunRow(row);
+    const { count, items, ended } = after.checkpoint;
+    // A wait that another producer recorded counts as a checkpoint, too.
+    const isNext = count === run.checkpoint.count + 1 && after.wait === undefined;
+    const isOurs = isNext && items === next.items && ended === next.ended;
+    if (!isOurs) return undefined;
+    await this.#closeBlocks(after, blockOf(run.checkpoint.pages));
+    // Nothing else ends a run without pages, or a run whose last block was complete before the end of the source was known.
+    // mutant: complete-at-source-end
+    if (after.checkpoint.ended) await this.#rollUp.fromStoredRun(run.id);
+    return after;
+  }
+
+  /**
+   * Sets the size of the blocks that the checkpoint has passed, from block `first` on. None of their pages can be sent
+   * again, so the blocks can be complete. A producer that takes up a run repeats this for the latest block.
+   */
+  async #closeBlocks(run: RunRecord, first: number): Promise<void> {
+    const { pages, ended } = run.checkpoint;
+    for (let block = Math.max(0, first); block < blockCount(pages); block++) {
+      const size = Math.min(PAGES_PER_BLOCK, pages - block * PAGES_PER_BLOCK);
+      if (size < PAGES_PER_BLOCK && !ended) return;
+      const address: BlockAddress = { run: run.id, partition: 0, block };
+      const row = await this.#store.update(blockKey(address), { set: { size } });
+      if (row !== undefined) await this.#rollUp.fromBlock(address, readBlockRow(row, block));
+    }
+  }
+
+  /** Ends a run whose blocks are all complete, after a producer died between its last checkpoint and the roll-up. */
+  async closeAgain(run: RunRecord): Promise<void> {
+    await this.#closeBlocks(run, blockOf(run.checkpoint.pages - 1) - 1);
+    await this.#rollUp.fromStoredRun(run.id);
+  }
+
+  /**
+   * Sets how many slices in a row have failed, and why the latest one did.
+   *
+   * @param warned What the source has warned of so far. Warnings that are not `known` are added to the run.
+   */
+  async recordSlice(
+    id: string,
+    failedSlices: number,
+    error: string,
+    warned: { readonly known: readonly string[]; readonly warnings: readonly string[] } = { known: [], warnings: [] },
+  ): Promise<void> {
+    await this.#store.update(runKey(id), {
+      set: {
+        failedSlices,
+        sliceError: cut(error, LONGEST_ERROR_BYTES),
+        ...warningAttributes(warned.known, warned.warnings),
+      },
+    });
+  }
+
+  /**
+   * Records that the source asked for a wait. The record counts as a checkpoint, so that another producer of the run cannot
+   * end the wait with a checkpoint of its own.
+   *
+   * @param failedSlices How many slices in a row failed before. A wait is not a failure.
+   * @returns whether the wait is recorded. If not, another producer has moved the run on, and this one must stop.
+   */
+  async recordWait(
+    run: RunRecord,
+    wait: RecordedWait,
+    failedSlices: number,
+    warnings: readonly string[],
+  ): Promise<boolean> {
+    const { until, since, count, reason } = wait;
+    const row = await this.#store.update(runKey(run.id), {
+      set: {
+        checkpoints: run.checkpoint.count + 1,
+        failedSlices,
+        ...{ waitUntil: until, waitSince: since, waits: count, waitReason: reason },
+        ...warningAttributes(run.warnings, warnings),
+      },
+      when: [{ equals: ["checkpoints", run.checkpoint.count] }],
+    });
+    if (row !== undefined) return true;
+    // As with a checkpoint, the answer to a successful write can get lost.
+    const after = await this.#runs.get(run.id);
+    return after.checkpoint.count === run.checkpoint.count + 1 && after.wait?.until === until;
+  }
+
+  /** Records that a slice ended well because the queue was full. The slice may have made no checkpoint. */
+  async recordFull(id: string, { at, produced, backlog }: BacklogLook): Promise<void> {
+    await this.#store.update(runKey(id), {
+      set: { failedSlices: 0, fullAt: { at, produced, backlog } },
+      remove: ["sliceError"],
+    });
+  }
+
+  /** Ends a run as failed. The run keeps its cursor, so it can be resumed. */
+  async fail(id: string, failure: string): Promise<void> {
+    const row = await this.#store.update(runKey(id), {
+      set: { status: "failed", failure: cut(failure, LONGEST_ERROR_BYTES) },
+      when: [{ equals: ["status", "running"] }],
+    });
+    // What failed may have been the announcement of the run's end.
+    if (row === undefined) await this.#rollUp.fromStoredRun(id);
+  }
+}

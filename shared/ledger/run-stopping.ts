@@ -1,0 +1,85 @@
+import type { LedgerStore } from "../aws/table.ts";
+import { blockKey } from "../messages/item-address.ts";
+import { readBlockRow } from "./block-row.ts";
+import { blockCount, blockOf, PAGES_PER_BLOCK } from "./keys.ts";
+import type { Pages } from "./pages.ts";
+import type { RunProgress } from "./run-progress.ts";
+import type { RunRecord } from "./run-record.ts";
+import type { Runs } from "./runs.ts";
+
+/** What the producer does with a run that is being stopped. Each step can be repeated. */
+export class RunStopping {
+  readonly #store: LedgerStore;
+  readonly #pages: Pages;
+  readonly #runs: Pick<Runs, "get">;
+  readonly #progress: RunProgress;
+
+  constructor(store: LedgerStore, pages: Pages, runs: Pick<Runs, "get">, progress: RunProgress) {
+    this.#store = store;
+    this.#pages = pages;
+    this.#runs = runs;
+    this.#progress = progress;
+  }
+
+  /**
+   * Ends the production of a run. Pages that were opened and have no checkpoint belong to the run, because some of their
+   * messages may be on the queue. Their pending items are cancelled. Pages are opened in their order, so the first page
+   * that was not opened is the last one to look at. If another producer makes a checkpoint in between, this begins again.
+   */
+  async endProduction(run: RunRecord): Promise<void> {
+    for (let latest = run; ; latest = await this.#runs.get(run.id)) {
+      if (latest.checkpoint.ended) return await this.#progress.closeAgain(latest);
+      if ((await this.#endProductionAt(latest)) !== undefined) return;
+    }
+  }
+
+  /** @returns the run after the checkpoint, or `undefined` if another producer has moved the run on. */
+  async #endProductionAt(run: RunRecord): Promise<RunRecord | undefined> {
+    let { count: _, pages, items, ...progress } = run.checkpoint;
+    for (;;) {
+      const opened = await this.#pages.cancel({ run: run.id, partition: 0, page: pages });
+      if (opened === undefined) break;
+      pages++;
+      items += opened;
+    }
+    return await this.#progress.checkpoint(run, { ...progress, ended: true, pages, items });
+  }
+
+  /**
+   * Cancels the pending items of the pages from `first` on. It is for pages whose messages are lost. No task may work on
+   * these pages, because its success would not count.
+   */
+  async cancelPending(run: RunRecord, first: number): Promise<void> {
+    for await (const page of this.#pendingPages(run, first)) {
+      await this.#pages.cancel({ run: run.id, partition: 0, page });
+    }
+  }
+
+  /**
+   * Cancels the items whose tasks asked to wait, and whose messages stay hidden until after a time. Otherwise the run would
+   * end only after the longest of these waits. A consumer that records such a wait later finds the run stopped, and cancels
+   * the item itself.
+   *
+   * @param after Milliseconds since the epoch.
+   * @param isOver Called before each page. If it returns true, the remaining pages are left.
+   * @returns whether all pages were looked at.
+   */
+  async cancelWaiting(run: RunRecord, after: number, isOver: () => boolean): Promise<boolean> {
+    for await (const page of this.#pendingPages(run, 0)) {
+      if (isOver()) return false;
+      await this.#pages.cancelWaiting({ run: run.id, partition: 0, page }, after);
+    }
+    return true;
+  }
+
+  /** The pages of a run, from `first` on, that are not complete. */
+  async *#pendingPages(run: RunRecord, first: number): AsyncGenerator<number, void, undefined> {
+    const { pages } = (await this.#runs.get(run.id)).checkpoint;
+    for (let block = blockOf(first); block < blockCount(pages); block++) {
+      const key = blockKey({ run: run.id, partition: 0, block });
+      const { full } = readBlockRow((await this.#store.get(key)) ?? {}, block);
+      const last = Math.min((block + 1) * PAGES_PER_BLOCK, pages);
+      for (let page = Math.max(first, block * PAGES_PER_BLOCK); page < last; page++) if (!full.has(page)) yield page;
+    }
+  }
+}
