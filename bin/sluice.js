@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Runs the CLI on Node 24, as Lambda does: on this Node if it is new enough, else on the one of the package `node`.
+// Runs the CLI on Node 24 or newer: on this Node if it is new enough, otherwise on the Node of the npm package `node`.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -7,43 +7,44 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-// In the checkout it is TypeScript. Node runs none in `node_modules`, so the published package holds it compiled.
+// The repository contains TypeScript. Node runs no TypeScript in `node_modules`, so the published package contains
+// JavaScript.
 const source = fileURLToPath(new URL("../cli/sluice.ts", import.meta.url));
 const cli = existsSync(source) ? source : fileURLToPath(new URL("../dist/cli/sluice.js", import.meta.url));
 
 function findNode24() {
   if (Number(process.versions.node.split(".")[0]) >= 24) return process.execPath;
-  // Beside this package, or in the project in which the command is typed.
+  // The package `node` is installed beside this package, or in the project in which the command runs.
   for (const from of [cli, join(process.cwd(), "package.json")]) {
     try {
       const manifest = createRequire(from).resolve("node/package.json");
       const node = join(dirname(manifest), "bin", process.platform === "win32" ? "node.exe" : "node");
-      // Its own installation puts it there, and may have been forbidden to.
+      // The install script of the package downloads this file. Install scripts can be disabled.
       if (existsSync(node)) return node;
     } catch {
-      // Not there.
+      // The package is not installed here.
     }
   }
   console.error(
-    `sluice needs Node 24 or newer, and this is ${process.version}. Install it, or add it to this project, which ` +
-      "leaves the machine's own as it is: npm install --save-dev node@24",
+    `sluice needs Node 24 or newer, and this is ${process.version}. Install a newer Node, or add one to this project only: ` +
+      "npm install --save-dev node@24",
   );
   process.exit(1);
 }
 
 const words = process.argv.slice(2);
-// Dead letters pass through `dlq` by the 100,000: what is collected while it is young takes no memory for long, and an arena
-// for each thread would hold free memory several times.
+// `dlq` can read 100,000 dead letters. With a small young generation, Node frees them early. With few arenas, the C
+// library keeps less free memory.
 const dlq = words[0] === "dlq";
 const flags = ["--no-warnings", ...(dlq ? ["--max-semi-space-size=4"] : [])];
 const env = {
-  // Where Node keeps compiled code by itself, when it is asked to.
+  // The directory that Node uses by default for its cache of compiled code.
   NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache"),
   ...(dlq && { MALLOC_ARENA_MAX: "2" }),
   ...process.env,
 };
 const child = spawn(findNode24(), [...flags, cli, ...words], { stdio: "inherit", env });
-// Ctrl-C reaches the child too, which ends cleanly and takes this process along.
+// The terminal sends Ctrl-C to the child as well. The child ends cleanly, and then this process ends.
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => child.kill("SIGTERM"));
 child.on("error", (error) => {

@@ -2,16 +2,17 @@ import { EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge
 import { clientConfig } from "../shared/aws/client-config.ts";
 import type { RunSummary } from "../shared/definition/completion.ts";
 
-/** How rules find it. */
+/** The source and the detail type of the event. Rules in EventBridge match them. */
 const SOURCE = "sluice";
 const DETAIL_TYPE = "Sluice Run Ended";
 
 /**
- * Tells an EventBridge bus that a run has ended. The event's detail is the run's summary with the name of the stack:
- * several stages of a workflow may share an account's default bus, and a rule must be able to tell them apart.
+ * Returns a function that sends an event to an EventBridge bus when a run has ended. The detail of the event is the
+ * summary of the run and the name of the stack. Several stages of a workflow can share the default bus of an account,
+ * and a rule can distinguish them by the stack.
  *
- * @throws {Error} The bus did not take it.
- * @example { "source": ["sluice"], "detail": { "stack": ["sluice-prod-cities"] } } // a rule's pattern
+ * @throws {Error} EventBridge did not accept the event.
+ * @example { "source": ["sluice"], "detail": { "stack": ["sluice-prod-cities"] } } // the pattern of a rule
  */
 export function completionEvents(eventBus: string, stack: string | undefined): (summary: RunSummary) => Promise<void> {
   const client = new EventBridgeClient(clientConfig());

@@ -17,8 +17,8 @@ const CODE_ROUNDS = 16;
 const CONNECTION_ROUNDS = 4;
 
 /**
- * How long both warm-ups take together at most. Lambda restarts an environment that is not ready after 10 s. So an endpoint
- * that does not answer must delay the start a little, and must not prevent it.
+ * How long both warm-ups take together at most. Lambda restarts an environment that is not ready after 10 s. So an
+ * endpoint that does not answer must delay the start a little, and must not prevent it.
  * https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
  */
 export const WARM_UP_MILLISECONDS = 1_000;
@@ -73,8 +73,8 @@ type Endpoints = Pick<Connection, "store" | "queue" | "controlQueue">;
 
 /**
  * Opens connections to AWS and sends a few requests that change nothing: reads of a row that does not exist, and writes
- * whose condition is false. It ignores requests that fail. It does not wait for requests that take longer than the given
- * time; they end by their own timeouts.
+ * whose condition is false. It ignores requests that fail. It does not wait for requests that take longer than the
+ * given time; they end by their own timeouts.
  *
  * @param sockets How many connections to the queue to open.
  * @param milliseconds The longest time that the warm-up may take.

@@ -24,9 +24,9 @@ class FallbackCount {
 }
 
 /**
- * Returns the workflow of this bundle and everything that its functions use: queues, ledger, clock and randomness. It is
- * called once, when an execution environment starts, and warms the environment up. Only the count of fallbacks changes
- * from one invocation to the next.
+ * Returns the workflow of this bundle and everything that its functions use: queues, ledger, clock and randomness. It
+ * is called once, when an execution environment starts, and warms the environment up. Only the count of fallbacks
+ * changes from one invocation to the next.
  *
  * @param sockets How many requests to the queue the function makes at once.
  */

@@ -13,14 +13,20 @@ const NAMES: Readonly<Record<Counter, string>> = {
   newerVersion: "NewerVersion",
 };
 
-/** Values of a metric that one document holds. */
+/**
+ * The most values of one metric in a document.
+ * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+ */
 const MOST_VALUES = 100;
 
-/** Metrics that take all durations of a document at once: one by one, each makes a copy of those before it. */
+/**
+ * Metrics that accept all durations of a document at once. `addMetric` would copy all earlier durations for each new
+ * one.
+ */
 export class FunctionMetrics extends EmbeddedMetrics {
   #durations: readonly number[] = [];
 
-  /** Sets the durations of the next document, in milliseconds: `MOST_VALUES` at most. */
+  /** Sets the durations of the next document, in milliseconds. There are at most `MOST_VALUES`. */
   setDurations(durations: readonly number[]): void {
     this.#durations = durations;
     const [first] = durations;
@@ -34,9 +40,11 @@ export class FunctionMetrics extends EmbeddedMetrics {
 }
 
 /**
- * Of a function, made once: it takes longer than all that an invocation adds to it.
+ * Creates the metrics of a function. Call it once for each environment, because it takes longer than all metrics of an
+ * invocation.
  *
- * @param stack A dimension beside the workflow: an account may have several stages of it. Absent on the embedded engine.
+ * @param stack The name of the stack, which is a dimension: an account can have several stages of a workflow. Absent on
+ *   the embedded engine.
  */
 export function functionMetrics(
   workflow: string,
@@ -54,8 +62,10 @@ export function functionMetrics(
 }
 
 /**
- * The metrics of one invocation, published as CloudWatch embedded metric documents: one at its end, and before it one
- * for each hundred tasks. Until then they are kept here, as several invocations may share `functionMetrics`.
+ * The metrics of one invocation. It publishes them as documents in CloudWatch's embedded metric format: one for each
+ * hundred tasks, and one at the end of the invocation. Until then it keeps the values, because several invocations
+ * share the result of
+ * `functionMetrics`.
  */
 export class InvocationMetrics implements Metrics {
   readonly #metrics: FunctionMetrics;
@@ -72,8 +82,8 @@ export class InvocationMetrics implements Metrics {
   }
 
   duration(milliseconds: number): void {
-    // To the microsecond: a clock's other digits would make each document twice as long, and CloudWatch takes its price by
-    // the byte.
+    // Round to microseconds. Further digits would make each document twice as long, and CloudWatch charges for each
+    // byte.
     this.#durations.push(Math.round(1_000 * milliseconds) / 1_000);
     if (this.#durations.length === MOST_VALUES) this.publish();
   }
@@ -82,6 +92,7 @@ export class InvocationMetrics implements Metrics {
     if (value > (this.#peaks.get(level) ?? 0)) this.#peaks.set(level, value);
   }
 
+  /** Writes the document with the values since the last one. */
   publish(): void {
     for (const [counter, total] of this.#counts) this.#metrics.addMetric(NAMES[counter], MetricUnit.Count, total);
     const inFlight = this.#peaks.get("inFlight");

@@ -5,12 +5,16 @@ import { isErrorLike, toError, toText } from "../shared/base/thrown.ts";
 type Fields = Readonly<Record<string, string | number>>;
 type Level = keyof TaskLogger;
 
-/** A logger whose lines all carry some fields. Cheaper than a child logger, of which each task would need one. */
+/**
+ * A logger that adds the given fields to each line. It takes less time to create than a child logger, and each task
+ * needs one.
+ */
 export function taskLogger(logger: Logger, bound: Fields = {}): TaskLogger {
   return new BoundLogger(logger, bound);
 }
 
-// Its methods are made as they are asked for: most tasks log nothing, and one may take a method out of its logger.
+// Each method is created when it is read, because most tasks log nothing. A task can also use a method without its
+// logger.
 class BoundLogger implements TaskLogger {
   readonly #logger: Logger;
   readonly #bound: Fields;
@@ -46,7 +50,7 @@ class BoundLogger implements TaskLogger {
     };
   }
 
-  // A getter or a `toJSON` of a field throws, or an error is its own cause. The line is written all the same.
+  // A getter or a `toJSON` of a field can throw, and an error can be its own cause. The line is still written, as text.
   #logAsTexts(
     level: Level,
     message: unknown,
@@ -56,12 +60,12 @@ class BoundLogger implements TaskLogger {
     try {
       this.#logger[level](toText(message), { ...this.#bound, ...asTexts(fields), loggedAsText: why });
     } catch {
-      // A line that cannot be written must not fail an attempt, nor keep an outcome from being recorded.
+      // A line that cannot be written must not fail the attempt or prevent the recording of its outcome.
     }
   }
 }
 
-/** The fields, with errors that the logger could not read replaced: one of another realm would be logged as `{}`. */
+/** The fields with readable errors. The logger would write an error of another realm as `{}`. */
 function readable(fields: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
   if (isErrorLike(fields)) return { error: toError(fields) };
   return Object.fromEntries(
@@ -69,13 +73,13 @@ function readable(fields: Readonly<Record<string, unknown>> = {}): Readonly<Reco
   );
 }
 
-/** The fields as texts, each read separately: if one cannot be read, the line keeps the others. */
+/** The fields as texts. Each field is read separately, so that the line keeps the others if one cannot be read. */
 function asTexts(fields: Readonly<Record<string, unknown>> | undefined): Readonly<Record<string, string>> {
   let names: readonly string[] = [];
   try {
     names = Object.keys(fields ?? {});
   } catch {
-    // A revoked proxy: there is nothing to read.
+    // The value is a revoked proxy and has no readable fields.
   }
   return Object.fromEntries(names.map((name) => [name, textOf(fields, name)]));
 }

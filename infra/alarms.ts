@@ -28,13 +28,13 @@ export interface AlarmsProps {
   readonly functions: Readonly<Record<FunctionName, FanOutFunction>>;
   readonly schedule: RunSchedule | undefined;
   readonly topic: ITopic | undefined;
-  /** Of all attempts, those that may fail. */
+  /** The share of failed attempts at which the alarm `tasks-failing` goes off. */
   readonly failureRate: number;
-  /** The runbook, whose headings are the alarms' names. */
+  /** The URL or path of the runbook. Its headings are the names of the alarms. */
   readonly runbookUrl: string;
 }
 
-/** Every alarm there may be, by its heading in the runbook. */
+/** The names of all alarms. Each is a heading in the runbook. */
 export const ALARM_NAMES = [
   "dead-letters",
   "oldest-message",
@@ -49,17 +49,21 @@ export type AlarmName = (typeof ALARM_NAMES)[number];
 
 interface Watch {
   readonly metric: IMetric;
-  /** The alarm goes off at it. */
+  /** The alarm goes off when the metric reaches this value. */
   readonly atLeast: number;
-  /** Periods in a row. */
+  /** How many periods in a row must reach the value. Default 1. */
   readonly periods?: number;
+  /** A sentence for the description of the alarm. */
   readonly meaning: string;
 }
 
-/** Slices of the producer that may fail in five minutes: two may be the source's, five in a row end the run. */
+/**
+ * The failed slices in five minutes at which the alarm goes off. Two can be a short outage of the source. Five in a row
+ * fail the run.
+ */
 const FAILED_SLICES = 3;
 
-/** Attempts in five minutes below which their failure rate says nothing. */
+/** With fewer attempts in five minutes, their failure rate has no meaning. */
 const FEWEST_ATTEMPTS = 20;
 
 /** The alarms of a workflow. */
@@ -75,7 +79,7 @@ export class Alarms extends Construct {
         threshold: atLeast,
         evaluationPeriods: periods,
         comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        // No run, no data.
+        // Without a run there is no data.
         treatMissingData: TreatMissingData.NOT_BREACHING,
       });
       if (props.topic !== undefined) alarm.addAlarmAction(new SnsAction(props.topic));
@@ -94,16 +98,16 @@ function watches(props: AlarmsProps): Partial<Record<AlarmName, Watch>> {
   const age = oldestHealthySeconds(workflow, topology);
   return {
     "dead-letters": {
-      // Not NumberOfMessagesSent, which misses those that SQS itself moves.
+      // NumberOfMessagesSent does not count the messages that SQS itself moves to the queue.
       metric: queues.deadLetterQueue.metricApproximateNumberOfMessagesVisible(minute),
       atLeast: 1,
-      meaning: "items failed for good and wait in the dead-letter queue, each with its reason.",
+      meaning: "items failed permanently and are in the dead-letter queue, each with its reason.",
     },
     "oldest-message": {
       metric: queues.queue.metricApproximateAgeOfOldestMessage(minute),
       atLeast: age,
       periods: 3,
-      meaning: `a message waits for longer than ${age} s, which the slowest healthy run does not need.`,
+      meaning: `a message has waited for more than ${age} s, which is longer than in the slowest healthy run.`,
     },
     "producer-failing": {
       metric: new MathExpression({
@@ -113,17 +117,17 @@ function watches(props: AlarmsProps): Partial<Record<AlarmName, Watch>> {
         period: fiveMinutes.period,
       }),
       atLeast: FAILED_SLICES,
-      meaning: "the source cannot be read, or the producer crashes. After five failures in a row the run fails.",
+      meaning: "the source cannot be read, or the producer crashes. Five failures in a row fail the run.",
     },
     "consumer-failing": {
       metric: consumer.function.metricErrors(fiveMinutes),
       atLeast: 1,
-      meaning: "a consumer crashed or ran out of time or memory, which no failing task makes it do.",
+      meaning: "a consumer crashed, or ran out of time or memory. A failing task does not cause this.",
     },
     "control-dead-letters": {
       metric: queues.controlDeadLetterQueue.metricApproximateNumberOfMessagesVisible(minute),
       atLeast: 1,
-      meaning: "a control message was given up, so a run stands still or was never started.",
+      meaning: "a control message failed permanently, so a run does not continue or was never started.",
     },
     throttles: {
       metric: new MathExpression({
@@ -136,11 +140,11 @@ function watches(props: AlarmsProps): Partial<Record<AlarmName, Watch>> {
         period: fiveMinutes.period,
       }),
       atLeast: 1,
-      meaning: "Lambda refuses invocations: the account's concurrency does not suffice.",
+      meaning: "Lambda refuses invocations: the concurrency of the account is not sufficient.",
     },
     "tasks-failing": {
       metric: new MathExpression({
-        label: "failed attempts of all",
+        label: "share of failed attempts",
         expression:
           `IF(FILL(succeeded, 0) + FILL(retried, 0) + FILL(dead, 0) >= ${FEWEST_ATTEMPTS}, ` +
           "(FILL(retried, 0) + FILL(dead, 0)) / (FILL(succeeded, 0) + FILL(retried, 0) + FILL(dead, 0)), 0)",
@@ -163,16 +167,16 @@ function watches(props: AlarmsProps): Partial<Record<AlarmName, Watch>> {
           ...fiveMinutes,
         }),
         atLeast: 1,
-        meaning: "the schedule could not send its start message, so a run is missing.",
+        meaning: "the schedule could not send its start message, so a run was not started.",
       },
     }),
   };
 }
 
 /**
- * How old a message may become in a healthy run: the largest backlog worked off at the slowest pace, each task at its
- * timeout, and then every attempt with the longest backoff. Half of the queue's retention at the most, after which it
- * would be late to know.
+ * How old a message can become in a healthy run, in seconds. In the slowest healthy run, the largest backlog is
+ * processed with every task at its timeout, and then the message needs all attempts with the longest backoffs. The
+ * result is at most half of the queue's retention, so that there is time to act before SQS deletes the message.
  */
 export function oldestHealthySeconds(
   { timeoutMilliseconds, retry }: Pick<Workflow, "timeoutMilliseconds" | "retry">,
@@ -182,6 +186,6 @@ export function oldestHealthySeconds(
   for (let failures = 1; failures < retry.attempts; failures++) {
     milliseconds += Math.min(retry.capMilliseconds, retry.baseMilliseconds * 2 ** (failures - 1));
   }
-  // At least what the metric can tell: it is published each minute.
+  // CloudWatch publishes the metric once a minute, so a shorter age cannot be observed.
   return Math.max(60, Math.min(Math.ceil(milliseconds / 1_000), queue.retentionSeconds / 2));
 }

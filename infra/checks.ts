@@ -3,10 +3,11 @@ import { ConfigurationError } from "../shared/base/errors.ts";
 import type { Topology } from "../shared/definition/topology.ts";
 
 /**
- * The rules that hold between the numbers of a stack. The definition derives them so; they are checked again here,
- * because what breaks one deploys without an error, and loses or doubles messages under load.
+ * Checks the rules between the numbers of a stack. `topology` derives numbers that follow these rules. They are checked
+ * again at synth, because AWS deploys most violations without an error, and messages would then be lost or processed
+ * twice under load.
  *
- * @throws {ConfigurationError} A combination is unsafe.
+ * @throws {ConfigurationError} The numbers violate a rule.
  */
 export function checkTopology(topology: Topology, taskTimeoutMilliseconds: number): void {
   const { queue, controlQueue, consumer, producer, deadLetterQueue } = topology;
@@ -26,13 +27,13 @@ export function checkTopology(topology: Topology, taskTimeoutMilliseconds: numbe
   refuse(
     taskTimeoutMilliseconds >= consumer.timeoutSeconds * 1_000,
     `a task's timeout must be below the consumer's, but they are ${taskTimeoutMilliseconds / 1_000} s and ` +
-      `${consumer.timeoutSeconds} s: an attempt could not be recorded`,
+      `${consumer.timeoutSeconds} s: the outcome of an attempt could not be recorded`,
   );
   refuse(
     refillVisibilitySeconds * 1_000 <= refillWaitingSeconds * 1_000 + taskTimeoutMilliseconds,
     `messages that a consumer receives itself must be hidden for longer than they may wait for a slot, ` +
-      `${refillWaitingSeconds} s, and the task's timeout of ${taskTimeoutMilliseconds / 1_000} s, but are for ` +
-      `${refillVisibilitySeconds} s: they would run twice`,
+      `${refillWaitingSeconds} s, and the task's timeout of ${taskTimeoutMilliseconds / 1_000} s, but are hidden for ` +
+      `${refillVisibilitySeconds} s: their tasks would run twice`,
   );
   refuse(
     topology.batchSize > LARGEST_BATCH_WITHOUT_WINDOW && topology.batchingWindowSeconds < 1,
@@ -43,7 +44,7 @@ export function checkTopology(topology: Topology, taskTimeoutMilliseconds: numbe
     `${topology.environments} environments of ${topology.tasksPerEnvironment} tasks exceed the concurrency of ` +
       `${topology.concurrency}`,
   );
-  // A dead letter keeps the timestamp of its first message.
+  // SQS does not reset the age of a message that it moves to the dead-letter queue.
   for (const [name, { retentionSeconds }] of Object.entries({ queue, "control queue": controlQueue })) {
     refuse(
       deadLetterQueue.retentionSeconds <= retentionSeconds,
@@ -54,12 +55,14 @@ export function checkTopology(topology: Topology, taskTimeoutMilliseconds: numbe
 }
 
 /**
- * The reserved concurrency of a function.
+ * Checks the reserved concurrency of a function.
  *
- * A mapping does not know it: with less than its maximum concurrency, throttled deliveries raise the receive count, and
- * messages end in the dead-letter queue though the function never ran.
+ * An event source mapping does not know it. If it is below the mapping's maximum concurrency, Lambda throttles
+ * deliveries. Each throttled delivery raises the receive count, and messages move to the dead-letter queue although the
+ * function never ran.
  *
- * @throws {ConfigurationError} It is below the sum of the maximum concurrencies.
+ * @returns The reserved concurrency.
+ * @throws {ConfigurationError} It is not a whole number, or it is below the maximum concurrency.
  */
 export function checkReservedConcurrency(reserved: number, maximumConcurrency: number): number {
   refuse(
@@ -75,7 +78,7 @@ function checkVisibility(name: string, visibility: number, functionTimeout: numb
   refuse(
     visibility < least,
     `the visibility timeout of ${name} must be at least 6 times its function's timeout of ${functionTimeout} s, and ` +
-      `its batching window of ${window} s: ${least} s, but is ${visibility} s`,
+      `its batching window of ${window} s: ${least} s in total, but is ${visibility} s`,
   );
 }
 

@@ -19,12 +19,12 @@ export interface DashboardProps {
   readonly alarms: readonly Alarm[];
 }
 
-/** What one looks at while a workflow runs, from the alarms down to the ledger. */
+/** The CloudWatch dashboard of a workflow, from the alarms to the ledger. */
 export function fanOutDashboard(scope: Construct, id: string, props: DashboardProps): Dashboard {
   const { workflow, stack, topology, queues, functions, table, alarms } = props;
   const { producer, consumer } = functions;
   const period = Duration.minutes(1);
-  const ours = (name: FanOutMetricName, label: string, statistic: string = Stats.SUM) =>
+  const sluice = (name: FanOutMetricName, label: string, statistic: string = Stats.SUM) =>
     fanOutMetric({ workflow, stack }, name, { label, statistic });
   const graph = (title: string, left: IMetric[], more: Partial<ConstructorParameters<typeof GraphWidget>[0]> = {}) =>
     new GraphWidget({ title, left, width: 12, height: 6, leftYAxis: { min: 0 }, ...more });
@@ -37,10 +37,10 @@ export function fanOutDashboard(scope: Construct, id: string, props: DashboardPr
   dashboard.addWidgets(new AlarmStatusWidget({ title: `${workflow}: alarms`, alarms: [...alarms], width: 24 }));
   dashboard.addWidgets(
     graph("Items a minute", [
-      ours("Produced", "produced"),
-      ours("Succeeded", "succeeded"),
-      ours("Retried", "retried"),
-      ours("DeadLettered", "dead-lettered"),
+      sluice("Produced", "produced"),
+      sluice("Succeeded", "succeeded"),
+      sluice("Retried", "retried"),
+      sluice("DeadLettered", "dead-lettered"),
     ]),
     graph(
       "Backlog",
@@ -57,12 +57,12 @@ export function fanOutDashboard(scope: Construct, id: string, props: DashboardPr
   );
   dashboard.addWidgets(
     graph("Task duration, ms", [
-      ours("TaskDuration", "p50", Stats.p(50)),
-      ours("TaskDuration", "p90", Stats.p(90)),
-      ours("TaskDuration", "p99", Stats.p(99)),
+      sluice("TaskDuration", "p50", Stats.p(50)),
+      sluice("TaskDuration", "p90", Stats.p(90)),
+      sluice("TaskDuration", "p99", Stats.p(99)),
     ]),
-    graph("Failed attempts a minute", [ours("Retried", "retried"), ours("TimedOut", "timed out")], {
-      right: [ours("InFlight", "tasks in flight in one environment", Stats.MAXIMUM)],
+    graph("Failed attempts a minute", [sluice("Retried", "retried"), sluice("TimedOut", "timed out")], {
+      right: [sluice("InFlight", "tasks in flight in one environment", Stats.MAXIMUM)],
       rightYAxis: { min: 0, max: topology.tasksPerEnvironment },
     }),
   );
@@ -72,7 +72,7 @@ export function fanOutDashboard(scope: Construct, id: string, props: DashboardPr
       [
         consumer.function.metricErrors(sum),
         consumer.function.metricThrottles(sum),
-        ours("EnvironmentsRetired", "environments that could start no process"),
+        sluice("EnvironmentsRetired", "environments that could start no process"),
       ],
       {
         right: [consumer.function.metric("ConcurrentExecutions", { ...maximum, label: "environments" })],
@@ -85,8 +85,8 @@ export function fanOutDashboard(scope: Construct, id: string, props: DashboardPr
       [
         producer.function.metricErrors(sum),
         producer.function.metricThrottles(sum),
-        ours("SlicesFailed", "failed slices"),
-        ours("NewerVersion", "messages of a newer version, put back by either function"),
+        sluice("SlicesFailed", "failed slices"),
+        sluice("NewerVersion", "messages of a newer version, put back by either function"),
       ],
       { right: [producer.function.metricDuration({ ...maximum, label: "duration, ms" })], rightYAxis: { min: 0 } },
     ),
@@ -102,7 +102,7 @@ export function fanOutDashboard(scope: Construct, id: string, props: DashboardPr
         table.metricConsumedWriteCapacityUnits({ ...sum, label: "written" }),
         table.metricConsumedReadCapacityUnits({ ...sum, label: "read" }),
       ],
-      { right: [ours("FastPathFallbacks", "requests that had to go through the SDK")], rightYAxis: { min: 0 } },
+      { right: [sluice("FastPathFallbacks", "requests that had to go through the SDK")], rightYAxis: { min: 0 } },
     ),
   );
   return dashboard;

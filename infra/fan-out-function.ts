@@ -13,10 +13,10 @@ export interface FanOutFunctionProps {
   readonly name: FunctionName;
   readonly workflow: string;
   readonly workflowFile: string;
-  /** Files that the function opens by their paths. */
+  /** The files that the function opens by their paths. They are packed with the function. */
   readonly files: readonly SourceFile[];
   readonly topology: FunctionTopology;
-  /** Absent: it shares the account's concurrency with everything else. */
+  /** `undefined`: the function shares the concurrency of the account with all other functions. */
   readonly reservedConcurrency: number | undefined;
   readonly recursiveLoop: RecursiveLoop;
   readonly environment: Readonly<Record<string, string>>;
@@ -25,7 +25,7 @@ export interface FanOutFunctionProps {
   readonly removalPolicy: RemovalPolicy;
 }
 
-/** A function with a role and a log group of its own. */
+/** A Lambda function with its own role and log group. */
 export class FanOutFunction extends Construct {
   readonly function: LambdaFunction;
   readonly role: Role;
@@ -63,7 +63,7 @@ export class FanOutFunction extends Construct {
     });
     Validations.of(this.role).acknowledge({
       id: "AwsSolutions-IAM5[Resource::*]",
-      reason: "X-Ray's two actions to send traces know no other resource.",
+      reason: "The two actions of X-Ray that send traces accept no other resource.",
     });
   }
 }

@@ -1,9 +1,10 @@
 import { Duration } from "aws-cdk-lib";
 import { Metric, Stats } from "aws-cdk-lib/aws-cloudwatch";
 
-/** The namespace and the dimensions under which the functions publish (`functions/metrics.ts`). */
+/** The namespace in which the functions publish their metrics (`functions/metrics.ts`). */
 const NAMESPACE = "Sluice";
 
+/** The metrics that the functions publish. */
 export type FanOutMetricName =
   | "Produced"
   | "Succeeded"
@@ -17,7 +18,10 @@ export type FanOutMetricName =
   | "TaskDuration"
   | "InFlight";
 
-/** Whose metrics: the same workflow may be deployed in several stacks of an account. */
+/**
+ * The dimensions of the metrics. They include the stack, because several stacks of an account can have the same
+ * workflow.
+ */
 export interface MetricOwner {
   readonly workflow: string;
   readonly stack: string;

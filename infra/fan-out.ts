@@ -34,45 +34,66 @@ import { sourceFiles } from "./source-files.ts";
 /** As the project's directory has it in which the CDK is called. */
 const RUNBOOK = `${import.meta.url.includes("/node_modules/") ? "node_modules/sluice/" : ""}docs/guides/runbook.md`;
 
+/** The options of a `FanOut` construct. */
 export interface FanOutProps {
-  /** What `defineWorkflow` returned. */
+  /** The workflow, as `defineWorkflow` returned it. */
   readonly workflow: Workflow;
-  /** The absolute path of the file whose default export it is: it is bundled into the functions. */
+  /**
+   * The absolute path of the file with the workflow as its default export. The file is bundled into the functions.
+   *
+   * @example resolve("workflows/invoices.ts")
+   */
   readonly workflowFile: string;
-  /** Environment variables of the functions, for the workflow's own code. Default: none. */
+  /**
+   * Environment variables of the functions, for the workflow's own code. Names that begin with `SLUICE_`, `AWS_`,
+   * `LAMBDA_` or `_` are reserved. Default: none.
+   * https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+   */
   readonly environment?: Readonly<Record<string, string>>;
-  /** When runs start by themselves. Default: as the workflow says, or never. */
+  /** When runs start by themselves. Default: the workflow's `schedule`. Without one, runs are started by hand only. */
   readonly schedule?: ScheduleOption;
-  /** Rights of the workflow's own code. Default: as the workflow says. More can be granted on the construct. */
+  /**
+   * Permissions of the workflow's own code. Default: the workflow's `permissions`. The construct can be granted more.
+   */
   readonly permissions?: readonly Permission[];
-  /** Is told of the end of each run. Default: the account's default bus. */
+  /** The EventBridge bus that receives an event at the end of each run. Default: the default bus of the account. */
   readonly eventBus?: IEventBus;
-  /** Encrypts the queues in place of SQS's own key. The ledger is encrypted by DynamoDB's. */
+  /**
+   * The KMS key that encrypts the queues. Default: a key that SQS manages. DynamoDB always encrypts the ledger with its
+   * own.
+   */
   readonly encryptionKey?: IKey;
-  /** Whether DynamoDB refuses to delete the ledger. Default false. */
+  /** Whether DynamoDB refuses to delete the ledger's table. Default false. */
   readonly deletionProtection?: boolean;
-  /** What becomes of the ledger and the logs with the stack. Default: they are retained. */
+  /** What happens to the ledger and the logs when the stack is deleted. Default `RemovalPolicy.RETAIN`. */
   readonly removalPolicy?: RemovalPolicy;
-  /** Default one month. */
+  /** How long CloudWatch keeps the logs of the functions. Default one month. */
   readonly logRetention?: RetentionDays;
   /**
-   * Environments reserved for the consumer: at least the maximum concurrency of its mapping, which is the default. Or
-   * `"none"`: it shares the account's concurrency, for an account whose quota leaves nothing to reserve. Then other
-   * functions can starve it, and throttled messages may end in the dead-letter queue without an attempt.
+   * The reserved concurrency of the consumer: at least the maximum concurrency of its event source mapping, which is
+   * `concurrency / tasksPerEnvironment`. Default: exactly that number. Reserved concurrency counts against the quota of
+   * the account, which is 1,000 unless AWS has raised it.
+   *
+   * `"none"` reserves nothing, for an account whose quota is too small. Then other functions can use up the
+   * concurrency, and throttled messages can move to the dead-letter queue without an attempt.
+   * https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
    */
   readonly reservedConcurrency?: number | "none";
-  /** Where the alarms go. Default: they only show. */
+  /** The SNS topic that the alarms notify. Default: the alarms notify nothing and are only visible in CloudWatch. */
   readonly alarmTopic?: ITopic;
-  /** The share of failed attempts at which an alarm goes off, above 0 and at most 1. Default 0.25. */
+  /** The share of failed attempts at which the alarm `tasks-failing` goes off: above 0 and at most 1. Default 0.25. */
   readonly failureRate?: number;
-  /** Where the runbook stands, for the alarms' descriptions. Default: in this package, `docs/guides/runbook.md`. */
+  /**
+   * Where the runbook is, for the descriptions of the alarms. Default: the path of `docs/guides/runbook.md` in this
+   * package.
+   */
   readonly runbookUrl?: string;
 }
 
 /**
- * A workflow on AWS: its queues, its ledger, its functions, what starts it and what watches it.
+ * A workflow on AWS: its queues, its ledger, its functions, its schedule, its alarms and its dashboard.
  *
- * Granting to the construct grants to the consumer, in which the task runs.
+ * A permission that is granted to the construct is granted to the consumer, which runs the task.
  *
  * @example
  * ```ts
@@ -81,7 +102,7 @@ export interface FanOutProps {
  * ```
  */
 export class FanOut extends Construct implements IGrantable {
-  /** The consumer's role. */
+  /** The role of the consumer. */
   readonly grantPrincipal: IPrincipal;
   readonly producer: IFunction;
   readonly consumer: IFunction;
@@ -93,7 +114,7 @@ export class FanOut extends Construct implements IGrantable {
   readonly alarms: readonly Alarm[];
   readonly dashboard: Dashboard;
 
-  /** @throws {ConfigurationError} Props are wrong, or do not fit together. */
+  /** @throws {ConfigurationError} A property is invalid, or properties contradict each other. */
   constructor(scope: Construct, id: string, props: FanOutProps) {
     super(scope, id);
     const { workflow, encryptionKey, removalPolicy = RemovalPolicy.RETAIN, deletionProtection = false } = props;
@@ -182,7 +203,7 @@ export class FanOut extends Construct implements IGrantable {
             producer: topology.producer.environments,
             consumer: checkReservedConcurrency(reservedConcurrency, topology.environments),
           };
-    // Without the functions' code, as for `cdk destroy`, no file is needed.
+    // `cdk destroy` needs no code of the functions, and so no files.
     const files = Stack.of(this).bundlingRequired ? sourceFiles(workflow, variables) : [];
     const make = (name: FunctionName) => {
       const declared = permissions.filter((permission) => permission.function === name);
@@ -193,7 +214,9 @@ export class FanOut extends Construct implements IGrantable {
         files: name === "producer" ? files : [],
         topology: topology[name],
         reservedConcurrency: reserved[name],
-        // The producer's way to itself over the control queue is meant. A consumer that came back to itself would not be.
+        // The producer sends messages to itself over the control queue, so this loop is intended. A consumer must not
+        // loop.
+        // https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
         recursiveLoop: name === "producer" ? RecursiveLoop.ALLOW : RecursiveLoop.TERMINATE,
         environment: variables,
         rights: [...rightsOf(name, resources), ...declared.map(toStatement)],
@@ -211,19 +234,24 @@ export class FanOut extends Construct implements IGrantable {
     return Object.fromEntries(FUNCTIONS.map((name) => [name, make(name)])) as Record<FunctionName, FanOutFunction>;
   }
 
-  /** The variables of the workflow's own code. One that it names and nobody gave is no error yet: `synth` shows all. */
+  /**
+   * The environment variables of the workflow's own code. A variable that the workflow names but that has no value
+   * causes a warning, not an error, so that `cdk synth` shows all of them.
+   *
+   * @throws {ConfigurationError} A name is reserved.
+   */
   #ownVariables({ name, environment: named = [] }: FanOutProps["workflow"], given: Readonly<Record<string, string>>) {
     for (const variable of Object.keys(given)) {
       if (!/^(SLUICE_|AWS_|LAMBDA_|_)/.test(variable)) continue;
       throw new ConfigurationError(
-        `environment has ${variable}, but names that begin with SLUICE_, AWS_, LAMBDA_ or _ are taken: choose another`,
+        `environment has ${variable}, but names that begin with SLUICE_, AWS_, LAMBDA_ or _ are reserved: choose another name`,
       );
     }
     for (const variable of named) {
       if (variable in given) continue;
       Annotations.of(this).addWarningV2(
         `sluice:environment:${variable}`,
-        `the workflow ${name} reads the environment variable ${variable}, which is not set: deployed so, it will fail`,
+        `the workflow ${name} reads the environment variable ${variable}, which is not set: the deployed workflow will fail`,
       );
     }
     return given;
@@ -245,7 +273,8 @@ export class FanOut extends Construct implements IGrantable {
     };
     for (const [output, value] of Object.entries(values)) {
       const name = outputName(workflow, output as StackOutput);
-      // In the stack, and not here: the CLI looks for the names, which a construct of the user's would prefix.
+      // The outputs belong to the stack, not to this construct. Otherwise the CDK would add the construct's path to the
+      // names, and the CLI would not find them.
       new CfnOutput(Stack.of(this), name, { value });
     }
   }
@@ -254,7 +283,7 @@ export class FanOut extends Construct implements IGrantable {
 function checkWorkflowFile(file: string): void {
   if (isAbsolute(file) && existsSync(file)) return;
   throw new ConfigurationError(
-    `workflowFile must be the absolute path of a file that is there, but is ${show(file)}: write ` +
+    `workflowFile must be the absolute path of an existing file, but is ${show(file)}: write ` +
       'resolve("workflows/invoices.ts"), or fileURLToPath(new URL("./workflows/invoices.ts", import.meta.url))',
   );
 }
@@ -262,12 +291,12 @@ function checkWorkflowFile(file: string): void {
 function checkRemoval(removalPolicy: RemovalPolicy, deletionProtection: boolean): void {
   if (!deletionProtection || removalPolicy !== RemovalPolicy.DESTROY) return;
   throw new ConfigurationError(
-    "deletionProtection keeps the ledger from being deleted, and removalPolicy asks for it: deleting the stack would " +
-      "fail half way. Choose RETAIN, or turn deletionProtection off",
+    "deletionProtection prevents the deletion of the ledger, but removalPolicy requests it: deleting the stack would " +
+      "fail. Choose RETAIN, or turn deletionProtection off",
   );
 }
 
 function checkFailureRate(rate: number): number {
   if (rate > 0 && rate <= 1) return rate;
-  throw new ConfigurationError(`failureRate must be above 0 and at most 1, but is ${rate}: 0.25 stands for 25 %`);
+  throw new ConfigurationError(`failureRate must be above 0 and at most 1, but is ${rate}: 0.25 means 25 %`);
 }

@@ -6,32 +6,33 @@ import { buildSync } from "esbuild";
 import { BUNDLE_FILE, bundleOptions, entryOf, type FunctionName } from "./bundling.ts";
 import { copySourceFiles, type SourceFile } from "./source-files.ts";
 
-/** The handler in a bundle, as Lambda names it. */
+/** The handler of a bundle, in the form that Lambda expects. */
 export const HANDLER = "index.handler";
 
 /**
- * A function's bundle as an asset, made by the same esbuild options with which the embedded engine makes its own. The
- * CDK asks for it only when it needs it: `cdk list` and `cdk destroy` do not.
+ * The bundle of a function as a CDK asset. The CDK creates the asset only when it needs the code, so not for `cdk list`
+ * and
+ * `cdk destroy`.
  *
- * @param files Beside the bundle: the function's working directory holds them.
+ * @param files The files to pack with the bundle. They are in the function's working directory.
  */
 export function functionCode(name: FunctionName, workflowFile: string, files: readonly SourceFile[]): Code {
   const entry = entryOf(name);
   const build = (directory: string) => {
-    // Made again after a failure, it must not hold what the failed build left.
+    // After a failed build, the directory still contains its bundle.
     rmSync(join(directory, BUNDLE_FILE), { force: true });
     buildSync({ ...bundleOptions(workflowFile), entryPoints: [entry], outfile: join(directory, BUNDLE_FILE) });
     copySourceFiles(files, directory);
     return true;
   };
   return Code.fromAsset(dirname(entry), {
-    // The bundle tells whether there is something new, and not the files it was made of.
+    // The asset changes when the bundle changes, not when a source file changes.
     assetHashType: AssetHashType.OUTPUT,
     bundling: {
       local: { tryBundle: build },
-      // Never used, as the local bundling never declines.
+      // The image is never used, because the local bundling always succeeds or throws.
       image: DockerImage.fromRegistry("none"),
-      // The CDK takes two assets for one if these are the same.
+      // The CDK treats two assets with the same command as one asset.
       command: [name, workflowFile, ...files.map(({ path }) => path)],
     },
   });

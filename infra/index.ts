@@ -1,4 +1,4 @@
-/** What a CDK app needs to deploy workflows. */
+/** The exports for CDK apps that deploy workflows. */
 export { FanOut, type FanOutProps } from "./fan-out.ts";
 export { addWorkflowStacks, type WorkflowStacksOptions } from "./stacks.ts";
 export { loadWorkflows, type WorkflowFile } from "./workflow-files.ts";

@@ -5,10 +5,12 @@ type Provider = ReturnType<typeof fromEnv>;
 type DefaultProvider = (...options: Parameters<typeof fromEnv>) => Provider;
 
 /**
- * Stands in for `@aws-sdk/credential-provider-node` inside a bundle, for Sluice's clients and those of the user's code
- * alike. Lambda gives a function its credentials in environment variables; the chain that also knows profiles, single
- * sign-on, containers and instances would be a fifth of the bundle, and never be asked. Where it is needed, it is loaded
- * from the module that `CREDENTIALS_MODULE` names.
+ * Replaces `@aws-sdk/credential-provider-node` in a bundle, both for Sluice's clients and for the clients of the user's
+ * code.
+ *
+ * On Lambda, a function has its credentials in environment variables. The SDK's own provider also reads profiles,
+ * single sign-on, containers and instances. It would be a fifth of the bundle, and Lambda does not need it. In the
+ * embedded engine, this function loads the SDK's provider from the module that the variable `CREDENTIALS_MODULE` names.
  */
 export const defaultProvider: DefaultProvider = (options) => {
   const module = process.env[CREDENTIALS_MODULE];

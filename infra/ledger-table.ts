@@ -8,7 +8,7 @@ export interface LedgerTableProps {
   readonly removalPolicy: RemovalPolicy;
 }
 
-/** The ledger's table. DynamoDB encrypts it, as every table. */
+/** The table of the ledger. DynamoDB encrypts every table. */
 export function ledgerTable(scope: Construct, id: string, props: LedgerTableProps): Table {
   const { partition, sort } = TABLE_KEYS;
   return new Table(scope, id, {

@@ -7,8 +7,8 @@ import type { FanOutFunction } from "./fan-out-function.ts";
 import type { Queues } from "./queues.ts";
 
 /**
- * Lets each function work on its queue. `EventSourceMapping` rather than `SqsEventSource`, which would grant more
- * rights than are used.
+ * Connects each function to its queue. It uses `EventSourceMapping`, because `SqsEventSource` would grant permissions
+ * that the functions do not need.
  */
 export function mappings(
   scope: Construct,
@@ -19,10 +19,10 @@ export function mappings(
   new EventSourceMapping(scope, "ProducerMapping", {
     target: functions.producer.function,
     eventSourceArn: queues.controlQueue.queueArn,
-    // One control message is a minute of work.
+    // One control message is about a minute of work.
     batchSize: 1,
     maxConcurrency: topology.producer.environments,
-    // How a producer makes the message wait that it holds.
+    // A producer reports its message as failed to receive it again later.
     reportBatchItemFailures: true,
   });
   new EventSourceMapping(scope, "ConsumerMapping", {
@@ -32,7 +32,8 @@ export function mappings(
     ...(topology.batchingWindowSeconds > 0 && { maxBatchingWindow: Duration.seconds(topology.batchingWindowSeconds) }),
     maxConcurrency: topology.environments,
     reportBatchItemFailures: true,
-    // Said, so that a deploy enables a mapping that an earlier version of `sluice pause` disabled.
+    // The default is `true`, but it must be explicit: so a deploy enables a mapping that an earlier version of `sluice
+    // pause` disabled.
     enabled: true,
   });
 }

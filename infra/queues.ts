@@ -9,7 +9,10 @@ export interface QueuesProps {
   readonly encryptionKey: IKey | undefined;
 }
 
-/** A workflow's queues: encrypted, reached over TLS only, each with a dead-letter queue that keeps for longer. */
+/**
+ * The queues of a workflow. They are encrypted and accept requests over TLS only. The dead-letter queues keep messages
+ * for longer than the others.
+ */
 export class Queues extends Construct {
   readonly queue: Queue;
   readonly deadLetterQueue: Queue;
@@ -37,7 +40,8 @@ export class Queues extends Construct {
     this.controlQueue = new Queue(this, "ControlQueue", {
       ...main(this.controlDeadLetterQueue, topology.controlQueue),
       fifo: true,
-      // A schedule gives no de-duplication id: that it fired twice shows in the body, which names the time.
+      // A schedule sends no deduplication id. If it sends a start message twice, both have the same body, with the same
+      // time.
       contentBasedDeduplication: true,
     });
   }

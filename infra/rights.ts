@@ -13,7 +13,7 @@ export interface Resources {
   readonly encryptionKey: IKey | undefined;
 }
 
-/** What a mapping does with its function's role, and the function with messages that it holds. */
+/** The actions of an event source mapping, which uses its function's role, and of a function with received messages. */
 const RECEIVE = [
   "sqs:ReceiveMessage",
   "sqs:DeleteMessage",
@@ -21,7 +21,7 @@ const RECEIVE = [
   "sqs:GetQueueAttributes",
 ] as const;
 
-/** What each function does on AWS, action by action: nothing that it does not use. */
+/** The permissions that a function needs, and no others. */
 export function rightsOf(
   name: FunctionName,
   { queues, table, eventBus, encryptionKey }: Resources,
@@ -30,14 +30,14 @@ export function rightsOf(
   const common = [
     allow(["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:UpdateItem"], [table.tableArn]),
     allow(["sqs:SendMessage"], [deadLetterQueue.queueArn, controlQueue.queueArn]),
-    // Of a queue with a key of its own: sending takes both, receiving the second.
+    // For queues with a customer managed key: sending needs both actions, receiving needs `kms:Decrypt`.
     // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     ...(encryptionKey === undefined ? [] : [allow(["kms:GenerateDataKey", "kms:Decrypt"], [encryptionKey.keyArn])]),
   ];
   if (name === "producer") {
     return [
       ...common,
-      // To see whether an earlier run still works.
+      // The producer looks for earlier runs that are still active.
       allow(["dynamodb:Query"], [table.tableArn]),
       allow(["sqs:SendMessage", "sqs:GetQueueAttributes"], [queue.queueArn]),
       allow(["sqs:SendMessage"], [controlDeadLetterQueue.queueArn]),
@@ -48,13 +48,13 @@ export function rightsOf(
   return [
     ...common,
     allow(RECEIVE, [queue.queueArn]),
-    // A fresh message takes the place of one that is near a limit of the queue.
+    // A consumer replaces a message that is near a limit of the queue by a new one.
     allow(["sqs:SendMessage"], [queue.queueArn]),
     allow(["sqs:GetQueueAttributes"], [controlQueue.queueArn]),
   ];
 }
 
-/** The statement of a permission that a workflow declares. */
+/** The policy statement of a permission that a workflow declares. */
 export const toStatement = ({ actions, resources }: ParsedPermission): PolicyStatement => allow(actions, resources);
 
 function allow(actions: readonly string[], resources: readonly string[]): PolicyStatement {

@@ -8,8 +8,8 @@ import type { Schedule } from "../shared/definition/schedule.ts";
 import { startEntry } from "../shared/messages/control.ts";
 
 /**
- * EventBridge Scheduler replaces it by the time for which it fires, such as 2026-11-22T08:00:00Z: the same however often
- * it delivers, so that a run is started once.
+ * EventBridge Scheduler replaces this text by the scheduled time, such as 2026-11-22T08:00:00Z. The time is the same if
+ * the scheduler delivers twice, so each scheduled time starts one run.
  * https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
  */
 const SCHEDULED_TIME = "<aws.scheduler.scheduled-time>";
@@ -21,9 +21,12 @@ export interface RunScheduleProps {
   readonly encryptionKey: IKey | undefined;
 }
 
-/** Starts runs by the clock: EventBridge Scheduler sends the start message itself, with no function between. */
+/**
+ * Starts runs at scheduled times. EventBridge Scheduler sends the start message to the control queue, without a
+ * function.
+ */
 export class RunSchedule extends Construct {
-  /** Of this schedule alone, so that its metrics tell of no other. */
+  /** The schedule group. It contains only this schedule, so that the metrics of the group are those of the schedule. */
   readonly group: CfnScheduleGroup;
 
   constructor(scope: Construct, id: string, { workflow, schedule, controlQueue, encryptionKey }: RunScheduleProps) {
@@ -67,7 +70,7 @@ export class RunSchedule extends Construct {
         sqsParameters: { messageGroupId: start.group },
       },
     });
-    // It may fire at once.
+    // The schedule can send a message as soon as it exists, so the role must exist first.
     cfnSchedule.node.addDependency(role);
   }
 }

@@ -7,8 +7,8 @@ import type { Source } from "../shared/sources/source.ts";
 import { BUNDLE_FILE } from "./bundling.ts";
 
 /**
- * Of all files of a workflow together. Lambda takes 250 MB for a function, unzipped; each deployment uploads them, and
- * each cold start of the producer may load them.
+ * The most megabytes of all files of a workflow together. Lambda allows 250 MB for an unzipped function. Each
+ * deployment uploads the files, and each cold start of the producer can load them.
  * https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
  */
 const LARGEST_MEGABYTES = 100;
@@ -17,7 +17,7 @@ const MEGABYTE = 1_024 * 1_024;
 
 /** A file that a workflow's source reads. */
 export interface SourceFile {
-  /** Relative to the working directory at synth, and to that of the function. */
+  /** The path relative to the working directory, both at synth and in the function. */
   readonly path: string;
   readonly bytes: number;
 }
@@ -25,8 +25,8 @@ export interface SourceFile {
 /**
  * The files that a workflow's source opens by their paths.
  *
- * @param variables The functions' environment variables: a path may depend on them.
- * @throws {ConfigurationError} A file cannot be packed with the producer, or would not be found there.
+ * @param variables The environment variables of the functions. A path can depend on them.
+ * @throws {ConfigurationError} A file cannot be packed with the producer, or the producer would not find it.
  */
 export function sourceFiles(
   { name, source }: Pick<Workflow, "name" | "source">,
@@ -39,8 +39,8 @@ export function sourceFiles(
     const all = files.map(({ path, bytes }) => `${path} (${(bytes / MEGABYTE).toFixed(1)} MB)`).join(", ");
     throw new ConfigurationError(
       `the source of the workflow ${name} reads ${all}: that is more than the ${LARGEST_MEGABYTES} MB that are packed with ` +
-        "its producer. Put the file where the function can fetch it, such as in S3, and read it with httpPages(...) or a " +
-        "readPage of your own; or split it over several workflows",
+        "its producer. Put the file where the function can fetch it, such as in S3, and read it with httpPages(...) or your " +
+        "own readPage; or split it over several workflows",
     );
   }
   return files;
@@ -52,7 +52,7 @@ export function copySourceFiles(files: readonly SourceFile[], directory: string)
     const copy = join(directory, path);
     mkdirSync(dirname(copy), { recursive: true });
     copyFileSync(path, copy);
-    // Another user of the function's environment reads it.
+    // In Lambda another user reads the file.
     // https://docs.aws.amazon.com/lambda/latest/dg/deployment-package-v2.html
     chmodSync(copy, 0o644);
   }
@@ -65,7 +65,7 @@ function pathsOf(workflow: string, source: Source, variables: Readonly<Record<st
   } catch (thrown) {
     throw new ConfigurationError(
       `the source of the workflow ${workflow} cannot say which files it reads: ${toError(thrown).message}. Its function ` +
-        "has only the environment variables that the workflow names in environment",
+        "receives only the environment variables that the workflow names in environment",
       { cause: thrown },
     );
   }
@@ -87,7 +87,7 @@ function checkPath(workflow: string, path: unknown): string {
   if (isAbsolute(path)) {
     throw new ConfigurationError(
       `${reads}, which is another place in Lambda than here: give the path relative to the working directory, ` +
-        `${show(below)}, and no URL`,
+        `${show(below)}, and not a URL`,
     );
   }
   if ([BUNDLE_FILE, `${BUNDLE_FILE}.map`].includes(normalize(path))) {

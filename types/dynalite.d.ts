@@ -2,9 +2,9 @@ declare module "dynalite" {
   import type { Server } from "node:http";
 
   export interface DynaliteOptions {
-    /** Where LevelDB keeps the tables; in memory by default. */
+    /** The directory in which LevelDB stores the tables. Default: in memory. */
     path?: string;
-    /** How long a table stays in CREATING, in ms. */
+    /** How long a new table has the status CREATING, in ms. */
     createTableMs?: number;
     deleteTableMs?: number;
     updateTableMs?: number;

@@ -1,5 +1,5 @@
 import type { Workflow } from "../shared/definition/workflow.ts";
 
-/** The workflow of a bundle, as the functions import it: the bundler puts the user's file in its place. */
+/** The workflow of a bundle, which the functions import as `#workflow`. The bundler replaces it by the user's file. */
 declare const workflow: Workflow;
 export default workflow;

@@ -492,7 +492,7 @@ describe("schedule", () => {
 test("a workflow's file is named by its absolute path, and is there", () => {
   for (const workflowFile of ["workflows/seconds.ts", `${import.meta.dirname}/no-such.ts`]) {
     expect(() => synthesise({ workflowFile })).toThrow(
-      `workflowFile must be the absolute path of a file that is there, but is "${workflowFile}"`,
+      `workflowFile must be the absolute path of an existing file, but is "${workflowFile}"`,
     );
   }
   expect(() => synthesise({ workflow: {} as Workflow })).toThrow("workflow must be what defineWorkflow returned");
@@ -500,7 +500,7 @@ test("a workflow's file is named by its absolute path, and is there", () => {
 
 test("a protected ledger that is to be deleted with its stack is refused", () => {
   expect(() => synthesise({ deletionProtection: true, removalPolicy: RemovalPolicy.DESTROY })).toThrow(
-    "deletionProtection keeps the ledger from being deleted",
+    "deletionProtection prevents the deletion of the ledger",
   );
 });
 
