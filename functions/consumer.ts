@@ -5,7 +5,7 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda"
 import workflow from "#workflow";
 import type { ReceivedMessage } from "../shared/aws/received-message.ts";
 import { ignoreProcessMessages } from "../shared/base/process-messages.ts";
-import { serveIsolatedAttempt } from "../shared/consumer/attempts/isolated-process.ts";
+import { serveIsolatedAttempt } from "../shared/consumer/attempts/isolated-main.ts";
 import { ISOLATED } from "../shared/consumer/attempts/isolation-protocol.ts";
 import { containStrayErrors } from "../shared/consumer/attempts/stray-errors.ts";
 import { Consumer } from "../shared/consumer/consumer.ts";
@@ -20,7 +20,8 @@ import { steadyClock } from "./steady-clock.ts";
 import { taskLogger } from "./task-logger.ts";
 
 const logger = new Logger({ serviceName: workflow.name });
-/** What an invocation needs, made once. Of it, the run watch learns from one invocation to the next. */
+
+/** Makes what all invocations of this environment share. The run watch keeps what it learns from one invocation to the next. */
 async function start() {
   const environment = fromVariables(process.env);
   const services = await functionServices(environment, { sockets: MOST_POLLS });
@@ -28,7 +29,7 @@ async function start() {
   const strayLogger = taskLogger(logger);
   containStrayErrors((error) => strayLogger.error("an uncaught error that belongs to no attempt under way", { error }));
   const embeddedMetrics = functionMetrics(workflow.name, "consumer", environment.stack);
-  // An environment may stand still between invocations, and of the clocks only this one goes on.
+  // Lambda may freeze the environment between two invocations. Of the clocks, only `Date.now` counts that time.
   return { environment, services, embeddedMetrics, runWatch: new RunWatch(services.runs, Date.now) };
 }
 
@@ -57,8 +58,8 @@ async function consume(
   const again = await consumer.consume(event.Records.map(toMessage), deadline);
   metrics.count("fastPathFallbacks", services.fallbacks.take());
   metrics.publish();
-  // A process that ends in an invocation has its environment reset: the next invocation gets a new process. After the
-  // answer, Lambda may freeze it first, and it would end in the next invocation.
+  // If the process ends during an invocation, Lambda resets the environment, and the next invocation gets a new process. After
+  // the answer, Lambda might freeze the process before it ends, and it would end in the next invocation.
   // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
   if (consumer.isRetired) process.exit(1);
   return { batchItemFailures: again.map((itemIdentifier) => ({ itemIdentifier })) };
@@ -97,12 +98,12 @@ function toMessage({ messageId, receiptHandle, body, attributes, messageAttribut
 async function createHandler() {
   const started = await start();
   return middy<SQSEvent, SQSBatchResponse>({
-    // The last resort, when even recording hangs: the whole batch comes again, and what was recorded stands.
+    // The last resort, if even recording hangs: the whole batch comes again. What is recorded stays recorded.
     timeoutEarlyInMillis: 500,
   }).handler((event, context) => consume(started, event, context));
 }
 
-// This module serves in two places: as the handler, and in the process of a suspect's attempt, which needs no services.
+// This module has two uses: it is the handler's, and that of the process of an isolated attempt, which needs no services.
 const isolated = process.env[ISOLATED] !== undefined;
 if (isolated) void serveIsolatedAttempt(workflow, (fields) => taskLogger(logger, fields));
 

@@ -1,387 +1,279 @@
 import type { ReceivedMessage } from "../aws/received-message.ts";
-import { MalformedMessageError, toError } from "../base/errors.ts";
 import { NewerVersionError } from "../base/newer-version.ts";
-import type { TaskLogger } from "../base/task.ts";
-import { countWaits } from "../base/waits.ts";
 import { STARTING_SECONDS } from "../definition/topology.ts";
-import type { ItemState } from "../ledger/ledger.ts";
-import { parseEnvelope } from "../messages/envelope.ts";
-import { addressOf, identityOf } from "../messages/item-address.ts";
-import type { ItemMessage } from "../messages/item-message.ts";
-import { type AttemptOutcome, runAttempt } from "./attempts/attempt.ts";
-import { isSuspect, type Pending, Suspects, type SuspectsOptions } from "./attempts/suspect-attempts.ts";
-import { Deleter } from "./outcomes/deleter.ts";
-import { Settlement, type SettlementOptions } from "./outcomes/settlement.ts";
-import { type RunMode, RunWatch } from "./run-watch.ts";
+import { type ItemMessage, receiveOf } from "../messages/item-message.ts";
+import { type AttemptOutcome, askedWait } from "./attempts/attempt.ts";
+import type { IsolatedOutcome } from "./attempts/isolated-attempts.ts";
+import { ItemAttempts, type ItemAttemptsOptions } from "./attempts/item-attempts.ts";
+import type { PendingState } from "./attempts/receive-history.ts";
+import { type LookedUp, LookUp } from "./look-up.ts";
+import { type Delivery, type MessageInHand, MessagesInHand } from "./messages-in-hand.ts";
+import { Disposal } from "./outcomes/disposal.ts";
+import { type NextStep, nextStep } from "./outcomes/next-step.ts";
+import { LEAVE, type Outcome } from "./outcomes/outcome.ts";
+import { Recorder, type RecorderOptions } from "./outcomes/recorder.ts";
+import { noPlaceDelay, notStartedDelay } from "./outcomes/return-delays.ts";
+import { RunWatch } from "./run-watch.ts";
+import { FixedSlots } from "./slots/fixed-slots.ts";
 import { Intake, type RefillOptions } from "./slots/intake.ts";
+import { MeanDuration } from "./slots/mean-duration.ts";
 import type { SlotState } from "./slots/refill-policy.ts";
+import type { SlotSupplier, SlotUse } from "./slots/slot-supplier.ts";
 
-export interface ConsumerOptions extends SettlementOptions, SuspectsOptions {
-  /** Slots of the whole fleet, and of this consumer. */
+export interface ConsumerOptions extends RecorderOptions, ItemAttemptsOptions {
+  /** The slots of the whole fleet. */
   readonly concurrency: number;
+  /** The slots of this consumer. */
   readonly tasksPerEnvironment: number;
-  /** Absent: the consumer works on its batch alone. */
+  /** Decides which message may start when. Default: `tasksPerEnvironment` slots. */
+  readonly slots?: SlotSupplier;
+  /** `undefined`: the consumer processes its batch only. */
   readonly refill?: RefillOptions | undefined;
-  /** What the process knows of the runs, from one invocation to the next. Default: nothing. */
+  /** Keeps what is known of runs from one invocation to the next. Default: nothing is kept. */
   readonly runWatch?: RunWatch;
-  /** The task's logger, with what it runs on in each line. */
-  readonly taskLogger: (fields: Readonly<Record<string, string | number>>) => TaskLogger;
 }
 
-/** A message with all that is known of it, waiting for a slot. */
-interface Work {
-  readonly item: ItemMessage;
-  readonly state: ItemState;
-  readonly mode: RunMode;
-  readonly settled: Settled;
-  /** Until when its attempt may begin, where the consumer has set its visibility itself: of all, if it refills its slots. */
-  readonly beginsBy: number | undefined;
-  /** When its run was last looked at. */
-  readonly lookedAt: number;
-}
+type Found = Extract<LookedUp, { tag: "found" }>;
 
-/** Where messages came from, and what is to be done with them once they are settled. */
-interface Delivery {
-  readonly settled: Settled;
-  readonly beginsBy?: number | undefined;
-}
-
-/** Called once a message's outcome is recorded (it is to be deleted), or is not (it must come again). */
-type Settled = (message: ReceivedMessage, deletable: boolean) => void;
-
-const NEVER_SEEN = { tag: "pending", failures: [], final: undefined, receives: new Map() } as const satisfies ItemState;
-
-/** Outcomes that may wait to be recorded, for each slot, before no more messages are received. */
+/** If more outcomes per slot than this wait to be recorded, no more messages are received. */
 const UNRECORDED_PER_SLOT = 10;
 
-/** How long a message may wait for a slot on what its run wanted when it came. */
-const LOOK_HOLDS_MILLISECONDS = 1_000;
+/** How long a message may wait for a slot before its run is asked again. */
+const RUN_ANSWER_HOLDS_MILLISECONDS = 1_000;
 
-/** An attempt may begin so long after the last receive: the time that an invocation has to start is not used up. */
+/** An attempt may begin this much after the last receive: the time that an invocation has to start is not used up then. */
 const LATE_MILLISECONDS = 1_000;
 
-/** Of an attempt, before one has ended. */
-const ASSUMED_MILLISECONDS = 1_000;
-
-/** Of the latest attempt's duration, in their mean. */
-const LATEST_WEIGHT = 0.1;
+/** How long an attempt is expected to take before one has ended. */
+const EXPECTED_MILLISECONDS = 1_000;
 
 /**
- * Works through the messages of one invocation, and says which of them are not to be deleted. It never throws for a
- * task's sake: a message whose outcome could not be recorded is reported, and comes again.
+ * Processes the messages of one invocation, and returns the ids of those that must not be deleted. It never throws because of
+ * a task.
  *
- * A slot that is free is filled: with the batch's messages, and then with those that the consumer receives itself,
- * until `refill.until`. So an environment never waits for the slowest task of a batch. A few messages are received before
- * a slot is free for them, so that it need not wait for the request either.
+ * Each message goes through these states: look up → wait for a slot → attempt → record → delete or return. See
+ * `docs/internals/consumer.md`. A slot that becomes free is filled at once: with a message of the batch, or with one that the
+ * consumer receives itself until `refill.until`. So an environment never waits for the slowest task of a batch.
  *
- * Made anew for each invocation: several may share a process.
+ * A consumer serves one invocation. Several may share a process.
+ *
+ * @example
+ * const consumer = new Consumer(options);
+ * const failedIds = await consumer.consume(messages, deadline);
  */
 export class Consumer {
   readonly #options: ConsumerOptions;
-  readonly #settlement: Settlement;
+  readonly #messages = new MessagesInHand();
   readonly #runWatch: RunWatch;
-  readonly #suspects: Suspects;
+  readonly #lookUp: LookUp;
+  readonly #slots: SlotSupplier;
+  readonly #attempts: ItemAttempts;
+  readonly #recorder: Recorder;
+  readonly #disposal: Disposal;
   readonly #intake: Intake;
-  readonly #deleter: Deleter;
-  readonly #waiting: Work[] = [];
-  /** Attempts under way: slots that are taken. */
-  #underWay = 0;
-  /** Messages that are looked up, or whose outcome is being recorded. */
-  #unrecorded = 0;
-  /** Items that are looked up, each of which may want a slot. */
-  #lookedUp = 0;
-  /** How long an attempt took lately: the latest weigh most. */
-  #meanMilliseconds: number | undefined;
+  readonly #meanDuration = new MeanDuration();
+  readonly #idle = Promise.withResolvers<void>();
   /** When recording must begin, in the clock's milliseconds. */
   #deadline = 0;
   /**
-   * Resolves when the batch's visibility is what it should be. No attempt begins before: one that takes the process
-   * along would hide its whole batch. Nor is a message of it delayed before.
+   * Resolves when the visibility timeout of the batch is set. No attempt begins before: an attempt that ends the process would
+   * hide the whole batch for the queue's own, longer timeout. No message of the batch is returned before either.
    */
-  #shortened: Promise<void> = Promise.resolve();
-  #onIdle: () => void = () => {};
+  #visibilitySet: Promise<void> = Promise.resolve();
   #isRetired = false;
 
   constructor(options: ConsumerOptions) {
+    const { runs, now, queue, logger, refill } = options;
     this.#options = options;
-    this.#settlement = new Settlement(options);
-    this.#runWatch = options.runWatch ?? new RunWatch(options.runs, options.now);
+    this.#runWatch = options.runWatch ?? new RunWatch(runs, now);
     this.#runWatch.begin();
-    this.#suspects = new Suspects(options);
-    this.#deleter = new Deleter(options.queue, options.logger);
-    const settled: Settled = ({ receiptHandle }, deletable) => {
-      if (deletable) this.#deleter.delete(receiptHandle);
-    };
+    this.#lookUp = new LookUp({ ...options, runWatch: this.#runWatch });
+    this.#slots = options.slots ?? new FixedSlots(options.tasksPerEnvironment);
+    this.#attempts = new ItemAttempts(options);
+    this.#recorder = new Recorder(options);
+    this.#disposal = new Disposal({ queue, logger, deletesBatch: refill !== undefined });
     this.#intake = new Intake(options, {
-      receive: (messages) => this.#admit(messages, { settled, beginsBy: this.#beginsBy() }),
-      advance: () => this.#advance(),
+      slotState: () => this.#slotState(),
+      receive: (messages) => void this.#take(messages, { origin: "receive", beginsBy: this.#beginsBy() }),
+      onChange: () => this.#changed(),
+      onNotNeeded: () => this.#rest(),
     });
   }
 
   /**
+   * Processes a batch, and the messages that the consumer receives itself. Called once.
+   *
    * @param deadline When recording must begin, in the clock's milliseconds.
-   * @returns the ids of the batch's messages that must come again.
+   * @returns The ids of the batch's messages that must come again.
    */
   async consume(batch: readonly ReceivedMessage[], deadline: number): Promise<readonly string[]> {
     this.#deadline = deadline;
-    const again: string[] = [];
-    const idle = new Promise<void>((resolve) => {
-      this.#onIdle = resolve;
-    });
-    const refilling = this.#options.refill !== undefined;
-    if (refilling) this.#shortened = this.#shortenVisibility(batch);
+    if (this.#options.refill !== undefined) this.#visibilitySet = this.#setVisibility(batch);
     this.#intake.noteBatch(batch.length);
-    const settled: Settled = ({ id, receiptHandle }, deletable) => {
-      if (!deletable) again.push(id);
-      // The mapping would delete it only at the invocation's end, when it may be visible again.
-      else if (refilling) this.#deleter.delete(receiptHandle);
-    };
-    const admitted = this.#admit(batch, { settled, beginsBy: this.#beginsBy(STARTING_SECONDS * 1_000) });
-    // Behind a full batch there is more: slots that it leaves free need not wait until it is looked up.
-    if (!this.#intake.dry) this.#advance();
-    await admitted;
-    await idle;
+    void this.#take(batch, { origin: "batch", beginsBy: this.#beginsBy(STARTING_SECONDS * 1_000) });
+    // More messages follow a full batch. Slots that it leaves free need not wait until it is looked up.
+    if (!this.#intake.isQueueLow) this.#changed();
+    await this.#idle.promise;
     this.#intake.end();
-    await this.#settlement.finish();
-    // Nobody answers for a batch whose environment ends: what the mapping would delete is deleted here.
-    if (this.#isRetired && !refilling) {
-      const done = batch.filter(({ id }) => !again.includes(id));
-      for (const { receiptHandle } of done) this.#deleter.delete(receiptHandle);
-    }
-    await this.#deleter.flush();
-    return again;
+    await this.#recorder.finish();
+    // An environment that ends gives Lambda no answer, so Lambda deletes nothing.
+    if (this.#isRetired) this.#disposal.deleteInPlaceOfLambda(batch);
+    await this.#disposal.flush();
+    return this.#disposal.keptIds;
   }
 
   /**
-   * Whether this environment must not be used again. All messages are deleted or put back by then, so it may end without
-   * an answer.
+   * Whether this environment must not be used again. When `consume` has returned, all messages are deleted or returned, so the
+   * environment may end without an answer to Lambda.
    */
   get isRetired(): boolean {
     return this.#isRetired;
   }
 
-  // The mapping's visibility timeout is that of a whole invocation, six times over. One that refills its slots is long,
-  // a message's own work is short: should this process die, its messages are soon received again.
-  async #shortenVisibility(batch: readonly ReceivedMessage[]): Promise<void> {
-    const { queue, refill, logger } = this.#options;
-    const milliseconds = (refill?.visibilityTimeoutSeconds ?? 0) * 1_000;
-    try {
-      await queue.changeVisibilities(batch.map(({ receiptHandle }) => ({ receiptHandle, milliseconds })));
-    } catch (error) {
-      logger.warn("the batch keeps the queue's visibility timeout", { error });
+  /** Looks up messages that came together, and processes each of them. Never rejects. */
+  async #take(messages: readonly ReceivedMessage[], delivery: Delivery): Promise<void> {
+    const items: { readonly inHand: MessageInHand; readonly item: ItemMessage }[] = [];
+    for (const message of messages) {
+      const inHand = this.#messages.add(message, delivery);
+      const read = this.#lookUp.read(message);
+      if (read.tag === "item") items.push({ inHand, item: read.item });
+      else void this.#settle(inHand, this.#unread({ tag: read.tag, message, error: read.error }, inHand));
     }
-  }
-
-  /** Takes messages in: looks up what must be, and gives them to the slots. Never rejects. */
-  async #admit(messages: readonly ReceivedMessage[], { settled, beginsBy }: Delivery): Promise<void> {
-    const { items, foreign } = this.#parse(messages);
-    for (const { message, error } of foreign) {
-      const settle = error instanceof NewerVersionError ? "newerVersion" : "foreign";
-      void this.#settle(message, settled, () => this.#settlement[settle](message, error));
-    }
-    this.#unrecorded++;
-    this.#lookedUp += items.length;
-    try {
-      const lookedAt = this.#options.now();
-      const lookUps = await Promise.allSettled(await this.#lookUp(items));
-      // A task may block or end this process at once, and no request leaves it then.
-      await this.#shortened;
-      for (const [position, item] of items.entries()) {
-        const lookUp = lookUps[position];
-        if (lookUp?.status === "fulfilled") {
-          this.#waiting.push({ item, settled, beginsBy, lookedAt, ...lookUp.value });
-        } else this.#leave(item, settled, lookUp?.reason);
+    if (items.length > 0) {
+      const lookedUp = await this.#lookUp.find(items.map(({ item }) => item));
+      // A task may block or end this process at once, and then no request leaves it any more.
+      await this.#visibilitySet;
+      for (const [position, { inHand, item }] of items.entries()) {
+        const found = lookedUp[position];
+        if (found !== undefined) void this.#settle(inHand, this.#outcomeOf(inHand, item, found));
       }
+    }
+    this.#changed();
+  }
+
+  /** Records the outcome of a message when it is known, then deletes or returns the message. Never rejects. */
+  async #settle(inHand: MessageInHand, outcome: Promise<Outcome>): Promise<void> {
+    let disposition = LEAVE;
+    try {
+      const known = await outcome;
+      this.#changed();
+      disposition = await this.#recorder.record(known);
+    } catch (error) {
+      const messageId = inHand.message.id;
+      this.#options.logger.error("a message could not be settled, it will come again", { messageId, error });
+    }
+    await this.#disposal.dispose(inHand, disposition);
+    inHand.end();
+    this.#changed();
+  }
+
+  async #unread(outcome: Outcome, inHand: MessageInHand): Promise<Outcome> {
+    inHand.enter("recording");
+    await this.#visibilitySet;
+    return outcome;
+  }
+
+  /** Takes an item that was looked up to its outcome. Rejects if nothing can be recorded. */
+  async #outcomeOf(inHand: MessageInHand, item: ItemMessage, lookedUp: LookedUp): Promise<Outcome> {
+    if (lookedUp.tag === "failed") {
+      inHand.enter("recording");
+      return this.#notLookedUp(item, lookedUp.error);
+    }
+    inHand.mode = lookedUp.mode;
+    inHand.enter("waiting");
+    const reservation = await this.#slots.reserve();
+    if (reservation.tag === "refused") {
+      inHand.enter("recording");
+      return this.#withoutSlot(inHand, item, lookedUp, reservation.hideUntil);
+    }
+    let use: SlotUse = { tag: "unused" };
+    try {
+      const current = this.#isOutdated(lookedUp) ? await this.#lookUp.refresh(item, lookedUp) : lookedUp;
+      if (current.tag === "failed") return this.#notLookedUp(item, current.error);
+      const step = this.#nextStep(inHand, item, current);
+      if (step.tag !== "attempt") return step;
+      inHand.enter("attempting");
+      this.#noteStart();
+      const attempted = await this.#attempts.attempt(item, step.state, this.#deadline);
+      if (attempted.tag === "attempted") use = this.#noteEnd(attempted.outcome);
+      return this.#toOutcome(item, step.state, attempted);
     } finally {
-      this.#lookedUp -= items.length;
-      this.#unrecorded--;
+      inHand.enter("recording");
+      reservation.slot.release(use);
     }
-    this.#advance();
   }
 
-  #leave(item: ItemMessage, settled: Settled, error: unknown): void {
-    if (error instanceof NewerVersionError) {
-      return void this.#settle(item.message, settled, () => this.#settlement.newerVersion(item.message, error));
-    }
+  #notLookedUp(item: ItemMessage, error: unknown): Outcome {
+    if (error instanceof NewerVersionError) return { tag: "newer version", message: item.message, error };
     this.#options.logger.error("a message could not be looked up, it will come again", { error });
-    void this.#settle(item.message, settled, () => this.#settlement.putOff(item));
+    return { tag: "not looked up", item };
   }
 
-  /** What is known of each item, and what its run wants. */
-  async #lookUp(items: readonly ItemMessage[]): Promise<readonly Promise<Pick<Work, "state" | "mode">>[]> {
-    // Only what may have been here before is read: the first delivery of a message costs no read of its own.
-    const known = items.filter(
-      ({ message, envelope }) => message.receiveCount > 1 || envelope.resent === true || envelope.dead !== undefined,
-    );
-    const states =
-      known.length === 0
-        ? Promise.resolve([])
-        : this.#options.ledger.itemStates(known.map(({ envelope }) => addressOf(envelope)));
-    for (const { message, envelope } of items) {
-      const isFirst = message.receiveCount === 1 && envelope.resent !== true && envelope.dead === undefined;
-      if (isFirst && message.sentAt !== undefined) this.#runWatch.noteSent(envelope.run, message.sentAt);
-    }
-    return items.map(async (item) => {
-      const position = known.indexOf(item);
-      const [mode, state] = await Promise.all([
-        this.#runWatch.mode(item.envelope.run),
-        position < 0 ? NEVER_SEEN : states.then((found) => found[position]),
-      ]);
-      if (state === undefined) throw new Error("the ledger gave no state of an item that was asked for");
-      return { state, mode };
+  #withoutSlot(inHand: MessageInHand, item: ItemMessage, found: Found, hideUntil: number): Outcome {
+    const step = this.#nextStep(inHand, item, found);
+    if (step.tag !== "attempt") return step;
+    return { tag: "returned", item, state: step.state, afterMilliseconds: hideUntil - this.#options.now() };
+  }
+
+  /** Whether the run may have been paused or stopped since the message was looked up. */
+  #isOutdated({ at }: Found): boolean {
+    return this.#options.now() - at > RUN_ANSWER_HOLDS_MILLISECONDS;
+  }
+
+  #nextStep(inHand: MessageInHand, item: ItemMessage, { state, mode }: Found): NextStep {
+    const { workflow, now } = this.#options;
+    inHand.mode = mode;
+    // More messages of a paused run would be received only to be returned. Lambda goes on delivering them.
+    if (mode === "pause" && !this.#messages.hasWork) this.#intake.end();
+    return nextStep({
+      item,
+      state,
+      mode,
+      pausedMilliseconds: mode === "pause" ? this.#runWatch.pausedMilliseconds(item.envelope.run) : 0,
+      now: now(),
+      attempts: workflow.retry.attempts,
+      beginsBy: inHand.delivery.beginsBy,
+      isRetired: this.#isRetired,
     });
   }
 
-  /** Fills the free slots, asks for more messages where they are wanted, and notices the end. */
-  #advance(): void {
-    while (this.#underWay < this.#options.tasksPerEnvironment) {
-      const work = this.#waiting.shift();
-      if (work === undefined) break;
-      if (this.#options.now() - work.lookedAt > LOOK_HOLDS_MILLISECONDS) void this.#lookAgain(work);
-      else void this.#work(work);
-    }
-    // What is to be recorded at once leaves before the requests for more.
-    this.#setPace();
-    if (this.#unrecorded < UNRECORDED_PER_SLOT * this.#options.tasksPerEnvironment) {
-      this.#intake.ask(
-        () => this.#slotState(),
-        () => this.#rest(),
-      );
-    }
-    this.#rest();
+  #noteStart(): void {
+    this.#recorder.setPace("together");
+    this.#options.metrics.peak("inFlight", this.#messages.in("attempting"));
   }
 
-  #slotState(): SlotState {
-    return {
-      now: this.#options.now(),
-      slots: this.#options.tasksPerEnvironment,
-      underWay: this.#underWay,
-      running: this.#underWay > 0 || this.#lookedUp > 0,
-      producing: this.#runWatch.producing,
-      inHand: this.#waiting.length + this.#lookedUp,
-      meanMilliseconds: this.#meanMilliseconds ?? this.#assumedMilliseconds(),
-    };
+  #noteEnd(outcome: AttemptOutcome): SlotUse {
+    const durationMilliseconds = outcome.endedAt - outcome.startedAt;
+    this.#meanDuration.add(durationMilliseconds);
+    if (outcome.tag === "succeeded") return { tag: "succeeded", durationMilliseconds };
+    const wait = askedWait(outcome);
+    if (wait?.kind !== "throttled") return { tag: "failed", durationMilliseconds };
+    return { tag: "throttled", durationMilliseconds, retryAfterMilliseconds: wait.afterMilliseconds };
   }
 
-  /** How long an attempt takes, before any has ended: short if each ends while a message may wait for its slot. */
-  #assumedMilliseconds(): number {
-    const { workflow, refill } = this.#options;
-    const { timeoutMilliseconds } = workflow;
-    return timeoutMilliseconds <= (refill?.waitingMilliseconds ?? 0)
-      ? Math.min(ASSUMED_MILLISECONDS, timeoutMilliseconds)
-      : timeoutMilliseconds;
-  }
-
-  /** Says how long outcomes may wait to be recorded, and whether there is nothing left to do. */
-  #rest(): void {
-    this.#setPace();
-    const atWork = this.#underWay + this.#waiting.length + this.#unrecorded > 0;
-    if (!atWork && !this.#intake.polling) this.#onIdle();
-  }
-
-  #setPace(): void {
-    if (this.#underWay > 0 || this.#waiting.length > 0) this.#settlement.setPace("together");
-    // What waits to be recorded with others need not wait if nothing else ends soon.
-    else this.#settlement.setPace(this.#intake.expecting ? "soon" : "now");
-  }
-
-  /** What waited for a slot may be of a run that was paused or cancelled meanwhile. Never rejects. */
-  async #lookAgain(work: Work): Promise<void> {
-    const { item, settled } = work;
-    this.#lookedUp++;
-    this.#unrecorded++;
-    try {
-      const mode = await this.#runWatch.mode(item.envelope.run);
-      // The answer holds from now on, however long it took: else a slow ledger would have it looked at for ever.
-      this.#waiting.unshift({ ...work, mode, lookedAt: this.#options.now() });
-    } catch (error) {
-      this.#leave(item, settled, error);
-    } finally {
-      this.#lookedUp--;
-      this.#unrecorded--;
-    }
-    this.#advance();
-  }
-
-  /** Runs an item's attempt in a slot, and records its outcome when the slot is free again. Never rejects. */
-  async #work(work: Work): Promise<void> {
-    const { item, state, mode, settled } = work;
-    // More of a paused run would be received only to be put back: that is left to the mapping, unless another run works.
-    if (mode === "pause" && !this.#worksOnOthers()) this.#intake.end();
-    const withoutAttempt =
-      this.#settlement.withoutAttempt(item, state, mode, this.#runWatch.pausedMilliseconds(item.envelope.run)) ??
-      (this.#isRetired ? () => this.#settlement.putBack(item, state as Pending, 0) : undefined) ??
-      (this.#cameTooLate(work) ? () => this.#settlement.cameTooLate(item, state as Pending) : undefined);
-    if (withoutAttempt !== undefined) return await this.#settle(item.message, settled, withoutAttempt);
-    this.#underWay++;
-    this.#settlement.setPace("together");
-    this.#options.metrics.peak("inFlight", this.#underWay);
-    const startedAt = this.#options.now();
-    const attempted = await this.#attempt(item, state as Pending);
-    this.#noteDuration(this.#options.now() - startedAt);
-    this.#underWay--;
-    const recorded = this.#settle(item.message, settled, attempted);
-    this.#advance();
-    await recorded;
-  }
-
-  /** Whether tasks are under way, or messages at hand are of a run that works. */
-  #worksOnOthers(): boolean {
-    return this.#underWay > 0 || this.#waiting.some(({ mode }) => mode === "work");
-  }
-
-  /**
-   * Until when a message that is received now may begin: its visibility, and this invocation, cover an attempt until then.
-   *
-   * @param lookUpMilliseconds What its visibility leaves for looking it up, beside its wait for a slot.
-   */
-  #beginsBy(lookUpMilliseconds = 0): number | undefined {
-    const { refill, now } = this.#options;
-    if (refill === undefined) return undefined;
-    return Math.min(
-      now() + lookUpMilliseconds + refill.waitingMilliseconds,
-      refill.until + Math.max(lookUpMilliseconds, LATE_MILLISECONDS),
-    );
-  }
-
-  /** Tasks took longer than they had before, or the ledger did: it is for another to work on. */
-  #cameTooLate({ beginsBy = Number.POSITIVE_INFINITY }: Work): boolean {
-    return this.#options.now() > beginsBy;
-  }
-
-  #noteDuration(milliseconds: number): void {
-    const mean = this.#meanMilliseconds ?? milliseconds;
-    this.#meanMilliseconds = mean + LATEST_WEIGHT * (milliseconds - mean);
-  }
-
-  /** Makes an item's attempt, and returns how its outcome is to be recorded. Never rejects. */
-  async #attempt(item: ItemMessage, state: Pending): Promise<() => Promise<boolean>> {
+  #toOutcome(item: ItemMessage, state: PendingState, attempted: IsolatedOutcome): Outcome {
     const { workflow, random } = this.#options;
-    if (!isSuspect(item, state)) {
-      const outcome = await this.#run(item, state);
-      return () => this.#settlement.attempted(item, outcome, state);
-    }
-    try {
-      const suspect = await this.#suspects.attempt(item, state);
-      switch (suspect.tag) {
-        case "attempted":
-          return () => this.#settlement.attempted(item, suspect.outcome, { ...state, failures: suspect.failures });
-        case "exhausted":
-          return () => this.#settlement.exhausted(item, { ...state, failures: suspect.failures });
-        case "not started":
-          this.#retire(suspect.error);
-          return () => this.#settlement.notStarted(item, state);
-        case "no place":
-          return () => this.#settlement.putBack(item, state, 1_000 + random() * workflow.timeoutMilliseconds);
+    const returned = (afterMilliseconds: number): Outcome => ({ tag: "returned", item, state, afterMilliseconds });
+    switch (attempted.tag) {
+      case "attempted": {
+        const { outcome, failures } = attempted;
+        // Only crashes that were counted just now change the failures.
+        const before = failures === state.failures ? state : { ...state, failures };
+        return { tag: "attempted", item, state: before, attempt: outcome };
       }
-    } catch (error) {
-      return () => Promise.reject(error);
+      case "exhausted":
+        return { tag: "dead", item, reason: "exhausted", history: { ...state, failures: attempted.failures } };
+      case "no place":
+        return returned(noPlaceDelay(workflow.timeoutMilliseconds, random()));
+      case "not started":
+        this.#retire(attempted.error);
+        return returned(notStartedDelay(receiveOf(item)));
     }
   }
 
   /**
-   * Lets what is under way end, and takes nothing more: this environment cannot start processes, so it lacks file
-   * descriptors or memory, and tasks would fail in it that succeed elsewhere.
+   * Begins no more attempts. This environment cannot start processes, so it lacks file descriptors or memory: tasks that
+   * succeed elsewhere would fail here.
    */
   #retire(error: Error): void {
     this.#intake.end();
@@ -395,62 +287,72 @@ export class Consumer {
     );
   }
 
-  /** Settles a message by `record`, which says whether it is to be deleted. Never rejects. */
-  async #settle(message: ReceivedMessage, settled: Settled, record: () => Promise<boolean>): Promise<void> {
-    this.#unrecorded++;
+  /** Called when messages have changed their state: receives more if slots are free, and notices the end. */
+  #changed(): void {
+    // Outcomes that are due now are written before the requests for more messages.
+    this.#setPace();
+    if (this.#messages.in("recording") < UNRECORDED_PER_SLOT * this.#slots.size) this.#intake.plan();
+    this.#rest();
+  }
+
+  /** Sets how long outcomes may wait to be recorded, and ends the invocation if nothing is left to do. */
+  #rest(): void {
+    this.#setPace();
+    if (this.#messages.isEmpty && !this.#intake.isActive) this.#idle.resolve();
+  }
+
+  #setPace(): void {
+    if (this.#messages.in("attempting") > 0 || this.#messages.in("waiting") > 0) this.#recorder.setPace("together");
+    // Nothing runs. An outcome waits for others only if messages are about to arrive.
+    else this.#recorder.setPace(this.#intake.isExpecting ? "soon" : "now");
+  }
+
+  #slotState(): SlotState {
+    return {
+      now: this.#options.now(),
+      slots: this.#slots.size,
+      attempting: this.#messages.in("attempting"),
+      withoutSlot: this.#messages.in("looking up") + this.#messages.in("waiting"),
+      isProducing: this.#runWatch.producing,
+      meanMilliseconds: this.#meanDuration.milliseconds ?? this.#expectedMilliseconds(),
+    };
+  }
+
+  /** How long an attempt is expected to take before one has ended: short if it must end while a message waits for its slot. */
+  #expectedMilliseconds(): number {
+    const { workflow, refill } = this.#options;
+    const { timeoutMilliseconds } = workflow;
+    return timeoutMilliseconds <= (refill?.waitingMilliseconds ?? 0)
+      ? Math.min(EXPECTED_MILLISECONDS, timeoutMilliseconds)
+      : timeoutMilliseconds;
+  }
+
+  /**
+   * The latest time at which the attempt of a message that is received now may begin: until then, its visibility timeout and
+   * this invocation cover the attempt.
+   *
+   * @param lookUpMilliseconds The time for looking the message up that its visibility timeout includes.
+   */
+  #beginsBy(lookUpMilliseconds = 0): number | undefined {
+    const { refill, now } = this.#options;
+    if (refill === undefined) return undefined;
+    return Math.min(
+      now() + lookUpMilliseconds + refill.waitingMilliseconds,
+      refill.until + Math.max(lookUpMilliseconds, LATE_MILLISECONDS),
+    );
+  }
+
+  /**
+   * Sets the visibility timeout of the batch. The queue's own timeout is six times that of an invocation, and an invocation that
+   * refills its slots is long. With a shorter timeout, messages soon become visible again if this process ends. Never rejects.
+   */
+  async #setVisibility(batch: readonly ReceivedMessage[]): Promise<void> {
+    const { queue, refill, logger } = this.#options;
+    const milliseconds = (refill?.visibilityTimeoutSeconds ?? 0) * 1_000;
     try {
-      await this.#shortened;
-      settled(message, await record());
+      await queue.changeVisibilities(batch.map(({ receiptHandle }) => ({ receiptHandle, milliseconds })));
     } catch (error) {
-      this.#options.logger.error("a message could not be settled, it will come again", {
-        messageId: message.id,
-        error,
-      });
-      settled(message, false);
-    } finally {
-      this.#unrecorded--;
-      this.#advance();
+      logger.warn("the batch keeps the queue's visibility timeout", { error });
     }
-  }
-
-  async #run({ envelope }: ItemMessage, { failures, waits }: Pending): Promise<AttemptOutcome> {
-    const { workflow, taskLogger, now } = this.#options;
-    const { run, page, index } = envelope;
-    const attempt = failures.length + 1;
-    return await runAttempt({
-      task: workflow.task,
-      schema: workflow.item,
-      item: envelope.item,
-      fieldsFrom: workflow.source.fieldsFrom,
-      context: {
-        attempt,
-        waits: countWaits(waits),
-        run: { id: run, workflow: workflow.name },
-        ...identityOf(envelope),
-        logger: taskLogger({ run, page, index, attempt }),
-      },
-      timeoutMilliseconds: workflow.timeoutMilliseconds,
-      deadline: this.#deadline,
-      now,
-    });
-  }
-
-  #parse(messages: readonly ReceivedMessage[]) {
-    const items: ItemMessage[] = [];
-    const foreign: { message: ReceivedMessage; error: Error }[] = [];
-    for (const message of messages) {
-      try {
-        const envelope = parseEnvelope(message.body);
-        if (envelope.workflow !== this.#options.workflow.name) {
-          throw new MalformedMessageError(
-            `the message is of workflow "${envelope.workflow}", this is the queue of "${this.#options.workflow.name}"`,
-          );
-        }
-        items.push({ message, envelope });
-      } catch (error) {
-        foreign.push({ message, error: toError(error) });
-      }
-    }
-    return { items, foreign };
   }
 }

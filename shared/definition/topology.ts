@@ -79,6 +79,30 @@ export const RECORDING_SECONDS = LONGEST_REQUEST_MILLISECONDS / 1_000 + 4;
 /** The time at the start of an invocation that is reserved for looking up earlier attempts in the ledger. */
 export const STARTING_SECONDS = 5;
 
+/** How long the process of an isolated attempt may take to start. This time does not count as part of the attempt. */
+export const ISOLATED_START_SECONDS = 10;
+
+/**
+ * How long an isolated attempt may go on after its timeout, for a task that reacts to its abort signal. Then its process is
+ * ended.
+ */
+export const ISOLATED_GRACE_SECONDS = 0.5;
+
+/**
+ * The latest time at which an isolated attempt may begin in an invocation. After its timeout and the grace period, there is
+ * time for one request at its slowest before the function's own timeout.
+ *
+ * @param deadline When the invocation must begin to record, in milliseconds: `RECORDING_SECONDS` before its end.
+ * @param timeoutMilliseconds The timeout of one attempt.
+ * @example isolatedAttemptBeginsBy(60_000, 30_000) // 33,500: 3.5 s later than an attempt in the consumer itself
+ */
+export const isolatedAttemptBeginsBy = (deadline: number, timeoutMilliseconds: number): number =>
+  deadline +
+  RECORDING_SECONDS * 1_000 -
+  LONGEST_REQUEST_MILLISECONDS -
+  ISOLATED_GRACE_SECONDS * 1_000 -
+  timeoutMilliseconds;
+
 /** The longest attempt. A consumer still has time to begin before it and to record its outcome after it. */
 export const LONGEST_TASK_MILLISECONDS = (LONGEST_FUNCTION_SECONDS - STARTING_SECONDS - RECORDING_SECONDS) * 1_000;
 

@@ -3,7 +3,8 @@ import type { ControlEntry, Queue } from "../../shared/aws/queue.ts";
 import { type Key, keyText, type LedgerStore, type Row } from "../../shared/aws/table.ts";
 import type { TaskLogger } from "../../shared/base/task.ts";
 import type { AttemptOutcome } from "../../shared/consumer/attempts/attempt.ts";
-import { Settlement } from "../../shared/consumer/outcomes/settlement.ts";
+import { nextStep } from "../../shared/consumer/outcomes/next-step.ts";
+import { Recorder } from "../../shared/consumer/outcomes/recorder.ts";
 import { RunWatch } from "../../shared/consumer/run-watch.ts";
 import type { Workflow } from "../../shared/definition/workflow.ts";
 import { defineWorkflow, PermanentError, RetryLater, Throttled } from "../../shared/index.ts";
@@ -158,7 +159,7 @@ export class Actors {
     return withFrames(again ? "consumer, again" : "consumer", this.#functions, async (actor) => {
       const world = worldOf(actor);
       const { ledger, runs } = world;
-      const settlement = new Settlement({ ...world, workflow: this.#workflow });
+      const recorder = new Recorder({ ...world, workflow: this.#workflow });
       const message = { id: "message", receiptHandle: "handle", body, receiveCount: again ? 2 : 1, attributes: {} };
       const item: ItemMessage = { message, envelope };
       // As the consumer looks it up.
@@ -167,15 +168,16 @@ export class Actors {
         this.#scope.cancel ? new RunWatch(runs, now).mode(RUN) : ("work" as const),
       ]);
       const state = states[0] ?? NEVER_SEEN;
-      const withoutAttempt = settlement.withoutAttempt(item, state, mode);
-      const recorded =
-        withoutAttempt === undefined && state.tag === "pending"
-          ? settlement.attempted(item, attempt(envelope, again, state, actor), state)
-          : withoutAttempt?.();
-      settlement.setPace("now");
-      const settled = await recorded;
-      await settlement.finish();
-      return settled === true ? "delete" : "again";
+      const step = nextStep({ item, state, mode, pausedMilliseconds: 0, now: now(), attempts: ATTEMPTS });
+      const recorded = recorder.record(
+        step.tag === "attempt"
+          ? { tag: "attempted", item, state: step.state, attempt: attempt(envelope, again, step.state, actor) }
+          : step,
+      );
+      recorder.setPace("now");
+      const { tag } = await recorded;
+      await recorder.finish();
+      return tag === "delete" ? "delete" : "again";
     });
   }
 

@@ -1,5 +1,5 @@
 import type { Failure, Reason } from "../../shared/base/failure.ts";
-import { Burial } from "../../shared/consumer/outcomes/dead-lettering.ts";
+import { DeadLettering } from "../../shared/consumer/outcomes/dead-lettering.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
 import type { Counts } from "../../shared/ledger/run-record.ts";
 import { type Envelope, envelopeBody, parseEnvelope } from "../../shared/messages/envelope.ts";
@@ -57,8 +57,7 @@ export class DeadLettersWorld {
   /** An item's message, as a consumer buries it. */
   async die(envelope: Envelope, reason: Reason = "exhausted", thrown: unknown = new TypeError("no route to host")) {
     const failures: Failure[] = [failureOf(thrown, 1)];
-    const burial = new Burial(this.ledger, this.deadLetterQueue, () => this.queues.now);
-    await burial.buryItem(envelope, reason, { failures }, 0);
+    await this.#deadLettering.moveItem(envelope, reason, { failures }, 0);
   }
 
   async succeed(envelope: Envelope): Promise<void> {
@@ -76,13 +75,17 @@ export class DeadLettersWorld {
         try {
           envelope = parseEnvelope(message.body);
         } catch (error) {
-          const burial = new Burial(this.ledger, this.deadLetterQueue, () => this.queues.now);
-          await burial.buryForeign(message, error as Error);
+          await this.#deadLettering.moveForeign(message, error as Error);
         }
         if (envelope !== undefined) await this.#attempt(envelope, succeeds);
         await this.queue.deleteAll([message.receiptHandle]);
       }
     }
+  }
+
+  get #deadLettering(): DeadLettering {
+    const { ledger, deadLetterQueue } = this;
+    return new DeadLettering({ ledger, deadLetterQueue, now: () => this.queues.now });
   }
 
   async #attempt(envelope: Envelope, succeeds: (envelope: Envelope) => boolean): Promise<void> {

@@ -3,7 +3,7 @@ import { writeSync } from "node:fs";
 import { inspect } from "node:util";
 import { checkResponse } from "../../shared/base/check-response.ts";
 import { PermanentError, RetryLater, Throttled } from "../../shared/base/task-errors.ts";
-import { serveIsolatedAttempt } from "../../shared/consumer/attempts/isolated-process.ts";
+import { serveIsolatedAttempt } from "../../shared/consumer/attempts/isolated-main.ts";
 import type { Workflow } from "../../shared/definition/workflow.ts";
 import { HOSTILE_VALUES } from "./hostile-values.ts";
 import { recordingLogger } from "./recording-metrics.ts";

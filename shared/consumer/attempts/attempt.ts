@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { type AskedWait, askedWaitOf } from "../../base/asked-wait.ts";
 import { publish } from "../../base/events.ts";
 import type { FailureKind } from "../../base/failure.ts";
 import { completionOf } from "../../base/late-message.ts";
@@ -12,48 +13,54 @@ export interface Attempt {
   readonly task: Task<unknown>;
   readonly schema: StandardSchemaV1 | undefined;
   readonly item: unknown;
-  /** What gave the item's fields their names, for messages. */
+  /** Where the names of the item's fields come from, for error messages. */
   readonly fieldsFrom?: ItemOrigin["fieldsFrom"];
   readonly context: Omit<TaskContext, "signal">;
   readonly timeoutMilliseconds: number;
-  /** When the invocation must begin to record, in the clock's milliseconds: an attempt still under way is aborted. */
+  /** When the invocation must begin to record, in the clock's milliseconds. An attempt that still runs then is aborted. */
   readonly deadline: number;
   readonly now: () => number;
 }
 
-/** How an attempt ended. Told apart by its tag: somebody will throw `undefined`. */
+/** How an attempt ended. The tag says it, and not the error: a task may throw `undefined`. */
 export type AttemptOutcome =
   | { readonly tag: "succeeded"; readonly startedAt: number; readonly endedAt: number }
   | {
       readonly tag: "failed";
-      /** What was thrown, as `toError` returns it: it can be read without care. */
+      /** The thrown value, as `toError` returns it: reading its properties runs no code of the task. */
       readonly thrown: Error;
       readonly kind: FailureKind;
       readonly startedAt: number;
       readonly endedAt: number;
     };
 
-type Settlement =
+/** The wait that a task asked for by what it threw, or `undefined` if its attempt ended otherwise. */
+export function askedWait(outcome: AttemptOutcome): AskedWait | undefined {
+  // An error of an attempt that was aborted or timed out is not the task's answer.
+  return outcome.tag === "failed" && outcome.kind === "threw" ? askedWaitOf(outcome.thrown) : undefined;
+}
+
+type Verdict =
   | { readonly tag: "succeeded" }
   | { readonly tag: "failed"; readonly thrown: Error; readonly kind: FailureKind };
 
-/** The first verdict on an attempt, which is the one that counts. */
+/** Collects the verdicts on an attempt. The first one counts. */
 class Race {
-  readonly settled: Promise<Settlement>;
-  readonly #resolve: (settlement: Settlement) => void;
+  readonly verdict: Promise<Verdict>;
+  readonly #resolve: (verdict: Verdict) => void;
   #isOver = false;
 
   constructor() {
-    const { promise, resolve } = Promise.withResolvers<Settlement>();
-    this.settled = promise;
+    const { promise, resolve } = Promise.withResolvers<Verdict>();
+    this.verdict = promise;
     this.#resolve = resolve;
   }
 
-  /** Returns whether it was the first. */
-  settle(settlement: Settlement): boolean {
+  /** Returns whether this is the first verdict. */
+  settle(verdict: Verdict): boolean {
     if (this.#isOver) return false;
     this.#isOver = true;
-    this.#resolve(settlement);
+    this.#resolve(verdict);
     return true;
   }
 
@@ -63,8 +70,8 @@ class Race {
 }
 
 /**
- * Runs a task once, and settles by its timeout whatever the task does: one that ignores its signal is left behind, and
- * what becomes of it later is ignored. Never rejects.
+ * Runs a task once. It returns by the attempt's timeout, whatever the task does: a task that ignores its abort signal is left
+ * alone, and its later result is ignored. Never rejects.
  */
 export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
   const startedAt = attempt.now();
@@ -73,14 +80,14 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
   const race = new Race();
   const left = attempt.deadline - startedAt;
   const cutShort = left < attempt.timeoutMilliseconds;
-  let failed: { readonly thrown: unknown } | undefined;
+  let ended: { readonly thrown: unknown } | undefined;
   const timer = setTimeout(
     () => {
-      // The task has ended, and only the text of its error is read: a throttle must not become a timeout.
-      if (failed !== undefined) race.fail(failed.thrown);
+      // The task has thrown before, and only the text of its error is still being read. This is no timeout.
+      if (ended !== undefined) race.fail(ended.thrown);
       const thrown = timeoutError(attempt.timeoutMilliseconds, cutShort ? left : undefined);
-      // First the verdict, then the signal: a task that heeds it rejects at once, and must not be taken for one that
-      // failed by itself.
+      // The verdict comes before the signal. A task that reacts to the signal rejects at once, which must not count as a
+      // failure of its own.
       race.fail(thrown, cutShort ? "aborted" : "timed out");
       controller.abort(thrown);
     },
@@ -93,19 +100,19 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
         else race.fail(invalid, "invalid");
       },
       async (thrown) => {
-        failed = { thrown };
+        ended = { thrown };
         const completion = completionOf(thrown);
         if (completion !== undefined) await completion;
         race.fail(thrown);
       },
     )
     .finally(() => clearTimeout(timer));
-  const settlement = await race.settled;
+  const verdict = await race.verdict;
   publish({ event: "ended" });
-  return { ...settlement, startedAt, endedAt: attempt.now() };
+  return { ...verdict, startedAt, endedAt: attempt.now() };
 }
 
-/** The error of an item that fails the schema, or `undefined` once the task has returned. */
+/** Returns an error if the item does not fit the schema, and `undefined` when the task has returned. */
 async function validateAndRun(
   { schema, item, fieldsFrom, task, context }: Attempt,
   signal: AbortSignal,

@@ -1,52 +1,52 @@
 import { NODE_FLAGS } from "../../base/node-flags.ts";
 
-/** How much memory the processes of isolated attempts get. All in MB. */
+/** How much memory the consumer and the processes of isolated attempts get. All in MB. */
 export interface IsolationMemory {
-  /** What the consumer's own process keeps, for itself and for the tasks that run in it meanwhile. */
+  /** For the consumer's own process and the tasks that run in it. */
   readonly consumerMb: number;
-  /** Processes at once. */
+  /** How many processes may run at once. */
   readonly processes: number;
-  /** What each of them may take, its heap and all else. */
+  /** For each process, in total. */
   readonly processMb: number;
-  /** Of that, the part of V8's old generation: what an attempt may keep reachable. */
+  /** The part of `processMb` that V8's old generation may take: the memory of objects that an attempt keeps. */
   readonly heapMb: number;
 }
 
 /** Resident memory of a consumer that has run tasks: 125 MB, measured. */
 const CONSUMER_MB = 128;
 
-/** The consumer keeps half of the function's memory: the other tasks go on in it. */
+/** The consumer's share of the function's memory: other tasks run in it. */
 const CONSUMER_SHARE = 0.5;
 
-/** Resident memory of a process that is ready for its attempt, without what counts as heap: 64 of 76 MB, measured. */
+/** Resident memory of a process that is ready for its attempt, without its heap: 64 of 76 MB, measured. */
 const PROCESS_BASE_MB = 64;
 
 /** V8's young generation is three semi-spaces. */
 const SEMI_SPACE_MB = 4;
 const YOUNG_MB = 3 * SEMI_SPACE_MB;
 
-/** Of what remains, V8's old generation. The rest is for buffers and native code, which V8's limit does not bound. */
+/** The share of a process's remaining memory for V8's old generation. V8 does not limit buffers and native code: the rest is for them. */
 const HEAP_SHARE = 0.8;
 
-/** With less, more attempts at once would each have too little to run a task. */
+/** Another process is added only if each has this much. With less, a process has too little memory to run a task. */
 const MB_PER_PROCESS = 256;
 
-/** More at once help little: suspects are few, and each is better off with more memory. */
+/** More processes help little: few items are suspects, and each process is better off with more memory. */
 const MOST_PROCESSES = 4;
 
-/** V8 needs as much to load a workflow and to run a small task. */
+/** V8 needs this much to load a workflow and to run a small task. */
 const SMALLEST_HEAP_MB = 32;
 
 /** The smallest process that runs an attempt. */
 const SMALLEST_PROCESS_MB = PROCESS_BASE_MB + YOUNG_MB + SMALLEST_HEAP_MB / HEAP_SHARE;
 
 /**
- * Divides a function's memory between its consumer and the processes of isolated attempts, so that all of them together
- * stay within it. A function of less than 244 MB has no room for a process beside its consumer. One process is started
- * all the same, with the smallest heap: see `docs/internals/poison.md`.
+ * Divides a function's memory between its consumer and the processes of isolated attempts. All of them together stay within
+ * it. A function of less than 244 MB has no room for a process beside its consumer: it gets one process with the smallest
+ * heap. See `docs/internals/poison.md`.
  *
  * @param memoryMb The function's memory.
- * @param alone Whether no other isolated attempt may run at the same time: it gets the memory of all of them.
+ * @param alone Whether no other isolated attempt may run at the same time. Such an attempt gets the memory of all processes.
  * @example isolationMemory(1_024) // { consumerMb: 512, processes: 2, processMb: 256, heapMb: 144 }
  */
 export function isolationMemory(memoryMb: number, alone = false): IsolationMemory {
@@ -65,7 +65,7 @@ export const admitsIsolation = (memoryMb: number): boolean => {
   return consumerMb + processes * processMb <= memoryMb;
 };
 
-/** Node's flags for the process of an isolated attempt. Of two semi-space sizes, the last counts. */
+/** Node's flags for the process of an isolated attempt. If a flag is there twice, Node uses the last one. */
 export const isolationFlags = ({ heapMb }: IsolationMemory): readonly string[] => [
   ...NODE_FLAGS,
   `--max-old-space-size=${heapMb}`,

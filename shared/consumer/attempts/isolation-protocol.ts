@@ -4,31 +4,35 @@ import type { TaskContext } from "../../base/task.ts";
 import { describeThrown } from "../../base/thrown.ts";
 import type { AttemptOutcome } from "./attempt.ts";
 
-/** Set in the process that runs one attempt alone. */
+/** The environment variable that is set in a process which makes one isolated attempt. */
 export const ISOLATED = "SLUICE_ISOLATED";
 
-/** What the consumer asks of its process. */
+/** What the consumer sends to the process, once the process is ready. */
 export interface IsolatedRequest {
-  /** The item, as `toStoredText` writes it: the channel between the processes takes JSON alone, which has no bigints. */
+  /** The item, as `toStoredText` writes it. The channel between the processes carries JSON, which has no bigints. */
   readonly itemText: string;
   readonly context: Omit<TaskContext, "signal" | "logger">;
   readonly timeoutMilliseconds: number;
 }
 
-/** What it answers: `undefined` first, when it is ready. An error crosses as its parts, so that none is lost. */
+/**
+ * What the process sends to the consumer: first `ready`, when it has loaded the bundle; then the end of its attempt. An error
+ * is sent as its parts, because JSON would lose most of them.
+ */
 export type IsolatedAnswer =
   | { readonly tag: "ready" }
   | { readonly tag: "succeeded" }
   | { readonly tag: "failed"; readonly kind: FailureKind; readonly error: PlainError };
 
+/** The parts of an error that cross from the process to the consumer. */
 export interface PlainError {
   readonly name: string;
   readonly message: string;
   /** Empty if the error has no stack. */
   readonly stack: string;
-  /** Of `PermanentError`. */
+  /** The code, such as that of a `PermanentError`. */
   readonly code: string | undefined;
-  /** Of `Throttled` and `RetryLater`. */
+  /** The wait that a `Throttled` or a `RetryLater` asks for. */
   readonly wait?: AskedWait | undefined;
 }
 

@@ -1,17 +1,17 @@
 import { readFileSync } from "node:fs";
 
-/** A process that fills memory as fast as it can takes some 100 MB more in that time. */
+/** How often the memory is read. A process that fills memory as fast as it can takes about 100 MB in this time. */
 const LOOK_MILLISECONDS = 50;
 
 /** https://man7.org/linux/man-pages/man5/proc_pid_status.5.html */
 const RESIDENT = /^VmRSS:\s+(\d+) kB$/m;
 
 /**
- * Watches the resident memory of a process: V8's limit bounds its heap, and neither its buffers nor its native code.
- * Where the operating system tells nothing of it (it is not Linux), nothing is watched.
+ * Watches the resident memory of a process, because V8's limit covers the heap only: buffers and native code are not in it.
+ * On systems other than Linux, the memory is not known and nothing is watched.
  *
  * @param exceeded Called once, with the memory in MB, when the process takes more than `limitMb`.
- * @returns what ends the watch.
+ * @returns A function that ends the watch.
  */
 export function watchMemory(
   pid: number | undefined,
@@ -27,7 +27,7 @@ export function watchMemory(
   return () => clearInterval(timer);
 }
 
-/** Resident memory of a process; `undefined` where it is not known. */
+/** The resident memory of a process in MB, or `undefined` if it is not known. */
 export function residentMb(pid: number | undefined): number | undefined {
   try {
     const kilobytes = RESIDENT.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { toError } from "../../base/thrown.ts";
 
 interface Scope {
-  /** Fails the attempt to which the error belongs. Returns false where that is over. */
+  /** Fails the attempt that the error belongs to. Returns false if the attempt has ended before. */
   readonly fail: (thrown: unknown) => boolean;
 }
 
@@ -10,28 +10,28 @@ const STRAY_ERRORS = ["uncaughtException", "unhandledRejection"] as const;
 
 const scopes = new AsyncLocalStorage<Scope>();
 
-/** Listens to stray errors again, where a task has removed the listeners; nothing while they are not contained. */
+/** Adds the listeners for stray errors again if a task has removed them. Does nothing while stray errors are not contained. */
 let containAgain = () => {};
 
-/** Runs a task so that errors it throws from a timer, an event or a promise nobody awaits are known to be its own. */
+/** Runs a task in a scope. Errors that the task throws from a timer, an event or an unhandled promise belong to the scope. */
 export function runInScope<Result>(scope: Scope, task: () => Result): Result {
   containAgain();
   return scopes.run(scope, task);
 }
 
 /**
- * Makes errors that nobody catches fail the attempt they come from, instead of killing the process and with it every
- * other task of the batch. An error of no attempt (or of one that is over) goes to `report`.
+ * Makes an uncaught error fail the attempt that it comes from. Otherwise it would end the process, and all tasks of the batch
+ * with it. An error that belongs to no attempt, or to an attempt that has ended, goes to `report`.
  *
- * Takes the place of the listeners by which the Lambda runtime ends the process. A task that removes all listeners of its
- * process removes these too: they are back before the next attempt begins.
+ * This replaces the listeners with which the Lambda runtime ends the process. A task that removes all listeners of its
+ * process also removes these: they are added again before the next attempt begins.
  *
- * @returns what ends it.
+ * @returns A function that removes the listeners.
  */
 export function containStrayErrors(report: (error: Error) => void): () => void {
   const contain = (thrown: unknown) => {
     const scope = scopes.getStore();
-    // What is thrown here would end the process: the error may be one whose getters throw.
+    // An error that is thrown here would end the process. `toError` copes with errors whose getters throw.
     if (scope?.fail(thrown) !== true) report(toError(thrown));
   };
   for (const event of STRAY_ERRORS) process.removeAllListeners(event);

@@ -2,63 +2,70 @@ import { messageBytes, type Queue } from "../../aws/queue.ts";
 import { LARGEST_MESSAGE_BYTES, MOST_MESSAGE_ATTRIBUTES } from "../../aws/quotas.ts";
 import type { ReceivedMessage } from "../../aws/received-message.ts";
 import { publish } from "../../base/events.ts";
-import type { Failure, Reason } from "../../base/failure.ts";
-import type { Waits } from "../../base/waits.ts";
+import type { Reason } from "../../base/failure.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { toAttributeText } from "../../messages/body.ts";
 import { deadLetterBody } from "../../messages/dead-letter.ts";
 import type { Envelope } from "../../messages/envelope.ts";
 import { addressOf } from "../../messages/item-address.ts";
+import type { History } from "./outcome.ts";
 
 const LONGEST_REASON = 1_000;
 
-/** What became of an item's attempts since its latest redrive. */
-export interface History {
-  readonly failures: readonly Failure[];
-  readonly waits?: Waits;
+export interface DeadLetteringOptions {
+  readonly ledger: Ledger;
+  readonly deadLetterQueue: Queue;
+  readonly now: () => number;
 }
 
-/** Moves to the dead-letter queue what no further attempt can help. */
-export class Burial {
-  readonly #ledger: Ledger;
-  readonly #deadLetterQueue: Queue;
-  readonly #now: () => number;
+export type DeadLetteringResult =
+  | { readonly tag: "dead-lettered" }
+  /** No dead letter was sent: the item has been settled before, or it is of an earlier content of its page. */
+  | { readonly tag: "not needed" };
 
-  constructor(ledger: Ledger, deadLetterQueue: Queue, now: () => number) {
-    this.#ledger = ledger;
-    this.#deadLetterQueue = deadLetterQueue;
-    this.#now = now;
+/** Moves messages to the dead-letter queue. */
+export class DeadLettering {
+  readonly #options: DeadLetteringOptions;
+
+  constructor(options: DeadLetteringOptions) {
+    this.#options = options;
   }
 
   /**
-   * Buries an item: claimed in the ledger, then its dead letter sent, then its death recorded. A consumer that dies between
-   * two of these is followed by another that begins again, so the dead letter may be sent twice, and is never missing.
-   *
-   * @returns false where a duplicate of the message has succeeded, and nothing is to be buried.
+   * Moves an item to the dead-letter queue in three steps: the death is claimed in the ledger, the dead letter is sent, and
+   * the death is recorded. If the consumer dies between two steps, the next receive of the message begins again. So the dead
+   * letter may be sent twice, and is never missing.
    */
-  async buryItem(envelope: Envelope, reason: Reason, { failures, waits }: History, retries: number): Promise<boolean> {
+  async moveItem(
+    envelope: Envelope,
+    reason: Reason,
+    { failures, waits }: History,
+    retries: number,
+  ): Promise<DeadLetteringResult> {
+    const { ledger, deadLetterQueue, now } = this.#options;
     const item = addressOf(envelope);
     // mutant: claim-death
-    if (!(await this.#ledger.outcomes.claimDeath(item))) return false;
+    if (!(await ledger.outcomes.claimDeath(item))) return { tag: "not needed" };
     const history = [...(envelope.dead?.failures ?? []), ...failures];
-    const at = new Date(this.#now()).toISOString();
-    await this.#deadLetterQueue.sendAll([{ body: deadLetterBody(envelope, { reason, at, failures: history, waits }) }]);
-    await this.#ledger.outcomes.recordDeath(item, reason, retries);
+    const at = new Date(now()).toISOString();
+    await deadLetterQueue.sendAll([{ body: deadLetterBody(envelope, { reason, at, failures: history, waits }) }]);
+    await ledger.outcomes.recordDeath(item, reason, retries);
     publish({ event: "died", reason });
-    return true;
+    return { tag: "dead-lettered" };
   }
 
-  /** Buries a message that is not ours: its body untouched, the reason in an attribute beside its own. */
-  async buryForeign(message: ReceivedMessage, error: Error): Promise<void> {
-    // The error may quote the body, with half a character or a control character of its JSON strings.
+  /** Moves a message that is not one of this workflow. Its body is unchanged, and an attribute says the reason. */
+  async moveForeign(message: ReceivedMessage, error: Error): Promise<void> {
+    // The error may quote the body, and with it control characters or half a surrogate pair, which SQS refuses.
     const text = toAttributeText(`malformed message: ${error.message}`.slice(0, LONGEST_REASON));
     const reason = { DataType: "String", StringValue: text };
     const explained = { body: message.body, attributes: { ...message.attributes, SluiceReason: reason } };
     const fits =
       messageBytes(explained) <= LARGEST_MESSAGE_BYTES &&
       Object.keys(explained.attributes).length <= MOST_MESSAGE_ATTRIBUTES;
-    // Without room for a reason the message goes as it came: it is worth more than the reason.
-    await this.#deadLetterQueue.sendAll([fits ? explained : { body: message.body, attributes: message.attributes }]);
+    // Without room for the reason, the message is sent as it came: the message matters more than the reason.
+    const sent = fits ? explained : { body: message.body, attributes: message.attributes };
+    await this.#options.deadLetterQueue.sendAll([sent]);
     publish({ event: "died", reason: "malformed message" });
   }
 }

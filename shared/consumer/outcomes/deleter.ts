@@ -2,18 +2,18 @@ import type { Queue } from "../../aws/queue.ts";
 import { LARGEST_BATCH } from "../../aws/quotas.ts";
 import type { TaskLogger } from "../../base/task.ts";
 
-/** How long a settled message may wait for others. If the consumer dies meanwhile, it is found settled when it returns. */
+/** How long a message may wait to be deleted with others. If the consumer ends before, the next receive finds it settled. */
 const LONGEST_WAIT_MILLISECONDS = 250;
 
-/** They are found settled then, and deleted. */
+/** The next consumer that receives them finds them settled, and deletes them. */
 const COME_AGAIN = "settled messages could not be deleted, they will come again";
 
-/** Deletes the messages that the consumer received itself, ten a request. */
+/** Deletes messages, ten per request. */
 export class Deleter {
   readonly #queue: Queue;
   readonly #logger: TaskLogger;
-  readonly #underWay = new Set<Promise<unknown>>();
-  #pending: string[] = [];
+  readonly #requests = new Set<Promise<unknown>>();
+  #receiptHandles: string[] = [];
   #timer: NodeJS.Timeout | undefined;
 
   constructor(queue: Queue, logger: TaskLogger) {
@@ -22,30 +22,30 @@ export class Deleter {
   }
 
   delete(receiptHandle: string): void {
-    this.#pending.push(receiptHandle);
-    if (this.#pending.length >= LARGEST_BATCH.entries) this.#send();
+    this.#receiptHandles.push(receiptHandle);
+    if (this.#receiptHandles.length >= LARGEST_BATCH.entries) this.#send();
     else this.#timer ??= setTimeout(() => this.#send(), LONGEST_WAIT_MILLISECONDS);
   }
 
-  /** Resolves when all is deleted that can be. */
+  /** Resolves when SQS has answered all requests. Never rejects. */
   async flush(): Promise<void> {
     this.#send();
-    await Promise.all(this.#underWay);
+    await Promise.all(this.#requests);
   }
 
   #send(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#pending.length === 0) return;
-    const handles = this.#pending;
-    this.#pending = [];
+    if (this.#receiptHandles.length === 0) return;
+    const handles = this.#receiptHandles;
+    this.#receiptHandles = [];
     const request = this.#queue
       .deleteAll(handles)
       .then((refused) => {
         if (refused.length > 0) this.#logger.warn(COME_AGAIN, { messages: refused.length });
       })
       .catch((error) => this.#logger.warn(COME_AGAIN, { error }))
-      .finally(() => this.#underWay.delete(request));
-    this.#underWay.add(request);
+      .finally(() => this.#requests.delete(request));
+    this.#requests.add(request);
   }
 }

@@ -1,87 +1,155 @@
-import type { PageAddress } from "../../messages/item-address.ts";
+import { publish } from "../../base/events.ts";
+import { type QueueTopology, topology } from "../../definition/topology.ts";
+import type { ItemsOfPage, Successes } from "../../ledger/outcomes.ts";
+import type { Runs } from "../../ledger/runs.ts";
+import { addressOf, logFields } from "../../messages/item-address.ts";
+import { type ItemMessage, receiveOf } from "../../messages/item-message.ts";
+import { newerVersionDelay } from "../../messages/newer-version-delay.ts";
+import { askedWait } from "../attempts/attempt.ts";
+import { type AfterFailure, FailedAttempts, type FailedAttemptsOptions } from "./failed-attempts.ts";
+import { ItemDeaths, type ItemDeathsOptions } from "./item-deaths.ts";
+import { ItemReturns, type ItemReturnsOptions } from "./item-returns.ts";
+import { DELETE, type Disposition, type Outcome } from "./outcome.ts";
+import { type PageGroup, PageGroups, type RecordingPace } from "./page-groups.ts";
+import { outageDelay } from "./return-delays.ts";
 
-/** An item's outcome, as it is recorded with others of its page. */
-interface Outcome extends PageAddress {
-  readonly epoch: number;
+export interface RecorderOptions extends ItemDeathsOptions, ItemReturnsOptions, FailedAttemptsOptions {
+  readonly runs: Runs;
 }
 
-/** Outcomes of one page, which one write records. */
-export interface PageOutcomes<Item> extends Outcome {
-  readonly items: readonly Item[];
-}
+type Success = Successes["items"][number];
+type Cancellation = ItemsOfPage["items"][number];
+type Recorded<Tag extends Outcome["tag"]> = Extract<Outcome, { tag: Tag }>;
 
-interface Pending<Item> extends Outcome {
-  readonly items: Item[];
-  readonly settle: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[];
-}
+/** Records what happened to messages: the only part of the consumer that writes outcomes. */
+export class Recorder {
+  readonly #options: RecorderOptions;
+  readonly #successes: PageGroups<Success>;
+  readonly #cancellations: PageGroups<Cancellation>;
+  readonly #failedAttempts: FailedAttempts;
+  readonly #deaths: ItemDeaths;
+  readonly #returns: ItemReturns;
+  readonly #queueTopology: QueueTopology;
+  #hasToldNewerVersion = false;
 
-/**
- * How long an outcome may wait for others of its page:
- *
- * - `together`: attempts are under way. Short beside a redelivery, long beside a batch's spread.
- * - `soon`: nothing runs, but messages may be on their way.
- * - `now`: nothing else is coming; only what ends in the same turn of the event loop is recorded together.
- */
-export type RecordingPace = "together" | "soon" | "now";
-
-const WAIT_MILLISECONDS: Readonly<Record<RecordingPace, number>> = { together: 250, soon: 15, now: 0 };
-
-/** Records outcomes in groups: those of one page are one write. */
-export class Recorder<Item> {
-  readonly #write: (outcomes: PageOutcomes<Item>) => Promise<void>;
-  readonly #pending = new Map<string, Pending<Item>>();
-  #pace: RecordingPace = "together";
-  #cancelFlush: (() => void) | undefined;
-
-  constructor(write: (outcomes: PageOutcomes<Item>) => Promise<void>) {
-    this.#write = write;
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    this.#successes = new PageGroups((groups) => groups.map((group) => this.#writeSuccesses(group)));
+    this.#cancellations = new PageGroups((groups) =>
+      groups.map((group) => options.ledger.outcomes.recordCancelled(group)),
+    );
+    this.#failedAttempts = new FailedAttempts(options);
+    this.#deaths = new ItemDeaths(options);
+    this.#returns = new ItemReturns(options);
+    this.#queueTopology = topology(options.workflow).queue;
   }
 
-  /** Resolves once the outcome is recorded; rejects if it could not be, and the message must come again. */
-  record({ run, partition, page, epoch }: Outcome, item: Item): Promise<void> {
-    const key = `${run}|${partition}|${page}|${epoch}`;
-    const pending = this.#pending.get(key) ?? { run, partition, page, epoch, items: [], settle: [] };
-    this.#pending.set(key, pending);
-    if (this.#cancelFlush === undefined) this.#schedule();
-    pending.items.push(item);
-    return new Promise((resolve, reject) => {
-      pending.settle.push({ resolve, reject });
-    });
+  /**
+   * Records an outcome.
+   *
+   * @returns What must be done with the message now.
+   * @throws What the ledger or SQS throws: nothing is recorded, and the message must come again.
+   */
+  record(outcome: Outcome): Promise<Disposition> {
+    switch (outcome.tag) {
+      case "attempted":
+        return this.#recordAttempt(outcome);
+      case "dead":
+        return this.#deaths.record(outcome.item, outcome.reason, outcome.history);
+      case "returned":
+        return this.#returns.withoutAttempt(outcome.item, outcome.state, outcome.afterMilliseconds);
+      case "cancelled":
+        return this.#recordCancelled(outcome.item);
+      case "settled":
+        return this.#rollUpAgain(outcome.item);
+      case "stale":
+        return this.#dropStale(outcome.item);
+      case "not looked up":
+        return this.#returnNotLookedUp(outcome.item);
+      case "foreign":
+        return this.#deaths.recordForeign(outcome.message, outcome.error);
+      case "newer version":
+        return this.#returnNewerVersion(outcome);
+    }
   }
 
-  /** Sets how long outcomes may wait from now on, those that wait already included. */
+  /** Sets how long outcomes may wait to be recorded together with others. */
   setPace(pace: RecordingPace): void {
-    if (pace === this.#pace) return;
-    this.#pace = pace;
-    if (this.#cancelFlush === undefined) return;
-    this.#cancelFlush();
-    this.#schedule();
+    this.#successes.setPace(pace);
+    this.#cancellations.setPace(pace);
   }
 
-  #schedule(): void {
-    const wait = WAIT_MILLISECONDS[this.#pace];
-    if (wait > 0) {
-      const timer = setTimeout(() => this.#flush(), wait);
-      this.#cancelFlush = () => clearTimeout(timer);
-    } else {
-      const turn = setImmediate(() => this.#flush());
-      this.#cancelFlush = () => clearImmediate(turn);
+  /** Called when all outcomes are recorded. Never rejects. */
+  async finish(): Promise<void> {
+    await this.#deaths.finish();
+  }
+
+  async #recordAttempt({ item, state, attempt }: Recorded<"attempted">): Promise<Disposition> {
+    this.#options.metrics.duration(attempt.endedAt - attempt.startedAt);
+    if (attempt.tag === "succeeded") {
+      const { index, redriveGeneration, ...page } = addressOf(item.envelope);
+      await this.#successes.record(page, { index, redriveGeneration, failures: state.failures.length });
+      this.#options.metrics.count("succeeded", 1);
+      return DELETE;
     }
+    const wait = askedWait(attempt);
+    const next =
+      wait === undefined
+        ? await this.#failedAttempts.recordFailure(item, state, attempt)
+        : await this.#failedAttempts.recordWait(item, state, attempt, wait);
+    return await this.#follow(item, next);
   }
 
-  #flush(): void {
-    this.#cancelFlush = undefined;
-    const groups = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const group of groups) void this.#record(group);
+  async #writeSuccesses(successes: PageGroup<Success>): Promise<void> {
+    await this.#options.ledger.outcomes.recordSuccesses(successes);
+    publish({ event: "succeeded", count: successes.items.length });
   }
 
-  async #record({ settle, ...outcomes }: Pending<Item>): Promise<void> {
-    try {
-      await this.#write(outcomes);
-      for (const { resolve } of settle) resolve();
-    } catch (error) {
-      for (const { reject } of settle) reject(error);
-    }
+  async #follow(item: ItemMessage, next: AfterFailure): Promise<Disposition> {
+    if (next.tag !== "retry") return await this.record(next);
+    const disposition = await this.#returns.after(item, next.afterMilliseconds);
+    if (!next.isWait) this.#failedAttempts.noteRetry();
+    return disposition;
+  }
+
+  async #recordCancelled({ envelope }: ItemMessage): Promise<Disposition> {
+    const { index, redriveGeneration, ...page } = addressOf(envelope);
+    await this.#cancellations.record(page, { index, redriveGeneration });
+    return DELETE;
+  }
+
+  /** The consumer that settled the item may have ended before it completed the item's page, block and run. */
+  async #rollUpAgain({ envelope }: ItemMessage): Promise<Disposition> {
+    // mutant: roll-up-again
+    await this.#options.ledger.outcomes.rollUpAgain(addressOf(envelope));
+    return DELETE;
+  }
+
+  async #dropStale({ envelope }: ItemMessage): Promise<Disposition> {
+    this.#options.logger.info("dropped a message of an earlier content of its page", {
+      ...logFields(addressOf(envelope)),
+    });
+    return DELETE;
+  }
+
+  /**
+   * Returns a message of which nothing could be found out. Nothing can be written either, so its receive stays unexplained.
+   * That makes the item a suspect, and does not count as a failure.
+   */
+  async #returnNotLookedUp(item: ItemMessage): Promise<Disposition> {
+    return await this.#returns.after(item, outageDelay(receiveOf(item), this.#options.random()));
+  }
+
+  /**
+   * Returns a message of a newer version, for the consumer that is being deployed. Nothing is written, because this code
+   * cannot know what the item is.
+   */
+  async #returnNewerVersion({ message, error }: Recorded<"newer version">): Promise<Disposition> {
+    const { metrics, logger, now, random } = this.#options;
+    metrics.count("newerVersion", 1);
+    // All messages of a run may be of a newer version: one warning is enough.
+    if (!this.#hasToldNewerVersion) logger.warn("put back messages that a newer version of Sluice wrote", { error });
+    this.#hasToldNewerVersion = true;
+    return { tag: "return", afterMilliseconds: newerVersionDelay(message, this.#queueTopology, now(), random()) };
   }
 }

@@ -2,164 +2,175 @@ import type { Queue } from "../../aws/queue.ts";
 import { MOST_RECEIVED_MESSAGES } from "../../aws/quotas.ts";
 import type { ReceivedMessage } from "../../aws/received-message.ts";
 import type { TaskLogger } from "../../base/task.ts";
-import { BacklogWatch } from "../backlog-watch.ts";
-import { messagesToAskFor, type SlotState } from "./refill-policy.ts";
+import { BacklogWatch } from "./backlog-watch.ts";
+import { isBusy, messagesToReceive, type SlotState } from "./refill-policy.ts";
 
-/** How a consumer receives more messages itself, while its batch runs. */
+/** How a consumer receives messages itself, beside its batch. */
 export interface RefillOptions {
-  /** No message is received after it, in the clock's milliseconds: an invocation must end to be replaced. */
+  /** No message is received after this time, in the clock's milliseconds: an invocation must end to be replaced. */
   readonly until: number;
-  /** How long a received message may wait in hand for a slot. */
+  /** How long a received message may wait for a slot. */
   readonly waitingMilliseconds: number;
-  /** Covers all that may still happen to a received message: its wait, its attempt, and recording it. */
+  /** Covers everything that may happen to a received message: its wait, its attempt, and recording its outcome. */
   readonly visibilityTimeoutSeconds: number;
 }
 
 export interface IntakeOptions {
   readonly queue: Queue;
+  /** `undefined`: the consumer receives no messages itself. */
   readonly refill?: RefillOptions | undefined;
-  /** Slots of the whole fleet. */
+  /** The slots of the whole fleet. */
   readonly concurrency: number;
   readonly logger: TaskLogger;
   readonly now: () => number;
 }
 
-/** A poll is never aborted, as that would hide the messages it just received: so it must be short. */
-const WAIT_SECONDS = 1;
-
-/** A queue that holds messages mostly answers sooner. */
-const ANSWER_MILLISECONDS = 10;
-
-/** Who works on what is received. */
+/** The consumer, as the intake calls it. */
 export interface Receiver {
-  /** Takes what one poll brought. Never rejects. */
-  readonly receive: (messages: readonly ReceivedMessage[]) => Promise<void>;
-  /** Called when there may be reason to ask for more. */
-  readonly advance: () => void;
+  /** The slots and messages as they are now. */
+  readonly slotState: () => SlotState;
+  /** Takes the messages of one request. */
+  readonly receive: (messages: readonly ReceivedMessage[]) => void;
+  /** Called when there may be a reason to ask for more. */
+  readonly onChange: () => void;
+  /** Called when a planned request turned out not to be needed. */
+  readonly onNotNeeded: () => void;
 }
 
+/** How long SQS may wait for messages. A request is never aborted, because the messages that it received would stay hidden. */
+const WAIT_SECONDS = 1;
+
+/** A queue that holds messages usually answers within this time. */
+const ANSWER_MILLISECONDS = 10;
+
 /**
- * Receives messages for the slots. What becomes free in one turn of the event loop is asked for together.
+ * Receives messages for the slots of one invocation.
+ *
+ * `plan` plans a request for the end of the current turn of the event loop, so that all slots which become free in one turn
+ * are refilled together. Then as many requests are sent as `messagesToReceive` says. After `end`, none is sent.
  */
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #backlog: BacklogWatch;
   readonly #receiver: Receiver;
-  /** Polls under way, the oldest first, and how many messages they ask for. */
-  readonly #polls = new Set<{ readonly begunAt: number }>();
-  #asked = 0;
-  #looking = false;
-  #ended = false;
-  #lastWasEmpty = false;
-  /** The queue gave little when it was last asked. */
-  #dry = true;
+  /** Requests in flight, the oldest first. */
+  readonly #polls = new Set<{ readonly begunAt: number; readonly max: number }>();
+  #isPlanned = false;
+  #hasEnded = false;
+  #wasLastEmpty = false;
+  #isQueueLow = true;
 
   constructor(options: IntakeOptions, receiver: Receiver) {
     this.#options = options;
-    this.#backlog = new BacklogWatch(options.queue, options.now, receiver.advance);
+    this.#backlog = new BacklogWatch(options.queue, options.now, receiver.onChange);
     this.#receiver = receiver;
   }
 
-  /** Whether messages may be on their way. */
-  get polling(): boolean {
-    return this.#looking || this.#polls.size > 0;
+  /** Whether a request is in flight or planned. */
+  get isActive(): boolean {
+    return this.#isPlanned || this.#polls.size > 0;
   }
 
-  /** Whether the queue gave little when it was last asked. */
-  get dry(): boolean {
-    return this.#dry;
+  /** Whether the queue gave few messages the last time. */
+  get isQueueLow(): boolean {
+    return this.#isQueueLow;
   }
 
-  /**
-   * Whether messages are likely to come at once: the queue gave much when it was last asked, and is being asked again.
-   */
-  get expecting(): boolean {
-    return !this.#dry && !this.#isEmpty && (this.#looking || this.#polls.size > 0);
+  /** Whether messages are likely to arrive at once: the queue gave many the last time, and another request follows. */
+  get isExpecting(): boolean {
+    return this.isActive && !this.#isQueueLow && !this.#isQueueEmpty;
   }
 
-  /** Tells how many messages the mapping's batch had: a small one says that the queue gives little. */
+  /** Notes the size of the invocation's batch: a small batch shows that the queue gives few messages. */
   noteBatch(messages: number): void {
-    this.#dry = messages < MOST_RECEIVED_MESSAGES;
+    this.#isQueueLow = messages < MOST_RECEIVED_MESSAGES;
   }
 
-  /** Asks, at the end of this turn, for as many messages as are wanted then. */
-  ask(state: () => SlotState, onNone: () => void): void {
-    const { now, running } = state();
-    if (this.#options.refill === undefined || this.#looking || !this.#makesSense(now, running)) return;
-    this.#looking = true;
-    const look = () => {
-      this.#looking = false;
-      const asked = this.#send(state());
-      if (asked === 0) onNone();
+  /** Plans a request for the messages that will be missing at the end of this turn. */
+  plan(): void {
+    if (this.#options.refill === undefined || this.#isPlanned || !this.#isUseful(this.#receiver.slotState())) return;
+    this.#isPlanned = true;
+    const send = () => {
+      this.#isPlanned = false;
+      if (this.#send(this.#receiver.slotState()) === 0) this.#receiver.onNotNeeded();
     };
-    // Where nothing runs any more, what has ended is recorded first.
-    setImmediate(() => (state().running ? look() : setImmediate(look)));
+    // If nothing runs any more, the outcomes are recorded before the queue is asked.
+    setImmediate(() => (isBusy(this.#receiver.slotState()) ? send() : setImmediate(send)));
   }
 
-  // An empty queue is asked again only while something runs anyway.
-  #makesSense(now: number, running: boolean): boolean {
-    const until = this.#options.refill?.until ?? 0;
-    return !this.#ended && now < until && (running || this.#polls.size > 0 || !this.#lastWasEmpty);
+  /** From now on, no message is received. */
+  end(): void {
+    this.#hasEnded = true;
+    this.#backlog.end();
   }
 
-  /** Whether a poll waits: one that found any messages would not. */
-  get #isEmpty(): boolean {
+  /** Whether a request makes sense now. An empty queue is asked again only while the invocation must wait anyway. */
+  #isUseful(state: SlotState): boolean {
+    const { until = 0 } = this.#options.refill ?? {};
+    const isTimeLeft = !this.#hasEnded && state.now < until;
+    return isTimeLeft && (isBusy(state) || this.#polls.size > 0 || !this.#wasLastEmpty);
+  }
+
+  /** Whether the oldest request still waits: SQS would have answered it if the queue held messages. */
+  get #isQueueEmpty(): boolean {
     const [oldest] = this.#polls;
     return oldest !== undefined && this.#options.now() - oldest.begunAt >= ANSWER_MILLISECONDS;
   }
 
-  /** Nothing is received after it. */
-  end(): void {
-    this.#ended = true;
-    this.#backlog.end();
+  /** How many messages the requests in flight ask for. */
+  get #requested(): number {
+    let sum = 0;
+    for (const { max } of this.#polls) sum += max;
+    return sum;
   }
 
-  /** Whether messages may be received that no slot is free for yet. */
-  #mayStock({ slots, underWay, running, inHand, now, meanMilliseconds, producing }: SlotState): boolean {
+  /** Whether messages may be received before a slot is free for them. */
+  #mayPrefetch(state: SlotState): boolean {
     const { concurrency, refill } = this.#options;
     const { until = 0, waitingMilliseconds = 0 } = refill ?? {};
-    // What waits for a slot then must still find one in this invocation, and be missed by no other environment.
-    if (this.#dry || !running || now >= until - waitingMilliseconds) return false;
-    // To find it out takes a request, and the first slots are not to wait for that.
-    if (slots - underWay - inHand - this.#asked >= MOST_RECEIVED_MESSAGES) return false;
-    return this.#backlog.fillsSlots(concurrency, meanMilliseconds, producing);
+    // A message that waits until then must still find a slot in this invocation. No other environment must need it.
+    if (this.#isQueueLow || !isBusy(state) || state.now >= until - waitingMilliseconds) return false;
+    // The backlog is not asked for while many slots are free: the first messages must not wait for that request.
+    if (state.slots - state.attempting - state.withoutSlot - this.#requested >= MOST_RECEIVED_MESSAGES) return false;
+    return this.#backlog.fillsSlots(concurrency, state.meanMilliseconds, state.isProducing);
   }
 
+  /** Returns how many requests it sent. */
   #send(state: SlotState): number {
-    if (!this.#makesSense(state.now, state.running)) return 0;
-    const wanted = messagesToAskFor({
+    if (!this.#isUseful(state)) return 0;
+    const requests = messagesToReceive({
       ...state,
       polls: this.#polls.size,
-      asked: this.#asked,
-      mayStock: this.#mayStock(state),
-      dry: this.#dry,
+      requested: this.#requested,
+      mayPrefetch: this.#mayPrefetch(state),
+      isQueueLow: this.#isQueueLow,
     });
-    for (const max of wanted) void this.#poll(max, state);
-    return wanted.length;
+    // A request that waits while nothing runs costs billed time. Lambda's own polling costs none.
+    const waitSeconds = isBusy(state) || state.isProducing ? WAIT_SECONDS : 0;
+    for (const max of requests) void this.#poll(max, waitSeconds);
+    return requests.length;
   }
 
-  async #poll(max: number, { running, producing }: SlotState): Promise<void> {
-    const poll = { begunAt: this.#options.now() };
+  async #poll(max: number, waitSeconds: number): Promise<void> {
+    const { queue, refill, logger, now } = this.#options;
+    const poll = { begunAt: now(), max };
     this.#polls.add(poll);
-    this.#asked += max;
     let messages: readonly ReceivedMessage[] = [];
     try {
-      messages = await this.#options.queue.receive({
+      messages = await queue.receive({
         max,
-        // A second of waiting with nothing under way is paid for: the mapping waits for nothing.
-        waitSeconds: running || producing ? WAIT_SECONDS : 0,
-        visibilityTimeoutSeconds: this.#options.refill?.visibilityTimeoutSeconds ?? 0,
+        waitSeconds,
+        visibilityTimeoutSeconds: refill?.visibilityTimeoutSeconds ?? 0,
       });
-      this.#lastWasEmpty = messages.length === 0;
-      this.#dry = messages.length * 2 < max || messages.length === 0;
+      this.#wasLastEmpty = messages.length === 0;
+      this.#isQueueLow = messages.length * 2 < max || messages.length === 0;
     } catch (error) {
-      // The mapping goes on to deliver: this invocation works off what it has.
-      this.#ended = true;
-      this.#options.logger.warn("could not receive more messages", { error });
+      // Lambda goes on delivering messages. This invocation finishes the messages that it has.
+      this.#hasEnded = true;
+      logger.warn("could not receive more messages", { error });
     } finally {
-      this.#asked -= max;
       this.#polls.delete(poll);
     }
-    await this.#receiver.receive(messages);
+    this.#receiver.receive(messages);
   }
 }

@@ -1,54 +1,60 @@
 import { MOST_RECEIVED_MESSAGES } from "../../aws/quotas.ts";
 
-/** The slots of a consumer, as its refilling sees them. */
+/** The slots of a consumer and the messages that it has, as far as they decide how many more it receives. */
 export interface SlotState {
   readonly now: number;
+  /** How many slots there are. */
   readonly slots: number;
-  /** Slots that are taken. */
-  readonly underWay: number;
-  /** Whether anything is under way that must be waited for anyway. */
-  readonly running: boolean;
-  /** Whether a source is still read whose items may come any moment. */
-  readonly producing: boolean;
-  /** Messages at hand that wait for a slot. */
-  readonly inHand: number;
-  /** How long an attempt took lately. */
+  /** Attempts that run. Each has a slot. */
+  readonly attempting: number;
+  /** Messages that the consumer has, and that may still need a slot. */
+  readonly withoutSlot: number;
+  /** Whether a source is read, so that more messages may be sent at any moment. */
+  readonly isProducing: boolean;
+  /** How long attempts take, on average. */
   readonly meanMilliseconds: number;
 }
 
 export interface RefillState extends SlotState {
-  /** Requests under way, and the messages that they ask for. */
+  /** Requests in flight. */
   readonly polls: number;
-  readonly asked: number;
-  /** Whether messages may be received that no slot is free for yet. */
-  readonly mayStock: boolean;
-  /** The queue gave little when it was last asked. */
-  readonly dry: boolean;
+  /** The messages that the requests in flight ask for, in total. */
+  readonly requested: number;
+  /** Whether messages may be received before a slot is free for them. */
+  readonly mayPrefetch: boolean;
+  /** Whether the queue gave few messages the last time. */
+  readonly isQueueLow: boolean;
 }
 
-/** Requests under way at once, for many slots or short tasks. */
+/** The most requests in flight at once. One is not enough for many slots or short tasks. */
 export const MOST_POLLS = 5;
 
-/** Messages in hand wait about so long at the most: a slot that becomes free takes one of them. */
+/** How long a message that was received before its slot was free should wait at most. */
 const LONGEST_WAIT_MILLISECONDS = 1_000;
 
+/** Whether messages are in hand that the invocation must wait for anyway. */
+export const isBusy = ({ attempting, withoutSlot }: SlotState): boolean => attempting + withoutSlot > 0;
+
 /**
- * How many messages to ask for now: one number a request.
+ * How many messages to receive now: one number for each request.
  *
- * Asked for at first are messages for the slots that are free, less those that are on their way. Then messages to have in
- * hand, so that a slot that becomes free need not wait for a request. From a queue that gives little, nothing is taken but
- * for free slots, by one request at a time: what lies here waits while another environment's slots are free.
+ * First come messages for free slots, less those that are in hand or requested. Then come messages to prefetch, so that a
+ * slot which becomes free need not wait for a request. If the queue gives few messages, the consumer receives only for free
+ * slots, with one request at a time: a message that waits here could take a free slot in another environment.
+ *
+ * @example messagesToReceive({ ...tenSlots, attempting: 7, isQueueLow: true }) // [3]
  */
-export function messagesToAskFor(state: RefillState): readonly number[] {
-  const { slots, underWay, inHand, asked, polls, dry } = state;
-  let free = slots - underWay - inHand - asked;
-  if (dry) return polls === 0 && free > 0 ? [Math.min(MOST_RECEIVED_MESSAGES, free)] : [];
-  const stock = state.mayStock ? stockLimit(state) : 0;
-  // Whole requests: the next one is due when there is room for it, or a slot without a message.
-  const due = Math.max(0, stock - MOST_RECEIVED_MESSAGES);
+export function messagesToReceive(state: RefillState): readonly number[] {
+  const { slots, attempting, withoutSlot, requested, polls, isQueueLow } = state;
+  let free = slots - attempting - withoutSlot - requested;
+  if (isQueueLow) return polls === 0 && free > 0 ? [Math.min(MOST_RECEIVED_MESSAGES, free)] : [];
+  const prefetch = state.mayPrefetch ? prefetchLimit(state) : 0;
+  // Requests for less than ten messages cost as much as full ones. So a request to prefetch waits until there is room for
+  // all of its messages, or a slot without a message.
+  const due = Math.max(0, prefetch - MOST_RECEIVED_MESSAGES);
   const requests: number[] = [];
   while (-free <= due && polls + requests.length < MOST_POLLS) {
-    const max = Math.min(MOST_RECEIVED_MESSAGES, free + stock);
+    const max = Math.min(MOST_RECEIVED_MESSAGES, free + prefetch);
     if (max <= 0) break;
     requests.push(max);
     free -= max;
@@ -57,10 +63,10 @@ export function messagesToAskFor(state: RefillState): readonly number[] {
 }
 
 /**
- * How many messages may wait in hand: no more than run, as they become suspects with these if the process dies
- * (`docs/internals/poison.md`).
+ * How many messages may be prefetched. There are never more than slots, because prefetched messages become suspects together
+ * with the running ones if the process ends (`docs/internals/poison.md`).
  */
-function stockLimit({ slots, meanMilliseconds }: SlotState): number {
-  const soonTaken = Math.round((slots * LONGEST_WAIT_MILLISECONDS) / Math.max(1, meanMilliseconds));
-  return Math.min(slots, soonTaken, (MOST_POLLS - 1) * MOST_RECEIVED_MESSAGES);
+function prefetchLimit({ slots, meanMilliseconds }: SlotState): number {
+  const takenInTime = Math.round((slots * LONGEST_WAIT_MILLISECONDS) / Math.max(1, meanMilliseconds));
+  return Math.min(slots, takenInTime, (MOST_POLLS - 1) * MOST_RECEIVED_MESSAGES);
 }

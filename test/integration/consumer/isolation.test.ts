@@ -17,13 +17,15 @@ interface Changes extends Partial<IsolationOptions> {
   readonly module?: string;
   readonly timeoutMilliseconds?: number;
   readonly begin?: () => Promise<void>;
+  readonly beginsBy?: number;
 }
 
 async function isolatedOnce(item: unknown, changes: Changes = {}) {
-  const { module = "isolated-tasks", timeoutMilliseconds = 60_000, begin = async () => {}, ...options } = changes;
+  const { module = "isolated-tasks", timeoutMilliseconds = 60_000, begin = async () => {}, ...rest } = changes;
+  const { beginsBy = Number.POSITIVE_INFINITY, ...options } = rest;
   const isolation = new Isolation({ isolatedModule: helper(module), memoryMb: 256, now: Date.now, ...options });
   const request = { item, context: { ...plainContext(RUN), idempotencyKey: "key" }, timeoutMilliseconds };
-  return await isolation.run(request, false, begin);
+  return await isolation.run(request, { alone: false, beginsBy, begin });
 }
 
 /** The outcome of an attempt that was made: on a busy computer, a process may not be ready in time, and the attempt is repeated. */
@@ -167,6 +169,31 @@ describe.concurrent("an isolated attempt", { timeout: 60_000 }, () => {
     expect(outcome).toMatchObject({ tag: "not started", error: { code, message: `spawn ${code}` } });
     expect(begin).not.toHaveBeenCalled();
   });
+});
+
+test("an isolated attempt that could not begin in time starts no process", async () => {
+  const spawnProcess = failingSpawn("EMFILE", "throws");
+  const outcome = await isolatedOnce("any", { spawnProcess, now: () => 1_000, beginsBy: 1_000 });
+  expect(outcome).toEqual({ tag: "not ready" });
+  expect(spawnProcess).not.toHaveBeenCalled();
+});
+
+test("an isolated attempt whose process is not ready by its latest begin was not made", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const outcome = isolatedOnce("any", { module: "isolated-silence", now: () => 1_000, beginsBy: 4_500 });
+  vi.advanceTimersByTime(3_500);
+  vi.useRealTimers();
+  expect(await outcome).toEqual({ tag: "not ready" });
+});
+
+test("an isolated attempt is not made if the note of its begin takes too long", async () => {
+  let now = 0;
+  const begin = async () => {
+    now = 600_001;
+  };
+  const outcome = await isolatedOnce("throws", { now: () => now, beginsBy: 600_000, begin });
+  expect(outcome).toEqual({ tag: "not ready" });
+  expect(now).toBe(600_001);
 });
 
 test("an isolated attempt whose process is not ready after ten seconds was not made", async () => {

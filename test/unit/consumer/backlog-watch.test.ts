@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from "vitest";
-import { BacklogWatch } from "../../../shared/consumer/backlog-watch.ts";
+import { BacklogWatch } from "../../../shared/consumer/slots/backlog-watch.ts";
 
 function watching(visible: number | Error) {
   const clock = { now: 0 };

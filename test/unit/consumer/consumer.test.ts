@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import * as z from "zod";
-import { PermanentError, RetryLater, type TaskContext } from "../../../shared/index.ts";
+import type { SlotSupplier, SlotUse } from "../../../shared/consumer/slots/slot-supplier.ts";
+import { PermanentError, RetryLater, type TaskContext, Throttled } from "../../../shared/index.ts";
 import { toJson } from "../../../shared/messages/body.ts";
 import { deadLetterBody } from "../../../shared/messages/dead-letter.ts";
 import { envelopeBody, parseEnvelope } from "../../../shared/messages/envelope.ts";
@@ -753,6 +754,81 @@ describe("a consumer that refills its slots", () => {
     other.sqs.before = (action) => (action === "receive" ? Promise.reject(new Error("down")) : undefined);
     expect(await other.consume({}, other.messages(), { refill: refill() })).toEqual([]);
     expect(await other.counts()).toMatchObject({ succeeded: 2 });
+  });
+});
+
+describe("a consumer with a slot supplier", () => {
+  /** A supplier that notes how each slot is used, and refuses what the test says. */
+  function supplying(refusals: readonly number[] = []) {
+    const uses: SlotUse[] = [];
+    const left = [...refusals];
+    const slots: SlotSupplier = {
+      size: 10,
+      async reserve() {
+        const hideUntil = left.shift();
+        if (hideUntil !== undefined) return { tag: "refused", hideUntil };
+        return { tag: "reserved", slot: { release: (use) => void uses.push(use) } };
+      },
+    };
+    return { slots, uses };
+  }
+
+  test("releases each slot, and says how its attempt ended", async () => {
+    const world = await ConsumerWorld.of(["succeeds", "is throttled", "is not ready", "fails", "is hit by a timeout"]);
+    const { slots, uses } = supplying();
+    const tasks: Record<string, () => unknown> = {
+      succeeds: () => {},
+      "is throttled": () => Promise.reject(new Throttled({ seconds: 7 })),
+      "is not ready": () => Promise.reject(new RetryLater({ seconds: 7 })),
+      fails: () => Promise.reject(new Error("no")),
+      "is hit by a timeout": () => new Promise(() => {}),
+    };
+    const task = (item: unknown) => tasks[String(item)]?.();
+    await world.consume({ task, timeout: { milliseconds: 20 } }, world.messages(), { slots });
+    const durationMilliseconds = expect.any(Number);
+    expect(uses).toHaveLength(5);
+    expect(uses).toEqual(
+      expect.arrayContaining([
+        { tag: "succeeded", durationMilliseconds },
+        { tag: "throttled", durationMilliseconds, retryAfterMilliseconds: 7_000 },
+        ...Array(3).fill({ tag: "failed", durationMilliseconds }),
+      ]),
+    );
+    expect(uses.filter(({ tag }) => tag === "failed")).toHaveLength(3);
+  });
+
+  test("releases a slot unused if the item needs no attempt, or none could be made", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    await world.consume({}, [world.message(0)]);
+    const { slots, uses } = supplying();
+    world.store.before = (operation) => {
+      if (operation === "update") throw new Error("down");
+    };
+    // The second receive of an item that never reported is isolated. Its begin cannot be recorded.
+    const again = [world.message(0, { receiveCount: 2 }), world.message(1, { receiveCount: 2 })];
+    expect(await world.consume({}, again, { slots })).toContain("1");
+    expect(uses).toEqual([{ tag: "unused" }, { tag: "unused" }]);
+  });
+
+  test("returns a message that gets no slot until the supplier says, and counts no attempt", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    const now = Date.now();
+    const { slots, uses } = supplying([now + 90_000]);
+    const task = vi.fn();
+    expect(await world.consume({ task }, world.messages(), { slots, now: () => now })).toEqual(["0"]);
+    expect(task).toHaveBeenCalledExactlyOnceWith("b", expect.anything());
+    expect(world.sqs.visibilities).toEqual([{ receiptHandle: "handle-0", seconds: 90 }]);
+    expect(uses.map(({ tag }) => tag)).toEqual(["succeeded"]);
+    const [state] = await world.ledger.itemStates([addressOf(parseEnvelope(world.message(0).body))]);
+    expect(state).toMatchObject({ tag: "pending", failures: [], receives: new Map([[1, "returned"]]) });
+  });
+
+  test("deletes a message that gets no slot, if its item is settled", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    await world.consume({});
+    const { slots } = supplying([Date.now() + 90_000]);
+    expect(await world.consume({}, [world.message(0, { receiveCount: 2 })], { slots })).toEqual([]);
+    expect(world.sqs.visibilities).toEqual([]);
   });
 });
 

@@ -6,100 +6,113 @@ import { recordingLogger } from "../../helpers/recording-metrics.ts";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** An intake of twenty slots, ten of them always taken, whose polls wait until they are answered. */
-function polling(batch: number, visible = 0) {
+/** An intake for twenty slots. Its requests wait until the test answers them. */
+function intakeOf(batch: number, visible = 0) {
   const clock = { now: 0 };
   const polls: ((messages: readonly ReceivedMessage[]) => void)[] = [];
   const receive = () => new Promise<readonly ReceivedMessage[]>((resolve) => polls.push(resolve));
   const depth = vi.fn(async () => ({ visible, inFlight: 0, delayed: 0 }));
   const queue = { receive, depth } as unknown as Queue;
   const refill = { until: 60_000, waitingMilliseconds: 10_000, visibilityTimeoutSeconds: 30 };
+  const state = { slots: 20, attempting: 0, withoutSlot: 0, isProducing: false, meanMilliseconds: 1_000 };
+  const onNotNeeded = vi.fn();
+  const received = vi.fn();
   const intake = new Intake(
     { queue, refill, concurrency: 10, logger: recordingLogger(), now: () => clock.now },
-    { receive: async () => {}, advance: () => {} },
+    { slotState: () => ({ now: clock.now, ...state }), receive: received, onChange: () => {}, onNotNeeded },
   );
   intake.noteBatch(batch);
-  const ask = async (underWay = 9, running = true) => {
-    const state = { slots: 20, underWay: 10 + underWay, running, producing: false, inHand: 0, meanMilliseconds: 1_000 };
-    intake.ask(
-      () => ({ now: clock.now, ...state }),
-      () => {},
-    );
-    const { expecting } = intake;
+  /** Plans a request while so many attempts run. Returns whether messages are expected, before the request is sent. */
+  const plan = async (attempting = 19) => {
+    state.attempting = attempting;
+    intake.plan();
+    const { isExpecting } = intake;
     await turn();
-    return expecting;
+    return isExpecting;
   };
-  return { intake, clock, polls, depth, ask };
+  return { intake, clock, polls, depth, received, onNotNeeded, plan };
 }
 
-test("Messages are expected of a queue that gave much, as soon as it is to be asked, for ten milliseconds", async () => {
-  const { intake, clock, polls, ask } = polling(10);
-  expect(intake.expecting).toBe(false);
-  expect(await ask()).toBe(true);
+test("After a full batch, messages are expected from the moment a request is planned, for ten milliseconds", async () => {
+  const { intake, clock, polls, plan } = intakeOf(10);
+  expect(intake.isExpecting).toBe(false);
+  expect(await plan()).toBe(true);
   expect(polls).toHaveLength(1);
   clock.now = 9;
-  expect(intake.expecting).toBe(true);
+  expect(intake.isExpecting).toBe(true);
   clock.now = 10;
-  // A queue that held any would have answered.
-  expect(intake.expecting).toBe(false);
-  expect(intake.polling).toBe(true);
+  // A queue that holds messages would have answered.
+  expect(intake.isExpecting).toBe(false);
+  expect(intake.isActive).toBe(true);
 });
 
-test("A poll that was just begun is expected to bring nothing where an older one waits", async () => {
-  const { intake, clock, polls, ask } = polling(10);
-  await ask();
+test("A new request is not expected to bring messages while an older one waits", async () => {
+  const { intake, clock, polls, received, plan } = intakeOf(10);
+  await plan();
   clock.now = 10;
-  await ask(8);
+  await plan(18);
   expect(polls).toHaveLength(2);
-  expect(intake.expecting).toBe(false);
-  // The first one came back: now the second is the oldest.
-  polls[0]?.(Array.from({ length: 1 }, () => ({}) as ReceivedMessage));
+  expect(intake.isExpecting).toBe(false);
+  // The first request is answered. Now the second one is the oldest.
+  const message = {} as ReceivedMessage;
+  polls[0]?.([message]);
   await turn();
-  expect(intake.expecting).toBe(true);
+  expect(received).toHaveBeenCalledExactlyOnceWith([message]);
+  expect(intake.isExpecting).toBe(true);
 });
 
-test("No message is expected of a queue that gave little", async () => {
-  const { intake, polls, ask } = polling(9);
-  expect(await ask()).toBe(false);
+test("No messages are expected from a queue that gave few messages", async () => {
+  const { intake, polls, plan } = intakeOf(9);
+  expect(await plan()).toBe(false);
   expect(polls).toHaveLength(1);
-  expect(intake.expecting).toBe(false);
+  expect(intake.isExpecting).toBe(false);
 });
 
-test("How much the queue holds is asked where few slots are free: others need not wait for the answer", async () => {
-  const { depth, polls, ask } = polling(10, 100);
-  await ask(0);
+test("The backlog is asked for only while few slots are free", async () => {
+  const { depth, polls, plan } = intakeOf(10, 100);
+  await plan(10);
   expect(depth).not.toHaveBeenCalled();
   expect(polls).toHaveLength(1);
-  await ask(5);
+  await plan(15);
   expect(depth).toHaveBeenCalledTimes(1);
 });
 
-test("How much the queue holds is asked for as long as something runs: a poll that takes its time says nothing of it", async () => {
-  const { clock, depth, ask } = polling(10, 100);
-  await ask(9);
+test("The backlog is asked for while attempts run, also during a long request, and not afterwards", async () => {
+  const { clock, depth, plan } = intakeOf(10, 100);
+  await plan(19);
   expect(depth).toHaveBeenCalledTimes(1);
   clock.now = 1_500;
-  await ask(10);
+  await plan(20);
   expect(depth).toHaveBeenCalledTimes(2);
   clock.now = 3_000;
-  await ask(10, false);
+  await plan(0);
   await turn();
   expect(depth).toHaveBeenCalledTimes(2);
 });
 
-test("Where nothing runs any more, a turn goes by before the queue is asked: what has ended is recorded first", async () => {
-  const { intake, polls, ask } = polling(10);
-  await ask(0, false);
-  expect(intake.polling).toBe(true);
+test("When nothing runs, one turn passes before the request is sent, in which outcomes are recorded", async () => {
+  const { intake, polls, plan } = intakeOf(10);
+  await plan(0);
+  expect(intake.isActive).toBe(true);
   expect(polls).toEqual([]);
   await turn();
-  expect(polls).toHaveLength(1);
+  expect(polls).toHaveLength(2);
 });
 
-test("After its end nothing is asked for", async () => {
-  const { intake, depth, polls, ask } = polling(10, 100);
+test("A planned request that is not needed any more is reported and not sent", async () => {
+  const { intake, polls, onNotNeeded, plan } = intakeOf(9);
+  const planned = plan(20);
+  expect(intake.isActive).toBe(true);
+  await planned;
+  expect(intake.isActive).toBe(false);
+  expect(polls).toEqual([]);
+  expect(onNotNeeded).toHaveBeenCalledTimes(1);
+});
+
+test("After the end, no request is sent", async () => {
+  const { intake, depth, polls, plan } = intakeOf(10, 100);
   intake.end();
-  await ask(0);
+  await plan(10);
   await turn();
   expect([polls, depth.mock.calls]).toEqual([[], []]);
 });

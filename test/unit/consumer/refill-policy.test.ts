@@ -1,58 +1,57 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MOST_RECEIVED_MESSAGES } from "../../../shared/aws/quotas.ts";
-import { MOST_POLLS, messagesToAskFor, type RefillState } from "../../../shared/consumer/slots/refill-policy.ts";
+import { MOST_POLLS, messagesToReceive, type RefillState } from "../../../shared/consumer/slots/refill-policy.ts";
 
 const state = (changes: Partial<RefillState>): RefillState => ({
   now: 0,
   slots: 10,
-  underWay: 0,
-  running: true,
-  producing: true,
-  inHand: 0,
+  attempting: 0,
+  isProducing: true,
+  withoutSlot: 0,
   meanMilliseconds: 100,
   polls: 0,
-  asked: 0,
-  mayStock: true,
-  dry: false,
+  requested: 0,
+  mayPrefetch: true,
+  isQueueLow: false,
   ...changes,
 });
 
-describe("asked for are", () => {
+describe("the requests to send", () => {
   test.each<[string, Partial<RefillState>, readonly number[]]>([
-    ["messages for all free slots, and as many in hand", {}, [10, 10]],
-    ["none of those that are at hand or on their way", { inHand: 4, asked: 16, polls: 2 }, []],
-    ["none before nothing is in hand any more: requests are whole", { underWay: 10, inHand: 1 }, []],
-    ["messages in hand once there is none", { underWay: 10 }, [10]],
-    ["about as many in hand as the slots take within a second", { underWay: 10, meanMilliseconds: 4_000 }, [3]],
-    ["one in hand for each slot whose task takes about a second", { underWay: 10, meanMilliseconds: 1_003 }, [10]],
-    ["none in hand where a task takes as long as many requests", { underWay: 10, meanMilliseconds: 60_000 }, []],
-    ["no more in hand than run", { slots: 1, underWay: 1, meanMilliseconds: 1 }, [1]],
-    ["none in hand where it may not be stocked", { underWay: 7, mayStock: false }, [3]],
-    ["messages for many slots, by several requests", { slots: 100, mayStock: false }, Array(MOST_POLLS).fill(10)],
-    ["messages for free slots alone, of a queue that gives little", { underWay: 7, dry: true }, [3]],
-    ["and by one request at a time", { underWay: 7, dry: true, polls: 1, asked: 1 }, []],
-    ["none for slots that all are taken, of a queue that gives little", { underWay: 10, dry: true }, []],
+    ["fill all free slots, and prefetch the same number", {}, [10, 10]],
+    ["leave out messages in hand and requested messages", { withoutSlot: 4, requested: 16, polls: 2 }, []],
+    ["wait until no message is in hand, so that each is full", { attempting: 10, withoutSlot: 1 }, []],
+    ["prefetch when no message is in hand", { attempting: 10 }, [10]],
+    ["prefetch what the slots take within a second", { attempting: 10, meanMilliseconds: 4_000 }, [3]],
+    ["prefetch one message per slot if a task takes a second", { attempting: 10, meanMilliseconds: 1_003 }, [10]],
+    ["prefetch nothing if tasks take long", { attempting: 10, meanMilliseconds: 60_000 }, []],
+    ["prefetch no more messages than there are slots", { slots: 1, attempting: 1, meanMilliseconds: 1 }, [1]],
+    ["fill only free slots if nothing may be prefetched", { attempting: 7, mayPrefetch: false }, [3]],
+    ["are several for many slots", { slots: 100, mayPrefetch: false }, Array(MOST_POLLS).fill(10)],
+    ["fill only free slots if the queue gives few messages", { attempting: 7, isQueueLow: true }, [3]],
+    ["are one at a time then", { attempting: 7, isQueueLow: true, polls: 1, requested: 1 }, []],
+    ["are none then if all slots are taken", { attempting: 10, isQueueLow: true }, []],
   ])("%s", (_, changes, expected) => {
-    expect(messagesToAskFor(state(changes))).toEqual(expected);
+    expect(messagesToReceive(state(changes))).toEqual(expected);
   });
 
-  test("never more than there are slots for, twice over, nor more in a request than SQS gives", () => {
+  test("never ask for more than two messages per slot, nor for more in one request than SQS gives", () => {
     const count = fc.integer({ min: 0, max: 100 });
     const states = fc.record({
       slots: fc.integer({ min: 1, max: 100 }),
-      underWay: count,
-      inHand: count,
-      asked: count,
+      attempting: count,
+      withoutSlot: count,
+      requested: count,
       polls: fc.integer({ min: 0, max: MOST_POLLS }),
       meanMilliseconds: fc.integer({ min: 0, max: 100_000 }),
-      mayStock: fc.boolean(),
-      dry: fc.boolean(),
+      mayPrefetch: fc.boolean(),
+      isQueueLow: fc.boolean(),
     });
     fc.assert(
-      fc.property(states, ({ underWay, ...rest }) => {
-        const given = state({ ...rest, underWay: Math.min(underWay, rest.slots) });
-        const requests = messagesToAskFor(given);
+      fc.property(states, ({ attempting, ...rest }) => {
+        const given = state({ ...rest, attempting: Math.min(attempting, rest.slots) });
+        const requests = messagesToReceive(given);
         expect(given.polls + requests.length).toBeLessThanOrEqual(Math.max(MOST_POLLS, given.polls));
         for (const request of requests) {
           expect(request).toBeGreaterThanOrEqual(1);
@@ -60,19 +59,19 @@ describe("asked for are", () => {
         }
         const total = requests.reduce((sum, request) => sum + request, 0);
         if (total > 0) {
-          const places = given.slots * (given.mayStock && !given.dry ? 2 : 1);
-          expect(given.underWay + given.inHand + given.asked + total).toBeLessThanOrEqual(places);
+          const most = given.slots * (given.mayPrefetch && !given.isQueueLow ? 2 : 1);
+          expect(given.attempting + given.withoutSlot + given.requested + total).toBeLessThanOrEqual(most);
         }
       }),
     );
   });
 
-  test("enough for every free slot, if nothing is on its way", () => {
+  test("ask for enough to fill every free slot, if nothing is requested yet", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 50 }), fc.nat(), fc.boolean(), (slots, taken, mayStock) => {
-        const underWay = taken % slots;
-        const total = messagesToAskFor(state({ slots, underWay, mayStock })).reduce((sum, max) => sum + max, 0);
-        expect(total).toBeGreaterThanOrEqual(slots - underWay);
+      fc.property(fc.integer({ min: 1, max: 50 }), fc.nat(), fc.boolean(), (slots, taken, mayPrefetch) => {
+        const attempting = taken % slots;
+        const requests = messagesToReceive(state({ slots, attempting, mayPrefetch }));
+        expect(requests.reduce((sum, max) => sum + max, 0)).toBeGreaterThanOrEqual(slots - attempting);
       }),
     );
   });

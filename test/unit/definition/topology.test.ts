@@ -5,6 +5,9 @@ import { ConfigurationError } from "../../../shared/base/errors.ts";
 import {
   checkConcurrency,
   defaultTasksPerEnvironment,
+  ISOLATED_GRACE_SECONDS,
+  ISOLATED_START_SECONDS,
+  isolatedAttemptBeginsBy,
   LONGEST_TASK_MILLISECONDS,
   RECORDING_SECONDS,
   type TopologyInput,
@@ -107,6 +110,25 @@ describe("whatever is asked for within the options' ranges", () => {
     // functions/producer.ts keeps 20 s.
     expect(20_000).toBeGreaterThan(LONGEST_REQUEST_MILLISECONDS);
   });
+
+  test("an isolated attempt that begins as late as it may is recorded before the function's end, after a slow request", () =>
+    always(({ timeoutMilliseconds }, { consumer }) => {
+      const end = consumer.timeoutSeconds * 1_000;
+      const beginsBy = isolatedAttemptBeginsBy(end - RECORDING_SECONDS * 1_000, timeoutMilliseconds);
+      const over = beginsBy + timeoutMilliseconds + ISOLATED_GRACE_SECONDS * 1_000;
+      expect(over + LONGEST_REQUEST_MILLISECONDS).toBeLessThanOrEqual(end);
+      // At the invocation's start, there is time to look the item up and to start the process.
+      expect(beginsBy).toBeGreaterThanOrEqual(consumer.refillSeconds * 1_000 + 8_500);
+      expect(consumer.refillSeconds === 0 || beginsBy >= ISOLATED_START_SECONDS * 1_000).toBe(true);
+    }));
+
+  test("a message that a consumer receives itself is hidden while its isolated attempt is made", () =>
+    always(({ timeoutMilliseconds }, { consumer }) => {
+      const { refillVisibilitySeconds, refillWaitingSeconds } = consumer;
+      const begin = refillWaitingSeconds + ISOLATED_START_SECONDS;
+      const over = begin + timeoutMilliseconds / 1_000 + ISOLATED_GRACE_SECONDS;
+      expect(refillVisibilitySeconds).toBeGreaterThan(over);
+    }));
 
   test("a slice of the producer and its closing fit into its function", () =>
     always((_, { producer }) => {

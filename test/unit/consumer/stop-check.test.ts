@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { FreshLook } from "../../../shared/consumer/fresh-look.ts";
+import { StopCheck } from "../../../shared/consumer/outcomes/stop-check.ts";
 import type { RunRecord } from "../../../shared/ledger/run-record.ts";
 
 const answers: ((status: RunRecord["status"]) => void)[] = [];
@@ -11,7 +11,7 @@ const find = vi.fn(
 );
 
 test("all who ask while a look is under way share the next one, which begins after they asked", async () => {
-  const look = new FreshLook({ find });
+  const look = new StopCheck({ find });
   const first = look.isStopping("run");
   await vi.waitFor(() => expect(find).toHaveBeenCalledTimes(1));
   const later = [look.isStopping("run"), look.isStopping("run")];
@@ -24,7 +24,7 @@ test("all who ask while a look is under way share the next one, which begins aft
 });
 
 test("a look that fails fails for those who share it, and the next one is made", async () => {
-  const look = new FreshLook({ find: vi.fn().mockRejectedValueOnce(new Error("down")).mockResolvedValue(undefined) });
+  const look = new StopCheck({ find: vi.fn().mockRejectedValueOnce(new Error("down")).mockResolvedValue(undefined) });
   const asked = [look.isStopping("run"), look.isStopping("run")];
   for (const each of asked) await expect(each).rejects.toThrow("down");
   expect(await look.isStopping("run")).toBe(false);

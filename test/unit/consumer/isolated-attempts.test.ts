@@ -1,7 +1,8 @@
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { AttemptOutcome } from "../../../shared/consumer/attempts/attempt.ts";
-import type { IsolatedAttempt, IsolationOutcome } from "../../../shared/consumer/attempts/isolation.ts";
-import { isSuspect, type Pending, Suspects } from "../../../shared/consumer/attempts/suspect-attempts.ts";
+import { IsolatedAttempts } from "../../../shared/consumer/attempts/isolated-attempts.ts";
+import { type IsolatedAttempt, Isolation, type IsolationOutcome } from "../../../shared/consumer/attempts/isolation.ts";
+import { isSuspect, type PendingState } from "../../../shared/consumer/attempts/receive-history.ts";
 import { defineWorkflow } from "../../../shared/index.ts";
 import type { ReceiveMark } from "../../../shared/ledger/attempts-row.ts";
 import { parseEnvelope } from "../../../shared/messages/envelope.ts";
@@ -14,22 +15,20 @@ import { workflowOptions } from "../../helpers/workflow-options.ts";
 
 const succeeded: AttemptOutcome = { tag: "succeeded", startedAt: 0, endedAt: 1 };
 
-// In place of the processes, which `isolation.test.ts` is about.
 type Run = (request: IsolatedAttempt, alone: boolean) => Promise<IsolationOutcome>;
-const isolation = vi.hoisted(() => ({ run: vi.fn<Run>(), isReady: true }));
-vi.mock("../../../shared/consumer/attempts/isolation.ts", () => ({
-  Isolation: class {
-    async run(request: IsolatedAttempt, alone: boolean, begin: () => Promise<void>) {
-      if (isolation.isReady) await begin();
-      return await isolation.run(request, alone);
-    }
-  },
-}));
+
+/** Answers in place of the processes, which have their own test. */
+const isolation = { run: vi.fn<Run>(), isReady: true };
 
 beforeEach(() => {
   isolation.run.mockReset().mockResolvedValue(succeeded);
   isolation.isReady = true;
+  vi.spyOn(Isolation.prototype, "run").mockImplementation(async (request, { alone, begin }) => {
+    if (isolation.isReady) await begin();
+    return await isolation.run(request, alone);
+  });
 });
+afterEach(() => void vi.restoreAllMocks());
 
 /** Makes attempts take until the function that it returns is called. */
 function hold(): () => void {
@@ -42,7 +41,7 @@ function hold(): () => void {
 }
 
 type Marks = Record<number, "failed" | ReceiveMark>;
-const pending = (marks: Marks, failures: Pending["failures"] = []): Pending => ({
+const pending = (marks: Marks, failures: PendingState["failures"] = []): PendingState => ({
   tag: "pending",
   failures,
   final: undefined,
@@ -53,17 +52,17 @@ async function suspecting({ memoryMb = 1_024, attempts = 5 } = {}) {
   const world = await ConsumerWorld.of([..."abcdefgh"]);
   const { ledger } = world;
   const workflow = defineWorkflow(workflowOptions({ retry: { attempts } }));
-  const suspects = new Suspects({ workflow, ledger, isolatedModule: "", memoryMb, now: () => 0 });
+  const suspects = new IsolatedAttempts({ workflow, ledger, isolatedModule: "", memoryMb, now: () => 0 });
   const itemOf = (index: number, receiveCount: number): ItemMessage => {
     const message = world.message(index, { receiveCount });
     return { message, envelope: parseEnvelope(message.body) };
   };
   return {
     world,
-    attempt: (index: number, receiveCount: number, state: Pending) =>
-      suspects.attempt(itemOf(index, receiveCount), state),
+    attempt: (index: number, receiveCount: number, state: PendingState) =>
+      suspects.attempt(itemOf(index, receiveCount), state, Number.POSITIVE_INFINITY),
     /** What the ledger has of the item's receives. */
-    async recorded(index: number): Promise<Pending> {
+    async recorded(index: number): Promise<PendingState> {
       const item: ItemAddress = { run: RUN, partition: 0, page: 0, index, epoch: 1, redriveGeneration: 0 };
       const [state] = await ledger.itemStates([item]);
       if (state?.tag !== "pending") throw new Error(`the item is ${state?.tag}`);
@@ -92,7 +91,7 @@ test.each<[number, Marks, boolean]>([
   expect(isSuspect({ message, envelope: parseEnvelope(message.body) }, pending(marks))).toBe(suspect);
 });
 
-test.each<[string, number, number | undefined, Partial<Pending>, boolean]>([
+test.each<[string, number, number | undefined, Partial<PendingState>, boolean]>([
   ["a message that took the place of one received 3 times, all accounted for", 1, 3, { accountedTo: 3 }, false],
   ["one whose second receive is unexplained", 3, 3, { accountedTo: 4 }, true],
   [

@@ -8,8 +8,8 @@ import { type IsolatedAnswer, type IsolatedRequest, toAnswer } from "./isolation
 import { containStrayErrors } from "./stray-errors.ts";
 
 /**
- * The other side of `Isolation`: runs the one attempt that it is asked for, answers, and ends. The answer is all that
- * leaves it, so the task may end, block or fill this process as it likes.
+ * The main function of a process that makes one isolated attempt: it waits for the request, makes the attempt, answers and
+ * ends the process. Nothing but the answer leaves the process, so the task may end, block or fill it.
  */
 export async function serveIsolatedAttempt(
   workflow: Workflow,
@@ -17,14 +17,14 @@ export async function serveIsolatedAttempt(
 ): Promise<void> {
   containStrayErrors(() => {});
   ignoreProcessMessages();
-  // Ctrl-C on a terminal reaches it, too; the attempt is finished, like those in the consumer.
+  // Ctrl-C in a terminal also reaches this process. The attempt is finished, like the attempts in the consumer.
   process.on("SIGINT", () => {});
   const channel = await PrivateChannel.toParent();
   channel.onClose(() => process.exit(0));
-  let begun = false;
+  let hasRequest = false;
   channel.onMessage(async (message) => {
-    if (begun) return;
-    begun = true;
+    if (hasRequest) return;
+    hasRequest = true;
     const { itemText, context, timeoutMilliseconds } = message as IsolatedRequest;
     const outcome = await runAttempt({
       task: workflow.task,

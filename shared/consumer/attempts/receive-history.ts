@@ -1,0 +1,40 @@
+import type { ReceiveMark } from "../../ledger/attempts-row.ts";
+import type { ItemState } from "../../ledger/ledger.ts";
+import { type ItemMessage, receiveOf } from "../../messages/item-message.ts";
+
+/** What the ledger knows of an item that has no outcome yet. */
+export type PendingState = Extract<ItemState, { tag: "pending" }>;
+
+/**
+ * Receives of which the ledger knows nothing, although they came before this one. Their consumer crashed, was throttled, or
+ * could not write to the ledger.
+ */
+export function unexplainedReceives(item: ItemMessage, { receives, accountedTo = 0 }: PendingState): readonly number[] {
+  const before = Math.max(0, receiveOf(item) - 1 - accountedTo);
+  return Array.from({ length: before }, (_, index) => accountedTo + index + 1).filter(
+    (receive) => !receives.has(receive),
+  );
+}
+
+/** Earlier receives in which an isolated attempt began, and no end of it was recorded. */
+export function crashedReceives(
+  item: ItemMessage,
+  { receives }: PendingState,
+  ...marks: readonly ReceiveMark[]
+): readonly number[] {
+  return [...receives].flatMap(([receive, mark]) =>
+    mark !== "failed" && marks.includes(mark) && receive < receiveOf(item) ? [receive] : [],
+  );
+}
+
+/**
+ * Whether an item is a suspect: its attempt may have ended the process that it ran in. The other items that were in the
+ * process are suspects too, because nothing tells them apart. Attempts of suspects run isolated; see
+ * `docs/internals/poison.md`.
+ */
+export function isSuspect(item: ItemMessage, state: PendingState): boolean {
+  if (state.suspect === true) return true;
+  // The first receive has none before it. Almost all receives are the first.
+  if (receiveOf(item) === 1) return false;
+  return unexplainedReceives(item, state).length > 0 || crashedReceives(item, state, "isolated", "alone").length > 0;
+}

@@ -1,0 +1,64 @@
+import type { Queue } from "../../aws/queue.ts";
+import type { ReceivedMessage } from "../../aws/received-message.ts";
+import type { TaskLogger } from "../../base/task.ts";
+import type { MessageInHand } from "../messages-in-hand.ts";
+import { Deleter } from "./deleter.ts";
+import type { Disposition } from "./outcome.ts";
+
+export interface DisposalOptions {
+  readonly queue: Queue;
+  readonly logger: TaskLogger;
+  /**
+   * Whether this code deletes the messages of the invocation's batch. Lambda deletes them only at the end of the invocation,
+   * when they may be visible again.
+   */
+  readonly deletesBatch: boolean;
+}
+
+/** Deletes messages or returns them to the queue, and knows which messages of the batch Lambda must not delete. */
+export class Disposal {
+  readonly #options: DisposalOptions;
+  readonly #deleter: Deleter;
+  readonly #keptIds: string[] = [];
+
+  constructor(options: DisposalOptions) {
+    this.#options = options;
+    this.#deleter = new Deleter(options.queue, options.logger);
+  }
+
+  /** The ids of the batch's messages that must come again: the invocation reports them as failed. */
+  get keptIds(): readonly string[] {
+    return this.#keptIds;
+  }
+
+  /** Never rejects. Deletions are only begun: see `flush`. */
+  async dispose({ message, delivery }: MessageInHand, disposition: Disposition): Promise<void> {
+    const isOfBatch = delivery.origin === "batch";
+    if (disposition.tag === "delete") {
+      if (!isOfBatch || this.#options.deletesBatch) this.#deleter.delete(message.receiptHandle);
+      return;
+    }
+    if (disposition.tag === "return") await this.#return(message, disposition.afterMilliseconds);
+    if (isOfBatch) this.#keptIds.push(message.id);
+  }
+
+  /** Deletes the messages of the batch that Lambda would delete, for an environment that ends without an answer to Lambda. */
+  deleteInPlaceOfLambda(batch: readonly ReceivedMessage[]): void {
+    if (this.#options.deletesBatch) return;
+    for (const { id, receiptHandle } of batch) if (!this.#keptIds.includes(id)) this.#deleter.delete(receiptHandle);
+  }
+
+  /** Resolves when all deletions are answered. Never rejects. */
+  async flush(): Promise<void> {
+    await this.#deleter.flush();
+  }
+
+  async #return({ receiptHandle }: ReceivedMessage, milliseconds: number): Promise<void> {
+    const { queue, logger } = this.#options;
+    try {
+      await queue.changeVisibility(receiptHandle, milliseconds);
+    } catch (error) {
+      logger.warn("a retry could not be scheduled, it follows after the visibility timeout", { error });
+    }
+  }
+}

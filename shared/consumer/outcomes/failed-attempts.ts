@@ -1,0 +1,123 @@
+import type { AskedWait } from "../../base/asked-wait.ts";
+import { publish } from "../../base/events.ts";
+import { type Failure, isPermanent, type Reason, roomForMessage, toFailure } from "../../base/failure.ts";
+import type { InvalidFinding } from "../../base/invalid-finding.ts";
+import type { Metrics } from "../../base/metrics.ts";
+import { backoffMilliseconds } from "../../base/retry.ts";
+import { countWaits, LONG_WAIT_MILLISECONDS, waitToMake } from "../../base/waits.ts";
+import { InvalidItemError } from "../../definition/item-schema.ts";
+import type { Workflow } from "../../definition/workflow.ts";
+import type { Ledger } from "../../ledger/ledger.ts";
+import type { Runs } from "../../ledger/runs.ts";
+import type { InvalidFindings } from "../../ledger/same-failure.ts";
+import { addressOf } from "../../messages/item-address.ts";
+import { type ItemMessage, receiveOf } from "../../messages/item-message.ts";
+import { messageFinding } from "../../messages/message-finding.ts";
+import type { AttemptOutcome } from "../attempts/attempt.ts";
+import { isSuspect, type PendingState } from "../attempts/receive-history.ts";
+import type { Outcome } from "./outcome.ts";
+import { StopCheck } from "./stop-check.ts";
+
+/** The longest message of a wait that is kept, in bytes. Four of them are in one row, beside the failures. */
+const LONGEST_WAIT_MESSAGE = 500;
+
+type FailedOutcome = Extract<AttemptOutcome, { tag: "failed" }>;
+
+export interface FailedAttemptsOptions {
+  readonly workflow: Workflow;
+  readonly ledger: Ledger;
+  readonly runs: Runs;
+  readonly metrics: Metrics;
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/** What follows a failed attempt once it is recorded: either a disposition, or another outcome that is recorded next. */
+export type AfterFailure =
+  | { readonly tag: "retry"; readonly afterMilliseconds: number; readonly isWait: boolean }
+  | Extract<Outcome, { tag: "dead" | "cancelled" }>;
+
+/** Records attempts that failed, and attempts that ended in a wait, and decides what follows. */
+export class FailedAttempts {
+  readonly #options: FailedAttemptsOptions;
+  readonly #invalidFindings: InvalidFindings;
+  readonly #stopCheck: StopCheck;
+
+  constructor(options: FailedAttemptsOptions) {
+    this.#options = options;
+    this.#invalidFindings = options.ledger.invalidFindings();
+    this.#stopCheck = new StopCheck(options.runs);
+  }
+
+  async recordFailure(
+    item: ItemMessage,
+    { failures: before, waits }: PendingState,
+    outcome: FailedOutcome,
+  ): Promise<AfterFailure> {
+    const { workflow, ledger, metrics } = this.#options;
+    const room = roomForMessage(before, workflow.retry.attempts);
+    const failure = toFailure(outcome.thrown, { ...outcome, attempt: before.length + 1, room });
+    if (outcome.kind === "timed out") metrics.count("timedOut", 1);
+    const final = this.#finalReason(outcome, before.length + 1);
+    if (final === "invalid item") {
+      await this.#invalidFindings.note(item.envelope.run, findingOf(outcome.thrown, failure));
+    }
+    const failures = await ledger.attempts.recordFailure(addressOf(item.envelope), receiveOf(item), failure, final);
+    const reason = final ?? (failures.length >= workflow.retry.attempts ? "exhausted" : undefined);
+    if (reason !== undefined) return { tag: "dead", item, reason, history: { failures, waits } };
+    return { tag: "retry", afterMilliseconds: this.#backoff(failures.length), isWait: false };
+  }
+
+  /** Records a wait that the task asked for. It is no failure. */
+  async recordWait(
+    item: ItemMessage,
+    state: PendingState,
+    outcome: FailedOutcome,
+    asked: AskedWait,
+  ): Promise<AfterFailure> {
+    const { workflow, ledger } = this.#options;
+    const milliseconds = waitToMake(asked, this.#backoff(countWaits(state.waits) + 1));
+    const { name, message } = toFailure(outcome.thrown, { ...outcome, attempt: 0, room: LONGEST_WAIT_MESSAGE });
+    const { startedAt, endedAt } = outcome;
+    const { waits, exceeds } = await ledger.attempts.recordWait(
+      addressOf(item.envelope),
+      {
+        kind: asked.kind,
+        note: { at: new Date(endedAt).toISOString(), name, message, milliseconds },
+        receive: receiveOf(item),
+        startedAt,
+        endedAt,
+      },
+      state,
+      { atMostMilliseconds: workflow.retry.waitAtMostMilliseconds, isSuspect: isSuspect(item, state) },
+    );
+    if (exceeds) return { tag: "dead", item, reason: "waited too long", history: { failures: state.failures, waits } };
+    const afterMilliseconds = waits.until - this.#options.now();
+    // The check must come after the wait is recorded. The producer of a run that is being stopped looks for waiting items
+    // once, and may have done so before.
+    if (afterMilliseconds > LONG_WAIT_MILLISECONDS && (await this.#stopCheck.isStopping(item.envelope.run))) {
+      return { tag: "cancelled", item };
+    }
+    return { tag: "retry", afterMilliseconds, isWait: true };
+  }
+
+  /** Tells of a retry after a failure, when the message's return is certain. */
+  noteRetry(): void {
+    this.#options.metrics.count("retried", 1);
+    publish({ event: "retried" });
+  }
+
+  #backoff(number: number): number {
+    return backoffMilliseconds(this.#options.workflow.retry, number, this.#options.random());
+  }
+
+  #finalReason(outcome: FailedOutcome, attempts: number): Reason | undefined {
+    if (outcome.kind === "invalid") return "invalid item";
+    if (isPermanent(outcome.thrown)) return "permanent";
+    return attempts >= this.#options.workflow.retry.attempts ? "exhausted" : undefined;
+  }
+}
+
+/** If the item failed in an isolated attempt, only the message of its error is known. */
+const findingOf = (thrown: unknown, { message }: Failure): InvalidFinding =>
+  thrown instanceof InvalidItemError ? thrown.finding : messageFinding(message);

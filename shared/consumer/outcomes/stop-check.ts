@@ -1,0 +1,41 @@
+import { isStopping } from "../../ledger/run-record.ts";
+import type { Runs } from "../../ledger/runs.ts";
+
+/**
+ * Asks the ledger whether a run is being stopped now. `RunWatch` may answer from its cache; this check never does: its request
+ * begins after the call. At most one request per run is in flight. All calls that come while it is share the request that
+ * follows.
+ */
+export class StopCheck {
+  readonly #runs: Pick<Runs, "find">;
+  readonly #inFlight = new Map<string, Promise<unknown>>();
+  readonly #next = new Map<string, Promise<boolean>>();
+
+  constructor(runs: Pick<Runs, "find">) {
+    this.#runs = runs;
+  }
+
+  /** @throws What the ledger throws. */
+  isStopping(run: string): Promise<boolean> {
+    let next = this.#next.get(run);
+    if (next === undefined) {
+      next = this.#askAfter(run, this.#inFlight.get(run));
+      this.#next.set(run, next);
+    }
+    return next;
+  }
+
+  async #askAfter(run: string, before: Promise<unknown> | undefined): Promise<boolean> {
+    // This `await` also lets the caller add this call to `#next` before the request begins.
+    await before?.catch(() => {});
+    const request = this.#runs.find(run);
+    this.#inFlight.set(run, request);
+    this.#next.delete(run);
+    try {
+      const found = await request;
+      return found !== undefined && isStopping(found);
+    } finally {
+      if (this.#inFlight.get(run) === request) this.#inFlight.delete(run);
+    }
+  }
+}

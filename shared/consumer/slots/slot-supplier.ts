@@ -1,0 +1,52 @@
+/**
+ * Decides which message's attempt may start now. Every limit on starts is a slot supplier, or is combined into one that
+ * reserves from each of several suppliers: the smallest limit wins.
+ *
+ * @example
+ * const reservation = await supplier.reserve();
+ * if (reservation.tag === "refused") return { hideUntil: reservation.hideUntil };
+ * let use: SlotUse = { tag: "unused" };
+ * try {
+ *   use = await attempt();
+ * } finally {
+ *   reservation.slot.release(use);
+ * }
+ */
+export interface SlotSupplier {
+  /** How many attempts may be in flight in this environment now. */
+  readonly size: number;
+  /**
+   * Reserves a slot. It waits while all slots are taken, or while the next start is not due yet; callers are served in the
+   * order of their calls. Never rejects.
+   */
+  reserve(): Promise<Reservation>;
+}
+
+export type Reservation =
+  | { readonly tag: "reserved"; readonly slot: Slot }
+  /**
+   * The wait for a slot is longer than a message in hand can wait. The message returns to the queue until `hideUntil` (in the
+   * clock's milliseconds). That is no failure of its item.
+   */
+  | { readonly tag: "refused"; readonly hideUntil: number };
+
+/** Permission to make one attempt. */
+export interface Slot {
+  /** Gives the slot back, and says how it was used. Call it in `finally`. Further calls change nothing. */
+  release(use: SlotUse): void;
+}
+
+/** How a slot was used. */
+export type SlotUse =
+  /** No attempt was made in it, so it does not count as a start. */
+  | { readonly tag: "unused" }
+  | { readonly tag: "succeeded"; readonly durationMilliseconds: number }
+  /** The service refused the attempt because of load. */
+  | {
+      readonly tag: "throttled";
+      readonly durationMilliseconds: number;
+      /** How long the service asks to wait. `undefined` if it does not say. */
+      readonly retryAfterMilliseconds: number | undefined;
+    }
+  /** It ended in any other way: with an error, a timeout, or a wait that concerns only this item. */
+  | { readonly tag: "failed"; readonly durationMilliseconds: number };
