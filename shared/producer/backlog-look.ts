@@ -1,5 +1,5 @@
 import type { BacklogLook } from "../ledger/run-record.ts";
-import { backlogBeside, backlogOf } from "./backlog.ts";
+import { backlogOf, backlogWithoutPausedRuns } from "./backlog.ts";
 import type { ProducerContext } from "./context.ts";
 
 /**
@@ -16,12 +16,12 @@ export async function lookAtBacklog(
   if (backlog < maxBacklog) return { at, produced, backlog };
   // If the ledger does not answer, all messages count, and the queue is full for now.
   const resting = await runs.resting().catch(() => 0);
-  const beside = backlogBeside(backlog, resting, maxBacklog);
-  if (resting > 0 && beside >= maxBacklog) {
+  const counted = backlogWithoutPausedRuns(backlog, resting, maxBacklog);
+  if (resting > 0 && counted >= maxBacklog) {
     logger.warn("the queue is full, partly with messages of paused runs: resume or cancel a paused run", {
       backlog,
       resting,
     });
   }
-  return { at, produced, backlog: beside };
+  return { at, produced, backlog: counted };
 }

@@ -32,7 +32,7 @@ const MOST_MESSAGES = 100_000;
  * @param backlog Messages in the queue.
  * @param resting Pending items of paused runs.
  */
-export const backlogBeside = (backlog: number, resting: number, maxBacklog: number): number =>
+export const backlogWithoutPausedRuns = (backlog: number, resting: number, maxBacklog: number): number =>
   Math.max(0, backlog - resting, backlog + maxBacklog - Math.max(MOST_MESSAGES, maxBacklog));
 
 /** All messages in the queue. */

@@ -42,8 +42,8 @@ export class PageSender {
    * Writes a page into the ledger. The write is complete before any message of the page is sent.
    *
    * @returns what to send: all items of a new page, or the pending items of a page that was written before. `undefined`
-   *   if nothing of the page may be sent: the run was stopped before this page, or a checkpoint was written after the
-   *   same page with other content.
+   *   if nothing of the page may be sent: the run was stopped before this page, or another producer has written this
+   *   page with other content and a checkpoint after it.
    */
   async write(run: string, page: number, items: readonly Serialised[]): Promise<WrittenPage | undefined> {
     const { workflow, ledger } = this.#options;

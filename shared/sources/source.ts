@@ -7,10 +7,10 @@ import type { ExactJson } from "../base/exact-json.ts";
  * Sluice stores the cursor in the ledger. A new producer may start from it days later, in another process. Starting
  * from the cursor of a page must yield the pages that follow that page.
  *
- * A cursor must survive the way through JSON unchanged. These values fail the run at the page that yields them: what
- * JSON cannot hold (a `Date`, `NaN`, `undefined` inside an object, an instance of a class), and an integer beyond the
- * safe range ±(2^53 − 1), which JavaScript may have rounded. Each page must have another cursor. A cursor that occurs
- * again is an error, because the source would never end.
+ * A cursor must survive a round trip through JSON unchanged. These values fail the run at the page that yields them:
+ * what JSON cannot hold (a `Date`, `NaN`, `undefined` inside an object, an instance of a class), and an integer beyond
+ * the safe range ±(2^53 − 1), which JavaScript may have rounded. Each page must have another cursor. A cursor that
+ * occurs again is an error, because the source would never end.
  *
  * @example `42`, `"eyJpZCI6NDJ9"`, `{ table: "users", after: 12345678901234567n }`
  */

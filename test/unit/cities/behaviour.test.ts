@@ -31,7 +31,7 @@ test("the first 5,000 cities misbehave as the default seed says", () => {
   });
 });
 
-test("a repair mends what failed and hung, and no data", () => {
+test("a repair fixes failures and hangs, but not the data", () => {
   const kinds = new Set(ids.slice(0, 5_000).map((id) => repaired(behaviourOf(id)).kind));
   expect(kinds).toEqual(new Set(["answers", "heals", "malformed", "gone"]));
 });

@@ -36,7 +36,7 @@ async function fetchFrom(behaviour: Behaviour, parallelLimit = 1): Promise<unkno
   return fetchCityDetails(10, AbortSignal.timeout(5_000));
 }
 
-/** A service that answers everything alike, for what the cities service never says. */
+/** A service with one fixed response, for responses that the cities service never sends. */
 async function fetchAnswer(status: number, headers: Record<string, string>, body: string): Promise<unknown> {
   const server = createServer((_request, response) => response.writeHead(status, headers).end(body));
   server.listen(0, "127.0.0.1");
@@ -49,12 +49,12 @@ async function fetchAnswer(status: number, headers: Record<string, string>, body
   return fetchCityDetails(10, AbortSignal.timeout(5_000)).catch((error: unknown) => error);
 }
 
-test("details are returned as far as the schema knows them", async () => {
+test("only fields of the schema are returned", async () => {
   const { feature: _, ...known } = city;
   expect(await fetchFrom({ kind: "answers" })).toEqual(known);
 });
 
-test("a busy service is asked again after what it says", async () => {
+test("a busy service gets the next request after the time that it names", async () => {
   const error = await fetchFrom({ kind: "answers" }, 0).catch((thrown: unknown) => thrown);
   await completionOf(error);
   expect(error).toBeInstanceOf(Throttled);
@@ -72,7 +72,7 @@ test.each([404, 410] as const)("a city that is gone (%i) is a permanent error", 
   await expect(fetching).rejects.toThrow(`the service answered ${status}`);
 });
 
-test("a failing service is an error like any other, to be tried again", async () => {
+test("a failing service is an error, and the item is tried again", async () => {
   const error = await fetchFrom({ kind: "fails" }).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(ResponseError);
   expect(error).toMatchObject({ message: expect.stringContaining("the service answered 500") });
@@ -87,7 +87,7 @@ test.each([
   await expect(fetching).rejects.toThrow(field);
 });
 
-test("a city that hangs is waited for until the signal fires", async () => {
+test("a request for a city that hangs ends when the signal fires", async () => {
   const service = await startCitiesService({ cities: [city], behaviour: () => ({ kind: "hangs" }) });
   onTestFinished(() => service.close());
   vi.stubEnv("CITIES_URL", service.url);
@@ -119,7 +119,7 @@ test.each([
   ["", "but is "],
   ["127.0.0.1:80", "127.0.0.1:80"],
   ["ftp://127.0.0.1", "ftp://127.0.0.1"],
-])("CITIES_URL = %s is refused with what to do", (url, named) => {
+])("CITIES_URL = %s is refused, and the message says what to do", (url, named) => {
   const read = () => citiesUrl({ CITIES_URL: url });
   expect(read).toThrow("CITIES_URL must be the address of the cities service");
   expect(read).toThrow(named);
@@ -129,7 +129,7 @@ test("CITIES_URL may end with a slash", () => {
   expect(citiesUrl({ CITIES_URL: "http://127.0.0.1:80/" })).toBe("http://127.0.0.1:80");
 });
 
-test("the companion starts the service and says where it is", async () => {
+test("the companion starts the service and returns its URL", async () => {
   const companion = await startLocal();
   onTestFinished(() => companion.close());
   const url = citiesUrl(companion.environment);

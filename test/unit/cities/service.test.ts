@@ -19,7 +19,7 @@ const berlin: City = {
 };
 const few: readonly City[] = [berlin, { ...berlin, id: 20 }, { ...berlin, id: 30 }];
 
-/** A service of three cities that all answer at once, unless told otherwise. */
+/** A service of three cities that all answer at once by default. */
 async function start(options: CitiesServiceOptions = {}): Promise<CitiesService> {
   const service = await startCitiesService({
     cities: few,
@@ -71,7 +71,7 @@ test("the pages hold each of the 135,233 cities once, by ascending id, and the c
   expect(service.counts.pages).toBe(136);
 });
 
-test("a page holds 200 cities unless told otherwise, with three fields each", async () => {
+test("a page has 200 cities by default, with three fields each", async () => {
   const service = await start({ cities: await loadCities() });
   const first = await get<City[]>(service, "/cities");
   expect(first.body).toHaveLength(200);
@@ -142,7 +142,7 @@ test.runIf(process.platform === "linux")("it listens on the loopback address onl
   expect(outcome).toBe("refused");
 });
 
-test("a city is answered whole", async () => {
+test("the details of a city are complete", async () => {
   const service = await start();
   const response = await get(service, "/cities/10");
   expect([response.status, response.body]).toEqual([200, berlin]);
@@ -156,7 +156,7 @@ test.each([1, 2] as const)(
     const statuses: number[] = [];
     for (let request = 1; request <= 4; request += 1) statuses.push((await get(service, "/cities/10")).status);
     expect(statuses).toEqual([...Array(failures).fill(500), ...Array(4 - failures).fill(200)]);
-    // Each city heals by itself.
+    // Each city heals independently.
     expect((await get(service, "/cities/20")).status).toBe(500);
   },
 );
@@ -251,7 +251,7 @@ test("answers and refusals take their time", async () => {
   expect(refused.milliseconds).toBeGreaterThanOrEqual(39);
 });
 
-test("unless told otherwise, a city is treated as the seed says", async () => {
+test("by default, a city behaves as the seed says", async () => {
   const cities = (await loadCities())
     .slice(0, 5_000)
     .filter(({ id }) => !["answers", "hangs"].includes(behaviourOf(id).kind));

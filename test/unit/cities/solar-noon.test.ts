@@ -31,7 +31,7 @@ test.each([
   expect(Math.abs(noon - Date.parse(published))).toBeLessThan(1.5 * MINUTE);
 });
 
-test("the equation of time has its greatest extremes and its four zeros where they belong", () => {
+test("the equation of time has its extremes and its four zeros at the right dates", () => {
   const days = Array.from({ length: 366 }, (_, day) => new Date(Date.UTC(2024, 0, 1 + day, 12)));
   const values = days.map(equationOfTimeMinutes);
   const dayOf = (value: number) => days[values.indexOf(value)]?.toISOString().slice(5, 10);

@@ -6,7 +6,7 @@ const NOW = 1_000_000_000;
 
 describe("the pause of a full queue", () => {
   const now = { at: NOW, produced: 2_000, backlog: 1_000 };
-  /** An earlier look, since which so many items were worked off and none was produced. */
+  /** An earlier look. Since then, this many items were processed and none was produced. */
   const lookBefore = (seconds: number, workedOff: number): BacklogLook => ({
     at: NOW - seconds * 1_000,
     produced: now.produced,
@@ -14,27 +14,27 @@ describe("the pause of a full queue", () => {
   });
   const pause = (...earlier: (BacklogLook | undefined)[]) => backlogPauseMilliseconds(1_000, now, earlier);
 
-  test("is until half of the bound should be worked off, at the pace since the earlier look", () => {
-    // 1,000 worked off in 20 s: 500 more take 10 s.
+  test("lasts until half of maxBacklog is processed, at the pace since the earlier look", () => {
+    // 1,000 items were processed in 20 s, so 500 more take 10 s.
     expect(pause(lookBefore(20, 1_000))).toBe(10_000);
     expect(pause(lookBefore(20, 5_000))).toBe(2_000);
     expect(backlogPauseMilliseconds(1_000, { ...now, backlog: 1_100 }, [lookBefore(20, 1_100)])).toBe(12_000);
   });
 
-  test("counts what was produced since then", () => {
-    // 600 more are there though 1,600 were produced.
+  test("takes items into account that were produced since then", () => {
+    // The backlog grew by 600, although 1,600 items were produced.
     expect(pause({ at: NOW - 20_000, produced: 400, backlog: 400 })).toBe(10_000);
   });
 
-  test("is at most twice as long as the pace was observed for", () => {
+  test("is at most twice as long as the observation of the pace", () => {
     expect(pause(lookBefore(5, 1))).toBe(10_000);
     expect(pause(lookBefore(5, 249))).toBe(10_000);
     expect(pause(lookBefore(5, 251))).toBe(9_000);
   });
 
-  test("is twice as long as no pace was seen", () => {
+  test("is twice as long as the observation if no item was processed", () => {
     expect(pause(lookBefore(4, 0))).toBe(8_000);
-    // Another run filled the queue, or redriven items did.
+    // Another run, or redriven items, filled the queue.
     expect(pause(lookBefore(4, -300))).toBe(8_000);
   });
 
@@ -46,11 +46,11 @@ describe("the pause of a full queue", () => {
     expect(pause(lookBefore(-60, 100))).toBe(1_000);
   });
 
-  test("is of whole seconds, as visibility is, and rather a bit too short", () => {
+  test("is rounded down to whole seconds, like visibility timeouts", () => {
     expect(pause(lookBefore(20, 1_020))).toBe(9_000);
   });
 
-  test("is a second without an earlier look, or with one that may be of a time in which the run stood still", () => {
+  test("is one second without an earlier look, or if the run may have been paused since that look", () => {
     expect(pause()).toBe(1_000);
     expect(pause(undefined)).toBe(1_000);
     expect(pause(lookBefore(301, 1_000))).toBe(1_000);
@@ -59,7 +59,7 @@ describe("the pause of a full queue", () => {
   });
 });
 
-/** A run of which a producer sends pages without taking time, to consumers of an even pace once they have started. */
+/** A simulated run: sending takes no time, and the consumers have a constant pace once they have started. */
 function simulate(setting: { maxBacklog: number; page: number; items: number; pace: number; warmUpSeconds: number }) {
   const { maxBacklog, page, items, pace, warmUpSeconds } = setting;
   let at = NOW;
@@ -84,7 +84,7 @@ function simulate(setting: { maxBacklog: number; page: number; items: number; pa
   return { idleSeconds, slices };
 }
 
-describe("consumers are not idle, and the producer is not always asked in vain, with", () => {
+describe("consumers are not idle, and few invocations find the queue full, with", () => {
   test.for([
     { name: "a bound of one page", maxBacklog: 200, page: 200, items: 100_000, pace: 20, warmUpSeconds: 0 },
     { name: "a bound of less than a page", maxBacklog: 100, page: 200, items: 100_000, pace: 20, warmUpSeconds: 0 },
@@ -94,7 +94,7 @@ describe("consumers are not idle, and the producer is not always asked in vain, 
     const { idleSeconds, slices } = simulate(setting);
     const seconds = setting.items / setting.pace;
     expect(idleSeconds).toBeLessThan(0.01 * seconds);
-    // With half of the bound worked off in each pause, and some more until its length is found.
+    // One pause for each half of maxBacklog, and a few more until the right length is found.
     expect(slices).toBeLessThan((3 * setting.items) / setting.maxBacklog);
   });
 });

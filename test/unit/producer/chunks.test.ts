@@ -37,7 +37,7 @@ async function read(source: Source, from: Parameters<typeof chunks>[1] = START, 
 }
 
 describe("a source that returns", () => {
-  test("has ended, also where its latest page promised another", async () => {
+  test("has ended, even if its latest page announced another page", async () => {
     const source: Source = {
       async *pages() {
         yield { items: [1], next: 1 };
@@ -69,7 +69,7 @@ describe("a source that returns", () => {
     const slice = new AbortController();
     const reading = chunks({ pages: (_cursor, { signal }) => pages(signal) }, START, idle(slice.signal));
     expect((await reading.next()).value?.after).toMatchObject({ cursor: 1, ended: false });
-    // While the first page is sent, the slice ends, and the source sees that before the page is asked for.
+    // The slice ends while the first page is sent. The source notices that before the next page is requested.
     slice.abort();
     await turn();
     await expect(reading.next()).rejects.toThrow("the source did not yield its page in time");
@@ -77,7 +77,7 @@ describe("a source that returns", () => {
 });
 
 describe("a source's pages", () => {
-  test("become chunks of at most 200 items, the first of 50, each with where to go on", async () => {
+  test("become chunks of at most 200 items, the first of 50, each with its checkpoint", async () => {
     const all = await read(pagesOf([range(450), range(200, 450), range(1, 650)]));
     expect(all.map(({ items, after }) => [items.length, withoutLoop(after)])).toEqual([
       [50, { cursor: undefined, skip: 50, ended: false }],
@@ -89,7 +89,7 @@ describe("a source's pages", () => {
     expect(all.flatMap(({ items }) => items)).toEqual(range(651));
   });
 
-  test("of large items become chunks that end with the item which makes them four megabytes", async () => {
+  test("with large items become chunks that end at the item that reaches four megabytes", async () => {
     const large = (megabytes: number) => "x".repeat(megabytes * 1_000_000 - 2);
     const items = [...Array.from({ length: 9 }, () => large(1)), 1, large(4), large(5), ...range(201), large(0.5)];
     const all = await read(pagesOf([items]));
@@ -111,12 +111,12 @@ describe("a source's pages", () => {
     ]);
   });
 
-  test("that are none at all have ended", async () => {
+  test("of a source without any page are one empty chunk that ends the source", async () => {
     const none: Source = { async *pages() {} };
     expect(await read(none)).toEqual([{ items: [], after: { cursor: undefined, skip: 0, ended: true } }]);
   });
 
-  test("that stop where the last promised another have ended", async () => {
+  test("end if the last page announced another page that does not exist", async () => {
     const source: Source = {
       async *pages() {
         yield { items: [1], next: "more" };
@@ -125,12 +125,12 @@ describe("a source's pages", () => {
     expect((await read(source)).map(({ after }) => after.ended)).toEqual([false, true]);
   });
 
-  test("are skipped into at a checkpoint within a page, and go on", async () => {
+  test("continue after a checkpoint inside a page", async () => {
     const all = await read(pagesOf([range(10), range(500, 10), range(3, 510)]), { cursor: 1, skip: 400, items: 410 });
     expect(all.flatMap(({ items }) => items)).toEqual([...range(100, 410), ...range(3, 510)]);
   });
 
-  test("that have shrunk below the checkpoint give nothing more of that page, and the limit still holds", async () => {
+  test("with fewer items than the checkpoint has skipped yield no more items of that page, and the limit still holds", async () => {
     const source = pagesOf([range(100), range(500, 1_000)]);
     const all = await read(source, { cursor: undefined, skip: 400, items: 400 }, 450);
     expect(sizes(all)).toEqual([0, 50]);
@@ -148,7 +148,7 @@ describe("a limit", () => {
     [301, [50, 200, 50, 1]],
     [600, [50, 200, 50, 200, 100]],
     [601, [50, 200, 50, 200, 100]],
-  ])("of %i ends after %o, exactly", async (limit, expected) => {
+  ])("of %i ends after exactly %o", async (limit, expected) => {
     const all = await read(pagesOf([range(300), range(300, 300)]), START, limit);
     expect(sizes(all)).toEqual(expected);
     expect(all.map(({ after }) => after.ended)).toEqual(expected.map((_, index) => index === expected.length - 1));
@@ -167,7 +167,7 @@ describe("a limit", () => {
   });
 });
 
-test("whatever the pages, the checkpoint and the limit: the chunks after it are the rest", async () => {
+test("for any pages, checkpoint and limit, the chunks after the checkpoint are the remaining items", async () => {
   const page = fc.integer({ min: 0, max: 450 }).map((length) => range(length));
   const property = fc.asyncProperty(
     fc.array(page, { minLength: 1, maxLength: 6 }),
@@ -193,7 +193,7 @@ test("whatever the pages, the checkpoint and the limit: the chunks after it are 
 });
 
 describe("reading ahead", () => {
-  test("is at most one page, and begins before the page at hand is sent", async () => {
+  test("covers at most one page, and begins before the current page is sent", async () => {
     const onRead = vi.fn();
     const iterator = chunks(pagesOf([range(250), range(250), range(250)], onRead), START, idle());
     expect(onRead).not.toHaveBeenCalled();
@@ -212,7 +212,7 @@ describe("reading ahead", () => {
     expect((await iterator.next()).done).toBe(true);
   });
 
-  test("meets an error only when its turn comes", async () => {
+  test("reports an error only after the chunks before it", async () => {
     const source = toSource({
       readPage: (cursor) => {
         if (cursor === 1) throw new Error("page 1 is broken");
@@ -236,7 +236,7 @@ describe("reading ahead", () => {
     }
   });
 
-  test("stops when the caller does: the source is told and closed", async () => {
+  test("stops when the caller stops: the signal fires and the source is closed", async () => {
     const closed = vi.fn();
     let signal: AbortSignal | undefined;
     const source: Source = {
@@ -255,7 +255,7 @@ describe("reading ahead", () => {
     expect(signal?.aborted).toBe(true);
   });
 
-  test("of a source that never answers does not hold up the caller who stops", async () => {
+  test("of a source that never answers does not block a caller that stops", async () => {
     const source = toSource({
       readPage: (cursor) => (cursor === undefined ? { items: [1], next: 1 } : new Promise<never>(() => {})),
     });
@@ -265,7 +265,7 @@ describe("reading ahead", () => {
     }
   });
 
-  test("of a source that never answers and ignores its signal ends when that fires", async () => {
+  test("of a source that never answers and ignores its signal ends when the signal fires", async () => {
     const slice = new AbortController();
     const source = toSource({ readPage: () => new Promise<never>(() => {}) });
     const first = chunks(source, START, idle(slice.signal)).next();
@@ -275,8 +275,8 @@ describe("reading ahead", () => {
   });
 });
 
-describe("a source whose cursor comes again", () => {
-  /** Reads slice by slice, each of them from the checkpoint of the one before, until the source ends or throws. */
+describe("a source whose cursor occurs again", () => {
+  /** Reads in slices, each from the checkpoint of the slice before, until the source ends or throws. */
   async function pagesUntilEnd(nextOf: (page: number) => Cursor | undefined, pagesOfSlice: number): Promise<number> {
     let number = 0;
     const source = toSource({ readPage: (): Page => ({ items: [number], next: nextOf(number++) }) });
@@ -287,18 +287,18 @@ describe("a source whose cursor comes again", () => {
         const { value } = await slice.next();
         if (value === undefined) return sent;
         sent++;
-        // As the run's row keeps it.
+        // In the form in which the run's row stores it.
         from = JSON.parse(JSON.stringify({ ...value.after, items: sent }));
       }
       await slice.return();
-      // What was read ahead is read again by the next slice.
+      // The next slice reads the page again that was read ahead.
       await turn();
       number = sent;
     }
     throw new Error("1,000 pages were read");
   }
 
-  test("at once is an error that says the cursor stays the same: no page is sent twice", async () => {
+  test("on the next page is an error that says the cursor stays the same, and no page is sent twice", async () => {
     const readPage = vi.fn((cursor: Cursor = 0) => ({ items: [cursor, 2], next: 0 }));
     const sent: unknown[] = [];
     const all = (async () => {
@@ -311,7 +311,7 @@ describe("a source whose cursor comes again", () => {
   });
 
   test.each([1, 2, 3, 7, 1_000])(
-    "in a circle is an error within two rounds, also over slices of %i pages",
+    "in a loop is an error within two rounds, also in slices of %i pages",
     async (pagesOfSlice) => {
       const circle = (length: number) => pagesUntilEnd((page) => ({ at: page % length }), pagesOfSlice);
       await expect(circle(1)).rejects.toThrow("stays the same");
@@ -319,7 +319,7 @@ describe("a source whose cursor comes again", () => {
     },
   );
 
-  test("late is found within 128 pages if the circle is short", async () => {
+  test("after many pages is found within 128 pages if the loop is short", async () => {
     let read = 0;
     const late = (page: number) => {
       read = page;
@@ -329,11 +329,11 @@ describe("a source whose cursor comes again", () => {
     expect(read).toBeLessThan(300 + 128 + 2);
   });
 
-  test("never, however long it is, is no error", async () => {
+  test("never is no error, however many pages there are", async () => {
     expect(await pagesUntilEnd((page) => (page < 700 ? page : undefined), 40)).toBe(701);
   });
 
-  test("is known in a generator of pages, too", async () => {
+  test("is also found in a generator of pages", async () => {
     const source: Source = {
       async *pages() {
         for (;;) {
@@ -378,13 +378,16 @@ describe("a source whose cursor JSON cannot hold", () => {
       },
       "it cannot be read: gone",
     ],
-  ])("because it is %s fails permanently at the first page, which names the value", async (_, next, message) => {
-    const first = read(toSource({ readPage: () => ({ items: [1], next: next as Cursor }) }));
-    await expect(first).rejects.toThrow(message);
-    await expect(first).rejects.toMatchObject({ code: "SOURCE", permanent: true });
-  });
+  ])(
+    "because it is %s fails permanently at the first page, and the message names the value",
+    async (_, next, message) => {
+      const first = read(toSource({ readPage: () => ({ items: [1], next: next as Cursor }) }));
+      await expect(first).rejects.toThrow(message);
+      await expect(first).rejects.toMatchObject({ code: "SOURCE", permanent: true });
+    },
+  );
 
-  test("is told from one that JSON holds, of another realm or without a prototype, too", async () => {
+  test("differs from values that JSON can hold, such as objects of another realm or without a prototype", async () => {
     const shared = { a: 1 };
     for (const next of [
       0,
@@ -420,7 +423,7 @@ test("a page whose next is misspelt does not end the source", async () => {
   expect(await misspelt({ items: [1] })).toHaveLength(1);
 });
 
-describe("a source that is none", () => {
+describe("a source that does not yield pages", () => {
   const yields = (value: unknown): Source => ({
     async *pages() {
       yield value as Page;
@@ -439,7 +442,7 @@ describe("a source that is none", () => {
     [{ items: null }, "items that are null"],
     [{ items: undefined }, "items that are undefined"],
     [{ items: new Set(["secret"]) }, "items that are an object"],
-  ])("because it yields %o is told so", async (value, shown) => {
+  ])("but %o fails, and the message says what it yielded", async (value, shown) => {
     await expect(read(yields(value))).rejects.toThrow(SourceError);
     await expect(read(yields(value))).rejects.toThrow(
       `the source yielded ${shown}, which is not a page: yield { items: [...], next: cursor }, where items is an array`,
@@ -456,17 +459,17 @@ describe("a source that is none", () => {
     ["is no generator", () => [{ items: [] }]],
     ["returns nothing", () => undefined],
     ["rejects with undefined", () => ({ [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(undefined) }) })],
-  ])("because it %s is told so", async (_, pages) => {
+  ])("because it %s fails with that reason", async (_, pages) => {
     await expect(read({ pages } as unknown as Source)).rejects.toThrow(SourceError);
   });
 
-  test("because its cursor is as large as data is told so, at one byte too much", async () => {
+  test("because its cursor is one byte too large fails with that reason", async () => {
     const cursor = (bytes: number) => yields({ items: [], next: "x".repeat(bytes - 2) });
     await expect(read(cursor(16_385))).rejects.toThrow("more than 16384 bytes");
     expect(await read(cursor(16_384))).toHaveLength(2);
   });
 
-  test("by an error of its own kind passes it on as it is", async () => {
+  test("but throws a SourceError fails with that very error", async () => {
     const error = new SourceError("quota used up");
     const source = toSource({ readPage: () => Promise.reject(error) });
     await expect(read(source)).rejects.toBe(error);

@@ -7,7 +7,7 @@ import { refusedBySqs } from "../../helpers/sqs-characters.ts";
 
 const done = { tag: "done" };
 
-/** A run of three items, one of them dead, that has ended. */
+/** A run that has ended. It has three items, one of them dead. */
 async function ended(workflow: Partial<WorkflowOptions>, options: Partial<ProducerOptions> = {}) {
   const world = new ProducerWorld(workflow, options);
   const run = await world.runs.create({ id: RUN, workflow: "test", requestedAt: REQUESTED_AT });
@@ -49,18 +49,18 @@ describe("the end of a run", () => {
       { attempt: 1, signal: expect.any(AbortSignal), logger: world.logger },
     );
     expect(await world.run()).toMatchObject({ completionAttempts: 1, completionHandledAt: expect.any(String) });
-    // A duplicate of its message.
+    // A duplicate of the message.
     expect(await world.complete()).toEqual(done);
     expect(onComplete).toHaveBeenCalledTimes(1);
   });
 
-  test("without an onComplete is handled, too", async () => {
+  test("is also handled without an onComplete", async () => {
     const world = await ended({});
     expect(await world.complete()).toEqual(done);
     expect(await world.run()).toMatchObject({ completionHandledAt: expect.any(String), completionError: undefined });
   });
 
-  test("that is told of a run which has not ended, or is not known, does nothing", async () => {
+  test("is not announced for a run that is unknown or has not ended", async () => {
     const onComplete = vi.fn();
     const world = new ProducerWorld({ onComplete });
     expect(await world.complete()).toEqual(done);
@@ -70,7 +70,7 @@ describe("the end of a run", () => {
     expect(await world.run()).toMatchObject({ completionAttempts: 0, completionHandledAt: undefined });
   });
 
-  test.each(["cancelled", "failed"] as const)("that is %s is told as such", async (status) => {
+  test.each(["cancelled", "failed"] as const)("calls onComplete with the status %s", async (status) => {
     const onComplete = vi.fn<(summary: RunSummary) => void>();
     const world = new ProducerWorld({ onComplete });
     const tolerance = { count: 0, minimum: 1 };
@@ -100,7 +100,7 @@ describe("the end of a run", () => {
 });
 
 describe("an onComplete that fails", () => {
-  test("is tried again after a backoff that doubles, and given up the fifth time, its message kept with the reason", async () => {
+  test("is tried again after a backoff that doubles, and after five attempts its message goes to the dead-letter queue with the reason", async () => {
     const onComplete = vi.fn((_: RunSummary, __: CompletionContext) => Promise.reject(new Error("the mail is down")));
     const world = await ended({ onComplete });
     const verdicts = [];
@@ -121,7 +121,7 @@ describe("an onComplete that fails", () => {
     });
   });
 
-  test("because its service asks to wait is not tried again before that time", async () => {
+  test("because its service asks to wait is not called again before that time", async () => {
     const answers = [
       () => checkResponse(new Response("one a minute", { status: 429, headers: { "retry-after": "60" } })),
       () => Promise.reject(new RetryLater({ days: 2 })),
@@ -134,7 +134,7 @@ describe("an onComplete that fails", () => {
     expect(deadLetters(world)).toEqual([]);
   });
 
-  test("has what the service answered in the reason for which it is given up", async () => {
+  test("has the service's response in the reason of its dead-letter message", async () => {
     const world = await ended({ onComplete: () => checkResponse(new Response("no such hook", { status: 404 })) });
     for (let attempt = 1; attempt <= 5; attempt++) await world.complete();
     expect(deadLetters(world)).toMatchObject([
@@ -146,7 +146,7 @@ describe("an onComplete that fails", () => {
     ]);
   });
 
-  test("and then succeeds is done with", async () => {
+  test("and then succeeds is not called again", async () => {
     const onComplete = vi.fn().mockRejectedValueOnce(undefined);
     const world = await ended({ onComplete });
     expect(await world.complete()).toMatchObject({ tag: "wait" });
@@ -157,7 +157,7 @@ describe("an onComplete that fails", () => {
     expect(deadLetters(world)).toEqual([]);
   });
 
-  test("by throwing at once, or for good, is treated alike", async () => {
+  test("synchronously, or with a PermanentError, is treated in the same way", async () => {
     const world = await ended({
       onComplete: () => {
         throw new PermanentError("at once");
@@ -166,7 +166,7 @@ describe("an onComplete that fails", () => {
     expect(await world.complete()).toMatchObject({ tag: "wait" });
   });
 
-  test("by never settling fails when the invocation must end, and its signal has said so", async () => {
+  test("by never settling fails when the invocation must end, after its signal has fired", async () => {
     let signal: AbortSignal | undefined;
     const closing = new AbortController();
     const onComplete = (_: RunSummary, context: CompletionContext) => {
@@ -180,10 +180,10 @@ describe("an onComplete that fails", () => {
     expect(world.logger.lines).toContain("error: onComplete failed");
   });
 
-  test("by ending its process each time is given up after the fifth time, too", async () => {
+  test("by ending its process each time is dead-lettered after five attempts, too", async () => {
     const onComplete = vi.fn();
     const world = await ended({ onComplete });
-    // What is left of five attempts that did not live to fail.
+    // The row after five attempts that died before they could record a failure.
     for (let attempt = 1; attempt <= 5; attempt++) await world.runs.beginCompletion(await world.run());
     expect(await world.complete()).toEqual(done);
     expect(onComplete).not.toHaveBeenCalled();
@@ -195,13 +195,13 @@ describe("an onComplete that fails", () => {
       completionHandledAt: expect.any(String),
       completionError: expect.stringContaining("its process ended"),
     });
-    // Sent again from the dead-letter queue, it is tried again.
+    // After a redrive from the dead-letter queue, it is called again.
     expect(await world.complete()).toEqual(done);
     expect(onComplete).toHaveBeenCalledTimes(1);
     expect(await world.run()).toMatchObject({ completionError: undefined });
   });
 
-  test("with what SQS takes for no text can be given up all the same", async () => {
+  test("with characters that SQS refuses can be dead-lettered, too", async () => {
     const world = await ended({ onComplete: () => Promise.reject(new Error(`\u0000 \ud83d ${"😀".repeat(1_000)}`)) });
     for (let attempt = 1; attempt <= 5; attempt++) await world.complete();
     const reason = deadLetters(world)[0]?.attributes.SluiceReason?.StringValue ?? "";
@@ -209,12 +209,12 @@ describe("an onComplete that fails", () => {
     expect(refusedBySqs(reason)).toEqual([]);
   });
 
-  test("can be tried again once it was given up, and given up again", async () => {
+  test("can be redriven after it was dead-lettered, and dead-lettered again", async () => {
     const onComplete = vi.fn().mockRejectedValue(new Error("down"));
     const world = await ended({ onComplete });
     for (let attempt = 1; attempt <= 6; attempt++) await world.complete();
     expect(onComplete).toHaveBeenCalledTimes(6);
-    // Each dead letter of its own: the queue drops a second one of the same identity.
+    // Each copy has its own de-duplication id. Otherwise the queue would drop the second one.
     expect(new Set(deadLetters(world).map(({ deduplicationId }) => deduplicationId)).size).toBe(2);
     onComplete.mockResolvedValue(undefined);
     expect(await world.complete()).toEqual(done);
@@ -223,7 +223,7 @@ describe("an onComplete that fails", () => {
     expect(onComplete).toHaveBeenCalledTimes(7);
   });
 
-  test("and cannot be buried comes again", async () => {
+  test("and cannot be dead-lettered is received again", async () => {
     const world = await ended({ onComplete: () => Promise.reject(new Error("down")) });
     for (let attempt = 1; attempt <= 4; attempt++) await world.complete();
     world.sqs.before = () => Promise.reject(new Error("SQS is down"));

@@ -29,7 +29,7 @@ function batch(handle: Producer["handle"], sqs = new FakeSqs(), records = [recor
 
 const hidden = (seconds: number, receiptHandle = "a's") => ({ receiptHandle, seconds });
 
-test("a control message is hidden for 30 s, and taken off the queue when it is done with", async () => {
+test("a control message is hidden for 30 s, and deleted when it is done", async () => {
   const { ids, sqs } = batch(async () => ({ tag: "done" }));
   expect(await ids).toEqual([]);
   expect(sqs.visibilities).toEqual([hidden(30)]);
@@ -60,13 +60,13 @@ test.each([
   expect(handled).toEqual(["handled"]);
 });
 
-test("one that must wait stays, hidden for as long as it is to wait", async () => {
+test("a message that must wait stays on the queue, hidden for the wait", async () => {
   const { ids, sqs } = batch(async () => ({ tag: "wait", milliseconds: 90_000 }));
   expect(await ids).toEqual(["a"]);
   expect(sqs.visibilities).toEqual([hidden(30), hidden(90)]);
 });
 
-test("each of several is kept from other producers until its turn is over", async () => {
+test("each message of a batch is hidden from other producers until it has been handled", async () => {
   vi.useFakeTimers();
   const sqs = new FakeSqs();
   const handle = vi.fn(async (): Promise<Verdict> => {
@@ -81,7 +81,7 @@ test("each of several is kept from other producers until its turn is over", asyn
   ]);
 });
 
-test("one that was delivered too late is not worked on", async () => {
+test("a message that was delivered too late is not handled", async () => {
   const sqs = new FakeSqs();
   sqs.before = () => Promise.reject(Object.assign(new Error("not in flight"), { name: "MessageNotInflight" }));
   const handle = vi.fn();
@@ -91,7 +91,7 @@ test("one that was delivered too late is not worked on", async () => {
   expect(logger.lines).toEqual(["warn: a control message was delivered too late, and another producer has it"]);
 });
 
-test("one that was lost is not hidden for its new producer, whatever the old one would have it do", async () => {
+test("a lost message is not hidden from its new producer, whatever the old producer's verdict is", async () => {
   vi.useFakeTimers();
   const sqs = new FakeSqs();
   const handle = async (): Promise<Verdict> => {
@@ -104,16 +104,16 @@ test("one that was lost is not hidden for its new producer, whatever the old one
   expect(sqs.visibilities).toEqual([hidden(30)]);
 });
 
-test("one whose producer throws is left hidden for no longer than 30 s", async () => {
+test("a message whose producer throws stays hidden for at most 30 s", async () => {
   const { ids, sqs } = batch(() => Promise.reject(new Error("DynamoDB is down")));
   await expect(ids).rejects.toThrow("DynamoDB is down");
   expect(sqs.visibilities).toEqual([hidden(30)]);
 });
 
-test("a renewal that SQS refuses ends the slice after the page at hand, and the message is left to its new producer", async () => {
+test("a renewal that SQS refuses ends the slice after the current page, and the message is left to its new producer", async () => {
   vi.useFakeTimers();
   const readPage = vi.fn(async (cursor: Cursor = 0) => {
-    // The second page takes so long that the first renewal comes meanwhile.
+    // The second page takes so long that the first renewal happens during it.
     if (cursor === 1) await vi.advanceTimersByTimeAsync(10_000);
     return { items: [cursor], next: Number(cursor) + 1 };
   });
@@ -133,12 +133,12 @@ test("a renewal that SQS refuses ends the slice after the page at hand, and the 
   expect(await ids).toEqual(["a"]);
   expect(world.items).toEqual([0, 1]);
   expect(await world.run()).toMatchObject({ failedSlices: 0, checkpoint: { cursor: 2, pages: 2 } });
-  // The producer that has the message passes the run on; its visibility is not changed any more.
+  // The producer that has the message sends the next continuation. The message's visibility is not changed any more.
   expect(world.hops).toEqual([1]);
   expect(world.sqs.visibilities).toEqual([hidden(30)]);
 });
 
-test("a page that takes for ever is given up 10 s after the message was lost, and no failure is recorded", async () => {
+test("a page that never ends is abandoned 10 s after the message was lost, and no failure is recorded", async () => {
   vi.useFakeTimers();
   const world = new ProducerWorld({ source: { readPage: () => new Promise<never>(() => {}) } });
   await world.start();
@@ -156,6 +156,6 @@ test("a page that takes for ever is given up 10 s after the message was lost, an
   expect(settled).not.toHaveBeenCalled();
   await vi.advanceTimersByTimeAsync(1_500);
   expect(await ids).toEqual(["a"]);
-  // As it was counted when the slice began, for a producer that dies.
+  // The slice was counted as failed when it began, in case the producer dies.
   expect(await world.run()).toMatchObject({ failedSlices: 1, sliceError: undefined });
 });

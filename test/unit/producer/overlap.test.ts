@@ -10,11 +10,11 @@ import { ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.t
 
 const done = { tag: "done" };
 
-/** Its source has more than a page, so that each run that begins is passed on. */
+/** Its source has more than one page, so that each run that begins sends a continuation. */
 const worldOf = (workflow: Partial<WorkflowOptions>) =>
   new ProducerWorld({ source: items(Array.from({ length: 300 }, (_, item) => item)), ...workflow });
 
-/** A workflow of which a run, `RUN`, works already. */
+/** A workflow with a run, `RUN`, that already works. */
 async function working(overlap?: Overlap) {
   const world = worldOf(overlap === undefined ? {} : { overlap });
   await world.start();
@@ -22,7 +22,7 @@ async function working(overlap?: Overlap) {
   return world;
 }
 
-/** The runs that were passed on to be paged, in order. */
+/** The runs whose continuation was sent, in order. */
 const begun = (world: ProducerWorld) =>
   world.sqs.control
     .map(({ body }) => parseControlMessage(body))
@@ -30,7 +30,7 @@ const begun = (world: ProducerWorld) =>
     .map(({ run }) => run);
 
 describe("a start by the schedule", () => {
-  test("begins a run where none works", async () => {
+  test("begins a run if no other run works", async () => {
     const world = worldOf({});
     expect(await world.startScheduled("tuesday")).toEqual(done);
     expect(await world.runs.get("tuesday")).toMatchObject({ status: "running" });
@@ -38,7 +38,7 @@ describe("a start by the schedule", () => {
   });
 
   test.each<Overlap>(["skip", "queue", "allow"])(
-    "sends no page, with overlap %s: a continuation of its run, which is in another group, could work beside it",
+    "sends no page, with overlap %s, because a continuation of its run is in another message group",
     async (overlap) => {
       const world = worldOf({ overlap });
       await world.startScheduled("tuesday");
@@ -48,11 +48,11 @@ describe("a start by the schedule", () => {
   );
 
   test.each<Overlap>(["skip", "queue", "allow"])(
-    "that is delivered twice is one run, with overlap %s",
+    "that is delivered twice begins one run, with overlap %s",
     async (overlap) => {
       const world = worldOf({ overlap });
       await world.startScheduled("tuesday");
-      // The run works now: it must not be in its own way.
+      // The run works now. It must not count as its own earlier run.
       expect(await world.startScheduled("tuesday", 2)).toEqual(done);
       expect(await world.runs.latest(5)).toMatchObject([{ id: "tuesday", status: "running" }]);
       expect(new Set(world.sqs.control.map(({ deduplicationId }) => deduplicationId))).toEqual(
@@ -61,7 +61,7 @@ describe("a start by the schedule", () => {
     },
   );
 
-  test("that comes after its run has gone on is dropped", async () => {
+  test("that is delivered after its run has continued is dropped", async () => {
     const world = worldOf({});
     await world.startScheduled("tuesday");
     await world.runs.progress.takeUp("tuesday", 1);
@@ -75,20 +75,20 @@ describe("a start by the schedule", () => {
     expect(await world.startScheduled("tuesday")).toEqual(done);
     expect(await world.runs.get("tuesday")).toMatchObject({ status: "skipped", failure: `run ${RUN} still worked` });
     expect(begun(world)).toEqual([]);
-    // Its second delivery too, even where the earlier run has ended.
+    // So is its second delivery, even if the earlier run has ended.
     await world.runs.progress.fail(RUN, "for a test");
     expect(await world.startScheduled("tuesday", 2)).toEqual(done);
     expect(await world.runs.get("tuesday")).toMatchObject({ status: "skipped" });
     expect(begun(world)).toEqual([]);
   });
 
-  test("begins a run beside an earlier one where that is allowed", async () => {
+  test("begins a run beside an earlier run with overlap allow", async () => {
     const world = await working("allow");
     await world.startScheduled("tuesday");
     expect(begun(world)).toEqual(["tuesday"]);
   });
 
-  test("waits for an earlier run where it is to be queued, and is followed by its own", async () => {
+  test("waits for an earlier run with overlap queue, and then begins its own run", async () => {
     const world = await working("queue");
     expect(await world.startScheduled("tuesday")).toEqual({ tag: "wait", milliseconds: 30_000 });
     expect(await world.runs.find("tuesday")).toBeUndefined();
@@ -97,7 +97,7 @@ describe("a start by the schedule", () => {
     expect(begun(world)).toEqual(["tuesday"]);
   });
 
-  test("waits any number of times, but passes a fresh one on well before the receive limit", async () => {
+  test("waits any number of times, and is replaced by a new message well before the receive limit", async () => {
     const world = await working("queue");
     expect(await world.startScheduled("tuesday", 49)).toMatchObject({ tag: "wait" });
     expect(world.sqs.control).toEqual([]);
@@ -110,7 +110,7 @@ describe("a start by the schedule", () => {
       scheduled: true,
       hop: 1,
     });
-    // And so on: no two of them are taken for one.
+    // And so on. No two of them have the same de-duplication id.
     expect(await world.handle(sent(0), 50)).toEqual(done);
     expect(world.sqs.control[1]?.deduplicationId).toBe("start-tuesday-2");
     await world.runs.progress.fail(RUN, "for a test");
@@ -128,7 +128,7 @@ describe("a run that takes 100 ticks of its schedule", () => {
     await runs.progress.checkpoint(run, { ...run.checkpoint, ended: true });
   };
 
-  test("is the only one, with overlap skip: 99 are skipped", async () => {
+  test("is the only run, with overlap skip: 99 are skipped", async () => {
     const world = worldOf({ overlap: "skip" });
     for (let number = 0; number < 100; number++) expect(await tick(world, number)).toEqual(done);
     const runs = await world.runs.latest(200);
@@ -142,11 +142,11 @@ describe("a run that takes 100 ticks of its schedule", () => {
     expect(begun(world)).toEqual(["tick-0", "tick-100"]);
   });
 
-  test("is the only one, with overlap queue: the next waits, behind other runs that were skipped or have ended", async () => {
+  test("is the only run, with overlap queue: the next run waits", async () => {
     const world = worldOf({ overlap: "queue" });
     await tick(world, 0);
     const first = await world.runs.get("tick-0");
-    // What an earlier definition of the workflow left.
+    // Runs that an earlier definition of the workflow left.
     for (let number = 1; number < 30; number++) {
       await world.runs.skip({ id: `skipped-${number}`, workflow: "test", requestedAt: minute(number) }, first);
     }
@@ -160,11 +160,11 @@ describe("a run that takes 100 ticks of its schedule", () => {
     expect(begun(world)).toEqual(["tick-0", "tick-30"]);
   });
 
-  test("that began before the deploy of this code is in the way all the same", async () => {
+  test("that began before the deploy of this code also blocks the next run", async () => {
     const world = worldOf({ overlap: "skip" });
     await tick(world, 0);
     for (let number = 1; number < 30; number++) await tick(world, number);
-    // As a ledger is that knows of no active runs.
+    // A ledger from before the rows of active runs.
     await world.runs.progress.takeUp("tick-0", 1);
     await world.store.update(ACTIVE_KEY, { remove: ["run tick-0", "change", "complete"] });
     await tick(world, 30);
@@ -186,12 +186,12 @@ describe("a start by the schedule that dies", () => {
           () => true,
         );
         world.store.before = () => {};
-        // Another comes in between: it begins, or gives way.
+        // Another start is delivered in between: it begins, or gives way.
         await world.handle(startEntry({ workflow: "test", run: "by-hand", requestedAt: REQUESTED_AT }));
         const verdict = await world.startScheduled("monday", 2);
         const monday = await world.runs.find("monday");
         const isActive = monday?.status === "running" && begun(world).includes("monday");
-        // A run that had become active before the other is not taken back.
+        // A run that became active before the other run stays active.
         if (isActive) expect(begun(world)).toContain("monday");
         else if (overlap === "skip") expect(monday?.status).toBe("skipped");
         else expect(verdict).toMatchObject({ tag: "wait" });
@@ -229,14 +229,14 @@ describe("an earlier run", () => {
     ["that failed", ({ runs }) => runs.progress.fail(RUN, "the source is gone"), false],
     ["that has completed", completed, false],
     ["that was skipped itself", skipped, false],
-  ])("%s is in the way of the next, or not", async (_, change, inTheWay) => {
+  ])("%s blocks the next run, or not", async (_, change, inTheWay) => {
     const world = await working();
     await change(world);
     await world.startScheduled("tuesday");
     expect((await world.runs.get("tuesday")).status).toBe(inTheWay ? "skipped" : "running");
   });
 
-  test("is not in the way of a start by hand", async () => {
+  test("does not block a start by hand", async () => {
     const world = await working("skip");
     expect(await world.handle(startEntry({ workflow: "test", run: "by-hand", requestedAt: REQUESTED_AT }))).toEqual(
       done,
@@ -273,7 +273,7 @@ describe("a run that is started by hand", () => {
     expect(world.hops).toEqual([1]);
   });
 
-  test("is not passed on if it could not become one: its start is delivered again", async () => {
+  test("sends no continuation if it could not become an active run, and its start is delivered again", async () => {
     const { world, refuse, written } = slowToEnter();
     const started = world.startWithPage();
     await written;

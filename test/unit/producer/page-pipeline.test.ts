@@ -4,7 +4,7 @@ import { ProducerWorld, RUN } from "../../helpers/producer-world.ts";
 
 const done = { tag: "done" };
 
-/** A source of so many pages of one item, which is the page's number. */
+/** A source of `count` pages. Each has one item: the page's number. */
 const pages = (count: number) => ({
   readPage: async (cursor: Cursor = 0) => {
     const page = Number(cursor);
@@ -12,19 +12,19 @@ const pages = (count: number) => ({
   },
 });
 
-/** Rows of pages that were written, by number, and checkpoints, as they come. */
+/** Notes which page rows and checkpoints are written, in their order. */
 function watchWrites(world: ProducerWorld, note: (what: string) => void): void {
   let taken = false;
   world.store.before = (operation, key) => {
     if (operation !== "update") return;
     if (key?.sk === "page") note(`page ${key.pk.split("#").at(-1)}`);
-    // The first write of the run's row takes it up.
+    // The first write of the run's row takes up the continuation.
     else if (key?.sk === "run" && taken) note("checkpoint");
     else taken ||= key?.sk === "run";
   };
 }
 
-test("the next page is written while one is sent, and no other before the checkpoint of that one", async () => {
+test("the next page is written while a page is sent, and the one after it only after the checkpoint", async () => {
   const world = new ProducerWorld({ source: pages(4) });
   await world.start();
   const { promise: isWritten, resolve } = Promise.withResolvers<void>();
@@ -35,7 +35,7 @@ test("the next page is written while one is sent, and no other before the checkp
   });
   world.sqs.before = async (action) => {
     if (action !== "send") return;
-    // Its messages leave only once the page after it is written.
+    // The messages of a page are sent only when the next page is written.
     if (!events.includes("sent 0")) await isWritten;
     events.push(`sent ${events.filter((what) => what.startsWith("sent")).length}`);
   };
@@ -48,7 +48,7 @@ test("the next page is written while one is sent, and no other before the checkp
   expect(events.filter((what) => what === "checkpoint")).toHaveLength(4);
 });
 
-test("a page that could not be sent is passed by no checkpoint, nor is the next one, though it was sent", async () => {
+test("after a page that could not be sent, no checkpoint is written, not even if the next page was sent", async () => {
   const world = new ProducerWorld({ source: pages(3) });
   await world.start();
   world.sqs.refuses = (body) => JSON.parse(body).page === 0;
@@ -63,7 +63,7 @@ test("a page that could not be sent is passed by no checkpoint, nor is the next 
   expect(new Set(world.items)).toEqual(new Set([0, 1, 2]));
 });
 
-test("nothing is under way when a slice ends in an error", async () => {
+test("no request is under way when a slice ends in an error", async () => {
   const world = new ProducerWorld({
     source: {
       readPage: async (cursor: Cursor = 0) => {
@@ -76,17 +76,17 @@ test("nothing is under way when a slice ends in an error", async () => {
 
   expect(await world.continue()).toMatchObject({ tag: "wait" });
 
-  // What was sent before the error is passed.
+  // The page that was sent before the error has its checkpoint.
   expect((await world.run()).checkpoint).toMatchObject({ pages: 2, items: 2, cursor: 2 });
 });
 
 describe("a run that is cancelled", () => {
-  test("after its producer died over two pages counts both", async () => {
+  test("after its producer died while it sent two pages counts both", async () => {
     const world = new ProducerWorld({ source: pages(4) });
     await world.start();
     let writes = 0;
     world.store.before = (operation, key) => {
-      // The first takes up the run, the second is the checkpoint of the first page.
+      // The first write takes up the run, the second is the checkpoint of the first page.
       if (operation === "update" && key?.sk === "run" && ++writes === 2) throw new Error("died");
     };
     await world.continue();
@@ -102,7 +102,7 @@ describe("a run that is cancelled", () => {
 
   // The second producer finds a page written and the next one not, and closes that. Then the first one's checkpoint comes
   // before its own: so it falls to the first one, who finds the next page closed, to end the production.
-  test("under a producer whose checkpoint overtakes that of the one who stops it is ended by the first", async () => {
+  test("while a producer writes a checkpoint before the one that stops the run is ended by that producer", async () => {
     const atCheckpoint = Promise.withResolvers<void>();
     const firstIsDone = Promise.withResolvers<void>();
     const source = pages(4);
@@ -119,7 +119,7 @@ describe("a run that is cancelled", () => {
     let writes = 0;
     world.store.before = async (operation, key) => {
       if (second === undefined || operation !== "update" || key?.sk !== "run") return;
-      // The second producer takes up the run, and comes to its checkpoint.
+      // The second producer takes up the run, and reaches its checkpoint.
       if (++writes !== 2) return;
       atCheckpoint.resolve();
       await firstIsDone.promise;

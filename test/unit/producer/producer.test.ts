@@ -6,7 +6,7 @@ import { CONTROL_DEAD_LETTERS, ProducerWorld, REQUESTED_AT, RUN } from "../../he
 const done = { tag: "done" };
 const range = (length: number) => Array.from({ length }, (_, index) => index);
 
-/** A source of so many pages of 50 items, which throws at the pages that `broken` names, and waits for what comes between. */
+/** A source of `count` pages of 50 items. It throws at the pages in `broken`, and awaits `between` before each page. */
 const pagesOf50 = (pages: number, broken: (page: number) => boolean = () => false, between = async () => {}) => ({
   readPage: vi.fn(async (cursor: Cursor = 0) => {
     const page = Number(cursor);
@@ -17,7 +17,7 @@ const pagesOf50 = (pages: number, broken: (page: number) => boolean = () => fals
 });
 
 describe("a start", () => {
-  test("records the run, sends its first page, and passes it on", async () => {
+  test("writes the run's row, sends its first page, and sends a continuation", async () => {
     const source = pagesOf50(3);
     const world = new ProducerWorld({ source }, { maxBacklog: 200 });
 
@@ -52,7 +52,7 @@ describe("a start", () => {
     expect(world.hops).toEqual([]);
   });
 
-  test("leaves a page that fails to its continuation, which counts the failure", async () => {
+  test("leaves a failed page to the continuation, which counts the failure", async () => {
     const world = new ProducerWorld({ source: pagesOf50(2, (page) => page === 0) });
 
     expect(await world.startWithPage()).toEqual(done);
@@ -75,7 +75,7 @@ describe("a start", () => {
     expect(world.hops).toEqual([1]);
   });
 
-  test("that comes again after its first page was the last one leaves it to a continuation to tell that the run has ended", async () => {
+  test("that is received again after its only page leaves it to a continuation to end the run", async () => {
     const world = new ProducerWorld({ source: items([]) });
     await world.startWithPage();
     await world.start();
@@ -90,7 +90,7 @@ describe("a start", () => {
     expect(world.hops).toEqual([1]);
   });
 
-  test("of a run that was cancelled before it came sends nothing", async () => {
+  test("of a run that was already cancelled sends nothing", async () => {
     const source = pagesOf50(2);
     const world = new ProducerWorld({ source });
     await world.start();
@@ -100,7 +100,7 @@ describe("a start", () => {
   });
 });
 
-test("a start that comes again records the run and passes it on, once for all its deliveries", async () => {
+test("a start that is received again writes the row, and sends one continuation for all its deliveries", async () => {
   const world = new ProducerWorld({ source: items(range(5)), limit: 3 });
   expect(await world.start()).toEqual(done);
   expect(await world.start()).toEqual(done);
@@ -117,13 +117,13 @@ test("a start that comes again records the run and passes it on, once for all it
   expect(world.items).toEqual([]);
 });
 
-test("a start's own limit goes before the workflow's", async () => {
+test("the limit of a start takes precedence over that of the workflow", async () => {
   const world = new ProducerWorld({ limit: 3 });
   await world.start(2);
   expect(await world.run()).toMatchObject({ limit: 2 });
 });
 
-test("a continuation pages the source to its end, and tells the ledger", async () => {
+test("a continuation reads the source to its end, and records the end", async () => {
   const world = new ProducerWorld({ source: items(range(450)) });
   await world.start();
   expect(await world.continue()).toEqual(done);
@@ -141,7 +141,7 @@ test("a run without an item is completed by its producer", async () => {
   expect(await world.run()).toMatchObject({ status: "completed", checkpoint: { pages: 0, items: 0, ended: true } });
 });
 
-test("a run of which no item can be a message is completed too", async () => {
+test("a run whose items all become dead letters completes, too", async () => {
   const world = new ProducerWorld({ source: items([Number.NaN, Number.POSITIVE_INFINITY]) });
   await world.start();
   await world.continue();
@@ -149,7 +149,7 @@ test("a run of which no item can be a message is completed too", async () => {
   expect(world.metrics.counts).toEqual({ produced: 2, deadLettered: 2 });
 });
 
-test("what is no control message is moved to the control queue's dead-letter queue, as it came", async () => {
+test("a malformed message goes unchanged to the control queue's dead-letter queue", async () => {
   const world = new ProducerWorld({});
   expect(await world.handle({ body: "hello", group: "any" })).toEqual({ tag: "done" });
   expect(world.sqs.control).toEqual([
@@ -164,7 +164,7 @@ test("what is no control message is moved to the control queue's dead-letter que
 });
 
 describe("a slice whose time is over", () => {
-  test("passes the run on after the page at hand, and the next goes on behind it", async () => {
+  test("sends a continuation after the current page, and the next slice continues after it", async () => {
     const world = new ProducerWorld({ source: pagesOf50(3) });
     await world.start();
     for (const [hop, pages] of [
@@ -176,13 +176,13 @@ describe("a slice whose time is over", () => {
     }
     expect(world.hops).toEqual([1, 2, 3]);
     await world.continue(3, 1, { sliceEnd: world.now });
-    // The last page ended the source: there is nothing to pass on.
+    // The last page ended the source, so there is no continuation.
     expect(world.hops).toEqual([1, 2, 3]);
     expect(world.items).toHaveLength(150);
     expect(new Set(world.items).size).toBe(150);
   });
 
-  test("is told from one that ends too early: a late duplicate of its continuation does nothing", async () => {
+  test("is not disturbed by a late duplicate of its continuation, which does nothing", async () => {
     const source = pagesOf50(3);
     const world = new ProducerWorld({ source });
     await world.start();
@@ -194,7 +194,7 @@ describe("a slice whose time is over", () => {
     expect(world.items).toHaveLength(100);
   });
 
-  test("and that died before it could pass on is repeated, without sending what is checkpointed", async () => {
+  test("and that died before it sent the continuation is repeated from its checkpoint", async () => {
     const world = new ProducerWorld({ source: pagesOf50(3) });
     await world.start();
     world.sqs.before = (action) => (action === "sendControl" ? Promise.reject(new Error("down")) : undefined);
@@ -207,7 +207,7 @@ describe("a slice whose time is over", () => {
 });
 
 describe("a slice that another producer overtakes", () => {
-  /** While this one reads page 0, the other sends it with other content. */
+  /** While this producer reads page 0, the other sends page 0 with other content. */
   const overtaken = (): ProducerWorld => {
     const world: ProducerWorld = new ProducerWorld({
       source: pagesOf50(
@@ -224,7 +224,7 @@ describe("a slice that another producer overtakes", () => {
     return world;
   };
 
-  test("sends nothing, and goes on from the other's checkpoint a second later", async () => {
+  test("sends nothing, and continues from the other producer's checkpoint a second later", async () => {
     const world = overtaken();
     await world.start();
     expect(await world.continue(1, 1, { sliceEnd: world.now })).toEqual({ tag: "wait", milliseconds: 1_000 });
@@ -235,7 +235,7 @@ describe("a slice that another producer overtakes", () => {
     expect((await world.run()).checkpoint).toMatchObject({ ended: true, items: 101 });
   });
 
-  test("does not drop the message that the other one has lost: no other producer would pass the run on", async () => {
+  test("keeps its message, because the other producer may have lost its own and send no continuation", async () => {
     const lost = new AbortController();
     const gate = Promise.withResolvers<void>();
     let armed = false;
@@ -244,7 +244,7 @@ describe("a slice that another producer overtakes", () => {
       async readPage(cursor: Cursor = 0) {
         if (cursor === 1 && second !== undefined) await gate.promise;
         else if (cursor === 1 && armed) {
-          // The first one's message has become visible: a second one begins, and the first one learns of it two pages later.
+          // The first producer's message has become visible. A second producer begins, and the first notices it two pages later.
           second = world.continue(1, 2);
           await vi.waitUntil(async () => (await world.run()).failedSlices === 2, { interval: 1 });
         }
@@ -268,7 +268,7 @@ describe("a slice that another producer overtakes", () => {
 });
 
 describe("a full queue", () => {
-  test("makes the producer wait, without a failure, and go on when there is room", async () => {
+  test("makes the producer wait, without a failure, and continue when there is room", async () => {
     const world = new ProducerWorld({ source: pagesOf50(2) }, { maxBacklog: 500 });
     await world.start();
     world.sqs.depth = { visible: 300, inFlight: 150, delayed: 50 };
@@ -276,7 +276,7 @@ describe("a full queue", () => {
     expect(world.items).toEqual([]);
     expect(await world.run()).toMatchObject({ status: "running", failedSlices: 0 });
     expect(world.hops).toEqual([1]);
-    // Room for one message is room for a page.
+    // Room for one message suffices for a page.
     world.sqs.depth = { visible: 499, inFlight: 0, delayed: 0 };
     world.sqs.before = (action) => {
       if (action === "send") world.sqs.depth = { visible: 599, inFlight: 0, delayed: 0 };
@@ -290,7 +290,7 @@ describe("a full queue", () => {
   });
 
   describe("of messages of a paused run", () => {
-    /** A run of which so many items are pending is paused. */
+    /** A paused run with this many pending items. */
     async function besidePaused(pending: number, maxBacklog: number) {
       const world = new ProducerWorld({ source: pagesOf50(4) }, { maxBacklog });
       const paused = await world.runs.create({ id: "paused", workflow: "test", requestedAt: REQUESTED_AT });
@@ -302,7 +302,7 @@ describe("a full queue", () => {
       return world;
     }
 
-    test("does not hold up another run, whose own messages fill it up to its bound", async () => {
+    test("does not block another run, whose own messages may fill the queue", async () => {
       const world = await besidePaused(200, 120);
       const own = () => world.sqs.sentTo("https://sqs/queue").length;
       world.sqs.before = () => {
@@ -310,7 +310,7 @@ describe("a full queue", () => {
       };
       expect(await world.continue()).toMatchObject({ tag: "wait" });
       expect(world.items).toHaveLength(150);
-      // Not any more once it is resumed.
+      // They count again once the run is resumed.
       await world.runs.reopen("paused");
       const world2 = await besidePaused(200, 120);
       await world2.runs.reopen("paused");
@@ -319,7 +319,7 @@ describe("a full queue", () => {
       expect(world2.items).toEqual([]);
     });
 
-    test("holds it up before SQS gives nothing out any more, with a warning", async () => {
+    test("blocks it before SQS would deliver nothing any more, with a warning", async () => {
       const world = await besidePaused(200, 120);
       world.sqs.depth = { visible: 0, inFlight: 100_000, delayed: 0 };
       expect(await world.continue()).toMatchObject({ tag: "wait" });
@@ -330,7 +330,7 @@ describe("a full queue", () => {
     });
   });
 
-  test("is worked off at a pace that the producer learns from one pause to the next", async () => {
+  test("is processed at a pace that the producer measures from pause to pause", async () => {
     const world = new ProducerWorld({ source: pagesOf50(8) }, { maxBacklog: 100 });
     await world.start();
     const seen = async (visible: number, afterSend = visible) => {
@@ -340,15 +340,15 @@ describe("a full queue", () => {
       };
       return await world.continue();
     };
-    // Nothing is known of the consumers.
+    // The pace of the consumers is unknown.
     expect(await seen(0, 100)).toEqual({ tag: "wait", milliseconds: 1_000 });
     world.now += 20_000;
-    // 10 in 20 s. The run's whole time would say the same; an hour in which the run stood still would not.
+    // 10 items in 20 s. An hour in which the run was paused must not count.
     expect(await seen(90, 140)).toEqual({ tag: "wait", milliseconds: 40_000 });
     world.now += 3_600_000;
     expect(await seen(150)).toEqual({ tag: "wait", milliseconds: 1_000 });
     world.now += 10_000;
-    // 100 in 10 s, of which nothing was produced.
+    // 100 items in 10 s, and none was produced.
     expect(await seen(50, 100)).toEqual({ tag: "wait", milliseconds: 5_000 });
     expect((await world.run()).fullAt).toEqual({ at: world.now, produced: 200, backlog: 100 });
   });
@@ -363,7 +363,7 @@ describe("a full queue", () => {
     expect(asked).toBe(2);
   });
 
-  test("waits any number of times, but passes a fresh message on well before the receive limit", async () => {
+  test("waits any number of times, and its message is replaced by a new one well before the receive limit", async () => {
     const world = new ProducerWorld({ source: pagesOf50(1) }, { maxBacklog: 500 });
     await world.start();
     world.sqs.depth = { visible: 500, inFlight: 0, delayed: 0 };
@@ -391,7 +391,7 @@ describe("a source that fails", () => {
     expect(world.items).toHaveLength(100);
   });
 
-  test("and heals goes on, with its failures forgotten at the next checkpoint", async () => {
+  test("and then recovers continues, and the next checkpoint resets the failures", async () => {
     let broken = true;
     const world = new ProducerWorld({ source: pagesOf50(3, (page) => page === 1 && broken) });
     await world.start();
@@ -402,7 +402,7 @@ describe("a source that fails", () => {
     expect(world.items).toHaveLength(150);
   });
 
-  test("after progress each time is never failed for good", async () => {
+  test("after progress each time never fails the run", async () => {
     let reads = 0;
     const world = new ProducerWorld({ source: pagesOf50(8, () => ++reads % 3 === 0) });
     await world.start();
@@ -413,7 +413,7 @@ describe("a source that fails", () => {
     expect((await world.run()).checkpoint).toMatchObject({ ended: true, items: 400 });
   });
 
-  test("can be resumed from where it stands", async () => {
+  test("can be resumed from its checkpoint", async () => {
     let broken = true;
     const world = new ProducerWorld({ source: pagesOf50(2, (page) => page === 1 && broken) });
     await world.start();
@@ -426,7 +426,7 @@ describe("a source that fails", () => {
     expect(world.items).toHaveLength(100);
   });
 
-  test("by hanging is given up when the invocation must end", async () => {
+  test("by hanging is abandoned when the invocation must end", async () => {
     const world = new ProducerWorld({ source: { readPage: () => new Promise<never>(() => {}) } });
     await world.start();
     const closing = new AbortController();
@@ -436,7 +436,7 @@ describe("a source that fails", () => {
     expect(await world.run()).toMatchObject({ failedSlices: 1, sliceError: expect.stringContaining("in time") });
   });
 
-  test("with a page that cannot be sent is treated alike", async () => {
+  test("with a page that cannot be sent is treated in the same way", async () => {
     const world = new ProducerWorld({ source: pagesOf50(1) });
     await world.start();
     world.sqs.refuses = () => true;
@@ -446,7 +446,7 @@ describe("a source that fails", () => {
     expect(world.items).toHaveLength(50);
   });
 
-  test("throwing what is no error is explained", async () => {
+  test("by throwing a value that is no error has a readable reason", async () => {
     const world = new ProducerWorld({ source: { readPage: () => Promise.reject(undefined) } });
     await world.start();
     await world.continue();
@@ -474,7 +474,7 @@ describe("a source that fails permanently", () => {
     expect(world.hops).toEqual([]);
   });
 
-  test("by a PermanentError is not asked again, and can be resumed", async () => {
+  test("by a PermanentError is not read again, and can be resumed", async () => {
     let broken = true;
     const readPage = vi.fn(() => {
       if (broken) throw new PermanentError("the token was revoked");
@@ -492,7 +492,7 @@ describe("a source that fails permanently", () => {
   });
 });
 
-test("a cursor that goes round in a circle over slices of a page each fails the run, without sending a page for ever", async () => {
+test("cursors that form a loop over slices of one page each fail the run", async () => {
   const readPage = vi.fn((cursor: Cursor = "a") => ({ items: [cursor], next: cursor === "a" ? "b" : "a" }));
   const world = new ProducerWorld({ source: { readPage } });
   await world.start();
@@ -509,7 +509,7 @@ describe("a producer that dies", () => {
     const source = pagesOf50(1);
     const world = new ProducerWorld({ source });
     await world.start();
-    // All that a producer leaves which dies in its slice.
+    // The only write of a producer that dies in its slice.
     for (let crash = 0; crash < 5; crash++) await world.runs.progress.takeUp(RUN, 1);
     expect(await world.continue(1, 6)).toEqual(done);
     expect(source.readPage).not.toHaveBeenCalled();
@@ -519,7 +519,7 @@ describe("a producer that dies", () => {
     });
   });
 
-  test("four times, and then works, does not", async () => {
+  test("four times, and then works, does not fail its run", async () => {
     const world = new ProducerWorld({ source: pagesOf50(1) });
     await world.start();
     for (let crash = 0; crash < 4; crash++) await world.runs.progress.takeUp(RUN, 1);
@@ -527,7 +527,7 @@ describe("a producer that dies", () => {
     expect(await world.run()).toMatchObject({ status: "running", failedSlices: 0, checkpoint: { ended: true } });
   });
 
-  test("between sending a page and its checkpoint leaves it and the next one to be sent again, in the same places", async () => {
+  test("between sending a page and its checkpoint leaves this page and the next to be sent again, under the same numbers", async () => {
     const world = new ProducerWorld({ source: pagesOf50(3) });
     await world.start();
     let checkpoints = 0;
@@ -558,7 +558,7 @@ describe("a producer that dies", () => {
   });
 });
 
-test("of two producers at one run, the one whose checkpoint comes second stops", async () => {
+test("of two producers of one run, the one whose checkpoint is second stops", async () => {
   let race = true;
   const world: ProducerWorld = new ProducerWorld({
     source: {

@@ -43,7 +43,7 @@ async function afterLoss(sent = PAGES) {
 
 const pendingOf = (pages: readonly number[]) => pages.flatMap((page) => (page === 2 ? [] : [`${page}/0`, `${page}/2`]));
 
-/** Continues the run until it is not passed on any more. */
+/** Continues the run until no continuation is sent any more. */
 async function goOn(world: ProducerWorld, time = {}) {
   let { hop } = await world.run();
   for (let last = -1; hop !== last; ) {
@@ -66,11 +66,11 @@ async function settle(world: ProducerWorld) {
 }
 
 describe("a run whose messages are lost", () => {
-  test("has what is pending of its pages sent again, each item once, and completes with exact counts", async () => {
+  test("has the pending items of its pages sent again, each once, and completes with exact counts", async () => {
     const world = await afterLoss();
     await goOn(world);
     expect(world.items).toEqual(pendingOf([0, 1, 2, 3, 4]));
-    // The consumer asks the ledger before it runs one.
+    // The consumer asks the ledger before it runs an item.
     expect(world.messages.every(({ resent, epoch }) => resent === true && epoch === 1)).toBe(true);
     expect((await world.run()).resend).toBeUndefined();
     await settle(world);
@@ -78,7 +78,7 @@ describe("a run whose messages are lost", () => {
     expect(await world.runs.counts(await world.run())).toMatchObject({ produced: 15, succeeded: 15, pending: 0 });
   });
 
-  test("goes on from its checkpoint afterwards, if its source has not ended", async () => {
+  test("continues from its checkpoint afterwards, if its source has not ended", async () => {
     const world = await afterLoss(3);
     await goOn(world);
     expect(world.items).toEqual([...pendingOf([0, 1]), "3/0", "3/1", "3/2", "4/0", "4/1", "4/2"]);
@@ -87,14 +87,14 @@ describe("a run whose messages are lost", () => {
     expect(await world.runs.counts(await world.run())).toMatchObject({ produced: 15, succeeded: 15 });
   });
 
-  test("is read again a slice at a time, from where the slice before ended", async () => {
+  test("is read again in slices, each from the end of the slice before", async () => {
     const world = await afterLoss();
     await goOn(world, { sliceEnd: Number.NEGATIVE_INFINITY });
     expect(world.items).toEqual(pendingOf([0, 1, 2, 3, 4]));
     expect(world.hops.length).toBeGreaterThanOrEqual(PAGES);
   });
 
-  test("is paused and cancelled amid that like any other", async () => {
+  test("can be paused and cancelled while messages are sent again", async () => {
     for (const stop of ["pause", "cancel"] as const) {
       const world = await afterLoss();
       let sends = 0;
@@ -106,7 +106,7 @@ describe("a run whose messages are lost", () => {
       expect(world.items).toEqual(pendingOf([0, 1]));
       const run = await world.run();
       if (stop === "cancel") {
-        // What was sent again is left to the consumers, as its tasks may be under way.
+        // Items that were sent again are left to the consumers, because their tasks may be running.
         expect(run).toMatchObject({ status: "cancelling" });
         await goOn(world);
         await settle(world);
@@ -122,7 +122,7 @@ describe("a run whose messages are lost", () => {
     }
   });
 
-  test("misses nothing if its producer dies before or after any operation", async () => {
+  test("loses no item if its producer dies before or after any operation", async () => {
     for (let death = 0; ; death++) {
       const world = await afterLoss(4);
       const { hop } = await world.run();
@@ -132,7 +132,7 @@ describe("a run whose messages are lost", () => {
       };
       world.store.before = die;
       world.sqs.before = die;
-      // Its slice fails, or even that cannot be noted.
+      // The slice fails, or even its failure cannot be recorded.
       await world.continue(hop + 1).catch(() => {});
       const died = operations > death;
       world.store.before = () => {};
@@ -165,7 +165,7 @@ describe("a run whose messages are lost", () => {
       ],
       ["its last pages are gone", { itemOf: plain, pages: 3 }, [0, 1, 2], 4],
     ])(
-      "says how many items are missing where %s, and is cancelled with exact counts",
+      "says how many items are missing if %s, and is cancelled with exact counts",
       async (_, change, found, missing) => {
         const world = await afterLoss();
         present = change;
@@ -189,7 +189,7 @@ describe("a run whose messages are lost", () => {
       },
     );
 
-    test("goes on once the source is as it was", async () => {
+    test("continues once the source is restored", async () => {
       const world = await afterLoss();
       present = { itemOf: plain, pages: 3 };
       await goOn(world);
@@ -201,7 +201,7 @@ describe("a run whose messages are lost", () => {
       expect(await world.run()).toMatchObject({ status: "completed", failure: undefined });
     });
 
-    test("does not matter where nothing is pending", async () => {
+    test("does not matter if no item is pending", async () => {
       const world = await afterLoss();
       present = { itemOf: (page, index) => (page === 2 ? "new" : plain(page, index)), pages: PAGES };
       await goOn(world);
@@ -228,7 +228,7 @@ describe("a run whose messages are lost", () => {
             readPage: (cursor: Cursor = 0) => {
               const page = Number(cursor);
               const next = page + 1 < ids.length ? page + 1 : undefined;
-              // Of large items a chunk has few.
+              // A chunk has only a few large items.
               return {
                 items: (ids[page] ?? []).map((id, index) => ({ id, text: "x".repeat(index % 40 === 0 ? 500_000 : 0) })),
                 next,
@@ -281,7 +281,7 @@ describe("a run whose messages are lost", () => {
     );
   }, 120_000);
 
-  test("is not read again where it has ended, or does not exist", async () => {
+  test("is not read again if the run has ended, or does not exist", async () => {
     const world = await afterLoss();
     await goOn(world);
     await settle(world);

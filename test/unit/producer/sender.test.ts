@@ -35,7 +35,7 @@ describe("a page", () => {
     expect(order).toEqual(["update", "send"]);
   });
 
-  test("is a message an item", async () => {
+  test("becomes one message for each item", async () => {
     const world = new ProducerWorld({});
     expect(await sendPage(world, 3, page(200))).toEqual(0);
     expect(byIndex(world)).toEqual(
@@ -51,7 +51,7 @@ describe("a page", () => {
     );
   });
 
-  test("whose entries are refused at first is sent whole, each once", async () => {
+  test("whose entries are refused at first is sent completely, each entry once", async () => {
     const world = new ProducerWorld({});
     const refused = new Map<string, number>();
     // Every third message is refused one to four times.
@@ -65,7 +65,7 @@ describe("a page", () => {
     expect(byIndex(world).map(({ index }) => index)).toEqual(page(50).map(({ id }) => id));
   });
 
-  test("with an entry that is refused for good is not sent, and says why", async () => {
+  test("with an entry that is always refused fails with the reason", async () => {
     const world = new ProducerWorld({});
     world.sqs.refuses = (body) => JSON.parse(body).index === 7;
     await expect(sendPage(world, 0, page(10))).rejects.toThrow(
@@ -89,7 +89,7 @@ describe("a page", () => {
   });
 });
 
-test("a page of which a request fails is given up once nothing of it is under way, and no other is begun", async () => {
+test("after a failed request, a page fails once no request is under way, and no new request begins", async () => {
   const world = new ProducerWorld({});
   let begun = 0;
   let ended = 0;
@@ -105,7 +105,7 @@ test("a page of which a request fails is given up once nothing of it is under wa
   expect(begun).toBeLessThan(30);
 });
 
-test("the first two batches of a page leave by themselves, and all others together", async () => {
+test("the first two batches of a page are sent alone, and all others together", async () => {
   const world = new ProducerWorld({});
   let turns = 0;
   let counting = setImmediate(function count() {
@@ -115,7 +115,7 @@ test("the first two batches of a page leave by themselves, and all others togeth
   const left: number[] = [];
   world.sqs.before = async () => {
     left.push(turns);
-    // Its answer takes longer than the others need to leave.
+    // Its response takes longer than sending the others.
     for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
   };
   const bodies = Array.from({ length: 50 }, (_, index) => ({ body: JSON.stringify({ index }) }));
@@ -155,7 +155,7 @@ describe("an item that cannot be a message", () => {
     });
   });
 
-  test("is one of which JSON would leave nothing, too", async () => {
+  test("is also an item that JSON would drop entirely", async () => {
     const world = new ProducerWorld({});
     expect(await sendPage(world, 0, [new Error("x"), new Map([[1, 2]]), 12345678901234567n])).toEqual(2);
     expect(world.deadLetters.map(({ item, dead }) => [String(item).slice(0, 8), dead.reason])).toEqual([
@@ -165,7 +165,7 @@ describe("an item that cannot be a message", () => {
     expect(world.items).toEqual([12345678901234567n]);
   });
 
-  test("because the source could not read it shows where it stood", async () => {
+  test("because the source could not read it shows its place", async () => {
     const world = new ProducerWorld({});
     const unreadable = new UnreadableItem({ raw: '{"id":', error: "Unexpected end", at: "cities.jsonl, line 12" });
     await sendPage(world, 0, [unreadable]);
@@ -177,7 +177,7 @@ describe("an item that cannot be a message", () => {
     ]);
   });
 
-  test("because the source refused it leaves the first one's message with the run, which names the options to set", async () => {
+  test("because the source refused it leaves the message of the first one in the run, which names the options to set", async () => {
     const world = new ProducerWorld({});
     await world.runs.create({ id: RUN, workflow: "test", requestedAt: "2026-01-01" });
     const error = (number: number) => `"id" is ${number}: set unsafeNumbers to "text" or "bigint"`;
@@ -188,7 +188,7 @@ describe("an item that cannot be a message", () => {
     );
   });
 
-  test("whose dead letter could not be sent gets it when the page is sent again", async () => {
+  test("whose dead letter could not be sent gets one when the page is sent again", async () => {
     const world = new ProducerWorld({});
     let actions = 0;
     world.sqs.before = () => {
@@ -198,14 +198,14 @@ describe("an item that cannot be a message", () => {
     expect(world.deadLetters).toEqual([]);
     await sendPage(world, 0, ["good", Number.NaN]);
     expect(world.deadLetters).toMatchObject([{ index: 1 }]);
-    // And not once more, when the page comes a third time.
+    // The third time that the page is sent, no further dead letter is sent.
     await sendPage(world, 0, ["good", Number.NaN]);
     expect(world.deadLetters).toHaveLength(1);
   });
 });
 
 describe("a page that is sent again", () => {
-  test("leaves out what is settled, and marks the rest so that consumers ask first", async () => {
+  test("leaves out settled items, and marks the others so that consumers ask the ledger first", async () => {
     const world = new ProducerWorld({});
     await sendPage(world, 0, page(4));
     await world.ledger.outcomes.recordSuccesses({
@@ -227,7 +227,7 @@ describe("a page that is sent again", () => {
     expect(world.messages).toHaveLength(2);
   });
 
-  test("with another content is sent whole in another epoch", async () => {
+  test("with other content is sent completely, in a new epoch", async () => {
     const world = new ProducerWorld({});
     await sendPage(world, 0, ["a", "b"]);
     await world.ledger.outcomes.recordSuccesses({
@@ -250,7 +250,7 @@ describe("a page that is sent again", () => {
     ["one item less", ["a", "b"], ["a"]],
     ["a split that reads the same", ["a", "b"], ["a\nb"]],
     ["an item that was none", [Number.NaN], ["NaN"]],
-  ])("is known to have changed by %s", async (_, before, after) => {
+  ])("counts as changed because of %s", async (_, before, after) => {
     const world = new ProducerWorld({});
     await sendPage(world, 0, before);
     world.sqs.sent.length = 0;

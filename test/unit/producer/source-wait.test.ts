@@ -43,7 +43,7 @@ function runOf(refusal: (read: number) => unknown, options: Partial<ProducerOpti
 
 const once = (read: number, error: () => unknown) => (each: number) => (each === read ? error() : undefined);
 
-describe("a source that is told to wait", () => {
+describe("a source whose service asks it to wait", () => {
   test.each([
     ["RetryLater", () => new RetryLater({ minutes: 20 })],
     ["Throttled", () => new Throttled({ minutes: 20 })],
@@ -58,7 +58,7 @@ describe("a source that is told to wait", () => {
         }
       },
     ],
-  ])("by %s is not asked before that time, and goes on from its cursor", async (_, error) => {
+  ])("by %s is not read before that time, and continues from its cursor", async (_, error) => {
     const { world, queue, reads } = runOf(once(3, error));
     await world.start();
     await queue.workUntil();
@@ -70,7 +70,7 @@ describe("a source that is told to wait", () => {
     expect(world.metrics.counts.slicesFailed).toBeUndefined();
   });
 
-  test("waits without a function at work: its message is hidden for the whole time, and nothing sleeps", async () => {
+  test("waits without a running function: its message is hidden for the whole time, and nothing sleeps", async () => {
     const { world, queue, slept } = runOf(once(2, () => new RetryLater({ hours: 2 })));
     await world.start();
     await queue.workUntil();
@@ -78,7 +78,7 @@ describe("a source that is told to wait", () => {
     expect(slept).toEqual([]);
   });
 
-  test("for longer than SQS hides a message has it hidden again", async () => {
+  test("for longer than SQS can hide a message has its message hidden several times", async () => {
     const { world, queue, reads } = runOf(once(2, () => new RetryLater({ days: 2 })));
     await world.start();
     await queue.workUntil();
@@ -87,7 +87,7 @@ describe("a source that is told to wait", () => {
     expect(world.items).toEqual([0, 1, 2, 3]);
   });
 
-  test("for a few seconds is waited for within the slice, which costs less than another invocation", async () => {
+  test("for a few seconds waits inside the slice, which costs less than another invocation", async () => {
     const { world, queue, reads, slept } = runOf(once(2, () => new RetryLater({ seconds: 5 })));
     await world.start();
     await queue.workUntil();
@@ -98,7 +98,7 @@ describe("a source that is told to wait", () => {
     expect(await world.run()).toMatchObject({ failedSlices: 0, wait: undefined });
   });
 
-  test("at its first page waits with it, and its run is recorded", async () => {
+  test("at the first page waits, and the run's row is written", async () => {
     const { world, queue, reads } = runOf(once(1, () => new RetryLater({ minutes: 1 })));
     await world.startWithPage();
     expect(await world.run()).toMatchObject({ status: "running", failedSlices: 0, wait: { count: 1 } });
@@ -107,7 +107,7 @@ describe("a source that is told to wait", () => {
     expect(world.items).toEqual([0, 1, 2, 3]);
   });
 
-  test("is not asked sooner by its start, which is delivered as new again after a crash", async () => {
+  test("is not read earlier by its start, which is delivered as new again after a crash", async () => {
     const { world, queue, reads } = runOf(once(1, () => new RetryLater({ minutes: 1 })));
     await world.startWithPage();
     await world.startWithPage();
@@ -117,7 +117,7 @@ describe("a source that is told to wait", () => {
     expect(world.items).toEqual([0, 1, 2, 3]);
   });
 
-  test("again and again has no failed slice, and counts anew after each page", async () => {
+  test("again and again has no failed slices, and counts waits from zero after each page", async () => {
     const { world, queue, reads } = runOf((read) => (read % 2 === 0 ? new RetryLater({ minutes: 1 }) : undefined));
     await world.start();
     await queue.workUntil();
@@ -125,7 +125,7 @@ describe("a source that is told to wait", () => {
     expect(await world.run()).toMatchObject({ status: "running", failedSlices: 0, checkpoint: { ended: true } });
   });
 
-  test("keeps the count of slices that failed before, neither raised nor forgotten", async () => {
+  test("keeps the count of slices that failed before", async () => {
     const { world } = runOf((read) => (read <= 2 ? new Error("down") : new RetryLater({ minutes: 1 })));
     await world.start();
     await world.continue(1, 1);
@@ -133,12 +133,12 @@ describe("a source that is told to wait", () => {
     expect(await world.run()).toMatchObject({ failedSlices: 2 });
     expect(await world.continue(1, 3)).toEqual({ tag: "done" });
     expect(await world.run()).toMatchObject({ failedSlices: 2, wait: { count: 1 } });
-    // Nor does a message that comes meanwhile count.
+    // A message that is received during the wait does not count either.
     expect(await world.continue(2, 1)).toEqual({ tag: "done" });
     expect(await world.run()).toMatchObject({ failedSlices: 2 });
   });
 
-  test("tells until when, and what the service said", async () => {
+  test("shows the end of the wait, and what the service said", async () => {
     const { world, begun } = runOf(once(1, () => new Throttled({ hours: 1 }, { message: "GET … answered 429" })));
     await world.start();
     await world.continue();
@@ -161,10 +161,10 @@ describe("a source that is told to wait", () => {
     expect(world.items).toEqual([0, 1, 2, 3]);
   });
 
-  test("for a page that is read ahead waits from when it was told so", async () => {
+  test("for a page that is read ahead counts its wait from the moment of the response", async () => {
     const { world, queue, reads } = runOf(once(2, () => new RetryLater({ minutes: 10 })));
     await world.start();
-    // Sending the page before takes half of that time.
+    // Sending the page before takes half of the wait.
     let sent = false;
     world.sqs.before = (action) => {
       if (action !== "send" || sent) return;
@@ -189,7 +189,7 @@ describe("while its source waits, a run", () => {
     return all;
   };
 
-  test("is not read by a message that comes meanwhile, nor after the producer died before it was deleted", async () => {
+  test("is not read because of another message, even if the producer died before it deleted that message", async () => {
     const { world, queue, reads } = await waiting();
     for (const [hop, receives] of [
       [1, 2],
@@ -216,7 +216,7 @@ describe("while its source waits, a run", () => {
     expect(reads).toHaveLength(2);
   });
 
-  test("can be paused and resumed: the source is not asked before that time", async () => {
+  test("can be paused and resumed: the source is not read before that time", async () => {
     const { world, queue, reads, begun } = await waiting();
     await world.runs.pause(RUN);
     await queue.workUntil(begun + 2 * HOUR);
@@ -227,7 +227,7 @@ describe("while its source waits, a run", () => {
     expect(world.items).toEqual([0, 1, 2, 3]);
   });
 
-  test("that is paused until after that time goes on when it is resumed, and not before", async () => {
+  test("that is paused beyond the wait continues when it is resumed, and not before", async () => {
     const { world, queue, reads, begun } = await waiting();
     await world.runs.pause(RUN);
     await queue.workUntil(begun + 5 * HOUR);
@@ -239,7 +239,7 @@ describe("while its source waits, a run", () => {
     expect(world.items).toEqual([0, 1, 2, 3]);
   });
 
-  test("has its message replaced by a fresh one well before the queue's receive limit", async () => {
+  test("has its message replaced by a new one well before the queue's receive limit", async () => {
     const { world, queue } = await waiting();
     const entry = world.sqs.control.find(({ group }) => group === `wait-${RUN}`);
     if (entry === undefined) throw new Error("no message waits");
@@ -253,7 +253,7 @@ describe("while its source waits, a run", () => {
     expect(world.items).toEqual([0, 1, 2, 3]);
   });
 
-  test("keeps its wait though another producer, which was about to checkpoint, is still at work", async () => {
+  test("keeps its wait although another producer is about to write a checkpoint", async () => {
     const all = runOf(once(2, () => new RetryLater({ hours: 3 })));
     const { world, queue, reads } = all;
     await world.start();
@@ -268,13 +268,13 @@ describe("while its source waits, a run", () => {
     expect(reads[2]?.at).toBe(3 * HOUR);
   });
 
-  test("notes it even where the answer to that write is lost", async () => {
+  test("records the wait even if the response to that write is lost", async () => {
     const { world, queue, reads } = runOf(once(2, () => new RetryLater({ hours: 3 })));
     await world.start();
     const { update } = world.store;
     vi.spyOn(world.store, "update").mockImplementation(async (key, change) => {
       const row = await update.call(world.store, key, change);
-      // The SDK sends the request again, and its condition does not hold any more.
+      // The SDK sends the request again, and the condition no longer holds.
       return change.set?.waitUntil === undefined ? row : undefined;
     });
     await queue.workUntil();
@@ -302,7 +302,7 @@ describe("a wait beyond 8 days", () => {
     expect(world.items).toEqual([0, 1, 2, 3]);
   });
 
-  test("that no date can hold fails the run at once, too", async () => {
+  test("beyond every date fails the run at once, too", async () => {
     const { world, queue } = runOf(once(2, () => new RetryLater({ days: 1e12 }, { message: "quota" })));
     await world.start();
     await queue.workUntil();
@@ -314,7 +314,7 @@ describe("a wait beyond 8 days", () => {
     });
   });
 
-  test("counts from the first wait without a page between, and anew after a resume", async () => {
+  test("counts from the first wait since the last page, and starts again after a resume", async () => {
     const { world, queue, reads } = runOf(() => new RetryLater({ days: 3 }));
     await world.start();
     await queue.workUntil();
@@ -352,7 +352,7 @@ test("httpPages against a service that asks to wait: no request before that time
   expect(requests.map(({ page, at }) => [page, at / 1_000])).toEqual([
     [1, 0],
     [2, 0],
-    // Read ahead of the slice's end, and refused again only after the first wait.
+    // The request was sent before the end of the slice, and refused again only after the first wait.
     [2, 40],
     [2, 80],
     [3, 80],

@@ -5,7 +5,7 @@ import { ProducerWorld, RUN } from "../../helpers/producer-world.ts";
 
 const done = { tag: "done" };
 
-/** A source of three pages of 50 items, which does something when a page is read. */
+/** A source of three pages of 50 items. It calls a function when a page is read. */
 const threePages = (onRead: (page: number) => unknown = () => {}) => ({
   readPage: vi.fn(async (cursor: Cursor = 0) => {
     const page = Number(cursor);
@@ -17,7 +17,7 @@ const threePages = (onRead: (page: number) => unknown = () => {}) => ({
   }),
 });
 
-/** Cancels what is on the queue, as consumers do. */
+/** Cancels the items whose messages are on the queue, as consumers do. */
 async function drain(world: ProducerWorld): Promise<void> {
   for (const { page, index, epoch } of world.messages) {
     await world.ledger.outcomes.recordCancelled({
@@ -33,7 +33,7 @@ async function drain(world: ProducerWorld): Promise<void> {
 const counts = async (world: ProducerWorld) => await world.runs.counts(await world.run());
 
 describe("a run that is paused", () => {
-  test("before a slice is not paged, and goes on where it was when it is resumed", async () => {
+  test("before a slice is not read, and continues at its checkpoint when it is resumed", async () => {
     const source = threePages();
     const world = new ProducerWorld({ source });
     await world.start();
@@ -45,7 +45,7 @@ describe("a run that is paused", () => {
     expect(world.items).toHaveLength(150);
   });
 
-  test("between pages stops after the page at hand, nothing is passed on, and no item is sent twice", async () => {
+  test("between pages stops after the current page, without a continuation, and no item is sent twice", async () => {
     let reads = 0;
     const source = threePages((page) => page === 1 && reads++ === 0 && world.runs.pause(RUN));
     const world: ProducerWorld = new ProducerWorld({ source });
@@ -65,7 +65,7 @@ describe("a run that is paused", () => {
     expect(new Set(world.items).size).toBe(150);
   });
 
-  test("while its producer waits for room is not looked at again", async () => {
+  test("while its producer waits for room sends no continuation", async () => {
     const world = new ProducerWorld({ source: threePages() }, { maxBacklog: 500 });
     await world.start();
     world.sqs.depth = { visible: 500, inFlight: 0, delayed: 0 };
@@ -77,7 +77,7 @@ describe("a run that is paused", () => {
 });
 
 describe("a run that is cancelled", () => {
-  test("before its first page has ended at once, with nothing", async () => {
+  test("before its first page ends at once, without items", async () => {
     const source = threePages();
     const world = new ProducerWorld({ source });
     await world.start();
@@ -88,7 +88,7 @@ describe("a run that is cancelled", () => {
     expect(await counts(world)).toMatchObject({ produced: 0, succeeded: 0, dead: 0, cancelled: 0, pending: 0 });
   });
 
-  test("between slices ends with what was produced, once that is drained", async () => {
+  test("between slices ends once the produced items are cancelled", async () => {
     const source = threePages();
     const world = new ProducerWorld({ source });
     await world.start();
@@ -103,7 +103,7 @@ describe("a run that is cancelled", () => {
     expect(await counts(world)).toMatchObject({ produced: 50, succeeded: 0, cancelled: 50, pending: 0 });
   });
 
-  test("between pages stops after the page at hand", async () => {
+  test("between pages stops after the current page", async () => {
     const world: ProducerWorld = new ProducerWorld({
       source: threePages((page) => page === 1 && world.runs.cancel(RUN)),
     });
@@ -118,7 +118,7 @@ describe("a run that is cancelled", () => {
     expect(await counts(world)).toMatchObject({ produced, cancelled: produced, pending: 0 });
   });
 
-  test("as its last page is sent has ended its source as it was", async () => {
+  test("while its last page is sent has read its source to the end", async () => {
     const world: ProducerWorld = new ProducerWorld({ source: items([1, 2, 3]) });
     await world.start();
     world.sqs.before = async (action) => {
@@ -130,48 +130,45 @@ describe("a run that is cancelled", () => {
     expect(await counts(world)).toMatchObject({ produced: 3, cancelled: 3 });
   });
 
-  test.each([0, 4])(
-    "with a page that was opened but not checkpointed counts it, %i of its messages sent",
-    async (sent) => {
-      const world = new ProducerWorld({ source: items([..."abcdefghijklmn"]) });
-      await world.start();
-      let batches = 0;
-      world.sqs.before = (action) => {
-        if (action === "send" && (sent === 0 || ++batches > 1)) throw new Error("died");
-      };
-      expect(await world.continue()).toMatchObject({ tag: "wait" });
-      world.sqs.before = () => {};
-      // One of those that were sent has succeeded.
-      const [message] = world.messages;
-      if (message !== undefined) {
-        const { page, epoch, index } = message;
-        await world.ledger.outcomes.recordSuccesses({
-          run: RUN,
-          partition: 0,
-          page,
-          epoch,
-          items: [{ index, failures: 0, redriveGeneration: 0 }],
-        });
-      }
-      expect(message === undefined).toBe(sent === 0);
-      await world.runs.cancel(RUN);
-      expect(await world.continue(1, 2)).toEqual(done);
-      const succeeded = message === undefined ? 0 : 1;
-      expect(await world.run()).toMatchObject({
-        status: "cancelled",
-        checkpoint: { ended: true, pages: 1, items: 14 },
+  test.each([0, 4])("with a page without a checkpoint counts that page, %i of its messages sent", async (sent) => {
+    const world = new ProducerWorld({ source: items([..."abcdefghijklmn"]) });
+    await world.start();
+    let batches = 0;
+    world.sqs.before = (action) => {
+      if (action === "send" && (sent === 0 || ++batches > 1)) throw new Error("died");
+    };
+    expect(await world.continue()).toMatchObject({ tag: "wait" });
+    world.sqs.before = () => {};
+    // One of the sent items has succeeded.
+    const [message] = world.messages;
+    if (message !== undefined) {
+      const { page, epoch, index } = message;
+      await world.ledger.outcomes.recordSuccesses({
+        run: RUN,
+        partition: 0,
+        page,
+        epoch,
+        items: [{ index, failures: 0, redriveGeneration: 0 }],
       });
-      expect(await counts(world)).toMatchObject({
-        produced: 14,
-        succeeded,
-        dead: 0,
-        cancelled: 14 - succeeded,
-        pending: 0,
-      });
-    },
-  );
+    }
+    expect(message === undefined).toBe(sent === 0);
+    await world.runs.cancel(RUN);
+    expect(await world.continue(1, 2)).toEqual(done);
+    const succeeded = message === undefined ? 0 : 1;
+    expect(await world.run()).toMatchObject({
+      status: "cancelled",
+      checkpoint: { ended: true, pages: 1, items: 14 },
+    });
+    expect(await counts(world)).toMatchObject({
+      produced: 14,
+      succeeded,
+      dead: 0,
+      cancelled: 14 - succeeded,
+      pending: 0,
+    });
+  });
 
-  test("whose producer dies as it ends it is ended by the next", async () => {
+  test("whose producer dies while it ends the run is ended by the next producer", async () => {
     const world = new ProducerWorld({ source: items([1, 2, 3]) });
     await world.start();
     world.sqs.before = (action) => (action === "send" ? Promise.reject(new Error("down")) : undefined);
@@ -191,7 +188,7 @@ describe("a run that is cancelled", () => {
     expect(await counts(world)).toMatchObject({ produced: 3, cancelled: 3, pending: 0 });
   });
 
-  test("after its source has ended needs nothing of its producer", async () => {
+  test("after its source has ended needs no producer", async () => {
     const world = new ProducerWorld({ source: items([1, 2, 3]) });
     await world.start();
     await world.continue();
@@ -203,8 +200,8 @@ describe("a run that is cancelled", () => {
   });
 });
 
-describe("a run of which more items cannot be sent than are tolerated", () => {
-  test("is stopped after the pages at hand, with its reason", async () => {
+describe("a run in which more items cannot be sent than are tolerated", () => {
+  test("is stopped after the current pages, with its reason", async () => {
     const bad = [Number.NaN, Number.POSITIVE_INFINITY];
     const world = new ProducerWorld({
       source: { readPage: async (cursor: Cursor = 0) => ({ items: [...bad, cursor], next: Number(cursor) + 1 }) },
@@ -222,7 +219,7 @@ describe("a run of which more items cannot be sent than are tolerated", () => {
     expect(await counts(world)).toMatchObject({ produced: 9, dead: 6, cancelled: 3, succeeded: 0, pending: 0 });
   });
 
-  test("in its last page is stopped, too: what was sent of it is dropped", async () => {
+  test("in its last page is stopped, too, and its sent items are cancelled", async () => {
     const world = new ProducerWorld({
       source: items([Number.NaN, Number.POSITIVE_INFINITY, 3, 4]),
       toleratedFailures: { count: 1 },
@@ -238,7 +235,7 @@ describe("a run of which more items cannot be sent than are tolerated", () => {
 describe("items that wait for hours, of a run that is cancelled", () => {
   const HOUR = 3_600_000;
 
-  /** Three pages, of which items wait: their messages are hidden. */
+  /** Three pages with waiting items. The messages of these items are hidden. */
   async function waiting(milliseconds: (item: number) => number | undefined) {
     const world = new ProducerWorld({ source: threePages() });
     await world.start();
@@ -256,7 +253,7 @@ describe("items that wait for hours, of a run that is cancelled", () => {
     return world;
   }
 
-  test("are cancelled at once, and the others by their messages", async () => {
+  test("are cancelled at once, and the others when their messages are received", async () => {
     const world = await waiting((item) => (item < 140 ? 3 * HOUR : item < 145 ? 5_000 : undefined));
     await world.runs.cancel(RUN);
     expect(await world.continue(2)).toEqual(done);
@@ -268,14 +265,14 @@ describe("items that wait for hours, of a run that is cancelled", () => {
     expect(world.deadLetters).toEqual([]);
   });
 
-  test("keep no run from its end", async () => {
+  test("do not delay the end of the run", async () => {
     const world = await waiting(() => 3 * HOUR);
     await world.runs.cancel(RUN);
     await world.continue(2);
     expect((await world.run()).status).toBe("cancelled");
   });
 
-  test("leave those alone whose wait is over, as their attempts may be under way", async () => {
+  test("are not cancelled if their wait is over, because their attempts may be running", async () => {
     const world = await waiting(() => 3 * HOUR);
     world.now += 3 * HOUR;
     await world.runs.cancel(RUN);
@@ -283,7 +280,7 @@ describe("items that wait for hours, of a run that is cancelled", () => {
     expect(await counts(world)).toMatchObject({ cancelled: 0, pending: 150 });
   });
 
-  test("are looked for by the next slice where one is not enough, or by the producer that has the message", async () => {
+  test("are searched by the next slice if one slice is not enough, or by the producer that has the message", async () => {
     const world = await waiting(() => 3 * HOUR);
     await world.runs.cancel(RUN);
     const lost = new AbortController();

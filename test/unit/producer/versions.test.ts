@@ -7,10 +7,10 @@ const newer = { body: JSON.stringify({ sluice: 2, type: "continue", run: RUN, la
 
 test("a control message of a newer version waits, longer each time, and is not dead-lettered", async () => {
   const world = new ProducerWorld({});
-  // random is 0.5, which takes an eighth off.
+  // random is 0.5, which subtracts an eighth.
   expect(await world.handle(newer)).toEqual({ tag: "wait", milliseconds: 4_375 });
   expect(await world.handle(newer, 7)).toEqual({ tag: "wait", milliseconds: 280_000 });
-  // Near its last receive, SQS would soon move it.
+  // Near the receive limit, SQS would soon dead-letter the message.
   expect(await world.handle(newer, 99)).toEqual({ tag: "wait", milliseconds: 11 * 3_600_000 });
   expect(world.sqs.control).toEqual([]);
   expect(world.metrics.counts).toEqual({ newerVersion: 3 });
@@ -33,7 +33,7 @@ test.each([
   expect(world.metrics.counts).toMatchObject({ newerVersion: 1 });
 });
 
-test("commands refuse a run that a newer version began, and leave it as it is", async () => {
+test("commands refuse a run that a newer version began, and do not change it", async () => {
   const world = new ProducerWorld({});
   await world.start();
   await world.store.update(runKey(RUN), { set: { version: 2 } });

@@ -6,7 +6,7 @@ afterEach(() => vi.useRealTimers());
 
 const named = (name: string) => Object.assign(new Error(name), { name });
 
-/** A renewal of 30 s, whose requests do as they are told, and when they were sent, in seconds. */
+/** A renewal of 30 s with scripted requests, and the times at which they were sent, in seconds. */
 function renewalOf(hide: (request: number) => Promise<void> = async () => {}) {
   const begun = performance.now();
   const seconds = () => Math.round((performance.now() - begun) / 100) / 10;
@@ -23,7 +23,7 @@ function renewalOf(hide: (request: number) => Promise<void> = async () => {}) {
   return { renewal, sent, requested, lostAt, expiredAt };
 }
 
-test("a message is hidden for 30 s at once, and again each 10 s until the work ends", async () => {
+test("a message is hidden for 30 s at once, and again every 10 s until the work ends", async () => {
   const { renewal, sent, requested } = renewalOf();
   await renewal.start();
   expect(sent).toEqual([0]);
@@ -62,7 +62,7 @@ test("a message that was delivered too late is lost before any work on it", asyn
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test("requests that fail otherwise are sent again each second, and the message is kept if one succeeds in time", async () => {
+test("requests that fail for other reasons are sent again every second, and the message is kept if one succeeds in time", async () => {
   const { renewal, sent, lostAt } = renewalOf(async (request) => {
     if (request > 1 && request < 19) throw named("RequestThrottled");
   });
@@ -80,7 +80,7 @@ test("a message whose renewals all fail is lost before it becomes visible", asyn
   });
   await renewal.start();
   await vi.advanceTimersByTimeAsync(100_000);
-  // It was hidden last at 10 s, until 40 s.
+  // The last request hid it at 10 s, until 40 s.
   expect(lostAt).toEqual([38]);
   expect(expiredAt).toEqual([48]);
 });
@@ -102,7 +102,7 @@ test("the time that a request takes counts, as SQS may have hidden the message w
   await Promise.all([renewal.stop(), vi.advanceTimersByTimeAsync(4_000)]);
 });
 
-test("the end of the work waits for a renewal under way: it must not undo what is set afterwards", async () => {
+test("the end of the work waits for a renewal under way, which must not undo a later change", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const { renewal } = renewalOf((request) => (request === 1 ? Promise.resolve() : promise));
   await renewal.start();

@@ -3,7 +3,7 @@ import type { RunSummary } from "../../../shared/definition/completion.ts";
 import { type Cursor, items, type PageReader, type ReadContext } from "../../../shared/index.ts";
 import { ProducerWorld, RUN } from "../../helpers/producer-world.ts";
 
-/** A source of so many pages of one item, which does something before it gives a page. */
+/** A source of `count` pages of one item. It calls a function before it returns a page. */
 const pages = (count: number, before: (page: number, context: ReadContext) => void): PageReader => ({
   readPage: (cursor: Cursor = 0, context) => {
     const page = Number(cursor);
@@ -12,7 +12,7 @@ const pages = (count: number, before: (page: number, context: ReadContext) => vo
   },
 });
 
-/** How often the run's row is written while the source is read to its end. */
+/** Counts the writes of the run's row while the source is read to its end. */
 async function writesOf(source: PageReader): Promise<number> {
   const world = new ProducerWorld({ source });
   let writes = 0;
@@ -24,12 +24,12 @@ async function writesOf(source: PageReader): Promise<number> {
   return writes;
 }
 
-describe("a source over an iterator that takes longer to pass over than a slice", () => {
+describe("a source over an iterator that takes longer to skip than a slice", () => {
   afterEach(() => {
     vi.useRealTimers();
   });
 
-  test("fails its run in the first slice that gets no further, and no slice follows", async () => {
+  test("fails its run in the first slice without progress, and no slice follows", async () => {
     vi.useFakeTimers({ toFake: ["performance"] });
     const source = items(
       async function* () {
@@ -53,7 +53,7 @@ describe("a source over an iterator that takes longer to pass over than a slice"
     expect(status).toBe("failed");
     expect(failure).toMatch(/^items\(\.\.\.\) starts at its first item in each slice .* of the \d+ items .*readPage/);
     expect(warnings).toEqual([expect.stringContaining("Use readPage with a cursor")]);
-    // 60 s are 600 items: what was sent until then is counted.
+    // 60 s are 600 items. The items that were sent before count.
     expect(checkpoint).toMatchObject({ ended: false });
     expect(checkpoint.items).toBeGreaterThanOrEqual(600);
     expect(world.hops).toHaveLength(slices);
@@ -61,7 +61,7 @@ describe("a source over an iterator that takes longer to pass over than a slice"
 });
 
 describe("a warning of the source", () => {
-  test("is kept in the run, once for each text, in the order they came", async () => {
+  test("is stored in the run, once for each text, in the order of the warnings", async () => {
     const world = new ProducerWorld({
       source: pages(3, (page, { warn }) => {
         warn("the same on every page");
@@ -76,7 +76,7 @@ describe("a warning of the source", () => {
     ]);
   });
 
-  test("is cut to 300 characters, no half character at its end, and the eleventh is left out", async () => {
+  test("is cut to 300 whole characters, and the eleventh warning is dropped", async () => {
     const world = new ProducerWorld({
       source: pages(1, (_, { warn }) => {
         warn("a".repeat(300));
@@ -99,7 +99,7 @@ describe("a warning of the source", () => {
     expect(await writesOf(pages(3, (page, { warn }) => warn(`page ${page}`)))).toBe(silent);
   });
 
-  test("is kept when the slice fails, and when the run does", async () => {
+  test("is stored when the slice fails, and when the run fails", async () => {
     const world = new ProducerWorld({
       source: pages(2, (page, { warn }) => {
         warn(`page ${page}`);
@@ -113,7 +113,7 @@ describe("a warning of the source", () => {
     expect(await world.run()).toMatchObject({ status: "failed", warnings: ["page 0", "page 1"] });
   });
 
-  test("survives the slices after it, and the death of the producer that heard it", async () => {
+  test("survives later slices, and the death of its producer", async () => {
     const world = new ProducerWorld({ source: pages(3, (page, { warn }) => page === 0 && warn("only of page 0")) });
     // The first producer dies at its first checkpoint: nothing of the slice is written.
     world.store.before = (operation, key) => {
@@ -123,14 +123,14 @@ describe("a warning of the source", () => {
     await world.continue().catch(() => {});
     world.store.before = () => {};
     expect((await world.run()).warnings).toEqual([]);
-    // The next one reads page 0 again, and a slice that begins at page 1 knows the warning from the ledger.
+    // The next producer reads page 0 again, and a slice that begins at page 1 knows the warning from the ledger.
     await world.continue(1, 2, { sliceEnd: world.now });
     expect((await world.run()).checkpoint).toMatchObject({ items: 1 });
     await world.continue(2);
     expect(await world.run()).toMatchObject({ warnings: ["only of page 0"], checkpoint: { ended: true } });
   });
 
-  test("of two producers that do not know of each other is kept once, and at most ten are shown", async () => {
+  test("of two producers at the same time is stored once, and at most ten are shown", async () => {
     const world = new ProducerWorld({ source: pages(1, () => {}) });
     await world.start();
     const record = (warnings: string[]) => world.runs.progress.recordSlice(RUN, 1, "HTTP 503", { known: [], warnings });
@@ -157,7 +157,7 @@ describe("a warning of the source", () => {
   });
 });
 
-test("a source may warn of whatever it has, and is not failed by it", async () => {
+test("a source may warn with any value, and the warning never fails it", async () => {
   const revoked = Proxy.revocable(new Error("x"), {});
   revoked.revoke();
   const said: unknown[] = [

@@ -22,7 +22,7 @@ async function file(content: string | Uint8Array): Promise<string> {
   return path;
 }
 
-/** The items, after having checked that reading anew from each cursor yields the same rest. */
+/** The items. Also checks that reading from each cursor yields the same remaining items. */
 async function read(content: string | Uint8Array, options: Options = {}): Promise<unknown[]> {
   const path = await file(content);
   const pages = await restartable(() => fileLines(path, { format: "csv", pageSize: 1, ...options }));
@@ -41,14 +41,14 @@ describe("line ends", () => {
     ["CR LF", "\r\n"],
     ["CR alone", "\r"],
     ["CR CR LF", "\r\r\n"],
-  ])("of %s are no part of a name or a value", async (_, end) => {
+  ])("of %s are not part of a name or a value", async (_, end) => {
     const lines = ["id,name", "1,Ada", "2,Bob"];
     expect(await read(lines.join(end) + end)).toEqual(PEOPLE);
     expect(await read(lines.join(end))).toEqual(PEOPLE);
     expect(await read(`${end}${lines.join(end + end)}`)).toEqual(PEOPLE);
   });
 
-  it("are read in any of the four forms, with quotes around any text, from any cursor, in any encoding", async () => {
+  it("are recognised in all four forms, with any quoted text, from any cursor, in any encoding", async () => {
     const text = fc.string({
       unit: fc.constantFrom("a", "é", '"', ",", "\n", "\r", " ", "文"),
       minLength: 1,
@@ -95,7 +95,7 @@ describe("line ends", () => {
     ["a CR in a file of LF", "id,name\n1,Ada\r2,Bob\n3,Cy\n", { id: "3", name: "Cy" }],
     ["a CR in the only column", "id\n1\r2\r3\n4\n", { id: "4" }],
     ["an LF in a file of CR", "id,name\r1,A\nda\r3,Cy\r", { id: "3", name: "Cy" }],
-  ])("that differ within a file cost the row, as with %s", async (_, content, good) => {
+  ])("that differ within a file make the row unreadable: %s", async (_, content, good) => {
     const [bad, next] = await read(content);
     expect(bad).toMatchObject({
       error: expect.stringMatching(/contains a carriage return or a line feed outside quotes/),
@@ -105,14 +105,17 @@ describe("line ends", () => {
 });
 
 describe("a line that names the delimiter", () => {
-  it.each(["sep=;\r\n", "sep=;\n", '"sep=;"\r\n', "SEP=;\r", "\u{feff}sep=;\r\n"])("%j is no header", async (line) => {
-    const end = line.endsWith("\r") ? "\r" : "\n";
-    expect(await read(`${line}id;name${end}1;Ada${end}2;Bob${end}`)).toEqual(PEOPLE);
-    expect(await read(`${line}id;name${end}1;Ada${end}2;Bob${end}`, { delimiter: ";" })).toEqual(PEOPLE);
-    expect(await read(`${line}1;Ada${end}2;Bob${end}`, { columns: ["id", "name"] })).toEqual(PEOPLE);
-  });
+  it.each(["sep=;\r\n", "sep=;\n", '"sep=;"\r\n', "SEP=;\r", "\u{feff}sep=;\r\n"])(
+    "%j is not the header",
+    async (line) => {
+      const end = line.endsWith("\r") ? "\r" : "\n";
+      expect(await read(`${line}id;name${end}1;Ada${end}2;Bob${end}`)).toEqual(PEOPLE);
+      expect(await read(`${line}id;name${end}1;Ada${end}2;Bob${end}`, { delimiter: ";" })).toEqual(PEOPLE);
+      expect(await read(`${line}1;Ada${end}2;Bob${end}`, { columns: ["id", "name"] })).toEqual(PEOPLE);
+    },
+  );
 
-  it("that the option contradicts is an error", async () => {
+  it("and contradicts the option is an error", async () => {
     const reading = read("sep=;\nid;name\n", { delimiter: "," });
     await expect(reading).rejects.toMatchObject({ code: "SOURCE", permanent: true });
     await expect(reading).rejects.toThrow(
@@ -120,7 +123,7 @@ describe("a line that names the delimiter", () => {
     );
   });
 
-  it("that is not there, though another delimiter is, is an error that names it", async () => {
+  it("is needed for another delimiter than a comma: the error names the delimiter", async () => {
     await expect(read("id;name\n1;Ada\n")).rejects.toThrow(/has only one column, "id;name": set delimiter: ";"/);
     expect(await read("id;name\n1;Ada\n", { delimiter: "," })).toEqual([{ "id;name": "1;Ada" }]);
   });
@@ -134,17 +137,20 @@ describe("the encoding", () => {
     ["utf-16le", Buffer.from(`\u{feff}${text}`, "utf16le")],
     ["utf-16be", big(text)],
     ["utf-16be", big(`\u{feff}${text}`)],
-  ])("%s is an error with or without a mark, and read by the option", async (encoding, content) => {
-    const reading = read(content);
-    await expect(reading).rejects.toMatchObject({ code: "SOURCE", permanent: true });
-    await expect(reading).rejects.toThrow(
-      new RegExp(`is in UTF-16 \\(.*\\): set encoding: "${encoding}", or convert the file`),
-    );
-    expect(await read(content, { encoding })).toEqual(PEOPLE);
-    await expect(pagesOf(fileLines(await file(content), { format: "jsonl" }))).rejects.toThrow(/is in UTF-16/);
-  });
+  ])(
+    "%s is an error with or without a byte order mark, and is read if the option names it",
+    async (encoding, content) => {
+      const reading = read(content);
+      await expect(reading).rejects.toMatchObject({ code: "SOURCE", permanent: true });
+      await expect(reading).rejects.toThrow(
+        new RegExp(`is in UTF-16 \\(.*\\): set encoding: "${encoding}", or convert the file`),
+      );
+      expect(await read(content, { encoding })).toEqual(PEOPLE);
+      await expect(pagesOf(fileLines(await file(content), { format: "jsonl" }))).rejects.toThrow(/is in UTF-16/);
+    },
+  );
 
-  it("of UTF-16 is told from few ASCII characters, too", async () => {
+  it("UTF-16 is recognised by few ASCII characters, too", async () => {
     const content = Buffer.from("名前,都市\n北京市民,东京\n上海市民,大阪\n", "utf16le");
     await expect(read(content)).rejects.toThrow(/set encoding: "utf-16le"/);
     expect(await read(content, { encoding: "utf-16le" })).toEqual([
@@ -153,7 +159,7 @@ describe("the encoding", () => {
     ]);
   });
 
-  it("of one byte is read by the option, and without it each row that is not UTF-8 says so", async () => {
+  it("of one byte is read if the option names it, and otherwise each row that is not UTF-8 says so", async () => {
     const content = Buffer.from("id,name\n1,Müller\n2,Bob\n", "latin1");
     expect(await read(content, { encoding: "latin1" })).toEqual([{ id: "1", name: "Müller" }, PEOPLE[1]]);
     const [bad, good] = await read(content);
@@ -163,7 +169,7 @@ describe("the encoding", () => {
     expect(good).toEqual(PEOPLE[1]);
   });
 
-  it("of several bytes is read by the option, and bytes that are not of it are an unreadable row", async () => {
+  it("of several bytes is read if the option names it, and invalid bytes make the row unreadable", async () => {
     const content = Buffer.concat([
       Buffer.from("id,name\n1,"),
       Buffer.from([0x93, 0x8c, 0x8b, 0x9e]),
@@ -184,7 +190,7 @@ describe("the encoding", () => {
     await expect(read(Buffer.from("fffe000069000000", "hex"))).rejects.toThrow(/UTF-32/);
   });
 
-  it("of JSON Lines is read, too, empty lines left out", async () => {
+  it("also applies to JSON Lines, without empty lines", async () => {
     const content = Buffer.from('{"a":"é"}\r\n \r\n{"a":1}\r\n', "utf16le");
     const source = fileLines(await file(content), { format: "jsonl", encoding: "utf-16le" });
     expect(await itemsOf(source)).toEqual([{ a: "é" }, { a: 1 }]);
@@ -207,12 +213,12 @@ describe("the header", () => {
     expect(await read("id, E-Mail \n1, a \n", { trim: false })).toEqual([{ id: "1", " E-Mail ": " a " }]);
   });
 
-  it("is trimmed as values are, but for blanks inside quotes", async () => {
+  it("is trimmed like values, except for blanks inside quotes", async () => {
     expect(await read(content, { trim: true })).toEqual([{ id: "1", "E-Mail": "ada@a", x: "a b" }]);
     expect(await read('"\u{a0}id ",x\n" 1 ",2\n', { trim: true })).toEqual([{ id: " 1 ", x: "2" }]);
   });
 
-  it("gets other names by an object or a function", async () => {
+  it("gets new names from an object or a function", async () => {
     expect(await read(content, { trim: true, header: { "E-Mail": "email" } })).toEqual([
       { id: "1", email: "ada@a", x: "a b" },
     ]);
@@ -233,7 +239,7 @@ describe("the header", () => {
 describe("quotes inside unquoted fields", () => {
   const inch = 'sku,length,width\nA-100,7,4.2\nWT-26"-K,16,14\nB-1,1,1\n"C" St,5,6\nD-9,9,9\n';
 
-  it("are part of the text with relaxQuotes, and none of the rows is lost", async () => {
+  it("are part of the text with relaxQuotes, and no row is lost", async () => {
     expect(await read(inch, { relaxQuotes: true })).toEqual([
       { sku: "A-100", length: "7", width: "4.2" },
       { sku: 'WT-26"-K', length: "16", width: "14" },
@@ -243,7 +249,7 @@ describe("quotes inside unquoted fields", () => {
     ]);
   });
 
-  it("cost their rows without it, which name the option", async () => {
+  it("make their rows unreadable without it, and the message names the option", async () => {
     const items = await read(inch);
     expect(items.filter((item) => item instanceof UnreadableItem)).toEqual([
       expect.objectContaining({ raw: 'WT-26"-K,16,14', error: expect.stringContaining("set relaxQuotes: true") }),
@@ -252,7 +258,7 @@ describe("quotes inside unquoted fields", () => {
     expect(items).toHaveLength(5);
   });
 
-  it("leave quoted fields as they are, with line ends and doubled quotes", async () => {
+  it("do not change quoted fields with line ends and doubled quotes", async () => {
     expect(await read('a,b\n"1\n""x"",",5" x\n"""",6\r\n', { relaxQuotes: true })).toEqual([
       { a: '1\n"x",', b: '5" x' },
       { a: '"', b: "6" },
@@ -269,7 +275,7 @@ describe("a file that yields no item", () => {
     return warnings.map((warning) => warning.replace(path, "it"));
   };
 
-  it("is a warning if it holds something, and none if it is empty", async () => {
+  it("causes a warning, unless the file is empty", async () => {
     expect(await warningsOf("id,name\r\n")).toEqual(["it has a header (id, name) and no rows"]);
     expect(await warningsOf("id,name\r")).toEqual(["it has a header (id, name) and no rows"]);
     expect(await warningsOf("\n\n")).toEqual(["it has only empty lines"]);
@@ -277,7 +283,7 @@ describe("a file that yields no item", () => {
     expect(await warningsOf("")).toEqual([]);
   });
 
-  it("is a warning of JSON Lines, too, and none where a line was read, be it unreadable", async () => {
+  it("causes a warning for JSON Lines, too, but not if it has an unreadable line", async () => {
     const warnings: string[] = [];
     await pagesOf(fileLines(await file("\n \n"), { format: "jsonl" }), undefined, never, warnings);
     expect(warnings).toEqual([expect.stringMatching(/has only empty lines$/)]);
@@ -293,7 +299,7 @@ it.each<[string, number | undefined]>([
   ["[[1,2],[3,4]]", undefined],
   ["[1,2]", undefined],
   ['[{"id":1}]', undefined],
-])("A JSON document that is one list, and no JSON Lines, is a warning: %s", async (content, length) => {
+])("a JSON document that is one list, and not JSON Lines, causes a warning: %s", async (content, length) => {
   const warnings: string[] = [];
   await pagesOf(fileLines(await file(content), { format: "jsonl" }), undefined, never, warnings);
   const warning = expect.stringMatching(

@@ -40,7 +40,7 @@ const awkward = fc.string({
   maxLength: 12,
 });
 
-/** What JavaScript reads unaltered: see unsafe-numbers.test.ts for the rest. */
+/** Values that JavaScript reads unaltered. For the others see unsafe-numbers.test.ts. */
 const safeJson = fc
   .jsonValue({ maxDepth: 1 })
   .map((value) =>
@@ -50,7 +50,7 @@ const safeJson = fc
   );
 
 describe("fileLines, JSON Lines", () => {
-  it("yields each line's value, and the same rest from each cursor, whatever the bytes", async () => {
+  it("yields the value of each line, and the same remaining items from each cursor, for any bytes", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.oneof(awkward, safeJson), { maxLength: 12 }),
@@ -68,7 +68,7 @@ describe("fileLines, JSON Lines", () => {
     );
   });
 
-  it("makes a broken line an unreadable item, with its place and the reason, and reads on", async () => {
+  it("makes a broken line an unreadable item, with its place and the reason, and continues", async () => {
     const path = await file(`{"a":1}\n\n{"é":\r\n[2]\n`);
     const [first, broken, last, ...none] = await itemsOf(fileLines(path, JSONL));
     expect([first, last, none]).toEqual([{ a: 1 }, [2], []]);
@@ -84,17 +84,17 @@ describe("fileLines, JSON Lines", () => {
     ]);
   });
 
-  it("passes over no line of NUL bytes, which a crash of the machine that wrote the file leaves", async () => {
+  it("does not skip a line of NUL bytes, which a crash of the writing machine can leave", async () => {
     const unreadable = expect.objectContaining({ raw: "\0\0", error: expect.stringContaining("JSON") });
     expect(await read("1\n\0\0\n2\n\0\0")).toEqual([1, unreadable, 2, unreadable]);
-    // In UTF-16, blanks have a byte of 0.
+    // In UTF-16, each blank has a byte of 0.
     for (const encoding of ["utf-16le", "utf-16be"]) {
       const bytes = Buffer.from("1\n \t\r\n2\n", "utf16le");
       expect(await read(encoding === "utf-16le" ? bytes : bytes.swap16(), { ...JSONL, encoding })).toEqual([1, 2]);
     }
   });
 
-  it("makes half a character at the end of a file of UTF-16 an unreadable item", async () => {
+  it("makes half a character at the end of a UTF-16 file an unreadable item", async () => {
     const content = Buffer.concat([Buffer.from("id,name\r\n1,é\r\n", "utf16le"), Buffer.from("2")]);
     const unreadable = expect.objectContaining({
       raw: "2",
@@ -103,7 +103,7 @@ describe("fileLines, JSON Lines", () => {
     expect(await read(content, { ...CSV, encoding: "utf-16le" })).toEqual([{ id: "1", name: "é" }, unreadable]);
   });
 
-  it("takes a line of maxItemBytes, and makes a longer one an unreadable item cut to 1 KiB of whole characters", async () => {
+  it("accepts a line of maxItemBytes, and makes a longer line an unreadable item, cut to 1 KiB of whole characters", async () => {
     const fits = JSON.stringify("x".repeat(1_998));
     const options = { ...JSONL, maxItemBytes: 2_000 };
     expect(await read(`${fits}\n1`, options)).toEqual([JSON.parse(fits), 1]);
@@ -113,7 +113,7 @@ describe("fileLines, JSON Lines", () => {
     expect(await read(`${fits}x`, options)).toEqual([expect.any(UnreadableItem)]);
   });
 
-  it("passes over a line far beyond the limit, and goes on at the next", async () => {
+  it("skips a line far beyond the limit, and continues at the next", async () => {
     const path = await file(`1\n"${"x".repeat(3 * 1_024 * 1_024)}"\n3\n`);
     const pages = await restartable(() => fileLines(path, { format: "jsonl", pageSize: 1 }));
     expect(pages.flatMap((page) => page.items)).toEqual([1, expect.any(UnreadableItem), 3]);
@@ -138,7 +138,7 @@ describe("fileLines, JSON Lines", () => {
 describe("fileLines, CSV", () => {
   const quote = (field: string) => `"${field.replaceAll('"', '""')}"`;
 
-  it("yields each row by its columns, newlines and quotes included, and the same rest from each cursor", async () => {
+  it("yields each row by its columns, with newlines and quotes, and the same remaining items from each cursor", async () => {
     const row = fc.tuple(awkward, awkward);
     await fc.assert(
       fc.asyncProperty(
@@ -165,7 +165,7 @@ describe("fileLines, CSV", () => {
     );
   });
 
-  it("yields the same rest from each cursor of any text, and passes over no line in silence", async () => {
+  it("yields the same remaining items from each cursor for any text, and skips no line silently", async () => {
     const text = fc.string({
       unit: fc.constantFrom("a", "é", "🏙", '"', '"', ",", "\n", "\n", "\r\n", " "),
       maxLength: 60,
@@ -193,7 +193,7 @@ describe("fileLines, CSV", () => {
       '"1,2',
       /Invalid Closing Quote.* \(a quote is opened in this line and not closed\)$/,
     ],
-  ])("makes a row with %s an unreadable item, and reads on at the next line", async (_, line, error) => {
+  ])("makes a row with %s an unreadable item, and continues at the next line", async (_, line, error) => {
     const path = await file(`a,b\r\n1,2\r\n${line}\r\n3,4\r\n5,"6\r\n7"`);
     const pages = await restartable(() => fileLines(path, { ...CSV, pageSize: 1 }));
     const [before, broken, ...after] = pages.flatMap((page) => page.items);
@@ -206,7 +206,7 @@ describe("fileLines, CSV", () => {
     ]);
   });
 
-  it("costs one line if a quote is not closed before maxItemBytes", async () => {
+  it("loses only one line if a quote is not closed before maxItemBytes", async () => {
     const rows = Array.from({ length: 50 }, (_, index) => `${index},x`);
     const items = await read(`a,b\n"stray,1\n${rows.join("\n")}\n`, { ...CSV, maxItemBytes: 100 });
     expect(items[0]).toMatchObject({
@@ -216,7 +216,7 @@ describe("fileLines, CSV", () => {
     expect(items.slice(1)).toEqual(rows.map((_, index) => ({ a: String(index), b: "x" })));
   });
 
-  it("takes another delimiter, another quote, and none", async () => {
+  it("accepts another delimiter, another quote, and no quote", async () => {
     expect(await read("a;b\n'1;''';2", { ...CSV, delimiter: ";", quote: "'" })).toEqual([{ a: "1;'", b: "2" }]);
     expect(await read('a\tb\n5" pipe\t"x', { ...CSV, delimiter: "\t", quote: false })).toEqual([
       { a: '5" pipe', b: '"x' },
@@ -230,7 +230,7 @@ describe("fileLines, CSV", () => {
     }
   });
 
-  it("does not take a column for a property of all objects", async () => {
+  it("does not confuse a column with a property of all objects", async () => {
     const [row] = await read("__proto__,b\n1,2", CSV);
     expect(JSON.stringify(row)).toBe('{"__proto__":"1","b":"2"}');
   });
@@ -246,7 +246,7 @@ describe("fileLines, CSV", () => {
 });
 
 describe("fileLines, the file", () => {
-  it("takes a relative path, a file URL and a function, asked when the reading starts", async () => {
+  it("accepts a relative path, a file URL and a function, which is called when reading starts", async () => {
     const path = await file("1");
     const forms = [relative(process.cwd(), path), pathToFileURL(path), () => path, () => pathToFileURL(path)];
     for (const form of forms) expect(await itemsOf(fileLines(form, JSONL))).toEqual([1]);
@@ -254,7 +254,7 @@ describe("fileLines, the file", () => {
     await expect(pagesOf(undefinedYet)).rejects.toThrow(/must be a path or a file: URL, but is undefined/);
   });
 
-  it("says so when it is missing, a directory, in UTF-16 or compressed", async () => {
+  it("is reported if it is missing, a directory, in UTF-16 or compressed", async () => {
     const missing = pagesOf(fileLines("no/such.jsonl", JSONL));
     await expect(missing).rejects.toThrow(SourceError);
     await expect(missing).rejects.toThrow(/cannot open no\/such\.jsonl \(\/.*ENOENT/);
@@ -265,7 +265,7 @@ describe("fileLines, the file", () => {
     await expect(read(new Uint8Array([0x1f, 0x8b, 8, 0]))).rejects.toThrow(/is compressed: decompress it/);
   });
 
-  it("does not wait for a pipe, which has no bytes to go back to", { skip: process.platform === "win32" }, async () => {
+  it("must not be a pipe, which has no bytes to return to", { skip: process.platform === "win32" }, async () => {
     const pipe = join(directory, "pipe");
     execFileSync("mkfifo", [pipe]);
     await expect(pagesOf(fileLines(pipe, CSV))).rejects.toThrow(
@@ -280,16 +280,16 @@ describe("fileLines, the file", () => {
     ["ZIP", Buffer.from("PK\u0003\u0004\n,a\n").toString("hex"), /is a ZIP archive, or a workbook such as \.xlsx/],
     ["an old workbook", "d0cf11e0a1b11ae10000", /is an Excel workbook \(\.xls\): save it as CSV/],
     ["Parquet", Buffer.from("PAR1\nPAR1").toString("hex"), /is a Parquet file, which fileLines cannot read/],
-  ])("says so when it is %s", async (_, hex, message) => {
+  ])("is reported if it is %s", async (_, hex, message) => {
     for (const format of [JSONL, CSV]) await expect(read(Buffer.from(hex, "hex"), format)).rejects.toThrow(message);
   });
 
-  it("refuses a cursor of a file that changed since: its size, its start, or what stands before the cursor", async () => {
+  it("does not match an older cursor if its size, its start, or the bytes before the cursor changed", async () => {
     const content = `"${"a".repeat(10_000)}"\n"${"b".repeat(10_000)}"\n3\n`;
     const source = (path: string) => fileLines(path, { ...JSONL, pageSize: 2 });
     const [page] = await pagesOf(source(await file(content)));
     expect(page?.next).toEqual({ byte: 20_006, line: 3, size: 20_008, digest: expect.stringMatching(/^[\w-]{22}$/) });
-    // A copy elsewhere, written later, is the same file.
+    // A later copy of the file counts as the same file.
     expect(await itemsOf(source(await file(content)), page?.next)).toEqual([3]);
     const changes = [`${content}4`, content.replace("a", "x"), content.replace('b"', 'x"')];
     for (const changed of changes) {
@@ -302,7 +302,7 @@ describe("fileLines, the file", () => {
   it.each([
     ["grows", (path: string) => appendFile(path, "9\n")],
     ["shrinks", (path: string) => truncate(path, 70_000)],
-  ])("says so when it %s while it is read", async (_, change) => {
+  ])("is reported if it %s while it is read", async (_, change) => {
     const path = await file("1\n".repeat(2 * CHUNK_BYTES));
     const reading = async () => {
       for await (const { next } of fileLines(path, JSONL).pages(undefined, readContext())) {
@@ -354,7 +354,7 @@ describe("fileLines, the file", () => {
     expect(() => fileLines("x", options as typeof JSONL)).toThrow(ConfigurationError);
   });
 
-  it("takes its limits themselves", () => {
+  it("accepts the limits of its options", () => {
     for (const maxItemBytes of [1, 16_777_216]) fileLines("x", { ...JSONL, maxItemBytes });
     expect(() => fileLines("", JSONL)).toThrow(ConfigurationError);
     expect(() => fileLines(new URL("https://example.com/x"), JSONL)).toThrow(/must be a path or a file: URL/);

@@ -15,7 +15,7 @@ import { itemsOf, never, pagesOf, readContext } from "./reading.ts";
 const URL_WITH_SECRET = "https://api.example.com/items?token=secret";
 const NOW = Date.parse("2026-11-05T12:00:00Z");
 
-/** A source over answers in the order given, one per attempt, with a clock that stands still. */
+/** A source with scripted responses, one for each attempt, and a clock that stands still. */
 function scripted(answers: readonly (Response | Error)[], options: Partial<HttpPagesOptions> = {}) {
   const requests: { readonly url: string; readonly init: RequestInit }[] = [];
   const pauses: number[] = [];
@@ -46,7 +46,7 @@ const messageOf = async (reading: Promise<unknown>) => {
   return (thrown as Error).message;
 };
 
-describe("httpPages, tries again", () => {
+describe("httpPages retries a request", () => {
   it.each([408, 429, 500, 502, 503, 504, 599])("after %i", async (status) => {
     const { source, pauses } = scripted([failed(status), ok()]);
     expect(await itemsOf(source)).toEqual(["item"]);
@@ -64,7 +64,7 @@ describe("httpPages, tries again", () => {
     expect(pauses).toEqual([250, 500, 1_000, 1_500, 1_500, 1_500, 1_500, 1_500, 1_500]);
   });
 
-  it("5 times by default, up to 30 s apart", async () => {
+  it("5 times by default, at most 30 s apart", async () => {
     const { source, pauses, requests } = scripted(Array.from({ length: 9 }, () => failed(503)));
     expect(await messageOf(itemsOf(source))).toBe(
       "GET https://api.example.com/items?… answered 503 : busy (5 attempts)",
@@ -72,7 +72,7 @@ describe("httpPages, tries again", () => {
     expect([requests.length, pauses]).toEqual([5, [250, 500, 1_000, 2_000]]);
   });
 
-  it("after a body that breaks off", async () => {
+  it("after an incomplete body", async () => {
     const broken = new ReadableStream({
       start: (controller) => {
         controller.enqueue(new TextEncoder().encode('["it'));
@@ -84,7 +84,7 @@ describe("httpPages, tries again", () => {
     expect(requests).toHaveLength(2);
   });
 
-  it("not, if attempts is 1", async () => {
+  it("never if attempts is 1", async () => {
     const { source, pauses } = scripted([failed(503)], { retry: { attempts: 1 } });
     expect(await messageOf(itemsOf(source))).toBe("GET https://api.example.com/items?… answered 503 : busy");
     expect(pauses).toEqual([]);
@@ -107,7 +107,7 @@ describe("httpPages, tries again", () => {
 });
 
 describe("httpPages, a service that asks to wait", () => {
-  /** What reading throws, after requests that were not paused between. */
+  /** What reading throws, after requests without pauses between them. */
   async function thrownBy(status: number, headers: Record<string, string>, options: Partial<HttpPagesOptions> = {}) {
     const { source, pauses, requests } = scripted([failed(status, headers), ok()], options);
     const thrown = await itemsOf(source).catch((error: unknown) => error);
@@ -126,7 +126,7 @@ describe("httpPages, a service that asks to wait", () => {
     ["a Retry-After of hours", { "retry-after": "86400" }, 86_400_000],
   ];
 
-  it.each(forms)("by %s is asked no more: the wait is thrown, at the first attempt", async (_, headers, wait) => {
+  it.each(forms)("by %s gets no further request: the first attempt throws the wait", async (_, headers, wait) => {
     for (const status of [429, 403, 503]) {
       const thrown = await thrownBy(status, headers);
       expect(thrown).toBeInstanceOf(Throttled);
@@ -137,11 +137,11 @@ describe("httpPages, a service that asks to wait", () => {
     }
   });
 
-  it.each([408, 500, 502, 504])("by Retry-After with %i is asked no more, either", async (status) => {
+  it.each([408, 500, 502, 504])("by Retry-After with %i gets no further request, either", async (status) => {
     expect(await thrownBy(status, { "retry-after": "90" })).toMatchObject({ afterMilliseconds: 90_000 });
   });
 
-  it("is told from a 403 that only says that a right is missing", async () => {
+  it("is not confused with a 403 for a missing permission", async () => {
     const left = { "x-ratelimit-remaining": "4999", "x-ratelimit-reset": in40Seconds };
     for (const headers of [{}, left]) expect(await thrownBy(403, headers)).toBeInstanceOf(SourceError);
   });
@@ -151,21 +151,24 @@ describe("httpPages, a service that asks to wait", () => {
     ["a time that has passed", { "retry-after": "Thu, 05 Nov 2026 11:00:00 GMT" }],
     ["a time of 0", { "retry-after": "0" }],
     ["what cannot be read", { "retry-after": "soon" }],
-  ])("with %s is asked again after the backoff, and its last attempt is a wait without a time", async (_, headers) => {
-    const busy = () => failed(429, headers);
-    const { source, pauses } = scripted([busy(), ok()]);
-    expect(await itemsOf(source)).toEqual(["item"]);
-    expect(pauses).toEqual([250]);
-    const always = scripted([busy(), busy(), busy()], { retry: { attempts: 3 } });
-    const thrown = await itemsOf(always.source).catch((error: unknown) => error);
-    expect(thrown).toBeInstanceOf(Throttled);
-    expect(thrown).toMatchObject({
-      afterMilliseconds: undefined,
-      message: "GET https://api.example.com/items?… answered 429 : busy (3 attempts)",
-    });
-  });
+  ])(
+    "with %s gets another request after the backoff, and the last attempt throws a wait without a time",
+    async (_, headers) => {
+      const busy = () => failed(429, headers);
+      const { source, pauses } = scripted([busy(), ok()]);
+      expect(await itemsOf(source)).toEqual(["item"]);
+      expect(pauses).toEqual([250]);
+      const always = scripted([busy(), busy(), busy()], { retry: { attempts: 3 } });
+      const thrown = await itemsOf(always.source).catch((error: unknown) => error);
+      expect(thrown).toBeInstanceOf(Throttled);
+      expect(thrown).toMatchObject({
+        afterMilliseconds: undefined,
+        message: "GET https://api.example.com/items?… answered 429 : busy (3 attempts)",
+      });
+    },
+  );
 
-  it("for longer than maxRetryAfter is a permanent error: no request comes before that time", async () => {
+  it("for longer than maxRetryAfter is a permanent error", async () => {
     const thrown = await thrownBy(429, { "retry-after": "86401" });
     expect(thrown).toMatchObject({ code: "SOURCE", permanent: true });
     expect(thrown.message).toBe(
@@ -181,9 +184,9 @@ describe("httpPages, a service that asks to wait", () => {
 describe("httpPages, time", () => {
   const silent = () => serve(() => new Promise<never>(() => undefined));
 
-  it("counts an attempt that runs over its timeout, and tries again", async () => {
+  it("counts an attempt that exceeds its timeout, and tries again", async () => {
     const { origin } = await silent();
-    // Counted here: a busy machine may give one up before it has reached the server.
+    // Count here, because on a busy machine a request may time out before it reaches the server.
     const fetch = vi.fn(globalThis.fetch);
     const options = { timeout: { milliseconds: 20 }, retry: { attempts: 2 }, fetch };
     const source = httpPages({ url: `${origin}/x`, next: singlePage, ...options }, { sleep: async () => undefined });
@@ -204,7 +207,7 @@ describe("httpPages, time", () => {
     expect(await messageOf(pagesOf(source))).toBe("GET https://api.example.com/items?… took longer than 20 ms");
   });
 
-  it("throws the signal's reason when it fires amid a request", async () => {
+  it("throws the signal's reason when it fires during a request", async () => {
     const abort = new AbortController();
     const reason = new Error("the slice is over");
     const { origin, requests } = await serve(() => {
@@ -215,7 +218,7 @@ describe("httpPages, time", () => {
     expect(requests).toHaveLength(1);
   });
 
-  it("throws the signal's reason when it fires amid a pause", async () => {
+  it("throws the signal's reason when it fires during a pause", async () => {
     const abort = new AbortController();
     const reason = new Error("the slice is over");
     const fetch = async () => {
@@ -234,13 +237,13 @@ describe("httpPages, time", () => {
 });
 
 describe("httpPages, the request", () => {
-  it("takes headers from an object", async () => {
+  it("accepts headers as an object", async () => {
     const { origin, requests } = await serve(() => ({ body: [] }));
     await pagesOf(httpPages({ url: origin, next: singlePage, headers: { "X-Key": "k", accept: "text/json" } }));
     expect(requests[0]?.headers).toMatchObject({ "x-key": "k", accept: "text/json" });
   });
 
-  it("asks a function for headers before each attempt", async () => {
+  it("calls the function for headers before each attempt", async () => {
     let token = 0;
     const headers = async ({ signal }: { signal: AbortSignal }) => {
       expect(signal).toBe(never);
@@ -261,7 +264,7 @@ describe("httpPages, the request", () => {
     await expect(invalid).rejects.not.toThrow(/sec/);
   });
 
-  it("does not wait for ever for what the function for headers gives", async () => {
+  it("does not wait forever for the function for headers", async () => {
     const headers = () => new Promise<never>(() => {});
     const slow = pagesOf(scripted([ok()], { headers, timeout: { milliseconds: 5 } }).source);
     await expect(slow).rejects.toThrow("the function headers took longer than 5 ms (timeout)");
@@ -271,7 +274,7 @@ describe("httpPages, the request", () => {
     await expect(stopped).rejects.toThrow("the slice is over");
   });
 
-  it("asks a function for the URL when the reading starts", async () => {
+  it("calls the function for the URL when reading starts", async () => {
     const { origin } = await serve(({ url }) => ({ body: [url.pathname] }));
     let base = "";
     const source = httpPages({ url: () => base, next: singlePage });
@@ -281,11 +284,11 @@ describe("httpPages, the request", () => {
     expect(await itemsOf(httpPages({ url: new URL(base), next: singlePage }))).toEqual(["/late"]);
   });
 
-  it("takes 204 for no items", async () => {
+  it("treats 204 as a page without items", async () => {
     expect(await pagesOf(scripted([new Response(null, { status: 204 })]).source)).toEqual([{ items: [] }]);
   });
 
-  it("says so if the answer is not JSON", async () => {
+  it("fails with a clear message if the response is not JSON", async () => {
     const page = new Response("<html>Log in</html>", { headers: { "content-type": "text/html" } });
     const { source, requests } = scripted([page, ok()]);
     expect(await messageOf(pagesOf(source))).toBe(
@@ -294,7 +297,7 @@ describe("httpPages, the request", () => {
     expect(requests).toHaveLength(1);
   });
 
-  it("reads a body of maxBodyBytes, UTF-8 parted anywhere, and stops reading a larger one", async () => {
+  it("reads a body of maxBodyBytes in chunks that divide characters, and stops reading a larger one", async () => {
     const bytes = new TextEncoder().encode(JSON.stringify(["🏙".repeat(255)]));
     expect(bytes).toHaveLength(1_024);
     let sent = 0;
@@ -316,7 +319,7 @@ describe("httpPages, the request", () => {
 describe("httpPages, other origins", () => {
   const secret = { authorization: "Bearer secret" };
 
-  it("does not follow a link to one, and does once it is allowed", async () => {
+  it("follows a link to another origin only if the origin is allowed", async () => {
     const other = await serve(() => ({ body: [2] }));
     const { origin } = await serve(() => ({ body: [1], headers: { link: `<${other.origin}/2>; rel="next"` } }));
     const options = { url: origin, next: linkHeader, headers: secret };
@@ -347,7 +350,7 @@ describe("httpPages, other origins", () => {
       /^the next page is at a URL with javascript:, but must be at http: or https:/,
     ],
     ["of a file", "file:///etc/passwd", /^the next page is at a URL with file:, but must be at http: or https:/],
-  ])("does not follow a URL %s, nor shows its secret", async (_, url, message) => {
+  ])("does not follow a URL %s, and does not show its secret", async (_, url, message) => {
     const { origin } = await serve(() => ({ body: [1], headers: { link: `<${url}>; rel="next"` } }));
     const options = { url: origin, next: linkHeader, allowOrigins: ["http://127.0.0.1:9"] };
     const shown = await messageOf(pagesOf(httpPages(options)));
@@ -355,7 +358,7 @@ describe("httpPages, other origins", () => {
     expect(shown).not.toContain("word@");
   });
 
-  it("does not follow a redirect to one, and follows others", async () => {
+  it("follows redirects, but not to another origin", async () => {
     const other = await serve(() => ({ body: [2] }));
     const { origin, requests } = await serve(({ url }) => {
       if (url.pathname === "/old") return { status: 301, headers: { location: "/new/list" } };
@@ -367,11 +370,11 @@ describe("httpPages, other origins", () => {
     expect(await messageOf(pagesOf(httpPages({ ...options, url: `${origin}/away` })))).toMatch(/at .*, another origin/);
     expect(other.requests).toHaveLength(0);
     expect(await itemsOf(httpPages({ ...options, url: `${origin}/old` }))).toEqual([1, 2]);
-    // The relative link was resolved against where the answer came from.
+    // The relative link was resolved against the URL of the response.
     expect(requests.at(-1)?.url.pathname).toBe("/new/list");
   });
 
-  it("gives up on redirects without end, without a goal, or that would drop the body", async () => {
+  it("fails at redirects that never end, have no valid target, or would drop the body", async () => {
     const { origin, requests } = await serve(({ url }) => ({
       status: url.pathname === "/kept" ? 307 : 302,
       headers: { location: url.pathname === "/bad" ? "http://[" : "/again" },
@@ -387,7 +390,7 @@ describe("httpPages, other origins", () => {
     expect(await reading("/kept", { body: {} })).toMatch(/^POST .*\/again answered 302/);
   });
 
-  it("does not take a path that starts with two slashes for a host", async () => {
+  it("does not confuse a path that starts with two slashes with a host", async () => {
     const { origin, requests } = await serve(({ url }) =>
       url.pathname === "/"
         ? { body: [1], headers: { link: `<${url.origin}//evil.example/x>; rel="next"` } }
@@ -435,7 +438,7 @@ describe("httpPages, options", () => {
     expect(define).toThrow(message);
   });
 
-  it("takes the limits themselves, and a cap below the default base", () => {
+  it("accepts the limits of its options, and a cap below the default base", () => {
     const define = (options: Partial<HttpPagesOptions>) => () =>
       httpPages({ url: URL_WITH_SECRET, next: singlePage, ...options });
     expect(define({ timeout: { milliseconds: 1 }, maxBodyBytes: 1_024 })).not.toThrow();

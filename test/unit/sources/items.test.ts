@@ -5,7 +5,7 @@ import { ConfigurationError, SourceError } from "../../../shared/base/errors.ts"
 import { items } from "../../../shared/sources/index.ts";
 import { itemsOf, never, pagesOf, readContext, restartable } from "./reading.ts";
 
-/** Counts what is taken, and whether it was closed. */
+/** Counts the items that were read, and notes whether the iterator was closed. */
 function counted(total: number) {
   const seen = { taken: 0, opened: 0, closed: 0 };
   async function* numbers() {
@@ -23,7 +23,7 @@ function counted(total: number) {
 }
 
 describe("items", () => {
-  it("cuts an array into pages of pageSize, the cursor being the count of items read", async () => {
+  it("divides an array into pages of pageSize, and the cursor counts the items read", async () => {
     expect(await pagesOf(items([1, 2, 3, 4, 5], { pageSize: 2 }))).toEqual([
       { items: [1, 2], next: 2 },
       { items: [3, 4], next: 4 },
@@ -31,7 +31,7 @@ describe("items", () => {
     ]);
   });
 
-  it("has pages of 200 unless told otherwise", async () => {
+  it("has pages of 200 items by default", async () => {
     const [first] = await pagesOf(items(Array.from({ length: 201 }, (_, index) => index)));
     expect(first).toMatchObject({ items: { length: 200 }, next: 200 });
   });
@@ -43,7 +43,7 @@ describe("items", () => {
     },
   );
 
-  it("gives no cursor on the last page, full or not, and the same rest from each cursor", async () => {
+  it("has no cursor on the last page, full or not, and yields the same remaining items from each cursor", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.string()), fc.integer({ min: 1, max: 7 }), async (values, pageSize) => {
         const forms = [
@@ -63,7 +63,7 @@ describe("items", () => {
     );
   });
 
-  it("takes one item beyond the page and no more, iterates once, and closes when the caller stops", async () => {
+  it("reads one item beyond the page, iterates once, and closes the iterator when the caller stops", async () => {
     const { seen, numbers } = counted(1_000);
     for await (const page of items(numbers, { pageSize: 10 }).pages(undefined, readContext())) {
       expect(page.items).toHaveLength(10);
@@ -72,13 +72,13 @@ describe("items", () => {
     expect(seen).toEqual({ taken: 31, opened: 1, closed: 1 });
   });
 
-  it("skips what was read when it starts anew", async () => {
+  it("skips the items that were read before when it starts again", async () => {
     const { seen, numbers } = counted(7);
     expect(await itemsOf(items(numbers, { pageSize: 2 }), 4)).toEqual([4, 5, 6]);
     expect(seen).toEqual({ taken: 7, opened: 1, closed: 1 });
   });
 
-  describe("over a slow iterator, by a clock of the test", () => {
+  describe("over a slow iterator, with a fake clock", () => {
     beforeEach(() => {
       vi.useFakeTimers({ toFake: ["performance"] });
     });
@@ -86,7 +86,7 @@ describe("items", () => {
       vi.useRealTimers();
     });
 
-    /** Each item takes so long. */
+    /** A source whose items take `milliseconds` each. */
     const slow = (total: number, milliseconds: number) =>
       items(
         async function* () {
@@ -98,8 +98,8 @@ describe("items", () => {
         { pageSize: 10 },
       );
 
-    it("fails permanently when a slice has only passed over what was read before for 60 s, and says what to use", async () => {
-      // The 60th comes after 60 s, and is the last to be passed over.
+    it("fails permanently when a slice has only skipped items for 60 s, and says what to use", async () => {
+      // The 60th item comes after 60 s, and is the last one to skip.
       expect(await itemsOf(slow(70, 1_000), 60)).toEqual([60, 61, 62, 63, 64, 65, 66, 67, 68, 69]);
       const failed = pagesOf(slow(70, 1_000), 61);
       await expect(failed).rejects.toThrow(SourceError);
@@ -107,11 +107,11 @@ describe("items", () => {
       await expect(failed).rejects.toThrow(/After 60 s it had skipped only 60 of the 61 items .*readPage\(cursor\)/);
     });
 
-    it("has no limit to the time that it reads on", async () => {
+    it("has no limit on the time for new items", async () => {
       expect(await itemsOf(slow(200, 1_000))).toHaveLength(200);
     });
 
-    it("warns from the page on that comes after 30 s, in each slice with the same words", async () => {
+    it("warns at each page after 30 s, in each slice with the same text", async () => {
       const warnings: string[] = [];
       await pagesOf(slow(29, 1_000), undefined, never, warnings);
       expect(warnings).toEqual([]);
@@ -136,7 +136,7 @@ describe("items", () => {
     });
   });
 
-  it("throws what the iterator throws, and does not close what has failed", async () => {
+  it("throws what the iterator throws, and does not close a failed iterator", async () => {
     let returned = 0;
     const failing = {
       next: () => Promise.reject(new Error("no database")),
@@ -167,12 +167,12 @@ describe("items", () => {
     ["an array's iterator", [1].values()],
     ["a stream", Readable.from([1])],
     ["a web stream", new ReadableStream()],
-  ])("refuses %s, which can be read only once", (_, once) => {
+  ])("refuses %s, which can be iterated only once", (_, once) => {
     expect(() => items(once as AsyncIterable<number>)).toThrow(ConfigurationError);
     expect(() => items(once as AsyncIterable<number>)).toThrow(/only once: pass a function/);
   });
 
-  it("says so when a function gives the same iterator again", async () => {
+  it("fails with a clear message if a function returns the same iterator again", async () => {
     const iterator = counted(3).numbers();
     const source = items(() => iterator);
     expect(await itemsOf(source)).toEqual([0, 1, 2]);
@@ -182,7 +182,7 @@ describe("items", () => {
   it.each([
     ["an array", [1, 2, 3]],
     ["an iterable", new Set([1, 2, 3])],
-  ])("says so when %s has shrunk", async (_, few) => {
+  ])("fails with a clear message if %s has shrunk", async (_, few) => {
     for (const cursor of [3, 4]) {
       await expect(pagesOf(items(few), cursor)).rejects.toThrow(/ended after 3 items, but the run had read/);
     }
@@ -197,7 +197,7 @@ describe("items", () => {
     expect(() => items(value as unknown as [])).toThrow(ConfigurationError);
   });
 
-  it("refuses at reading what the function returned and cannot be iterated", async () => {
+  it("refuses a value that cannot be iterated when the function returns it", async () => {
     await expect(pagesOf(items(() => 7 as unknown as []))).rejects.toThrow(/returned 7, which cannot be iterated/);
   });
 
@@ -205,7 +205,7 @@ describe("items", () => {
     expect(() => items([], { pageSize: pageSize as number })).toThrow(/pageSize must be a whole number from 1 to 200/);
   });
 
-  it("takes a pageSize of 1 and of 200, and refuses other options", () => {
+  it("accepts a pageSize of 1 and of 200, and refuses unknown options", () => {
     expect(() => [items([], { pageSize: 1 }), items([], { pageSize: 200 })]).not.toThrow();
     expect(() => items([], { pagesize: 2 } as object)).toThrow(/unknown option "pagesize"/);
   });

@@ -92,7 +92,7 @@ describe("a Link header", () => {
     "</2>; rel*=UTF-7''next",
     "</2>; rel*=UTF-8''%e4next",
     "</2>; rel*=next",
-  ])("is malformed where a next page may be hidden in it: %s", (header) => {
+  ])("is malformed if a next page may be hidden in it: %s", (header) => {
     expect(nextOf(header)).toBe("malformed");
   });
 
@@ -138,7 +138,7 @@ const headerWithNext = fc
   }));
 
 describe("any Link header", () => {
-  it("with a next page gives this page", () => {
+  it("with a next page yields that page", () => {
     fc.assert(
       fc.property(headerWithNext, ({ header, url }) => {
         expect(nextOf(header)).toBe(url);
@@ -147,7 +147,7 @@ describe("any Link header", () => {
     );
   });
 
-  it("without one gives none, and is not malformed", () => {
+  it("without a next page yields none, and is not malformed", () => {
     fc.assert(
       fc.property(fc.array(otherLink, { maxLength: 4 }), (links) => {
         expect(nextOf(links.join(", "))).toBeUndefined();
@@ -156,13 +156,13 @@ describe("any Link header", () => {
     );
   });
 
-  it("that lost or gained a character of its syntax is never taken for the end", () => {
+  it("with a missing or additional character of syntax never counts as the end", () => {
     const broken = fc.tuple(headerWithNext, fc.nat(), fc.constantFrom("", '"', "'", "<", ">", ",", ";", "=", " "));
     fc.assert(
       fc.property(broken, ([{ header }, at, inserted]) => {
         const place = at % header.length;
         const changed = header.slice(0, place) + inserted + header.slice(inserted === "" ? place + 1 : place);
-        // A word that is no longer there cannot be found.
+        // A word that is missing cannot be found.
         fc.pre(/\bnext\b/i.test(changed));
         expect(nextOf(changed)).toBeDefined();
       }),
@@ -170,7 +170,7 @@ describe("any Link header", () => {
     );
   });
 
-  it("of any characters is read without an exception", () => {
+  it("of any characters is parsed without an exception", () => {
     fc.assert(fc.property(fc.string({ unit: "binary" }), (header) => void parseLinkHeader(header)));
     const syntax = fc.string({ unit: fc.constantFrom(..."<>\"'\\;,= \trelnxtUTF8*%") });
     fc.assert(
@@ -181,7 +181,7 @@ describe("any Link header", () => {
 });
 
 describe("linkHeader", () => {
-  /** Reads pages with these Link headers, and gives the items or the error, and the warnings. */
+  /** Reads pages with these Link headers, and returns the items or the error, and the warnings. */
   async function read(headers: readonly (string | undefined)[], body: unknown = ["item"]) {
     const { origin, requests } = await serve(() => {
       const link = headers[requests.length - 1];
@@ -219,7 +219,7 @@ describe("linkHeader", () => {
     expect(error).toMatch(/^the body of \/2 is not a list of items/);
   });
 
-  it("warns of a page 1 without a Link header, or with links that lead to no page", async () => {
+  it("warns if page 1 has no Link header, or no links to pages", async () => {
     expect((await read([undefined])).warnings).toEqual([
       "page 1 of /x has no Link header and counts as the only page: check whether the API pages in another way",
     ]);

@@ -6,7 +6,7 @@ import { onTestFinished } from "vitest";
 export interface Received {
   readonly method: string;
   readonly url: URL;
-  /** Path and query, as they were sent. */
+  /** Path and query of the request. */
   readonly target: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
@@ -15,7 +15,7 @@ export interface Received {
 export interface Reply {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** A string is sent as it is, anything else as JSON. */
+  /** A string is sent unchanged, any other value as JSON. */
   readonly body?: unknown;
 }
 

@@ -12,7 +12,7 @@ import {
 import { type Reply, serve } from "./loopback.ts";
 import { pagesOf } from "./reading.ts";
 
-/** Reads a source over replies in the order given: its items or its error, its warnings, and how often it asked. */
+/** Reads a source with scripted responses: returns its items or its error, its warnings, and the requests. */
 async function read(
   replies: readonly Reply[],
   options: Omit<HttpPagesOptions, "url">,
@@ -40,7 +40,7 @@ describe("a field that leads to the next page", () => {
   const cursor = { items: "data", next: cursorField({ path: "meta.nextCursor", parameter: "cursor" }) };
   const url = { items: "data", next: nextUrl({ path: "links.next" }) };
 
-  it("is an error where it is absent, with the fields that are there and the one that is meant", async () => {
+  it("is an error if it is absent, and the message lists the existing fields and suggests one", async () => {
     expect(await read([page({ meta: { next_cursor: "b", total: 250 } })], cursor)).toEqual({
       error:
         "the field meta > nextCursor is absent; meta: it is an object with the keys next_cursor, total " +
@@ -64,11 +64,11 @@ describe("a field that leads to the next page", () => {
       { meta: { constructor: 1 } },
       /is absent; meta: .* with the keys constructor\. Each page/,
     ],
-  ])("is an error where %s", async (_, fields, message) => {
+  ])("is an error if %s", async (_, fields, message) => {
     expect((await read([page(fields)], cursor)).error).toMatch(message);
   });
 
-  it("is an error where it is absent on a later page", async () => {
+  it("is an error if it is absent on a later page", async () => {
     const { error, asked } = await read([page({ meta: { nextCursor: "b" } }), page({ meta: {} }, [2])], cursor);
     expect(error).toMatch(/^the field meta > nextCursor is absent; meta: it is an object without keys\. Each page/);
     expect(asked).toEqual(["", "?cursor=b"]);
@@ -77,14 +77,14 @@ describe("a field that leads to the next page", () => {
     );
   });
 
-  it("of a function of the body is an error where it gives undefined", async () => {
+  it("is an error if it is a function that returns undefined", async () => {
     const next = cursorField({ path: (body) => (body as { next?: string }).next, parameter: "cursor" });
     expect((await read([page({ nxt: "b" })], { items: "data", next })).error).toMatch(
       /^the value that the function returned for the body is undefined; the body: .* keys data, nxt\. Each page/,
     );
   });
 
-  it.each([null, "", false, 0])("ends the source where it is %j, without a warning", async (end) => {
+  it.each([null, "", false, 0])("ends the source if it is %j, without a warning", async (end) => {
     expect(await read([page({ meta: { nextCursor: "b" } }), page({ meta: { nextCursor: end } }, [2])], cursor)).toEqual(
       {
         items: [{ id: 1 }, { id: 2 }],
@@ -99,7 +99,7 @@ describe("a field that leads to the next page", () => {
     });
   });
 
-  it("is an error where it is true: a flag was taken for the cursor", async () => {
+  it("is an error if it is true, because then the path names a flag", async () => {
     expect((await read([page({ meta: { nextCursor: true } })], cursor)).error).toBe(
       "the field meta > nextCursor of /x must hold a cursor, but is true: check the path",
     );
@@ -138,18 +138,18 @@ describe("a GraphQL connection", () => {
     next: cursorField({ path: "data.users.pageInfo.endCursor", parameter: { body: "variables.after" } }),
   };
 
-  it("ends where hasNextPage is false, though endCursor is not null", async () => {
+  it("ends if hasNextPage is false, although endCursor is not null", async () => {
     expect(await read([connection("a", true), connection("b", false, [2])], options)).toMatchObject({
       items: [1, 2],
       asked: ["", ""],
     });
   });
 
-  it("ends where hasNextPage is false and endCursor is null, as on an empty page", async () => {
+  it("ends if hasNextPage is false and endCursor is null, as on an empty page", async () => {
     expect(await read([connection(null, false, [])], options)).toMatchObject({ items: [], warnings: [] });
   });
 
-  it("is an error where hasNextPage is true without a cursor", async () => {
+  it("is an error if hasNextPage is true without a cursor", async () => {
     const { error } = await read([connection(null, true)], options);
     expect(error).toBe(
       "the field data > users > pageInfo > hasNextPage of /x says that a page follows, but " +
@@ -162,7 +162,7 @@ describe("a GraphQL connection", () => {
     expect(await read(pages, options)).toMatchObject({ items: [1] });
   });
 
-  it("that fails in part is a source error with the service's messages", async () => {
+  it("that fails partly is a source error with the service's messages", async () => {
     const failed = {
       data: { users: null },
       errors: [
@@ -180,13 +180,13 @@ describe("a GraphQL connection", () => {
     expect(asked).toHaveLength(2);
   });
 
-  it("that fails as a whole is a source error with the service's message", async () => {
+  it("that fails completely is a source error with the service's message", async () => {
     expect((await read([{ body: { errors: [{ message: "Field 'usres' doesn't exist" }] } }], options)).error).toMatch(
       /^\/x answered with errors: "Field 'usres' doesn't exist"\. /,
     );
   });
 
-  it("with errors is read where they are accepted, with a warning, and still needs its items", async () => {
+  it("with errors is read if errors are allowed, with a warning, and still needs its items", async () => {
     const partial = { ...connection("a", false).body, errors: [{ message: "no avatar" }] };
     expect(await read([{ body: partial }], { ...options, allowErrors: true })).toMatchObject({
       items: [1],
@@ -215,12 +215,12 @@ describe("a body's errors", () => {
     expect(warnings).toEqual(message === undefined ? [] : [warning]);
   });
 
-  it("in one answer of a batch are an error", async () => {
+  it("in one response of a batch are an error", async () => {
     const body = [{ data: { users: [1] } }, { data: null, errors: [{ message: "no access" }] }];
     const batch = { items: ["0", "data", "users"], next: singlePage };
     expect((await read([{ body }], batch)).error).toMatch(/^\/x answered with errors: "no access"\. /);
     expect(await read([{ body: body.slice(0, 1) }], batch)).toMatchObject({ items: [1] });
-    // Of a list that holds the items themselves, each is the task's to judge.
+    // If the list is the list of items, the task decides about each of them.
     expect(await read([{ body }], { next: singlePage })).toMatchObject({ items: body });
   });
 
@@ -249,7 +249,7 @@ describe("a body's errors", () => {
       '; the response says "Invalid key" (auth); set the option items',
     ],
     [{ message: "Not Found" }, '; the response says "Not Found"; set the option items'],
-  ])("or message are shown where the items are missing: %j", async (body, text) => {
+  ])("or message are shown if the items are missing: %j", async (body, text) => {
     expect((await read([{ body }], list)).error).toContain(text);
   });
 });
@@ -267,18 +267,18 @@ describe("statuses that end the source", () => {
       offsetLimit({ pageSize: 1, endStatuses: [404] }),
       ["?offset=0&limit=1", "?offset=1&limit=1", "?offset=2&limit=1"],
     ],
-  ])("end one that is read by %s", async (_, next, asked) => {
+  ])("end a source that is read by %s", async (_, next, asked) => {
     const replies = [{ body: [1] }, { body: [2] }, { status: 404, body: { message: "no such page" } }];
     expect(await read(replies, { next })).toEqual({ items: [1, 2], warnings: [], asked });
   });
 
-  it("do not end it on page 1, which must exist", async () => {
+  it("do not end the source on page 1, which must exist", async () => {
     expect((await read([{ status: 404, body: "no" }], { next: pageNumber({ endStatuses: [404] }) })).error).toBe(
       "GET /x?… answered 404 Not Found: no (page 1 must exist: endStatuses ends the source only after page 1)",
     );
   });
 
-  it("are the named ones alone", async () => {
+  it("are only the configured statuses", async () => {
     for (const next of [pageNumber(), pageNumber({ endStatuses: [400] }), offsetLimit()]) {
       const { error, items } = await read([{ body: [1] }, { status: 404, body: "no" }], { next });
       expect(error).toBe("GET /x?… answered 404 Not Found: no");
@@ -311,7 +311,7 @@ describe("statuses that end the source", () => {
   });
 });
 
-describe("a page 1 that may not be the only one", () => {
+describe("a page 1 that may not be the only page", () => {
   const items = (count: number) => Array.from({ length: count }, (_, index) => index);
   const answer = (count: number, fields: object = {}, headers = {}): Reply => ({
     body: { data: items(count), ...fields },
@@ -343,7 +343,7 @@ describe("a page 1 that may not be the only one", () => {
       singlePage,
       /^the Link header of \/x names a next page, which singlePage does not read: use linkHeader$/,
     ],
-  ])("is a warning where it has %s", async (_, reply, next, message) => {
+  ])("causes a warning if it has %s", async (_, reply, next, message) => {
     const { warnings, error } = await read([reply], { items: "data", next });
     expect(error).toBeUndefined();
     expect(warnings).toEqual([expect.stringMatching(message)]);
@@ -360,11 +360,11 @@ describe("a page 1 that may not be the only one", () => {
       offsetLimit({ pageSize: 20, total: "count" }),
     ],
     ["has other links", [answer(3, {}, { link: "</css>; rel=preload" })], singlePage],
-  ])("is none where it %s", async (_, replies, next) => {
+  ])("causes no warning if it %s", async (_, replies, next) => {
     expect(await read(replies, { items: "data", next })).toMatchObject({ warnings: [] });
   });
 
-  it("is an error where its total is a lower bound, and is reached", async () => {
+  it("is an error if its total is a lower bound and is reached", async () => {
     const next = offsetLimit({ pageSize: 3, total: "hits.total.value" });
     const total = (value: number, relation: string) => answer(3, { hits: { total: { value, relation } } });
     expect((await read([total(3, "gte")], { items: "data", next })).error).toBe(
@@ -379,7 +379,7 @@ describe("a page 1 that may not be the only one", () => {
   it.each<[object, HttpPagesOptions["next"], string]>([
     [{ total: 2 }, offsetLimit({ total: "total" }), "total of /x is 2, but the page that ends at item 3 has items (3)"],
     [{ pages: 0 }, pageNumber({ totalPages: "pages" }), "pages of /x is 0, but page 1 has items (3)"],
-  ])("is an error where it contradicts the count %j", async (fields, next, message) => {
+  ])("is an error if it contradicts the count %j", async (fields, next, message) => {
     expect((await read([answer(3, fields)], { items: "data", next })).error).toBe(
       `the field ${message}: check whether the field counts something else`,
     );
@@ -389,14 +389,17 @@ describe("a page 1 that may not be the only one", () => {
     [{ total: 9 }, { total: 5 }, offsetLimit({ total: "total" }), "total of /x is 5, but the page that ends at item 6"],
     [{ pages: 5 }, { pages: 1 }, pageNumber({ totalPages: "pages" }), "pages of /x is 1, but page 2"],
     [{ pages: 5 }, { pages: 0 }, pageNumber({ totalPages: "pages", first: 0 }), "pages of /x is 0, but page 1"],
-  ])("is an error where a later page lies beyond the count: %j, then %j", async (first, second, next, message) => {
-    const options = { items: "data", next, allowRepeatedPages: true };
-    const { error, asked } = await read([answer(3, first), answer(3, second)], options);
-    expect(error).toBe(`the field ${message} has items (3): check whether the field counts something else`);
-    expect(asked).toHaveLength(2);
-  });
+  ])(
+    "is followed by an error if a later page is beyond the count: %j, then %j",
+    async (first, second, next, message) => {
+      const options = { items: "data", next, allowRepeatedPages: true };
+      const { error, asked } = await read([answer(3, first), answer(3, second)], options);
+      expect(error).toBe(`the field ${message} has items (3): check whether the field counts something else`);
+      expect(asked).toHaveLength(2);
+    },
+  );
 
-  it("ends the source where it falls to what was read, as items are deleted", async () => {
+  it("ends the source if the count falls to the number of items read, because items were deleted", async () => {
     for (const next of [offsetLimit({ total: "total" }), pageNumber({ totalPages: "pages" })]) {
       const replies = [answer(3, { total: 6, pages: 2 }), answer(0, { total: 3, pages: 1 })];
       expect((await read(replies, { items: "data", next })).items).toHaveLength(3);

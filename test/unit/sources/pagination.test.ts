@@ -17,7 +17,7 @@ import { itemsOf, pagesOf, readContext, restartable } from "./reading.ts";
 
 const CITIES = Array.from({ length: 7 }, (_, index) => ({ id: `c${index}` }));
 
-/** How an API of 7 cities, 3 at a time, answers; and what the source must say to read it. */
+/** An API of 7 cities with 3 in each page, and the options with which a source reads it. */
 interface Api {
   readonly reply: (request: Received, query: URLSearchParams) => Reply;
   readonly options: Omit<HttpPagesOptions, "url">;
@@ -152,7 +152,7 @@ const APIS: Record<string, Api> = {
   "WordPress, the number of pages in a header": {
     reply: (_, query) => {
       const page = Number(query.get("page"));
-      // It answers 400 behind the last page.
+      // It answers 400 beyond the last page.
       return page > 3 ? { status: 400 } : { body: from(3 * page - 3), headers: { "x-wp-totalpages": "3" } };
     },
     options: { next: pageNumber({ pageSize: 3, totalPages: { header: "X-WP-TotalPages" } }) },
@@ -213,7 +213,7 @@ describe("pagination", () => {
     await restartable(source);
   });
 
-  it.each(Object.entries(APIS))("goes on at another host and port, reading %s", async (_, { reply, options }) => {
+  it.each(Object.entries(APIS))("continues at another host and port, reading %s", async (_, { reply, options }) => {
     const first = await serve((request) => reply(request, request.url.searchParams));
     const second = await serve((request) => reply(request, request.url.searchParams));
     const [page, ...rest] = await pagesOf(httpPages({ ...options, url: `${first.origin}/v1/cities?key=k` }));
@@ -223,7 +223,7 @@ describe("pagination", () => {
     expect(first.requests).toHaveLength(before);
   });
 
-  it("reads lazily: no page is requested before it is asked for", async () => {
+  it("reads lazily: no page is requested before the caller needs it", async () => {
     const { origin, requests } = await serve(({ url }) => ({ body: [url.search] }));
     const pages = httpPages({ url: origin, next: pageNumber() }).pages(undefined, readContext());
     const iterator = pages[Symbol.asyncIterator]();
@@ -236,7 +236,7 @@ describe("pagination", () => {
     expect(requests).toHaveLength(3);
   });
 
-  it("takes a page without items that has a next one", async () => {
+  it("accepts a page without items that has a next page", async () => {
     const bodies = [
       { items: [1], next: "b" },
       { items: [], next: "c" },
@@ -278,7 +278,7 @@ describe("pagination that does not end", () => {
     }
   });
 
-  it("is found across a restart, too", async () => {
+  it("is also found after a restart", async () => {
     const { origin } = await serve(() => ({ body: [{ id: 1 }] }));
     const source = httpPages({ url: origin, next: pageNumber() });
     let cursor: unknown;
@@ -289,12 +289,12 @@ describe("pagination that does not end", () => {
     await expect(pagesOf(source, cursor as never)).rejects.toThrow(/the same items/);
   });
 
-  it("may be wanted: pages with the same items are read if allowed", async () => {
+  it("is no error for pages with the same items if they are allowed", async () => {
     const { origin } = await serve(({ url }) => ({ body: Number(url.searchParams.get("page")) < 4 ? [0] : [] }));
     expect(await itemsOf(httpPages({ url: origin, next: pageNumber(), allowRepeatedPages: true }))).toEqual([0, 0, 0]);
   });
 
-  it("is an error if the next cursor is the present one, or the next link the present page", async () => {
+  it("is an error if the next cursor or link is that of the current page", async () => {
     const circle = /^the pages form a loop: the next page would be "(b|\/x\?page=b)" again/;
     const stuck = await failing((_, count) => ({ body: { items: [count], next: "b" } }), {
       items: "items",
@@ -333,7 +333,7 @@ describe("pagination that does not end", () => {
     expect(requests).toBe(2 + 1_001);
   });
 
-  it("is found across restarts, of pages without items, and within the number that is allowed", async () => {
+  it("is found after restarts, also for pages without items", async () => {
     const { origin, requests } = await serve(() => ({ body: { items: [], next: `c${requests.length}` } }));
     const next = cursorField({ path: "next", parameter: "cursor" });
     const source = httpPages({ url: origin, items: "items", next, maxEmptyPages: 2 });
@@ -348,7 +348,7 @@ describe("pagination that does not end", () => {
     expect(() => httpPages({ url: origin, next, maxEmptyPages: -1 })).toThrow(/maxEmptyPages/);
   });
 
-  it("is an error if total or hasMore promises items that do not come", async () => {
+  it("is an error if total or hasMore announces items that do not exist", async () => {
     const { message } = await failing((_, count) => ({ body: { items: count === 1 ? [1] : [], total: 5 } }), {
       items: "items",
       next: offsetLimit({ total: "total" }),
@@ -374,7 +374,7 @@ describe("pagination, what the API must answer", () => {
     return (thrown as Error).message;
   };
 
-  it("is told where the items stand if they are not where they should be", async () => {
+  it("is described in the message if the items are at another place", async () => {
     const body = { meta: {}, cities: [] };
     expect(await error({ body }, { next: singlePage })).toMatch(
       /^the body of .*\/x is not a list of items: it is an object with the keys meta, cities; .* such as items: "cities"$/,
@@ -410,7 +410,7 @@ describe("pagination, what the API must answer", () => {
     );
   });
 
-  it("refuses a cursor that cannot stand in a query", async () => {
+  it("refuses a cursor that a query cannot hold", async () => {
     const next = cursorField({ path: "next", parameter: "after" });
     expect(await error({ body: { items: [], next: ["a"] } }, { next, items: "items" })).toMatch(
       /^the query parameter after cannot hold \["a"\]: .* write { body: "after" } as the parameter$/,
@@ -455,7 +455,7 @@ describe("pagination, options", () => {
     ["offsetLimit", () => offsetLimit({ total: "" }), /total must be a path/],
     ["offsetLimit", () => offsetLimit({ total: "a", shortPageEnds: true }), /total and shortPageEnds are set/],
     ["offsetLimit", () => offsetLimit({ pagesize: 1 } as never), /unknown option "pagesize"/],
-  ])("of %s are checked at definition", (_, define, message) => {
+  ])("of %s are checked when the source is defined", (_, define, message) => {
     expect(define).toThrow(ConfigurationError);
     expect(define).toThrow(message);
   });

@@ -3,12 +3,12 @@ import type { Cursor, Page, ReadContext, Source } from "../../../shared/sources/
 
 export const never = new AbortController().signal;
 
-/** What a source may use while it reads, with the warnings it gave. */
+/** The context of a source that reads, with the warnings it raised. */
 export function readContext(signal = never, warnings: string[] = []): ReadContext {
   return { signal, warn: (message) => void warnings.push(message) };
 }
 
-/** All pages from a cursor. Each cursor goes through its text, as it does in the ledger. */
+/** All pages from a cursor. Each cursor is converted to text and back, as in the ledger. */
 export async function pagesOf<Item>(
   source: Source<Item>,
   cursor?: Cursor,
@@ -26,7 +26,7 @@ export async function itemsOf<Item>(source: Source<Item>, cursor?: Cursor): Prom
   return (await pagesOf(source, cursor)).flatMap((page) => page.items);
 }
 
-/** The pages, after having checked that reading anew from each cursor yields the very pages that came after it. */
+/** The pages. Also checks that reading from each cursor yields exactly the pages that follow it. */
 export async function restartable<Item>(makeSource: () => Source<Item>): Promise<Page<Item>[]> {
   const pages = await pagesOf(makeSource());
   for (const [index, { next }] of pages.entries()) {

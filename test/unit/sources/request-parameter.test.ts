@@ -21,7 +21,7 @@ const search = (url: string, parameter: string, value: string | number) =>
 
 describe("a query", () => {
   it.each([
-    // [the user's, the one of a page that follows]
+    // [the query of the user, the query of the next page]
     ["", "?c=2"],
     ["?", "?c=2"],
     ["?$filter=status%20eq%20%27open%27", "?$filter=status%20eq%20%27open%27&c=2"],
@@ -37,17 +37,17 @@ describe("a query", () => {
     ["?C=1", "?C=1&c=2"],
     ["?%63=1&x=%63", "?%63=2&x=%63"],
     ["?a=1#c=1?b", "?a=1&c=2"],
-  ])("%j becomes %j on a page that follows", (before, after) => {
+  ])("%j becomes %j on the next page", (before, after) => {
     const request = { url: new URL(`https://example.com/p%20q/${before}`) };
     const { url } = withParameter(request, "c", 2);
     expect(url.search).toBe(after);
     expect(url.pathname).toBe("/p%20q/");
     expect(request.url.href).toBe(`https://example.com/p%20q/${before}`);
-    // The page after that one is reached from the same start, and only its own value is another.
+    // The next page starts from the same query, and only the value of the parameter differs.
     expect(withParameter({ url }, "c", 3).url.search).toBe(after.replace("=2", "=3"));
   });
 
-  it("takes any name and value of a parameter", () => {
+  it("accepts any name and value of a parameter", () => {
     expect(search("https://a/?$top=5", "$skip", 5)).toBe("?$top=5&$skip=5");
     expect(search("https://a/?$top=5&%24skip=0", "$skip", 5)).toBe("?$top=5&%24skip=5");
     expect(search("https://a/?page%5Bnumber%5D=1", "page[number]", 2)).toBe("?page%5Bnumber%5D=2");
@@ -57,7 +57,7 @@ describe("a query", () => {
     expect(() => search("https://a/", "c", "\ud800")).toThrow(/cannot hold .* half of a surrogate pair/);
   });
 
-  it("whatever it is, stays as it is but for the parameter, which the server decodes as it was given", () => {
+  it("stays the same except for the parameter, whose value the server decodes exactly", () => {
     const text = fc.string({ unit: "binary" }).map((each) => each.toWellFormed());
     const query = fc.oneof(text, fc.string({ unit: fc.constantFrom(..."ab&=+%20$'[];?/c") }));
     const name = fc.constantFrom("c", "$skip", "page[after]", "a b");
@@ -74,7 +74,7 @@ describe("a query", () => {
         const after = withParameter({ url }, parameter, value).url;
         expect(others(after.search)).toEqual(others(url.search));
         expect(after.searchParams.getAll(parameter)).toEqual([value]);
-        // Nothing but the parameter is added.
+        // Only the parameter is added.
         expect(withParameter({ url: after }, parameter, value).url.search).toBe(after.search);
       }),
       { numRuns: 500 },
@@ -97,7 +97,7 @@ describe("a source's requests", () => {
     ["lastItem", lastItem({ path: "id", parameter: "after", hasMore: "more" }), "", "&after=7"],
     ["pageNumber", pageNumber({ hasMore: "more" }), "&page=1", "&page=2"],
     ["offsetLimit", offsetLimit({ hasMore: "more", pageSize: 9 }), "&offset=0&limit=9", "&offset=1&limit=9"],
-  ])("keep the user's query with %s, page 1 as it is written", async (_, next, first, second) => {
+  ])("keep the user's query with %s, and page 1 exactly as written", async (_, next, first, second) => {
     const replies = [
       { body: { d: [{ id: 7 }], n: "a/b", more: true } },
       { body: { d: [{ id: 8 }], n: null, more: false } },
@@ -108,7 +108,7 @@ describe("a source's requests", () => {
     ]);
   });
 
-  it("send the URL of a link as the API gave it", async () => {
+  it("send the URL of a link exactly as the API wrote it", async () => {
     const url = "/items?$filter=a%20eq%20'b'&q=x+y&tag=a&tag=b&empty=&$skiptoken=%2f";
     const replies = (page: object) => [{ body: { d: [1], ...page } }, { body: { d: [2], n: null } }];
     const sent = [`/items?${SENT}`, url.replaceAll("'", "%27")];
@@ -158,7 +158,7 @@ describe("a source's requests", () => {
     ]);
   });
 
-  it("set a field within a list of the body", () => {
+  it("set a field inside a list of the body", () => {
     const body = { queries: [{ q: "a" }, { q: "b", from: 0 }] };
     const set = (path: string[]) => withParameter({ url: new URL("https://a"), body }, { body: path }, 9).body;
     expect(set(["queries", "1", "from"])).toEqual({ queries: [{ q: "a" }, { q: "b", from: 9 }] });
@@ -213,7 +213,7 @@ describe("a body without a place for the parameter", () => {
     expect(define(circular as never, pageNumber())).toThrow(/^body must be JSON: .*circular/);
   });
 
-  it("is none that lacks it, or has null there", () => {
+  it("is not a body in which the field is missing or null", () => {
     for (const body of [{}, { a: null }, { a: { b: 1 } }]) expect(define(body, cursor)).not.toThrow();
     expect(define(undefined, pageNumber({ parameter: { body: "page" } }))).not.toThrow();
   });

@@ -10,7 +10,7 @@ const latin1 = (text: string) => Buffer.from(text, "latin1");
 const utf16 = (text: string, mark = "") => Buffer.from(mark + text, "utf16le");
 const MÜLLER = '{"data":[{"name":"Müller"}]}';
 
-/** The items of a source whose one answer has these bytes, in chunks of a size; or its error's message. */
+/** The items of a source whose only response has these bytes, in chunks of a size, or the message of its error. */
 async function read(
   bytes: Uint8Array,
   contentType: string | undefined,
@@ -54,7 +54,7 @@ describe("a JSON body", () => {
     [undefined, Buffer.from(MÜLLER)],
     ["application/json; charset=utf-16", utf16(MÜLLER)],
     ["application/json; charset=utf-16be", utf16(MÜLLER).swap16()],
-    // The byte order mark comes first, and is no part of the text.
+    // The byte order mark comes first, and is not part of the text.
     [JSON_TYPE, Buffer.from(`\ufeff${MÜLLER}`)],
     ["application/json; charset=iso-8859-1", Buffer.from(`\ufeff${MÜLLER}`)],
     [JSON_TYPE, utf16(MÜLLER, "\ufeff")],
@@ -87,7 +87,7 @@ describe("a JSON body", () => {
       'not shift_jis, as its content type "application/json; charset=shift_jis" says: byte 12 is 0xFF',
     ],
     [JSON_TYPE, utf16(MÜLLER, "\ufeff").subarray(0, -1), "not utf-16le, as its byte order mark says: byte 56 is 0x7D"],
-  ])("of the type %s whose bytes are of no or another charset is an error", async (type, bytes, message) => {
+  ])("of the type %s with bytes that are invalid in the charset is an error", async (type, bytes, message) => {
     const fix = 'Set the option charset to the charset that the service uses, such as charset: "iso-8859-1"';
     const expected = `GET https://example.com/x answered with a body that is ${message}. ${fix}`;
     expect(await read(bytes, type)).toBe(expected);
@@ -101,11 +101,11 @@ describe("a JSON body", () => {
     ["a byte of a character without its start", [0x61, 0x80], 1],
     ["an overlong form", [0x61, 0xc0, 0xaf], 1],
     ["half of a surrogate pair", [0x61, 0xed, 0xa0, 0x80], 1],
-  ])("tells the place of %s", async (_, bytes, offset) => {
+  ])("is an error that names the place of %s", async (_, bytes, offset) => {
     expect(await read(Uint8Array.from(bytes), JSON_TYPE)).toContain(`byte ${offset} is 0x`);
   });
 
-  it("tells the place of the first byte that is not UTF-8, whatever comes before", async () => {
+  it("is an error that names the first byte that is not UTF-8, after any text", async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: "grapheme" }), fc.string(), async (before, after) => {
         const start = Buffer.from(before.toWellFormed());
@@ -132,7 +132,7 @@ describe("a JSON body", () => {
     );
   });
 
-  it("is decoded by the option charset, which comes before the content type", async () => {
+  it("is decoded by the option charset, which takes precedence over the content type", async () => {
     const charset = "iso-8859-1";
     expect(await read(latin1(MÜLLER), JSON_TYPE, { charset })).toEqual(müller);
     expect(await read(latin1(MÜLLER), "application/json; charset=utf-9", { charset })).toEqual(müller);
@@ -141,7 +141,7 @@ describe("a JSON body", () => {
     );
   });
 
-  it("keeps every character that UTF-8 has, however its chunks are cut", async () => {
+  it("keeps every character of UTF-8, however its chunks divide them", async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: "binary" }), fc.integer({ min: 1, max: 7 }), async (text, chunk) => {
         const body = JSON.stringify({ data: [text] });
@@ -155,7 +155,7 @@ describe("a JSON body", () => {
     expect(await read(Buffer.from('{"data":["\ufffd"]}'), JSON_TYPE)).toBe("\ufffd");
   });
 
-  it("that is empty is told as such", async () => {
+  it("that is empty is described as empty", async () => {
     expect(await read(new Uint8Array(), JSON_TYPE)).toMatch(
       /did not answer with JSON \(application\/json\): \(an empty body\)/,
     );

@@ -12,18 +12,18 @@ import {
 import { type Received, type Reply, serve } from "./loopback.ts";
 import { pagesOf } from "./reading.ts";
 
-/** How a service answers: five items, two a page, from the item at an index on. */
+/** A service with five items, two in each page. It answers with the page that begins at an index. */
 interface Service {
   /** Path and query of page 1. */
   readonly first: string;
   readonly options: Omit<HttpPagesOptions, "url">;
-  /** Where the request says that its page begins. */
+  /** The index at which the requested page begins. */
   readonly from: (request: Received) => unknown;
   /** @param next The index of the next page's first item; `undefined` on the last page. */
   readonly answer: (items: readonly Item[], next: number | undefined, request: Received, total: number) => Reply;
   /** Path and query of page 2. */
   readonly second: string;
-  /** A field that marks the end by its absence: a source of one page has a warning. */
+  /** A field that marks the end by its absence. A source of one page then has a warning. */
   readonly absentEnds?: true;
 }
 
@@ -321,7 +321,7 @@ describe("The pages of a service as it documents them", () => {
     expect(asked).toHaveLength(name.startsWith("Elasticsearch") ? 4 : 3);
   });
 
-  it.each(Object.entries(SERVICES))("%s: may be one", async (_, service) => {
+  it.each(Object.entries(SERVICES))("%s: a single page is read, too", async (_, service) => {
     const { ids, warnings } = await read(service, ALL.slice(0, 1));
     expect(ids).toEqual(["a"]);
     const taken = [expect.stringContaining("counts as the only page")];

@@ -47,7 +47,7 @@ describe("fileLines, JSON Lines", () => {
     expect(third).toEqual({ id: 3 });
   });
 
-  it("keeps it as text, or as a bigint", async () => {
+  it("keeps the number as text, or as a bigint", async () => {
     expect(await read("text")).toEqual([{ id: IDS[0] }, { id: IDS[1] }, { id: 3 }]);
     expect(await read("bigint")).toEqual([{ id: BigInt(IDS[0]) }, { id: BigInt(IDS[1]) }, { id: 3 }]);
   });
@@ -60,7 +60,7 @@ describe("httpPages", () => {
     return await itemsOf(httpPages({ ...options, ...(unsafeNumbers && { unsafeNumbers }) }));
   };
 
-  it("refuses only the item with the number, and takes no notice of one beside the items", async () => {
+  it("refuses only the item with the number, and ignores such a number outside the items", async () => {
     const [first, second] = await page(`{"total":1e400,"data":[{"user":{"id":${IDS[0]}}},{"user":{"id":2}}]}`);
     expect(first).toBeInstanceOf(UnreadableItem);
     expect(first).toMatchObject({
@@ -71,7 +71,7 @@ describe("httpPages", () => {
     expect(second).toEqual({ user: { id: 2 } });
   });
 
-  it("keeps it as text, or as a bigint, and refuses what is no integer then", async () => {
+  it("keeps the number as text, or as a bigint, and refuses other numbers than integers", async () => {
     const body = `{"data":[{"id":${IDS[0]}},{"id":${IDS[1]}},{"size":1e400}]}`;
     expect(await page(body, "text")).toEqual([{ id: IDS[0] }, { id: IDS[1] }, { size: "1e400" }]);
     const [first, second, third] = await page(body, "bigint");
@@ -82,7 +82,7 @@ describe("httpPages", () => {
     });
   });
 
-  /** Two pages, the second of which is asked for by `next`. */
+  /** Two pages. `next` leads to the second. */
   async function requestsOf(next: Pagination, unsafeNumbers?: UnsafeNumbers, body?: JsonObject) {
     let pages = 0;
     const { origin, requests } = await serve(() =>
@@ -127,7 +127,7 @@ describe("httpPages", () => {
   });
 });
 
-it("A cursor with bigints comes back from the ledger as it was", async () => {
+it("a cursor with bigints is unchanged after the ledger has stored it", async () => {
   const cursor: Cursor = { after: [12345678901234567n, 5n, 5, "a"] };
   const runs = new Ledger(new MemoryStore()).runs;
   const run = await runs.create({ id: "r", workflow: "w", requestedAt: "2026-11-27T08:00:00.000Z" });
