@@ -15,8 +15,8 @@ export default defineConfig({
     // More workers would load the same modules more often.
     maxWorkers: 2,
     // A time limit ends a test that hangs. It is no measure of speed: a busy machine may need ten times as long.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     reporters: ["default", "./test/helpers/gate-reporter.ts"],
     projects: [
       {

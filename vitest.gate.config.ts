@@ -8,8 +8,9 @@ export default defineConfig({
   test: {
     // Two test files work and a third waits, for a visibility timeout for example. More would starve each other's engines.
     maxWorkers: 3,
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    // A time limit ends a test that hangs. It is no measure of speed.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     projects: [
       // The files share one copy of the CDK.
       { extends: true, test: { name: "infra", include: [INFRA], exclude: QUICK, isolate: false } },

@@ -49,7 +49,7 @@ function directoryOf(files: Readonly<Record<string, string>>): string {
   return directory;
 }
 
-describe("the app", { timeout: 120_000 }, () => {
+describe("the app", () => {
   test("makes a stack of every workflow in workflows/, to be torn down as it was put up", async () => {
     const { code, stderr, read, files } = await runApp();
     expect(code, stderr).toBe(0);

@@ -35,7 +35,7 @@ beforeAll(async () => {
   deployed = Object.values<{ Type: string; Properties: { Code: { S3Key: string } } }>(resources)
     .filter(({ Type }) => Type === "AWS::Lambda::Function")
     .map(({ Properties }) => join(outdir, `asset.${basename(Properties.Code.S3Key, ".zip")}`, BUNDLE_FILE));
-}, 120_000);
+});
 
 test(`the bundles of every workflow are below ${BUDGET_BYTES / 1_000} KB`, () => {
   expect([...local.keys()].toSorted()).toEqual(expect.arrayContaining(["cities", "seconds", "unreliable"]));

@@ -32,7 +32,7 @@ beforeAll(() => {
     // The CDK lets the process fail beside throwing.
     process.exitCode = exitCode;
   }
-}, 120_000);
+});
 
 test("cdk-nag's AwsSolutions pack finds what a workflow's permissions leave wide, and what stands beside the construct", () => {
   expect(findings).toContain("AwsSolutions-IAM5[Resource::arn:aws:s3:::invoices/*]");

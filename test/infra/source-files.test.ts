@@ -51,7 +51,7 @@ const filesIn = (directory: string) =>
     .map(({ name, parentPath }) => relative(directory, join(parentPath, name)))
     .toSorted();
 
-describe("a workflow whose source reads a file", { timeout: 120_000 }, () => {
+describe("a workflow whose source reads a file", () => {
   const outdir = mkdtempSync(join(tmpdir(), "sluice-files-"));
   let [producer, consumer, otherProducer]: readonly string[] = [];
 
@@ -61,7 +61,7 @@ describe("a workflow whose source reads a file", { timeout: 120_000 }, () => {
     const environment = { ORDERS_FILE: `${DATA}/others.jsonl` };
     fanOutIn(new Stack(app, "Others"), { workflow, workflowFile, environment });
     [producer, consumer, otherProducer] = assetsOf(outdir, ["Orders", "Others"], app);
-  }, 120_000);
+  });
   afterAll(() => rmSync(outdir, { recursive: true }));
 
   test("is deployed with the file, in the producer alone", () => {

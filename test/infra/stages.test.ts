@@ -37,7 +37,7 @@ function stacksOfMetrics(template: Template): readonly string[] {
     .map(({ Dimensions }) => Dimensions.find(({ Name }: { Name: string }) => Name === "stack").Value);
 }
 
-describe("two stages of the same workflows in one account", { timeout: 120_000 }, () => {
+describe("two stages of the same workflows in one account", () => {
   let templates: readonly { readonly stack: string; readonly template: Template }[];
 
   beforeAll(async () => {
@@ -49,7 +49,7 @@ describe("two stages of the same workflows in one account", { timeout: 120_000 }
       const stack = Stack.of(fanOut);
       return { stack: stack.stackName, template: Template.fromStack(stack) };
     });
-  }, 120_000);
+  });
 
   test("have stacks of their own, in the stage's account and region", async () => {
     const names = (await loadWorkflows(WORKFLOWS)).map(({ workflow }) => workflow.name);
@@ -80,7 +80,7 @@ describe("two stages of the same workflows in one account", { timeout: 120_000 }
   });
 });
 
-describe("a prefix", { timeout: 120_000 }, () => {
+describe("a prefix", () => {
   test("names the stacks of an app, which may have several", async () => {
     const app = appOf();
     const dev = await addWorkflowStacks(app, { prefix: "acme-dev", env: ENV });

@@ -51,7 +51,7 @@ const failed = (kind: string, thrown: object) => ({ tag: "failed", kind, thrown:
 afterAll(() => childrenEnded(0));
 
 // Each in a process of its own, all at once.
-describe.concurrent("an isolated attempt", { timeout: 60_000 }, () => {
+describe.concurrent("an isolated attempt", () => {
   test("succeeds by returning", async () => {
     expect(await isolated("succeeds")).toMatchObject({ tag: "succeeded" });
   });

@@ -20,7 +20,7 @@ test("tasks that end or block their process cost it, and nothing else", async ()
     await startRun(engine, "crashing", "r1");
     await vi.waitUntil(async () => (await engine.runs.find("r1"))?.status === "completed", {
       interval: 50,
-      timeout: 50_000,
+      timeout: 100_000,
     });
     const counts = await engine.runs.counts(await engine.runs.get("r1"));
     expect(counts).toMatchObject({ produced: 63, succeeded: 62, dead: 1, deadByReason: { exhausted: 1 } });
@@ -28,7 +28,7 @@ test("tasks that end or block their process cost it, and nothing else", async ()
       { item: "exits each time", dead: { reason: "exhausted", failures: Array(5).fill({ kind: "crashed" }) } },
     ]);
     const failures = () => engine.activity.fleet.failures;
-    await vi.waitUntil(() => failures().some((failure) => failure.includes("timed out")), { timeout: 5_000 });
+    await vi.waitUntil(() => failures().some((failure) => failure.includes("timed out")), { timeout: 100_000 });
     expect(failures()).toContain("crashing-consumer crashed: exit code 3");
     // Once; from then on its attempts ran apart, and only they died of it.
     expect(failures().filter((failure) => failure.includes("exit code 4"))).toHaveLength(1);
@@ -37,4 +37,4 @@ test("tasks that end or block their process cost it, and nothing else", async ()
     await engine.close();
   }
   await childrenEnded();
-}, 80_000);
+});

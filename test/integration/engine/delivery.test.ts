@@ -11,4 +11,4 @@ test("an engine delivers nothing before it is told to: of a run that is paused u
   engine.deliver();
   await vi.waitUntil(async () => (await engine.runs.find("r1"))?.completedAt !== undefined, { timeout: 120_000 });
   await engine.close();
-}, 150_000);
+});

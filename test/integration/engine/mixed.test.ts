@@ -23,7 +23,7 @@ beforeAll(async () => {
     timeout: 120_000,
   });
   dead = await deadLetters(engine);
-}, 150_000);
+});
 
 afterAll(async () => {
   await engine.close();
@@ -118,7 +118,7 @@ test("what is left of the queue is nothing", async () => {
       const { visible, inFlight, delayed } = await engine.queue.depth();
       return visible + inFlight + delayed === 0;
     },
-    { interval: 20, timeout: 3_000 },
+    { interval: 20, timeout: 100_000 },
   );
 });
 
@@ -130,7 +130,7 @@ test("a foreign message ends in the dead-letter queue, untouched and with its re
       const found = await rawDeadLetters(engine);
       return found.length > 0 && found;
     },
-    { interval: 20, timeout: 5_000 },
+    { interval: 20, timeout: 100_000 },
   );
   expect(deadLetter).toMatchObject({
     body: "😀 not ours",

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test, vi } from "vitest";
 import { temporaryDirectory } from "../../helpers/test-engine.ts";
 
-const patiently = { interval: 20, timeout: 60_000 };
+const patiently = { interval: 20, timeout: 100_000 };
 
 test("an environment that spins dies with its engine, though only that is killed", async () => {
   using directory = temporaryDirectory();
@@ -24,7 +24,7 @@ test("an environment that spins dies with its engine, though only that is killed
   engine.kill("SIGKILL");
   await exited;
   await vi.waitUntil(() => !isAlive(pid), patiently);
-}, 150_000);
+});
 
 function isAlive(pid: number): boolean {
   try {

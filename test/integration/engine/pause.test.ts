@@ -21,7 +21,7 @@ test("while a run is paused whose messages fill the queue, another run works to 
     await startRun(engine, "crowded", "a");
     await vi.waitUntil(async () => (await runs.find("a")) !== undefined && (await countsOf("a")).succeeded > 0, {
       interval: 20,
-      timeout: 60_000,
+      timeout: 100_000,
     });
     await runs.pause("a");
     // Consumers notice it within 3 s: then no attempt of it is under way, and its messages are as many as the queue takes.
@@ -31,7 +31,7 @@ test("while a run is paused whose messages fill the queue, another run works to 
         const { visible, inFlight } = await queue.depth();
         return pending > 0 && visible + inFlight === pending && visible === 0 && pending;
       },
-      { interval: 50, timeout: 30_000 },
+      { interval: 50, timeout: 100_000 },
     );
     // By its schedule, beside the paused one, as overlap allows it.
     const requestedAt = new Date().toISOString();
@@ -60,4 +60,4 @@ test("while a run is paused whose messages fill the queue, another run works to 
     await engine.close();
   }
   await childrenEnded();
-}, 420_000);
+});

@@ -54,4 +54,4 @@ test("an engine that is killed, and one that is closed, amid a run are followed 
   } finally {
     await engine.close();
   }
-}, 400_000);
+});

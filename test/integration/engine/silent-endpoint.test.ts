@@ -21,7 +21,7 @@ let bundles: Awaited<ReturnType<typeof bundleFunctions>>;
 beforeAll(async () => {
   const workflowFile = fileURLToPath(new URL("../../helpers/workflows/small.ts", import.meta.url));
   bundles = await bundleFunctions(workflowFile, directory.path);
-}, 120_000);
+});
 afterAll(() => directory[Symbol.dispose]());
 
 /** An environment of a deployed function, whose requests all go to one endpoint. */

@@ -17,7 +17,7 @@ test("environments that cannot start processes are replaced, and no item is char
     await startRun(engine, "starved", "r1");
     await vi.waitUntil(async () => (await engine.runs.find("r1"))?.status === "completed", {
       interval: 50,
-      timeout: 60_000,
+      timeout: 100_000,
     });
     expect(await engine.runs.counts(await engine.runs.get("r1"))).toMatchObject({
       produced: 8,
@@ -36,4 +36,4 @@ test("environments that cannot start processes are replaced, and no item is char
     await engine.close();
   }
   await childrenEnded();
-}, 90_000);
+});

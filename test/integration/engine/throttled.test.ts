@@ -43,7 +43,7 @@ test("a service that refuses most requests costs no item, though each has a sing
     await startRun(engine, "throttled", "r1");
     await vi.waitUntil(async () => (await engine.runs.find("r1"))?.status === "completed", {
       interval: 50,
-      timeout: 60_000,
+      timeout: 100_000,
     });
     expect(await engine.runs.counts(await engine.runs.get("r1"))).toMatchObject({
       produced: 60,
@@ -56,4 +56,4 @@ test("a service that refuses most requests costs no item, though each has a sing
   } finally {
     await engine.close();
   }
-}, 80_000);
+});

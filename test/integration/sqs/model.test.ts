@@ -279,5 +279,5 @@ describe.each(["q", "q.fifo"])("any history of %s", (queue) => {
       }),
       { numRuns: 200 },
     );
-  }, 30_000);
+  });
 });

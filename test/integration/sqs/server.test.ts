@@ -291,7 +291,7 @@ describe("a killed process", () => {
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
-  }, 20_000);
+  });
 
   it("leaves its move tasks to the next one", async () => {
     const folder = await mkdtemp(join(tmpdir(), "sluice-sqs-"));

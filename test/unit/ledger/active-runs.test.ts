@@ -237,7 +237,7 @@ describe("In every order of the steps, with deaths between them,", () => {
       orders += await inEveryOrder(() => worldOf([alone("tick-1", deaths), alone("tick-2", 0)], filled));
     }
     expect(orders).toBeGreaterThan(100);
-  }, 120_000);
+  });
 
   test("a start begins only if the run before it has ended", async () => {
     await inEveryOrder(() =>
@@ -246,11 +246,11 @@ describe("In every order of the steps, with deaths between them,", () => {
         await filled(runs);
       }),
     );
-  }, 120_000);
+  });
 
   test("a start does not begin beside a run that was started by hand before", async () => {
     await inEveryOrder(() => worldOf([alone("tick-1", 0), byHand], filled));
-  }, 120_000);
+  });
 
   // Too many orders to go through each: chance picks some.
   test(

@@ -59,7 +59,7 @@ function map(options: Partial<MappingOptions> = {}) {
     },
     /** The invocation of this number, when it comes. */
     nth: (number: number): Promise<Invocation> =>
-      vi.waitUntil(() => invocations[number - 1], { interval: 1, timeout: 2_000 }),
+      vi.waitUntil(() => invocations[number - 1], { interval: 1, timeout: 100_000 }),
   };
 }
 

@@ -279,7 +279,7 @@ describe("a run whose messages are lost", () => {
       }),
       { numRuns: 12 },
     );
-  }, 120_000);
+  });
 
   test("is not read again if the run has ended, or does not exist", async () => {
     const world = await afterLoss();
