@@ -4,6 +4,7 @@ import type { Runs } from "../ledger/runs.ts";
 import type { Chunk } from "./chunks.ts";
 import type { PageSender, WrittenPage } from "./sender.ts";
 
+/** What a page pipeline needs. */
 export interface PagePipelineOptions {
   readonly runs: Runs;
   readonly sender: PageSender;

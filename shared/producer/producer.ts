@@ -82,7 +82,7 @@ async function dispatch(control: ReceivedControl, time: SliceTime, context: Prod
   }
 }
 
-/** On the queue, a malformed message would be received a hundred times, and block the messages of its group. */
+/** Left on the queue, a malformed message would be received up to the receive limit, and block its message group. */
 async function deadLetter(
   { body, id }: ReceivedControl,
   error: Error,

@@ -11,9 +11,7 @@ export interface ReceivedControl {
   readonly sentAt?: number;
 }
 
-/**
- * A message that was received so often is replaced by a new one. The control queue's receive limit is twice as high.
- */
+/** A message that was received so often is replaced by a new one, well below the receive limit of the control queue. */
 const MOST_RECEIVES = 50;
 
 /** Whether a message may be hidden and received once more. If not, the producer sends a new message in its place. */

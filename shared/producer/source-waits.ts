@@ -54,7 +54,8 @@ export async function recordWait(
   const run = await runs.get(before.id);
   const at = now();
   const { since = at, count = 0 } = run.wait ?? {};
-  // Between half of the pause and all of it: runs that were refused together do not return together, and none at once.
+  // Between half of the pause and all of it: runs that were refused together do not return together, and none returns
+  // at once.
   const pause = Math.min(UNKNOWN_WAIT.capMilliseconds, UNKNOWN_WAIT.baseMilliseconds * 2 ** count);
   const until = Math.ceil(asked ?? at + pause * (0.5 + random() / 2));
   const longest = toMilliseconds(LONGEST_SOURCE_WAIT, { option: "the longest wait" });

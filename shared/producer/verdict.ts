@@ -10,5 +10,7 @@ export type Verdict =
   | { readonly tag: "wait"; readonly milliseconds: number }
   | { readonly tag: "left" };
 
+/** The message is deleted. */
 export const DONE: Verdict = { tag: "done" };
+/** The message stays unchanged. */
 export const LEFT: Verdict = { tag: "left" };

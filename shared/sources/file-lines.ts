@@ -20,9 +20,9 @@ import { unsafeNumbersOption } from "./unsafe-numbers.ts";
  * A path relative to the working directory, a `file:` URL, or a function that returns one of them. Only a relative path
  * below the working directory can be deployed.
  *
- * Sluice calls the function when it starts to read, and `cdk synth` calls it to find the file. Both pass the environment
- * variables of the deployed function. Read the variables from this parameter: at synth, `process.env` has the variables
- * of the shell.
+ * Sluice calls the function when it starts to read, and `cdk synth` calls it to find the file. Both pass the
+ * environment variables of the deployed function. Read the variables from this parameter: at synth, `process.env` has
+ * the variables of the shell.
  *
  * @example `"data/cities.csv"`, `(environment) => environment.CITIES ?? "data/cities.csv"`
  */
@@ -123,6 +123,7 @@ const PAGE_BYTES = 4 * 1_024 * 1_024;
  * ```
  */
 export function fileLines(path: FilePath, options: CsvOptions): Source<Record<string, string>>;
+/** Makes a source of a JSON Lines file. See the overload for CSV, which describes both formats. */
 export function fileLines<Item = unknown>(path: FilePath, options: JsonLinesOptions): Source<Item>;
 export function fileLines(path: FilePath, options: FileLinesOptions): Source {
   const format = formatOption(options);

@@ -22,6 +22,7 @@ export interface FileRecord extends Place {
   readonly tooLong: boolean;
 }
 
+/** Which part of a file a `RecordReader` reads, and how it finds the records. */
 export interface RecordReaderOptions {
   /** Where reading starts. */
   readonly place: Place;

@@ -51,6 +51,7 @@ export interface RequestSettings extends Surroundings {
   readonly endStatuses: { readonly statuses: readonly number[]; readonly isFirst: boolean };
 }
 
+/** A successful response. */
 export interface HttpAnswer extends Answer {
   readonly url: URL;
   /** Whether the body contains an `UnsafeNumber`. */

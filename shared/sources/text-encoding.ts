@@ -22,6 +22,7 @@ export interface TextEncoding {
 
 const OTHER_ENCODING = 'set the option encoding, such as "windows-1252", if the file has another encoding';
 
+/** The default encoding. */
 export const UTF_8: TextEncoding = {
   name: "utf-8",
   width: 1,
