@@ -101,10 +101,6 @@ export class StateDirectory {
       .sort((a, b) => b.#originWrittenAt - a.#originWrittenAt);
   }
 
-  get exists(): boolean {
-    return existsSync(this.queues);
-  }
-
   get queues(): string {
     return join(this.path, "queues.db");
   }

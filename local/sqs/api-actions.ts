@@ -24,7 +24,7 @@ import type { SentMessage } from "./send-message.ts";
 import { type Outcome, outcomeOf, SqsError } from "./sqs-error.ts";
 import { checkRange, limits } from "./sqs-limits.ts";
 
-/** What an action works with. */
+/** What an action needs. */
 export interface ActionContext {
   readonly store: QueueStore;
   readonly clock: () => number;
@@ -32,11 +32,11 @@ export interface ActionContext {
   readonly urlOf: (name: string) => string;
   /** When each queue was last purged (ms), by name. */
   readonly purges: Map<string, number>;
-  /** Fires when the client has gone. */
+  /** Fires when the client is gone. */
   readonly signal: AbortSignal;
 }
 
-/** What an action answers, and how to take it back when the answer cannot be delivered. */
+/** The answer of an action. `undo` undoes its receives if the answer cannot be delivered. */
 export interface Answer {
   readonly output: Readonly<Record<string, unknown>>;
   readonly undo?: () => void;
@@ -205,7 +205,7 @@ export const actions: Readonly<Record<string, Action>> = {
   },
 };
 
-/** One page of names that are in order: all, unless `MaxResults` is given. */
+/** Returns one page of sorted names. Without `MaxResults`, the page has all names. */
 function page(names: readonly string[], input: Input): { names: string[]; nextToken: { NextToken?: string } } {
   const max = optionalInteger(input, "MaxResults");
   const after = readToken(optionalText(input, "NextToken"));
@@ -213,7 +213,7 @@ function page(names: readonly string[], input: Input): { names: string[]; nextTo
   const rest = after === undefined ? [...names] : names.filter((name) => name > after);
   const listed = rest.slice(0, max ?? 1_000);
   const last = listed.at(-1);
-  // Without MaxResults SQS lists the first thousand, and gives no token.
+  // Without MaxResults, SQS lists the first thousand names and returns no token.
   const more = max !== undefined && last !== undefined && listed.length < rest.length;
   return { names: listed, nextToken: more ? { NextToken: Buffer.from(last).toString("base64url") } : {} };
 }
@@ -268,7 +268,7 @@ function received(
     ...(Object.keys(system).length === 0 ? {} : { Attributes: system }),
     ...(Object.keys(attributes).length === 0
       ? {}
-      : // The digest is of the attributes that are returned, not of all that the message has.
+      : // The digest covers the returned attributes, not all attributes of the message.
         { MessageAttributes: onTheWire(attributes), MD5OfMessageAttributes: md5OfAttributes(attributes) }),
   };
 }
@@ -286,7 +286,7 @@ function onTheWire(attributes: MessageAttributes): Record<string, unknown> {
 
 function moveTask(task: MoveTask): Record<string, unknown> {
   return {
-    // SQS gives the handle of a running task only, for that is what it can cancel.
+    // SQS returns a handle only for a running task, because only that can be cancelled.
     TaskHandle: task.status === "RUNNING" ? task.handle : undefined,
     Status: task.status,
     SourceArn: task.sourceArn,

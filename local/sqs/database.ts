@@ -84,10 +84,10 @@ const schema = `
   ) STRICT;
 `;
 
-/** How many sequence numbers are set aside at once, so that sending does not write a counter each time. */
+/** How many sequence numbers are reserved at once, so that not every message writes a counter. */
 const sequenceBlock = 100_000;
 
-/** The SQLite file: cached prepared statements, nestable transactions, and numbers that are never given twice. */
+/** The SQLite file, with cached prepared statements, transactions that can be nested, and unique sequence numbers. */
 export class Database {
   readonly #connection: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
@@ -96,15 +96,15 @@ export class Database {
   #nextSequence = 0;
   #sequenceEnd = 0;
 
-  /** @param cacheMegabytes Memory for pages of the file. */
+  /** @param cacheMegabytes Memory for pages of the file, in MiB. */
   constructor(file: string, cacheMegabytes = 64) {
     this.#connection = new DatabaseSync(file);
-    // A killed process loses nothing with synchronous=normal (only a power cut may undo the last commits).
+    // With synchronous=normal a killed process loses nothing. Only a power failure may undo the last commits.
     this.#connection.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000;");
-    // 64 MiB of log between two checkpoints: only a checkpoint waits for the disk.
+    // 64 MiB of log between two checkpoints, because a checkpoint waits for the disk.
     this.#connection.exec(`PRAGMA cache_size = ${-1_024 * cacheMegabytes}; PRAGMA wal_autocheckpoint = 16000;`);
     this.#connection.exec(schema);
-    // A file of an earlier version has these, and has that not.
+    // A file of an earlier version has other indexes, and lacks some columns.
     this.#connection.exec("DROP INDEX IF EXISTS messages_by_visibility; DROP INDEX IF EXISTS messages_by_age;");
     for (const column of ["first_visible_at", "visibility_changed_to"]) {
       if (this.get("SELECT 1 FROM pragma_table_info('messages') WHERE name = ?", column) !== undefined) continue;
@@ -124,17 +124,17 @@ export class Database {
     return this.#statement(sql).all(...values) as unknown as Row[];
   }
 
-  /** Executes a statement and returns how many rows it changed. */
+  /** Runs a statement and returns how many rows it changed. */
   run(sql: string, ...values: SQLInputValue[]): number {
     return Number(this.#statement(sql).run(...values).changes);
   }
 
-  /** What is to be done when the transaction under way is undone, last first: for what memory knows besides the file. */
+  /** Registers a function that restores memory if the transaction under way is undone. The last one runs first. */
   whenUndone(undo: () => void): void {
     if (this.#inTransaction) this.#undos.push(undo);
   }
 
-  /** Runs `work` in one transaction (the surrounding one, if there is one). Throwing undoes all of it. */
+  /** Runs `work` in a transaction, or in the surrounding one. If it throws, the transaction is undone. */
   transaction<T>(work: () => T): T {
     if (this.#inTransaction) return work();
     this.run("BEGIN IMMEDIATE");
@@ -147,10 +147,10 @@ export class Database {
       try {
         this.run("ROLLBACK");
       } catch {
-        // SQLite has undone it by itself, as it does when the disk is full.
+        // SQLite has already undone it, as it does when the disk is full.
       }
       for (const undo of this.#undos.reverse()) undo();
-      // Numbers set aside in this transaction no longer are.
+      // Numbers that were reserved in this transaction are no longer reserved.
       this.#nextSequence = this.#sequenceEnd = 0;
       throw error;
     } finally {
@@ -159,7 +159,7 @@ export class Database {
     }
   }
 
-  /** The next sequence number: larger than all given before, also by earlier processes. */
+  /** Returns the next sequence number. It is larger than all earlier ones, including those of earlier processes. */
   nextSequence(): number {
     if (this.#nextSequence === this.#sequenceEnd) this.#reserveSequences();
     return this.#nextSequence++;

@@ -4,16 +4,17 @@ import { SqsError } from "./sqs-error.ts";
 import { limits } from "./sqs-limits.ts";
 import type { StoreContext } from "./store-context.ts";
 
-/** A message accepted earlier under the same deduplication id. */
+/** A message that was accepted earlier with the same deduplication id. */
 export interface Remembered {
   readonly message_id: string;
   readonly sequence: number;
 }
 
 /**
- * The deduplication id of a message to a FIFO queue: the one given, else its body's digest if the queue is set so.
+ * The deduplication id of a message to a FIFO queue: the given one, or the digest of the body if the queue has
+ * content-based deduplication.
  *
- * @throws SqsError `InvalidParameterValue` when there is neither.
+ * @throws SqsError `InvalidParameterValue`: there is neither.
  */
 export function deduplicationIdFor(queue: Queue, given: string | undefined, body: string): string {
   if (given !== undefined) return given;
@@ -28,7 +29,7 @@ function keyOf(queue: Queue, group: string, deduplicationId: string): string {
   return queue.settings.deduplicationPerGroup ? `${group} ${deduplicationId}` : deduplicationId;
 }
 
-/** The message that took this deduplication id within the last five minutes, even if it was deleted since. */
+/** Finds the message that had this deduplication id within the last five minutes, even if it was deleted since. */
 export function recall(
   { database, clock }: StoreContext,
   queue: Queue,
@@ -43,7 +44,7 @@ export function recall(
   );
 }
 
-/** Remembers a message for five minutes, and forgets those whose time is over. */
+/** Remembers a message for five minutes. Forgets older messages. */
 export function remember(
   { database, clock }: StoreContext,
   queue: Queue,

@@ -6,15 +6,15 @@ import { checkRange, limits } from "./sqs-limits.ts";
 import type { StoreContext } from "./store-context.ts";
 import type { Place, Receive } from "./unwritten-receives.ts";
 
-/** A message that a handle names. */
+/** The message of a receipt handle. */
 interface Held {
   readonly sequence: number;
-  /** Whether the handle is of its latest receive. */
+  /** Whether the handle belongs to the latest receive of the message. */
   readonly current: boolean;
   readonly visibleAt: number;
   readonly receivedAt: number | null;
   readonly group: string | null;
-  /** Its receive, where that is not written down. */
+  /** The receive of the message, if it is not written. */
   readonly receive?: Receive;
 }
 
@@ -43,11 +43,11 @@ function heldBy(context: StoreContext, queue: Queue, handle: string): Held | und
 }
 
 /**
- * Deletes the messages of receipt handles; one that is gone already is no error. On a standard queue a handle still
- * deletes after its visibility timeout, but no longer once the message was received again: then nothing happens, as
- * SQS documents. On a FIFO queue a handle is worth nothing after its timeout.
+ * Deletes the messages of receipt handles. A message that was deleted before is no error. On a standard queue, a handle
+ * still deletes after its visibility timeout, until the message is received again. After that, the handle has no effect,
+ * as SQS documents. On a FIFO queue, a handle is invalid after its visibility timeout.
  *
- * @returns for each handle an outcome; refused is `ReceiptHandleIsInvalid`, or on a FIFO queue `InvalidParameterValue`
+ * @returns the outcome for each handle. Errors are `ReceiptHandleIsInvalid`, and on a FIFO queue `InvalidParameterValue`
  *   for an expired handle.
  */
 export function deleteMessages(context: StoreContext, queue: Queue, handles: readonly string[]): Outcome<void>[] {
@@ -98,10 +98,10 @@ function deleteOrdered(context: StoreContext, queue: Queue, handle: string): voi
 }
 
 /**
- * Hides a message in flight for so many seconds from now; 0 makes it visible, in the place where it stood before.
+ * Hides a message in flight for a number of seconds from now. 0 makes it visible at once, at its earlier place.
  *
- * @throws SqsError `MessageNotInflight` when this handle's receive is over; `ReceiptHandleIsInvalid`;
- *   `InvalidParameterValue` when the message is gone, or would be hidden for more than 12 hours since its receive.
+ * @throws SqsError `MessageNotInflight`: the receive of this handle is over. `ReceiptHandleIsInvalid`.
+ *   `InvalidParameterValue`: the message was deleted, or would be hidden for more than 12 hours since its receive.
  */
 export function changeVisibility(context: StoreContext, queue: Queue, handle: string, seconds: number): void {
   checkRange("VisibilityTimeout", seconds, 0, limits.visibilityTimeoutSeconds);
@@ -152,8 +152,8 @@ function hideUnwritten({ receives }: Queue, receive: Receive, until: number, sec
 }
 
 /**
- * Takes a receive back that never reached its receiver: the message is visible at once, as if it had not happened.
- * Does nothing when the message was deleted or received again since.
+ * Undoes a receive whose answer never reached the client. The message is visible at once, and the receive does not count.
+ * Does nothing if the message was deleted or received again since.
  */
 export function undoReceive(context: StoreContext, queue: Queue, handle: string): void {
   const held = heldBy(context, queue, handle);

@@ -11,13 +11,11 @@ import { SqsError } from "./sqs-error.ts";
 import { limits } from "./sqs-limits.ts";
 import { type Reply, SqsService, type SqsServiceOptions } from "./sqs-service.ts";
 
-/** How to start the server. */
+/** Options of the server. */
 export interface SqsServerOptions extends SqsServiceOptions {
-  /** A free port by default. */
-  readonly port?: number;
   /** The access key id that each request over HTTP must carry. */
   readonly accessKeyId: string;
-  /** How long a client may take to send a whole request. Default 30,000: one is sent at once, unless its client hangs. */
+  /** How long a client may take to send a whole request. A client sends it at once, unless it hangs. Default: 30,000. */
   readonly requestTimeoutMilliseconds?: number;
 }
 
@@ -28,32 +26,33 @@ export interface SqsServer {
   /** The queues, for callers in this process. */
   readonly store: QueueStore;
   readonly faults: Faults;
-  /** For the SDK's clients in this process, whose requests need not go over HTTP. */
+  /** A request handler for SDK clients in this process: their requests need not go over HTTP. */
   readonly requestHandler: InProcessHandler;
   /** The URL of a queue. */
   queueUrl(name: string): string;
-  /** Ends all polls and connections and closes the file. */
+  /** Ends all polls, closes all connections and closes the file. */
   close(): Promise<void>;
 }
 
-/** What was last written to each connection, and how to take it back. */
+/** The last answer that was written to each connection, with the function that undoes its receives. */
 type Undelivered = WeakMap<Socket, { readonly undo: () => void; readonly writtenAt: number }>;
 
 const REQUEST_TIMEOUT_MILLISECONDS = 30_000;
 
-// A reason of its own: without one, an error with its stack would be made for each request.
+// A reason for `abort`: without it, each abort would create an error with its stack.
 const GONE = "the client has gone";
 
-// A client that had gone when its answer was written resets the connection at once. A later reset has another reason.
+// A client that was gone when its answer was written resets the connection at once. A later reset has another reason.
 const resetWithinMs = 100;
 
-// A body of 1 MiB in which every character is escaped in JSON, and the attributes beside it.
+// A body of 1 MiB in which JSON escapes every character, and the attributes.
 const longestRequestBytes = 16 * limits.messageBytes;
 
 /**
- * Starts an SQS of our own on the loopback interface: the AWS JSON protocol over HTTP, over a SQLite file.
+ * Starts our own SQS on the loopback interface. It speaks the AWS JSON protocol over HTTP and keeps its queues in a SQLite
+ * file.
  *
- * @throws Error when the port is taken or the file cannot be opened.
+ * @throws Error The file cannot be opened.
  * @example const sqs = await startSqsServer({ file: ".sluice/sqs.db", accessKeyId: newAccessKeyId() });
  */
 export async function startSqsServer(options: SqsServerOptions): Promise<SqsServer> {
@@ -70,14 +69,14 @@ export async function startSqsServer(options: SqsServerOptions): Promise<SqsServ
     const refusal = check(request.headers);
     if (refusal !== undefined) return refuse(request, response, refusal);
     const gone = new AbortController();
-    // A client that closes its side gives up: it would not read an answer.
+    // A client that closes its side of the connection does not read an answer.
     const onEnd = () => gone.abort(GONE);
     request.socket.once("end", onEnd);
     response.once("close", () => {
       if (!response.writableFinished) gone.abort(GONE);
       request.socket.off("end", onEnd);
     });
-    // Another request on the connection: what was written before has arrived.
+    // The client sends another request on this connection, so it has the answer to the request before.
     undelivered.delete(request.socket);
     handle(request, response, { gone: gone.signal, undelivered, service }).catch(() => response.destroy());
   });
@@ -88,7 +87,7 @@ export async function startSqsServer(options: SqsServerOptions): Promise<SqsServ
     });
   });
   try {
-    server.listen(options.port ?? 0, "127.0.0.1");
+    server.listen(0, "127.0.0.1");
     await once(server, "listening");
   } catch (error) {
     store.close();
@@ -135,7 +134,7 @@ async function handle(
     response.destroy();
     return;
   }
-  // A client that has gone already is known to have gone once the event loop has looked at the sockets again.
+  // Node notices that a client is gone when the event loop next checks the sockets.
   if (reply.undo !== undefined) for (let turn = 0; turn < 2; turn++) await nextTurn();
   if (gone.aborted) reply.undo?.();
   else write(response, reply, undelivered);
@@ -159,7 +158,7 @@ function write(response: ServerResponse, { status, headers, output, undo }: Repl
   response.end(body);
 }
 
-/** A request's body. By its events: an iterator over it takes several times as long. */
+/** Reads the body of a request. Events are several times as fast as an async iterator. */
 function readBody(request: IncomingMessage): Promise<string> {
   return new Promise((resolve, reject) => {
     let chunks: Buffer[] = [];
@@ -168,7 +167,7 @@ function readBody(request: IncomingMessage): Promise<string> {
       bytes += chunk.length;
       if (bytes <= longestRequestBytes) chunks.push(chunk);
       else {
-        // What still comes is read, and dropped: only then the client listens.
+        // The rest is read and dropped, because the client reads no answer before it has sent everything.
         chunks = [];
         reject(new SqsError("SerializationException", "The request is too long."));
       }

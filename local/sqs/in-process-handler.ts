@@ -1,6 +1,6 @@
 import type { SqsService } from "./sqs-service.ts";
 
-/** What the SDK's clients take for their way to a service: `requestHandler` of their configuration. */
+/** A request handler of the AWS SDK: the option `requestHandler` of a client. */
 export interface InProcessHandler {
   readonly metadata: { readonly handlerProtocol: string };
   handle(request: Request, options?: { readonly abortSignal?: unknown }): Promise<{ readonly response: Response }>;
@@ -21,8 +21,8 @@ interface Response {
 }
 
 /**
- * The way of a client to a service in its own process. Over HTTP each of its requests would cost both ends as much again
- * as the service itself.
+ * Sends the requests of a client to a service in the same process. Over HTTP, each request would cost the client and the
+ * server as much again as the service itself.
  */
 export function inProcess(service: Pick<SqsService, "respond">): InProcessHandler {
   return {
@@ -51,16 +51,16 @@ export function inProcess(service: Pick<SqsService, "respond">): InProcessHandle
 }
 
 function textOf(body: unknown): string {
-  // `Buffer.from(body)` would ask for its value, which the SDK warns of.
+  // `Buffer.from(body)` would call `valueOf`, and the SDK prints a warning for that.
   return body instanceof Uint8Array ? new TextDecoder().decode(body) : String(body ?? "");
 }
 
-/** Of a request that its caller has given up. */
+/** The error of a request whose caller has given up. */
 function aborted(): Error {
   return Object.assign(new Error("the request was aborted"), { name: "AbortError" });
 }
 
-/** The SDK tries again after it, as after the same error of a socket. */
+/** The error of a closed connection. The SDK tries such a request again. */
 function connectionLost(): Error {
   return Object.assign(new Error("the connection was closed before the answer"), { code: "ECONNRESET" });
 }

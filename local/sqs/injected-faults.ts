@@ -1,28 +1,28 @@
-/** The faults that can be injected, each with the probability (0 to 1) that one request or message meets it. */
+/** The faults that can be injected, each with its probability (0 to 1) per request or message. */
 export interface FaultProbabilities {
-  /** A request is refused with `RequestThrottled`, and has no effect. */
+  /** A request is refused with `RequestThrottled` and has no effect. */
   readonly throttle: number;
-  /** A request is refused with HTTP 500 `InternalFailure`, and has no effect. */
+  /** A request is refused with HTTP 500 `InternalFailure` and has no effect. */
   readonly internalFailure: number;
-  /** A request takes effect, but its connection is cut without an answer. */
+  /** A request takes effect, but its connection closes without an answer. */
   readonly lostResponse: number;
-  /** A request has no effect, hangs for `timeoutMs` and is then cut. */
+  /** A request has no effect, and its connection closes after `timeoutMs`. */
   readonly timeout: number;
-  /** A received message stays visible, so that another receive gets it too. */
+  /** A received message stays visible, so another receive gets it too. */
   readonly duplicate: number;
   /** A receive from a standard queue takes any of the first `reorderWindow` visible messages. */
   readonly reorder: number;
 }
 
-/** Which faults happen, and where. */
+/** Which faults happen, and to which requests. */
 export interface FaultSettings extends FaultProbabilities {
-  /** How long a request hangs that times out, in ms. Default 1,000. */
+  /** How long a request waits before it times out, in ms. Default: 1,000. */
   readonly timeoutMs: number;
-  /** From how many visible messages a reordered receive picks. Default 50. */
+  /** From how many visible messages a reordered receive picks. Default: 50. */
   readonly reorderWindow: number;
-  /** Actions (`SendMessage`, ...) that meet no fault. Default none. */
+  /** Actions without faults, such as `SendMessage`. Default: none. */
   readonly exceptActions: readonly string[];
-  /** Names of the queues that meet no fault. Default none. */
+  /** Names of the queues without faults. Default: none. */
   readonly exceptQueues: readonly string[];
 }
 
@@ -45,8 +45,8 @@ const none: FaultSettings = {
 };
 
 /**
- * Seeded fault injection: the same seed and the same requests in the same order meet the same faults. Each kind of
- * fault draws from a sequence of its own, so that switching one on does not change the others.
+ * Injects faults, for tests that show that nothing is lost. The same seed and the same requests in the same order lead to
+ * the same faults. Each kind of fault has a random sequence of its own, so one kind does not change the others.
  *
  * @example new Faults({ seed: 7, duplicate: 0.01, exceptQueues: ["control.fifo"] })
  */
@@ -70,50 +70,50 @@ export class Faults {
   }
 
   /**
-   * Changes the settings named, at once; the others stay.
+   * Changes some settings at once.
    *
-   * @throws RangeError when a probability is not from 0 to 1.
+   * @throws RangeError A probability is not from 0 to 1.
    */
   set(settings: Partial<FaultSettings>): void {
     const next = { ...this.#settings, ...settings };
     for (const kind of [...requestFaults, "duplicate", "reorder"] as const) {
       if (!(next[kind] >= 0 && next[kind] <= 1)) {
-        throw new RangeError(`fault "${kind}": a probability from 0 to 1 is wanted, got ${next[kind]}`);
+        throw new RangeError(`fault "${kind}": the probability must be from 0 to 1, and it is ${next[kind]}`);
       }
     }
     this.#settings = next;
   }
 
-  /** Switches every fault off. */
+  /** Turns all faults off. */
   clear(): void {
     this.#settings = none;
   }
 
-  /** The settings in force. */
+  /** The current settings. */
   get settings(): FaultSettings {
     return this.#settings;
   }
 
-  /** The fault that one request meets, if any. */
+  /** Decides which fault a request has, if any. */
   ofRequest(action: string, queue: string | undefined): RequestFault | undefined {
     if (this.#excepts(action, queue)) return undefined;
-    // Every kind draws, whatever the others gave: so their sequences stay in step with the requests.
+    // Every kind draws a number for each request, so the sequences do not depend on each other.
     const met = requestFaults.filter((kind) => this.#happens(kind));
     return met[0];
   }
 
-  /** Whether a message that is being received stays visible. */
+  /** Decides whether a received message stays visible. */
   duplicates(queue: string): boolean {
     return !this.#excepts("ReceiveMessage", queue) && this.#happens("duplicate");
   }
 
-  /** From how many visible messages a receive picks at random; undefined when it keeps their order. */
+  /** From how many visible messages a receive picks at random. `undefined`: it keeps their order. */
   reorderWindow(queue: string): number | undefined {
     if (this.#excepts("ReceiveMessage", queue) || !this.#happens("reorder")) return undefined;
     return this.#settings.reorderWindow;
   }
 
-  /** `count` of the items, in random order. */
+  /** Picks `count` of the items, in random order. */
   pick<T>(items: readonly T[], count: number): T[] {
     const rest = [...items];
     const picked: T[] = [];
@@ -134,7 +134,7 @@ export class Faults {
   }
 }
 
-/** Mulberry32: a small generator of numbers from 0 to 1, with 32 bits of state. */
+/** Mulberry32: a random number generator with 32 bits of state. Returns numbers from 0 to 1. */
 function mulberry32(seed: number): () => number {
   let state = seed | 0;
   return () => {

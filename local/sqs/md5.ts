@@ -1,7 +1,7 @@
 import { createHash, hash } from "node:crypto";
 import type { MessageAttributes } from "./message-attributes.ts";
 
-/** The MD5 digest of a message's body, in hex: SDKs refuse an answer whose digest does not match. */
+/** The MD5 digest of the body of a message, in hex. SDKs refuse an answer whose digest does not match. */
 export function md5OfBody(body: string): string {
   return hash("md5", body);
 }
@@ -10,8 +10,8 @@ const stringTransport = Buffer.of(1);
 const binaryTransport = Buffer.of(2);
 
 /**
- * The MD5 digest of message attributes, as "Calculating the MD5 message digest for message attributes" in the developer
- * guide has it: in the order of their names, each part after its length.
+ * The MD5 digest of message attributes. The developer guide describes it in "Calculating the MD5 message digest for
+ * message attributes": the attributes are sorted by name, and each part follows its length.
  */
 export function md5OfAttributes(attributes: MessageAttributes): string {
   const digest = createHash("md5");

@@ -16,7 +16,7 @@ const attributeName = /^(?!(?:aws|amazon)\.)(?!\.)(?!.*\.\.)(?!.*\.$)[A-Za-z0-9_
 /**
  * Checks names, types and values against "Amazon SQS message metadata" in the developer guide.
  *
- * @throws SqsError `InvalidParameterValue`, or `InvalidMessageContents` for a character that no message may hold.
+ * @throws SqsError `InvalidParameterValue`.
  */
 export function checkMessageAttributes(attributes: MessageAttributes): void {
   const names = Object.keys(attributes);
@@ -53,7 +53,7 @@ function refusal(name: string, what: string): SqsError {
   return new SqsError("InvalidParameterValue", `The message attribute '${name}' ${what}.`);
 }
 
-/** The bytes that attributes add to a message: names, data types and values. */
+/** The size of attributes in bytes: their names, data types and values. */
 export function attributeBytes(attributes: MessageAttributes): number {
   let bytes = 0;
   for (const [name, attribute] of Object.entries(attributes)) {

@@ -7,14 +7,14 @@ import type { StoreContext } from "./store-context.ts";
 import type { Place } from "./unwritten-receives.ts";
 import { countInvisible, firstVisible } from "./visible-messages.ts";
 
-/** Where a message move task stands. */
+/** The status of a message move task. */
 export type MoveTaskStatus = "RUNNING" | "COMPLETED" | "CANCELLED" | "FAILED";
 
-/** A message move task, as `ListMessageMoveTasks` tells of it. */
+/** A message move task, as `ListMessageMoveTasks` describes it. */
 export interface MoveTask {
   readonly handle: string;
   readonly sourceArn: string;
-  /** Absent when each message goes back to the queue that it came from. */
+  /** Absent if each message returns to the queue that it came from. */
   readonly destinationArn?: string;
   readonly messagesPerSecond?: number;
   readonly status: MoveTaskStatus;
@@ -22,16 +22,19 @@ export interface MoveTask {
   readonly startedAt: number;
   readonly toMove: number;
   readonly moved: number;
-  /** Only of a failed task, e.g. `CouldNotDetermineMessageSource`. */
+  /** Present for a failed task only, such as `CouldNotDetermineMessageSource`. */
   readonly failureReason?: string;
 }
 
-/** What to move where. */
+/** Options of a message move task. */
 export interface MoveOptions {
   readonly sourceArn: string;
-  /** By default each message goes back to the queue that it came from; one sent here directly makes the task fail. */
+  /**
+   * Default: each message returns to the queue that it came from. A message that was sent to the source queue directly
+   * makes the task fail.
+   */
   readonly destinationArn?: string;
-  /** 1 to 500; as fast as possible by default. */
+  /** 1 to 500. Default: as fast as possible. */
   readonly messagesPerSecond?: number;
 }
 
@@ -55,10 +58,10 @@ interface MovedRow extends Place {
 const chunk = 500;
 const tickMs = 50;
 
-/** Moves messages from dead-letter queues in the background. Tasks are kept in the file and go on after a restart. */
+/** Moves messages from dead-letter queues in the background. Tasks are stored, and continue after a restart. */
 export class MoveTasks {
   readonly #context: StoreContext;
-  /** When each running task began in this process, and how much it had moved by then: what its rate counts from. */
+  /** When each running task began in this process, and how many messages it had moved by then. Its rate counts from here. */
   readonly #paces = new Map<string, { readonly since: number; readonly moved: number }>();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -71,8 +74,8 @@ export class MoveTasks {
   /**
    * Starts a task and returns its handle.
    *
-   * @throws SqsError `ResourceNotFoundException`, `InvalidParameterValue` (the source is no dead-letter queue, or the
-   *   rate is out of range) or `UnsupportedOperation` (a task of this source is running).
+   * @throws SqsError `ResourceNotFoundException`. `InvalidParameterValue`: the source is no dead-letter queue, or the rate
+   *   is out of range. `UnsupportedOperation`: a task of this source is running.
    */
   start(options: MoveOptions): string {
     const { database, queues, clock } = this.#context;
@@ -120,7 +123,7 @@ export class MoveTasks {
   /**
    * The latest tasks of a source, newest first.
    *
-   * @throws SqsError `ResourceNotFoundException`, or `InvalidParameterValue` unless `max` is 1 to 10.
+   * @throws SqsError `ResourceNotFoundException`. `InvalidParameterValue`: `max` is not 1 to 10.
    */
   list(sourceArn: string, max = 1): MoveTask[] {
     checkRange("MaxResults", max, 1, 10);
@@ -131,9 +134,9 @@ export class MoveTasks {
   }
 
   /**
-   * Stops a task and returns how many messages it moved. What was moved stays moved.
+   * Stops a task and returns how many messages it moved. Messages that were moved stay in their new queue.
    *
-   * @throws SqsError `ResourceNotFoundException`, or `UnsupportedOperation` when it is not running.
+   * @throws SqsError `ResourceNotFoundException`. `UnsupportedOperation`: the task is not running.
    */
   cancel(handle: string): number {
     const task = this.#context.database.get<TaskRow>("SELECT * FROM move_tasks WHERE handle = ?", handle);
@@ -143,7 +146,7 @@ export class MoveTasks {
     return task.moved;
   }
 
-  /** Moves what the rates allow by now. Timers call it; so may a clock that does not advance by itself. */
+  /** Moves as many messages as the rates allow now. Timers call it, and tests call it after they have advanced the clock. */
   step(): void {
     if (this.#closed) return;
     clearTimeout(this.#timer);
@@ -155,7 +158,7 @@ export class MoveTasks {
     this.#timer = setTimeout(() => this.step(), hurry ? 0 : tickMs);
   }
 
-  /** Stops the timers; tasks go on when the file is opened again. */
+  /** Stops the timers. Tasks continue when the file is opened again. */
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -180,7 +183,7 @@ export class MoveTasks {
     );
   }
 
-  /** The first message goes at once, the others by the rate. */
+  /** How many messages may be moved now. The first message moves at once, the others follow at the rate. */
   #allowance(task: TaskRow): number {
     const left = Math.min(chunk, task.to_move - task.moved);
     const pace = this.#paces.get(task.handle);
@@ -217,7 +220,7 @@ export class MoveTasks {
     else if (task.moved + moved >= task.to_move || rows.length < allowance) this.#end(task, "COMPLETED");
   }
 
-  /** A moved message is a new one: its id, its age and its receive count begin anew. */
+  /** A moved message is a new message: it gets a new id, a new age and a receive count of 0. */
   #moveOne(from: Queue, to: Queue, row: MovedRow): void {
     const { database, clock } = this.#context;
     const now = clock();

@@ -1,10 +1,10 @@
 import { SqsError } from "./sqs-error.ts";
 import { limits } from "./sqs-limits.ts";
 
-/** A queue's settable attributes, as SQS spells them: numbers and booleans are strings, policies are JSON. */
+/** The attributes of a queue that can be set, as SQS spells them. Numbers and booleans are strings, policies are JSON. */
 export type QueueAttributes = Readonly<Record<string, string>>;
 
-/** What a queue's attributes mean, in the units in which they are used. */
+/** The parsed attributes of a queue. */
 export interface QueueSettings {
   readonly visibilityTimeoutSeconds: number;
   readonly delaySeconds: number;
@@ -12,12 +12,12 @@ export interface QueueSettings {
   readonly retentionSeconds: number;
   readonly waitTimeSeconds: number;
   readonly contentBasedDeduplication: boolean;
-  /** Whether a deduplication id counts per message group, rather than for the whole queue. */
+  /** Whether deduplication ids are compared within a message group only, and not within the whole queue. */
   readonly deduplicationPerGroup: boolean;
   readonly redrive?: RedrivePolicy;
 }
 
-/** Where a message goes that was received `maxReceiveCount` times and is to be received once more. */
+/** After `maxReceiveCount` receives, the next receive moves a message to the dead-letter queue. */
 export interface RedrivePolicy {
   readonly deadLetterTargetArn: string;
   readonly maxReceiveCount: number;
@@ -31,13 +31,13 @@ const integers: Readonly<Record<string, { readonly min: number; readonly max: nu
   VisibilityTimeout: { min: 0, max: limits.visibilityTimeoutSeconds, initial: 30 },
 };
 
-/** The attributes of a queue that was created with none. */
+/** The attributes of a queue that was created without any. */
 export const initialAttributes: QueueAttributes = {
   ...Object.fromEntries(Object.entries(integers).map(([name, { initial }]) => [name, String(initial)])),
   SqsManagedSseEnabled: "true",
 };
 
-/** The further attributes that a FIFO queue has from the start. */
+/** The additional attributes of a new FIFO queue. */
 export const initialFifoAttributes: QueueAttributes = {
   FifoQueue: "true",
   ContentBasedDeduplication: "false",
@@ -51,7 +51,7 @@ const fifoOnly: Readonly<Record<string, readonly string[]>> = {
   FifoThroughputLimit: ["perQueue", "perMessageGroupId"],
 };
 
-/** Kept and given back; nothing is enforced, encrypted or allowed by them here. */
+/** Attributes that are stored and returned, but have no effect here. */
 const uninterpreted = new Set([
   "KmsDataKeyReusePeriodSeconds",
   "KmsMasterKeyId",
@@ -60,7 +60,7 @@ const uninterpreted = new Set([
   "SqsManagedSseEnabled",
 ]);
 
-/** Everything `GetQueueAttributes` may be asked for. */
+/** All attribute names that `GetQueueAttributes` accepts. */
 export const readableAttributes: ReadonlySet<string> = new Set([
   ...Object.keys(integers),
   ...Object.keys(fifoOnly),
@@ -77,7 +77,7 @@ export const readableAttributes: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Checks attributes that a caller sets; an empty string takes a policy away and is allowed for those only.
+ * Checks attributes that a caller sets. An empty string removes a policy, and is refused for other attributes.
  *
  * @throws SqsError `InvalidAttributeName` or `InvalidAttributeValue`.
  */
@@ -129,7 +129,7 @@ export function parseRedrivePolicy(value: string): RedrivePolicy {
   return { deadLetterTargetArn, maxReceiveCount: count };
 }
 
-/** The meaning of attributes that were checked before. */
+/** Parses attributes that were checked before. */
 export function settingsOf(attributes: QueueAttributes): QueueSettings {
   const redrive = attributes.RedrivePolicy;
   return {

@@ -19,12 +19,12 @@ export function queueArn(name: string): string {
   return arnPrefix + name;
 }
 
-/** The name of the queue that an ARN stands for; undefined when it is no ARN of a queue here. */
+/** The name of the queue of an ARN. `undefined` if it is not the ARN of a queue of this server. */
 export function queueNameOfArn(arn: string): string | undefined {
   return arn.startsWith(arnPrefix) ? arn.slice(arnPrefix.length) : undefined;
 }
 
-/** A queue as it is held in memory. The rows are in the database; what they say is only cached here. */
+/** A queue in memory. Its rows are in the database, and the counts here are only a cache of them. */
 export interface Queue {
   readonly id: number;
   readonly name: string;
@@ -33,13 +33,13 @@ export interface Queue {
   modifiedAt: number;
   attributes: QueueAttributes;
   settings: QueueSettings;
-  /** How many messages it holds, whatever their state. */
+  /** The number of its messages, in any state. */
   total: number;
-  /** At least as many messages as are in flight: receives raise it, a recount sets it right. */
+  /** An upper bound of the messages in flight. Receives raise it, and a count corrects it. */
   inFlightBound: number;
-  /** Messages sent before (ms) need not be looked for: there are none, or that was done less than a second ago. */
+  /** No message was sent before this time (ms), or expired messages were deleted less than a second ago. */
   sentSince: number;
-  /** Its receives that are not written down; none on a FIFO queue. */
+  /** Its receives that are not written. A FIFO queue has none. */
   readonly receives: UnwrittenReceives;
 }
 
@@ -78,11 +78,11 @@ export class QueueRegistry {
     return [...this.#byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** Creates a queue; one of the same name and with the same attributes is left as it is. */
+  /** Creates a queue. A queue of the same name with the same attributes stays as it is. */
   create(name: string, requested: QueueAttributes): Queue {
     const { FifoQueue: fifoQueue, ...settable } = requested;
     if (fifoQueue !== undefined && fifoQueue !== "true") {
-      throw new SqsError("InvalidAttributeValue", "FifoQueue can only be true: leave it out for a standard queue.");
+      throw new SqsError("InvalidAttributeValue", "FifoQueue can only be true. Omit it for a standard queue.");
     }
     const fifo = fifoQueue === "true";
     checkQueueName(name, fifo);
@@ -109,7 +109,7 @@ export class QueueRegistry {
     return this.#remember(row);
   }
 
-  /** Changes the attributes named; an empty policy takes it away. */
+  /** Changes some attributes. An empty policy removes the policy. */
   setAttributes(queue: Queue, changes: QueueAttributes): void {
     if ("FifoQueue" in changes) {
       throw new SqsError("InvalidAttributeName", "FifoQueue can only be set when the queue is created.");
@@ -128,7 +128,7 @@ export class QueueRegistry {
     queue.modifiedAt = now;
   }
 
-  /** Deletes a queue and all that it holds. */
+  /** Deletes a queue and its messages. */
   delete(queue: Queue): void {
     this.#database.transaction(() => {
       for (const table of ["messages", "ordered_groups", "deduplication"]) {
@@ -139,13 +139,13 @@ export class QueueRegistry {
     this.#byName.delete(queue.name);
   }
 
-  /** The queues whose redrive policy names this one. */
+  /** The queues that use this queue as their dead-letter queue. */
   sourcesOf(deadLetterQueue: Queue): Queue[] {
     const arn = queueArn(deadLetterQueue.name);
     return this.all().filter((queue) => queue.settings.redrive?.deadLetterTargetArn === arn);
   }
 
-  /** Counts anew after a transaction was undone: the cached totals may have run ahead of it. */
+  /** Counts again after a transaction was undone, because the cached counts may include its changes. */
   recount(): void {
     for (const queue of this.#byName.values()) {
       queue.total = this.#count(queue.id);

@@ -13,17 +13,9 @@ import type { Place } from "./unwritten-receives.ts";
 import { countInvisible, countReceivable, nextReceivableAt } from "./visible-messages.ts";
 import { Waiters } from "./waiters.ts";
 
-export type { MessageAttribute, MessageAttributes } from "./message-attributes.ts";
-export type { MoveOptions, MoveTask, MoveTaskStatus } from "./move-tasks.ts";
-export type { QueueAttributes, QueueSettings } from "./queue-attributes.ts";
-export { queueArn, queueNameOfArn } from "./queue-registry.ts";
-export type { ReceivedMessage, ReceiveOptions } from "./receive-messages.ts";
-export type { OutgoingMessage, SentMessage } from "./send-message.ts";
-export type { Outcome } from "./sqs-error.ts";
-
-/** How many messages a queue holds, exactly. */
+/** The exact numbers of the messages of a queue. */
 export interface QueueCounts {
-  /** Visible: on FIFO queues also those whose group is blocked. */
+  /** Visible messages. On a FIFO queue this includes messages of blocked groups. */
   readonly visible: number;
   readonly inFlight: number;
   readonly delayed: number;
@@ -31,9 +23,9 @@ export interface QueueCounts {
 
 /** How long to wait for messages. */
 export interface WaitOptions {
-  /** In real milliseconds, whatever the store's clock says. */
+  /** In milliseconds of real time, whatever the store's clock says. */
   readonly timeoutMs: number;
-  /** Ends the waiting early; that is not an error. */
+  /** Ends the wait early, without an error. */
   readonly signal?: AbortSignal;
 }
 
@@ -41,18 +33,18 @@ export interface WaitOptions {
 export interface QueueStoreOptions {
   /** The SQLite file, or `:memory:`. */
   readonly file: string;
-  /** Milliseconds since 1970; `Date.now` by default. */
+  /** Returns milliseconds since 1970. Default: `Date.now`. */
   readonly clock?: () => number;
-  /** Faults of deliveries; none by default. */
+  /** Faults of deliveries. Default: none. */
   readonly faults?: Faults;
-  /** Memory for pages of the file; 64 MiB by default. */
+  /** Memory for pages of the file, in MiB. Default: 64. */
   readonly cacheMegabytes?: number;
 }
 
 /**
- * The queues and their messages, in one SQLite file that survives a SIGKILL; receives under way end with the process.
- * Queues are named by their name. Methods are synchronous and atomic; those that refuse throw an `SqsError` with AWS's
- * code (`QueueDoesNotExist` for every unknown queue).
+ * The queues and their messages, in one SQLite file that survives SIGKILL. Receives under way end with the process.
+ * A queue is identified by its name. Methods are synchronous and atomic. A refusal is an `SqsError` with AWS's code, for
+ * example `QueueDoesNotExist` for an unknown queue.
  *
  * @example
  * const store = new QueueStore({ file: ":memory:" });
@@ -91,8 +83,8 @@ export class QueueStore {
   }
 
   /**
-   * Creates a queue; attributes are SQS's (`VisibilityTimeout`, `RedrivePolicy`, `FifoQueue`, ...). One that exists
-   * with the same values of these attributes is left as it is.
+   * Creates a queue with attributes of SQS, such as `VisibilityTimeout`, `RedrivePolicy` and `FifoQueue`. A queue that
+   * exists with the same values stays as it is.
    *
    * @throws SqsError `QueueNameExists`, `InvalidAttributeName`, `InvalidAttributeValue`, `InvalidParameterValue`.
    */
@@ -105,22 +97,22 @@ export class QueueStore {
     this.#queues.delete(this.#queues.get(name));
   }
 
-  /** Whether there is a queue of this name. */
+  /** Whether the queue exists. */
   hasQueue(name: string): boolean {
     return this.#queues.find(name) !== undefined;
   }
 
-  /** The names of all queues, in order. */
+  /** The names of all queues, sorted. */
   queueNames(): string[] {
     return this.#queues.all().map((queue) => queue.name);
   }
 
-  /** What the queue is set to. */
+  /** The settings of a queue. */
   settings(name: string): QueueSettings {
     return this.#queues.get(name).settings;
   }
 
-  /** All attributes as `GetQueueAttributes` answers them, counts and times (in seconds) included. */
+  /** All attributes that `GetQueueAttributes` returns, with counts, and times in seconds. */
   attributes(name: string): QueueAttributes {
     const queue = this.#queues.get(name);
     const counts = this.counts(name);
@@ -135,19 +127,19 @@ export class QueueStore {
     };
   }
 
-  /** Changes attributes; they hold for messages sent or received from now on. An empty policy takes it away. */
+  /** Changes attributes, for messages that are sent or received from now on. An empty policy removes the policy. */
   setAttributes(name: string, changes: QueueAttributes): void {
     this.#queues.setAttributes(this.#queues.get(name), changes);
   }
 
-  /** How many messages the queue holds now. Costs as much as there are messages delayed and in flight. */
+  /** Counts the messages of a queue. The cost grows with the number of messages that are delayed or in flight. */
   counts(name: string): QueueCounts {
     const queue = this.#fresh(name);
     const { inFlight, delayed } = countInvisible(this.#context, queue, this.#context.clock());
     return { visible: queue.total - inFlight - delayed, inFlight, delayed };
   }
 
-  /** When the next message becomes visible that is not visible now; undefined where there is none. */
+  /** When the next invisible message becomes visible, in milliseconds since 1970. `undefined` if all are visible. */
   nextVisibleAt(name: string): number | undefined {
     return nextReceivableAt(this.#context, this.#queues.get(name), this.#context.clock());
   }
@@ -157,18 +149,18 @@ export class QueueStore {
     return send(this.#context, this.#queues.get(name), message);
   }
 
-  /** Sends any number of messages in one transaction. What SQS would refuse is an outcome, and leaves the others be. */
+  /** Sends any number of messages in one transaction. The outcome of each tells whether SQS would refuse it. */
   sendBatch(name: string, messages: readonly OutgoingMessage[]): Outcome<SentMessage>[] {
     const queue = this.#queues.get(name);
     return this.#transaction(() => messages.map((message) => outcomeOf(() => send(this.#context, queue, message))));
   }
 
-  /** Gives no more messages of a queue to anybody: its messages stay, and come when the store is opened again. */
+  /** Delivers no more messages of a queue until the store is opened again. */
   suspend(name: string): void {
     this.#suspended.add(name);
   }
 
-  /** UnwrittenReceives what is visible now, without waiting: up to `max` messages, or none. */
+  /** Receives up to `max` messages that are visible now, without waiting. */
   receive(options: ReceiveOptions): ReceivedMessage[] {
     if (this.#suspended.has(options.queue)) return [];
     const queue = this.#fresh(options.queue);
@@ -176,38 +168,23 @@ export class QueueStore {
   }
 
   /**
-   * UnwrittenReceives, and waits for the first message if there is none: no earlier waiter is passed over. Returns none when
-   * the time is over, the signal fires or the store is closed.
+   * Receives messages. If there are none, waits for the first one. Callers that wait are served in their order. Returns no
+   * messages when the time is over, the signal fires or the store is closed.
    */
   async receiveOrWait(options: ReceiveOptions, wait: WaitOptions): Promise<ReceivedMessage[]> {
     const messages = this.receive(options);
     if (messages.length > 0) return messages;
-    const queue = this.#queues.get(options.queue);
-    return this.#wait<ReceivedMessage[]>(queue, options.max, wait, [], () => {
-      const found = this.receive(options);
-      return found.length === 0 ? undefined : { value: found, taken: found.length };
-    });
+    return await this.#wait(this.#queues.get(options.queue), options, wait);
   }
 
-  /**
-   * Waits until a message can be received: one is sent, or its visibility timeout or delay ends. True when there is
-   * one (somebody else may be faster), false when the time is over, the signal fires or the store is closed.
-   * `wants` messages at most wake this waiter alone, 1 by default: more messages wake others too.
-   */
-  async waitForMessages(name: string, wait: WaitOptions & { readonly wants?: number }): Promise<boolean> {
-    const queue = this.#fresh(name);
-    const wants = wait.wants ?? 1;
-    return this.#wait(queue, wants, wait, false, () => ({ value: true, taken: wants }));
-  }
-
-  /** Deletes the message of one receipt handle: see `deleteMessages`. */
+  /** Deletes one message: see `deleteMessages`. */
   deleteMessage(name: string, receiptHandle: string): void {
     for (const outcome of this.deleteMessages(name, [receiptHandle])) if (!outcome.ok) throw outcome.error;
   }
 
   /**
-   * Deletes messages by their receipt handles. One that is gone already is no error; on a standard queue neither is an
-   * outdated handle of a message that was received again, which stays.
+   * Deletes messages by their receipt handles. A message that was deleted before is no error. On a standard queue, the
+   * handle of an earlier receive deletes nothing, and is no error either.
    */
   deleteMessages(name: string, receiptHandles: readonly string[]): Outcome<void>[] {
     const queue = this.#fresh(name);
@@ -215,7 +192,7 @@ export class QueueStore {
   }
 
   /**
-   * Hides a message in flight for so many seconds from now, 0 to 43,200; 0 makes it visible at once.
+   * Hides a message in flight for 0 to 43,200 seconds from now. 0 makes it visible at once.
    *
    * @throws SqsError `MessageNotInflight`, `ReceiptHandleIsInvalid`, `InvalidParameterValue`.
    */
@@ -223,7 +200,7 @@ export class QueueStore {
     changeVisibility(this.#context, this.#fresh(name), receiptHandle, visibilityTimeoutSeconds);
   }
 
-  /** Takes receives back that never reached their receiver: visible at once, and not counted. */
+  /** Undoes receives whose answers never reached the client. The messages become visible, and the receives do not count. */
   undoReceives(name: string, receiptHandles: readonly string[]): void {
     if (this.#closed) return;
     const queue = this.#queues.find(name);
@@ -233,7 +210,7 @@ export class QueueStore {
     });
   }
 
-  /** Deletes all messages of a queue, at once and as often as wanted (SQS itself allows it once a minute). */
+  /** Deletes all messages of a queue. SQS itself allows this once a minute; see `PurgeQueue` in `api-actions.ts`. */
   purge(name: string): void {
     const queue = this.#queues.get(name);
     this.#transaction(() => {
@@ -244,7 +221,7 @@ export class QueueStore {
     });
   }
 
-  /** The names of the queues whose dead-letter queue this is. */
+  /** The names of the queues that use this queue as their dead-letter queue. */
   deadLetterSources(name: string): string[] {
     return this.#queues.sourcesOf(this.#queues.get(name)).map((queue) => queue.name);
   }
@@ -289,23 +266,23 @@ export class QueueStore {
     return released;
   }
 
-  /** Several calls as one transaction: all of them take effect, or none when `work` throws. */
+  /** Runs several calls as one transaction. If `work` throws, none of them has an effect. */
   transaction<T>(work: () => T): T {
     return this.#transaction(work);
   }
 
-  /** Looks again at who waits and what is due: for tests, after they have advanced the clock. */
+  /** Serves waiting callers and move tasks again. Tests call it after they have advanced the clock. */
   clockAdvanced(): void {
     this.#moveTasks.step();
     this.#waiters.changedAll();
   }
 
-  /** @throws SqsError `OverLimit` when a short poll would be refused: see `checkInFlight`. */
+  /** @throws SqsError `OverLimit` if SQS would refuse a short poll: see `checkInFlight`. */
   checkInFlight(name: string): void {
     checkInFlight(this.#context, this.#fresh(name));
   }
 
-  /** Ends all waiting and closes the file. */
+  /** Ends all waits and closes the file. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -313,7 +290,7 @@ export class QueueStore {
     this.#moveTasks.close();
     this.#waiters.close();
     try {
-      // Those receives count.
+      // Receives whose time is over count, so they are written.
       for (const queue of this.#queues.all()) queue.receives.writeDownEnded(this.#context.clock());
     } finally {
       this.#database.close();
@@ -329,7 +306,7 @@ export class QueueStore {
     }
   }
 
-  /** The queue, without the messages whose retention period is over: by a second at most, as it is looked once in one. */
+  /** Returns a queue, and deletes the messages whose retention period is over. It looks for them once a second. */
   #fresh(name: string): Queue {
     const queue = this.#queues.get(name);
     const now = this.#context.clock();
@@ -354,14 +331,8 @@ export class QueueStore {
     return queue;
   }
 
-  #wait<T>(
-    queue: Queue,
-    wants: number,
-    { timeoutMs, signal }: WaitOptions,
-    nothing: T,
-    offer: () => { readonly value: T; readonly taken: number } | undefined,
-  ): Promise<T> {
-    if (this.#closed || signal?.aborted || timeoutMs <= 0) return Promise.resolve(nothing);
+  #wait(queue: Queue, options: ReceiveOptions, { timeoutMs, signal }: WaitOptions): Promise<ReceivedMessage[]> {
+    if (this.#closed || signal?.aborted || timeoutMs <= 0) return Promise.resolve([]);
     return new Promise((resolve, reject) => {
       const end = (settle: () => void) => {
         leave();
@@ -370,21 +341,20 @@ export class QueueStore {
         signal?.removeEventListener("abort", giveUp);
         settle();
       };
-      const giveUp = () => end(() => resolve(nothing));
+      const giveUp = () => end(() => resolve([]));
       const attempt = () => {
         try {
-          const found = offer();
-          if (found === undefined) return 0;
-          end(() => resolve(found.value));
-          return found.taken;
+          const messages = this.receive(options);
+          if (messages.length > 0) end(() => resolve(messages));
+          return messages.length;
         } catch (error) {
           end(() => reject(error));
           return 0;
         }
       };
-      const leave = this.#waiters.add(queue, { wants, offer: attempt });
+      const leave = this.#waiters.add(queue, { wants: options.max, offer: attempt });
       const timer = setTimeout(() => {
-        // In a process that was held up, what became visible meanwhile may not have been offered yet.
+        // If the process was busy, a message may have become visible that was not offered yet.
         if (!this.#mayReceive(queue) || attempt() === 0) giveUp();
       }, timeoutMs);
       this.#waiting.add(giveUp);
@@ -396,7 +366,7 @@ export class QueueStore {
     try {
       return countReceivable(this.#context, queue, 1) > 0;
     } catch {
-      // Who tries will meet the error, and tell of it.
+      // The receive that follows fails with the same error, and reports it.
       return true;
     }
   }

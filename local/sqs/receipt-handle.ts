@@ -1,24 +1,24 @@
 import { SqsError } from "./sqs-error.ts";
 
-/** What a receipt handle says: which receive of which message it is for. */
+/** The content of a receipt handle: it identifies one receive of one message. */
 export interface Receipt {
   readonly queueId: number;
   readonly sequence: number;
-  /** A random number, other at each receive: a handle is outdated once the message has been received again. */
+  /** A random number, different for each receive. The handle is outdated when the message is received again. */
   readonly nonce: number;
 }
 
 const pattern = /^r-([0-9a-z]{1,10})-([0-9a-z]{1,11})-([0-9a-z]{1,7})$/;
 
-/** The opaque handle of one receive. */
+/** Encodes the handle of a receive. */
 export function receiptHandle(receipt: Receipt): string {
   return `r-${receipt.queueId.toString(36)}-${receipt.sequence.toString(36)}-${receipt.nonce.toString(36)}`;
 }
 
 /**
- * Reads a handle back.
+ * Decodes a handle.
  *
- * @throws SqsError `ReceiptHandleIsInvalid` when it is not one of ours, or is another queue's.
+ * @throws SqsError `ReceiptHandleIsInvalid`: it is no handle of this server, or it belongs to another queue.
  */
 export function parseReceiptHandle(handle: string, queueId: number): Receipt {
   const [, queue = "", sequence = "", nonce = ""] = pattern.exec(handle) ?? [];
@@ -33,7 +33,7 @@ export function parseReceiptHandle(handle: string, queueId: number): Receipt {
   return receipt;
 }
 
-/** A fresh nonce, never 0 (which stands for "not received"). */
+/** A new nonce. It is never 0, because 0 means "not received". */
 export function receiptNonce(): number {
   return 1 + Math.floor(Math.random() * 0x7fff_fffe);
 }

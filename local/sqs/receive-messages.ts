@@ -10,24 +10,24 @@ import type { StoreContext } from "./store-context.ts";
 import type { Place, Receive } from "./unwritten-receives.ts";
 import { countInvisible, firstVisible } from "./visible-messages.ts";
 
-/** A message as its receiver gets it. */
+/** A message as a receiver gets it. */
 export interface ReceivedMessage {
   readonly messageId: string;
   readonly receiptHandle: string;
   readonly body: string;
   readonly md5OfBody: string;
-  /** All system attributes, as strings: `ApproximateReceiveCount`, `SentTimestamp` (ms), ... */
+  /** All system attributes, as strings, such as `ApproximateReceiveCount` and `SentTimestamp` (ms). */
   readonly systemAttributes: Readonly<Record<string, string>>;
   readonly attributes?: MessageAttributes;
 }
 
-/** One receive. */
+/** Options of a receive. */
 export interface ReceiveOptions {
   /** The queue's name. */
   readonly queue: string;
-  /** How many messages at most; the HTTP server allows 1 to 10, a caller in this process any number. */
+  /** How many messages at most. The HTTP server allows 1 to 10. A caller in this process may ask for any number. */
   readonly max: number;
-  /** How long the messages stay hidden; the queue's visibility timeout by default. */
+  /** How long the messages stay hidden. Default: the queue's visibility timeout. */
   readonly visibilityTimeoutSeconds?: number;
 }
 
@@ -50,14 +50,17 @@ interface MessageRow extends Place {
 const columns = `sequence, visible_at, receives, receipt, first_received_at, first_visible_at, sent_at, id, group_id,
   ordered_group, deduplication_id, trace_header, source, attributes, body`;
 
-/** Messages to be received. */
+/** Messages that a receive will deliver. */
 interface Taken {
   readonly rows: readonly MessageRow[];
-  /** Up to which place these are all that were left. */
+  /** No message up to this place is left, apart from these. */
   readonly upTo?: Place | undefined;
 }
 
-/** UnwrittenReceives what is visible now, at once. A message received too often before moves to the dead-letter queue instead. */
+/**
+ * Receives messages that are visible now. A message that was received too often before moves to the dead-letter queue
+ * instead.
+ */
 export function receive(context: StoreContext, queue: Queue, options: ReceiveOptions): ReceivedMessage[] {
   const now = context.clock();
   const count = Math.min(options.max, capacity(context, queue, options.max, now));
@@ -74,7 +77,7 @@ export function receive(context: StoreContext, queue: Queue, options: ReceiveOpt
   }
 }
 
-/** How many more messages the queue may have in flight; its messages are counted only when it could be too many. */
+/** How many more messages the queue may have in flight. They are counted only if there could be too many. */
 function capacity(context: StoreContext, queue: Queue, wanted: number, now: number): number {
   if (queue.inFlightBound + wanted > limits.inFlight) {
     queue.inFlightBound = Math.min(queue.total, countInvisible(context, queue, now).inFlight);
@@ -83,8 +86,8 @@ function capacity(context: StoreContext, queue: Queue, wanted: number, now: numb
 }
 
 /**
- * Refuses a short poll of a standard queue that has all the messages in flight that it may; long polls and FIFO queues
- * just get nothing ("Amazon SQS standard queue quotas").
+ * Refuses a short poll of a standard queue that already has the maximum number of messages in flight. A long poll and a
+ * FIFO queue return no messages instead. See "Amazon SQS standard queue quotas".
  *
  * @throws SqsError `OverLimit`.
  */
@@ -100,7 +103,7 @@ function next(context: StoreContext, queue: Queue, count: number, now: number): 
   return window === undefined ? { rows, upTo: rows.at(-1) } : { rows: context.faults.pick(rows, count) };
 }
 
-/** As many messages of one group as there are, in order, then those of the next group that nobody works on. */
+/** Takes the messages of the first free group in their order, then those of the next free group. */
 function nextOrdered({ database }: StoreContext, queue: Queue, count: number, now: number): Taken {
   const groups = database.all<{ name: string }>(
     "SELECT name FROM ordered_groups WHERE queue = ? AND ready_at <= ? ORDER BY ready_at, head LIMIT ?",
@@ -133,7 +136,7 @@ function deliver(
   const hidden = (options.visibilityTimeoutSeconds ?? queue.settings.visibilityTimeoutSeconds) * 1_000;
   const { database, faults } = context;
   const { receives } = queue;
-  // One number for all: a handle also names its message, so each receive of a message still has its own.
+  // All messages of a receive share a nonce. A handle also names its message, so handles still differ.
   const nonce = receiptNonce();
   const begun = rows.map(
     (row): Receive => ({
@@ -161,7 +164,7 @@ function deliver(
   });
 }
 
-/** Moves messages as they are; only the count and, on FIFO queues, the time of sending begin anew. */
+/** Moves messages to the dead-letter queue. Their receive count begins anew, and on FIFO queues their time of sending. */
 function deadLetter(context: StoreContext, from: Queue, to: Queue, rows: readonly MessageRow[], now: number): void {
   for (const row of rows) {
     context.database.run(

@@ -3,20 +3,20 @@ import { messageBytes, type OutgoingMessage } from "./send-message.ts";
 import { invalidParameter, missingParameter, SqsError } from "./sqs-error.ts";
 import { limits } from "./sqs-limits.ts";
 
-/** The parameters of a request, as JSON gave them. */
+/** The parameters of a request, as parsed JSON. */
 export type Input = Readonly<Record<string, unknown>>;
 
 function isRecord(value: unknown): value is Input {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A request's body as a record. @throws SqsError `SerializationException`. */
+/** Parses the body of a request. @throws SqsError `SerializationException`. */
 export function parseInput(body: string): Input {
   let parsed: unknown;
   try {
     parsed = body === "" ? {} : JSON.parse(body);
   } catch {
-    // Falls through to the refusal.
+    // The error is thrown below.
   }
   if (!isRecord(parsed)) throw new SqsError("SerializationException", "The request's body is not a JSON object.");
   return parsed;
@@ -26,7 +26,7 @@ function wrongType(name: string, wanted: string): SqsError {
   return new SqsError("SerializationException", `${name} must be ${wanted}.`);
 }
 
-/** A text, if given. */
+/** Reads an optional string. */
 export function optionalText(input: Input, name: string): string | undefined {
   const value = input[name];
   if (value === undefined || value === null) return undefined;
@@ -34,14 +34,14 @@ export function optionalText(input: Input, name: string): string | undefined {
   return value;
 }
 
-/** A text that must be given. @throws SqsError `MissingParameter`. */
+/** Reads a required string. @throws SqsError `MissingParameter`. */
 export function text(input: Input, name: string): string {
   const value = optionalText(input, name);
   if (value === undefined) throw missingParameter(name);
   return value;
 }
 
-/** A whole number, if given. */
+/** Reads an optional integer. */
 export function optionalInteger(input: Input, name: string): number | undefined {
   const value = input[name];
   if (value === undefined || value === null) return undefined;
@@ -49,14 +49,14 @@ export function optionalInteger(input: Input, name: string): number | undefined 
   return value;
 }
 
-/** A whole number that must be given. @throws SqsError `MissingParameter`. */
+/** Reads a required integer. @throws SqsError `MissingParameter`. */
 export function integer(input: Input, name: string): number {
   const value = optionalInteger(input, name);
   if (value === undefined) throw missingParameter(name);
   return value;
 }
 
-/** A list of texts, empty if not given. */
+/** Reads a list of strings. Default: empty. */
 export function texts(input: Input, name: string): string[] {
   const value = input[name] ?? [];
   if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) {
@@ -65,7 +65,7 @@ export function texts(input: Input, name: string): string[] {
   return value;
 }
 
-/** Texts by name, empty if not given. */
+/** Reads a map of strings. Default: empty. */
 export function textMap(input: Input, name: string): Record<string, string> {
   const value = input[name] ?? {};
   if (!isRecord(value) || !Object.values(value).every((item) => typeof item === "string")) {
@@ -74,7 +74,7 @@ export function textMap(input: Input, name: string): Record<string, string> {
   return value as Record<string, string>;
 }
 
-/** The queue's name: the last part of its URL, whatever host or port the URL names. */
+/** Reads the name of the queue: the last part of its URL. The host and the port of the URL are ignored. */
 export function queueName(input: Input): string {
   const url = text(input, "QueueUrl");
   const name = url.slice(url.lastIndexOf("/") + 1);
@@ -82,7 +82,7 @@ export function queueName(input: Input): string {
   return name;
 }
 
-/** The parameters of a message to be sent. */
+/** Reads a message to send. */
 export function outgoingMessage(input: Input): OutgoingMessage {
   const delaySeconds = optionalInteger(input, "DelaySeconds");
   const attributes = messageAttributes(input.MessageAttributes);
@@ -138,7 +138,7 @@ export interface BatchEntry {
 }
 
 /**
- * The entries of a batch request: 1 to 10, with distinct ids.
+ * Reads the entries of a batch request: 1 to 10, with distinct ids.
  *
  * @throws SqsError `EmptyBatchRequest`, `TooManyEntriesInBatchRequest`, `InvalidBatchEntryId`, `BatchEntryIdsNotDistinct`.
  */
@@ -168,7 +168,7 @@ export function batchEntries(input: Input): BatchEntry[] {
   return entries;
 }
 
-/** @throws SqsError `BatchRequestTooLong` when the messages together are larger than 1 MiB. */
+/** @throws SqsError `BatchRequestTooLong`: the messages together are larger than 1 MiB. */
 export function checkBatchBytes(messages: readonly OutgoingMessage[]): void {
   const bytes = messages.reduce((sum, message) => sum + messageBytes(message), 0);
   if (bytes > limits.messageBytes) {
@@ -179,7 +179,7 @@ export function checkBatchBytes(messages: readonly OutgoingMessage[]): void {
   }
 }
 
-/** The names that a receive asks for; `All` or `.*` stand for every name, `prefix.*` for those that begin so. */
+/** Tells which names a receive asks for. `All` and `.*` mean every name, `prefix.*` every name with that prefix. */
 export function nameFilter(names: readonly string[]): (name: string) => boolean {
   if (names.includes("All") || names.includes(".*")) return () => true;
   const exact = new Set(names);
@@ -187,10 +187,10 @@ export function nameFilter(names: readonly string[]): (name: string) => boolean 
   return (name) => exact.has(name) || prefixes.some((prefix) => name.startsWith(prefix));
 }
 
-/** A token of `ListQueues` and the like, which is the last name given before. */
+/** Reads a token of a list request: it is the last name of the page before. */
 export function readToken(token: string | undefined): string | undefined {
   if (token === undefined) return undefined;
   const name = Buffer.from(token, "base64url").toString();
-  if (name === "") throw invalidParameter("NextToken", token, "It was not given by an earlier request.");
+  if (name === "") throw invalidParameter("NextToken", token, "It was not returned by an earlier request.");
   return name;
 }

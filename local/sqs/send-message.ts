@@ -8,27 +8,27 @@ import { invalidParameter, missingParameter, SqsError } from "./sqs-error.ts";
 import { checkCharacters, checkGroupOrDeduplicationId, checkRange, limits } from "./sqs-limits.ts";
 import type { StoreContext } from "./store-context.ts";
 
-/** A message to be sent. */
+/** A message to send. */
 export interface OutgoingMessage {
   readonly body: string;
-  /** 0 to 900; the queue's own delay by default. FIFO queues know no delay per message. */
+  /** 0 to 900. Default: the queue's own delay. FIFO queues have no delay per message. */
   readonly delaySeconds?: number;
   readonly attributes?: MessageAttributes;
   /** The system attribute `AWSTraceHeader`. */
   readonly traceHeader?: string;
-  /** Required on FIFO queues, allowed on others. */
+  /** Required on FIFO queues, allowed on standard queues. */
   readonly groupId?: string;
   /** On FIFO queues only. */
   readonly deduplicationId?: string;
 }
 
-/** SQS's receipt for a message. */
+/** What SQS returns for a message that it accepted. */
 export interface SentMessage {
   readonly messageId: string;
   readonly md5OfBody: string;
   readonly md5OfAttributes?: string;
   readonly md5OfSystemAttributes?: string;
-  /** On FIFO queues: 20 digits, larger for later messages, comparable as strings. */
+  /** On FIFO queues: 20 digits. Later messages have larger numbers, and the strings sort like the numbers. */
   readonly sequenceNumber?: string;
 }
 
@@ -37,7 +37,7 @@ export function sequenceNumber(sequence: number): string {
   return String(sequence).padStart(20, "0");
 }
 
-/** The bytes that SQS counts: the body, and names, types and values of the attributes. */
+/** The size that SQS counts: the body, and the names, types and values of the attributes. */
 export function messageBytes(message: OutgoingMessage): number {
   return Buffer.byteLength(message.body) + (message.attributes === undefined ? 0 : attributeBytes(message.attributes));
 }

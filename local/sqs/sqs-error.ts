@@ -1,6 +1,6 @@
 import { SluiceError } from "../../shared/base/errors.ts";
 
-/** Which HTTP status and which older (query protocol) code stand for an error; all others are 400 and their own name. */
+/** The HTTP status and the code of the older query protocol. The default is 400 and the error's own name. */
 const specifics: Readonly<Record<string, { readonly status?: number; readonly query?: string }>> = {
   QueueDoesNotExist: { query: "AWS.SimpleQueueService.NonExistentQueue" },
   QueueNameExists: { query: "QueueAlreadyExists" },
@@ -20,7 +20,7 @@ const specifics: Readonly<Record<string, { readonly status?: number; readonly qu
   InternalFailure: { status: 500 },
 };
 
-/** The error codes that this server answers with: those of the SQS API reference, "Common Error Types" included. */
+/** The error codes of this server, from the SQS API reference and its page "Common Error Types". */
 export type SqsErrorCode =
   | "BatchEntryIdsNotDistinct"
   | "BatchRequestTooLong"
@@ -45,7 +45,7 @@ export type SqsErrorCode =
   | "UnknownOperationException"
   | "UnsupportedOperation";
 
-/** A request that SQS would refuse. `code` is AWS's error code, e.g. `QueueDoesNotExist`. */
+/** A request that SQS refuses. `code` is AWS's error code, such as `QueueDoesNotExist`. */
 export class SqsError extends SluiceError {
   override readonly name = "SqsError";
   /** The HTTP status of the answer. */
@@ -75,10 +75,10 @@ export function missingParameter(name: string): SqsError {
   return new SqsError("MissingParameter", `The request must contain the parameter ${name}.`);
 }
 
-/** What became of one entry of a batch. */
+/** The outcome of one entry of a batch. */
 export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: SqsError };
 
-/** Runs `work`; a refusal becomes a value, any other error is thrown on. */
+/** Runs `work`. Returns an `SqsError` as a value, and rethrows any other error. */
 export function outcomeOf<T>(work: () => T): Outcome<T> {
   try {
     return { ok: true, value: work() };

@@ -21,12 +21,12 @@ export const limits = {
   batchEntries: LARGEST_BATCH.entries,
   batchEntryIdLength: 80,
   delaySeconds: LONGEST_DELAY_SECONDS,
-  /** Also the longest time that one receive can hold a message, however often it is lengthened. */
+  /** This is also the longest time for which one receive can hide a message, with all its changes of visibility. */
   visibilityTimeoutSeconds: LONGEST_VISIBILITY_SECONDS,
   waitTimeSeconds: 20,
   receivedMessages: MOST_RECEIVED_MESSAGES,
   retentionSeconds: { min: 60, max: LONGEST_RETENTION_SECONDS },
-  /** Messages that one queue has in flight at most. */
+  /** The most messages that one queue can have in flight. */
   inFlight: MOST_IN_FLIGHT,
   messageAttributes: MOST_MESSAGE_ATTRIBUTES,
   attributeNameLength: 256,
@@ -39,7 +39,7 @@ export const limits = {
   secondsBetweenPurges: 60,
 } as const;
 
-// All of Unicode but most control characters, lone surrogates and U+FFFE, U+FFFF. The `u` flag pairs surrogates.
+// Refused are most control characters, lone surrogates, U+FFFE and U+FFFF. The `u` flag pairs surrogates.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what SQS refuses.
 const refusedCharacter = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uD800-\uDFFF\uFFFE\uFFFF]/u;
 
@@ -83,9 +83,10 @@ export function checkGroupOrDeduplicationId(name: string, value: string): void {
 }
 
 /**
- * Checks a queue's name: 1 to 80 letters, digits, hyphens and underscores; a FIFO queue's ends in `.fifo`, no other's.
+ * Checks the name of a queue: 1 to 80 letters, digits, hyphens and underscores. Only the name of a FIFO queue ends in
+ * `.fifo`.
  *
- * @throws SqsError `InvalidParameterValue`, or `MissingParameter` for an empty name.
+ * @throws SqsError `InvalidParameterValue`. `MissingParameter`: the name is empty.
  */
 export function checkQueueName(name: string, fifo: boolean): void {
   if (name === "") throw missingParameter("QueueName");

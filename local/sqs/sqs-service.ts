@@ -6,25 +6,25 @@ import { type Input, parseInput } from "./request-input.ts";
 import { RequestScheduler } from "./request-scheduler.ts";
 import { SqsError } from "./sqs-error.ts";
 
-/** How to open the service. */
+/** Options of the service. */
 export interface SqsServiceOptions {
   /** The SQLite file that holds the queues, or `:memory:`. */
   readonly file: string;
-  /** Milliseconds since 1970; `Date.now` by default. */
+  /** Returns milliseconds since 1970. Default: `Date.now`. */
   readonly clock?: () => number;
-  /** Faults to inject; none by default. */
+  /** Faults to inject. Default: none. */
   readonly faults?: Faults;
-  /** Memory for pages of the file; 64 MiB by default. */
+  /** Memory for pages of the file, in MiB. Default: 64. */
   readonly cacheMegabytes?: number;
 }
 
-/** What is written back to a client, and how to take it back when that fails. */
+/** The reply to a request. */
 export interface Reply extends Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** SQS, whichever way its requests come. */
+/** SQS, without a protocol: requests arrive over HTTP or from this process. */
 export class SqsService {
   readonly store: QueueStore;
   readonly faults: Faults;
@@ -35,7 +35,7 @@ export class SqsService {
 
   /**
    * @param urlOf The URL of a queue.
-   * @throws Error when the file cannot be opened.
+   * @throws Error The file cannot be opened.
    */
   constructor({ file, clock, faults, cacheMegabytes }: SqsServiceOptions, urlOf: (name: string) => string) {
     this.#urlOf = urlOf;
@@ -50,12 +50,12 @@ export class SqsService {
   }
 
   /**
-   * Answers a request: what SQS refuses is an answer too.
+   * Answers a request. A refusal is an answer too.
    *
    * @param target The header `X-Amz-Target`, such as `AmazonSQS.SendMessage`.
    * @param read Reads the request's body.
-   * @param gone Fires when the client has gone.
-   * @returns the answer, or `undefined` where an injected fault has lost it: the client is to find its connection closed.
+   * @param gone Fires when the client is gone.
+   * @returns the answer. `undefined` if an injected fault lost the answer: the connection must then be closed.
    */
   async respond(
     target: string | undefined,
@@ -77,7 +77,7 @@ export class SqsService {
       const answer = await this.#scheduler.schedule(isSend(action) ? "send" : "other", () =>
         this.#perform(action, input, gone),
       );
-      // A lost response took effect: only a client that went by itself has its receives taken back.
+      // The receives of a lost response stay in effect. They are undone only if the client itself is gone.
       return fault === "lostResponse" ? undefined : { status: 200, headers: {}, ...answer };
     } catch (error) {
       return refusal(error);

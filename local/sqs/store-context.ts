@@ -2,13 +2,13 @@ import type { Database } from "./database.ts";
 import type { Faults } from "./injected-faults.ts";
 import type { Queue, QueueRegistry } from "./queue-registry.ts";
 
-/** What the parts of the store share. */
+/** What all parts of the store use. */
 export interface StoreContext {
   readonly database: Database;
   readonly queues: QueueRegistry;
   readonly faults: Faults;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
-  /** To be told whenever a message may have become receivable, now or earlier than before. */
+  /** Must be called when a message may have become receivable, or will become so earlier than before. */
   readonly changed: (queue: Queue) => void;
 }

@@ -4,7 +4,7 @@ import type { Database } from "./database.ts";
 /** One receive of a message. */
 export interface Receive {
   readonly sequence: number;
-  /** What its receipt handle says. */
+  /** The random number in its receipt handle. */
   readonly nonce: number;
   readonly receivedAt: number;
   /** Until when the message is hidden. */
@@ -13,11 +13,11 @@ export interface Receive {
   readonly hold: 1 | 2;
   /** The seconds of the last change of its visibility, if its receiver changed it. */
   readonly visibilityChangedTo?: number;
-  /** Where the message stands in the queue's order, by its row. */
+  /** The place of the message in the queue's order, according to its row. */
   readonly stoodAt: number;
-  /** Where it stood before it was ever received. */
+  /** The place of the message before its first receive. */
   readonly firstStoodAt: number;
-  /** Whether it was received before: its row has the nonce of then. */
+  /** Whether the message was received before. Then its row has the nonce of an earlier receive. */
   readonly again: boolean;
 }
 
@@ -33,26 +33,29 @@ const byPlace = (a: Place, b: Place): number => a.visible_at - b.visible_at || a
 
 const byEnd = (a: Receive, b: Receive): number => a.visibleAt - b.visibleAt;
 
-/** Ends of receives that are over already may take as much memory as the others, and this much. */
+/** Outdated entries of the heap of ends may be as many as the current ones, and this many more. */
 const STALE_ENDS = 10_000;
 
 /**
- * The receives of a standard queue that are under way, and not written down: most messages are deleted soon after, and a
- * row that is only inserted and deleted costs two thirds. No message is lost with the process: a start after a crash takes
- * receives back in any case (`releaseOrphans`), and the rows of these are as if they had not happened. Written down is what
- * is to outlive the process, a backoff, and a receive whose time is over, as soon as the queue is asked for anything.
+ * The receives of a standard queue that are under way and that are known to memory only. Most messages are deleted soon
+ * after their receive, and not writing the receive saves a third of the cost of a message.
  *
- * The rows of messages under way look visible. That nobody walks over them, however many there are, a place is known up
- * to which all rows are of messages under way (`passed`), but for the gaps: messages that were put back, say.
+ * No message is lost when the process ends. The start after a crash undoes all receives anyway (`releaseOrphans`), and the
+ * rows of these messages look as if they had not been received. Receives that must outlive the process are written: a
+ * changed visibility at once, and a receive whose time is over at the next request to the queue.
+ *
+ * The rows of these messages look visible. A receive must not walk over them, however many they are. So this class keeps a
+ * place in the queue's order (`passed`). All rows up to this place belong to messages under way, except for the gaps, such
+ * as messages that were put back.
  */
 export class UnwrittenReceives {
   readonly #database: Database;
   readonly #bySequence = new Map<number, Receive>();
   #ends = new TinyQueue<Receive>([], byEnd);
   #passed = start;
-  /** Rows up to `passed` that may not be of messages under way: their places, by their sequence numbers. */
+  /** The gaps: rows up to `passed` that may not belong to messages under way. Places by sequence number. */
   readonly #gaps = new Map<number, number>();
-  /** The gaps in order, with some that are none any more; `undefined` after others came. */
+  /** The gaps in order, possibly with outdated ones. `undefined` after a gap was added. */
   #gapsInOrder: readonly Place[] | undefined;
   #latestStoodAt = Number.NEGATIVE_INFINITY;
 
@@ -73,7 +76,7 @@ export class UnwrittenReceives {
     return this.#bySequence.has(sequence);
   }
 
-  /** Sets receives down, each in place of an earlier one of its message. */
+  /** Adds receives. Each one replaces an earlier receive of its message. */
   set(receives: readonly Receive[]): void {
     this.#whenUndone(receives.map(({ sequence }) => sequence));
     for (const receive of receives) {
@@ -87,26 +90,26 @@ export class UnwrittenReceives {
     }
   }
 
-  /** Forgets receives: their messages are gone, or their rows tell all from now on (see `rowAt`). */
+  /** Forgets receives. Their messages were deleted, or their rows were written: see `rowAt`. */
   forget(sequences: readonly number[]): void {
     this.#whenUndone(sequences);
     for (const sequence of sequences) this.#bySequence.delete(sequence);
   }
 
-  /** Forgets all: there are no rows any more. */
+  /** Forgets all receives, after all rows were deleted. */
   clear(): void {
     this.forget([...this.#bySequence.keys()]);
   }
 
-  /** Takes a receive back: its message stands where it stood. */
+  /** Undoes a receive. Its message returns to its place. */
   takeBack({ sequence, stoodAt, again }: Receive): void {
-    // Else the handle of the receive before would be the latest one.
+    // Otherwise the handle of the receive before would be valid again.
     if (again) this.#database.run("UPDATE messages SET receipt = 0 WHERE sequence = ?", sequence);
     this.forget([sequence]);
     this.rowAt({ visible_at: stoodAt, sequence });
   }
 
-  /** Writes a receive down, and forgets it: its row tells all from now on. */
+  /** Writes a receive to the row of its message, and forgets it. */
   writeDown(receive: Receive): void {
     this.#database.run(
       `UPDATE messages SET first_visible_at = ?, visible_at = ?, hold = ?, visibility_changed_to = ?,
@@ -124,7 +127,7 @@ export class UnwrittenReceives {
     this.rowAt({ visible_at: receive.visibleAt, sequence: receive.sequence });
   }
 
-  /** Writes down those whose time is over. */
+  /** Writes the receives whose time is over. */
   writeDownEnded(now: number): void {
     if ((this.nextEnd() ?? Number.POSITIVE_INFINITY) > now) return;
     this.#database.transaction(() => {
@@ -134,35 +137,35 @@ export class UnwrittenReceives {
     });
   }
 
-  /** Writes down all of them. */
+  /** Writes all receives. */
   writeDownAll(): void {
     this.writeDownEnded(Number.POSITIVE_INFINITY);
   }
 
-  /** When the first of them ends. */
+  /** When the first receive ends. */
   nextEnd(): number | undefined {
     return this.#nextEnding()?.visibleAt;
   }
 
-  /** How many of them stand where, by the clock, they are not visible yet: it was set back. */
+  /** How many of the messages have a place that is in the future, because the clock was set back. */
   countStandingAfter(now: number): number {
     if (this.#latestStoodAt <= now) return 0;
     return this.#bySequence.values().reduce((count, { stoodAt }) => count + (stoodAt > now ? 1 : 0), 0);
   }
 
-  /** Up to which place all rows but the gaps are of messages under way. */
+  /** All rows up to this place belong to messages under way, except for the gaps. */
   get passed(): Place {
     return this.#passed;
   }
 
-  /** Says that all rows up to this place are of messages under way, or will be by the end of this transaction. */
+  /** Notes that all rows up to this place belong to messages under way, at the latest at the end of this transaction. */
   pass(place: Place): void {
     if (byPlace(place, this.#passed) <= 0) return;
     this.#whenUndone([]);
     this.#passed = { visible_at: place.visible_at, sequence: place.sequence };
   }
 
-  /** Rows up to `passed` that may not be of messages under way, in order. */
+  /** The gaps, in order. */
   gaps(): readonly Place[] {
     if (this.#gaps.size === 0) return [];
     this.#gapsInOrder ??= [...this.#gaps]
@@ -172,7 +175,7 @@ export class UnwrittenReceives {
     return this.#gapsInOrder;
   }
 
-  /** Says that there is a row at this place, and nowhere else, which is not of a message under way. */
+  /** Notes that the row of a message that is not under way is at this place. */
   rowAt({ visible_at, sequence }: Place): void {
     if (byPlace({ visible_at, sequence }, this.#passed) > 0) this.noGap(sequence);
     else {
@@ -181,7 +184,7 @@ export class UnwrittenReceives {
     }
   }
 
-  /** Says that there is no gap with this row. */
+  /** Notes that this row is no gap. */
   noGap(sequence: number): void {
     if (this.#gaps.delete(sequence)) this.#whenUndone([]);
   }
@@ -194,7 +197,7 @@ export class UnwrittenReceives {
     return undefined;
   }
 
-  /** Has what is known of these messages undone with the transaction, and forgotten where the others are. */
+  /** If the transaction is undone, restores the receives of these messages, and forgets `passed` and the gaps. */
   #whenUndone(sequences: readonly number[]): void {
     const before = sequences.map((sequence) => this.#bySequence.get(sequence));
     this.#database.whenUndone(() => {

@@ -3,10 +3,10 @@ import type { Queue } from "./queue-registry.ts";
 import type { StoreContext } from "./store-context.ts";
 import type { Place } from "./unwritten-receives.ts";
 
-/** Rows that are read at once behind messages under way: there may be many of those. */
+/** How many rows are read at once after messages under way, which may be many. */
 const MOST_AT_ONCE = 1_000;
 
-/** Exact numbers of the messages that are not visible. */
+/** Counts the messages that are not visible. */
 export function countInvisible(
   { database }: StoreContext,
   queue: Queue,
@@ -24,7 +24,7 @@ export function countInvisible(
   return { inFlight: held + receives.size, delayed };
 }
 
-/** The first messages of a queue that can be received, in order; of a FIFO queue, whether or not their group is blocked. */
+/** The first visible messages of a queue, in order. On a FIFO queue this includes messages of blocked groups. */
 export function firstVisible<Row extends Place>(
   { database }: StoreContext,
   queue: Queue,
@@ -67,7 +67,7 @@ function inGaps<Row extends Place>(
     const sequences = gaps.slice(next, next + count - found.length).map(({ sequence }) => sequence);
     next += sequences.length;
     const rows = database.all<Row>(
-      // The sign keeps SQLite from walking over the queue.
+      // The `+` keeps SQLite from using the index of the queue.
       `SELECT ${columns} FROM messages WHERE sequence IN (SELECT value FROM json_each(?)) AND +queue = ?
          ORDER BY visible_at, sequence`,
       JSON.stringify(sequences),
@@ -89,7 +89,7 @@ function rowsAfter<Row extends Place>(
   limit: number,
 ): Row[] {
   if (visible_at > now) return [];
-  // As one condition SQLite would read all rows of that millisecond.
+  // With one condition for both, SQLite would read all rows of that millisecond.
   const ofThen = database.all<Row>(
     `SELECT ${columns} FROM messages WHERE queue = ? AND visible_at = ? AND sequence > ? ORDER BY sequence LIMIT ?`,
     queue.id,
@@ -109,11 +109,11 @@ function rowsAfter<Row extends Place>(
   return ofThen.length === 0 ? later : ofThen.concat(later);
 }
 
-/** How many messages can be received now, counted up to a limit. */
+/** Counts the messages that can be received now, up to a limit. */
 export function countReceivable(context: StoreContext, queue: Queue, limit: number): number {
   const now = context.clock();
   if (!queue.fifo) return firstVisible(context, queue, "sequence, visible_at", limit, now).length;
-  // A blocked group may hold any number of visible messages: its row in ordered_groups saves walking over them.
+  // A blocked group may have any number of visible messages. With ordered_groups they need not be read.
   const counted = context.database.get<{ n: number }>(
     `SELECT count(*) AS n FROM (
        SELECT 1 FROM ordered_groups g CROSS JOIN messages m ON m.queue = g.queue AND m.ordered_group = g.name
@@ -125,7 +125,7 @@ export function countReceivable(context: StoreContext, queue: Queue, limit: numb
   return counted?.n ?? 0;
 }
 
-/** When the first message becomes receivable by itself after a moment (ms), or did so and was not looked for. */
+/** When the first message after a given time (ms) becomes receivable without a request. */
 export function nextReceivableAt({ database }: StoreContext, queue: Queue, after: number): number | undefined {
   const query = queue.fifo
     ? "SELECT min(ready_at) AS at FROM ordered_groups WHERE queue = ? AND ready_at > ?"

@@ -1,30 +1,30 @@
 import type { Queue } from "./queue-registry.ts";
 
-/** Somebody who waits for messages. */
+/** A caller that waits for messages. */
 export interface Waiter {
-  /** How many messages would satisfy it. */
+  /** How many messages it wants at most. */
   readonly wants: number;
-  /** Offers it what is there. Returns how many messages it took; with 0 it keeps waiting. */
+  /** Lets it receive messages. Returns how many it received. After 0 it continues to wait. */
   readonly offer: () => number;
 }
 
-/** What waiting needs to know of a queue. */
+/** What is known about the next messages of a queue. */
 export interface Prospects {
-  /** How many messages can be received now, counted up to `limit`. */
+  /** Counts the messages that can be received now, up to `limit`. */
   readonly receivable: (queue: Queue, limit: number) => number;
-  /** When the first message becomes receivable by itself after a moment (ms), if one does. */
+  /** When the first message after a given time (ms) becomes receivable without a request, if one does. */
   readonly nextAt: (queue: Queue, after: number) => number | undefined;
   readonly clock: () => number;
 }
 
-// A timer may sleep no longer than this: the clock may be set, and Node's timers end at 24 days.
+// The longest time of a timer. The clock may be set, and Node's timers have a maximum of 24 days.
 const longestSleepMs = 60_000;
 
 /**
- * Who waits at which queue, first come, first served: each message wakes one waiter. There is no polling: a change wakes
- * at once, and one timer a queue sleeps until its next message becomes visible.
+ * The callers that wait for messages, by queue. They are served in their order, and each message wakes one of them. There
+ * is no polling: a change wakes a waiter at once, and a timer for each queue fires when its next message becomes visible.
  *
- * Offers are made in the event loop's next turn: after the change that they follow is committed.
+ * Messages are offered in the next tick of the event loop, when the change that made them receivable is committed.
  */
 export class Waiters {
   readonly #prospects: Prospects;
@@ -37,7 +37,7 @@ export class Waiters {
     this.#prospects = prospects;
   }
 
-  /** Adds a waiter; the function returned takes it away again. */
+  /** Adds a waiter. The returned function removes it. */
   add(queue: Queue, waiter: Waiter): () => void {
     let waiters = this.#waiting.get(queue);
     if (waiters === undefined) {
@@ -49,19 +49,19 @@ export class Waiters {
     return () => this.#remove(queue, waiter);
   }
 
-  /** Says that messages may have become receivable. */
+  /** Must be called when messages may have become receivable. */
   changed(queue: Queue): void {
     if (!this.#waiting.has(queue)) return;
     this.#changed.add(queue);
     this.#scheduled ??= setImmediate(() => this.#offerAll());
   }
 
-  /** Looks at every queue again; for a clock that does not advance by itself. */
+  /** Checks every queue again. Tests need it after they have advanced the clock. */
   changedAll(): void {
     for (const queue of this.#waiting.keys()) this.changed(queue);
   }
 
-  /** Stops all timers. Nobody is offered anything any more. */
+  /** Stops all timers and offers. */
   close(): void {
     if (this.#scheduled !== undefined) clearImmediate(this.#scheduled);
     for (const timer of this.#timers.values()) clearTimeout(timer);
@@ -79,7 +79,7 @@ export class Waiters {
   #offer(queue: Queue): void {
     const waiters = this.#waiting.get(queue);
     if (waiters === undefined) return;
-    // What becomes receivable from here on is seen by this offer or by the next: no millisecond between them is lost.
+    // A message that becomes receivable after this time is seen by this offer or by the next one.
     const from = this.#prospects.clock();
     let wanted = 0;
     for (const waiter of waiters) wanted += waiter.wants;
@@ -97,7 +97,7 @@ export class Waiters {
     try {
       return this.#prospects.receivable(queue, wanted);
     } catch {
-      // Whoever waits will meet the error in what it is offered, and tell of it.
+      // The receive of the waiter fails with the same error, and reports it.
       return wanted;
     }
   }

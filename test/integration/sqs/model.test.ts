@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { QueueStore, type ReceivedMessage } from "../../../local/sqs/queue-store.ts";
+import { QueueStore } from "../../../local/sqs/queue-store.ts";
+import type { ReceivedMessage } from "../../../local/sqs/receive-messages.ts";
 
 /** What a message ought to be. */
 interface Expected {

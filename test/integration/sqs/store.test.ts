@@ -3,7 +3,8 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Database } from "../../../local/sqs/database.ts";
 import { Faults } from "../../../local/sqs/injected-faults.ts";
-import { QueueStore, queueArn } from "../../../local/sqs/queue-store.ts";
+import { queueArn } from "../../../local/sqs/queue-registry.ts";
+import { QueueStore } from "../../../local/sqs/queue-store.ts";
 import { SqsError } from "../../../local/sqs/sqs-error.ts";
 import { limits } from "../../../local/sqs/sqs-limits.ts";
 import { temporaryDirectory } from "../../helpers/test-engine.ts";
@@ -321,12 +322,12 @@ describe("messages under way", () => {
     expect(bodies()).toEqual(["c", "d", "e"]);
   });
 
-  it("hide none that is put back out of a backoff, and none that a waiter was told of", async () => {
+  it("hide no message that is put back out of a backoff, and none that a waiter waits for", async () => {
     for (const body of ["a", "b"]) store.send("q", { body });
     const [a] = receive();
     for (const seconds of [40, 0]) store.changeVisibility("q", a?.receiptHandle ?? "", seconds);
-    expect(await store.waitForMessages("q", { timeoutMs: 1_000, wants: 5 })).toBe(true);
-    expect(bodies()).toEqual(["a"]);
+    const found = await store.receiveOrWait({ queue: "q", max: 5 }, { timeoutMs: 1_000 });
+    expect(found.map(({ body }) => body)).toEqual(["a"]);
   });
 
   it("are not deleted by a handle of an earlier receive", () => {
@@ -443,11 +444,11 @@ describe("messages under way", () => {
     held.push(...bodies("dlq", 1));
     store.clockAdvanced();
     expect([...held, ...bodies()].sort()).toEqual(["a", "b", "c"]);
-    expect(await store.waitForMessages("dlq", { timeoutMs: 20 })).toBe(false);
+    expect(await store.receiveOrWait({ queue: "dlq", max: 1 }, { timeoutMs: 20 })).toEqual([]);
     expect(store.nextVisibleAt("dlq")).toBe(now + 30 * seconds);
     now += 30 * seconds;
     store.clockAdvanced();
-    expect(await store.waitForMessages("dlq", { timeoutMs: 1_000 })).toBe(true);
+    expect(await store.receiveOrWait({ queue: "dlq", max: 1 }, { timeoutMs: 1_000 })).toHaveLength(1);
   });
 });
 
@@ -481,27 +482,27 @@ describe("waiting", () => {
   it("wakes one waiter per message, first come, first served", async () => {
     const woken: number[] = [];
     const waits = [0, 1, 2].map((i) =>
-      store.waitForMessages("q", { timeoutMs: 10_000 }).then((there) => {
-        if (there) woken.push(i);
-        return there;
+      store.receiveOrWait({ queue: "q", max: 1 }, { timeoutMs: 10_000 }).then((messages) => {
+        if (messages.length > 0) woken.push(i);
+        return messages.map(({ body }) => body);
       }),
     );
     store.send("q", { body: "a" });
     store.send("q", { body: "b" });
-    expect(await Promise.all(waits.slice(0, 2))).toEqual([true, true]);
+    expect(await Promise.all(waits.slice(0, 2))).toEqual([["a"], ["b"]]);
     for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
     expect(woken).toEqual([0, 1]);
     store.send("q", { body: "c" });
-    expect(await waits[2]).toBe(true);
+    expect(await waits[2]).toEqual(["c"]);
   });
 
   it("wakes at the end of a visibility timeout and of a delay", async () => {
     store.send("q", { body: "x" });
     receive();
-    const wait = store.waitForMessages("q", { timeoutMs: 10_000 });
+    const wait = store.receiveOrWait({ queue: "q", max: 1 }, { timeoutMs: 10_000 });
     now += 30 * seconds;
     store.clockAdvanced();
-    expect(await wait).toBe(true);
+    expect(await wait).toHaveLength(1);
   });
 
   it("sleeps on the real clock until the next message is visible", async () => {
@@ -530,10 +531,10 @@ describe("waiting", () => {
 
   it("ends without a message at a signal, at its time and at the store's close", async () => {
     const abort = new AbortController();
-    const aborted = store.waitForMessages("q", { timeoutMs: 10_000, signal: abort.signal });
+    const aborted = store.receiveOrWait({ queue: "q", max: 1 }, { timeoutMs: 10_000, signal: abort.signal });
     abort.abort();
-    expect(await aborted).toBe(false);
-    expect(await store.waitForMessages("q", { timeoutMs: 1 })).toBe(false);
+    expect(await aborted).toEqual([]);
+    expect(await store.receiveOrWait({ queue: "q", max: 1 }, { timeoutMs: 1 })).toEqual([]);
     const closed = store.receiveOrWait({ queue: "q", max: 1 }, { timeoutMs: 10_000 });
     store.close();
     expect(await closed).toEqual([]);
