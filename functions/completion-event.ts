@@ -1,6 +1,6 @@
 import { EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
 import { clientConfig } from "../shared/aws/client-config.ts";
-import type { RunSummary } from "../shared/definition/completion.ts";
+import type { RunSummary } from "../shared/definition/on-complete.ts";
 
 /** The source and the detail type of the event. Rules in EventBridge match them. */
 const SOURCE = "sluice";

@@ -14,8 +14,8 @@ import type { RefillOptions } from "../shared/consumer/slots/intake.ts";
 import { MOST_POLLS } from "../shared/consumer/slots/refill-policy.ts";
 import { type FunctionEnvironment, fromVariables } from "../shared/definition/function-environment.ts";
 import { RECORDING_SECONDS } from "../shared/definition/topology.ts";
+import { functionMetrics, InvocationMetrics } from "./cloudwatch-metrics.ts";
 import { functionServices } from "./function-services.ts";
-import { functionMetrics, InvocationMetrics } from "./metrics.ts";
 import { steadyClock } from "./steady-clock.ts";
 import { taskLogger } from "./task-logger.ts";
 

@@ -5,9 +5,9 @@ import { PARALLEL_SENDS } from "../shared/aws/queue.ts";
 import { fromVariables } from "../shared/definition/function-environment.ts";
 import { handleControlBatch } from "../shared/producer/control-batch.ts";
 import { Producer } from "../shared/producer/producer.ts";
+import { functionMetrics, InvocationMetrics } from "./cloudwatch-metrics.ts";
 import { completionEvents } from "./completion-event.ts";
 import { functionServices } from "./function-services.ts";
-import { functionMetrics, InvocationMetrics } from "./metrics.ts";
 import { steadyClock } from "./steady-clock.ts";
 import { taskLogger } from "./task-logger.ts";
 

@@ -1,7 +1,7 @@
 import { Duration } from "aws-cdk-lib";
 import { Metric, Stats } from "aws-cdk-lib/aws-cloudwatch";
 
-/** The namespace in which the functions publish their metrics (`functions/metrics.ts`). */
+/** The namespace in which the functions publish their metrics (`functions/cloudwatch-metrics.ts`). */
 const NAMESPACE = "Sluice";
 
 /** The metrics that the functions publish. */

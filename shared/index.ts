@@ -21,7 +21,7 @@ export {
   Throttled,
   type WaitOptions,
 } from "./base/task-errors.ts";
-export type { CompletionContext, OnComplete, RunSummary } from "./definition/completion.ts";
+export type { CompletionContext, OnComplete, RunSummary } from "./definition/on-complete.ts";
 export type { Permission } from "./definition/permissions.ts";
 export type { ScheduleOption, ScheduleOptions } from "./definition/schedule.ts";
 export type { TaskRetryOptions } from "./definition/task-retry.ts";

@@ -5,7 +5,7 @@ import { ConfigurationError } from "../base/errors.ts";
 import { booleanOption, integerOption, rejectUnknownKeys, show } from "../base/options.ts";
 import type { Task } from "../base/task.ts";
 import { type PageReader, type Source, toSource } from "../sources/source.ts";
-import type { OnComplete } from "./completion.ts";
+import type { OnComplete } from "./on-complete.ts";
 import { type ParsedPermission, type Permission, parsePermissions } from "./permissions.ts";
 import { parseSchedule, type Schedule, type ScheduleOption } from "./schedule.ts";
 import { type TaskRetryOptions, type TaskRetryPolicy, taskRetryPolicy } from "./task-retry.ts";

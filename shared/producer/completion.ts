@@ -5,7 +5,7 @@ import { toError } from "../base/errors.ts";
 import { completionOf } from "../base/late-message.ts";
 import { backoffMilliseconds } from "../base/retry.ts";
 import type { TaskLogger } from "../base/task.ts";
-import type { RunSummary } from "../definition/completion.ts";
+import type { RunSummary } from "../definition/on-complete.ts";
 import type { Workflow } from "../definition/workflow.ts";
 import { finalCounts, type RunRecord } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Template } from "aws-cdk-lib/assertions";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { functionMetrics, InvocationMetrics } from "../../functions/metrics.ts";
+import { functionMetrics, InvocationMetrics } from "../../functions/cloudwatch-metrics.ts";
 import { ALARM_NAMES, oldestHealthySeconds } from "../../infra/alarms.ts";
 import { topology as topologyOf } from "../../shared/definition/topology.ts";
 import { defineWorkflow } from "../../shared/definition/workflow.ts";

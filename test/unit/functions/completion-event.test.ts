@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { completionEvents } from "../../../functions/completion-event.ts";
-import type { RunSummary } from "../../../shared/definition/completion.ts";
+import type { RunSummary } from "../../../shared/definition/on-complete.ts";
 
 const SUMMARY: RunSummary = {
   workflow: "cities",

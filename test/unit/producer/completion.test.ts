@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import type { CompletionContext, RunSummary } from "../../../shared/definition/completion.ts";
+import type { CompletionContext, RunSummary } from "../../../shared/definition/on-complete.ts";
 import { checkResponse, PermanentError, RetryLater, type WorkflowOptions } from "../../../shared/index.ts";
 import type { ProducerOptions } from "../../../shared/producer/context.ts";
 import { CONTROL_DEAD_LETTERS, ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";

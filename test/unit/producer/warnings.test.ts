@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import type { RunSummary } from "../../../shared/definition/completion.ts";
+import type { RunSummary } from "../../../shared/definition/on-complete.ts";
 import { type Cursor, items, type PageReader, type ReadContext } from "../../../shared/index.ts";
 import { ProducerWorld, RUN } from "../../helpers/producer-world.ts";
 

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from "vitest";
-import { functionMetrics, InvocationMetrics } from "../../../functions/metrics.ts";
+import { functionMetrics, InvocationMetrics } from "../../../functions/cloudwatch-metrics.ts";
 
 function published() {
   const lines: string[] = [];
