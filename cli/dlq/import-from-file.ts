@@ -28,7 +28,7 @@ export async function importFromFile(path: string, options: ImportOptions): Prom
       writeJson({ type: "imported", workflow: target.workflow, dryRun: options.dryRun, interrupted, ...result });
     else report(target, result, { ...options, interrupted });
     if (interrupted) process.exitCode = EXIT.interrupted;
-    else if (result.invalidLines + result.refused > 0 || !result.pass.complete) process.exitCode = EXIT.partly;
+    else if (result.invalidLines + result.refused > 0 || !result.scan.complete) process.exitCode = EXIT.partly;
   });
 }
 
@@ -74,7 +74,7 @@ async function* readLines(path: string, signal: AbortSignal): AsyncGenerator<str
 
 function report(
   target: Target,
-  { read, imported, alreadyThere, alreadyDone, atWork, invalid, invalidLines, refused, pass }: ImportResult,
+  { read, imported, alreadyThere, alreadyDone, atWork, invalid, invalidLines, refused, scan }: ImportResult,
   { dryRun, interrupted, ...options }: ImportOptions & { readonly interrupted: boolean },
 ): void {
   const were = dryRun ? "would be" : imported === 1 ? "was" : "were";
@@ -93,7 +93,7 @@ function report(
   for (const { line, message } of invalid.slice(0, INVALID_SHOWN))
     say(style("red", `    line ${line}: ${oneLine(message)}`));
   if (invalidLines > INVALID_SHOWN) console.log(`    … and ${invalidLines - INVALID_SHOWN} more`);
-  for (const note of scanNotes(pass, {})) remark(note);
+  for (const note of scanNotes(scan, {})) remark(note);
   if (imported > 0 && !dryRun)
     console.log(`\n${nextSteps([[dlqCommand("list", target, options, options.workflow), "show why the items died"]])}`);
 }

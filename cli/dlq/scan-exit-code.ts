@@ -1,4 +1,4 @@
-import type { PassResult } from "../../shared/dead-letters/pass.ts";
+import type { ScanResult } from "../../shared/dead-letters/scan.ts";
 import { EXIT } from "../exit-code.ts";
 
 /**
@@ -9,7 +9,7 @@ import { EXIT } from "../exit-code.ts";
  * @param named How many the user named by their ids, if so. Dead letters that were not named may be held by others.
  */
 export function scanExitCode(
-  result: Pick<PassResult, "looked" | "heldElsewhere" | "stoppedBy">,
+  result: Pick<ScanResult, "looked" | "heldElsewhere" | "stoppedBy">,
   matched: number,
   named?: number,
 ): number {

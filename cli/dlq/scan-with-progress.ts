@@ -1,6 +1,6 @@
 import { browse } from "../../shared/dead-letters/browse.ts";
-import type { PassResult } from "../../shared/dead-letters/pass.ts";
 import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
+import type { ScanResult } from "../../shared/dead-letters/scan.ts";
 import { DeadLetterProgress } from "../screens/dlq/dead-letter-progress.ts";
 import type { Target } from "../targets/target.ts";
 import { interruptible } from "./interruptible.ts";
@@ -12,7 +12,7 @@ import { interruptible } from "./interruptible.ts";
 export async function scanWithProgress(
   { services, local }: Target,
   see: (deadLetter: DeadLetter) => void,
-): Promise<PassResult> {
+): Promise<ScanResult> {
   const shown = new DeadLetterProgress("Reading");
   try {
     return await interruptible((signal) =>

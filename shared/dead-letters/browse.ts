@@ -1,28 +1,28 @@
 import type { Queue } from "../aws/queue.ts";
 import { SluiceError } from "../base/errors.ts";
-import { Pass, type PassOptions, type PassResult } from "./pass.ts";
 import type { DeadLetter } from "./read-dead-letter.ts";
+import { Scan, type ScanOptions, type ScanResult } from "./scan.ts";
 
 /**
- * Looks at every dead letter on a dead-letter queue once, and gives all of them back. Dead letters come in about the order in
- * which they were sent; sort by `diedAt` for the order of death.
+ * Looks at every dead letter on a dead-letter queue once, and gives all of them back. The order is about the order in which
+ * they were sent. For the order in which the items died, sort by `diedAt`.
  *
- * @param see Called with each letter. Keep what you need and no more: there may be 100,000.
- * @throws {SluiceError} `DLQ_MOVES_ON`, see `Pass`.
+ * @param see Called with each dead letter. Keep only what you need: there may be 100,000 of them.
+ * @throws {SluiceError} `DLQ_MOVES_ON`, see `Scan`.
  * @example const groups = new LetterGroups("error");
  * await browse(deadLetterQueue, (deadLetter) => groups.add(deadLetter));
  */
 export async function browse(
   deadLetterQueue: Queue,
   see: (deadLetter: DeadLetter) => void,
-  options: PassOptions = {},
-): Promise<PassResult> {
-  return await new Pass(deadLetterQueue, options).run((deadLetters) => {
+  options: ScanOptions = {},
+): Promise<ScanResult> {
+  return await new Scan(deadLetterQueue, options).run((deadLetters) => {
     for (const { receiptHandle: _, ...deadLetter } of deadLetters) see(deadLetter);
   });
 }
 
-/** What is said of dead letters that other commands hold, and what to do. */
+/** A text for people about dead letters that other commands hold, with what to do. */
 export function heldWords(deadLetters: number, approximate: boolean): string {
   const more = `${deadLetters.toLocaleString("en")} more dead ${deadLetters === 1 ? "letter" : "letters"}`;
   const are = deadLetters === 1 ? "is" : "are";
@@ -38,29 +38,23 @@ export function heldWords(deadLetters: number, approximate: boolean): string {
   );
 }
 
-/** The dead letter whose id begins with a text, or none, or several of them. */
-export interface FoundDeadLetter {
-  readonly prefix: string;
-  readonly deadLetter: DeadLetter;
-}
-
 /**
  * Finds dead letters by their ids, or by the beginnings of their ids.
  *
- * @returns one for each prefix, in the order asked.
- * @throws {SluiceError} `UNKNOWN_LETTER`: no id begins so; `LETTERS_HELD`: none of those that could be looked at does, and
- *   others hold some; `AMBIGUOUS_LETTER`: more than one does.
+ * @returns one dead letter for each prefix, in the order of the prefixes.
+ * @throws {SluiceError} `UNKNOWN_LETTER`: no id begins with the prefix. `LETTERS_HELD`: the same, but others hold some dead
+ *   letters, which could not be looked at. `AMBIGUOUS_LETTER`: more than one id begins with the prefix.
  */
 export async function findDeadLetters(
   deadLetterQueue: Queue,
   prefixes: readonly string[],
-  options: PassOptions = {},
+  options: ScanOptions = {},
 ): Promise<readonly DeadLetter[]> {
   const found = new Map<string, DeadLetter[]>(prefixes.map((prefix) => [prefix, []]));
   const { looked, heldElsewhere, approximate } = await browse(
     deadLetterQueue,
     (deadLetter) => {
-      // A second one is enough to know that it is not unique.
+      // Two dead letters are enough to know that the prefix is not unique.
       for (const [prefix, deadLetters] of found)
         if (deadLetters.length < 2 && deadLetter.id.startsWith(prefix)) deadLetters.push(deadLetter);
     },

@@ -1,33 +1,33 @@
 import { jsonText } from "../base/exact-json.ts";
 import type { DeadLetter } from "./read-dead-letter.ts";
 
-/** By what dead letters are grouped. */
+/** The properties by which dead letters can be grouped. */
 export const GROUPINGS = ["error", "reason", "run", "age"] as const;
 export type Grouping = (typeof GROUPINGS)[number];
 
 /** Dead letters that have something in common. */
 export interface DeadLetterGroup {
-  /** Of `error` the fingerprint's id, else the same as `name`. */
+  /** For `error` the fingerprint's id, and otherwise the same as `name`. */
   readonly key: string;
-  /** Of `error` the fingerprint's text, of `reason` the reason, of `run` the run's id, of `age` a span of time. */
+  /** For `error` the fingerprint's text, for `reason` the reason, for `run` the run's id, for `age` a span of time. */
   readonly name: string;
   readonly count: number;
-  /** How many there are of each reason. */
+  /** How many dead letters have each reason. */
   readonly reasons: Readonly<Record<string, number>>;
-  /** When the first and the last of them died, ISO 8601. */
+  /** When the first and the last of these items died, ISO 8601. */
   readonly firstDiedAt: string;
   readonly lastDiedAt: string;
-  /** The one that died last. */
+  /** The dead letter whose item died last. */
   readonly example: {
     readonly id: string;
     readonly run: string | null;
     readonly error: { readonly name: string; readonly message: string };
-    /** Its item as JSON, of a foreign dead letter its body: the beginning, 500 characters. */
+    /** The first 500 characters of the item as JSON, or of the body of a foreign dead letter. */
     readonly item: string;
   };
 }
 
-/** So many groups are told apart; dead letters of all further ones are one group, so that memory stays bounded. */
+/** The most groups. All dead letters of further groups form one group, so that memory stays bounded. */
 const MOST_GROUPS = 10_000;
 const LONGEST_EXAMPLE = 500;
 const OTHERS = "(others)";
@@ -55,13 +55,13 @@ interface Growing {
   example: DeadLetterGroup["example"];
 }
 
-/** Groups dead letters as they are seen, in memory that does not grow with their number. */
+/** Groups dead letters one by one, in memory that does not grow with their number. */
 export class DeadLetterGroups {
   readonly #by: Grouping;
   readonly #now: number;
   readonly #groups = new Map<string, Growing>();
 
-  /** @param now Milliseconds since the epoch, for ages. */
+  /** @param now Milliseconds since the epoch, for the ages. Default: now. */
   constructor(by: Grouping, now: number = Date.now()) {
     this.#by = by;
     this.#now = now;
@@ -79,7 +79,7 @@ export class DeadLetterGroups {
     }
   }
 
-  /** The largest group first; ages, the youngest first. */
+  /** The groups: the largest first, or for `age` the youngest first. */
   get sorted(): readonly DeadLetterGroup[] {
     const groups = [...this.#groups.values()];
     if (this.#by === "age") {
@@ -125,6 +125,6 @@ function exampleOf({ id, run, error, item }: DeadLetter): DeadLetterGroup["examp
   return { id, run, error: { name, message: beginning(message) }, item: beginning(text) };
 }
 
-// A copy: a slice would keep the whole body in memory, which it was parsed from.
+// It copies the text: a slice would keep the whole body in memory, from which the text was parsed.
 const beginning = (text: string): string =>
   Buffer.from(text.length > LONGEST_EXAMPLE ? `${text.slice(0, LONGEST_EXAMPLE)}…` : text).toString();

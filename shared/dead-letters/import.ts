@@ -4,40 +4,40 @@ import type { OutgoingMessage, Queue } from "../aws/queue.ts";
 import { SluiceError } from "../base/errors.ts";
 import type { ItemFate, Ledger } from "../ledger/ledger.ts";
 import { heldWords } from "./browse.ts";
-import { Pass, type PassOptions, type PassResult } from "./pass.ts";
 import { type DeadLetter, isOurs, itemOf, toDeadLetter, toMessageAttribute } from "./read-dead-letter.ts";
+import { Scan, type ScanOptions, type ScanResult } from "./scan.ts";
 
-export interface ImportOptions extends PassOptions {
+export interface ImportOptions extends ScanOptions {
   readonly deadLetterQueue: Queue;
   readonly ledger: Ledger;
-  /** Whose queue it is: in another one's, an item could only die again. */
+  /** The workflow of the queue. A dead letter of another workflow is refused: its item could only die again here. */
   readonly workflow: string;
-  /** Lines of an export; empty ones are passed over. */
+  /** The lines of an export. Empty lines are skipped. */
   readonly lines: AsyncIterable<string> | Iterable<string>;
-  /** Sends nothing, and tells what would be. Default: false. */
+  /** Sends nothing, and returns what it would send. Default: false. */
   readonly dryRun?: boolean | undefined;
-  /** After each step. */
+  /** Called after each step. */
   readonly onImported?: ((imported: number) => void) | undefined;
 }
 
 export interface ImportResult {
-  /** Dead letters in the lines. */
+  /** How many dead letters the lines have. */
   readonly read: number;
-  /** With `dryRun`: would be. */
+  /** How many were put back. With `dryRun`: how many would be. */
   readonly imported: number;
-  /** Left out: the same dead letter, or a later one of its item, lies on the queue. */
+  /** Left out: the queue has the same dead letter, or a later one of the same item. */
   readonly alreadyThere: number;
-  /** Left out: their items have succeeded. */
+  /** Left out: the items have succeeded. */
   readonly alreadyDone: number;
-  /** Left out: their items were redriven, and are at work. */
+  /** Left out: the items were redriven, and are pending. */
   readonly atWork: number;
-  /** Lines that are no dead letters, or another workflow's; at most 100. Nothing stops at them. */
+  /** Lines that have no dead letter of this workflow; at most 100. The import continues after them. */
   readonly invalid: readonly { readonly line: number; readonly message: string }[];
   readonly invalidLines: number;
-  /** SQS refused them each time. */
+  /** How many SQS refused at each try. */
   readonly refused: number;
-  /** What the look at the queue before it came to. */
-  readonly pass: PassResult;
+  /** The result of the scan of the queue before the import. */
+  readonly scan: ScanResult;
 }
 
 const DEAD_LETTERS_PER_STEP = 50;
@@ -58,7 +58,7 @@ const lineSchema = z.looseObject({
     .default({}),
 });
 
-/** Reads a line of an export. @throws {Error} It is none; the message says why. */
+/** Reads a line of an export. @throws {Error} The line is not a dead letter. The message says why. */
 function parseLine(line: string): OutgoingMessage {
   const parsed = lineSchema.safeParse(JSON.parse(line));
   if (!parsed.success) throw new Error(z.prettifyError(parsed.error));
@@ -79,23 +79,24 @@ function parseLine(line: string): OutgoingMessage {
 }
 
 /**
- * Puts exported dead letters back on the dead-letter queue. It can be repeated: what is there already, or was redriven or has
- * succeeded since, is left out. The dead letters get new ids.
+ * Puts exported dead letters back on the dead-letter queue. The dead letters get new ids. An import can be repeated: it
+ * leaves out dead letters that are on the queue, and items that were redriven or have succeeded since the export.
  *
- * @throws {SluiceError} `DLQ_MOVES_ON`, see `Pass`. `LETTERS_HELD`: others hold dead letters of the queue, which may be the same;
- *   nothing was sent. With `dryRun` the result says so instead.
+ * @throws {SluiceError} `DLQ_MOVES_ON`, see `Scan`.
+ * @throws {SluiceError} `LETTERS_HELD`: others hold dead letters of the queue, which may be the same ones. Nothing was
+ *   sent. With `dryRun`, the result says so instead.
  */
 export async function importDeadLetters(options: ImportOptions): Promise<ImportResult> {
   const { deadLetterQueue, ledger, workflow, lines, dryRun = false, onImported, signal } = options;
   const present = new Presence();
-  const pass = await new Pass(deadLetterQueue, options).run((deadLetters) => {
+  const scan = await new Scan(deadLetterQueue, options).run((deadLetters) => {
     for (const deadLetter of deadLetters) present.add(deadLetter);
   });
-  if (pass.heldElsewhere > 0 && !dryRun) {
+  if (scan.heldElsewhere > 0 && !dryRun) {
     throw new SluiceError(
       "LETTERS_HELD",
       "nothing was put back, because dead letters of the file may be among those that could not be looked at, and would lie " +
-        `there twice. ${heldWords(pass.heldElsewhere, pass.approximate)}`,
+        `there twice. ${heldWords(scan.heldElsewhere, scan.approximate)}`,
     );
   }
   const invalid: { line: number; message: string }[] = [];
@@ -145,21 +146,21 @@ export async function importDeadLetters(options: ImportOptions): Promise<ImportR
     if (pending.length >= DEAD_LETTERS_PER_STEP) await flush();
   }
   if (!signal?.aborted) await flush();
-  return { ...counts, invalid, pass };
+  return { ...counts, invalid, scan };
 }
 
 const deadLetterOf = ({ body, attributes = {} }: OutgoingMessage): DeadLetter =>
   toDeadLetter({ id: "", receiptHandle: "", body, receiveCount: 0, attributes });
 
-/** Of a message that SQS moved the item is pending as well, but nobody works on it until it is redriven. */
+/** Whether a consumer has, or will get, a message of the item. SQS itself moved a `raw` one: it waits for a redrive. */
 const isAtWork = ({ kind }: DeadLetter, fate: ItemFate | undefined): boolean =>
   fate?.tag === "pending" && (kind === "dead letter" || fate.redriven);
 
-/** Which dead letters lie on the queue, known again by what they are and not by their ids. */
+/** The dead letters on the queue. They are compared by their content and not by their ids. */
 class Presence {
-  /** Of our items: the latest life that died. */
-  readonly #lives = new Map<string, number>();
-  /** Of foreign dead letters, which may be there several times. */
+  /** For each of our items, the latest redrive generation that died. */
+  readonly #generations = new Map<string, number>();
+  /** Foreign dead letters. The queue can have several equal ones. */
   readonly #foreign = new Map<string, number>();
 
   add(deadLetter: DeadLetter): void {
@@ -169,12 +170,12 @@ class Presence {
       return;
     }
     const key = keyOf(deadLetter);
-    this.#lives.set(key, Math.max(deadLetter.redrives, this.#lives.get(key) ?? -1));
+    this.#generations.set(key, Math.max(deadLetter.redrives, this.#generations.get(key) ?? -1));
   }
 
-  /** Whether a dead letter is there. Of equal foreign ones, each that is there accounts for one. */
+  /** Whether the queue has a dead letter. Each of several equal foreign ones is counted once. */
   take(deadLetter: DeadLetter): boolean {
-    if (isOurs(deadLetter)) return (this.#lives.get(keyOf(deadLetter)) ?? -1) >= deadLetter.redrives;
+    if (isOurs(deadLetter)) return (this.#generations.get(keyOf(deadLetter)) ?? -1) >= deadLetter.redrives;
     const hash = hashOf(deadLetter);
     const there = this.#foreign.get(hash) ?? 0;
     if (there > 0) this.#foreign.set(hash, there - 1);

@@ -1,23 +1,23 @@
 import { setTimeout } from "node:timers/promises";
 
 export interface PacerOptions {
-  /** Dead letters a second at the most; absent: as fast as it goes. */
+  /** The most dead letters in one second. Absent: no limit. */
   readonly ratePerSecond?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Resolves after so many milliseconds, or rejects when the signal fires; the real one by default. */
+  /** Resolves after so many milliseconds, or rejects when the signal fires. Default: a real timer. */
   readonly sleep?: (milliseconds: number, signal: AbortSignal | undefined) => Promise<unknown>;
 }
 
 const sleepReally = (milliseconds: number, signal: AbortSignal | undefined) =>
   setTimeout(milliseconds, undefined, { signal });
 
-/** The steps of a slow pace are short enough to look like one, and large enough for a batch to be one request. */
+/** The steps of a slow rate are short enough to spread the work, and large enough to fill a batch. */
 const STEPS_PER_SECOND = 2;
 const LARGEST_STEP = 80;
 
-/** Keeps dead letters to a rate. */
+/** Keeps a redrive to a rate. */
 export class Pacer {
   readonly #options: PacerOptions;
   #freeAt = 0;
@@ -26,13 +26,13 @@ export class Pacer {
     this.#options = options;
   }
 
-  /** How many dead letters are moved in one step. */
+  /** How many dead letters one step moves. */
   get step(): number {
     const { ratePerSecond = Number.POSITIVE_INFINITY } = this.#options;
     return Math.min(LARGEST_STEP, Math.max(1, Math.floor(ratePerSecond / STEPS_PER_SECOND)));
   }
 
-  /** Resolves when so many dead letters may be moved. @returns false where the signal came first. */
+  /** Resolves when so many dead letters may be moved. @returns false if the signal fired first. */
   async wait(deadLetters: number): Promise<boolean> {
     const { ratePerSecond, signal, now, sleep = sleepReally } = this.#options;
     if (signal?.aborted) return false;

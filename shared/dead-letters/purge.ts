@@ -1,37 +1,37 @@
 import type { Queue } from "../aws/queue.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { type HeldDeadLetter, Pass, type PassOptions, type PassResult } from "./pass.ts";
 import { type DeadLetter, isOurs, itemOf } from "./read-dead-letter.ts";
+import { type HeldDeadLetter, Scan, type ScanOptions, type ScanResult } from "./scan.ts";
 
-export interface PurgeOptions extends PassOptions {
+export interface PurgeOptions extends ScanOptions {
   readonly deadLetterQueue: Queue;
   readonly ledger: Ledger;
-  /** Which letters. Called once for each. */
+  /** Which dead letters. Called once for each. */
   readonly select: (deadLetter: DeadLetter) => boolean;
-  /** Keeps dead letters, before they are deleted; resolves once they are safe. Absent: nothing is kept. */
+  /** Stores dead letters before they are deleted. It resolves when they are safe. Absent: nothing is stored. */
   readonly backup?: ((deadLetters: readonly DeadLetter[]) => Promise<void>) | undefined;
-  /** Deletes nothing, and tells what would be. Default: false. */
+  /** Deletes nothing, and returns what it would delete. Default: false. */
   readonly dryRun?: boolean | undefined;
-  /** After each step, beside `onProgress`. */
+  /** Called after each step, beside `onProgress`. */
   readonly onDeleted?: ((deleted: number) => void) | undefined;
 }
 
-export interface PurgeResult extends PassResult {
+export interface PurgeResult extends ScanResult {
   readonly selected: number;
-  /** With `dryRun`: would be. */
+  /** How many were deleted. With `dryRun`: how many would be. */
   readonly deleted: number;
-  /** SQS would not delete them: they are on the queue, and in the backup as well. */
+  /** How many SQS refused to delete. They are on the queue and in the backup. */
   readonly leftBehind: number;
-  /** A newer version of Sluice wrote them: they were left as they are, though they were selected. */
+  /** How many selected dead letters a newer version of Sluice wrote. They were left as they are. */
   readonly newer: number;
 }
 
 /**
- * Deletes selected dead letters, each after its backup. A dead letter that SQS itself moved here is first recorded as dead in the
- * ledger: its run would wait for it for ever.
+ * Deletes selected dead letters, each one after its backup. If SQS itself moved a dead letter here, its item is first
+ * recorded as dead in the ledger: otherwise its run would wait for it for ever.
  *
- * @throws {SluiceError} `DLQ_MOVES_ON`, see `Pass`.
- * @throws What `backup` throws: what it was given stays on the queue.
+ * @throws {SluiceError} `DLQ_MOVES_ON`, see `Scan`.
+ * @throws What `backup` throws. The dead letters that `backup` got stay on the queue.
  */
 export async function purge(options: PurgeOptions): Promise<PurgeResult> {
   const { deadLetterQueue, ledger, select, backup, dryRun = false, onDeleted } = options;
@@ -39,11 +39,11 @@ export async function purge(options: PurgeOptions): Promise<PurgeResult> {
   let deleted = 0;
   let leftBehind = 0;
   let newer = 0;
-  const pass = new Pass(deadLetterQueue, options);
-  const result = await pass.run(async (held) => {
+  const scan = new Scan(deadLetterQueue, options);
+  const result = await scan.run(async (held) => {
     if (options.signal?.aborted) return;
     const meant = held.filter((deadLetter) => select(deadLetter));
-    // Nothing here can tell what their run would wait for without them.
+    // This code does not know whether the run of a newer version would wait for the item.
     const deadLetters = meant.filter(({ kind }) => kind !== "newer");
     newer += meant.length - deadLetters.length;
     selected += deadLetters.length;
@@ -53,7 +53,7 @@ export async function purge(options: PurgeOptions): Promise<PurgeResult> {
     }
     await backup?.(deadLetters.map(({ receiptHandle: _, ...deadLetter }) => deadLetter));
     await recordDeaths(ledger, deadLetters);
-    const left = await pass.remove(deadLetters.map(({ id }) => id));
+    const left = await scan.remove(deadLetters.map(({ id }) => id));
     leftBehind += left.size;
     deleted += deadLetters.length - left.size;
     onDeleted?.(deleted);
@@ -61,7 +61,7 @@ export async function purge(options: PurgeOptions): Promise<PurgeResult> {
   return { ...result, selected, deleted, leftBehind, newer };
 }
 
-/** Of dead letters whose death nobody has recorded: a consumer records those that it sends. */
+/** Records the deaths that are not recorded yet. A consumer records the death of an item that it dead-letters. */
 async function recordDeaths(ledger: Ledger, deadLetters: readonly HeldDeadLetter[]): Promise<void> {
   const raw = deadLetters.filter((deadLetter) => isOurs(deadLetter)).filter(({ kind }) => kind === "raw");
   if (raw.length === 0) return;

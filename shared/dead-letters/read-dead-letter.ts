@@ -9,57 +9,57 @@ import { type Fingerprint, fingerprint } from "../messages/fingerprint.ts";
 import type { ItemAddress } from "../messages/item-address.ts";
 
 /**
- * A message on the dead-letter queue, as people and programs look at it: plain JSON.
+ * A message on the dead-letter queue in a readable form: plain JSON.
  *
  * `kind` says what its body is:
- * - `dead letter`: our envelope with its history, sent by a consumer or the producer;
- * - `raw`: our envelope as it stood on the queue. SQS itself moved it, after too many receives that nobody reported on:
- *   its reason is `unexplained`, and the ledger may know of failures;
- * - `newer`: our envelope, written by a newer version of Sluice. It is shown and exported, and left as it is;
+ * - `dead letter`: our envelope with its history. A consumer or the producer sent it.
+ * - `raw`: our envelope as it was on the queue. SQS itself moved it after too many receives without a report. Its reason is
+ *   `unexplained`, and the ledger may know of failures.
+ * - `newer`: our envelope, written by a newer version of Sluice. It can be shown and exported, and is left as it is.
  * - `foreign`: anything else.
  */
 export interface DeadLetter {
-  /** The SQS message's id: the same at each look, another after a redrive or an import. */
+  /** The id of the SQS message. It stays the same until a redrive or an import, which give it another one. */
   readonly id: string;
   readonly kind: "dead letter" | "raw" | "newer" | "foreign";
   readonly reason: Reason;
-  /** When it died, ISO 8601: as its history says, else when it was sent. */
+  /** When the item died, ISO 8601: by its history, or else when the message was sent. */
   readonly diedAt: string;
-  /** When the message was sent, ISO 8601. Of one that SQS moved, when it was sent to the queue. */
+  /** When the message was sent, ISO 8601. If SQS moved the message: when it was sent to the workflow's queue. */
   readonly sentAt: string;
-  /** When SQS will delete it, ISO 8601; `null` where the queue's retention is not known. */
+  /** When SQS will delete the message, ISO 8601. `null` if the queue's retention is not known. */
   readonly expiresAt: string | null;
-  /** How often it was received from the dead-letter queue, this look included. */
+  /** How often the message was received from the dead-letter queue, including this time. */
   readonly receiveCount: number;
-  /** Where its item stands, of a message of ours. */
+  /** The place of the item, if the message is ours. */
   readonly workflow: string | null;
   readonly run: string | null;
   readonly page: number | null;
   readonly index: number | null;
   readonly epoch: number | null;
   /**
-   * The item. Of a foreign dead letter its body: as JSON where it is JSON that JavaScript can hold, else as text. Of a `truncated` one the start of the
-   * item's text.
+   * The item. For a foreign dead letter it is the body: a value if the body is JSON that JavaScript can hold, and otherwise
+   * text. For a truncated dead letter it is the start of the item's text.
    */
   readonly item: unknown;
   readonly truncated: boolean;
-  /** How often it had been redriven when it died. */
+  /** How often the item had been redriven when it died. */
   readonly redrives: number;
-  /** Its failed attempts, the oldest first, those before its redrives included. */
+  /** The failed attempts, the oldest first, including those before a redrive. */
   readonly failures: readonly Failure[];
-  /** The waits that its task asked for since its latest redrive; absent where it asked for none. */
+  /** The waits that the task asked for since the latest redrive. Absent if it asked for none. */
   readonly waits?: DeadLetterWaits;
-  /** Why it died, in two: the last failure's name and message. */
+  /** Why the item died: the name and the message of the last failure. */
   readonly error: { readonly name: string; readonly message: string };
   readonly fingerprint: Fingerprint;
   /** The message as it is on the queue. */
   readonly body: string;
   readonly attributes: Readonly<Record<string, DeadLetterAttribute>>;
-  /** The queue from which SQS moved it, an ARN; `null` where it was sent here. */
+  /** The ARN of the queue from which SQS moved the message. `null` if the message was sent here. */
   readonly movedFrom: string | null;
 }
 
-/** Of a dead letter whose item has a place in a run. */
+/** A dead letter whose item has a place in a run. */
 export interface Ours {
   readonly workflow: string;
   readonly run: string;
@@ -71,7 +71,7 @@ export interface Ours {
 export const isOurs = <L extends DeadLetter>(deadLetter: L): deadLetter is L & Ours =>
   deadLetter.kind !== "foreign" && deadLetter.kind !== "newer";
 
-/** The item of a dead letter, in the life in which it died. */
+/** The address of the item, in the redrive generation that died. */
 export const itemOf = ({ run, page, index, epoch, redrives }: DeadLetter & Ours): ItemAddress => ({
   run,
   partition: 0,
@@ -81,20 +81,20 @@ export const itemOf = ({ run, page, index, epoch, redrives }: DeadLetter & Ours)
   redriveGeneration: redrives,
 });
 
-/** A message attribute; binary values in base64. */
+/** A message attribute. Binary values are base64. */
 export interface DeadLetterAttribute {
   readonly dataType: string;
   readonly stringValue?: string;
   readonly binaryValue?: string;
 }
 
-/** The system attributes that a dead letter is made of. */
+/** The system attributes that `toDeadLetter` needs. */
 export const DEAD_LETTER_ATTRIBUTES = ["SentTimestamp", "DeadLetterQueueSourceArn"] as const;
 
-/** Where a consumer writes why a message is not ours. */
+/** The message attribute in which a consumer writes why it moved a message that is not ours. */
 export const REASON_ATTRIBUTE = "SluiceReason";
 
-/** @param retentionSeconds How long the queue keeps a message, where it is known. */
+/** @param retentionSeconds How long the queue keeps a message. Absent if that is not known. */
 export function toDeadLetter(message: ReceivedMessage, retentionSeconds?: number): DeadLetter {
   const { id, body, receiveCount } = message;
   const sent = Number(message.systemAttributes?.SentTimestamp ?? Number.NaN);
@@ -139,7 +139,7 @@ function contentOf(message: ReceivedMessage): Content {
 
 function contentOfEnvelope({ workflow, run, page, index, epoch, item, dead }: Envelope, moved: boolean): Content {
   const address = { workflow, run, page, index, epoch, item: item ?? null };
-  // The body of a redriven message is a dead letter: if SQS moved it, it died once more since.
+  // The body of a redriven message is a dead letter. If SQS moved such a message, the item died once more.
   if (dead === undefined || moved) {
     const { failures = [], truncated = false } = dead ?? {};
     const redrives = dead === undefined ? 0 : dead.redrives + 1;
@@ -161,7 +161,7 @@ function contentOfEnvelope({ workflow, run, page, index, epoch, item, dead }: En
   };
 }
 
-/** What a newer version means by its envelope is not known here: only its reason is read, if it has one of ours. */
+/** This code cannot know what a newer envelope means. It only reads the reason, if it is a known one. */
 function contentOfNewer(message: ReceivedMessage, { name, message: text }: NewerVersionError): Content {
   const { dead } = jsonOrText(message.body) as { dead?: { reason?: unknown } };
   return {
@@ -210,7 +210,7 @@ function toDeadLetterAttribute({
   };
 }
 
-/** A dead letter's attribute as SQS takes it. */
+/** The attribute of a dead letter in the form that SQS takes. */
 export function toMessageAttribute({ dataType, stringValue, binaryValue }: DeadLetterAttribute): MessageAttributeValue {
   return {
     DataType: dataType,

@@ -10,41 +10,41 @@ import { redrivenBody } from "../messages/dead-letter.ts";
 import { parseEnvelope } from "../messages/envelope.ts";
 import type { ItemAddress } from "../messages/item-address.ts";
 import { Pacer } from "./pacer.ts";
-import { type HeldDeadLetter, Pass, type PassOptions, type PassResult } from "./pass.ts";
 import { type DeadLetter, isOurs, itemOf, REASON_ATTRIBUTE, toMessageAttribute } from "./read-dead-letter.ts";
+import { type HeldDeadLetter, Scan, type ScanOptions, type ScanResult } from "./scan.ts";
 
-export interface RedriveOptions extends PassOptions {
+export interface RedriveOptions extends ScanOptions {
   readonly deadLetterQueue: Queue;
-  /** The workflow's queue: where the dead letters go. */
+  /** The workflow's queue, to which the dead letters go. */
   readonly queue: Queue;
   readonly ledger: Ledger;
   readonly runs: Runs;
-  /** Which letters. Called once for each. */
+  /** Which dead letters. Called once for each. */
   readonly select: (deadLetter: DeadLetter) => boolean;
   /**
-   * Gives the item that the dead letter is redriven with; `undefined` leaves it as it is. Of a foreign dead letter the item is its
-   * body. What it throws leaves the dead letter where it is, `refused` with the error's message: check the item against the
-   * workflow's schema here.
+   * Returns the item with which the dead letter is redriven, or `undefined` to keep the item. The item of a foreign dead
+   * letter is its body. If `edit` throws, the dead letter stays where it is, and is refused with the error's message: so
+   * check the item against the workflow's schema here.
    */
   readonly edit?: ((deadLetter: DeadLetter) => unknown | Promise<unknown>) | undefined;
-  /** Dead letters a second at the most. Default: as fast as it goes. */
+  /** The most dead letters in one second. Default: no limit. */
   readonly ratePerSecond?: number | undefined;
-  /** Moves nothing, and tells what would be. `edit` is called. Default: false. */
+  /** Moves nothing, and returns what it would move. It calls `edit`. Default: false. */
   readonly dryRun?: boolean | undefined;
-  /** After each step, beside `onProgress`. */
+  /** Called after each step, beside `onProgress`. */
   readonly onMoved?: ((moved: number) => void) | undefined;
 }
 
 /**
  * Why a selected dead letter stays where it is.
  *
- * - `truncated`: it holds the start of its item alone: it needs an edit;
- * - `edit refused`: `edit` threw, or the new item is not JSON or too large;
- * - `run stopping`: its run is being cancelled or failed, and would drop it unrun: wait until it has ended;
- * - `unknown run`: the ledger has no row of its run (any more): its item could not be counted;
- * - `stale`: the source changed under its page, and its item is no longer part of the run;
- * - `newer version`: a newer version of Sluice wrote it, or began its run: use that version;
- * - `send refused`: SQS refused the message each time.
+ * - `truncated`: it has only the start of its item, so it needs an edit.
+ * - `edit refused`: `edit` threw, or the new item is not JSON or is too large.
+ * - `run stopping`: its run is being stopped, and would drop the item without an attempt. Wait until the run has ended.
+ * - `unknown run`: the ledger has no row of its run, so the item could not be counted. The row may have expired.
+ * - `stale`: the source changed under its page, and the item is no longer part of the run.
+ * - `newer version`: a newer version of Sluice wrote it, or began its run. Use that version.
+ * - `send refused`: SQS refused the message at each try.
  */
 export const REFUSALS = [
   "truncated",
@@ -57,58 +57,58 @@ export const REFUSALS = [
 ] as const;
 export type Refusal = (typeof REFUSALS)[number];
 
-export interface RedriveResult extends PassResult {
+export interface RedriveResult extends ScanResult {
   readonly selected: number;
-  /** Moved to the queue (with `dryRun`: would be). */
+  /** How many were moved to the queue. With `dryRun`: how many would be. */
   readonly moved: number;
-  /** Of those, how many with another item. */
+  /** How many of these have another item. */
   readonly edited: number;
-  /** Taken off the dead-letter queue and not sent: their items have succeeded meanwhile. */
+  /** How many were deleted and not sent, because their items have succeeded in between. */
   readonly alreadyDone: number;
   readonly refused: Readonly<Partial<Record<Refusal, number>>>;
   /** Some of the refused ones, with what to do about them; at most 100. */
   readonly refusals: readonly { readonly id: string; readonly refusal: Refusal; readonly message: string }[];
-  /** Runs that have something to do again, with the number of items; at most 1,000 runs. */
+  /** The runs that have pending items again, with the number of items; at most 1,000 runs. */
   readonly runs: Readonly<Record<string, number>>;
 }
 
 const MOST_REFUSALS_TOLD = 100;
 const MOST_RUNS_TOLD = 1_000;
-/** How long a run's status serves: it may be cancelled while its dead letters are moved. */
+/** For how long a run's status is used before it is read again: the run may be cancelled during the redrive. */
 const STATUS_MILLISECONDS = 2_000;
 
 /**
- * Moves selected dead letters back to the queue, as far as they were sent to the dead-letter queue before it began. Each gets fresh attempts, keeps its history, and counts as pending in its run
- * until it settles again.
+ * Moves selected dead letters back to the queue. It takes those that were sent to the dead-letter queue before it began.
+ * Each item gets fresh attempts, keeps its history, and counts as pending in its run until it settles again.
  *
- * A dead letter is sent, then recorded in the ledger, then deleted from the dead-letter queue. Whoever dies in between leaves
- * the dead letter where it was; redriven again it is the same message once more, which the ledger counts once.
+ * A dead letter is sent, then recorded in the ledger, then deleted from the dead-letter queue. If the redrive dies in
+ * between, the dead letter stays where it was. Another redrive sends the same message again, and the ledger counts it once.
  *
- * @throws {SluiceError} `DLQ_MOVES_ON`, see `Pass`.
- * @throws What SQS or DynamoDB throw after the SDK's retries. What was moved before stays moved, all else is given back.
+ * @throws {SluiceError} `DLQ_MOVES_ON`, see `Scan`.
+ * @throws What SQS or DynamoDB throw after the SDK's retries. What was moved stays moved. Everything else is given back.
  */
 export async function redrive(options: RedriveOptions): Promise<RedriveResult> {
-  const pass = new Pass(options.deadLetterQueue, options);
-  const redriver = new Redriver(options, pass);
-  const result = await pass.run((deadLetters) => redriver.see(deadLetters));
+  const scan = new Scan(options.deadLetterQueue, options);
+  const redriver = new Redriver(options, scan);
+  const result = await scan.run((deadLetters) => redriver.see(deadLetters));
   return { ...result, ...redriver.outcome };
 }
 
-/** A dead letter that can go, as its message. */
+/** A dead letter that can be redriven, with its message. */
 interface Prepared {
   readonly deadLetter: HeldDeadLetter;
   readonly message: OutgoingMessage;
   readonly edited: boolean;
-  /** What the ledger is to know of it; absent of a foreign one. */
+  /** The item for the ledger. Absent for a foreign dead letter. */
   readonly item?: ItemAddress;
 }
 
 class Redriver {
   readonly #options: RedriveOptions;
-  readonly #pass: Pass;
+  readonly #scan: Scan;
   readonly #pacer: Pacer;
   readonly #now: () => number;
-  /** What dies later is left: an item that fails again at once would be sent back for ever. */
+  /** Items that die later are left: otherwise an item that fails at once would be sent back again and again. */
   readonly #beganAt: number;
   readonly #stopping = new Map<string, { readonly at: number; readonly stopping: Promise<boolean> }>();
   readonly #refused: Partial<Record<Refusal, number>> = {};
@@ -119,15 +119,15 @@ class Redriver {
   #edited = 0;
   #alreadyDone = 0;
 
-  constructor(options: RedriveOptions, pass: Pass) {
+  constructor(options: RedriveOptions, scan: Scan) {
     this.#options = options;
-    this.#pass = pass;
+    this.#scan = scan;
     this.#now = options.now ?? Date.now;
     this.#beganAt = this.#now();
     this.#pacer = new Pacer({ ratePerSecond: options.ratePerSecond, signal: options.signal, now: this.#now });
   }
 
-  get outcome(): Omit<RedriveResult, keyof PassResult> {
+  get outcome(): Omit<RedriveResult, keyof ScanResult> {
     return {
       selected: this.#selected,
       moved: this.#moved,
@@ -171,7 +171,7 @@ class Redriver {
     }
     this.#alreadyDone += done.length;
     if (this.#options.dryRun) return this.#count(prepared);
-    if (done.length > 0) await this.#pass.remove(done.map(({ id }) => id));
+    if (done.length > 0) await this.#scan.remove(done.map(({ id }) => id));
     await this.#move(prepared);
   }
 
@@ -185,7 +185,7 @@ class Redriver {
     }
     const sent = prepared.filter(({ message }) => !refused.has(message));
     await this.#record(sent.flatMap(({ item }) => item ?? []));
-    await this.#pass.remove(sent.map(({ deadLetter }) => deadLetter.id));
+    await this.#scan.remove(sent.map(({ deadLetter }) => deadLetter.id));
     this.#count(sent);
     onMoved?.(this.#moved);
   }
@@ -212,7 +212,7 @@ class Redriver {
     }
   }
 
-  /** The message that a dead letter becomes, or nothing: then it is said why. */
+  /** The message of a dead letter, or nothing if it is refused. */
   async #prepare(deadLetter: HeldDeadLetter, fate: ItemFate | undefined): Promise<Prepared | undefined> {
     if (fate?.tag === "unknown") {
       return this.#refuse(deadLetter, "unknown run", `the ledger does not know run ${deadLetter.run}, or no longer`);
@@ -291,7 +291,7 @@ function messageAttributes({ attributes }: DeadLetter): Readonly<Record<string, 
   );
 }
 
-/** As it came, or with another body: JSON, unless the body was a text and the new one is. */
+/** A foreign dead letter's body as it is, or the edited body: text if both are text, and otherwise JSON. */
 function foreignMessage(deadLetter: DeadLetter, item: unknown): OutgoingMessage {
   const asText = typeof item === "string" && deadLetter.item === deadLetter.body;
   const body = item === undefined ? deadLetter.body : toBody(asText ? item : toJson(item));

@@ -3,31 +3,31 @@ import { ItemError, toError } from "../base/errors.ts";
 import { type ExactText, jsonText, toExactText } from "../base/exact-json.ts";
 import { describeLoss } from "./lossy-values.ts";
 
-/** Kept free in every message, so that its dead letter, with the history of its failures, fits as well. */
+/** Kept free in every message, so that there is room for the history of failures in its dead letter. */
 export const HISTORY_BYTES = 65_536;
 
-/** The largest envelope that is sent to the queue. */
+/** The largest envelope that is sent to the queue, in bytes. */
 export const LARGEST_ENVELOPE_BYTES = LARGEST_MESSAGE_BYTES - HISTORY_BYTES;
 
-// The two characters that JSON leaves as they are and SQS refuses.
+// The two characters that JSON does not escape and SQS refuses.
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 const REFUSED_BY_SQS = /[\uFFFE\uFFFF]/g;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what SQS refuses.
 const ALL_REFUSED_BY_SQS = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/g;
 
-/** Any text, with U+FFFD for each character that SQS refuses in a message attribute. */
+/** A text for a message attribute: U+FFFD replaces each character that SQS refuses. */
 export function toAttributeText(text: string): string {
   return text.toWellFormed().replace(ALL_REFUSED_BY_SQS, "\uFFFD");
 }
 
-/** JSON text as a message body that SQS takes. */
+/** JSON text as a message body that SQS accepts. */
 export function toBody(json: string): string {
   return json.replace(REFUSED_BY_SQS, (character) => `\\u${character.charCodeAt(0).toString(16)}`);
 }
 
 /**
- * A value as JSON text that keeps bigints apart from numbers. It refuses what JSON would drop or change silently.
+ * A value as JSON text in which bigints differ from numbers. Values that JSON would drop or change are refused.
  *
  * @throws {ItemError} `INVALID_ITEM`: the value, or something in it, is not JSON. The message says where.
  */
@@ -47,7 +47,7 @@ export function toItemJson(value: unknown): ExactText {
 }
 
 /**
- * The same as JSON for others, who know no bigints: these are written as plain integers.
+ * A value as ordinary JSON: bigints are written as plain integers.
  *
  * @throws {ItemError} As `toItemJson`.
  */
@@ -56,7 +56,7 @@ export function toJson(value: unknown): string {
   return bigints ? (jsonText(value) ?? json) : json;
 }
 
-// Sees a value after its toJSON: a Date is a string by now, and passes. `this` is the object or the array that holds it.
+// It sees a value after its toJSON, so a Date is already a string. `this` is the object or the array that holds the value.
 function refuseLossyValues(this: unknown, key: string, value: unknown): void {
   const lossy = describeLoss(value, this, key);
   if (lossy === undefined) return;

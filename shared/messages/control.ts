@@ -11,15 +11,15 @@ const controlSchema = z.discriminatedUnion("type", [
     sluice: z.literal(1),
     type: z.literal("start"),
     workflow: z.string(),
-    /** The run's identity: two starts of one run are one. */
+    /** The run's id. Two starts with one id are one run. */
     run: z.string(),
-    /** When the run was asked for, ISO 8601: the start of its wall time. */
+    /** When the run was requested, ISO 8601. The run's duration is counted from here. */
     requestedAt: z.string(),
-    /** Items at the most. */
+    /** The most items that the run produces. */
     limit: z.int().min(1).optional(),
-    /** By a schedule: the workflow's `overlap` decides whether it starts. */
+    /** A schedule sent it, so the workflow's `overlap` decides whether the run starts. */
     scheduled: z.literal(true).optional(),
-    /** Rises each time a start that waits for an earlier run is passed on. */
+    /** How often the start was sent again because it waits for an earlier run. */
     hop: z.int().min(1).optional(),
   }),
   z.strictObject({
@@ -27,7 +27,7 @@ const controlSchema = z.discriminatedUnion("type", [
     type: z.literal("continue"),
     workflow: z.string(),
     run: z.string(),
-    /** Rises with each continuation of a run, so that a late duplicate is known. */
+    /** The number of this continuation of the run: each one has a higher number, so a late duplicate is recognised. */
     hop: z.int().min(1),
   }),
   z.strictObject({
@@ -46,10 +46,10 @@ export type ContinueMessage = Extract<ControlMessage, { type: "continue" }>;
 export type CompleteMessage = Extract<ControlMessage, { type: "complete" }>;
 
 /**
- * The control message in a body.
+ * Reads the body of a control message.
  *
- * @throws {NewerVersionError} A newer version of Sluice wrote it: it must be left as it is.
- * @throws {MalformedMessageError} It is none.
+ * @throws {NewerVersionError} A newer version of Sluice wrote the message. It must be left as it is.
+ * @throws {MalformedMessageError} The body is not a control message.
  */
 export function parseControlMessage(body: string): ControlMessage {
   let json: unknown;
@@ -67,8 +67,8 @@ export function parseControlMessage(body: string): ControlMessage {
 }
 
 /**
- * A start by hand is the first message of its run's own group, so that nothing else works on the run meanwhile. Those by
- * a schedule follow each other, as each may have to give way to the one before.
+ * The message that starts a run. A start by hand is in the message group of its run, so that no other message of the run is
+ * worked on at the same time. Scheduled starts share one group, because each of them may have to wait for the one before.
  */
 export function startEntry(message: Omit<StartMessage, "sluice" | "type">): ControlEntry {
   return {
@@ -78,7 +78,7 @@ export function startEntry(message: Omit<StartMessage, "sluice" | "type">): Cont
   };
 }
 
-/** One producer at a time works on a run. */
+/** The message that continues a run. All of a run's continuations are in one group: one producer at a time works on it. */
 export function continueEntry(message: Omit<ContinueMessage, "sluice" | "type">): ControlEntry {
   return {
     body: JSON.stringify({ sluice: 1, type: "continue", ...message } satisfies ContinueMessage),
@@ -88,10 +88,11 @@ export function continueEntry(message: Omit<ContinueMessage, "sluice" | "type">)
 }
 
 /**
- * A continuation that only waits: until its run's source may be read again, it is hidden in a message group of its own,
- * so that the run can still be cancelled or resumed. Then it sends the continuation itself.
+ * A continuation that only waits. It stays hidden until the run's source may be read again. Then the producer that receives
+ * it sends the real continuation. It has a message group of its own, so that the run can still be cancelled or
+ * resumed.
  *
- * @param suffix Tells a message that replaces another from it.
+ * @param suffix Makes the de-duplication id differ from that of the message that this one replaces.
  */
 export function waitEntry(message: Omit<ContinueMessage, "sluice" | "type">, suffix = ""): ControlEntry {
   return {
@@ -104,7 +105,7 @@ export function waitEntry(message: Omit<ContinueMessage, "sluice" | "type">, suf
 /** The message group of a run's `waitEntry`. */
 export const waitGroup = (run: string): string => `wait-${run}`;
 
-/** What a run's end sets off waits for nothing else, and is done once. */
+/** The message that handles the end of a run. It has a group of its own, so it waits for no other message. */
 export function completeEntry(message: Omit<CompleteMessage, "sluice" | "type">): ControlEntry {
   return {
     body: JSON.stringify({ sluice: 1, type: "complete", ...message } satisfies CompleteMessage),

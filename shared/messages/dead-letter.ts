@@ -14,36 +14,36 @@ import {
 import { fingerprint } from "./fingerprint.ts";
 import { addressFields, type ItemAddress } from "./item-address.ts";
 
-/** How much of an item that cannot be a message its dead letter shows. */
+/** How much of an item that does not fit into a message its dead letter shows. */
 const EXCERPT_CHARACTERS = 16_384;
 
 export interface Death {
   readonly reason: Reason;
   readonly at: string;
   readonly failures: readonly Failure[];
-  /** Those of its latest life. */
+  /** The waits of the latest redrive generation. */
   readonly waits?: Waits | DeadLetterWaits | undefined;
 }
 
-/** The body of the dead letter of an item whose message is at hand. */
+/** The body of an item's dead letter, from the item's message. */
 export function deadLetterBody(envelope: Envelope, death: Death): string {
   const { resent: _, receives: __, dead: previous, ...rest } = envelope;
   const redrives = previous === undefined ? 0 : previous.redrives + 1;
   return fitIntoMessage({ ...rest, dead: { ...toDead(death), redrives } });
 }
 
-/** What a redrive changes of a letter. */
+/** What a redrive changes in a dead letter. */
 export interface Redrive {
-  /** How often the item has been redriven, this time included. */
+  /** How often the item has been redriven, including this time. */
   readonly redrives: number;
-  /** Another item; absent where it stays. */
+  /** The new item. Absent if the item stays the same. */
   readonly item?: unknown;
 }
 
 /**
- * The body of a redriven message: the dead letter, whose history the next one goes on with.
+ * The body of a redriven message: the dead letter, so that the next dead letter can continue its history.
  *
- * @throws {ItemError} `INVALID_ITEM`: the new item is not JSON; `TOO_LARGE`: it would not fit into a message.
+ * @throws {ItemError} `INVALID_ITEM`: the new item is not JSON. `TOO_LARGE`: it does not fit into a message.
  */
 export function redrivenBody(envelope: Envelope, death: Death, redrive: Redrive): string {
   const { resent: _, receives: __, dead, ...rest } = envelope;
@@ -61,8 +61,8 @@ export function redrivenBody(envelope: Envelope, death: Death, redrive: Redrive)
 }
 
 /**
- * The new item, with a name for the change. A redrive that died and is repeated gives the same name, and a redrive with
- * another item another. An edit that leaves the item as it was does not count as a change.
+ * The new item, with a name for the change. If a redrive dies and is repeated, the name is the same. A redrive with another
+ * item gives another name. An edit that does not change the item is not a change.
  */
 function editOf(before: unknown, { item, redrives }: Redrive): Pick<Envelope, "item" | "edited"> {
   const { json } = toItemJson(item);
@@ -71,7 +71,7 @@ function editOf(before: unknown, { item, redrives }: Redrive): Pick<Envelope, "i
   return { item, edited: `${redrives}-${hash}` };
 }
 
-/** The body of the dead letter of an item that could not be a message: it shows the start of the item's text. */
+/** The body of the dead letter of an item that cannot be a message. It has the start of the item's text. */
 export function truncatedDeadLetterBody(
   address: ItemAddress & { readonly workflow: string },
   itemText: string,
@@ -101,31 +101,31 @@ function toDead({ reason, at, failures, waits }: Death): Omit<DeadLetterEnvelope
 }
 
 /**
- * The body of a fresh message that takes the place of an item's present one.
+ * The body of a fresh message that replaces the present message of an item.
  *
  * @param receives How often the item's messages were received until now.
  */
 export function replacementBody(envelope: Envelope, receives: number): string {
-  // The ledger is asked before the first delivery of it, too.
+  // With `resent`, the consumer asks the ledger even at the first receive of the new message.
   const replacement: Envelope = { ...envelope, resent: true, receives };
   return isDeadLetterEnvelope(replacement) ? fitIntoMessage(replacement) : writerOf(replacement)();
 }
 
 const isDeadLetterEnvelope = (envelope: Envelope): envelope is DeadLetterEnvelope => envelope.dead !== undefined;
 
-/** JSON may write six bytes for one. */
+/** JSON escapes may need six bytes for one byte of text. */
 const MOST_BYTES_PER_BYTE = 6;
 
 /**
- * The dead letter as a body, its history cut from the oldest stacks on until SQS takes it. Messages are not cut, but for one
- * that is long, full of characters that JSON escapes, and beside an item that leaves it no room.
+ * The dead letter as a body. If it is too large for SQS, its history is cut: first the oldest stacks. An error message is cut
+ * only if it is long, full of characters that JSON escapes, and beside an item that leaves no room.
  */
 function fitIntoMessage(deadLetter: DeadLetterEnvelope): string {
   const { dead } = deadLetter;
   const failures = [...dead.failures];
   const write = writerOf(deadLetter);
   const withHistory = (history: readonly Failure[]) => write({ ...dead, failures: [...history] });
-  // Measured apart and added up: the item may be a mebibyte, and is not to be written anew for each cut.
+  // Each failure is measured once. The item may be a mebibyte, so the body is not written again for each cut.
   const sizes = failures.map(sizeWithComma);
   let bytes = sizes.reduce((sum, size) => sum + size, Buffer.byteLength(withHistory([])));
   for (const [oldest, failure] of failures.entries()) {
@@ -136,7 +136,7 @@ function fitIntoMessage(deadLetter: DeadLetterEnvelope): string {
     bytes -= (sizes[oldest] ?? 0) - size;
     sizes[oldest] = size;
   }
-  // Even without stacks a hundred long messages may not fit: the last failures tell the most.
+  // A hundred long messages may not fit even without stacks. The last failures are the most useful ones, so they stay.
   let dropped = 0;
   while (bytes > LARGEST_MESSAGE_BYTES && dropped < failures.length - 1) bytes -= sizes[dropped++] ?? 0;
   const last = failures.at(-1);
@@ -150,7 +150,7 @@ function fitIntoMessage(deadLetter: DeadLetterEnvelope): string {
   return withHistory(failures.slice(dropped));
 }
 
-/** Writes an envelope as a body, with any `dead` part. The item is written once: it may be a mebibyte. */
+/** Writes an envelope as a body with any `dead` part. It writes the item once, because an item may be a mebibyte. */
 function writerOf({ bigints: _, item, dead, ...address }: Envelope): (history?: Envelope["dead"]) => string {
   const text = toItemJson(item ?? null);
   const bigints = text.bigints && ({ bigints: true } as const);

@@ -37,13 +37,13 @@ const waitNoteSchema = z.strictObject({
 });
 const waitsOfKindSchema = z.strictObject({ count: z.int().min(1), first: waitNoteSchema, last: waitNoteSchema });
 const waitsSchema = z.strictObject({
-  /** How long the item waited in all. */
+  /** How long the item waited in total. */
   milliseconds: z.number().min(0),
   throttled: waitsOfKindSchema.optional(),
   retryLater: waitsOfKindSchema.optional(),
 });
 
-/** The waits of an item's latest life, as its dead letter tells them. */
+/** The waits of an item's latest redrive generation, as its dead letter has them. */
 export type DeadLetterWaits = Readonly<z.infer<typeof waitsSchema>>;
 
 const envelopeSchema = z.strictObject({
@@ -54,19 +54,19 @@ const envelopeSchema = z.strictObject({
   index: z.int().min(0),
   /** The epoch of the page, see `ItemAddress`. */
   epoch: z.int().min(1),
-  /** The page was sent before, so this item may be settled already: the consumer asks the ledger first. */
+  /** The page was sent before, so this item may be settled already. The consumer asks the ledger first. */
   resent: z.literal(true).optional(),
   /**
-   * The message took the place of an earlier one of the item, which had been received so often: its own receives are
-   * counted on from there.
+   * How often the earlier messages of the item were received, which this message replaced. The receives of this message are
+   * added to them.
    */
   receives: z.int().min(1).optional(),
-  /** A redrive has changed the item: names the change, and is part of the idempotency key from then on. */
+  /** A redrive has changed the item. This names the change, and is part of the idempotency key from then on. */
   edited: z.string().optional(),
-  /** The item holds bigints: the body is read by `parseBigints`. Code that does not know them must not read it. */
+  /** The item has bigints, so the body must be read by `parseBigints`. Code that cannot do that must not read it. */
   bigints: z.literal(true).optional(),
   item: z.unknown(),
-  /** Only in a dead letter. */
+  /** Present in dead letters, and in the messages that a redrive makes of them. */
   dead: z
     .strictObject({
       reason: z.enum(REASONS),
@@ -74,23 +74,23 @@ const envelopeSchema = z.strictObject({
       /** How often the item had been redriven when it died. */
       redrives: z.int().min(0),
       failures: z.array(failureSchema).readonly(),
-      /** Of its latest life; absent where its task never asked for one. */
+      /** The waits of the generation that died. Absent if its task asked for none. */
       waits: waitsSchema.optional(),
-      /** Of its last error, for whoever groups dead letters without this library. */
+      /** The fingerprint of the last error, for programs that group dead letters without this library. */
       fingerprint: z.strictObject({ id: z.string(), text: z.string() }).optional(),
-      /** The item was too large or not JSON: what stands above is the start of its text. */
+      /** The item was too large or not JSON. `item` is the start of its text. */
       truncated: z.literal(true).optional(),
     })
     .optional(),
 });
 
-/** The body of a message on the queue, and with `dead` that of a dead letter. */
+/** The body of a message on the queue. With `dead`, it is a dead letter, or a message that a redrive made of one. */
 export type Envelope = Readonly<z.infer<typeof envelopeSchema>>;
 export type DeadLetterEnvelope = Envelope & { readonly dead: NonNullable<Envelope["dead"]> };
 
 /**
- * The version to write an envelope with: the lowest whose readers understand it. So a deploy from the version before
- * holds up only the messages that need the new one.
+ * The version to write an envelope with: the lowest one whose readers understand it. So during a deploy, older code delays
+ * only those messages that need the new version.
  */
 export function envelopeVersion({
   partition = 0,
@@ -105,9 +105,9 @@ export function envelopeVersion({
 }
 
 /**
- * The envelope in a message's body.
+ * Reads the envelope in a message's body.
  *
- * @throws {NewerVersionError} A newer version of Sluice wrote it: it must be left as it is.
+ * @throws {NewerVersionError} A newer version of Sluice wrote the message. It must be left as it is.
  * @throws {MalformedMessageError} The body is not an envelope. The message says what is wrong.
  */
 export function parseEnvelope(body: string): Envelope {
@@ -124,7 +124,7 @@ export function parseEnvelope(body: string): Envelope {
   throw new MalformedMessageError(`the body is not an envelope: ${z.prettifyError(parsed.error)}`);
 }
 
-/** What all messages of one page share. */
+/** What all messages of one page have in common. */
 export interface PageHeader extends PageAddress {
   readonly workflow: string;
   readonly epoch: number;
@@ -132,10 +132,10 @@ export interface PageHeader extends PageAddress {
 }
 
 /**
- * The body of an item's message, from the item's JSON text: an item is serialised once.
+ * The body of an item's message. It takes the item as JSON text, so that each item is serialised only once.
  *
- * @param item As `toItemJson` writes it; a string is the JSON text of an item without bigints.
- * @throws {ItemError} `TOO_LARGE`: with its envelope it would not fit into a message.
+ * @param item What `toItemJson` returns, or the JSON text of an item without bigints.
+ * @throws {ItemError} `TOO_LARGE`: the item with its envelope does not fit into a message.
  */
 export function envelopeBody(header: PageHeader, index: number, item: ExactText | string): string {
   const { json, bigints }: ExactText = typeof item === "string" ? { json: item } : item;

@@ -1,21 +1,21 @@
 import { createHash } from "node:crypto";
 import { STATUS_CODES } from "node:http";
 
-/** What errors of one kind have in common, whatever item they struck. */
+/** What all errors of one kind have in common, whichever item they are about. */
 export interface Fingerprint {
-  /** Eight hexadecimal digits: equal for equal kinds, short enough to type. */
+  /** Eight hexadecimal digits: equal for errors of one kind, and short enough to type. */
   readonly id: string;
   /** The error's name and message with placeholders: the name of the group. At most 300 characters. */
   readonly text: string;
 }
 
-/** What is looked at of a message: the kind stands at its beginning, and 100,000 messages are looked at in seconds. */
+/** How much of a message is used. Its beginning tells the kind, and 100,000 messages must take only seconds. */
 const CHARACTERS_LOOKED_AT = 2_000;
 const LONGEST_TEXT = 300;
 
 /**
- * The fingerprint of an error: ids, numbers, hexadecimals, quoted values, paths, URLs, addresses and times are replaced
- * by placeholders. What tells kinds apart stays: HTTP statuses, error codes, names such as `utf8` or `sha256`.
+ * The fingerprint of an error. Placeholders replace ids, numbers, hexadecimals, quoted values, paths, URLs, addresses and
+ * times. Texts that tell kinds of errors apart stay: HTTP statuses, error codes, names such as `utf8` or `sha256`.
  *
  * @example fingerprint("Error", "connect ECONNREFUSED 10.0.3.7:5432").text // "Error: connect ECONNREFUSED <address>"
  */
@@ -26,8 +26,8 @@ export function fingerprint(name: string, message: string): Fingerprint {
   return { id, text: whole.length > LONGEST_TEXT ? `${whole.slice(0, LONGEST_TEXT - 1)}…`.toWellFormed() : whole };
 }
 
-// One walk over the text: what a placeholder replaced is not looked at again. Of two that match at one place the first
-// in this list wins.
+// The text is searched once, so what a placeholder replaced is not searched again. If two patterns match at one place, the
+// first one in this list wins.
 const PATTERNS = {
   url: String.raw`\b[a-z][a-z0-9+.-]*:\/\/[^\s"'\`<>(){}\[\]]+`,
   arn: String.raw`\barn:aws[\w-]*:[^\s"'\`,;(){}\[\]]+`,
@@ -41,7 +41,7 @@ const PATTERNS = {
   email: String.raw`[\w.+-]+@[\w-]+(?:\.[\w-]+)+`,
   address: [
     String.raw`\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+|\/\d{1,2})?\b`,
-    // Two colons side by side, or all eight groups: else a time of day would be one.
+    // An address has two colons side by side, or all eight groups. Otherwise a time of day would match.
     String.raw`\[?(?<![\w:])(?:(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|(?:[0-9a-f]{1,4}:)*[0-9a-f]{0,4}::(?:[0-9a-f]{1,4}:)*(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{0,4}))(?![\w:]*[g-z])(?:\]?:\d+|\])?`,
   ].join("|"),
   host: [
@@ -53,13 +53,13 @@ const PATTERNS = {
     String.raw`(?<![\w<>/.~*])(?:~|\.{1,2})?(?:\/[\w.@%+~$=-]+)+\/?(?::\d+)*(?:\?[\w.%&=+~-]+)?`,
     String.raw`\b[A-Za-z]:\\[^\s"'<>|]+`,
   ].join("|"),
-  // What looks like a number or an id, and is a name.
+  // Names that look like a number or an id.
   kept: [
     String.raw`\b(?:utf-?(?:8|16|32)(?:le|be|mb4)?|base-?(?:32|58|64)(?:url)?|sha-?\d{1,3}|md5|aes-?\d{3}|rs256|es256|hs256|s3|ec2|k8s|v8|http2|http3|h2|http\/\d(?:\.\d)?|ipv[46]|x509|tls\s?v?1(?:\.\d)?|tlsv1(?:_\d)?|ssl3|ssl23|oauth2?|u?int(?:2|4|8|16|32|64)|float(?:4|8|32|64)|win32|x64|es\d{4}|iso-?8859-1|iso-?8601|latin1)\b`,
   ].join("|"),
   hex: String.raw`\b0x[0-9a-f]+\b`,
   blob: String.raw`(?<![\w+/])(?=[a-z/+]*\d)[A-Za-z0-9+/]{28,}={0,2}(?![\w+/])`,
-  // With its unit behind it, or nothing.
+  // A number may have a unit behind it.
   number: String.raw`(?<![\w.-])-?\d+(?:[.,_]\d+)*(?:e[+-]?\d+)?(?=[a-zµ]{0,3}(?![\w-]))`,
   word: String.raw`[\w-]*\d[\w-]*`,
 } as const;
@@ -93,7 +93,7 @@ const HTTP_STATUS = /^[1-5]\d\d$/;
 const BEFORE_A_SQL_STATE = /\b(?:SQLSTATE|sqlcode|errcode)["']?[\s:=([]{1,3}$/i;
 const SQL_STATE = /^[0-9A-Z]{5}$/;
 
-/** A status or an SQL state is a number that tells what went wrong. */
+/** Whether a number tells what went wrong: an HTTP status or an SQL state does. */
 function isTelling(match: string, rest: readonly unknown[]): boolean {
   const at = rest.at(-3) as number;
   const text = rest.at(-2) as string;
@@ -106,14 +106,14 @@ function isTelling(match: string, rest: readonly unknown[]): boolean {
 }
 
 const HEX_WORD = /^(?=.*[a-f])(?=.*\d)[0-9a-f]{8,}$/i;
-/** Of an id; a name changes between letters and digits less often. */
+/** An id changes between letters and digits at least this often. Names change less often. */
 const LEAST_CHANGES = 3;
 const SHORTEST_ID = 8;
 
-/** `ERR_HTTP2_STREAM_ERROR`, and no key such as `SKU_8842`. */
+/** Matches `ERR_HTTP2_STREAM_ERROR`, and not a key such as `SKU_8842`. */
 const CONSTANT = /^[A-Z]+\d?(?:_[A-Z]+\d?)+$/;
 
-/** A word with a digit in it: an id, or a name with a number. */
+/** Replaces a word that has a digit: it is an id, or a name with a number. */
 function normaliseWord(word: string): string {
   if (CONSTANT.test(word)) return word;
   if (HEX_WORD.test(word)) return "<hex>";

@@ -7,6 +7,6 @@ export interface ItemMessage {
   readonly envelope: Envelope;
 }
 
-/** How often the messages of an item were received: this one, and those whose place it took. */
+/** How often the item's messages were received: this message, and the earlier messages that it replaced. */
 export const receiveOf = ({ message, envelope }: ItemMessage): number =>
   (envelope.receives ?? 0) + message.receiveCount;

@@ -1,14 +1,14 @@
 import { types } from "node:util";
 
 /**
- * Says what JSON would lose of a value silently; `undefined` where JSON keeps it, or says how it is written.
+ * Says what JSON would silently lose of a value. It returns `undefined` if JSON keeps the value, or reports the loss itself.
  *
- * JSON keeps the own enumerable fields of an object and nothing else. So instances pass whose data is in own fields, such
- * as the rows of a database driver. Refused are the built-in classes whose data is elsewhere, and every instance of which
+ * JSON keeps the own enumerable fields of an object and nothing else. So instances whose data is in own fields pass, such as
+ * the rows of a database driver. Built-in classes with their data elsewhere are refused, and so is every instance of which
  * nothing would be left.
  *
  * @param value The value, after its `toJSON` was called.
- * @param holder What holds the value, from before its `toJSON` was called.
+ * @param holder The object or the array that holds the value, from before the `toJSON` was called.
  */
 export function describeLoss(value: unknown, holder: unknown, key: string): string | undefined {
   switch (typeof value) {
@@ -19,7 +19,7 @@ export function describeLoss(value: unknown, holder: unknown, key: string): stri
     case "symbol":
       return "a symbol";
     case "undefined":
-      // JSON leaves it out of an object, which says the same; in an array it would become null.
+      // In an object, JSON leaves it out, which means the same. In an array, JSON would write null.
       if (Array.isArray(holder)) return "undefined, in an array";
       return key !== "" && before(holder, key) !== undefined ? "an object whose toJSON returns nothing" : undefined;
     case "object":
@@ -37,7 +37,7 @@ const describeNull = (original: unknown): string | undefined =>
 function describeObjectLoss(value: object, holder: unknown, key: string): string | undefined {
   const prototype = Object.getPrototypeOf(value);
   if (prototype === Object.prototype || prototype === null) {
-    // A Buffer has a toJSON, but what it returns is no Buffer when it is read again.
+    // A Buffer has a toJSON, but JSON.parse does not make a Buffer of the result.
     const isBuffer = (value as { type?: unknown }).type === "Buffer" && ArrayBuffer.isView(before(holder, key));
     return isBuffer ? "binary data (keep it as base64 text)" : undefined;
   }
@@ -45,14 +45,14 @@ function describeObjectLoss(value: object, holder: unknown, key: string): string
   const known = describeBuiltIn(value);
   if (known !== undefined) return known;
   if (types.isNumberObject(value) || types.isStringObject(value) || types.isBooleanObject(value)) return undefined;
-  // A plain object of another realm, such as of node:vm.
+  // It is a plain object of another realm, for example of node:vm.
   if (Object.getPrototypeOf(prototype) === null) return undefined;
   if (Object.keys(value).length > 0) return undefined;
   return `an instance of ${classOf(prototype)} without own fields, of which JSON keeps nothing`;
 }
 
 function describeBuiltIn(value: object): string | undefined {
-  // Such as a DOMException: Node's own test knows those of other realms, and instanceof those of subclasses by hand.
+  // Node's own test recognises errors of other realms, such as a DOMException. instanceof recognises subclasses made by hand.
   if (types.isNativeError(value) || value instanceof Error) return "an Error, whose message JSON leaves out";
   if (types.isMap(value)) return "a Map";
   if (types.isSet(value)) return "a Set";

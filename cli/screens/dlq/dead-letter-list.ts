@@ -1,6 +1,6 @@
 import { type DeadLetterGroup, DeadLetterGroups } from "../../../shared/dead-letters/groups.ts";
-import type { PassResult } from "../../../shared/dead-letters/pass.ts";
 import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
+import type { ScanResult } from "../../../shared/dead-letters/scan.ts";
 import { hasFilters, matches } from "../../dlq/filter.ts";
 import type { DeadLetterOptions } from "../../options/dead-letter-options.ts";
 import type { Listing } from "../../options/listing.ts";
@@ -53,7 +53,7 @@ export class DeadLetterList {
   }
 
   /** The list for machines: one object for each group or dead letter, and one with the totals. */
-  toJson({ workflow, where }: Target, result: PassResult): readonly object[] {
+  toJson({ workflow, where }: Target, result: ScanResult): readonly object[] {
     const { limit } = this.#options;
     const groups = this.#groups?.sorted ?? [];
     const { looked, heldElsewhere, approximate, complete, stoppedBy = null } = result;
@@ -77,7 +77,7 @@ export class DeadLetterList {
   }
 
   /** The list for people. */
-  toText(target: Target, result: PassResult): string {
+  toText(target: Target, result: ScanResult): string {
     const { limit } = this.#options;
     const groups = this.#groups?.sorted ?? [];
     const width = widthOf(process.stdout);
@@ -96,7 +96,7 @@ export class DeadLetterList {
     return parts.join("\n\n");
   }
 
-  #heading(target: Target, result: PassResult): string {
+  #heading(target: Target, result: ScanResult): string {
     const words =
       this.#matched === 0
         ? noneMatchesText(target, result)

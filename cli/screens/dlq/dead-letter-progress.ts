@@ -1,4 +1,4 @@
-import type { PassProgress } from "../../../shared/dead-letters/pass.ts";
+import type { ScanProgress } from "../../../shared/dead-letters/scan.ts";
 import { widthOf } from "../columns.ts";
 import { count, style } from "../format.ts";
 import { OneLineBar } from "../one-line-bar.ts";
@@ -28,13 +28,13 @@ export class DeadLetterProgress {
   }
 
   /** Shows a scan, which reads all dead letters and then makes them visible again. */
-  showScan({ looked, total, givenBack }: PassProgress, now: number = Date.now()): void {
+  showScan({ looked, total, givenBack }: ScanProgress, now: number = Date.now()): void {
     if (givenBack === 0) this.show(looked, total, now);
     else this.showReturn({ looked, total, givenBack }, now);
   }
 
   /** Shows only the end of a scan, which makes dead letters visible again. The command shows the rest by `show`. */
-  showReturn({ looked, givenBack }: PassProgress, now: number = Date.now()): void {
+  showReturn({ looked, givenBack }: ScanProgress, now: number = Date.now()): void {
     if (givenBack === 0) return;
     this.turnTo("Returning", now);
     this.show(givenBack, looked, now);

@@ -1,6 +1,6 @@
 import { MOST_IN_FLIGHT } from "../../../shared/aws/quotas.ts";
 import { heldWords } from "../../../shared/dead-letters/browse.ts";
-import type { PassResult } from "../../../shared/dead-letters/pass.ts";
+import type { ScanResult } from "../../../shared/dead-letters/scan.ts";
 import type { DeadLetterOptions } from "../../options/dead-letter-options.ts";
 import { count, plural, style } from "../format.ts";
 import { paragraph } from "../paragraph.ts";
@@ -11,7 +11,7 @@ const SOON_MILLISECONDS = 86_400_000;
 
 /** What the user must know about a scan, besides its result: what it did not read, and what SQS deletes soon. */
 export function scanNotes(
-  { looked, heldElsewhere, approximate, stoppedBy }: PassResult,
+  { looked, heldElsewhere, approximate, stoppedBy }: ScanResult,
   { where }: Pick<DeadLetterOptions, "where">,
   firstExpiry?: string | null,
 ): readonly string[] {

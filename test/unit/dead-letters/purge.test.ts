@@ -128,7 +128,7 @@ describe("An import", () => {
     await expect(imported).rejects.toThrow("nothing was put back, because dead letters of the file may be among those");
     expect(world.deadLetters).toHaveLength(4);
     const tried = await importDeadLetters({ ...world.options, lines, dryRun: true });
-    expect(tried).toMatchObject({ alreadyThere: 1, pass: { looked: 1, heldElsewhere: 3, complete: false } });
+    expect(tried).toMatchObject({ alreadyThere: 1, scan: { looked: 1, heldElsewhere: 3, complete: false } });
   });
 
   test("can be repeated: what is there, at work or done is left out", async () => {

@@ -2,10 +2,10 @@ import { describe, expect, test } from "vitest";
 import { scanExitCode } from "../../../../cli/dlq/scan-exit-code.ts";
 import { allReadText, noneMatchesText, readText } from "../../../../cli/screens/dlq/scan-counts.ts";
 import type { Target } from "../../../../cli/targets/target.ts";
-import type { PassResult } from "../../../../shared/dead-letters/pass.ts";
+import type { ScanResult } from "../../../../shared/dead-letters/scan.ts";
 
-const whole: PassResult = { looked: 108, heldElsewhere: 0, approximate: false, complete: true, stoppedBy: undefined };
-const part: PassResult = { ...whole, looked: 28, heldElsewhere: 80, complete: false };
+const whole: ScanResult = { looked: 108, heldElsewhere: 0, approximate: false, complete: true, stoppedBy: undefined };
+const part: ScanResult = { ...whole, looked: 28, heldElsewhere: 80, complete: false };
 const target = { workflow: "cities", where: "this machine" } as Target;
 
 describe("the exit code of a scan", () => {

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { QueueDepth } from "../../../shared/aws/queue.ts";
 import { SluiceError } from "../../../shared/base/errors.ts";
 import { browse, findDeadLetters } from "../../../shared/dead-letters/browse.ts";
-import { Pass, type PassOptions } from "../../../shared/dead-letters/pass.ts";
 import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
+import { Scan, type ScanOptions } from "../../../shared/dead-letters/scan.ts";
 import { DeadLettersWorld, DLQ } from "../../helpers/dead-letters-world.ts";
 
 const bodies = (deadLetters: readonly { readonly body: string }[]) => deadLetters.map(({ body }) => body);
@@ -14,7 +14,7 @@ function filled(count: number): DeadLettersWorld {
   return world;
 }
 
-async function look(world: DeadLettersWorld, options: PassOptions = {}) {
+async function look(world: DeadLettersWorld, options: ScanOptions = {}) {
   const seen: DeadLetter[] = [];
   const result = await browse(world.deadLetterQueue, (deadLetter) => seen.push(deadLetter), {
     ...world.options,
@@ -211,7 +211,7 @@ describe("A look at a dead-letter queue", () => {
   test("refuses a queue that would move on what is looked at, untouched", async () => {
     const world = filled(3);
     world.queues.policies.set(DLQ, JSON.stringify({ deadLetterTargetArn: "arn:aws:sqs:x:1:more", maxReceiveCount: 3 }));
-    await expect(look(world)).rejects.toThrow("after 3 receives SQS moves a dead letter on");
+    await expect(look(world)).rejects.toThrow("SQS moves a dead letter to another queue after 3 receives");
     await expect(look(world)).rejects.toMatchObject({ code: "DLQ_MOVES_ON" });
     expect(world.deadLetters.every(({ receives }) => receives === 0)).toBe(true);
   });
@@ -301,7 +301,7 @@ describe("A pass that takes its time", () => {
     const world = filled(25);
     const seen: string[] = [];
     let waited = 0;
-    await new Pass(world.deadLetterQueue, { ...world.options, exactCounts: false }).run(async (deadLetters) => {
+    await new Scan(world.deadLetterQueue, { ...world.options, exactCounts: false }).run(async (deadLetters) => {
       seen.push(...bodies(deadLetters));
       if (waited > 0) return;
       for (; waited < 20; waited++) {
@@ -324,7 +324,7 @@ describe("A pass that takes its time", () => {
   test("removes with the receipt handle that serves, and what comes once more after it", async () => {
     const world = filled(5);
     const [first, second] = world.deadLetters;
-    const pass = new Pass(world.deadLetterQueue, world.options);
+    const pass = new Scan(world.deadLetterQueue, world.options);
     await pass.run(async (deadLetters) => {
       world.queues.refuses = (action, message) => action === "delete" && message === second;
       const left = await pass.remove(deadLetters.map(({ id }) => id));
