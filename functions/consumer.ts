@@ -27,7 +27,7 @@ async function start() {
   const services = await functionServices(environment, { sockets: MOST_POLLS });
   ignoreProcessMessages();
   const strayLogger = taskLogger(logger);
-  containStrayErrors((error) => strayLogger.error("an uncaught error that belongs to no attempt under way", { error }));
+  containStrayErrors((error) => strayLogger.error("an uncaught error that belongs to no running attempt", { error }));
   const embeddedMetrics = functionMetrics(workflow.name, "consumer", environment.stack);
   // Lambda may freeze the environment between two invocations. Of the clocks, only `Date.now` counts that time.
   return { environment, services, embeddedMetrics, runWatch: new RunWatch(services.runs, Date.now) };
@@ -55,14 +55,14 @@ async function consume(
     taskLogger: (fields) => taskLogger(logger, { requestId, ...fields }),
   });
   const deadline = now() + context.getRemainingTimeInMillis() - RECORDING_SECONDS * 1_000;
-  const again = await consumer.consume(event.Records.map(toMessage), deadline);
+  const failedIds = await consumer.consume(event.Records.map(toMessage), deadline);
   metrics.count("fastPathFallbacks", services.fallbacks.take());
   metrics.publish();
   // If the process ends during an invocation, Lambda resets the environment, and the next invocation gets a new process. After
   // the answer, Lambda might freeze the process before it ends, and it would end in the next invocation.
   // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
   if (consumer.isRetired) process.exit(1);
-  return { batchItemFailures: again.map((itemIdentifier) => ({ itemIdentifier })) };
+  return { batchItemFailures: failedIds.map((itemIdentifier) => ({ itemIdentifier })) };
 }
 
 function refill(environment: FunctionEnvironment, now: number): RefillOptions | undefined {

@@ -313,7 +313,7 @@ export class Consumer {
       slots: this.#slots.size,
       attempting: this.#messages.in("attempting"),
       withoutSlot: this.#messages.in("looking up") + this.#messages.in("waiting"),
-      isProducing: this.#runWatch.producing,
+      isProducing: this.#runWatch.isProducing,
       meanMilliseconds: this.#meanDuration.milliseconds ?? this.#expectedMilliseconds(),
     };
   }

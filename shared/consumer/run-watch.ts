@@ -1,38 +1,44 @@
 import { isStopping, type RunRecord } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";
 
-/** What a run wants of its messages: to be worked on, put back, or dropped unrun. */
+/**
+ * What a run wants for its messages.
+ *
+ * - `work`: their tasks run.
+ * - `pause`: they return to the queue.
+ * - `drain`: the run is being stopped, so they are dropped without an attempt.
+ */
 export type RunMode = "work" | "pause" | "drain";
 
-/** An answer as old as this is asked for anew, while it still serves. */
+/** An answer that is this old is asked for again. The old answer is used until the new one arrives. */
 const FRESH_MILLISECONDS = 1_000;
 
-/** An answer older than this does not serve: a run that is paused or cancelled is noticed within it. */
-const HOLDS_MILLISECONDS = 3_000;
+/** An answer that is this old is not used any more. So a paused or cancelled run is noticed within this time. */
+const VALID_MILLISECONDS = 3_000;
 
-/** Tasks of a run's first messages begin before their run is looked at: requests at once would hold them up. */
-const LOOK_AFTER_MILLISECONDS = 50;
+/** The first tasks of a run begin before the ledger is asked about the run, because requests would delay them. */
+const ASK_AFTER_MILLISECONDS = 50;
 
-/** An invocation that finds so many runs known forgets them, and looks at those that are left. */
+/** If this many runs are known when an invocation begins, all of them are forgotten, so that memory stays bounded. */
 const MOST_RUNS = 100;
 
-/** What is known of a run. All times are in the clock's milliseconds. */
+/** What is known of a run. Times are in the clock's milliseconds. */
 interface Watched {
-  /** What the latest look has found, and when it began. */
+  /** The latest answer of the ledger, and when its request began. */
   answer?: { readonly at: number; readonly mode: RunMode; readonly pausedAt: number | undefined };
-  /** A look under way, and when it began. */
-  look?: { readonly at: number; readonly mode: Promise<RunMode> };
-  /** Whether a look is about to begin. */
-  isLookDue?: boolean;
-  /** When the latest message was sent. */
+  /** The request in flight, and when it began. */
+  request?: { readonly at: number; readonly mode: Promise<RunMode> };
+  /** Whether a request is about to begin. */
+  isRequestDue?: boolean;
+  /** When the newest of its messages was sent. */
   sentAt?: number;
-  /** When its source was last known to be read. */
+  /** When its source was last known to be still being read. */
   producingAt?: number | undefined;
 }
 
 /**
- * Looks at the status of the runs whose messages a consumer has, now and then. One for a process: what an invocation has
- * found out serves the next, while it is fresh.
+ * Knows what the runs want whose messages a consumer has, and asks the ledger now and then. A process has one watch: an answer
+ * that one invocation got is used by the next one while it is fresh.
  */
 export class RunWatch {
   readonly #runs: Pick<Runs, "find">;
@@ -46,56 +52,57 @@ export class RunWatch {
   }
 
   /**
-   * Begins an invocation: an answer that is not fresh, or a look that began too long ago for one, serves none of its
-   * messages. The environment may have stood still meanwhile, and the run have been stopped.
+   * Begins an invocation. It uses only fresh answers of earlier invocations: the environment may have been frozen in between,
+   * and the run may have been stopped in that time.
    */
   begin(): void {
     this.#begunAt = this.#now();
-    for (const [run, watched] of this.#watched) if (this.#isOfNoUse(watched)) this.#watched.delete(run);
+    for (const [run, watched] of this.#watched) if (this.#isObsolete(watched)) this.#watched.delete(run);
     if (this.#watched.size >= MOST_RUNS) this.#watched.clear();
   }
 
   /**
-   * Takes it from a message's first delivery that its run was worked on when it was sent, a moment ago: a producer looks
-   * at its run with each page. So the first tasks of a run need not wait for a look of their own. It is made meanwhile.
+   * Notes when a message was sent that is received for the first time. A producer asks about its run with each page, so the
+   * run was at work then. If that was a moment ago, the first tasks of a run need not wait for a request: the ledger is asked
+   * while they run.
    */
   noteSent(run: string, at: number): void {
     const now = this.#now();
     const watched = this.#of(run);
-    // The sender's clock may be ahead.
+    // The clock of the sender may be ahead.
     watched.sentAt = Math.max(Math.min(at, now), watched.sentAt ?? 0);
-    // One that was found stopped is not read any more, whatever it sent before.
+    // The source of a stopped run is not read any more. The message was sent before the stop.
     const isStopped = watched.answer !== undefined && watched.answer.mode !== "work";
-    if (!isStopped && this.#servingMode(watched) === undefined) watched.producingAt = now;
+    if (!isStopped && this.#validMode(watched) === undefined) watched.producingAt = now;
   }
 
   /** @throws What the ledger throws: the message must come again. */
   async mode(run: string): Promise<RunMode> {
     const watched = this.#of(run);
-    const mode = this.#servingMode(watched);
+    const mode = this.#validMode(watched);
     if (mode !== undefined) {
-      // Tasks need not wait for the new answer, as long as the old one serves.
-      if (this.#age(watched.answer?.at) >= FRESH_MILLISECONDS) this.#lookBehind(run, watched);
+      // Tasks do not wait for the new answer while the old one is valid.
+      if (this.#age(watched.answer?.at) >= FRESH_MILLISECONDS) this.#askInBackground(run, watched);
       return mode;
     }
-    // A run that was found stopped may have sent it before.
-    const isWorkedOn = (watched.answer?.mode ?? "work") === "work" && this.#age(watched.sentAt) < FRESH_MILLISECONDS;
-    if (!isWorkedOn) return await this.#look(run, watched);
-    this.#lookSoon(run, watched);
+    // A message of a stopped run may have been sent before the stop.
+    const isAtWork = (watched.answer?.mode ?? "work") === "work" && this.#age(watched.sentAt) < FRESH_MILLISECONDS;
+    if (!isAtWork) return await this.#ask(run, watched);
+    this.#askSoon(run, watched);
     return "work";
   }
 
-  /** For how long a run has been paused: 0 where it is not, as far as is known. */
+  /** How long a run has been paused: 0 if it is not paused, as far as is known. */
   pausedMilliseconds(run: string): number {
     const { mode, pausedAt } = this.#watched.get(run)?.answer ?? {};
     if (mode !== "pause") return 0;
-    // Code that noted no time paused it long ago.
+    // Older code noted no time, so the pause began long ago.
     return pausedAt === undefined ? Number.POSITIVE_INFINITY : Math.max(0, this.#now() - pausedAt);
   }
 
-  /** Whether the source of any of the runs was still being read when it was last looked at, a moment ago. */
-  get producing(): boolean {
-    for (const { producingAt } of this.#watched.values()) if (this.#age(producingAt) < HOLDS_MILLISECONDS) return true;
+  /** Whether the source of any of the runs was still being read a moment ago. */
+  get isProducing(): boolean {
+    for (const { producingAt } of this.#watched.values()) if (this.#age(producingAt) < VALID_MILLISECONDS) return true;
     return false;
   }
 
@@ -108,53 +115,53 @@ export class RunWatch {
     return watched;
   }
 
-  #servingMode({ answer }: Watched): RunMode | undefined {
-    const serves = answer !== undefined && this.#isOfThisInvocation(answer.at);
-    return serves && this.#age(answer.at) < HOLDS_MILLISECONDS ? answer.mode : undefined;
+  #validMode({ answer }: Watched): RunMode | undefined {
+    const isUsable = answer !== undefined && this.#isOfThisInvocation(answer.at);
+    return isUsable && this.#age(answer.at) < VALID_MILLISECONDS ? answer.mode : undefined;
   }
 
   #isOfThisInvocation(at: number): boolean {
-    // What lies ahead was begun before the clock was set back.
+    // A time in the future is from before the clock was set back.
     return at <= this.#now() && this.#begunAt - at < FRESH_MILLISECONDS;
   }
 
-  /** That a run was found stopped is kept: a message that it sent before must not make it go on. */
-  #isOfNoUse({ answer, look, sentAt, producingAt }: Watched): boolean {
+  /** Whether nothing known of a run can be used. A stop is kept: a message that was sent before it must not restart the run. */
+  #isObsolete({ answer, request, sentAt, producingAt }: Watched): boolean {
     const isStopped = answer !== undefined && answer.mode !== "work";
-    const times = [answer?.at, look?.at, sentAt, producingAt];
-    return !isStopped && times.every((at) => this.#age(at) >= HOLDS_MILLISECONDS);
+    const times = [answer?.at, request?.at, sentAt, producingAt];
+    return !isStopped && times.every((at) => this.#age(at) >= VALID_MILLISECONDS);
   }
 
-  /** Should it fail, the next message asks again. */
-  #lookBehind(run: string, watched: Watched): void {
-    this.#look(run, watched).catch(() => {});
+  /** If the request fails, the next message asks again. */
+  #askInBackground(run: string, watched: Watched): void {
+    this.#ask(run, watched).catch(() => {});
   }
 
-  #lookSoon(run: string, watched: Watched): void {
-    if (watched.isLookDue === true) return;
-    watched.isLookDue = true;
-    const look = () => {
-      watched.isLookDue = false;
-      this.#lookBehind(run, watched);
+  #askSoon(run: string, watched: Watched): void {
+    if (watched.isRequestDue === true) return;
+    watched.isRequestDue = true;
+    const ask = () => {
+      watched.isRequestDue = false;
+      this.#askInBackground(run, watched);
     };
-    setTimeout(look, LOOK_AFTER_MILLISECONDS).unref();
+    setTimeout(ask, ASK_AFTER_MILLISECONDS).unref();
   }
 
-  #look(run: string, watched: Watched): Promise<RunMode> {
-    const { look } = watched;
-    if (look !== undefined && this.#isOfThisInvocation(look.at)) return look.mode;
+  #ask(run: string, watched: Watched): Promise<RunMode> {
+    const { request } = watched;
+    if (request !== undefined && this.#isOfThisInvocation(request.at)) return request.mode;
     const at = this.#now();
     const mode = this.#runs.find(run).then((found) => this.#note(watched, at, found));
     const begun = { at, mode };
-    watched.look = begun;
+    watched.request = begun;
     const end = () => {
-      if (watched.look === begun) delete watched.look;
+      if (watched.request === begun) delete watched.request;
     };
     mode.then(end, end);
     return mode;
   }
 
-  /** A look that an earlier invocation began may come back after a later one. */
+  /** Keeps an answer. The answer to a request of an earlier invocation may arrive after a newer one. */
   #note(watched: Watched, at: number, run: RunRecord | undefined): RunMode {
     const mode = modeOf(run);
     if (watched.answer !== undefined && watched.answer.at > at) return mode;
@@ -164,7 +171,7 @@ export class RunWatch {
     return mode;
   }
 
-  // Of a time that lies ahead nothing is known: the clock was set back.
+  /** How old a time is. A time in the future is worthless, because the clock was set back: its age is infinite. */
   #age(at: number | undefined): number {
     const age = at === undefined ? -1 : this.#now() - at;
     return age < 0 ? Number.POSITIVE_INFINITY : age;

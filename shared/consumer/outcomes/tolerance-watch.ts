@@ -2,8 +2,8 @@ import type { Queue } from "../../aws/queue.ts";
 import type { Runs } from "../../ledger/runs.ts";
 import { continueEntry } from "../../messages/control.ts";
 
-/** The counts are exact, so they cost a few reads: when many items die at once, one look a while is enough. */
-const SHORTEST_PAUSE_MILLISECONDS = 1_000;
+/** A check reads exact counts, which takes several requests. If many items die, one check in this time is enough. */
+const SHORTEST_INTERVAL_MILLISECONDS = 1_000;
 
 export interface ToleranceWatchOptions {
   readonly runs: Pick<Runs, "stopBeyondTolerance">;
@@ -11,40 +11,44 @@ export interface ToleranceWatchOptions {
   readonly now: () => number;
 }
 
-/** Stops a run of which more items die than are tolerated. */
+/** Stops a run when more of its items have died than its workflow tolerates. */
 export class ToleranceWatch {
   readonly #options: ToleranceWatchOptions;
-  /** Runs of which items died, and when they were looked at last. */
-  readonly #looks = new Map<string, { at: number; due: boolean }>();
+  /** Runs whose items died: when each was checked last, and whether items have died since. */
+  readonly #checks = new Map<string, { at: number; due: boolean }>();
 
   constructor(options: ToleranceWatchOptions) {
     this.#options = options;
   }
 
-  /** Notes that an item of a run died, and looks whether it must be stopped, if it has not just done so. */
+  /**
+   * Notes that an item of a run died, and checks whether the run must be stopped, unless it was checked a moment ago.
+   *
+   * @throws What the ledger or SQS throws. The next death, or `finish`, checks again.
+   */
   async noteDeath(run: string): Promise<void> {
-    const look = this.#looks.get(run);
+    const check = this.#checks.get(run);
     const now = this.#options.now();
-    if (look !== undefined && now - look.at < SHORTEST_PAUSE_MILLISECONDS) look.due = true;
-    else await this.#look(run, now);
+    if (check !== undefined && now - check.at < SHORTEST_INTERVAL_MILLISECONDS) check.due = true;
+    else await this.#check(run, now);
   }
 
-  /** Looks at the runs whose latest deaths were not looked at. */
+  /** Checks the runs whose items have died since their last check. */
   async finish(): Promise<void> {
-    for (const [run, { due }] of this.#looks) if (due) await this.#look(run, this.#options.now());
+    for (const [run, { due }] of this.#checks) if (due) await this.#check(run, this.#options.now());
   }
 
-  async #look(run: string, at: number): Promise<void> {
-    const look = { at, due: false };
-    this.#looks.set(run, look);
+  async #check(run: string, at: number): Promise<void> {
+    const check = { at, due: false };
+    this.#checks.set(run, check);
     const { runs, controlQueue } = this.#options;
     const stopped = await runs.stopBeyondTolerance(run).catch((error) => {
-      // There may be no later death to look again.
-      look.due = true;
+      // No later death may follow that would check again.
+      check.due = true;
       throw error;
     });
     if (stopped === undefined) return;
-    // The producer may be waiting for room in the queue, or have ended: it is to close the run.
+    // The producer must close the run. It may be waiting for room in the queue, or it may have ended.
     await controlQueue.sendControl(continueEntry({ run, workflow: stopped.workflow, hop: stopped.hop + 1 }));
   }
 }

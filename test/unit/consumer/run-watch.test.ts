@@ -67,9 +67,9 @@ describe("what a run wants of its messages", () => {
     // The answer serves no more, and is kept all the same.
     clock.now += 3_000;
     watch.noteSent("a", clock.now);
-    expect(watch.producing).toBe(false);
+    expect(watch.isProducing).toBe(false);
     watch.noteSent("b", clock.now);
-    expect(watch.producing).toBe(true);
+    expect(watch.isProducing).toBe(true);
   });
 
   test("is waited for once the answer is three seconds old", async () => {
@@ -95,14 +95,14 @@ describe("a message that was just sent", () => {
     const { watch, find, clock } = watching("paused");
     clock.now = 10_000;
     watch.noteSent("a", 9_001);
-    expect(watch.producing).toBe(true);
+    expect(watch.isProducing).toBe(true);
     expect(await Promise.all([watch.mode("a"), watch.mode("a")])).toEqual(["work", "work"]);
     expect(find).not.toHaveBeenCalled();
     await vi.advanceTimersByTimeAsync(50);
     expect(find).toHaveBeenCalledTimes(1);
     expect(await watch.mode("a")).toBe("pause");
     expect(find).toHaveBeenCalledTimes(1);
-    expect(watch.producing).toBe(false);
+    expect(watch.isProducing).toBe(false);
   });
 
   test("tells nothing when it was sent a second ago, nor more than what is known", async () => {
@@ -168,9 +168,9 @@ describe("in a process that serves one invocation after another", () => {
     const { watch, clock } = watching("running");
     await watch.mode("a");
     clock.now += 2_999;
-    expect(watch.producing).toBe(true);
+    expect(watch.isProducing).toBe(true);
     clock.now += 1;
-    expect(watch.producing).toBe(false);
+    expect(watch.isProducing).toBe(false);
   });
 
   test("nothing that was found out by a clock that was set back since serves", async () => {
@@ -245,7 +245,7 @@ describe("in a process that serves one invocation after another", () => {
       expect(await watch.mode("a")).toBe("pause");
       await comeBack();
       expect(await watch.mode("a")).toBe("pause");
-      expect(watch.producing).toBe(false);
+      expect(watch.isProducing).toBe(false);
       expect(find).toHaveBeenCalledTimes(2);
     });
   });
