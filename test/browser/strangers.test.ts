@@ -109,7 +109,7 @@ describe.skipIf(CHROMIUM === undefined)("No web page reaches the servers of the 
     await page.close();
   });
 
-  test("after DNS rebinding, when it counts as the servers' own: it reads refusals alone, and changes nothing", async () => {
+  test("after DNS rebinding, when it counts as the same origin: it reads only refusals, and changes nothing", async () => {
     for (const target of targets(REBOUND)) {
       const page = await browser.newPage();
       // It was loaded while the name still led to the foreign site.

@@ -2,7 +2,7 @@ import { expect, test, vi } from "vitest";
 import { childrenEnded } from "../../helpers/child-processes.ts";
 import { deadLetters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
-test("tasks that end or block their process cost it, and nothing else", async () => {
+test("a task that ends or blocks its process costs only that process", async () => {
   using directory = temporaryDirectory();
   const engine = await startTestEngine("crashing", directory.path, (derived) => ({
     ...derived,

@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { prepareTestEngine, startRun, temporaryDirectory } from "../../helpers/test-engine.ts";
 
-test("an engine delivers nothing before it is told to: of a run that is paused until then, all would be put back", async () => {
+test("an engine delivers nothing before deliver(), because consumers would put back the messages of a paused run", async () => {
   using directory = temporaryDirectory();
   const engine = await prepareTestEngine("small", directory.path);
   await startRun(engine, "small", "r1");

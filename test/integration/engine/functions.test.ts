@@ -66,7 +66,7 @@ test("an environment is kept for the next invocation, and gets a Lambda context"
   expect(local.peakMemoryMb).toBeGreaterThan(10);
 });
 
-test("invocations at the same time have an environment each", async () => {
+test("invocations at the same time each have their own environment", async () => {
   const answers = await Promise.all([answerOf({}), answerOf({}), answerOf({})]);
   expect(new Set(answers.map(({ pid }) => pid)).size).toBe(3);
 });
@@ -106,7 +106,7 @@ test("an invocation that takes too long ends its environment", async () => {
   }
 });
 
-test("a handler that cannot be loaded is a crash, each time", async () => {
+test("a handler that cannot be loaded crashes each invocation", async () => {
   const broken = functionOf("throw new Error('no')");
   for (let time = 0; time < 2; time++) {
     expect(await broken.invoke({})).toMatchObject({ tag: "crashed", error: expect.stringContaining("exit code 1") });
@@ -114,7 +114,7 @@ test("a handler that cannot be loaded is a crash, each time", async () => {
   await broken.close();
 });
 
-test("a function that is closed ends what runs, and starts nothing more", async () => {
+test("a closed function ends its invocations, and starts no others", async () => {
   const invocations = Array.from({ length: 6 }, () => local.invoke({ hang: true }));
   await local.close();
   for (const invocation of invocations) expect((await invocation).tag).toBe("crashed");

@@ -4,7 +4,7 @@ import { expect, test, vi } from "vitest";
 import { childrenEnded } from "../../helpers/child-processes.ts";
 import { prepareTestEngine, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
-test("a producer that is killed amid a slice is followed by another within half a minute, by the timeouts as deployed", async () => {
+test("another producer follows a killed one within half a minute, with the timeouts as deployed", async () => {
   using directory = temporaryDirectory();
   const readers = () =>
     readdirSync(directory.path).flatMap((name) => (name.startsWith("reading-") ? [Number(name.slice(8))] : []));
@@ -41,7 +41,7 @@ test("a producer that is killed amid a slice is followed by another within half 
   await childrenEnded();
 });
 
-test("a producer that ended with its engine keeps its control message from nobody", async () => {
+test("the control message of a producer that ended with its engine is visible to the next engine", async () => {
   using directory = temporaryDirectory();
   const isReading = () => readdirSync(directory.path).some((name) => name.startsWith("reading-"));
   const first = await startTestEngine("slow-source", directory.path);

@@ -2,7 +2,7 @@ import { expect, test, vi } from "vitest";
 import { childrenEnded } from "../../helpers/child-processes.ts";
 import { deadLetters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
-test("what tasks send to the engine, or throw, changes nothing but their own outcome", async () => {
+test("messages and errors of a task change only the outcome of that task", async () => {
   using directory = temporaryDirectory();
   const engine = await startTestEngine("meddling", directory.path);
   try {

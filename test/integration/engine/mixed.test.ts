@@ -82,13 +82,13 @@ test.each([
   }
 });
 
-test("an item that fails for good has one", () => {
+test("an item that fails permanently has one attempt", () => {
   expect(failuresOf("fails for good")).toHaveLength(KINDS["fails for good"]);
   for (const failures of failuresOf("fails for good"))
     expect(failures).toMatchObject([{ attempt: 1, message: "gone" }]);
 });
 
-test("items that are invalid, too large or not JSON say so, and show themselves", () => {
+test("dead letters of items that are invalid, too large or not JSON have the reason and the item", () => {
   const odd = dead.filter(({ dead }) => dead.reason === "invalid item" || dead.reason === "too large");
   const shown = odd.map(({ item, dead }) => [
     dead.reason,
@@ -112,7 +112,7 @@ test("no more tasks were in flight than were allowed, and nothing crashed", () =
   expect(engine.activity.fleet.failures).toEqual([]);
 });
 
-test("what is left of the queue is nothing", async () => {
+test("the queue is empty at the end", async () => {
   await vi.waitUntil(
     async () => {
       const { visible, inFlight, delayed } = await engine.queue.depth();
@@ -122,7 +122,7 @@ test("what is left of the queue is nothing", async () => {
   );
 });
 
-test("a foreign message ends in the dead-letter queue, untouched and with its reason", async () => {
+test("a foreign message goes to the dead-letter queue, unchanged and with the reason", async () => {
   const attributes = { colour: { DataType: "String", StringValue: "red" } };
   await engine.queue.sendAll([{ body: "😀 not ours", attributes }]);
   const [deadLetter] = await vi.waitUntil(

@@ -8,7 +8,7 @@ import { temporaryDirectory } from "../../helpers/test-engine.ts";
 
 const patiently = { interval: 20, timeout: 100_000 };
 
-test("an environment that spins dies with its engine, though only that is killed", async () => {
+test("an environment in an endless loop ends when its engine is killed", async () => {
   using directory = temporaryDirectory();
   const entry = fileURLToPath(new URL("../../helpers/engine-process.ts", import.meta.url));
   const engine = fork(entry, ["spinning", directory.path, "r1"], {

@@ -107,7 +107,7 @@ describe("Calls of AWS by the user's own code, from the source to onComplete, go
   });
 });
 
-test("no setting of the user's for AWS alters what Sluice's own clients do on this machine", async () => {
+test("the user's AWS settings do not change Sluice's own clients on this machine", async () => {
   // Whatever asks it has followed one of the settings.
   await using nobody = await startUsersAws();
   using world = new CliWorld();

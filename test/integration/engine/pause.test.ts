@@ -6,7 +6,7 @@ import { startEntry } from "../../../shared/messages/control.ts";
 import { childrenEnded } from "../../helpers/child-processes.ts";
 import { startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
-test("while a run is paused whose messages fill the queue, another run works to its end, and the paused one rests", async () => {
+test("a run completes while the messages of a paused run fill the queue, and no task of the paused run starts", async () => {
   using directory = temporaryDirectory();
   const engine = await startTestEngine("crowded", directory.path);
   const { runs, controlQueue, queue } = engine;

@@ -24,7 +24,7 @@ async function killAfter(succeeded: number, root: string): Promise<number> {
 
 const counts = async (engine: Engine) => await engine.runs.counts(await engine.runs.get("r1"));
 
-test("an engine that is killed, and one that is closed, amid a run are followed by one that ends it exactly", async () => {
+test("a run completes with exact counts after one engine was killed and another one was closed during the run", async () => {
   using directory = temporaryDirectory();
   const killedAt = await killAfter(50, directory.path);
   expect(killedAt).toBeGreaterThanOrEqual(50);

@@ -27,13 +27,13 @@ afterEach(() => {
   rmSync(directory, { recursive: true });
 });
 
-test("what is closed twice is closed", async () => {
+test("closing DynamoDB twice is no error", async () => {
   const dynamoDb = await startDynamoDbThread(join(directory, "tables"), "test");
   await dynamoDb.close();
   await dynamoDb.close();
 });
 
-test("an engine that cannot start says why, and its services can be closed all the same", async () => {
+test("an engine that cannot start says why, and its services can still be closed", async () => {
   const shape = topology(workflow);
   const services = await openServices({ workflow: "mine", topology: shape, state });
   const workflowFile = join(directory, "workflow.ts");
@@ -45,7 +45,7 @@ test("an engine that cannot start says why, and its services can be closed all t
   await services.close();
 });
 
-test("tables that cannot be opened are named, and nothing is left that would keep the command or the directory", async () => {
+test("the error names tables that cannot be opened, and neither the command nor the directory stays locked", async () => {
   mkdirSync(state.path);
   writeFileSync(state.tables, "no directory");
 
@@ -73,7 +73,7 @@ async function heldBy(use: Use): Promise<{ readonly pid: number; release(): Prom
   };
 }
 
-test("of processes that start over at once, one has the directory, and no file of its locks is another", async () => {
+test("of several processes that start fresh at once, one gets the directory, and the lock files stay the same files", async () => {
   const held = await heldBy("engine");
   const refused = `an engine (process ${held.pid}) works in ${state.path}: wait until it is done, or end it first`;
   await expect(openServices({ workflow: "mine", state, topology: topology(workflow), fresh: true })).rejects.toThrow(
@@ -91,7 +91,7 @@ test("of processes that start over at once, one has the directory, and no file o
   await services.close();
 });
 
-test("a directory whose holder was killed is free, though its process id is another process's by now", async () => {
+test("a directory whose holder was killed is free, even if another process has its process id now", async () => {
   expect(state.lock("engine")).toBe(true);
   state.unlock();
   writeFileSync(join(state.path, "engine.json"), JSON.stringify({ pid: process.ppid, use: "engine", endpoints: {} }));
@@ -101,7 +101,7 @@ test("a directory whose holder was killed is free, though its process id is anot
   await services.close();
 });
 
-test("a command that only looks is no engine, and is waited for", async () => {
+test("an engine waits for a command that only looks", async () => {
   const held = await heldBy("look");
   expect(state.holder()).toMatchObject({ pid: held.pid, use: "look" });
   expect(state.taken().message).toMatch(/^another command \(process \d+\) works in /);
@@ -110,7 +110,7 @@ test("a command that only looks is no engine, and is waited for", async () => {
   await (await opened).close();
 });
 
-test("services stay for those who came to them, and nobody comes to services that end", async () => {
+test("services stay open for the commands that use them, and accept no others when they are about to end", async () => {
   const services = await openServices({ workflow: "mine", state });
   const others = new StateDirectory("mine", directory);
   const guest = new ProcessLock(join(state.path, "guests.lock"));
@@ -126,7 +126,7 @@ test("services stay for those who came to them, and nobody comes to services tha
   await closing;
 });
 
-test("a directory that cannot be used is named, with what to do", () => {
+test("the error names a directory that cannot be used, and says what to do", () => {
   writeFileSync(state.path, "no directory");
   expect(() => state.lock("look")).toThrow(
     expect.objectContaining({

@@ -84,7 +84,7 @@ test.each([
   expect(performance.now() - begun).toBeLessThan(INIT_MILLISECONDS);
 });
 
-test("a consumer whose endpoint never answers gives its messages back before its invocation ends", async () => {
+test("a consumer whose endpoint never answers returns its messages before its invocation times out", async () => {
   const { endpoint } = await silentServer();
   const { environment: consumer, log } = await environmentOf("consumer", endpoint);
   const header = { workflow: workflow.name, run: "run", partition: 0, page: 0, epoch: 1, resent: false };

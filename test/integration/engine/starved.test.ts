@@ -4,7 +4,7 @@ import { expect, test, vi } from "vitest";
 import { childrenEnded } from "../../helpers/child-processes.ts";
 import { deadLetters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
-test("environments that cannot start processes are replaced, and no item is charged for it", async () => {
+test("environments that cannot start processes are replaced, and no item loses an attempt", async () => {
   using directory = temporaryDirectory();
   const engine = await startTestEngine("starved", directory.path, (derived) => ({
     ...derived,

@@ -70,7 +70,7 @@ describe.each(Object.entries(SERVERS))("The engine's %s", (_, { service, endpoin
     expect(await isWhole()).toBe(true);
   };
 
-  test("refuses another key, and requests without one, as AWS does", async () => {
+  test("refuses a wrong key and requests without a key, as AWS does", async () => {
     const wrong = await send({ headers: { ...headers(), authorization: signature("local", service) } });
     await expectRefusal(wrong, "UnrecognizedClientException");
     expect(JSON.parse(wrong.body)).toEqual({
@@ -81,19 +81,19 @@ describe.each(Object.entries(SERVERS))("The engine's %s", (_, { service, endpoin
     await expectRefusal(await send({ headers: headers() }), "MissingAuthenticationTokenException");
   });
 
-  test("refuses names that are not loopback's, as after DNS rebinding, with the key too", async () => {
+  test("refuses hosts that are not loopback, as after DNS rebinding, even with the key", async () => {
     for (const host of ["evil.example", `evil.example:${new URL(endpoint()).port}`, "0.0.0.0"]) {
       await expectRefusal(await send({ headers: { ...authorized(), host } }), "AccessDeniedException");
     }
   });
 
-  test("refuses web pages, its own origin's too, with the key too", async () => {
+  test("refuses web pages, even of its own origin and with the key", async () => {
     for (const origin of ["https://evil.example", endpoint(), "null"]) {
       await expectRefusal(await send({ headers: { ...authorized(), origin } }), "AccessDeniedException");
     }
   });
 
-  test("allows nothing to a preflight request", async () => {
+  test("refuses preflight requests", async () => {
     const preflight = {
       origin: "https://evil.example",
       "access-control-request-method": "POST",
@@ -102,7 +102,7 @@ describe.each(Object.entries(SERVERS))("The engine's %s", (_, { service, endpoin
     await expectRefusal(await send({ method: "OPTIONS", headers: preflight, body: "" }), "AccessDenied");
   });
 
-  test("refuses presigned requests, with the key too", async () => {
+  test("refuses presigned requests, even with the key", async () => {
     const query = new URLSearchParams({
       "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
       "X-Amz-Credential": `${services.accessKeyId}/20261127/us-east-1/${service}/aws4_request`,
@@ -113,7 +113,7 @@ describe.each(Object.entries(SERVERS))("The engine's %s", (_, { service, endpoin
     await expectRefusal(await send({ path: `/?${query}`, headers: headers() }), "MissingAuthenticationToken");
   });
 
-  test("refuses what a page can send without asking: plain reads, and forms of the query protocol", async () => {
+  test("refuses requests that a page can send without a preflight: reads, and forms of the query protocol", async () => {
     await expectRefusal(await send({ method: "GET", headers: {}, body: "" }), "MissingAuthenticationToken");
     const form = await send({
       headers: { "content-type": "application/x-www-form-urlencoded" },
@@ -125,7 +125,7 @@ describe.each(Object.entries(SERVERS))("The engine's %s", (_, { service, endpoin
     await expectRefusal(text, "MissingAuthenticationToken");
   });
 
-  test.each(["localhost", "127.0.0.1", "[::1]"])("answers its own clients, which call it %s", async (host) => {
+  test.each(["localhost", "127.0.0.1", "[::1]"])("answers its own clients that call it %s", async (host) => {
     const list = service === "sqs" ? "AmazonSQS.ListQueues" : "DynamoDB_20120810.ListTables";
     const { port } = new URL(endpoint());
     const headers = { ...authorized(), "x-amz-target": list, host: `${host}:${port}` };
@@ -134,7 +134,7 @@ describe.each(Object.entries(SERVERS))("The engine's %s", (_, { service, endpoin
 });
 
 describe("The key of an engine", () => {
-  test("is in files of the user alone, while the engine works", async () => {
+  test("is in files that only the user can read, and only while the engine runs", async () => {
     using other = temporaryDirectory();
     // An earlier version made it for everybody.
     mkdirSync(join(other.path, "old"), { mode: 0o755 });
@@ -154,7 +154,7 @@ describe("The key of an engine", () => {
     await again.close();
   });
 
-  test("serves the AWS CLI and SDKs by the profile of a configuration file", async () => {
+  test("works for the AWS CLI and SDKs, through the profile of a configuration file", async () => {
     vi.stubEnv("AWS_CONFIG_FILE", state.awsConfig);
     vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", join(directory.path, "none"));
     const sqs = new SQSClient({ profile: "sluice" });
@@ -167,7 +167,7 @@ describe("The key of an engine", () => {
     dynamoDb.destroy();
   });
 
-  test("is known to other commands of the user", async () => {
+  test("is available to other commands of the user", async () => {
     const holder = JSON.parse(readFileSync(join(state.path, "engine.json"), "utf8"));
     // As if another process held the directory.
     writeFileSync(join(state.path, "engine.json"), JSON.stringify({ ...holder, pid: process.ppid }));

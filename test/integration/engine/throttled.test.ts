@@ -33,7 +33,7 @@ async function startLimitedService() {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, counts };
 }
 
-test("a service that refuses most requests costs no item, though each has a single attempt", async () => {
+test("a service that refuses most requests kills no item, though each item has a single attempt", async () => {
   const { url, counts } = await startLimitedService();
   vi.stubEnv("SERVICE", url);
   onTestFinished(() => void vi.unstubAllEnvs());

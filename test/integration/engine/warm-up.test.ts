@@ -32,7 +32,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-test("services that were killed over it are warmed up all the same", async () => {
+test("services whose earlier warm-up was killed are warmed up again", async () => {
   const { sqs } = services;
   const before = sqs.store.queueNames();
   const deleting = vi.spyOn(sqs.store, "deleteQueue").mockImplementation(() => {
@@ -46,7 +46,7 @@ test("services that were killed over it are warmed up all the same", async () =>
   expect(sqs.store.queueNames()).toEqual(before);
 });
 
-test("services are warmed up by runs of their own, of which nothing is left, and which touch no workflow's queue", async () => {
+test("a warm-up uses its own queues and table, leaves nothing behind and touches no queue of the workflow", async () => {
   const { sqs, dynamoDbClient, queue, controlQueue, runs } = services;
   await queue.sendAll([{ body: "mine" }]);
   const before = sqs.store.queueNames();

@@ -44,7 +44,7 @@ describe("a client in the server's process", () => {
     ).rejects.toMatchObject({ name: "QueueDoesNotExist", $metadata: { httpStatusCode: 400 } });
   });
 
-  it("asks again where a fault lost the answer, or the service failed", async () => {
+  it("tries again if a fault lost the answer or the service failed", async () => {
     server.faults.set({ lostResponse: 0.4, internalFailure: 0.1 });
     for (let sent = 0; sent < 10; sent++) await send("x");
     server.faults.clear();
@@ -52,7 +52,7 @@ describe("a client in the server's process", () => {
     expect(server.store.counts("q").visible).toBeGreaterThan(10);
   });
 
-  it("gives back what it received and no longer wants", async () => {
+  it("gives back messages that it received but no longer wants", async () => {
     const gone = new AbortController();
     const undo = vi.fn();
     const respond = async () => {
@@ -64,7 +64,7 @@ describe("a client in the server's process", () => {
     expect(undo).toHaveBeenCalledOnce();
   });
 
-  it("does nothing that was given up before", async () => {
+  it("sends no request that was aborted before", async () => {
     const abortSignal = AbortSignal.abort();
     await expect(
       client.send(new SendMessageCommand({ QueueUrl, MessageBody: "x" }), { abortSignal }),
@@ -73,7 +73,7 @@ describe("a client in the server's process", () => {
     expect(server.store.counts("q").visible).toBe(0);
   });
 
-  it("leaves timers their turn, however many requests follow one another", async () => {
+  it("lets timers fire, however many requests follow each other", async () => {
     let fired = false;
     const timer = setTimeout(1).then(() => {
       fired = true;

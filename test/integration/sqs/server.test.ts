@@ -41,13 +41,13 @@ describe("the server", () => {
     expect(new URL(server.endpoint).hostname).toBe("127.0.0.1");
   });
 
-  it("takes a queue's URL of an earlier start, with another port", async () => {
+  it("accepts the URL of a queue of an earlier start, with another port", async () => {
     const earlier = { ...queue, url: `http://localhost:1/000000000000/${queue.name}` };
     await peer.send(earlier, "x");
     expect((await peer.receiveOne(earlier)).Body).toBe("x");
   });
 
-  it("answers what is no JSON object with SerializationException", async () => {
+  it("refuses a body that is no JSON object with SerializationException", async () => {
     for (const body of ["nonsense", "[]", '"text"', '{"QueueUrl":7}']) {
       const response = await post("AmazonSQS.SendMessage", body);
       expect(response.status).toBe(400);
@@ -55,7 +55,7 @@ describe("the server", () => {
     }
   });
 
-  it("waits for no client that does not end its request", async () => {
+  it("does not wait for a client that never ends its request", async () => {
     const short = await startSqsServer({ file: ":memory:", accessKeyId: "test", requestTimeoutMilliseconds: 100 });
     const { hostname, port } = new URL(short.endpoint);
     for (const part of [
@@ -71,7 +71,7 @@ describe("the server", () => {
     await short.close();
   });
 
-  it("refuses a request that is too long, and goes on", async () => {
+  it("refuses a request that is too long, and continues", async () => {
     const response = await post("AmazonSQS.SendMessage", "x".repeat(17 * 1_048_576));
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ message: "The request is too long." });
@@ -98,7 +98,7 @@ describe("the server", () => {
   });
 });
 
-describe("a client that goes", () => {
+describe("a client that leaves", () => {
   /** A long poll over a bare connection, on its way when this returns. */
   async function request() {
     const { port } = new URL(server.endpoint);
@@ -127,7 +127,7 @@ describe("a client that goes", () => {
 
   const untouched = { Body: "x", Attributes: { ApproximateReceiveCount: "1" } };
 
-  it("gets nothing when a message comes in the same turn of the event loop", async () => {
+  it("gets nothing when a message arrives in the same tick of the event loop", async () => {
     const socket = await poll();
     // Both happen before the server reads from any socket again.
     socket.destroy();
@@ -143,7 +143,7 @@ describe("a client that goes", () => {
     socket.destroy();
   });
 
-  it("gets nothing of what was there when it asked and went at once", async () => {
+  it("gets no message that was there if it leaves right after its request", async () => {
     server.store.send(queue.name, { body: "x" });
     for (let turn = 0; turn < 20; turn++) {
       const socket = await request();
@@ -153,7 +153,7 @@ describe("a client that goes", () => {
     expect(await peer.receiveOne(queue)).toMatchObject(untouched);
   });
 
-  it("gives back what was written but never read", async () => {
+  it("gives back messages that were written but never read", async () => {
     const socket = await poll();
     socket.pause();
     // Far more than the buffers of both sides hold.
@@ -169,7 +169,7 @@ describe("a client that goes", () => {
     expect(message?.systemAttributes.ApproximateReceiveCount).toBe("1");
   });
 
-  it("keeps what it read, though its connection is reset later", async () => {
+  it("keeps messages that it read, even if its connection is reset later", async () => {
     const socket = await poll();
     server.store.send(queue.name, { body: "x" });
     await once(socket, "data");
@@ -247,7 +247,7 @@ describe("injected faults of requests", () => {
 });
 
 describe("a killed process", () => {
-  it("loses nothing that it had stored, and has what was under way visible again", async () => {
+  it("loses no stored message, and its messages in flight are visible again", async () => {
     const folder = await mkdtemp(join(tmpdir(), "sluice-sqs-"));
     const file = join(folder, "sqs.db");
     try {
@@ -293,7 +293,7 @@ describe("a killed process", () => {
     }
   });
 
-  it("leaves its move tasks to the next one", async () => {
+  it("leaves its move tasks to the next process", async () => {
     const folder = await mkdtemp(join(tmpdir(), "sluice-sqs-"));
     const file = join(folder, "sqs.db");
     try {

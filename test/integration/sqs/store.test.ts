@@ -54,7 +54,7 @@ describe("order", () => {
     }
   });
 
-  it("is kept by who looks at all messages and makes them visible at once, in whatever order", () => {
+  it("is the same after a receiver looked at all messages and made them visible at once, in any order", () => {
     const received = receive();
     now += 5 * seconds;
     store.send("q", { body: "e" });
@@ -62,21 +62,21 @@ describe("order", () => {
     expect(bodies()).toEqual([...all(), "e"]);
   });
 
-  it("is kept by who looks at some and dies", () => {
+  it("is the same after a receiver looked at some messages and died", () => {
     receive("q", 3);
     now += 5 * seconds;
     expect(store.releaseOrphans()).toBe(3);
     expect(bodies()).toEqual(all());
   });
 
-  it("puts a message that is to wait behind those that wait already", () => {
+  it("puts a delayed message behind messages that already wait", () => {
     const [first] = receive("q", 1);
     store.changeVisibility("q", first?.receiptHandle ?? "", 10);
     now += 10 * seconds;
     expect(bodies()).toEqual(["b", "c", "d", "a"]);
   });
 
-  it("begins anew in the queue to which a message moves", () => {
+  it("is new in the queue to which a message moves", () => {
     store.createQueue("dead");
     store.setAttributes("q", {
       RedrivePolicy: JSON.stringify({ deadLetterTargetArn: queueArn("dead"), maxReceiveCount: 1 }),
@@ -92,7 +92,7 @@ describe("order", () => {
     expect(bodies("dead")).toEqual(["before", ...all(), "after"]);
   });
 
-  it("is known in a file of the version that did not know it", () => {
+  it("works in a file of an earlier version that had no such column", () => {
     using directory = temporaryDirectory();
     const file = join(directory.path, "queues.sqlite");
     const old = new QueueStore({ file, clock: () => now });
@@ -109,7 +109,7 @@ describe("order", () => {
 });
 
 describe("time", () => {
-  it("tells when the next message comes that is not there yet", () => {
+  it("tells when the next message becomes visible", () => {
     expect(store.nextVisibleAt("q")).toBeUndefined();
     store.send("q", { body: "now" });
     expect(store.nextVisibleAt("q")).toBeUndefined();
@@ -152,7 +152,7 @@ describe("time", () => {
     expect(send().messageId).not.toBe(first.messageId);
   });
 
-  it("drops messages whose retention period is over, in flight or not", () => {
+  it("deletes messages whose retention period is over, in flight or not", () => {
     store.setAttributes("q", { MessageRetentionPeriod: "60" });
     store.send("q", { body: "old" });
     store.send("q", { body: "old, in flight" });
@@ -166,7 +166,7 @@ describe("time", () => {
     expect(code(() => store.changeVisibility("q", held?.receiptHandle ?? "", 1))).toBe("InvalidParameterValue");
   });
 
-  it("drops them a second late at most, also in a dead-letter queue, which keeps their age, and after a move", () => {
+  it("deletes them at most a second late, also in a dead-letter queue, which keeps their age, and after a move", () => {
     store.createQueue("dlq", { MessageRetentionPeriod: "60" });
     const deadLetterTargetArn = queueArn("dlq");
     const RedrivePolicy = JSON.stringify({ deadLetterTargetArn, maxReceiveCount: 1 });
@@ -196,7 +196,7 @@ describe("time", () => {
     expect(totals()).toEqual([0, 0]);
   });
 
-  it("holds a message for 12 hours from its receive at most", () => {
+  it("hides a message for at most 12 hours from its receive", () => {
     store.send("q", { body: "x" });
     const [message] = store.receive({ queue: "q", max: 1, visibilityTimeoutSeconds: limits.visibilityTimeoutSeconds });
     const handle = message?.receiptHandle ?? "";
@@ -238,7 +238,7 @@ describe("time", () => {
 });
 
 describe("limits", () => {
-  it("has 120,000 messages in flight at most, and refuses a short poll beyond", () => {
+  it("has at most 120,000 messages in flight, and refuses further short polls", () => {
     store.sendBatch(
       "q",
       Array.from({ length: limits.inFlight + 5 }, () => ({ body: "x" })),
@@ -305,7 +305,7 @@ describe("transactions", () => {
 });
 
 describe("messages under way", () => {
-  it("hide none that stands before them", () => {
+  it("hide no message with an earlier place", () => {
     const send = (body: string) => store.send("q", { body });
     send("a");
     expect(bodies()).toEqual(["a"]);
@@ -352,7 +352,7 @@ describe("messages under way", () => {
     }
   });
 
-  it("come in order, whether they were put back or have not been received", () => {
+  it("are received in order, whether they were put back or never received", () => {
     const faults = new Faults({ seed: 1 });
     store.close();
     store = open(faults);
@@ -369,7 +369,7 @@ describe("messages under way", () => {
     expect([...bodies("q", 2), ...bodies("q", 2), ...bodies("q", 2)]).toEqual(rest);
   });
 
-  it("are forgotten when they are undone, the handle of the receive before too", () => {
+  it("are forgotten when they are undone, and the handle of the receive before stays invalid", () => {
     store.send("q", { body: "a" });
     const [first] = receive();
     now += 30 * seconds;
@@ -389,7 +389,7 @@ describe("messages under way", () => {
     expect(bodies()).toEqual(["a"]);
   });
 
-  it("count once their time is over, also if the store is closed before anybody looks", () => {
+  it("count as receives when their time is over, even if the store closes before the next request", () => {
     using directory = temporaryDirectory();
     const reopen = () => new QueueStore({ file: join(directory.path, "queues.sqlite"), clock: () => now });
     let kept = reopen();
@@ -404,7 +404,7 @@ describe("messages under way", () => {
     kept.close();
   });
 
-  it("are counted once where the clock was set back", () => {
+  it("are counted once if the clock was set back", () => {
     for (const body of ["a", "b", "c"]) store.send("q", { body });
     const [, b] = receive("q", 2);
     store.changeVisibility("q", b?.receiptHandle ?? "", 0);
@@ -415,7 +415,7 @@ describe("messages under way", () => {
     expect(bodies()).toEqual(["b", "c"]);
   });
 
-  it("are known as before after an error of SQLite's, which may have undone the transaction by itself", () => {
+  it("are the same after an error in SQLite that undid the transaction", () => {
     const database = new Database(":memory:");
     let undone = 0;
     expect(() =>
@@ -431,7 +431,7 @@ describe("messages under way", () => {
     database.close();
   });
 
-  it("are not moved from a dead-letter queue, nor told of as receivable", async () => {
+  it("are not moved from a dead-letter queue, and do not count as receivable", async () => {
     store.createQueue("dlq");
     const deadLetterTargetArn = queueArn("dlq");
     store.setAttributes("q", { RedrivePolicy: JSON.stringify({ deadLetterTargetArn, maxReceiveCount: 1 }) });
@@ -466,7 +466,7 @@ describe("undone receives", () => {
     });
   });
 
-  it("do nothing once the message was received again or deleted", () => {
+  it("have no effect after the message was received again or deleted", () => {
     store.send("q", { body: "x" });
     const [first] = store.receive({ queue: "q", max: 1, visibilityTimeoutSeconds: 0 });
     const [second] = receive();
@@ -540,7 +540,7 @@ describe("waiting", () => {
     expect(await closed).toEqual([]);
   });
 
-  it("passes over a waiter that has gone", async () => {
+  it("skips a waiter that is gone", async () => {
     const abort = new AbortController();
     const gone = store.receiveOrWait({ queue: "q", max: 1 }, { timeoutMs: 10_000, signal: abort.signal });
     const stays = store.receiveOrWait({ queue: "q", max: 1 }, { timeoutMs: 10_000 });
@@ -612,7 +612,7 @@ describe("FIFO groups", () => {
     expect(bodies("q.fifo")).toEqual(["1", "3"]);
   });
 
-  it("may count deduplication ids for themselves", () => {
+  it("can have their own deduplication ids", () => {
     store.createQueue("q.fifo", { FifoQueue: "true", DeduplicationScope: "messageGroup" });
     for (const groupId of ["g", "h", "g"]) store.send("q.fifo", { body: groupId, groupId, deduplicationId: "d" });
     expect(store.counts("q.fifo").visible).toBe(2);

@@ -120,7 +120,7 @@ test("a record looks as it does in Lambda", async () => {
 });
 
 describe("a batch", () => {
-  test("has what is there, up to the batch size", async () => {
+  test("has the messages that are there, up to the batch size", async () => {
     send(..."abcdefg");
     const { nth, invocations } = map({ batchSize: 3, maximumConcurrency: 1 });
     for (const [number, bodies] of [
@@ -144,7 +144,7 @@ describe("a batch", () => {
     invocation.end();
   });
 
-  test("waits for its window, unless it is full before", async () => {
+  test("waits until its window is over or the batch is full", async () => {
     const { nth, invocations } = map({ batchSize: 3, batchingWindowSeconds: 300, maximumConcurrency: 1 });
     send("a");
     await vi.waitUntil(() => store.counts("q").inFlight === 1, { interval: 1 });
@@ -159,7 +159,7 @@ describe("a batch", () => {
     invocation.end();
   });
 
-  test("goes when its window is over, with what it has", async () => {
+  test("is delivered when its window is over, with the messages that it has", async () => {
     send("a");
     const { nth } = map({ batchSize: 3, batchingWindowSeconds: 0.02, maximumConcurrency: 1 });
     const invocation = await nth(1);
@@ -168,7 +168,7 @@ describe("a batch", () => {
   });
 });
 
-test("no more invocations than the maximum concurrency run at once, and a free one takes the next batch", async () => {
+test("at most the maximum concurrency of invocations run at once, and a free one takes the next batch", async () => {
   send(...Array.from({ length: 12 }, (_, index) => String(index)));
   const mapped = map({ batchSize: 1, maximumConcurrency: 3 });
   await mapped.nth(3);
@@ -188,7 +188,7 @@ test("no more invocations than the maximum concurrency run at once, and a free o
 });
 
 describe("after an invocation", () => {
-  test("what succeeded is deleted, and only that", async () => {
+  test("only the messages that succeeded are deleted", async () => {
     send(..."abc");
     const { nth, mapping } = map({ maximumConcurrency: 1 });
     const invocation = await nth(1);
@@ -213,7 +213,7 @@ describe("after an invocation", () => {
     expect(store.counts("q")).toEqual({ visible: 0, inFlight: 3, delayed: 0 });
   });
 
-  test("a failed message comes again when the function made it visible, counted", async () => {
+  test("a failed message that the function made visible is delivered again, and its receive counts", async () => {
     send("a");
     const { nth } = map({ maximumConcurrency: 1 });
     const first = await nth(1);
@@ -238,7 +238,7 @@ describe("after an invocation", () => {
 });
 
 describe("stop()", () => {
-  test("waits for the invocations under way, and takes no others", async () => {
+  test("waits for the invocations under way, and starts no others", async () => {
     send("a", "b", "c");
     const { nth, mapping, invocations } = map({ batchSize: 1, maximumConcurrency: 2 });
     const running = [await nth(1), await nth(2)];
@@ -259,7 +259,7 @@ describe("stop()", () => {
     await map().mapping.stop();
   });
 
-  test("invokes the function with what it has received, instead of waiting for its window", async () => {
+  test("invokes the function with the messages that it has received, without waiting for its window", async () => {
     send("a");
     const { nth, mapping } = map({ batchSize: 3, batchingWindowSeconds: 300, maximumConcurrency: 1 });
     await vi.waitUntil(() => store.counts("q").inFlight === 1, { interval: 1 });
@@ -270,7 +270,7 @@ describe("stop()", () => {
   });
 });
 
-test("messages of one FIFO group follow each other, those of two run at once", async () => {
+test("messages of one FIFO group run one after another, and messages of two groups at the same time", async () => {
   store.createQueue("q.fifo", { FifoQueue: "true", ContentBasedDeduplication: "true" });
   for (const body of ["a1", "a2", "b1"]) store.send("q.fifo", { body, groupId: body.slice(0, 1) });
   const { nth, invocations } = map({ queue: "q.fifo", batchSize: 1, maximumConcurrency: 3 });

@@ -36,7 +36,7 @@ test.each([
   expect(failedOf(result)).toEqual(batch);
 });
 
-test("a list names those that failed, once or twice", () => {
+test("a list names the messages that failed, once or twice", () => {
   expect(failedOf(items("b"))).toEqual(["b"]);
   expect(failedOf(items("c", "a", "c"))).toEqual(["a", "c"]);
   expect(failedOf(items("a", "b", "c"))).toEqual(batch);

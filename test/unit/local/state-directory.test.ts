@@ -12,7 +12,7 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 const versionIn = (state: StateDirectory): unknown => JSON.parse(readFileSync(join(state.path, "state.json"), "utf8"));
 
-test("a state directory tells its version, also after it was cleared", () => {
+test("a state directory has its version, also after it was cleared", () => {
   const state = new StateDirectory("w", root);
   expect(state.lock("engine")).toBe(true);
   expect(versionIn(state)).toEqual({ version: 1 });
@@ -21,7 +21,7 @@ test("a state directory tells its version, also after it was cleared", () => {
   state.unlock();
 });
 
-test("a directory from before versions is taken, and gets one", () => {
+test("a directory without a version is accepted, and gets a version", () => {
   const state = new StateDirectory("w", root);
   mkdirSync(state.path, { recursive: true });
   writeFileSync(state.queues, "");
@@ -31,7 +31,7 @@ test("a directory from before versions is taken, and gets one", () => {
   state.unlock();
 });
 
-test("a directory of a newer version is left as it is, with the way out", () => {
+test("a directory of a newer version is left unchanged, and the error says what to do", () => {
   const state = new StateDirectory("w", root);
   mkdirSync(state.path, { recursive: true });
   writeFileSync(join(state.path, "state.json"), '{"version":2,"more":true}');
@@ -45,7 +45,7 @@ test("a directory of a newer version is left as it is, with the way out", () => 
   expect(versionIn(state)).toEqual({ version: 2, more: true });
 });
 
-test("a directory that others could read is the user's alone once it is locked, and so are its files", () => {
+test("after the lock, only the user can read a directory and its files, even if others could before", () => {
   const state = new StateDirectory("w", root);
   mkdirSync(state.path, { recursive: true, mode: 0o755 });
   const modeOf = (path: string) => statSync(path).mode & 0o777;

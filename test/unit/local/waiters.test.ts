@@ -2,7 +2,7 @@ import { expect, test, vi } from "vitest";
 import type { Queue } from "../../../local/sqs/queue-registry.ts";
 import { Waiters } from "../../../local/sqs/waiters.ts";
 
-test("whoever waits meets the error of a queue that cannot be looked at", async () => {
+test("a waiting caller gets the error of a queue that cannot be read", async () => {
   const waiters = new Waiters({
     clock: () => 0,
     receivable: () => {

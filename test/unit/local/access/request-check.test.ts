@@ -32,7 +32,7 @@ describe("The check of a request", () => {
     "0.0.0.0",
     "::1",
     "localhost\nevil.example",
-  ])("refuses one to the host %j, with the key too", (host) => {
+  ])("refuses a request to the host %j, even with the key", (host) => {
     expect(check({ ...OWN, ...(host === undefined ? { host: undefined } : { host }) })).toBe("foreign host");
   });
 
@@ -51,7 +51,7 @@ describe("The check of a request", () => {
     `Credential=${KEY}/20261127/us-east-1/sqs/aws4_request`,
     `AWS4-HMAC-SHA256 Credential=${KEY}`,
     "AWS4-HMAC-SHA256 SignedHeaders=host, Signature=00",
-  ])("refuses one whose authorization is %j", (authorization) => {
+  ])("refuses a request whose authorization is %j", (authorization) => {
     expect(check({ ...OWN, authorization })).toBe("no key");
   });
 
@@ -65,12 +65,12 @@ describe("The check of a request", () => {
     newAccessKeyId(),
     "ü".repeat(KEY.length / 2),
     "ü".repeat(KEY.length),
-  ])("refuses one with the key %j", (key) => {
+  ])("refuses a request with the key %j", (key) => {
     expect(check({ ...OWN, authorization: signed(key) })).toBe("wrong key");
   });
 });
 
-test("each engine has a key of its own, of characters that AWS's keys have", () => {
+test("each engine has its own key, with characters that AWS allows in keys", () => {
   const keys = Array.from({ length: 100 }, newAccessKeyId);
   expect(new Set(keys).size).toBe(100);
   for (const key of keys) expect(key).toMatch(/^\w{16,128}$/);
