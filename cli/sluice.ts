@@ -1,14 +1,12 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Help } from "commander";
-import { SluiceError, toError } from "../shared/base/errors.ts";
 import { cancelCommand } from "./commands/cancel.ts";
-import { addDlqSubcommands, dlqCommand } from "./commands/dlq/dlq.ts";
+import { dlqCommand } from "./commands/dlq/dlq.ts";
 import { pauseCommand } from "./commands/pause.ts";
 import { resumeCommand } from "./commands/resume.ts";
 import { runCommand } from "./commands/run.ts";
 import { startCommand } from "./commands/start.ts";
 import { statusCommand } from "./commands/status.ts";
-import { EXIT } from "./exit-code.ts";
 
 // This file and those of `commands/` load only what --help needs. A command loads the rest once it runs, so that --help
 // and --version answer at once.
@@ -48,7 +46,7 @@ Examples:
   )
   .hook("preSubcommand", async (_, subcommand) => {
     if (subcommand !== dlqCommand) return;
-    await addDlqSubcommands();
+    await import("./commands/dlq/subcommands.ts");
     inherit(dlqCommand);
   });
 
@@ -64,10 +62,8 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exitCode = error.exitCode;
   else {
-    await report(error);
-    // The dead letter may be among those that other commands hold, so it is not certain that it does not exist.
-    const isHeld = error instanceof SluiceError && error.code === "LETTERS_HELD";
-    process.exitCode = isHeld ? EXIT.partly : EXIT.failed;
+    const { reportError } = await import("./screens/error.ts");
+    process.exitCode = reportError(error);
   }
 }
 
@@ -75,19 +71,4 @@ try {
 function inherit(command: Command): void {
   command.exitOverride();
   for (const child of command.commands) inherit(child.copyInheritedSettings(command));
-}
-
-async function report(thrown: unknown): Promise<void> {
-  const error = toError(thrown);
-  const known = error instanceof SluiceError;
-  if (process.argv.includes("--json")) {
-    const { writeJson } = await import("./screens/json.ts");
-    writeJson({ type: "error", code: known ? error.code : "UNEXPECTED", message: error.message });
-    return;
-  }
-  const [{ style }, { remark }] = await Promise.all([import("./screens/format.ts"), import("./screens/paragraph.ts")]);
-  // The message of a known error says what to do. An unexpected error is printed with its stack.
-  const head = style("red", "error", process.stderr);
-  if (known) remark(`${head} ${error.message}`);
-  else console.error(`${head} ${error.stack ?? error.message}`);
 }

@@ -12,7 +12,8 @@ type Input =
   /** `npm start`, several times in one directory. */
   | { readonly command: "npm start"; readonly times: number };
 
-const CLI = fileURLToPath(new URL("../../cli/sluice.ts", import.meta.url));
+/** What `npx sluice` and `npm start` run. */
+const CLI = fileURLToPath(new URL("../../bin/sluice.js", import.meta.url));
 const WORKFLOW = fileURLToPath(new URL("../workflows/first-task.ts", import.meta.url));
 const TICK_MILLISECONDS = 10;
 

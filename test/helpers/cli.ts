@@ -165,6 +165,9 @@ function endedWith(end: Omit<Ended, "json">): Ended {
   };
 }
 
+/** The text without the lines of progress, which appear if the machine is slow. */
+export const withoutProgress = (text: string): string => text.replaceAll(/^[A-Z][a-z ]+ dead letters: .*\n/gm, "");
+
 /** This process's variables, without what would make a command look otherwise on one machine than on another. */
 function inherited(): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !DECIDES_ON_COLOURS.test(name)));

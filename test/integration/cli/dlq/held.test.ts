@@ -69,7 +69,7 @@ test("what another look holds is said, and a list or an export of the rest exits
 test("a dead letter that is held is not said to be unknown", async () => {
   const shown = await world.type("dlq", "show", heldId);
   expect(shown.code).toBe(2);
-  expect(shown.stderr).toContain("none of the 28 dead letters that could be read has an id that begins with");
+  expect(shown.stderr).toMatch(/none of the 28 dead letters that could be .* has an id that begins with/);
   expect(shown.stderr).toContain(again);
   const [error] = (await world.type("dlq", "redrive", heldId, "--yes", "--json")).json;
   expect(error).toMatchObject({ type: "error", code: "COUNT_HELD" });

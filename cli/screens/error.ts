@@ -1,0 +1,20 @@
+import { SluiceError, toError } from "../../shared/base/errors.ts";
+import { EXIT } from "../exit-code.ts";
+import { style } from "./format.ts";
+import { writeJson } from "./json.ts";
+import { remark } from "./paragraph.ts";
+
+/** Prints the error that ended a command, for people or with `--json` as JSON. Returns the exit code. */
+export function reportError(thrown: unknown): number {
+  const error = toError(thrown);
+  const known = error instanceof SluiceError;
+  const head = style("red", "error", process.stderr);
+  if (process.argv.includes("--json")) {
+    writeJson({ type: "error", code: known ? error.code : "UNEXPECTED", message: error.message });
+  }
+  // The message of a known error says what to do. An unexpected error is printed with its stack.
+  else if (known) remark(`${head} ${error.message}`);
+  else console.error(`${head} ${error.stack ?? error.message}`);
+  // The dead letter may be among those that other commands hold, so it is not certain that it does not exist.
+  return known && error.code === "LETTERS_HELD" ? EXIT.partly : EXIT.failed;
+}
