@@ -25,8 +25,8 @@ const COMMANDER = [
 ];
 
 const COMMANDS = {
-  help: ["--no-warnings", CLI, "--help"],
-  version: ["--no-warnings", CLI, "--version"],
+  help: [CLI, "--help"],
+  version: [CLI, "--version"],
   commander: COMMANDER,
 } as const;
 
@@ -88,7 +88,7 @@ const median = (numbers: readonly number[]): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 
 async function npmStarts(directory: string, times: number): Promise<Metrics> {
-  const script = `"${process.execPath}" --no-warnings "${CLI}" run "${WORKFLOW}"`;
+  const script = `"${process.execPath}" "${CLI}" run "${WORKFLOW}"`;
   writeFileSync(join(directory, "package.json"), JSON.stringify({ private: true, scripts: { start: script } }));
   const first = await npmStart(directory);
   const later: Start[] = [];

@@ -1,7 +1,7 @@
 /**
- * Tries all that a web page can do to a server. The test adds this script to a page.
+ * Tries everything that a web page can do to a server. The test adds this script to a page.
  *
- * @returns what it could read (`Read` of attack.ts), by any of the ways.
+ * @returns what it could read in any way: `Read` of attack.ts.
  */
 async function attack({ endpoint, keys, requests, query }) {
   const reads = [];
@@ -17,7 +17,7 @@ async function attack({ endpoint, keys, requests, query }) {
       const text = await response.text();
       if (response.type !== "opaque") reads.push({ by, status: response.status, text });
     } catch {
-      // The browser keeps the answer from the page.
+      // The browser does not let the page read the answer.
     }
   };
   const byXhr = (by, method, headers, body) =>
@@ -61,7 +61,7 @@ async function attack({ endpoint, keys, requests, query }) {
       const text = frame.contentDocument?.body.textContent;
       if (text) reads.push({ by: `form ${enctype}`, status: 0, text });
     } catch {
-      // It is of another origin.
+      // The frame has another origin.
     }
   };
 
@@ -75,7 +75,7 @@ async function attack({ endpoint, keys, requests, query }) {
     for (const key of keys) {
       const headers = headersOf(key, target);
       await byFetch("fetch POST with headers", { method: "POST", headers, body });
-      // A GET of its own origin has no Origin.
+      // A GET request to the same origin has no Origin header.
       await byFetch("fetch GET with headers", { headers });
       await byXhr("XHR POST with headers", "POST", headers, body);
       const presigned = new URLSearchParams({

@@ -1,28 +1,28 @@
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 
-/** In JavaScript: it runs in the browser, whose types are not those of this project. */
+/** This script is JavaScript, because it runs in the browser and not in this project. */
 const SCRIPT = fileURLToPath(new URL("./attack.js", import.meta.url));
 
-/** What a page knows of a server of the engine, and what it tries to have of it. */
+/** What a page knows about a server of the engine, and which requests it tries. */
 export interface AttackTarget {
   readonly endpoint: string;
-  /** Access key ids that it guesses; the last one is the right one, as if it had leaked. */
+  /** Access key ids that the page tries. The last one is the right one, as if it had leaked. */
   readonly keys: readonly string[];
-  /** The JSON protocol's action that reads, and one that deletes, with their bodies. */
+  /** An action of the JSON protocol that reads, and one that deletes, with their bodies. */
   readonly requests: readonly { readonly target: string; readonly body: string }[];
-  /** The same for the query protocol: URLs' queries and forms' fields. */
+  /** The same for the query protocol: the query of a URL and the fields of a form. */
   readonly query: Readonly<Record<string, string>>;
 }
 
-/** What a page could read of an answer. */
+/** An answer that a page could read. */
 export interface Read {
   readonly by: string;
   readonly status: number;
   readonly text: string;
 }
 
-/** Has a page try all that it can do to a server. @returns what it could read. */
+/** Lets a page try every attack on a server. @returns what the page could read. */
 export async function attackFrom(page: Page, target: AttackTarget): Promise<readonly Read[]> {
   await page.addScriptTag({ path: SCRIPT });
   return (await page.evaluate(`attack(${JSON.stringify(target)})`)) as readonly Read[];

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { type Browser, chromium } from "playwright-core";
 
-/** Where Debian, Ubuntu and Alpine put it; `CHROMIUM` names another place. */
+/** The paths of Chromium on Debian, Ubuntu and Alpine. The variable `CHROMIUM` can name another path. */
 const PLACES = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser"];
 
-/** The Chromium of this machine; `undefined` where there is none. */
+/** The path of Chromium on this machine. `undefined` if there is none. */
 export const CHROMIUM = PLACES.find((place) => place !== undefined && existsSync(place));
 
 if (CHROMIUM === undefined) {
@@ -14,7 +14,7 @@ if (CHROMIUM === undefined) {
   );
 }
 
-/** Starts it without a window. It resolves `names` to loopback, as after DNS rebinding, and no other name. */
+/** Starts Chromium without a window. It resolves only `names`, to loopback, as after DNS rebinding. */
 export async function launchChromium(names: readonly string[]): Promise<Browser> {
   const rules = [
     ...names.map((name) => `MAP ${name} 127.0.0.1`),
@@ -26,7 +26,7 @@ export async function launchChromium(names: readonly string[]): Promise<Browser>
     ...(CHROMIUM !== undefined && { executablePath: CHROMIUM }),
     args: [
       `--host-resolver-rules=${rules.join(", ")}`,
-      // New versions ask the user before a page reaches loopback. Others, and other browsers, do not.
+      // New versions ask the user before a page can reach loopback. Older versions and other browsers do not.
       "--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets",
       // Chromium refuses to start its sandbox for root, and in containers.
       "--no-sandbox",

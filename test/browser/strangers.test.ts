@@ -30,7 +30,7 @@ describe.skipIf(CHROMIUM === undefined)("No web page reaches the servers of the 
     await services.runs.create({ id: "run", workflow: "mine", requestedAt: new Date().toISOString() });
     for (const queue of [services.queue, services.deadLetterQueue]) await queue.sendAll([{ body: SECRET }]);
     before = await kept();
-    // A page as any site may serve it; `/sandboxed` has an opaque origin.
+    // A page of any site. `/sandboxed` has an opaque origin.
     pages = createServer((request, response) => {
       response.writeHead(200, {
         "content-type": "text/html",
@@ -112,14 +112,14 @@ describe.skipIf(CHROMIUM === undefined)("No web page reaches the servers of the 
   test("after DNS rebinding, when it counts as the same origin: it reads only refusals, and changes nothing", async () => {
     for (const target of targets(REBOUND)) {
       const page = await browser.newPage();
-      // It was loaded while the name still led to the foreign site.
+      // The page was loaded while the name still led to the foreign site.
       await page.route(`${target.endpoint}/page`, (route) =>
         route.fulfill({ contentType: "text/html", body: "<!doctype html><body></body>" }),
       );
       await page.goto(`${target.endpoint}/page`);
       await page.unrouteAll();
       const reads = await attackFrom(page, target);
-      // Its requests do arrive.
+      // Its requests reach the server.
       expect(reads.filter(({ by }) => by === "fetch POST with headers").length).toBeGreaterThan(0);
       expect(reads.filter(({ status }) => status !== 403 && status !== 0)).toEqual([]);
       const text = reads.map((read) => read.text).join("\n");

@@ -1,6 +1,6 @@
 /**
- * Works on a run until it is killed: `node engine-process.ts <workflow> <root> <run>`. Tells its parent how many items
- * have succeeded.
+ * Works on a run until it is killed: `node engine-process.ts <workflow> <root> <run>`. Sends the number of succeeded items
+ * to its parent.
  */
 import { setTimeout } from "node:timers/promises";
 import { startRun, startTestEngine } from "./test-engine.ts";

@@ -16,7 +16,7 @@ export interface FakeMessage {
   readonly body: string;
   readonly attributes: Readonly<Record<string, MessageAttributeValue>>;
   readonly sentAt: number;
-  /** The queue from which SQS moved it. */
+  /** The queue from which SQS moved the message. */
   readonly movedFrom?: string;
   visibleAt: number;
   receives: number;
@@ -25,16 +25,16 @@ export interface FakeMessage {
 
 export type FakeAction = "send" | "receive" | "delete" | "changeVisibility" | "attributes";
 
-/** Queues behind a mocked client that hold their messages, hide them and show them again, by a clock that stands still. */
+/** Fake queues behind a mocked client. They store messages, and hide them by a clock that only the test advances. */
 export class FakeQueues {
   now = Date.parse("2026-11-25T08:00:00.000Z");
   readonly queues = new Map<string, FakeMessage[]>();
   readonly policies = new Map<string, string>();
-  /** Called before each action; what it throws is what the client throws. */
+  /** Called before each action. The client throws what this function throws. */
   before: (action: FakeAction, queue: string) => void = () => {};
-  /** Called after each action took effect; what it throws is what the client throws. */
+  /** Called after each action took effect. The client throws what this function throws. */
   after: (action: FakeAction, queue: string) => void = () => {};
-  /** Entries of batches that SQS refuses. */
+  /** Tells which entries of a batch are refused. */
   refuses: (action: FakeAction, message: FakeMessage | string) => boolean = () => false;
   mostInFlight = 120_000;
   #sent = 0;
@@ -100,10 +100,10 @@ export class FakeQueues {
     return messages;
   }
 
-  /** Puts a message on a queue, past all faults. */
+  /** Adds a message to a queue, without faults. */
   put(name: string, body: string, more: Partial<FakeMessage> = {}): FakeMessage {
     const number = this.#sent++;
-    // Ids whose beginnings differ, as SQS gives them.
+    // As in SQS, the ids differ from the first characters on.
     const id = createHash("sha256").update(String(number)).digest("hex").slice(0, 32);
     const message = { id, body, attributes: {}, sentAt: this.now, visibleAt: 0, receives: 0, receipt: "", ...more };
     this.of(name).push(message);

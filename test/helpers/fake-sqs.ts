@@ -22,21 +22,21 @@ export interface Sent {
 
 type Action = "send" | "sendControl" | "changeVisibility" | "changeVisibilities" | "receive" | "delete" | "depth";
 
-/** SQS behind a mocked client: it notes what it is asked, and fails when it is told to. */
+/** A fake SQS behind a mocked client. It records all requests, and fails if the test wants it to. */
 export class FakeSqs {
   readonly sent: Sent[] = [];
   readonly control: (Sent & { readonly group: string; readonly deduplicationId: string })[] = [];
   readonly visibilities: { readonly receiptHandle: string; readonly seconds: number }[] = [];
-  /** Those of many messages at once, as a consumer sets them for its batch. */
+  /** Changes of many messages in one request, as a consumer makes them for its batch. */
   readonly batchVisibilities: { readonly receiptHandle: string; readonly seconds: number }[] = [];
   readonly deleted: string[] = [];
   readonly received: { readonly max: number; readonly visibilitySeconds: number }[] = [];
-  /** What the next receives answer; nothing when there is none left. */
+  /** The answers to the next receives. When none are left, receives return nothing. */
   readonly arrivals: Message[][] = [];
   depth = { visible: 0, inFlight: 0, delayed: 0 };
-  /** Called before each action; what it throws is what the client throws. */
+  /** Called before each action. The client throws what this function throws. */
   before: (action: Action) => void | Promise<void> = () => {};
-  /** Which entries of a batch are refused, by their body or their receipt handle. */
+  /** Tells which entries of a batch are refused, by their body or their receipt handle. */
   refuses: (bodyOrHandle: string) => boolean = () => false;
   readonly #client: SQSClient;
 

@@ -1,14 +1,14 @@
 import { request } from "node:http";
 import { text } from "node:stream/consumers";
 
-/** What a server answered. */
+/** The answer of a server. */
 export interface RawAnswer {
   readonly status: number | undefined;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: string;
 }
 
-/** Sends a request with the very headers that are given, `Host` included. */
+/** Sends a request with exactly the given headers, including `Host`. */
 export async function rawRequest(
   endpoint: string,
   {

@@ -16,7 +16,7 @@ async function endpointOf(server: Server): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** A server that accepts every connection and never answers. */
+/** Starts a server that accepts every connection and never answers. */
 export async function silentServer() {
   let connections = 0;
   let open = 0;
@@ -29,7 +29,7 @@ export async function silentServer() {
   return { endpoint: await endpointOf(server), connections: () => connections, open: () => open };
 }
 
-/** A server that never accepts: the kernel drops the packets that ask for a connection. */
+/** Starts a server that never accepts a connection. The kernel drops the packets that ask for one. */
 export async function unreachableServer(): Promise<string> {
   const code = `
     const { parentPort } = require("node:worker_threads");
@@ -39,7 +39,7 @@ export async function unreachableServer(): Promise<string> {
     });`;
   const worker = new Worker(code, { eval: true });
   const [port] = (await once(worker, "message")) as [number];
-  // The kernel itself accepts as many connections as the backlog has room for.
+  // The kernel accepts connections without the process until the backlog is full.
   const full = Array.from({ length: 8 }, () => connect(port, "127.0.0.1").on("error", () => {}));
   await once(full[0] as Socket, "connect");
   onTestFinished(async () => {
@@ -49,7 +49,7 @@ export async function unreachableServer(): Promise<string> {
   return `http://127.0.0.1:${port}`;
 }
 
-/** An HTTP server. */
+/** Starts an HTTP server. */
 export async function httpServer(onRequest: RequestListener): Promise<string> {
   return await endpointOf(createHttpServer(onRequest));
 }

@@ -7,7 +7,7 @@ const ALLOWED: readonly (readonly [from: number, to: number])[] = [
   [0x10000, 0x10ffff],
 ];
 
-/** The code points of a text that SQS refuses in a message. */
+/** Returns the code points of a text that SQS refuses in a message. */
 export function refusedBySqs(text: string): number[] {
   return Array.from(text, (character) => character.codePointAt(0) ?? 0).filter(
     (point) => !ALLOWED.some(([from, to]) => point >= from && point <= to),

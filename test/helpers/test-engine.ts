@@ -9,7 +9,7 @@ import type { Workflow } from "../../shared/definition/workflow.ts";
 import { startEntry } from "../../shared/messages/control.ts";
 import { type DeadLetterEnvelope, parseEnvelope } from "../../shared/messages/envelope.ts";
 
-/** A directory that is removed when it is disposed of. */
+/** Makes a directory that is removed when it is disposed of. */
 export function temporaryDirectory() {
   const path = mkdtempSync(join(tmpdir(), "sluice-test-"));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
@@ -26,7 +26,7 @@ export async function startTestEngine(
   return engine;
 }
 
-/** The same, and it delivers nothing yet. */
+/** Does the same, but delivers no messages yet. */
 export async function prepareTestEngine(
   name: string,
   root: string,
@@ -47,7 +47,7 @@ export async function startRun(engine: Engine, workflow: string, run: string): P
   await engine.controlQueue.sendControl(startEntry({ workflow, run, requestedAt: new Date().toISOString() }));
 }
 
-/** Everything in the dead-letter queue. */
+/** Receives all messages of the dead-letter queue. */
 export async function rawDeadLetters(engine: Engine) {
   const deadLetters = [];
   for (;;) {

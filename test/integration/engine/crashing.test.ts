@@ -30,7 +30,7 @@ test("a task that ends or blocks its process costs only that process", async () 
     const failures = () => engine.activity.fleet.failures;
     await vi.waitUntil(() => failures().some((failure) => failure.includes("timed out")), { timeout: 100_000 });
     expect(failures()).toContain("crashing-consumer crashed: exit code 3");
-    // Once; from then on its attempts ran apart, and only they died of it.
+    // Only once. After that the attempts of the item ran isolated, and only their own processes ended.
     expect(failures().filter((failure) => failure.includes("exit code 4"))).toHaveLength(1);
     expect(failures()).toContain("crashing-consumer timed out: the invocation took longer than 4 s");
   } finally {

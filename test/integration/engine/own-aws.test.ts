@@ -8,10 +8,10 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { CliWorld, workflowFile } from "../../helpers/cli.ts";
 import { startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
-/** Who asked the user's AWS for what, and with which credentials: `who service key region`. */
+/** The requests to the user's AWS: `caller service key region`. */
 type Asked = Set<string>;
 
-/** Stands for the user's own AWS. */
+/** Starts a server in place of the user's own AWS. */
 async function startUsersAws() {
   const asked: Asked = new Set();
   const server = createServer(async (request, response) => {
@@ -42,7 +42,7 @@ const callsWith = (key: string, region: string): readonly string[] =>
     `${who} sqs ${key} ${region}`,
   ]);
 
-/** Runs the workflow in which each part calls AWS. */
+/** Runs a workflow in which the source, the task and `onComplete` call AWS. */
 async function runOwnAws(): Promise<void> {
   using directory = temporaryDirectory();
   const engine = await startTestEngine("own-aws", directory.path, (derived) => ({
@@ -67,7 +67,7 @@ async function runOwnAws(): Promise<void> {
     const { accessKeyId } = JSON.parse(readFileSync(join(state, "engine.json"), "utf8")).endpoints;
     const logs = ["producer", "consumer"].map((name) => readFileSync(join(state, "logs", `${name}.log`), "utf8"));
     expect(logs.join("")).toContain("own-aws");
-    // The key of Sluice's own services is in no log.
+    // No log has the key of Sluice's own services.
     expect(logs.join("")).not.toContain(accessKeyId);
   } finally {
     await engine.close();
@@ -108,7 +108,7 @@ describe("Calls of AWS by the user's own code, from the source to onComplete, go
 });
 
 test("the user's AWS settings do not change Sluice's own clients on this machine", async () => {
-  // Whatever asks it has followed one of the settings.
+  // A request to this server would have followed one of the settings.
   await using nobody = await startUsersAws();
   using world = new CliWorld();
   const settings = {
