@@ -64,7 +64,7 @@ const REQUEST_TIMEOUT_MILLISECONDS = 30_000;
 /** How long closing waits for requests under way. The client of a request may be gone, and never send its body. */
 const LONGEST_REQUEST_MILLISECONDS = 1_000;
 
-/** Counts the requests under way. A request that finds its tables closed throws an error that nobody can catch. */
+/** Counts the requests under way. A request that finds its tables closed throws an error that cannot be caught. */
 function trackRequests(server: Server): { ended(): Promise<void> } {
   let underWay = 0;
   let onIdle = () => {};

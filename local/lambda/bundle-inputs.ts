@@ -34,7 +34,7 @@ const CLOCK_MILLISECONDS = 20;
  *
  * @param directory The working directory of the build: esbuild's paths are relative to it.
  * @returns `undefined` if an input is not a plain file, or if a `tsconfig.json` extends a file that cannot be found. Then
- *   nobody can tell from the outside whether the bundle is still the same.
+ *   there is no way to tell whether the bundle would still be the same.
  */
 export function inputsOf({ inputs }: Metafile, directory: string): BundleInputs | undefined {
   const files = new Set<string>();
