@@ -50,7 +50,7 @@ function directoryOf(files: Readonly<Record<string, string>>): string {
 }
 
 describe("the app", () => {
-  test("makes a stack of every workflow in workflows/, to be torn down as it was put up", async () => {
+  test("makes one stack for each workflow in workflows/, which can be destroyed again", async () => {
     const { code, stderr, read, files } = await runApp();
     expect(code, stderr).toBe(0);
     const { artifacts } = read("manifest.json");
@@ -65,7 +65,7 @@ describe("the app", () => {
     expect(files.filter((file) => file.includes("local"))).toEqual([]);
   });
 
-  test("protects what it is asked to protect, and sends alarms where it is told", async () => {
+  test("applies the context values for protection and for the alarm topic", async () => {
     const workflows = directoryOf({ "one.mjs": 'export default define("one");', "one.local.ts": "nonsense(" });
     const alarmTopicArn = "arn:aws:sns:us-east-1:123456789012:alarms";
     const { code, stderr, read } = await runApp({ workflows, protect: "true", reserve: "false", alarmTopicArn });
@@ -84,7 +84,7 @@ describe("the app", () => {
   });
 });
 
-test("a context that is neither true nor false is refused, and cdk.json's own true is one", async () => {
+test("a context value must be true or false, as text or as a boolean", async () => {
   const workflows = directoryOf({ "one.mjs": 'export default define("one");' });
   const stacksOf = async (context: Record<string, unknown>) => {
     const app = newApp();
@@ -97,7 +97,7 @@ test("a context that is neither true nor false is refused, and cdk.json's own tr
   await expect(stacksOf({ reserve: 1 })).rejects.toThrow("the context reserve must be true or false, but is 1");
 });
 
-test("what is no workflow is refused, by its file", async () => {
+test("a file without a workflow is refused by its name", async () => {
   const refusal = async (files: Readonly<Record<string, string>>) =>
     await loadWorkflows(directoryOf(files)).then(
       () => "none",

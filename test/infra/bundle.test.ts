@@ -46,7 +46,7 @@ test(`the bundles of every workflow are below ${BUDGET_BYTES / 1_000} KB`, () =>
   }
 });
 
-test("what is deployed is what the embedded engine runs", () => {
+test("the embedded engine runs the same code that is deployed", () => {
   const withoutMap = (file: string) => readFileSync(file, "utf8").replace(/\n\/\/# sourceMappingURL=.*/, "");
   const { producer = "", consumer = "" } = local.get(DEPLOYED) ?? {};
   expect(deployed.length).toBe(2);
@@ -60,20 +60,20 @@ describe("a bundle", () => {
   const [cities, unreliable] = ["cities", "unreliable"];
   const consumer = (workflow: string) => readFileSync(local.get(workflow)?.consumer ?? "", "utf8");
 
-  test("holds one workflow, and no other's code", () => {
+  test("contains one workflow and no code of another", () => {
     expect(consumer(unreliable).includes("this item is known to be bad")).toBe(true);
     expect(consumer(cities).includes("this item is known to be bad")).toBe(false);
     expect(consumer(cities).includes("CITIES_URL")).toBe(true);
     expect(consumer(unreliable).includes("CITIES_URL")).toBe(false);
   });
 
-  test("holds the AWS SDK, but for the credentials that Lambda never has", () => {
+  test("contains the AWS SDK, without the credential providers that Lambda never needs", () => {
     expect(/from\s*["']@aws-sdk/.test(consumer(cities))).toBe(false);
     expect(consumer(cities).includes("GetRoleCredentials")).toBe(false);
     expect(consumer(cities).includes("AWS_ACCESS_KEY_ID")).toBe(true);
   });
 
-  test("comes with its source map, without the sources", () => {
+  test("has a source map without the sources", () => {
     const [file = ""] = deployed;
     expect(readdirSync(join(file, "..")).sort()).toEqual([BUNDLE_FILE, `${BUNDLE_FILE}.map`]);
     const map = JSON.parse(readFileSync(`${file}.map`, "utf8"));

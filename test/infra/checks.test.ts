@@ -9,7 +9,7 @@ const topology = topologyOf(workflow);
 const check = (changes: Partial<Topology>, timeoutMilliseconds = workflow.timeoutMilliseconds) =>
   checkTopology({ ...topology, ...changes }, timeoutMilliseconds);
 
-test("what the definition derives passes, at both ends of its ranges", () => {
+test("every derived topology passes, at both ends of the ranges", () => {
   for (const options of [
     {},
     { timeout: { milliseconds: 1 } },
@@ -23,7 +23,7 @@ test("what the definition derives passes, at both ends of its ranges", () => {
   }
 });
 
-describe("on the boundary it passes, a step beyond it is refused", () => {
+describe("a value on the boundary passes, and one beyond it is refused", () => {
   test("the visibility timeout is 6 times the function's timeout, and the batching window", () => {
     const queue = (visibilityTimeoutSeconds: number) => ({ queue: { ...topology.queue, visibilityTimeoutSeconds } });
     const least = 6 * topology.consumer.timeoutSeconds;

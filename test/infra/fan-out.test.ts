@@ -99,7 +99,7 @@ describe("queues", () => {
     expect(retention("QueuesControlDeadLetterQueue")).toBeGreaterThan(retention("QueuesControlQueue"));
   });
 
-  test("control is FIFO, de-duplicated by content for the schedule's sake; items are not", () => {
+  test("only the control queue is FIFO, and it deduplicates by content for the schedule", () => {
     expect(resource(SQS, "QueuesControlQueue")[1]).toMatchObject({ FifoQueue: true, ContentBasedDeduplication: true });
     expect(resource(SQS, "QueuesControlDeadLetterQueue")[1]).toMatchObject({ FifoQueue: true });
     for (const id of ["QueuesQueue", "QueuesDeadLetterQueue"]) {
@@ -107,7 +107,7 @@ describe("queues", () => {
     }
   });
 
-  test("all are encrypted, and refuse what does not come over TLS", () => {
+  test("all are encrypted and accept requests over TLS only", () => {
     template.allResourcesProperties(SQS, { SqsManagedSseEnabled: true });
     const policies = Object.values(template.findResources("AWS::SQS::QueuePolicy"));
     expect(policies).toHaveLength(4);
@@ -125,7 +125,7 @@ describe("queues", () => {
     }
   });
 
-  test("a key of the user's encrypts all of them", () => {
+  test("a key of the user encrypts all of them", () => {
     full.template.allResourcesProperties(SQS, {
       KmsMasterKeyId: Match.anyValue(),
       SqsManagedSseEnabled: Match.absent(),
@@ -136,7 +136,7 @@ describe("queues", () => {
 describe("ledger", () => {
   const TABLE = "AWS::DynamoDB::Table";
 
-  test("has the ledger's keys, is paid on demand, recoverable, and forgets what expires", () => {
+  test("has the ledger's keys, on-demand billing, point-in-time recovery and a time to live", () => {
     expect(resource(TABLE, "Ledger")[1]).toMatchObject({
       KeySchema: [
         { AttributeName: TABLE_KEYS.partition, KeyType: "HASH" },
@@ -153,7 +153,7 @@ describe("ledger", () => {
     });
   });
 
-  test("is retained unless asked otherwise, and protected on demand", () => {
+  test("is retained by default, and protected if the option says so", () => {
     template.hasResource(TABLE, { DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain" });
     full.template.hasResource(TABLE, { Properties: { DeletionProtectionEnabled: true } });
     const dropped = synthesise({ options, removalPolicy: RemovalPolicy.DESTROY }).template;
@@ -186,7 +186,7 @@ describe("functions", () => {
     }
   });
 
-  test("are told where they work by the names that they parse", () => {
+  test("receive the environment variables that they parse", () => {
     for (const id of ["ProducerFunction", "ConsumerFunction"]) {
       expect(resource(LAMBDA, id)[1].Environment).toEqual({
         Variables: {
@@ -222,7 +222,7 @@ describe("functions", () => {
     vi.unstubAllEnvs();
   });
 
-  test("the workflow's own variables stand beside them, and cannot take their place", () => {
+  test("the workflow's own variables are added and cannot replace them", () => {
     full.template.allResourcesProperties(LAMBDA, {
       Environment: { Variables: Match.objectLike({ API_URL: "https://api.test" }) },
     });
@@ -231,7 +231,7 @@ describe("functions", () => {
     }
   });
 
-  test("a variable that the workflow names and nobody gave is a warning", () => {
+  test("a variable that the workflow names and that has no value is a warning", () => {
     const unset = new Stack(newApp(), "Unset");
     const workflow = { ...defineWorkflow(workflowOptions()), environment: ["API_URL", "API_KEY"] };
     fanOutIn(unset, { workflow, environment: { API_KEY: "k" } });
@@ -246,7 +246,7 @@ describe("functions", () => {
     expect(resource(LAMBDA, "ConsumerFunction")[1].RecursiveLoop).toBe("Terminate");
   });
 
-  test("log into groups of their own, which forget", () => {
+  test("have their own log groups, with a retention time", () => {
     template.resourceCountIs("AWS::Logs::LogGroup", 2);
     template.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 30 });
     full.template.allResourcesProperties("AWS::Logs::LogGroup", { RetentionInDays: 7 });
@@ -302,13 +302,13 @@ describe("reserved concurrency", () => {
   const reserved = (id: string, of: Template) =>
     resource("AWS::Lambda::Function", id, of)[1].ReservedConcurrentExecutions;
 
-  test("is the mappings' maximum concurrency, or as much more as is asked for", () => {
+  test("is the mapping's maximum concurrency, or a larger number", () => {
     expect(reserved("ConsumerFunction", template)).toBe(topology.environments);
     expect(reserved("ProducerFunction", template)).toBe(topology.producer.environments);
     expect(reserved("ConsumerFunction", full.template)).toBe(7);
   });
 
-  test("below the maximum concurrency it is refused, at it it is not", () => {
+  test("is refused below the maximum concurrency only", () => {
     expect(() => synthesise({ options, reservedConcurrency: topology.environments })).not.toThrow();
     expect(() => synthesise({ options, reservedConcurrency: topology.environments - 1 })).toThrow(
       "reservedConcurrency must be a whole number of at least 4, the maximum concurrency of the consumer's mapping, " +
@@ -316,7 +316,7 @@ describe("reserved concurrency", () => {
     );
   });
 
-  test("none is reserved where the account has nothing to reserve", () => {
+  test("can be none, for an account with a small quota", () => {
     const { template: unreserved } = synthesise({ options, reservedConcurrency: "none" });
     unreserved.allResourcesProperties("AWS::Lambda::Function", { ReservedConcurrentExecutions: Match.absent() });
   });
@@ -354,12 +354,12 @@ describe("rights", () => {
     ...xRay,
   ];
 
-  test("each function has what it uses, and nothing else", () => {
+  test("each function has the permissions that it uses, and no others", () => {
     expect(rightsOfRole(template, "FanOutProducerRole")).toEqual(producer.toSorted());
     expect(rightsOfRole(template, "FanOutConsumerRole")).toEqual(consumer.toSorted());
   });
 
-  test("a key of the user's adds its use, and a workflow's permissions add themselves, to the function they are for", () => {
+  test("a key of the user and the workflow's permissions are added for the right function", () => {
     const key = ["kms:Decrypt", "kms:GenerateDataKey"].map((action) => `${action} Key`);
     expect(rightsOfRole(full.template, "FanOutProducerRole")).toEqual(
       [...producer, ...key, "s3:ListBucket arn:aws:s3:::invoices"].toSorted(),
@@ -372,7 +372,7 @@ describe("rights", () => {
     );
   });
 
-  test("what is granted to the construct is granted to the consumer", () => {
+  test("a permission for the construct is granted to the consumer", () => {
     const granted = new Stack(newApp(), "Granted");
     const fanOut = fanOutIn(granted);
     fanOut.grantPrincipal.addToPrincipalPolicy(
@@ -382,7 +382,7 @@ describe("rights", () => {
     expect(rights).toContain("ses:SendEmail arn:aws:ses:::identity/x");
   });
 
-  test("no right is a wildcard, but for X-Ray's, which know no resource; and no policy of AWS's is attached", () => {
+  test("only X-Ray's actions have a wildcard, and no managed policy is attached", () => {
     for (const { Properties } of Object.values(full.template.findResources("AWS::IAM::Policy"))) {
       for (const statement of Properties.PolicyDocument.Statement as Statement[]) {
         const line = JSON.stringify(statement);
@@ -429,7 +429,7 @@ describe("rights", () => {
 describe("schedule", () => {
   const SCHEDULE = "AWS::Scheduler::Schedule";
 
-  test("there is none unless it is asked for", () => {
+  test("there is none by default", () => {
     synthesise().template.resourceCountIs(SCHEDULE, 0);
   });
 
@@ -455,7 +455,7 @@ describe("schedule", () => {
     });
   });
 
-  test("has its zone, its window and its state", () => {
+  test("has its time zone, its window and its state", () => {
     full.template.hasResourceProperties(SCHEDULE, {
       ScheduleExpression: "cron(0 8 ? * MON-FRI *)",
       ScheduleExpressionTimezone: "Europe/Berlin",
@@ -464,7 +464,7 @@ describe("schedule", () => {
     });
   });
 
-  test("fires once, at a moment of its zone", () => {
+  test("can start one run at a time in its time zone", () => {
     const schedule = { expression: "at(2026-12-24T18:00:00)", timeZone: "Europe/Berlin" };
     synthesise({ schedule }).template.hasResourceProperties(SCHEDULE, {
       ScheduleExpression: "at(2026-12-24T18:00:00)",
@@ -474,7 +474,7 @@ describe("schedule", () => {
     });
   });
 
-  test("the workflow's own is deployed, and the construct's comes before it", () => {
+  test("is the workflow's, unless the construct has its own", () => {
     const workflow = {
       ...defineWorkflow(workflowOptions()),
       schedule: { expression: "rate(2 days)", timeZone: undefined, flexibleWindowMinutes: undefined, enabled: true },
@@ -484,12 +484,12 @@ describe("schedule", () => {
     own.hasResourceProperties(SCHEDULE, { ScheduleExpression: "rate(3 days)" });
   });
 
-  test("one that AWS would refuse fails here", () => {
+  test("is refused at synth if AWS would refuse it", () => {
     expect(() => synthesise({ schedule: "rate(0 days)" })).toThrow("schedule's rate");
   });
 });
 
-test("a workflow's file is named by its absolute path, and is there", () => {
+test("the workflow's file must exist and have an absolute path", () => {
   for (const workflowFile of ["workflows/seconds.ts", `${import.meta.dirname}/no-such.ts`]) {
     expect(() => synthesise({ workflowFile })).toThrow(
       `workflowFile must be the absolute path of an existing file, but is "${workflowFile}"`,
@@ -498,13 +498,13 @@ test("a workflow's file is named by its absolute path, and is there", () => {
   expect(() => synthesise({ workflow: {} as Workflow })).toThrow("workflow must be what defineWorkflow returned");
 });
 
-test("a protected ledger that is to be deleted with its stack is refused", () => {
+test("deletion protection together with RemovalPolicy.DESTROY is refused", () => {
   expect(() => synthesise({ deletionProtection: true, removalPolicy: RemovalPolicy.DESTROY })).toThrow(
     "deletionProtection prevents the deletion of the ledger",
   );
 });
 
-test("the stack says where everything is, for each of its workflows", () => {
+test("the outputs of a stack describe each of its workflows", () => {
   const both = new Stack(newApp(), "Both");
   fanOutIn(both, { options });
   const outputs = Template.fromStack(both).toJSON().Outputs as Record<string, { Value: unknown }>;
@@ -525,7 +525,7 @@ test("the stack says where everything is, for each of its workflows", () => {
   expect(outputName("two-words", "queueUrl")).toBe("SluiceTwoWordsQueueUrl");
 });
 
-test("everything bears the workflow's name", () => {
+test("all resources have a tag with the workflow's name", () => {
   for (const type of ["AWS::SQS::Queue", "AWS::DynamoDB::Table", "AWS::Lambda::Function"]) {
     template.allResourcesProperties(type, {
       Tags: Match.arrayWith([{ Key: "sluice:workflow", Value: "orders" }]),

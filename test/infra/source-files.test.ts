@@ -64,7 +64,7 @@ describe("a workflow whose source reads a file", () => {
   });
   afterAll(() => rmSync(outdir, { recursive: true }));
 
-  test("is deployed with the file, in the producer alone", () => {
+  test("is deployed with the file in the producer only", () => {
     expect(filesIn(producer ?? "")).toEqual([BUNDLE_FILE, `${BUNDLE_FILE}.map`, FILE]);
     expect(readFileSync(join(producer ?? "", FILE))).toEqual(readFileSync(FILE));
     expect(filesIn(consumer ?? "")).toEqual([BUNDLE_FILE, `${BUNDLE_FILE}.map`]);
@@ -136,11 +136,11 @@ describe("a workflow whose source reads a file", () => {
   });
 });
 
-describe("of what a source reads by path", () => {
+describe("the files of a source", () => {
   const files = (source: object, variables = {}) =>
     sourceFiles({ name: "orders", source: toSource(source as never) }, variables);
 
-  test("the files are packed that it names, each once", () => {
+  test("are packed once each", () => {
     const [orders, others] = [`${DATA}/orders.jsonl`, `${DATA}/others.jsonl`];
     expect(files(fileLines(orders, JSONL))).toEqual([{ path: orders, bytes: 27 }]);
     const readPage = () => ({ items: [] });
@@ -152,7 +152,7 @@ describe("of what a source reads by path", () => {
     expect(files(items([1]))).toEqual([]);
   });
 
-  test("a path that depends on the environment is the one that the function will see", () => {
+  test("depend on the environment variables of the function, not of the shell", () => {
     const source = fileLines(({ PATH }) => PATH ?? FILE, JSONL);
     expect(process.env.PATH).toBeDefined();
     expect(files(source).map(({ path }) => path)).toEqual([FILE]);
@@ -177,7 +177,7 @@ describe("of what a source reads by path", () => {
     expect(() => files(fileLines(path, JSONL))).toThrow(message);
   });
 
-  test("no more is packed than 100 MB together", () => {
+  test("have at most 100 MB in total", () => {
     const directory = mkdtempSync(join(process.cwd(), "test/infra/large-"));
     onTestFinished(() => rmSync(directory, { recursive: true }));
     const paths = ["a", "b"].map((name) => relative(process.cwd(), join(directory, name)));
@@ -191,7 +191,7 @@ describe("of what a source reads by path", () => {
     expect(() => files(source)).toThrow(/more than the 100 MB that are packed with its producer\. Put the file where/);
   });
 
-  test("a copy can be read by the function's user, and is the file behind a link", () => {
+  test("are copied with read permission for all users, and links are followed", () => {
     const directory = mkdtempSync(join(process.cwd(), "test/infra/linked-"));
     onTestFinished(() => rmSync(directory, { recursive: true }));
     const [path, target] = [relative(process.cwd(), join(directory, "link")), join(directory, "target")];

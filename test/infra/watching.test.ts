@@ -40,7 +40,7 @@ function alarms(of: Template): Record<string, AlarmProperties> {
 }
 
 describe("alarms", () => {
-  test("each is there, goes to the topic, and means nothing while nothing runs", () => {
+  test("each exists, notifies the topic, and stays silent without data", () => {
     const all = alarms(template);
     expect(Object.keys(all).toSorted()).toEqual(ALARM_NAMES.toSorted());
     for (const alarm of Object.values(all)) {
@@ -50,7 +50,7 @@ describe("alarms", () => {
     }
   });
 
-  test("each description leads to its heading in the runbook, and each heading of the runbook is an alarm", () => {
+  test("each description links to a heading of the runbook, and each heading is an alarm", () => {
     const runbook = readFileSync(new URL("../../docs/guides/runbook.md", import.meta.url), "utf8");
     const headings = [...runbook.matchAll(/^### (.+)$/gm)].map(([, heading]) => heading);
     expect(headings.toSorted()).toEqual(ALARM_NAMES.toSorted());
@@ -60,14 +60,14 @@ describe("alarms", () => {
     }
   });
 
-  test("one dead letter is enough, and it is counted where SQS's own moves count too", () => {
+  test("one dead letter is enough, also if SQS itself moved it", () => {
     const { "dead-letters": dead, "control-dead-letters": control } = alarms(template);
     for (const alarm of [dead, control]) {
       expect(alarm).toMatchObject({ MetricName: "ApproximateNumberOfMessagesVisible", Threshold: 1 });
     }
   });
 
-  test("the failure rate is as asked for, and must be a share", () => {
+  test("the failure rate is the value of the option, above 0 and at most 1", () => {
     expect(alarms(template)["tasks-failing"]?.Threshold).toBe(0.5);
     expect(alarms(synthesise().template)["tasks-failing"]?.Threshold).toBe(0.25);
     expect(() => synthesise({ failureRate: 1 })).not.toThrow();
@@ -76,7 +76,7 @@ describe("alarms", () => {
     }
   });
 
-  test("without a schedule nothing watches one", () => {
+  test("without a schedule there is no alarm for it", () => {
     expect(alarms(synthesise().template)).not.toHaveProperty("schedule-dropped");
   });
 });
@@ -87,7 +87,7 @@ describe("the age at which a message is too old", () => {
     return oldestHealthySeconds(workflow, topologyOf(workflow));
   };
 
-  test("follows the run's pace: the full backlog at the slowest, then every attempt and its backoff", () => {
+  test("covers the full backlog at the slowest pace, all attempts and their backoffs", () => {
     const retry = { attempts: 3, backoff: { base: { seconds: 1 }, cap: { minutes: 5 } } };
     // 10,000 / 50 * 10 s, 3 attempts of 10 s, pauses of 1 s and 2 s.
     expect(age({ concurrency: 50, timeout: { seconds: 10 }, retry })).toBe(2_000 + 30 + 3);
@@ -123,7 +123,7 @@ test("the dashboard shows the backlog, the outcomes, both functions, the dead le
   }
 });
 
-test("the metrics that are watched bear the dimensions under which the functions publish", () => {
+test("the watched metrics have the dimensions with which the functions publish", () => {
   const published: string[] = [];
   const log = vi.spyOn(process.stdout, "write").mockImplementation((line) => published.push(String(line)) > 0);
   onTestFinished(() => log.mockRestore());

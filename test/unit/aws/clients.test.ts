@@ -15,7 +15,7 @@ function clientsOf(file: string): readonly string[] {
   );
 }
 
-test("each AWS client has the timeouts that are defined once", () => {
+test("every AWS client has the common timeouts", () => {
   const clients = SOURCES.flatMap((file) => clientsOf(file).map((call) => ({ file, call })));
 
   expect(clients.length).toBeGreaterThanOrEqual(9);

@@ -86,7 +86,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-test("the first request of a command is the SDK's own, the others say and give the same", async () => {
+test("the SDK makes the first request of a command, and the fast path's requests and outputs are the same", async () => {
   const { requests, config } = service({ json: { Successful: [{ Id: "0", MessageId: "m" }] } });
   const client = fastSqs(config);
 
@@ -102,7 +102,7 @@ test("the first request of a command is the SDK's own, the others say and give t
   for (const name of common) expect(ours.headers[name]).toBe(sdks.headers[name]);
 });
 
-test("whatever a message holds, it is sent as the SDK sends it, and signed", async () => {
+test("for any message, the fast path sends the same body as the SDK, with a valid signature", async () => {
   const { requests, config } = service();
   const [plain, fast] = [new SQSClient(config), fastSqs(config)];
   await send(fast, "first");
@@ -135,7 +135,7 @@ function signatureOf({ method, path, headers, body }: Request, secret = SECRET):
   return createHmac("sha256", key).update(toSign).digest("hex");
 }
 
-test("a request is signed for its host, date, action and length, by the credentials of the moment", async () => {
+test("a request is signed for its host, date, action and length, with the current credentials", async () => {
   const { requests, config } = service();
   let turn = 0;
   const credentials = async () => ({
@@ -171,7 +171,7 @@ test("a request is signed for its host, date, action and length, by the credenti
 test.each([
   ["is refused for now", { status: 503, json: { message: "slow down" } }],
   ["is lost", Object.assign(new Error("the connection was closed"), { code: "ECONNRESET" })],
-])("where a request %s, the SDK makes it again", async (_, failure) => {
+])("if a request %s, the SDK repeats it", async (_, failure) => {
   const successful = { Successful: [{ Id: "0" }] };
   const { requests, config } = service({}, failure, { json: successful });
   const client = fastSqs(config);
@@ -184,7 +184,7 @@ test.each([
   expect(textOf(requests[2] as Request)).toBe(textOf(requests[1] as Request));
 });
 
-test("an error is the SDK's", async () => {
+test("an error has the SDK's class", async () => {
   const refusal = { status: 400, json: { __type: "com.amazonaws.sqs#QueueDoesNotExist", message: "no such queue" } };
   const client = fastSqs(service({}, refusal).config);
   await send(client, "a");
@@ -192,7 +192,7 @@ test("an error is the SDK's", async () => {
   await expect(send(client, "b")).rejects.toThrow(QueueDoesNotExist);
 });
 
-test("a write whose condition does not hold is told at once, and by the SDK's error", async () => {
+test("a write whose condition is false fails at once, with the SDK's error", async () => {
   vi.mocked(Math.random).mockImplementation(() => expect.fail("there is nothing to wait for"));
   const __type = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
   const { config, requests } = service(
@@ -236,7 +236,7 @@ test("a row is written and read as the SDK writes and reads it", async () => {
   expect(second.Attributes).toEqual(Attributes);
 });
 
-test("messages with attributes, which may be bytes, are the SDK's to send", async () => {
+test("the SDK sends messages with attributes, because these can be bytes", async () => {
   const { config, requests } = service();
   const client = fastSqs(config);
   await send(client, "a");
@@ -249,7 +249,7 @@ test("messages with attributes, which may be bytes, are the SDK's to send", asyn
   expect(textOf(requests[1] as Request)).toContain('"BinaryValue":"AP8="');
 });
 
-test("attributes are received as the SDK gives them, bytes as bytes", async () => {
+test("the fast path returns attributes like the SDK, and bytes as bytes", async () => {
   const MessageAttributes = {
     bytes: { DataType: "Binary", BinaryValue: "AP8=" },
     BinaryValue: { DataType: "String", StringValue: "AP8=" },
@@ -269,7 +269,7 @@ test("attributes are received as the SDK gives them, bytes as bytes", async () =
   expect(second.Messages?.[0]?.MessageAttributes?.BinaryValue).toEqual(MessageAttributes.BinaryValue);
 });
 
-test("each request carries the trace of its own invocation", async () => {
+test("each request has the trace of its own invocation", async () => {
   vi.stubEnv("AWS_LAMBDA_FUNCTION_NAME", "consumer");
   const { config, requests } = service();
   const client = fastSqs(config);
@@ -281,7 +281,7 @@ test("each request carries the trace of its own invocation", async () => {
   expect(requests.map(({ headers }) => headers["X-Amzn-Trace-Id"])).toEqual(["Root=1", "Root=2", "Root=3"]);
 });
 
-test("a request has the time of AWS, where the SDK has found that this machine's differs", async () => {
+test("a request has the time of AWS if the SDK found that this machine's clock differs", async () => {
   vi.useFakeTimers({ toFake: ["Date"], now: Date.parse("2026-03-01T12:00:00Z") });
   const { config, requests } = service();
   const client = fastSqs(config);
@@ -293,14 +293,14 @@ test("a request has the time of AWS, where the SDK has found that this machine's
   expect(requests[1]?.headers["X-Amz-Date"]).toBe("20260301T121000Z");
 });
 
-test("what lacks its entries is the service's to refuse", async () => {
+test("an input without entries is sent, so that the service refuses it", async () => {
   const { config, requests } = service();
   await sendCommand(fastSqs(config), SendMessageBatchCommand, { QueueUrl, Entries: undefined });
 
   expect(requests).toHaveLength(1);
 });
 
-test("each queue has blueprints of its own", async () => {
+test("each queue has its own blueprints", async () => {
   // The SDK warns of a queue in another region than the client's.
   vi.spyOn(console, "warn").mockReturnValue();
   const { config, requests } = service();
@@ -318,7 +318,7 @@ test("each queue has blueprints of its own", async () => {
   ]);
 });
 
-test("clients that are set up alike share what is known", async () => {
+test("clients with the same settings share blueprints", async () => {
   const blueprints: Blueprints = new Map();
   const [one, other] = [service(), service()];
   await send(fastSqs(one.config, blueprints), "a");
@@ -429,7 +429,7 @@ describe("on the wire", () => {
   );
 });
 
-describe("the fast path gives way to the SDK, and counts it", () => {
+describe("the SDK makes a request instead of the fast path, and the fallback is counted", () => {
   const fast = (config: object) => {
     const onFallback = vi.fn();
     const client = new SQSClient(config);
@@ -437,7 +437,7 @@ describe("the fast path gives way to the SDK, and counts it", () => {
     return { client, onFallback };
   };
 
-  test("where a request fails", async () => {
+  test("if a request fails", async () => {
     const { requests, config } = service({}, { status: 503 }, {});
     const { client, onFallback } = fast(config);
     await send(client, "a");
@@ -449,7 +449,7 @@ describe("the fast path gives way to the SDK, and counts it", () => {
     expect(requests.map(isSdks)).toEqual([true, false, true]);
   });
 
-  test("where an answer is no JSON", async () => {
+  test("if a response is not JSON", async () => {
     const { config } = service();
     const answers = ["{}", "\xbf", "{}"];
     config.requestHandler = {
@@ -464,7 +464,7 @@ describe("the fast path gives way to the SDK, and counts it", () => {
     expect(onFallback).toHaveBeenCalledTimes(1);
   });
 
-  test("where the SDK speaks another protocol", async () => {
+  test("if the SDK uses another protocol", async () => {
     const { requests, config } = service();
     const other = new SQSClient(config).config.protocol;
     vi.spyOn(other, "getShapeId").mockReturnValue("smithy.protocols#rpcv2Cbor");
@@ -482,7 +482,7 @@ describe("the fast path gives way to the SDK, and counts it", () => {
     ["is sent by another method", { method: "PUT" }],
     ["has another body", { body: JSON.stringify({ QueueUrl, entries: [] }) }],
     ["has a body that is no JSON", { body: "QueueUrl=queue" }],
-  ])("where the SDK's request %s", async (_, change) => {
+  ])("if the SDK's request %s", async (_, change) => {
     const { requests, config } = service();
     const { client, onFallback } = fast(config);
     client.middlewareStack.add(
@@ -502,7 +502,7 @@ describe("the fast path gives way to the SDK, and counts it", () => {
     expect(onFallback).toHaveBeenCalledTimes(2);
   });
 
-  test("and neither an unmet condition nor a message with attributes is a fallback", async () => {
+  test("a false condition and a message with attributes are not fallbacks", async () => {
     const unmet = { status: 400, json: { __type: "ConditionalCheckFailedException", message: "unmet" } };
     const onFallback = vi.fn();
     const client = new DynamoDBClient(service({}, unmet).config);

@@ -56,7 +56,7 @@ const withSameId =
     return next(args);
   };
 
-test("a digest is SHA-256, and with a secret its HMAC, of texts and of bytes of every kind", async () => {
+test("a digest is SHA-256, or HMAC with a secret, of text and of all kinds of bytes", async () => {
   const part = fc.oneof(
     fc.string({ unit: "grapheme" }),
     fc.uint8Array(),
@@ -75,7 +75,7 @@ test("a digest is SHA-256, and with a secret its HMAC, of texts and of bytes of 
   );
 });
 
-test("a digest begins anew when it is reset", async () => {
+test("a digest starts again after a reset", async () => {
   const digest = new Sha256("secret");
   digest.update("dropped");
   digest.reset();
@@ -99,7 +99,7 @@ test("a body without chunks is empty", async () => {
   expect(await streamCollector(Readable.from([]))).toHaveLength(0);
 });
 
-test("a body that breaks off is an error", async () => {
+test("a body that ends too early is an error", async () => {
   const body = new Readable({ read() {} });
   body.push("half of");
   const collected = streamCollector(body);

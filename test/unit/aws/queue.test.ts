@@ -33,7 +33,7 @@ function queueAnswering(...answers: readonly object[]) {
   return { queue: new Queue(client, URL), requests };
 }
 
-test("a message that takes the place of another is sent without the trace by which Lambda finds loops", async () => {
+test("a replacement message is sent without the trace header by which Lambda detects loops", async () => {
   const { queue, requests } = queueAnswering();
   await queue.sendAll([{ body: "traced" }]);
   await queue.sendUntraced({ body: "untraced", delaySeconds: 900 });
@@ -47,7 +47,7 @@ test("a message that takes the place of another is sent without the trace by whi
   });
 });
 
-test("one that SQS refuses is sent again, and refused each time it is an error", async () => {
+test("a message that SQS refuses is sent again, and it is an error if SQS refuses it in every round", async () => {
   const refused = { Failed: [{ Id: "0", Code: "InternalError", Message: "try again", SenderFault: false }] };
   const once = queueAnswering(refused);
   await once.queue.sendUntraced({ body: "a" });

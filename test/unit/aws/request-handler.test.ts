@@ -48,7 +48,7 @@ test("a request to a server that never accepts fails after the connection timeou
   });
 });
 
-test("an answer whose body stops half way fails with TimeoutError", async () => {
+test("a response whose body stops half way fails with TimeoutError", async () => {
   let requests = 0;
   const endpoint = await httpServer((_, response) => {
     requests++;
@@ -62,7 +62,7 @@ test("an answer whose body stops half way fails with TimeoutError", async () => 
   expect(requests).toBe(4);
 });
 
-test("a long poll has its wait and the time of a request beyond it", async () => {
+test("a long poll has its wait in addition to the time of a request", async () => {
   const endpoint = await httpServer((_, response) => setTimeout(() => response.end("{}"), 300));
   const client = sqs(endpoint);
   const QueueUrl = "http://127.0.0.1/0/queue";
@@ -91,7 +91,7 @@ async function forgetfulServer() {
   return { endpoint, log, turnSilent };
 }
 
-test("a request after a freeze goes over a new connection at once", async () => {
+test("a request after a freeze uses a new connection at once", async () => {
   const { endpoint, log, turnSilent } = await forgetfulServer();
   let time = 0;
   const client = sqs(endpoint, { now: () => time });
@@ -104,7 +104,7 @@ test("a request after a freeze goes over a new connection at once", async () => 
   expect(log).toEqual(["answered", "answered", "answered", "answered"]);
 });
 
-test("where several connections died unnoticed, one timeout leads to a new connection", async () => {
+test("if several connections died unnoticed, the first timeout leads to a new connection", async () => {
   const { endpoint, log, turnSilent } = await forgetfulServer();
   const client = sqs(endpoint, LONGER);
   await Promise.all([depth(client), depth(client), depth(client)]);
@@ -130,7 +130,7 @@ test("connections in use are kept alive between requests", async () => {
   expect(sockets.size).toBe(1);
 });
 
-test("an answer that arrived while a task blocked the event loop counts", async () => {
+test("a response that arrived while a task blocked the event loop is used", async () => {
   let requests = 0;
   const blocked = Promise.withResolvers<void>();
   const endpoint = await httpServer((_, response) => {

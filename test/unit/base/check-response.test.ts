@@ -9,7 +9,7 @@ import { taskContext } from "../../helpers/task-context.ts";
 const soon = { "retry-after": "3" };
 const usedUp = { "x-ratelimit-remaining": "0", "x-ratelimit-reset": "4" };
 
-test.each([200, 204, 206, 299])("status %i is returned as it is", (status) => {
+test.each([200, 204, 206, 299])("status %i is returned unchanged", (status) => {
   const response = new Response(null, { status });
   expect(checkResponse(response)).toBe(response);
 });
@@ -91,7 +91,7 @@ test("the failure holds the status, the URL without its query, and the start of 
   });
 });
 
-test("no connection is leaked, though most of each body was not read", async () => {
+test("connections are released, although most of each body is not read", async () => {
   const { url, sockets } = await serve((_, response) => response.writeHead(500).end("y".repeat(3_000_000)));
   const responses = await Promise.all(Array.from({ length: 8 }, () => fetch(url)));
   expect(sockets.size).toBe(8);
@@ -99,7 +99,7 @@ test("no connection is leaked, though most of each body was not read", async () 
   await vi.waitFor(() => expect([...sockets].filter(({ destroyed }) => !destroyed)).toEqual([]), { interval: 2 });
 });
 
-test("a body that stalls is given up, and its connection is closed", async () => {
+test("reading a body that stalls ends, and its connection is closed", async () => {
   const { url, sockets } = await serve((_, response) => void response.writeHead(400).write("half"));
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   onTestFinished(() => void vi.useRealTimers());
@@ -112,7 +112,7 @@ test("a body that stalls is given up, and its connection is closed", async () =>
   await closed;
 });
 
-test("a body that was read before is left alone", async () => {
+test("a body that was read before is not read again", async () => {
   const response = new Response("hello", { status: 500 });
   await response.text();
   const outcome = await attempt(async () => checkResponse(response));

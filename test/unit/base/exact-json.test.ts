@@ -23,7 +23,7 @@ describe("parseJson", () => {
     ["a short fraction beyond 2^53", "9007199254740993.5", "read as 9007199254740994"],
     ["an integer with an exponent", "9007199254740993e0", "read as 9007199254740992"],
     ["a fraction of 18 digits", "0.123456789012345678", "read as 0.12345678901234568"],
-  ])("refuses %s, wherever it is, and says what it would become", (_, number, becomes) => {
+  ])("refuses %s at every place, and states what it would become", (_, number, becomes) => {
     for (const text of [number, ` ${number} `, `[1,${number}]`, `{"id":${number}}`, `{"a":[\n\t${number}]}`]) {
       expect(() => parseJson(text, "refuse")).toThrow(UnsafeNumberError);
     }

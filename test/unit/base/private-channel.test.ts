@@ -27,14 +27,14 @@ async function received(code: string, messages: readonly unknown[] = []): Promis
   return all;
 }
 
-test("messages of both sides arrive whole and in order, large ones too", async () => {
+test("messages of both sides arrive complete and in order, even large ones", async () => {
   const large = "ä".repeat(300_000);
   const echo = `let left = 3; channel.onMessage((m) => channel.send({ echo: m }, () => --left || end()));`;
   const sent = [{ a: 1 }, large, ["\n", null]];
   expect(await received(echo, sent)).toEqual(sent.map((message) => ({ echo: message })));
 });
 
-test("what is written to the descriptor without the secret is ignored, before, between and after messages", async () => {
+test("text without the secret is ignored before, between and after messages", async () => {
   const code = `
     writeSync(3, "{\\"forged\\":1}\\n");
     writeSync(3, "x".repeat(100_000));
@@ -44,7 +44,7 @@ test("what is written to the descriptor without the secret is ignored, before, b
   expect(await received(code)).toEqual([1, 3]);
 });
 
-test("the descriptor is not left to processes that a task starts", async () => {
+test("processes that a task starts do not inherit the descriptor", async () => {
   const code = `
     import { spawnSync } from "node:child_process";
     const script = "try { require('node:fs').writeSync(3, 'x'); process.exit(1) } catch { process.exit(0) }";
@@ -52,7 +52,7 @@ test("the descriptor is not left to processes that a task starts", async () => {
   expect(await received(code)).toEqual([0]);
 });
 
-test("a child learns that its parent is gone", async () => {
+test("a child notices that its parent has ended", async () => {
   const child = spawn(
     process.execPath,
     [

@@ -156,7 +156,7 @@ test.each(rows.map(([what, headers, wait]) => ({ what, headers, wait })))(
   },
 );
 
-test("whatever the headers hold, the wait is a finite length or none", () => {
+test("for any headers, the wait is finite or undefined", () => {
   const name = fc.constantFrom("retry-after", "ratelimit", "x-ratelimit-remaining", "x-ratelimit-reset", "date", "age");
   const value = fc.oneof(
     fc.stringMatching(/^[ -~]*$/),
@@ -187,7 +187,7 @@ test.each([
   expect(throttleOf({ status, headers: new Headers(Object.entries(headers)) }, NOW)).toEqual(throttle);
 });
 
-test("the century of a year with two digits: at the most 50 years ahead", () => {
+test("a year with two digits is at most 50 years ahead", () => {
   expect(parseHttpDate("Sunday, 06-Nov-94 08:49:37 GMT", NOW)).toBe(Date.UTC(1994, 10, 6, 8, 49, 37));
   expect(parseHttpDate("Friday, 27-Nov-76 13:00:00 GMT", NOW)).toBe(Date.UTC(2076, 10, 27, 13));
   expect(parseHttpDate("Saturday, 27-Nov-77 13:00:00 GMT", NOW)).toBe(Date.UTC(1977, 10, 27, 13));

@@ -5,7 +5,7 @@ import { backoffMilliseconds, retryPolicy } from "../../../shared/base/retry.ts"
 
 const unit = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
-test("a pause lies between 0 and min(cap, base * 2^(n - 1)), over the whole interval", () => {
+test("a pause is between 0 and min(cap, base * 2^(n - 1)), and reaches the whole interval", () => {
   fc.assert(
     fc.property(
       fc.nat(39_600_000),

@@ -75,7 +75,7 @@ describe.each([
   );
 });
 
-test("a wait of another copy of the library is known by its tag, or by its code", () => {
+test("a wait from another copy of the library is recognised by its tag or by its code", () => {
   const throttled = runInNewContext("Object.assign(new Error('busy'), { [tag]: wait })", {
     tag: WAIT,
     wait: { kind: "throttled", afterMilliseconds: 5 },
@@ -105,14 +105,14 @@ test.each([
     },
   ],
   ["a revoked proxy", revoked.proxy],
-])("%s is no wait", (_what, thrown) => expect(askedWaitOf(thrown)).toBeUndefined());
+])("%s is not a wait", (_what, thrown) => expect(askedWaitOf(thrown)).toBeUndefined());
 
 test.each([new RetryLater({ days: 1e300 }), new RetryLater({ days: 1e308 }), new RetryLater(`${"9".repeat(150)}d`)])(
   "a wait of any length is a number that the ledger and a date can hold, %#",
   (error) => expect(askedWaitOf(error)?.afterMilliseconds).toBe(100 * 365 * 86_400_000),
 );
 
-test.each([Number.NaN, -1, "5", undefined])("a wait of %s leaves it to the backoff", (after) => {
+test.each([Number.NaN, -1, "5", undefined])("with a wait of %s, the backoff decides", (after) => {
   expect(askedWaitOf({ [WAIT]: { kind: "throttled", afterMilliseconds: after } })).toEqual({
     kind: "throttled",
     afterMilliseconds: undefined,

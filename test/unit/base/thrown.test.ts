@@ -19,14 +19,14 @@ describe.each(names)("%s", (name) => {
     expect(typeof description.stack).toBe("string");
   });
 
-  test("becomes an error of plain texts, and the same again", () => {
+  test("becomes an error with plain texts, also the second time", () => {
     const error = toError(make());
     expect(error).toBeInstanceOf(Error);
     expect(toError(error) === error).toBe(true);
     for (const property of ["name", "message", "stack"] as const) expect(typeof error[property]).toBe("string");
   });
 
-  test("is a failure of an attempt, and not permanent", () => {
+  test("is a failure of an attempt that is not permanent", () => {
     const failure = toFailure(make(), { attempt: 1, startedAt: 0, endedAt: 1 });
     expect(failure).toMatchObject({ kind: "threw", name: expected.name });
     expect(Buffer.byteLength(JSON.stringify(failure))).toBeLessThan(40_000);
@@ -34,19 +34,19 @@ describe.each(names)("%s", (name) => {
   });
 });
 
-test("an error of another realm keeps its stack, and what it carries", () => {
+test("an error of another realm keeps its stack and its properties", () => {
   const error = toError(vm.runInNewContext('Object.assign(new TypeError("x"), { code: "E", status: 500 })'));
   expect(error).toMatchObject({ name: "TypeError", message: "x", code: "E", status: 500 });
   expect(error.stack).toMatch(/^TypeError: x\n {4}at evalmachine/);
 });
 
-test("an ordinary error stays itself, also where its class is the user's", () => {
+test("an ordinary error is returned unchanged, also if its class is the user's", () => {
   for (const error of [new Error("a"), new PermanentError("b"), new (class Own extends RangeError {})("c")]) {
     expect(toError(error)).toBe(error);
   }
 });
 
-test("an error whose stack is made by a function of the task that throws keeps its message", () => {
+test("an error keeps its message if the task's prepareStackTrace throws", () => {
   const before = Error.prepareStackTrace;
   try {
     Error.prepareStackTrace = () => {
@@ -59,7 +59,7 @@ test("an error whose stack is made by a function of the task that throws keeps i
   }
 });
 
-test("an error whose getter answers once only is read once", () => {
+test("an error whose getter works only once is read once", () => {
   let reads = 0;
   const error = Object.defineProperty(new Error(), "message", {
     get() {
@@ -80,7 +80,7 @@ test("a PermanentError with a getter that throws is still permanent", () => {
   expect(isPermanent(error)).toBe(true);
 });
 
-test("errors are told from other values without running code of theirs", () => {
+test("errors are recognised without running their code", () => {
   const { proxy, revoke } = Proxy.revocable({}, {});
   revoke();
   expect([new Error(), vm.runInNewContext("new Error()"), {}, null, proxy].map(isErrorLike)).toEqual([

@@ -19,7 +19,7 @@ function added(waits: readonly WaitRecord[], atMost = Number.POSITIVE_INFINITY):
   return all;
 }
 
-test("waits of each kind are counted, and their first and last kept", () => {
+test("waits of each kind are counted, and the first and the last one are stored", () => {
   const all = [
     wait(0, 5),
     wait(10, 5, { kind: "throttled" }),
@@ -43,7 +43,7 @@ test("the clock starts when an attempt first ends in a wait", () => {
   expect(added([wait(50_000, 10, { startedAt: 0 })]).milliseconds).toBe(10);
 });
 
-test("the clock counts waits, and attempts that ended in one; time in the queue it does not", () => {
+test("the clock counts waits and attempts that ended in a wait, but no time in the queue", () => {
   const waits = added([
     wait(0, 1_000),
     // 100 h later, its message was queued or its run was paused; then an attempt of 5 s.
@@ -52,13 +52,13 @@ test("the clock counts waits, and attempts that ended in one; time in the queue 
   expect(waits.milliseconds).toBe(1_000 + 5_000 + 2_000);
 });
 
-test("waits of two messages of one item at once are counted each, and their time once", () => {
+test("if two messages of one item wait at once, both waits are counted, and their time once", () => {
   const waits = added([wait(0, 10_000), wait(1_000, 10_000, { receive: 2 })]);
   expect(waits).toMatchObject({ milliseconds: 11_000, until: 11_000 });
   expect(countWaits(waits)).toBe(2);
 });
 
-test("a wait up to the bound is made, and one beyond it is counted and not made", () => {
+test("an item waits up to the limit; a wait beyond it is counted, but the item does not wait", () => {
   const before = added([wait(0, 20 * HOUR)]);
   const at = before.until;
   expect(addWait(before, wait(at, 4 * HOUR), 24 * HOUR)).toMatchObject({
@@ -72,7 +72,7 @@ test("a wait up to the bound is made, and one beyond it is counted and not made"
   expect(addWait(undefined, wait(0, HOUR + 1), HOUR).exceeds).toBe(true);
 });
 
-test("however many waits there are, they take the same room, and time that passed is never counted twice", () => {
+test("waits take the same space however many there are, and no time is counted twice", () => {
   const step = fc.record({
     pause: fc.nat(100_000),
     attempt: fc.nat(1_000),

@@ -10,8 +10,8 @@ async function findingOf(schema: z.ZodType, item: unknown, fieldsFrom?: "header"
 
 const person = z.object({ email: z.string() });
 
-describe("how an item fails", () => {
-  test("is said of a missing field, with the one that may be meant", async () => {
+describe("the fault of an item", () => {
+  test("names a missing field, and a field with a similar name", async () => {
     const finding = await findingOf(person, { id: "1", " E-Mail ": "a@b" }, "header");
     expect(finding).toEqual({ way: "`email` missing", instead: "the header has ` E-Mail `" });
     expect(await findingOf(person, { id: 1, E_MAIL: "a@b" })).toEqual({
@@ -20,7 +20,7 @@ describe("how an item fails", () => {
     });
   });
 
-  test("is said with all fields, where none is alike", async () => {
+  test("names all fields of the item if none has a similar name", async () => {
     expect(await findingOf(person, { id: "1", name: "Ada" }, "header")).toEqual({
       way: "`email` missing",
       instead: "the header has `id`, `name`",
@@ -28,7 +28,7 @@ describe("how an item fails", () => {
     expect(await findingOf(person, {})).toEqual({ way: "`email` missing", instead: undefined });
   });
 
-  test("is said of fields inside others, and of several", async () => {
+  test("names nested fields, and several fields", async () => {
     const nested = z.object({ address: z.object({ zip: z.string(), city: z.string() }) });
     expect(await findingOf(nested, { address: { ZIP: "1", City: "x" } })).toEqual({
       way: "`address.zip` missing; `address.city` missing",
@@ -40,7 +40,7 @@ describe("how an item fails", () => {
     expect(first.way).toMatch(/^`tags\.\[\]`: Invalid input: expected string, received number$/);
   });
 
-  test("is the same for items of other values, and another for other fields", async () => {
+  test("is the same for other values, and different for other fields", async () => {
     const price = z.object({ price: z.string().regex(/^\d+$/, { error: ({ input }) => `"${input}" is no price` }) });
     const one = await findingOf(price, { price: "a" });
     expect((await findingOf(price, { price: "b c" })).way).toBe(one.way);
@@ -49,7 +49,7 @@ describe("how an item fails", () => {
     expect((await findingOf(price, {})).way).not.toBe(one.way);
   });
 
-  test("is said in the words of the first item, too, where the common ones leave out what matters", async () => {
+  test("includes the first item's message if the common text leaves out details", async () => {
     const colour = z.object({ colour: z.enum(["red", "blue"]) });
     expect((await findingOf(colour, { colour: "green" })).example).toBe(
       '`colour`: Invalid option: expected one of "red"|"blue"',
@@ -57,7 +57,7 @@ describe("how an item fails", () => {
     expect(await findingOf(person, { email: 1 })).not.toHaveProperty("example");
   });
 
-  test("is said of an item that is no object, and of a schema that throws", async () => {
+  test("is stated for an item that is not an object, and for a schema that throws", async () => {
     expect((await findingOf(person, 5)).way).toBe("Invalid input: expected object, received number");
     const throws = z.any().transform(() => {
       throw new Error("no");

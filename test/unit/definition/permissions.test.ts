@@ -4,7 +4,7 @@ import { type Permission, parsePermissions } from "../../../shared/definition/pe
 const permission = { actions: ["s3:GetObject"], resources: ["arn:aws:s3:::invoices/*"] };
 const parse = (changes: object) => parsePermissions([{ ...permission, ...changes } as Permission]);
 
-test("a permission is the consumer's, unless it says otherwise", () => {
+test("a permission is for the consumer by default", () => {
   expect(parsePermissions([permission, { ...permission, function: "producer" }])).toEqual([
     { ...permission, function: "consumer", reason: undefined },
     { ...permission, function: "producer", reason: undefined },
@@ -12,7 +12,7 @@ test("a permission is the consumer's, unless it says otherwise", () => {
   expect(parsePermissions([])).toEqual([]);
 });
 
-test("an action is named in full", () => {
+test("an action must have its full name", () => {
   for (const action of ["*", "s3:*", "s3:Get*", "GetObject", "s3:", "", 5]) {
     expect(() => parse({ actions: ["s3:GetObject", action] })).toThrow(
       `permissions[0].actions must name each action in full, but has ${JSON.stringify(action)}`,
@@ -20,7 +20,7 @@ test("an action is named in full", () => {
   }
 });
 
-test("a resource is an ARN, or everything with a reason", () => {
+test("a resource must be an ARN, or * with a reason", () => {
   expect(() => parse({ resources: ["*"] })).toThrow(
     'permissions[0].resources is "*", which grants the actions on all resources',
   );
@@ -34,7 +34,7 @@ test("a resource is an ARN, or everything with a reason", () => {
   }
 });
 
-test("nothing is left empty, and nothing is unknown", () => {
+test("empty lists and unknown options are refused", () => {
   expect(() => parse({ actions: [] })).toThrow("permissions[0].actions must be a list of at least 1, but is []");
   expect(() => parse({ resources: undefined })).toThrow("permissions[0].resources must be a list of at least 1");
   expect(() => parse({ effect: "Allow" })).toThrow('permissions[0] has the unknown option "effect"');

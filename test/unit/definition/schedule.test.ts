@@ -37,7 +37,7 @@ describe("an expression alone", () => {
     "cron(0 0 ? * FRI#1 *)",
     "cron(0 0 ? * 5L *)",
     "cron(0 0 ? 12 1-7 2199)",
-  ])("%s is taken", (expression) => {
+  ])("%s is accepted", (expression) => {
     expect(parseSchedule(expression).expression).toBe(expression);
   });
 
@@ -82,7 +82,7 @@ describe("an expression alone", () => {
 describe("options", () => {
   const cron = "cron(0 8 * * ? *)";
 
-  test("a zone, a window and a switch are taken", () => {
+  test("a time zone, a window and enabled are accepted", () => {
     const options = { expression: cron, timeZone: "Europe/Berlin", flexibleWindow: { hours: 1 }, enabled: false };
     expect(parseSchedule(options)).toEqual({
       expression: cron,
@@ -92,7 +92,7 @@ describe("options", () => {
     });
   });
 
-  test("a window is from a minute to a day, in whole minutes", () => {
+  test("a window is 1 minute to 24 hours, in whole minutes", () => {
     const window = (flexibleWindow: object) => ({ expression: cron, flexibleWindow });
     expect(parseSchedule(window({ minutes: 1 })).flexibleWindowMinutes).toBe(1);
     expect(parseSchedule(window({ hours: 24 })).flexibleWindowMinutes).toBe(1_440);
@@ -101,7 +101,7 @@ describe("options", () => {
     expect(refusal(window({ seconds: 90 }))).toContain("schedule.flexibleWindow must be whole minutes, but is 90 s");
   });
 
-  test("a zone is one that EventBridge knows", () => {
+  test("a time zone must be one that EventBridge accepts", () => {
     const zone = (timeZone: unknown) => refusal({ expression: cron, timeZone });
     expect(zone("Europe/Atlantis")).toContain('schedule.timeZone must be an IANA time zone, but is "Europe/Atlantis"');
     expect(zone("+01:00")).toContain("schedule.timeZone must be");
@@ -109,11 +109,11 @@ describe("options", () => {
     expect(zone(1)).toContain("schedule.timeZone must be");
   });
 
-  test("a rate has no zone", () => {
+  test("a rate has no time zone", () => {
     expect(refusal({ expression: "rate(1 day)", timeZone: "UTC" })).toContain("a rate has no time of day");
   });
 
-  test("what is no option is refused", () => {
+  test("unknown options are refused", () => {
     expect(refusal({ expression: cron, zone: "UTC" })).toContain('schedule has the unknown option "zone"');
     expect(refusal({ expression: cron, enabled: "no" })).toContain("schedule.enabled must be true or false");
     expect(refusal({})).toContain("schedule must be rate(...)");

@@ -43,7 +43,7 @@ const inputs = fc
     }),
   );
 
-describe("whatever is asked for within the options' ranges", () => {
+describe("for all options within their ranges", () => {
   const always = (check: (workflow: TopologyInput, derived: ReturnType<typeof topology>) => void) =>
     fc.assert(fc.property(inputs, (workflow) => check(workflow, topology(workflow))));
 
@@ -58,7 +58,7 @@ describe("whatever is asked for within the options' ranges", () => {
       if (consumer.refillSeconds === 0) expect(batchSize).toBe(tasksPerEnvironment);
     }));
 
-  test("visibility timeouts are six times the consumer's and the window, as AWS asks, and no less than the producer's", () =>
+  test("the visibility timeouts follow the rules of AWS for both functions", () =>
     always((_, { queue, controlQueue, consumer, producer, batchingWindowSeconds }) => {
       expect(queue.visibilityTimeoutSeconds).toBeGreaterThanOrEqual(
         6 * consumer.timeoutSeconds + batchingWindowSeconds,
@@ -72,7 +72,7 @@ describe("whatever is asked for within the options' ranges", () => {
       );
     }));
 
-  test("an attempt that takes its whole timeout ends before the function has to record, with time to have begun", () =>
+  test("an attempt that takes its whole timeout leaves time to begin and to record", () =>
     always(({ timeoutMilliseconds, refill }, { consumer }) => {
       const { timeoutSeconds, refillSeconds } = consumer;
       expect(timeoutSeconds - RECORDING_SECONDS - refillSeconds).toBeGreaterThan(timeoutMilliseconds / 1_000);
@@ -87,25 +87,25 @@ describe("whatever is asked for within the options' ranges", () => {
       expect(consumer.refillVisibilitySeconds).toBeLessThanOrEqual(43_200);
     }));
 
-  test("SQS's own dead-lettering comes after our last attempt and the unexplained receives, within SQS's range", () =>
+  test("SQS moves a message to the dead-letter queue only after all attempts and the unexplained receives, within SQS's range", () =>
     always(({ retry }, { queue }) => {
       expect(queue.maxReceiveCount).toBeGreaterThan(retry.attempts + 5);
       expect(queue.maxReceiveCount).toBeLessThanOrEqual(1_000);
     }));
 
-  test("dead letters are kept longer than messages, and no longer than SQS can", () =>
+  test("dead letters are kept for longer than messages, up to the limit of SQS", () =>
     always((_, { queue, controlQueue, deadLetterQueue }) => {
       expect(deadLetterQueue.retentionSeconds).toBeGreaterThan(queue.retentionSeconds);
       expect(deadLetterQueue.retentionSeconds).toBeGreaterThan(controlQueue.retentionSeconds);
       expect(deadLetterQueue.retentionSeconds).toBeLessThanOrEqual(14 * 86_400);
     }));
 
-  test("a batch of more than ten has a window, as AWS demands, and a smaller one does not wait", () =>
+  test("a batch of more than ten has a batching window, and a smaller one has none", () =>
     always((_, { batchSize, batchingWindowSeconds }) => {
       expect(batchingWindowSeconds).toBe(batchSize > 10 ? 1 : 0);
     }));
 
-  test("an outcome is recorded before the function's end though the first attempts to write it time out", () => {
+  test("an outcome is recorded before the function's end even if the first attempts to write it time out", () => {
     expect(RECORDING_SECONDS * 1_000).toBeGreaterThan(LONGEST_REQUEST_MILLISECONDS);
     // functions/producer.ts keeps 20 s.
     expect(20_000).toBeGreaterThan(LONGEST_REQUEST_MILLISECONDS);
@@ -137,7 +137,7 @@ describe("whatever is asked for within the options' ranges", () => {
     }));
 });
 
-test("the longest task makes the longest function", () => {
+test("the longest task needs the longest function timeout", () => {
   const { consumer } = topology(input({ timeoutMilliseconds: LONGEST_TASK_MILLISECONDS }));
   expect(consumer.timeoutSeconds).toBe(900);
   expect(LONGEST_TASK_MILLISECONDS).toBe(875_000);
@@ -166,7 +166,7 @@ test.each([
   expect(defaultTasksPerEnvironment(concurrency)).toBe(tasks);
 });
 
-test("every concurrency has its default, or is refused because none fits", () => {
+test("every concurrency has a default for tasksPerEnvironment, or is refused because none fits", () => {
   for (let concurrency = 2; concurrency <= 100_000; concurrency++) {
     const fits = (tasks: number) =>
       concurrency % tasks === 0 && concurrency / tasks >= 2 && concurrency / tasks <= 1_000;
@@ -180,7 +180,7 @@ test("every concurrency has its default, or is refused because none fits", () =>
   }
 });
 
-test("checkConcurrency draws its bounds at 2 and 1,000 environments", () => {
+test("checkConcurrency allows 2 to 1,000 environments", () => {
   for (const [concurrency, tasks] of [
     [2, 1],
     [1_000, 1],
@@ -196,7 +196,7 @@ test("checkConcurrency draws its bounds at 2 and 1,000 environments", () => {
     expect(() => checkConcurrency(concurrency, tasks)).toThrow("must be from 2 to 1000");
 });
 
-test("the backlog is 20 times the concurrency, at least 10,000, or as asked", () => {
+test("the backlog is 20 times the concurrency, at least 10,000, or the value of the option", () => {
   expect(topology(input()).maxBacklog).toBe(10_000);
   expect(topology(input({ concurrency: 500 })).maxBacklog).toBe(10_000);
   expect(topology(input({ concurrency: 510 })).maxBacklog).toBe(10_200);

@@ -27,7 +27,7 @@ describe("documented defaults", () => {
     expect(workflow.retry).toMatchObject({ attempts: 5, baseMilliseconds: 1_000, capMilliseconds: 300_000 });
   });
   test("retry.waitAtMost: 24 h", () => expect(workflow.retry.waitAtMostMilliseconds).toBe(24 * 3_600_000));
-  test("what is derived later, or has no bound, stays open", () => {
+  test("options that are derived later or have no limit are undefined", () => {
     const { tasksPerEnvironment, maxBacklog, limit, item } = workflow;
     expect({ tasksPerEnvironment, maxBacklog, limit, item }).toEqual({});
   });
@@ -276,7 +276,7 @@ test.each([undefined, null, 5, "cities"])("refuses %o instead of options", (opti
   expect(() => defineWorkflow(options as never)).toThrow(ConfigurationError);
 });
 
-test("concurrency and tasksPerEnvironment must fit together, and what the message advises does", () => {
+test("concurrency must be a multiple of tasksPerEnvironment, and the advice in the message works", () => {
   for (const [concurrency, tasksPerEnvironment] of [
     [25, 10],
     [15, 10],
@@ -304,6 +304,6 @@ test("a workflow cannot be changed after it was defined", () => {
   }).toThrow(TypeError);
 });
 
-test("only what defineWorkflow made is a workflow", () => {
+test("only the result of defineWorkflow is a workflow", () => {
   for (const value of [undefined, null, 5, {}, workflowOptions()]) expect(isWorkflow(value)).toBe(false);
 });

@@ -36,6 +36,6 @@ test("requests of one kind bypass the SDK from the second on", async () => {
   expect(await makers({ blueprints: new Map() })).toEqual(["SDK", "fast path", "fast path"]);
 });
 
-test("with the fast path off, each request is the SDK's", async () => {
+test("with the fast path off, the SDK makes every request", async () => {
   expect(await makers(undefined)).toEqual(["SDK", "SDK", "SDK"]);
 });

@@ -14,7 +14,7 @@ function published() {
       .map((line) => JSON.parse(line));
 }
 
-test("what an invocation counted is one document", () => {
+test("the counts of an invocation are one document", () => {
   const documents = published();
   const metrics = new InvocationMetrics(functionMetrics("orders", "consumer", "orders-prod"));
   metrics.peak("inFlight", 2);
@@ -37,7 +37,7 @@ test("what an invocation counted is one document", () => {
   });
 });
 
-test("of many tasks no document holds more than a hundred, and together they hold all", () => {
+test("no document has more than a hundred durations, and together they have all of them", () => {
   const documents = published();
   const metrics = new InvocationMetrics(functionMetrics("orders", "consumer", "orders-prod"));
   const durations = Array.from({ length: 250 }, (_, task) => task);
@@ -52,7 +52,7 @@ test("of many tasks no document holds more than a hundred, and together they hol
   expect(documents().flatMap(({ TaskDuration }) => TaskDuration)).toEqual(durations);
 });
 
-test("two invocations that share a function's metrics keep theirs apart", () => {
+test("two invocations that share a function's metrics do not mix their values", () => {
   const documents = published();
   const shared = functionMetrics("orders", "consumer", "orders-prod");
   const [first, second] = [new InvocationMetrics(shared), new InvocationMetrics(shared)];

@@ -46,7 +46,7 @@ afterEach(() => {
   bus.close();
 });
 
-test("the event of a run's end has its summary and its stack, by which a rule tells two stages apart", async () => {
+test("the event at a run's end has the summary and the stack, so that a rule can distinguish two stages", async () => {
   await completionEvents("default", "sluice-prod-cities")(SUMMARY);
   const [{ Detail = "", ...entry } = {}, ...others] = entries;
   expect(others).toEqual([]);

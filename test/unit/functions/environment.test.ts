@@ -33,27 +33,27 @@ const access = {
   secretAccessKey: "secret",
 };
 
-describe("What a function is told by its environment variables", () => {
+describe("The environment variables of a function", () => {
   test.each([
     ["on Lambda", { ...onLambda, access: undefined }],
     ["with services of its own", { ...onLambda, eventBus: undefined, stack: undefined, fastPath: false, access }],
-  ])("is what it was given %s", (_, environment) => {
+  ])("are read as they were written %s", (_, environment) => {
     expect(fromVariables(toVariables(environment))).toEqual(environment);
   });
 
-  test("has names of Sluice's alone: the variables of the AWS SDK are the user's", () => {
+  test("have names of Sluice only: the variables of the AWS SDK belong to the user", () => {
     const names = Object.keys(toVariables({ ...onLambda, access }));
     expect(names.filter((name) => !name.startsWith("SLUICE_"))).toEqual([]);
   });
 
-  test("leaves the fast path on unless it is off, and refuses any other word", () => {
+  test("turn the fast path off with off only, and refuse other words", () => {
     const { SLUICE_FAST_PATH: _, ...unsaid } = toVariables(onLambda);
     expect(fromVariables(unsaid).fastPath).toBe(true);
     expect(fromVariables({ ...unsaid, SLUICE_FAST_PATH: "off" }).fastPath).toBe(false);
     expect(() => fromVariables({ ...unsaid, SLUICE_FAST_PATH: "no" })).toThrow("SLUICE_FAST_PATH");
   });
 
-  test("is refused if it names its services in part", () => {
+  test("are refused if only some of the access variables are set", () => {
     const { SLUICE_ACCESS_KEY_ID: _, ...partly } = toVariables({ ...onLambda, access });
     expect(() => fromVariables(partly)).toThrow(ConfigurationError);
     expect(() => fromVariables(partly)).toThrow("SLUICE_ACCESS_KEY_ID");

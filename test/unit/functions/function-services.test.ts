@@ -53,7 +53,7 @@ test("the fast path is used by the function's own clients, and by none of them i
   expect(bypasses()).toBe(0);
 });
 
-test("an endpoint that never answers delays the start by the warm-up's second, and not by a request's timeouts", async () => {
+test("an endpoint that never responds delays the start by the second of the warm-up, not by the timeouts of a request", async () => {
   const { endpoint, connections } = await silentServer();
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   try {

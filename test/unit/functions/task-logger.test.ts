@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { taskLogger } from "../../../functions/task-logger.ts";
 import { HOSTILE_VALUES } from "../../helpers/hostile-values.ts";
 
-test.each(["debug", "info", "warn", "error"] as const)("%s carries what the logger is bound to", (level) => {
+test.each(["debug", "info", "warn", "error"] as const)("%s writes the bound fields", (level) => {
   const logger = new Logger();
   const log = vi.spyOn(logger, level).mockReturnValue();
 
@@ -42,7 +42,7 @@ describe("a line whose fields cannot be read", () => {
     throw new Error("unreadable");
   };
 
-  test.each(Object.keys(HOSTILE_VALUES))("%s is written all the same", (name) => {
+  test.each(Object.keys(HOSTILE_VALUES))("%s is still written", (name) => {
     const { make } = HOSTILE_VALUES[name] as (typeof HOSTILE_VALUES)[string];
     // Neither ends when the logger calls it, as JSON does with `toJSON`: such a task blocks its process, as any loop.
     if (name.includes("never end") || name.includes("20 MB")) return;
@@ -70,7 +70,7 @@ describe("a line whose fields cannot be read", () => {
     });
   });
 
-  test("a circle, a bigint and a revoked proxy do no harm", () => {
+  test("a circular value, a bigint and a revoked proxy cause no error", () => {
     const circle: Record<string, unknown> = { big: 5n };
     circle.self = circle;
     expect(logged("a", { circle })).toMatchObject({ message: "a", circle: { big: "5" } });
@@ -79,7 +79,7 @@ describe("a line whose fields cannot be read", () => {
     expect(logged("a", proxy)).toMatchObject({ message: "a", run: "r" });
   });
 
-  test("a message that is no text is written as one", () => {
+  test("a message that is not a text is written as text", () => {
     expect(logged(Symbol("s"))).toMatchObject({ run: "r" });
     expect(logged(null)).toMatchObject({ run: "r" });
   });
