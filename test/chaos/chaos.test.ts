@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "vitest";
 import { runSeed } from "./run.ts";
 
-// Chosen because they end soon, and kill each kind of process among them. Many more: `npm run chaos -- --runs 200`.
+// These seeds end soon, and together they kill each kind of process. `npm run chaos -- --runs 200` runs many more.
 test.concurrent.for([10, 11, 12])(
   "seed %i: nothing is lost, and nothing counted twice",
   { timeout: 200_000 },

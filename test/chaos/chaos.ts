@@ -1,5 +1,5 @@
 /**
- * Runs workflows while faults strike, and checks what comes of them: `npm run chaos -- --help`.
+ * Runs workflows under random faults, and checks their results: `npm run chaos -- --help`.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -50,7 +50,7 @@ const end = ({ key }: { key: string }, milliseconds: number, ok: boolean): Line 
 const [good, bad] = [start(0, 10), start(1, 11)];
 const COMPLETE: Line = { type: "complete", summary: SUMMARY, pid: 2, milliseconds: 30 };
 
-/** What a run leaves behind of which one item is done and one has died. */
+/** The evidence of a run with one item that is done and one that is dead. */
 const SOUND: Evidence = {
   plan: PLAN,
   lines: [good, bad, end(good, 20, true), end(bad, 20, false), COMPLETE],

@@ -2,13 +2,13 @@ import type { Evidence, Row } from "./evidence.ts";
 import type { Line } from "./journal.ts";
 import { ATTEMPTS, KINDS, RUN, TASK_TIMEOUT_MILLISECONDS } from "./plan.ts";
 
-/** A run notices a pause within three seconds, and begins what it had taken in before. */
+/** Consumers notice a pause within three seconds, and still begin the items that they have received before. */
 const PAUSE_NOTICED_MILLISECONDS = 4_000 + TASK_TIMEOUT_MILLISECONDS;
 
-/** A killed producer is followed within 30 s, the next one has to start, and its first requests may fail. */
+/** Another producer follows a killed one within 30 s. It has to start, and its first requests may fail. */
 const LONGEST_STALL_MILLISECONDS = 60_000;
 
-/** A refusal is written down before it is thrown. */
+/** A refusal is written into the journal before it is thrown. */
 const REFUSAL_NOTED_MILLISECONDS = 50;
 
 /** What the ledger says of an item. */
@@ -20,8 +20,8 @@ interface Placed {
 }
 
 /**
- * What is wrong with a run, in words; nothing if all is well. It shares no code with the ledger, and believes the tasks'
- * journal.
+ * Describes everything that is wrong with a run. The list is empty if nothing is wrong. The checker shares no code with the
+ * ledger; it compares the ledger with the tasks' journal.
  */
 export function check(evidence: Evidence): readonly string[] {
   const { rows, history } = evidence;
@@ -44,7 +44,7 @@ export function check(evidence: Evidence): readonly string[] {
 
 /** Where each item of each page is. */
 function placeItems(run: Row, rows: readonly Row[], violations: string[]): readonly Placed[] {
-  // One without items was closed before it was sent, when the run was stopped.
+  // A page without items was closed before it was sent, when the run was stopped.
   const pages = rows.filter(({ sk, size }) => sk === "page" && Number(size) > 0);
   if (pages.length !== run.pages) violations.push(`the run counts ${run.pages} pages, the ledger has ${pages.length}`);
   const numberOf = (row: Row) => Number(String(row.pk).split("#").at(-1));
@@ -58,7 +58,7 @@ function placeItems(run: Row, rows: readonly Row[], violations: string[]): reado
       position += Number(row.size);
       const dying = numbers(row.dying);
       const cancelled = numbers(row.cancelled);
-      // What was given up before it succeeded has not succeeded.
+      // A success after the attempt was given up does not count.
       const done = numbers(row.done).filter((index) => !dying.includes(index) && !cancelled.includes(index));
       const deaths = Object.entries(row).filter(([attribute]) => attribute.startsWith("dead: "));
       return Array.from({ length: Number(row.size) }, (_, index): Placed[] => {
@@ -79,7 +79,7 @@ function placeItems(run: Row, rows: readonly Row[], violations: string[]): reado
 
 const numbers = (set: unknown): readonly number[] => (set instanceof Set ? [...set].map(Number) : []);
 
-/** Whether each item is where its kind and its journal say. */
+/** Checks that each item is where its kind and the journal say. */
 function checkPlaces({ plan, lines }: Evidence, items: readonly Placed[], violations: string[]): void {
   const succeeded = new Set(lines.flatMap((line) => (line.type === "end" && line.ok ? [line.key] : [])));
   const successes = new Set<string>();
@@ -102,7 +102,7 @@ function checkPlaces({ plan, lines }: Evidence, items: readonly Placed[], violat
   }
 }
 
-/** Whether the dead, and only they, lie in the dead-letter queue. */
+/** Checks that all dead items are in the dead-letter queue, and no others. */
 function checkDeadLetters({ deadLetters }: Evidence, items: readonly Placed[], violations: string[]): void {
   const dead = new Map(items.filter(({ place }) => place === "dead").map((item) => [item.id, item]));
   const lying = new Set<string>();
@@ -119,7 +119,7 @@ function checkDeadLetters({ deadLetters }: Evidence, items: readonly Placed[], v
 const countOf = (items: readonly Placed[], place: Placed["place"]): number =>
   items.filter((item) => item.place === place).length;
 
-/** Whether the run's own counts are those of its items. */
+/** Checks that the run's counts are those of its items. */
 function checkCounts({ plan }: Evidence, run: Row, items: readonly Placed[], violations: string[]): void {
   const totals = (run.totals ?? {}) as { dead?: number; cancelled?: number; deadByReason?: Record<string, number> };
   const compare = (name: string, told: unknown, counted: number) => {
@@ -130,7 +130,7 @@ function checkCounts({ plan }: Evidence, run: Row, items: readonly Placed[], vio
   compare("cancelled", totals.cancelled, countOf(items, "cancelled"));
   const byReason = totals.deadByReason ?? {};
   for (const reason of new Set([...Object.keys(byReason), ...items.flatMap(({ reasons }) => reasons)])) {
-    // Of an item that was buried twice at once, for two reasons, either is right.
+    // If an item was dead-lettered twice at once for two reasons, either reason is right.
     const atMost = items.filter(({ reasons }) => reasons.includes(reason)).length;
     const atLeast = items.filter(({ reasons }) => reasons.length === 1 && reasons[0] === reason).length;
     const told = byReason[reason] ?? 0;
@@ -140,7 +140,7 @@ function checkCounts({ plan }: Evidence, run: Row, items: readonly Placed[], vio
   if (run.status === "completed") compare("items of the source", run.items, plan.items.length);
 }
 
-/** Whether the run ended as it should have. */
+/** Checks that the run ended as it should. */
 function checkStatus({ plan, history, cancelled }: Evidence, run: Row, items: readonly Placed[], violations: string[]) {
   const dead = countOf(items, "dead");
   const { toleratedFailures } = plan;
@@ -164,7 +164,7 @@ function checkStatus({ plan, history, cancelled }: Evidence, run: Row, items: re
   else for (const { status } of history.slice(end + 1)) violations.push(`the run had ended, and became ${status}`);
 }
 
-/** Whether the run's end was told, and always the same. */
+/** Checks that the run's end was announced, and always in the same way. */
 function checkCompletion(
   { lines, controlDeadLetters }: Evidence,
   run: Row,
@@ -193,7 +193,7 @@ function checkCompletion(
   }
 }
 
-/** Whether ever more tasks ran at once than may, by the shortest that each can have run. */
+/** Checks that no more tasks ran at once than allowed. Each task counts for the shortest time that it can have run. */
 function checkConcurrency({ plan, lines, lastSeen }: Evidence, violations: string[]): void {
   const limit = plan.environments * plan.tasksPerEnvironment;
   const ends = new Map<string, number>();
@@ -205,7 +205,7 @@ function checkConcurrency({ plan, lines, lastSeen }: Evidence, violations: strin
   const starts = lines.filter((line) => line.type === "start");
   const changes = starts.flatMap(({ key, pid, milliseconds: from }) => {
     const never = Number.POSITIVE_INFINITY;
-    // One whose process blocks is given up with it, one that never settles at its timeout.
+    // A task that blocks its process ends with the process. A task that never settles ends at its timeout.
     const to = Math.min(
       ends.get(key) ?? never,
       exits.get(pid) ?? never,
@@ -228,8 +228,8 @@ function checkConcurrency({ plan, lines, lastSeen }: Evidence, violations: strin
 }
 
 /**
- * Whether a wait cost an attempt: the attempt's number is at most one more than the earlier attempts that neither ended in
- * a wait nor succeeded.
+ * Checks that no wait cost an attempt: an attempt's number is at most one more than the number of earlier attempts that
+ * neither ended in a wait nor succeeded.
  */
 function checkWaits(lines: readonly Line[], violations: string[]): void {
   const harmless = new Set(
@@ -245,7 +245,7 @@ function checkWaits(lines: readonly Line[], violations: string[]): void {
   }
 }
 
-/** Whether an item was tried too often, or in a pause. */
+/** Checks that no item was attempted too often, or during a pause. */
 function checkAttempts({ lines, pauses }: Evidence, violations: string[]): void {
   checkWaits(lines, violations);
   const starts = lines.filter((line): line is Extract<Line, { type: "start" }> => line.type === "start");
@@ -257,11 +257,11 @@ function checkAttempts({ lines, pauses }: Evidence, violations: string[]): void 
   }
 }
 
-/** Whether a run stood still after a producer was killed, or its source was read though it was told to wait. */
+/** Checks that the run went on soon after a producer was killed, and that no source was read during its wait. */
 function checkProducers({ lines, producerKills }: Evidence, violations: string[]): void {
   const reads = lines.filter(({ type }) => type === "read").map(({ milliseconds }) => milliseconds);
   for (const killedAt of producerKills) {
-    // None comes after it where the source was read before. A run that never goes on has not ended.
+    // No read follows if the source was read to its end before. A run that never goes on has not ended.
     const next = reads.find((at) => at > killedAt);
     if (next === undefined || next <= killedAt + LONGEST_STALL_MILLISECONDS) continue;
     const seconds = ((next - killedAt) / 1_000).toFixed(1);

@@ -9,7 +9,7 @@ export interface DynamoDbProxy {
   close(): Promise<void>;
 }
 
-/** Stands before a DynamoDB, and lets faults strike its requests as they strike those of SQS. */
+/** A proxy of DynamoDB that makes requests fail, in the same ways as the faults of SQS. */
 export async function startDynamoDbProxy(upstream: string, faults: Faults): Promise<DynamoDbProxy> {
   const agent = new Agent({ keepAlive: true });
   const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
@@ -45,7 +45,7 @@ async function pass(
     return;
   }
   const answer = await forward(upstream, agent, request, body);
-  // It took effect all the same.
+  // The request took effect although its response is lost.
   if (fault === "lostResponse") response.destroy();
   else response.writeHead(answer.status, answer.headers).end(answer.body);
 }

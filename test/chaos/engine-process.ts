@@ -1,5 +1,5 @@
 /**
- * The engine of a run, in a process that can be killed. Begins the run, or goes on with it, and obeys the harness:
+ * The engine of a run, in a process that can be killed. It begins or continues the run, and obeys the harness:
  * `node --import shifted-clock.ts engine-process.ts`.
  */
 import { setTimeout } from "node:timers/promises";
@@ -19,13 +19,13 @@ import { StruckFaults } from "./struck-faults.ts";
 import workflow from "./workflow.ts";
 
 const POLL_MILLISECONDS = 50;
-/** No pause of a busy machine is that long. */
+/** A jump of the clock by more than this is a fault of the plan: a busy machine never stands still for so long. */
 const JUMP_MILLISECONDS = 30_000;
 
 const directory = directoryOfRun();
 const plan = readPlan(directory);
 
-/** As derived, but so that what is lost comes again within seconds. */
+/** The derived topology with shorter timeouts, so that lost messages come again within seconds. */
 function shortened(derived: Topology): Topology {
   const refillSeconds = derived.consumer.refillSeconds === 0 ? 0 : 3;
   return {
@@ -49,7 +49,7 @@ function shortened(derived: Topology): Topology {
 const report = (message: Report) => {
   if (process.connected) process.send?.(message);
 };
-// Killed, the harness cannot end it.
+// If the harness is killed, it cannot end this process.
 process.on("disconnect", () => process.exit(1));
 
 const noteFault = (service: string) => (fault: string) =>
@@ -86,7 +86,7 @@ report({
   },
 });
 
-// The harness is a person: what fails, is typed again.
+// The harness acts as a person would: it repeats a command that failed.
 async function untilItWorks(command: () => Promise<unknown>): Promise<void> {
   for (;;) {
     try {
@@ -104,7 +104,7 @@ process.on("message", async (command: Command) => {
     case "rates":
       faults[command.service].setRates(command.rates);
       break;
-    // As the commands of the CLI do it.
+    // As the CLI's commands do.
     case "cancel":
       await runs.cancel(RUN);
       await untilItWorks(async () => continueRun(engine.controlQueue, await runs.get(RUN)));
@@ -144,6 +144,6 @@ for (;;) {
   });
   const before = Date.now();
   await setTimeout(POLL_MILLISECONDS);
-  // Its timers sleep as long as they were told to.
+  // Timers do not notice that the clock was set.
   if (Math.abs(Date.now() - before) > JUMP_MILLISECONDS) sqs.store.clockAdvanced();
 }

@@ -5,20 +5,20 @@ import type { Line } from "./journal.ts";
 import type { Plan } from "./plan.ts";
 import type { Endpoints } from "./protocol.ts";
 
-/** All that is known of a run, as it is read: rows, dead letters, and what its processes and the harness wrote down. */
+/** Everything that is known of a run: rows, dead letters, and what its processes and the harness wrote down. */
 export interface Evidence {
   readonly plan: Plan;
   readonly lines: readonly Line[];
-  /** When each process that has died was last seen alive, by its id. */
+  /** For each process that has died, by its id, when it was last seen alive. */
   readonly lastSeen: ReadonlyMap<number, number>;
-  /** Rows of the ledger's table, raw. */
+  /** The rows of the ledger's table, as they are stored. */
   readonly rows: readonly Row[];
-  /** Bodies of the dead-letter queue. */
+  /** The bodies of the messages in the dead-letter queue. */
   readonly deadLetters: readonly string[];
   readonly controlDeadLetters: readonly string[];
-  /** The run's status and its end, each time they were seen to change. */
+  /** Each change of the run's status and end that the harness saw. */
   readonly history: readonly { readonly status: string; readonly completedAt: string | undefined }[];
-  /** When a pause was obeyed, and when it was taken back. */
+  /** When each pause began, and when it ended. */
   readonly pauses: readonly { readonly from: number; readonly to: number }[];
   readonly cancelled: boolean;
   /** When a producer was killed. */
@@ -27,7 +27,7 @@ export interface Evidence {
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** Reads rows and dead letters by nothing but the services' own API. Takes the dead letters off their queues. */
+/** Reads rows and dead letters with the services' own API. It removes the dead letters from their queues. */
 export async function readServices(
   endpoints: Endpoints,
 ): Promise<Pick<Evidence, "rows" | "deadLetters" | "controlDeadLetters">> {
@@ -52,7 +52,7 @@ export async function readServices(
   }
 }
 
-/** Beyond the queues' visibility timeout. */
+/** Longer than the queues' visibility timeout. */
 const LONGEST_HIDDEN_MILLISECONDS = 90_000;
 
 async function drain(sqs: SQSClient, url: string): Promise<readonly string[]> {
@@ -62,7 +62,7 @@ async function drain(sqs: SQSClient, url: string): Promise<readonly string[]> {
     const { Messages = [] } = await sqs.send(
       new ReceiveMessageCommand({ QueueUrl: url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 }),
     );
-    // The answer of an earlier receive may have been lost: what it gave is hidden for a while.
+    // The response of an earlier receive may be lost. Its messages are hidden for a while.
     const hides = Messages.length === 0 && Date.now() < giveUpAt && (await hidesMessages(sqs, url));
     if (Messages.length === 0 && !hides) return bodies;
     for (const { Body = "", ReceiptHandle = "" } of Messages) {

@@ -1,13 +1,13 @@
 import { appendFileSync, closeSync, existsSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 
-/** What the processes of a run write down. Nothing of Sluice has a part in it: it is what the checker believes. */
+/** A line that a process of a run writes down. No code of Sluice is involved: the checker relies on the journal. */
 export type Line = { readonly pid: number /** Of the machine's monotonic clock. */; readonly milliseconds: number } & (
   | { readonly type: "process"; readonly role: "engine" | "producer" | "consumer" | "isolated" }
-  /** It ends by itself. One that is killed cannot tell. */
+  /** The process ends by itself. A killed process writes no such line. */
   | { readonly type: "exit" }
   | { readonly type: "read"; readonly from: number }
-  /** The source was told to wait for so long. */
+  /** How long the source must wait. */
   | { readonly type: "refused"; readonly forMilliseconds: number }
   | {
       readonly type: "start";
@@ -16,9 +16,9 @@ export type Line = { readonly pid: number /** Of the machine's monotonic clock. 
       readonly key: string;
       readonly attempt: number;
     }
-  /** The attempt's signal fired: whatever the task goes on to do counts no more. */
+  /** The attempt's signal fired: nothing that the task does from now on counts. */
   | { readonly type: "abort"; readonly key: string }
-  /** `wait`: the task asked for one. */
+  /** `wait`: the task asked for a wait. */
   | { readonly type: "end"; readonly key: string; readonly ok: boolean; readonly wait?: true }
   | { readonly type: "complete"; readonly summary: Readonly<Record<string, unknown>> }
   | { readonly type: "completion failed" }
@@ -30,19 +30,19 @@ export type Entry = Unstamped<Line>;
 
 export const journalOf = (directory: string): string => join(directory, "journal.jsonl");
 
-/** The same clock in every process of the machine; no fault shifts it. */
+/** A clock that is the same in every process of the machine. No fault shifts it. */
 export const monotonicMilliseconds = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 /**
- * Appends a line at once: a process that is killed right after has still written it. One that is killed meanwhile may
- * have written a part, up to a page of the file: so a line also begins with a line break.
+ * Appends a line at once: a process that is killed right afterwards has written it. A process that is killed during the
+ * write may have written a part of it, so each line also begins with a line break.
  */
 export function note(directory: string, entry: Entry): void {
   const line = { ...entry, pid: process.pid, milliseconds: monotonicMilliseconds() };
   appendFileSync(journalOf(directory), `\n${JSON.stringify(line)}\n`);
 }
 
-/** Reads the lines of a journal as they come. */
+/** Reads the lines of a journal while it grows. */
 export class JournalReader {
   readonly #file: string;
   #descriptor: number | undefined;
@@ -53,7 +53,7 @@ export class JournalReader {
     this.#file = journalOf(directory);
   }
 
-  /** Reads on, and returns the new lines. */
+  /** Reads and returns the new lines. */
   read(): readonly Line[] {
     if (this.#descriptor === undefined) {
       if (!existsSync(this.#file)) return [];
@@ -77,7 +77,7 @@ export class JournalReader {
   }
 }
 
-/** Nothing for what is empty, or a part of a line. */
+/** The line that a text is; none if the text is empty or only a part of a line. */
 function parse(text: string): Line[] {
   try {
     return [JSON.parse(text) as Line];

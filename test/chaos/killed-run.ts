@@ -6,12 +6,12 @@ import { text } from "node:stream/consumers";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-/** What became of a run that was killed and resumed. */
+/** The result of a run that was killed and resumed. */
 export interface KillResult {
-  /** Since the command was typed. */
+  /** Since the command was started. */
   readonly killedAfterSeconds: number;
   readonly processes: number;
-  /** Items that had succeeded before. */
+  /** Items that had succeeded before the kill. */
   readonly settledBefore: number;
   readonly succeeded: number;
   readonly resumedSeconds: number;
@@ -21,19 +21,19 @@ export interface KillResult {
 const SLUICE = fileURLToPath(new URL("../../bin/sluice.js", import.meta.url));
 const WORKFLOW = fileURLToPath(new URL("../../workflows/seconds.ts", import.meta.url));
 const ITEMS = 1_000;
-/** Marks every process of a run, whoever its parent is. */
+/** A variable that marks every process of a run, whatever its parent is. */
 const MARK = "SLUICE_KILLS";
-/** For a command that has not begun its run by the time it was to be killed: it is killed as soon as it has. */
+/** If a command has not begun its run at the moment of the kill, it is killed as soon as it has. */
 const BEGUN_POLL_MILLISECONDS = 1;
 
-/** Runs `seconds` in an empty directory, kills all of it after so many seconds, and resumes it. */
+/** Runs `seconds` in an empty directory, kills all its processes after some seconds, and resumes the run. */
 export async function killAndResume(seconds: number, directory: string): Promise<KillResult> {
   const mark = `${process.pid}-${Math.round(seconds * 1_000)}`;
   const started = performance.now();
   const run = type(directory, mark, "run", WORKFLOW, "--json");
   const ended = once(run, "exit");
   await Promise.race([setTimeout(seconds * 1_000), ended]);
-  // Before it there is nothing that could be resumed.
+  // Before the run is there, nothing can be resumed.
   const begun = join(directory, ".sluice/seconds/workflow.json");
   while (!existsSync(begun) && run.exitCode === null) await setTimeout(BEGUN_POLL_MILLISECONDS);
   const killedAfterSeconds = (performance.now() - started) / 1_000;
@@ -58,7 +58,7 @@ export async function killAndResume(seconds: number, directory: string): Promise
 type Line = Readonly<Record<string, unknown>>;
 
 function whatIsWrong(code: number | null, summary: Line, runs: readonly Line[]): string | undefined {
-  // Killed after its end, there was nothing left to resume.
+  // If it was killed after its end, nothing was left to resume.
   const over = summary.code === "RUN_ENDED" && code === 1;
   if (!over && code !== 0) return `resume ended with exit code ${code}: ${JSON.stringify(summary)}`;
   if (runs.length !== 1) return `there are ${runs.length} runs`;
@@ -86,7 +86,7 @@ async function output(command: ChildProcess): Promise<{ code: number | null; lin
   return { code, lines: lines.map((line) => JSON.parse(line) as Line) };
 }
 
-/** Kills every process that bears the mark, until none is left. Returns how many there were. */
+/** Kills every process with the mark until none is left. Returns how many there were. */
 async function killAll(mark: string): Promise<number> {
   const killed = new Set<number>();
   for (let found = marked(mark); found.length > 0; found = marked(mark)) {
@@ -95,7 +95,7 @@ async function killAll(mark: string): Promise<number> {
       try {
         process.kill(pid, "SIGKILL");
       } catch {
-        // It is gone already.
+        // The process has ended already.
       }
     }
     await setTimeout(BEGUN_POLL_MILLISECONDS);
@@ -111,7 +111,7 @@ function marked(mark: string): readonly number[] {
       try {
         return readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(`${MARK}=${mark}`);
       } catch {
-        // It is gone, or somebody else's.
+        // The process has ended, or belongs to another user.
         return false;
       }
     })

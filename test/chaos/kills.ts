@@ -1,5 +1,5 @@
 /**
- * Kills `sluice run seconds` at random moments, with every process that it started, and goes on with `sluice resume`:
+ * Kills `sluice run seconds` with all its processes at random moments, and continues the run with `sluice resume`:
  * `npm run kills -- --help`.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -18,7 +18,7 @@ interface Options {
   readonly write: boolean;
 }
 
-/** About as long as the run takes from the command's start to its end. */
+/** About the time from the start of the command to the end of its run. */
 const SPAN_SECONDS = 22;
 
 const { runs, seed, after, json, write } = new Command("kills")
@@ -32,7 +32,7 @@ const { runs, seed, after, json, write } = new Command("kills")
   .opts<Options>();
 
 const random = new Random(seed);
-// Each tenth of the run's time is struck once: none of its phases is left to chance.
+// One kill in each equal part of the run's time, so that no phase is missed by chance.
 const moments =
   after === undefined
     ? Array.from({ length: runs }, (_, run) => ((run + random.next()) / runs) * SPAN_SECONDS)

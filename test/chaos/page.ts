@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 const PAGE = new URL("../../docs/internals/reliability.md", import.meta.url);
 
 /**
- * Fills a marked place of `docs/internals/reliability.md`: what stands between `<!-- result:NAME -->` and `<!-- /result -->`.
+ * Replaces the text between `<!-- result:NAME -->` and `<!-- /result -->` in `docs/internals/reliability.md`.
  *
  * @throws {Error} The page has no such place.
  */

@@ -1,12 +1,11 @@
 import { Random } from "./random.ts";
 
 /**
- * What becomes of an item, whatever strikes:
+ * The kinds of items. The faults must not change how an item ends:
  *
- * - `good`, `slow`, `flaky` (its first attempts fail) and `waiting` (it asks for more waits than it has attempts) must not
- *   die;
- * - the others must: `overdue` ones ask for too long a wait, `stuck` ones never settle, `exits` and `kills` take their process along, and `spins` blocks it;
- * - `unsendable` ones are no JSON.
+ * - `good`, `slow`, `flaky` (its first attempts fail) and `waiting` (it asks for more waits than it has attempts) succeed.
+ * - The others become dead letters: `overdue` asks for too long a wait, `stuck` never settles, `exits` and `kills` end
+ *   their process, `spins` blocks it, and `unsendable` cannot be written as JSON.
  */
 export const KINDS = {
   good: "lives",
@@ -26,7 +25,7 @@ export const KINDS = {
 } as const;
 export type Kind = keyof typeof KINDS;
 
-/** Probabilities with which one request, or one delivery, meets a fault. */
+/** The probabilities of faults, per request or per delivery. */
 export interface Rates {
   readonly throttle: number;
   readonly failure: number;
@@ -36,7 +35,7 @@ export interface Rates {
   readonly reorder: number;
 }
 
-/** Whose clock jumps: the queues' and their poller's, or the functions'. */
+/** The clock that jumps: that of the queues and their poller, or that of the functions. */
 export type Clock = "services" | "functions";
 
 export type Strike =
@@ -46,27 +45,27 @@ export type Strike =
   | { readonly kind: "cancel" }
   | { readonly kind: "pause"; readonly milliseconds: number };
 
-/** A strike, and when: after so many lines of a type in the journal, so that it meets the run at the same point again. */
+/** A strike and its moment: after so many lines of a type in the journal, so that it hits the same point of each repetition. */
 export interface PlannedStrike {
   readonly after: { readonly type: "read" | "start" | "end"; readonly count: number };
   readonly delayMilliseconds: number;
   readonly strike: Strike;
 }
 
-/** All that a seed decides. The processes of a run read it from a file. */
+/** Everything that a seed decides. The processes of a run read it from a file. */
 export interface Plan {
   readonly seed: number;
   readonly items: readonly Kind[];
-  /** Items of a page of the source. */
+  /** The number of items on each page of the source. */
   readonly pageSize: number;
   readonly readMilliseconds: number;
-  /** Reads of the source, by number, that throw. */
+  /** The numbers of the reads of the source that throw. */
   readonly failingReads: readonly number[];
-  /** Reads of the source, by number, that are told to wait, and for how long. */
+  /** The numbers of the reads of the source that must wait, and for how long. */
   readonly refusedReads: readonly { readonly read: number; readonly milliseconds: number }[];
   /**
-   * Whether the producer and its queue keep the timeouts that they have when deployed, so that it shows how long a killed
-   * producer stalls its run. Few seeds, as each such kill takes half a minute.
+   * Whether the producer and its queue have the timeouts of a deployment. This shows how long a killed producer stalls its
+   * run. Few seeds do so, because each such kill takes half a minute.
    */
   readonly realTimes: boolean;
   readonly tasksPerEnvironment: number;
@@ -74,7 +73,7 @@ export interface Plan {
   readonly refill: boolean;
   readonly maxBacklog: number | undefined;
   readonly toleratedFailures: { readonly count: number } | undefined;
-  /** Calls of `onComplete` that throw before one does not. */
+  /** How many calls of `onComplete` throw before one succeeds. */
   readonly failingCompletions: number;
   readonly rates: { readonly SQS: Rates; readonly DynamoDB: Rates };
   readonly strikes: readonly PlannedStrike[];
@@ -85,15 +84,15 @@ export const RUN = "run";
 
 export const TASK_TIMEOUT_MILLISECONDS = 1_500;
 export const ATTEMPTS = 5;
-/** Failed attempts of a flaky item: so few that kills alone cannot make up for the rest. */
+/** The failed attempts of a flaky item: so few that even with kills it does not run out of attempts. */
 export const FLAKY_FAILURES = 2;
 
-/** Waits of a waiting item: more than it has attempts. */
+/** The waits of a waiting item: more than its attempts. */
 export const WAITS = ATTEMPTS + 1;
 
 export const CALM: Rates = { throttle: 0, failure: 0, timeout: 0, lost: 0, duplicate: 0, reorder: 0 };
 
-/** Of a service that is hardly there. */
+/** The faults of a service that hardly works. */
 export const STORM: Rates = { throttle: 0.3, failure: 0.2, timeout: 0.03, lost: 0.1, duplicate: 0.1, reorder: 0.5 };
 
 const MINUTE_MILLISECONDS = 60_000;
@@ -107,11 +106,11 @@ const SETBACK: PlannedStrike = {
 export function planOf(seed: number): Plan {
   const random = new Random(seed);
   const environments = random.integer(2, 3);
-  // With many slots several requests for messages are under way at once, and a batch does not fill them.
+  // With many slots, a consumer sends several requests for messages at once, and one batch does not fill the slots.
   const tasksPerEnvironment = (seed % 6 === 0 ? 8 : 1) * random.integer(1, 4);
   const concurrency = environments * tasksPerEnvironment;
   const items = itemsOf(random);
-  // Its consumers are never idle before their invocations' end, and some clock is set back under them.
+  // The consumers are busy until the end of their invocations, and a clock is set back during this time.
   const long = random.chance(0.06);
   if (long) items.fill("slow", 0, 40 * concurrency);
   const pageSize = random.integer(11, 60);
@@ -125,7 +124,7 @@ export function planOf(seed: number): Plan {
     tasksPerEnvironment,
     environments,
     refill: random.chance(0.8),
-    // Of a few pages: a producer that waits sleeps by the second, and the consumers of such short runs would wait too.
+    // A few pages only: a waiting producer sleeps for seconds, and the consumers of such short runs would wait too.
     maxBacklog: random.chance(0.2) ? Math.max(2 * concurrency, random.integer(2, 4) * pageSize) : undefined,
     toleratedFailures: random.chance(0.15) ? { count: random.integer(0, bad + 2) } : undefined,
     failingCompletions: random.chance(0.2) ? random.integer(1, 2) : 0,
@@ -138,7 +137,7 @@ export function planOf(seed: number): Plan {
 
 const refusal = (random: Random) => ({ read: random.integer(0, 3), milliseconds: random.integer(1_000, 8_000) });
 
-/** A producer dies amid a page, and one is told to wait. Nothing strikes that lets two producers work at once. */
+/** A producer dies within a page, and a read must wait. No fault lets two producers work at once. */
 function inRealTime(plan: Omit<Plan, "refusedReads" | "realTimes">, random: Random): Plan {
   const { SQS, DynamoDB } = plan.rates;
   const kill: PlannedStrike = {
@@ -177,7 +176,7 @@ function itemsOf(random: Random): Kind[] {
   put("exits", random.integer(0, 1));
   put("kills", random.integer(0, 1));
   put("overdue", random.integer(0, 2));
-  // It holds its environment until the function's timeout.
+  // A spinning task holds its environment until the function's timeout.
   put("spins", random.chance(0.04) ? 1 : 0);
   return items;
 }
@@ -218,7 +217,7 @@ function strikesOf(random: Random, items: number, pageSize: number): PlannedStri
   );
   times(random.chance(0.35) ? 1 : 0, () => {
     const clocks = random.pick<readonly Clock[]>([["services"], ["functions"], ["services", "functions"]]);
-    // Back, a queue's clock makes every hidden message wait for a minute: rarely, as each such run takes one.
+    // A queue's clock that is set back hides every hidden message for another minute. This is rare, because it takes a minute.
     const back = random.chance(clocks.includes("services") ? 0.1 : 0.4);
     const milliseconds = back ? -MINUTE_MILLISECONDS : MINUTE_MILLISECONDS;
     plan(random.pick(["read", "end"]), { kind: "clock", clocks, milliseconds });

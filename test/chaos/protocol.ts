@@ -1,11 +1,11 @@
 import type { Rates } from "./plan.ts";
 
-/** What the harness asks of the engine's process. */
+/** A command of the harness for the engine's process. */
 export type Command =
   | { readonly type: "rates"; readonly service: "SQS" | "DynamoDB"; readonly rates: Rates }
   | { readonly type: "cancel" | "pause" | "resume" | "end" };
 
-/** Where the services listen that no fault strikes. */
+/** The endpoints of the services without faults. */
 export interface Endpoints {
   readonly sqs: string;
   readonly dynamoDb: string;
@@ -15,7 +15,7 @@ export interface Endpoints {
   readonly controlDeadLetterQueueUrl: string;
 }
 
-/** What it tells. */
+/** A report of the engine's process. */
 export type Report =
   | { readonly type: "up"; readonly endpoints: Endpoints }
   | { readonly type: "obeyed"; readonly command: Command["type"]; readonly paused: boolean }
@@ -25,7 +25,7 @@ export type Report =
       readonly completedAt: string | undefined;
       /** `onComplete` has succeeded. */
       readonly handled: boolean;
-      /** Messages on the queue, and on the control queue. */
+      /** The number of messages in the queue and in the control queue. */
       readonly messages: number;
       readonly controlMessages: number;
     };

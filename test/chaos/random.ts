@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
 
-/** A seeded sequence of draws: all that a plan decides comes from it. */
+/** A seeded sequence of random numbers. Every decision of a plan comes from it. */
 export class Random {
   #state: number;
 
   constructor(seed: number) {
-    // Neighbouring seeds are to have nothing in common.
+    // Neighbouring seeds must give unrelated sequences.
     this.#state = createHash("sha256").update(String(seed)).digest().readInt32LE();
   }
 
-  /** From 0 to 1, 1 left out: mulberry32. */
+  /** A number from 0 up to, but not including, 1: mulberry32. */
   next(): number {
     this.#state = (this.#state + 0x6d2b_79f5) | 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
@@ -17,7 +17,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   }
 
-  /** A whole number, both ends included. */
+  /** A whole number between two bounds, both included. */
   integer(from: number, to: number): number {
     return from + Math.floor(this.next() * (to - from + 1));
   }

@@ -26,24 +26,24 @@ export interface RunResult {
 
 const TICK_MILLISECONDS = 20;
 
-/** Faults strike for so long, and then the run must be able to end. */
+/** Faults strike for this time. Afterwards the run must be able to end. */
 const STRIKING_MILLISECONDS = 25_000;
-/** Of a run with the timeouts as deployed: a kill must not be left out because the machine is busy. */
+/** The same for a run with the timeouts of a deployment: a busy machine must not prevent a kill. */
 const STRIKING_IN_REAL_TIME_MILLISECONDS = 75_000;
 
-/** A run that has not ended by then never will. The longest waits are a minute: of a pause, or a clock set back. */
+/** A run that has not ended by then never ends. The longest waits take a minute: a pause, or a clock that is set back. */
 const LONGEST_RUN_MILLISECONDS = 180_000;
 
-/** For the duplicates that are left when a run has ended, and may disturb it. */
+/** The time for duplicates that are left when a run has ended, and might change it. */
 const SETTLING_MILLISECONDS = 12_000;
 
-/** Messages of a paused run are put back for a minute, and by consumers that have not noticed its end even later. */
+/** Consumers put the messages of a paused run back for a minute. They may do so shortly after the pause, too. */
 const PAUSED_MESSAGES_MILLISECONDS = 61_000;
 const PAUSE_FORGOTTEN_MILLISECONDS = 4_000;
 
 type Role = "producer" | "consumer" | "isolated";
 
-/** Runs the plan of a seed in an empty directory, and checks what came of it. */
+/** Runs the plan of a seed in an empty directory, and checks the result. */
 export async function runSeed(seed: number, directory: string): Promise<RunResult> {
   mkdirSync(directory, { recursive: true });
   await using harness = new Harness(seed, directory);
@@ -73,9 +73,9 @@ class Harness {
   #engine: ChildProcess | undefined;
   #endpoints: Endpoints | undefined;
   #state: Extract<Report, { type: "state" }> | undefined;
-  /** What a person wants of the run, until it is obeyed. */
+  /** What the person wants of the run, until it is done. */
   #wish: "cancel" | "pause" | "resume" | undefined;
-  /** The last one that was told, and to which engine: the command of one that is killed is given again. */
+  /** The latest command, and the engine that got it: if this engine is killed, the next one gets the command again. */
   #asked: { readonly engine?: ChildProcess | undefined; readonly wish?: string } = {};
   #resumeAt: number | undefined;
   #skipAt: number | undefined;
@@ -116,7 +116,7 @@ class Harness {
       if (completedAt !== undefined) endedAt ??= elapsed();
       const settled = endedAt !== undefined && (messages === 0 || elapsed() > endedAt + SETTLING_MILLISECONDS);
       if (settled && handled && this.#engine !== undefined && this.#endpoints !== undefined) break;
-      // Nobody killed the engine, and it is gone.
+      // The engine ended although the harness did not kill it.
       if (this.#violations.length > 0) break;
       if (elapsed() > LONGEST_RUN_MILLISECONDS) {
         this.#violations.push(`the run has not ended within ${LONGEST_RUN_MILLISECONDS / 1_000} s`);
@@ -172,7 +172,7 @@ class Harness {
   #startEngine(): void {
     const preload = fileURLToPath(new URL("./shifted-clock.ts", import.meta.url));
     const engine = fork(fileURLToPath(new URL("./engine-process.ts", import.meta.url)), [], {
-      // A process group of its own, which can be killed as one.
+      // The engine and its processes form a group, which can be killed at once.
       detached: true,
       execArgv: ["--no-warnings"],
       env: {
@@ -218,7 +218,7 @@ class Harness {
       if (status !== undefined && (last?.status !== status || last.completedAt !== completedAt)) {
         this.#history.push({ status, completedAt });
       }
-      // The source failed too often: a person looks into it, and goes on.
+      // The source failed too often: the person resumes the run.
       if (status === "failed" && completedAt === undefined) this.#wish ??= "resume";
     }
   }
@@ -229,7 +229,7 @@ class Harness {
     this.#asked = {};
     const now = monotonicMilliseconds();
     if (paused) this.#pauses.push({ from: now, to: Number.POSITIVE_INFINITY });
-    // The messages that were put back meanwhile would keep a minute to themselves.
+    // The messages that were put back during the pause would stay hidden for a minute.
     if (command === "resume") this.#skipAt = now + PAUSE_FORGOTTEN_MILLISECONDS;
   }
 
@@ -256,7 +256,7 @@ class Harness {
     this.#send({ type: this.#wish });
   }
 
-  /** Reads the journal on, and looks who lives. */
+  /** Reads new lines of the journal, and finds out which processes live. */
   #look(): void {
     const now = monotonicMilliseconds();
     for (const line of this.#journal.read()) this.#note(line);
@@ -287,7 +287,7 @@ class Harness {
     }
   }
 
-  /** Returns whether it struck; if not, it waits. */
+  /** Returns whether it struck. Otherwise the strike waits. */
   #strike(strike: Strike): boolean {
     const struck = this.#perform(strike);
     if (struck) this.#count(strike.kind === "storm" ? `storm of ${strike.service}` : strike.kind);
@@ -336,8 +336,8 @@ class Harness {
   }
 
   /**
-   * With its real timeouts, a producer that is killed before its first request leaves its message hidden for the control
-   * queue's own 180 s. A run here has no time for that, so only producers that have read a page are killed.
+   * With real timeouts, a producer that is killed before its first request leaves its message hidden for the control
+   * queue's own 180 s. A run here has no time for this, so only producers that have read a page are killed.
    */
   #mayBeKilled(role: Role, pid: number): boolean {
     return role !== "producer" || !this.#plan.realTimes || this.#readers.has(pid);
@@ -354,7 +354,7 @@ class Harness {
 
   #killEngine(alone: boolean): boolean {
     const engine = this.#engine;
-    // Killed before it has begun the run, it would prove nothing.
+    // A kill before the run has begun would prove nothing.
     if (engine === undefined || this.#endpoints === undefined) return false;
     this.#engine = undefined;
     this.#endpoints = undefined;
@@ -384,11 +384,11 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
-    // It is gone already.
+    // The process has ended already.
   }
 }
 
-/** Whether a process lives; one that has died and is not buried yet does not. */
+/** Whether a process lives. A zombie process does not. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

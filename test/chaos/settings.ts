@@ -2,12 +2,12 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock, Plan } from "./plan.ts";
 
-/** Names the directory of a run, for all of its processes. */
+/** The variable with a run's directory, for all its processes. */
 export const DIRECTORY = "CHAOS_DIRECTORY";
-/** Names the clock that a process goes by. */
+/** The variable with the name of the clock that a process uses. */
 export const CLOCK = "CHAOS_CLOCK";
 
-/** @throws {Error} The process belongs to no run. */
+/** @throws {Error} The process does not belong to a run. */
 export function directoryOfRun(): string {
   const directory = process.env[DIRECTORY];
   if (directory === undefined) throw new Error(`${DIRECTORY} is not set: start it by chaos.ts`);
@@ -21,5 +21,5 @@ export const writePlan = (directory: string, plan: Plan): void =>
 
 export const readPlan = (directory: string): Plan => JSON.parse(readFileSync(planFile(directory), "utf8")) as Plan;
 
-/** Holds by how many milliseconds the clock is wrong. */
+/** The file with the milliseconds by which the clock is wrong. */
 export const clockFile = (directory: string, clock: Clock): string => join(directory, `clock-${clock}`);

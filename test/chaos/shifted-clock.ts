@@ -1,6 +1,6 @@
 /**
- * Loaded into every process of a run before all else (`node --import`): its clock jumps when the file of its clock
- * changes. Timers do not, as on any machine whose clock is set.
+ * Loaded into every process of a run before all other modules (`node --import`). The process's clock jumps when the file
+ * of its clock changes. Timers do not jump, as on any machine whose clock is set.
  */
 import { readFileSync } from "node:fs";
 import type { Clock } from "./plan.ts";
@@ -16,7 +16,7 @@ function look(): void {
   try {
     shiftMilliseconds = Number(readFileSync(file, "utf8"));
   } catch {
-    // No jump yet.
+    // The clock has not jumped yet.
   }
 }
 

@@ -1,7 +1,7 @@
 import { Faults, type RequestFault } from "../../local/sqs/injected-faults.ts";
 import type { Rates } from "./plan.ts";
 
-/** Faults that are noted when they strike. */
+/** Faults that write a note when they strike. */
 export class StruckFaults extends Faults {
   readonly #strike: (fault: string) => void;
 

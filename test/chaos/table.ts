@@ -1,6 +1,6 @@
 import type { RunResult } from "./run.ts";
 
-/** What many runs came to, in Markdown. */
+/** The results of many runs as a Markdown table. */
 export function tableOf(results: readonly RunResult[]): string {
   const sum = (value: (result: RunResult) => number) => results.reduce((total, result) => total + value(result), 0);
   const ended = (status: string) => results.filter((result) => result.status === status).length;

@@ -63,7 +63,7 @@ async function work(item: number, kind: Kind, { signal, attempt, waits }: TaskCo
   }
 }
 
-/** A workflow of every kind of item. Its tasks keep a journal, against which the ledger is checked. */
+/** A workflow with every kind of item. Its tasks write a journal, with which the checker compares the ledger. */
 export default defineWorkflow({
   name: WORKFLOW,
   source: {

@@ -21,7 +21,7 @@ import type { Knowledge } from "./knowledge.ts";
 import type { Actor, Program } from "./operation.ts";
 import { type Kind, RUN, type Scope, WORKFLOW } from "./scope.ts";
 
-// Nothing of it depends on the time or on chance.
+// The actors' time and chance are constant, so that a repeated program does the same.
 const NOW = Date.parse("2026-11-22T08:15:30.000Z");
 const now = () => NOW;
 const random = () => 0.5;
@@ -33,7 +33,7 @@ const ATTEMPTS = 4;
 /** The message that begins the run. */
 export const START = startEntry({ workflow: WORKFLOW, run: RUN, requestedAt: new Date(NOW).toISOString() });
 
-/** The store, of which each row is read and written in a step of its own: a batch of reads is not atomic. */
+/** A store that reads and writes each row in a step of its own: a batch of reads is not atomic. */
 function storeOf({ perform }: Actor): LedgerStore {
   const get = (key: Key) => perform({ type: "read", key }) as Promise<Row | undefined>;
   return {
@@ -48,7 +48,7 @@ function storeOf({ perform }: Actor): LedgerStore {
   };
 }
 
-/** The queues, as far as the functions use them. Each message is sent in a step of its own, as a batch may fail in part. */
+/** The parts of the queues that the functions use. Each message is sent in a step of its own, because a batch may fail in part. */
 function queuesOf({ perform }: Actor) {
   const queue = {
     depth: async () => ({ visible: 0, inFlight: 0, delayed: 0 }),
@@ -94,7 +94,7 @@ function worldOf(actor: Actor) {
   };
 }
 
-/** What is run. */
+/** The workflow of a scope. */
 function workflowOf({ pages }: Scope) {
   const toItem = (kind: Kind) => (kind === "unsendable" ? { kind, number: Number.NaN } : { kind });
   return defineWorkflow({
@@ -114,7 +114,7 @@ function workflowOf({ pages }: Scope) {
 
 const NEVER_SEEN: ItemState = { tag: "pending", failures: [], final: undefined, receives: new Map() };
 
-/** Who takes part in a scope: the functions' own code, over operations that are taken one by one. */
+/** The actors of a scope: the functions' own code, whose operations are performed one by one. */
 export class Actors {
   readonly #scope: Scope;
   readonly #workflow: Workflow;
@@ -135,7 +135,8 @@ export class Actors {
   /**
    * A producer that received a control message.
    *
-   * @param losesMessage Whether SQS refuses to renew its message's visibility: it ends after a page, and leaves the message.
+   * @param losesMessage Whether SQS refuses to renew its message's visibility. Then the producer stops after one page and
+   *   leaves the message.
    */
   producer(body: string, group: string, losesMessage = false): Program {
     const loses = losesMessage ? ", loses its message" : "";
@@ -162,7 +163,7 @@ export class Actors {
       const recorder = new Recorder({ ...world, workflow: this.#workflow });
       const message = { id: "message", receiptHandle: "handle", body, receiveCount: again ? 2 : 1, attributes: {} };
       const item: ItemMessage = { message, envelope };
-      // As the consumer looks it up.
+      // As the consumer looks up its items.
       const [states, mode] = await Promise.all([
         again || envelope.resent === true ? ledger.itemStates([addressOf(envelope)]) : [NEVER_SEEN],
         this.#scope.cancel ? new RunWatch(runs, now).mode(RUN) : ("work" as const),
@@ -201,12 +202,12 @@ function attempt(
   const times = { startedAt: NOW, endedAt: NOW };
   const { kind } = item as { readonly kind: Kind };
   const failed = (error: Error): AttemptOutcome => {
-    // Not where it was thrown: that differs between two executions.
+    // The place where it was thrown differs between two executions.
     error.stack = "";
     return { tag: "failed", thrown: error, kind: "threw", ...times };
   };
   if (kind === "bad" || (kind === "fickle" && again)) return failed(new PermanentError("it is known to be bad"));
-  // Time stands still here: the wait is the shortest, which is over when the message comes again.
+  // Time does not pass here. The shortest wait is over when the message comes again.
   if (kind === "patient" && waits === undefined) return failed(new RetryLater({ seconds: 1 }));
   if (kind === "late") return failed(new Throttled({ minutes: 2 }));
   if (kind === "flaky" && failures.length === 0) return failed(new Error("not yet"));

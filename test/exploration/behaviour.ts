@@ -3,29 +3,27 @@ import { canonical } from "./canonical.ts";
 import { type Knowledge, partOf } from "./knowledge.ts";
 import type { Ending, Operation, Program } from "./operation.ts";
 
-/**
- * Where an actor stands: what it was started as, and what it has seen since. All else follows from these.
- */
+/** How far an actor has come: its program, and the results that it has seen since its start. All else follows from these. */
 export interface Standing {
   readonly number: number;
   readonly program: Program;
-  /** Which result it saw last, of the operation at which place among those pending; absent at its start. */
+  /** The latest result that it saw, and the place of that operation among the pending ones. Absent at its start. */
   readonly before: { readonly standing: Standing; readonly place: number; readonly result: number } | undefined;
-  /** What it waits for now, several where it asked for them at once. */
+  /** The operations that it waits for now. There are several if it requested them at once. */
   readonly pending: readonly Operation[];
   /** What it has noted since the standing before. */
   readonly notes: readonly string[];
   readonly ending: Ending | undefined;
-  /** Of the results of what is pending, the attributes that were ever looked at, here or in such a place. */
+  /** For each pending operation, the attributes of its result that this actor, or one that came equally far, ever looked at. */
   readonly lookedAt: readonly Set<string>[];
   readonly followers: Followers;
 }
 
-/** Where an actor stood next. */
+/** How the actor went on from a standing. */
 interface Followers {
-  /** How much was known of what is looked at when these were found. */
+  /** The state of the knowledge when `known` was filled. */
   learned: number;
-  /** By the place and the result, and by the place and what of the result is looked at. */
+  /** By place and result, and by place and the attributes of the result that are looked at. */
   readonly known: Map<string, Standing>;
   readonly executed: { readonly place: number; readonly result: number; readonly standing: Standing }[];
 }
@@ -33,10 +31,11 @@ interface Followers {
 const ENDINGS: readonly Ending[] = ["delete", "again"];
 
 /**
- * How actors behave. A coroutine cannot be copied, so an actor is not: it is run anew from its start and given the
- * results that it saw, once for each sequence of results, however many states of the world it is found in.
+ * How actors behave. An actor is an async function, which cannot be copied. To continue it in another way, its program
+ * runs again from the start and gets the same results as before. This happens once for each sequence of results, however
+ * many states of the world contain the actor.
  *
- * Two results are one to an actor if they differ only in what it never looks at: see `Knowledge`.
+ * Two results are equal for an actor if they differ only in attributes that it never looks at: see `Knowledge`.
  */
 export class Behaviours {
   readonly #knowledge: Knowledge;
@@ -45,7 +44,7 @@ export class Behaviours {
   readonly #executions = new Map<Standing, Execution>();
   #standings: number = ENDINGS.length;
 
-  /** @param row What an operation's result says, by its number. */
+  /** @param row Returns the row that an operation returned, by its number. */
   constructor(row: (number: number) => object | undefined, knowledge: Knowledge) {
     this.#row = row;
     this.#knowledge = knowledge;
@@ -61,7 +60,7 @@ export class Behaviours {
     return standing;
   }
 
-  /** Where an actor stands next, at once where it was there before. */
+  /** The standing after a result. It is no promise if an actor was there before. */
   next(standing: Standing, place: number, result: number): Standing | Promise<Standing> {
     const { followers } = standing;
     if (followers.learned !== this.#knowledge.learned) {
@@ -82,12 +81,12 @@ export class Behaviours {
       next = await this.#execute(standing, place, result);
       executed.push({ place, result, standing: next });
     }
-    // What was looked at meanwhile tells more results apart.
+    // If the actor looked at more attributes, more results are different.
     if (learned === this.#knowledge.learned) known.set(alike, next).set(`${place}/${result}`, next);
     return next;
   }
 
-  /** The same for results that differ in nothing which is looked at. */
+  /** The same text for results that are equal for the actor. */
   #alike({ lookedAt }: Standing, place: number, result: number): string {
     const row = this.#row(result) as Record<string, unknown> | undefined;
     return `${place} ${canonical(row && partOf(row, lookedAt[place]))}`;
@@ -127,7 +126,7 @@ export class Behaviours {
     if (ending === undefined && pending.length === 0) throw new Error("an actor waits for nothing");
     const path = pathOf(program, before);
     const standing: Standing = {
-      // One that has ended is like any other that ended so.
+      // All actors that ended in the same way are equal.
       number: ending === undefined ? ++this.#standings : ENDINGS.indexOf(ending) + 1,
       program,
       before,
@@ -142,12 +141,12 @@ export class Behaviours {
   }
 }
 
-/** Resolves when all promises were followed as far as they go, and what waits for the event loop's next turn has had it. */
+/** Resolves when no promise can resolve any more, and everything that waited for the event loop's next turn has run. */
 async function quiet(): Promise<void> {
   for (let turn = 0; turn < 2; turn++) await setImmediate();
 }
 
-/** What an actor has done so far, whichever item it was about. */
+/** What an actor has done so far, without the items that it worked on. */
 const pathOf = ({ kind }: Program, before: Standing["before"]): string => {
   const done: string[] = [];
   for (let at = before; at !== undefined; at = at.standing.before) {
@@ -177,7 +176,7 @@ class Execution {
       (ending) => {
         this.ending = ending;
       },
-      // What it throws says that its message must come again.
+      // If it throws, its message comes again.
       () => {
         this.ending = "again";
       },
@@ -186,7 +185,7 @@ class Execution {
 
   resolve(place: number, value: unknown): void {
     const [operation] = this.pending.splice(place, 1);
-    if (operation === undefined) throw new Error("an actor did not ask the same again");
+    if (operation === undefined) throw new Error("an actor did not repeat its operations");
     operation.resolve(value);
   }
 

@@ -1,4 +1,4 @@
-/** The same text for the same content, in whatever order it was written. */
+/** A text that is the same for equal content, whatever the order of its keys. */
 export function canonical(value: unknown): string {
   if (value instanceof Map) return canonical([...value].sort(([a], [b]) => (a < b ? -1 : 1)));
   if (value instanceof Set) return `{${[...value].sort((a, b) => a - b).join()}}`;
@@ -11,7 +11,7 @@ export function canonical(value: unknown): string {
     .join()}}`;
 }
 
-/** Texts of values, each made once. */
+/** Makes the text of each value once. */
 export class Texts {
   readonly #known = new WeakMap<object, string>();
 

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import type { Row } from "../../shared/aws/table.ts";
 import { RUN, type Scope } from "./scope.ts";
 
-// None of the ledger's own code reads the rows here.
+// These checks read the rows themselves. They share no code with the ledger.
 
 const numbers = (set: unknown): readonly number[] => (set instanceof Set ? [...set].map(Number) : []);
 
-/** Nothing about a run changes once it has ended, but that its end is told. */
+/** Checks that nothing about a run changes after its end, except that the end is announced. */
 export function checkRun(before: Row | undefined, after: Row): void {
   if (before?.status === "cancelling")
     assert.ok(
@@ -19,7 +19,7 @@ export function checkRun(before: Row | undefined, after: Row): void {
   }
 }
 
-/** A run that works is found among the active ones: otherwise a schedule would start another beside it. */
+/** Checks that a run that works is one of the active runs. Otherwise a schedule could start another run beside it. */
 export function checkActive(run: Row | undefined, active: Row | undefined): void {
   const works = ["running", "cancelling"].includes(String(run?.status)) && Number(run?.checkpoints) > 0;
   if (works) assert.ok(active?.[`run ${RUN}`] !== undefined, "the run works, and is none of the active runs");
@@ -43,7 +43,7 @@ function placesOf(rows: ReadonlyMap<string, Row>, { pages }: Scope) {
   });
 }
 
-/** At the very moment in which a run ends: no item is pending. */
+/** Checks at the moment in which a run ends that no item is pending. */
 export function checkEnding(
   ends: number,
   rows: ReadonlyMap<string, Row>,
@@ -76,7 +76,7 @@ export interface End {
   readonly scope: Scope;
 }
 
-/** Nothing is left to do: the run has ended once, with exact counts, and this was told. */
+/** Checks a state in which nothing is left to do: the run has ended once with exact counts, and this was announced. */
 export function checkEnd({ rows, facts, ends, cancelled, announced, scope }: End): void {
   const run = rows.get(`run#${RUN}|run`);
   assert.ok(run !== undefined, "there is no run");

@@ -1,4 +1,4 @@
-/** The edges of a graph whose vertices are numbers, many millions of them. */
+/** The edges of a graph whose vertices are numbers. There may be many millions. */
 export class Edges {
   #ends = new Int32Array(2 ** 16);
   #size = 0;
@@ -13,9 +13,9 @@ export class Edges {
     this.#ends[this.#size++] = to;
   }
 
-  /** Whether one can go from a vertex along edges and come back to it. */
+  /** Whether a path along the edges leads from a vertex back to itself. */
   haveCycle(vertices: number): boolean {
-    // Takes away, again and again, what nothing leads to. What is left is a cycle, or lies behind one.
+    // Repeatedly removes vertices without incoming edges. What remains is on a cycle, or is reached from one.
     const starts = new Int32Array(vertices + 1);
     const incoming = new Int32Array(vertices);
     for (let edge = 0; edge < this.#size; edge += 2) {

@@ -5,14 +5,14 @@ import type { Scope } from "./scope.ts";
 import { States } from "./states.ts";
 import { type State, type Step, World } from "./world.ts";
 
-/** What an exploration came to. */
+/** The result of an exploration. */
 export interface Exploration {
   readonly scope: Scope;
   /** Different states. */
   readonly states: number;
   /** Steps between them. */
   readonly steps: number;
-  /** States in which nothing is left to do, each of which was checked. */
+  /** States in which nothing is left to do. Each of them was checked. */
   readonly ends: number;
   /** The longest path without a state twice. */
   readonly depth: number;
@@ -31,13 +31,13 @@ interface Frame {
   next: number;
 }
 
-/** A pass looks so often whether it has learned something, and then begins again. */
+/** After so many new states, a pass checks whether it has learned something. If it has, it begins again. */
 const FIRST_LOOK = 500;
 const LATER_LOOKS = 20_000;
 
 /**
- * Goes through every state that a scope has, and every step from each, until nothing more is learned. What is known of
- * another scope would save passes, but tells states apart that are one in this.
+ * Visits every state of a scope, and every step from each state, until a pass learns nothing new. Each scope begins
+ * without knowledge: the knowledge of another scope would distinguish states that are equal in this one.
  */
 export async function explore(scope: Scope): Promise<Exploration> {
   const knowledge = new Knowledge();
@@ -51,8 +51,8 @@ export async function explore(scope: Scope): Promise<Exploration> {
 }
 
 /**
- * Goes through all states once, depth first. A state that was reached before is not gone through again: what follows
- * depends on nothing else.
+ * Visits all states once, depth first. A state that was reached before is not visited again: what follows depends on
+ * the state alone.
  */
 class Pass {
   readonly #scope: Scope;
@@ -85,7 +85,10 @@ class Pass {
         if (step === undefined) path.pop();
         else if (await this.#take(frame, step)) return this.#result();
       }
-      assert.ok(!this.#regular.haveCycle(this.#numbers.size), "without any accident, the world comes back to a state");
+      assert.ok(
+        !this.#regular.haveCycle(this.#numbers.size),
+        "steps without an accident lead back to an earlier state",
+      );
       return this.#result();
     } catch (error) {
       const taken = path.map((frame) => frame.steps[frame.next - 1]).filter((step) => step !== undefined);
@@ -93,7 +96,7 @@ class Pass {
     }
   }
 
-  /** Returns whether the pass is to begin again. */
+  /** Returns whether the pass must begin again. */
   async #take(from: Frame, { after, regular }: Step): Promise<boolean> {
     this.#steps++;
     const key = keyOf(after);
@@ -112,7 +115,7 @@ class Pass {
       this.#world.checkQuiet(state);
     }
     const steps = await this.#world.steps(state);
-    assert.ok(quiet || steps.some(({ regular }) => regular), "something is left to do, and nobody can");
+    assert.ok(quiet || steps.some(({ regular }) => regular), "something is left to do, and no step does it");
     this.#path.push({ number, steps, next: 0 });
     this.#depth = Math.max(this.#depth, this.#path.length);
   }
@@ -123,6 +126,6 @@ class Pass {
   }
 }
 
-// The numbers' bytes as text: nothing faster is a key.
+// The numbers' bytes as text are the fastest key of a `Map`.
 const keyOf = ({ buffer, byteOffset, byteLength }: State): string =>
   Buffer.from(buffer, byteOffset, byteLength).toString("latin1");

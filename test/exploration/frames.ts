@@ -37,7 +37,7 @@ for (const step of STEPS) {
     // The first argument is the address of a row or the id of a run. Rows follow it.
     const [place, ...rest] = args;
     const lookedAt = knowledge.lookedAt(`the argument of ${step}`);
-    // The same as long as no more attributes are looked at. It is asked for in every state in which the step is called.
+    // The program stays the same while no more attributes are looked at. Every state that contains the call asks for it.
     let latest: { readonly attributes: number; readonly program: Program } | undefined;
     const program = () => {
       if (latest?.attributes !== lookedAt.size) latest = { attributes: lookedAt.size, program: programNow() };

@@ -1,25 +1,24 @@
 /**
- * What is known of actors and rows, by having gone through what there is. It is used to leave out states that nobody can tell
- * apart, on the assumption that what never happened never does. Whenever it does for the first time, `learned` rises, and
- * all is gone through again, until it was gone through once without anything being learned: then the assumptions hold
- * of every state.
+ * What the exploration has seen of actors and rows. It merges states that no actor can tell apart, and assumes that what it
+ * has never seen does not happen. When something happens for the first time, `learned` rises and the exploration begins
+ * again. It ends after a pass that learned nothing: then the assumptions hold in every state.
  */
 export class Knowledge {
   readonly #lookedAt = new Map<string, Set<string>>();
   readonly #changing = new Set<string>();
   learned = 0;
 
-  /** Which attributes are looked at, of the results of an operation or of a function's argument, by its place in a program. */
+  /** The attributes that are looked at in an operation's result or a function's argument, by its place in a program. */
   lookedAt(place: string): Set<string> {
     const known = this.#lookedAt.get(place) ?? new Set();
     this.#lookedAt.set(place, known);
     return known;
   }
 
-  /** A row that notes which of its attributes are looked at. */
+  /** Wraps a row so that every attribute that is looked at is noted. */
   watched(row: object, lookedAt: Set<string>): object {
     const look = (attribute: string) => {
-      // An answer is asked whether it is a promise.
+      // `await` looks at `then`.
       if (lookedAt.has(attribute) || attribute === "then") return;
       lookedAt.add(attribute);
       this.learned++;
@@ -36,7 +35,7 @@ export class Knowledge {
     });
   }
 
-  /** Whether an attribute of a row, with its value, ever becomes another. */
+  /** Whether an attribute with this value was ever changed. */
   changes(attribute: string): boolean {
     return this.#changing.has(attribute);
   }
@@ -48,10 +47,10 @@ export class Knowledge {
   }
 }
 
-/** Its attributes were listed: which there are makes a difference. */
+/** Stands for all attributes: an actor listed them, so each of them makes a difference. */
 export const EVERYTHING = "*";
 
-/** What of a row is looked at. */
+/** The part of a row that is looked at. */
 export function partOf(row: Readonly<Record<string, unknown>>, lookedAt: ReadonlySet<string> = new Set()): unknown {
   return lookedAt.has(EVERYTHING) ? row : [...lookedAt].sort().map((attribute) => [attribute, row[attribute]]);
 }

@@ -1,7 +1,7 @@
-/** Most numbers that a state has room for. */
+/** The highest number that fits into a state. */
 const MOST = 65_535;
 
-/** A number for each thing that ever was, so that things are compared by their numbers; 0 is none. */
+/** Gives each different thing a number, so that things are compared by number. 0 stands for no thing. */
 export class Numbers<Thing> {
   readonly #textOf: (thing: Thing) => string;
   readonly #numbers = new Map<string, number>();

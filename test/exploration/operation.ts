@@ -1,38 +1,38 @@
 import type { ControlEntry } from "../../shared/aws/queue.ts";
 import type { Key, Update } from "../../shared/aws/table.ts";
 
-/** One access of an actor to what it shares with others. Between any two of them another actor may go on, or one die. */
+/** One access of an actor to what it shares with others. Between any two operations another actor may go on, or an actor may die. */
 export type Operation =
   | { readonly type: "read"; readonly key: Key }
   | { readonly type: "update"; readonly key: Key; readonly update: Update }
   /** An item's message. */
   | { readonly type: "message"; readonly body: string }
   | ({ readonly type: "control" } & ControlEntry)
-  /** What the world outside is told: a dead letter is sent, `onComplete` is called. */
+  /** What the outside world is told: a dead letter is sent, `onComplete` is called. */
   | { readonly type: "tell"; readonly fact: string }
-  /** A function that has nothing but its arguments, and whose result is not looked at: an actor of its own meanwhile. */
+  /** A call of a function that depends on its arguments alone and whose result is ignored. It runs as an actor of its own. */
   | { readonly type: "call"; readonly name: string; readonly program: () => Program };
 
-/** Whether nobody else can see that it was made. */
+/** Whether the operation changes nothing that another actor can see. */
 export const isRead = ({ type }: Operation): boolean => type === "read";
 
-/** Performs an operation when it is its turn. A read and an update get the row, or `undefined`; all others nothing. */
+/** Performs an operation when it is its turn. A read and an update return the row or `undefined`; all others return nothing. */
 export type Perform = (operation: Operation) => Promise<unknown>;
 
-/** What an actor does, from its start to its end: real code, over nothing but `perform`. */
+/** What an actor does from its start to its end: the product's code, whose every access goes through `perform`. */
 export interface Program {
-  /** What it is, whichever item it is about. */
+  /** The kind of actor, without the item that it works on. */
   readonly kind: string;
   readonly run: (actor: Actor) => Promise<Ending>;
 }
 
 export interface Actor {
   readonly perform: Perform;
-  /** Whether it waits for something already. */
+  /** Whether it waits for an operation already. */
   readonly isBusy: () => boolean;
-  /** Notes what happened inside: that a task succeeded, say. */
+  /** Notes what happened inside the actor, for example that a task succeeded. */
   readonly note: (fact: string) => void;
 }
 
-/** Whether the message it was started for is to be deleted. */
+/** What happens to the message that the actor was started for: it is deleted, or it comes again. */
 export type Ending = "delete" | "again";

@@ -1,26 +1,26 @@
 /**
- * What an item does: `good` ones succeed, `bad` ones ask never to be tried again, `flaky` ones fail at their first attempt,
- * `fickle` ones succeed when they are delivered first, and later fail permanently; `patient` ones ask for a wait once;
- * `late` ones ask for a longer wait than is allowed; `unsendable` ones are no JSON.
+ * What the task of an item does. `good`: it succeeds. `bad`: it throws a `PermanentError`. `flaky`: its first attempt
+ * fails. `fickle`: it succeeds at the first delivery, and fails permanently at later ones. `patient`: it asks for a wait
+ * once. `late`: it asks for a longer wait than is allowed. An `unsendable` item cannot be written as JSON.
  */
 export type Kind = "good" | "bad" | "flaky" | "fickle" | "patient" | "late" | "unsendable";
 
-/** What is explored: within it, every order of every step. */
+/** What is explored: every order of every step of these actors. */
 export interface Scope {
   readonly name: string;
-  /** The source's pages, by their items. */
+  /** The items of each page of the source. */
   readonly pages: readonly (readonly Kind[])[];
   readonly consumers: number;
   readonly producers: number;
   /**
-   * Items' messages may be delivered any number of times, one after another or at once, and their consumers may die any
-   * number of times. Control messages may so many times, on one path, be delivered once too often, or their producer, or the
-   * person, die.
+   * How many accidents one path may have: a control message is delivered once too often, or its producer or the person
+   * dies. Accidents of items are not limited: their messages may be delivered any number of times, one after another or at
+   * once, and their consumers may die any number of times.
    */
   readonly spares: number;
-  /** Whether the run's end is followed up to `onComplete`; if not, up to its announcement. */
+  /** Whether the exploration follows the run's end up to `onComplete`. Otherwise it stops at the announcement. */
   readonly completion: boolean;
-  /** Whether a person may cancel the run, at any moment. */
+  /** Whether a person may cancel the run at any moment. */
   readonly cancel: boolean;
 }
 

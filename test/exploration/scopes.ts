@@ -2,10 +2,10 @@ import type { Scope } from "./scope.ts";
 
 const TWO = { consumers: 2, producers: 1, spares: 0, completion: false, cancel: false } as const;
 
-/** Two producers at one run: the control message of one is delivered to the other, which may be when it has lost it. */
+/** Two producers work on one run: the first producer's control message is also delivered to the second, perhaps after the first has lost it. */
 const OVERLAP = { ...TWO, consumers: 1, producers: 2, spares: 1 } as const;
 
-/** What `npm test` explores. */
+/** The gate explores these scopes. */
 export const SHORT: readonly Scope[] = [
   { ...TWO, name: "one item", pages: [["good"]] },
   { ...TWO, name: "one item, up to onComplete", pages: [["good"]], completion: true },
@@ -40,7 +40,7 @@ export const SHORT: readonly Scope[] = [
   },
 ];
 
-/** What takes minutes: `npm run explore -- --long`. */
+/** These scopes take minutes: `npm run explore -- --long`. */
 export const LONG: readonly Scope[] = [
   { ...TWO, name: "two pages, and a run that is cancelled", consumers: 1, pages: [["good"], ["good"]], cancel: true },
   { ...TWO, name: "two pages of an item, and a producer that dies", pages: [["good"], ["good"]], spares: 1 },
@@ -75,7 +75,7 @@ export const LONG: readonly Scope[] = [
   },
 ];
 
-/** Of which nobody has seen the end yet: they are gone through only where they are named, as far as the memory lasts. */
+/** No exploration of these scopes has ended yet. They are explored only by name, as far as the memory suffices. */
 export const ENDLESS: readonly Scope[] = [
   {
     ...TWO,

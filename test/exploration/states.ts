@@ -1,7 +1,7 @@
-/** A `Map` holds no more than 2^24 entries. */
+/** One `Map` holds at most 2^24 entries, so there are several. */
 const PARTS = 64;
 
-/** A number for each state, in the order in which they were met: there may be a hundred million. */
+/** Numbers states in the order in which they are found. There may be a hundred million. */
 export class States {
   readonly #parts = Array.from({ length: PARTS }, () => new Map<string, number>());
   #size = 0;
@@ -14,7 +14,7 @@ export class States {
     return this.#partOf(key).get(key);
   }
 
-  /** Numbers a state that has none. */
+  /** Gives a new state its number. */
   add(key: string): number {
     this.#partOf(key).set(key, this.#size);
     return this.#size++;

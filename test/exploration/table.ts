@@ -1,6 +1,6 @@
 import type { Exploration } from "./explore.ts";
 
-/** What explorations came to, in Markdown. */
+/** The results of explorations as a Markdown table. */
 export function tableOf(explorations: readonly Exploration[]): string {
   const number = (value: number) => value.toLocaleString("en-US");
   const rows = explorations.map(({ scope, states, steps, ends, depth, violation }) => [

@@ -14,31 +14,31 @@ import { type Ending, isRead, type Operation, type Program } from "./operation.t
 import { RUN, type Scope } from "./scope.ts";
 
 /**
- * A state of the world, as numbers: the ledger's rows, the messages, who works at what, and what was told. Two states of
- * the same numbers are one.
+ * A state of the world as numbers: the ledger's rows, the messages, the work of each actor, and what the outside world was
+ * told. Two states with the same numbers are equal.
  */
 export type State = Uint16Array;
 
-/** What may happen in a state. */
+/** One thing that may happen in a state. */
 export interface Step {
   readonly after: State;
-  /** It needs no accident: no crash, no delivery too many, no deletion that fails. */
+  /** Whether it happens without an accident: a crash, a surplus delivery or a deletion that fails. */
   readonly regular: boolean;
-  /** For people. */
+  /** Describes the step for people. */
   readonly what: () => string;
 }
 
-// How many of each a scope may have; a larger one says so.
+// The most rows, messages and control messages of a scope. A larger scope fails with an error.
 const ROWS = 14;
 const ITEMS = 6;
 const CONTROLS = 6;
 
-// Where a message is. One that is worked at is pending until it is deleted: its consumer may die, or be too slow.
+// Where a message is. A message in work is pending until it is deleted, because its consumer may die or be too slow.
 const UNSENT = 0;
 const PENDING = 1;
 const GONE = 2;
 
-/** A slot's numbers: what it works at (0 is nothing), where its actor stands, and where it goes on after a call. */
+/** The numbers of a slot: its job (0 if it is idle), its actor's standing, and the standing after a call returns. */
 const SLOT = 3;
 
 const AT = {
@@ -47,13 +47,13 @@ const AT = {
   controls: ROWS + ITEMS,
   person: ROWS + ITEMS + CONTROLS,
   facts: ROWS + ITEMS + CONTROLS + 1,
-  /** Deliveries of control messages that may still be too many. */
+  /** Accidents that may still happen to control messages: see `Scope.spares`. */
   spares: ROWS + ITEMS + CONTROLS + 2,
   ends: ROWS + ITEMS + CONTROLS + 3,
   slots: ROWS + ITEMS + CONTROLS + 4,
 } as const;
 
-/** What is worked at: a message, by its place in the state. */
+/** The work of an actor: a message, by its place in the state. */
 interface Job {
   readonly number: number;
   readonly at: number;
@@ -61,18 +61,18 @@ interface Job {
   readonly program: Program;
 }
 
-/** An operation with what is known of it: the row or the message that it is about, and what it made of which. */
+/** An operation with what is known of it: its row or message, and its outcomes. */
 interface Prepared {
   readonly at: number;
   readonly key: string;
   readonly outcomes: Map<number, { readonly row: number; readonly result: number }>;
-  /** Of which rows it is settled, by what was known. */
+  /** For each content of the row, whether the operation is settled: see `#isSettled`. */
   readonly settled: Map<number, { readonly learned: number; readonly settled: boolean }>;
-  /** What an update asks of the row, and writes. */
+  /** The attributes that an update's conditions read, and those that it writes. */
   readonly attributes: readonly string[];
 }
 
-/** The world of a scope: which states there are, and what leads from one to the next. */
+/** The world of a scope: its states, and the steps between them. */
 export class World {
   readonly #scope: Scope;
   readonly #rows = new Numbers<Row>(canonical);
@@ -80,7 +80,7 @@ export class World {
   readonly #behaviours: Behaviours;
   readonly #actors: Actors;
   readonly #keys = new Map<string, number>();
-  /** An item's messages: the first, and those of a producer that died and sent its page again, are one here. */
+  /** Messages by item. The messages of a page that was sent again after its producer died are one message here. */
   readonly #items = new Map<string, { readonly at: number; readonly body: string }>();
   readonly #controls = new Map<string, { readonly at: number; readonly body: string; readonly group: string }>();
   readonly #jobs: Job[] = [];
@@ -142,7 +142,7 @@ export class World {
       const started = at(state, AT.person) === PENDING;
       const begun = state.slice();
       begun[AT.person] = PENDING;
-      // It must be there to be cancelled.
+      // Only an existing run can be cancelled.
       if (at(state, this.#runRow) > 0)
         this.#begin(
           steps,
@@ -156,9 +156,9 @@ export class World {
   }
 
   /**
-   * A message may be delivered as long as it is pending, also to two consumers at once; as if new, or as one seen before, as
-   * which it is bound to come in the end. (One that is delivered after its deletion does nothing that it could not have
-   * done before it.)
+   * A pending message may be delivered at any time, also to two consumers at once. It may come as a new message or as one
+   * that was received before; in the end it comes as the latter. A delivery after its deletion can do nothing that a
+   * delivery before it could not do.
    */
   #deliverItems(steps: Step[], state: State): void {
     const slot = this.#idle(state, AT.slots, this.#producerSlots);
@@ -183,12 +183,12 @@ export class World {
       const slot = this.#idle(state, from, to);
       if (slot === undefined || where === UNSENT || (completes && !this.#scope.completion)) continue;
       const job = this.#job(id, place, () => this.#actors.producer(body, group));
-      // Once more than it should: after its end, or while a producer works at it or at another of its group. All but the
-      // completion are of one.
+      // A surplus delivery comes after the message was deleted, or while a producer works on a message of the same group. All
+      // control messages except the completion are in one group.
       const regular = where === PENDING && !this.#isAtWork(state, from, to);
       const begun = regular ? state : this.#spend(state);
       if (begun !== undefined) this.#begin(steps, begun, slot, job, regular);
-      // One whose message another may have only sees it there: where there are two, and a delivery is left to spend.
+      // A producer can notice that another one has its message only if there are two, and an accident is left.
       if (!regular || completes || this.#scope.producers < 2 || at(state, AT.spares) === 0) continue;
       const loser = this.#job(`${id}, which it loses`, place, () => this.#actors.producer(body, group, true));
       this.#begin(steps, state, slot, loser, false);
@@ -214,7 +214,7 @@ export class World {
 
   // What an actor does ------------------------------------------------------------------------------------------------
 
-  /** An actor begins. To receive a message changes nothing for others, so it makes its first step at once. */
+  /** Starts an actor. Receiving a message changes nothing for others, so the actor takes its first step at once. */
   #begin(steps: Step[], state: State, slot: number, job: Job, regular: boolean): void {
     const start = known(this.#behaviours.start(job.program));
     const begun = state.slice();
@@ -234,7 +234,7 @@ export class World {
     const what = () => `${name} ${describe(operation)}`;
     const after = state.slice();
     this.#advance(after, slot, place, (performed) => {
-      // Whether it dies before or after it has read makes no difference to anybody.
+      // No other actor can see whether it died before or after a read.
       if (!isRead(operation)) this.#die(steps, performed, slot, () => `${what()}, and dies`);
     });
     const { ending } = this.#standing(at(after, slot + 1));
@@ -242,7 +242,7 @@ export class World {
     else steps.push({ after: this.#sorted(this.#hurry(after)), regular, what });
   }
 
-  /** Performs what an actor waits for, and lets it go on to what it waits for next. */
+  /** Performs an operation that an actor waits for, and lets the actor go on to its next operation. */
   #advance(state: State, slot: number, place: number, performed: (state: State) => void = () => {}): void {
     const standing = this.#standing(at(state, slot + 1));
     const operation = standing.pending[place];
@@ -252,7 +252,7 @@ export class World {
     this.#stand(state, slot, known(this.#behaviours.next(standing, place, result)));
   }
 
-  /** Sets where an actor stands. One that calls a function goes on as that function, and thereafter where it would have. */
+  /** Sets an actor's standing. An actor that calls a function goes on as that function, and after its end as before. */
   #stand(state: State, slot: number, standing: Standing): void {
     for (let now = standing; ; ) {
       this.#standings[now.number] = now;
@@ -260,14 +260,14 @@ export class World {
       this.#tell(state, now.notes);
       const [call] = now.pending;
       if (now.ending !== undefined && at(state, slot + 2) !== 0) {
-        // A function's end is its caller's business.
+        // The end of a function continues its caller.
         now = this.#standing(at(state, slot + 2));
         state[slot + 2] = 0;
       } else if (call?.type === "call") {
         if (now.pending.length > 1) throw new Error("an actor calls a function beside something else");
         const afterwards = known(this.#behaviours.next(now, 0, 0));
         this.#standings[afterwards.number] = afterwards;
-        // Nothing follows the call: then what follows its caller's end does.
+        // If nothing follows the call, only the caller's own return address stays.
         if (afterwards.ending === undefined || at(state, slot + 2) === 0) {
           if (at(state, slot + 2) !== 0) throw new Error("calls are nested deeper than a state has room for");
           state[slot + 2] = afterwards.number;
@@ -278,8 +278,8 @@ export class World {
   }
 
   /**
-   * Lets actors read on at once what never changes any more: nobody can tell when they did. That it does not is assumed
-   * at first; see `Knowledge`.
+   * Lets actors perform reads at once whose result never changes again: no actor can tell when they happened. At first it
+   * is an assumption that the result never changes: see `Knowledge`.
    */
   #hurry(state: State): State {
     for (let slot = AT.slots; slot < state.length; slot += SLOT) {
@@ -289,7 +289,7 @@ export class World {
         if (standing === undefined || place < 0) break;
         const ahead = state.slice();
         this.#advance(ahead, slot, place);
-        // An end has effects of its own.
+        // The end of an actor has effects of its own.
         if (this.#standing(at(ahead, slot + 1)).ending !== undefined) break;
         state.set(ahead);
       }
@@ -297,7 +297,7 @@ export class World {
     return state;
   }
 
-  /** Whether what an operation looks at never changes any more, and it changes nothing itself. */
+  /** Whether what an operation looks at never changes again, and the operation changes nothing itself. */
   #isSettled(state: State, standing: Standing, place: number): boolean {
     const operation = standing.pending[place];
     if (operation?.type !== "read" && operation?.type !== "update") return false;
@@ -314,7 +314,7 @@ export class World {
   #neverChanges(prepared: Prepared, lookedAt: ReadonlySet<string>, number: number, type: Operation["type"]): boolean {
     if (type === "update" && prepared.outcomes.get(number)?.row !== number) return false;
     const row = this.#rows.get(number) ?? NO_ROW;
-    // Whether there is a row at all is always seen.
+    // An actor always sees whether the row exists.
     for (const attribute of ["pk", ...lookedAt, ...prepared.attributes]) {
       if (this.#changes(prepared.key, attribute, row)) return false;
     }
@@ -326,7 +326,7 @@ export class World {
     return this.#knowledge.changes(`${key} ${attribute} ${this.#texts.text(row[attribute])}`);
   }
 
-  /** Notes what an update has changed: it is not to be taken for settled. */
+  /** Notes what an update has changed: from now on it counts as changing. */
   #noteChanges(key: string, before: Row, after: Row): void {
     for (const attribute of new Set([...Object.keys(before), ...Object.keys(after)])) {
       if (this.#texts.text(before[attribute]) === this.#texts.text(after[attribute])) continue;
@@ -340,11 +340,11 @@ export class World {
     after.fill(0, slot, slot + SLOT);
     if (ending === "delete") after[place] = GONE;
     steps.push({ after: this.#sorted(after), regular, what: () => `${what()}, and ends: ${ending}` });
-    // What was settled cannot always be deleted.
+    // The deletion of a message can fail although its work is done.
     if (ending === "delete" && at(state, place) === PENDING) this.#die(steps, state, slot, () => `${what()}, and dies`);
   }
 
-  /** A consumer may die as often as it likes. A producer is given up after a few times, and a person gives up. */
+  /** A consumer may die any number of times. The death of a producer or of the person is one of the scope's accidents. */
   #die(steps: Step[], state: State, slot: number, what: () => string): void {
     const free = slot < this.#producerSlots;
     const after = free ? state.slice() : this.#spend(state);
@@ -415,7 +415,7 @@ export class World {
       group,
     };
     this.#controls.set(deduplicationId, known);
-    // The FIFO queue drops what it has had.
+    // A FIFO queue drops a message with a deduplication id that it has had.
     if (at(state, known.at) === UNSENT) state[known.at] = PENDING;
   }
 
@@ -429,7 +429,7 @@ export class World {
 
   // What must hold ----------------------------------------------------------------------------------------------------
 
-  /** Whether nothing is left to do: whatever else may happen, need not. */
+  /** Whether nothing is left to do. Other steps may still happen, but none has to. */
   isQuiet(state: State): boolean {
     for (let slot = AT.slots; slot < state.length; slot += SLOT) if (at(state, slot) !== 0) return false;
     for (let place = AT.items; place <= AT.person; place++) {
@@ -443,7 +443,7 @@ export class World {
     return undefined;
   }
 
-  /** @throws {AssertionError} Nothing is left to do, and the run is not as it must be. */
+  /** @throws {AssertionError} The run is not as it must be at its end. */
   checkQuiet(state: State): void {
     checkEnd({
       rows: this.#rowsOf(state),
@@ -470,7 +470,7 @@ export class World {
 
   // Numbers -----------------------------------------------------------------------------------------------------------
 
-  /** Consumers are alike, and so are producers: which of them does what makes no state of its own. */
+  /** Sorts the consumers and the producers: which of them does what must not make different states. */
   #sorted(state: State): State {
     sortSlots(state, AT.slots, this.#producerSlots);
     sortSlots(state, this.#producerSlots, this.#completionSlot);
@@ -520,7 +520,7 @@ export class World {
   }
 }
 
-/** Where an actor stands is not known yet: it has to be run there, and then all that was begun is begun again. */
+/** Thrown if a standing is not known yet. The program must run up to it first; then the steps are computed again. */
 class Unknown extends Error {
   readonly standing: Promise<Standing>;
 
@@ -547,7 +547,7 @@ function attributesOf({ set = {}, add = {}, remove = [], when = [] }: Update): r
   return [...Object.keys(set), ...Object.keys(add), ...remove, ...conditions];
 }
 
-/** The place of one more. */
+/** The place in a state for one more thing. */
 function roomFor(first: number, { size }: ReadonlyMap<string, unknown>, room: number): number {
   if (size === room) throw new Error(`the scope has more than the ${room} that a state has room for`);
   return first + size;
