@@ -65,7 +65,7 @@ export class DeadLettersWorld {
     await this.ledger.outcomes.recordSuccesses({ ...item, items: [{ ...item, failures: 0 }] });
   }
 
-  /** Works the queue off as a consumer does. A message of which nothing comes is foreign, and is buried as such. */
+  /** Processes the queue as a consumer does. A message without an envelope is foreign, and is dead-lettered as it is. */
   async work(succeeds: (envelope: Envelope) => boolean): Promise<void> {
     for (;;) {
       const received = await this.queue.receive({ max: 10, waitSeconds: 0, visibilityTimeoutSeconds: 30 });

@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import type { LedgerStore } from "../../shared/aws/table.ts";
 import type { MemoryStore } from "./memory-store.ts";
 
-/** Somebody who works on a ledger's rows, one operation at a time. One that dies begins anew, as by a redelivery. */
+/** A process that works on the rows of a ledger, one operation at a time. After it dies, it starts again, as after a redelivery. */
 export interface OrderedActor {
   readonly name: string;
   /** How often it may die, after any of its operations. */
@@ -13,7 +13,7 @@ export interface OrderedActor {
 export interface OrderedWorld {
   readonly store: MemoryStore;
   readonly actors: readonly OrderedActor[];
-  /** Called after each operation that took effect. */
+  /** Called after each operation. */
   readonly check?: () => Promise<void>;
   /** Called when all have ended. */
   readonly checkEnd: () => Promise<void>;
@@ -23,7 +23,7 @@ interface Waiting {
   readonly perform: () => Promise<void>;
 }
 
-/** An actor at work: what it waits for, and whether it has ended. */
+/** The state of an actor: the operations that it waits for, and whether it has ended. */
 class Work {
   readonly actor: OrderedActor;
   readonly #store: MemoryStore;
@@ -31,7 +31,7 @@ class Work {
   deaths: number;
   ended = false;
   failure: unknown;
-  #life = 0;
+  #start = 0;
 
   constructor(actor: OrderedActor, store: MemoryStore) {
     this.actor = actor;
@@ -41,12 +41,12 @@ class Work {
   }
 
   begin(): void {
-    const life = ++this.#life;
+    const start = ++this.#start;
     this.waiting = [];
-    // What an earlier life waits for never comes.
+    // An operation of an earlier start never returns.
     const step = <Result>(operate: () => Promise<Result>): Promise<Result> =>
       new Promise((resolve, reject) => {
-        if (life !== this.#life) return;
+        if (start !== this.#start) return;
         const perform = async () => {
           this.waiting = this.waiting.filter((each) => each !== waiting);
           await operate().then(resolve, reject);
@@ -62,10 +62,10 @@ class Work {
     };
     this.actor.act(store).then(
       () => {
-        if (life === this.#life) this.ended = true;
+        if (start === this.#start) this.ended = true;
       },
       (error) => {
-        if (life === this.#life) this.failure = error;
+        if (start === this.#start) this.failure = error;
       },
     );
   }
@@ -74,8 +74,8 @@ class Work {
 /**
  * Performs the operations of a world's actors in one order.
  *
- * @param choose Of so many ways to go on, the one to take.
- * @returns the steps that were taken, for people.
+ * @param choose Chooses one of so many ways to continue.
+ * @returns the steps in a readable form.
  */
 export async function inOneOrder(world: OrderedWorld, choose: (ways: number) => number): Promise<readonly string[]> {
   const works = world.actors.map((actor) => new Work(actor, world.store));
@@ -94,7 +94,7 @@ export async function inOneOrder(world: OrderedWorld, choose: (ways: number) => 
       );
       if (ways.length === 0) break;
       const way = ways[choose(ways.length)];
-      if (way === undefined) throw new Error("there is no such way");
+      if (way === undefined) throw new Error("the chosen way does not exist");
       const { work, waiting, dies } = way;
       path.push(`${work.actor.name}${dies ? ", and dies" : ""}`);
       await waiting.perform();
@@ -103,7 +103,7 @@ export async function inOneOrder(world: OrderedWorld, choose: (ways: number) => 
       work.deaths--;
       work.begin();
     }
-    if (works.some(({ ended }) => !ended)) throw new Error("somebody waits for ever");
+    if (works.some(({ ended }) => !ended)) throw new Error("an actor waits for an operation that never comes");
     await world.checkEnd();
     return path;
   } catch (error) {
@@ -111,7 +111,7 @@ export async function inOneOrder(world: OrderedWorld, choose: (ways: number) => 
   }
 }
 
-/** Performs them in every order. Returns how many there are. */
+/** Performs the operations in every order. Returns the number of orders. */
 export async function inEveryOrder(make: () => Promise<OrderedWorld>): Promise<number> {
   let orders = 0;
   for (let choices: number[] | undefined = []; choices !== undefined; orders++) {

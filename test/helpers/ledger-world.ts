@@ -86,7 +86,7 @@ const MOST_STEPS = 100_000;
 const FAULTS = ["dies before", "dies after", "fails before", "fails after", "answer lost", "times out"] as const;
 
 /**
- * A run, worked off by a producer and consumers that keep to the ledger's protocol, over queues in memory, one step at
+ * A run that a producer and consumers process by the ledger's protocol, over queues in memory, one step at
  * a time: between any two steps another process may go on, or one may die.
  */
 export class LedgerWorld {
@@ -115,7 +115,7 @@ export class LedgerWorld {
   readonly #opened = new Map<number, SourcePage>();
   readonly #passed: SourcePage[] = [];
   readonly #succeeded = new Set<string>();
-  /** The receive counts under which a failure of an item was recorded, in its first life. */
+  /** The receive counts under which a failure of an item was recorded, before its first redrive. */
   readonly #failed = new Map<string, Set<string>>();
   /** Messages of each item. */
   readonly #copies = new Map<string, number>();
@@ -517,9 +517,9 @@ export class LedgerWorld {
     stopping: boolean,
   ): Outcome {
     const { failures, final } = state;
-    if (final !== undefined) return { buriedAs: final };
-    if (failures.length >= ATTEMPTS) return { buriedAs: "exhausted" };
-    if (message.receiveCount - 1 - failures.length >= UNEXPLAINED_RECEIVES) return { buriedAs: "unexplained" };
+    if (final !== undefined) return { deadLetteredAs: final };
+    if (failures.length >= ATTEMPTS) return { deadLetteredAs: "exhausted" };
+    if (message.receiveCount - 1 - failures.length >= UNEXPLAINED_RECEIVES) return { deadLetteredAs: "unexplained" };
     if (stopping) return "cancelled";
     const drawn = this.#draw(16);
     if (drawn > 12 && this.#scenario.faultPercent > 0) {
@@ -548,8 +548,8 @@ export class LedgerWorld {
       await ledger.outcomes.recordCancelled({ ...item, items: [item] });
       return true;
     }
-    if ("buriedAs" in outcome) {
-      await this.#bury(process, ledger, item, content, outcome.buriedAs, before.length);
+    if ("deadLetteredAs" in outcome) {
+      await this.#deadLetter(process, ledger, item, content, outcome.deadLetteredAs, before.length);
       return true;
     }
     const failure: Failure = {
@@ -563,7 +563,7 @@ export class LedgerWorld {
     const failures = await ledger.attempts.recordFailure(item, message.receiveCount, failure, outcome.failsAs);
     const reason = outcome.failsAs ?? (failures.length >= ATTEMPTS ? "exhausted" : undefined);
     if (reason === undefined) return false;
-    await this.#bury(process, ledger, item, content, reason, failures.length);
+    await this.#deadLetter(process, ledger, item, content, reason, failures.length);
     return true;
   }
 
@@ -580,7 +580,7 @@ export class LedgerWorld {
     );
     assert.ok(waits.milliseconds <= WAIT_AT_MOST_MILLISECONDS, "an item waited for longer than is allowed");
     if (exceeds) {
-      await this.#bury(process, ledger, item, content, "waited too long", state.failures.length + 1);
+      await this.#deadLetter(process, ledger, item, content, "waited too long", state.failures.length + 1);
       return true;
     }
     if (!this.#chance(30)) return false;
@@ -592,7 +592,7 @@ export class LedgerWorld {
     return true;
   }
 
-  async #bury(
+  async #deadLetter(
     process: Process,
     ledger: Ledger,
     item: ItemAddress,
@@ -633,10 +633,10 @@ export class LedgerWorld {
   /** At the very moment in which a run ends: each item has succeeded, or a dead letter of it was sent. */
   #checkNothingPending(): void {
     if (this.#redrives > 0 || this.#cancelled) return;
-    const buried = new Set(this.#deadLetters.map(({ item }) => `${item.page}/${item.index}`));
+    const deadLettered = new Set(this.#deadLetters.map(({ item }) => `${item.page}/${item.index}`));
     for (const { page, index, content } of this.#itemsPassed()) {
       assert.ok(
-        this.#succeeded.has(content) || buried.has(`${page}/${index}`),
+        this.#succeeded.has(content) || deadLettered.has(`${page}/${index}`),
         `completed, item ${content} is pending`,
       );
     }
@@ -651,7 +651,7 @@ export class LedgerWorld {
     assert.equal(counts.produced, this.#produced());
     assert.equal(counts.succeeded + counts.dead + counts.cancelled + counts.pending, counts.produced);
     await this.#checkReopened();
-    // A redriven item that has settled counts once its page has climbed again.
+    // A redriven item that has settled counts after the next roll-up from its page.
     if (this.#redrives > 0 || run.completedAt !== undefined) return;
     const leaves = await this.#leaves();
     assert.equal(counts.dead, leaves.filter(({ fate }) => fate === "dead").length, "dead");
@@ -718,7 +718,7 @@ export class LedgerWorld {
       } else {
         assert.notEqual(fate, "pending", `item ${content}`);
         if (fate === "done") assert.ok(this.#succeeded.has(content), `item ${content} is done, and never succeeded`);
-        // A dead letter that was sent twice and redriven once leaves one behind, which its redrive then drops unrun.
+        // A dead letter that was sent twice and redriven once leaves one behind, and the redrive of that one is dropped without an attempt.
         const whole = deadLetters.filter(({ truncated }) => fate === "done" || !truncated);
         if (this.#redrives === 0) assert.deepEqual(whole, [], `item ${content} is ${fate}, and has a dead letter`);
       }
@@ -733,7 +733,7 @@ export class LedgerWorld {
     assert.equal(counts.dead, leaves.filter(({ fate }) => fate === "dead").length, "dead");
     assert.equal(counts.cancelled, leaves.filter(({ fate }) => fate === "cancelled").length, "cancelled");
     assert.equal(counts.succeeded, counts.produced - counts.dead - counts.cancelled);
-    // Two who buried one item may have told two reasons, of which one counts.
+    // Two consumers that dead-lettered one item may have different reasons. One of them counts.
     if (!ambiguous) assert.deepEqual(counts.deadByReason, reasons);
     assert.equal(
       Object.values(counts.deadByReason).reduce((a, b) => a + b, 0),
@@ -755,7 +755,7 @@ type Outcome =
   | "succeeds"
   | "cancelled"
   | "waits"
-  | { readonly buriedAs: Reason }
+  | { readonly deadLetteredAs: Reason }
   | { readonly failsAs: Reason | undefined };
 
 interface Leaf {

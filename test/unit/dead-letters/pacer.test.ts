@@ -32,7 +32,7 @@ test.each([
   expect(new Pacer({ ratePerSecond, now: Date.now }).step).toBe(step);
 });
 
-test("who waits is called back by a signal", async () => {
+test("a wait ends when the signal fires", async () => {
   const controller = new AbortController();
   const pacer = new Pacer({ ratePerSecond: 0.001, signal: controller.signal, now: () => 0 });
   expect(await pacer.wait(1)).toBe(true);

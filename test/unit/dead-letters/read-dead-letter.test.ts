@@ -43,7 +43,7 @@ test("A dead letter tells what died, when, and of what", () => {
     attributes: {},
     movedFrom: null,
   });
-  // It holds the same fingerprint itself, for whoever reads it without this library.
+  // The body has the same fingerprint, for programs that read it without this library.
   expect(JSON.parse(body).dead.fingerprint).toEqual(fingerprint("RangeError", "5 is too much"));
 });
 

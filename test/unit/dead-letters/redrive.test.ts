@@ -37,7 +37,7 @@ describe("A redrive", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 12, dead: 13, pending: 0 });
   });
 
-  test("leaves what dies again meanwhile, which would be sent back for ever", async () => {
+  test("leaves items that die again during the redrive, which would otherwise be sent back for ever", async () => {
     const world = await dead(12);
     // Consumers fail each item at once.
     world.queues.after = (action, queue) => {
@@ -50,7 +50,7 @@ describe("A redrive", () => {
     expect(world.deadLetters).toHaveLength(12);
   });
 
-  test("keeps the history, to which the next life adds its own", async () => {
+  test("keeps the history, and the next redrive generation adds to it", async () => {
     const world = await dead(1);
     for (const redrives of [1, 2, 3]) {
       expect(await all(world)).toMatchObject({ moved: 1 });
@@ -189,7 +189,7 @@ describe("A redrive", () => {
     expect([world.deadLetters.length, world.messages.length]).toEqual([0, 0]);
   });
 
-  test("gives an old dead letter a life of its own, though later ones of its item have died", async () => {
+  test("gives an old dead letter a new redrive generation, although later generations of its item have died", async () => {
     const world = await dead(1);
     const old = world.deadLetters[0]?.body ?? "";
     await all(world);

@@ -154,7 +154,7 @@ describe("A look at a dead-letter queue", () => {
     expect(world.deadLetters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
   });
 
-  test("gives all back when the one who looks throws", async () => {
+  test("gives everything back when the caller's function throws", async () => {
     const world = filled(200);
     const looking = browse(
       world.deadLetterQueue,
@@ -208,7 +208,7 @@ describe("A look at a dead-letter queue", () => {
     expect((await look(world)).result.stoppedBy).toBeUndefined();
   });
 
-  test("refuses a queue that would move on what is looked at, untouched", async () => {
+  test("refuses a queue with a redrive policy, and receives nothing", async () => {
     const world = filled(3);
     world.queues.policies.set(DLQ, JSON.stringify({ deadLetterTargetArn: "arn:aws:sqs:x:1:more", maxReceiveCount: 3 }));
     await expect(look(world)).rejects.toThrow("SQS moves a dead letter to another queue after 3 receives");
@@ -259,7 +259,7 @@ describe("A look by approximate counts, as SQS's are", () => {
     expect((await look(world, approximate)).result).toMatchObject({ looked: 28, heldElsewhere: 80, complete: false });
   });
 
-  test("does not take dead letters that came meanwhile for those that others hold", async () => {
+  test("does not count dead letters that were sent during the scan as held by others", async () => {
     const world = filled(28);
     counting(world, { visible: 28, inFlight: 80 });
     let received = 0;

@@ -107,7 +107,7 @@ describe("The active runs", () => {
     await expect(idsOf(runs)).rejects.toThrow(/version 99/);
   });
 
-  test("are found by who may only read the table", async () => {
+  test("are found by a reader without the right to write", async () => {
     const store = new FaultyStore();
     const runs = new Ledger(store).runs;
     await runs.create(of("ended"));

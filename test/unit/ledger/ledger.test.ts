@@ -33,7 +33,7 @@ describe("A page that is sent again", () => {
     });
   });
 
-  test("keeps its epoch and its records where a checkpoint has passed it: whoever has other content was overtaken", async () => {
+  test("keeps its epoch and its records after a checkpoint has passed it: a producer with other content came too late", async () => {
     const rig = new LedgerRig();
     await rig.produced([2], { ended: false });
     await rig.succeed(rig.item(0));
@@ -50,14 +50,14 @@ describe("A page that is sent again", () => {
     await rig.dyingAt(2, () => rig.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, CHANGED));
     await rig.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, CHANGED);
     await rig.checkpointed(run, 2, { ended: true });
-    // A slow one climbs from the old epoch.
+    // A slow consumer rolls up from the old epoch.
     await rig.succeed(rig.item(0));
     expect(await rig.status()).toBe("running");
     for (const index of [0, 1]) await rig.succeed(rig.item(index, { epoch: 2 }));
     expect(await rig.status()).toBe("completed");
   });
 
-  test("is full at once where its producer had buried the last item, and died before it climbed", async () => {
+  test("is complete at once if its producer had dead-lettered the last item, and died before the roll-up", async () => {
     const rig = new LedgerRig();
     const run = await rig.runs.create({ id: RUN, workflow: "cities", requestedAt: "2026-11-22T08:15:30.000Z" });
     await rig.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, { size: 1, digest: "first" });
@@ -75,7 +75,7 @@ test("A page that a stopped run's producer found unsent is sent by no other", as
   expect(
     await rig.ledger.pages.open({ run: RUN, partition: 0, page: 0 }, { size: 1, digest: "first" }),
   ).toBeUndefined();
-  // Should the one who closed it die, the next one finds the same.
+  // If the producer that closed the page dies, the next producer finds the page closed.
   expect(await rig.ledger.pages.cancel({ run: RUN, partition: 0, page: 0 })).toBeUndefined();
 });
 
@@ -95,7 +95,7 @@ test("A page that was sent and then left the source keeps no other from being wa
 });
 
 describe("A success and a death of one item", () => {
-  test("the success first: nothing is buried", async () => {
+  test("the success first: nothing is dead-lettered", async () => {
     const rig = new LedgerRig();
     await rig.produced([1]);
     await rig.succeed(rig.item(0));
@@ -107,7 +107,7 @@ describe("A success and a death of one item", () => {
     const rig = new LedgerRig();
     await rig.produced([1]);
     expect(await rig.ledger.outcomes.claimDeath(rig.item(0))).toBe(true);
-    // Its message must come again: it may be the only one, if whoever claimed the death has died.
+    // The message must come again: it may be the only one, if the consumer that claimed the death has died.
     await expect(rig.succeed(rig.item(0))).rejects.toThrow("claimed before");
     expect(await rig.ledger.itemStates([rig.item(0)])).toMatchObject([{ tag: "pending", final: "unexplained" }]);
     expect(await rig.ledger.outcomes.claimDeath(rig.item(0))).toBe(true);
@@ -115,7 +115,7 @@ describe("A success and a death of one item", () => {
     expect(await rig.counts()).toMatchObject({ succeeded: 0, dead: 1, deadByReason: { unexplained: 1 } });
   });
 
-  test("the success, whose consumer dies before it climbs: the one who would have buried the item climbs", async () => {
+  test("the success, whose consumer dies before the roll-up: the consumer that would have dead-lettered the item rolls up", async () => {
     const rig = new LedgerRig();
     await rig.produced([1]);
     await rig.dyingAt(1, () => rig.succeed(rig.item(0)));
@@ -218,7 +218,7 @@ describe("A dead item that is redriven", () => {
     expect(await rig.stateOf(item)).toBe("settled");
   });
 
-  test("has its counts follow though the consumer died before it climbed", async () => {
+  test("has exact counts although the consumer died before the roll-up", async () => {
     const { rig, item } = await redriven();
     await rig.dyingAt(1, () => rig.succeed(item));
     expect(await rig.stateOf(item)).toBe("settled");
@@ -238,7 +238,7 @@ describe("A dead item that is redriven", () => {
     expect(await rig.stateOf(rig.item(0, { redriveGeneration: 2 }))).toBe("pending");
   });
 
-  test("can die again though a duplicate had succeeded in vain when it first did", async () => {
+  test("can die again although a duplicate had succeeded too late when it first died", async () => {
     const rig = new LedgerRig();
     await rig.produced([1]);
     await rig.ledger.outcomes.claimDeath(rig.item(0));

@@ -82,7 +82,7 @@ describe("A page row", () => {
       { done: new Set([0, 2, 3, generationEntry(1, 1)]) },
       { dying: new Set([1, generationEntry(1, 1)]), [deadSet("permanent")]: new Set([generationEntry(1, 1)]) },
       { cancelled: new Set([generationEntry(1, 1)]) },
-      // A later life has settled, of which the redrive could not be recorded.
+      // A later redrive generation has settled, and its redrive was not recorded.
       { [deadSet("permanent")]: new Set([generationEntry(1, 2)]) },
     ];
     for (const more of settled) {
@@ -97,7 +97,7 @@ describe("A page row", () => {
     expect(pageTotals(row)).toMatchObject({ cancelled: 1 });
   });
 
-  test("knows the latest life that settled otherwise than by a success", () => {
+  test("knows the latest redrive generation that died or was cancelled", () => {
     const row = page({
       [deadSet("exhausted")]: new Set([1, generationEntry(1, 2)]),
       cancelled: new Set([generationEntry(2, 1)]),
@@ -115,7 +115,7 @@ describe("A page row", () => {
     expect(pendingOf(row)).toBe(3);
   });
 
-  test("takes of a life the highest count of retries, and sums up items and lives", () => {
+  test("takes the highest count of retries of each redrive generation, and adds up all of them", () => {
     const retries = new Set([retryEntry(0, 0, 1), retryEntry(0, 0, 3), retryEntry(0, 1, 2), retryEntry(2, 0, 4)]);
     expect(pageTotals(page({ retries })).retried).toBe(3 + 2 + 4);
   });
@@ -162,7 +162,7 @@ test("Totals are summed up by reason", () => {
   expect(sumTotals([])).toEqual({ dead: 0, cancelled: 0, retried: 0, deadByReason: {} });
 });
 
-test("An attempts row gives the failures of one life, in the order of the receives", () => {
+test("An attempts row gives the failures of one redrive generation, in the order of the receives", () => {
   const failures = [10, 9, 2].map(
     (receive) => [failureAttribute(1, receive), { ...FAILURE, attempt: receive }] as const,
   );

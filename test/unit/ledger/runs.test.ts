@@ -168,7 +168,7 @@ describe("A failed run", () => {
     expect(await rig.runs.reopen(RUN)).toBeUndefined();
   });
 
-  test("of which all that was sent is worked off has not ended", async () => {
+  test("whose sent items are all processed has not ended", async () => {
     const rig = await failed();
     await rig.succeed(rig.item(0));
     expect(await rig.status()).toBe("failed");
@@ -205,7 +205,7 @@ describe("A failed run", () => {
   });
 });
 
-test("Whoever cannot tell that a run has ended leaves it to one who can", async () => {
+test("A worker that cannot announce the end of a run leaves it to the next one", async () => {
   const rig = new LedgerRig();
   await rig.runs.create(CREATED);
   await rig.runs.pause(RUN);
