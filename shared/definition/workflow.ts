@@ -36,7 +36,8 @@ export interface WorkflowOptions<Input = unknown, Output = Input> {
    * the schema. An item that does not match the schema becomes a dead letter with the reason `invalid item`. Default:
    * the task receives the items as the source yields them. See https://standardschema.dev.
    */
-  readonly item?: StandardSchemaV1<Input, Output>;
+  // A schema checks values of any type, so its input type need not be that of the source: with `z.coerce` it is `unknown`.
+  readonly item?: StandardSchemaV1<unknown, Output>;
   /** The work on one item. See `Task`. */
   readonly task: Task<Output>;
   /**
