@@ -1,6 +1,6 @@
-import { accessSync, constants, mkdirSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BuildFailure, formatMessages } from "esbuild";
 import { bundleOptions, entryOf, FUNCTIONS, type FunctionName } from "../../infra/bundling.ts";
@@ -59,8 +59,8 @@ export async function bundleFunctions(
  */
 function cacheDirectory(): string | undefined {
   const here = fileURLToPath(import.meta.url);
-  const installed = here.lastIndexOf("/node_modules/");
-  const root = installed < 0 ? resolve(dirname(here), "../..") : here.slice(0, installed);
+  const installed = here.lastIndexOf(`${sep}node_modules${sep}`);
+  const root = installed < 0 ? packageRoot(dirname(here)) : here.slice(0, installed);
   const directory = join(root, "node_modules", ".cache", "sluice", "bundles");
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -69,4 +69,10 @@ function cacheDirectory(): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The nearest directory with a `package.json`. */
+function packageRoot(directory: string): string {
+  const parent = dirname(directory);
+  return existsSync(join(directory, "package.json")) || parent === directory ? directory : packageRoot(parent);
 }
