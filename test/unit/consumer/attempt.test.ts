@@ -11,7 +11,7 @@ const realSetImmediate = setImmediate;
 
 beforeEach(() => vi.useFakeTimers({ now: 1_000_000 }));
 afterEach(() => {
-  // A timer that is left would keep a process from ending.
+  // A timer that is left would keep the process alive.
   expect(vi.getTimerCount()).toBe(0);
   vi.useRealTimers();
 });
@@ -48,7 +48,7 @@ describe("a task", () => {
     expect(context.signal.aborted).toBe(false);
   });
 
-  test("that was throttled is not timed out while the text of its error is still read, nor in a deadline's time", async () => {
+  test("that was throttled does not time out while the text of its error is read, nor by the invocation's deadline", async () => {
     const throttled = () => {
       const error = new Throttled({ seconds: 5 }, { message: "the service answered 429" });
       completeLater(error, pending().promise);
@@ -66,7 +66,7 @@ describe("a task", () => {
     }
   });
 
-  test("that takes a while is measured", async () => {
+  test("is measured", async () => {
     const outcome = run(() => new Promise((resolve) => setTimeout(resolve, 1_500)));
     await vi.advanceTimersByTimeAsync(1_500);
     expect(await outcome).toEqual({ tag: "succeeded", startedAt: 1_000_000, endedAt: 1_001_500 });
@@ -97,7 +97,7 @@ describe("a task", () => {
       () => ({ then: (_: unknown, reject: (why: string) => void) => reject("no") }),
       "no",
     ],
-  ])("that %s has failed", async (_, task, thrown) => {
+  ])("that %s fails", async (_, task, thrown) => {
     expect(failed(await run(task))).toMatchObject({ kind: "threw", startedAt: 1_000_000 });
     expect(failed(await run(task)).thrown).toEqual(toError(thrown));
   });
@@ -123,7 +123,7 @@ describe("a task", () => {
     expect(signals[0]?.reason).toBe(thrown);
   });
 
-  test("that heeds its signal has timed out, whatever it throws then", async () => {
+  test("that reacts to its signal has timed out, whatever it throws", async () => {
     const outcome = run(
       (_, { signal }) =>
         new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("I gave up")))),
@@ -132,7 +132,7 @@ describe("a task", () => {
     expect(failed(await outcome)).toMatchObject({ kind: "timed out", thrown: { name: "TaskTimeoutError" } });
   });
 
-  test("that even succeeds when its signal fires has timed out", async () => {
+  test("that succeeds when its signal fires has timed out", async () => {
     const outcome = run(
       (_, { signal }) => new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve())),
     );
@@ -140,7 +140,7 @@ describe("a task", () => {
     expect(failed(await outcome).kind).toBe("timed out");
   });
 
-  test("that ignores its signal and throws later is left behind, and its error is nobody's", async () => {
+  test("that ignores its signal is left alone, and its later error is ignored", async () => {
     const unhandled = vi.fn();
     process.on("unhandledRejection", unhandled);
     try {
@@ -156,7 +156,7 @@ describe("a task", () => {
     }
   });
 
-  test("whose invocation ends first is aborted then, and that is said", async () => {
+  test("whose invocation ends before its timeout is aborted, and the error says so", async () => {
     const outcome = run(() => pending().promise, { deadline: 1_004_000 });
     await vi.advanceTimersByTimeAsync(4_000);
     expect(failed(await outcome)).toMatchObject({ kind: "aborted", endedAt: 1_004_000 });
@@ -166,7 +166,7 @@ describe("a task", () => {
     });
   });
 
-  test("whose invocation ends just with its timeout has timed out", async () => {
+  test("whose invocation ends at the same time as its timeout has timed out", async () => {
     const outcome = run(() => pending().promise, { deadline: 1_010_000 });
     await vi.advanceTimersByTimeAsync(10_000);
     expect(failed(await outcome).kind).toBe("timed out");
@@ -180,7 +180,7 @@ describe("a task", () => {
 });
 
 describe("an item's schema", () => {
-  test("gives the task what it returns", async () => {
+  test("gives the task its output", async () => {
     const task = vi.fn();
     await run(task, { schema: z.object({ id: z.number().transform((id) => id * 2) }) });
     expect(task).toHaveBeenCalledExactlyOnceWith({ id: 14 }, expect.anything());
@@ -203,7 +203,7 @@ describe("an item's schema", () => {
     expect(task).not.toHaveBeenCalled();
   });
 
-  test("that says nothing of where is quoted as it is", async () => {
+  test("whose issues have no path is quoted without one", async () => {
     const issues = [{ message: "bad" }, { message: "worse", path: [{ key: "a" }, "b", 0] }];
     const schema: StandardSchemaV1 = { "~standard": { version: 1, vendor: "test", validate: () => ({ issues }) } };
     expect((failed(await run(() => {}, { schema })).thrown as Error).message).toBe(
@@ -211,7 +211,7 @@ describe("an item's schema", () => {
     );
   });
 
-  test("that throws makes the item invalid, with the reason", async () => {
+  test("that throws makes the item invalid, and the error is the reason", async () => {
     const validate = () => {
       throw new Error("no such field");
     };
@@ -220,7 +220,7 @@ describe("an item's schema", () => {
     expect(outcome).toMatchObject({ kind: "invalid", thrown: { cause: { message: "no such field" } } });
   });
 
-  test("that never answers falls under the timeout", async () => {
+  test("that never returns ends at the attempt's timeout", async () => {
     const validate = () => pending().promise;
     const schema: StandardSchemaV1 = { "~standard": { version: 1, vendor: "test", validate } };
     const outcome = run(() => {}, { schema });

@@ -13,7 +13,7 @@ function watching(visible: number | Error) {
   return { watch, clock, depth, onKnown, known };
 }
 
-test("what is not known yet is no, is asked for once, and its answer is told of", async () => {
+test("the answer is no while nothing is known; the depth is asked for once, and its arrival is reported", async () => {
   const { watch, depth, known } = watching(50);
   expect(watch.fillsSlots(50, 100, false)).toBe(false);
   expect(watch.fillsSlots(50, 100, false)).toBe(false);
@@ -23,7 +23,7 @@ test("what is not known yet is no, is asked for once, and its answer is told of"
   expect(watch.fillsSlots(51, 100, false)).toBe(false);
 });
 
-test("what the slots have taken since is no longer there", async () => {
+test("messages that the slots have taken since the last answer are subtracted", async () => {
   const { watch, clock, known } = watching(100);
   watch.fillsSlots(50, 1_000, false);
   await known();
@@ -35,7 +35,7 @@ test("what the slots have taken since is no longer there", async () => {
   expect(watch.fillsSlots(50, 1_000, false)).toBe(true);
 });
 
-test("is asked for anew when it is a second old", async () => {
+test("the depth is asked for again when the answer is a second old", async () => {
   const { watch, clock, depth, known } = watching(1_000);
   watch.fillsSlots(10, 1_000, false);
   await known();
@@ -44,7 +44,7 @@ test("is asked for anew when it is a second old", async () => {
   expect(depth).toHaveBeenCalledTimes(2);
 });
 
-test("one that was too small is asked for again in a quarter of a second, while the queue is being filled", async () => {
+test("while the queue is being filled, a depth that was too small is asked for again after a quarter of a second", async () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const { watch, clock, depth, onKnown, known } = watching(49);
@@ -53,7 +53,7 @@ test("one that was too small is asked for again in a quarter of a second, while 
   onKnown.mockClear();
   expect(watch.fillsSlots(50, 1_000, true)).toBe(false);
   expect(watch.fillsSlots(50, 1_000, true)).toBe(false);
-  // Nobody else may ask for as long as the tasks take.
+  // Nothing else may ask while the tasks run.
   vi.advanceTimersByTime(250);
   expect(onKnown).toHaveBeenCalledTimes(1);
   clock.now = 250;
@@ -61,7 +61,7 @@ test("one that was too small is asked for again in a quarter of a second, while 
   expect(depth).toHaveBeenCalledTimes(2);
 });
 
-test("and only then: with the end of the source, or of the invocation, nobody is reminded", async () => {
+test("there is no reminder after the end of the source, or of the invocation", async () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
   const { watch, clock, depth, onKnown, known } = watching(49);
@@ -80,7 +80,7 @@ test("and only then: with the end of the source, or of the invocation, nobody is
   expect(onKnown).not.toHaveBeenCalled();
 });
 
-test("what cannot be found out is no", async () => {
+test("the answer is no if the depth cannot be read", async () => {
   const { watch, known } = watching(new Error("down"));
   watch.fillsSlots(1, 1_000, false);
   await known();

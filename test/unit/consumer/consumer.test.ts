@@ -15,7 +15,7 @@ const ok = { succeeded: 0, dead: 0, retried: 0, pending: 0 };
 const once = { attempts: 1 };
 
 describe("a batch", () => {
-  test("that succeeds is deleted, recorded in one write, and completes the run", async () => {
+  test("whose tasks succeed is deleted, is recorded in one write, and completes the run", async () => {
     const world = await ConsumerWorld.of([..."abcdefghij"]);
     const task = vi.fn();
     expect(await world.consume({ task })).toEqual([]);
@@ -23,21 +23,21 @@ describe("a batch", () => {
     expect(await world.counts()).toMatchObject({ ...ok, produced: 10, succeeded: 10 });
     expect(await world.status()).toBe("completed");
     expect(world.store.updates.filter(({ sk }) => sk === "page")).toHaveLength(1);
-    // Nothing was read of the items before.
+    // No earlier attempts were looked up.
     expect(world.sqs.sent).toEqual([]);
     expect(world.metrics.counts).toEqual({ succeeded: 10 });
     expect(world.metrics.durations).toHaveLength(10);
   });
 
-  test("is empty: nothing happens", async () => {
+  test("may be empty", async () => {
     const world = await ConsumerWorld.of(["a"]);
     expect(await world.consume({}, [])).toEqual([]);
   });
 
-  test("of which some fail reports those by their ids, and no others", async () => {
+  test("reports the ids of the messages whose tasks fail, and no others", async () => {
     const world = await ConsumerWorld.of([0, 1, 2, 3, 4, 5]);
     const task = async (item: unknown) => {
-      // Ends in another order than the batch's.
+      // The tasks end in another order than the batch's.
       for (let turn = 0; turn < 10 - Number(item); turn++) await null;
       if (Number(item) % 2 === 1) throw new Error(`odd ${item}`);
     };
@@ -47,7 +47,7 @@ describe("a batch", () => {
     expect(world.metrics.counts).toEqual({ succeeded: 3, retried: 3 });
   });
 
-  test("never has more tasks in flight than its environment may, and fills each slot that is free", async () => {
+  test("never has more tasks in flight than the environment has slots, and fills each free slot", async () => {
     const world = await ConsumerWorld.of(Array.from({ length: 40 }, (_, index) => index));
     let inFlight = 0;
     const levels: number[] = [];
@@ -59,13 +59,13 @@ describe("a batch", () => {
     };
     await world.consume({ task }, world.messages(), { tasksPerEnvironment: 4 });
     expect(Math.max(...levels)).toBe(4);
-    // All but the first four begin when a slot is free, with three others at work.
+    // All tasks after the first four begin as the fourth of four.
     expect(levels.slice(4).filter((level) => level < 4)).toEqual([]);
     expect(levels).toHaveLength(40);
     expect(world.metrics.peakInFlight).toBe(4);
   });
 
-  test("of several pages is one write a page", async () => {
+  test("with several pages is recorded in one write per page", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     await world.ledger.pages.open({ run: RUN, partition: 0, page: 1 }, { size: 2, digest: "e" });
     const other = (index: number) =>
@@ -101,7 +101,7 @@ describe("a failed attempt", () => {
     throw new Error("no luck");
   };
 
-  test("is made visible after its backoff, which doubles", async () => {
+  test("makes its message visible after a backoff that doubles", async () => {
     const world = await ConsumerWorld.of(["a"]);
     for (let receiveCount = 1; receiveCount <= 4; receiveCount++) {
       // random is 0.5: half of 8, 16, 32, 60 (capped) seconds.
@@ -112,9 +112,9 @@ describe("a failed attempt", () => {
     expect(world.sqs.visibilities[0]?.receiptHandle).toBe("handle-0");
   });
 
-  test("that asked for a delay gets it, whatever the backoff says", async () => {
+  test("that asks for a delay gets it, whatever the backoff is", async () => {
     const world = await ConsumerWorld.of(["a", "b", "c"]);
-    // As of another copy of the library, which another bundle holds.
+    // The error of another copy of the library, as another bundle may have it.
     const copy = Object.assign(new Error("later"), { code: "RETRY_LATER", afterMilliseconds: 2_500 });
     const thrown = [new RetryLater({ minutes: 3 }), new RetryLater({ seconds: 0 }), copy];
     const task = (item: unknown) => {
@@ -126,7 +126,7 @@ describe("a failed attempt", () => {
     ).toEqual({ "handle-0": 180, "handle-1": 1, "handle-2": 3 });
   });
 
-  test("is followed by the next one, by number", async () => {
+  test("is followed by an attempt with the next number", async () => {
     const world = await ConsumerWorld.of(["a"]);
     const attempts: number[] = [];
     const task = (_: unknown, { attempt }: TaskContext) => {
@@ -137,7 +137,7 @@ describe("a failed attempt", () => {
     expect(attempts).toEqual([1, 2, 3]);
   });
 
-  test("and then a success: the retry is counted once", async () => {
+  test("that is followed by a success counts as one retry", async () => {
     const world = await ConsumerWorld.of(["a"]);
     await world.consume({ task: fails });
     await world.consume({}, [world.message(0, { receiveCount: 2 })]);
@@ -145,7 +145,7 @@ describe("a failed attempt", () => {
     expect(await world.status()).toBe("completed");
   });
 
-  test("that is the last one buries the item with its history", async () => {
+  test("that is the last one moves the item and its history to the dead-letter queue", async () => {
     const world = await ConsumerWorld.of([{ city: "Köln 😀" }]);
     const workflow = { task: fails, retry: { attempts: 3 } };
     expect(await world.consume(workflow, [world.message(0, { receiveCount: 1 })])).toEqual(["0"]);
@@ -168,7 +168,7 @@ describe("a failed attempt", () => {
   test.each([
     ["PermanentError", new PermanentError("never")],
     ["a PermanentError of another copy of the library", Object.assign(new Error("never"), { code: "PERMANENT" })],
-  ])("with %s has no other", async (_, error) => {
+  ])("that throws %s is not retried", async (_, error) => {
     const world = await ConsumerWorld.of(["a"]);
     const task = () => Promise.reject(error);
     expect(await world.consume({ task })).toEqual([]);
@@ -179,7 +179,7 @@ describe("a failed attempt", () => {
     expect(await world.counts()).toMatchObject({ dead: 1, retried: 0, deadByReason: { permanent: 1 } });
   });
 
-  test("with undefined is one like any other", async () => {
+  test("that throws undefined is like any other", async () => {
     const world = await ConsumerWorld.of(["a"]);
     expect(await world.consume({ task: () => Promise.reject(undefined), retry: once })).toEqual([]);
     expect(world.deadLetters[0]?.dead).toMatchObject({
@@ -188,19 +188,22 @@ describe("a failed attempt", () => {
     });
   });
 
-  test.each(Object.entries(HOSTILE_VALUES))("with %s is recorded at once, beside a good item", async (_, value) => {
-    const world = await ConsumerWorld.of(["bad", "good"]);
-    const task = (item: unknown) => (item === "bad" ? Promise.reject(value.make()) : undefined);
-    expect(await world.consume({ task, retry: once })).toEqual([]);
-    expect(world.deadLetters).toHaveLength(1);
-    expect(world.deadLetters[0]?.dead).toMatchObject({
-      reason: "exhausted",
-      failures: [{ attempt: 1, kind: "threw", name: value.name }],
-    });
-    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, retried: 0 });
-  });
+  test.each(Object.entries(HOSTILE_VALUES))(
+    "that throws %s is recorded at once, and a good item beside it succeeds",
+    async (_, value) => {
+      const world = await ConsumerWorld.of(["bad", "good"]);
+      const task = (item: unknown) => (item === "bad" ? Promise.reject(value.make()) : undefined);
+      expect(await world.consume({ task, retry: once })).toEqual([]);
+      expect(world.deadLetters).toHaveLength(1);
+      expect(world.deadLetters[0]?.dead).toMatchObject({
+        reason: "exhausted",
+        failures: [{ attempt: 1, kind: "threw", name: value.name }],
+      });
+      expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, retried: 0 });
+    },
+  );
 
-  test("by its timeout is counted as such", async () => {
+  test("that times out is counted as timed out", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     const task = (item: unknown) => (item === "a" ? new Promise(() => {}) : undefined);
     expect(await world.consume({ task, timeout: { milliseconds: 20 }, retry: once })).toEqual([]);
@@ -209,7 +212,7 @@ describe("a failed attempt", () => {
     expect(world.metrics.counts).toMatchObject({ timedOut: 1 });
   });
 
-  test("of an invalid item has no other, and the run goes on", async () => {
+  test("of an invalid item is not retried, and the run goes on", async () => {
     const world = await ConsumerWorld.of([{ id: 1 }, { id: "2" }]);
     const task = vi.fn();
     expect(await world.consume({ task, item: z.object({ id: z.number() }) })).toEqual([]);
@@ -223,7 +226,7 @@ describe("a failed attempt", () => {
     expect(await world.status()).toBe("completed");
   });
 
-  test("whose error cannot even be read comes again, and hurts nobody", async () => {
+  test("whose error cannot be read makes its message come again, and harms no other item", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     const hostile = new Proxy(new Error("x"), {
       get() {
@@ -237,10 +240,10 @@ describe("a failed attempt", () => {
   });
 });
 
-describe("a message that came before", () => {
-  test("and whose item is done is deleted unrun, and completion climbs again", async () => {
+describe("a message that was received before", () => {
+  test("is deleted without an attempt if its item is done, and the completion is rolled up again", async () => {
     const world = await ConsumerWorld.of(["a"]);
-    // The consumer died between recording the success and completing the run.
+    // The consumer ends between recording the success and completing the run.
     world.store.before = (operation, key) => {
       if (operation === "update" && key?.sk === "block") throw new Error("died");
     };
@@ -253,7 +256,7 @@ describe("a message that came before", () => {
     expect(await world.status()).toBe("completed");
   });
 
-  test("and whose item is dead is deleted unrun, without a second dead letter", async () => {
+  test("is deleted without an attempt if its item is dead, and no second dead letter is sent", async () => {
     const world = await ConsumerWorld.of(["a"]);
     await world.consume({ task: () => Promise.reject(new PermanentError("no")) });
     const task = vi.fn();
@@ -262,7 +265,7 @@ describe("a message that came before", () => {
     expect(world.deadLetters).toHaveLength(1);
   });
 
-  test("and whose last attempt was recorded, but not its death, is buried unrun", async () => {
+  test("is dead-lettered without an attempt if the last attempt was recorded, but not the death", async () => {
     const world = await ConsumerWorld.of(["a"]);
     world.sqs.before = () => Promise.reject(new Error("SQS is down"));
     const workflow = { task: () => Promise.reject(new PermanentError("no")) };
@@ -275,7 +278,7 @@ describe("a message that came before", () => {
     expect(await world.status()).toBe("completed");
   });
 
-  test("with more failures than attempts are left, after a deployment, is exhausted", async () => {
+  test("is exhausted if a deployment leaves fewer attempts than it has failures", async () => {
     const world = await ConsumerWorld.of(["a"]);
     const task = vi.fn(() => Promise.reject(new Error("x")));
     await world.consume({ task });
@@ -285,7 +288,7 @@ describe("a message that came before", () => {
     expect(world.deadLetters[0]?.dead).toMatchObject({ reason: "exhausted", failures: [{}, {}] });
   });
 
-  test("of an earlier epoch of its page is dropped, at once or after a success", async () => {
+  test("is dropped if it is of an earlier epoch of its page, before or after its attempt", async () => {
     const world = await ConsumerWorld.of(["a"], undefined, ["d", "changed"]);
     const task = vi.fn();
     expect(await world.consume({ task }, [world.message(0, { receiveCount: 2 })])).toEqual([]);
@@ -300,7 +303,7 @@ describe("a message that came before", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 1, pending: 0 });
   });
 
-  test("however often without a word is tried once more, in a process of its own: the ledger may have been down", async () => {
+  test("many times without any record gets one more attempt, isolated: the ledger may have been down", async () => {
     const world = await ConsumerWorld.of(["a"]);
     const task = vi.fn();
     expect(await world.consume({ task }, [world.message(0, { receiveCount: 99 })])).toEqual([]);
@@ -314,7 +317,7 @@ describe("a message that came before", () => {
     [5, 24],
     [50, 225],
   ])(
-    "for the %ith time in an outage of the ledger is hidden for %i s, and left to come again",
+    "and now for the %ith time, during an outage of the ledger, is hidden for %i s and comes again",
     async ([receiveCount = 0, seconds]) => {
       const world = await ConsumerWorld.of(["a"]);
       world.store.before = () => Promise.reject(new Error("down"));
@@ -325,16 +328,16 @@ describe("a message that came before", () => {
     },
   );
 
-  test("and was redriven gets fresh attempts, keeps its history, and moves from dead to done", async () => {
+  test("and was redriven gets fresh attempts and keeps its history", async () => {
     const world = await ConsumerWorld.of(["a"]);
-    await world.consume({ task: () => Promise.reject(new PermanentError("first life")) });
+    await world.consume({ task: () => Promise.reject(new PermanentError("first generation")) });
     const deadLetter = () => world.raw(world.rawDeadLetters.at(-1)?.body ?? "", { id: "redriven" });
     expect(
-      await world.consume({ task: () => Promise.reject(new PermanentError("second life")) }, [deadLetter()]),
+      await world.consume({ task: () => Promise.reject(new PermanentError("second generation")) }, [deadLetter()]),
     ).toEqual([]);
     expect(world.deadLetters[1]?.dead).toMatchObject({
       redrives: 1,
-      failures: [{ message: "first life" }, { message: "second life" }],
+      failures: [{ message: "first generation" }, { message: "second generation" }],
     });
     expect(await world.counts()).toMatchObject({ dead: 1, succeeded: 0 });
     const contexts: Partial<TaskContext>[] = [];
@@ -346,18 +349,18 @@ describe("a message that came before", () => {
   });
 });
 
-describe("a message that is not ours", () => {
+describe("a message that is not of this workflow", () => {
   const own = { DataType: "String", StringValue: "theirs" };
 
   test.each([
     ["text", "hello 😀"],
     ["an emoji alone", "😀"],
-    ["JSON of somebody else", '{"Records":[]}'],
+    ["JSON of another application", '{"Records":[]}'],
     ["a key with a control character", '{"\\u0001":1}'],
     ["a key with half an emoji", '{"\\ud83d":1}'],
-    ["a version's and no more", '{"sluice":2}'],
+    ["a version and nothing else", '{"sluice":2}'],
     ["long", `{"${"x".repeat(5_000)}":1}`],
-  ])("(%s) is buried untouched, with the reason beside it", async (_, body) => {
+  ])("(%s) is moved unchanged to the dead-letter queue, with the reason in an attribute", async (_, body) => {
     const world = await ConsumerWorld.of(["a"]);
     const task = vi.fn();
     const foreign = world.raw(body, { attributes: { colour: own } });
@@ -371,12 +374,12 @@ describe("a message that is not ours", () => {
     });
     expect(refusedBySqs(deadLetter?.attributes.SluiceReason?.StringValue ?? "")).toEqual([]);
     expect(deadLetter?.attributes.SluiceReason?.StringValue?.length).toBeLessThanOrEqual(1_000);
-    // The others of its batch are not touched by it.
+    // The other messages of the batch are not affected.
     expect(task).toHaveBeenCalledExactlyOnceWith("a", expect.anything());
     expect(world.metrics.counts).toEqual({ deadLettered: 1, succeeded: 1 });
   });
 
-  test("but of another workflow is told so", async () => {
+  test("but of another workflow gets a reason that says so", async () => {
     const world = await ConsumerWorld.of(["a"]);
     const header = { workflow: "other\u0000", run: RUN, partition: 0, page: 0, epoch: 1, resent: false };
     const body = envelopeBody(header, 0, '"a"');
@@ -395,13 +398,13 @@ describe("a message that is not ours", () => {
   test.each([
     ["of a mebibyte", { body: "x".repeat(1_048_576), attributes: {} }],
     ["with ten attributes", { body: "x", attributes: Object.fromEntries([..."abcdefghij"].map((key) => [key, own])) }],
-  ])("%s has no room for a reason, and is buried as it came", async (_, { body, attributes }) => {
+  ])("%s has no room for a reason, and is moved as it came", async (_, { body, attributes }) => {
     const world = await ConsumerWorld.of(["a"]);
     expect(await world.consume({}, [world.raw(body, { attributes })])).toEqual([]);
     expect(world.rawDeadLetters).toEqual([{ queue: expect.any(String), body, attributes }]);
   });
 
-  test("replaces a reason of an earlier life, also among ten attributes", async () => {
+  test("gets a new reason in place of an earlier one, also among ten attributes", async () => {
     const world = await ConsumerWorld.of(["a"]);
     const attributes = Object.fromEntries([..."abcdefghi", "SluiceReason"].map((key) => [key, own]));
     await world.consume({}, [world.raw("x", { attributes })]);
@@ -411,24 +414,24 @@ describe("a message that is not ours", () => {
     });
   });
 
-  test("comes again when it cannot be buried", async () => {
+  test("comes again if it cannot be moved to the dead-letter queue", async () => {
     const world = await ConsumerWorld.of(["a"]);
     world.sqs.before = () => Promise.reject(new Error("SQS is down"));
     expect(await world.consume({}, [world.raw("x"), world.message(0)])).toEqual(["raw"]);
   });
 });
 
-describe("when something fails on the way", () => {
+describe("if something else fails", () => {
   const down = () => {
     throw new Error("down");
   };
 
-  test("the ledger's write of successes: all of them come again, and nothing is lost", async () => {
+  test("and successes cannot be recorded, all of them come again, and nothing is lost", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     world.store.before = (operation) => operation === "update" && down();
     expect([...(await world.consume({}))].sort()).toEqual(["0", "1"]);
     world.store.before = () => {};
-    // Nothing tells them from items that end their process: they are tried one at a time, in a process of their own.
+    // They look like items that ended their process, so they are isolated, one at a time.
     const again = await world.consume({}, world.messages({ receiveCount: 2 }));
     expect(again).toHaveLength(1);
     const rest = world.messages({ receiveCount: 3 }).filter(({ id }) => again.includes(id));
@@ -436,7 +439,7 @@ describe("when something fails on the way", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 2, retried: 0 });
   });
 
-  test("the ledger's read: what came before comes again, what is fresh runs", async () => {
+  test("and the ledger cannot be read, messages that were received before come again, and new ones run", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     world.store.before = (operation) => operation === "getMany" && down();
     const task = vi.fn();
@@ -445,7 +448,7 @@ describe("when something fails on the way", () => {
     expect(task).toHaveBeenCalledExactlyOnceWith("b", expect.anything());
   });
 
-  test("a retry that cannot be scheduled follows when the visibility timeout is over", async () => {
+  test("and a retry cannot be scheduled, it follows after the visibility timeout", async () => {
     const world = await ConsumerWorld.of(["a"]);
     world.sqs.before = () => Promise.reject(new Error("SQS is down"));
     expect(await world.consume({ task: down })).toEqual(["0"]);
@@ -453,8 +456,8 @@ describe("when something fails on the way", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 1, retried: 1 });
   });
 
-  // A death is four steps: the failure, the claim, the dead letter, the record.
-  test("a failure that cannot be recorded leaves the item pending, and its message comes again", async () => {
+  // A death has four steps: record the failure, claim the death, send the dead letter, record the death.
+  test("and a failure cannot be recorded, the item stays pending, and its message comes again", async () => {
     const world = await ConsumerWorld.of(["a"]);
     world.store.before = (operation) => operation === "update" && down();
     expect(await world.consume({ task: () => Promise.reject(new PermanentError("no")) })).toEqual(["0"]);
@@ -464,7 +467,7 @@ describe("when something fails on the way", () => {
   });
 
   test.each([1, 2, 3, 4, 5, 6])(
-    "at step %i of a death: the item ends dead once, with its dead letter",
+    "at step %i of a death, the item still dies once, with its dead letter",
     async (step) => {
       const world = await ConsumerWorld.of(["a"]);
       let steps = 0;
@@ -485,7 +488,7 @@ describe("when something fails on the way", () => {
     },
   );
 
-  test("whatever fails, consume() does not reject", async () => {
+  test("and everything fails, consume() does not reject", async () => {
     const world = await ConsumerWorld.of(["a", "b", "c", "d"]);
     world.store.before = down;
     world.sqs.before = down;
@@ -504,7 +507,7 @@ describe("a consumer that refills its slots", () => {
     Attributes: { ApproximateReceiveCount: String(receiveCount) },
   });
 
-  test("receives for the slots that are free, and deletes what it received itself", async () => {
+  test("receives messages for its free slots, and deletes them", async () => {
     const world = await ConsumerWorld.of([..."abcde"]);
     world.sqs.arrivals.push([arrival(world, 2), arrival(world, 3)], [arrival(world, 4)]);
     const task = vi.fn();
@@ -522,7 +525,7 @@ describe("a consumer that refills its slots", () => {
     }
   });
 
-  test("runs nothing until its batch would soon come again, should a task take the process along", async () => {
+  test("begins no task before the visibility timeout of its batch is set", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     const turn = () => new Promise((resolve) => setImmediate(resolve));
     world.sqs.before = async (action) => {
@@ -530,14 +533,14 @@ describe("a consumer that refills its slots", () => {
     };
     const found: unknown[] = [];
     const task = () => void found.push([...world.sqs.batchVisibilities]);
-    // Sent just now: its run needs no look, so nothing else holds the tasks up.
+    // The message was sent just now. So its run is not asked first, and nothing else delays the tasks.
     const messages = world.messages({ sentAt: Date.now() });
     await world.consume({ task }, messages, { refill: refill() });
     const both = ["handle-0", "handle-1"].map((receiptHandle) => ({ receiptHandle, seconds: 45 }));
     expect(found).toEqual([both, both]);
   });
 
-  test("runs its batch though its visibility cannot be changed", async () => {
+  test("runs its batch even if the visibility timeout cannot be set", async () => {
     const world = await ConsumerWorld.of(["a"]);
     world.sqs.before = (action) => {
       if (action === "changeVisibilities") throw new Error("SQS is away");
@@ -563,21 +566,24 @@ describe("a consumer that refills its slots", () => {
   test.each([
     [10, [10, 2]],
     [9, []],
-  ])("receives for the slots that a batch of %i leaves free, while it looks that up: %o", async (size, expected) => {
-    const world = await ConsumerWorld.of(Array.from({ length: size }, (_, index) => index));
-    const turn = () => new Promise((resolve) => setImmediate(resolve));
-    let receivedMeanwhile: unknown;
-    world.store.before = async (operation) => {
-      if (operation !== "getMany") return;
-      for (let turns = 0; turns < 5; turns++) await turn();
-      // Where they come back empty, more follow: a batch that is looked up is waited for anyway.
-      receivedMeanwhile = world.sqs.received.slice(0, 2).map(({ max }) => max);
-    };
-    await world.consume({}, world.messages({ receiveCount: 2 }), { refill: refill(), tasksPerEnvironment: 22 });
-    expect(receivedMeanwhile).toEqual(expected);
-  });
+  ])(
+    "receives for the slots that a batch of %i leaves free, while the batch is looked up: %o",
+    async (size, expected) => {
+      const world = await ConsumerWorld.of(Array.from({ length: size }, (_, index) => index));
+      const turn = () => new Promise((resolve) => setImmediate(resolve));
+      let receivedMeanwhile: unknown;
+      world.store.before = async (operation) => {
+        if (operation !== "getMany") return;
+        for (let turns = 0; turns < 5; turns++) await turn();
+        // After empty answers more requests follow, because the invocation waits for the look-up anyway.
+        receivedMeanwhile = world.sqs.received.slice(0, 2).map(({ max }) => max);
+      };
+      await world.consume({}, world.messages({ receiveCount: 2 }), { refill: refill(), tasksPerEnvironment: 22 });
+      expect(receivedMeanwhile).toEqual(expected);
+    },
+  );
 
-  test("gives the messages it receives their whole time, also after it has buried a foreign one", async () => {
+  test("gives the messages that it receives their whole timeout, also after a foreign message", async () => {
     const world = await ConsumerWorld.of(["a"]);
     world.sqs.arrivals.push([arrival(world, 0)]);
     const task = vi.fn(async (_: unknown, { signal }: TaskContext) => {
@@ -589,7 +595,7 @@ describe("a consumer that refills its slots", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 0 });
   });
 
-  test("leaves what failed to its visibility, and reports only its batch's", async () => {
+  test("returns failed messages by their visibility, and reports only those of its batch", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     world.sqs.arrivals.push([arrival(world, 1)]);
     const task = () => Promise.reject(new Error("x"));
@@ -598,7 +604,7 @@ describe("a consumer that refills its slots", () => {
     expect(world.sqs.visibilities.map(({ receiptHandle }) => receiptHandle)).toEqual(["handle-0", "polled-handle-1"]);
   });
 
-  test("never has more in flight than its environment may", async () => {
+  test("never has more tasks in flight than the environment has slots", async () => {
     const world = await ConsumerWorld.of(Array.from({ length: 60 }, (_, index) => index));
     for (let index = 3; index < 60; index += 3) {
       world.sqs.arrivals.push([arrival(world, index), arrival(world, index + 1), arrival(world, index + 2)]);
@@ -622,7 +628,7 @@ describe("a consumer that refills its slots", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 60, pending: 0 });
   });
 
-  test("receives messages before a slot is free for them, of a queue that holds enough for all slots", async () => {
+  test("receives messages before a slot is free for them, if the queue holds enough for all slots", async () => {
     const world = await ConsumerWorld.of(Array.from({ length: 30 }, (_, index) => index));
     world.sqs.depth = { visible: 100, inFlight: 0, delayed: 0 };
     for (const first of [10, 20]) {
@@ -633,7 +639,7 @@ describe("a consumer that refills its slots", () => {
     const batch = Array.from({ length: 10 }, (_, index) => world.message(index));
     const consumed = world.consume({ task, timeout: { seconds: 5 } }, batch, { refill: refill() });
     await vi.waitFor(() => expect(world.sqs.received).toHaveLength(1));
-    // All slots are taken: what is in hand waits, and nothing else is asked for.
+    // All slots are taken. The prefetched messages wait, and no more are requested.
     for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
     expect(task).toHaveBeenCalledTimes(10);
     expect(world.sqs.received).toHaveLength(1);
@@ -643,7 +649,7 @@ describe("a consumer that refills its slots", () => {
     expect(world.metrics.peakInFlight).toBe(10);
   });
 
-  test("puts back what waited too long for a slot, and does not hold it against the item", async () => {
+  test("returns a message that waited too long for a slot, without a failure", async () => {
     const world = await ConsumerWorld.of([..."ab"]);
     world.sqs.depth = { visible: 100, inFlight: 0, delayed: 0 };
     let now = Date.now();
@@ -654,7 +660,7 @@ describe("a consumer that refills its slots", () => {
     });
     world.sqs.arrivals.push([arrival(world, 1)]);
     const options = { refill: { ...refill(), until: now + 60_000 }, tasksPerEnvironment: 1, now: () => now };
-    // A batch of ten tells that the queue gives plenty: nine are of another workflow.
+    // A full batch shows that the queue holds many messages. Nine of them are of another workflow.
     const foreign = Array.from({ length: 9 }, (_, index) => world.raw("x", { id: `x${index}` }));
     await world.consume({ task, timeout: { seconds: 5 } }, [world.message(0), ...foreign], options);
     expect(task).toHaveBeenCalledTimes(1);
@@ -665,7 +671,7 @@ describe("a consumer that refills its slots", () => {
     expect(state?.tag === "pending" && [...state.receives]).toEqual([[1, "returned"]]);
   });
 
-  test("looks again at the run of a message that waited for a slot, before its task begins", async () => {
+  test("asks again about the run of a message that waited for a slot, before its task begins", async () => {
     const world = await ConsumerWorld.of([..."ab"]);
     let now = Date.now();
     const task = vi.fn(async () => {
@@ -677,7 +683,7 @@ describe("a consumer that refills its slots", () => {
     expect(task).toHaveBeenCalledTimes(1);
   });
 
-  test("begins tasks though each look at their run takes longer than a look holds", async () => {
+  test("begins tasks even if each answer about their run takes longer than it is valid", async () => {
     const world = await ConsumerWorld.of([..."ab"]);
     let now = Date.now();
     world.store.before = (operation) => {
@@ -687,7 +693,7 @@ describe("a consumer that refills its slots", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 2 });
   });
 
-  test("puts back a message of its batch that was looked up for longer than its visibility covers", async () => {
+  test("returns a message of its batch if the look-up took longer than the visibility timeout covers", async () => {
     const world = await ConsumerWorld.of(["a"]);
     let now = Date.now();
     let milliseconds = 16_000;
@@ -701,18 +707,18 @@ describe("a consumer that refills its slots", () => {
         now: () => now,
       });
     expect(await consume(1)).toEqual(["0"]);
-    // At first others may be faster, later it says that nobody is. It may have been received often for other reasons, and
-    // must not wait for minutes because of one busy environment.
+    // At first another environment may be faster. Later receives show that none is. But the message may have been received
+    // often for other reasons, so it must not wait for minutes.
     for (let receiveCount = 2; receiveCount <= 8; receiveCount++) expect(await consume(receiveCount)).toEqual(["0"]);
     expect(task).not.toHaveBeenCalled();
     expect(world.sqs.visibilities.map(({ seconds }) => seconds)).toEqual([0, 2, 4, 8, 16, 30, 30, 30]);
-    // Looking it up has a time of its own, beside the wait for a slot.
+    // The look-up has its own time, beside the wait for a slot.
     milliseconds = 7_000;
     expect(await consume(9)).toEqual([]);
     expect(task).toHaveBeenCalledTimes(1);
   });
 
-  test("stops receiving when its run is paused, and puts back what it has", async () => {
+  test("stops receiving when its run is paused, and returns the messages that it has", async () => {
     const world = await ConsumerWorld.of(Array.from({ length: 40 }, (_, index) => index));
     for (let index = 1; index < 40; index++) world.sqs.arrivals.push([arrival(world, index)]);
     let now = Date.now();
@@ -737,14 +743,14 @@ describe("a consumer that refills its slots", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 1, pending: 1 });
   });
 
-  test("says so when messages that are settled cannot be deleted", async () => {
+  test("logs a warning if settled messages cannot be deleted", async () => {
     const world = await ConsumerWorld.of(["a"]);
     world.sqs.refuses = (handle) => handle === "handle-0";
     expect(await world.consume({}, world.messages(), { refill: refill() })).toEqual([]);
     expect(world.logger.lines).toContain("warn: settled messages could not be deleted, they will come again");
   });
 
-  test("goes on with its batch when it cannot receive, and ends when it cannot delete", async () => {
+  test("processes its batch if it cannot receive, and ends if it cannot delete", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     world.sqs.arrivals.push([arrival(world, 1)]);
     world.sqs.before = (action) => (action === "delete" ? Promise.reject(new Error("down")) : undefined);

@@ -83,32 +83,32 @@ test.each<[number, Marks, boolean]>([
   [2, { 1: "alone" }, true],
   [3, { 1: "failed" }, true],
   [4, { 1: "failed", 2: "returned", 3: "failed" }, false],
-  // What is noted of this very receive is no explanation, and no accusation.
+  // The mark of this receive itself explains nothing.
   [2, { 1: "failed", 2: "isolated" }, false],
-])("an item received %i times, of which %j is known, is a suspect: %s", async (receiveCount, marks, suspect) => {
+])("an item that was received %i times, with the marks %j, is a suspect: %s", async (receiveCount, marks, suspect) => {
   const world = await ConsumerWorld.of(["a"]);
   const message = world.message(0, { receiveCount });
   expect(isSuspect({ message, envelope: parseEnvelope(message.body) }, pending(marks))).toBe(suspect);
 });
 
 test.each<[string, number, number | undefined, Partial<PendingState>, boolean]>([
-  ["a message that took the place of one received 3 times, all accounted for", 1, 3, { accountedTo: 3 }, false],
-  ["one whose second receive is unexplained", 3, 3, { accountedTo: 4 }, true],
+  ["a message that replaced one with 3 receives, which are all explained", 1, 3, { accountedTo: 3 }, false],
+  ["a message whose second receive is unexplained", 3, 3, { accountedTo: 4 }, true],
   [
-    "one whose isolated attempt was never heard of again",
+    "a message whose isolated attempt never reported",
     3,
     undefined,
     { accountedTo: 2, ...pending({ 1: "isolated" }) },
     true,
   ],
   [
-    "one that was a suspect before its receives were accounted for",
+    "a message of an item that was a suspect when the message was replaced",
     3,
     undefined,
     { accountedTo: 2, suspect: true },
     true,
   ],
-  ["another message of the item, which is behind", 1, undefined, { accountedTo: 70 }, false],
+  ["an older message of the item", 1, undefined, { accountedTo: 70 }, false],
 ])("%s: is it a suspect?", async (_what, receiveCount, receives, state, suspect) => {
   const world = await ConsumerWorld.of(["a"]);
   const message = world.message(0, { receiveCount });
@@ -116,8 +116,8 @@ test.each<[string, number, number | undefined, Partial<PendingState>, boolean]>(
   expect(isSuspect({ message, envelope }, { ...pending({}), ...state })).toBe(suspect);
 });
 
-describe("a suspect's attempt", () => {
-  test("is noted before it begins", async () => {
+describe("the attempt of a suspect", () => {
+  test("is recorded in the ledger before it begins", async () => {
     const { attempt, recorded } = await suspecting();
     let noted: unknown;
     isolation.run.mockImplementation(async () => {
@@ -135,20 +135,20 @@ describe("a suspect's attempt", () => {
     expect(isolation.run).toHaveBeenCalledExactlyOnceWith(request, false);
   });
 
-  test("is not made where it could not be noted", async () => {
+  test("is not made if its begin cannot be recorded", async () => {
     const { world, attempt } = await suspecting();
     world.store.before = () => Promise.reject(new Error("down"));
     await expect(attempt(0, 2, pending({}))).rejects.toThrow("down");
     expect(isolation.run).not.toHaveBeenCalled();
   });
 
-  test("is made alone once a consumer died over one beside others, which counts against nobody", async () => {
+  test("runs alone after a consumer ended during isolated attempts, which counts against no item", async () => {
     const { attempt, recorded } = await suspecting();
     expect(await attempt(0, 3, pending({ 2: "isolated" }))).toMatchObject({ ...attempted, failures: [] });
     expect(await recorded(0)).toMatchObject({ failures: [], receives: new Map([[3, "alone"]]) });
   });
 
-  test("is counted as crashed where it was alone and its consumer died", async () => {
+  test("counts as crashed if it ran alone and its consumer ended", async () => {
     const { attempt, recorded } = await suspecting();
     const outcome = await attempt(0, 5, pending({ 1: "returned", 2: "isolated", 3: "alone", 4: "alone" }));
     expect(outcome).toMatchObject(attempted);
@@ -166,7 +166,7 @@ describe("a suspect's attempt", () => {
     expect((await recorded(0)).failures[0]).not.toHaveProperty("stack");
   });
 
-  test("is not made where the crashes use up its attempts", async () => {
+  test("is not made if crashes have used up the attempts", async () => {
     const { attempt, recorded } = await suspecting({ attempts: 2 });
     const outcome = await attempt(0, 4, pending({ 2: "alone", 3: "alone" }));
     expect(outcome).toMatchObject({ tag: "exhausted", failures: [{ kind: "crashed" }, { kind: "crashed" }] });
@@ -175,14 +175,14 @@ describe("a suspect's attempt", () => {
   });
 });
 
-describe("a place", () => {
+describe("a place for an isolated attempt", () => {
   test.each([
     [128, 1],
     [512, 1],
     [1_023, 1],
     [1_024, 2],
     [10_240, 4],
-  ])("with %i MB is there for %i suspects at once, and free again when one ends", async (memoryMb, places) => {
+  ])("in a function of %i MB is free for %i suspects at once, and again when one ends", async (memoryMb, places) => {
     const { attempt, recorded } = await suspecting({ memoryMb });
     const indexes = Array.from({ length: places }, (_, index) => index);
     const end = hold();
@@ -194,7 +194,7 @@ describe("a place", () => {
     expect(await attempt(7, 2, pending({}))).toMatchObject(attempted);
   });
 
-  test("is not there for one that must be alone while others run, nor for others while it runs", async () => {
+  test("is not free for a suspect that must run alone while others run, nor for others while it runs", async () => {
     const { attempt } = await suspecting();
     const endOther = hold();
     const other = attempt(0, 2, pending({}));
@@ -210,7 +210,7 @@ describe("a place", () => {
     expect(await attempt(2, 2, pending({}))).toMatchObject(attempted);
   });
 
-  test("is free again where the ledger could not be told", async () => {
+  test("is free again if the ledger fails", async () => {
     const { world, attempt } = await suspecting({ memoryMb: 256 });
     world.store.before = () => Promise.reject(new Error("down"));
     await expect(attempt(0, 3, pending({ 2: "isolated" }))).rejects.toThrow("down");
@@ -220,7 +220,7 @@ describe("a place", () => {
 });
 
 describe("a consumer", () => {
-  test("puts back a suspect without a place, any number of times, which is held against nobody", async () => {
+  test("returns a suspect without a place, any number of times, which does not count against the item", async () => {
     const world = await ConsumerWorld.of([..."abcdefgh"]);
     for (let other = 1; other < 8; other++) {
       const messages = [world.message(other, { receiveCount: 2 }), world.message(0, { receiveCount: other + 1 })];
@@ -232,7 +232,7 @@ describe("a consumer", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 8, retried: 0 });
   });
 
-  test("gives it another chance after a second, and up to a timeout more", async () => {
+  test("returns it for a second, and for up to a timeout more", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     // random is 0.5.
     expect(await world.consume({ timeout: { seconds: 10 } }, world.messages({ receiveCount: 2 }))).toEqual(["1"]);
@@ -243,7 +243,7 @@ describe("a consumer", () => {
     expect(state).toMatchObject({ failures: [], receives: new Map([[2, "returned"]]) });
   });
 
-  test("whose suspect cannot be started charges no item, takes no more, and retires", async () => {
+  test("that cannot start a process counts no attempt, receives no more messages, and retires", async () => {
     const world = await ConsumerWorld.of([..."abcd"]);
     isolation.isReady = false;
     isolation.run.mockResolvedValue({ tag: "not started", error: new Error("spawn EMFILE") });
@@ -256,7 +256,7 @@ describe("a consumer", () => {
         refill: { until: Date.now() + 60_000, waitingMilliseconds: 10_000, visibilityTimeoutSeconds: 60 },
       },
     );
-    // The suspect shares its slots with a good item. The other two wait.
+    // The suspect and a good item take the two slots. The other two items wait.
     const consumed = consumer.consume(
       [world.message(1), world.message(0, { receiveCount: 3 }), world.message(2), world.message(3)],
       Date.now() + 600_000,
@@ -269,7 +269,7 @@ describe("a consumer", () => {
     expect(world.sqs.received).toHaveLength(received);
     expect(world.metrics.counts).toEqual({ succeeded: 1, environmentsRetired: 1 });
     expect(world.logger.lines.join()).toContain("this environment takes no more messages and is replaced");
-    // Recorded as returned, so neither a failure nor another suspect comes of it.
+    // The receives are recorded as returned, so they are no failures and make no suspects.
     for (const [index, receiveCount] of [
       [0, 3],
       [2, 1],
@@ -285,7 +285,7 @@ describe("a consumer", () => {
     expect(world.deadLetters).toEqual([]);
   });
 
-  test("that works on its batch alone deletes what is done before it retires", async () => {
+  test("that receives no messages itself deletes the done messages of its batch before it retires", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     isolation.isReady = false;
     isolation.run.mockResolvedValue({ tag: "not started", error: new Error("spawn EAGAIN") });
@@ -296,7 +296,7 @@ describe("a consumer", () => {
     expect(world.sqs.deleted).toEqual(["handle-1"]);
   });
 
-  test("that starts its suspects does not retire", async () => {
+  test("that can start processes does not retire", async () => {
     const world = await ConsumerWorld.of(["a"]);
     const consumer = world.consumer({});
     await consumer.consume([world.message(0, { receiveCount: 2 })], Date.now() + 600_000);
@@ -304,7 +304,7 @@ describe("a consumer", () => {
     expect(world.sqs.deleted).toEqual([]);
   });
 
-  test("records what became of one, its outcome and its crashes", async () => {
+  test("records the outcome and the crashes of a suspect", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     const item = { run: RUN, partition: 0, page: 0, index: 0, epoch: 1, redriveGeneration: 0 };
     for (const receive of [2, 3]) await world.ledger.attempts.recordReceive(item, receive, "alone");

@@ -6,7 +6,7 @@ import {
 } from "../../../shared/consumer/attempts/isolation-memory.ts";
 
 test.each([
-  // Nothing is left beside the consumer: the smallest process is started all the same.
+  // There is no room beside the consumer. The smallest process is started anyway.
   [128, { consumerMb: 128, processes: 1, processMb: 116, heapMb: 32 }, false],
   [256, { consumerMb: 128, processes: 1, processMb: 128, heapMb: 41 }, true],
   [512, { consumerMb: 256, processes: 1, processMb: 256, heapMb: 144 }, true],
@@ -18,12 +18,12 @@ test.each([
   expect(admitsIsolation(memoryMb)).toBe(admits);
 });
 
-test("an attempt that runs alone gets the memory of all isolated ones", () => {
+test("an attempt that runs alone gets the memory of all isolated attempts", () => {
   expect(isolationMemory(1_024, true)).toEqual({ consumerMb: 512, processes: 1, processMb: 512, heapMb: 348 });
   expect(isolationMemory(128, true)).toEqual(isolationMemory(128));
 });
 
-test("consumer and processes stay within the function's memory, at each size that admits one", () => {
+test("the consumer and its processes stay within the function's memory, if it has room for a process", () => {
   const sizes = Array.from({ length: 10_240 - 128 + 1 }, (_, index) => 128 + index);
   const broken = sizes.filter((memoryMb) =>
     [false, true].some((alone) => {

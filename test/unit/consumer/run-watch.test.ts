@@ -17,21 +17,21 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe("what a run wants of its messages", () => {
-  test.each(RUN_STATUSES.map((status) => [status] as const))("is known by its status: %s", async (status) => {
+describe("the mode of a run", () => {
+  test.each(RUN_STATUSES.map((status) => [status] as const))("follows from its status: %s", async (status) => {
     const modes: Partial<Record<RunStatus, string>> = { paused: "pause", cancelling: "drain", failing: "drain" };
     expect(await watching(status).watch.mode("a")).toBe(modes[status] ?? "work");
   });
 
-  test("is to be worked on, of one that nobody knows: its messages are told apart by the ledger", async () => {
+  test("is work if the run is unknown: the ledger then finds its items unknown", async () => {
     const find = vi.fn(async () => undefined);
     expect(await new RunWatch({ find }, () => 0).mode("a")).toBe("work");
   });
 
   test.each([
-    ["since when is known", "1970-01-01T00:00:10.000Z", 90_000],
-    ["since when is not known: long ago", undefined, Number.POSITIVE_INFINITY],
-  ])("is to be put back for a part of the pause, of which %s", async (_, pausedAt, milliseconds) => {
+    ["is known", "1970-01-01T00:00:10.000Z", 90_000],
+    ["is not known", undefined, Number.POSITIVE_INFINITY],
+  ])("comes with the length of the pause, whose begin %s", async (_, pausedAt, milliseconds) => {
     const run = { id: "a", status: "paused", checkpoint: { ended: false }, pausedAt } as RunRecord;
     const watch = new RunWatch({ find: async () => run }, () => 100_000);
     await watch.mode("a");
@@ -42,7 +42,7 @@ describe("what a run wants of its messages", () => {
     expect(working.pausedMilliseconds("a")).toBe(0);
   });
 
-  test("is asked for once, by however many messages, and serves for a second", async () => {
+  test("is asked for once for all messages, and is used for a second", async () => {
     const { watch, find, clock } = watching();
     await Promise.all([watch.mode("a"), watch.mode("a"), watch.mode("b")]);
     expect(find.mock.calls).toEqual([["a"], ["b"]]);
@@ -51,7 +51,7 @@ describe("what a run wants of its messages", () => {
     expect(find).toHaveBeenCalledTimes(2);
   });
 
-  test("is asked for anew behind the back of a task that the old answer still serves", async () => {
+  test("is asked for again in the background while the old answer is still used", async () => {
     const { watch, find, clock } = watching();
     await watch.mode("a");
     clock.now += 1_000;
@@ -61,10 +61,10 @@ describe("what a run wants of its messages", () => {
     await vi.waitFor(async () => expect(await watch.mode("a")).toBe("pause"));
   });
 
-  test("of one that was found stopped: its source is not read any more, though an old message of it comes", async () => {
+  test("shows that the source of a stopped run is not read any more, even if an old message arrives", async () => {
     const { watch, clock } = watching("paused");
     await watch.mode("a");
-    // The answer serves no more, and is kept all the same.
+    // The answer is not valid any more, but it is kept.
     clock.now += 3_000;
     watch.noteSent("a", clock.now);
     expect(watch.isProducing).toBe(false);
@@ -72,7 +72,7 @@ describe("what a run wants of its messages", () => {
     expect(watch.isProducing).toBe(true);
   });
 
-  test("is waited for once the answer is three seconds old", async () => {
+  test("is waited for if the last answer is three seconds old", async () => {
     const { watch, find, clock } = watching();
     await watch.mode("a");
     clock.now += 3_000;
@@ -80,7 +80,7 @@ describe("what a run wants of its messages", () => {
     expect(await watch.mode("a")).toBe("pause");
   });
 
-  test("is asked for again by the next message where it could not be found out", async () => {
+  test("is asked for again by the next message if a request failed", async () => {
     const { watch, find } = watching();
     find.mockRejectedValueOnce(new Error("throttled"));
     await expect(Promise.all([watch.mode("a"), watch.mode("a")])).rejects.toThrow("throttled");
@@ -91,7 +91,7 @@ describe("what a run wants of its messages", () => {
 });
 
 describe("a message that was just sent", () => {
-  test("tells that its run was worked on then: its task waits for no look, which is made meanwhile", async () => {
+  test("shows that its run was at work, so its task waits for no request, which is sent in the background", async () => {
     const { watch, find, clock } = watching("paused");
     clock.now = 10_000;
     watch.noteSent("a", 9_001);
@@ -105,7 +105,7 @@ describe("a message that was just sent", () => {
     expect(watch.isProducing).toBe(false);
   });
 
-  test("tells nothing when it was sent a second ago, nor more than what is known", async () => {
+  test("shows nothing if it was sent a second ago, or if more is known", async () => {
     const { watch, clock } = watching("paused");
     clock.now = 10_000;
     watch.noteSent("a", 9_000);
@@ -114,7 +114,7 @@ describe("a message that was just sent", () => {
     expect(await watch.mode("a")).toBe("pause");
   });
 
-  test("by a clock that is ahead, is believed no longer than by one that is right", async () => {
+  test("by a clock that is ahead is not used for longer than by a correct clock", async () => {
     const { watch, find, clock } = watching("paused");
     clock.now = 10_000;
     watch.noteSent("a", 70_000);
@@ -123,7 +123,7 @@ describe("a message that was just sent", () => {
     expect(find).toHaveBeenCalledTimes(1);
   });
 
-  test("is not held against a look that fails: the next task waits for its own", async () => {
+  test("is followed by a request of the next task, if the request in the background failed", async () => {
     const { watch, find, clock } = watching("paused");
     clock.now = 10_000;
     watch.noteSent("a", 9_999);
@@ -137,7 +137,7 @@ describe("a message that was just sent", () => {
 });
 
 describe("in a process that serves one invocation after another", () => {
-  test("an answer serves the next invocation for a second, and then is waited for", async () => {
+  test("an answer is used by the next invocation for a second, and then the next answer is waited for", async () => {
     const { watch, find, clock } = watching("running");
     await watch.mode("a");
     clock.now += 999;
@@ -150,7 +150,7 @@ describe("in a process that serves one invocation after another", () => {
     expect(await watch.mode("a")).toBe("drain");
   });
 
-  test("a message that was just sent waits for no look where the last one is too old to serve", async () => {
+  test("a message that was just sent waits for no request, even if the last answer is too old", async () => {
     const { watch, find, clock } = watching("running");
     await watch.mode("a");
     clock.now = 60_000;
@@ -164,7 +164,7 @@ describe("in a process that serves one invocation after another", () => {
     expect(find).toHaveBeenCalledTimes(2);
   });
 
-  test("a run is taken to be produced for three seconds after it was found to be", async () => {
+  test("the source of a run counts as being read for three seconds after the answer", async () => {
     const { watch, clock } = watching("running");
     await watch.mode("a");
     clock.now += 2_999;
@@ -173,7 +173,7 @@ describe("in a process that serves one invocation after another", () => {
     expect(watch.isProducing).toBe(false);
   });
 
-  test("nothing that was found out by a clock that was set back since serves", async () => {
+  test("answers from before the clock was set back are not used", async () => {
     const { watch, find, clock } = watching("running");
     clock.now = 3_600_000;
     await watch.mode("a");
@@ -183,7 +183,7 @@ describe("in a process that serves one invocation after another", () => {
     expect(await watch.mode("a")).toBe("pause");
   });
 
-  test("a message that was sent just before its run was found stopped waits for a look, in later invocations too", async () => {
+  test("a message that was sent just before its run stopped waits for a request, in later invocations too", async () => {
     const { watch, find, clock } = watching("paused");
     clock.now = 10_000;
     expect(await watch.mode("a")).toBe("pause");
@@ -196,7 +196,7 @@ describe("in a process that serves one invocation after another", () => {
     expect(find).toHaveBeenCalledTimes(3);
   });
 
-  describe("a look that an earlier invocation began", () => {
+  describe("a request of an earlier invocation", () => {
     async function leftBehind() {
       const { watch, find, clock } = watching("paused");
       const { promise, resolve } = Promise.withResolvers<RunRecord>();
@@ -209,7 +209,7 @@ describe("in a process that serves one invocation after another", () => {
       return { watch, find, clock, comeBack };
     }
 
-    test("serves a later one within the second", async () => {
+    test("is used by a later invocation within a second", async () => {
       const { watch, find, clock, comeBack } = await leftBehind();
       clock.now += 999;
       watch.begin();
@@ -219,7 +219,7 @@ describe("in a process that serves one invocation after another", () => {
       expect(find).toHaveBeenCalledTimes(1);
     });
 
-    test("and that comes back later serves it not: the run may have been stopped meanwhile", async () => {
+    test("is not used later than that, because the run may have been stopped in between", async () => {
       const { watch, find, clock, comeBack } = await leftBehind();
       clock.now += 60_000;
       watch.begin();
@@ -230,7 +230,7 @@ describe("in a process that serves one invocation after another", () => {
       expect(await watch.mode("a")).toBe("pause");
     });
 
-    test("and that comes back before the later one asks leaves it no answer", async () => {
+    test("is not used either if its answer arrives before the later invocation asks", async () => {
       const { watch, clock, comeBack } = await leftBehind();
       clock.now += 60_000;
       watch.begin();
@@ -238,7 +238,7 @@ describe("in a process that serves one invocation after another", () => {
       expect(await watch.mode("a")).toBe("pause");
     });
 
-    test("and that comes back last does not replace the answer of a later one", async () => {
+    test("does not replace the answer to a later request, if its own answer arrives last", async () => {
       const { watch, find, clock, comeBack } = await leftBehind();
       clock.now += 2_000;
       watch.begin();
@@ -250,7 +250,7 @@ describe("in a process that serves one invocation after another", () => {
     });
   });
 
-  test("what is known of a hundred runs is forgotten", async () => {
+  test("a hundred known runs are forgotten", async () => {
     const { watch, find } = watching("running");
     for (let run = 0; run < 99; run++) await watch.mode(String(run));
     watch.begin();
@@ -262,7 +262,7 @@ describe("in a process that serves one invocation after another", () => {
     expect(find).toHaveBeenCalledTimes(101);
   });
 
-  test("a run of which nothing was heard for three seconds makes no room for that", async () => {
+  test("a run without a valid answer does not count as one of the hundred", async () => {
     const { watch, find, clock } = watching("running");
     for (let run = 0; run < 99; run++) await watch.mode(String(run));
     clock.now += 3_000;

@@ -10,11 +10,11 @@ const find = vi.fn(
     }),
 );
 
-test("all who ask while a look is under way share the next one, which begins after they asked", async () => {
-  const look = new StopCheck({ find });
-  const first = look.isStopping("run");
+test("all calls during a request share the next one, which begins after them", async () => {
+  const check = new StopCheck({ find });
+  const first = check.isStopping("run");
   await vi.waitFor(() => expect(find).toHaveBeenCalledTimes(1));
-  const later = [look.isStopping("run"), look.isStopping("run")];
+  const later = [check.isStopping("run"), check.isStopping("run")];
   answers[0]?.("running");
   expect(await first).toBe(false);
   await vi.waitFor(() => expect(find).toHaveBeenCalledTimes(2));
@@ -23,9 +23,9 @@ test("all who ask while a look is under way share the next one, which begins aft
   expect(find).toHaveBeenCalledTimes(2);
 });
 
-test("a look that fails fails for those who share it, and the next one is made", async () => {
-  const look = new StopCheck({ find: vi.fn().mockRejectedValueOnce(new Error("down")).mockResolvedValue(undefined) });
-  const asked = [look.isStopping("run"), look.isStopping("run")];
-  for (const each of asked) await expect(each).rejects.toThrow("down");
-  expect(await look.isStopping("run")).toBe(false);
+test("a request that fails rejects the calls that share it, and the next call makes a new one", async () => {
+  const check = new StopCheck({ find: vi.fn().mockRejectedValueOnce(new Error("down")).mockResolvedValue(undefined) });
+  const calls = [check.isStopping("run"), check.isStopping("run")];
+  for (const each of calls) await expect(each).rejects.toThrow("down");
+  expect(await check.isStopping("run")).toBe(false);
 });

@@ -11,7 +11,7 @@ const EVENTS = ["uncaughtException", "unhandledRejection"] as const;
 const saved = EVENTS.map((event) => ({ event, listeners: process.listeners(event as "uncaughtException") }));
 const report = vi.fn();
 
-// The test runner listens too, and would fail the run.
+// The test runner also listens to these events, and would fail.
 let release = () => {};
 beforeAll(() => {
   release = containStrayErrors(report);
@@ -40,7 +40,7 @@ const attempt = (task: Task<unknown>): Promise<AttemptOutcome> =>
 const waitsAfter = (begin: () => void): Task<unknown> => {
   return (_, { signal }) => {
     begin();
-    // Held by a timer, so that a failure of the attempt is what ends it.
+    // The attempt's timer keeps the process alive until the attempt fails.
     return new Promise((_, reject) => signal.addEventListener("abort", reject));
   };
 };
@@ -67,16 +67,16 @@ test.each([
         throw thrown;
       }),
   ],
-  ["a promise that nobody awaits", (thrown: unknown) => void Promise.reject(thrown)],
+  ["a promise without a handler", (thrown: unknown) => void Promise.reject(thrown)],
   [
-    "an async function that nobody awaits",
+    "an async function that is not awaited",
     (thrown: unknown) =>
       void (async () => {
         await null;
         throw thrown;
       })(),
   ],
-])("what %s throws fails the attempt it comes from, and no other", async (_, begin) => {
+])("an error from %s fails the attempt that it comes from, and no other", async (_, begin) => {
   for (const thrown of [new Error("stray"), undefined, "text"]) {
     const good = attempt(() => new Promise((resolve) => setTimeout(resolve, 20)));
     const outcome = await attempt(waitsAfter(() => begin(thrown)));
@@ -87,7 +87,7 @@ test.each([
   expect(report).not.toHaveBeenCalled();
 });
 
-test("a task that removes all listeners of its process does not expose the next one", async () => {
+test("a task that removes all listeners of the process does not affect the next attempt", async () => {
   expect((await attempt(() => void process.removeAllListeners("uncaughtException"))).tag).toBe("succeeded");
   const outcome = await attempt(
     waitsAfter(
@@ -100,14 +100,14 @@ test("a task that removes all listeners of its process does not expose the next 
   expect(outcome).toMatchObject({ tag: "failed", thrown: { message: "stray" } });
 });
 
-test("an error event that nobody listens to fails the attempt it comes from", async () => {
+test("an error event without a listener fails the attempt that it comes from", async () => {
   const outcome = await attempt(
     waitsAfter(() => void setTimeout(() => new EventEmitter().emit("error", new Error("e")), 1)),
   );
   expect(outcome).toMatchObject({ tag: "failed", thrown: { message: "e" } });
 });
 
-test("an error of an attempt that is over, or of none, is reported", async () => {
+test("an error of an attempt that has ended, or of no attempt, is reported", async () => {
   const reported = () => new Promise((resolve) => report.mockImplementationOnce(resolve));
   const late = reported();
   expect(
@@ -129,12 +129,12 @@ test("an error of an attempt that is over, or of none, is reported", async () =>
   expect(report).toHaveBeenCalledTimes(2);
 });
 
-// V8 itself calls the `toString` of an object that nobody catches: one that never ends blocks the process, as any loop.
+// V8 calls `toString` of an uncaught object. One that never returns blocks the process, like any endless loop.
 const thrownFreely = Object.keys(HOSTILE_VALUES).filter(
   (name) => name !== "an object whose toString and toJSON never end",
 );
 
-test.each(thrownFreely)("%s that is of no attempt is reported as an error that can be read", async (name) => {
+test.each(thrownFreely)("%s that belongs to no attempt is reported as a readable error", async (name) => {
   const reported = new Promise<Error>((resolve) => report.mockImplementationOnce(resolve));
   setImmediate(() => {
     throw HOSTILE_VALUES[name]?.make();

@@ -21,8 +21,8 @@ function watching() {
   return { watch, beyond, clock, stopBeyondTolerance, sendControl };
 }
 
-describe("a look at a run of which items die", () => {
-  test("follows the first death at once, and later ones at most once a second", async () => {
+describe("a check of a run whose items die", () => {
+  test("follows the first death at once, and later deaths at most once a second", async () => {
     const { watch, clock, stopBeyondTolerance } = watching();
     const looksAfter = async (now: number) => {
       clock.now = now;
@@ -36,13 +36,13 @@ describe("a look at a run of which items die", () => {
     expect(await looksAfter(2_049)).toBe(2);
   });
 
-  test("is each run's own", async () => {
+  test("is made for each run separately", async () => {
     const { watch, stopBeyondTolerance } = watching();
     for (const run of ["a", "b", "a", "b"]) await watch.noteDeath(run);
     expect(stopBeyondTolerance.mock.calls).toEqual([["a"], ["b"]]);
   });
 
-  test("follows in the end where one is due, and only there", async () => {
+  test("is made at the end if one is due, and only then", async () => {
     const { watch, stopBeyondTolerance } = watching();
     for (const run of ["a", "b", "b"]) await watch.noteDeath(run);
     stopBeyondTolerance.mockClear();
@@ -52,7 +52,7 @@ describe("a look at a run of which items die", () => {
     expect(stopBeyondTolerance).toHaveBeenCalledTimes(1);
   });
 
-  test("that failed is made up for in the end", async () => {
+  test("that failed is repeated at the end", async () => {
     const { watch, stopBeyondTolerance } = watching();
     stopBeyondTolerance.mockRejectedValueOnce(new Error("throttled"));
     await expect(watch.noteDeath("a")).rejects.toThrow("throttled");
@@ -62,7 +62,7 @@ describe("a look at a run of which items die", () => {
     expect(stopBeyondTolerance).toHaveBeenCalledTimes(2);
   });
 
-  test("that stops the run tells its producer, once", async () => {
+  test("that stops the run tells the producer, once", async () => {
     const { watch, beyond, clock, sendControl } = watching();
     await watch.noteDeath("a");
     expect(sendControl).not.toHaveBeenCalled();
@@ -77,10 +77,10 @@ describe("a look at a run of which items die", () => {
   });
 });
 
-describe("a run of which more items die than are tolerated", () => {
+describe("a run with more dead items than it tolerates", () => {
   const dies = { task: () => Promise.reject(new PermanentError("no")) };
 
-  test("is stopped with its reason, its producer told once, and the rest dropped unrun", async () => {
+  test("is stopped with its reason, the producer is told once, and the other items are cancelled", async () => {
     const world = await ConsumerWorld.of([..."abcdef"], { count: 1, minimum: 100 });
     await world.consume(dies, [world.message(0)]);
     expect(await world.status()).toBe("running");
@@ -100,14 +100,14 @@ describe("a run of which more items die than are tolerated", () => {
     expect(world.sqs.control).toHaveLength(1);
   });
 
-  test("all at once is looked at in the end, too", async () => {
+  test("is also stopped if all items die at once", async () => {
     const world = await ConsumerWorld.of([..."abcdef"], { count: 4, minimum: 100 });
     await world.consume(dies, world.messages().slice(0, 5), { now: () => 0 });
     expect(await world.status()).toBe("failing");
     expect(world.sqs.control).toHaveLength(1);
   });
 
-  test("but could not be looked at is left as it is: the deaths stand", async () => {
+  test("goes on if it cannot be checked, and its deaths stay recorded", async () => {
     const world = await ConsumerWorld.of(["a", "b"], { count: 0, minimum: 100 });
     let buried = false;
     world.sqs.before = (action) => {

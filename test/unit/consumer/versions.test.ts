@@ -5,7 +5,7 @@ import { runKey } from "../../../shared/ledger/keys.ts";
 import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
 import { workflowOptions } from "../../helpers/workflow-options.ts";
 
-/** A message as a version of tomorrow may write it. */
+/** A message as a later version may write it. */
 const newer = (world: ConsumerWorld, changes: { receiveCount?: number; sentAt?: number } = {}) =>
   world.raw(JSON.stringify({ sluice: 3, workflow: "test", partition: 5, what: "nobody here knows" }), {
     id: "newer",
@@ -13,7 +13,7 @@ const newer = (world: ConsumerWorld, changes: { receiveCount?: number; sentAt?: 
   });
 
 describe("a consumer that meets a newer envelope", () => {
-  test("puts it back, works on its own messages, and writes nothing of it", async () => {
+  test("returns it, processes the other messages, and writes nothing about it", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     const task = vi.fn();
     expect(await world.consume({ task }, [newer(world), ...world.messages()])).toEqual(["newer"]);
@@ -28,7 +28,7 @@ describe("a consumer that meets a newer envelope", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 2, dead: 0, pending: 0 });
   });
 
-  test("says so once, however many there are", async () => {
+  test("logs it once, however many messages there are", async () => {
     const world = await ConsumerWorld.of(["a"]);
     await world.consume(
       {},
@@ -38,7 +38,7 @@ describe("a consumer that meets a newer envelope", () => {
     expect(world.metrics.counts).toEqual({ newerVersion: 5 });
   });
 
-  test("hides it for longer each time, and so that SQS does not move it at its last receives", async () => {
+  test("hides it for longer each time, so that SQS does not move it to the dead-letter queue", async () => {
     const { maxReceiveCount } = topology(defineWorkflow(workflowOptions({}))).queue;
     const world = await ConsumerWorld.of(["a"]);
     const hidden = async (receiveCount: number) => {
@@ -53,7 +53,7 @@ describe("a consumer that meets a newer envelope", () => {
     expect(world.rawDeadLetters).toEqual([]);
   });
 
-  test("deletes nothing of it while it refills its slots", async () => {
+  test("does not delete it while it refills its slots", async () => {
     const world = await ConsumerWorld.of(["a"]);
     const refill = { until: Date.now() + 60_000, waitingMilliseconds: 10_000, visibilityTimeoutSeconds: 60 };
     expect(await world.consume({}, [newer(world), ...world.messages()], { refill })).toEqual(["newer"]);
@@ -61,7 +61,7 @@ describe("a consumer that meets a newer envelope", () => {
   });
 });
 
-test("a run that a newer version began is not worked on: its messages are put back, and no receive is noted", async () => {
+test("the messages of a run that a newer version began are returned, and no receive is recorded", async () => {
   const world = await ConsumerWorld.of(["a", "b"]);
   await world.store.update(runKey(RUN), { set: { version: 2 } });
   world.store.updates.length = 0;
@@ -74,7 +74,7 @@ test("a run that a newer version began is not worked on: its messages are put ba
   expect(world.rawDeadLetters).toEqual([]);
 });
 
-test("a run without a version is worked on as one of version 1", async () => {
+test("a run without a version is processed as one of version 1", async () => {
   const world = await ConsumerWorld.of(["a"]);
   expect((await world.store.get(runKey(RUN)))?.version).toBe(1);
   await world.store.update(runKey(RUN), { remove: ["version"] });
