@@ -15,10 +15,10 @@ const DEAD_LETTERS = "https://sqs/dead-letters";
 export const CONTROL = "https://sqs/control";
 export const RUN = "run-1";
 
-/** Serves a suspect's attempt: each succeeds. */
+/** The module for the processes of isolated attempts: each attempt succeeds. */
 export const ISOLATED_MODULE = fileURLToPath(new URL("./isolated-success.ts", import.meta.url));
 
-/** A consumer of a run whose one page has been sent, with everything around it in memory. */
+/** A consumer in memory, of a run with one page that has been sent. */
 export class ConsumerWorld {
   readonly store = new FaultyStore();
   readonly sqs = new FakeSqs();
@@ -32,7 +32,7 @@ export class ConsumerWorld {
     this.#items = items;
   }
 
-  /** @param contents What the run's page held, one after the other, before a checkpoint passed it. */
+  /** @param contents The digests that the run's page had, one after the other, before its checkpoint. */
   static async of(items: readonly unknown[], tolerance?: Tolerance, contents = ["d"]): Promise<ConsumerWorld> {
     const world = new ConsumerWorld(items);
     const requestedAt = "2026-01-01T00:00:00.000Z";
@@ -51,7 +51,7 @@ export class ConsumerWorld {
     return world;
   }
 
-  /** The message of an item: its id is the item's index. */
+  /** The message of an item. Its id is the item's index. */
   message(index: number, changes: Partial<ReceivedMessage> & { readonly epoch?: number } = {}): ReceivedMessage {
     const { epoch = 1, ...rest } = changes;
     const header = { workflow: "test", run: RUN, partition: 0, page: 0, epoch, resent: false };
@@ -89,7 +89,7 @@ export class ConsumerWorld {
     });
   }
 
-  /** One invocation. Returns the ids that must come again. */
+  /** One invocation. Returns the ids of the messages that must come again. */
   async consume(
     workflow: Partial<WorkflowOptions>,
     messages: readonly ReceivedMessage[] = this.messages(),
@@ -102,7 +102,7 @@ export class ConsumerWorld {
     return this.sqs.sentTo(DEAD_LETTERS).map(({ body }) => parseEnvelope(body) as DeadLetterEnvelope);
   }
 
-  /** The messages that were put on the queue again. */
+  /** The messages that were sent to the queue in place of others. */
   get replacements() {
     return this.sqs.sentTo(QUEUE);
   }
@@ -111,7 +111,7 @@ export class ConsumerWorld {
     return this.sqs.sentTo(DEAD_LETTERS);
   }
 
-  /** The run's counts as the ledger has them now. */
+  /** The run's counts in the ledger. */
   async counts() {
     return await this.runs.counts(await this.runs.get(RUN));
   }

@@ -99,7 +99,7 @@ export class IsolatedAttempts {
     const { ledger, now } = this.#options;
     let { failures } = state;
     for (const receive of crashedReceives(item, state, "alone")) {
-      const crash = new Error("the attempt took its whole execution environment along");
+      const crash = new Error("the attempt ended its whole execution environment");
       crash.stack = "";
       const times = { startedAt: now(), endedAt: now() };
       const failure = toFailure(crash, { ...times, attempt: failures.length + 1, kind: "crashed" });

@@ -28,7 +28,7 @@ async function isolatedOnce(item: unknown, changes: Changes = {}) {
   return await isolation.run(request, { alone: false, beginsBy, begin });
 }
 
-/** The outcome of an attempt that was made: on a busy computer, a process may not be ready in time, and the attempt is repeated. */
+/** The outcome of an attempt that was made. On a busy computer, a process may not be ready in time: then it is repeated. */
 async function isolated(item: unknown, changes: Changes = {}) {
   for (;;) {
     const outcome = await isolatedOnce(item, changes);
@@ -36,7 +36,7 @@ async function isolated(item: unknown, changes: Changes = {}) {
   }
 }
 
-/** A `spawn` that fails as Node's does: it throws, or the process has no id and tells why by an event. */
+/** A `spawn` that fails like Node's: it throws, or it returns a process without an id that emits an error. */
 const failingSpawn = (code: string, how: "throws" | "tells"): typeof spawn =>
   vi.fn(() => {
     const error = Object.assign(new Error(`spawn ${code}`), { code });
@@ -50,17 +50,17 @@ const failed = (kind: string, thrown: object) => ({ tag: "failed", kind, thrown:
 
 afterAll(() => childrenEnded(0));
 
-// Each in a process of its own, all at once.
+// All attempts run at once, each in its own process.
 describe.concurrent("an isolated attempt", () => {
-  test("succeeds by returning", async () => {
+  test("succeeds if its task returns", async () => {
     expect(await isolated("succeeds")).toMatchObject({ tag: "succeeded" });
   });
 
-  test("gets bigints as they are", async () => {
+  test("gets bigints unchanged", async () => {
     expect(await isolated([1234567890123456789n, 5n])).toMatchObject({ tag: "succeeded" });
   });
 
-  test("that throws fails with the task's own error", async () => {
+  test("that throws fails with the error of its task", async () => {
     const outcome = await isolated("throws");
     expect(outcome).toMatchObject(failed("threw", { name: "RangeError", message: "too far" }));
     expect(outcome).toMatchObject({ thrown: { stack: expect.stringContaining("isolated-tasks.ts") } });
@@ -72,7 +72,7 @@ describe.concurrent("an isolated attempt", () => {
     expect(permanent.tag === "failed" && isPermanent(permanent.thrown)).toBe(true);
   });
 
-  test("that asks for later says when", async () => {
+  test("that throws RetryLater keeps the wait", async () => {
     const later = await isolated("asks for later");
     expect(later).toMatchObject(failed("threw", { name: "RetryLater", message: "try again in 3 s" }));
     expect(later.tag === "failed" && askedWaitOf(later.thrown)).toEqual({
@@ -81,7 +81,7 @@ describe.concurrent("an isolated attempt", () => {
     });
   });
 
-  test("that is throttled says so", async () => {
+  test("that is throttled keeps that", async () => {
     const throttled = await isolated("is throttled");
     expect(throttled.tag === "failed" && askedWaitOf(throttled.thrown)).toEqual({
       kind: "throttled",
@@ -89,7 +89,7 @@ describe.concurrent("an isolated attempt", () => {
     });
   });
 
-  test("that checked a response tells what the service said", async () => {
+  test("that checked a response keeps the message of the service", async () => {
     const message = "the service answered 400: say please";
     expect(await isolated("is refused")).toMatchObject(failed("threw", { name: "PermanentError", message }));
   });
@@ -133,7 +133,7 @@ describe.concurrent("an isolated attempt", () => {
     expect(await isolated(item, { module })).toMatchObject(failed("crashed", error));
   });
 
-  test("that sends, writes, disconnects and removes what it can succeeds all the same", async () => {
+  test("succeeds even if it sends, writes, disconnects and removes listeners", async () => {
     expect(await isolated("does all it can to its parent")).toMatchObject({ tag: "succeeded" });
   });
 
@@ -146,12 +146,12 @@ describe.concurrent("an isolated attempt", () => {
     expect(outcome).toMatchObject(failed("crashed", { name: "CrashedError", message }));
   });
 
-  test("that cannot begin is not made", async () => {
+  test("is not made if its begin cannot be recorded", async () => {
     const begin = () => Promise.reject(new Error("the ledger is down"));
     await expect(isolated("throws", { begin })).rejects.toThrow("the ledger is down");
   });
 
-  test("whose process ends before it is ready is not made, and not begun", async () => {
+  test("whose process ends before it is ready is not begun", async () => {
     const begin = vi.fn(async () => {});
     const outcome = await isolated("any", { module: "isolated-exit", begin });
     const message = "the process for an isolated attempt ended before the attempt began: exit code 7";

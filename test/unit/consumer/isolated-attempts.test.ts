@@ -154,7 +154,7 @@ describe("the attempt of a suspect", () => {
     expect(outcome).toMatchObject(attempted);
     expect(await recorded(0)).toMatchObject({
       failures: [
-        { attempt: 1, kind: "crashed", message: "the attempt took its whole execution environment along" },
+        { attempt: 1, kind: "crashed", message: "the attempt ended its whole execution environment" },
         { attempt: 2, kind: "crashed" },
       ],
       receives: new Map([

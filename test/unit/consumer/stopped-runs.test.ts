@@ -21,7 +21,7 @@ const cancelling = async (items: readonly unknown[]) => {
 };
 
 describe("the messages of a paused run", () => {
-  test("are put back unrun for a while, each receive accounted for", async () => {
+  test("are returned without an attempt, and each receive is recorded", async () => {
     const world = await paused(["a", "b"]);
     const task = vi.fn();
     expect([...(await world.consume({ task }))].sort()).toEqual(["0", "1"]);
@@ -37,7 +37,7 @@ describe("the messages of a paused run", () => {
     expect(await world.counts()).toMatchObject({ pending: 2 });
   });
 
-  test("keep no redriven item of another run from its attempt", async () => {
+  test("do not delay a redriven item of another run", async () => {
     const world = await ConsumerWorld.of(["a"]);
     await world.consume({ task: () => Promise.reject(new PermanentError("no")) });
     const redriven = world.raw(world.rawDeadLetters[0]?.body ?? "", { id: "redriven" });
@@ -55,7 +55,7 @@ describe("the messages of a paused run", () => {
     expect(await world.runs.counts(await world.runs.get("other"))).toMatchObject({ pending: 1 });
   });
 
-  test("may come any number of times, and then run like any other", async () => {
+  test("may come any number of times, and run when the pause ends", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     onTestFinished(() => void vi.useRealTimers());
     const world = await paused(["a"]);
@@ -64,13 +64,13 @@ describe("the messages of a paused run", () => {
       vi.setSystemTime(Date.now() + (world.sqs.visibilities.at(-1)?.seconds ?? 0) * 1_000);
     }
     const hidden = world.sqs.visibilities.map(({ seconds }) => seconds);
-    // A quarter of the pause: it is soon resumed, or it costs few receives.
+    // Each message stays hidden for a quarter of the pause.
     expect(hidden.slice(0, 8)).toEqual([5, 5, 5, 5, 5, 7, 8, 10]);
     expect(hidden.slice(-12)).toEqual(Array(12).fill(600));
     await world.runs.reopen(RUN);
     const attempts: number[] = [];
     const task = (_: unknown, { attempt }: { attempt: number }) => void attempts.push(attempt);
-    // In the consumer itself: it is no suspect.
+    // The task runs in the consumer itself, so the item is no suspect.
     expect(await world.consume({ task }, [world.message(0, { receiveCount: 41 })])).toEqual([]);
     expect(attempts).toEqual([1]);
     expect(world.deadLetters).toEqual([]);
@@ -90,7 +90,7 @@ describe("the messages of a paused run", () => {
     expect(attempts).toEqual([2]);
   });
 
-  test("are deleted where their item is settled, and buried where its death is decided", async () => {
+  test("are deleted if their item is settled, and dead-lettered if its death is decided", async () => {
     const world = await ConsumerWorld.of(["done", "dying", "pending"]);
     await world.consume({}, [world.message(0)]);
     await world.ledger.outcomes.claimDeath(item(1));
@@ -100,7 +100,7 @@ describe("the messages of a paused run", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, pending: 1 });
   });
 
-  test("come again all the same when the ledger or SQS cannot be told", async () => {
+  test("also come again if the ledger or SQS fails", async () => {
     const world = await paused(["a"]);
     world.sqs.before = () => Promise.reject(new Error("down"));
     expect(await world.consume({})).toEqual(["0"]);
@@ -111,7 +111,7 @@ describe("the messages of a paused run", () => {
 });
 
 describe("the messages of a cancelled run", () => {
-  test("are dropped unrun, one write a page, and end it with exact counts", async () => {
+  test("are dropped without an attempt, in one write per page, and the run ends with exact counts", async () => {
     const world = await cancelling([..."abc"]);
     await world.ledger.pages.open({ run: RUN, partition: 0, page: 1 }, { size: 2, digest: "e" });
     const other = (index: number) => {
@@ -132,7 +132,7 @@ describe("the messages of a cancelled run", () => {
     expect(world.deadLetters).toEqual([]);
   });
 
-  test("that come twice are cancelled once", async () => {
+  test("are cancelled once if they come twice", async () => {
     const world = await cancelling(["a", "b"]);
     await world.consume({}, [world.message(0), world.message(0)]);
     await world.consume({}, [world.message(0, { receiveCount: 2 }), world.message(1)]);
@@ -140,12 +140,12 @@ describe("the messages of a cancelled run", () => {
     expect(await world.status()).toBe("cancelled");
   });
 
-  test("whose items are settled leave them so", async () => {
+  test("do not change items that are settled", async () => {
     const world = await ConsumerWorld.of(["done", "dead", "queued"]);
     const task = (name: unknown) => (name === "dead" ? Promise.reject(new PermanentError("no")) : undefined);
     await world.consume({ task }, [world.message(0), world.message(1)]);
     await world.runs.cancel(RUN);
-    // Also the first delivery of a duplicate, of which nothing is looked up.
+    // This includes the first delivery of a duplicate, which is not looked up.
     expect(
       await world.consume({}, [world.message(0), world.message(1, { receiveCount: 2 }), world.message(2)]),
     ).toEqual([]);
@@ -153,7 +153,7 @@ describe("the messages of a cancelled run", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, cancelled: 1, pending: 0 });
   });
 
-  test("of which one is being buried come again, and the death is completed", async () => {
+  test("come again if the death of one item is claimed, and the death is completed", async () => {
     const world = await cancelling(["a", "dying", "c"]);
     await world.ledger.outcomes.claimDeath(item(1));
     expect(await world.consume({})).toContain("1");
@@ -165,7 +165,7 @@ describe("the messages of a cancelled run", () => {
     expect(world.deadLetters).toMatchObject([{ item: "dying" }]);
   });
 
-  test("come again when they cannot be recorded", async () => {
+  test("come again if they cannot be recorded", async () => {
     const world = await cancelling(["a", "b"]);
     world.store.before = (operation) => operation === "update" && Promise.reject(new Error("down"));
     expect([...(await world.consume({}))].sort()).toEqual(["0", "1"]);
@@ -174,7 +174,7 @@ describe("the messages of a cancelled run", () => {
     expect(await world.counts()).toMatchObject({ cancelled: 2 });
   });
 
-  test("that are at work when it is cancelled are finished, and count", async () => {
+  test("are finished and count if their tasks run when the run is cancelled", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     const task = async (name: unknown) => void (name === "a" && (await world.runs.cancel(RUN)));
     expect(await world.consume({ task }, [world.message(0)])).toEqual([]);
@@ -190,7 +190,7 @@ describe("a long wait of an item whose run is cancelled during its attempt", () 
     throw new RetryLater({ seconds });
   };
 
-  test("is not waited for: the item is cancelled, so the run ends", async () => {
+  test("ends at once: the item is cancelled, so the run ends", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     expect(await world.consume({ task: asksFor(world, 3_600) })).toEqual([]);
     expect(await world.status()).toBe("cancelled");
@@ -198,13 +198,13 @@ describe("a long wait of an item whose run is cancelled during its attempt", () 
     expect(world.sqs.visibilities).toEqual([]);
   });
 
-  test("is waited for if it is short: its message comes again before long", async () => {
+  test("goes on if it is short, because its message soon comes again", async () => {
     const world = await ConsumerWorld.of(["a"]);
     expect(await world.consume({ task: asksFor(world, 5) })).toEqual(["0"]);
     expect(await world.counts()).toMatchObject({ cancelled: 0, pending: 1 });
   });
 
-  test("that the producer has cancelled already is settled once", async () => {
+  test("is settled once if the producer has cancelled the item before", async () => {
     const world = await ConsumerWorld.of(["a"]);
     const task = async () => {
       throw new RetryLater({ hours: 3 });

@@ -14,7 +14,7 @@ const DAY = 24 * HOUR;
 let isolation: { readonly run: MockInstance<Isolation["run"]> };
 
 beforeEach(() => {
-  // An item of this file never needs a process of its own, but where a test says so.
+  // The items of this file are no suspects, unless a test says so.
   isolation = { run: vi.spyOn(Isolation.prototype, "run").mockRejectedValue(new Error("no suspect is expected")) };
   vi.useFakeTimers({ now: START, toFake: ["Date"] });
 });
@@ -27,7 +27,7 @@ const pass = (seconds: number) => vi.setSystemTime(Date.now() + seconds * 1_000)
 
 const ITEM = { run: RUN, partition: 0, page: 0, index: 0, epoch: 1, redriveGeneration: 0 };
 
-/** One item whose message is delivered again and again, each time when its visibility says so. */
+/** One item whose message is delivered again each time its visibility timeout is over. */
 async function waiting(workflow: Partial<WorkflowOptions>) {
   const world = await ConsumerWorld.of(["a"]);
   let message: ReceivedMessage = world.message(0, { receiveCount: 0, sentAt: START });
@@ -73,8 +73,8 @@ const fails = () => {
   throw new TypeError("no");
 };
 
-describe("an item that is told to wait", () => {
-  test("loses no attempt, is no suspect, and takes constant room, however often", async () => {
+describe("an item whose task asks for a wait", () => {
+  test("loses no attempt, is no suspect, and takes constant space, however often it waits", async () => {
     const item = await waiting({ retry: { attempts: 2, backoff: { cap: { seconds: 10 } } } });
     const contexts: Partial<TaskContext>[] = [];
     let afterThree = 0;
@@ -86,7 +86,7 @@ describe("an item that is told to wait", () => {
       if (wait === 2) afterThree = JSON.stringify(await item.row()).length;
     }
     expect(contexts).toEqual(Array.from({ length: 400 }, (_, waits) => ({ attempt: 1, waits })));
-    // Only its numbers get longer.
+    // Only the numbers in its row get longer.
     expect(JSON.stringify(await item.row()).length - afterThree).toBeLessThan(30);
     expect(await item.state()).toMatchObject({
       failures: [],
@@ -98,20 +98,20 @@ describe("an item that is told to wait", () => {
     expect(isolation.run).not.toHaveBeenCalled();
   });
 
-  test("is never near the receives after which SQS moves its message", async () => {
+  test("is replaced before its message has as many receives as SQS allows", async () => {
     const item = await waiting({ retry: { attempts: 5 } });
     let most = 0;
     for (let wait = 0; wait < 300; wait++) {
       await item.deliver(asksFor({ seconds: 1 }));
       most = Math.max(most, item.message.receiveCount);
     }
-    // Of 145.
+    // SQS allows 145.
     expect(most).toBe(72);
     expect(item.world.replacements.length).toBe(4);
     expect(parseEnvelope(item.message.body)).toMatchObject({ receives: 292, resent: true, item: "a", index: 0 });
   });
 
-  test("still has all of its attempts for failures, and its dead letter tells both", async () => {
+  test("keeps all of its attempts for failures, and its dead letter holds failures and waits", async () => {
     const item = await waiting({ retry: { attempts: 3 } });
     const attempts: number[] = [];
     const does =
@@ -133,12 +133,12 @@ describe("an item that is told to wait", () => {
     expect(await item.world.counts()).toMatchObject({ dead: 1, retried: 2, deadByReason: { exhausted: 1 } });
   });
 
-  test("comes back when the service says: an HTTP date", async () => {
+  test("comes back at the HTTP date that the service gives", async () => {
     const item = await waiting({});
     expect(await item.deliver(asksFor("Fri, 27 Nov 2026 14:00:00 GMT"))).toBe(HOUR);
   });
 
-  test("is spread by the backoff, which gets longer, when it was throttled", async () => {
+  test("waits for a growing backoff beside the asked wait, if it was throttled", async () => {
     // random is 0.5: half of 8, 16, 32 and 60 (capped) seconds.
     const item = await waiting({ retry: { backoff: { base: { seconds: 8 }, cap: { seconds: 60 } } } });
     const task = () => {
@@ -149,7 +149,7 @@ describe("an item that is told to wait", () => {
     expect(seconds).toEqual([104, 108, 116, 130]);
   });
 
-  test("waits for more than SQS can hide a message, renewed on the way without an attempt", async () => {
+  test("can wait for longer than SQS hides a message: the wait is renewed without an attempt", async () => {
     const item = await waiting({ retry: { waitAtMost: { days: 2 } } });
     expect(await item.deliver(asksFor({ hours: 30 }))).toBe(11 * HOUR);
     const task = vi.fn();
@@ -162,7 +162,7 @@ describe("an item that is told to wait", () => {
     expect(isolation.run).not.toHaveBeenCalled();
   });
 
-  test("waits on if its message comes too early, as its consumer died before it could hide it", async () => {
+  test("goes on waiting if its message comes too early, because its consumer ended before it hid the message", async () => {
     const item = await waiting({});
     item.world.sqs.before = (action) => {
       if (action === "changeVisibility") throw new Error("killed");
@@ -176,13 +176,13 @@ describe("an item that is told to wait", () => {
     expect(await item.deliver(task)).toBeUndefined();
   });
 
-  test("was a suspect, and stays one; its own attempt in a process is accounted for", async () => {
+  test("stays a suspect if it was one, and its isolated attempts are explained", async () => {
     const item = await waiting({});
     isolation.run.mockImplementation(async () => {
       const times = { startedAt: Date.now(), endedAt: Date.now() };
       return { tag: "failed", kind: "threw", thrown: new Throttled(), ...times };
     });
-    // Its consumer dies before it can record anything.
+    // The consumer ends before it can record anything.
     item.world.store.before = (operation) => operation === "update" && Promise.reject(new Error("killed"));
     await item.deliver(fails);
     item.world.store.before = () => {};
@@ -194,7 +194,7 @@ describe("an item that is told to wait", () => {
 });
 
 describe("retry.waitAtMost", () => {
-  test("bounds all waits together: the item is dead at once, and its dead letter tells of them", async () => {
+  test("limits all waits together: the item dies at once, and its dead letter holds the waits", async () => {
     const item = await waiting({ retry: { attempts: 2 } });
     for (let wait = 0; wait < 24; wait++) expect(await item.deliver(asksFor({ hours: 1 }))).toBe(HOUR);
     const at = new Date(START).toISOString();
@@ -227,7 +227,7 @@ describe("retry.waitAtMost", () => {
     });
   });
 
-  test("is passed by a single wait that is too long, and by none that is not", async () => {
+  test("is exceeded by a single wait that is too long", async () => {
     const item = await waiting({ retry: { waitAtMost: { hours: 1 } } });
     expect(await item.deliver(asksFor({ hours: 1 }))).toBe(HOUR);
     expect(item.world.deadLetters).toEqual([]);
@@ -236,7 +236,7 @@ describe("retry.waitAtMost", () => {
     expect(other.world.deadLetters).toMatchObject([{ dead: { reason: "waited too long" } }]);
   });
 
-  test("counts no time in the queue, paused, or without a slot", async () => {
+  test("does not count time in the queue, in a pause, or without a slot", async () => {
     const item = await waiting({ retry: { waitAtMost: { hours: 1 } } });
     await item.deliver(asksFor({ minutes: 30 }));
     pass(3 * DAY);
@@ -246,7 +246,7 @@ describe("retry.waitAtMost", () => {
     expect(item.world.deadLetters).toHaveLength(1);
   });
 
-  test("stops the run, if more items wait too long than are tolerated", async () => {
+  test("stops the run if more items than it tolerates wait too long", async () => {
     const world = await ConsumerWorld.of(["a", "b", "c"], { count: 1, minimum: 100 });
     const workflow = { task: asksFor({ hours: 2 }), retry: { waitAtMost: { hours: 1 } } };
     await world.consume(workflow, [world.message(0)]);
@@ -255,7 +255,7 @@ describe("retry.waitAtMost", () => {
     expect(await world.status()).toBe("failing");
   });
 
-  test("starts anew with a redrive", async () => {
+  test("starts again with a redrive", async () => {
     const item = await waiting({ retry: { waitAtMost: { seconds: 10 } } });
     await item.deliver(asksFor({ minutes: 1 }));
     const body = item.world.rawDeadLetters[0]?.body ?? "";
@@ -265,7 +265,7 @@ describe("retry.waitAtMost", () => {
     expect(item.world.deadLetters).toHaveLength(1);
   });
 
-  test("is decided once: a consumer that dies before the dead letter is followed by one that sends it", async () => {
+  test("is decided once: if a consumer ends before it sends the dead letter, the next one sends it", async () => {
     const item = await waiting({ retry: { waitAtMost: { seconds: 10 } } });
     item.world.sqs.before = (action) => {
       if (action === "send") throw new Error("killed");
@@ -281,8 +281,8 @@ describe("retry.waitAtMost", () => {
   });
 });
 
-describe("a message that lies in the queue for long", () => {
-  test("is replaced before SQS deletes it: by a wait, by a failure, and by a pause", async () => {
+describe("a message that stays in the queue for long", () => {
+  test("is replaced before SQS deletes it: at a wait, at a failure, and in a pause", async () => {
     for (const task of [asksFor({ hours: 11 }), fails]) {
       const item = await waiting({ retry: { backoff: { base: { hours: 11 }, cap: { hours: 11 } } } });
       pass(5 * DAY - 3 * HOUR);
@@ -296,14 +296,14 @@ describe("a message that lies in the queue for long", () => {
     expect(paused.world.replacements).toHaveLength(1);
   });
 
-  test("is not replaced before", async () => {
+  test("is not replaced earlier", async () => {
     const item = await waiting({});
     pass(4 * DAY);
     expect(await item.deliver(asksFor({ hours: 11 }))).toBe(11 * HOUR);
     expect(item.world.replacements).toEqual([]);
   });
 
-  test("of a wait that is longer than a delay can be is hidden again by the fresh one", async () => {
+  test("is replaced by one that is hidden again, if the wait is longer than a delay can be", async () => {
     const item = await waiting({});
     pass(5 * DAY);
     expect(await item.deliver(asksFor({ hours: 2 }))).toBe(900);
@@ -314,12 +314,12 @@ describe("a message that lies in the queue for long", () => {
     expect(await item.world.counts()).toMatchObject({ succeeded: 1 });
   });
 
-  test("may come again beside the one that took its place: the item counts once", async () => {
+  test("may come again beside its replacement, and the item counts once", async () => {
     const item = await waiting({});
     const old = item.message;
     pass(5 * DAY);
     await item.deliver(asksFor({ hours: 1 }));
-    // The consumer died before it deleted the old one.
+    // The consumer ended before it deleted the old message.
     pass(HOUR);
     const task = vi.fn();
     expect(await item.world.consume({ task }, [{ ...old, receiveCount: 2 }])).toEqual([]);
@@ -328,12 +328,12 @@ describe("a message that lies in the queue for long", () => {
     expect(await item.world.counts()).toMatchObject({ succeeded: 1, dead: 0 });
   });
 
-  test("of a paused run, is replaced time and again, in constant room", async () => {
+  test("of a paused run is replaced again and again, in constant space", async () => {
     const item = await waiting({ retry: { attempts: 1 } });
     await item.world.runs.pause(RUN);
     pass(60);
     for (let receive = 0; receive < 300; receive++) await item.deliver(fails);
-    // Of 109.
+    // SQS allows 109.
     expect(item.message.receiveCount).toBeLessThanOrEqual(55);
     expect(item.world.replacements).toHaveLength(5);
     const state = await item.state();
@@ -345,7 +345,7 @@ describe("a message that lies in the queue for long", () => {
     expect(isolation.run).not.toHaveBeenCalled();
   });
 
-  test("in an outage of the ledger, is replaced before SQS gives it up", async () => {
+  test("during an outage of the ledger is replaced before SQS moves it", async () => {
     const item = await waiting({});
     item.world.store.before = () => Promise.reject(new Error("down"));
     for (let receive = 0; receive < 200; receive++) await item.deliver(fails);
@@ -354,7 +354,7 @@ describe("a message that lies in the queue for long", () => {
   });
 });
 
-test("a wait whose answer is lost is counted once", async () => {
+test("a wait is counted once if the answer to its write is lost", async () => {
   const item = await waiting({});
   let lose = true;
   const { store } = item.world;
@@ -363,7 +363,7 @@ test("a wait whose answer is lost is counted once", async () => {
     const row = await update(key, change);
     if (lose && key.sk.startsWith("item#")) {
       lose = false;
-      // As the SDK does when no answer comes.
+      // The SDK repeats a request that gets no answer.
       return await update(key, change);
     }
     return row;
@@ -372,7 +372,7 @@ test("a wait whose answer is lost is counted once", async () => {
   expect(await item.state()).toMatchObject({ waits: { retryLater: { count: 1 }, milliseconds: 5_000 } });
 });
 
-test("an attempt that timed out is a failure, whatever its task throws then", async () => {
+test("an attempt that timed out is a failure, whatever its task throws afterwards", async () => {
   const item = await waiting({ timeout: { milliseconds: 1 } });
   await item.deliver(
     (_, { signal }) =>
