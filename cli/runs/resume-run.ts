@@ -41,7 +41,7 @@ export async function resumeRun(
       }
       return { ...target, workLeft: await hasWorkLeft(target.run, target) };
     },
-    { prefers: hasWorkLeft, isMeant: hasWorkLeft },
+    { prefers: hasWorkLeft, accepts: hasWorkLeft },
   );
   const flag = stackFlag({ stack });
   if (!workLeft || running || local === undefined) startUp.end();

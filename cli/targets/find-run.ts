@@ -57,30 +57,30 @@ async function* localTargets(only?: string): AsyncGenerator<Target> {
 }
 
 /** Which run a command means if the user names only a workflow, or nothing. */
-export interface Meant {
+export interface RunChoice {
   /** The latest run that this accepts is chosen first. Default: no run is preferred. */
-  readonly prefers?: Accepts;
+  readonly prefers?: RunPredicate;
   /** If the user named nothing and no run is preferred, the latest run that this accepts. Default: a run that has not ended. */
-  readonly isMeant?: Accepts;
+  readonly accepts?: RunPredicate;
 }
 
-type Accepts = (run: RunRecord, target: Target) => boolean | Promise<boolean>;
+type RunPredicate = (run: RunRecord, target: Target) => boolean | Promise<boolean>;
 
 /**
  * Finds the run that the user means, calls `work` with it, and closes its target.
  *
  * @param runOrWorkflow A run's id. Or a workflow: then a preferred run of the workflow, or else its latest run that was not
- * skipped. Or nothing: then a preferred run, or else the latest run that `isMeant` accepts.
+ * skipped. Or nothing: then a preferred run, or else the latest run that `accepts` accepts.
  * @throws {ConfigurationError} There is no such run.
  */
 export async function withRun<Result>(
   runOrWorkflow: string | undefined,
   options: LookOptions,
   work: (target: RunTarget) => Promise<Result>,
-  meant: Meant = {},
+  choice: RunChoice = {},
 ): Promise<Result> {
   for await (const target of targets({ holding: runOrWorkflow, ...options })) {
-    const run = await findMeant(target, runOrWorkflow, meant);
+    const run = await chooseRun(target, runOrWorkflow, choice);
     if (run !== undefined) return await work({ ...target, run });
   }
   const [list, start] =
@@ -95,18 +95,18 @@ export async function withRun<Result>(
 }
 
 /** The run of one target that the user means; `undefined` if the target does not have it. */
-export async function findMeant(
+export async function chooseRun(
   target: Target,
   runOrWorkflow: string | undefined,
-  { prefers, isMeant = (run) => !hasEnded(run) }: Meant,
+  { prefers, accepts = (run) => !hasEnded(run) }: RunChoice,
 ): Promise<RunRecord | undefined> {
   const { runs } = target.services;
   const isWorkflow = runOrWorkflow === target.name || runOrWorkflow === target.workflow;
   if (runOrWorkflow !== undefined && !isWorkflow) return await runs.find(runOrWorkflow);
   if (runOrWorkflow === undefined || prefers !== undefined) {
     const candidates = await latestAndActive(runs, RUNS_SEARCHED);
-    for (const accepts of prefers === undefined ? [isMeant] : [prefers, isMeant]) {
-      for (const run of candidates) if (await accepts(run, target)) return run;
+    for (const isChosen of prefers === undefined ? [accepts] : [prefers, accepts]) {
+      for (const run of candidates) if (await isChosen(run, target)) return run;
     }
   }
   return runOrWorkflow === undefined ? undefined : await latestStarted(runs);

@@ -14,10 +14,10 @@ const ENGINE_COMMANDS = ["run", "resume", "start"];
 
 export const workflowFile = (name: string): string => fileURLToPath(new URL(`./workflows/${name}.ts`, import.meta.url));
 
-/** Of util-linux: other systems have one that takes other options. */
+/** The `script` of util-linux. Other systems have one with other options. */
 export const TERMINAL = "/usr/bin/script";
 
-/** By these Node decides on colours, before it looks at the terminal: `CI`, for one, forbids them. */
+/** Variables that tell Node whether to use colours, whatever the terminal is. `CI`, for example, turns them off. */
 const DECIDES_ON_COLOURS =
   /^(CI|COLORTERM|FORCE_COLOR|NO_COLOR|NODE_DISABLE_COLORS|TEAMCITY_VERSION|TERM_PROGRAM|TF_BUILD|TMUX)$/;
 
@@ -32,7 +32,7 @@ export interface Ended {
   readonly json: readonly Record<string, unknown>[];
 }
 
-/** A command under way. */
+/** A running command. */
 export interface Command {
   readonly process: ChildProcess;
   readonly ended: Promise<Ended>;
@@ -40,14 +40,14 @@ export interface Command {
   printed(text: string): Promise<void>;
 }
 
-/** A directory of its own in which commands are typed. What still works in the end is killed. */
+/** A temporary directory in which a test runs commands. Commands that still run in the end are killed. */
 export class CliWorld {
   readonly #directory = temporaryDirectory();
   readonly #groups = new Set<number>();
-  /** Variables of the commands, beside this process's own. */
+  /** Environment variables of the commands, in addition to those of this process. */
   readonly environment: Record<string, string> = {};
 
-  /** @param other Another one, whose state it begins with. */
+  /** @param other Another world, whose state is copied. */
   constructor(other?: CliWorld) {
     if (other !== undefined) cpSync(other.path, this.path, { recursive: true });
   }
@@ -98,7 +98,7 @@ export class CliWorld {
     return endedWith(await runHosted({ words, directory: this.path, environment: this.#variables() }));
   }
 
-  /** Runs a command to its end on a terminal of 80 columns, where an answer is typed once a question is there. */
+  /** Runs a command to its end on a terminal of 80 columns. Types the answer once the question is printed. */
   async typeOnTerminal(words: readonly string[], question?: string, answer = ""): Promise<Ended> {
     const quoted = [process.execPath, "--no-warnings", CLI, ...words].map((word) => `'${word}'`);
     const command = this.#spawn(TERMINAL, ["-qec", `stty cols 80 rows 40; ${quoted.join(" ")}`, "/dev/null"], "pipe");
@@ -109,7 +109,7 @@ export class CliWorld {
     return await command.ended;
   }
 
-  /** Resolves once so many tasks of `gated` wait for their gates. */
+  /** Resolves once this many tasks of `gated` wait at the gate. */
   async begun(tasks: number): Promise<void> {
     await vi.waitUntil(() => this.begunTasks >= tasks, patiently);
   }
@@ -131,12 +131,12 @@ export class CliWorld {
     await vi.waitUntil(() => existsSync(join(this.path, path)), { ...patiently, interval: 1 });
   }
 
-  /** Lets all tasks of `gated` go on. */
+  /** Opens the gate: all tasks of `gated` continue. */
   open(): void {
     writeFileSync(join(this.path, "open"), "");
   }
 
-  /** Lets those that begin from now on wait again. */
+  /** Closes the gate: tasks that begin from now on wait. */
   close(): void {
     rmSync(join(this.path, "open"));
   }
@@ -168,7 +168,7 @@ function endedWith(end: Omit<Ended, "json">): Ended {
 /** The text without the lines of progress, which appear if the machine is slow. */
 export const withoutProgress = (text: string): string => text.replaceAll(/^[A-Z][a-z ]+ dead letters: .*\n/gm, "");
 
-/** This process's variables, without what would make a command look otherwise on one machine than on another. */
+/** This process's variables, without those that change a command's output from machine to machine. */
 function inherited(): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !DECIDES_ON_COLOURS.test(name)));
 }

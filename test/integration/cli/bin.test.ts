@@ -8,7 +8,7 @@ import { temporaryDirectory } from "../../helpers/test-engine.ts";
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const BIN = join(root, "bin/sluice.js");
 
-/** Lets a process take itself for another Node. */
+/** An option that makes a process report another version of Node. */
 const pretending = (version: string) =>
   `--import=data:text/javascript,${encodeURIComponent(
     `for (const [name, value] of [["version", "v${version}"], ["versions", { ...process.versions, node: "${version}" }]])
@@ -31,7 +31,7 @@ function type(bin: string, words: readonly string[], options: { cwd: string; ver
   });
 }
 
-/** A directory with files in it. */
+/** A directory with the given files. */
 function directoryOf(files: Readonly<Record<string, string>>): string {
   const directory = temporaryDirectory();
   onTestFinished(() => directory[Symbol.dispose]());
@@ -60,7 +60,7 @@ function publishedPackage(files: Readonly<Record<string, string>> = {}): {
   return { bin, cwd };
 }
 
-test("in the checkout the command runs the TypeScript, and its help, version and exit code are the CLI's", async () => {
+test("in the repository the command runs the TypeScript, with the help, version and exit code of the CLI", async () => {
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   expect(await type(BIN, ["--version"], { cwd: root })).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
   const { code, stderr } = await type(BIN, ["nonsense"], { cwd: root });
@@ -68,7 +68,7 @@ test("in the checkout the command runs the TypeScript, and its help, version and
   expect(stderr).toContain("unknown command 'nonsense'");
 });
 
-test("the help's examples are all there, and nothing else is below them", async () => {
+test("the help has all its examples, and nothing below them", async () => {
   const help = await type(BIN, ["--help"], { cwd: root });
   expect(help).toMatchObject({ code: 0, stderr: "" });
   expect(help.stdout.match(/^ {2}\$ npx sluice \w+/gm)?.map((line) => line.split(" ").at(-1))).toEqual(
@@ -79,7 +79,7 @@ test("the help's examples are all there, and nothing else is below them", async 
   expect(examples?.split("\n").filter((line) => !/^( {2}\$ npx sluice \w| {10}|$)/.test(line))).toEqual([]);
 });
 
-test("where there is no TypeScript the command runs what was compiled", async () => {
+test("in the published package the command runs the JavaScript", async () => {
   const { bin, cwd } = publishedPackage();
   expect(await type(bin, ["run", "x"], { cwd })).toMatchObject({ code: 2, stdout: "compiled run x\n" });
 });
@@ -94,7 +94,7 @@ test("an older Node runs the command on the package `node` beside it, or in the 
   }
 });
 
-test("an older Node alone is refused, with what mends it", async () => {
+test("an older Node without the package `node` is refused, with how to fix it", async () => {
   const { bin, cwd } = publishedPackage();
   const refused = await type(bin, ["--version"], { cwd, version: "22.18.0" });
   expect(refused).toMatchObject({ code: 1, stdout: "" });
@@ -105,7 +105,7 @@ test("an older Node alone is refused, with what mends it", async () => {
   expect(await type(other, [], { cwd: there, version: "22.18.0" })).toMatchObject({ code: 1, stdout: "" });
 });
 
-test("a project of CommonJS, as `npm init` makes one, is told what makes modules of its workflows", async () => {
+test("the error for a CommonJS project, as `npm init` makes one, says how to make it an ES module project", async () => {
   const library = pathToFileURL(join(root, "shared/index.ts")).href;
   const workflow = `import { defineWorkflow, items } from "${library}";
     export default defineWorkflow({ name: "x", source: items([1]), task: () => {}, concurrency: 2 });`;

@@ -16,14 +16,14 @@ test("a redrive that is killed between sending and deleting loses nothing, and d
   const redrive = spawn(process.execPath, ["--no-warnings", KILLED, "fixable"], { cwd: world.path });
   expect(await once(redrive, "exit")).toEqual([null, "SIGKILL"]);
 
-  // Sent, recorded, and still there; nobody holds what it held.
+  // They were sent and recorded, but not deleted. No process holds them any more.
   expect(await status()).toMatchObject({ succeeded: 15, dead: 0, pending: 5 });
   expect(await deadLetters()).toMatchObject({ deadLetters: 5, heldElsewhere: 0 });
   writeFileSync(join(world.path, "fixed"), "");
   expect((await world.type("resume", "--json")).json.at(-1)).toMatchObject({ succeeded: 19, dead: 1 });
   expect(await deadLetters()).toMatchObject({ deadLetters: 6 });
 
-  // Of the dead letters that were too many, four tell of items that are done; two of the one that died again.
+  // Four of the extra dead letters belong to items that have succeeded, two to the item that died again.
   const again = await world.type("dlq", "redrive", "--yes", "--json");
   expect(again.json.at(-1)).toMatchObject({ selected: 6, moved: 2, alreadyDone: 4 });
   expect(await status()).toMatchObject({ succeeded: 19, dead: 0, pending: 1 });
@@ -33,6 +33,6 @@ test("a redrive that is killed between sending and deleting loses nothing, and d
   // may be there twice, and is never missing.
   expect([1, 2]).toContain(json.length);
   for (const deadLetter of json) expect(deadLetter).toMatchObject({ item: 19, redrives: 2, reason: "exhausted" });
-  // Nothing is left to be done about the run.
+  // No work is left on the run.
   expect((await world.type("resume", "fixable", "--json")).json.at(-1)).toMatchObject({ code: "RUN_ENDED" });
 });

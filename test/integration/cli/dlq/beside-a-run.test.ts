@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { CliWorld, workflowFile } from "../../../helpers/cli.ts";
 import { idsOf, statusOf } from "../../../helpers/mortal-world.ts";
 
-test("while a run works, its dead letters are listed, sent back and worked off by it, and other commands wait for nobody", async () => {
+test("while a run works, its dead letters are listed and sent back, it processes them, and no command waits", async () => {
   using world = new CliWorld();
   const run = world.begin("run", workflowFile("gated"), "--json");
   await world.begun(4);

@@ -41,7 +41,7 @@ afterAll(async () => {
 
 const again = "Type this command again when that one has ended";
 
-test("what another look holds is said, and a list or an export of the rest exits with 2", async () => {
+test("dead letters that another scan holds are reported, and a list or an export of the rest exits with 2", async () => {
   const listed = await world.type("dlq", "list");
   expect(listed.code).toBe(2);
   expect(listed.stdout).toMatch(/^many-dead on this machine: 28 of 108 dead letters\n/);
@@ -66,7 +66,7 @@ test("what another look holds is said, and a list or an export of the rest exits
   expect({ code: printed.code, lines: printed.stdout.trimEnd().split("\n").length }).toEqual({ code: 2, lines: 28 });
 });
 
-test("a dead letter that is held is not said to be unknown", async () => {
+test("a dead letter that is held is not reported as unknown", async () => {
   const shown = await world.type("dlq", "show", heldId);
   expect(shown.code).toBe(2);
   expect(shown.stderr).toMatch(/none of the 28 dead letters that could be .* has an id that begins with/);
@@ -103,13 +103,13 @@ test("an import puts nothing back that may be there, and redrives and purges of 
   expect(nothing.stdout).toMatch(/^many-dead on this machine: none of 80 dead letters could be read\n/);
 });
 
-test("once the other look has ended, all is there", async () => {
+test("once the other scan has ended, all dead letters can be read", async () => {
   await services.deadLetterQueue.changeVisibilities(
     handles.slice(0, 10).map((receiptHandle) => ({ receiptHandle, milliseconds: 0 })),
   );
   const redriven = await world.type("dlq", "redrive", "--yes");
   expect(redriven.code).toBe(2);
-  // Some may have died once more meanwhile: they stay, or they would be sent back for ever.
+  // Items that died again in between stay. Otherwise they would be sent back forever.
   expect(redriven.stdout).toMatch(
     /^10 dead letters of many-dead on this machine were sent back\. (7\d|80) stay in the/,
   );

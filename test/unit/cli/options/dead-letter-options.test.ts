@@ -43,9 +43,9 @@ describe("a dead letter matches", () => {
       ["--run", "2026", "--error", "ECONNREFUSED", "--where", "item.x"],
       false,
     ],
-  ])("%s", (_, words, meant) => {
+  ])("%s", (_, words, expected) => {
     const options = parsed(...words);
-    expect(matches(deadLetter, options)).toBe(meant);
+    expect(matches(deadLetter, options)).toBe(expected);
     expect(hasFilters(options)).toBe(words.length > 0);
   });
 

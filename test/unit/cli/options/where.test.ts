@@ -31,7 +31,7 @@ test.each([
   ["", "unexpected end of expression"],
   ["upper(item.name)", "Unknown function: upper()"],
   ["length(item, item)", "Expected at most 1 argument for function length(), received 2"],
-])("%j is refused, with the place and the mend", (expression, message) => {
+])("%j is refused, and the error says where and how to fix it", (expression, message) => {
   expect(() => where(expression)).toThrow(message);
 });
 

@@ -12,7 +12,7 @@ function world({ pending, visible = 0, inFlight = 0, delayed = 0 }: Partial<Reco
   return {
     progress: new RedriveProgress({ runs: { counts }, queue }, () => now),
     counts,
-    pass: (ms: number) => (now += ms),
+    advance: (ms: number) => (now += ms),
   };
 }
 
@@ -36,12 +36,12 @@ test("a run without a redrive is not counted", async () => {
 });
 
 test("counting takes a tenth of the time at most", async () => {
-  const { progress, counts, pass } = world({ pending: 1, visible: 1 });
+  const { progress, counts, advance } = world({ pending: 1, visible: 1 });
   await progress.check(run);
-  pass(499);
+  advance(499);
   expect(await progress.check(run)).toBe("at work");
   expect(counts).toHaveBeenCalledTimes(1);
-  pass(1);
+  advance(1);
   await progress.check(run);
   expect(counts).toHaveBeenCalledTimes(2);
 });

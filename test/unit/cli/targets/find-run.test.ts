@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { findMeant, latestAndActive, type Meant } from "../../../../cli/targets/find-run.ts";
+import { chooseRun, latestAndActive, type RunChoice } from "../../../../cli/targets/find-run.ts";
 import type { Target } from "../../../../cli/targets/target.ts";
 import { Ledger } from "../../../../shared/ledger/ledger.ts";
 import { hasEnded } from "../../../../shared/ledger/run-record.ts";
@@ -11,8 +11,8 @@ const of = (id: string, minute: number) => ({ id, workflow: "cities", requestedA
 
 let runs: Runs;
 const target = () => ({ workflow: "cities", name: "./cities.ts", services: { runs } }) as unknown as Target;
-const meant = async (runOrWorkflow: string | undefined, which: Meant = {}) =>
-  (await findMeant(target(), runOrWorkflow, which))?.id;
+const chosen = async (runOrWorkflow: string | undefined, which: RunChoice = {}) =>
+  (await chooseRun(target(), runOrWorkflow, which))?.id;
 
 beforeEach(async () => {
   runs = new Ledger(new MemoryStore()).runs;
@@ -21,13 +21,13 @@ beforeEach(async () => {
 });
 
 describe("an active run that is older than 700 skipped runs", () => {
-  test.each(["cities", "./cities.ts", "active"])("is meant by %s", async (name) => {
-    expect(await meant(name)).toBe("active");
-    expect(await meant(name, { prefers: ({ status }) => status === "running" })).toBe("active");
+  test.each(["cities", "./cities.ts", "active"])("is chosen by the name %s", async (name) => {
+    expect(await chosen(name)).toBe("active");
+    expect(await chosen(name, { prefers: ({ status }) => status === "running" })).toBe("active");
   });
 
   test("is chosen if the user names nothing", async () => {
-    expect(await meant(undefined)).toBe("active");
+    expect(await chosen(undefined)).toBe("active");
   });
 
   test("is listed with the latest runs", async () => {
@@ -37,19 +37,19 @@ describe("an active run that is older than 700 skipped runs", () => {
   test("is preferred to a later run that has ended, by a command that needs an active run", async () => {
     const later = await runs.create(of("later", 800));
     await runs.progress.checkpoint(later, { ...later.checkpoint, ended: true });
-    expect(await meant("cities", { prefers: (run) => !hasEnded(run) })).toBe("active");
-    expect(await meant("cities")).toBe("later");
+    expect(await chosen("cities", { prefers: (run) => !hasEnded(run) })).toBe("active");
+    expect(await chosen("cities")).toBe("later");
   });
 
   test("is still the workflow's latest run that was not skipped once it has ended; without a name, no run is chosen", async () => {
     const run = await runs.get("active");
     await runs.progress.checkpoint(run, { ...run.checkpoint, ended: true });
-    expect(await meant("cities")).toBe("active");
-    expect(await meant(undefined)).toBeUndefined();
+    expect(await chosen("cities")).toBe("active");
+    expect(await chosen(undefined)).toBeUndefined();
   });
 });
 
 test("a run of any age is found by its id, and an unknown name finds nothing", async () => {
-  expect(await meant("skipped-1")).toBe("skipped-1");
-  expect(await meant("paris")).toBeUndefined();
+  expect(await chosen("skipped-1")).toBe("skipped-1");
+  expect(await chosen("paris")).toBeUndefined();
 });
