@@ -59,12 +59,6 @@ export function isolationMemory(memoryMb: number, alone = false): IsolationMemor
   return { consumerMb, processes, processMb, heapMb };
 }
 
-/** Whether a function has room for a process beside its consumer. */
-export const admitsIsolation = (memoryMb: number): boolean => {
-  const { consumerMb, processes, processMb } = isolationMemory(memoryMb);
-  return consumerMb + processes * processMb <= memoryMb;
-};
-
 /** Node's flags for the process of an isolated attempt. If a flag is there twice, Node uses the last one. */
 export const isolationFlags = ({ heapMb }: IsolationMemory): readonly string[] => [
   ...NODE_FLAGS,

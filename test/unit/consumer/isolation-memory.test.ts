@@ -1,9 +1,11 @@
 import { expect, test } from "vitest";
-import {
-  admitsIsolation,
-  isolationFlags,
-  isolationMemory,
-} from "../../../shared/consumer/attempts/isolation-memory.ts";
+import { isolationFlags, isolationMemory } from "../../../shared/consumer/attempts/isolation-memory.ts";
+
+/** Whether a function has room for a process beside its consumer. */
+function admitsIsolation(memoryMb: number): boolean {
+  const { consumerMb, processes, processMb } = isolationMemory(memoryMb);
+  return consumerMb + processes * processMb <= memoryMb;
+}
 
 test.each([
   // There is no room beside the consumer. The smallest process is started anyway.
