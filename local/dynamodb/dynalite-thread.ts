@@ -53,6 +53,8 @@ export async function startDynamoDbThread(path: string, accessKeyId: string): Pr
       }
     },
     async close() {
+      // A request that is still under way finds the tables closed, and dynalite throws. Its client has ended too.
+      worker.on("error", () => {});
       worker.postMessage("close");
       await exited;
     },
