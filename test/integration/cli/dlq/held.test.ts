@@ -72,7 +72,7 @@ test("a dead letter that is held is not reported as unknown", async () => {
   expect(shown.stderr).toMatch(/none of the 28 dead letters that could be .* has an id that begins with/);
   expect(shown.stderr).toContain(again);
   const [error] = (await world.type("dlq", "redrive", heldId, "--yes", "--json")).json;
-  expect(error).toMatchObject({ type: "error", code: "COUNT_HELD" });
+  expect(error).toMatchObject({ type: "error", code: "LETTERS_HELD" });
 });
 
 test("an import puts nothing back that may be there, and redrives and purges of a part exit with 2", async () => {
