@@ -79,7 +79,7 @@ export interface Layout {
 }
 
 /** Breaks a text into at most `most` lines of at most `width` characters. */
-export function cellLines(text: string, width: number, most: number): readonly string[] {
+function cellLines(text: string, width: number, most: number): readonly string[] {
   const lines = wrapAnsi(text, width, { hard: true }).split("\n");
   if (lines.length <= most) return lines;
   const kept = lines.slice(0, most - 1);

@@ -36,7 +36,7 @@ export async function loadWorkflow(nameOrPath: string): Promise<LoadedWorkflow> 
 }
 
 /** The names of the workflows in `workflows/`. */
-export function workflowNames(): readonly string[] {
+function workflowNames(): readonly string[] {
   if (!existsSync(DIRECTORY)) return [];
   return readdirSync(DIRECTORY, { withFileTypes: true })
     .filter((entry) => entry.isFile() && [".ts", ".js", ".mjs"].includes(extname(entry.name)))
