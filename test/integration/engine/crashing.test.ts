@@ -1,6 +1,10 @@
 import { expect, test, vi } from "vitest";
+import { RECORDING_SECONDS } from "../../../shared/definition/topology.ts";
 import { childrenEnded } from "../../helpers/child-processes.ts";
 import { deadLetters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
+
+const REFILL_SECONDS = 2;
+const TIMEOUT_SECONDS = REFILL_SECONDS + RECORDING_SECONDS + 5;
 
 test("a task that ends or blocks its process costs only that process", async () => {
   using directory = temporaryDirectory();
@@ -10,8 +14,10 @@ test("a task that ends or blocks its process costs only that process", async () 
     queue: { ...derived.queue, visibilityTimeoutSeconds: 2 },
     consumer: {
       ...derived.consumer,
-      timeoutSeconds: 4,
-      refillSeconds: 2,
+      // As for every function: the invocation's attempts end before the time that it keeps for recording them. Otherwise
+      // no isolated attempt could begin.
+      timeoutSeconds: TIMEOUT_SECONDS,
+      refillSeconds: REFILL_SECONDS,
       refillWaitingSeconds: 0.5,
       refillVisibilitySeconds: 2,
     },
@@ -32,7 +38,7 @@ test("a task that ends or blocks its process costs only that process", async () 
     expect(failures()).toContain("crashing-consumer crashed: exit code 3");
     // Only once. After that the attempts of the item ran isolated, and only their own processes ended.
     expect(failures().filter((failure) => failure.includes("exit code 4"))).toHaveLength(1);
-    expect(failures()).toContain("crashing-consumer timed out: the invocation took longer than 4 s");
+    expect(failures()).toContain(`crashing-consumer timed out: the invocation took longer than ${TIMEOUT_SECONDS} s`);
   } finally {
     await engine.close();
   }
