@@ -1,5 +1,5 @@
 /** What a workflow's file needs. */
-export type { HeadersLike, ResponseLike, WaitSource } from "./base/asked-wait.ts";
+
 export { checkResponse } from "./base/check-response.ts";
 export type { Duration } from "./base/duration.ts";
 export {
@@ -11,6 +11,7 @@ export {
 } from "./base/errors.ts";
 export type { ExactJson } from "./base/exact-json.ts";
 export type { Reason } from "./base/failure.ts";
+export type { HeadersLike, ResponseLike, WaitSource } from "./base/requested-wait.ts";
 export type { RetryOptions } from "./base/retry.ts";
 export type { Task, TaskContext, TaskLogger } from "./base/task.ts";
 export {

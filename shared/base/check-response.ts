@@ -1,4 +1,4 @@
-import { completeLater } from "./late-message.ts";
+import { completeErrorMessageLater } from "./late-error-message.ts";
 import { throttleOf } from "./retry-after.ts";
 import { PermanentError, ResponseError, Throttled } from "./task-errors.ts";
 
@@ -49,7 +49,7 @@ export function checkResponse<R extends Response>(response: R): R {
       : isTemporary(status)
         ? new ResponseError(message, { ids: { status } })
         : new PermanentError(message, { ids: { status } });
-  completeLater(
+  completeErrorMessageLater(
     error,
     startOfBody(response).then((start) => (start === "" ? message : `${said}: ${start}${place(response)}`)),
   );

@@ -1,4 +1,4 @@
-import type { WaitKind } from "./asked-wait.ts";
+import type { WaitKind } from "./requested-wait.ts";
 import { PermanentError, TaskTimeoutError } from "./task-errors.ts";
 import { describeThrown, toError } from "./thrown.ts";
 import { lastWait, type Waits } from "./waits.ts";

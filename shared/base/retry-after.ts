@@ -20,9 +20,9 @@ import { parseHttpDate } from "./http-date.ts";
  * Whether a response means a throttle also depends on its status: see `throttleOf`.
  *
  * @param now The time, in milliseconds since 1970.
- * @example `askedWaitMilliseconds(new Headers({ "retry-after": "120" }), Date.now())` is `120_000`.
+ * @example `requestedWaitMilliseconds(new Headers({ "retry-after": "120" }), Date.now())` is `120_000`.
  */
-export function askedWaitMilliseconds(headers: Headers, now: number): number | undefined {
+export function requestedWaitMilliseconds(headers: Headers, now: number): number | undefined {
   return retryAfter(headers, now) ?? longest(refills(headers, now));
 }
 
@@ -39,7 +39,7 @@ export function throttleOf(
   now: number,
 ): { readonly waitMilliseconds: number | undefined } | undefined {
   if (status !== 429 && status !== 403 && status !== 503) return undefined;
-  const waitMilliseconds = askedWaitMilliseconds(headers, now);
+  const waitMilliseconds = requestedWaitMilliseconds(headers, now);
   // A status of 429 says that a limit is used up. Some services then send the reset header without a remaining header.
   if (status === 429) return { waitMilliseconds: waitMilliseconds ?? longest(resets(headers, now)) };
   return waitMilliseconds === undefined ? undefined : { waitMilliseconds };

@@ -1,5 +1,5 @@
-import { type AskedWait, WAIT, type WaitSource, waitMilliseconds } from "./asked-wait.ts";
 import { SluiceError, type SluiceErrorOptions } from "./errors.ts";
+import { type RequestedWait, WAIT, type WaitSource, waitMilliseconds } from "./requested-wait.ts";
 
 /**
  * A task throws this error when another attempt cannot succeed. The item becomes a dead letter at once, with the reason
@@ -41,7 +41,7 @@ export interface WaitOptions extends SluiceErrorOptions {
  */
 export class Throttled extends SluiceError {
   override readonly name = "Throttled";
-  readonly [WAIT]: AskedWait;
+  readonly [WAIT]: RequestedWait;
   /** How long the service asks to wait, in milliseconds. `undefined` if it does not say. */
   readonly afterMilliseconds: number | undefined;
 
@@ -74,7 +74,7 @@ export class Throttled extends SluiceError {
  */
 export class RetryLater extends SluiceError {
   override readonly name = "RetryLater";
-  readonly [WAIT]: AskedWait;
+  readonly [WAIT]: RequestedWait;
   /** How long to wait, in milliseconds. `undefined` if `after` states no wait. */
   readonly afterMilliseconds: number | undefined;
 

@@ -1,4 +1,4 @@
-import type { AskedWait, WaitKind } from "./asked-wait.ts";
+import type { RequestedWait, WaitKind } from "./requested-wait.ts";
 
 /** One wait, as it is stored in the ledger and in the dead letter. */
 export interface WaitNote {
@@ -101,7 +101,7 @@ const SHORTEST_WAIT_MILLISECONDS = 1_000;
  * to the
  *   wait of a throttled item, so that items that were throttled together do not return together.
  */
-export function waitToMake({ kind, afterMilliseconds }: AskedWait, backoffMilliseconds: number): number {
+export function nextWaitMilliseconds({ kind, afterMilliseconds }: RequestedWait, backoffMilliseconds: number): number {
   const asked = afterMilliseconds ?? 0;
   const spread = afterMilliseconds === undefined || kind === "throttled" ? backoffMilliseconds : 0;
   return Math.ceil(Math.max(SHORTEST_WAIT_MILLISECONDS, asked + spread) / 1_000) * 1_000;

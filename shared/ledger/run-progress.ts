@@ -6,7 +6,7 @@ import { readBlockRow } from "./block-row.ts";
 import { blockCount, blockOf, PAGES_PER_BLOCK, runKey } from "./keys.ts";
 import type { RollUp } from "./roll-up.ts";
 import {
-  type BacklogLook,
+  type BacklogSample,
   type Checkpoint,
   isStopping,
   isWaiting,
@@ -174,7 +174,7 @@ export class RunProgress {
   }
 
   /** Records that a slice ended well because the queue was full. The slice may have made no checkpoint. */
-  async recordFull(id: string, { at, produced, backlog }: BacklogLook): Promise<void> {
+  async recordFull(id: string, { at, produced, backlog }: BacklogSample): Promise<void> {
     await this.#store.update(runKey(id), {
       set: { failedSlices: 0, fullAt: { at, produced, backlog } },
       remove: ["sliceError"],

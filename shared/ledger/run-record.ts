@@ -91,7 +91,7 @@ export interface RunRecord {
   /** The wait that the source asked for, if no page has been read since. */
   readonly wait?: RecordedWait | undefined;
   /** How full the queue was when the producer last paused because of it. */
-  readonly fullAt?: BacklogLook | undefined;
+  readonly fullAt?: BacklogSample | undefined;
   /** How far the source has been read again, to send the pending items of the pages before the checkpoint. */
   readonly resend?: Resend | undefined;
   /** Messages of the run are lost, and the source does not yield their items any more. */
@@ -124,7 +124,7 @@ export interface Resend extends Omit<Checkpoint, "count"> {
 }
 
 /** How full the queue was at one moment. */
-export interface BacklogLook {
+export interface BacklogSample {
   /** Milliseconds since the epoch. */
   readonly at: number;
   /** Items that the run had produced. */
@@ -193,7 +193,7 @@ export function readRunRow(row: Row): RunRecord {
     failedSlices: Number(row.failedSlices),
     sliceError: row.sliceError as string | undefined,
     wait: waitOf(row),
-    fullAt: row.fullAt as BacklogLook | undefined,
+    fullAt: row.fullAt as BacklogSample | undefined,
     resend: row.resend === undefined ? undefined : (fromStoredText(String(row.resend)) as Resend),
     missing: row.missing === true,
     totals: row.totals as Totals | undefined,

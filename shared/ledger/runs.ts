@@ -260,7 +260,7 @@ export class Runs {
   }
 
   /** The pending items of all paused runs. Their messages are in the queue, and no consumer works on them. */
-  async resting(): Promise<number> {
+  async pendingOfPausedRuns(): Promise<number> {
     let pending = 0;
     for (const run of await this.active.list())
       if (run.status === "paused") pending += (await this.counts(run)).pending;

@@ -1,5 +1,5 @@
 import type { QueueDepth } from "../aws/queue.ts";
-import type { BacklogLook } from "../ledger/run-record.ts";
+import type { BacklogSample } from "../ledger/run-record.ts";
 
 /** The shortest pause of a producer whose queue is full. Visibility timeouts are whole seconds. */
 const SHORTEST_PAUSE_MILLISECONDS = 1_000;
@@ -30,10 +30,10 @@ const MOST_MESSAGES = 100_000;
  * `MOST_MESSAGES`.
  *
  * @param backlog Messages in the queue.
- * @param resting Pending items of paused runs.
+ * @param pausedItems Pending items of paused runs.
  */
-export const backlogWithoutPausedRuns = (backlog: number, resting: number, maxBacklog: number): number =>
-  Math.max(0, backlog - resting, backlog + maxBacklog - Math.max(MOST_MESSAGES, maxBacklog));
+export const backlogWithoutPausedRuns = (backlog: number, pausedItems: number, maxBacklog: number): number =>
+  Math.max(0, backlog - pausedItems, backlog + maxBacklog - Math.max(MOST_MESSAGES, maxBacklog));
 
 /** All messages in the queue. */
 export const backlogOf = ({ visible, inFlight, delayed }: QueueDepth): number => visible + inFlight + delayed;
@@ -51,16 +51,17 @@ export const backlogOf = ({ visible, inFlight, delayed }: QueueDepth): number =>
  */
 export function backlogPauseMilliseconds(
   maxBacklog: number,
-  look: BacklogLook,
-  earlier: readonly (BacklogLook | undefined)[],
+  sample: BacklogSample,
+  earlier: readonly (BacklogSample | undefined)[],
 ): number {
   const before = earlier.find(
-    (candidate) => candidate !== undefined && look.at - candidate.at <= OLDEST_LOOK_MILLISECONDS,
+    (candidate) => candidate !== undefined && sample.at - candidate.at <= OLDEST_LOOK_MILLISECONDS,
   );
   if (before === undefined) return SHORTEST_PAUSE_MILLISECONDS;
-  const observed = look.at - before.at;
-  const processed = look.produced - look.backlog - (before.produced - before.backlog);
-  const untilHalf = processed > 0 ? ((look.backlog - maxBacklog / 2) * observed) / processed : Number.POSITIVE_INFINITY;
+  const observed = sample.at - before.at;
+  const processed = sample.produced - sample.backlog - (before.produced - before.backlog);
+  const untilHalf =
+    processed > 0 ? ((sample.backlog - maxBacklog / 2) * observed) / processed : Number.POSITIVE_INFINITY;
   const pause = Math.min(untilHalf, PAUSE_PER_OBSERVATION * observed, LONGEST_PAUSE_MILLISECONDS);
   return Math.max(SHORTEST_PAUSE_MILLISECONDS, Math.floor(pause / 1_000) * 1_000);
 }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { SourceError, toError } from "../base/errors.ts";
 import { toStoredText } from "../base/exact-json.ts";
 import { ITEMS_PER_PAGE } from "../base/items-per-page.ts";
-import { completionOf } from "../base/late-message.ts";
+import { errorMessageCompletion } from "../base/late-error-message.ts";
 import { show } from "../base/options.ts";
 import { PermanentError } from "../base/task-errors.ts";
 import type { Checkpoint } from "../ledger/run-record.ts";
@@ -229,7 +229,7 @@ async function sourceError(cause: unknown, { now, onWait }: WaitObserver): Promi
   // Take the time now. A relative wait counts from here, and not from when the caller reaches the page that was read
   // ahead.
   const at = now();
-  await completionOf(cause);
+  await errorMessageCompletion(cause);
   const wait = sourceWaitOf(cause, at);
   if (wait !== undefined) {
     onWait(wait);

@@ -1,8 +1,8 @@
 import type { Queue } from "../aws/queue.ts";
 import { LONGEST_HIDING_MILLISECONDS } from "../aws/quotas.ts";
-import { askedWaitOf } from "../base/asked-wait.ts";
 import { toError } from "../base/errors.ts";
-import { completionOf } from "../base/late-message.ts";
+import { errorMessageCompletion } from "../base/late-error-message.ts";
+import { requestedWaitOf } from "../base/requested-wait.ts";
 import { backoffMilliseconds } from "../base/retry.ts";
 import type { TaskLogger } from "../base/task.ts";
 import type { RunSummary } from "../definition/on-complete.ts";
@@ -60,11 +60,11 @@ export async function handleCompletion(
     await runs.endCompletion(id);
     return { tag: "done" };
   } catch (thrown) {
-    await completionOf(thrown);
+    await errorMessageCompletion(thrown);
     const error = toError(thrown);
     logger.error("onComplete failed", { run: id, attempt, error });
     if (attempt < POLICY.attempts) {
-      const asked = askedWaitOf(thrown)?.afterMilliseconds ?? 0;
+      const asked = requestedWaitOf(thrown)?.afterMilliseconds ?? 0;
       const pause = Math.max(asked, backoffMilliseconds(POLICY, attempt, random()));
       return { tag: "wait", milliseconds: Math.min(pause, LONGEST_HIDING_MILLISECONDS) };
     }

@@ -5,7 +5,7 @@ import { failAfterLostSlices, failSlice, hasFailedTooOften } from "./failed-slic
 import { continueAfter, sendNextContinuation } from "./next-continuation.ts";
 import type { ReceivedControl } from "./received-control.ts";
 import { runSlice, type SliceTime } from "./slice.ts";
-import { type Again, recordWait, sitOutWait } from "./source-waits.ts";
+import { type Again, recordWait, waitForSource } from "./source-waits.ts";
 import { stopProduction } from "./stopping.ts";
 import { DONE, LEFT, type Verdict } from "./verdict.ts";
 import { WarningCollector } from "./warning-collector.ts";
@@ -40,7 +40,7 @@ async function continueOnce(
     return DONE;
   }
   if (isStopping(run)) return await stopProduction(run, message, time, context);
-  if (isWaiting(run, now())) return await sitOutWait(run, message, time, context);
+  if (isWaiting(run, now())) return await waitForSource(run, message, time, context);
   if (hasFailedTooOften(run)) return await failAfterLostSlices(run, context);
 
   const warnings = new WarningCollector(run, logger);
@@ -57,7 +57,7 @@ async function continueOnce(
       await sendNextContinuation(message, context);
       return DONE;
     case "full":
-      await runs.progress.recordFull(id, end.look);
+      await runs.progress.recordFull(id, end.sample);
       return await continueAfter(end.pauseMilliseconds, message, control, context);
     case "superseded":
       // The other producer may have died, or lost its message, before it sent the next continuation.
@@ -65,7 +65,7 @@ async function continueOnce(
     case "waits": {
       const recorded = await recordWait(run, end.wait, warnings.all, context);
       if (recorded.tag === "failed") return DONE;
-      if (recorded.tag === "waiting") return await sitOutWait(recorded.run, message, time, context);
+      if (recorded.tag === "waiting") return await waitForSource(recorded.run, message, time, context);
       return await continueAfter(SUPERSEDED_PAUSE_MILLISECONDS, message, control, context);
     }
     case "failed":

@@ -14,7 +14,7 @@ const OVERLAP_PAUSE_MILLISECONDS = 30_000;
  *
  * @returns what happens to the start message. `undefined` if the run may start, or has started before.
  */
-export async function giveWay(
+export async function applyOverlap(
   message: StartMessage,
   control: ReceivedControl,
   context: ProducerContext,

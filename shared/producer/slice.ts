@@ -1,7 +1,7 @@
-import { type BacklogLook, isStopping, type RunRecord } from "../ledger/run-record.ts";
+import { type BacklogSample, isStopping, type RunRecord } from "../ledger/run-record.ts";
 import { SourceWait } from "../sources/source-wait.ts";
 import { backlogPauseMilliseconds } from "./backlog.ts";
-import { lookAtBacklog } from "./backlog-look.ts";
+import { sampleBacklog } from "./backlog-sample.ts";
 import { chunks, type Reading } from "./chunks.ts";
 import type { ProducerContext } from "./context.ts";
 import { PagePipeline } from "./page-pipeline.ts";
@@ -21,7 +21,7 @@ export interface SliceTime {
 /** What the start of a run has begun, and the slice of the first page waits for. */
 export interface BegunRun {
   /** The look at the queue. */
-  readonly looking: Promise<BacklogLook>;
+  readonly sampling: Promise<BacklogSample>;
   /** Resolves when the run is among the active runs. */
   readonly entered: Promise<void>;
 }
@@ -40,7 +40,7 @@ export interface BegunRun {
  */
 export type SliceEnd =
   | { readonly tag: "ended" | "time" | "superseded" | "paused" | "stopped" }
-  | { readonly tag: "full"; readonly look: BacklogLook; readonly pauseMilliseconds: number }
+  | { readonly tag: "full"; readonly sample: BacklogSample; readonly pauseMilliseconds: number }
   | { readonly tag: "waits"; readonly wait: SourceWait }
   | { readonly tag: "failed"; readonly error: unknown };
 
@@ -103,7 +103,7 @@ class Slice {
     if (checkpoint.count > 0) await runs.progress.closeAgain(this.#run);
     if (checkpoint.ended) return { tag: "ended" };
     // Look before reading, so that no page is read for which the queue has no room.
-    const first = await (begun?.looking ?? lookAtBacklog(checkpoint.items, this.#context));
+    const first = await (begun?.sampling ?? sampleBacklog(checkpoint.items, this.#context));
     let room = maxBacklog - first.backlog;
     if (room <= 0) return this.#full(first);
 
@@ -117,9 +117,10 @@ class Slice {
         if (room <= 0) {
           const run = await pipeline.checkpointed();
           if (run === undefined || mustStop(run)) break;
-          const look = await lookAtBacklog(run.checkpoint.items, this.#context);
-          room = maxBacklog - look.backlog;
-          if (room <= 0) return this.#wait === undefined ? this.#full(look, first) : { tag: "waits", wait: this.#wait };
+          const sample = await sampleBacklog(run.checkpoint.items, this.#context);
+          room = maxBacklog - sample.backlog;
+          if (room <= 0)
+            return this.#wait === undefined ? this.#full(sample, first) : { tag: "waits", wait: this.#wait };
         }
         const before = await pipeline.push(chunk);
         isRefused = before === undefined;
@@ -152,9 +153,13 @@ class Slice {
     return { tag: isRefused ? "superseded" : "time" };
   }
 
-  #full(look: BacklogLook, ...earlier: readonly BacklogLook[]): SliceEnd {
-    const looks = [this.#run.fullAt, ...earlier];
-    return { tag: "full", look, pauseMilliseconds: backlogPauseMilliseconds(this.#context.maxBacklog, look, looks) };
+  #full(sample: BacklogSample, ...earlier: readonly BacklogSample[]): SliceEnd {
+    const samples = [this.#run.fullAt, ...earlier];
+    return {
+      tag: "full",
+      sample,
+      pauseMilliseconds: backlogPauseMilliseconds(this.#context.maxBacklog, sample, samples),
+    };
   }
 
   #reading(): Reading & { readonly signal: AbortSignal; readonly warn: (message: string) => void } {

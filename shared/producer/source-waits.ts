@@ -78,7 +78,7 @@ export async function recordWait(
 }
 
 /** Waits: in this invocation if the wait is short, and otherwise by a hidden message, which costs nothing. */
-export async function sitOutWait(
+export async function waitForSource(
   { id, wait }: RunRecord,
   message: ContinueMessage,
   time: SliceTime,

@@ -1,9 +1,9 @@
 import { isWaiting, type RunRecord } from "../ledger/run-record.ts";
 import { continueEntry, type StartMessage } from "../messages/control.ts";
-import { lookAtBacklog } from "./backlog-look.ts";
+import { sampleBacklog } from "./backlog-sample.ts";
 import type { ProducerContext } from "./context.ts";
 import { failPermanently, isPermanent } from "./failed-slices.ts";
-import { giveWay, runToCreate } from "./overlap.ts";
+import { applyOverlap, runToCreate } from "./overlap.ts";
 import type { ReceivedControl } from "./received-control.ts";
 import { type BegunRun, runSlice, type SliceTime } from "./slice.ts";
 import { recordWait } from "./source-waits.ts";
@@ -27,20 +27,21 @@ export async function startRun(
   const { run: id, workflow: name } = message;
   const { runs, controlQueue, workflow, now } = context;
   if (message.scheduled === true && workflow.overlap !== "allow") {
-    const verdict = await giveWay(message, control, context);
+    const verdict = await applyOverlap(message, control, context);
     if (verdict !== undefined) return verdict;
   }
   // If the message was received before, a producer may have died because of the first page. Then the continuation reads
   // that page, because only continuations count failed slices.
   const sendsPage = control.group === id && control.receiveCount === 1;
-  const looking = sendsPage ? lookAtBacklog(0, context) : undefined;
-  looking?.catch(() => {});
+  const sampling = sendsPage ? sampleBacklog(0, context) : undefined;
+  sampling?.catch(() => {});
   const { record: run, entered } = await runs.begin(runToCreate(message, context));
   // A continuation was sent before, and SQS would drop this one as a duplicate.
   if (run.hop > 0 || run.status === "skipped") return DONE;
   // SQS may deliver a start as new although its source has since asked to wait. Then the continuation waits.
   const mayRead = run.status === "running" && !isWaiting(run, now());
-  const hasEnded = looking !== undefined && mayRead && (await sendFirstPage(run, time, { looking, entered }, context));
+  const hasEnded =
+    sampling !== undefined && mayRead && (await sendFirstPage(run, time, { sampling, entered }, context));
   // If this fails, SQS delivers the start again. A run may continue only when it is among the active runs.
   await entered;
   if (time.lost.aborted) return LEFT;

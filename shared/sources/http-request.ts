@@ -2,7 +2,7 @@ import { formatDuration } from "../base/duration.ts";
 import { ConfigurationError, SourceError, toError } from "../base/errors.ts";
 import { jsonText, type MarkedJson, parseMarkedJson, type UnsafeNumbers } from "../base/exact-json.ts";
 import { backoffMilliseconds, type RetryPolicy } from "../base/retry.ts";
-import { askedWaitMilliseconds, throttleOf } from "../base/retry-after.ts";
+import { requestedWaitMilliseconds, throttleOf } from "../base/retry-after.ts";
 import { Throttled } from "../base/task-errors.ts";
 import { isErrorLike } from "../base/thrown.ts";
 import type { Answer } from "./body-path.ts";
@@ -254,7 +254,7 @@ function checkOrigin({ origin, protocol, username, password }: URL, origins: rea
 function throttled(response: Response, now: number): { readonly waitMilliseconds: number | undefined } | undefined {
   const throttle = throttleOf(response, now);
   if (throttle !== undefined || !mayTryAgain(response.status)) return throttle;
-  const waitMilliseconds = askedWaitMilliseconds(response.headers, now);
+  const waitMilliseconds = requestedWaitMilliseconds(response.headers, now);
   return waitMilliseconds === undefined ? undefined : { waitMilliseconds };
 }
 

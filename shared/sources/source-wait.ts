@@ -1,5 +1,5 @@
-import { askedWaitOf } from "../base/asked-wait.ts";
 import { SluiceError, toError } from "../base/errors.ts";
+import { requestedWaitOf } from "../base/requested-wait.ts";
 
 /**
  * The longest time that a run waits for its source. It counts from the first wait since the last page. The control
@@ -25,7 +25,7 @@ export class SourceWait extends SluiceError {
  * @param now When it was thrown, in milliseconds since 1970.
  */
 export function sourceWaitOf(thrown: unknown, now: number): SourceWait | undefined {
-  const asked = askedWaitOf(thrown);
+  const asked = requestedWaitOf(thrown);
   if (asked === undefined) return undefined;
   const { afterMilliseconds } = asked;
   const until = afterMilliseconds === undefined ? undefined : now + afterMilliseconds;

@@ -1,8 +1,8 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { type AskedWait, askedWaitOf } from "../../base/asked-wait.ts";
 import { publish } from "../../base/events.ts";
 import type { FailureKind } from "../../base/failure.ts";
-import { completionOf } from "../../base/late-message.ts";
+import { errorMessageCompletion } from "../../base/late-error-message.ts";
+import { type RequestedWait, requestedWaitOf } from "../../base/requested-wait.ts";
 import type { Task, TaskContext } from "../../base/task.ts";
 import { TaskTimeoutError } from "../../base/task-errors.ts";
 import { toError } from "../../base/thrown.ts";
@@ -35,9 +35,9 @@ export type AttemptOutcome =
     };
 
 /** The wait that a task asked for by what it threw, or `undefined` if its attempt ended otherwise. */
-export function askedWait(outcome: AttemptOutcome): AskedWait | undefined {
+export function askedWait(outcome: AttemptOutcome): RequestedWait | undefined {
   // An error of an attempt that was aborted or timed out is not the task's answer.
-  return outcome.tag === "failed" && outcome.kind === "threw" ? askedWaitOf(outcome.thrown) : undefined;
+  return outcome.tag === "failed" && outcome.kind === "threw" ? requestedWaitOf(outcome.thrown) : undefined;
 }
 
 type Verdict =
@@ -101,7 +101,7 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
       },
       async (thrown) => {
         ended = { thrown };
-        const completion = completionOf(thrown);
+        const completion = errorMessageCompletion(thrown);
         if (completion !== undefined) await completion;
         race.fail(thrown);
       },

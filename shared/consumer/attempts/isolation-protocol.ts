@@ -1,5 +1,5 @@
-import { type AskedWait, askedWaitOf, WAIT } from "../../base/asked-wait.ts";
 import type { FailureKind } from "../../base/failure.ts";
+import { type RequestedWait, requestedWaitOf, WAIT } from "../../base/requested-wait.ts";
 import type { TaskContext } from "../../base/task.ts";
 import { describeThrown } from "../../base/thrown.ts";
 import type { AttemptOutcome } from "./attempt.ts";
@@ -33,7 +33,7 @@ export interface PlainError {
   /** The code, such as that of a `PermanentError`. */
   readonly code: string | undefined;
   /** The wait that a `Throttled` or a `RetryLater` asks for. */
-  readonly wait?: AskedWait | undefined;
+  readonly wait?: RequestedWait | undefined;
 }
 
 export function toAnswer(outcome: AttemptOutcome): IsolatedAnswer {
@@ -45,7 +45,7 @@ export function toAnswer(outcome: AttemptOutcome): IsolatedAnswer {
     error: {
       ...describeThrown(outcome.thrown),
       code: typeof code === "string" ? code : undefined,
-      wait: askedWaitOf(outcome.thrown),
+      wait: requestedWaitOf(outcome.thrown),
     },
   };
 }

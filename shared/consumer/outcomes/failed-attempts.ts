@@ -1,10 +1,10 @@
-import type { AskedWait } from "../../base/asked-wait.ts";
 import { publish } from "../../base/events.ts";
 import { type Failure, isPermanent, type Reason, roomForMessage, toFailure } from "../../base/failure.ts";
 import type { InvalidFinding } from "../../base/invalid-finding.ts";
 import type { Metrics } from "../../base/metrics.ts";
+import type { RequestedWait } from "../../base/requested-wait.ts";
 import { backoffMilliseconds } from "../../base/retry.ts";
-import { countWaits, LONG_WAIT_MILLISECONDS, waitToMake } from "../../base/waits.ts";
+import { countWaits, LONG_WAIT_MILLISECONDS, nextWaitMilliseconds } from "../../base/waits.ts";
 import { InvalidItemError } from "../../definition/item-schema.ts";
 import type { Workflow } from "../../definition/workflow.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
@@ -73,10 +73,10 @@ export class FailedAttempts {
     item: ItemMessage,
     state: PendingState,
     outcome: FailedOutcome,
-    asked: AskedWait,
+    asked: RequestedWait,
   ): Promise<AfterFailure> {
     const { workflow, ledger } = this.#options;
-    const milliseconds = waitToMake(asked, this.#backoff(countWaits(state.waits) + 1));
+    const milliseconds = nextWaitMilliseconds(asked, this.#backoff(countWaits(state.waits) + 1));
     const { name, message } = toFailure(outcome.thrown, { ...outcome, attempt: 0, room: LONGEST_WAIT_MESSAGE });
     const { startedAt, endedAt } = outcome;
     const { waits, exceeds } = await ledger.attempts.recordWait(

@@ -2,8 +2,8 @@ import type { spawn } from "node:child_process";
 import { EventEmitter } from "node:events";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test, vi } from "vitest";
-import { askedWaitOf } from "../../../shared/base/asked-wait.ts";
 import { isPermanent } from "../../../shared/base/failure.ts";
+import { requestedWaitOf } from "../../../shared/base/requested-wait.ts";
 import { Isolation, type IsolationOptions } from "../../../shared/consumer/attempts/isolation.ts";
 import { isolationMemory } from "../../../shared/consumer/attempts/isolation-memory.ts";
 import { childrenEnded } from "../../helpers/child-processes.ts";
@@ -75,7 +75,7 @@ describe.concurrent("an isolated attempt", () => {
   test("that throws RetryLater keeps the wait", async () => {
     const later = await isolated("asks for later");
     expect(later).toMatchObject(failed("threw", { name: "RetryLater", message: "try again in 3 s" }));
-    expect(later.tag === "failed" && askedWaitOf(later.thrown)).toEqual({
+    expect(later.tag === "failed" && requestedWaitOf(later.thrown)).toEqual({
       kind: "retryLater",
       afterMilliseconds: 3_000,
     });
@@ -83,7 +83,7 @@ describe.concurrent("an isolated attempt", () => {
 
   test("that is throttled keeps that", async () => {
     const throttled = await isolated("is throttled");
-    expect(throttled.tag === "failed" && askedWaitOf(throttled.thrown)).toEqual({
+    expect(throttled.tag === "failed" && requestedWaitOf(throttled.thrown)).toEqual({
       kind: "throttled",
       afterMilliseconds: undefined,
     });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseHttpDate } from "../../../shared/base/http-date.ts";
-import { askedWaitMilliseconds, throttleOf } from "../../../shared/base/retry-after.ts";
+import { requestedWaitMilliseconds, throttleOf } from "../../../shared/base/retry-after.ts";
 
 const NOW = Date.UTC(2026, 10, 27, 13, 0, 0);
 const SECONDS = NOW / 1_000;
@@ -152,7 +152,7 @@ const rows: readonly Row[] = [
 test.each(rows.map(([what, headers, wait]) => ({ what, headers, wait })))(
   "a response asks to wait: $what",
   ({ headers, wait }) => {
-    expect(askedWaitMilliseconds(new Headers(headers), NOW)).toBe(wait);
+    expect(requestedWaitMilliseconds(new Headers(headers), NOW)).toBe(wait);
   },
 );
 
@@ -164,7 +164,7 @@ test("for any headers, the wait is finite or undefined", () => {
   );
   fc.assert(
     fc.property(fc.dictionary(name, value), (headers) => {
-      const wait = askedWaitMilliseconds(new Headers(headers), NOW);
+      const wait = requestedWaitMilliseconds(new Headers(headers), NOW);
       expect(wait === undefined || (Number.isFinite(wait) && wait >= 0)).toBe(true);
     }),
   );

@@ -1,6 +1,6 @@
 import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { askedWaitOf, WAIT } from "../../../shared/base/asked-wait.ts";
+import { requestedWaitOf, WAIT } from "../../../shared/base/requested-wait.ts";
 import { ConfigurationError, RetryLater, Throttled, type WaitSource } from "../../../shared/index.ts";
 
 const NOW = Date.UTC(2026, 10, 27, 13, 0, 0);
@@ -66,7 +66,7 @@ describe.each([
   ])("takes %s", (_what, after, afterMilliseconds) => {
     const error = make(after);
     expect(error.afterMilliseconds).toBe(afterMilliseconds);
-    expect(askedWaitOf(error)).toEqual({ kind, afterMilliseconds });
+    expect(requestedWaitOf(error)).toEqual({ kind, afterMilliseconds });
   });
 
   test.each([{ seconds: Number(date) }, { seconds: -1 }, { fortnights: 1 }, {}, 30, true] as unknown as WaitSource[])(
@@ -81,9 +81,9 @@ test("a wait from another copy of the library is recognised by its tag or by its
     wait: { kind: "throttled", afterMilliseconds: 5 },
   });
   expect(throttled instanceof Error).toBe(false);
-  expect(askedWaitOf(throttled)).toEqual({ kind: "throttled", afterMilliseconds: 5 });
+  expect(requestedWaitOf(throttled)).toEqual({ kind: "throttled", afterMilliseconds: 5 });
   const old = Object.assign(new Error("later"), { code: "RETRY_LATER", afterMilliseconds: 2_500 });
-  expect(askedWaitOf(old)).toEqual({ kind: "retryLater", afterMilliseconds: 2_500 });
+  expect(requestedWaitOf(old)).toEqual({ kind: "retryLater", afterMilliseconds: 2_500 });
 });
 
 const revoked = Proxy.revocable({}, {});
@@ -105,15 +105,15 @@ test.each([
     },
   ],
   ["a revoked proxy", revoked.proxy],
-])("%s is not a wait", (_what, thrown) => expect(askedWaitOf(thrown)).toBeUndefined());
+])("%s is not a wait", (_what, thrown) => expect(requestedWaitOf(thrown)).toBeUndefined());
 
 test.each([new RetryLater({ days: 1e300 }), new RetryLater({ days: 1e308 }), new RetryLater(`${"9".repeat(150)}d`)])(
   "a wait of any length is a number that the ledger and a date can hold, %#",
-  (error) => expect(askedWaitOf(error)?.afterMilliseconds).toBe(100 * 365 * 86_400_000),
+  (error) => expect(requestedWaitOf(error)?.afterMilliseconds).toBe(100 * 365 * 86_400_000),
 );
 
 test.each([Number.NaN, -1, "5", undefined])("with a wait of %s, the backoff decides", (after) => {
-  expect(askedWaitOf({ [WAIT]: { kind: "throttled", afterMilliseconds: after } })).toEqual({
+  expect(requestedWaitOf({ [WAIT]: { kind: "throttled", afterMilliseconds: after } })).toEqual({
     kind: "throttled",
     afterMilliseconds: undefined,
   });

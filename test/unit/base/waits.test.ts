@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { addWait, countWaits, lastWait, type WaitRecord, type Waits, waitToMake } from "../../../shared/base/waits.ts";
+import {
+  addWait,
+  countWaits,
+  lastWait,
+  nextWaitMilliseconds,
+  type WaitRecord,
+  type Waits,
+} from "../../../shared/base/waits.ts";
 
 const HOUR = 3_600_000;
 
@@ -106,5 +113,5 @@ test.each([
   ["no wait is shorter than a second", "retryLater", 0, 0, 1_000],
   ["no throttle is shorter than a second", "throttled", undefined, 0, 1_000],
 ] as const)("%s", (_what, kind, afterMilliseconds, backoff, milliseconds) => {
-  expect(waitToMake({ kind, afterMilliseconds }, backoff)).toBe(milliseconds);
+  expect(nextWaitMilliseconds({ kind, afterMilliseconds }, backoff)).toBe(milliseconds);
 });

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, onTestFinished, test, vi } from "vitest";
-import { completionOf } from "../../../shared/base/late-message.ts";
+import { errorMessageCompletion } from "../../../shared/base/late-error-message.ts";
 import { PermanentError, ResponseError, Throttled } from "../../../shared/base/task-errors.ts";
 import { citiesUrl, fetchCityDetails } from "../../../workflows/cities/city-details.ts";
 import startLocal from "../../../workflows/cities.local.ts";
@@ -56,7 +56,7 @@ test("only fields of the schema are returned", async () => {
 
 test("a busy service gets the next request after the time that it names", async () => {
   const error = await fetchFrom({ kind: "answers" }, 0).catch((thrown: unknown) => thrown);
-  await completionOf(error);
+  await errorMessageCompletion(error);
   expect(error).toBeInstanceOf(Throttled);
   expect(error).toMatchObject({
     afterMilliseconds: 1_000,

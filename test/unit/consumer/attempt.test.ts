@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import * as z from "zod";
-import { completeLater } from "../../../shared/base/late-message.ts";
+import { completeErrorMessageLater } from "../../../shared/base/late-error-message.ts";
 import { toError } from "../../../shared/base/thrown.ts";
 import { type Attempt, type AttemptOutcome, runAttempt } from "../../../shared/consumer/attempts/attempt.ts";
 import { PermanentError, type TaskContext, TaskTimeoutError, Throttled } from "../../../shared/index.ts";
@@ -51,7 +51,7 @@ describe("a task", () => {
   test("that was throttled does not time out while the text of its error is read, nor by the invocation's deadline", async () => {
     const throttled = () => {
       const error = new Throttled({ seconds: 5 }, { message: "the service answered 429" });
-      completeLater(error, pending().promise);
+      completeErrorMessageLater(error, pending().promise);
       return new Promise((_, reject) => setTimeout(() => reject(error), 9_500));
     };
     for (const left of [Number.POSITIVE_INFINITY, 9_800]) {

@@ -1,24 +1,24 @@
 import { describe, expect, test } from "vitest";
-import type { BacklogLook } from "../../../shared/ledger/run-record.ts";
+import type { BacklogSample } from "../../../shared/ledger/run-record.ts";
 import { backlogPauseMilliseconds } from "../../../shared/producer/backlog.ts";
 
 const NOW = 1_000_000_000;
 
 describe("the pause of a full queue", () => {
   const now = { at: NOW, produced: 2_000, backlog: 1_000 };
-  /** An earlier look. Since then, this many items were processed and none was produced. */
-  const lookBefore = (seconds: number, workedOff: number): BacklogLook => ({
+  /** An earlier sample. Since then, this many items were processed and none was produced. */
+  const sampleBefore = (seconds: number, processed: number): BacklogSample => ({
     at: NOW - seconds * 1_000,
     produced: now.produced,
-    backlog: now.backlog + workedOff,
+    backlog: now.backlog + processed,
   });
-  const pause = (...earlier: (BacklogLook | undefined)[]) => backlogPauseMilliseconds(1_000, now, earlier);
+  const pause = (...earlier: (BacklogSample | undefined)[]) => backlogPauseMilliseconds(1_000, now, earlier);
 
-  test("lasts until half of maxBacklog is processed, at the pace since the earlier look", () => {
+  test("lasts until half of maxBacklog is processed, at the pace since the earlier sample", () => {
     // 1,000 items were processed in 20 s, so 500 more take 10 s.
-    expect(pause(lookBefore(20, 1_000))).toBe(10_000);
-    expect(pause(lookBefore(20, 5_000))).toBe(2_000);
-    expect(backlogPauseMilliseconds(1_000, { ...now, backlog: 1_100 }, [lookBefore(20, 1_100)])).toBe(12_000);
+    expect(pause(sampleBefore(20, 1_000))).toBe(10_000);
+    expect(pause(sampleBefore(20, 5_000))).toBe(2_000);
+    expect(backlogPauseMilliseconds(1_000, { ...now, backlog: 1_100 }, [sampleBefore(20, 1_100)])).toBe(12_000);
   });
 
   test("takes items into account that were produced since then", () => {
@@ -27,35 +27,35 @@ describe("the pause of a full queue", () => {
   });
 
   test("is at most twice as long as the observation of the pace", () => {
-    expect(pause(lookBefore(5, 1))).toBe(10_000);
-    expect(pause(lookBefore(5, 249))).toBe(10_000);
-    expect(pause(lookBefore(5, 251))).toBe(9_000);
+    expect(pause(sampleBefore(5, 1))).toBe(10_000);
+    expect(pause(sampleBefore(5, 249))).toBe(10_000);
+    expect(pause(sampleBefore(5, 251))).toBe(9_000);
   });
 
   test("is twice as long as the observation if no item was processed", () => {
-    expect(pause(lookBefore(4, 0))).toBe(8_000);
+    expect(pause(sampleBefore(4, 0))).toBe(8_000);
     // Another run, or redriven items, filled the queue.
-    expect(pause(lookBefore(4, -300))).toBe(8_000);
+    expect(pause(sampleBefore(4, -300))).toBe(8_000);
   });
 
   test("is between a second and a minute", () => {
-    expect(pause(lookBefore(1, 1_000_000))).toBe(1_000);
-    expect(pause(lookBefore(31, 1))).toBe(60_000);
-    expect(pause(lookBefore(0, 0))).toBe(1_000);
+    expect(pause(sampleBefore(1, 1_000_000))).toBe(1_000);
+    expect(pause(sampleBefore(31, 1))).toBe(60_000);
+    expect(pause(sampleBefore(0, 0))).toBe(1_000);
     // The clock was set back.
-    expect(pause(lookBefore(-60, 100))).toBe(1_000);
+    expect(pause(sampleBefore(-60, 100))).toBe(1_000);
   });
 
   test("is rounded down to whole seconds, like visibility timeouts", () => {
-    expect(pause(lookBefore(20, 1_020))).toBe(9_000);
+    expect(pause(sampleBefore(20, 1_020))).toBe(9_000);
   });
 
-  test("is one second without an earlier look, or if the run may have been paused since that look", () => {
+  test("is one second without an earlier sample, or if the run may have been paused since that sample", () => {
     expect(pause()).toBe(1_000);
     expect(pause(undefined)).toBe(1_000);
-    expect(pause(lookBefore(301, 1_000))).toBe(1_000);
-    expect(pause(lookBefore(300, 3_000))).toBe(50_000);
-    expect(pause(lookBefore(301, 1_000), lookBefore(4, 0))).toBe(8_000);
+    expect(pause(sampleBefore(301, 1_000))).toBe(1_000);
+    expect(pause(sampleBefore(300, 3_000))).toBe(50_000);
+    expect(pause(sampleBefore(301, 1_000), sampleBefore(4, 0))).toBe(8_000);
   });
 });
 
@@ -67,14 +67,14 @@ function simulate(setting: { maxBacklog: number; page: number; items: number; pa
   let backlog = 0;
   let idleSeconds = 0;
   let slices = 0;
-  let fullAt: BacklogLook | undefined;
+  let fullAt: BacklogSample | undefined;
   while (produced < items) {
     const first = { at, produced, backlog };
     for (; backlog < maxBacklog; backlog += page) produced += page;
     slices++;
-    const look = { at, produced, backlog };
-    const pauseSeconds = backlogPauseMilliseconds(maxBacklog, look, [fullAt, first]) / 1_000;
-    fullAt = look;
+    const sample = { at, produced, backlog };
+    const pauseSeconds = backlogPauseMilliseconds(maxBacklog, sample, [fullAt, first]) / 1_000;
+    fullAt = sample;
     const warmUp = Math.min(pauseSeconds, Math.max(0, warmUpSeconds - (at - NOW) / 1_000));
     const busySeconds = Math.min(pauseSeconds - warmUp, backlog / pace);
     idleSeconds += pauseSeconds - warmUp - busySeconds;

@@ -1,5 +1,5 @@
 import { type Duration, toMilliseconds } from "./duration.ts";
-import { askedWaitMilliseconds, retryAfterMilliseconds, throttleOf } from "./retry-after.ts";
+import { requestedWaitMilliseconds, retryAfterMilliseconds, throttleOf } from "./retry-after.ts";
 
 /** The `Headers` of `fetch`, or a similar class of another library. */
 export interface HeadersLike extends Iterable<readonly [string, unknown]> {
@@ -34,11 +34,11 @@ export type WaitSource = Duration | ResponseLike | HeadersLike | string | null |
 export function waitMilliseconds(source: WaitSource, option: string, now: number): number | undefined {
   if (source === undefined || source === null) return undefined;
   if (typeof source === "string") return retryAfterMilliseconds(source, now);
-  if (isHeaders(source)) return askedWaitMilliseconds(toHeaders(source), now);
+  if (isHeaders(source)) return requestedWaitMilliseconds(toHeaders(source), now);
   if (!isResponse(source)) return toMilliseconds(source, { option });
   const headers = toHeaders(source.headers);
   const throttle = source.status === undefined ? undefined : throttleOf({ status: source.status, headers }, now);
-  return throttle?.waitMilliseconds ?? askedWaitMilliseconds(headers, now);
+  return throttle?.waitMilliseconds ?? requestedWaitMilliseconds(headers, now);
 }
 
 const isHeaders = (source: unknown): source is HeadersLike =>
@@ -64,7 +64,7 @@ function toHeaders(headers: ResponseLike["headers"]): Headers {
 }
 
 /** A wait that a task requested by throwing `Throttled` or `RetryLater`. */
-export interface AskedWait {
+export interface RequestedWait {
   /** `throttled`: the service refused because of load. `retryLater`: this item is not ready yet. */
   readonly kind: WaitKind;
   /** How long to wait. `undefined`: the workflow's backoff decides. */
@@ -87,7 +87,7 @@ export const WAIT = Symbol.for("sluice.wait");
 const LONGEST_MILLISECONDS = 100 * 365 * 86_400_000;
 
 /** The wait that a thrown value requests, or `undefined` if the value is a failure. This function never throws. */
-export function askedWaitOf(thrown: unknown): AskedWait | undefined {
+export function requestedWaitOf(thrown: unknown): RequestedWait | undefined {
   if (typeof thrown !== "object" || thrown === null) return undefined;
   try {
     if (WAIT in thrown) return checked(thrown[WAIT]);
@@ -101,7 +101,7 @@ export function askedWaitOf(thrown: unknown): AskedWait | undefined {
   return undefined;
 }
 
-function checked(wait: unknown): AskedWait | undefined {
+function checked(wait: unknown): RequestedWait | undefined {
   const { kind, afterMilliseconds } = wait as { kind?: unknown; afterMilliseconds?: unknown };
   const known = WAIT_KINDS.find((name) => name === kind);
   if (known === undefined) return undefined;

@@ -2,7 +2,7 @@
 const COMPLETION = Symbol.for("sluice.completion");
 
 /** Replaces the message of an error when a promise resolves. Until then the error keeps its present message. */
-export function completeLater(error: Error, message: Promise<string>): void {
+export function completeErrorMessageLater(error: Error, message: Promise<string>): void {
   const completion = message.then((text) => {
     error.message = text;
   });
@@ -13,7 +13,7 @@ export function completeLater(error: Error, message: Promise<string>): void {
  * A promise that resolves when the message of a thrown value is complete. `undefined` if it is complete already. The
  * function never throws, and the promise never rejects.
  */
-export function completionOf(thrown: unknown): Promise<void> | undefined {
+export function errorMessageCompletion(thrown: unknown): Promise<void> | undefined {
   if (typeof thrown !== "object" || thrown === null) return undefined;
   try {
     const completion = (thrown as { readonly [COMPLETION]?: unknown })[COMPLETION];
