@@ -28,7 +28,7 @@ describe("a value on the boundary passes, and one beyond it is refused", () => {
     const queue = (visibilityTimeoutSeconds: number) => ({ queue: { ...topology.queue, visibilityTimeoutSeconds } });
     const least = 6 * topology.consumer.timeoutSeconds;
     expect(() => check(queue(least))).not.toThrow();
-    expect(() => check(queue(least - 1))).toThrow(`${least} s, but is ${least - 1} s`);
+    expect(() => check(queue(least - 1))).toThrow(`${least} s in total, but is ${least - 1} s`);
     const window = { batchSize: 20, batchingWindowSeconds: 3 };
     expect(() => check({ ...window, ...queue(least + 3) })).not.toThrow();
     expect(() => check({ ...window, ...queue(least + 2) })).toThrow("batching window of 3 s");
@@ -50,7 +50,7 @@ describe("a value on the boundary passes, and one beyond it is refused", () => {
   test("a task's timeout is below its function's", () => {
     const consumer = { ...topology.consumer, timeoutSeconds: 31, refillVisibilitySeconds: 60 };
     expect(() => check({ consumer }, 30_999)).not.toThrow();
-    expect(() => check({ consumer }, 31_000)).toThrow("31 s and 31 s: an attempt could not be recorded");
+    expect(() => check({ consumer }, 31_000)).toThrow("31 s and 31 s: the outcome of an attempt could not be recorded");
   });
 
   test("a message that a consumer receives is hidden for longer than its wait and its attempt", () => {
@@ -58,7 +58,7 @@ describe("a value on the boundary passes, and one beyond it is refused", () => {
       consumer: { ...topology.consumer, refillWaitingSeconds: 10, refillVisibilitySeconds },
     });
     expect(() => check(consumer(41))).not.toThrow();
-    expect(() => check(consumer(40))).toThrow("they would run twice");
+    expect(() => check(consumer(40))).toThrow("their tasks would run twice");
   });
 
   test("a batch above ten has a batching window", () => {

@@ -52,7 +52,7 @@ test("in the construct it finds nothing but what is acknowledged, each with its 
     );
   const xRay = [
     "Annotation::AwsSolutions-IAM5[Resource::*]",
-    "X-Ray's two actions to send traces know no other resource.",
+    "The two actions of X-Ray that send traces accept no other resource.",
   ];
   const invoices = "Annotation::AwsSolutions-IAM5[Resource::arn:aws:s3:::invoices/*]";
   expect(acknowledged).toEqual([

@@ -103,7 +103,7 @@ describe("a prefix", () => {
 
   test.each(["", "1st", "a_b", "acme-", 5])("such as %j is refused", async (prefix) => {
     await expect(addWorkflowStacks(appOf(), { prefix: prefix as string })).rejects.toThrow(
-      `prefix must begin with a letter and go on with letters, digits and hyphens, the last no hyphen, but is ${JSON.stringify(prefix)}`,
+      `prefix must begin with a letter, continue with letters, digits and hyphens, and not end with a hyphen, but is ${JSON.stringify(prefix)}`,
     );
   });
 });
