@@ -47,23 +47,24 @@ export const ALARM_NAMES = [
 ] as const;
 export type AlarmName = (typeof ALARM_NAMES)[number];
 
-interface Watch {
+interface AlarmDefinition {
   readonly metric: IMetric;
   /** The alarm goes off when the metric reaches this value. */
   readonly atLeast: number;
-  /** How many periods in a row must reach the value. Default 1. */
+  /** In how many periods in a row the metric must reach the value. Default 1. */
   readonly periods?: number;
   /** A sentence for the description of the alarm. */
   readonly meaning: string;
 }
 
 /**
- * The failed slices in five minutes at which the alarm goes off. Two can be a short outage of the source. Five in a row
- * fail the run.
+ * The number of failed slices in five minutes at which the alarm `producer-failing` goes off. A slice is the work of one
+ * invocation of the producer. Two failures can come from a short outage of the source. Five failures in a row fail the
+ * run.
  */
 const FAILED_SLICES = 3;
 
-/** With fewer attempts in five minutes, their failure rate has no meaning. */
+/** With fewer attempts in five minutes, the alarm `tasks-failing` ignores their failure rate. */
 const FEWEST_ATTEMPTS = 20;
 
 /** The alarms of a workflow. */
@@ -72,14 +73,14 @@ export class Alarms extends Construct {
 
   constructor(scope: Construct, id: string, props: AlarmsProps) {
     super(scope, id);
-    this.all = Object.entries(watches(props)).map(([name, { metric, atLeast, periods = 1, meaning }]) => {
+    this.all = Object.entries(definitions(props)).map(([name, { metric, atLeast, periods = 1, meaning }]) => {
       const alarm = new Alarm(this, name, {
         alarmDescription: `${props.workflow.name}: ${meaning} What to do: ${props.runbookUrl}#${name}`,
         metric,
         threshold: atLeast,
         evaluationPeriods: periods,
         comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        // Without a run there is no data.
+        // While no run is active there is no data, and this is not a fault.
         treatMissingData: TreatMissingData.NOT_BREACHING,
       });
       if (props.topic !== undefined) alarm.addAlarmAction(new SnsAction(props.topic));
@@ -88,7 +89,7 @@ export class Alarms extends Construct {
   }
 }
 
-function watches(props: AlarmsProps): Partial<Record<AlarmName, Watch>> {
+function definitions(props: AlarmsProps): Partial<Record<AlarmName, AlarmDefinition>> {
   const { workflow, topology, queues, functions, schedule } = props;
   const { producer, consumer } = functions;
   const minute = { period: Duration.minutes(1), statistic: Stats.MAXIMUM };
@@ -174,9 +175,10 @@ function watches(props: AlarmsProps): Partial<Record<AlarmName, Watch>> {
 }
 
 /**
- * How old a message can become in a healthy run, in seconds. In the slowest healthy run, the largest backlog is
- * processed with every task at its timeout, and then the message needs all attempts with the longest backoffs. The
- * result is at most half of the queue's retention, so that there is time to act before SQS deletes the message.
+ * How old a message can become in a healthy run, in seconds. In the slowest healthy run, the backlog before the message
+ * is as large as possible, every task takes as long as its timeout, and the message needs all attempts with the longest
+ * backoffs. The result is at most half of the queue's retention, so that there is time to act before SQS deletes the
+ * message.
  */
 export function oldestHealthySeconds(
   { timeoutMilliseconds, retry }: Pick<Workflow, "timeoutMilliseconds" | "retry">,

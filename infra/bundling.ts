@@ -18,8 +18,8 @@ export const entryOf = (name: FunctionName): string => moduleFile(`../functions/
 
 /**
  * The esbuild options of a function's bundle. The CDK app and the embedded engine use the same options, so the engine
- * runs the same code that is deployed. A bundle contains the AWS SDK, so that the tested version runs, and one
- * workflow, by the alias `#workflow`.
+ * runs the same code that is deployed. A bundle contains the AWS SDK, so that the functions run the version that was
+ * tested. It also contains one workflow, which the handlers import as `#workflow`.
  */
 export function bundleOptions(workflowFile: string) {
   return {

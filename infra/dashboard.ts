@@ -19,7 +19,7 @@ export interface DashboardProps {
   readonly alarms: readonly Alarm[];
 }
 
-/** The CloudWatch dashboard of a workflow, from the alarms to the ledger. */
+/** Creates the CloudWatch dashboard of a workflow. The alarms are at its top, and the ledger is at its bottom. */
 export function fanOutDashboard(scope: Construct, id: string, props: DashboardProps): Dashboard {
   const { workflow, stack, topology, queues, functions, table, alarms } = props;
   const { producer, consumer } = functions;

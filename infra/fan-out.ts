@@ -31,7 +31,7 @@ import { type Resources, rightsOf, toStatement } from "./rights.ts";
 import { RunSchedule } from "./run-schedule.ts";
 import { sourceFiles } from "./source-files.ts";
 
-/** As the project's directory has it in which the CDK is called. */
+/** The path of the runbook, relative to the directory in which the CDK is called. */
 const RUNBOOK = `${import.meta.url.includes("/node_modules/") ? "node_modules/sluice/" : ""}docs/guides/runbook.md`;
 
 /** The options of a `FanOut` construct. */
@@ -53,14 +53,15 @@ export interface FanOutProps {
   /** When runs start by themselves. Default: the workflow's `schedule`. Without one, runs are started by hand only. */
   readonly schedule?: ScheduleOption;
   /**
-   * Permissions of the workflow's own code. Default: the workflow's `permissions`. The construct can be granted more.
+   * Permissions of the workflow's own code. Default: the workflow's `permissions`. You can also grant permissions to the
+   * construct.
    */
   readonly permissions?: readonly Permission[];
   /** The EventBridge bus that receives an event at the end of each run. Default: the default bus of the account. */
   readonly eventBus?: IEventBus;
   /**
-   * The KMS key that encrypts the queues. Default: a key that SQS manages. DynamoDB always encrypts the ledger with its
-   * own.
+   * The KMS key that encrypts the queues. Default: a key that SQS manages. DynamoDB always encrypts the ledger with a key
+   * of its own.
    */
   readonly encryptionKey?: IKey;
   /** Whether DynamoDB refuses to delete the ledger's table. Default false. */
@@ -74,8 +75,9 @@ export interface FanOutProps {
    * `concurrency / tasksPerEnvironment`. Default: exactly that number. Reserved concurrency counts against the quota of
    * the account, which is 1,000 unless AWS has raised it.
    *
-   * `"none"` reserves nothing, for an account whose quota is too small. Then other functions can use up the
-   * concurrency, and throttled messages can move to the dead-letter queue without an attempt.
+   * `"none"` reserves nothing for the consumer and the producer. Use it in an account whose quota is too small. Then
+   * other functions can use up the concurrency, and throttled messages can move to the dead-letter queue without an
+   * attempt.
    * https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
    */
   readonly reservedConcurrency?: number | "none";
@@ -84,8 +86,8 @@ export interface FanOutProps {
   /** The share of failed attempts at which the alarm `tasks-failing` goes off: above 0 and at most 1. Default 0.25. */
   readonly failureRate?: number;
   /**
-   * Where the runbook is, for the descriptions of the alarms. Default: the path of `docs/guides/runbook.md` in this
-   * package.
+   * The URL or the path of the runbook. The descriptions of the alarms contain it. Default: the path of
+   * `docs/guides/runbook.md` in this package.
    */
   readonly runbookUrl?: string;
 }
@@ -93,7 +95,7 @@ export interface FanOutProps {
 /**
  * A workflow on AWS: its queues, its ledger, its functions, its schedule, its alarms and its dashboard.
  *
- * A permission that is granted to the construct is granted to the consumer, which runs the task.
+ * If you grant a permission to the construct, the consumer receives it, because the consumer runs the task.
  *
  * @example
  * ```ts
@@ -203,7 +205,7 @@ export class FanOut extends Construct implements IGrantable {
             producer: topology.producer.environments,
             consumer: checkReservedConcurrency(reservedConcurrency, topology.environments),
           };
-    // `cdk destroy` needs no code of the functions, and so no files.
+    // `cdk destroy` does not bundle the functions, so it does not need the files.
     const files = Stack.of(this).bundlingRequired ? sourceFiles(workflow, variables) : [];
     const make = (name: FunctionName) => {
       const declared = permissions.filter((permission) => permission.function === name);
@@ -235,8 +237,8 @@ export class FanOut extends Construct implements IGrantable {
   }
 
   /**
-   * The environment variables of the workflow's own code. A variable that the workflow names but that has no value
-   * causes a warning, not an error, so that `cdk synth` shows all of them.
+   * The environment variables of the workflow's own code. If a variable that the workflow names has no value, the CDK
+   * prints a warning. It is not an error, so that one `cdk synth` shows all missing variables.
    *
    * @throws {ConfigurationError} A name is reserved.
    */

@@ -10,23 +10,22 @@ import { copySourceFiles, type SourceFile } from "./source-files.ts";
 export const HANDLER = "index.handler";
 
 /**
- * The bundle of a function as a CDK asset. The CDK creates the asset only when it needs the code, so not for `cdk list`
- * and
- * `cdk destroy`.
+ * The bundle of a function as a CDK asset. The CDK creates the asset only when it needs the code. `cdk list` and
+ * `cdk destroy` do not need it.
  *
  * @param files The files to pack with the bundle. They are in the function's working directory.
  */
 export function functionCode(name: FunctionName, workflowFile: string, files: readonly SourceFile[]): Code {
   const entry = entryOf(name);
   const build = (directory: string) => {
-    // After a failed build, the directory still contains its bundle.
+    // The directory can contain the bundle of an earlier build that failed.
     rmSync(join(directory, BUNDLE_FILE), { force: true });
     buildSync({ ...bundleOptions(workflowFile), entryPoints: [entry], outfile: join(directory, BUNDLE_FILE) });
     copySourceFiles(files, directory);
     return true;
   };
   return Code.fromAsset(dirname(entry), {
-    // The asset changes when the bundle changes, not when a source file changes.
+    // The hash is that of the output, so the asset changes only when the bundle or a packed file changes.
     assetHashType: AssetHashType.OUTPUT,
     bundling: {
       local: { tryBundle: build },

@@ -9,8 +9,9 @@ type DefaultProvider = (...options: Parameters<typeof fromEnv>) => Provider;
  * code.
  *
  * On Lambda, a function has its credentials in environment variables. The SDK's own provider also reads profiles,
- * single sign-on, containers and instances. It would be a fifth of the bundle, and Lambda does not need it. In the
- * embedded engine, this function loads the SDK's provider from the module that the variable `CREDENTIALS_MODULE` names.
+ * single sign-on, containers and instances. It would be a fifth of the bundle, and Lambda does not need it. The embedded
+ * engine does need it. There, an environment variable names the SDK's module, and this function loads the module. The
+ * constant `CREDENTIALS_MODULE` is the name of that variable.
  */
 export const defaultProvider: DefaultProvider = (options) => {
   const module = process.env[CREDENTIALS_MODULE];

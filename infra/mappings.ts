@@ -19,10 +19,10 @@ export function mappings(
   new EventSourceMapping(scope, "ProducerMapping", {
     target: functions.producer.function,
     eventSourceArn: queues.controlQueue.queueArn,
-    // One control message is about a minute of work.
+    // The producer works for about a minute on one control message.
     batchSize: 1,
     maxConcurrency: topology.producer.environments,
-    // A producer reports its message as failed to receive it again later.
+    // When a producer must receive its message again later, it reports the message as failed.
     reportBatchItemFailures: true,
   });
   new EventSourceMapping(scope, "ConsumerMapping", {
@@ -32,8 +32,8 @@ export function mappings(
     ...(topology.batchingWindowSeconds > 0 && { maxBatchingWindow: Duration.seconds(topology.batchingWindowSeconds) }),
     maxConcurrency: topology.environments,
     reportBatchItemFailures: true,
-    // The default is `true`, but it must be explicit: so a deploy enables a mapping that an earlier version of `sluice
-    // pause` disabled.
+    // `true` is the default. If it is explicit, a deployment also enables a mapping that the command `pause` of an earlier
+    // version of Sluice has disabled.
     enabled: true,
   });
 }

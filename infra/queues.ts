@@ -40,8 +40,8 @@ export class Queues extends Construct {
     this.controlQueue = new Queue(this, "ControlQueue", {
       ...main(this.controlDeadLetterQueue, topology.controlQueue),
       fifo: true,
-      // A schedule sends no deduplication id. If it sends a start message twice, both have the same body, with the same
-      // time.
+      // A schedule sends no deduplication id. If it sends a start message twice, both messages have the same body with
+      // the same time, so SQS drops the second one.
       contentBasedDeduplication: true,
     });
   }

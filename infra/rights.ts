@@ -13,7 +13,10 @@ export interface Resources {
   readonly encryptionKey: IKey | undefined;
 }
 
-/** The actions of an event source mapping, which uses its function's role, and of a function with received messages. */
+/**
+ * The actions on a queue from which a function receives messages. The event source mapping also needs them, because it
+ * uses the role of its function.
+ */
 const RECEIVE = [
   "sqs:ReceiveMessage",
   "sqs:DeleteMessage",
@@ -48,7 +51,8 @@ export function rightsOf(
   return [
     ...common,
     allow(RECEIVE, [queue.queueArn]),
-    // A consumer replaces a message that is near a limit of the queue by a new one.
+    // When a message is near the receive limit or the retention period of the queue, the consumer sends a new message in
+    // its place.
     allow(["sqs:SendMessage"], [queue.queueArn]),
     allow(["sqs:GetQueueAttributes"], [controlQueue.queueArn]),
   ];

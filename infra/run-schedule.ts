@@ -8,8 +8,8 @@ import type { Schedule } from "../shared/definition/schedule.ts";
 import { startEntry } from "../shared/messages/control.ts";
 
 /**
- * EventBridge Scheduler replaces this text by the scheduled time, such as 2026-11-22T08:00:00Z. The time is the same if
- * the scheduler delivers twice, so each scheduled time starts one run.
+ * EventBridge Scheduler replaces this text with the scheduled time, such as 2026-11-22T08:00:00Z. If the scheduler
+ * delivers a message twice, both messages have the same time. So each scheduled time starts one run.
  * https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
  */
 const SCHEDULED_TIME = "<aws.scheduler.scheduled-time>";
@@ -26,7 +26,7 @@ export interface RunScheduleProps {
  * function.
  */
 export class RunSchedule extends Construct {
-  /** The schedule group. It contains only this schedule, so that the metrics of the group are those of the schedule. */
+  /** The schedule group. It contains only this schedule, because AWS publishes metrics for groups and not for schedules. */
   readonly group: CfnScheduleGroup;
 
   constructor(scope: Construct, id: string, { workflow, schedule, controlQueue, encryptionKey }: RunScheduleProps) {

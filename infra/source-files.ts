@@ -7,7 +7,7 @@ import type { Source } from "../shared/sources/source.ts";
 import { BUNDLE_FILE } from "./bundling.ts";
 
 /**
- * The most megabytes of all files of a workflow together. Lambda allows 250 MB for an unzipped function. Each
+ * The largest total size of the files of a workflow, in megabytes. Lambda allows 250 MB for an unzipped function. Each
  * deployment uploads the files, and each cold start of the producer can load them.
  * https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
  */
@@ -52,7 +52,7 @@ export function copySourceFiles(files: readonly SourceFile[], directory: string)
     const copy = join(directory, path);
     mkdirSync(dirname(copy), { recursive: true });
     copyFileSync(path, copy);
-    // In Lambda another user reads the file.
+    // On Lambda, another operating-system user reads the file.
     // https://docs.aws.amazon.com/lambda/latest/dg/deployment-package-v2.html
     chmodSync(copy, 0o644);
   }
@@ -86,7 +86,7 @@ function checkPath(workflow: string, path: unknown): string {
   }
   if (isAbsolute(path)) {
     throw new ConfigurationError(
-      `${reads}, which is another place in Lambda than here: give the path relative to the working directory, ` +
+      `${reads}, which is not where the file is on Lambda: give the path relative to the working directory, ` +
         `${show(below)}, and not a URL`,
     );
   }
@@ -108,5 +108,7 @@ function sizeOf(workflow: string, path: string): number {
     );
   }
   if (stats.isFile()) return stats.size;
-  throw new ConfigurationError(`the source of the workflow ${workflow} reads ${path}, which is not a file: name one`);
+  throw new ConfigurationError(
+    `the source of the workflow ${workflow} reads ${path}, which is not a file: name a file`,
+  );
 }

@@ -8,19 +8,19 @@ import { loadWorkflows } from "./workflow-files.ts";
 /** How `addWorkflowStacks` names its stacks, and where they are deployed. */
 export interface WorkflowStacksOptions {
   /**
-   * The first part of the stacks' names, which are `<prefix>-<workflow>`. It consists of letters, digits and hyphens,
-   * and begins with a letter. With this option, the id of a stack in the app, which `cdk deploy` accepts, is the
-   * stack's name.
+   * The first part of the names of the stacks: a stack is named `<prefix>-<workflow>`. The prefix consists of letters,
+   * digits and hyphens, begins with a letter and does not end with a hyphen. With this option, the id of a stack in the
+   * app is the name of the stack. `cdk deploy` accepts this id.
    *
-   * Default: the context value `prefix`. Without it, `sluice` in an app and `sluice-<stage>` in a stage. With the
-   * default, the id of a stack is the name of its workflow.
+   * Default: the context value `prefix`. If that is not set, `sluice` in an app and `sluice-<stage>` in a stage. With
+   * the default, the id of a stack is the name of its workflow.
    *
    * @example "acme-prod"
    */
   readonly prefix?: string;
   /**
-   * The account and the region of the stacks. Default: those of the stage, or otherwise those of the shell that
-   * deploys.
+   * The account and the region of the stacks. Default: the account and the region of the stage. If the stage has none,
+   * those of the shell that deploys.
    *
    * @example { account: "123456789012", region: "eu-central-1" }
    */
@@ -102,7 +102,8 @@ function prefixOf(scope: Stage, option: string | undefined): string {
 }
 
 /**
- * Refuses a second stack of the same name. If the two are in different stages, the CDK would deploy one over the other.
+ * Refuses a second stack of the same name. The CDK does not refuse it if the two stacks are in different stages, and
+ * would deploy one over the other.
  *
  * @throws {ConfigurationError} The app has another stack of the same name in the same account and region.
  */

@@ -1,5 +1,4 @@
-/** What a workflow's file needs. */
-
+/** The exports of the package `sluice`, for workflow files. */
 export { checkResponse } from "./base/check-response.ts";
 export type { Duration } from "./base/duration.ts";
 export {

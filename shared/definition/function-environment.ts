@@ -31,25 +31,25 @@ const environmentSchema = z.object({
   SLUICE_FAST_PATH: z.enum(["on", "off"]).default("on"),
 });
 
-/** Where a workflow is deployed. The CDK app and the embedded engine each know it. */
+/** The queues, the table and other facts of a deployed workflow. The CDK app and the embedded engine supply these values. */
 export interface Deployment {
   readonly queueUrl: string;
   readonly deadLetterQueueUrl: string;
   readonly controlQueueUrl: string;
   readonly controlDeadLetterQueueUrl: string;
-  /** The ARN of the EventBridge bus that receives an event at the end of each run. Absent on the embedded engine. */
+  /** The ARN of the EventBridge bus that receives an event at the end of each run. Absent in the embedded engine. */
   readonly eventBus?: string | undefined;
   /** Endpoints and access key of the queues and the ledger. Absent on Lambda, where the AWS SDK finds them. */
   readonly access?: ServiceAccess | undefined;
   /** The name of the ledger's table. */
   readonly table: string;
-  /** The stack's name, which is a dimension of the metrics. Absent on the embedded engine. */
+  /** The stack's name, which is a dimension of the metrics. Absent in the embedded engine. */
   readonly stack?: string | undefined;
   /** Whether requests may bypass the SDK. See `useFastPath`. */
   readonly fastPath: boolean;
 }
 
-/** Everything that the functions read from their environment variables. */
+/** Everything that the functions read from their environment variables. `Topology` describes the numbers. */
 export interface FunctionEnvironment extends Deployment {
   readonly concurrency: number;
   readonly tasksPerEnvironment: number;
@@ -62,7 +62,7 @@ export interface FunctionEnvironment extends Deployment {
 }
 
 /**
- * What the functions of a workflow need to know: its topology and where it is deployed.
+ * Combines the topology and the deployment of a workflow into the values that its functions read.
  *
  * @example toVariables(functionEnvironment(topology(workflow), deployment))
  */
@@ -113,13 +113,16 @@ const accessVariables = (access: ServiceAccess): z.infer<typeof accessSchema> =>
 });
 
 /**
- * Reads `SLUICE_FAST_PATH` from the environment of the command that deploys the functions: on, unless it is `off`.
+ * Whether the functions use the fast path. The environment variable `SLUICE_FAST_PATH` of the command that deploys or
+ * starts the functions decides this. Default: `on`.
  *
- * @throws {ConfigurationError} It is neither `on` nor `off`.
+ * @throws {ConfigurationError} The variable is neither `on` nor `off`.
  */
 export function fastPathOf({ SLUICE_FAST_PATH: value = "on" }: Readonly<Record<string, string | undefined>>): boolean {
   if (value === "on" || value === "off") return value === "on";
-  throw new ConfigurationError(`SLUICE_FAST_PATH must be on or off, but is ${show(value)}: leave it out for on`);
+  throw new ConfigurationError(
+    `SLUICE_FAST_PATH must be on or off, but is ${show(value)}: without it, the fast path is on`,
+  );
 }
 
 /**
@@ -150,7 +153,7 @@ export function fromVariables(variables: Readonly<Record<string, string | undefi
   };
 }
 
-/** Reads the access. Either all of its variables must be set, or none of them. */
+/** Reads the endpoints, the region and the access key. Either all of their variables must be set, or none of them. */
 function accessOf(variables: Readonly<Record<string, string | undefined>>): ServiceAccess | undefined {
   if (Object.keys(accessSchema.shape).every((name) => variables[name] === undefined)) return undefined;
   const parsed = parse(accessSchema, variables);

@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { InvalidFinding } from "../base/invalid-finding.ts";
 import { fingerprint } from "../messages/fingerprint.ts";
 
-/** An item does not match its workflow's schema. The message states the place in the item. */
+/** An item does not match its workflow's schema, or the schema threw. The message states the place in the item. */
 export class InvalidItemError extends Error {
   override readonly name = "InvalidItemError";
   readonly finding: InvalidFinding;
@@ -74,8 +74,9 @@ function findingOf(
 }
 
 /**
- * Describes an issue: `way` without the details of this item, `example` with them. If a field is missing, `instead` has
- * the fields whose names are similar, or else all fields of the item.
+ * Describes one issue that the schema found. `way` leaves out the details of this item, and `example` contains them. If
+ * the issue is a missing field, `instead` lists the fields whose names differ from it only in case, spaces or
+ * punctuation. If there is no such field, `instead` lists all fields of the object.
  */
 function wayOf(
   issue: StandardSchemaV1.Issue,
@@ -83,7 +84,7 @@ function wayOf(
 ): { readonly way: string; readonly example: string; readonly instead: readonly string[] } {
   const keys = keysOf(issue);
   const missing = keys.at(-1);
-  // The index in a list differs from item to item.
+  // A list index differs from item to item, so `[]` replaces it.
   const where = quoted(keys.map((key) => (typeof key === "number" ? "[]" : String(key))).join("."));
   const parent = keys.slice(0, -1).reduce<unknown>((value, key) => (isObject(value) ? value[key] : undefined), item);
   if (missing !== undefined && isObject(parent) && !Array.isArray(parent) && !Object.hasOwn(parent, missing)) {
@@ -101,7 +102,7 @@ const isObject = (value: unknown): value is Record<PropertyKey, unknown> => type
 
 const quoted = (text: string): string => `\`${text}\``;
 
-/** A name without case, spaces and punctuation: `E-Mail`, `e_mail` and ` email ` are the same. */
+/** Only the letters and digits of a name, in lower case. `E-Mail`, `e_mail` and ` email ` become `email`. */
 const plain = (name: string): string =>
   name
     .normalize("NFKC")

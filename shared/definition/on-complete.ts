@@ -15,25 +15,29 @@ export interface RunSummary {
   /** Items that became dead letters. */
   readonly dead: number;
   readonly cancelled: number;
-  /** Failed attempts after which another attempt followed. */
+  /** Failed attempts that were followed by another attempt. */
   readonly retried: number;
   /** The number of dead letters for each reason. */
   readonly deadByReason: Readonly<Partial<Record<Reason, number>>>;
   /** The warnings of the source: at most 10 different texts of up to 300 characters each, the oldest first. */
   readonly warnings: readonly string[];
-  /** The fault of all invalid items, if it is the same: "all 3,000 items: `email` missing; the header has `E-Mail`". */
+  /**
+   * What is wrong with the invalid items. Present if there are at least two and all of them have the same fault.
+   *
+   * @example "all 3,000 items: `email` missing; the header has `E-Mail`"
+   */
   readonly sameFailure?: string;
   /** When the run was requested, in ISO 8601. */
   readonly requestedAt: string;
   /** When the run ended, in ISO 8601. */
   readonly completedAt: string;
-  /** The time between the two, in seconds. */
+  /** The time from `requestedAt` to `completedAt`, in seconds. */
   readonly wallSeconds: number;
 }
 
 /** What `onComplete` receives in addition to the summary. */
 export interface CompletionContext {
-  /** Fires shortly before the invocation ends. */
+  /** Aborts shortly before the timeout of the Lambda invocation. */
   readonly signal: AbortSignal;
   /** The number of the attempt: 1 for the first one. */
   readonly attempt: number;
@@ -41,12 +45,13 @@ export interface CompletionContext {
 }
 
 /**
- * Called when a run has ended. It can be called more than once for a run, so its effect should be idempotent: use the
- * id of the run as the key.
+ * A function that Sluice calls when a run has ended. Sluice can call the function more than once for a run, so its
+ * effect should be idempotent: use the id of the run as the key.
  *
- * If it throws, it is called again after a backoff, up to 5 attempts in total. After the fifth attempt, its control
- * message moves to the dead-letter queue of the control queue. After `Throttled` or `RetryLater`, the next attempt
- * follows after the requested wait, up to 11 h, or after the backoff if that is longer.
+ * If the function throws, Sluice calls it again after a backoff, up to 5 attempts in total. After the fifth failure,
+ * the control message that announced the end of the run moves to the dead-letter queue of the control queue. If the
+ * function throws `Throttled` or `RetryLater`, the next attempt follows after the requested wait (at most 11 h), or
+ * after the backoff if the backoff is longer.
  *
  * @example
  * ```ts

@@ -17,11 +17,11 @@ export interface Permission {
    */
   readonly resources: readonly string[];
   /**
-   * The function that gets the permission. The `consumer` runs the task, the `producer` reads the source. Default
-   * `consumer`.
+   * The function that gets the permission. The `consumer` runs the task. The `producer` reads the source and calls
+   * `onComplete`. Default `consumer`.
    */
   readonly function?: "consumer" | "producer";
-  /** Why a resource needs a wildcard. */
+  /** Why a resource needs a wildcard. Required if a resource is `"*"`. */
   readonly reason?: string;
 }
 
@@ -33,7 +33,8 @@ const KEYS = ["actions", "resources", "function", "reason"] as const satisfies (
 /**
  * Validates the permissions of a workflow.
  *
- * @throws {ConfigurationError} An action has a wildcard, a resource is not an ARN, or `"*"` has no reason.
+ * @throws {ConfigurationError} A permission is malformed, an action has a wildcard, a resource is not an ARN, or `"*"`
+ *   has no reason.
  */
 export function parsePermissions(option: readonly Permission[]): readonly ParsedPermission[] {
   if (!Array.isArray(option)) {
@@ -62,7 +63,9 @@ function parsePermission(permission: Permission, where: string): ParsedPermissio
 
 function nonEmpty(list: unknown, where: string, example: string): readonly unknown[] {
   if (Array.isArray(list) && list.length > 0) return list;
-  throw new ConfigurationError(`${where} must be a list of at least 1, but is ${show(list)}: write [${example}]`);
+  throw new ConfigurationError(
+    `${where} must be a list of at least one string, but is ${show(list)}: write [${example}]`,
+  );
 }
 
 function checkAction(action: unknown, where: string): void {
@@ -76,8 +79,8 @@ function checkResource(resource: unknown, where: string, reason: string | undefi
   if (resource === "*") {
     if (reason !== undefined) return;
     throw new ConfigurationError(
-      `${where}.resources is "*", which grants the actions on all resources: give ARNs. If AWS accepts no ARN for the ` +
-        "action, state that in reason",
+      `${where}.resources contains "*", which grants the actions on all resources: give ARNs. If AWS accepts no ARN for ` +
+        "the action, state that in reason",
     );
   }
   if (typeof resource === "string" && /^arn:[^:]+:[^:]+:[^:]*:[^:]*:.+$/.test(resource)) return;

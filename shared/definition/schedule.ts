@@ -9,13 +9,14 @@ import { booleanOption, rejectUnknownKeys, show } from "../base/options.ts";
  *
  * @example
  * ```ts
- * schedule: "rate(1 day)" schedule: { expression: "cron(0 8 ? * MON-FRI *)", timeZone: "Europe/Berlin", flexibleWindow:
- * { minutes: 15 } } schedule: { expression: "at(2026-12-24T18:00:00)", timeZone: "UTC", enabled: false }
+ * schedule: "rate(1 day)"
+ * schedule: { expression: "cron(0 8 ? * MON-FRI *)", timeZone: "Europe/Berlin", flexibleWindow: { minutes: 15 } }
+ * schedule: { expression: "at(2026-12-24T18:00:00)", timeZone: "UTC", enabled: false }
  * ```
  */
 export type ScheduleOption = string | ScheduleOptions;
 
-/** A schedule with a time zone, a flexible window, or both. */
+/** The options of a schedule. */
 export interface ScheduleOptions {
   /**
    * `rate(10 minutes)`, `cron(minutes hours day-of-month month day-of-week year)` or `at(2026-12-24T18:00:00)`.
@@ -23,13 +24,13 @@ export interface ScheduleOptions {
    */
   readonly expression: string;
   /**
-   * The IANA time zone of a `cron` or an `at` expression, such as `Europe/Berlin`. It includes daylight saving time.
-   * Default `UTC`.
+   * The IANA time zone of a `cron` or an `at` expression, such as `Europe/Berlin`. The schedule follows the daylight
+   * saving time of this zone. Default `UTC`.
    */
   readonly timeZone?: string;
   /**
-   * A run starts at any moment within this window after its scheduled time: 1 min to 24 h, whole minutes. Default: at
-   * the scheduled time.
+   * The time after the scheduled time in which EventBridge Scheduler may start the run: whole minutes from 1 min to
+   * 24 h. Default: the run starts at the scheduled time.
    */
   readonly flexibleWindow?: Duration;
   /** Whether the schedule starts runs. A disabled schedule is deployed as well. Default true. */
@@ -85,7 +86,7 @@ function checkExpression(expression: unknown): Kind {
 function checkRate(content: string): void {
   if (/^[1-9]\d* (minute|hour|day)s?$/.test(content)) return;
   throw new ConfigurationError(
-    `schedule's rate must be a whole number of at least 1 and minutes, hours or days, but is ${show(content)}: ` +
+    `schedule's rate must be a whole number of at least 1, followed by minutes, hours or days, but is ${show(content)}: ` +
       'write "rate(10 minutes)"',
   );
 }
@@ -176,7 +177,7 @@ function checkTimeZone(timeZone: unknown, kind: Kind): void {
       new Intl.DateTimeFormat("en", { timeZone });
       return;
     } catch {
-      // The error below reports it.
+      // The error below reports the unknown time zone.
     }
   }
   throw new ConfigurationError(
@@ -192,6 +193,6 @@ function windowMinutes(flexibleWindow: Duration): number {
   });
   if (milliseconds % 60_000 === 0) return milliseconds / 60_000;
   throw new ConfigurationError(
-    `schedule.flexibleWindow must be whole minutes, but is ${formatDuration(milliseconds)}: round it`,
+    `schedule.flexibleWindow must be a number of whole minutes, but is ${formatDuration(milliseconds)}: round it`,
   );
 }

@@ -18,8 +18,8 @@ export const STACK_OUTPUTS = {
 export type StackOutput = keyof typeof STACK_OUTPUTS;
 
 /**
- * The name of an output, such as `SluiceCitiesQueueUrl`. It contains the workflow, because a stack can have several
- * workflows.
+ * The name of an output, such as `SluiceCitiesQueueUrl`. It contains the name of the workflow, because a stack can have
+ * several workflows.
  */
 export function outputName(workflow: string, output: StackOutput): string {
   const name = workflow.replaceAll(/(?:^|-+)([a-z0-9])/g, (_, first: string) => first.toUpperCase());
@@ -46,8 +46,8 @@ export function readOutputs(
     const value = outputs[outputName(workflow, output)];
     if (value !== undefined) return [output, value] as const;
     throw new ConfigurationError(
-      `the stack has no output ${outputName(workflow, output)}: it does not contain the workflow "${workflow}", or ` +
-        "another version of Sluice deployed it: deploy it again",
+      `the stack has no output ${outputName(workflow, output)}: the stack does not contain the workflow "${workflow}", ` +
+        "or another version of Sluice deployed it. Deploy the stack again",
     );
   };
   return Object.fromEntries((Object.keys(STACK_OUTPUTS) as StackOutput[]).map(read)) as Record<StackOutput, string>;

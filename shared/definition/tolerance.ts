@@ -10,13 +10,16 @@ import { integerOption, rejectUnknownKeys, show } from "../base/options.ts";
 export interface ToleratedFailuresOptions {
   /** The most dead letters that are allowed: 0 or more. Default: no limit. */
   readonly count?: number;
-  /** The largest share of dead letters among the settled items, in percent: 0 to 100. Default: no limit. */
+  /**
+   * The largest share of dead letters among the settled items, in percent: 0 to 100. An item is settled when it has
+   * succeeded, has become a dead letter or was cancelled. Default: no limit.
+   */
   readonly percentage?: number;
   /** How many items must be settled before `percentage` applies: 1 or more. Default 100. */
   readonly minimum?: number;
 }
 
-/** The validated limits. The run's row contains them, so that the ledger alone can decide whether to stop the run. */
+/** The validated limits. The ledger stores them with each run, because it decides whether to stop the run. */
 export interface Tolerance {
   readonly count?: number;
   readonly percentage?: number;
@@ -46,13 +49,17 @@ export function tolerance(options: ToleratedFailuresOptions | undefined): Tolera
   const whole = { maximum: Number.MAX_SAFE_INTEGER };
   return {
     ...(count !== undefined && {
-      count: integerOption("toleratedFailures.count", count, { ...whole, minimum: 0, fix: "0 stops at the first" }),
+      count: integerOption("toleratedFailures.count", count, {
+        ...whole,
+        minimum: 0,
+        fix: "0 stops the run at its first dead letter",
+      }),
     }),
     ...(percentage !== undefined && { percentage }),
     minimum: integerOption("toleratedFailures.minimum", minimum ?? 100, {
       ...whole,
       minimum: 1,
-      fix: "1 looks at the percentage from the first item on",
+      fix: "with 1, percentage applies from the first settled item on",
     }),
   };
 }

@@ -14,6 +14,7 @@ import { ConfigurationError } from "../base/errors.ts";
 export interface Topology {
   /** The most tasks that run at the same time, in all execution environments together. */
   readonly concurrency: number;
+  /** The most tasks that run at the same time in one execution environment. Each of them uses one slot. */
   readonly tasksPerEnvironment: number;
   /** The maximum concurrency of the consumer's event source mapping, and the reserved concurrency of its function. */
   readonly environments: number;
@@ -21,7 +22,7 @@ export interface Topology {
   readonly batchingWindowSeconds: number;
   readonly maxBacklog: number;
   readonly consumer: FunctionTopology & {
-    /** How long an invocation receives messages for its free slots. 0: it only processes its batch. */
+    /** How long an invocation itself receives messages for its free slots. 0: it only processes its batch. */
     readonly refillSeconds: number;
     /** How long a message that the consumer received itself may wait for a slot. */
     readonly refillWaitingSeconds: number;
@@ -29,11 +30,11 @@ export interface Topology {
     readonly refillVisibilitySeconds: number;
   };
   readonly producer: FunctionTopology & {
-    /** How long one invocation reads pages before it passes the run on to the next invocation. */
+    /** How long one invocation reads pages before it passes the run on to the next invocation. This time is a slice. */
     readonly sliceSeconds: number;
     /**
-     * The visibility timeout of a control message that a producer holds. The producer renews it three times in that
-     * time. If the producer is killed, another one receives the message when the timeout is over.
+     * The visibility timeout of the control message that a producer works on. The producer renews this timeout after
+     * every third of it. If the producer is killed, another producer receives the message when the timeout ends.
      */
     readonly visibilitySeconds: number;
     /** How many producers may work at the same time, each on one run. */
@@ -52,8 +53,8 @@ export interface FunctionTopology {
 export interface QueueTopology {
   readonly visibilityTimeoutSeconds: number;
   /**
-   * After this many receives SQS moves a message to the dead-letter queue. This catches messages that no consumer could
-   * report.
+   * After this many receives, SQS itself moves a message to the dead-letter queue. This happens only if no consumer
+   * could record an outcome of the message.
    */
   readonly maxReceiveCount: number;
   readonly retentionSeconds: number;
@@ -71,30 +72,34 @@ export interface TopologyInput {
 }
 
 /**
- * The time at the end of an invocation that is reserved for recording outcomes. It is enough for a write whose first
- * attempts time out, and for the writes after it.
+ * The time at the end of an invocation that is reserved for recording outcomes. The time is enough for one write whose
+ * first tries time out, and for the writes after it.
  */
 export const RECORDING_SECONDS = LONGEST_REQUEST_MILLISECONDS / 1_000 + 4;
 
 /** The time at the start of an invocation that is reserved for looking up earlier attempts in the ledger. */
 export const STARTING_SECONDS = 5;
 
-/** How long the process of an isolated attempt may take to start. This time does not count as part of the attempt. */
+/**
+ * How long the process of an isolated attempt may take to start. An isolated attempt runs in a process of its own,
+ * because its item may have crashed an earlier process (see `docs/internals/poison.md`). The start is not part of the
+ * attempt.
+ */
 export const ISOLATED_START_SECONDS = 10;
 
 /**
- * How long an isolated attempt may go on after its timeout, for a task that reacts to its abort signal. Then its process is
- * ended.
+ * How long an isolated attempt may continue after its timeout, so that the task can react to its abort signal. After
+ * that, the consumer kills the process of the attempt.
  */
 export const ISOLATED_GRACE_SECONDS = 0.5;
 
 /**
- * The latest time at which an isolated attempt may begin in an invocation. After its timeout and the grace period, there is
- * time for one request at its slowest before the function's own timeout.
+ * The latest time at which an isolated attempt may begin in an invocation. After the attempt's timeout and the grace
+ * period, one request of the longest duration still fits before the function's own timeout.
  *
  * @param deadline When the invocation must begin to record, in milliseconds: `RECORDING_SECONDS` before its end.
  * @param timeoutMilliseconds The timeout of one attempt.
- * @example isolatedAttemptBeginsBy(60_000, 30_000) // 33,500: 3.5 s later than an attempt in the consumer itself
+ * @example isolatedAttemptBeginsBy(60_000, 30_000) // 33,500: 3.5 s later than an attempt in the consumer's own process
  */
 export const isolatedAttemptBeginsBy = (deadline: number, timeoutMilliseconds: number): number =>
   deadline +
@@ -103,7 +108,7 @@ export const isolatedAttemptBeginsBy = (deadline: number, timeoutMilliseconds: n
   ISOLATED_GRACE_SECONDS * 1_000 -
   timeoutMilliseconds;
 
-/** The longest attempt. A consumer still has time to begin before it and to record its outcome after it. */
+/** The longest timeout of an attempt. It leaves a consumer the time to start, and to record the outcome afterwards. */
 export const LONGEST_TASK_MILLISECONDS = (LONGEST_FUNCTION_SECONDS - STARTING_SECONDS - RECORDING_SECONDS) * 1_000;
 
 /**
@@ -116,14 +121,15 @@ const VISIBILITY_PER_FUNCTION_TIMEOUT = 6;
 export const MOST_TASKS_PER_ENVIRONMENT = 100;
 
 /**
- * The receives after which SQS moves a message to the dead-letter queue. There are nine more for each attempt, for
- * crashes, throttles and pauses around it. With 100 attempts it is `LARGEST_MAX_RECEIVE_COUNT`.
+ * The number of receives after which SQS moves a message to the dead-letter queue. It grows by nine for each attempt,
+ * because a message is also received for crashes, throttled deliveries and pauses. With 100 attempts it is
+ * `LARGEST_MAX_RECEIVE_COUNT`.
  */
 const maxReceiveCount = (attempts: number) => 100 + 9 * attempts;
 
 /**
- * A received message usually waits at most a second for a slot. It waits longer if tasks suddenly take longer than
- * before.
+ * How long a message that the consumer received itself may wait for a slot. A message usually waits for at most a
+ * second. It waits longer if tasks suddenly take longer than before.
  */
 const LONGEST_REFILL_WAITING_SECONDS = 10;
 
@@ -151,7 +157,8 @@ export function topology(workflow: TopologyInput): Topology {
   const refillSeconds = workflow.refill ? refillSecondsOf(taskTimeoutSeconds) : 0;
   const refillWaitingSeconds = Math.min(taskTimeoutSeconds, LONGEST_REFILL_WAITING_SECONDS);
   const consumerTimeoutSeconds = STARTING_SECONDS + refillSeconds + taskTimeoutSeconds + RECORDING_SECONDS;
-  // A consumer that receives messages itself needs no batch as large as its number of slots.
+  // A consumer that receives messages itself fills its slots in this way, so its batch can be smaller than the number
+  // of its slots.
   const batchSize =
     refillSeconds > 0 ? Math.min(tasksPerEnvironment, LARGEST_BATCH_WITHOUT_WINDOW) : tasksPerEnvironment;
   const batchingWindowSeconds = batchSize > LARGEST_BATCH_WITHOUT_WINDOW ? 1 : 0;
@@ -179,15 +186,15 @@ export function topology(workflow: TopologyInput): Topology {
     queue: {
       visibilityTimeoutSeconds: VISIBILITY_PER_FUNCTION_TIMEOUT * consumerTimeoutSeconds + batchingWindowSeconds,
       maxReceiveCount: maxReceiveCount(workflow.retry.attempts),
-      // SQS does not reset the age of a message that it moves to the dead-letter queue. So that queue must keep
-      // messages for longer than this one.
+      // SQS does not reset the age of a message that it moves to the dead-letter queue. So the dead-letter queue must
+      // keep messages for longer than this queue.
       // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
       retentionSeconds: LONGEST_RETENTION_SECONDS - 4 * 86_400,
     },
     controlQueue: {
-      // This is not six times the function's timeout. A producer can be killed before it shortens the visibility
-      // timeout of its message, and then its run stands still for this time. If Lambda's throttling delays a delivery
-      // for longer than this, the producer notices it, because the receipt handle is invalid by then.
+      // This is less than six times the function's timeout. A producer can be killed before it shortens the visibility
+      // timeout of its message. Then its run makes no progress for this time. If Lambda's throttling delays a delivery
+      // for longer than this, the producer notices the delay, because its receipt handle is no longer valid.
       visibilityTimeoutSeconds: PRODUCER_TIMEOUT_SECONDS + PRODUCER_VISIBILITY_SECONDS,
       maxReceiveCount: 100,
       retentionSeconds: LONGEST_RETENTION_SECONDS - 4 * 86_400,
@@ -197,8 +204,8 @@ export function topology(workflow: TopologyInput): Topology {
 }
 
 /**
- * How long an invocation receives messages itself. At the end of an invocation slots stay empty, so the time is long
- * compared with a task. It is short enough for the longest timeout of a function.
+ * How long an invocation receives messages itself. Slots stay empty at the end of each invocation, so this time is long
+ * compared with a task. It also fits into the longest timeout of a function.
  */
 function refillSecondsOf(taskTimeoutSeconds: number): number {
   const room = LONGEST_FUNCTION_SECONDS - STARTING_SECONDS - taskTimeoutSeconds - RECORDING_SECONDS;
@@ -207,7 +214,7 @@ function refillSecondsOf(taskTimeoutSeconds: number): number {
 
 /**
  * The default of `tasksPerEnvironment`: the largest divisor of `concurrency` up to 10 that gives 2 to 1,000
- * environments. If there is none, the smallest one above 10.
+ * environments. If there is no such divisor, it is the smallest divisor above 10 that gives 2 to 1,000 environments.
  *
  * @throws {ConfigurationError} There is no such divisor up to 100.
  */
@@ -231,9 +238,9 @@ export function defaultTasksPerEnvironment(concurrency: number): number {
 }
 
 /**
- * Checks that an allowed number of environments gives exactly `concurrency`.
+ * Checks that `concurrency / tasksPerEnvironment` is a possible number of environments.
  *
- * @throws {ConfigurationError} It does not.
+ * @throws {ConfigurationError} The number of environments is not whole or is out of range.
  */
 export function checkConcurrency(concurrency: number, tasksPerEnvironment: number): void {
   const { minimum, maximum } = MAPPING_CONCURRENCY;

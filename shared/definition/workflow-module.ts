@@ -20,15 +20,15 @@ export async function importWorkflow(file: string): Promise<Workflow> {
   throw new ConfigurationError(`${file} does not define a workflow: write "export default defineWorkflow({ ... })"`);
 }
 
-/** How to fix an error that Node's own message does not explain. */
+/** Returns how to fix an error that Node's own message does not explain. */
 function hint(thrown: unknown, file: string): string {
   const { code, message } = toError(thrown) as NodeJS.ErrnoException;
   // `npm init` writes "type": "commonjs", so Node does not load .ts and .js files as ES modules.
   if (thrown instanceof SyntaxError && /import statement outside a module|Unexpected token 'export'/.test(message)) {
-    return '. Its package.json says "type": "commonjs": npm pkg set type=module';
+    return '. The package.json of this file says "type": "commonjs": run npm pkg set type=module';
   }
   if (code === "ERR_UNKNOWN_FILE_EXTENSION" && file.endsWith(".ts")) {
-    return `. Node ${process.versions.node} cannot run TypeScript: use Node 24, or npm install --save-dev node@24`;
+    return `. Node ${process.versions.node} cannot run TypeScript: use Node 24, or run npm install --save-dev node@24`;
   }
   return "";
 }

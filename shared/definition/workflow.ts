@@ -55,7 +55,7 @@ export interface WorkflowOptions<Input = unknown, Output = Input> {
   readonly tasksPerEnvironment?: number;
   /**
    * How long one attempt may take: 1 ms to 875 s. A Lambda function runs for at most 900 s, and Sluice needs 25 s of
-   * them to begin and to record the outcome. Default 30 s.
+   * this time to start and to record the outcome. Default 30 s.
    * https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
    */
   readonly timeout?: Duration;
@@ -96,8 +96,8 @@ export interface WorkflowOptions<Input = unknown, Output = Input> {
    */
   readonly maxBacklog?: number;
   /**
-   * Whether a consumer receives more messages itself while it works on its batch and has a free slot. Without it, a
-   * free slot waits until the slowest task of the batch has ended. Default true.
+   * Whether a consumer receives more messages itself while it works on its batch and has a free slot. If this is
+   * `false`, a free slot waits until the slowest task of the batch has ended. Default `true`.
    */
   readonly refill?: boolean;
   /**
@@ -131,7 +131,7 @@ export interface Workflow {
   readonly [definedByUs]: true;
 }
 
-// A global symbol, because the CLI and a workflow's file can each use another copy of this module.
+// The symbol is global, because the CLI and a workflow's file can use different copies of this module.
 const definedByUs = Symbol.for("sluice.workflow");
 
 const KEYS = [
@@ -158,9 +158,9 @@ const KEYS = [
 const NAME = /^[a-z][a-z0-9-]{0,39}$/;
 
 /**
- * Defines a workflow. A workflow's file has it as its default export.
+ * Defines a workflow. The result must be the default export of the workflow's file.
  *
- * It checks all options and applies the defaults. No value is rounded or limited silently.
+ * The function checks all options and applies the defaults. It never rounds or limits a value silently.
  *
  * @throws {ConfigurationError} An option is unknown, missing or outside its range, or options contradict each other.
  *   The message states the option, the allowed range, the received value and how to fix it.
@@ -200,7 +200,7 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
       : integerOption("tasksPerEnvironment", options.tasksPerEnvironment, {
           minimum: 1,
           maximum: MOST_TASKS_PER_ENVIRONMENT,
-          fix: "leave it out for a value that fits concurrency",
+          fix: "leave it out, and Sluice chooses a value that fits concurrency",
         });
   checkConcurrency(concurrency, tasksPerEnvironment ?? defaultTasksPerEnvironment(concurrency));
   return Object.freeze<Workflow>({

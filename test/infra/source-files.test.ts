@@ -169,9 +169,9 @@ describe("the files of a source", () => {
     [
       "is absolute",
       resolve(FILE),
-      /another place in Lambda than here: .* "test\/infra\/file-workflows\/data\/orders\.jsonl"/,
+      /not where the file is on Lambda: .* "test\/infra\/file-workflows\/data\/orders\.jsonl"/,
     ],
-    ["is a URL", pathToFileURL(FILE), /another place in Lambda than here/],
+    ["is a URL", pathToFileURL(FILE), /not where the file is on Lambda/],
     ["has the bundle's name", "./index.mjs", /the name of the function's own bundle: rename the file/],
   ])("a path that %s is refused at synth", (_, path, message) => {
     expect(() => files(fileLines(path, JSONL))).toThrow(message);

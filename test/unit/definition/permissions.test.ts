@@ -22,7 +22,7 @@ test("an action must have its full name", () => {
 
 test("a resource must be an ARN, or * with a reason", () => {
   expect(() => parse({ resources: ["*"] })).toThrow(
-    'permissions[0].resources is "*", which grants the actions on all resources',
+    'permissions[0].resources contains "*", which grants the actions on all resources',
   );
   const reason = "Rekognition knows no resources.";
   expect(parse({ actions: ["rekognition:DetectLabels"], resources: ["*"], reason })).toMatchObject([{ reason }]);
@@ -35,8 +35,12 @@ test("a resource must be an ARN, or * with a reason", () => {
 });
 
 test("empty lists and unknown options are refused", () => {
-  expect(() => parse({ actions: [] })).toThrow("permissions[0].actions must be a list of at least 1, but is []");
-  expect(() => parse({ resources: undefined })).toThrow("permissions[0].resources must be a list of at least 1");
+  expect(() => parse({ actions: [] })).toThrow(
+    "permissions[0].actions must be a list of at least one string, but is []",
+  );
+  expect(() => parse({ resources: undefined })).toThrow(
+    "permissions[0].resources must be a list of at least one string",
+  );
   expect(() => parse({ effect: "Allow" })).toThrow('permissions[0] has the unknown option "effect"');
   expect(() => parse({ function: "task" })).toThrow('permissions[0].function must be "consumer" or "producer"');
   expect(() => parsePermissions(permission as never)).toThrow("permissions must be a list");

@@ -98,7 +98,9 @@ describe("options", () => {
     expect(parseSchedule(window({ hours: 24 })).flexibleWindowMinutes).toBe(1_440);
     expect(refusal(window({ seconds: 59 }))).toContain("between 60 s and 24 h, but is 59 s");
     expect(refusal(window({ hours: 24, minutes: 1 }))).toContain("schedule.flexibleWindow must be between");
-    expect(refusal(window({ seconds: 90 }))).toContain("schedule.flexibleWindow must be whole minutes, but is 90 s");
+    expect(refusal(window({ seconds: 90 }))).toContain(
+      "schedule.flexibleWindow must be a number of whole minutes, but is 90 s",
+    );
   });
 
   test("a time zone must be one that EventBridge accepts", () => {
