@@ -1,4 +1,4 @@
-/** What the process tells the shell when it ends. */
+/** The exit codes of the commands. */
 export const EXIT = {
   /** Every item succeeded, or the command did its work. */
   succeeded: 0,

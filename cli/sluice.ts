@@ -47,10 +47,10 @@ Examples:
   .hook("preSubcommand", async (_, subcommand) => {
     if (subcommand !== dlqCommand) return;
     await import("./commands/dlq/subcommands.ts");
-    inherit(dlqCommand);
+    throwErrors(dlqCommand);
   });
 
-inherit(program);
+throwErrors(program);
 
 // The reader of the output may close it early, as `head` does. The command then finishes its work without an error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -68,7 +68,7 @@ try {
 }
 
 /** Makes a command and its subcommands throw their errors, so that they are reported here. */
-function inherit(command: Command): void {
+function throwErrors(command: Command): void {
   command.exitOverride();
-  for (const child of command.commands) inherit(child.copyInheritedSettings(command));
+  for (const child of command.commands) throwErrors(child.copyInheritedSettings(command));
 }

@@ -35,16 +35,16 @@ export interface EngineOptions {
 export interface Engine extends ServiceClients {
   readonly activity: ActivityMonitor;
   /**
-   * Starts execution environments before a run begins. Resolves when a producer and a consumer are ready, which is all
-   * that a run needs to begin; up to four more consumers go on starting.
+   * Starts execution environments before a run begins. Resolves when one producer and one consumer are ready, because a
+   * run needs no more to begin. Up to four more consumers continue to start.
    *
    * @throws {SluiceError} `FUNCTION_FAILED`: an environment ended while it started. The message holds the start of its
    *   log.
    */
   ready(): Promise<void>;
   /**
-   * Does the same, and resolves when all of these environments are ready and the services are warmed up: for
-   * measurements.
+   * Starts the same environments, and resolves when all of them are ready and the services are warmed up. Measurements
+   * use it.
    *
    * @throws {SluiceError} `FUNCTION_FAILED`
    */
@@ -65,7 +65,7 @@ const DEFAULT_CREDENTIALS = pathToFileURL(
   createRequire(import.meta.url).resolve("@aws-sdk/credential-provider-node"),
 ).href;
 
-/** Lines of its log that an error message quotes. */
+/** How many lines of a function's log an error message quotes. */
 const QUOTED_LOG_LINES = 6;
 
 /** Consumer environments that start before a run. All others start when they are needed. */
@@ -151,7 +151,8 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
     let warmedUp: Promise<unknown> = Promise.resolve();
     const prepare = (enough?: AbortSignal) => {
       const preparations = {
-        // One producer starts the run, another one continues it while the first one still answers.
+        // One producer starts the run. A second producer continues the run while the first one still answers its
+        // invocation.
         producer: producer.prepare(topology.producer.environments),
         consumer: consumer.prepare(Math.min(topology.environments, WARM_ENVIRONMENTS)),
       };
@@ -165,7 +166,8 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
         }
       };
       return {
-        // The request that starts the run would be the first request of this process to a queue.
+        // The first request of this process to a queue is slow. This request is made before the one that starts the
+        // run.
         first: Promise.all([started("first"), services.controlQueue.depth()]),
         get all() {
           return Promise.all([started("all"), warmedUp]);

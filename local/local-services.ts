@@ -32,7 +32,7 @@ export type Services = Awaited<ReturnType<typeof openServices>>;
 const OTHER_COMMAND_MILLISECONDS = 10_000;
 const POLL_MILLISECONDS = 25;
 
-/** A process that was killed needs a moment to end. */
+/** How long to wait for an engine to end: a process that was killed needs a moment. */
 const KILLED_MILLISECONDS = 500;
 
 interface ServiceOptions {
@@ -51,8 +51,8 @@ interface ServiceOptions {
 const useOf = ({ topology }: ServiceOptions): Use => (topology === undefined ? "look" : "engine");
 
 /**
- * Starts the services of a workflow over the state that an earlier engine left, or over new state. Runs nothing. Locks
- * the state directory until the services are closed. If a command that only looks holds the lock, waits for it.
+ * Starts the services of a workflow with the state that an earlier engine left, or with new state. Starts no function.
+ * Locks the state directory until the services are closed. If a command that only looks holds the lock, waits for it.
  *
  * @throws {SluiceError} `ENGINE_RUNNING`: an engine uses the directory, or another command has held it for ten seconds.
  *   `STATE_UNUSABLE`, `LEDGER_UNREADABLE`.
@@ -117,7 +117,7 @@ async function openLocked(options: ServiceOptions) {
       dynamoDb,
       async close() {
         await clients.close();
-        // Other commands may use these services. They are about to end.
+        // Other commands may still use these services. Such commands end soon.
         for (
           let waited = 0;
           !state.retire(useOf(options)) && waited < OTHER_COMMAND_MILLISECONDS;
@@ -129,7 +129,7 @@ async function openLocked(options: ServiceOptions) {
       },
     };
   } catch (error) {
-    // A server that listens would keep the command alive.
+    // A server that is still open would keep this process running.
     await close();
     throw error;
   }
@@ -182,7 +182,7 @@ export function connectLocally(workflow: string, endpoints: Endpoints, requestHa
     cacheMiddleware: true,
     ...(requestHandler && { requestHandler }),
   });
-  // Its output is not used.
+  // The logger's output is not used.
   sqsClient.middlewareStack.remove("loggerMiddleware");
   const urlOf = (name: string) => `${access.sqsEndpoint}/000000000000/${name}`;
   const names = queueNames(workflow);

@@ -5,8 +5,8 @@ import { DatabaseSync } from "node:sqlite";
 const BUSY = 5;
 
 /**
- * A lock between processes: one process holds it alone, or several share it. The operating system releases it when its
- * process dies, because it is SQLite's lock of an empty database. The file must not be replaced: a process that locks
+ * A lock between processes: one process holds it alone, or several share it. It is SQLite's lock of an empty database,
+ * so the operating system releases it when the process dies. The file must not be replaced: a process that locks
  * another file of the same name does not see the lock.
  */
 export class ProcessLock {

@@ -21,6 +21,7 @@ export const STATE_ROOT = ".sluice";
 
 const HOLDER = "engine.json";
 const ENGINE_LOCK = "engine.lock";
+/** Shared by the processes that use the services of the process that holds the directory. */
 const GUESTS_LOCK = "guests.lock";
 const AWS_CONFIG = "aws-config";
 const STATE = "state.json";
@@ -35,7 +36,10 @@ const STATE_VERSION = 1;
 const PRIVATE_DIRECTORY = 0o700;
 const PRIVATE_FILE = 0o600;
 
-/** Files that `clear` keeps: the locks, which must stay the same files, and the holder of the directory. */
+/**
+ * Files that `clear` keeps: the locks, which must stay the same files, the entry of the process that holds the
+ * directory, and the directory's version.
+ */
 const KEPT = new Set([HOLDER, ENGINE_LOCK, GUESTS_LOCK, STATE]);
 
 /** Where the services of a running engine listen, and the key that each request must carry. */
@@ -46,7 +50,7 @@ export interface Endpoints {
   readonly accessKeyId: string;
 }
 
-/** Describes the directory itself. */
+/** The content of `state.json`. */
 interface State {
   readonly version: number;
 }
@@ -59,7 +63,7 @@ export interface Origin {
   /** What the user typed for the file. */
   readonly name: string;
   readonly concurrency?: number | undefined;
-  /** The run that was begun. If the command died early, the start message of the run was not sent. */
+  /** The run's id. If the command died early, the message that starts the run may not have been sent. */
   readonly run: string;
   readonly limit?: number | undefined;
 }
@@ -146,7 +150,7 @@ export class StateDirectory {
     this.#refuseNewer();
     return usable(this.path, () => {
       mkdirSync(this.path, { recursive: true, mode: PRIVATE_DIRECTORY });
-      // An earlier version of Sluice or the user may have made it with another mode.
+      // An earlier version of Sluice or the user may have created the directory with another mode.
       chmodSync(this.path, PRIVATE_DIRECTORY);
       if (!this.#lock.take()) return false;
       this.#forgetServices();
@@ -202,7 +206,8 @@ export class StateDirectory {
     const guest = new ProcessLock(join(this.path, GUESTS_LOCK));
     // The holder takes this lock for a moment when it is about to end.
     if (!usable(this.path, () => guest.share())) return undefined;
-    // The services cannot end any more, so the endpoints are read again.
+    // From now on, the holder waits for this process before it closes its services. The endpoints may have changed
+    // before that, so they are read again.
     const endpoints = this.holder()?.endpoints;
     if (endpoints === undefined) {
       guest.release();
@@ -309,7 +314,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** @throws {SluiceError} `STATE_UNUSABLE`: `work` in the directory failed. */
+/**
+ * Runs `work`, which reads or writes files of the directory.
+ *
+ * @throws {SluiceError} `STATE_UNUSABLE`: `work` failed.
+ */
 function usable<T>(directory: string, work: () => T): T {
   try {
     return work();

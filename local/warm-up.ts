@@ -10,16 +10,16 @@ import { createQueues, queueNames } from "./workflow-queues.ts";
 /** No workflow has this name, because the name of a workflow starts with a letter. */
 const NAME = "0-warm-up";
 
-/** The first few rounds become faster each time, as Node compiles the code. */
+/** Each of the first rounds is faster than the one before, because Node compiles the code. */
 const ROUNDS = 4;
 
 const ITEMS = Array.from({ length: 10 }, (_, index) => index);
 
 /**
- * Sends the requests of a small run to the services, on queues and a table of its own. Node runs new code slowly, and the
- * services of AWS do not have this start-up cost.
+ * Sends the requests of a small run to the services, on queues and a table of its own. Node runs code slowly at first.
+ * The services of AWS do not have this start-up cost.
  *
- * @param enough Ends the warm-up after the round under way.
+ * @param enough Ends the warm-up after the current round.
  */
 export async function warmUp(
   { sqs, dynamoDb, accessKeyId }: Services,

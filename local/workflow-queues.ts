@@ -43,7 +43,7 @@ export function createQueues(store: QueueStore, names: QueueNames, topology: Top
     names.controlQueue,
     { FifoQueue: "true" },
     {
-      // As deployed: a schedule of EventBridge cannot give its messages a deduplication id.
+      // The deployed queue has this setting too: a schedule of EventBridge cannot give its messages a deduplication id.
       ContentBasedDeduplication: "true",
       VisibilityTimeout: String(controlQueue.visibilityTimeoutSeconds),
       ...retention(controlQueue.retentionSeconds),

@@ -8,7 +8,7 @@ export interface PauseOptions extends TargetOptions {
 export const pauseCommand = withTargetOptions(new Command("pause"))
   .summary("stop starting tasks of a run, and keep every message")
   .description("Pauses a run: tasks in flight finish, no new task starts, and every message stays in its queue.")
-  .argument("[run]", "a run's id, or a workflow's name (default: the latest running run)")
+  .argument("[run]", "a run's id, or a workflow's name (default: the latest run that is running)")
   .option("--json", "print one JSON object", false)
   .addHelpText("after", "\nExamples:\n  $ npx sluice pause cities\n  $ npx sluice pause cities --stack")
   .action(async (runOrWorkflow: string | undefined, options: PauseOptions) => {

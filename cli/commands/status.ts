@@ -9,7 +9,7 @@ export interface StatusOptions extends TargetOptions {
 export const statusCommand = withTargetOptions(new Command("status"))
   .summary("list runs, or show one")
   .description(
-    "Lists the latest runs and all active runs of each workflow, or shows one run. It can be used while a run works.",
+    "Lists the latest runs and all active runs of each workflow, or shows one run. You can use the command while a run is active.",
   )
   .argument("[run]", "a run's id, or a workflow's name: its latest run that was not skipped")
   .option("--watch", "show the run again every second until it has ended", false)

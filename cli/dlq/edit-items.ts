@@ -18,8 +18,9 @@ export interface EditedItems {
 }
 
 /**
- * Opens the items of dead letters in the editor. Items that are then not JSON, or fail the schema, are opened again with the
- * reason above them. This ends when all items pass, or the user saves nothing new.
+ * Opens the items of dead letters in the editor. Items that are not JSON after the edit, or that fail the schema, are
+ * opened again with the reason above them. The function returns when all items pass, or when the user saves the text
+ * without a change.
  *
  * @throws {SluiceError} `EDITOR`: the editor failed.
  */

@@ -11,7 +11,7 @@ function editorOf({ VISUAL, EDITOR }: NodeJS.ProcessEnv): string {
   if (named) return named;
   if (process.stdin.isTTY) return "vi";
   throw new ConfigurationError(
-    "there is no terminal for an editor: name an editor that needs none in the environment variable EDITOR",
+    "there is no terminal for an editor: set the environment variable EDITOR to an editor that works without a terminal",
   );
 }
 
@@ -33,7 +33,7 @@ export class Draft {
   /**
    * Opens a text in the editor and returns what the user saved.
    *
-   * @throws {ConfigurationError} There is no terminal, and no editor is named that needs none.
+   * @throws {ConfigurationError} There is no terminal, and neither `VISUAL` nor `EDITOR` names an editor.
    * @throws {SluiceError} `EDITOR`: the editor does not exist, or it failed.
    */
   async edit(text: string): Promise<string> {

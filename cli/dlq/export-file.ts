@@ -24,8 +24,8 @@ export class ExportFile {
   }
 
   /**
-   * @param options.growing Whether the file has its final name from the start. A backup does, because its dead letters are
-   * deleted while it is written. Otherwise the file gets its name once it is complete.
+   * @param options.growing Whether the file has its final name from the start. A backup does, because dead letters are
+   *   deleted while the backup is still being written. Otherwise the file gets its name once it is complete.
    * @param options.force Whether to replace an existing file.
    * @throws {ConfigurationError} The file exists, or cannot be written.
    */
@@ -82,7 +82,7 @@ export function exportWriter(format: ExportFormat): (deadLetters: readonly DeadL
     const text = stringify(deadLetters.map(toRow), {
       header,
       columns: [...COLUMNS],
-      // Text from elsewhere must not be run by a spreadsheet as a formula.
+      // A spreadsheet must not run text from elsewhere as a formula.
       escape_formulas: true,
     });
     header = false;

@@ -22,7 +22,9 @@ import { scanExitCode } from "./scan-exit-code.ts";
 export async function exportToFile(path: string | undefined, options: ExportOptions): Promise<void> {
   const format = options.csv ? "csv" : "jsonl";
   if (options.json && path === undefined && options.csv) {
-    throw new ConfigurationError("--json and --csv exclude each other if no file is given");
+    throw new ConfigurationError(
+      "--json and --csv cannot be used together without a file: name a file, or leave one of them out",
+    );
   }
   await withOneTarget(options, [], async (target) => {
     const result =

@@ -20,7 +20,7 @@ export function matches(deadLetter: DeadLetter, { reason, error, run, since, whe
 function hasError({ error, fingerprint }: DeadLetter, text: string): boolean {
   if (fingerprint.id === text) return true;
   const whole = `${error.name}: ${error.message}`;
-  // The list prints an error on one line, and its fingerprint with placeholders. People copy either.
+  // The list prints an error on one line, and its fingerprint with placeholders. Users copy both forms.
   return [whole, whole.replaceAll(/\s+/g, " "), fingerprint.text].some((shown) =>
     shown.toLowerCase().includes(text.toLowerCase()),
   );

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from "node:v8";
 
-/** V8 may change its own flags with each version. This one is known from Node 24's. */
+/** V8 may change its flags with each version. The V8 of Node 24 has the flag that is set below. */
 const KNOWN_V8 = /^13\./;
 
 /**

@@ -1,9 +1,10 @@
 import { EXIT } from "../exit-code.ts";
 
 /**
- * Runs work that Ctrl-C or SIGTERM ends cleanly: the first one aborts the signal, the second one ends the process at once.
+ * Runs work that Ctrl-C or SIGTERM ends cleanly. The first Ctrl-C or SIGTERM aborts the `AbortSignal` that `work` gets.
+ * The second one ends the process at once.
  *
- * @param onInterrupt Called at the first one.
+ * @param onInterrupt Called at the first Ctrl-C or SIGTERM.
  */
 export async function interruptible<Result>(
   work: (signal: AbortSignal) => Promise<Result>,

@@ -26,7 +26,7 @@ async function purgeTarget(target: Target, ids: readonly string[], options: Purg
   const { yes, dryRun } = options;
   const report = new PurgeReport(target, options);
   let { selects, named } = await selection(target, ids, options);
-  // The exit code of the dry run counts too: the second scan reads only what the dry run showed.
+  // The exit code of the dry run counts too, because the second scan selects only what the dry run showed.
   let dryRunCode: number = EXIT.succeeded;
   const path = backupPath(target, options);
   let total: number | undefined;
@@ -71,7 +71,7 @@ async function scan(
   options: {
     readonly select: (deadLetter: DeadLetter) => boolean;
     readonly total?: number | undefined;
-    /** Left out: nothing is deleted. */
+    /** If it is left out, nothing is deleted. */
     readonly deleteTo?: Backup | "nowhere";
   },
 ): Promise<PurgeResult> {

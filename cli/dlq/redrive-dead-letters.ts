@@ -34,7 +34,7 @@ export async function redriveDeadLetters(ids: readonly string[], options: Redriv
 async function redriveTarget(target: Target, ids: readonly string[], options: RedriveOptions): Promise<number> {
   const report = new RedriveReport(target, options);
   let { selects, named } = await selection(target, ids, options);
-  // The exit code of an earlier scan counts too: the next scan reads only what the earlier one showed.
+  // The exit code of an earlier scan counts too, because the next scan selects only what the earlier scan showed.
   let earlierCode: number = EXIT.succeeded;
   let change: ItemChange | undefined;
   let invalid = 0;

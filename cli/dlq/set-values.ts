@@ -5,7 +5,7 @@ import type { Assignment } from "../options/assignment.ts";
 /**
  * Returns a copy of an item with values set. The item itself stays unchanged.
  *
- * @throws {TypeError} The item is no object or list, so nothing in it can be set.
+ * @throws {TypeError} The item is neither an object nor a list, so nothing in it can be set.
  */
 export function setValues(item: unknown, assignments: readonly Assignment[]): unknown {
   if (typeof item !== "object" || item === null) {

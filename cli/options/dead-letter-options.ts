@@ -28,7 +28,7 @@ export function withDlqOptions(command: Command, json: string): Command {
   return withTargetOptions(
     command.option(
       "--workflow <name>",
-      "the workflow whose dead letters to use (needed if several workflows have some)",
+      "the workflow whose dead letters to use (needed if several workflows have dead letters)",
     ),
   ).option("--json", json, false);
 }
@@ -48,7 +48,7 @@ export function withDeadLetterOptions(command: Command): Command {
 
 /** Help about the filters, for the end of a command's help. */
 export const DEAD_LETTER_HELP = `
-Filters of different kinds must all match. Of one kind that is repeated, one must match:
+Filters of different kinds must all match. If a filter is repeated, one of its values must match:
   --reason exhausted --reason permanent   one of these reasons
   --error 3fa9c1d2                        one group of the list
   --error ECONNREFUSED --since 2h         this error, in the last two hours

@@ -15,8 +15,8 @@ const time = z.iso.datetime({ offset: true, local: true });
 const date = z.iso.date();
 
 /**
- * Parses a point in time into milliseconds since 1970. `2h` and `3 days` mean that long ago. An ISO 8601 time is in this
- * machine's zone unless it names another.
+ * Parses a point in time into milliseconds since 1970. `2h` and `3 days` mean that long ago. An ISO 8601 time without a
+ * time zone is in this machine's zone.
  *
  * @throws {InvalidArgumentError} The text is neither.
  */

@@ -8,7 +8,7 @@ export interface Where {
   holds(deadLetter: object): boolean;
   /** For how many dead letters the expression could not be evaluated, because a value has the wrong type for a function. */
   readonly unanswered: number;
-  /** The latest error of these. */
+  /** The error of the latest evaluation that failed. */
   readonly because: string | undefined;
 }
 
@@ -18,7 +18,7 @@ export interface Where {
  * @throws {InvalidArgumentError} The expression is invalid. The message says where.
  * @example
  * ```ts
- * where("item.country == 'FR' && attempts > `2`").holds(dead letter)
+ * where("item.country == 'FR' && attempts > `2`").holds(deadLetter)
  * ```
  */
 export function where(expression: string): Where {

@@ -54,7 +54,7 @@ async function requestCancel(target: RunTarget, { yes }: CancelOptions): Promise
   const cancelling = (await services.runs.cancel(run.id, { missing })) ?? (await services.runs.get(run.id));
   if (hasEnded(cancelling)) throw hasEndedAlready({ run: cancelling, where });
   await continueRun(services.controlQueue, cancelling);
-  // The consumers drop the queued items, so they need the messages.
+  // The consumers drop the queued items, so the items' messages must be delivered to them.
   await target.restoreDelivery();
   return target;
 }

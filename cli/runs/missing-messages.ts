@@ -28,11 +28,11 @@ export interface MissingMessagesOptions {
  * Whether items of a run may be pending although the queue no longer holds their messages. The run must not have ended.
  *
  * SQS deletes a message when its retention period is over. Consumers replace the messages of a paused run in time, but
- * only while consumers are running. None is running on this machine between two commands, or on AWS while the event source
- * mapping is disabled.
+ * only while consumers are running. None is running on this machine between two commands, or on AWS while the event
+ * source mapping is disabled.
  *
- * A run whose messages are missing would wait forever. Sending a message once too often costs only requests. So the answer
- * is `true` if the counts leave a doubt.
+ * A run whose messages are missing would wait forever. A message that is sent without need costs only requests. So the
+ * answer is `true` if the counts leave a doubt.
  */
 export async function messagesMayBeMissing(
   { runs, queue }: Pick<ServiceClients, "runs" | "queue">,
@@ -52,8 +52,8 @@ export async function messagesMayBeMissing(
   // The queue's counts do not say which run a message belongs to.
   if ((await runs.active.list()).some(({ id }) => id !== run.id)) return false;
   const holdsFewer = async () => {
-    // The queue is read first. A message is deleted only after its item is settled, so a whole queue never holds fewer
-    // messages than there are pending items.
+    // The queue is read first. A message is deleted only after its item is settled, so a queue that lost no messages
+    // never holds fewer messages than there are pending items.
     const { visible, inFlight, delayed } = await queue.depth();
     const { pending } = await runs.counts(run);
     return visible + inFlight + delayed < pending;

@@ -68,8 +68,8 @@ export async function resumeRun(
 }
 
 /**
- * Whether work is left on a run. A run that has ended has some if items were redriven since, or if the command died
- * before `onComplete` was called.
+ * Whether a run has work left. If the run has ended, work is left when items were redriven since, or when the command
+ * died before `onComplete` was called.
  */
 async function hasWorkLeft(run: RunRecord, { services, running }: Target): Promise<boolean> {
   if (!hasEnded(run)) return true;
@@ -78,7 +78,7 @@ async function hasWorkLeft(run: RunRecord, { services, running }: Target): Promi
   return !running && run.status !== "skipped" && run.completionHandledAt === undefined;
 }
 
-/** Continues a run, wherever the command that ran, paused or cancelled the run stopped. */
+/** Continues a run. The command that ran, paused or cancelled the run may have ended at any point. */
 async function reopen(
   services: Pick<ServiceClients, "runs" | "queue" | "controlQueue">,
   run: RunRecord,

@@ -1,8 +1,8 @@
 import type { Display } from "../screens/display.ts";
 
 /**
- * Ctrl-C and SIGTERM while a run works. At the first, tasks in flight finish and are recorded. The second does not wait for
- * them.
+ * Handles Ctrl-C and SIGTERM while a run is active. After the first signal, tasks in flight finish and are recorded.
+ * After the second signal, the command does not wait for them.
  */
 export class RunInterrupts {
   readonly #display: Display;

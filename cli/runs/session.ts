@@ -91,7 +91,8 @@ export async function workOnRun(session: Session, choose: ChooseRun): Promise<nu
     interrupts = new RunInterrupts(startUp.display);
     announce(session, run);
     await chosen.begin();
-    // Deliveries start only now: the consumers would put back the messages of a run that is still paused.
+    // Deliveries start only now. Until `begin` has reopened the run, it may be paused, and consumers would return its
+    // messages to the queue.
     engine.deliver();
     return await workUntilDone(session, engine, { run, before }, interrupts);
   } finally {
@@ -102,7 +103,10 @@ export async function workOnRun(session: Session, choose: ChooseRun): Promise<nu
   }
 }
 
-/** Rethrows an error once a signal that arrived with it was handled. In the start-up, the signal ends the process. */
+/**
+ * Waits for a signal that may have caused an error, then rethrows the error. During the start-up, the signal ends the
+ * process.
+ */
 async function afterSignals(error: unknown): Promise<never> {
   await setTimeout(SIGNAL_MILLISECONDS);
   throw error;

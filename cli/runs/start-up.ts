@@ -28,7 +28,7 @@ export class StartUp implements Disposable {
     this.#run = run;
   }
 
-  /** Ends the start-up. From now on, Ctrl-C is the caller's. */
+  /** Ends the start-up. From now on, the caller handles Ctrl-C. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;

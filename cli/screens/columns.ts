@@ -99,7 +99,7 @@ function columnWidths(
   let room = width - fixed - GAP.length * (specs.length - 1);
   let growing = specs.flatMap(({ grow }, column) => (grow === undefined ? [] : [{ column, grow }]));
   const widths = [...natural];
-  // Width that a column does not need is left to the others.
+  // The other columns get the width that a column does not need.
   for (;;) {
     const shares = growing.reduce((sum, { grow }) => sum + grow, 0);
     const content = growing.filter(({ column, grow }) => (natural[column] ?? 0) <= (room * grow) / shares);

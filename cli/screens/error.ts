@@ -15,6 +15,6 @@ export function reportError(thrown: unknown): number {
   // The message of a known error says what to do. An unexpected error is printed with its stack.
   else if (known) remark(`${head} ${error.message}`);
   else console.error(`${head} ${error.stack ?? error.message}`);
-  // The dead letter may be among those that other commands hold, so it is not certain that it does not exist.
+  // Other commands may hold the dead letter, so it may exist.
   return known && error.code === "LETTERS_HELD" ? EXIT.partly : EXIT.failed;
 }

@@ -8,7 +8,7 @@ const INTERVAL_MILLISECONDS = 1_000;
 export class JsonLines implements Display {
   #nextAt = 0;
 
-  // The first line of the output is the one that says that the run has started.
+  // The first line of the output must say that the run has started.
   starting(): void {}
 
   show(progress: RunProgress): void {

@@ -1,6 +1,6 @@
 import { Presets, SingleBar } from "cli-progress";
 
-/** One line of a terminal's standard error that is drawn again and again, and erased in the end. */
+/** One line on the standard error of a terminal. It can be drawn again and again, and is erased in the end. */
 export class OneLineBar {
   readonly #bar = new SingleBar(
     {

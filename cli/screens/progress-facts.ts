@@ -3,7 +3,7 @@ import type { RunProgress } from "./run-progress.ts";
 
 export type Fact = "produced" | "in flight" | "succeeded" | "retried" | "dead" | "rate" | "left" | "waiting" | "source";
 
-/** What is said about a run's progress, in this order. */
+/** The facts about a run's progress, in the order in which they are shown. */
 export function progressFacts(progress: RunProgress): Map<Fact, string> {
   const { produced, total, inFlight, succeeded, retried, dead, rate, secondsLeft, waiting } = progress;
   const { sourceWaitSeconds } = progress;

@@ -3,7 +3,7 @@ import { clientConfig } from "../../shared/aws/client-config.ts";
 import { RequestHandler } from "../../shared/aws/request-handler.ts";
 import { profileEndpoint } from "./profile-endpoint.ts";
 
-/** The AWS account and region that a command uses. An option that is absent is found by the AWS SDK. */
+/** The AWS account and region that a command uses. If an option is absent, the AWS SDK finds the value. */
 export interface AwsAccount {
   readonly region?: string | undefined;
   readonly profile?: string | undefined;

@@ -55,7 +55,7 @@ async function choose(options: DlqOptions & Pick<DeadLetterOptions, "run">, ids:
     all.push({ workflow, deadLetters: visible + inFlight + delayed });
   }
   const filled = all.filter(({ deadLetters }) => deadLetters > 0);
-  // If there are no dead letters, any workflow can say so.
+  // If no workflow has dead letters, the command acts on the first one, and says that there are none.
   const [one, another] = filled.length > 0 ? filled : all.slice(0, 1);
   if (one !== undefined && another === undefined) return one.workflow;
   const candidates = filled

@@ -19,8 +19,8 @@ export interface LookOptions extends TargetOptions {
 }
 
 /**
- * Yields the workflows of a stack, or of this machine with the latest run first. A target is closed when the next one is
- * taken.
+ * Yields the workflows of a stack, or of this machine with the latest run first. A target is closed when the caller
+ * asks for the next one.
  */
 export async function* targets({ stack, region, profile, workflow, holding }: LookOptions): AsyncGenerator<Target> {
   if (stack === undefined) {
@@ -60,7 +60,10 @@ async function* localTargets(only?: string): AsyncGenerator<Target> {
 export interface RunChoice {
   /** The latest run that this accepts is chosen first. Default: no run is preferred. */
   readonly prefers?: RunPredicate;
-  /** If the user named nothing and no run is preferred, the latest run that this accepts. Default: a run that has not ended. */
+  /**
+   * If the user named nothing and no run is preferred, the latest run that this accepts is chosen. Default: it accepts
+   * runs that have not ended.
+   */
   readonly accepts?: RunPredicate;
 }
 
@@ -124,8 +127,8 @@ async function latestStarted(runs: Runs): Promise<RunRecord | undefined> {
 }
 
 /**
- * The latest runs and all active runs, newest first. An active run may be older than many skipped runs: each scheduled run
- * is skipped while it lasts.
+ * The latest runs and all active runs, newest first. An active run may be older than many skipped runs, because
+ * scheduled runs are skipped until the active run has ended.
  */
 export async function latestAndActive(runs: Runs, limit: number): Promise<readonly RunRecord[]> {
   const all = [...(await runs.latest(limit)), ...(await runs.active.list())];

@@ -29,7 +29,10 @@ const MESSAGES: Readonly<Record<Refusal, string>> = {
 
 const STATUS = 403;
 
-/** Answers a refused request as AWS answers a request with unknown credentials. No header lets a web page read the answer. */
+/**
+ * Answers a refused request as AWS answers a request with unknown credentials. The answer has no CORS header, so a web
+ * page cannot read it.
+ */
 export function refuse(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
   const { json, query } = CODES[refusal];
   const message = MESSAGES[refusal];

@@ -43,8 +43,8 @@ export async function startDynamoDb({ path, accessKeyId }: LocalDynamoDbOptions)
 }
 
 /**
- * Checks each request before dynalite's own handler sees it. That handler accepts any signature, and lets the pages of
- * every site read its answers.
+ * Checks each request before dynalite's own handler sees it. That handler accepts any signature, and its CORS headers
+ * let the pages of every site read its answers.
  */
 function guard(server: Server, accessKeyId: string): void {
   const check = requestCheck(accessKeyId);

@@ -1,4 +1,7 @@
-/** The thread of DynamoDB, started by `startDynamoDbThread`. It sends its endpoint, and closes at the first message. */
+/**
+ * The thread in which DynamoDB runs. `startDynamoDbThread` starts it. The thread sends DynamoDB's endpoint to its
+ * parent, and closes DynamoDB at the first message from its parent.
+ */
 
 import { parentPort, workerData } from "node:worker_threads";
 import { type LocalDynamoDbOptions, startDynamoDb } from "./dynalite-server.ts";

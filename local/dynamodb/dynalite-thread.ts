@@ -9,7 +9,7 @@ const ENTRY = new URL(`./dynalite-thread-entry${extname(import.meta.url)}`, impo
 /** DynamoDB in a thread of its own. It opens its tables at its first request. */
 export interface DynamoDbThread extends LocalDynamoDb {
   /**
-   * Waits for work that sends requests to it.
+   * Waits for work that sends requests to DynamoDB.
    *
    * @throws {SluiceError} `LEDGER_UNREADABLE`: the thread failed during the work.
    */
@@ -53,7 +53,8 @@ export async function startDynamoDbThread(path: string, accessKeyId: string): Pr
       }
     },
     async close() {
-      // A request that is still under way finds the tables closed, and dynalite throws. Its client has ended too.
+      // A request that is still under way finds the tables closed, and dynalite throws. The client that sent it has
+      // ended too.
       worker.on("error", () => {});
       worker.postMessage("close");
       await exited;

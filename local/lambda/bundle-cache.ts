@@ -6,7 +6,7 @@ import type { BundleInputs } from "./bundle-inputs.ts";
 /** The files of a bundle, by name. */
 export type BundleFiles = Readonly<Record<string, Uint8Array>>;
 
-/** Bundles with the inputs that they were made of. */
+/** Bundles with the inputs that they were made from. */
 export interface CachedBundle {
   readonly inputs: BundleInputs;
   /** Digest of the inputs at the time of the build. */
@@ -33,10 +33,11 @@ const STALE_DRAFT_MILLISECONDS = 3_600_000;
 const NEWLINE = 0x0a;
 
 /**
- * A directory of bundles. Each entry is one file that is written beside and renamed, so any number of processes can use
- * the directory at the same time. The first line of an entry is the digest of the rest: a damaged entry is no entry.
+ * A directory of bundles. Each entry is one file. It is first written under another name, as a draft, and then renamed,
+ * so any number of processes can use the directory at the same time. The first line of an entry is the digest of the
+ * rest. A damaged entry is ignored.
  *
- * A cache only saves time. Nothing fails because it cannot be read or written.
+ * A cache only saves time. If it cannot be read or written, the bundles are built again.
  *
  * @example
  * const cache = new BundleCache(".cache/bundles");

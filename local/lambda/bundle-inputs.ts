@@ -88,8 +88,8 @@ export function digestOf({ files, names, packages }: BundleInputs): string {
 }
 
 /**
- * Says whether an input may have changed since a time. If it may, the bundle holds its content of before, and its digest
- * would be that of its content of now.
+ * Says whether an input may have changed since a time. If so, the bundle may have been made from the old content, while
+ * a digest would describe the new content.
  *
  * @param time In milliseconds since 1970.
  */
@@ -147,7 +147,7 @@ function packageNameOf(specifier: string, external: boolean): string | undefined
 /** Adds what a `tsconfig.json` extends. @returns whether all of it was found. */
 function addExtended(files: Set<string>, file: string): boolean {
   const text = contentOf(file)?.toString() ?? "";
-  // The file may have comments and trailing commas, so it is no JSON.
+  // The file may have comments and trailing commas, so it cannot be parsed as JSON.
   const list = /"extends"\s*:\s*(?<value>"[^"]*"|\[[^\]]*\])/.exec(text)?.groups?.value ?? "";
   for (const [, specifier = ""] of list.matchAll(/"([^"]*)"/g)) {
     const extended = resolveExtended(file, specifier);

@@ -8,21 +8,22 @@ import { digestOf, inputsOf, mayHaveChangedSince } from "./bundle-inputs.ts";
 /** What to build. The output files are returned and not written. */
 export type CacheableBuildOptions = Omit<BuildOptions, "outdir" | "outfile" | "metafile" | "write" | "absWorkingDir">;
 
-/** Whose output a build may return. */
+/** The versions that decide the output of a build. */
 export interface Versions {
   readonly esbuild: string;
   readonly node: string;
 }
 
-/** The version of what a cache entry holds. */
+/** The version of a cache entry's format. */
 const CACHE_VERSION = 1;
 
 /** esbuild writes the paths in source maps relative to this directory. It need not exist. */
 const OUTPUT_DIRECTORY = "/sluice-bundles";
 
 /**
- * Builds with esbuild, or returns the output of an earlier build if it would be the same. The key of an entry is how it
- * was built: the options, and the versions of esbuild and Node. The entry counts only while every input is as it was.
+ * Builds with esbuild, or returns the output of an earlier build if it would be the same. The key of an entry is a
+ * digest of how it was built: the options, the versions of esbuild and Node, and the working directory. An entry is
+ * used only while no input has changed.
  *
  * @param onBuild Called before esbuild runs.
  * @throws {BuildFailure} The entry points do not bundle.
@@ -57,7 +58,7 @@ export async function cachedBuild(
   return files;
 }
 
-/** Names how something is built, apart from the content of its files. */
+/** The key of a cache entry. It covers everything that decides the output, except the content of files. */
 export function keyOf(
   options: CacheableBuildOptions,
   versions: Versions = { esbuild: version, node: process.version },

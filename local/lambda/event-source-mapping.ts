@@ -14,7 +14,7 @@ export interface MappingOptions {
   readonly invoke: (event: SQSEvent) => Promise<InvocationOutcome>;
 }
 
-/** How long one poll waits. A message ends the wait, so this is only a safety net. */
+/** How long one poll waits. A message ends the poll at once, so a long poll delays no message. */
 const POLL_MILLISECONDS = 20_000;
 
 /**

@@ -9,7 +9,7 @@ import type { Watchdog } from "./watchdog.ts";
 /** How a function runs. */
 export interface FunctionConfiguration {
   readonly name: string;
-  /** The bundled handler. */
+  /** The path of the bundled handler. */
   readonly bundle: string;
   readonly timeoutSeconds: number;
   readonly memoryMb: number;
@@ -66,7 +66,8 @@ export class ExecutionEnvironment {
     this.#exited = new Promise((resolve) => {
       this.#process.once("exit", (code, signal) => {
         this.#alive = false;
-        // A process that it forked may be in an endless loop, and not notice the end of its parent.
+        // A process that this environment forked may be in an endless loop, and then does not notice the end of its
+        // parent.
         this.#killGroup();
         if (pid !== undefined) watchdog?.forget(pid);
         if (this.#inFlight > 0) this.#reportIdle();
@@ -161,7 +162,7 @@ export class ExecutionEnvironment {
     this.#observer.onActivity(activity);
   }
 
-  // Its attempts under way ended with it.
+  // The attempts that were under way have ended with the process.
   #reportIdle(): void {
     this.#reportActivity({
       type: "activity",

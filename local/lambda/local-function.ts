@@ -8,7 +8,9 @@ import {
 } from "./execution-environment.ts";
 import type { Activity } from "./runtime-protocol.ts";
 
-/** Environments of one function that start at the same time. On a few cores, more of them would not be ready sooner. */
+/**
+ * How many environments of one function start at the same time. On a few cores, more of them would not be ready sooner.
+ */
 const STARTING_AT_ONCE = 2;
 
 export interface FunctionObserver {
@@ -17,7 +19,10 @@ export interface FunctionObserver {
   readonly onFailure: (error: string) => void;
 }
 
-/** Environments that are started before they are needed. Each promise gives how one of them died, or `undefined`. */
+/**
+ * Environments that are started before they are needed. Each promise resolves with how an environment ended, or with
+ * `undefined` if none ended.
+ */
 export interface Preparation {
   /** The first environment: it is started alone, so that it is ready soon. */
   readonly first: Promise<string | undefined>;
@@ -37,7 +42,7 @@ export class LocalFunction {
   readonly #starts: (() => void)[] = [];
   /** Environments of a preparation that have not started yet. */
   #preparing = 0;
-  /** Invocations that wait for one of these. */
+  /** Invocations that wait for an environment of a preparation, or for one that becomes idle. */
   readonly #waiting: (() => void)[] = [];
   #closed = false;
   #starting = 0;

@@ -4,15 +4,16 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlit
  * One row is one message. `sequence` orders all messages that were ever sent; no number is given twice.
  *
  * `hold` says why a message is not visible before `visible_at`. 0: it was sent with a delay. 1: it was received. 2: its
- * receiver changed its visibility, to `visibility_changed_to` seconds. A receive may be known to memory only: see
+ * receiver changed its visibility, to `visibility_changed_to` seconds. A receive may be recorded in memory only: see
  * `UnwrittenReceives`. No timer makes a message visible: its row and the clock decide.
  *
- * `first_visible_at` is the place of the message in the queue's order before it was received. The message returns to this
- * place when its receiver makes it visible at once, so a command that only looks at a queue does not change its order.
+ * `first_visible_at` is the place of the message in the queue's order before it was received. The message returns to
+ * this place when its receiver makes it visible at once, so a command that only looks at a queue does not change its
+ * order.
  *
- * `ordered_group` is the message group of a message on a FIFO queue, else null, because messages on standard queues have a
- * `group_id` too. A row of `ordered_groups` says when messages of the group can be received, so a receive need not read
- * the messages of blocked groups.
+ * `ordered_group` is the message group of a message on a FIFO queue, else null, because messages on standard queues
+ * have a `group_id` too. A row of `ordered_groups` says when messages of the group can be received, so a receive need
+ * not read the messages of blocked groups.
  */
 const schema = `
   CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;

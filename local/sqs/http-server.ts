@@ -39,18 +39,18 @@ type Undelivered = WeakMap<Socket, { readonly undo: () => void; readonly written
 
 const REQUEST_TIMEOUT_MILLISECONDS = 30_000;
 
-// A reason for `abort`: without it, each abort would create an error with its stack.
+// The reason for `abort`. Without a reason, each abort would create an error with a stack.
 const GONE = "the client has gone";
 
 // A client that was gone when its answer was written resets the connection at once. A later reset has another reason.
 const resetWithinMs = 100;
 
-// A body of 1 MiB in which JSON escapes every character, and the attributes.
+// Enough for a body of 1 MiB in which JSON escapes every character, and for the attributes.
 const longestRequestBytes = 16 * limits.messageBytes;
 
 /**
- * Starts our own SQS on the loopback interface. It speaks the AWS JSON protocol over HTTP and keeps its queues in a SQLite
- * file.
+ * Starts Sluice's own implementation of SQS on the loopback interface. It speaks the AWS JSON protocol over HTTP and
+ * keeps its queues in a SQLite file.
  *
  * @throws Error The file cannot be opened.
  * @example const sqs = await startSqsServer({ file: ".sluice/sqs.db", accessKeyId: newAccessKeyId() });
@@ -76,7 +76,7 @@ export async function startSqsServer(options: SqsServerOptions): Promise<SqsServ
       if (!response.writableFinished) gone.abort(GONE);
       request.socket.off("end", onEnd);
     });
-    // The client sends another request on this connection, so it has the answer to the request before.
+    // The client sends another request on this connection, so it has received the answer to its previous request.
     undelivered.delete(request.socket);
     handle(request, response, { gone: gone.signal, undelivered, service }).catch(() => response.destroy());
   });

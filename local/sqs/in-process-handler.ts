@@ -21,8 +21,8 @@ interface Response {
 }
 
 /**
- * Sends the requests of a client to a service in the same process. Over HTTP, each request would cost the client and the
- * server as much again as the service itself.
+ * Sends the requests of a client to a service in the same process. Over HTTP, a request would take twice as much CPU
+ * time.
  */
 export function inProcess(service: Pick<SqsService, "respond">): InProcessHandler {
   return {

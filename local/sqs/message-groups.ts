@@ -1,8 +1,8 @@
 import type { Database } from "./database.ts";
 
 /**
- * Writes when messages of a group can be received next: when its first message is visible and none of its messages is in
- * flight. It must be called after every change to a message of the group.
+ * Writes the time at which messages of a group can be received next: its first message is then visible, and none of its
+ * messages is in flight. This function must be called after every change to a message of the group.
  */
 export function refreshGroup(database: Database, queueId: number, group: string): void {
   const head = database.get<{ sequence: number; visible_at: number }>(
@@ -28,7 +28,7 @@ export function refreshGroup(database: Database, queueId: number, group: string)
   );
 }
 
-/** Does this once for each group of these messages. */
+/** Calls `refreshGroup` once for each group of these messages. */
 export function refreshGroupsOf(
   database: Database,
   queueId: number,

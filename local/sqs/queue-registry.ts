@@ -37,7 +37,10 @@ export interface Queue {
   total: number;
   /** An upper bound of the messages in flight. Receives raise it, and a count corrects it. */
   inFlightBound: number;
-  /** No message was sent before this time (ms), or expired messages were deleted less than a second ago. */
+  /**
+   * No message of the queue was sent before this time (ms). After expired messages were deleted, the time may be up to
+   * one second too late: expired messages are looked for once a second.
+   */
   sentSince: number;
   /** Its receives that are not written. A FIFO queue has none. */
   readonly receives: UnwrittenReceives;

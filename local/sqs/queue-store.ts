@@ -1,5 +1,5 @@
 import { Database } from "./database.ts";
-import { changeVisibility, deleteMessages, undoReceive } from "./held-messages.ts";
+import { changeVisibility, deleteMessages, undoReceive } from "./in-flight-messages.ts";
 import { Faults } from "./injected-faults.ts";
 import { refreshGroupsOf } from "./message-groups.ts";
 import { MoveTasks } from "./move-tasks.ts";
@@ -232,13 +232,14 @@ export class QueueStore {
   }
 
   /**
-   * Makes messages visible whose receivers are gone, for the start after a crash. The receives are taken back, because
-   * no message caused the end of its receiver. A message whose visibility was changed keeps its time, because a receiver
-   * changes it to try a message again later.
+   * Makes messages visible whose receivers are gone, for the start after a crash. These receives no longer count,
+   * because no message caused the end of its receiver. A message whose visibility was changed keeps its time, because a
+   * receiver changes it to try a message again later.
    *
-   * @param working By queue, how its receivers change the visibility of a message that they work on: to this number of
-   *   seconds, or to `any`. Such a message becomes visible too.
-   * @returns how many of these receives were written: see `UnwrittenReceives`.
+   * @param working By queue: the number of seconds to which its receivers change the visibility of a message while they
+   *   process it, or `any`. A message that was changed to this number also becomes visible.
+   * @returns how many messages became visible, apart from those whose receives were in memory only: see
+   *   `UnwrittenReceives`.
    */
   releaseOrphans(working: Readonly<Record<string, number | "any">> = {}): number {
     const now = this.#context.clock();

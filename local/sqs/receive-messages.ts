@@ -53,7 +53,7 @@ const columns = `sequence, visible_at, receives, receipt, first_received_at, fir
 /** Messages that a receive will deliver. */
 interface Taken {
   readonly rows: readonly MessageRow[];
-  /** No message up to this place is left, apart from these. */
+  /** All messages up to this place in the queue's order that can be received are in `rows`. */
   readonly upTo?: Place | undefined;
 }
 

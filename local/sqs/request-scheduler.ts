@@ -1,7 +1,7 @@
 /** Requests that run in one tick of the event loop. */
 const PER_TICK = 6;
 
-/** Of these, requests that send messages, at the least, while any wait. */
+/** At least this many of these requests send messages, if so many are waiting. */
 const SENDS_PER_TICK = 2;
 
 /** `send` for a request that sends messages, `other` for all others. */
@@ -11,8 +11,9 @@ export type RequestKind = "send" | "other";
  * Runs a few requests in each tick of the event loop. A client may send twenty requests at once. If they all ran in one
  * tick, they would delay timers and the reports of the execution environments by ten milliseconds.
  *
- * Requests that send messages give way to others: a producer has twenty of them under way, each of ten messages, and
- * none of them is waited for. A consumer that waits for one short answer would otherwise wait for all of them.
+ * Other requests run before requests that send messages. A producer has twenty such requests under way, each with ten
+ * messages, and does not wait for each of them. Without this order, a consumer that waits for one short answer would
+ * wait for all twenty.
  */
 export class RequestScheduler {
   readonly #sends: (() => void)[] = [];

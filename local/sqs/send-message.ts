@@ -94,7 +94,7 @@ function sendStandard(context: StoreContext, queue: Queue, message: OutgoingMess
     group: null,
     deduplicationId: null,
   });
-  return receiptOf(message, messageId);
+  return toSentMessage(message, messageId);
 }
 
 function sendOrdered(context: StoreContext, queue: Queue, message: OutgoingMessage): SentMessage {
@@ -103,13 +103,13 @@ function sendOrdered(context: StoreContext, queue: Queue, message: OutgoingMessa
   const deduplicationId = deduplicationIdFor(queue, message.deduplicationId, message.body);
   return context.database.transaction(() => {
     const earlier = recall(context, queue, groupId, deduplicationId);
-    if (earlier !== undefined) return receiptOf(message, earlier.message_id, earlier.sequence);
+    if (earlier !== undefined) return toSentMessage(message, earlier.message_id, earlier.sequence);
     const messageId = randomUUID();
     const sequence = context.database.nextSequence();
     insert(context, queue, message, { messageId, sequence, group: groupId, deduplicationId });
     remember(context, queue, groupId, deduplicationId, { message_id: messageId, sequence });
     refreshGroup(context.database, queue.id, groupId);
-    return receiptOf(message, messageId, sequence);
+    return toSentMessage(message, messageId, sequence);
   });
 }
 
@@ -149,7 +149,7 @@ function insert(
   context.changed(queue);
 }
 
-function receiptOf(message: OutgoingMessage, messageId: string, sequence?: number): SentMessage {
+function toSentMessage(message: OutgoingMessage, messageId: string, sequence?: number): SentMessage {
   const { attributes, traceHeader } = message;
   return {
     messageId,

@@ -39,7 +39,8 @@ export const limits = {
   secondsBetweenPurges: 60,
 } as const;
 
-// Refused are most control characters, lone surrogates, U+FFFE and U+FFFF. The `u` flag pairs surrogates.
+// SQS refuses most control characters, lone surrogates, U+FFFE and U+FFFF. With the `u` flag, a pair of surrogates is
+// one character and does not match.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what SQS refuses.
 const refusedCharacter = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uD800-\uDFFF\uFFFE\uFFFF]/u;
 

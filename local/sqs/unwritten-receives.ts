@@ -33,20 +33,20 @@ const byPlace = (a: Place, b: Place): number => a.visible_at - b.visible_at || a
 
 const byEnd = (a: Receive, b: Receive): number => a.visibleAt - b.visibleAt;
 
-/** Outdated entries of the heap of ends may be as many as the current ones, and this many more. */
+/** The heap of ends is built again when it has more outdated entries than current ones, by more than this number. */
 const STALE_ENDS = 10_000;
 
 /**
- * The receives of a standard queue that are under way and that are known to memory only. Most messages are deleted soon
- * after their receive, and not writing the receive saves a third of the cost of a message.
+ * The receives of a standard queue that are under way and that are recorded in memory only. Most messages are deleted
+ * soon after their receive, and not writing the receive saves a third of the cost of a message.
  *
- * No message is lost when the process ends. The start after a crash undoes all receives anyway (`releaseOrphans`), and the
- * rows of these messages look as if they had not been received. Receives that must outlive the process are written: a
- * changed visibility at once, and a receive whose time is over at the next request to the queue.
+ * No message is lost when the process ends. The start after a crash undoes all receives anyway (`releaseOrphans`), and
+ * the rows of these messages look as if they had not been received. Receives that must outlive the process are written:
+ * a changed visibility at once, and a receive whose time is over at the next request to the queue.
  *
- * The rows of these messages look visible. A receive must not walk over them, however many they are. So this class keeps a
- * place in the queue's order (`passed`). All rows up to this place belong to messages under way, except for the gaps, such
- * as messages that were put back.
+ * The rows of these messages look visible. There may be many of these rows, so a receive must not read them. So this
+ * class keeps a place in the queue's order (`passed`). All rows up to this place belong to messages under way, except
+ * for the gaps, such as messages that were put back.
  */
 export class UnwrittenReceives {
   readonly #database: Database;
@@ -103,7 +103,7 @@ export class UnwrittenReceives {
 
   /** Undoes a receive. Its message returns to its place. */
   takeBack({ sequence, stoodAt, again }: Receive): void {
-    // Otherwise the handle of the receive before would be valid again.
+    // Otherwise the handle of the previous receive would be valid again.
     if (again) this.#database.run("UPDATE messages SET receipt = 0 WHERE sequence = ?", sequence);
     this.forget([sequence]);
     this.rowAt({ visible_at: stoodAt, sequence });

@@ -3,7 +3,7 @@ import type { Queue } from "./queue-registry.ts";
 import type { StoreContext } from "./store-context.ts";
 import type { Place } from "./unwritten-receives.ts";
 
-/** How many rows are read at once after messages under way, which may be many. */
+/** How many rows are read at once to find visible messages after those under way. Many may be under way. */
 const MOST_AT_ONCE = 1_000;
 
 /** Counts the messages that are not visible. */
@@ -89,24 +89,24 @@ function rowsAfter<Row extends Place>(
   limit: number,
 ): Row[] {
   if (visible_at > now) return [];
-  // With one condition for both, SQLite would read all rows of that millisecond.
-  const ofThen = database.all<Row>(
+  // With one condition on both columns, SQLite would read all rows of that millisecond.
+  const sameTime = database.all<Row>(
     `SELECT ${columns} FROM messages WHERE queue = ? AND visible_at = ? AND sequence > ? ORDER BY sequence LIMIT ?`,
     queue.id,
     visible_at,
     sequence,
     limit,
   );
-  if (ofThen.length === limit) return ofThen;
+  if (sameTime.length === limit) return sameTime;
   const later = database.all<Row>(
     `SELECT ${columns} FROM messages WHERE queue = ? AND visible_at > ? AND visible_at <= ?
        ORDER BY visible_at, sequence LIMIT ?`,
     queue.id,
     visible_at,
     now,
-    limit - ofThen.length,
+    limit - sameTime.length,
   );
-  return ofThen.length === 0 ? later : ofThen.concat(later);
+  return sameTime.length === 0 ? later : sameTime.concat(later);
 }
 
 /** Counts the messages that can be received now, up to a limit. */

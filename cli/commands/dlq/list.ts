@@ -15,12 +15,14 @@ export interface ListOptions extends DeadLetterOptions {
 
 export const listCommand = withDlqOptions(
   withDeadLetterOptions(new Command("list")),
-  "print one JSON object per group (or dead letter); the last one of each workflow holds its totals",
+  "print one JSON object per group (or dead letter); the last object of each workflow holds its totals",
 )
   .summary("show why items died: dead letters in groups")
   .description("Lists dead letters, grouped by their error, with one example of each group. They stay in the queue.")
   .addOption(
-    new Option("--by <what>", "what to group by; dead-letter lists each one").choices(LISTINGS).default("error"),
+    new Option("--by <what>", "what to group by; dead-letter lists each dead letter")
+      .choices(LISTINGS)
+      .default("error"),
   )
   .option("--limit <n>", "show at most this many groups or dead letters", positiveInteger, 50)
   .addHelpText(

@@ -20,7 +20,9 @@ export const purgeCommand = withDlqOptions(
   "print one JSON object for the dry run, and one for what was done",
 )
   .summary("delete dead letters, after a backup")
-  .description("Deletes dead letters. It first writes each to a file, which `dlq import` can put back.")
+  .description(
+    "Writes dead letters to a backup file, and then deletes them. `dlq import` can put them back from the file.",
+  )
   .option("--dry-run", "only show what would be deleted", false)
   .option("--yes", "do not ask for confirmation", false)
   .addOption(

@@ -54,11 +54,11 @@ export const redriveCommand = withDlqOptions(
     "after",
     `${DEAD_LETTER_HELP}
 
-A changed item must pass the workflow's schema. An item that does not stays in the
-dead-letter queue, and the command names it. With --edit, items that you leave
-unchanged or delete also stay. A transform is called twice for each dead letter: in
-the dry run, and when it is sent. If it throws or returns nothing, the dead letter
-stays.
+A changed item must pass the workflow's schema. If an item fails the schema, it
+stays in the dead-letter queue, and the command names it. With --edit, items that
+you leave unchanged or delete also stay. A transform is called twice for each dead
+letter: in the dry run, and when the dead letter is sent. If the transform throws
+or returns nothing, the dead letter stays.
 
 Exit codes:
   0    sent (or with --dry-run: could be sent), or there are no dead letters

@@ -22,7 +22,7 @@ export interface DeadLetterListOptions extends DeadLetterOptions {
   readonly limit: number;
 }
 
-/** The list of one workflow's dead letters. Its memory does not grow with the number of dead letters. */
+/** The list of one workflow's dead letters. Its use of memory does not grow with the number of dead letters. */
 export class DeadLetterList {
   readonly #by: Listing;
   readonly #options: DeadLetterListOptions;

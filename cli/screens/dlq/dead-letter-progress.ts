@@ -40,7 +40,7 @@ export class DeadLetterProgress {
     this.show(givenBack, looked, now);
   }
 
-  /** Changes the verb, and measures the rate anew. */
+  /** Changes the verb, and starts to measure the rate again. */
   turnTo(verb: string, now: number = Date.now()): void {
     if (verb === this.#verb) return;
     this.#verb = verb;
