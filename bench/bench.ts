@@ -15,8 +15,8 @@ import {
   readMeasurements,
   resultsTable,
 } from "./harness/page.ts";
+import { table } from "./harness/results-table.ts";
 import type { Result, Row } from "./harness/row.ts";
-import { table } from "./harness/table.ts";
 import { ROWS } from "./rows.ts";
 
 interface Options {

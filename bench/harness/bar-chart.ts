@@ -1,5 +1,5 @@
+import { formatNumber } from "./results-table.ts";
 import type { Plot, Result } from "./row.ts";
-import { formatNumber } from "./table.ts";
 
 /** Told apart by people who do not see all colours (Okabe and Ito's palette). */
 const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9"];

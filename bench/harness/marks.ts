@@ -1,5 +1,5 @@
+import { formatNumber } from "./results-table.ts";
 import type { Mark, Result, Results } from "./row.ts";
-import { formatNumber } from "./table.ts";
 
 export function toResults(results: readonly Result[]): Results {
   const find = (row: string, side: string) => results.find((result) => result.row === row && result.side === side);

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Verdict } from "./marks.ts";
+import { formatNumber } from "./results-table.ts";
 import type { Result } from "./row.ts";
-import { formatNumber } from "./table.ts";
 
 /** What is kept of the measurements that a page shows: `bench/results.json`. */
 export interface Measurements {

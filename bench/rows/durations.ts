@@ -1,6 +1,6 @@
-import { DISTRIBUTIONS } from "../harness/durations.ts";
 import { POWERTOOLS, SLUICE, SLUICE_BATCHES } from "../harness/names.ts";
 import type { Mark, Row } from "../harness/row.ts";
+import { DISTRIBUTIONS } from "../harness/task-durations.ts";
 
 const METRICS = [
   { key: "wallSeconds", label: "wall", unit: "s", baseline: SLUICE },

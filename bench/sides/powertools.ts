@@ -11,11 +11,11 @@ import { StateDirectory } from "../../local/state-directory.ts";
 import { createQueues, queueNames } from "../../local/workflow-queues.ts";
 import { Queue } from "../../shared/aws/queue.ts";
 import { topology } from "../../shared/definition/topology.ts";
-import { type Distribution, durations } from "../harness/durations.ts";
 import { ACCESS_KEY_ID, localClient } from "../harness/local-aws.ts";
 import { probeVariables, readReports } from "../harness/probe-reports.ts";
 import { billedGigabyteSeconds, busyShare } from "../harness/reports.ts";
 import { side } from "../harness/side.ts";
+import { type Distribution, durations } from "../harness/task-durations.ts";
 
 interface Input {
   readonly distribution: Distribution;

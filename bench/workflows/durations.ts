@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { defineWorkflow, items } from "../../shared/index.ts";
-import { type Distribution, durations } from "../harness/durations.ts";
+import { type Distribution, durations } from "../harness/task-durations.ts";
 
 const {
   SLUICE_BENCH_DISTRIBUTION = "constant",

@@ -1,8 +1,8 @@
 import type { ListOptions } from "../commands/dlq/list.ts";
 import { EXIT } from "../exit-code.ts";
 import { DeadLetterList } from "../screens/dlq/dead-letter-list.ts";
-import { writeJson } from "../screens/json.ts";
 import { nextSteps } from "../screens/next-steps.ts";
+import { writeJson } from "../screens/write-json.ts";
 import { dlqTargets } from "../targets/dead-letter-target.ts";
 import { whileEngineRuns } from "../targets/engine-ended.ts";
 import type { Target } from "../targets/target.ts";

@@ -5,8 +5,8 @@ import { widthOf } from "../screens/columns.ts";
 import { dlqCommand, placeOf } from "../screens/dlq/command-line.ts";
 import { type DeadLetterRun, deadLetterDetails } from "../screens/dlq/dead-letter-details.ts";
 import { shortId } from "../screens/dlq/dead-letter-text.ts";
-import { writeJson } from "../screens/json.ts";
 import { nextSteps } from "../screens/next-steps.ts";
+import { writeJson } from "../screens/write-json.ts";
 import { withOneTarget } from "../targets/dead-letter-target.ts";
 import type { Target } from "../targets/target.ts";
 

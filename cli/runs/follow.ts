@@ -4,7 +4,7 @@ import type { Engine } from "../../local/engine.ts";
 import { hasEnded, isWaiting, type RunRecord } from "../../shared/ledger/run-record.ts";
 import { sameFailureOf } from "../../shared/ledger/same-failure.ts";
 import type { Display } from "../screens/display.ts";
-import type { WaitingItems } from "../screens/run-progress.ts";
+import type { WaitingItems } from "../screens/live-progress.ts";
 import type { Summary } from "../screens/summary.ts";
 import { Pace } from "./pace.ts";
 import { RedriveProgress } from "./redrive-progress.ts";

@@ -1,7 +1,7 @@
 import type { PauseOptions } from "../commands/pause.ts";
 import { EXIT } from "../exit-code.ts";
-import { writeJson } from "../screens/json.ts";
 import { remark, say } from "../screens/paragraph.ts";
+import { writeJson } from "../screens/write-json.ts";
 import { withRun } from "../targets/find-run.ts";
 import { stackFlag } from "../targets/target.ts";
 

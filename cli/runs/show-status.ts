@@ -1,11 +1,11 @@
 import type { StatusOptions } from "../commands/status.ts";
 import { count, plural, seconds } from "../screens/format.ts";
-import { writeJson } from "../screens/json.ts";
 import { say } from "../screens/paragraph.ts";
 import { Redrawn } from "../screens/redrawn.ts";
 import { runDetails } from "../screens/run-details.ts";
 import { runJson } from "../screens/run-json.ts";
 import { fittingTable, RUN_COLUMNS } from "../screens/run-table.ts";
+import { writeJson } from "../screens/write-json.ts";
 import { latestAndActive, targets, unrequestedRunOf, withRun } from "../targets/find-run.ts";
 import { statusText, wallSecondsOf } from "./run-status.ts";
 import { watchRun } from "./watch-run.ts";

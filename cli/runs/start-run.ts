@@ -1,7 +1,7 @@
 import { ConfigurationError } from "../../shared/base/errors.ts";
 import type { StartOptions } from "../commands/start.ts";
-import { writeJson } from "../screens/json.ts";
 import { say } from "../screens/paragraph.ts";
+import { writeJson } from "../screens/write-json.ts";
 import { targets } from "../targets/find-run.ts";
 import { stackFlag } from "../targets/target.ts";
 import { newRunId } from "./new-run-id.ts";

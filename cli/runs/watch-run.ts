@@ -3,10 +3,10 @@ import { StateDirectory } from "../../local/state-directory.ts";
 import { ConfigurationError } from "../../shared/base/errors.ts";
 import { type Counts, hasEnded } from "../../shared/ledger/run-record.ts";
 import type { StatusOptions } from "../commands/status.ts";
-import { writeJson } from "../screens/json.ts";
 import { Redrawn } from "../screens/redrawn.ts";
 import { runDetails } from "../screens/run-details.ts";
 import { runJson } from "../screens/run-json.ts";
+import { writeJson } from "../screens/write-json.ts";
 import { withRun } from "../targets/find-run.ts";
 import type { RunTarget } from "../targets/target.ts";
 

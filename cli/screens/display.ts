@@ -1,13 +1,13 @@
 import { JsonLines } from "./json-lines.ts";
 import { LiveBar } from "./live-bar.ts";
+import type { LiveProgress } from "./live-progress.ts";
 import { PlainLines } from "./plain-lines.ts";
-import type { RunProgress } from "./run-progress.ts";
 
 /** Shows how a run starts and progresses. */
 export interface Display {
   /** Says what the command is doing before the run begins: "bundling the functions". */
   starting(step: string): void;
-  show(progress: RunProgress): void;
+  show(progress: LiveProgress): void;
   /** Prints a line that stays. */
   say(line: string): void;
   end(): void;

@@ -1,8 +1,8 @@
 import { SluiceError, toError } from "../../shared/base/errors.ts";
 import { EXIT } from "../exit-code.ts";
 import { style } from "./format.ts";
-import { writeJson } from "./json.ts";
 import { remark } from "./paragraph.ts";
+import { writeJson } from "./write-json.ts";
 
 /** Prints the error that ended a command, for people or with `--json` as JSON. Returns the exit code. */
 export function reportError(thrown: unknown): number {

@@ -1,6 +1,6 @@
 import type { Display } from "./display.ts";
-import { writeJson } from "./json.ts";
-import type { RunProgress } from "./run-progress.ts";
+import type { LiveProgress } from "./live-progress.ts";
+import { writeJson } from "./write-json.ts";
 
 const INTERVAL_MILLISECONDS = 1_000;
 
@@ -11,7 +11,7 @@ export class JsonLines implements Display {
   // The first line of the output must say that the run has started.
   starting(): void {}
 
-  show(progress: RunProgress): void {
+  show(progress: LiveProgress): void {
     const now = Date.now();
     if (now < this.#nextAt) return;
     this.#nextAt = now + INTERVAL_MILLISECONDS;

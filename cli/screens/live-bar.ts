@@ -1,10 +1,10 @@
 import { widthOf } from "./columns.ts";
 import type { Display } from "./display.ts";
 import { style } from "./format.ts";
+import type { LiveProgress } from "./live-progress.ts";
 import { OneLineBar } from "./one-line-bar.ts";
 import { remark } from "./paragraph.ts";
 import { type Fact, progressFacts } from "./progress-facts.ts";
-import type { RunProgress } from "./run-progress.ts";
 
 /** A shorter bar would show nothing. */
 const SHORTEST_BAR = 8;
@@ -19,7 +19,7 @@ export class LiveBar implements Display {
     this.#line.draw(style("dim", `Starting: ${step} …`.slice(0, columns - 1), process.stderr));
   }
 
-  show(progress: RunProgress): void {
+  show(progress: LiveProgress): void {
     this.#line.draw(liveLine(progress, widthOf(process.stderr)));
   }
 
@@ -39,7 +39,7 @@ const LESS_THAN_THE_BAR: readonly Fact[] = ["retried", "produced", "in flight"];
 const LESS_THAN_THE_REST: readonly Fact[] = ["dead", "succeeded"];
 
 /** The live line, shorter than `columns`. On a narrow terminal, the least important facts are left out. */
-export function liveLine(progress: RunProgress, columns: number): string {
+export function liveLine(progress: LiveProgress, columns: number): string {
   const { total, succeeded, dead } = progress;
   const share = total === undefined || total === 0 ? undefined : (succeeded + dead) / total;
   const percent = share === undefined ? "" : `${String(Math.floor(share * 100)).padStart(3)} %  `;

@@ -1,7 +1,7 @@
 import type { Display } from "./display.ts";
 import { count } from "./format.ts";
+import type { LiveProgress } from "./live-progress.ts";
 import { progressFacts } from "./progress-facts.ts";
-import type { RunProgress } from "./run-progress.ts";
 
 const INTERVAL_MILLISECONDS = 2_000;
 
@@ -13,7 +13,7 @@ export class PlainLines implements Display {
     this.say(`Starting: ${step}`);
   }
 
-  show(progress: RunProgress): void {
+  show(progress: LiveProgress): void {
     const now = Date.now();
     if (now < this.#nextAt) return;
     this.#nextAt = now + INTERVAL_MILLISECONDS;

@@ -1,10 +1,10 @@
 import { count, seconds } from "./format.ts";
-import type { RunProgress } from "./run-progress.ts";
+import type { LiveProgress } from "./live-progress.ts";
 
 export type Fact = "produced" | "in flight" | "succeeded" | "retried" | "dead" | "rate" | "left" | "waiting" | "source";
 
 /** The facts about a run's progress, in the order in which they are shown. */
-export function progressFacts(progress: RunProgress): Map<Fact, string> {
+export function progressFacts(progress: LiveProgress): Map<Fact, string> {
   const { produced, total, inFlight, succeeded, retried, dead, rate, secondsLeft, waiting } = progress;
   const { sourceWaitSeconds } = progress;
   const all: [Fact, string | undefined][] = [

@@ -85,11 +85,6 @@ export class MessagesInHand {
     return this.#messages.size === 0;
   }
 
-  /** Messages that have no outcome yet: they have a slot, or may still need one. */
-  get withoutOutcome(): number {
-    return this.#messages.size - this.#counts.recording;
-  }
-
   /** Whether an attempt runs, or a message that waits for a slot belongs to a run that works. */
   get hasWork(): boolean {
     if (this.#counts.attempting > 0) return true;

@@ -11,7 +11,7 @@ import { DONE, type Verdict } from "./verdict.ts";
 const SLICE_POLICY = { attempts: 5, baseMilliseconds: 1_000, capMilliseconds: 60_000 } as const;
 
 /** Whether the source says that another attempt cannot succeed. */
-export const isPermanent = (thrown: unknown): boolean => thrown instanceof SourceError && thrown.permanent;
+export const isPermanentSourceError = (thrown: unknown): boolean => thrown instanceof SourceError && thrown.permanent;
 
 /** Whether so many slices in a row have failed that the run must fail. */
 export const hasFailedTooOften = ({ failedSlices }: RunRecord): boolean => failedSlices >= SLICE_POLICY.attempts;
@@ -26,7 +26,7 @@ export async function failSlice(
 ): Promise<Verdict> {
   const { run: id } = message;
   const { runs, logger, metrics, random } = context;
-  if (isPermanent(thrown)) {
+  if (isPermanentSourceError(thrown)) {
     await failPermanently(id, thrown, context);
     return DONE;
   }

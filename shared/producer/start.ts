@@ -2,7 +2,7 @@ import { isWaiting, type RunRecord } from "../ledger/run-record.ts";
 import { continueEntry, type StartMessage } from "../messages/control.ts";
 import { sampleBacklog } from "./backlog-sample.ts";
 import type { ProducerContext } from "./context.ts";
-import { failPermanently, isPermanent } from "./failed-slices.ts";
+import { failPermanently, isPermanentSourceError } from "./failed-slices.ts";
 import { applyOverlap, runToCreate } from "./overlap.ts";
 import type { ReceivedControl } from "./received-control.ts";
 import { type BegunRun, runSlice, type SliceTime } from "./slice.ts";
@@ -70,7 +70,7 @@ async function sendFirstPage(
       // If the wait is recorded, the continuation finds it.
       return (await recordWait(run, end.wait, warnings.all, context)).tag === "failed";
     case "failed":
-      if (isPermanent(end.error)) {
+      if (isPermanentSourceError(end.error)) {
         await failPermanently(run.id, end.error, context);
         return true;
       }

@@ -2,7 +2,7 @@ import type { PurgeResult } from "../../../shared/dead-letters/purge.ts";
 import type { DeadLetterOptions } from "../../options/dead-letter-options.ts";
 import type { Target } from "../../targets/target.ts";
 import { count, plural, style } from "../format.ts";
-import { writeJson } from "../json.ts";
+import { writeJson } from "../write-json.ts";
 import { nextSteps } from "../next-steps.ts";
 import { remark, say } from "../paragraph.ts";
 import { dlqCommand, placeOf } from "./command-line.ts";

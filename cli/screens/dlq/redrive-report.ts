@@ -4,7 +4,7 @@ import type { DeadLetterOptions } from "../../options/dead-letter-options.ts";
 import { stackFlag, type Target } from "../../targets/target.ts";
 import { columns, widthOf } from "../columns.ts";
 import { count, plural, style } from "../format.ts";
-import { writeJson } from "../json.ts";
+import { writeJson } from "../write-json.ts";
 import { nextSteps, type Step } from "../next-steps.ts";
 import { remark, say } from "../paragraph.ts";
 import { oneLine } from "../printable.ts";

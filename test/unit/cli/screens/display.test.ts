@@ -5,9 +5,9 @@ import { Pace } from "../../../../cli/runs/pace.ts";
 import { chooseDisplay } from "../../../../cli/screens/display.ts";
 import { count, plural, seconds, table } from "../../../../cli/screens/format.ts";
 import { liveLine } from "../../../../cli/screens/live-bar.ts";
-import type { RunProgress } from "../../../../cli/screens/run-progress.ts";
+import type { LiveProgress } from "../../../../cli/screens/live-progress.ts";
 
-const progress: RunProgress = {
+const progress: LiveProgress = {
   produced: 5_000,
   total: 5_000,
   inFlight: 47,
@@ -19,7 +19,7 @@ const progress: RunProgress = {
 };
 
 describe("the live line", () => {
-  const line = (columns: number, changes: Partial<RunProgress> = {}) =>
+  const line = (columns: number, changes: Partial<LiveProgress> = {}) =>
     stripVTControlCharacters(liveLine({ ...progress, ...changes }, columns));
 
   test("is a bar with the facts", () => {

@@ -1,5 +1,5 @@
 /** What the live display shows of a run. */
-export interface RunProgress {
+export interface LiveProgress {
   readonly produced: number;
   /** How many items the run will have. Known once the source has ended, or if the run has a limit. */
   readonly total: number | undefined;
