@@ -49,7 +49,7 @@ export const isStopping = ({ status }: RunRecord): boolean => status === "cancel
 export const isWaiting = ({ wait }: Pick<RunRecord, "wait">, now: number): boolean =>
   wait !== undefined && wait.until > now;
 
-/** Whether a run has ended for good: no item of it can settle any more, except after a redrive. */
+/** Whether a run has ended permanently: none of its items can settle any more, except after a redrive. */
 export const hasEnded = ({ status, completedAt }: RunRecord): boolean =>
   completedAt !== undefined || status === "skipped";
 

@@ -34,7 +34,7 @@ export interface NewRun {
   readonly tolerance?: Tolerance | undefined;
   /** Whether the run must not begin before `active.enterAlone` has let it. */
   readonly exclusive?: boolean;
-  /** The id of the run because of which this run is skipped. */
+  /** The id of the active run that made this one be skipped. */
   readonly skippedFor?: string;
 }
 

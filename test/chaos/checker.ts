@@ -95,7 +95,8 @@ function checkPlaces({ plan, lines }: Evidence, items: readonly Placed[], violat
     const kind = plan.items[item];
     if (kind === undefined) violations.push(`item ${id} is none of the source's`);
     else if (place === "done" && KINDS[kind] === "dies") violations.push(`item ${id} (${kind}) is done`);
-    else if (place === "dead" && KINDS[kind] === "lives") violations.push(`item ${id} (${kind}) is dead: ${reasons}`);
+    else if (place === "dead" && KINDS[kind] === "succeeds")
+      violations.push(`item ${id} (${kind}) is dead: ${reasons}`);
     else if (place === "dead" && kind !== "overdue" && reasons.includes("waited too long"))
       violations.push(`item ${id} (${kind}) died of its waits`);
     if (place === "done" && !successes.has(id)) violations.push(`item ${id} is done, but its task never succeeded`);

@@ -8,10 +8,10 @@ import { Random } from "./random.ts";
  *   their process, `spins` blocks it, and `unsendable` cannot be written as JSON.
  */
 export const KINDS = {
-  good: "lives",
-  slow: "lives",
-  flaky: "lives",
-  waiting: "lives",
+  good: "succeeds",
+  slow: "succeeds",
+  flaky: "succeeds",
+  waiting: "succeeds",
   permanent: "dies",
   hopeless: "dies",
   overdue: "dies",

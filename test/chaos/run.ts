@@ -388,7 +388,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-/** Whether a process lives. A zombie process does not. */
+/** Whether a process runs. A zombie process does not. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -54,7 +54,7 @@ export class DeadLettersWorld {
     return parseEnvelope(envelopeBody(header, index, JSON.stringify(item)));
   }
 
-  /** An item's message, as a consumer buries it. */
+  /** Moves an item to the dead-letter queue, as a consumer does. */
   async die(envelope: Envelope, reason: Reason = "exhausted", thrown: unknown = new TypeError("no route to host")) {
     const failures: Failure[] = [failureOf(thrown, 1)];
     await this.#deadLettering.moveItem(envelope, reason, { failures }, 0);

@@ -129,7 +129,7 @@ export class LedgerWorld {
     this.#scenario = scenario;
   }
 
-  /** Works the run off, and checks what must hold on the way and at its end. */
+  /** Runs the whole run, and checks what must hold during it and at its end. */
   async work(): Promise<Counts> {
     await this.#begin();
     for (let steps = 0; ; steps++) {

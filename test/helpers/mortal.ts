@@ -46,7 +46,7 @@ export class Mortal {
     };
   }
 
-  /** Lives a process's life: resolves with what it came to, or with nothing where it died. */
+  /** Runs what the process does. Resolves with its result, or with `undefined` if the process died. */
   async live<Result>(act: () => Promise<Result>): Promise<Result | undefined> {
     try {
       return await act();

@@ -133,7 +133,7 @@ export class Recorder {
   }
 
   /**
-   * Returns a message of which nothing could be found out. Nothing can be written either, so its receive stays unexplained.
+   * Returns a message whose item could not be looked up. Nothing can be written either, so its receive stays unexplained.
    * That makes the item a suspect, and does not count as a failure.
    */
   async #returnNotLookedUp(item: ItemMessage): Promise<Disposition> {

@@ -109,12 +109,12 @@ describe("a run with more dead items than it tolerates", () => {
 
   test("goes on if it cannot be checked, and its deaths stay recorded", async () => {
     const world = await ConsumerWorld.of(["a", "b"], { count: 0, minimum: 100 });
-    let buried = false;
+    let isDeadLettered = false;
     world.sqs.before = (action) => {
-      buried ||= action === "send";
+      isDeadLettered ||= action === "send";
     };
     world.store.before = (operation, key) => {
-      if (operation === "get" && key?.sk === "block" && buried) throw new Error("throttled");
+      if (operation === "get" && key?.sk === "block" && isDeadLettered) throw new Error("throttled");
     };
     expect(await world.consume(dies, [world.message(0)])).toEqual([]);
     world.store.before = () => {};

@@ -95,7 +95,7 @@ describe("A look at a dead-letter queue", () => {
       for (const message of world.queues.of(DLQ)) if (givenBack.includes(message.receipt)) message.visibleAt = 0;
       const gone = world.queues.of(DLQ).findIndex(({ receipt }) => receipt === deleted);
       world.queues.of(DLQ).splice(gone, 1);
-      // A consumer goes on to send letters.
+      // A consumer continues to send dead letters.
       for (let n = 0; n < 20; n++) world.queues.put(DLQ, `new ${n}`);
     };
     const { result } = await look(world);
@@ -289,7 +289,7 @@ describe("A look by approximate counts, as SQS's are", () => {
   });
 });
 
-describe("A pass that takes its time", () => {
+describe("A scan that takes its time", () => {
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "setTimeout", "clearTimeout"] });
   });
@@ -324,17 +324,17 @@ describe("A pass that takes its time", () => {
   test("removes with the receipt handle that serves, and what comes once more after it", async () => {
     const world = filled(5);
     const [first, second] = world.deadLetters;
-    const pass = new Scan(world.deadLetterQueue, world.options);
-    await pass.run(async (deadLetters) => {
+    const scan = new Scan(world.deadLetterQueue, world.options);
+    await scan.run(async (deadLetters) => {
       world.queues.refuses = (action, message) => action === "delete" && message === second;
-      const left = await pass.remove(deadLetters.map(({ id }) => id));
+      const left = await scan.remove(deadLetters.map(({ id }) => id));
       expect([...left]).toEqual([deadLetters[1]?.id]);
       // SQS delivers at least once.
       if (first !== undefined) world.queues.of(DLQ).push({ ...first, visibleAt: 0, receipt: "" });
       world.queues.refuses = () => false;
     });
     expect(bodies(world.deadLetters)).toEqual(["dead letter 1"]);
-    expect(pass.result.looked).toBe(5);
+    expect(scan.result.looked).toBe(5);
   });
 });
 

@@ -21,7 +21,7 @@ import { FAILURE } from "../../helpers/ledger-rig.ts";
 const page = (row: Row) => readPageRow({ size: 4, digest: "digest", epoch: 1, ...row });
 
 describe("A page row", () => {
-  test("owes what is neither done nor dead", () => {
+  test("counts an item as pending if it is neither done nor dead", () => {
     expect(pendingOf(page({}))).toBe(4);
     const row = page({ done: new Set([0, 2]), dying: new Set([1]), [deadSet("permanent")]: new Set([1]) });
     expect(row.done).toEqual(new Set([0, 2]));
@@ -29,14 +29,14 @@ describe("A page row", () => {
     expect(pendingOf(row)).toBe(1);
   });
 
-  test("does not count a success after the death was claimed, and owes the item until it is dead", () => {
+  test("does not count a success after the death was claimed: the item is pending until it is dead", () => {
     const claimed = page({ done: new Set([0]), dying: new Set([0]) });
     expect(claimed.done.size).toBe(0);
     expect(pendingOf(claimed)).toBe(4);
     expect(isSettled(claimed, 0, 0)).toBe(false);
   });
 
-  test("counts an item of whose deaths two reasons were told once", () => {
+  test("counts an item once if its death was recorded with two reasons", () => {
     const row = page({
       dying: new Set([3]),
       [deadSet("exhausted")]: new Set([3]),

@@ -19,7 +19,7 @@ describe("a message of a newer version stays hidden", () => {
     expect(delay(1, 1)).toBe(3_750);
   });
 
-  test("for a share of what is left of its life, once half of its receives are used", () => {
+  test("for a share of its remaining retention, once half of its receives are used", () => {
     expect(delay(73)).toBeCloseTo((10 * DAY) / 72, 0);
     expect(delay(73, 0, 4 * DAY)).toBeCloseTo((6 * DAY) / 72, 0);
     // SQS hides no message for longer than 12 hours.
