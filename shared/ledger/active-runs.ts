@@ -51,12 +51,15 @@ export class ActiveRuns {
     this.#allRuns = allRuns;
   }
 
-  /** Makes an active run a member, unless it is one. */
+  /** Makes an active run a member, unless it is a member already. */
   async enter({ id, hop }: Pick<RunRecord, "id" | "hop">): Promise<void> {
     await this.#enter(id, hop, [{ absent: attributeOf(id) }]);
   }
 
-  /** Makes a reopened run a member, with the `hop` of its next continuation: a reader may be removing the run right now. */
+  /**
+   * Makes a reopened run a member, with the `hop` of its next continuation. A reader may be about to remove the run. With
+   * the new `hop`, the condition of this removal fails.
+   */
   async enterAgain({ id, hop }: Pick<RunRecord, "id" | "hop">): Promise<void> {
     await this.#enter(id, hop + 1, []);
   }
@@ -69,7 +72,8 @@ export class ActiveRuns {
     if (row === undefined || membersOf(row).size <= MOST_MEMBERS) return;
     const active = await this.#verify(membersOf(row));
     if (active.length <= MOST_MEMBERS) return;
-    // The run is not a member, and the row is no longer complete. So readers read the list of all runs instead.
+    // There are too many members. This write removes the run and the attribute `complete`, so that readers read the list
+    // of all runs instead.
     await this.#store.update(ACTIVE_KEY, {
       set: { change: `${changeOf(id, hop)} is too many` },
       remove: [attributeOf(id), "complete"],
@@ -79,7 +83,7 @@ export class ActiveRuns {
   /**
    * Makes a run a member if no other run is active. If several runs try this at the same time, one of them succeeds.
    *
-   * @returns the other active run, or `undefined` if the run is a member now or was before.
+   * @returns another active run, or `undefined` if the run has become a member or was a member before.
    */
   async enterAlone({ id, hop }: RunRecord): Promise<RunRecord | undefined> {
     for (;;) {
@@ -137,7 +141,7 @@ export class ActiveRuns {
     for await (const rows of this.#allRuns()) {
       for (const row of rows) {
         const run = readIfActive(row);
-        // A run that must be alone becomes a member by itself, or is skipped. Until then the run has not begun.
+        // A run that must be alone has not begun until `enterAlone` makes it a member. Otherwise it is skipped.
         if (run !== undefined && (!run.exclusive || run.hop > 0)) active.set(run.id, run);
       }
     }
@@ -148,13 +152,13 @@ export class ActiveRuns {
     );
     await this.#tidy(
       ...added.map((some) => ({ set: Object.fromEntries(some.map(({ id, hop }) => [attributeOf(id), hop])) })),
-      // The condition fails if a run was entered in between: it may have been one too many.
+      // The condition fails if a run was entered in between, because this run may have exceeded `MOST_MEMBERS`.
       { set: { complete: true }, when: [isUnchanged(row)] },
     );
     return [...active.values()];
   }
 
-  /** Makes updates one after the other until one fails. A reader without the right to write finds the same runs. */
+  /** Makes updates one after the other until one fails. A failure does no harm to a reader that may not write. */
   async #tidy(...updates: readonly Update[]): Promise<void> {
     try {
       for (const update of updates) await this.#store.update(ACTIVE_KEY, update);
@@ -164,7 +168,7 @@ export class ActiveRuns {
   }
 }
 
-/** Two rows with the same change have the same members, except for runs that have ended. */
+/** The value of the attribute `change`. Each run that enters writes a new value, so a reader sees that a run has entered. */
 const changeOf = (id: string, hop: number): string => `${id} ${hop}`;
 
 const isUnchanged = ({ change }: Row): Condition =>

@@ -6,13 +6,16 @@ import type { Waits } from "../base/waits.ts";
 export interface AttemptsRow {
   /** The failed attempts in their order. The dead letter of a redriven item has those of earlier generations. */
   readonly failures: readonly Failure[];
-  /** Why no further attempt follows, once that is decided. */
+  /** Why no further attempt follows. Absent while another attempt can follow. */
   readonly final: Reason | undefined;
   /** Receives that are accounted for: the ledger has a failure of the receive, or a mark. */
   readonly receives: ReadonlyMap<number, "failed" | ReceiveMark>;
   /** All receives up to this one are accounted for, even if they are not in `receives`. Default: 0. */
   readonly accountedTo?: number;
-  /** The item was a suspect when the receives up to `accountedTo` were accounted for. It stays a suspect. */
+  /**
+   * The item was a suspect when the receives up to `accountedTo` were accounted for, and it stays a suspect. A suspect is an
+   * item that may have crashed its consumer: see `docs/internals/poison.md`.
+   */
   readonly suspect?: true;
   /** The waits that the task asked for. */
   readonly waits?: Waits;

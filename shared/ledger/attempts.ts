@@ -20,7 +20,7 @@ import {
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html */
 const REMOVED_PER_WRITE = 100;
 
-/** How often a wait is tried again because another message of the same item recorded a wait. There is hardly ever one. */
+/** How often the write of a wait is tried, if other messages of the same item record waits at the same time. This is rare. */
 const WAIT_ROUNDS = 10;
 
 /** Records what happened in the attempts of items, in the attempts row of each item's redrive generation. */
@@ -59,7 +59,7 @@ export class Attempts {
    *
    * @param before What the ledger had when the attempt began.
    * @param isSuspect Whether the item is a suspect. A suspect stays one.
-   * @returns the waits. `exceeds` says that this wait would pass the bound, so no further attempt follows.
+   * @returns the waits. If `exceeds` is true, this wait would exceed `atMostMilliseconds`, so no further attempt follows.
    */
   async recordWait(
     item: ItemAddress,
@@ -87,7 +87,8 @@ export class Attempts {
         ],
       });
       if (row !== undefined) return added;
-      // A wait was recorded in between: either one of another message of the item, or this one, and its answer was lost.
+      // A wait was recorded in between. Either another message of the item recorded its wait, or this write succeeded before
+      // and its response was lost.
       known = readAttemptsRow(await this.#store.get(attemptsKey(item)), redriveGeneration);
       if (known.waits?.receive === wait.receive) {
         return { waits: known.waits, exceeds: known.final === "waited too long" };
@@ -97,8 +98,8 @@ export class Attempts {
   }
 
   /**
-   * Accounts for all receives of a message up to one, before a fresh message replaces it. The marks of receives at which
-   * the message was put back are then no longer needed, and are removed.
+   * Accounts for all receives of a message up to `receive`, before a fresh message replaces it. The marks of receives at
+   * which the message was put back are then no longer needed, and are removed.
    */
   async recordReplacement(item: ItemAddress, receive: number, before: AttemptsRow, isSuspect: boolean): Promise<void> {
     let known = before;
@@ -112,8 +113,8 @@ export class Attempts {
   }
 
   /**
-   * Records what happened at a receive that has no failure, so that the receive is accounted for whatever happens next. It
-   * is needed only for messages that were received before, or that are put back.
+   * Records what happened at a receive that has no failure. The receive is then accounted for, even if the consumer crashes
+   * next. Only messages that were received before, or that are put back, need this record.
    */
   async recordReceive(item: ItemAddress, receiveCount: number, mark: ReceiveMark): Promise<void> {
     await this.#store.update(attemptsKey(item), {
@@ -122,7 +123,7 @@ export class Attempts {
   }
 }
 
-/** The attributes that account for all receives up to one. Another message of the item may have accounted for more. */
+/** The attributes that account for all receives up to `receive`. Another message of the item may have accounted for more. */
 function accounting(
   { redriveGeneration }: ItemAddress,
   { accountedTo = 0, suspect }: AttemptsRow,

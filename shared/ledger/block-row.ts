@@ -6,17 +6,17 @@ import type { Totals } from "./totals.ts";
 /** What a block row says. */
 export interface BlockRow {
   /**
-   * How many pages the block has. It is known once the producer's checkpoint has passed the block: from then on no page
-   * of the block can be sent again.
+   * How many pages the block has. The number is known when the producer's checkpoint has passed the block. From then on, no
+   * page of the block can be sent again.
    */
   readonly size: number | undefined;
-  /** The numbers of its complete pages: all their items are settled. */
+  /** The numbers of the block's complete pages. A page is complete when all its items are settled. */
   readonly full: ReadonlySet<number>;
-  /** Those pages in `full` that have dead or cancelled items, or retries. */
+  /** The pages in `full` that have dead or cancelled items, or retries. */
   readonly notable: ReadonlySet<number>;
-  /** The totals of its pages when the block became complete. */
+  /** The totals of the block's pages when the block became complete. */
   readonly totals: Totals | undefined;
-  /** Whether items have settled again after a redrive, so that `totals` may be out of date. */
+  /** Whether items of the block were redriven, so that `totals` may be out of date. */
   readonly redriven: boolean;
 }
 
@@ -33,14 +33,14 @@ export const epochAttribute = (page: number): string => `${EPOCH_PREFIX}${page %
 
 export function readBlockRow(row: Row, block: number): BlockRow {
   const size = typeof row.size === "number" ? row.size : undefined;
-  // Few blocks have a page of a later epoch. The others need no look at the epoch of each of their hundreds of pages.
+  // Few blocks have a page of a later epoch. For the other blocks, this saves a lookup for each of hundreds of pages.
   const hasEpochs = Object.keys(row).some((name) => name.startsWith(EPOCH_PREFIX));
   const pagesOf = (value: Value | undefined): Set<number> => {
     const pages = new Set<number>();
     for (const entry of numberSet(value)) {
       const page = block * PAGES_PER_BLOCK + (entry % PAGES_PER_BLOCK);
       const epoch = Math.floor(entry / PAGES_PER_BLOCK) + 1;
-      // A page can be complete and not belong to the run: the source no longer had the page when the source ended.
+      // A complete page does not belong to the run if the source no longer had the page when the source ended.
       if (size !== undefined && entry % PAGES_PER_BLOCK >= size) continue;
       if (epoch === ((hasEpochs ? row[epochAttribute(page)] : undefined) ?? 1)) pages.add(page);
     }

@@ -10,7 +10,10 @@ import type { Runs } from "./runs.ts";
 /** The AWS clients that a connection uses. */
 export interface ConnectionClients {
   readonly sqs: SQSClient;
-  /** The client of the control queues. Default: `sqs`. A client of their own keeps their requests out of its queue. */
+  /**
+   * The client of the control queues. Default: `sqs`. With a separate client, a request to a control queue does not wait
+   * behind the requests to the other queues.
+   */
   readonly controlSqs?: SQSClient | undefined;
   readonly dynamoDb: DynamoDBClient;
 }
@@ -40,8 +43,8 @@ export interface Connection {
  * Connects to the queues and the ledger of one workflow. The functions, the embedded engine and the commands all use this
  * function. It sends no request.
  *
- * The connection announces the end of a run on the control queue: any process can be the one that ends a run, for example
- * a consumer that settles the last item, or a purge of the last dead letter.
+ * The ledger of the connection announces the end of a run on the control queue, because any process can end a run: for
+ * example a consumer that settles the last item, or a command that purges the last dead letter.
  *
  * @example const { runs } = connect({ sqs, dynamoDb }, readOutputs("cities", stackOutputs));
  */

@@ -10,7 +10,7 @@ export const RUN_LIST = "runs";
 /** The key of a run's row in the list of all runs. The list is sorted by the time at which the runs were requested. */
 export const runListKey = (run: string, requestedAt: string): Key => ({ pk: RUN_LIST, sk: `${requestedAt}#${run}` });
 
-/** Pages of a block. Sets of pages, of blocks and of the run then hold 10⁹ items, and no set has more than 1,000 members. */
+/** The number of pages in a block. With 200 items in a page, a run of 1,000 blocks has 2 × 10⁸ items, and its sets are small. */
 export const PAGES_PER_BLOCK = 1_000;
 
 /** The number of the block that a page belongs to. */
@@ -23,5 +23,5 @@ export const blockAddressOf = ({ run, partition, page }: PageAddress): BlockAddr
   block: blockOf(page),
 });
 
-/** How many blocks so many pages fill or begin. */
+/** The number of blocks that a number of pages needs. The last block can be incomplete. */
 export const blockCount = (pages: number): number => Math.ceil(pages / PAGES_PER_BLOCK);

@@ -13,8 +13,8 @@ import { InvalidFindings } from "./same-failure.ts";
 /**
  * What the ledger knows of an item.
  *
- * - `pending`: neither done nor dead. With `final`, the item's death is decided and not completed.
- * - `settled`: done, or dead with its dead letter sent.
+ * - `pending`: the item is neither done nor dead. With `final`, the item will die, but its death is not recorded yet.
+ * - `settled`: the item is done or cancelled, or it is dead and its dead letter was sent.
  * - `unknown`: the ledger has no such page. The page is in another table, or was deleted when it expired.
  * - `stale`: the item is of an earlier epoch of its page, and does not count.
  */
@@ -38,11 +38,11 @@ export type ItemFate =
   | { readonly tag: "unknown" }
   | {
       readonly tag: "pending" | "dead";
-      /** The latest redrive generation that died or was cancelled; -1 if none did. */
+      /** The latest redrive generation that died or was cancelled, or -1 if there is none. */
       readonly lastGeneration: number;
-      /** Whether a generation after it began with a redrive. */
+      /** Whether a redrive began a generation that has not settled yet. */
       readonly redriven: boolean;
-      /** The failures of the redrive generation that was asked for. */
+      /** The failures of the redrive generation in the item's address. */
       readonly failures: readonly Failure[];
     };
 
@@ -65,7 +65,7 @@ export class Ledger {
   readonly outcomes: Outcomes;
 
   /**
-   * @param now Milliseconds since the epoch, for the times of runs. Default: `Date.now`.
+   * @param now Returns the current time in milliseconds since 1970. Default: `Date.now`.
    * @param announce Announces that a run has ended. Default: no announcement.
    */
   constructor(store: LedgerStore, now: () => number = Date.now, announce?: Announce) {
@@ -82,7 +82,7 @@ export class Ledger {
     return new InvalidFindings(this.#store);
   }
 
-  /** The states of items, in the order of the items. */
+  /** Reads the states of items. The result has the order of `items`. */
   async itemStates(items: readonly ItemAddress[]): Promise<readonly ItemState[]> {
     const rows = await this.#rowsOf(items);
     return await Promise.all(
@@ -94,18 +94,19 @@ export class Ledger {
         if (page.epoch !== epoch) return { tag: "stale" };
         if (isSettled(page, index, redriveGeneration)) return { tag: "settled" };
         const attempts = readAttemptsRow(rows.get(keyText(attemptsKey(item))), redriveGeneration);
-        // Once the death is claimed, no success counts. The consumer that claimed the death died before it sent the dead
-        // letter or recorded the death.
+        // After a death is claimed, no success counts. This death is not recorded yet, so the consumer that claimed it may
+        // have crashed.
         const claimed = page.dying.has(generationEntry(index, redriveGeneration));
         if (!claimed || attempts.final !== undefined) return { tag: "pending", ...attempts };
-        // The reason was written before the claim. But the two rows were not read at one moment, so read this one again.
+        // The reason was written before the claim. But the two rows were not read at the same moment, so the attempts row
+        // is read again.
         const latest = readAttemptsRow(await this.#store.get(attemptsKey(item)), redriveGeneration);
         return { tag: "pending", ...latest, final: latest.final ?? "unexplained" };
       }),
     );
   }
 
-  /** What happened to the items of dead letters, in the order of the items. */
+  /** Reads what happened to the items of dead letters. The result has the order of `items`. */
   async itemFates(items: readonly ItemAddress[]): Promise<readonly ItemFate[]> {
     const rows = await this.#rowsOf(items);
     return items.map((item): ItemFate => {

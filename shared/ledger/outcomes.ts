@@ -16,15 +16,15 @@ export interface Successes extends PageAddress {
   }[];
 }
 
-/** Items of one page: those that a stopped run drops without an attempt, or those that were redriven. */
+/** Items of one page, with their redrive generations. */
 export interface ItemsOfPage extends PageAddress {
   readonly epoch: number;
   readonly items: readonly Pick<ItemAddress, "index" | "redriveGeneration">[];
 }
 
 /**
- * Records how items end. Every write inserts into a set, so a repeated write changes nothing. The write returns the row
- * after it, so the worker whose write completes a page sees that, and rolls up. See `docs/internals/ledger.md`.
+ * Records how items end. Every write inserts into a set, so a repeated write changes nothing. Each write returns the new
+ * row. So the worker whose write completes a page sees this, and rolls up. See `docs/internals/ledger.md`.
  */
 export class Outcomes {
   readonly #store: LedgerStore;
@@ -38,8 +38,8 @@ export class Outcomes {
   /**
    * Records successes of one page in one write. Successes of an earlier epoch are dropped.
    *
-   * @throws {Error} The death of an item was claimed before, so its success does not count. The message must come again: it
-   *   may be the one whose redelivery completes the death.
+   * @throws {Error} The death of an item was claimed before (see `claimDeath`), so its success does not count. The caller
+   *   must not delete the message, because the consumer that receives it again may have to complete the death.
    */
   async recordSuccesses({ epoch, items, ...page }: Successes): Promise<void> {
     const row = await this.#store.update(pageKey(page), {
@@ -61,7 +61,8 @@ export class Outcomes {
   /**
    * Records items that a stopped run drops without an attempt. Items that settled in another way before stay as they are.
    *
-   * @throws {Error} The death of an item was claimed before: its message must come again, as with `recordSuccesses`.
+   * @throws {Error} The death of an item was claimed before. The caller must not delete the message, as with
+   *   `recordSuccesses`.
    */
   async recordCancelled({ epoch, items, ...page }: ItemsOfPage): Promise<void> {
     const entries = items.map(({ index, redriveGeneration }) => generationEntry(index, redriveGeneration));
@@ -75,7 +76,7 @@ export class Outcomes {
         ],
       });
     let row = await cancel(entries);
-    // The write may be refused because of one item only: then each item gets a write of its own.
+    // One item can be the reason why the write was refused. So each item gets a write of its own.
     if (row === undefined && entries.length > 1) for (const entry of entries) row = (await cancel([entry])) ?? row;
     row ??= await this.#store.get(pageKey(page));
     if (row === undefined) return;
@@ -85,8 +86,8 @@ export class Outcomes {
   }
 
   /**
-   * Claims an item for the dead-letter queue, before its dead letter is sent. From then on, a success of a duplicate no
-   * longer counts. So an item is never both done and in the dead-letter queue.
+   * Claims the death of an item, before its dead letter is sent. After the claim, the success of a duplicate message does
+   * not count. So an item is never both done and in the dead-letter queue.
    *
    * @returns false if no dead letter must be sent: a duplicate has succeeded, a death of the item is recorded, or the item
    *   is of an earlier epoch.
@@ -99,19 +100,23 @@ export class Outcomes {
       add: { dying: [entry] },
       when: [{ equals: ["epoch", epoch] }, { lacks: ["done", entry] }, { lacks: ["cancelled", entry] }],
     });
-    // The refusal may come after an earlier claim: a duplicate succeeded too late, and the claim stands.
+    // The write is also refused if an earlier claim was followed by a late success of a duplicate. Then the claim is valid.
     const row = claimed ?? (await this.#store.get(key));
     if (row === undefined) return false;
     const state = readPageRow(row);
     if (state.epoch !== epoch) return false;
     const settled = isSettled(state, index, redriveGeneration);
-    // This message may be the only one left: it was received again before another consumer settled the item, and that
-    // consumer died before the roll-up.
+    // The consumer that settled the item may have crashed before the roll-up. This message may be the last one that can
+    // cause the roll-up.
     if (settled) await this.#rollUp.fromPage(item, state);
     return !settled;
   }
 
-  /** Records a death whose dead letter has been sent. @param retries Failed attempts that were followed by another. */
+  /**
+   * Records a death whose dead letter has been sent.
+   *
+   * @param retries The number of failed attempts that were followed by another attempt.
+   */
   async recordDeath(item: ItemAddress, reason: Reason, retries: number): Promise<void> {
     const { index, epoch, redriveGeneration } = item;
     const entry = generationEntry(index, redriveGeneration);
@@ -127,12 +132,14 @@ export class Outcomes {
   }
 
   /**
-   * Records that items of one page were redriven, so that they count as pending until they settle again. It is called after
-   * their messages were sent. A redrive that dies between the two has sent messages that the ledger learns of when they
-   * settle, and leaves the dead letters where they were. In the other order, an item could be pending without a message.
+   * Records that items of one page were redriven, so that they count as pending until they settle again.
+   *
+   * A redrive calls this after it has sent the messages. If the redrive crashes before this call, the dead letters are still
+   * in their queue, and the ledger learns of the redrive when the items settle. In the other order, an item could be pending
+   * without a message.
    */
   async recordRedrives({ epoch, items, ...page }: ItemsOfPage): Promise<void> {
-    // The run's row comes first, because the counts are read from there: without it they would not look at the page.
+    // The run's row is written first. If it does not say `redriven`, a count of the run does not read the page.
     const known = await this.#store.update(runKey(page.run), {
       set: { redriven: true },
       when: [{ equals: ["id", page.run] }],
@@ -145,18 +152,20 @@ export class Outcomes {
     });
   }
 
-  /** Rolls up from a page whose items are settled: the worker that settled them may have died during its roll-up. */
+  /** Rolls up again from a page, because the worker that settled its items may have crashed before it had rolled up. */
   async rollUpAgain(page: PageAddress): Promise<void> {
     const row = await this.#store.get(pageKey(page));
     if (row !== undefined) await this.#rollUp.fromPage(page, readPageRow(row));
   }
 }
 
-/** Throws if the death of an item is claimed: the message of this worker may be the one that must complete the death. */
+/** Throws if the death of an item is claimed. The worker then keeps its message, so that the death can be completed. */
 function checkSettled({ run, page, epoch, items }: ItemsOfPage, state: PageRow): void {
   if (state.epoch !== epoch) return;
   const claimed = items.filter(({ index, redriveGeneration }) => !isSettled(state, index, redriveGeneration));
   if (claimed.length === 0) return;
   const indexes = claimed.map(({ index }) => index).join(", ");
-  throw new Error(`the deaths of items ${indexes} of page ${page} of run ${run} had been claimed before`);
+  throw new Error(
+    `the deaths of items ${indexes} of page ${page} of run ${run} were claimed before, so these items can no longer end in another way`,
+  );
 }

@@ -7,9 +7,9 @@ import type { Totals } from "./totals.ts";
 export const deadSet = (reason: Reason): string => `dead: ${reason}`;
 export const DEAD_SETS = REASONS.map(deadSet);
 
-// The sets of a page row hold one entry for each redrive generation of an item that settled, and not one for each item. So
-// a redrive adds entries and never removes one: an item is done if it succeeded in any generation, and otherwise dead if
-// it died in any.
+// The sets of a page row hold one entry for each settled redrive generation of an item. So a redrive adds entries and
+// never removes one. An item is done if it succeeded in any generation. Otherwise its latest generation that settled
+// decides whether the item is dead or cancelled.
 const ITEMS_PER_GENERATION = 1_000;
 
 /** The entry of one redrive generation of an item in the sets of its page row. */
@@ -19,7 +19,7 @@ const generationOf = (entry: number): number => Math.floor(entry / ITEMS_PER_GEN
 
 const RETRIES_PER_GENERATION = 1_000;
 
-/** The entry in a page row's set of retries: so many failed attempts of a redrive generation were followed by another. */
+/** The entry of one redrive generation in a page row's set of retries. It contains the number of the generation's retries. */
 export const retryEntry = (index: number, generation: number, retries: number): number =>
   generationEntry(index, generation) * RETRIES_PER_GENERATION + retries;
 
@@ -30,17 +30,17 @@ export interface PageRow {
   readonly epoch: number;
   /** Indexes of the items that succeeded. */
   readonly done: ReadonlySet<number>;
-  /** The items that died and did not succeed or get cancelled in a later generation, with the latest death's reason. */
+  /** The dead items, with the reason of the latest death. Items that later succeeded or were cancelled are not in here. */
   readonly dead: ReadonlyMap<number, Reason>;
-  /** Entries whose death is claimed: their dead letter is sent now or soon. A success of the same generation is too late. */
+  /** Entries whose death is claimed: their dead letter is sent now or soon. A later success of this generation is ignored. */
   readonly dying: ReadonlySet<number>;
-  /** Items that a stopped run dropped before an attempt, and that neither succeeded nor died in a later generation. */
+  /** Items that a stopped run dropped without an attempt. Items that later succeeded or died are not in here. */
   readonly cancelled: ReadonlySet<number>;
-  /** Entries that were cancelled. A success of the same generation is too late. */
+  /** Entries that were cancelled. A later success of the same generation is ignored. */
   readonly cancelledEntries: ReadonlySet<number>;
   /** The latest generation in which an item died, for each item that died. */
   readonly deaths: ReadonlyMap<number, number>;
-  /** What `retryEntry` returns, for the settled generations. */
+  /** The retries of the settled generations, as `retryEntry` returns them. */
   readonly retries: ReadonlySet<number>;
   /**
    * Items that were redriven after they last settled. They are pending again, and also stay in `dead` and `cancelled`:
@@ -54,7 +54,7 @@ export interface PageRow {
 }
 
 export function readPageRow(row: Row): PageRow {
-  // If a success and a death of one generation met, the one that was written first counts.
+  // A row can have a success and a claimed death of the same generation. Then the claim was written first, and it counts.
   const dying = numberSet(row.dying);
   const cancelledEntries = numberSet(row.cancelled);
   const successes = [...numberSet(row.done)].filter((entry) => !dying.has(entry) && !cancelledEntries.has(entry));
@@ -64,7 +64,7 @@ export function readPageRow(row: Row): PageRow {
   for (const reason of REASONS) {
     for (const entry of numberSet(row[deadSet(reason)])) {
       const index = indexOf(entry);
-      // Two workers that record one death may differ in the reason. The order of `REASONS` decides for every reader.
+      // Two workers can record different reasons for one death. Every reader takes the first of them in `REASONS`.
       if (generationOf(entry) <= (deaths.get(index) ?? -1)) continue;
       deaths.set(index, generationOf(entry));
       if (!done.has(index)) dead.set(index, reason);
@@ -106,16 +106,16 @@ export function readPageRow(row: Row): PageRow {
 }
 
 /**
- * Whether nothing is left to do for a redrive generation of an item. A redriven item stays dead until it succeeds. Only a
- * death of this generation or of a later one settles it: a death is recorded after its dead letter was sent, and the dead
- * letters of earlier generations are gone.
+ * Whether nothing is left to do for a redrive generation of an item. A success in any generation settles the item. A death
+ * settles its own generation and the earlier ones, but not a later one: the redrive has replaced the earlier dead letter.
+ * A cancellation settles its own generation.
  */
 export const isSettled = (page: PageRow, index: number, generation: number): boolean =>
   page.done.has(index) ||
   (page.deaths.get(index) ?? -1) >= generation ||
   page.cancelledEntries.has(generationEntry(index, generation));
 
-/** The latest generation of an item that died or was cancelled; -1 if none did. */
+/** The latest generation of an item that died or was cancelled, or -1 if there is none. */
 export const lastSettledGeneration = (page: PageRow, index: number): number =>
   [...page.cancelledEntries]
     .filter((entry) => indexOf(entry) === index)
@@ -129,7 +129,7 @@ export const isRedriven = (page: PageRow, index: number): boolean =>
 /** How many items of a page are neither done, dead nor cancelled. */
 export const pendingOf = (page: PageRow): number => page.size - page.done.size - page.dead.size - page.cancelled.size;
 
-/** The indexes of those items, on a page that has no redriven items. */
+/** The indexes of the pending items of a page that has no redriven items. Items whose death is claimed are left out. */
 export const pendingIndexes = (page: PageRow): readonly number[] =>
   Array.from({ length: page.size }, (_, index) => index).filter(
     (index) => !isSettled(page, index, 0) && !page.dying.has(generationEntry(index, 0)),
@@ -137,7 +137,7 @@ export const pendingIndexes = (page: PageRow): readonly number[] =>
 
 /** The totals of a page when it became complete: redriven items still count as dead or cancelled. */
 export function pageTotals(page: PageRow): Totals {
-  // Duplicates that settled one generation twice may have written different entries: the highest count is the true one.
+  // If duplicates settled one generation twice, there can be two entries. The entry with the higher count is correct.
   const retries = new Map<number, number>();
   for (const retry of page.retries) {
     const entry = Math.floor(retry / RETRIES_PER_GENERATION);
@@ -157,5 +157,5 @@ export function presentTotals(page: PageRow): Totals & { readonly pending: numbe
   return { ...pageTotals({ ...page, dead, cancelled }), pending: pendingOf(page) + reopened.size };
 }
 
-/** Whether a page adds anything to the totals of its block. */
+/** Whether a page adds something to the totals of its block: dead items, cancelled items or retries. */
 export const isNotable = (page: PageRow): boolean => page.dead.size + page.cancelled.size + page.retries.size > 0;

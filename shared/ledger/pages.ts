@@ -38,8 +38,8 @@ export class Pages {
    * Writes a page before its messages are sent. A page of the same content keeps its epoch. A page of another content gets
    * the next epoch, and what was recorded for the old content no longer counts.
    *
-   * @returns the page, or `undefined` if nothing of it must be sent: the run was stopped before this page, or a checkpoint
-   *   has passed the page, and the page had another content then.
+   * @returns the page, or `undefined` if no item of it may be sent. This is so if the run was stopped before this page, or
+   *   if a checkpoint has passed the page with another content.
    */
   async open(
     page: PageAddress,
@@ -63,7 +63,7 @@ export class Pages {
         isSettled: (index) => isSettled(before, index, 0),
       };
     }
-    // Another producer is further, and the source has changed since it read the page: its content of the page counts.
+    // If another producer has passed this page, the content that it read counts, even if the source has changed since then.
     if (await this.#isPassed(page)) return undefined;
     const epoch = before.epoch + 1;
     const raised = await this.#store.update(key, {
@@ -71,7 +71,8 @@ export class Pages {
       remove: ["done", "dying", "cancelled", "retries", "redriven", ...DEAD_SETS],
       when: [{ equals: ["epoch", before.epoch] }],
     });
-    // The epoch was raised in between: by this producer, if only the answer was lost, or by another. The row tells which.
+    // The epoch was raised in between. Either another producer raised it, or this write succeeded before and its response
+    // was lost. The second call reads the row and finds out.
     if (raised === undefined) return await this.open(page, content);
     await this.#announceEpoch(page, epoch);
     return { epoch, resent: true, isSettled: () => false };
@@ -82,8 +83,8 @@ export class Pages {
     return row !== undefined && Number(row.pages) > page;
   }
 
-  // The block counts a complete page only in the page's present epoch. Until a checkpoint has passed the page, a producer
-  // that died before this write is followed by one that opens the page again.
+  // The block counts a complete page only in the page's current epoch. If the producer crashes before this write, no
+  // checkpoint has passed the page. So the next producer opens the page again and makes this write.
   async #announceEpoch(page: PageAddress, epoch: number): Promise<void> {
     if (epoch === 1) return;
     await this.#store.update(blockKey(blockAddressOf(page)), { set: { [epochAttribute(page.page)]: epoch } });
@@ -115,7 +116,7 @@ export class Pages {
    * Cancels the items of a page whose tasks asked to wait, and whose messages therefore stay hidden until after a time. No
    * attempt of such an item runs, and none begins before the wait is over. The message is deleted when it becomes visible.
    *
-   * @param after Milliseconds since the epoch.
+   * @param after The time, in milliseconds since 1970.
    */
   async cancelWaiting(page: PageAddress, after: number): Promise<void> {
     const row = await this.#store.get(pageKey(page));

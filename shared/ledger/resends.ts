@@ -25,10 +25,9 @@ export class Resends {
   }
 
   /**
-   * Records how far the source was read again. A producer whose run another producer has taken up in between records
-   * nothing.
+   * Records how far the source was read again. If another producer has taken up the run in between, nothing is recorded.
    *
-   * @param isFurther Whether this slice has made progress. Progress sets the number of failed slices back.
+   * @param isFurther Whether this slice has made progress. Progress resets the number of failed slices to 0.
    */
   async record({ id, hop }: RunRecord, place: Resend, isFurther: boolean): Promise<void> {
     await this.#store.update(runKey(id), {

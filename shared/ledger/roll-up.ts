@@ -47,13 +47,13 @@ export class RollUp {
     const { run, block } = address;
     // mutant: block-size-known
     if (row.size === undefined || row.full.size < row.size) return;
-    // All its pages are complete, and none can be sent again, so every worker that adds them up gets the same totals. Only
-    // a redrive changes them. Then two workers may write the totals in the wrong order, so `redriven` marks them as not
-    // reliable.
+    // All pages of the block are complete, and none of them can be sent again. So every worker computes the same totals.
+    // Only a redrive changes them. Then two workers may write the totals in the wrong order, so `redriven` marks the totals
+    // as not reliable.
     const totals = await this.#blockTotals(address, row);
     const isPlain = row.notable.size === 0 && row.totals === undefined && !row.redriven;
     if (block === 0 && isPlain && (await this.#completePlain(run, totals))) return await this.tell(run);
-    // A block whose items all succeeded at their first attempt needs no totals: it adds nothing to those of its run.
+    // A block whose items all succeeded at their first attempt needs no totals: it adds nothing to the totals of its run.
     if (row.notable.size > 0 || row.totals !== undefined) {
       await this.#store.update(blockKey(address), { set: { totals: { ...totals } } });
     }
@@ -76,7 +76,7 @@ export class RollUp {
       add: { fullBlocks: [0] },
       set: { ...this.#completion("completed", totals) },
       remove: ["failure"],
-      // A running run has not completed yet.
+      // A row with the status `running` has no `completedAt`, so no condition is needed for that attribute.
       // mutant: end-while-running
       when: [{ equals: ["status", "running"] }, { equals: ["ended", true] }, { atMost: ["pages", PAGES_PER_BLOCK] }],
     });
@@ -91,8 +91,8 @@ export class RollUp {
    * Completes a run if all its blocks are complete, and announces its end.
    *
    * @param row The run's row as a write returned it: the write that entered a block, or the one that ended the source.
-   * @param blockTotals The totals of the block that was just entered, if they cannot have changed. For a run of one block,
-   *   they are the totals of the run.
+   * @param blockTotals The totals of the block that was just entered, if no redrive can have changed them. For a run of one
+   *   block, they are the totals of the run.
    */
   async fromRun(run: string, row: Row, blockTotals?: Totals): Promise<void> {
     const blocks = blockCount(Number(row.pages));
@@ -114,15 +114,15 @@ export class RollUp {
     await this.tell(run);
   }
 
-  /** As `fromRun`, for a worker that does not have the run's row. */
+  /** Does the same as `fromRun`, for a worker that does not have the run's row. */
   async fromStoredRun(run: string): Promise<void> {
     const row = await this.#store.get(runKey(run));
     if (row !== undefined) await this.fromRun(run, row);
   }
 
   /**
-   * Announces that a run has ended, unless that is done. The worker that ended the run may have died before it announced
-   * the end. So every later worker that finds the run ended calls this.
+   * Announces that a run has ended, unless the end was announced before. The worker that ended the run may have crashed
+   * before it announced the end. So every later worker that finds the run ended calls this method.
    */
   async tell(run: string): Promise<void> {
     if (this.#announce === undefined) return;

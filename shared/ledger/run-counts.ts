@@ -8,13 +8,13 @@ import { type Counts, finalCounts, type RunRecord } from "./run-record.ts";
 import { sumTotals, type Totals } from "./totals.ts";
 
 /**
- * The counts of a run at this moment. It reads the run's blocks, and of the blocks that are not complete the pages that are
- * not complete. So the cost follows the number of pending pages, and not the size of the run. After a redrive, it also
- * reads the pages that have dead items or retries, and counts redriven items as pending until they settle again.
+ * Counts the items of a run at this moment. The function reads the rows of all blocks. In blocks that are not complete, it
+ * also reads the pages that are not complete, and the pages that have dead items, cancelled items or retries. After a
+ * redrive, it reads such pages in complete blocks too, and counts redriven items as pending until they settle again.
  */
 export async function countRun(store: LedgerStore, run: RunRecord): Promise<Counts> {
   if (run.completedAt !== undefined && !run.redriven) return finalCounts(run);
-  // A page that is opened, and that no checkpoint has passed, has no items that count as produced.
+  // The items of an open page that no checkpoint has passed do not count as produced.
   const { pages, items } = run.checkpoint;
   const totals: Totals[] = [];
   let pending = 0;

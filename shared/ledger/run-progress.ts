@@ -33,8 +33,8 @@ export class RunProgress {
   }
 
   /**
-   * Takes up a continuation. It counts a failed slice in advance, because a producer that dies cannot count. The next
-   * checkpoint sets the count back, and so does `recordFull` for a slice that ended well without a checkpoint.
+   * Takes up a continuation. The method counts a failed slice in advance, because a producer that crashes cannot count. The
+   * next checkpoint resets the count to 0, and so does `recordFull` for a slice that ended well without a checkpoint.
    *
    * Until the wait of the source is over, no slice begins, and none is counted.
    *
@@ -56,7 +56,8 @@ export class RunProgress {
     // The worker that ended the run may have died before it announced the end.
     if (run.completedAt !== undefined) await this.#rollUp.fromRun(id, row);
     if (run.status !== "running" && !isStopping(run)) return undefined;
-    // Code without active runs may have started this run, or the command that resumed it may have died half way.
+    // The run may not be in the list of active runs yet: an older version of Sluice without this list may have started the
+    // run, or the command that resumed it may have crashed.
     await this.#runs.active.enter(run);
     return { ...run, failedSlices };
   }
@@ -89,7 +90,7 @@ export class RunProgress {
       ],
       when: [{ equals: ["checkpoints", run.checkpoint.count] }],
     });
-    // The answer to a successful write can get lost. The retry of the SDK then finds that the checkpoint has moved already.
+    // The response to a successful write can get lost. Then the SDK repeats the write, and its condition fails.
     const after = row === undefined ? await this.#runs.get(run.id) : readRunRow(row);
     const { count, items, ended } = after.checkpoint;
     // A wait that another producer recorded counts as a checkpoint, too.
@@ -118,7 +119,7 @@ export class RunProgress {
     }
   }
 
-  /** Ends a run whose blocks are all complete, after a producer died between its last checkpoint and the roll-up. */
+  /** Ends a run whose blocks are all complete. The producer may have crashed between its last checkpoint and the roll-up. */
   async closeAgain(run: RunRecord): Promise<void> {
     await this.#closeBlocks(run, blockOf(run.checkpoint.pages - 1) - 1);
     await this.#rollUp.fromStoredRun(run.id);
@@ -168,7 +169,7 @@ export class RunProgress {
       when: [{ equals: ["checkpoints", run.checkpoint.count] }],
     });
     if (row !== undefined) return true;
-    // As with a checkpoint, the answer to a successful write can get lost.
+    // As with a checkpoint, the response to a successful write can get lost.
     const after = await this.#runs.get(run.id);
     return after.checkpoint.count === run.checkpoint.count + 1 && after.wait?.until === until;
   }
@@ -187,7 +188,7 @@ export class RunProgress {
       set: { status: "failed", failure: cut(failure, LONGEST_ERROR_BYTES) },
       when: [{ equals: ["status", "running"] }],
     });
-    // What failed may have been the announcement of the run's end.
+    // The run is no longer running. The failure may be that of its announcement, so the end is announced again.
     if (row === undefined) await this.#rollUp.fromStoredRun(id);
   }
 }

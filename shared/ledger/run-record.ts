@@ -38,7 +38,7 @@ export const RUN_STATUSES = [
 ] as const;
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
-/** Whether a run is not done. A schedule with `overlap: "skip"` starts no run while another one is active. */
+/** Whether a run is active. A schedule with `overlap: "skip"` starts no run while another run is active. */
 export const isActive = ({ status }: Pick<RunRecord, "status">): boolean =>
   status === "running" || status === "paused" || status === "cancelling" || status === "failing";
 
@@ -49,7 +49,7 @@ export const isStopping = ({ status }: RunRecord): boolean => status === "cancel
 export const isWaiting = ({ wait }: Pick<RunRecord, "wait">, now: number): boolean =>
   wait !== undefined && wait.until > now;
 
-/** Whether a run has ended permanently: none of its items can settle any more, except after a redrive. */
+/** Whether a run has ended and cannot be resumed. None of its items can settle any more, except after a redrive. */
 export const hasEnded = ({ status, completedAt }: RunRecord): boolean =>
   completedAt !== undefined || status === "skipped";
 
@@ -58,7 +58,7 @@ export interface RunRecord {
   readonly id: string;
   readonly workflow: string;
   readonly status: RunStatus;
-  /** Why it failed. */
+  /** Why the run failed or was skipped. */
   readonly failure?: string | undefined;
   /** When the run was requested, ISO 8601. Its duration is counted from here. */
   readonly requestedAt: string;
@@ -67,15 +67,15 @@ export interface RunRecord {
   readonly pausedAt?: string | undefined;
   /** The most items that the run produces. */
   readonly limit?: number | undefined;
-  /** The run must begin only while no other run is active. */
+  /** Whether the run may begin only while no other run is active. */
   readonly exclusive: boolean;
   /** If more items die, the run is stopped. */
   readonly tolerance?: Tolerance | undefined;
   /** How often `onComplete` was tried. */
   readonly completionAttempts: number;
-  /** When `onComplete` succeeded, or was given up, ISO 8601. */
+  /** When `onComplete` succeeded, or failed for the last time, ISO 8601. */
   readonly completionHandledAt?: string | undefined;
-  /** Why `onComplete` was given up. */
+  /** Why `onComplete` failed for the last time. */
   readonly completionError?: string | undefined;
   /** The warnings of the source, oldest first: at most 10 distinct texts. */
   readonly warnings: readonly string[];
@@ -94,11 +94,11 @@ export interface RunRecord {
   readonly fullAt?: BacklogSample | undefined;
   /** How far the source has been read again, to send the pending items of the pages before the checkpoint. */
   readonly resend?: Resend | undefined;
-  /** Messages of the run are lost, and the source does not yield their items any more. */
+  /** Whether messages of the run are lost whose items the source no longer yields. */
   readonly missing: boolean;
-  /** The totals of the run when it ended; absent until then. */
+  /** The totals of the run when it ended. Absent until then. */
   readonly totals?: Totals | undefined;
-  /** Items have settled again after a redrive, so `totals` may be out of date. */
+  /** Whether items of the run were redriven, so that `totals` may be out of date. */
   readonly redriven: boolean;
 }
 
@@ -111,7 +111,7 @@ export interface RecordedWait {
    * the next wait.
    */
   readonly since?: number | undefined;
-  /** How many waits there were since then. */
+  /** The number of waits since the latest page or `resume`. */
   readonly count: number;
   /** What the service said. */
   readonly reason: string;
@@ -119,23 +119,23 @@ export interface RecordedWait {
 
 /** How far a resend has come in the source: see `Resends`. */
 export interface Resend extends Omit<Checkpoint, "count"> {
-  /** Pending items before this place which the source did not yield again. */
+  /** The number of pending items before this place that the source did not yield again. */
   readonly missing: number;
 }
 
 /** How full the queue was at one moment. */
 export interface BacklogSample {
-  /** Milliseconds since the epoch. */
+  /** When the sample was taken, in milliseconds since 1970. */
   readonly at: number;
-  /** Items that the run had produced. */
+  /** The number of items that the run had produced. */
   readonly produced: number;
-  /** Messages in the queue, of all runs. */
+  /** The number of messages in the queue, of all runs. */
   readonly backlog: number;
 }
 
 /** How far the producer has come. */
 export interface Checkpoint {
-  /** Counts the checkpoints. If two producers write the same checkpoint, the second one must stop. */
+  /** The number of checkpoints. If two producers write the same checkpoint, the second producer must stop. */
   readonly count: number;
   /** Where the source continues. */
   readonly cursor: Cursor | undefined;
@@ -181,7 +181,7 @@ export function readRunRow(row: Row): RunRecord {
     invalidFinding: readInvalidFinding(row),
     checkpoint: {
       count: Number(row.checkpoints),
-      // It is JSON text, because DynamoDB's own types would lose the difference between absent and null.
+      // The cursor is stored as JSON text, because DynamoDB's own types would not tell an absent value from null.
       cursor: row.cursor === undefined ? undefined : (fromStoredText(String(row.cursor)) as Cursor),
       loop: row.loop as LoopState | undefined,
       skip: Number(row.skip),

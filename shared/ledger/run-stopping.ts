@@ -24,7 +24,8 @@ export class RunStopping {
   /**
    * Ends the production of a run. Pages that were opened and have no checkpoint belong to the run, because some of their
    * messages may be on the queue. Their pending items are cancelled. Pages are opened in their order, so the first page
-   * that was not opened is the last one to look at. If another producer makes a checkpoint in between, this begins again.
+   * that was not opened is the last one to look at. If another producer makes a checkpoint in between, the method starts
+   * again.
    */
   async endProduction(run: RunRecord): Promise<void> {
     for (let latest = run; ; latest = await this.#runs.get(run.id)) {
@@ -56,11 +57,11 @@ export class RunStopping {
   }
 
   /**
-   * Cancels the items whose tasks asked to wait, and whose messages stay hidden until after a time. Otherwise the run would
-   * end only after the longest of these waits. A consumer that records such a wait later finds the run stopped, and cancels
+   * Cancels the items whose tasks asked for a wait that ends later than `after`. Otherwise the run would end only after the
+   * longest of these waits. A consumer that records such a wait later finds the run stopped, and cancels
    * the item itself.
    *
-   * @param after Milliseconds since the epoch.
+   * @param after The time, in milliseconds since 1970.
    * @param isOver Called before each page. If it returns true, the remaining pages are left.
    * @returns whether all pages were looked at.
    */

@@ -32,7 +32,7 @@ export interface NewRun {
   readonly requestedAt: string;
   readonly limit?: number | undefined;
   readonly tolerance?: Tolerance | undefined;
-  /** Whether the run must not begin before `active.enterAlone` has let it. */
+  /** Whether the run may begin only after `active.enterAlone` has made it an active run. */
   readonly exclusive?: boolean;
   /** The id of the active run that made this one be skipped. */
   readonly skippedFor?: string;
@@ -62,7 +62,7 @@ export class Runs {
     this.resends = new Resends(store);
   }
 
-  /** Starts a run, or finds the run of this id that was started before, and makes it one of the active runs. */
+  /** Starts a run and makes it one of the active runs. If a run with this id exists already, the method uses that run. */
   async create(run: NewRun): Promise<RunRecord> {
     const { record, entered } = await this.begin(run);
     await entered;
@@ -72,12 +72,12 @@ export class Runs {
   /**
    * Does what `create` does, but returns the run before it is one of the active runs.
    *
-   * @returns `entered`, which resolves when the run is one of the active runs, or is not to become one. No message of the
-   *   run may be sent before: a scheduled start would not see the run, and start a second one beside it.
+   * @returns `entered`, which resolves when the run is one of the active runs, or need not become one. No message of the run
+   *   may be sent before that. Otherwise a scheduled start could miss this run and start a second run beside it.
    */
   async begin(run: NewRun): Promise<{ readonly record: RunRecord; readonly entered: Promise<void> }> {
-    // A run that no list shows could not be found by the command that resumes it. A producer that dies between the two
-    // writes gets the start message again.
+    // The list makes the run visible to the commands. If the producer crashes before both writes are done, the next producer
+    // receives the start message and repeats them.
     const listed = this.#store.update(runListKey(run.id, run.requestedAt), { set: { id: run.id } });
     const created = this.#store.update(runKey(run.id), {
       set: {
@@ -105,7 +105,7 @@ export class Runs {
     // After its row is written, and before its first message is sent: see `ActiveRuns`.
     // mutant: enter-active-runs
     const entered = isActive(record) && !record.exclusive ? this.active.enter(record) : Promise.resolve();
-    // The caller awaits it. Until then, a failure is not an unhandled rejection.
+    // The caller awaits `entered`. If it rejects before that, this handler prevents an unhandled rejection.
     entered.catch(() => {});
     return { record, entered };
   }
@@ -133,7 +133,7 @@ export class Runs {
     return run;
   }
 
-  /** The latest runs, newest first. Many of them can be skipped runs. `active` finds the runs that are not done. */
+  /** The latest runs, newest first. Many of them can be skipped runs. `active` finds all runs that are still active. */
   async latest(limit: number): Promise<readonly RunRecord[]> {
     return (await this.#rowsOf(await this.#store.newest(RUN_LIST, limit))).map(readRunRow);
   }
@@ -180,7 +180,8 @@ export class Runs {
   /**
    * Sets a run that is paused, or whose source failed, back to `running`.
    *
-   * @returns the run, or `undefined` if it is neither. The next continuation needs a higher `hop` than the run's.
+   * @returns the run, or `undefined` if it is neither paused nor failed. The next continuation needs a higher `hop` than the
+   *   run's.
    */
   async reopen(id: string): Promise<RunRecord | undefined> {
     // The time for which the source has waited is counted from zero again. A wait that is not over stays.
@@ -233,8 +234,8 @@ export class Runs {
       remove,
       when: [{ oneOf: ["status", from] }, { absent: "completedAt" }],
     });
-    // The worker that completed the last block may have found the status changed, and left the end to this call. Or the
-    // worker that ended the run died before it announced the end.
+    // The worker that completed the last block may have seen that the status had changed, and left the end of the run to
+    // this call. Or the worker that ended the run may have crashed before it announced the end.
     await this.#rollUp.fromStoredRun(id);
     return row === undefined ? undefined : readRunRow(row);
   }
@@ -246,7 +247,7 @@ export class Runs {
     return attempt;
   }
 
-  /** Records that `onComplete` has succeeded. With an error, it records that `onComplete` is not tried again. */
+  /** Records that `onComplete` has succeeded. With `error`, it records that `onComplete` has failed for the last time. */
   async endCompletion(id: string, error?: string): Promise<void> {
     // mutant: leave-active-runs
     await this.active.leave(id);
@@ -259,7 +260,7 @@ export class Runs {
     });
   }
 
-  /** The pending items of all paused runs. Their messages are in the queue, and no consumer works on them. */
+  /** The number of pending items of all paused runs. Their messages are in the queue, and no consumer processes them. */
   async pendingOfPausedRuns(): Promise<number> {
     let pending = 0;
     for (const run of await this.active.list())
@@ -273,4 +274,4 @@ export class Runs {
   }
 }
 
-const skippedBecause = (run: string): string => `run ${run} still worked`;
+const skippedBecause = (run: string): string => `run ${run} was still active`;

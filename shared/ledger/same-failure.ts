@@ -12,11 +12,11 @@ const INSTEAD = "invalidInstead";
 const DIFFERS = "invalidDiffers";
 
 /**
- * Records in which way the invalid items of a run failed. If all failed in the same way, the run's summary says so: if no
- * row fits the schema, the mistake is in the workflow or in the source, and not in 3,000 items.
+ * Records why the invalid items of a run do not match the schema. If all of them have the same fault, the run's summary says
+ * so, because the mistake is then in the workflow or in the source, and not in 3,000 items.
  *
- * The run's row keeps the first finding, and whether another one differs. So the row stays small, and an invocation makes
- * one write for each way of failing, and not for each item.
+ * A finding describes the fault of one item. The run's row keeps the first finding, and whether another finding differs. So
+ * the row stays small, and an invocation makes one write for each kind of fault, and not for each item.
  */
 export class InvalidFindings {
   readonly #store: LedgerStore;
@@ -27,14 +27,14 @@ export class InvalidFindings {
   }
 
   /**
-   * Records a finding. The item's death must be recorded only after this resolves: otherwise a counted invalid item could
-   * have no finding.
+   * Records a finding. Record the death of the item only after this promise has resolved. Otherwise an invalid item could be
+   * counted before its finding is known.
    */
   async note(run: string, { way, example, instead }: InvalidFinding): Promise<void> {
     const key = `${run} ${way}`;
     const before = this.#noted.get(key);
     if (before !== undefined) return await before;
-    // If each item fails in another way, the single findings do not matter any more.
+    // The map must not grow without limit. A finding that it has forgotten is written again, which changes nothing.
     if (this.#noted.size >= 100) this.#noted.clear();
     const noting = this.#write(run, {
       way: cut(way),
@@ -70,10 +70,10 @@ export function readInvalidFinding(row: Row): InvalidFinding | undefined {
 }
 
 /**
- * Says how all items, or all invalid items, failed, if they failed in the same way: "all 3,000 items: `email` missing; the
- * header has ` E-Mail `". If the finding leaves out something important, such as the allowed values of an option, the text
- * has the first item's message. It returns a text only for a run that has ended: while a run works, an item could fail in
- * another way between the read of the run and the read of its counts.
+ * Describes the fault of all invalid items of a run, if they have the same fault: "all 3,000 items: `email` missing; the
+ * header has ` E-Mail `". If the finding has an example, the text contains the example, because it can hold important
+ * details such as the allowed values of a field. The function returns a text only for a run that has ended. In an active run,
+ * an item could fail in another way between the read of the run and the read of its counts.
  */
 export function sameFailureOf(
   { invalidFinding, status, completedAt }: Pick<RunRecord, "invalidFinding" | "status" | "completedAt">,

@@ -3,7 +3,7 @@ import { ItemError, toError } from "../base/errors.ts";
 import { type ExactText, jsonText, toExactText } from "../base/exact-json.ts";
 import { describeLoss } from "./lossy-values.ts";
 
-/** Kept free in every message, so that there is room for the history of failures in its dead letter. */
+/** The bytes that stay free in every message, so that its dead letter has room for the history of failures. */
 export const HISTORY_BYTES = 65_536;
 
 /** The largest envelope that is sent to the queue, in bytes. */
@@ -13,21 +13,22 @@ export const LARGEST_ENVELOPE_BYTES = LARGEST_MESSAGE_BYTES - HISTORY_BYTES;
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 const REFUSED_BY_SQS = /[\uFFFE\uFFFF]/g;
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what SQS refuses.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that SQS refuses.
 const ALL_REFUSED_BY_SQS = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/g;
 
-/** A text for a message attribute: U+FFFD replaces each character that SQS refuses. */
+/** Makes a text valid as a message attribute: U+FFFD replaces each character that SQS refuses. */
 export function toAttributeText(text: string): string {
   return text.toWellFormed().replace(ALL_REFUSED_BY_SQS, "\uFFFD");
 }
 
-/** JSON text as a message body that SQS accepts. */
+/** Turns JSON text into a message body that SQS accepts. The body has the same meaning as JSON. */
 export function toBody(json: string): string {
   return json.replace(REFUSED_BY_SQS, (character) => `\\u${character.charCodeAt(0).toString(16)}`);
 }
 
 /**
- * A value as JSON text in which bigints differ from numbers. Values that JSON would drop or change are refused.
+ * Turns a value into JSON text from which bigints can be read back as bigints. The function refuses values that JSON
+ * would drop or change.
  *
  * @throws {ItemError} `INVALID_ITEM`: the value, or something in it, is not JSON. The message says where.
  */
@@ -47,7 +48,7 @@ export function toItemJson(value: unknown): ExactText {
 }
 
 /**
- * A value as ordinary JSON: bigints are written as plain integers.
+ * Turns a value into ordinary JSON: bigints become plain integers.
  *
  * @throws {ItemError} As `toItemJson`.
  */
@@ -56,7 +57,8 @@ export function toJson(value: unknown): string {
   return bigints ? (jsonText(value) ?? json) : json;
 }
 
-// It sees a value after its toJSON, so a Date is already a string. `this` is the object or the array that holds the value.
+// `value` is the result of `toJSON` if the value has that method, so a Date is already a string. `this` is the object or
+// the array that holds the value.
 function refuseLossyValues(this: unknown, key: string, value: unknown): void {
   const lossy = describeLoss(value, this, key);
   if (lossy === undefined) return;

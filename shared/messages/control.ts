@@ -11,15 +11,15 @@ const controlSchema = z.discriminatedUnion("type", [
     sluice: z.literal(1),
     type: z.literal("start"),
     workflow: z.string(),
-    /** The run's id. Two starts with one id are one run. */
+    /** The run's id. Two start messages with the same id start one run. */
     run: z.string(),
     /** When the run was requested, ISO 8601. The run's duration is counted from here. */
     requestedAt: z.string(),
     /** The most items that the run produces. */
     limit: z.int().min(1).optional(),
-    /** A schedule sent it, so the workflow's `overlap` decides whether the run starts. */
+    /** A schedule sent this message, so the workflow's `overlap` decides whether the run starts. */
     scheduled: z.literal(true).optional(),
-    /** How often the start was sent again because it waits for an earlier run. */
+    /** How often this start message was sent again, because the run waits for an earlier run. */
     hop: z.int().min(1).optional(),
   }),
   z.strictObject({
@@ -27,7 +27,7 @@ const controlSchema = z.discriminatedUnion("type", [
     type: z.literal("continue"),
     workflow: z.string(),
     run: z.string(),
-    /** The number of this continuation of the run: each one has a higher number, so a late duplicate is recognised. */
+    /** The number of this continuation. It rises with each continuation of the run, so a late duplicate is recognised. */
     hop: z.int().min(1),
   }),
   z.strictObject({
@@ -48,7 +48,7 @@ export type CompleteMessage = Extract<ControlMessage, { type: "complete" }>;
 /**
  * Reads the body of a control message.
  *
- * @throws {NewerVersionError} A newer version of Sluice wrote the message. It must be left as it is.
+ * @throws {NewerVersionError} A newer version of Sluice wrote the message. The caller must put it back unchanged.
  * @throws {MalformedMessageError} The body is not a control message.
  */
 export function parseControlMessage(body: string): ControlMessage {
@@ -67,8 +67,9 @@ export function parseControlMessage(body: string): ControlMessage {
 }
 
 /**
- * The message that starts a run. A start by hand is in the message group of its run, so that no other message of the run is
- * worked on at the same time. Scheduled starts share one group, because each of them may have to wait for the one before.
+ * The message that starts a run. If a person starts the run, the message is in the message group of the run, so that no
+ * other message of the run is processed at the same time. The start messages of a schedule share one group, because each
+ * run may have to wait for the run before it.
  */
 export function startEntry(message: Omit<StartMessage, "sluice" | "type">): ControlEntry {
   return {
@@ -78,7 +79,7 @@ export function startEntry(message: Omit<StartMessage, "sluice" | "type">): Cont
   };
 }
 
-/** The message that continues a run. All of a run's continuations are in one group: one producer at a time works on it. */
+/** The message that continues a run. All continuations of a run share one group, so one producer at a time works on it. */
 export function continueEntry(message: Omit<ContinueMessage, "sluice" | "type">): ControlEntry {
   return {
     body: JSON.stringify({ sluice: 1, type: "continue", ...message } satisfies ContinueMessage),
@@ -88,11 +89,10 @@ export function continueEntry(message: Omit<ContinueMessage, "sluice" | "type">)
 }
 
 /**
- * A continuation that only waits. It stays hidden until the run's source may be read again. Then the producer that receives
- * it sends the real continuation. It has a message group of its own, so that the run can still be cancelled or
- * resumed.
+ * A continuation that only waits. A producer keeps it hidden until the run's source may be read again, and then sends the
+ * real continuation. The waiting message has a group of its own, so that the run can still be cancelled or resumed.
  *
- * @param suffix Makes the de-duplication id differ from that of the message that this one replaces.
+ * @param suffix Makes the de-duplication id differ from the id of the waiting message that this message replaces.
  */
 export function waitEntry(message: Omit<ContinueMessage, "sluice" | "type">, suffix = ""): ControlEntry {
   return {
@@ -105,7 +105,10 @@ export function waitEntry(message: Omit<ContinueMessage, "sluice" | "type">, suf
 /** The message group of a run's `waitEntry`. */
 export const waitGroup = (run: string): string => `wait-${run}`;
 
-/** The message that handles the end of a run. It has a group of its own, so it waits for no other message. */
+/**
+ * The message that announces the end of a run: the producer that receives it calls `onComplete`. The message has a group of
+ * its own, so it waits for no other message.
+ */
 export function completeEntry(message: Omit<CompleteMessage, "sluice" | "type">): ControlEntry {
   return {
     body: JSON.stringify({ sluice: 1, type: "complete", ...message } satisfies CompleteMessage),

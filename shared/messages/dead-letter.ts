@@ -14,9 +14,10 @@ import {
 import { fingerprint } from "./fingerprint.ts";
 import { addressFields, type ItemAddress } from "./item-address.ts";
 
-/** How much of an item that does not fit into a message its dead letter shows. */
+/** How many characters of an item are in its dead letter, if the item does not fit into a message. */
 const EXCERPT_CHARACTERS = 16_384;
 
+/** How an item died. */
 export interface Death {
   readonly reason: Reason;
   readonly at: string;
@@ -25,7 +26,7 @@ export interface Death {
   readonly waits?: Waits | DeadLetterWaits | undefined;
 }
 
-/** The body of an item's dead letter, from the item's message. */
+/** Turns the envelope of an item's message into the body of the item's dead letter. */
 export function deadLetterBody(envelope: Envelope, death: Death): string {
   const { resent: _, receives: __, dead: previous, ...rest } = envelope;
   const redrives = previous === undefined ? 0 : previous.redrives + 1;
@@ -41,7 +42,7 @@ export interface Redrive {
 }
 
 /**
- * The body of a redriven message: the dead letter, so that the next dead letter can continue its history.
+ * The body of a redriven message. It contains the dead letter, so that a later dead letter can continue the history.
  *
  * @throws {ItemError} `INVALID_ITEM`: the new item is not JSON. `TOO_LARGE`: it does not fit into a message.
  */
@@ -61,8 +62,8 @@ export function redrivenBody(envelope: Envelope, death: Death, redrive: Redrive)
 }
 
 /**
- * The new item, with a name for the change. If a redrive dies and is repeated, the name is the same. A redrive with another
- * item gives another name. An edit that does not change the item is not a change.
+ * The new item, and the id of the change in `edited`. If a redrive crashes and is repeated with the same item, the id stays
+ * the same. A redrive with another item gives another id. If the new item equals the old one, there is no new id.
  */
 function editOf(before: unknown, { item, redrives }: Redrive): Pick<Envelope, "item" | "edited"> {
   const { json } = toItemJson(item);
@@ -71,7 +72,7 @@ function editOf(before: unknown, { item, redrives }: Redrive): Pick<Envelope, "i
   return { item, edited: `${redrives}-${hash}` };
 }
 
-/** The body of the dead letter of an item that cannot be a message. It has the start of the item's text. */
+/** The body of the dead letter of an item that cannot be a message. It contains only the start of the item's text. */
 export function truncatedDeadLetterBody(
   address: ItemAddress & { readonly workflow: string },
   itemText: string,
@@ -101,7 +102,7 @@ function toDead({ reason, at, failures, waits }: Death): Omit<DeadLetterEnvelope
 }
 
 /**
- * The body of a fresh message that replaces the present message of an item.
+ * The body of a fresh message that replaces the current message of an item.
  *
  * @param receives How often the item's messages were received until now.
  */
@@ -117,15 +118,16 @@ const isDeadLetterEnvelope = (envelope: Envelope): envelope is DeadLetterEnvelop
 const MOST_BYTES_PER_BYTE = 6;
 
 /**
- * The dead letter as a body. If it is too large for SQS, its history is cut: first the oldest stacks. An error message is cut
- * only if it is long, full of characters that JSON escapes, and beside an item that leaves no room.
+ * The dead letter as a message body. If the body is too large for SQS, the stacks of the oldest failures are left out
+ * first, then the oldest failures. The last error message is cut only if the body is still too large. This happens only if
+ * the message is long and full of characters that JSON escapes, and the item leaves no room.
  */
 function fitIntoMessage(deadLetter: DeadLetterEnvelope): string {
   const { dead } = deadLetter;
   const failures = [...dead.failures];
   const write = writerOf(deadLetter);
   const withHistory = (history: readonly Failure[]) => write({ ...dead, failures: [...history] });
-  // Each failure is measured once. The item may be a mebibyte, so the body is not written again for each cut.
+  // The size of each failure is computed once. The item may be a mebibyte, so the body is not written again for each cut.
   const sizes = failures.map(sizeWithComma);
   let bytes = sizes.reduce((sum, size) => sum + size, Buffer.byteLength(withHistory([])));
   for (const [oldest, failure] of failures.entries()) {
@@ -150,7 +152,10 @@ function fitIntoMessage(deadLetter: DeadLetterEnvelope): string {
   return withHistory(failures.slice(dropped));
 }
 
-/** Writes an envelope as a body with any `dead` part. It writes the item once, because an item may be a mebibyte. */
+/**
+ * Returns a function that writes the envelope as a message body, with the `dead` part that it is given. The item is turned
+ * into JSON only once, because an item may be a mebibyte.
+ */
 function writerOf({ bigints: _, item, dead, ...address }: Envelope): (history?: Envelope["dead"]) => string {
   const text = toItemJson(item ?? null);
   const bigints = text.bigints && ({ bigints: true } as const);

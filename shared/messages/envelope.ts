@@ -10,11 +10,11 @@ import { addressFields, type PageAddress } from "./item-address.ts";
  * The versions of the envelope that this code reads. Each new field needs a new version, because an older consumer would
  * refuse or misread the envelope. See `docs/internals/versions.md`.
  *
- * - 1: the first.
+ * - 1: the first version.
  * - 2: `receives`, `edited`, `bigints`, and in a dead letter `waits` and the reason `waited too long`.
  *
- * Version 3 adds `partition`, for partitions above 0. This code can write it, and leaves it to newer code to read,
- * because its roll-up knows partition 0 only.
+ * Version 3 adds `partition`, for partitions above 0. This code can write version 3, but it does not read it, because its
+ * roll-up in the ledger supports only partition 0.
  */
 export const ENVELOPE_VERSIONS = [1, 2] as const;
 const NEWEST = 2;
@@ -57,16 +57,16 @@ const envelopeSchema = z.strictObject({
   /** The page was sent before, so this item may be settled already. The consumer asks the ledger first. */
   resent: z.literal(true).optional(),
   /**
-   * How often the earlier messages of the item were received, which this message replaced. The receives of this message are
-   * added to them.
+   * How often the item was received in earlier messages, which this message replaces. The receives of this message come on
+   * top.
    */
   receives: z.int().min(1).optional(),
-  /** A redrive has changed the item. This names the change, and is part of the idempotency key from then on. */
+  /** The id of the latest change that a redrive made to the item. It is part of the idempotency key. */
   edited: z.string().optional(),
-  /** The item has bigints, so the body must be read by `parseBigints`. Code that cannot do that must not read it. */
+  /** The item contains bigints, so only code with `parseBigints` may read the body. Other code would round them. */
   bigints: z.literal(true).optional(),
   item: z.unknown(),
-  /** Present in dead letters, and in the messages that a redrive makes of them. */
+  /** Present in dead letters, and in the messages that a redrive makes from dead letters. */
   dead: z
     .strictObject({
       reason: z.enum(REASONS),
@@ -74,7 +74,7 @@ const envelopeSchema = z.strictObject({
       /** How often the item had been redriven when it died. */
       redrives: z.int().min(0),
       failures: z.array(failureSchema).readonly(),
-      /** The waits of the generation that died. Absent if its task asked for none. */
+      /** The waits of the redrive generation in which the item died. Absent if the task asked for none. */
       waits: waitsSchema.optional(),
       /** The fingerprint of the last error, for programs that group dead letters without this library. */
       fingerprint: z.strictObject({ id: z.string(), text: z.string() }).optional(),
@@ -84,13 +84,13 @@ const envelopeSchema = z.strictObject({
     .optional(),
 });
 
-/** The body of a message on the queue. With `dead`, it is a dead letter, or a message that a redrive made of one. */
+/** The content of an item's message. With `dead`, it is a dead letter, or a message that a redrive made from one. */
 export type Envelope = Readonly<z.infer<typeof envelopeSchema>>;
 export type DeadLetterEnvelope = Envelope & { readonly dead: NonNullable<Envelope["dead"]> };
 
 /**
- * The version to write an envelope with: the lowest one whose readers understand it. So during a deploy, older code delays
- * only those messages that need the new version.
+ * The version number that an envelope gets: the lowest version that has all fields of the envelope. So during a deploy, older
+ * code delays only the messages that need the new version.
  */
 export function envelopeVersion({
   partition = 0,
@@ -107,7 +107,7 @@ export function envelopeVersion({
 /**
  * Reads the envelope in a message's body.
  *
- * @throws {NewerVersionError} A newer version of Sluice wrote the message. It must be left as it is.
+ * @throws {NewerVersionError} A newer version of Sluice wrote the message. The caller must put it back unchanged.
  * @throws {MalformedMessageError} The body is not an envelope. The message says what is wrong.
  */
 export function parseEnvelope(body: string): Envelope {
@@ -152,6 +152,6 @@ export function envelopeBody(header: PageHeader, index: number, item: ExactText 
   throw new ItemError(
     "TOO_LARGE",
     `the item with its envelope takes ${bytes} bytes, more than the ${LARGEST_ENVELOPE_BYTES} that fit into an SQS ` +
-      "message beside the history of its failures: send a reference to it instead",
+      "message beside the history of its failures: send a reference to the item instead",
   );
 }

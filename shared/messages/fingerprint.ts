@@ -1,21 +1,24 @@
 import { createHash } from "node:crypto";
 import { STATUS_CODES } from "node:http";
 
-/** What all errors of one kind have in common, whichever item they are about. */
+/** Identifies a kind of error. Errors that differ only in the details of their items have the same fingerprint. */
 export interface Fingerprint {
   /** Eight hexadecimal digits: equal for errors of one kind, and short enough to type. */
   readonly id: string;
-  /** The error's name and message with placeholders: the name of the group. At most 300 characters. */
+  /** The error's name and message, with placeholders for the details. At most 300 characters. */
   readonly text: string;
 }
 
-/** How much of a message is used. Its beginning tells the kind, and 100,000 messages must take only seconds. */
+/**
+ * How many characters of an error message are used. The beginning of a message identifies its kind, and 100,000 messages
+ * must take only seconds.
+ */
 const CHARACTERS_LOOKED_AT = 2_000;
 const LONGEST_TEXT = 300;
 
 /**
  * The fingerprint of an error. Placeholders replace ids, numbers, hexadecimals, quoted values, paths, URLs, addresses and
- * times. Texts that tell kinds of errors apart stay: HTTP statuses, error codes, names such as `utf8` or `sha256`.
+ * times. Texts that identify a kind of error stay: HTTP statuses, error codes, names such as `utf8` or `sha256`.
  *
  * @example fingerprint("Error", "connect ECONNREFUSED 10.0.3.7:5432").text // "Error: connect ECONNREFUSED <address>"
  */
@@ -26,8 +29,8 @@ export function fingerprint(name: string, message: string): Fingerprint {
   return { id, text: whole.length > LONGEST_TEXT ? `${whole.slice(0, LONGEST_TEXT - 1)}…`.toWellFormed() : whole };
 }
 
-// The text is searched once, so what a placeholder replaced is not searched again. If two patterns match at one place, the
-// first one in this list wins.
+// The text is searched once, so no pattern is applied to a placeholder. If two patterns match at one place, the first one
+// in this list wins.
 const PATTERNS = {
   url: String.raw`\b[a-z][a-z0-9+.-]*:\/\/[^\s"'\`<>(){}\[\]]+`,
   arn: String.raw`\barn:aws[\w-]*:[^\s"'\`,;(){}\[\]]+`,
@@ -53,7 +56,7 @@ const PATTERNS = {
     String.raw`(?<![\w<>/.~*])(?:~|\.{1,2})?(?:\/[\w.@%+~$=-]+)+\/?(?::\d+)*(?:\?[\w.%&=+~-]+)?`,
     String.raw`\b[A-Za-z]:\\[^\s"'<>|]+`,
   ].join("|"),
-  // Names that look like a number or an id.
+  // Names that look like a number or an id, and stay.
   kept: [
     String.raw`\b(?:utf-?(?:8|16|32)(?:le|be|mb4)?|base-?(?:32|58|64)(?:url)?|sha-?\d{1,3}|md5|aes-?\d{3}|rs256|es256|hs256|s3|ec2|k8s|v8|http2|http3|h2|http\/\d(?:\.\d)?|ipv[46]|x509|tls\s?v?1(?:\.\d)?|tlsv1(?:_\d)?|ssl3|ssl23|oauth2?|u?int(?:2|4|8|16|32|64)|float(?:4|8|32|64)|win32|x64|es\d{4}|iso-?8859-1|iso-?8601|latin1)\b`,
   ].join("|"),
@@ -80,8 +83,8 @@ function normalise(message: string): string {
       const groups = rest.at(-1) as Readonly<Record<keyof typeof PATTERNS, string | undefined>>;
       if (groups.kept !== undefined) return match;
       if (groups.quoted !== undefined) return `${match[0]}…${match.at(-1)}`;
-      if (groups.number !== undefined) return isTelling(match, rest) ? match : "<n>";
-      if (groups.word !== undefined) return isTelling(match, rest) ? match : normaliseWord(match);
+      if (groups.number !== undefined) return isErrorCode(match, rest) ? match : "<n>";
+      if (groups.word !== undefined) return isErrorCode(match, rest) ? match : normaliseWord(match);
       if (groups.blob !== undefined) return "<id>";
       const kind = Object.entries(groups).find(([, text]) => text !== undefined)?.[0];
       return `<${kind}>`;
@@ -93,8 +96,8 @@ const HTTP_STATUS = /^[1-5]\d\d$/;
 const BEFORE_A_SQL_STATE = /\b(?:SQLSTATE|sqlcode|errcode)["']?[\s:=([]{1,3}$/i;
 const SQL_STATE = /^[0-9A-Z]{5}$/;
 
-/** Whether a number tells what went wrong: an HTTP status or an SQL state does. */
-function isTelling(match: string, rest: readonly unknown[]): boolean {
+/** Whether a match is an HTTP status or an SQL state. The text before it, or after a status, shows this. */
+function isErrorCode(match: string, rest: readonly unknown[]): boolean {
   const at = rest.at(-3) as number;
   const text = rest.at(-2) as string;
   const before = text.slice(Math.max(0, at - 24), at);
@@ -106,14 +109,14 @@ function isTelling(match: string, rest: readonly unknown[]): boolean {
 }
 
 const HEX_WORD = /^(?=.*[a-f])(?=.*\d)[0-9a-f]{8,}$/i;
-/** An id changes between letters and digits at least this often. Names change less often. */
+/** A word that changes at least this often between letters and digits is an id. Names change less often. */
 const LEAST_CHANGES = 3;
 const SHORTEST_ID = 8;
 
 /** Matches `ERR_HTTP2_STREAM_ERROR`, and not a key such as `SKU_8842`. */
 const CONSTANT = /^[A-Z]+\d?(?:_[A-Z]+\d?)+$/;
 
-/** Replaces a word that has a digit: it is an id, or a name with a number. */
+/** Normalises a word that contains a digit. An id becomes a placeholder. In a name, only the numbers do. */
 function normaliseWord(word: string): string {
   if (CONSTANT.test(word)) return word;
   if (HEX_WORD.test(word)) return "<hex>";

@@ -2,19 +2,22 @@ import type { Key } from "../aws/table.ts";
 import type { TaskContext } from "../base/task.ts";
 
 /**
- * The address of a page: where it stands in its run.
+ * The address of a page. A page is a group of up to 200 items of a run that one row of the ledger describes.
  *
- * A source may offer its data in disjoint parts, the partitions. A source without partitions is partition 0.
+ * A source may offer its data in disjoint parts, which are called partitions. If it does not, all data are partition 0.
  */
 export interface PageAddress {
   readonly run: string;
-  /** From 0. The keys, ids and messages of partition 0 do not name it: they are those of a run without partitions. */
+  /**
+   * The partition's number, from 0. Keys, ids and messages leave out partition 0, so that they are the same as in a run
+   * without partitions.
+   */
   readonly partition: number;
   /** The page's number in its partition, from 0. */
   readonly page: number;
 }
 
-/** The address of a block: 1,000 pages of a partition that follow each other. */
+/** The address of a block. A block is a group of 1,000 consecutive pages of a partition. */
 export interface BlockAddress {
   readonly run: string;
   readonly partition: number;
@@ -22,7 +25,7 @@ export interface BlockAddress {
   readonly block: number;
 }
 
-/** The address of an item: everything that tells the item, and one set of attempts for it, from all others. */
+/** The address of an item. It identifies the item and, with the redrive generation, one set of attempts for the item. */
 export interface ItemAddress extends PageAddress {
   /** The item's position in its page, from 0. */
   readonly index: number;
@@ -33,8 +36,8 @@ export interface ItemAddress extends PageAddress {
    */
   readonly epoch: number;
   /**
-   * How often the item has been redriven: 0 before the first redrive. Each redrive starts a generation, with fresh
-   * attempts. What is recorded for an earlier generation stays in the ledger beside it.
+   * How often the item has been redriven: 0 before the first redrive. Each redrive starts a generation with a fresh set of
+   * attempts. The ledger keeps the records of earlier generations.
    */
   readonly redriveGeneration: number;
 }
@@ -42,7 +45,8 @@ export interface ItemAddress extends PageAddress {
 const partitionPrefix = ({ run, partition }: { readonly run: string; readonly partition: number }): string =>
   partition === 0 ? `run#${run}` : `run#${run}#partition#${partition}`;
 
-// Each page and each block is a partition of the DynamoDB table: DynamoDB takes about 1,000 writes a second for one.
+// Each page and each block has a partition key of its own in the DynamoDB table, because DynamoDB accepts about 1,000
+// writes a second for one partition key.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 
 /** The key of a block's row in the ledger. */
@@ -58,8 +62,8 @@ export const pageKey = (address: PageAddress): Key => ({
 });
 
 /**
- * The key of the row that holds an item's failed attempts. Each redrive generation has its own row: the failures of a
- * hundred attempts fill a row, which DynamoDB limits to 400 KB.
+ * The key of the row that holds an item's failures and waits. Each redrive generation has its own row, because the failures of
+ * a hundred attempts can fill a row. DynamoDB limits a row to 400 KB.
  */
 export function attemptsKey(address: ItemAddress): Key {
   const { index, epoch, redriveGeneration } = address;
@@ -72,7 +76,7 @@ export function itemId({ run, partition, page, index }: Omit<ItemAddress, "epoch
   return partition === 0 ? `${run}/${page}/${index}` : `${run}/p${partition}/${page}/${index}`;
 }
 
-/** The part of a message that holds the address of its item. A message does not name partition 0. */
+/** The fields of a message that hold the address of its item. A message leaves out partition 0. */
 export interface AddressFields {
   readonly run: string;
   readonly partition?: number;
@@ -81,24 +85,27 @@ export interface AddressFields {
   readonly epoch: number;
 }
 
-/** The fields with which a message names its item, in the order in which they are written. */
+/** Turns an address into the fields of a message. The fields are in the order in which a message has them. */
 export function addressFields(address: Omit<ItemAddress, "redriveGeneration">): AddressFields {
   const { run, partition, page, index, epoch } = address;
   return { run, ...(partition > 0 && { partition }), page, index, epoch };
 }
 
-/** What tells the address of a message's item: the address fields, and in a redriven message its dead letter. */
+/** The parts of a message that `addressOf` reads. */
 export interface AddressedMessage extends AddressFields {
   /** The body of a redriven message is the dead letter of the generation before it. */
   readonly dead?: { readonly redrives: number } | undefined;
 }
 
-/** The address of a message's item. It is for messages on the workflow's queue, and not for dead letters. */
+/**
+ * The address of a message's item. Call this function only with messages on the workflow's queue. For a dead letter, the
+ * redrive generation would be one too high.
+ */
 export function addressOf({ run, partition = 0, page, index, epoch, dead }: AddressedMessage): ItemAddress {
   return { run, partition, page, index, epoch, redriveGeneration: dead === undefined ? 0 : dead.redrives + 1 };
 }
 
-/** What a task learns about the identity of its item. */
+/** The fields of a task's context that identify its item. */
 export function identityOf(
   message: AddressedMessage & { readonly edited?: string | undefined },
 ): Pick<TaskContext, "id" | "redrives" | "idempotencyKey"> {

@@ -1,14 +1,15 @@
 import { types } from "node:util";
 
 /**
- * Says what JSON would silently lose of a value. It returns `undefined` if JSON keeps the value, or reports the loss itself.
+ * Describes a value that JSON would silently lose or change. It returns `undefined` if JSON keeps the value, or throws for
+ * it.
  *
- * JSON keeps the own enumerable fields of an object and nothing else. So instances whose data is in own fields pass, such as
- * the rows of a database driver. Built-in classes with their data elsewhere are refused, and so is every instance of which
- * nothing would be left.
+ * JSON keeps only the own enumerable fields of an object. So an instance whose data is in own fields is accepted, such as a
+ * row of a database driver. An instance without own fields is refused, and so is an instance of a built-in class that keeps
+ * its data elsewhere.
  *
  * @param value The value, after its `toJSON` was called.
- * @param holder The object or the array that holds the value, from before the `toJSON` was called.
+ * @param holder The object or the array that holds the value. It still has the value from before `toJSON` was called.
  */
 export function describeLoss(value: unknown, holder: unknown, key: string): string | undefined {
   switch (typeof value) {
@@ -19,7 +20,7 @@ export function describeLoss(value: unknown, holder: unknown, key: string): stri
     case "symbol":
       return "a symbol";
     case "undefined":
-      // In an object, JSON leaves it out, which means the same. In an array, JSON would write null.
+      // In an object, JSON leaves out an undefined field, which means the same. In an array, JSON would write null.
       if (Array.isArray(holder)) return "undefined, in an array";
       return key !== "" && before(holder, key) !== undefined ? "an object whose toJSON returns nothing" : undefined;
     case "object":
@@ -45,10 +46,10 @@ function describeObjectLoss(value: object, holder: unknown, key: string): string
   const known = describeBuiltIn(value);
   if (known !== undefined) return known;
   if (types.isNumberObject(value) || types.isStringObject(value) || types.isBooleanObject(value)) return undefined;
-  // It is a plain object of another realm, for example of node:vm.
+  // The value is a plain object of another realm, for example of node:vm.
   if (Object.getPrototypeOf(prototype) === null) return undefined;
   if (Object.keys(value).length > 0) return undefined;
-  return `an instance of ${classOf(prototype)} without own fields, of which JSON keeps nothing`;
+  return `an instance of ${classOf(prototype)} without own fields, so JSON would keep nothing of it`;
 }
 
 function describeBuiltIn(value: object): string | undefined {

@@ -1,7 +1,7 @@
 import type { InvalidFinding } from "../base/invalid-finding.ts";
 import { fingerprint } from "./fingerprint.ts";
 
-/** The finding of an invalid item, if only the error's message is known. */
+/** Describes why an item is invalid, if only the error's message is known. */
 export function messageFinding(message: string): InvalidFinding {
   const way = fingerprint("", message).text.slice(2);
   return { way, ...(way !== message && { example: message }) };

@@ -73,7 +73,10 @@ describe("a start by the schedule", () => {
   test.each([[undefined], ["skip"] as const])("is skipped while an earlier run works (overlap %s)", async (overlap) => {
     const world = await working(overlap);
     expect(await world.startScheduled("tuesday")).toEqual(done);
-    expect(await world.runs.get("tuesday")).toMatchObject({ status: "skipped", failure: `run ${RUN} still worked` });
+    expect(await world.runs.get("tuesday")).toMatchObject({
+      status: "skipped",
+      failure: `run ${RUN} was still active`,
+    });
     expect(begun(world)).toEqual([]);
     // So is its second delivery, even if the earlier run has ended.
     await world.runs.progress.fail(RUN, "for a test");
@@ -134,7 +137,7 @@ describe("a run that takes 100 ticks of its schedule", () => {
     const runs = await world.runs.latest(200);
     expect(runs.filter(({ status }) => status === "running").map(({ id }) => id)).toEqual(["tick-0"]);
     expect(
-      runs.filter(({ status, failure }) => status === "skipped" && failure === "run tick-0 still worked"),
+      runs.filter(({ status, failure }) => status === "skipped" && failure === "run tick-0 was still active"),
     ).toHaveLength(99);
     expect(begun(world)).toEqual(["tick-0"]);
     await finish(world, "tick-0");
