@@ -141,7 +141,7 @@ export class ActiveRuns {
     for await (const rows of this.#allRuns()) {
       for (const row of rows) {
         const run = readIfActive(row);
-        // A run that must be alone has not begun until `enterAlone` makes it a member. Otherwise it is skipped.
+        // A run that must be alone becomes a member with `enterAlone`, or is skipped. Until then the run has not begun.
         if (run !== undefined && (!run.exclusive || run.hop > 0)) active.set(run.id, run);
       }
     }
@@ -158,7 +158,7 @@ export class ActiveRuns {
     return [...active.values()];
   }
 
-  /** Makes updates one after the other until one fails. A failure does no harm to a reader that may not write. */
+  /** Makes updates one after the other until one fails. The failure is ignored, because a reader may lack write access. */
   async #tidy(...updates: readonly Update[]): Promise<void> {
     try {
       for (const update of updates) await this.#store.update(ACTIVE_KEY, update);

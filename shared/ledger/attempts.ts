@@ -20,7 +20,7 @@ import {
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html */
 const REMOVED_PER_WRITE = 100;
 
-/** How often the write of a wait is tried, if other messages of the same item record waits at the same time. This is rare. */
+/** How often the write of a wait is tried, if other messages of the same item record waits at the same time (rare). */
 const WAIT_ROUNDS = 10;
 
 /** Records what happened in the attempts of items, in the attempts row of each item's redrive generation. */

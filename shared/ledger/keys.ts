@@ -10,7 +10,7 @@ export const RUN_LIST = "runs";
 /** The key of a run's row in the list of all runs. The list is sorted by the time at which the runs were requested. */
 export const runListKey = (run: string, requestedAt: string): Key => ({ pk: RUN_LIST, sk: `${requestedAt}#${run}` });
 
-/** The number of pages in a block. With 200 items in a page, a run of 1,000 blocks has 2 × 10⁸ items, and its sets are small. */
+/** The number of pages in a block. With 200 items in a page, a run of only 1,000 blocks can have 2 × 10⁸ items. */
 export const PAGES_PER_BLOCK = 1_000;
 
 /** The number of the block that a page belongs to. */

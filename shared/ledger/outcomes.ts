@@ -166,6 +166,7 @@ function checkSettled({ run, page, epoch, items }: ItemsOfPage, state: PageRow):
   if (claimed.length === 0) return;
   const indexes = claimed.map(({ index }) => index).join(", ");
   throw new Error(
-    `the deaths of items ${indexes} of page ${page} of run ${run} were claimed before, so these items can no longer end in another way`,
+    `the deaths of items ${indexes} of page ${page} of run ${run} were claimed before, so these items can no longer end ` +
+      "in another way",
   );
 }

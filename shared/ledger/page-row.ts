@@ -19,7 +19,7 @@ const generationOf = (entry: number): number => Math.floor(entry / ITEMS_PER_GEN
 
 const RETRIES_PER_GENERATION = 1_000;
 
-/** The entry of one redrive generation in a page row's set of retries. It contains the number of the generation's retries. */
+/** The entry of a redrive generation in a page row's set of retries. It contains how many retries the generation had. */
 export const retryEntry = (index: number, generation: number, retries: number): number =>
   generationEntry(index, generation) * RETRIES_PER_GENERATION + retries;
 
@@ -32,7 +32,7 @@ export interface PageRow {
   readonly done: ReadonlySet<number>;
   /** The dead items, with the reason of the latest death. Items that later succeeded or were cancelled are not in here. */
   readonly dead: ReadonlyMap<number, Reason>;
-  /** Entries whose death is claimed: their dead letter is sent now or soon. A later success of this generation is ignored. */
+  /** Entries whose death is claimed: their dead letter is sent now or soon. A later success of an entry is ignored. */
   readonly dying: ReadonlySet<number>;
   /** Items that a stopped run dropped without an attempt. Items that later succeeded or died are not in here. */
   readonly cancelled: ReadonlySet<number>;
@@ -107,7 +107,7 @@ export function readPageRow(row: Row): PageRow {
 
 /**
  * Whether nothing is left to do for a redrive generation of an item. A success in any generation settles the item. A death
- * settles its own generation and the earlier ones, but not a later one: the redrive has replaced the earlier dead letter.
+ * settles its own generation and the earlier ones. It does not settle a later one, because its dead letter was redriven.
  * A cancellation settles its own generation.
  */
 export const isSettled = (page: PageRow, index: number, generation: number): boolean =>

@@ -113,8 +113,8 @@ export class Pages {
   }
 
   /**
-   * Cancels the items of a page whose tasks asked to wait, and whose messages therefore stay hidden until after a time. No
-   * attempt of such an item runs, and none begins before the wait is over. The message is deleted when it becomes visible.
+   * Cancels the items of a page whose tasks asked for a wait that ends later than `after`. No attempt of such an item runs,
+   * and none begins before the wait is over. The message of the item is deleted when it becomes visible.
    *
    * @param after The time, in milliseconds since 1970.
    */

@@ -188,7 +188,7 @@ export class RunProgress {
       set: { status: "failed", failure: cut(failure, LONGEST_ERROR_BYTES) },
       when: [{ equals: ["status", "running"] }],
     });
-    // The run is no longer running. The failure may be that of its announcement, so the end is announced again.
+    // The run was not running any more. Perhaps only the announcement of its end has failed, so the end is announced again.
     if (row === undefined) await this.#rollUp.fromStoredRun(id);
   }
 }

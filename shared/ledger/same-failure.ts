@@ -72,8 +72,8 @@ export function readInvalidFinding(row: Row): InvalidFinding | undefined {
 /**
  * Describes the fault of all invalid items of a run, if they have the same fault: "all 3,000 items: `email` missing; the
  * header has ` E-Mail `". If the finding has an example, the text contains the example, because it can hold important
- * details such as the allowed values of a field. The function returns a text only for a run that has ended. In an active run,
- * an item could fail in another way between the read of the run and the read of its counts.
+ * details such as the allowed values of a field. The function returns a text only for a run that has ended. In an active
+ * run, an item could fail in another way between the read of the run and the read of its counts.
  */
 export function sameFailureOf(
   { invalidFinding, status, completedAt }: Pick<RunRecord, "invalidFinding" | "status" | "completedAt">,

@@ -57,8 +57,8 @@ const envelopeSchema = z.strictObject({
   /** The page was sent before, so this item may be settled already. The consumer asks the ledger first. */
   resent: z.literal(true).optional(),
   /**
-   * How often the item was received in earlier messages, which this message replaces. The receives of this message come on
-   * top.
+   * How often the earlier messages of the item were received. This message replaces them. The receives of this message are
+   * added to the number.
    */
   receives: z.int().min(1).optional(),
   /** The id of the latest change that a redrive made to the item. It is part of the idempotency key. */
@@ -89,8 +89,8 @@ export type Envelope = Readonly<z.infer<typeof envelopeSchema>>;
 export type DeadLetterEnvelope = Envelope & { readonly dead: NonNullable<Envelope["dead"]> };
 
 /**
- * The version number that an envelope gets: the lowest version that has all fields of the envelope. So during a deploy, older
- * code delays only the messages that need the new version.
+ * The version number that an envelope gets: the lowest version that has all fields of the envelope. So during a deploy,
+ * older code delays only the messages that need the new version.
  */
 export function envelopeVersion({
   partition = 0,

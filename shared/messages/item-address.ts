@@ -62,8 +62,8 @@ export const pageKey = (address: PageAddress): Key => ({
 });
 
 /**
- * The key of the row that holds an item's failures and waits. Each redrive generation has its own row, because the failures of
- * a hundred attempts can fill a row. DynamoDB limits a row to 400 KB.
+ * The key of the row that holds an item's failures and waits. Each redrive generation has its own row, because the
+ * failures of a hundred attempts can fill a row. DynamoDB limits a row to 400 KB.
  */
 export function attemptsKey(address: ItemAddress): Key {
   const { index, epoch, redriveGeneration } = address;
