@@ -5,7 +5,10 @@ import { type Blueprints, useFastPath } from "../shared/aws/fast-path.ts";
 import { LEAN_CLIENT } from "../shared/aws/lean-client.ts";
 import { explicitSettings, type ServiceAccess } from "../shared/aws/service-access.ts";
 
-/** The AWS clients of a function. Each has its own sockets, so that requests to one queue never wait for another's. */
+/**
+ * The AWS clients of a function. Each client has its own sockets, so that requests to one queue never wait for requests
+ * to another queue.
+ */
 export interface Clients {
   readonly sqs: SQSClient;
   readonly controlSqs: SQSClient;
@@ -18,9 +21,9 @@ export type ClientConfig = Pick<ReturnType<typeof clientConfig>, "requestHandler
 
 /** How the clients bypass the SDK. See `useFastPath`. */
 export interface FastPath {
-  /** What the fast path knows of the clients' requests. */
+  /** The blueprints of the clients' requests. */
   readonly blueprints: Blueprints;
-  /** Called for each request that the SDK had to make instead. */
+  /** Called for each request that the fast path should have made and that the SDK made instead. */
   readonly onFallback?: () => void;
 }
 
@@ -29,7 +32,7 @@ export interface FastPath {
  *
  * @param configOf Returns a new configuration for each client.
  * @param fastPath Absent: the SDK makes every request.
- * @param access Where the services are. Absent: the AWS SDK finds them.
+ * @param access The endpoints and the access key. Absent: the AWS SDK finds them.
  */
 export function createClients(
   configOf: () => ClientConfig,
@@ -44,7 +47,7 @@ export function createClients(
   const controlSqs = new SQSClient({ ...sqsSettings, ...configOf() });
   const dynamoDb = new DynamoDBClient({ ...dynamoDbSettings, ...configOf(), cacheMiddleware: true });
   for (const client of [sqs, dynamoDb]) {
-    // This middleware copies each request and its response for a logger, and these clients have none.
+    // This middleware copies each request and its response for a logger, and these clients have no logger.
     client.middlewareStack.remove("loggerMiddleware");
     if (fastPath !== undefined) useFastPath(client, fastPath.blueprints, fastPath.onFallback);
   }

@@ -20,8 +20,8 @@ const NAMES: Readonly<Record<Counter, string>> = {
 const MOST_VALUES = 100;
 
 /**
- * Metrics that accept all durations of a document at once. `addMetric` would copy all earlier durations for each new
- * one.
+ * Metrics that accept all durations of a document at once. `addMetric` accepts one duration at a time, and copies all
+ * earlier durations each time.
  */
 export class FunctionMetrics extends EmbeddedMetrics {
   #durations: readonly number[] = [];
@@ -40,11 +40,11 @@ export class FunctionMetrics extends EmbeddedMetrics {
 }
 
 /**
- * Creates the metrics of a function. Call it once for each environment, because it takes longer than all metrics of an
- * invocation.
+ * Creates the metrics of a function. Call it once for each environment, because it takes more time than recording all
+ * metrics of an invocation.
  *
- * @param stack The name of the stack, which is a dimension: an account can have several stages of a workflow. Absent on
- *   the embedded engine.
+ * @param stack The name of the stack. It becomes a dimension, because an account can have several stages of a workflow.
+ *   Absent in the embedded engine.
  */
 export function functionMetrics(
   workflow: string,
@@ -62,10 +62,9 @@ export function functionMetrics(
 }
 
 /**
- * The metrics of one invocation. It publishes them as documents in CloudWatch's embedded metric format: one for each
- * hundred tasks, and one at the end of the invocation. Until then it keeps the values, because several invocations
- * share the result of
- * `functionMetrics`.
+ * The metrics of one invocation. They are published as documents in CloudWatch's embedded metric format: one document
+ * after each hundred tasks, and one at the end of the invocation. Until then, this object keeps the values, because all
+ * invocations of the environment share the result of `functionMetrics`.
  */
 export class InvocationMetrics implements Metrics {
   readonly #metrics: FunctionMetrics;
@@ -92,7 +91,7 @@ export class InvocationMetrics implements Metrics {
     if (value > (this.#peaks.get(level) ?? 0)) this.#peaks.set(level, value);
   }
 
-  /** Writes the document with the values since the last one. */
+  /** Writes a document with the values since the last document. */
   publish(): void {
     for (const [counter, total] of this.#counts) this.#metrics.addMetric(NAMES[counter], MetricUnit.Count, total);
     const inFlight = this.#peaks.get("inFlight");

@@ -21,7 +21,10 @@ import { taskLogger } from "./task-logger.ts";
 
 const logger = new Logger({ serviceName: workflow.name });
 
-/** Makes what all invocations of this environment share. The run watch keeps what it learns from one invocation to the next. */
+/**
+ * Creates the objects that all invocations of this environment share. One of them is the run watch, so an invocation
+ * knows what earlier invocations have learned about runs.
+ */
 async function start() {
   const environment = fromVariables(process.env);
   const services = await functionServices(environment, { sockets: MOST_POLLS });
@@ -29,7 +32,8 @@ async function start() {
   const strayLogger = taskLogger(logger);
   containStrayErrors((error) => strayLogger.error("an uncaught error that belongs to no running attempt", { error }));
   const embeddedMetrics = functionMetrics(workflow.name, "consumer", environment.stack);
-  // Lambda may freeze the environment between two invocations. Of the clocks, only `Date.now` counts that time.
+  // Lambda may freeze the environment between two invocations. `Date.now` is the only clock that continues during that
+  // time.
   return { environment, services, embeddedMetrics, runWatch: new RunWatch(services.runs, Date.now) };
 }
 
@@ -58,8 +62,9 @@ async function consume(
   const failedIds = await consumer.consume(event.Records.map(toMessage), deadline);
   metrics.count("fastPathFallbacks", services.fallbacks.take());
   metrics.publish();
-  // If the process ends during an invocation, Lambda resets the environment, and the next invocation gets a new process. After
-  // the answer, Lambda might freeze the process before it ends, and it would end in the next invocation.
+  // End the process during the invocation: Lambda then resets the environment, and the next invocation gets a new
+  // process. If the handler answered first, Lambda might freeze the process before it ends, and it would end in the
+  // middle of the next invocation.
   // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
   if (consumer.isRetired) process.exit(1);
   return { batchItemFailures: failedIds.map((itemIdentifier) => ({ itemIdentifier })) };
@@ -98,12 +103,14 @@ function toMessage({ messageId, receiptHandle, body, attributes, messageAttribut
 async function createHandler() {
   const started = await start();
   return middy<SQSEvent, SQSBatchResponse>({
-    // The last resort, if even recording hangs: the whole batch comes again. What is recorded stays recorded.
+    // The last resort if recording the outcomes takes too long: the invocation fails, and SQS delivers the whole batch
+    // again. Outcomes that are recorded already stay recorded.
     timeoutEarlyInMillis: 500,
   }).handler((event, context) => consume(started, event, context));
 }
 
-// This module has two uses: it is the handler's, and that of the process of an isolated attempt, which needs no services.
+// Two kinds of processes load this module: the Lambda function, and the child process of an isolated attempt (see
+// `isolation-protocol.ts`), which needs no handler and no services.
 const isolated = process.env[ISOLATED] !== undefined;
 if (isolated) void serveIsolatedAttempt(workflow, (fields) => taskLogger(logger, fields));
 

@@ -13,17 +13,17 @@ import { FAKE_AWS } from "./fake-aws.ts";
 /** How often `warmUpCode` runs each function. After this many calls V8 has compiled it. */
 const CODE_ROUNDS = 16;
 
-/** How often `warmUpConnections` sends each request. There are fewer rounds because each waits for AWS. */
+/** How often `warmUpConnections` sends each request. It has fewer rounds, because each round waits for AWS. */
 const CONNECTION_ROUNDS = 4;
 
 /**
  * How long both warm-ups take together at most. Lambda restarts an environment that is not ready after 10 s. So an
- * endpoint that does not answer must delay the start a little, and must not prevent it.
+ * endpoint that does not answer may delay the start a little, but must not prevent it.
  * https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
  */
 export const WARM_UP_MILLISECONDS = 1_000;
 
-/** The name of the workflow and the run in the warm-up's messages and rows. No real run has it. */
+/** The name of the workflow and the run in the warm-up's messages and rows. No real run has this name. */
 const RUN = "warm-up";
 
 /** One control message of each kind, because each kind has its own schema. */
@@ -38,11 +38,12 @@ const HEADER = { workflow: RUN, run: RUN, partition: 0, page: 0, epoch: 1, resen
 const ITEMS = Array.from({ length: 10 }, (_, index) => index);
 
 /**
- * Runs the code that the first invocation needs, so that V8 has compiled it before the invocation starts: code that has
- * hardly run takes several times as long. The requests go to `FAKE_AWS` and never reach the network.
+ * Runs the code that the first invocation needs, so that V8 has compiled this code before the invocation starts. Code
+ * that V8 has not compiled yet takes several times as long. The requests go to `FAKE_AWS` and never reach the network.
  *
- * @param blueprints Receives what the fast path must know to make the function's own requests.
- * @param isOver Whether to start no further round. The first round always runs, because it fills the blueprints.
+ * @param blueprints Receives the blueprints with which the fast path makes the function's own requests.
+ * @param isOver Returns whether the time for the warm-up is over, so that no further round starts. The first round
+ *   always runs, because it fills the blueprints.
  */
 export async function warmUpCode(
   { queueUrl, table, access }: Pick<FunctionEnvironment, "queueUrl" | "table" | "access">,
@@ -73,8 +74,8 @@ type Endpoints = Pick<Connection, "store" | "queue" | "controlQueue">;
 
 /**
  * Opens connections to AWS and sends a few requests that change nothing: reads of a row that does not exist, and writes
- * whose condition is false. It ignores requests that fail. It does not wait for requests that take longer than the
- * given time; they end by their own timeouts.
+ * whose condition is false. The function ignores requests that fail. It does not wait for requests that take longer
+ * than the given time: these requests end with their own timeouts.
  *
  * @param sockets How many connections to the queue to open.
  * @param milliseconds The longest time that the warm-up may take.

@@ -26,7 +26,7 @@ const ANSWERS: Readonly<Record<string, unknown>> = {
 };
 
 /**
- * A request handler for clients of the AWS SDK. It answers each request of SQS and DynamoDB at once with a fixed
+ * A request handler for clients of the AWS SDK. It answers each request to SQS and DynamoDB at once with a fixed
  * response, without the network. The warm-up uses it.
  *
  * @example new SQSClient({ requestHandler: FAKE_AWS })

@@ -7,7 +7,10 @@ import { connect } from "../shared/ledger/connect.ts";
 import { createClients } from "./clients.ts";
 import { WARM_UP_MILLISECONDS, warmUpCode, warmUpConnections } from "./environment-warm-up.ts";
 
-/** Counts the requests that should have bypassed the SDK and could not, over all invocations of the environment. */
+/**
+ * Counts the requests that should have bypassed the SDK and could not. All invocations of the environment share the
+ * count.
+ */
 class FallbackCount {
   #count = 0;
 
@@ -24,8 +27,8 @@ class FallbackCount {
 }
 
 /**
- * Returns the workflow of this bundle and everything that its functions use: queues, ledger, clock and randomness. It
- * is called once, when an execution environment starts, and warms the environment up. Only the count of fallbacks
+ * Returns the workflow of this bundle and everything that its functions use: queues, ledger, clock and randomness. Call
+ * it once, when an execution environment starts, because it also warms the environment up. Only the count of fallbacks
  * changes from one invocation to the next.
  *
  * @param sockets How many requests to the queue the function makes at once.

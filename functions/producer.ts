@@ -12,8 +12,8 @@ import { steadyClock } from "./steady-clock.ts";
 import { taskLogger } from "./task-logger.ts";
 
 /**
- * The time kept free at the end of an invocation, in which the producer can write a checkpoint, send the next
- * continuation or record a failure.
+ * The time that is kept free at the end of an invocation. During this time, the producer can write a checkpoint, send
+ * the next continuation or record a failure.
  */
 const CLOSING_MILLISECONDS = 20_000;
 
@@ -60,5 +60,8 @@ async function produce(
   return { batchItemFailures: staying.map((itemIdentifier) => ({ itemIdentifier })) };
 }
 
-/** The Lambda handler of the producer. It receives control messages from SQS, and reports those that must stay. */
+/**
+ * The producer's Lambda handler. It receives control messages from SQS, and reports the messages that must stay on the
+ * queue.
+ */
 export const handler = middy<SQSEvent, SQSBatchResponse>({ timeoutEarlyInMillis: 500 }).handler(produce);

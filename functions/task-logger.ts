@@ -13,8 +13,8 @@ export function taskLogger(logger: Logger, bound: Fields = {}): TaskLogger {
   return new BoundLogger(logger, bound);
 }
 
-// Each method is created when it is read, because most tasks log nothing. A task can also use a method without its
-// logger.
+// Each method is created when a task reads it, because most tasks log nothing. A task can also call a method without
+// its logger, as in `const { info } = logger`.
 class BoundLogger implements TaskLogger {
   readonly #logger: Logger;
   readonly #bound: Fields;
@@ -50,7 +50,8 @@ class BoundLogger implements TaskLogger {
     };
   }
 
-  // A getter or a `toJSON` of a field can throw, and an error can be its own cause. The line is still written, as text.
+  // A getter or a `toJSON` of a field can throw, and an error can be its own cause. Then the line is written with all
+  // fields as text.
   #logAsTexts(
     level: Level,
     message: unknown,
@@ -65,7 +66,7 @@ class BoundLogger implements TaskLogger {
   }
 }
 
-/** The fields with readable errors. The logger would write an error of another realm as `{}`. */
+/** The fields, with each error as an error of this realm. The logger would write an error of another realm as `{}`. */
 function readable(fields: Readonly<Record<string, unknown>> = {}): Readonly<Record<string, unknown>> {
   if (isErrorLike(fields)) return { error: toError(fields) };
   return Object.fromEntries(

@@ -21,8 +21,8 @@ import {
 } from "./table.ts";
 
 /**
- * How long DynamoDB keeps a row after its last write. A message of the run can stay in the queue, then in the
- * dead-letter queue, and can then be redriven; its row must still exist.
+ * How long DynamoDB keeps a row after its last write. A message of the run can stay in the queue, then stay in the
+ * dead-letter queue, and then be redriven. The row must still exist after all that time.
  */
 const ROW_RETENTION_SECONDS = 90 * 86_400;
 
@@ -107,7 +107,7 @@ const toKey = ({ pk, sk }: Key): Record<string, AttributeValue> => ({ pk: { S: p
 
 function toRow(item: Record<string, AttributeValue> | undefined): Row | undefined {
   if (item === undefined) return undefined;
-  // Only the store uses this attribute.
+  // Remove the expiry time, because no code outside this class uses it.
   const { [EXPIRY_ATTRIBUTE]: _, ...row } = unmarshall(item);
   return row;
 }
@@ -142,7 +142,7 @@ function toExpressions(update: Update): Expressions {
     "SET",
     Object.entries(update.set ?? {}).flatMap(([k, v]) => (v === undefined ? [] : [`${name(k)} = ${value(v)}`])),
   );
-  clause("ADD", setClauses(update.add, name, value));
+  clause("ADD", addParts(update.add, name, value));
   clause("REMOVE", (update.remove ?? []).map(name));
   const conditions = (update.when ?? []).map((condition) => toCondition(condition, name, value));
   // DynamoDB refuses empty expressions and empty maps.
@@ -160,8 +160,8 @@ function toExpressions(update: Update): Expressions {
   };
 }
 
-// DynamoDB has no empty sets, so an empty list of members has no clause.
-function setClauses(
+// The parts of an ADD clause. DynamoDB has no empty sets, so an empty list of members has no part.
+function addParts(
   sets: Update["add"],
   name: (attribute: string) => string,
   value: (content: unknown) => string,

@@ -33,9 +33,9 @@ export type Blueprints = Map<string, Blueprint>;
 type Input = Readonly<Record<string, unknown>>;
 
 /**
- * The commands that the fast path can send, and for which inputs. The body of such a request is the input as JSON,
- * without any change. The SDK only changes bytes, which it encodes as text: the ledger has no bytes, and a message has
- * bytes in its attributes only.
+ * The commands that the fast path can send. Each function returns whether the fast path can send a given input: the
+ * body of the request must be the input as JSON, without any change. The SDK changes only binary values, which it
+ * encodes as text. Rows of the ledger have no binary values, and a message has them only in its attributes.
  */
 const PLAIN: Readonly<Record<string, (input: Input) => boolean>> = {
   SendMessageBatchCommand: ({ Entries }) =>
@@ -52,7 +52,7 @@ const PLAIN: Readonly<Record<string, (input: Input) => boolean>> = {
 const PER_REQUEST =
   /^(authorization|content-length|x-amz-(date|content-sha256|security-token)|amz-sdk-.*|x-amzn-trace-id|traceparent|tracestate|baggage)$/i;
 
-/** The longest pause before the SDK repeats a failed request. The SDK's own first retry waits as long. */
+/** The longest pause before the SDK repeats a failed request. The SDK's own first retry has the same longest pause. */
 const PAUSE_MILLISECONDS = 100;
 
 /** The fast path of each client that has one. */
@@ -63,8 +63,8 @@ const FAST_PATHS = new WeakMap<object, (commandName: string, input: Input) => Pr
  *
  * The SDK makes the first request of each command. That request is the blueprint of the others: their endpoint and
  * their headers are the same. The fast path then only writes the input as JSON, signs the request and passes it to the
- * client's request handler. This takes half of the CPU time, and apart from the tasks themselves, a function spends
- * most of its CPU time on requests.
+ * client's request handler. A request then takes half of the CPU time, and apart from the tasks themselves, a function
+ * spends most of its CPU time on requests.
  *
  * If the response to a request is not 200, the SDK repeats the request, because the SDK knows all errors and retries.
  * So such a request has one attempt more than without the fast path.
@@ -72,7 +72,8 @@ const FAST_PATHS = new WeakMap<object, (commandName: string, input: Input) => Pr
  * The fast path knows one protocol: AWS JSON 1.0. If the installed SDK uses another protocol, the SDK makes every
  * request, and each one counts as a fallback.
  *
- * @param blueprints What is known of the requests. Clients with the same settings can share one map.
+ * @param blueprints The map in which the fast path stores its blueprints. Clients with the same settings can share one
+ *   map.
  * @param onFallback Called for each request that the fast path should have made and that the SDK makes instead.
  * @example useFastPath(new SQSClient({}), new Map(), () => fallbacks++)
  */
@@ -83,7 +84,7 @@ export function useFastPath(
 ): void {
   const speaksKnownProtocol = client.config.protocol.getShapeId() === KNOWN_PROTOCOL.id;
   const sendDirectly = directly(client);
-  /** Commands whose requests do not have the expected form. */
+  /** The names of blueprints that cannot be made, because the requests do not have the expected form. */
   const unknownForms = new Set<string>();
   FAST_PATHS.set(client, async (commandName, input) => {
     if (PLAIN[commandName]?.(input) !== true) return undefined;
@@ -109,18 +110,22 @@ export function useFastPath(
         }
         return await next(args);
       },
-    // After the signature, because the signature contains the scope.
+    // This step runs after the SDK has signed the request, because the blueprint takes its scope from the signature.
     { step: "finalizeRequest", priority: "low", name: "fastPathBlueprint" },
   );
 }
 
-/** The class of a command. The fast path makes no instance: to make one takes a twentieth of a request's CPU time. */
+/**
+ * The class of a command. The fast path creates no instance, because creating an instance takes 5 % of a request's CPU
+ * time.
+ */
 type CommandClass<CommandInput, Output> = new (
   input: CommandInput,
 ) => { resolveMiddleware(...parts: never[]): (args: never) => Promise<{ readonly output: Output }> };
 
 /**
- * Sends a command and returns its output: by the client's fast path if it has one, and otherwise by the SDK.
+ * Sends a command and returns its output. If the client has a fast path, the command takes it. Otherwise the SDK sends
+ * the command.
  *
  * @throws The errors of the SDK.
  * @example await sendCommand(client, GetItemCommand, { TableName: "ledger", Key: { pk: { S: "a" }, sk: { S: "b" } } })
@@ -157,7 +162,7 @@ function toBlueprint(request: Request, commandName: string, input: Input): Bluep
   };
 }
 
-/** Whether a request names its action in a header, and has its input as its body, as it stands. */
+/** Whether a request has the expected form: a header names the action, and the body is the input as JSON. */
 function isKnown({ method, headers, body }: Request, commandName: string, input: Input): boolean {
   const action = commandName.replace(/Command$/, "");
   if (method !== "POST" || headers["content-type"] !== KNOWN_PROTOCOL.contentType) return false;
@@ -170,7 +175,14 @@ function isKnown({ method, headers, body }: Request, commandName: string, input:
   }
 }
 
-/** The result of a request: its output; an error of the service, for which the SDK has a class; or a failure. */
+/**
+ * The result of a request.
+ *
+ * - `output`: the output of the command.
+ * - `error`: the condition of an update was false. The SDK repeats the request, because only the SDK throws the right
+ *   error class.
+ * - `failed`: anything else. The SDK repeats the request, and the request counts as a fallback.
+ */
 type Answer = { readonly tag: "output"; readonly output: unknown } | { readonly tag: "error" | "failed" };
 
 /**
@@ -179,7 +191,7 @@ type Answer = { readonly tag: "output"; readonly output: unknown } | { readonly 
  */
 function directly({ config }: SQSClient | DynamoDBClient) {
   const { credentials, requestHandler, streamCollector } = config;
-  // Lambda detects recursive loops by the trace header in the requests.
+  // This middleware adds the trace header by which Lambda detects recursive loops.
   const handle = recursionDetectionMiddleware()(
     ({ request, input }) =>
       requestHandler.handle(request as never, { requestTimeout: requestTimeoutOf(input as Input) }) as never,

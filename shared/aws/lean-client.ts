@@ -6,9 +6,9 @@ import type { SQSClientConfig } from "@aws-sdk/client-sqs";
 type Data = string | ArrayBuffer | ArrayBufferView;
 
 /**
- * SHA-256 for the SDK's signatures, with `node:crypto` like the SDK's own class. The SDK passes the key as bytes. Node
- * first tries to read bytes as a key object, which fails and takes time. So this class makes a key object of the bytes:
- * the signature then takes a third of the time.
+ * SHA-256 for the SDK's signatures, with `node:crypto` like the SDK's own class. The SDK passes the key as bytes. If
+ * Node receives a key as bytes, it first tries to read the bytes as a key object, which fails and takes time. So this
+ * class makes a key object from the bytes, and a signature takes a third of the time.
  */
 class Sha256 {
   readonly #key: ReturnType<typeof keyOf> | undefined;

@@ -18,30 +18,31 @@ import { sendCommand } from "./fast-path.ts";
 import { LARGEST_BATCH } from "./quotas.ts";
 import type { ReceivedMessage } from "./received-message.ts";
 
-/** A message for the control queue, which is a FIFO queue: with its message group and its deduplication id. */
+/**
+ * A message for the control queue. That queue is a FIFO queue, so the message has a message group and a deduplication
+ * id.
+ */
 export interface ControlEntry {
   readonly body: string;
   readonly group: string;
   readonly deduplicationId: string;
 }
 
-/** How many batches `sendAll` sends at once. The client needs as many sockets. */
+/** How many batches `sendAll` sends at once. The client needs the same number of sockets. */
 export const PARALLEL_SENDS = 20;
 
 /**
- * How many batches `sendAll` sends one after the other first: a workflow has at least two environments, and so each can
- * begin.
+ * How many batches `sendAll` prepares and sends separately, before it sends the others together. A workflow has at
+ * least two execution environments, and each of them can then begin early.
  */
 const LEADING_SENDS = 2;
 
-/**
- * How often the entries of a batch are sent that SQS refuses. The SDK's own retries of the whole request are in
- * addition.
- */
+/** How often `sendAll` sends an entry that SQS refuses. The SDK also retries a whole request that fails. */
 const SEND_ROUNDS = 5;
 /** The pause before the second round. It doubles with each further round. */
 const SEND_PAUSE_MILLISECONDS = 50;
 
+/** A message for a standard queue. */
 export interface OutgoingMessage {
   readonly body: string;
   readonly attributes?: Readonly<Record<string, MessageAttributeValue>>;
@@ -49,13 +50,17 @@ export interface OutgoingMessage {
   readonly delaySeconds?: number;
 }
 
-/** The numbers of a queue's messages: visible, received and not deleted, delayed. They are approximate on AWS. */
+/**
+ * How many messages a queue has: visible, in flight (received and not deleted), and delayed. The numbers are
+ * approximate on AWS.
+ */
 export interface QueueDepth {
   readonly visible: number;
   readonly inFlight: number;
   readonly delayed: number;
 }
 
+/** The settings of a queue that decide when SQS removes a message from it. */
 export interface QueuePolicy {
   /** How long SQS keeps a message before it deletes the message. */
   readonly retentionSeconds: number;
@@ -74,7 +79,7 @@ export class Queue {
   }
 
   /**
-   * Sends messages, ten in each request and several requests at once. It repeats the entries that SQS refuses.
+   * Sends messages, up to ten in each request and several requests at once. Messages that SQS refuses are sent again.
    *
    * @throws {SluiceError} `SEND_FAILED`: SQS refused some messages in every round. It may have accepted the others.
    */
@@ -104,7 +109,7 @@ export class Queue {
         },
         { step: "finalizeRequest", name: "withoutTrace" },
       );
-      // With options the client does not use its cache of middleware, which does not contain this step.
+      // The options `{}` make the client ignore its cache of middleware, which does not contain this step.
       return await this.#client.send(command, {});
     });
     this.#throwIfRefused(new Map(refused));
@@ -140,9 +145,9 @@ export class Queue {
     };
     const parallel = Math.min(PARALLEL_SENDS, batches.length);
     const senders: Promise<void>[] = [];
-    // Requests that are prepared together leave only when the last one is signed. So the first requests are prepared
-    // alone, and consumers can begin early. The others leave together, because the server then handles all of them at
-    // once.
+    // Requests that are prepared together leave only when the last of them is signed. So the first requests are
+    // prepared separately, and consumers can begin early. The other requests leave together, because the server then
+    // handles all of them at once.
     while (senders.length < parallel) {
       senders.push(sender());
       if (senders.length <= LEADING_SENDS) await Promise.race([Promise.allSettled(senders), nextTurn()]);
@@ -250,7 +255,10 @@ export class Queue {
     );
   }
 
-  /** Does the same for many messages. A message that SQS refuses keeps its timeout. */
+  /**
+   * Makes many received messages visible again, each after its own time. If SQS refuses the change, the message keeps
+   * its timeout.
+   */
   async changeVisibilities(
     changes: readonly { readonly receiptHandle: string; readonly milliseconds: number }[],
   ): Promise<void> {
@@ -282,6 +290,7 @@ export class Queue {
     };
   }
 
+  /** Reads how many messages the queue has. */
   async depth(): Promise<QueueDepth> {
     const { Attributes } = await sendCommand(this.#client, GetQueueAttributesCommand, {
       QueueUrl: this.#url,

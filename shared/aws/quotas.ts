@@ -1,4 +1,4 @@
-// The quotas of AWS that Sluice depends on. Each one is written here only, with the page of AWS that states it.
+// The quotas of AWS that Sluice depends on. Each quota is written only in this file, with the AWS page that states it.
 
 /**
  * SQS: the largest message, which is its body and its attributes together.
@@ -7,20 +7,20 @@
 export const LARGEST_MESSAGE_BYTES = 1_048_576;
 
 /**
- * SQS: the entries of one `SendMessageBatch`, `DeleteMessageBatch` or `ChangeMessageVisibilityBatch` request, and the
- * bytes of all messages in it together.
+ * SQS: the most entries of one `SendMessageBatch`, `DeleteMessageBatch` or `ChangeMessageVisibilityBatch` request, and
+ * the most bytes of all its messages together.
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
  */
 export const LARGEST_BATCH = { entries: 10, bytes: LARGEST_MESSAGE_BYTES } as const;
 
 /**
- * SQS: the messages that one `ReceiveMessage` request returns at most.
+ * SQS: the most messages that one `ReceiveMessage` request returns.
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
  */
 export const MOST_RECEIVED_MESSAGES = 10;
 
 /**
- * SQS: the attributes of one message.
+ * SQS: the most attributes of one message.
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
  */
 export const MOST_MESSAGE_ATTRIBUTES = 10;
@@ -32,15 +32,16 @@ export const MOST_MESSAGE_ATTRIBUTES = 10;
 export const LONGEST_DELAY_SECONDS = 900;
 
 /**
- * SQS: the longest time for which one receive hides a message, counted from the receive, however often the timeout is
- * extended.
+ * SQS: the longest time for which one receive hides a message. The time starts at the receive, and extending the
+ * visibility timeout does not start it again.
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
  */
 export const LONGEST_VISIBILITY_SECONDS = 43_200;
 
 /**
- * The longest time for which Sluice hides a received message in one step: SQS's limit, less one hour for the attempt
- * and for the wait for a slot, which came before. A longer wait is made of several steps.
+ * The longest time for which Sluice hides a received message in one step. It is one hour shorter than the limit of SQS,
+ * because the message was received before it waited for a slot and before its attempt ran. A longer wait takes several
+ * steps.
  */
 export const LONGEST_HIDING_MILLISECONDS = (LONGEST_VISIBILITY_SECONDS - 3_600) * 1_000;
 
@@ -57,14 +58,14 @@ export const LONGEST_RETENTION_SECONDS = 14 * 86_400;
 export const LARGEST_MAX_RECEIVE_COUNT = 1_000;
 
 /**
- * SQS: the messages of a standard queue that are in flight at once, which means received and neither deleted nor
+ * SQS: the most messages of a standard queue that are in flight at once, which means received and neither deleted nor
  * visible again. The number is approximate.
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
  */
 export const MOST_IN_FLIGHT = 120_000;
 
 /**
- * DynamoDB: the keys of one `BatchGetItem` request.
+ * DynamoDB: the most keys of one `BatchGetItem` request.
  * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
  */
 export const MOST_BATCH_GET_KEYS = 100;
@@ -76,13 +77,13 @@ export const MOST_BATCH_GET_KEYS = 100;
 export const LONGEST_FUNCTION_SECONDS = 900;
 
 /**
- * Lambda: the memory of a function.
+ * Lambda: the allowed range of a function's memory.
  * https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
  */
 export const FUNCTION_MEMORY_MB = { minimum: 128, maximum: 10_240 } as const;
 
 /**
- * Lambda: the maximum concurrency of an SQS event source mapping.
+ * Lambda: the allowed range of the option `MaximumConcurrency` of an SQS event source mapping.
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
  */
 export const MAPPING_CONCURRENCY = { minimum: 2, maximum: 1_000 } as const;

@@ -1,6 +1,6 @@
 import type { MessageAttributeValue } from "@aws-sdk/client-sqs";
 
-/** A message that was received, from a Lambda event or from the queue itself. */
+/** A received message. It comes from a Lambda event, or Sluice received it from the queue itself. */
 export interface ReceivedMessage {
   readonly id: string;
   readonly receiptHandle: string;
@@ -10,6 +10,6 @@ export interface ReceivedMessage {
   /** How often the message was received, including this time. */
   readonly receiveCount: number;
   readonly attributes: Readonly<Record<string, MessageAttributeValue>>;
-  /** The system attributes that the receiver requested, in addition to the receive count: `SentTimestamp` (ms), ... */
+  /** The system attributes that the receiver requested in addition to the receive count, such as `SentTimestamp`. */
   readonly systemAttributes?: Readonly<Record<string, string>>;
 }

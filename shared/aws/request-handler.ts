@@ -5,10 +5,11 @@ import type { Readable } from "node:stream";
 import { NodeHttpHandler } from "@smithy/node-http-handler";
 import { CONNECTION_TIMEOUT_MILLISECONDS, REQUEST_TIMEOUT_MILLISECONDS } from "./timeouts.ts";
 
+/** The options of `RequestHandler`. */
 export interface RequestHandlerOptions {
   /**
-   * The most connections to one host. Further requests wait for a connection, within their timeouts. Default 50, as in
-   * the SDK.
+   * The most connections to one host. Further requests wait for a free connection, and this wait is part of their
+   * timeout. Default 50, as in the SDK.
    */
   readonly sockets?: number;
   /** The timeout of a request that has no timeout of its own. Default 5,000. */
@@ -18,14 +19,16 @@ export interface RequestHandlerOptions {
 }
 
 /**
- * After a pause of this length the handler closes its idle connections. The environment may have been frozen in
- * between, and a server or a NAT gateway that drops a connection does not always report it.
+ * After a pause of this length the handler closes its idle connections. During the pause, Lambda may have frozen the
+ * environment, and a server or a NAT gateway may have dropped a connection without reporting it.
  */
 const LONGEST_IDLE_MILLISECONDS = 10_000;
 
 type Handle = NodeHttpHandler["handle"];
 
-/** Aborts a request. The SDK accepts it instead of an `AbortSignal`, which would take 5 % of a request's CPU time. */
+/**
+ * A substitute for an `AbortSignal`, which the SDK accepts. An `AbortSignal` would take 5 % of a request's CPU time.
+ */
 class Abort {
   aborted = false;
   onabort: (() => void) | null = null;
@@ -37,13 +40,13 @@ class Abort {
 }
 
 /**
- * The SDK's request handler with timeouts. Every wait of a request ends in time: the wait for a connection, for a
- * response and for the rest of the response's body. After a timeout the next attempt uses a new connection. Each client
- * of the SDK needs its own handler, because the handler holds the client's connections.
+ * The SDK's request handler with timeouts. The timeout covers every wait of a request: for a connection, for a response
+ * and for the rest of the response's body. After a timeout the next attempt uses a new connection. Each client of the
+ * SDK needs its own handler, because the handler holds the client's connections.
  *
- * The SDK's own request timeout has two faults. It ends when the headers of a response arrive, so it does not cover the
- * body. And it fires for a response that has arrived but was not read yet, because a task blocked the event loop. The
- * timeout of this handler covers the body, and it does not fire for a response that has arrived.
+ * The SDK's own request timeout has two faults. First, it ends when the headers of a response arrive, so it does not
+ * cover the body. Second, if a task blocks the event loop, it also fires for a response that has arrived and that Node
+ * has not read yet. The timeout of this handler covers the body, and it does not fire for a response that has arrived.
  *
  * @example new SQSClient({ requestHandler: new RequestHandler() })
  */
@@ -73,16 +76,15 @@ export class RequestHandler extends NodeHttpHandler {
   /**
    * Sends a request.
    *
-   * @throws {Error} `TimeoutError`: there was no connection or no response in time. The SDK retries the request. The
-   * stream
-   *   of a body that does not end in time fails with the same error.
+   * @throws {Error} `TimeoutError`: there was no connection or no response in time. The SDK retries the request. If the
+   *   body does not end in time, the stream of the body fails with the same error.
    */
   override handle(...[request, options = {}]: Parameters<Handle>): ReturnType<Handle> {
     this.#dropConnectionsAfterPause();
     const { requestTimeout = this.#timeout } = options;
-    const callers = options.abortSignal as AbortSignal | undefined;
+    const callerSignal = options.abortSignal as AbortSignal | undefined;
     const abort = new Abort();
-    callers?.addEventListener("abort", abort.fire, { once: true });
+    callerSignal?.addEventListener("abort", abort.fire, { once: true });
     return new Promise((resolve, reject) => {
       let body: Readable | undefined;
       let over = false;
@@ -94,14 +96,15 @@ export class RequestHandler extends NodeHttpHandler {
         reject(error);
         abort.fire();
       };
-      // Node reads the data that arrived while the event loop was blocked before it runs the next immediate.
+      // If the event loop was blocked, Node reads the data that has arrived before it runs this `setImmediate`
+      // callback.
       const timer = setTimeout(() => setImmediate(expire), requestTimeout);
       const end = () => {
         over = true;
         clearTimeout(timer);
-        callers?.removeEventListener("abort", abort.fire);
+        callerSignal?.removeEventListener("abort", abort.fire);
       };
-      if (callers?.aborted) abort.fire();
+      if (callerSignal?.aborted) abort.fire();
       // `requestTimeout: 0` turns the SDK's own timeout off. The timer above replaces it.
       super.handle(request, { ...options, abortSignal: abort, requestTimeout: 0 }).then(
         (answer) => {

@@ -2,11 +2,12 @@ import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
 import aws4 from "aws4";
 
 /**
- * Signs requests like the class that it extends, in half of the time. Node first tries to read a key of bytes as a key
- * object, which fails and takes as long as the rest of the signature. This class passes a key object.
+ * Signs requests like the class that it extends, in half of the time. If Node receives a key as bytes, it first tries
+ * to read the bytes as a key object, which fails and takes as long as the rest of the signature. So this class passes a
+ * key object.
  */
 export class RequestSigner extends aws4.RequestSigner {
-  /** The latest key of each service. A key is valid for one day. */
+  /** The latest signing key of each service. A signing key is valid for one day. */
   static readonly #keys = new Map<string, { readonly of: string; readonly key: KeyObject }>();
 
   override signature(): string {

@@ -2,8 +2,9 @@ import type { DynamoDBClientConfig } from "@aws-sdk/client-dynamodb";
 import { MOST_ATTEMPTS } from "./timeouts.ts";
 
 /**
- * The endpoints of a workflow's queues and ledger, and the access key for their requests. The embedded engine passes it
- * to the functions that it starts. On Lambda it is absent, and the AWS SDK finds endpoints and credentials itself.
+ * The endpoints of a workflow's queues and ledger, and the access key for their requests. The embedded engine
+ * (`local/`), which runs a workflow on one machine, passes this object to the functions that it starts. On Lambda the
+ * object is absent, and the AWS SDK finds endpoints and credentials itself.
  */
 export interface ServiceAccess {
   readonly sqsEndpoint: string;
@@ -15,8 +16,9 @@ export interface ServiceAccess {
 
 /**
  * The settings of an AWS client that uses only the given access. They include every setting that the SDK would
- * otherwise read from environment variables or from the files in `~/.aws`. Those are for the user's own clients: the
- * user's profile, region, endpoint or number of attempts must not change Sluice's requests.
+ * otherwise read from environment variables or from the files in `~/.aws`. The environment variables and files are for
+ * the user's own clients: a profile, region, endpoint or number of attempts that the user sets must not change Sluice's
+ * requests.
  * https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
  *
  * @example new SQSClient(explicitSettings(access, access.sqsEndpoint))
@@ -33,7 +35,7 @@ export function explicitSettings({ region, accessKeyId, secretAccessKey }: Servi
     useDualstackEndpoint: false,
     authSchemePreference: [],
     userAgentAppId: "",
-    // A setting of DynamoDB only.
+    // Only DynamoDB clients have this setting.
     accountIdEndpointMode: "disabled",
   } satisfies DynamoDBClientConfig;
 }

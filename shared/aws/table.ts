@@ -12,10 +12,15 @@ export interface Key {
   readonly sk: string;
 }
 
+/** The value of an attribute. */
 export type Value = Json | Set<number>;
+/** A row: the values of its attributes by their names. */
 export type Row = Readonly<Record<string, Value | undefined>>;
 
-/** A condition on the row. An update takes effect only if all of its conditions are true. */
+/**
+ * A condition on the row. `absent`: the row has no such attribute. `equals`, `oneOf` and `atMost`: the attribute
+ * exists, and its value is equal, one of the values, or not larger. `lacks`: the set does not contain the member.
+ */
 export type Condition =
   | { readonly absent: string }
   | { readonly equals: readonly [attribute: string, value: string | number | boolean] }
@@ -24,15 +29,15 @@ export type Condition =
   | { readonly lacks: readonly [set: string, member: number] };
 
 /**
- * One atomic update of one row. It creates the row if the row does not exist. An update is plain data and has only the
- * operations that the ledger needs. So the same code also runs on an in-memory store, where a test controls the order
+ * One atomic update of one row. If the row does not exist, the update creates it. An update is plain data and has only
+ * the operations that the ledger needs. So tests can run the ledger's code on a store in memory, and control the order
  * of all steps.
  */
 export interface Update {
   readonly set?: Readonly<Record<string, Json | undefined>>;
   /**
-   * Members to add to number sets. Adding a member twice changes nothing, as every step of the ledger must be
-   * idempotent.
+   * Members to add to number sets. Adding a member twice changes nothing, and the ledger needs this, because each of
+   * its steps must be idempotent.
    */
   readonly add?: Readonly<Record<string, readonly number[]>>;
   /** Attributes to remove. */
@@ -41,16 +46,23 @@ export interface Update {
   readonly when?: readonly Condition[];
 }
 
+/** The table of the ledger, in which Sluice keeps the state of every run and of every item. */
 export interface LedgerStore {
   /** Reads one row, including all earlier writes. */
   get(key: Key): Promise<Row | undefined>;
-  /** Reads many rows, including all earlier writes. The map has the rows that exist, by `keyText`. */
+  /**
+   * Reads many rows, including all earlier writes. The map contains the rows that exist, and its keys come from
+   * `keyText`.
+   */
   getMany(keys: readonly Key[]): Promise<ReadonlyMap<string, Row>>;
   /** Updates a row and returns it as it is after the update. Returns `undefined` if a condition was false. */
   update(key: Key, update: Update): Promise<Row | undefined>;
-  /** Reads the rows of one partition by descending sort key. With `before`, it starts below that sort key. */
+  /**
+   * Reads up to `limit` rows of one partition, in descending order of their sort keys. With `before`, only rows with a
+   * smaller sort key are read.
+   */
   newest(pk: string, limit: number, before?: string): Promise<readonly Row[]>;
 }
 
-/** A key as one string: the keys in the map of `getMany`. */
+/** A row's key as one string. The map that `getMany` returns has such keys. */
 export const keyText = ({ pk, sk }: Key): string => `${pk}|${sk}`;

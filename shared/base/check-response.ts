@@ -2,14 +2,16 @@ import { completeErrorMessageLater } from "./late-error-message.ts";
 import { throttleOf } from "./retry-after.ts";
 import { PermanentError, ResponseError, Throttled } from "./task-errors.ts";
 
-/** Statuses from 400 to 499 after which another attempt can succeed: timeout, misdirected request, too early. */
+/**
+ * Statuses from 400 to 499 after which another attempt can succeed: request timeout, misdirected request, too early.
+ */
 const TEMPORARY = [408, 421, 425];
 
-/** How much of a body an error message shows. */
+/** The most characters of a body that an error message shows. */
 const SHOWN_CHARACTERS = 500;
-/** How much of a body is read at most. */
+/** The most bytes of a body that are read. */
 const READ_BYTES = 4_096;
-/** How long reading a body may take. */
+/** The longest time that reading a body may take. */
 const READ_MILLISECONDS = 1_000;
 
 /**
@@ -18,7 +20,7 @@ const READ_MILLISECONDS = 1_000;
  * | status | error | what happens next |
  * | --- | --- | --- |
  * | 429; also 403 and 503 if the response says how long to wait | `Throttled` | a wait; it uses up no attempt |
- * | 408, 421, 425; 500 to 599 otherwise | `ResponseError` | a failed attempt; the next one follows after the backoff |
+ * | 408, 421, 425; all others below 200 or from 500 | `ResponseError` | a failed attempt; the next one follows after the backoff |
  * | all others | `PermanentError` | the item becomes a dead letter at once |
  *
  * A redirect is a `PermanentError`. `fetch` follows redirects unless you tell it not to. If you send conditional
@@ -41,8 +43,8 @@ const READ_MILLISECONDS = 1_000;
 export function checkResponse<R extends Response>(response: R): R {
   if (response.ok) return response;
   const { status } = response;
-  const said = `the service answered ${status}`;
-  const message = said + place(response);
+  const summary = `the service answered ${status}`;
+  const message = summary + place(response);
   const error =
     throttleOf(response, Date.now()) !== undefined
       ? new Throttled(response, { message })
@@ -51,7 +53,7 @@ export function checkResponse<R extends Response>(response: R): R {
         : new PermanentError(message, { ids: { status } });
   completeErrorMessageLater(
     error,
-    startOfBody(response).then((start) => (start === "" ? message : `${said}: ${start}${place(response)}`)),
+    startOfBody(response).then((start) => (start === "" ? message : `${summary}: ${start}${place(response)}`)),
   );
   throw error;
 }

@@ -45,7 +45,9 @@ export class ConfigurationError extends SluiceError {
 
 /** The options of `SourceError`. */
 export interface SourceErrorOptions extends SluiceErrorOptions {
-  /** Whether the source cannot succeed if it is read again. Default false. */
+  /**
+   * Whether every later attempt to read the source would fail too. If `true`, the run fails at once. Default `false`.
+   */
   readonly permanent?: boolean;
 }
 
@@ -70,8 +72,8 @@ export class SourceError extends SluiceError {
 }
 
 /**
- * An item cannot be sent as a message: it is not JSON, or it is too large for SQS. It becomes a dead letter with this
- * reason.
+ * An item cannot be sent as a message: the item is not JSON, or it is too large for SQS. The item becomes a dead letter
+ * with the reason `invalid item` or `too large`.
  */
 export class ItemError extends SluiceError {
   override readonly name = "ItemError";

@@ -9,7 +9,10 @@ export type AttemptEvent =
   | { readonly event: "started" }
   /** An attempt has ended, whatever its outcome. */
   | { readonly event: "ended" }
-  /** `count` successes were recorded in the ledger. The events below are recorded as well. */
+  /**
+   * The ledger has recorded `count` successes. `retried` and `died` are published after the ledger has recorded them,
+   * too.
+   */
   | { readonly event: "succeeded"; readonly count: number }
   | { readonly event: "retried" }
   | { readonly event: "died"; readonly reason: string };

@@ -51,8 +51,8 @@ export class UnsafeNumber {
 }
 
 /**
- * Parses JSON without changing a number. For a text without long numbers, it takes one text search more than
- * `JSON.parse`.
+ * Parses JSON without changing a number. If the text contains no long number, the only cost in addition to `JSON.parse`
+ * is one text search.
  *
  * @throws {UnsafeNumberError} The text contains a number that JavaScript would change and that `unsafeNumbers` refuses.
  * @throws {SyntaxError} The text is not JSON.
@@ -131,17 +131,19 @@ export interface ExactText {
 }
 
 /**
- * Called for each value before it is written, except for strings, booleans, bigints and finite numbers. It can throw.
- * `this`
- * is the object or the array that contains the value, as it was before its `toJSON` was called.
+ * A function that is called for each value before the value is written, except for strings, booleans, bigints and
+ * finite numbers. The function can throw. If the value has a `toJSON` method, the function receives what the method
+ * returned. `this` is the object or the array that contains the value, and `this[key]` is the value before its `toJSON`
+ * was called.
  */
 export type Inspect = (this: unknown, key: string, value: unknown) => void;
 
 /**
  * A value as JSON text, including bigints. For a value without bigints, the text is the same as from `JSON.stringify`.
- * For other values, the form of each number shows its type, and every JSON parser reads the right number. A bigint
- * within ±(2^53 − 1) is written as `5.0`, a form that JavaScript never writes for a number. A number beyond that range
- * is written as `1e+20`.
+ * In the text of a value with bigints, the form of each number shows its type, and every JSON parser reads the right
+ * number. A bigint within ±(2^53 − 1) is written as `5.0`, a form that JavaScript never writes for a number. A bigint
+ * beyond that range is written as its digits, and a number beyond that range is written with an exponent, such as
+ * `1e+20`.
  *
  * @returns `undefined` if `JSON.stringify` returns `undefined`.
  */
@@ -202,9 +204,9 @@ export function fromStoredText(text: string): unknown {
   return text.startsWith(BIGINTS) ? parseBigints(text.slice(BIGINTS.length)) : JSON.parse(text);
 }
 
-// Only a text that matches is parsed number by number. A number is at the start of the text or follows a colon, a
-// comma, a bracket or a space. Digits inside a string, such as those of a hash, rarely do. A false match only costs
-// time.
+// Only a text that matches is parsed number by number. In JSON, a number is at the start of the text or follows a
+// colon, a comma, a bracket or a space. Digits inside a string, such as the digits of a hash, rarely follow one of
+// these characters. A match that is not a number costs only time.
 const MAY_HOLD_UNSAFE_NUMBER = /(?:^|[:,[\s])-?(?:\d{16}|[\d.]{19}|[\d.]+[eE])/;
 const INTEGER = /^-?\d+$/;
 const NUMBER = /^-?(?<whole>\d+)(?:\.(?<fraction>\d+))?(?:[eE](?<exponent>[+-]?\d+))?$/;
@@ -240,8 +242,8 @@ function keep(source: string, unsafeNumbers: UnsafeNumbers): string | bigint | u
 }
 
 /**
- * Whether JavaScript changes a number. A fraction with up to 17 digits counts as a printed double and so as unchanged:
- * C and PHP print 0.1 as `0.10000000000000001`.
+ * Whether JavaScript changes a number. A fraction with up to 17 digits counts as unchanged, because some languages
+ * write a double with 17 digits: C and PHP can print 0.1 as `0.10000000000000001`.
  */
 function isAltered(source: string, value: number): boolean {
   if (INTEGER.test(source)) return !Number.isSafeInteger(value);

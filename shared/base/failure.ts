@@ -19,7 +19,9 @@ export const REASONS = [
   "malformed message",
   /** The item does not fit into an SQS message. */
   "too large",
-  /** The message was received again and again without a recorded outcome: its consumer crashed or was throttled. */
+  /**
+   * SQS delivered the message many times, and no outcome was recorded: the consumer crashed, or Lambda throttled it.
+   */
   "unexplained",
   /** The task requested a wait that would exceed `retry.waitAtMost`. */
   "waited too long",
@@ -39,44 +41,48 @@ export interface Failure {
   readonly stack?: string | undefined;
 }
 
-// Both in bytes.
+// The lengths are in bytes.
 const LONGEST_NAME = 200;
 const LONGEST_STACK = 1_500;
 
 /**
- * The most bytes of an error message that are stored. A longer message is cut, and the stored text states its full
- * length. There is a limit because all failures of an item share one row of the ledger and one SQS message, the dead
- * letter.
+ * The most bytes of an error message that are stored. A longer error message is cut, and the stored text states its
+ * full length. The limit exists because all failures of an item share one row of the ledger, and one SQS message: the
+ * dead letter.
  */
 export const LONGEST_MESSAGE = 32_768;
 
 /**
  * The bytes of a ledger row that all failures of an item together may use. DynamoDB refuses a row of more than 400 KB.
- * The rest is for the row's key and its notes on receives.
+ * The rest is for the row's key and its other attributes.
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
  */
 const BYTES_OF_ALL_FAILURES = 380_000;
 
-/** The bytes of a failure without its texts: the names and values of its other attributes. */
-const BYTES_BESIDE = 300;
-
-/** The room that every error message has, even with the most attempts: 100 failures of this size fit into the row. */
-const SHORTEST_LONGEST_MESSAGE = 1_700;
+/** The bytes of a failure in addition to its name, message and stack: the attribute names and the other values. */
+const BYTES_OF_OTHER_VALUES = 300;
 
 /**
- * The most bytes of the next failure's error message. All failures of an item share one row, so each one gets an equal
- * share of the room that is left. With five attempts, each message has room for 32 KB.
+ * Every error message may have at least this many bytes, even if 100 attempts are configured: 100 failures with such a
+ * message fit into the row.
+ */
+const ALWAYS_ALLOWED_MESSAGE = 1_700;
+
+/**
+ * The most bytes that the error message of the next failure may have. All failures of an item share one row, so the
+ * remaining bytes are divided equally among the remaining failures. With five attempts, each error message may have 32
+ * KB.
  *
  * @param before The failures that are stored already.
  * @param attempts The most attempts of the item, including the earlier ones.
  */
 export function roomForMessage(before: readonly Failure[], attempts: number): number {
   const taken = before
-    .map(({ name, message, stack = "" }) => Buffer.byteLength(name + message + stack) + BYTES_BESIDE)
+    .map(({ name, message, stack = "" }) => Buffer.byteLength(name + message + stack) + BYTES_OF_OTHER_VALUES)
     .reduce((sum, bytes) => sum + bytes, 0);
   const share = Math.floor((BYTES_OF_ALL_FAILURES - taken) / Math.max(1, attempts - before.length));
-  const room = share - LONGEST_NAME - LONGEST_STACK - BYTES_BESIDE;
-  return Math.min(LONGEST_MESSAGE, Math.max(SHORTEST_LONGEST_MESSAGE, room));
+  const room = share - LONGEST_NAME - LONGEST_STACK - BYTES_OF_OTHER_VALUES;
+  return Math.min(LONGEST_MESSAGE, Math.max(ALWAYS_ALLOWED_MESSAGE, room));
 }
 
 /**
@@ -138,7 +144,7 @@ export function isPermanent(thrown: unknown): boolean {
 }
 
 /**
- * The first bytes of a text, followed by its full length. A text that is not longer than that is returned unchanged.
+ * Cuts a text to its first `bytes` bytes, and appends its full length. Returns a text of up to `bytes` bytes unchanged.
  */
 export function cut(text: string, bytes: number): string {
   // A text can be very large. Each character takes at least one byte, so only the first characters are encoded.

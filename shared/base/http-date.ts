@@ -1,9 +1,9 @@
 /**
  * Parses an HTTP date. Returns milliseconds since 1970, or `undefined` if the text is not an HTTP date.
  *
- * It reads the three forms of RFC 9110 (https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7), and ISO 8601 with a time
- * zone, which many services send instead. `Date.parse` alone is not enough: it reads the `asctime` form as local time,
- * and it accepts texts such as `"5 bananas"`.
+ * The function reads the three forms of RFC 9110 (https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7), and ISO 8601
+ * with a time zone, which many services send instead. `Date.parse` alone is not enough: it reads the `asctime` form as
+ * local time, and it accepts texts such as `"5 bananas"`.
  *
  * @param now The time, in milliseconds since 1970. It decides the century of a year with two digits.
  */
@@ -36,8 +36,8 @@ function timeOf(text: string): number | undefined {
 }
 
 /**
- * The full year, as RFC 9110 defines it: if it seems to be more than 50 years ahead, it is the latest past year with
- * these digits.
+ * The full year for a year with two digits, as RFC 9110 defines it. The year is in this century, unless it would be
+ * more than 50 years in the future. Then it is in the century before.
  */
 function fullYear(twoDigits: number, now: number): number {
   const thisYear = new Date(now).getUTCFullYear();

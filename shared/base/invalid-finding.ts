@@ -2,8 +2,10 @@
 export interface InvalidFinding {
   /** The fault: "`email` missing". */
   readonly way: string;
-  /** The message of the first such item. Present if `way` replaces details of the item, such as `<n>` for a number. */
+  /**
+   * The error message of the first item with this fault. Present if `way` has placeholders, such as `<n>` for a number.
+   */
   readonly example?: string | undefined;
-  /** The fields that the first such item has instead: "the header has ` E-Mail `". */
+  /** The fields that the first item with this fault has instead of the missing one: "the header has ` E-Mail `". */
   readonly instead?: string | undefined;
 }

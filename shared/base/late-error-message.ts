@@ -1,7 +1,7 @@
 /** A global symbol, because a workflow's bundle can contain another copy of the library. */
 const COMPLETION = Symbol.for("sluice.completion");
 
-/** Replaces the message of an error when a promise resolves. Until then the error keeps its present message. */
+/** Replaces the message of an error when a promise resolves. Until then, the error keeps its current message. */
 export function completeErrorMessageLater(error: Error, message: Promise<string>): void {
   const completion = message.then((text) => {
     error.message = text;
@@ -10,8 +10,8 @@ export function completeErrorMessageLater(error: Error, message: Promise<string>
 }
 
 /**
- * A promise that resolves when the message of a thrown value is complete. `undefined` if it is complete already. The
- * function never throws, and the promise never rejects.
+ * A promise that resolves when `completeErrorMessageLater` has replaced the message of a thrown value. `undefined` if
+ * the message is never replaced. The function never throws, and the promise never rejects.
  */
 export function errorMessageCompletion(thrown: unknown): Promise<void> | undefined {
   if (typeof thrown !== "object" || thrown === null) return undefined;

@@ -16,6 +16,6 @@ export interface Metrics {
   count(counter: Counter, by: number): void;
   /** Adds the duration of one attempt, in milliseconds. */
   duration(milliseconds: number): void;
-  /** Reports a level. Only the highest value of the invocation is published. */
+  /** Reports the current value of a level. Only the highest value of the invocation is published. */
   peak(level: "inFlight", value: number): void;
 }

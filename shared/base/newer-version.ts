@@ -1,16 +1,16 @@
 import { SluiceError } from "./errors.ts";
 
 /**
- * A message, a row or a file was written by a newer version of Sluice, and this code must not change it. Consumers and
- * producers put such a message back with a delay, so that the newer version handles it once it is deployed. The code is
+ * A newer version of Sluice wrote a message, a row or a file, and this code must not change it. Consumers and producers
+ * put such a message back with a delay, so that the newer version handles it once it is deployed. The code is
  * `NEWER_VERSION`. See `docs/internals/versions.md`.
  */
 export class NewerVersionError extends SluiceError {
   override readonly name = "NewerVersionError";
 
   /**
-   * @param what The thing that has the version, with its article, such as `the envelope`.
-   * @param newest The newest version of that thing which this code reads.
+   * @param what The name of the thing that has the version, with an article, such as `the envelope`.
+   * @param newest The newest version that this code can read.
    */
   constructor(what: string, found: number, newest: number, ids?: Readonly<Record<string, string | number>>) {
     super(
@@ -23,7 +23,7 @@ export class NewerVersionError extends SluiceError {
 }
 
 /**
- * Refuses a version that is newer than this code reads. It does not check whether `found` is a version at all.
+ * Throws if a version is newer than this code can read. It does not check whether `found` is a version at all.
  *
  * @throws {NewerVersionError} `found` is a whole number above `newest`.
  */

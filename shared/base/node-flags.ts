@@ -6,7 +6,6 @@
  *   function that handles many small objects uses 100 MB more, mostly garbage, and is not faster
  *   (`npm run bench -- --only producer`).
  * - `--v8-pool-size`: V8 uses one background thread instead of four. Most functions have one core or less, so more
- * threads
- *   only compete for it.
+ *   threads would only compete for that core.
  */
 export const NODE_FLAGS = ["--enable-source-maps", "--max-semi-space-size=8", "--v8-pool-size=1"] as const;

@@ -48,7 +48,7 @@ export function booleanOption(option: string, value: unknown): boolean {
   throw new ConfigurationError(`${option} must be true or false, but is ${show(value)}`);
 }
 
-/** A value as an error message shows it. It never throws. */
+/** A value as text for an error message. This function never throws. */
 export function show(value: unknown): string {
   if (typeof value === "function") return "a function";
   if (typeof value === "bigint") return `${value}n`;

@@ -3,8 +3,8 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 
 /**
- * The file descriptor of the channel in a child process. Sluice does not use Node's own IPC channel, because user code
- * in the child can send on it, disconnect it and remove its listeners, and because a line that is not JSON ends the
+ * The file descriptor of the channel in a child process. Sluice does not use Node's own IPC channel. User code in the
+ * child can send on that channel, disconnect it and remove its listeners, and a line that is not JSON crashes the
  * parent.
  */
 export const CHANNEL_DESCRIPTOR = 3;
@@ -18,8 +18,8 @@ const SECRET_LENGTH = 2 * SECRET_BYTES;
 /**
  * A channel between a process and its child that only Sluice uses. Each message is a line of JSON on a socket pair.
  *
- * Each line begins with a secret that the parent creates for this child. The parent ignores all other lines. So it has
- * no effect if user code in the child writes to the descriptor by accident. The secret does not protect against
+ * Each line begins with a secret that the parent creates for this child. The parent ignores all other lines. So a text
+ * that user code in the child writes to the descriptor by accident has no effect. The secret does not protect against
  * attacks, because the task runs in the same process as the channel.
  */
 export class PrivateChannel {
@@ -69,14 +69,18 @@ export class PrivateChannel {
     return channel;
   }
 
-  /** Sets the listener for messages of the other side. It also receives the messages that have arrived already. */
+  /**
+   * Sets the listener for messages of the other side. The listener also receives the messages that have arrived
+   * already.
+   */
   onMessage(listener: (message: unknown) => void): void {
     this.#onMessage = listener;
     for (const message of this.#early.splice(0)) listener(message);
   }
 
   /**
-   * Sets the listener that is called once when the other side has ended. It is called at once if it has ended already.
+   * Sets the listener that is called once when the other process has ended. If that process has ended already, the
+   * listener is called at once.
    */
   onClose(listener: () => void): void {
     this.#onClose = listener;
@@ -92,7 +96,8 @@ export class PrivateChannel {
     this.#write((this.#secret ?? "") + JSON.stringify(message), sent);
   }
 
-  // There is a line break before the line too, because user code can have written a text without one to the descriptor.
+  // A line break also precedes the line, because user code can have written a text without a line break to the
+  // descriptor.
   #write(line: string, sent?: () => void): void {
     if (this.#isClosed) sent?.();
     else this.#stream.write(`\n${line}\n`, sent);
@@ -135,7 +140,7 @@ export class PrivateChannel {
   }
 }
 
-/** The parsed line, or `undefined` if user code wrote into the middle of it. */
+/** The parsed message, or `undefined` if user code wrote into the middle of the line. */
 function parsed(json: string): unknown {
   try {
     return JSON.parse(json);

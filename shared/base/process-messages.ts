@@ -1,7 +1,7 @@
 /**
  * Replaces `process.send` and `process.disconnect` by functions that do nothing. Both the functions and the processes
- * of isolated attempts call this. So a task that tries to send to its parent process has no effect, wherever it runs.
- * Sluice's own processes use a `PrivateChannel` instead.
+ * of isolated attempts call this. So a message that a task tries to send to its parent process has no effect, wherever
+ * the task runs. Sluice's own processes use a `PrivateChannel` instead.
  */
 export function ignoreProcessMessages(): void {
   Object.assign(process, {

@@ -8,8 +8,7 @@ export interface HeadersLike extends Iterable<readonly [string, unknown]> {
 
 /**
  * A response of `fetch` or of another HTTP client. Its headers are a `Headers` object, or an object of names and values
- * as in
- * `node:http`, got and axios.
+ * as in `node:http`, got and axios.
  */
 export interface ResponseLike {
   readonly status?: number;
@@ -17,27 +16,28 @@ export interface ResponseLike {
 }
 
 /**
- * How long to wait: a duration, a response or its headers, or the value of a `Retry-After` header (seconds, or an HTTP
- * date). `null` and `undefined` state no wait. A response or a text without a readable wait states none either.
+ * A value that tells Sluice how long to wait: a duration, a response or its headers, or the value of a `Retry-After`
+ * header (seconds, or an HTTP date). `null` and `undefined` contain no wait. A response or a text that Sluice cannot
+ * read a wait from also counts as a value without a wait.
  *
  * @example `{ minutes: 5 }`, `response`, `response.headers`, `"120"`, `"Sun, 06 Nov 1994 08:49:37 GMT"`
  */
 export type WaitSource = Duration | ResponseLike | HeadersLike | string | null | undefined;
 
 /**
- * The wait that a source states, in milliseconds: finite and at least 0. `undefined` if the source states no wait.
+ * The wait that a value contains, in milliseconds: finite and at least 0. `undefined` if the value contains no wait.
  *
- * @param option The name of the source in the error message.
+ * @param option The name of the value in the error message.
  * @param now The time, in milliseconds since 1970.
- * @throws {ConfigurationError} The source is not a valid duration and none of the other kinds.
+ * @throws {ConfigurationError} The value is not one of the kinds that `WaitSource` lists.
  */
-export function waitMilliseconds(source: WaitSource, option: string, now: number): number | undefined {
-  if (source === undefined || source === null) return undefined;
-  if (typeof source === "string") return retryAfterMilliseconds(source, now);
-  if (isHeaders(source)) return requestedWaitMilliseconds(toHeaders(source), now);
-  if (!isResponse(source)) return toMilliseconds(source, { option });
-  const headers = toHeaders(source.headers);
-  const throttle = source.status === undefined ? undefined : throttleOf({ status: source.status, headers }, now);
+export function waitMilliseconds(value: WaitSource, option: string, now: number): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === "string") return retryAfterMilliseconds(value, now);
+  if (isHeaders(value)) return requestedWaitMilliseconds(toHeaders(value), now);
+  if (!isResponse(value)) return toMilliseconds(value, { option });
+  const headers = toHeaders(value.headers);
+  const throttle = value.status === undefined ? undefined : throttleOf({ status: value.status, headers }, now);
   return throttle?.waitMilliseconds ?? requestedWaitMilliseconds(headers, now);
 }
 
@@ -75,14 +75,15 @@ export const WAIT_KINDS = ["throttled", "retryLater"] as const;
 export type WaitKind = (typeof WAIT_KINDS)[number];
 
 /**
- * The key that marks an error as a wait. It is a global symbol, because a workflow's bundle can contain another copy of
- * the library.
+ * The key that marks an error as a wait. The key is a global symbol, because a workflow's bundle can contain a second
+ * copy of the library.
  */
 export const WAIT = Symbol.for("sluice.wait");
 
 /**
- * Longer waits are shortened to this. It is far above the longest wait that Sluice makes, so the result is the same:
- * the item becomes a dead letter, or the run fails. Without this limit, a huge wait could not be stored as a date.
+ * The longest wait that an error can request. A longer wait is shortened to 100 years, because its end could not be
+ * stored as a date. This changes nothing for the user: any wait of this length makes the item a dead letter, or fails
+ * the run.
  */
 const LONGEST_MILLISECONDS = 100 * 365 * 86_400_000;
 
@@ -91,7 +92,7 @@ export function requestedWaitOf(thrown: unknown): RequestedWait | undefined {
   if (typeof thrown !== "object" || thrown === null) return undefined;
   try {
     if (WAIT in thrown) return checked(thrown[WAIT]);
-    // The form in which version 0.1 of the library threw it.
+    // Version 0.1 of the library marked a wait with this code.
     if ("code" in thrown && thrown.code === "RETRY_LATER" && "afterMilliseconds" in thrown) {
       return checked({ kind: "retryLater", afterMilliseconds: thrown.afterMilliseconds });
     }

@@ -3,36 +3,37 @@ import { parseHttpDate } from "./http-date.ts";
 /**
  * How long a response asks the client to wait, in milliseconds. `undefined` if the response has no readable wait.
  *
- * The first of these sources with a readable wait decides. If it has several values, the longest one counts:
+ * The first header in this list with a readable wait decides. If the header has several values, the longest wait
+ * counts:
  *
  * 1. `Retry-After-Ms` and `X-Ms-Retry-After-Ms`, in milliseconds.
  * 2. `Retry-After`: seconds (also with a fraction), or an HTTP date.
- * 3. A rate limit with nothing remaining, and the time of its reset. These are `RateLimit` in its two forms, such as
- *    `"default";r=0;t=30` and `limit=100, remaining=0, reset=5`, and pairs of headers such as `RateLimit-Remaining` and
- *    `RateLimit-Reset`, `X-RateLimit-…`, `X-Rate-Limit-…`, `x-ratelimit-remaining-requests` and
- *    `x-ratelimit-reset-requests`. A reset is a number of seconds, a time since 1970 in seconds or milliseconds (their
- * size
- *    shows which), a date, or a duration such as `6m0s`.
+ * 3. A rate limit with no requests remaining, and the time of its reset. The headers are `RateLimit` in its two forms,
+ *    such as `"default";r=0;t=30` and `limit=100, remaining=0, reset=5`, and pairs of headers such as
+ *    `RateLimit-Remaining` and `RateLimit-Reset`, `X-RateLimit-…`, `X-Rate-Limit-…`, `x-ratelimit-remaining-requests`
+ *    and `x-ratelimit-reset-requests`. A reset is a number of seconds, a time since 1970 in seconds or milliseconds
+ *    (the size of the number shows which), a date, or a duration such as `6m0s`.
  *
- * Dates and times since 1970 are compared with the response's own `Date` header, if it has one. So it does not matter
- * if the clocks of the client and the service differ.
+ * Dates and times since 1970 are compared with the response's own `Date` header, if it has one. So the result is right
+ * even if the clocks of the client and the service differ.
  *
- * Whether a response means a throttle also depends on its status: see `throttleOf`.
+ * The status of a response also decides whether the response is a throttle: see `throttleOf`.
  *
  * @param now The time, in milliseconds since 1970.
  * @example `requestedWaitMilliseconds(new Headers({ "retry-after": "120" }), Date.now())` is `120_000`.
  */
 export function requestedWaitMilliseconds(headers: Headers, now: number): number | undefined {
-  return retryAfter(headers, now) ?? longest(refills(headers, now));
+  return retryAfter(headers, now) ?? longest(resetsOfUsedUpLimits(headers, now));
 }
 
 /**
- * Whether a response means that the service refused the request because of load. Status 429 always does. Status 403 and
- * 503 do if the response says how long to wait: otherwise, 403 means missing rights and 503 means an outage.
+ * Whether a response means that the service refused the request because of load. Status 429 always means this. Status
+ * 403 and 503 mean it only if the response says how long to wait: otherwise, 403 means missing rights, and 503 means an
+ * outage.
  *
  * @param now The time, in milliseconds since 1970.
- * @returns `undefined` if the response is no throttle. `waitMilliseconds` is `undefined` if the response states no
- * wait.
+ * @returns `undefined` if the response is not a throttle. `waitMilliseconds` is `undefined` if the response does not
+ *   say how long to wait.
  */
 export function throttleOf(
   { status, headers }: Pick<Response, "status" | "headers">,
@@ -40,14 +41,15 @@ export function throttleOf(
 ): { readonly waitMilliseconds: number | undefined } | undefined {
   if (status !== 429 && status !== 403 && status !== 503) return undefined;
   const waitMilliseconds = requestedWaitMilliseconds(headers, now);
-  // A status of 429 says that a limit is used up. Some services then send the reset header without a remaining header.
+  // A status of 429 says that a limit is used up. Some services then send the `…-reset` header without a `…-remaining`
+  // header.
   if (status === 429) return { waitMilliseconds: waitMilliseconds ?? longest(resets(headers, now)) };
   return waitMilliseconds === undefined ? undefined : { waitMilliseconds };
 }
 
 /**
  * The wait in a value of the `Retry-After` header, in milliseconds. The value is a number of seconds, an HTTP date, or
- * a list of these. `undefined` if it is neither.
+ * a list of these. `undefined` if the value is none of these.
  *
  * @param now The time of the service's clock, in milliseconds since 1970.
  */
@@ -63,8 +65,8 @@ function retryAfter(headers: Headers, now: number): number | undefined {
   return retryAfterMilliseconds(headers.get("retry-after") ?? "", serviceTime(headers, now));
 }
 
-/** The time until the reset of each limit that is used up, in milliseconds. */
-function refills(headers: Headers, now: number): readonly (number | undefined)[] {
+/** The milliseconds until the reset of each limit that is used up. */
+function resetsOfUsedUpLimits(headers: Headers, now: number): readonly (number | undefined)[] {
   const time = serviceTime(headers, now);
   const used = [...headers].filter(([name, value]) => /rate-?limit.*remaining/.test(name) && isUsedUp(value));
   return [
@@ -75,7 +77,7 @@ function refills(headers: Headers, now: number): readonly (number | undefined)[]
 
 const resetNames = (remaining: string) => ["reset", "reset-after"].map((word) => remaining.replace("remaining", word));
 
-/** The time until each reset whose header has no matching remaining header, in milliseconds. */
+/** The milliseconds until each reset for which the response has no `…-remaining` header. */
 function resets(headers: Headers, now: number): readonly (number | undefined)[] {
   const time = serviceTime(headers, now);
   return ["ratelimit", "x-ratelimit", "x-rate-limit"]
@@ -133,14 +135,14 @@ function isUsedUp(remaining: string): boolean {
 }
 
 /**
- * A number below this is a number of seconds, up to 31 years. The time since 1970 in seconds passed this number in
- * 2001.
+ * A smaller number is a duration in seconds: 1e9 seconds are 31 years. A larger number is a time in seconds since 1970:
+ * that time reached 1e9 in 2001.
  */
 const EARLIEST_EPOCH_SECONDS = 1e9;
 const EARLIEST_EPOCH_MILLISECONDS = 1e11;
 const LATEST_EPOCH_MILLISECONDS = 1e14;
 
-/** The time until a moment, which is written as a number of seconds, a time since 1970, a date or a duration. */
+/** The milliseconds until a moment. The text is a number of seconds, a time since 1970, a date or a duration. */
 function untilMilliseconds(text: string, time: number): number | undefined {
   const number = toNumber(text);
   if (number === undefined) {
@@ -167,7 +169,8 @@ function toNumber(text: string): number | undefined {
 }
 
 /**
- * The time of the service's clock if the response has a `Date` header, otherwise `now`. `Age` is the time in a cache.
+ * The time of the service's clock if the response has a `Date` header, otherwise `now`. `Age` is added, because it is
+ * the time that the response has spent in a cache.
  */
 function serviceTime(headers: Headers, now: number): number {
   const date = parseHttpDate(headers.get("date") ?? "", now);

@@ -8,7 +8,7 @@ import { integerOption, rejectUnknownKeys } from "./options.ts";
  */
 const MOST_ATTEMPTS = 100;
 
-/** How often a task is tried, and how long the pauses between attempts are. */
+/** How many attempts an item has, and how long the pauses between the attempts are. */
 export interface RetryOptions {
   /** The number of attempts, including the first one: 1 to 100. Default 5. */
   readonly attempts?: number;
@@ -37,7 +37,7 @@ export interface RetryPolicy {
 }
 
 /**
- * The options with every default filled in.
+ * Checks the options, and fills in every default.
  *
  * @param longestCapMilliseconds The largest `backoff.cap` that is allowed.
  * @throws {ConfigurationError} An option is unknown or outside its range.

@@ -31,7 +31,7 @@ export interface WaitOptions extends SluiceErrorOptions {
  *
  * The next attempt follows after the wait that the service asks for, plus a random part of the workflow's backoff
  * (`retry.backoff`). The backoff grows with each throttle of the item. It keeps items that were refused together from
- * returning together. If the service states no readable wait, the backoff alone decides. The shortest wait is 1 s.
+ * returning together. If the response contains no readable wait, the backoff alone decides. The shortest wait is 1 s.
  *
  * @example
  * ```ts
@@ -42,13 +42,13 @@ export interface WaitOptions extends SluiceErrorOptions {
 export class Throttled extends SluiceError {
   override readonly name = "Throttled";
   readonly [WAIT]: RequestedWait;
-  /** How long the service asks to wait, in milliseconds. `undefined` if it does not say. */
+  /** How long the service asks to wait, in milliseconds. `undefined` if the service does not say. */
   readonly afterMilliseconds: number | undefined;
 
   /**
-   * @param after A `Response` or its `Headers`, of which `Retry-After`, `RateLimit`, `X-RateLimit-Reset` and similar
-   * headers are
-   *   read; the value of a `Retry-After` header (seconds or an HTTP date); or a duration. Default: the backoff decides.
+   * @param after A `Response` or its `Headers`: Sluice reads `Retry-After`, `RateLimit`, `X-RateLimit-Reset` and
+   *   similar headers. Or the value of a `Retry-After` header (seconds or an HTTP date), or a duration. Default: the
+   *   backoff decides.
    * @throws {ConfigurationError} `after` is an invalid duration, such as `{ seconds: NaN }`.
    */
   constructor(after?: WaitSource, options?: WaitOptions) {
@@ -75,14 +75,13 @@ export class Throttled extends SluiceError {
 export class RetryLater extends SluiceError {
   override readonly name = "RetryLater";
   readonly [WAIT]: RequestedWait;
-  /** How long to wait, in milliseconds. `undefined` if `after` states no wait. */
+  /** How long to wait, in milliseconds. `undefined` if `after` contains no wait. */
   readonly afterMilliseconds: number | undefined;
 
   /**
    * @param after How long to wait: a duration, a `Response` or its `Headers`, or the value of a `Retry-After` header
-   *   (seconds or an HTTP date). If the header is missing or not readable, the workflow's backoff decides. It grows
-   * with each
-   *   wait of the item.
+   *   (seconds or an HTTP date). If the header is missing or not readable, the workflow's backoff decides. The backoff
+   *   grows with each wait of the item.
    * @throws {ConfigurationError} `after` is an invalid duration, such as `{ seconds: NaN }`.
    */
   constructor(after: WaitSource, options?: WaitOptions) {

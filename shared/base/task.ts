@@ -31,9 +31,9 @@ export interface TaskContext {
   /** How often the item was redriven from the dead-letter queue: 0 before its first redrive. */
   readonly redrives: number;
   /**
-   * The key for idempotent requests. It equals `id` until a redrive changes the item. Then it gets a new value, because
-   * an API that stores its responses by key would otherwise repeat the old error for the corrected item. It changes
-   * only when a redrive changes the item.
+   * The key for idempotent requests. The key equals `id` until a redrive changes the item, and each such redrive gives
+   * it a new value. Without a new value, an API that stores its responses by key would repeat the old error for the
+   * corrected item.
    *
    * @example `fetch(url, { method: "POST", headers: { "idempotency-key": idempotencyKey }, body })`
    */
@@ -49,12 +49,11 @@ export interface TaskContext {
  * outcome. So the effect of a task should be idempotent.
  *
  * - The task succeeds when it returns. Sluice does not store the returned value.
- * - It fails permanently when it throws a `PermanentError`.
- * - It waits when it throws `Throttled` (the service refused because of load) or `RetryLater` (this item is not ready
- * yet).
- *   Another attempt follows, and no attempt is used up.
- * - It fails when it throws anything else, or when it exceeds the timeout. Another attempt follows after the backoff,
- *   up to `retry.attempts`.
+ * - The task fails permanently when it throws a `PermanentError`.
+ * - The item waits when the task throws `Throttled` (the service refused because of load) or `RetryLater` (this item is
+ *   not ready yet). Another attempt follows, and no attempt is used up.
+ * - The attempt fails when the task throws anything else, or when the task exceeds the timeout. Another attempt follows
+ *   after the backoff, up to `retry.attempts`.
  *
  * `checkResponse` throws the right error for the status of an HTTP response.
  *

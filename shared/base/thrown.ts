@@ -1,15 +1,15 @@
 /**
- * Describes thrown values without running their code where that can fail.
+ * Reads and describes thrown values. The functions in this file never throw, whatever the value is.
  *
- * A task can throw any value: an error of another realm, an object whose getters throw, a revoked proxy. So all code
- * that reads a caught value calls `toError` first. The error that `toError` returns is safe to read: its `name`,
- * `message` and
- * `stack` are strings, and reading them runs no code of the task.
+ * A task can throw any value: an error of another realm, an object whose getters throw, a revoked proxy. Reading such a
+ * value can run code of the task, and that code can throw. So all code that reads a caught value calls `toError` first.
+ * The error that `toError` returns is safe to read: its `name`, `message` and `stack` are strings, and reading them
+ * runs no code of the task.
  */
 
 import { inspect, types } from "node:util";
 
-/** How to show a value that is not an error. */
+/** The options of `inspect` for a value that is not an error. */
 const INSPECTED = {
   // With these options `inspect` runs no `toJSON`, `toString`, `[inspect.custom]`, getter or proxy trap.
   customInspect: false,
@@ -32,7 +32,7 @@ const MOST_CAUSES = 3;
 const LONGEST_TEXT_CHARACTERS = 1_000_000;
 
 /** The properties that decide how an error is handled. `toError` guarantees that they are safe to read. */
-const READ = ["name", "message", "code", "cause", "errors"] as const;
+const HANDLED_PROPERTIES = ["name", "message", "code", "cause", "errors"] as const;
 
 const TEXTS: readonly (string | symbol)[] = ["name", "message", "stack"];
 
@@ -44,8 +44,8 @@ const UNREADABLE = Symbol("unreadable");
 export interface ThrownDescription {
   readonly name: string;
   /**
-   * The message of the error, followed by the messages of its causes, as "fetch failed" alone does not explain
-   * anything.
+   * The message of the error, followed by the messages of its causes: without its cause, an error such as "fetch
+   * failed" explains nothing.
    */
   readonly message: string;
   /** Empty if the error has no stack. */
@@ -54,14 +54,15 @@ export interface ThrownDescription {
 
 /**
  * Turns a thrown value into an `Error` that is safe to read. An ordinary error is returned unchanged, so that it keeps
- * its class. Of any other error, the texts and the plain properties are copied. This function never throws.
+ * its class. For any other error, the function copies the texts and the plain properties into a new error. This
+ * function never throws.
  *
  * @example toError(undefined).message // "thrown: undefined (a value that is not an Error)"
  */
 export function toError(thrown: unknown): Error {
   if (isPlainError(thrown)) return thrown;
   if (isErrorLike(thrown)) return copyOf(thrown);
-  // The stack would show this function instead of the code that threw.
+  // The stack is empty, because it would show this function instead of the code that threw.
   return makeError("NonError", describeNonError(thrown), "");
 }
 
@@ -110,7 +111,7 @@ function describeNonError(thrown: unknown): string {
 function isPlainError(thrown: unknown): thrown is Error {
   try {
     if (!types.isNativeError(thrown) || !(thrown instanceof Error)) return false;
-    const missing = new Set<string>(READ);
+    const missing = new Set<string>(HANDLED_PROPERTIES);
     for (let holder: object | null = thrown; holder !== null; holder = Object.getPrototypeOf(holder)) {
       if (types.isProxy(holder)) return false;
       for (const property of missing) {
@@ -157,7 +158,7 @@ function copyOf(thrown: object): Error {
     typeof stack === "string" ? stack : "",
   );
   for (const [property, value] of ownData(thrown)) define(copy, property, value);
-  for (const property of READ.slice(2)) {
+  for (const property of HANDLED_PROPERTIES.slice(2)) {
     const value = read(thrown, property);
     if (value !== UNREADABLE && value !== undefined) define(copy, property, value);
   }
@@ -176,7 +177,7 @@ function define(error: Error, property: string | symbol, value: unknown): void {
   Object.defineProperty(error, property, { value, writable: true, configurable: true, enumerable });
 }
 
-/** The own data properties of an object, including symbols, without the texts. */
+/** The own data properties of an object, including symbols, except name, message and stack. */
 function ownData(thrown: object): readonly [string | symbol, unknown][] {
   try {
     return Reflect.ownKeys(thrown).flatMap((property): [string | symbol, unknown][] => {

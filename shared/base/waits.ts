@@ -11,14 +11,14 @@ export interface WaitNote {
   readonly milliseconds: number;
 }
 
-/** The waits of one kind. Its size does not grow with their number. */
+/** The waits of one kind. The object has the same size for any number of waits. */
 export interface WaitsOfKind {
   readonly count: number;
   readonly first: WaitNote;
   readonly last: WaitNote;
 }
 
-/** The waits of an item since its latest redrive. Its size does not grow with their number. */
+/** The waits of an item since its latest redrive. The object has the same size for any number of waits. */
 export interface Waits {
   readonly throttled?: WaitsOfKind | undefined;
   readonly retryLater?: WaitsOfKind | undefined;
@@ -30,7 +30,10 @@ export interface Waits {
   readonly milliseconds: number;
   /** No attempt begins before this time, in milliseconds since 1970. */
   readonly until: number;
-  /** The receive count under which the latest wait was recorded. So recording the same wait twice counts it once. */
+  /**
+   * The receive count of the message when the latest wait was recorded. It shows whether a wait was recorded already,
+   * so that no wait is counted twice.
+   */
   readonly receive: number;
 }
 
@@ -85,21 +88,23 @@ export function addWait(
 }
 
 /**
- * The longest wait whose end a cancelled run awaits. After it, a consumer receives the item's message and drops it. An
- * item with a longer wait is cancelled at once.
+ * The longest wait that the cancellation of a run does not cut short. When such a wait ends, a consumer receives the
+ * item's message and cancels the item. The producer cancels an item with a longer wait at once.
  */
 export const LONG_WAIT_MILLISECONDS = 30_000;
 
-/** The shortest wait. Without it, a task that requests a wait of 0 would run again and again without a pause. */
+/**
+ * The shortest wait. Without this limit, a task that requests a wait of 0 would run again and again without a pause.
+ */
 const SHORTEST_WAIT_MILLISECONDS = 1_000;
 
 /**
- * How long an item waits, in milliseconds. The wait is a number of whole seconds, because visibility timeouts of SQS
- * are.
+ * How long an item waits, in milliseconds. The wait is a number of whole seconds, because SQS accepts only whole
+ * seconds as a visibility timeout.
  *
- * @param backoffMilliseconds A pause of the workflow's backoff. It is the wait if the task requested none. It is added
- * to the
- *   wait of a throttled item, so that items that were throttled together do not return together.
+ * @param backoffMilliseconds A pause of the workflow's backoff. If the task did not say how long to wait, this pause is
+ *   the wait. For a throttled item, the pause is added to the requested wait, so that items that were throttled
+ *   together do not return together.
  */
 export function nextWaitMilliseconds({ kind, afterMilliseconds }: RequestedWait, backoffMilliseconds: number): number {
   const asked = afterMilliseconds ?? 0;

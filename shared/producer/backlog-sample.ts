@@ -3,9 +3,10 @@ import { backlogOf, backlogWithoutPausedRuns } from "./backlog.ts";
 import type { ProducerContext } from "./context.ts";
 
 /**
- * Asks SQS how many messages the queue holds.
+ * Asks SQS how many messages the queue has.
  *
- * @param produced Items that the run has produced so far. They are part of the result, to compute the consumers' pace.
+ * @param produced How many items the run has produced so far. A sample contains this number, so that two samples give
+ *   the pace of the consumers.
  */
 export async function sampleBacklog(
   produced: number,
@@ -14,7 +15,7 @@ export async function sampleBacklog(
   const backlog = backlogOf(await queue.depth());
   const at = now();
   if (backlog < maxBacklog) return { at, produced, backlog };
-  // If the ledger does not answer, all messages count, and the queue is full for now.
+  // If the ledger does not answer, the messages of paused runs count too, and the queue counts as full for now.
   const pausedItems = await runs.pendingOfPausedRuns().catch(() => 0);
   const counted = backlogWithoutPausedRuns(backlog, pausedItems, maxBacklog);
   if (pausedItems > 0 && counted >= maxBacklog) {

@@ -7,27 +7,29 @@ const SHORTEST_PAUSE_MILLISECONDS = 1_000;
 const LONGEST_PAUSE_MILLISECONDS = 60_000;
 
 /**
- * A pause is at most this many times as long as the time over which the pace of the consumers was observed. One second
- * says little about consumers that have just started, so pauses grow only as the observation does.
+ * A pause is at most this many times as long as the time between the two samples that give the pace of the consumers.
+ * One second says little about consumers that have just started, so a short time between samples leads to a short
+ * pause.
  */
 const PAUSE_PER_OBSERVATION = 2;
 
 /**
- * A look that is older than the longest pause and a few slices is ignored, because the run may have been paused since.
+ * An older sample is ignored, because the run may have been paused after it. The limit is longer than the longest pause
+ * and a few slices.
  */
 const OLDEST_LOOK_MILLISECONDS = 300_000;
 
 /**
- * The largest number of messages in the queue, of all runs together. SQS counts received messages as in flight, and the
- * messages of paused runs are among these. At about 120,000 messages in flight SQS delivers no more.
+ * The largest number of messages in the queue, of all runs together. SQS counts received messages as in flight, and
+ * these include the messages of paused runs. At about 120,000 messages in flight SQS delivers no more.
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
  */
 const MOST_MESSAGES = 100_000;
 
 /**
  * The backlog that decides whether a producer must pause. Messages of paused runs do not count, because no consumer
- * works on them, and another run must not wait until they are resumed. They count only as far as the queue would exceed
- * `MOST_MESSAGES`.
+ * processes them, and another run must not wait until those runs are resumed. These messages count only as far as the
+ * queue would otherwise exceed `MOST_MESSAGES`.
  *
  * @param backlog Messages in the queue.
  * @param pausedItems Pending items of paused runs.
@@ -42,11 +44,11 @@ export const backlogOf = ({ visible, inFlight, delayed }: QueueDepth): number =>
  * How long the producer pauses when the queue is full: until the consumers have probably processed half of the backlog.
  * A shorter pause would cost one more invocation for a few pages. A longer pause would leave the consumers idle.
  *
- * The pace is the number of messages processed since an earlier look, and not since the start of the run. Otherwise a
- * pause that was too long, and left the consumers idle, would count as a slow pace for the rest of the run. Now the
- * next look corrects it: the whole backlog was processed during the pause, so the next pause is shorter.
+ * The pace is the number of messages processed since an earlier sample, and not since the start of the run. So a pause
+ * that was too long is corrected: the consumers have processed the whole backlog during that pause, so the next pause
+ * is shorter. A pace since the start would include the idle time of the consumers for the rest of the run.
  *
- * @param earlier Looks before this one, the oldest first. The first look that is recent enough is used.
+ * @param earlier Earlier samples, the oldest first. The first sample that is recent enough is used.
  * @returns the pause in milliseconds, rounded down to whole seconds.
  */
 export function backlogPauseMilliseconds(

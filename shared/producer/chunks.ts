@@ -12,10 +12,10 @@ import type { Cursor, Page, ReadContext, Source } from "../sources/source.ts";
 import { type SourceWait, sourceWaitOf } from "../sources/source-wait.ts";
 import { type Serialised, serialise, textOf } from "./serialised.ts";
 
-/** The items of one ledger page. The producer sends them together, and writes one checkpoint after them. */
+/** The items of one page of the ledger. The producer sends these items together, and then writes one checkpoint. */
 export interface Chunk {
   readonly items: readonly Serialised[];
-  /** The checkpoint after the chunk: where reading continues. */
+  /** The checkpoint after the chunk. It says where reading continues. */
   readonly after: Pick<Checkpoint, "cursor" | "loop" | "skip" | "ended">;
 }
 
@@ -31,20 +31,20 @@ interface ReadPage {
 const FIRST_CHUNK_ITEMS = 50;
 
 /**
- * A chunk ends with the item that reaches this size. The limit bounds the producer's memory: two chunks are under way
- * at once, and an item may take a megabyte.
+ * A chunk ends with the item that reaches this size. The limit bounds the producer's memory: the producer holds two
+ * chunks at once, and an item may take a megabyte.
  */
 const CHUNK_CHARACTERS = 4_000_000;
 
-/** How many characters a message shows of a value that is not a page. */
+/** The most characters that an error message shows of a value that is not a page. */
 const SHOWN_CHARACTERS = 100;
 
 /**
- * Reads a source from a checkpoint, and divides its pages into chunks. A chunk is at most one ledger page and a few
- * megabytes.
+ * Reads a source from a checkpoint, and divides its pages into chunks. A chunk has at most the items of one page of the
+ * ledger, and a few megabytes.
  *
- * While the caller sends the chunks of a page, the next page of the source is read. So two pages of the source are in
- * memory, whatever its size. An error of the page that is read ahead is thrown after the chunks before it.
+ * While the caller sends the chunks of a page, the next page of the source is read. So at most two pages of the source
+ * are in memory. If reading the next page fails, the error is thrown after the last chunk of the current page.
  *
  * @throws {SourceError} The source threw, it yielded something that is not a page, or its cursors form a loop.
  * @throws {SourceWait} The service asked the source to wait.
@@ -83,7 +83,8 @@ export async function* chunks(
         };
       } while (skip < items.length);
       if (last) return;
-      // If the page now has fewer items than were sent of it before, `skip` exceeds its length, and it adds no items.
+      // If the page now has fewer items than an earlier slice sent from it, `skip` exceeds its length, and the page
+      // adds no items.
       produced += Math.max(0, items.length - start);
       cursor = page.next;
       text = page.nextText;
@@ -92,7 +93,7 @@ export async function* chunks(
     }
   } finally {
     stop.abort();
-    // Do not await: a source that never settles must not block the slice.
+    // Do not await the promise: a source whose promise never settles must not block the slice.
     void iterator.return?.().catch(() => {});
   }
 }
@@ -104,8 +105,8 @@ export interface Reading {
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
   /**
-   * Called as soon as the service asks the source to wait. The exception alone is not enough: the caller may stop
-   * before it reaches the page that was read ahead.
+   * Called as soon as the service asks the source to wait. The thrown `SourceWait` alone is not enough: if it belongs
+   * to the page that is read ahead, the caller may stop before it reaches that page.
    */
   readonly onWait: (wait: SourceWait) => void;
 }
@@ -113,8 +114,8 @@ export interface Reading {
 type WaitObserver = Pick<Reading, "now" | "onWait">;
 
 /**
- * Takes the items of the next chunk. The same items are always cut at the same places, so a chunk that is sent again is
- * equal.
+ * Takes the items of the next chunk. The same items are always divided at the same places, so a chunk that is sent
+ * again has the same items.
  */
 function cut(items: readonly unknown[], from: number, most: number): readonly Serialised[] {
   const chunk: Serialised[] = [];
@@ -140,7 +141,7 @@ async function open(
   }
 }
 
-/** Awaits a page. Rejects when the signal fires, because a source may ignore the signal. */
+/** Awaits a page. Rejects when the signal fires, even if the source ignores the signal. */
 async function unlessAborted(page: Promise<ReadPage>, signal: AbortSignal): Promise<ReadPage> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = () => reject(stopped(signal));
@@ -158,7 +159,7 @@ const stopped = (signal: AbortSignal): SourceError =>
 
 function next(iterator: AsyncIterator<Page>, observer: WaitObserver, signal: AbortSignal): Promise<ReadPage> {
   const page = readNext(iterator, observer).then((read) => {
-    // A source that returns because of the signal, as a generator may, has not ended.
+    // A generator may return because the signal has fired. Then the source has not ended.
     if (read.next === undefined && signal.aborted) throw stopped(signal);
     return read;
   });
@@ -174,7 +175,7 @@ async function readNext(iterator: AsyncIterator<Page>, observer: WaitObserver): 
   } catch (cause) {
     throw await sourceError(cause, observer);
   }
-  // The latest page announced another page, but the generator returned: the source has ended without one.
+  // The latest page had a cursor, but the generator returned without a further page. So the source has ended.
   if (result.done) return { items: [], next: undefined, nextText: "" };
   const page: unknown = result.value;
   if (typeof page !== "object" || page === null || !("items" in page) || !Array.isArray(page.items)) {
@@ -198,7 +199,10 @@ function shownPage(page: unknown): string {
   return `items that are ${typeof items === "object" && items !== null ? "an object" : show(items).slice(0, SHOWN_CHARACTERS)}`;
 }
 
-/** A page without `next` ends the source. A misspelt `next` must not end it, so any other key is an error. */
+/**
+ * Checks the last page. A page without `next` ends the source, but a misspelt `next` must not end it. So any other key
+ * is an error.
+ */
 function checkEnd(page: object): void {
   const unknown = Object.keys(page).filter((key) => key !== "items" && key !== "next");
   if (unknown.length === 0 || "next" in page) return;
@@ -226,8 +230,8 @@ function advance(loop: LoopState | undefined, here: string, { next, nextText }: 
 }
 
 async function sourceError(cause: unknown, { now, onWait }: WaitObserver): Promise<Error> {
-  // Take the time now. A relative wait counts from here, and not from when the caller reaches the page that was read
-  // ahead.
+  // Take the time now. A relative wait starts when the source throws, and not when the caller reaches the page that was
+  // read ahead.
   const at = now();
   await errorMessageCompletion(cause);
   const wait = sourceWaitOf(cause, at);

@@ -14,16 +14,16 @@ import { toAttributeText } from "../messages/body.ts";
 import { type CompleteMessage, completeEntry } from "../messages/control.ts";
 import type { Verdict } from "./verdict.ts";
 
-/** How often `onComplete` is tried, and the backoff between the attempts. */
+/** How often the producer tries to announce the end of a run, and the backoff between the attempts. */
 const POLICY = { attempts: 5, baseMilliseconds: 2_000, capMilliseconds: 300_000 } as const;
 
-/** How many characters of the reason a message in the dead-letter queue has. */
+/** The most characters of the reason that a message in the dead-letter queue carries. */
 const LONGEST_REASON = 1_000;
 
-/** The reason if the latest attempt ended its process, so that it could not record a reason itself. */
+/** The reason if the process ended during the latest attempt and therefore could not record a reason. */
 const PROCESS_ENDED = "its process ended, or was stopped at its timeout, during the latest attempt";
 
-/** What handling the end of a run needs. */
+/** The options of `handleCompletion`. */
 export interface CompletionOptions {
   readonly workflow: Workflow;
   readonly runs: Runs;
@@ -36,8 +36,8 @@ export interface CompletionOptions {
 }
 
 /**
- * Announces the end of a run: publishes the event and calls the workflow's `onComplete`. Each happens at least once. A
- * run whose end was announced before is skipped.
+ * Announces the end of a run: publishes the event and calls the workflow's `onComplete`. Each of the two happens at
+ * least once. If the end of the run was announced before, nothing happens.
  */
 export async function handleCompletion(
   { run: id }: CompleteMessage,
@@ -72,9 +72,7 @@ export async function handleCompletion(
   }
 }
 
-/**
- * Sends a copy of the message to the control queue's dead-letter queue. A redrive of the copy needs no change to it.
- */
+/** Sends a copy of the message to the control queue's dead-letter queue. The copy can be redriven unchanged. */
 async function deadLetter(
   { id, workflow }: RunRecord,
   attempts: number,

@@ -4,7 +4,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import type { CompletionOptions } from "./completion.ts";
 import type { PageSender } from "./sender.ts";
 
-/** What a producer works with. */
+/** The options of `Producer`. */
 export interface ProducerOptions extends CompletionOptions {
   /** The largest number of messages in the queue. Above it the producer pauses. */
   readonly maxBacklog: number;

@@ -10,10 +10,13 @@ import { stopProduction } from "./stopping.ts";
 import { DONE, LEFT, type Verdict } from "./verdict.ts";
 import { WarningCollector } from "./warning-collector.ts";
 
-/** How soon a producer looks again at a run that another producer has advanced. */
+/** How soon a producer reads the row of a run again after another producer has advanced the run. */
 const SUPERSEDED_PAUSE_MILLISECONDS = 1_000;
 
-/** Continues a run: reads its source for one slice, or does what the run's state asks for instead. */
+/**
+ * Continues a run: reads its source for one slice. If the run is being stopped, waits for its source, or has failed too
+ * often, the function handles that state instead.
+ */
 export async function continueRun(
   message: ContinueMessage,
   control: ReceivedControl,
@@ -45,8 +48,8 @@ async function continueOnce(
 
   const warnings = new WarningCollector(run, logger);
   const end = await runSlice(run, time, warnings, context);
-  // Another producer may hold the message now. It continues from the checkpoint, and counts this slice as failed if the
-  // slice wrote no checkpoint.
+  // Another producer may hold the message now. That producer continues from the checkpoint, and counts this slice as
+  // failed if this slice wrote no checkpoint.
   if (time.lost.aborted) return LEFT;
   switch (end.tag) {
     case "ended":

@@ -9,16 +9,16 @@ export interface ControlRecord extends ReceivedControl {
   readonly receiptHandle: string;
 }
 
-/** What handling a batch needs. */
+/** The options of `handleControlBatch`. */
 export interface ControlBatchOptions {
   readonly producer: Pick<Producer, "handle">;
   readonly controlQueue: Queue;
   readonly logger: TaskLogger;
   /** How long a message stays hidden from other producers after each renewal, in seconds. */
   readonly visibilitySeconds: number;
-  /** After this time, on the producer's clock in milliseconds, no new page is begun. */
+  /** The time after which the producer begins no new page, on the producer's clock in milliseconds. */
   readonly sliceEnd: number;
-  /** Fires when even the page under way must be abandoned. */
+  /** Fires when the producer must stop at once, even in the middle of a page. */
   readonly signal: AbortSignal;
 }
 
@@ -38,14 +38,14 @@ export async function handleControlBatch(
     return { record, renewal: new VisibilityRenewal({ hide, visibilityMilliseconds: visibilitySeconds * 1_000 }) };
   });
   try {
-    // Start the renewals first. Until then the queue's own, longer timeout applies, and a producer that is killed would
-    // block its run for that time.
+    // Start the renewals first. Until then, the longer visibility timeout of the queue applies. If the producer were
+    // killed during that time, no other producer could continue its run until the timeout ends.
     const starting = held.map(({ record, renewal }) => ({ record, renewal, started: renewal.start() }));
     const staying: string[] = [];
     for (const { record, renewal, started } of starting) {
-      // A message that was received before may belong to another producer by now, so wait for SQS's answer. A new
-      // message need not wait: if SQS refuses its handle nevertheless, `lost` fires. Two producers do no harm, because
-      // all checkpoints are conditional writes.
+      // If a message was received before, another producer may hold it now. So wait until SQS has answered the first
+      // renewal. For a new message, the producer begins at once: if SQS refuses the receipt handle, `lost` fires. Two
+      // producers do no harm, because all checkpoints are conditional writes.
       if (record.receiveCount > 1) await started;
       if (!(await handleOne(record, renewal, options))) staying.push(record.id);
     }
@@ -55,7 +55,7 @@ export async function handleControlBatch(
   }
 }
 
-/** @returns whether the message can be deleted. */
+/** Handles one control message. Returns whether the message can be deleted. */
 async function handleOne(
   record: ControlRecord,
   renewal: VisibilityRenewal,

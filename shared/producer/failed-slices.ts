@@ -10,7 +10,7 @@ import { DONE, type Verdict } from "./verdict.ts";
 /** How many slices in a row may fail without a checkpoint before the run fails, and the backoff between them. */
 const SLICE_POLICY = { attempts: 5, baseMilliseconds: 1_000, capMilliseconds: 60_000 } as const;
 
-/** Whether the source says that another attempt cannot succeed. */
+/** Whether the source has reported that another attempt cannot succeed. */
 export const isPermanentSourceError = (thrown: unknown): boolean => thrown instanceof SourceError && thrown.permanent;
 
 /** Whether so many slices in a row have failed that the run must fail. */
@@ -31,7 +31,7 @@ export async function failSlice(
     return DONE;
   }
   const { message: reason } = toError(thrown);
-  // A checkpoint that the slice wrote before it failed has reset the count.
+  // If the slice wrote a checkpoint before it failed, the checkpoint has reset the count.
   const { failedSlices, warnings: known } = await runs.get(id);
   const failures = Math.max(1, failedSlices);
   metrics.count("slicesFailed", 1);
@@ -44,7 +44,7 @@ export async function failSlice(
   return await continueAfter(backoffMilliseconds(SLICE_POLICY, failures, random()), message, control, context);
 }
 
-/** Fails a run whose latest slices died before they could record why they failed. */
+/** Fails a run whose latest slices ended before they could record why they failed. */
 export async function failAfterLostSlices(
   { id, failedSlices, sliceError }: RunRecord,
   { runs }: ProducerContext,

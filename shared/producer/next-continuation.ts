@@ -3,7 +3,10 @@ import type { ProducerContext } from "./context.ts";
 import { mayReceiveAgain, type ReceivedControl } from "./received-control.ts";
 import { DONE, type Verdict } from "./verdict.ts";
 
-/** Sends the continuation that follows this one. Its number (`hop`) is higher by one, so that it is no duplicate. */
+/**
+ * Sends the next continuation of a run. Its number (`hop`) is higher by one, so that SQS does not drop the message as a
+ * duplicate.
+ */
 export async function sendNextContinuation(
   { run, hop }: Pick<ContinueMessage, "run" | "hop">,
   { controlQueue, workflow }: ProducerContext,
@@ -11,7 +14,7 @@ export async function sendNextContinuation(
   await controlQueue.sendControl(continueEntry({ run, workflow: workflow.name, hop: hop + 1 }));
 }
 
-/** Continues the run after a time. The message is hidden until then, because FIFO queues have no delay per message. */
+/** Continues the run after a time. Until then, the message is hidden, because FIFO queues have no delay per message. */
 export async function continueAfter(
   milliseconds: number,
   message: Pick<ContinueMessage, "run" | "hop">,

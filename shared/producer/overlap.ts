@@ -5,12 +5,12 @@ import type { ProducerContext } from "./context.ts";
 import { mayReceiveAgain, type ReceivedControl } from "./received-control.ts";
 import { DONE, type Verdict } from "./verdict.ts";
 
-/** How long a start that waits for an earlier run is hidden before it checks again. */
+/** How long a start message is hidden while an earlier run is active. After this time, the producer checks again. */
 const OVERLAP_PAUSE_MILLISECONDS = 30_000;
 
 /**
- * Decides about a scheduled start while an earlier run still works: the option `overlap` says whether the run is
- * skipped or waits.
+ * Applies the workflow's option `overlap` to a scheduled start. If an earlier run is still active, the new run is
+ * skipped, or its start waits.
  *
  * @returns what happens to the start message. `undefined` if the run may start, or has started before.
  */
@@ -23,7 +23,7 @@ export async function applyOverlap(
   const { runs, workflow, logger } = context;
   const known = await runs.find(id);
   if (known !== undefined && (known.hop > 0 || known.status !== "running")) return undefined;
-  // Look for an active run before the row is written. So a start that gives way at once leaves no row to remove.
+  // Look for an active run before the row of the new run is written. If there is one, no row must be removed later.
   const [active] = known === undefined ? await runs.active.list() : [];
   const earlier = active ?? (await enterAlone(message, context));
   if (earlier === undefined) return undefined;
@@ -40,7 +40,7 @@ async function enterAlone(message: StartMessage, context: ProducerContext): Prom
   return run.status === "running" ? await runs.active.enterAlone(run) : undefined;
 }
 
-/** What the row of a new run contains. */
+/** Returns what the row of a new run contains. */
 export function runToCreate(
   { run: id, workflow: name, requestedAt, limit }: StartMessage,
   { workflow }: ProducerContext,

@@ -4,7 +4,7 @@ import type { Runs } from "../ledger/runs.ts";
 import type { Chunk } from "./chunks.ts";
 import type { PageSender, WrittenPage } from "./sender.ts";
 
-/** What a page pipeline needs. */
+/** The options of `PagePipeline`. */
 export interface PagePipelineOptions {
   readonly runs: Runs;
   readonly sender: PageSender;
@@ -15,17 +15,17 @@ export interface PagePipelineOptions {
   readonly maySend?: Promise<void> | undefined;
 }
 
-/** The run after a checkpoint. `undefined`: another producer has advanced the run, and this one must stop. */
+/** The run after a checkpoint. `undefined`: another producer has advanced the run, and this producer must stop. */
 type Checkpointed = RunRecord | undefined;
 
 /**
  * Sends the pages of a slice, and writes a checkpoint after each.
  *
- * Per page, in this order: (1) write the page into the ledger, (2) send its messages, (3) write its checkpoint. Pages
- * are written in their order, and so are checkpoints. The steps of two consecutive pages overlap: while the messages of
- * page n are sent, the checkpoint of page n − 1 and then the row of page n + 1 are written. So sending does not wait
- * for these two requests. If the producer dies, at most two pages have no checkpoint, and the next slice sends them
- * again.
+ * For each page, the steps are: (1) write the page into the ledger, (2) send its messages, (3) write its checkpoint.
+ * Pages are written in their order, and checkpoints too. The steps of two consecutive pages overlap: while the messages
+ * of page n are sent, the checkpoint of page n − 1 and then the row of page n + 1 are written. So the messages do not
+ * wait for these two requests. If the producer dies, at most two pages have no checkpoint, and the next slice sends
+ * them again.
  */
 export class PagePipeline {
   readonly #options: PagePipelineOptions;
@@ -43,10 +43,11 @@ export class PagePipeline {
   }
 
   /**
-   * Writes a page into the ledger, and begins to send it. Resolves when the checkpoint of the page before is written.
+   * Writes a page into the ledger, and begins to send its messages. Resolves when the checkpoint of the page before is
+   * written.
    *
    * @returns the run after that checkpoint. `undefined` if this page must not be sent: another producer has advanced
-   *   the run, or has closed it before this page.
+   *   the run, or the run was stopped before this page.
    */
   async push({ items, after }: Chunk): Promise<Checkpointed> {
     const { sender } = this.#options;
@@ -58,8 +59,7 @@ export class PagePipeline {
       this.#pages++;
       this.#items += items.length;
     }
-    // The first message or checkpoint makes the run one that works, and a run must be among the active runs before
-    // that.
+    // The run begins to work with its first message or checkpoint, and must be among the active runs before that.
     // mutant: active-before-work
     await this.#options.maySend;
     const sending = written && sender.send(written);
@@ -68,7 +68,8 @@ export class PagePipeline {
       pages: this.#pages,
       items: this.#items,
     });
-    // The next `push`, or `checkpointed`, awaits it. Until then, a rejection must not count as unhandled.
+    // The next call of `push` or `checkpointed` awaits this promise. Until then, a rejection must not count as
+    // unhandled.
     this.#checkpointed.catch(() => {});
     return await before;
   }
@@ -99,7 +100,7 @@ export class PagePipeline {
     metrics.count("deadLettered", deadLettered);
     const run = earlier.value && (await runs.progress.checkpoint(earlier.value, next, warnings.all));
     if (run === undefined) return undefined;
-    // The items of this page count from this checkpoint on, so its dead letters may now exceed the tolerated failures.
+    // From this checkpoint on, the items of the page count. So its dead letters may now exceed the tolerated failures.
     return (deadLettered > 0 ? await runs.stopBeyondTolerance(run.id) : undefined) ?? run;
   }
 }

@@ -34,9 +34,10 @@ import { DONE, type Verdict } from "./verdict.ts";
  *
  * Transitions:
  *
- * - `requested` → `paging`: the run's row is written, and for a start by hand the first page is sent.
- * - `requested` → `requested`: with `overlap: "queue"`, an earlier run still works. The start waits for 30 s.
- * - `requested` → `ended`: with `overlap: "skip"`, an earlier run still works.
+ * - `requested` → `paging`: the run's row is written. If the schedule did not start the run, the first page is sent
+ *   too.
+ * - `requested` → `requested`: with `overlap: "queue"`, an earlier run is still active. The start waits for 30 s.
+ * - `requested` → `ended`: with `overlap: "skip"`, an earlier run is still active.
  * - `paging` → `paging`: the time of the slice is over, and the producer sends the next continuation.
  * - `paging` → `full`, `waiting`, `retrying`, `paused`, `ended`: see `SliceEnd`.
  * - `full`, `waiting`, `retrying`, `paused` → `paging`: the time is over, or the user resumes the run.
@@ -54,8 +55,8 @@ export class Producer {
 
   /**
    * Handles one control message. A malformed message goes to the control queue's dead-letter queue. A message that a
-   * newer version of Sluice wrote waits for a producer of that version, and so does a message of a run whose row is
-   * newer.
+   * newer version of Sluice wrote waits for a producer of that version. A message also waits if a newer version wrote
+   * the row of its run.
    */
   async handle(control: ReceivedControl, time: SliceTime): Promise<Verdict> {
     try {
@@ -82,7 +83,10 @@ async function dispatch(control: ReceivedControl, time: SliceTime, context: Prod
   }
 }
 
-/** Left on the queue, a malformed message would be received up to the receive limit, and block its message group. */
+/**
+ * Moves a malformed message to the control queue's dead-letter queue. If the message stayed on the queue, SQS would
+ * deliver it until the receive limit, and it would block its message group.
+ */
 async function deadLetter(
   { body, id }: ReceivedControl,
   error: Error,

@@ -5,7 +5,7 @@ import type { Source } from "../sources/source.ts";
 import { chunks } from "./chunks.ts";
 import type { PageSender } from "./sender.ts";
 
-/** What sending again needs. */
+/** The options of `sendAgain`. */
 export interface ResendOptions {
   readonly source: Source;
   readonly runs: Runs;
@@ -16,7 +16,7 @@ export interface ResendOptions {
 }
 
 /**
- * How sending again has ended.
+ * How `sendAgain` has ended.
  *
  * - `done`: the queue again has a message for each pending item of the pages before the checkpoint.
  * - `time`: the time of the slice is over, and the next slice continues.
@@ -26,10 +26,10 @@ export type ResendEnd = "done" | "time" | "stopped";
 
 /**
  * Sends the pending items of a resumed run again. SQS deletes messages after the queue's retention of 10 days, so a run
- * that was paused for long has lost its messages.
+ * that was paused for a longer time has lost its messages.
  *
- * Reads the source from its beginning up to the checkpoint, and sends the pending items of each page. A page with equal
- * content has the same items, so the ledger accepts it again. If an item then has two messages, it is still settled
+ * Reads the source from its beginning up to the checkpoint, and sends the pending items of each page. The ledger
+ * accepts a page again only if its content is unchanged. If an item then has two messages, it is still settled only
  * once.
  */
 export async function sendAgain(
@@ -64,7 +64,7 @@ export async function sendAgain(
   } finally {
     await runs.resends.record(run, place, place.pages > start.pages);
   }
-  // The remaining pages are those that the source no longer yields.
+  // The source no longer yields the remaining pages.
   let { missing } = place;
   for (let page = place.pages; page < pages; page++)
     missing += await ledger.pages.countPending({ run: run.id, partition: 0, page });

@@ -12,7 +12,7 @@ import type { ItemAddress } from "../messages/item-address.ts";
 import { messageFinding } from "../messages/message-finding.ts";
 import type { Serialised, Unsendable } from "./serialised.ts";
 
-/** What the sender needs. */
+/** The options of `PageSender`. */
 export interface SenderOptions {
   readonly workflow: string;
   readonly ledger: Ledger;
@@ -21,7 +21,7 @@ export interface SenderOptions {
   readonly now: () => number;
 }
 
-/** A page that the ledger has, together with the messages and dead letters still to send. */
+/** A page that is written in the ledger, with the messages and the dead letters that are still to be sent. */
 export interface WrittenPage {
   readonly header: PageHeader;
   readonly messages: readonly OutgoingMessage[];
@@ -81,9 +81,9 @@ export class PageSender {
   ): Promise<void> {
     const { ledger, deadLetterQueue, now } = this.#options;
     const item: ItemAddress = { ...page, index, redriveGeneration: 0 };
-    // A consumer first claims an item that it dead-letters, because a second message of the item could succeed at the
-    // same time. This item has no message. So it needs no claim, and no redelivery could complete a claim that this
-    // producer left behind.
+    // Before a consumer dead-letters an item, it writes a claim into the ledger, because a second message of the item
+    // could succeed at the same time. This item has no message, so it needs no claim. A claim would even do harm: if
+    // this producer died, no message would be delivered again to complete the dead-lettering.
     const reason: Reason = error.code === "TOO_LARGE" ? "too large" : "invalid item";
     const failure = toFailure(error, { attempt: 0, startedAt: now(), endedAt: now(), kind: "invalid" });
     const { stack: __, ...withoutStack } = failure;
@@ -110,7 +110,7 @@ function toMessage(header: PageHeader, index: number, item: ExactText): string |
   }
 }
 
-/** The digest shows whether a page that is sent again has the same content. */
+/** The digest of a page. It shows whether a page that is sent again has the same content. */
 function digestOf(items: readonly Serialised[]): string {
   const hash = createHash("sha256");
   for (const item of items) hash.update("json" in item ? `${item.json}\n` : `! ${item.text}\n`);

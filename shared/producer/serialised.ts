@@ -7,7 +7,7 @@ import { UnreadableItem } from "../sources/unreadable-item.ts";
 /** An item as JSON text, or an item that cannot be sent. */
 export type Serialised = ExactText | Unsendable;
 
-/** An item that becomes a dead letter: why it cannot be sent, and a text that shows the item. */
+/** An item that cannot be sent and becomes a dead letter: the error, and a text that shows the item. */
 export interface Unsendable {
   readonly error: ItemError;
   readonly text: string;
@@ -26,7 +26,7 @@ export function serialise(item: unknown): Serialised {
   }
 }
 
-/** The text of an item, for its size. */
+/** The text of an item. Its length gives the size of the item. */
 export const textOf = (item: Serialised): string => ("json" in item ? item.json : item.text);
 
 /** A readable text of a value that is not JSON. */

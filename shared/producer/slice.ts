@@ -10,17 +10,17 @@ import type { WarningCollector } from "./warning-collector.ts";
 
 /** How long an invocation may work. */
 export interface SliceTime {
-  /** After this time, on the producer's clock in milliseconds, no new page is begun. */
+  /** The time after which the producer begins no new page, on the producer's clock in milliseconds. */
   readonly sliceEnd: number;
-  /** Fires when even the page under way must be abandoned. */
+  /** Fires when the producer must stop at once, even in the middle of a page. */
   readonly signal: AbortSignal;
-  /** Fires when another producer may have the control message. No new page is begun after it. */
+  /** Fires when another producer may have the control message. After that, this producer begins no new page. */
   readonly lost: AbortSignal;
 }
 
-/** What the start of a run has begun, and the slice of the first page waits for. */
+/** Requests that the start of a run has begun. The slice that sends the first page waits for them. */
 export interface BegunRun {
-  /** The look at the queue. */
+  /** The sample of the queue's backlog. */
   readonly sampling: Promise<BacklogSample>;
   /** Resolves when the run is among the active runs. */
   readonly entered: Promise<void>;
@@ -29,14 +29,14 @@ export interface BegunRun {
 /**
  * How a slice ended. The names of the states are those of `Producer`.
  *
- * - `ended`: the source, or the run's limit, has ended. The production is `ended`.
+ * - `ended`: the source has ended, or the run has reached its limit of items. The production is `ended`.
  * - `time`: the time of the slice is over. The production is still `paging`.
  * - `full`: the queue is full. The production is `full` for `pauseMilliseconds`.
  * - `waits`: the service asked the source to wait. The production is `waiting`.
  * - `failed`: the source, the ledger or a queue failed. The production is `retrying`.
  * - `paused`: the run was paused.
  * - `stopped`: the run was cancelled, too many items failed, or it failed because messages are lost.
- * - `superseded`: another producer has advanced the run, so this one must not go on from its own checkpoint.
+ * - `superseded`: another producer has advanced the run, so this producer must not continue from its own checkpoint.
  */
 export type SliceEnd =
   | { readonly tag: "ended" | "time" | "superseded" | "paused" | "stopped" }
@@ -47,7 +47,7 @@ export type SliceEnd =
 /**
  * Reads a run's source for one slice, from the run's checkpoint, and sends its items. It never throws.
  *
- * @param begun What the start of the run has begun. Only for a run's first page.
+ * @param begun The requests that the start of the run has begun. Only for the first page of a run.
  */
 export async function runSlice(
   run: RunRecord,
@@ -70,8 +70,8 @@ class Slice {
   readonly #warnings: WarningCollector;
   readonly #context: ProducerContext;
   /**
-   * The service has asked the source to wait, possibly in a page that was read ahead. The slice may end before it
-   * reaches that page, and must still report the wait, so that the next slice does not read too early.
+   * Present if the service has asked the source to wait, possibly while the next page was read ahead. The slice may end
+   * before it reaches that page. It must still report the wait, so that the next slice does not read too early.
    */
   #wait: SourceWait | undefined;
 
@@ -98,11 +98,11 @@ class Slice {
   async sendPages(begun?: BegunRun): Promise<SliceEnd> {
     const { runs, workflow, maxBacklog, now } = this.#context;
     const { checkpoint } = this.#run;
-    // The producer of the checkpoint may have died before it closed the blocks. A first slice has no checkpoint before
-    // it.
+    // The producer that wrote the checkpoint may have died before it wrote the final size of the blocks (groups of
+    // 1,000 pages in the ledger). Before the first slice there is no checkpoint.
     if (checkpoint.count > 0) await runs.progress.closeAgain(this.#run);
     if (checkpoint.ended) return { tag: "ended" };
-    // Look before reading, so that no page is read for which the queue has no room.
+    // Take a sample before reading, so that the slice reads no page for which the queue has no room.
     const first = await (begun?.sampling ?? sampleBacklog(checkpoint.items, this.#context));
     let room = maxBacklog - first.backlog;
     if (room <= 0) return this.#full(first);
@@ -132,7 +132,8 @@ class Slice {
       const goesOn = end.tag === "time" || end.tag === "paused";
       return goesOn && this.#wait !== undefined ? { tag: "waits", wait: this.#wait } : end;
     } finally {
-      // Lambda freezes the environment after the invocation. A request under way would continue at any later time.
+      // Lambda freezes the environment after the invocation. A request that is still running then would continue at any
+      // later time.
       await pipeline.settled();
     }
   }

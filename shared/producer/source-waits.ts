@@ -12,24 +12,32 @@ import { mayReceiveAgain, type ReceivedControl } from "./received-control.ts";
 import type { SliceTime } from "./slice.ts";
 import { DONE, type Verdict } from "./verdict.ts";
 
-/** The pauses before the source is read again if the service asked to wait without a time. They double each time. */
+/**
+ * The pauses before the source is read again if the service did not say how long to wait. Each pause is twice as long
+ * as the one before.
+ */
 const UNKNOWN_WAIT = { baseMilliseconds: 5_000, capMilliseconds: 900_000 } as const;
 
-/** The invocation itself sleeps for up to this time, because a new invocation would cost as much. */
+/**
+ * The longest wait during which the invocation itself sleeps, because a new invocation would cost as much as the sleep.
+ */
 const LONGEST_SLEEP_MILLISECONDS = 5_000;
 
 /** How many characters of the service's reason the ledger keeps. */
 const LONGEST_REASON = 500;
 
-/** The producer has slept for the whole wait, and continues with the same message. */
+/**
+ * The result of `waitForSource` if the producer has slept for the whole wait. The producer then continues with the same
+ * message.
+ */
 export interface Again {
   readonly tag: "again";
 }
 
 /**
- * What became of a wait.
+ * The result of `recordWait`.
  *
- * - `waiting`: the ledger has the wait.
+ * - `waiting`: the wait is recorded in the ledger.
  * - `failed`: the wait is too long, and the run has failed.
  * - `superseded`: another producer has advanced the run.
  */
@@ -54,8 +62,8 @@ export async function recordWait(
   const run = await runs.get(before.id);
   const at = now();
   const { since = at, count = 0 } = run.wait ?? {};
-  // Between half of the pause and all of it: runs that were refused together do not return together, and none returns
-  // at once.
+  // The wait is a random time between half of the pause and the whole pause. So runs that were refused together do not
+  // return together, and no run returns at once.
   const pause = Math.min(UNKNOWN_WAIT.capMilliseconds, UNKNOWN_WAIT.baseMilliseconds * 2 ** count);
   const until = Math.ceil(asked ?? at + pause * (0.5 + random() / 2));
   const longest = toMilliseconds(LONGEST_SOURCE_WAIT, { option: "the longest wait" });
@@ -70,14 +78,17 @@ export async function recordWait(
   }
   const wait = { until, since, count: count + 1, reason: message.slice(0, LONGEST_REASON) };
   logger.warn("the service asked the source to wait", { run: run.id, until: isoTime(until), reason: wait.reason });
-  // A checkpoint that the slice wrote before the wait has reset the count. A wait is no failure, so it does not add
-  // one.
+  // If the slice wrote a checkpoint before the wait, the checkpoint has reset the count. A wait is not a failure, so it
+  // does not increase the count.
   const failedSlices = run.failedSlices === 0 ? 0 : before.failedSlices;
   const isRecorded = await runs.progress.recordWait(run, wait, failedSlices, warnings);
   return isRecorded ? { tag: "waiting", run: { ...run, wait } } : { tag: "superseded" };
 }
 
-/** Waits: in this invocation if the wait is short, and otherwise by a hidden message, which costs nothing. */
+/**
+ * Waits until the source may be read again. If the wait is short, the invocation sleeps. Otherwise a hidden message
+ * waits, which costs nothing.
+ */
 export async function waitForSource(
   { id, wait }: RunRecord,
   message: ContinueMessage,
@@ -114,7 +125,7 @@ export async function handleWaitMessage(
 
 const isoTime = (milliseconds: number): string => new Date(milliseconds).toISOString();
 
-/** Resolves also when the signal fires. The caller checks the signal. */
+/** Resolves after the time, and also when the signal fires. The caller checks the signal. */
 async function sleepUnlessAborted(milliseconds: number, signal: AbortSignal): Promise<void> {
   await setTimeout(milliseconds, undefined, { signal }).catch(() => {});
 }

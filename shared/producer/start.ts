@@ -14,9 +14,10 @@ import { WarningCollector } from "./warning-collector.ts";
  * Starts a run: writes its row, sends its first page, and sends its first continuation. So consumers need not wait for
  * a second invocation, and a run of one page needs no second one.
  *
- * A scheduled start only writes the row and sends the continuation. Its message group is not that of the run. So
- * another producer could handle a continuation of the run at the same time (if the run is cancelled at once), and other
- * starts would wait until the page is sent.
+ * A scheduled start only writes the row and sends the continuation, because its message is not in the message group of
+ * the run. If it also sent the first page, two things could happen. If the run is cancelled at once, another producer
+ * could handle a continuation of the run at the same time. And other scheduled starts would wait until the page is
+ * sent.
  */
 export async function startRun(
   message: StartMessage,
@@ -31,18 +32,20 @@ export async function startRun(
     if (verdict !== undefined) return verdict;
   }
   // If the message was received before, a producer may have died because of the first page. Then the continuation reads
-  // that page, because only continuations count failed slices.
+  // the first page, because only continuations count failed slices.
   const sendsPage = control.group === id && control.receiveCount === 1;
   const sampling = sendsPage ? sampleBacklog(0, context) : undefined;
   sampling?.catch(() => {});
   const { record: run, entered } = await runs.begin(runToCreate(message, context));
-  // A continuation was sent before, and SQS would drop this one as a duplicate.
+  // The first continuation was sent before, and SQS would drop a second one as a duplicate.
   if (run.hop > 0 || run.status === "skipped") return DONE;
-  // SQS may deliver a start as new although its source has since asked to wait. Then the continuation waits.
+  // SQS may deliver a start message twice with a receive count of 1, and the source may have asked to wait in between.
+  // Then the continuation waits.
   const mayRead = run.status === "running" && !isWaiting(run, now());
   const hasEnded =
     sampling !== undefined && mayRead && (await sendFirstPage(run, time, { sampling, entered }, context));
-  // If this fails, SQS delivers the start again. A run may continue only when it is among the active runs.
+  // A run may continue only when it is among the active runs. If the run could not be added to them, this line throws,
+  // and SQS delivers the start message again.
   await entered;
   if (time.lost.aborted) return LEFT;
   if (!hasEnded) await controlQueue.sendControl(continueEntry({ run: id, workflow: name, hop: 1 }));
@@ -52,8 +55,8 @@ export async function startRun(
 /**
  * Sends the first page of a run.
  *
- * @returns whether nothing is left to produce: the first page was also the last, or the source failed permanently.
- *   After any other failure the continuation tries again, and counts its own failures.
+ * @returns whether nothing is left to produce, because the first page was also the last, or because the source failed
+ *   permanently. After any other failure, the continuation tries again and counts its own failures.
  */
 async function sendFirstPage(
   run: RunRecord,
@@ -62,7 +65,7 @@ async function sendFirstPage(
   context: ProducerContext,
 ): Promise<boolean> {
   const warnings = new WarningCollector(run, context.logger);
-  // The slice ends after one page, because its time is over before it begins.
+  // The time of this slice is over before the slice begins, so the slice ends after one page.
   const onePage = { ...time, sliceEnd: Number.NEGATIVE_INFINITY };
   const end = await runSlice(run, onePage, warnings, context, begun);
   switch (end.tag) {

@@ -8,7 +8,7 @@ import { DONE, LEFT, type Verdict } from "./verdict.ts";
 
 /**
  * Ends the production of a run that is being stopped, and cancels the pending items that no consumer will cancel. A
- * consumer cancels an item when it receives the item's message. That does not work for two kinds of items: items whose
+ * consumer cancels an item when it receives the item's message. Two kinds of items must be cancelled here: items whose
  * message is lost, and items that wait for longer than `LONG_WAIT_MILLISECONDS`.
  */
 export async function stopProduction(
@@ -19,7 +19,7 @@ export async function stopProduction(
 ): Promise<Verdict> {
   const { runs, now } = context;
   await runs.stopping.endProduction(run);
-  // From this page on, some or all messages of the pages are lost.
+  // The first page of which messages may be lost. Messages of all later pages may be lost too.
   const firstWithoutMessages = run.missing ? 0 : run.resend?.pages;
   if (firstWithoutMessages !== undefined) await runs.stopping.cancelPending(run, firstWithoutMessages);
   const isOver = () => time.lost.aborted || time.signal.aborted || now() >= time.sliceEnd;

@@ -1,20 +1,20 @@
-/** What a renewal needs. */
+/** The options of `VisibilityRenewal`. */
 export interface VisibilityRenewalOptions {
   /** Hides the message from all other receivers for this many milliseconds from now. */
   readonly hide: (milliseconds: number) => Promise<void>;
   /**
-   * How long the message stays hidden after each renewal. After a crash, another receiver gets it at the end of this
-   * time.
+   * How long the message stays hidden after each renewal. If the receiver crashes, another receiver gets the message at
+   * the end of this time.
    */
   readonly visibilityMilliseconds: number;
 }
 
-/** Renewals in each visibility timeout. Two of them may fail before the message becomes visible. */
+/** How many renewals fit into one visibility timeout. Two renewals may fail before the message becomes visible. */
 const RENEWALS_PER_TIMEOUT = 3;
 
 /**
- * The message counts as lost when only this share of the visibility timeout is left. The rest is for requests under
- * way.
+ * The message counts as lost when only this share of the visibility timeout is left. The remaining time is for requests
+ * that are still running.
  */
 const LOST_SHARE = 1 / 15;
 
@@ -37,8 +37,8 @@ const GONE = /MessageNotInflight|ReceiptHandleIsInvalid|InvalidParameterValue|No
  *
  * - `held`: the renewals succeed.
  * - `lost`: SQS refused the receipt handle, or no renewal has succeeded in time. Another receiver may have the message.
- *   The receiver should finish its current step: if each step blocks the event loop for longer than the timeout, no
- *   receiver would make progress otherwise.
+ *   The receiver may finish its current step. Otherwise, if every step blocks the event loop for longer than the
+ *   timeout, no receiver would ever make progress.
  * - `expired`: a third of the timeout has passed since `lost`. The receiver must stop.
  *
  * Transitions: `held` → `lost` → `expired`, and any state ends with `stop()`.
@@ -76,7 +76,10 @@ export class VisibilityRenewal {
     await this.#renew();
   }
 
-  /** Ends the renewals. When it resolves, no renewal is under way that could undo a later change of the visibility. */
+  /**
+   * Ends the renewals. When the promise resolves, no renewal is running that could undo a later change of the
+   * visibility.
+   */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#next);
@@ -118,7 +121,7 @@ export class VisibilityRenewal {
     const { visibilityMilliseconds } = this.#options;
     const latest = hiddenFrom + visibilityMilliseconds * (1 - LOST_SHARE);
     this.#deadline = setTimeout(
-      () => this.#lose(new Error("the visibility timeout of its control message could not be renewed in time")),
+      () => this.#lose(new Error("the visibility timeout of the control message could not be renewed in time")),
       Math.max(0, latest - performance.now()),
     );
   }

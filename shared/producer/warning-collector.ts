@@ -11,7 +11,7 @@ export class WarningCollector {
   readonly #run: string;
   readonly #logger: TaskLogger;
 
-  /** @param run Its `warnings` come from earlier slices, and are not logged again. */
+  /** @param run The run. Its `warnings` come from earlier slices, and are not logged again. */
   constructor(run: { readonly id: string; readonly warnings: readonly string[] }, logger: TaskLogger) {
     this.#all = [...run.warnings];
     this.#run = run.id;

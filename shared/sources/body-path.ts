@@ -35,8 +35,8 @@ export function valueAt(value: unknown, path: Path): unknown {
 }
 
 /**
- * Says why `valueAt` found nothing at a path: which key is missing, and which keys exist instead. If a key exists that
- * differs only in its spelling, such as `next_cursor` for `nextCursor`, the text suggests it.
+ * Describes why `valueAt` found nothing at a path: which key is missing, and which keys exist instead. If a key exists
+ * that differs only in its spelling, such as `next_cursor` for `nextCursor`, the text suggests it.
  */
 export function describeAbsent(value: unknown, path: Path): string {
   if (typeof path === "function") return `${nameOf(path)} is undefined; the body: ${keysSeen(value)}`;
@@ -65,7 +65,7 @@ export function fieldOf(answer: Answer, field: Field): unknown {
 /**
  * Returns the count in a field.
  *
- * @throws {SourceError} The field holds no whole number from 0.
+ * @throws {SourceError} The field does not hold a whole number of at least 0.
  */
 export function numberOf(answer: Answer, field: Field): number {
   const value = fieldOf(answer, field);
@@ -103,7 +103,7 @@ export function keysSeen(value: unknown): string {
   return `it is an object with the keys ${cut(keys.join(", "), 300)}`;
 }
 
-/** @throws {ConfigurationError} The value is no path. */
+/** @throws {ConfigurationError} The value is not a path. */
 export function checkPath(option: string, path: unknown): void {
   if (typeof path === "function") return;
   const keys = typeof path === "string" ? path.split(".") : path;

@@ -72,7 +72,8 @@ class RowParser {
       delimiter,
       quote: quote || null,
       escape: quote || null,
-      // All three, although a file uses only one: outside quotes, none of them may become part of a value.
+      // A file uses only one of these line ends. All three are listed, because none of them may become part of a value
+      // outside quotes.
       record_delimiter: ["\r\n", "\n", "\r"],
       trim,
       relax_quotes: relaxQuotes,
@@ -90,18 +91,18 @@ class RowParser {
     try {
       rows = parse(text, columns === undefined ? this.#options : { ...this.#options, columns });
     } catch (thrown) {
-      if (this.#endsInside(text)) throw new Error(LINE_END_INSIDE, { cause: thrown });
-      // The parser sees one record at a time, so its line number is not that of the file.
+      if (this.#hasLineEndOutsideQuotes(text)) throw new Error(MIXED_LINE_ENDS, { cause: thrown });
+      // The parser sees one record at a time, so its line number is not the line number in the file.
       const message = toError(thrown).message.replace(/ (at|on) line \d+/, "");
       const isOfQuotes = thrown instanceof CsvError && /QUOTE/.test(thrown.code);
       throw new Error(`${message}${isOfQuotes ? this.#hint : ""}`, { cause: thrown });
     }
     if (rows.length === 1) return rows[0];
-    throw new Error(this.#endsInside(text) ? LINE_END_INSIDE : `the quotes are not in pairs${this.#hint}`);
+    throw new Error(this.#hasLineEndOutsideQuotes(text) ? MIXED_LINE_ENDS : `the quotes are not in pairs${this.#hint}`);
   }
 
-  /** Whether the text contains, outside quotes, a character that ends lines in other files. */
-  #endsInside(text: string): boolean {
+  /** Whether the text contains a carriage return or a line feed outside quotes. */
+  #hasLineEndOutsideQuotes(text: string): boolean {
     if (!/[\r\n]/.test(text)) return false;
     try {
       return parse(text, { ...this.#options, relax_column_count: true }).length > 1;
@@ -111,11 +112,14 @@ class RowParser {
   }
 }
 
-const LINE_END_INSIDE =
+const MIXED_LINE_ENDS =
   "the row contains a carriage return or a line feed outside quotes, so the lines of the file end in different ways: " +
   "convert the file, for example with sed 's/\\r/\\n/g'";
 
-/** Reads the names in the first line. Each slice reads them again, so the cursor need not contain them. */
+/**
+ * Reads the names in the first line. The producer reads a source in slices, and each slice reads the names again. So
+ * the cursor need not contain them.
+ */
 async function readHeader(
   reader: RecordReader,
   file: string,

@@ -4,19 +4,21 @@ import { show } from "../base/options.ts";
 import type { Cursor } from "./source.ts";
 
 /**
- * The cursor is an attribute of a ledger row that each checkpoint writes, so a large cursor makes each checkpoint slow.
+ * The largest cursor. Each checkpoint writes the cursor into a row of the ledger, so a large cursor would make each
+ * checkpoint slow.
  */
 const LARGEST_CURSOR_BYTES = 16_384;
 
 const SHOWN_CHARACTERS = 100;
 
 /**
- * Checks that the ledger can return a cursor exactly as the source gave it: the cursor is JSON, and JSON loses nothing.
- * A `Date`, for example, would be a `Date` within one slice and a string in the next.
+ * Checks that the ledger can return a cursor exactly as the source gave it: the cursor must be JSON, and writing it as
+ * JSON must lose nothing. A `Date`, for example, would be a `Date` in one slice of the producer and a string in the
+ * next.
  *
  * @returns the JSON text that is stored.
- * @throws {SourceError} `permanent`: the cursor is not such a value, or its text takes more than 16 KiB. The message
- *   names the place of the value inside the cursor.
+ * @throws {SourceError} `permanent`: JSON cannot hold the cursor, or the text takes more than 16 KiB. The message names
+ *   the place of the wrong value inside the cursor.
  */
 export function cursorText(cursor: Cursor): string {
   try {
@@ -80,7 +82,10 @@ const step = (key: string): string => (/^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}
 
 const cut = (text: string): string => (text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text);
 
-/** Beyond ±(2^53 − 1), two positions can become the same number, and the items between them would be left out. */
+/**
+ * An error, because JavaScript rounds integers beyond ±(2^53 − 1): two positions can become the same number, and the
+ * items between them would be left out.
+ */
 function rounded(path: string, value: number): SourceError {
   return invalid(
     `${path} is ${BigInt(value)}, beyond ±(2^53 − 1), where JavaScript rounds integers: use a bigint or a string`,

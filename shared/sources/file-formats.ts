@@ -17,7 +17,7 @@ export interface FileFormat {
    * @throws {SourceError} The format cannot be used for the file.
    */
   open(reader: RecordReader, file: string, layout: FileLayout): Promise<OpenFormat>;
-  /** Whether the record is an empty line, and so no item. */
+  /** Whether the record is an empty line, which is not an item. */
   isBlank(record: FileRecord): boolean;
 }
 
@@ -48,7 +48,9 @@ export function jsonl(unsafeNumbers: UnsafeNumbers): FileFormat {
   };
 }
 
-/** Whether all bytes are white space in JSON. In UTF-16, each of these characters has a byte of 0 beside it. */
+/**
+ * Whether all bytes are white space of JSON. In UTF-16, a byte of 0 stands before or after each of these characters.
+ */
 function isBlank(bytes: Buffer): boolean {
   if (bytes.length === 0) return true;
   const text = bytes.toString("latin1");

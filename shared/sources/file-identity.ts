@@ -4,9 +4,9 @@ import type { FileHandle } from "node:fs/promises";
 const SAMPLE_BYTES = 4_096;
 
 /**
- * A digest of the first 4 KiB of a file and of the 4 KiB before `byte`. It costs the same for a file of any size, and
- * shows whether `byte` is still the same place in the same file. The modification time is not used, because a copy of
- * the file has another one.
+ * A digest of the first 4 KiB of a file and of the 4 KiB before `byte`. The digest shows whether `byte` is still the
+ * same place in the same file, and it costs the same for a file of any size. The modification time is not used, because
+ * a copy of the file has a different one.
  */
 export async function digestAround(file: FileHandle, byte: number): Promise<string> {
   const hash = createHash("sha256");
@@ -16,7 +16,7 @@ export async function digestAround(file: FileHandle, byte: number): Promise<stri
   return hash.digest("base64url").slice(0, 22);
 }
 
-/** Reads up to `length` bytes from `position`. It returns fewer at the end of the file. */
+/** Reads `length` bytes from `position`, or fewer at the end of the file. */
 export async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, position);
   return buffer.subarray(0, bytesRead);

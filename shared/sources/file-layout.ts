@@ -6,8 +6,8 @@ import type { Place } from "./file-records.ts";
 import type { TextEncoding } from "./text-encoding.ts";
 
 /**
- * What the first bytes of a file say about the whole file. Each slice reads these bytes again, so the cursor need not
- * contain the layout.
+ * What the first bytes of a file say about the whole file. Each slice of the producer reads these bytes again, so the
+ * cursor need not contain the layout.
  */
 export interface FileLayout {
   /** The size of the file, in bytes. */
@@ -44,15 +44,15 @@ const BINARY_FORMATS = [
   { starts: Buffer.from("PAR1"), is: "a Parquet file, which fileLines cannot read: convert it to JSON Lines" },
 ];
 
-/** These bytes contain the first line. */
+/** How many bytes are read to find the first line. */
 const HEAD_BYTES = 65_536;
-/** These bytes suffice to tell UTF-16 from UTF-8. */
+/** How many bytes are examined to tell UTF-16 from UTF-8. */
 const SAMPLE_BYTES = 4_096;
 
 /**
- * Finds out the layout of a file from its first bytes.
+ * Determines the layout of a file from its first bytes.
  *
- * @throws {SourceError} The file is compressed, is not text, or has another encoding than the option says.
+ * @throws {SourceError} The file is compressed, is not text, or does not have the encoding that the option names.
  */
 export async function layoutOf(file: FileHandle, name: string, options: LayoutOptions): Promise<FileLayout> {
   const { size } = await file.stat();
@@ -75,8 +75,8 @@ export async function layoutOf(file: FileHandle, name: string, options: LayoutOp
 }
 
 /**
- * Reads the first bytes of a file. They do not end in CR, unless the file does: the byte after a CR decides whether the CR
- * is a line end or a part of CR LF.
+ * Reads the first bytes of a file. If these bytes end in CR, more bytes are read, because the byte after a CR decides
+ * whether the CR is a line end or a part of CR LF.
  */
 async function readHead(file: FileHandle, { codeAt, width }: TextEncoding): Promise<Buffer> {
   let head = await readAt(file, 0, HEAD_BYTES);
@@ -148,7 +148,7 @@ function utf16Of(sample: Buffer): "utf-16le" | "utf-16be" | undefined {
 
 /**
  * The character that ends the first line, outside quotes. Programs for the old Mac OS, and Excel on request, end lines
- * with CR alone. CR CR LF is one line end: it arises when Windows writes CR LF in text mode.
+ * with CR alone. CR CR LF is one line end. Windows writes it when a program writes CR LF in text mode.
  */
 function lineEndOf(head: Buffer, { indexOf, codeAt, width }: TextEncoding, quote: number | undefined): number {
   let quoted = false;
@@ -162,12 +162,12 @@ function lineEndOf(head: Buffer, { indexOf, codeAt, width }: TextEncoding, quote
     while (codeAt(head, next) === CR) next += width;
     return codeAt(head, next) === LF ? LF : CR;
   }
-  // No line ends outside quotes, or the quotes are not in pairs.
+  // The head contains no line end outside quotes, or its quotes are not in pairs.
   return indexOf(head, CR) !== -1 && indexOf(head, LF) === -1 ? CR : LF;
 }
 
 function separatorOf(firstLine: Buffer, encoding: TextEncoding): string | undefined {
-  // No line of the form sep=; is so long.
+  // A longer line cannot have the form sep=;
   if (firstLine.length > 20 * encoding.width) return undefined;
   try {
     return /^"?sep=([\t -~])"?\r*$/i.exec(encoding.decode(firstLine))?.[1];

@@ -21,8 +21,8 @@ import { unsafeNumbersOption } from "./unsafe-numbers.ts";
  * below the working directory can be deployed.
  *
  * Sluice calls the function when it starts to read, and `cdk synth` calls it to find the file. Both pass the
- * environment variables of the deployed function. Read the variables from this parameter: at synth, `process.env` has
- * the variables of the shell.
+ * environment variables of the deployed function. Read the variables from this parameter and not from `process.env`,
+ * which at synth has the variables of the shell.
  *
  * @example `"data/cities.csv"`, `(environment) => environment.CITIES ?? "data/cities.csv"`
  */
@@ -59,11 +59,14 @@ export interface JsonLinesOptions extends CommonOptions {
 /** Options of `fileLines` for CSV. */
 export interface CsvOptions extends CommonOptions {
   /**
-   * Each row of the file is one item, an object of strings. As in RFC 4180, a quoted field may contain newlines, and
-   * contains a quote as two quotes.
+   * Each row of the file is one item, an object of strings. As in RFC 4180, a quoted field may contain newlines, and a
+   * quote inside it is written as two quotes.
    */
   readonly format: "csv";
-  /** The ASCII character between fields. Default: the one that a first line such as `sep=;` names, otherwise `","`. */
+  /**
+   * The ASCII character between fields. Default: the character that a first line such as `sep=;` names, otherwise
+   * `","`.
+   */
   readonly delimiter?: string;
   /** The ASCII character around a quoted field, or `false` if no field is quoted. Default `'"'`. */
   readonly quote?: string | false;
@@ -93,17 +96,18 @@ export type FileLinesOptions = JsonLinesOptions | CsvOptions;
 const PAGE_BYTES = 4 * 1_024 * 1_024;
 
 /**
- * Makes a source of a file with one item in each line: JSON Lines or CSV. The memory needed does not depend on the size
- * of the file. A run that continues later starts at the byte where it stopped. Lines end in LF, CR LF or CR CR LF, or
+ * Makes a source from a file with one item in each line: JSON Lines or CSV. The source needs the same memory for a file
+ * of any size. A run that continues later starts at the byte where it stopped. Lines end in LF, CR LF or CR CR LF, or
  * all of them in CR alone.
  *
  * **Lines without an item.** Empty lines are skipped. A line that cannot be read does not end the run. It becomes a
  * dead letter with the reason and the place: broken JSON, a row with a field too many, a stray quote, invalid UTF-8, a
- * line that is too long. A malformed CSV row that spans several lines costs only its first line, and reading continues
- * with the next line.
+ * line that is too long. If a malformed CSV row spans several lines, only its first line becomes a dead letter, and
+ * reading continues with the next line.
  *
- * **Warnings.** The run's summary warns of a file that is not empty and yields no item, such as a header without rows.
- * It also warns of a JSON document that is one list, because JSON Lines takes the list for one item.
+ * **Warnings.** The run's summary warns if a file is not empty and yields no item, for example if it has a header and
+ * no rows. It also warns if the file is a JSON document with one list, because the whole list would be one item in JSON
+ * Lines.
  *
  * **Changes.** The file must stay the same while a run reads it.
  *
@@ -113,7 +117,7 @@ const PAGE_BYTES = 4 * 1_024 * 1_024;
  *
  * @throws {ConfigurationError} An option is unknown or out of its range.
  * @throws {SourceError} While the source is read: the file is missing, has another encoding, has no usable header, or
- *   is not the file that the cursor was made from.
+ *   is not the file that the cursor belongs to.
  *
  * @example
  * ```ts
@@ -123,7 +127,7 @@ const PAGE_BYTES = 4 * 1_024 * 1_024;
  * ```
  */
 export function fileLines(path: FilePath, options: CsvOptions): Source<Record<string, string>>;
-/** Makes a source of a JSON Lines file. See the overload for CSV, which describes both formats. */
+/** Makes a source from a JSON Lines file. See the overload for CSV, which describes both formats. */
 export function fileLines<Item = unknown>(path: FilePath, options: JsonLinesOptions): Source<Item>;
 export function fileLines(path: FilePath, options: FileLinesOptions): Source {
   const format = formatOption(options);
@@ -256,7 +260,8 @@ function toPath(path: unknown): string {
 
 async function openFile(name: string): Promise<FileHandle> {
   try {
-    // Only a file has bytes to which a run can return. Opening a pipe would also block until a process writes to it.
+    // Only a regular file has bytes to which a run can return. Opening a pipe would also block until a process writes
+    // to it.
     const stats = await stat(name);
     if (stats.isFile()) return await open(name);
   } catch (thrown) {
@@ -272,7 +277,7 @@ async function openFile(name: string): Promise<FileHandle> {
 
 interface Entry {
   readonly place: Place;
-  /** How many bytes of the file it takes. */
+  /** How many bytes of the file the item takes. */
   readonly bytes: number;
   readonly item: unknown;
 }

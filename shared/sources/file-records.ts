@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { SourceError } from "../base/errors.ts";
 import type { TextEncoding } from "./text-encoding.ts";
 
-const CHUNK_BYTES = 65_536;
+const READ_BYTES = 65_536;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
@@ -48,18 +48,18 @@ export interface QuoteRules {
 }
 
 /**
- * The place inside a field at which the search for the end of a record stands: at the start of the field, in unquoted
- * text, inside quotes, or just after a quote that may have closed the field.
+ * Where in a field the search for the end of a record currently is: at the start of the field, in unquoted text, inside
+ * quotes, or just after a quote that may have closed the field.
  */
 type InField = "start" | "plain" | "quoted" | "closed";
 
 /**
- * Divides a file into records at its line ends. It holds one record and one chunk of the file in memory. It works on
- * bytes, so the offsets are exact.
+ * Divides a file into records at its line ends. The reader holds one record and one block of 64 KiB of the file in
+ * memory. It works on bytes, so the offsets are exact.
  *
- * Without `relaxed`, a line end is inside quotes if the number of quotes before it is odd. That is exact for
- * well-formed CSV, in which a quote inside quotes is doubled. For malformed CSV see `skipLine`. With `relaxed`, the
- * place of each quote inside its field decides.
+ * Without `relaxed`, a line end is inside quotes if the number of quotes before it in the record is odd. This rule is
+ * exact for well-formed CSV, in which a quote inside quotes is doubled. For malformed CSV, see `skipLine`. With
+ * `relaxed`, the place of each quote inside its field decides.
  */
 export class RecordReader {
   readonly #file: FileHandle;
@@ -87,7 +87,7 @@ export class RecordReader {
     this.#inField = "start";
     for (;;) {
       const rest = this.#buffer.subarray(start.byte - this.#base);
-      // The chunk may end in the middle of a character. The rest of the character comes with the next chunk.
+      // The buffer may end in the middle of a character. The next read appends the rest of the character.
       const whole = rest.length - (rest.length % encoding.width);
       const { end, found, lines } = this.#lineEndIn(rest, scanned, whole);
       scanned = end;
@@ -145,7 +145,7 @@ export class RecordReader {
       else if (state === "start") {
         if (!isBlank) state = code === quote ? "quoted" : "plain";
       } else if (state === "closed") {
-        // Two quotes are one quote of the text. A carriage return may belong to the line end CR LF.
+        // Two quotes in a row stand for one quote of the text. A carriage return may belong to the line end CR LF.
         if (code === quote) state = "quoted";
         else if (!isBlank && code !== CARRIAGE_RETURN) state = "plain";
       }
@@ -189,7 +189,7 @@ export class RecordReader {
       rest = this.#buffer.subarray(byte - this.#base);
       newline = encoding.indexOf(rest, lineEnd);
     }
-    // Without another line end, the record reaches to the end of the file.
+    // If the file has no further line end, the record extends to the end of the file.
     const next = newline === -1 ? this.#options.size : byte + newline + encoding.width;
     this.#place = { byte: next, line: start.line + 1 };
     return { ...start, bytes, tooLong: true };
@@ -207,13 +207,13 @@ export class RecordReader {
   }
 
   /**
-   * Appends the next chunk to the buffer, and drops the bytes before the current place. Returns false at the file's
-   * end.
+   * Reads the next bytes of the file into the buffer, and drops the bytes before the current place. Returns false at
+   * the end of the file.
    */
   async #fill(): Promise<boolean> {
     const kept = this.#buffer.subarray(this.#place.byte - this.#base);
     const position = this.#place.byte + kept.length;
-    const length = Math.min(CHUNK_BYTES, this.#options.size - position);
+    const length = Math.min(READ_BYTES, this.#options.size - position);
     if (length <= 0) return false;
     const { bytesRead, buffer } = await this.#file.read(Buffer.allocUnsafe(length), 0, length, position);
     if (bytesRead === 0) {
@@ -222,8 +222,8 @@ export class RecordReader {
           `${position}. Restore the file, or start a new run`,
       );
     }
-    const chunk = buffer.subarray(0, bytesRead);
-    this.#buffer = kept.length === 0 ? chunk : Buffer.concat([kept, chunk]);
+    const bytes = buffer.subarray(0, bytesRead);
+    this.#buffer = kept.length === 0 ? bytes : Buffer.concat([kept, bytes]);
     this.#base = this.#place.byte;
     return true;
   }

@@ -24,8 +24,8 @@ export interface HttpPagesOptions {
    * The URL of the first page, with http or https. Sluice calls a function when it starts to read, so that the URL may
    * come from the environment variables of the deployed function.
    *
-   * All pages keep the query of this URL byte for byte, unless the API names the next page by a whole URL. A parameter
-   * that `next` sets replaces the parameter of the same name, or is added at the end.
+   * All pages keep the query of this URL byte for byte, unless the API gives the whole URL of the next page. A
+   * parameter that `next` sets replaces the parameter of the same name, or is added at the end.
    *
    * `fetch` sends every URL as the URL standard writes it (https://url.spec.whatwg.org/#query-state). In a query it
    * encodes spaces, `"`, `'`, `<`, `>` and characters beyond ASCII, in the same way on every page: `'open'` is sent as
@@ -40,13 +40,14 @@ export interface HttpPagesOptions {
   /** The place of the list of items in the body. Default: the body itself is the list. */
   readonly items?: Path;
   /**
-   * Whether a page counts although its body reports `errors`, as GraphQL does beside `data`. Default `false`: such a
-   * page is an error, because items may be missing. With `true`, the run's summary shows the errors as a warning.
+   * Whether Sluice accepts a page whose body has the field `errors`, as a GraphQL response can have in addition to
+   * `data`. Default `false`: such a page is an error, because items may be missing. With `true`, the run's summary
+   * shows the errors as a warning.
    */
   readonly allowErrors?: boolean;
   /**
    * Whether `null` in place of the list of items means an empty list, as with some servers written in Go. Default
-   * `false`: it is an error, because GraphQL returns `null` for a list that it could not read.
+   * `false`: `null` is an error, because GraphQL returns `null` for a list that it could not read.
    */
   readonly allowNullItems?: boolean;
   /**
@@ -63,8 +64,8 @@ export interface HttpPagesOptions {
   /** Further origins to which requests and their headers may go, such as `"https://eu.example.com"`. Default: none. */
   readonly allowOrigins?: readonly string[];
   /**
-   * The timeout of one attempt, including the body: 1 ms to 15 min. The same timeout applies to the function `headers`
-   * before the attempt. Default 30 s.
+   * The timeout of one attempt, including the body: 1 ms to 15 min. The function `headers`, which runs before each
+   * attempt, has the same timeout. Default 30 s.
    */
   readonly timeout?: Duration;
   /**
@@ -92,20 +93,21 @@ export interface HttpPagesOptions {
    */
   readonly charset?: string;
   /**
-   * Whether a page may have exactly the items of the page before it. Default `false`: it is an error, because an API
-   * that ignores the page parameter returns the first page forever.
+   * Whether a page may have exactly the items of the page before it. Default `false`: such a page is an error, because
+   * an API that ignores the page parameter returns the first page forever.
    */
   readonly allowRepeatedPages?: boolean;
   /**
-   * How many pages in a row may have no items and yet lead to another page: 0 or more. One page more is an error,
-   * because an API that never says that the source ends would be read forever. Default 1,000.
+   * How many pages in a row may have no items and still lead to another page: 0 or more. If more such pages follow each
+   * other, the source fails. Without this limit, Sluice would read forever from an API that never marks its last page.
+   * Default 1,000.
    */
   readonly maxEmptyPages?: number;
   /**
    * What Sluice does with a number that JavaScript would alter, such as the id `12345678901234567`. Default `"refuse"`:
    * the item becomes a dead letter with the reason `invalid item`, and a cursor with such a number is an error.
-   * `"text"` keeps the number as a string. `"bigint"` keeps an integer as a bigint. The task receives that value. A
-   * cursor is sent back as the same number.
+   * `"text"` keeps the number as a string. `"bigint"` keeps an integer as a bigint. The task receives the string or the
+   * bigint. A cursor with such a number is sent back to the API as the same number.
    */
   readonly unsafeNumbers?: UnsafeNumbers;
   /**
@@ -116,7 +118,7 @@ export interface HttpPagesOptions {
 }
 
 /**
- * Makes a source of a REST API that returns JSON in pages.
+ * Makes a source from a REST API that returns JSON in pages.
  *
  * The cursor contains the position of the next page. If the position is a URL of the same origin as `url`, the cursor
  * leaves out host and port, so that a run can continue after the API has moved.
@@ -168,7 +170,7 @@ export function httpPages<Item = unknown>(
         origins: [start.url.origin, ...(options.allowOrigins ?? [])],
       };
       const loop = new LoopDetector();
-      let here: Here | undefined = cursor === undefined ? undefined : readCursor(cursor);
+      let here: ParsedCursor | undefined = cursor === undefined ? undefined : readCursor(cursor);
       for (;;) {
         const answer = await requestJson(next.request(start, here?.at), context.signal, {
           ...settings,
@@ -181,7 +183,7 @@ export function httpPages<Item = unknown>(
         const at = next.next({ ...answer, items }, here?.at, start, context);
         const exact = (answer.marked ? refuseUnsafeNumbers(items, answer, configured.unsafeNumbers) : items) as Item[];
         if (at === undefined) return yield { items: exact };
-        if (loop.isRepeated(at) || isDeepStrictEqual(at, here?.at)) throw circle(at);
+        if (loop.isRepeated(at) || isDeepStrictEqual(at, here?.at)) throw loopError(at);
         const empty = items.length > 0 ? 0 : (here?.empty ?? 0) + 1;
         if (empty > maxEmptyPages) throw endless(at, empty);
         here = { at, seen, empty };
@@ -287,7 +289,10 @@ function checkObject(option: string, value: unknown, example: string): void {
   throw new ConfigurationError(`${option} must be an object, but is ${show(value)}: write ${example}`);
 }
 
-/** The backoff is shorter than that of a task, because the whole slice of the producer waits for the request. */
+/**
+ * Fills in the defaults. The default backoff is shorter than the backoff of a task, because the whole slice of the
+ * producer waits for the request.
+ */
 function withDefaults(backoff: RetryOptions["backoff"] = {}): NonNullable<RetryOptions["backoff"]> {
   const { cap = { seconds: 30 } } = backoff;
   const longest = toMilliseconds(cap, { option: "retry.backoff.cap" });
@@ -333,7 +338,8 @@ function headersOf({ headers }: HttpPagesOptions, context: ReadContext): Headers
 }
 
 /**
- * A digest of the items of a page, and not of its body, because the body may contain a time or the id of the request.
+ * A digest of the items of a page. It does not cover the rest of the body, which may contain a time or the id of the
+ * request.
  */
 function digest(items: readonly unknown[]): string {
   return createHash("sha256")
@@ -347,18 +353,18 @@ const cursorSchema = z.strictObject({
   at: z.custom<ExactJson>((at) => at !== undefined),
   /** The digest of the items of the page before. */
   seen: z.string(),
-  /** How many pages in a row before it had no items. Absent: 0. */
+  /** How many pages directly before the next page had no items. Absent: 0. */
   empty: z.int().nonnegative().default(0),
 });
 
-/** The parsed cursor: the page to read next. */
-interface Here {
+/** The parsed cursor. It identifies the page to read next. */
+interface ParsedCursor {
   readonly at: ExactJson;
   readonly seen: string;
   readonly empty: number;
 }
 
-function readCursor(cursor: Cursor): Here {
+function readCursor(cursor: Cursor): ParsedCursor {
   const parsed = cursorSchema.safeParse(cursor);
   if (parsed.success) return parsed.data;
   throw new SourceError(
@@ -381,7 +387,7 @@ function endless(at: ExactJson, empty: number): SourceError {
   );
 }
 
-function circle(at: ExactJson): SourceError {
+function loopError(at: ExactJson): SourceError {
   return new SourceError(
     `the pages form a loop: the next page would be ${show(at)} again. Check next, and check whether the API marks its ` +
       "last page by another field",

@@ -38,11 +38,11 @@ export interface RequestSettings extends Surroundings {
   readonly maxRetryAfterMilliseconds: number;
   readonly maxBodyBytes: number;
   readonly unsafeNumbers: UnsafeNumbers;
-  /** The charset of the bodies. `undefined`: the one that their content type declares. */
+  /** The charset of the bodies. `undefined`: the charset that their content type declares. */
   readonly charset: string | undefined;
   /**
-   * The origins that may be requested; the first is that of the option `url`. Other origins are never requested,
-   * because the request would carry the headers there.
+   * The origins to which requests may go. The first one is the origin of the option `url`. Sluice never sends a request
+   * to another origin, because the request would contain the headers, which can be secrets.
    */
   readonly origins: readonly [string, ...string[]];
   /**
@@ -62,8 +62,8 @@ type Outcome =
   | { readonly tag: "answered"; readonly answer: HttpAnswer | "past the end" }
   | { readonly tag: "failed"; readonly error: SourceError }
   /**
-   * The service asks for fewer requests. `waitMilliseconds` is the time without requests that it asks for, if it names
-   * one.
+   * The service asks for fewer requests. `waitMilliseconds` says for how long the service wants no request.
+   * `undefined`: the service does not say.
    */
   | { readonly tag: "throttled"; readonly error: SourceError; readonly waitMilliseconds: number | undefined };
 
@@ -93,7 +93,7 @@ export async function requestJson(
     if (outcome.tag === "answered") return outcome.answer;
     const { error } = outcome;
     if (outcome.tag === "throttled" && outcome.waitMilliseconds !== undefined && outcome.waitMilliseconds > 0) {
-      throw toWait(error, outcome.waitMilliseconds, settings.maxRetryAfterMilliseconds);
+      throw waitError(error, outcome.waitMilliseconds, settings.maxRetryAfterMilliseconds);
     }
     if (attempt === attempts) {
       const message = attempts === 1 ? error.message : `${error.message} (${attempts} attempts)`;
@@ -104,7 +104,7 @@ export async function requestJson(
   }
 }
 
-function toWait(error: SourceError, milliseconds: number, longest: number): Throttled | SourceError {
+function waitError(error: SourceError, milliseconds: number, longest: number): Throttled | SourceError {
   const asks = `${error.message} (the service asks to wait ${formatDuration(Math.ceil(milliseconds / 1_000) * 1_000)}`;
   if (milliseconds <= longest) return new Throttled({ milliseconds }, { message: `${asks})`, cause: error });
   const message =
@@ -113,7 +113,7 @@ function toWait(error: SourceError, milliseconds: number, longest: number): Thro
   return new SourceError(message, { cause: error, permanent: true });
 }
 
-/** Makes one attempt. Throws an error that another attempt cannot avoid. */
+/** Makes one attempt. Throws if another attempt would fail in the same way. */
 async function tryOnce(request: PageRequest, signal: AbortSignal, settings: RequestSettings): Promise<Outcome> {
   signal.throwIfAborted();
   const headers = headersOf(await headersInTime(signal, settings), request);
@@ -160,7 +160,10 @@ async function tryOnce(request: PageRequest, signal: AbortSignal, settings: Requ
   }
 }
 
-/** @throws {ConfigurationError} HTTP does not allow the headers. The message shows no value, which may be a secret. */
+/**
+ * @throws {ConfigurationError} HTTP does not allow the headers. The message shows no value of a header, because the
+ *   value may be a secret.
+ */
 export function toHeaders(input: unknown): Headers {
   try {
     return new Headers(input as HeadersInput);
@@ -172,19 +175,22 @@ export function toHeaders(input: unknown): Headers {
   }
 }
 
-/** Returns what the option `headers` gives. A function may wait for a token, but no longer than the timeout. */
+/**
+ * Returns the headers that the option `headers` gives. If the option is a function, it may wait for a token, but no
+ * longer than the timeout.
+ */
 async function headersInTime(signal: AbortSignal, settings: RequestSettings): Promise<HeadersInput> {
   const headers = settings.headers(signal);
   if (!(headers instanceof Promise)) return headers;
   const { promise: stopped, reject } = Promise.withResolvers<never>();
-  const either = AbortSignal.any([signal, AbortSignal.timeout(settings.timeoutMilliseconds)]);
+  const abortOrTimeout = AbortSignal.any([signal, AbortSignal.timeout(settings.timeoutMilliseconds)]);
   const took = `the function headers took longer than ${formatDuration(settings.timeoutMilliseconds)} (timeout)`;
   const stop = () => reject(signal.aborted ? signal.reason : new SourceError(took));
-  either.addEventListener("abort", stop, { once: true });
+  abortOrTimeout.addEventListener("abort", stop, { once: true });
   try {
     return await Promise.race([headers, stopped]);
   } finally {
-    either.removeEventListener("abort", stop);
+    abortOrTimeout.removeEventListener("abort", stop);
   }
 }
 
@@ -196,7 +202,8 @@ function headersOf(input: HeadersInput, { body }: PageRequest): Headers {
 }
 
 /**
- * Sends a request and follows redirects itself, because `fetch` would send headers such as `x-api-key` to any origin.
+ * Sends a request, and follows redirects. `fetch` does not follow them, because it would send headers such as
+ * `x-api-key` to any origin.
  */
 async function send(
   request: PageRequest,
@@ -217,7 +224,7 @@ async function send(
     if (!REDIRECTS.includes(response.status) || location === null) return { response, url };
     await response.body?.cancel();
     const moved = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
-    // By the HTTP standard, a POST redirected with 301, 302 or 303 becomes a GET and loses its body.
+    // According to the HTTP standard, a POST that is redirected with 301, 302 or 303 becomes a GET and loses its body.
     if (moved === undefined || (body !== undefined && response.status < 307)) {
       throw new SourceError(
         `${describe(request, url)} answered ${response.status}, a redirect to ${JSON.stringify(location)} that cannot ` +
@@ -241,15 +248,15 @@ function checkOrigin({ origin, protocol, username, password }: URL, origins: rea
   }
   if (origins.includes(origin)) return;
   throw new SourceError(
-    `the next page is at ${origin}, another origin than ${origins[0]}. It was not requested, because the request would ` +
-      `carry the headers there. If they may go there, set allowOrigins: [${JSON.stringify(origin)}]`,
+    `the next page is at ${origin}, another origin than ${origins[0]}. Sluice did not request it, because the request ` +
+      `would contain the headers. To allow such requests, set allowOrigins: [${JSON.stringify(origin)}]`,
   );
 }
 
 /**
- * Decides whether a response asks for fewer requests. It does if it refuses because of load, or if a retry may succeed
- * and the response says when. A 403 can be either: GitHub also sends it for too many requests, and then says how long
- * to wait.
+ * Whether a response asks for fewer requests. This is so if the service refused the request because of load, or if a
+ * retry may succeed and the response says when. A 403 can mean too few rights or too many requests: GitHub sends it for
+ * both, and for too many requests it also says how long to wait.
  */
 function throttled(response: Response, now: number): { readonly waitMilliseconds: number | undefined } | undefined {
   const throttle = throttleOf(response, now);

@@ -22,22 +22,22 @@ export interface ItemsOptions {
 }
 
 /**
- * Makes a source of values in memory, or of anything that can be iterated in less than a minute: an array, a `Set`, a
- * generator function.
+ * Makes a source from values in memory, or from anything that can be iterated in less than a minute: an array, a `Set`,
+ * a generator function.
  *
- * The iterable must give the same items in the same order each time it is iterated. A generator or a stream can be
- * iterated only once and is refused: pass the function that makes it. Sluice reads the iterable lazily, one item ahead
- * of the page, and closes it (`iterator.return()`) when reading stops.
+ * The iterable must give the same items in the same order each time it is iterated. A generator or a stream is refused,
+ * because it can be iterated only once. Pass the function that makes the generator or the stream instead. Sluice reads
+ * the iterable lazily, one item ahead of the page, and closes it (`iterator.return()`) when reading stops.
  *
  * **Limit: only an array continues where it stopped.** A run reads its source in slices of about a minute, and often
- * less, because a slice also ends when the queue is full. Each slice iterates over any other iterable from the first
- * item, and drops the items that the run has read before. The run warns when a slice takes 30 s. The run fails when a
- * slice has spent 60 s on dropping items. So `items` does not suit listings of a service, such as the objects of a
- * large S3 bucket, or rows of a database. For these, write `{ readPage(cursor) }` with the service's own cursor, which
- * continues where it stopped.
+ * less, because a slice also ends when the queue is full. For any other iterable, each slice starts at the first item,
+ * and drops the items that the run has read before. The run warns when a slice takes 30 s. The run fails when a slice
+ * has spent 60 s on dropping items. So `items` does not suit listings of a service, such as the objects of a large S3
+ * bucket, or rows of a database. For these, write `{ readPage(cursor) }` with the service's own cursor, which continues
+ * where it stopped.
  *
- * @throws {ConfigurationError} The value cannot be iterated, or only once; `pageSize` is out of range; an option is
- *   unknown.
+ * @throws {ConfigurationError} The value cannot be iterated, or can be iterated only once; `pageSize` is out of range;
+ *   an option is unknown.
  * @throws {SourceError} While the source is read: a slice spent 60 s on dropping items (`permanent`), or the iterable
  *   has fewer items than the run has read before.
  *
@@ -72,17 +72,17 @@ export function items<Item>(
       const skipped = checkCursor(cursor);
       context.signal.throwIfAborted();
       const opened: unknown = await open(context);
-      if (Array.isArray(opened)) return yield* slices<Item>(opened, skipped, pageSize, context.signal);
+      if (Array.isArray(opened)) return yield* pagesOfArray<Item>(opened, skipped, pageSize, context.signal);
 
       const iterator = iteratorOf<Item>(opened);
-      if (used.has(iterator)) throw new SourceError(`the iterator of items(...) was used before: ${FRESH}`);
+      if (used.has(iterator)) throw new SourceError(`the iterator of items(...) was used before: ${PASS_A_FUNCTION}`);
       used.add(iterator);
-      yield* groups(iterator, skipped, pageSize, context);
+      yield* pagesOfIterator(iterator, skipped, pageSize, context);
     },
   };
 }
 
-const FRESH = "pass a function that makes a new iterable on each call, such as items(() => readRows())";
+const PASS_A_FUNCTION = "pass a function that makes a new iterable on each call, such as items(() => readRows())";
 
 function factoryOf<Item>(iterable: AnyIterable<Item>): () => AnyIterable<Item> {
   if (!isIterable(iterable)) {
@@ -93,11 +93,13 @@ function factoryOf<Item>(iterable: AnyIterable<Item>): () => AnyIterable<Item> {
   }
   const once = ["next", "pipe", "getReader"].some((method) => method in iterable);
   if (once)
-    throw new ConfigurationError(`items(...) got a generator or a stream, which can be read only once: ${FRESH}`);
+    throw new ConfigurationError(
+      `items(...) got a generator or a stream, which can be read only once: ${PASS_A_FUNCTION}`,
+    );
   return () => iterable;
 }
 
-// A string is refused: it is iterable by its characters, which is never what the user wants.
+// A string is refused. Iterating over it yields its characters, which is never what the user wants.
 function isIterable(value: unknown): value is AnyIterable<unknown> {
   return typeof value === "object" && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value);
 }
@@ -105,7 +107,7 @@ function isIterable(value: unknown): value is AnyIterable<unknown> {
 function iteratorOf<Item>(value: unknown): Iterator<Item> | AsyncIterator<Item> {
   if (!isIterable(value)) {
     throw new SourceError(
-      `the function given to items(...) returned ${show(value)}, which cannot be iterated: ${FRESH}`,
+      `the function given to items(...) returned ${show(value)}, which cannot be iterated: ${PASS_A_FUNCTION}`,
     );
   }
   const iterable = value as AnyIterable<Item>;
@@ -121,11 +123,14 @@ function checkCursor(cursor: Cursor | undefined): number {
   );
 }
 
-/** A slice of the producer lasts this long. A slice that drops items for its whole time makes no progress. */
+/**
+ * The longest time for which a slice may drop items. A slice of the producer lasts this long, so a slice that only
+ * drops items makes no progress.
+ */
 const LONGEST_SKIPPING_MILLISECONDS = 60_000;
 
-/** After a slice that takes this long, the run warns: it will probably need another slice. */
-const TO_WARN_OF_MILLISECONDS = 30_000;
+/** If a slice takes this long, the run warns, because the run will probably need another slice. */
+const WARNING_MILLISECONDS = 30_000;
 
 const WARNING =
   "items(...) starts at its first item in each slice of the producer, and a slice has taken more than 30 s. The run fails " +
@@ -142,7 +147,10 @@ function tooManyToSkip(passed: number, skipped: number): SourceError {
   );
 }
 
-/** A page has a cursor only if the iterable had another item after the page. So at least one more item must exist. */
+/**
+ * The error for an iterable that has become shorter. A page has a cursor only if the iterable had another item after
+ * the page, so at least one more item must exist.
+ */
 function shrunk(seen: number, skipped: number): SourceError {
   return new SourceError(
     `items(...) ended after ${seen} items, but the run had read ${skipped} before and saw that more follow: ` +
@@ -150,7 +158,7 @@ function shrunk(seen: number, skipped: number): SourceError {
   );
 }
 
-async function* slices<Item>(
+async function* pagesOfArray<Item>(
   array: readonly Item[],
   skipped: number,
   pageSize: number,
@@ -166,7 +174,7 @@ async function* slices<Item>(
   } while (count < array.length);
 }
 
-async function* groups<Item>(
+async function* pagesOfIterator<Item>(
   iterator: Iterator<Item> | AsyncIterator<Item>,
   skipped: number,
   pageSize: number,
@@ -185,7 +193,7 @@ async function* groups<Item>(
       const milliseconds = performance.now() - startedAt;
       if (count + 1 < skipped && milliseconds >= LONGEST_SKIPPING_MILLISECONDS) throw tooManyToSkip(count + 1, skipped);
       if (page.length === pageSize) {
-        if (milliseconds >= TO_WARN_OF_MILLISECONDS) warn(WARNING);
+        if (milliseconds >= WARNING_MILLISECONDS) warn(WARNING);
         yield { items: page, next: count };
         page = [];
       }

@@ -4,9 +4,9 @@ export interface Link {
   readonly target: string;
   /** The relation types in the first `rel` parameter, in lower case. */
   readonly rels: readonly string[];
-  /** The page that the link belongs to, if it is another page than the one that sent the header. */
+  /** The page to which the link belongs. Absent: the page that sent the header. */
   readonly anchor?: string | undefined;
-  /** The link says that its page has no items (`results="false"`, as Sentry sends it). */
+  /** The page to which the link leads has no items (`results="false"`, as Sentry sends it). */
   readonly isEmpty?: true;
 }
 
@@ -20,9 +20,9 @@ export interface ParsedLinks {
 
 /**
  * Parses a `Link` header as RFC 8288 defines it (https://www.rfc-editor.org/rfc/rfc8288#section-3). `Headers` joins
- * several headers by commas, and the parser accepts that. It also accepts what services send beyond the standard:
- * single quotes, missing quotes around several relation types, missing semicolons, empty elements, spaces between any
- * two parts, bytes beyond ASCII.
+ * several headers by commas, and the parser accepts that. It also accepts forms that the standard does not allow and
+ * that services send: single quotes, missing quotes around several relation types, missing semicolons, empty elements,
+ * spaces between any two parts, bytes beyond ASCII.
  *
  * The parser never guesses. If a part can be read in two ways, or a link may have lost its `rel`, the rest of the
  * header is malformed.
@@ -82,7 +82,7 @@ class Reader {
 
 const SPACES = /[ \t]*/y;
 const TARGET = /<([^<>"]*)>/y;
-/** A token of RFC 9110 without the apostrophe, which would be half of a pair of quotes. */
+/** A token of RFC 9110. The apostrophe is left out, because it would be half of a pair of quotes. */
 const NAME = /[!#$%&*+.^_`|~\w-]+/y;
 const DOUBLE_QUOTED = /"((?:[^"\\]|\\.)*)"/y;
 const SINGLE_QUOTED = /'([^']*)'(?=[ \t]*(?:[;,]|$))/y;
@@ -95,7 +95,7 @@ function readLink(reader: Reader): Link | undefined {
   const start = reader.at;
   const target = reader.take(TARGET)?.[1];
   if (target === undefined) throw reader.fail("there is no <URL>");
-  if (/;[ \t]*rel\*?[ \t]*=/i.test(target)) throw reader.fail("the URL before has no >");
+  if (/;[ \t]*rel\*?[ \t]*=/i.test(target)) throw reader.fail("the URL before this place has no >");
   const parameters = new Map<string, string>();
   for (;;) {
     reader.skip(/[ \t;]*/y);
@@ -152,7 +152,7 @@ function extendedValue(reader: Reader, value: string | undefined): string | unde
   try {
     if (/^(?:utf-8|us-ascii|iso-8859-1)$/i.test(charset)) return decodeURIComponent(encoded);
   } catch {
-    // The throw below reports it.
+    // The value is invalid, and the error below says so.
   }
   throw reader.fail(`the rel* ${JSON.stringify(value)} cannot be decoded`);
 }

@@ -1,12 +1,20 @@
 import { toStoredText } from "../base/exact-json.ts";
 
-/** What the loop detection remembers of a sequence of positions: two positions, however long the sequence is. */
+/**
+ * What the loop detection remembers about a sequence of positions. It remembers only two positions, however long the
+ * sequence is.
+ */
 export interface LoopState {
   /** How many positions the sequence has. */
   readonly count: number;
-  /** The position whose number is the latest power of two (Brent's algorithm). It finds loops of any length. */
+  /**
+   * The position whose number is the latest power of two (Brent's algorithm). This position finds loops of any length.
+   */
   readonly far: string;
-  /** The position whose number is the latest multiple of 64. It finds short loops soon, however late they begin. */
+  /**
+   * The position whose number is the latest multiple of 64. This position finds short loops soon, however late they
+   * begin.
+   */
   readonly near: string;
 }
 
@@ -18,7 +26,7 @@ const NEAR_POSITIONS = 64;
  * A loop of up to 64 positions is found within 128 positions. A longer loop is found when the sequence is about three
  * times as long as the loop and the positions before it together.
  *
- * @returns the new state, or `undefined` if the position occurred before: the sequence is a loop.
+ * @returns the new state, or `undefined` if the position occurred before, which means that the sequence is a loop.
  */
 export function nextLoopState(state: LoopState | undefined, position: string): LoopState | undefined {
   if (state === undefined) return { count: 1, far: position, near: position };

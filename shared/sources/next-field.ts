@@ -6,7 +6,7 @@ import { type HttpPage, locate } from "./pagination.ts";
 export interface AbsentFieldOptions {
   /**
    * Whether a page without the field is the last page, as in OData and JSON:API. If the field is absent on page 1, the
-   * run still warns in its summary. Default `false`: a page without the field is an error, because the path may be
+   * run's summary shows a warning. Default `false`: a page without the field is an error, because the path may be
    * misspelt.
    */
   readonly absentEnds?: boolean;
@@ -39,6 +39,6 @@ export function nextField(
   return isEmpty(value) ? undefined : value;
 }
 
-/** Whether the value of such a field says that no page follows. */
+/** Whether the value of a field that leads to the next page says that no page follows. */
 export const isEmpty = (value: unknown): boolean =>
   value === undefined || value === null || value === "" || value === false || value === 0;

@@ -3,11 +3,11 @@ import { keysSeen, nameOf, type Path, valueAt } from "./body-path.ts";
 import { type HttpPage, locate } from "./pagination.ts";
 import { serviceErrors, serviceMessage } from "./service-errors.ts";
 
-/** Where the items of a page are, and which irregular responses count as complete pages. */
+/** Where the items of a page are, and which unusual responses count as complete pages. */
 export interface PageItemsOptions {
   /** The place of the list of items in the body. Default: the body itself is the list. */
   readonly items?: Path | undefined;
-  /** Whether a page counts although its body reports errors. */
+  /** Whether Sluice accepts a page whose body reports errors. */
   readonly allowErrors: boolean;
   /** Whether `null` in place of the list is an empty list. */
   readonly allowNullItems: boolean;
@@ -35,7 +35,8 @@ export function itemsOf(
   if (errors !== undefined) warn(`${locate(page)} answered with errors, which allowErrors accepts: ${errors}`);
   const found = path === undefined ? body : valueAt(body, path);
   if (Array.isArray(found)) {
-    // Some services answer 200 with the items that they could read, and describe the rest in this field.
+    // Some services answer 200 with the items that they could read, and say in this field why they could not read the
+    // others.
     const error = serviceMessage({ error: valueAt(body, "error") });
     if (error !== undefined)
       warn(`${locate(page)} answered with an error beside its items, so items may be missing: ${error}`);
@@ -44,13 +45,14 @@ export function itemsOf(
   if (found !== null || path === undefined) throw notList(page, path);
   if (allowNullItems) return [];
   throw new SourceError(
-    `${nameOf(path)} of ${locate(page)} is null, not a list of items${said(body)}. Set allowNullItems: true if the API ` +
-      "means an empty list by null",
+    `${nameOf(path)} of ${locate(page)} is null, not a list of items${messageOf(body)}. Set allowNullItems: true if the API ` +
+      "uses null for an empty list",
   );
 }
 
 /**
- * Returns the first errors in the body of a batch request. Such a body is a list with one response for each request.
+ * Returns the first errors in the response to a batch request. The body of such a response is a list with one response
+ * for each request.
  */
 function batchErrors(body: unknown, path: Path | undefined): string | undefined {
   if (!Array.isArray(body) || path === undefined || typeof path === "function") return undefined;
@@ -62,11 +64,11 @@ function notList(page: Pick<HttpPage, "body" | "url">, path: Path | undefined): 
   const where = path === undefined ? "the body" : nameOf(path);
   return new SourceError(
     `${where} of ${locate(page)} is not a list of items: ` +
-      `${path === undefined ? "" : "the body: "}${keysSeen(body)}${said(body)}${suggestion(body)}`,
+      `${path === undefined ? "" : "the body: "}${keysSeen(body)}${messageOf(body)}${suggestion(body)}`,
   );
 }
 
-function said(body: unknown): string {
+function messageOf(body: unknown): string {
   const message = serviceMessage(body);
   return message === undefined ? "" : `; the response says ${message}`;
 }

@@ -28,9 +28,9 @@ export interface CursorFieldOptions extends AbsentFieldOptions {
   readonly parameter: Parameter;
   /**
    * The place of a flag that says whether a page follows. Use it for an API that still sends a cursor on its last page.
-   * If the flag is `false`, the cursor may be absent. Default: if `path` ends in `endCursor` and the body has the field
-   * `hasNextPage` beside it, that field (GraphQL connections, https://relay.dev/graphql/connections.htm). Otherwise the
-   * cursor alone decides.
+   * If the flag is `false`, the cursor may be absent. Default: the cursor alone decides, except for GraphQL connections
+   * (https://relay.dev/graphql/connections.htm). If `path` ends in `endCursor` and the same object has the field
+   * `hasNextPage`, that field is the flag.
    */
   readonly hasMore?: Field;
 }
@@ -39,7 +39,7 @@ export interface CursorFieldOptions extends AbsentFieldOptions {
  * Pagination by a cursor that the response contains and the next request sends back (Slack, Notion, Shopify, Airtable,
  * GraphQL connections). The request for page 1 has no cursor.
  *
- * @throws {ConfigurationError} An option is missing, unknown or of the wrong kind.
+ * @throws {ConfigurationError} An option is missing, unknown or of the wrong type.
  *
  * @example
  * ```ts
@@ -63,23 +63,23 @@ export function cursorField(options: CursorFieldOptions): Pagination {
     const hasMore = options.hasMore ?? connectionFlag(page, path);
     if (hasMore !== undefined && !booleanOf(page, hasMore)) return undefined;
     const value =
-      hasMore === undefined ? nextField(page, path, { absentEnds, isFirst, warn }) : promised(page, path, hasMore);
+      hasMore === undefined
+        ? nextField(page, path, { absentEnds, isFirst, warn })
+        : requiredCursor(page, path, hasMore);
     if (value !== true) return value;
     throw new SourceError(`${nameOf(path)} of ${locate(page)} must hold a cursor, but is true: check the path`);
   });
 }
 
 /** Returns the cursor of a page whose flag says that another page follows. */
-function promised(page: HttpPage, path: Path, hasMore: Field): unknown {
+function requiredCursor(page: HttpPage, path: Path, hasMore: Field): unknown {
   const value = valueAt(page.body, path);
   if (!isEmpty(value)) return value;
   const found = value === undefined ? describeAbsent(page.body, path) : `${nameOf(path)} is ${show(value)}`;
   throw new SourceError(`${nameOf(hasMore)} of ${locate(page)} says that a page follows, but ${found}`);
 }
 
-/**
- * Finds the flag that the GraphQL Cursor Connections Specification puts beside a forward cursor, if the page has it.
- */
+/** Finds the flag that belongs to a cursor in the GraphQL Cursor Connections Specification, if the page has it. */
 function connectionFlag(page: HttpPage, path: Path): Field | undefined {
   if (typeof path === "function") return undefined;
   const keys = keysOf(path);
@@ -102,7 +102,7 @@ export interface LastItemOptions {
  * Pagination in which the next page starts after the last item of the current page (Stripe, Mastodon, Elasticsearch's
  * `search_after`).
  *
- * @throws {ConfigurationError} An option is missing, unknown or of the wrong kind.
+ * @throws {ConfigurationError} An option is missing, unknown or of the wrong type.
  *
  * @example
  * ```ts
@@ -147,7 +147,10 @@ function byCursor(
   };
 }
 
-/** JavaScript rounds integers beyond 2^53. A rounded cursor would request a page that does not exist. */
+/**
+ * Returns a cursor unchanged, or throws if it contains a number that JavaScript would round. A rounded cursor would
+ * request a page that does not exist.
+ */
 function exact(cursor: unknown): ExactJson | undefined {
   const unsafe = findUnsafeNumber(cursor);
   if (unsafe !== undefined) {

@@ -8,15 +8,18 @@ import { foreignPosition, type HttpPage, locate, type PageRequest, type Paginati
 /** How many characters of a header a message shows. */
 const SHOWN_CHARACTERS = 1_000;
 
-/** Relation types of page links. If page 1 has one of them in its `Link` header, the API pages by that header. */
+/**
+ * Relation types of page links. If page 1 has one of these relation types in its `Link` header, the API uses that
+ * header for pagination.
+ */
 const PAGE_RELATIONS = ["first", "prev", "previous", "last"];
 
 /**
  * Pagination by the header `Link: <…>; rel="next"` (GitHub, GitLab, WordPress, RFC 8288). A page without such a link is
- * the last page. So is a page whose link says `results="false"` (Sentry).
+ * the last page. A page whose link says `results="false"` (Sentry) is also the last page.
  *
- * If page 1 has no `Link` header about pages, the run's summary shows a warning, because the API may page in another
- * way. A malformed header is an error, because a next page may be hidden in it.
+ * If page 1 has no `Link` header about pages, the run's summary shows a warning, because the API may use another kind
+ * of pagination. A malformed header is an error, because it may name a next page that Sluice cannot read.
  *
  * @example `next: linkHeader`
  */
@@ -24,8 +27,8 @@ export const linkHeader: Pagination = byLink((page, isFirst, warn) => {
   const header = page.headers.get("link") ?? "";
   const { links, malformed } = parseLinkHeader(header);
   const next = links.filter(({ rels }) => rels.includes("next"));
-  const ours = next.find(({ anchor }) => anchor === undefined || isSamePage(anchor, page.url));
-  if (ours !== undefined) return ours.isEmpty ? undefined : ours.target;
+  const own = next.find(({ anchor }) => anchor === undefined || isSamePage(anchor, page.url));
+  if (own !== undefined) return own.isEmpty ? undefined : own.target;
   const problem =
     malformed ?? (next.length > 0 ? "its next link belongs to another page, which its anchor names" : undefined);
   if (problem !== undefined) {
@@ -62,7 +65,7 @@ export interface NextUrlOptions extends AbsentFieldOptions {
  * Pagination by the next page's URL in the body (Django REST framework: `"next"`; JSON:API: `"links.next"`; OData:
  * `["@odata.nextLink"]`). The URL may be relative. The field may also be an object whose `href` is the URL.
  *
- * @throws {ConfigurationError} An option is missing, unknown or of the wrong kind.
+ * @throws {ConfigurationError} An option is missing, unknown or of the wrong type.
  *
  * @example
  * ```ts
@@ -97,8 +100,8 @@ function byLink(
 }
 
 /**
- * The position of a page: path and query if the URL has the origin of the first page, and the whole URL otherwise. So a
- * run can continue after the API's host or port has changed.
+ * The position of a page: path and query if the URL has the same origin as the first page, otherwise the whole URL. So
+ * a run can continue after the API's host or port has changed.
  */
 function positionOf(link: string, current: URL, start: URL): string {
   if (!URL.canParse(link, current.href)) throw new SourceError(`the next page's link is not a URL: ${show(link)}`);
@@ -109,7 +112,7 @@ function positionOf(link: string, current: URL, start: URL): string {
 
 function urlAt(position: unknown, { url: start }: PageRequest): URL {
   if (typeof position !== "string" || position === "") throw foreignPosition(position);
-  // Join the texts, because resolving would read a path that starts with two slashes as a host.
+  // Join the texts: `new URL(position, start)` would read a path that starts with two slashes as a host.
   const href = position.startsWith("/") ? `${start.origin}${position}` : position;
   if (!URL.canParse(href)) throw foreignPosition(position);
   return new URL(href);

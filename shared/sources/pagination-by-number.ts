@@ -25,8 +25,8 @@ export interface PageNumberOptions {
   readonly shortPageEnds?: boolean;
   /**
    * Statuses with which the API answers a request beyond the last page, such as `[404]`. They end the source. On page 1
-   * they are an error, because page 1 must exist. Allowed are 400 to 499, except the statuses that refuse the request
-   * itself (401, 403, 407, 408, 425, 429). Default: none.
+   * they are an error, because page 1 must exist. Statuses from 400 to 499 are allowed, except those that refuse the
+   * request itself (401, 403, 407, 408, 425, 429). Default: none.
    */
   readonly endStatuses?: readonly number[];
 }
@@ -36,7 +36,7 @@ export interface PageNumberOptions {
  * says which page is the last. Without these options an empty page ends the source, which costs one more request. An
  * API that answers with an error instead of the empty page needs `endStatuses`.
  *
- * @throws {ConfigurationError} An option is unknown, of the wrong kind or out of range, or two options mark the last
+ * @throws {ConfigurationError} An option is unknown, of the wrong type or out of range, or two options mark the last
  *   page.
  *
  * @example
@@ -73,11 +73,11 @@ export function pageNumber(options: PageNumberOptions = {}): Pagination {
       if (size !== undefined) checkPlace(body, sizeParameter);
     },
     request(start, position) {
-      const request = withParameter(start, parameter, position === undefined ? first : counted(position));
+      const request = withParameter(start, parameter, position === undefined ? first : countOf(position));
       return size === undefined ? request : withParameter(request, sizeParameter, size);
     },
     next(page, position, _start, { warn }) {
-      const number = position === undefined ? first : counted(position);
+      const number = position === undefined ? first : countOf(position);
       if (totalPages !== undefined) {
         const pages = numberOf(page, totalPages);
         if (pages < number - first + 1 && page.items.length > 0) {
@@ -101,7 +101,7 @@ export interface OffsetLimitOptions {
   readonly limit?: Parameter;
   /** Number of items to request in each page: at least 1. Default 100. */
   readonly pageSize?: number;
-  /** The place of the total number of items. Reading ends when that many items are read. */
+  /** The place of the total number of items. Reading ends when Sluice has read that many items. */
   readonly total?: Field;
   /** The place of a flag that says whether a page follows. */
   readonly hasMore?: Field;
@@ -112,8 +112,8 @@ export interface OffsetLimitOptions {
   readonly shortPageEnds?: boolean;
   /**
    * Statuses with which the API answers a request beyond the last page, such as `[404]`. They end the source. On page 1
-   * they are an error, because page 1 must exist. Allowed are 400 to 499, except the statuses that refuse the request
-   * itself (401, 403, 407, 408, 425, 429). Default: none.
+   * they are an error, because page 1 must exist. Statuses from 400 to 499 are allowed, except those that refuse the
+   * request itself (401, 403, 407, 408, 425, 429). Default: none.
    */
   readonly endStatuses?: readonly number[];
 }
@@ -125,9 +125,9 @@ export interface OffsetLimitOptions {
  * `endStatuses`.
  *
  * The offset grows by the number of items that the page had, and not by `pageSize`, because an API may return fewer
- * items than requested. So the option `items` of `httpPages` must not leave items out.
+ * items than requested. So the option `items` of `httpPages` must return all items of the page.
  *
- * @throws {ConfigurationError} An option is unknown, of the wrong kind or out of range, or two options mark the last
+ * @throws {ConfigurationError} An option is unknown, of the wrong type or out of range, or two options mark the last
  *   page.
  *
  * @example
@@ -179,11 +179,11 @@ export function offsetLimit(options: OffsetLimitOptions = {}): Pagination {
       checkPlace(body, limit);
     },
     request(start, position) {
-      const request = withParameter(start, offset, position === undefined ? 0 : counted(position));
+      const request = withParameter(start, offset, position === undefined ? 0 : countOf(position));
       return withParameter(request, limit, size);
     },
     next(page, position, _start, { warn }) {
-      const read = (position === undefined ? 0 : counted(position)) + page.items.length;
+      const read = (position === undefined ? 0 : countOf(position)) + page.items.length;
       if (!follows(page, read, warn)) return undefined;
       if (page.items.length > 0) return read;
       throw new SourceError(
@@ -216,7 +216,7 @@ function contradiction(page: HttpPage, field: Field, count: number, where: strin
 }
 
 /**
- * Whether a total is only a lower bound. Elasticsearch says so in the field `relation` beside the total:
+ * Whether a total is only a lower bound. In Elasticsearch, the field `relation` next to the total says so:
  * https://www.elastic.co/guide/en/elasticsearch/reference/current/search-your-data.html#track-total-hits
  */
 function isLowerBound({ body }: HttpPage, total: Field): boolean {
@@ -237,7 +237,7 @@ function warnOfShortPage(page: HttpPage, pageSize: number, warn: (message: strin
   );
 }
 
-/** Statuses that refuse the request itself, so they say nothing about the end of the source. */
+/** Statuses that refuse the request itself. They say nothing about the end of the source. */
 const REFUSALS = [401, 403, 407, 408, 425, 429];
 
 function endStatusesOf(statuses: unknown, otherEnds: Readonly<Record<string, unknown>>): readonly number[] {
@@ -273,7 +273,7 @@ function shortestPage(shortPageEnds: unknown, pageSize: number | undefined): num
   throw new ConfigurationError("shortPageEnds needs pageSize, which says when a page is short: set pageSize, too");
 }
 
-function counted(position: unknown): number {
+function countOf(position: unknown): number {
   if (typeof position === "number" && Number.isSafeInteger(position) && position >= 0) return position;
   throw foreignPosition(position);
 }

@@ -12,13 +12,13 @@ import type { ReadContext } from "./source.ts";
  */
 export type JsonObject = { readonly [key: string]: ExactJson };
 
-/** A request for a page. With a body it is a POST, without a body a GET. */
+/** A request for a page. A request with a body is a POST, and a request without a body is a GET. */
 export interface PageRequest {
   readonly url: URL;
   readonly body?: JsonObject | undefined;
 }
 
-/** A response as a pagination style sees it. */
+/** A response, as Sluice passes it to a pagination. */
 export interface HttpPage extends Answer {
   /** The URL that the response came from, after redirects. */
   readonly url: URL;
@@ -27,8 +27,9 @@ export interface HttpPage extends Answer {
 }
 
 /**
- * How an API leads from one page to the next. Sluice has the common styles: `linkHeader`, `nextUrl`, `cursorField`,
- * `lastItem`, `pageNumber`, `offsetLimit` and `singlePage`. For another style, write an object with these functions.
+ * How an API leads from one page to the next. Sluice contains the common kinds of pagination: `linkHeader`, `nextUrl`,
+ * `cursorField`, `lastItem`, `pageNumber`, `offsetLimit` and `singlePage`. For any other kind, write an object with
+ * these functions.
  *
  * A position identifies a page: any JSON value or bigint, and `undefined` for the first page. Sluice stores it in the
  * cursor.
@@ -86,7 +87,7 @@ export interface Pagination {
 }
 
 /**
- * Pagination of an API that returns everything in one response. If the response has a `Link` header with a next page,
+ * Pagination of an API that returns all items in one response. If the response has a `Link` header with a next page,
  * the run's summary shows a warning.
  *
  * @example `next: singlePage`
@@ -102,7 +103,7 @@ export const singlePage: Pagination = {
   },
 };
 
-/** The error for a position that another pagination style made. */
+/** The error for a position that a different pagination made. */
 export function foreignPosition(position: unknown): SourceError {
   return new SourceError(
     `the cursor's position ${show(position)} does not come from this pagination: the workflow's source was probably ` +

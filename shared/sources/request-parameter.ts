@@ -5,7 +5,7 @@ import { checkPath, keysOf } from "./body-path.ts";
 import type { JsonObject, PageRequest } from "./pagination.ts";
 
 /**
- * The place of a value in a request: a parameter of the query, or a field of the JSON body, which makes the request a
+ * The place of a value in a request: a parameter of the query, or a field of the JSON body. A request with a body is a
  * POST.
  *
  * @example `"page"`, `{ body: "variables.after" }`
@@ -35,7 +35,7 @@ export function checkPlace(body: JsonObject | undefined, parameter: Parameter): 
   if (typeof parameter !== "string") withField(body, parameter, null);
 }
 
-/** @throws {ConfigurationError} The value is no parameter. */
+/** @throws {ConfigurationError} The value is not a parameter. */
 export function checkParameter(option: string, parameter: unknown): void {
   if (typeof parameter === "string" && parameter !== "") return;
   if (
@@ -55,8 +55,9 @@ export function checkParameter(option: string, parameter: unknown): void {
 }
 
 /**
- * Returns the URL with the parameter in its query. The parameter replaces the one of the same name, or goes to the end.
- * The query is edited as text, because `URLSearchParams` would encode all of it again (`$` as `%24`, `%20` as `+`).
+ * Returns the URL with the parameter in its query. The parameter replaces an existing parameter of the same name.
+ * Otherwise it is added at the end. The query is edited as text, because `URLSearchParams` would encode the whole query
+ * again (`$` as `%24`, `%20` as `+`).
  */
 function withQuery(url: URL, name: string, value: string): URL {
   if (!value.isWellFormed()) {

@@ -4,10 +4,10 @@ import { show } from "../base/options.ts";
 
 const FIX = 'Set the option charset to the charset that the service uses, such as charset: "iso-8859-1"';
 
-/** A body in the chunks in which it arrived. Joining the chunks would cost as much as decoding them. */
+/** A response's body, in the parts in which it arrived. Joining the parts would cost as much as decoding them. */
 export type Chunks = readonly Uint8Array[];
 
-/** Reads a response's body up to `limit` bytes. `complete` says whether that is the whole body. */
+/** Reads up to `limit` bytes of a response's body. `complete` says whether these bytes are the whole body. */
 export async function readChunks(
   response: Response,
   limit: number,
@@ -31,7 +31,7 @@ export function isCharset(label: string): boolean {
   }
 }
 
-/** The facts that decide the charset of a body. */
+/** What `decodeBody` needs in addition to the bytes. */
 export interface BodyCharset {
   readonly headers: Headers;
   /** The charset that the option `charset` names. */
@@ -41,22 +41,22 @@ export interface BodyCharset {
 }
 
 /**
- * Decodes the text of a body. The charset comes from the first of these that exists: a byte order mark, the option
- * `charset`, the content type, UTF-8 (https://encoding.spec.whatwg.org/#decode and
+ * Decodes the text of a body. The charset comes from the first of these sources that names one: a byte order mark, the
+ * option `charset`, the content type. Without any of them, it is UTF-8 (https://encoding.spec.whatwg.org/#decode and
  * https://www.rfc-editor.org/rfc/rfc8259#section-8.1). The byte order mark is not part of the text.
  *
  * @throws {SourceError} The charset is unknown, or some bytes are invalid in it. No character is replaced silently.
  */
 export function decodeBody(chunks: Chunks, { headers, charset, what }: BodyCharset): string {
   const type = headers.get("content-type") ?? "";
-  const [label, told] = [
+  const [label, evidence] = [
     [markOf(chunks), "as its byte order mark says"],
     [charset, "as the option charset says"],
     [charsetOf(type), `as its content type ${show(type)} says`],
     ["UTF-8", `and its content type ${show(type)} declares no charset`],
   ].find((each): each is [string, string] => each[0] !== undefined) as [string, string];
   if (!isCharset(label)) {
-    throw new SourceError(`${what} answered in the unknown charset ${show(label)}, ${told}. ${FIX}`);
+    throw new SourceError(`${what} answered in the unknown charset ${show(label)}, ${evidence}. ${FIX}`);
   }
   const text = decode(chunks, label);
   if (text !== undefined) return text;
@@ -70,7 +70,7 @@ export function decodeBody(chunks: Chunks, { headers, charset, what }: BodyChars
   }
   const byte = `0x${(bytes[offset] ?? 0).toString(16).toUpperCase().padStart(2, "0")}`;
   throw new SourceError(
-    `${what} answered with a body that is not ${label}, ${told}: byte ${offset} is ${byte}. ${FIX}`,
+    `${what} answered with a body that is not ${label}, ${evidence}: byte ${offset} is ${byte}. ${FIX}`,
   );
 }
 
@@ -92,8 +92,8 @@ function decode(chunks: Chunks, label: string): string | undefined {
 }
 
 /**
- * The Encoding Standard decodes ASCII as windows-1252. UTF-8 under the wrong label ASCII would then silently become
- * other characters.
+ * Whether a charset is ASCII. The Encoding Standard decodes ASCII as windows-1252. UTF-8 text that is wrongly declared
+ * as ASCII would then silently become other characters.
  */
 const isAscii = (label: string): boolean => /^(?:(?:us-)?ascii|ansi_x3\.4-1968)$/i.test(label.trim());
 
@@ -121,7 +121,7 @@ function markOf(chunks: Chunks): string | undefined {
   return undefined;
 }
 
-/** The longest character of any charset, in bytes. */
+/** The bytes of the longest character of any charset. */
 const LONGEST_CHARACTER = 4;
 
 /** The offset of the first character that cannot be decoded. */
@@ -134,8 +134,8 @@ function firstInvalid(bytes: Uint8Array, label: string): number {
       return false;
     }
   };
-  // Finds the shortest prefix of the body that no bytes could complete. It is the whole body if only its end is
-  // missing.
+  // Finds the shortest start of the body that stays invalid whatever bytes follow. If only the last bytes are missing,
+  // it is the whole body.
   let [good, bad] = [0, bytes.length];
   while (bad - good > 1) {
     const middle = Math.floor((good + bad) / 2);

@@ -5,9 +5,9 @@ const SHOWN_ERRORS = 3;
 const SHOWN_CHARACTERS = 500;
 
 /**
- * The errors that a service reports in the field `errors` of a body, as text. `undefined` if it reports none: the field
- * is absent, `null`, `false`, or empty. GraphQL answers 200 with this field if it could not read a part of `data`
- * (https://spec.graphql.org/October2021/#sec-Errors).
+ * The errors that a service reports in the field `errors` of a body, as text. `undefined` if the service reports no
+ * error: the field is absent, `null`, `false`, or empty. GraphQL answers 200 with this field if it could not read a
+ * part of `data` (https://spec.graphql.org/October2021/#sec-Errors).
  */
 export function serviceErrors(body: unknown): string | undefined {
   const errors = fieldOf(body, "errors");
@@ -21,7 +21,7 @@ export function serviceErrors(body: unknown): string | undefined {
   return cut(textOf(errors));
 }
 
-/** The message in a body without items. Services use one of these fields for their message. */
+/** The message that a service puts into a body in place of items. Services use different fields for it. */
 export function serviceMessage(body: unknown): string | undefined {
   for (const key of ["error", "error_description", "message", "detail", "title", "fault"]) {
     const value = fieldOf(body, key);
@@ -31,7 +31,10 @@ export function serviceMessage(body: unknown): string | undefined {
   return undefined;
 }
 
-/** The text of one error: its message, with its code and the path in the response that it concerns, if it has them. */
+/**
+ * The text of one error: the message, and, if the error has them, the code and the path to the affected part of the
+ * response.
+ */
 function textOf(error: unknown): string {
   const message = ["message", "title", "detail", "description"].map((key) => fieldOf(error, key)).find(isText);
   if (message === undefined) return show(error);

@@ -2,8 +2,8 @@ import { SluiceError, toError } from "../base/errors.ts";
 import { requestedWaitOf } from "../base/requested-wait.ts";
 
 /**
- * The longest time that a run waits for its source. It counts from the first wait since the last page. The control
- * queue keeps a message for 10 days, and the message of a waiting run must outlast the wait.
+ * The longest time that a run waits for its source, counted from the first wait since the last page. The control queue
+ * keeps a message for 10 days, and the wait of a run must end before SQS deletes the run's message.
  */
 export const LONGEST_SOURCE_WAIT = { days: 8 } as const;
 
@@ -20,9 +20,9 @@ export class SourceWait extends SluiceError {
 }
 
 /**
- * Turns a thrown value into the wait that it asks for. Returns `undefined` if the thrown value is a failure.
+ * Turns a value that a source threw into the wait that it requests. Returns `undefined` if the value is a failure.
  *
- * @param now When it was thrown, in milliseconds since 1970.
+ * @param now When the source threw the value, in milliseconds since 1970.
  */
 export function sourceWaitOf(thrown: unknown, now: number): SourceWait | undefined {
   const asked = requestedWaitOf(thrown);

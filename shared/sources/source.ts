@@ -7,10 +7,10 @@ import type { ExactJson } from "../base/exact-json.ts";
  * Sluice stores the cursor in the ledger. A new producer may start from it days later, in another process. Starting
  * from the cursor of a page must yield the pages that follow that page.
  *
- * A cursor must survive a round trip through JSON unchanged. These values fail the run at the page that yields them:
- * what JSON cannot hold (a `Date`, `NaN`, `undefined` inside an object, an instance of a class), and an integer beyond
- * the safe range ±(2^53 − 1), which JavaScript may have rounded. Each page must have another cursor. A cursor that
- * occurs again is an error, because the source would never end.
+ * A cursor must survive a round trip through JSON unchanged. A page whose cursor contains one of these values fails the
+ * run: a value that JSON cannot hold (a `Date`, `NaN`, `undefined` inside an object, an instance of a class), or an
+ * integer beyond the safe range ±(2^53 − 1), which JavaScript may have rounded. Each page must have a different cursor.
+ * A cursor that occurs again is an error, because the source would never end.
  *
  * @example `42`, `"eyJpZCI6NDJ9"`, `{ table: "users", after: 12345678901234567n }`
  */
@@ -40,13 +40,12 @@ export interface ReadContext {
    */
   readonly signal: AbortSignal;
   /**
-   * Reports that something about the source looks wrong, without failing the run. The run keeps up to 10 distinct
-   * warnings, each cut to 300 characters. The run's summary and `sluice status` show them. A warning does not change
-   * the exit code.
+   * Reports that the source looks wrong, without failing the run. The run keeps up to 10 distinct warnings, each cut to
+   * 300 characters. The run's summary and `sluice status` show them. A warning does not change the exit code.
    *
    * Sluice stores a warning together with the checkpoint of a page. So call `warn` before you yield the page that the
-   * warning is about, and call it again when that page is read again. Equal warnings count once: leave out changing
-   * parts such as a time.
+   * warning is about, and call it again when that page is read again. Equal warnings count once. So do not put a part
+   * that changes each time, such as the current time, into the text.
    *
    * @example `if (rows.length === 0) warn("the table is empty")`
    */
@@ -78,13 +77,14 @@ export interface SourceFiles {
   files?(environment: Environment): readonly string[];
 }
 
-// Where partitions will go. A source that can divide itself into disjoint parts will get one more optional method in
+// The place for partitions. A source that can divide itself into disjoint parts will get one more optional method in
 // `Source`, beside `pages`: it lists the parts. The type of a part belongs above `Source` in this file, and `pages`
 // will receive the part to read. Each part then has its own cursors and its own page numbers. A source without the
 // method is one part, partition 0, and its cursors, page numbers and item ids stay as they are.
 
 /**
- * A paged source. Sluice reads it lazily: it requests the next page while it sends the current one, and never earlier.
+ * A paged source. Sluice reads the source lazily: it requests the next page while it sends the current page, and never
+ * earlier.
  *
  * **Restart.** `pages` must be restartable: `pages(page.next)` must yield the pages that follow `page`. A run reads the
  * source in slices of about a minute, and each slice begins at the last checkpoint.
@@ -94,10 +94,11 @@ export interface SourceFiles {
  * continues the run from the last checkpoint.
  *
  * **Waits.** When the service asks to wait, throw `Throttled` or `RetryLater`. `checkResponse` throws them for a
- * `fetch` response. A wait is no failure. Sluice reads nothing before the requested time, even if a producer crashes in
- * between, and then continues from the last checkpoint. A wait of more than five seconds costs nothing, because no
- * function runs during it. If the error holds no time, the run waits 5 s, then 10 s, and so on up to 15 min. Waits
- * without a page between them may last 8 days in total. A longer wait fails the run, and `sluice resume` continues it.
+ * `fetch` response. A wait is not a failure. Sluice reads nothing before the requested time, even if a producer crashes
+ * in between. Then it continues from the last checkpoint. A wait of more than five seconds costs nothing, because no
+ * function runs during it. If the error contains no time, the run waits for up to 5 s, then for up to 10 s, and so on
+ * up to 15 min. Waits without a page between them may last 8 days in total. A longer wait fails the run, and
+ * `sluice resume` continues it.
  *
  * @example
  * ```ts
@@ -115,7 +116,7 @@ export interface SourceFiles {
  */
 export interface Source<Item = unknown> extends SourceFiles {
   /**
-   * `"header"` if a header gives the items' fields their names, as in a CSV file. Sluice then names the header in
+   * `"header"` if the names of the items' fields come from a header, as in a CSV file. Sluice then names the header in
    * messages about a missing field.
    */
   readonly fieldsFrom?: "header";

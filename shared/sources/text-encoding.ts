@@ -6,7 +6,7 @@ import { show } from "../base/options.ts";
 export interface TextEncoding {
   /** The name of the encoding, in the form that the option `encoding` uses. */
   readonly name: string;
-  /** Bytes of an ASCII character: 2 in UTF-16, otherwise 1. */
+  /** How many bytes an ASCII character takes: 2 in UTF-16, otherwise 1. */
   readonly width: 1 | 2;
   /**
    * Decodes bytes.
@@ -16,7 +16,7 @@ export interface TextEncoding {
   decode(bytes: Buffer): string;
   /** The offset of an ASCII character at or after `from`, or -1. The bytes must begin at a character. */
   indexOf(bytes: Buffer, code: number, from?: number): number;
-  /** The ASCII character at an offset. The result is another number if another character is there. */
+  /** The code of the ASCII character at an offset. For any other character, the result is not an ASCII code. */
   codeAt(bytes: Buffer, offset: number): number;
 }
 
@@ -35,7 +35,7 @@ export const UTF_8: TextEncoding = {
 };
 
 /**
- * Checks the option `encoding`. Allowed are the encodings of the Encoding Standard in which an ASCII byte is always an
+ * Checks the option `encoding`. It must name an encoding of the Encoding Standard in which an ASCII byte is always an
  * ASCII character. https://encoding.spec.whatwg.org/#names-and-labels
  *
  * @throws {ConfigurationError} The encoding is unknown, or an ASCII byte can be a part of another character in it.

@@ -1,10 +1,9 @@
-/** How many bytes of the unreadable text are kept. They suffice to find it in the source. */
+/** How many bytes of the unreadable text are kept. They are enough to find the text in the source. */
 const RAW_BYTES = 1_024;
 
 /**
- * A placeholder that a source yields for an item that it cannot read, such as a broken line of a file. The run
- * continues. The producer makes a dead letter of the placeholder, with the reason `invalid item` and the text of
- * `error`.
+ * A placeholder that a source yields for an item that it cannot read, such as a broken line of a file. The placeholder
+ * becomes a dead letter with the reason `invalid item` and the text of `error`, and the run continues.
  *
  * @example
  * ```ts
@@ -22,7 +21,8 @@ export class UnreadableItem {
   /** @param item Its `raw` may be longer than 1 KiB: the constructor cuts it. Bytes are decoded as UTF-8. */
   constructor(item: { readonly raw: string | Uint8Array; readonly error: string; readonly at: string }) {
     const bytes = typeof item.raw === "string" ? Buffer.from(item.raw) : item.raw;
-    // `stream: true` leaves out a character that the cut divided. Without it, U+FFFD would stand there.
+    // If the cut is in the middle of a character, `stream: true` leaves the character out. Otherwise, U+FFFD would
+    // replace it.
     this.raw = new TextDecoder().decode(bytes.subarray(0, RAW_BYTES), { stream: bytes.length > RAW_BYTES });
     this.error = item.error;
     this.at = item.at;

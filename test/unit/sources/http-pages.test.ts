@@ -328,8 +328,8 @@ describe("httpPages, other origins", () => {
       for await (const page of httpPages(options).pages(undefined, readContext())) pages.push(page);
     };
     expect(await messageOf(reading())).toBe(
-      `the next page is at ${other.origin}, another origin than ${origin}. It was not requested, because the request would ` +
-        `carry the headers there. If they may go there, set allowOrigins: ["${other.origin}"]`,
+      `the next page is at ${other.origin}, another origin than ${origin}. Sluice did not request it, because the request ` +
+        `would contain the headers. To allow such requests, set allowOrigins: ["${other.origin}"]`,
     );
     expect(other.requests).toHaveLength(0);
     expect(pages).toMatchObject([{ items: [1], next: { at: `${other.origin}/2` } }]);

@@ -250,7 +250,7 @@ describe("pagination", () => {
     expect(await itemsOf(httpPages({ ...options, allowNullItems: true }))).toEqual([1, 2]);
     count = 0;
     await expect(itemsOf(httpPages(options))).rejects.toThrow(
-      `the field items of ${origin}/ is null, not a list of items. Set allowNullItems: true if the API means an empty list by null`,
+      `the field items of ${origin}/ is null, not a list of items. Set allowNullItems: true if the API uses null for an empty list`,
     );
   });
 });
