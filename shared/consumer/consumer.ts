@@ -2,7 +2,7 @@ import type { ReceivedMessage } from "../aws/received-message.ts";
 import { NewerVersionError } from "../base/newer-version.ts";
 import { STARTING_SECONDS } from "../definition/topology.ts";
 import { type ItemMessage, receiveOf } from "../messages/item-message.ts";
-import { type AttemptOutcome, askedWait } from "./attempts/attempt.ts";
+import { type AttemptOutcome, requestedWait } from "./attempts/attempt.ts";
 import type { IsolatedOutcome } from "./attempts/isolated-attempts.ts";
 import { ItemAttempts, type ItemAttemptsOptions } from "./attempts/item-attempts.ts";
 import type { PendingState } from "./attempts/receive-history.ts";
@@ -246,7 +246,7 @@ export class Consumer {
     const durationMilliseconds = outcome.endedAt - outcome.startedAt;
     this.#meanDuration.add(durationMilliseconds);
     if (outcome.tag === "succeeded") return { tag: "succeeded", durationMilliseconds };
-    const wait = askedWait(outcome);
+    const wait = requestedWait(outcome);
     if (wait?.kind !== "throttled") return { tag: "failed", durationMilliseconds };
     return { tag: "throttled", durationMilliseconds, retryAfterMilliseconds: wait.afterMilliseconds };
   }

@@ -35,7 +35,7 @@ export type AttemptOutcome =
     };
 
 /** The wait that a task asked for by what it threw, or `undefined` if its attempt ended otherwise. */
-export function askedWait(outcome: AttemptOutcome): RequestedWait | undefined {
+export function requestedWait(outcome: AttemptOutcome): RequestedWait | undefined {
   // An error of an attempt that was aborted or timed out is not the task's answer.
   return outcome.tag === "failed" && outcome.kind === "threw" ? requestedWaitOf(outcome.thrown) : undefined;
 }

@@ -5,7 +5,7 @@ import type { Runs } from "../../ledger/runs.ts";
 import { addressOf, logFields } from "../../messages/item-address.ts";
 import { type ItemMessage, receiveOf } from "../../messages/item-message.ts";
 import { newerVersionDelay } from "../../messages/newer-version-delay.ts";
-import { askedWait } from "../attempts/attempt.ts";
+import { requestedWait } from "../attempts/attempt.ts";
 import { type AfterFailure, FailedAttempts, type FailedAttemptsOptions } from "./failed-attempts.ts";
 import { ItemDeaths, type ItemDeathsOptions } from "./item-deaths.ts";
 import { ItemReturns, type ItemReturnsOptions } from "./item-returns.ts";
@@ -92,7 +92,7 @@ export class Recorder {
       this.#options.metrics.count("succeeded", 1);
       return DELETE;
     }
-    const wait = askedWait(attempt);
+    const wait = requestedWait(attempt);
     const next =
       wait === undefined
         ? await this.#failedAttempts.recordFailure(item, state, attempt)
