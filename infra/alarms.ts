@@ -80,7 +80,7 @@ export class Alarms extends Construct {
         threshold: atLeast,
         evaluationPeriods: periods,
         comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        // While no run is active there is no data, and this is not a fault.
+        // Missing data is not a fault: while no run is active, there is no data.
         treatMissingData: TreatMissingData.NOT_BREACHING,
       });
       if (props.topic !== undefined) alarm.addAlarmAction(new SnsAction(props.topic));

@@ -3,8 +3,8 @@ import { ConfigurationError } from "../shared/base/errors.ts";
 import type { Topology } from "../shared/definition/topology.ts";
 
 /**
- * Checks that the timeouts, limits and retention periods of a stack fit together. `topology` derives numbers that do.
- * They are checked again at synth, because AWS deploys most mistakes without an error, and messages would then be lost
+ * Checks that the timeouts, limits and retention periods of a stack fit together. `topology` derives such numbers, and
+ * this function checks them again at synth. AWS deploys most mistakes without an error, and messages would then be lost
  * or processed twice under load.
  *
  * @throws {ConfigurationError} The numbers violate a rule.
@@ -57,9 +57,9 @@ export function checkTopology(topology: Topology, taskTimeoutMilliseconds: numbe
 /**
  * Checks the reserved concurrency of a function.
  *
- * If the reserved concurrency is below the maximum concurrency of the event source mapping, the mapping still invokes
- * the function more often, and Lambda throttles these invocations. Each throttled delivery raises the receive count of
- * its messages, and messages move to the dead-letter queue although the function never ran.
+ * An event source mapping can start as many invocations as its maximum concurrency. If fewer are reserved, Lambda
+ * throttles the others. Each throttled delivery raises the receive count of its messages, and messages move to the
+ * dead-letter queue although the function never ran.
  *
  * @returns The reserved concurrency.
  * @throws {ConfigurationError} It is not a whole number, or it is below the maximum concurrency.

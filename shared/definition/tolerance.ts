@@ -19,7 +19,7 @@ export interface ToleratedFailuresOptions {
   readonly minimum?: number;
 }
 
-/** The validated limits. The ledger stores them with each run, because it decides whether to stop the run. */
+/** The validated limits. The ledger stores them with each run, because the ledger decides whether to stop the run. */
 export interface Tolerance {
   readonly count?: number;
   readonly percentage?: number;

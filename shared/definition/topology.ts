@@ -122,7 +122,7 @@ export const MOST_TASKS_PER_ENVIRONMENT = 100;
 
 /**
  * The number of receives after which SQS moves a message to the dead-letter queue. It grows by nine for each attempt,
- * because a message is also received for crashes, throttled deliveries and pauses. With 100 attempts it is
+ * because crashes, throttled deliveries and pauses also raise the receive count. With 100 attempts, the number is
  * `LARGEST_MAX_RECEIVE_COUNT`.
  */
 const maxReceiveCount = (attempts: number) => 100 + 9 * attempts;
