@@ -38,10 +38,13 @@ type Found = Extract<LookedUp, { tag: "found" }>;
 /** If more outcomes per slot than this wait to be recorded, no more messages are received. */
 const UNRECORDED_PER_SLOT = 10;
 
-/** How long a message may wait for a slot before its run is asked again. */
+/** How long a message may wait for a slot before the ledger is asked about its run again. */
 const RUN_ANSWER_HOLDS_MILLISECONDS = 1_000;
 
-/** An attempt may begin this much after the last receive: the time that an invocation has to start is not used up then. */
+/**
+ * An attempt may begin this much after the last receive, because part of the time that is reserved for starting the
+ * invocation is still left.
+ */
 const LATE_MILLISECONDS = 1_000;
 
 /** How long an attempt is expected to take before one has ended. */
@@ -76,8 +79,9 @@ export class Consumer {
   /** When recording must begin, in the clock's milliseconds. */
   #deadline = 0;
   /**
-   * Resolves when the visibility timeout of the batch is set. No attempt begins before: an attempt that ends the process would
-   * hide the whole batch for the queue's own, longer timeout. No message of the batch is returned before either.
+   * Resolves when the visibility timeout of the batch is set. No attempt begins before: an attempt that ends the
+   * process would hide the whole batch for the queue's own, longer timeout. Messages of the batch are also not returned
+   * before that.
    */
   #visibilitySet: Promise<void> = Promise.resolve();
   #isRetired = false;
@@ -96,7 +100,7 @@ export class Consumer {
       slotState: () => this.#slotState(),
       receive: (messages) => void this.#take(messages, { origin: "receive", beginsBy: this.#beginsBy() }),
       onChange: () => this.#changed(),
-      onNotNeeded: () => this.#rest(),
+      onNotNeeded: () => this.#checkIdle(),
     });
   }
 
@@ -104,14 +108,14 @@ export class Consumer {
    * Processes a batch, and the messages that the consumer receives itself. Called once.
    *
    * @param deadline When recording must begin, in the clock's milliseconds.
-   * @returns The ids of the batch's messages that must come again.
+   * @returns The ids of the batch's messages that must be received again.
    */
   async consume(batch: readonly ReceivedMessage[], deadline: number): Promise<readonly string[]> {
     this.#deadline = deadline;
     if (this.#options.refill !== undefined) this.#visibilitySet = this.#setVisibility(batch);
     this.#intake.noteBatch(batch.length);
     void this.#take(batch, { origin: "batch", beginsBy: this.#beginsBy(STARTING_SECONDS * 1_000) });
-    // More messages follow a full batch. Slots that it leaves free need not wait until it is looked up.
+    // More messages follow a full batch. Slots that the batch leaves free need not wait until the batch is looked up.
     if (!this.#intake.isQueueLow) this.#changed();
     await this.#idle.promise;
     this.#intake.end();
@@ -160,7 +164,7 @@ export class Consumer {
       disposition = await this.#recorder.record(known);
     } catch (error) {
       const messageId = inHand.message.id;
-      this.#options.logger.error("a message could not be settled, it will come again", { messageId, error });
+      this.#options.logger.error("a message could not be settled, so it will be received again", { messageId, error });
     }
     await this.#disposal.dispose(inHand, disposition);
     inHand.end();
@@ -173,7 +177,7 @@ export class Consumer {
     return outcome;
   }
 
-  /** Takes an item that was looked up to its outcome. Rejects if nothing can be recorded. */
+  /** Determines the outcome of an item after its look-up. Rejects if nothing can be recorded. */
   async #outcomeOf(inHand: MessageInHand, item: ItemMessage, lookedUp: LookedUp): Promise<Outcome> {
     if (lookedUp.tag === "failed") {
       inHand.enter("recording");
@@ -205,7 +209,7 @@ export class Consumer {
 
   #notLookedUp(item: ItemMessage, error: unknown): Outcome {
     if (error instanceof NewerVersionError) return { tag: "newer version", message: item.message, error };
-    this.#options.logger.error("a message could not be looked up, it will come again", { error });
+    this.#options.logger.error("a message could not be looked up, so it will be received again", { error });
     return { tag: "not looked up", item };
   }
 
@@ -223,7 +227,7 @@ export class Consumer {
   #nextStep(inHand: MessageInHand, item: ItemMessage, { state, mode }: Found): NextStep {
     const { workflow, now } = this.#options;
     inHand.mode = mode;
-    // More messages of a paused run would be received only to be returned. Lambda goes on delivering them.
+    // More messages of a paused run would be received only to be returned. Lambda continues to deliver them.
     if (mode === "pause" && !this.#messages.hasWork) this.#intake.end();
     return nextStep({
       item,
@@ -287,16 +291,19 @@ export class Consumer {
     );
   }
 
-  /** Called when messages have changed their state: receives more if slots are free, and notices the end. */
+  /**
+   * Called when messages have changed their state: receives more messages if slots are free, and ends the invocation if
+   * nothing is left to do.
+   */
   #changed(): void {
     // Outcomes that are due now are written before the requests for more messages.
     this.#setPace();
     if (this.#messages.in("recording") < UNRECORDED_PER_SLOT * this.#slots.size) this.#intake.plan();
-    this.#rest();
+    this.#checkIdle();
   }
 
   /** Sets how long outcomes may wait to be recorded, and ends the invocation if nothing is left to do. */
-  #rest(): void {
+  #checkIdle(): void {
     this.#setPace();
     if (this.#messages.isEmpty && !this.#intake.isActive) this.#idle.resolve();
   }
@@ -318,7 +325,10 @@ export class Consumer {
     };
   }
 
-  /** How long an attempt is expected to take before one has ended: short if it must end while a message waits for its slot. */
+  /**
+   * How long an attempt is expected to take before one has ended: short if the timeout is no longer than a prefetched
+   * message may wait for its slot, and otherwise the timeout.
+   */
   #expectedMilliseconds(): number {
     const { workflow, refill } = this.#options;
     const { timeoutMilliseconds } = workflow;

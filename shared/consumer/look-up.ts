@@ -17,16 +17,16 @@ export interface LookUpOptions {
 /** What the body of a message holds. */
 export type ReadMessage =
   | { readonly tag: "item"; readonly item: ItemMessage }
-  /** It is not an envelope of this workflow. */
+  /** The body is not an envelope of this workflow. */
   | { readonly tag: "foreign"; readonly error: Error }
   | { readonly tag: "newer version"; readonly error: Error };
 
-/** What was found out about an item. */
+/** The result of an item's look-up. */
 export type LookedUp =
   | {
       readonly tag: "found";
       readonly state: ItemState;
-      /** What the item's run wants. */
+      /** What must be done with the messages of the item's run. */
       readonly mode: RunMode;
       /** When the look-up began, in the clock's milliseconds. */
       readonly at: number;
@@ -35,7 +35,10 @@ export type LookedUp =
 
 const NEVER_SEEN = { tag: "pending", failures: [], final: undefined, receives: new Map() } as const satisfies ItemState;
 
-/** Finds out what must be known of an item before its attempt: what happened to it before, and what its run wants. */
+/**
+ * Finds out what must be known of an item before its attempt: what happened to the item before, and whether its run is
+ * active, paused or being stopped.
+ */
 export class LookUp {
   readonly #options: LookUpOptions;
 
@@ -61,11 +64,11 @@ export class LookUp {
     const { ledger, runWatch, now } = this.#options;
     const at = now();
     // The first delivery of a message costs no read of its own.
-    const known = items.filter(wasHereBefore);
+    const known = items.filter(mayBeInLedger);
     const states = known.length === 0 ? [] : ledger.itemStates(known.map(({ envelope }) => addressOf(envelope)));
     for (const item of items) {
       const { message, envelope } = item;
-      if (message.sentAt !== undefined && !wasHereBefore(item)) runWatch.noteSent(envelope.run, message.sentAt);
+      if (message.sentAt !== undefined && !mayBeInLedger(item)) runWatch.noteSent(envelope.run, message.sentAt);
     }
     const runs = [...new Set(items.map(({ envelope }) => envelope.run))];
     const [foundStates, ...foundModes] = await Promise.allSettled([states, ...runs.map((run) => runWatch.mode(run))]);
@@ -74,7 +77,7 @@ export class LookUp {
     return items.map((item): LookedUp => {
       const mode = modes.get(item.envelope.run);
       if (mode?.status !== "fulfilled") return { tag: "failed", error: mode?.reason };
-      if (!wasHereBefore(item)) return { tag: "found", state: NEVER_SEEN, mode: mode.value, at };
+      if (!mayBeInLedger(item)) return { tag: "found", state: NEVER_SEEN, mode: mode.value, at };
       if (foundStates.status === "rejected") return { tag: "failed", error: foundStates.reason };
       const state = foundStates.value[next++];
       if (state === undefined) return { tag: "failed", error: new Error("the ledger returned too few item states") };
@@ -82,7 +85,7 @@ export class LookUp {
     });
   }
 
-  /** Asks an item's run again. Never rejects. */
+  /** Asks the ledger about an item's run again. Never rejects. */
   async refresh({ envelope }: ItemMessage, found: Extract<LookedUp, { tag: "found" }>): Promise<LookedUp> {
     try {
       const at = this.#options.now();
@@ -94,5 +97,5 @@ export class LookUp {
 }
 
 /** Whether the ledger may know something of the item: its message was received, sent or redriven before. */
-const wasHereBefore = ({ message, envelope }: ItemMessage): boolean =>
+const mayBeInLedger = ({ message, envelope }: ItemMessage): boolean =>
   message.receiveCount > 1 || envelope.resent === true || envelope.dead !== undefined;

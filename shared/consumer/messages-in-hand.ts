@@ -4,10 +4,10 @@ import type { RunMode } from "./run-watch.ts";
 /**
  * The states of a message that an invocation has. `docs/internals/consumer.md` describes them.
  *
- * - `looking up`: the ledger and the run are asked about it.
- * - `waiting`: it waits for a slot.
- * - `attempting`: its task runs.
- * - `recording`: its outcome is written; then it is deleted or returned to the queue.
+ * - `looking up`: the consumer asks the ledger about the item and its run.
+ * - `waiting`: the message waits for a slot.
+ * - `attempting`: the task runs.
+ * - `recording`: the outcome is written; then the message is deleted or returned to the queue.
  */
 export type MessageState = "looking up" | "waiting" | "attempting" | "recording";
 
@@ -33,7 +33,10 @@ export interface Delivery {
 export class MessageInHand {
   readonly message: ReceivedMessage;
   readonly delivery: Delivery;
-  /** What its run wanted when the run was last asked. `undefined` before that. */
+  /**
+   * What must be done with the messages of its run, by the latest answer of the ledger. `undefined` before the first
+   * answer.
+   */
   mode: RunMode | undefined;
   readonly #messages: MessagesInHand;
   #state: MessageState = "looking up";
@@ -57,7 +60,10 @@ export class MessageInHand {
     this.#state = state;
   }
 
-  /** The message is deleted or returned to the queue. It may end in any state: what fails is left to its visibility timeout. */
+  /**
+   * The message is deleted or returned to the queue. It may end in any state: a message that could not be settled stays
+   * hidden until its visibility timeout is over.
+   */
   end(): void {
     this.#messages.remove(this);
   }
@@ -85,7 +91,7 @@ export class MessagesInHand {
     return this.#messages.size === 0;
   }
 
-  /** Whether an attempt runs, or a message that waits for a slot belongs to a run that works. */
+  /** Whether an attempt runs, or a message that waits for a slot has the mode `work`. */
   get hasWork(): boolean {
     if (this.#counts.attempting > 0) return true;
     for (const { state, mode } of this.#messages) if (state === "waiting" && mode === "work") return true;

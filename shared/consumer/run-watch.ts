@@ -2,7 +2,7 @@ import { isStopping, type RunRecord } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";
 
 /**
- * What a run wants for its messages.
+ * What must be done with the messages of a run.
  *
  * - `work`: their tasks run.
  * - `pause`: they return to the queue.
@@ -10,7 +10,7 @@ import type { Runs } from "../ledger/runs.ts";
  */
 export type RunMode = "work" | "pause" | "drain";
 
-/** An answer that is this old is asked for again. The old answer is used until the new one arrives. */
+/** If an answer is this old, the ledger is asked again. The old answer is used until the new one arrives. */
 const FRESH_MILLISECONDS = 1_000;
 
 /** An answer that is this old is not used any more. So a paused or cancelled run is noticed within this time. */
@@ -37,8 +37,8 @@ interface Watched {
 }
 
 /**
- * Knows what the runs want whose messages a consumer has, and asks the ledger now and then. A process has one watch: an answer
- * that one invocation got is used by the next one while it is fresh.
+ * Knows the mode of each run whose messages a consumer has, and asks the ledger from time to time. A process has one
+ * watch. An invocation uses the answers of earlier invocations while they are fresh.
  */
 export class RunWatch {
   readonly #runs: Pick<Runs, "find">;
@@ -62,9 +62,9 @@ export class RunWatch {
   }
 
   /**
-   * Notes when a message was sent that is received for the first time. A producer asks about its run with each page, so the
-   * run was at work then. If that was a moment ago, the first tasks of a run need not wait for a request: the ledger is asked
-   * while they run.
+   * Notes when a message was sent that is received for the first time. A producer asks the ledger about its run before
+   * each page, so the run was active then. If that was a moment ago, the first tasks of a run need not wait for a
+   * request: the ledger is asked while they run.
    */
   noteSent(run: string, at: number): void {
     const now = this.#now();
@@ -76,7 +76,7 @@ export class RunWatch {
     if (!isStopped && this.#validMode(watched) === undefined) watched.producingAt = now;
   }
 
-  /** @throws What the ledger throws: the message must come again. */
+  /** Returns the mode of a run. @throws What the ledger throws: the message must be received again. */
   async mode(run: string): Promise<RunMode> {
     const watched = this.#of(run);
     const mode = this.#validMode(watched);
@@ -96,7 +96,7 @@ export class RunWatch {
   pausedMilliseconds(run: string): number {
     const { mode, pausedAt } = this.#watched.get(run)?.answer ?? {};
     if (mode !== "pause") return 0;
-    // Older code noted no time, so the pause began long ago.
+    // An earlier version of Sluice stored no time. The pause then began long ago.
     return pausedAt === undefined ? Number.POSITIVE_INFINITY : Math.max(0, this.#now() - pausedAt);
   }
 
@@ -171,7 +171,7 @@ export class RunWatch {
     return mode;
   }
 
-  /** How old a time is. A time in the future is worthless, because the clock was set back: its age is infinite. */
+  /** How old a time is. A time in the future is useless, because the clock was set back. Its age is infinite. */
   #age(at: number | undefined): number {
     const age = at === undefined ? -1 : this.#now() - at;
     return age < 0 ? Number.POSITIVE_INFINITY : age;

@@ -4,12 +4,12 @@ import type { DeadLetter } from "./read-dead-letter.ts";
 import { Scan, type ScanOptions, type ScanResult } from "./scan.ts";
 
 /**
- * Looks at every dead letter on a dead-letter queue once, and gives all of them back. The order is about the order in which
- * they were sent. For the order in which the items died, sort by `diedAt`.
+ * Reads every dead letter on a dead-letter queue once, and leaves all of them in the queue. The order is approximately
+ * the order in which they were sent. For the order in which the items died, sort by `diedAt`.
  *
  * @param see Called with each dead letter. Keep only what you need: there may be 100,000 of them.
  * @throws {SluiceError} `DLQ_MOVES_ON`, see `Scan`.
- * @example const groups = new LetterGroups("error");
+ * @example const groups = new DeadLetterGroups("error");
  * await browse(deadLetterQueue, (deadLetter) => groups.add(deadLetter));
  */
 export async function browse(
@@ -22,19 +22,19 @@ export async function browse(
   });
 }
 
-/** A text for people about dead letters that other commands hold, with what to do. */
+/** A text for people about dead letters that other commands hold. It says what the user can do. */
 export function heldWords(deadLetters: number, approximate: boolean): string {
-  const more = `${deadLetters.toLocaleString("en")} more dead ${deadLetters === 1 ? "letter" : "letters"}`;
-  const are = deadLetters === 1 ? "is" : "are";
+  const noun = `dead ${deadLetters === 1 ? "letter" : "letters"}`;
+  const held = `${deadLetters.toLocaleString("en")} more ${noun} ${deadLetters === 1 ? "is" : "are"} held by another command`;
   if (!approximate) {
     return (
-      `${more} ${are} held by another command that looks at them now, or that was killed over it. Type this command ` +
-      "again when that one has ended; after a kill, SQS gives them back within ten minutes"
+      `${held}, which is still running or was killed. Run this command again when the other command has ended. If it was ` +
+      `killed, SQS makes the ${noun} visible again within ten minutes`
     );
   }
   return (
-    `About ${more} ${are} held by another command, or left the queue just now: SQS's counts are approximate, and lag by a ` +
-    "minute or more. Type this command again then"
+    `About ${held}, or left the queue just now: SQS's counts are approximate, and lag by a ` +
+    "minute or more. Run this command again in a few minutes"
   );
 }
 
@@ -42,8 +42,8 @@ export function heldWords(deadLetters: number, approximate: boolean): string {
  * Finds dead letters by their ids, or by the beginnings of their ids.
  *
  * @returns one dead letter for each prefix, in the order of the prefixes.
- * @throws {SluiceError} `UNKNOWN_LETTER`: no id begins with the prefix. `LETTERS_HELD`: the same, but others hold some dead
- *   letters, which could not be looked at. `AMBIGUOUS_LETTER`: more than one id begins with the prefix.
+ * @throws {SluiceError} `UNKNOWN_LETTER`: no id begins with the prefix. `LETTERS_HELD`: the same, but other commands
+ *   hold some dead letters, which could not be read. `AMBIGUOUS_LETTER`: more than one id begins with the prefix.
  */
 export async function findDeadLetters(
   deadLetterQueue: Queue,
@@ -63,14 +63,14 @@ export async function findDeadLetters(
   return prefixes.map((prefix) => {
     const [deadLetter, another] = found.get(prefix) ?? [];
     if (deadLetter === undefined) {
-      const unknown = `none of the ${looked} dead letters that could be looked at has an id that begins with "${prefix}"`;
-      if (heldElsewhere === 0) throw new SluiceError("UNKNOWN_LETTER", unknown.replace(" that could be looked at", ""));
+      const unknown = `none of the ${looked} dead letters that could be read has an id that begins with "${prefix}"`;
+      if (heldElsewhere === 0) throw new SluiceError("UNKNOWN_LETTER", unknown.replace(" that could be read", ""));
       throw new SluiceError("LETTERS_HELD", `${unknown}. ${heldWords(heldElsewhere, approximate)}`);
     }
     if (another !== undefined) {
       throw new SluiceError(
         "AMBIGUOUS_LETTER",
-        `more than one dead letter has an id that begins with "${prefix}", such as ${deadLetter.id} and ${another.id}: type more of it`,
+        `more than one dead letter has an id that begins with "${prefix}", such as ${deadLetter.id} and ${another.id}: type more of the id`,
       );
     }
     return deadLetter;

@@ -7,7 +7,7 @@ export interface ExportOptions extends ScanOptions {
   readonly deadLetterQueue: Queue;
   /** Which dead letters. Default: all. */
   readonly select?: ((deadLetter: DeadLetter) => boolean) | undefined;
-  /** Takes some dead letters. The next ones follow when it resolves. */
+  /** Writes some dead letters. The next ones follow when its promise resolves. */
   readonly write: (deadLetters: readonly DeadLetter[]) => Promise<void>;
 }
 
@@ -16,7 +16,7 @@ export interface ExportResult extends ScanResult {
 }
 
 /**
- * Writes dead letters out, several at a time, and leaves them on the queue.
+ * Passes dead letters to `write`, several at a time, and leaves them in the queue.
  *
  * @throws {SluiceError} `DLQ_MOVES_ON`, see `Scan`.
  * @throws What `write` throws.

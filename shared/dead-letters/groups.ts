@@ -27,7 +27,9 @@ export interface DeadLetterGroup {
   };
 }
 
-/** The most groups. All dead letters of further groups form one group, so that memory stays bounded. */
+/**
+ * The highest number of groups. The dead letters of all further groups form one group, so that memory stays bounded.
+ */
 const MOST_GROUPS = 10_000;
 const LONGEST_EXAMPLE = 500;
 const OTHERS = "(others)";
@@ -125,6 +127,6 @@ function exampleOf({ id, run, error, item }: DeadLetter): DeadLetterGroup["examp
   return { id, run, error: { name, message: beginning(message) }, item: beginning(text) };
 }
 
-// It copies the text: a slice would keep the whole body in memory, from which the text was parsed.
+// This copies the text. A slice would keep the whole body in memory from which the text was parsed.
 const beginning = (text: string): string =>
   Buffer.from(text.length > LONGEST_EXAMPLE ? `${text.slice(0, LONGEST_EXAMPLE)}…` : text).toString();

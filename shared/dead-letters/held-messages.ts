@@ -2,18 +2,25 @@ import type { Queue } from "../aws/queue.ts";
 import { LARGEST_BATCH, MOST_IN_FLIGHT } from "../aws/quotas.ts";
 import type { ReceivedMessage } from "../aws/received-message.ts";
 
-/** How many requests a scan has under way at once. More are not faster: over a network, these move 5,000 messages a second. */
+/**
+ * How many requests a scan has under way at once. More requests are not faster. Over a network, eight requests move
+ * 5,000 messages a second.
+ */
 export const PARALLEL_REQUESTS = 8;
 
 /**
- * For how long a scan hides what it receives: 60 s, and one second more for each 2,000 messages. Most scans end before. A
- * longer scan extends the time, and doubles it each time. If a scan is killed, its messages become visible after this time.
+ * For how long a scan hides the messages that it receives: 60 s, and one second more for each 2,000 messages. Most
+ * scans end before that. A longer scan extends the time, and doubles it with each extension. If a scan is killed, its
+ * messages become visible after this time.
  */
 const SHORTEST_HOLD_SECONDS = 60;
 const MESSAGES_PER_SECOND_MORE = 2_000;
 const LONGEST_HOLD_SECONDS = 600;
 
-/** How often a scan looks for messages whose time ends soon. A time is extended when less than twice this is left. */
+/**
+ * How often a scan looks for messages whose time ends soon. A message's time is extended when less than twice this
+ * value is left.
+ */
 const KEEP_MILLISECONDS = 15_000;
 
 /** How many removed messages are remembered. */
@@ -96,7 +103,7 @@ export class HeldMessages {
     this.#removed.delete(oldest);
   }
 
-  /** Extends the times of the held messages from now on. @returns a function that ends it. */
+  /** Extends the times of the held messages from now on. @returns a function that stops the extensions. */
   keep(): () => void {
     let busy = false;
     const extend = async () => {
@@ -130,7 +137,7 @@ export class HeldMessages {
     });
   }
 
-  // A message whose change SQS refuses becomes visible when its time is over.
+  // If SQS refuses the change of a message, the message becomes visible when its time is over.
   async #changeVisibilities(holds: readonly Hold[], seconds: number, done?: (some: number) => void): Promise<void> {
     await inBatches(holds, async (some) => {
       const changes = some.map(({ receiptHandle }) => ({ receiptHandle, milliseconds: seconds * 1_000 }));
@@ -140,7 +147,9 @@ export class HeldMessages {
   }
 }
 
-/** Acts on batches as large as SQS takes them, in their order, with several requests under way at once. */
+/**
+ * Calls `act` with batches of the largest size that SQS accepts, in their order, with several calls under way at once.
+ */
 async function inBatches<Item>(items: readonly Item[], act: (some: readonly Item[]) => Promise<void>): Promise<void> {
   let next = 0;
   const work = async () => {

@@ -10,7 +10,10 @@ import { Scan, type ScanOptions, type ScanResult } from "./scan.ts";
 export interface ImportOptions extends ScanOptions {
   readonly deadLetterQueue: Queue;
   readonly ledger: Ledger;
-  /** The workflow of the queue. A dead letter of another workflow is refused: its item could only die again here. */
+  /**
+   * The workflow of the queue. A dead letter of another workflow is refused, because its item could only die again in
+   * this queue's workflow.
+   */
   readonly workflow: string;
   /** The lines of an export. Empty lines are skipped. */
   readonly lines: AsyncIterable<string> | Iterable<string>;
@@ -25,16 +28,16 @@ export interface ImportResult {
   readonly read: number;
   /** How many were put back. With `dryRun`: how many would be. */
   readonly imported: number;
-  /** Left out: the queue has the same dead letter, or a later one of the same item. */
+  /** Skipped: the queue has the same dead letter, or a later one of the same item. */
   readonly alreadyThere: number;
-  /** Left out: the items have succeeded. */
+  /** Skipped: the items have succeeded. */
   readonly alreadyDone: number;
-  /** Left out: the items were redriven, and are pending. */
+  /** Skipped: the items were redriven, and are pending. */
   readonly atWork: number;
-  /** Lines that have no dead letter of this workflow; at most 100. The import continues after them. */
+  /** The first 100 lines that do not hold a dead letter of this workflow. The import continues after such lines. */
   readonly invalid: readonly { readonly line: number; readonly message: string }[];
   readonly invalidLines: number;
-  /** How many SQS refused at each try. */
+  /** How many dead letters SQS refused at every try. */
   readonly refused: number;
   /** The result of the scan of the queue before the import. */
   readonly scan: ScanResult;
@@ -80,11 +83,11 @@ function parseLine(line: string): OutgoingMessage {
 
 /**
  * Puts exported dead letters back on the dead-letter queue. The dead letters get new ids. An import can be repeated: it
- * leaves out dead letters that are on the queue, and items that were redriven or have succeeded since the export.
+ * skips dead letters that are in the queue, and items that were redriven or have succeeded since the export.
  *
  * @throws {SluiceError} `DLQ_MOVES_ON`, see `Scan`.
- * @throws {SluiceError} `LETTERS_HELD`: others hold dead letters of the queue, which may be the same ones. Nothing was
- *   sent. With `dryRun`, the result says so instead.
+ * @throws {SluiceError} `LETTERS_HELD`: other commands hold dead letters of the queue, which may be those of the file.
+ *   Nothing was sent. With `dryRun`, the result says so instead.
  */
 export async function importDeadLetters(options: ImportOptions): Promise<ImportResult> {
   const { deadLetterQueue, ledger, workflow, lines, dryRun = false, onImported, signal } = options;
@@ -95,8 +98,8 @@ export async function importDeadLetters(options: ImportOptions): Promise<ImportR
   if (scan.heldElsewhere > 0 && !dryRun) {
     throw new SluiceError(
       "LETTERS_HELD",
-      "nothing was put back, because dead letters of the file may be among those that could not be looked at, and would lie " +
-        `there twice. ${heldWords(scan.heldElsewhere, scan.approximate)}`,
+      "nothing was put back, because some dead letters of the queue could not be read. Those of the file may be among " +
+        `them, and would then be in the queue twice. ${heldWords(scan.heldElsewhere, scan.approximate)}`,
     );
   }
   const invalid: { line: number; message: string }[] = [];
@@ -152,7 +155,10 @@ export async function importDeadLetters(options: ImportOptions): Promise<ImportR
 const deadLetterOf = ({ body, attributes = {} }: OutgoingMessage): DeadLetter =>
   toDeadLetter({ id: "", receiptHandle: "", body, receiveCount: 0, attributes });
 
-/** Whether a consumer has, or will get, a message of the item. SQS itself moved a `raw` one: it waits for a redrive. */
+/**
+ * Whether a consumer has, or will receive, a message of the item. The item of a `raw` dead letter is pending too, but
+ * no consumer receives it before a redrive.
+ */
 const isAtWork = ({ kind }: DeadLetter, fate: ItemFate | undefined): boolean =>
   fate?.tag === "pending" && (kind === "dead letter" || fate.redriven);
 
@@ -173,7 +179,10 @@ class Presence {
     this.#generations.set(key, Math.max(deadLetter.redrives, this.#generations.get(key) ?? -1));
   }
 
-  /** Whether the queue has a dead letter. Each of several equal foreign ones is counted once. */
+  /**
+   * Whether the queue has a dead letter. Each foreign dead letter of the queue matches only once, because the queue can
+   * have several equal ones.
+   */
   take(deadLetter: DeadLetter): boolean {
     if (isOurs(deadLetter)) return (this.#generations.get(keyOf(deadLetter)) ?? -1) >= deadLetter.redrives;
     const hash = hashOf(deadLetter);

@@ -1,23 +1,26 @@
 import { setTimeout } from "node:timers/promises";
 
 export interface PacerOptions {
-  /** The most dead letters in one second. Absent: no limit. */
+  /** The highest number of dead letters in one second. If it is absent, there is no limit. */
   readonly ratePerSecond?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Resolves after so many milliseconds, or rejects when the signal fires. Default: a real timer. */
+  /** Resolves after this many milliseconds, or rejects when the signal fires. Default: a timer of Node. */
   readonly sleep?: (milliseconds: number, signal: AbortSignal | undefined) => Promise<unknown>;
 }
 
 const sleepReally = (milliseconds: number, signal: AbortSignal | undefined) =>
   setTimeout(milliseconds, undefined, { signal });
 
-/** The steps of a slow rate are short enough to spread the work, and large enough to fill a batch. */
+/**
+ * A step moves at most as many dead letters as the rate allows in half a second, so that the work is spread evenly. A
+ * step moves at least one.
+ */
 const STEPS_PER_SECOND = 2;
 const LARGEST_STEP = 80;
 
-/** Keeps a redrive to a rate. */
+/** Limits a redrive to a rate. */
 export class Pacer {
   readonly #options: PacerOptions;
   #freeAt = 0;
@@ -32,7 +35,7 @@ export class Pacer {
     return Math.min(LARGEST_STEP, Math.max(1, Math.floor(ratePerSecond / STEPS_PER_SECOND)));
   }
 
-  /** Resolves when so many dead letters may be moved. @returns false if the signal fired first. */
+  /** Resolves when this many dead letters may be moved. @returns false if the signal fired first. */
   async wait(deadLetters: number): Promise<boolean> {
     const { ratePerSecond, signal, now, sleep = sleepReally } = this.#options;
     if (signal?.aborted) return false;

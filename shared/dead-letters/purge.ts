@@ -8,7 +8,10 @@ export interface PurgeOptions extends ScanOptions {
   readonly ledger: Ledger;
   /** Which dead letters. Called once for each. */
   readonly select: (deadLetter: DeadLetter) => boolean;
-  /** Stores dead letters before they are deleted. It resolves when they are safe. Absent: nothing is stored. */
+  /**
+   * Stores dead letters before they are deleted. It resolves when they are stored safely. If it is absent, nothing is
+   * stored.
+   */
   readonly backup?: ((deadLetters: readonly DeadLetter[]) => Promise<void>) | undefined;
   /** Deletes nothing, and returns what it would delete. Default: false. */
   readonly dryRun?: boolean | undefined;
@@ -20,18 +23,18 @@ export interface PurgeResult extends ScanResult {
   readonly selected: number;
   /** How many were deleted. With `dryRun`: how many would be. */
   readonly deleted: number;
-  /** How many SQS refused to delete. They are on the queue and in the backup. */
+  /** How many dead letters SQS refused to delete. They are in the queue and in the backup. */
   readonly leftBehind: number;
   /** How many selected dead letters a newer version of Sluice wrote. They were left as they are. */
   readonly newer: number;
 }
 
 /**
- * Deletes selected dead letters, each one after its backup. If SQS itself moved a dead letter here, its item is first
- * recorded as dead in the ledger: otherwise its run would wait for it for ever.
+ * Deletes selected dead letters, each one after its backup. If SQS itself moved a message to the dead-letter queue, its
+ * item is first recorded as dead in the ledger. Otherwise the run would wait forever for the item.
  *
  * @throws {SluiceError} `DLQ_MOVES_ON`, see `Scan`.
- * @throws What `backup` throws. The dead letters that `backup` got stay on the queue.
+ * @throws What `backup` throws. The dead letters that `backup` received stay in the queue.
  */
 export async function purge(options: PurgeOptions): Promise<PurgeResult> {
   const { deadLetterQueue, ledger, select, backup, dryRun = false, onDeleted } = options;
@@ -61,7 +64,10 @@ export async function purge(options: PurgeOptions): Promise<PurgeResult> {
   return { ...result, selected, deleted, leftBehind, newer };
 }
 
-/** Records the deaths that are not recorded yet. A consumer records the death of an item that it dead-letters. */
+/**
+ * Records the deaths that are not recorded yet: those of items whose messages SQS itself moved. A consumer has recorded
+ * all other deaths.
+ */
 async function recordDeaths(ledger: Ledger, deadLetters: readonly HeldDeadLetter[]): Promise<void> {
   const raw = deadLetters.filter((deadLetter) => isOurs(deadLetter)).filter(({ kind }) => kind === "raw");
   if (raw.length === 0) return;

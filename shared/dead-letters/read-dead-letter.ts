@@ -9,21 +9,25 @@ import { type Fingerprint, fingerprint } from "../messages/fingerprint.ts";
 import type { ItemAddress } from "../messages/item-address.ts";
 
 /**
- * A message on the dead-letter queue in a readable form: plain JSON.
+ * A message of the dead-letter queue in a readable form, which is plain JSON.
  *
  * `kind` says what its body is:
- * - `dead letter`: our envelope with its history. A consumer or the producer sent it.
- * - `raw`: our envelope as it was on the queue. SQS itself moved it after too many receives without a report. Its reason is
- *   `unexplained`, and the ledger may know of failures.
- * - `newer`: our envelope, written by a newer version of Sluice. It can be shown and exported, and is left as it is.
+ * - `dead letter`: an envelope of Sluice with its history. A consumer or the producer sent it.
+ * - `raw`: an envelope as it was on the workflow's queue. SQS itself moved it here, after too many receives without a
+ *   recorded outcome. Its reason is `unexplained`, and the ledger may know of failures.
+ * - `newer`: an envelope that a newer version of Sluice wrote. It can be shown and exported, but it is not changed or
+ *   moved.
  * - `foreign`: anything else.
  */
 export interface DeadLetter {
-  /** The id of the SQS message. It stays the same until a redrive or an import, which give it another one. */
+  /**
+   * The id of the SQS message. It stays the same until a redrive or an import, which sends a new message with another
+   * id.
+   */
   readonly id: string;
   readonly kind: "dead letter" | "raw" | "newer" | "foreign";
   readonly reason: Reason;
-  /** When the item died, ISO 8601: by its history, or else when the message was sent. */
+  /** When the item died, in ISO 8601: the time in its history, or else the time at which the message was sent. */
   readonly diedAt: string;
   /** When the message was sent, ISO 8601. If SQS moved the message: when it was sent to the workflow's queue. */
   readonly sentAt: string;
@@ -31,15 +35,15 @@ export interface DeadLetter {
   readonly expiresAt: string | null;
   /** How often the message was received from the dead-letter queue, including this time. */
   readonly receiveCount: number;
-  /** The place of the item, if the message is ours. */
+  /** The address of the item, if the message is an envelope of Sluice. */
   readonly workflow: string | null;
   readonly run: string | null;
   readonly page: number | null;
   readonly index: number | null;
   readonly epoch: number | null;
   /**
-   * The item. For a foreign dead letter it is the body: a value if the body is JSON that JavaScript can hold, and otherwise
-   * text. For a truncated dead letter it is the start of the item's text.
+   * The item. For a foreign dead letter it is the body: a value if the body is JSON that JavaScript can represent, and
+   * otherwise text. For a truncated dead letter it is the start of the item's text.
    */
   readonly item: unknown;
   readonly truncated: boolean;
@@ -59,7 +63,7 @@ export interface DeadLetter {
   readonly movedFrom: string | null;
 }
 
-/** A dead letter whose item has a place in a run. */
+/** The address of the item of a dead letter that is an envelope of Sluice. */
 export interface Ours {
   readonly workflow: string;
   readonly run: string;
@@ -91,7 +95,7 @@ export interface DeadLetterAttribute {
 /** The system attributes that `toDeadLetter` needs. */
 export const DEAD_LETTER_ATTRIBUTES = ["SentTimestamp", "DeadLetterQueueSourceArn"] as const;
 
-/** The message attribute in which a consumer writes why it moved a message that is not ours. */
+/** The message attribute in which a consumer writes why it moved a message that Sluice did not send. */
 export const REASON_ATTRIBUTE = "SluiceReason";
 
 /** @param retentionSeconds How long the queue keeps a message. Absent if that is not known. */
@@ -139,7 +143,7 @@ function contentOf(message: ReceivedMessage): Content {
 
 function contentOfEnvelope({ workflow, run, page, index, epoch, item, dead }: Envelope, moved: boolean): Content {
   const address = { workflow, run, page, index, epoch, item: item ?? null };
-  // The body of a redriven message is a dead letter. If SQS moved such a message, the item died once more.
+  // A redriven message has the body of a dead letter. If SQS moved such a message, the item has died again.
   if (dead === undefined || moved) {
     const { failures = [], truncated = false } = dead ?? {};
     const redrives = dead === undefined ? 0 : dead.redrives + 1;
@@ -161,7 +165,7 @@ function contentOfEnvelope({ workflow, run, page, index, epoch, item, dead }: En
   };
 }
 
-/** This code cannot know what a newer envelope means. It only reads the reason, if it is a known one. */
+/** This version cannot know what a newer envelope means. It reads only the reason, if it knows the reason. */
 function contentOfNewer(message: ReceivedMessage, { name, message: text }: NewerVersionError): Content {
   const { dead } = jsonOrText(message.body) as { dead?: { reason?: unknown } };
   return {
@@ -210,7 +214,7 @@ function toDeadLetterAttribute({
   };
 }
 
-/** The attribute of a dead letter in the form that SQS takes. */
+/** Converts an attribute of a dead letter to the form that SQS accepts. */
 export function toMessageAttribute({ dataType, stringValue, binaryValue }: DeadLetterAttribute): MessageAttributeValue {
   return {
     DataType: dataType,

@@ -22,29 +22,30 @@ export interface RedriveOptions extends ScanOptions {
   /** Which dead letters. Called once for each. */
   readonly select: (deadLetter: DeadLetter) => boolean;
   /**
-   * Returns the item with which the dead letter is redriven, or `undefined` to keep the item. The item of a foreign dead
-   * letter is its body. If `edit` throws, the dead letter stays where it is, and is refused with the error's message: so
-   * check the item against the workflow's schema here.
+   * Returns the item with which the dead letter is redriven, or `undefined` to keep the item. The item of a foreign
+   * dead letter is its body. If `edit` throws, the dead letter stays in the dead-letter queue, and is refused with the
+   * error's message. `edit` must check the item against the workflow's schema.
    */
   readonly edit?: ((deadLetter: DeadLetter) => unknown | Promise<unknown>) | undefined;
-  /** The most dead letters in one second. Default: no limit. */
+  /** The highest number of dead letters in one second. Default: no limit. */
   readonly ratePerSecond?: number | undefined;
-  /** Moves nothing, and returns what it would move. It calls `edit`. Default: false. */
+  /** Moves nothing, and returns what would be moved. `edit` is called nevertheless. Default: false. */
   readonly dryRun?: boolean | undefined;
   /** Called after each step, beside `onProgress`. */
   readonly onMoved?: ((moved: number) => void) | undefined;
 }
 
 /**
- * Why a selected dead letter stays where it is.
+ * Why a selected dead letter stays in the dead-letter queue.
  *
- * - `truncated`: it has only the start of its item, so it needs an edit.
+ * - `truncated`: it holds only the start of its item, so `edit` must return a whole item.
  * - `edit refused`: `edit` threw, or the new item is not JSON or is too large.
- * - `run stopping`: its run is being stopped, and would drop the item without an attempt. Wait until the run has ended.
+ * - `run stopping`: its run is being stopped, so a consumer would drop the item without an attempt. Wait until the run
+ *   has ended.
  * - `unknown run`: the ledger has no row of its run, so the item could not be counted. The row may have expired.
  * - `stale`: the source changed under its page, and the item is no longer part of the run.
  * - `newer version`: a newer version of Sluice wrote it, or began its run. Use that version.
- * - `send refused`: SQS refused the message at each try.
+ * - `send refused`: SQS refused the message at every try.
  */
 export const REFUSALS = [
   "truncated",
@@ -61,14 +62,14 @@ export interface RedriveResult extends ScanResult {
   readonly selected: number;
   /** How many were moved to the queue. With `dryRun`: how many would be. */
   readonly moved: number;
-  /** How many of these have another item. */
+  /** How many of these have a changed item. */
   readonly edited: number;
   /** How many were deleted and not sent, because their items have succeeded in between. */
   readonly alreadyDone: number;
   readonly refused: Readonly<Partial<Record<Refusal, number>>>;
-  /** Some of the refused ones, with what to do about them; at most 100. */
+  /** The first 100 dead letters that were refused, with what to do about them. */
   readonly refusals: readonly { readonly id: string; readonly refusal: Refusal; readonly message: string }[];
-  /** The runs that have pending items again, with the number of items; at most 1,000 runs. */
+  /** The number of redriven items of each run, for at most 1,000 runs. These items are pending again. */
   readonly runs: Readonly<Record<string, number>>;
 }
 
@@ -78,14 +79,16 @@ const MOST_RUNS_TOLD = 1_000;
 const STATUS_MILLISECONDS = 2_000;
 
 /**
- * Moves selected dead letters back to the queue. It takes those that were sent to the dead-letter queue before it began.
- * Each item gets fresh attempts, keeps its history, and counts as pending in its run until it settles again.
+ * Moves selected dead letters back to the queue. It moves only those that were sent to the dead-letter queue before it
+ * began. Each item gets fresh attempts, keeps its history, and counts as pending in its run until it settles again.
  *
- * A dead letter is sent, then recorded in the ledger, then deleted from the dead-letter queue. If the redrive dies in
- * between, the dead letter stays where it was. Another redrive sends the same message again, and the ledger counts it once.
+ * A dead letter is sent, then recorded in the ledger, then deleted from the dead-letter queue. If the process dies in
+ * between, the dead letter stays in the dead-letter queue. Another redrive sends the same message again, and the ledger
+ * counts it once.
  *
  * @throws {SluiceError} `DLQ_MOVES_ON`, see `Scan`.
- * @throws What SQS or DynamoDB throw after the SDK's retries. What was moved stays moved. Everything else is given back.
+ * @throws What SQS or DynamoDB throw after the SDK's retries. What was moved stays moved. All other dead letters stay
+ *   in the dead-letter queue.
  */
 export async function redrive(options: RedriveOptions): Promise<RedriveResult> {
   const scan = new Scan(options.deadLetterQueue, options);
@@ -108,7 +111,10 @@ class Redriver {
   readonly #scan: Scan;
   readonly #pacer: Pacer;
   readonly #now: () => number;
-  /** Items that die later are left: otherwise an item that fails at once would be sent back again and again. */
+  /**
+   * Items that die after this time are not redriven. Otherwise an item that fails at once would be sent back again and
+   * again.
+   */
   readonly #beganAt: number;
   readonly #stopping = new Map<string, { readonly at: number; readonly stopping: Promise<boolean> }>();
   readonly #refused: Partial<Record<Refusal, number>> = {};
@@ -215,7 +221,11 @@ class Redriver {
   /** The message of a dead letter, or nothing if it is refused. */
   async #prepare(deadLetter: HeldDeadLetter, fate: ItemFate | undefined): Promise<Prepared | undefined> {
     if (fate?.tag === "unknown") {
-      return this.#refuse(deadLetter, "unknown run", `the ledger does not know run ${deadLetter.run}, or no longer`);
+      return this.#refuse(
+        deadLetter,
+        "unknown run",
+        `run ${deadLetter.run} is not in the ledger: its row may have expired`,
+      );
     }
     if (fate?.tag === "stale") {
       return this.#refuse(
@@ -244,7 +254,7 @@ class Redriver {
         return this.#refuse(
           deadLetter,
           "truncated",
-          "it holds only the start of its item: give it a whole one by an edit",
+          "it holds only the start of its item: edit the item so that it is whole again",
         );
       }
       const edited = item !== undefined;
@@ -291,7 +301,10 @@ function messageAttributes({ attributes }: DeadLetter): Readonly<Record<string, 
   );
 }
 
-/** A foreign dead letter's body as it is, or the edited body: text if both are text, and otherwise JSON. */
+/**
+ * The body of a foreign dead letter. An edited body is text if both the old and the new item are text, and otherwise
+ * JSON.
+ */
 function foreignMessage(deadLetter: DeadLetter, item: unknown): OutgoingMessage {
   const asText = typeof item === "string" && deadLetter.item === deadLetter.body;
   const body = item === undefined ? deadLetter.body : toBody(asText ? item : toJson(item));

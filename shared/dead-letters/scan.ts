@@ -5,19 +5,23 @@ import { SluiceError } from "../base/errors.ts";
 import { HeldMessages, PARALLEL_REQUESTS } from "./held-messages.ts";
 import { DEAD_LETTER_ATTRIBUTES, type DeadLetter, toDeadLetter } from "./read-dead-letter.ts";
 
-/** The most bytes that one wave of requests should receive: a dead letter can have a mebibyte. */
+/** The highest number of bytes that one wave of requests should receive. A dead letter can have one mebibyte. */
 const MOST_BYTES_PER_WAVE = 4 * LARGEST_MESSAGE_BYTES;
 
 /** A short poll asks only some of SQS's servers, so its empty response says little. A long poll asks all of them. */
 const LAST_POLL_SECONDS = 1;
 
 export interface ScanOptions {
-  /** Ends the scan early. The scan gives back what it holds, and its result has `stoppedBy: "interruption"`. */
+  /**
+   * Ends the scan early. The scan makes all dead letters that it holds visible again, and its result has `stoppedBy:
+   * "interruption"`.
+   */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: ScanProgress) => void) | undefined;
   /**
-   * Whether the queue's counts are exact, as those of the embedded engine are. Then the scan needs no long poll at its end,
-   * and knows exactly how many dead letters others hold. The counts of SQS are approximate. Default: false.
+   * Whether the queue's counts are exact, as those of the embedded engine are. Then the scan needs no long poll at its
+   * end, and knows exactly how many dead letters other commands hold. The counts of SQS are approximate. Default:
+   * false.
    */
   readonly exactCounts?: boolean | undefined;
   /** Milliseconds since the epoch. Default: `Date.now`. */
@@ -25,31 +29,34 @@ export interface ScanOptions {
 }
 
 export interface ScanProgress {
-  /** How many dead letters the scan has looked at. */
+  /** How many dead letters the scan has read. */
   readonly looked: number;
-  /** About how many there are. */
+  /** Approximately how many dead letters there are. */
   readonly total: number;
-  /** How many of the dead letters that the scan held at its end it has given back. */
+  /** At the end, the scan makes the dead letters that it holds visible again: how many it has made visible. */
   readonly givenBack: number;
 }
 
 export interface ScanResult {
-  /** How many dead letters the scan has looked at. It looks at each one once. */
+  /** How many dead letters the scan has read. It reads each one once. */
   readonly looked: number;
-  /** How many dead letters it could not look at because others hold them. Approximate, unless the counts are exact. */
+  /** How many dead letters it could not read because other commands hold them. Approximate, unless the counts are exact. */
   readonly heldElsewhere: number;
-  /** Whether `heldElsewhere` is approximate: it may include dead letters that others deleted during the scan. */
+  /**
+   * Whether `heldElsewhere` is approximate. Then it may include dead letters that other commands deleted during the
+   * scan.
+   */
   readonly approximate: boolean;
-  /** Whether the scan has looked at all dead letters: others held none, and nothing stopped the scan. */
+  /** Whether the scan has read all dead letters: other commands held none, and nothing stopped the scan. */
   readonly complete: boolean;
   /**
-   * Why the scan stopped before it had looked at all dead letters: it was interrupted, or it holds as many as SQS allows
-   * to be in flight (about 120,000). `undefined`: it did not stop early.
+   * Why the scan stopped before it had read all dead letters: it was interrupted, or it holds as many as SQS allows to
+   * be in flight (about 120,000). `undefined`: it did not stop early.
    */
   readonly stoppedBy: "interruption" | "in-flight limit" | undefined;
 }
 
-/** A dead letter that a scan holds: no other consumer receives it. */
+/** A dead letter that a scan holds: the scan keeps it hidden, so that nothing else receives it. */
 export interface HeldDeadLetter extends DeadLetter {
   readonly receiptHandle: string;
 }
@@ -61,9 +68,10 @@ interface Wave {
 }
 
 /**
- * One scan of a dead-letter queue. The scan holds every dead letter that it looks at until it ends, because a dead letter
- * that is visible again would be received again. At its end it gives all of them back, in the order in which they were
- * received. `remove` deletes dead letters during the scan.
+ * One scan of a dead-letter queue. The scan holds every dead letter that it reads: it keeps the dead letter hidden
+ * until the scan ends, because a dead letter that is visible again would be received again. At its end, the scan makes
+ * all of them visible again (gives them back), in the order in which they were received. `remove` deletes dead letters
+ * during the scan.
  */
 export class Scan {
   readonly #queue: Queue;
@@ -72,7 +80,7 @@ export class Scan {
   readonly #held: HeldMessages;
   #total = 0;
   #looked = 0;
-  /** How many of these dead letters were sent before the scan began. */
+  /** How many of the dead letters that were read were sent before the scan began. */
   #lookedOld = 0;
   #heldElsewhere = 0;
   #stoppedBy: ScanResult["stoppedBy"];
@@ -96,10 +104,12 @@ export class Scan {
   }
 
   /**
-   * Looks at each dead letter once. It calls `see` with several at a time, and ends when all were seen and given back.
+   * Reads each dead letter once. Calls `see` with several of them at a time. Resolves when `see` has received all of
+   * them and they are visible again.
    *
-   * @throws {SluiceError} `DLQ_MOVES_ON`: the queue has a redrive policy, so SQS would move what the scan receives.
-   * @throws What `see` throws, after everything was given back.
+   * @throws {SluiceError} `DLQ_MOVES_ON`: the dead-letter queue has a redrive policy of its own, so SQS would move dead
+   *   letters that the scan receives to another queue.
+   * @throws What `see` throws, after all dead letters were given back.
    */
   async run(see: (deadLetters: readonly HeldDeadLetter[]) => void | Promise<void>): Promise<ScanResult> {
     const { signal } = this.#options;
@@ -112,7 +122,7 @@ export class Scan {
       throw new SluiceError(
         "DLQ_MOVES_ON",
         `the dead-letter queue has a redrive policy of its own: SQS moves a dead letter to another queue after ` +
-          `${maxReceiveCount} receives, and this command receives it. Remove the policy from the queue, or use the other queue`,
+          `${maxReceiveCount} receives, and this command receives dead letters. Remove the policy from the dead-letter queue`,
       );
     }
     this.#total = depth.visible;
@@ -130,7 +140,7 @@ export class Scan {
         this.#tell(0);
       }
       if (signal?.aborted) this.#stoppedBy = "interruption";
-      // What the scan holds at the limit may be all there is.
+      // The scan may hold all dead letters although it has reached the limit.
       else if (this.#stoppedBy !== undefined && (await this.#queue.depth()).visible === 0) this.#stoppedBy = undefined;
       await this.#countHeldElsewhere(depth);
     } finally {
@@ -150,17 +160,18 @@ export class Scan {
   }
 
   /**
-   * Counts the dead letters that others hold, while this scan still holds all that it has looked at. With exact counts, the
-   * number was found when the queue was empty: what others gave back or deleted before that is not missing.
+   * Counts the dead letters that other commands hold, while this scan still holds all that it has read. With exact
+   * counts, `#isEmpty` has found the number already, when no message was visible any more: dead letters that other
+   * commands gave back or deleted before that do not count.
    *
-   * The counts of SQS lag by a minute or more, so they may not show yet what this scan has received. But a received message
-   * only changes from visible to in flight. So of the dead letters that were there when the scan began, the missing ones
-   * are those that the scan has not seen.
+   * The counts of SQS lag by a minute or more, so they may not show yet what this scan has received. But a received
+   * message only changes from visible to in flight. So other commands hold the dead letters that were there when the
+   * scan began and that the scan has not read.
    * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
    */
   async #countHeldElsewhere(atStart: QueueDepth): Promise<void> {
     const exact = this.#options.exactCounts === true;
-    // Dead letters that are left because the scan was stopped are not held by others.
+    // Dead letters that are left because the scan was stopped are not held by other commands.
     if (this.#stoppedBy !== undefined) {
       this.#heldElsewhere = exact ? notVisible(await this.#queue.depth()) - this.#held.size : notVisible(atStart);
     } else if (!exact) {
@@ -188,13 +199,13 @@ export class Scan {
         else {
           if (this.#mustStop() || (await this.#isEmpty())) return;
           const last = await this.#receiveWave(1, LAST_POLL_SECONDS);
-          // By exact counts there was a dead letter: others received it, and may have given it back.
+          // The exact counts showed a visible dead letter. Another command received it, and may have given it back.
           if (last.received === 0 && this.#options.exactCounts !== true) return;
           wave = this.#receiveWave(1);
           fresh.push(...last.fresh);
         }
-        // The wave is awaited below in any case, because what it received must be given back. Until then, a failure of the
-        // wave is not an unhandled rejection.
+        // The wave is always awaited below, because the messages that it received must be given back. Until then, this
+        // handler keeps a failure of the wave from being an unhandled rejection.
         wave.catch(() => {});
         if (fresh.length > 0) yield fresh;
       }
@@ -203,7 +214,10 @@ export class Scan {
     }
   }
 
-  /** How many requests the next wave may have: twice as many as this one filled, for dead letters of this one's size. */
+  /**
+   * How many requests the next wave may have: twice as many as this wave filled, but not more than
+   * `MOST_BYTES_PER_WAVE` allows for dead letters of the same size.
+   */
   #nextWave(received: number, fresh: readonly ReceivedMessage[]): number {
     const characters = fresh.reduce((sum, { body }) => sum + body.length, 0);
     const perRequest = (characters / Math.max(1, fresh.length)) * MOST_RECEIVED_MESSAGES;
@@ -242,7 +256,10 @@ export class Scan {
     }
   }
 
-  /** Whether the queue is known to be empty without a long poll. This scan or others hold what is not visible. */
+  /**
+   * Whether the queue is known to have no visible messages, without a long poll. This scan and other commands hold the
+   * messages that are not visible.
+   */
   async #isEmpty(): Promise<boolean> {
     if (this.#options.exactCounts !== true) return false;
     const depth = await this.#queue.depth();

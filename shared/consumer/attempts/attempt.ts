@@ -22,7 +22,7 @@ export interface Attempt {
   readonly now: () => number;
 }
 
-/** How an attempt ended. The tag says it, and not the error: a task may throw `undefined`. */
+/** How an attempt ended. Read the tag, and not the error, because a task may throw `undefined`. */
 export type AttemptOutcome =
   | { readonly tag: "succeeded"; readonly startedAt: number; readonly endedAt: number }
   | {
@@ -40,6 +40,7 @@ export function requestedWait(outcome: AttemptOutcome): RequestedWait | undefine
   return outcome.tag === "failed" && outcome.kind === "threw" ? requestedWaitOf(outcome.thrown) : undefined;
 }
 
+/** How an attempt ended, without its times. */
 type Verdict =
   | { readonly tag: "succeeded" }
   | { readonly tag: "failed"; readonly thrown: Error; readonly kind: FailureKind };
@@ -70,8 +71,8 @@ class Race {
 }
 
 /**
- * Runs a task once. It returns by the attempt's timeout, whatever the task does: a task that ignores its abort signal is left
- * alone, and its later result is ignored. Never rejects.
+ * Runs a task once. The promise resolves at the attempt's timeout at the latest. A task that ignores its abort signal
+ * continues to run, and its later result is ignored. Never rejects.
  */
 export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
   const startedAt = attempt.now();

@@ -21,11 +21,11 @@ export interface IsolatedAttemptsOptions {
   readonly now: () => number;
 }
 
-/** What came of an isolated attempt. */
+/** How an isolated attempt ended, or why it was not made. */
 export type IsolatedOutcome =
   /** The attempt was made. `failures` are those before it. */
   | { readonly tag: "attempted"; readonly outcome: AttemptOutcome; readonly failures: readonly Failure[] }
-  /** Crashes that were counted now have used up the item's attempts: none was made. */
+  /** No attempt was made: earlier crashes, which are counted only now, have used up the item's attempts. */
   | { readonly tag: "exhausted"; readonly failures: readonly Failure[] }
   /** No process was available for it in time. */
   | { readonly tag: "no place" }
@@ -44,11 +44,11 @@ export class IsolatedAttempts {
   }
 
   /**
-   * Makes one isolated attempt. If an isolated attempt of the item has ended its whole consumer before, this one runs while
-   * no other isolated attempt does: if the consumer ends again, this item is certainly the cause.
+   * Makes one isolated attempt. If an isolated attempt of the item has ended its whole consumer before, this one runs
+   * while no other isolated attempt does: if the consumer ends again, this item is certainly the cause.
    *
    * @param deadline When the invocation must begin to record, in the clock's milliseconds.
-   * @throws What the ledger throws: the message must come again.
+   * @throws What the ledger throws: the message must be received again.
    */
   async attempt(item: ItemMessage, state: PendingState, deadline: number): Promise<IsolatedOutcome> {
     const alone = crashedReceives(item, state, "isolated", "alone").length > 0;

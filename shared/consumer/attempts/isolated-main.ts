@@ -8,8 +8,9 @@ import { type IsolatedAnswer, type IsolatedRequest, toAnswer } from "./isolation
 import { containStrayErrors } from "./stray-errors.ts";
 
 /**
- * The main function of a process that makes one isolated attempt: it waits for the request, makes the attempt, answers and
- * ends the process. Nothing but the answer leaves the process, so the task may end, block or fill it.
+ * The main function of a process that makes one isolated attempt: it waits for the request, makes the attempt, answers
+ * and ends the process. Only the answer leaves the process, so no harm is done if the task ends the process, blocks it
+ * or fills its memory.
  */
 export async function serveIsolatedAttempt(
   workflow: Workflow,

@@ -31,7 +31,7 @@ const HEAP_SHARE = 0.8;
 /** Another process is added only if each has this much. With less, a process has too little memory to run a task. */
 const MB_PER_PROCESS = 256;
 
-/** More processes help little: few items are suspects, and each process is better off with more memory. */
+/** More processes help little, because few items are suspects. More memory for each process helps more. */
 const MOST_PROCESSES = 4;
 
 /** V8 needs this much to load a workflow and to run a small task. */
@@ -41,12 +41,13 @@ const SMALLEST_HEAP_MB = 32;
 const SMALLEST_PROCESS_MB = PROCESS_BASE_MB + YOUNG_MB + SMALLEST_HEAP_MB / HEAP_SHARE;
 
 /**
- * Divides a function's memory between its consumer and the processes of isolated attempts. All of them together stay within
- * it. A function of less than 244 MB has no room for a process beside its consumer: it gets one process with the smallest
- * heap. See `docs/internals/poison.md`.
+ * Divides a function's memory between its consumer and the processes of isolated attempts. Together they use no more
+ * than that memory. A function of less than 244 MB has no room for a process beside its consumer: it gets one process
+ * with the smallest heap. See `docs/internals/poison.md`.
  *
  * @param memoryMb The function's memory.
- * @param alone Whether no other isolated attempt may run at the same time. Such an attempt gets the memory of all processes.
+ * @param alone Whether no other isolated attempt may run at the same time. Such an attempt gets the memory of all
+ *   processes.
  * @example isolationMemory(1_024) // { consumerMb: 512, processes: 2, processMb: 256, heapMb: 144 }
  */
 export function isolationMemory(memoryMb: number, alone = false): IsolationMemory {

@@ -4,7 +4,10 @@ export interface IsolationPlace {
   release(): void;
 }
 
-/** Decides whether one more isolated attempt may run now: the function's memory has room for a few, or for one alone. */
+/**
+ * Decides whether one more isolated attempt may run now: the function's memory has room for a few at the same time, or
+ * for one that runs alone.
+ */
 export class IsolationPlaces {
   #taken = 0;
   #isAloneTaken = false;

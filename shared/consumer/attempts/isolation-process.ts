@@ -71,7 +71,7 @@ export class IsolationProcess {
       timeoutMilliseconds + ISOLATED_GRACE_SECONDS * 1_000,
     );
     const unwatch = watchMemory(this.#child.pid, this.#processMb, (megabytes) =>
-      crash(`the attempt's process took ${megabytes} MB, and was ended: it may take ${this.#processMb} MB`),
+      crash(`the attempt's process used ${megabytes} MB, and was ended: its limit is ${this.#processMb} MB`),
     );
     this.#channel.send(request);
     try {
@@ -94,7 +94,7 @@ function blocked(timeoutMilliseconds: number): IsolatedEnd {
 }
 
 function failed(kind: FailureKind, { name, message }: Error): IsolatedEnd {
-  // Without a stack: it would be the consumer's and not the task's.
+  // The stack would be the consumer's and not the task's, so the error has none.
   return { tag: "failed", kind, error: { name, message, stack: "", code: undefined } };
 }
 

@@ -24,7 +24,7 @@ export type IsolatedAnswer =
   | { readonly tag: "succeeded" }
   | { readonly tag: "failed"; readonly kind: FailureKind; readonly error: PlainError };
 
-/** The parts of an error that cross from the process to the consumer. */
+/** The parts of an error that the process sends to the consumer. */
 export interface PlainError {
   readonly name: string;
   readonly message: string;

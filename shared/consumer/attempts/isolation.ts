@@ -19,7 +19,7 @@ export interface IsolationOptions {
   readonly spawnProcess?: typeof spawn;
 }
 
-/** How an isolated attempt ended, or why it was not made. If it was not made, it says nothing about its item. */
+/** How an isolated attempt ended, or why it was not made. An attempt that was not made says nothing about its item. */
 export type IsolationOutcome =
   | AttemptOutcome
   /** The process was not ready in time: this machine is busy. */
@@ -43,8 +43,8 @@ export interface IsolatedBeginning {
 }
 
 /**
- * Runs an attempt in a process of its own. An item that ends, blocks or fills its process then harms no other item. Only
- * suspect items are isolated; see `docs/internals/poison.md`.
+ * Runs an attempt in a process of its own. A task that ends its process, blocks it or fills its memory then harms no
+ * other item. Only suspect items are isolated; see `docs/internals/poison.md`.
  */
 export class Isolation {
   readonly #options: IsolationOptions;

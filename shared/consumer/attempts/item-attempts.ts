@@ -25,7 +25,7 @@ export class ItemAttempts {
    * Makes one attempt.
    *
    * @param deadline When the invocation must begin to record, in the clock's milliseconds.
-   * @throws What the ledger throws, for suspects only: the message must come again.
+   * @throws What the ledger throws, for suspects only: the message must be received again.
    */
   async attempt(item: ItemMessage, state: PendingState, deadline: number): Promise<IsolatedOutcome> {
     if (isSuspect(item, state)) return await this.#isolated.attempt(item, state, deadline);

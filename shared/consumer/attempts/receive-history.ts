@@ -6,8 +6,8 @@ import { type ItemMessage, receiveOf } from "../../messages/item-message.ts";
 export type PendingState = Extract<ItemState, { tag: "pending" }>;
 
 /**
- * Receives of which the ledger knows nothing, although they came before this one. Their consumer crashed, was throttled, or
- * could not write to the ledger.
+ * Earlier receives of the message that the ledger knows nothing about. Their consumer crashed, was throttled, or could
+ * not write to the ledger.
  */
 export function unexplainedReceives(item: ItemMessage, { receives, accountedTo = 0 }: PendingState): readonly number[] {
   const before = Math.max(0, receiveOf(item) - 1 - accountedTo);
@@ -16,7 +16,7 @@ export function unexplainedReceives(item: ItemMessage, { receives, accountedTo =
   );
 }
 
-/** Earlier receives in which an isolated attempt began, and no end of it was recorded. */
+/** Earlier receives in which an isolated attempt began and no end of the attempt was recorded. */
 export function crashedReceives(
   item: ItemMessage,
   { receives }: PendingState,
@@ -29,12 +29,12 @@ export function crashedReceives(
 
 /**
  * Whether an item is a suspect: its attempt may have ended the process that it ran in. The other items that were in the
- * process are suspects too, because nothing tells them apart. Attempts of suspects run isolated; see
+ * process are suspects too, because nothing shows which item was the cause. Attempts of suspects run isolated; see
  * `docs/internals/poison.md`.
  */
 export function isSuspect(item: ItemMessage, state: PendingState): boolean {
   if (state.suspect === true) return true;
-  // The first receive has none before it. Almost all receives are the first.
+  // There is no receive before the first one. Almost all receives are the first of their message.
   if (receiveOf(item) === 1) return false;
   return unexplainedReceives(item, state).length > 0 || crashedReceives(item, state, "isolated", "alone").length > 0;
 }

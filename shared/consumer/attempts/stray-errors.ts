@@ -6,6 +6,7 @@ interface Scope {
   readonly fail: (thrown: unknown) => boolean;
 }
 
+/** Stray errors: errors that no code of a task catches. Node reports them as these events of the process. */
 const STRAY_ERRORS = ["uncaughtException", "unhandledRejection"] as const;
 
 const scopes = new AsyncLocalStorage<Scope>();

@@ -20,7 +20,7 @@ export interface DeadLetteringOptions {
 
 export type DeadLetteringResult =
   | { readonly tag: "dead-lettered" }
-  /** No dead letter was sent: the item has been settled before, or it is of an earlier content of its page. */
+  /** No dead letter was sent: the item has been settled before, or it belongs to an earlier epoch of its page. */
   | { readonly tag: "not needed" };
 
 /** Moves messages to the dead-letter queue. */
@@ -32,9 +32,9 @@ export class DeadLettering {
   }
 
   /**
-   * Moves an item to the dead-letter queue in three steps: the death is claimed in the ledger, the dead letter is sent, and
-   * the death is recorded. If the consumer dies between two steps, the next receive of the message begins again. So the dead
-   * letter may be sent twice, and is never missing.
+   * Moves an item to the dead-letter queue in three steps: it claims the death in the ledger, sends the dead letter,
+   * and records the death. If the consumer dies between two steps, the next consumer that receives the message begins
+   * again. So the dead letter may be sent twice, but it is never missing.
    */
   async moveItem(
     envelope: Envelope,

@@ -2,11 +2,14 @@ import type { Queue } from "../../aws/queue.ts";
 import { LARGEST_BATCH } from "../../aws/quotas.ts";
 import type { TaskLogger } from "../../base/task.ts";
 
-/** How long a message may wait to be deleted with others. If the consumer ends before, the next receive finds it settled. */
+/**
+ * How long a message may wait to be deleted with others. If the consumer ends before that, the next consumer that
+ * receives the message finds its item settled.
+ */
 const LONGEST_WAIT_MILLISECONDS = 250;
 
-/** The next consumer that receives them finds them settled, and deletes them. */
-const COME_AGAIN = "settled messages could not be deleted, they will come again";
+/** The next consumer that receives these messages finds their items settled, and deletes the messages. */
+const NOT_DELETED = "settled messages could not be deleted, so they will be received again";
 
 /** Deletes messages, ten per request. */
 export class Deleter {
@@ -42,9 +45,9 @@ export class Deleter {
     const request = this.#queue
       .deleteAll(handles)
       .then((refused) => {
-        if (refused.length > 0) this.#logger.warn(COME_AGAIN, { messages: refused.length });
+        if (refused.length > 0) this.#logger.warn(NOT_DELETED, { messages: refused.length });
       })
-      .catch((error) => this.#logger.warn(COME_AGAIN, { error }))
+      .catch((error) => this.#logger.warn(NOT_DELETED, { error }))
       .finally(() => this.#requests.delete(request));
     this.#requests.add(request);
   }

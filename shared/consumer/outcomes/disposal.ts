@@ -26,12 +26,12 @@ export class Disposal {
     this.#deleter = new Deleter(options.queue, options.logger);
   }
 
-  /** The ids of the batch's messages that must come again: the invocation reports them as failed. */
+  /** The ids of the batch's messages that must be received again. The invocation reports them as failed. */
   get keptIds(): readonly string[] {
     return this.#keptIds;
   }
 
-  /** Never rejects. Deletions are only begun: see `flush`. */
+  /** Deletes or returns a message. Does not wait until a deletion is done: see `flush`. Never rejects. */
   async dispose({ message, delivery }: MessageInHand, disposition: Disposition): Promise<void> {
     const isOfBatch = delivery.origin === "batch";
     if (disposition.tag === "delete") {

@@ -101,7 +101,7 @@ export class FailedAttempts {
     return { tag: "retry", afterMilliseconds, isWait: true };
   }
 
-  /** Tells of a retry after a failure, when the message's return is certain. */
+  /** Reports a retry after a failure. Called when the message is certain to return. */
   noteRetry(): void {
     this.#options.metrics.count("retried", 1);
     publish({ event: "retried" });

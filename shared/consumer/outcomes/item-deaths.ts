@@ -8,14 +8,14 @@ import { DeadLettering, type DeadLetteringOptions } from "./dead-lettering.ts";
 import { DELETE, type Disposition, type History } from "./outcome.ts";
 import { ToleranceWatch, type ToleranceWatchOptions } from "./tolerance-watch.ts";
 
-const TOLERANCE_UNKNOWN = "whether too many items have died could not be found out";
+const TOLERANCE_UNKNOWN = "could not check whether too many items have died";
 
 export interface ItemDeathsOptions extends DeadLetteringOptions, ToleranceWatchOptions {
   readonly logger: TaskLogger;
   readonly metrics: Metrics;
 }
 
-/** Records the deaths of items, tells of them, and has a run stopped if too many of its items die. */
+/** Records, counts and logs the deaths of items, and stops a run if too many of its items die. */
 export class ItemDeaths {
   readonly #options: ItemDeathsOptions;
   readonly #deadLettering: DeadLettering;
@@ -30,7 +30,8 @@ export class ItemDeaths {
   async record(item: ItemMessage, reason: Reason, history: History): Promise<Disposition> {
     const { metrics, logger } = this.#options;
     const { failures, waits } = history;
-    // The last failure is the death itself, except for an item that never reported again, or that waited too long.
+    // The last failure caused the death and led to no retry. An item that died unexplained, or because it waited too
+    // long, has no such failure.
     const isWithoutFailure = reason === "unexplained" || reason === "waited too long";
     const retries = isWithoutFailure ? failures.length : Math.max(0, failures.length - 1);
     const result = await this.#deadLettering.moveItem(item.envelope, reason, history, retries);

@@ -16,7 +16,7 @@ export interface ItemReturnsOptions {
   readonly now: () => number;
 }
 
-/** Has an item's message come again after a delay, or sends a fresh message in its place. */
+/** Returns an item's message to the queue for a delay, or sends a new message in its place. */
 export class ItemReturns {
   readonly #options: ItemReturnsOptions;
   readonly #queueTopology: QueueTopology;
@@ -26,7 +26,10 @@ export class ItemReturns {
     this.#queueTopology = topology(options.workflow).queue;
   }
 
-  /** Returns a message without an attempt. The ledger keeps a note of the receive, so the receive makes no item a suspect. */
+  /**
+   * Returns a message without an attempt. The receive is recorded in the ledger, so it does not make the item a
+   * suspect.
+   */
   async withoutAttempt(item: ItemMessage, state: PendingState, milliseconds: number): Promise<Disposition> {
     const { ledger } = this.#options;
     const receive = receiveOf(item);
@@ -36,7 +39,9 @@ export class ItemReturns {
     return await this.after(item, milliseconds);
   }
 
-  /** Returns a message after a delay. If it is near one of the queue's limits, a fresh message takes its place. */
+  /**
+   * Returns a message after a delay. If the message is near one of the queue's limits, a new message takes its place.
+   */
   async after(item: ItemMessage, milliseconds: number): Promise<Disposition> {
     if (!this.#mustBeReplaced(item, milliseconds)) {
       return {

@@ -13,7 +13,7 @@ const EARLY_MILLISECONDS = 1_000;
 export interface Situation {
   readonly item: ItemMessage;
   readonly state: ItemState;
-  /** What the item's run wants. */
+  /** What must be done with the messages of the item's run. */
   readonly mode: RunMode;
   /** How long the run has been paused. 0 if it is not. */
   readonly pausedMilliseconds: number;
@@ -22,7 +22,7 @@ export interface Situation {
   readonly attempts: number;
   /** The latest time at which the attempt may begin. `undefined`: at any time. */
   readonly beginsBy?: number | undefined;
-  /** Whether this environment begins no more attempts. */
+  /** Whether this environment must begin no more attempts. */
   readonly isRetired?: boolean;
 }
 

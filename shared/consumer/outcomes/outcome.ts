@@ -5,7 +5,7 @@ import type { ItemMessage } from "../../messages/item-message.ts";
 import type { AttemptOutcome } from "../attempts/attempt.ts";
 import type { PendingState } from "../attempts/receive-history.ts";
 
-/** What the failures and waits of an item are since its latest redrive. */
+/** The failures and waits of an item since its latest redrive. */
 export interface History {
   readonly failures: readonly Failure[];
   readonly waits?: Waits | undefined;
@@ -22,7 +22,7 @@ export type Outcome =
     }
   /** The item fails permanently, without another attempt. */
   | { readonly tag: "dead"; readonly item: ItemMessage; readonly reason: Reason; readonly history: History }
-  /** No attempt was made. The message must come again after a while. */
+  /** No attempt was made. The message must be received again after a while. */
   | {
       readonly tag: "returned";
       readonly item: ItemMessage;
@@ -33,7 +33,7 @@ export type Outcome =
   | { readonly tag: "cancelled"; readonly item: ItemMessage }
   /** The item has succeeded or died before. */
   | { readonly tag: "settled"; readonly item: ItemMessage }
-  /** The message belongs to an earlier content of its page. */
+  /** The message belongs to an earlier epoch of its page: the source has changed under the page since. */
   | { readonly tag: "stale"; readonly item: ItemMessage }
   /** Nothing could be found out about the item, because the ledger does not answer. */
   | { readonly tag: "not looked up"; readonly item: ItemMessage }
@@ -45,9 +45,9 @@ export type Outcome =
 /** What must be done with a message whose outcome is recorded. */
 export type Disposition =
   | { readonly tag: "delete" }
-  /** It must become visible in the queue again after the delay. */
+  /** The message must become visible in the queue again after the delay. */
   | { readonly tag: "return"; readonly afterMilliseconds: number }
-  /** Its outcome could not be recorded. It becomes visible again when its visibility timeout is over. */
+  /** The outcome could not be recorded. The message becomes visible again when its visibility timeout is over. */
   | { readonly tag: "leave" };
 
 export const DELETE: Disposition = { tag: "delete" };

@@ -20,7 +20,8 @@ interface OpenGroup<Item> {
 /**
  * How long an outcome may wait for others of its page:
  *
- * - `together`: attempts run. The wait is short beside a redelivery, and long beside the spread of a batch's attempts.
+ * - `together`: attempts run. The wait is short compared with the time until a redelivery. It is long compared with the
+ *   time between the ends of a batch's attempts.
  * - `soon`: nothing runs, but more messages may arrive.
  * - `now`: nothing else is coming. Only outcomes of the same turn of the event loop are recorded together.
  */
@@ -31,8 +32,8 @@ const WAIT_MILLISECONDS: Readonly<Record<RecordingPace, number>> = { together: 2
 /**
  * Collects outcomes, and has those of one page written together.
  *
- * All groups that are due at the same time are given to `write` in one call: it can do one thing for several of them before
- * it writes each. It returns one promise for each group, in the same order.
+ * All groups that are due at the same time are given to `write` in one call, so `write` can do something for all of
+ * them together before it writes each group. `write` returns one promise for each group, in the same order.
  */
 export class PageGroups<Item> {
   readonly #write: (groups: readonly PageGroup<Item>[]) => readonly Promise<void>[];
@@ -44,7 +45,7 @@ export class PageGroups<Item> {
     this.#write = write;
   }
 
-  /** Resolves when the outcome is recorded. Rejects if it could not be recorded: the message must come again. */
+  /** Resolves when the outcome is recorded. Rejects if it could not be recorded: the message must be received again. */
   record({ run, partition, page, epoch }: PageOfOutcome, item: Item): Promise<void> {
     const key = `${run}|${partition}|${page}|${epoch}`;
     let open = this.#open.get(key);
@@ -61,7 +62,7 @@ export class PageGroups<Item> {
     });
   }
 
-  /** Sets how long outcomes may wait from now on. It also applies to outcomes that wait already. */
+  /** Sets how long outcomes may wait from now on. The new time also applies to outcomes that are already waiting. */
   setPace(pace: RecordingPace): void {
     if (pace === this.#pace) return;
     this.#pace = pace;

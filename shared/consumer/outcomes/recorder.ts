@@ -48,7 +48,7 @@ export class Recorder {
    * Records an outcome.
    *
    * @returns What must be done with the message now.
-   * @throws What the ledger or SQS throws: nothing is recorded, and the message must come again.
+   * @throws What the ledger or SQS throws: recording did not complete, and the message must be received again.
    */
   record(outcome: Outcome): Promise<Disposition> {
     switch (outcome.tag) {
@@ -126,29 +126,30 @@ export class Recorder {
   }
 
   async #dropStale({ envelope }: ItemMessage): Promise<Disposition> {
-    this.#options.logger.info("dropped a message of an earlier content of its page", {
+    this.#options.logger.info("dropped a message of an earlier epoch of its page", {
       ...logFields(addressOf(envelope)),
     });
     return DELETE;
   }
 
   /**
-   * Returns a message whose item could not be looked up. Nothing can be written either, so its receive stays unexplained.
-   * That makes the item a suspect, and does not count as a failure.
+   * Returns a message whose item could not be looked up. The receive cannot be recorded either, so it stays
+   * unexplained. This makes the item a suspect, and does not count as a failure.
    */
   async #returnNotLookedUp(item: ItemMessage): Promise<Disposition> {
     return await this.#returns.after(item, outageDelay(receiveOf(item), this.#options.random()));
   }
 
   /**
-   * Returns a message of a newer version, for the consumer that is being deployed. Nothing is written, because this code
-   * cannot know what the item is.
+   * Returns a message of a newer version. A consumer of that version, which is being deployed, will receive it. Nothing
+   * is written, because this version cannot know what the message means.
    */
   async #returnNewerVersion({ message, error }: Recorded<"newer version">): Promise<Disposition> {
     const { metrics, logger, now, random } = this.#options;
     metrics.count("newerVersion", 1);
     // All messages of a run may be of a newer version: one warning is enough.
-    if (!this.#hasToldNewerVersion) logger.warn("put back messages that a newer version of Sluice wrote", { error });
+    if (!this.#hasToldNewerVersion)
+      logger.warn("returned messages to the queue, because a newer version of Sluice wrote them", { error });
     this.#hasToldNewerVersion = true;
     return { tag: "return", afterMilliseconds: newerVersionDelay(message, this.#queueTopology, now(), random()) };
   }

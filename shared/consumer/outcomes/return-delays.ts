@@ -1,6 +1,6 @@
 /**
- * How long the messages of a paused run stay hidden: a quarter of the time for which the run has been paused. A run that is
- * resumed soon goes on soon, and a long pause costs few receives.
+ * How long the messages of a paused run stay hidden: a quarter of the time for which the run has been paused. A run
+ * that is resumed after a short pause continues soon, and a long pause costs few receives.
  */
 const PAUSE = { share: 0.25, shortestMilliseconds: 5_000, longestMilliseconds: 600_000 } as const;
 
@@ -11,8 +11,9 @@ const PAUSE = { share: 0.25, shortestMilliseconds: 5_000, longestMilliseconds: 6
 const OUTAGE = { shortestMilliseconds: 2_000, longestMilliseconds: 300_000 } as const;
 
 /**
- * How long a message stays hidden that an environment was too busy to begin. Its receives are recorded, and it is replaced
- * before they reach the queue's limit. The delay stays short, because many receives may have other reasons.
+ * How long a message stays hidden if an environment was too busy to begin its attempt. Its receives are recorded, and
+ * it is replaced before they reach the queue's limit. The delay stays short, because many receives may have other
+ * reasons.
  */
 const BUSY = { shortestMilliseconds: 2_000, longestMilliseconds: 30_000 } as const;
 
@@ -23,8 +24,8 @@ export function pauseDelay(pausedMilliseconds: number): number {
 }
 
 /**
- * For a message whose attempt could not begin in time: none at its first receive, because another consumer may have a slot.
- * Later receives show that slots are not what is missing, so the message must not use them up.
+ * For a message whose attempt could not begin in time: no delay at its first receive, because another consumer may have
+ * a free slot. Later receives show that no consumer has one, so the delay saves receives.
  */
 export const tooLateDelay = (receive: number): number => (receive === 1 ? 0 : doubled(BUSY, receive - 1));
 

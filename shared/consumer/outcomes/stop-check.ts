@@ -2,9 +2,9 @@ import { isStopping } from "../../ledger/run-record.ts";
 import type { Runs } from "../../ledger/runs.ts";
 
 /**
- * Asks the ledger whether a run is being stopped now. `RunWatch` may answer from its cache; this check never does: its request
- * begins after the call. At most one request per run is in flight. All calls that come while it is share the request that
- * follows.
+ * Asks the ledger whether a run is being stopped now. `RunWatch` may answer from its cache; this check never does: its
+ * request begins after the call. At most one request per run is in flight. All calls that are made in the meantime
+ * share the next request.
  */
 export class StopCheck {
   readonly #runs: Pick<Runs, "find">;

@@ -43,7 +43,7 @@ export class ToleranceWatch {
     this.#checks.set(run, check);
     const { runs, controlQueue } = this.#options;
     const stopped = await runs.stopBeyondTolerance(run).catch((error) => {
-      // No later death may follow that would check again.
+      // If no other item dies, no later death checks again.
       check.due = true;
       throw error;
     });

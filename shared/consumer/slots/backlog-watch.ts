@@ -1,15 +1,15 @@
 import type { Queue } from "../../aws/queue.ts";
 
-/** The queue's depth is asked for again when the last answer is this old. */
+/** The watch asks for the queue's depth again when the last answer is this old. */
 const FRESH_MILLISECONDS = 1_000;
 
 /**
- * The same while the queue is being filled, and the last answer was too small: in the first moments of a run, its first
+ * The same, while the queue is being filled and the last answer was too small. In the first moments of a run, the first
  * tasks have taken all messages.
  */
 const FILLING_MILLISECONDS = 250;
 
-/** Knows about how many messages wait in the queue. Callers never wait for a request. */
+/** Knows approximately how many messages wait in the queue. Callers never wait for a request. */
 export class BacklogWatch {
   readonly #queue: Pick<Queue, "depth">;
   readonly #now: () => number;

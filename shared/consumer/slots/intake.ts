@@ -5,7 +5,7 @@ import type { TaskLogger } from "../../base/task.ts";
 import { BacklogWatch } from "./backlog-watch.ts";
 import { isBusy, messagesToReceive, type SlotState } from "./refill-policy.ts";
 
-/** How a consumer receives messages itself, beside its batch. */
+/** How a consumer receives messages itself, in addition to its batch. */
 export interface RefillOptions {
   /** No message is received after this time, in the clock's milliseconds: an invocation must end to be replaced. */
   readonly until: number;
@@ -71,17 +71,20 @@ export class Intake {
     return this.#isPlanned || this.#polls.size > 0;
   }
 
-  /** Whether the queue gave few messages the last time. */
+  /** Whether the latest request or batch brought few messages. */
   get isQueueLow(): boolean {
     return this.#isQueueLow;
   }
 
-  /** Whether messages are likely to arrive at once: the queue gave many the last time, and another request follows. */
+  /**
+   * Whether messages are likely to arrive at once: the latest request or batch brought many, and another request
+   * follows.
+   */
   get isExpecting(): boolean {
     return this.isActive && !this.#isQueueLow && !this.#isQueueEmpty;
   }
 
-  /** Notes the size of the invocation's batch: a small batch shows that the queue gives few messages. */
+  /** Notes the size of the invocation's batch. A small batch shows that the queue holds few messages. */
   noteBatch(messages: number): void {
     this.#isQueueLow = messages < MOST_RECEIVED_MESSAGES;
   }
@@ -94,7 +97,7 @@ export class Intake {
       this.#isPlanned = false;
       if (this.#send(this.#receiver.slotState()) === 0) this.#receiver.onNotNeeded();
     };
-    // If nothing runs any more, the outcomes are recorded before the queue is asked.
+    // If nothing runs any more, the outcomes are recorded before the request is sent.
     setImmediate(() => (isBusy(this.#receiver.slotState()) ? send() : setImmediate(send)));
   }
 
@@ -111,7 +114,7 @@ export class Intake {
     return isTimeLeft && (isBusy(state) || this.#polls.size > 0 || !this.#wasLastEmpty);
   }
 
-  /** Whether the oldest request still waits: SQS would have answered it if the queue held messages. */
+  /** Whether the queue seems to be empty. If it held messages, SQS would have answered the oldest request by now. */
   get #isQueueEmpty(): boolean {
     const [oldest] = this.#polls;
     return oldest !== undefined && this.#options.now() - oldest.begunAt >= ANSWER_MILLISECONDS;
@@ -128,7 +131,8 @@ export class Intake {
   #mayPrefetch(state: SlotState): boolean {
     const { concurrency, refill } = this.#options;
     const { until = 0, waitingMilliseconds = 0 } = refill ?? {};
-    // A message that waits until then must still find a slot in this invocation. No other environment must need it.
+    // A prefetched message must still get a slot in this invocation. If the queue holds few messages, another
+    // environment may have a free slot for them.
     if (this.#isQueueLow || !isBusy(state) || state.now >= until - waitingMilliseconds) return false;
     // The backlog is not asked for while many slots are free: the first messages must not wait for that request.
     if (state.slots - state.attempting - state.withoutSlot - this.#requested >= MOST_RECEIVED_MESSAGES) return false;
@@ -165,7 +169,7 @@ export class Intake {
       this.#wasLastEmpty = messages.length === 0;
       this.#isQueueLow = messages.length * 2 < max || messages.length === 0;
     } catch (error) {
-      // Lambda goes on delivering messages. This invocation finishes the messages that it has.
+      // Lambda continues to deliver messages. This invocation finishes the messages that it has.
       this.#hasEnded = true;
       logger.warn("could not receive more messages", { error });
     } finally {

@@ -22,7 +22,7 @@ export interface RefillState extends SlotState {
   readonly requested: number;
   /** Whether messages may be received before a slot is free for them. */
   readonly mayPrefetch: boolean;
-  /** Whether the queue gave few messages the last time. */
+  /** Whether the latest request or batch brought few messages. */
   readonly isQueueLow: boolean;
 }
 
@@ -38,9 +38,10 @@ export const isBusy = ({ attempting, withoutSlot }: SlotState): boolean => attem
 /**
  * How many messages to receive now: one number for each request.
  *
- * First come messages for free slots, less those that are in hand or requested. Then come messages to prefetch, so that a
- * slot which becomes free need not wait for a request. If the queue gives few messages, the consumer receives only for free
- * slots, with one request at a time: a message that waits here could take a free slot in another environment.
+ * First come messages for free slots, less those that are in hand or requested. Then come messages to prefetch, so that
+ * a slot which becomes free need not wait for a request. If the queue holds few messages, the consumer receives only
+ * for free slots, with one request at a time, because a message that waits here could have a free slot in another
+ * environment.
  *
  * @example messagesToReceive({ ...tenSlots, attempting: 7, isQueueLow: true }) // [3]
  */

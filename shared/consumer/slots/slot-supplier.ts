@@ -1,6 +1,6 @@
 /**
- * Decides which message's attempt may start now. Every limit on starts is a slot supplier, or is combined into one that
- * reserves from each of several suppliers: the smallest limit wins.
+ * Decides which message's attempt may start now. Every limit on starts is a slot supplier. Several limits are combined
+ * into one supplier that reserves from each of them, so the smallest limit wins.
  *
  * @example
  * const reservation = await supplier.reserve();
@@ -25,8 +25,8 @@ export interface SlotSupplier {
 export type Reservation =
   | { readonly tag: "reserved"; readonly slot: Slot }
   /**
-   * The wait for a slot is longer than a message in hand can wait. The message returns to the queue until `hideUntil` (in the
-   * clock's milliseconds). That is no failure of its item.
+   * The wait for a slot is longer than a message in hand can wait. The message returns to the queue until `hideUntil`
+   * (in the clock's milliseconds). This does not count as a failure of its item.
    */
   | { readonly tag: "refused"; readonly hideUntil: number };
 

@@ -141,7 +141,7 @@ describe.concurrent("an isolated attempt", () => {
     const { processMb } = isolationMemory(256);
     const outcome = await isolated("fills its memory with buffers");
     const message = expect.stringMatching(
-      `^the attempt's process took \\d+ MB, and was ended: it may take ${processMb} MB$`,
+      `^the attempt's process used \\d+ MB, and was ended: its limit is ${processMb} MB$`,
     );
     expect(outcome).toMatchObject(failed("crashed", { name: "CrashedError", message }));
   });

@@ -747,7 +747,7 @@ describe("a consumer that refills its slots", () => {
     const world = await ConsumerWorld.of(["a"]);
     world.sqs.refuses = (handle) => handle === "handle-0";
     expect(await world.consume({}, world.messages(), { refill: refill() })).toEqual([]);
-    expect(world.logger.lines).toContain("warn: settled messages could not be deleted, they will come again");
+    expect(world.logger.lines).toContain("warn: settled messages could not be deleted, so they will be received again");
   });
 
   test("processes its batch if it cannot receive, and ends if it cannot delete", async () => {

@@ -120,6 +120,6 @@ describe("a run with more dead items than it tolerates", () => {
     world.store.before = () => {};
     expect(await world.status()).toBe("running");
     expect(await world.counts()).toMatchObject({ dead: 1, pending: 1 });
-    expect(world.logger.lines).toContain("warn: whether too many items have died could not be found out");
+    expect(world.logger.lines).toContain("warn: could not check whether too many items have died");
   });
 });

@@ -21,7 +21,9 @@ describe("a consumer that meets a newer envelope", () => {
     expect(world.sqs.visibilities).toEqual([{ receiptHandle: "handle-newer", seconds: 5 }]);
     expect(world.rawDeadLetters).toEqual([]);
     expect(world.metrics.counts).toEqual({ succeeded: 2, newerVersion: 1 });
-    expect(world.logger.lines).toContain("warn: put back messages that a newer version of Sluice wrote");
+    expect(world.logger.lines).toContain(
+      "warn: returned messages to the queue, because a newer version of Sluice wrote them",
+    );
     const without = await ConsumerWorld.of(["a", "b"]);
     await without.consume({ task }, without.messages());
     expect(world.store.updates).toEqual(without.store.updates);

@@ -146,7 +146,7 @@ describe("A redrive", () => {
     await world.ledger.outcomes.recordDeath(address, "too large", 0);
     const refused = await all(world);
     expect(refused).toMatchObject({ moved: 0, refused: { truncated: 1 } });
-    expect(refused.refusals[0]?.message).toContain("give it a whole one");
+    expect(refused.refusals[0]?.message).toContain("edit the item so that it is whole again");
     expect(await all(world, { edit: () => "a reference" })).toMatchObject({ moved: 1, edited: 1 });
     await world.work(() => true);
     expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 0 });

@@ -358,7 +358,7 @@ describe("Dead letters are found", () => {
     const asked = findDeadLetters(world.deadLetterQueue, [id], world.options);
     await expect(asked).rejects.toMatchObject({ code: "LETTERS_HELD" });
     await expect(asked).rejects.toThrow(
-      `none of the 3 dead letters that could be looked at has an id that begins with "${id}". 2 more dead letters are held by another`,
+      `none of the 3 dead letters that could be read has an id that begins with "${id}". 2 more dead letters are held by another`,
     );
   });
 

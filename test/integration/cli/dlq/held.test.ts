@@ -12,11 +12,11 @@ const HELD = 80;
 let world: CliWorld;
 let run: Command;
 let services: ServiceClients;
-/** Of the dead letters that another look holds. */
+/** The receipt handles of the dead letters that another scan holds. */
 let handles: readonly string[] = [];
 let heldId = "";
 
-// An engine works, all dead letters are there, and somebody looks at most of them.
+// An engine is running, all dead letters are in the queue, and another scan holds most of them.
 beforeAll(async () => {
   world = new CliWorld();
   run = world.begin("run", workflowFile("many-dead"), "--json");
@@ -39,7 +39,7 @@ afterAll(async () => {
   world[Symbol.dispose]();
 });
 
-const again = "Type this command again when that one has ended";
+const again = "Run this command again when the other command has ended";
 
 test("dead letters that another scan holds are reported, and a list or an export of the rest exits with 2", async () => {
   const listed = await world.type("dlq", "list");
@@ -51,7 +51,7 @@ test("dead letters that another scan holds are reported, and a list or an export
   expect(code).toBe(2);
   expect(json.at(-1)).toMatchObject({ type: "totals", deadLetters: 28, heldElsewhere: 80, complete: false });
 
-  // Whether none fits is not known.
+  // A dead letter that is held may match, so the exit code is 2 and not 3.
   const none = await world.type("dlq", "list", "--reason", "exhausted");
   expect(none.code).toBe(2);
   expect(none.stdout).toMatch(
@@ -69,7 +69,7 @@ test("dead letters that another scan holds are reported, and a list or an export
 test("a dead letter that is held is not reported as unknown", async () => {
   const shown = await world.type("dlq", "show", heldId);
   expect(shown.code).toBe(2);
-  expect(shown.stderr).toMatch(/none of the 28 dead letters that could be .* has an id that begins with/);
+  expect(shown.stderr).toMatch(/none of the 28 dead letters that could be read has an id that begins with/);
   expect(shown.stderr).toContain(again);
   const [error] = (await world.type("dlq", "redrive", heldId, "--yes", "--json")).json;
   expect(error).toMatchObject({ type: "error", code: "LETTERS_HELD" });
@@ -87,7 +87,7 @@ test("an import puts nothing back that may be there, and redrives and purges of 
     "28 of the 28 dead letters that could be read (108 in all) of many-dead on this machine would be deleted.",
   );
 
-  // What is named by its id is not held by anybody, so it does not matter who holds what.
+  // The dead letter that is named by its id can be read, so it does not matter that others are held.
   const { json } = await world.type("dlq", "list", "--by", "dead-letter", "--json");
   const named = await world.type("dlq", "purge", String(json[0]?.id), "--yes", "--no-backup", "--json");
   expect(named.code).toBe(0);
@@ -97,7 +97,7 @@ test("an import puts nothing back that may be there, and redrives and purges of 
   expect(purged.code).toBe(2);
   expect(purged.json).toMatchObject([{ type: "purged", deleted: 27, heldElsewhere: 80, complete: false }]);
 
-  // Nothing is left that could be read.
+  // Now no dead letter can be read.
   const nothing = await world.type("dlq");
   expect(nothing.code).toBe(2);
   expect(nothing.stdout).toMatch(/^many-dead on this machine: none of 80 dead letters could be read\n/);

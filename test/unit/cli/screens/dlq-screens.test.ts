@@ -190,10 +190,10 @@ describe("a scan of the dead-letter queue", () => {
 
   test("says what it could not read, and what SQS deletes soon", () => {
     expect(notes({ ...all, heldElsewhere: 1 }, {})).toEqual([
-      "note 1 more dead letter is held by another command that looks at them now, or that was killed over it. Type this command again when that one has ended; after a kill, SQS gives them back within ten minutes.",
+      "note 1 more dead letter is held by another command, which is still running or was killed. Run this command again when the other command has ended. If it was killed, SQS makes the dead letter visible again within ten minutes.",
     ]);
     expect(notes({ ...all, heldElsewhere: 80, approximate: true }, {})).toEqual([
-      "note About 80 more dead letters are held by another command, or left the queue just now: SQS's counts are approximate, and lag by a minute or more. Type this command again then.",
+      "note About 80 more dead letters are held by another command, or left the queue just now: SQS's counts are approximate, and lag by a minute or more. Run this command again in a few minutes.",
     ]);
     expect(notes({ ...all, looked: 120_000, stoppedBy: "in-flight limit" }, {})).toEqual([
       expect.stringMatching(
