@@ -10,7 +10,7 @@ import {
   UNSETTLED_REQUESTS,
 } from "../../../workflows/cities-service/behaviour.ts";
 import { loadCities } from "../../../workflows/cities-service/dataset.ts";
-import { expectedCounts, expectedOutcome } from "../../../workflows/cities-service/expected.ts";
+import { expectedCounts, expectedOutcome } from "../../helpers/expected-cities.ts";
 
 const ids = (await loadCities()).map(({ id }) => id);
 

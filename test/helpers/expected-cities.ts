@@ -1,5 +1,5 @@
-import { behaviourOf, DEFAULT_SEED } from "./behaviour.ts";
-import { loadCities } from "./dataset.ts";
+import { behaviourOf, DEFAULT_SEED } from "../../workflows/cities-service/behaviour.ts";
+import { loadCities } from "../../workflows/cities-service/dataset.ts";
 
 /** How a city ends in the `cities` workflow. `error` is the name of the error of its last attempt. */
 export type Outcome =
