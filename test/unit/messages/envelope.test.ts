@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { ItemError, MalformedMessageError } from "../../../shared/base/errors.ts";
 import { LARGEST_ENVELOPE_BYTES, toAttributeText, toJson } from "../../../shared/messages/body.ts";
 import { envelopeBody, type PageHeader, parseEnvelope } from "../../../shared/messages/envelope.ts";
+import { isParsedCorrectly } from "../../helpers/json-keys.ts";
 import { refusedBySqs } from "../../helpers/sqs-characters.ts";
 
 const header: PageHeader = { workflow: "cities", run: "r1", partition: 0, page: 3, epoch: 1, resent: false };
@@ -39,6 +40,7 @@ test("any item comes back the same, in a body that SQS accepts", () => {
       fc.integer({ min: 1 }),
       fc.boolean(),
       (item, page, index, epoch, resent) => {
+        fc.pre(isParsedCorrectly(JSON.stringify(item)));
         const body = envelopeBody({ ...header, page, epoch, resent }, index, toJson(item));
         expect(refusedBySqs(body)).toEqual([]);
         const envelope = parseEnvelope(body);
