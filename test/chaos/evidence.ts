@@ -32,7 +32,8 @@ export async function readServices(
   endpoints: Endpoints,
 ): Promise<Pick<Evidence, "rows" | "deadLetters" | "controlDeadLetters">> {
   const { accessKeyId } = endpoints;
-  const client = { region: "us-east-1", credentials: { accessKeyId, secretAccessKey: "local" } };
+  // The services may still fail at random, and most requests may fail for a few seconds.
+  const client = { region: "us-east-1", credentials: { accessKeyId, secretAccessKey: "local" }, maxAttempts: 15 };
   const dynamoDb = new DynamoDBClient({ ...client, endpoint: endpoints.dynamoDb });
   const sqs = new SQSClient({ ...client, endpoint: endpoints.sqs });
   try {
