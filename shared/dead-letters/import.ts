@@ -28,7 +28,7 @@ export interface ImportResult {
   readonly read: number;
   /** How many were put back. With `dryRun`: how many would be. */
   readonly imported: number;
-  /** Skipped: the queue has the same dead letter, or a later one of the same item. */
+  /** Skipped: the queue has the same dead letter, or another one of the same item. */
   readonly alreadyThere: number;
   /** Skipped: the items have succeeded. */
   readonly alreadyDone: number;
@@ -164,8 +164,8 @@ const isAtWork = ({ kind }: DeadLetter, fate: ItemFate | undefined): boolean =>
 
 /** The dead letters on the queue. They are compared by their content and not by their ids. */
 class Presence {
-  /** For each of our items, the latest redrive generation that died. */
-  readonly #generations = new Map<string, number>();
+  /** Our items with a dead letter of any redrive generation on the queue. A second one would put the item there twice. */
+  readonly #items = new Set<string>();
   /** Foreign dead letters. The queue can have several equal ones. */
   readonly #foreign = new Map<string, number>();
 
@@ -175,16 +175,15 @@ class Presence {
       this.#foreign.set(hash, (this.#foreign.get(hash) ?? 0) + 1);
       return;
     }
-    const key = keyOf(deadLetter);
-    this.#generations.set(key, Math.max(deadLetter.redrives, this.#generations.get(key) ?? -1));
+    this.#items.add(keyOf(deadLetter));
   }
 
   /**
-   * Whether the queue has a dead letter. Each foreign dead letter of the queue matches only once, because the queue can
+   * Whether the queue has this dead letter, or another one of its item. Each foreign dead letter of the queue matches only once, because the queue can
    * have several equal ones.
    */
   take(deadLetter: DeadLetter): boolean {
-    if (isOurs(deadLetter)) return (this.#generations.get(keyOf(deadLetter)) ?? -1) >= deadLetter.redrives;
+    if (isOurs(deadLetter)) return this.#items.has(keyOf(deadLetter));
     const hash = hashOf(deadLetter);
     const there = this.#foreign.get(hash) ?? 0;
     if (there > 0) this.#foreign.set(hash, there - 1);

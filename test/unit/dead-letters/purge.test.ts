@@ -162,6 +162,27 @@ describe("An import", () => {
     });
   });
 
+  test.each(["older", "newer"])("of an item's %s dead letter first leaves the other one out", async (first) => {
+    const world = await dead(1);
+    const older = await exported(world);
+    await redrive({ ...world.options, select });
+    await world.work(() => false);
+    const newer = await exported(world);
+    await purge({ ...world.options, select });
+    expect(newer).not.toEqual(older);
+    const files = first === "older" ? [older, newer] : [newer, older];
+    const counts: unknown[] = [];
+    for (const lines of files) {
+      const { imported, alreadyThere } = await importDeadLetters({ ...world.options, lines });
+      counts.push({ imported, alreadyThere });
+    }
+    expect(counts).toEqual([
+      { imported: 1, alreadyThere: 0 },
+      { imported: 0, alreadyThere: 1 },
+    ]);
+    expect(world.deadLetters).toHaveLength(1);
+  });
+
   test("of a dead letter twice is one", async () => {
     const world = await dead(1);
     const [line = ""] = await exported(world);
