@@ -14,7 +14,7 @@ export type RunMode = "work" | "pause" | "drain";
 const FRESH_MILLISECONDS = 1_000;
 
 /** An answer that is this old is not used any more. So a paused or cancelled run is noticed within this time. */
-const VALID_MILLISECONDS = 3_000;
+export const VALID_MILLISECONDS = 3_000;
 
 /** The first tasks of a run begin before the ledger is asked about the run, because requests would delay them. */
 const ASK_AFTER_MILLISECONDS = 50;

@@ -1,4 +1,6 @@
+import { setTimeout } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { VALID_MILLISECONDS } from "../../../shared/consumer/run-watch.ts";
 import { CliWorld, type Command, type Ended, workflowFile } from "../../helpers/cli.ts";
 
 /** The counts of a whole run of `gated`: of a hundred items, one dies. */
@@ -26,6 +28,7 @@ test("a run is paused from another process, resumed, interrupted, and resumed to
   const [, id = ""] =
     /^Run (\S+) on this machine is paused\. Continue it with: npx sluice resume \1\n$/.exec(paused.stdout) ?? [];
   await run.printed("Pausing: tasks in flight finish and are recorded.");
+  await setTimeout(VALID_MILLISECONDS);
   world.open();
   const stopped = await run.ended;
   expect(stopped.code).toBe(130);
@@ -144,6 +147,8 @@ test("a run is cancelled from another process: what is queued is dropped, and th
   );
   const watch = world.begin("status", "--watch", "--json");
   await watch.printed('"status":"cancelling"');
+  // Until then, a consumer may begin a task because it has asked for the run's status before the cancel.
+  await setTimeout(VALID_MILLISECONDS);
   world.open();
   const ended = await run.ended;
   expect(ended.code).toBe(1);
