@@ -123,7 +123,7 @@ describe("a deployed workflow", () => {
     }, 40);
     const [paused] = await sluice("pause", "slow", "--stack", "--json");
     expect(paused?.message).toMatch(
-      /^Run \S+ on stack sluice-slow is paused: npx sluice resume \S+ --stack sluice-slow /,
+      /^Run \S+ on stack sluice-slow is paused\. Continue it with: npx sluice resume \S+ --stack sluice-slow$/,
     );
     const [shown] = await sluice("status", "slow", "--stack", "--json");
     expect(shown).toMatchObject({ status: "paused", dead: 0, cancelled: 0 });
