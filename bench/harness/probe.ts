@@ -15,7 +15,7 @@ import { type InvocationReport, PROBE_ATTEMPTS, PROBE_DIRECTORY, reportFile } fr
 const directory = process.env[PROBE_DIRECTORY];
 const bundle = process.argv[2];
 // Whatever else the environment's process may start needs no probe.
-if (directory !== undefined && bundle !== undefined && /[/\\]environment\.[jt]s$/.test(process.argv[1] ?? "")) {
+if (directory !== undefined && bundle !== undefined && /[/\\]lambda[/\\]runtime\.[jt]s$/.test(process.argv[1] ?? "")) {
   probe(reportFile(directory, bundle));
 }
 
