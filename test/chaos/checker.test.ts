@@ -67,17 +67,6 @@ const SOUND: Evidence = {
   producerKills: [],
 };
 
-/** The evidence of a cancelled item that has a dead letter. */
-const cancelledAfterDeadLetter = (reason: string): Evidence => ({
-  ...SOUND,
-  cancelled: true,
-  rows: [
-    { ...RUN_ROW, status: "cancelled", totals: { dead: 0, cancelled: 1 } },
-    { ...PAGE, dying: undefined, "dead: permanent": undefined, cancelled: new Set([1]) },
-  ],
-  deadLetters: [JSON.stringify({ run: "run", page: 0, index: 1, dead: { reason } })],
-});
-
 const read = (milliseconds: number): Line => ({ type: "read", from: 0, pid: 2, milliseconds });
 const REFUSED: Line = { type: "refused", forMilliseconds: 5_000, pid: 2, milliseconds: 1_000 };
 
@@ -86,14 +75,6 @@ test("a run in which all is well has no violation, whatever came twice", () => {
   expect(
     check({ ...SOUND, deadLetters: [deadLetterOf(1), deadLetterOf(1)], lines: [...SOUND.lines, COMPLETE] }),
   ).toEqual([]);
-});
-
-test("only an item that the producer could not send may be cancelled after its dead letter", () => {
-  const violation = (reason: string) => `item run/0/1 is not dead, but has a dead letter: ${reason}`;
-  for (const reason of ["invalid item", "too large"]) {
-    expect(check(cancelledAfterDeadLetter(reason))).not.toContain(violation(reason));
-  }
-  expect(check(cancelledAfterDeadLetter("permanent"))).toContain(violation("permanent"));
 });
 
 test.each<[violation: string, Partial<Evidence>]>([

@@ -103,24 +103,15 @@ function checkPlaces({ plan, lines }: Evidence, items: readonly Placed[], violat
   }
 }
 
-/** The reasons of items that a producer cannot send. */
-const UNSENDABLE = ["invalid item", "too large"];
-
-/**
- * Checks that all dead items are in the dead-letter queue, and no others. There is one exception. A producer sends the dead
- * letter of an item that it cannot send, and then records the death. If the producer dies or cannot write in between, and the
- * run is cancelled before another producer sends the page again, then the item counts as cancelled.
- */
+/** Checks that all dead items are in the dead-letter queue, and no others. */
 function checkDeadLetters({ deadLetters }: Evidence, items: readonly Placed[], violations: string[]): void {
   const dead = new Map(items.filter(({ place }) => place === "dead").map((item) => [item.id, item]));
-  const cancelled = new Set(items.filter(({ place }) => place === "cancelled").map(({ id }) => id));
   const lying = new Set<string>();
   for (const body of deadLetters) {
     const { run, page, index, dead: death } = JSON.parse(body);
     const id = `${run}/${page}/${index}`;
     lying.add(id);
     if (death === undefined) violations.push(`the dead letter of ${id} gives no reason`);
-    else if (cancelled.has(id) && UNSENDABLE.includes(death.reason)) continue;
     else if (!dead.has(id)) violations.push(`item ${id} is not dead, but has a dead letter: ${death.reason}`);
   }
   for (const id of dead.keys()) if (!lying.has(id)) violations.push(`item ${id} is dead, but has no dead letter`);
