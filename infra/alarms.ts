@@ -161,11 +161,23 @@ function definitions(props: AlarmsProps): Partial<Record<AlarmName, AlarmDefinit
     },
     ...(schedule !== undefined && {
       "schedule-dropped": {
-        metric: new Metric({
-          namespace: "AWS/Scheduler",
-          metricName: "InvocationDroppedCount",
-          dimensionsMap: { ScheduleGroup: schedule.group.ref },
-          ...fiveMinutes,
+        metric: new MathExpression({
+          label: "start messages that were not sent",
+          expression: "FILL(dropped, 0) + FILL(kept, 0)",
+          usingMetrics: {
+            // https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html
+            dropped: new Metric({
+              namespace: "AWS/Scheduler",
+              metricName: "InvocationDroppedCount",
+              dimensionsMap: { ScheduleGroup: schedule.group.ref },
+              ...fiveMinutes,
+            }),
+            kept: schedule.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
+              ...fiveMinutes,
+              statistic: Stats.MAXIMUM,
+            }),
+          },
+          period: fiveMinutes.period,
         }),
         atLeast: 1,
         meaning: "the schedule could not send its start message, so a run was not started.",

@@ -66,7 +66,10 @@ export interface FanOutProps {
   readonly encryptionKey?: IKey;
   /** Whether DynamoDB refuses to delete the ledger's table. Default false. */
   readonly deletionProtection?: boolean;
-  /** What happens to the ledger and the logs when the stack is deleted. Default `RemovalPolicy.RETAIN`. */
+  /**
+   * What happens to the ledger, the dead-letter queues and the logs when the stack is deleted. Default
+   * `RemovalPolicy.RETAIN`.
+   */
   readonly removalPolicy?: RemovalPolicy;
   /** How long CloudWatch keeps the logs of the functions. Default one month. */
   readonly logRetention?: RetentionDays;
@@ -129,7 +132,7 @@ export class FanOut extends Construct implements IGrantable {
     const schedule = props.schedule === undefined ? workflow.schedule : parseSchedule(props.schedule);
     const permissions = props.permissions === undefined ? workflow.permissions : parsePermissions(props.permissions);
 
-    const queues = new Queues(this, "Queues", { topology, encryptionKey });
+    const queues = new Queues(this, "Queues", { topology, encryptionKey, removalPolicy });
     const table = ledgerTable(this, "Ledger", { deletionProtection, removalPolicy });
     const eventBus = props.eventBus ?? EventBus.fromEventBusName(this, "DefaultEventBus", "default");
     const functions = this.#functions(props, topology, { queues, table, eventBus, encryptionKey }, permissions ?? []);
@@ -140,7 +143,9 @@ export class FanOut extends Construct implements IGrantable {
         workflow: workflow.name,
         schedule,
         controlQueue: queues.controlQueue,
+        topology,
         encryptionKey,
+        removalPolicy,
       });
     const stack = Stack.of(this).stackName;
     const { all: alarms } = new Alarms(this, "Alarms", {

@@ -1,17 +1,21 @@
-import { Duration } from "aws-cdk-lib";
+import { Duration, type RemovalPolicy } from "aws-cdk-lib";
 import type { IKey } from "aws-cdk-lib/aws-kms";
-import { Queue, QueueEncryption, type QueueProps } from "aws-cdk-lib/aws-sqs";
+import { Queue, type QueueProps } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import type { QueueTopology, Topology } from "../shared/definition/topology.ts";
+import { deadLetterQueue } from "./dead-letter-queue.ts";
+import { protectedQueue } from "./queue-encryption.ts";
 
 export interface QueuesProps {
   readonly topology: Topology;
   readonly encryptionKey: IKey | undefined;
+  /** What happens to the dead-letter queues when the stack is deleted. */
+  readonly removalPolicy: RemovalPolicy;
 }
 
 /**
  * The queues of a workflow. They are encrypted and accept requests over TLS only. The dead-letter queues keep messages
- * for longer than the others.
+ * for longer than the others, and can outlive the stack.
  */
 export class Queues extends Construct {
   readonly queue: Queue;
@@ -19,24 +23,18 @@ export class Queues extends Construct {
   readonly controlQueue: Queue;
   readonly controlDeadLetterQueue: Queue;
 
-  constructor(scope: Construct, id: string, { topology, encryptionKey }: QueuesProps) {
+  constructor(scope: Construct, id: string, props: QueuesProps) {
     super(scope, id);
-    const common: QueueProps = {
-      enforceSSL: true,
-      ...(encryptionKey === undefined
-        ? { encryption: QueueEncryption.SQS_MANAGED }
-        : { encryption: QueueEncryption.KMS, encryptionMasterKey: encryptionKey }),
-    };
-    const retentionPeriod = Duration.seconds(topology.deadLetterQueue.retentionSeconds);
+    const { topology, encryptionKey } = props;
     const main = (deadLetters: Queue, queue: QueueTopology): QueueProps => ({
-      ...common,
+      ...protectedQueue(encryptionKey),
       visibilityTimeout: Duration.seconds(queue.visibilityTimeoutSeconds),
       retentionPeriod: Duration.seconds(queue.retentionSeconds),
       deadLetterQueue: { queue: deadLetters, maxReceiveCount: queue.maxReceiveCount },
     });
-    this.deadLetterQueue = new Queue(this, "DeadLetterQueue", { ...common, retentionPeriod });
+    this.deadLetterQueue = deadLetterQueue(this, "DeadLetterQueue", props);
     this.queue = new Queue(this, "Queue", main(this.deadLetterQueue, topology.queue));
-    this.controlDeadLetterQueue = new Queue(this, "ControlDeadLetterQueue", { ...common, retentionPeriod, fifo: true });
+    this.controlDeadLetterQueue = deadLetterQueue(this, "ControlDeadLetterQueue", { ...props, fifo: true });
     this.controlQueue = new Queue(this, "ControlQueue", {
       ...main(this.controlDeadLetterQueue, topology.controlQueue),
       fifo: true,

@@ -1,11 +1,13 @@
-import { Stack } from "aws-cdk-lib";
+import { type RemovalPolicy, Stack, Validations } from "aws-cdk-lib";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { CfnSchedule, CfnScheduleGroup } from "aws-cdk-lib/aws-scheduler";
-import type { IQueue } from "aws-cdk-lib/aws-sqs";
+import type { IQueue, Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import type { Schedule } from "../shared/definition/schedule.ts";
+import type { Topology } from "../shared/definition/topology.ts";
 import { startEntry } from "../shared/messages/control.ts";
+import { deadLetterQueue } from "./dead-letter-queue.ts";
 
 /**
  * EventBridge Scheduler replaces this text with the scheduled time, such as 2026-11-22T08:00:00Z. If the scheduler
@@ -18,7 +20,10 @@ export interface RunScheduleProps {
   readonly workflow: string;
   readonly schedule: Schedule;
   readonly controlQueue: IQueue;
+  readonly topology: Topology;
   readonly encryptionKey: IKey | undefined;
+  /** What happens to the schedule's dead-letter queue when the stack is deleted. */
+  readonly removalPolicy: RemovalPolicy;
 }
 
 /**
@@ -28,9 +33,22 @@ export interface RunScheduleProps {
 export class RunSchedule extends Construct {
   /** The schedule group. It contains only this schedule, because AWS publishes metrics for groups and not for schedules. */
   readonly group: CfnScheduleGroup;
+  /**
+   * Receives the start messages that could not be sent to the control queue. It is a standard queue, because EventBridge
+   * Scheduler supports no FIFO queue here. So it cannot be the dead-letter queue of the control queue.
+   * https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html
+   */
+  readonly deadLetterQueue: Queue;
 
-  constructor(scope: Construct, id: string, { workflow, schedule, controlQueue, encryptionKey }: RunScheduleProps) {
+  constructor(scope: Construct, id: string, props: RunScheduleProps) {
     super(scope, id);
+    const { workflow, schedule, controlQueue, encryptionKey } = props;
+    this.deadLetterQueue = deadLetterQueue(this, "DeadLetterQueue", props);
+    // cdk-nag recognises dead-letter queues of queues only.
+    Validations.of(this.deadLetterQueue).acknowledge({
+      id: "AwsSolutions-SQS3",
+      reason: "The queue is the dead-letter queue of a schedule.",
+    });
     this.group = new CfnScheduleGroup(this, "Group");
     const { account } = Stack.of(this);
     const role = new Role(this, "Role", {
@@ -40,7 +58,12 @@ export class RunSchedule extends Construct {
         conditions: { StringEquals: { "aws:SourceAccount": account, "aws:SourceArn": this.group.attrArn } },
       }),
     });
-    role.addToPolicy(new PolicyStatement({ actions: ["sqs:SendMessage"], resources: [controlQueue.queueArn] }));
+    role.addToPolicy(
+      new PolicyStatement({
+        actions: ["sqs:SendMessage"],
+        resources: [controlQueue.queueArn, this.deadLetterQueue.queueArn],
+      }),
+    );
     if (encryptionKey !== undefined) {
       role.addToPolicy(
         new PolicyStatement({ actions: ["kms:GenerateDataKey", "kms:Decrypt"], resources: [encryptionKey.keyArn] }),
@@ -68,6 +91,7 @@ export class RunSchedule extends Construct {
         roleArn: role.roleArn,
         input: start.body,
         sqsParameters: { messageGroupId: start.group },
+        deadLetterConfig: { arn: this.deadLetterQueue.queueArn },
       },
     });
     // The schedule can send a message as soon as it exists, so the role must exist first.

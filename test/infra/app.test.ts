@@ -76,6 +76,8 @@ describe("the app", () => {
     expect(of("AWS::DynamoDB::Table")).toMatchObject([
       { DeletionPolicy: "Retain", Properties: { DeletionProtectionEnabled: true } },
     ]);
+    const retainedQueues = of("AWS::SQS::Queue").filter(({ DeletionPolicy }) => DeletionPolicy === "Retain");
+    expect(retainedQueues, "the dead-letter queues of the queue and of the control queue").toHaveLength(2);
     for (const { Properties } of of("AWS::CloudWatch::Alarm"))
       expect(Properties).toMatchObject({ AlarmActions: [alarmTopicArn] });
     for (const { Properties } of of("AWS::Lambda::Function")) {

@@ -71,7 +71,9 @@ const SQS = "AWS::SQS::Queue";
 describe("queues", () => {
   test("their numbers are the topology's", () => {
     const { queue, controlQueue, deadLetterQueue } = topology;
-    template.resourceCountIs(SQS, 4);
+    // A schedule adds the dead-letter queue of its own.
+    template.resourceCountIs(SQS, 5);
+    synthesise().template.resourceCountIs(SQS, 4);
     expect(resource(SQS, "QueuesQueue")[1]).toMatchObject({
       VisibilityTimeout: queue.visibilityTimeoutSeconds,
       MessageRetentionPeriod: queue.retentionSeconds,
@@ -110,7 +112,7 @@ describe("queues", () => {
   test("all are encrypted and accept requests over TLS only", () => {
     template.allResourcesProperties(SQS, { SqsManagedSseEnabled: true });
     const policies = Object.values(template.findResources("AWS::SQS::QueuePolicy"));
-    expect(policies).toHaveLength(4);
+    expect(policies).toHaveLength(5);
     for (const { Properties } of policies) {
       // Nothing else is in it: no queue is open to anyone.
       expect(Properties.PolicyDocument.Statement).toEqual([
@@ -130,6 +132,41 @@ describe("queues", () => {
       KmsMasterKeyId: Match.anyValue(),
       SqsManagedSseEnabled: Match.absent(),
     });
+  });
+});
+
+describe("a stack that is deleted", () => {
+  const DEAD_LETTER_QUEUES = [
+    "QueuesControlDeadLetterQueue",
+    "QueuesDeadLetterQueue",
+    "ScheduleDeadLetterQueue",
+  ] as const;
+
+  /** The queues and the queue policies that outlive the stack, without the hashes of their logical ids. */
+  const retained = (of: Template) =>
+    [SQS, "AWS::SQS::QueuePolicy"]
+      .flatMap((type) => Object.entries(of.findResources(type)))
+      .filter(
+        ([, { DeletionPolicy, UpdateReplacePolicy }]) => `${DeletionPolicy}${UpdateReplacePolicy}` === "RetainRetain",
+      )
+      .map(([id]) => id.replace(/^FanOut/, "").replace(/[0-9A-F]{8}$/, ""))
+      .toSorted();
+
+  const withPolicies = DEAD_LETTER_QUEUES.flatMap((id) => [id, `${id}Policy`]);
+
+  test("leaves its dead letters behind, and their queues still refuse requests without TLS", () => {
+    expect(retained(template)).toEqual(withPolicies);
+    expect(retained(full.template)).toEqual(withPolicies);
+  });
+
+  test("deletes them if removalPolicy says so, as it deletes the ledger", () => {
+    const dropped = synthesise({ options, schedule: "rate(1 day)", removalPolicy: RemovalPolicy.DESTROY }).template;
+    dropped.allResources(SQS, { DeletionPolicy: "Delete", UpdateReplacePolicy: "Delete" });
+    dropped.hasResource("AWS::DynamoDB::Table", { DeletionPolicy: "Delete" });
+  });
+
+  test("keeps none of the other queues, because the producer can fill them again from the source and the ledger", () => {
+    for (const id of ["QueuesQueue", "QueuesControlQueue"]) expect(retained(template)).not.toContain(id);
   });
 });
 
@@ -368,8 +405,12 @@ describe("rights", () => {
       [...consumer, ...key, "s3:GetObject arn:aws:s3:::invoices/*"].toSorted(),
     );
     expect(rightsOfRole(full.template, "FanOutScheduleRole")).toEqual(
-      [...key, "sqs:SendMessage ControlQueue"].toSorted(),
+      [...key, "sqs:SendMessage ControlQueue", "sqs:SendMessage ScheduleDeadLetterQueue"].toSorted(),
     );
+    expect(rightsOfRole(template, "FanOutScheduleRole")).toEqual([
+      "sqs:SendMessage ControlQueue",
+      "sqs:SendMessage ScheduleDeadLetterQueue",
+    ]);
   });
 
   test("a permission for the construct is granted to the consumer", () => {
@@ -440,6 +481,13 @@ describe("schedule", () => {
       State: "ENABLED",
       Target: { Arn: arnOf(SQS, "QueuesControlQueue"), SqsParameters: { MessageGroupId: "orders" } },
     });
+  });
+
+  test("has a dead-letter queue of its own, which is a standard queue", () => {
+    const [id, queue] = resource(SQS, "ScheduleDeadLetterQueue");
+    template.hasResourceProperties(SCHEDULE, { Target: { DeadLetterConfig: { Arn: { "Fn::GetAtt": [id, "Arn"] } } } });
+    expect(queue).not.toHaveProperty("FifoQueue");
+    expect(queue.MessageRetentionPeriod).toBe(topology.deadLetterQueue.retentionSeconds);
   });
 
   test("sends a start message whose run is the scheduled time", () => {

@@ -35,11 +35,20 @@ test("options of the construct do not change the logical ids", () => {
   const plain = dataResources(synthesise().template);
   const { template } = synthesise({
     options: { name: "other", concurrency: 40, refill: false },
-    schedule: "rate(1 day)",
     deletionProtection: true,
     reservedConcurrency: "none",
   });
   expect(dataResources(template)).toEqual(plain);
+});
+
+test("a schedule adds its dead-letter queue, which keeps its logical id, and changes no other", () => {
+  const plain = dataResources(synthesise().template);
+  const added = dataResources(synthesise({ schedule: "rate(1 day)" }).template).filter((id) => !plain.includes(id));
+  expect(added).toMatchInlineSnapshot(`
+    [
+      "AWS::SQS::Queue FanOutScheduleDeadLetterQueue814843BB",
+    ]
+  `);
 });
 
 test("a construct of another id, inside a stage, keeps its logical ids", () => {
@@ -70,6 +79,7 @@ test("stacks made by addWorkflowStacks keep their logical ids", async () => {
         "AWS::SQS::Queue FanOutQueuesControlQueue9206CDD5",
         "AWS::SQS::Queue FanOutQueuesDeadLetterQueue8B1FCB93",
         "AWS::SQS::Queue FanOutQueuesQueue525F3E78",
+        "AWS::SQS::Queue FanOutScheduleDeadLetterQueue814843BB",
       ],
       "sluice-second": [
         "AWS::DynamoDB::Table FanOutLedgerA1D3D2AE",
@@ -77,6 +87,7 @@ test("stacks made by addWorkflowStacks keep their logical ids", async () => {
         "AWS::SQS::Queue FanOutQueuesControlQueue9206CDD5",
         "AWS::SQS::Queue FanOutQueuesDeadLetterQueue8B1FCB93",
         "AWS::SQS::Queue FanOutQueuesQueue525F3E78",
+        "AWS::SQS::Queue FanOutScheduleDeadLetterQueue814843BB",
       ],
     }
   `);

@@ -59,5 +59,10 @@ test("in the construct it finds nothing but what is acknowledged, each with its 
     ["Clean/FanOut/Producer/Role", ...xRay],
     ["Clean/FanOut/Consumer/Role", ...xRay],
     ["Clean/FanOut/Consumer/Role", invoices, "Every invoice of the bucket is an item."],
+    [
+      "Clean/FanOut/Schedule/DeadLetterQueue",
+      "Annotation::AwsSolutions-SQS3",
+      "The queue is the dead-letter queue of a schedule.",
+    ],
   ]);
 });

@@ -76,6 +76,28 @@ describe("alarms", () => {
     }
   });
 
+  test("a start message that the schedule could not send rings, also once it is in the schedule's dead-letter queue", () => {
+    const [alarm] = Object.values(template.findResources(ALARM)).filter(({ Properties }) =>
+      Properties.AlarmDescription.endsWith("#schedule-dropped"),
+    );
+    const { Metrics, Threshold } = alarm?.Properties ?? {};
+    const watched = Metrics.flatMap(({ MetricStat }: { MetricStat?: { Metric: object } }) => MetricStat?.Metric ?? []);
+    expect(watched).toEqual([
+      expect.objectContaining({ Namespace: "AWS/Scheduler", MetricName: "InvocationDroppedCount" }),
+      {
+        Namespace: "AWS/SQS",
+        MetricName: "ApproximateNumberOfMessagesVisible",
+        Dimensions: [
+          {
+            Name: "QueueName",
+            Value: { "Fn::GetAtt": [expect.stringMatching(/^FanOutScheduleDeadLetterQueue/), "QueueName"] },
+          },
+        ],
+      },
+    ]);
+    expect(Threshold).toBe(1);
+  });
+
   test("without a schedule there is no alarm for it", () => {
     expect(alarms(synthesise().template)).not.toHaveProperty("schedule-dropped");
   });
