@@ -19,6 +19,11 @@ export interface AttemptsRow {
   readonly suspect?: true;
   /** The waits that the task asked for. */
   readonly waits?: Waits;
+  /**
+   * The body of the item's dead letter. Only an item that cannot be sent has it here: no message of such an item can cause
+   * its dead letter to be sent.
+   */
+  readonly deadLetter?: string;
 }
 
 /**
@@ -44,6 +49,7 @@ export const waitsAttribute = (generation: number): string => `waits ${generatio
 export const waitCountAttribute = (generation: number): string => `wait count ${generation}`;
 export const accountedAttribute = (generation: number): string => `accounted ${generation}`;
 export const suspectAttribute = (generation: number): string => `suspect ${generation}`;
+export const deadLetterAttribute = (generation: number): string => `dead letter ${generation}`;
 const RECEIVE = /^(failure|receive) (\d+)\.(\d+)$/;
 
 export function readAttemptsRow(row: Row | undefined, generation: number): AttemptsRow {
@@ -61,6 +67,7 @@ export function readAttemptsRow(row: Row | undefined, generation: number): Attem
   failures.sort((a, b) => a.receive - b.receive);
   const accountedTo = row?.[accountedAttribute(generation)];
   const waits = row?.[waitsAttribute(generation)];
+  const deadLetter = row?.[deadLetterAttribute(generation)];
   return {
     failures: failures.map(({ failure }) => failure),
     final: row?.[finalAttribute(generation)] as Reason | undefined,
@@ -68,5 +75,6 @@ export function readAttemptsRow(row: Row | undefined, generation: number): Attem
     ...(typeof accountedTo === "number" && { accountedTo }),
     ...(row?.[suspectAttribute(generation)] === true && { suspect: true }),
     ...(waits !== undefined && { waits: waits as unknown as Waits }),
+    ...(typeof deadLetter === "string" && { deadLetter }),
   };
 }

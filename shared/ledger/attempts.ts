@@ -6,6 +6,7 @@ import { attemptsKey, type ItemAddress } from "../messages/item-address.ts";
 import {
   type AttemptsRow,
   accountedAttribute,
+  deadLetterAttribute,
   failureAttribute,
   finalAttribute,
   type ReceiveMark,
@@ -110,6 +111,19 @@ export class Attempts {
       });
       known = readAttemptsRow(row, item.redriveGeneration);
     } while (returnedMarks(item, known).length > 0);
+  }
+
+  /**
+   * Records the dead letter of an item that cannot be sent, before its death is claimed. If the producer crashes after the
+   * claim, another producer can then complete the death: see `Pages.cancel`.
+   *
+   * @param deadLetter The body of the dead letter.
+   */
+  async recordDeadLetter(item: ItemAddress, reason: Reason, deadLetter: string): Promise<void> {
+    const { redriveGeneration } = item;
+    await this.#store.update(attemptsKey(item), {
+      set: { [deadLetterAttribute(redriveGeneration)]: deadLetter, [finalAttribute(redriveGeneration)]: reason },
+    });
   }
 
   /**

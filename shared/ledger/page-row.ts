@@ -135,6 +135,12 @@ export const pendingIndexes = (page: PageRow): readonly number[] =>
     (index) => !isSettled(page, index, 0) && !page.dying.has(generationEntry(index, 0)),
   );
 
+/** The indexes of the items whose death is claimed and not recorded, in a page that has no redriven items. */
+export const claimedIndexes = (page: PageRow): readonly number[] =>
+  Array.from({ length: page.size }, (_, index) => index).filter(
+    (index) => page.dying.has(generationEntry(index, 0)) && !isSettled(page, index, 0),
+  );
+
 /** The totals of a page when it became complete: redriven items still count as dead or cancelled. */
 export function pageTotals(page: PageRow): Totals {
   // If duplicates settled one generation twice, there can be two entries. The entry with the higher count is correct.

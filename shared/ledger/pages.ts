@@ -1,10 +1,11 @@
 import { keyText, type LedgerStore } from "../aws/table.ts";
-import { attemptsKey, blockKey, type PageAddress, pageKey } from "../messages/item-address.ts";
+import type { Reason } from "../base/failure.ts";
+import { attemptsKey, blockKey, type ItemAddress, type PageAddress, pageKey } from "../messages/item-address.ts";
 import { readAttemptsRow } from "./attempts-row.ts";
 import { epochAttribute } from "./block-row.ts";
 import { blockAddressOf, runKey } from "./keys.ts";
 import type { Outcomes } from "./outcomes.ts";
-import { DEAD_SETS, isSettled, pendingIndexes, readPageRow } from "./page-row.ts";
+import { claimedIndexes, DEAD_SETS, isSettled, type PageRow, pendingIndexes, readPageRow } from "./page-row.ts";
 import type { RollUp } from "./roll-up.ts";
 
 /** Each cancelled item needs two conditions in one expression, which DynamoDB limits to 300 operators.
@@ -20,6 +21,21 @@ export interface OpenedPage {
   /** The page was opened before: its messages may be on the queue, or their items may be settled. */
   readonly resent: boolean;
   readonly isSettled: (index: number) => boolean;
+}
+
+/** The death of an item that cannot be sent. A producer has claimed it, and may have crashed before it recorded it. */
+export interface ClaimedDeath {
+  readonly item: ItemAddress;
+  readonly reason: Reason;
+  /** The body of the dead letter. */
+  readonly deadLetter: string;
+}
+
+/** A page whose pending items are cancelled. */
+export interface CancelledPage {
+  readonly size: number;
+  /** The deaths that the caller must complete: it sends the dead letter, and then records the death. */
+  readonly claimedDeaths: readonly ClaimedDeath[];
 }
 
 /** The pages of a run, as its producer writes them. */
@@ -95,9 +111,12 @@ export class Pages {
    * that was never opened is closed, so that another producer, which does not know yet that the run is being stopped,
    * cannot open it.
    *
-   * @returns the page's size, or `undefined` if it was never opened.
+   * An item whose death is claimed is not cancelled, because its dead letter may be sent already. If a consumer claimed the
+   * death, the item's message completes it. If a producer claimed it, the caller must do so.
+   *
+   * @returns `undefined` if the page was never opened.
    */
-  async cancel(page: PageAddress): Promise<number | undefined> {
+  async cancel(page: PageAddress): Promise<CancelledPage | undefined> {
     const key = pageKey(page);
     const set = { size: 0, digest: CLOSED, epoch: 1 };
     if ((await this.#store.update(key, { set, when: [{ absent: "digest" }] })) !== undefined) return undefined;
@@ -109,7 +128,17 @@ export class Pages {
     const pending = pendingIndexes(state);
     await this.#cancelItems(page, state.epoch, pending);
     if (pending.length === 0) await this.#rollUp.fromPage(page, state);
-    return state.size;
+    return { size: state.size, claimedDeaths: await this.#claimedDeaths(page, state) };
+  }
+
+  async #claimedDeaths(page: PageAddress, state: PageRow): Promise<readonly ClaimedDeath[]> {
+    const { epoch } = state;
+    const items = claimedIndexes(state).map((index): ItemAddress => ({ ...page, index, epoch, redriveGeneration: 0 }));
+    const rows = await this.#store.getMany(items.map(attemptsKey));
+    return items.flatMap((item) => {
+      const { final, deadLetter } = readAttemptsRow(rows.get(keyText(attemptsKey(item))), 0);
+      return final === undefined || deadLetter === undefined ? [] : [{ item, reason: final, deadLetter }];
+    });
   }
 
   /**

@@ -2,10 +2,13 @@ import type { LedgerStore } from "../aws/table.ts";
 import { blockKey } from "../messages/item-address.ts";
 import { readBlockRow } from "./block-row.ts";
 import { blockCount, blockOf, PAGES_PER_BLOCK } from "./keys.ts";
-import type { Pages } from "./pages.ts";
+import type { ClaimedDeath, Pages } from "./pages.ts";
 import type { RunProgress } from "./run-progress.ts";
 import type { RunRecord } from "./run-record.ts";
 import type { Runs } from "./runs.ts";
+
+/** Sends the dead letter of a claimed death, and then records the death. */
+export type CompleteDeath = (death: ClaimedDeath) => Promise<void>;
 
 /** What the producer does with a run that is being stopped. Each step can be repeated. */
 export class RunStopping {
@@ -26,29 +29,34 @@ export class RunStopping {
    * messages may be on the queue. Their pending items are cancelled. Pages are opened in their order, so the first page
    * that was not opened is the last one to look at. If another producer makes a checkpoint in between, the method starts
    * again.
+   *
+   * @param complete Completes the deaths that a crashed producer had claimed.
    */
-  async endProduction(run: RunRecord): Promise<void> {
+  async endProduction(run: RunRecord, complete: CompleteDeath): Promise<void> {
     for (let latest = run; ; latest = await this.#runs.get(run.id)) {
       if (latest.checkpoint.ended) return await this.#progress.closeAgain(latest);
-      if ((await this.#endProductionAt(latest)) !== undefined) return;
+      if ((await this.#endProductionAt(latest, complete)) !== undefined) return;
     }
   }
 
   /** @returns the run after the checkpoint, or `undefined` if another producer has moved the run on. */
-  async #endProductionAt(run: RunRecord): Promise<RunRecord | undefined> {
+  async #endProductionAt(run: RunRecord, complete: CompleteDeath): Promise<RunRecord | undefined> {
     let { count: _, pages, items, ...progress } = run.checkpoint;
     for (;;) {
       const opened = await this.#pages.cancel({ run: run.id, partition: 0, page: pages });
       if (opened === undefined) break;
+      // mutant: complete-claimed-deaths
+      for (const death of opened.claimedDeaths) await complete(death);
       pages++;
-      items += opened;
+      items += opened.size;
     }
     return await this.#progress.checkpoint(run, { ...progress, ended: true, pages, items });
   }
 
   /**
    * Cancels the pending items of the pages from `first` on. It is for pages whose messages are lost. No task may work on
-   * these pages, because its success would not count.
+   * these pages, because its success would not count. A checkpoint has passed these pages, so no producer's claim of a death
+   * is left in them.
    */
   async cancelPending(run: RunRecord, first: number): Promise<void> {
     for await (const page of this.#pendingPages(run, first)) {

@@ -5,6 +5,7 @@ import { publish } from "../base/events.ts";
 import type { ExactText } from "../base/exact-json.ts";
 import { type Reason, toFailure } from "../base/failure.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import type { ClaimedDeath } from "../ledger/pages.ts";
 import type { InvalidFindings } from "../ledger/same-failure.ts";
 import { truncatedDeadLetterBody } from "../messages/dead-letter.ts";
 import { envelopeBody, type PageHeader } from "../messages/envelope.ts";
@@ -28,7 +29,7 @@ export interface WrittenPage {
   readonly unsendable: readonly { readonly index: number; readonly item: Unsendable }[];
 }
 
-/** Writes pages into the ledger, and sends their messages. */
+/** Writes pages into the ledger, and sends their messages and the dead letters of items that cannot be sent. */
 export class PageSender {
   readonly #options: SenderOptions;
   readonly #invalidFindings: InvalidFindings;
@@ -69,32 +70,46 @@ export class PageSender {
   async send({ header, messages, unsendable }: WrittenPage): Promise<number> {
     // mutant: send-before-checkpoint
     await this.#options.queue.sendAll(messages);
-    for (const { index, item } of unsendable) await this.#deadLetter(header, index, item);
-    return unsendable.length;
+    let deadLetters = 0;
+    for (const { index, item } of unsendable) if (await this.#deadLetter(header, index, item)) deadLetters++;
+    return deadLetters;
   }
 
-  /** Moves an item that cannot be sent to the dead-letter queue. */
+  /**
+   * Moves an item that cannot be sent to the dead-letter queue.
+   *
+   * Before a consumer sends a dead letter, it claims the death in the ledger. If it crashes, the item's message is received
+   * again, and completes the death. This item has no message. So the dead letter itself is in the ledger before the claim.
+   * The producer that sends the page again completes the death, or the producer that ends a stopped run.
+   *
+   * @returns false if the item needs no dead letter, because another producer has dead-lettered or cancelled it.
+   */
   async #deadLetter(
     { workflow, resent: _, ...page }: PageHeader,
     index: number,
-    { error, text }: Unsendable,
-  ): Promise<void> {
-    const { ledger, deadLetterQueue, now } = this.#options;
+    unsendable: Unsendable,
+  ): Promise<boolean> {
+    const { ledger, now } = this.#options;
+    const { error, text } = unsendable;
     const item: ItemAddress = { ...page, index, redriveGeneration: 0 };
-    // Before a consumer dead-letters an item, it writes a claim into the ledger, because a second message of the item
-    // could succeed at the same time. This item has no message, so it needs no claim. A claim would even do harm: if
-    // this producer died, no message would be delivered again to complete the dead-lettering.
     const reason: Reason = error.code === "TOO_LARGE" ? "too large" : "invalid item";
     const failure = toFailure(error, { attempt: 0, startedAt: now(), endedAt: now(), kind: "invalid" });
     const { stack: __, ...withoutStack } = failure;
     const at = new Date(now()).toISOString();
-    const body = truncatedDeadLetterBody({ ...item, workflow }, text, {
-      reason,
-      at,
-      failures: [withoutStack],
-    });
+    const deadLetter = truncatedDeadLetterBody({ ...item, workflow }, text, { reason, at, failures: [withoutStack] });
     if (reason === "invalid item") await this.#invalidFindings.note(item.run, messageFinding(error.message));
-    await deadLetterQueue.sendAll([{ body }]);
+    // mutant: store-dead-letter
+    await ledger.attempts.recordDeadLetter(item, reason, deadLetter);
+    // mutant: claim-unsendable
+    if (!(await ledger.outcomes.claimDeath(item))) return false;
+    await this.completeDeath({ item, reason, deadLetter });
+    return true;
+  }
+
+  /** Completes a death that this producer or a crashed one has claimed. */
+  async completeDeath({ item, reason, deadLetter }: ClaimedDeath): Promise<void> {
+    const { ledger, deadLetterQueue } = this.#options;
+    await deadLetterQueue.sendAll([{ body: deadLetter }]);
     await ledger.outcomes.recordDeath(item, reason, 0);
     publish({ event: "died", reason });
   }

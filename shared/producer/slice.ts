@@ -147,7 +147,8 @@ class Slice {
     if (run === undefined) return { tag: "superseded" };
     if (run.checkpoint.ended) return { tag: "ended" };
     if (isStopping(run)) {
-      await this.#context.runs.stopping.endProduction(run);
+      const { runs, sender } = this.#context;
+      await runs.stopping.endProduction(run, (death) => sender.completeDeath(death));
       return { tag: "stopped" };
     }
     if (run.status === "paused") return { tag: "paused" };

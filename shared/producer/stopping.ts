@@ -17,8 +17,8 @@ export async function stopProduction(
   time: SliceTime,
   context: ProducerContext,
 ): Promise<Verdict> {
-  const { runs, now } = context;
-  await runs.stopping.endProduction(run);
+  const { runs, sender, now } = context;
+  await runs.stopping.endProduction(run, (death) => sender.completeDeath(death));
   // The first page of which messages may be lost. Messages of all later pages may be lost too.
   const firstWithoutMessages = run.missing ? 0 : run.resend?.pages;
   if (firstWithoutMessages !== undefined) await runs.stopping.cancelPending(run, firstWithoutMessages);

@@ -15,6 +15,9 @@ const remove = () => "";
 const replaceBy = (other: string) => () => other;
 const prepend = (text: string) => (marked: string) => text + marked;
 
+const UNSENDABLE_AND_CANCELLED =
+  "an item that cannot be sent, a run that is cancelled, and a producer or a person that dies";
+
 /** Mistakes that a contributor might make. The exploration must find each of them. */
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -107,6 +110,27 @@ export const MUTANTS: readonly Mutant[] = [
     change: remove,
     scope: "an item that succeeds and dies",
     shows: /has 1 dead letters|is in done and dead/,
+  },
+  {
+    name: "store-dead-letter",
+    mistake: "the death of an item that cannot be sent is claimed before its dead letter is in the ledger",
+    change: remove,
+    scope: UNSENDABLE_AND_CANCELLED,
+    shows: /has not ended/,
+  },
+  {
+    name: "claim-unsendable",
+    mistake: "the death of an item that cannot be sent is not claimed",
+    change: remove,
+    scope: UNSENDABLE_AND_CANCELLED,
+    shows: /has 1 dead letters/,
+  },
+  {
+    name: "complete-claimed-deaths",
+    mistake: "the production ends without the dead letters that a crashed producer had claimed",
+    change: remove,
+    scope: UNSENDABLE_AND_CANCELLED,
+    shows: /has not ended/,
   },
   {
     name: "cancel-unsettled-only",

@@ -25,6 +25,14 @@ export const SHORT: readonly Scope[] = [
   },
   { ...TWO, name: "a run that is cancelled", consumers: 1, pages: [["good"]], cancel: true },
   {
+    ...TWO,
+    name: "an item that cannot be sent, a run that is cancelled, and a producer or a person that dies",
+    consumers: 1,
+    pages: [["unsendable"]],
+    cancel: true,
+    spares: 1,
+  },
+  {
     ...OVERLAP,
     name: "two pages of an item that cannot be sent, and two producers at once",
     pages: [["unsendable"], ["unsendable"]],

@@ -7,7 +7,7 @@ export class FaultyStore implements LedgerStore {
   readonly updates: Key[] = [];
   reads = 0;
   /** Called before each operation; it waits for what it returns, and throws what it throws. */
-  before: (operation: "get" | "getMany" | "update" | "newest", key?: Key) => unknown = () => {};
+  before: (operation: "get" | "getMany" | "update" | "newest", key?: Key, update?: Update) => unknown = () => {};
 
   async get(key: Key): Promise<Row | undefined> {
     await this.before("get", key);
@@ -22,7 +22,7 @@ export class FaultyStore implements LedgerStore {
   }
 
   async update(key: Key, update: Update): Promise<Row | undefined> {
-    await this.before("update", key);
+    await this.before("update", key, update);
     this.updates.push(key);
     return await this.#store.update(key, update);
   }

@@ -85,7 +85,9 @@ describe("A checkpoint", () => {
     const cancelling = (await rig.runs.cancel(RUN)) ?? run;
     // Of one that had sent the page before, and looked at its run no more.
     await rig.checkpointed(run, 3);
-    await rig.runs.stopping.endProduction(cancelling);
+    await rig.runs.stopping.endProduction(cancelling, async () => {
+      throw new Error("no death is claimed");
+    });
     expect((await rig.runs.get(RUN)).checkpoint).toMatchObject({ ended: true, pages: 1, items: 3 });
     expect(await rig.status()).toBe("cancelled");
   });

@@ -1,9 +1,14 @@
 import { describe, expect, test } from "vitest";
+import { readAttemptsRow } from "../../../shared/ledger/attempts-row.ts";
 import { LARGEST_ENVELOPE_BYTES } from "../../../shared/messages/body.ts";
+import { attemptsKey } from "../../../shared/messages/item-address.ts";
 import { PageSender } from "../../../shared/producer/sender.ts";
 import { serialise } from "../../../shared/producer/serialised.ts";
 import { UnreadableItem } from "../../../shared/sources/unreadable-item.ts";
 import { ProducerWorld, RUN } from "../../helpers/producer-world.ts";
+
+/** https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html#limits-items-size */
+const LARGEST_ROW_BYTES = 400 * 1024;
 
 function senderOf(world: ProducerWorld): PageSender {
   return new PageSender({
@@ -186,6 +191,26 @@ describe("an item that cannot be a message", () => {
     expect((await world.run()).invalidFinding?.example).toBe(
       'page: "id" is 1: set unsafeNumbers to "text" or "bigint"',
     );
+  });
+
+  test("gets no dead letter if another producer has cancelled it", async () => {
+    const world = new ProducerWorld({});
+    const sender = senderOf(world);
+    const written = await sender.write(RUN, 0, [Number.NaN].map(serialise));
+    await world.ledger.pages.cancel({ run: RUN, partition: 0, page: 0 });
+    expect(written && (await sender.send(written))).toBe(0);
+    expect(world.deadLetters).toEqual([]);
+  });
+
+  test("has a dead letter that fits into a row of the ledger, however long its text and its error are", async () => {
+    const world = new ProducerWorld({});
+    // JSON needs six bytes for each of these characters.
+    const long = "\u0001".repeat(500_000);
+    await sendPage(world, 0, [new UnreadableItem({ raw: long, error: long, at: long })]);
+    const item = { run: RUN, partition: 0, page: 0, index: 0, epoch: 1, redriveGeneration: 0 };
+    const { deadLetter } = readAttemptsRow(await world.store.get(attemptsKey(item)), 0);
+    expect(deadLetter).toBe(world.sqs.sent[0]?.body);
+    expect(Buffer.byteLength(deadLetter ?? "")).toBeLessThan(0.9 * LARGEST_ROW_BYTES);
   });
 
   test("whose dead letter could not be sent gets one when the page is sent again", async () => {

@@ -232,6 +232,57 @@ describe("a run in which more items cannot be sent than are tolerated", () => {
   });
 });
 
+describe("an item that cannot be sent, whose producer dies, of a run that is cancelled", () => {
+  const page = [Number.NaN, "good"];
+  const dies = () => {
+    throw new Error("the producer died");
+  };
+
+  test.each([
+    ["before its death is claimed", "dying", { dead: 0, cancelled: 2 }],
+    ["before its death is recorded, its dead letter sent", "dead: invalid item", { dead: 1, cancelled: 1 }],
+  ])("%s, is either dead with a dead letter or cancelled without one", async (_, attribute, ended) => {
+    const world = new ProducerWorld({ source: items(page) });
+    await world.start();
+    world.store.before = (operation, _key, update) => {
+      if (operation === "update" && update?.add?.[attribute] !== undefined) dies();
+    };
+    await world.continue();
+    world.store.before = () => {};
+    await world.runs.cancel(RUN);
+    expect(await world.continue()).toEqual(done);
+    await drain(world);
+    expect(await counts(world)).toMatchObject({ produced: 2, succeeded: 0, pending: 0, ...ended });
+    expect((await world.run()).status).toBe("cancelled");
+    const bodies = new Set(world.deadLetters.map(({ index, item }) => `${index} ${item}`));
+    expect([...bodies]).toEqual(ended.dead === 1 ? ["0 NaN"] : []);
+  });
+
+  test("after its death is claimed and before its dead letter is sent, is dead with the dead letter of the claim", async () => {
+    const world = new ProducerWorld({ source: items(page) });
+    await world.start();
+    world.sqs.refuses = (body) => JSON.parse(body).dead !== undefined;
+    await world.continue();
+    expect(world.deadLetters).toEqual([]);
+    world.sqs.refuses = () => false;
+    await world.runs.cancel(RUN);
+    expect(await world.continue()).toEqual(done);
+    await drain(world);
+    expect(await counts(world)).toMatchObject({ produced: 2, dead: 1, cancelled: 1, pending: 0 });
+    expect(world.deadLetters).toMatchObject([
+      {
+        index: 0,
+        item: "NaN",
+        dead: {
+          reason: "invalid item",
+          truncated: true,
+          failures: [{ message: expect.stringContaining("it is NaN") }],
+        },
+      },
+    ]);
+  });
+});
+
 describe("items that wait for hours, of a run that is cancelled", () => {
   const HOUR = 3_600_000;
 
