@@ -18,11 +18,16 @@ export async function showStatus(run: string | undefined, options: StatusOptions
   if (options.watch) await watchRun(run, options);
   else if (run === undefined) await listRuns(options);
   else {
-    await withRun(run, options, async (target) => {
-      const counts = await target.services.runs.counts(target.run);
-      if (options.json) writeJson(runJson(target, counts));
-      else new Redrawn().show(runDetails(target, counts));
-    });
+    await withRun(
+      run,
+      options,
+      async (target) => {
+        const counts = await target.services.runs.counts(target.run);
+        if (options.json) writeJson(runJson(target, counts));
+        else new Redrawn().show(runDetails(target, counts));
+      },
+      { showsSkipped: true },
+    );
   }
 }
 

@@ -26,7 +26,7 @@ export async function watchRun(runOrWorkflow: string | undefined, options: Statu
   let failures = 0;
   for (;;) {
     try {
-      const { run, local, running, over } = await withRun(wanted, { ...options, workflow }, async (target) => {
+      const watch = async (target: RunTarget) => {
         for (let run = target.run; ; run = await target.services.runs.get(run.id)) {
           const counts = await target.services.runs.counts(run);
           show({ ...target, run }, counts);
@@ -36,6 +36,9 @@ export async function watchRun(runOrWorkflow: string | undefined, options: Statu
           if (over || target.local !== undefined) return { ...target, run, over };
           await setTimeout(WATCH_MILLISECONDS);
         }
+      };
+      const { run, local, running, over } = await withRun(wanted, { ...options, workflow }, watch, {
+        showsSkipped: true,
       });
       if (over) return;
       wanted = run.id;

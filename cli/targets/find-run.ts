@@ -65,6 +65,11 @@ export interface RunChoice {
    * runs that have not ended.
    */
   readonly accepts?: RunPredicate;
+  /**
+   * Whether the name of a workflow means its latest skipped run if all of its runs were skipped. Only a command that
+   * changes nothing can use this. Default false.
+   */
+  readonly showsSkipped?: boolean;
 }
 
 type RunPredicate = (run: RunRecord, target: Target) => boolean | Promise<boolean>;
@@ -72,8 +77,8 @@ type RunPredicate = (run: RunRecord, target: Target) => boolean | Promise<boolea
 /**
  * Finds the run that the user means, calls `work` with it, and closes its target.
  *
- * @param runOrWorkflow A run's id. Or a workflow: then a preferred run of the workflow, or else its latest run that was not
- * skipped. Or nothing: then a preferred run, or else the latest run that `accepts` accepts.
+ * @param runOrWorkflow A run's id. Or a workflow: then a preferred run of the workflow, or else its latest run that has
+ * begun, which a skipped run never does. Or nothing: then a preferred run, or else the latest run that `accepts` accepts.
  * @throws {ConfigurationError} There is no such run.
  */
 export async function withRun<Result>(
@@ -82,7 +87,9 @@ export async function withRun<Result>(
   work: (target: RunTarget) => Promise<Result>,
   choice: RunChoice = {},
 ): Promise<Result> {
+  let isWorkflow = false;
   for await (const target of targets({ holding: runOrWorkflow, ...options })) {
+    isWorkflow ||= names(target, runOrWorkflow);
     const run = await chooseRun(target, runOrWorkflow, choice);
     if (run !== undefined) return await work({ ...target, run });
   }
@@ -90,6 +97,11 @@ export async function withRun<Result>(
     options.stack === undefined
       ? ["npx sluice status", "npx sluice run <workflow>"]
       : ["npx sluice status --stack", "npx sluice start <workflow> --stack"];
+  if (isWorkflow) {
+    throw new ConfigurationError(
+      `no run of "${runOrWorkflow}" has begun here: either there is none, or all were skipped. List the runs with: ${list}`,
+    );
+  }
   throw new ConfigurationError(
     runOrWorkflow === undefined
       ? `every run has ended. Start one with: ${start}. List the runs with: ${list}`
@@ -101,39 +113,48 @@ export async function withRun<Result>(
 export async function chooseRun(
   target: Target,
   runOrWorkflow: string | undefined,
-  { prefers, accepts = (run) => !hasEnded(run) }: RunChoice,
+  { prefers, accepts = (run) => !hasEnded(run), showsSkipped = false }: RunChoice,
 ): Promise<RunRecord | undefined> {
   const { runs } = target.services;
-  const isWorkflow = runOrWorkflow === target.name || runOrWorkflow === target.workflow;
-  if (runOrWorkflow !== undefined && !isWorkflow) return await runs.find(runOrWorkflow);
+  if (runOrWorkflow !== undefined && !names(target, runOrWorkflow)) return await runs.find(runOrWorkflow);
+  const active = await runs.active.list();
+  const hasBegun = (run: RunRecord) => !mayBeSkipped(run) || active.some(({ id }) => id === run.id);
   if (runOrWorkflow === undefined || prefers !== undefined) {
-    const candidates = await latestAndActive(runs, RUNS_SEARCHED);
+    const candidates = withLatest(active, await runs.latest(RUNS_SEARCHED)).filter(hasBegun);
     for (const isChosen of prefers === undefined ? [accepts] : [prefers, accepts]) {
       for (const run of candidates) if (await isChosen(run, target)) return run;
     }
   }
-  return runOrWorkflow === undefined ? undefined : await latestStarted(runs);
-}
-
-/** The latest run that was not skipped; if all were skipped, the latest. */
-async function latestStarted(runs: Runs): Promise<RunRecord | undefined> {
+  if (runOrWorkflow === undefined) return undefined;
   let latest: RunRecord | undefined;
   for await (const group of runs.all()) {
     latest ??= group[0];
-    const started = group.find(({ status }) => status !== "skipped");
-    if (started !== undefined) return started;
+    const begun = group.find(hasBegun);
+    if (begun !== undefined) return begun;
   }
-  return latest;
+  return showsSkipped ? latest : undefined;
 }
+
+const names = ({ name, workflow }: Target, runOrWorkflow: string | undefined): boolean =>
+  runOrWorkflow === name || runOrWorkflow === workflow;
+
+/**
+ * Whether a run was skipped, or may still be. A scheduled run has a row before the producer knows whether another run is
+ * active. It begins when it becomes one of the active runs.
+ */
+const mayBeSkipped = ({ status, exclusive, hop }: RunRecord): boolean =>
+  status === "skipped" || (status === "running" && exclusive && hop === 0);
 
 /**
  * The latest runs and all active runs, newest first. An active run may be older than many skipped runs, because
  * scheduled runs are skipped until the active run has ended.
  */
 export async function latestAndActive(runs: Runs, limit: number): Promise<readonly RunRecord[]> {
-  const all = [...(await runs.latest(limit)), ...(await runs.active.list())];
-  return newestFirst(new Map(all.map((run) => [run.id, run])).values());
+  return withLatest(await runs.active.list(), await runs.latest(limit));
 }
+
+const withLatest = (active: readonly RunRecord[], latest: readonly RunRecord[]): readonly RunRecord[] =>
+  newestFirst(new Map([...latest, ...active].map((run) => [run.id, run])).values());
 
 /**
  * A workflow's run that was chosen by a command which then died, or was interrupted, before it requested the run.

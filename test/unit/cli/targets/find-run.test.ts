@@ -49,6 +49,52 @@ describe("an active run that is older than 700 skipped runs", () => {
   });
 });
 
+describe("a workflow whose runs were all skipped", () => {
+  const commands: [string, RunChoice][] = [
+    ["pause", { prefers: ({ status }) => status === "running" }],
+    ["cancel", { prefers: (run) => !hasEnded(run) }],
+    ["resume", { prefers: async (run) => !hasEnded(run), accepts: async (run) => !hasEnded(run) }],
+  ];
+
+  beforeEach(async () => {
+    const other = new Ledger(new MemoryStore()).runs;
+    const active = await other.create(of("active", 0));
+    runs = new Ledger(new MemoryStore()).runs;
+    for (let minute = 1; minute <= 3; minute++) await runs.skip(of(`skipped-${minute}`, minute), active);
+  });
+
+  test.each(commands)("has no run that the command %s could mean by the workflow's name", async (_, choice) => {
+    expect(await chosen("cities", choice)).toBeUndefined();
+    expect(await chosen("./cities.ts", choice)).toBeUndefined();
+  });
+
+  test("still shows its latest run to the command status, and any run by its id", async () => {
+    expect(await chosen("cities", { showsSkipped: true })).toBe("skipped-3");
+    for (const [, choice] of commands) expect(await chosen("skipped-2", choice)).toBe("skipped-2");
+  });
+});
+
+describe("a scheduled run that has not begun, because it may still be skipped", () => {
+  const running: RunChoice = { prefers: ({ status }) => status === "running" };
+
+  beforeEach(async () => {
+    // The producer wrote the run's row, and has not found the active run yet.
+    await runs.create({ ...of("undecided", 900), exclusive: true });
+  });
+
+  test("is not meant by the workflow's name, and not by a command without a name", async () => {
+    expect(await chosen("cities", running)).toBe("active");
+    expect(await chosen(undefined, running)).toBe("active");
+  });
+
+  test("is meant once it is the active run", async () => {
+    const active = await runs.get("active");
+    await runs.progress.checkpoint(active, { ...active.checkpoint, ended: true });
+    await runs.active.enterAlone(await runs.get("undecided"));
+    expect(await chosen("cities", running)).toBe("undecided");
+  });
+});
+
 test("a run of any age is found by its id, and an unknown name finds nothing", async () => {
   expect(await chosen("skipped-1")).toBe("skipped-1");
   expect(await chosen("paris")).toBeUndefined();
