@@ -59,7 +59,7 @@ export class FanOutFunction extends Construct {
       recursiveLoop: props.recursiveLoop,
       tracing: Tracing.ACTIVE,
       logGroup: this.logGroup,
-      environment: { NODE_OPTIONS: NODE_FLAGS.join(" "), ...props.environment },
+      environment: { ...props.environment, NODE_OPTIONS: nodeOptions(props.environment.NODE_OPTIONS) },
     });
     Validations.of(this.role).acknowledge({
       id: "AwsSolutions-IAM5[Resource::*]",
@@ -67,3 +67,6 @@ export class FanOutFunction extends Construct {
     });
   }
 }
+
+/** Node's flags for the functions. If a flag of the user contradicts one of Sluice, Node uses the later one. */
+const nodeOptions = (own: string | undefined): string => [...NODE_FLAGS, ...(own === undefined ? [] : [own])].join(" ");

@@ -22,10 +22,12 @@ import { isWorkflow, type Workflow } from "../shared/definition/workflow.ts";
 import { Alarms } from "./alarms.ts";
 import { FUNCTIONS, type FunctionName } from "./bundling.ts";
 import { checkReservedConcurrency, checkTopology } from "./checks.ts";
+import { noteConcurrency } from "./concurrency-notes.ts";
 import { fanOutDashboard } from "./dashboard.ts";
 import { FanOutFunction } from "./fan-out-function.ts";
 import { ledgerTable } from "./ledger-table.ts";
 import { mappings } from "./mappings.ts";
+import { checkOwnVariables, checkVariablesSize } from "./own-variables.ts";
 import { Queues } from "./queues.ts";
 import { type Resources, rightsOf, toStatement } from "./rights.ts";
 import { RunSchedule } from "./run-schedule.ts";
@@ -46,7 +48,8 @@ export interface FanOutProps {
   readonly workflowFile: string;
   /**
    * Environment variables of the functions, for the workflow's own code. Names that begin with `SLUICE_`, `AWS_`,
-   * `LAMBDA_` or `_` are reserved. Default: none.
+   * `LAMBDA_` or `_` are reserved, except `AWS_LAMBDA_EXEC_WRAPPER`. The flags in `NODE_OPTIONS` are added to those of
+   * Sluice. Default: none.
    * https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
    */
   readonly environment?: Readonly<Record<string, string>>;
@@ -202,6 +205,7 @@ export class FanOut extends Construct implements IGrantable {
       fastPath: fastPathOf(process.env),
     });
     const variables = { ...this.#ownVariables(workflow, props.environment ?? {}), ...toVariables(environment) };
+    checkVariablesSize(variables);
     const { reservedConcurrency = topology.environments } = props;
     const reserved: Record<FunctionName, number | undefined> =
       reservedConcurrency === "none"
@@ -210,6 +214,7 @@ export class FanOut extends Construct implements IGrantable {
             producer: topology.producer.environments,
             consumer: checkReservedConcurrency(reservedConcurrency, topology.environments),
           };
+    noteConcurrency(this, workflow.name, topology, reserved);
     // `cdk destroy` does not bundle the functions, so it does not need the files.
     const files = Stack.of(this).bundlingRequired ? sourceFiles(workflow, variables) : [];
     const make = (name: FunctionName) => {
@@ -245,15 +250,10 @@ export class FanOut extends Construct implements IGrantable {
    * The environment variables of the workflow's own code. If a variable that the workflow names has no value, the CDK
    * prints a warning. It is not an error, so that one `cdk synth` shows all missing variables.
    *
-   * @throws {ConfigurationError} A name is reserved.
+   * @throws {ConfigurationError} A name is reserved, or Lambda does not allow it.
    */
   #ownVariables({ name, environment: named = [] }: FanOutProps["workflow"], given: Readonly<Record<string, string>>) {
-    for (const variable of Object.keys(given)) {
-      if (!/^(SLUICE_|AWS_|LAMBDA_|_)/.test(variable)) continue;
-      throw new ConfigurationError(
-        `environment has ${variable}, but names that begin with SLUICE_, AWS_, LAMBDA_ or _ are reserved: choose another name`,
-      );
-    }
+    checkOwnVariables(given);
     for (const variable of named) {
       if (variable in given) continue;
       Annotations.of(this).addWarningV2(

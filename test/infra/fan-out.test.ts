@@ -268,6 +268,32 @@ describe("functions", () => {
     }
   });
 
+  test("a wrapper script may start the runtime, because Lambda does not reserve its variable", () => {
+    const environment = { AWS_LAMBDA_EXEC_WRAPPER: "/opt/otel-handler" };
+    synthesise({ environment }).template.allResourcesProperties(LAMBDA, {
+      Environment: { Variables: Match.objectLike(environment) },
+    });
+  });
+
+  test("Node's flags of the user are added to those of Sluice, and stand last", () => {
+    const environment = { NODE_OPTIONS: "--max-semi-space-size=16" };
+    synthesise({ environment }).template.allResourcesProperties(LAMBDA, {
+      Environment: {
+        Variables: Match.objectLike({ NODE_OPTIONS: `${NODE_FLAGS.join(" ")} --max-semi-space-size=16` }),
+      },
+    });
+  });
+
+  test("names and sizes that Lambda does not allow are refused at synth", () => {
+    for (const name of ["A", "1A", "A-B"]) {
+      expect(() => synthesise({ environment: { [name]: "x" } })).toThrow(`environment has "${name}", but a name must`);
+    }
+    expect(() => synthesise({ environment: { LARGE: "x".repeat(4_096) } })).toThrow(
+      /the environment variables of a function may have 4096 bytes, but have at least \d+:/,
+    );
+    expect(() => synthesise({ environment: { LARGE: "x".repeat(2_000) } })).not.toThrow();
+  });
+
   test("a variable that the workflow names and that has no value is a warning", () => {
     const unset = new Stack(newApp(), "Unset");
     const workflow = { ...defineWorkflow(workflowOptions()), environment: ["API_URL", "API_KEY"] };
@@ -356,6 +382,29 @@ describe("reserved concurrency", () => {
   test("can be none, for an account with a small quota", () => {
     const { template: unreserved } = synthesise({ options, reservedConcurrency: "none" });
     unreserved.allResourcesProperties("AWS::Lambda::Function", { ReservedConcurrentExecutions: Match.absent() });
+  });
+
+  const notes = (of: Stack) =>
+    Annotations.fromStack(of)
+      .findInfo("*", Match.anyValue())
+      .map(({ entry }) => String(entry.data));
+
+  test("a note at synth says which quota the account needs, and what to do in a new account", () => {
+    expect(notes(stack)).toEqual([
+      expect.stringMatching(
+        /^orders: the functions reserve 6 concurrent executions.* at least 106,.* quota of 10\..*reserve=false/,
+      ),
+    ]);
+  });
+
+  test("without reserved concurrency, a note says if a new account would throttle the functions", () => {
+    const none = { reservedConcurrency: "none" } as const;
+    expect(notes(synthesise({ ...none, options }).stack)).toEqual([]);
+    const eight = { concurrency: 80, tasksPerEnvironment: 10 };
+    expect(notes(synthesise({ ...none, options: eight }).stack)).toEqual([]);
+    expect(notes(synthesise({ ...none, options: { ...eight, concurrency: 90 } }).stack)).toEqual([
+      expect.stringMatching(/use up to 11 concurrent executions.* at most 8 x tasksPerEnvironment/),
+    ]);
   });
 });
 
