@@ -1,19 +1,12 @@
-import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { Command, CommanderError, Help } from "commander";
-import { cancelCommand } from "./commands/cancel.ts";
-import { dlqCommand } from "./commands/dlq/dlq.ts";
-import { pauseCommand } from "./commands/pause.ts";
-import { resumeCommand } from "./commands/resume.ts";
-import { runCommand } from "./commands/run.ts";
-import { startCommand } from "./commands/start.ts";
-import { statusCommand } from "./commands/status.ts";
+import { addCommands } from "./commands/commands.ts";
 
-// This file and those of `commands/` load only what --help needs. A command loads the rest once it runs, so that --help
-// and --version answer at once.
+// This file loads only what --help needs, so that --help and --version answer at once. The files of `commands/` load only
+// what their own help needs. A command loads the rest once it runs.
 
 // The manifest is found by the package's name, because the compiled file lies in another directory.
-const manifest = new URL(import.meta.resolve("sluice/package.json"));
-const { version } = JSON.parse(readFileSync(manifest, "utf8"));
+const { version }: { readonly version: string } = createRequire(import.meta.url)("sluice/package.json");
 
 const program = new Command("sluice")
   .description("Runs a task for each item of a paged source, on AWS Lambda or on this machine.")
@@ -24,13 +17,6 @@ const program = new Command("sluice")
       option.defaultValue === false ? option.description : new Help().optionDescription(option),
   })
   .showHelpAfterError("(see: npx sluice --help)")
-  .addCommand(runCommand)
-  .addCommand(startCommand)
-  .addCommand(resumeCommand)
-  .addCommand(statusCommand)
-  .addCommand(pauseCommand)
-  .addCommand(cancelCommand)
-  .addCommand(dlqCommand)
   .addHelpText(
     "after",
     `
@@ -43,13 +29,8 @@ Examples:
   $ npx sluice start cities --stack
                                    start a run of a deployed workflow
   $ npx sluice status --stack      list the runs of the deployed stack`,
-  )
-  .hook("preSubcommand", async (_, subcommand) => {
-    if (subcommand !== dlqCommand) return;
-    await import("./commands/dlq/subcommands.ts");
-    throwErrors(dlqCommand);
-  });
-
+  );
+await addCommands(program, process.argv.slice(2));
 throwErrors(program);
 
 // The reader of the output may close it early, as `head` does. The command then finishes its work without an error.

@@ -7,7 +7,6 @@ export interface CancelOptions extends TargetOptions {
 }
 
 export const cancelCommand = withTargetOptions(new Command("cancel"))
-  .summary("end a run: drop the items that have not started")
   .description("Cancels a run: tasks in flight finish, queued items are dropped without running, and the run ends.")
   .argument("[run]", "a run's id, or a workflow's name (default: the latest run that has not ended)")
   .option("--yes", "do not ask for confirmation", false)

@@ -6,7 +6,6 @@ export interface PauseOptions extends TargetOptions {
 }
 
 export const pauseCommand = withTargetOptions(new Command("pause"))
-  .summary("stop starting tasks of a run, and keep every message")
   .description("Pauses a run: tasks in flight finish, no new task starts, and every message stays in its queue.")
   .argument("[run]", "a run's id, or a workflow's name (default: the latest run that is running)")
   .option("--json", "print one JSON object", false)

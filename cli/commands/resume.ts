@@ -6,7 +6,6 @@ export interface ResumeOptions extends TargetOptions {
 }
 
 export const resumeCommand = withTargetOptions(new Command("resume"))
-  .summary("continue a run that was interrupted, paused or failed, or whose dead letters were redriven")
   .description(
     "Continues a run where it stopped: after Ctrl-C, a crash, a pause, or a source that failed. If the run has ended, the " +
       "command processes the dead letters that were redriven since.",

@@ -9,7 +9,6 @@ export interface RunOptions {
 }
 
 export const runCommand = new Command("run")
-  .summary("run a workflow on this machine")
   .description("Runs a workflow on the embedded engine until every item of its source has succeeded or is dead.")
   .argument("<workflow>", "the name of a workflow in workflows/, or the path of its file")
   .option("--items <n>", "read at most this many items (default: the workflow's own limit)", positiveInteger)

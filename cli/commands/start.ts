@@ -8,7 +8,6 @@ export interface StartOptions extends TargetOptions {
 }
 
 export const startCommand = withTargetOptions(new Command("start"))
-  .summary("start a run of a deployed workflow")
   .description(
     "Starts a run of a workflow in a deployed stack, and returns at once. Without --stack, the command does what " +
       "`sluice run` does: it runs the workflow on this machine.",

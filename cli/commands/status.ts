@@ -7,7 +7,6 @@ export interface StatusOptions extends TargetOptions {
 }
 
 export const statusCommand = withTargetOptions(new Command("status"))
-  .summary("list runs, or show one")
   .description(
     "Lists the latest runs and all active runs of each workflow, or shows one run. You can use the command while a run is active.",
   )

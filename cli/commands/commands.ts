@@ -1,0 +1,78 @@
+import { Command } from "commander";
+
+/** A line in the list of commands that `sluice --help` prints. */
+export interface ListedCommand {
+  readonly name: string;
+  /** What follows the name in the list. */
+  readonly usage?: string;
+  readonly summary: string;
+  /** Loads the command with its options, its own help and its action. */
+  load(): Promise<Command>;
+}
+
+/**
+ * The commands, in the order of the list. Each has a file of its own, which is loaded only if the user types its name, so
+ * that `--help` and `--version` answer at once.
+ */
+export const COMMANDS: readonly ListedCommand[] = [
+  {
+    name: "run",
+    usage: "[options] <workflow>",
+    summary: "run a workflow on this machine",
+    load: async () => (await import("./run.ts")).runCommand,
+  },
+  {
+    name: "start",
+    usage: "[options] [workflow]",
+    summary: "start a run of a deployed workflow",
+    load: async () => (await import("./start.ts")).startCommand,
+  },
+  {
+    name: "resume",
+    usage: "[options] [run]",
+    summary: "continue a run that was interrupted, paused or failed, or whose dead letters were redriven",
+    load: async () => (await import("./resume.ts")).resumeCommand,
+  },
+  {
+    name: "status",
+    usage: "[options] [run]",
+    summary: "list runs, or show one",
+    load: async () => (await import("./status.ts")).statusCommand,
+  },
+  {
+    name: "pause",
+    usage: "[options] [run]",
+    summary: "stop starting tasks of a run, and keep every message",
+    load: async () => (await import("./pause.ts")).pauseCommand,
+  },
+  {
+    name: "cancel",
+    usage: "[options] [run]",
+    summary: "end a run: drop the items that have not started",
+    load: async () => (await import("./cancel.ts")).cancelCommand,
+  },
+  {
+    name: "dlq",
+    summary: "list dead letters, and redrive, export or delete them",
+    load: async () => (await import("./dlq/dlq.ts")).dlqCommand,
+  },
+];
+
+/**
+ * Adds all commands to the program.
+ *
+ * @param words What the user typed. Commander can run a command, or print its help, only if its name is among the words.
+ * All other commands are added as lines of the list, without their files.
+ */
+export async function addCommands(program: Command, words: readonly string[]): Promise<void> {
+  for (const command of COMMANDS) {
+    const { name, summary } = command;
+    program.addCommand((words.includes(name) ? await command.load() : line(command)).summary(summary));
+  }
+}
+
+/** A command that can only be printed in the list. Commander prints its arguments after its name. */
+function line({ name, usage }: ListedCommand): Command {
+  const command = new Command(name);
+  return usage === undefined ? command : command.arguments(usage);
+}
