@@ -24,6 +24,16 @@ const publishEvent =
 const logger = new Logger({ serviceName: services.workflow.name });
 const embeddedMetrics = functionMetrics(services.workflow.name, "producer", environment.stack);
 
+/**
+ * Fires at SIGTERM, which says that the process is about to end. A source that is being read gets the signal at once.
+ *
+ * The embedded engine sends SIGTERM after Ctrl-C. Lambda sends it only when it shuts an environment down, and only to a
+ * function with an extension; never because somebody pauses or cancels a run.
+ * https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-shutdown
+ */
+const shutdown = new AbortController();
+process.once("SIGTERM", () => shutdown.abort(new Error("the process is about to end (SIGTERM)")));
+
 async function produce(
   event: SQSEvent,
   context: Context,
@@ -54,6 +64,7 @@ async function produce(
     visibilitySeconds: environment.controlVisibilitySeconds,
     sliceEnd,
     signal: AbortSignal.any([signal, closing]),
+    shutdown: shutdown.signal,
   });
   metrics.count("fastPathFallbacks", services.fallbacks.take());
   metrics.publish();

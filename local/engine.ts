@@ -56,7 +56,10 @@ export interface Engine extends ServiceClients {
    * or if the queue is empty.
    */
   nextTaskAt(): number | undefined;
-  /** Starts no more invocations. Resolves when those under way have ended. */
+  /**
+   * Starts no more invocations, and aborts the `signal` of a source that is being read. Resolves when the invocations
+   * under way have ended.
+   */
   drain(): Promise<void>;
 }
 
@@ -177,7 +180,10 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
     const drain = async () => {
       // Consumers receive messages themselves while slots are free.
       sqs.store.suspend(names.queue);
-      await Promise.all(mappings.map((mapping) => mapping.stop()));
+      const stopped = Promise.all(mappings.map((mapping) => mapping.stop()));
+      // A source that is being read must not delay the end. Tasks in flight still finish.
+      producer.shutDown();
+      await stopped;
     };
     return {
       ...services,

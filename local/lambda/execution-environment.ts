@@ -46,6 +46,7 @@ export class ExecutionEnvironment {
   readonly #exited: Promise<string>;
   #onAnswer: ((message: Extract<FromEnvironment, { type: "result" | "error" }>) => void) | undefined;
   #alive = true;
+  #isShutDown = false;
   #inFlight = 0;
 
   constructor(configuration: FunctionConfiguration, observer: EnvironmentObserver) {
@@ -103,6 +104,8 @@ export class ExecutionEnvironment {
     const { name, timeoutSeconds, memoryMb } = this.#configuration;
     await this.started();
     if (!this.#alive) return { tag: "crashed", error: `it ended before its first invocation: ${await this.#exited}` };
+    // Its bundle was not loaded yet when the signal was sent.
+    if (this.#isShutDown) this.shutDown();
     const { promise: answered, resolve: onAnswer } = Promise.withResolvers<InvocationOutcome>();
     this.#onAnswer = (message) => {
       if (message.requestId !== requestId) return;
@@ -134,6 +137,12 @@ export class ExecutionEnvironment {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Tells the handler, with SIGTERM, that the process is about to end. The handler still answers its invocation. */
+  shutDown(): void {
+    this.#isShutDown = true;
+    this.#process.kill("SIGTERM");
   }
 
   kill(): void {

@@ -45,6 +45,7 @@ export class LocalFunction {
   /** Invocations that wait for an environment of a preparation, or for one that becomes idle. */
   readonly #waiting: (() => void)[] = [];
   #closed = false;
+  #isShutDown = false;
   #starting = 0;
   #counter = 0;
   #peakMemoryMb = 0;
@@ -88,6 +89,12 @@ export class LocalFunction {
     if (environment.alive && outcome.tag !== "timed out") this.#release(environment);
     else this.#all.delete(environment);
     return outcome;
+  }
+
+  /** Tells all environments, with SIGTERM, that they are about to end. Invocations under way still answer. */
+  shutDown(): void {
+    this.#isShutDown = true;
+    for (const environment of this.#all) environment.shutDown();
   }
 
   /** Ends all environments at once. */
@@ -151,6 +158,7 @@ export class LocalFunction {
       const environment = new ExecutionEnvironment(this.#configuration, observer);
       this.#all.add(environment);
       await environment.started();
+      if (this.#isShutDown) environment.shutDown();
       return environment;
     } finally {
       // Another start takes the place of this one.

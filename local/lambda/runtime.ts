@@ -34,8 +34,9 @@ for (const event of ["uncaughtException", "unhandledRejection"] as const) {
 }
 // The engine may be killed at any time. This process must not outlive it.
 channel.onClose(() => process.exit(0));
-// Ctrl-C may reach this process too. The engine decides when its environments end.
-process.on("SIGINT", () => {});
+// Ctrl-C may reach this process too, and a service manager may send SIGTERM to all processes. The engine decides when
+// its environments end. The producer's bundle listens to SIGTERM, too.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => {});
 
 let inFlight = 0;
 let peakInFlight = 0;

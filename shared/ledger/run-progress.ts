@@ -146,6 +146,19 @@ export class RunProgress {
   }
 
   /**
+   * Takes back the failed slice that `takeUp` counted in advance, because the slice was interrupted and did not fail. If
+   * the slice wrote a checkpoint, the checkpoint has reset the count already.
+   *
+   * @param run The run as `takeUp` returned it.
+   */
+  async releaseSlice({ id, failedSlices }: RunRecord): Promise<void> {
+    await this.#store.update(runKey(id), {
+      set: { failedSlices },
+      when: [{ equals: ["failedSlices", failedSlices + 1] }],
+    });
+  }
+
+  /**
    * Records that the source asked for a wait. The record counts as a checkpoint, so that another producer of the run cannot
    * end the wait with a checkpoint of its own.
    *

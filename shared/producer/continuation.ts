@@ -62,6 +62,10 @@ async function continueOnce(
     case "full":
       await runs.progress.recordFull(id, end.sample);
       return await continueAfter(end.pauseMilliseconds, message, control, context);
+    case "interrupted":
+      await runs.progress.releaseSlice(run);
+      logger.info("the process ends, and another producer continues", { run: id });
+      return await continueAfter(0, message, control, context);
     case "superseded":
       // The other producer may have died, or lost its message, before it sent the next continuation.
       return await continueAfter(SUPERSEDED_PAUSE_MILLISECONDS, message, control, context);

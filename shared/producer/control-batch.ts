@@ -20,6 +20,8 @@ export interface ControlBatchOptions {
   readonly sliceEnd: number;
   /** Fires when the producer must stop at once, even in the middle of a page. */
   readonly signal: AbortSignal;
+  /** Fires when the process is about to end: see `SliceTime`. */
+  readonly shutdown?: AbortSignal | undefined;
 }
 
 /**
@@ -59,7 +61,7 @@ export async function handleControlBatch(
 async function handleOne(
   record: ControlRecord,
   renewal: VisibilityRenewal,
-  { producer, controlQueue, logger, sliceEnd, signal }: ControlBatchOptions,
+  { producer, controlQueue, logger, sliceEnd, signal, shutdown }: ControlBatchOptions,
 ): Promise<boolean> {
   const { id, receiptHandle } = record;
   if (renewal.lost.aborted) {
@@ -70,6 +72,7 @@ async function handleOne(
     sliceEnd,
     signal: AbortSignal.any([signal, renewal.expired]),
     lost: renewal.lost,
+    shutdown,
   });
   await renewal.stop();
   if (verdict.tag === "left") {

@@ -16,6 +16,11 @@ export interface SliceTime {
   readonly signal: AbortSignal;
   /** Fires when another producer may have the control message. After that, this producer begins no new page. */
   readonly lost: AbortSignal;
+  /**
+   * Fires when the process is about to end. The producer then aborts the read of the source, begins no new page, and
+   * leaves the rest to another producer. This counts as no failure. Absent: it never fires.
+   */
+  readonly shutdown?: AbortSignal | undefined;
 }
 
 /** Requests that the start of a run has begun. The slice that sends the first page waits for them. */
@@ -36,10 +41,11 @@ export interface BegunRun {
  * - `failed`: the source, the ledger or a queue failed. The production is `retrying`.
  * - `paused`: the run was paused.
  * - `stopped`: the run was cancelled, too many items failed, or it failed because messages are lost.
+ * - `interrupted`: the process is about to end, and the read of the source was aborted. The production is still `paging`.
  * - `superseded`: another producer has advanced the run, so this producer must not continue from its own checkpoint.
  */
 export type SliceEnd =
-  | { readonly tag: "ended" | "time" | "superseded" | "paused" | "stopped" }
+  | { readonly tag: "ended" | "time" | "interrupted" | "superseded" | "paused" | "stopped" }
   | { readonly tag: "full"; readonly sample: BacklogSample; readonly pauseMilliseconds: number }
   | { readonly tag: "waits"; readonly wait: SourceWait }
   | { readonly tag: "failed"; readonly error: unknown };
@@ -60,7 +66,8 @@ export async function runSlice(
   try {
     return (await slice.sendAgain()) ?? (await slice.sendPages(begun));
   } catch (error) {
-    return error instanceof SourceWait ? { tag: "waits", wait: error } : { tag: "failed", error };
+    if (error instanceof SourceWait) return { tag: "waits", wait: error };
+    return time.shutdown?.aborted === true ? { tag: "interrupted" } : { tag: "failed", error };
   }
 }
 
@@ -86,9 +93,7 @@ class Slice {
   async sendAgain(): Promise<SliceEnd | undefined> {
     const { resend } = this.#run;
     if (resend === undefined) return undefined;
-    const { workflow, now } = this.#context;
-    const isOver = () => this.#time.lost.aborted || now() >= this.#time.sliceEnd;
-    const options = { ...this.#context, source: workflow.source, isOver };
+    const options = { ...this.#context, source: this.#context.workflow.source, isOver: () => this.#isOver };
     const end = await sendAgain(this.#run, resend, options, this.#reading());
     if (this.#wait !== undefined && end !== "stopped") return { tag: "waits", wait: this.#wait };
     return end === "done" ? undefined : { tag: end };
@@ -96,7 +101,7 @@ class Slice {
 
   /** Reads and sends pages until the source ends, the queue is full, or the time is over. */
   async sendPages(begun?: BegunRun): Promise<SliceEnd> {
-    const { runs, workflow, maxBacklog, now } = this.#context;
+    const { runs, workflow, maxBacklog } = this.#context;
     const { checkpoint } = this.#run;
     // The producer that wrote the checkpoint may have died before it wrote the final size of the blocks (groups of
     // 1,000 pages in the ledger). Before the first slice there is no checkpoint.
@@ -125,7 +130,7 @@ class Slice {
         const before = await pipeline.push(chunk);
         isRefused = before === undefined;
         if (before === undefined || mustStop(before)) break;
-        if (this.#time.lost.aborted || now() >= this.#time.sliceEnd) break;
+        if (this.#isOver) break;
         room -= chunk.items.length;
       }
       const end = await this.#endAfter(await pipeline.checkpointed(), isRefused);
@@ -164,12 +169,20 @@ class Slice {
     };
   }
 
+  /** Whether the slice must begin no new page. */
+  get #isOver(): boolean {
+    const { lost, shutdown, sliceEnd } = this.#time;
+    return lost.aborted || shutdown?.aborted === true || this.#context.now() >= sliceEnd;
+  }
+
   #reading(): Reading & { readonly signal: AbortSignal; readonly warn: (message: string) => void } {
     const onWait = (wait: SourceWait) => {
       this.#wait = wait;
     };
     const { limit } = this.#run;
-    return { limit, signal: this.#time.signal, warn: this.#warnings.warn, now: this.#context.now, onWait };
+    const { signal, shutdown } = this.#time;
+    const reading = shutdown === undefined ? signal : AbortSignal.any([signal, shutdown]);
+    return { limit, signal: reading, warn: this.#warnings.warn, now: this.#context.now, onWait };
   }
 }
 

@@ -98,8 +98,9 @@ export async function waitForSource(
   const until = wait?.until ?? 0;
   const left = until - now();
   if (left <= LONGEST_SLEEP_MILLISECONDS && until < time.sliceEnd) {
-    await sleep(Math.max(0, Math.ceil(left)), AbortSignal.any([time.signal, time.lost]));
-    if (!time.signal.aborted && !time.lost.aborted) return { tag: "again" };
+    const mustStop = AbortSignal.any([time.signal, time.lost, ...(time.shutdown === undefined ? [] : [time.shutdown])]);
+    await sleep(Math.max(0, Math.ceil(left)), mustStop);
+    if (!mustStop.aborted) return { tag: "again" };
   }
   await controlQueue.sendControl(waitEntry({ run: id, workflow: message.workflow, hop: message.hop }));
   return DONE;

@@ -22,7 +22,8 @@ export async function stopProduction(
   // The first page of which messages may be lost. Messages of all later pages may be lost too.
   const firstWithoutMessages = run.missing ? 0 : run.resend?.pages;
   if (firstWithoutMessages !== undefined) await runs.stopping.cancelPending(run, firstWithoutMessages);
-  const isOver = () => time.lost.aborted || time.signal.aborted || now() >= time.sliceEnd;
+  const isOver = () =>
+    time.lost.aborted || time.signal.aborted || time.shutdown?.aborted === true || now() >= time.sliceEnd;
   if (await runs.stopping.cancelWaiting(run, now() + LONG_WAIT_MILLISECONDS, isOver)) return DONE;
   if (time.lost.aborted) return LEFT;
   await sendNextContinuation(message, context);

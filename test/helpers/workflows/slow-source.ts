@@ -13,6 +13,7 @@ export default defineWorkflow({
       const page = Number(cursor ?? 0);
       if (page === 3) {
         writeFileSync(marker(`reading-${process.pid}`), "");
+        signal.addEventListener("abort", () => writeFileSync(marker(`aborted-${process.pid}`), ""));
         while (!existsSync(marker("open"))) await setTimeout(20, undefined, { signal });
       }
       return {

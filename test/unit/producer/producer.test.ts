@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { type Cursor, items, PermanentError, SourceError } from "../../../shared/index.ts";
+import { type Cursor, items, PermanentError, SourceError, Throttled } from "../../../shared/index.ts";
 import { startEntry } from "../../../shared/messages/control.ts";
 import { CONTROL_DEAD_LETTERS, ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
 
@@ -436,6 +436,45 @@ describe("a source that fails", () => {
     expect(await world.run()).toMatchObject({ failedSlices: 1, sliceError: expect.stringContaining("in time") });
   });
 
+  test("by hanging when the process ends is left to another producer, and no failure counts", async () => {
+    const signals: AbortSignal[] = [];
+    const world = new ProducerWorld({
+      source: {
+        readPage: (_: unknown, { signal }: { signal: AbortSignal }) => {
+          signals.push(signal);
+          return new Promise<never>(() => {});
+        },
+      },
+    });
+    await world.start();
+    const shutdown = new AbortController();
+    const verdict = world.continue(1, 1, { shutdown: shutdown.signal });
+    await vi.waitUntil(() => signals.length === 1);
+    shutdown.abort();
+    // The message is visible at once, so another producer can continue at once.
+    expect(await verdict).toEqual({ tag: "wait", milliseconds: 0 });
+    expect(signals[0]?.aborted).toBe(true);
+    expect(await world.run()).toMatchObject({ status: "running", failedSlices: 0 });
+    expect((await world.run()).sliceError).toBeUndefined();
+  });
+
+  test("is no failure even if the process ends again and again", async () => {
+    const world = new ProducerWorld({ source: { readPage: () => new Promise<never>(() => {}) } });
+    await world.start();
+    for (let receive = 1; receive <= 10; receive++) {
+      expect(await world.continue(1, receive, { shutdown: AbortSignal.abort() })).toMatchObject({ tag: "wait" });
+    }
+    expect(await world.run()).toMatchObject({ status: "running", failedSlices: 0 });
+  });
+
+  test("keeps its count when the process ends during a later slice", async () => {
+    const world = new ProducerWorld({ source: pagesOf50(1, () => true) });
+    await world.start();
+    await world.continue(1, 1);
+    await world.continue(1, 2, { shutdown: AbortSignal.abort() });
+    expect(await world.run()).toMatchObject({ failedSlices: 1 });
+  });
+
   test("with a page that cannot be sent is treated in the same way", async () => {
     const world = new ProducerWorld({ source: pagesOf50(1) });
     await world.start();
@@ -455,6 +494,46 @@ describe("a source that fails", () => {
     await other.start();
     await other.continue();
     expect(await other.run()).toMatchObject({ sliceError: "HTTP 503" });
+  });
+});
+
+describe("a process that is about to end", () => {
+  test("finishes the page that it sends, begins no other one, and passes on", async () => {
+    const shutdown = new AbortController();
+    const source = pagesOf50(4, () => false, async () => {
+      // The second page is read ahead while the first one is sent.
+      if (source.readPage.mock.calls.length === 2) shutdown.abort();
+    });
+    const world = new ProducerWorld({ source });
+    await world.start();
+    const verdict = await world.continue(1, 1, { shutdown: shutdown.signal });
+    expect(verdict).toEqual(done);
+    expect(world.items).toHaveLength(50);
+    expect(await world.run()).toMatchObject({ failedSlices: 0, checkpoint: { pages: 1, items: 50 } });
+    expect(world.hops).toEqual([1, 2]);
+  });
+
+  test("does not sleep until the source may be read", async () => {
+    let refuses = true;
+    const world = new ProducerWorld(
+      {
+        source: {
+          readPage: () => {
+            if (refuses) throw new Throttled({ seconds: 10 });
+            return { items: [1], next: undefined };
+          },
+        },
+      },
+      { sleep: (_, signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve())) },
+    );
+    await world.start();
+    const shutdown = new AbortController();
+    const verdict = world.continue(1, 1, { shutdown: shutdown.signal });
+    await vi.waitUntil(async () => (await world.run()).wait !== undefined);
+    refuses = false;
+    shutdown.abort();
+    expect(await verdict).toEqual(done);
+    expect(world.items).toEqual([]);
   });
 });
 
