@@ -53,7 +53,7 @@ export interface Engine extends ServiceClients {
   deliver(): void;
   /**
    * When the next message of a task becomes visible, in milliseconds since 1970. `undefined` if a message is visible now,
-   * or if the queue is empty.
+   * or if no message waits. A message that a consumer works on, or whose outcome it is recording, does not wait.
    */
   nextTaskAt(): number | undefined;
   /**
@@ -201,7 +201,13 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
         await all;
       },
       deliver,
-      nextTaskAt: () => (sqs.store.counts(names.queue).visible > 0 ? undefined : sqs.store.nextVisibleAt(names.queue)),
+      nextTaskAt: () => {
+        if (sqs.store.counts(names.queue).visible > 0) return undefined;
+        // Without an invocation, a message that is in work belongs to a consumer that died, and waits for its timeout.
+        return consumer.isInvoked
+          ? sqs.store.nextReturnAt(names.queue, Math.ceil(topology.consumer.refillVisibilitySeconds))
+          : sqs.store.nextVisibleAt(names.queue);
+      },
       drain,
       async close() {
         const drained = drain();

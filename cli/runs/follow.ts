@@ -6,6 +6,7 @@ import { sameFailureOf } from "../../shared/ledger/same-failure.ts";
 import type { Display } from "../screens/display.ts";
 import type { WaitingItems } from "../screens/live-progress.ts";
 import type { Summary } from "../screens/summary.ts";
+import { type CountsBefore, liveCounts } from "./live-counts.ts";
 import { Pace } from "./pace.ts";
 import { RedriveProgress } from "./redrive-progress.ts";
 import { StalledSource } from "./stalled-source.ts";
@@ -15,6 +16,9 @@ const POLL_MILLISECONDS = 100;
 
 /** A run is shown as waiting if no task was in flight for this long. Shorter gaps occur between tasks and at the start. */
 const IDLE_MILLISECONDS = 2_000;
+
+/** The read of a page that takes longer is shown with its age. */
+const SLOW_READ_SECONDS = 5;
 
 export interface Follow {
   readonly engine: Engine;
@@ -76,29 +80,29 @@ export async function follow({
       // After a failure, items that were already sent still run.
       if (record.status === "failed" && (await engine.runs.counts(record)).pending === 0)
         return await summarise(engine, record);
-      const { inFlight, succeeded, retried, deadByReason } = engine.activity.fleet;
-      const { items, ended } = record.checkpoint;
-      const dead = before.dead + Object.values(deadByReason).reduce((a, b) => a + b, 0);
-      const settled = before.succeeded + succeeded + dead;
-      const total = ended ? items : record.limit;
+      const { fleet } = engine.activity;
+      const { inFlight, readingSince } = fleet;
+      const { produced, settled, ...counts } = liveCounts(record, fleet, before);
+      const { ended } = record.checkpoint;
+      const total = ended ? produced : record.limit;
       const now = Date.now();
       const rate = pace.rate(now, settled);
       if (inFlight > 0 || !ended) busyAt = now;
-      const failure = engine.activity.fleet.failures.at(-1);
-      const line = stalledSource.check({ now, run: record, inFlight, failure });
+      const failure = fleet.failures.at(-1);
+      const line = stalledSource.check({ now, run: record, inFlight, failure, readingSince });
       if (line !== undefined) display.say(line);
-      const idle = now - busyAt >= IDLE_MILLISECONDS && settled < items;
+      const idle = now - busyAt >= IDLE_MILLISECONDS && settled < produced;
+      const readingSeconds = readingSince === undefined ? 0 : (now - readingSince) / 1_000;
       display.show({
-        produced: items,
+        ...counts,
+        produced,
         total,
         inFlight,
-        succeeded: before.succeeded + succeeded,
-        retried: before.retried + retried,
-        dead,
         rate,
         // A slower rate is shown as 0/s, and a time left beside it would look wrong.
         secondsLeft: total === undefined || rate < 0.5 ? undefined : Math.max(0, total - settled) / rate,
-        ...(idle && waitingOf(engine, items - settled)),
+        ...(idle && waitingOf(engine, produced - settled)),
+        ...(readingSeconds >= SLOW_READ_SECONDS && { readingSeconds }),
         ...(record.wait !== undefined &&
           isWaiting(record, now) && { sourceWaitSeconds: (record.wait.until - now) / 1_000 }),
       });
@@ -113,10 +117,8 @@ function waitingOf({ nextTaskAt }: Engine, items: number): { waiting?: WaitingIt
   return at === undefined ? {} : { waiting: { items, nextInSeconds: Math.max(0, at - Date.now()) / 1_000 } };
 }
 
-export type CountsBefore = Awaited<ReturnType<typeof countsBefore>>;
-
 /** The run's counts before it continues; all 0 for a new run. */
-export async function countsBefore({ runs }: Pick<Engine, "runs">, run: string) {
+export async function countsBefore({ runs }: Pick<Engine, "runs">, run: string): Promise<CountsBefore> {
   const record = await runs.find(run);
   return record === undefined ? { succeeded: 0, retried: 0, dead: 0 } : await runs.counts(record);
 }

@@ -11,7 +11,8 @@ import { say } from "../screens/paragraph.ts";
 import { formatSummary } from "../screens/summary.ts";
 import { writeJson } from "../screens/write-json.ts";
 import { type LoadedWorkflow, loadWorkflow, startCompanion } from "../targets/workflow-file.ts";
-import { type CountsBefore, countsBefore, follow } from "./follow.ts";
+import { countsBefore, follow } from "./follow.ts";
+import type { CountsBefore } from "./live-counts.ts";
 import { RunInterrupts } from "./run-interrupts.ts";
 import { interruptedText, type StartUp } from "./start-up.ts";
 

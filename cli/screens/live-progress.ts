@@ -12,6 +12,8 @@ export interface LiveProgress {
   readonly secondsLeft: number | undefined;
   /** Set if no task has been in flight for a while although items are pending. */
   readonly waiting?: WaitingItems;
+  /** How long a page of the source has been read. Set if the read is slow. */
+  readonly readingSeconds?: number;
   /** Seconds until the source may be read again. Set if the source's service asked to wait. */
   readonly sourceWaitSeconds?: number;
 }

@@ -6,7 +6,6 @@ export type Fact = "produced" | "in flight" | "succeeded" | "retried" | "dead" |
 /** The facts about a run's progress, in the order in which they are shown. */
 export function progressFacts(progress: LiveProgress): Map<Fact, string> {
   const { produced, total, inFlight, succeeded, retried, dead, rate, secondsLeft, waiting } = progress;
-  const { sourceWaitSeconds } = progress;
   const all: [Fact, string | undefined][] = [
     ["produced", total !== undefined && produced >= total ? undefined : `${count(produced)} produced`],
     ["in flight", `${count(inFlight)} in flight`],
@@ -17,9 +16,14 @@ export function progressFacts(progress: LiveProgress): Map<Fact, string> {
     ["rate", waiting === undefined ? `${count(rate)}/s` : undefined],
     ["left", waiting === undefined ? timeLeft(secondsLeft) : undefined],
     ["waiting", waiting && `${count(waiting.items)} waiting, the next in ${seconds(waiting.nextInSeconds)}`],
-    ["source", sourceWaitSeconds === undefined ? undefined : `the source waits ${seconds(sourceWaitSeconds)}`],
+    ["source", sourceFact(progress)],
   ];
   return new Map(all.filter((fact): fact is [Fact, string] => fact[1] !== undefined));
+}
+
+function sourceFact({ sourceWaitSeconds, readingSeconds }: LiveProgress): string | undefined {
+  if (sourceWaitSeconds !== undefined) return `the source waits ${seconds(sourceWaitSeconds)}`;
+  return readingSeconds === undefined ? undefined : `reading a page for ${seconds(readingSeconds)}`;
 }
 
 /**

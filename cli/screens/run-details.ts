@@ -22,6 +22,7 @@ export function runDetails(target: RunTarget, counts: Counts): string {
       ? []
       : [style("yellow", `the source failed ${run.failedSlices} times: ${printable(run.sliceError)}`)]),
     ...waitLine(run),
+    ...silentSourceLine(target),
     ...run.warnings.map(warningLine),
     ...(sameFailure === undefined ? [] : [style("yellow", oneLine(sameFailure))]),
     table([
@@ -37,6 +38,20 @@ export function runDetails(target: RunTarget, counts: Counts): string {
     ...(run.completedAt === undefined ? [] : [`  ended      ${run.completedAt}`]),
     ...(wallSeconds === undefined ? [] : [`  wall time  ${seconds(wallSeconds)}`]),
   ].join("\n");
+}
+
+/** A source that has yielded no page for longer is mentioned. */
+const SILENT_SOURCE_MILLISECONDS = 60_000;
+
+/** How long ago the latest page was read, if the producer reads the source and gets no page. */
+function silentSourceLine({ run, running }: RunTarget, now = Date.now()): string[] {
+  const { status, checkpoint, checkpointAt = Date.parse(run.requestedAt), wait, fullAt } = run;
+  if (!running || status !== "running" || checkpoint.ended || wait !== undefined) return [];
+  // The producer pauses while the queue is full.
+  if (fullAt !== undefined && fullAt.at >= checkpointAt) return [];
+  if (now - checkpointAt < SILENT_SOURCE_MILLISECONDS) return [];
+  const age = seconds((now - checkpointAt) / 1_000);
+  return [style("yellow", `the source has yielded no page for ${age}, since ${timeOf(checkpointAt, now)}`)];
 }
 
 /** Until when the source's service asked to wait, while the run waits. */

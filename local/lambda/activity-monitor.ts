@@ -8,6 +8,8 @@ export interface FleetActivity {
   readonly succeeded: number;
   readonly retried: number;
   readonly deadByReason: Readonly<Record<string, number>>;
+  /** Since when a producer has been reading a page of the source, in milliseconds since 1970. */
+  readonly readingSince: number | undefined;
   /** Invocations that crashed, timed out or threw, newest last. */
   readonly failures: readonly string[];
 }
@@ -18,6 +20,7 @@ const FAILURES_KEPT = 20;
 export class ActivityMonitor {
   readonly #memory: () => { producer: number; consumer: number };
   readonly #levels = new Map<number, number>();
+  readonly #reads = new Map<number, number>();
   readonly #deadByReason: Record<string, number> = {};
   readonly #failures: string[] = [];
   #peakInFlight = 0;
@@ -34,8 +37,12 @@ export class ActivityMonitor {
   };
 
   readonly ofProducer: FunctionObserver = {
-    // A producer runs no tasks, but it dead-letters items that cannot be sent.
-    onActivity: (_, { deadByReason }) => this.#addDead(deadByReason),
+    // A producer runs no tasks, but it reads the source, and dead-letters items that cannot be sent.
+    onActivity: (environment, { deadByReason, readingSince }) => {
+      if (readingSince === undefined) this.#reads.delete(environment);
+      else this.#reads.set(environment, readingSince);
+      this.#addDead(deadByReason);
+    },
     onFailure: (error) => this.#fail(error),
   };
 
@@ -51,6 +58,7 @@ export class ActivityMonitor {
       succeeded: this.#succeeded,
       retried: this.#retried,
       deadByReason: { ...this.#deadByReason },
+      readingSince: this.#reads.size === 0 ? undefined : Math.min(...this.#reads.values()),
       failures: this.#failures,
     };
   }

@@ -48,6 +48,7 @@ export class ExecutionEnvironment {
   #alive = true;
   #isShutDown = false;
   #inFlight = 0;
+  #isReading = false;
 
   constructor(configuration: FunctionConfiguration, observer: EnvironmentObserver) {
     this.#configuration = configuration;
@@ -71,7 +72,7 @@ export class ExecutionEnvironment {
         // parent.
         this.#killGroup();
         if (pid !== undefined) watchdog?.forget(pid);
-        if (this.#inFlight > 0) this.#reportIdle();
+        if (this.#inFlight > 0 || this.#isReading) this.#reportIdle();
         resolve(signal === null ? `exit code ${code}` : `signal ${signal}`);
       });
       this.#process.once("error", (error) => {
@@ -167,11 +168,12 @@ export class ExecutionEnvironment {
 
   #reportActivity(activity: Activity): void {
     this.#inFlight = activity.inFlight;
+    this.#isReading = activity.readingSince !== undefined;
     this.#observer.onPeakMemory(activity.peakMemoryMb);
     this.#observer.onActivity(activity);
   }
 
-  // The attempts that were under way have ended with the process.
+  // The attempts and the read that were under way have ended with the process.
   #reportIdle(): void {
     this.#reportActivity({
       type: "activity",

@@ -46,6 +46,7 @@ export class LocalFunction {
   readonly #waiting: (() => void)[] = [];
   #closed = false;
   #isShutDown = false;
+  #invocations = 0;
   #starting = 0;
   #counter = 0;
   #peakMemoryMb = 0;
@@ -58,6 +59,11 @@ export class LocalFunction {
   /** The highest resident set of any of its environments, in MB. */
   get peakMemoryMb(): number {
     return this.#peakMemoryMb;
+  }
+
+  /** Whether an invocation is under way. */
+  get isInvoked(): boolean {
+    return this.#invocations > 0;
   }
 
   /** Starts environments before they are needed. An invocation that finds none idle waits for one of them. */
@@ -73,6 +79,15 @@ export class LocalFunction {
 
   /** Runs one event in an idle environment, or in a new one. Never rejects. */
   async invoke(event: unknown): Promise<InvocationOutcome> {
+    this.#invocations++;
+    try {
+      return await this.#invoke(event);
+    } finally {
+      this.#invocations--;
+    }
+  }
+
+  async #invoke(event: unknown): Promise<InvocationOutcome> {
     let environment: ExecutionEnvironment | undefined;
     try {
       environment = await this.#acquire();

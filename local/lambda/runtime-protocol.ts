@@ -9,7 +9,7 @@ export interface Invocation {
   readonly event: unknown;
 }
 
-/** What the tasks of an environment did since its last report. */
+/** What the tasks of an environment, or its reads of the source, did since its last report. */
 export interface Activity {
   readonly type: "activity";
   /** Attempts under way now, and the highest number of them since the last report. */
@@ -18,6 +18,8 @@ export interface Activity {
   readonly succeeded: number;
   readonly retried: number;
   readonly deadByReason: Readonly<Record<string, number>>;
+  /** Since when a page of the source has been read, in milliseconds since 1970. Absent if none is being read. */
+  readonly readingSince?: number | undefined;
   /** The highest resident set of the process since it started, in MB. */
   readonly peakMemoryMb: number;
 }

@@ -6,7 +6,7 @@
 import { subscribe } from "node:diagnostics_channel";
 import { flushCompileCache } from "node:module";
 import { pathToFileURL } from "node:url";
-import { ATTEMPT_CHANNEL, type AttemptEvent } from "../../shared/base/events.ts";
+import { ATTEMPT_CHANNEL, type AttemptEvent, SOURCE_CHANNEL, type SourceEvent } from "../../shared/base/events.ts";
 import { PrivateChannel } from "../../shared/base/private-channel.ts";
 import { describeThrown } from "../../shared/base/thrown.ts";
 import type { Activity, FromEnvironment, Invocation } from "./runtime-protocol.ts";
@@ -43,6 +43,8 @@ let peakInFlight = 0;
 let succeeded = 0;
 let retried = 0;
 let deadByReason: Record<string, number> = {};
+/** The pages that are being read, with the times at which their reads began. */
+const reads = new Map<object, number>();
 let timer: NodeJS.Timeout | undefined;
 
 subscribe(ATTEMPT_CHANNEL, (message) => {
@@ -58,6 +60,14 @@ subscribe(ATTEMPT_CHANNEL, (message) => {
   timer ??= setTimeout(report, REPORT_MILLISECONDS);
 });
 
+subscribe(SOURCE_CHANNEL, (message) => {
+  if (typeof message !== "object" || message === null) return;
+  const { event, read } = message as SourceEvent;
+  if (event === "reading") reads.set(read, Date.now());
+  else reads.delete(read);
+  timer ??= setTimeout(report, REPORT_MILLISECONDS);
+});
+
 function report(): void {
   clearTimeout(timer);
   timer = undefined;
@@ -68,6 +78,7 @@ function report(): void {
     succeeded,
     retried,
     deadByReason,
+    readingSince: reads.values().next().value,
     peakMemoryMb: peakMemoryMb(),
   };
   send(activity);

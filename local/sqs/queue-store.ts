@@ -6,6 +6,7 @@ import { MoveTasks } from "./move-tasks.ts";
 import type { QueueAttributes, QueueSettings } from "./queue-attributes.ts";
 import { type Queue, QueueRegistry, queueArn } from "./queue-registry.ts";
 import { checkInFlight, type ReceivedMessage, type ReceiveOptions, receive } from "./receive-messages.ts";
+import { nextReturnAt } from "./returning-messages.ts";
 import { type OutgoingMessage, type SentMessage, send } from "./send-message.ts";
 import { type Outcome, outcomeOf } from "./sqs-error.ts";
 import type { StoreContext } from "./store-context.ts";
@@ -142,6 +143,11 @@ export class QueueStore {
   /** When the next invisible message becomes visible, in milliseconds since 1970. `undefined` if all are visible. */
   nextVisibleAt(name: string): number | undefined {
     return nextReceivableAt(this.#context, this.#queues.get(name), this.#context.clock());
+  }
+
+  /** Like `nextVisibleAt`, without the messages that a consumer may be working on: see `nextReturnAt`. */
+  nextReturnAt(name: string, workingSeconds: number): number | undefined {
+    return nextReturnAt(this.#context, this.#queues.get(name), this.#context.clock(), workingSeconds);
   }
 
   /** Sends one message. @throws SqsError `InvalidMessageContents`, `InvalidParameterValue`, `MissingParameter`. */

@@ -20,9 +20,32 @@ export type AttemptEvent =
 /** The name of the diagnostics channel. */
 export const ATTEMPT_CHANNEL = "sluice.attempt";
 
+/**
+ * An event in a producer: it begins to read a page of the source, or a read has ended. `read` identifies the read, because
+ * a source that ignores its signal may end a read later than the next one begins. The producer publishes it on the
+ * diagnostics channel `sluice.source`.
+ */
+export interface SourceEvent {
+  readonly event: "reading" | "read";
+  readonly read: object;
+}
+
+/** The name of the diagnostics channel of the source. */
+export const SOURCE_CHANNEL = "sluice.source";
+
 const attempts = channel(ATTEMPT_CHANNEL);
+const reads = channel(SOURCE_CHANNEL);
 
 /** Publishes an event. It does nothing if there is no subscriber. */
 export function publish(event: AttemptEvent): void {
   if (attempts.hasSubscribers) attempts.publish(event);
+}
+
+/** Publishes that the read of a page begins. Returns a function that publishes its end. */
+export function publishRead(): () => void {
+  const read = {};
+  if (reads.hasSubscribers) reads.publish({ event: "reading", read } satisfies SourceEvent);
+  return () => {
+    if (reads.hasSubscribers) reads.publish({ event: "read", read } satisfies SourceEvent);
+  };
 }

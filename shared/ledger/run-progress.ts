@@ -79,6 +79,7 @@ export class RunProgress {
         ...progress,
         loop: loop && { ...loop },
         checkpoints: run.checkpoint.count + 1,
+        checkpointAt: this.#now(),
         failedSlices: 0,
         cursor: cursor === undefined ? undefined : toStoredText(cursor),
         ...warningAttributes(run.warnings, warnings),

@@ -82,6 +82,8 @@ export interface RunRecord {
   /** How all invalid items failed. Absent if no item is invalid, or if they failed in different ways. */
   readonly invalidFinding?: InvalidFinding | undefined;
   readonly checkpoint: Checkpoint;
+  /** When the latest page was sent, in milliseconds since 1970. Absent before the first, or if older code sent it. */
+  readonly checkpointAt?: number | undefined;
   /** The number of the latest continuation. A continuation with a lower number is late, and is dropped. */
   readonly hop: number;
   /** How many slices in a row failed or died without a checkpoint. */
@@ -189,6 +191,7 @@ export function readRunRow(row: Row): RunRecord {
       items: Number(row.items),
       ended: row.ended === true,
     },
+    checkpointAt: row.checkpointAt as number | undefined,
     hop: Number(row.hop),
     failedSlices: Number(row.failedSlices),
     sliceError: row.sliceError as string | undefined,

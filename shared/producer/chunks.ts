@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { SourceError, toError } from "../base/errors.ts";
+import { publishRead } from "../base/events.ts";
 import { toStoredText } from "../base/exact-json.ts";
 import { ITEMS_PER_PAGE } from "../base/items-per-page.ts";
 import { errorMessageCompletion } from "../base/late-error-message.ts";
@@ -58,17 +59,24 @@ export async function* chunks(
   const stop = new AbortController();
   const context = { signal: AbortSignal.any([signal, stop.signal]), warn };
   const iterator = await open(source, from.cursor, observer, context);
+  let endRead = () => {};
+  const readAhead = () => {
+    endRead = publishRead();
+    const page = next(iterator, observer, signal);
+    page.then(endRead, endRead);
+    return page;
+  };
   try {
     let { cursor, loop, skip, items: produced } = from;
     let text = cursor === undefined ? "" : toStoredText(cursor);
-    let ahead = next(iterator, observer, signal);
+    let ahead = readAhead();
     for (;;) {
       const page = await unlessAborted(ahead, signal);
       const left = limit - produced;
       const enough = page.items.length - skip >= left;
       const last = page.next === undefined || enough;
       const following = last ? undefined : advance(loop, text, page);
-      if (!last) ahead = next(iterator, observer, signal);
+      if (!last) ahead = readAhead();
       const items = enough ? page.items.slice(0, skip + left) : page.items;
       const start = skip;
       do {
@@ -93,6 +101,7 @@ export async function* chunks(
     }
   } finally {
     stop.abort();
+    endRead();
     // Do not await the promise: a source whose promise never settles must not block the slice.
     void iterator.return?.().catch(() => {});
   }

@@ -118,6 +118,8 @@ describe("time", () => {
     const [message] = receive();
     store.changeVisibility("q", message?.receiptHandle ?? "", 4);
     expect(store.nextVisibleAt("q")).toBe(now + 4 * seconds);
+    // A message in work returns by itself only if its consumer dies.
+    expect(store.nextReturnAt("q", 4)).toBe(now + 9 * seconds);
     now += 4 * seconds;
     expect(store.nextVisibleAt("q")).toBe(now + 5 * seconds);
   });

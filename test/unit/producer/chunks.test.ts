@@ -1,7 +1,9 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
-import { describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { SourceError } from "../../../shared/base/errors.ts";
+import { SOURCE_CHANNEL, type SourceEvent } from "../../../shared/base/events.ts";
 import type { Cursor, Page, Source } from "../../../shared/index.ts";
 import { type Chunk, chunks } from "../../../shared/producer/chunks.ts";
 import { textOf } from "../../../shared/producer/serialised.ts";
@@ -35,6 +37,49 @@ async function read(source: Source, from: Parameters<typeof chunks>[1] = START, 
   }
   return all;
 }
+
+describe("the events of the source", () => {
+  const reads = new Set<object>();
+  let begun = 0;
+  const listener = (message: unknown) => {
+    const { event, read } = message as SourceEvent;
+    if (event === "read") reads.delete(read);
+    else {
+      begun++;
+      reads.add(read);
+    }
+  };
+  beforeEach(() => {
+    begun = 0;
+    subscribe(SOURCE_CHANNEL, listener);
+  });
+  afterEach(() => {
+    unsubscribe(SOURCE_CHANNEL, listener);
+    reads.clear();
+  });
+
+  test("say when each page begins to be read and when it is read", async () => {
+    const during: number[] = [];
+    await read(pagesOf([[1], [2], [3]], () => during.push(reads.size)));
+    expect(during).toEqual([1, 1, 1]);
+    expect([begun, reads.size]).toEqual([3, 0]);
+  });
+
+  test("end a read that fails, and one that is abandoned", async () => {
+    const failing = toSource({ readPage: () => Promise.reject(new Error("broken")) });
+    await expect(read(failing)).rejects.toThrow("broken");
+    expect([begun, reads.size]).toEqual([1, 0]);
+
+    const hanging = toSource({ readPage: () => new Promise<never>(() => {}) });
+    const abort = new AbortController();
+    const reading = chunks(hanging, START, idle(abort.signal)).next();
+    await turn();
+    expect(reads.size).toBe(1);
+    abort.abort();
+    await expect(reading).rejects.toThrow("in time");
+    expect(reads.size).toBe(0);
+  });
+});
 
 describe("a source that returns", () => {
   test("has ended, even if its latest page announced another page", async () => {

@@ -500,10 +500,14 @@ describe("a source that fails", () => {
 describe("a process that is about to end", () => {
   test("finishes the page that it sends, begins no other one, and passes on", async () => {
     const shutdown = new AbortController();
-    const source = pagesOf50(4, () => false, async () => {
-      // The second page is read ahead while the first one is sent.
-      if (source.readPage.mock.calls.length === 2) shutdown.abort();
-    });
+    const source = pagesOf50(
+      4,
+      () => false,
+      async () => {
+        // The second page is read ahead while the first one is sent.
+        if (source.readPage.mock.calls.length === 2) shutdown.abort();
+      },
+    );
     const world = new ProducerWorld({ source });
     await world.start();
     const verdict = await world.continue(1, 1, { shutdown: shutdown.signal });

@@ -48,6 +48,14 @@ describe("a run that reads no more pages", () => {
     );
   });
 
+  test("is reported with the time at which the read began, if a producer is reading", () => {
+    source.check({ now: NOW, run: RUN, inFlight: 0, failure: undefined, readingSince: NOW - 2_000 });
+    const state = { now: NOW + 15_000, run: RUN, inFlight: 0, failure: undefined, readingSince: NOW - 2_000 };
+    expect(source.check(state)).toMatch(
+      /^The source has not answered for 17 s: readPage was called at 13:59:58 and has not returned\. /,
+    );
+  });
+
   test("is reported again if it stops once more", () => {
     expect(lines(0, 20)).toHaveLength(1);
     const moved = { checkpoint: { ...RUN.checkpoint, count: 4 } };

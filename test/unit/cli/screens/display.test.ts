@@ -64,6 +64,13 @@ describe("the live line", () => {
     expect(line(80, wait)).toContain("the source waits 12 min 34 s");
   });
 
+  test("says how long a page has been read", () => {
+    const reading = { total: undefined, secondsLeft: undefined, readingSeconds: 754, rate: 0, inFlight: 0 };
+    expect(line(120, reading)).toMatch(/ · 0\/s · reading a page for 12 min 34 s$/);
+    for (let columns = 40; columns <= 250; columns++) expect(line(columns, reading).length).toBeLessThan(columns);
+    expect(line(80, reading)).toContain("reading a page for 12 min 34 s");
+  });
+
   test("does not show a time left that is nearly 0: the last items may wait for another attempt", () => {
     expect(line(120, { secondsLeft: 0.1 })).toMatch(/257\/s · 0\.1 s left$/);
     expect(line(120, { secondsLeft: 0.09 })).toMatch(/257\/s$/);

@@ -1,0 +1,57 @@
+import { stripVTControlCharacters } from "node:util";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { runDetails } from "../../../../cli/screens/run-details.ts";
+import type { RunTarget } from "../../../../cli/targets/target.ts";
+import type { Counts } from "../../../../shared/ledger/run-record.ts";
+import { readRunRow } from "../../../../shared/ledger/run-record.ts";
+
+const NOW = new Date(2026, 10, 27, 14, 0, 0).getTime();
+
+const COUNTS: Counts = {
+  produced: 200,
+  succeeded: 200,
+  dead: 0,
+  cancelled: 0,
+  retried: 0,
+  pending: 0,
+  deadByReason: {},
+};
+
+beforeEach(() => vi.useFakeTimers({ now: NOW }));
+afterEach(() => vi.useRealTimers());
+
+function details(row: Record<string, unknown> = {}, running = true): string {
+  const run = readRunRow({
+    id: "r1",
+    workflow: "test",
+    status: "running",
+    requestedAt: new Date(NOW - 3_600_000).toISOString(),
+    checkpoints: 1,
+    checkpointAt: NOW - 12 * 60_000,
+    hop: 1,
+    failedSlices: 1,
+    ...row,
+  });
+  const target = { run, name: "test", workflow: "test", running } as unknown as RunTarget;
+  return stripVTControlCharacters(runDetails(target, COUNTS));
+}
+
+describe("a run whose source yields no page", () => {
+  const line = "the source has yielded no page for 12 min 0 s, since 13:48:00";
+
+  test("is shown with the age of its latest page", () => {
+    expect(details()).toContain(line);
+    expect(details({ checkpointAt: undefined })).toContain("the source has yielded no page for 60 min 0 s");
+  });
+
+  test.each([
+    ["its latest page is a minute old at most", { checkpointAt: NOW - 59_000 }, true],
+    ["its source has ended", { ended: true }, true],
+    ["it is paused", { status: "paused" }, true],
+    ["it waits for its source", { waitUntil: NOW + 60_000, waitReason: "429" }, true],
+    ["the queue is full", { fullAt: { at: NOW - 60_000, produced: 200, backlog: 200 } }, true],
+    ["no engine works on it", {}, false],
+  ])("is not mentioned if %s", (_, row, running) => {
+    expect(details(row, running)).not.toContain("yielded no page");
+  });
+});

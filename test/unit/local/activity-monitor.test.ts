@@ -1,0 +1,25 @@
+import { expect, test } from "vitest";
+import { ActivityMonitor } from "../../../local/lambda/activity-monitor.ts";
+import type { Activity } from "../../../local/lambda/runtime-protocol.ts";
+
+const IDLE: Activity = {
+  type: "activity",
+  inFlight: 0,
+  peakInFlight: 0,
+  succeeded: 0,
+  retried: 0,
+  deadByReason: {},
+  peakMemoryMb: 0,
+};
+
+test("the fleet is reading since its oldest read began, until that producer has ended the read or itself", () => {
+  const monitor = new ActivityMonitor(() => ({ producer: 0, consumer: 0 }));
+  expect(monitor.fleet.readingSince).toBeUndefined();
+  monitor.ofProducer.onActivity(0, { ...IDLE, readingSince: 2_000 });
+  monitor.ofProducer.onActivity(1, { ...IDLE, readingSince: 1_000 });
+  expect(monitor.fleet.readingSince).toBe(1_000);
+  monitor.ofProducer.onActivity(1, IDLE);
+  expect(monitor.fleet.readingSince).toBe(2_000);
+  monitor.ofProducer.onActivity(0, IDLE);
+  expect(monitor.fleet.readingSince).toBeUndefined();
+});
