@@ -17,7 +17,7 @@ const PAUSE_PER_OBSERVATION = 2;
  * An older sample is ignored, because the run may have been paused after it. The limit is longer than the longest pause
  * and a few slices.
  */
-const OLDEST_LOOK_MILLISECONDS = 300_000;
+const OLDEST_SAMPLE_MILLISECONDS = 300_000;
 
 /**
  * The largest number of messages in the queue, of all runs together. SQS counts received messages as in flight, and
@@ -28,8 +28,8 @@ const MOST_MESSAGES = 100_000;
 
 /**
  * The backlog that decides whether a producer must pause. Messages of paused runs do not count, because no consumer
- * processes them, and another run must not wait until those runs are resumed. These messages count only as far as the
- * queue would otherwise exceed `MOST_MESSAGES`.
+ * processes them, and another run must not wait until those runs are resumed. They count only if the queue could
+ * otherwise exceed `MOST_MESSAGES`.
  *
  * @param backlog Messages in the queue.
  * @param pausedItems Pending items of paused runs.
@@ -46,7 +46,8 @@ export const backlogOf = ({ visible, inFlight, delayed }: QueueDepth): number =>
  *
  * The pace is the number of messages processed since an earlier sample, and not since the start of the run. So a pause
  * that was too long is corrected: the consumers have processed the whole backlog during that pause, so the next pause
- * is shorter. A pace since the start would include the idle time of the consumers for the rest of the run.
+ * is shorter. If the pace were measured since the start of the run, the time for which the consumers were idle would
+ * make every later pause too long.
  *
  * @param earlier Earlier samples, the oldest first. The first sample that is recent enough is used.
  * @returns the pause in milliseconds, rounded down to whole seconds.
@@ -57,7 +58,7 @@ export function backlogPauseMilliseconds(
   earlier: readonly (BacklogSample | undefined)[],
 ): number {
   const before = earlier.find(
-    (candidate) => candidate !== undefined && sample.at - candidate.at <= OLDEST_LOOK_MILLISECONDS,
+    (candidate) => candidate !== undefined && sample.at - candidate.at <= OLDEST_SAMPLE_MILLISECONDS,
   );
   if (before === undefined) return SHORTEST_PAUSE_MILLISECONDS;
   const observed = sample.at - before.at;

@@ -78,9 +78,11 @@ export class PageSender {
   /**
    * Moves an item that cannot be sent to the dead-letter queue.
    *
-   * Before a consumer sends a dead letter, it claims the death in the ledger. If it crashes, the item's message is received
-   * again, and completes the death. This item has no message. So the dead letter itself is in the ledger before the claim.
-   * The producer that sends the page again completes the death, or the producer that ends a stopped run.
+   * For an item that has a message, a consumer claims the death in the ledger before it sends the dead letter. If the
+   * consumer crashes in between, SQS delivers the message again, and the next consumer completes the death. An item
+   * that cannot be sent has no message. So the producer writes the dead letter into the ledger before it claims the
+   * death. If the producer crashes, the producer that sends the page again completes the death. If the run is stopped
+   * first, the producer that ends its production completes the death.
    *
    * @returns false if the item needs no dead letter, because another producer has dead-lettered or cancelled it.
    */

@@ -37,8 +37,8 @@ const GONE = /MessageNotInflight|ReceiptHandleIsInvalid|InvalidParameterValue|No
  *
  * - `held`: the renewals succeed.
  * - `lost`: SQS refused the receipt handle, or no renewal has succeeded in time. Another receiver may have the message.
- *   The receiver may finish its current step. Otherwise, if every step blocks the event loop for longer than the
- *   timeout, no receiver would ever make progress.
+ *   The receiver may finish its current step. If it had to stop at once, and every step blocked the event loop for
+ *   longer than the timeout, no receiver would ever make progress.
  * - `expired`: a third of the timeout has passed since `lost`. The receiver must stop.
  *
  * Transitions: `held` → `lost` → `expired`, and any state ends with `stop()`.

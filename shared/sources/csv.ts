@@ -94,8 +94,8 @@ class RowParser {
       if (this.#hasLineEndOutsideQuotes(text)) throw new Error(MIXED_LINE_ENDS, { cause: thrown });
       // The parser sees one record at a time, so its line number is not the line number in the file.
       const message = toError(thrown).message.replace(/ (at|on) line \d+/, "");
-      const isOfQuotes = thrown instanceof CsvError && /QUOTE/.test(thrown.code);
-      throw new Error(`${message}${isOfQuotes ? this.#hint : ""}`, { cause: thrown });
+      const isAboutQuotes = thrown instanceof CsvError && /QUOTE/.test(thrown.code);
+      throw new Error(`${message}${isAboutQuotes ? this.#hint : ""}`, { cause: thrown });
     }
     if (rows.length === 1) return rows[0];
     throw new Error(this.#hasLineEndOutsideQuotes(text) ? MIXED_LINE_ENDS : `the quotes are not in pairs${this.#hint}`);

@@ -268,7 +268,8 @@ async function openFile(name: string): Promise<FileHandle> {
     const { code, message } = toError(thrown) as NodeJS.ErrnoException;
     const hint =
       code === "ENOENT"
-        ? ". Correct the path: a relative path begins at the working directory, a URL made from import.meta.url at the bundle"
+        ? ". Correct the path: a relative path starts in the working directory, and a URL made from import.meta.url " +
+          "starts in the directory of the bundle"
         : "";
     throw new SourceError(`cannot open ${name} (${resolve(name)}): ${message}${hint}`, { cause: thrown });
   }

@@ -98,8 +98,8 @@ export interface HttpPagesOptions {
    */
   readonly allowRepeatedPages?: boolean;
   /**
-   * How many pages in a row may have no items and still lead to another page: 0 or more. If more such pages follow each
-   * other, the source fails. Without this limit, Sluice would read forever from an API that never marks its last page.
+   * How many pages in a row may have no items and still lead to another page: 0 or more. If more such pages follow in a
+   * row, the source fails. Without this limit, Sluice would read forever from an API that never marks its last page.
    * Default 1,000.
    */
   readonly maxEmptyPages?: number;

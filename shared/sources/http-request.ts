@@ -46,7 +46,8 @@ export interface RequestSettings extends Surroundings {
    */
   readonly origins: readonly [string, ...string[]];
   /**
-   * The statuses with which the API says that a page does not exist, and whether the page is page 1, which must exist.
+   * The statuses with which the API says that a page does not exist, and whether the requested page is page 1, which
+   * must exist.
    */
   readonly endStatuses: { readonly statuses: readonly number[]; readonly isFirst: boolean };
 }

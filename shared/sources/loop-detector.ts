@@ -23,8 +23,8 @@ const NEAR_POSITIONS = 64;
 /**
  * Adds a position, as text, to a sequence.
  *
- * A loop of up to 64 positions is found within 128 positions. A longer loop is found when the sequence is about three
- * times as long as the loop and the positions before it together.
+ * A loop of up to 64 positions is found at most 128 positions after its start. For a longer loop, add the number of its
+ * positions to the number of positions before it: the loop is found after at most about three times this sum.
  *
  * @returns the new state, or `undefined` if the position occurred before, which means that the sequence is a loop.
  */

@@ -51,8 +51,8 @@ export function itemsOf(
 }
 
 /**
- * Returns the first errors in the response to a batch request. The body of such a response is a list with one response
- * for each request.
+ * Returns the errors of a response to a batch request. The body of such a response is a list with one response for each
+ * request. The errors are those of the first response in the list that has errors.
  */
 function batchErrors(body: unknown, path: Path | undefined): string | undefined {
   if (!Array.isArray(body) || path === undefined || typeof path === "function") return undefined;

@@ -134,8 +134,8 @@ function firstInvalid(bytes: Uint8Array, label: string): number {
       return false;
     }
   };
-  // Finds the shortest start of the body that stays invalid whatever bytes follow. If only the last bytes are missing,
-  // it is the whole body.
+  // Finds the shortest prefix of the body that is invalid whatever bytes follow it. If the body is only incomplete,
+  // this prefix is the whole body.
   let [good, bad] = [0, bytes.length];
   while (bad - good > 1) {
     const middle = Math.floor((good + bad) / 2);

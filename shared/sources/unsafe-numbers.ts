@@ -13,7 +13,7 @@ import { UnreadableItem } from "./unreadable-item.ts";
 export function unsafeNumbersOption(unsafeNumbers: UnsafeNumbers = "refuse"): UnsafeNumbers {
   if (UNSAFE_NUMBERS.includes(unsafeNumbers)) return unsafeNumbers;
   throw new ConfigurationError(
-    `unsafeNumbers must be ${UNSAFE_NUMBERS.map((way) => `"${way}"`).join(", ")}, but is ${show(unsafeNumbers)}: ` +
+    `unsafeNumbers must be ${UNSAFE_NUMBERS.map((mode) => `"${mode}"`).join(", ")}, but is ${show(unsafeNumbers)}: ` +
       "the option says what Sluice does with a number that JavaScript would alter",
   );
 }
