@@ -15,7 +15,7 @@ import { ConfigurationError } from "../shared/base/errors.ts";
 import { show } from "../shared/base/options.ts";
 import { fastPathOf, functionEnvironment, toVariables } from "../shared/definition/function-environment.ts";
 import { type ParsedPermission, type Permission, parsePermissions } from "../shared/definition/permissions.ts";
-import { parseSchedule, type ScheduleOption } from "../shared/definition/schedule.ts";
+import { checkStartsAfter, parseSchedule, type ScheduleOption } from "../shared/definition/schedule.ts";
 import { outputName, type StackOutput } from "../shared/definition/stack-outputs.ts";
 import { type Topology, topology as topologyOf } from "../shared/definition/topology.ts";
 import { isWorkflow, type Workflow } from "../shared/definition/workflow.ts";
@@ -133,6 +133,7 @@ export class FanOut extends Construct implements IGrantable {
     checkRemoval(removalPolicy, deletionProtection);
     const failureRate = checkFailureRate(props.failureRate ?? 0.25);
     const schedule = props.schedule === undefined ? workflow.schedule : parseSchedule(props.schedule);
+    if (schedule !== undefined) checkStartsAfter(schedule, Date.now());
     const permissions = props.permissions === undefined ? workflow.permissions : parsePermissions(props.permissions);
 
     const queues = new Queues(this, "Queues", { topology, encryptionKey, removalPolicy });

@@ -1,6 +1,8 @@
 import { type Duration, formatDuration, toMilliseconds } from "../base/duration.ts";
 import { ConfigurationError } from "../base/errors.ts";
 import { booleanOption, rejectUnknownKeys, show } from "../base/options.ts";
+import { CRON_FIELDS, type CronField, valueIn } from "./cron-fields.ts";
+import { nextOccurrence } from "./next-occurrence.ts";
 
 /**
  * When a deployed workflow starts a run by itself: an expression of EventBridge Scheduler, or an object with more
@@ -50,7 +52,8 @@ const KEYS = ["expression", "timeZone", "flexibleWindow", "enabled"] as const sa
 /**
  * Validates a schedule.
  *
- * @throws {ConfigurationError} EventBridge Scheduler would refuse the expression, the time zone or the window.
+ * @throws {ConfigurationError} EventBridge Scheduler would refuse the expression, the time zone or the window. Or the
+ *   schedule names a time that never comes, such as February 30th.
  */
 export function parseSchedule(option: ScheduleOption): Schedule {
   const options = typeof option === "string" ? { expression: option } : option;
@@ -58,6 +61,7 @@ export function parseSchedule(option: ScheduleOption): Schedule {
   const { expression, timeZone, flexibleWindow, enabled = true } = options;
   const kind = checkExpression(expression);
   if (timeZone !== undefined) checkTimeZone(timeZone, kind);
+  checkComes(expression, timeZone);
   return {
     expression,
     timeZone,
@@ -65,6 +69,8 @@ export function parseSchedule(option: ScheduleOption): Schedule {
     enabled: booleanOption("schedule.enabled", enabled),
   };
 }
+
+const BEFORE_ALL_YEARS = Date.UTC(1969, 0, 1);
 
 type Kind = "rate" | "cron" | "at";
 
@@ -102,37 +108,15 @@ function checkMoment(content: string): void {
   );
 }
 
-/** A field of a cron expression. https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html */
-interface Field {
-  readonly name: string;
-  readonly minimum: number;
-  readonly maximum: number;
-  readonly names?: readonly string[];
-  /** What the field accepts in addition to `*`, values, ranges, lists and steps. */
-  readonly special?: RegExp;
-}
-
-const MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
-const DAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
-
-const FIELDS: readonly Field[] = [
-  { name: "minutes", minimum: 0, maximum: 59 },
-  { name: "hours", minimum: 0, maximum: 23 },
-  { name: "day of month", minimum: 1, maximum: 31, special: /^(\?|L|LW|([1-9]|[12]\d|3[01])W)$/ },
-  { name: "month", minimum: 1, maximum: 12, names: MONTHS },
-  { name: "day of week", minimum: 1, maximum: 7, names: DAYS, special: /^(\?|L|[1-7]L|([1-7]|[A-Z]{3})#[1-5])$/ },
-  { name: "year", minimum: 1970, maximum: 2199 },
-];
-
 function checkCron(content: string): void {
   const parts = content.split(" ");
-  if (parts.length !== FIELDS.length) {
+  if (parts.length !== CRON_FIELDS.length) {
     throw new ConfigurationError(
-      `schedule's cron must have the 6 fields ${FIELDS.map(({ name }) => name).join(", ")}, but has ${parts.length} ` +
+      `schedule's cron must have the 6 fields ${CRON_FIELDS.map(({ name }) => name).join(", ")}, but has ${parts.length} ` +
         `in ${show(content)}: write "cron(0 8 * * ? *)"`,
     );
   }
-  for (const [position, field] of FIELDS.entries()) checkField(field, parts[position] ?? "");
+  for (const [position, field] of CRON_FIELDS.entries()) checkField(field, parts[position] ?? "");
   if ((parts[2] === "?") === (parts[4] === "?")) {
     throw new ConfigurationError(
       `schedule's cron must have ? as its day of month or as its day of week, and not as both, but is ` +
@@ -141,7 +125,7 @@ function checkCron(content: string): void {
   }
 }
 
-function checkField(field: Field, text: string): void {
+function checkField(field: CronField, text: string): void {
   if (text.split(",").every((part) => isPart(field, part)) && !(text.includes("?") && text !== "?")) return;
   const { name, minimum, maximum, names } = field;
   const or = names === undefined ? "" : ` or ${names[0]}-${names.at(-1)}`;
@@ -151,7 +135,7 @@ function checkField(field: Field, text: string): void {
   );
 }
 
-function isPart(field: Field, part: string): boolean {
+function isPart(field: CronField, part: string): boolean {
   if (field.special?.test(part)) return !part.includes("#") || isValue(field, part.slice(0, -2));
   const [range = "", step, ...more] = part.split("/");
   if (more.length > 0 || (step !== undefined && !/^[1-9]\d*$/.test(step))) return false;
@@ -160,9 +144,30 @@ function isPart(field: Field, part: string): boolean {
   return ends.length <= 2 && ends.every((end) => isValue(field, end));
 }
 
-function isValue({ minimum, maximum, names }: Field, text: string): boolean {
-  if (names?.includes(text)) return true;
-  return /^\d+$/.test(text) && Number(text) >= minimum && Number(text) <= maximum;
+const isValue = (field: CronField, text: string): boolean => valueIn(field, text) !== undefined;
+
+/** A time in the past is no error here, because functions that are deployed must still start when the time has come. */
+function checkComes(expression: string, timeZone: string | undefined): void {
+  if (nextOccurrence(expression, timeZone ?? "UTC", BEFORE_ALL_YEARS) !== undefined) return;
+  throw new ConfigurationError(
+    `schedule is ${show(expression)}, but this time never comes: correct the date, or the time if clocks are set forward ` +
+      "over it",
+  );
+}
+
+/**
+ * Checks that a schedule starts a run after a time. `FanOut` calls it at synth.
+ *
+ * @param now Milliseconds since 1970.
+ * @throws {ConfigurationError} The schedule is enabled, and all of its times are in the past. EventBridge Scheduler
+ *   refuses an `at` in the past, and never starts the others.
+ */
+export function checkStartsAfter({ expression, timeZone = "UTC", enabled }: Schedule, now: number): void {
+  if (!enabled || nextOccurrence(expression, timeZone, now) !== undefined) return;
+  throw new ConfigurationError(
+    `schedule is ${show(expression)} in the time zone ${timeZone}, which is in the past: choose a later time, remove the ` +
+      "schedule, or set its enabled to false",
+  );
 }
 
 function checkTimeZone(timeZone: unknown, kind: Kind): void {

@@ -562,9 +562,9 @@ describe("schedule", () => {
   });
 
   test("can start one run at a time in its time zone", () => {
-    const schedule = { expression: "at(2026-12-24T18:00:00)", timeZone: "Europe/Berlin" };
+    const schedule = { expression: "at(2199-12-24T18:00:00)", timeZone: "Europe/Berlin" };
     synthesise({ schedule }).template.hasResourceProperties(SCHEDULE, {
-      ScheduleExpression: "at(2026-12-24T18:00:00)",
+      ScheduleExpression: "at(2199-12-24T18:00:00)",
       ScheduleExpressionTimezone: "Europe/Berlin",
       FlexibleTimeWindow: { Mode: "OFF" },
       State: "ENABLED",
@@ -583,6 +583,8 @@ describe("schedule", () => {
 
   test("is refused at synth if AWS would refuse it", () => {
     expect(() => synthesise({ schedule: "rate(0 days)" })).toThrow("schedule's rate");
+    expect(() => synthesise({ schedule: "at(2020-01-01T00:00:00)" })).toThrow("which is in the past");
+    expect(() => synthesise({ schedule: "cron(0 8 30 2 ? *)" })).toThrow("this time never comes");
   });
 });
 

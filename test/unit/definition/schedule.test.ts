@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseSchedule, type ScheduleOption } from "../../../shared/definition/schedule.ts";
+import { checkStartsAfter, parseSchedule, type ScheduleOption } from "../../../shared/definition/schedule.ts";
 
 const refusal = (option: unknown) => {
   try {
@@ -74,6 +74,13 @@ describe("an expression alone", () => {
     ["cron( 8 * * ? *)", '"" as its minutes'],
     ["cron(0 8 * * * *)", "must have ? as its day of month or as its day of week, and not as both"],
     ["cron(0 8 ? * ? *)", "and not as both"],
+    ["cron(0 8 31 2 ? *)", 'schedule is "cron(0 8 31 2 ? *)", but this time never comes: correct the date'],
+    ["cron(0 8 29 2 ? 2027)", "never comes"],
+    ["cron(0 8 31 APR,JUN ? *)", "never comes"],
+    [
+      { expression: "at(2027-03-28T02:30:00)", timeZone: "Europe/Berlin" },
+      "or the time if clocks are set forward over it",
+    ],
   ])("%j is refused", (expression, message) => {
     expect(refusal(expression)).toContain(message);
   });
@@ -120,5 +127,28 @@ describe("options", () => {
     expect(refusal({ expression: cron, enabled: "no" })).toContain("schedule.enabled must be true or false");
     expect(refusal({})).toContain("schedule must be rate(...)");
     expect(refusal(null)).toContain("schedule must be an object of options");
+  });
+});
+
+describe("at synth, a schedule whose times are all in the past", () => {
+  const now = Date.UTC(2026, 10, 27, 12, 0);
+  const check = (option: ScheduleOption) => () => checkStartsAfter(parseSchedule(option), now);
+
+  test.each(["at(2026-11-27T12:00:00)", "cron(0 8 * * ? 2025)"])("is refused: %s", (expression) => {
+    expect(check(expression)).toThrow(
+      `schedule is "${expression}" in the time zone UTC, which is in the past: choose a later time, remove the schedule, ` +
+        "or set its enabled to false",
+    );
+  });
+
+  test("is no error if it is disabled, and no error for a function that is deployed already", () => {
+    expect(check({ expression: "at(2020-01-01T00:00:00)", enabled: false })).not.toThrow();
+    expect(() => parseSchedule("at(2020-01-01T00:00:00)")).not.toThrow();
+  });
+
+  test("is not in the past if its time zone is behind", () => {
+    expect(check({ expression: "at(2026-11-27T12:00:00)", timeZone: "America/New_York" })).not.toThrow();
+    expect(check({ expression: "at(2026-11-27T12:30:00)", timeZone: "Europe/Berlin" })).toThrow("in the past");
+    expect(check("at(2026-11-27T12:00:01)")).not.toThrow();
   });
 });
