@@ -15,6 +15,8 @@ import { beforeAll, describe, expect, test } from "vitest";
 
 const REFUSED = [
   ["shared/base/down.ts", "../aws/queue.ts"],
+  ["shared/limits/down.ts", "../aws/queue.ts"],
+  ["shared/base/to-limits.ts", "../limits/report.ts"],
   ["shared/ledger/down.ts", "../producer/producer.ts"],
   ["shared/consumer/slots/down.ts", "../../dead-letters/redrive.ts"],
   ["shared/sources/down.ts", "../definition/workflow.ts"],
@@ -39,6 +41,7 @@ const REFUSED = [
 const ALLOWED = [
   ["shared/consumer/slots/up.ts", "../../ledger/ledger.ts"],
   ["shared/aws/up.ts", "../base/errors.ts"],
+  ["shared/ledger/to-limits.ts", "../limits/report.ts"],
   ["shared/index.ts", "./definition/workflow.ts"],
   ["functions/up.ts", "../shared/consumer/consumer.ts"],
   ["functions/workflow.ts", "#workflow"],

@@ -1,0 +1,41 @@
+/** The limit of the whole fleet. `undefined` means that there is no limit of this kind. */
+export interface FleetLimit {
+  /** The most attempts in flight: a whole number of at least 1. */
+  readonly slots?: number | undefined;
+  /** The most attempts that start in a second. */
+  readonly perSecond?: number | undefined;
+  /** No attempt starts before this time, in milliseconds since 1970: the service asked for it. */
+  readonly waitUntil?: number | undefined;
+  /** Why the limit is as low as it is, for the display. `undefined`: nothing limits the fleet but `concurrency`. */
+  readonly reason?: LimitReason | undefined;
+}
+
+/**
+ * - `throttled`: the service refused attempts.
+ * - `advertised`: the service's headers say what is left.
+ * - `latency`: the service becomes slow (`adaptive: { latency: true }`).
+ * - `set`: `rateLimit` or `sluice limit`.
+ */
+export type LimitReason = "throttled" | "advertised" | "latency" | "set";
+
+/** The part of the fleet's limit that one environment may use. */
+export interface Share {
+  readonly slots: number;
+  /** How fast attempts may start. `undefined`: no rate is in force. */
+  readonly perSecond?: number | undefined;
+  /**
+   * The starts that `rateLimit` has given to this member so far. Each start uses one; those that are unused when the lease
+   * ends are lost. `undefined`: no `rateLimit` is in force.
+   */
+  readonly tokens?: number | undefined;
+}
+
+/** The limits that people set, for the whole fleet. The smallest of all limits wins. */
+export interface SetLimit {
+  /** At most the deployed `concurrency`. */
+  readonly concurrency?: number | undefined;
+  /** The most starts in a second, as tokens: invariant 3 holds for this limit. */
+  readonly perSecond?: number | undefined;
+  /** The most tokens that wait for use while few attempts start. Default: 1. */
+  readonly burst?: number | undefined;
+}

@@ -1,0 +1,49 @@
+/**
+ * What an environment counted since its last report. Every figure is a sum, so the limit row adds the reports of all
+ * environments up. The figures grow only.
+ */
+export interface Report {
+  /** Attempts that succeeded. */
+  readonly succeeded: number;
+  /** Attempts that ended in any other way, but were not refused because of load: errors, timeouts, `RetryLater`. */
+  readonly failed: number;
+  /** Attempts that the service refused because of load. */
+  readonly throttled: number;
+  /** The time in flight of all attempts, also of those that still run. Divided by time, it is the mean in flight. */
+  readonly inFlightMilliseconds: number;
+  /** The part of `inFlightMilliseconds` that belongs to throttled attempts. */
+  readonly throttledMilliseconds: number;
+  /** The durations of the attempts that succeeded. Divided by `succeeded`, it is the mean latency. */
+  readonly succeededMilliseconds: number;
+  /** The slots that the environment might use, times the time for which it might use them. */
+  readonly slotMilliseconds: number;
+  /** The starts that the environment's share of the rate allowed. 0 while no rate is in force. */
+  readonly allowedStarts: number;
+  /** The time that the report covers, on the environment's own clock. */
+  readonly elapsedMilliseconds: number;
+}
+
+/** A report of nothing. */
+export const NO_REPORT: Report = {
+  succeeded: 0,
+  failed: 0,
+  throttled: 0,
+  inFlightMilliseconds: 0,
+  throttledMilliseconds: 0,
+  succeededMilliseconds: 0,
+  slotMilliseconds: 0,
+  allowedStarts: 0,
+  elapsedMilliseconds: 0,
+};
+
+/** The names of all figures. The limit row has one number attribute for each of them. */
+export const REPORT_FIGURES = Object.keys(NO_REPORT) as readonly (keyof Report)[];
+
+const combine = (a: Report, b: Report, of: (a: number, b: number) => number): Report =>
+  Object.fromEntries(REPORT_FIGURES.map((figure) => [figure, of(a[figure], b[figure])])) as unknown as Report;
+
+/** The sum of two reports. */
+export const addReports = (a: Report, b: Report): Report => combine(a, b, (x, y) => x + y);
+
+/** What was counted between two sums: `later - earlier`. */
+export const reportSince = (later: Report, earlier: Report): Report => combine(later, earlier, (x, y) => x - y);
