@@ -17,8 +17,8 @@ const CODE_ROUNDS = 16;
 const CONNECTION_ROUNDS = 4;
 
 /**
- * How long both warm-ups take together at most. Lambda restarts an environment that is not ready after 10 s. So an
- * endpoint that does not answer may delay the start a little, but must not prevent it.
+ * The longest time that both warm-ups may take together. Lambda restarts an environment that is not ready after 10 s.
+ * So an endpoint that does not answer may delay the start a little, but must not prevent it.
  * https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
  */
 export const WARM_UP_MILLISECONDS = 1_000;

@@ -1,29 +1,32 @@
 import { channel } from "node:diagnostics_channel";
 
 /**
- * An event in a consumer. The consumer publishes it on the Node diagnostics channel `sluice.attempt`. The live display
- * of the embedded engine subscribes to this channel, and a tracer in the workflow's own code can do so too.
+ * An event in a consumer, or the event `died` in a producer. The function publishes it on the Node diagnostics channel
+ * `sluice.attempt`. The embedded engine subscribes to this channel for its live display, and a tracer in the workflow's
+ * own code can subscribe too.
  * https://nodejs.org/api/diagnostics_channel.html
  */
 export type AttemptEvent =
   | { readonly event: "started" }
   /** An attempt has ended, whatever its outcome. */
   | { readonly event: "ended" }
-  /**
-   * The ledger has recorded `count` successes. `retried` and `died` are published after the ledger has recorded them,
-   * too.
-   */
+  /** The ledger has recorded `count` successes. */
   | { readonly event: "succeeded"; readonly count: number }
+  /** The ledger has recorded a failed attempt, and another attempt follows. */
   | { readonly event: "retried" }
+  /**
+   * The ledger has recorded a death. A producer publishes this event for an item that cannot be sent. For a message
+   * that is not an envelope, the event says that its dead letter was sent, because the ledger has no such item.
+   */
   | { readonly event: "died"; readonly reason: string };
 
 /** The name of the diagnostics channel. */
 export const ATTEMPT_CHANNEL = "sluice.attempt";
 
 /**
- * An event in a producer: it begins to read a page of the source, or a read has ended. `read` identifies the read, because
- * a source that ignores its signal may end a read later than the next one begins. The producer publishes it on the
- * diagnostics channel `sluice.source`.
+ * An event in a producer: it begins to read a page of the source, or a read has ended. `read` identifies the read,
+ * because a source that ignores its signal may end a read later than the next one begins. The producer publishes it on
+ * the diagnostics channel `sluice.source`.
  */
 export interface SourceEvent {
   readonly event: "reading" | "read";

@@ -14,7 +14,7 @@ export const PARALLEL_REQUESTS = 8;
  * messages become visible after this time.
  */
 const SHORTEST_HOLD_SECONDS = 60;
-const MESSAGES_PER_SECOND_MORE = 2_000;
+const MESSAGES_PER_EXTRA_SECOND = 2_000;
 const LONGEST_HOLD_SECONDS = 600;
 
 /**
@@ -58,7 +58,7 @@ export class HeldMessages {
 
   /** Sets how many messages the scan will probably hold. */
   expect(messages: number): void {
-    const hold = SHORTEST_HOLD_SECONDS + Math.ceil(messages / MESSAGES_PER_SECOND_MORE);
+    const hold = SHORTEST_HOLD_SECONDS + Math.ceil(messages / MESSAGES_PER_EXTRA_SECOND);
     this.#holdSeconds = Math.min(LONGEST_HOLD_SECONDS, hold);
   }
 

@@ -4,15 +4,15 @@ import type { OutgoingMessage, Queue } from "../aws/queue.ts";
 import { SluiceError } from "../base/errors.ts";
 import type { ItemFate, Ledger } from "../ledger/ledger.ts";
 import { heldWords } from "./browse.ts";
-import { type DeadLetter, isOurs, itemOf, toDeadLetter, toMessageAttribute } from "./read-dead-letter.ts";
+import { type DeadLetter, hasItemAddress, itemOf, toDeadLetter, toMessageAttribute } from "./read-dead-letter.ts";
 import { Scan, type ScanOptions, type ScanResult } from "./scan.ts";
 
 export interface ImportOptions extends ScanOptions {
   readonly deadLetterQueue: Queue;
   readonly ledger: Ledger;
   /**
-   * The workflow of the queue. A dead letter of another workflow is refused, because its item could only die again in
-   * this queue's workflow.
+   * The workflow of the queue. A dead letter of another workflow is refused: this workflow's task cannot process its
+   * item, so a redrive would only make it a dead letter again.
    */
   readonly workflow: string;
   /** The lines of an export. Empty lines are skipped. */
@@ -108,10 +108,10 @@ export async function importDeadLetters(options: ImportOptions): Promise<ImportR
   const flush = async () => {
     const some = pending;
     pending = [];
-    const ours = some.map(({ deadLetter }) => deadLetter).filter((deadLetter) => isOurs(deadLetter));
-    const fates = ours.length === 0 ? [] : await ledger.itemFates(ours.map(itemOf));
+    const addressed = some.map(({ deadLetter }) => deadLetter).filter((deadLetter) => hasItemAddress(deadLetter));
+    const fates = addressed.length === 0 ? [] : await ledger.itemFates(addressed.map(itemOf));
     const fateOf = new Map<DeadLetter, ItemFate | undefined>(
-      ours.map((deadLetter, index) => [deadLetter, fates[index]]),
+      addressed.map((deadLetter, index) => [deadLetter, fates[index]]),
     );
     const wanted = some.filter(({ deadLetter }) => {
       const fate = fateOf.get(deadLetter);
@@ -119,7 +119,7 @@ export async function importDeadLetters(options: ImportOptions): Promise<ImportR
       else if (present.take(deadLetter)) counts.alreadyThere++;
       else if (isAtWork(deadLetter, fate)) counts.atWork++;
       else {
-        if (isOurs(deadLetter)) present.add(deadLetter);
+        if (hasItemAddress(deadLetter)) present.add(deadLetter);
         return true;
       }
       return false;
@@ -164,13 +164,16 @@ const isAtWork = ({ kind }: DeadLetter, fate: ItemFate | undefined): boolean =>
 
 /** The dead letters on the queue. They are compared by their content and not by their ids. */
 class Presence {
-  /** Our items with a dead letter of any redrive generation on the queue. A second one would put the item there twice. */
+  /**
+   * The items that have a dead letter in the queue, of any redrive generation. A second dead letter would put the item
+   * into the queue twice.
+   */
   readonly #items = new Set<string>();
-  /** Foreign dead letters. The queue can have several equal ones. */
+  /** How many equal foreign dead letters the queue has, by a hash of their content. */
   readonly #foreign = new Map<string, number>();
 
   add(deadLetter: DeadLetter): void {
-    if (!isOurs(deadLetter)) {
+    if (!hasItemAddress(deadLetter)) {
       const hash = hashOf(deadLetter);
       this.#foreign.set(hash, (this.#foreign.get(hash) ?? 0) + 1);
       return;
@@ -179,11 +182,11 @@ class Presence {
   }
 
   /**
-   * Whether the queue has this dead letter, or another one of its item. Each foreign dead letter of the queue matches only once, because the queue can
-   * have several equal ones.
+   * Whether the queue has this dead letter, or another one of its item. The queue can have several equal foreign dead
+   * letters, so each of them matches only once.
    */
   take(deadLetter: DeadLetter): boolean {
-    if (isOurs(deadLetter)) return this.#items.has(keyOf(deadLetter));
+    if (hasItemAddress(deadLetter)) return this.#items.has(keyOf(deadLetter));
     const hash = hashOf(deadLetter);
     const there = this.#foreign.get(hash) ?? 0;
     if (there > 0) this.#foreign.set(hash, there - 1);

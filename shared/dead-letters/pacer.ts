@@ -10,7 +10,7 @@ export interface PacerOptions {
   readonly sleep?: (milliseconds: number, signal: AbortSignal | undefined) => Promise<unknown>;
 }
 
-const sleepReally = (milliseconds: number, signal: AbortSignal | undefined) =>
+const defaultSleep = (milliseconds: number, signal: AbortSignal | undefined) =>
   setTimeout(milliseconds, undefined, { signal });
 
 /**
@@ -37,7 +37,7 @@ export class Pacer {
 
   /** Resolves when this many dead letters may be moved. @returns false if the signal fired first. */
   async wait(deadLetters: number): Promise<boolean> {
-    const { ratePerSecond, signal, now, sleep = sleepReally } = this.#options;
+    const { ratePerSecond, signal, now, sleep = defaultSleep } = this.#options;
     if (signal?.aborted) return false;
     if (ratePerSecond === undefined) return true;
     const pause = this.#freeAt - now();

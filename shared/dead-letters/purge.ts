@@ -1,6 +1,6 @@
 import type { Queue } from "../aws/queue.ts";
 import type { Ledger } from "../ledger/ledger.ts";
-import { type DeadLetter, isOurs, itemOf } from "./read-dead-letter.ts";
+import { type DeadLetter, hasItemAddress, itemOf } from "./read-dead-letter.ts";
 import { type HeldDeadLetter, Scan, type ScanOptions, type ScanResult } from "./scan.ts";
 
 export interface PurgeOptions extends ScanOptions {
@@ -45,10 +45,10 @@ export async function purge(options: PurgeOptions): Promise<PurgeResult> {
   const scan = new Scan(deadLetterQueue, options);
   const result = await scan.run(async (held) => {
     if (options.signal?.aborted) return;
-    const meant = held.filter((deadLetter) => select(deadLetter));
+    const chosen = held.filter((deadLetter) => select(deadLetter));
     // This code does not know whether the run of a newer version would wait for the item.
-    const deadLetters = meant.filter(({ kind }) => kind !== "newer");
-    newer += meant.length - deadLetters.length;
+    const deadLetters = chosen.filter(({ kind }) => kind !== "newer");
+    newer += chosen.length - deadLetters.length;
     selected += deadLetters.length;
     if (dryRun || deadLetters.length === 0) {
       deleted += deadLetters.length;
@@ -69,7 +69,7 @@ export async function purge(options: PurgeOptions): Promise<PurgeResult> {
  * all other deaths.
  */
 async function recordDeaths(ledger: Ledger, deadLetters: readonly HeldDeadLetter[]): Promise<void> {
-  const raw = deadLetters.filter((deadLetter) => isOurs(deadLetter)).filter(({ kind }) => kind === "raw");
+  const raw = deadLetters.filter((deadLetter) => hasItemAddress(deadLetter)).filter(({ kind }) => kind === "raw");
   if (raw.length === 0) return;
   const fates = await ledger.itemFates(raw.map(itemOf));
   for (const [position, deadLetter] of raw.entries()) {

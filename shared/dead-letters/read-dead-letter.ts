@@ -35,7 +35,7 @@ export interface DeadLetter {
   readonly expiresAt: string | null;
   /** How often the message was received from the dead-letter queue, including this time. */
   readonly receiveCount: number;
-  /** The address of the item, if the message is an envelope of Sluice. */
+  /** The address of the item. `null` if the message is not an envelope, or is the envelope of a newer version. */
   readonly workflow: string | null;
   readonly run: string | null;
   readonly page: number | null;
@@ -53,7 +53,7 @@ export interface DeadLetter {
   readonly failures: readonly Failure[];
   /** The waits that the task asked for since the latest redrive. Absent if it asked for none. */
   readonly waits?: DeadLetterWaits;
-  /** Why the item died: the name and the message of the last failure. */
+  /** Why the item died: the name and the message of the last failure, or of the wait that was too long. */
   readonly error: { readonly name: string; readonly message: string };
   readonly fingerprint: Fingerprint;
   /** The message as it is on the queue. */
@@ -63,8 +63,8 @@ export interface DeadLetter {
   readonly movedFrom: string | null;
 }
 
-/** The address of the item of a dead letter that is an envelope of Sluice. */
-export interface Ours {
+/** The fields of a dead letter's item address. A dead letter has them if it is an envelope that this code can read. */
+export interface WithItemAddress {
   readonly workflow: string;
   readonly run: string;
   readonly page: number;
@@ -72,11 +72,12 @@ export interface Ours {
   readonly epoch: number;
 }
 
-export const isOurs = <L extends DeadLetter>(deadLetter: L): deadLetter is L & Ours =>
+/** Whether a dead letter is an envelope that this code can read, so that the address of its item is known. */
+export const hasItemAddress = <L extends DeadLetter>(deadLetter: L): deadLetter is L & WithItemAddress =>
   deadLetter.kind !== "foreign" && deadLetter.kind !== "newer";
 
 /** The address of the item, in the redrive generation that died. */
-export const itemOf = ({ run, page, index, epoch, redrives }: DeadLetter & Ours): ItemAddress => ({
+export const itemOf = ({ run, page, index, epoch, redrives }: DeadLetter & WithItemAddress): ItemAddress => ({
   run,
   partition: 0,
   page,

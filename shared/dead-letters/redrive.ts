@@ -10,7 +10,7 @@ import { redrivenBody } from "../messages/dead-letter.ts";
 import { parseEnvelope } from "../messages/envelope.ts";
 import type { ItemAddress } from "../messages/item-address.ts";
 import { Pacer } from "./pacer.ts";
-import { type DeadLetter, isOurs, itemOf, REASON_ATTRIBUTE, toMessageAttribute } from "./read-dead-letter.ts";
+import { type DeadLetter, hasItemAddress, itemOf, REASON_ATTRIBUTE, toMessageAttribute } from "./read-dead-letter.ts";
 import { type HeldDeadLetter, Scan, type ScanOptions, type ScanResult } from "./scan.ts";
 
 export interface RedriveOptions extends ScanOptions {
@@ -160,10 +160,10 @@ class Redriver {
   }
 
   async #redrive(deadLetters: readonly HeldDeadLetter[]): Promise<void> {
-    const ours = deadLetters.filter((deadLetter) => isOurs(deadLetter));
-    const fates = ours.length === 0 ? [] : await this.#options.ledger.itemFates(ours.map(itemOf));
+    const addressed = deadLetters.filter((deadLetter) => hasItemAddress(deadLetter));
+    const fates = addressed.length === 0 ? [] : await this.#options.ledger.itemFates(addressed.map(itemOf));
     const fateOf = new Map<HeldDeadLetter, ItemFate | undefined>(
-      ours.map((deadLetter, index) => [deadLetter, fates[index]]),
+      addressed.map((deadLetter, index) => [deadLetter, fates[index]]),
     );
     const done: HeldDeadLetter[] = [];
     const prepared: Prepared[] = [];
@@ -258,7 +258,7 @@ class Redriver {
         );
       }
       const edited = item !== undefined;
-      if (!isOurs(deadLetter)) return { deadLetter, edited, message: foreignMessage(deadLetter, item) };
+      if (!hasItemAddress(deadLetter)) return { deadLetter, edited, message: foreignMessage(deadLetter, item) };
       const last = fate?.tag === "pending" || fate?.tag === "dead" ? fate : { lastGeneration: -1, failures: [] };
       const redrives = Math.max(deadLetter.redrives, last.lastGeneration) + 1;
       const failures = deadLetter.kind === "raw" ? [...deadLetter.failures, ...last.failures] : deadLetter.failures;

@@ -40,7 +40,9 @@ export interface ScanProgress {
 export interface ScanResult {
   /** How many dead letters the scan has read. It reads each one once. */
   readonly looked: number;
-  /** How many dead letters it could not read because other commands hold them. Approximate, unless the counts are exact. */
+  /**
+   * How many dead letters it could not read because other commands hold them. Approximate, unless the counts are exact.
+   */
   readonly heldElsewhere: number;
   /**
    * Whether `heldElsewhere` is approximate. Then it may include dead letters that other commands deleted during the
@@ -161,8 +163,8 @@ export class Scan {
 
   /**
    * Counts the dead letters that other commands hold, while this scan still holds all that it has read. With exact
-   * counts, `#isEmpty` has found the number already, when no message was visible any more: dead letters that other
-   * commands gave back or deleted before that do not count.
+   * counts, `#isEmpty` has already found the number, at the moment when no message was visible. Dead letters that other
+   * commands had given back or deleted before that moment do not count.
    *
    * The counts of SQS lag by a minute or more, so they may not show yet what this scan has received. But a received
    * message only changes from visible to in flight. So other commands hold the dead letters that were there when the
@@ -187,8 +189,8 @@ export class Scan {
   }
 
   /**
-   * Receives until the queue is empty, in waves of several requests at once. While `see` works on one wave, the next one is
-   * under way. Only messages that the scan has not received before are yielded.
+   * Receives until the queue is empty, in waves. A wave is several requests that are sent at once. While `see` works on
+   * the messages of one wave, the next wave is under way. Yields only messages that the scan has not received before.
    */
   async *#receiveAll(): AsyncGenerator<readonly ReceivedMessage[]> {
     let wave = this.#receiveWave(PARALLEL_REQUESTS);

@@ -35,7 +35,7 @@ export async function validateItem(
     return new InvalidItemError(describe(result.issues), findingOf(result.issues, item, origin));
   } catch (cause) {
     const message = "the schema threw while it validated the item";
-    return new InvalidItemError(message, { way: message }, { cause });
+    return new InvalidItemError(message, { fault: message }, { cause });
   }
 }
 
@@ -58,14 +58,14 @@ function findingOf(
   item: unknown,
   { fieldsFrom }: ItemOrigin,
 ): InvalidFinding {
-  const ways = issues.slice(0, MOST_ISSUES).map((issue) => wayOf(issue, item));
+  const faults = issues.slice(0, MOST_ISSUES).map((issue) => faultOf(issue, item));
   const more = issues.length > MOST_ISSUES ? ["and more"] : [];
-  const way = [...ways.map(({ way }) => way), ...more].join("; ");
-  const example = [...ways.map(({ example }) => example), ...more].join("; ");
-  const keys = [...new Set(ways.flatMap(({ instead }) => instead))].slice(0, MOST_KEYS);
+  const fault = [...faults.map(({ fault }) => fault), ...more].join("; ");
+  const example = [...faults.map(({ example }) => example), ...more].join("; ");
+  const keys = [...new Set(faults.flatMap(({ instead }) => instead))].slice(0, MOST_KEYS);
   return {
-    way,
-    ...(example !== way && { example }),
+    fault,
+    ...(example !== fault && { example }),
     instead:
       keys.length === 0
         ? undefined
@@ -74,14 +74,14 @@ function findingOf(
 }
 
 /**
- * Describes one issue that the schema found. `way` leaves out the details of this item, and `example` contains them. If
- * the issue is a missing field, `instead` lists the fields whose names differ from it only in case, spaces or
+ * Describes one issue that the schema found. `fault` leaves out the details of this item, and `example` contains them.
+ * If the issue is a missing field, `instead` lists the fields whose names differ from it only in case, spaces or
  * punctuation. If there is no such field, `instead` lists all fields of the object.
  */
-function wayOf(
+function faultOf(
   issue: StandardSchemaV1.Issue,
   item: unknown,
-): { readonly way: string; readonly example: string; readonly instead: readonly string[] } {
+): { readonly fault: string; readonly example: string; readonly instead: readonly string[] } {
   const keys = keysOf(issue);
   const missing = keys.at(-1);
   // A list index differs from item to item, so `[]` replaces it.
@@ -90,12 +90,12 @@ function wayOf(
   if (missing !== undefined && isObject(parent) && !Array.isArray(parent) && !Object.hasOwn(parent, missing)) {
     const names = Object.keys(parent);
     const meant = names.filter((name) => plain(name) === plain(String(missing)));
-    const way = `${where} missing`;
-    return { way, example: way, instead: meant.length > 0 ? meant : names };
+    const fault = `${where} missing`;
+    return { fault, example: fault, instead: meant.length > 0 ? meant : names };
   }
   const at = keys.length === 0 ? "" : `${where}: `;
-  const way = at + fingerprint("", issue.message).text.replace(/^: /, "");
-  return { way, example: at + issue.message, instead: [] };
+  const fault = at + fingerprint("", issue.message).text.replace(/^: /, "");
+  return { fault, example: at + issue.message, instead: [] };
 }
 
 const isObject = (value: unknown): value is Record<PropertyKey, unknown> => typeof value === "object" && value !== null;

@@ -96,8 +96,8 @@ export class RunProgress {
     const { count, items, ended } = after.checkpoint;
     // A wait that another producer recorded counts as a checkpoint, too.
     const isNext = count === run.checkpoint.count + 1 && after.wait === undefined;
-    const isOurs = isNext && items === next.items && ended === next.ended;
-    if (!isOurs) return undefined;
+    const isSameCheckpoint = isNext && items === next.items && ended === next.ended;
+    if (!isSameCheckpoint) return undefined;
     await this.#closeBlocks(after, blockOf(run.checkpoint.pages));
     // Nothing else ends a run without pages, or a run whose last block was complete before the end of the source was known.
     // mutant: complete-at-source-end

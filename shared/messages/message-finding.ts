@@ -3,6 +3,6 @@ import { fingerprint } from "./fingerprint.ts";
 
 /** Describes why an item is invalid, if only the error's message is known. */
 export function messageFinding(message: string): InvalidFinding {
-  const way = fingerprint("", message).text.slice(2);
-  return { way, ...(way !== message && { example: message }) };
+  const fault = fingerprint("", message).text.slice(2);
+  return { fault, ...(fault !== message && { example: message }) };
 }

@@ -13,40 +13,40 @@ const person = z.object({ email: z.string() });
 describe("the fault of an item", () => {
   test("names a missing field, and a field with a similar name", async () => {
     const finding = await findingOf(person, { id: "1", " E-Mail ": "a@b" }, "header");
-    expect(finding).toEqual({ way: "`email` missing", instead: "the header has ` E-Mail `" });
+    expect(finding).toEqual({ fault: "`email` missing", instead: "the header has ` E-Mail `" });
     expect(await findingOf(person, { id: 1, E_MAIL: "a@b" })).toEqual({
-      way: "`email` missing",
+      fault: "`email` missing",
       instead: "the first of them has `E_MAIL`",
     });
   });
 
   test("names all fields of the item if none has a similar name", async () => {
     expect(await findingOf(person, { id: "1", name: "Ada" }, "header")).toEqual({
-      way: "`email` missing",
+      fault: "`email` missing",
       instead: "the header has `id`, `name`",
     });
-    expect(await findingOf(person, {})).toEqual({ way: "`email` missing", instead: undefined });
+    expect(await findingOf(person, {})).toEqual({ fault: "`email` missing", instead: undefined });
   });
 
   test("names nested fields, and several fields", async () => {
     const nested = z.object({ address: z.object({ zip: z.string(), city: z.string() }) });
     expect(await findingOf(nested, { address: { ZIP: "1", City: "x" } })).toEqual({
-      way: "`address.zip` missing; `address.city` missing",
+      fault: "`address.zip` missing; `address.city` missing",
       instead: "the first of them has `ZIP`, `City`",
     });
     const list = z.object({ tags: z.array(z.string()) });
     const first = await findingOf(list, { tags: ["a", 1] });
     expect(first).toEqual(await findingOf(list, { tags: [2, "a"] }));
-    expect(first.way).toMatch(/^`tags\.\[\]`: Invalid input: expected string, received number$/);
+    expect(first.fault).toMatch(/^`tags\.\[\]`: Invalid input: expected string, received number$/);
   });
 
   test("is the same for other values, and different for other fields", async () => {
     const price = z.object({ price: z.string().regex(/^\d+$/, { error: ({ input }) => `"${input}" is no price` }) });
     const one = await findingOf(price, { price: "a" });
-    expect((await findingOf(price, { price: "b c" })).way).toBe(one.way);
+    expect((await findingOf(price, { price: "b c" })).fault).toBe(one.fault);
     expect(one.instead).toBeUndefined();
-    expect(one.way).toMatch(/^`price`: /);
-    expect((await findingOf(price, {})).way).not.toBe(one.way);
+    expect(one.fault).toMatch(/^`price`: /);
+    expect((await findingOf(price, {})).fault).not.toBe(one.fault);
   });
 
   test("includes the first item's message if the common text leaves out details", async () => {
@@ -58,10 +58,10 @@ describe("the fault of an item", () => {
   });
 
   test("is stated for an item that is not an object, and for a schema that throws", async () => {
-    expect((await findingOf(person, 5)).way).toBe("Invalid input: expected object, received number");
+    expect((await findingOf(person, 5)).fault).toBe("Invalid input: expected object, received number");
     const throws = z.any().transform(() => {
       throw new Error("no");
     });
-    expect((await findingOf(throws, 5)).way).toBe("the schema threw while it validated the item");
+    expect((await findingOf(throws, 5)).fault).toBe("the schema threw while it validated the item");
   });
 });

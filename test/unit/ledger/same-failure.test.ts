@@ -6,7 +6,7 @@ import { InvalidFindings, sameFailureOf } from "../../../shared/ledger/same-fail
 import { ConsumerWorld } from "../../helpers/consumer-world.ts";
 import { MemoryStore } from "../../helpers/memory-store.ts";
 
-const MISSING = { way: "`email` missing", instead: "the header has ` E-Mail `" };
+const MISSING = { fault: "`email` missing", instead: "the header has ` E-Mail `" };
 
 /** A run whose items died as they are told to be: each with a finding, or for another reason. */
 async function run(findings: readonly (InvalidFinding | "succeeded" | "exhausted")[]) {
@@ -41,16 +41,16 @@ test("A run all of whose items failed in the same way says so once", async () =>
   expect(await run([MISSING, MISSING, { ...MISSING, instead: "the header has other things" }])).toBe(
     "all 3 items: `email` missing; the header has ` E-Mail `",
   );
-  expect(await run([{ way: "not UTF-8" }, { way: "not UTF-8" }])).toBe("all 2 items: not UTF-8");
+  expect(await run([{ fault: "not UTF-8" }, { fault: "not UTF-8" }])).toBe("all 2 items: not UTF-8");
 });
 
 test("A run shows the first item's message where the common words leave out what matters", async () => {
-  const way = 'set unsafeNumbers to "…" or "…"';
-  const one = { way, example: 'set unsafeNumbers to "text" or "bigint"' };
-  expect(await run([one, { way, example: "another" }])).toBe(
+  const fault = 'set unsafeNumbers to "…" or "…"';
+  const one = { fault, example: 'set unsafeNumbers to "text" or "bigint"' };
+  expect(await run([one, { fault, example: "another" }])).toBe(
     'all 2 items failed in the same way. The first: set unsafeNumbers to "text" or "bigint"',
   );
-  expect(await run([one, { ...one, way: "another way" }])).toBeUndefined();
+  expect(await run([one, { ...one, fault: "another way" }])).toBeUndefined();
 });
 
 test("A run some of whose items are no invalid ones says it of these alone", async () => {
@@ -60,8 +60,8 @@ test("A run some of whose items are no invalid ones says it of these alone", asy
 });
 
 test("A run whose items failed in different ways says nothing, nor does one of a single invalid item", async () => {
-  expect(await run([MISSING, MISSING, { way: "`id` missing" }])).toBeUndefined();
-  expect(await run([MISSING, { way: "`id` missing" }, MISSING])).toBeUndefined();
+  expect(await run([MISSING, MISSING, { fault: "`id` missing" }])).toBeUndefined();
+  expect(await run([MISSING, { fault: "`id` missing" }, MISSING])).toBeUndefined();
   expect(await run([MISSING, "succeeded"])).toBeUndefined();
   expect(await run(["exhausted", "exhausted"])).toBeUndefined();
 });
@@ -85,9 +85,9 @@ test("An invocation writes a finding once, whatever the number of items, and kee
     },
   });
   const findings = new InvalidFindings(counting);
-  await Promise.all(Array.from({ length: 500 }, () => findings.note("r", { way: "x".repeat(1_000) })));
+  await Promise.all(Array.from({ length: 500 }, () => findings.note("r", { fault: "x".repeat(1_000) })));
   expect(writes).toBe(1);
-  expect((await new Ledger(store).runs.get("r")).invalidFinding?.way).toHaveLength(300);
+  expect((await new Ledger(store).runs.get("r")).invalidFinding?.fault).toHaveLength(300);
 });
 
 test("A consumer notes how items fail before it records that they are dead", async () => {
