@@ -4,6 +4,7 @@ import { QUICK } from "./test/suites.ts";
 /** These replace a module. Other files in the same process would get the replacement too. */
 const REPLACE_A_MODULE = [
   "test/unit/cli/runs/restored-delivery.test.ts",
+  "test/unit/functions/consumer-deadline.test.ts",
   "test/unit/functions/function-services.test.ts",
 ];
 

@@ -1,7 +1,25 @@
 import { describe, expect, test } from "vitest";
+import type { LedgerStore, Update } from "../../../shared/aws/table.ts";
+import { Ledger } from "../../../shared/ledger/ledger.ts";
 import { FAILURE, LedgerRig, RUN } from "../../helpers/ledger-rig.ts";
 
 const CHANGED = { size: 2, digest: "second" };
+
+/** A ledger whose update of a page is sent twice, as the SDK does if the first response was lost. */
+function repeatingLedger(store: LedgerStore, isRepeated: (update: Update) => boolean, between: () => Promise<void>) {
+  return new Ledger({
+    get: (key) => store.get(key),
+    getMany: (keys) => store.getMany(keys),
+    newest: (pk, limit, before) => store.newest(pk, limit, before),
+    async update(key, update) {
+      if (isRepeated(update)) {
+        await store.update(key, update);
+        await between();
+      }
+      return await store.update(key, update);
+    },
+  });
+}
 
 describe("A page that is sent again", () => {
   test("keeps its epoch with the same content, and tells what is settled", async () => {
@@ -31,6 +49,19 @@ describe("A page that is sent again", () => {
     ).toMatchObject({
       epoch: 3,
     });
+  });
+
+  // https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+  test("loses no success of its new epoch if the write that raised the epoch is repeated", async () => {
+    const rig = new LedgerRig();
+    const page = { run: RUN, partition: 0, page: 0 };
+    await rig.ledger.pages.open(page, { size: 2, digest: "first" });
+    const raises = ({ set }: Update) => set?.epoch === 2;
+    const recordSuccess = () => rig.succeed(rig.item(0, { epoch: 2 }));
+    const opened = await repeatingLedger(rig.store, raises, recordSuccess).pages.open(page, CHANGED);
+    expect(opened).toMatchObject({ epoch: 2, resent: true });
+    expect([0, 1].map((index) => opened?.isSettled(index))).toEqual([true, false]);
+    expect(await rig.stateOf(rig.item(0, { epoch: 2 }))).toBe("settled");
   });
 
   test("keeps its epoch and its records after a checkpoint has passed it: a producer with other content came too late", async () => {
