@@ -27,7 +27,7 @@ const logger = new Logger({ serviceName: workflow.name });
  */
 async function start() {
   const environment = fromVariables(process.env);
-  const services = await functionServices(environment, { sockets: MOST_POLLS });
+  const services = await functionServices(environment, { sockets: MOST_POLLS, usesControlQueue: false });
   ignoreProcessMessages();
   const strayLogger = taskLogger(logger);
   containStrayErrors((error) => strayLogger.error("an uncaught error that belongs to no running attempt", { error }));

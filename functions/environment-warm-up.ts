@@ -70,7 +70,11 @@ export async function warmUpCode(
   }
 }
 
-type Endpoints = Pick<Connection, "store" | "queue" | "controlQueue">;
+/** What the connections of a function lead to. */
+export interface Endpoints extends Pick<Connection, "store" | "queue"> {
+  /** Absent in the consumer: it rarely uses the control queue, and may not read its attributes. */
+  readonly controlQueue?: Connection["controlQueue"] | undefined;
+}
 
 /**
  * Opens connections to AWS and sends a few requests that change nothing: reads of a row that does not exist, and writes
@@ -96,7 +100,7 @@ async function sendRequests(
   over: AbortSignal,
 ): Promise<void> {
   for (let round = 0; round < CONNECTION_ROUNDS && !over.aborted; round++) {
-    await Promise.allSettled([store.get(runKey(RUN)), write(store, round), controlQueue.depth(), queue.depth()]);
+    await Promise.allSettled([store.get(runKey(RUN)), write(store, round), queue.depth(), controlQueue?.depth()]);
   }
   if (!over.aborted) await Promise.allSettled(Array.from({ length: sockets }, () => queue.depth()));
 }

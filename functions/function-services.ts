@@ -31,9 +31,13 @@ class FallbackCount {
  * it once, when an execution environment starts, because it also warms the environment up. Only the count of fallbacks
  * changes from one invocation to the next.
  *
- * @param sockets How many requests to the queue the function makes at once.
+ * @param use How the function uses its services: how many requests to the queue it makes at once (`sockets`), and whether
+ *   each of its invocations sends requests to the control queue.
  */
-export async function functionServices(environment: FunctionEnvironment, { sockets }: { readonly sockets: number }) {
+export async function functionServices(
+  environment: FunctionEnvironment,
+  { sockets, usesControlQueue }: { readonly sockets: number; readonly usesControlQueue: boolean },
+) {
   const blueprints: Blueprints = new Map();
   const configOf = () => clientConfig({ sockets: 2 * PARALLEL_SENDS });
   const fallbacks = new FallbackCount();
@@ -41,6 +45,8 @@ export async function functionServices(environment: FunctionEnvironment, { socke
   const services = connect(createClients(configOf, fastPath, environment.access), environment);
   const warmUpEnd = performance.now() + WARM_UP_MILLISECONDS;
   await warmUpCode(environment, blueprints, () => performance.now() >= warmUpEnd);
-  await warmUpConnections(services, sockets, Math.max(0, warmUpEnd - performance.now()));
+  const { store, queue } = services;
+  const endpoints = { store, queue, controlQueue: usesControlQueue ? services.controlQueue : undefined };
+  await warmUpConnections(endpoints, sockets, Math.max(0, warmUpEnd - performance.now()));
   return { workflow, ...services, fallbacks, now: Date.now, random: Math.random } as const;
 }

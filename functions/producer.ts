@@ -18,7 +18,7 @@ import { taskLogger } from "./task-logger.ts";
 const CLOSING_MILLISECONDS = 20_000;
 
 const environment = fromVariables(process.env);
-const services = await functionServices(environment, { sockets: PARALLEL_SENDS });
+const services = await functionServices(environment, { sockets: PARALLEL_SENDS, usesControlQueue: true });
 const publishEvent =
   environment.eventBus === undefined ? undefined : completionEvents(environment.eventBus, environment.stack);
 const logger = new Logger({ serviceName: services.workflow.name });

@@ -54,7 +54,6 @@ export function rightsOf(
     // When a message is near the receive limit or the retention period of the queue, the consumer sends a new message in
     // its place.
     allow(["sqs:SendMessage"], [queue.queueArn]),
-    allow(["sqs:GetQueueAttributes"], [controlQueue.queueArn]),
   ];
 }
 

@@ -433,7 +433,6 @@ describe("rights", () => {
     ...ledger,
     ...logs("Consumer"),
     ...receive("Queue"),
-    "sqs:GetQueueAttributes ControlQueue",
     "sqs:SendMessage ControlQueue",
     "sqs:SendMessage DeadLetterQueue",
     "sqs:SendMessage Queue",

@@ -70,6 +70,19 @@ test("the warm-up of the connections opens as many as the function needs, even w
   expect(most).toBe(7);
 });
 
+test("the warm-up of the connections sends requests to the control queue only if the function uses it", async () => {
+  const depth = vi.fn(async () => 0);
+  const controlDepth = vi.fn(async () => 0);
+  const queue = { depth } as unknown as Queue;
+  const controlQueue = { depth: controlDepth } as unknown as Queue;
+  const store = { get: depth, update: depth } as never;
+
+  await warmUpConnections({ store, queue }, 7, 20_000);
+  expect(controlDepth).not.toHaveBeenCalled();
+  await warmUpConnections({ store, queue, controlQueue }, 7, 20_000);
+  expect(controlDepth).toHaveBeenCalled();
+});
+
 test("the warm-up of the connections ends in time where no request is answered", async () => {
   const depth = vi.fn(() => new Promise<never>(() => {}));
   const queue = { depth } as unknown as Queue;

@@ -4,7 +4,7 @@ import { WARM_UP_MILLISECONDS } from "../../../functions/environment-warm-up.ts"
 import { functionServices } from "../../../functions/function-services.ts";
 import * as fastPath from "../../../shared/aws/fast-path.ts";
 import type { FunctionEnvironment } from "../../../shared/definition/function-environment.ts";
-import { silentServer } from "../../helpers/silent-servers.ts";
+import { httpServer, silentServer } from "../../helpers/silent-servers.ts";
 
 vi.mock("../../../shared/aws/fast-path.ts", { spy: true });
 
@@ -46,18 +46,40 @@ const bypasses = () => vi.mocked(fastPath.useFastPath).mock.calls.filter(([, , o
 
 test("the fast path is used by the function's own clients, and by none of them if it is off", async () => {
   const { endpoint } = await silentServer();
-  await functionServices(environmentOf(endpoint), { sockets: 1 });
+  await functionServices(environmentOf(endpoint), { sockets: 1, usesControlQueue: true });
   expect(bypasses()).toBe(2);
   vi.mocked(fastPath.useFastPath).mockClear();
-  await functionServices(environmentOf(endpoint, { fastPath: false }), { sockets: 1 });
+  await functionServices(environmentOf(endpoint, { fastPath: false }), { sockets: 1, usesControlQueue: true });
   expect(bypasses()).toBe(0);
 });
+
+test.each([true, false])(
+  "the start asks the control queue something if the function uses it: %s",
+  async (usesControlQueue) => {
+    const asked = new Set<string>();
+    const endpoint = await httpServer((request, response) => {
+      let body = "";
+      request.on("data", (part) => {
+        body += part;
+      });
+      request.on("end", () => {
+        asked.add(String(JSON.parse(body).QueueUrl).split("/").at(-1) ?? "");
+        response.setHeader("content-type", "application/x-amz-json-1.0").end("{}");
+      });
+    });
+
+    await functionServices(environmentOf(endpoint), { sockets: 1, usesControlQueue });
+
+    expect(asked).toContain("queue");
+    expect(asked.has("control.fifo")).toBe(usesControlQueue);
+  },
+);
 
 test("an endpoint that never responds delays the start by the second of the warm-up, not by the timeouts of a request", async () => {
   const { endpoint, connections } = await silentServer();
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   try {
-    const started = functionServices(environmentOf(endpoint), { sockets: 1 });
+    const started = functionServices(environmentOf(endpoint), { sockets: 1, usesControlQueue: true });
     while (connections() === 0) await nextTurn();
     // No request times out in this time: only the warm-up's own limit can end the wait.
     await vi.advanceTimersByTimeAsync(WARM_UP_MILLISECONDS);
