@@ -16,6 +16,7 @@ import type { Workflow } from "../shared/definition/workflow.ts";
 import type { FunctionName } from "./bundling.ts";
 import type { FanOutFunction } from "./fan-out-function.ts";
 import { fanOutMetric } from "./fan-out-metrics.ts";
+import { faultyAge, faultyMinutes, oldestHealthySeconds, oldestWaitingSeconds } from "./oldest-message.ts";
 import type { Queues } from "./queues.ts";
 import type { RunSchedule } from "./run-schedule.ts";
 
@@ -96,7 +97,8 @@ function definitions(props: AlarmsProps): Partial<Record<AlarmName, AlarmDefinit
   const fiveMinutes = { period: Duration.minutes(5), statistic: Stats.SUM };
   const owner = { workflow: workflow.name, stack: props.stack };
   const sluice = (name: Parameters<typeof fanOutMetric>[1]) => fanOutMetric(owner, name, fiveMinutes);
-  const age = oldestHealthySeconds(workflow, topology);
+  const healthySeconds = oldestHealthySeconds(workflow, topology);
+  const waitingSeconds = oldestWaitingSeconds(workflow, topology);
   return {
     "dead-letters": {
       // NumberOfMessagesSent does not count the messages that SQS itself moves to the queue.
@@ -105,10 +107,21 @@ function definitions(props: AlarmsProps): Partial<Record<AlarmName, AlarmDefinit
       meaning: "items failed permanently and are in the dead-letter queue, each with its reason.",
     },
     "oldest-message": {
-      metric: queues.queue.metricApproximateAgeOfOldestMessage(minute),
-      atLeast: age,
-      periods: 3,
-      meaning: `a message has waited for more than ${age} s, which is longer than in the slowest healthy run.`,
+      metric: new MathExpression({
+        label: "age of the oldest message, s, if it shows a fault",
+        expression: faultyAge(healthySeconds, waitingSeconds),
+        usingMetrics: {
+          age: queues.queue.metricApproximateAgeOfOldestMessage(minute),
+          visible: queues.queue.metricApproximateNumberOfMessagesVisible(minute),
+          received: queues.queue.metricNumberOfMessagesReceived({ ...minute, statistic: Stats.SUM }),
+        },
+        period: minute.period,
+      }),
+      atLeast: healthySeconds,
+      periods: faultyMinutes(workflow),
+      meaning:
+        `a message has waited for more than ${healthySeconds} s, which is longer than in the slowest healthy run, and nobody ` +
+        `receives messages. Or a message has waited for more than ${waitingSeconds} s.`,
     },
     "producer-failing": {
       metric: new MathExpression({
@@ -184,22 +197,4 @@ function definitions(props: AlarmsProps): Partial<Record<AlarmName, AlarmDefinit
       },
     }),
   };
-}
-
-/**
- * How old a message can become in a healthy run, in seconds. In the slowest healthy run, the backlog before the message
- * is as large as possible, every task takes as long as its timeout, and the message needs all attempts with the longest
- * backoffs. The result is at most half of the queue's retention, so that there is time to act before SQS deletes the
- * message.
- */
-export function oldestHealthySeconds(
-  { timeoutMilliseconds, retry }: Pick<Workflow, "timeoutMilliseconds" | "retry">,
-  { maxBacklog, concurrency, queue }: Pick<Topology, "maxBacklog" | "concurrency" | "queue">,
-): number {
-  let milliseconds = (maxBacklog / concurrency + retry.attempts) * timeoutMilliseconds;
-  for (let failures = 1; failures < retry.attempts; failures++) {
-    milliseconds += Math.min(retry.capMilliseconds, retry.baseMilliseconds * 2 ** (failures - 1));
-  }
-  // CloudWatch publishes the metric once a minute, so a shorter age cannot be observed.
-  return Math.max(60, Math.min(Math.ceil(milliseconds / 1_000), queue.retentionSeconds / 2));
 }

@@ -3,7 +3,8 @@ import type { Template } from "aws-cdk-lib/assertions";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { functionMetrics, InvocationMetrics } from "../../functions/cloudwatch-metrics.ts";
-import { ALARM_NAMES, oldestHealthySeconds } from "../../infra/alarms.ts";
+import { ALARM_NAMES } from "../../infra/alarms.ts";
+import { faultyAge, faultyMinutes, oldestHealthySeconds, oldestWaitingSeconds } from "../../infra/oldest-message.ts";
 import { topology as topologyOf } from "../../shared/definition/topology.ts";
 import { defineWorkflow } from "../../shared/definition/workflow.ts";
 import { workflowOptions } from "../helpers/workflow-options.ts";
@@ -121,6 +122,61 @@ describe("the age at which a message is too old", () => {
     expect(age({ timeout: { milliseconds: 1 }, retry: { attempts: 1 } })).toBe(60);
     const { retentionSeconds } = topologyOf(defineWorkflow(workflowOptions())).queue;
     expect(age({ concurrency: 2, timeout: { seconds: 875 } })).toBe(retentionSeconds / 2);
+  });
+});
+
+describe("the alarm oldest-message", () => {
+  const workflow = defineWorkflow(workflowOptions({ name: "orders" }));
+  const healthy = oldestHealthySeconds(workflow, topologyOf(workflow));
+  const waiting = oldestWaitingSeconds(workflow, topologyOf(workflow));
+
+  /** What CloudWatch would compute from the values of one minute. A value that is absent is missing data. */
+  const computed = (values: { age: number; visible?: number; received?: number }): number => {
+    const script = faultyAge(healthy, waiting).replaceAll(" AND ", " && ").replaceAll(" OR ", " || ");
+    const run = new Function("IF", "FILL", "age", "visible", "received", `return ${script};`);
+    const condition = (holds: boolean, then: number, otherwise: number) => (holds ? then : otherwise);
+    const fill = (value: number | undefined, missing: number) => value ?? missing;
+    return run(condition, fill, values.age, values.visible, values.received);
+  };
+
+  test("rings if nobody receives messages for longer than the slowest healthy run takes", () => {
+    expect(computed({ age: healthy, visible: 10 })).toBe(healthy);
+    expect(computed({ age: healthy, visible: 10, received: 0 })).toBe(healthy);
+    expect(computed({ age: healthy - 1, visible: 10 })).toBe(0);
+  });
+
+  test("does not ring for a healthy run whose items wait, hidden, for as long as they may", () => {
+    expect(waiting).toBe(healthy + 86_400);
+    expect(computed({ age: waiting - 1, visible: 0, received: 0 })).toBe(0);
+    expect(computed({ age: waiting - 1 })).toBe(0);
+  });
+
+  test("does not ring while consumers receive messages beside one that waits", () => {
+    expect(computed({ age: waiting - 1, visible: 10_000, received: 500 })).toBe(0);
+  });
+
+  test("rings for a message that is older than the longest wait, whatever consumers receive", () => {
+    expect(computed({ age: waiting, visible: 0, received: 500 })).toBe(waiting);
+  });
+
+  test("allows for the longest wait, up to the age at which a consumer replaces a message", () => {
+    const patient = defineWorkflow(workflowOptions({ retry: { waitAtMost: { days: 8 } } }));
+    const { queue } = topologyOf(patient);
+    expect(oldestWaitingSeconds(patient, topologyOf(patient))).toBe(queue.retentionSeconds / 2);
+  });
+
+  test("waits for as long as every slot can be busy with an attempt", () => {
+    expect(faultyMinutes({ timeoutMilliseconds: 10_000 })).toBe(3);
+    expect(faultyMinutes({ timeoutMilliseconds: 600_000 })).toBe(12);
+  });
+
+  test("is deployed with this expression", () => {
+    const [alarm] = Object.values(template.findResources(ALARM)).filter(({ Properties }) =>
+      Properties.AlarmDescription.endsWith("#oldest-message"),
+    );
+    const expressions = alarm?.Properties.Metrics.flatMap(({ Expression = [] }) => Expression);
+    expect(expressions).toEqual([faultyAge(healthy, waiting)]);
+    expect(alarm?.Properties).toMatchObject({ Threshold: healthy, EvaluationPeriods: faultyMinutes(workflow) });
   });
 });
 
