@@ -21,7 +21,7 @@ const INVALID_SHOWN = 10;
 
 /** Puts the dead letters of a file back into the dead-letter queue, and sets the exit code. */
 export async function importFromFile(path: string, options: ImportOptions): Promise<void> {
-  if (path !== "-" && !existsSync(path)) throw new ConfigurationError(`there is no file ${path}`);
+  if (path !== "-" && !existsSync(path)) throw new ConfigurationError(`there is no file ${path}: check the path`);
   await withOneTarget(options, [], async (target) => {
     const { result, interrupted } = await importLines(target, path, options);
     if (options.json)

@@ -9,7 +9,9 @@ import type { Assignment } from "../options/assignment.ts";
  */
 export function setValues(item: unknown, assignments: readonly Assignment[]): unknown {
   if (typeof item !== "object" || item === null) {
-    throw new TypeError(`--set needs an object or a list, and the item is ${jsonText(item)}`);
+    throw new TypeError(
+      `--set needs an object or a list, and the item is ${jsonText(item)}: change it with --edit or --transform`,
+    );
   }
   const changed = structuredClone(item);
   for (const { path, value } of assignments) setProperty(changed as Record<string, unknown>, path, value);

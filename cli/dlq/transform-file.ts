@@ -22,7 +22,7 @@ export type Transform = (item: unknown, deadLetter: object) => unknown;
  */
 export async function loadTransform(file: string): Promise<Transform> {
   const path = resolve(file);
-  if (!existsSync(path)) throw new ConfigurationError(`--transform: there is no file ${path}`);
+  if (!existsSync(path)) throw new ConfigurationError(`--transform: there is no file ${path}: check the path`);
   let module: { default?: unknown };
   try {
     module = await import(pathToFileURL(path).href);

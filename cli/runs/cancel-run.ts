@@ -25,7 +25,7 @@ export async function cancelRun(runOrWorkflow: string | undefined, options: Canc
   }
   const { run, where, running, local, name } = target;
   if (running || local === undefined) {
-    const message = `Run ${run.id} on ${where} is being cancelled. Watch its end with: npx sluice status ${run.id}${stackFlag(target)} --watch`;
+    const message = `Run ${run.id} on ${where} is being cancelled. Watch it with: npx sluice status ${run.id}${stackFlag(target)} --watch`;
     if (options.json) writeJson({ type: "message", message });
     else say(message);
     return;

@@ -65,7 +65,9 @@ export async function follow({
         const redriven = await redriveProgress.check(record);
         if (redriven === "lost") {
           display.say(
-            "Some redriven items are pending, but their messages are no longer on the queue. Redrive their dead letters again.",
+            "Some redriven items are pending, but their messages are no longer on the queue: it was purged, or SQS " +
+              "deleted them after 10 days. If `npx sluice dlq` still lists their dead letters, redrive them again. " +
+              "Otherwise these items stay pending.",
           );
         }
         if (redriven !== "at work") return await summarise(engine, record);

@@ -22,7 +22,7 @@ export function progressFacts(progress: LiveProgress): Map<Fact, string> {
 }
 
 function sourceFact({ sourceWaitSeconds, readingSeconds }: LiveProgress): string | undefined {
-  if (sourceWaitSeconds !== undefined) return `the source waits ${seconds(sourceWaitSeconds)}`;
+  if (sourceWaitSeconds !== undefined) return `the source waits for ${seconds(sourceWaitSeconds)}`;
   return readingSeconds === undefined ? undefined : `reading a page for ${seconds(readingSeconds)}`;
 }
 

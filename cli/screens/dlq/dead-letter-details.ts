@@ -85,7 +85,7 @@ function facts(deadLetter: DeadLetter, place: string, run: DeadLetterRun | undef
 
 const KINDS: Readonly<Record<DeadLetter["kind"], string>> = {
   "dead letter": "dead letter with its history",
-  raw: "the original message: SQS moved it here, and no attempt was reported",
+  raw: "the original message: SQS moved it here, because no consumer recorded an outcome",
   newer: "a message of a newer version of Sluice: this version does not change it",
   foreign: "a message that Sluice did not send",
 };

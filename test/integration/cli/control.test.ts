@@ -143,7 +143,7 @@ test("a run is cancelled from another process: what is queued is dropped, and th
   const { code, stdout } = await world.type("cancel", "gated", "--yes");
   expect(code).toBe(0);
   expect(stdout).toMatch(
-    /^Run \S+ on this machine is being cancelled\. Watch its end with: npx sluice status \S+ --watch\n$/,
+    /^Run \S+ on this machine is being cancelled\. Watch it with: npx sluice status \S+ --watch\n$/,
   );
   const watch = world.begin("status", "--watch", "--json");
   await watch.printed('"status":"cancelling"');

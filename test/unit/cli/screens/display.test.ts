@@ -58,10 +58,10 @@ describe("the live line", () => {
   test("says how long the source waits", () => {
     const wait = { total: undefined, secondsLeft: undefined, sourceWaitSeconds: 754, rate: 0, inFlight: 0 };
     expect(line(120, wait)).toBe(
-      "5,000 produced · 0 in flight · 3,109 succeeded · 57 retried · 4 dead · 0/s · the source waits 12 min 34 s",
+      "5,000 produced · 0 in flight · 3,109 succeeded · 57 retried · 4 dead · 0/s · the source waits for 12 min 34 s",
     );
     for (let columns = 40; columns <= 250; columns++) expect(line(columns, wait).length).toBeLessThan(columns);
-    expect(line(80, wait)).toContain("the source waits 12 min 34 s");
+    expect(line(80, wait)).toContain("the source waits for 12 min 34 s");
   });
 
   test("says how long a page has been read", () => {

@@ -145,7 +145,7 @@ describe("a dead letter", () => {
   test("that SQS moved has no history, and says where it came from", () => {
     const deadLetter = deadLetterOf(envelope, { movedFrom: "arn:aws:sqs:us-east-1:000000000000:cities" });
     const text = plain(deadLetterDetails(deadLetter, "cities on stack sluice-cities", undefined, 120)).join("\n");
-    expect(text).toContain("the original message: SQS moved it here, and no attempt was reported");
+    expect(text).toContain("the original message: SQS moved it here, because no consumer recorded an outcome");
     expect(text).toContain("  moved by SQS  from arn:aws:sqs:us-east-1:000000000000:cities");
     expect(text).toContain("\nAttempts\n  none was recorded");
   });
