@@ -26,7 +26,7 @@ import {
  */
 const ROW_RETENTION_SECONDS = 90 * 86_400;
 
-/** The ledger's rows in a DynamoDB table. Each write postpones the row's expiry. */
+/** The ledger's rows in a DynamoDB table. Each write postpones the row's expiry, unless the row is permanent. */
 export class DynamoDbStore implements LedgerStore {
   readonly #client: DynamoDBClient;
   readonly #table: string;
@@ -83,6 +83,7 @@ export class DynamoDbStore implements LedgerStore {
   }
 
   #expiring(update: Update): Update {
+    if (update.isPermanent === true) return update;
     const expiresAt = Math.floor(this.#now() / 1_000) + ROW_RETENTION_SECONDS;
     return { ...update, set: { ...update.set, [EXPIRY_ATTRIBUTE]: expiresAt } };
   }
@@ -142,7 +143,10 @@ function toExpressions(update: Update): Expressions {
     "SET",
     Object.entries(update.set ?? {}).flatMap(([k, v]) => (v === undefined ? [] : [`${name(k)} = ${value(v)}`])),
   );
-  clause("ADD", addParts(update.add, name, value));
+  clause("ADD", [
+    ...addParts(update.add, name, value),
+    ...Object.entries(update.increase ?? {}).map(([attribute, by]) => `${name(attribute)} ${value(by)}`),
+  ]);
   clause("REMOVE", (update.remove ?? []).map(name));
   const conditions = (update.when ?? []).map((condition) => toCondition(condition, name, value));
   // DynamoDB refuses empty expressions and empty maps.

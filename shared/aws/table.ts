@@ -40,6 +40,10 @@ export interface Update {
    * its steps must be idempotent.
    */
   readonly add?: Readonly<Record<string, readonly number[]>>;
+  /** Numbers to add to number attributes. A missing attribute counts as 0. Repeating this changes the row again. */
+  readonly increase?: Readonly<Record<string, number>>;
+  /** Whether the row never expires. Default: DynamoDB may delete the row 90 days after its last write. */
+  readonly isPermanent?: boolean;
   /** Attributes to remove. */
   readonly remove?: readonly string[];
   /** All conditions must be true. If the row does not exist, only `absent` and `lacks` are true. */

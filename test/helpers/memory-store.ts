@@ -51,6 +51,8 @@ export function updated(key: Key, before: Row | undefined, update: Update): Reco
   for (const [attribute, members] of Object.entries(update.add ?? {})) {
     if (members.length > 0) row[attribute] = new Set([...asSet(row[attribute]), ...members]);
   }
+  for (const [attribute, by] of Object.entries(update.increase ?? {}))
+    row[attribute] = Number(row[attribute] ?? 0) + by;
   for (const attribute of update.remove ?? []) delete row[attribute];
   return row;
 }

@@ -8,6 +8,7 @@ const SETS = ["done", "dead: too large", "size"];
 const NUMBERS = ["epoch", "failure 0.1"];
 const STRINGS = ["status", "set"];
 const FLAGS = ["ended"];
+const SUMS = ["throttled", "load"];
 
 const set = fc.constantFrom(...SETS);
 const member = fc.integer({ min: -2, max: 5 });
@@ -43,14 +44,19 @@ const update: fc.Arbitrary<Update> = fc
       )
       .map((parts) => Object.assign({}, ...parts) as NonNullable<Update["set"]>),
     changes: fc.dictionary(set, fc.record({ kind: fc.constantFrom("add", "remove"), members })),
+    // Quarters add up without rounding, in binary and in decimal numbers.
+    increase: record(
+      SUMS,
+      fc.integer({ min: -100, max: 10 ** 9 }).map((quarters) => quarters / 4),
+    ),
     removed: fc.uniqueArray(fc.constantFrom(...NUMBERS, ...STRINGS), { maxLength: 2 }),
     when: fc.array(condition, { maxLength: 3 }),
   })
-  .map(({ set, changes, removed, when }) => {
+  .map(({ set, changes, increase, removed, when }) => {
     const of = (kind: string) => Object.entries(changes).filter(([, change]) => change.kind === kind);
     const sets = (kind: string) => Object.fromEntries(of(kind).map(([name, change]) => [name, change.members]));
     const remove = [...of("remove").map(([name]) => name), ...removed.filter((name) => !(name in set))];
-    return { set, add: sets("add"), remove, when };
+    return { set, add: sets("add"), increase: increase as Record<string, number>, remove, when };
   });
 
 // DynamoDB's numbers have 38 digits and no negative zero; `marshall` sets no attribute of the name `__proto__`, and no
