@@ -21,7 +21,7 @@ import {
   texts,
 } from "./request-input.ts";
 import type { SentMessage } from "./send-message.ts";
-import { type Outcome, outcomeOf, SqsError } from "./sqs-error.ts";
+import { missingParameter, type Outcome, outcomeOf, SqsError } from "./sqs-error.ts";
 import { checkRange, limits } from "./sqs-limits.ts";
 
 /** What an action needs. */
@@ -32,6 +32,10 @@ export interface ActionContext {
   readonly urlOf: (name: string) => string;
   /** When each queue was last purged (ms), by name. */
   readonly purges: Map<string, number>;
+  /** When queues were deleted (ms), by name. */
+  readonly deletions: Map<string, number>;
+  /** The X-Ray trace of the request, from its header `X-Amzn-Trace-Id`. */
+  readonly trace: string | undefined;
   /** Fires when the client is gone. */
   readonly signal: AbortSignal;
 }
@@ -48,17 +52,48 @@ const nothing: Answer = { output: {} };
 
 /** The actions, by the name in `X-Amz-Target`. */
 export const actions: Readonly<Record<string, Action>> = {
-  CreateQueue(input, { store, urlOf }) {
+  CreateQueue(input, { store, clock, urlOf, deletions }) {
     const name = text(input, "QueueName");
+    const deleted = deletions.get(name);
+    if (deleted !== undefined && clock() < deleted + limits.secondsUntilNameIsFree * 1_000) {
+      throw new SqsError(
+        "QueueDeletedRecently",
+        `You must wait ${limits.secondsUntilNameIsFree} seconds after deleting a queue before you can create another ` +
+          "with the same name.",
+      );
+    }
+    const isNew = !store.hasQueue(name);
     store.createQueue(name, textMap(input, "Attributes"));
+    // SQS does not change the tags of a queue that exists.
+    if (isNew) store.addTags(name, textMap(input, "tags"));
     return { output: { QueueUrl: urlOf(name) } };
   },
 
-  DeleteQueue(input, { store, purges }) {
+  DeleteQueue(input, { store, clock, purges, deletions }) {
     const name = queueName(input);
     store.deleteQueue(name);
     purges.delete(name);
+    deletions.set(name, clock());
     return nothing;
+  },
+
+  TagQueue(input, { store }) {
+    const tags = textMap(input, "Tags");
+    if (Object.keys(tags).length === 0) throw missingParameter("Tags");
+    store.addTags(queueName(input), tags);
+    return nothing;
+  },
+
+  UntagQueue(input, { store }) {
+    const keys = texts(input, "TagKeys");
+    if (keys.length === 0)
+      throw new SqsError("InvalidParameterValue", "Tag keys must be between 1 and 128 characters in length.");
+    store.removeTags(queueName(input), keys);
+    return nothing;
+  },
+
+  ListQueueTags(input, { store }) {
+    return { output: withoutEmpty({ Tags: store.tags(queueName(input)) }) };
   },
 
   GetQueueUrl(input, { store, urlOf }) {
@@ -73,7 +108,7 @@ export const actions: Readonly<Record<string, Action>> = {
       store.queueNames().filter((name) => name.startsWith(prefix)),
       input,
     );
-    return { output: { QueueUrls: names.map(urlOf), ...nextToken } };
+    return { output: withoutEmpty({ QueueUrls: names.map(urlOf), ...nextToken }) };
   },
 
   ListDeadLetterSourceQueues(input, { store, urlOf }) {
@@ -85,7 +120,7 @@ export const actions: Readonly<Record<string, Action>> = {
     const names = texts(input, "AttributeNames");
     const unknown = names.find((name) => !readableAttributes.has(name));
     if (unknown !== undefined) throw new SqsError("InvalidAttributeName", `Unknown Attribute ${unknown}.`);
-    return { output: { Attributes: pick(store.attributes(queueName(input)), nameFilter(names)) } };
+    return { output: withoutEmpty({ Attributes: pick(store.attributes(queueName(input)), nameFilter(names)) }) };
   },
 
   SetQueueAttributes(input, { store }) {
@@ -93,15 +128,15 @@ export const actions: Readonly<Record<string, Action>> = {
     return nothing;
   },
 
-  SendMessage(input, { store }) {
-    return { output: sent(store.send(queueName(input), outgoingMessage(input))) };
+  SendMessage(input, { store, trace }) {
+    return { output: sent(store.send(queueName(input), outgoingMessage(input, trace))) };
   },
 
-  SendMessageBatch(input, { store }) {
+  SendMessageBatch(input, { store, trace }) {
     const name = queueName(input);
     store.settings(name);
-    const entries = batchEntries(input);
-    const messages = entries.map((entry) => outgoingMessage(entry.input));
+    const entries = batchEntries(input, "SendMessageBatch");
+    const messages = entries.map((entry) => outgoingMessage(entry.input, trace));
     checkBatchBytes(messages);
     return { output: batch(entries, store.sendBatch(name, messages), sent) };
   },
@@ -112,7 +147,8 @@ export const actions: Readonly<Record<string, Action>> = {
     const max = optionalInteger(input, "MaxNumberOfMessages") ?? 1;
     checkRange("MaxNumberOfMessages", max, 1, limits.receivedMessages);
     const waitSeconds = optionalInteger(input, "WaitTimeSeconds") ?? settings.waitTimeSeconds;
-    checkRange("WaitTimeSeconds", waitSeconds, 0, limits.waitTimeSeconds);
+    const waitRange = `Must be >= 0 and <= ${limits.waitTimeSeconds}, if provided.`;
+    checkRange("WaitTimeSeconds", waitSeconds, 0, limits.waitTimeSeconds, waitRange);
     const visibility = optionalInteger(input, "VisibilityTimeout") ?? settings.visibilityTimeoutSeconds;
     checkRange("VisibilityTimeout", visibility, 0, limits.visibilityTimeoutSeconds);
     const wanted = nameFilter(texts(input, "MessageAttributeNames"));
@@ -144,7 +180,7 @@ export const actions: Readonly<Record<string, Action>> = {
   DeleteMessageBatch(input, { store }) {
     const name = queueName(input);
     store.settings(name);
-    const entries = batchEntries(input);
+    const entries = batchEntries(input, "DeleteMessageBatch");
     const handles = entries.map((entry) => text(entry.input, "ReceiptHandle"));
     return { output: batch(entries, store.deleteMessages(name, handles), () => ({})) };
   },
@@ -158,7 +194,7 @@ export const actions: Readonly<Record<string, Action>> = {
   ChangeMessageVisibilityBatch(input, { store }) {
     const name = queueName(input);
     store.settings(name);
-    const entries = batchEntries(input);
+    const entries = batchEntries(input, "ChangeMessageVisibilityBatch");
     const outcomes = store.transaction(() =>
       entries.map((entry) =>
         outcomeOf(() =>
@@ -216,6 +252,15 @@ function page(names: readonly string[], input: Input): { names: string[]; nextTo
   // Without MaxResults, SQS lists the first thousand names and returns no token.
   const more = max !== undefined && last !== undefined && listed.length < rest.length;
   return { names: listed, nextToken: more ? { NextToken: Buffer.from(last).toString("base64url") } : {} };
+}
+
+/** Leaves out empty lists and maps, as the answers of SQS do. */
+function withoutEmpty(output: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(output).filter(
+      ([, value]) => typeof value !== "object" || value === null || Object.keys(value).length > 0,
+    ),
+  );
 }
 
 function pick<T>(values: Readonly<Record<string, T>>, wanted: (name: string) => boolean): Record<string, T> {

@@ -7,6 +7,9 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlit
  * receiver changed its visibility, to `visibility_changed_to` seconds. A receive may be recorded in memory only: see
  * `UnwrittenReceives`. No timer makes a message visible: its row and the clock decide.
  *
+ * `receives` counts the receives in the queue that holds the message now, and `receives_before` those in the queues from
+ * which SQS moved it. `ApproximateReceiveCount` is the sum; `maxReceiveCount` is about the first only.
+ *
  * `first_visible_at` is the place of the message in the queue's order before it was received. The message returns to
  * this place when its receiver makes it visible at once, so a command that only looks at a queue does not change its
  * order.
@@ -22,6 +25,7 @@ const schema = `
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE,
     attributes TEXT NOT NULL,
+    tags TEXT,
     created_at INTEGER NOT NULL,
     modified_at INTEGER NOT NULL
   ) STRICT;
@@ -32,6 +36,7 @@ const schema = `
     visible_at INTEGER NOT NULL,
     hold INTEGER NOT NULL DEFAULT 0,
     receives INTEGER NOT NULL DEFAULT 0,
+    receives_before INTEGER NOT NULL DEFAULT 0,
     receipt INTEGER NOT NULL DEFAULT 0,
     received_at INTEGER,
     first_received_at INTEGER,
@@ -50,8 +55,6 @@ const schema = `
   CREATE INDEX IF NOT EXISTS messages_in_order ON messages (queue, visible_at, sequence, hold, sent_at);
   CREATE INDEX IF NOT EXISTS messages_by_group ON messages (queue, ordered_group, sequence)
     WHERE ordered_group IS NOT NULL;
-  CREATE INDEX IF NOT EXISTS messages_held_by_group ON messages (queue, ordered_group, visible_at)
-    WHERE ordered_group IS NOT NULL AND hold > 0;
 
   CREATE TABLE IF NOT EXISTS ordered_groups (
     queue INTEGER NOT NULL,
@@ -107,12 +110,13 @@ export class Database {
     this.#connection.exec(schema);
     // A file of an earlier version has other indexes, and lacks some columns.
     this.#connection.exec("DROP INDEX IF EXISTS messages_by_visibility; DROP INDEX IF EXISTS messages_by_age;");
-    for (const column of ["first_visible_at", "visibility_changed_to"]) {
-      if (this.get("SELECT 1 FROM pragma_table_info('messages') WHERE name = ?", column) !== undefined) continue;
-      this.#connection.exec(`ALTER TABLE messages ADD COLUMN ${column} INTEGER`);
-      // Earlier versions wrote 3 for some of the received messages.
-      this.#connection.exec("UPDATE messages SET hold = 1 WHERE hold = 3");
-    }
+    this.#connection.exec("DROP INDEX IF EXISTS messages_held_by_group;");
+    // Earlier versions wrote 3 for some of the received messages.
+    if (this.#addColumn("messages", "first_visible_at", "INTEGER"))
+      this.run("UPDATE messages SET hold = 1 WHERE hold = 3");
+    this.#addColumn("messages", "visibility_changed_to", "INTEGER");
+    this.#addColumn("messages", "receives_before", "INTEGER NOT NULL DEFAULT 0");
+    this.#addColumn("queues", "tags", "TEXT");
   }
 
   /** The first row, or undefined. */
@@ -170,6 +174,13 @@ export class Database {
   close(): void {
     this.#statements.clear();
     this.#connection.close();
+  }
+
+  /** Adds a column to the table of an older file. @returns whether the column was missing. */
+  #addColumn(table: string, column: string, type: string): boolean {
+    if (this.get("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", table, column) !== undefined) return false;
+    this.#connection.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
+    return true;
   }
 
   #reserveSequences(): void {

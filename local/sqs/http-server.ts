@@ -128,8 +128,9 @@ async function handle(
   response: ServerResponse,
   { gone, undelivered, service }: Exchange,
 ): Promise<void> {
-  const target = request.headers["x-amz-target"];
-  const reply = await service.respond(target?.toString(), () => readBody(request), gone);
+  const { "x-amz-target": target, "x-amzn-trace-id": trace } = request.headers;
+  const headers = { target: target?.toString(), trace: trace?.toString() };
+  const reply = await service.respond(headers, () => readBody(request), gone);
   if (reply === undefined) {
     response.destroy();
     return;

@@ -30,7 +30,9 @@ export function inProcess(service: Pick<SqsService, "respond">): InProcessHandle
     async handle({ headers, body }, options) {
       const gone = options?.abortSignal instanceof AbortSignal ? options.abortSignal : new AbortController().signal;
       if (gone.aborted) throw aborted();
-      const reply = await service.respond(headers["x-amz-target"], () => textOf(body), gone);
+      // The SDK writes its own headers in lower case, and that of the trace as here.
+      const trace = headers["X-Amzn-Trace-Id"] ?? headers["x-amzn-trace-id"];
+      const reply = await service.respond({ target: headers["x-amz-target"], trace }, () => textOf(body), gone);
       if (gone.aborted) {
         reply?.undo?.();
         throw aborted();

@@ -1,5 +1,5 @@
 import { SqsError } from "./sqs-error.ts";
-import { limits } from "./sqs-limits.ts";
+import { hasRefusedCharacter, limits } from "./sqs-limits.ts";
 
 /** A message attribute: `DataType` is `String`, `Number` or `Binary`, with an optional label (`Number.int`). */
 export type MessageAttribute =
@@ -11,7 +11,8 @@ export type MessageAttribute =
 export type MessageAttributes = Readonly<Record<string, MessageAttribute>>;
 
 const dataTypes = /^(String|Number|Binary)(\..+)?$/;
-const attributeName = /^(?!(?:aws|amazon)\.)(?!\.)(?!.*\.\.)(?!.*\.$)[A-Za-z0-9_.-]+$/i;
+// The page allows A to Z, a to z and digits. AWS also accepts letters of other scripts: LocalStack's tests record it.
+const attributeName = /^(?!(?:aws|amazon)\.)(?!\.)(?!.*\.\.)(?!.*\.$)[\p{L}\p{N}_.-]+$/iu;
 
 /**
  * Checks names, types and values against "Amazon SQS message metadata" in the developer guide.
@@ -45,7 +46,15 @@ function checkAttribute(name: string, attribute: MessageAttribute): void {
   }
   const value = "stringValue" in attribute ? attribute.stringValue : attribute.binaryValue;
   if ((kind === "Binary") !== "binaryValue" in attribute) throw refusal(name, `must hold a ${kind} value`);
-  if (value === "") throw refusal(name, "must contain a non-empty message attribute value");
+  if (value === "") {
+    throw new SqsError(
+      "InvalidParameterValue",
+      `Message (user) attribute '${name}' must contain a non-empty value of type '${kind}'.`,
+    );
+  }
+  if ("stringValue" in attribute && hasRefusedCharacter(value)) {
+    throw refusal(name, "contains characters outside the allowed set");
+  }
   if (kind === "Number" && !Number.isFinite(Number(value))) throw refusal(name, "must hold a number");
 }
 

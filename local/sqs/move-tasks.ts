@@ -75,7 +75,7 @@ export class MoveTasks {
    * Starts a task and returns its handle.
    *
    * @throws SqsError `ResourceNotFoundException`. `InvalidParameterValue`: the source is no dead-letter queue, or the rate
-   *   is out of range. `UnsupportedOperation`: a task of this source is running.
+   *   is out of range, or a task of this source is running.
    */
   start(options: MoveOptions): string {
     const { database, queues, clock } = this.#context;
@@ -95,8 +95,9 @@ export class MoveTasks {
       checkRange("MaxNumberOfMessagesPerSecond", options.messagesPerSecond, 1, limits.moveTaskMessagesPerSecond);
     }
     if (this.#running().some((task) => task.source === options.sourceArn)) {
+      // The page says UnsupportedOperation. LocalStack's tests record this code on AWS.
       throw new SqsError(
-        "UnsupportedOperation",
+        "InvalidParameterValue",
         "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
       );
     }
@@ -136,9 +137,12 @@ export class MoveTasks {
   /**
    * Stops a task and returns how many messages it moved. Messages that were moved stay in their new queue.
    *
-   * @throws SqsError `ResourceNotFoundException`. `UnsupportedOperation`: the task is not running.
+   * @throws SqsError `InvalidParameterValue`: the handle is not one of SQS. `ResourceNotFoundException`.
+   *   `UnsupportedOperation`: the task is not running.
    */
   cancel(handle: string): number {
+    const source = sourceOfHandle(handle);
+    if (this.#context.queues.find(queueNameOfArn(source)) === undefined) throw notFound("SourceArn");
     const task = this.#context.database.get<TaskRow>("SELECT * FROM move_tasks WHERE handle = ?", handle);
     if (task === undefined) throw new SqsError("ResourceNotFoundException", "Task does not exist.");
     if (task.status !== "RUNNING") throw new SqsError("UnsupportedOperation", "Only active tasks can be cancelled.");
@@ -227,7 +231,7 @@ export class MoveTasks {
     const sequence = database.nextSequence();
     database.run(
       `UPDATE messages SET sequence = ?, id = ?, queue = ?, visible_at = ?, sent_at = ?, source = NULL, hold = 0,
-         receives = 0, receipt = 0, received_at = NULL, first_received_at = NULL, first_visible_at = NULL
+         receives = 0, receives_before = 0, receipt = 0, received_at = NULL, first_received_at = NULL, first_visible_at = NULL
          WHERE sequence = ?`,
       sequence,
       randomUUID(),
@@ -247,6 +251,17 @@ export class MoveTasks {
     this.#context.changed(from);
     this.#context.changed(to);
   }
+}
+
+/** @throws SqsError `InvalidParameterValue`. */
+function sourceOfHandle(handle: string): string {
+  try {
+    const { sourceArn } = JSON.parse(Buffer.from(handle, "base64").toString()) as { readonly sourceArn?: unknown };
+    if (typeof sourceArn === "string") return sourceArn;
+  } catch {
+    // The error is thrown below.
+  }
+  throw new SqsError("InvalidParameterValue", "Value for parameter TaskHandle is invalid.");
 }
 
 function notFound(parameter: string): SqsError {

@@ -87,12 +87,50 @@ export function checkQueueAttributes(attributes: QueueAttributes, fifo: boolean)
     const choices = fifoOnly[name];
     if (range !== undefined) checkInteger(name, value, range);
     else if (choices !== undefined) {
-      if (!fifo) throw new SqsError("InvalidAttributeName", `Unknown Attribute ${name}.`);
+      if (!fifo) throw notForStandardQueues(name);
       if (!choices.includes(value)) throw invalidValue(name, value);
     } else if (name === "RedrivePolicy") {
       if (value !== "") parseRedrivePolicy(value);
     } else if (!uninterpreted.has(name)) throw new SqsError("InvalidAttributeName", `Unknown Attribute ${name}.`);
   }
+}
+
+function notForStandardQueues(name: string): SqsError {
+  return new SqsError(
+    "InvalidAttributeName",
+    name === "ContentBasedDeduplication"
+      ? `Unknown Attribute ${name}.`
+      : `You can specify the ${name} only when FifoQueue is set to true.`,
+  );
+}
+
+/**
+ * Writes attributes as SQS returns them: booleans, which may be written in any case, in lower case, and a redrive policy
+ * with a number as its count.
+ *
+ * @throws SqsError `InvalidAttributeValue`: the redrive policy is malformed.
+ */
+export function normalized(attributes: QueueAttributes): QueueAttributes {
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, value]) => {
+      if (booleans.has(name)) return [name, value.toLowerCase()];
+      const hasTextCount = name === "RedrivePolicy" && /"maxReceiveCount"\s*:\s*"/.test(value);
+      return [name, hasTextCount ? JSON.stringify(parseRedrivePolicy(value)) : value];
+    }),
+  );
+}
+
+const booleans = new Set(["ContentBasedDeduplication", "FifoQueue", "SqsManagedSseEnabled"]);
+
+/** The settings that one kind of encryption changes in the other: a queue has at most one. */
+export function withOneEncryption(before: QueueAttributes, changes: QueueAttributes): QueueAttributes {
+  const after = { ...before, ...changes };
+  if (changes.KmsMasterKeyId) after.SqsManagedSseEnabled = "false";
+  if (changes.SqsManagedSseEnabled === "true" || changes.KmsMasterKeyId === "") {
+    after.KmsMasterKeyId = "";
+    after.KmsDataKeyReusePeriodSeconds = "";
+  }
+  return after;
 }
 
 function checkInteger(name: string, value: string, range: { readonly min: number; readonly max: number }): void {

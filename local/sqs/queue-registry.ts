@@ -3,10 +3,12 @@ import {
   checkQueueAttributes,
   initialAttributes,
   initialFifoAttributes,
+  normalized,
   parseRedrivePolicy,
   type QueueAttributes,
   type QueueSettings,
   settingsOf,
+  withOneEncryption,
 } from "./queue-attributes.ts";
 import { SqsError } from "./sqs-error.ts";
 import { checkQueueName } from "./sqs-limits.ts";
@@ -82,8 +84,11 @@ export class QueueRegistry {
   }
 
   /** Creates a queue. A queue of the same name with the same attributes stays as it is. */
-  create(name: string, requested: QueueAttributes): Queue {
+  create(name: string, given: QueueAttributes): Queue {
+    const requested = normalized(given);
     const { FifoQueue: fifoQueue, ...settable } = requested;
+    // AWS does not know the attribute for a standard queue, not even with the value "false".
+    if (fifoQueue === "false") throw new SqsError("InvalidAttributeName", "Unknown Attribute FifoQueue.");
     if (fifoQueue !== undefined && fifoQueue !== "true") {
       throw new SqsError("InvalidAttributeValue", "FifoQueue can only be true. Omit it for a standard queue.");
     }
@@ -99,7 +104,8 @@ export class QueueRegistry {
         `A queue already exists with the same name and a different value for attribute ${differs[0]}`,
       );
     }
-    const attributes = withoutEmpty({ ...initialAttributes, ...(fifo ? initialFifoAttributes : {}), ...settable });
+    const initial = { ...initialAttributes, ...(fifo ? initialFifoAttributes : {}) };
+    const attributes = withoutEmpty(withOneEncryption(initial, settable));
     const now = this.#clock();
     const row = this.#database.get<QueueRow>(
       "INSERT INTO queues (name, attributes, created_at, modified_at) VALUES (?, ?, ?, ?) RETURNING *",
@@ -113,12 +119,19 @@ export class QueueRegistry {
   }
 
   /** Changes some attributes. An empty policy removes the policy. */
-  setAttributes(queue: Queue, changes: QueueAttributes): void {
-    if ("FifoQueue" in changes) {
-      throw new SqsError("InvalidAttributeName", "FifoQueue can only be set when the queue is created.");
+  setAttributes(queue: Queue, given: QueueAttributes): void {
+    const { FifoQueue: fifoQueue, ...changes } = normalized(given);
+    if (fifoQueue !== undefined && !queue.fifo) {
+      throw new SqsError("InvalidAttributeName", "Unknown Attribute FifoQueue.");
+    }
+    if (fifoQueue !== undefined && fifoQueue !== "true") {
+      throw new SqsError(
+        "InvalidAttributeValue",
+        "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.",
+      );
     }
     this.#check(changes, queue.fifo);
-    const attributes = withoutEmpty({ ...queue.attributes, ...changes });
+    const attributes = withoutEmpty(withOneEncryption(queue.attributes, changes));
     const now = this.#clock();
     this.#database.run(
       "UPDATE queues SET attributes = ?, modified_at = ? WHERE id = ?",

@@ -5,9 +5,10 @@ import { refreshGroupsOf } from "./message-groups.ts";
 import { MoveTasks } from "./move-tasks.ts";
 import type { QueueAttributes, QueueSettings } from "./queue-attributes.ts";
 import { type Queue, QueueRegistry, queueArn } from "./queue-registry.ts";
+import { addTags, type QueueTags, removeTags, tagsOf } from "./queue-tags.ts";
 import { checkInFlight, type ReceivedMessage, type ReceiveOptions, receive } from "./receive-messages.ts";
 import { nextReturnAt } from "./returning-messages.ts";
-import { type OutgoingMessage, type SentMessage, send } from "./send-message.ts";
+import { checkOrderedBatch, type OutgoingMessage, type SentMessage, send } from "./send-message.ts";
 import { type Outcome, outcomeOf } from "./sqs-error.ts";
 import type { StoreContext } from "./store-context.ts";
 import type { Place } from "./unwritten-receives.ts";
@@ -133,6 +134,21 @@ export class QueueStore {
     this.#queues.setAttributes(this.#queues.get(name), changes);
   }
 
+  /** The tags of a queue. */
+  tags(name: string): QueueTags {
+    return tagsOf(this.#database, this.#queues.get(name));
+  }
+
+  /** Adds tags to a queue, or changes their values. */
+  addTags(name: string, tags: QueueTags): void {
+    addTags(this.#database, this.#queues.get(name), tags);
+  }
+
+  /** Removes tags from a queue. */
+  removeTags(name: string, keys: readonly string[]): void {
+    removeTags(this.#database, this.#queues.get(name), keys);
+  }
+
   /** Counts the messages of a queue. The cost grows with the number of messages that are delayed or in flight. */
   counts(name: string): QueueCounts {
     const queue = this.#fresh(name);
@@ -155,9 +171,14 @@ export class QueueStore {
     return send(this.#context, this.#queues.get(name), message);
   }
 
-  /** Sends any number of messages in one transaction. The outcome of each tells whether SQS would refuse it. */
+  /**
+   * Sends any number of messages in one transaction. The outcome of each tells whether SQS would refuse it.
+   *
+   * @throws SqsError `InvalidParameterValue`: a message for a FIFO queue has no group or no deduplication id.
+   */
   sendBatch(name: string, messages: readonly OutgoingMessage[]): Outcome<SentMessage>[] {
     const queue = this.#queues.get(name);
+    checkOrderedBatch(queue, messages);
     return this.#transaction(() => messages.map((message) => outcomeOf(() => send(this.#context, queue, message))));
   }
 
@@ -198,9 +219,10 @@ export class QueueStore {
   }
 
   /**
-   * Hides a message in flight for 0 to 43,200 seconds from now. 0 makes it visible at once.
+   * Hides a message for 0 to 43,200 seconds from now. 0 makes it visible at once. On a standard queue, the handle of an
+   * earlier receive also works: see `in-flight-messages.ts`.
    *
-   * @throws SqsError `MessageNotInflight`, `ReceiptHandleIsInvalid`, `InvalidParameterValue`.
+   * @throws SqsError `MessageNotInflight` (FIFO queues only), `ReceiptHandleIsInvalid`, `InvalidParameterValue`.
    */
   changeVisibility(name: string, receiptHandle: string, visibilityTimeoutSeconds: number): void {
     changeVisibility(this.#context, this.#fresh(name), receiptHandle, visibilityTimeoutSeconds);
@@ -222,6 +244,8 @@ export class QueueStore {
     this.#transaction(() => {
       this.#database.run("DELETE FROM messages WHERE queue = ?", queue.id);
       this.#database.run("DELETE FROM ordered_groups WHERE queue = ?", queue.id);
+      // AWS accepts a message again whose deduplication id was used before the purge.
+      this.#database.run("DELETE FROM deduplication WHERE queue = ?", queue.id);
       queue.total = 0;
       queue.receives.clear();
     });

@@ -10,6 +10,9 @@ import type { StoreContext } from "./store-context.ts";
 import type { Place, Receive } from "./unwritten-receives.ts";
 import { countInvisible, firstVisible } from "./visible-messages.ts";
 
+/** The IAM id of every sender. */
+const SENDER_ID = "AIDACKCEVSQ6C2EXAMPLE";
+
 /** A message as a receiver gets it. */
 export interface ReceivedMessage {
   readonly messageId: string;
@@ -33,6 +36,7 @@ export interface ReceiveOptions {
 
 interface MessageRow extends Place {
   readonly receives: number;
+  readonly receives_before: number;
   readonly first_received_at: number | null;
   readonly first_visible_at: number | null;
   readonly receipt: number;
@@ -47,7 +51,7 @@ interface MessageRow extends Place {
   readonly body: string;
 }
 
-const columns = `sequence, visible_at, receives, receipt, first_received_at, first_visible_at, sent_at, id, group_id,
+const columns = `sequence, visible_at, receives, receives_before, receipt, first_received_at, first_visible_at, sent_at, id, group_id,
   ordered_group, deduplication_id, trace_header, source, attributes, body`;
 
 /** Messages that a receive will deliver. */
@@ -164,12 +168,17 @@ function deliver(
   });
 }
 
-/** Moves messages to the dead-letter queue. Their receive count begins anew, and on FIFO queues their time of sending. */
+/**
+ * Moves messages to the dead-letter queue. They keep their receive count, which counts the receives in all queues. On FIFO
+ * queues their time of sending begins anew.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
+ */
 function deadLetter(context: StoreContext, from: Queue, to: Queue, rows: readonly MessageRow[], now: number): void {
   for (const row of rows) {
     context.database.run(
-      `UPDATE messages SET queue = ?, source = ?, visible_at = ?, sent_at = ?, hold = 0, receives = 0, receipt = 0,
-         received_at = NULL, first_received_at = NULL, first_visible_at = NULL WHERE sequence = ?`,
+      `UPDATE messages SET queue = ?, source = ?, visible_at = ?, sent_at = ?, hold = 0, receipt = 0,
+         receives_before = receives_before + receives, receives = 0, received_at = NULL, first_visible_at = NULL
+         WHERE sequence = ?`,
       to.id,
       queueArn(from.name),
       now,
@@ -192,8 +201,8 @@ function deadLetter(context: StoreContext, from: Queue, to: Queue, rows: readonl
 function received(queue: Queue, row: MessageRow, nonce: number, now: number): ReceivedMessage {
   const systemAttributes: Record<string, string> = {
     ApproximateFirstReceiveTimestamp: String(row.first_received_at ?? now),
-    ApproximateReceiveCount: String(row.receives + 1),
-    SenderId: "000000000000",
+    ApproximateReceiveCount: String(row.receives_before + row.receives + 1),
+    SenderId: SENDER_ID,
     SentTimestamp: String(row.sent_at),
   };
   if (row.group_id !== null) systemAttributes.MessageGroupId = row.group_id;

@@ -82,8 +82,13 @@ export function queueName(input: Input): string {
   return name;
 }
 
-/** Reads a message to send. */
-export function outgoingMessage(input: Input): OutgoingMessage {
+/**
+ * Reads a message to send.
+ *
+ * @param trace The X-Ray trace of the request. It becomes the system attribute `AWSTraceHeader` of a message that has
+ *   none: https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sqs.html
+ */
+export function outgoingMessage(input: Input, trace?: string): OutgoingMessage {
   const delaySeconds = optionalInteger(input, "DelaySeconds");
   const attributes = messageAttributes(input.MessageAttributes);
   const system = messageAttributes(input.MessageSystemAttributes);
@@ -91,17 +96,18 @@ export function outgoingMessage(input: Input): OutgoingMessage {
   if (unknown !== undefined) {
     throw new SqsError("InvalidParameterValue", `Message system attribute name '${unknown}' is invalid.`);
   }
-  const trace = system.AWSTraceHeader;
-  if (trace !== undefined && !("stringValue" in trace)) {
+  const attribute = system.AWSTraceHeader;
+  if (attribute !== undefined && !("stringValue" in attribute)) {
     throw new SqsError("InvalidParameterValue", "The message system attribute AWSTraceHeader must be a String.");
   }
+  const traceHeader = attribute?.stringValue ?? trace;
   const groupId = optionalText(input, "MessageGroupId");
   const deduplicationId = optionalText(input, "MessageDeduplicationId");
   return {
     body: text(input, "MessageBody"),
     ...(delaySeconds === undefined ? {} : { delaySeconds }),
     ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
-    ...(trace === undefined ? {} : { traceHeader: trace.stringValue }),
+    ...(traceHeader === undefined ? {} : { traceHeader }),
     ...(groupId === undefined ? {} : { groupId }),
     ...(deduplicationId === undefined ? {} : { deduplicationId }),
   };
@@ -140,13 +146,14 @@ export interface BatchEntry {
 /**
  * Reads the entries of a batch request: 1 to 10, with distinct ids.
  *
+ * @param action The request's action, such as `SendMessageBatch`.
  * @throws SqsError `EmptyBatchRequest`, `TooManyEntriesInBatchRequest`, `InvalidBatchEntryId`, `BatchEntryIdsNotDistinct`.
  */
-export function batchEntries(input: Input): BatchEntry[] {
+export function batchEntries(input: Input, action: string): BatchEntry[] {
   const list = input.Entries ?? [];
   if (!Array.isArray(list) || !list.every(isRecord)) throw wrongType("Entries", "a list of maps");
   if (list.length === 0) {
-    throw new SqsError("EmptyBatchRequest", "There should be at least one entry in the request.");
+    throw new SqsError("EmptyBatchRequest", `There should be at least one ${action}RequestEntry in the request.`);
   }
   if (list.length > limits.batchEntries) {
     throw new SqsError(
@@ -179,11 +186,17 @@ export function checkBatchBytes(messages: readonly OutgoingMessage[]): void {
   }
 }
 
-/** Tells which names a receive asks for. `All` and `.*` mean every name, `prefix.*` every name with that prefix. */
+const everyName: ReadonlySet<string> = new Set(["All", ".*", "*"]);
+
+/**
+ * Tells which names a receive asks for. `All`, `.*` and `*` mean every name. `bar.*` means every name that starts with
+ * `bar`, also `barcode`.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
+ */
 export function nameFilter(names: readonly string[]): (name: string) => boolean {
-  if (names.includes("All") || names.includes(".*")) return () => true;
+  if (names.some((name) => everyName.has(name))) return () => true;
   const exact = new Set(names);
-  const prefixes = names.filter((name) => name.endsWith(".*")).map((name) => name.slice(0, -1));
+  const prefixes = names.filter((name) => name.endsWith(".*")).map((name) => name.slice(0, -2));
   return (name) => exact.has(name) || prefixes.some((prefix) => name.startsWith(prefix));
 }
 

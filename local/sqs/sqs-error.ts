@@ -1,7 +1,18 @@
 import { SluiceError } from "../../shared/base/errors.ts";
 
-/** The HTTP status and the code of the older query protocol. The default is 400 and the error's own name. */
-const specifics: Readonly<Record<string, { readonly status?: number; readonly query?: string }>> = {
+/** How an error is sent. Defaults: status 400, the query code and the type are the error's own name. */
+interface Wire {
+  readonly status?: number;
+  /** The code of the older query protocol. The SDKs show it as the error's code. */
+  readonly query?: string;
+  /** The type in the body of the answer. */
+  readonly type?: string;
+}
+
+const specifics: Readonly<Record<string, Wire>> = {
+  InvalidParameterValue: { type: "com.amazon.coral.service#InvalidParameterValueException" },
+  MissingParameter: { type: "com.amazon.coral.service#MissingRequiredParameterException" },
+  QueueDeletedRecently: { query: "AWS.SimpleQueueService.QueueDeletedRecently" },
   QueueDoesNotExist: { query: "AWS.SimpleQueueService.NonExistentQueue" },
   QueueNameExists: { query: "QueueAlreadyExists" },
   BatchEntryIdsNotDistinct: { query: "AWS.SimpleQueueService.BatchEntryIdsNotDistinct" },
@@ -35,6 +46,7 @@ export type SqsErrorCode =
   | "MissingParameter"
   | "OverLimit"
   | "PurgeQueueInProgress"
+  | "QueueDeletedRecently"
   | "QueueDoesNotExist"
   | "QueueNameExists"
   | "ReceiptHandleIsInvalid"
@@ -52,11 +64,14 @@ export class SqsError extends SluiceError {
   readonly status: number;
   /** The code of the older query protocol, sent in the `x-amzn-query-error` header. */
   readonly queryCode: string;
+  /** The type of the error in the body of the answer, such as `com.amazonaws.sqs#QueueDoesNotExist`. */
+  readonly type: string;
 
   constructor(code: SqsErrorCode, message: string) {
     super(code, message);
     this.status = specifics[code]?.status ?? 400;
     this.queryCode = specifics[code]?.query ?? code;
+    this.type = specifics[code]?.type ?? `com.amazonaws.sqs#${code}`;
   }
 
   /** Whether the caller is at fault, rather than the service. */

@@ -9,7 +9,7 @@ import {
   MOST_MESSAGE_ATTRIBUTES,
   MOST_RECEIVED_MESSAGES,
 } from "../../shared/aws/quotas.ts";
-import { invalidParameter, missingParameter, SqsError } from "./sqs-error.ts";
+import { invalidParameter, SqsError } from "./sqs-error.ts";
 
 /**
  * What SQS allows, from the developer guide's pages "Amazon SQS message quotas" and "Amazon SQS standard / FIFO queue
@@ -37,6 +37,8 @@ export const limits = {
   deduplicationSeconds: 300,
   moveTaskMessagesPerSecond: 500,
   secondsBetweenPurges: 60,
+  secondsUntilNameIsFree: 60,
+  tags: 50,
 } as const;
 
 // SQS refuses most control characters, lone surrogates, U+FFFE and U+FFFF. With the `u` flag, a pair of surrogates is
@@ -44,13 +46,18 @@ export const limits = {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what SQS refuses.
 const refusedCharacter = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uD800-\uDFFF\uFFFE\uFFFF]/u;
 
+/** Whether SQS refuses a text because of one of its characters. */
+export function hasRefusedCharacter(text: string): boolean {
+  return refusedCharacter.test(text);
+}
+
 /**
  * Checks a message's characters: `#x9`, `#xA`, `#xD`, `#x20`–`#xD7FF`, `#xE000`–`#xFFFD` and `#x10000`–`#x10FFFF`.
  *
  * @throws SqsError `InvalidMessageContents`.
  */
 export function checkCharacters(text: string): void {
-  if (refusedCharacter.test(text)) {
+  if (hasRefusedCharacter(text)) {
     throw new SqsError("InvalidMessageContents", "The message contains characters outside the allowed set.");
   }
 }
@@ -58,11 +65,18 @@ export function checkCharacters(text: string): void {
 /**
  * Checks a number against a range, both ends included.
  *
+ * @param reason What the error says. Default: the words of most parameters.
  * @throws SqsError `InvalidParameterValue`.
  */
-export function checkRange(name: string, value: number, min: number, max: number): void {
+export function checkRange(
+  name: string,
+  value: number,
+  min: number,
+  max: number,
+  reason = `Must be between ${min} and ${max}, if provided.`,
+): void {
   if (!Number.isInteger(value) || value < min || value > max) {
-    throw invalidParameter(name, value, `Must be between ${min} and ${max}, if provided.`);
+    throw invalidParameter(name, value, reason);
   }
 }
 
@@ -87,10 +101,9 @@ export function checkGroupOrDeduplicationId(name: string, value: string): void {
  * Checks the name of a queue: 1 to 80 letters, digits, hyphens and underscores. Only the name of a FIFO queue ends in
  * `.fifo`.
  *
- * @throws SqsError `InvalidParameterValue`. `MissingParameter`: the name is empty.
+ * @throws SqsError `InvalidParameterValue`.
  */
 export function checkQueueName(name: string, fifo: boolean): void {
-  if (name === "") throw missingParameter("QueueName");
   const stem = fifo && name.endsWith(".fifo") ? name.slice(0, -".fifo".length) : name;
   if (name.length > limits.queueNameLength || !/^[A-Za-z0-9_-]+$/.test(stem) || (fifo && stem === name)) {
     throw new SqsError(

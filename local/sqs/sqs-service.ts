@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { type Answer, actions } from "./api-actions.ts";
+import { type ActionContext, type Answer, actions } from "./api-actions.ts";
 import { Faults } from "./injected-faults.ts";
 import { QueueStore } from "./queue-store.ts";
 import { type Input, parseInput } from "./request-input.ts";
@@ -18,6 +18,14 @@ export interface SqsServiceOptions {
   readonly cacheMegabytes?: number;
 }
 
+/** The headers of a request that decide what happens. */
+export interface RequestHeaders {
+  /** `X-Amz-Target`, such as `AmazonSQS.SendMessage`. */
+  readonly target: string | undefined;
+  /** `X-Amzn-Trace-Id`: the X-Ray trace of the sender. */
+  readonly trace: string | undefined;
+}
+
 /** The reply to a request. */
 export interface Reply extends Answer {
   readonly status: number;
@@ -31,6 +39,7 @@ export class SqsService {
   readonly #clock: () => number;
   readonly #scheduler = new RequestScheduler();
   readonly #purges = new Map<string, number>();
+  readonly #deletions = new Map<string, number>();
   readonly #urlOf: (name: string) => string;
 
   /**
@@ -52,13 +61,13 @@ export class SqsService {
   /**
    * Answers a request. A refusal is an answer too.
    *
-   * @param target The header `X-Amz-Target`, such as `AmazonSQS.SendMessage`.
+   * @param headers The headers that decide what happens.
    * @param read Reads the request's body.
    * @param gone Fires when the client is gone.
    * @returns the answer. `undefined` if an injected fault lost the answer: the connection must then be closed.
    */
   async respond(
-    target: string | undefined,
+    { target, trace }: RequestHeaders,
     read: () => string | Promise<string>,
     gone: AbortSignal,
   ): Promise<Reply | undefined> {
@@ -75,7 +84,7 @@ export class SqsService {
         return undefined;
       }
       const answer = await this.#scheduler.schedule(isSend(action) ? "send" : "other", () =>
-        this.#perform(action, input, gone),
+        this.#perform(action, input, { signal: gone, trace }),
       );
       // The receives of a lost response stay in effect. They are undone only if the client itself is gone.
       return fault === "lostResponse" ? undefined : { status: 200, headers: {}, ...answer };
@@ -84,13 +93,19 @@ export class SqsService {
     }
   }
 
-  #perform(action: string, input: Input, signal: AbortSignal): Answer | Promise<Answer> {
+  #perform(action: string, input: Input, request: Pick<ActionContext, "signal" | "trace">): Answer | Promise<Answer> {
     const perform = Object.hasOwn(actions, action) ? actions[action] : undefined;
     if (perform === undefined) {
       throw new SqsError("UnknownOperationException", `The action ${action || "(none)"} is not known here.`);
     }
-    const { store } = this;
-    return perform(input, { store, clock: this.#clock, urlOf: this.#urlOf, purges: this.#purges, signal });
+    return perform(input, {
+      ...request,
+      store: this.store,
+      clock: this.#clock,
+      urlOf: this.#urlOf,
+      purges: this.#purges,
+      deletions: this.#deletions,
+    });
   }
 }
 
@@ -99,7 +114,7 @@ function refusal(error: unknown): Reply {
   return {
     status: known.status,
     headers: { "x-amzn-query-error": `${known.queryCode};${known.senderFault ? "Sender" : "Receiver"}` },
-    output: { __type: `com.amazonaws.sqs#${known.code}`, message: known.message },
+    output: { __type: known.type, message: known.message },
   };
 }
 

@@ -33,7 +33,11 @@ export interface DeadLetter {
   readonly sentAt: string;
   /** When SQS will delete the message, ISO 8601. `null` if the queue's retention is not known. */
   readonly expiresAt: string | null;
-  /** How often the message was received from the dead-letter queue, including this time. */
+  /**
+   * How often the message was received, including this time. If SQS moved the message here, its receives from the
+   * workflow's queue count too.
+   * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
+   */
   readonly receiveCount: number;
   /** The address of the item. `null` if the message is not an envelope, or is the envelope of a newer version. */
   readonly workflow: string | null;

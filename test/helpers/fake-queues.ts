@@ -67,9 +67,8 @@ export class FakeQueues {
       on("changeVisibility", (messages, { Entries }) => {
         for (const { ReceiptHandle, VisibilityTimeout } of Entries) {
           const message = messages.find(({ receipt }) => receipt === ReceiptHandle);
-          if (message !== undefined && message.visibleAt > this.now) {
-            message.visibleAt = this.now + Number(VisibilityTimeout) * 1_000;
-          }
+          // As on AWS, also after the visibility timeout of the receive.
+          if (message !== undefined) message.visibleAt = this.now + Number(VisibilityTimeout) * 1_000;
         }
         return {};
       }),

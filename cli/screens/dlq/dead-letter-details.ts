@@ -69,7 +69,7 @@ function facts(deadLetter: DeadLetter, place: string, run: DeadLetterRun | undef
       ["died", `${moment(diedAt)}${attempts}`],
       ["sent", moment(sentAt)],
       ...(expiresAt === null ? [] : [["deleted at", `${expiresAt}, when SQS's retention period is over`]]),
-      ["received", `${plural(receiveCount, "time")} from this queue, including now`],
+      ["received", `${plural(receiveCount, "time")}, in all queues`],
       ["redriven", redrives === 0 ? "never" : plural(redrives, "time")],
       ["kind", KINDS[kind]],
       ...(movedFrom === null ? [] : [["moved by SQS", `from ${oneLine(movedFrom)}`]]),

@@ -45,6 +45,11 @@ export class Peer {
     });
   }
 
+  /** Whether time can pass at once. */
+  get hasClock(): boolean {
+    return this.#clock !== undefined;
+  }
+
   now(): number {
     return this.#clock?.now() ?? Date.now();
   }
@@ -132,7 +137,8 @@ export async function refusal(request: Promise<unknown>): Promise<string> {
   } catch (error) {
     return (error as Error).name
       .replace("AWS.SimpleQueueService.", "")
-      .replace(/^(InvalidParameterValue|MissingParameter).*/, "$1");
+      .replace(/^(InvalidParameterValue).*/, "$1")
+      .replace(/^(MissingParameter|MissingRequiredParameter).*/, "MissingParameter");
   }
   throw new Error("the request was not refused");
 }

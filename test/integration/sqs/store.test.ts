@@ -209,6 +209,36 @@ describe("time", () => {
     expect(code(() => store.changeVisibility("q", handle, most + 1))).toBe("InvalidParameterValue");
   });
 
+  it("changes a message of a standard queue through the handle of a receive that is over", () => {
+    store.send("q", { body: "x" });
+    const [early] = receive();
+    now += 30 * seconds;
+    store.changeVisibility("q", early?.receiptHandle ?? "", 10);
+    expect(store.counts("q")).toEqual({ visible: 0, inFlight: 1, delayed: 0 });
+    now += 10 * seconds;
+    const [late] = receive();
+    // It now exposes a message that another receiver holds.
+    store.changeVisibility("q", early?.receiptHandle ?? "", 0);
+    expect(store.counts("q")).toEqual({ visible: 1, inFlight: 0, delayed: 0 });
+    // The handle of the latest receive is still the one that deletes.
+    store.deleteMessage("q", early?.receiptHandle ?? "");
+    expect(store.counts("q").visible).toBe(1);
+    store.deleteMessage("q", late?.receiptHandle ?? "");
+    expect(store.counts("q").visible).toBe(0);
+  });
+
+  it("hides a message that another receiver holds for as long as an early handle says", () => {
+    store.send("q", { body: "x" });
+    const [early] = receive();
+    now += 30 * seconds;
+    receive();
+    store.changeVisibility("q", early?.receiptHandle ?? "", 3_600);
+    now += 3_599 * seconds;
+    expect(bodies()).toEqual([]);
+    now += seconds;
+    expect(bodies()).toEqual(["x"]);
+  });
+
   it("keeps a move task to its rate", () => {
     store.createQueue("dead");
     const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: queueArn("dead"), maxReceiveCount: 1 });
@@ -219,7 +249,7 @@ describe("time", () => {
     );
     const task = { sourceArn: queueArn("dead"), destinationArn: queueArn("q"), messagesPerSecond: 2 };
     const handle = store.moveTasks.start(task);
-    expect(code(() => store.moveTasks.start(task))).toBe("UnsupportedOperation");
+    expect(code(() => store.moveTasks.start(task))).toBe("InvalidParameterValue");
     const movedAfter = (ms: number) => {
       now += ms;
       store.clockAdvanced();
@@ -604,14 +634,24 @@ describe("orphans", () => {
 });
 
 describe("FIFO groups", () => {
-  it("stay blocked while any of their messages is in flight", () => {
+  it("are blocked behind a message in flight, and not before it", () => {
     store.createQueue("q.fifo", { FifoQueue: "true", ContentBasedDeduplication: "true" });
     for (const body of ["1", "2", "3"]) store.send("q.fifo", { body, groupId: "g" });
     const [first, second] = receive("q.fifo", 2);
     store.changeVisibility("q.fifo", first?.receiptHandle ?? "", 0);
+    expect(bodies("q.fifo")).toEqual(["1"]);
     expect(bodies("q.fifo")).toEqual([]);
     store.deleteMessage("q.fifo", second?.receiptHandle ?? "");
-    expect(bodies("q.fifo")).toEqual(["1", "3"]);
+    expect(bodies("q.fifo")).toEqual([]);
+  });
+
+  it("go behind the groups that could be received before, when a receiver makes their message visible", () => {
+    store.createQueue("q.fifo", { FifoQueue: "true", ContentBasedDeduplication: "true" });
+    for (const groupId of ["g", "h"]) store.send("q.fifo", { body: groupId, groupId });
+    const [first] = receive("q.fifo", 1);
+    now += 1;
+    store.changeVisibility("q.fifo", first?.receiptHandle ?? "", 0);
+    expect(bodies("q.fifo")).toEqual(["h", "g"]);
   });
 
   it("can have their own deduplication ids", () => {
