@@ -244,20 +244,31 @@ export class Queue {
     return Failed.flatMap(({ Id }) => receiptHandles[Number(Id)] ?? []);
   }
 
-  /** Makes a received message visible again after a time, which is rounded up to whole seconds. */
-  async changeVisibility(receiptHandle: string, milliseconds: number): Promise<void> {
+  /**
+   * Makes a received message visible again after a time, which is rounded up to whole seconds.
+   *
+   * On a standard queue, SQS also makes the change after the visibility timeout of the receive. The change then hides or
+   * exposes a message that another receiver may have. The caller must prevent this: it sends no request after that time,
+   * and a signal ends a request that is under way then.
+   * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
+   *
+   * @param signal Ends the request. No try of the request begins after the signal fires.
+   */
+  async changeVisibility(receiptHandle: string, milliseconds: number, signal?: AbortSignal): Promise<void> {
     await this.#client.send(
       new ChangeMessageVisibilityCommand({
         QueueUrl: this.#url,
         ReceiptHandle: receiptHandle,
         VisibilityTimeout: toSeconds(milliseconds),
       }),
+      // With options, the client does not use its cache of middleware.
+      ...(signal === undefined ? [] : [{ abortSignal: signal }]),
     );
   }
 
   /**
    * Makes many received messages visible again, each after its own time. If SQS refuses the change, the message keeps
-   * its timeout.
+   * its timeout. As for `changeVisibility`, the caller must send no request after the visibility timeouts.
    */
   async changeVisibilities(
     changes: readonly { readonly receiptHandle: string; readonly milliseconds: number }[],

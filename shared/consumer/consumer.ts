@@ -95,10 +95,13 @@ export class Consumer {
     this.#slots = options.slots ?? new FixedSlots(options.tasksPerEnvironment);
     this.#attempts = new ItemAttempts(options);
     this.#recorder = new Recorder(options);
-    this.#disposal = new Disposal({ queue, logger, deletesBatch: refill !== undefined });
+    this.#disposal = new Disposal({ queue, logger, now, deletesBatch: refill !== undefined });
     this.#intake = new Intake(options, {
       slotState: () => this.#slotState(),
-      receive: (messages) => void this.#take(messages, { origin: "receive", beginsBy: this.#beginsBy() }),
+      receive: (messages, begunAt) => {
+        const heldUntil = this.#heldUntil(begunAt);
+        void this.#take(messages, { origin: "receive", beginsBy: this.#beginsBy(), heldUntil });
+      },
       onChange: () => this.#changed(),
       onNotNeeded: () => this.#checkIdle(),
     });
@@ -114,7 +117,8 @@ export class Consumer {
     this.#deadline = deadline;
     if (this.#options.refill !== undefined) this.#visibilitySet = this.#setVisibility(batch);
     this.#intake.noteBatch(batch.length);
-    void this.#take(batch, { origin: "batch", beginsBy: this.#beginsBy(STARTING_SECONDS * 1_000) });
+    const heldUntil = this.#heldUntil(this.#options.now());
+    void this.#take(batch, { origin: "batch", beginsBy: this.#beginsBy(STARTING_SECONDS * 1_000), heldUntil });
     // More messages follow a full batch. Slots that the batch leaves free need not wait until the batch is looked up.
     if (!this.#intake.isQueueLow) this.#changed();
     await this.#idle.promise;
@@ -350,6 +354,12 @@ export class Consumer {
       now() + lookUpMilliseconds + refill.waitingMilliseconds,
       refill.until + Math.max(lookUpMilliseconds, LATE_MILLISECONDS),
     );
+  }
+
+  /** Until when messages are hidden whose visibility timeout this consumer sets at a time. */
+  #heldUntil(setAt: number): number | undefined {
+    const { refill } = this.#options;
+    return refill === undefined ? undefined : setAt + refill.visibilityTimeoutSeconds * 1_000;
   }
 
   /**

@@ -18,7 +18,7 @@ const NEXT_STATES: Readonly<Record<MessageState, readonly MessageState[]>> = {
   recording: [],
 };
 
-/** How a message came to this invocation, and how long its attempt may wait to begin. */
+/** How a message came to this invocation, how long its attempt may wait to begin, and how long it stays hidden. */
 export interface Delivery {
   /** `batch`: in the invocation's event. `receive`: the consumer received it itself. */
   readonly origin: "batch" | "receive";
@@ -27,6 +27,12 @@ export interface Delivery {
    * invocation's time cover the attempt. `undefined` if the consumer has not set the visibility timeout itself.
    */
   readonly beginsBy: number | undefined;
+  /**
+   * Until when no other consumer can receive the message, in the clock's milliseconds: the end of the visibility timeout
+   * that the consumer has set. `undefined`: for longer than the invocation, because the queue's own timeout is six times
+   * the function's.
+   */
+  readonly heldUntil: number | undefined;
 }
 
 /** One message that the invocation has. */

@@ -118,7 +118,7 @@ export class HeldMessages {
 
   async #extend(): Promise<void> {
     const now = this.#now();
-    const due = [...this.#held.values()].filter(({ until }) => until - now < 2 * KEEP_MILLISECONDS);
+    const due = this.#stillHeld().filter(({ until }) => until - now < 2 * KEEP_MILLISECONDS);
     if (due.length === 0) return;
     this.#holdSeconds = Math.min(LONGEST_HOLD_SECONDS, 2 * this.#holdSeconds);
     const seconds = this.#holdSeconds;
@@ -128,13 +128,23 @@ export class HeldMessages {
 
   /** Makes all held messages visible again, in the order in which they were received. */
   async giveBack(onGivenBack: (givenBack: number) => void): Promise<void> {
-    const held = [...this.#held.values()];
+    const held = this.#stillHeld();
     this.#held.clear();
     let givenBack = 0;
     await this.#changeVisibilities(held, 0, (some) => {
       givenBack += some;
       onGivenBack(givenBack);
     });
+  }
+
+  /**
+   * The messages whose time is not over. The others are in the queue, or another receiver has them. SQS would change
+   * their visibility all the same.
+   * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
+   */
+  #stillHeld(): readonly Hold[] {
+    const now = this.#now();
+    return [...this.#held.values()].filter(({ until }) => until > now);
   }
 
   // If SQS refuses the change of a message, the message becomes visible when its time is over.

@@ -159,6 +159,10 @@ export class World {
    * A pending message may be delivered at any time, also to two consumers at once. It may come as a new message or as one
    * that was received before; in the end it comes as the latter. A delivery after its deletion can do nothing that a
    * delivery before it could not do.
+   *
+   * This includes every change of a visibility timeout, also one that SQS makes through the handle of a receive that is
+   * over. A change that exposes a message which another consumer has is a delivery to two consumers at once. A change that
+   * hides the message is a later delivery, because no time passes here.
    */
   #deliverItems(steps: Step[], state: State): void {
     const slot = this.#idle(state, AT.slots, this.#producerSlots);

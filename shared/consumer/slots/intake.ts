@@ -29,8 +29,12 @@ export interface IntakeOptions {
 export interface Receiver {
   /** The slots and messages as they are now. */
   readonly slotState: () => SlotState;
-  /** Takes the messages of one request. */
-  readonly receive: (messages: readonly ReceivedMessage[]) => void;
+  /**
+   * Takes the messages of one request.
+   *
+   * @param begunAt When the request began, in the clock's milliseconds. The messages are hidden from a later time on.
+   */
+  readonly receive: (messages: readonly ReceivedMessage[], begunAt: number) => void;
   /** Called when there may be a reason to ask for more. */
   readonly onChange: () => void;
   /** Called when a planned request turned out not to be needed. */
@@ -175,6 +179,6 @@ export class Intake {
     } finally {
       this.#polls.delete(poll);
     }
-    this.#receiver.receive(messages);
+    this.#receiver.receive(messages, poll.begunAt);
   }
 }

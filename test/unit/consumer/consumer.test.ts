@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import * as z from "zod";
+import { Queue } from "../../../shared/aws/queue.ts";
 import type { SlotSupplier, SlotUse } from "../../../shared/consumer/slots/slot-supplier.ts";
 import { PermanentError, RetryLater, type TaskContext, Throttled } from "../../../shared/index.ts";
 import { toJson } from "../../../shared/messages/body.ts";
@@ -602,6 +603,79 @@ describe("a consumer that refills its slots", () => {
     expect(await world.consume({ task }, [world.message(0)], { refill: refill() })).toEqual(["0"]);
     expect(world.sqs.deleted).toEqual([]);
     expect(world.sqs.visibilities.map(({ receiptHandle }) => receiptHandle)).toEqual(["handle-0", "polled-handle-1"]);
+  });
+
+  describe("does not change the visibility of a message after its visibility timeout", () => {
+    // SQS would make the change, and hide or expose a message that another consumer has by then.
+    const failsAfter = async (milliseconds: number, origin: "batch" | "receive") => {
+      const world = await ConsumerWorld.of(["a", "b"]);
+      let now = Date.now();
+      const task = (item: unknown) => {
+        if ((item === "a") !== (origin === "batch")) return;
+        now += milliseconds;
+        throw new Error("x");
+      };
+      if (origin === "receive") world.sqs.arrivals.push([arrival(world, 1)]);
+      await world.consume({ task }, [world.message(0)], {
+        refill: { ...refill(), until: now + 60_000 },
+        now: () => now,
+      });
+      expect(world.metrics.counts.retried).toBe(1);
+      return { changed: world.sqs.visibilities.map(({ receiptHandle }) => receiptHandle), lines: world.logger.lines };
+    };
+
+    test.each([
+      ["batch", "handle-0"],
+      ["receive", "polled-handle-1"],
+    ] as const)("which came by %s", async (origin, handle) => {
+      expect((await failsAfter(44_999, origin)).changed).toEqual([handle]);
+      const { changed, lines } = await failsAfter(45_000, origin);
+      expect(changed).toEqual([]);
+      expect(lines).toContain(
+        "warn: a message keeps its place in the queue, because its delay comes after its visibility timeout",
+      );
+    });
+
+    test("and ends a request that is under way then", async () => {
+      const world = await ConsumerWorld.of(["a"]);
+      let now = Date.now();
+      const task = () => {
+        now += 44_990;
+        throw new Error("x");
+      };
+      const aborted = vi.fn();
+      using _ = vi.spyOn(Queue.prototype, "changeVisibility").mockImplementation(
+        (_handle, _milliseconds, signal) =>
+          new Promise((resolve) => {
+            signal?.addEventListener("abort", () => resolve(aborted()), { once: true });
+          }),
+      );
+      await world.consume({ task }, [world.message(0)], {
+        refill: { ...refill(), until: now + 60_000 },
+        now: () => now,
+      });
+      expect(aborted).toHaveBeenCalledOnce();
+    });
+
+    test("and counts the time of a received message from the beginning of its request", async () => {
+      const world = await ConsumerWorld.of(["a", "b"]);
+      let now = Date.now();
+      world.sqs.arrivals.push([arrival(world, 1)]);
+      world.sqs.before = (action) => {
+        if (action === "receive" && world.sqs.arrivals.length > 0) now += 10_000;
+      };
+      const task = (item: unknown) => {
+        if (item === "a") return;
+        now += 35_000;
+        throw new Error("x");
+      };
+      await world.consume({ task }, [world.message(0)], {
+        refill: { ...refill(), until: now + 60_000 },
+        now: () => now,
+      });
+      expect(world.metrics.counts.retried).toBe(1);
+      expect(world.sqs.visibilities).toEqual([]);
+    });
   });
 
   test("never has more tasks in flight than the environment has slots", async () => {

@@ -57,7 +57,7 @@ test("A new request is not expected to bring messages while an older one waits",
   const message = {} as ReceivedMessage;
   polls[0]?.([message]);
   await turn();
-  expect(received).toHaveBeenCalledExactlyOnceWith([message]);
+  expect(received).toHaveBeenCalledExactlyOnceWith([message], 0);
   expect(intake.isExpecting).toBe(true);
 });
 

@@ -3,7 +3,7 @@ import type { ReceivedMessage } from "../../../shared/aws/received-message.ts";
 import { type MessageState, MessagesInHand } from "../../../shared/consumer/messages-in-hand.ts";
 
 const message = { id: "m" } as ReceivedMessage;
-const delivery = { origin: "batch", beginsBy: undefined } as const;
+const delivery = { origin: "batch", beginsBy: undefined, heldUntil: undefined } as const;
 
 const STATES: readonly MessageState[] = ["looking up", "waiting", "attempting", "recording"];
 const countsOf = (messages: MessagesInHand) => STATES.map((state) => messages.in(state));

@@ -321,6 +321,21 @@ describe("A scan that takes its time", () => {
     expect(world.deadLetters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
   });
 
+  test("changes no message whose time is over, because another command may hold it", async () => {
+    const world = filled(5);
+    const changes = vi.spyOn(world.deadLetterQueue, "changeVisibilities");
+    const scan = new Scan(world.deadLetterQueue, { ...world.options, exactCounts: false });
+    await scan.run(async () => {
+      if (changes.mock.calls.length > 0) return;
+      world.queues.now += 3_600_000;
+      await vi.advanceTimersByTimeAsync(15_000);
+      expect(changes).not.toHaveBeenCalled();
+      // Another command receives them now, and the scan ends.
+      for (const message of world.deadLetters) message.visibleAt = world.queues.now + 60_000;
+    });
+    expect(changes).not.toHaveBeenCalled();
+  });
+
   test("removes with the receipt handle that serves, and what comes once more after it", async () => {
     const world = filled(5);
     const [first, second] = world.deadLetters;
