@@ -1,4 +1,6 @@
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import type { Stats } from "node:fs";
+import { type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
 import { stringify } from "csv-stringify/sync";
 import { ConfigurationError } from "../../shared/base/errors.ts";
 import { jsonText } from "../../shared/base/exact-json.ts";
@@ -9,35 +11,50 @@ import { printableJson } from "../screens/printable.ts";
 /** `jsonl` can be imported again, `csv` is for spreadsheets. */
 export type ExportFormat = "jsonl" | "csv";
 
-/** A file of exported dead letters. */
+/**
+ * A file of exported dead letters. The dead letters are written to a new file beside the path, which is renamed once it is
+ * complete. So nothing is written into a file that exists, and nobody sees half of an export.
+ */
 export class ExportFile {
   readonly path: string;
   readonly #writtenTo: string;
   readonly #handle: FileHandle;
   readonly #toText: (deadLetters: readonly DeadLetter[]) => string;
 
-  private constructor(path: string, writtenTo: string, handle: FileHandle, format: ExportFormat) {
+  readonly #force: boolean;
+
+  private constructor(
+    path: string,
+    writtenTo: string,
+    handle: FileHandle,
+    { format, force }: { readonly format: ExportFormat; readonly force: boolean },
+  ) {
     this.path = path;
     this.#writtenTo = writtenTo;
     this.#handle = handle;
     this.#toText = exportWriter(format);
+    this.#force = force;
   }
 
   /**
    * @param options.growing Whether the file has its final name from the start. A backup does, because dead letters are
-   *   deleted while the backup is still being written. Otherwise the file gets its name once it is complete.
-   * @param options.force Whether to replace an existing file.
-   * @throws {ConfigurationError} The file exists, or cannot be written.
+   *   deleted while the backup is still being written.
+   * @param options.force Whether to replace a file at the path. Anything else at the path is never replaced: a link, a
+   *   device, a FIFO, a socket, a directory.
+   * @throws {ConfigurationError} Something is at the path that must not be replaced, or the file cannot be written.
    */
   static async create(
     path: string,
     options: { format: ExportFormat; force?: boolean; growing?: boolean },
   ): Promise<ExportFile> {
-    if (options.force !== true) await refuseExisting(path);
-    const writtenTo = options.growing === true ? path : `${path}.part`;
+    const { force = false } = options;
+    await refuseExisting(path, force);
+    const writtenTo = options.growing === true ? path : `${path}.${randomBytes(4).toString("hex")}.part`;
     try {
+      // `wx` creates a new file. It follows no link, and fails if anything is at the path.
       // Items may be confidential, so only the user can read the file.
-      return new ExportFile(path, writtenTo, await open(writtenTo, "w", 0o600), options.format);
+      const handle = await open(writtenTo, "wx", 0o600);
+      return new ExportFile(path, writtenTo, handle, { format: options.format, force });
     } catch (cause) {
       throw new ConfigurationError(`${path} cannot be written: ${(cause as Error).message}`, { cause });
     }
@@ -49,10 +66,22 @@ export class ExportFile {
     await this.#handle.datasync();
   }
 
-  /** Closes the file, and gives it its final name. */
+  /**
+   * Closes the file, and gives it its final name.
+   *
+   * @throws {ConfigurationError} In the meantime, something appeared at the path that must not be replaced. The export is
+   *   deleted.
+   */
   async finish(): Promise<void> {
     await this.#handle.close();
-    await rename(this.#writtenTo, this.path);
+    if (this.#writtenTo === this.path) return;
+    try {
+      await refuseExisting(this.path, this.#force);
+      await rename(this.#writtenTo, this.path);
+    } catch (error) {
+      await rm(this.#writtenTo, { force: true });
+      throw error;
+    }
   }
 
   /** Deletes the file. */
@@ -62,15 +91,29 @@ export class ExportFile {
   }
 }
 
-async function refuseExisting(path: string): Promise<void> {
-  let handle: FileHandle;
+/** @throws {ConfigurationError} Something is at the path, and it is not a file, or `force` is not set. */
+async function refuseExisting(path: string, force: boolean): Promise<void> {
+  let found: Stats;
   try {
-    handle = await open(path);
+    // `lstat` follows no link, and opens nothing: opening a FIFO would wait for a writer.
+    found = await lstat(path);
   } catch {
     return;
   }
-  await handle.close();
-  throw new ConfigurationError(`${path} exists already: give another name, or replace it with --force`);
+  if (!found.isFile()) {
+    throw new ConfigurationError(
+      `${path} is ${kindOf(found)}, and an export replaces only files: give the path of a file. Without a path, the dead ` +
+        "letters are printed on the standard output",
+    );
+  }
+  if (!force) throw new ConfigurationError(`${path} exists already: give another name, or replace it with --force`);
+}
+
+function kindOf(found: Stats): string {
+  if (found.isSymbolicLink()) return "a symbolic link";
+  if (found.isDirectory()) return "a directory";
+  if (found.isFIFO()) return "a FIFO";
+  return found.isSocket() ? "a socket" : "a device";
 }
 
 /** Returns a function that turns dead letters into text, some at a time. For CSV, the first call also returns the header. */
