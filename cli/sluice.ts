@@ -38,6 +38,15 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
 });
 
+// An error that nobody awaits, such as that of a full disk in the middle of a run, is reported like any other. Only the
+// first one is reported: others follow from it.
+let ending: Promise<void> | undefined;
+for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+  process.on(event, (error) => {
+    ending ??= endWith(error);
+  });
+}
+
 try {
   await program.parseAsync();
 } catch (error) {
@@ -46,6 +55,11 @@ try {
     const { reportError } = await import("./screens/error.ts");
     process.exitCode = reportError(error);
   }
+}
+
+async function endWith(error: unknown): Promise<void> {
+  const { reportFatalError } = await import("./screens/error.ts");
+  process.exit(reportFatalError(error));
 }
 
 /** Makes a command and its subcommands throw their errors, so that they are reported here. */

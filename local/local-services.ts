@@ -15,6 +15,7 @@ import type { InProcessHandler } from "./sqs/in-process-handler.ts";
 import type { Faults } from "./sqs/injected-faults.ts";
 import type { StartStep } from "./start-step.ts";
 import type { Endpoints, StateDirectory, Use } from "./state-directory.ts";
+import { stateError, stateFailureOf } from "./state-failure.ts";
 import { createQueues, queueNames } from "./workflow-queues.ts";
 
 export const tableName = (workflow: string): string => `${workflow}-ledger`;
@@ -60,7 +61,7 @@ const useOf = ({ topology }: ServiceOptions): Use => (topology === undefined ? "
 export async function openServices(options: ServiceOptions) {
   const { state } = options;
   options.onStep?.("services");
-  for (let waited = 0; !state.lock(useOf(options)); waited += POLL_MILLISECONDS) {
+  for (let waited = 0; !state.lock(useOf(options), { fresh: options.fresh === true }); waited += POLL_MILLISECONDS) {
     const isEngine = state.holder()?.use === "engine";
     if (waited >= (isEngine ? KILLED_MILLISECONDS : OTHER_COMMAND_MILLISECONDS)) throw state.taken();
     await setTimeout(POLL_MILLISECONDS);
@@ -82,9 +83,9 @@ async function openOrUnlock(options: ServiceOptions) {
 async function openLocked(options: ServiceOptions) {
   const { workflow, topology, state, faults } = options;
   const accessKeyId = newAccessKeyId();
-  const sqs = await startSqsServer({
-    file: state.queues,
+  const sqs = await usableQueues(state.queues, {
     accessKeyId,
+    onStateFailure: throwUncaught,
     ...(faults && { faults }),
     // A command that looks at 100,000 dead letters reads each of them once, so a large cache would only cost memory.
     ...(topology === undefined && { cacheMegabytes: 8 }),
@@ -133,6 +134,23 @@ async function openLocked(options: ServiceOptions) {
     await close();
     throw error;
   }
+}
+
+/** Starts the queues. */
+async function usableQueues(file: string, options: Omit<Parameters<typeof startSqsServer>[0], "file">) {
+  try {
+    return await startSqsServer({ file, ...options });
+  } catch (error) {
+    const failure = stateFailureOf(error);
+    throw failure === undefined ? error : stateError(failure, file, error);
+  }
+}
+
+/** Ends the process with the error, as if nobody had caught it. Clients would only repeat their requests. */
+function throwUncaught(error: unknown): void {
+  process.nextTick(() => {
+    throw error;
+  });
 }
 
 /**

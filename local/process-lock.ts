@@ -1,5 +1,7 @@
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
+import { SluiceError, toError } from "../shared/base/errors.ts";
+import { stateFailureOf } from "./state-failure.ts";
 
 /** https://www.sqlite.org/rescode.html#busy */
 const BUSY = 5;
@@ -64,6 +66,14 @@ export class ProcessLock {
     } catch (error) {
       database.close();
       if ((error as { errcode?: number }).errcode === BUSY) return undefined;
+      if (stateFailureOf(error) === "damaged") {
+        throw new SluiceError(
+          "STATE_DAMAGED",
+          `${this.#file} is damaged (${toError(error).message}). It is only a lock: end all commands of Sluice, then delete ` +
+            "this file, and run the command again",
+          { cause: error },
+        );
+      }
       throw error;
     }
   }

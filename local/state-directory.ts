@@ -12,9 +12,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
-import { SluiceError, toError } from "../shared/base/errors.ts";
+import { SluiceError } from "../shared/base/errors.ts";
 import { awsConfig } from "./access/engine-access.ts";
 import { ProcessLock } from "./process-lock.ts";
+import { stateError, usable } from "./state-failure.ts";
 
 /** The directory in which the embedded engine keeps its state. */
 export const STATE_ROOT = ".sluice";
@@ -142,12 +143,14 @@ export class StateDirectory {
   /**
    * Locks the directory for this process.
    *
+   * @param options.fresh Whether the caller will call `clear`, so that a damaged `state.json` does not matter.
    * @returns `false` if another process has the lock.
-   * @throws {SluiceError} `STATE_UNUSABLE`: it cannot be written.
+   * @throws {SluiceError} `STATE_UNUSABLE`: it cannot be written. `STATE_FULL`: the disk is full. `STATE_DAMAGED`: a file of
+   *   the directory is damaged.
    * @throws {SluiceError} `STATE_NEWER`: a newer version of Sluice wrote it.
    */
-  lock(use: Use): boolean {
-    this.#refuseNewer();
+  lock(use: Use, { fresh = false } = {}): boolean {
+    this.#refuseNewer(fresh);
     return usable(this.path, () => {
       mkdirSync(this.path, { recursive: true, mode: PRIVATE_DIRECTORY });
       // An earlier version of Sluice or the user may have created the directory with another mode.
@@ -163,8 +166,10 @@ export class StateDirectory {
 
   /** Tells other processes where the services of this process listen. This process must have the lock. */
   announce(use: Use, endpoints: Endpoints): void {
-    this.#write(this.#holder, { pid: process.pid, use, endpoints } satisfies Holder);
-    this.#writeText(this.awsConfig, awsConfig(endpoints));
+    usable(this.path, () => {
+      this.#write(this.#holder, { pid: process.pid, use, endpoints } satisfies Holder);
+      this.#writeText(this.awsConfig, awsConfig(endpoints));
+    });
   }
 
   /** Removes the file that holds the key of services that have ended. */
@@ -218,7 +223,7 @@ export class StateDirectory {
 
   /** The other process that holds the directory, if one does. */
   holder(): Holder | undefined {
-    const holder = this.#read<Holder>(this.#holder);
+    const holder = this.#readHolder();
     if (holder === undefined || holder.pid === process.pid) return undefined;
     if (!usable(this.path, () => this.#lock.isTaken)) return undefined;
     // A process that has just taken the lock may not have replaced the entry of a process that was killed.
@@ -238,15 +243,15 @@ export class StateDirectory {
 
   /** Writes how the workflow was run, for the commands that continue its run. */
   remember(origin: Origin): void {
-    this.#write(this.#origin, origin);
+    usable(this.path, () => this.#write(this.#origin, origin));
   }
 
   get origin(): Origin | undefined {
     return this.#read<Origin>(this.#origin);
   }
 
-  #refuseNewer(): void {
-    const version = this.#read<State>(join(this.path, STATE))?.version ?? STATE_VERSION;
+  #refuseNewer(isFresh = false): void {
+    const version = this.#version(isFresh);
     if (version <= STATE_VERSION) return;
     throw new SluiceError(
       "STATE_NEWER",
@@ -254,6 +259,25 @@ export class StateDirectory {
         `${STATE_VERSION}: use the version that wrote it or a later one (npm install sluice@latest), or move the ` +
         "directory away to begin without its runs and dead letters",
     );
+  }
+
+  #version(isFresh: boolean): number {
+    try {
+      return this.#read<State>(join(this.path, STATE))?.version ?? STATE_VERSION;
+    } catch (error) {
+      if (isFresh && error instanceof SluiceError && error.code === "STATE_DAMAGED") return STATE_VERSION;
+      throw error;
+    }
+  }
+
+  /** The entry of the process that holds the directory. The lock decides; a damaged entry counts as none. */
+  #readHolder(): Holder | undefined {
+    try {
+      return this.#read<Holder>(this.#holder);
+    } catch (error) {
+      if (error instanceof SluiceError && error.code === "STATE_DAMAGED") return undefined;
+      throw error;
+    }
   }
 
   // The text is written to another file, which is then renamed, so a reader never sees half of it.
@@ -270,13 +294,22 @@ export class StateDirectory {
   }
 
   #read<Content>(file: string): Content | undefined {
+    let text: string;
     try {
-      return JSON.parse(readFileSync(file, "utf8")) as Content;
+      text = readFileSync(file, "utf8");
     } catch (error) {
       // The process that wrote the file may remove it at any time.
       if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
-      throw error;
+      throw stateError("unusable", file, error);
     }
+    let content: unknown;
+    try {
+      content = JSON.parse(text);
+    } catch (error) {
+      throw stateError("damaged", file, error);
+    }
+    if (typeof content !== "object" || content === null) throw stateError("damaged", file, "it holds no JSON object");
+    return content as Content;
   }
 
   /** Deletes all state: runs, messages, dead letters. This process must have the lock. */
@@ -299,7 +332,7 @@ export class StateDirectory {
 
   /** Opens the log of a function, and empties it. */
   openLog(name: string): { readonly descriptor: number; close(): void } {
-    const descriptor = openSync(this.logFile(name), "w");
+    const descriptor = usable(this.logFile(name), () => openSync(this.logFile(name), "w"));
     return { descriptor, close: () => closeSync(descriptor) };
   }
 }
@@ -311,23 +344,5 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     // The process exists, and belongs to another user.
     return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-/**
- * Runs `work`, which reads or writes files of the directory.
- *
- * @throws {SluiceError} `STATE_UNUSABLE`: `work` failed.
- */
-function usable<T>(directory: string, work: () => T): T {
-  try {
-    return work();
-  } catch (cause) {
-    throw new SluiceError(
-      "STATE_UNUSABLE",
-      `${directory}, where queues and ledger are kept, cannot be used: ${toError(cause).message}. Run the command in a ` +
-        "directory that you can write, or fix the permissions of this one",
-      { cause },
-    );
   }
 }

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
 import { type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
 import { stringify } from "csv-stringify/sync";
-import { ConfigurationError } from "../../shared/base/errors.ts";
+import { ConfigurationError, toError } from "../../shared/base/errors.ts";
 import { jsonText } from "../../shared/base/exact-json.ts";
 import { toExportLine } from "../../shared/dead-letters/export.ts";
 import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
@@ -56,14 +56,22 @@ export class ExportFile {
       const handle = await open(writtenTo, "wx", 0o600);
       return new ExportFile(path, writtenTo, handle, { format: options.format, force });
     } catch (cause) {
-      throw new ConfigurationError(`${path} cannot be written: ${(cause as Error).message}`, { cause });
+      throw cannotBeWritten(path, cause);
     }
   }
 
-  /** Writes dead letters. Resolves once they are on disk. */
+  /**
+   * Writes dead letters. Resolves once they are on disk.
+   *
+   * @throws {ConfigurationError} They cannot be written, for example because the disk is full.
+   */
   async write(deadLetters: readonly DeadLetter[]): Promise<void> {
-    await this.#handle.writeFile(this.#toText(deadLetters));
-    await this.#handle.datasync();
+    try {
+      await this.#handle.writeFile(this.#toText(deadLetters));
+      await this.#handle.datasync();
+    } catch (cause) {
+      throw cannotBeWritten(this.path, cause);
+    }
   }
 
   /**
@@ -90,6 +98,11 @@ export class ExportFile {
     await rm(this.#writtenTo, { force: true });
   }
 }
+
+const cannotBeWritten = (path: string, cause: unknown): ConfigurationError =>
+  new ConfigurationError(`${path} cannot be written: ${toError(cause).message}. Give a path that you can write`, {
+    cause,
+  });
 
 /** @throws {ConfigurationError} Something is at the path, and it is not a file, or `force` is not set. */
 async function refuseExisting(path: string, force: boolean): Promise<void> {

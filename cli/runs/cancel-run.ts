@@ -7,6 +7,7 @@ import { plural } from "../screens/format.ts";
 import { say } from "../screens/paragraph.ts";
 import { writeJson } from "../screens/write-json.ts";
 import { withRun } from "../targets/find-run.ts";
+import { fileOf } from "../targets/origin-file.ts";
 import { type RunTarget, stackFlag } from "../targets/target.ts";
 import { continueRun } from "./continue-run.ts";
 import { messagesMayBeMissing, sayThatCountsLag } from "./missing-messages.ts";
@@ -33,8 +34,8 @@ export async function cancelRun(runOrWorkflow: string | undefined, options: Canc
   // No engine is running, so this command starts one to drop what is queued.
   using startUp = new StartUp(options);
   startUp.step("loading the workflow");
-  const { file, concurrency } = local;
-  const session = await openSession(file, { json: options.json, concurrency, name }, startUp);
+  const { concurrency, workflow } = local;
+  const session = await openSession(fileOf(local), { json: options.json, concurrency, name, workflow }, startUp);
   process.exitCode = await workOnRun(session, async () => ({ id: run.id, limit: run.limit, begin: async () => {} }));
 }
 

@@ -5,6 +5,7 @@ import { EXIT } from "../exit-code.ts";
 import { remark, say } from "../screens/paragraph.ts";
 import { writeJson } from "../screens/write-json.ts";
 import { findUnrequestedRun, withRun } from "../targets/find-run.ts";
+import { fileOf } from "../targets/origin-file.ts";
 import { stackFlag, type Target } from "../targets/target.ts";
 import { continueRun } from "./continue-run.ts";
 import { messagesMayBeMissing, sayThatCountsLag } from "./missing-messages.ts";
@@ -21,8 +22,8 @@ export async function resumeRun(
   const { json } = options;
   const unrequested = options.stack === undefined ? await findUnrequestedRun(runOrWorkflow) : undefined;
   if (unrequested !== undefined) {
-    const { workflow, run, limit, file, name, concurrency } = unrequested;
-    const session = await openSession(file, { json, concurrency, name }, startUp);
+    const { workflow, run, limit, name, concurrency } = unrequested;
+    const session = await openSession(fileOf(unrequested), { json, concurrency, name, workflow }, startUp);
     process.exitCode = await workOnRun(session, async ({ controlQueue }) => ({
       id: run,
       limit,
@@ -59,7 +60,8 @@ export async function resumeRun(
     else say(message);
     return;
   }
-  const session = await openSession(local.file, { json, concurrency: local.concurrency, name }, startUp);
+  const { concurrency, workflow } = local;
+  const session = await openSession(fileOf(local), { json, concurrency, name, workflow }, startUp);
   process.exitCode = await workOnRun(session, async (services) => ({
     id: run.id,
     limit: run.limit,

@@ -16,6 +16,10 @@ export async function runHere(name: string, options: RunOptions): Promise<void> 
   process.exitCode = await workOnRun(session, async ({ runs, controlQueue }) => {
     const [unfinished] = await runs.active.list();
     if (unfinished !== undefined) {
+      // If the workflow's file was moved, the commands that continue the run find it at its new path from now on.
+      const { state, loaded } = session;
+      const { origin } = state;
+      if (origin !== undefined) state.remember({ ...origin, file: loaded.file, name });
       const { id, status, workflow } = unfinished;
       const { pending, produced } = await runs.counts(unfinished);
       throw new SluiceError(

@@ -4,7 +4,8 @@ import { type Engine, startEngine } from "../../local/engine.ts";
 import { openServices, type Services } from "../../local/local-services.ts";
 import type { StartStep } from "../../local/start-step.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
-import { type Topology, topology } from "../../shared/definition/topology.ts";
+import { ConfigurationError } from "../../shared/base/errors.ts";
+import type { Topology } from "../../shared/definition/topology.ts";
 import { EXIT } from "../exit-code.ts";
 import { plural, style } from "../screens/format.ts";
 import { say } from "../screens/paragraph.ts";
@@ -13,6 +14,7 @@ import { writeJson } from "../screens/write-json.ts";
 import { type LoadedWorkflow, loadWorkflow, startCompanion } from "../targets/workflow-file.ts";
 import { countsBefore, follow } from "./follow.ts";
 import type { CountsBefore } from "./live-counts.ts";
+import { localTopology } from "./local-topology.ts";
 import { RunInterrupts } from "./run-interrupts.ts";
 import { interruptedText, type StartUp } from "./start-up.ts";
 
@@ -22,6 +24,8 @@ export interface SessionOptions {
   readonly concurrency?: number | undefined;
   /** What the user types for the workflow, if `openSession` gets the workflow's file instead. */
   readonly name?: string;
+  /** The name of the workflow whose run is continued. Absent for a new run. */
+  readonly workflow?: string;
 }
 
 /** What a command needs to work on a run in the embedded engine. */
@@ -38,20 +42,27 @@ const BEGUN_POLL_MILLISECONDS = 20;
 /** On a terminal, Ctrl-C also ends the bundler. Its error may arrive this much sooner than the signal. */
 const SIGNAL_MILLISECONDS = 50;
 
-/** Loads a workflow and derives its topology. Starts nothing. */
+/**
+ * Loads a workflow and derives its topology. Starts nothing.
+ *
+ * @throws {ConfigurationError} There is no such workflow, it is invalid, or it is another one than the run's.
+ */
 export async function openSession(workflowName: string, options: SessionOptions, startUp: StartUp): Promise<Session> {
   const found = await loadWorkflow(workflowName);
   const loaded = { ...found, name: options.name ?? found.name };
   const { workflow } = loaded;
-  const { concurrency = workflow.concurrency } = options;
-  // The workflow's tasksPerEnvironment is used if the concurrency is a multiple of it. Otherwise it is derived.
-  const isMultiple = workflow.tasksPerEnvironment !== undefined && concurrency % workflow.tasksPerEnvironment === 0;
-  const tasksPerEnvironment =
-    concurrency === workflow.concurrency || isMultiple ? workflow.tasksPerEnvironment : undefined;
+  const { workflow: expected = workflow.name } = options;
+  if (workflow.name !== expected) {
+    throw new ConfigurationError(
+      `${loaded.file} now defines the workflow "${workflow.name}", but the run is of the workflow "${expected}", by which its ` +
+        `state is found: set the name back to "${expected}" to continue or cancel the run. To give the run up, delete ` +
+        `${relative(process.cwd(), new StateDirectory(expected).path)}`,
+    );
+  }
   return {
     ...options,
     loaded,
-    topology: topology({ ...workflow, concurrency, tasksPerEnvironment }),
+    topology: localTopology(workflow, options.concurrency),
     state: new StateDirectory(workflow.name),
     startUp,
   };

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { SluiceError, toError } from "../../shared/base/errors.ts";
+import { stateError, stateFailureOf } from "../state-failure.ts";
 import type { LocalDynamoDb, LocalDynamoDbOptions } from "./dynalite-server.ts";
 
 const ENTRY = new URL(`./dynalite-thread-entry${extname(import.meta.url)}`, import.meta.url);
@@ -26,13 +27,16 @@ export interface DynamoDbThread extends LocalDynamoDb {
  */
 export async function startDynamoDbThread(path: string, accessKeyId: string): Promise<DynamoDbThread> {
   const worker = new Worker(ENTRY, { workerData: { path, accessKeyId } satisfies LocalDynamoDbOptions });
-  const cannotOpen = (cause: unknown) =>
-    new SluiceError(
+  const cannotOpen = (cause: unknown) => {
+    const failure = stateFailureOf(cause);
+    if (failure !== undefined) return stateError(failure, path, cause);
+    return new SluiceError(
       "LEDGER_UNREADABLE",
       `the ledger's tables in ${path} cannot be opened: ${toError(cause).message}. If they are damaged, move that ` +
         "directory away. The next start then has none of its runs",
       { cause },
     );
+  };
   const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
   const ended = exited.then(() => Promise.reject(new Error("its thread ended")));
   const endpoint = await Promise.race([once(worker, "message"), ended]).then(

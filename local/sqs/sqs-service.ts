@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import { stateFailureOf } from "../state-failure.ts";
 import { type ActionContext, type Answer, actions } from "./api-actions.ts";
 import { Faults } from "./injected-faults.ts";
 import { QueueStore } from "./queue-store.ts";
@@ -16,6 +17,8 @@ export interface SqsServiceOptions {
   readonly faults?: Faults;
   /** Memory for pages of the file, in MiB. Default: 64. */
   readonly cacheMegabytes?: number;
+  /** Called when a request failed because the disk is full or the file is damaged, with the error. */
+  readonly onStateFailure?: (error: unknown) => void;
 }
 
 /** The headers of a request that decide what happens. */
@@ -41,13 +44,18 @@ export class SqsService {
   readonly #purges = new Map<string, number>();
   readonly #deletions = new Map<string, number>();
   readonly #urlOf: (name: string) => string;
+  readonly #onStateFailure: (error: unknown) => void;
 
   /**
    * @param urlOf The URL of a queue.
    * @throws Error The file cannot be opened.
    */
-  constructor({ file, clock, faults, cacheMegabytes }: SqsServiceOptions, urlOf: (name: string) => string) {
+  constructor(
+    { file, clock, faults, cacheMegabytes, onStateFailure }: SqsServiceOptions,
+    urlOf: (name: string) => string,
+  ) {
     this.#urlOf = urlOf;
+    this.#onStateFailure = onStateFailure ?? (() => {});
     this.#clock = clock ?? Date.now;
     this.faults = faults ?? new Faults({ seed: 0 });
     this.store = new QueueStore({
@@ -89,6 +97,7 @@ export class SqsService {
       // The receives of a lost response stay in effect. They are undone only if the client itself is gone.
       return fault === "lostResponse" ? undefined : { status: 200, headers: {}, ...answer };
     } catch (error) {
+      if (!(error instanceof SqsError) && stateFailureOf(error) !== undefined) this.#onStateFailure(error);
       return refusal(error);
     }
   }

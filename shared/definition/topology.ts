@@ -226,8 +226,7 @@ export function defaultTasksPerEnvironment(concurrency: number): number {
         `but is ${concurrency}`,
     );
   }
-  const fits = (tasks: number) =>
-    concurrency % tasks === 0 && concurrency / tasks >= minimum && concurrency / tasks <= maximum;
+  const fits = (tasks: number) => isPossibleFleet(concurrency, tasks);
   for (let tasks = LARGEST_BATCH_WITHOUT_WINDOW; tasks >= 1; tasks--) if (fits(tasks)) return tasks;
   for (let tasks = LARGEST_BATCH_WITHOUT_WINDOW + 1; tasks <= MOST_TASKS_PER_ENVIRONMENT; tasks++)
     if (fits(tasks)) return tasks;
@@ -235,6 +234,13 @@ export function defaultTasksPerEnvironment(concurrency: number): number {
     `concurrency ${concurrency} cannot be shared evenly by at most ${maximum} environments of at most ` +
       `${MOST_TASKS_PER_ENVIRONMENT} tasks: choose a multiple of ${MOST_TASKS_PER_ENVIRONMENT}`,
   );
+}
+
+/** Whether `concurrency / tasksPerEnvironment` is a possible number of environments. */
+export function isPossibleFleet(concurrency: number, tasksPerEnvironment: number): boolean {
+  const environments = concurrency / tasksPerEnvironment;
+  const { minimum, maximum } = MAPPING_CONCURRENCY;
+  return Number.isInteger(environments) && environments >= minimum && environments <= maximum;
 }
 
 /**

@@ -54,7 +54,9 @@ describe("an export with --force", () => {
     writeFileSync(at("target"), "old");
     make(at("out.csv"));
     const { ino } = lstatSync(at("out.csv"));
-    await expect(exportTo(at("out.csv"))).rejects.toThrow(`${at("out.csv")} is ${kind}, and an export replaces only files`);
+    await expect(exportTo(at("out.csv"))).rejects.toThrow(
+      `${at("out.csv")} is ${kind}, and an export replaces only files`,
+    );
     expect(lstatSync(at("out.csv")).ino).toBe(ino);
     expect(readFileSync(at("target"), "utf8")).toBe("old");
     expect(existsSync(at("nowhere"))).toBe(false);
