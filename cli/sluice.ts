@@ -40,10 +40,12 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 
 // An error that nobody awaits, such as that of a full disk in the middle of a run, is reported like any other. Only the
 // first one is reported: others follow from it.
-let ending: Promise<void> | undefined;
+let isEnding = false;
 for (const event of ["uncaughtException", "unhandledRejection"] as const) {
   process.on(event, (error) => {
-    ending ??= endWith(error);
+    if (isEnding) return;
+    isEnding = true;
+    void endWith(error);
   });
 }
 
