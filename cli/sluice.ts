@@ -55,13 +55,13 @@ try {
   if (error instanceof CommanderError) process.exitCode = error.exitCode;
   else {
     const { reportError } = await import("./screens/error.ts");
-    process.exitCode = reportError(error);
+    process.exitCode = await reportError(error);
   }
 }
 
 async function endWith(error: unknown): Promise<void> {
   const { reportFatalError } = await import("./screens/error.ts");
-  process.exit(reportFatalError(error));
+  process.exit(await reportFatalError(error));
 }
 
 /** Makes a command and its subcommands throw their errors, so that they are reported here. */

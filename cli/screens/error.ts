@@ -1,6 +1,3 @@
-import { resolve } from "node:path";
-import { STATE_ROOT } from "../../local/state-directory.ts";
-import { stateError, stateFailureOf } from "../../local/state-failure.ts";
 import { SluiceError, toError } from "../../shared/base/errors.ts";
 import { EXIT } from "../exit-code.ts";
 import { style } from "./format.ts";
@@ -8,8 +5,8 @@ import { remark } from "./paragraph.ts";
 import { writeJson } from "./write-json.ts";
 
 /** Prints the error that ended a command, for people or with `--json` as JSON. Returns the exit code. */
-export function reportError(thrown: unknown): number {
-  const error = explained(toError(thrown));
+export async function reportError(thrown: unknown): Promise<number> {
+  const error = await explained(toError(thrown));
   const known = error instanceof SluiceError;
   const head = style("red", "error", process.stderr);
   if (process.argv.includes("--json")) {
@@ -23,27 +20,15 @@ export function reportError(thrown: unknown): number {
 }
 
 /** Prints an error that ends the command in the middle of its work, perhaps below a live line. Returns the exit code. */
-export function reportFatalError(thrown: unknown): number {
+export async function reportFatalError(thrown: unknown): Promise<number> {
   // The live line hides the cursor.
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[K\x1b[?25h");
-  return reportError(thrown);
+  return await reportError(thrown);
 }
 
-/** An error of the disk or of a file says what to do. Other errors stay as they are. */
-function explained(error: Error): Error {
+// The command may have failed before it loaded anything of the engine.
+async function explained(error: Error): Promise<Error> {
   if (error instanceof SluiceError) return error;
-  const failure = stateFailureOf(error);
-  if (failure === undefined) return error;
-  const place = placeOf(error) ?? resolve(STATE_ROOT);
-  if (place.includes(STATE_ROOT)) return stateError(failure, place, error);
-  const wayOut = failure === "full" ? "free space on the disk" : "check that it exists and that you may use it";
-  return new SluiceError("FILE_UNUSABLE", `${place} cannot be used (${error.message}): ${wayOut}`, { cause: error });
-}
-
-/** The file that the error names. */
-function placeOf(error: Error): string | undefined {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    if ("path" in at && typeof at.path === "string") return at.path;
-  }
-  return undefined;
+  const { explainedFileError } = await import("./file-error.ts");
+  return explainedFileError(error);
 }

@@ -1,0 +1,22 @@
+import { resolve } from "node:path";
+import { STATE_ROOT } from "../../local/state-directory.ts";
+import { stateError, stateFailureOf } from "../../local/state-failure.ts";
+import { SluiceError } from "../../shared/base/errors.ts";
+
+/** An error of the disk or of a file says what to do. Other errors stay as they are. */
+export function explainedFileError(error: Error): Error {
+  const failure = stateFailureOf(error);
+  if (failure === undefined) return error;
+  const place = placeOf(error) ?? resolve(STATE_ROOT);
+  if (place.includes(STATE_ROOT)) return stateError(failure, place, error);
+  const wayOut = failure === "full" ? "free space on the disk" : "check that it exists and that you may use it";
+  return new SluiceError("FILE_UNUSABLE", `${place} cannot be used (${error.message}): ${wayOut}`, { cause: error });
+}
+
+/** The file that the error names. */
+function placeOf(error: Error): string | undefined {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    if ("path" in at && typeof at.path === "string") return at.path;
+  }
+  return undefined;
+}
