@@ -6,6 +6,7 @@ import {
 } from "../aws/quotas.ts";
 import { LONGEST_REQUEST_MILLISECONDS } from "../aws/timeouts.ts";
 import { ConfigurationError } from "../base/errors.ts";
+import { defaultMaxBacklog } from "./queued-messages.ts";
 
 /**
  * The numbers of the queues and the functions that follow from a workflow's options. They are derived here only. Both
@@ -168,7 +169,7 @@ export function topology(workflow: TopologyInput): Topology {
     environments: concurrency / tasksPerEnvironment,
     batchSize,
     batchingWindowSeconds,
-    maxBacklog: workflow.maxBacklog ?? Math.max(10_000, 20 * concurrency),
+    maxBacklog: workflow.maxBacklog ?? defaultMaxBacklog(concurrency),
     consumer: {
       timeoutSeconds: consumerTimeoutSeconds,
       memoryMb: workflow.memoryMb,

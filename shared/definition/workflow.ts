@@ -7,6 +7,7 @@ import type { Task } from "../base/task.ts";
 import { type PageReader, type Source, toSource } from "../sources/source.ts";
 import type { OnComplete } from "./on-complete.ts";
 import { type ParsedPermission, type Permission, parsePermissions } from "./permissions.ts";
+import { FEWEST_MESSAGES_PER_SLOT, LARGEST_CONCURRENCY, largestMaxBacklog } from "./queued-messages.ts";
 import { parseSchedule, type Schedule, type ScheduleOption } from "./schedule.ts";
 import { type TaskRetryOptions, type TaskRetryPolicy, taskRetryPolicy } from "./task-retry.ts";
 import { type Tolerance, type ToleratedFailuresOptions, tolerance } from "./tolerance.ts";
@@ -41,10 +42,12 @@ export interface WorkflowOptions<Input = unknown, Output = Input> {
   /** The work on one item. See `Task`. */
   readonly task: Task<Output>;
   /**
-   * The most tasks that run at the same time, in all execution environments together: 2 to 100,000. It must be a
+   * The most tasks that run at the same time, in all execution environments together: 2 to 33,333. It must be a
    * multiple of `tasksPerEnvironment`, and at least twice as large. `concurrency / tasksPerEnvironment` is the maximum
-   * concurrency of the event source mapping, which is 2 to 1,000.
+   * concurrency of the event source mapping, which is 2 to 1,000. SQS has about 120,000 messages of a queue in flight at
+   * most, and each task needs its message, the next one and room for a copy.
    * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+   * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
    */
   readonly concurrency: number;
   /**
@@ -90,8 +93,9 @@ export interface WorkflowOptions<Input = unknown, Output = Input> {
   /** The most items of a run, counted from the start of the source: at least 1. Default: all items. */
   readonly limit?: number;
   /**
-   * How many messages may be in the queue before the producer pauses: at least twice `concurrency`. Default: 20 times
-   * `concurrency`, and at least 10,000. A pause takes at least one second. So slots are idle if the consumers finish
+   * How many messages may be in the queue before the producer pauses: at least twice `concurrency`, and at most
+   * 100,000 together with `concurrency`. All messages count, also those in work and those that wait for a backoff. Default:
+   * 20 times `concurrency`, and at least 10,000, within that limit. A pause takes at least one second. So slots are idle if the consumers finish
    * all messages in less than a second.
    */
   readonly maxBacklog?: number;
@@ -191,8 +195,10 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
   }
   const concurrency = integerOption("concurrency", options.concurrency, {
     minimum: MAPPING_CONCURRENCY.minimum,
-    maximum: MAPPING_CONCURRENCY.maximum * MOST_TASKS_PER_ENVIRONMENT,
-    fix: `an SQS event source mapping has a maximum concurrency of at least ${MAPPING_CONCURRENCY.minimum}`,
+    maximum: LARGEST_CONCURRENCY,
+    fix:
+      `an SQS event source mapping has a maximum concurrency of at least ${MAPPING_CONCURRENCY.minimum}, and SQS delivers no ` +
+      "more messages of a queue when about 120000 are in flight",
   });
   const tasksPerEnvironment =
     options.tasksPerEnvironment === undefined
@@ -234,9 +240,11 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
       options.maxBacklog === undefined
         ? undefined
         : integerOption("maxBacklog", options.maxBacklog, {
-            minimum: 2 * concurrency,
-            maximum: Number.MAX_SAFE_INTEGER,
-            fix: `with concurrency ${concurrency}, fewer than ${2 * concurrency} messages in the queue would leave slots idle`,
+            minimum: FEWEST_MESSAGES_PER_SLOT * concurrency,
+            maximum: largestMaxBacklog(concurrency),
+            fix:
+              `with concurrency ${concurrency}, fewer messages in the queue would leave slots idle, and with more of them SQS ` +
+              "might deliver none, because at most about 120000 can be in flight",
           }),
     refill: booleanOption("refill", refill),
     memoryMb: integerOption("memoryMb", memoryMb, {

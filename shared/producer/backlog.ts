@@ -1,4 +1,5 @@
 import type { QueueDepth } from "../aws/queue.ts";
+import { largestMaxBacklog } from "../definition/queued-messages.ts";
 import type { BacklogSample } from "../ledger/run-record.ts";
 
 /** The shortest pause of a producer whose queue is full. Visibility timeouts are whole seconds. */
@@ -20,22 +21,18 @@ const PAUSE_PER_OBSERVATION = 2;
 const OLDEST_SAMPLE_MILLISECONDS = 300_000;
 
 /**
- * The largest number of messages in the queue, of all runs together. SQS counts received messages as in flight, and
- * these include the messages of paused runs. At about 120,000 messages in flight SQS delivers no more.
- * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
- */
-const MOST_MESSAGES = 100_000;
-
-/**
  * The backlog that decides whether a producer must pause. Messages of paused runs do not count, because no consumer
  * processes them, and another run must not wait until those runs are resumed. They count only if the queue could
- * otherwise exceed `MOST_MESSAGES`.
+ * otherwise hold more messages than `largestMaxBacklog`.
  *
  * @param backlog Messages in the queue.
  * @param pausedItems Pending items of paused runs.
  */
-export const backlogWithoutPausedRuns = (backlog: number, pausedItems: number, maxBacklog: number): number =>
-  Math.max(0, backlog - pausedItems, backlog + maxBacklog - Math.max(MOST_MESSAGES, maxBacklog));
+export const backlogWithoutPausedRuns = (
+  backlog: number,
+  pausedItems: number,
+  { maxBacklog, concurrency }: { readonly maxBacklog: number; readonly concurrency: number },
+): number => Math.max(0, backlog - pausedItems, backlog + maxBacklog - largestMaxBacklog(concurrency));
 
 /** All messages in the queue. */
 export const backlogOf = ({ visible, inFlight, delayed }: QueueDepth): number => visible + inFlight + delayed;

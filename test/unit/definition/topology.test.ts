@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LONGEST_REQUEST_MILLISECONDS } from "../../../shared/aws/timeouts.ts";
 import { ConfigurationError } from "../../../shared/base/errors.ts";
+import { ITEMS_PER_PAGE } from "../../../shared/base/items-per-page.ts";
+import { LARGEST_CONCURRENCY, largestMaxBacklog } from "../../../shared/definition/queued-messages.ts";
 import {
   checkConcurrency,
   defaultTasksPerEnvironment,
@@ -194,6 +196,49 @@ test("checkConcurrency allows 2 to 1,000 environments", () => {
     [100, 100],
   ] as const)
     expect(() => checkConcurrency(concurrency, tasks)).toThrow("must be from 2 to 1000");
+});
+
+describe("the messages of a queue stay below what SQS has in flight", () => {
+  // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
+  const IN_FLIGHT = 120_000;
+
+  /** The most messages of a queue, all of which may be in flight. */
+  function mostMessages({ concurrency, maxBacklog, producer }: ReturnType<typeof topology>) {
+    // The producer begins a page while fewer messages than this are in the queue. In work, prefetched, waiting for a
+    // backoff and hidden messages are among them.
+    const counted = maxBacklog;
+    // Each producer may have begun a page, and read the next one.
+    const pages = producer.environments * 2 * ITEMS_PER_PAGE;
+    // Each task in work may send a new message in place of its own, which is still there for a moment.
+    const replacements = concurrency;
+    return counted + pages + replacements;
+  }
+
+  test.each([
+    { fleet: "the usual", concurrency: 50, maxBacklog: 10_000 },
+    { fleet: "the largest whose default is 20 times its slots", concurrency: 4_760, maxBacklog: 95_200 },
+    { fleet: "one whose default is what is left", concurrency: 5_000, maxBacklog: 95_000 },
+    { fleet: "the largest", concurrency: 33_300, maxBacklog: 66_700 },
+  ])("for $fleet fleet: $concurrency slots", ({ concurrency, maxBacklog }) => {
+    const derived = topology(input({ concurrency }));
+    expect(derived.maxBacklog).toBe(maxBacklog);
+    expect(derived.maxBacklog + concurrency).toBeLessThanOrEqual(100_000);
+    expect(mostMessages(derived)).toBeLessThanOrEqual(IN_FLIGHT * 0.85);
+    // Stock for each slot, and for each environment what it may prefetch, fits into the backlog.
+    const stock = derived.environments * Math.min(derived.tasksPerEnvironment, 40);
+    expect(concurrency + stock).toBeLessThanOrEqual(derived.maxBacklog);
+  });
+
+  test("the largest concurrency is the largest for which each slot has a message and another to follow", () => {
+    expect(LARGEST_CONCURRENCY).toBe(33_333);
+    expect(largestMaxBacklog(LARGEST_CONCURRENCY)).toBeGreaterThanOrEqual(2 * LARGEST_CONCURRENCY);
+    expect(largestMaxBacklog(LARGEST_CONCURRENCY + 1)).toBeLessThan(2 * (LARGEST_CONCURRENCY + 1));
+  });
+
+  test("also if the option has its largest value", () => {
+    const maxBacklog = largestMaxBacklog(50);
+    expect(mostMessages(topology(input({ maxBacklog })))).toBeLessThanOrEqual(IN_FLIGHT * 0.85);
+  });
 });
 
 test("the backlog is 20 times the concurrency, at least 10,000, or the value of the option", () => {
