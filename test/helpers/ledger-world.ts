@@ -10,36 +10,42 @@ import { type Counts, isStopping, type RunRecord, readRunRow } from "../../share
 import type { Runs } from "../../shared/ledger/runs.ts";
 import { blockKey, type ItemAddress, pageKey } from "../../shared/messages/item-address.ts";
 
-/** A page of the source: another salt is another content, and the items of `invalid` cannot be messages. */
+/** A page of the source. Two pages with different salts have different content. */
 export interface SourcePage {
   readonly size: number;
   readonly salt: number;
+  /** The indexes of the items that cannot be messages. */
   readonly invalid: readonly number[];
 }
 
-/** What the source holds at one time. A producer that takes the run up again may find another version. */
+/** What the source contains at one time. The next producer of the run may find another version. */
 export interface SourceVersion {
   readonly pages: readonly SourcePage[];
-  /** The source says that it has ended with one more page, which is empty, and not with its last one. */
+  /** Whether the source ends with an additional empty page. If not, its last page with items says that it has ended. */
   readonly endsEmpty: boolean;
 }
 
 export interface Scenario {
   readonly versions: readonly SourceVersion[];
-  /** Decides all that is left open: which step is next, whether it fails, how a task ends. Used up, all goes well. */
+  /**
+   * The choices of the simulation: which step is next, whether it fails, how a task ends. When all choices are used, no
+   * more faults happen.
+   */
   readonly choices: readonly number[];
   /**
-   * Of 100 steps, so many fail: the process dies before or after it, or only the step fails, or its answer is lost, or it
-   * times out and takes effect at any later time.
+   * How many of 100 steps fail. The process dies before or after the step, or only the step fails, or its response is
+   * lost, or the step times out and takes effect at any later time.
    */
   readonly faultPercent: number;
-  /** Messages come twice: as a copy, or because they become visible while their consumer still works. */
+  /**
+   * Whether messages are delivered twice: as a copy, or because they become visible while their consumer still works.
+   */
   readonly duplicates: boolean;
-  /** Dead letters that may be moved back to the queue, while the run works and after it. */
+  /** The most redrives of dead letters, during the run and after it. */
   readonly redrives: number;
-  /** The run may be cancelled once so many choices are made. */
+  /** The run may be cancelled after this many choices. `undefined`: it is not cancelled. */
   readonly cancelledAfter: number | undefined;
-  /** Full ledger pages, of one item each, that precede the source's first one. */
+  /** The number of complete pages in the ledger, with one item each, before the first page of the source. */
   readonly pagesBefore: number;
 }
 
@@ -75,19 +81,19 @@ interface DeadLetter {
 const REQUESTED_AT = "2026-11-22T08:15:30.000Z";
 const ATTEMPTS = 3;
 const UNEXPLAINED_RECEIVES = 5;
-/** Two waits are allowed, if the clock stands still. */
+/** With these limits an item may wait twice, because the simulated clock hardly moves. */
 const WAIT_MILLISECONDS = 1_000;
 const WAIT_AT_MOST_MILLISECONDS = 2_500;
 const NEVER_SEEN = { tag: "pending", failures: [], final: undefined, receives: new Map() } as const;
 const MOST_FAILED_SLICES = 5;
 const MOST_CONSUMERS = 3;
-/** Far above what the largest scenario takes. */
+/** Far more steps than the largest scenario has. */
 const MOST_STEPS = 100_000;
 const FAULTS = ["dies before", "dies after", "fails before", "fails after", "answer lost", "times out"] as const;
 
 /**
- * A run that a producer and consumers process by the ledger's protocol, over queues in memory, one step at
- * a time: between any two steps another process may go on, or one may die.
+ * A run that a producer and consumers process with the real ledger code and with queues in memory. The world makes one
+ * step at a time. Between any two steps, another process may continue, or a process may die.
  */
 export class LedgerWorld {
   readonly #store: LedgerStore;
@@ -98,10 +104,10 @@ export class LedgerWorld {
   #steps: Step[] = [];
   #producer: Process | undefined;
   readonly #consumers = new Set<Process>();
-  /** Each with the dead letter that it holds. */
+  /** The processes that redrive, each with the dead letter that it holds. */
   readonly #redrivers = new Map<Process, DeadLetter>();
 
-  /** The hops of the continuations on the control queue; that of the start is 0. */
+  /** The hops of the continuations on the control queue. The start message counts as hop 0. */
   readonly #control: number[] = [0];
   readonly #hopsSent = new Set<number>();
   #messages: Message[] = [];
@@ -111,7 +117,7 @@ export class LedgerWorld {
   readonly #redrivenPages = new Set<number>();
   #cancelled = false;
 
-  // What the model knows, from what took effect.
+  // What the model knows. It is updated by the writes that took effect.
   readonly #opened = new Map<number, SourcePage>();
   readonly #passed: SourcePage[] = [];
   readonly #succeeded = new Set<string>();
@@ -129,12 +135,12 @@ export class LedgerWorld {
     this.#scenario = scenario;
   }
 
-  /** Runs the whole run, and checks what must hold during it and at its end. */
+  /** Processes the whole run, and checks what must hold during the run and at its end. */
   async work(): Promise<Counts> {
     await this.#begin();
     for (let steps = 0; ; steps++) {
       assert.ok(steps < MOST_STEPS, "the run comes to an end");
-      // Lets every process go on to its next step.
+      // Lets every process continue to its next step.
       await setImmediate();
       const events = this.#events();
       if (events.length === 0) break;
@@ -148,7 +154,7 @@ export class LedgerWorld {
   async #begin(): Promise<void> {
     const { pagesBefore } = this.#scenario;
     if (pagesBefore === 0) return;
-    // As a producer and consumers would have left it: pages of one item that succeeded at once.
+    // The state after a producer and consumers have processed pages of one item that succeeded at once.
     const runs = new Ledger(this.#store, () => this.#clock).runs;
     const run = await runs.create({ id: this.#id, workflow: "simulated", requestedAt: REQUESTED_AT });
     const full = Array.from({ length: pagesBefore }, (_, page) => page);
@@ -175,7 +181,7 @@ export class LedgerWorld {
     const visible = this.#messages.filter(({ holder }) => holder === undefined);
     if (this.#consumers.size < MOST_CONSUMERS && visible.length > 0) events.push(() => this.#startConsumer(visible));
     if (this.#producer === undefined && hop === undefined && this.#status === "failed") {
-      events.push(() => this.#turn("reopen"));
+      events.push(() => this.#changeStatus("reopen"));
     }
     if (this.#choice >= choices.length) return events;
     const held = this.#messages.filter(({ holder }) => holder !== undefined);
@@ -189,17 +195,17 @@ export class LedgerWorld {
     const whole = this.#deadLetters.filter((deadLetter) => !deadLetter.truncated && !atWork.has(deadLetter));
     if (this.#redrives < redrives && whole.length > 0) events.push(() => this.#startRedrive(whole));
     if (this.#choice > cancelledAfter && !this.#cancelled && this.#status === "running") {
-      events.push(() => this.#turn("cancel"));
+      events.push(() => this.#changeStatus("cancel"));
     }
     return events;
   }
 
   // What a person does ------------------------------------------------------------------------------------------------
 
-  async #turn(how: "reopen" | "cancel"): Promise<void> {
-    // Without an announcement, which is left to the producer that the continuation wakes.
-    const run = await new Ledger(this.#storeOf({ dead: false }, false), () => this.#now()).runs[how](this.#id);
-    if (how === "cancel") this.#cancelled = true;
+  async #changeStatus(action: "reopen" | "cancel"): Promise<void> {
+    // This ledger announces nothing. The producer that receives the continuation announces the end.
+    const run = await new Ledger(this.#storeOf({ dead: false }, false), () => this.#now()).runs[action](this.#id);
+    if (action === "cancel") this.#cancelled = true;
     if (run !== undefined) this.#sendControl(run.hop + 1);
   }
 
@@ -211,12 +217,12 @@ export class LedgerWorld {
     const process: Process = { dead: false };
     this.#redrivers.set(process, deadLetter);
     void this.#redrive(process, deadLetter)
-      // The dead letter stays where it is.
+      // If the redrive fails, the dead letter stays in the dead-letter queue.
       .catch(() => {})
       .then(() => this.#redrivers.delete(process));
   }
 
-  /** Sends a dead letter's item once more, records that, and then takes the dead letter off the dead-letter queue. */
+  /** Sends a dead letter's item again, records the redrive, and then deletes the dead letter. */
   async #redrive(process: Process, deadLetter: DeadLetter): Promise<void> {
     const ledger = new Ledger(this.#storeOf(process), () => this.#now());
     const [fate] = await ledger.itemFates([deadLetter.item]);
@@ -251,14 +257,15 @@ export class LedgerWorld {
     if (fault === "dies before") return this.#die(step);
     if (fault === "fails before") return reject(new Error("the service is unavailable"));
     if (fault === "times out") {
-      // What the SDK does then: it asks again. The first request takes effect before that, or after it.
+      // The SDK sends the request again. The first request takes effect before or after the second one.
       this.#steps.push(step, { process: { dead: false }, act, resolve: () => {}, reject: () => {} });
       return;
     }
     const result = await act();
     if (fault === "dies after") return this.#die(step);
     if (fault === "fails after") return reject(new Error("the service did not answer"));
-    // The SDK asks again, and gets the second answer. Others may go on in between.
+    // The SDK sends the request again, and gets the response to the second one. Other processes may continue in
+    // between.
     if (fault === "answer lost") this.#steps.push(step);
     else resolve(result);
   }
@@ -285,7 +292,7 @@ export class LedgerWorld {
     };
   }
 
-  /** The model follows what took effect. */
+  /** Updates the model after a write that took effect. */
   #observe(key: Key, update: Update, row: Row): void {
     const { set = {} } = update;
     if (key.pk === runKey(this.#id).pk) {
@@ -329,7 +336,7 @@ export class LedgerWorld {
       });
   }
 
-  /** @returns whether the continuation is done with. */
+  /** @returns whether the continuation can be deleted. */
   async #produce(process: Process, hop: number): Promise<boolean> {
     const store = this.#storeOf(process);
     const announce = () => this.#perform(process, async () => void this.#announcements++);
@@ -363,7 +370,7 @@ export class LedgerWorld {
     }
   }
 
-  /** @returns whether the run has to be passed on. */
+  /** @returns whether the producer must send the next continuation. */
   async #slice(process: Process, runs: Runs, ledger: Ledger, start: RunRecord): Promise<boolean> {
     const { versions, pagesBefore } = this.#scenario;
     const source = versions[this.#draw(versions.length)];
@@ -399,7 +406,7 @@ export class LedgerWorld {
     );
   }
 
-  /** @returns false where the run was stopped before the page. */
+  /** @returns false if the run was stopped before the page. */
   async #sendPage(process: Process, ledger: Ledger, page: number, content: SourcePage): Promise<boolean> {
     const { size, invalid } = content;
     const opened = await ledger.pages.open(
@@ -417,7 +424,7 @@ export class LedgerWorld {
       redriveGeneration: 0,
     });
     const sendable = pending.filter((index) => !invalid.includes(index));
-    // In two steps, so that a producer can die when it has sent a part.
+    // The messages are sent in two steps, so that a producer can die after it has sent a part of them.
     const half = Math.ceil(sendable.length / 2);
     for (const part of [sendable.slice(0, half), sendable.slice(half)]) {
       if (part.length === 0) continue;
@@ -446,7 +453,7 @@ export class LedgerWorld {
     const name = itemName(message.item);
     this.#copies.set(name, (this.#copies.get(name) ?? 0) + copies);
     for (let copy = 0; copy < copies; copy++) {
-      // Now and then one was throttled so often that a crash or two make it unexplained.
+      // Some messages were throttled so often that one or two crashes make them unexplained.
       const receiveCount = this.#chance(10) ? UNEXPLAINED_RECEIVES - 1 : 0;
       this.#messages.push({ ...message, id: this.#sent++, receiveCount, holder: undefined });
     }
@@ -473,12 +480,12 @@ export class LedgerWorld {
       });
   }
 
-  /** Works a batch off, and adds to `settled` the messages that are to be deleted. */
+  /** Processes a batch, and adds the messages that must be deleted to `settled`. */
   async #consume(process: Process, batch: readonly Message[], settled: Set<number>): Promise<void> {
     const store = this.#storeOf(process);
     const announce = () => this.#perform(process, async () => void this.#announcements++);
     const ledger = new Ledger(store, () => this.#now(), announce);
-    // Only what may have been here before is looked up.
+    // The ledger is asked only about items that may have been processed before.
     const known = batch.filter(
       ({ receiveCount, resent, item }) => receiveCount > 1 || resent || item.redriveGeneration > 0,
     );
@@ -502,7 +509,7 @@ export class LedgerWorld {
           settled.add(message.id);
         }
       } catch {
-        // It comes again.
+        // The message is received again.
       }
     }
     const pages = Map.groupBy(successes, ({ message: { item } }) => `${item.page}/${item.epoch}`);
@@ -513,7 +520,7 @@ export class LedgerWorld {
         await ledger.outcomes.recordSuccesses({ run: this.#id, partition: 0, page, epoch, items });
         for (const { message } of group) settled.add(message.id);
       } catch {
-        // They come again.
+        // The messages are received again.
       }
     }
   }
@@ -532,7 +539,7 @@ export class LedgerWorld {
     const drawn = this.#draw(16);
     if (drawn > 12 && this.#scenario.faultPercent > 0) {
       process.dead = true;
-      throw new Error("the task took its process along");
+      throw new Error("the task ended its process");
     }
     if (drawn > 11) return { failsAs: "permanent" };
     if (drawn === 7) return "waits";
@@ -541,7 +548,7 @@ export class LedgerWorld {
     return "succeeds";
   }
 
-  /** @returns whether the message is to be deleted. */
+  /** @returns whether the message must be deleted. */
   async #settleUnsuccessful(
     process: Process,
     ledger: Ledger,
@@ -575,7 +582,7 @@ export class LedgerWorld {
     return true;
   }
 
-  /** Now and then the message is replaced by a fresh one, as if it were near a limit of the queue. */
+  /** Records a wait. Sometimes a fresh message replaces the message, as if it were close to a limit of the queue. */
   async #wait(process: Process, ledger: Ledger, message: Message, state: AttemptsRow): Promise<boolean> {
     const { item, content, receiveCount } = message;
     const now = this.#now();
@@ -638,7 +645,7 @@ export class LedgerWorld {
     return this.#passed.reduce((sum, { size }) => sum + size, this.#scenario.pagesBefore);
   }
 
-  /** At the very moment in which a run ends: each item has succeeded, or a dead letter of it was sent. */
+  /** Checks, at the moment in which a run ends, that each item has succeeded or has a dead letter. */
   #checkNothingPending(): void {
     if (this.#redrives > 0 || this.#cancelled) return;
     const deadLettered = new Set(this.#deadLetters.map(({ item }) => `${item.page}/${item.index}`));
@@ -650,7 +657,7 @@ export class LedgerWorld {
     }
   }
 
-  /** The tree's sums, with all their short cuts, are those of its leaves. */
+  /** Checks that the counts, which the ledger sums up from rows of the tree, are those of the items. */
   async #checkCounts(): Promise<void> {
     const row = await this.#store.get(runKey(this.#id));
     if (row?.status === undefined) return;
@@ -667,7 +674,7 @@ export class LedgerWorld {
     assert.equal(counts.pending, leaves.filter(({ fate }) => fate === "pending").length, "pending");
   }
 
-  /** What counts as pending again has a message: nobody waits for an item that nothing will come of. */
+  /** Checks that each item that is pending again has a message. Otherwise it would stay pending forever. */
   async #checkReopened(): Promise<void> {
     for (const page of this.#redrivenPages) {
       const row = readPageRow((await this.#store.get(pageKey({ run: this.#id, partition: 0, page }))) ?? {});
@@ -726,7 +733,8 @@ export class LedgerWorld {
       } else {
         assert.notEqual(fate, "pending", `item ${content}`);
         if (fate === "done") assert.ok(this.#succeeded.has(content), `item ${content} is done, and never succeeded`);
-        // A dead letter that was sent twice and redriven once leaves one behind, and the redrive of that one is dropped without an attempt.
+        // If a dead letter was sent twice and redriven once, the other one stays. Its redrive deletes it without an
+        // attempt.
         if (this.#redrives === 0)
           assert.deepEqual(deadLetters, [], `item ${content} is ${fate}, and has a dead letter`);
       }
@@ -734,14 +742,15 @@ export class LedgerWorld {
         this.#failed.get(`${pageKey({ run: this.#id, partition: 0, page }).pk} item#${index}#${epoch}`)?.size ?? 0;
       const retried = fate === "dead" ? Math.max(0, failed - 1) : failed;
       mostRetried += failed;
-      // Of two messages of one item, the one that settles it need not know what failed of the other.
+      // If an item has two messages, the message that settles the item may not include the failures of the other
+      // message.
       const alone = !this.#scenario.duplicates && (this.#copies.get(name) ?? 0) < 2;
       if (alone && fate !== "cancelled") leastRetried += retried;
     }
     assert.equal(counts.dead, leaves.filter(({ fate }) => fate === "dead").length, "dead");
     assert.equal(counts.cancelled, leaves.filter(({ fate }) => fate === "cancelled").length, "cancelled");
     assert.equal(counts.succeeded, counts.produced - counts.dead - counts.cancelled);
-    // Two consumers that dead-lettered one item may have different reasons. One of them counts.
+    // If two consumers dead-letter one item, their reasons may differ. The ledger counts one of the reasons.
     if (!ambiguous) assert.deepEqual(counts.deadByReason, reasons);
     assert.equal(
       Object.values(counts.deadByReason).reduce((a, b) => a + b, 0),
@@ -758,7 +767,9 @@ export class LedgerWorld {
   }
 }
 
-/** What becomes of a received message: `failsAs` with the reason why no other attempt follows. */
+/**
+ * What happens to a received message. `failsAs` is the reason for which the item dies; `undefined`: it is tried again.
+ */
 type Outcome =
   | "succeeds"
   | "cancelled"

@@ -5,7 +5,7 @@ import { StateDirectory } from "../../local/state-directory.ts";
 import type { OutgoingMessage } from "../../shared/aws/queue.ts";
 import { CliWorld, type Ended, workflowFile } from "./cli.ts";
 
-/** A world in which `mortal` has been run: of its sixteen items, eleven lie in the dead-letter queue. */
+/** A world in which the workflow `mortal` has run. Eleven of its sixteen items are in the dead-letter queue. */
 export async function mortalWorld(): Promise<CliWorld> {
   const world = new CliWorld();
   const { code, stderr } = await world.type("run", workflowFile("mortal"), "--json");
@@ -13,18 +13,18 @@ export async function mortalWorld(): Promise<CliWorld> {
   return world;
 }
 
-/** Puts messages on the dead-letter queue that are none of ours. */
-export async function strand(world: CliWorld, messages: readonly OutgoingMessage[]): Promise<void> {
+/** Puts messages into the dead-letter queue that Sluice did not send. */
+export async function sendForeign(world: CliWorld, messages: readonly OutgoingMessage[]): Promise<void> {
   const state = new StateDirectory("mortal", join(world.path, ".sluice"));
   const services = await openServices({ workflow: "mortal", state });
   await services.deadLetterQueue.sendAll(messages);
   await services.close();
 }
 
-/** From now on, the items that died because a service was missing succeed. */
+/** Makes the service reachable. The items that died because of it then succeed. */
 export const fix = (world: CliWorld): void => writeFileSync(join(world.path, "fixed"), "");
 
-/** Its run, with the counts. */
+/** The run with its counts, as `status --json` prints them. */
 export const statusOf = async (world: CliWorld) => lastOf(await world.type("status", "--json"));
 
 /** How many dead letters there are of each reason. */

@@ -2,13 +2,15 @@ import type { Key, LedgerStore, Row, Update } from "../../shared/aws/table.ts";
 
 const DEATH = "the process died";
 
-/** A process that dies at one of its steps, before the step takes effect or after, and does nothing any more then. */
+/**
+ * A process that dies at one of its steps, before or after the step takes effect. A dead process makes no more steps.
+ */
 export class Mortal {
   readonly #afterwards: boolean;
   #stepsToLive: number;
   #dead = false;
 
-  /** @param stepsToLive Steps that go well; `Infinity` for a process that does not die. */
+  /** @param stepsToLive How many steps succeed before the process dies. `Infinity`: it does not die. */
   constructor(stepsToLive: number, afterwards: boolean) {
     this.#stepsToLive = stepsToLive;
     this.#afterwards = afterwards;
@@ -30,7 +32,7 @@ export class Mortal {
     if (this.#dead) throw new Error(DEATH);
   }
 
-  /** The store as this process reaches it. */
+  /** Returns the store as this process uses it: each request is a step. */
   storeOf(store: LedgerStore): LedgerStore {
     const step = async <Result>(act: () => Promise<Result>): Promise<Result> => {
       this.before();
@@ -46,7 +48,7 @@ export class Mortal {
     };
   }
 
-  /** Runs what the process does. Resolves with its result, or with `undefined` if the process died. */
+  /** Runs the work of the process. Resolves with the result, or with `undefined` if the process died. */
   async live<Result>(act: () => Promise<Result>): Promise<Result | undefined> {
     try {
       return await act();

@@ -12,8 +12,8 @@ const cities = [
 ];
 
 /**
- * Of sixteen items, eleven die: eight of which every attempt fails until the file `fixed` is there, two whose country is
- * unknown, and one that fails the schema. Their errors name them, and steer the terminal.
+ * Eleven of the sixteen items die. Every attempt of eight items fails until the file `fixed` exists. Two items have an
+ * unknown country, and one item fails the schema. The error messages contain the items' ids and control characters.
  */
 export default defineWorkflow({
   name: "mortal",

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fingerprint } from "../../../shared/messages/fingerprint.ts";
 
-/** Errors as they are thrown, each with another one of its kind, and the text by which both are known. */
+/** Errors that tasks throw: the name, two messages of the same kind, and the text that both must get. */
 const ERRORS: Readonly<Record<string, readonly (readonly [name: string, a: string, b: string, text: string])[]>> = {
   Node: [
     [
@@ -204,7 +204,7 @@ const ERRORS: Readonly<Record<string, readonly (readonly [name: string, a: strin
   ],
 };
 
-/** Pairs that an operator would tell apart, and texts that stay as they are. */
+/** Pairs of messages that are different errors for an operator. Fingerprints leave these texts unchanged. */
 const DIFFERENT = [
   ["Request failed with status code 503", "Request failed with status code 404"],
   ["HTTP 502", "HTTP 500"],
@@ -215,18 +215,21 @@ const DIFFERENT = [
   ["Stream closed with error code NGHTTP2_REFUSED_STREAM", "Stream closed with error code NGHTTP2_CANCEL"],
 ] as const;
 
-describe.each(Object.entries(ERRORS))("of the errors of %s", (_, errors) => {
-  test.each(errors)("%s: %s", (name, a, b, text) => {
-    const found = fingerprint(name, a);
-    expect(found.text).toBe(`${name}: ${text}`);
-    expect(fingerprint(name, b)).toEqual(found);
-    expect(found.id).toMatch(/^[0-9a-f]{8}$/);
-    // Of another name it is another kind.
-    expect(fingerprint(`${name}2`, a).id).not.toBe(found.id);
-  });
-});
+describe.each(Object.entries(ERRORS))(
+  "The fingerprints of errors of %s are equal if only the details differ",
+  (_, errors) => {
+    test.each(errors)("%s: %s", (name, a, b, text) => {
+      const found = fingerprint(name, a);
+      expect(found.text).toBe(`${name}: ${text}`);
+      expect(fingerprint(name, b)).toEqual(found);
+      expect(found.id).toMatch(/^[0-9a-f]{8}$/);
+      // An error with another name has another fingerprint.
+      expect(fingerprint(`${name}2`, a).id).not.toBe(found.id);
+    });
+  },
+);
 
-test.each(DIFFERENT)("tells %j from %j, and shows both as they are", (a, b) => {
+test.each(DIFFERENT)("The fingerprints of %j and %j differ, and show both texts unchanged", (a, b) => {
   expect(fingerprint("Error", a).text).toBe(`Error: ${a}`);
   expect(fingerprint("Error", b).text).toBe(`Error: ${b}`);
 });
@@ -237,15 +240,15 @@ test.each([
   "invalid sha256 digest of an oauth2 token, ES2022, x64, HTTP/1.1",
   "deadlock detected",
   "ERR_HTTP2_STREAM_ERROR: Stream closed",
-])("leaves %j alone", (message) => {
+])("The fingerprint of %j shows the text unchanged", (message) => {
   expect(fingerprint("Error", message).text).toBe(`Error: ${message}`);
 });
 
-test("of an error without a message is its name", () => {
+test("The fingerprint of an error without a message shows its name", () => {
   expect(fingerprint("AbortError", "").text).toBe("AbortError");
 });
 
-test("is no longer than 300 characters, and told apart by what comes after them", () => {
+test("The text of a fingerprint has at most 300 characters, and its id depends on the whole text", () => {
   const long = "word ".repeat(100);
   const found = fingerprint("Error", `${long}a`);
   expect(found.text).toHaveLength(300);
@@ -253,7 +256,7 @@ test("is no longer than 300 characters, and told apart by what comes after them"
   expect(fingerprint("Error", `${long}b`).id).not.toBe(found.id);
 });
 
-test("of whatever numbers, ids and quoted values stand in a message is the same", () => {
+test("The fingerprint is the same for any numbers, ids and quoted values in a message", () => {
   fc.assert(
     fc.property(
       fc.nat(),
@@ -273,7 +276,7 @@ test("of whatever numbers, ids and quoted values stand in a message is the same"
   );
 });
 
-test("of any text is found, the same each time, with whole characters", () => {
+test("The fingerprint of any text is the same each time, and contains only whole characters", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary", maxLength: 3_000 }), (message) => {
       const found = fingerprint("Error", message);
@@ -293,6 +296,6 @@ test.each([
   "a1".repeat(50_000),
   "+/a1".repeat(50_000),
   "<a@".repeat(50_000),
-])("of a hostile text is found at once", (message) => {
+])("The fingerprint of a hostile text is computed at once", (message) => {
   expect(fingerprint("Error", message).id).toMatch(/^[0-9a-f]{8}$/);
 });

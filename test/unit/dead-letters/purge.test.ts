@@ -24,7 +24,7 @@ async function exported(world: DeadLettersWorld): Promise<string[]> {
 }
 
 describe("A purge", () => {
-  test("deletes what is meant, each after its backup", async () => {
+  test("deletes the selected dead letters, each after its backup", async () => {
     const world = await dead(25);
     const kept: string[] = [];
     const result = await purge({
@@ -42,7 +42,7 @@ describe("A purge", () => {
     expect(await world.counts()).toMatchObject({ dead: 25, pending: 0 });
   });
 
-  test("deletes nothing that could not be kept", async () => {
+  test("deletes no dead letter whose backup failed", async () => {
     const world = await dead(3);
     const backup = () => Promise.reject(new Error("no space left on device"));
     await expect(purge({ ...world.options, select, backup })).rejects.toThrow("no space left");
@@ -50,7 +50,7 @@ describe("A purge", () => {
     expect(world.deadLetters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
   });
 
-  test("that is only tried touches nothing", async () => {
+  test("changes nothing in a dry run", async () => {
     const world = await dead(3);
     const backup = vi.fn();
     expect(await purge({ ...world.options, select, backup, dryRun: true })).toMatchObject({ selected: 3, deleted: 3 });
@@ -58,7 +58,7 @@ describe("A purge", () => {
     expect(world.deadLetters).toHaveLength(3);
   });
 
-  test("leaves what a newer version wrote, and says how many dead letters", async () => {
+  test("leaves dead letters of a newer version in the queue, and returns their number", async () => {
     const world = await dead(2);
     const newer = JSON.stringify({ sluice: 3, dead: {} });
     await world.deadLetterQueue.sendAll([{ body: newer }]);
@@ -70,7 +70,7 @@ describe("A purge", () => {
     expect(kept).not.toContain(newer);
   });
 
-  test("says what SQS would not delete", async () => {
+  test("returns how many dead letters SQS refused to delete", async () => {
     const world = await dead(2);
     const [stubborn] = world.deadLetters;
     world.queues.refuses = (action, message) => action === "delete" && message === stubborn;
@@ -78,7 +78,7 @@ describe("A purge", () => {
     expect(world.deadLetters).toEqual([stubborn]);
   });
 
-  test("ends a run that waited for a message which SQS had moved, and announces it", async () => {
+  test("ends a run whose last pending item is in a message that SQS moved, and announces the end", async () => {
     const world = new DeadLettersWorld();
     await world.produce(2);
     await world.succeed(world.envelope(0));
@@ -90,7 +90,7 @@ describe("A purge", () => {
     expect(world.announced).toEqual(["run"]);
   });
 
-  test("says nothing to the ledger of a moved message whose item has settled, or is not known", async () => {
+  test("records no death for a moved message whose item has settled or is not known", async () => {
     const world = await dead(1);
     world.queues.put(DLQ, JSON.stringify(world.envelope(0)));
     world.queues.put(DLQ, JSON.stringify(world.envelope(0, 0, "gone")));
@@ -101,7 +101,7 @@ describe("A purge", () => {
 });
 
 describe("An import", () => {
-  test("puts back exactly what was exported: bodies and attributes", async () => {
+  test("puts back the exported bodies and attributes unchanged", async () => {
     const world = await dead(12);
     const attributes = {
       text: { DataType: "String", StringValue: "ü" },
@@ -119,7 +119,7 @@ describe("An import", () => {
     expect(after.at(-1)?.attributes.text).toEqual(attributes.text);
   });
 
-  test("puts nothing back while others hold dead letters, which may be the same", async () => {
+  test("puts nothing back while another command holds dead letters, which may be the same ones", async () => {
     const world = await dead(4);
     const lines = await exported(world);
     await world.deadLetterQueue.receive({ max: 3, waitSeconds: 0, visibilityTimeoutSeconds: 60 });
@@ -133,9 +133,9 @@ describe("An import", () => {
     expect(tried).toMatchObject({ alreadyThere: 1, scan: { looked: 1, heldElsewhere: 3, complete: false } });
   });
 
-  test("can be repeated: what is there, at work or done is left out", async () => {
+  test("can be repeated: it skips dead letters in the queue, and items that are pending or have succeeded", async () => {
     const world = await dead(4);
-    // Of equal foreign dead letters, each counts.
+    // The queue can have several equal foreign dead letters, and each counts.
     for (const body of ["same", "same", "same"]) world.queues.put(DLQ, body);
     const lines = await exported(world);
     await redrive({ ...world.options, select: ({ index }) => index === 0 });
@@ -162,28 +162,31 @@ describe("An import", () => {
     });
   });
 
-  test.each(["older", "newer"])("of an item's %s dead letter first leaves the other one out", async (first) => {
-    const world = await dead(1);
-    const older = await exported(world);
-    await redrive({ ...world.options, select });
-    await world.work(() => false);
-    const newer = await exported(world);
-    await purge({ ...world.options, select });
-    expect(newer).not.toEqual(older);
-    const files = first === "older" ? [older, newer] : [newer, older];
-    const counts: unknown[] = [];
-    for (const lines of files) {
-      const { imported, alreadyThere } = await importDeadLetters({ ...world.options, lines });
-      counts.push({ imported, alreadyThere });
-    }
-    expect(counts).toEqual([
-      { imported: 1, alreadyThere: 0 },
-      { imported: 0, alreadyThere: 1 },
-    ]);
-    expect(world.deadLetters).toHaveLength(1);
-  });
+  test.each(["older", "newer"])(
+    "that puts back an item's %s dead letter first skips the item's other dead letter",
+    async (first) => {
+      const world = await dead(1);
+      const older = await exported(world);
+      await redrive({ ...world.options, select });
+      await world.work(() => false);
+      const newer = await exported(world);
+      await purge({ ...world.options, select });
+      expect(newer).not.toEqual(older);
+      const files = first === "older" ? [older, newer] : [newer, older];
+      const counts: unknown[] = [];
+      for (const lines of files) {
+        const { imported, alreadyThere } = await importDeadLetters({ ...world.options, lines });
+        counts.push({ imported, alreadyThere });
+      }
+      expect(counts).toEqual([
+        { imported: 1, alreadyThere: 0 },
+        { imported: 0, alreadyThere: 1 },
+      ]);
+      expect(world.deadLetters).toHaveLength(1);
+    },
+  );
 
-  test("of a dead letter twice is one", async () => {
+  test("puts a dead letter back once if the file has it twice", async () => {
     const world = await dead(1);
     const [line = ""] = await exported(world);
     await purge({ ...world.options, select });
@@ -195,7 +198,7 @@ describe("An import", () => {
     });
   });
 
-  test("names lines that are no dead letters, and goes on", async () => {
+  test("names lines that are not dead letters, and continues", async () => {
     const world = await dead(1);
     const [line = ""] = await exported(world);
     await purge({ ...world.options, select });
@@ -206,7 +209,7 @@ describe("An import", () => {
     expect(result.invalid[1]?.message).toContain("sluiceLetter");
   });
 
-  test("says what SQS refused", async () => {
+  test("returns how many dead letters SQS refused", async () => {
     const world = await dead(2);
     const lines = await exported(world);
     await purge({ ...world.options, select });

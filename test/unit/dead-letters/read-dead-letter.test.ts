@@ -22,7 +22,7 @@ const message = (body: string, more: Partial<Parameters<typeof toDeadLetter>[0]>
   ...more,
 });
 
-test("A dead letter tells what died, when, and of what", () => {
+test("A dead letter says which item died, when, and why", () => {
   const failures = [failureOf(new TypeError("first"), 1), failureOf(new RangeError("5 is too much"), 2)];
   const body = deadLetterBody(envelope, { ...died, failures });
   expect(toDeadLetter(message(body), 3_600)).toEqual({
@@ -43,18 +43,18 @@ test("A dead letter tells what died, when, and of what", () => {
     attributes: {},
     movedFrom: null,
   });
-  // The body has the same fingerprint, for programs that read it without this library.
+  // The body contains the same fingerprint, for programs that read the body without this library.
   expect(JSON.parse(body).dead.fingerprint).toEqual(fingerprint("RangeError", "5 is too much"));
 });
 
-test("A message of ours that SQS moved is unexplained", () => {
+test("A message of Sluice that SQS moved has the reason unexplained", () => {
   const movedFrom = "arn:aws:sqs:x:1:queue";
   const systemAttributes = { SentTimestamp: String(Date.parse(sentAt)), DeadLetterQueueSourceArn: movedFrom };
   const raw = toDeadLetter(message(JSON.stringify(envelope), { systemAttributes }));
   expect(raw).toMatchObject({ ...address, kind: "raw", reason: "unexplained", diedAt: sentAt, redrives: 0, movedFrom });
   expect(raw.error.message).toContain("no outcome was recorded");
   expect(raw.expiresAt).toBeNull();
-  // Once imported it is not known any more that SQS moved it; without a death it can be nothing else.
+  // After an import, the attribute of SQS is lost. An envelope without a death can only be a moved message.
   expect(toDeadLetter(message(JSON.stringify(envelope))).kind).toBe("raw");
   const failures = [failureOf("first", 1)];
   const redriven = toDeadLetter(message(deadLetterBody(envelope, { ...died, failures }), { systemAttributes }));
@@ -136,7 +136,7 @@ test("Dead letters are grouped by reason, by run, and by age", () => {
   ]);
 });
 
-test("So many groups are told apart that memory stays bounded, and no dead letter is left out", () => {
+test("The number of groups is bounded, and every dead letter is in a group", () => {
   const groups = new DeadLetterGroups("error");
   for (let n = 0; n < 10_500; n++) {
     groups.add(
@@ -153,7 +153,7 @@ test("So many groups are told apart that memory stays bounded, and no dead lette
   expect(sorted[1]?.example.error.message.length).toBeLessThan(600);
 });
 
-test("A dead letter of a newer version is told from a foreign one, with the reason that can be read", () => {
+test("A dead letter of a newer version is not a foreign one, and its reason is read if it is known", () => {
   const error = { name: "NewerVersionError", message: expect.stringContaining("the envelope has version 3") };
   const newer = toDeadLetter(
     message(JSON.stringify({ sluice: 3, item: 1, dead: { reason: "permanent", more: true } })),

@@ -9,7 +9,7 @@ import { addressOf, identityOf } from "../../../shared/messages/item-address.ts"
 import { DeadLettersWorld, DLQ, QUEUE, WORKFLOW } from "../../helpers/dead-letters-world.ts";
 import { failureOf } from "../../helpers/failures.ts";
 
-/** A run of so many items, all of which died. */
+/** A run in which all of the given number of items died. */
 async function dead(items: number): Promise<DeadLettersWorld> {
   const world = new DeadLettersWorld();
   await world.produce(items);
@@ -23,7 +23,7 @@ const sent = (world: DeadLettersWorld) => world.messages.map(({ body }) => parse
 const even = ({ index }: DeadLetter) => Number(index) % 2 === 0;
 
 describe("A redrive", () => {
-  test("moves the dead letters that are meant, and their items are pending again until they settle", async () => {
+  test("moves the selected dead letters, and their items are pending again until they settle", async () => {
     const world = await dead(25);
     expect(await world.counts()).toMatchObject({ dead: 25, pending: 0 });
     const moved: number[] = [];
@@ -37,9 +37,9 @@ describe("A redrive", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 12, dead: 13, pending: 0 });
   });
 
-  test("leaves items that die again during the redrive, which would otherwise be sent back for ever", async () => {
+  test("leaves items that die again during the redrive, so that it ends", async () => {
     const world = await dead(12);
-    // Consumers fail each item at once.
+    // The consumers dead-letter each item at once.
     world.queues.after = (action, queue) => {
       if (action !== "send" || queue !== QUEUE || world.deadLetters.length > 100) return;
       world.queues.now += 1;
@@ -62,7 +62,7 @@ describe("A redrive", () => {
     expect(await world.counts()).toMatchObject({ dead: 1, pending: 0 });
   });
 
-  test("that changes an item gives it another idempotency key, which stays until the item is changed again", async () => {
+  test("that changes an item gives the item a new idempotency key, which stays until the item is changed again", async () => {
     const world = await dead(1);
     const identities = [];
     const amounts = [undefined, 5, undefined, 5, 6, 5];
@@ -78,19 +78,19 @@ describe("A redrive", () => {
     expect(asItWas).toBe("run/0/0");
     expect(five).toMatch(/^run\/0\/0\/2-[0-9a-f]{8}$/);
     expect(stays).toBe(five);
-    // The item was this one already.
+    // The new item equals the old one, so the key stays.
     expect(sameAgain).toBe(five);
     expect(six).toMatch(/^run\/0\/0\/5-/);
     expect(fiveAgain).toMatch(/^run\/0\/0\/6-/);
     expect(new Set([asItWas, five, six, fiveAgain]).size).toBe(4);
   });
 
-  test("that died and is repeated gives the same idempotency key, and one with another change another", async () => {
+  test("that crashes and is repeated gives the same idempotency key, and another change gives another key", async () => {
     const world = await dead(1);
     const edit = (amount: number) => all(world, { edit: () => ({ amount }) });
     const keys = [];
     for (const amount of [5, 5, 6]) {
-      // It dies after it has sent the message: the dead letter stays.
+      // The redrive crashes after it has sent the message, so the dead letter stays.
       world.queues.before = (action) => {
         if (action === "delete") throw new Error("killed");
       };
@@ -103,7 +103,7 @@ describe("A redrive", () => {
     expect(keys[2]).not.toBe(keys[0]);
   });
 
-  test("that is only tried says what it would do, and touches nothing", async () => {
+  test("returns in a dry run what it would move, and changes nothing", async () => {
     const world = await dead(3);
     const edit = vi.fn(({ index }: DeadLetter) => {
       if (index === 1) throw new Error("item.index must be even");
@@ -124,7 +124,7 @@ describe("A redrive", () => {
     expect(await world.counts()).toMatchObject({ dead: 3, pending: 0 });
   });
 
-  test("changes items, and leaves those that are no messages", async () => {
+  test("changes items, and leaves dead letters whose new item cannot be a message", async () => {
     const world = await dead(4);
     const edits = [() => undefined, async () => ({ id: 7 }), () => new Map(), () => "x".repeat(1_048_576)];
     const result = await all(world, { edit: (deadLetter) => edits[Number(deadLetter.index)]?.() });
@@ -134,7 +134,7 @@ describe("A redrive", () => {
     expect(world.deadLetters).toHaveLength(2);
   });
 
-  test("sends no dead letter that holds the start of its item alone, unless it is given a whole one", async () => {
+  test("sends a truncated dead letter only if the edit returns a whole item", async () => {
     const world = new DeadLettersWorld();
     await world.produce(1);
     const failures = [failureOf(new ItemError("TOO_LARGE", "too large"), 0)];
@@ -152,7 +152,7 @@ describe("A redrive", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 0 });
   });
 
-  test("sends no item of a run that is being stopped, would drop it, or is not known", async () => {
+  test("refuses dead letters of runs that are being stopped or are not known, and of pages that have changed", async () => {
     const world = await dead(1);
     await world.produce(2, "stopping");
     await world.die(world.envelope(0, 0, "stopping"));
@@ -166,7 +166,7 @@ describe("A redrive", () => {
     expect(world.deadLetters).toHaveLength(3);
   });
 
-  test("works on runs that were cancelled or failed in the end", async () => {
+  test("moves dead letters of runs that have ended as cancelled", async () => {
     const world = await dead(1);
     await world.produce(2, "cancelled");
     await world.die(world.envelope(0, 0, "cancelled"));
@@ -179,7 +179,7 @@ describe("A redrive", () => {
     expect(await world.counts("cancelled")).toMatchObject({ succeeded: 1, cancelled: 1, dead: 0, pending: 0 });
   });
 
-  test("takes the dead letter of an item that has succeeded off, and sends nothing", async () => {
+  test("deletes the dead letter of an item that has succeeded, and sends nothing", async () => {
     const world = await dead(1);
     const [deadLetter] = world.deadLetters;
     if (deadLetter !== undefined) world.queues.put(DLQ, deadLetter.body);
@@ -202,7 +202,7 @@ describe("A redrive", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 0, pending: 0 });
   });
 
-  test("makes a dead letter of a message that SQS moved, with what failed of it before", async () => {
+  test("redrives a message that SQS moved as a dead letter with the failures in the ledger", async () => {
     const world = new DeadLettersWorld();
     await world.produce(1);
     const envelope = world.envelope(0);
@@ -220,7 +220,7 @@ describe("A redrive", () => {
     expect((await world.runs.get("run")).status).toBe("completed");
   });
 
-  test("knows a redriven message that SQS moved for one more death", async () => {
+  test("treats a redriven message that SQS moved as another death of its item", async () => {
     const world = await dead(1);
     await all(world);
     const [message] = world.queues.of(QUEUE).splice(0);
@@ -236,7 +236,7 @@ describe("A redrive", () => {
     expect(sent(world)[0]?.dead).toMatchObject({ reason: "unexplained", redrives: 1 });
   });
 
-  test("sends foreign dead letters as they came, without the reason, or with another body", async () => {
+  test("sends foreign dead letters unchanged or with an edited body, and without the reason attribute", async () => {
     const world = new DeadLettersWorld();
     const attributes = {
       SluiceReason: { DataType: "String", StringValue: "malformed message: the body is not JSON" },
@@ -256,7 +256,7 @@ describe("A redrive", () => {
     expect(world.messages.map(({ body }) => body)).toEqual(["bye", '{"a":2}', '"new"']);
   });
 
-  test("leaves what SQS refuses", async () => {
+  test("leaves dead letters whose message SQS refuses", async () => {
     const world = await dead(3);
     world.queues.refuses = (action, message) => action === "send" && String(message).includes('"index":1');
     const result = await all(world);
@@ -267,7 +267,7 @@ describe("A redrive", () => {
   });
 });
 
-test("A redrive that is interrupted ends between two steps, and gives back the rest", async () => {
+test("A redrive that is interrupted ends between two steps, and makes the other dead letters visible", async () => {
   const world = await dead(12);
   const soon = new AbortController();
   const result = await all(world, { ratePerSecond: 2, signal: soon.signal, onMoved: () => soon.abort() });
@@ -276,12 +276,12 @@ test("A redrive that is interrupted ends between two steps, and gives back the r
   expect(world.deadLetters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
 });
 
-describe("A redrive that dies", () => {
+describe("A redrive that crashes", () => {
   const STEPS = ["before it sends", "after it sent", "before it deletes", "after it deleted"] as const;
   test.each(STEPS)("%s loses nothing, and its repetition settles the item once", async (step) => {
     const world = await dead(2);
     const die = () => {
-      // From here on it does nothing any more, not even give back.
+      // From now on the process sends no request, so it does not give the dead letters back either.
       world.queues.before = () => {
         throw new Error("the process died");
       };
@@ -303,15 +303,15 @@ describe("A redrive that dies", () => {
     await world.work(({ index }) => index === 0);
     await all(world, { dryRun: true });
     expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 1, pending: 0 });
-    // A dead letter of the one that died, and perhaps the one that was too many.
+    // The item that died has one dead letter, or two if the redrive crashed before it deleted the first one.
     expect(new Set(world.deadLetters.map(({ body }) => parseEnvelope(body).index))).toEqual(new Set([1]));
   });
 });
 
-describe("A redrive that meets what a newer version wrote", () => {
+describe("A redrive of what a newer version wrote", () => {
   const newer = JSON.stringify({ sluice: 3, workflow: WORKFLOW, partition: 1, dead: {} });
 
-  test("leaves the dead letter where it is, says so, and moves the others", async () => {
+  test("refuses a dead letter of a newer version, and moves the others", async () => {
     const world = await dead(2);
     await world.deadLetterQueue.sendAll([{ body: newer }]);
     const result = await all(world, { edit: () => ({ changed: true }) });
@@ -320,7 +320,7 @@ describe("A redrive that meets what a newer version wrote", () => {
     expect(world.deadLetters.map(({ body }) => body)).toEqual([newer]);
   });
 
-  test("leaves the dead letters of a run that a newer version began", async () => {
+  test("refuses the dead letters of a run that a newer version began", async () => {
     const world = await dead(2);
     await world.store.update(runKey("run"), { set: { version: 2 } });
     expect(await all(world)).toMatchObject({ moved: 0, refused: { "newer version": 2 } });

@@ -14,7 +14,7 @@ function filled(count: number): DeadLettersWorld {
   return world;
 }
 
-async function look(world: DeadLettersWorld, options: ScanOptions = {}) {
+async function browseAll(world: DeadLettersWorld, options: ScanOptions = {}) {
   const seen: DeadLetter[] = [];
   const result = await browse(world.deadLetterQueue, (deadLetter) => seen.push(deadLetter), {
     ...world.options,
@@ -23,14 +23,14 @@ async function look(world: DeadLettersWorld, options: ScanOptions = {}) {
   return { result, seen };
 }
 
-describe("A look at a dead-letter queue", () => {
+describe("A scan of a dead-letter queue", () => {
   test.each([0, 1, 10, 11, 79, 80, 81, 500])(
-    "of %i dead letters sees each once, in order, and gives all back",
+    "of %i dead letters reads each once, in order, and gives all back",
     async (count) => {
       const world = filled(count);
       const before = bodies(world.deadLetters);
       const progress: number[] = [];
-      const { seen, result } = await look(world, { onProgress: ({ looked }) => progress.push(looked) });
+      const { seen, result } = await browseAll(world, { onProgress: ({ looked }) => progress.push(looked) });
       expect(bodies(seen)).toEqual(before);
       expect(result).toEqual({
         looked: count,
@@ -43,15 +43,15 @@ describe("A look at a dead-letter queue", () => {
       expect(world.deadLetters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
       expect(progress.at(-1) ?? 0).toBe(count);
       expect(new Set(seen.map(({ id }) => id)).size).toBe(count);
-      // And the next one sees the same.
-      expect((await look(world)).seen.map(({ id }) => id)).toEqual(seen.map(({ id }) => id));
+      // The next scan reads the same dead letters.
+      expect((await browseAll(world)).seen.map(({ id }) => id)).toEqual(seen.map(({ id }) => id));
     },
   );
 
-  test("tells how far it has come, with what it gives back", async () => {
+  test("reports its progress, also while it gives dead letters back", async () => {
     const world = filled(30);
     const progress: unknown[] = [];
-    await look(world, { onProgress: (each) => progress.push(each) });
+    await browseAll(world, { onProgress: (each) => progress.push(each) });
     expect(progress).toEqual([
       { looked: 30, total: 30, givenBack: 0 },
       { looked: 30, total: 30, givenBack: 10 },
@@ -60,18 +60,18 @@ describe("A look at a dead-letter queue", () => {
     ]);
   });
 
-  test("says how many somebody else holds, and does not wait for them", async () => {
+  test("returns how many dead letters another command holds, and does not wait for them", async () => {
     const world = filled(12);
     await world.deadLetterQueue.receive({ max: 5, waitSeconds: 0, visibilityTimeoutSeconds: 30 });
-    const { result } = await look(world);
+    const { result } = await browseAll(world);
     expect(result).toMatchObject({ looked: 7, heldElsewhere: 5, complete: false });
   });
 
   test.each([true, false])(
-    "of two that begin at once, each says what the other holds (exact counts: %s)",
+    "that runs beside another one returns how many dead letters the other holds (exact counts: %s)",
     async (exact) => {
       const world = filled(108);
-      // Both have counted before either receives, and one gets eighty.
+      // Both scans count the dead letters before either receives, and the other scan receives eighty.
       const depth = world.deadLetterQueue.depth.bind(world.deadLetterQueue);
       vi.spyOn(world.deadLetterQueue, "depth").mockImplementationOnce(async () => {
         const counted = await depth();
@@ -80,12 +80,12 @@ describe("A look at a dead-letter queue", () => {
         }
         return counted;
       });
-      const { result } = await look(world, { exactCounts: exact });
+      const { result } = await browseAll(world, { exactCounts: exact });
       expect(result).toMatchObject({ looked: 28, heldElsewhere: 80, approximate: !exact, complete: false });
     },
   );
 
-  test("counts as held what others hold in the end, and neither what came back nor what they deleted", async () => {
+  test("counts as held only what others hold at the end, and not what they gave back or deleted", async () => {
     const world = filled(100);
     const others = await world.deadLetterQueue.receive({ max: 10, waitSeconds: 0, visibilityTimeoutSeconds: 60 });
     const [stays, deleted, ...givenBack] = others.map(({ receiptHandle }) => receiptHandle);
@@ -98,39 +98,39 @@ describe("A look at a dead-letter queue", () => {
       // A consumer continues to send dead letters.
       for (let n = 0; n < 20; n++) world.queues.put(DLQ, `new ${n}`);
     };
-    const { result } = await look(world);
+    const { result } = await browseAll(world);
     expect(stays).toBeDefined();
     expect(result).toMatchObject({ looked: 118, heldElsewhere: 1, complete: false });
   });
 
-  test("does not end in the moment in which others give back what they held", async () => {
+  test("does not end at the moment at which others give back what they held", async () => {
     const world = filled(20);
     await world.deadLetterQueue.receive({ max: 10, waitSeconds: 0, visibilityTimeoutSeconds: 60 });
     let empty = 0;
     const receive = world.deadLetterQueue.receive.bind(world.deadLetterQueue);
     vi.spyOn(world.deadLetterQueue, "receive").mockImplementation(async (options) => {
       const messages = await receive(options);
-      // Once somebody else takes them before this look can, and gives them back.
+      // Another command receives them before this scan does, and gives them back. This happens once.
       if (messages.length === 0 && ++empty === 9) {
         for (const message of world.queues.of(DLQ)) if (message.receives === 1) message.visibleAt = 0;
       }
       return messages;
     });
-    const { result } = await look(world);
+    const { result } = await browseAll(world);
     expect(result).toMatchObject({ looked: 20, heldElsewhere: 0, complete: true });
   });
 
-  test("asks once more with a long poll where counts are not exact", async () => {
+  test("receives once more with a long poll if the counts are not exact", async () => {
     const world = filled(3);
     const receive = vi.spyOn(world.deadLetterQueue, "receive");
-    await look(world, { exactCounts: false });
+    await browseAll(world, { exactCounts: false });
     expect(receive.mock.calls.map(([{ waitSeconds }]) => waitSeconds).at(-1)).toBe(1);
     receive.mockClear();
-    await look(world, { exactCounts: true });
+    await browseAll(world, { exactCounts: true });
     expect(receive.mock.calls.every(([{ waitSeconds }]) => waitSeconds === 0)).toBe(true);
   });
 
-  test("goes on after an empty answer that a dead letter follows", async () => {
+  test("continues after an empty response that a dead letter follows", async () => {
     const world = filled(3);
     const late = vi.fn(() => world.queues.put(DLQ, "late"));
     const receive = world.deadLetterQueue.receive.bind(world.deadLetterQueue);
@@ -138,14 +138,14 @@ describe("A look at a dead-letter queue", () => {
       if (options.waitSeconds > 0 && late.mock.calls.length === 0) late();
       return await receive(options);
     });
-    const { seen } = await look(world, { exactCounts: false });
+    const { seen } = await browseAll(world, { exactCounts: false });
     expect(bodies(seen)).toContain("late");
   });
 
-  test("ends when it is interrupted, and gives all back", async () => {
+  test("ends when it is interrupted, and gives all dead letters back", async () => {
     const world = filled(200);
     const controller = new AbortController();
-    const { result, seen } = await look(world, {
+    const { result, seen } = await browseAll(world, {
       signal: controller.signal,
       onProgress: () => controller.abort(),
     });
@@ -167,31 +167,31 @@ describe("A look at a dead-letter queue", () => {
     expect(world.deadLetters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
   });
 
-  test("gives back what it holds when a receive fails, those included that others of its wave received", async () => {
+  test("gives back all that it holds when a receive fails, also what other receives of the same wave received", async () => {
     const world = filled(200);
     let receives = 0;
     world.queues.before = (action) => {
       if (action === "receive" && ++receives === 12) throw new Error("the service is unavailable");
     };
-    await expect(look(world)).rejects.toThrow("unavailable");
+    await expect(browseAll(world)).rejects.toThrow("unavailable");
     expect(receives).toBeGreaterThan(12);
     expect(world.deadLetters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
   });
 
-  test("that cannot give back leaves it to the visibility timeout, of about a minute", async () => {
+  test("that cannot give dead letters back leaves them hidden for their visibility timeout of about a minute", async () => {
     const world = filled(20);
     world.queues.before = (action) => {
       if (action === "changeVisibility") throw new Error("the service is unavailable");
     };
-    await look(world);
+    await browseAll(world);
     const left = world.deadLetters.map(({ visibleAt }) => visibleAt - world.queues.now);
     expect(new Set(left)).toEqual(new Set([61_000]));
   });
 
-  test("stops at as many as may be in flight, says so, and gives them back", async () => {
+  test("stops at the in-flight limit, says so, and gives the dead letters back", async () => {
     const world = filled(50);
     world.queues.mostInFlight = 30;
-    const { result } = await look(world);
+    const { result } = await browseAll(world);
     expect(result).toEqual({
       looked: 30,
       heldElsewhere: 0,
@@ -202,17 +202,17 @@ describe("A look at a dead-letter queue", () => {
     expect(world.deadLetters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
   });
 
-  test("that holds all just within the limit is whole", async () => {
+  test("that holds all dead letters just within the limit is complete", async () => {
     const world = filled(30);
     world.queues.mostInFlight = 30;
-    expect((await look(world)).result.stoppedBy).toBeUndefined();
+    expect((await browseAll(world)).result.stoppedBy).toBeUndefined();
   });
 
   test("refuses a queue with a redrive policy, and receives nothing", async () => {
     const world = filled(3);
     world.queues.policies.set(DLQ, JSON.stringify({ deadLetterTargetArn: "arn:aws:sqs:x:1:more", maxReceiveCount: 3 }));
-    await expect(look(world)).rejects.toThrow("SQS moves a dead letter to another queue after 3 receives");
-    await expect(look(world)).rejects.toMatchObject({ code: "DLQ_MOVES_ON" });
+    await expect(browseAll(world)).rejects.toThrow("SQS moves a dead letter to another queue after 3 receives");
+    await expect(browseAll(world)).rejects.toMatchObject({ code: "DLQ_MOVES_ON" });
     expect(world.deadLetters.every(({ receives }) => receives === 0)).toBe(true);
   });
 
@@ -230,33 +230,41 @@ describe("A look at a dead-letter queue", () => {
         underWay--;
       }
     });
-    const { result } = await look(world);
+    const { result } = await browseAll(world);
     expect(result.looked).toBe(40);
-    // The first wave knows nothing of them yet.
+    // The first wave does not know the size of the dead letters yet.
     expect(Math.max(...most.slice(8))).toBeLessThanOrEqual(1);
   });
 });
 
-describe("A look by approximate counts, as SQS's are", () => {
+describe("A scan with approximate counts, as SQS has", () => {
   const approximate = { exactCounts: false } as const;
 
-  /** Has the queue tell other counts than it has, the first and the last time that it is asked. */
+  /** Makes the queue return the given counts, at the first and at the last request for them. */
   function counting(world: DeadLettersWorld, first: Partial<QueueDepth>, last: Partial<QueueDepth> = {}) {
     const none = { visible: 0, inFlight: 0, delayed: 0 };
     const depth = vi.spyOn(world.deadLetterQueue, "depth").mockResolvedValue({ ...none, ...last });
     depth.mockResolvedValueOnce({ ...none, ...first });
   }
 
-  test("is complete where it saw all that was there, though the counts still show others, or its own look before", async () => {
+  test("is complete if it read all dead letters, although the counts still include those that an earlier scan held", async () => {
     const world = filled(50);
     counting(world, { visible: 10, inFlight: 40 }, { visible: 0, inFlight: 50 });
-    expect((await look(world, approximate)).result).toMatchObject({ looked: 50, heldElsewhere: 0, complete: true });
+    expect((await browseAll(world, approximate)).result).toMatchObject({
+      looked: 50,
+      heldElsewhere: 0,
+      complete: true,
+    });
   });
 
-  test("misses what it did not see of what was there, though its own dead letters are not counted yet", async () => {
+  test("counts as held what it did not read, although the counts do not include yet what it holds itself", async () => {
     const world = filled(28);
     counting(world, { visible: 108 }, { visible: 80 });
-    expect((await look(world, approximate)).result).toMatchObject({ looked: 28, heldElsewhere: 80, complete: false });
+    expect((await browseAll(world, approximate)).result).toMatchObject({
+      looked: 28,
+      heldElsewhere: 80,
+      complete: false,
+    });
   });
 
   test("does not count dead letters that were sent during the scan as held by others", async () => {
@@ -268,19 +276,27 @@ describe("A look by approximate counts, as SQS's are", () => {
       world.queues.now += 1;
       for (let n = 0; n < 80; n++) world.queues.put(DLQ, `new ${n}`);
     };
-    expect((await look(world, approximate)).result).toMatchObject({ looked: 108, heldElsewhere: 80, complete: false });
+    expect((await browseAll(world, approximate)).result).toMatchObject({
+      looked: 108,
+      heldElsewhere: 80,
+      complete: false,
+    });
   });
 
-  test("sees by the last count what others took just before the first", async () => {
+  test("finds by the last counts what others received just before the first counts", async () => {
     const world = filled(28);
     counting(world, { visible: 28 }, { inFlight: 108 });
-    expect((await look(world, approximate)).result).toMatchObject({ looked: 28, heldElsewhere: 80, complete: false });
+    expect((await browseAll(world, approximate)).result).toMatchObject({
+      looked: 28,
+      heldElsewhere: 80,
+      complete: false,
+    });
   });
 
-  test("that was stopped does not say that others hold the rest", async () => {
+  test("that was stopped does not count the rest as held by others", async () => {
     const world = filled(200);
     const controller = new AbortController();
-    const { result } = await look(world, {
+    const { result } = await browseAll(world, {
       ...approximate,
       signal: controller.signal,
       onProgress: () => controller.abort(),
@@ -289,7 +305,7 @@ describe("A look by approximate counts, as SQS's are", () => {
   });
 });
 
-describe("A scan that takes its time", () => {
+describe("A long scan", () => {
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "setTimeout", "clearTimeout"] });
   });
@@ -297,7 +313,7 @@ describe("A scan that takes its time", () => {
     vi.useRealTimers();
   });
 
-  test("puts off the return of what it holds, and knows again what returned all the same", async () => {
+  test("extends the time of what it holds, and recognises dead letters that became visible nevertheless", async () => {
     const world = filled(25);
     const seen: string[] = [];
     let waited = 0;
@@ -309,7 +325,7 @@ describe("A scan that takes its time", () => {
         await vi.advanceTimersByTimeAsync(15_000);
         expect(world.deadLetters.filter(({ visibleAt }) => visibleAt <= world.queues.now)).toEqual([]);
       }
-      // Now they do return: the clock jumps over their timeout, as when the machine slept.
+      // Now they do become visible: the clock jumps beyond their timeout, as if the machine had slept.
       world.queues.now += 3_600_000;
     });
     expect(waited).toBe(20);
@@ -336,7 +352,7 @@ describe("A scan that takes its time", () => {
     expect(changes).not.toHaveBeenCalled();
   });
 
-  test("removes with the receipt handle that serves, and what comes once more after it", async () => {
+  test("deletes with the newest receipt handle, and deletes again what SQS delivers after the deletion", async () => {
     const world = filled(5);
     const [first, second] = world.deadLetters;
     const scan = new Scan(world.deadLetterQueue, world.options);
@@ -353,8 +369,8 @@ describe("A scan that takes its time", () => {
   });
 });
 
-describe("Dead letters are found", () => {
-  test("by the beginning of an id, as long as it is unique", async () => {
+describe("findDeadLetters", () => {
+  test("finds a dead letter by the beginning of its id, if the beginning is unique", async () => {
     const world = filled(300);
     const ids = world.deadLetters.map(({ id }) => id);
     const [first = "", second = ""] = ids;
@@ -366,7 +382,7 @@ describe("Dead letters are found", () => {
     });
   });
 
-  test("or it is said that they may be among those that others hold", async () => {
+  test("says that the dead letter may be among those that others hold", async () => {
     const world = filled(5);
     const [{ id = "" } = {}] = world.deadLetters;
     await world.deadLetterQueue.receive({ max: 2, waitSeconds: 0, visibilityTimeoutSeconds: 30 });
@@ -377,7 +393,7 @@ describe("Dead letters are found", () => {
     );
   });
 
-  test("or it is said that they are not there", async () => {
+  test("says that there is no such dead letter", async () => {
     const world = filled(3);
     const asked = findDeadLetters(world.deadLetterQueue, ["zzz"], world.options);
     await expect(asked).rejects.toThrow(SluiceError);

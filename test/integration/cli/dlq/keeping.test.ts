@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parse } from "csv-parse/sync";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CliWorld, withoutProgress } from "../../../helpers/cli.ts";
-import { deadByReason, mortalWorld, statusOf, strand } from "../../../helpers/mortal-world.ts";
+import { deadByReason, mortalWorld, sendForeign, statusOf } from "../../../helpers/mortal-world.ts";
 
 let died: CliWorld;
 beforeAll(async () => {
@@ -15,7 +15,7 @@ const lines = (text: string) => text.trimEnd().split("\n");
 
 test("export writes dead letters and leaves them; purge asks, backs up and deletes; import puts them back, once", async () => {
   using world = new CliWorld(died);
-  await strand(world, [{ body: "not ours", attributes: { Who: { DataType: "String", StringValue: "them" } } }]);
+  await sendForeign(world, [{ body: "not ours", attributes: { Who: { DataType: "String", StringValue: "them" } } }]);
   const exported = await world.type("dlq", "export", "all.jsonl");
   expect(exported).toMatchObject({
     code: 0,
@@ -69,7 +69,7 @@ test("export writes dead letters and leaves them; purge asks, backs up and delet
 
 test("export as CSV is a table that no spreadsheet runs, and goes to the standard output where no file is named", async () => {
   using world = new CliWorld(died);
-  await strand(world, [{ body: '=HYPERLINK("http://evil.example")' }]);
+  await sendForeign(world, [{ body: '=HYPERLINK("http://evil.example")' }]);
   const { code, stdout, stderr } = await world.type("dlq", "export", "--csv");
   expect({ code, stderr: withoutProgress(stderr) }).toEqual({ code: 0, stderr: "" });
   const rows = parse(stdout, { columns: true }) as Record<string, string>[];

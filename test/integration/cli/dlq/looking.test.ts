@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CliWorld, withoutProgress } from "../../../helpers/cli.ts";
-import { idsOf, mortalWorld, strand } from "../../../helpers/mortal-world.ts";
+import { idsOf, mortalWorld, sendForeign } from "../../../helpers/mortal-world.ts";
 
 let died: CliWorld;
 beforeAll(async () => {
@@ -110,7 +110,7 @@ test("dlq list --by dead-letter lists each one, and show finds one by the start 
 
 test("messages that Sluice did not send are listed and shown as they are", async () => {
   using world = new CliWorld(died);
-  await strand(world, [
+  await sendForeign(world, [
     { body: "plain \u009b2J text" },
     { body: '{"Records":[{"s3":"bucket"}]}', attributes: { Sender: { DataType: "String", StringValue: "s3" } } },
   ]);

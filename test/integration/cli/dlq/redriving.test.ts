@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CliWorld, withoutProgress, workflowFile } from "../../../helpers/cli.ts";
-import { deadByReason, fix, idsOf, lastOf, mortalWorld, statusOf, strand } from "../../../helpers/mortal-world.ts";
+import { deadByReason, fix, idsOf, lastOf, mortalWorld, sendForeign, statusOf } from "../../../helpers/mortal-world.ts";
 
 let died: CliWorld;
 beforeAll(async () => {
@@ -150,7 +150,7 @@ test("an item is edited until it passes the schema; items that are unchanged or 
 
 test("messages that Sluice did not send are sent back like any other", async () => {
   using world = new CliWorld(died);
-  await strand(world, [{ body: "not ours" }]);
+  await sendForeign(world, [{ body: "not ours" }]);
   const [id = ""] = await idsOf(world, "--reason", "malformed-message");
   const { code, stdout } = await world.type("dlq", "redrive", id.slice(0, 8), "--yes");
   expect({ code, stdout }).toEqual({
