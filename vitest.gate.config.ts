@@ -1,7 +1,22 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { GATE_FILES, QUICK } from "./test/suites.ts";
 
 const INFRA = "test/infra/**/*.test.ts";
+
+/** These wait until their process has no child process left. In a shared process, other files have children too. */
+const COUNT_THEIR_CHILDREN = [
+  "test/integration/consumer/isolation.test.ts",
+  "test/integration/engine/crashing.test.ts",
+  "test/integration/engine/functions.test.ts",
+  "test/integration/engine/killed-producer.test.ts",
+  "test/integration/engine/meddling.test.ts",
+  "test/integration/engine/mixed.test.ts",
+  "test/integration/engine/pause.test.ts",
+  "test/integration/engine/restart.test.ts",
+  "test/integration/engine/starved.test.ts",
+];
 
 /** What `npm run gate` adds to `npm test`, without the browser and the deployment. */
 export default defineConfig({
@@ -11,10 +26,22 @@ export default defineConfig({
     // A time limit ends a test that hangs. It is no measure of speed.
     testTimeout: 600_000,
     hookTimeout: 600_000,
+    // All processes that the tests start load the same modules. The command-line program uses this cache too.
+    env: { NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache") },
     projects: [
       // The files share one copy of the CDK.
       { extends: true, test: { name: "infra", include: [INFRA], exclude: QUICK, isolate: false } },
-      { extends: true, test: { name: "gate", include: GATE_FILES, exclude: [...QUICK, INFRA] } },
+      // Loading the engine and the AWS SDK takes a second of CPU time, so these files share their modules.
+      {
+        extends: true,
+        test: {
+          name: "gate",
+          include: GATE_FILES,
+          exclude: [...QUICK, ...COUNT_THEIR_CHILDREN, INFRA],
+          isolate: false,
+        },
+      },
+      { extends: true, test: { name: "isolated", include: COUNT_THEIR_CHILDREN } },
     ],
   },
 });

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { basename, resolve } from "node:path";
+import { basename, delimiter, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type BuildOptions, build, version } from "esbuild";
 import type { BundleCache, BundleFiles } from "./bundle-cache.ts";
@@ -15,19 +15,19 @@ export interface Versions {
 }
 
 /** The version of a cache entry's format. */
-const CACHE_VERSION = 1;
+const CACHE_VERSION = 2;
 
 /** esbuild writes the paths in source maps relative to this directory. It need not exist. */
 const OUTPUT_DIRECTORY = "/sluice-bundles";
 
 /**
  * Builds with esbuild, or returns the output of an earlier build if it would be the same. The key of an entry is a
- * digest of how it was built: the options, the versions of esbuild and Node, and the working directory. An entry is
- * used only while no input has changed.
+ * digest of how it was built: the options and the versions of esbuild and Node. An entry is used only while no input has
+ * changed. Commands in different directories share entries: all paths in the options must be absolute.
  *
  * @param onBuild Called before esbuild runs.
  * @throws {BuildFailure} The entry points do not bundle.
- * @example const files = await cachedBuild({ entryPoints: ["main.ts"], bundle: true }, new BundleCache(".cache"));
+ * @example const files = await cachedBuild({ entryPoints: ["/app/main.ts"], bundle: true }, new BundleCache(".cache"));
  */
 export async function cachedBuild(
   options: CacheableBuildOptions,
@@ -67,9 +67,8 @@ export function keyOf(
     version: CACHE_VERSION,
     versions,
     options,
-    directory: process.cwd(),
     // esbuild looks for packages in these directories too.
-    nodePath: process.env.NODE_PATH,
+    nodePath: process.env.NODE_PATH?.split(delimiter).map((directory) => resolve(directory)),
   };
   return hash("sha256", JSON.stringify(recipe));
 }

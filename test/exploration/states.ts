@@ -22,7 +22,8 @@ export class States {
 
   #partOf(key: string): Map<string, number> {
     let sum = 0;
-    for (let index = 0; index < key.length; index++) sum = (31 * sum + key.charCodeAt(index)) | 0;
+    // Every second character is the low byte of a number. The high bytes are mostly 0.
+    for (let index = 0; index < key.length; index += 2) sum = (31 * sum + key.charCodeAt(index)) | 0;
     return this.#parts[(sum >>> 8) % PARTS] as Map<string, number>;
   }
 }

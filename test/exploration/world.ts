@@ -524,12 +524,14 @@ export class World {
   }
 }
 
-/** Thrown if a standing is not known yet. The program must run up to it first; then the steps are computed again. */
-class Unknown extends Error {
+/**
+ * Thrown if a standing is not known yet. The program must run up to it first; then the steps are computed again. It is no
+ * error, because it would need a stack trace each time.
+ */
+class Unknown {
   readonly standing: Promise<Standing>;
 
   constructor(standing: Promise<Standing>) {
-    super("an actor was never there before");
     this.standing = standing;
   }
 }

@@ -8,7 +8,6 @@ import {
   SendMessageBatchCommand,
   SQSClient,
 } from "@aws-sdk/client-sqs";
-import { mockClient } from "aws-sdk-client-mock";
 import { Queue } from "../../shared/aws/queue.ts";
 
 export interface FakeMessage {
@@ -43,7 +42,6 @@ export class FakeQueues {
 
   constructor() {
     this.#client = new SQSClient({ region: "us-east-1", credentials: { accessKeyId: "a", secretAccessKey: "b" } });
-    const mock = mockClient(this.#client);
     const on =
       (action: FakeAction, act: (messages: FakeMessage[], input: Input) => unknown) => async (input: Input) => {
         this.before(action, input.QueueUrl);
@@ -51,9 +49,17 @@ export class FakeQueues {
         this.after(action, input.QueueUrl);
         return answer;
       };
-    mock.on(SendMessageBatchCommand).callsFake(on("send", (_, input) => this.#send(input)));
-    mock.on(ReceiveMessageCommand).callsFake(on("receive", (messages, input) => this.#receive(messages, input)));
-    mock.on(DeleteMessageBatchCommand).callsFake(
+    const acts = new Map<unknown, (input: Input) => Promise<unknown>>();
+    acts.set(
+      SendMessageBatchCommand,
+      on("send", (_, input) => this.#send(input)),
+    );
+    acts.set(
+      ReceiveMessageCommand,
+      on("receive", (messages, input) => this.#receive(messages, input)),
+    );
+    acts.set(
+      DeleteMessageBatchCommand,
       on("delete", (messages, { Entries }) => ({
         Failed: Entries.filter(({ ReceiptHandle }) => {
           const at = messages.findIndex(({ receipt }) => receipt === ReceiptHandle);
@@ -63,7 +69,8 @@ export class FakeQueues {
         }),
       })),
     );
-    mock.on(ChangeMessageVisibilityBatchCommand).callsFake(
+    acts.set(
+      ChangeMessageVisibilityBatchCommand,
       on("changeVisibility", (messages, { Entries }) => {
         for (const { ReceiptHandle, VisibilityTimeout } of Entries) {
           const message = messages.find(({ receipt }) => receipt === ReceiptHandle);
@@ -73,7 +80,8 @@ export class FakeQueues {
         return {};
       }),
     );
-    mock.on(GetQueueAttributesCommand).callsFake(
+    acts.set(
+      GetQueueAttributesCommand,
       on("attributes", (messages, { QueueUrl }) => {
         const inFlight = messages.filter(({ visibleAt }) => visibleAt > this.now).length;
         return {
@@ -87,6 +95,12 @@ export class FakeQueues {
         };
       }),
     );
+    // A library for mocks would keep the arguments and the stack of each of the many calls.
+    this.#client.send = async (command: { readonly input: object }) => {
+      const act = acts.get(command.constructor);
+      if (act === undefined) throw new Error(`the fake queues do not know ${command.constructor.name}`);
+      return await act(command.input as Input);
+    };
   }
 
   queue(name: string): Queue {

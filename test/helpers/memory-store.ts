@@ -13,14 +13,14 @@ export class MemoryStore implements LedgerStore {
   readonly #rows = new Map<string, Record<string, Value>>();
 
   async get(key: Key): Promise<Row | undefined> {
-    return structuredClone(this.#rows.get(keyText(key)));
+    return copied(this.#rows.get(keyText(key)));
   }
 
   async getMany(keys: readonly Key[]): Promise<ReadonlyMap<string, Row>> {
     const found = new Map<string, Row>();
     for (const key of keys) {
       const row = this.#rows.get(keyText(key));
-      if (row !== undefined) found.set(keyText(key), structuredClone(row));
+      if (row !== undefined) found.set(keyText(key), copied(row));
     }
     return found;
   }
@@ -29,7 +29,7 @@ export class MemoryStore implements LedgerStore {
     const row = updated(key, this.#rows.get(keyText(key)), update);
     if (row === undefined) return undefined;
     this.#rows.set(keyText(key), row);
-    return structuredClone(row);
+    return copied(row);
   }
 
   async newest(pk: string, limit: number, before?: string): Promise<readonly Row[]> {
@@ -37,8 +37,17 @@ export class MemoryStore implements LedgerStore {
       .filter((row) => row.pk === pk && (before === undefined || String(row.sk) < before))
       .sort((a, b) => (String(a.sk) < String(b.sk) ? 1 : -1))
       .slice(0, limit)
-      .map((row) => structuredClone(row));
+      .map((row) => copied(row));
   }
+}
+
+/** A deep copy. `structuredClone`, which can copy more than rows, takes several times as long. */
+function copied<Thing>(thing: Thing): Thing;
+function copied(thing: unknown): unknown {
+  if (typeof thing !== "object" || thing === null) return thing;
+  if (thing instanceof Set) return new Set(thing);
+  if (Array.isArray(thing)) return thing.map(copied);
+  return Object.fromEntries(Object.entries(thing).map(([name, content]) => [name, copied(content)]));
 }
 
 /** The row after an update, or `undefined` if a condition does not hold. The row before it is not changed. */
@@ -46,7 +55,7 @@ export function updated(key: Key, before: Row | undefined, update: Update): Reco
   if (!(update.when ?? []).every((condition) => holds(condition, before ?? {}))) return undefined;
   const row: Record<string, Value> = { ...(before as Record<string, Value>), pk: key.pk, sk: key.sk };
   for (const [attribute, value] of Object.entries(update.set ?? {})) {
-    if (value !== undefined) row[attribute] = structuredClone(value);
+    if (value !== undefined) row[attribute] = copied(value);
   }
   for (const [attribute, members] of Object.entries(update.add ?? {})) {
     if (members.length > 0) row[attribute] = new Set([...asSet(row[attribute]), ...members]);

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { BundleCache } from "../../../local/lambda/bundle-cache.ts";
 import { type CacheableBuildOptions, cachedBuild, keyOf } from "../../../local/lambda/cached-build.ts";
 import { temporaryDirectory } from "../../helpers/test-engine.ts";
@@ -166,6 +166,17 @@ test("another version of esbuild or of Node has entries of its own", () => {
   expect(keyOf(optionsFor(), versions)).toBe(key);
   expect(keyOf(optionsFor(), { ...versions, esbuild: "0.28.3" })).not.toBe(key);
   expect(keyOf(optionsFor(), { ...versions, node: "v24.0.1" })).not.toBe(key);
+});
+
+test("a command in another directory uses the same entries, unless NODE_PATH leads elsewhere from there", () => {
+  onTestFinished(() => void [vi.restoreAllMocks(), vi.unstubAllEnvs()]);
+  const keyIn = (directory: string, nodePath: string) => {
+    vi.stubEnv("NODE_PATH", nodePath);
+    vi.spyOn(process, "cwd").mockReturnValue(directory);
+    return keyOf(optionsFor());
+  };
+  expect(keyIn("/app/one", "/lib")).toBe(keyIn("/app/two", "/lib"));
+  expect(keyIn("/app/one", "lib")).not.toBe(keyIn("/app/two", "lib"));
 });
 
 test("a file that changes while esbuild runs is not cached with the bundle of before", async () => {
