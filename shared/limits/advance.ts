@@ -1,7 +1,30 @@
-import type { ControllerState } from "./controller.ts";
-import type { FleetLimit } from "./fleet-limit.ts";
-import type { LimitState } from "./limit-state.ts";
-import type { Report } from "./report.ts";
+import { type ControllerOptions, type ControllerState, nextLimit } from "./controller.ts";
+import type { FleetLimit, SetLimit } from "./fleet-limit.ts";
+import type { GivenShare, LimitState, MemberNote } from "./limit-state.ts";
+import { NO_REPORT, type Report, reportSince } from "./report.ts";
+import type { SeenMembers } from "./seen-members.ts";
+import { type Divided, divide, type Shares } from "./shares.ts";
+
+/** The shortest epoch. */
+export const EPOCH_MILLISECONDS = 1_000;
+
+/** An epoch that is due later than this from now comes from a clock that is wrong. It is not waited for. */
+const LATEST_DUE_MILLISECONDS = 60_000;
+
+/** The row of a workflow that has none yet. */
+export const EMPTY_STATE: LimitState = {
+  epoch: 0,
+  at: 0,
+  dueAt: 0,
+  counted: NO_REPORT,
+  countedBefore: NO_REPORT,
+  controller: undefined,
+  limit: {},
+  shares: {},
+  members: {},
+  tokensLeft: 0,
+  set: {},
+};
 
 /**
  * The attributes of the limit row that begin an epoch. They are written together, on the condition that the row's `epoch` is
@@ -16,6 +39,154 @@ export interface NextEpoch {
   readonly limit: FleetLimit;
   readonly shares: LimitState["shares"];
   readonly tokensLeft: number;
-  /** Members that do not live any more. The same write removes their notes. */
+  /** Members that do not live any more, or that the row need not name. The same write removes their notes. */
   readonly gone: readonly string[];
+}
+
+export interface AdvanceOptions extends ControllerOptions {
+  readonly tasksPerEnvironment: number;
+  /** How long an epoch lasts. Default: 1 s. */
+  readonly epochMilliseconds?: number;
+  /** The limits of the deployed workflow. `state.set` comes on top of them. */
+  readonly set?: SetLimit;
+}
+
+/**
+ * Computes the next epoch from the row, or `undefined` if none is due. A member that has no share need not wait while some is
+ * free: it begins an epoch that only divides the limit anew. Pure: of several environments that call it at once,
+ * the one whose conditional write succeeds has begun the epoch.
+ *
+ * @param member The environment that asks.
+ * @param now The environment's clock, in milliseconds since 1970.
+ */
+export function advance(
+  state: LimitState,
+  seen: SeenMembers,
+  member: string,
+  now: number,
+  options: AdvanceOptions,
+): NextEpoch | undefined {
+  const isDue = now >= state.dueAt || state.dueAt - now >= LATEST_DUE_MILLISECONDS;
+  if (!isDue) return redivide(state, seen, member, now, options);
+  const epoch = state.epoch + 1;
+  const alive = Object.fromEntries(Object.entries(state.members).filter(([member]) => seen.isAlive(member, now)));
+  const set = smallest(options.set ?? {}, state.set);
+  const { state: controller, limit } = nextLimit(
+    state.controller,
+    {
+      counted: reportSince(state.counted, state.countedBefore),
+      from: state.at,
+      to: now,
+      waitUntil: commonWait(alive, state.shares),
+      advertised: least(Object.values(alive).map(({ advertised }) => advertised)),
+    },
+    set,
+    options,
+  );
+  const isLimited = limit.slots !== undefined || limit.perSecond !== undefined;
+  const shares: Shares = isLimited
+    ? divide(
+        { slots: limit.slots ?? options.concurrency, perSecond: limit.perSecond },
+        alive,
+        state.shares,
+        epoch,
+        options.tasksPerEnvironment,
+      )
+    : {};
+  const tokens = giveTokens(state, shares, now, set);
+  return {
+    epoch,
+    at: now,
+    dueAt: now + (options.epochMilliseconds ?? EPOCH_MILLISECONDS),
+    countedBefore: state.counted,
+    controller,
+    limit,
+    shares: tokens.shares,
+    tokensLeft: tokens.left,
+    gone: Object.keys(state.members).filter((member) => !isLimited || !Object.hasOwn(alive, member)),
+  };
+}
+
+function redivide(
+  state: LimitState,
+  seen: SeenMembers,
+  member: string,
+  now: number,
+  { concurrency, tasksPerEnvironment }: AdvanceOptions,
+): NextEpoch | undefined {
+  const { limit, members, controller } = state;
+  const isWaiting = Object.hasOwn(members, member) && (state.shares[member]?.at(-1)?.slots ?? 0) === 0;
+  if (!isWaiting || controller === undefined || (limit.slots === undefined && limit.perSecond === undefined))
+    return undefined;
+  const alive = Object.fromEntries(Object.entries(members).filter(([each]) => seen.isAlive(each, now)));
+  const epoch = state.epoch + 1;
+  const divided: Divided = { slots: limit.slots ?? concurrency, perSecond: limit.perSecond };
+  const shares = divide(divided, alive, state.shares, epoch, tasksPerEnvironment);
+  if ((shares[member]?.at(-1)?.slots ?? 0) === 0) return undefined;
+  const tokensOf = (each: string) => state.shares[each]?.at(-1)?.tokens;
+  return {
+    ...state,
+    controller,
+    epoch,
+    shares: Object.fromEntries(
+      Object.entries(shares).map(([each, given]) => {
+        const last = given.at(-1);
+        return [each, last === undefined ? given : [...given.slice(0, -1), { ...last, tokens: tokensOf(each) }]];
+      }),
+    ),
+    gone: Object.keys(members).filter((each) => !Object.hasOwn(alive, each)),
+  };
+}
+
+const smallest = (a: SetLimit, b: SetLimit): SetLimit => ({
+  concurrency: least([a.concurrency, b.concurrency]),
+  perSecond: least([a.perSecond, b.perSecond]),
+  burst: a.burst ?? b.burst,
+});
+
+function least(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
+
+/** Until when all members that may start attempts have been asked to wait. One that need not wait goes on for the others. */
+function commonWait(alive: Readonly<Record<string, MemberNote>>, shares: Shares): number | undefined {
+  const holders = Object.entries(alive).filter(([member]) => (shares[member]?.at(-1)?.slots ?? 0) > 0);
+  const waits = (holders.length > 0 ? holders : Object.entries(alive)).map(([, { waitUntil }]) => waitUntil ?? 0);
+  const wait = waits.length === 0 ? 0 : Math.min(...waits);
+  return wait > 0 ? wait : undefined;
+}
+
+/** Gives each member whole tokens of the set rate, for the time since the epoch before. */
+function giveTokens(
+  state: LimitState,
+  shares: Shares,
+  now: number,
+  { perSecond, burst = 1 }: SetLimit,
+): { readonly shares: Shares; readonly left: number } {
+  if (perSecond === undefined) return { shares, left: 0 };
+  const seconds = Math.max(0, now - state.at) / 1_000;
+  // After a pause there are at most the tokens of a second and the burst.
+  let left = Math.min(state.tokensLeft + perSecond * seconds, perSecond * Math.min(seconds, 1.5) + burst);
+  const current = Object.entries(shares).map(([member, given]) => ({
+    member,
+    given,
+    share: given.at(-1),
+    // A member begins to count tokens with the first share that it sees.
+    slots: Object.hasOwn(state.shares, member) ? (given.at(-1)?.slots ?? 0) : 0,
+  }));
+  const slots = current.reduce((sum, member) => sum + member.slots, 0);
+  const available = Math.floor(left);
+  let part = 0;
+  const given = current.map(({ member, given, share, slots: own }): [string, readonly GivenShare[]] => {
+    const before = state.shares[member]?.at(-1)?.tokens ?? 0;
+    if (share === undefined) return [member, given];
+    // Rounding the running sum gives away exactly what is available.
+    const from = Math.floor(part);
+    part += slots === 0 ? 0 : (available * own) / slots;
+    const tokens = Math.floor(part + 1e-9) - from;
+    left -= tokens;
+    return [member, [...given.slice(0, -1), { ...share, tokens: before + tokens }]];
+  });
+  return { shares: Object.fromEntries(given), left };
 }

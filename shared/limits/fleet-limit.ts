@@ -6,6 +6,8 @@ export interface FleetLimit {
   readonly perSecond?: number | undefined;
   /** No attempt starts before this time, in milliseconds since 1970: the service asked for it. */
   readonly waitUntil?: number | undefined;
+  /** The attempts that the service is expected to accept in a second at this limit. */
+  readonly acceptedPerSecond?: number | undefined;
   /** Why the limit is as low as it is, for the display. `undefined`: nothing limits the fleet but `concurrency`. */
   readonly reason?: LimitReason | undefined;
 }

@@ -3,6 +3,8 @@
  * environments up. The figures grow only.
  */
 export interface Report {
+  /** Attempts that started. */
+  readonly started: number;
   /** Attempts that succeeded. */
   readonly succeeded: number;
   /** Attempts that ended in any other way, but were not refused because of load: errors, timeouts, `RetryLater`. */
@@ -19,12 +21,23 @@ export interface Report {
   readonly slotMilliseconds: number;
   /** The starts that the environment's share of the rate allowed. 0 while no rate is in force. */
   readonly allowedStarts: number;
+  /**
+   * How full the environment was when the attempts that have ended had started: the sum of `load`, its attempts in flight divided by
+   * its slots. A service that limits slots refuses attempts that start when `load` is high. A service that limits a rate refuses
+   * at any load.
+   */
+  readonly load: number;
+  /** The sum of the squares of `load`. */
+  readonly loadSquared: number;
+  /** The sum of `load` for throttled attempts only. */
+  readonly throttledLoad: number;
   /** The time that the report covers, on the environment's own clock. */
   readonly elapsedMilliseconds: number;
 }
 
 /** A report of nothing. */
 export const NO_REPORT: Report = {
+  started: 0,
   succeeded: 0,
   failed: 0,
   throttled: 0,
@@ -33,6 +46,9 @@ export const NO_REPORT: Report = {
   succeededMilliseconds: 0,
   slotMilliseconds: 0,
   allowedStarts: 0,
+  load: 0,
+  loadSquared: 0,
+  throttledLoad: 0,
   elapsedMilliseconds: 0,
 };
 
@@ -47,3 +63,6 @@ export const addReports = (a: Report, b: Report): Report => combine(a, b, (x, y)
 
 /** What was counted between two sums: `later - earlier`. */
 export const reportSince = (later: Report, earlier: Report): Report => combine(later, earlier, (x, y) => x - y);
+
+/** Figures that grow in place: they change with each attempt. */
+export type Counting = { -readonly [figure in keyof Report]: number };

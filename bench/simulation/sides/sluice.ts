@@ -1,0 +1,138 @@
+import { type AdvanceOptions, advance } from "../../../shared/limits/advance.ts";
+import {
+  type Ended,
+  EnvironmentLimit,
+  type Start,
+  type StartedAttempt,
+} from "../../../shared/limits/environment-limit.ts";
+import { hideMilliseconds } from "../../../shared/limits/hiding.ts";
+import { SeenMembers } from "../../../shared/limits/seen-members.ts";
+import type { SimulatedLimitRow } from "../limit-row.ts";
+import type { Side, SideContext } from "./side.ts";
+
+let members = 0;
+
+export interface SluiceOptions extends AdvanceOptions {
+  /** How long a request to the row takes, in milliseconds. */
+  readonly rowMilliseconds: readonly [least: number, most: number];
+}
+
+/** One environment with the code of `shared/limits/`. The requests to the row take time. */
+export class SluiceSide implements Side {
+  readonly #row: SimulatedLimitRow;
+  readonly #options: SluiceOptions;
+  readonly #context: SideContext;
+  readonly #limit: EnvironmentLimit;
+  readonly #seen = new SeenMembers();
+  readonly #member = `e${(members++).toString(36)}`;
+  #onChange: () => void = () => {};
+  #invocation = 0;
+  #isDead = false;
+  #isDraining = false;
+  #acceptedPerSecond: number | undefined;
+
+  constructor(row: SimulatedLimitRow, options: SluiceOptions, context: SideContext) {
+    this.#row = row;
+    this.#options = options;
+    this.#context = context;
+    const { slots, concurrency, random, clock } = context;
+    this.#limit = new EnvironmentLimit({ member: this.#member, slots, concurrency, random: random.next }, clock());
+  }
+
+  begin(onChange: () => void): void {
+    this.#onChange = onChange;
+    this.#isDraining = false;
+    this.#limit.resume(this.#context.clock());
+    this.#invocation++;
+    if (!this.#limit.isRefused(this.#context.clock())) this.#report(this.#invocation);
+  }
+
+  mayStart(): Start {
+    const { clock, events } = this.#context;
+    const start = this.#limit.mayStart(clock());
+    return start.tag === "wait" ? { tag: "wait", until: start.until - clock() + events.now } : start;
+  }
+
+  started(): StartedAttempt {
+    return this.#limit.started(this.#context.clock());
+  }
+
+  ended(attempt: StartedAttempt, ended: Ended): void {
+    this.#limit.ended(this.#context.clock(), attempt, ended);
+  }
+
+  stock(): number {
+    return this.#limit.stock(this.#context.clock());
+  }
+
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  hideMilliseconds(backlog: number): number {
+    return hideMilliseconds(backlog, this.#acceptedPerSecond, this.#context.random.next);
+  }
+
+  end(): void {
+    this.#invocation++;
+    if (this.#limit.isRefused(this.#context.clock())) return;
+    const report = this.#limit.beginReport(this.#context.clock(), 0);
+    const begunAt = this.#context.clock();
+    this.#context.at(this.#context.events.now + this.#latency(), () => {
+      const state = this.#row.report(this.#member, report, true);
+      this.#limit.endReport(begunAt, this.#context.clock(), { ...state, shares: {} });
+    });
+  }
+
+  die(): void {
+    this.#isDead = true;
+    this.#invocation++;
+  }
+
+  #latency(): number {
+    const [least, most] = this.#options.rowMilliseconds;
+    // Most requests are quick.
+    return (least + (most - least) * this.#context.random.next() ** 3) / 2;
+  }
+
+  #report(invocation: number): void {
+    const { clock, events, at, wanted } = this.#context;
+    const isCurrent = () => invocation === this.#invocation && !this.#isDead;
+    if (!isCurrent()) return;
+    const begunAt = clock();
+    const report = this.#limit.beginReport(begunAt, wanted());
+    at(events.now + this.#latency(), () => {
+      // The request arrives though its sender may be frozen or dead by then.
+      const state = this.#row.report(this.#member, report, !isCurrent());
+      at(events.now + this.#latency(), () => {
+        if (!isCurrent()) return;
+        this.#note(begunAt, state);
+        const next = advance(state, this.#seen, this.#member, clock(), this.#options);
+        if (next !== undefined) {
+          at(events.now + this.#latency(), () => {
+            const begun = this.#row.begin(next);
+            at(events.now + this.#latency(), () => {
+              if (!isCurrent()) return;
+              if (begun !== undefined) this.#note(begunAt, begun);
+              this.#onChange();
+            });
+          });
+          this.#onChange();
+        } else this.#onChange();
+        if (this.#limit.mayGetShare(clock()) && report.note === undefined) this.#report(invocation);
+        else
+          at(events.now + 1_000 * this.#context.random.between(0.95, 1.05) - (clock() - begunAt), () =>
+            this.#report(invocation),
+          );
+      });
+    });
+  }
+
+  #note(begunAt: number, state: SimulatedLimitRow["state"]): void {
+    const now = this.#context.clock();
+    this.#seen.note(state.members, now);
+    this.#limit.endReport(begunAt, now, state);
+    this.#acceptedPerSecond = state.limit.acceptedPerSecond;
+    void this.#isDraining;
+  }
+}

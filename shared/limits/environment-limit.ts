@@ -1,0 +1,295 @@
+import type { Share } from "./fleet-limit.ts";
+import type { LimitState, MemberNote } from "./limit-state.ts";
+import { LocalCut } from "./local-cut.ts";
+import { Pace } from "./pace.ts";
+import { addReports, type Counting, NO_REPORT, type Report } from "./report.ts";
+import { LEASE_MILLISECONDS } from "./seen-members.ts";
+import { ServiceWait } from "./service-wait.ts";
+
+export interface EnvironmentLimitOptions {
+  /** A random id, as short as is safe: the row holds it. */
+  readonly member: string;
+  /** The slots of an environment: `tasksPerEnvironment`. */
+  readonly slots: number;
+  /** The slots of the whole fleet. */
+  readonly concurrency: number;
+  readonly random: () => number;
+}
+
+const STOCK_MILLISECONDS = 3_000;
+
+/** How old the knowledge may be that others hold the whole limit. */
+const REFUSED_AGAIN_MILLISECONDS = LEASE_MILLISECONDS - 1_000;
+
+/** Whether an attempt may start now. */
+export type Start =
+  | { readonly tag: "start" }
+  /** Ask again at this time, or when something changes. */
+  | { readonly tag: "wait"; readonly until: number }
+  /** All slots are taken, or the environment must report before it starts anything: ask again when something changes. */
+  | { readonly tag: "full" }
+  /** The environment has no share. The message returns to the queue. */
+  | { readonly tag: "no share" };
+
+/** An attempt in flight, as `started` returned it. */
+export interface StartedAttempt {
+  readonly at: number;
+  /** The attempts in flight when it started, with itself, divided by the slots. */
+  readonly load: number;
+}
+
+/** How an attempt ended. */
+export interface Ended {
+  readonly tag: "succeeded" | "failed" | "throttled";
+  /** How long the service asks to wait, if the attempt was throttled and the service says so. */
+  readonly retryAfterMilliseconds?: number | undefined;
+  /** The starts per second that the response's rate-limit headers leave to the fleet. */
+  readonly advertisedPerSecond?: number | undefined;
+}
+
+/** What an update adds to the limit row and sets in it. */
+export interface OwnReport {
+  readonly report: Report;
+  /**
+   * `undefined`: the row need not name the environment, because no limit is in force or because others hold all of it. The first
+   * report of an invocation has none, so an environment without a share leaves nothing in the row.
+   */
+  readonly note: MemberNote | undefined;
+}
+
+/** What an environment knows from the row that its latest update returned. */
+interface Lease {
+  /** From the clock's time before the request. */
+  readonly until: number;
+  readonly epoch: number;
+  /** `undefined`: no limit is in force. */
+  readonly share: Share | undefined;
+  /** Whether the limit has slots that no share holds. */
+  readonly isFree: boolean;
+  readonly waitUntil: number;
+}
+
+/**
+ * Decides in one environment whether an attempt may start now, from the environment's share and from what its own attempts
+ * experience. It has no timers and sends no requests: the slot supplier does that.
+ *
+ * A process has one; it outlives invocations. All times are in milliseconds since 1970.
+ */
+export class EnvironmentLimit {
+  readonly #options: EnvironmentLimitOptions;
+  readonly #pace: Pace;
+  readonly #cut = new LocalCut();
+  readonly #wait = new ServiceWait();
+  #lease: Lease | undefined;
+  /** The size of the environment's part of a limit that appeared while it worked, until it has a share. */
+  #part: { readonly share: Share; readonly until: number } | undefined;
+  #inFlight = 0;
+  #countedAt: number;
+  #counted: Counting = { ...NO_REPORT };
+  /** The figures of the update in flight. */
+  #reporting: Report = NO_REPORT;
+  #renewal = 0;
+  #advertised: number | undefined;
+
+  constructor(options: EnvironmentLimitOptions, now: number) {
+    this.#options = options;
+    this.#pace = new Pace(options.random);
+    this.#countedAt = now;
+  }
+
+  /**
+   * An invocation begins. The environment may have been frozen for any time before, so it reports before it starts anything.
+   */
+  resume(now: number): void {
+    this.#count(now);
+    // An environment without a share learns nothing by asking again within a second.
+    if (!this.isRefused(now) || now >= (this.#lease?.until ?? 0) - REFUSED_AGAIN_MILLISECONDS) this.#lease = undefined;
+    this.#part = undefined;
+    this.#cut.end();
+  }
+
+  /** How many attempts may be in flight now. */
+  size(now: number): number {
+    const share = this.#share(now);
+    return share === undefined ? 0 : Math.min(share.slots, this.#cut.slots);
+  }
+
+  /** Attempts in flight. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /**
+   * How many messages to have in hand that wait for a start: enough for some seconds of a rate, so that a queue with few visible
+   * messages does not delay starts.
+   */
+  stock(now: number): number {
+    const share = this.#share(now);
+    if (share?.perSecond === undefined) return share?.slots ?? 0;
+    return Math.min(share.slots, Math.ceil((share.perSecond * STOCK_MILLISECONDS) / 1_000) + 1);
+  }
+
+  /** Whether others hold the whole limit, as far as this environment knows. */
+  isRefused(now: number): boolean {
+    return this.#share(now)?.slots === 0 && this.#lease?.isFree === false;
+  }
+
+  /** Whether the environment should report again at once, because it may get slots that nobody holds. */
+  mayGetShare(now: number): boolean {
+    return this.#share(now)?.slots === 0 && this.#lease?.isFree === true;
+  }
+
+  mayStart(now: number): Start {
+    this.#count(now);
+    const share = this.#share(now);
+    if (share === undefined) return { tag: "full" };
+    if (share.slots === 0) return { tag: this.isRefused(now) ? "no share" : "full" };
+    if (this.#inFlight >= Math.min(share.slots, this.#cut.slots)) return { tag: "full" };
+    const waitUntil = Math.max(this.#lease?.waitUntil ?? 0, this.#wait.until);
+    if (now < waitUntil && !this.#wait.mayTry(now))
+      return { tag: "wait", until: Math.min(waitUntil, this.#wait.tryAt) };
+    const until = Math.max(this.#cut.until, this.#pace.nextAt(now));
+    return until > now ? { tag: "wait", until } : { tag: "start" };
+  }
+
+  /** An attempt starts. Call it only after `mayStart` has said `start`, in the same turn of the event loop. */
+  started(now: number): StartedAttempt {
+    this.#count(now);
+    this.#inFlight++;
+    this.#counted.started++;
+    this.#pace.take(now);
+    this.#wait.started(now);
+    return { at: now, load: this.#inFlight / Math.max(1, this.#share(now)?.slots ?? 1) };
+  }
+
+  /** The attempt did not start after all, so it is no start. */
+  cancelled(now: number): void {
+    this.#count(now);
+    this.#inFlight = Math.max(0, this.#inFlight - 1);
+    this.#counted.started--;
+    this.#pace.giveBack();
+  }
+
+  /** An attempt has ended. */
+  ended(now: number, started: StartedAttempt, ended: Ended): void {
+    this.#count(now);
+    this.#inFlight = Math.max(0, this.#inFlight - 1);
+    const counted = this.#counted;
+    const { load, at } = started;
+    counted[ended.tag]++;
+    counted.load += load;
+    counted.loadSquared += load * load;
+    if (ended.tag === "succeeded") counted.succeededMilliseconds += now - at;
+    if (ended.advertisedPerSecond !== undefined) this.#advertised = ended.advertisedPerSecond;
+    if (ended.tag !== "throttled") {
+      this.#wait.accepted(at);
+      this.#cut.accepted(at);
+      return;
+    }
+    counted.throttledMilliseconds += now - at;
+    counted.throttledLoad += load;
+    const { retryAfterMilliseconds } = ended;
+    if (retryAfterMilliseconds !== undefined) this.#wait.asked(at, now, retryAfterMilliseconds);
+    this.#cut.throttled({
+      now,
+      startedAt: at,
+      inFlight: this.#inFlight,
+      perSecond: this.#share(now)?.perSecond,
+      random: this.#options.random(),
+    });
+    this.#pace.setFactor(now, this.#cut.factor);
+  }
+
+  /**
+   * What the next update adds and sets.
+   *
+   * @param wanted The slots that the environment can use now.
+   */
+  beginReport(now: number, wanted: number): OwnReport {
+    this.#count(now);
+    this.#reporting = addReports(this.#reporting, this.#counted);
+    this.#counted = { ...NO_REPORT };
+    this.#cut.beginReport();
+    const isNoteNeeded = this.#lease?.share !== undefined && (this.#lease.share.slots > 0 || this.#lease.isFree);
+    const waitUntil = this.#wait.until > now ? this.#wait.until : undefined;
+    const note: MemberNote = {
+      renewal: ++this.#renewal,
+      epoch: this.#lease?.epoch ?? 0,
+      wanted: Math.min(wanted, this.#options.slots),
+      ...(waitUntil !== undefined && { waitUntil: Math.round(waitUntil) }),
+      ...(this.#advertised !== undefined && { advertised: this.#advertised }),
+    };
+    return { report: this.#reporting, note: isNoteNeeded ? note : undefined };
+  }
+
+  /**
+   * The update has succeeded, or this environment has begun the next epoch.
+   *
+   * @param begunAt When the request began.
+   * @param state The row after it.
+   */
+  endReport(
+    begunAt: number,
+    now: number,
+    { epoch, limit, shares }: Pick<LimitState, "epoch" | "limit" | "shares">,
+  ): void {
+    this.#count(now);
+    this.#reporting = NO_REPORT;
+    this.#advertised = undefined;
+    const { member, slots, concurrency, random } = this.#options;
+    const before = this.#lease;
+    const isLimited = limit.slots !== undefined || limit.perSecond !== undefined;
+    const own = shares[member]?.at(-1);
+    if (isLimited && own === undefined && before !== undefined && before.share === undefined) {
+      const part = slots / concurrency;
+      this.#part = {
+        share: {
+          slots: Math.min(slots, Math.floor((limit.slots ?? concurrency) * part + random())),
+          perSecond: limit.perSecond === undefined ? undefined : limit.perSecond * part,
+        },
+        until: begunAt + LEASE_MILLISECONDS,
+      };
+    }
+    if (own !== undefined || !isLimited) this.#part = undefined;
+    this.#lease = {
+      until: begunAt + LEASE_MILLISECONDS,
+      epoch,
+      share: isLimited ? (own ?? { slots: 0 }) : undefined,
+      isFree: (limit.slots ?? concurrency) > heldSlots(shares),
+      waitUntil: limit.waitUntil ?? 0,
+    };
+    this.#cut.endReport(epoch);
+    const share = this.#share(now);
+    this.#pace.set(now, { perSecond: share?.perSecond, tokens: share?.tokens, factor: this.#cut.factor });
+  }
+
+  /** The update has failed. Its figures are in the next report. */
+  failReport(): void {
+    // `beginReport` adds to the figures that no update has delivered.
+  }
+
+  /** The share in force. `undefined`: the environment must report first. */
+  #share(now: number): Share | undefined {
+    const { slots } = this.#options;
+    if (this.#lease === undefined || now >= this.#lease.until) return undefined;
+    if (this.#part !== undefined && now < this.#part.until) return this.#part.share;
+    return this.#lease.share ?? { slots };
+  }
+
+  /** Adds the time since the last call to the figures. */
+  #count(now: number): void {
+    const milliseconds = Math.max(0, now - this.#countedAt);
+    if (milliseconds === 0) return;
+    const from = this.#countedAt;
+    this.#countedAt = now;
+    const share = this.#share(from);
+    const counted = this.#counted;
+    counted.elapsedMilliseconds += milliseconds;
+    counted.inFlightMilliseconds += this.#inFlight * milliseconds;
+    counted.slotMilliseconds += (share?.slots ?? 0) * milliseconds;
+    counted.allowedStarts += ((share?.perSecond ?? 0) * milliseconds) / 1_000;
+  }
+}
+
+const heldSlots = (shares: LimitState["shares"]): number =>
+  Object.values(shares).reduce((sum, given) => sum + (given.at(-1)?.slots ?? 0), 0);

@@ -1,0 +1,74 @@
+/** A start that is late by this much is made up for: timers and requests are never exact. */
+const LATE_MILLISECONDS = 50;
+
+/** The most starts that are made up for after all slots were taken: their ends space these starts. */
+const MOST_AFTER_FULL = 3;
+
+/**
+ * Spaces the starts of one environment evenly, at its share of the fleet's rate. A new pace begins at a random point of its
+ * interval, so the environments of a fleet do not start in lock-step.
+ */
+export class Pace {
+  readonly #random: () => number;
+  /** Starts per millisecond. `undefined`: starts are not spaced. */
+  #rate: number | undefined;
+  #factor = 1;
+  /** Starts that are due: at least 1 is needed for the next one. */
+  #due = 0;
+  #at = 0;
+  #tokens: number | undefined;
+  #tokensSeen: number | undefined;
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  /** Sets the pace, and adds the tokens that a later share has brought. */
+  set(
+    now: number,
+    { perSecond, tokens, factor }: { perSecond: number | undefined; tokens: number | undefined; factor: number },
+  ): void {
+    this.#advance(now);
+    if (perSecond !== undefined && this.#rate === undefined) this.#due = this.#random();
+    this.#rate = perSecond === undefined ? undefined : perSecond / 1_000;
+    this.#factor = factor;
+    if (tokens === undefined) this.#tokens = undefined;
+    else if (tokens !== this.#tokensSeen) this.#tokens = Math.max(0, tokens - (this.#tokensSeen ?? tokens));
+    this.#tokensSeen = tokens;
+  }
+
+  /** Lowers the pace at once, until the next `set`. */
+  setFactor(now: number, factor: number): void {
+    this.#advance(now);
+    this.#factor = factor;
+  }
+
+  /** When the next attempt may start: a time that is not later than `now` if it may start now. */
+  nextAt(now: number): number {
+    this.#advance(now);
+    if (this.#tokens !== undefined && this.#tokens < 1) return Number.POSITIVE_INFINITY;
+    if (this.#rate === undefined) return now;
+    const rate = this.#rate * this.#factor;
+    return this.#due >= 1 - 1e-6 ? now : rate > 0 ? now + (1 - this.#due) / rate : Number.POSITIVE_INFINITY;
+  }
+
+  take(now: number): void {
+    this.#advance(now);
+    if (this.#tokens !== undefined) this.#tokens--;
+    if (this.#rate !== undefined) this.#due = Math.max(0, this.#due - 1);
+  }
+
+  /** The latest start did not happen. */
+  giveBack(): void {
+    if (this.#tokens !== undefined) this.#tokens++;
+    if (this.#rate !== undefined) this.#due++;
+  }
+
+  #advance(now: number): void {
+    const milliseconds = Math.max(0, now - this.#at);
+    this.#at = now;
+    if (this.#rate === undefined) return;
+    const rate = this.#rate * this.#factor;
+    this.#due = Math.min(this.#due + rate * milliseconds, Math.max(1 + rate * LATE_MILLISECONDS, MOST_AFTER_FULL));
+  }
+}

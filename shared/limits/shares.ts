@@ -1,0 +1,91 @@
+import type { GivenShare, MemberNote } from "./limit-state.ts";
+
+/** What the shares are made of. */
+export interface Divided {
+  /** The fleet's slots: a whole number. */
+  readonly slots: number;
+  readonly perSecond: number | undefined;
+}
+
+export type Shares = Readonly<Record<string, readonly GivenShare[]>>;
+
+/**
+ * Divides the fleet's limit among its members.
+ *
+ * The slots are packed: the member that has the most slots keeps them, up to what it can use, then the next. So few
+ * environments work, and the others end. A member whose share shrinks has the smaller share from this epoch on, but may use the larger
+ * one until it reports that it has seen the smaller one. Therefore a member gains only what no other member may still use.
+ *
+ * @param before The shares of the members that live: of all epochs since the one that the member has seen.
+ * @param epoch The epoch that gives the new shares.
+ * @param tasksPerEnvironment The most slots of a member.
+ */
+export function divide(
+  limit: Divided,
+  members: Readonly<Record<string, Pick<MemberNote, "wanted" | "epoch">>>,
+  before: Shares,
+  epoch: number,
+  tasksPerEnvironment: number,
+): Shares {
+  const holders = Object.entries(members).map(([member, { wanted, epoch: seen }]) => {
+    const given = stillUsable(before[member] ?? [], seen);
+    return {
+      member,
+      wanted: Math.min(wanted, tasksPerEnvironment),
+      given,
+      slots: given.at(-1)?.slots ?? 0,
+      mostSlots: most(given, "slots"),
+      mostPerSecond: most(given, "perSecond"),
+    };
+  });
+  // The order is the same for all environments that read the same row.
+  holders.sort((a, b) => b.slots - a.slots || b.wanted - a.wanted || (a.member < b.member ? -1 : 1));
+  let left = limit.slots;
+  const wanted = holders.map((holder) => {
+    const slots = Math.max(0, Math.min(holder.wanted, left));
+    left -= slots;
+    return slots;
+  });
+  const slots = grant(
+    limit.slots,
+    wanted,
+    holders.map(({ mostSlots }) => mostSlots),
+  );
+  const sum = wanted.reduce((total, each) => total + each, 0);
+  const { perSecond } = limit;
+  const rates =
+    perSecond === undefined
+      ? undefined
+      : grant(
+          perSecond,
+          wanted.map((each) => (sum === 0 ? 0 : (perSecond * each) / sum)),
+          holders.map((holder) => holder.mostPerSecond),
+        );
+  return Object.fromEntries(
+    holders.map(({ member, given }, position) => {
+      const share: GivenShare = { epoch, slots: slots[position] ?? 0, perSecond: rates?.[position] };
+      return [member, [...given, share]];
+    }),
+  );
+}
+
+/** The shares that a member may use, if the latest epoch it has reported is `seen`: the one it had then, and all later ones. */
+function stillUsable(given: readonly GivenShare[], seen: number): readonly GivenShare[] {
+  const known = given.findLastIndex(({ epoch }) => epoch <= seen);
+  return given.slice(Math.max(0, known));
+}
+
+const most = (given: readonly GivenShare[], figure: "slots" | "perSecond"): number =>
+  given.reduce((largest, share) => Math.max(largest, share[figure] ?? 0), 0);
+
+/** Gives each member what it wants, as far as the others may not still use it. */
+function grant(total: number, wanted: readonly number[], usable: readonly number[]): readonly number[] {
+  let left = total - usable.reduce((sum, each) => sum + each, 0);
+  return wanted.map((each, position) => {
+    const has = usable[position] ?? 0;
+    if (each <= has) return each;
+    const more = Math.max(0, Math.min(each - has, left));
+    left -= more;
+    return has + more;
+  });
+}
