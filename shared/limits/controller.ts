@@ -212,8 +212,11 @@ function adapt(state: Mutable<ControllerState>, totals: EpochTotals, options: Co
   noteLoads(state, totals);
   const cap = 3 * state.cost + 3;
   state.budget = Math.min(cap, state.budget + BUDGET * accepted) - throttled;
-  if (isWait(totals)) return afterWait(state, totals, measured);
-  if (throttled > 0) afterThrottles(state, measured, options, to);
+  if (isWait(totals)) {
+    afterWait(state, totals, measured);
+    return;
+  }
+  if (throttled > 0) afterThrottles(state, measured, to);
   else afterCleanEpoch(state, measured, options, to);
   state.budget = Math.max(state.budget, -2 * state.cost);
   changeKind(state, measured, options);
@@ -283,7 +286,7 @@ function changeKind(state: Mutable<ControllerState>, measured: Measured, { concu
 
 function afterCleanEpoch(
   state: Mutable<ControllerState>,
-  { accepted, used, isFull, seconds }: Measured,
+  { used, isFull, seconds }: Measured,
   { concurrency }: ControllerOptions,
   to: number,
 ): void {
@@ -339,7 +342,6 @@ function nextStep(state: Mutable<ControllerState>, to: number): void {
 function afterThrottles(
   state: Mutable<ControllerState>,
   measured: Measured,
-  options: ControllerOptions,
   to: number,
 ): void {
   const { accepted, throttled, bears } = measured;
