@@ -62,8 +62,8 @@ export async function openServices(options: ServiceOptions) {
   const { state } = options;
   options.onStep?.("services");
   for (let waited = 0; !state.lock(useOf(options), { fresh: options.fresh === true }); waited += POLL_MILLISECONDS) {
-    const isEngine = state.holder()?.use === "engine";
-    if (waited >= (isEngine ? KILLED_MILLISECONDS : OTHER_COMMAND_MILLISECONDS)) throw state.taken();
+    const isEngine = state.lockOwner()?.use === "engine";
+    if (waited >= (isEngine ? KILLED_MILLISECONDS : OTHER_COMMAND_MILLISECONDS)) throw state.lockedError();
     await setTimeout(POLL_MILLISECONDS);
   }
   return await openOrUnlock(options);
@@ -109,7 +109,7 @@ async function openLocked(options: ServiceOptions) {
     const endpoints = { sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint, accessKeyId };
     const clients = connectLocally(workflow, endpoints, sqs.requestHandler);
     await dynamoDb.during(createLedgerTable(clients.dynamoDbClient, tableName(workflow)));
-    state.announce(useOf(options), endpoints);
+    state.offerServices(useOf(options), endpoints);
     return {
       ...clients,
       names,
@@ -121,7 +121,7 @@ async function openLocked(options: ServiceOptions) {
         // Other commands may still use these services. Such commands end soon.
         for (
           let waited = 0;
-          !state.retire(useOf(options)) && waited < OTHER_COMMAND_MILLISECONDS;
+          !state.withdrawServices(useOf(options)) && waited < OTHER_COMMAND_MILLISECONDS;
           waited += POLL_MILLISECONDS
         )
           await setTimeout(POLL_MILLISECONDS);
@@ -162,21 +162,21 @@ function throwUncaught(error: unknown): void {
 export async function reachServices(workflow: string, state: StateDirectory): Promise<ServiceClients> {
   // A process that has the lock but no services is starting them, or is about to end.
   for (let waited = 0; waited < OTHER_COMMAND_MILLISECONDS; waited += POLL_MILLISECONDS) {
-    const visit = state.visit();
-    if (visit !== undefined) {
-      const clients = connectLocally(workflow, visit.endpoints);
+    const offered = state.useServices();
+    if (offered !== undefined) {
+      const clients = connectLocally(workflow, offered.endpoints);
       return {
         ...clients,
         async close() {
           await clients.close();
-          visit.leave();
+          offered.release();
         },
       };
     }
     if (state.lock("look")) return await openOrUnlock({ workflow, state });
     await setTimeout(POLL_MILLISECONDS);
   }
-  throw state.taken();
+  throw state.lockedError();
 }
 
 /**

@@ -20,10 +20,13 @@ import { stateError, usable } from "./state-failure.ts";
 /** The directory in which the embedded engine keeps its state. */
 export const STATE_ROOT = ".sluice";
 
-const HOLDER = "engine.json";
+const OWNER = "engine.json";
 const ENGINE_LOCK = "engine.lock";
-/** Shared by the processes that use the services of the process that holds the directory. */
-const GUESTS_LOCK = "guests.lock";
+/**
+ * The lock that is shared by all processes that use the services of the lock owner. Its file keeps this name, because
+ * processes of different versions of Sluice must find the same file.
+ */
+const SERVICE_USERS_LOCK = "guests.lock";
 const AWS_CONFIG = "aws-config";
 const STATE = "state.json";
 
@@ -41,7 +44,7 @@ const PRIVATE_FILE = 0o600;
  * Files that `clear` keeps: the locks, which must stay the same files, the entry of the process that holds the
  * directory, and the directory's version.
  */
-const KEPT = new Set([HOLDER, ENGINE_LOCK, GUESTS_LOCK, STATE]);
+const KEPT = new Set([OWNER, ENGINE_LOCK, SERVICE_USERS_LOCK, STATE]);
 
 /** Where the services of a running engine listen, and the key that each request must carry. */
 export interface Endpoints {
@@ -70,13 +73,13 @@ export interface Origin {
 }
 
 /**
- * Why a process holds a directory. `engine`: it runs the workflow. `look`: it is a command that reads or changes the
- * state.
+ * Why a process has locked a directory. `engine`: it runs the workflow. `look`: it is a command that reads or changes
+ * the state.
  */
 export type Use = "engine" | "look";
 
-/** The process that holds a directory. */
-export interface Holder {
+/** The process that has locked a directory. */
+export interface LockOwner {
   readonly pid: number;
   readonly use: Use;
   /** Where its services listen. Absent until they do. */
@@ -89,12 +92,12 @@ export interface Holder {
 export class StateDirectory {
   readonly path: string;
   readonly #lock: ProcessLock;
-  readonly #guests: ProcessLock;
+  readonly #serviceUsers: ProcessLock;
 
   constructor(workflow: string, root: string = resolve(STATE_ROOT)) {
     this.path = join(root, workflow);
     this.#lock = new ProcessLock(join(this.path, ENGINE_LOCK));
-    this.#guests = new ProcessLock(join(this.path, GUESTS_LOCK));
+    this.#serviceUsers = new ProcessLock(join(this.path, SERVICE_USERS_LOCK));
   }
 
   /** The state directories of all workflows that were run here, the latest run first. */
@@ -122,13 +125,13 @@ export class StateDirectory {
     return join(this.path, "logs");
   }
 
-  /** A configuration file for the AWS CLI, with the services of the process that holds the directory. */
+  /** A configuration file for the AWS CLI, with the services of the lock owner. */
   get awsConfig(): string {
     return join(this.path, AWS_CONFIG);
   }
 
-  get #holder(): string {
-    return join(this.path, HOLDER);
+  get #ownerFile(): string {
+    return join(this.path, OWNER);
   }
 
   get #originWrittenAt(): number {
@@ -157,7 +160,7 @@ export class StateDirectory {
       chmodSync(this.path, PRIVATE_DIRECTORY);
       if (!this.#lock.take()) return false;
       this.#forgetServices();
-      this.#write(this.#holder, { pid: process.pid, use } satisfies Holder);
+      this.#write(this.#ownerFile, { pid: process.pid, use } satisfies LockOwner);
       this.#makeDirectories();
       this.#write(join(this.path, STATE), { version: STATE_VERSION } satisfies State);
       return true;
@@ -165,9 +168,9 @@ export class StateDirectory {
   }
 
   /** Tells other processes where the services of this process listen. This process must have the lock. */
-  announce(use: Use, endpoints: Endpoints): void {
+  offerServices(use: Use, endpoints: Endpoints): void {
     usable(this.path, () => {
-      this.#write(this.#holder, { pid: process.pid, use, endpoints } satisfies Holder);
+      this.#write(this.#ownerFile, { pid: process.pid, use, endpoints } satisfies LockOwner);
       this.#writeText(this.awsConfig, awsConfig(endpoints));
     });
   }
@@ -182,57 +185,57 @@ export class StateDirectory {
    *
    * @returns whether no other process uses them any more.
    */
-  retire(use: Use): boolean {
+  withdrawServices(use: Use): boolean {
     // The user may have removed the whole directory.
     if (!existsSync(this.path)) return true;
-    this.#write(this.#holder, { pid: process.pid, use } satisfies Holder);
+    this.#write(this.#ownerFile, { pid: process.pid, use } satisfies LockOwner);
     this.#forgetServices();
-    const alone = this.#guests.take();
-    this.#guests.release();
+    const alone = this.#serviceUsers.take();
+    this.#serviceUsers.release();
     return alone;
   }
 
   unlock(): void {
-    rmSync(this.#holder, { force: true });
+    rmSync(this.#ownerFile, { force: true });
     this.#forgetServices();
     this.#lock.release();
   }
 
   /**
-   * Begins to use the services of the process that holds the directory. They stay open until this process leaves.
+   * Begins to use the services of the lock owner. They stay open until this process calls `release`.
    *
    * @returns `undefined` if no process offers services.
    * @throws {SluiceError} `STATE_UNUSABLE`
    * @throws {SluiceError} `STATE_NEWER`: a newer version of Sluice wrote it.
    */
-  visit(): { readonly endpoints: Endpoints; leave(): void } | undefined {
+  useServices(): { readonly endpoints: Endpoints; release(): void } | undefined {
     this.#refuseNewer();
-    if (this.holder()?.endpoints === undefined) return undefined;
-    const guest = new ProcessLock(join(this.path, GUESTS_LOCK));
-    // The holder takes this lock for a moment when it is about to end.
-    if (!usable(this.path, () => guest.share())) return undefined;
-    // From now on, the holder waits for this process before it closes its services. The endpoints may have changed
+    if (this.lockOwner()?.endpoints === undefined) return undefined;
+    const user = new ProcessLock(join(this.path, SERVICE_USERS_LOCK));
+    // The lock owner takes this lock for a moment when it is about to end.
+    if (!usable(this.path, () => user.share())) return undefined;
+    // From now on, the lock owner waits for this process before it closes its services. The endpoints may have changed
     // before that, so they are read again.
-    const endpoints = this.holder()?.endpoints;
+    const endpoints = this.lockOwner()?.endpoints;
     if (endpoints === undefined) {
-      guest.release();
+      user.release();
       return undefined;
     }
-    return { endpoints, leave: () => guest.release() };
+    return { endpoints, release: () => user.release() };
   }
 
-  /** The other process that holds the directory, if one does. */
-  holder(): Holder | undefined {
-    const holder = this.#readHolder();
-    if (holder === undefined || holder.pid === process.pid) return undefined;
+  /** The other process that has locked the directory, if there is one. */
+  lockOwner(): LockOwner | undefined {
+    const owner = this.#readOwner();
+    if (owner === undefined || owner.pid === process.pid) return undefined;
     if (!usable(this.path, () => this.#lock.isTaken)) return undefined;
     // A process that has just taken the lock may not have replaced the entry of a process that was killed.
-    return isAlive(holder.pid) ? holder : undefined;
+    return isAlive(owner.pid) ? owner : undefined;
   }
 
-  /** The error to throw if another process holds the directory. */
-  taken(): SluiceError {
-    const { pid, use } = this.holder() ?? {};
+  /** The error to throw if another process has locked the directory. */
+  lockedError(): SluiceError {
+    const { pid, use } = this.lockOwner() ?? {};
     const what = use === "look" ? "another command" : "an engine";
     const process = pid === undefined ? "" : ` (process ${pid})`;
     return new SluiceError(
@@ -270,10 +273,10 @@ export class StateDirectory {
     }
   }
 
-  /** The entry of the process that holds the directory. The lock decides; a damaged entry counts as none. */
-  #readHolder(): Holder | undefined {
+  /** Reads the entry of the lock owner. A damaged entry counts as no entry, because the lock itself decides. */
+  #readOwner(): LockOwner | undefined {
     try {
-      return this.#read<Holder>(this.#holder);
+      return this.#read<LockOwner>(this.#ownerFile);
     } catch (error) {
       if (error instanceof SluiceError && error.code === "STATE_DAMAGED") return undefined;
       throw error;

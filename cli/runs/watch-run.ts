@@ -48,7 +48,7 @@ export async function watchRun(runOrWorkflow: string | undefined, options: Statu
       // hold the state directory that the engine needs.
       const state = local && !running ? new StateDirectory(local.workflow) : undefined;
       do await setTimeout(WATCH_MILLISECONDS);
-      while (state !== undefined && state.holder()?.use !== "engine");
+      while (state !== undefined && state.lockOwner()?.use !== "engine");
     } catch (error) {
       // A read fails while the other command is just starting, or has just ended.
       if (error instanceof ConfigurationError || ++failures > MAX_FAILED_READS) throw error;

@@ -36,7 +36,7 @@ async function* localTargets(only?: string): AsyncGenerator<Target> {
   for (const state of StateDirectory.all()) {
     const { origin } = state;
     if (origin === undefined || (only !== undefined && only !== origin.workflow && only !== origin.name)) continue;
-    const running = state.holder()?.use === "engine";
+    const running = state.lockOwner()?.use === "engine";
     const services = await reachServices(origin.workflow, state);
     const { workflow, name } = origin;
     try {

@@ -91,20 +91,20 @@ test("of several processes that start fresh at once, one gets the directory, and
   await services.close();
 });
 
-test("a directory whose holder was killed is free, even if another process has its process id now", async () => {
+test("a directory whose lock owner was killed is free, even if another process has its process id now", async () => {
   expect(state.lock("engine")).toBe(true);
   state.unlock();
   writeFileSync(join(state.path, "engine.json"), JSON.stringify({ pid: process.ppid, use: "engine", endpoints: {} }));
 
-  expect(state.holder()).toBeUndefined();
+  expect(state.lockOwner()).toBeUndefined();
   const services = await reachServices("mine", state);
   await services.close();
 });
 
 test("an engine waits for a command that only looks", async () => {
   const held = await heldBy("look");
-  expect(state.holder()).toMatchObject({ pid: held.pid, use: "look" });
-  expect(state.taken().message).toMatch(/^another command \(process \d+\) works in /);
+  expect(state.lockOwner()).toMatchObject({ pid: held.pid, use: "look" });
+  expect(state.lockedError().message).toMatch(/^another command \(process \d+\) works in /);
   const opened = openServices({ workflow: "mine", state, topology: topology(workflow) });
   await held.release();
   await (await opened).close();
@@ -113,16 +113,16 @@ test("an engine waits for a command that only looks", async () => {
 test("services stay open for the commands that use them, and accept no others when they are about to end", async () => {
   const services = await openServices({ workflow: "mine", state });
   const others = new StateDirectory("mine", directory);
-  const guest = new ProcessLock(join(state.path, "guests.lock"));
-  expect(guest.share()).toBe(true);
+  const user = new ProcessLock(join(state.path, "guests.lock"));
+  expect(user.share()).toBe(true);
   let closed = false;
   const closing = services.close().then(() => {
     closed = true;
   });
   await vi.waitUntil(() => !readFileSync(join(state.path, "engine.json"), "utf8").includes("endpoints"));
   expect(closed).toBe(false);
-  expect(others.visit()).toBeUndefined();
-  guest.release();
+  expect(others.useServices()).toBeUndefined();
+  user.release();
   await closing;
 });
 

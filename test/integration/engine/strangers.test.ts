@@ -168,9 +168,9 @@ describe("The key of an engine", () => {
   });
 
   test("is available to other commands of the user", async () => {
-    const holder = JSON.parse(readFileSync(join(state.path, "engine.json"), "utf8"));
+    const owner = JSON.parse(readFileSync(join(state.path, "engine.json"), "utf8"));
     // As if another process held the directory.
-    writeFileSync(join(state.path, "engine.json"), JSON.stringify({ ...holder, pid: process.ppid }));
+    writeFileSync(join(state.path, "engine.json"), JSON.stringify({ ...owner, pid: process.ppid }));
     const reached = await reachServices("mine", state);
     expect(await reached.queue.depth()).toEqual({ visible: 0, inFlight: 0, delayed: 0 });
     expect(await reached.runs.latest(1)).toEqual([]);

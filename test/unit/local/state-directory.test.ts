@@ -25,7 +25,7 @@ test("a directory without a version is accepted, and gets a version", () => {
   const state = new StateDirectory("w", root);
   mkdirSync(state.path, { recursive: true });
   writeFileSync(state.queues, "");
-  expect(state.visit()).toBeUndefined();
+  expect(state.useServices()).toBeUndefined();
   expect(state.lock("look")).toBe(true);
   expect(versionIn(state)).toEqual({ version: 1 });
   state.unlock();
@@ -39,7 +39,7 @@ test("a directory of a newer version is left unchanged, and the error says what 
     `${state.path} has version 2 of the state, and this version of Sluice reads versions up to 1: use the version that ` +
     "wrote it or a later one (npm install sluice@latest), or move the directory away to begin without its runs and " +
     "dead letters";
-  for (const refused of [() => state.lock("engine"), () => state.lock("look"), () => state.visit()]) {
+  for (const refused of [() => state.lock("engine"), () => state.lock("look"), () => state.useServices()]) {
     expect(refused).toThrow(expect.objectContaining({ code: "STATE_NEWER", message }));
   }
   expect(versionIn(state)).toEqual({ version: 2, more: true });
@@ -51,7 +51,7 @@ test("after the lock, only the user can read a directory and its files, even if 
   const modeOf = (path: string) => statSync(path).mode & 0o777;
   expect(modeOf(state.path)).toBe(0o755);
   expect(state.lock("engine")).toBe(true);
-  state.announce("engine", { sqs: "http://127.0.0.1:1", dynamoDb: "http://127.0.0.1:2", accessKeyId: "key" });
+  state.offerServices("engine", { sqs: "http://127.0.0.1:1", dynamoDb: "http://127.0.0.1:2", accessKeyId: "key" });
   expect(modeOf(state.path)).toBe(0o700);
   for (const file of [state.awsConfig, join(state.path, "engine.json")]) expect(modeOf(file)).toBe(0o600);
   state.unlock();
