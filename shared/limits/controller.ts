@@ -339,11 +339,7 @@ function nextStep(state: Mutable<ControllerState>, to: number): void {
   else state.level = state.ceiling + Math.max(1, Math.round(state.ceiling * state.step));
 }
 
-function afterThrottles(
-  state: Mutable<ControllerState>,
-  measured: Measured,
-  to: number,
-): void {
+function afterThrottles(state: Mutable<ControllerState>, measured: Measured, to: number): void {
   const { accepted, throttled, bears } = measured;
   const isRate = state.kind === "rate";
   const part = throttled / (accepted + throttled);
