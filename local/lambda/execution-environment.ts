@@ -16,7 +16,7 @@ export interface FunctionConfiguration {
   readonly variables: Readonly<Record<string, string>>;
   /** The file descriptor of its log. */
   readonly log: number;
-  /** Kills its environments if the engine is killed. */
+  /** Kills its environments if the engine is killed. Without it, environments are not frozen. */
   readonly watchdog?: Watchdog;
 }
 
@@ -105,6 +105,7 @@ export class ExecutionEnvironment {
     const { name, timeoutSeconds, memoryMb } = this.#configuration;
     await this.started();
     if (!this.#alive) return { tag: "crashed", error: `it ended before its first invocation: ${await this.#exited}` };
+    this.#signalGroup("SIGCONT");
     // Its bundle was not loaded yet when the signal was sent.
     if (this.#isShutDown) this.shutDown();
     const { promise: answered, resolve: onAnswer } = Promise.withResolvers<InvocationOutcome>();
@@ -151,11 +152,25 @@ export class ExecutionEnvironment {
     this.#killGroup();
   }
 
+  /**
+   * Stops the environment and the processes that it forked until its next invocation, as Lambda does. Timers do not fire
+   * in that time, and a connection that its other end closes stays open here.
+   * https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+   */
+  freeze(): void {
+    // A frozen process does not notice that the engine was killed. The watchdog kills it.
+    if (this.#configuration.watchdog?.isWatching === true) this.#signalGroup("SIGSTOP");
+  }
+
   #killGroup(): void {
+    this.#signalGroup("SIGKILL");
+  }
+
+  #signalGroup(signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
     const { pid } = this.#process;
     if (pid === undefined) return;
     try {
-      process.kill(-pid, "SIGKILL");
+      process.kill(-pid, signal);
     } catch {
       // The process group has ended.
     }

@@ -31,8 +31,8 @@ export interface Preparation {
 }
 
 /**
- * A function. Its environments are started when they are first needed, kept for later invocations, and replaced when they
- * die.
+ * A function. Its environments are started when they are first needed, kept for later invocations, frozen in between, and
+ * replaced when they die.
  */
 export class LocalFunction {
   readonly #configuration: FunctionConfiguration;
@@ -145,6 +145,7 @@ export class LocalFunction {
   }
 
   #release(environment: ExecutionEnvironment): void {
+    environment.freeze();
     this.#idle.push(environment);
     this.#waiting.shift()?.();
   }

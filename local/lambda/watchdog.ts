@@ -20,6 +20,11 @@ export class Watchdog {
     this.#shell.stdin?.on("error", () => {});
   }
 
+  /** Whether the shell runs. */
+  get isWatching(): boolean {
+    return this.#shell.pid !== undefined && this.#shell.exitCode === null && this.#shell.signalCode === null;
+  }
+
   /** From now on, kills this process group if the engine ends. */
   watch(group: number): void {
     this.#groups.add(group);
@@ -34,7 +39,7 @@ export class Watchdog {
 
   /** Kills the process groups that are left. Resolves when the shell has ended. */
   async close(): Promise<void> {
-    if (this.#shell.exitCode !== null || this.#shell.pid === undefined) return;
+    if (!this.isWatching) return;
     const exited = once(this.#shell, "exit");
     this.#shell.stdin?.end();
     await exited;

@@ -1,14 +1,17 @@
-import { closeSync, openSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { devNull } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { LocalFunction } from "../../../local/lambda/local-function.ts";
+import { Watchdog } from "../../../local/lambda/watchdog.ts";
 import { childrenEnded } from "../../helpers/child-processes.ts";
 import { temporaryDirectory } from "../../helpers/test-engine.ts";
 
 const directory = temporaryDirectory();
 const HANDLER = `
+import { appendFileSync } from "node:fs";
 let invocations = 0;
+let ticks = 0;
 export async function handler(event, context) {
   invocations++;
   if (event.exit !== undefined) process.exit(event.exit);
@@ -17,6 +20,12 @@ export async function handler(event, context) {
   if (event.hang || event.stray) await new Promise((resolve) => setTimeout(resolve, 60_000));
   if (event.throws) throw new Error("no luck");
   if (event.nothing) return undefined;
+  if (event.ticks !== undefined) {
+    const before = ticks;
+    globalThis.ticking ??= setInterval(() => { ticks++; appendFileSync(event.ticks, "."); }, 1);
+    while (ticks < before + 5) await new Promise((resolve) => setTimeout(resolve, 1));
+    return { pid: process.pid };
+  }
   const left = context.getRemainingTimeInMillis();
   return { pid: process.pid, invocations, left, name: context.functionName, variable: process.env.VARIABLE };
 }
@@ -31,11 +40,19 @@ let log: number;
 let local: LocalFunction;
 const onFailure = vi.fn();
 
-function functionOf(code: string, timeoutSeconds = 30): LocalFunction {
+function functionOf(code: string, timeoutSeconds = 30, watchdog?: Watchdog): LocalFunction {
   const bundle = join(directory.path, `handler-${Math.random()}.mjs`);
   writeFileSync(bundle, code);
   return new LocalFunction(
-    { name: "f", bundle, timeoutSeconds, memoryMb: 128, variables: { VARIABLE: "value" }, log },
+    {
+      name: "f",
+      bundle,
+      timeoutSeconds,
+      memoryMb: 128,
+      variables: { VARIABLE: "value" },
+      log,
+      ...(watchdog && { watchdog }),
+    },
     { onActivity: () => {}, onFailure },
   );
 }
@@ -70,6 +87,62 @@ test("invocations at the same time each have their own environment", async () =>
   const answers = await Promise.all([answerOf({}), answerOf({}), answerOf({})]);
   expect(new Set(answers.map(({ pid }) => pid)).size).toBe(3);
 });
+
+describe.runIf(process.platform === "linux")("between two invocations", () => {
+  /** The state of a process, from `proc(5)`: T is stopped. */
+  const stateOf = (pid: number) => /^State:\s+(\S)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
+
+  /** Makes an invocation that leaves a timer running. Each time the timer fires, the file grows. */
+  const tick = async (ticking: LocalFunction, file = join(directory.path, `ticks-${Math.random()}`)) => {
+    const outcome = await ticking.invoke({ ticks: file });
+    const { pid } = (outcome as unknown as { readonly result: Answer }).result;
+    return { pid, ticks: () => readFileSync(file).byteLength };
+  };
+
+  test("an environment is frozen, so that its timers do not fire", async () => {
+    const watchdog = new Watchdog();
+    const frozen = functionOf(HANDLER, 30, watchdog);
+    try {
+      const { pid, ticks } = await tick(frozen);
+      await vi.waitUntil(() => stateOf(pid) === "T", { interval: 1, timeout: 100_000 });
+      const before = ticks();
+      // The timer of an environment that is not frozen fires in the meantime.
+      const other = await tick(local);
+      const begin = other.ticks();
+      await vi.waitUntil(() => other.ticks() > begin + 10, { interval: 1, timeout: 100_000 });
+      expect(ticks()).toBe(before);
+      // The next invocation thaws the environment.
+      expect((await tick(frozen)).pid).toBe(pid);
+      expect(ticks()).toBeGreaterThan(before);
+    } finally {
+      await frozen.close();
+      await watchdog.close();
+    }
+  });
+
+  test("a frozen environment ends with its function, and after an engine that was killed", async () => {
+    const watchdog = new Watchdog();
+    const frozen = functionOf(HANDLER, 30, watchdog);
+    const { pid } = await tick(frozen);
+    // The watchdog's input ends, as it does when the engine is killed.
+    await watchdog.close();
+    await vi.waitUntil(() => !isAlive(pid), { interval: 1, timeout: 100_000 });
+    // Without a watchdog, an environment is not frozen, because nothing would end it.
+    const { pid: unwatched } = await tick(frozen);
+    expect(stateOf(unwatched)).not.toBe("T");
+    await frozen.close();
+    expect(isAlive(unwatched)).toBe(false);
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 test("an error of the handler leaves the environment alive", async () => {
   const { pid } = await answerOf({});
