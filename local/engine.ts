@@ -10,7 +10,7 @@ import type { Workflow } from "../shared/definition/workflow.ts";
 import { engineAccess } from "./access/engine-access.ts";
 import { ActivityMonitor } from "./lambda/activity-monitor.ts";
 import { bundleFunctions } from "./lambda/bundle-functions.ts";
-import { EventSourceMapping } from "./lambda/event-source-mapping.ts";
+import { EventSourceMapping, LAMBDA_RAMP } from "./lambda/event-source-mapping.ts";
 import type { FunctionConfiguration } from "./lambda/execution-environment.ts";
 import { LocalFunction } from "./lambda/local-function.ts";
 import { Watchdog } from "./lambda/watchdog.ts";
@@ -29,6 +29,12 @@ export interface EngineOptions {
   readonly variables?: Readonly<Record<string, string>>;
   /** Called before each step of the start that takes a moment. */
   readonly onStep?: (step: StartStep) => void;
+  /**
+   * Whether the consumers' mapping scales up as slowly as on Lambda: it begins with 5 batches at the same time, and adds up
+   * to 300 a minute. Default false.
+   * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+   */
+  readonly scalesAsLambda?: boolean;
 }
 
 /** A running engine. */
@@ -148,6 +154,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
         batchingWindowSeconds: topology.batchingWindowSeconds,
         maximumConcurrency: topology.environments,
         invoke: (event) => consumer.invoke(event),
+        ramp: options.scalesAsLambda === true ? LAMBDA_RAMP : undefined,
       });
       mappings.push(ofControlQueue, ofQueue);
     };

@@ -12,37 +12,78 @@ export interface MappingOptions {
   /** How many invocations run at the same time at most. */
   readonly maximumConcurrency: number;
   readonly invoke: (event: SQSEvent) => Promise<InvocationOutcome>;
+  /**
+   * How the number of invocations at the same time grows. Default: it is the maximum concurrency from the beginning, so
+   * that a short run need not wait for AWS's slow start.
+   */
+  readonly ramp?: Ramp | undefined;
 }
+
+/** How a mapping scales up: it begins with some invocations at the same time, and adds more while messages are visible. */
+export interface Ramp {
+  readonly initial: number;
+  readonly perMinute: number;
+}
+
+/**
+ * How Lambda scales the mapping of a standard queue. When few messages arrive, it goes back to the beginning.
+ * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+ */
+export const LAMBDA_RAMP: Ramp = { initial: 5, perMinute: 300 };
+
+/**
+ * The largest event of an invocation, in bytes. Lambda delivers the messages of a batch that are beyond it with another
+ * invocation.
+ * https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html
+ */
+const LARGEST_EVENT_BYTES = 6 * 1_048_576;
 
 /** How long one poll waits. A message ends the poll at once, so a long poll delays no message. */
 const POLL_MILLISECONDS = 20_000;
 
 /**
  * An event source mapping of a queue. It receives batches, invokes the function, and deletes the messages that succeeded,
- * with Lambda's semantics. Lambda's pollers scale up over minutes. This mapping uses its maximum concurrency at once.
+ * with Lambda's semantics. Lambda's pollers scale up over minutes. This mapping does so if it has a `ramp`.
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
  */
 export class EventSourceMapping {
   readonly #options: MappingOptions;
   readonly #stop = new AbortController();
-  readonly #workers: Promise<void>[];
+  readonly #workers = new Set<Promise<void>>();
+  readonly #initialWorkers: number;
+  #scaling: NodeJS.Timeout | undefined;
 
   constructor(options: MappingOptions) {
     this.#options = options;
-    this.#workers = Array.from({ length: options.maximumConcurrency }, () => this.#work());
+    const { maximumConcurrency, ramp } = options;
+    this.#initialWorkers = Math.min(maximumConcurrency, ramp?.initial ?? maximumConcurrency);
+    while (this.#workers.size < this.#initialWorkers) this.#startWorker();
+    if (ramp !== undefined) this.#scaling = setInterval(() => this.#scaleUp(), 60_000 / ramp.perMinute);
   }
 
   /** Receives no more batches. Resolves when the invocations under way have ended. */
   async stop(): Promise<void> {
+    clearInterval(this.#scaling);
     this.#stop.abort();
     await Promise.all(this.#workers);
+  }
+
+  #scaleUp(): void {
+    const { store, queue, maximumConcurrency } = this.#options;
+    if (this.#workers.size < maximumConcurrency && store.counts(queue).visible > 0) this.#startWorker();
+  }
+
+  #startWorker(): void {
+    const worker = this.#work().finally(() => this.#workers.delete(worker));
+    this.#workers.add(worker);
   }
 
   async #work(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       const batch = await this.#receiveBatch();
-      if (batch.length > 0) await this.#process(batch);
+      for (const part of eventsOf(batch)) await this.#process(part);
+      if (batch.length === 0 && this.#workers.size > this.#initialWorkers) return;
     }
   }
 
@@ -97,6 +138,26 @@ export function failedMessages(outcome: InvocationOutcome, batch: readonly strin
     failed.add(id);
   }
   return failed;
+}
+
+/** Divides a batch into the batches of its events, each small enough for one invocation. */
+function eventsOf(batch: readonly ReceivedMessage[]): readonly (readonly ReceivedMessage[])[] {
+  // A character has at most six bytes in JSON, so most batches need no closer look.
+  const characters = batch.reduce((sum, { body }) => sum + body.length, 0);
+  if (6 * characters <= LARGEST_EVENT_BYTES) return batch.length === 0 ? [] : [batch];
+  const events: ReceivedMessage[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const message of batch) {
+    // Other fields of a record are small. Escaped characters make the JSON of a body larger than the body.
+    const size = Buffer.byteLength(JSON.stringify(message.body));
+    if (bytes + size > LARGEST_EVENT_BYTES) {
+      events.push([]);
+      bytes = 0;
+    }
+    events.at(-1)?.push(message);
+    bytes += size;
+  }
+  return events;
 }
 
 /** Converts a message to a record of a Lambda event. */

@@ -1,6 +1,6 @@
 import type { SQSEvent } from "aws-lambda";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { EventSourceMapping, type MappingOptions } from "../../../local/lambda/event-source-mapping.ts";
+import { EventSourceMapping, LAMBDA_RAMP, type MappingOptions } from "../../../local/lambda/event-source-mapping.ts";
 import type { InvocationOutcome } from "../../../local/lambda/execution-environment.ts";
 import { QueueStore } from "../../../local/sqs/queue-store.ts";
 
@@ -185,6 +185,83 @@ test("at most the maximum concurrency of invocations run at once, and a free one
   await vi.waitUntil(() => left() === 0, { interval: 1 });
   expect(mapped.peak).toBe(3);
   expect(new Set(mapped.invocations.flatMap(({ bodies }) => bodies)).size).toBe(12);
+});
+
+describe("a mapping that scales as Lambda", () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test("begins with 5 batches, adds 300 a minute while messages are visible, and ends at its maximum concurrency", async () => {
+    send(...Array.from({ length: 1_000 }, (_, index) => String(index)));
+    const { nth, invocations } = map({ batchSize: 1, maximumConcurrency: 400, ramp: LAMBDA_RAMP });
+    await nth(5);
+    await turns();
+    expect(invocations).toHaveLength(5);
+    vi.advanceTimersByTime(1_000);
+    await nth(10);
+    await turns();
+    expect(invocations).toHaveLength(10);
+    vi.advanceTimersByTime(59_000);
+    await nth(305);
+    await turns();
+    expect(invocations).toHaveLength(305);
+    vi.advanceTimersByTime(60_000);
+    await nth(400);
+    await turns();
+    expect(invocations).toHaveLength(400);
+    // `afterEach` waits until no invocation is under way.
+    const stopping = mappings[0]?.stop();
+    for (const { end } of invocations) end();
+    await stopping;
+  });
+
+  test("adds none while no message is visible", async () => {
+    send(..."abcde");
+    const { nth, invocations } = map({ batchSize: 1, maximumConcurrency: 400, ramp: LAMBDA_RAMP });
+    await nth(5);
+    vi.advanceTimersByTime(60_000);
+    send("f", "g");
+    await turns();
+    expect(invocations).toHaveLength(5);
+    vi.advanceTimersByTime(200);
+    await nth(6);
+    await turns();
+    expect(invocations).toHaveLength(6);
+    const stopping = mappings[0]?.stop();
+    for (const { end } of invocations) end();
+    await stopping;
+  });
+
+  test("does not begin above its maximum concurrency", async () => {
+    send(..."abcdefgh");
+    const mapped = map({ batchSize: 1, maximumConcurrency: 2, ramp: LAMBDA_RAMP });
+    for (let number = 1; number <= 8; number++) (await mapped.nth(number)).end();
+    expect(mapped.peak).toBe(2);
+  });
+});
+
+test("a batch beyond Lambda's 6 MB for one event is delivered with several invocations", async () => {
+  const body = "x".repeat(1_048_000);
+  // Each quotation mark has two bytes in the event.
+  const quotes = '"'.repeat(1_048_000);
+  for (const each of [body, body, body, body, body, body, quotes, body]) send(each);
+  const { nth } = map({ maximumConcurrency: 1 });
+  const first = await nth(1);
+  const expected = [body, body, body, body, body, body, quotes, body];
+  first.end();
+  const second = await nth(2);
+  second.end();
+  const bodies = [...first.bodies, ...second.bodies];
+  expect(bodies.length).toBe(8);
+  expect([...bodies].sort()).toEqual([...expected].sort());
+  for (const { event } of [first, second]) {
+    expect(Buffer.byteLength(JSON.stringify(event.Records.map(({ body }) => body)))).toBeLessThanOrEqual(6 * 1_048_576);
+  }
+  await vi.waitUntil(() => left() === 0, { interval: 1 });
 });
 
 describe("after an invocation", () => {
