@@ -8,6 +8,7 @@ import { findUnrequestedRun, withRun } from "../targets/find-run.ts";
 import { fileOf } from "../targets/origin-file.ts";
 import { stackFlag, type Target } from "../targets/target.ts";
 import { continueRun } from "./continue-run.ts";
+import { checkRowsExist } from "./expired-rows.ts";
 import { messagesMayBeMissing, sayThatCountsLag } from "./missing-messages.ts";
 import { newStart } from "./new-start.ts";
 import { openSession, workOnRun } from "./session.ts";
@@ -35,6 +36,7 @@ export async function resumeRun(
     runOrWorkflow,
     options,
     async (target) => {
+      checkRowsExist(target.run, target, Date.now());
       // A stack, or an engine in another process, continues the run once it is reopened.
       if (target.running && !hasEnded(target.run)) {
         await target.restoreDelivery();

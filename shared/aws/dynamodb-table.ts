@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import {
   type AttributeValue,
   BatchGetItemCommand,
@@ -8,6 +9,7 @@ import {
   UpdateItemCommand,
 } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
+import { backoffMilliseconds, type RetryPolicy } from "../base/retry.ts";
 import { sendCommand } from "./fast-path.ts";
 import { MOST_BATCH_GET_KEYS } from "./quotas.ts";
 import {
@@ -16,26 +18,47 @@ import {
   type Key,
   keyText,
   type LedgerStore,
+  ROW_RETENTION_SECONDS,
   type Row,
   type Update,
 } from "./table.ts";
+import { LAST_RETRY_MILLISECONDS } from "./timeouts.ts";
 
 /**
- * How long DynamoDB keeps a row after its last write. A message of the run can stay in the queue, then stay in the
- * dead-letter queue, and then be redriven. The row must still exist after all that time.
+ * The pauses before rows that DynamoDB left unread are asked for again. `BatchGetItem` does not fail when the table is
+ * throttled, so the SDK does not retry.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
  */
-const ROW_RETENTION_SECONDS = 90 * 86_400;
+const UNREAD: RetryPolicy = { attempts: Number.POSITIVE_INFINITY, baseMilliseconds: 50, capMilliseconds: 1_000 };
+
+/** What a store uses of its surroundings. */
+export interface DynamoDbStoreOptions {
+  /** Returns milliseconds since 1970. Default `Date.now`. */
+  readonly now?: () => number;
+  /** Returns a random number from 0 to 1. Default `Math.random`. */
+  readonly random?: () => number;
+  /** Default: a timer. */
+  readonly sleep?: (milliseconds: number) => Promise<unknown>;
+}
 
 /** The ledger's rows in a DynamoDB table. Each write postpones the row's expiry, unless the row is permanent. */
 export class DynamoDbStore implements LedgerStore {
   readonly #client: DynamoDBClient;
   readonly #table: string;
   readonly #now: () => number;
+  readonly #random: () => number;
+  readonly #sleep: (milliseconds: number) => Promise<unknown>;
 
-  constructor(client: DynamoDBClient, table: string, now: () => number = Date.now) {
+  constructor(
+    client: DynamoDBClient,
+    table: string,
+    { now = Date.now, random = Math.random, sleep = setTimeout }: DynamoDbStoreOptions = {},
+  ) {
     this.#client = client;
     this.#table = table;
     this.#now = now;
+    this.#random = random;
+    this.#sleep = sleep;
   }
 
   async get(key: Key): Promise<Row | undefined> {
@@ -52,19 +75,34 @@ export class DynamoDbStore implements LedgerStore {
     // DynamoDB refuses a request that contains the same key twice.
     const distinct = [...new Map(keys.map((key) => [keyText(key), toKey(key)])).values()];
     for (let start = 0; start < distinct.length; start += MOST_BATCH_GET_KEYS) {
-      let pending: Record<string, AttributeValue>[] = distinct.slice(start, start + MOST_BATCH_GET_KEYS);
-      while (pending.length > 0) {
-        const { Responses, UnprocessedKeys } = await this.#client.send(
-          new BatchGetItemCommand({ RequestItems: { [this.#table]: { Keys: pending, ConsistentRead: true } } }),
-        );
-        for (const item of Responses?.[this.#table] ?? []) {
-          const row = toRow(item) ?? {};
-          rows.set(keyText(row as unknown as Key), row);
-        }
-        pending = UnprocessedKeys?.[this.#table]?.Keys ?? [];
+      for (const row of await this.#readGroup(distinct.slice(start, start + MOST_BATCH_GET_KEYS))) {
+        rows.set(keyText(row as unknown as Key), row);
       }
     }
     return rows;
+  }
+
+  /** Reads rows that fit into one request. Rows that DynamoDB leaves unread are asked for again. */
+  async #readGroup(keys: readonly Record<string, AttributeValue>[]): Promise<readonly Row[]> {
+    const rows: Row[] = [];
+    const end = this.#now() + LAST_RETRY_MILLISECONDS;
+    let pending = [...keys];
+    for (let round = 1; ; round++) {
+      const { Responses, UnprocessedKeys } = await this.#client.send(
+        new BatchGetItemCommand({ RequestItems: { [this.#table]: { Keys: pending, ConsistentRead: true } } }),
+      );
+      rows.push(...(Responses?.[this.#table] ?? []).map((item) => toRow(item) ?? {}));
+      pending = UnprocessedKeys?.[this.#table]?.Keys ?? [];
+      if (pending.length === 0) return rows;
+      const pause = backoffMilliseconds(UNREAD, round, this.#random());
+      if (this.#now() + pause > end) {
+        throw new Error(
+          `DynamoDB throttles the table ${this.#table}: ${pending.length} of ${keys.length} rows could not be read in ` +
+            `${LAST_RETRY_MILLISECONDS / 1_000} s`,
+        );
+      }
+      await this.#sleep(pause);
+    }
   }
 
   async update(key: Key, update: Update): Promise<Row | undefined> {

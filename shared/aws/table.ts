@@ -6,6 +6,14 @@ export const TABLE_KEYS = { partition: "pk", sort: "sk" } as const;
 /** The name of the attribute with the time after which DynamoDB may delete a row, in seconds since 1970. */
 export const EXPIRY_ATTRIBUTE = "expiresAt";
 
+/**
+ * How long DynamoDB keeps a row after its last write: 400 days. DynamoDB deletes an expired row within a few days. A run
+ * needs all of its rows until it has ended. A run can last for months, for example while it is paused, and its dead
+ * letters can be redriven after that.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html
+ */
+export const ROW_RETENTION_SECONDS = 400 * 86_400;
+
 /** The key of a row in the ledger's table. */
 export interface Key {
   readonly pk: string;
