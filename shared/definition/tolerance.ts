@@ -64,6 +64,30 @@ export function tolerance(options: ToleratedFailuresOptions | undefined): Tolera
   };
 }
 
+/** Rounding may make `deathsLeft` too small by one, and never too large. */
+const ROUNDING = 1e-6;
+
+/**
+ * How many more items must die before a death can take a run beyond its tolerance: 1 or more. Items that succeed or are
+ * cancelled in between only allow more deaths. The counts must be within the tolerance.
+ *
+ * @example deathsLeft({ count: 5, minimum: 100 }, { dead: 2, settled: 10 }) // 4
+ */
+export function deathsLeft(
+  { count, percentage, minimum }: Tolerance,
+  { dead, settled }: { readonly dead: number; readonly settled: number },
+): number {
+  const byCount = count === undefined ? Number.POSITIVE_INFINITY : count + 1 - dead;
+  return Math.max(1, Math.min(byCount, percentage === undefined ? byCount : deathsToShare(percentage)));
+
+  // The smallest n with 100 × (dead + n) > share × max(minimum, settled + n).
+  function deathsToShare(share: number): number {
+    const ofMinimum = (share * minimum) / 100 - dead;
+    const ofSettled = share < 100 ? (share * settled - 100 * dead) / (100 - share) : Number.POSITIVE_INFINITY;
+    return Math.floor(Math.max(ofMinimum, ofSettled) - ROUNDING) + 1;
+  }
+}
+
 /** Why a run with these counts must be stopped, or `undefined` if it may continue. */
 export function beyondTolerance(
   tolerance: Tolerance | undefined,

@@ -3,8 +3,9 @@ import { keyText, type LedgerStore, type Row } from "../aws/table.ts";
 import { SluiceError } from "../base/errors.ts";
 import { cut } from "../base/failure.ts";
 import type { Json } from "../base/json.ts";
-import { beyondTolerance, type Tolerance } from "../definition/tolerance.ts";
+import type { Tolerance } from "../definition/tolerance.ts";
 import { ActiveRuns } from "./active-runs.ts";
+import { DeathCount, type DeathVerdict } from "./death-count.ts";
 import { RUN_LIST, runKey, runListKey } from "./keys.ts";
 import type { Pages } from "./pages.ts";
 import { Resends } from "./resends.ts";
@@ -38,11 +39,17 @@ export interface NewRun {
   readonly skippedFor?: string;
 }
 
+/** What followed the deaths of items: see `DeathVerdict`. `stopped`: this call stopped the run. */
+export type ToleranceVerdict =
+  | Exclude<DeathVerdict, { tag: "beyond" }>
+  | { readonly tag: "stopped"; readonly run: RunRecord };
+
 /** The runs of a workflow: how they start, change their status and end. A `Ledger` makes one. */
 export class Runs {
   readonly #store: LedgerStore;
   readonly #now: () => number;
   readonly #rollUp: RollUp;
+  readonly #deathCount: DeathCount;
   /** The runs that are active now. */
   readonly active: ActiveRuns;
   /** How far the producer has come. */
@@ -56,6 +63,7 @@ export class Runs {
     this.#store = store;
     this.#now = now;
     this.#rollUp = rollUp;
+    this.#deathCount = new DeathCount(store, now, (id) => this.find(id));
     this.active = new ActiveRuns(store, () => this.#allRows());
     this.progress = new RunProgress(store, now, rollUp, this);
     this.stopping = new RunStopping(store, pages, this, this.progress);
@@ -208,16 +216,18 @@ export class Runs {
   }
 
   /**
-   * Begins to stop a run that has more dead items than are tolerated. The caller must tell the producer, as with `cancel`.
+   * Counts deaths that were recorded, and begins to stop the run if more of its items have died than are tolerated. The
+   * caller must tell the producer of a run that it stopped, as with `cancel`.
    *
-   * @returns the run, or `undefined` if it may go on.
+   * @param deaths With 0, the run is checked if `due` was returned before.
+   * @param options `soon`: the run is checked even if it was checked a moment ago. Default: false.
    */
-  async stopBeyondTolerance(id: string): Promise<RunRecord | undefined> {
-    const run = await this.find(id);
-    if (run?.tolerance === undefined || run.status !== "running") return undefined;
-    const { produced, pending, dead } = await this.counts(run);
-    const failure = beyondTolerance(run.tolerance, { dead, settled: produced - pending });
-    return failure === undefined ? undefined : await this.#changeStatus(id, ["running"], "failing", { failure });
+  async stopBeyondTolerance(id: string, deaths: number, options: { soon?: boolean } = {}): Promise<ToleranceVerdict> {
+    const verdict = await this.#deathCount.note(id, deaths, options);
+    if (verdict.tag !== "beyond") return verdict;
+    const { failure } = verdict;
+    const run = await this.#changeStatus(id, ["running"], "failing", { failure });
+    return run === undefined ? { tag: "continues" } : { tag: "stopped", run };
   }
 
   async #changeStatus(

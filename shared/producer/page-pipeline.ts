@@ -101,6 +101,8 @@ export class PagePipeline {
     const run = earlier.value && (await runs.progress.checkpoint(earlier.value, next, warnings.all));
     if (run === undefined) return undefined;
     // From this checkpoint on, the items of the page count. So its dead letters may now exceed the tolerated failures.
-    return (deadLettered > 0 ? await runs.stopBeyondTolerance(run.id) : undefined) ?? run;
+    if (deadLettered === 0) return run;
+    const verdict = await runs.stopBeyondTolerance(run.id, deadLettered, { soon: true });
+    return verdict.tag === "stopped" ? verdict.run : run;
   }
 }

@@ -95,7 +95,7 @@ function worldOf(actor: Actor) {
 }
 
 /** The workflow of a scope. */
-function workflowOf({ pages }: Scope) {
+function workflowOf({ pages, tolerated }: Scope) {
   const toItem = (kind: Kind) => (kind === "unsendable" ? { kind, number: Number.NaN } : { kind });
   return defineWorkflow({
     name: WORKFLOW,
@@ -109,6 +109,7 @@ function workflowOf({ pages }: Scope) {
     concurrency: 2,
     timeout: { seconds: 1 },
     retry: { attempts: ATTEMPTS, waitAtMost: { minutes: 1 } },
+    ...(tolerated !== undefined && { toleratedFailures: { count: tolerated } }),
   });
 }
 
@@ -166,7 +167,9 @@ export class Actors {
       // As the consumer looks up its items.
       const [states, mode] = await Promise.all([
         again || envelope.resent === true ? ledger.itemStates([addressOf(envelope)]) : [NEVER_SEEN],
-        this.#scope.cancel ? new RunWatch(runs, now).mode(RUN) : ("work" as const),
+        this.#scope.cancel || this.#scope.tolerated !== undefined
+          ? new RunWatch(runs, now).mode(RUN)
+          : ("work" as const),
       ]);
       const state = states[0] ?? NEVER_SEEN;
       const step = nextStep({ item, state, mode, pausedMilliseconds: 0, now: now(), attempts: ATTEMPTS });

@@ -13,6 +13,11 @@ export function checkRun(before: Row | undefined, after: Row): void {
       after.status === "cancelling" || after.status === "cancelled",
       `the run was being cancelled, and is ${after.status}`,
     );
+  if (before?.status === "failing")
+    assert.ok(
+      after.status === "failing" || after.status === "failed",
+      `the run was being stopped, and is ${after.status}`,
+    );
   if (before?.completedAt === undefined) return;
   for (const attribute of ["status", "completedAt", "failure", "totals", "pages", "items", "ended"]) {
     assert.deepEqual(after[attribute], before[attribute], `the run had ended, and its ${attribute} changed`);
@@ -21,7 +26,7 @@ export function checkRun(before: Row | undefined, after: Row): void {
 
 /** Checks that a run that works is one of the active runs. Otherwise a schedule could start another run beside it. */
 export function checkActive(run: Row | undefined, active: Row | undefined): void {
-  const works = ["running", "cancelling"].includes(String(run?.status)) && Number(run?.checkpoints) > 0;
+  const works = ["running", "cancelling", "failing"].includes(String(run?.status)) && Number(run?.checkpoints) > 0;
   if (works) assert.ok(active?.[`run ${RUN}`] !== undefined, "the run works, and is none of the active runs");
 }
 
@@ -81,7 +86,12 @@ export function checkEnd({ rows, facts, ends, cancelled, announced, scope }: End
   const run = rows.get(`run#${RUN}|run`);
   assert.ok(run !== undefined, "there is no run");
   assert.equal(ends, 1, "nothing is left to do, and the run has not ended");
-  assert.ok(run.status === "completed" || (cancelled && run.status === "cancelled"), `the run is ${run.status}`);
+  const { tolerated = Number.POSITIVE_INFINITY } = scope;
+  const failed = run.status === "failed" && (run.totals as { dead: number }).dead > tolerated;
+  assert.ok(
+    run.status === "completed" || (cancelled && run.status === "cancelled") || failed,
+    `the run is ${run.status}`,
+  );
   const items = placesOf(rows, scope).filter(({ sent }) => run.status === "completed" || sent);
   for (const { id, kind, places, reasons } of items) {
     assert.equal(places.length, 1, `item ${id} is in ${places.join(" and ") || "no place"}`);
@@ -103,6 +113,8 @@ export function checkEnd({ rows, facts, ends, cancelled, announced, scope }: End
   const totals = run.totals as { dead: number; cancelled: number };
   assert.deepEqual({ dead: totals.dead, cancelled: totals.cancelled }, counted, "the run's totals");
   assert.equal(run.items, items.length, "the run's items");
+  if (run.status === "completed")
+    assert.ok(counted.dead <= tolerated, `${counted.dead} items died, and the run completed`);
   assert.ok(announced, "the run's end was not announced");
   assert.ok(!facts.includes("control dead letter"), "a control message was given up");
   if (!scope.completion) return;

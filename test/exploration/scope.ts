@@ -20,6 +20,8 @@ export interface Scope {
   readonly spares: number;
   /** Whether the exploration follows the run's end up to `onComplete`. Otherwise it stops at the announcement. */
   readonly completion: boolean;
+  /** How many dead items the run tolerates: `toleratedFailures.count`. Default: any number. */
+  readonly tolerated?: number;
   /** Whether a person may cancel the run at any moment. */
   readonly cancel: boolean;
 }

@@ -54,6 +54,7 @@ export const LONG: readonly Scope[] = [
   { ...TWO, name: "two pages of an item, and a producer that dies", pages: [["good"], ["good"]], spares: 1 },
   { ...OVERLAP, name: "one item, and two producers at once", pages: [["good"]] },
   { ...TWO, name: "an item that dies, and two consumers", pages: [["bad"]] },
+  { ...TWO, name: "an item that dies, and none is tolerated", consumers: 1, pages: [["bad"]], tolerated: 0 },
   { ...TWO, name: "an item that asks for a wait, and two consumers", pages: [["patient"]] },
   { ...TWO, name: "an item that asks for too long a wait, and two consumers", pages: [["late"]] },
   {

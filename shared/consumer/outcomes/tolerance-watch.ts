@@ -2,7 +2,7 @@ import type { Queue } from "../../aws/queue.ts";
 import type { Runs } from "../../ledger/runs.ts";
 import { continueEntry } from "../../messages/control.ts";
 
-/** A check reads exact counts, which takes several requests. If many items die, one check in this time is enough. */
+/** If many items die, their deaths are counted together, once in this time. */
 const SHORTEST_INTERVAL_MILLISECONDS = 1_000;
 
 export interface ToleranceWatchOptions {
@@ -14,8 +14,9 @@ export interface ToleranceWatchOptions {
 /** Stops a run when more of its items have died than its workflow tolerates. */
 export class ToleranceWatch {
   readonly #options: ToleranceWatchOptions;
-  /** Runs whose items died: when each was checked last, and whether items have died since. */
-  readonly #checks = new Map<string, { at: number; due: boolean }>();
+  /** Runs whose items died: when their deaths were counted last, how many were not counted yet, and whether a check is due. */
+  readonly #checks = new Map<string, { at: number; uncounted: number; due: boolean }>();
+  readonly #unlimited = new Set<string>();
 
   constructor(options: ToleranceWatchOptions) {
     this.#options = options;
@@ -27,28 +28,38 @@ export class ToleranceWatch {
    * @throws What the ledger or SQS throws. The next death, or `finish`, checks again.
    */
   async noteDeath(run: string): Promise<void> {
-    const check = this.#checks.get(run);
+    if (this.#unlimited.has(run)) return;
+    const check = this.#checks.get(run) ?? { at: Number.NEGATIVE_INFINITY, uncounted: 0, due: false };
+    this.#checks.set(run, check);
+    check.uncounted++;
     const now = this.#options.now();
-    if (check !== undefined && now - check.at < SHORTEST_INTERVAL_MILLISECONDS) check.due = true;
-    else await this.#check(run, now);
+    if (now - check.at < SHORTEST_INTERVAL_MILLISECONDS) return;
+    check.at = now;
+    await this.#check(run, check);
   }
 
   /** Checks the runs whose items have died since their last check. */
   async finish(): Promise<void> {
-    for (const [run, { due }] of this.#checks) if (due) await this.#check(run, this.#options.now());
+    for (const [run, check] of this.#checks) {
+      if (check.uncounted > 0 || check.due) await this.#check(run, check, { soon: true });
+    }
   }
 
-  async #check(run: string, at: number): Promise<void> {
-    const check = { at, due: false };
-    this.#checks.set(run, check);
+  async #check(run: string, check: { uncounted: number; due: boolean }, options = {}): Promise<void> {
     const { runs, controlQueue } = this.#options;
-    const stopped = await runs.stopBeyondTolerance(run).catch((error) => {
-      // If no other item dies, no later death checks again.
-      check.due = true;
+    const deaths = check.uncounted;
+    check.uncounted = 0;
+    check.due = false;
+    const verdict = await runs.stopBeyondTolerance(run, deaths, options).catch((error) => {
+      // If no other item dies, no later death checks again. The deaths may be counted twice, which makes a check early.
+      check.uncounted += deaths;
       throw error;
     });
-    if (stopped === undefined) return;
+    if (verdict.tag === "due") check.due = true;
+    if (verdict.tag === "not limited") this.#unlimited.add(run);
+    if (verdict.tag !== "stopped") return;
+    const { id, workflow, hop } = verdict.run;
     // The producer must close the run. It may be waiting for room in the queue, or it may have ended.
-    await controlQueue.sendControl(continueEntry({ run, workflow: stopped.workflow, hop: stopped.hop + 1 }));
+    await controlQueue.sendControl(continueEntry({ run: id, workflow, hop: hop + 1 }));
   }
 }

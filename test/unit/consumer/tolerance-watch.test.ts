@@ -2,14 +2,18 @@ import { describe, expect, test, vi } from "vitest";
 import { ToleranceWatch } from "../../../shared/consumer/outcomes/tolerance-watch.ts";
 import { PermanentError } from "../../../shared/index.ts";
 import type { RunRecord } from "../../../shared/ledger/run-record.ts";
+import type { ToleranceVerdict } from "../../../shared/ledger/runs.ts";
 import { parseControlMessage } from "../../../shared/messages/control.ts";
 import { CONTROL, ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
 
 /** A watch whose clock stands, over runs of which those in `beyond` have too many dead items. */
 function watching() {
   const beyond = new Set<string>();
-  const stopBeyondTolerance = vi.fn(async (run: string) =>
-    beyond.has(run) ? ({ id: run, workflow: "test", hop: 4 } as RunRecord) : undefined,
+  const stopBeyondTolerance = vi.fn(
+    async (run: string, _deaths: number, _options?: object): Promise<ToleranceVerdict> =>
+      beyond.has(run)
+        ? { tag: "stopped", run: { id: run, workflow: "test", hop: 4 } as RunRecord }
+        : { tag: "continues" },
   );
   const sendControl = vi.fn(async () => {});
   const clock = { now: 50 };
@@ -21,48 +25,69 @@ function watching() {
   return { watch, beyond, clock, stopBeyondTolerance, sendControl };
 }
 
-describe("a check of a run whose items die", () => {
-  test("follows the first death at once, and later deaths at most once a second", async () => {
+describe("the deaths of a run's items", () => {
+  test("are counted at the first one at once, and then together, at most once a second", async () => {
     const { watch, clock, stopBeyondTolerance } = watching();
-    const looksAfter = async (now: number) => {
+    const countsAfter = async (now: number) => {
       clock.now = now;
       await watch.noteDeath("a");
-      return stopBeyondTolerance.mock.calls.length;
+      return stopBeyondTolerance.mock.calls.map(([, deaths]) => deaths);
     };
-    expect(await looksAfter(50)).toBe(1);
-    expect(await looksAfter(50)).toBe(1);
-    expect(await looksAfter(1_049)).toBe(1);
-    expect(await looksAfter(1_050)).toBe(2);
-    expect(await looksAfter(2_049)).toBe(2);
+    expect(await countsAfter(50)).toEqual([1]);
+    expect(await countsAfter(50)).toEqual([1]);
+    expect(await countsAfter(1_049)).toEqual([1]);
+    expect(await countsAfter(1_050)).toEqual([1, 3]);
+    expect(await countsAfter(2_049)).toEqual([1, 3]);
   });
 
-  test("is made for each run separately", async () => {
+  test("are counted for each run separately", async () => {
     const { watch, stopBeyondTolerance } = watching();
     for (const run of ["a", "b", "a", "b"]) await watch.noteDeath(run);
-    expect(stopBeyondTolerance.mock.calls).toEqual([["a"], ["b"]]);
+    expect(stopBeyondTolerance.mock.calls.map(([run, deaths]) => [run, deaths])).toEqual([
+      ["a", 1],
+      ["b", 1],
+    ]);
   });
 
-  test("is made at the end if one is due, and only then", async () => {
+  test("are counted at the end if some are not counted yet, and only then", async () => {
     const { watch, stopBeyondTolerance } = watching();
     for (const run of ["a", "b", "b"]) await watch.noteDeath(run);
     stopBeyondTolerance.mockClear();
     await watch.finish();
-    expect(stopBeyondTolerance.mock.calls).toEqual([["b"]]);
+    expect(stopBeyondTolerance.mock.calls).toEqual([["b", 1, { soon: true }]]);
     await watch.finish();
     expect(stopBeyondTolerance).toHaveBeenCalledTimes(1);
   });
 
-  test("that failed is repeated at the end", async () => {
+  test("are counted again at the end if they could not be counted", async () => {
     const { watch, stopBeyondTolerance } = watching();
     stopBeyondTolerance.mockRejectedValueOnce(new Error("throttled"));
     await expect(watch.noteDeath("a")).rejects.toThrow("throttled");
     await watch.finish();
-    expect(stopBeyondTolerance).toHaveBeenCalledTimes(2);
+    expect(stopBeyondTolerance.mock.calls.map(([, deaths]) => deaths)).toEqual([1, 1]);
     await watch.finish();
     expect(stopBeyondTolerance).toHaveBeenCalledTimes(2);
   });
 
-  test("that stops the run tells the producer, once", async () => {
+  test("make another check at the end if a check was due", async () => {
+    const { watch, stopBeyondTolerance } = watching();
+    stopBeyondTolerance.mockResolvedValueOnce({ tag: "due" });
+    await watch.noteDeath("a");
+    await watch.finish();
+    expect(stopBeyondTolerance.mock.calls.map(([, deaths]) => deaths)).toEqual([1, 0]);
+    await watch.finish();
+    expect(stopBeyondTolerance).toHaveBeenCalledTimes(2);
+  });
+
+  test("cost one request in all if the run tolerates any number of them", async () => {
+    const { watch, clock, stopBeyondTolerance } = watching();
+    stopBeyondTolerance.mockResolvedValueOnce({ tag: "not limited" });
+    for (clock.now = 0; clock.now < 10_000; clock.now += 500) await watch.noteDeath("a");
+    await watch.finish();
+    expect(stopBeyondTolerance).toHaveBeenCalledTimes(1);
+  });
+
+  test("tell the producer once if they stop the run", async () => {
     const { watch, beyond, clock, sendControl } = watching();
     await watch.noteDeath("a");
     expect(sendControl).not.toHaveBeenCalled();

@@ -1,5 +1,11 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { beyondTolerance, type ToleratedFailuresOptions, tolerance } from "../../../shared/definition/tolerance.ts";
+import {
+  beyondTolerance,
+  deathsLeft,
+  type ToleratedFailuresOptions,
+  tolerance,
+} from "../../../shared/definition/tolerance.ts";
 
 describe("toleratedFailures", () => {
   test.each<[ToleratedFailuresOptions | undefined, unknown]>([
@@ -67,6 +73,51 @@ describe("a run", () => {
     );
     expect(beyondTolerance({ percentage: 2.5, minimum: 10 }, { dead: 1, settled: 30 })).toBe(
       "1 of 30 items died (3.3 %), more than the 2.5 % that are tolerated",
+    );
+  });
+});
+
+describe("the deaths that are left until a run must be stopped", () => {
+  test.each<[ToleratedFailuresOptions, number, number, number]>([
+    // [options, dead, settled, left]
+    [{ count: 0 }, 0, 7, 1],
+    [{ count: 5 }, 2, 10, 4],
+    [{ percentage: 10 }, 0, 0, 10],
+    [{ percentage: 10 }, 5, 50, 5],
+    [{ percentage: 10 }, 50, 1_000, 56],
+    [{ percentage: 100, minimum: 1 }, 7, 7, Number.POSITIVE_INFINITY],
+    [{ count: 60, percentage: 10 }, 50, 1_000, 11],
+  ])("with %j and %i dead of %i settled are %i", (options, dead, settled, left) => {
+    const limits = tolerance(options);
+    expect(limits && deathsLeft(limits, { dead, settled })).toBe(left);
+  });
+
+  test("are never too many, whatever else settles in between, and too few by one at the most", () => {
+    const options = fc.record(
+      {
+        count: fc.nat({ max: 40 }),
+        percentage: fc.integer({ min: 0, max: 1_000 }).map((tenths) => tenths / 10),
+        minimum: fc.integer({ min: 1, max: 60 }),
+      },
+      { requiredKeys: ["percentage", "minimum"] },
+    );
+    const counts = fc.tuple(fc.nat({ max: 40 }), fc.nat({ max: 200 }), fc.nat({ max: 200 }));
+    fc.assert(
+      fc.property(options, counts, (chosen, [dead, succeeded, later]) => {
+        const limits = tolerance(chosen);
+        const settled = dead + succeeded;
+        fc.pre(limits !== undefined && beyondTolerance(limits, { dead, settled }) === undefined);
+        const left = deathsLeft(limits, { dead, settled });
+        expect(left).toBeGreaterThanOrEqual(1);
+        // The next death makes a check in any case. Successes alone can bring a run to its minimum before.
+        if (left === 1 || left === Number.POSITIVE_INFINITY) return;
+        const fewer = { dead: dead + left - 1, settled: settled + left - 1 + later };
+        expect(beyondTolerance(limits, fewer)).toBeUndefined();
+        // At once if nothing else settles, but for the minimum, which successes must fill.
+        const enough = dead + left + 1;
+        const all = Math.max(limits.minimum, settled + left + 1);
+        expect(beyondTolerance(limits, { dead: enough, settled: all })).toBeDefined();
+      }),
     );
   });
 });

@@ -82,7 +82,7 @@ describe("the end of a run", () => {
       0,
     );
     await world.runs.progress.checkpoint(run, { cursor: undefined, skip: 0, pages: 1, items: 2, ended: true });
-    if (status === "failed") await world.runs.stopBeyondTolerance(RUN);
+    if (status === "failed") await world.runs.stopBeyondTolerance(RUN, 1);
     else await world.runs.cancel(RUN);
     await world.ledger.outcomes.recordCancelled({
       run: RUN,
