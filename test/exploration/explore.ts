@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Random } from "../chaos/random.ts";
 import { Edges } from "./edges.ts";
 import { Knowledge } from "./knowledge.ts";
 import type { Scope } from "./scope.ts";
@@ -35,6 +36,13 @@ interface Frame {
 const FIRST_LOOK = 500;
 const LATER_LOOKS = 20_000;
 
+/** After a pass of at least so many states, random walks take less time than the passes that they save. */
+const MANY_STATES = 4_000;
+/** After so many random walks in a row that learned nothing, the next pass begins. */
+const QUIET_WALKS = 100;
+/** The number of steps after which a random walk ends. Without it, a consumer could die again and again. */
+const LONGEST_WALK = 200;
+
 /**
  * Visits every state of a scope, and every step from each state, until a pass learns nothing new. Each scope begins
  * without knowledge: the knowledge of another scope would distinguish states that are equal in this one.
@@ -46,7 +54,27 @@ export async function explore(scope: Scope): Promise<Exploration> {
     const { learned } = knowledge;
     const exploration = await new Pass(scope, world, knowledge, look).run();
     if (exploration.violation !== undefined || learned === knowledge.learned) return exploration;
+    // A violation on a walk ends the walks. The next pass finds it too, and reports the steps that lead to it.
+    if (exploration.states >= MANY_STATES) await walk(world, knowledge).catch(() => {});
     look = Math.max(look, Math.min(exploration.states, LATER_LOOKS));
+  }
+}
+
+/**
+ * Walks at random through the world until many walks in a row have learned nothing. A pass goes depth first: it reaches
+ * some kinds of states only after most of the others, and what it learns there makes it begin again. A walk reaches them
+ * soon.
+ */
+async function walk(world: World, knowledge: Knowledge): Promise<void> {
+  const random = new Random(1);
+  for (let walks = 0; walks < QUIET_WALKS; walks++) {
+    const { learned } = knowledge;
+    let state: State | undefined = world.initial();
+    for (let step = 0; step < LONGEST_WALK && state !== undefined; step++) {
+      const steps: readonly Step[] = await world.steps(state);
+      state = steps[random.integer(0, steps.length - 1)]?.after;
+    }
+    if (knowledge.learned > learned) walks = 0;
   }
 }
 
