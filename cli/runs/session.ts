@@ -54,9 +54,9 @@ export async function openSession(workflowName: string, options: SessionOptions,
   const { workflow: expected = workflow.name } = options;
   if (workflow.name !== expected) {
     throw new ConfigurationError(
-      `${loaded.file} now defines the workflow "${workflow.name}", but the run is of the workflow "${expected}", by which its ` +
-        `state is found: set the name back to "${expected}" to continue or cancel the run. To give the run up, delete ` +
-        `${relative(process.cwd(), new StateDirectory(expected).path)}`,
+      `${loaded.file} now defines the workflow "${workflow.name}", but the run belongs to the workflow "${expected}". Sluice ` +
+        `finds a run's state by the name of its workflow. Set the name back to "${expected}" to continue or cancel the run, or ` +
+        `delete ${relative(process.cwd(), new StateDirectory(expected).path)} to give the run up`,
     );
   }
   return {

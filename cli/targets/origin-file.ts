@@ -10,7 +10,7 @@ import { ConfigurationError } from "../../shared/base/errors.ts";
 export function fileOf({ file, workflow }: Origin): string {
   if (existsSync(file)) return file;
   throw new ConfigurationError(
-    `the workflow "${workflow}" was run from ${file}, which does not exist any more. Put the file back. Or, if it has ` +
-      "another path now, tell Sluice the path: npx sluice run <path> finds the run, and says how to continue it",
+    `the workflow "${workflow}" was run from ${file}, which does not exist any more: put the file back, or run the workflow ` +
+      "from its new path with npx sluice run <path>. That command finds the run, and says how to continue it",
   );
 }

@@ -37,15 +37,16 @@ export interface WorkflowOptions<Input = unknown, Output = Input> {
    * the schema. An item that does not match the schema becomes a dead letter with the reason `invalid item`. Default:
    * the task receives the items as the source yields them. See https://standardschema.dev.
    */
-  // A schema checks values of any type, so its input type need not be that of the source: with `z.coerce` it is `unknown`.
+  // A schema checks values of any type, so its input type need not be that of the source: with `z.coerce` it is
+  // `unknown`.
   readonly item?: StandardSchemaV1<unknown, Output>;
   /** The work on one item. See `Task`. */
   readonly task: Task<Output>;
   /**
    * The most tasks that run at the same time, in all execution environments together: 2 to 33,333. It must be a
    * multiple of `tasksPerEnvironment`, and at least twice as large. `concurrency / tasksPerEnvironment` is the maximum
-   * concurrency of the event source mapping, which is 2 to 1,000. SQS has about 120,000 messages of a queue in flight at
-   * most, and each task needs its message, the next one and room for a copy.
+   * concurrency of the event source mapping, which is 2 to 1,000. At most about 120,000 messages of a queue can be in
+   * flight, and each slot needs the message of its running task, the next message, and room for a replacement.
    * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
    * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html
    */
@@ -93,10 +94,10 @@ export interface WorkflowOptions<Input = unknown, Output = Input> {
   /** The most items of a run, counted from the start of the source: at least 1. Default: all items. */
   readonly limit?: number;
   /**
-   * How many messages may be in the queue before the producer pauses: at least twice `concurrency`, and at most
-   * 100,000 together with `concurrency`. All messages count, also those in work and those that wait for a backoff. Default:
-   * 20 times `concurrency`, and at least 10,000, within that limit. A pause takes at least one second. So slots are idle if the consumers finish
-   * all messages in less than a second.
+   * How many messages may be in the queue before the producer pauses: at least twice `concurrency`, and at most 100,000
+   * together with `concurrency`. All messages count, also those in work and those that wait for a backoff. Default: 20
+   * times `concurrency`, and at least 10,000, within that limit. A pause takes at least one second. So slots are idle
+   * if the consumers finish all messages in less than a second.
    */
   readonly maxBacklog?: number;
   /**

@@ -82,7 +82,7 @@ describe("a workflow whose run was interrupted", () => {
     interrupted(world, RENAMED);
     expectMessage(
       await world.type("resume", "small"),
-      /small\.ts now defines the workflow "other", but the run is of the workflow "small".*set the name back/,
+      /small\.ts now defines the workflow "other", but the run belongs to the workflow "small".*Set the name back/,
     );
     expect(existsSync(join(world.path, ".sluice", "other"))).toBe(false);
   });
