@@ -72,7 +72,9 @@ export async function openServices(options: ServiceOptions) {
 async function openOrUnlock(options: ServiceOptions) {
   const { state } = options;
   try {
-    if (options.fresh === true) state.clear();
+    const { fresh = false } = options;
+    if (fresh) state.clear();
+    state.open({ fresh });
     return await openLocked(options);
   } catch (error) {
     state.unlock();
@@ -105,7 +107,7 @@ async function openLocked(options: ServiceOptions) {
         topology.consumer.refillSeconds > 0 && { [names.queue]: Math.ceil(topology.consumer.refillVisibilitySeconds) }),
     });
     if (topology !== undefined) createQueues(sqs.store, names, topology);
-    dynamoDb = await startDynamoDbThread(state.tables, accessKeyId);
+    dynamoDb = await startDynamoDbThread({ path: state.tables, acknowledged: state.acknowledged, accessKeyId });
     const endpoints = { sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint, accessKeyId };
     const clients = connectLocally(workflow, endpoints, sqs.requestHandler);
     await dynamoDb.during(createLedgerTable(clients.dynamoDbClient, tableName(workflow)));
@@ -126,6 +128,7 @@ async function openLocked(options: ServiceOptions) {
         )
           await setTimeout(POLL_MILLISECONDS);
         await close();
+        state.close();
         state.unlock();
       },
     };

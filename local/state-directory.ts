@@ -14,6 +14,8 @@ import {
 import { join, resolve } from "node:path";
 import { SluiceError } from "../shared/base/errors.ts";
 import { awsConfig } from "./access/engine-access.ts";
+import { digestsOf, type FileDigests } from "./integrity/file-digests.ts";
+import { immutable, verifyState } from "./integrity/verify-state.ts";
 import { ProcessLock } from "./process-lock.ts";
 import { stateError, usable } from "./state-failure.ts";
 
@@ -29,6 +31,8 @@ const ENGINE_LOCK = "engine.lock";
 const SERVICE_USERS_LOCK = "guests.lock";
 const AWS_CONFIG = "aws-config";
 const STATE = "state.json";
+const QUEUES = "queues.db";
+const TABLES = "tables";
 
 /**
  * The version of a state directory's content: its files, the database of the queues, the tables. A directory without a
@@ -57,6 +61,10 @@ export interface Endpoints {
 /** The content of `state.json`. */
 interface State {
   readonly version: number;
+  /** The digests of the files that the last command left: of all its files if it closed them, else of those that never change. */
+  readonly files?: FileDigests;
+  /** Whether the last command closed its files. Absent if it was killed, or if an older version of Sluice wrote the file. */
+  readonly isClosed?: boolean;
 }
 
 /** How a workflow was last run. */
@@ -110,11 +118,16 @@ export class StateDirectory {
   }
 
   get queues(): string {
-    return join(this.path, "queues.db");
+    return join(this.path, QUEUES);
   }
 
   get tables(): string {
-    return join(this.path, "tables");
+    return join(this.path, TABLES);
+  }
+
+  /** The note of the acknowledged writes to the tables: see `AcknowledgedLog`. */
+  get acknowledged(): string {
+    return join(this.path, "acknowledged");
   }
 
   get bundles(): string {
@@ -128,6 +141,10 @@ export class StateDirectory {
   /** A configuration file for the AWS CLI, with the services of the lock owner. */
   get awsConfig(): string {
     return join(this.path, AWS_CONFIG);
+  }
+
+  get #state(): string {
+    return join(this.path, STATE);
   }
 
   get #ownerFile(): string {
@@ -162,9 +179,34 @@ export class StateDirectory {
       this.#forgetServices();
       this.#write(this.#ownerFile, { pid: process.pid, use } satisfies LockOwner);
       this.#makeDirectories();
-      this.#write(join(this.path, STATE), { version: STATE_VERSION } satisfies State);
+      // `open` writes the file anew. Until then, it says what the last command left.
+      if (!existsSync(this.#state)) this.#write(this.#state, { version: STATE_VERSION } satisfies State);
       return true;
     });
+  }
+
+  /**
+   * Checks that the files hold every write that was acknowledged, and notes that they are open from now on. This process
+   * must have the lock.
+   *
+   * @param options.fresh Whether the caller has called `clear`.
+   * @throws {SluiceError} `STATE_DAMAGED`: it names the file.
+   */
+  open({ fresh = false } = {}): void {
+    const left = fresh ? undefined : this.#read<State>(this.#state);
+    const { files = {}, isClosed = false } = left ?? {};
+    usable(this.path, () => {
+      if (!fresh) verifyState(this, { files, isClosed });
+      this.#write(this.#state, { version: STATE_VERSION, files: immutable(files) } satisfies State);
+    });
+  }
+
+  /** Notes what the files hold. They must be closed, and this process must have the lock. */
+  close(): void {
+    // The user may have removed the whole directory.
+    if (!existsSync(this.path)) return;
+    const files = digestsOf(this.path, QUEUES, TABLES);
+    this.#write(this.#state, { version: STATE_VERSION, files, isClosed: true } satisfies State);
   }
 
   /** Tells other processes where the services of this process listen. This process must have the lock. */
@@ -266,7 +308,7 @@ export class StateDirectory {
 
   #version(isFresh: boolean): number {
     try {
-      return this.#read<State>(join(this.path, STATE))?.version ?? STATE_VERSION;
+      return this.#read<State>(this.#state)?.version ?? STATE_VERSION;
     } catch (error) {
       if (isFresh && error instanceof SluiceError && error.code === "STATE_DAMAGED") return STATE_VERSION;
       throw error;

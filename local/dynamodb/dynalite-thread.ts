@@ -21,12 +21,13 @@ export interface DynamoDbThread extends LocalDynamoDb {
  * Starts DynamoDB in a thread of its own. A write takes several ticks of the event loop. If the queues ran in the same
  * event loop, each tick would also process their requests, and consumers would mostly wait for the ledger.
  *
- * @param path The directory of its tables.
- * @param accessKeyId The engine's secret, which each request must carry.
  * @throws {SluiceError} `LEDGER_UNREADABLE`: the thread cannot start.
  */
-export async function startDynamoDbThread(path: string, accessKeyId: string): Promise<DynamoDbThread> {
-  const worker = new Worker(ENTRY, { workerData: { path, accessKeyId } satisfies LocalDynamoDbOptions });
+export async function startDynamoDbThread(
+  options: LocalDynamoDbOptions & { readonly path: string },
+): Promise<DynamoDbThread> {
+  const { path } = options;
+  const worker = new Worker(ENTRY, { workerData: options });
   const cannotOpen = (cause: unknown) => {
     const failure = stateFailureOf(cause);
     if (failure !== undefined) return stateError(failure, path, cause);

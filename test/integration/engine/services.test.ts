@@ -28,7 +28,7 @@ afterEach(() => {
 });
 
 test("closing DynamoDB twice is no error", async () => {
-  const dynamoDb = await startDynamoDbThread(join(directory, "tables"), "test");
+  const dynamoDb = await startDynamoDbThread({ path: join(directory, "tables"), accessKeyId: "test" });
   await dynamoDb.close();
   await dynamoDb.close();
 });
