@@ -75,6 +75,7 @@ export class AcknowledgedLog {
  */
 export function findLostWrites(note: string, directory: string): Damage | undefined {
   if (!existsSync(directory)) return undefined;
+  if (!statSync(directory).isDirectory()) return { file: directory, what: "it is no directory" };
   const logs = logsIn(directory);
   for (const log of logs) {
     const file = logFile(directory, log);

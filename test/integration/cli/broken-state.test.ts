@@ -1,4 +1,4 @@
-import { cpSync, existsSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CliWorld, type Ended, workflowFile } from "../../helpers/cli.ts";
@@ -13,6 +13,8 @@ afterAll(() => ran[Symbol.dispose]());
 
 const stateOf = (world: CliWorld, ...path: readonly string[]) => join(world.path, ".sluice", "small", ...path);
 
+const log = (world: CliWorld) => readdirSync(stateOf(world, "tables")).find((name) => name.endsWith(".log")) ?? "";
+
 /** A command that failed with a message of Sluice, and not with a stack trace. */
 function expectMessage({ code, stderr, stdout }: Ended, message: RegExp): void {
   expect(stderr).toMatch(message);
@@ -26,6 +28,8 @@ describe("a damaged state directory", () => {
     ["state.json", (world) => stateOf(world, "state.json")],
     ["workflow.json", (world) => stateOf(world, "workflow.json")],
     ["queues.db", (world) => stateOf(world, "queues.db")],
+    ["the log of the tables", (world) => stateOf(world, "tables", log(world))],
+    ["the manifest of the tables", (world) => stateOf(world, "tables", "CURRENT")],
   ])("is named by its file, %s, and --fresh starts anew", async (_, fileIn) => {
     using world = new CliWorld(ran);
     const file = fileIn(world);

@@ -50,7 +50,7 @@ test("the error names tables that cannot be opened, and neither the command nor 
   writeFileSync(state.tables, "no directory");
 
   await expect(openServices({ workflow: "mine", state })).rejects.toThrow(
-    `the ledger's tables in ${state.tables} cannot be opened`,
+    `${state.tables} is damaged: it is no directory`,
   );
   rmSync(state.tables);
   const services = await openServices({ workflow: "mine", state });
