@@ -7,8 +7,8 @@ export const TABLE_KEYS = { partition: "pk", sort: "sk" } as const;
 export const EXPIRY_ATTRIBUTE = "expiresAt";
 
 /**
- * How long DynamoDB keeps a row after its last write: 400 days. DynamoDB deletes an expired row within a few days. A run
- * needs all of its rows until it has ended. A run can last for months, for example while it is paused, and its dead
+ * How long DynamoDB keeps a row after its last write: 400 days. DynamoDB deletes an expired row within a few days. A
+ * run needs all of its rows until it has ended. A run can last for months, for example while it is paused, and its dead
  * letters can be redriven after that.
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html
  */
@@ -50,7 +50,9 @@ export interface Update {
   readonly add?: Readonly<Record<string, readonly number[]>>;
   /** Numbers to add to number attributes. A missing attribute counts as 0. Repeating this changes the row again. */
   readonly increase?: Readonly<Record<string, number>>;
-  /** Whether the row never expires. Default: DynamoDB may delete the row 90 days after its last write. */
+  /**
+   * Whether the row never expires. Default: DynamoDB may delete the row `ROW_RETENTION_SECONDS` after its last write.
+   */
   readonly isPermanent?: boolean;
   /** Attributes to remove. */
   readonly remove?: readonly string[];

@@ -89,7 +89,7 @@ class Slice {
     this.#context = context;
   }
 
-  /** Sends the lost messages of a resumed run again. Returns how the slice ended, or `undefined` if it can go on. */
+  /** Sends the lost messages of a resumed run again. Returns how the slice ended, or `undefined` if it can continue. */
   async sendAgain(): Promise<SliceEnd | undefined> {
     const { resend } = this.#run;
     if (resend === undefined) return undefined;

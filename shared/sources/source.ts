@@ -35,8 +35,9 @@ export interface Page<Item = unknown> {
 /** What Sluice passes to a source when it reads a page. */
 export interface ReadContext {
   /**
-   * Fires when the source must stop reading: the time of the producer's slice is over, or the producer needs no more
-   * pages, for example because the run was cancelled. Pass the signal on to `fetch` and to database clients.
+   * Fires when the source must stop reading: the time of the producer's invocation is almost over, the producer needs
+   * no more pages, another producer has taken over the run, or the process is about to end. Pass the signal on to
+   * `fetch` and to database clients.
    */
   readonly signal: AbortSignal;
   /**
