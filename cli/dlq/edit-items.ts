@@ -53,7 +53,7 @@ export async function editItems(workflow: Workflow, deadLetters: readonly DeadLe
     );
     const again: (typeof open)[number][] = [];
     for (const { deadLetter, draft } of open) {
-      const outcome = await judge(workflow, deadLetter, edited.get(deadLetter.id));
+      const outcome = await outcomeOf(workflow, deadLetter, edited.get(deadLetter.id));
       if (outcome.tag === "left") left++;
       else if (outcome.tag === "changed") changed.set(deadLetter.id, outcome.item);
       else again.push({ deadLetter, draft: { ...draft, ...outcome.draft } });
@@ -68,7 +68,7 @@ type Outcome =
   | { readonly tag: "changed"; readonly item: unknown }
   | { readonly tag: "again"; readonly draft: Pick<DraftItem, "problem" | "text" | "item"> };
 
-async function judge(workflow: Workflow, deadLetter: DeadLetter, edited: Edited | undefined): Promise<Outcome> {
+async function outcomeOf(workflow: Workflow, deadLetter: DeadLetter, edited: Edited | undefined): Promise<Outcome> {
   if (edited === undefined) return { tag: "left" };
   if (edited.tag === "unreadable") {
     return { tag: "again", draft: { problem: edited.problem, text: edited.text, item: undefined } };
