@@ -151,14 +151,15 @@ function toRow(item: Record<string, AttributeValue> | undefined): Row | undefine
   return row;
 }
 
-interface Expressions {
+export interface Expressions {
   UpdateExpression?: string;
   ConditionExpression?: string;
   ExpressionAttributeNames?: Record<string, string>;
   ExpressionAttributeValues?: Record<string, AttributeValue>;
 }
 
-function toExpressions(update: Update): Expressions {
+/** The expressions of an update. Tests check them against the limits of DynamoDB. */
+export function toExpressions(update: Update): Expressions {
   const names = new Map<string, string>();
   const values: Record<string, unknown> = {};
   const name = (attribute: string): string => {

@@ -8,9 +8,12 @@ import type { Outcomes } from "./outcomes.ts";
 import { claimedIndexes, DEAD_SETS, isSettled, type PageRow, pendingIndexes, readPageRow } from "./page-row.ts";
 import type { RollUp } from "./roll-up.ts";
 
-/** Each cancelled item needs two conditions in one expression, which DynamoDB limits to 300 operators.
- * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html */
-const CANCELLED_PER_WRITE = 50;
+/**
+ * DynamoDB limits an expression to 300 operators. Each cancelled item needs two conditions with NOT, contains and an AND
+ * before the next one: six operators. The expression has other conditions, too.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+ */
+const CANCELLED_PER_WRITE = 40;
 
 /** The digest of a closed page. The run was stopped before the page was opened, so the page does not belong to the run. */
 const CLOSED = "closed";

@@ -7,8 +7,9 @@ import {
   type Update,
   type Value,
 } from "../../shared/aws/table.ts";
+import { checkExpressions } from "./expression-limits.ts";
 
-/** The ledger's rows in memory, with the semantics of DynamoDB. */
+/** The ledger's rows in memory, with the semantics of DynamoDB. It refuses expressions that DynamoDB would refuse. */
 export class MemoryStore implements LedgerStore {
   readonly #rows = new Map<string, Record<string, Value>>();
 
@@ -26,6 +27,8 @@ export class MemoryStore implements LedgerStore {
   }
 
   async update(key: Key, update: Update): Promise<Row | undefined> {
+    // Small expressions, which most are, need no closer look.
+    if (sizeOf(update) > 20) checkExpressions(update);
     const row = updated(key, this.#rows.get(keyText(key)), update);
     if (row === undefined) return undefined;
     this.#rows.set(keyText(key), row);
@@ -40,6 +43,10 @@ export class MemoryStore implements LedgerStore {
       .map((row) => copied(row));
   }
 }
+
+/** How many attributes an update names. */
+const sizeOf = ({ set = {}, add = {}, remove = [], when = [] }: Update): number =>
+  Object.keys(set).length + Object.keys(add).length + remove.length + when.length;
 
 /** A deep copy. `structuredClone`, which can copy more than rows, takes several times as long. */
 function copied<Thing>(thing: Thing): Thing;

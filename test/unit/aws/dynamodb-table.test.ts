@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { DynamoDbStore } from "../../../shared/aws/dynamodb-table.ts";
 import { ROW_RETENTION_SECONDS } from "../../../shared/aws/table.ts";
 import { LAST_RETRY_MILLISECONDS } from "../../../shared/aws/timeouts.ts";
+import { MemoryStore } from "../../helpers/memory-store.ts";
 
 const START = Date.UTC(2026, 10, 27);
 const keyOf = (number: number) => ({ pk: "page", sk: String(number) });
@@ -60,6 +61,28 @@ describe("rows that DynamoDB leaves unread because of throttling", () => {
     expect((await store.getMany(keys(250))).size).toBe(250);
     expect(requests).toEqual([100, 100, 50]);
     expect(waits).toEqual([]);
+  });
+});
+
+describe("the ledger's store in memory refuses what DynamoDB refuses:", () => {
+  const store = new MemoryStore();
+  const conditions = (count: number) =>
+    Array.from({ length: count }, (_, index) => ({ lacks: ["done", index] as const }));
+
+  test("an expression of more than 4 KB", async () => {
+    const remove = Array.from({ length: 1_000 }, (_, index) => `attribute ${index}`);
+    await expect(store.update(keyOf(1), { remove })).rejects.toThrow(
+      /an expression has \d+ bytes, but DynamoDB allows 4096/,
+    );
+    await store.update(keyOf(1), { remove: remove.slice(0, 500) });
+  });
+
+  test("an expression with more than 300 operators", async () => {
+    // Each condition has NOT and contains, and an AND before the next one.
+    await store.update(keyOf(1), { when: conditions(100) });
+    await expect(store.update(keyOf(1), { when: conditions(101) })).rejects.toThrow(
+      "an expression has 302 operators, but DynamoDB allows 300",
+    );
   });
 });
 
