@@ -1,9 +1,16 @@
-import type { Condition, LedgerStore } from "../aws/table.ts";
+import type { Condition, LedgerStore, Row } from "../aws/table.ts";
 import type { Reason } from "../base/failure.ts";
 import { blockKey, type ItemAddress, type PageAddress, pageKey } from "../messages/item-address.ts";
 import { blockAddressOf, runKey } from "./keys.ts";
 import { deadSet, generationEntry, isSettled, type PageRow, readPageRow, retryEntry } from "./page-row.ts";
 import type { RollUp } from "./roll-up.ts";
+
+/**
+ * DynamoDB limits an expression to 300 operators. Each cancelled item needs two conditions with NOT, contains and an AND
+ * before the next one: six operators. The expression has other conditions, too.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+ */
+const CANCELLED_PER_WRITE = 40;
 
 /** Items of one page that succeeded. */
 export interface Successes extends PageAddress {
@@ -75,9 +82,14 @@ export class Outcomes {
           ...some.flatMap((entry): Condition[] => [{ lacks: ["done", entry] }, { lacks: ["dying", entry] }]),
         ],
       });
-    let row = await cancel(entries);
-    // One item can be the reason why the write was refused. So each item gets a write of its own.
-    if (row === undefined && entries.length > 1) for (const entry of entries) row = (await cancel([entry])) ?? row;
+    let row: Row | undefined;
+    for (let start = 0; start < entries.length; start += CANCELLED_PER_WRITE) {
+      const some = entries.slice(start, start + CANCELLED_PER_WRITE);
+      const written = await cancel(some);
+      row = written ?? row;
+      // One item can be the reason why the write was refused. So each item gets a write of its own.
+      if (written === undefined && some.length > 1) for (const entry of some) row = (await cancel([entry])) ?? row;
+    }
     row ??= await this.#store.get(pageKey(page));
     if (row === undefined) return;
     const state = readPageRow(row);

@@ -8,13 +8,6 @@ import type { Outcomes } from "./outcomes.ts";
 import { claimedIndexes, DEAD_SETS, isSettled, type PageRow, pendingIndexes, readPageRow } from "./page-row.ts";
 import type { RollUp } from "./roll-up.ts";
 
-/**
- * DynamoDB limits an expression to 300 operators. Each cancelled item needs two conditions with NOT, contains and an AND
- * before the next one: six operators. The expression has other conditions, too.
- * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
- */
-const CANCELLED_PER_WRITE = 40;
-
 /** The digest of a closed page. The run was stopped before the page was opened, so the page does not belong to the run. */
 const CLOSED = "closed";
 
@@ -166,10 +159,9 @@ export class Pages {
   }
 
   async #cancelItems(page: PageAddress, epoch: number, indexes: readonly number[]): Promise<void> {
-    for (let start = 0; start < indexes.length; start += CANCELLED_PER_WRITE) {
-      const items = indexes.slice(start, start + CANCELLED_PER_WRITE).map((index) => ({ index, redriveGeneration: 0 }));
-      await this.#outcomes.recordCancelled({ ...page, epoch, items });
-    }
+    if (indexes.length === 0) return;
+    const items = indexes.map((index) => ({ index, redriveGeneration: 0 }));
+    await this.#outcomes.recordCancelled({ ...page, epoch, items });
   }
 
   /** How many items of a page have not settled. It does not count redriven items. */
