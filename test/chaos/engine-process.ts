@@ -8,13 +8,14 @@ import { continueRun } from "../../cli/runs/continue-run.ts";
 import { startEngine } from "../../local/engine.ts";
 import { openServices, tableName } from "../../local/local-services.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
-import { RECORDING_SECONDS, type Topology, topology } from "../../shared/definition/topology.ts";
+import { topology } from "../../shared/definition/topology.ts";
 import { startEntry } from "../../shared/messages/control.ts";
 import { startDynamoDbProxy } from "./dynamodb-proxy.ts";
 import { note } from "./journal.ts";
 import { RUN, WORKFLOW } from "./plan.ts";
 import type { Command, Report } from "./protocol.ts";
 import { CLOCK, directoryOfRun, readPlan } from "./settings.ts";
+import { shortTopology } from "./short-topology.ts";
 import { StruckFaults } from "./struck-faults.ts";
 import workflow from "./workflow.ts";
 
@@ -24,27 +25,6 @@ const JUMP_MILLISECONDS = 30_000;
 
 const directory = directoryOfRun();
 const plan = readPlan(directory);
-
-/** The derived topology with shorter timeouts, so that lost messages come again within seconds. */
-function shortened(derived: Topology): Topology {
-  const refillSeconds = derived.consumer.refillSeconds === 0 ? 0 : 3;
-  return {
-    ...derived,
-    consumer: {
-      ...derived.consumer,
-      refillSeconds,
-      refillWaitingSeconds: 1,
-      refillVisibilitySeconds: 5,
-      // The attempts that an invocation begins must end before the time that it keeps for recording them.
-      timeoutSeconds: refillSeconds + RECORDING_SECONDS + 5,
-    },
-    queue: { ...derived.queue, visibilityTimeoutSeconds: 8 },
-    ...(!plan.realTimes && {
-      producer: { ...derived.producer, sliceSeconds: 1, visibilitySeconds: 3, timeoutSeconds: 30 },
-      controlQueue: { ...derived.controlQueue, visibilityTimeoutSeconds: 6 },
-    }),
-  };
-}
 
 const report = (message: Report) => {
   if (process.connected) process.send?.(message);
@@ -59,7 +39,7 @@ const faults = {
   DynamoDB: new StruckFaults(plan.seed + 1, plan.rates.DynamoDB, noteFault("DynamoDB")),
 };
 const state = new StateDirectory(WORKFLOW, directory);
-const shape = shortened(topology(workflow));
+const shape = shortTopology(topology(workflow), plan);
 const services = await openServices({ workflow: WORKFLOW, topology: shape, state, faults: faults.SQS });
 const proxy = await startDynamoDbProxy(services.dynamoDb.endpoint, faults.DynamoDB);
 const { runs, names, sqs } = services;

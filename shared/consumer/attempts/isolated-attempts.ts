@@ -6,19 +6,14 @@ import type { Ledger } from "../../ledger/ledger.ts";
 import { addressOf, identityOf } from "../../messages/item-address.ts";
 import { type ItemMessage, receiveOf } from "../../messages/item-message.ts";
 import type { AttemptOutcome } from "./attempt.ts";
-import { Isolation } from "./isolation.ts";
+import { Isolation, type IsolationOptions } from "./isolation.ts";
 import { isolationMemory } from "./isolation-memory.ts";
 import { IsolationPlaces } from "./isolation-places.ts";
 import { crashedReceives, type PendingState } from "./receive-history.ts";
 
-export interface IsolatedAttemptsOptions {
+export interface IsolatedAttemptsOptions extends IsolationOptions {
   readonly workflow: Workflow;
   readonly ledger: Ledger;
-  /** The module that the process of an isolated attempt runs: the consumer's own bundle. */
-  readonly isolatedModule: string;
-  /** The function's memory, in MB. */
-  readonly memoryMb: number;
-  readonly now: () => number;
 }
 
 /** How an isolated attempt ended, or why it was not made. */

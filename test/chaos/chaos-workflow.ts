@@ -1,0 +1,136 @@
+import { setTimeout } from "node:timers/promises";
+import * as z from "zod";
+import { defineWorkflow, PermanentError, RetryLater, type TaskContext, Throttled } from "../../shared/index.ts";
+import type { Entry } from "./journal.ts";
+import {
+  ATTEMPTS,
+  FLAKY_FAILURES,
+  KINDS,
+  type Kind,
+  type Plan,
+  TASK_TIMEOUT_MILLISECONDS,
+  WAITS,
+  WORKFLOW,
+} from "./plan.ts";
+
+/** What the workflow's code does to its process. */
+export interface ProcessHooks {
+  /** Writes a line into the journal. */
+  readonly write: (entry: Entry) => void;
+  /** Ends the process, as `process.exit` does. */
+  readonly exit: () => Promise<never>;
+  /** Kills the process with SIGKILL. */
+  readonly kill: () => Promise<never>;
+  /** Blocks the process for ever. */
+  readonly spin: () => Promise<never>;
+}
+
+const toItem = (kind: Kind, item: number) => {
+  if (kind === "invalid") return { item, kind: "no kind of ours" };
+  return kind === "unsendable" ? { item, kind, number: Number.NaN } : { item, kind };
+};
+
+const KIND_NAMES = Object.keys(KINDS) as [Kind, ...Kind[]];
+
+const isWait = (error: unknown) => error instanceof RetryLater || error instanceof Throttled;
+
+async function work(
+  item: number,
+  kind: Kind,
+  { signal, attempt, waits }: TaskContext,
+  { exit, kill, spin }: ProcessHooks,
+): Promise<unknown> {
+  switch (kind) {
+    case "slow":
+      return await setTimeout(TASK_TIMEOUT_MILLISECONDS / 2, undefined, { signal });
+    case "flaky":
+      await setTimeout(item % 30);
+      if (attempt <= FLAKY_FAILURES) throw new TypeError(`attempt ${attempt} fails`);
+      return;
+    case "waiting":
+      if (waits < WAITS) throw waits % 2 === 0 ? new RetryLater({ milliseconds: 300 }) : new Throttled();
+      return;
+    case "overdue":
+      throw new RetryLater({ minutes: 6 });
+    case "permanent":
+      throw new PermanentError("it is known to be bad");
+    case "hopeless":
+      return await Promise.reject();
+    case "stuck, heeds its signal":
+      return await setTimeout(1_000_000, undefined, { signal });
+    case "stuck, ignores its signal":
+      return await new Promise(() => {});
+    case "exits":
+      await setTimeout(item % 30);
+      return await exit();
+    case "kills":
+      await setTimeout(item % 30);
+      return await kill();
+    case "spins":
+      return await spin();
+    default:
+      return await setTimeout(5 + (item % 50), undefined, { signal });
+  }
+}
+
+/**
+ * A workflow with every kind of item. Its tasks write a journal, with which the checker compares the ledger.
+ *
+ * @param hooks Those of the process that runs the workflow.
+ */
+export const chaosWorkflow = (plan: Plan, hooks: ProcessHooks) => {
+  const { write } = hooks;
+  let reads = 0;
+  return defineWorkflow({
+    name: WORKFLOW,
+    source: {
+      async readPage(cursor) {
+        const from = Number(cursor ?? 0);
+        write({ type: "read", from });
+        await setTimeout(plan.readMilliseconds);
+        const read = reads++;
+        if (plan.failingReads.includes(read)) throw new Error("the source does not answer");
+        const refused = plan.refusedReads.find((each) => each.read === read);
+        if (refused !== undefined) {
+          write({ type: "refused", forMilliseconds: refused.milliseconds });
+          throw new RetryLater({ milliseconds: refused.milliseconds });
+        }
+        const to = from + plan.pageSize;
+        const items = plan.items.slice(from, to).map((kind, offset) => toItem(kind, from + offset));
+        return { items, next: to < plan.items.length ? to : undefined };
+      },
+    },
+    item: z.object({ item: z.int(), kind: z.enum(KIND_NAMES) }),
+    task: async ({ item, kind }, context: TaskContext) => {
+      const key = crypto.randomUUID();
+      write({ type: "start", item, id: context.id, key, attempt: context.attempt });
+      context.signal.addEventListener("abort", () => write({ type: "abort", key }));
+      try {
+        await work(item, kind, context, hooks);
+        write({ type: "end", key, ok: true });
+      } catch (error) {
+        write({ type: "end", key, ok: false, ...(isWait(error) && { wait: true }) });
+        throw error;
+      }
+    },
+    onComplete: (summary, { attempt }) => {
+      if (attempt <= plan.failingCompletions) {
+        write({ type: "completion failed" });
+        throw new Error("nobody listens");
+      }
+      write({ type: "complete", summary: { ...summary } });
+    },
+    concurrency: plan.environments * plan.tasksPerEnvironment,
+    tasksPerEnvironment: plan.tasksPerEnvironment,
+    timeout: { milliseconds: TASK_TIMEOUT_MILLISECONDS },
+    retry: {
+      attempts: ATTEMPTS,
+      waitAtMost: { minutes: 5 },
+      backoff: { base: { milliseconds: 100 }, cap: { seconds: 1 } },
+    },
+    refill: plan.refill,
+    ...(plan.maxBacklog !== undefined && { maxBacklog: plan.maxBacklog }),
+    ...(plan.toleratedFailures !== undefined && { toleratedFailures: plan.toleratedFailures }),
+    memoryMb: 256,
+  });
+};

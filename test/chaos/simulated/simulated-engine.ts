@@ -1,0 +1,277 @@
+import { setTimeout } from "node:timers/promises";
+import type { SQSEvent } from "aws-lambda";
+import { steadyClock } from "../../../functions/steady-clock.ts";
+import { EventSourceMapping } from "../../../local/lambda/event-source-mapping.ts";
+import { SqsService } from "../../../local/sqs/sqs-service.ts";
+import { createQueues, queueNames } from "../../../local/workflow-queues.ts";
+import { Consumer } from "../../../shared/consumer/consumer.ts";
+import { RunWatch } from "../../../shared/consumer/run-watch.ts";
+import { RECORDING_SECONDS, type Topology, topology } from "../../../shared/definition/topology.ts";
+import type { Workflow } from "../../../shared/definition/workflow.ts";
+import { announceOn } from "../../../shared/ledger/announce.ts";
+import { Ledger } from "../../../shared/ledger/ledger.ts";
+import { handleControlBatch } from "../../../shared/producer/control-batch.ts";
+import { Producer } from "../../../shared/producer/producer.ts";
+import { chaosWorkflow } from "../chaos-workflow.ts";
+import { type Plan, WORKFLOW } from "../plan.ts";
+import type { Random } from "../random.ts";
+import { shortTopology } from "../short-topology.ts";
+import type { StruckFaults } from "../struck-faults.ts";
+import { Latency } from "./latency.ts";
+import { SILENT, UNCOUNTED } from "./silence.ts";
+import { type Handler, SimulatedFunction } from "./simulated-function.ts";
+import { simulatedSpawn } from "./simulated-isolation.ts";
+import { type Role, type SimulatedJournal, SimulatedProcess } from "./simulated-process.ts";
+import { queuesOf, urlOf } from "./simulated-queues.ts";
+import { ProcessTable, type SimulatedTable } from "./simulated-table.ts";
+
+/** What outlives an engine. */
+export interface World {
+  readonly plan: Plan;
+  /** The file of the queues. */
+  readonly file: string;
+  readonly table: SimulatedTable;
+  readonly journal: SimulatedJournal;
+  readonly random: Random;
+  readonly faults: { readonly SQS: StruckFaults; readonly DynamoDB: StruckFaults };
+  /** The clock of the queues. */
+  readonly serviceClock: () => number;
+  readonly onProcess: (process: SimulatedProcess) => void;
+}
+
+const NAMES = queueNames(WORKFLOW);
+
+/** How long a process takes to start, in milliseconds: at least, and how much longer at most. */
+const START = { least: 60, more: 300 };
+
+/** A Lambda function keeps this time free at its end: see `functions/producer.ts`. */
+const CLOSING_MILLISECONDS = 20_000;
+
+/** The watchdog ends the environments of a killed engine within this time. */
+const ORPHANED_MILLISECONDS = 500;
+
+/** The engine of a simulated run: queues, functions and event source mappings, and the process that a person's commands use. */
+export class SimulatedEngine {
+  readonly #world: World;
+  readonly #latency: Latency;
+  readonly #sqs: SqsService;
+  readonly #environments = new Set<SimulatedProcess>();
+  readonly #mappings: readonly EventSourceMapping[];
+  readonly #process: SimulatedProcess;
+  readonly #workflow: Workflow;
+  readonly #topology: Topology;
+  #isUp = true;
+  /** How a person's commands reach the run. */
+  readonly services;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#latency = new Latency(world.random);
+    this.#process = this.#newProcess("engine");
+    this.#workflow = this.#workflowOf(this.#process);
+    this.#topology = shortTopology(topology(this.#workflow), world.plan);
+    this.#sqs = new SqsService({ file: world.file, clock: world.serviceClock, faults: world.faults.SQS }, urlOf);
+    const { store } = this.#sqs;
+    const { refillSeconds, refillVisibilitySeconds } = this.#topology.consumer;
+    store.releaseOrphans({
+      [NAMES.controlQueue]: "any",
+      ...(refillSeconds > 0 && { [NAMES.queue]: Math.ceil(refillVisibilitySeconds) }),
+    });
+    createQueues(store, NAMES, this.#topology);
+    this.services = this.#servicesOf(this.#process);
+    this.#mappings = this.#startMappings();
+  }
+
+  /** Fires when the engine is killed. */
+  get gone(): AbortSignal {
+    return this.#process.gone;
+  }
+
+  /** The messages in the queue of the tasks. */
+  get messages(): number {
+    const { visible, inFlight, delayed } = this.#sqs.store.counts(NAMES.queue);
+    return visible + inFlight + delayed;
+  }
+
+  /** Looks again at what is visible, because the clock of the queues was set. */
+  clockChanged(): void {
+    this.#sqs.store.clockAdvanced();
+  }
+
+  /** Removes and returns all messages of a dead-letter queue. */
+  async drain(name: "deadLetterQueue" | "controlDeadLetterQueue"): Promise<readonly string[]> {
+    const bodies: string[] = [];
+    const { store } = this.#sqs;
+    for (;;) {
+      const messages = store.receive({ queue: NAMES[name], max: 10 });
+      for (const { body, receiptHandle } of messages) {
+        bodies.push(body);
+        store.deleteMessage(NAMES[name], receiptHandle);
+      }
+      if (messages.length > 0) continue;
+      const { visible, inFlight, delayed } = store.counts(NAMES[name]);
+      if (visible + inFlight + delayed === 0) return bodies;
+      await setTimeout(1_000);
+    }
+  }
+
+  /** @param alone Whether its environments live on for a moment. Their requests fail. */
+  kill(alone: boolean): void {
+    this.#isUp = false;
+    this.#process.kill();
+    for (const mapping of this.#mappings) void mapping.stop();
+    this.#sqs.store.close();
+    const endEnvironments = () => {
+      for (const each of this.#environments) each.kill();
+    };
+    if (alone) globalThis.setTimeout(endEnvironments, this.#world.random.next() * ORPHANED_MILLISECONDS);
+    else endEnvironments();
+  }
+
+  #newProcess(role: Role): SimulatedProcess {
+    const { journal, onProcess } = this.#world;
+    const process = new SimulatedProcess(role, journal);
+    onProcess(process);
+    return process;
+  }
+
+  #workflowOf(process: SimulatedProcess): Workflow {
+    return chaosWorkflow(this.#world.plan, {
+      write: (entry) => process.write(entry),
+      exit: () => process.exit(),
+      kill: () => {
+        process.kill();
+        return new Promise<never>(() => {});
+      },
+      spin: () => process.block(),
+    }) as Workflow;
+  }
+
+  #servicesOf(process: SimulatedProcess) {
+    const { table, faults, random } = this.#world;
+    const latency = this.#latency;
+    const isUp = () => this.#isUp;
+    const queues = queuesOf(process, NAMES, latency, () => (this.#isUp ? this.#sqs : undefined));
+    const store = new ProcessTable(process, { table, faults: faults.DynamoDB, latency, random, isUp });
+    const ledger = new Ledger(store, Date.now, announceOn(queues.controlQueue));
+    return { ...queues, ledger, runs: ledger.runs };
+  }
+
+  get #startMilliseconds(): number {
+    return START.least + this.#world.random.next() * START.more;
+  }
+
+  #startMappings(): readonly EventSourceMapping[] {
+    const { store } = this.#sqs;
+    const { producer, consumer, environments, batchSize, batchingWindowSeconds } = this.#topology;
+    const functionOf = (role: "producer" | "consumer", timeoutSeconds: number) =>
+      new SimulatedFunction({ timeoutSeconds, start: () => this.#startEnvironment(role) });
+    const producers = functionOf("producer", producer.timeoutSeconds);
+    const consumers = functionOf("consumer", consumer.timeoutSeconds);
+    return [
+      new EventSourceMapping({
+        store,
+        queue: NAMES.controlQueue,
+        batchSize: 1,
+        batchingWindowSeconds: 0,
+        maximumConcurrency: producer.environments,
+        invoke: (event) => this.#process.send(() => producers.invoke(event)),
+      }),
+      new EventSourceMapping({
+        store,
+        queue: NAMES.queue,
+        batchSize,
+        batchingWindowSeconds,
+        maximumConcurrency: environments,
+        invoke: (event) => this.#process.send(() => consumers.invoke(event)),
+      }),
+    ];
+  }
+
+  #startEnvironment(role: "producer" | "consumer") {
+    const process = this.#newProcess(role);
+    this.#environments.add(process);
+    const handler = role === "producer" ? this.#producerOf(process) : this.#consumerOf(process);
+    return { process, handler, startMilliseconds: this.#startMilliseconds };
+  }
+
+  /** Does what `functions/producer.ts` does. */
+  #producerOf(process: SimulatedProcess): Handler {
+    const services = this.#servicesOf(process);
+    const { sliceSeconds, visibilitySeconds } = this.#topology.producer;
+    const { maxBacklog } = this.#topology;
+    const workflow = this.#workflowOf(process);
+    const shared = { ...services, workflow, maxBacklog, logger: SILENT, metrics: UNCOUNTED, random: this.#drawn };
+    return async (event, milliseconds) => {
+      const now = steadyClock();
+      const producer = new Producer({ ...shared, now });
+      const records = event.Records.map(({ messageId: id, receiptHandle, body, attributes }) => ({
+        id,
+        receiptHandle,
+        body,
+        group: attributes.MessageGroupId,
+        receiveCount: Number(attributes.ApproximateReceiveCount),
+        sentAt: Number(attributes.SentTimestamp),
+      }));
+      const staying = await handleControlBatch(records, {
+        producer,
+        controlQueue: services.controlQueue,
+        logger: SILENT,
+        visibilitySeconds,
+        sliceEnd: now() + sliceSeconds * 1_000,
+        signal: AbortSignal.timeout(Math.max(0, milliseconds - CLOSING_MILLISECONDS)),
+      });
+      return { batchItemFailures: staying.map((itemIdentifier) => ({ itemIdentifier })) };
+    };
+  }
+
+  /** Does what `functions/consumer.ts` does. */
+  #consumerOf(process: SimulatedProcess): Handler {
+    const services = this.#servicesOf(process);
+    const { concurrency, tasksPerEnvironment } = this.#topology;
+    const { memoryMb, refillSeconds, refillWaitingSeconds, refillVisibilitySeconds } = this.#topology.consumer;
+    const shared = {
+      ...services,
+      workflow: this.#workflowOf(process),
+      runWatch: new RunWatch(services.runs, Date.now),
+      concurrency,
+      tasksPerEnvironment,
+      memoryMb,
+      isolatedModule: "simulated",
+      spawnProcess: simulatedSpawn(process, () => {
+        const isolated = this.#newProcess("isolated");
+        return { process: isolated, workflow: this.#workflowOf(isolated), startMilliseconds: this.#startMilliseconds };
+      }),
+      logger: SILENT,
+      metrics: UNCOUNTED,
+      taskLogger: () => SILENT,
+      random: this.#drawn,
+    };
+    return async (event, milliseconds) => {
+      const now = steadyClock();
+      const refill = {
+        until: now() + refillSeconds * 1_000,
+        waitingMilliseconds: refillWaitingSeconds * 1_000,
+        visibilityTimeoutSeconds: refillVisibilitySeconds,
+      };
+      const consumer = new Consumer({ ...shared, now, ...(refillSeconds > 0 && { refill }) });
+      const deadline = now() + milliseconds - RECORDING_SECONDS * 1_000;
+      const failedIds = await consumer.consume(event.Records.map(toMessage), deadline);
+      if (consumer.isRetired) await process.exit();
+      return { batchItemFailures: failedIds.map((itemIdentifier) => ({ itemIdentifier })) };
+    };
+  }
+
+  readonly #drawn = (): number => this.#world.random.next();
+}
+
+function toMessage({ messageId, receiptHandle, body, attributes }: SQSEvent["Records"][number]) {
+  return {
+    id: messageId,
+    receiptHandle,
+    body,
+    receiveCount: Number(attributes.ApproximateReceiveCount),
+    sentAt: Number(attributes.SentTimestamp),
+    attributes: {},
+  };
+}

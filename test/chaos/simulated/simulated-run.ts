@@ -1,0 +1,352 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { continueRun } from "../../../cli/runs/continue-run.ts";
+import type { Row } from "../../../shared/aws/table.ts";
+import { startEntry } from "../../../shared/messages/control.ts";
+import { check } from "../checker.ts";
+import type { Line } from "../journal.ts";
+import { CALM, type Clock, type Plan, type PlannedStrike, planOf, RUN, STORM, type Strike, WORKFLOW } from "../plan.ts";
+import { Random } from "../random.ts";
+import type { RunResult } from "../run.ts";
+import { StruckFaults } from "../struck-faults.ts";
+import { SimulatedEngine, type World } from "./simulated-engine.ts";
+import { type Role, SimulatedJournal, type SimulatedProcess } from "./simulated-process.ts";
+import { SimulatedTable } from "./simulated-table.ts";
+import { VirtualTime } from "./virtual-time.ts";
+
+const TICK_MILLISECONDS = 20;
+/** Faults strike for this time. Afterwards the run must be able to end. */
+const STRIKING_MILLISECONDS = 25_000;
+const STRIKING_IN_REAL_TIME_MILLISECONDS = 75_000;
+/** A run that has not ended by then never ends. */
+const LONGEST_RUN_MILLISECONDS = 240_000;
+/** The time for duplicates that are left when a run has ended, and might change it. */
+const SETTLING_MILLISECONDS = 12_000;
+/** Consumers put the messages of a paused run back for a minute. They may do so shortly after the pause, too. */
+const PAUSED_MESSAGES_MILLISECONDS = 61_000;
+const PAUSE_FORGOTTEN_MILLISECONDS = 4_000;
+/** How long another engine takes to start after one was killed: at least, and how much longer at most. */
+const RESTART = { least: 300, more: 1_200 };
+const COMMAND_AGAIN_MILLISECONDS = 100;
+/** Its run has each kind of process. */
+const WARM_UP_SEED = 1;
+
+/**
+ * The plan of a seed, as it is simulated: every second seed has its messages delivered in random order throughout, as SQS
+ * promises no order on a standard queue.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues.html
+ */
+export function simulatedPlanOf(seed: number): Plan {
+  const plan = planOf(seed);
+  const { SQS, DynamoDB } = plan.rates;
+  return seed % 2 === 0 ? { ...plan, rates: { SQS: { ...SQS, reorder: 1 }, DynamoDB } } : plan;
+}
+
+let warmedUp: Promise<unknown> | undefined;
+
+/**
+ * Runs the plan of a seed in virtual time, in this process. The code of the functions and of the queues is the product's own.
+ * The table is in memory. A seed always does the same, step by step.
+ */
+export async function simulateSeed(seed: number, plan: Plan = simulatedPlanOf(seed)): Promise<RunResult> {
+  // The first run of a process also waits for modules that load in real time, so its steps may come in another order.
+  warmedUp ??= simulate(planOf(WARM_UP_SEED));
+  await warmedUp;
+  return await simulate(plan);
+}
+
+async function simulate(plan: Plan): Promise<RunResult> {
+  const directory = mkdtempSync(join(tmpdir(), "sluice-simulated-"));
+  const time = new VirtualTime();
+  const drawn = Math.random;
+  try {
+    const run = new SimulatedRun(plan, time, join(directory, "queues.sqlite"));
+    // The SDK draws the waits between its retries.
+    Math.random = run.draw;
+    const result = await time.until(run.run());
+    return { ...result, directory };
+  } finally {
+    Math.random = drawn;
+    time.uninstall();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+class SimulatedRun {
+  readonly #plan: Plan;
+  readonly #time: VirtualTime;
+  readonly #random: Random;
+  readonly #world: World;
+  readonly #begun: number;
+  readonly #alive = new Set<SimulatedProcess>();
+  readonly #lastSeen = new Map<number, number>();
+  readonly #counts = { read: 0, start: 0, end: 0 };
+  readonly #struck: Record<string, number> = {};
+  readonly #history: { status: string; completedAt: string | undefined }[] = [];
+  readonly #producerKills: number[] = [];
+  readonly #pauses: { from: number; to: number }[] = [];
+  readonly #waiting: PlannedStrike[];
+  readonly #due: { at: number; strike: Strike }[] = [];
+  #serviceShift = 0;
+  #row: Row | undefined;
+  #engine: SimulatedEngine | undefined;
+  #wish: "cancel" | "pause" | "resume" | undefined;
+  #isObeying = false;
+  #resumeAt: number | undefined;
+  #skipAt: number | undefined;
+  #cancelled = false;
+  readonly #violations: string[] = [];
+
+  constructor(plan: Plan, time: VirtualTime, file: string) {
+    this.#plan = plan;
+    this.#time = time;
+    this.#begun = time.now();
+    this.#random = new Random(plan.seed + 2_000_000);
+    this.#waiting = [...plan.strikes];
+    const now = () => time.now();
+    const table = new SimulatedTable();
+    table.onUpdate = (row) => this.#noteRow(row);
+    const journal = new SimulatedJournal(now);
+    journal.onLine = (line) => this.#note(line);
+    const count = (service: string) => (fault: string) => this.#count(`${service} ${fault}`);
+    this.#world = {
+      plan,
+      file,
+      table,
+      journal,
+      random: this.#random,
+      faults: {
+        SQS: new StruckFaults(plan.seed, plan.rates.SQS, count("SQS")),
+        DynamoDB: new StruckFaults(plan.seed + 1, plan.rates.DynamoDB, count("DynamoDB")),
+      },
+      serviceClock: () => time.now() + this.#serviceShift,
+      onProcess: (process) => this.#noteProcess(process),
+    };
+  }
+
+  readonly draw = (): number => this.#random.next();
+
+  async run(): Promise<Omit<RunResult, "directory">> {
+    const elapsed = () => this.#time.now() - this.#begun;
+    this.#startEngine();
+    void this.#start();
+    const striking = this.#plan.realTimes ? STRIKING_IN_REAL_TIME_MILLISECONDS : STRIKING_MILLISECONDS;
+    let calm = false;
+    let endedAt: number | undefined;
+    for (;;) {
+      await setTimeout(TICK_MILLISECONDS);
+      this.#strikeWhatIsDue();
+      this.#obeyWish();
+      if (!calm && elapsed() > striking) {
+        calm = true;
+        this.#waiting.length = 0;
+        this.#due.length = 0;
+        for (const service of Object.values(this.#world.faults)) service.setRates(CALM);
+      }
+      if (this.#row?.completedAt !== undefined) endedAt ??= elapsed();
+      const isHandled = this.#row?.completionHandledAt !== undefined;
+      const engine = this.#engine;
+      if (endedAt !== undefined && isHandled && engine !== undefined) {
+        if (engine.messages === 0 || elapsed() > endedAt + SETTLING_MILLISECONDS) break;
+      }
+      if (elapsed() > LONGEST_RUN_MILLISECONDS) {
+        this.#violations.push(`the run has not ended within ${LONGEST_RUN_MILLISECONDS / 1_000} s`);
+        break;
+      }
+    }
+    const rows = await this.#world.table.all();
+    const deadLetters = (await this.#engine?.drain("deadLetterQueue")) ?? [];
+    const controlDeadLetters = (await this.#engine?.drain("controlDeadLetterQueue")) ?? [];
+    this.#engine?.kill(false);
+    const { lines } = this.#world.journal;
+    const evidence = {
+      plan: this.#plan,
+      lines,
+      lastSeen: this.#lastSeen,
+      history: this.#history,
+      pauses: this.#pauses,
+      cancelled: this.#cancelled,
+      producerKills: this.#producerKills,
+    };
+    this.#violations.push(...check({ ...evidence, rows, deadLetters, controlDeadLetters }));
+    return {
+      seed: this.#plan.seed,
+      violations: this.#violations,
+      struck: this.#struck,
+      status: String(this.#row?.status),
+      items: this.#plan.items.length,
+      attempts: this.#counts.start,
+      seconds: elapsed() / 1_000,
+    };
+  }
+
+  #startEngine(): void {
+    this.#engine = new SimulatedEngine(this.#world);
+  }
+
+  /** Starts the run, as a person would: a command that fails is repeated. */
+  async #start(): Promise<void> {
+    const requestedAt = new Date(this.#time.now()).toISOString();
+    const entry = startEntry({ workflow: WORKFLOW, run: RUN, requestedAt });
+    await this.#untilItWorks(async ({ services }) => {
+      if ((await services.runs.find(RUN)) === undefined) await services.controlQueue.sendControl(entry);
+    });
+  }
+
+  /** Repeats a command until it succeeds, also if its engine is killed. */
+  async #untilItWorks<Result>(command: (engine: SimulatedEngine) => Promise<Result>): Promise<Result> {
+    for (;;) {
+      const engine = this.#engine;
+      if (engine !== undefined) {
+        const gone = new Promise<undefined>((resolve) =>
+          engine.gone.addEventListener("abort", () => resolve(undefined)),
+        );
+        const done = command(engine).then(
+          (result) => ({ result }),
+          () => undefined,
+        );
+        const outcome = await Promise.race([done, gone]);
+        if (outcome !== undefined) return outcome.result;
+      }
+      await setTimeout(COMMAND_AGAIN_MILLISECONDS);
+    }
+  }
+
+  #noteRow(row: Row): void {
+    if (row.pk !== `run#${RUN}` || row.sk !== "run") return;
+    this.#row = row;
+    const status = String(row.status);
+    const completedAt = row.completedAt === undefined ? undefined : String(row.completedAt);
+    const last = this.#history.at(-1);
+    if (last?.status !== status || last.completedAt !== completedAt) this.#history.push({ status, completedAt });
+    // The source failed too often: the person resumes the run.
+    if (status === "failed" && completedAt === undefined) this.#wish ??= "resume";
+  }
+
+  #noteProcess(process: SimulatedProcess): void {
+    if (process.role !== "engine") this.#alive.add(process);
+    process.gone.addEventListener("abort", () => {
+      this.#alive.delete(process);
+      this.#lastSeen.set(process.pid, this.#time.now());
+    });
+  }
+
+  #note(line: Line): void {
+    if (line.type !== "read" && line.type !== "start" && line.type !== "end") return;
+    const count = ++this.#counts[line.type];
+    for (const planned of this.#waiting.filter(({ after }) => after.type === line.type && after.count === count)) {
+      this.#waiting.splice(this.#waiting.indexOf(planned), 1);
+      this.#due.push({ at: this.#time.now() + planned.delayMilliseconds, strike: planned.strike });
+    }
+  }
+
+  #obeyWish(): void {
+    const now = this.#time.now();
+    if (this.#resumeAt !== undefined && now > this.#resumeAt) {
+      this.#resumeAt = undefined;
+      const pause = this.#pauses.at(-1);
+      if (pause !== undefined) pause.to = now;
+      this.#wish = "resume";
+    }
+    if (this.#skipAt !== undefined && now > this.#skipAt) {
+      this.#skipAt = undefined;
+      this.#shift(["services"], PAUSED_MESSAGES_MILLISECONDS);
+    }
+    if (this.#wish !== undefined && !this.#isObeying) void this.#obey(this.#wish);
+  }
+
+  async #obey(wish: "cancel" | "pause" | "resume"): Promise<void> {
+    this.#isObeying = true;
+    const paused = await this.#untilItWorks(async ({ services: { runs, controlQueue } }) => {
+      if (wish === "pause") return (await runs.pause(RUN)) !== undefined;
+      if (wish === "cancel") await runs.cancel(RUN);
+      else await runs.reopen(RUN);
+      await continueRun(controlQueue, await runs.get(RUN));
+      return false;
+    });
+    this.#isObeying = false;
+    if (this.#wish === wish) this.#wish = undefined;
+    const now = this.#time.now();
+    if (paused) this.#pauses.push({ from: now, to: Number.POSITIVE_INFINITY });
+    // The messages that were put back during the pause would stay hidden for a minute.
+    if (wish === "resume") this.#skipAt = now + PAUSE_FORGOTTEN_MILLISECONDS;
+  }
+
+  #strikeWhatIsDue(): void {
+    for (const due of this.#due.filter(({ at }) => at <= this.#time.now())) {
+      const { strike } = due;
+      if (!this.#perform(strike)) continue;
+      this.#due.splice(this.#due.indexOf(due), 1);
+      this.#count(strike.kind === "storm" ? `storm of ${strike.service}` : strike.kind);
+    }
+  }
+
+  /** @returns whether it struck. Otherwise the strike waits. */
+  #perform(strike: Strike): boolean {
+    switch (strike.kind) {
+      case "kill producer":
+      case "kill consumer":
+      case "kill isolated":
+        return this.#killOne(strike.kind.slice("kill ".length) as Role);
+      case "kill engine":
+      case "kill engine alone":
+        return this.#killEngine(strike.kind === "kill engine alone");
+      case "storm": {
+        const service = this.#world.faults[strike.service];
+        service.setRates(STORM);
+        void setTimeout(strike.milliseconds).then(() => service.setRates(this.#plan.rates[strike.service]));
+        return true;
+      }
+      case "clock":
+        this.#shift(strike.clocks, strike.milliseconds);
+        return true;
+      case "cancel":
+        if (this.#row === undefined || this.#wish !== undefined) return false;
+        this.#cancelled = true;
+        this.#wish = "cancel";
+        return true;
+      case "pause":
+        if (this.#row === undefined || this.#wish !== undefined || this.#cancelled) return this.#cancelled;
+        this.#wish = "pause";
+        this.#resumeAt = this.#time.now() + strike.milliseconds;
+        return true;
+    }
+  }
+
+  /**
+   * With real timeouts, a producer is killed only after it has read a page, and has shortened the time for which its message
+   * is hidden. Before that, its message stays hidden for the control queue's own 180 s.
+   */
+  #killOne(role: Role): boolean {
+    const mayBeKilled = ({ hasRead, hasChangedVisibility }: SimulatedProcess) =>
+      role !== "producer" || !this.#plan.realTimes || (hasRead && hasChangedVisibility);
+    const candidates = [...this.#alive].filter((process) => process.role === role && mayBeKilled(process));
+    const victim = candidates[this.#random.integer(0, candidates.length - 1)];
+    if (victim === undefined) return false;
+    victim.kill();
+    if (role === "producer") this.#producerKills.push(this.#time.now());
+    return true;
+  }
+
+  #killEngine(alone: boolean): boolean {
+    const engine = this.#engine;
+    if (engine === undefined) return false;
+    this.#engine = undefined;
+    engine.kill(alone);
+    void setTimeout(RESTART.least + this.#random.next() * RESTART.more).then(() => this.#startEngine());
+    return true;
+  }
+
+  #shift(clocks: readonly Clock[], milliseconds: number): void {
+    if (clocks.includes("functions")) this.#time.shiftMilliseconds += milliseconds;
+    if (!clocks.includes("services")) return;
+    this.#serviceShift += milliseconds;
+    this.#engine?.clockChanged();
+  }
+
+  #count(fault: string): void {
+    this.#struck[fault] = (this.#struck[fault] ?? 0) + 1;
+  }
+}
