@@ -4,6 +4,7 @@ import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { loadWorkflow } from "../../cli/targets/workflow-file.ts";
 import { startEngine } from "../../local/engine.ts";
+import type { Faults } from "../../local/sqs/injected-faults.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
 import { topology } from "../../shared/definition/topology.ts";
 import type { RunRecord } from "../../shared/ledger/run-record.ts";
@@ -44,6 +45,8 @@ export async function runOnEngine(options: {
   readonly directory: string;
   readonly variables?: Readonly<Record<string, string>>;
   readonly attempts?: boolean;
+  /** Default: none. */
+  readonly faults?: Faults;
 }): Promise<EngineRun> {
   Object.assign(process.env, options.variables);
   const file = resolve(fileURLToPath(new URL("../../", import.meta.url)), options.workflow);
@@ -56,6 +59,7 @@ export async function runOnEngine(options: {
     topology: shape,
     state: new StateDirectory(workflow.name, join(options.directory, "state")),
     variables: { ...options.variables, ...probeVariables(probes, options.attempts) },
+    ...(options.faults && { faults: options.faults }),
   });
   try {
     await engine.warm();

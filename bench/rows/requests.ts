@@ -32,6 +32,14 @@ export const requests: Row = {
         SLUICE_BENCH_REFILL: refill,
       },
     });
+    const uniform = {
+      workflow: "bench/workflows/durations.ts",
+      variables: {
+        SLUICE_BENCH_DISTRIBUTION: "uniform",
+        SLUICE_BENCH_ITEMS: scale === "quick" ? "800" : "8000",
+        SLUICE_BENCH_MEAN: "250",
+      },
+    };
     const caseOf = (name: string, sides: Case["sides"]): Case => ({
       name: `requests ${name}`,
       rounds: 1,
@@ -44,6 +52,9 @@ export const requests: Row = {
         { name: SLUICE, program: "sluice.ts", input: exponential("on") },
         { name: SLUICE_BATCHES, program: "sluice.ts", input: exponential("off") },
       ]),
+      ...(["in order", "at random"] as const).map((order) =>
+        caseOf(`250 ms, ${order}`, [{ name: SLUICE, program: "sluice.ts", input: { ...uniform, order } }]),
+      ),
       caseOf("noop", [{ name: SLUICE, program: "sluice.ts", input: noop }]),
     ];
   },

@@ -1,3 +1,4 @@
+import { Faults } from "../../local/sqs/injected-faults.ts";
 import { type EngineRun, runOnEngine } from "../harness/engine-run.ts";
 import {
   attemptSpan,
@@ -13,11 +14,14 @@ interface Input {
   readonly variables?: Readonly<Record<string, string>>;
   /** Whether attempts are noted, by which slots are known to be busy. Default: true. */
   readonly attempts?: boolean;
+  /** The order in which the queue delivers its messages. Default: nearly as they were sent. */
+  readonly order?: "in order" | "at random";
 }
 
 // A workflow on the embedded engine.
-await side<Input>(async ({ workflow, variables, attempts = true }, directory) => {
-  const run = await runOnEngine({ workflow, directory, attempts, ...(variables && { variables }) });
+await side<Input>(async ({ workflow, variables, attempts = true, order }, directory) => {
+  const faults = order === "at random" ? { faults: new Faults({ seed: 7, reorder: 1, reorderWindow: 100_000 }) } : {};
+  const run = await runOnEngine({ workflow, directory, attempts, ...(variables && { variables }), ...faults });
   return {
     ...(attempts && ofAttempts(run)),
     wallSeconds: run.wallSeconds,

@@ -12,6 +12,7 @@ import { Disposal } from "./outcomes/disposal.ts";
 import { type NextStep, nextStep } from "./outcomes/next-step.ts";
 import { LEAVE, type Outcome } from "./outcomes/outcome.ts";
 import { Recorder, type RecorderOptions } from "./outcomes/recorder.ts";
+import { longestWait, mostUnrecorded, mostWaiting } from "./outcomes/recording-limits.ts";
 import { noPlaceDelay, notStartedDelay } from "./outcomes/return-delays.ts";
 import { RunWatch } from "./run-watch.ts";
 import { FixedSlots } from "./slots/fixed-slots.ts";
@@ -34,9 +35,6 @@ export interface ConsumerOptions extends RecorderOptions, ItemAttemptsOptions {
 }
 
 type Found = Extract<LookedUp, { tag: "found" }>;
-
-/** If more outcomes per slot than this wait to be recorded, no more messages are received. */
-const UNRECORDED_PER_SLOT = 10;
 
 /** How long a message may wait for a slot before the ledger is asked about its run again. */
 const RUN_ANSWER_HOLDS_MILLISECONDS = 1_000;
@@ -94,7 +92,11 @@ export class Consumer {
     this.#lookUp = new LookUp({ ...options, runWatch: this.#runWatch });
     this.#slots = options.slots ?? new FixedSlots(options.tasksPerEnvironment);
     this.#attempts = new ItemAttempts(options);
-    this.#recorder = new Recorder(options);
+    this.#recorder = new Recorder({
+      ...options,
+      longestWait: () => longestWait(this.#meanDuration.milliseconds ?? 0),
+      mostWaiting: () => mostWaiting(this.#slots.size),
+    });
     this.#disposal = new Disposal({ queue, logger, now, deletesBatch: refill !== undefined });
     this.#intake = new Intake(options, {
       slotState: () => this.#slotState(),
@@ -302,7 +304,7 @@ export class Consumer {
   #changed(): void {
     // Outcomes that are due now are written before the requests for more messages.
     this.#setPace();
-    if (this.#messages.in("recording") < UNRECORDED_PER_SLOT * this.#slots.size) this.#intake.plan();
+    if (this.#usableSlots > 0) this.#intake.plan();
     this.#checkIdle();
   }
 
@@ -318,10 +320,16 @@ export class Consumer {
     else this.#recorder.setPace(this.#intake.isExpecting ? "soon" : "now");
   }
 
+  /** How many slots may have a message, so that the outcomes of all of them would not be too many unrecorded ones. */
+  get #usableSlots(): number {
+    const { size } = this.#slots;
+    return Math.max(0, Math.min(size, mostUnrecorded(size) - this.#messages.in("recording")));
+  }
+
   #slotState(): SlotState {
     return {
       now: this.#options.now(),
-      slots: this.#slots.size,
+      slots: this.#usableSlots,
       attempting: this.#messages.in("attempting"),
       withoutSlot: this.#messages.in("looking up") + this.#messages.in("waiting"),
       isProducing: this.#runWatch.isProducing,

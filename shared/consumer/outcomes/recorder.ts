@@ -10,10 +10,14 @@ import { type AfterFailure, FailedAttempts, type FailedAttemptsOptions } from ".
 import { ItemDeaths, type ItemDeathsOptions } from "./item-deaths.ts";
 import { ItemReturns, type ItemReturnsOptions } from "./item-returns.ts";
 import { DELETE, type Disposition, type Outcome } from "./outcome.ts";
-import { type PageGroup, PageGroups, type RecordingPace } from "./page-groups.ts";
+import { type PageGroup, PageGroups, type PageGroupsOptions, type RecordingPace } from "./page-groups.ts";
 import { outageDelay } from "./return-delays.ts";
 
-export interface RecorderOptions extends ItemDeathsOptions, ItemReturnsOptions, FailedAttemptsOptions {
+export interface RecorderOptions
+  extends ItemDeathsOptions,
+    ItemReturnsOptions,
+    FailedAttemptsOptions,
+    Pick<PageGroupsOptions, "longestWait" | "mostWaiting"> {
   readonly runs: Runs;
 }
 
@@ -34,9 +38,10 @@ export class Recorder {
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    this.#successes = new PageGroups((groups) => groups.map((group) => this.#writeSuccesses(group)));
-    this.#cancellations = new PageGroups((groups) =>
-      groups.map((group) => options.ledger.outcomes.recordCancelled(group)),
+    this.#successes = new PageGroups((groups) => groups.map((group) => this.#writeSuccesses(group)), options);
+    this.#cancellations = new PageGroups(
+      (groups) => groups.map((group) => options.ledger.outcomes.recordCancelled(group)),
+      options,
     );
     this.#failedAttempts = new FailedAttempts(options);
     this.#deaths = new ItemDeaths(options);

@@ -702,6 +702,26 @@ describe("a consumer that refills its slots", () => {
     expect(await world.counts()).toMatchObject({ succeeded: 60, pending: 0 });
   });
 
+  test.each([
+    [1, 10],
+    [10, 40],
+  ])("with %i slots has at most %i outcomes that are not recorded", async (tasksPerEnvironment, most) => {
+    const world = await ConsumerWorld.of(Array.from({ length: 100 }, (_, index) => index));
+    for (let index = 0; index < 100; index++) world.sqs.arrivals.push([arrival(world, index)]);
+    const gate = Promise.withResolvers<void>();
+    world.store.before = (operation, key) => (operation === "update" && key?.sk === "page" ? gate.promise : undefined);
+    const task = vi.fn();
+    const consumed = world.consume({ task }, [], { refill: refill(), tasksPerEnvironment });
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    await vi.waitFor(() => expect(task).toHaveBeenCalledTimes(most));
+    for (let turns = 0; turns < 50; turns++) await turn();
+    expect(task).toHaveBeenCalledTimes(most);
+    gate.resolve();
+    await consumed;
+    expect(task).toHaveBeenCalledTimes(100);
+    expect(await world.counts()).toMatchObject({ succeeded: 100, pending: 0 });
+  });
+
   test("receives messages before a slot is free for them, if the queue holds enough for all slots", async () => {
     const world = await ConsumerWorld.of(Array.from({ length: 30 }, (_, index) => index));
     world.sqs.depth = { visible: 100, inFlight: 0, delayed: 0 };
