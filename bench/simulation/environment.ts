@@ -11,6 +11,8 @@ const REFILL_MILLISECONDS = 60_000;
 /** How long a message may wait in an environment. */
 const WAITING_MILLISECONDS = 10_000;
 const MOST_POLLS = 5;
+/** Requests in flight while no message waits, though those in flight might bring enough. */
+const STARVED_POLLS = 3;
 const TIMEOUT_MILLISECONDS = 10_000;
 const MOST_FAILURES = 5;
 /** When messages are delivered again that their environment has not returned. */
@@ -39,6 +41,7 @@ export class Environment {
   #requested = 0;
   #until = 0;
   #isRefilling = false;
+  #isUntilPlanned = false;
   #onEnd: (() => void) | undefined;
   #pumpAt = Number.POSITIVE_INFINITY;
   #frozenUntil = 0;
@@ -69,12 +72,14 @@ export class Environment {
   invoke(items: readonly Item[], onEnd: () => void): void {
     const { events } = this.#options;
     this.begunAt = events.now;
+    this.#options.metrics.invoked(events.now);
     this.#onEnd = onEnd;
-    this.#until = events.now + REFILL_MILLISECONDS;
+    // Environments that began together must not end together.
+    this.#until = events.now + REFILL_MILLISECONDS * this.#options.random.between(0.75, 1);
     this.#isRefilling = true;
     this.#returning = undefined;
     this.#stock = items.map((item) => ({ item, at: events.now }));
-    this.#at(this.#until, () => this.#pump());
+    this.#isUntilPlanned = false;
     this.#side.begin(() => this.#pump());
     this.#pump();
   }
@@ -172,10 +177,11 @@ export class Environment {
   #poll(): void {
     if (!this.#isRefilling) return;
     const { queue, slots } = this.#options;
-    const target = Math.min(2 * slots, this.#side.stock() + slots);
+    const target = this.#side.stock() + slots;
     while (this.#polls < MOST_POLLS) {
       const missing = target - this.#attempting.size - this.#stock.length - this.#requested;
-      const max = Math.min(10, missing);
+      const isStarved = this.#stock.length === 0 && this.#polls < STARVED_POLLS;
+      const max = Math.min(10, isStarved ? Math.max(missing, Math.min(10, slots)) : missing);
       if (max < 1 || (max < Math.min(10, slots) && this.#stock.length > 0)) break;
       this.#polls++;
       this.#requested += max;
@@ -193,6 +199,8 @@ export class Environment {
 
   #start(item: Item): void {
     const { events, random, service, metrics } = this.#options;
+    if (!this.#isUntilPlanned) this.#at(this.#until, () => this.#pump());
+    this.#isUntilPlanned = true;
     const attempt = this.#side.started();
     const startedAt = events.now;
     metrics.started(startedAt);

@@ -4,6 +4,8 @@ export class Metrics {
   readonly refusedBySecond: number[] = [];
   readonly billedBySecond: number[] = [];
   readonly latencyBySecond: number[] = [];
+  /** Invocations that began. */
+  readonly invocationsBySecond: number[] = [];
   timeouts = 0;
   deaths = 0;
   attempts = 0;
@@ -16,6 +18,10 @@ export class Metrics {
   accepted(at: number, latency: number): void {
     add(this.acceptedBySecond, at, 1);
     add(this.latencyBySecond, at, latency);
+  }
+
+  invoked(at: number): void {
+    add(this.invocationsBySecond, at, 1);
   }
 
   refused(at: number): void {

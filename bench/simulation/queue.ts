@@ -10,6 +10,8 @@ export interface Item {
   isHidden: boolean;
 }
 
+const PAGE = 200;
+
 interface Receiver {
   readonly max: number;
   readonly take: (items: readonly Item[]) => void;
@@ -24,7 +26,7 @@ export class SimulatedQueue {
   readonly #events: Events;
   readonly #random: Random;
   readonly #visible: Item[] = [];
-  readonly #hidden = new TinyQueue<{ at: number; item: Item }>([], (a, b) => a.at - b.at);
+  readonly #hidden = new TinyQueue<{ at: number; items: readonly Item[] }>([], (a, b) => a.at - b.at);
   #wakeAt = Number.POSITIVE_INFINITY;
   readonly #waiting: Receiver[] = [];
   #unsent: number;
@@ -72,7 +74,8 @@ export class SimulatedQueue {
   /** Returns messages after a delay. */
   hide(items: readonly Item[], milliseconds: number): void {
     const at = this.#events.now + Math.max(0, milliseconds);
-    for (const item of items) this.#hidden.push({ at, item });
+    if (items.length === 0) return;
+    this.#hidden.push({ at, items });
     this.#wake();
   }
 
@@ -84,6 +87,8 @@ export class SimulatedQueue {
   }
 
   #produce(): void {
+    // The producer sends a page at a time.
+    if (this.#inQueue > this.#backlog - PAGE) return;
     while (this.#inQueue < this.#backlog && this.#unsent > 0) {
       this.#unsent--;
       this.#inQueue++;
@@ -106,7 +111,7 @@ export class SimulatedQueue {
         first = this.#hidden.peek()
       ) {
         this.#hidden.pop();
-        this.#visible.push(first.item);
+        for (const item of first.items) this.#visible.push(item);
       }
       this.#serve();
       this.#wake();

@@ -33,7 +33,7 @@ export interface Setting {
   readonly accidentSeconds?: number | undefined;
   /** What an earlier run has left. */
   readonly remembered?: LimitState;
-  readonly onSecond?: (second: number, state: LimitState) => void;
+  readonly onSecond?: (second: number, state: LimitState, queue: SimulatedQueue) => void;
 }
 
 export interface Outcome {
@@ -94,7 +94,7 @@ export function simulate(setting: Setting, side: SideName, seed: number): Outcom
   }
   for (let second = 1; second <= seconds; second++) {
     events.runUntil(second * 1_000);
-    setting.onSecond?.(second, row.state);
+    setting.onSecond?.(second, row.state, queue);
     if (queue.depth === 0) break;
   }
   for (const environment of mapping.environments)

@@ -74,6 +74,9 @@ export function advance(
   const { state: controller, limit } = nextLimit(
     state.controller,
     {
+      epoch: state.epoch,
+      seenEpoch: least(starting(alive, state.shares).map(({ epoch }) => epoch)),
+      triedEpoch: least(starting(alive, state.shares).map(({ tried }) => tried)),
       counted: reportSince(state.counted, state.countedBefore),
       from: state.at,
       to: now,
@@ -107,6 +110,7 @@ export function advance(
   };
 }
 
+/** Divides the limit in force anew. */
 function redivide(
   state: LimitState,
   seen: SeenMembers,
@@ -156,6 +160,12 @@ function commonWait(alive: Readonly<Record<string, MemberNote>>, shares: Shares)
   const wait = waits.length === 0 ? 0 : Math.min(...waits);
   return wait > 0 ? wait : undefined;
 }
+
+/** The notes of the members that may start attempts. */
+const starting = (alive: Readonly<Record<string, MemberNote>>, shares: Shares): readonly MemberNote[] =>
+  Object.entries(alive)
+    .filter(([member, { isLeaving }]) => !isLeaving && (shares[member]?.at(-1)?.slots ?? 0) > 0)
+    .map(([, note]) => note);
 
 /** Gives each member whole tokens of the set rate, for the time since the epoch before. */
 function giveTokens(

@@ -18,6 +18,9 @@ export interface EnvironmentLimitOptions {
 
 const STOCK_MILLISECONDS = 3_000;
 
+/** How long a share must have been in force to be tried. */
+const TRIED_MILLISECONDS = 500;
+
 /** How old the knowledge may be that others hold the whole limit. */
 const REFUSED_AGAIN_MILLISECONDS = LEASE_MILLISECONDS - 1_000;
 
@@ -90,6 +93,10 @@ export class EnvironmentLimit {
   #reporting: Report = NO_REPORT;
   #renewal = 0;
   #advertised: number | undefined;
+  #isInRow = false;
+  #isLeaving = false;
+  #tried = 0;
+  #reportedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: EnvironmentLimitOptions, now: number) {
     this.#options = options;
@@ -105,7 +112,13 @@ export class EnvironmentLimit {
     // An environment without a share learns nothing by asking again within a second.
     if (!this.isRefused(now) || now >= (this.#lease?.until ?? 0) - REFUSED_AGAIN_MILLISECONDS) this.#lease = undefined;
     this.#part = undefined;
+    this.#isLeaving = false;
     this.#cut.end();
+  }
+
+  /** The invocation ends: nothing starts any more. A report should follow at once, so that others get the slots. */
+  leave(): void {
+    this.#isLeaving = true;
   }
 
   /** How many attempts may be in flight now. */
@@ -126,7 +139,7 @@ export class EnvironmentLimit {
   stock(now: number): number {
     const share = this.#share(now);
     if (share?.perSecond === undefined) return share?.slots ?? 0;
-    return Math.min(share.slots, Math.ceil((share.perSecond * STOCK_MILLISECONDS) / 1_000) + 1);
+    return Math.min(2 * share.slots, Math.ceil((share.perSecond * STOCK_MILLISECONDS) / 1_000) + 1);
   }
 
   /** Whether others hold the whole limit, as far as this environment knows. */
@@ -141,7 +154,7 @@ export class EnvironmentLimit {
 
   mayStart(now: number): Start {
     this.#count(now);
-    const share = this.#share(now);
+    const share = this.#isLeaving ? undefined : this.#share(now);
     if (share === undefined) return { tag: "full" };
     if (share.slots === 0) return { tag: this.isRefused(now) ? "no share" : "full" };
     if (this.#inFlight >= Math.min(share.slots, this.#cut.slots)) return { tag: "full" };
@@ -209,16 +222,24 @@ export class EnvironmentLimit {
     this.#count(now);
     this.#reporting = addReports(this.#reporting, this.#counted);
     this.#counted = { ...NO_REPORT };
-    this.#cut.beginReport();
-    const isNoteNeeded = this.#lease?.share !== undefined && (this.#lease.share.slots > 0 || this.#lease.isFree);
-    const waitUntil = this.#wait.until > now ? this.#wait.until : undefined;
+    const lease = this.#lease;
+    const hasShare = lease?.share !== undefined && (lease.share.slots > 0 || lease.isFree);
+    const isNoteNeeded = hasShare || (lease !== undefined && this.#cut.isReportDue);
+    const waitUntil = this.#wait.believedUntil(now);
+    // A report that follows the one before at once says nothing about the share.
+    if (now - this.#reportedAt > TRIED_MILLISECONDS) this.#tried = lease?.epoch ?? 0;
+    this.#reportedAt = now;
     const note: MemberNote = {
       renewal: ++this.#renewal,
-      epoch: this.#lease?.epoch ?? 0,
+      epoch: lease?.epoch ?? 0,
+      tried: this.#tried,
       wanted: Math.min(wanted, this.#options.slots),
+      ...(this.#isLeaving && { isLeaving: true as const }),
       ...(waitUntil !== undefined && { waitUntil: Math.round(waitUntil) }),
       ...(this.#advertised !== undefined && { advertised: this.#advertised }),
     };
+    this.#cut.beginReport();
+    if (isNoteNeeded) this.#isInRow = true;
     return { report: this.#reporting, note: isNoteNeeded ? note : undefined };
   }
 
@@ -231,7 +252,7 @@ export class EnvironmentLimit {
   endReport(
     begunAt: number,
     now: number,
-    { epoch, limit, shares }: Pick<LimitState, "epoch" | "limit" | "shares">,
+    { epoch, limit, shares, members }: Pick<LimitState, "epoch" | "limit" | "shares" | "members">,
   ): void {
     this.#count(now);
     this.#reporting = NO_REPORT;
@@ -255,12 +276,28 @@ export class EnvironmentLimit {
       until: begunAt + LEASE_MILLISECONDS,
       epoch,
       share: isLimited ? (own ?? { slots: 0 }) : undefined,
-      isFree: (limit.slots ?? concurrency) > heldSlots(shares),
+      isFree: (limit.slots ?? concurrency) > heldSlots(shares, members),
       waitUntil: limit.waitUntil ?? 0,
     };
-    this.#cut.endReport(epoch);
+    // While no limit is in force, nothing else keeps this environment from starting everything again.
+    if (isLimited) this.#cut.endReport(epoch);
     const share = this.#share(now);
     this.#pace.set(now, { perSecond: share?.perSecond, tokens: share?.tokens, factor: this.#cut.factor });
+  }
+
+  /**
+   * Whether the row may hold a note of this environment. Then a last update must remove the note when an invocation ends, so that
+   * others need not wait for the end of the lease.
+   */
+  get isInRow(): boolean {
+    return this.#isInRow;
+  }
+
+  /** What the last update of an invocation adds. It removes the note. */
+  beginLastReport(now: number): Report {
+    const { report } = this.beginReport(now, 0);
+    this.#isInRow = false;
+    return report;
   }
 
   /** The update has failed. Its figures are in the next report. */
@@ -291,5 +328,10 @@ export class EnvironmentLimit {
   }
 }
 
-const heldSlots = (shares: LimitState["shares"]): number =>
-  Object.values(shares).reduce((sum, given) => sum + (given.at(-1)?.slots ?? 0), 0);
+/** The slots of the members that have not left. */
+const heldSlots = (shares: LimitState["shares"], members: LimitState["members"]): number =>
+  Object.entries(shares).reduce((sum, [member, given]) => {
+    const note = members[member];
+    const slots = given.at(-1)?.slots ?? 0;
+    return sum + (note === undefined ? 0 : note.isLeaving ? Math.min(note.wanted, slots) : slots);
+  }, 0);

@@ -42,9 +42,13 @@ export interface MemberNote {
   readonly renewal: number;
   /** The epoch that the environment knew when it sent the report. It has used no share of an epoch before this one since. */
   readonly epoch: number;
+  /** The epoch whose share the environment had during the whole time of the report. */
+  readonly tried: number;
   /** How many slots the environment can use now: at most `tasksPerEnvironment`, fewer if it has few messages. */
   readonly wanted: number;
-  /** Until when the service asked this environment to wait. */
+  /** The invocation ends: the environment starts nothing more, and uses at most `wanted` slots, for the attempts in flight. */
+  readonly isLeaving?: true | undefined;
+  /** Until when the service asked this environment to wait, if several attempts in a row were told so. */
   readonly waitUntil?: number | undefined;
   /** The starts per second that the service's headers leave to the fleet, if its latest response had such headers. */
   readonly advertised?: number | undefined;

@@ -49,6 +49,11 @@ export class LocalCut {
     return this.#until;
   }
 
+  /** Whether there were throttles that no report contains. */
+  get isReportDue(): boolean {
+    return this.#report === "due";
+  }
+
   throttled({ now, startedAt, inFlight, perSecond, random }: LocalThrottle): void {
     // Attempts that were under way when the cut began say nothing new.
     const isNew = startedAt >= this.#lastAt;

@@ -1,6 +1,9 @@
 /** A start that is late by this much is made up for: timers and requests are never exact. */
 const LATE_MILLISECONDS = 50;
 
+/** A new member of the fleet waits about this long: the others may not know yet that their rates are lower. */
+const FIRST_MILLISECONDS = 200;
+
 /** The most starts that are made up for after all slots were taken: their ends space these starts. */
 const MOST_AFTER_FULL = 3;
 
@@ -29,7 +32,9 @@ export class Pace {
     { perSecond, tokens, factor }: { perSecond: number | undefined; tokens: number | undefined; factor: number },
   ): void {
     this.#advance(now);
-    if (perSecond !== undefined && this.#rate === undefined) this.#due = this.#random();
+    if ((perSecond ?? 0) > 0 && (this.#rate ?? 0) === 0) {
+      this.#due = this.#random() - ((perSecond ?? 0) * FIRST_MILLISECONDS) / 1_000;
+    }
     this.#rate = perSecond === undefined ? undefined : perSecond / 1_000;
     this.#factor = factor;
     if (tokens === undefined) this.#tokens = undefined;

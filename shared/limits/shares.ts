@@ -12,9 +12,10 @@ export type Shares = Readonly<Record<string, readonly GivenShare[]>>;
 /**
  * Divides the fleet's limit among its members.
  *
- * The slots are packed: the member that has the most slots keeps them, up to what it can use, then the next. So few
+ * The slots are exact, and packed: the member that has the most slots keeps them, up to what it can use, then the next. So few
  * environments work, and the others end. A member whose share shrinks has the smaller share from this epoch on, but may use the larger
- * one until it reports that it has seen the smaller one. Therefore a member gains only what no other member may still use.
+ * one until it reports that it has seen the smaller one. Therefore a member gains only slots that no other member may still
+ * use. A rate is divided in proportion to the slots. Its division may be inexact for a second; tokens are exact.
  *
  * @param before The shares of the members that live: of all epochs since the one that the member has seen.
  * @param epoch The epoch that gives the new shares.
@@ -22,24 +23,30 @@ export type Shares = Readonly<Record<string, readonly GivenShare[]>>;
  */
 export function divide(
   limit: Divided,
-  members: Readonly<Record<string, Pick<MemberNote, "wanted" | "epoch">>>,
+  members: Readonly<Record<string, Pick<MemberNote, "wanted" | "epoch" | "isLeaving">>>,
   before: Shares,
   epoch: number,
   tasksPerEnvironment: number,
 ): Shares {
-  const holders = Object.entries(members).map(([member, { wanted, epoch: seen }]) => {
+  const holders = Object.entries(members).map(([member, { wanted, epoch: seen, isLeaving = false }]) => {
     const given = stillUsable(before[member] ?? [], seen);
     return {
       member,
+      isLeaving,
       wanted: Math.min(wanted, tasksPerEnvironment),
       given,
       slots: given.at(-1)?.slots ?? 0,
-      mostSlots: most(given, "slots"),
-      mostPerSecond: most(given, "perSecond"),
+      mostSlots: isLeaving ? wanted : given.reduce((largest, share) => Math.max(largest, share.slots), 0),
     };
   });
   // The order is the same for all environments that read the same row.
-  holders.sort((a, b) => b.slots - a.slots || b.wanted - a.wanted || (a.member < b.member ? -1 : 1));
+  holders.sort(
+    (a, b) =>
+      Number(b.isLeaving) - Number(a.isLeaving) ||
+      b.slots - a.slots ||
+      b.wanted - a.wanted ||
+      (a.member < b.member ? -1 : 1),
+  );
   let left = limit.slots;
   const wanted = holders.map((holder) => {
     const slots = Math.max(0, Math.min(holder.wanted, left));
@@ -51,19 +58,25 @@ export function divide(
     wanted,
     holders.map(({ mostSlots }) => mostSlots),
   );
-  const sum = wanted.reduce((total, each) => total + each, 0);
   const { perSecond } = limit;
-  const rates =
-    perSecond === undefined
-      ? undefined
-      : grant(
-          perSecond,
-          wanted.map((each) => (sum === 0 ? 0 : (perSecond * each) / sum)),
-          holders.map((holder) => holder.mostPerSecond),
-        );
+  // A member that leaves starts nothing more. The others keep their rates until a new member takes its place.
+  let places = limit.slots;
+  const weights = holders.map((holder) => {
+    const weight = holder.isLeaving ? 0 : Math.max(0, Math.min(holder.wanted, places));
+    places -= weight;
+    return weight;
+  });
+  const leaving = holders.reduce((sum, holder) => sum + (holder.isLeaving ? holder.slots : 0), 0);
+  const all = Math.min(limit.slots, weights.reduce((sum, each) => sum + each, 0) + leaving);
+  const rateOf = (position: number) =>
+    perSecond === undefined || all === 0 ? 0 : (perSecond * (weights[position] ?? 0)) / all;
   return Object.fromEntries(
     holders.map(({ member, given }, position) => {
-      const share: GivenShare = { epoch, slots: slots[position] ?? 0, perSecond: rates?.[position] };
+      const share: GivenShare = {
+        epoch,
+        slots: slots[position] ?? 0,
+        perSecond: perSecond === undefined ? undefined : rateOf(position),
+      };
       return [member, [...given, share]];
     }),
   );
@@ -74,9 +87,6 @@ function stillUsable(given: readonly GivenShare[], seen: number): readonly Given
   const known = given.findLastIndex(({ epoch }) => epoch <= seen);
   return given.slice(Math.max(0, known));
 }
-
-const most = (given: readonly GivenShare[], figure: "slots" | "perSecond"): number =>
-  given.reduce((largest, share) => Math.max(largest, share[figure] ?? 0), 0);
 
 /** Gives each member what it wants, as far as the others may not still use it. */
 function grant(total: number, wanted: readonly number[], usable: readonly number[]): readonly number[] {

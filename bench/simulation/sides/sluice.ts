@@ -28,7 +28,6 @@ export class SluiceSide implements Side {
   #onChange: () => void = () => {};
   #invocation = 0;
   #isDead = false;
-  #isDraining = false;
   #acceptedPerSecond: number | undefined;
 
   constructor(row: SimulatedLimitRow, options: SluiceOptions, context: SideContext) {
@@ -41,7 +40,6 @@ export class SluiceSide implements Side {
 
   begin(onChange: () => void): void {
     this.#onChange = onChange;
-    this.#isDraining = false;
     this.#limit.resume(this.#context.clock());
     this.#invocation++;
     if (!this.#limit.isRefused(this.#context.clock())) this.#report(this.#invocation);
@@ -66,7 +64,8 @@ export class SluiceSide implements Side {
   }
 
   drain(): void {
-    this.#isDraining = true;
+    this.#limit.leave();
+    if (this.#limit.isInRow) this.#report(++this.#invocation);
   }
 
   hideMilliseconds(backlog: number): number {
@@ -75,12 +74,12 @@ export class SluiceSide implements Side {
 
   end(): void {
     this.#invocation++;
-    if (this.#limit.isRefused(this.#context.clock())) return;
-    const report = this.#limit.beginReport(this.#context.clock(), 0);
+    if (!this.#limit.isInRow) return;
+    const report = { report: this.#limit.beginLastReport(this.#context.clock()), note: undefined };
     const begunAt = this.#context.clock();
     this.#context.at(this.#context.events.now + this.#latency(), () => {
       const state = this.#row.report(this.#member, report, true);
-      this.#limit.endReport(begunAt, this.#context.clock(), { ...state, shares: {} });
+      this.#limit.endReport(begunAt, this.#context.clock(), state);
     });
   }
 
@@ -133,6 +132,5 @@ export class SluiceSide implements Side {
     this.#seen.note(state.members, now);
     this.#limit.endReport(begunAt, now, state);
     this.#acceptedPerSecond = state.limit.acceptedPerSecond;
-    void this.#isDraining;
   }
 }

@@ -1,0 +1,46 @@
+import type { EpochTotals } from "./controller.ts";
+import { type ControllerState, isLimiting, type Loads } from "./controller-state.ts";
+
+const FADE = 0.97;
+const FEWEST_THROTTLED = 4;
+const FEWEST_ATTEMPTS = 20;
+
+/** How much fuller environments were, in standard deviations, when attempts started that were throttled. */
+const LEAST_DIFFERENCE = 0.8;
+
+/** The same in standard errors: chance alone does not reach this. */
+const LEAST_EVIDENCE = 3;
+
+/** Throttles at a safe number of slots, after which the number of slots is not what the service limits. */
+const MOST_SURPRISE = 3;
+
+/** Adds an epoch's loads. */
+export function addLoads(state: ControllerState, { counted }: EpochTotals): Loads {
+  if (!isLimiting(state)) return state.loads;
+  const { attempts, sum, squares, throttled, throttledSum } = state.loads;
+  return {
+    attempts: attempts * FADE + counted.succeeded + counted.failed + counted.throttled,
+    sum: sum * FADE + counted.load,
+    squares: squares * FADE + counted.loadSquared,
+    throttled: throttled * FADE + counted.throttled,
+    throttledSum: throttledSum * FADE + counted.throttledLoad,
+  };
+}
+
+/**
+ * Whether the service limits something else than the controller believes.
+ *
+ * A service that limits slots refuses an attempt only if many others are in flight. If a rate is in force, the attempts in flight
+ * vary, and throttled attempts started when there were more than usual. A service that limits a rate refuses at any
+ * time: then throttles appear at a number of slots that was safe before.
+ */
+export function isOtherKind({ kind, loads, surprise, latency }: ControllerState): boolean {
+  if (latency === 0) return false;
+  if (kind === "slots") return surprise >= MOST_SURPRISE;
+  const { attempts, sum, squares, throttled, throttledSum } = loads;
+  if (throttled < FEWEST_THROTTLED || attempts < FEWEST_ATTEMPTS) return false;
+  const mean = sum / attempts;
+  const deviation = Math.sqrt(Math.max(1e-9, squares / attempts - mean * mean));
+  const difference = (throttledSum / throttled - mean) / deviation;
+  return difference >= LEAST_DIFFERENCE && difference * Math.sqrt(throttled) >= LEAST_EVIDENCE;
+}
