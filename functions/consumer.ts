@@ -8,6 +8,7 @@ import { ignoreProcessMessages } from "../shared/base/process-messages.ts";
 import { serveIsolatedAttempt } from "../shared/consumer/attempts/isolated-main.ts";
 import { ISOLATED } from "../shared/consumer/attempts/isolation-protocol.ts";
 import { containStrayErrors } from "../shared/consumer/attempts/stray-errors.ts";
+import { CodeWatch } from "../shared/consumer/code-watch.ts";
 import { Consumer } from "../shared/consumer/consumer.ts";
 import { RunWatch } from "../shared/consumer/run-watch.ts";
 import type { RefillOptions } from "../shared/consumer/slots/intake.ts";
@@ -34,11 +35,13 @@ async function start() {
   const embeddedMetrics = functionMetrics(workflow.name, "consumer", environment.stack);
   // Lambda may freeze the environment between two invocations. `Date.now` is the only clock that continues during that
   // time.
-  return { environment, services, embeddedMetrics, runWatch: new RunWatch(services.runs, Date.now) };
+  const codeWatch = new CodeWatch(services.runs, environment.codeVersion);
+  const runWatch = new RunWatch(services.runs, Date.now, codeWatch.note);
+  return { environment, services, embeddedMetrics, runWatch, codeWatch };
 }
 
 async function consume(
-  { environment, services, embeddedMetrics, runWatch }: Awaited<ReturnType<typeof start>>,
+  { environment, services, embeddedMetrics, runWatch, codeWatch }: Awaited<ReturnType<typeof start>>,
   event: SQSEvent,
   context: Context,
 ): Promise<SQSBatchResponse> {
@@ -48,6 +51,7 @@ async function consume(
   const consumer = new Consumer({
     ...services,
     runWatch,
+    codeWatch,
     now,
     concurrency: environment.concurrency,
     tasksPerEnvironment: environment.tasksPerEnvironment,

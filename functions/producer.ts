@@ -46,6 +46,7 @@ async function produce(
     ...services,
     now,
     maxBacklog: environment.maxBacklog,
+    codeVersion: environment.codeVersion,
     publishEvent,
     logger: invocationLogger,
     metrics,

@@ -22,6 +22,7 @@ import { isWorkflow, type Workflow } from "../shared/definition/workflow.ts";
 import { Alarms } from "./alarms.ts";
 import { FUNCTIONS, type FunctionName } from "./bundling.ts";
 import { checkReservedConcurrency, checkTopology } from "./checks.ts";
+import { codeVersion } from "./code-version.ts";
 import { noteConcurrency } from "./concurrency-notes.ts";
 import { fanOutDashboard } from "./dashboard.ts";
 import { FanOutFunction } from "./fan-out-function.ts";
@@ -204,6 +205,8 @@ export class FanOut extends Construct implements IGrantable {
       table: table.tableName,
       stack: Stack.of(this).stackName,
       fastPath: fastPathOf(process.env),
+      // `cdk list` and `cdk destroy` bundle nothing.
+      ...(Stack.of(this).bundlingRequired && { codeVersion: codeVersion(workflowFile) }),
     });
     const variables = { ...this.#ownVariables(workflow, props.environment ?? {}), ...toVariables(environment) };
     checkVariablesSize(variables);

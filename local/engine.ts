@@ -109,6 +109,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       }),
       table: tableName(workflow.name),
       fastPath: fastPathOf(process.env),
+      codeVersion: bundles.codeVersion,
     });
     const variables = {
       [CREDENTIALS_MODULE]: DEFAULT_CREDENTIALS,

@@ -21,6 +21,7 @@ export function runDetails(target: RunTarget, counts: Counts): string {
     ...(run.sliceError === undefined || run.failedSlices === 0
       ? []
       : [style("yellow", `the source failed ${run.failedSlices} times: ${printable(run.sliceError)}`)]),
+    ...codeChangeLine(run),
     ...waitLine(run),
     ...silentSourceLine(target),
     ...run.warnings.map(warningLine),
@@ -35,9 +36,22 @@ export function runDetails(target: RunTarget, counts: Counts): string {
       ["retried", count(retried)],
     ]),
     `  requested  ${run.requestedAt}`,
+    ...(run.codeVersion === undefined ? [] : [`  code       ${run.codeVersion}`]),
     ...(run.completedAt === undefined ? [] : [`  ended      ${run.completedAt}`]),
     ...(wallSeconds === undefined ? [] : [`  wall time  ${seconds(wallSeconds)}`]),
   ].join("\n");
+}
+
+/** Says that code of another version worked on the run than the one that began it. */
+export function codeChangeLine({ codeVersion, codeChange }: Pick<RunRecord, "codeVersion" | "codeChange">): string[] {
+  if (codeVersion === undefined || codeChange === undefined) return [];
+  const { version, at } = codeChange;
+  return [
+    style(
+      "yellow",
+      `the code changed under way: the run began with ${codeVersion}, and ${version} worked on it at ${timeOf(at)}`,
+    ),
+  ];
 }
 
 /** A source that has yielded no page for longer is mentioned. */

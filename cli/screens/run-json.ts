@@ -7,6 +7,7 @@ import type { RunTarget } from "../targets/target.ts";
 export function runJson(target: RunTarget, counts: Counts): object {
   const { run } = target;
   const { id, workflow, status, requestedAt, completedAt, failure, checkpoint, warnings, wait } = run;
+  const { codeVersion, codeChange } = run;
   return {
     type: "run",
     workflow,
@@ -19,6 +20,8 @@ export function runJson(target: RunTarget, counts: Counts): object {
     completedAt: completedAt ?? null,
     wallSeconds: wallSecondsOf(run) ?? null,
     failure: failure ?? null,
+    codeVersion: codeVersion ?? null,
+    codeChange: codeChange === undefined ? null : { ...codeChange, at: new Date(codeChange.at).toISOString() },
     sourceWaitsUntil: wait === undefined ? null : new Date(wait.until).toISOString(),
     warnings,
     sameFailure: sameFailureOf(run, counts) ?? null,

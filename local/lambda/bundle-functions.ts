@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { dirname, join, sep } from "node:path";
@@ -29,7 +30,7 @@ export async function bundleFunctions(
   workflowFile: string,
   directory: string,
   { cache = new BundleCache(cacheDirectory() ?? join(directory, "cache")), onBuild }: BundleOptions = {},
-): Promise<Record<FunctionName, string>> {
+): Promise<Record<FunctionName, string> & { readonly codeVersion: string }> {
   let files: BundleFiles;
   try {
     files = await cachedBuild(
@@ -49,7 +50,20 @@ export async function bundleFunctions(
   }
   mkdirSync(directory, { recursive: true });
   await Promise.all(Object.entries(files).map(([name, content]) => writeFile(join(directory, name), content)));
-  return { producer: join(directory, fileOf("producer")), consumer: join(directory, fileOf("consumer")) };
+  return {
+    producer: join(directory, fileOf("producer")),
+    consumer: join(directory, fileOf("consumer")),
+    codeVersion: versionOf(files),
+  };
+}
+
+const VERSION_LENGTH = 12;
+
+/** A digest of the bundles, which contain the workflow and Sluice. */
+function versionOf(files: BundleFiles): string {
+  const hash = createHash("sha256");
+  for (const name of Object.keys(files).sort()) hash.update(files[name] ?? "");
+  return hash.digest("hex").slice(0, VERSION_LENGTH);
 }
 
 /**

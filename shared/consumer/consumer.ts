@@ -6,6 +6,7 @@ import { type AttemptOutcome, requestedWait } from "./attempts/attempt.ts";
 import type { IsolatedOutcome } from "./attempts/isolated-attempts.ts";
 import { ItemAttempts, type ItemAttemptsOptions } from "./attempts/item-attempts.ts";
 import type { PendingState } from "./attempts/receive-history.ts";
+import type { CodeWatch } from "./code-watch.ts";
 import { type LookedUp, LookUp } from "./look-up.ts";
 import { type Delivery, type MessageInHand, MessagesInHand } from "./messages-in-hand.ts";
 import { Disposal } from "./outcomes/disposal.ts";
@@ -32,6 +33,8 @@ export interface ConsumerOptions extends RecorderOptions, ItemAttemptsOptions {
   readonly refill?: RefillOptions | undefined;
   /** Keeps what is known of runs from one invocation to the next. Default: nothing is kept. */
   readonly runWatch?: RunWatch;
+  /** Knows which runs began with other code. All invocations of a process share it. Default: nothing is noticed. */
+  readonly codeWatch?: CodeWatch;
 }
 
 type Found = Extract<LookedUp, { tag: "found" }>;

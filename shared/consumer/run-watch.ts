@@ -43,12 +43,15 @@ interface Watched {
 export class RunWatch {
   readonly #runs: Pick<Runs, "find">;
   readonly #now: () => number;
+  readonly #onAnswer: (run: RunRecord) => void;
   readonly #watched = new Map<string, Watched>();
   #begunAt = Number.NEGATIVE_INFINITY;
 
-  constructor(runs: Pick<Runs, "find">, now: () => number) {
+  /** @param onAnswer Called with each run that the ledger returns. */
+  constructor(runs: Pick<Runs, "find">, now: () => number, onAnswer: (run: RunRecord) => void = () => {}) {
     this.#runs = runs;
     this.#now = now;
+    this.#onAnswer = onAnswer;
   }
 
   /**
@@ -164,6 +167,7 @@ export class RunWatch {
   /** Keeps an answer. The answer to a request of an earlier invocation may arrive after a newer one. */
   #note(watched: Watched, at: number, run: RunRecord | undefined): RunMode {
     const mode = modeOf(run);
+    if (run !== undefined) this.#onAnswer(run);
     if (watched.answer !== undefined && watched.answer.at > at) return mode;
     watched.answer = { at, mode, pausedAt: pausedAtOf(run) };
     const isProducing = run?.status === "running" && !run.checkpoint.ended;

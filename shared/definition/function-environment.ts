@@ -28,6 +28,7 @@ const environmentSchema = z.object({
   SLUICE_REFILL_WAITING_SECONDS: z.coerce.number().min(0),
   SLUICE_REFILL_VISIBILITY_SECONDS: z.coerce.number().int().min(1),
   SLUICE_STACK: z.string().min(1).optional(),
+  SLUICE_CODE_VERSION: z.string().min(1).optional(),
   SLUICE_FAST_PATH: z.enum(["on", "off"]).default("on"),
 });
 
@@ -45,6 +46,8 @@ export interface Deployment {
   readonly table: string;
   /** The stack's name, which is a dimension of the metrics. Absent in the embedded engine. */
   readonly stack?: string | undefined;
+  /** The version of the workflow's code, which a run records when it begins. Absent if code of an older Sluice deployed it. */
+  readonly codeVersion?: string | undefined;
   /** Whether requests may bypass the SDK. See `useFastPath`. */
   readonly fastPath: boolean;
 }
@@ -100,6 +103,7 @@ export function toVariables(environment: FunctionEnvironment): Record<string, st
     SLUICE_REFILL_WAITING_SECONDS: String(environment.refillWaitingSeconds),
     SLUICE_REFILL_VISIBILITY_SECONDS: String(environment.refillVisibilitySeconds),
     ...(environment.stack !== undefined && { SLUICE_STACK: environment.stack }),
+    ...(environment.codeVersion !== undefined && { SLUICE_CODE_VERSION: environment.codeVersion }),
     SLUICE_FAST_PATH: environment.fastPath ? "on" : "off",
   };
 }
@@ -149,6 +153,7 @@ export function fromVariables(variables: Readonly<Record<string, string | undefi
     refillWaitingSeconds: parsed.SLUICE_REFILL_WAITING_SECONDS,
     refillVisibilitySeconds: parsed.SLUICE_REFILL_VISIBILITY_SECONDS,
     stack: parsed.SLUICE_STACK,
+    codeVersion: parsed.SLUICE_CODE_VERSION,
     fastPath: parsed.SLUICE_FAST_PATH === "on",
   };
 }

@@ -63,6 +63,10 @@ export interface RunRecord {
   /** When the run was requested, ISO 8601. Its duration is counted from here. */
   readonly requestedAt: string;
   readonly completedAt?: string | undefined;
+  /** The version of the code with which the run began. Absent if an older version of Sluice began it. */
+  readonly codeVersion?: string | undefined;
+  /** The latest other code that worked on the run, because of a deploy under way. Absent if there was none. */
+  readonly codeChange?: { readonly version: string; readonly at: number } | undefined;
   /** When the run was paused, ISO 8601. Absent if it is not paused, or if older code paused it. */
   readonly pausedAt?: string | undefined;
   /** The most items that the run produces. */
@@ -172,6 +176,8 @@ export function readRunRow(row: Row): RunRecord {
     failure: row.failure as string | undefined,
     requestedAt: String(row.requestedAt),
     completedAt: row.completedAt as string | undefined,
+    codeVersion: row.codeVersion as string | undefined,
+    codeChange: row.codeChange as RunRecord["codeChange"],
     pausedAt: row.pausedAt as string | undefined,
     limit: row.limit as number | undefined,
     exclusive: row.exclusive === true,

@@ -35,6 +35,8 @@ export interface NewRun {
   readonly tolerance?: Tolerance | undefined;
   /** Whether the run may begin only after `active.enterAlone` has made it an active run. */
   readonly exclusive?: boolean;
+  /** The version of the code that begins the run. */
+  readonly codeVersion?: string | undefined;
   /** The id of the active run that made this one be skipped. */
   readonly skippedFor?: string;
 }
@@ -95,6 +97,7 @@ export class Runs {
         status: run.skippedFor === undefined ? "running" : "skipped",
         failure: run.skippedFor === undefined ? undefined : skippedBecause(run.skippedFor),
         requestedAt: run.requestedAt,
+        codeVersion: run.codeVersion,
         limit: run.limit,
         exclusive: run.exclusive || undefined,
         tolerance: run.tolerance as Json | undefined,
@@ -116,6 +119,14 @@ export class Runs {
     // The caller awaits `entered`. If it rejects before that, this handler prevents an unhandled rejection.
     entered.catch(() => {});
     return { record, entered };
+  }
+
+  /** Notes that code of another version than the one that began the run works on it. */
+  async noteCode(id: string, version: string): Promise<void> {
+    await this.#store.update(runKey(id), {
+      set: { codeChange: { version, at: this.#now() } },
+      when: [{ equals: ["id", id] }],
+    });
   }
 
   /** Lists a scheduled run that does not start because another run is active. */

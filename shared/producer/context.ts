@@ -8,6 +8,8 @@ import type { PageSender } from "./sender.ts";
 export interface ProducerOptions extends CompletionOptions {
   /** The largest number of messages in the queue. Above it the producer pauses. */
   readonly maxBacklog: number;
+  /** The version of the code, which a run records when it begins. Absent if it is not known. */
+  readonly codeVersion?: string | undefined;
   readonly ledger: Ledger;
   readonly queue: Queue;
   readonly controlQueue: Queue;

@@ -42,6 +42,9 @@ async function continueOnce(
     logger.info("the run needs no continuation", { run: id, hop });
     return DONE;
   }
+  const { codeVersion } = context;
+  const isOtherCode = run.codeVersion !== undefined && codeVersion !== undefined && run.codeVersion !== codeVersion;
+  if (isOtherCode && run.codeChange?.version !== codeVersion) await runs.noteCode(id, codeVersion);
   if (isStopping(run)) return await stopProduction(run, message, time, context);
   if (isWaiting(run, now())) return await waitForSource(run, message, time, context);
   if (hasFailedTooOften(run)) return await failAfterLostSlices(run, context);

@@ -43,9 +43,10 @@ async function enterAlone(message: StartMessage, context: ProducerContext): Prom
 /** Returns what the row of a new run contains. */
 export function runToCreate(
   { run: id, workflow: name, requestedAt, limit }: StartMessage,
-  { workflow }: ProducerContext,
+  { workflow, codeVersion }: ProducerContext,
 ): Parameters<Runs["create"]>[0] {
-  return { id, workflow: name, requestedAt, limit: limit ?? workflow.limit, tolerance: workflow.toleratedFailures };
+  const { limit: ownLimit, toleratedFailures: tolerance } = workflow;
+  return { id, workflow: name, requestedAt, limit: limit ?? ownLimit, tolerance, codeVersion };
 }
 
 async function waitForEarlier(

@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { Stack } from "aws-cdk-lib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BUNDLE_FILE } from "../../infra/bundling.ts";
+import { codeVersion } from "../../infra/code-version.ts";
 import { loadWorkflows } from "../../infra/workflow-files.ts";
 import { bundleFunctions } from "../../local/lambda/bundle-functions.ts";
 import { fanOutIn, newApp, root } from "./synthesis.ts";
@@ -18,6 +19,8 @@ afterAll(() => rmSync(directory, { recursive: true }));
 const local = new Map<string, { readonly producer: string; readonly consumer: string }>();
 /** What is deployed of one workflow: the producer's and the consumer's file. */
 let deployed: readonly string[] = [];
+/** The version of the code that each function of the stack has. */
+let versions: readonly (string | undefined)[] = [];
 const DEPLOYED = "cities";
 
 beforeAll(async () => {
@@ -32,9 +35,14 @@ beforeAll(async () => {
     fanOutIn(new Stack(app, "Stack"), { workflow, workflowFile: file });
   }
   const resources = app.synth().getStackByName("Stack").template.Resources;
-  deployed = Object.values<{ Type: string; Properties: { Code: { S3Key: string } } }>(resources)
-    .filter(({ Type }) => Type === "AWS::Lambda::Function")
-    .map(({ Properties }) => join(outdir, `asset.${basename(Properties.Code.S3Key, ".zip")}`, BUNDLE_FILE));
+  const functions = Object.values<{
+    Type: string;
+    Properties: { Code: { S3Key: string }; Environment: { Variables: Record<string, string> } };
+  }>(resources).filter(({ Type }) => Type === "AWS::Lambda::Function");
+  versions = functions.map(({ Properties }) => Properties.Environment.Variables.SLUICE_CODE_VERSION);
+  deployed = functions.map(({ Properties }) =>
+    join(outdir, `asset.${basename(Properties.Code.S3Key, ".zip")}`, BUNDLE_FILE),
+  );
 });
 
 test(`the bundles of every workflow are below ${BUDGET_BYTES / 1_000} KB`, () => {
@@ -44,6 +52,14 @@ test(`the bundles of every workflow are below ${BUDGET_BYTES / 1_000} KB`, () =>
     expect(bytes, file).toBeGreaterThan(100_000);
     expect(bytes, file).toBeLessThan(BUDGET_BYTES);
   }
+});
+
+test("both functions have the same code version, which depends on the workflow and nothing else", async () => {
+  const file = (name: string) => join(root, "workflows", `${name}.ts`);
+  const version = codeVersion(file(DEPLOYED));
+  expect(versions).toEqual([version, version]);
+  expect(codeVersion(file(DEPLOYED))).toBe(version);
+  expect(codeVersion(file("unreliable"))).not.toBe(version);
 });
 
 test("the embedded engine runs the same code that is deployed", () => {

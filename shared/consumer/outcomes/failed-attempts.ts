@@ -1,5 +1,5 @@
 import { publish } from "../../base/events.ts";
-import { type Failure, isPermanent, type Reason, roomForMessage, toFailure } from "../../base/failure.ts";
+import { cut, type Failure, isPermanent, type Reason, roomForMessage, toFailure } from "../../base/failure.ts";
 import type { InvalidFinding } from "../../base/invalid-finding.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import type { RequestedWait } from "../../base/requested-wait.ts";
@@ -15,6 +15,7 @@ import { type ItemMessage, receiveOf } from "../../messages/item-message.ts";
 import { messageFinding } from "../../messages/message-finding.ts";
 import type { AttemptOutcome } from "../attempts/attempt.ts";
 import { isSuspect, type PendingState } from "../attempts/receive-history.ts";
+import type { CodeWatch } from "../code-watch.ts";
 import type { Outcome } from "./outcome.ts";
 import { StopCheck } from "./stop-check.ts";
 
@@ -27,6 +28,7 @@ export interface FailedAttemptsOptions {
   readonly workflow: Workflow;
   readonly ledger: Ledger;
   readonly runs: Runs;
+  readonly codeWatch?: CodeWatch | undefined;
   readonly metrics: Metrics;
   readonly now: () => number;
   readonly random: () => number;
@@ -62,7 +64,8 @@ export class FailedAttempts {
     if (final === "invalid item") {
       await this.#invalidFindings.note(item.envelope.run, findingOf(outcome.thrown, failure));
     }
-    const failures = await ledger.attempts.recordFailure(addressOf(item.envelope), receiveOf(item), failure, final);
+    const noted = final === "invalid item" ? await this.#withCodeChange(failure, item, room) : failure;
+    const failures = await ledger.attempts.recordFailure(addressOf(item.envelope), receiveOf(item), noted, final);
     const reason = final ?? (failures.length >= workflow.retry.attempts ? "exhausted" : undefined);
     if (reason !== undefined) return { tag: "dead", item, reason, history: { failures, waits } };
     return { tag: "retry", afterMilliseconds: this.#backoff(failures.length), isWait: false };
@@ -105,6 +108,17 @@ export class FailedAttempts {
   noteRetry(): void {
     this.#options.metrics.count("retried", 1);
     publish({ event: "retried" });
+  }
+
+  /** Adds to the failure of an invalid item that the run began with other code, whose schema may have accepted the item. */
+  async #withCodeChange(failure: Failure, { envelope }: ItemMessage, room: number | undefined): Promise<Failure> {
+    const change = await this.#options.codeWatch?.changeSince(envelope.run);
+    if (change === undefined) return failure;
+    const note =
+      ` (the run began with code version ${change.from}, and version ${change.to} rejects this item. If the schema became ` +
+      "stricter by mistake, deploy a correction and redrive the item)";
+    const message = room === undefined ? failure.message : cut(failure.message, Math.max(0, room - note.length));
+    return { ...failure, message: message + note };
   }
 
   #backoff(number: number): number {

@@ -497,6 +497,22 @@ describe("a source that fails", () => {
   });
 });
 
+describe("a run that is continued by other code", () => {
+  test("keeps the version of the code that began it, and says which other code worked on it", async () => {
+    const source = pagesOf50(3);
+    const first = new ProducerWorld({ source }, { codeVersion: "v1" });
+    await first.start();
+    expect(await first.run()).toMatchObject({ codeVersion: "v1", codeChange: undefined });
+    const options = { runs: first.runs, ledger: first.ledger };
+    const same = new ProducerWorld({ source }, { ...options, codeVersion: "v1" });
+    await same.continue(1, 1, { sliceEnd: 0 });
+    expect((await first.run()).codeChange).toBeUndefined();
+    const other = new ProducerWorld({ source }, { ...options, codeVersion: "v2" });
+    await other.continue(2);
+    expect(await first.run()).toMatchObject({ codeVersion: "v1", codeChange: { version: "v2" } });
+  });
+});
+
 describe("a process that is about to end", () => {
   test("finishes the page that it sends, begins no other one, and passes on", async () => {
     const shutdown = new AbortController();

@@ -36,6 +36,16 @@ function details(row: Record<string, unknown> = {}, running = true): string {
   return stripVTControlCharacters(runDetails(target, COUNTS));
 }
 
+describe("a run of a version of the code", () => {
+  test("is shown with it, and with the change of the code under way", () => {
+    expect(details({ codeVersion: "v1" })).toContain("\n  code       v1");
+    expect(details({ codeVersion: "v1" })).not.toContain("changed under way");
+    expect(details({ codeVersion: "v1", codeChange: { version: "v2", at: NOW } })).toContain(
+      "\nthe code changed under way: the run began with v1, and v2 worked on it at 14:00:00\n",
+    );
+  });
+});
+
 describe("a run whose source yields no page", () => {
   const line = "the source has yielded no page for 12 min 0 s, since 13:48:00";
 

@@ -1,0 +1,55 @@
+import type { RunRecord } from "../ledger/run-record.ts";
+import type { Runs } from "../ledger/runs.ts";
+
+/** If changes of this many runs are known, all of them are forgotten, so that memory stays bounded. */
+const MOST_RUNS = 100;
+
+/** The code with which a run began, and the code of this process, which is another one. */
+export interface CodeChange {
+  readonly from: string;
+  readonly to: string;
+}
+
+/**
+ * Notices that a run began with other code than that of this process, because of a deploy while the run works. The run's
+ * row then says so. A process has one watch, and writes at most once for each run.
+ */
+export class CodeWatch {
+  readonly #runs: Pick<Runs, "find" | "noteCode">;
+  readonly #version: string | undefined;
+  readonly #known = new Map<string, Promise<CodeChange | undefined>>();
+
+  /** @param version The version of this process's code. `undefined`: it is not known, and nothing is noticed. */
+  constructor(runs: Pick<Runs, "find" | "noteCode">, version: string | undefined) {
+    this.#runs = runs;
+    this.#version = version;
+  }
+
+  /** Compares the code of a run that the ledger has just returned. */
+  readonly note = (run: RunRecord): void => {
+    if (this.#version === undefined || this.#known.has(run.id)) return;
+    this.#remember(run.id, Promise.resolve(run));
+  };
+
+  /** How the code has changed since the run began. `undefined`: it has not, or this is not known. */
+  async changeSince(run: string): Promise<CodeChange | undefined> {
+    if (this.#version === undefined) return undefined;
+    return await (this.#known.get(run) ?? this.#remember(run, this.#runs.find(run)));
+  }
+
+  #remember(id: string, finding: Promise<RunRecord | undefined>): Promise<CodeChange | undefined> {
+    const change = finding.then((run) => this.#compare(run)).catch(() => undefined);
+    if (this.#known.size >= MOST_RUNS) this.#known.clear();
+    this.#known.set(id, change);
+    return change;
+  }
+
+  #compare(run: RunRecord | undefined): CodeChange | undefined {
+    const from = run?.codeVersion;
+    const to = this.#version;
+    if (run === undefined || from === undefined || to === undefined || from === to) return undefined;
+    // The note is for people. The run does not depend on it.
+    if (run.codeChange?.version !== to) this.#runs.noteCode(run.id, to).catch(() => {});
+    return { from, to };
+  }
+}

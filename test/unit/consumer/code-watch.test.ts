@@ -1,0 +1,97 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import * as z from "zod";
+import { CodeWatch } from "../../../shared/consumer/code-watch.ts";
+import { RunWatch } from "../../../shared/consumer/run-watch.ts";
+import { Ledger } from "../../../shared/ledger/ledger.ts";
+import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
+import { FaultyStore } from "../../helpers/faulty-store.ts";
+
+const NOW = Date.parse("2026-11-27T12:00:00.000Z");
+
+let store: FaultyStore;
+let runs: Ledger["runs"];
+
+beforeEach(() => {
+  store = new FaultyStore();
+  ({ runs } = new Ledger(store, () => NOW));
+});
+
+const begin = async (codeVersion?: string) =>
+  await runs.create({ id: RUN, workflow: "test", requestedAt: new Date(NOW).toISOString(), codeVersion });
+
+describe("a run", () => {
+  test("keeps the version of the code with which it began", async () => {
+    expect(await begin("v1")).toMatchObject({ codeVersion: "v1" });
+    // A start message that is delivered twice does not change it.
+    expect(await begin("v2")).toMatchObject({ codeVersion: "v1" });
+  });
+
+  test("that other code works on says so, with one write for each process", async () => {
+    await begin("v1");
+    const watch = new CodeWatch(runs, "v2");
+    store.updates.length = 0;
+    expect(await watch.changeSince(RUN)).toEqual({ from: "v1", to: "v2" });
+    watch.note(await runs.get(RUN));
+    expect(await watch.changeSince(RUN)).toEqual({ from: "v1", to: "v2" });
+    expect(store.updates).toHaveLength(1);
+    expect(await runs.get(RUN)).toMatchObject({ codeVersion: "v1", codeChange: { version: "v2", at: NOW } });
+    // Another process of the same code writes nothing.
+    new CodeWatch(runs, "v2").note(await runs.get(RUN));
+    await watch.changeSince(RUN);
+    expect(store.updates).toHaveLength(1);
+  });
+
+  test.each([
+    ["the same code works on it", "v1", "v1"],
+    ["an older version of Sluice began it", undefined, "v2"],
+    ["an older version of Sluice deployed the code", "v1", undefined],
+  ])("says nothing if %s", async (_, began, works) => {
+    const run = await begin(began);
+    const watch = new CodeWatch(runs, works);
+    watch.note(run);
+    expect(await watch.changeSince(RUN)).toBeUndefined();
+    expect((await runs.get(RUN)).codeChange).toBeUndefined();
+  });
+
+  test("is watched by what the ledger answers anyway", async () => {
+    await begin("v1");
+    const watch = new CodeWatch(runs, "v2");
+    const runWatch = new RunWatch(runs, () => NOW, watch.note);
+    runWatch.begin();
+    expect(await runWatch.mode(RUN)).toBe("work");
+    expect(await watch.changeSince(RUN)).toEqual({ from: "v1", to: "v2" });
+    expect((await runs.get(RUN)).codeChange).toEqual({ version: "v2", at: NOW });
+  });
+
+  test("works on if its change cannot be read or written", async () => {
+    await begin("v1");
+    store.before = () => {
+      throw new Error("the ledger does not answer");
+    };
+    expect(await new CodeWatch(runs, "v2").changeSince(RUN)).toBeUndefined();
+  });
+});
+
+describe("an item that is invalid", () => {
+  const item = z.object({ name: z.string().max(3) });
+
+  async function messageOf(began: string | undefined, works: string): Promise<string | undefined> {
+    const world = await ConsumerWorld.of([{ name: "Bern" }]);
+    if (began !== undefined) await world.store.update({ pk: `run#${RUN}`, sk: "run" }, { set: { codeVersion: began } });
+    await world.consume({ item }, world.messages(), { codeWatch: new CodeWatch(world.runs, works) });
+    const [deadLetter] = world.deadLetters;
+    expect(deadLetter?.dead.reason).toBe("invalid item");
+    return deadLetter?.dead.failures[0]?.message;
+  }
+
+  test("for code that was deployed since the run began says so in its dead letter", async () => {
+    expect(await messageOf("v1", "v2")).toMatch(
+      / \(the run began with code version v1, and version v2 rejects this item\. .* deploy a correction and redrive/,
+    );
+  });
+
+  test("for the code of its run has no such note", async () => {
+    expect(await messageOf("v1", "v1")).not.toContain("code version");
+    expect(await messageOf(undefined, "v2")).not.toContain("code version");
+  });
+});
