@@ -3,6 +3,7 @@ import type { OutgoingMessage, Queue } from "../aws/queue.ts";
 import { toError } from "../base/errors.ts";
 import { NewerVersionError } from "../base/newer-version.ts";
 import type { ItemFate, Ledger } from "../ledger/ledger.ts";
+import { MOST_REDRIVES } from "../ledger/page-row.ts";
 import { isStopping } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";
 import { toBody, toJson } from "../messages/body.ts";
@@ -45,6 +46,7 @@ export interface RedriveOptions extends ScanOptions {
  * - `unknown run`: the ledger has no row of its run, so the item could not be counted. The row may have expired.
  * - `stale`: the source changed under its page, and the item is no longer part of the run.
  * - `newer version`: a newer version of Sluice wrote it, or began its run. Use that version.
+ * - `redriven too often`: its item was redriven `MOST_REDRIVES` times, and the ledger has no room for more.
  * - `send refused`: SQS refused the message at every try.
  */
 export const REFUSALS = [
@@ -54,6 +56,7 @@ export const REFUSALS = [
   "unknown run",
   "stale",
   "newer version",
+  "redriven too often",
   "send refused",
 ] as const;
 export type Refusal = (typeof REFUSALS)[number];
@@ -261,6 +264,13 @@ class Redriver {
       if (!hasItemAddress(deadLetter)) return { deadLetter, edited, message: foreignMessage(deadLetter, item) };
       const last = fate?.tag === "pending" || fate?.tag === "dead" ? fate : { lastGeneration: -1, failures: [] };
       const redrives = Math.max(deadLetter.redrives, last.lastGeneration) + 1;
+      if (redrives > MOST_REDRIVES) {
+        return this.#refuse(
+          deadLetter,
+          "redriven too often",
+          `its item was redriven ${MOST_REDRIVES} times, and the ledger has no room for more: export it`,
+        );
+      }
       const failures = deadLetter.kind === "raw" ? [...deadLetter.failures, ...last.failures] : deadLetter.failures;
       const death = { reason: deadLetter.reason, at: deadLetter.diedAt, failures, waits: deadLetter.waits };
       const asItIs = !edited && deadLetter.kind === "dead letter" && redrives === deadLetter.redrives + 1;

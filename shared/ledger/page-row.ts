@@ -17,6 +17,14 @@ export const generationEntry = (index: number, generation: number): number => ge
 const indexOf = (entry: number): number => entry % ITEMS_PER_GENERATION;
 const generationOf = (entry: number): number => Math.floor(entry / ITEMS_PER_GENERATION);
 
+/**
+ * How often an item can be redriven. Each redrive of an item adds an entry to up to five sets of its page row: about 20
+ * bytes. If all 200 items of a page are redriven 50 times, the row has about 200 KB. DynamoDB refuses a row of more than
+ * 400 KB, and then no outcome of the page could be recorded.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+ */
+export const MOST_REDRIVES = 50;
+
 const RETRIES_PER_GENERATION = 1_000;
 
 /** The entry of a redrive generation in a page row's set of retries. It contains how many retries the generation had. */

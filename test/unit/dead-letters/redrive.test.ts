@@ -3,6 +3,7 @@ import { ItemError } from "../../../shared/base/errors.ts";
 import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
 import { type RedriveOptions, redrive } from "../../../shared/dead-letters/redrive.ts";
 import { runKey } from "../../../shared/ledger/keys.ts";
+import { MOST_REDRIVES } from "../../../shared/ledger/page-row.ts";
 import { truncatedDeadLetterBody } from "../../../shared/messages/dead-letter.ts";
 import { type Envelope, parseEnvelope } from "../../../shared/messages/envelope.ts";
 import { addressOf, identityOf } from "../../../shared/messages/item-address.ts";
@@ -60,6 +61,23 @@ describe("A redrive", () => {
       expect(deadLetter?.dead?.failures).toHaveLength(1 + redrives);
     }
     expect(await world.counts()).toMatchObject({ dead: 1, pending: 0 });
+  });
+
+  test("leaves an item that was redriven as often as its page's row in the ledger has room for", async () => {
+    const world = await dead(2);
+    for (let redrives = 1; redrives <= MOST_REDRIVES; redrives++) {
+      expect(await all(world, { select: even })).toMatchObject({ moved: 1 });
+      await world.work(() => false);
+    }
+    const result = await all(world);
+    expect(result).toMatchObject({ moved: 1, refused: { "redriven too often": 1 } });
+    expect(result.refusals).toEqual([
+      {
+        id: expect.any(String),
+        refusal: "redriven too often",
+        message: `its item was redriven ${MOST_REDRIVES} times, and the ledger has no room for more: export it`,
+      },
+    ]);
   });
 
   test("that changes an item gives the item a new idempotency key, which stays until the item is changed again", async () => {
