@@ -1,5 +1,5 @@
 import { defineConfig } from "vitest/config";
-import { QUICK } from "./test/suites.ts";
+import { QUICK, TEST_ENVIRONMENT } from "./test/suites.ts";
 
 /** These replace a module. Other files in the same process would get the replacement too. */
 const REPLACE_A_MODULE = [
@@ -18,6 +18,7 @@ export default defineConfig({
     // A time limit ends a test that hangs. It is no measure of speed: a busy machine may need ten times as long.
     testTimeout: 300_000,
     hookTimeout: 300_000,
+    env: TEST_ENVIRONMENT,
     reporters: ["default", "./test/helpers/gate-reporter.ts"],
     projects: [
       {

@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
-import { GATE_FILES, QUICK } from "./test/suites.ts";
+import { GATE_FILES, QUICK, TEST_ENVIRONMENT } from "./test/suites.ts";
 
 const INFRA = "test/infra/**/*.test.ts";
 
@@ -27,7 +27,7 @@ export default defineConfig({
     testTimeout: 600_000,
     hookTimeout: 600_000,
     // All processes that the tests start load the same modules. The command-line program uses this cache too.
-    env: { NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache") },
+    env: { ...TEST_ENVIRONMENT, NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache") },
     projects: [
       // The files share one copy of the CDK.
       { extends: true, test: { name: "infra", include: [INFRA], exclude: QUICK, isolate: false } },

@@ -10,6 +10,7 @@ import { newAccessKeyId } from "./access/access-key.ts";
 import { engineAccess } from "./access/engine-access.ts";
 import { createLedgerTable } from "./dynamodb/create-table.ts";
 import { type DynamoDbThread, startDynamoDbThread } from "./dynamodb/dynalite-thread.ts";
+import { awsBehaviourOf } from "./sqs/aws-behaviour.ts";
 import { startSqsServer } from "./sqs/http-server.ts";
 import type { InProcessHandler } from "./sqs/in-process-handler.ts";
 import type { Faults } from "./sqs/injected-faults.ts";
@@ -89,6 +90,7 @@ async function openLocked(options: ServiceOptions) {
     accessKeyId,
     onStateFailure: throwUncaught,
     ...(faults && { faults }),
+    awsBehaviour: awsBehaviourOf(process.env),
     // A command that looks at 100,000 dead letters reads each of them once, so a large cache would only cost memory.
     ...(topology === undefined && { cacheMegabytes: 8 }),
   });

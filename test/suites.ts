@@ -1,4 +1,10 @@
 /**
+ * Environment variables of all tests. The embedded SQS delivers in random order, because AWS promises none: so no test can
+ * pass only because messages come in the order in which they were sent.
+ */
+export const TEST_ENVIRONMENT = { SLUICE_LOCAL_SQS: "random-order" } as const;
+
+/**
  * Files that `npm test` runs beside all of `test/unit`: with them, `npm test` finds what a contributor breaks by accident.
  */
 export const QUICK = [

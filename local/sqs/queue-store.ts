@@ -1,6 +1,8 @@
+import type { AwsBehaviour } from "./aws-behaviour.ts";
 import { Database } from "./database.ts";
 import { changeVisibility, deleteMessages, undoReceive } from "./in-flight-messages.ts";
 import { Faults } from "./injected-faults.ts";
+import { LaggingCounts } from "./lagging-counts.ts";
 import { refreshGroupsOf } from "./message-groups.ts";
 import { MoveTasks } from "./move-tasks.ts";
 import type { QueueAttributes, QueueSettings } from "./queue-attributes.ts";
@@ -41,7 +43,12 @@ export interface QueueStoreOptions {
   readonly faults?: Faults;
   /** Memory for pages of the file, in MiB. Default: 64. */
   readonly cacheMegabytes?: number;
+  /** What the store does as AWS does, in addition to what it always does. Default: nothing. */
+  readonly awsBehaviour?: AwsBehaviour;
 }
+
+/** From how many visible messages a receive picks, if the order is random. */
+const RANDOM_WINDOW = 1_000;
 
 /**
  * The queues and their messages, in one SQLite file that survives SIGKILL. Receives under way end with the process.
@@ -63,6 +70,7 @@ export class QueueStore {
   readonly #moveTasks: MoveTasks;
   readonly #waiting = new Set<() => void>();
   readonly #suspended = new Set<string>();
+  readonly #laggingCounts: LaggingCounts;
   #closed = false;
 
   constructor(options: QueueStoreOptions) {
@@ -79,9 +87,11 @@ export class QueueStore {
       database: this.#database,
       queues: this.#queues,
       faults: options.faults ?? new Faults({ seed: 0 }),
+      randomWindow: options.awsBehaviour?.randomOrder === true ? RANDOM_WINDOW : undefined,
       changed: (queue) => this.#waiters.changed(queue),
     };
     this.#moveTasks = new MoveTasks(this.#context);
+    this.#laggingCounts = new LaggingCounts(options.awsBehaviour?.countsLagMilliseconds ?? 0, clock);
   }
 
   /**
@@ -117,7 +127,7 @@ export class QueueStore {
   /** All attributes that `GetQueueAttributes` returns, with counts, and times in seconds. */
   attributes(name: string): QueueAttributes {
     const queue = this.#queues.get(name);
-    const counts = this.counts(name);
+    const counts = this.#laggingCounts.of(name, () => this.counts(name));
     return {
       ...queue.attributes,
       QueueArn: queueArn(name),

@@ -102,9 +102,23 @@ export function checkInFlight(context: StoreContext, queue: Queue): void {
 }
 
 function next(context: StoreContext, queue: Queue, count: number, now: number): Taken {
-  const window = context.faults.reorderWindow(queue.name);
-  const rows = firstVisible<MessageRow>(context, queue, columns, Math.max(count, window ?? 0), now);
-  return window === undefined ? { rows, upTo: rows.at(-1) } : { rows: context.faults.pick(rows, count) };
+  const window = context.faults.reorderWindow(queue.name) ?? context.randomWindow;
+  if (window === undefined) {
+    const rows = firstVisible<MessageRow>(context, queue, columns, count, now);
+    return { rows, upTo: rows.at(-1) };
+  }
+  const places = firstVisible<Place>(context, queue, "sequence, visible_at", Math.max(count, window), now);
+  return { rows: rowsAt(context, context.faults.pick(places, count)) };
+}
+
+/** Reads the messages at these places, in the order of the places. */
+function rowsAt({ database }: StoreContext, places: readonly Place[]): MessageRow[] {
+  const rows = database.all<MessageRow>(
+    `SELECT ${columns} FROM messages WHERE sequence IN (SELECT value FROM json_each(?))`,
+    JSON.stringify(places.map(({ sequence }) => sequence)),
+  );
+  const bySequence = new Map(rows.map((row) => [row.sequence, row]));
+  return places.flatMap(({ sequence }) => bySequence.get(sequence) ?? []);
 }
 
 /** Takes the messages of the first free group in their order, then those of the next free group. */

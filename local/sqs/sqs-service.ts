@@ -1,6 +1,8 @@
 import { setTimeout } from "node:timers/promises";
 import { stateFailureOf } from "../state-failure.ts";
 import { type ActionContext, type Answer, actions } from "./api-actions.ts";
+import type { AwsBehaviour } from "./aws-behaviour.ts";
+import { FifoThroughput } from "./fifo-throughput.ts";
 import { Faults } from "./injected-faults.ts";
 import { QueueStore } from "./queue-store.ts";
 import { type Input, parseInput } from "./request-input.ts";
@@ -19,6 +21,8 @@ export interface SqsServiceOptions {
   readonly cacheMegabytes?: number;
   /** Called when a request failed because the disk is full or the file is damaged, with the error. */
   readonly onStateFailure?: (error: unknown) => void;
+  /** What the service does as AWS does, in addition to what it always does. Default: nothing. */
+  readonly awsBehaviour?: AwsBehaviour;
 }
 
 /** The headers of a request that decide what happens. */
@@ -44,6 +48,7 @@ export class SqsService {
   readonly #purges = new Map<string, number>();
   readonly #deletions = new Map<string, number>();
   readonly #urlOf: (name: string) => string;
+  readonly #fifoThroughput: FifoThroughput | undefined;
   readonly #onStateFailure: (error: unknown) => void;
 
   /**
@@ -51,7 +56,7 @@ export class SqsService {
    * @throws Error The file cannot be opened.
    */
   constructor(
-    { file, clock, faults, cacheMegabytes, onStateFailure }: SqsServiceOptions,
+    { file, clock, faults, cacheMegabytes, onStateFailure, awsBehaviour }: SqsServiceOptions,
     urlOf: (name: string) => string,
   ) {
     this.#urlOf = urlOf;
@@ -63,7 +68,9 @@ export class SqsService {
       clock: this.#clock,
       faults: this.faults,
       ...(cacheMegabytes && { cacheMegabytes }),
+      ...(awsBehaviour && { awsBehaviour }),
     });
+    this.#fifoThroughput = awsBehaviour?.fifoThroughput === true ? new FifoThroughput(this.#clock) : undefined;
   }
 
   /**
@@ -86,6 +93,7 @@ export class SqsService {
       if (fault === "throttle") {
         throw new SqsError("RequestThrottled", "The request was throttled (an injected fault).");
       }
+      this.#fifoThroughput?.count(action, queueOf(input));
       if (fault === "internalFailure") throw new SqsError("InternalFailure", "The service failed (an injected fault).");
       if (fault === "timeout") {
         await setTimeout(this.faults.settings.timeoutMs, undefined, { signal: gone }).catch(() => {});
