@@ -16,6 +16,7 @@ const COUNT_THEIR_CHILDREN = [
   "test/integration/engine/pause.test.ts",
   "test/integration/engine/restart.test.ts",
   "test/integration/engine/starved.test.ts",
+  "test/integration/engine/strict-sqs.test.ts",
 ];
 
 /** What `npm run gate` adds to `npm test`, without the browser and the deployment. */

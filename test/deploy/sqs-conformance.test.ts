@@ -31,6 +31,20 @@ const DIFFERENCES: Readonly<Record<string, string>> = {
   "CancelMessageMoveTask refuses a task that is over": "lacks the action",
   "An expired handle deletes nothing on a FIFO queue": "deletes",
   "A standard queue takes a message group id, and no deduplication id": "takes both",
+  "The name of a deleted queue is free after 60 seconds": "may be used again at once",
+  "CreateQueue refuses FifoQueue for a standard queue, also with the value false": "takes it",
+  "CreateQueue keeps the tags of a new queue, and TagQueue and UntagQueue change them": "gives an empty map",
+  "Empty lists are absent from an answer": "gives them",
+  "A receive gives only the message attributes that it asks for": "does not know *",
+  "The header X-Amzn-Trace-Id of a request becomes AWSTraceHeader": "ignores the header",
+  "ChangeMessageVisibility of a standard queue exposes a message that another receiver holds":
+    "finds the handle invalid",
+  "ChangeMessageVisibility of a FIFO queue refuses a handle that has expired": "changes it",
+  "CancelMessageMoveTask tells a handle that is none from the handle of an unknown task": "lacks the action",
+  "A FIFO batch with an entry without a group or a deduplication id is refused whole": "takes the good entry",
+  "PurgeQueue forgets deduplication ids": "keeps them",
+  "A message that becomes visible again is received before a later message of its group in flight":
+    "blocks the whole group",
 };
 
 /** Where it does so by chance, so that nothing can be expected. */

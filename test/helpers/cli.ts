@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
+import { BEHAVIOUR_VARIABLE } from "../../local/sqs/aws-behaviour.ts";
 import { CLI } from "./cli-file.ts";
 import { runHosted } from "./hosted-commands.ts";
 import { temporaryDirectory } from "./test-engine.ts";
@@ -107,6 +108,11 @@ export class CliWorld {
       command.process.stdin?.write(answer);
     }
     return await command.ended;
+  }
+
+  /** Lets queues deliver in order, for a workflow whose first items decide what a test sees, such as `gated`. */
+  deliverInOrder(): void {
+    this.environment[BEHAVIOUR_VARIABLE] = "";
   }
 
   /** Resolves once this many tasks of `gated` wait at the gate. */

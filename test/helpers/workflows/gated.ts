@@ -5,7 +5,10 @@ import { defineWorkflow, items, PermanentError } from "../../../shared/index.ts"
 
 const marker = (name: string) => join(process.env.MARKERS ?? ".", name);
 
-/** Ten items are settled at once, one of them dead. Each of the others tells that it has begun, and waits for the gate. */
+/**
+ * The first ten items are settled at once, one of them dead. Each of the others tells that it has begun, and waits for the
+ * gate. So the messages must be delivered in order: see `CliWorld.deliverInOrder`.
+ */
 export default defineWorkflow({
   name: "gated",
   source: items(Array.from({ length: 100 }, (_, index) => index)),

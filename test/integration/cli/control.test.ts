@@ -8,6 +8,7 @@ const whole = { produced: 100, succeeded: 99, dead: 1 };
 
 /** Starts a run and waits until four of its tasks are in flight, behind a closed gate. */
 async function midway(world: CliWorld, ...options: readonly string[]): Promise<Command> {
+  world.deliverInOrder();
   const command = world.begin("run", workflowFile("gated"), ...options);
   await world.begun(4);
   return command;
@@ -114,6 +115,7 @@ test.each(["gated", "needy"])(
 
 test("a run that is killed with all its processes, before it was recorded or amid its tasks, is completed by resume", async () => {
   using world = new CliWorld();
+  world.deliverInOrder();
   const run = world.begin("run", workflowFile("gated"));
   await world.exists(".sluice/gated/workflow.json");
   await world.kill(run);

@@ -4,6 +4,7 @@ import { idsOf, statusOf } from "../../../helpers/mortal-world.ts";
 
 test("while a run works, its dead letters are listed and sent back, it processes them, and no command waits", async () => {
   using world = new CliWorld();
+  world.deliverInOrder();
   const run = world.begin("run", workflowFile("gated"), "--json");
   await world.begun(4);
   const listed = await world.type("dlq", "--json");
