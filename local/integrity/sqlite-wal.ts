@@ -11,7 +11,7 @@ const BIG_ENDIAN_MAGIC = 0x377f0683;
 const LITTLE_ENDIAN_MAGIC = 0x377f0682;
 
 /** Where the header of the index has the number of the last committed frame, the salts, and the frames written back. */
-const INDEX = { isInitialised: 12, lastFrame: 16, salts: 32, writtenBack: 96, bytes: 136 } as const;
+const INDEX = { isInitialised: 12, lastFrame: 16, salts: 32, copy: 48, writtenBack: 96, bytes: 136 } as const;
 
 /**
  * Finds commits of a SQLite database that were acknowledged and are lost, after its process was killed. SQLite itself
@@ -26,6 +26,8 @@ export function findLostCommits(database: string): Damage | undefined {
   const log = `${database}-wal`;
   const index = readIfThere(`${database}-shm`);
   if (index === undefined || index.length < INDEX.bytes || index[INDEX.isInitialised] !== 1) return undefined;
+  // The header has a copy. They differ if the process was killed while it wrote them, in the middle of a commit.
+  if (!index.subarray(0, INDEX.copy).equals(index.subarray(INDEX.copy, 2 * INDEX.copy))) return undefined;
   const read = (offset: number) => (endianness() === "LE" ? index.readUInt32LE(offset) : index.readUInt32BE(offset));
   const committed = read(INDEX.lastFrame);
   const writtenBack = read(INDEX.writtenBack);
