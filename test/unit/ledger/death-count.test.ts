@@ -106,7 +106,7 @@ describe("A run with tolerated failures", () => {
           if (verdict?.tag === "stopped") return;
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 40 },
     );
   });
 

@@ -1,0 +1,80 @@
+import { globSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+
+/** One change of the source. All mutants of a file are in its instrumented code, and a global variable activates one. */
+export interface Mutant {
+  readonly id: string;
+  readonly file: string;
+  readonly line: number;
+  readonly kind: string;
+  readonly original: string;
+  readonly replacement: string;
+}
+
+export interface Instrumented {
+  readonly mutants: readonly Mutant[];
+  /** The instrumented code, by absolute path. */
+  readonly code: Readonly<Record<string, string>>;
+}
+
+/** The parts of Stryker's instrumenter that are used. The package is installed in this folder only. */
+interface Instrumenter {
+  instrument(
+    files: readonly { readonly name: string; readonly mutate: true; readonly content: string }[],
+    options: { readonly plugins: null; readonly excludedMutations: readonly string[]; readonly ignorers: readonly [] },
+  ): Promise<{
+    readonly files: readonly { readonly name: string; readonly content: string }[];
+    readonly mutants: readonly StrykerMutant[];
+  }>;
+}
+
+interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+interface StrykerMutant {
+  readonly id: string;
+  readonly fileName: string;
+  readonly mutatorName: string;
+  readonly replacement: string;
+  readonly location: { readonly start: Position; readonly end: Position };
+}
+
+/** Puts the mutants of a folder's files into their code. */
+export async function instrument(folder: string): Promise<Instrumented> {
+  const instrumenter = await loadInstrumenter();
+  const files = globSync(`${folder}/**/*.ts`)
+    .sort()
+    .map((file) => ({ name: resolve(file), mutate: true as const, content: readFileSync(file, "utf8") }));
+  const lines = new Map(files.map(({ name, content }) => [name, content.split("\n")]));
+  const options = { plugins: null, excludedMutations: [], ignorers: [] as const };
+  const instrumented = await instrumenter.instrument(files, options);
+  return {
+    mutants: instrumented.mutants.map(({ id, fileName, mutatorName, replacement, location }) => ({
+      id,
+      file: fileName,
+      line: location.start.line + 1,
+      kind: mutatorName,
+      original: textAt(lines.get(fileName) ?? [], location.start, location.end),
+      replacement,
+    })),
+    code: Object.fromEntries(instrumented.files.map(({ name, content }) => [name, content])),
+  };
+}
+
+async function loadInstrumenter(): Promise<Instrumenter> {
+  const name = "@stryker-mutator/instrumenter";
+  try {
+    const { Instrumenter } = await import(name);
+    return new Instrumenter({ debug() {}, info() {}, warn: console.warn, isDebugEnabled: () => false });
+  } catch (error) {
+    throw new Error(`${name} is missing: run npm ci --prefix tools/mutation`, { cause: error });
+  }
+}
+
+function textAt(lines: readonly string[], start: Position, end: Position): string {
+  if (start.line === end.line) return lines[start.line]?.slice(start.column, end.column) ?? "";
+  const between = lines.slice(start.line + 1, end.line);
+  return [lines[start.line]?.slice(start.column), ...between, lines[end.line]?.slice(0, end.column)].join("\n");
+}

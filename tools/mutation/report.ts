@@ -1,0 +1,74 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import type { Mutant } from "./mutants.ts";
+import { DIRECTORY } from "./process.ts";
+
+/**
+ * - `killed`: a test fails with the mutant, and passes without it.
+ * - `timed out`: with the mutant, a test never ends. This counts as killed.
+ * - `survived`: all tests that run its code pass.
+ * - `not covered`: no test runs its code. This counts as survived.
+ * - `outside`: its code runs only while modules are loaded, where a mutant cannot be activated. Left out of the score.
+ */
+export type Verdict = "killed" | "timed out" | "survived" | "not covered" | "outside";
+
+export interface Result extends Mutant {
+  readonly verdict: Verdict;
+}
+
+const VERDICTS: readonly Verdict[] = ["killed", "timed out", "survived", "not covered", "outside"];
+
+/** Prints the score of each file of a folder, and writes all results and the mutants that survived into files. */
+export function report(folder: string, results: readonly Result[]): void {
+  const byFile = Map.groupBy(results, (result) => relative("", result.file));
+  console.log(["", "score %", ...VERDICTS].join("\t"));
+  for (const [name, of] of byFile) console.log(row(name, of));
+  console.log(row(`all of ${folder}`, results));
+  save(folder, results);
+  const survivors = results.filter(({ verdict }) => verdict === "survived" || verdict === "not covered");
+  const file = join(DIRECTORY, `${folder.replaceAll("/", "-")}.txt`);
+  writeFileSync(file, survivors.map(describe).join("\n"));
+  console.log(`The survivors are in ${file}.`);
+}
+
+/** Keeps the verdicts for `--survivors`. */
+export const save = (folder: string, results: readonly Result[]): void =>
+  writeFileSync(resultsFile(folder), JSON.stringify(results));
+
+const resultsFile = (folder: string) => join(DIRECTORY, `${folder.replaceAll("/", "-")}.results.json`);
+
+/** The mutants that were killed when this folder was tested last. A mutant is known again by its code. */
+export function earlierKills(folder: string, mutants: readonly Mutant[]): Map<string, Verdict> {
+  const file = resultsFile(folder);
+  const before: readonly Result[] = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : [];
+  const known = new Map(signed(before).map(([signature, { verdict }]) => [signature, verdict]));
+  return new Map(
+    signed(mutants).flatMap(([signature, { id }]): [string, Verdict][] => {
+      const verdict = known.get(signature);
+      return verdict === "killed" || verdict === "timed out" ? [[id, verdict]] : [];
+    }),
+  );
+}
+
+function signed<M extends Mutant>(mutants: readonly M[]): readonly [string, M][] {
+  const seen = new Map<string, number>();
+  return mutants.map((mutant) => {
+    const { file, kind, original, replacement } = mutant;
+    const code = [relative("", file), kind, original, replacement].join("\n");
+    const number = (seen.get(code) ?? 0) + 1;
+    seen.set(code, number);
+    return [`${code}\n${number}`, mutant];
+  });
+}
+
+function row(name: string, results: readonly Result[]): string {
+  const count = (verdict: Verdict) => results.filter((result) => result.verdict === verdict).length;
+  const killed = count("killed") + count("timed out");
+  const all = results.length - count("outside");
+  return [name, all === 0 ? "–" : ((100 * killed) / all).toFixed(1), ...VERDICTS.map(count)].join("\t");
+}
+
+const describe = ({ file, line, kind, original, replacement, verdict }: Result): string =>
+  `${relative("", file)}:${line} ${kind}, ${verdict}\n- ${shown(original)}\n+ ${shown(replacement)}\n`;
+
+const shown = (code: string): string => code.replaceAll(/\s+/g, " ").slice(0, 240);
