@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { Logger } from "@aws-lambda-powertools/logger";
 import middy from "@middy/core";
@@ -12,13 +13,21 @@ import { CodeWatch } from "../shared/consumer/code-watch.ts";
 import { Consumer } from "../shared/consumer/consumer.ts";
 import { RunWatch } from "../shared/consumer/run-watch.ts";
 import type { RefillOptions } from "../shared/consumer/slots/intake.ts";
+import { LimitWatch } from "../shared/consumer/slots/limit-watch.ts";
+import { LimitedSlots } from "../shared/consumer/slots/limited-slots.ts";
 import { MOST_POLLS } from "../shared/consumer/slots/refill-policy.ts";
 import { type FunctionEnvironment, fromVariables } from "../shared/definition/function-environment.ts";
-import { RECORDING_SECONDS } from "../shared/definition/topology.ts";
+import { RECORDING_SECONDS, STARTING_SECONDS } from "../shared/definition/topology.ts";
 import { functionMetrics, InvocationMetrics } from "./cloudwatch-metrics.ts";
 import { functionServices } from "./function-services.ts";
 import { steadyClock } from "./steady-clock.ts";
 import { taskLogger } from "./task-logger.ts";
+
+/** The longest time that the start of an environment waits for the limit row. */
+const LIMIT_MILLISECONDS = 500;
+
+/** The part of the time for which a message may wait for a slot after which it is hidden, if the fleet's limit leaves it none. */
+const PATIENCE = 0.8;
 
 const logger = new Logger({ serviceName: workflow.name });
 
@@ -35,19 +44,34 @@ async function start() {
   const embeddedMetrics = functionMetrics(workflow.name, "consumer", environment.stack);
   // Lambda may freeze the environment between two invocations. `Date.now` is the only clock that continues during that
   // time.
+  const now = Date.now;
   const codeWatch = new CodeWatch(services.runs, environment.codeVersion);
-  const runWatch = new RunWatch(services.runs, Date.now, codeWatch.note);
-  return { environment, services, embeddedMetrics, runWatch, codeWatch };
+  const runWatch = new RunWatch(services.runs, now, codeWatch.note);
+  const limitWatch = new LimitWatch({
+    row: services.limitRow,
+    member: randomBytes(6).toString("base64url"),
+    concurrency: environment.concurrency,
+    tasksPerEnvironment: environment.tasksPerEnvironment,
+    adaptive: workflow.adaptive.search,
+    latency: workflow.adaptive.latency,
+    ...(workflow.rateLimit !== undefined && { set: workflow.rateLimit }),
+    now,
+    random: services.random,
+    logger: strayLogger,
+  });
+  await limitWatch.prepare(LIMIT_MILLISECONDS);
+  return { environment, services, embeddedMetrics, runWatch, codeWatch, limitWatch };
 }
 
 async function consume(
-  { environment, services, embeddedMetrics, runWatch, codeWatch }: Awaited<ReturnType<typeof start>>,
+  { environment, services, embeddedMetrics, runWatch, codeWatch, limitWatch }: Awaited<ReturnType<typeof start>>,
   event: SQSEvent,
   context: Context,
 ): Promise<SQSBatchResponse> {
   const now = steadyClock();
   const metrics = new InvocationMetrics(embeddedMetrics);
   const { awsRequestId: requestId } = context;
+  const refillOptions = refill(environment, now());
   const consumer = new Consumer({
     ...services,
     runWatch,
@@ -55,7 +79,17 @@ async function consume(
     now,
     concurrency: environment.concurrency,
     tasksPerEnvironment: environment.tasksPerEnvironment,
-    refill: refill(environment, now()),
+    slots: new LimitedSlots({
+      watch: limitWatch,
+      tasksPerEnvironment: environment.tasksPerEnvironment,
+      patienceMilliseconds: PATIENCE * (refillOptions?.waitingMilliseconds ?? STARTING_SECONDS * 1_000),
+      ...(refillOptions !== undefined && { until: refillOptions.until }),
+      queue: services.queue,
+      // The same clock as the watch's.
+      now: Date.now,
+      random: services.random,
+    }),
+    refill: refillOptions,
     isolatedModule: fileURLToPath(import.meta.url),
     memoryMb: Number(context.memoryLimitInMB),
     logger: taskLogger(logger, { requestId }),

@@ -21,8 +21,10 @@ export {
   Throttled,
   type WaitOptions,
 } from "./base/task-errors.ts";
+export type { AdaptiveOptions } from "./definition/adaptive.ts";
 export type { CompletionContext, OnComplete, RunSummary } from "./definition/on-complete.ts";
 export type { Permission } from "./definition/permissions.ts";
+export type { RateLimitOptions } from "./definition/rate-limit.ts";
 export type { ScheduleOption, ScheduleOptions } from "./definition/schedule.ts";
 export type { TaskRetryOptions } from "./definition/task-retry.ts";
 export type { ToleratedFailuresOptions } from "./definition/tolerance.ts";

@@ -5,6 +5,7 @@ import workflow from "#workflow";
 import { Queue } from "../../shared/aws/queue.ts";
 import type { LedgerStore } from "../../shared/aws/table.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
+import { LimitRow } from "../../shared/ledger/limit-row.ts";
 
 /** What `ReceiveMessage` answers: set by whoever calls the handler, whose bundle holds another copy of this module. */
 export const RECEIVE = Symbol.for("sluice.bench.receive");
@@ -34,6 +35,7 @@ export async function functionServices() {
     workflow,
     ledger,
     runs: ledger.runs,
+    limitRow: new LimitRow(store),
     queue,
     deadLetterQueue: queue,
     controlQueue: queue,

@@ -122,13 +122,14 @@ export class Consumer {
     this.#deadline = deadline;
     if (this.#options.refill !== undefined) this.#visibilitySet = this.#setVisibility(batch);
     this.#intake.noteBatch(batch.length);
+    this.#slots.begin?.({ wanted: () => this.#wanted(), onChange: () => this.#changed() });
     const heldUntil = this.#heldUntil(this.#options.now());
     void this.#take(batch, { origin: "batch", beginsBy: this.#beginsBy(STARTING_SECONDS * 1_000), heldUntil });
     // More messages follow a full batch. Slots that the batch leaves free need not wait until the batch is looked up.
     if (!this.#intake.isQueueLow) this.#changed();
     await this.#idle.promise;
     this.#intake.end();
-    await this.#recorder.finish();
+    await Promise.all([this.#recorder.finish(), this.#slots.end?.()]);
     // An environment that ends gives Lambda no answer, so Lambda deletes nothing.
     if (this.#isRetired) this.#disposal.deleteInPlaceOfLambda(batch);
     await this.#disposal.flush();
@@ -225,7 +226,8 @@ export class Consumer {
   #withoutSlot(inHand: MessageInHand, item: ItemMessage, found: Found, hideUntil: number): Outcome {
     const step = this.#nextStep(inHand, item, found);
     if (step.tag !== "attempt") return step;
-    return { tag: "returned", item, state: step.state, afterMilliseconds: hideUntil - this.#options.now() };
+    const afterMilliseconds = hideUntil - this.#options.now();
+    return { tag: "returned", item, state: step.state, afterMilliseconds, isWithoutSlot: true };
   }
 
   /** Whether the run may have been paused or stopped since the message was looked up. */
@@ -330,14 +332,26 @@ export class Consumer {
   }
 
   #slotState(): SlotState {
+    const { stock } = this.#slots;
     return {
       now: this.#options.now(),
       slots: this.#usableSlots,
+      stock: stock === undefined ? undefined : Math.min(stock, this.#usableSlots),
       attempting: this.#messages.in("attempting"),
       withoutSlot: this.#messages.in("looking up") + this.#messages.in("waiting"),
       isProducing: this.#runWatch.isProducing,
       meanMilliseconds: this.#meanDuration.milliseconds ?? this.#expectedMilliseconds(),
     };
+  }
+
+  /** How many slots this invocation can use now: those of its messages, and all slots if more messages are in the queue. */
+  #wanted(): number {
+    const { refill, tasksPerEnvironment } = this.#options;
+    if (refill !== undefined && !this.#intake.isQueueLow) return tasksPerEnvironment;
+    return Math.max(
+      1,
+      this.#messages.in("looking up") + this.#messages.in("waiting") + this.#messages.in("attempting"),
+    );
   }
 
   /**

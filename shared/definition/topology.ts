@@ -70,6 +70,8 @@ export interface TopologyInput {
   readonly maxBacklog: number | undefined;
   readonly memoryMb: number;
   readonly refill: boolean;
+  /** The rate that the workflow sets, if it sets one. */
+  readonly rateLimit?: object | undefined;
 }
 
 /**
@@ -156,7 +158,11 @@ export function topology(workflow: TopologyInput): Topology {
   checkConcurrency(concurrency, tasksPerEnvironment);
   const taskTimeoutSeconds = Math.ceil(timeoutMilliseconds / 1_000);
   const refillSeconds = workflow.refill ? refillSecondsOf(taskTimeoutSeconds) : 0;
-  const refillWaitingSeconds = Math.min(taskTimeoutSeconds, LONGEST_REFILL_WAITING_SECONDS);
+  // At a rate, a message waits for its start even if tasks are short.
+  const refillWaitingSeconds =
+    workflow.rateLimit === undefined
+      ? Math.min(taskTimeoutSeconds, LONGEST_REFILL_WAITING_SECONDS)
+      : LONGEST_REFILL_WAITING_SECONDS;
   const consumerTimeoutSeconds = STARTING_SECONDS + refillSeconds + taskTimeoutSeconds + RECORDING_SECONDS;
   // A consumer that receives messages itself fills its slots in this way, so its batch can be smaller than the number
   // of its slots.

@@ -4,10 +4,13 @@ import { type Duration, toMilliseconds } from "../base/duration.ts";
 import { ConfigurationError } from "../base/errors.ts";
 import { booleanOption, integerOption, rejectUnknownKeys, show } from "../base/options.ts";
 import type { Task } from "../base/task.ts";
+import type { SetLimit } from "../limits/fleet-limit.ts";
 import { type PageReader, type Source, toSource } from "../sources/source.ts";
+import { type AdaptiveOptions, type AdaptiveSearch, adaptiveSearch } from "./adaptive.ts";
 import type { OnComplete } from "./on-complete.ts";
 import { type ParsedPermission, type Permission, parsePermissions } from "./permissions.ts";
 import { FEWEST_MESSAGES_PER_SLOT, LARGEST_CONCURRENCY, largestMaxBacklog } from "./queued-messages.ts";
+import { type RateLimitOptions, rateLimit } from "./rate-limit.ts";
 import { parseSchedule, type Schedule, type ScheduleOption } from "./schedule.ts";
 import { type TaskRetryOptions, type TaskRetryPolicy, taskRetryPolicy } from "./task-retry.ts";
 import { type Tolerance, type ToleratedFailuresOptions, tolerance } from "./tolerance.ts";
@@ -57,6 +60,18 @@ export interface WorkflowOptions<Input = unknown, Output = Input> {
    * `concurrency` up to 10 that gives 2 to 1,000 environments.
    */
   readonly tasksPerEnvironment?: number;
+  /**
+   * The most attempts that start in a time, in all execution environments and all runs of the workflow together. See
+   * `RateLimitOptions`. `concurrency` bounds the tasks in flight in addition. Default: no such limit.
+   */
+  readonly rateLimit?: RateLimitOptions;
+  /**
+   * Whether the fleet finds out how much the service can bear. When the service refuses attempts because of load
+   * (`Throttled`), fewer attempts run or start, and later the fleet tries more of them again. While the service refuses
+   * nothing, this changes nothing. `{ latency: true }` also lowers the limit when the service becomes slow. `false` turns
+   * the search off: then only `concurrency`, `rateLimit` and `sluice limit` apply. Default `true`.
+   */
+  readonly adaptive?: boolean | AdaptiveOptions;
   /**
    * How long one attempt may take: 1 ms to 875 s. A Lambda function runs for at most 900 s, and Sluice needs 25 s of
    * this time to start and to record the outcome. Default 30 s.
@@ -121,6 +136,9 @@ export interface Workflow {
   readonly concurrency: number;
   /** The value of the option. `undefined`: the topology derives it from `concurrency`. */
   readonly tasksPerEnvironment: number | undefined;
+  /** `undefined`: the workflow sets no rate. */
+  readonly rateLimit: SetLimit | undefined;
+  readonly adaptive: AdaptiveSearch;
   readonly timeoutMilliseconds: number;
   readonly retry: TaskRetryPolicy;
   readonly toleratedFailures: Tolerance | undefined;
@@ -146,6 +164,8 @@ const KEYS = [
   "task",
   "concurrency",
   "tasksPerEnvironment",
+  "rateLimit",
+  "adaptive",
   "timeout",
   "retry",
   "toleratedFailures",
@@ -217,6 +237,8 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
     task: checkTask(options.task) as Task<unknown>,
     concurrency,
     tasksPerEnvironment,
+    rateLimit: rateLimit(options.rateLimit),
+    adaptive: adaptiveSearch(options.adaptive),
     timeoutMilliseconds: toMilliseconds(timeout, {
       option: "timeout",
       minimum: { milliseconds: 1 },

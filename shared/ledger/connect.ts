@@ -5,6 +5,7 @@ import { Queue } from "../aws/queue.ts";
 import type { LedgerStore } from "../aws/table.ts";
 import { announceOn } from "./announce.ts";
 import { Ledger } from "./ledger.ts";
+import { LimitRow } from "./limit-row.ts";
 import type { Runs } from "./runs.ts";
 
 /** The AWS clients that a connection uses. */
@@ -33,6 +34,8 @@ export interface Connection {
   readonly store: LedgerStore;
   readonly ledger: Ledger;
   readonly runs: Runs;
+  /** The limits of the workflow's fleet. */
+  readonly limitRow: LimitRow;
   readonly queue: Queue;
   readonly deadLetterQueue: Queue;
   readonly controlQueue: Queue;
@@ -56,6 +59,7 @@ export function connect({ sqs, controlSqs = sqs, dynamoDb }: ConnectionClients, 
     store,
     ledger,
     runs: ledger.runs,
+    limitRow: new LimitRow(store),
     queue: new Queue(sqs, names.queueUrl),
     deadLetterQueue: new Queue(sqs, names.deadLetterQueueUrl),
     controlQueue,

@@ -176,9 +176,10 @@ function giveTokens(
 ): { readonly shares: Shares; readonly left: number } {
   if (perSecond === undefined) return { shares, left: 0 };
   const seconds = Math.max(0, now - state.at) / 1_000;
-  // After a pause there are at most the tokens of a second and the burst.
-  let left = Math.min(state.tokensLeft + perSecond * seconds, perSecond * Math.min(seconds, 1.5) + burst);
-  const current = Object.entries(shares).map(([member, given]) => ({
+  // After a pause there are as many tokens as in an epoch, or the burst. An epoch may come late.
+  const ofEpoch = perSecond * Math.min(seconds, 1.5) + (state.tokensLeft % 1);
+  let left = Math.min(state.tokensLeft + perSecond * seconds, Math.max(burst, ofEpoch));
+  const current = inTurn(Object.entries(shares), state).map(([member, given]) => ({
     member,
     given,
     share: given.at(-1),
@@ -199,4 +200,14 @@ function giveTokens(
     return [member, [...given.slice(0, -1), { ...share, tokens: before + tokens }]];
   });
   return { shares: Object.fromEntries(given), left };
+}
+
+/** The members in an order that begins one member later with each token that was given, so that they get tokens in turn. */
+function inTurn<Entry extends readonly [member: string, ...unknown[]]>(
+  members: readonly Entry[],
+  { shares }: LimitState,
+): readonly Entry[] {
+  const given = members.reduce((sum, [member]) => sum + (shares[member]?.at(-1)?.tokens ?? 0), 0);
+  const first = members.length === 0 ? 0 : given % members.length;
+  return [...members.slice(first), ...members.slice(0, first)];
 }

@@ -282,7 +282,7 @@ export class EnvironmentLimit {
     // While no limit is in force, nothing else keeps this environment from starting everything again.
     if (isLimited) this.#cut.endReport(epoch);
     const share = this.#share(now);
-    this.#pace.set(now, { perSecond: share?.perSecond, tokens: share?.tokens, factor: this.#cut.factor });
+    this.#pace.set(now, { epoch, perSecond: share?.perSecond, tokens: share?.tokens, factor: this.#cut.factor });
   }
 
   /**

@@ -7,6 +7,15 @@ const FIRST_MILLISECONDS = 200;
 /** The most starts that are made up for after all slots were taken: their ends space these starts. */
 const MOST_AFTER_FULL = 3;
 
+interface NewPace {
+  /** The epoch of the share. */
+  readonly epoch: number;
+  readonly perSecond: number | undefined;
+  /** The tokens that the member has been given so far. */
+  readonly tokens: number | undefined;
+  readonly factor: number;
+}
+
 /**
  * Spaces the starts of one environment evenly, at its share of the fleet's rate. A new pace begins at a random point of its
  * interval, so the environments of a fleet do not start in lock-step.
@@ -21,16 +30,14 @@ export class Pace {
   #at = 0;
   #tokens: number | undefined;
   #tokensSeen: number | undefined;
+  #tokensOf: number | undefined;
 
   constructor(random: () => number) {
     this.#random = random;
   }
 
-  /** Sets the pace, and adds the tokens that a later share has brought. */
-  set(
-    now: number,
-    { perSecond, tokens, factor }: { perSecond: number | undefined; tokens: number | undefined; factor: number },
-  ): void {
+  /** Sets the pace. The tokens of a later epoch take the place of those that are left: unused tokens are lost. */
+  set(now: number, { epoch, perSecond, tokens, factor }: NewPace): void {
     this.#advance(now);
     if ((perSecond ?? 0) > 0 && (this.#rate ?? 0) === 0) {
       this.#due = this.#random() - ((perSecond ?? 0) * FIRST_MILLISECONDS) / 1_000;
@@ -38,8 +45,10 @@ export class Pace {
     this.#rate = perSecond === undefined ? undefined : perSecond / 1_000;
     this.#factor = factor;
     if (tokens === undefined) this.#tokens = undefined;
-    else if (tokens !== this.#tokensSeen) this.#tokens = Math.max(0, tokens - (this.#tokensSeen ?? tokens));
+    else if (tokens !== this.#tokensSeen || epoch !== this.#tokensOf)
+      this.#tokens = Math.max(0, tokens - (this.#tokensSeen ?? tokens));
     this.#tokensSeen = tokens;
+    this.#tokensOf = epoch;
   }
 
   /** Lowers the pace at once, until the next `set`. */
@@ -74,6 +83,8 @@ export class Pace {
     this.#at = now;
     if (this.#rate === undefined) return;
     const rate = this.#rate * this.#factor;
-    this.#due = Math.min(this.#due + rate * milliseconds, Math.max(1 + rate * LATE_MILLISECONDS, MOST_AFTER_FULL));
+    // Tokens bound the starts in any window, so starts that were missed are not made up for.
+    const most = this.#tokens === undefined ? MOST_AFTER_FULL : 1;
+    this.#due = Math.min(this.#due + rate * milliseconds, Math.max(1 + rate * LATE_MILLISECONDS, most));
   }
 }

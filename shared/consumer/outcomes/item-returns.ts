@@ -6,8 +6,10 @@ import type { Ledger } from "../../ledger/ledger.ts";
 import { replacementBody } from "../../messages/dead-letter.ts";
 import { addressOf } from "../../messages/item-address.ts";
 import { type ItemMessage, receiveOf } from "../../messages/item-message.ts";
-import { isSuspect, type PendingState } from "../attempts/receive-history.ts";
-import { DELETE, type Disposition } from "./outcome.ts";
+import { isSuspect } from "../attempts/receive-history.ts";
+import { DELETE, type Disposition, type Outcome } from "./outcome.ts";
+
+type Returned = Extract<Outcome, { tag: "returned" }>;
 
 export interface ItemReturnsOptions {
   readonly workflow: Workflow;
@@ -30,10 +32,16 @@ export class ItemReturns {
    * Returns a message without an attempt. The receive is recorded in the ledger, so it does not make the item a
    * suspect.
    */
-  async withoutAttempt(item: ItemMessage, state: PendingState, milliseconds: number): Promise<Disposition> {
+  async withoutAttempt({
+    item,
+    state,
+    afterMilliseconds: milliseconds,
+    isWithoutSlot,
+  }: Returned): Promise<Disposition> {
     const { ledger } = this.#options;
     const receive = receiveOf(item);
-    if (this.#mustBeReplaced(item, milliseconds)) {
+    // A message without a slot may return very often, so its record has the same size for any number of receives.
+    if (isWithoutSlot === true || this.#mustBeReplaced(item, milliseconds)) {
       await ledger.attempts.recordReplacement(addressOf(item.envelope), receive, state, isSuspect(item, state));
     } else await ledger.attempts.recordReceive(addressOf(item.envelope), receive, "returned");
     return await this.after(item, milliseconds);

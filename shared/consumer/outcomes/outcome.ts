@@ -28,6 +28,8 @@ export type Outcome =
       readonly item: ItemMessage;
       readonly state: PendingState;
       readonly afterMilliseconds: number;
+      /** The fleet's limit left no slot to the message. This can happen to a message very often. */
+      readonly isWithoutSlot?: true;
     }
   /** The run is stopped: the item is dropped. */
   | { readonly tag: "cancelled"; readonly item: ItemMessage }

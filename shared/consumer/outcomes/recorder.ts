@@ -62,7 +62,7 @@ export class Recorder {
       case "dead":
         return this.#deaths.record(outcome.item, outcome.reason, outcome.history);
       case "returned":
-        return this.#returns.withoutAttempt(outcome.item, outcome.state, outcome.afterMilliseconds);
+        return this.#returns.withoutAttempt(outcome);
       case "cancelled":
         return this.#recordCancelled(outcome.item);
       case "settled":

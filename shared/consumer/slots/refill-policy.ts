@@ -5,6 +5,8 @@ export interface SlotState {
   readonly now: number;
   /** How many slots there are. */
   readonly slots: number;
+  /** How many messages should wait for their start. `undefined`: no rate is in force, so that only slots count. */
+  readonly stock?: number | undefined;
   /** Attempts that run. Each has a slot. */
   readonly attempting: number;
   /** Messages that the consumer has, and that may still need a slot. */
@@ -46,10 +48,11 @@ export const isBusy = ({ attempting, withoutSlot }: SlotState): boolean => attem
  * @example messagesToReceive({ ...tenSlots, attempting: 7, isQueueLow: true }) // [3]
  */
 export function messagesToReceive(state: RefillState): readonly number[] {
-  const { slots, attempting, withoutSlot, requested, polls, isQueueLow } = state;
-  let free = slots - attempting - withoutSlot - requested;
+  const { polls, isQueueLow } = state;
+  let free = missing(state);
   if (isQueueLow) return polls === 0 && free > 0 ? [Math.min(MOST_RECEIVED_MESSAGES, free)] : [];
-  const prefetch = state.mayPrefetch ? prefetchLimit(state) : 0;
+  // At a rate, the stock takes the place of what is prefetched.
+  const prefetch = state.mayPrefetch && state.stock === undefined ? prefetchLimit(state) : 0;
   // Requests for less than ten messages cost as much as full ones. So a request to prefetch waits until there is room for
   // all of its messages, or a slot without a message.
   const due = Math.max(0, prefetch - MOST_RECEIVED_MESSAGES);
@@ -62,6 +65,10 @@ export function messagesToReceive(state: RefillState): readonly number[] {
   }
   return requests;
 }
+
+/** How many more messages slots are free for, or how many more should wait for their start. */
+const missing = ({ slots, attempting, withoutSlot, requested, stock }: RefillState): number =>
+  stock === undefined ? slots - attempting - withoutSlot - requested : stock - withoutSlot - requested;
 
 /**
  * How many messages may be prefetched. There are never more than slots, because prefetched messages become suspects together

@@ -15,6 +15,12 @@
 export interface SlotSupplier {
   /** How many attempts may be in flight in this environment now. */
   readonly size: number;
+  /** How many messages to have in hand that wait for their start. `undefined`: no rate is in force, so only slots count. */
+  readonly stock?: number | undefined;
+  /** Begins the invocation: from now on, the supplier may ask how many slots it can use, and says when that may be more. */
+  begin?(invocation: { readonly wanted: () => number; readonly onChange: () => void }): void;
+  /** Ends the invocation. All slots are released before. Never rejects. */
+  end?(): Promise<void>;
   /**
    * Reserves a slot. It waits while all slots are taken, or while the next start is not due yet; callers are served in the
    * order of their calls. Never rejects.
@@ -40,13 +46,18 @@ export interface Slot {
 export type SlotUse =
   /** No attempt was made in it, so it does not count as a start. */
   | { readonly tag: "unused" }
-  | { readonly tag: "succeeded"; readonly durationMilliseconds: number }
+  | ({ readonly tag: "succeeded"; readonly durationMilliseconds: number } & Advertised)
   /** The service refused the attempt because of load. */
-  | {
+  | ({
       readonly tag: "throttled";
       readonly durationMilliseconds: number;
       /** How long the service asks to wait. `undefined` if it does not say. */
       readonly retryAfterMilliseconds: number | undefined;
-    }
+    } & Advertised)
   /** It ended in any other way: with an error, a timeout, or a wait that concerns only this item. */
-  | { readonly tag: "failed"; readonly durationMilliseconds: number };
+  | ({ readonly tag: "failed"; readonly durationMilliseconds: number } & Advertised);
+
+interface Advertised {
+  /** The starts per second that the headers of the attempt's responses leave to the fleet. */
+  readonly advertisedPerSecond?: number | undefined;
+}

@@ -920,7 +920,8 @@ describe("a consumer with a slot supplier", () => {
     expect(world.sqs.visibilities).toEqual([{ receiptHandle: "handle-0", seconds: 90 }]);
     expect(uses.map(({ tag }) => tag)).toEqual(["succeeded"]);
     const [state] = await world.ledger.itemStates([addressOf(parseEnvelope(world.message(0).body))]);
-    expect(state).toMatchObject({ tag: "pending", failures: [], receives: new Map([[1, "returned"]]) });
+    // One number accounts for all receives: a message may get no slot very often.
+    expect(state).toMatchObject({ tag: "pending", failures: [], receives: new Map(), accountedTo: 1 });
   });
 
   test("deletes a message that gets no slot, if its item is settled", async () => {

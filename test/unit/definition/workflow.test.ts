@@ -23,6 +23,14 @@ describe("documented defaults", () => {
   test("timeout: 30 s", () => expect(workflow.timeoutMilliseconds).toBe(30_000));
   test("memoryMb: 512", () => expect(workflow.memoryMb).toBe(512));
   test("refill: true", () => expect(workflow.refill).toBe(true));
+  test("rateLimit: none", () => expect(workflow.rateLimit).toBeUndefined());
+  test("rateLimit.burst: 1", () => {
+    expect(define({ rateLimit: { perMinute: 30 } }).rateLimit).toEqual({ perSecond: 0.5, burst: 1 });
+  });
+  test("adaptive: on, without latency", () => {
+    expect(workflow.adaptive).toEqual({ search: true, latency: false });
+    expect(define({ adaptive: {} }).adaptive).toEqual({ search: true, latency: false });
+  });
   test("retry: 5 attempts, from 1 s up to 5 min", () => {
     expect(workflow.retry).toMatchObject({ attempts: 5, baseMilliseconds: 1_000, capMilliseconds: 300_000 });
   });
@@ -87,6 +95,59 @@ const CASES: readonly Case[] = [
       [{ tasksPerEnvironment: null }, "null"],
     ],
     fix: "leave it out",
+  },
+  {
+    option: "rateLimit",
+    allowed: [
+      { rateLimit: { perSecond: 0.001 } },
+      { rateLimit: { perMinute: 6e6 } },
+      { rateLimit: { perHour: 3.6e8 } },
+    ],
+    refused: [
+      [{ rateLimit: {} }, "exactly one of perSecond, perMinute and perHour", "{}"],
+      [{ rateLimit: { burst: 5 } }, "exactly one"],
+      [{ rateLimit: { perSecond: 1, perMinute: 60 } }, "exactly one", '"perMinute":60'],
+    ],
+    fix: "write { perSecond: 100 }",
+  },
+  {
+    option: "rateLimit.perSecond",
+    allowed: [{ rateLimit: { perSecond: 100_000 } }],
+    refused: [
+      [{ rateLimit: { perSecond: 0 } }, "above 0 and up to 100000", "is 0"],
+      [{ rateLimit: { perSecond: -1 } }, "is -1"],
+      [{ rateLimit: { perSecond: 100_001 } }, "up to 100000", "is 100001"],
+      [{ rateLimit: { perSecond: Number.NaN } }, "NaN"],
+      [{ rateLimit: { perSecond: "5" } }, '"5"'],
+    ],
+    fix: "leave rateLimit out",
+  },
+  {
+    option: "rateLimit.perHour",
+    allowed: [{ rateLimit: { perHour: 1 } }],
+    refused: [[{ rateLimit: { perHour: 360_000_001 } }, "up to 360000000", "is 360000001"]],
+    fix: "leave rateLimit out",
+  },
+  {
+    option: "rateLimit.burst",
+    allowed: [{ rateLimit: { perSecond: 1, burst: 1 } }, { rateLimit: { perSecond: 1, burst: 100_000 } }],
+    refused: [
+      [{ rateLimit: { perSecond: 1, burst: 0 } }, "1 to 100000", "is 0"],
+      [{ rateLimit: { perSecond: 1, burst: 1.5 } }, "is 1.5"],
+      [{ rateLimit: { perSecond: 1, burst: 100_001 } }, "is 100001"],
+    ],
+    fix: "one after the other",
+  },
+  {
+    option: "adaptive.latency",
+    allowed: [
+      { adaptive: false },
+      { adaptive: true },
+      { adaptive: { latency: false } },
+      { adaptive: { latency: true } },
+    ],
+    refused: [[{ adaptive: { latency: 1 } }, "is 1"]],
+    fix: "true or false",
   },
   {
     option: "timeout",

@@ -2,6 +2,7 @@ import type { Context, SQSEvent } from "aws-lambda";
 import { expect, test, vi } from "vitest";
 import { RECORDING_SECONDS } from "../../../shared/definition/topology.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
+import { LimitRow } from "../../../shared/ledger/limit-row.ts";
 import { envelopeBody } from "../../../shared/messages/envelope.ts";
 import { FakeSqs } from "../../helpers/fake-sqs.ts";
 import { MemoryStore } from "../../helpers/memory-store.ts";
@@ -16,7 +17,9 @@ vi.mock("../../../workflows/cities.ts", async () => {
   return { default: defineWorkflow(workflowOptions({ task, timeout: { minutes: 10 } })) };
 });
 
-const ledger = new Ledger(new MemoryStore());
+const store = new MemoryStore();
+const ledger = new Ledger(store);
+const limitRow = new LimitRow(store);
 const sqs = new FakeSqs();
 
 vi.mock("../../../functions/function-services.ts", () => ({
@@ -24,6 +27,7 @@ vi.mock("../../../functions/function-services.ts", () => ({
     workflow: (await import("../../../workflows/cities.ts")).default,
     ledger,
     runs: ledger.runs,
+    limitRow,
     queue: sqs.queue("https://sqs/queue"),
     deadLetterQueue: sqs.queue("https://sqs/dead-letters"),
     controlQueue: sqs.queue("https://sqs/control"),
