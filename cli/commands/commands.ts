@@ -52,6 +52,12 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import("./cancel.ts")).cancelCommand,
   },
   {
+    name: "limit",
+    usage: "[options] <workflow>",
+    summary: "show or change how much a workflow's fleet may do at once",
+    load: async () => (await import("./limit.ts")).limitCommand,
+  },
+  {
     name: "dlq",
     summary: "list dead letters, and redrive, export or delete them",
     load: async () => (await import("./dlq/dlq.ts")).dlqCommand,
