@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
-import { FUNCTIONS } from "../infra/bundling.ts";
+import { FUNCTIONS, type FunctionName } from "../infra/bundling.ts";
 import { CREDENTIALS_MODULE } from "../shared/aws/credentials-module.ts";
 import { SluiceError } from "../shared/base/errors.ts";
 import { fastPathOf, functionEnvironment, toVariables } from "../shared/definition/function-environment.ts";
@@ -10,7 +10,7 @@ import type { Workflow } from "../shared/definition/workflow.ts";
 import { engineAccess } from "./access/engine-access.ts";
 import { ActivityMonitor } from "./lambda/activity-monitor.ts";
 import { bundleFunctions } from "./lambda/bundle-functions.ts";
-import { EventSourceMapping, LAMBDA_RAMP } from "./lambda/event-source-mapping.ts";
+import { EventSourceMapping, LAMBDA_RAMP, type LoopDetection } from "./lambda/event-source-mapping.ts";
 import type { FunctionConfiguration } from "./lambda/execution-environment.ts";
 import { LocalFunction } from "./lambda/local-function.ts";
 import { Watchdog } from "./lambda/watchdog.ts";
@@ -35,6 +35,12 @@ export interface EngineOptions {
    * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
    */
   readonly scalesAsLambda?: boolean;
+  /**
+   * Whether loops of functions and queues are detected, and stopped for the consumer, as on Lambda. Then each message
+   * carries a trace header. Default false.
+   * https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+   */
+  readonly detectsLoops?: boolean;
 }
 
 /** A running engine. */
@@ -139,6 +145,9 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
     const producer = new LocalFunction(configure("producer"), activity.ofProducer);
     const consumer = new LocalFunction(configure("consumer"), activity.ofConsumer);
     const mappings: EventSourceMapping[] = [];
+    // The stack sets the same (`recursiveLoop`).
+    const loops = (name: FunctionName, onLoop: LoopDetection["onLoop"]): LoopDetection | undefined =>
+      options.detectsLoops === true ? { functionName: `${workflow.name}-${name}`, onLoop } : undefined;
     const deliver = () => {
       const ofControlQueue = new EventSourceMapping({
         store: sqs.store,
@@ -146,7 +155,8 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
         batchSize: 1,
         batchingWindowSeconds: 0,
         maximumConcurrency: topology.producer.environments,
-        invoke: (event) => producer.invoke(event),
+        invoke: (event, trace) => producer.invoke(event, trace),
+        loops: loops("producer", "Allow"),
       });
       const ofQueue = new EventSourceMapping({
         store: sqs.store,
@@ -154,7 +164,8 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
         batchSize: topology.batchSize,
         batchingWindowSeconds: topology.batchingWindowSeconds,
         maximumConcurrency: topology.environments,
-        invoke: (event) => consumer.invoke(event),
+        invoke: (event, trace) => consumer.invoke(event, trace),
+        loops: loops("consumer", "Terminate"),
         ramp: options.scalesAsLambda === true ? LAMBDA_RAMP : undefined,
       });
       mappings.push(ofControlQueue, ofQueue);

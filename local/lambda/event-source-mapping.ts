@@ -2,6 +2,7 @@ import type { SQSEvent, SQSRecord } from "aws-lambda";
 import type { QueueStore } from "../sqs/queue-store.ts";
 import type { ReceivedMessage } from "../sqs/receive-messages.ts";
 import type { InvocationOutcome } from "./execution-environment.ts";
+import { MOST_TURNS, traceOfInvocation, turnsOf } from "./trace-header.ts";
 
 export interface MappingOptions {
   readonly store: QueueStore;
@@ -11,12 +12,25 @@ export interface MappingOptions {
   readonly batchingWindowSeconds: number;
   /** How many invocations run at the same time at most. */
   readonly maximumConcurrency: number;
-  readonly invoke: (event: SQSEvent) => Promise<InvocationOutcome>;
+  /** @param trace The trace header of the invocation. Absent if loops are not detected. */
+  readonly invoke: (event: SQSEvent, trace?: string) => Promise<InvocationOutcome>;
+  /** How loops are detected. Default: they are not. */
+  readonly loops?: LoopDetection | undefined;
   /**
    * How the number of invocations at the same time grows. Default: it is the maximum concurrency from the beginning, so
    * that a short run need not wait for AWS's slow start.
    */
   readonly ramp?: Ramp | undefined;
+}
+
+/**
+ * Lambda detects that a function sends messages to its own queue, over any number of other functions and queues.
+ * https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+ */
+export interface LoopDetection {
+  readonly functionName: string;
+  /** What happens after `MOST_TURNS`: the function's setting `RecursiveLoop`. */
+  readonly onLoop: "Allow" | "Terminate";
 }
 
 /** How a mapping scales up: it begins with some invocations at the same time, and adds more while messages are visible. */
@@ -102,8 +116,8 @@ export class EventSourceMapping {
   }
 
   async #process(batch: readonly ReceivedMessage[]): Promise<void> {
-    const { store, queue, invoke } = this.#options;
-    const outcome = await invoke({ Records: batch.map((message) => toRecord(queue, message)) });
+    const { store, queue } = this.#options;
+    const outcome = await this.#invoke(batch);
     // Failed messages become visible again when their visibility timeout is over.
     const failed = failedMessages(
       outcome,
@@ -114,6 +128,19 @@ export class EventSourceMapping {
       queue,
       done.map(({ receiptHandle }) => receiptHandle),
     );
+  }
+
+  async #invoke(batch: readonly ReceivedMessage[]): Promise<InvocationOutcome> {
+    const { queue, invoke, loops } = this.#options;
+    const event = { Records: batch.map((message) => toRecord(queue, message)) };
+    if (loops === undefined) return await invoke(event);
+    const { functionName, onLoop } = loops;
+    const headers = batch.map(({ systemAttributes }) => systemAttributes.AWSTraceHeader);
+    const [longest] = headers.toSorted((a, b) => turnsOf(b, functionName) - turnsOf(a, functionName));
+    if (onLoop === "Terminate" && turnsOf(longest, functionName) >= MOST_TURNS) {
+      return { tag: "threw", error: `Lambda stopped a loop of the function ${functionName} after ${MOST_TURNS} turns` };
+    }
+    return await invoke(event, traceOfInvocation(longest, functionName));
   }
 }
 

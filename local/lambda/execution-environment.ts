@@ -101,7 +101,7 @@ export class ExecutionEnvironment {
   }
 
   /** Runs one event. Never rejects. */
-  async invoke(event: unknown, requestId: string): Promise<InvocationOutcome> {
+  async invoke(event: unknown, requestId: string, trace?: string): Promise<InvocationOutcome> {
     const { name, timeoutSeconds, memoryMb } = this.#configuration;
     await this.started();
     if (!this.#alive) return { tag: "crashed", error: `it ended before its first invocation: ${await this.#exited}` };
@@ -131,6 +131,7 @@ export class ExecutionEnvironment {
         timeoutMilliseconds,
         memoryMb,
         event,
+        ...(trace !== undefined && { trace }),
       };
       // Sending to a process that ends just now fails. Its exit is reported below.
       this.#channel?.send(invocation);

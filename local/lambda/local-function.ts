@@ -78,16 +78,16 @@ export class LocalFunction {
   }
 
   /** Runs one event in an idle environment, or in a new one. Never rejects. */
-  async invoke(event: unknown): Promise<InvocationOutcome> {
+  async invoke(event: unknown, trace?: string): Promise<InvocationOutcome> {
     this.#invocations++;
     try {
-      return await this.#invoke(event);
+      return await this.#invoke(event, trace);
     } finally {
       this.#invocations--;
     }
   }
 
-  async #invoke(event: unknown): Promise<InvocationOutcome> {
+  async #invoke(event: unknown, trace: string | undefined): Promise<InvocationOutcome> {
     let environment: ExecutionEnvironment | undefined;
     try {
       environment = await this.#acquire();
@@ -98,7 +98,7 @@ export class LocalFunction {
       return { tag: "crashed", error };
     }
     if (environment === undefined) return { tag: "crashed", error: "the function was closed before it could start" };
-    const outcome = await environment.invoke(event, randomUUID());
+    const outcome = await environment.invoke(event, randomUUID(), trace);
     if (outcome.tag !== "returned")
       this.#observer.onFailure(`${this.#configuration.name} ${outcome.tag}: ${outcome.error}`);
     if (environment.alive && outcome.tag !== "timed out") this.#release(environment);

@@ -7,6 +7,8 @@ export interface Invocation {
   readonly timeoutMilliseconds: number;
   readonly memoryMb: number;
   readonly event: unknown;
+  /** The trace header. The SDK sends it with each request. Absent if loops are not detected. */
+  readonly trace?: string | undefined;
 }
 
 /** What the tasks of an environment, or its reads of the source, did since its last report. */

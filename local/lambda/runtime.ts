@@ -91,7 +91,12 @@ function report(): void {
 // The operating system knows the peak. Samples would miss it.
 const peakMemoryMb = () => process.resourceUsage().maxRSS / 1_024;
 
-async function invoke(handler: Handler, { requestId, functionName, timeoutMilliseconds, memoryMb, event }: Invocation) {
+async function invoke(handler: Handler, invocation: Invocation) {
+  const { requestId, functionName, timeoutMilliseconds, memoryMb, event, trace } = invocation;
+  // Lambda's runtime sets this variable for each invocation, and the SDK reads it for each request.
+  // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+  // biome-ignore lint/plugin: only the runtime of an environment may set it, and other code cannot pass it to the SDK
+  if (trace !== undefined) process.env._X_AMZN_TRACE_ID = trace;
   const deadline = Date.now() + timeoutMilliseconds;
   const context = {
     functionName,

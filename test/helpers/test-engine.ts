@@ -40,6 +40,8 @@ export async function prepareTestEngine(
     topology: change(topology(workflow)),
     state: new StateDirectory(name, root),
     variables: { MARKERS: root },
+    // A consumer in a loop would be stopped, as on Lambda.
+    detectsLoops: true,
   });
 }
 

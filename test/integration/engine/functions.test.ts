@@ -20,6 +20,7 @@ export async function handler(event, context) {
   if (event.hang || event.stray) await new Promise((resolve) => setTimeout(resolve, 60_000));
   if (event.throws) throw new Error("no luck");
   if (event.nothing) return undefined;
+  if (event.trace) return process.env._X_AMZN_TRACE_ID;
   if (event.ticks !== undefined) {
     const before = ticks;
     globalThis.ticking ??= setInterval(() => { ticks++; appendFileSync(event.ticks, "."); }, 1);
@@ -81,6 +82,12 @@ test("an environment is kept for the next invocation, and gets a Lambda context"
   expect(await answerOf({})).toMatchObject({ pid: first.pid, invocations: 2 });
   expect(await local.invoke({ nothing: true })).toEqual({ tag: "returned", result: null });
   expect(local.peakMemoryMb).toBeGreaterThan(10);
+});
+
+test("an invocation has its trace where the SDK reads it", async () => {
+  for (const trace of ["Root=1-1-1;Lineage=a:1", "Root=1-2-2;Lineage=a:2"]) {
+    expect(await local.invoke({ trace: true }, trace)).toEqual({ tag: "returned", result: trace });
+  }
 });
 
 test("invocations at the same time each have their own environment", async () => {

@@ -264,6 +264,42 @@ test("a batch beyond Lambda's 6 MB for one event is delivered with several invoc
   await vi.waitUntil(() => left() === 0, { interval: 1 });
 });
 
+describe("a function that sends a message to its own queue in each invocation", () => {
+  /** Counts the invocations, up to 20. */
+  async function countTurns(onLoop: "Allow" | "Terminate") {
+    let count = 0;
+    const ended = Promise.withResolvers<void>();
+    send("start");
+    const { mapping } = map({
+      batchSize: 1,
+      maximumConcurrency: 1,
+      loops: { functionName: "f", onLoop },
+      invoke: async (_, trace) => {
+        if (++count < 20 && trace !== undefined) store.send("q", { body: "next", traceHeader: trace });
+        else ended.resolve();
+        return SUCCESS;
+      },
+    });
+    // The message that would be the next turn is hidden, and no invocation has it.
+    const isStopped = () => {
+      const { visible, inFlight } = store.counts("q");
+      return count === 16 && visible === 0 && inFlight === 1;
+    };
+    await Promise.race([ended.promise, vi.waitUntil(isStopped, { interval: 1, timeout: 100_000 })]);
+    await turns();
+    await mapping.stop();
+    return count;
+  }
+  test("is stopped after 16 turns, and the message comes again until its receive limit", async () => {
+    expect(await countTurns("Terminate")).toBe(16);
+    expect(left()).toBe(1);
+  });
+
+  test("goes on if its loop is allowed", async () => {
+    expect(await countTurns("Allow")).toBe(20);
+  });
+});
+
 describe("after an invocation", () => {
   test("only the messages that succeeded are deleted", async () => {
     send(..."abc");
