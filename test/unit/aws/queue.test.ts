@@ -55,3 +55,27 @@ test("a message that SQS refuses is sent again, and it is an error if SQS refuse
   const never = queueAnswering(...Array(5).fill(refused));
   await expect(never.queue.sendUntraced({ body: "a" })).rejects.toMatchObject({ code: "SEND_FAILED" });
 });
+
+test("A change of the visibility sends no try of its request after its signal", async () => {
+  const signals: (AbortSignal | undefined)[] = [];
+  const client = new SQSClient({
+    region: "eu-west-1",
+    credentials: { accessKeyId: "id", secretAccessKey: "secret" },
+    maxAttempts: 3,
+    requestHandler: {
+      metadata: { handlerProtocol: "test" },
+      async handle(_request: unknown, options?: { abortSignal?: AbortSignal }) {
+        signals.push(options?.abortSignal);
+        // The signal fires while the first try is under way.
+        controller.abort();
+        throw Object.assign(new Error("the request was aborted"), { name: "AbortError" });
+      },
+      updateHttpClientConfig() {},
+      httpHandlerConfigs: () => ({}),
+      destroy() {},
+    } as never,
+  });
+  const controller = new AbortController();
+  await expect(new Queue(client, URL).changeVisibility("handle", 5_000, controller.signal)).rejects.toThrow("aborted");
+  expect(signals).toEqual([controller.signal]);
+});
