@@ -19,7 +19,7 @@ export const AREAS: readonly Area[] = [
     tests: [LEDGER, CONTROL, "test/integration/ledger/store.test.ts"],
     others: [PRODUCER, CONSUMER, DEAD_LETTERS],
   },
-  { folder: "shared/consumer", tests: [CONSUMER, CONTROL], others: ["test/unit/functions/**/*.test.ts"] },
+  { folder: "shared/consumer", tests: [CONSUMER, CONTROL], others: [] },
   { folder: "shared/producer", tests: [PRODUCER, CONTROL], others: [LEDGER] },
   {
     folder: "local/sqs",

@@ -11,8 +11,8 @@ import { earlierKills, type Result, report, save, type Verdict } from "./report.
 const MOST_OTHERS = 25;
 
 /** Of the tests that take longer than `SLOW_MILLISECONDS`, so many run with a mutant. */
-const MOST_SLOW = 3;
-const SLOW_MILLISECONDS = 200;
+const MOST_SLOW = 1;
+const SLOW_MILLISECONDS = 150;
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { survivors: { type: "boolean" } } });
 

@@ -6,7 +6,7 @@ import type { Entry, Plan } from "./plan.ts";
 export const DIRECTORY = join(".sluice", "mutation");
 
 /** A process whose journal stands still for so long hangs in a mutant. */
-const STANDSTILL_MILLISECONDS = 120_000;
+const STANDSTILL_MILLISECONDS = 60_000;
 
 /** Runs the tests of a plan in a process of its own, and returns what the process has noted. */
 export async function inOwnProcess(

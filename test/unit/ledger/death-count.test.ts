@@ -212,6 +212,44 @@ describe("A run with tolerated failures", () => {
     expect(await run.ledger.runs.stopBeyondTolerance(RUN, 0)).toMatchObject({ tag: "stopped" });
   });
 
+  test("has its deaths in a row of its own, which a check without a death does not write", async () => {
+    const run = await new MortalRun({ count: 9, minimum: 100 }).produced(1);
+    run.store.updates.length = 0;
+    expect(await run.ledger.runs.stopBeyondTolerance(RUN, 0)).toEqual({ tag: "continues" });
+    expect(run.store.updates).toEqual([]);
+    await run.ledger.runs.stopBeyondTolerance(RUN, 3);
+    expect(await run.store.get({ pk: `run#${RUN}`, sk: "deaths" })).toMatchObject({ deaths: 3, checkAt: 13 });
+    run.store.reads = 0;
+    run.store.updates.length = 0;
+    run.clock.now += 1_000;
+    await run.ledger.runs.stopBeyondTolerance(RUN, 1);
+    expect([run.store.reads, run.store.updates.length]).toEqual([0, 1]);
+    await run.ledger.runs.stopBeyondTolerance(RUN, 0);
+    expect([run.store.reads, run.store.updates.length]).toEqual([1, 1]);
+  });
+
+  test.each([0, 1])(
+    "is checked by one of two workers that count a death at the same moment (%i)",
+    async (checksBefore) => {
+      const run = await new MortalRun({ count: checksBefore, minimum: 100 }).produced(1);
+      // After a worker has died, the row still has the time until which it checks.
+      let isDead = false;
+      run.store.before = (_operation, key) => {
+        isDead ||= key?.sk === "block";
+        if (isDead) throw new Error("the process died");
+      };
+      if (checksBefore > 0) await expect(run.worker().runs.stopBeyondTolerance(RUN, 1)).rejects.toThrow("died");
+      const walks: unknown[] = [];
+      run.store.before = (_operation, key) => void (key?.sk === "block" && walks.push(key));
+      run.clock.now += 30_000;
+      const verdicts = await Promise.all(
+        [run.worker(), run.worker()].map(({ runs }) => runs.stopBeyondTolerance(RUN, 1)),
+      );
+      expect(verdicts.map(({ tag }) => tag)).toContain("due");
+      expect(walks).toHaveLength(1);
+    },
+  );
+
   test("is stopped by a death after a checkpoint that has passed a page with earlier ones", async () => {
     const run = await new MortalRun({ count: 2, minimum: 100 }).produced(2, 1);
     for (const number of [SIZE, SIZE + 1]) await run.die(number);
