@@ -72,7 +72,7 @@ export class Disposal {
       return;
     }
     // Retries of the request may take longer than the message stays hidden.
-    const signal = left < LONGEST_SDK_REQUEST_MILLISECONDS ? AbortSignal.timeout(left) : undefined;
+    const signal = left < LONGEST_SDK_REQUEST_MILLISECONDS ? AbortSignal.timeout(Math.floor(left)) : undefined;
     try {
       await queue.changeVisibility(message.receiptHandle, milliseconds, signal);
     } catch (error) {
