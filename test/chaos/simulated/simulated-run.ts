@@ -267,7 +267,9 @@ class SimulatedRun {
       return false;
     });
     this.#isObeying = false;
-    if (this.#wish === wish) this.#wish = undefined;
+    // The person wants something else by now, because the command took so long.
+    if (this.#wish !== wish) return;
+    this.#wish = undefined;
     const now = this.#time.now();
     if (paused) this.#pauses.push({ from: now, to: Number.POSITIVE_INFINITY });
     // The messages that were put back during the pause would stay hidden for a minute.
