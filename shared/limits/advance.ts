@@ -119,14 +119,15 @@ function redivide(
   { concurrency, tasksPerEnvironment }: AdvanceOptions,
 ): NextEpoch | undefined {
   const { limit, members, controller } = state;
-  const isWaiting = Object.hasOwn(members, member) && (state.shares[member]?.at(-1)?.slots ?? 0) === 0;
+  const own = state.shares[member]?.at(-1)?.slots ?? 0;
+  const isWaiting = members[member]?.isLeaving === undefined && own < (members[member]?.wanted ?? 0) / 2;
   if (!isWaiting || controller === undefined || (limit.slots === undefined && limit.perSecond === undefined))
     return undefined;
   const alive = Object.fromEntries(Object.entries(members).filter(([each]) => seen.isAlive(each, now)));
   const epoch = state.epoch + 1;
   const divided: Divided = { slots: limit.slots ?? concurrency, perSecond: limit.perSecond };
   const shares = divide(divided, alive, state.shares, epoch, tasksPerEnvironment);
-  if ((shares[member]?.at(-1)?.slots ?? 0) === 0) return undefined;
+  if ((shares[member]?.at(-1)?.slots ?? 0) <= own) return undefined;
   const tokensOf = (each: string) => state.shares[each]?.at(-1)?.tokens;
   return {
     ...state,

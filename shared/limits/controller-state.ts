@@ -28,8 +28,8 @@ export interface ControllerState {
   readonly budget: number;
   /** The throttles that a failed probe costs, on average. */
   readonly cost: number;
-  /** What was accepted and what was allowed lately, in the unit of the level times time. These sums fade. */
-  readonly recent: { readonly accepted: number; readonly allowed: number; readonly weighted: number };
+  /** The attempts of late: those accepted, times the level, and all. These sums fade. */
+  readonly recent: { readonly accepted: number; readonly all: number };
   /** The mean duration of an attempt, in milliseconds. */
   readonly latency: number;
   /** The slots that go with a rate. */
@@ -83,7 +83,7 @@ export interface SlowState {
 
 export const NO_LOADS: Loads = { attempts: 0, sum: 0, squares: 0, throttled: 0, throttledSum: 0 };
 
-export const NOTHING_RECENT: ControllerState["recent"] = { accepted: 0, allowed: 0, weighted: 0 };
+export const NOTHING_RECENT: ControllerState["recent"] = { accepted: 0, all: 0 };
 
 export const FIRST_STATE: ControllerState = {
   version: 1,

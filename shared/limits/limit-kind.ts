@@ -6,13 +6,16 @@ const FEWEST_THROTTLED = 4;
 const FEWEST_ATTEMPTS = 20;
 
 /** How much fuller environments were, in standard deviations, when attempts started that were throttled. */
-const LEAST_DIFFERENCE = 0.8;
+const LEAST_DIFFERENCE = 0.45;
 
 /** The same in standard errors: chance alone does not reach this. */
-const LEAST_EVIDENCE = 3;
+const LEAST_EVIDENCE = 2.5;
 
 /** Throttles at a safe number of slots, after which the number of slots is not what the service limits. */
 const MOST_SURPRISE = 3;
+
+/** The same for a rate. It is larger, because several cuts may follow a change of the rate. */
+const MOST_SURPRISE_OF_RATE = 6;
 
 /** Adds an epoch's loads. */
 export function addLoads(state: ControllerState, { counted }: EpochTotals): Loads {
@@ -37,6 +40,7 @@ export function addLoads(state: ControllerState, { counted }: EpochTotals): Load
 export function isOtherKind({ kind, loads, surprise, latency }: ControllerState): boolean {
   if (latency === 0) return false;
   if (kind === "slots") return surprise >= MOST_SURPRISE;
+  if (surprise >= MOST_SURPRISE_OF_RATE) return true;
   const { attempts, sum, squares, throttled, throttledSum } = loads;
   if (throttled < FEWEST_THROTTLED || attempts < FEWEST_ATTEMPTS) return false;
   const mean = sum / attempts;

@@ -10,9 +10,9 @@ export interface Measured {
   readonly seconds: number;
   /** The part of what was allowed that was used. */
   readonly used: number;
-  /** What the service has accepted lately, in the unit of the level. */
+  /** The level, less the part that was refused lately. Slots that found no message do not count. */
   readonly bears: number;
-  /** The same, in this epoch alone. */
+  /** What the service accepted in this epoch, in the unit of the level. */
   readonly bearsNow: number;
   /** Whether all environments had the present level during the whole time of their latest reports. */
   readonly isTested: boolean;
@@ -57,15 +57,15 @@ export function measure(state: ControllerState, totals: EpochTotals, concurrency
   const done = isRate ? accepted : acceptedInFlight;
   const level = common.isTested ? state.level : state.previous;
   const fade = Math.max(0.5, 1 - accepted / ENOUGH_ATTEMPTS);
+  const all = accepted + throttled;
   const recent = {
-    accepted: fade * state.recent.accepted + done,
-    allowed: fade * state.recent.allowed + allowed,
-    weighted: fade * state.recent.weighted + level * allowed,
+    accepted: fade * state.recent.accepted + level * accepted,
+    all: fade * state.recent.all + all,
   };
   return {
     ...common,
     used: allowed > 0 ? (isRate ? counted.started : counted.inFlightMilliseconds) / allowed : 0,
-    bears: recent.allowed > 0 ? (recent.accepted * recent.weighted) / recent.allowed ** 2 : 0,
+    bears: recent.all > 0 ? recent.accepted / recent.all : 0,
     bearsNow: allowed > 0 ? (level * done) / allowed : 0,
     recent,
   };

@@ -2,7 +2,7 @@
 const LATE_MILLISECONDS = 50;
 
 /** A new member of the fleet waits about this long: the others may not know yet that their rates are lower. */
-const FIRST_MILLISECONDS = 200;
+const FIRST_MILLISECONDS = 100;
 
 /** The most starts that are made up for after all slots were taken: their ends space these starts. */
 const MOST_AFTER_FULL = 3;

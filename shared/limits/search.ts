@@ -11,7 +11,7 @@ const BUDGET_PER_SECOND = 0.15;
 const MOST_BUDGET = 0.04;
 
 /** The growth while nothing is known. */
-const SEARCH_GROWTH = 1.7;
+const SEARCH_GROWTH = 2;
 
 /** After a throttle a rate begins this far below its ceiling, so that a token bucket fills again. */
 const BACK = 0.97;
@@ -21,7 +21,7 @@ const RECOVERY = 0.5;
 
 const FIRST_STEP = 0.04;
 const STEP_GROWTH = 3;
-/** From this step on, a service that accepts everything is believed without a second look. */
+/** A probe that has come this far becomes a search: the service bears far more than before. */
 const LARGE_STEP = 0.5;
 
 /** The least and the most that one cut takes from a ceiling that was believed to be safe. */
@@ -123,8 +123,8 @@ function afterCleanEpoch(
     openWhenFar(state, concurrency);
     return;
   }
-  const isLarge = state.phase === "probe" && state.step >= LARGE_STEP;
-  if (!(isLarge ? isSeen : isTested) || used < LEAST_USE) return;
+  const isFast = state.phase === "search" && state.ceiling < state.level;
+  if (!(isFast ? isSeen : isTested) || used < LEAST_USE) return;
   switch (state.phase) {
     case "search":
       state.ceiling = state.level;
@@ -146,7 +146,11 @@ function afterCleanEpoch(
       if (to - state.probedAt < state.patience) return;
       // More in flight than before without a throttle is proof. More starts may still come from a bucket.
       if (state.kind === "slots") state.ceiling = state.level;
-      nextStep(state, to);
+      if (state.step >= LARGE_STEP) {
+        state.phase = "search";
+        state.ceiling = state.level;
+        state.level = whole(state, state.level * SEARCH_GROWTH, Math.ceil);
+      } else nextStep(state, to);
       return;
   }
 }
@@ -201,6 +205,7 @@ function afterThrottles(state: State, measured: Measured, { to }: EpochTotals): 
     if (before === "search") state.budget = state.cost;
     const least = before === "search" ? Math.min(state.level, byClock) : Math.min(state.previous, bears);
     state.ceiling = Math.max(state.ceiling, whole(state, least, Math.floor));
+    state.recent = NOTHING_RECENT;
     state.patience *= 0.7;
   } else {
     state.surprise++;
