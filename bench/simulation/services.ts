@@ -202,3 +202,48 @@ export class HealthyService implements Service {
     return Number.POSITIVE_INFINITY;
   }
 }
+
+/** A token bucket that another tenant uses, too, for some time: at even distances. */
+export class WithTenant implements Service {
+  readonly #bucket: TokenBucket;
+  readonly #perSecond: number;
+  readonly #taken: number;
+  readonly #time: readonly [from: number, to: number];
+  readonly #mean: number;
+  #tenantAt: number;
+
+  constructor(
+    perSecond: number,
+    burst: number,
+    taken: number,
+    time: readonly [from: number, to: number],
+    latency: Latency,
+    mean: number,
+  ) {
+    this.#bucket = new TokenBucket(steps(perSecond), burst, latency, mean);
+    this.#perSecond = perSecond;
+    this.#taken = taken;
+    this.#time = time;
+    this.#mean = mean;
+    this.#tenantAt = time[0];
+  }
+
+  request(now: number): Answer {
+    for (const end = Math.min(now, this.#time[1]); this.#tenantAt < end; this.#tenantAt += 1_000 / this.#taken) {
+      this.#bucket.request(this.#tenantAt);
+    }
+    return this.#bucket.request(now);
+  }
+
+  ideal(from: number, to: number, slots: number): number {
+    return integral((now) => Math.min(this.#left(now), (1_000 * slots) / this.#mean), from, to);
+  }
+
+  idealInFlight(now: number): number {
+    return (this.#left(now) * this.#mean) / 1_000;
+  }
+
+  #left(now: number): number {
+    return now >= this.#time[0] && now < this.#time[1] ? this.#perSecond - this.#taken : this.#perSecond;
+  }
+}

@@ -36,6 +36,10 @@ export interface ControllerState {
   readonly room: number;
   /** How full environments were when attempts started. These sums fade. */
   readonly loads: Loads;
+  /** The ceiling of the other kind, when the controller last changed its mind. 0: it never did. */
+  readonly otherCeiling: number;
+  /** Grows when the controller changes its mind: the next change needs more evidence. It fades to 1. */
+  readonly doubt: number;
   /** Grows with each throttle at a level that was believed to be safe. */
   readonly surprise: number;
   /** What was accepted since the latest long wait that the service has asked for. */
@@ -103,6 +107,8 @@ export const FIRST_STATE: ControllerState = {
   latency: 0,
   room: 0,
   loads: NO_LOADS,
+  otherCeiling: 0,
+  doubt: 1,
   surprise: 0,
   cycle: { since: 0, accepted: 0 },
   waitUntil: 0,

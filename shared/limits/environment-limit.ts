@@ -109,8 +109,11 @@ export class EnvironmentLimit {
    */
   resume(now: number): void {
     this.#count(now);
+    // While no limit is in force, an invocation that follows another at once need not wait for the row.
+    const isUnlimited = this.#lease !== undefined && this.#lease.share === undefined && now < this.#lease.until;
     // An environment without a share learns nothing by asking again within a second.
-    if (!this.isRefused(now) || now >= (this.#lease?.until ?? 0) - REFUSED_AGAIN_MILLISECONDS) this.#lease = undefined;
+    if (!isUnlimited && (!this.isRefused(now) || now >= (this.#lease?.until ?? 0) - REFUSED_AGAIN_MILLISECONDS))
+      this.#lease = undefined;
     this.#part = undefined;
     this.#isLeaving = false;
     this.#cut.end();

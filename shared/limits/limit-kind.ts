@@ -2,20 +2,20 @@ import type { EpochTotals } from "./controller.ts";
 import { type ControllerState, isLimiting, type Loads } from "./controller-state.ts";
 
 const FADE = 0.97;
-const FEWEST_THROTTLED = 4;
+const FEWEST_THROTTLED = 6;
 const FEWEST_ATTEMPTS = 20;
 
 /** How much fuller environments were, in standard deviations, when attempts started that were throttled. */
-const LEAST_DIFFERENCE = 0.45;
+const LEAST_DIFFERENCE = 0.5;
 
 /** The same in standard errors: chance alone does not reach this. */
-const LEAST_EVIDENCE = 2.5;
+const LEAST_EVIDENCE = 3;
 
 /** Throttles at a safe number of slots, after which the number of slots is not what the service limits. */
-const MOST_SURPRISE = 3;
+const MOST_SURPRISE = 2;
 
 /** The same for a rate. It is larger, because several cuts may follow a change of the rate. */
-const MOST_SURPRISE_OF_RATE = 6;
+const MOST_SURPRISE_OF_RATE = 3;
 
 /** Adds an epoch's loads. */
 export function addLoads(state: ControllerState, { counted }: EpochTotals): Loads {
@@ -37,14 +37,15 @@ export function addLoads(state: ControllerState, { counted }: EpochTotals): Load
  * vary, and throttled attempts started when there were more than usual. A service that limits a rate refuses at any
  * time: then throttles appear at a number of slots that was safe before.
  */
-export function isOtherKind({ kind, loads, surprise, latency }: ControllerState): boolean {
+export function isOtherKind({ kind, level, loads, surprise, latency, doubt }: ControllerState): boolean {
   if (latency === 0) return false;
-  if (kind === "slots") return surprise >= MOST_SURPRISE;
-  if (surprise >= MOST_SURPRISE_OF_RATE) return true;
+  // A service that limits slots accepts one attempt at a time.
+  if (kind === "slots") return surprise >= (level > 1 ? MOST_SURPRISE * doubt : 1);
+  if (surprise >= MOST_SURPRISE_OF_RATE * doubt) return true;
   const { attempts, sum, squares, throttled, throttledSum } = loads;
   if (throttled < FEWEST_THROTTLED || attempts < FEWEST_ATTEMPTS) return false;
   const mean = sum / attempts;
   const deviation = Math.sqrt(Math.max(1e-9, squares / attempts - mean * mean));
   const difference = (throttledSum / throttled - mean) / deviation;
-  return difference >= LEAST_DIFFERENCE && difference * Math.sqrt(throttled) >= LEAST_EVIDENCE;
+  return difference >= LEAST_DIFFERENCE && difference * Math.sqrt(throttled) >= LEAST_EVIDENCE * doubt;
 }

@@ -1,6 +1,9 @@
 /** The longest pause after throttles in a row, if the service does not say how long to wait. */
 const LONGEST_PAUSE_MILLISECONDS = 1_000;
 
+/** The first pause if no rate is known. Each further throttle doubles it. */
+const FIRST_PAUSE_MILLISECONDS = 20;
+
 /** By how much the first throttle lowers the environment's rate until the fleet's limit follows. */
 const FIRST_FACTOR = 0.9;
 
@@ -64,9 +67,10 @@ export class LocalCut {
     this.#lastAt = now;
     if (perSecond !== undefined) {
       this.#factor = Math.max(LOWEST_FACTOR, this.#factor * (this.#inRow === 0 ? FIRST_FACTOR : NEXT_FACTOR));
-      const pause = Math.min(LONGEST_PAUSE_MILLISECONDS, (1_000 / perSecond) * 2 ** this.#inRow);
-      this.#until = Math.max(this.#until, now + pause * (0.5 + random));
     }
+    const first = perSecond === undefined ? FIRST_PAUSE_MILLISECONDS : 1_000 / perSecond;
+    const pause = Math.min(LONGEST_PAUSE_MILLISECONDS, first * 2 ** this.#inRow);
+    this.#until = Math.max(this.#until, now + pause * (0.5 + random));
     this.#inRow = Math.min(this.#inRow + 1, 10);
   }
 

@@ -43,6 +43,11 @@ const MOST_PATIENCE_MILLISECONDS = 120_000;
 
 const LOWEST_RATE = 0.1;
 
+/** Each change of mind about what the service limits makes the next one harder. This fades by a part in each epoch. */
+const DOUBT = 1.6;
+const MOST_DOUBT = 6;
+const DOUBT_FADE = 0.003;
+
 type State = { -readonly [key in keyof ControllerState]: ControllerState[key] };
 
 /** One step of the search: what an epoch has shown changes the level. */
@@ -54,6 +59,7 @@ export function search(before: ControllerState, totals: EpochTotals, options: Co
   noteCycle(state, totals, accepted);
   if (accepted + throttled === 0) return state;
   state.loads = addLoads(before, totals);
+  state.doubt = Math.max(1, state.doubt * (1 - DOUBT_FADE));
   const earned = Math.min(MOST_BUDGET * accepted, Math.max(BUDGET * accepted, BUDGET_PER_SECOND * measured.seconds));
   state.budget = Math.min(2 * state.cost + 2, state.budget + earned) - throttled;
   if (state.waitUntil > totals.from) return state;
@@ -65,7 +71,7 @@ export function search(before: ControllerState, totals: EpochTotals, options: Co
   const lowest = state.kind === "slots" ? 1 : LOWEST_RATE;
   state.level = Math.max(lowest, state.level);
   state.ceiling = Math.max(lowest, state.ceiling);
-  if (state.level !== before.level) {
+  if (state.level !== before.level || state.kind !== before.kind) {
     state.previous = before.level;
     state.levelEpoch = totals.epoch + 1;
     state.isCut = state.level < before.level || !isLimiting(before);
@@ -185,13 +191,14 @@ function afterThrottles(state: State, measured: Measured, { to }: EpochTotals): 
     return;
   }
   if (state.phase === "measure") {
-    beginSearch(state, bearsNow);
+    if (accepted > 0) beginSearch(state, bearsNow);
     return;
   }
   const isHeavy = throttled >= FEWEST_HEAVY && throttled > HEAVY * (accepted + throttled);
   // After a cut, some throttles still belong to the level before.
   const isStale = state.isCut && !isTested;
-  if (state.phase === "search" && state.level <= state.ceiling && !isHeavy) return;
+  // The level is what was just measured.
+  if (state.phase === "search" && state.level <= state.ceiling && !isTested) return;
   if (isStale && !(isHeavy && bearsNow < (1 - MOST_CUT) * state.level)) return;
   const before = state.phase;
   state.phase = "recover";
@@ -201,8 +208,8 @@ function afterThrottles(state: State, measured: Measured, { to }: EpochTotals): 
     state.budget = Math.max(0, state.budget);
     state.recent = NOTHING_RECENT;
   } else if (before === "probe" || before === "search") {
-    state.cost += 0.3 * (Math.min(throttled, 50) - state.cost);
     if (before === "search") state.budget = state.cost;
+    else state.cost += 0.3 * (Math.min(throttled, 20) - state.cost);
     const least = before === "search" ? Math.min(state.level, byClock) : Math.min(state.previous, bears);
     state.ceiling = Math.max(state.ceiling, whole(state, least, Math.floor));
     state.recent = NOTHING_RECENT;
@@ -221,15 +228,21 @@ function afterThrottles(state: State, measured: Measured, { to }: EpochTotals): 
 const whole = ({ kind }: State, value: number, round: (value: number) => number): number =>
   kind === "rate" ? value : Math.max(1, round(value));
 
-/** Converts the level with the mean duration, and probes at once: the conversion is not exact. */
+/**
+ * Takes the ceiling that was found for the other kind, or converts the ceiling with the mean duration. It is probed at once, because
+ * it is not exact.
+ */
 function changeKind(state: State, { concurrency }: ControllerOptions): void {
+  const { ceiling, otherCeiling, latency } = state;
   if (state.kind === "rate") {
     state.kind = "slots";
-    state.ceiling = Math.max(1, Math.floor((state.ceiling * state.latency) / 1_000));
+    state.ceiling = Math.max(1, Math.floor((ceiling * latency) / 1_000), otherCeiling);
   } else {
     state.kind = "rate";
-    state.ceiling = (1_000 * Math.min(concurrency, state.ceiling)) / state.latency;
+    state.ceiling = Math.max((1_000 * Math.min(concurrency, ceiling)) / latency, otherCeiling);
   }
+  state.otherCeiling = ceiling;
+  state.doubt = Math.min(MOST_DOUBT, state.doubt * DOUBT);
   state.level = state.ceiling;
   state.phase = "hold";
   state.budget = Math.max(state.budget, state.cost);
