@@ -14,7 +14,7 @@ const done = new Set(doneBefore);
 const HIT_FACTOR = 100;
 
 /** A mutant may make a test wait for ever. A test is given this much longer than without a mutant. */
-const patience = (test: string): number => 3_000 + 10 * (milliseconds[test] ?? 0);
+const patience = (test: string): number => 1_500 + 5 * (milliseconds[test] ?? 0);
 
 /** Errors that no test awaits also count: vitest reports them as failures of the whole run. */
 let strayErrors = 0;
