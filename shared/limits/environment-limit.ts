@@ -18,6 +18,9 @@ export interface EnvironmentLimitOptions {
 
 const STOCK_MILLISECONDS = 3_000;
 
+const REPORT_MILLISECONDS = 1_000;
+const HANDOVER_MILLISECONDS = 250;
+
 /** How long a share must have been in force to be tried. */
 const TRIED_MILLISECONDS = 500;
 
@@ -39,6 +42,8 @@ export interface StartedAttempt {
   readonly at: number;
   /** The attempts in flight when it started, with itself, divided by the slots. */
   readonly load: number;
+  /** Whether it tries if a wait is over that the service has asked for. */
+  readonly isInWait: boolean;
 }
 
 /** How an attempt ended. */
@@ -67,6 +72,8 @@ interface Lease {
   readonly epoch: number;
   /** `undefined`: no limit is in force. */
   readonly share: Share | undefined;
+  /** Whether a member leaves whose slots this environment may get. */
+  readonly isHandover: boolean;
   /** Whether the limit has slots that no share holds. */
   readonly isFree: boolean;
   readonly waitUntil: number;
@@ -174,8 +181,9 @@ export class EnvironmentLimit {
     this.#inFlight++;
     this.#counted.started++;
     this.#pace.take(now);
+    const isInWait = now < this.#wait.until;
     this.#wait.started(now);
-    return { at: now, load: this.#inFlight / Math.max(1, this.#share(now)?.slots ?? 1) };
+    return { at: now, load: this.#inFlight / Math.max(1, this.#share(now)?.slots ?? 1), isInWait };
   }
 
   /** The attempt did not start after all, so it is no start. */
@@ -204,6 +212,7 @@ export class EnvironmentLimit {
     }
     counted.throttledMilliseconds += now - at;
     counted.throttledLoad += load;
+    if (started.isInWait) counted.throttledInWait++;
     const { retryAfterMilliseconds } = ended;
     if (retryAfterMilliseconds !== undefined) this.#wait.asked(at, now, retryAfterMilliseconds);
     this.#cut.throttled({
@@ -279,6 +288,7 @@ export class EnvironmentLimit {
       until: begunAt + LEASE_MILLISECONDS,
       epoch,
       share: isLimited ? (own ?? { slots: 0 }) : undefined,
+      isHandover: isLimited && (own?.slots ?? 0) < slots && Object.values(members).some(({ isLeaving }) => isLeaving),
       isFree: (limit.slots ?? concurrency) > heldSlots(shares, members),
       waitUntil: limit.waitUntil ?? 0,
     };
@@ -286,6 +296,12 @@ export class EnvironmentLimit {
     if (isLimited) this.#cut.endReport(epoch);
     const share = this.#share(now);
     this.#pace.set(now, { epoch, perSecond: share?.perSecond, tokens: share?.tokens, factor: this.#cut.factor });
+  }
+
+  /** How long after a report the next one should begin: sooner while slots pass from one member to another. */
+  get nextReportMilliseconds(): number {
+    const isHandover = this.#isLeaving || ((this.#lease?.share?.slots ?? 0) > 0 && this.#lease?.isHandover === true);
+    return isHandover ? HANDOVER_MILLISECONDS : REPORT_MILLISECONDS;
   }
 
   /**

@@ -38,7 +38,7 @@ export function measure(state: ControllerState, totals: EpochTotals, concurrency
   const { counted, from, to, seenEpoch, triedEpoch } = totals;
   const seconds = Math.min(10, Math.max(0.25, (to - from) / 1_000));
   const accepted = counted.succeeded + counted.failed;
-  const { throttled } = counted;
+  const throttled = counted.throttled - counted.throttledInWait;
   const acceptedInFlight = Math.max(0, counted.inFlightMilliseconds - counted.throttledMilliseconds);
   const isRate = state.kind === "rate";
   const common = {

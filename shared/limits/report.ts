@@ -11,6 +11,8 @@ export interface Report {
   readonly failed: number;
   /** Attempts that the service refused because of load. */
   readonly throttled: number;
+  /** The part of `throttled` that only tried whether a wait was over, which the service had asked for. */
+  readonly throttledInWait: number;
   /** The time in flight of all attempts, also of those that still run. Divided by time, it is the mean in flight. */
   readonly inFlightMilliseconds: number;
   /** The part of `inFlightMilliseconds` that belongs to throttled attempts. */
@@ -41,6 +43,7 @@ export const NO_REPORT: Report = {
   succeeded: 0,
   failed: 0,
   throttled: 0,
+  throttledInWait: 0,
   inFlightMilliseconds: 0,
   throttledMilliseconds: 0,
   succeededMilliseconds: 0,

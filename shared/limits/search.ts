@@ -198,7 +198,7 @@ function afterThrottles(state: State, measured: Measured, { to }: EpochTotals): 
   // After a cut, some throttles still belong to the level before.
   const isStale = state.isCut && !isTested;
   // The level is what was just measured.
-  if (state.phase === "search" && state.level <= state.ceiling && !isTested) return;
+  if (state.phase === "search" && state.level <= state.ceiling && !(isTested && isHeavy)) return;
   if (isStale && !(isHeavy && bearsNow < (1 - MOST_CUT) * state.level)) return;
   const before = state.phase;
   state.phase = "recover";
@@ -215,7 +215,7 @@ function afterThrottles(state: State, measured: Measured, { to }: EpochTotals): 
     state.recent = NOTHING_RECENT;
     state.patience *= 0.7;
   } else {
-    state.surprise++;
+    if (before === "hold") state.surprise++;
     const lowest = state.ceiling * (1 - MOST_CUT);
     state.ceiling =
       state.kind === "rate"

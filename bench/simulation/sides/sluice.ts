@@ -120,7 +120,7 @@ export class SluiceSide implements Side {
         } else this.#onChange();
         if (this.#limit.mayGetShare(clock()) && report.note === undefined) this.#report(invocation);
         else
-          at(events.now + 1_000 * this.#context.random.between(0.95, 1.05) - (clock() - begunAt), () =>
+          at(events.now + this.#limit.nextReportMilliseconds * this.#context.random.between(0.95, 1.05) - (clock() - begunAt), () =>
             this.#report(invocation),
           );
       });
