@@ -72,9 +72,10 @@ export function search(before: ControllerState, totals: EpochTotals, options: Co
   state.level = Math.max(lowest, state.level);
   state.ceiling = Math.max(lowest, state.ceiling);
   if (state.level !== before.level || state.kind !== before.kind) {
-    state.previous = before.level;
+    const isSameUnit = state.kind === before.kind && isLimiting(before);
+    state.previous = isSameUnit ? before.level : state.level;
     state.levelEpoch = totals.epoch + 1;
-    state.isCut = state.level < before.level || !isLimiting(before);
+    state.isCut = !isSameUnit || state.level < before.level;
   }
   return state;
 }
@@ -119,7 +120,7 @@ function afterCleanEpoch(
   { to }: EpochTotals,
   { concurrency }: ControllerOptions,
 ): void {
-  state.surprise = Math.max(0, state.surprise - 0.1 * seconds);
+  state.surprise = Math.max(0, state.surprise - (state.kind === "rate" ? 0.1 : 0.03) * seconds);
   if (state.phase === "open") return;
   if (state.phase === "measure") {
     beginSearch(state, bearsNow);

@@ -120,8 +120,11 @@ export class SluiceSide implements Side {
         } else this.#onChange();
         if (this.#limit.mayGetShare(clock()) && report.note === undefined) this.#report(invocation);
         else
-          at(events.now + this.#limit.nextReportMilliseconds * this.#context.random.between(0.95, 1.05) - (clock() - begunAt), () =>
-            this.#report(invocation),
+          at(
+            events.now +
+              this.#limit.nextReportMilliseconds * this.#context.random.between(0.95, 1.05) -
+              (clock() - begunAt),
+            () => this.#report(invocation),
           );
       });
     });
