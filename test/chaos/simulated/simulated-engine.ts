@@ -6,10 +6,13 @@ import { SqsService } from "../../../local/sqs/sqs-service.ts";
 import { createQueues, queueNames } from "../../../local/workflow-queues.ts";
 import { Consumer } from "../../../shared/consumer/consumer.ts";
 import { RunWatch } from "../../../shared/consumer/run-watch.ts";
-import { RECORDING_SECONDS, type Topology, topology } from "../../../shared/definition/topology.ts";
+import { LimitWatch } from "../../../shared/consumer/slots/limit-watch.ts";
+import { LimitedSlots } from "../../../shared/consumer/slots/limited-slots.ts";
+import { RECORDING_SECONDS, STARTING_SECONDS, type Topology, topology } from "../../../shared/definition/topology.ts";
 import type { Workflow } from "../../../shared/definition/workflow.ts";
 import { announceOn } from "../../../shared/ledger/announce.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
+import { LimitRow } from "../../../shared/ledger/limit-row.ts";
 import { handleControlBatch } from "../../../shared/producer/control-batch.ts";
 import { Producer } from "../../../shared/producer/producer.ts";
 import { chaosWorkflow } from "../chaos-workflow.ts";
@@ -46,6 +49,10 @@ const START = { least: 60, more: 300 };
 
 /** A Lambda function keeps this time free at its end: see `functions/producer.ts`. */
 const CLOSING_MILLISECONDS = 20_000;
+
+/** As in `functions/consumer.ts`. */
+const LIMIT_MILLISECONDS = 500;
+const PATIENCE = 0.8;
 
 /** The watchdog ends the environments of a killed engine within this time. */
 const ORPHANED_MILLISECONDS = 500;
@@ -154,7 +161,7 @@ export class SimulatedEngine {
     const queues = queuesOf(process, NAMES, latency, () => (this.#isUp ? this.#sqs : undefined));
     const store = new ProcessTable(process, { table, faults: faults.DynamoDB, latency, random, isUp });
     const ledger = new Ledger(store, Date.now, announceOn(queues.controlQueue));
-    return { ...queues, ledger, runs: ledger.runs };
+    return { ...queues, ledger, runs: ledger.runs, limitRow: new LimitRow(store) };
   }
 
   get #startMilliseconds(): number {
@@ -230,9 +237,24 @@ export class SimulatedEngine {
     const services = this.#servicesOf(process);
     const { concurrency, tasksPerEnvironment } = this.#topology;
     const { memoryMb, refillSeconds, refillWaitingSeconds, refillVisibilitySeconds } = this.#topology.consumer;
+    const workflow = this.#workflowOf(process);
+    const now = Date.now;
+    const watch = new LimitWatch({
+      row: services.limitRow,
+      member: String(process.pid),
+      concurrency,
+      tasksPerEnvironment,
+      adaptive: workflow.adaptive.search,
+      latency: workflow.adaptive.latency,
+      ...(workflow.rateLimit !== undefined && { set: workflow.rateLimit }),
+      now,
+      random: this.#drawn,
+      logger: SILENT,
+    });
+    const prepared = watch.prepare(LIMIT_MILLISECONDS);
     const shared = {
       ...services,
-      workflow: this.#workflowOf(process),
+      workflow,
       runWatch: new RunWatch(services.runs, Date.now),
       concurrency,
       tasksPerEnvironment,
@@ -248,13 +270,23 @@ export class SimulatedEngine {
       random: this.#drawn,
     };
     return async (event, milliseconds) => {
+      await prepared;
       const now = steadyClock();
       const refill = {
         until: now() + refillSeconds * 1_000,
         waitingMilliseconds: refillWaitingSeconds * 1_000,
         visibilityTimeoutSeconds: refillVisibilitySeconds,
       };
-      const consumer = new Consumer({ ...shared, now, ...(refillSeconds > 0 && { refill }) });
+      const slots = new LimitedSlots({
+        watch,
+        tasksPerEnvironment,
+        patienceMilliseconds: PATIENCE * (refillSeconds > 0 ? refill.waitingMilliseconds : STARTING_SECONDS * 1_000),
+        ...(refillSeconds > 0 && { until: refill.until }),
+        queue: services.queue,
+        now: Date.now,
+        random: this.#drawn,
+      });
+      const consumer = new Consumer({ ...shared, slots, now, ...(refillSeconds > 0 && { refill }) });
       const deadline = now() + milliseconds - RECORDING_SECONDS * 1_000;
       const failedIds = await consumer.consume(event.Records.map(toMessage), deadline);
       if (consumer.isRetired) await process.exit();
