@@ -48,6 +48,7 @@ export class SimulatedFunction {
   async #run({ process, handler }: Environment, event: SQSEvent): Promise<InvocationOutcome> {
     if (!process.isAlive) return { tag: "crashed", error: await process.ended };
     const { timeoutSeconds } = this.#options;
+    process.beginInvocation();
     const { promise, resolve } = Promise.withResolvers<InvocationOutcome>();
     const timeout = globalThis.setTimeout(() => {
       resolve({ tag: "timed out", error: `the invocation took longer than ${timeoutSeconds} s` });

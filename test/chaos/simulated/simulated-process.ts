@@ -37,9 +37,9 @@ export class SimulatedProcess {
   readonly #gone = new AbortController();
   readonly #ended = Promise.withResolvers<ProcessEnd>();
   #isBlocked = false;
-  /** Whether the process has read a page of the source. */
+  /** Whether the process has read a page of the source in its present invocation. */
   hasRead = false;
-  /** Whether the process has changed the visibility of a message, as a producer does when it begins to work. */
+  /** Whether it has changed the visibility of a message, as a producer does when it begins to work on the message. */
   hasChangedVisibility = false;
 
   constructor(role: Role, journal: SimulatedJournal) {
@@ -66,6 +66,11 @@ export class SimulatedProcess {
     if (!this.isAlive || this.#isBlocked) return;
     if (entry.type === "read") this.hasRead = true;
     this.#journal.write(this.pid, entry);
+  }
+
+  beginInvocation(): void {
+    this.hasRead = false;
+    this.hasChangedVisibility = false;
   }
 
   kill(): void {
