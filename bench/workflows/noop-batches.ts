@@ -11,6 +11,6 @@ export default defineWorkflow({
   concurrency: 200,
   tasksPerEnvironment: 100,
   refill: false,
-  maxBacklog: 100_000,
+  maxBacklog: 99_800,
   timeout: { seconds: 5 },
 });
