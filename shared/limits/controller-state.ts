@@ -92,7 +92,7 @@ export const NOTHING_RECENT: ControllerState["recent"] = { accepted: 0, all: 0 }
 export const FIRST_STATE: ControllerState = {
   version: 1,
   phase: "open",
-  kind: "slots",
+  kind: "rate",
   level: 0,
   previous: 0,
   levelEpoch: 0,

@@ -43,6 +43,9 @@ const MOST_PATIENCE_MILLISECONDS = 120_000;
 
 const LOWEST_RATE = 0.1;
 
+/** After this many attempts, a cut of a rate that was believed to be safe is a surprise. */
+const SURPRISING_ATTEMPTS = 70;
+
 /** Each change of mind about what the service limits makes the next one harder. This fades by a part in each epoch. */
 const DOUBT = 1.6;
 const MOST_DOUBT = 6;
@@ -120,7 +123,7 @@ function afterCleanEpoch(
   { to }: EpochTotals,
   { concurrency }: ControllerOptions,
 ): void {
-  state.surprise = Math.max(0, state.surprise - (state.kind === "rate" ? 0.1 : 0.03) * seconds);
+  if (state.surprise > 0) state.surprise = Math.max(0, state.surprise - (state.kind === "rate" ? 0.05 : 0.03) * seconds);
   if (state.phase === "open") return;
   if (state.phase === "measure") {
     beginSearch(state, bearsNow);
@@ -207,6 +210,8 @@ function afterThrottles(state: State, measured: Measured, { to }: EpochTotals): 
   if (isHeavy && bearsNow < (1 - MOST_CUT) * state.ceiling) {
     state.ceiling = whole(state, bearsNow, Math.round);
     state.budget = Math.max(0, state.budget);
+    // What was accepted in so short a time is not exact, so some more cuts are to be expected.
+    state.surprise = Math.min(state.surprise, -2);
     state.recent = NOTHING_RECENT;
   } else if (before === "probe" || before === "search") {
     if (before === "search") state.budget = state.cost;
@@ -216,7 +221,10 @@ function afterThrottles(state: State, measured: Measured, { to }: EpochTotals): 
     state.recent = NOTHING_RECENT;
     state.patience *= 0.7;
   } else {
-    if (before === "hold") state.surprise++;
+    // The fewer attempts there were, the less the cut says: the ceiling may have been too high by chance.
+    const weight = Math.min(1, state.recent.all / SURPRISING_ATTEMPTS);
+    if (state.kind === "rate") state.surprise += weight;
+    else if (before === "hold") state.surprise++;
     const lowest = state.ceiling * (1 - MOST_CUT);
     state.ceiling =
       state.kind === "rate"

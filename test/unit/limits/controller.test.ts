@@ -1,0 +1,200 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  type ControllerOptions,
+  type ControllerState,
+  type EpochTotals,
+  nextLimit,
+} from "../../../shared/limits/controller.ts";
+import type { FleetLimit, SetLimit } from "../../../shared/limits/fleet-limit.ts";
+import { NO_REPORT, type Report } from "../../../shared/limits/report.ts";
+
+const OPTIONS: ControllerOptions = { concurrency: 100, tasksPerEnvironment: 10, adaptive: true, latency: false };
+const LATENCY = 300;
+
+/** Runs the controller against a service that accepts up to `accepts` starts in a second, an epoch a second. */
+class Run {
+  state: ControllerState | undefined;
+  limit: FleetLimit = {};
+  #epoch = 0;
+  #set: SetLimit = {};
+  readonly #options: ControllerOptions;
+
+  constructor(options = OPTIONS, set: SetLimit = {}) {
+    this.#options = options;
+    this.#set = set;
+  }
+
+  epoch(accepts: number, rest: Partial<EpochTotals> = {}, figures: Partial<Report> = {}): FleetLimit {
+    const { concurrency } = this.#options;
+    const slots = this.limit.slots ?? concurrency;
+    const offered = Math.min(this.limit.perSecond ?? Number.POSITIVE_INFINITY, (1_000 * slots) / LATENCY);
+    const succeeded = Math.min(offered, accepts);
+    const counted: Report = {
+      ...NO_REPORT,
+      started: offered,
+      succeeded,
+      throttled: Math.round(offered - succeeded),
+      inFlightMilliseconds: succeeded * LATENCY,
+      succeededMilliseconds: succeeded * LATENCY,
+      slotMilliseconds: 1_000 * slots,
+      allowedStarts: this.limit.perSecond ?? 0,
+      elapsedMilliseconds: 1_000,
+      ...figures,
+    };
+    const epoch = this.#epoch++;
+    const totals: EpochTotals = {
+      epoch,
+      counted,
+      from: 1_000 * epoch,
+      to: 1_000 * (epoch + 1),
+      seenEpoch: epoch,
+      triedEpoch: epoch,
+      ...rest,
+    };
+    const decision = nextLimit(this.state, totals, this.#set, this.#options);
+    this.state = decision.state;
+    this.limit = decision.limit;
+    return decision.limit;
+  }
+
+  epochs(count: number, accepts: number): FleetLimit {
+    for (let epoch = 0; epoch < count; epoch++) this.epoch(accepts);
+    return this.limit;
+  }
+}
+
+describe("a service that limits a rate", () => {
+  test("no limit is in force before the first throttle", () => {
+    expect(new Run().epochs(100, 1e9)).toMatchObject({ slots: undefined, perSecond: undefined, reason: undefined });
+  });
+
+  test("after the first throttles, the limit is what the service accepted", () => {
+    const run = new Run();
+    run.epoch(50);
+    expect(run.epoch(50).perSecond).toBeCloseTo(50);
+    expect(run.limit.reason).toBe("throttled");
+  });
+
+  test("it stays near what the service accepts", () => {
+    const run = new Run();
+    run.epochs(30, 50);
+    for (let epoch = 0; epoch < 200; epoch++) {
+      const { perSecond = 0 } = run.epoch(50);
+      expect(perSecond).toBeGreaterThan(40);
+      expect(perSecond).toBeLessThan(80);
+    }
+  });
+
+  test("it follows a step down within three epochs", () => {
+    const run = new Run();
+    run.epochs(60, 100);
+    expect(run.epochs(3, 20).perSecond).toBeLessThan(30);
+  });
+
+  test("it follows a step up", () => {
+    const run = new Run();
+    run.epochs(60, 20);
+    expect(run.epochs(30, 200).perSecond).toBeGreaterThan(150);
+  });
+
+  test("the limit is given up when only `concurrency` limits the fleet", () => {
+    const run = new Run();
+    run.epochs(20, 50);
+    expect(run.epochs(120, 1e9).perSecond).toBeUndefined();
+  });
+
+  test("a later run starts from what was remembered", () => {
+    const run = new Run();
+    run.epochs(60, 50);
+    const state = JSON.parse(JSON.stringify(run.state)) as ControllerState;
+    const totals = { epoch: 1_000, counted: NO_REPORT, from: 1e9, to: 1e9 + 1_000 };
+    expect(nextLimit(state, totals, {}, OPTIONS).limit.perSecond).toBeGreaterThan(40);
+  });
+});
+
+describe("a wait that the service asks for", () => {
+  test("the rate is what the service accepts in a whole window", () => {
+    const run = new Run();
+    run.epoch(0, {}, { succeeded: 600, throttled: 0 });
+    run.epoch(0, { waitUntil: 60_000 }, { succeeded: 0, throttled: 20 });
+    expect(run.limit.perSecond).toBeCloseTo(10, 0);
+    expect(run.limit.waitUntil).toBeGreaterThan(2_000);
+  });
+
+  test("the fleet waits at most 10 s before it tries again, so one item cannot stop it for long", () => {
+    const run = new Run();
+    run.epoch(0, {}, { succeeded: 600, throttled: 0 });
+    run.epoch(0, { waitUntil: 3_600_000 }, { succeeded: 0, throttled: 20 });
+    expect(run.limit.waitUntil).toBeLessThanOrEqual(12_000);
+  });
+});
+
+describe("limits that people set", () => {
+  test("the smallest limit wins", () => {
+    const run = new Run(OPTIONS, { concurrency: 20, perSecond: 5 });
+    expect(run.epochs(5, 1e9)).toMatchObject({ reason: "set" });
+    expect(run.limit.slots).toBeLessThanOrEqual(20);
+    expect(run.limit.perSecond).toBeCloseTo(5.5);
+  });
+
+  test("with `adaptive: false`, throttles change nothing", () => {
+    const run = new Run({ ...OPTIONS, adaptive: false }, { concurrency: 20 });
+    expect(run.epochs(10, 5)).toMatchObject({ slots: 20, perSecond: undefined });
+  });
+});
+
+test("rate-limit headers lower the rate for 10 s", () => {
+  const run = new Run();
+  expect(run.epoch(1e9, { advertised: 7 })).toMatchObject({ perSecond: 7, reason: "advertised" });
+  expect(run.epochs(12, 1e9).perSecond).toBeUndefined();
+});
+
+test("whatever is reported, the limit is positive, within `concurrency`, and the state is small JSON", () => {
+  const count = fc.nat(2_000);
+  const epoch = fc.record({
+    succeeded: count,
+    failed: count,
+    throttled: count,
+    inFlightMilliseconds: fc.nat(200_000),
+    succeededMilliseconds: fc.nat(200_000),
+    slotMilliseconds: fc.nat(200_000),
+    allowedStarts: count,
+    load: count,
+    loadSquared: count,
+    throttledLoad: count,
+    lag: fc.nat(3),
+    waitUntil: fc.option(fc.nat(100_000), { nil: undefined }),
+    advertised: fc.option(fc.integer({ min: 1, max: 1_000 }), { nil: undefined }),
+  });
+  fc.assert(
+    fc.property(fc.array(epoch, { maxLength: 60 }), fc.boolean(), (epochs, latency) => {
+      let state: ControllerState | undefined;
+      for (const [number, { lag, waitUntil, advertised, ...figures }] of epochs.entries()) {
+        const totals: EpochTotals = {
+          epoch: number,
+          counted: { ...NO_REPORT, ...figures },
+          from: 1_000 * number,
+          to: 1_000 * (number + 1),
+          seenEpoch: number - lag,
+          triedEpoch: number - lag,
+          waitUntil: waitUntil === undefined ? undefined : 1_000 * number + waitUntil,
+          advertised,
+        };
+        const decision = nextLimit(state, totals, {}, { ...OPTIONS, latency });
+        const { slots, perSecond } = decision.limit;
+        if (slots !== undefined) {
+          expect(slots).toBeGreaterThanOrEqual(1);
+          expect(slots).toBeLessThanOrEqual(OPTIONS.concurrency);
+          expect(Number.isInteger(slots)).toBe(true);
+        }
+        if (perSecond !== undefined) expect(perSecond).toBeGreaterThan(0);
+        const text = JSON.stringify(decision.state);
+        expect(text.length).toBeLessThan(1_024);
+        state = JSON.parse(text) as ControllerState;
+        expect(state).toEqual(JSON.parse(JSON.stringify(decision.state)));
+        expect(text).not.toContain("null");
+      }
+    }),
+  );
+});
