@@ -123,7 +123,8 @@ function afterCleanEpoch(
   { to }: EpochTotals,
   { concurrency }: ControllerOptions,
 ): void {
-  if (state.surprise > 0) state.surprise = Math.max(0, state.surprise - (state.kind === "rate" ? 0.05 : 0.03) * seconds);
+  if (state.surprise > 0)
+    state.surprise = Math.max(0, state.surprise - (state.kind === "rate" ? 0.05 : 0.03) * seconds);
   if (state.phase === "open") return;
   if (state.phase === "measure") {
     beginSearch(state, bearsNow);
