@@ -21,7 +21,7 @@ export {
   Throttled,
   type WaitOptions,
 } from "./base/task-errors.ts";
-export type { AdaptiveOptions } from "./definition/adaptive.ts";
+export type { AdaptiveOptions, AdaptiveSearch } from "./definition/adaptive.ts";
 export type { CompletionContext, OnComplete, RunSummary } from "./definition/on-complete.ts";
 export type { Permission } from "./definition/permissions.ts";
 export type { RateLimitOptions } from "./definition/rate-limit.ts";
@@ -29,4 +29,5 @@ export type { ScheduleOption, ScheduleOptions } from "./definition/schedule.ts";
 export type { TaskRetryOptions } from "./definition/task-retry.ts";
 export type { ToleratedFailuresOptions } from "./definition/tolerance.ts";
 export { defineWorkflow, type Workflow, type WorkflowOptions } from "./definition/workflow.ts";
+export type { SetLimit } from "./limits/fleet-limit.ts";
 export * from "./sources/index.ts";

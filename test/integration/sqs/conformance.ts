@@ -964,6 +964,8 @@ export interface ConformanceOptions {
    * the difference.
    */
   readonly differences?: Readonly<Record<string, string>>;
+  /** Cases that sometimes fail with this peer, by no fault of the suite. They are not run, and the value says why. */
+  readonly unsteady?: Readonly<Record<string, string>>;
   /** Whether it is started with a clock that the suite can set. */
   readonly hasClock?: boolean;
 }
@@ -972,7 +974,7 @@ export interface ConformanceOptions {
 export function conformance(
   name: string,
   start: () => Promise<StartedPeer>,
-  { differences = {}, hasClock = false }: ConformanceOptions = {},
+  { differences = {}, unsteady = {}, hasClock = false }: ConformanceOptions = {},
 ): void {
   vi.setConfig({ maxConcurrency: 100, testTimeout: 120_000 });
   describe(`SQS as AWS documents it: ${name}`, () => {
@@ -991,6 +993,11 @@ export function conformance(
     const each = hasClock ? it.sequential : it.concurrent;
     for (const [title, run] of Object.entries(cases)) {
       const difference = differences[title];
+      const reason = unsteady[title];
+      if (reason !== undefined) {
+        it.skip(`not run: ${title} (${reason})`);
+        continue;
+      }
       const attempt = async () => {
         if (peer === undefined) throw new Error(`${name} did not start`);
         await run(peer);
@@ -1005,7 +1012,9 @@ export function conformance(
     }
 
     it("is told apart in existing cases only", () => {
-      expect(Object.keys(cases)).toEqual(expect.arrayContaining(Object.keys(differences)));
+      expect(Object.keys(cases)).toEqual(
+        expect.arrayContaining([...Object.keys(differences), ...Object.keys(unsteady)]),
+      );
     });
   });
 }
