@@ -206,13 +206,15 @@ function afterThrottles(state: State, measured: Measured, { to }: EpochTotals): 
   if (state.phase === "search" && state.level <= state.ceiling && !(isTested && isHeavy)) return;
   if (isStale && !(isHeavy && bearsNow < (1 - MOST_CUT) * state.level)) return;
   const before = state.phase;
+  // A service that limits slots accepts one attempt at a time.
+  if (state.kind === "slots" && state.ceiling <= 1 && isTested) state.surprise = Math.max(state.surprise, 0) + 1;
   state.phase = "recover";
   state.probedAt = to;
   if (isHeavy && bearsNow < (1 - MOST_CUT) * state.ceiling) {
     state.ceiling = whole(state, bearsNow, Math.round);
     state.budget = Math.max(0, state.budget);
     // What was accepted in so short a time is not exact, so some more cuts are to be expected.
-    state.surprise = Math.min(state.surprise, -2);
+    if (state.ceiling > 1 || state.kind === "rate") state.surprise = Math.min(state.surprise, -2);
     state.recent = NOTHING_RECENT;
   } else if (before === "probe" || before === "search") {
     if (before === "search") state.budget = state.cost;
