@@ -27,7 +27,7 @@ export class SdkAdaptiveSide extends FixedSide {
     const start = super.mayStart();
     if (start.tag !== "start" || !this.#isEnabled) return start;
     this.#refill();
-    if (this.#tokens >= 1) return start;
+    if (this.#tokens >= 1 - 1e-6) return start;
     return { tag: "wait", until: this.context.events.now + (1_000 * (1 - this.#tokens)) / this.#fillRate };
   }
 
