@@ -332,11 +332,12 @@ export class Consumer {
   }
 
   #slotState(): SlotState {
-    const { stock } = this.#slots;
+    const { stock, holdsShare } = this.#slots;
     return {
+      holdsShare,
       now: this.#options.now(),
       slots: this.#usableSlots,
-      stock: stock === undefined ? undefined : Math.min(stock, this.#usableSlots),
+      stock: stock === undefined ? undefined : Math.min(stock, 2 * this.#usableSlots),
       attempting: this.#messages.in("attempting"),
       withoutSlot: this.#messages.in("looking up") + this.#messages.in("waiting"),
       isProducing: this.#runWatch.isProducing,
@@ -344,14 +345,10 @@ export class Consumer {
     };
   }
 
-  /** How many slots this invocation can use now: those of its messages, and all slots if more messages are in the queue. */
+  /** How many slots this invocation can use now: all of them while it receives messages, and otherwise those of its messages. */
   #wanted(): number {
-    const { refill, tasksPerEnvironment } = this.#options;
-    if (refill !== undefined && !this.#intake.isQueueLow) return tasksPerEnvironment;
-    return Math.max(
-      1,
-      this.#messages.in("looking up") + this.#messages.in("waiting") + this.#messages.in("attempting"),
-    );
+    if (this.#intake.isSupplied) return this.#options.tasksPerEnvironment;
+    return this.#messages.in("looking up") + this.#messages.in("waiting") + this.#messages.in("attempting");
   }
 
   /**

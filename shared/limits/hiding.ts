@@ -1,4 +1,8 @@
 const SHORTEST_MILLISECONDS = 5_000;
+
+/** The last messages of a queue return so soon that this many of them become visible for each accepted one. */
+const LAST_SURPLUS = 4;
+const SHORTEST_AT_END_MILLISECONDS = 1_000;
 const LONGEST_MILLISECONDS = 300_000;
 
 /** While nothing is known of the service, all of the queue may be needed soon. */
@@ -19,13 +23,18 @@ const EARLY = 0.2;
 
 /**
  * How long an environment without a share hides its messages, from 5 s to 5 min: until the limit is expected to reach them.
- * All messages of a batch get the same time, so one request receives them together again.
+ * All messages of a batch get the same time, so one request receives them together again. The last messages of a queue are
+ * hidden for 1 s to 7.5 s, and never all for the same time: the environments with a share must not run out of messages.
  *
  * @param backlog The messages in the queue, with the hidden ones.
  * @param acceptedPerSecond The attempts that the whole fleet is expected to make in a second. `undefined`: not known yet.
  * @param random Returns a number from 0 to 1, evenly distributed.
  */
 export function hideMilliseconds(backlog: number, acceptedPerSecond: number | undefined, random: () => number): number {
+  if (acceptedPerSecond !== undefined) {
+    const toTheEnd = (1_000 * backlog) / (LAST_SURPLUS * Math.max(acceptedPerSecond, Number.MIN_VALUE));
+    if (toTheEnd < SHORTEST_MILLISECONDS) return SHORTEST_AT_END_MILLISECONDS + random() * 1.3 * toTheEnd;
+  }
   const mean = acceptedPerSecond === undefined ? UNKNOWN_MILLISECONDS : meanMilliseconds(backlog, acceptedPerSecond);
   const latest = Math.max(SHORTEST_MILLISECONDS, Math.min(LONGEST_MILLISECONDS, 2 * mean));
   const earliest =

@@ -63,6 +63,10 @@ export class Intake {
   #hasEnded = false;
   #wasLastEmpty = false;
   #isQueueLow = true;
+  /** Whether the batch was full, or the latest request brought messages. */
+  #isSupplied = false;
+  /** Whether the queue has messages that are hidden, as far as the latest answer says. */
+  #hasHiddenMessages = false;
 
   constructor(options: IntakeOptions, receiver: Receiver) {
     this.#options = options;
@@ -73,6 +77,16 @@ export class Intake {
   /** Whether a request is in flight or planned. */
   get isActive(): boolean {
     return this.#isPlanned || this.#polls.size > 0;
+  }
+
+  /** Whether more messages can be received in this invocation, and there seem to be some. */
+  get isSupplied(): boolean {
+    return this.#isReceiving && this.#isSupplied;
+  }
+
+  get #isReceiving(): boolean {
+    const { refill, now } = this.#options;
+    return refill !== undefined && !this.#hasEnded && now() < refill.until;
   }
 
   /** Whether the latest request or batch brought few messages. */
@@ -91,6 +105,7 @@ export class Intake {
   /** Notes the size of the invocation's batch. A small batch shows that the queue holds few messages. */
   noteBatch(messages: number): void {
     this.#isQueueLow = messages < MOST_RECEIVED_MESSAGES;
+    this.#isSupplied = !this.#isQueueLow;
   }
 
   /** Plans a request for the messages that will be missing at the end of this turn. */
@@ -113,9 +128,8 @@ export class Intake {
 
   /** Whether a request makes sense now. An empty queue is asked again only while the invocation must wait anyway. */
   #isUseful(state: SlotState): boolean {
-    const { until = 0 } = this.#options.refill ?? {};
-    const isTimeLeft = !this.#hasEnded && state.now < until;
-    return isTimeLeft && (isBusy(state) || this.#polls.size > 0 || !this.#wasLastEmpty);
+    const mayReturn = state.holdsShare === true && this.#hasHiddenMessages;
+    return this.#isReceiving && (isBusy(state) || this.#polls.size > 0 || !this.#wasLastEmpty || mayReturn);
   }
 
   /** Whether the queue seems to be empty. If it held messages, SQS would have answered the oldest request by now. */
@@ -154,7 +168,7 @@ export class Intake {
       isQueueLow: this.#isQueueLow,
     });
     // A request that waits while nothing runs costs billed time. Lambda's own polling costs none.
-    const waitSeconds = isBusy(state) || state.isProducing ? WAIT_SECONDS : 0;
+    const waitSeconds = isBusy(state) || state.isProducing || this.#hasHiddenMessages ? WAIT_SECONDS : 0;
     for (const max of requests) void this.#poll(max, waitSeconds);
     return requests.length;
   }
@@ -170,7 +184,9 @@ export class Intake {
         waitSeconds,
         visibilityTimeoutSeconds: refill?.visibilityTimeoutSeconds ?? 0,
       });
+      if (messages.length === 0 && this.#receiver.slotState().holdsShare === true) await this.#lookForHiddenMessages();
       this.#wasLastEmpty = messages.length === 0;
+      this.#isSupplied = messages.length > 0;
       this.#isQueueLow = messages.length * 2 < max || messages.length === 0;
     } catch (error) {
       // Lambda continues to deliver messages. This invocation finishes the messages that it has.
@@ -180,5 +196,15 @@ export class Intake {
       this.#polls.delete(poll);
     }
     this.#receiver.receive(messages, poll.begunAt);
+  }
+
+  /**
+   * Environments without a share hide their messages. While there are such messages, an environment with a share waits for
+   * them. The messages that this environment has are hidden, too.
+   */
+  async #lookForHiddenMessages(): Promise<void> {
+    const { attempting, withoutSlot } = this.#receiver.slotState();
+    const { visible, inFlight, delayed } = await this.#options.queue.depth();
+    this.#hasHiddenMessages = visible + inFlight + delayed > attempting + withoutSlot;
   }
 }

@@ -10,6 +10,12 @@ const LONGEST_HIDING_MILLISECONDS = 300_000;
 /** Messages that are refused within this time are hidden for the same time. */
 const HIDING_FRESH_MILLISECONDS = 100;
 
+/**
+ * A message that would be hidden for this long at most waits instead, because it is one of the last ones of the queue. When the
+ * environments with a share have no more messages, this environment gets a share of the limit.
+ */
+const MOST_HELD_MILLISECONDS = 2_500;
+
 /** At a rate, so many messages wait in hand that the last one starts after this part of the time for which it may wait. */
 const STOCKED_PART = 0.5;
 
@@ -35,6 +41,8 @@ export interface LimitedSlotsOptions {
 /** A message that waits for a slot. */
 interface Waiting {
   readonly since: number;
+  /** Until when the message waits although the environment has no share. Default: not at all. */
+  readonly heldUntil?: number;
   readonly resolve: (reservation: Reservation) => void;
 }
 
@@ -68,6 +76,10 @@ export class LimitedSlots implements SlotSupplier {
     // A message in hand that waits too long is refused.
     const startable = Math.ceil((STOCKED_PART * startsPerSecond * patienceMilliseconds) / 1_000);
     return Math.min(this.#limit.stock(now()), Math.max(1, startable));
+  }
+
+  get holdsShare(): boolean {
+    return !this.#options.watch.isFree && this.#limit.size(this.#options.now()) > 0;
   }
 
   begin({ wanted, onChange }: LimitedInvocation): void {
@@ -126,26 +138,36 @@ export class LimitedSlots implements SlotSupplier {
   }
 
   /** Until when a message waits, unless it may start before. */
-  #waitsUntil({ since }: Waiting, start: Exclude<Start, { tag: "start" }>): number {
+  #waitsUntil(
+    { since, heldUntil = Number.NEGATIVE_INFINITY }: Waiting,
+    start: Exclude<Start, { tag: "start" }>,
+  ): number {
     const { watch, patienceMilliseconds, until = Number.POSITIVE_INFINITY } = this.#options;
     const patient = Math.min(since + patienceMilliseconds, until);
     switch (start.tag) {
       case "full":
         return watch.isFree ? Number.POSITIVE_INFINITY : patient;
       case "no share":
-        return Number.NEGATIVE_INFINITY;
+        return Math.min(heldUntil, patient);
       case "wait":
         // Tokens of a rate can arrive with each answer of the row. The end of any other wait is known.
         return start.until <= patient || start.until === Number.POSITIVE_INFINITY ? patient : Number.NEGATIVE_INFINITY;
     }
   }
 
-  async #refuse({ resolve }: Waiting, start: Start): Promise<void> {
-    const { now, random, until = Number.POSITIVE_INFINITY } = this.#options;
+  /** Refuses a message, or lets it wait for as long as it would be hidden, if that is short. */
+  async #refuse(waiting: Waiting, start: Start): Promise<void> {
+    const { now, random, patienceMilliseconds, until = Number.POSITIVE_INFINITY } = this.#options;
+    const { resolve, since } = waiting;
     if (now() >= until && start.tag !== "no share") return resolve({ tag: "refused", hideUntil: now() });
     const wait = start.tag === "wait" && start.until < Number.POSITIVE_INFINITY ? start.until - now() : 0;
     const waited = Math.min(wait, LONGEST_HIDING_MILLISECONDS) * (1 + SPREAD * random());
-    resolve({ tag: "refused", hideUntil: now() + Math.max(await this.#hideMilliseconds(), waited) });
+    const milliseconds = await this.#hideMilliseconds();
+    const heldUntil = Math.min(now() + milliseconds, since + patienceMilliseconds, until);
+    if (start.tag === "no share" && milliseconds <= MOST_HELD_MILLISECONDS && heldUntil > now()) {
+      this.#waiting.push({ ...waiting, heldUntil });
+      this.#startDue();
+    } else resolve({ tag: "refused", hideUntil: now() + Math.max(milliseconds, waited) });
   }
 
   /** How long to hide messages: the same time for all that are refused together, so that they are received together again. */

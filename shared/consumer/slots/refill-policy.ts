@@ -7,6 +7,8 @@ export interface SlotState {
   readonly slots: number;
   /** How many messages should wait for their start. `undefined`: no rate is in force, so that only slots count. */
   readonly stock?: number | undefined;
+  /** Whether this environment has a share of a limit that leaves others none. */
+  readonly holdsShare?: boolean | undefined;
   /** Attempts that run. Each has a slot. */
   readonly attempting: number;
   /** Messages that the consumer has, and that may still need a slot. */
@@ -48,8 +50,9 @@ export const isBusy = ({ attempting, withoutSlot }: SlotState): boolean => attem
  * @example messagesToReceive({ ...tenSlots, attempting: 7, isQueueLow: true }) // [3]
  */
 export function messagesToReceive(state: RefillState): readonly number[] {
-  const { polls, isQueueLow } = state;
+  const { polls, isQueueLow, holdsShare = false } = state;
   let free = missing(state);
+  if (isQueueLow && holdsShare) return manyRequests(free, polls);
   if (isQueueLow) return polls === 0 && free > 0 ? [Math.min(MOST_RECEIVED_MESSAGES, free)] : [];
   // At a rate, the stock takes the place of what is prefetched.
   const prefetch = state.mayPrefetch && state.stock === undefined ? prefetchLimit(state) : 0;
@@ -60,6 +63,20 @@ export function messagesToReceive(state: RefillState): readonly number[] {
   while (-free <= due && polls + requests.length < MOST_POLLS) {
     const max = Math.min(MOST_RECEIVED_MESSAGES, free + prefetch);
     if (max <= 0) break;
+    requests.push(max);
+    free -= max;
+  }
+  return requests;
+}
+
+/**
+ * If others hide their messages, few messages are visible, and environments without a share ask for them, too. Several small
+ * requests then receive more of them than one large request.
+ */
+function manyRequests(free: number, polls: number): readonly number[] {
+  const requests: number[] = [];
+  for (let left = MOST_POLLS - polls; left > 0 && free > 0; left--) {
+    const max = Math.min(MOST_RECEIVED_MESSAGES, Math.ceil(free / left));
     requests.push(max);
     free -= max;
   }

@@ -17,6 +17,11 @@ export interface SlotSupplier {
   readonly size: number;
   /** How many messages to have in hand that wait for their start. `undefined`: no rate is in force, so only slots count. */
   readonly stock?: number | undefined;
+  /**
+   * Whether this environment has a share of a limit that leaves others none. Then it must get enough messages although others
+   * hide theirs, and it works until its time is over, because a share that is given up is not used for a while.
+   */
+  readonly holdsShare?: boolean;
   /** Begins the invocation: from now on, the supplier may ask how many slots it can use, and says when that may be more. */
   begin?(invocation: { readonly wanted: () => number; readonly onChange: () => void }): void;
   /** Ends the invocation. All slots are released before. Never rejects. */

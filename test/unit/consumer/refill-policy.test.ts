@@ -28,6 +28,12 @@ describe("the requests to send", () => {
     ["prefetch nothing if tasks take long", { attempting: 10, meanMilliseconds: 60_000 }, []],
     ["prefetch no more messages than there are slots", { slots: 1, attempting: 1, meanMilliseconds: 1 }, [1]],
     ["fill only free slots if nothing may be prefetched", { attempting: 7, mayPrefetch: false }, [3]],
+    [
+      "are several small ones while others hide their messages",
+      { isQueueLow: true, holdsShare: true },
+      [2, 2, 2, 2, 2],
+    ],
+    ["are no more than five then", { isQueueLow: true, holdsShare: true, polls: 4, requested: 8 }, [2]],
     ["fill the stock of messages at a rate", { stock: 3 }, [3]],
     ["fill the stock also while all slots are taken, and no more", { stock: 3, attempting: 10, withoutSlot: 1 }, [2]],
     ["leave a full stock as it is", { stock: 3, withoutSlot: 3 }, []],

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { hideMilliseconds } from "../../../shared/limits/hiding.ts";
 
-test("messages are hidden for 5 s to 5 min", () => {
+test("messages are hidden for 5 s to 5 min, the last ones from 1 s on", () => {
   fc.assert(
     fc.property(
       fc.nat(1e6),
@@ -12,7 +12,8 @@ test("messages are hidden for 5 s to 5 min", () => {
       (backlog, acceptedPerSecond, first, second) => {
         const numbers = [first, second];
         const milliseconds = hideMilliseconds(backlog, acceptedPerSecond, () => numbers.shift() ?? 0.5);
-        expect(milliseconds).toBeGreaterThanOrEqual(5_000);
+        const isLast = backlog < 20 * (acceptedPerSecond ?? 0);
+        expect(milliseconds).toBeGreaterThanOrEqual(isLast ? 1_000 : 5_000);
         expect(milliseconds).toBeLessThanOrEqual(300_000);
       },
     ),
@@ -25,4 +26,10 @@ test("at 1/s and 10,000 messages, a message is received about every 4 minutes", 
 
 test("while nothing is known of the service, the messages return soon", () => {
   expect(hideMilliseconds(10_000, undefined, () => 0.5)).toBeLessThan(20_000);
+});
+
+test("the last messages return at different times, the more of them the later", () => {
+  const hidden = (backlog: number) => [0, 0.5, 1].map((random) => hideMilliseconds(backlog, 10, () => random));
+  expect(hidden(0)).toEqual([1_000, 1_000, 1_000]);
+  expect(hidden(40)).toEqual([1_000, 1_650, 2_300]);
 });
