@@ -1,10 +1,11 @@
 import { Metrics as EmbeddedMetrics, MetricUnit } from "@aws-lambda-powertools/metrics";
-import type { Counter, Metrics } from "../shared/base/metrics.ts";
+import type { Counter, Level, Metrics } from "../shared/base/metrics.ts";
 
 const NAMES: Readonly<Record<Counter, string>> = {
   produced: "Produced",
   succeeded: "Succeeded",
   retried: "Retried",
+  throttled: "Throttled",
   timedOut: "TimedOut",
   deadLettered: "DeadLettered",
   slicesFailed: "SlicesFailed",
@@ -12,6 +13,12 @@ const NAMES: Readonly<Record<Counter, string>> = {
   environmentsRetired: "EnvironmentsRetired",
   newerVersion: "NewerVersion",
 };
+
+const LEVELS = {
+  inFlight: ["InFlight", MetricUnit.Count],
+  fleetSlots: ["FleetSlots", MetricUnit.Count],
+  fleetStarts: ["FleetStarts", MetricUnit.CountPerSecond],
+} as const satisfies Readonly<Record<Level, readonly [name: string, unit: string]>>;
 
 /**
  * The most values of one metric in a document.
@@ -69,7 +76,7 @@ export function functionMetrics(
 export class InvocationMetrics implements Metrics {
   readonly #metrics: FunctionMetrics;
   readonly #counts = new Map<Counter, number>();
-  readonly #peaks = new Map<string, number>();
+  readonly #peaks = new Map<Level, number>();
   #durations: number[] = [];
 
   constructor(metrics: FunctionMetrics) {
@@ -87,15 +94,17 @@ export class InvocationMetrics implements Metrics {
     if (this.#durations.length === MOST_VALUES) this.publish();
   }
 
-  peak(level: "inFlight", value: number): void {
+  peak(level: Level, value: number): void {
     if (value > (this.#peaks.get(level) ?? 0)) this.#peaks.set(level, value);
   }
 
   /** Writes a document with the values since the last document. */
   publish(): void {
     for (const [counter, total] of this.#counts) this.#metrics.addMetric(NAMES[counter], MetricUnit.Count, total);
-    const inFlight = this.#peaks.get("inFlight");
-    if (inFlight !== undefined) this.#metrics.addMetric("InFlight", MetricUnit.Count, inFlight);
+    for (const [level, value] of this.#peaks) {
+      const [name, unit] = LEVELS[level];
+      this.#metrics.addMetric(name, unit, value);
+    }
     this.#metrics.setDurations(this.#durations);
     if (this.#metrics.hasStoredMetrics()) this.#metrics.publishStoredMetrics();
     this.#counts.clear();

@@ -98,6 +98,9 @@ async function consume(
   });
   const deadline = now() + context.getRemainingTimeInMillis() - RECORDING_SECONDS * 1_000;
   const failedIds = await consumer.consume(event.Records.map(toMessage), deadline);
+  const { slots, perSecond } = limitWatch.inForce;
+  if (slots !== undefined) metrics.peak("fleetSlots", slots);
+  if (perSecond !== undefined) metrics.peak("fleetStarts", perSecond);
   metrics.count("fastPathFallbacks", services.fallbacks.take());
   metrics.publish();
   // End the process during the invocation: Lambda then resets the environment, and the next invocation gets a new

@@ -44,6 +44,7 @@ export const ALARM_NAMES = [
   "control-dead-letters",
   "throttles",
   "tasks-failing",
+  "service-throttling",
   "schedule-dropped",
 ] as const;
 export type AlarmName = (typeof ALARM_NAMES)[number];
@@ -67,6 +68,9 @@ const FAILED_SLICES = 3;
 
 /** With fewer attempts in five minutes, the alarm `tasks-failing` ignores their failure rate. */
 const FEWEST_ATTEMPTS = 20;
+
+/** The share of refused attempts at which the alarm `service-throttling` goes off. The search for a limit costs 1 % to 5 %. */
+const MOST_THROTTLED = 0.25;
 
 /** The alarms of a workflow. */
 export class Alarms extends Construct {
@@ -171,6 +175,19 @@ function definitions(props: AlarmsProps): Partial<Record<AlarmName, AlarmDefinit
       }),
       atLeast: props.failureRate,
       meaning: `${Math.round(props.failureRate * 100)} % or more of the attempts fail.`,
+    },
+    "service-throttling": {
+      metric: new MathExpression({
+        label: "share of refused attempts",
+        expression:
+          `IF(FILL(succeeded, 0) + FILL(throttled, 0) >= ${FEWEST_ATTEMPTS}, ` +
+          "FILL(throttled, 0) / (FILL(succeeded, 0) + FILL(throttled, 0)), 0)",
+        usingMetrics: { succeeded: sluice("Succeeded"), throttled: sluice("Throttled") },
+        period: fiveMinutes.period,
+      }),
+      atLeast: MOST_THROTTLED,
+      periods: 3,
+      meaning: "the service refuses many attempts because of load, although the fleet has lowered its limit.",
     },
     ...(schedule !== undefined && {
       "schedule-dropped": {

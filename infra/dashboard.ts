@@ -67,6 +67,13 @@ export function fanOutDashboard(scope: Construct, id: string, props: DashboardPr
     }),
   );
   dashboard.addWidgets(
+    graph("Attempts that the service refused a minute", [sluice("Throttled", "throttled")]),
+    graph("Limit of the fleet", [sluice("FleetSlots", "tasks in flight", Stats.MAXIMUM)], {
+      right: [sluice("FleetStarts", "starts per second", Stats.MAXIMUM)],
+      rightYAxis: { min: 0 },
+    }),
+  );
+  dashboard.addWidgets(
     graph(
       "Consumer",
       [

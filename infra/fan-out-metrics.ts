@@ -9,6 +9,7 @@ export type FanOutMetricName =
   | "Produced"
   | "Succeeded"
   | "Retried"
+  | "Throttled"
   | "TimedOut"
   | "DeadLettered"
   | "SlicesFailed"
@@ -16,7 +17,9 @@ export type FanOutMetricName =
   | "EnvironmentsRetired"
   | "NewerVersion"
   | "TaskDuration"
-  | "InFlight";
+  | "InFlight"
+  | "FleetSlots"
+  | "FleetStarts";
 
 /**
  * The dimensions of the metrics. They include the stack, because several stacks of an account can have the same

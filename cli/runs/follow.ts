@@ -4,8 +4,10 @@ import type { Engine } from "../../local/engine.ts";
 import { hasEnded, isWaiting, type RunRecord } from "../../shared/ledger/run-record.ts";
 import { sameFailureOf } from "../../shared/ledger/same-failure.ts";
 import type { Display } from "../screens/display.ts";
+import { heldText } from "../screens/limit-text.ts";
 import type { WaitingItems } from "../screens/live-progress.ts";
 import type { Summary } from "../screens/summary.ts";
+import { HeldFleet } from "./held-fleet.ts";
 import { type CountsBefore, liveCounts } from "./live-counts.ts";
 import { Pace } from "./pace.ts";
 import { RedriveProgress } from "./redrive-progress.ts";
@@ -44,6 +46,7 @@ export async function follow({
   const pace = new Pace();
   const redriveProgress = new RedriveProgress(engine);
   const stalledSource = new StalledSource();
+  const heldFleet = new HeldFleet(engine.limitRow);
   let busyAt = Date.now();
   let drained = false;
   const drain = async () => {
@@ -95,8 +98,11 @@ export async function follow({
       if (line !== undefined) display.say(line);
       const idle = now - busyAt >= IDLE_MILLISECONDS && settled < produced;
       const readingSeconds = readingSince === undefined ? 0 : (now - readingSince) / 1_000;
+      const held = heldFleet.at(now);
       display.show({
         ...counts,
+        throttled: fleet.throttled,
+        ...(held !== undefined && { held }),
         produced,
         total,
         inFlight,
@@ -126,12 +132,13 @@ export async function countsBefore({ runs }: Pick<Engine, "runs">, run: string):
 }
 
 /** The result of a run: the ledger's counts, and what the engine measured. */
-async function summarise({ runs, activity }: Engine, record: RunRecord): Promise<Summary> {
+async function summarise({ runs, activity, limitRow }: Engine, record: RunRecord): Promise<Summary> {
   const counts = await runs.counts(record);
   const { produced, succeeded, dead, cancelled, retried, deadByReason } = counts;
   const sameFailure = sameFailureOf(record, counts);
   const end = record.completedAt === undefined ? Date.now() : Date.parse(record.completedAt);
   const { producer, consumer } = activity.peakMemoryMb;
+  const held = heldText((await limitRow.read()).state.limit);
   return {
     type: "summary",
     workflow: record.workflow,
@@ -142,6 +149,8 @@ async function summarise({ runs, activity }: Engine, record: RunRecord): Promise
     dead,
     ...(cancelled > 0 && { cancelled }),
     retried,
+    throttled: activity.fleet.throttled,
+    ...(held !== undefined && { held }),
     wallSeconds: (end - Date.parse(record.requestedAt)) / 1_000,
     peakInFlight: activity.fleet.peakInFlight,
     deadByReason,

@@ -7,6 +7,7 @@ import { runJson } from "../screens/run-json.ts";
 import { fittingTable, RUN_COLUMNS } from "../screens/run-table.ts";
 import { writeJson } from "../screens/write-json.ts";
 import { latestAndActive, targets, unrequestedRunOf, withRun } from "../targets/find-run.ts";
+import { fleetOf } from "../targets/fleet.ts";
 import { statusText, wallSecondsOf } from "./run-status.ts";
 import { watchRun } from "./watch-run.ts";
 
@@ -24,7 +25,7 @@ export async function showStatus(run: string | undefined, options: StatusOptions
       async (target) => {
         const counts = await target.services.runs.counts(target.run);
         if (options.json) writeJson(runJson(target, counts));
-        else new Redrawn().show(runDetails(target, counts));
+        else new Redrawn().show(runDetails(target, counts, await fleetOf(target)));
       },
       { showsSkipped: true },
     );

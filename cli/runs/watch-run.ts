@@ -8,6 +8,7 @@ import { runDetails } from "../screens/run-details.ts";
 import { runJson } from "../screens/run-json.ts";
 import { writeJson } from "../screens/write-json.ts";
 import { withRun } from "../targets/find-run.ts";
+import { fleetOf } from "../targets/fleet.ts";
 import type { RunTarget } from "../targets/target.ts";
 
 const WATCH_MILLISECONDS = 1_000;
@@ -17,9 +18,9 @@ const MAX_FAILED_READS = 5;
 /** Shows a run every second until it has ended and nothing of it is pending. */
 export async function watchRun(runOrWorkflow: string | undefined, options: StatusOptions): Promise<void> {
   const screen = new Redrawn();
-  const show = (target: RunTarget, counts: Counts) => {
+  const show = async (target: RunTarget, counts: Counts) => {
     if (options.json) writeJson(runJson(target, counts));
-    else screen.show(runDetails(target, counts));
+    else screen.show(runDetails(target, counts, await fleetOf(target)));
   };
   let wanted = runOrWorkflow;
   let workflow: string | undefined;
@@ -29,7 +30,7 @@ export async function watchRun(runOrWorkflow: string | undefined, options: Statu
       const watch = async (target: RunTarget) => {
         for (let run = target.run; ; run = await target.services.runs.get(run.id)) {
           const counts = await target.services.runs.counts(run);
-          show({ ...target, run }, counts);
+          await show({ ...target, run }, counts);
           // A run that has ended has pending items again after a redrive.
           const over = hasEnded(run) && counts.pending === 0;
           // On this machine, the services belong to another command and end with it. So they are opened anew each time.

@@ -34,9 +34,9 @@ export class LiveBar implements Display {
 }
 
 /** Facts that are left out on a narrow terminal to make room for the bar, the least important first. */
-const LESS_THAN_THE_BAR: readonly Fact[] = ["retried", "produced", "in flight"];
+const LESS_THAN_THE_BAR: readonly Fact[] = ["retried", "throttled", "produced", "in flight"];
 /** Facts that are left out if the line is still too long without a bar. */
-const LESS_THAN_THE_REST: readonly Fact[] = ["dead", "succeeded"];
+const LESS_THAN_THE_REST: readonly Fact[] = ["dead", "succeeded", "held"];
 
 /** The live line, shorter than `columns`. On a narrow terminal, the least important facts are left out. */
 export function liveLine(progress: LiveProgress, columns: number): string {

@@ -6,6 +6,10 @@ export interface LiveProgress {
   readonly inFlight: number;
   readonly succeeded: number;
   readonly retried: number;
+  /** Attempts that the service refused because of load, since this command began. */
+  readonly throttled: number;
+  /** Why the fleet does not use all its slots, such as "held at 19.6/s: the service throttles". */
+  readonly held?: string;
   readonly dead: number;
   /** Settled items per second, over the last few seconds. */
   readonly rate: number;

@@ -1,19 +1,32 @@
 import { count, seconds } from "./format.ts";
 import type { LiveProgress } from "./live-progress.ts";
 
-export type Fact = "produced" | "in flight" | "succeeded" | "retried" | "dead" | "rate" | "left" | "waiting" | "source";
+export type Fact =
+  | "produced"
+  | "in flight"
+  | "succeeded"
+  | "retried"
+  | "throttled"
+  | "dead"
+  | "rate"
+  | "held"
+  | "left"
+  | "waiting"
+  | "source";
 
 /** The facts about a run's progress, in the order in which they are shown. */
 export function progressFacts(progress: LiveProgress): Map<Fact, string> {
-  const { produced, total, inFlight, succeeded, retried, dead, rate, secondsLeft, waiting } = progress;
+  const { produced, total, inFlight, succeeded, retried, throttled, dead, rate, secondsLeft, waiting, held } = progress;
   const all: [Fact, string | undefined][] = [
     ["produced", total !== undefined && produced >= total ? undefined : `${count(produced)} produced`],
     ["in flight", `${count(inFlight)} in flight`],
     ["succeeded", `${count(succeeded)} succeeded`],
     ["retried", `${count(retried)} retried`],
+    ["throttled", throttled > 0 ? `${count(throttled)} throttled` : undefined],
     ["dead", `${count(dead)} dead`],
     // The rate of a run that waits means nothing.
     ["rate", waiting === undefined ? `${count(rate)}/s` : undefined],
+    ["held", held],
     ["left", waiting === undefined ? timeLeft(secondsLeft) : undefined],
     ["waiting", waiting && `${count(waiting.items)} waiting, the next in ${seconds(waiting.nextInSeconds)}`],
     ["source", sourceFact(progress)],

@@ -1,12 +1,13 @@
 import type { Counts, RunRecord } from "../../shared/ledger/run-record.ts";
 import { sameFailureOf } from "../../shared/ledger/same-failure.ts";
 import { isInterrupted, statusText, wallSecondsOf } from "../runs/run-status.ts";
+import type { FleetFacts } from "../targets/fleet.ts";
 import type { RunTarget } from "../targets/target.ts";
 import { count, seconds, style, table, timeOf, warningLine } from "./format.ts";
 import { oneLine, printable } from "./printable.ts";
 
 /** One run for people: its status, what went wrong, its counts and its times. */
-export function runDetails(target: RunTarget, counts: Counts): string {
+export function runDetails(target: RunTarget, counts: Counts, fleet?: FleetFacts): string {
   const { run, name } = target;
   const { produced, succeeded, dead, cancelled, retried, pending, deadByReason } = counts;
   const wallSeconds = wallSecondsOf(run);
@@ -24,6 +25,7 @@ export function runDetails(target: RunTarget, counts: Counts): string {
     ...codeChangeLine(run),
     ...waitLine(run),
     ...silentSourceLine(target),
+    ...(fleet?.held === undefined ? [] : [style("yellow", `the fleet is ${fleet.held}`)]),
     ...run.warnings.map(warningLine),
     ...(sameFailure === undefined ? [] : [style("yellow", oneLine(sameFailure))]),
     table([
@@ -34,6 +36,7 @@ export function runDetails(target: RunTarget, counts: Counts): string {
       ...(cancelled > 0 ? [["cancelled", count(cancelled)]] : []),
       ["pending", count(pending)],
       ["retried", count(retried)],
+      ...(fleet !== undefined && fleet.throttled > 0 ? [["throttled", count(fleet.throttled), "in all runs"]] : []),
     ]),
     `  requested  ${run.requestedAt}`,
     ...(run.codeVersion === undefined ? [] : [`  code       ${run.codeVersion}`]),

@@ -15,6 +15,10 @@ export interface Summary {
   /** Items that were dropped without running, because the run was cancelled or failed. */
   readonly cancelled?: number;
   readonly retried: number;
+  /** Attempts that the service refused because of load, while this command worked. They use up no attempts of their items. */
+  readonly throttled: number;
+  /** The limit of the fleet when the run ended, such as "held at 19.6/s: the service throttles". Absent if there was none. */
+  readonly held?: string;
   readonly wallSeconds: number;
   readonly peakInFlight: number;
   readonly deadByReason: Readonly<Record<string, number>>;
@@ -39,7 +43,18 @@ export interface SummaryContext {
 
 /** The summary for people. */
 export function formatSummary(summary: Summary, { name, concurrency, logs }: SummaryContext): string {
-  const { produced, succeeded, dead, cancelled, retried, wallSeconds, peakInFlight, memoryMb, deadByReason } = summary;
+  const {
+    produced,
+    succeeded,
+    dead,
+    cancelled,
+    retried,
+    throttled,
+    wallSeconds,
+    peakInFlight,
+    memoryMb,
+    deadByReason,
+  } = summary;
   const rate = wallSeconds > 0 ? ` (${count(produced / wallSeconds)}/s)` : "";
   const lines = [
     "",
@@ -51,10 +66,12 @@ export function formatSummary(summary: Summary, { name, concurrency, logs }: Sum
       ["dead", count(dead)],
       ...(cancelled === undefined ? [] : [["cancelled", count(cancelled)]]),
       ["retried", count(retried)],
+      ...(throttled > 0 ? [["throttled", count(throttled)]] : []),
     ]),
     "",
     `  wall time       ${seconds(wallSeconds)}${rate}`,
     `  peak in flight  ${peakInFlight} of ${concurrency}`,
+    ...(summary.held === undefined ? [] : [`  limit           ${summary.held}`]),
     `  peak memory     producer ${memoryMb.producer} MB, consumer ${memoryMb.consumer} MB each`,
   ];
   if (dead > 0) {

@@ -7,6 +7,8 @@ export interface FleetActivity {
   readonly peakInFlight: number;
   readonly succeeded: number;
   readonly retried: number;
+  /** Attempts that the service refused because of load. */
+  readonly throttled: number;
   readonly deadByReason: Readonly<Record<string, number>>;
   /** Since when a producer has been reading a page of the source, in milliseconds since 1970. */
   readonly readingSince: number | undefined;
@@ -26,6 +28,7 @@ export class ActivityMonitor {
   #peakInFlight = 0;
   #succeeded = 0;
   #retried = 0;
+  #throttled = 0;
 
   constructor(memory: () => { producer: number; consumer: number }) {
     this.#memory = memory;
@@ -57,6 +60,7 @@ export class ActivityMonitor {
       peakInFlight: this.#peakInFlight,
       succeeded: this.#succeeded,
       retried: this.#retried,
+      throttled: this.#throttled,
       deadByReason: { ...this.#deadByReason },
       readingSince: this.#reads.size === 0 ? undefined : Math.min(...this.#reads.values()),
       failures: this.#failures,
@@ -70,6 +74,7 @@ export class ActivityMonitor {
     this.#levels.set(environment, activity.inFlight);
     this.#succeeded += activity.succeeded;
     this.#retried += activity.retried;
+    this.#throttled += activity.throttled;
     this.#addDead(activity.deadByReason);
   }
 

@@ -197,6 +197,7 @@ export class ExecutionEnvironment {
       peakInFlight: this.#inFlight,
       succeeded: 0,
       retried: 0,
+      throttled: 0,
       deadByReason: {},
       peakMemoryMb: 0,
     });

@@ -19,6 +19,7 @@ export interface Activity {
   readonly peakInFlight: number;
   readonly succeeded: number;
   readonly retried: number;
+  readonly throttled: number;
   readonly deadByReason: Readonly<Record<string, number>>;
   /** Since when a page of the source has been read, in milliseconds since 1970. Absent if none is being read. */
   readonly readingSince?: number | undefined;

@@ -42,6 +42,7 @@ let inFlight = 0;
 let peakInFlight = 0;
 let succeeded = 0;
 let retried = 0;
+let throttled = 0;
 let deadByReason: Record<string, number> = {};
 /** The pages that are being read, with the times at which their reads began. */
 const reads = new Map<object, number>();
@@ -55,6 +56,7 @@ subscribe(ATTEMPT_CHANNEL, (message) => {
   else if (event.event === "ended") inFlight--;
   else if (event.event === "succeeded") succeeded += event.count;
   else if (event.event === "retried") retried++;
+  else if (event.event === "throttled") throttled++;
   else deadByReason[event.reason] = (deadByReason[event.reason] ?? 0) + 1;
   peakInFlight = Math.max(peakInFlight, inFlight);
   timer ??= setTimeout(report, REPORT_MILLISECONDS);
@@ -77,6 +79,7 @@ function report(): void {
     peakInFlight,
     succeeded,
     retried,
+    throttled,
     deadByReason,
     readingSince: reads.values().next().value,
     peakMemoryMb: peakMemoryMb(),
@@ -85,6 +88,7 @@ function report(): void {
   peakInFlight = inFlight;
   succeeded = 0;
   retried = 0;
+  throttled = 0;
   deadByReason = {};
 }
 

@@ -1,3 +1,4 @@
+import { publishAdvertised } from "./advertised-rate.ts";
 import { completeErrorMessageLater } from "./late-error-message.ts";
 import { throttleOf } from "./retry-after.ts";
 import { PermanentError, ResponseError, Throttled } from "./task-errors.ts";
@@ -31,6 +32,9 @@ const READ_MILLISECONDS = 1_000;
  * the body, but the message in your own `catch` does not contain it yet. Sluice then discards the rest of the body so
  * that the connection can be used again. If you need the body, read it before you call this function.
  *
+ * Sluice also reads the headers of successful responses: `RateLimit` of the IETF drafts, `X-RateLimit-Remaining` with
+ * `X-RateLimit-Reset` and similar ones. The fleet then starts no more requests than the service says it has left.
+ *
  * @throws {Throttled} The service refused because of load.
  * @throws {ResponseError} The service failed, and another attempt can succeed.
  * @throws {PermanentError} Another attempt cannot succeed.
@@ -41,6 +45,7 @@ const READ_MILLISECONDS = 1_000;
  * ```
  */
 export function checkResponse<R extends Response>(response: R): R {
+  publishAdvertised(response.headers);
   if (response.ok) return response;
   const { status } = response;
   const summary = `the service answered ${status}`;

@@ -12,6 +12,8 @@ export type AttemptEvent =
   | { readonly event: "ended" }
   /** The ledger has recorded `count` successes. */
   | { readonly event: "succeeded"; readonly count: number }
+  /** The service refused an attempt because of load. The item waits, and no attempt is used up. */
+  | { readonly event: "throttled" }
   /** The ledger has recorded a failed attempt, and another attempt follows. */
   | { readonly event: "retried" }
   /**

@@ -112,6 +112,40 @@ function rateLimits(headers: Headers, time: number): readonly (number | undefine
   });
 }
 
+/** A limit that a response tells: the requests that remain, and the time until more are allowed. */
+export interface AdvertisedLimit {
+  readonly remaining: number;
+  readonly milliseconds: number;
+}
+
+/** All limits whose remaining requests and reset a response tells, also those that are not used up. */
+export function advertisedLimits(headers: Headers, now: number): readonly AdvertisedLimit[] {
+  const limits: AdvertisedLimit[] = [];
+  let time: number | undefined;
+  const add = (remainingText: string | undefined, resetText: string | undefined) => {
+    const remaining = toNumber(remainingText ?? "");
+    if (remaining === undefined || resetText === undefined) return;
+    time ??= serviceTime(headers, now);
+    const milliseconds = retryAfterMilliseconds(resetText, time);
+    if (milliseconds !== undefined && milliseconds > 0) limits.push({ remaining, milliseconds });
+  };
+  for (const prefix of ["ratelimit", "x-ratelimit", "x-rate-limit"]) {
+    const remaining = headers.get(`${prefix}-remaining`);
+    if (remaining === null) continue;
+    for (const reset of resetNames(`${prefix}-remaining`)) add(remaining, headers.get(reset) ?? undefined);
+  }
+  const value = headers.get("ratelimit");
+  if (value === null) return limits;
+  const members = listed(value);
+  const dictionary = new Map(members.flatMap((member) => [...parametersOf(`;${member}`)]));
+  add(dictionary.get("remaining"), dictionary.get("reset"));
+  for (const member of members) {
+    const { r, t } = Object.fromEntries(parametersOf(member));
+    add(r, t);
+  }
+  return limits;
+}
+
 const QUOTED = String.raw`"(?:[^"\\]|\\.)*"`;
 const MEMBER = new RegExp(`(?:${QUOTED}|[^,])+`, "g");
 const PARAMETER = new RegExp(`;\\s*([a-z*][\\w.*-]*)\\s*=\\s*(${QUOTED}|[^;,\\s]+)`, "gi");

@@ -1,4 +1,5 @@
 import type { ReceivedMessage } from "../aws/received-message.ts";
+import { publish } from "../base/events.ts";
 import { NewerVersionError } from "../base/newer-version.ts";
 import { STARTING_SECONDS } from "../definition/topology.ts";
 import { type ItemMessage, receiveOf } from "../messages/item-message.ts";
@@ -260,10 +261,14 @@ export class Consumer {
   #noteEnd(outcome: AttemptOutcome): SlotUse {
     const durationMilliseconds = outcome.endedAt - outcome.startedAt;
     this.#meanDuration.add(durationMilliseconds);
-    if (outcome.tag === "succeeded") return { tag: "succeeded", durationMilliseconds };
+    const { advertisedPerSecond } = outcome;
+    if (outcome.tag === "succeeded") return { tag: "succeeded", durationMilliseconds, advertisedPerSecond };
     const wait = requestedWait(outcome);
-    if (wait?.kind !== "throttled") return { tag: "failed", durationMilliseconds };
-    return { tag: "throttled", durationMilliseconds, retryAfterMilliseconds: wait.afterMilliseconds };
+    if (wait?.kind !== "throttled") return { tag: "failed", durationMilliseconds, advertisedPerSecond };
+    this.#options.metrics.count("throttled", 1);
+    publish({ event: "throttled" });
+    const retryAfterMilliseconds = wait.afterMilliseconds;
+    return { tag: "throttled", durationMilliseconds, retryAfterMilliseconds, advertisedPerSecond };
   }
 
   #toOutcome(item: ItemMessage, state: PendingState, attempted: IsolatedOutcome): Outcome {

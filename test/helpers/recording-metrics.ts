@@ -1,4 +1,4 @@
-import type { Counter, Metrics } from "../../shared/base/metrics.ts";
+import type { Counter, Level, Metrics } from "../../shared/base/metrics.ts";
 import type { TaskLogger } from "../../shared/base/task.ts";
 
 export class RecordingMetrics implements Metrics {
@@ -14,8 +14,8 @@ export class RecordingMetrics implements Metrics {
     this.durations.push(milliseconds);
   }
 
-  peak(_: "inFlight", value: number): void {
-    this.peakInFlight = Math.max(this.peakInFlight, value);
+  peak(level: Level, value: number): void {
+    if (level === "inFlight") this.peakInFlight = Math.max(this.peakInFlight, value);
   }
 }
 

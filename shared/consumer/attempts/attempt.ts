@@ -23,7 +23,10 @@ export interface Attempt {
 }
 
 /** How an attempt ended. Read the tag, and not the error, because a task may throw `undefined`. */
-export type AttemptOutcome =
+export type AttemptOutcome = {
+  /** The starts per second that the headers of its responses leave to the fleet. Absent if no response said so. */
+  readonly advertisedPerSecond?: number | undefined;
+} & (
   | { readonly tag: "succeeded"; readonly startedAt: number; readonly endedAt: number }
   | {
       readonly tag: "failed";
@@ -32,7 +35,8 @@ export type AttemptOutcome =
       readonly kind: FailureKind;
       readonly startedAt: number;
       readonly endedAt: number;
-    };
+    }
+);
 
 /** The wait that a task asked for by what it threw, or `undefined` if its attempt ended otherwise. */
 export function requestedWait(outcome: AttemptOutcome): RequestedWait | undefined {
@@ -48,6 +52,8 @@ type Verdict =
 /** Collects the verdicts on an attempt. The first one counts. */
 class Race {
   readonly verdict: Promise<Verdict>;
+  /** The lowest rate that the responses of the attempt advertised. */
+  advertisedPerSecond: number | undefined;
   readonly #resolve: (verdict: Verdict) => void;
   #isOver = false;
 
@@ -63,6 +69,10 @@ class Race {
     this.#isOver = true;
     this.#resolve(verdict);
     return true;
+  }
+
+  advertise(perSecond: number): void {
+    this.advertisedPerSecond = Math.min(perSecond, this.advertisedPerSecond ?? perSecond);
   }
 
   fail(thrown: unknown, kind: FailureKind = "threw"): boolean {
@@ -110,7 +120,13 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
     .finally(() => clearTimeout(timer));
   const verdict = await race.verdict;
   publish({ event: "ended" });
-  return { ...verdict, startedAt, endedAt: attempt.now() };
+  const { advertisedPerSecond } = race;
+  return {
+    ...verdict,
+    startedAt,
+    endedAt: attempt.now(),
+    ...(advertisedPerSecond !== undefined && { advertisedPerSecond }),
+  };
 }
 
 /** Returns an error if the item does not fit the schema, and `undefined` when the task has returned. */

@@ -1,15 +1,24 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { subscribe } from "node:diagnostics_channel";
+import { ADVERTISED_CHANNEL } from "../../base/advertised-rate.ts";
 import { toError } from "../../base/thrown.ts";
 
 interface Scope {
   /** Fails the attempt that the error belongs to. Returns false if the attempt has ended before. */
   readonly fail: (thrown: unknown) => boolean;
+  /** Notes the starts per second that a response leaves to the fleet. */
+  readonly advertise?: (perSecond: number) => void;
 }
 
 /** Stray errors: errors that no code of a task catches. Node reports them as these events of the process. */
 const STRAY_ERRORS = ["uncaughtException", "unhandledRejection"] as const;
 
 const scopes = new AsyncLocalStorage<Scope>();
+
+// `checkResponse` publishes in the scope of the task that calls it.
+subscribe(ADVERTISED_CHANNEL, (perSecond) => {
+  if (typeof perSecond === "number" && perSecond > 0) scopes.getStore()?.advertise?.(perSecond);
+});
 
 /** Adds the listeners for stray errors again if a task has removed them. Does nothing while stray errors are not contained. */
 let containAgain = () => {};

@@ -3,6 +3,7 @@ import type { TaskLogger } from "../../base/task.ts";
 import type { LimitRow, StoredLimit } from "../../ledger/limit-row.ts";
 import { type AdvanceOptions, advance } from "../../limits/advance.ts";
 import { EnvironmentLimit } from "../../limits/environment-limit.ts";
+import type { FleetLimit } from "../../limits/fleet-limit.ts";
 import { LEASE_MILLISECONDS, SeenMembers } from "../../limits/seen-members.ts";
 import { isLimited, limitInForce } from "./limit-in-force.ts";
 
@@ -126,6 +127,11 @@ export class LimitWatch {
   get isFree(): boolean {
     const now = this.#options.now();
     return now < this.#freeUntil && this.#freeUntil - now <= LEASE_MILLISECONDS;
+  }
+
+  /** The limit that is in force for the whole fleet. Empty if there is none, or if it is not known. */
+  get inForce(): FleetLimit {
+    return this.#latest === undefined ? {} : limitInForce(this.#latest.state, this.#options);
   }
 
   /** How many attempts per second this environment may start. `undefined`: no rate is in force. */

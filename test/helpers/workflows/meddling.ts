@@ -3,7 +3,15 @@ import { writeSync } from "node:fs";
 import vm from "node:vm";
 import { defineWorkflow, items } from "../../../shared/index.ts";
 
-const activity = { type: "activity", inFlight: 1e9, peakInFlight: 1e9, succeeded: 1e9, retried: 1e9, deadByReason: {} };
+const activity = {
+  type: "activity",
+  inFlight: 1e9,
+  peakInFlight: 1e9,
+  succeeded: 1e9,
+  retried: 1e9,
+  throttled: 1e9,
+  deadByReason: {},
+};
 const forged = [null, "text", activity, { type: "result", requestId: "1", result: null }, { type: "ready" }];
 
 const meddles: Readonly<Record<string, () => unknown>> = {

@@ -22,6 +22,7 @@ test("run --json prints one object a line, the last one the summary, and exits w
     succeeded: 11,
     dead: 1,
     retried: 0,
+    throttled: 0,
     wallSeconds: expect.any(Number),
     peakInFlight: expect.any(Number),
     deadByReason: { permanent: 1 },

@@ -53,6 +53,12 @@ test("a service that refuses most requests kills no item, though each item has a
     });
     expect(counts.served).toBe(60);
     expect(counts.refused).toBeGreaterThan(0);
+    // The fleet has found a limit, and the display knows of the refusals.
+    const { state } = await engine.limitRow.read();
+    expect(state.limit.reason).toBe("throttled");
+    expect(state.counted.throttled).toBeGreaterThan(0);
+    expect(state.counted.throttled).toBeLessThanOrEqual(counts.refused);
+    expect(engine.activity.fleet.throttled).toBe(counts.refused);
   } finally {
     await engine.close();
   }

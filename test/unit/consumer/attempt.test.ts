@@ -4,7 +4,7 @@ import * as z from "zod";
 import { completeErrorMessageLater } from "../../../shared/base/late-error-message.ts";
 import { toError } from "../../../shared/base/thrown.ts";
 import { type Attempt, type AttemptOutcome, runAttempt } from "../../../shared/consumer/attempts/attempt.ts";
-import { PermanentError, type TaskContext, TaskTimeoutError, Throttled } from "../../../shared/index.ts";
+import { checkResponse, PermanentError, type TaskContext, TaskTimeoutError, Throttled } from "../../../shared/index.ts";
 import { taskContext } from "../../helpers/task-context.ts";
 
 const realSetImmediate = setImmediate;
@@ -46,6 +46,17 @@ describe("a task", () => {
     );
     const [, context] = task.mock.lastCall as [unknown, TaskContext];
     expect(context.signal.aborted).toBe(false);
+  });
+
+  test("says what the headers of its responses leave to the fleet, the lowest of all responses", async () => {
+    const response = (remaining: number, status = 200) =>
+      new Response("", { status, headers: { ratelimit: `"default";r=${remaining};t=10` } });
+    const both = [
+      run(async () => void [50, 30, 40].map((remaining) => checkResponse(response(remaining)))),
+      run(async () => void checkResponse(response(20, 500))),
+      run(async () => {}),
+    ];
+    expect((await Promise.all(both)).map(({ advertisedPerSecond }) => advertisedPerSecond)).toEqual([3, 2, undefined]);
   });
 
   test("that was throttled does not time out while the text of its error is read, nor by the invocation's deadline", async () => {

@@ -898,6 +898,16 @@ describe("a consumer with a slot supplier", () => {
     expect(uses.filter(({ tag }) => tag === "failed")).toHaveLength(3);
   });
 
+  test("counts the attempts that the service refused apart from failures", async () => {
+    const world = await ConsumerWorld.of(["a", "b"]);
+    const task = () => {
+      throw new Throttled({ seconds: 7 });
+    };
+    await world.consume({ task });
+    expect(world.metrics.counts).toMatchObject({ throttled: 2 });
+    expect(world.metrics.counts).not.toHaveProperty("retried");
+  });
+
   test("releases a slot unused if the item needs no attempt, or none could be made", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     await world.consume({}, [world.message(0)]);

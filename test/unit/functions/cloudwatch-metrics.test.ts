@@ -73,16 +73,50 @@ test("an invocation that counted nothing publishes nothing", () => {
   expect(documents()).toEqual([]);
 });
 
+test("each level has its metric: the highest value of the invocation", () => {
+  const documents = published();
+  const metrics = new InvocationMetrics(functionMetrics("orders", "consumer", undefined));
+  metrics.peak("fleetSlots", 12);
+  metrics.peak("fleetStarts", 19.5);
+  metrics.peak("fleetSlots", 10);
+
+  metrics.publish();
+
+  expect(documents()).toMatchObject([{ FleetSlots: 12, FleetStarts: 19.5 }]);
+  expect(documents()[0]).not.toHaveProperty("InFlight");
+  expect(documents()[0]._aws.CloudWatchMetrics[0].Metrics).toContainEqual({
+    Name: "FleetStarts",
+    Unit: "Count/Second",
+  });
+});
+
 test("each counter has its metric", () => {
   const documents = published();
   const metrics = new InvocationMetrics(functionMetrics("orders", "consumer", undefined));
-  const counters = ["produced", "succeeded", "retried", "timedOut", "deadLettered", "slicesFailed"] as const;
+  const counters = [
+    "produced",
+    "succeeded",
+    "retried",
+    "throttled",
+    "timedOut",
+    "deadLettered",
+    "slicesFailed",
+  ] as const;
   for (const counter of [...counters, "fastPathFallbacks"] as const) metrics.count(counter, 1);
 
   metrics.publish();
 
   expect(documents()).toMatchObject([
-    { Produced: 1, Succeeded: 1, Retried: 1, TimedOut: 1, DeadLettered: 1, SlicesFailed: 1, FastPathFallbacks: 1 },
+    {
+      Produced: 1,
+      Succeeded: 1,
+      Retried: 1,
+      Throttled: 1,
+      TimedOut: 1,
+      DeadLettered: 1,
+      SlicesFailed: 1,
+      FastPathFallbacks: 1,
+    },
   ]);
   // On the embedded engine there is no stack.
   expect(documents()[0]).not.toHaveProperty("stack");

@@ -8,9 +8,16 @@ const IDLE: Activity = {
   peakInFlight: 0,
   succeeded: 0,
   retried: 0,
+  throttled: 0,
   deadByReason: {},
   peakMemoryMb: 0,
 };
+
+test("throttles of all environments add up", () => {
+  const monitor = new ActivityMonitor(() => ({ producer: 0, consumer: 0 }));
+  for (const environment of [0, 1]) monitor.ofConsumer.onActivity(environment, { ...IDLE, throttled: 3 });
+  expect(monitor.fleet.throttled).toBe(6);
+});
 
 test("the fleet is reading since its oldest read began, until that producer has ended the read or itself", () => {
   const monitor = new ActivityMonitor(() => ({ producer: 0, consumer: 0 }));

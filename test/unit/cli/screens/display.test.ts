@@ -13,6 +13,7 @@ const progress: LiveProgress = {
   inFlight: 47,
   succeeded: 3_109,
   retried: 57,
+  throttled: 0,
   dead: 4,
   rate: 257.4,
   secondsLeft: 7.34,
@@ -46,6 +47,18 @@ describe("the live line", () => {
     expect(line(80, { total: 135_233, produced: 135_233, succeeded: 100_123, secondsLeft: 134 })).toBe(
       `${"━".repeat(19)}  74 %  100,123 succeeded · 4 dead · 257/s · 2 min 14 s left`,
     );
+  });
+
+  test("says how often the service refused, and why the fleet is slow", () => {
+    const held = { throttled: 1_204, held: "held at 19.6/s: the service throttles", rate: 19.6 };
+    expect(line(180, held)).toBe(
+      `${"━".repeat(30)}  62 %  47 in flight · 3,109 succeeded · 57 retried · 1,204 throttled · 4 dead · 20/s · ` +
+        "held at 19.6/s: the service throttles · 7.3 s left",
+    );
+    for (let columns = 70; columns <= 250; columns++) {
+      expect(line(columns, held).length).toBeLessThan(columns);
+      expect(line(columns, held)).toContain("held at 19.6/s: the service throttles");
+    }
   });
 
   test("says how many items a run waits for, and how long", () => {

@@ -36,6 +36,15 @@ function details(row: Record<string, unknown> = {}, running = true): string {
   return stripVTControlCharacters(runDetails(target, COUNTS));
 }
 
+test("a run that works says why its fleet is slow, and how often the service refused", () => {
+  const run = readRunRow({ id: "r1", workflow: "test", status: "running", requestedAt: new Date(NOW).toISOString() });
+  const target = { run, name: "test", workflow: "test", running: true } as unknown as RunTarget;
+  const fleet = { held: "held at 12 in flight: the service throttles", throttled: 30 };
+  const lines = stripVTControlCharacters(runDetails(target, COUNTS, fleet)).split("\n");
+  expect(lines).toContain("the fleet is held at 12 in flight: the service throttles");
+  expect(lines.some((line) => /^ {2}throttled +30 +in all runs$/.test(line))).toBe(true);
+});
+
 describe("a run of a version of the code", () => {
   test("is shown with it, and with the change of the code under way", () => {
     expect(details({ codeVersion: "v1" })).toContain("\n  code       v1");

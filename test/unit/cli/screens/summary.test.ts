@@ -11,6 +11,7 @@ const completed: Summary = {
   succeeded: 4_985,
   dead: 15,
   retried: 136,
+  throttled: 0,
   wallSeconds: 20,
   peakInFlight: 50,
   deadByReason: { permanent: 7, exhausted: 8 },
@@ -25,6 +26,12 @@ const formatted = (changes: Partial<Summary> = {}) =>
   );
 
 describe("a run's summary", () => {
+  test("says how often the service refused, and which limit the fleet has found", () => {
+    const lines = formatted({ throttled: 1_204, held: "held at 19.6/s: the service throttles" }).split("\n");
+    expect(lines).toContain("  throttled  1,204");
+    expect(lines).toContain("  limit           held at 19.6/s: the service throttles");
+  });
+
   test("shows the counts, the rate, and the dead letters by reason, the most frequent first", () => {
     expect(formatted().split("\n").slice(1, -5)).toEqual([
       "Completed with 15 dead letters  cities · run 20261122-083540-bff0",
