@@ -54,8 +54,8 @@ export function messagesToReceive(state: RefillState): readonly number[] {
   let free = missing(state);
   if (isQueueLow && holdsShare) return manyRequests(free, polls);
   if (isQueueLow) return polls === 0 && free > 0 ? [Math.min(MOST_RECEIVED_MESSAGES, free)] : [];
-  // At a rate, the stock takes the place of what is prefetched.
-  const prefetch = state.mayPrefetch && state.stock === undefined ? prefetchLimit(state) : 0;
+  // What `missing` returns contains what is to be prefetched at a rate, or with a share.
+  const prefetch = state.mayPrefetch && state.stock === undefined && !holdsShare ? prefetchLimit(state) : 0;
   // Requests for less than ten messages cost as much as full ones. So a request to prefetch waits until there is room for
   // all of its messages, or a slot without a message.
   const due = Math.max(0, prefetch - MOST_RECEIVED_MESSAGES);
@@ -83,9 +83,16 @@ function manyRequests(free: number, polls: number): readonly number[] {
   return requests;
 }
 
-/** How many more messages slots are free for, or how many more should wait for their start. */
-const missing = ({ slots, attempting, withoutSlot, requested, stock }: RefillState): number =>
-  stock === undefined ? slots - attempting - withoutSlot - requested : stock - withoutSlot - requested;
+/**
+ * How many more messages slots are free for, or how many more should wait for their start. An environment that has a share always
+ * prefetches: while others hide their messages, a slot that becomes free would wait for one for long.
+ */
+function missing(state: RefillState): number {
+  const { slots, attempting, withoutSlot, requested, stock, holdsShare = false } = state;
+  if (stock !== undefined) return stock - withoutSlot - requested;
+  const free = slots - attempting - withoutSlot - requested;
+  return holdsShare ? free + prefetchLimit(state) : free;
+}
 
 /**
  * How many messages may be prefetched. There are never more than slots, because prefetched messages become suspects together

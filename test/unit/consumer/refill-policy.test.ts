@@ -31,9 +31,19 @@ describe("the requests to send", () => {
     [
       "are several small ones while others hide their messages",
       { isQueueLow: true, holdsShare: true },
-      [2, 2, 2, 2, 2],
+      [4, 4, 4, 4, 4],
     ],
-    ["are no more than five then", { isQueueLow: true, holdsShare: true, polls: 4, requested: 8 }, [2]],
+    ["are no more than five then", { isQueueLow: true, holdsShare: true, polls: 4, requested: 15 }, [5]],
+    [
+      "prefetch with a share of one slot while its attempt runs",
+      { slots: 1, attempting: 1, isQueueLow: true, holdsShare: true },
+      [1],
+    ],
+    [
+      "prefetch nothing with a share if tasks take long",
+      { slots: 1, attempting: 1, holdsShare: true, meanMilliseconds: 60_000 },
+      [],
+    ],
     ["fill the stock of messages at a rate", { stock: 3 }, [3]],
     ["fill the stock also while all slots are taken, and no more", { stock: 3, attempting: 10, withoutSlot: 1 }, [2]],
     ["leave a full stock as it is", { stock: 3, withoutSlot: 3 }, []],
