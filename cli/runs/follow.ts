@@ -138,7 +138,8 @@ async function summarise({ runs, activity, limitRow }: Engine, record: RunRecord
   const sameFailure = sameFailureOf(record, counts);
   const end = record.completedAt === undefined ? Date.now() : Date.parse(record.completedAt);
   const { producer, consumer } = activity.peakMemoryMb;
-  const held = heldText((await limitRow.read()).state.limit);
+  const { state, concurrency } = await limitRow.read();
+  const held = heldText(state.limit, concurrency);
   return {
     type: "summary",
     workflow: record.workflow,

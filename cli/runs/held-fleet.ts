@@ -19,8 +19,8 @@ export class HeldFleet {
     if (now - this.#readAt >= READ_MILLISECONDS) {
       this.#readAt = now;
       this.#row.read().then(
-        ({ state }) => {
-          this.#held = heldText(state.limit);
+        ({ state, concurrency }) => {
+          this.#held = heldText(state.limit, concurrency);
         },
         () => {},
       );

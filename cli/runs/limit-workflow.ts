@@ -41,10 +41,10 @@ async function change({ services }: Target, before: StoredLimit, options: LimitO
   } satisfies SetLimit);
 }
 
-function show(target: Target, { state: before }: StoredLimit, { state }: StoredLimit): void {
+function show(target: Target, { state: before }: StoredLimit, { state, concurrency }: StoredLimit): void {
   const { name, where } = target;
   const set = setLimitText(state.set);
-  const inForce = heldText(state.limit);
+  const inForce = heldText(state.limit, concurrency);
   console.log(
     table(
       [

@@ -26,9 +26,15 @@ export const setLimitText = ({ concurrency, perSecond }: SetLimit): string => li
  * Why a fleet does not use all its slots: "held at 19.6/s: the service throttles". `undefined` if nothing holds it.
  *
  * Where a rate is in force, it decides, and the slots only follow from it.
+ *
+ * @param most The slots of the fleet. As many as these are no limit.
  */
-export function heldText({ slots, perSecond, reason }: FleetLimit): string | undefined {
-  const limit = limitText(perSecond === undefined ? slots : undefined, perSecond);
+export function heldText(
+  { slots = Number.POSITIVE_INFINITY, perSecond, reason }: FleetLimit,
+  most?: number,
+): string | undefined {
+  const holdsSlots = perSecond === undefined && slots < (most ?? Number.POSITIVE_INFINITY);
+  const limit = limitText(holdsSlots ? slots : undefined, perSecond);
   if (limit === "") return undefined;
   return `held at ${limit}${reason === undefined ? "" : `: ${REASONS[reason]}`}`;
 }

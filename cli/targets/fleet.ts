@@ -13,6 +13,6 @@ export interface FleetFacts {
 /** Reads the facts of a run that works. `undefined` if the run has ended: they belong to the workflow, and not to one run. */
 export async function fleetOf({ run, services }: RunTarget): Promise<FleetFacts | undefined> {
   if (hasEnded(run)) return undefined;
-  const { state } = await services.limitRow.read();
-  return { held: heldText(state.limit), throttled: state.counted.throttled };
+  const { state, concurrency } = await services.limitRow.read();
+  return { held: heldText(state.limit, concurrency), throttled: state.counted.throttled };
 }

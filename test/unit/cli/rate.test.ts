@@ -23,6 +23,7 @@ test("limits for people", () => {
 test("the reason why a fleet does not use all its slots", () => {
   expect(heldText({})).toBeUndefined();
   expect(heldText({ slots: 12, reason: "throttled" })).toBe("held at 12 in flight: the service throttles");
+  expect(heldText({ slots: 50, reason: "throttled" }, 50)).toBeUndefined();
   // The slots follow from the rate.
   expect(heldText({ slots: 10, perSecond: 19.63, reason: "throttled" })).toBe("held at 19.6/s: the service throttles");
 });

@@ -2,15 +2,17 @@ import { describe, expect, test, vi } from "vitest";
 import * as z from "zod";
 import { Queue } from "../../../shared/aws/queue.ts";
 import type { SlotSupplier, SlotUse } from "../../../shared/consumer/slots/slot-supplier.ts";
-import { PermanentError, RetryLater, type TaskContext, Throttled } from "../../../shared/index.ts";
+import { topology } from "../../../shared/definition/topology.ts";
+import { defineWorkflow, PermanentError, RetryLater, type TaskContext, Throttled } from "../../../shared/index.ts";
 import { toJson } from "../../../shared/messages/body.ts";
 import { deadLetterBody } from "../../../shared/messages/dead-letter.ts";
 import { envelopeBody, parseEnvelope } from "../../../shared/messages/envelope.ts";
-import { addressOf } from "../../../shared/messages/item-address.ts";
+import { addressOf, attemptsKey } from "../../../shared/messages/item-address.ts";
 import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
 import { failureOf } from "../../helpers/failures.ts";
 import { HOSTILE_VALUES } from "../../helpers/hostile-values.ts";
 import { refusedBySqs } from "../../helpers/sqs-characters.ts";
+import { workflowOptions } from "../../helpers/workflow-options.ts";
 
 const ok = { succeeded: 0, dead: 0, retried: 0, pending: 0 };
 const once = { attempts: 1 };
@@ -933,6 +935,35 @@ describe("a consumer with a slot supplier", () => {
     const [state] = await world.ledger.itemStates([addressOf(parseEnvelope(world.message(0).body))]);
     // One number accounts for all receives: a message may get no slot very often.
     expect(state).toMatchObject({ tag: "pending", failures: [], receives: new Map(), accountedTo: 1 });
+  });
+
+  test("a message that gets no slot 300 times is no suspect, stays far from the queue's limit, and needs one small row", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    const { maxReceiveCount } = topology(defineWorkflow(workflowOptions({}))).queue;
+    let message = world.message(0);
+    let largest = 0;
+    for (let receive = 1; receive <= 300; receive++) {
+      const { slots } = supplying([Date.now() + 90_000]);
+      const sent = world.replacements.length;
+      await world.consume({}, [message], { slots });
+      const row = await world.store.get(
+        attemptsKey({ run: RUN, partition: 0, page: 0, index: 0, epoch: 1, redriveGeneration: 0 }),
+      );
+      expect(Object.keys(row ?? {}).toSorted()).toEqual(["accounted 0", "pk", "sk"]);
+      largest = Math.max(largest, message.receiveCount);
+      const replacement = world.replacements[sent];
+      message =
+        replacement === undefined
+          ? { ...message, receiveCount: message.receiveCount + 1 }
+          : world.raw(replacement.body, { id: "0", receiveCount: 1 });
+    }
+    expect(largest).toBeLessThanOrEqual(maxReceiveCount / 2 + 1);
+    expect(world.replacements.length).toBeGreaterThan(1);
+    const task = vi.fn();
+    await world.consume({ task }, [message]);
+    // The task runs in this process: a suspect's would run in another one.
+    expect(task).toHaveBeenCalledOnce();
+    expect(await world.counts()).toMatchObject({ succeeded: 1, dead: 0, retried: 0 });
   });
 
   test("deletes a message that gets no slot, if its item is settled", async () => {
