@@ -19,6 +19,7 @@ import { MOST_POLLS } from "../shared/consumer/slots/refill-policy.ts";
 import { type FunctionEnvironment, fromVariables } from "../shared/definition/function-environment.ts";
 import { RECORDING_SECONDS, STARTING_SECONDS } from "../shared/definition/topology.ts";
 import { functionMetrics, InvocationMetrics } from "./cloudwatch-metrics.ts";
+import { forwardClock } from "./forward-clock.ts";
 import { functionServices } from "./function-services.ts";
 import { steadyClock } from "./steady-clock.ts";
 import { taskLogger } from "./task-logger.ts";
@@ -47,6 +48,8 @@ async function start() {
   const now = Date.now;
   const codeWatch = new CodeWatch(services.runs, environment.codeVersion);
   const runWatch = new RunWatch(services.runs, now, codeWatch.note);
+  // A lease that was given before the clock was set back would otherwise hold until the clock has caught up.
+  const limitClock = forwardClock();
   const limitWatch = new LimitWatch({
     row: services.limitRow,
     member: randomBytes(6).toString("base64url"),
@@ -55,16 +58,24 @@ async function start() {
     adaptive: workflow.adaptive.search,
     latency: workflow.adaptive.latency,
     ...(workflow.rateLimit !== undefined && { set: workflow.rateLimit }),
-    now,
+    now: limitClock,
     random: services.random,
     logger: strayLogger,
   });
   await limitWatch.prepare(LIMIT_MILLISECONDS);
-  return { environment, services, embeddedMetrics, runWatch, codeWatch, limitWatch };
+  return { environment, services, embeddedMetrics, runWatch, codeWatch, limitWatch, limitClock };
 }
 
 async function consume(
-  { environment, services, embeddedMetrics, runWatch, codeWatch, limitWatch }: Awaited<ReturnType<typeof start>>,
+  {
+    environment,
+    services,
+    embeddedMetrics,
+    runWatch,
+    codeWatch,
+    limitWatch,
+    limitClock,
+  }: Awaited<ReturnType<typeof start>>,
   event: SQSEvent,
   context: Context,
 ): Promise<SQSBatchResponse> {
@@ -83,10 +94,10 @@ async function consume(
       watch: limitWatch,
       tasksPerEnvironment: environment.tasksPerEnvironment,
       patienceMilliseconds: PATIENCE * (refillOptions?.waitingMilliseconds ?? STARTING_SECONDS * 1_000),
-      ...(refillOptions !== undefined && { until: refillOptions.until }),
+      ...(refillOptions !== undefined && { until: limitClock() + environment.refillSeconds * 1_000 }),
       queue: services.queue,
       // The same clock as the watch's.
-      now: Date.now,
+      now: limitClock,
       random: services.random,
     }),
     refill: refillOptions,

@@ -9,7 +9,7 @@ import { type Divided, divide, type Shares } from "./shares.ts";
 export const EPOCH_MILLISECONDS = 1_000;
 
 /** An epoch that is due later than this from now comes from a clock that is wrong. It is not waited for. */
-const LATEST_DUE_MILLISECONDS = 60_000;
+const LATEST_DUE_MILLISECONDS = 10_000;
 
 /** The row of a workflow that has none yet. */
 export const EMPTY_STATE: LimitState = {

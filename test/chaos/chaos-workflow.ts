@@ -129,6 +129,8 @@ export const chaosWorkflow = (plan: Plan, hooks: ProcessHooks) => {
       backoff: { base: { milliseconds: 100 }, cap: { seconds: 1 } },
     },
     refill: plan.refill,
+    // Here `Throttled` is an answer of the item and not of a service under load. The search would slow the whole run down.
+    adaptive: false,
     ...(plan.maxBacklog !== undefined && { maxBacklog: plan.maxBacklog }),
     ...(plan.toleratedFailures !== undefined && { toleratedFailures: plan.toleratedFailures }),
     memoryMb: 256,

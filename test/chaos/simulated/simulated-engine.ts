@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import type { SQSEvent } from "aws-lambda";
+import { forwardClock } from "../../../functions/forward-clock.ts";
 import { steadyClock } from "../../../functions/steady-clock.ts";
 import { EventSourceMapping } from "../../../local/lambda/event-source-mapping.ts";
 import { SqsService } from "../../../local/sqs/sqs-service.ts";
@@ -238,7 +239,7 @@ export class SimulatedEngine {
     const { concurrency, tasksPerEnvironment } = this.#topology;
     const { memoryMb, refillSeconds, refillWaitingSeconds, refillVisibilitySeconds } = this.#topology.consumer;
     const workflow = this.#workflowOf(process);
-    const now = Date.now;
+    const limitClock = forwardClock();
     const watch = new LimitWatch({
       row: services.limitRow,
       member: String(process.pid),
@@ -247,7 +248,7 @@ export class SimulatedEngine {
       adaptive: workflow.adaptive.search,
       latency: workflow.adaptive.latency,
       ...(workflow.rateLimit !== undefined && { set: workflow.rateLimit }),
-      now,
+      now: limitClock,
       random: this.#drawn,
       logger: SILENT,
     });
@@ -281,9 +282,9 @@ export class SimulatedEngine {
         watch,
         tasksPerEnvironment,
         patienceMilliseconds: PATIENCE * (refillSeconds > 0 ? refill.waitingMilliseconds : STARTING_SECONDS * 1_000),
-        ...(refillSeconds > 0 && { until: refill.until }),
+        ...(refillSeconds > 0 && { until: limitClock() + refillSeconds * 1_000 }),
         queue: services.queue,
-        now: Date.now,
+        now: limitClock,
         random: this.#drawn,
       });
       const consumer = new Consumer({ ...shared, slots, now, ...(refillSeconds > 0 && { refill }) });

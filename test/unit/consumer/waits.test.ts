@@ -94,7 +94,7 @@ describe("an item whose task asks for a wait", () => {
     });
     expect(await item.deliver(() => {})).toBeUndefined();
     expect(await item.world.counts()).toMatchObject({ succeeded: 1, dead: 0, retried: 0 });
-    expect(item.world.metrics.counts).toEqual({ succeeded: 1 });
+    expect(item.world.metrics.counts).toEqual({ succeeded: 1, throttled: 200 });
     expect(isolation.run).not.toHaveBeenCalled();
   });
 
