@@ -319,6 +319,11 @@ export class EnvironmentLimit {
     return report;
   }
 
+  /** The row has the figures of the latest report, though its answer may never arrive. `endReport` says so, too. */
+  delivered(): void {
+    this.#reporting = NO_REPORT;
+  }
+
   /** The update has failed. Its figures are in the next report. */
   failReport(): void {
     // `beginReport` adds to the figures that no update has delivered.

@@ -76,6 +76,7 @@ export class SluiceSide implements Side {
     this.#invocation++;
     if (!this.#limit.isInRow) return;
     const report = { report: this.#limit.beginLastReport(this.#context.clock()), note: undefined };
+    this.#limit.delivered();
     const begunAt = this.#context.clock();
     this.#context.at(this.#context.events.now + this.#latency(), () => {
       const state = this.#row.report(this.#member, report, true);
@@ -100,6 +101,8 @@ export class SluiceSide implements Side {
     if (!isCurrent()) return;
     const begunAt = clock();
     const report = this.#limit.beginReport(begunAt, wanted());
+    // No request is lost here, so its figures never need to be sent again.
+    this.#limit.delivered();
     at(events.now + this.#latency(), () => {
       // The request arrives though its sender may be frozen or dead by then.
       const state = this.#row.report(this.#member, report, !isCurrent());
