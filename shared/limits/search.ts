@@ -4,11 +4,11 @@ import { addLoads, isOtherKind } from "./limit-kind.ts";
 import { type Measured, measure } from "./measured.ts";
 
 /** The throttles that failed probes may cost: this part of the accepted attempts, */
-const BUDGET = 0.012;
+const BUDGET = 0.015;
 /** or this many in a second, if that is more: a slow service must be probed, too. */
-const BUDGET_PER_SECOND = 0.15;
+const BUDGET_PER_SECOND = 0.3;
 /** But never more than this part of the accepted attempts. */
-const MOST_BUDGET = 0.04;
+const MOST_BUDGET = 0.03;
 
 /** The growth while nothing is known. */
 const SEARCH_GROWTH = 2;
@@ -19,8 +19,8 @@ const BACK = 0.97;
 /** The part of the way back to the ceiling that one epoch takes: quickly at first, slowly near it. */
 const RECOVERY = 0.5;
 
-const FIRST_STEP = 0.04;
-const STEP_GROWTH = 3;
+const FIRST_STEP = 0.05;
+const STEP_GROWTH = 4;
 /** A probe that has come this far becomes a search: the service bears far more than before. */
 const LARGE_STEP = 0.5;
 
@@ -40,6 +40,9 @@ const LONG_WAIT_MILLISECONDS = 1_500;
 /** How long the fleet waits at first. If nothing is accepted then, it waits for twice this time, and so on. */
 const LONGEST_WAIT_MILLISECONDS = 10_000;
 const MOST_PATIENCE_MILLISECONDS = 120_000;
+
+/** An epoch of this length had no environment for most of it. */
+const PAUSE_MILLISECONDS = 3_000;
 
 const LOWEST_RATE = 0.1;
 
@@ -120,14 +123,15 @@ function afterLongWait(state: State, { waitUntil = 0, to }: EpochTotals, { bears
 function afterCleanEpoch(
   state: State,
   { bearsNow, used, isFull, isTested, isSeen, seconds }: Measured,
-  { to }: EpochTotals,
+  totals: EpochTotals,
   { concurrency }: ControllerOptions,
 ): void {
+  const { to } = totals;
   if (state.surprise > 0)
     state.surprise = Math.max(0, state.surprise - (state.kind === "rate" ? 0.05 : 0.03) * seconds);
   if (state.phase === "open") return;
   if (state.phase === "measure") {
-    beginSearch(state, bearsNow);
+    beginSearch(state, afterPause(state, totals, bearsNow));
     return;
   }
   if (isFull) {
@@ -166,6 +170,12 @@ function afterCleanEpoch(
   }
 }
 
+/** All environments were gone for long, as the service had asked for: it bears what it accepted in the whole time. */
+function afterPause({ cycle, kind }: State, { from, to }: EpochTotals, bears: number): number {
+  if (kind !== "rate" || from === 0 || to - from < PAUSE_MILLISECONDS) return bears;
+  return Math.min(bears, (1_000 * cycle.accepted) / (to - cycle.since));
+}
+
 function beginSearch(state: State, bears: number): void {
   state.ceiling = whole(state, bears, Math.round);
   state.level = state.ceiling;
@@ -188,7 +198,8 @@ function nextStep(state: State, to: number): void {
   state.level = state.ceiling + (state.kind === "rate" ? more : Math.max(1, Math.round(more)));
 }
 
-function afterThrottles(state: State, measured: Measured, { to }: EpochTotals): void {
+function afterThrottles(state: State, measured: Measured, totals: EpochTotals): void {
+  const { to } = totals;
   const { accepted, throttled, bears, bearsNow, byClock, isTested } = measured;
   if (state.phase === "open") {
     // Some environments have not reported yet. Each has cut itself already.
@@ -196,7 +207,7 @@ function afterThrottles(state: State, measured: Measured, { to }: EpochTotals): 
     return;
   }
   if (state.phase === "measure") {
-    if (accepted > 0) beginSearch(state, bearsNow);
+    if (accepted > 0) beginSearch(state, afterPause(state, totals, bearsNow));
     return;
   }
   const isHeavy = throttled >= FEWEST_HEAVY && throttled > HEAVY * (accepted + throttled);
