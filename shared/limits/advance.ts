@@ -154,12 +154,16 @@ function least(values: readonly (number | undefined)[]): number | undefined {
   return known.length === 0 ? undefined : Math.min(...known);
 }
 
+const SURE_MEMBERS = 3;
+
 /** Until when all members that may start attempts have been asked to wait. One that need not wait goes on for the others. */
 function commonWait(alive: Readonly<Record<string, MemberNote>>, shares: Shares): number | undefined {
   const holders = Object.entries(alive).filter(([member]) => (shares[member]?.at(-1)?.slots ?? 0) > 0);
-  const waits = (holders.length > 0 ? holders : Object.entries(alive)).map(([, { waitUntil }]) => waitUntil ?? 0);
-  const wait = waits.length === 0 ? 0 : Math.min(...waits);
-  return wait > 0 ? wait : undefined;
+  const notes = (holders.length > 0 ? holders : Object.entries(alive)).map(([, note]) => note);
+  // Several environments that were refused tried several items, too.
+  const isSure = notes.length >= SURE_MEMBERS || notes.some(({ isWaitSure }) => isWaitSure === true);
+  const wait = notes.length === 0 ? 0 : Math.min(...notes.map(({ waitUntil }) => waitUntil ?? 0));
+  return isSure && wait > 0 ? wait : undefined;
 }
 
 /** The notes of the members that may start attempts. */

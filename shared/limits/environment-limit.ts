@@ -237,7 +237,7 @@ export class EnvironmentLimit {
     const lease = this.#lease;
     const hasShare = lease?.share !== undefined && (lease.share.slots > 0 || lease.isFree);
     const isNoteNeeded = hasShare || (lease !== undefined && this.#cut.isReportDue);
-    const waitUntil = this.#wait.believedUntil(now);
+    const waitUntil = this.#wait.until > now ? this.#wait.until : undefined;
     // A report that follows the one before at once says nothing about the share.
     if (now - this.#reportedAt > TRIED_MILLISECONDS) this.#tried = lease?.epoch ?? 0;
     this.#reportedAt = now;
@@ -248,6 +248,7 @@ export class EnvironmentLimit {
       wanted: Math.min(wanted, this.#options.slots),
       ...(this.#isLeaving && { isLeaving: true as const }),
       ...(waitUntil !== undefined && { waitUntil: Math.round(waitUntil) }),
+      ...(this.#wait.believedUntil(now) !== undefined && { isWaitSure: true as const }),
       ...(this.#advertised !== undefined && { advertised: this.#advertised }),
     };
     this.#cut.beginReport();

@@ -48,8 +48,10 @@ export interface MemberNote {
   readonly wanted: number;
   /** The invocation ends: the environment starts nothing more, and uses at most `wanted` slots, for the attempts in flight. */
   readonly isLeaving?: true | undefined;
-  /** Until when the service asked this environment to wait, if several attempts in a row were told so. */
+  /** Until when the service asked this environment to wait. */
   readonly waitUntil?: number | undefined;
+  /** Whether several attempts in a row were told so. A single one may concern one item only. */
+  readonly isWaitSure?: true | undefined;
   /** The starts per second that the service's headers leave to the fleet, if its latest response had such headers. */
   readonly advertised?: number | undefined;
 }

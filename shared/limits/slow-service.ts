@@ -24,7 +24,7 @@ export function slowService(
 ): SlowState | undefined {
   const { succeeded } = counted;
   if (succeeded === 0) return before;
-  const mean = counted.succeededMilliseconds / succeeded;
+  const mean = Math.max(1, counted.succeededMilliseconds / succeeded);
   // Attempts in flight ÷ duration: this throughput needs no clock that all share.
   const throughput = succeeded / Math.max(0.25, (to - from) / 1_000);
   const change = (level: number, rest: Partial<SlowState>): SlowState => ({
