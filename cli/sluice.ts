@@ -16,7 +16,6 @@ const program = new Command("sluice")
     optionDescription: (option) =>
       option.defaultValue === false ? option.description : new Help().optionDescription(option),
   })
-  .showHelpAfterError("(see: npx sluice --help)")
   .addHelpText(
     "after",
     `
@@ -31,7 +30,7 @@ Examples:
   $ npx sluice status --stack      list the runs of the deployed stack`,
   );
 await addCommands(program, process.argv.slice(2));
-throwErrors(program);
+prepare(program);
 
 // The reader of the output may close it early, as `head` does. The command then finishes its work without an error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -64,8 +63,8 @@ async function endWith(error: unknown): Promise<void> {
   process.exit(await reportFatalError(error));
 }
 
-/** Makes a command and its subcommands throw their errors, so that they are reported here. */
-function throwErrors(command: Command): void {
-  command.exitOverride();
-  for (const child of command.commands) throwErrors(child.copyInheritedSettings(command));
+/** Makes a command and its subcommands throw their errors, so that they are reported here, and name their own help. */
+function prepare(command: Command, typed = "npx sluice"): void {
+  command.exitOverride().showHelpAfterError(`(see: ${typed} --help)`);
+  for (const child of command.commands) prepare(child.copyInheritedSettings(command), `${typed} ${child.name()}`);
 }

@@ -1,9 +1,9 @@
 import { ConfigurationError } from "../../shared/base/errors.ts";
 import type { StoredLimit } from "../../shared/ledger/limit-row.ts";
-import type { SetLimit } from "../../shared/limits/fleet-limit.ts";
+import { rateInForce, type SetLimit } from "../../shared/limits/fleet-limit.ts";
 import type { LimitOptions } from "../commands/limit.ts";
 import { table } from "../screens/format.ts";
-import { heldText, setLimitText } from "../screens/limit-text.ts";
+import { limitRows, setLimitText } from "../screens/limit-text.ts";
 import { say } from "../screens/paragraph.ts";
 import { writeJson } from "../screens/write-json.ts";
 import { targets } from "../targets/find-run.ts";
@@ -44,17 +44,7 @@ async function change({ services }: Target, before: StoredLimit, options: LimitO
 function show(target: Target, { state: before }: StoredLimit, { state, concurrency }: StoredLimit): void {
   const { name, where } = target;
   const set = setLimitText(state.set);
-  const inForce = heldText(state.limit, concurrency);
-  console.log(
-    table(
-      [
-        ["set", set === "" ? "nothing" : set],
-        ["in force", inForce ?? "all slots"],
-      ],
-      "",
-      2,
-    ),
-  );
+  console.log(table(limitRows(state, concurrency), "", 2));
   if (JSON.stringify(before.set) === JSON.stringify(state.set)) return;
   say(
     set === ""
@@ -68,6 +58,6 @@ const jsonOf = ({ workflow }: Target, { state }: StoredLimit) => ({
   type: "limit",
   workflow,
   set: state.set,
-  inForce: state.limit,
+  inForce: { ...state.limit, perSecond: rateInForce(state.limit) },
   since: state.epoch === 0 ? null : new Date(state.at).toISOString(),
 });

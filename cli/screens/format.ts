@@ -44,7 +44,7 @@ export function table(rows: readonly (readonly string[])[], indent = "  ", left 
       const cells = row.map((cell, column) =>
         column < left ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
       );
-      return `${indent}${cells.join("  ")}`;
+      return `${indent}${cells.join("  ")}`.trimEnd();
     })
     .join("\n");
 }

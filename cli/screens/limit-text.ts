@@ -1,4 +1,6 @@
-import type { FleetLimit, LimitReason, SetLimit } from "../../shared/limits/fleet-limit.ts";
+import { type FleetLimit, type LimitReason, rateInForce, type SetLimit } from "../../shared/limits/fleet-limit.ts";
+import type { LimitState } from "../../shared/limits/limit-state.ts";
+import { ago } from "./dlq/dead-letter-text.ts";
 
 const REASONS: Readonly<Record<LimitReason, string>> = {
   throttled: "the service throttles",
@@ -29,12 +31,25 @@ export const setLimitText = ({ concurrency, perSecond }: SetLimit): string => li
  *
  * @param most The slots of the fleet. As many as these are no limit.
  */
-export function heldText(
-  { slots = Number.POSITIVE_INFINITY, perSecond, reason }: FleetLimit,
-  most?: number,
-): string | undefined {
+export function heldText(inForce: FleetLimit, most?: number): string | undefined {
+  const { slots = Number.POSITIVE_INFINITY, reason } = inForce;
+  const perSecond = rateInForce(inForce);
   const holdsSlots = perSecond === undefined && slots < (most ?? Number.POSITIVE_INFINITY);
   const limit = limitText(holdsSlots ? slots : undefined, perSecond);
   if (limit === "") return undefined;
   return `held at ${limit}${reason === undefined ? "" : `: ${REASONS[reason]}`}`;
+}
+
+/** A fleet that works begins an epoch each second. What is in force for longer was left by a fleet that has stopped. */
+const STOPPED_MILLISECONDS = 10_000;
+
+/** The limits of a workflow for people, as rows of a name and a text. */
+export function limitRows({ set, limit, epoch, at }: LimitState, most?: number, now = Date.now()): string[][] {
+  const setText = setLimitText(set);
+  const inForce = heldText(limit, most) ?? "all slots";
+  const stopped = epoch > 0 && now - at >= STOPPED_MILLISECONDS;
+  return [
+    ["set", setText === "" ? "nothing" : setText],
+    stopped ? ["last in force", `${inForce} (${ago(new Date(at).toISOString(), now)})`] : ["in force", inForce],
+  ];
 }

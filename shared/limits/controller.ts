@@ -1,5 +1,5 @@
 import { type ControllerState, FIRST_STATE, isLimiting } from "./controller-state.ts";
-import type { FleetLimit, LimitReason, SetLimit } from "./fleet-limit.ts";
+import { CLOSER_THAN_SET, type FleetLimit, type LimitReason, type SetLimit } from "./fleet-limit.ts";
 import type { Report } from "./report.ts";
 import { search } from "./search.ts";
 import { slowService } from "./slow-service.ts";
@@ -43,9 +43,6 @@ export interface Decision {
 
 /** How long headers are believed after the latest response that had them. */
 const ADVERTISED_MILLISECONDS = 10_000;
-
-/** A set rate is kept by its tokens. Starts are spaced a little closer, so that no token is lost. */
-const CLOSER = 1.1;
 
 /**
  * An epoch's totals in, the fleet's next limit out. Pure.
@@ -107,7 +104,7 @@ function rateLimits(
   return [
     [isFound ? state.level : undefined, "throttled"],
     [isAdvertised ? state.advertised?.perSecond : undefined, "advertised"],
-    [perSecond === undefined ? undefined : CLOSER * perSecond, "set"],
+    [perSecond === undefined ? undefined : CLOSER_THAN_SET * perSecond, "set"],
   ];
 }
 

@@ -41,3 +41,10 @@ export interface SetLimit {
   /** The most tokens that wait for use while few attempts start. Default: 1. */
   readonly burst?: number | undefined;
 }
+
+/** A set rate is kept by its tokens. Starts are spaced a little closer, so that no token is lost. */
+export const CLOSER_THAN_SET = 1.1;
+
+/** The rate in force as people know it: a set rate is the one that was set, and not its closer spacing. */
+export const rateInForce = ({ perSecond, reason }: FleetLimit): number | undefined =>
+  perSecond !== undefined && reason === "set" ? perSecond / CLOSER_THAN_SET : perSecond;

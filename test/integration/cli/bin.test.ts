@@ -66,6 +66,10 @@ test("in the repository the command runs the TypeScript, with the help, version 
   const { code, stderr } = await type(BIN, ["nonsense"], { cwd: root });
   expect(code).toBe(1);
   expect(stderr).toContain("unknown command 'nonsense'");
+  expect(stderr).toContain("(see: npx sluice --help)");
+  // A wrong option names the help of its own command.
+  const wrong = await type(BIN, ["limit", "cities", "--rate", "fast"], { cwd: root });
+  expect(wrong.stderr).toContain("(see: npx sluice limit --help)");
 });
 
 test("the help has all its examples, and nothing below them", async () => {

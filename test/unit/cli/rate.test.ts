@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { ratePerSecond } from "../../../cli/options/rate.ts";
-import { heldText, rateText, setLimitText } from "../../../cli/screens/limit-text.ts";
+import { heldText, limitRows, rateText, setLimitText } from "../../../cli/screens/limit-text.ts";
+import { EMPTY_STATE } from "../../../shared/limits/advance.ts";
 
 test.each([
   ["100/s", 100],
@@ -26,4 +27,25 @@ test("the reason why a fleet does not use all its slots", () => {
   expect(heldText({ slots: 50, reason: "throttled" }, 50)).toBeUndefined();
   // The slots follow from the rate.
   expect(heldText({ slots: 10, perSecond: 19.63, reason: "throttled" })).toBe("held at 19.6/s: the service throttles");
+  // Starts are spaced more closely than a set rate, which the tokens keep.
+  expect(heldText({ slots: 10, perSecond: 1.1 * 2, reason: "set" })).toBe(
+    "held at 2/s: set by hand or by the workflow",
+  );
+});
+
+test("the limits of a fleet that works, and of one that has stopped", () => {
+  const state = { ...EMPTY_STATE, epoch: 5, at: 1_000, limit: { slots: 12, reason: "throttled" } } as const;
+  expect(limitRows(EMPTY_STATE, 50, 1_000)).toEqual([
+    ["set", "nothing"],
+    ["in force", "all slots"],
+  ]);
+  expect(limitRows({ ...state, set: { perSecond: 2 } }, 50, 3_000)).toEqual([
+    ["set", "2/s"],
+    ["in force", "held at 12 in flight: the service throttles"],
+  ]);
+  // What an ended run has left is not in force: the limits may have been cleared since.
+  expect(limitRows(state, 50, 121_000)).toEqual([
+    ["set", "nothing"],
+    ["last in force", "held at 12 in flight: the service throttles (2 min ago)"],
+  ]);
 });
