@@ -79,6 +79,9 @@ async function continueOnce(
       return await continueAfter(SUPERSEDED_PAUSE_MILLISECONDS, message, control, context);
     }
     case "failed":
+      // The next slice finds the wait, and reads nothing before it ends.
+      if (end.wait !== undefined && (await recordWait(run, end.wait, warnings.all, context)).tag === "failed")
+        return DONE;
       return await failSlice(end.error, warnings.all, message, control, context);
   }
 }

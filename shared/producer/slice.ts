@@ -48,7 +48,8 @@ export type SliceEnd =
   | { readonly tag: "ended" | "time" | "interrupted" | "superseded" | "paused" | "stopped" }
   | { readonly tag: "full"; readonly sample: BacklogSample; readonly pauseMilliseconds: number }
   | { readonly tag: "waits"; readonly wait: SourceWait }
-  | { readonly tag: "failed"; readonly error: unknown };
+  /** `wait`: the service has asked the source to wait before the slice failed. */
+  | { readonly tag: "failed"; readonly error: unknown; readonly wait?: SourceWait | undefined };
 
 /**
  * Reads a run's source for one slice, from the run's checkpoint, and sends its items. It never throws.
@@ -67,7 +68,7 @@ export async function runSlice(
     return (await slice.sendAgain()) ?? (await slice.sendPages(begun));
   } catch (error) {
     if (error instanceof SourceWait) return { tag: "waits", wait: error };
-    return time.shutdown?.aborted === true ? { tag: "interrupted" } : { tag: "failed", error };
+    return time.shutdown?.aborted === true ? { tag: "interrupted" } : { tag: "failed", error, wait: slice.wait };
   }
 }
 
@@ -87,6 +88,10 @@ class Slice {
     this.#time = time;
     this.#warnings = warnings;
     this.#context = context;
+  }
+
+  get wait(): SourceWait | undefined {
+    return this.#wait;
   }
 
   /** Sends the lost messages of a resumed run again. Returns how the slice ended, or `undefined` if it can continue. */

@@ -81,7 +81,7 @@ async function sendFirstPage(
         run: run.id,
         error: end.error,
       });
-      return false;
+      return end.wait !== undefined && (await recordWait(run, end.wait, warnings.all, context)).tag === "failed";
     default:
       return end.tag === "ended";
   }

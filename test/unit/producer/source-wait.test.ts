@@ -180,6 +180,22 @@ describe("a source whose service asks it to wait", () => {
   });
 });
 
+test.each([
+  ["the start, which sends the first page", "startWithPage"],
+  ["a continuation", "start"],
+] as const)("a slice that fails after its source was told to wait reads no earlier: %s", async (_, begin) => {
+  // The second page is read ahead, while the first one is sent.
+  const { world, queue, reads, begun } = runOf(once(2, () => new RetryLater({ minutes: 20 })));
+  world.sqs.refuses = (body) => JSON.parse(body).item === 0;
+  await world[begin]();
+  if (begin === "start") await queue.workUntil(begun);
+  expect(reads).toHaveLength(2);
+  world.sqs.refuses = () => false;
+  await queue.workUntil();
+  expect(reads[2]).toEqual({ page: 0, at: 20 * 60_000 });
+  expect(world.items).toEqual([0, 1, 2, 3]);
+});
+
 describe("while its source waits, a run", () => {
   const waiting = async () => {
     const all = runOf(once(2, () => new RetryLater({ hours: 3 })));
