@@ -84,10 +84,11 @@ export const chaosWorkflow = (plan: Plan, hooks: ProcessHooks) => {
   return defineWorkflow({
     name: WORKFLOW,
     source: {
-      async readPage(cursor) {
+      async readPage(cursor, { signal }) {
         const from = Number(cursor ?? 0);
         write({ type: "read", from });
-        await setTimeout(plan.readMilliseconds);
+        // A page that is read ahead and not needed any more is given up, as a request is.
+        await setTimeout(plan.readMilliseconds, undefined, { signal });
         const read = reads++;
         if (plan.failingReads.includes(read)) throw new Error("the source does not answer");
         const refused = plan.refusedReads.find((each) => each.read === read);
