@@ -48,7 +48,9 @@ export class SluiceSide implements Side {
   mayStart(): Start {
     const { clock, events } = this.#context;
     const start = this.#limit.mayStart(clock());
-    return start.tag === "wait" ? { tag: "wait", until: start.until - clock() + events.now } : start;
+    if (start.tag !== "wait") return start;
+    // The difference of two clocks is not exact: the time must move.
+    return { tag: "wait", until: Math.max(start.until - clock() + events.now, events.now + 0.01) };
   }
 
   started(): StartedAttempt {
