@@ -62,7 +62,7 @@ describe("CloudWatch", () => {
   const alarms = resources("AWS::CloudWatch::Alarm").map(([, { Properties }]) => Properties);
 
   test("an alarm watches at most a day, ten metrics, and has a description of at most 1,024 characters", () => {
-    expect(alarms).toHaveLength(8);
+    expect(alarms).toHaveLength(9);
     for (const { AlarmDescription, EvaluationPeriods, Period, Metrics = [] } of alarms) {
       const periods = Metrics.flatMap(
         ({ MetricStat }: { MetricStat?: { Period: number } }) => MetricStat?.Period ?? [],
