@@ -7,10 +7,12 @@ import { fileURLToPath } from "node:url";
 import { check } from "./checker.ts";
 import { type Evidence, readServices } from "./evidence.ts";
 import { JournalReader, type Line, monotonicMilliseconds } from "./journal.ts";
-import { CALM, type Clock, type PlannedStrike, planOf, STORM, type Strike } from "./plan.ts";
+import { Operator, type OperatorCommand } from "./operator.ts";
+import { CALM, type Clock, planOf, STORM, type Strike } from "./plan.ts";
 import type { Command, Endpoints, Report } from "./protocol.ts";
 import { Random } from "./random.ts";
 import { CLOCK, clockFile, DIRECTORY, writePlan } from "./settings.ts";
+import { StrikeSchedule } from "./strike-schedule.ts";
 
 export interface RunResult {
   readonly seed: number;
@@ -37,10 +39,6 @@ const LONGEST_RUN_MILLISECONDS = 180_000;
 /** The time for duplicates that are left when a run has ended, and might change it. */
 const SETTLING_MILLISECONDS = 12_000;
 
-/** Consumers put the messages of a paused run back for a minute. They may do so shortly after the pause, too. */
-const PAUSED_MESSAGES_MILLISECONDS = 61_000;
-const PAUSE_FORGOTTEN_MILLISECONDS = 4_000;
-
 type Role = "producer" | "consumer" | "isolated";
 
 /** Runs the plan of a seed in an empty directory, and checks the result. */
@@ -59,27 +57,22 @@ class Harness {
   readonly #log: number;
   readonly #lastSeen = new Map<number, number>();
   readonly #alive = new Map<number, Role>();
-  readonly #counts = { read: 0, start: 0, end: 0 };
   readonly #struck: Record<string, number> = {};
   readonly #history: { status: string; completedAt: string | undefined }[] = [];
   readonly #producerKills: number[] = [];
   /** Producers that have read a page. */
   readonly #readers = new Set<number>();
-  readonly #pauses: { from: number; to: number }[] = [];
   readonly #shifts: Record<Clock, number> = { services: 0, functions: 0 };
-  readonly #waiting: PlannedStrike[];
-  /** Strikes that are due, or wait for a victim. */
-  readonly #due: { at: number; strike: Strike }[] = [];
+  readonly #strikes: StrikeSchedule;
+  readonly #operator = new Operator({
+    now: monotonicMilliseconds,
+    skip: (milliseconds) => this.#shift(["services"], milliseconds),
+  });
   #engine: ChildProcess | undefined;
   #endpoints: Endpoints | undefined;
   #state: Extract<Report, { type: "state" }> | undefined;
-  /** What the person wants of the run, until it is done. */
-  #wish: "cancel" | "pause" | "resume" | undefined;
   /** The latest command, and the engine that got it: if this engine is killed, the next one gets the command again. */
-  #asked: { readonly engine?: ChildProcess | undefined; readonly wish?: string } = {};
-  #resumeAt: number | undefined;
-  #skipAt: number | undefined;
-  #cancelled = false;
+  #asked: { readonly engine?: ChildProcess | undefined; readonly command?: OperatorCommand } = {};
   #violations: string[] = [];
 
   constructor(seed: number, directory: string) {
@@ -89,7 +82,12 @@ class Harness {
     this.#random = new Random(seed + 1_000_000);
     this.#journal = new JournalReader(directory);
     this.#log = openSync(join(directory, "engine.log"), "a");
-    this.#waiting = [...this.#plan.strikes];
+    this.#strikes = new StrikeSchedule({
+      strikes: this.#plan.strikes,
+      now: monotonicMilliseconds,
+      perform: (strike) => this.#perform(strike),
+      onStrike: (name) => this.#count(name),
+    });
     writePlan(directory, this.#plan);
   }
 
@@ -103,12 +101,11 @@ class Harness {
     for (;;) {
       await setTimeout(TICK_MILLISECONDS);
       this.#look();
-      this.#strikeWhatIsDue();
-      this.#obeyWish();
+      this.#strikes.performDue();
+      this.#obeyOperator();
       if (!calm && elapsed() > striking) {
         calm = true;
-        this.#waiting.length = 0;
-        this.#due.length = 0;
+        this.#strikes.end();
         this.#send({ type: "rates", service: "SQS", rates: CALM });
         this.#send({ type: "rates", service: "DynamoDB", rates: CALM });
       }
@@ -135,7 +132,7 @@ class Harness {
       struck: this.#struck,
       status: this.#state?.status,
       items: this.#plan.items.length,
-      attempts: this.#counts.start,
+      attempts: this.#strikes.attempts,
       seconds: elapsed() / 1_000,
       directory: this.#directory,
     };
@@ -154,8 +151,8 @@ class Harness {
       lines: this.#journal.lines,
       lastSeen: this.#lastSeen,
       history: this.#history,
-      pauses: this.#pauses,
-      cancelled: this.#cancelled,
+      pauses: this.#operator.pauses,
+      cancelled: this.#operator.hasCancelled,
       producerKills: this.#producerKills,
     };
   }
@@ -219,41 +216,27 @@ class Harness {
         this.#history.push({ status, completedAt });
       }
       // The source failed too often: the person resumes the run.
-      if (status === "failed" && completedAt === undefined) this.#wish ??= "resume";
+      if (status === "failed" && completedAt === undefined) this.#operator.resumeFailed();
     }
   }
 
   #noteObeyed({ command, paused }: Extract<Report, { type: "obeyed" }>): void {
-    if (command !== this.#wish) return;
-    this.#wish = undefined;
+    if (command !== this.#operator.wanted) return;
     this.#asked = {};
-    const now = monotonicMilliseconds();
-    if (paused) this.#pauses.push({ from: now, to: Number.POSITIVE_INFINITY });
-    // The messages that were put back during the pause would stay hidden for a minute.
-    if (command === "resume") this.#skipAt = now + PAUSE_FORGOTTEN_MILLISECONDS;
+    this.#operator.executed(command, paused);
   }
 
   #send(command: Command): void {
     if (this.#engine?.connected) this.#engine.send(command, () => {});
   }
 
-  #obeyWish(): void {
-    const now = monotonicMilliseconds();
-    if (this.#resumeAt !== undefined && now > this.#resumeAt) {
-      this.#resumeAt = undefined;
-      const pause = this.#pauses.at(-1);
-      if (pause !== undefined) pause.to = now;
-      this.#wish = "resume";
-    }
-    if (this.#skipAt !== undefined && now > this.#skipAt) {
-      this.#skipAt = undefined;
-      this.#shift(["services"], PAUSED_MESSAGES_MILLISECONDS);
-    }
-    if (this.#wish === undefined || this.#endpoints === undefined) return;
-    const asked = { engine: this.#engine, wish: this.#wish };
-    if (this.#asked.engine === asked.engine && this.#asked.wish === asked.wish) return;
-    this.#asked = asked;
-    this.#send({ type: this.#wish });
+  #obeyOperator(): void {
+    this.#operator.look();
+    const { wanted } = this.#operator;
+    if (wanted === undefined || this.#endpoints === undefined) return;
+    if (this.#asked.engine === this.#engine && this.#asked.command === wanted) return;
+    this.#asked = { engine: this.#engine, command: wanted };
+    this.#send({ type: wanted });
   }
 
   /** Reads new lines of the journal, and finds out which processes live. */
@@ -272,28 +255,10 @@ class Harness {
       this.#lastSeen.set(line.pid, line.milliseconds);
     }
     if (line.type === "read") this.#readers.add(line.pid);
-    if (line.type !== "read" && line.type !== "start" && line.type !== "end") return;
-    const count = ++this.#counts[line.type];
-    for (const planned of this.#waiting.filter(({ after }) => after.type === line.type && after.count === count)) {
-      this.#waiting.splice(this.#waiting.indexOf(planned), 1);
-      this.#due.push({ at: monotonicMilliseconds() + planned.delayMilliseconds, strike: planned.strike });
-    }
+    this.#strikes.note(line);
   }
 
-  #strikeWhatIsDue(): void {
-    const now = monotonicMilliseconds();
-    for (const due of this.#due.filter(({ at }) => at <= now)) {
-      if (this.#strike(due.strike)) this.#due.splice(this.#due.indexOf(due), 1);
-    }
-  }
-
-  /** Returns whether it struck. Otherwise the strike waits. */
-  #strike(strike: Strike): boolean {
-    const struck = this.#perform(strike);
-    if (struck) this.#count(strike.kind === "storm" ? `storm of ${strike.service}` : strike.kind);
-    return struck;
-  }
-
+  /** @returns whether it struck. Otherwise the strike waits. */
   #perform(strike: Strike): boolean {
     switch (strike.kind) {
       case "kill producer":
@@ -315,15 +280,9 @@ class Harness {
         this.#shift(strike.clocks, strike.milliseconds);
         return true;
       case "cancel":
-        if (this.#endpoints === undefined || this.#wish !== undefined) return false;
-        this.#cancelled = true;
-        this.#wish = "cancel";
-        return true;
+        return this.#endpoints !== undefined && this.#operator.cancel();
       case "pause":
-        if (this.#endpoints === undefined || this.#wish !== undefined || this.#cancelled) return this.#cancelled;
-        this.#wish = "pause";
-        this.#resumeAt = monotonicMilliseconds() + strike.milliseconds;
-        return true;
+        return this.#endpoints !== undefined && this.#operator.pause(strike.milliseconds);
     }
   }
 

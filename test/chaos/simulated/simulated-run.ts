@@ -6,10 +6,11 @@ import { continueRun } from "../../../cli/runs/continue-run.ts";
 import type { Row } from "../../../shared/aws/table.ts";
 import { startEntry } from "../../../shared/messages/control.ts";
 import { check } from "../checker.ts";
-import type { Line } from "../journal.ts";
-import { CALM, type Clock, type Plan, type PlannedStrike, planOf, RUN, STORM, type Strike, WORKFLOW } from "../plan.ts";
+import { Operator, type OperatorCommand } from "../operator.ts";
+import { CALM, type Clock, type Plan, planOf, RUN, STORM, type Strike, WORKFLOW } from "../plan.ts";
 import { Random } from "../random.ts";
 import type { RunResult } from "../run.ts";
+import { StrikeSchedule } from "../strike-schedule.ts";
 import { StruckFaults } from "../struck-faults.ts";
 import { SimulatedEngine, type World } from "./simulated-engine.ts";
 import { type Role, SimulatedJournal, type SimulatedProcess } from "./simulated-process.ts";
@@ -24,9 +25,6 @@ const STRIKING_IN_REAL_TIME_MILLISECONDS = 75_000;
 const LONGEST_RUN_MILLISECONDS = 240_000;
 /** The time for duplicates that are left when a run has ended, and might change it. */
 const SETTLING_MILLISECONDS = 12_000;
-/** Consumers put the messages of a paused run back for a minute. They may do so shortly after the pause, too. */
-const PAUSED_MESSAGES_MILLISECONDS = 61_000;
-const PAUSE_FORGOTTEN_MILLISECONDS = 4_000;
 /** How long another engine takes to start after one was killed: at least, and how much longer at most. */
 const RESTART = { least: 300, more: 1_200 };
 const COMMAND_AGAIN_MILLISECONDS = 100;
@@ -82,21 +80,15 @@ class SimulatedRun {
   readonly #begun: number;
   readonly #alive = new Set<SimulatedProcess>();
   readonly #lastSeen = new Map<number, number>();
-  readonly #counts = { read: 0, start: 0, end: 0 };
   readonly #struck: Record<string, number> = {};
   readonly #history: { status: string; completedAt: string | undefined }[] = [];
   readonly #producerKills: number[] = [];
-  readonly #pauses: { from: number; to: number }[] = [];
-  readonly #waiting: PlannedStrike[];
-  readonly #due: { at: number; strike: Strike }[] = [];
+  readonly #strikes: StrikeSchedule;
+  readonly #operator: Operator;
   #serviceShift = 0;
   #row: Row | undefined;
   #engine: SimulatedEngine | undefined;
-  #wish: "cancel" | "pause" | "resume" | undefined;
   #isObeying = false;
-  #resumeAt: number | undefined;
-  #skipAt: number | undefined;
-  #cancelled = false;
   readonly #violations: string[] = [];
 
   constructor(plan: Plan, time: VirtualTime, file: string) {
@@ -104,12 +96,18 @@ class SimulatedRun {
     this.#time = time;
     this.#begun = time.now();
     this.#random = new Random(plan.seed + 2_000_000);
-    this.#waiting = [...plan.strikes];
     const now = () => time.now();
+    this.#strikes = new StrikeSchedule({
+      strikes: plan.strikes,
+      now,
+      perform: (strike) => this.#perform(strike),
+      onStrike: (name) => this.#count(name),
+    });
+    this.#operator = new Operator({ now, skip: (milliseconds) => this.#shift(["services"], milliseconds) });
     const table = new SimulatedTable();
     table.onUpdate = (row) => this.#noteRow(row);
     const journal = new SimulatedJournal(now);
-    journal.onLine = (line) => this.#note(line);
+    journal.onLine = (line) => this.#strikes.note(line);
     const count = (service: string) => (fault: string) => this.#count(`${service} ${fault}`);
     this.#world = {
       plan,
@@ -137,12 +135,12 @@ class SimulatedRun {
     let endedAt: number | undefined;
     for (;;) {
       await setTimeout(TICK_MILLISECONDS);
-      this.#strikeWhatIsDue();
-      this.#obeyWish();
+      this.#strikes.performDue();
+      this.#operator.look();
+      if (this.#operator.wanted !== undefined && !this.#isObeying) void this.#obey(this.#operator.wanted);
       if (!calm && elapsed() > striking) {
         calm = true;
-        this.#waiting.length = 0;
-        this.#due.length = 0;
+        this.#strikes.end();
         for (const service of Object.values(this.#world.faults)) service.setRates(CALM);
       }
       if (this.#row?.completedAt !== undefined) endedAt ??= elapsed();
@@ -166,8 +164,8 @@ class SimulatedRun {
       lines,
       lastSeen: this.#lastSeen,
       history: this.#history,
-      pauses: this.#pauses,
-      cancelled: this.#cancelled,
+      pauses: this.#operator.pauses,
+      cancelled: this.#operator.hasCancelled,
       producerKills: this.#producerKills,
     };
     this.#violations.push(...check({ ...evidence, rows, deadLetters, controlDeadLetters }));
@@ -177,7 +175,7 @@ class SimulatedRun {
       struck: this.#struck,
       status: String(this.#row?.status),
       items: this.#plan.items.length,
-      attempts: this.#counts.start,
+      attempts: this.#strikes.attempts,
       seconds: elapsed() / 1_000,
     };
   }
@@ -222,7 +220,7 @@ class SimulatedRun {
     const last = this.#history.at(-1);
     if (last?.status !== status || last.completedAt !== completedAt) this.#history.push({ status, completedAt });
     // The source failed too often: the person resumes the run.
-    if (status === "failed" && completedAt === undefined) this.#wish ??= "resume";
+    if (status === "failed" && completedAt === undefined) this.#operator.resumeFailed();
   }
 
   #noteProcess(process: SimulatedProcess): void {
@@ -233,56 +231,17 @@ class SimulatedRun {
     });
   }
 
-  #note(line: Line): void {
-    if (line.type !== "read" && line.type !== "start" && line.type !== "end") return;
-    const count = ++this.#counts[line.type];
-    for (const planned of this.#waiting.filter(({ after }) => after.type === line.type && after.count === count)) {
-      this.#waiting.splice(this.#waiting.indexOf(planned), 1);
-      this.#due.push({ at: this.#time.now() + planned.delayMilliseconds, strike: planned.strike });
-    }
-  }
-
-  #obeyWish(): void {
-    const now = this.#time.now();
-    if (this.#resumeAt !== undefined && now > this.#resumeAt) {
-      this.#resumeAt = undefined;
-      const pause = this.#pauses.at(-1);
-      if (pause !== undefined) pause.to = now;
-      this.#wish = "resume";
-    }
-    if (this.#skipAt !== undefined && now > this.#skipAt) {
-      this.#skipAt = undefined;
-      this.#shift(["services"], PAUSED_MESSAGES_MILLISECONDS);
-    }
-    if (this.#wish !== undefined && !this.#isObeying) void this.#obey(this.#wish);
-  }
-
-  async #obey(wish: "cancel" | "pause" | "resume"): Promise<void> {
+  async #obey(command: OperatorCommand): Promise<void> {
     this.#isObeying = true;
-    const paused = await this.#untilItWorks(async ({ services: { runs, controlQueue } }) => {
-      if (wish === "pause") return (await runs.pause(RUN)) !== undefined;
-      if (wish === "cancel") await runs.cancel(RUN);
+    const hasPaused = await this.#untilItWorks(async ({ services: { runs, controlQueue } }) => {
+      if (command === "pause") return (await runs.pause(RUN)) !== undefined;
+      if (command === "cancel") await runs.cancel(RUN);
       else await runs.reopen(RUN);
       await continueRun(controlQueue, await runs.get(RUN));
       return false;
     });
     this.#isObeying = false;
-    // The person wants something else by now, because the command took so long.
-    if (this.#wish !== wish) return;
-    this.#wish = undefined;
-    const now = this.#time.now();
-    if (paused) this.#pauses.push({ from: now, to: Number.POSITIVE_INFINITY });
-    // The messages that were put back during the pause would stay hidden for a minute.
-    if (wish === "resume") this.#skipAt = now + PAUSE_FORGOTTEN_MILLISECONDS;
-  }
-
-  #strikeWhatIsDue(): void {
-    for (const due of this.#due.filter(({ at }) => at <= this.#time.now())) {
-      const { strike } = due;
-      if (!this.#perform(strike)) continue;
-      this.#due.splice(this.#due.indexOf(due), 1);
-      this.#count(strike.kind === "storm" ? `storm of ${strike.service}` : strike.kind);
-    }
+    this.#operator.executed(command, hasPaused);
   }
 
   /** @returns whether it struck. Otherwise the strike waits. */
@@ -305,15 +264,9 @@ class SimulatedRun {
         this.#shift(strike.clocks, strike.milliseconds);
         return true;
       case "cancel":
-        if (this.#row === undefined || this.#wish !== undefined) return false;
-        this.#cancelled = true;
-        this.#wish = "cancel";
-        return true;
+        return this.#row !== undefined && this.#operator.cancel();
       case "pause":
-        if (this.#row === undefined || this.#wish !== undefined || this.#cancelled) return this.#cancelled;
-        this.#wish = "pause";
-        this.#resumeAt = this.#time.now() + strike.milliseconds;
-        return true;
+        return this.#row !== undefined && this.#operator.pause(strike.milliseconds);
     }
   }
 
