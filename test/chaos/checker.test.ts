@@ -142,6 +142,13 @@ test("a producer that is killed is followed in time, or the source was read to i
   expect(check({ ...SOUND, lines, producerKills: [0, 30, 59_500] })).toEqual([]);
 });
 
+test("a producer that is killed just after its source was told to wait cannot tell the next one", () => {
+  const lines = [read(900), ...SOUND.lines, REFUSED, read(2_500)];
+  const [told] = check({ ...SOUND, lines, lastSeen: new Map([[REFUSED.pid, REFUSED.milliseconds + 1_000]]) });
+  expect(told).toBe("the source was read 1 times though it was told to wait");
+  expect(check({ ...SOUND, lines, lastSeen: new Map([[REFUSED.pid, REFUSED.milliseconds + 999]]) })).toEqual([]);
+});
+
 test("what takes its time is no violation where two producers may work at once", () => {
   const lines = [...SOUND.lines, REFUSED, read(2_000), read(70_000)];
   const plan = { ...PLAN, realTimes: false };

@@ -11,6 +11,9 @@ const LONGEST_STALL_MILLISECONDS = 60_000;
 /** A refusal is written into the journal before it is thrown. */
 const REFUSAL_NOTED_MILLISECONDS = 50;
 
+/** The longest time until a producer that was told to wait has written this into the ledger, if it lives. */
+const WAIT_RECORDED_MILLISECONDS = 1_000;
+
 /** What the ledger says of an item. */
 interface Placed {
   readonly id: string;
@@ -259,7 +262,7 @@ function checkAttempts({ lines, pauses }: Evidence, violations: string[]): void 
 }
 
 /** Checks that the run went on soon after a producer was killed, and that no source was read during its wait. */
-function checkProducers({ lines, producerKills }: Evidence, violations: string[]): void {
+function checkProducers({ lines, producerKills, lastSeen }: Evidence, violations: string[]): void {
   const reads = lines.filter(({ type }) => type === "read").map(({ milliseconds }) => milliseconds);
   for (const killedAt of producerKills) {
     // No read follows if the source was read to its end before. A run that never goes on has not ended.
@@ -270,6 +273,9 @@ function checkProducers({ lines, producerKills }: Evidence, violations: string[]
   }
   for (const line of lines) {
     if (line.type !== "refused") continue;
+    // A process that was killed before it could write the wait into the ledger could tell no other process of it.
+    const died = lastSeen.get(line.pid) ?? Number.POSITIVE_INFINITY;
+    if (died < line.milliseconds + WAIT_RECORDED_MILLISECONDS) continue;
     const early = reads.filter(
       (at) => at > line.milliseconds && at < line.milliseconds + line.forMilliseconds - REFUSAL_NOTED_MILLISECONDS,
     );
