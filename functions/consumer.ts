@@ -109,6 +109,7 @@ async function consume(
   });
   const deadline = now() + context.getRemainingTimeInMillis() - RECORDING_SECONDS * 1_000;
   const failedIds = await consumer.consume(event.Records.map(toMessage), deadline);
+  await codeWatch.settled();
   const { slots, perSecond } = limitWatch.inForce;
   if (slots !== undefined) metrics.peak("fleetSlots", slots);
   if (perSecond !== undefined) metrics.peak("fleetStarts", perSecond);

@@ -18,6 +18,7 @@ export class CodeWatch {
   readonly #runs: Pick<Runs, "find" | "noteCode">;
   readonly #version: string | undefined;
   readonly #known = new Map<string, Promise<CodeChange | undefined>>();
+  #noting: Promise<void> = Promise.resolve();
 
   /** @param version The version of this process's code. `undefined`: it is not known, and nothing is noticed. */
   constructor(runs: Pick<Runs, "find" | "noteCode">, version: string | undefined) {
@@ -49,7 +50,20 @@ export class CodeWatch {
     const to = this.#version;
     if (run === undefined || from === undefined || to === undefined || from === to) return undefined;
     // The note is for people. The run does not depend on it.
-    if (run.codeChange?.version !== to) this.#runs.noteCode(run.id, to).catch(() => {});
+    if (run.codeChange?.version !== to) {
+      const noted = this.#runs.noteCode(run.id, to).catch(() => {});
+      this.#noting = Promise.all([this.#noting, noted]).then(() => {});
+    }
     return { from, to };
+  }
+
+  /**
+   * Resolves when no note is being written. Lambda freezes the environment after the invocation, and a request that still ran
+   * then would continue at any later time.
+   * https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+   */
+  async settled(): Promise<void> {
+    await Promise.all(this.#known.values());
+    await this.#noting;
   }
 }

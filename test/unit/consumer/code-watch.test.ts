@@ -41,6 +41,22 @@ describe("a run", () => {
     expect(store.updates).toHaveLength(1);
   });
 
+  test("is settled only when the note is written", async () => {
+    const run = await begin("v1");
+    const watch = new CodeWatch(runs, "v2");
+    const order: string[] = [];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    store.before = () => promise;
+    watch.note(run);
+    const settled = watch.settled().then(() => order.push("settled"));
+    await new Promise((next) => setImmediate(next));
+    order.push("written");
+    resolve();
+    await settled;
+    expect(order).toEqual(["written", "settled"]);
+    expect((await runs.get(RUN)).codeChange?.version).toBe("v2");
+  });
+
   test.each([
     ["the same code works on it", "v1", "v1"],
     ["an older version of Sluice began it", undefined, "v2"],
