@@ -7,7 +7,7 @@ import type { LedgerStore } from "../../shared/aws/table.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
 import { LimitRow } from "../../shared/ledger/limit-row.ts";
 
-/** What `ReceiveMessage` answers: set by whoever calls the handler, whose bundle holds another copy of this module. */
+/** What `ReceiveMessage` answers: set by the caller of the handler, because the handler's bundle holds another copy of this module. */
 export const RECEIVE = Symbol.for("sluice.bench.receive");
 
 const store: LedgerStore = {

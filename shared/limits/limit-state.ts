@@ -11,7 +11,7 @@ export interface LimitState {
   readonly epoch: number;
   /** When the epoch began, by the clock of the environment that wrote it. */
   readonly at: number;
-  /** Whoever reports at or after this time writes the next epoch. */
+  /** The first environment that reports at or after this time writes the next epoch. */
   readonly dueAt: number;
   /** The sum of all reports ever. */
   readonly counted: Report;

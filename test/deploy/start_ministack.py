@@ -9,7 +9,7 @@
 - Its CloudFormation refuses alarms on metric math. It never evaluates an alarm that nobody feeds: here it is given the
   first of the metrics, to have something to create and to delete.
 
-It ends with whoever started it: its standard input is a pipe that nobody writes to, and that closes.
+It ends when the process that started it ends: its standard input is a pipe from that process, which then closes.
 """
 
 import datetime

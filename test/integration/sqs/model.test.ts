@@ -178,7 +178,7 @@ class ChangeVisibility extends HandleStep {
     const isInFlight = expected !== undefined && expected.handle === handle && expected.visibleAt > model.now;
     if (expected === undefined || (isFifo(real) && !isInFlight)) expect(change).toThrow();
     else {
-      // On a standard queue, a handle of any receive changes the message, whoever holds it now.
+      // On a standard queue, a handle of an earlier receive changes the message too, even if another receiver holds it now.
       change();
       expected.visibleAt = model.now + this.seconds * 1_000;
       expected.changedTo = this.seconds;
