@@ -1,15 +1,26 @@
 import { type RunnerTestCase as Test, TestRunner } from "vitest";
 import { mutantsGlobal } from "./mutants-global.ts";
-import { note, readPlan } from "./plan.ts";
+import { note, readPlan, TICK_MILLISECONDS } from "./plan.ts";
 import { testName } from "./test-name.ts";
+
+/** Some tests replace the global timers. */
+const { setInterval } = globalThis;
 
 const { journal } = readPlan();
 
+let ticks = 0;
+setInterval(() => ticks++, TICK_MILLISECONDS).unref();
+
 /** Runs each test once, without a mutant, and notes the code of which mutants it runs. */
 export default class CoverageRunner extends TestRunner {
+  #ticksBefore = 0;
+  #usageBefore = process.cpuUsage();
+
   override async onBeforeRunTask(test: Test): Promise<void> {
     await super.onBeforeRunTask(test);
     mutantsGlobal.currentTestId = testName(test);
+    this.#ticksBefore = ticks;
+    this.#usageBefore = process.cpuUsage();
   }
 
   override onAfterRunTask(test: Test): void {
@@ -19,8 +30,9 @@ export default class CoverageRunner extends TestRunner {
     if (test.result?.state === "fail") {
       note(journal, { tag: "failed without a mutant", test: name, error: String(test.result.errors?.[0]?.message) });
     }
-    const milliseconds = test.result?.duration ?? 0;
-    note(journal, { tag: "hits", test: name, milliseconds, hits: mutantsGlobal.mutantCoverage?.perTest[name] ?? {} });
+    const { user, system } = process.cpuUsage(this.#usageBefore);
+    const hits = mutantsGlobal.mutantCoverage?.perTest[name] ?? {};
+    note(journal, { tag: "hits", test: name, ticks: ticks - this.#ticksBefore, cost: (user + system) / 1_000, hits });
   }
 
   override onAfterRunFiles(): void {

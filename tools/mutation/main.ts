@@ -8,10 +8,10 @@ import { DIRECTORY, inOwnProcess } from "./process.ts";
 import { earlierKills, type Result, report, save, type Verdict } from "./report.ts";
 
 /** Of the tests of other folders, so many run with a mutant: those that run the code of the fewest mutants. */
-const MOST_OTHERS = 25;
+const MOST_OTHERS = 40;
 
-/** Of the tests that take longer than `SLOW_MILLISECONDS`, so many run with a mutant. */
-const MOST_SLOW = 1;
+/** Of the tests that need more CPU time than `SLOW_MILLISECONDS`, so many run with a mutant. */
+const MOST_SLOW = 2;
 const SLOW_MILLISECONDS = 150;
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { survivors: { type: "boolean" } } });
@@ -33,12 +33,12 @@ async function test({ folder, tests, others }: Area): Promise<readonly Result[]>
   const done = new Set<string>();
   const polluters = new Set<string>();
   for (let round = 1; ; round++) {
-    const { hits, milliseconds, order } = coverage;
+    const { hits, ticks, order } = coverage;
     const settled = [...verdicts.keys()];
     const entries = await inOwnProcess(name, round, {
       ...plan,
       hits,
-      milliseconds,
+      ticks,
       order,
       settled,
       done: [...done],
@@ -46,7 +46,7 @@ async function test({ folder, tests, others }: Area): Promise<readonly Result[]>
     for (const entry of entries) {
       if (entry.tag === "killed") verdicts.set(entry.mutant, "killed");
       if (entry.tag === "survived") done.add(pairOf(entry.test, entry.mutant));
-      if (entry.tag !== "polluted") continue;
+      if (entry.tag !== "polluted" || verdicts.has(entry.mutant)) continue;
       // In two processes, the tests failed with the mutant and after it.
       if (polluters.has(entry.mutant)) verdicts.set(entry.mutant, "killed");
       polluters.add(entry.mutant);
@@ -68,7 +68,7 @@ function coverageOf(entries: readonly Entry[], own: readonly string[]) {
   const fileOf = (test: string) => test.split(" > ")[0] ?? "";
   const files = Map.groupBy(tests, ({ test }) => fileOf(test));
   const isOwn = (file: string) => own.some((glob) => matchesGlob(file, glob));
-  const mean = (of: typeof tests) => of.reduce((sum, { milliseconds }) => sum + milliseconds, 0) / of.length;
+  const mean = (of: typeof tests) => of.reduce((sum, { cost }) => sum + cost, 0) / of.length;
   const rank = (file: string, of: typeof tests) => (isOwn(file) ? 0 : 1e9) + mean(of);
   const numbers = new Map<string, number>();
   /** Whether a test need not run with a mutant, because enough others do. */
@@ -79,9 +79,9 @@ function coverageOf(entries: readonly Entry[], own: readonly string[]) {
   };
   const chosen = tests
     .toSorted((a, b) => Object.keys(a.hits).length - Object.keys(b.hits).length)
-    .map(({ test, milliseconds, hits }): [string, Record<string, number>] => {
+    .map(({ test, cost, hits }): [string, Record<string, number>] => {
       const isOther = !isOwn(fileOf(test));
-      const isSlow = milliseconds > SLOW_MILLISECONDS;
+      const isSlow = cost > SLOW_MILLISECONDS;
       const some = Object.entries(hits).filter(
         ([mutant]) =>
           !(isOther && isSpared("other", mutant, MOST_OTHERS)) && !(isSlow && isSpared("slow", mutant, MOST_SLOW)),
@@ -90,9 +90,12 @@ function coverageOf(entries: readonly Entry[], own: readonly string[]) {
     });
   return {
     hits: Object.fromEntries(chosen),
-    milliseconds: Object.fromEntries(tests.map(({ test, milliseconds }) => [test, milliseconds])),
+    ticks: Object.fromEntries(tests.map(({ test, ticks }) => [test, ticks])),
     order: [...files].toSorted(([a, of], [b, other]) => rank(a, of) - rank(b, other)).map(([file]) => file),
     /** The verdict on a mutant that no test has killed. */
-    without: ({ id }: Mutant): Verdict => (inside.has(id) ? "survived" : outside.has(id) ? "outside" : "not covered"),
+    without({ id, isText }: Mutant): Verdict {
+      if (isText) return "text";
+      return inside.has(id) ? "survived" : outside.has(id) ? "outside" : "not covered";
+    },
   };
 }

@@ -1,14 +1,18 @@
 import { globSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { relative, resolve } from "node:path";
+import { type Code, isTextForPeople } from "./text-for-people.ts";
 
 /** One change of the source. All mutants of a file are in its instrumented code, and a global variable activates one. */
 export interface Mutant {
   readonly id: string;
+  /** Relative to the root of the repository. */
   readonly file: string;
   readonly line: number;
   readonly kind: string;
   readonly original: string;
   readonly replacement: string;
+  /** Whether it only changes a text that people read: see `isTextForPeople`. Such a mutant is not in the code. */
+  readonly isText: boolean;
 }
 
 export interface Instrumented {
@@ -21,11 +25,20 @@ export interface Instrumented {
 interface Instrumenter {
   instrument(
     files: readonly { readonly name: string; readonly mutate: true; readonly content: string }[],
-    options: { readonly plugins: null; readonly excludedMutations: readonly string[]; readonly ignorers: readonly [] },
+    options: {
+      readonly plugins: null;
+      readonly excludedMutations: readonly string[];
+      readonly ignorers: readonly Ignorer[];
+    },
   ): Promise<{
     readonly files: readonly { readonly name: string; readonly content: string }[];
     readonly mutants: readonly StrykerMutant[];
   }>;
+}
+
+interface Ignorer {
+  /** Returns why the mutants in a piece of code are left out, or `undefined` if they are not. */
+  shouldIgnore(code: Code): string | undefined;
 }
 
 interface Position {
@@ -39,6 +52,7 @@ interface StrykerMutant {
   readonly mutatorName: string;
   readonly replacement: string;
   readonly location: { readonly start: Position; readonly end: Position };
+  readonly statusReason?: string | undefined;
 }
 
 /** Puts the mutants of a folder's files into their code. */
@@ -48,16 +62,18 @@ export async function instrument(folder: string): Promise<Instrumented> {
     .sort()
     .map((file) => ({ name: resolve(file), mutate: true as const, content: readFileSync(file, "utf8") }));
   const lines = new Map(files.map(({ name, content }) => [name, content.split("\n")]));
-  const options = { plugins: null, excludedMutations: [], ignorers: [] as const };
+  const shouldIgnore = (code: Code) => (isTextForPeople(code) ? "text" : undefined);
+  const options = { plugins: null, excludedMutations: [], ignorers: [{ shouldIgnore }] };
   const instrumented = await instrumenter.instrument(files, options);
   return {
-    mutants: instrumented.mutants.map(({ id, fileName, mutatorName, replacement, location }) => ({
+    mutants: instrumented.mutants.map(({ id, fileName, mutatorName, replacement, location, statusReason }) => ({
       id,
-      file: fileName,
+      file: relative("", fileName),
       line: location.start.line + 1,
       kind: mutatorName,
       original: textAt(lines.get(fileName) ?? [], location.start, location.end),
       replacement,
+      isText: statusReason !== undefined,
     })),
     code: Object.fromEntries(instrumented.files.map(({ name, content }) => [name, content])),
   };

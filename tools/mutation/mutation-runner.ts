@@ -1,20 +1,25 @@
 import { type RunnerTestCase as Test, TestRunner } from "vitest";
 import { mutantsGlobal } from "./mutants-global.ts";
-import { note, pairOf, readPlan } from "./plan.ts";
+import { note, pairOf, readPlan, TICK_MILLISECONDS } from "./plan.ts";
 import { testName } from "./test-name.ts";
 
 /** Some tests replace the global timers. */
 const { setTimeout } = globalThis;
 
-const { journal, hits = {}, milliseconds = {}, settled: settledBefore, done: doneBefore } = readPlan();
+const { journal, hits = {}, ticks = {}, settled: settledBefore, done: doneBefore } = readPlan();
 const settled = new Set(settledBefore);
 const done = new Set(doneBefore);
 
 /** A mutant may run a loop this many times as often as the original code. */
 const HIT_FACTOR = 100;
 
-/** A mutant may make a test wait for ever. A test is given this much longer than without a mutant. */
-const patience = (test: string): number => 1_500 + 5 * (milliseconds[test] ?? 0);
+/** A mutant may make a test wait for ever. A test is given this many ticks more than without a mutant. */
+const patience = (test: string): number => 60 + 5 * (ticks[test] ?? 0);
+
+/** Calls `end` after some time in which this process could work. On a busy machine, a test makes progress between ticks. */
+function afterTicks(count: number, end: () => void): void {
+  setTimeout(() => (count <= 1 ? end() : afterTicks(count - 1, end)), TICK_MILLISECONDS).unref();
+}
 
 /** Errors that no test awaits also count: vitest reports them as failures of the whole run. */
 let strayErrors = 0;
@@ -24,12 +29,14 @@ type Step = { readonly tag: "mutant"; readonly id: string } | { readonly tag: "c
 
 /**
  * Repeats each test: once for each mutant whose code it runs, and that no test has killed yet. After a repetition that
- * fails, the test is repeated without a mutant. If it fails again, the mutant has left something behind. Then the process
- * ends, and the next one continues with the same mutant.
+ * fails, the test is repeated without a mutant. If it fails again, the mutant has left something behind, and the process
+ * ends. The next process continues: with the same mutant, if this process has not passed the test before.
  */
 export default class MutationRunner extends TestRunner {
   #steps: Step[] = [];
   #step: Step | undefined;
+  /** Whether this process has passed the test, so that a failure is due to the mutant that follows. */
+  #hasPassed = false;
 
   override async onBeforeRunTask(test: Test): Promise<void> {
     await super.onBeforeRunTask(test);
@@ -37,6 +44,7 @@ export default class MutationRunner extends TestRunner {
     this.#steps = Object.keys(hits[name] ?? {})
       .filter((id) => !settled.has(id) && !done.has(pairOf(name, id)))
       .map((id) => ({ tag: "mutant", id }));
+    this.#hasPassed = false;
     if (this.#steps.length === 0) test.mode = "skip";
     // `#next` ends the repetitions.
     test.repeats = Number.MAX_SAFE_INTEGER;
@@ -60,7 +68,7 @@ export default class MutationRunner extends TestRunner {
 
   async runTask(test: Test): Promise<void> {
     const waited = new Promise((_, reject) => {
-      setTimeout(() => reject(new Error("the test does not end")), patience(testName(test))).unref();
+      afterTicks(patience(testName(test)), () => reject(new Error("the test does not end")));
     });
     await Promise.race([TestRunner.getTestFn(test)(), waited]);
   }
@@ -79,10 +87,14 @@ export default class MutationRunner extends TestRunner {
       else note(journal, { tag: "survived", test: name, mutant: id });
     } else if (this.#step?.tag === "control") {
       const mutant = this.#step.after;
-      note(journal, { tag: failed ? "polluted" : "killed", test: name, mutant });
-      if (failed) process.kill(process.pid, "SIGKILL");
+      if (!failed || this.#hasPassed) note(journal, { tag: "killed", test: name, mutant });
+      if (failed) {
+        note(journal, { tag: "polluted", test: name, mutant });
+        process.kill(process.pid, "SIGKILL");
+      }
       settled.add(mutant);
     }
+    this.#hasPassed ||= !failed;
     if (result === undefined) return;
     delete result.errors;
     result.state = "pass";

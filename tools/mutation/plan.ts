@@ -1,5 +1,8 @@
 import { appendFileSync, readFileSync } from "node:fs";
 
+/** Time is counted in timers that fire. While a busy machine does not let the process work, none fires. */
+export const TICK_MILLISECONDS = 25;
+
 /** What the processes of one area share, in a JSON file. */
 export interface Plan {
   readonly tests: readonly string[];
@@ -9,7 +12,7 @@ export interface Plan {
   /** How often each test runs the code of each mutant. Absent in the first run, which finds this out. */
   readonly hits?: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** How long each test took without a mutant. */
-  readonly milliseconds?: Readonly<Record<string, number>>;
+  readonly ticks?: Readonly<Record<string, number>>;
   /** The test files, those with short tests first: they kill most mutants. */
   readonly order: readonly string[];
   /** Mutants that need no more tests. */
@@ -24,7 +27,10 @@ export type Entry =
   | {
       readonly tag: "hits";
       readonly test: string;
-      readonly milliseconds: number;
+      /** The time that it took, as the number of timers of `TICK_MILLISECONDS` that could fire in it. */
+      readonly ticks: number;
+      /** Milliseconds of CPU time. */
+      readonly cost: number;
       readonly hits: Readonly<Record<string, number>>;
     }
   /** The code of these mutants ran outside of tests: while modules were loaded, for example. */

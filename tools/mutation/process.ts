@@ -1,12 +1,15 @@
 import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Entry, Plan } from "./plan.ts";
 
 export const DIRECTORY = join(".sluice", "mutation");
 
-/** A process whose journal stands still for so long hangs in a mutant. */
-const STANDSTILL_MILLISECONDS = 60_000;
+const LOOK_MILLISECONDS = 30_000;
+
+/** A process whose journal stands still hangs in a mutant. On a busy machine, it may only be waiting for the processor. */
+const MOST_IDLE_LOOKS = 20;
+const MOST_CPU_SECONDS = 60;
 
 /** Runs the tests of a plan in a process of its own, and returns what the process has noted. */
 export async function inOwnProcess(
@@ -18,9 +21,12 @@ export async function inOwnProcess(
   const journal = join(DIRECTORY, `${name}.jsonl`);
   writeFileSync(file, JSON.stringify({ ...plan, journal }));
   writeFileSync(journal, "");
+  // The next processes find the transformed modules there.
+  const cache = join(DIRECTORY, `${name}.cache`);
+  if (round === 0) rmSync(cache, { recursive: true, force: true });
   const config = join(import.meta.dirname, "vitest.config.ts");
   const child = spawn("node_modules/.bin/vitest", ["run", "--config", config], {
-    env: { ...process.env, MUTATION_PLAN: file },
+    env: { ...process.env, MUTATION_PLAN: file, MUTATION_CACHE: cache },
     stdio: ["ignore", "ignore", "inherit"],
     // Vitest starts processes of its own. They are in its process group.
     detached: true,
@@ -34,13 +40,14 @@ export async function inOwnProcess(
   };
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  let size = -1;
+  let still = { size: -1, looks: 0, seconds: 0 };
   const watch = setInterval(() => {
-    const now = readFileSync(journal).length;
-    if (now === size) kill();
-    size = now;
-    console.error(`${name}, process ${round}: ${now} bytes of notes`);
-  }, STANDSTILL_MILLISECONDS);
+    const { length: size } = readFileSync(journal);
+    const seconds = cpuSeconds(child.pid ?? 0);
+    if (size !== still.size) still = { size, looks: 0, seconds };
+    else if (++still.looks >= MOST_IDLE_LOOKS || seconds - still.seconds > MOST_CPU_SECONDS) kill();
+    console.error(`${name}, process ${round}: ${size} bytes of notes, ${Math.round(seconds)} s of CPU time`);
+  }, LOOK_MILLISECONDS);
   await ended;
   clearInterval(watch);
   process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
@@ -48,4 +55,23 @@ export async function inOwnProcess(
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line));
+}
+
+/**
+ * The CPU time of the processes of a group, on Linux; 0 elsewhere. Vitest's worker is in the group of vitest.
+ * https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+ */
+function cpuSeconds(group: number): number {
+  let ticks = 0;
+  for (const file of globSync("/proc/[0-9]*/stat")) {
+    try {
+      const fields = readFileSync(file, "latin1")
+        .replace(/^.*\) /s, "")
+        .split(" ");
+      if (Number(fields[2]) === group) ticks += Number(fields[11]) + Number(fields[12]);
+    } catch {
+      // The process has ended.
+    }
+  }
+  return ticks / 100;
 }

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import type { Mutant } from "./mutants.ts";
 import { DIRECTORY } from "./process.ts";
 
@@ -9,18 +9,19 @@ import { DIRECTORY } from "./process.ts";
  * - `survived`: all tests that run its code pass.
  * - `not covered`: no test runs its code. This counts as survived.
  * - `outside`: its code runs only while modules are loaded, where a mutant cannot be activated. Left out of the score.
+ * - `text`: it changes a sentence that only people read. Not tested, and left out of the score.
  */
-export type Verdict = "killed" | "timed out" | "survived" | "not covered" | "outside";
+export type Verdict = "killed" | "timed out" | "survived" | "not covered" | "outside" | "text";
 
 export interface Result extends Mutant {
   readonly verdict: Verdict;
 }
 
-const VERDICTS: readonly Verdict[] = ["killed", "timed out", "survived", "not covered", "outside"];
+const VERDICTS: readonly Verdict[] = ["killed", "timed out", "survived", "not covered", "outside", "text"];
 
 /** Prints the score of each file of a folder, and writes all results and the mutants that survived into files. */
 export function report(folder: string, results: readonly Result[]): void {
-  const byFile = Map.groupBy(results, (result) => relative("", result.file));
+  const byFile = Map.groupBy(results, (result) => result.file);
   console.log(["", "score %", ...VERDICTS].join("\t"));
   for (const [name, of] of byFile) console.log(row(name, of));
   console.log(row(`all of ${folder}`, results));
@@ -54,7 +55,7 @@ function signed<M extends Mutant>(mutants: readonly M[]): readonly [string, M][]
   const seen = new Map<string, number>();
   return mutants.map((mutant) => {
     const { file, kind, original, replacement } = mutant;
-    const code = [relative("", file), kind, original, replacement].join("\n");
+    const code = [file, kind, original, replacement].join("\n");
     const number = (seen.get(code) ?? 0) + 1;
     seen.set(code, number);
     return [`${code}\n${number}`, mutant];
@@ -64,11 +65,11 @@ function signed<M extends Mutant>(mutants: readonly M[]): readonly [string, M][]
 function row(name: string, results: readonly Result[]): string {
   const count = (verdict: Verdict) => results.filter((result) => result.verdict === verdict).length;
   const killed = count("killed") + count("timed out");
-  const all = results.length - count("outside");
+  const all = results.length - count("outside") - count("text");
   return [name, all === 0 ? "–" : ((100 * killed) / all).toFixed(1), ...VERDICTS.map(count)].join("\t");
 }
 
 const describe = ({ file, line, kind, original, replacement, verdict }: Result): string =>
-  `${relative("", file)}:${line} ${kind}, ${verdict}\n- ${shown(original)}\n+ ${shown(replacement)}\n`;
+  `${file}:${line} ${kind}, ${verdict}\n- ${shown(original)}\n+ ${shown(replacement)}\n`;
 
 const shown = (code: string): string => code.replaceAll(/\s+/g, " ").slice(0, 240);

@@ -29,6 +29,7 @@ export default defineConfig({
     maxWorkers: 1,
     maxConcurrency: 1,
     isolate: false,
+    experimental: { fsModuleCache: true, fsModuleCachePath: String(process.env.MUTATION_CACHE) },
     sequence: { sequencer: ShortTestsFirst },
     // The runner has limits of its own for tests.
     testTimeout: 300_000,
