@@ -48,7 +48,8 @@ export interface TaskContext {
  * A task can run more than once for an item: after a failed attempt, or because a consumer died before it recorded the
  * outcome. So the effect of a task should be idempotent.
  *
- * - The task succeeds when it returns. Sluice does not store the returned value.
+ * - The task succeeds when it returns. What it returns is the item's result. A workflow with the option `results` stores
+ *   it; otherwise it is dropped.
  * - The task fails permanently when it throws a `PermanentError`.
  * - The item waits when the task throws `Throttled` (the service refused because of load) or `RetryLater` (this item is
  *   not ready yet). Another attempt follows, and no attempt is used up.
@@ -64,5 +65,8 @@ export interface TaskContext {
  *   checkResponse(await fetch(`${API}/invoices/${id}/send`, { method: "POST", headers, signal }));
  * },
  * ```
+ *
+ * @typeParam Item What the task receives.
+ * @typeParam Returned What the task returns: the result, or a promise of it.
  */
-export type Task<Item> = (item: Item, context: TaskContext) => unknown;
+export type Task<Item, Returned = unknown> = (item: Item, context: TaskContext) => Returned;

@@ -27,6 +27,7 @@ const environmentSchema = z.object({
   SLUICE_REFILL_SECONDS: z.coerce.number().min(0),
   SLUICE_REFILL_WAITING_SECONDS: z.coerce.number().min(0),
   SLUICE_REFILL_VISIBILITY_SECONDS: z.coerce.number().int().min(1),
+  SLUICE_RESULTS_URL: z.url().optional(),
   SLUICE_STACK: z.string().min(1).optional(),
   SLUICE_CODE_VERSION: z.string().min(1).optional(),
   SLUICE_FAST_PATH: z.enum(["on", "off"]).default("on"),
@@ -44,6 +45,8 @@ export interface Deployment {
   readonly access?: ServiceAccess | undefined;
   /** The name of the ledger's table. */
   readonly table: string;
+  /** The URL of the object store for the workflow's results. Absent if the workflow keeps no results. */
+  readonly resultsUrl?: string | undefined;
   /** The stack's name, which is a dimension of the metrics. Absent in the embedded engine. */
   readonly stack?: string | undefined;
   /** The version of the workflow's code, which a run records when it begins. Absent if code of an older Sluice deployed it. */
@@ -102,6 +105,7 @@ export function toVariables(environment: FunctionEnvironment): Record<string, st
     SLUICE_REFILL_SECONDS: String(environment.refillSeconds),
     SLUICE_REFILL_WAITING_SECONDS: String(environment.refillWaitingSeconds),
     SLUICE_REFILL_VISIBILITY_SECONDS: String(environment.refillVisibilitySeconds),
+    ...(environment.resultsUrl !== undefined && { SLUICE_RESULTS_URL: environment.resultsUrl }),
     ...(environment.stack !== undefined && { SLUICE_STACK: environment.stack }),
     ...(environment.codeVersion !== undefined && { SLUICE_CODE_VERSION: environment.codeVersion }),
     SLUICE_FAST_PATH: environment.fastPath ? "on" : "off",
@@ -152,6 +156,7 @@ export function fromVariables(variables: Readonly<Record<string, string | undefi
     refillSeconds: parsed.SLUICE_REFILL_SECONDS,
     refillWaitingSeconds: parsed.SLUICE_REFILL_WAITING_SECONDS,
     refillVisibilitySeconds: parsed.SLUICE_REFILL_VISIBILITY_SECONDS,
+    resultsUrl: parsed.SLUICE_RESULTS_URL,
     stack: parsed.SLUICE_STACK,
     codeVersion: parsed.SLUICE_CODE_VERSION,
     fastPath: parsed.SLUICE_FAST_PATH === "on",

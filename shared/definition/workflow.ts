@@ -11,6 +11,7 @@ import type { OnComplete } from "./on-complete.ts";
 import { type ParsedPermission, type Permission, parsePermissions } from "./permissions.ts";
 import { FEWEST_MESSAGES_PER_SLOT, LARGEST_CONCURRENCY, largestMaxBacklog } from "./queued-messages.ts";
 import { type RateLimitOptions, rateLimit } from "./rate-limit.ts";
+import { type ResultsOptions, type ResultsSettings, resultsSettings } from "./results.ts";
 import { parseSchedule, type Schedule, type ScheduleOption } from "./schedule.ts";
 import { type TaskRetryOptions, type TaskRetryPolicy, taskRetryPolicy } from "./task-retry.ts";
 import { type Tolerance, type ToleratedFailuresOptions, tolerance } from "./tolerance.ts";
@@ -26,8 +27,10 @@ import {
  *
  * @typeParam Input What the source yields.
  * @typeParam Output What the task receives: the output of the `item` schema, or `Input` without a schema.
+ * @typeParam Returned What the task returns.
+ * @typeParam Result The result of an item: the output of the `result` schema, or what the task returns without a schema.
  */
-export interface WorkflowOptions<Input = unknown, Output = Input> {
+export interface WorkflowOptions<Input = unknown, Output = Input, Returned = unknown, Result = Awaited<Returned>> {
   /**
    * The name of the workflow. The names of its queues, functions and stack contain it. 1 to 40 characters of `a-z`,
    * `0-9` and `-`; the first one is a letter.
@@ -43,8 +46,24 @@ export interface WorkflowOptions<Input = unknown, Output = Input> {
   // A schema checks values of any type, so its input type need not be that of the source: with `z.coerce` it is
   // `unknown`.
   readonly item?: StandardSchemaV1<unknown, Output>;
-  /** The work on one item. See `Task`. */
-  readonly task: Task<Output>;
+  /** The work on one item. What it returns is the item's result. See `Task`. */
+  readonly task: Task<Output, Returned>;
+  /**
+   * Whether and how a run keeps what its task returns. A run with results ends with a result set: exactly one row for each
+   * item that succeeded, in the order of the source. `true` means `{ format: "jsonl" }`. See `ResultsOptions`. Default:
+   * nothing is kept.
+   *
+   * A result must be JSON of at most 5 MB. `undefined` counts as `null`. An item whose result is anything else fails
+   * permanently.
+   *
+   * @example `results: { format: "csv", include: ["attempts"] }`
+   */
+  readonly results?: boolean | ResultsOptions;
+  /**
+   * The schema of a result: any Standard Schema. The output of the schema is stored. An item whose result does not match
+   * fails permanently. It needs `results`. Default: any JSON. See https://standardschema.dev.
+   */
+  readonly result?: StandardSchemaV1<unknown, Result>;
   /**
    * The most tasks that run at the same time, in all execution environments together: 2 to 33,333. It must be a
    * multiple of `tasksPerEnvironment`, and at least twice as large. `concurrency / tasksPerEnvironment` is the maximum
@@ -127,12 +146,21 @@ export interface WorkflowOptions<Input = unknown, Output = Input> {
   readonly memoryMb?: number;
 }
 
-/** A validated workflow. Only `defineWorkflow` creates one. */
-export interface Workflow {
+declare const resultOfItem: unique symbol;
+
+/**
+ * A validated workflow. Only `defineWorkflow` creates one.
+ *
+ * @typeParam Result The result of an item.
+ */
+export interface Workflow<Result = unknown> {
   readonly name: string;
   readonly source: Source;
   readonly item: StandardSchemaV1 | undefined;
   readonly task: Task<unknown>;
+  /** `undefined`: the workflow keeps no results. */
+  readonly results: ResultsSettings | undefined;
+  readonly result: StandardSchemaV1 | undefined;
   readonly concurrency: number;
   /** The value of the option. `undefined`: the topology derives it from `concurrency`. */
   readonly tasksPerEnvironment: number | undefined;
@@ -152,7 +180,16 @@ export interface Workflow {
   readonly refill: boolean;
   readonly memoryMb: number;
   readonly [definedByUs]: true;
+  /** Only for the type `ResultOf`. The property does not exist. */
+  readonly [resultOfItem]?: Result;
 }
+
+/**
+ * The type of a workflow's results.
+ *
+ * @example `type City = ResultOf<typeof workflow>`
+ */
+export type ResultOf<Of extends Workflow> = Of extends Workflow<infer Result> ? Result : never;
 
 // The symbol is global, because the CLI and a workflow's file can use different copies of this module.
 const definedByUs = Symbol.for("sluice.workflow");
@@ -162,6 +199,8 @@ const KEYS = [
   "source",
   "item",
   "task",
+  "results",
+  "result",
   "concurrency",
   "tasksPerEnvironment",
   "rateLimit",
@@ -201,7 +240,9 @@ const NAME = /^[a-z][a-z0-9-]{0,39}$/;
  * });
  * ```
  */
-export function defineWorkflow<Input = unknown, Output = Input>(options: WorkflowOptions<Input, Output>): Workflow {
+export function defineWorkflow<Input = unknown, Output = Input, Returned = unknown, Result = Awaited<Returned>>(
+  options: WorkflowOptions<Input, Output, Returned, Result>,
+): Workflow<Result> {
   if (typeof options !== "object" || options === null) {
     throw new ConfigurationError(`defineWorkflow takes an object of options, but got ${show(options)}`);
   }
@@ -230,11 +271,14 @@ export function defineWorkflow<Input = unknown, Output = Input>(options: Workflo
           fix: "leave it out, and Sluice chooses a value that fits concurrency",
         });
   checkConcurrency(concurrency, tasksPerEnvironment ?? defaultTasksPerEnvironment(concurrency));
-  return Object.freeze<Workflow>({
+  const results = resultsSettings(options.results);
+  return Object.freeze<Workflow<Result>>({
     name,
     source: toSource(checkSource(options.source)),
-    item: checkSchema(options.item),
+    item: checkSchema("item", options.item),
     task: checkTask(options.task) as Task<unknown>,
+    results,
+    result: checkResultSchema(options.result, results),
     concurrency,
     tasksPerEnvironment,
     rateLimit: rateLimit(options.rateLimit),
@@ -294,10 +338,20 @@ function checkSource<Item>(source: Source<Item> | PageReader<Item>): Source<Item
   );
 }
 
-function checkSchema(schema: StandardSchemaV1 | undefined): StandardSchemaV1 | undefined {
+function checkSchema(option: "item" | "result", schema: StandardSchemaV1 | undefined): StandardSchemaV1 | undefined {
   if (schema === undefined || typeof schema?.["~standard"]?.validate === "function") return schema;
   throw new ConfigurationError(
-    `item must be a Standard Schema (zod, valibot, arktype, ...), but is ${show(schema)}: see standardschema.dev`,
+    `${option} must be a Standard Schema (zod, valibot, arktype, ...), but is ${show(schema)}: see standardschema.dev`,
+  );
+}
+
+function checkResultSchema(
+  schema: StandardSchemaV1 | undefined,
+  results: ResultsSettings | undefined,
+): StandardSchemaV1 | undefined {
+  if (schema === undefined || results !== undefined) return checkSchema("result", schema);
+  throw new ConfigurationError(
+    "result is the schema of what is kept, but the workflow keeps no results: add results: true, or leave result out",
   );
 }
 

@@ -2,6 +2,7 @@ import type { Row } from "../aws/table.ts";
 import { fromStoredText } from "../base/exact-json.ts";
 import type { InvalidFinding } from "../base/invalid-finding.ts";
 import { refuseNewer } from "../base/newer-version.ts";
+import type { ResultsSettings } from "../definition/results.ts";
 import type { Tolerance } from "../definition/tolerance.ts";
 import type { LoopState } from "../sources/loop-detector.ts";
 import type { Cursor } from "../sources/source.ts";
@@ -106,6 +107,18 @@ export interface RunRecord {
   readonly totals?: Totals | undefined;
   /** Whether items of the run were redriven, so that `totals` may be out of date. */
   readonly redriven: boolean;
+  /** How the run keeps its results. Absent: it keeps none. */
+  readonly results?: RunResults | undefined;
+}
+
+/** The results of a run. See `docs/internals/results.md`. */
+export interface RunResults extends ResultsSettings {
+  /** The number of the latest manifest. Absent before the first one. */
+  readonly manifest?: number | undefined;
+  /** How many compactions were asked for. */
+  readonly compactionsAsked: number;
+  /** How many of them are done. While it is lower than `compactionsAsked`, a compaction is under way or about to begin. */
+  readonly compactionsDone: number;
 }
 
 /** A wait that the source asked for. */
@@ -207,6 +220,23 @@ export function readRunRow(row: Row): RunRecord {
     missing: row.missing === true,
     totals: row.totals as Totals | undefined,
     redriven: row.redriven === true,
+    results: resultsOf(row),
+  };
+}
+
+/** The version of a run's raw objects. Code that meets a newer version must not read or write results of the run. */
+export const RESULTS_VERSION = 1;
+
+function resultsOf(row: Row): RunResults | undefined {
+  if (row.results === undefined) return undefined;
+  const { version, format, include } = row.results as unknown as ResultsSettings & { readonly version: number };
+  refuseNewer(version, RESULTS_VERSION, `the results of run ${row.id}`, { run: String(row.id) });
+  return {
+    format,
+    include,
+    manifest: row.manifest as number | undefined,
+    compactionsAsked: Number(row.compactionsAsked ?? 0),
+    compactionsDone: Number(row.compactionsDone ?? 0),
   };
 }
 

@@ -3,6 +3,7 @@ import { keyText, type LedgerStore, type Row } from "../aws/table.ts";
 import { SluiceError } from "../base/errors.ts";
 import { cut } from "../base/failure.ts";
 import type { Json } from "../base/json.ts";
+import type { ResultsSettings } from "../definition/results.ts";
 import type { Tolerance } from "../definition/tolerance.ts";
 import { ActiveRuns } from "./active-runs.ts";
 import { DeathCount, type DeathVerdict } from "./death-count.ts";
@@ -17,6 +18,7 @@ import {
   isActive,
   LEDGER_VERSION,
   LONGEST_ERROR_BYTES,
+  RESULTS_VERSION,
   type RunRecord,
   type RunStatus,
   readRunRow,
@@ -35,6 +37,8 @@ export interface NewRun {
   readonly tolerance?: Tolerance | undefined;
   /** Whether the run may begin only after `active.enterAlone` has made it an active run. */
   readonly exclusive?: boolean;
+  /** How the run keeps its results. Absent: it keeps none. */
+  readonly results?: ResultsSettings | undefined;
   /** The version of the code that begins the run. */
   readonly codeVersion?: string | undefined;
   /** The id of the active run that made this one be skipped. */
@@ -101,6 +105,7 @@ export class Runs {
         limit: run.limit,
         exclusive: run.exclusive || undefined,
         tolerance: run.tolerance as Json | undefined,
+        results: run.results && { version: RESULTS_VERSION, format: run.results.format, include: run.results.include },
         checkpoints: 0,
         skip: 0,
         pages: 0,
