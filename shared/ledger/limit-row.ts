@@ -66,7 +66,8 @@ export class LimitRow {
         at,
         dueAt,
         tokensLeft,
-        before: JSON.stringify(countedBefore),
+        // Without the zeros, the row of a fleet without a limit stays below one write unit.
+        before: JSON.stringify(nonZero({ ...countedBefore })),
         controller: JSON.stringify(controller),
         limit: JSON.stringify(limit),
         shares: JSON.stringify(shares),
@@ -107,8 +108,11 @@ const memberAttribute = (member: string): string => MEMBER + member;
  */
 function figuresOf(report: Report): Readonly<Record<string, number>> {
   const figures = REPORT_FIGURES.map((figure) => [figure, Math.round(report[figure] * 1e6) / 1e6] as const);
-  return Object.fromEntries(figures.filter(([, value]) => value !== 0));
+  return nonZero(Object.fromEntries(figures));
 }
+
+const nonZero = (figures: Readonly<Record<string, number>>): Readonly<Record<string, number>> =>
+  Object.fromEntries(Object.entries(figures).filter(([, value]) => value !== 0));
 
 export function readLimitRow(row: Row): StoredLimit {
   const json = <Content>(attribute: string, missing: Content): Content => {
