@@ -14,6 +14,9 @@ const SHORTEST_INTERVAL_MILLISECONDS = 1_000;
  */
 const LONGEST_INTERVAL_MILLISECONDS = 60_000;
 
+/** How often one worker checks again at once because items died during its check. */
+const MOST_REPEATED_CHECKS = 10;
+
 /** A check that takes longer has probably ended with its process, and another worker may check. */
 const CHECK_MILLISECONDS = 30_000;
 
@@ -35,6 +38,9 @@ export type DeathVerdict =
   | { readonly tag: "due" }
   /** More items have died than are tolerated. `failure` says so. */
   | { readonly tag: "beyond"; readonly failure: string };
+
+/** `again`: this worker has checked, and items have died in the meantime that it may not have counted. */
+type CheckVerdict = DeathVerdict | { readonly tag: "again" };
 
 /** The row, which all workers share. Times are in milliseconds since 1970. */
 interface Tally {
@@ -72,9 +78,19 @@ export class DeathCount {
    * Counts deaths, and checks the run if they may be too many.
    *
    * @param deaths Deaths that are recorded. With 0, the run is checked if a check is due.
-   * @param soon Whether to check even if the latest check was made a moment ago.
+   * @param soon Whether this worker will not ask again. Then it checks even if the latest check was made a moment ago. It
+   * also checks again if items died during its check: another worker that noted such a death may have ended, because it
+   * left the check to this one.
    */
   async note(run: string, deaths: number, { soon = false } = {}): Promise<DeathVerdict> {
+    let verdict = await this.#noteOnce(run, deaths, soon);
+    for (let checks = 0; soon && verdict.tag === "again" && checks < MOST_REPEATED_CHECKS; checks++) {
+      verdict = await this.#noteOnce(run, 0, soon);
+    }
+    return verdict.tag === "again" ? { tag: "due" } : verdict;
+  }
+
+  async #noteOnce(run: string, deaths: number, soon: boolean): Promise<CheckVerdict> {
     const tolerance = await this.#toleranceOf(run);
     if (tolerance === undefined) return { tag: "not limited" };
     const key = deathsKey(run);
@@ -103,7 +119,7 @@ export class DeathCount {
   }
 
   /** @param begun The row when this check began. All deaths that it counts were recorded before. */
-  async #check(id: string, tolerance: Tolerance, begun: Tally, now: number): Promise<DeathVerdict> {
+  async #check(id: string, tolerance: Tolerance, begun: Tally, now: number): Promise<CheckVerdict> {
     let checkAt: number | undefined;
     try {
       const run = await this.#find(id);
@@ -121,7 +137,7 @@ export class DeathCount {
       await this.#end(id, now, checkAt);
     }
     const { deaths } = readTally((await this.#store.get(deathsKey(id))) ?? {});
-    return { tag: deaths >= checkAt ? "due" : "continues" };
+    return { tag: deaths >= checkAt ? "again" : "continues" };
   }
 
   async #end(run: string, checkedAt: number, checkAt: number | undefined): Promise<void> {

@@ -38,11 +38,18 @@ export class ToleranceWatch {
     await this.#check(run, check);
   }
 
-  /** Checks the runs whose items have died since their last check. */
+  /**
+   * Checks the runs whose items have died since their last check.
+   *
+   * @throws What the ledger or SQS throws, after all runs have been checked.
+   */
   async finish(): Promise<void> {
+    const errors: unknown[] = [];
     for (const [run, check] of this.#checks) {
-      if (check.uncounted > 0 || check.due) await this.#check(run, check, { soon: true });
+      if (check.uncounted === 0 && !check.due) continue;
+      await this.#check(run, check, { soon: true }).catch((error) => errors.push(error));
     }
+    if (errors.length > 0) throw errors[0];
   }
 
   async #check(run: string, check: { uncounted: number; due: boolean }, options = {}): Promise<void> {

@@ -79,6 +79,15 @@ describe("the deaths of a run's items", () => {
     expect(stopBeyondTolerance).toHaveBeenCalledTimes(2);
   });
 
+  test("are counted at the end for each run, also if the rows of another one cannot be read", async () => {
+    const { watch, stopBeyondTolerance } = watching();
+    for (const run of ["a", "b", "a", "b"]) await watch.noteDeath(run);
+    stopBeyondTolerance.mockClear();
+    stopBeyondTolerance.mockRejectedValueOnce(new Error("throttled"));
+    await expect(watch.finish()).rejects.toThrow("throttled");
+    expect(stopBeyondTolerance.mock.calls.map(([run]) => run)).toEqual(["a", "b"]);
+  });
+
   test("cost one request in all if the run tolerates any number of them", async () => {
     const { watch, clock, stopBeyondTolerance } = watching();
     stopBeyondTolerance.mockResolvedValueOnce({ tag: "not limited" });

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { ToleranceWatch } from "../../../shared/consumer/outcomes/tolerance-watch.ts";
 import { beyondTolerance, type Tolerance } from "../../../shared/definition/tolerance.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
 import { FaultyStore } from "../../helpers/faulty-store.ts";
@@ -160,6 +161,72 @@ describe("A run with tolerated failures", () => {
     expect(await first).toEqual({ tag: "due" });
     await run.die(1);
     expect(await run.ledger.runs.stopBeyondTolerance(RUN, 0, { soon: true })).toMatchObject({ tag: "stopped" });
+  });
+
+  describe("whose last deaths are noted by two environments that end at the same time", () => {
+    /** The first environment has read its rows when the second one notes the deadly death and ends. */
+    async function endTogether(run: MortalRun, first: () => Promise<unknown>, second: () => Promise<unknown>) {
+      const gate = Promise.withResolvers<void>();
+      const hasRead = Promise.withResolvers<void>();
+      run.store.before = async (operation, _key, update) => {
+        if (operation !== "update" || update?.set?.checkedAt === undefined) return;
+        hasRead.resolve();
+        await gate.promise;
+      };
+      const firstEnds = first();
+      await hasRead.promise;
+      await second();
+      gate.resolve();
+      await firstEnds;
+    }
+
+    const watchOf = (run: MortalRun) =>
+      new ToleranceWatch({
+        runs: run.worker().runs,
+        controlQueue: { sendControl: async () => {} },
+        now: () => run.clock.now,
+      });
+
+    test("is stopped: the environment that checks sees the death, and checks again", async () => {
+      const run = await new MortalRun({ count: 2, minimum: 100 }).produced(1);
+      const [first, second] = [watchOf(run), watchOf(run)];
+      await run.die(0);
+      run.store.before = () => {
+        throw new Error("throttled");
+      };
+      // `finish` checks again.
+      await expect(first.noteDeath(RUN)).rejects.toThrow("throttled");
+      await endTogether(
+        run,
+        () => first.finish(),
+        async () => {
+          for (const number of [1, 2]) {
+            await run.die(number);
+            await second.noteDeath(RUN);
+          }
+          await second.finish();
+        },
+      );
+      expect((await run.ledger.runs.get(RUN)).status).toBe("failing");
+    });
+
+    test("is stopped: the producer checks, and an environment notes the death", async () => {
+      const run = await new MortalRun({ count: 2, minimum: 100 }).produced(1);
+      const producer = run.worker();
+      await run.die(0);
+      await endTogether(
+        run,
+        // As `page-pipeline.ts` does, after its dead letters.
+        () => producer.runs.stopBeyondTolerance(RUN, 1, { soon: true }),
+        async () => {
+          for (const number of [1, 2]) await run.die(number);
+          const watch = watchOf(run);
+          for (const _ of [1, 2]) await watch.noteDeath(RUN);
+          await watch.finish();
+        },
+      );
+      expect((await run.ledger.runs.get(RUN)).status).toBe("failing");
+    });
   });
 
   test("is not checked twice in a second, but then", async () => {
