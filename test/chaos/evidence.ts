@@ -32,7 +32,7 @@ export async function readServices(
   endpoints: Endpoints,
 ): Promise<Pick<Evidence, "rows" | "deadLetters" | "controlDeadLetters">> {
   const { accessKeyId } = endpoints;
-  // The services may still fail at random, and most requests may fail for a few seconds.
+  // Requests to SQS may still fail at random. A connection that a fault closes is `TimeoutError: socket hang up` to the SDK.
   const client = { region: "us-east-1", credentials: { accessKeyId, secretAccessKey: "local" }, maxAttempts: 15 };
   const dynamoDb = new DynamoDBClient({ ...client, endpoint: endpoints.dynamoDb });
   const sqs = new SQSClient({ ...client, endpoint: endpoints.sqs });

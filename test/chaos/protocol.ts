@@ -5,7 +5,7 @@ export type Command =
   | { readonly type: "rates"; readonly service: "SQS" | "DynamoDB"; readonly rates: Rates }
   | { readonly type: "cancel" | "pause" | "resume" | "end" };
 
-/** The endpoints of the services without faults. */
+/** The endpoints of the services. The faults of SQS strike every request; those of DynamoDB none at this endpoint. */
 export interface Endpoints {
   readonly sqs: string;
   readonly dynamoDb: string;

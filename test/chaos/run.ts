@@ -74,6 +74,7 @@ class Harness {
   /** The latest command, and the engine that got it: if this engine is killed, the next one gets the command again. */
   #asked: { readonly engine?: ChildProcess | undefined; readonly command?: OperatorCommand } = {};
   #violations: string[] = [];
+  #isCalm = false;
 
   constructor(seed: number, directory: string) {
     this.#seed = seed;
@@ -96,18 +97,15 @@ class Harness {
     const elapsed = () => monotonicMilliseconds() - begun;
     this.#startEngine();
     const striking = this.#plan.realTimes ? STRIKING_IN_REAL_TIME_MILLISECONDS : STRIKING_MILLISECONDS;
-    let calm = false;
     let endedAt: number | undefined;
     for (;;) {
       await setTimeout(TICK_MILLISECONDS);
       this.#look();
       this.#strikes.performDue();
       this.#obeyOperator();
-      if (!calm && elapsed() > striking) {
-        calm = true;
+      if (!this.#isCalm && elapsed() > striking) {
         this.#strikes.end();
-        this.#send({ type: "rates", service: "SQS", rates: CALM });
-        this.#send({ type: "rates", service: "DynamoDB", rates: CALM });
+        this.#calm();
       }
       const { completedAt, handled = false, messages = 0 } = this.#state ?? {};
       if (completedAt !== undefined) endedAt ??= elapsed();
@@ -120,6 +118,7 @@ class Harness {
         break;
       }
     }
+    await this.#untilCalm();
     const services = this.#endpoints === undefined ? undefined : await this.#readServices(this.#endpoints);
     await this.#endEngine();
     this.#look();
@@ -230,6 +229,26 @@ class Harness {
     if (this.#engine?.connected) this.#engine.send(command, () => {});
   }
 
+  /** From now on, no fault strikes. */
+  #calm(): void {
+    this.#isCalm = true;
+    for (const service of ["SQS", "DynamoDB"] as const) this.#send({ type: "rates", service, rates: CALM });
+  }
+
+  /** A run may end while faults still strike. They must not strike the harness, which reads the services next. */
+  async #untilCalm(): Promise<void> {
+    const engine = this.#engine;
+    if (!engine?.connected) return;
+    const calm = new Promise<void>((resolve) => {
+      let left = 2;
+      engine.on("message", (report: Report) => {
+        if (report.type === "obeyed" && report.command === "rates" && --left === 0) resolve();
+      });
+    });
+    this.#calm();
+    await Promise.race([calm, once(engine, "exit")]);
+  }
+
   #obeyOperator(): void {
     this.#operator.look();
     const { wanted } = this.#operator;
@@ -273,7 +292,8 @@ class Harness {
       case "storm":
         this.#send({ type: "rates", service: strike.service, rates: STORM });
         void setTimeout(strike.milliseconds).then(() => {
-          this.#send({ type: "rates", service: strike.service, rates: this.#plan.rates[strike.service] });
+          const rates = this.#isCalm ? CALM : this.#plan.rates[strike.service];
+          this.#send({ type: "rates", service: strike.service, rates });
         });
         return true;
       case "clock":
