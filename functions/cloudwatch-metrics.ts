@@ -12,6 +12,7 @@ const NAMES: Readonly<Record<Counter, string>> = {
   fastPathFallbacks: "FastPathFallbacks",
   environmentsRetired: "EnvironmentsRetired",
   newerVersion: "NewerVersion",
+  resultsNotStored: "ResultsNotStored",
 };
 
 const LEVELS = {

@@ -17,7 +17,7 @@ import { LimitWatch } from "../shared/consumer/slots/limit-watch.ts";
 import { LimitedSlots } from "../shared/consumer/slots/limited-slots.ts";
 import { MOST_POLLS } from "../shared/consumer/slots/refill-policy.ts";
 import { type FunctionEnvironment, fromVariables } from "../shared/definition/function-environment.ts";
-import { RECORDING_SECONDS, STARTING_SECONDS } from "../shared/definition/topology.ts";
+import { recordingSeconds, STARTING_SECONDS } from "../shared/definition/topology.ts";
 import { functionMetrics, InvocationMetrics } from "./cloudwatch-metrics.ts";
 import { forwardClock } from "./forward-clock.ts";
 import { functionServices } from "./function-services.ts";
@@ -107,7 +107,7 @@ async function consume(
     metrics,
     taskLogger: (fields) => taskLogger(logger, { requestId, ...fields }),
   });
-  const deadline = now() + context.getRemainingTimeInMillis() - RECORDING_SECONDS * 1_000;
+  const deadline = now() + context.getRemainingTimeInMillis() - recordingSeconds(workflow) * 1_000;
   const failedIds = await consumer.consume(event.Records.map(toMessage), deadline);
   await codeWatch.settled();
   const { slots, perSecond } = limitWatch.inForce;

@@ -4,6 +4,7 @@ import type { Blueprints } from "../shared/aws/fast-path.ts";
 import { PARALLEL_SENDS } from "../shared/aws/queue.ts";
 import type { FunctionEnvironment } from "../shared/definition/function-environment.ts";
 import { connect } from "../shared/ledger/connect.ts";
+import { objectStoreOfUrl } from "../shared/results/object-store-of-url.ts";
 import { createClients } from "./clients.ts";
 import { WARM_UP_MILLISECONDS, warmUpCode, warmUpConnections } from "./environment-warm-up.ts";
 
@@ -48,5 +49,6 @@ export async function functionServices(
   const { store, queue } = services;
   const endpoints = { store, queue, controlQueue: usesControlQueue ? services.controlQueue : undefined };
   await warmUpConnections(endpoints, sockets, Math.max(0, warmUpEnd - performance.now()));
-  return { workflow, ...services, fallbacks, now: Date.now, random: Math.random } as const;
+  const resultStore = environment.resultsUrl === undefined ? undefined : objectStoreOfUrl(environment.resultsUrl);
+  return { workflow, ...services, resultStore, fallbacks, now: Date.now, random: Math.random } as const;
 }

@@ -114,6 +114,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
         accessKeyId: services.accessKeyId,
       }),
       table: tableName(workflow.name),
+      resultsUrl: workflow.results && pathToFileURL(state.results).href,
       fastPath: fastPathOf(process.env),
       codeVersion: bundles.codeVersion,
     });

@@ -134,6 +134,11 @@ export class StateDirectory {
     return join(this.path, "bundles");
   }
 
+  /** The results of all runs: see `FileObjectStore`. */
+  get results(): string {
+    return join(this.path, "results");
+  }
+
   get logs(): string {
     return join(this.path, "logs");
   }

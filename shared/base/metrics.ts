@@ -9,7 +9,8 @@ export type Counter =
   | "slicesFailed"
   | "fastPathFallbacks"
   | "environmentsRetired"
-  | "newerVersion";
+  | "newerVersion"
+  | "resultsNotStored";
 
 /**
  * - `inFlight`: the tasks that run at once in this environment.

@@ -11,7 +11,7 @@ import { type RequestedWait, WAIT, type WaitSource, waitMilliseconds } from "./r
  * ```
  */
 export class PermanentError extends SluiceError {
-  override readonly name = "PermanentError";
+  override readonly name: string = "PermanentError";
 
   constructor(message: string, options?: SluiceErrorOptions) {
     super("PERMANENT", message, options);

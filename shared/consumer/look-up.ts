@@ -1,5 +1,5 @@
 import type { ReceivedMessage } from "../aws/received-message.ts";
-import { MalformedMessageError, toError } from "../base/errors.ts";
+import { MalformedMessageError, SluiceError, toError } from "../base/errors.ts";
 import { NewerVersionError } from "../base/newer-version.ts";
 import type { ItemState, Ledger } from "../ledger/ledger.ts";
 import { parseEnvelope } from "../messages/envelope.ts";
@@ -12,6 +12,8 @@ export interface LookUpOptions {
   readonly ledger: Ledger;
   readonly runWatch: RunWatch;
   readonly now: () => number;
+  /** Where results are stored. Absent: messages of runs with results are not for this code. */
+  readonly resultStore?: object | undefined;
 }
 
 /** What the body of a message holds. */
@@ -19,7 +21,22 @@ export type ReadMessage =
   | { readonly tag: "item"; readonly item: ItemMessage }
   /** The body is not an envelope of this workflow. */
   | { readonly tag: "foreign"; readonly error: Error }
+  /** Other code must handle the message: a newer version of Sluice, or a definition with results. */
   | { readonly tag: "newer version"; readonly error: Error };
+
+/** The run keeps results, and this code was deployed without them. The code is `NO_RESULT_STORE`. */
+export class NoResultStoreError extends SluiceError {
+  override readonly name = "NoResultStoreError";
+
+  constructor(run: string) {
+    super(
+      "NO_RESULT_STORE",
+      `run ${run} keeps the results of its tasks, and this code was deployed from a definition without results: deploy one ` +
+        `with results, or cancel the run (npx sluice cancel ${run})`,
+      { ids: { run } },
+    );
+  }
+}
 
 /** The result of an item's look-up. */
 export type LookedUp =
@@ -50,7 +67,11 @@ export class LookUp {
     const { name } = this.#options.workflow;
     try {
       const envelope = parseEnvelope(message.body);
-      if (envelope.workflow === name) return { tag: "item", item: { message, envelope } };
+      if (envelope.workflow === name) {
+        if (envelope.results !== true || this.#options.resultStore !== undefined)
+          return { tag: "item", item: { message, envelope } };
+        return { tag: "newer version", error: new NoResultStoreError(envelope.run) };
+      }
       const text = `the message is of workflow "${envelope.workflow}", this is the queue of "${name}"`;
       return { tag: "foreign", error: new MalformedMessageError(text) };
     } catch (thrown) {

@@ -4,7 +4,7 @@ import {
   LONGEST_RETENTION_SECONDS,
   MAPPING_CONCURRENCY,
 } from "../aws/quotas.ts";
-import { LONGEST_REQUEST_MILLISECONDS } from "../aws/timeouts.ts";
+import { LONGEST_REQUEST_MILLISECONDS, LONGEST_SDK_REQUEST_MILLISECONDS } from "../aws/timeouts.ts";
 import { ConfigurationError } from "../base/errors.ts";
 import { defaultMaxBacklog } from "./queued-messages.ts";
 
@@ -72,6 +72,8 @@ export interface TopologyInput {
   readonly refill: boolean;
   /** The rate that the workflow sets, if it sets one. */
   readonly rateLimit?: object | undefined;
+  /** How the workflow keeps results, if it keeps them. */
+  readonly results?: object | undefined;
 }
 
 /**
@@ -79,6 +81,12 @@ export interface TopologyInput {
  * first tries time out, and for the writes after it.
  */
 export const RECORDING_SECONDS = LONGEST_REQUEST_MILLISECONDS / 1_000 + 4;
+
+/**
+ * The time at the end of an invocation that is reserved for recording. A workflow with results writes an object first.
+ */
+export const recordingSeconds = ({ results }: Pick<TopologyInput, "results">): number =>
+  results === undefined ? RECORDING_SECONDS : RECORDING_SECONDS + LONGEST_SDK_REQUEST_MILLISECONDS / 1_000;
 
 /** The time at the start of an invocation that is reserved for looking up earlier attempts in the ledger. */
 export const STARTING_SECONDS = 5;
@@ -100,7 +108,8 @@ export const ISOLATED_GRACE_SECONDS = 0.5;
  * The latest time at which an isolated attempt may begin in an invocation. After the attempt's timeout and the grace
  * period, one request of the longest duration still fits before the function's own timeout.
  *
- * @param deadline When the invocation must begin to record, in milliseconds: `RECORDING_SECONDS` before its end.
+ * @param deadline When the invocation must begin to record, in milliseconds: `recordingSeconds` before its end. The time for
+ *   writing an object stays reserved.
  * @param timeoutMilliseconds The timeout of one attempt.
  * @example isolatedAttemptBeginsBy(60_000, 30_000) // 33,500: 3.5 s later than an attempt in the consumer's own process
  */
@@ -112,7 +121,11 @@ export const isolatedAttemptBeginsBy = (deadline: number, timeoutMilliseconds: n
   timeoutMilliseconds;
 
 /** The longest timeout of an attempt. It leaves a consumer the time to start, and to record the outcome afterwards. */
-export const LONGEST_TASK_MILLISECONDS = (LONGEST_FUNCTION_SECONDS - STARTING_SECONDS - RECORDING_SECONDS) * 1_000;
+export const longestTaskMilliseconds = (workflow: Pick<TopologyInput, "results">): number =>
+  (LONGEST_FUNCTION_SECONDS - STARTING_SECONDS - recordingSeconds(workflow)) * 1_000;
+
+/** The longest timeout of an attempt in a workflow without results. */
+export const LONGEST_TASK_MILLISECONDS = longestTaskMilliseconds({});
 
 /**
  * AWS recommends a visibility timeout of six times the function's timeout, so that Lambda can retry throttled batches.
@@ -157,13 +170,14 @@ export function topology(workflow: TopologyInput): Topology {
   const tasksPerEnvironment = workflow.tasksPerEnvironment ?? defaultTasksPerEnvironment(concurrency);
   checkConcurrency(concurrency, tasksPerEnvironment);
   const taskTimeoutSeconds = Math.ceil(timeoutMilliseconds / 1_000);
-  const refillSeconds = workflow.refill ? refillSecondsOf(taskTimeoutSeconds) : 0;
+  const recording = recordingSeconds(workflow);
+  const refillSeconds = workflow.refill ? refillSecondsOf(taskTimeoutSeconds, recording) : 0;
   // At a rate, a message waits for its start even if tasks are short.
   const refillWaitingSeconds =
     workflow.rateLimit === undefined
       ? Math.min(taskTimeoutSeconds, LONGEST_REFILL_WAITING_SECONDS)
       : LONGEST_REFILL_WAITING_SECONDS;
-  const consumerTimeoutSeconds = STARTING_SECONDS + refillSeconds + taskTimeoutSeconds + RECORDING_SECONDS;
+  const consumerTimeoutSeconds = STARTING_SECONDS + refillSeconds + taskTimeoutSeconds + recording;
   // A consumer that receives messages itself fills its slots in this way, so its batch can be smaller than the number
   // of its slots.
   const batchSize =
@@ -181,7 +195,7 @@ export function topology(workflow: TopologyInput): Topology {
       memoryMb: workflow.memoryMb,
       refillSeconds,
       refillWaitingSeconds,
-      refillVisibilitySeconds: STARTING_SECONDS + refillWaitingSeconds + taskTimeoutSeconds + RECORDING_SECONDS,
+      refillVisibilitySeconds: STARTING_SECONDS + refillWaitingSeconds + taskTimeoutSeconds + recording,
     },
     producer: {
       timeoutSeconds: PRODUCER_TIMEOUT_SECONDS,
@@ -214,8 +228,8 @@ export function topology(workflow: TopologyInput): Topology {
  * How long an invocation receives messages itself. Slots stay empty at the end of each invocation, so this time is long
  * compared with a task. It also fits into the longest timeout of a function.
  */
-function refillSecondsOf(taskTimeoutSeconds: number): number {
-  const room = LONGEST_FUNCTION_SECONDS - STARTING_SECONDS - taskTimeoutSeconds - RECORDING_SECONDS;
+function refillSecondsOf(taskTimeoutSeconds: number, recording: number): number {
+  const room = LONGEST_FUNCTION_SECONDS - STARTING_SECONDS - taskTimeoutSeconds - recording;
   return Math.min(room, Math.max(SHORTEST_REFILL_SECONDS, REFILL_PER_TASK_TIMEOUT * taskTimeoutSeconds));
 }
 

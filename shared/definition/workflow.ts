@@ -18,7 +18,7 @@ import { type Tolerance, type ToleratedFailuresOptions, tolerance } from "./tole
 import {
   checkConcurrency,
   defaultTasksPerEnvironment,
-  LONGEST_TASK_MILLISECONDS,
+  longestTaskMilliseconds,
   MOST_TASKS_PER_ENVIRONMENT,
 } from "./topology.ts";
 
@@ -93,7 +93,8 @@ export interface WorkflowOptions<Input = unknown, Output = Input, Returned = unk
   readonly adaptive?: boolean | AdaptiveOptions;
   /**
    * How long one attempt may take: 1 ms to 875 s. A Lambda function runs for at most 900 s, and Sluice needs 25 s of
-   * this time to start and to record the outcome. Default 30 s.
+   * this time to start and to record the outcome. With `results` it needs 36 s, so the timeout is at most 864 s. Default
+   * 30 s.
    * https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
    */
   readonly timeout?: Duration;
@@ -286,7 +287,7 @@ export function defineWorkflow<Input = unknown, Output = Input, Returned = unkno
     timeoutMilliseconds: toMilliseconds(timeout, {
       option: "timeout",
       minimum: { milliseconds: 1 },
-      maximum: { milliseconds: LONGEST_TASK_MILLISECONDS },
+      maximum: { milliseconds: longestTaskMilliseconds({ results }) },
     }),
     retry: taskRetryPolicy(options.retry),
     toleratedFailures: tolerance(options.toleratedFailures),

@@ -49,7 +49,10 @@ export interface Redrive {
 export function redrivenBody(envelope: Envelope, death: Death, redrive: Redrive): string {
   const { resent: _, receives: __, dead, ...rest } = envelope;
   const edited = "item" in redrive;
-  if (edited) envelopeBody({ ...rest, partition: 0, resent: false }, rest.index, toItemJson(redrive.item));
+  if (edited) {
+    const header = { ...rest, partition: 0, resent: false, results: rest.results === true };
+    envelopeBody(header, rest.index, toItemJson(redrive.item));
+  }
   return fitIntoMessage({
     ...rest,
     ...(edited && editOf(rest.item, redrive)),
@@ -74,7 +77,7 @@ function editOf(before: unknown, { item, redrives }: Redrive): Pick<Envelope, "i
 
 /** The body of the dead letter of an item that cannot be a message. It contains only the start of the item's text. */
 export function truncatedDeadLetterBody(
-  address: ItemAddress & { readonly workflow: string },
+  address: ItemAddress & { readonly workflow: string; readonly results?: boolean },
   itemText: string,
   death: Death,
 ): string {
@@ -82,6 +85,7 @@ export function truncatedDeadLetterBody(
     sluice: 1,
     workflow: address.workflow,
     ...addressFields(address),
+    ...(address.results === true && { results: true }),
     item: itemText.slice(0, EXCERPT_CHARACTERS),
     dead: { ...toDead(death), redrives: address.redriveGeneration, truncated: true },
   });

@@ -12,12 +12,13 @@ import { addressFields, type PageAddress } from "./item-address.ts";
  *
  * - 1: the first version.
  * - 2: `receives`, `edited`, `bigints`, and in a dead letter `waits` and the reason `waited too long`.
+ * - 3: `results`.
  *
- * Version 3 adds `partition`, for partitions above 0. This code can write version 3, but it does not read it, because its
+ * Version 4 adds `partition`, for partitions above 0. This code can write version 4, but it does not read it, because its
  * roll-up in the ledger supports only partition 0.
  */
-export const ENVELOPE_VERSIONS = [1, 2] as const;
-const NEWEST = 2;
+export const ENVELOPE_VERSIONS = [1, 2, 3] as const;
+const NEWEST = 3;
 
 const failureSchema = z.strictObject({
   attempt: z.int().min(0),
@@ -63,6 +64,8 @@ const envelopeSchema = z.strictObject({
   receives: z.int().min(1).optional(),
   /** The id of the latest change that a redrive made to the item. It is part of the idempotency key. */
   edited: z.string().optional(),
+  /** The run keeps results. Code that cannot store the result of this item must put the message back. */
+  results: z.literal(true).optional(),
   /** The item contains bigints, so only code with `parseBigints` may read the body. Other code would round them. */
   bigints: z.literal(true).optional(),
   item: z.unknown(),
@@ -97,9 +100,15 @@ export function envelopeVersion({
   receives,
   edited,
   bigints,
+  results,
   dead,
-}: Pick<Envelope, "receives" | "edited" | "bigints" | "dead"> & { readonly partition?: number }): 1 | 2 | 3 {
-  if (partition > 0) return 3;
+}: Pick<Envelope, "receives" | "edited" | "bigints" | "results" | "dead"> & { readonly partition?: number }):
+  | 1
+  | 2
+  | 3
+  | 4 {
+  if (partition > 0) return 4;
+  if (results) return 3;
   const isSecond = [receives, edited, bigints, dead?.waits].some((field) => field !== undefined);
   return isSecond || dead?.reason === "waited too long" ? 2 : 1;
 }
@@ -129,6 +138,8 @@ export interface PageHeader extends PageAddress {
   readonly workflow: string;
   readonly epoch: number;
   readonly resent: boolean;
+  /** Whether the run keeps results. Default: false. */
+  readonly results?: boolean;
 }
 
 /**
@@ -139,11 +150,13 @@ export interface PageHeader extends PageAddress {
  */
 export function envelopeBody(header: PageHeader, index: number, item: ExactText | string): string {
   const { json, bigints }: ExactText = typeof item === "string" ? { json: item } : item;
+  const results = header.results === true ? ({ results: true } as const) : undefined;
   const head = JSON.stringify({
-    sluice: envelopeVersion({ partition: header.partition, bigints }),
+    sluice: envelopeVersion({ partition: header.partition, bigints, ...results }),
     workflow: header.workflow,
     ...addressFields({ ...header, index }),
     ...(header.resent && { resent: true }),
+    ...results,
     ...(bigints && { bigints }),
   });
   const body = toBody(`${head.slice(0, -1)},"item":${json}}`);

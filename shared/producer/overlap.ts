@@ -45,8 +45,8 @@ export function runToCreate(
   { run: id, workflow: name, requestedAt, limit }: StartMessage,
   { workflow, codeVersion }: ProducerContext,
 ): Parameters<Runs["create"]>[0] {
-  const { limit: ownLimit, toleratedFailures: tolerance } = workflow;
-  return { id, workflow: name, requestedAt, limit: limit ?? ownLimit, tolerance, codeVersion };
+  const { limit: ownLimit, toleratedFailures: tolerance, results } = workflow;
+  return { id, workflow: name, requestedAt, limit: limit ?? ownLimit, tolerance, results, codeVersion };
 }
 
 async function waitForEarlier(

@@ -29,14 +29,14 @@ type Checkpointed = RunRecord | undefined;
  */
 export class PagePipeline {
   readonly #options: PagePipelineOptions;
-  readonly #run: string;
+  readonly #run: RunRecord;
   #pages: number;
   #items: number;
   #checkpointed: Promise<Checkpointed>;
 
   constructor(options: PagePipelineOptions, run: RunRecord) {
     this.#options = options;
-    this.#run = run.id;
+    this.#run = run;
     this.#pages = run.checkpoint.pages;
     this.#items = run.checkpoint.items;
     this.#checkpointed = Promise.resolve(run);

@@ -45,7 +45,7 @@ export async function sendAgain(
       for await (const { items, after } of chunks(source, place, reading)) {
         let { missing } = place;
         if (items.length > 0) {
-          const written = await sender.write(run.id, place.pages, items);
+          const written = await sender.write(run, place.pages, items);
           if (written === undefined)
             missing += await ledger.pages.countPending({ run: run.id, partition: 0, page: place.pages });
           else await sender.send(written);

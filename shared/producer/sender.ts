@@ -6,6 +6,7 @@ import type { ExactText } from "../base/exact-json.ts";
 import { type Reason, toFailure } from "../base/failure.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { ClaimedDeath } from "../ledger/pages.ts";
+import type { RunRecord } from "../ledger/run-record.ts";
 import type { InvalidFindings } from "../ledger/same-failure.ts";
 import { truncatedDeadLetterBody } from "../messages/dead-letter.ts";
 import { envelopeBody, type PageHeader } from "../messages/envelope.ts";
@@ -46,7 +47,11 @@ export class PageSender {
    *   if nothing of the page may be sent: the run was stopped before this page, or another producer has written this
    *   page with other content and a checkpoint after it.
    */
-  async write(run: string, page: number, items: readonly Serialised[]): Promise<WrittenPage | undefined> {
+  async write(
+    { id: run, results }: Pick<RunRecord, "id" | "results">,
+    page: number,
+    items: readonly Serialised[],
+  ): Promise<WrittenPage | undefined> {
     const { workflow, ledger } = this.#options;
     const opened = await ledger.pages.open(
       { run, partition: 0, page },
@@ -54,7 +59,7 @@ export class PageSender {
     );
     if (opened === undefined) return undefined;
     const { epoch, resent, isSettled } = opened;
-    const header: PageHeader = { workflow, run, partition: 0, page, epoch, resent };
+    const header: PageHeader = { workflow, run, partition: 0, page, epoch, resent, results: results !== undefined };
     const messages: OutgoingMessage[] = [];
     const unsendable: { index: number; item: Unsendable }[] = [];
     for (const [index, item] of items.entries()) {
@@ -87,7 +92,7 @@ export class PageSender {
    * @returns false if the item needs no dead letter, because another producer has dead-lettered or cancelled it.
    */
   async #deadLetter(
-    { workflow, resent: _, ...page }: PageHeader,
+    { workflow, resent: _, results = false, ...page }: PageHeader,
     index: number,
     unsendable: Unsendable,
   ): Promise<boolean> {
@@ -98,7 +103,11 @@ export class PageSender {
     const failure = toFailure(error, { attempt: 0, startedAt: now(), endedAt: now(), kind: "invalid" });
     const { stack: __, ...withoutStack } = failure;
     const at = new Date(now()).toISOString();
-    const deadLetter = truncatedDeadLetterBody({ ...item, workflow }, text, { reason, at, failures: [withoutStack] });
+    const deadLetter = truncatedDeadLetterBody({ ...item, workflow, results }, text, {
+      reason,
+      at,
+      failures: [withoutStack],
+    });
     if (reason === "invalid item") await this.#invalidFindings.note(item.run, messageFinding(error.message));
     // mutant: store-dead-letter
     await ledger.attempts.recordDeadLetter(item, reason, deadLetter);

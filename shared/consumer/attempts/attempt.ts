@@ -7,6 +7,7 @@ import type { Task, TaskContext } from "../../base/task.ts";
 import { TaskTimeoutError } from "../../base/task-errors.ts";
 import { toError } from "../../base/thrown.ts";
 import { type ItemOrigin, validateItem } from "../../definition/item-schema.ts";
+import { toResultJson } from "../../results/result-json.ts";
 import { runInScope } from "./stray-errors.ts";
 
 export interface Attempt {
@@ -15,6 +16,8 @@ export interface Attempt {
   readonly item: unknown;
   /** Where the names of the item's fields come from, for error messages. */
   readonly fieldsFrom?: ItemOrigin["fieldsFrom"];
+  /** How the result is checked. Absent: the result is dropped. */
+  readonly result?: { readonly schema: StandardSchemaV1 | undefined } | undefined;
   readonly context: Omit<TaskContext, "signal">;
   readonly timeoutMilliseconds: number;
   /** When the invocation must begin to record, in the clock's milliseconds. An attempt that still runs then is aborted. */
@@ -27,7 +30,13 @@ export type AttemptOutcome = {
   /** The starts per second that the headers of its responses leave to the fleet. Absent if no response said so. */
   readonly advertisedPerSecond?: number | undefined;
 } & (
-  | { readonly tag: "succeeded"; readonly startedAt: number; readonly endedAt: number }
+  | {
+      readonly tag: "succeeded";
+      /** The result as JSON text. Absent if it is not kept. */
+      readonly result?: string | undefined;
+      readonly startedAt: number;
+      readonly endedAt: number;
+    }
   | {
       readonly tag: "failed";
       /** The thrown value, as `toError` returns it: reading its properties runs no code of the task. */
@@ -46,7 +55,7 @@ export function requestedWait(outcome: AttemptOutcome): RequestedWait | undefine
 
 /** How an attempt ended, without its times. */
 type Verdict =
-  | { readonly tag: "succeeded" }
+  | { readonly tag: "succeeded"; readonly result?: string }
   | { readonly tag: "failed"; readonly thrown: Error; readonly kind: FailureKind };
 
 /** Collects the verdicts on an attempt. The first one counts. */
@@ -106,9 +115,9 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
   );
   runInScope(race, () => validateAndRun(attempt, controller.signal))
     .then(
-      (invalid) => {
-        if (invalid === undefined) race.settle({ tag: "succeeded" });
-        else race.fail(invalid, "invalid");
+      (end) => {
+        if (end instanceof Error) race.fail(end, "invalid");
+        else race.settle(end);
       },
       async (thrown) => {
         ended = { thrown };
@@ -129,19 +138,20 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
   };
 }
 
-/** Returns an error if the item does not fit the schema, and `undefined` when the task has returned. */
+/** Returns an error if the item does not fit the schema. */
 async function validateAndRun(
-  { schema, item, fieldsFrom, task, context }: Attempt,
+  { schema, item, fieldsFrom, task, result: kept, context }: Attempt,
   signal: AbortSignal,
-): Promise<Error | undefined> {
+): Promise<Error | Extract<Verdict, { tag: "succeeded" }>> {
   let value = item;
   if (schema !== undefined) {
     const result = await validateItem(schema, item, { fieldsFrom });
     if (result instanceof Error) return result;
     value = result.value;
   }
-  await task(value, { ...context, signal });
-  return undefined;
+  const returned = await task(value, { ...context, signal });
+  if (kept === undefined) return { tag: "succeeded" };
+  return { tag: "succeeded", result: await toResultJson(returned, kept.schema) };
 }
 
 function timeoutError(timeoutMilliseconds: number, left: number | undefined): TaskTimeoutError {

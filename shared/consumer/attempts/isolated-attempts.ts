@@ -65,6 +65,7 @@ export class IsolatedAttempts {
     const { timeoutMilliseconds } = workflow;
     const attempt = {
       item: envelope.item,
+      keepsResult: envelope.results,
       context: {
         attempt: failures.length + 1,
         waits: countWaits(state.waits),

@@ -26,11 +26,12 @@ export async function serveIsolatedAttempt(
   channel.onMessage(async (message) => {
     if (hasRequest) return;
     hasRequest = true;
-    const { itemText, context, timeoutMilliseconds } = message as IsolatedRequest;
+    const { itemText, keepsResult, context, timeoutMilliseconds } = message as IsolatedRequest;
     const outcome = await runAttempt({
       task: workflow.task,
       schema: workflow.item,
       item: fromStoredText(itemText),
+      ...(keepsResult === true && { result: { schema: workflow.result } }),
       context: { ...context, logger: taskLogger({ id: context.id, attempt: context.attempt }) },
       timeoutMilliseconds,
       deadline: Number.POSITIVE_INFINITY,

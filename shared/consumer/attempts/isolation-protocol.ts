@@ -11,6 +11,8 @@ export const ISOLATED = "SLUICE_ISOLATED";
 export interface IsolatedRequest {
   /** The item, as `toStoredText` writes it. The channel between the processes carries JSON, which has no bigints. */
   readonly itemText: string;
+  /** Whether the result is kept. */
+  readonly keepsResult?: true | undefined;
   readonly context: Omit<TaskContext, "signal" | "logger">;
   readonly timeoutMilliseconds: number;
 }
@@ -21,7 +23,7 @@ export interface IsolatedRequest {
  */
 export type IsolatedAnswer =
   | { readonly tag: "ready" }
-  | { readonly tag: "succeeded" }
+  | { readonly tag: "succeeded"; readonly result?: string | undefined }
   | { readonly tag: "failed"; readonly kind: FailureKind; readonly error: PlainError };
 
 /** The parts of an error that the process sends to the consumer. */
@@ -37,7 +39,7 @@ export interface PlainError {
 }
 
 export function toAnswer(outcome: AttemptOutcome): IsolatedAnswer {
-  if (outcome.tag === "succeeded") return { tag: "succeeded" };
+  if (outcome.tag === "succeeded") return { tag: "succeeded", result: outcome.result };
   const { code } = outcome.thrown as Error & { code?: unknown };
   return {
     tag: "failed",

@@ -80,7 +80,7 @@ export class Isolation {
       const answer = await process.attempt({ ...request, itemText: toStoredText(item) });
       publish({ event: "ended" });
       const times = { startedAt, endedAt: now() };
-      if (answer.tag === "succeeded") return { tag: "succeeded", ...times };
+      if (answer.tag === "succeeded") return { tag: "succeeded", result: answer.result, ...times };
       return { tag: "failed", kind: answer.kind, thrown: fromPlainError(answer.error), ...times };
     } finally {
       process.kill();

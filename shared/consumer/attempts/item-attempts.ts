@@ -42,6 +42,7 @@ export class ItemAttempts {
       schema: workflow.item,
       item: envelope.item,
       fieldsFrom: workflow.source.fieldsFrom,
+      ...(envelope.results === true && { result: { schema: workflow.result } }),
       context: {
         attempt,
         waits: countWaits(waits),

@@ -41,7 +41,7 @@ export type Outcome =
   | { readonly tag: "not looked up"; readonly item: ItemMessage }
   /** The message is not one of this workflow, or its run is not in the ledger. */
   | { readonly tag: "foreign"; readonly message: ReceivedMessage; readonly error: Error }
-  /** A newer version of Sluice wrote the message, or began its run. */
+  /** A newer version of Sluice wrote the message, or began its run. Or the run keeps results, and this code has no store. */
   | { readonly tag: "newer version"; readonly message: ReceivedMessage; readonly error: Error };
 
 /** What must be done with a message whose outcome is recorded. */

@@ -31,13 +31,24 @@ export type RecordingPace = "together" | "soon" | "now";
 
 const SOON_MILLISECONDS = 15;
 
-export interface PageGroupsOptions {
+export interface PageGroupsOptions<Item> {
   /** How long an outcome may wait while attempts run, in milliseconds. Default: `SHORTEST_WAIT_MILLISECONDS`. */
   readonly longestWait?: () => number;
   /** With so many outcomes waiting, some are written at once. Default: any number may wait. */
   readonly mostWaiting?: () => number;
+  /**
+   * Whether the outcome can be recorded at once: what must be stored before it is stored, or is being stored. When too many
+   * outcomes wait, groups of such outcomes are written first. Default: every outcome can.
+   */
+  readonly isReady?: (item: Item) => boolean;
   readonly now: () => number;
 }
+
+/** When at least this share of the outcomes that wait is ready, only groups that are ready are written. */
+const READY_SHARE = 0.2;
+
+/** When few are ready and the groups have at least so many outcomes on average, all groups are written. */
+const LARGE_GROUPS = 2;
 
 /**
  * Collects outcomes, and has those of one page written together.
@@ -50,16 +61,20 @@ export interface PageGroupsOptions {
  * this saves up to a third of the writes.
  */
 export class PageGroups<Item> {
-  readonly #write: (groups: readonly PageGroup<Item>[]) => readonly Promise<void>[];
-  readonly #options: PageGroupsOptions;
+  readonly #write: (
+    groups: readonly PageGroup<Item>[],
+    waiting: readonly PageGroup<Item>[],
+  ) => readonly Promise<void>[];
+  readonly #options: PageGroupsOptions<Item>;
   readonly #open = new Map<string, OpenGroup<Item>>();
   #waiting = 0;
   #pace: RecordingPace = "together";
   #cancelFlush: (() => void) | undefined;
 
+  /** @param write Writes groups. It also gets the groups that wait and are not written yet. */
   constructor(
-    write: (groups: readonly PageGroup<Item>[]) => readonly Promise<void>[],
-    options: PageGroupsOptions = { now: Date.now },
+    write: (groups: readonly PageGroup<Item>[], waiting: readonly PageGroup<Item>[]) => readonly Promise<void>[],
+    options: PageGroupsOptions<Item> = { now: Date.now },
   ) {
     this.#write = write;
     this.#options = options;
@@ -96,6 +111,13 @@ export class PageGroups<Item> {
     this.#schedule();
   }
 
+  /** Writes all outcomes that wait. */
+  writeAll(): void {
+    this.#writeGroups([...this.#open]);
+    this.#cancelFlush?.();
+    this.#cancelFlush = undefined;
+  }
+
   #schedule(): void {
     const [oldest] = this.#open.values();
     if (oldest === undefined) return;
@@ -127,9 +149,16 @@ export class PageGroups<Item> {
 
   /** Writes the largest groups, until no more outcomes than `most` wait. */
   #writeLargest(most: number): void {
+    const ready = this.#readyGroups();
+    // What makes a group ready has a cost for each call. Large groups gain little from waiting longer.
+    if (ready?.length === 0 && this.#waiting >= LARGE_GROUPS * this.#open.size) {
+      this.writeAll();
+      return;
+    }
+    const candidates = ready === undefined || ready.length === 0 ? [...this.#open] : ready;
     const largest: [string, OpenGroup<Item>][] = [];
     let left = this.#waiting;
-    for (const entry of [...this.#open].sort(([, a], [, b]) => b.items.length - a.items.length)) {
+    for (const entry of candidates.sort(([, a], [, b]) => b.items.length - a.items.length)) {
       if (left <= most) break;
       largest.push(entry);
       left -= entry[1].items.length;
@@ -140,12 +169,27 @@ export class PageGroups<Item> {
     this.#cancelFlush = undefined;
   }
 
+  /**
+   * The groups that are ready, or none if they are few. They became ready together with groups that were written before.
+   * Writing them first leaves time for more outcomes, which then become ready together. `undefined`: every group is ready.
+   */
+  #readyGroups(): [string, OpenGroup<Item>][] | undefined {
+    const { isReady } = this.#options;
+    if (isReady === undefined) return undefined;
+    const ready = [...this.#open].filter(([, { items }]) => items.every(isReady));
+    const count = ready.reduce((sum, [, { items }]) => sum + items.length, 0);
+    return count >= READY_SHARE * this.#waiting ? ready : [];
+  }
+
   #writeGroups(due: readonly (readonly [string, OpenGroup<Item>])[]): void {
     for (const [key, { items }] of due) {
       this.#open.delete(key);
       this.#waiting -= items.length;
     }
-    const written = this.#write(due.map(([, { group }]) => group));
+    const written = this.#write(
+      due.map(([, { group }]) => group),
+      Array.from(this.#open.values(), ({ group }) => group),
+    );
     for (const [position, [, { waiting }]] of due.entries()) {
       const write = written[position] ?? Promise.reject(new Error("a group of outcomes was not written"));
       write.then(

@@ -1,11 +1,22 @@
+import { randomBytes } from "node:crypto";
+import type { ObjectStore } from "../../aws/object-store.ts";
 import { publish } from "../../base/events.ts";
+import { toExactText } from "../../base/exact-json.ts";
+import { NewerVersionError } from "../../base/newer-version.ts";
 import { type QueueTopology, topology } from "../../definition/topology.ts";
 import type { ItemsOfPage, Successes } from "../../ledger/outcomes.ts";
 import type { Runs } from "../../ledger/runs.ts";
 import { addressOf, logFields } from "../../messages/item-address.ts";
 import { type ItemMessage, receiveOf } from "../../messages/item-message.ts";
 import { newerVersionDelay } from "../../messages/newer-version-delay.ts";
-import { requestedWait } from "../attempts/attempt.ts";
+import {
+  MOST_UNSTORED_BYTES,
+  type PendingResult,
+  ResultsNotStoredError,
+  ResultWriter,
+} from "../../results/result-writer.ts";
+import { type AttemptOutcome, requestedWait } from "../attempts/attempt.ts";
+import type { PendingState } from "../attempts/receive-history.ts";
 import { type AfterFailure, FailedAttempts, type FailedAttemptsOptions } from "./failed-attempts.ts";
 import { ItemDeaths, type ItemDeathsOptions } from "./item-deaths.ts";
 import { ItemReturns, type ItemReturnsOptions } from "./item-returns.ts";
@@ -17,17 +28,23 @@ export interface RecorderOptions
   extends ItemDeathsOptions,
     ItemReturnsOptions,
     FailedAttemptsOptions,
-    Pick<PageGroupsOptions, "longestWait" | "mostWaiting"> {
+    Pick<PageGroupsOptions<never>, "longestWait" | "mostWaiting"> {
   readonly runs: Runs;
+  /** Where results are stored. Absent: the workflow keeps none. */
+  readonly resultStore?: Pick<ObjectStore, "put"> | undefined;
+  /** Returns the unique part of the key of an object with results. Default: the time and a random number. */
+  readonly newResultId?: (() => string) | undefined;
 }
 
-type Success = Successes["items"][number];
+type Success = Successes["items"][number] & { readonly result?: PendingResult | undefined };
+type Succeeded = Extract<AttemptOutcome, { tag: "succeeded" }>;
 type Cancellation = ItemsOfPage["items"][number];
 type Recorded<Tag extends Outcome["tag"]> = Extract<Outcome, { tag: Tag }>;
 
 /** Records what happened to messages: the only part of the consumer that writes outcomes. */
 export class Recorder {
   readonly #options: RecorderOptions;
+  readonly #results: ResultWriter | undefined;
   readonly #successes: PageGroups<Success>;
   readonly #cancellations: PageGroups<Cancellation>;
   readonly #failedAttempts: FailedAttempts;
@@ -38,7 +55,12 @@ export class Recorder {
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    this.#successes = new PageGroups((groups) => groups.map((group) => this.#writeSuccesses(group)), options);
+    const { resultStore: store, newResultId: newId = newObjectId, logger } = options;
+    this.#results = store && new ResultWriter({ store, newId, logger });
+    this.#successes = new PageGroups((groups, waiting) => this.#writeSuccesses(groups, waiting), {
+      ...options,
+      ...(store && { isReady: ({ result }) => result === undefined || result.stored !== undefined }),
+    });
     this.#cancellations = new PageGroups(
       (groups) => groups.map((group) => options.ledger.outcomes.recordCancelled(group)),
       options,
@@ -91,12 +113,7 @@ export class Recorder {
 
   async #recordAttempt({ item, state, attempt }: Recorded<"attempted">): Promise<Disposition> {
     this.#options.metrics.duration(attempt.endedAt - attempt.startedAt);
-    if (attempt.tag === "succeeded") {
-      const { index, redriveGeneration, ...page } = addressOf(item.envelope);
-      await this.#successes.record(page, { index, redriveGeneration, failures: state.failures.length });
-      this.#options.metrics.count("succeeded", 1);
-      return DELETE;
-    }
+    if (attempt.tag === "succeeded") return await this.#recordSuccess(item, state, attempt);
     const wait = requestedWait(attempt);
     const next =
       wait === undefined
@@ -105,7 +122,56 @@ export class Recorder {
     return await this.#follow(item, next);
   }
 
-  async #writeSuccesses(successes: PageGroup<Success>): Promise<void> {
+  async #recordSuccess(item: ItemMessage, state: PendingState, attempt: Succeeded): Promise<Disposition> {
+    const { index, redriveGeneration, ...page } = addressOf(item.envelope);
+    const failures = state.failures.length;
+    const result = this.#pendingResult(item, failures + 1, attempt);
+    const recorded = this.#successes.record(page, { index, redriveGeneration, failures, result });
+    if (this.#results !== undefined && this.#results.unstoredBytes >= MOST_UNSTORED_BYTES) this.#successes.writeAll();
+    try {
+      await recorded;
+    } catch (error) {
+      if (error instanceof ResultsNotStoredError) return await this.#returnUnstored(item, state);
+      throw error;
+    }
+    this.#options.metrics.count("succeeded", 1);
+    return DELETE;
+  }
+
+  #pendingResult({ envelope }: ItemMessage, attempts: number, attempt: Succeeded): PendingResult | undefined {
+    const { result, endedAt } = attempt;
+    if (result === undefined || this.#results === undefined) return undefined;
+    const { index, epoch, redriveGeneration: generation, ...page } = addressOf(envelope);
+    const include = this.#options.workflow.results?.include ?? [];
+    return this.#results.add(page, {
+      ...{ epoch, index, generation, result },
+      ...(include.includes("attempts") && { attempts }),
+      ...(include.includes("finishedAt") && { finishedAt: new Date(endedAt).toISOString() }),
+      ...(include.includes("item") && { item: toExactText(envelope.item)?.json }),
+    });
+  }
+
+  /**
+   * Returns a message whose result could not be stored. The task will run again. The receive is recorded, so that it makes
+   * the item no suspect, and the attempt is not counted.
+   */
+  async #returnUnstored(item: ItemMessage, state: PendingState): Promise<Disposition> {
+    this.#options.metrics.count("resultsNotStored", 1);
+    const afterMilliseconds = outageDelay(receiveOf(item), this.#options.random());
+    return await this.#returns.withoutAttempt({ tag: "returned", item, state, afterMilliseconds });
+  }
+
+  #writeSuccesses(
+    groups: readonly PageGroup<Success>[],
+    waiting: readonly PageGroup<Success>[],
+  ): readonly Promise<void>[] {
+    this.#results?.store(resultsOf(groups), resultsOf(waiting));
+    return groups.map((group) => this.#writeGroup(group));
+  }
+
+  async #writeGroup(successes: PageGroup<Success>): Promise<void> {
+    // A group is recorded as done only after all its results are stored.
+    if (this.#results !== undefined) await this.#results.whenStored(resultsOf([successes]));
     await this.#options.ledger.outcomes.recordSuccesses(successes);
     publish({ event: "succeeded", count: successes.items.length });
   }
@@ -146,16 +212,27 @@ export class Recorder {
   }
 
   /**
-   * Returns a message of a newer version. A consumer of that version, which is being deployed, will receive it. Nothing
-   * is written, because this version cannot know what the message means.
+   * Returns a message that other code must handle. A consumer with that code, which is being deployed, will receive it.
+   * Nothing is written, because this version may not know what the message means.
    */
   async #returnNewerVersion({ message, error }: Recorded<"newer version">): Promise<Disposition> {
     const { metrics, logger, now, random } = this.#options;
     metrics.count("newerVersion", 1);
-    // All messages of a run may be of a newer version: one warning is enough.
+    // All messages of a run may need other code: one warning is enough.
     if (!this.#hasToldNewerVersion)
-      logger.warn("returned messages to the queue, because a newer version of Sluice wrote them", { error });
+      logger.warn(
+        error instanceof NewerVersionError
+          ? "returned messages to the queue, because a newer version of Sluice wrote them"
+          : `returned messages to the queue: ${error.message}`,
+        { error },
+      );
     this.#hasToldNewerVersion = true;
     return { tag: "return", afterMilliseconds: newerVersionDelay(message, this.#queueTopology, now(), random()) };
   }
 }
+
+/** A text that no other consumer returns. Ids sort by time, so an earlier result of an item usually has the lower key. */
+const newObjectId = (): string => `${Date.now().toString(36)}-${randomBytes(8).toString("hex")}`;
+
+const resultsOf = (groups: readonly PageGroup<Success>[]): readonly PendingResult[] =>
+  groups.flatMap(({ items }) => items.flatMap(({ result }) => result ?? []));

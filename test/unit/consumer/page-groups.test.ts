@@ -16,12 +16,15 @@ test("Outcomes of one page are one group, and all groups that are due together a
     groups.record({ ...page(0), partition: 1 }, "e"),
   ];
   await Promise.all(recorded);
-  expect(write).toHaveBeenCalledExactlyOnceWith([
-    { ...page(0), items: ["a", "c"] },
-    { ...page(1), items: ["b"] },
-    { ...page(0, 2), items: ["d"] },
-    { ...page(0), partition: 1, items: ["e"] },
-  ]);
+  expect(write).toHaveBeenCalledExactlyOnceWith(
+    [
+      { ...page(0), items: ["a", "c"] },
+      { ...page(1), items: ["b"] },
+      { ...page(0, 2), items: ["d"] },
+      { ...page(0), partition: 1, items: ["e"] },
+    ],
+    [],
+  );
 });
 
 test("A group that cannot be written rejects its own outcomes, and no others", async () => {
@@ -46,7 +49,7 @@ describe("while attempts run, outcomes", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  function grouping(options: Partial<PageGroupsOptions> = {}) {
+  function grouping(options: Partial<PageGroupsOptions<string>> = {}) {
     const written: string[] = [];
     const write = vi.fn((groups: readonly PageGroup<string>[]) => {
       written.push(groups.map(({ page, items }) => `${page}: ${items.join("")}`).join(", "));

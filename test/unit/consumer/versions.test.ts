@@ -7,7 +7,7 @@ import { workflowOptions } from "../../helpers/workflow-options.ts";
 
 /** A message as a later version may write it. */
 const newer = (world: ConsumerWorld, changes: { receiveCount?: number; sentAt?: number } = {}) =>
-  world.raw(JSON.stringify({ sluice: 3, workflow: "test", partition: 5, what: "nobody here knows" }), {
+  world.raw(JSON.stringify({ sluice: 4, workflow: "test", partition: 5, what: "nobody here knows" }), {
     id: "newer",
     ...changes,
   });

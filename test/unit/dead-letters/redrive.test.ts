@@ -327,14 +327,14 @@ describe("A redrive that crashes", () => {
 });
 
 describe("A redrive of what a newer version wrote", () => {
-  const newer = JSON.stringify({ sluice: 3, workflow: WORKFLOW, partition: 1, dead: {} });
+  const newer = JSON.stringify({ sluice: 4, workflow: WORKFLOW, partition: 1, dead: {} });
 
   test("refuses a dead letter of a newer version, and moves the others", async () => {
     const world = await dead(2);
     await world.deadLetterQueue.sendAll([{ body: newer }]);
     const result = await all(world, { edit: () => ({ changed: true }) });
     expect(result).toMatchObject({ selected: 3, moved: 2, refused: { "newer version": 1 } });
-    expect(result.refusals[0]?.message).toContain("the envelope has version 3");
+    expect(result.refusals[0]?.message).toContain("the envelope has version 4");
     expect(world.deadLetters.map(({ body }) => body)).toEqual([newer]);
   });
 

@@ -99,7 +99,7 @@ describe("another partition", () => {
 
   test("is left to newer code by consumers that know partition 0 only", () => {
     const body = envelopeBody({ ...elsewhere, workflow: "cities", resent: false }, 7, '"Bonn"');
-    expect(body).toMatch(/^\{"sluice":3,"workflow":"cities","run":"r1","partition":4,/);
+    expect(body).toMatch(/^\{"sluice":4,"workflow":"cities","run":"r1","partition":4,/);
     expect(() => parseEnvelope(body)).toThrow(NewerVersionError);
     const deadLetter = truncatedDeadLetterBody({ ...elsewhere, workflow: "cities" }, "xyz", death);
     expect(() => parseEnvelope(deadLetter)).toThrow(NewerVersionError);

@@ -1,7 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { NewerVersionError } from "../../../shared/base/newer-version.ts";
 import { parseControlMessage } from "../../../shared/messages/control.ts";
-import { deadLetterBody, redrivenBody, replacementBody } from "../../../shared/messages/dead-letter.ts";
+import {
+  deadLetterBody,
+  redrivenBody,
+  replacementBody,
+  truncatedDeadLetterBody,
+} from "../../../shared/messages/dead-letter.ts";
 import { type Envelope, envelopeBody, parseEnvelope } from "../../../shared/messages/envelope.ts";
 import { failureOf } from "../../helpers/failures.ts";
 
@@ -23,7 +28,7 @@ const deadLetter = deadLetterBody(envelope, death);
 const edited = redrivenBody(envelope, death, { redrives: 1, item: { name: "Köln" } });
 
 describe("an envelope is written as the lowest version whose readers understand it", () => {
-  test.each<[string, string, 1 | 2]>([
+  test.each<[string, string, 1 | 2 | 3]>([
     ["a plain one", plain, 1],
     ["one that was sent before", envelopeBody({ ...header, resent: true }, 7, "1"), 1],
     ["a dead letter", deadLetter, 1],
@@ -44,6 +49,15 @@ describe("an envelope is written as the lowest version whose readers understand 
       deadLetterBody(envelope, { ...death, reason: "waited too long" }),
       2,
     ],
+    ["a message of a run with results", envelopeBody({ ...header, results: true }, 0, "1"), 3],
+    ["the dead letter of such an item", deadLetterBody({ ...envelope, results: true }, death), 3],
+    [
+      "the dead letter of such an item that cannot be sent",
+      truncatedDeadLetterBody({ ...header, index: 0, redriveGeneration: 0, results: true }, "1", death),
+      3,
+    ],
+    ["a redriven message of such an item", redrivenBody({ ...envelope, results: true }, death, { redrives: 1 }), 3],
+    ["a replacement of such a message", replacementBody({ ...envelope, results: true }, 3), 3],
   ])("%s", (_, body, version) => {
     expect(versionOf(body)).toBe(version);
     // Code reads what it writes, and the version before.
@@ -52,7 +66,7 @@ describe("an envelope is written as the lowest version whose readers understand 
 });
 
 test.each([
-  ["an envelope", parseEnvelope, { ...envelope, sluice: 3 } as object, "the envelope has version 3"],
+  ["an envelope", parseEnvelope, { ...envelope, sluice: 4 } as object, "the envelope has version 4"],
   [
     "an envelope that looks like none",
     parseEnvelope,
@@ -62,8 +76,8 @@ test.each([
   [
     "a dead letter",
     parseEnvelope,
-    { ...(JSON.parse(deadLetter) as Envelope), sluice: 3, dead: 1 },
-    "the envelope has version 3",
+    { ...(JSON.parse(deadLetter) as Envelope), sluice: 4, dead: 1 },
+    "the envelope has version 4",
   ],
   ["a control message", parseControlMessage, { sluice: 2, type: "compact" }, "the control message has version 2"],
 ])("%s of a newer version is told from a malformed one", (_, parse: (body: string) => unknown, json, message) => {

@@ -23,7 +23,7 @@ function senderOf(world: ProducerWorld): PageSender {
 /** Returns how many of its items are dead letters. */
 async function sendPage(world: ProducerWorld, page: number, items: readonly unknown[]): Promise<number | undefined> {
   const sender = senderOf(world);
-  const written = await sender.write(RUN, page, items.map(serialise));
+  const written = await sender.write({ id: RUN }, page, items.map(serialise));
   return written && (await sender.send(written));
 }
 
@@ -196,7 +196,7 @@ describe("an item that cannot be a message", () => {
   test("gets no dead letter if another producer has cancelled it", async () => {
     const world = new ProducerWorld({});
     const sender = senderOf(world);
-    const written = await sender.write(RUN, 0, [Number.NaN].map(serialise));
+    const written = await sender.write({ id: RUN }, 0, [Number.NaN].map(serialise));
     await world.ledger.pages.cancel({ run: RUN, partition: 0, page: 0 });
     expect(written && (await sender.send(written))).toBe(0);
     expect(world.deadLetters).toEqual([]);
