@@ -7,27 +7,32 @@ export interface Area {
   readonly others: readonly string[];
 }
 
-const CONSUMER = "test/unit/consumer/**/*.test.ts";
-const PRODUCER = "test/unit/producer/**/*.test.ts";
-const LEDGER = "test/unit/ledger/**/*.test.ts";
-const CONTROL = "test/unit/control/**/*.test.ts";
-const DEAD_LETTERS = "test/unit/dead-letters/**/*.test.ts";
+const unit = (folder: string) => `test/unit/${folder}/**/*.test.ts`;
 
 export const AREAS: readonly Area[] = [
   {
     folder: "shared/ledger",
-    tests: [LEDGER, CONTROL, "test/integration/ledger/store.test.ts"],
-    others: [PRODUCER, CONSUMER, DEAD_LETTERS],
+    tests: [unit("ledger"), unit("control"), "test/integration/ledger/store.test.ts"],
+    others: [unit("producer"), unit("consumer"), unit("dead-letters"), unit("cli/runs"), unit("messages")],
   },
-  { folder: "shared/consumer", tests: [CONSUMER, CONTROL], others: [] },
-  { folder: "shared/producer", tests: [PRODUCER, CONTROL], others: [LEDGER] },
+  {
+    folder: "shared/consumer",
+    tests: [unit("consumer"), unit("control")],
+    others: [unit("functions"), unit("limits"), unit("dead-letters")],
+  },
+  {
+    folder: "shared/producer",
+    tests: [unit("producer"), unit("control")],
+    others: [unit("ledger"), unit("functions")],
+  },
   {
     folder: "local/sqs",
     tests: [
-      "test/unit/local/**/*.test.ts",
+      unit("local"),
       "test/integration/sqs/store.test.ts",
       "test/integration/sqs/conformance.test.ts",
       "test/integration/sqs/server.test.ts",
+      "test/integration/sqs/in-process.test.ts",
     ],
     others: [],
   },

@@ -7,12 +7,15 @@ import { type Entry, pairOf } from "./plan.ts";
 import { DIRECTORY, inOwnProcess } from "./process.ts";
 import { earlierKills, type Result, report, save, type Verdict } from "./report.ts";
 
-/** Of the tests of other folders, so many run with a mutant: those that run the code of the fewest mutants. */
-const MOST_OTHERS = 40;
-
-/** Of the tests that need more CPU time than `SLOW_MILLISECONDS`, so many run with a mutant. */
-const MOST_SLOW = 2;
-const SLOW_MILLISECONDS = 150;
+/**
+ * The tests run in three passes, and each pass tests the mutants that are left. Most mutants are killed by a cheap test.
+ * With one mutant, `most` tests run in a pass at most: those that run the code of the fewest mutants.
+ */
+const PASSES = [
+  { above: 0, costs: 25, most: 150 },
+  { above: 25, costs: 150, most: 12 },
+  { above: 150, costs: Number.POSITIVE_INFINITY, most: 4 },
+] as const;
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { survivors: { type: "boolean" } } });
 
@@ -26,35 +29,32 @@ async function test({ folder, tests, others }: Area): Promise<readonly Result[]>
   const name = folder.replaceAll("/", "-");
   const { mutants, code } = await instrument(folder);
   const plan = { tests: [...tests, ...others], code, order: [], settled: [], done: [] };
-  const coverage = coverageOf(await inOwnProcess(name, 0, plan), tests);
+  const coverage = coverageOf(await inOwnProcess(name, "coverage", plan), tests);
   const verdicts = values.survivors ? earlierKills(folder, mutants) : new Map<string, Verdict>();
   const resultsSoFar = () =>
     mutants.map((mutant) => ({ ...mutant, verdict: verdicts.get(mutant.id) ?? coverage.without(mutant) }));
-  const done = new Set<string>();
-  const polluters = new Set<string>();
-  for (let round = 1; ; round++) {
-    const { hits, ticks, order } = coverage;
-    const settled = [...verdicts.keys()];
-    const entries = await inOwnProcess(name, round, {
-      ...plan,
-      hits,
-      ticks,
-      order,
-      settled,
-      done: [...done],
-    });
-    for (const entry of entries) {
-      if (entry.tag === "killed") verdicts.set(entry.mutant, "killed");
-      if (entry.tag === "survived") done.add(pairOf(entry.test, entry.mutant));
-      if (entry.tag !== "polluted" || verdicts.has(entry.mutant)) continue;
-      // In two processes, the tests failed with the mutant and after it.
-      if (polluters.has(entry.mutant)) verdicts.set(entry.mutant, "killed");
-      polluters.add(entry.mutant);
+  for (const [pass, { above, costs, most }] of PASSES.entries()) {
+    const hits = coverage.hits(above, costs, most);
+    const done = new Set<string>();
+    const polluters = new Set<string>();
+    for (let round = 1; ; round++) {
+      const { ticks, order } = coverage;
+      const settled = [...verdicts.keys()];
+      const next = { ...plan, hits, ticks, order, settled, done: [...done] };
+      const entries = await inOwnProcess(name, `${pass + 1}.${round}`, next);
+      for (const entry of entries) {
+        if (entry.tag === "killed") verdicts.set(entry.mutant, "killed");
+        if (entry.tag === "survived") done.add(pairOf(entry.test, entry.mutant));
+        if (entry.tag !== "polluted" || verdicts.has(entry.mutant)) continue;
+        // In two processes, the tests failed with the mutant and after it.
+        if (polluters.has(entry.mutant)) verdicts.set(entry.mutant, "killed");
+        polluters.add(entry.mutant);
+      }
+      const last = entries.at(-1);
+      if (last?.tag === "begin") verdicts.set(last.mutant, "timed out");
+      save(folder, resultsSoFar());
+      if (last?.tag !== "begin" && last?.tag !== "polluted") break;
     }
-    save(folder, resultsSoFar());
-    const last = entries.at(-1);
-    if (last?.tag === "begin") verdicts.set(last.mutant, "timed out");
-    else if (last?.tag !== "polluted") break;
   }
   return resultsSoFar();
 }
@@ -70,26 +70,25 @@ function coverageOf(entries: readonly Entry[], own: readonly string[]) {
   const isOwn = (file: string) => own.some((glob) => matchesGlob(file, glob));
   const mean = (of: typeof tests) => of.reduce((sum, { cost }) => sum + cost, 0) / of.length;
   const rank = (file: string, of: typeof tests) => (isOwn(file) ? 0 : 1e9) + mean(of);
-  const numbers = new Map<string, number>();
-  /** Whether a test need not run with a mutant, because enough others do. */
-  const isSpared = (kind: string, mutant: string, most: number) => {
-    const number = (numbers.get(`${kind} ${mutant}`) ?? 0) + 1;
-    numbers.set(`${kind} ${mutant}`, number);
-    return number > most;
+  /** The mutants with which each test runs in a pass. */
+  const hitsOf = (above: number, costs: number, most: number) => {
+    const numbers = new Map<string, number>();
+    const isEnough = (mutant: string) => {
+      const number = (numbers.get(mutant) ?? 0) + 1;
+      numbers.set(mutant, number);
+      return number > most;
+    };
+    const chosen = tests
+      .filter(({ cost }) => above < cost && cost <= costs)
+      .toSorted((a, b) => Object.keys(a.hits).length - Object.keys(b.hits).length)
+      .map(({ test, hits }): [string, Record<string, number>] => [
+        test,
+        Object.fromEntries(Object.entries(hits).filter(([mutant]) => !isEnough(mutant))),
+      ]);
+    return Object.fromEntries(chosen);
   };
-  const chosen = tests
-    .toSorted((a, b) => Object.keys(a.hits).length - Object.keys(b.hits).length)
-    .map(({ test, cost, hits }): [string, Record<string, number>] => {
-      const isOther = !isOwn(fileOf(test));
-      const isSlow = cost > SLOW_MILLISECONDS;
-      const some = Object.entries(hits).filter(
-        ([mutant]) =>
-          !(isOther && isSpared("other", mutant, MOST_OTHERS)) && !(isSlow && isSpared("slow", mutant, MOST_SLOW)),
-      );
-      return [test, Object.fromEntries(some)];
-    });
   return {
-    hits: Object.fromEntries(chosen),
+    hits: hitsOf,
     ticks: Object.fromEntries(tests.map(({ test, ticks }) => [test, ticks])),
     order: [...files].toSorted(([a, of], [b, other]) => rank(a, of) - rank(b, other)).map(([file]) => file),
     /** The verdict on a mutant that no test has killed. */

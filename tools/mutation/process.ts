@@ -5,25 +5,21 @@ import type { Entry, Plan } from "./plan.ts";
 
 export const DIRECTORY = join(".sluice", "mutation");
 
-const LOOK_MILLISECONDS = 30_000;
+const LOOK_MILLISECONDS = 5_000;
 
 /** A process whose journal stands still hangs in a mutant. On a busy machine, it may only be waiting for the processor. */
-const MOST_IDLE_LOOKS = 20;
-const MOST_CPU_SECONDS = 60;
+const MOST_IDLE_LOOKS = 60;
+const MOST_CPU_SECONDS = 15;
 
 /** Runs the tests of a plan in a process of its own, and returns what the process has noted. */
-export async function inOwnProcess(
-  name: string,
-  round: number,
-  plan: Omit<Plan, "journal">,
-): Promise<readonly Entry[]> {
+export async function inOwnProcess(name: string, step: string, plan: Omit<Plan, "journal">): Promise<readonly Entry[]> {
   const file = join(DIRECTORY, `${name}.plan.json`);
   const journal = join(DIRECTORY, `${name}.jsonl`);
   writeFileSync(file, JSON.stringify({ ...plan, journal }));
   writeFileSync(journal, "");
   // The next processes find the transformed modules there.
   const cache = join(DIRECTORY, `${name}.cache`);
-  if (round === 0) rmSync(cache, { recursive: true, force: true });
+  if (step === "coverage") rmSync(cache, { recursive: true, force: true });
   const config = join(import.meta.dirname, "vitest.config.ts");
   const child = spawn("node_modules/.bin/vitest", ["run", "--config", config], {
     env: { ...process.env, MUTATION_PLAN: file, MUTATION_CACHE: cache },
@@ -40,13 +36,15 @@ export async function inOwnProcess(
   };
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  let looks = 0;
   let still = { size: -1, looks: 0, seconds: 0 };
   const watch = setInterval(() => {
     const { length: size } = readFileSync(journal);
     const seconds = cpuSeconds(child.pid ?? 0);
     if (size !== still.size) still = { size, looks: 0, seconds };
     else if (++still.looks >= MOST_IDLE_LOOKS || seconds - still.seconds > MOST_CPU_SECONDS) kill();
-    console.error(`${name}, process ${round}: ${size} bytes of notes, ${Math.round(seconds)} s of CPU time`);
+    if (++looks % 12 === 0)
+      console.error(`${name}, ${step}: ${size} bytes of notes, ${Math.round(seconds)} s of CPU time`);
   }, LOOK_MILLISECONDS);
   await ended;
   clearInterval(watch);
