@@ -1,6 +1,7 @@
 import { relative, resolve } from "node:path";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { TEST_ENVIRONMENT } from "../../test/suites.ts";
 import { readPlan } from "./plan.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
@@ -25,6 +26,7 @@ export default defineConfig({
   test: {
     root: ROOT,
     include: [...plan.tests],
+    env: TEST_ENVIRONMENT,
     pool: "forks",
     maxWorkers: 1,
     maxConcurrency: 1,
