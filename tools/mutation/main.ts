@@ -53,7 +53,9 @@ async function test({ folder, tests, others }: Area): Promise<readonly Result[]>
       const last = entries.at(-1);
       if (last?.tag === "begin") verdicts.set(last.mutant, "timed out");
       save(folder, resultsSoFar());
-      if (last?.tag !== "begin" && last?.tag !== "polluted") break;
+      const isLeft = entries.some(({ tag }) => tag === "polluted" || tag === "unfit");
+      const isFurther = entries.some(({ tag }) => tag === "killed" || tag === "survived" || tag === "polluted");
+      if (last?.tag !== "begin" && !(isLeft && isFurther)) break;
     }
   }
   return resultsSoFar();

@@ -1,6 +1,6 @@
 import { type RunnerTestCase as Test, TestRunner } from "vitest";
 import { mutantsGlobal } from "./mutants-global.ts";
-import { note, pairOf, readPlan, TICK_MILLISECONDS } from "./plan.ts";
+import { type Entry, note, pairOf, readPlan, TICK_MILLISECONDS } from "./plan.ts";
 import { testName } from "./test-name.ts";
 
 /** Some tests replace the global timers. */
@@ -25,12 +25,20 @@ function afterTicks(count: number, end: () => void): void {
 let strayErrors = 0;
 for (const event of ["uncaughtException", "unhandledRejection"] as const) process.on(event, () => void strayErrors++);
 
-type Step = { readonly tag: "mutant"; readonly id: string } | { readonly tag: "control"; readonly after: string };
+type Step =
+  | { readonly tag: "mutant"; readonly id: string }
+  /** Without a mutant, after a failure with one. */
+  | { readonly tag: "control"; readonly after: string }
+  /** Without a mutant, before the first one. */
+  | { readonly tag: "baseline" };
+
+/** Whether a mutant has left something behind in this process. */
+let isPolluted = false;
 
 /**
  * Repeats each test: once for each mutant whose code it runs, and that no test has killed yet. After a repetition that
- * fails, the test is repeated without a mutant. If it fails again, the mutant has left something behind, and the process
- * ends. The next process continues: with the same mutant, if this process has not passed the test before.
+ * fails, the test is repeated without a mutant. If it fails again, the mutant has left something behind, and the test is left
+ * to the next process. From then on, each test of this process first runs without a mutant.
  */
 export default class MutationRunner extends TestRunner {
   #steps: Step[] = [];
@@ -46,6 +54,7 @@ export default class MutationRunner extends TestRunner {
       .map((id) => ({ tag: "mutant", id }));
     this.#hasPassed = false;
     if (this.#steps.length === 0) test.mode = "skip";
+    else if (isPolluted) this.#steps.unshift({ tag: "baseline" });
     // `#next` ends the repetitions.
     test.repeats = Number.MAX_SAFE_INTEGER;
   }
@@ -87,18 +96,23 @@ export default class MutationRunner extends TestRunner {
       else note(journal, { tag: "survived", test: name, mutant: id });
     } else if (this.#step?.tag === "control") {
       const mutant = this.#step.after;
-      if (!failed || this.#hasPassed) note(journal, { tag: "killed", test: name, mutant });
-      if (failed) {
-        note(journal, { tag: "polluted", test: name, mutant });
-        process.kill(process.pid, "SIGKILL");
-      }
-      settled.add(mutant);
-    }
+      const isKilled = !failed || this.#hasPassed;
+      if (isKilled) note(journal, { tag: "killed", test: name, mutant });
+      if (isKilled) settled.add(mutant);
+      if (failed) this.#leave({ tag: "polluted", test: name, mutant });
+    } else if (failed) this.#leave({ tag: "unfit", test: name });
     this.#hasPassed ||= !failed;
     if (result === undefined) return;
     delete result.errors;
     result.state = "pass";
     // Vitest then repeats the test no more.
     if (this.#steps.length === 0) (result as { pending?: boolean }).pending = true;
+  }
+
+  /** Leaves the rest of a test to the next process. */
+  #leave(entry: Entry): void {
+    note(journal, entry);
+    isPolluted = true;
+    this.#steps = [];
   }
 }

@@ -40,8 +40,10 @@ export type Entry =
   | { readonly tag: "begin"; readonly test: string; readonly mutant: string }
   | { readonly tag: "survived"; readonly test: string; readonly mutant: string }
   | { readonly tag: "killed"; readonly test: string; readonly mutant: string }
-  /** The test failed with the mutant, and afterwards also without it. So this process cannot judge any more. */
-  | { readonly tag: "polluted"; readonly test: string; readonly mutant: string };
+  /** The test failed with the mutant, and afterwards also without it. So this process cannot judge this test any more. */
+  | { readonly tag: "polluted"; readonly test: string; readonly mutant: string }
+  /** After a mutant had left something behind, the test failed without a mutant. */
+  | { readonly tag: "unfit"; readonly test: string };
 
 export const pairOf = (test: string, mutant: string): string => `${mutant} ${test}`;
 
