@@ -8,7 +8,7 @@ import { placeOf } from "../screens/dlq/command-line.ts";
 import { DeadLetterProgress } from "../screens/dlq/dead-letter-progress.ts";
 import { Preview } from "../screens/dlq/preview.ts";
 import { RedriveReport } from "../screens/dlq/redrive-report.ts";
-import { plural } from "../screens/format.ts";
+import { count, plural } from "../screens/format.ts";
 import { withOneTarget } from "../targets/dead-letter-target.ts";
 import type { Target } from "../targets/target.ts";
 import { workflowOf } from "../targets/target-workflow.ts";
@@ -22,6 +22,8 @@ import { loadTransform } from "./transform-file.ts";
 
 /** How many items `--edit` opens at once. More are changed with `--set` or `--transform`. */
 const MAX_EDITED = 100;
+
+const SENDING = "Sending back";
 
 type Selects = (deadLetter: DeadLetter) => boolean;
 
@@ -120,8 +122,14 @@ async function scan(
   },
 ): Promise<RedriveResult> {
   const { dryRun, select, change, total } = options;
-  const shown = new DeadLetterProgress(dryRun ? "Reading" : "Sending back");
+  const shown = new DeadLetterProgress(dryRun ? "Reading" : SENDING);
   const { deadLetterQueue, queue, ledger, runs } = services;
+  let sent = 0;
+  const showMoved = (verb: string, moved = sent) => {
+    sent = moved;
+    shown.turnTo(verb);
+    shown.show(sent, total);
+  };
   try {
     return await interruptible((signal) =>
       redrive({
@@ -136,7 +144,8 @@ async function scan(
         signal,
         exactCounts: local !== undefined,
         onProgress: (progress) => (dryRun ? shown.showScan(progress) : shown.showReturn(progress)),
-        onMoved: (moved) => shown.show(moved, total),
+        onMoved: (moved) => showMoved(SENDING, moved),
+        room: { onFull: (messages) => showMoved(`The queue is full (${count(messages)} messages): waiting to send`) },
       }),
     );
   } finally {

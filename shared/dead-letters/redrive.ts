@@ -11,6 +11,7 @@ import { redrivenBody } from "../messages/dead-letter.ts";
 import { parseEnvelope } from "../messages/envelope.ts";
 import type { ItemAddress } from "../messages/item-address.ts";
 import { Pacer } from "./pacer.ts";
+import { QueueRoom, type QueueRoomOptions } from "./queue-room.ts";
 import { type DeadLetter, hasItemAddress, itemOf, REASON_ATTRIBUTE, toMessageAttribute } from "./read-dead-letter.ts";
 import { type HeldDeadLetter, Scan, type ScanOptions, type ScanResult } from "./scan.ts";
 
@@ -34,6 +35,11 @@ export interface RedriveOptions extends ScanOptions {
   readonly dryRun?: boolean | undefined;
   /** Called after each step, beside `onProgress`. */
   readonly onMoved?: ((moved: number) => void) | undefined;
+  /**
+   * How many messages the queue may hold, and what happens while it is full: then the redrive waits for the consumers.
+   * Default: 66,667 messages.
+   */
+  readonly room?: Pick<QueueRoomOptions, "mostMessages" | "onFull" | "sleep"> | undefined;
 }
 
 /**
@@ -113,6 +119,7 @@ class Redriver {
   readonly #options: RedriveOptions;
   readonly #scan: Scan;
   readonly #pacer: Pacer;
+  readonly #room: QueueRoom;
   readonly #now: () => number;
   /**
    * Items that die after this time are not redriven. Otherwise an item that fails at once would be sent back again and
@@ -133,7 +140,9 @@ class Redriver {
     this.#scan = scan;
     this.#now = options.now ?? Date.now;
     this.#beganAt = this.#now();
-    this.#pacer = new Pacer({ ratePerSecond: options.ratePerSecond, signal: options.signal, now: this.#now });
+    const { queue, signal, ratePerSecond, room } = options;
+    this.#pacer = new Pacer({ ratePerSecond, signal, now: this.#now });
+    this.#room = new QueueRoom({ ...room, queue, signal });
   }
 
   get outcome(): Omit<RedriveResult, keyof ScanResult> {
@@ -157,7 +166,8 @@ class Redriver {
     const step = dryRun ? Math.max(1, selected.length) : this.#pacer.step;
     for (let start = 0; start < selected.length; start += step) {
       const some = selected.slice(start, start + step);
-      if (!dryRun && !(await this.#pacer.wait(some.length))) return;
+      const mayMove = dryRun || ((await this.#pacer.wait(some.length)) && (await this.#room.wait(some.length)));
+      if (!mayMove) return;
       await this.#redrive(some);
     }
   }

@@ -294,6 +294,45 @@ test("A redrive that is interrupted ends between two steps, and makes the other 
   expect(world.deadLetters.every(({ visibleAt }) => visibleAt <= world.queues.now)).toBe(true);
 });
 
+describe("A redrive into a queue with little room", () => {
+  test("waits for the consumers, so that the messages that may be in flight stay below what SQS allows", async () => {
+    const world = await dead(100);
+    world.queues.put(QUEUE, "a message of another run");
+    const depths: number[] = [];
+    const full: number[] = [];
+    const sleep = async () => {
+      depths.push(world.messages.length);
+      // Half of the items have succeeded. The others have failed, and wait hidden for their next attempt.
+      const messages = world.queues.of(QUEUE);
+      for (const message of messages.splice(0, messages.length / 2)) message.visibleAt += 60_000;
+    };
+    const room = { mostMessages: 90, onFull: (messages: number) => full.push(messages), sleep };
+    expect(await all(world, { room })).toMatchObject({ moved: 100, refused: {} });
+    // A step has 80 dead letters.
+    expect(depths).toEqual([81]);
+    expect(full).toEqual([81]);
+    expect(world.messages.length).toBeLessThanOrEqual(90);
+  });
+
+  test("that is interrupted while it waits leaves all dead letters", async () => {
+    const world = await dead(3);
+    const soon = new AbortController();
+    const room = { mostMessages: 0, sleep: async () => soon.abort() };
+    expect(await all(world, { signal: soon.signal, room })).toMatchObject({ moved: 0, stoppedBy: "interruption" });
+    expect(world.deadLetters.filter(({ visibleAt }) => visibleAt <= world.queues.now)).toHaveLength(3);
+  });
+
+  test("does not ask for the depth for each dead letter", async () => {
+    const world = await dead(200);
+    let asked = 0;
+    world.queues.before = (action, queue) => {
+      if (action === "attributes" && queue === QUEUE) asked++;
+    };
+    expect(await all(world)).toMatchObject({ moved: 200 });
+    expect(asked).toBe(1);
+  });
+});
+
 describe("A redrive that crashes", () => {
   const STEPS = ["before it sends", "after it sent", "before it deletes", "after it deleted"] as const;
   test.each(STEPS)("%s loses nothing, and its repetition settles the item once", async (step) => {
