@@ -272,7 +272,7 @@ export class Consumer {
   }
 
   #toOutcome(item: ItemMessage, state: PendingState, attempted: IsolatedOutcome): Outcome {
-    const { workflow, random } = this.#options;
+    const { workflow, random, now } = this.#options;
     const returned = (afterMilliseconds: number): Outcome => ({ tag: "returned", item, state, afterMilliseconds });
     switch (attempted.tag) {
       case "attempted": {
@@ -283,6 +283,8 @@ export class Consumer {
       }
       case "exhausted":
         return { tag: "dead", item, reason: "exhausted", history: { ...state, failures: attempted.failures } };
+      case "maybe running":
+        return returned(attempted.until - now());
       case "no place":
         return returned(noPlaceDelay(workflow.timeoutMilliseconds, random()));
       case "not started":

@@ -10,6 +10,8 @@ export interface AttemptsRow {
   readonly final: Reason | undefined;
   /** Receives that are accounted for: the ledger has a failure of the receive, or a mark. */
   readonly receives: ReadonlyMap<number, "failed" | ReceiveMark>;
+  /** When the attempts of `isolated` and `alone` receives began, in milliseconds since 1970. Absent in rows of earlier versions. */
+  readonly began?: ReadonlyMap<number, number>;
   /** All receives up to this one are accounted for, even if they are not in `receives`. Default: 0. */
   readonly accountedTo?: number;
   /**
@@ -43,6 +45,8 @@ export const failureAttribute = (generation: number, receiveCount: number): stri
   `failure ${generation}.${receiveCount}`;
 export const receiveAttribute = (generation: number, receiveCount: number): string =>
   `receive ${generation}.${receiveCount}`;
+export const beganAttribute = (generation: number, receiveCount: number): string =>
+  `began ${generation}.${receiveCount}`;
 export const finalAttribute = (generation: number): string => `final ${generation}`;
 export const waitsAttribute = (generation: number): string => `waits ${generation}`;
 /** The number of waits. Each update of the waits is conditional on it, so that no wait of another consumer gets lost. */
@@ -50,16 +54,18 @@ export const waitCountAttribute = (generation: number): string => `wait count ${
 export const accountedAttribute = (generation: number): string => `accounted ${generation}`;
 export const suspectAttribute = (generation: number): string => `suspect ${generation}`;
 export const deadLetterAttribute = (generation: number): string => `dead letter ${generation}`;
-const RECEIVE = /^(failure|receive) (\d+)\.(\d+)$/;
+const RECEIVE = /^(failure|receive|began) (\d+)\.(\d+)$/;
 
 export function readAttemptsRow(row: Row | undefined, generation: number): AttemptsRow {
   const failures: { receive: number; failure: Failure }[] = [];
   const receives = new Map<number, "failed" | ReceiveMark>();
+  const began = new Map<number, number>();
   for (const [attribute, value] of Object.entries(row ?? {})) {
     const match = RECEIVE.exec(attribute);
     if (match === null || Number(match[2]) !== generation) continue;
     const receive = Number(match[3]);
-    if (match[1] === "failure") {
+    if (match[1] === "began") began.set(receive, Number(value));
+    else if (match[1] === "failure") {
       failures.push({ receive, failure: value as unknown as Failure });
       receives.set(receive, "failed");
     } else if (!receives.has(receive)) receives.set(receive, value as ReceiveMark);
@@ -72,6 +78,7 @@ export function readAttemptsRow(row: Row | undefined, generation: number): Attem
     failures: failures.map(({ failure }) => failure),
     final: row?.[finalAttribute(generation)] as Reason | undefined,
     receives,
+    ...(began.size > 0 && { began }),
     ...(typeof accountedTo === "number" && { accountedTo }),
     ...(row?.[suspectAttribute(generation)] === true && { suspect: true }),
     ...(waits !== undefined && { waits: waits as unknown as Waits }),

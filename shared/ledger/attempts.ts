@@ -6,6 +6,7 @@ import { attemptsKey, type ItemAddress } from "../messages/item-address.ts";
 import {
   type AttemptsRow,
   accountedAttribute,
+  beganAttribute,
   deadLetterAttribute,
   failureAttribute,
   finalAttribute,
@@ -80,7 +81,13 @@ export class Attempts {
           ...accounting(item, known, wait.receive, isSuspect),
         },
         // The attempt of this receive has ended, so its mark is no longer needed.
-        remove: [...new Set([receiveAttribute(redriveGeneration, wait.receive), ...returnedMarks(item, known)])],
+        remove: [
+          ...new Set([
+            receiveAttribute(redriveGeneration, wait.receive),
+            beganAttribute(redriveGeneration, wait.receive),
+            ...returnedMarks(item, known),
+          ]),
+        ],
         when: [
           known.waits === undefined
             ? { absent: waitCountAttribute(redriveGeneration) }
@@ -129,10 +136,16 @@ export class Attempts {
   /**
    * Records what happened at a receive that has no failure. The receive is then accounted for, even if the consumer crashes
    * next. Only messages that were received before, or that are put back, need this record.
+   *
+   * @param beganAt When the attempt began, in milliseconds since 1970, if the mark is of an attempt.
    */
-  async recordReceive(item: ItemAddress, receiveCount: number, mark: ReceiveMark): Promise<void> {
+  async recordReceive(item: ItemAddress, receiveCount: number, mark: ReceiveMark, beganAt?: number): Promise<void> {
+    const { redriveGeneration } = item;
     await this.#store.update(attemptsKey(item), {
-      set: { [receiveAttribute(item.redriveGeneration, receiveCount)]: mark },
+      set: {
+        [receiveAttribute(redriveGeneration, receiveCount)]: mark,
+        ...(beganAt !== undefined && { [beganAttribute(redriveGeneration, receiveCount)]: beganAt }),
+      },
     });
   }
 }

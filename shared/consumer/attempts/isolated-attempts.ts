@@ -9,7 +9,7 @@ import type { AttemptOutcome } from "./attempt.ts";
 import { Isolation, type IsolationOptions } from "./isolation.ts";
 import { isolationMemory } from "./isolation-memory.ts";
 import { IsolationPlaces } from "./isolation-places.ts";
-import { crashedReceives, type PendingState } from "./receive-history.ts";
+import { crashedReceives, maybeRunningUntil, type PendingState } from "./receive-history.ts";
 
 export interface IsolatedAttemptsOptions extends IsolationOptions {
   readonly workflow: Workflow;
@@ -22,6 +22,8 @@ export type IsolatedOutcome =
   | { readonly tag: "attempted"; readonly outcome: AttemptOutcome; readonly failures: readonly Failure[] }
   /** No attempt was made: earlier crashes, which are counted only now, have used up the item's attempts. */
   | { readonly tag: "exhausted"; readonly failures: readonly Failure[] }
+  /** No attempt was made: another consumer may be making one, until this time in the clock's milliseconds. */
+  | { readonly tag: "maybe running"; readonly until: number }
   /** No process was available for it in time. */
   | { readonly tag: "no place" }
   /** This environment cannot start a process, so another environment must make the attempt. */
@@ -46,6 +48,9 @@ export class IsolatedAttempts {
    * @throws What the ledger throws: the message must be received again.
    */
   async attempt(item: ItemMessage, state: PendingState, deadline: number): Promise<IsolatedOutcome> {
+    const { timeoutMilliseconds } = this.#options.workflow;
+    const until = maybeRunningUntil(item, state, timeoutMilliseconds, this.#options.now());
+    if (until !== undefined) return { tag: "maybe running", until };
     const alone = crashedReceives(item, state, "isolated", "alone").length > 0;
     const place = this.#places.take(isolationMemory(this.#options.memoryMb, alone).processes, alone);
     if (place === undefined) return { tag: "no place" };
@@ -59,7 +64,7 @@ export class IsolatedAttempts {
   }
 
   async #run(item: ItemMessage, state: PendingState, alone: boolean, deadline: number): Promise<IsolatedOutcome> {
-    const { ledger, workflow } = this.#options;
+    const { ledger, workflow, now } = this.#options;
     const { envelope } = item;
     const { failures } = state;
     const { timeoutMilliseconds } = workflow;
@@ -78,7 +83,8 @@ export class IsolatedAttempts {
       alone,
       beginsBy: isolatedAttemptBeginsBy(deadline, timeoutMilliseconds),
       // Recorded when the process is ready: what goes wrong before that does not count against the item.
-      begin: () => ledger.attempts.recordReceive(addressOf(envelope), receiveOf(item), alone ? "alone" : "isolated"),
+      begin: () =>
+        ledger.attempts.recordReceive(addressOf(envelope), receiveOf(item), alone ? "alone" : "isolated", now()),
     });
     switch (outcome.tag) {
       case "not ready":

@@ -28,6 +28,29 @@ export function crashedReceives(
 }
 
 /**
+ * An isolated attempt ends at its timeout, and is recorded within this time, unless the ledger is slow. So an older mark without an
+ * outcome is of an attempt that crashed its consumer.
+ */
+const RECORDED_WITHIN_MILLISECONDS = 5_000;
+
+/**
+ * Until when an earlier attempt that runs alone may still be running, in milliseconds since 1970. `undefined`: none is. SQS may
+ * deliver a message to a second consumer while the first one still has it.
+ */
+export function maybeRunningUntil(
+  item: ItemMessage,
+  state: PendingState,
+  timeoutMilliseconds: number,
+  now: number,
+): number | undefined {
+  const began = crashedReceives(item, state, "alone").flatMap((receive) => state.began?.get(receive) ?? []);
+  const latest = Math.max(...began);
+  const until = latest + timeoutMilliseconds + RECORDED_WITHIN_MILLISECONDS;
+  // If the clock was set back, the attempt seems to begin in the future.
+  return now < until && latest <= now + RECORDED_WITHIN_MILLISECONDS ? until : undefined;
+}
+
+/**
  * Whether an item is a suspect: its attempt may have ended the process that it ran in. The other items that were in the
  * process are suspects too, because nothing shows which item was the cause. Attempts of suspects run isolated; see
  * `docs/internals/poison.md`.

@@ -304,6 +304,47 @@ describe("a consumer", () => {
     expect(world.sqs.deleted).toEqual([]);
   });
 
+  test("counts no crash while another consumer may have the item's attempt", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    const item = { run: RUN, partition: 0, page: 0, index: 0, epoch: 1, redriveGeneration: 0 };
+    const timeout = 30_000;
+    const at = Date.now();
+    const now = () => at;
+    const began = at - timeout;
+    await world.ledger.attempts.recordReceive(item, 2, "alone", began);
+    const settings = { timeout: { milliseconds: timeout } };
+    expect(await world.consume(settings, [world.message(0, { receiveCount: 3 })], { now })).toEqual(["0"]);
+    const [state] = await world.ledger.itemStates([item]);
+    expect(state).toMatchObject({
+      failures: [],
+      receives: new Map([
+        [2, "alone"],
+        [3, "returned"],
+      ]),
+    });
+    expect(isolation.run).not.toHaveBeenCalled();
+    // The message returns when the attempt and its record must have ended: 5 s after the timeout.
+    expect(world.sqs.visibilities).toEqual([{ receiptHandle: "handle-0", seconds: 5 }]);
+    await world.ledger.attempts.recordReceive(item, 2, "alone", began - 5_001);
+    expect(await world.consume(settings, [world.message(0, { receiveCount: 4 })], { now })).toEqual([]);
+    expect(await world.counts()).toMatchObject({ succeeded: 1, retried: 1 });
+  });
+
+  test("counts nothing for an attempt that ended in a wait, and forgets when it began", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    const item = { run: RUN, partition: 0, page: 0, index: 0, epoch: 1, redriveGeneration: 0 };
+    await world.ledger.attempts.recordReceive(item, 2, "alone", 1);
+    const [before] = await world.ledger.itemStates([item]);
+    if (before?.tag !== "pending") throw new Error(`the item is ${before?.tag}`);
+    expect(before.began).toEqual(new Map([[2, 1]]));
+    const note = { at: "2026-01-01T00:00:00.000Z", name: "Throttled", message: "busy", milliseconds: 1_000 };
+    const wait = { kind: "throttled", note, receive: 2, startedAt: 1, endedAt: 2 } as const;
+    await world.ledger.attempts.recordWait(item, wait, before, { atMostMilliseconds: 60_000, isSuspect: true });
+    const [after] = await world.ledger.itemStates([item]);
+    expect(after).toMatchObject({ failures: [], receives: new Map(), accountedTo: 2 });
+    expect(after).not.toHaveProperty("began");
+  });
+
   test("records the outcome and the crashes of a suspect", async () => {
     const world = await ConsumerWorld.of(["a", "b"]);
     const item = { run: RUN, partition: 0, page: 0, index: 0, epoch: 1, redriveGeneration: 0 };
