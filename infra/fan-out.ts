@@ -19,6 +19,7 @@ import { checkStartsAfter, parseSchedule, type ScheduleOption } from "../shared/
 import { outputName, type StackOutput } from "../shared/definition/stack-outputs.ts";
 import { type Topology, topology as topologyOf } from "../shared/definition/topology.ts";
 import { isWorkflow, type Workflow } from "../shared/definition/workflow.ts";
+import type { SourceRight } from "../shared/sources/source.ts";
 import { Alarms } from "./alarms.ts";
 import { FUNCTIONS, type FunctionName } from "./bundling.ts";
 import { checkReservedConcurrency, checkTopology } from "./checks.ts";
@@ -30,9 +31,10 @@ import { ledgerTable } from "./ledger-table.ts";
 import { mappings } from "./mappings.ts";
 import { checkOwnVariables, checkVariablesSize } from "./own-variables.ts";
 import { Queues } from "./queues.ts";
-import { type Resources, rightsOf, toStatement } from "./rights.ts";
+import { arnOf, type Resources, rightsOf, toSourceStatement, toStatement } from "./rights.ts";
 import { RunSchedule } from "./run-schedule.ts";
 import { sourceFiles } from "./source-files.ts";
+import { sourceRightsOf } from "./source-rights.ts";
 
 /** The path of the runbook, relative to the directory in which the CDK is called. */
 const RUNBOOK = `${import.meta.url.includes("/node_modules/") ? "node_modules/sluice/" : ""}docs/guides/runbook.md`;
@@ -221,6 +223,7 @@ export class FanOut extends Construct implements IGrantable {
     noteConcurrency(this, workflow.name, topology, reserved);
     // `cdk destroy` does not bundle the functions, so it does not need the files.
     const files = Stack.of(this).bundlingRequired ? sourceFiles(workflow, variables) : [];
+    const sourceRights = sourceRightsOf(workflow, variables, Stack.of(this).bundlingRequired);
     const make = (name: FunctionName) => {
       const declared = permissions.filter((permission) => permission.function === name);
       const made = new FanOutFunction(this, name === "producer" ? "Producer" : "Consumer", {
@@ -235,7 +238,11 @@ export class FanOut extends Construct implements IGrantable {
         // https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
         recursiveLoop: name === "producer" ? RecursiveLoop.ALLOW : RecursiveLoop.TERMINATE,
         environment: variables,
-        rights: [...rightsOf(name, resources), ...declared.map(toStatement)],
+        rights: [
+          ...rightsOf(name, resources),
+          ...(name === "producer" ? sourceRights.map((right) => toSourceStatement(right, Stack.of(this))) : []),
+          ...declared.map(toStatement),
+        ],
         logRetention: props.logRetention ?? RetentionDays.ONE_MONTH,
         removalPolicy,
       });
@@ -245,6 +252,7 @@ export class FanOut extends Construct implements IGrantable {
           Validations.of(made.role).acknowledge({ id: `AwsSolutions-IAM5[Resource::${resource}]`, reason });
         }
       }
+      if (name === "producer") acknowledgeWildcards(made, sourceRights);
       return made;
     };
     return Object.fromEntries(FUNCTIONS.map((name) => [name, make(name)])) as Record<FunctionName, FanOutFunction>;
@@ -290,6 +298,25 @@ export class FanOut extends Construct implements IGrantable {
     }
   }
 }
+
+/** Tells cdk-nag why a source reads more than one resource of a kind, such as all objects below a prefix. */
+function acknowledgeWildcards({ role }: FanOutFunction, rights: readonly SourceRight[]): void {
+  for (const { resources, reason } of rights) {
+    if (reason === undefined) continue;
+    for (const resource of resources.map((each) => arnOf(each, Stack.of(role)))) {
+      if (!resource.includes("*")) continue;
+      Validations.of(role).acknowledge({ id: `AwsSolutions-IAM5[Resource::${readable(role, resource)}]`, reason });
+    }
+  }
+}
+
+/** An ARN as cdk-nag writes it: a reference to the partition is `<AWS::Partition>`. */
+const readable = (role: Construct, arn: string): string => {
+  const resolved: unknown = Stack.of(role).resolve(arn);
+  if (typeof resolved === "string") return resolved;
+  const { "Fn::Join": [, parts] = ["", []] } = resolved as { "Fn::Join"?: [string, ({ Ref: string } | string)[]] };
+  return parts.map((part) => (typeof part === "string" ? part : `<${part.Ref}>`)).join("");
+};
 
 function checkWorkflowFile(file: string): void {
   if (isAbsolute(file) && existsSync(file)) return;

@@ -1,8 +1,10 @@
+import { ArnFormat, type Stack } from "aws-cdk-lib";
 import type { Table } from "aws-cdk-lib/aws-dynamodb";
 import type { IEventBus } from "aws-cdk-lib/aws-events";
 import { Effect, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { ParsedPermission } from "../shared/definition/permissions.ts";
+import type { SourceResource, SourceRight } from "../shared/sources/source.ts";
 import type { FunctionName } from "./bundling.ts";
 import type { Queues } from "./queues.ts";
 
@@ -59,6 +61,19 @@ export function rightsOf(
 
 /** The policy statement of a permission that a workflow declares. */
 export const toStatement = ({ actions, resources }: ParsedPermission): PolicyStatement => allow(actions, resources);
+
+/** The policy statement of a right that a source needs. */
+export const toSourceStatement = ({ actions, resources, conditions }: SourceRight, stack: Stack): PolicyStatement =>
+  new PolicyStatement({
+    effect: Effect.ALLOW,
+    actions: [...actions],
+    resources: resources.map((resource) => arnOf(resource, stack)),
+    ...(conditions !== undefined && { conditions }),
+  });
+
+/** The ARN of a resource that a source reads, in the partition of the stack. */
+export const arnOf = (resource: SourceResource, stack: Stack): string =>
+  typeof resource === "string" ? resource : stack.formatArn({ ...resource, arnFormat: ArnFormat.NO_RESOURCE_NAME });
 
 function allow(actions: readonly string[], resources: readonly string[]): PolicyStatement {
   return new PolicyStatement({ effect: Effect.ALLOW, actions: [...actions], resources: [...resources] });

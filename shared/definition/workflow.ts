@@ -36,7 +36,10 @@ export interface WorkflowOptions<Input = unknown, Output = Input, Returned = unk
    * `0-9` and `-`; the first one is a letter.
    */
   readonly name: string;
-  /** Where the items come from: `httpPages(...)`, `fileLines(...)`, `items(...)`, or your own `{ readPage }`. */
+  /**
+   * Where the items come from: `httpPages(...)`, `fileLines(...)`, `s3Objects(...)`, `items(...)`, or your own
+   * `{ readPage }`.
+   */
   readonly source: Source<Input> | PageReader<Input>;
   /**
    * The schema of an item: any Standard Schema, such as one of zod, valibot or arktype. The task receives the output of

@@ -23,6 +23,8 @@ export { type CursorFieldOptions, cursorField, type LastItemOptions, lastItem } 
 export { linkHeader, type NextUrlOptions, nextUrl } from "./pagination-by-link.ts";
 export { type OffsetLimitOptions, offsetLimit, type PageNumberOptions, pageNumber } from "./pagination-by-number.ts";
 export type { BodyParameter, Parameter } from "./request-parameter.ts";
+export type { BucketName } from "./s3-bucket.ts";
+export { type S3Object, type S3ObjectsOptions, s3Objects } from "./s3-objects.ts";
 export {
   type Cursor,
   type Environment,
@@ -31,6 +33,9 @@ export {
   type ReadContext,
   type Source,
   type SourceFiles,
+  type SourceResource,
+  type SourceRight,
+  type SourceRights,
   toSource,
 } from "./source.ts";
 export { UnreadableItem } from "./unreadable-item.ts";

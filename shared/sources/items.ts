@@ -32,9 +32,9 @@ export interface ItemsOptions {
  * **Limit: only an array continues where it stopped.** A run reads its source in slices of about a minute, and often
  * less, because a slice also ends when the queue is full. For any other iterable, each slice starts at the first item,
  * and drops the items that the run has read before. The run warns when a slice takes 30 s. The run fails when a slice
- * has spent 60 s on dropping items. So `items` does not suit listings of a service, such as the objects of a large S3
- * bucket, or rows of a database. For these, write `{ readPage(cursor) }` with the service's own cursor, which continues
- * where it stopped.
+ * has spent 60 s on dropping items. So `items` does not suit listings of a service or rows of a database.
+ * For these, use the source for the service, such as `s3Objects`, or write `{ readPage(cursor) }` with the service's own
+ * cursor, which continues where it stopped.
  *
  * @throws {ConfigurationError} The value cannot be iterated, or can be iterated only once; `pageSize` is out of range;
  *   an option is unknown.
@@ -47,15 +47,6 @@ export interface ItemsOptions {
  * source: items(async function* () {
  *   for (const region of await regions()) yield* await officesIn(region);
  * }),
- * // Objects of an S3 bucket: the service's cursor instead of items(...).
- * source: {
- *   async readPage(after, { signal }) {
- *     const command = new ListObjectsV2Command({ Bucket, ...(after && { StartAfter: String(after) }) });
- *     const { Contents = [], IsTruncated } = await client.send(command, { abortSignal: signal });
- *     const keys = Contents.map(({ Key }) => Key);
- *     return { items: keys, next: IsTruncated ? keys.at(-1) : undefined };
- *   },
- * },
  * ```
  */
 export function items<Item>(

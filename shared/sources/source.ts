@@ -78,6 +78,45 @@ export interface SourceFiles {
   files?(environment: Environment): readonly string[];
 }
 
+/** A resource of AWS: an ARN, or the parts of an ARN. The partition is that of the stack. */
+export type SourceResource =
+  | string
+  | {
+      /** Such as `s3`. */
+      readonly service: string;
+      /** Default: the region of the stack. `""` if the ARN has none. */
+      readonly region?: string;
+      /** Default: the account of the stack. `""` if the ARN has none. */
+      readonly account?: string;
+      /** What follows the account in the ARN, such as `table/customers`. */
+      readonly resource: string;
+    };
+
+/** What a source may do in AWS. */
+export interface SourceRight {
+  /** The full names of the actions, without wildcards. */
+  readonly actions: readonly string[];
+  readonly resources: readonly SourceResource[];
+  /** Conditions of the policy statement: operator, key and value. Default: none. */
+  readonly conditions?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Why a resource ends in a wildcard. Needed if one does. */
+  readonly reason?: string;
+}
+
+/** The part of a source that names the rights in AWS that it needs. */
+export interface SourceRights {
+  /**
+   * Returns the rights that the source needs. The producer of a deployed workflow gets exactly these. Sluice's sources for
+   * AWS implement this method themselves. For your own source, the option `permissions` of the workflow is simpler.
+   * Default: none.
+   *
+   * Sluice calls the method at synth.
+   *
+   * @param environment The environment variables that the functions will have.
+   */
+  rights?(environment: Environment): readonly SourceRight[];
+}
+
 // The place for partitions. A source that can divide itself into disjoint parts will get one more optional method in
 // `Source`, beside `pages`: it lists the parts. The type of a part belongs above `Source` in this file, and `pages`
 // will receive the part to read. Each part then has its own cursors and its own page numbers. A source without the
@@ -115,7 +154,7 @@ export interface SourceFiles {
  * };
  * ```
  */
-export interface Source<Item = unknown> extends SourceFiles {
+export interface Source<Item = unknown> extends SourceFiles, SourceRights {
   /**
    * `"header"` if the names of the items' fields come from a header, as in a CSV file. Sluice then names the header in
    * messages about a missing field.
@@ -152,7 +191,7 @@ export interface Source<Item = unknown> extends SourceFiles {
  * }
  * ```
  */
-export interface PageReader<Item = unknown> extends SourceFiles {
+export interface PageReader<Item = unknown> extends SourceFiles, SourceRights {
   /**
    * Reads one page.
    *
@@ -170,6 +209,7 @@ export function toSource<Item>(source: Source<Item> | PageReader<Item>): Source<
   if ("pages" in source) return source;
   return {
     files: (environment) => source.files?.(environment) ?? [],
+    rights: (environment) => source.rights?.(environment) ?? [],
     async *pages(cursor, context) {
       let next: Cursor | undefined = cursor;
       do {

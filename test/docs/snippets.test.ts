@@ -10,13 +10,6 @@ const run = promisify(execFile);
 
 /** What the snippets use of packages that a reader's project has and this one has not. */
 const FOREIGN = `
-declare module "@aws-sdk/client-s3" {
-  export class ListObjectsV2Command { constructor(input: { Bucket: string; MaxKeys?: number; StartAfter?: string }); }
-  export class S3Client {
-    send(command: ListObjectsV2Command, options?: { abortSignal?: AbortSignal }):
-      Promise<{ Contents?: { Key?: string }[]; IsTruncated?: boolean }>;
-  }
-}
 declare module "@aws-sdk/client-ssm" {
   export class GetParameterCommand { constructor(input: { Name: string; WithDecryption?: boolean }); }
   export class SSMClient { send(command: GetParameterCommand): Promise<{ Parameter?: { Value?: string } }>; }
@@ -35,7 +28,7 @@ import { resolve } from "node:path";
 import * as z from "zod";
 import {
   checkResponse, cursorField, defineWorkflow, fileLines, httpPages, items, lastItem, linkHeader, nextUrl, offsetLimit,
-  pageNumber, parseJson, PermanentError, RetryLater, singlePage, Throttled, type Workflow,
+  pageNumber, parseJson, PermanentError, RetryLater, s3Objects, singlePage, Throttled, type Workflow,
 } from "sluice";
 declare const rows: readonly { id: number }[];
 declare function page(cursor: unknown, options: { signal: AbortSignal }): Promise<{ rows: object[]; next?: string }>;

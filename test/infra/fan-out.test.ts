@@ -4,12 +4,14 @@ import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import { describe, expect, test, vi } from "vitest";
+import { sourceRightsOf } from "../../infra/source-rights.ts";
 import { EXPIRY_ATTRIBUTE, TABLE_KEYS } from "../../shared/aws/table.ts";
 import { NODE_FLAGS } from "../../shared/base/node-flags.ts";
 import { outputName, readOutputs, workflowsOf } from "../../shared/definition/stack-outputs.ts";
 import { topology as topologyOf } from "../../shared/definition/topology.ts";
 import { defineWorkflow, type Workflow } from "../../shared/definition/workflow.ts";
 import { parseControlMessage } from "../../shared/messages/control.ts";
+import { s3Objects } from "../../shared/sources/index.ts";
 import { workflowOptions } from "../helpers/workflow-options.ts";
 import { fanOutIn, newApp, rightsOfRole, type Statement, synthesise } from "./synthesis.ts";
 
@@ -459,6 +461,38 @@ describe("rights", () => {
       "sqs:SendMessage ControlQueue",
       "sqs:SendMessage ScheduleDeadLetterQueue",
     ]);
+  });
+
+  test("the producer gets exactly the rights that the source names, in the partition of the stack", () => {
+    const source = s3Objects({ bucket: "uploads", prefix: "in/" });
+    const made = synthesise({ options: { ...options, source } }).template;
+    const statements = Object.values(made.findResources("AWS::IAM::Policy")).flatMap(
+      ({ Properties }) => Properties.PolicyDocument.Statement,
+    );
+    expect(statements.filter(({ Action }) => String(Action).includes("s3:"))).toEqual([
+      {
+        Action: "s3:ListBucket",
+        Condition: { StringEquals: { "s3:prefix": "in/" } },
+        Effect: "Allow",
+        Resource: { "Fn::Join": ["", ["arn:", { Ref: "AWS::Partition" }, ":s3:::uploads"]] },
+      },
+    ]);
+    expect(rightsOfRole(made, "FanOutProducerRole")).toEqual([...producer, "s3:ListBucket s3:::uploads"].toSorted());
+    expect(rightsOfRole(made, "FanOutConsumerRole")).toEqual(consumer.toSorted());
+  });
+
+  test("the name of a bucket comes from the variables of the function", () => {
+    const source = s3Objects({ bucket: ({ UPLOADS = "" }) => UPLOADS });
+    const made = (environment: Record<string, string>) => synthesise({ options: { ...options, source }, environment });
+    expect(rightsOfRole(made({ UPLOADS: "uploads" }).template, "FanOutProducerRole")).toContain(
+      "s3:ListBucket s3:::uploads",
+    );
+    // Nothing is bundled, as in cdk destroy: then no right is needed, and a missing variable is no error.
+    expect(rightsOfRole(made({}).template, "FanOutProducerRole")).toEqual(producer.toSorted());
+    const { source: named } = defineWorkflow(workflowOptions({ source }));
+    expect(() => sourceRightsOf({ name: "orders", source: named }, {}, true)).toThrow(
+      /^the source of the workflow orders cannot say which rights it needs: the function bucket returned ""/,
+    );
   });
 
   test("a permission for the construct is granted to the consumer", () => {

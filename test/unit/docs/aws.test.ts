@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { page, ROOT } from "../../helpers/pages.ts";
 
 const COLUMNS = ["Behaviour", "Code", "AWS page", "Embedded engine", "Emulator", "Test"];
-const SECTIONS = ["Lambda", "SQS", "DynamoDB", "EventBridge Scheduler", "CloudWatch", "CloudFormation"];
+const SECTIONS = ["Lambda", "SQS", "DynamoDB", "S3", "EventBridge Scheduler", "CloudWatch", "CloudFormation"];
 
 interface Section {
   readonly heading: string;
