@@ -62,6 +62,11 @@ export class CliWorld {
     return this.#spawn(process.execPath, ["--no-warnings", CLI, ...words], "ignore");
   }
 
+  /** Begins another program, which may run commands of its own, in a process group of its own. */
+  beginProgram(program: string, ...words: readonly string[]): Command {
+    return this.#spawn(program, words, "ignore");
+  }
+
   #spawn(command: string, words: readonly string[], input: "ignore" | "pipe"): Command {
     const child = spawn(command, words, {
       cwd: this.path,
