@@ -32,11 +32,7 @@ export const SHORT: readonly Scope[] = [
     cancel: true,
     spares: 1,
   },
-  {
-    ...OVERLAP,
-    name: "two pages of an item that cannot be sent, and two producers at once",
-    pages: [["unsendable"], ["unsendable"]],
-  },
+  { ...OVERLAP, name: "two pages without an item, and two producers at once", pages: [[], []] },
   { ...TWO, name: "two pages of an item", pages: [["good"], ["good"]] },
   {
     ...TWO,
@@ -53,6 +49,11 @@ export const LONG: readonly Scope[] = [
   { ...TWO, name: "two pages, and a run that is cancelled", consumers: 1, pages: [["good"], ["good"]], cancel: true },
   { ...TWO, name: "two pages of an item, and a producer that dies", pages: [["good"], ["good"]], spares: 1 },
   { ...OVERLAP, name: "one item, and two producers at once", pages: [["good"]] },
+  {
+    ...OVERLAP,
+    name: "two pages of an item that cannot be sent, and two producers at once",
+    pages: [["unsendable"], ["unsendable"]],
+  },
   { ...TWO, name: "an item that dies, and two consumers", pages: [["bad"]] },
   { ...TWO, name: "an item that dies, and none is tolerated", consumers: 1, pages: [["bad"]], tolerated: 0 },
   { ...TWO, name: "an item that asks for a wait, and two consumers", pages: [["patient"]] },
