@@ -7,6 +7,7 @@ import { connect } from "../shared/ledger/connect.ts";
 import { objectStoreOfUrl } from "../shared/results/object-store-of-url.ts";
 import { createClients } from "./clients.ts";
 import { WARM_UP_MILLISECONDS, warmUpCode, warmUpConnections } from "./environment-warm-up.ts";
+import { openS3 } from "./open-s3.ts";
 
 /**
  * Counts the requests that should have bypassed the SDK and could not. All invocations of the environment share the
@@ -49,6 +50,7 @@ export async function functionServices(
   const { store, queue } = services;
   const endpoints = { store, queue, controlQueue: usesControlQueue ? services.controlQueue : undefined };
   await warmUpConnections(endpoints, sockets, Math.max(0, warmUpEnd - performance.now()));
-  const resultStore = environment.resultsUrl === undefined ? undefined : objectStoreOfUrl(environment.resultsUrl);
+  const { resultsUrl } = environment;
+  const resultStore = resultsUrl === undefined ? undefined : await objectStoreOfUrl(resultsUrl, openS3);
   return { workflow, ...services, resultStore, fallbacks, now: Date.now, random: Math.random } as const;
 }

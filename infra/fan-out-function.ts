@@ -15,6 +15,8 @@ export interface FanOutFunctionProps {
   readonly workflowFile: string;
   /** The files that the function opens by their paths. They are packed with the function. */
   readonly files: readonly SourceFile[];
+  /** Whether the workflow keeps results, so that the function needs the SDK for S3. */
+  readonly hasResults: boolean;
   readonly topology: FunctionTopology;
   /** `undefined`: the function shares the concurrency of the account with all other functions. */
   readonly reservedConcurrency: number | undefined;
@@ -50,7 +52,7 @@ export class FanOutFunction extends Construct {
       description: `The ${name} of the workflow ${props.workflow}`,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      code: functionCode(name, props.workflowFile, props.files),
+      code: functionCode(name, props.workflowFile, props),
       handler: HANDLER,
       role: this.role,
       timeout: Duration.seconds(topology.timeoutSeconds),

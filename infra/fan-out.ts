@@ -4,10 +4,11 @@ import { Annotations, CfnOutput, RemovalPolicy, Stack, Tags, Validations } from 
 import type { Alarm, Dashboard } from "aws-cdk-lib/aws-cloudwatch";
 import type { Table } from "aws-cdk-lib/aws-dynamodb";
 import { EventBus, type IEventBus } from "aws-cdk-lib/aws-events";
-import type { IGrantable, IPrincipal } from "aws-cdk-lib/aws-iam";
+import type { Grant, IGrantable, IPrincipal } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { type IFunction, RecursiveLoop } from "aws-cdk-lib/aws-lambda";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
+import type { IBucket } from "aws-cdk-lib/aws-s3";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 import type { IQueue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
@@ -31,6 +32,14 @@ import { ledgerTable } from "./ledger-table.ts";
 import { mappings } from "./mappings.ts";
 import { checkOwnVariables, checkVariablesSize } from "./own-variables.ts";
 import { Queues } from "./queues.ts";
+import {
+  acknowledgeObjects,
+  checkResultsProps,
+  grantRead,
+  type ResultsBucketProps,
+  type ResultsStore,
+  resultsStore,
+} from "./results-store.ts";
 import { arnOf, type Resources, rightsOf, toSourceStatement, toStatement } from "./rights.ts";
 import { RunSchedule } from "./run-schedule.ts";
 import { sourceFiles } from "./source-files.ts";
@@ -66,15 +75,22 @@ export interface FanOutProps {
   /** The EventBridge bus that receives an event at the end of each run. Default: the default bus of the account. */
   readonly eventBus?: IEventBus;
   /**
-   * The KMS key that encrypts the queues. Default: a key that SQS manages. DynamoDB always encrypts the ledger with a key
-   * of its own.
+   * The KMS key that encrypts the queues, and the construct's bucket of results. Default: keys that SQS and S3 manage.
+   * DynamoDB always encrypts the ledger with a key of its own.
    */
   readonly encryptionKey?: IKey;
+  /**
+   * Where the results of the workflow's runs are stored. Only for a workflow with `results`. Default: a bucket of the
+   * construct. It is encrypted, accepts requests over TLS only, and follows `removalPolicy`.
+   *
+   * @example { bucket: Bucket.fromBucketName(stack, "Results", "acme-results"), prefix: "prod" }
+   */
+  readonly results?: ResultsBucketProps;
   /** Whether DynamoDB refuses to delete the ledger's table. Default false. */
   readonly deletionProtection?: boolean;
   /**
-   * What happens to the ledger, the dead-letter queues and the logs when the stack is deleted. Default
-   * `RemovalPolicy.RETAIN`.
+   * What happens to the ledger, the dead-letter queues, the construct's bucket of results and the logs when the stack is
+   * deleted. Default `RemovalPolicy.RETAIN`. `DESTROY` deletes the results with the bucket.
    */
   readonly removalPolicy?: RemovalPolicy;
   /** How long CloudWatch keeps the logs of the functions. Default one month. */
@@ -122,8 +138,11 @@ export class FanOut extends Construct implements IGrantable {
   readonly controlQueue: IQueue;
   readonly controlDeadLetterQueue: IQueue;
   readonly table: Table;
+  /** The bucket with the results of the workflow's runs. `undefined`: the workflow keeps no results. */
+  readonly resultsBucket: IBucket | undefined;
   readonly alarms: readonly Alarm[];
   readonly dashboard: Dashboard;
+  readonly #results: ResultsStore | undefined;
 
   /** @throws {ConfigurationError} A property is invalid, or properties contradict each other. */
   constructor(scope: Construct, id: string, props: FanOutProps) {
@@ -134,6 +153,7 @@ export class FanOut extends Construct implements IGrantable {
     checkTopology(topology, workflow.timeoutMilliseconds);
     checkWorkflowFile(props.workflowFile);
     checkRemoval(removalPolicy, deletionProtection);
+    checkResultsProps(workflow, props.results);
     const failureRate = checkFailureRate(props.failureRate ?? 0.25);
     const schedule = props.schedule === undefined ? workflow.schedule : parseSchedule(props.schedule);
     if (schedule !== undefined) checkStartsAfter(schedule, Date.now());
@@ -142,7 +162,11 @@ export class FanOut extends Construct implements IGrantable {
     const queues = new Queues(this, "Queues", { topology, encryptionKey, removalPolicy });
     const table = ledgerTable(this, "Ledger", { deletionProtection, removalPolicy });
     const eventBus = props.eventBus ?? EventBus.fromEventBusName(this, "DefaultEventBus", "default");
-    const functions = this.#functions(props, topology, { queues, table, eventBus, encryptionKey }, permissions ?? []);
+    const results =
+      workflow.results &&
+      resultsStore(this, "Results", { workflow: workflow.name, given: props.results, encryptionKey, removalPolicy });
+    const resources = { queues, table, eventBus, encryptionKey, results };
+    const functions = this.#functions(props, topology, resources, permissions ?? []);
     mappings(this, functions, queues, topology);
     const runSchedule =
       schedule &&
@@ -185,6 +209,8 @@ export class FanOut extends Construct implements IGrantable {
     this.controlQueue = queues.controlQueue;
     this.controlDeadLetterQueue = queues.controlDeadLetterQueue;
     this.table = table;
+    this.#results = results;
+    this.resultsBucket = results?.bucket;
     this.alarms = alarms;
     this.dashboard = dashboard;
     this.#output(workflow.name, functions);
@@ -197,7 +223,7 @@ export class FanOut extends Construct implements IGrantable {
     permissions: readonly ParsedPermission[],
   ): Record<FunctionName, FanOutFunction> {
     const { workflow, workflowFile, removalPolicy = RemovalPolicy.RETAIN } = props;
-    const { queues, table, eventBus } = resources;
+    const { queues, table, eventBus, results } = resources;
     const environment = functionEnvironment(topology, {
       queueUrl: queues.queue.queueUrl,
       deadLetterQueueUrl: queues.deadLetterQueue.queueUrl,
@@ -205,6 +231,7 @@ export class FanOut extends Construct implements IGrantable {
       controlDeadLetterQueueUrl: queues.controlDeadLetterQueue.queueUrl,
       eventBus: eventBus.eventBusArn,
       table: table.tableName,
+      ...(results !== undefined && { resultsUrl: results.url }),
       stack: Stack.of(this).stackName,
       fastPath: fastPathOf(process.env),
       // `cdk list` and `cdk destroy` bundle nothing.
@@ -231,6 +258,7 @@ export class FanOut extends Construct implements IGrantable {
         workflow: workflow.name,
         workflowFile,
         files: name === "producer" ? files : [],
+        hasResults: results !== undefined,
         topology: topology[name],
         reservedConcurrency: reserved[name],
         // The producer sends messages to itself over the control queue, so this loop is intended. A consumer must not
@@ -246,6 +274,7 @@ export class FanOut extends Construct implements IGrantable {
         logRetention: props.logRetention ?? RetentionDays.ONE_MONTH,
         removalPolicy,
       });
+      if (results !== undefined) acknowledgeObjects(made.role, results);
       for (const { resources: granted, reason } of declared) {
         if (reason === undefined) continue;
         for (const resource of granted.filter((arn) => arn.includes("*"))) {
@@ -276,8 +305,23 @@ export class FanOut extends Construct implements IGrantable {
     return given;
   }
 
+  /**
+   * Lets somebody read the results of the workflow's runs, as `sluice results --stack` does for an operator.
+   *
+   * @throws {ConfigurationError} The workflow keeps no results.
+   * @example fanOut.grantReadResults(role)
+   */
+  grantReadResults(grantee: IGrantable): Grant {
+    if (this.#results === undefined) {
+      throw new ConfigurationError(
+        "grantReadResults: the workflow keeps no results, so nobody can read them: add results: true to the workflow",
+      );
+    }
+    return grantRead(grantee, this.#results);
+  }
+
   #output(workflow: string, functions: Readonly<Record<FunctionName, FanOutFunction>>): void {
-    const values: Record<StackOutput, string> = {
+    const values: Partial<Record<StackOutput, string>> = {
       workflow,
       queueUrl: this.queue.queueUrl,
       deadLetterQueueUrl: this.deadLetterQueue.queueUrl,
@@ -289,6 +333,7 @@ export class FanOut extends Construct implements IGrantable {
       producerLogGroup: functions.producer.logGroup.logGroupName,
       consumerLogGroup: functions.consumer.logGroup.logGroupName,
       dashboard: this.dashboard.dashboardName,
+      ...(this.#results !== undefined && { resultsUrl: this.#results.url }),
     };
     for (const [output, value] of Object.entries(values)) {
       const name = outputName(workflow, output as StackOutput);

@@ -3,24 +3,34 @@ import { dirname, join } from "node:path";
 import { AssetHashType, DockerImage } from "aws-cdk-lib";
 import { Code } from "aws-cdk-lib/aws-lambda";
 import { buildSync } from "esbuild";
-import { BUNDLE_FILE, bundleOptions, entryOf, type FunctionName } from "./bundling.ts";
+import { BUNDLE_FILE, bundleOptions, entryOf, type FunctionName, S3_ENTRY, S3_FILE } from "./bundling.ts";
 import { copySourceFiles, type SourceFile } from "./source-files.ts";
 
 /** The handler of a bundle, in the form that Lambda expects. */
 export const HANDLER = "index.handler";
 
+/** What a function contains besides its bundle. */
+export interface CodeContents {
+  /** Files in the function's working directory. */
+  readonly files: readonly SourceFile[];
+  /** Whether the workflow keeps results, so that the function needs the SDK for S3. */
+  readonly hasResults: boolean;
+}
+
 /**
  * The bundle of a function as a CDK asset. The CDK creates the asset only when it needs the code. `cdk list` and
  * `cdk destroy` do not need it.
- *
- * @param files The files to pack with the bundle. They are in the function's working directory.
  */
-export function functionCode(name: FunctionName, workflowFile: string, files: readonly SourceFile[]): Code {
+export function functionCode(name: FunctionName, workflowFile: string, { files, hasResults }: CodeContents): Code {
   const entry = entryOf(name);
   const build = (directory: string) => {
     // The directory can contain the bundle of an earlier build that failed.
-    rmSync(join(directory, BUNDLE_FILE), { force: true });
-    buildSync({ ...bundleOptions(workflowFile), entryPoints: [entry], outfile: join(directory, BUNDLE_FILE) });
+    for (const file of [BUNDLE_FILE, S3_FILE]) rmSync(join(directory, file), { force: true });
+    const options = bundleOptions(workflowFile);
+    buildSync({ ...options, entryPoints: [entry], outfile: join(directory, BUNDLE_FILE) });
+    if (hasResults) {
+      buildSync({ ...options, sourcemap: false, entryPoints: [S3_ENTRY], outfile: join(directory, S3_FILE) });
+    }
     copySourceFiles(files, directory);
     return true;
   };
@@ -32,7 +42,7 @@ export function functionCode(name: FunctionName, workflowFile: string, files: re
       // The image is never used, because the local bundling always succeeds or throws.
       image: DockerImage.fromRegistry("none"),
       // The CDK treats two assets with the same command as one asset.
-      command: [name, workflowFile, ...files.map(({ path }) => path)],
+      command: [name, workflowFile, ...(hasResults ? [S3_FILE] : []), ...files.map(({ path }) => path)],
     },
   });
 }

@@ -7,12 +7,15 @@ import type { ParsedPermission } from "../shared/definition/permissions.ts";
 import type { SourceResource, SourceRight } from "../shared/sources/source.ts";
 import type { FunctionName } from "./bundling.ts";
 import type { Queues } from "./queues.ts";
+import { type ResultsStore, resultsRightsOf } from "./results-store.ts";
 
 export interface Resources {
   readonly queues: Queues;
   readonly table: Table;
   readonly eventBus: IEventBus;
   readonly encryptionKey: IKey | undefined;
+  /** `undefined`: the workflow keeps no results. */
+  readonly results: ResultsStore | undefined;
 }
 
 /**
@@ -29,7 +32,7 @@ const RECEIVE = [
 /** The permissions that a function needs, and no others. */
 export function rightsOf(
   name: FunctionName,
-  { queues, table, eventBus, encryptionKey }: Resources,
+  { queues, table, eventBus, encryptionKey, results }: Resources,
 ): readonly PolicyStatement[] {
   const { queue, deadLetterQueue, controlQueue, controlDeadLetterQueue } = queues;
   const common = [
@@ -38,6 +41,7 @@ export function rightsOf(
     // For queues with a customer managed key: sending needs both actions, receiving needs `kms:Decrypt`.
     // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     ...(encryptionKey === undefined ? [] : [allow(["kms:GenerateDataKey", "kms:Decrypt"], [encryptionKey.keyArn])]),
+    ...(results === undefined ? [] : resultsRightsOf(name, results)),
   ];
   if (name === "producer") {
     return [

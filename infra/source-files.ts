@@ -4,7 +4,7 @@ import { ConfigurationError, toError } from "../shared/base/errors.ts";
 import { show } from "../shared/base/options.ts";
 import type { Workflow } from "../shared/definition/workflow.ts";
 import type { Source } from "../shared/sources/source.ts";
-import { BUNDLE_FILE } from "./bundling.ts";
+import { BUNDLE_FILE, S3_FILE } from "./bundling.ts";
 
 /**
  * The largest total size of the files of a workflow, in megabytes. Lambda allows 250 MB for an unzipped function. Each
@@ -90,7 +90,7 @@ function checkPath(workflow: string, path: unknown): string {
         `${show(below)}, and not a URL`,
     );
   }
-  if ([BUNDLE_FILE, `${BUNDLE_FILE}.map`].includes(normalize(path))) {
+  if ([BUNDLE_FILE, `${BUNDLE_FILE}.map`, S3_FILE].includes(normalize(path))) {
     throw new ConfigurationError(`${reads}, the name of the function's own bundle: rename the file`);
   }
   return normalize(path);

@@ -94,3 +94,15 @@ export const MAPPING_CONCURRENCY = { minimum: 2, maximum: 1_000 } as const;
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
  */
 export const LARGEST_BATCH_WITHOUT_WINDOW = 10;
+
+/**
+ * S3: the most objects of one `DeleteObjects` request.
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+ */
+export const MOST_DELETED_OBJECTS = 1_000;
+
+/**
+ * S3: the smallest part of a multipart upload, except for the last part.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+ */
+export const SMALLEST_UPLOADED_PART_BYTES = 5 * 1_024 * 1_024;

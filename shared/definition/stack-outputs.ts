@@ -13,9 +13,18 @@ export const STACK_OUTPUTS = {
   producerLogGroup: "ProducerLogGroup",
   consumerLogGroup: "ConsumerLogGroup",
   dashboard: "Dashboard",
+  resultsUrl: "ResultsUrl",
 } as const;
 
 export type StackOutput = keyof typeof STACK_OUTPUTS;
+
+/** Outputs that a stack does not have if its workflow does not use the feature, or if an older Sluice deployed it. */
+const OPTIONAL: readonly StackOutput[] = ["resultsUrl"];
+
+/** The values of a workflow's outputs. `resultsUrl` is absent if the workflow keeps no results. */
+export type StackOutputs = Readonly<Record<Exclude<StackOutput, "resultsUrl">, string>> & {
+  readonly resultsUrl?: string;
+};
 
 /**
  * The name of an output, such as `SluiceCitiesQueueUrl`. It contains the name of the workflow, because a stack can have
@@ -38,17 +47,15 @@ export function workflowsOf(outputs: Readonly<Record<string, string>>): readonly
  * @throws {ConfigurationError} An output is missing: the stack does not contain the workflow, or another version of
  *   Sluice deployed it.
  */
-export function readOutputs(
-  workflow: string,
-  outputs: Readonly<Record<string, string>>,
-): Readonly<Record<StackOutput, string>> {
+export function readOutputs(workflow: string, outputs: Readonly<Record<string, string>>): StackOutputs {
   const read = (output: StackOutput) => {
     const value = outputs[outputName(workflow, output)];
-    if (value !== undefined) return [output, value] as const;
+    if (value !== undefined) return [[output, value] as const];
+    if (OPTIONAL.includes(output)) return [];
     throw new ConfigurationError(
       `the stack has no output ${outputName(workflow, output)}: the stack does not contain the workflow "${workflow}", ` +
         "or another version of Sluice deployed it. Deploy the stack again",
     );
   };
-  return Object.fromEntries((Object.keys(STACK_OUTPUTS) as StackOutput[]).map(read)) as Record<StackOutput, string>;
+  return Object.fromEntries((Object.keys(STACK_OUTPUTS) as StackOutput[]).flatMap(read)) as unknown as StackOutputs;
 }

@@ -15,12 +15,15 @@ let findings = "";
 // Both stacks under one pack: it takes seconds.
 beforeAll(() => {
   fanOutIn(clean, {
+    options: { results: true },
     encryptionKey: new Key(clean, "Key", { enableKeyRotation: true }),
     schedule: "rate(1 day)",
     permissions: [{ ...permission, reason: "Every invoice of the bucket is an item." }],
   });
   const lax = new Stack(app, "Lax");
   fanOutIn(lax, { permissions: [permission] });
+  const bucket = Bucket.fromBucketName(lax, "GivenBucket", "acme-results");
+  fanOutIn(lax, { options: { name: "given", results: true }, results: { bucket } }, "Given");
   new Bucket(lax, "Bucket");
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   const { exitCode } = process;
@@ -55,9 +58,20 @@ test("in the construct it finds nothing but what is acknowledged, each with its 
     "The two actions of X-Ray that send traces accept no other resource.",
   ];
   const invoices = "Annotation::AwsSolutions-IAM5[Resource::arn:aws:s3:::invoices/*]";
+  const objects = [
+    "Annotation::AwsSolutions-IAM5[Resource::<FanOutResults2D1C8C06.Arn>/test/*]",
+    "The keys of the results are known only when a run writes them. All of them are below this prefix.",
+  ];
   expect(acknowledged).toEqual([
+    [
+      "Clean/FanOut/Results",
+      "Annotation::AwsSolutions-S1",
+      "Only the functions and the operators of the workflow use the bucket. CloudTrail can log their requests.",
+    ],
     ["Clean/FanOut/Producer/Role", ...xRay],
+    ["Clean/FanOut/Producer/Role", ...objects],
     ["Clean/FanOut/Consumer/Role", ...xRay],
+    ["Clean/FanOut/Consumer/Role", ...objects],
     ["Clean/FanOut/Consumer/Role", invoices, "Every invoice of the bucket is an item."],
     [
       "Clean/FanOut/Schedule/DeadLetterQueue",
