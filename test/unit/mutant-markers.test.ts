@@ -1,16 +1,18 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { SIMULATED_MUTANTS } from "../chaos/simulated/mutants.ts";
 import { changeMarked, productMarkers } from "../exploration/markers.ts";
 import { MUTANTS } from "../exploration/mutants.ts";
 
 const markers = productMarkers();
+const mutants = [...MUTANTS, ...SIMULATED_MUTANTS];
 
-describe("The mutants of the exploration", () => {
+describe("The mutants of the exploration and of simulated chaos", () => {
   test("each have one marker in the product's source, and each marker has a mutant", () => {
-    expect(markers.map(({ mutant }) => mutant).sort()).toEqual(MUTANTS.map(({ name }) => name).sort());
+    expect(markers.map(({ mutant }) => mutant).sort()).toEqual(mutants.map(({ name }) => name).sort());
   });
 
-  test.for(MUTANTS)("change what is marked $name", ({ name, change }) => {
+  test.for(mutants)("change what is marked $name", ({ name, change }) => {
     const file = markers.find(({ mutant }) => mutant === name)?.file ?? expect.fail("it has no marker");
     const source = readFileSync(file, "utf8");
     expect(changeMarked(source, name, change)).not.toBe(source);

@@ -129,6 +129,7 @@ export class Recorder {
     const recorded = this.#successes.record(page, { index, redriveGeneration, failures, result });
     if (this.#results !== undefined && this.#results.unstoredBytes >= MOST_UNSTORED_BYTES) this.#successes.writeAll();
     try {
+      // mutant: record-before-delete
       await recorded;
     } catch (error) {
       if (error instanceof ResultsNotStoredError) return await this.#returnUnstored(item, state);

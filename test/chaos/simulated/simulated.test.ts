@@ -3,13 +3,26 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { beforeAll, expect, test } from "vitest";
 import type { RunResult } from "../run.ts";
+import { MUTANT, SIMULATED_MUTANTS, type SimulatedMutant } from "./mutants.ts";
 
 const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
+const PRELOAD = fileURLToPath(new URL("./preload-mutant.ts", import.meta.url));
 
 /** Simulates seeds in a process of their own, because virtual time replaces the timers of its whole process. */
 async function simulate(...args: readonly string[]): Promise<readonly RunResult[]> {
-  const { stdout } = await promisify(execFile)(process.execPath, [MAIN, "--json", ...args], { maxBuffer: 2 ** 24 });
-  const lines = stdout.trimEnd().split("\n");
+  return await simulated([MAIN, "--json", ...args]);
+}
+
+/** Simulates seeds with a mistake in the product. */
+async function simulateMutant({ name, seed }: SimulatedMutant): Promise<readonly RunResult[]> {
+  return await simulated(["--import", PRELOAD, MAIN, "--json", "--seed", String(seed)], { [MUTANT]: name });
+}
+
+async function simulated(args: readonly string[], variables: Readonly<Record<string, string>> = {}) {
+  const options = { maxBuffer: 2 ** 24, env: { ...process.env, ...variables } };
+  // With violations the exit code is 1. The output has them.
+  const { stdout } = await promisify(execFile)(process.execPath, args, options).catch((error) => error);
+  const lines: readonly string[] = stdout.trimEnd().split("\n");
   return lines.slice(0, -1).map((line) => JSON.parse(line) as RunResult);
 }
 
@@ -34,4 +47,9 @@ test("a seed repeats exactly, whatever was simulated before it", { timeout: LONG
   const [alone] = await simulate("--seed", "3");
   const before = results.find(({ seed }) => seed === 3);
   expect({ ...alone, directory: "" }).toEqual({ ...before, directory: "" });
+});
+
+test.for(SIMULATED_MUTANTS)("finds a mistake: $mistake", { timeout: 300_000 }, async (mutant) => {
+  const [result] = await simulateMutant(mutant);
+  expect(result?.violations.filter((violation) => mutant.shows.test(violation))).not.toEqual([]);
 });
