@@ -13,12 +13,12 @@ export const AREAS: readonly Area[] = [
   {
     folder: "shared/ledger",
     tests: [unit("ledger"), unit("control"), "test/integration/ledger/store.test.ts"],
-    others: [unit("producer"), unit("consumer"), unit("dead-letters"), unit("cli/runs"), unit("messages")],
+    others: [unit("producer"), unit("consumer"), unit("dead-letters")],
   },
   {
     folder: "shared/consumer",
     tests: [unit("consumer"), unit("control")],
-    others: [unit("functions"), unit("limits"), unit("dead-letters")],
+    others: [],
   },
   {
     folder: "shared/producer",

@@ -6,6 +6,7 @@ import { instrument, type Mutant } from "./mutants.ts";
 import { type Entry, pairOf } from "./plan.ts";
 import { DIRECTORY, inOwnProcess } from "./process.ts";
 import { earlierKills, type Result, report, save, type Verdict } from "./report.ts";
+import { ofSameFiles } from "./same-files.ts";
 
 /**
  * The tests run in three passes, and each pass tests the mutants that are left. Most mutants are killed by a cheap test.
@@ -29,7 +30,8 @@ async function test({ folder, tests, others }: Area): Promise<readonly Result[]>
   const name = folder.replaceAll("/", "-");
   const { mutants, code } = await instrument(folder);
   const plan = { tests: [...tests, ...others], code, order: [], settled: [], done: [] };
-  const coverage = coverageOf(await inOwnProcess(name, "coverage", plan), tests);
+  const coverage = coverageOf(await ofSameFiles(name, code, () => inOwnProcess(name, "coverage", plan)), tests);
+  const order = [...coverage.order];
   const verdicts = values.survivors ? earlierKills(folder, mutants) : new Map<string, Verdict>();
   const resultsSoFar = () =>
     mutants.map((mutant) => ({ ...mutant, verdict: verdicts.get(mutant.id) ?? coverage.without(mutant) }));
@@ -38,7 +40,7 @@ async function test({ folder, tests, others }: Area): Promise<readonly Result[]>
     const done = new Set<string>();
     const polluters = new Set<string>();
     for (let round = 1; ; round++) {
-      const { ticks, order } = coverage;
+      const { ticks } = coverage;
       const settled = [...verdicts.keys()];
       const next = { ...plan, hits, ticks, order, settled, done: [...done] };
       const entries = await inOwnProcess(name, `${pass + 1}.${round}`, next);
@@ -51,7 +53,12 @@ async function test({ folder, tests, others }: Area): Promise<readonly Result[]>
         polluters.add(entry.mutant);
       }
       const last = entries.at(-1);
-      if (last?.tag === "begin") verdicts.set(last.mutant, "timed out");
+      if (last?.tag === "begin") {
+        verdicts.set(last.mutant, "timed out");
+        // Each mutant that ends the process costs another one. So the file runs last, with the mutants that are left.
+        const file = fileOf(last.test);
+        order.push(...order.splice(order.indexOf(file), 1));
+      }
       save(folder, resultsSoFar());
       const isLeft = entries.some(({ tag }) => tag === "polluted" || tag === "unfit");
       const isFurther = entries.some(({ tag }) => tag === "killed" || tag === "survived" || tag === "polluted");
@@ -61,6 +68,8 @@ async function test({ folder, tests, others }: Area): Promise<readonly Result[]>
   return resultsSoFar();
 }
 
+const fileOf = (test: string) => test.split(" > ")[0] ?? "";
+
 function coverageOf(entries: readonly Entry[], own: readonly string[]) {
   const broken = entries.filter((entry) => entry.tag === "failed without a mutant");
   for (const { test, error } of broken) console.error(`left out, because it fails without a mutant: ${test}: ${error}`);
@@ -68,7 +77,6 @@ function coverageOf(entries: readonly Entry[], own: readonly string[]) {
   const tests = entries.filter((entry) => entry.tag === "hits").filter(({ test }) => !failing.has(test));
   const inside = new Set(tests.flatMap(({ hits }) => Object.keys(hits)));
   const outside = new Set(entries.flatMap((entry) => (entry.tag === "outside" ? entry.mutants : [])));
-  const fileOf = (test: string) => test.split(" > ")[0] ?? "";
   const files = Map.groupBy(tests, ({ test }) => fileOf(test));
   const isOwn = (file: string) => own.some((glob) => matchesGlob(file, glob));
   const mean = (of: typeof tests) => of.reduce((sum, { cost }) => sum + cost, 0) / of.length;
