@@ -68,7 +68,9 @@ async function test({ folder, tests, others }: Area): Promise<readonly Result[]>
   return resultsSoFar();
 }
 
-const fileOf = (test: string) => test.split(" > ")[0] ?? "";
+function fileOf(test: string): string {
+  return test.split(" > ")[0] ?? "";
+}
 
 function coverageOf(entries: readonly Entry[], own: readonly string[]) {
   const broken = entries.filter((entry) => entry.tag === "failed without a mutant");

@@ -36,13 +36,15 @@ export function report(folder: string, results: readonly Result[]): void {
 export const save = (folder: string, results: readonly Result[]): void =>
   writeFileSync(resultsFile(folder), JSON.stringify(results));
 
+/** The results of the last test of a folder. */
+export const readResults = (folder: string): readonly Result[] =>
+  existsSync(resultsFile(folder)) ? JSON.parse(readFileSync(resultsFile(folder), "utf8")) : [];
+
 const resultsFile = (folder: string) => join(DIRECTORY, `${folder.replaceAll("/", "-")}.results.json`);
 
 /** The mutants that were killed when this folder was tested last. A mutant is known again by its code. */
 export function earlierKills(folder: string, mutants: readonly Mutant[]): Map<string, Verdict> {
-  const file = resultsFile(folder);
-  const before: readonly Result[] = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : [];
-  const known = new Map(signed(before).map(([signature, { verdict }]) => [signature, verdict]));
+  const known = new Map(signed(readResults(folder)).map(([signature, { verdict }]) => [signature, verdict]));
   return new Map(
     signed(mutants).flatMap(([signature, { id }]): [string, Verdict][] => {
       const verdict = known.get(signature);
@@ -62,12 +64,19 @@ function signed<M extends Mutant>(mutants: readonly M[]): readonly [string, M][]
   });
 }
 
-function row(name: string, results: readonly Result[]): string {
-  const count = (verdict: Verdict) => results.filter((result) => result.verdict === verdict).length;
+const counter = (results: readonly Result[]) => (verdict: Verdict) =>
+  results.filter((result) => result.verdict === verdict).length;
+
+/** The share of mutants that were killed, in percent. */
+export function scoreOf(results: readonly Result[]): string {
+  const count = counter(results);
   const killed = count("killed") + count("timed out");
   const all = results.length - count("outside") - count("text");
-  return [name, all === 0 ? "–" : ((100 * killed) / all).toFixed(1), ...VERDICTS.map(count)].join("\t");
+  return all === 0 ? "–" : ((100 * killed) / all).toFixed(1);
 }
+
+const row = (name: string, results: readonly Result[]): string =>
+  [name, scoreOf(results), ...VERDICTS.map(counter(results))].join("\t");
 
 const describe = ({ file, line, kind, original, replacement, verdict }: Result): string =>
   `${file}:${line} ${kind}, ${verdict}\n- ${shown(original)}\n+ ${shown(replacement)}\n`;
