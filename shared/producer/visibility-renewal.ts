@@ -116,8 +116,9 @@ export class VisibilityRenewal {
    * @param hiddenFrom When the request that hid the message was sent.
    */
   #expectRenewalBy(hiddenFrom: number): void {
-    clearTimeout(this.#deadline);
+    // After `lost`, the timer is the one of `expired`. A renewal that succeeds too late does not stop it.
     if (this.#stopped || this.lost.aborted) return;
+    clearTimeout(this.#deadline);
     const { visibilityMilliseconds } = this.#options;
     const latest = hiddenFrom + visibilityMilliseconds * (1 - LOST_SHARE);
     this.#deadline = setTimeout(

@@ -115,3 +115,58 @@ test("the end of the work waits for a renewal under way, which must not undo a l
   await stopping;
   expect(renewal.lost.aborted).toBe(false);
 });
+
+test("a message whose first request never answers is lost before it becomes visible, too", async () => {
+  const { renewal, lostAt } = renewalOf(() => new Promise(() => {}));
+  void renewal.start();
+  await vi.advanceTimersByTimeAsync(100_000);
+  expect(lostAt).toEqual([28]);
+});
+
+test.each([
+  ["succeeds", undefined],
+  ["is refused", named("MessageNotInflight")],
+  ["fails", named("TimeoutError")],
+])("the end of the work is the end, although a renewal under way %s after it", async (_, error) => {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const { renewal, sent, lostAt } = renewalOf((request) => (request === 1 ? Promise.resolve() : promise));
+  await renewal.start();
+  await vi.advanceTimersByTimeAsync(10_000);
+  const stopping = renewal.stop();
+  if (error === undefined) resolve();
+  else reject(error);
+  await stopping;
+  expect(vi.getTimerCount()).toBe(0);
+  await vi.advanceTimersByTimeAsync(100_000);
+  expect(sent).toEqual([0, 10]);
+  expect(lostAt).toEqual([]);
+});
+
+test.each([
+  ["succeeds", undefined],
+  ["is refused", named("MessageNotInflight")],
+])("a message that was lost stays lost, although its last renewal %s later", async (_, error) => {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const { renewal, sent, lostAt, expiredAt } = renewalOf((request) => (request === 1 ? Promise.resolve() : promise));
+  await renewal.start();
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect(lostAt).toEqual([28]);
+  if (error === undefined) resolve();
+  else reject(error);
+  await vi.advanceTimersByTimeAsync(100_000);
+  expect(sent).toEqual([0, 10]);
+  expect(lostAt).toEqual([28]);
+  expect(expiredAt).toEqual([38]);
+});
+
+test.each([null, undefined, "MessageNotInflight", {}, Object.assign(Object.create(null), { name: "Other" })])(
+  "a request that throws %s is tried again",
+  async (thrown) => {
+    const { renewal, sent } = renewalOf((request) => (request === 2 ? Promise.reject(thrown) : Promise.resolve()));
+    await renewal.start();
+    await vi.advanceTimersByTimeAsync(11_000);
+    expect(sent).toEqual([0, 10, 11]);
+    expect(renewal.lost.aborted).toBe(false);
+    await renewal.stop();
+  },
+);
