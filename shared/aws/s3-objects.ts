@@ -29,6 +29,13 @@ export interface Listing {
   readonly token: string | undefined;
 }
 
+/** Which version of which object to read. */
+export interface ObjectVersion {
+  readonly bucket: string;
+  readonly key: string;
+  readonly etag: string;
+}
+
 /** Which keys to list. */
 export interface ListRequest {
   readonly bucket: string;
@@ -44,7 +51,7 @@ export interface ListRequest {
  */
 export class S3Reader {
   readonly #config: S3ClientConfig;
-  #loaded: Promise<{ readonly client: S3Client; readonly sdk: typeof import("@aws-sdk/client-s3") }> | undefined;
+  #loaded: Promise<{ readonly client: S3Client; readonly sdk: typeof import("./s3-reading-sdk.ts") }> | undefined;
 
   /** @param config Settings that the SDK would otherwise find itself. */
   constructor(config: S3ClientConfig = {}) {
@@ -89,8 +96,45 @@ export class S3Reader {
     return { objects, truncated: IsTruncated, token: NextContinuationToken };
   }
 
+  /** The size and the ETag of an object. */
+  async head(
+    bucket: string,
+    key: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly size: number; readonly etag: string }> {
+    const { client, sdk } = await this.#load();
+    const command = new sdk.HeadObjectCommand({ Bucket: bucket, Key: key });
+    const { ContentLength: size, ETag: etag } = await client.send(command, { abortSignal: signal });
+    if (size === undefined || etag === undefined) throw new Error("the response lacks the size or the ETag");
+    return { size, etag };
+  }
+
+  /**
+   * Reads the bytes of an object from `start` up to but not including `end`, if the object still has the ETag.
+   * https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+   *
+   * @param end More than `start`, and at most the size of the object.
+   * @throws {Error} `PreconditionFailed`: the object has another ETag. Or the response has another length.
+   */
+  async read(
+    { bucket, key, etag }: ObjectVersion,
+    start: number,
+    end: number,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const { client, sdk } = await this.#load();
+    const range = `bytes=${start}-${end - 1}`;
+    const command = new sdk.GetObjectCommand({ Bucket: bucket, Key: key, IfMatch: etag, Range: range });
+    const { Body } = await client.send(command, { abortSignal: signal });
+    const bytes = await Body?.transformToByteArray();
+    if (bytes?.length !== end - start) {
+      throw new Error(`the response to ${range} has ${bytes?.length ?? 0} bytes instead of ${end - start}`);
+    }
+    return bytes;
+  }
+
   #load() {
-    this.#loaded ??= import("@aws-sdk/client-s3").then((sdk) => ({
+    this.#loaded ??= import("./s3-reading-sdk.ts").then((sdk) => ({
       sdk,
       client: new sdk.S3Client({
         ...clientConfig({ requestTimeoutMilliseconds: REQUEST_TIMEOUT_MILLISECONDS }),

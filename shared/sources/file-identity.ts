@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { FileHandle } from "node:fs/promises";
+import type { ReadableFile } from "./readable-file.ts";
 
 const SAMPLE_BYTES = 4_096;
 
@@ -8,7 +8,7 @@ const SAMPLE_BYTES = 4_096;
  * same place in the same file, and it costs the same for a file of any size. The modification time is not used, because
  * a copy of the file has a different one.
  */
-export async function digestAround(file: FileHandle, byte: number): Promise<string> {
+export async function digestAround(file: ReadableFile, byte: number): Promise<string> {
   const hash = createHash("sha256");
   hash.update(await readAt(file, 0, SAMPLE_BYTES));
   const from = Math.max(0, byte - SAMPLE_BYTES);
@@ -17,7 +17,7 @@ export async function digestAround(file: FileHandle, byte: number): Promise<stri
 }
 
 /** Reads `length` bytes from `position`, or fewer at the end of the file. */
-export async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
+export async function readAt(file: ReadableFile, position: number, length: number): Promise<Buffer> {
   const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, position);
   return buffer.subarray(0, bytesRead);
 }

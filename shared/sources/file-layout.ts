@@ -1,8 +1,8 @@
 import { isUtf8 } from "node:buffer";
-import type { FileHandle } from "node:fs/promises";
 import { SourceError } from "../base/errors.ts";
 import { readAt } from "./file-identity.ts";
 import type { Place } from "./file-records.ts";
+import type { ReadableFile } from "./readable-file.ts";
 import type { TextEncoding } from "./text-encoding.ts";
 
 /**
@@ -28,6 +28,8 @@ export interface LayoutOptions {
   readonly quote?: number | undefined;
   /** Whether the first line may name the delimiter. */
   readonly mayNameSeparator: boolean;
+  /** What to do with a file that is compressed with gzip. Default: decompress it. */
+  readonly gzipFix?: string | undefined;
 }
 
 const LF = 0x0a;
@@ -41,7 +43,7 @@ const BINARY_FORMATS = [
   { starts: Buffer.from("BZh91AY&SY"), is: "compressed: decompress it, for example with bunzip2" },
   { starts: Buffer.from("PK\x03\x04"), is: "a ZIP archive, or a workbook such as .xlsx: unpack it, or save it as CSV" },
   { starts: Buffer.from("d0cf11e0a1b11ae1", "hex"), is: "an Excel workbook (.xls): save it as CSV" },
-  { starts: Buffer.from("PAR1"), is: "a Parquet file, which fileLines cannot read: convert it to JSON Lines" },
+  { starts: Buffer.from("PAR1"), is: "a Parquet file, which Sluice cannot read: convert it to JSON Lines" },
 ];
 
 /** How many bytes are read to find the first line. */
@@ -54,12 +56,15 @@ const SAMPLE_BYTES = 4_096;
  *
  * @throws {SourceError} The file is compressed, is not text, or does not have the encoding that the option names.
  */
-export async function layoutOf(file: FileHandle, name: string, options: LayoutOptions): Promise<FileLayout> {
+export async function layoutOf(file: ReadableFile, name: string, options: LayoutOptions): Promise<FileLayout> {
   const { size } = await file.stat();
   const { encoding, quote, mayNameSeparator } = options;
   const all = await readHead(file, encoding);
   const binary = BINARY_FORMATS.find(({ starts }) => all.subarray(0, starts.length).equals(starts));
-  if (binary !== undefined) throw unusable(`${name} is ${binary.is}`);
+  if (binary !== undefined) {
+    const isGzip = binary === BINARY_FORMATS[0] && options.gzipFix !== undefined;
+    throw unusable(`${name} is ${isGzip ? `compressed: ${options.gzipFix}` : binary.is}`);
+  }
   const markBytes = checkEncoding(all, name, encoding);
   const head = all.subarray(markBytes);
   const lineEnd = lineEndOf(head, encoding, quote);
@@ -78,7 +83,7 @@ export async function layoutOf(file: FileHandle, name: string, options: LayoutOp
  * Reads the first bytes of a file. If these bytes end in CR, more bytes are read, because the byte after a CR decides
  * whether the CR is a line end or a part of CR LF.
  */
-async function readHead(file: FileHandle, { codeAt, width }: TextEncoding): Promise<Buffer> {
+async function readHead(file: ReadableFile, { codeAt, width }: TextEncoding): Promise<Buffer> {
   let head = await readAt(file, 0, HEAD_BYTES);
   while (codeAt(head, head.length - width) === CR && head.length < 2 * HEAD_BYTES) {
     const more = await readAt(file, head.length, SAMPLE_BYTES);

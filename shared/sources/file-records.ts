@@ -1,5 +1,5 @@
-import type { FileHandle } from "node:fs/promises";
 import { SourceError } from "../base/errors.ts";
+import type { ReadableFile } from "./readable-file.ts";
 import type { TextEncoding } from "./text-encoding.ts";
 
 const READ_BYTES = 65_536;
@@ -26,7 +26,7 @@ export interface FileRecord extends Place {
 export interface RecordReaderOptions {
   /** Where reading starts. */
   readonly place: Place;
-  /** The end of the file, in bytes. Bytes that are appended later are not read. */
+  /** The end of the file, in bytes. Bytes that are appended later are not read. Infinity: reading finds the end. */
   readonly size: number;
   /** The longest record without its line end, in bytes. */
   readonly limit: number;
@@ -62,7 +62,7 @@ type InField = "start" | "plain" | "quoted" | "closed";
  * `relaxed`, the place of each quote inside its field decides.
  */
 export class RecordReader {
-  readonly #file: FileHandle;
+  readonly #file: ReadableFile;
   readonly #options: RecordReaderOptions;
   #buffer: Buffer = Buffer.alloc(0);
   /** The offset of the start of the buffer in the file. */
@@ -71,7 +71,7 @@ export class RecordReader {
   /** The state of the search for the end of the current record. */
   #inField: InField = "start";
 
-  constructor(file: FileHandle, options: RecordReaderOptions) {
+  constructor(file: ReadableFile, options: RecordReaderOptions) {
     this.#file = file;
     this.#options = options;
     this.#place = options.place;
@@ -190,7 +190,9 @@ export class RecordReader {
       newline = encoding.indexOf(rest, lineEnd);
     }
     // If the file has no further line end, the record extends to the end of the file.
-    const next = newline === -1 ? this.#options.size : byte + newline + encoding.width;
+    const { size } = this.#options;
+    const end = Number.isFinite(size) ? size : byte + (rest.length % encoding.width);
+    const next = newline === -1 ? end : byte + newline + encoding.width;
     this.#place = { byte: next, line: start.line + 1 };
     return { ...start, bytes, tooLong: true };
   }
@@ -217,6 +219,7 @@ export class RecordReader {
     if (length <= 0) return false;
     const { bytesRead, buffer } = await this.#file.read(Buffer.allocUnsafe(length), 0, length, position);
     if (bytesRead === 0) {
+      if (this.#options.size === Number.POSITIVE_INFINITY) return false;
       throw new SourceError(
         `the file became shorter while a run was reading it: it had ${this.#options.size} bytes and now ends at ` +
           `${position}. Restore the file, or start a new run`,

@@ -1,16 +1,11 @@
 export { parseJson, UnsafeNumberError, type UnsafeNumbers } from "../base/exact-json.ts";
 export type { Field, Path } from "./body-path.ts";
 export type { HeaderNames } from "./csv.ts";
-export {
-  type CsvOptions,
-  type FileLinesOptions,
-  type FilePath,
-  fileLines,
-  type JsonLinesOptions,
-} from "./file-lines.ts";
+export { type FileLinesOptions, type FilePath, fileLines } from "./file-lines.ts";
 export { type HttpPagesOptions, httpPages } from "./http-pages.ts";
 export type { HeadersInput } from "./http-request.ts";
 export { type ItemsOptions, type IterableFactory, items } from "./items.ts";
+export type { CsvOptions, JsonLinesOptions, LineOptions } from "./line-options.ts";
 export type { AbsentFieldOptions } from "./next-field.ts";
 export {
   type HttpPage,
@@ -24,6 +19,7 @@ export { linkHeader, type NextUrlOptions, nextUrl } from "./pagination-by-link.t
 export { type OffsetLimitOptions, offsetLimit, type PageNumberOptions, pageNumber } from "./pagination-by-number.ts";
 export type { BodyParameter, Parameter } from "./request-parameter.ts";
 export type { BucketName } from "./s3-bucket.ts";
+export { type S3LinesOptions, type S3LinesPlace, s3Lines } from "./s3-lines.ts";
 export { type S3Object, type S3ObjectsOptions, s3Objects } from "./s3-objects.ts";
 export {
   type Cursor,

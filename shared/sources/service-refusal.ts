@@ -19,7 +19,7 @@ export interface RefusedRequest {
  * https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
  */
-const DENIED = ["AccessDenied", "AccessDeniedException", "AllAccessDisabled", "Forbidden", "403"];
+const DENIED = ["AccessDenied", "AccessDeniedException", "AllAccessDisabled"];
 const CREDENTIALS = [
   "CredentialsProviderError",
   "ExpiredToken",
@@ -46,22 +46,26 @@ export function serviceRefusal(thrown: unknown, { action, right, signal, fixes }
   if (isThrottlingError(error as Parameters<typeof isThrottlingError>[0])) {
     return new Throttled(retryAfterOf(error), { message: `throttled: ${because}`, cause: thrown });
   }
+  if (CREDENTIALS.includes(error.name)) {
+    return new SourceError(`${because}. The credentials are missing or invalid: run aws configure, or aws sso login`, {
+      cause: thrown,
+    });
+  }
   const fix = fixes[error.name];
   if (fix !== undefined) return new SourceError(`${because}. ${fix}`, { cause: thrown, permanent: true });
-  if (DENIED.includes(error.name)) {
+  if (DENIED.includes(error.name) || statusOf(error) === 403) {
     return new SourceError(
       `${because}. The credentials may not do it: they need ${right}. A deployed workflow gets this right from its source. ` +
         "Locally, use credentials that have it; and check the policy of the resource, and of its KMS key if it has one",
       { cause: thrown },
     );
   }
-  if (CREDENTIALS.includes(error.name)) {
-    return new SourceError(`${because}. The credentials are missing or invalid: run aws configure, or aws sso login`, {
-      cause: thrown,
-    });
-  }
   return new SourceError(because, { cause: thrown });
 }
+
+/** The response to a `HEAD` request has no body, and so its error has no name. */
+const statusOf = (error: Error): number | undefined =>
+  (error as { readonly $metadata?: { readonly httpStatusCode?: number } }).$metadata?.httpStatusCode;
 
 /** The header `Retry-After` of the response, if the service sent one. */
 function retryAfterOf(error: Error): string | undefined {

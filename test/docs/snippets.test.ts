@@ -28,7 +28,7 @@ import { resolve } from "node:path";
 import * as z from "zod";
 import {
   checkResponse, cursorField, defineWorkflow, fileLines, httpPages, items, lastItem, linkHeader, nextUrl, offsetLimit,
-  pageNumber, parseJson, PermanentError, RetryLater, s3Objects, singlePage, Throttled, type Workflow,
+  pageNumber, parseJson, PermanentError, RetryLater, s3Lines, s3Objects, singlePage, Throttled, type Workflow,
 } from "sluice";
 declare const rows: readonly { id: number }[];
 declare function page(cursor: unknown, options: { signal: AbortSignal }): Promise<{ rows: object[]; next?: string }>;

@@ -3,6 +3,7 @@ import { Key } from "aws-cdk-lib/aws-kms";
 import { Bucket } from "aws-cdk-lib/aws-s3";
 import { AwsSolutionsChecks } from "cdk-nag";
 import { beforeAll, expect, test } from "vitest";
+import { s3Lines } from "../../shared/sources/index.ts";
 import { fanOutIn, newApp } from "./synthesis.ts";
 
 const permission = { actions: ["s3:GetObject"], resources: ["arn:aws:s3:::invoices/*"] };
@@ -15,7 +16,7 @@ let findings = "";
 // Both stacks under one pack: it takes seconds.
 beforeAll(() => {
   fanOutIn(clean, {
-    options: { results: true },
+    options: { results: true, source: s3Lines({ bucket: "exports", prefix: "in/", format: "jsonl" }) },
     encryptionKey: new Key(clean, "Key", { enableKeyRotation: true }),
     schedule: "rate(1 day)",
     permissions: [{ ...permission, reason: "Every invoice of the bucket is an item." }],
@@ -62,6 +63,7 @@ test("in the construct it finds nothing but what is acknowledged, each with its 
     "Annotation::AwsSolutions-IAM5[Resource::<FanOutResults2D1C8C06.Arn>/test/*]",
     "The keys of the results are known only when a run writes them. All of them are below this prefix.",
   ];
+  const exports = "Annotation::AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:s3:::exports/in/*]";
   expect(acknowledged).toEqual([
     [
       "Clean/FanOut/Results",
@@ -70,6 +72,11 @@ test("in the construct it finds nothing but what is acknowledged, each with its 
     ],
     ["Clean/FanOut/Producer/Role", ...xRay],
     ["Clean/FanOut/Producer/Role", ...objects],
+    [
+      "Clean/FanOut/Producer/Role",
+      exports,
+      "The source reads all objects of the bucket whose keys begin with its prefix.",
+    ],
     ["Clean/FanOut/Consumer/Role", ...xRay],
     ["Clean/FanOut/Consumer/Role", ...objects],
     ["Clean/FanOut/Consumer/Role", invoices, "Every invoice of the bucket is an item."],

@@ -279,7 +279,7 @@ describe("fileLines, the file", () => {
     ["bzip2", Buffer.from("BZh91AY&SY\n").toString("hex"), /is compressed: decompress it, for example with bunzip2/],
     ["ZIP", Buffer.from("PK\u0003\u0004\n,a\n").toString("hex"), /is a ZIP archive, or a workbook such as \.xlsx/],
     ["an old workbook", "d0cf11e0a1b11ae10000", /is an Excel workbook \(\.xls\): save it as CSV/],
-    ["Parquet", Buffer.from("PAR1\nPAR1").toString("hex"), /is a Parquet file, which fileLines cannot read/],
+    ["Parquet", Buffer.from("PAR1\nPAR1").toString("hex"), /is a Parquet file, which Sluice cannot read/],
   ])("is reported if it is %s", async (_, hex, message) => {
     for (const format of [JSONL, CSV]) await expect(read(Buffer.from(hex, "hex"), format)).rejects.toThrow(message);
   });

@@ -1,0 +1,331 @@
+import * as z from "zod";
+import { S3Reader } from "../aws/s3-objects.ts";
+import { ConfigurationError, SourceError } from "../base/errors.ts";
+import { show } from "../base/options.ts";
+import { layoutOf } from "./file-layout.ts";
+import { type Place, RecordReader } from "./file-records.ts";
+import { GunzippedBytes } from "./gunzipped-bytes.ts";
+import { type Entry, isTable, PAGE_BYTES, readEntries } from "./line-entries.ts";
+import { type CsvOptions, type JsonLinesOptions, type LineSettings, lineSettings } from "./line-options.ts";
+import { ObjectBytes } from "./object-bytes.ts";
+import { type BucketName, bucketAtSynth, bucketNameOf, checkBucketOption, checkKeyText } from "./s3-bucket.ts";
+import { listObjects, listRight, regionOption, S3_FIXES } from "./s3-objects.ts";
+import { serviceRefusal } from "./service-refusal.ts";
+import type { Cursor, Page, ReadContext, Source, SourceRight } from "./source.ts";
+
+/** Which objects `s3Lines` reads. */
+export interface S3LinesPlace {
+  /** The bucket: a general purpose bucket. */
+  readonly bucket: BucketName;
+  /** The key of the one object to read. Give either `key` or `prefix`. */
+  readonly key?: string;
+  /** Reads all objects whose keys begin with this text, one after the other in the order of the keys. */
+  readonly prefix?: string;
+  /**
+   * How the objects are compressed. `"gzip"` reads each object as a stream from its start: a resumed run decompresses the
+   * part again that it has read. Default `"none"`.
+   */
+  readonly compression?: "none" | "gzip";
+  /** The region of the bucket. Default: the region of the function, or of your AWS configuration. */
+  readonly region?: string;
+}
+
+/** Options of `s3Lines`: which objects, and how they hold their items. */
+export type S3LinesOptions = S3LinesPlace & (JsonLinesOptions | CsvOptions);
+
+const OWN_KEYS = ["bucket", "key", "prefix", "compression", "region"];
+
+/**
+ * Makes a source from objects of S3 with one item in each line: JSON Lines or CSV. It reads the formats exactly as
+ * `fileLines` does: lines that cannot be read become dead letters, with the same places and messages. Each CSV object has
+ * its own header.
+ *
+ * An object without compression is read in ranges of 4 MiB, so the memory does not depend on its size, and a resumed run
+ * continues at the byte where it stopped. An object with gzip is decompressed as a stream. The cursor is then the place in
+ * the text, and a slice that continues in the middle decompresses the object again up to there, and reads its bytes from
+ * S3 again. The run warns when that takes 30 s, and fails when it takes 60 s.
+ *
+ * **Changes.** Each request asks for the ETag that the object had when the run began to read it. If the object has
+ * changed, the run fails, so a run never mixes two versions.
+ *
+ * **Rights.** The producer of a deployed workflow gets `s3:GetObject` on the key, or on the keys with the prefix. With
+ * `prefix`, it also gets `s3:ListBucket` for exactly this prefix. If the objects are encrypted with a KMS key of yours,
+ * add `kms:Decrypt` in `permissions`.
+ *
+ * **Limits.** S3 answers up to 5,500 requests a second for each prefix.
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
+ *
+ * @throws {ConfigurationError} An option is unknown or invalid, or not exactly one of `key` and `prefix` is given.
+ * @throws {SourceError} While the source is read: an object is missing, archived, changed or damaged, or has another
+ *   encoding, or the credentials may not read it.
+ * @example
+ * ```ts
+ * source: s3Lines({ bucket: "exports", key: "customers.jsonl", format: "jsonl" }),
+ * source: s3Lines({ bucket: "exports", prefix: "orders/2026/", format: "csv", compression: "gzip", delimiter: ";" }),
+ * ```
+ */
+export function s3Lines(options: S3LinesPlace & CsvOptions): Source<Record<string, string>>;
+/** Makes a source from JSON Lines in S3. See the overload for CSV, which describes both formats. */
+export function s3Lines<Item = unknown>(options: S3LinesPlace & JsonLinesOptions): Source<Item>;
+export function s3Lines(options: S3LinesOptions): Source {
+  return s3LinesWith(options, { now: () => performance.now() });
+}
+
+/** `s3Lines` with a clock, for tests. */
+export function s3LinesWith(options: S3LinesOptions, { now }: { readonly now: () => number }): Source {
+  const settings = lineSettings(options, "s3Lines", OWN_KEYS);
+  const { bucket, key, prefix, compression = "none", format } = options;
+  checkBucketOption(bucket);
+  checkPlace(key, prefix);
+  if (compression !== "none" && compression !== "gzip") {
+    throw new ConfigurationError(`compression must be "none" or "gzip", but is ${show(compression)}`);
+  }
+  const reader = new S3Reader(regionOption(options.region));
+  return {
+    ...settings.fieldsFrom,
+    rights: (environment) => rightsOf(bucketAtSynth(bucket, environment), key, prefix),
+    async *pages(cursor, context) {
+      const walk: Walk = { reader, bucket: bucketNameOf(bucket, process.env), settings, compression, now, context };
+      const start = cursor === undefined ? undefined : readCursor(cursor);
+      const texts = key === undefined ? textsBelow(walk, prefix ?? "", start) : textAt(walk, key, start);
+      yield* pagesOf(texts, walk, { isStart: cursor === undefined, isOne: key !== undefined, format });
+    },
+  };
+}
+
+function checkPlace(key: string | undefined, prefix: string | undefined): void {
+  if ((key === undefined) === (prefix === undefined)) {
+    throw new ConfigurationError(
+      `s3Lines(...) needs either key or prefix, but has ${key === undefined ? "neither" : "both"}: write key for one ` +
+        'object, or prefix for all objects below it ("" for the whole bucket)',
+    );
+  }
+  checkKeyText(key === undefined ? "prefix" : "key", key ?? prefix);
+  if (key === "") throw new ConfigurationError('key must name an object, but is "": write "exports/customers.jsonl"');
+}
+
+function rightsOf(bucket: string, key: string | undefined, prefix = ""): readonly SourceRight[] {
+  const objects = (name: string) => [{ service: "s3", region: "", account: "", resource: `${bucket}/${name}` }];
+  if (key !== undefined) return [{ actions: ["s3:GetObject"], resources: objects(literal(key)) }];
+  const reason = "The source reads all objects of the bucket whose keys begin with its prefix.";
+  return [listRight(bucket, prefix), { actions: ["s3:GetObject"], resources: objects(`${literal(prefix)}*`), reason }];
+}
+
+/**
+ * A text in an ARN in which no character has a meaning.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars
+ */
+const literal = (text: string): string => text.replaceAll(/[*?$]/g, (character) => `\${${character}}`);
+
+/** What reading needs everywhere. */
+interface Walk {
+  readonly reader: S3Reader;
+  readonly bucket: string;
+  readonly settings: LineSettings;
+  readonly compression: "none" | "gzip";
+  readonly now: () => number;
+  readonly context: ReadContext;
+}
+
+/** One object, and where its reading starts. */
+interface Text {
+  readonly key: string;
+  readonly etag: string;
+  readonly size: number;
+  /** Absent: at its first item. */
+  readonly place?: Place | undefined;
+  readonly bytes: ObjectBytes;
+}
+
+const cursorSchema = z.union([
+  /** The next item is the first one of the objects after this key. */
+  z.strictObject({ after: z.string() }),
+  z.strictObject({
+    key: z.string().min(1),
+    etag: z.string(),
+    /** In bytes, as it is stored. */
+    size: z.int().nonnegative(),
+    /** Where the next item starts in the text. */
+    byte: z.int().nonnegative(),
+    line: z.int().positive(),
+  }),
+]);
+type Start = z.infer<typeof cursorSchema>;
+
+function readCursor(cursor: Cursor): Start {
+  const parsed = cursorSchema.safeParse(cursor);
+  if (parsed.success) return parsed.data;
+  throw new SourceError(
+    `the cursor ${show(cursor)} does not come from s3Lines(...): the workflow's source was probably replaced. Start a new run`,
+  );
+}
+
+/** Objects up to this size are requested ahead, so that many small objects do not wait for each other. */
+const SMALL_BYTES = 256 * 1_024;
+const READ_AHEAD = 8;
+
+/** The texts of the objects below a prefix, in the order of their keys. */
+async function* textsBelow(walk: Walk, prefix: string, start: Start | undefined): AsyncGenerator<Text> {
+  if (start !== undefined && "key" in start) yield textOf(walk, start, start);
+  const after = start === undefined ? undefined : "key" in start ? start.key : start.after;
+  const part = after === undefined ? {} : { after };
+  const { reader, bucket, context } = walk;
+  let any = start !== undefined;
+  for await (const { objects } of listObjects(reader, { bucket, prefix, part })(context)) {
+    any ||= objects.length > 0;
+    const texts = objects.map((object) => textOf(walk, object));
+    for (let text = texts.shift(); text !== undefined; text = texts.shift()) {
+      for (const each of [text, ...texts.slice(0, READ_AHEAD - 1)]) if (each.size <= SMALL_BYTES) each.bytes.prefetch();
+      yield text;
+    }
+  }
+  if (!any) context.warn(`no object of the bucket ${bucket} has a key that begins with ${show(prefix)}`);
+}
+
+/** The text of one object. */
+async function* textAt(walk: Walk, key: string, start: Start | undefined): AsyncGenerator<Text> {
+  if (start !== undefined) {
+    if ("after" in start || start.key !== key) {
+      throw new SourceError(
+        `the cursor ${show(start)} does not belong to the key ${show(key)}: the workflow's source was probably replaced. ` +
+          "Start a new run",
+      );
+    }
+    return yield textOf(walk, start, start);
+  }
+  const { reader, bucket, context } = walk;
+  const object = await reader.head(bucket, key, context.signal).catch((thrown) => {
+    throw readFailure(thrown, walk, key, MISSING);
+  });
+  yield textOf(walk, { key, ...object });
+}
+
+function textOf(walk: Walk, { key, etag, size }: Pick<Text, "key" | "etag" | "size">, place?: Place): Text {
+  const { reader, bucket, context } = walk;
+  const read = (start: number, end: number) =>
+    reader.read({ bucket, key, etag }, start, end, context.signal).catch((thrown) => {
+      throw readFailure(thrown, walk, key);
+    });
+  const isFar = place !== undefined && place.byte >= SMALL_BYTES && walk.compression === "none";
+  return { key, etag, size, place, bytes: new ObjectBytes(size, read, isFar) };
+}
+
+/** What an object says when it is opened and has no items. */
+interface OpenText {
+  readonly name: string;
+  readonly withoutItems: string;
+}
+
+/** Reads the items of one object. */
+async function* entriesOf(walk: Walk, text: Text, opened: (text: OpenText) => void): AsyncGenerator<Entry, void, void> {
+  const { bucket, compression, context, now } = walk;
+  const { format, encoding, limit } = walk.settings;
+  if (text.size === 0) return;
+  const name = `s3://${bucket}/${text.key}`;
+  const gunzipped =
+    compression === "gzip" ? new GunzippedBytes(text.bytes, { name, now, warn: context.warn }) : undefined;
+  const file = gunzipped ?? text.bytes;
+  try {
+    const gzipFix = compression === "gzip" ? "it is compressed twice" : 'set compression: "gzip"';
+    const layout = await layoutOf(file, name, { encoding, ...format, gzipFix });
+    const { size, lineEnd } = layout;
+    const quotes = format.quotes(layout);
+    const readFrom = (place: Place) => new RecordReader(file, { place, size, limit, encoding, lineEnd, quotes });
+    const first = readFrom(layout.start);
+    const { decode, withoutItems } = await format.open(first, name, layout);
+    opened({ name, withoutItems });
+    const reader = text.place === undefined ? first : readFrom({ byte: text.place.byte, line: text.place.line });
+    yield* readEntries(reader, { format, decode, name, limit, encoding });
+  } finally {
+    gunzipped?.close();
+  }
+}
+
+/** Where a run begins, and what it reads, as far as the warnings depend on it. */
+interface Beginning {
+  readonly isStart: boolean;
+  readonly isOne: boolean;
+  readonly format: "jsonl" | "csv";
+}
+
+/**
+ * A page ends after this many objects, so that many objects without items do not keep a slice from its checkpoints. The
+ * pages after a cursor depend on the cursor alone, and not on where the listing began.
+ */
+const MOST_OBJECTS_OF_PAGE = 1_000;
+
+async function* pagesOf(
+  texts: AsyncIterable<Text>,
+  walk: Walk,
+  { isStart, isOne, format }: Beginning,
+): AsyncGenerator<Page> {
+  const { pageSize } = walk.settings;
+  const { signal, warn } = walk.context;
+  let items: unknown[] = [];
+  let bytes = 0;
+  let count = 0;
+  /** How many objects were read to their ends since the cursor of the page. */
+  let objects = 0;
+  let only: OpenText | undefined;
+  for await (const text of texts) {
+    const { key, etag, size } = text;
+    for await (const entry of entriesOf(walk, text, (opened) => {
+      only = opened;
+    })) {
+      signal.throwIfAborted();
+      if (items.length === pageSize || bytes >= PAGE_BYTES) {
+        yield { items, next: { key, etag, size, ...entry.place } };
+        items = [];
+        bytes = 0;
+        objects = 0;
+      }
+      items.push(entry.item);
+      count += 1;
+      bytes += entry.bytes;
+    }
+    objects += 1;
+    if (objects < MOST_OBJECTS_OF_PAGE) continue;
+    yield { items, next: { after: key } };
+    items = [];
+    bytes = 0;
+    objects = 0;
+  }
+  const [item] = items;
+  if (isStart && isOne && only !== undefined && count === 0) warn(`${only.name} ${only.withoutItems}`);
+  if (isStart && isOne && only !== undefined && count === 1 && isTable(item, { format })) {
+    warn(
+      `${only.name} has one line, a list of ${item.length}, which counts as one item: JSON Lines has one item in each line`,
+    );
+  }
+  yield { items };
+}
+
+const MISSING = { NotFound: "Correct the option key", NoSuchKey: "Correct the option key" };
+
+function readFailure(thrown: unknown, { bucket, context }: Walk, key: string, fixes = {}): unknown {
+  const { name } = Object(thrown) as { readonly name?: unknown };
+  const object = `s3://${bucket}/${key}`;
+  if (context.signal.aborted) return context.signal.reason;
+  if (name === "PreconditionFailed") {
+    return new SourceError(
+      `${object} changed while a run was reading it (it has another ETag): restore the object, or start a new run`,
+      { cause: thrown },
+    );
+  }
+  if (name === "NoSuchKey" && !("NoSuchKey" in fixes)) {
+    return new SourceError(`${object} was deleted while a run was reading it: restore the object, or start a new run`, {
+      cause: thrown,
+    });
+  }
+  return serviceRefusal(thrown, {
+    action: `read ${object}`,
+    right: `s3:GetObject on arn:aws:s3:::${bucket}/${key}. If they may not list the bucket, S3 also denies access to an object that does not exist`,
+    signal: context.signal,
+    fixes: {
+      ...S3_FIXES,
+      ...fixes,
+      InvalidObjectState: "The object is archived: restore it, or leave it out",
+    },
+  });
+}
