@@ -22,7 +22,8 @@ export const TERMINAL = "/usr/bin/script";
 const DECIDES_ON_COLOURS =
   /^(CI|COLORTERM|FORCE_COLOR|NO_COLOR|NODE_DISABLE_COLORS|TEAMCITY_VERSION|TERM_PROGRAM|TF_BUILD|TMUX)$/;
 
-const patiently = { interval: 25, timeout: 60_000 };
+/** The limit ends a test that hangs. A busy machine may take a minute to start an engine. */
+const patiently = { interval: 25, timeout: 300_000 };
 
 /** What a command printed, and how it ended. */
 export interface Ended {

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { VALID_MILLISECONDS } from "../../../shared/consumer/run-watch.ts";
@@ -160,6 +161,18 @@ test("a run is cancelled from another process: what is queued is dropped, and th
   const watched = await watch.ended;
   expect(watched.code).toBe(0);
   expect(watched.json.at(-1)).toMatchObject({ status: "cancelled", ...counts, pending: 0 });
+});
+
+test("SIGTERM reaches the signal of a source that reads a page, and the command ends without waiting for the page", async () => {
+  using world = new CliWorld();
+  const run = world.begin("run", workflowFile("slow-source"), "--json");
+  const markers = (start: string) => readdirSync(world.path).filter((name) => name.startsWith(start));
+  await world.until(async () => markers("reading-").length > 0);
+  run.process.kill("SIGTERM");
+  // The source never yields this page.
+  expect((await run.ended).code).toBe(130);
+  expect(markers("aborted-")).toHaveLength(1);
+  expect((await world.type("status", "--json")).json).toMatchObject([{ status: "running", interrupted: true }]);
 });
 
 test("a second interrupt waits for no task, and a run on which nothing works is cancelled by the command itself", async () => {
