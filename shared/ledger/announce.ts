@@ -1,9 +1,9 @@
 import type { Queue } from "../aws/queue.ts";
-import { completeEntry } from "../messages/control.ts";
+import { compactEntry, completeEntry } from "../messages/control.ts";
 import type { Announce } from "./roll-up.ts";
 
-/** Announces the end of a run on the control queue, which drops an announcement that it already has. */
+/** Makes announcements on the control queue, which drops an announcement that it already has. */
 export const announceOn =
   (controlQueue: Pick<Queue, "sendControl">): Announce =>
-  (ended) =>
-    controlQueue.sendControl(completeEntry(ended));
+  ({ compaction: round, ...run }) =>
+    controlQueue.sendControl(round === undefined ? completeEntry(run) : compactEntry({ ...run, round, slice: 0 }));

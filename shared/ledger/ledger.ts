@@ -55,6 +55,8 @@ export type ItemFate =
  */
 export class Ledger {
   readonly #store: LedgerStore;
+  /** The table. Only what reads results reads its rows directly. */
+  readonly store: LedgerStore;
   /** The runs: how they start, change their status and end. */
   readonly runs: Runs;
   /** The pages, as the producer writes them. */
@@ -71,6 +73,7 @@ export class Ledger {
   constructor(store: LedgerStore, now: () => number = Date.now, announce?: Announce) {
     const rollUp = new RollUp(store, now, announce);
     this.#store = store;
+    this.store = store;
     this.outcomes = new Outcomes(store, rollUp);
     this.attempts = new Attempts(store);
     this.pages = new Pages(store, rollUp, this.outcomes);

@@ -61,6 +61,22 @@ export interface PageRow {
   readonly redriven: boolean;
 }
 
+/** The successes in a page row, with their generations. */
+export interface SuccessEntries {
+  /** Successes that count. An item can have several. */
+  readonly counting: readonly { readonly index: number; readonly generation: number }[];
+  /** Entries whose success does not count, because the generation died or was cancelled first. */
+  readonly lost: ReadonlySet<number>;
+}
+
+export function entriesOfSuccesses(row: Row): SuccessEntries {
+  const lost = numberSet(row.dying).union(numberSet(row.cancelled));
+  const counting = [...numberSet(row.done)]
+    .filter((entry) => !lost.has(entry))
+    .map((entry) => ({ index: indexOf(entry), generation: generationOf(entry) }));
+  return { counting, lost };
+}
+
 export function readPageRow(row: Row): PageRow {
   // A row can have a success and a claimed death of the same generation. Then the claim was written first, and it counts.
   const dying = numberSet(row.dying);

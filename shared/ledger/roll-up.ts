@@ -5,11 +5,20 @@ import { type BlockAddress, blockKey, type PageAddress, pageKey } from "../messa
 import { type BlockRow, pageEntry, readBlockRow } from "./block-row.ts";
 import { blockAddressOf, blockCount, PAGES_PER_BLOCK, runKey } from "./keys.ts";
 import { isNotable, type PageRow, pageTotals, pendingOf, readPageRow } from "./page-row.ts";
-import type { RunStatus } from "./run-record.ts";
+import { type RunStatus, readRunRow } from "./run-record.ts";
+import { RunResultsProgress } from "./run-results.ts";
 import { sumTotals, type Totals } from "./totals.ts";
 
-/** Announces that a run has ended. It may be called several times for one run, so the receiver must de-duplicate. */
-export type Announce = (ended: { readonly run: string; readonly workflow: string }) => Promise<void>;
+/** What is announced: that a run has ended, or, with a number, that its results need a compaction. */
+export interface Announcement {
+  readonly run: string;
+  readonly workflow: string;
+  /** The number of the compaction of the run, from 1. */
+  readonly compaction?: number;
+}
+
+/** Makes an announcement. It may be called several times with the same one, so the receiver must de-duplicate. */
+export type Announce = (announcement: Announcement) => Promise<void>;
 
 /**
  * The roll-up, from page to run: a complete page is entered into its block, and a complete block into its run. The run is
@@ -19,11 +28,14 @@ export class RollUp {
   readonly #store: LedgerStore;
   readonly #now: () => number;
   readonly #announce: Announce | undefined;
+  /** How far the compaction of the runs' results has come. */
+  readonly results: RunResultsProgress;
 
   constructor(store: LedgerStore, now: () => number, announce?: Announce) {
     this.#store = store;
     this.#now = now;
     this.#announce = announce;
+    this.results = new RunResultsProgress(store, announce);
   }
 
   /** Rolls up from a page. @param row The page's row as a write returned it. */
@@ -127,7 +139,12 @@ export class RollUp {
   async tell(run: string): Promise<void> {
     if (this.#announce === undefined) return;
     const row = await this.#store.get(runKey(run));
-    if (row?.completedAt === undefined || row.announced === true) return;
+    if (row?.completedAt === undefined) return;
+    if (row.announced === true) {
+      // A redriven item of an ended run may have succeeded, and the run's manifest does not have it yet.
+      if (row.redriven === true) await this.results.ask(readRunRow(row));
+      return;
+    }
     await this.#announce({ run, workflow: String(row.workflow) });
     await this.#store.update(runKey(run), { set: { announced: true } });
   }

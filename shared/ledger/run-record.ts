@@ -6,6 +6,7 @@ import type { ResultsSettings } from "../definition/results.ts";
 import type { Tolerance } from "../definition/tolerance.ts";
 import type { LoopState } from "../sources/loop-detector.ts";
 import type { Cursor } from "../sources/source.ts";
+import { numberSet } from "./number-set.ts";
 import { readInvalidFinding } from "./same-failure.ts";
 import type { Totals } from "./totals.ts";
 import { readWarnings } from "./warnings.ts";
@@ -109,6 +110,8 @@ export interface RunRecord {
   readonly redriven: boolean;
   /** How the run keeps its results. Absent: it keeps none. */
   readonly results?: RunResults | undefined;
+  /** The numbers of the blocks whose pages are all complete. */
+  readonly completeBlocks: ReadonlySet<number>;
 }
 
 /** The results of a run. See `docs/internals/results.md`. */
@@ -119,6 +122,8 @@ export interface RunResults extends ResultsSettings {
   readonly compactionsAsked: number;
   /** How many of them are done. While it is lower than `compactionsAsked`, a compaction is under way or about to begin. */
   readonly compactionsDone: number;
+  /** How many blocks were complete when the latest compaction was done. */
+  readonly compactedBlocks: number;
 }
 
 /** A wait that the source asked for. */
@@ -221,6 +226,7 @@ export function readRunRow(row: Row): RunRecord {
     totals: row.totals as Totals | undefined,
     redriven: row.redriven === true,
     results: resultsOf(row),
+    completeBlocks: numberSet(row.fullBlocks),
   };
 }
 
@@ -234,9 +240,10 @@ function resultsOf(row: Row): RunResults | undefined {
   return {
     format,
     include,
-    manifest: row.manifest as number | undefined,
+    manifest: Number(row.manifest ?? 0) || undefined,
     compactionsAsked: Number(row.compactionsAsked ?? 0),
     compactionsDone: Number(row.compactionsDone ?? 0),
+    compactedBlocks: Number(row.compactedBlocks ?? 0),
   };
 }
 

@@ -18,11 +18,11 @@ import {
   isActive,
   LEDGER_VERSION,
   LONGEST_ERROR_BYTES,
-  RESULTS_VERSION,
   type RunRecord,
   type RunStatus,
   readRunRow,
 } from "./run-record.ts";
+import { type RunResultsProgress, resultAttributes } from "./run-results.ts";
 import { RunStopping } from "./run-stopping.ts";
 
 /** How many rows of the list of runs one request reads. */
@@ -64,6 +64,8 @@ export class Runs {
   readonly stopping: RunStopping;
   /** Reading the source again for lost messages. */
   readonly resends: Resends;
+  /** How far the compaction of the results has come. */
+  readonly results: RunResultsProgress;
 
   constructor(store: LedgerStore, now: () => number, rollUp: RollUp, pages: Pages) {
     this.#store = store;
@@ -74,6 +76,7 @@ export class Runs {
     this.progress = new RunProgress(store, now, rollUp, this);
     this.stopping = new RunStopping(store, pages, this, this.progress);
     this.resends = new Resends(store);
+    this.results = rollUp.results;
   }
 
   /** Starts a run and makes it one of the active runs. If a run with this id exists already, the method uses that run. */
@@ -105,7 +108,7 @@ export class Runs {
         limit: run.limit,
         exclusive: run.exclusive || undefined,
         tolerance: run.tolerance as Json | undefined,
-        results: run.results && { version: RESULTS_VERSION, format: run.results.format, include: run.results.include },
+        ...(run.results && resultAttributes(run.results)),
         checkpoints: 0,
         skip: 0,
         pages: 0,

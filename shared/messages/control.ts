@@ -4,7 +4,7 @@ import { MalformedMessageError } from "../base/errors.ts";
 import { refuseNewer } from "../base/newer-version.ts";
 
 /** The newest version of a control message that this code reads. See `docs/internals/versions.md`. */
-const NEWEST = 1;
+const NEWEST = 2;
 
 const controlSchema = z.discriminatedUnion("type", [
   z.strictObject({
@@ -36,6 +36,19 @@ const controlSchema = z.discriminatedUnion("type", [
     workflow: z.string(),
     run: z.string(),
   }),
+  z.strictObject({
+    /** Older code does not know this type, and hides the message. */
+    sluice: z.literal(2),
+    type: z.literal("compact"),
+    workflow: z.string(),
+    run: z.string(),
+    /** The number of the compaction of the run, from 1. */
+    round: z.int().min(1),
+    /** The number of the slice, from 0. */
+    slice: z.int().min(0),
+    /** The key of the progress of a block that the slice before has not finished. */
+    progress: z.string().optional(),
+  }),
 ]);
 
 /** A message on the control queue. */
@@ -44,6 +57,7 @@ export type StartMessage = Extract<ControlMessage, { type: "start" }>;
 export type ContinueMessage = Extract<ControlMessage, { type: "continue" }>;
 
 export type CompleteMessage = Extract<ControlMessage, { type: "complete" }>;
+export type CompactMessage = Extract<ControlMessage, { type: "compact" }>;
 
 /**
  * Reads the body of a control message.
@@ -114,5 +128,15 @@ export function completeEntry(message: Omit<CompleteMessage, "sluice" | "type">)
     body: JSON.stringify({ sluice: 1, type: "complete", ...message } satisfies CompleteMessage),
     group: `complete-${message.run}`,
     deduplicationId: `complete-${message.run}`,
+  };
+}
+
+/** The message for one slice of the compaction of a run's results. It has a group of its own, so nothing waits for it. */
+export function compactEntry({ progress, ...message }: Omit<CompactMessage, "sluice" | "type">): ControlEntry {
+  const body: CompactMessage = { sluice: 2, type: "compact", ...message, ...(progress !== undefined && { progress }) };
+  return {
+    body: JSON.stringify(body),
+    group: `compact-${message.run}`,
+    deduplicationId: `compact-${message.run}-${message.round}-${message.slice}`,
   };
 }

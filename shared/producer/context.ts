@@ -1,3 +1,4 @@
+import type { ObjectStore } from "../aws/object-store.ts";
 import type { Queue } from "../aws/queue.ts";
 import type { Metrics } from "../base/metrics.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -15,6 +16,12 @@ export interface ProducerOptions extends CompletionOptions {
   readonly controlQueue: Queue;
   readonly deadLetterQueue: Queue;
   readonly metrics: Metrics;
+  /** Where results are stored. Absent: the workflow keeps none. */
+  readonly resultStore?: ObjectStore | undefined;
+  /** About how many bytes a part of a result set has. Default: `PART_BYTES`. */
+  readonly partBytes?: number | undefined;
+  /** Returns a text that no other writer of objects returns. Default: a random number. */
+  readonly newId?: (() => string) | undefined;
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
   /** Resolves after a time, or when the signal fires. Default: a timer. */

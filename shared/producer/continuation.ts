@@ -1,5 +1,6 @@
 import { isStopping, isWaiting } from "../ledger/run-record.ts";
 import type { ContinueMessage } from "../messages/control.ts";
+import { compactOnTheWay } from "./compaction.ts";
 import type { ProducerContext } from "./context.ts";
 import { failAfterLostSlices, failSlice, hasFailedTooOften } from "./failed-slices.ts";
 import { continueAfter, sendNextContinuation } from "./next-continuation.ts";
@@ -45,6 +46,7 @@ async function continueOnce(
   const { codeVersion } = context;
   const isOtherCode = run.codeVersion !== undefined && codeVersion !== undefined && run.codeVersion !== codeVersion;
   if (isOtherCode && run.codeChange?.version !== codeVersion) await runs.noteCode(id, codeVersion);
+  await compactOnTheWay(run, context);
   if (isStopping(run)) return await stopProduction(run, message, time, context);
   if (isWaiting(run, now())) return await waitForSource(run, message, time, context);
   if (hasFailedTooOften(run)) return await failAfterLostSlices(run, context);

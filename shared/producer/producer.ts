@@ -3,6 +3,7 @@ import { NewerVersionError } from "../base/newer-version.ts";
 import { topology } from "../definition/topology.ts";
 import { parseControlMessage, waitGroup } from "../messages/control.ts";
 import { newerVersionDelay } from "../messages/newer-version-delay.ts";
+import { compactAtEnd, handleCompaction } from "./compaction.ts";
 import { handleCompletion } from "./completion.ts";
 import type { ProducerContext, ProducerOptions } from "./context.ts";
 import { continueRun } from "./continuation.ts";
@@ -79,7 +80,11 @@ async function dispatch(control: ReceivedControl, time: SliceTime, context: Prod
       if (control.group === waitGroup(message.run)) return await handleWaitMessage(message, control, context);
       return await continueRun(message, control, time, context);
     case "complete":
+      // If `onComplete` fails, the results are compacted nevertheless.
+      await compactAtEnd(message.run, context);
       return await handleCompletion(message, context, time.signal);
+    case "compact":
+      return await handleCompaction(message, control, time, context);
   }
 }
 

@@ -81,3 +81,36 @@ export function versionOfManifestKey(key: string): number | undefined {
   const version = /\/manifest-(\d+)\.json$/.exec(key)?.[1];
   return version === undefined ? undefined : Number(version);
 }
+
+const BLOCK_NAME = /\/blocks\/(\d+)\/(\d+)-(\d+)(?:-([A-Za-z0-9-]+))?\.(json|raw|progress)$/;
+const PART_NAME = /\/jsonl\/part-(\d+)-(\d+)-\d+-(\d+)-/;
+const CSV_NAME = /\/csv\/part-[^/]+-(\d+)-[0-9a-f]{8}\.csv/;
+
+/** What an object of the compaction belongs to. */
+export interface RevisionOfBlock {
+  readonly partition: number;
+  readonly block: number;
+  readonly revision: number;
+}
+
+/** The block and the revision of a block record, a list of replaced objects or a progress, and which of them it is. */
+export function readBlockKey(
+  key: string,
+): (RevisionOfBlock & { readonly kind: "json" | "raw" | "progress" }) | undefined {
+  const [, partition, block, revision, , kind] = BLOCK_NAME.exec(key) ?? [];
+  if (kind !== "json" && kind !== "raw" && kind !== "progress") return undefined;
+  return { partition: Number(partition), block: Number(block), revision: Number(revision), kind };
+}
+
+/** The block and the revision of a part. */
+export function readPartKey(key: string): RevisionOfBlock | undefined {
+  const [, partition, block, revision] = PART_NAME.exec(key) ?? [];
+  if (revision === undefined) return undefined;
+  return { partition: Number(partition), block: Number(block), revision: Number(revision) };
+}
+
+/** The version of the manifest for which a CSV part, or the note about it, was written. */
+export function versionOfCsvKey(key: string): number | undefined {
+  const version = CSV_NAME.exec(key)?.[1];
+  return version === undefined ? undefined : Number(version);
+}

@@ -13,6 +13,16 @@ import { checkExpressions } from "./expression-limits.ts";
 export class MemoryStore implements LedgerStore {
   readonly #rows = new Map<string, Record<string, Value>>();
 
+  /** Deletes a row, as DynamoDB does when it has expired. */
+  delete(key: Key): void {
+    this.#rows.delete(keyText(key));
+  }
+
+  /** Deletes all rows. */
+  clear(): void {
+    this.#rows.clear();
+  }
+
   async get(key: Key): Promise<Row | undefined> {
     return copied(this.#rows.get(keyText(key)));
   }

@@ -1,5 +1,6 @@
 import type { ControlEntry } from "../../shared/aws/queue.ts";
 import { defineWorkflow, type WorkflowOptions } from "../../shared/index.ts";
+import { announceOn } from "../../shared/ledger/announce.ts";
 import { Ledger } from "../../shared/ledger/ledger.ts";
 import {
   type ContinueMessage,
@@ -28,7 +29,11 @@ export const REQUESTED_AT = "2026-01-01T00:00:00.000Z";
 export class ProducerWorld {
   readonly store = new FaultyStore();
   readonly sqs = new FakeSqs();
-  readonly ledger = new Ledger(this.store);
+  /** Whether the ends of runs, and compactions that are needed, are announced on the control queue. */
+  announces = false;
+  readonly ledger = new Ledger(this.store, Date.now, async (announcement) => {
+    if (this.announces) await announceOn(this.sqs.queue(CONTROL))(announcement);
+  });
   readonly runs = this.ledger.runs;
   readonly metrics = new RecordingMetrics();
   readonly logger = recordingLogger();
@@ -59,11 +64,15 @@ export class ProducerWorld {
     });
   }
 
-  async handle(message: Pick<ControlEntry, "body" | "group">, receiveCount = 1, time: Partial<SliceTime> = {}) {
-    const { body, group } = message;
+  async handle(
+    message: Pick<ControlEntry, "body" | "group"> & { readonly sentAt?: number },
+    receiveCount = 1,
+    time: Partial<SliceTime> = {},
+  ) {
+    const { body, group, sentAt } = message;
     const sliceEnd = Number.POSITIVE_INFINITY;
     return await this.#producer().handle(
-      { id: "message", body, group, receiveCount },
+      { id: "message", body, group, receiveCount, ...(sentAt !== undefined && { sentAt }) },
       { sliceEnd, signal: new AbortController().signal, lost: new AbortController().signal, ...time },
     );
   }

@@ -79,7 +79,7 @@ test.each([
     { ...(JSON.parse(deadLetter) as Envelope), sluice: 4, dead: 1 },
     "the envelope has version 4",
   ],
-  ["a control message", parseControlMessage, { sluice: 2, type: "compact" }, "the control message has version 2"],
+  ["a control message", parseControlMessage, { sluice: 3, type: "archive" }, "the control message has version 3"],
 ])("%s of a newer version is told from a malformed one", (_, parse: (body: string) => unknown, json, message) => {
   expect(() => parse(JSON.stringify(json))).toThrow(NewerVersionError);
   expect(() => parse(JSON.stringify(json))).toThrow(message);

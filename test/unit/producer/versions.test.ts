@@ -3,7 +3,7 @@ import { runKey } from "../../../shared/ledger/keys.ts";
 import { completeEntry, continueEntry, startEntry } from "../../../shared/messages/control.ts";
 import { ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
 
-const newer = { body: JSON.stringify({ sluice: 2, type: "continue", run: RUN, lane: 3 }), group: RUN };
+const newer = { body: JSON.stringify({ sluice: 3, type: "continue", run: RUN, lane: 3 }), group: RUN };
 
 test("a control message of a newer version waits, longer each time, and is not dead-lettered", async () => {
   const world = new ProducerWorld({});

@@ -1,0 +1,120 @@
+import { randomBytes } from "node:crypto";
+import { SluiceError, toError } from "../base/errors.ts";
+import { backoffMilliseconds } from "../base/retry.ts";
+import type { RunRecord } from "../ledger/run-record.ts";
+import { toAttributeText } from "../messages/body.ts";
+import { type CompactMessage, compactEntry } from "../messages/control.ts";
+import { compactRun, isOutdated } from "../results/compaction.ts";
+import type { ProducerContext } from "./context.ts";
+import type { ReceivedControl } from "./received-control.ts";
+import type { SliceTime } from "./slice.ts";
+import { DONE, LEFT, type Verdict } from "./verdict.ts";
+
+/** How often a slice of a compaction is tried, and the backoff between the tries: about two hours in total. */
+const POLICY = { attempts: 30, baseMilliseconds: 1_000, capMilliseconds: 300_000 } as const;
+
+/** After the first manifest, a compaction waits for the other successes of the same redrive. */
+const REDRIVE_MILLISECONDS = 30_000;
+
+/** The most characters of the reason that a message in the dead-letter queue carries. */
+const LONGEST_REASON = 1_000;
+
+/** Asks for the first compaction after the end of a run. */
+export async function compactAtEnd(id: string, context: ProducerContext): Promise<void> {
+  if (context.workflow.results === undefined && context.resultStore === undefined) return;
+  const run = await context.runs.find(id);
+  if (run?.results !== undefined && run.results.manifest === undefined) await context.runs.results.ask(run);
+}
+
+/** Asks for a compaction while a run works, if more blocks are complete than are compacted. */
+export async function compactOnTheWay(run: RunRecord, context: ProducerContext): Promise<void> {
+  if (run.results !== undefined && run.completeBlocks.size > run.results.compactedBlocks)
+    await context.runs.results.ask(run);
+}
+
+/** Handles a `compact` message: one slice of the compaction of a run's results. */
+export async function handleCompaction(
+  message: CompactMessage,
+  control: ReceivedControl,
+  time: SliceTime,
+  context: ProducerContext,
+): Promise<Verdict> {
+  const { logger, metrics, random } = context;
+  const { run: id } = message;
+  try {
+    return await compact(message, control, time, context);
+  } catch (thrown) {
+    const error = toError(thrown);
+    metrics.count("slicesFailed", 1);
+    logger.error("the results of a run could not be compacted", { run: id, attempt: control.receiveCount, error });
+    if (control.receiveCount >= POLICY.attempts) return await deadLetter(message, error, context);
+    return { tag: "wait", milliseconds: backoffMilliseconds(POLICY, control.receiveCount, random()) };
+  }
+}
+
+async function compact(
+  message: CompactMessage,
+  { sentAt }: ReceivedControl,
+  time: SliceTime,
+  context: ProducerContext,
+): Promise<Verdict> {
+  const { runs, resultStore: store, now, newId = newObjectId } = context;
+  const ledgerStore = context.ledger.store;
+  const { run: id, round, slice, progress } = message;
+  const run = await runs.find(id);
+  if (run?.results === undefined) return DONE;
+  if (store === undefined) {
+    throw new SluiceError(
+      "NO_RESULT_STORE",
+      `run ${id} keeps results, and this code was deployed from a definition without results: deploy one with results`,
+      { ids: { run: id } },
+    );
+  }
+  if (round > run.results.compactionsDone) {
+    const due =
+      slice === 0 && run.results.manifest !== undefined && sentAt !== undefined ? sentAt + REDRIVE_MILLISECONDS : 0;
+    if (due > now()) return { tag: "wait", milliseconds: due - now() };
+    const isOver = () =>
+      time.lost.aborted || time.signal.aborted || time.shutdown?.aborted === true || now() >= time.sliceEnd;
+    const end = await compactRun({ ...run, results: run.results }, progress, {
+      store,
+      ledgerStore,
+      runs,
+      now,
+      newId,
+      isOver,
+      partBytes: context.partBytes,
+    });
+    if (time.lost.aborted) return LEFT;
+    if (end.tag === "time") {
+      await context.controlQueue.sendControl(
+        compactEntry({ workflow: run.workflow, run: id, round, slice: slice + 1, progress: end.progress }),
+      );
+      return DONE;
+    }
+    await runs.results.done(id, round, end.compactedBlocks);
+  }
+  // An item may have succeeded, or the run may have ended, after this slice looked and before its end was noted. Its worker
+  // found the compaction under way and asked for none.
+  const after = await runs.find(id);
+  if (after?.results === undefined) return DONE;
+  if (await isOutdated({ ...after, results: after.results }, { store, ledgerStore })) {
+    await runs.results.ask(after);
+  }
+  return DONE;
+}
+
+/** Sends a copy of the message to the control queue's dead-letter queue. The copy can be redriven unchanged. */
+async function deadLetter(
+  message: CompactMessage,
+  error: Error,
+  { controlDeadLetterQueue }: ProducerContext,
+): Promise<Verdict> {
+  const { workflow, run, round, slice, progress } = message;
+  const entry = compactEntry({ workflow, run, round, slice, progress });
+  const reason = toAttributeText(`the results could not be compacted: ${error.message}`.slice(0, LONGEST_REASON));
+  await controlDeadLetterQueue.sendControl(entry, { SluiceReason: reason });
+  return DONE;
+}
+
+const newObjectId = (): string => randomBytes(8).toString("hex");

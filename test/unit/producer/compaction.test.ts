@@ -1,0 +1,143 @@
+import { beforeEach, expect, test } from "vitest";
+import { items } from "../../../shared/index.ts";
+import { type CompactMessage, compactEntry, parseControlMessage } from "../../../shared/messages/control.ts";
+import { ResultWriter } from "../../../shared/results/result-writer.ts";
+import { MemoryObjectStore } from "../../helpers/memory-object-store.ts";
+import { CONTROL_DEAD_LETTERS, ProducerWorld, RUN } from "../../helpers/producer-world.ts";
+import { recordingLogger } from "../../helpers/recording-metrics.ts";
+
+let objects: MemoryObjectStore;
+let world: ProducerWorld;
+
+beforeEach(async () => {
+  objects = new MemoryObjectStore();
+  const ids = Array.from({ length: 100 }, (_, id) => `${id}`.padStart(3, "0"));
+  world = new ProducerWorld(
+    { source: items([10, 11]), results: true, onComplete: () => {} },
+    { resultStore: objects, newId: () => ids.shift() ?? "last" },
+  );
+  world.announces = true;
+  await world.startWithPage();
+});
+
+/** Does what a consumer does with an item that succeeds. */
+async function succeed(index: number, redriveGeneration = 0) {
+  const writer = new ResultWriter({ store: objects, logger: recordingLogger(), newId: () => `c${index}` });
+  const page = { run: RUN, partition: 0, page: 0 };
+  const pending = writer.add(page, { epoch: 1, index, generation: redriveGeneration, result: String(index) });
+  writer.store([pending], []);
+  await writer.whenStored([pending]);
+  const item = { index, failures: 0, redriveGeneration };
+  await world.ledger.outcomes.recordSuccesses({ ...page, epoch: 1, items: [item] });
+}
+
+/** The `compact` messages that were sent, oldest first. */
+const compactions = (): CompactMessage[] =>
+  world.sqs.control.map(({ body }) => parseControlMessage(body)).filter((message) => message.type === "compact");
+
+const compact = (message = compactions().at(-1), receiveCount = 1, sentAt?: number) => {
+  if (message === undefined) throw new Error("no compaction was asked for");
+  return world.handle({ ...compactEntry(message), ...(sentAt !== undefined && { sentAt }) }, receiveCount);
+};
+
+test("the messages of a run with results say so", () => {
+  expect(world.messages.map(({ results }) => results)).toEqual([true, true]);
+});
+
+test("the end of a run asks for one compaction, which writes the manifest", async () => {
+  await succeed(1);
+  await succeed(0);
+  await world.complete();
+  await world.complete();
+  expect(compactions()).toEqual([{ sluice: 2, type: "compact", workflow: "test", run: RUN, round: 1, slice: 0 }]);
+  expect(await compact()).toEqual({ tag: "done" });
+  expect(objects.lines(`${RUN}/jsonl/`)).toEqual([
+    { id: "run-1/0/0", result: 0 },
+    { id: "run-1/0/1", result: 1 },
+  ]);
+  expect((await world.run()).results).toMatchObject({ manifest: 1, compactionsAsked: 1, compactionsDone: 1 });
+  expect(compactions()).toHaveLength(1);
+});
+
+test("a success after a redrive asks for the next manifest, which waits for the others of the redrive", async () => {
+  const page = { run: RUN, partition: 0, page: 0, epoch: 1 };
+  const item = { ...page, index: 1, redriveGeneration: 0 };
+  await world.ledger.outcomes.claimDeath(item);
+  await world.ledger.outcomes.recordDeath(item, "exhausted", 0);
+  await succeed(0);
+  await world.complete();
+  await compact();
+  await world.ledger.outcomes.recordRedrives({ ...page, items: [{ index: 1, redriveGeneration: 1 }] });
+  await succeed(1, 1);
+  await succeed(1, 1);
+  expect(compactions()).toHaveLength(2);
+  expect(await compact(undefined, 1, world.now - 10_000)).toEqual({ tag: "wait", milliseconds: 20_000 });
+  expect(await compact(undefined, 2, world.now - 30_000)).toEqual({ tag: "done" });
+  expect((await world.run()).results).toMatchObject({ manifest: 2, compactionsAsked: 2, compactionsDone: 2 });
+  expect(objects.lines(`${RUN}/jsonl/`)).toHaveLength(2);
+});
+
+test("a success that falls between the last look and the end of a compaction is not forgotten", async () => {
+  const page = { run: RUN, partition: 0, page: 0, epoch: 1 };
+  const item = { ...page, index: 1, redriveGeneration: 0 };
+  await world.ledger.outcomes.claimDeath(item);
+  await world.ledger.outcomes.recordDeath(item, "exhausted", 0);
+  await succeed(0);
+  await world.complete();
+  await world.ledger.outcomes.recordRedrives({ ...page, items: [{ index: 1, redriveGeneration: 1 }] });
+  let hasSucceeded = false;
+  world.store.before = async (operation, _key, update) => {
+    // The item succeeds after the compaction has read the page rows, and before it notes its end.
+    if (operation !== "update" || update?.set?.compactionsDone === undefined || hasSucceeded) return;
+    hasSucceeded = true;
+    await succeed(1, 1);
+  };
+  await compact();
+  expect(hasSucceeded).toBe(true);
+  expect(compactions().map(({ round }) => round)).toEqual([1, 2]);
+});
+
+test("a compaction whose time is over goes on with the next message", async () => {
+  await succeed(1);
+  await succeed(0);
+  await world.complete();
+  const [message] = compactions();
+  if (message === undefined) throw new Error("no compaction was asked for");
+  const over = { sliceEnd: Number.NEGATIVE_INFINITY };
+  expect(await world.handle(compactEntry(message), 1, over)).toEqual({ tag: "done" });
+  const next = compactions().at(-1);
+  expect(next).toMatchObject({ round: 1, slice: 1, progress: expect.stringMatching(/\.progress$/) });
+  await compact(next);
+  expect((await world.run()).results).toMatchObject({ manifest: 1 });
+  expect(objects.keys(`${RUN}/blocks/`)).toEqual([`${RUN}/blocks/00000/0000000-00001.json`]);
+});
+
+test("a store that refuses delays a compaction, and after many tries the message is kept for a person", async () => {
+  await succeed(1);
+  await succeed(0);
+  await world.complete();
+  objects.onCall = () => "refused";
+  expect(await compact(undefined, 1)).toEqual({ tag: "wait", milliseconds: expect.any(Number) });
+  expect(world.metrics.counts).toMatchObject({ slicesFailed: 1 });
+  expect(await compact(undefined, 30)).toEqual({ tag: "done" });
+  const dead = world.sqs.control.find(({ queue }) => queue === CONTROL_DEAD_LETTERS);
+  expect(parseControlMessage(dead?.body ?? "")).toMatchObject({ type: "compact", run: RUN, round: 1 });
+  objects.onCall = () => undefined;
+  await compact();
+  expect((await world.run()).results).toMatchObject({ manifest: 1 });
+});
+
+test("a workflow without results asks for nothing and reads nothing more at its end", async () => {
+  const plain = new ProducerWorld({ source: items([10]), onComplete: () => {} });
+  plain.announces = true;
+  await plain.startWithPage();
+  await plain.ledger.outcomes.recordSuccesses({
+    ...{ run: RUN, partition: 0, page: 0, epoch: 1 },
+    items: [{ index: 0, failures: 0, redriveGeneration: 0 }],
+  });
+  const reads = plain.store.reads;
+  await plain.complete();
+  expect(plain.store.reads - reads).toBe(1);
+  expect(plain.sqs.control.map(({ body }) => parseControlMessage(body).type)).toEqual(["complete"]);
+  expect((await plain.run()).results).toBeUndefined();
+});
