@@ -246,7 +246,12 @@ export class Runs {
     if (verdict.tag !== "beyond") return verdict;
     const { failure } = verdict;
     const run = await this.#changeStatus(id, ["running"], "failing", { failure });
-    return run === undefined ? { tag: "continues" } : { tag: "stopped", run };
+    if (run !== undefined) return { tag: "stopped", run };
+    // A run that was stopped before is returned again, because the caller that stopped it may not have told the producer.
+    const found = await this.find(id);
+    return found?.status === "failing" && found.completedAt === undefined
+      ? { tag: "stopped", run: found }
+      : { tag: "continues" };
   }
 
   async #changeStatus(

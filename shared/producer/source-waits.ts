@@ -1,8 +1,7 @@
 import { setTimeout } from "node:timers/promises";
-import { LONGEST_HIDING_MILLISECONDS } from "../aws/quotas.ts";
 import { formatDuration, toMilliseconds } from "../base/duration.ts";
 import { SourceError } from "../base/errors.ts";
-import type { RunRecord } from "../ledger/run-record.ts";
+import { isStopping, type RunRecord } from "../ledger/run-record.ts";
 import { type ContinueMessage, waitEntry } from "../messages/control.ts";
 import { LONGEST_SOURCE_WAIT, type SourceWait } from "../sources/source-wait.ts";
 import type { ProducerContext } from "./context.ts";
@@ -22,6 +21,12 @@ const UNKNOWN_WAIT = { baseMilliseconds: 5_000, capMilliseconds: 900_000 } as co
  * The longest wait during which the invocation itself sleeps, because a new invocation would cost as much as the sleep.
  */
 const LONGEST_SLEEP_MILLISECONDS = 5_000;
+
+/**
+ * The longest time for which a wait message is hidden at once. It is short compared with the longest waits, so that a run which
+ * is being stopped ends soon even if the worker that stopped it crashed before it could tell the producer.
+ */
+const LONGEST_HIDING_MILLISECONDS = 900_000;
 
 /** How many characters of the service's reason the ledger keeps. */
 const LONGEST_REASON = 500;
@@ -106,7 +111,10 @@ export async function waitForSource(
   return DONE;
 }
 
-/** Handles a wait message: hides it until the source may be read again, and then sends the run's next continuation. */
+/**
+ * Handles a wait message: hides it until the source may be read again, and then sends the run's next continuation. If the run is
+ * being stopped, the continuation follows at once.
+ */
 export async function handleWaitMessage(
   { run: id, workflow, hop }: ContinueMessage,
   control: ReceivedControl,
@@ -114,6 +122,11 @@ export async function handleWaitMessage(
 ): Promise<Verdict> {
   const { runs, controlQueue, now } = context;
   const run = await runs.find(id);
+  if (run !== undefined && isStopping(run)) {
+    // The worker that stopped the run may have crashed before it sent the continuation that cancels the pending items.
+    await sendNextContinuation({ run: id, hop: run.hop }, context);
+    return DONE;
+  }
   // If the run was paused, `sluice resume` sends a continuation of its own.
   if (run?.status !== "running") return DONE;
   const left = (run.wait?.until ?? 0) - now();

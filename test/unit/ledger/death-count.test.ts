@@ -229,6 +229,14 @@ describe("A run with tolerated failures", () => {
     });
   });
 
+  test("is stopped again for a caller that could not tell the producer of it", async () => {
+    const run = await new MortalRun({ count: 1, minimum: 100 }).produced(1);
+    for (const number of [0, 1]) await run.die(number);
+    const stopped = { tag: "stopped", run: { id: RUN, status: "failing" } };
+    expect(await run.ledger.runs.stopBeyondTolerance(RUN, 2, { soon: true })).toMatchObject(stopped);
+    expect(await run.worker().runs.stopBeyondTolerance(RUN, 2, { soon: true })).toMatchObject(stopped);
+  });
+
   test("is not checked twice in a second, but then", async () => {
     const run = await new MortalRun({ count: 1, minimum: 100 }).produced(1);
     expect(await run.ledger.runs.stopBeyondTolerance(RUN, 1)).toEqual({ tag: "continues" });

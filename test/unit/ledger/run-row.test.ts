@@ -51,6 +51,7 @@ describe("a new run", () => {
       hop: 0,
       failedSlices: 0,
       missing: false,
+      completeBlocks: new Set(),
       redriven: false,
     });
     expect(await (await rigWithRun()).runs.get(RUN)).toMatchObject({ exclusive: false });

@@ -74,7 +74,7 @@ describe("a source whose service asks it to wait", () => {
     const { world, queue, slept } = runOf(once(2, () => new RetryLater({ hours: 2 })));
     await world.start();
     await queue.workUntil();
-    expect(queue.hidden).toEqual([2 * HOUR]);
+    expect(queue.hidden).toEqual(Array(8).fill(HOUR / 4));
     expect(slept).toEqual([]);
   });
 
@@ -82,7 +82,7 @@ describe("a source whose service asks it to wait", () => {
     const { world, queue, reads } = runOf(once(2, () => new RetryLater({ days: 2 })));
     await world.start();
     await queue.workUntil();
-    expect(queue.hidden).toEqual([11, 11, 11, 11, 4].map((hours) => hours * HOUR));
+    expect(queue.hidden).toEqual(Array(2 * 24 * 4).fill(HOUR / 4));
     expect(reads[2]).toEqual({ page: 1, at: 2 * DAY });
     expect(world.items).toEqual([0, 1, 2, 3]);
   });
@@ -229,6 +229,15 @@ describe("while its source waits, a run", () => {
     await queue.workUntil(begun + HOUR + 1_000);
     expect(await world.run()).toMatchObject({ status: "cancelling", checkpoint: { ended: true, items: 1 } });
     await queue.workUntil();
+    expect(reads).toHaveLength(2);
+  });
+
+  test("ends although the worker that stopped it crashed before it told the producer", async () => {
+    const { world, queue, reads, begun } = await waiting();
+    await world.runs.cancel(RUN);
+    await queue.workUntil(begun + HOUR + HOUR / 4);
+    expect(await world.run()).toMatchObject({ status: "cancelling", checkpoint: { ended: true, items: 1 } });
+    expect(queue.groups).toEqual([]);
     expect(reads).toHaveLength(2);
   });
 
