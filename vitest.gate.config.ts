@@ -37,6 +37,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "gate",
+          globalSetup: ["test/helpers/share-worlds.ts"],
           include: GATE_FILES,
           exclude: [...QUICK, ...COUNT_THEIR_CHILDREN, INFRA],
           isolate: false,

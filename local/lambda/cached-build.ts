@@ -42,6 +42,8 @@ export async function cachedBuild(
   const { outputFiles, metafile } = await build({
     ...options,
     outdir: OUTPUT_DIRECTORY,
+    // The inputs below are relative to it. The default is the directory in which the module of esbuild was loaded.
+    absWorkingDir: process.cwd(),
     metafile: true,
     write: false,
   });

@@ -10,9 +10,6 @@ import { CLI } from "./cli-file.ts";
 import { runHosted } from "./hosted-commands.ts";
 import { temporaryDirectory } from "./test-engine.ts";
 
-/** These start an engine. As a person does, a test starts it in a process of its own. */
-const ENGINE_COMMANDS = ["run", "resume", "start"];
-
 export const workflowFile = (name: string): string => fileURLToPath(new URL(`./workflows/${name}.ts`, import.meta.url));
 
 /** The `script` of util-linux. Other systems have one with other options. */
@@ -50,12 +47,18 @@ export class CliWorld {
   readonly environment: Record<string, string> = {};
 
   /** @param other Another world, whose state is copied. */
-  constructor(other?: CliWorld) {
+  constructor(other?: { readonly path: string }) {
     if (other !== undefined) cpSync(other.path, this.path, { recursive: true });
   }
 
   get path(): string {
     return this.#directory.path;
+  }
+
+  /** Adds the state of a workflow that was run in another world. */
+  add({ path }: { readonly path: string }, workflow: string): void {
+    const state = join(".sluice", workflow);
+    cpSync(join(path, state), join(this.path, state), { recursive: true });
   }
 
   /** Begins a command, in a process group of its own. */
@@ -99,9 +102,8 @@ export class CliWorld {
     return { ...inherited(), NODE_COMPILE_CACHE: cache, MARKERS: this.path, NO_COLOR: "1", ...this.environment };
   }
 
-  /** Runs a command to its end: in a process of its own if it starts an engine, and otherwise in one that is ready. */
+  /** Runs a command to its end, in a process that has loaded the modules. A process of its own costs a second: see `begin`. */
   async type(...words: readonly string[]): Promise<Ended> {
-    if (ENGINE_COMMANDS.includes(words[0] ?? "")) return await this.begin(...words).ended;
     return endedWith(await runHosted({ words, directory: this.path, environment: this.#variables() }));
   }
 

@@ -4,6 +4,8 @@
  * it has ended.
  */
 import { pathToFileURL } from "node:url";
+// esbuild works in the directory in which its module was loaded. That of a command is removed after its test.
+import "esbuild";
 import { CLI } from "./cli-file.ts";
 import { type CommandAnswer, type CommandRequest, markOf } from "./command-protocol.ts";
 

@@ -3,14 +3,18 @@ import { join } from "node:path";
 import { openServices } from "../../local/local-services.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
 import type { OutgoingMessage } from "../../shared/aws/queue.ts";
-import { CliWorld, type Ended, workflowFile } from "./cli.ts";
+import { type CliWorld, type Ended, workflowFile } from "./cli.ts";
+import { sharedWorld } from "./shared-worlds.ts";
 
-/** A world in which the workflow `mortal` has run. Eleven of its sixteen items are in the dead-letter queue. */
-export async function mortalWorld(): Promise<CliWorld> {
-  const world = new CliWorld();
-  const { code, stderr } = await world.type("run", workflowFile("mortal"), "--json");
-  if (code !== 2) throw new Error(`the run ended with ${code}: ${stderr}`);
-  return world;
+/** The shared world in which the workflow `mortal` has run. Eleven of its sixteen items are in the dead-letter queue. */
+export const mortalWorld = () => sharedWorld("mortal", (world) => run(world, "mortal"));
+
+/** The shared world in which the workflow `small` has run. One of its twelve items is in the dead-letter queue. */
+export const smallWorld = () => sharedWorld("small", (world) => run(world, "small"));
+
+async function run(world: CliWorld, workflow: string): Promise<void> {
+  const { code, stderr } = await world.type("run", workflowFile(workflow), "--json");
+  if (code !== 2) throw new Error(`the run of ${workflow} ended with ${code}: ${stderr}`);
 }
 
 /** Puts messages into the dead-letter queue that Sluice did not send. */

@@ -1,15 +1,13 @@
 import { cpSync, existsSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { CliWorld, type Ended, workflowFile } from "../../helpers/cli.ts";
+import { smallWorld } from "../../helpers/mortal-world.ts";
 
-/** A world in which the workflow `small` was run. */
-let ran: CliWorld;
+let ran: Awaited<ReturnType<typeof smallWorld>>;
 beforeAll(async () => {
-  ran = new CliWorld();
-  expect((await ran.type("run", workflowFile("small"), "--json")).code).toBe(2);
+  ran = await smallWorld();
 });
-afterAll(() => ran[Symbol.dispose]());
 
 const stateOf = (world: CliWorld, ...path: readonly string[]) => join(world.path, ".sluice", "small", ...path);
 
@@ -24,19 +22,27 @@ function expectMessage({ code, stderr, stdout }: Ended, message: RegExp): void {
 }
 
 describe("a damaged state directory", () => {
-  test.each<[string, (world: CliWorld) => string]>([
+  const FILES: readonly (readonly [name: string, fileIn: (world: CliWorld) => string])[] = [
     ["state.json", (world) => stateOf(world, "state.json")],
     ["workflow.json", (world) => stateOf(world, "workflow.json")],
     ["queues.db", (world) => stateOf(world, "queues.db")],
     ["the log of the tables", (world) => stateOf(world, "tables", log(world))],
     ["the manifest of the tables", (world) => stateOf(world, "tables", "CURRENT")],
-  ])("is named by its file, %s, and --fresh starts anew", async (_, fileIn) => {
+  ];
+  const damage = (file: string) => writeFileSync(file, "not what was written, and of another length");
+
+  test.each(FILES)("is named by its file, %s", async (_, fileIn) => {
     using world = new CliWorld(ran);
     const file = fileIn(world);
-    writeFileSync(file, "not what was written, and of another length");
+    damage(file);
     expectMessage(await world.type("status"), new RegExp(`${file} is damaged: .* --fresh`));
     const { json } = await world.type("status", "--json");
     expect(json).toMatchObject([{ type: "error", code: "STATE_DAMAGED" }]);
+  });
+
+  test("is replaced by --fresh, whatever is damaged", async () => {
+    using world = new CliWorld(ran);
+    for (const [, fileIn] of FILES) damage(fileIn(world));
     const fresh = await world.type("run", workflowFile("small"), "--fresh", "--json");
     expect(fresh.json.at(-1)).toMatchObject({ type: "summary", produced: 12 });
   });

@@ -179,6 +179,17 @@ test("a command in another directory uses the same entries, unless NODE_PATH lea
   expect(keyIn("/app/one", "lib")).not.toBe(keyIn("/app/two", "lib"));
 });
 
+test("a change is noticed in whatever directory the process works", async () => {
+  const before = process.cwd();
+  onTestFinished(() => process.chdir(before));
+  process.chdir(directory.path);
+  await build();
+  expect((await build()).built).toBe(false);
+  write("b/index.ts", 'export const b = "b2";\n');
+  await settled();
+  expect(await build()).toMatchObject({ built: true, code: expect.stringContaining("b2") });
+});
+
 test("a file that changes while esbuild runs is not cached with the bundle of before", async () => {
   await cachedBuild(optionsFor(), cache, () => write("b/index.ts", 'export const b = "written during the build";\n'));
   await settled();

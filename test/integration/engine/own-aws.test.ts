@@ -148,13 +148,14 @@ test("the user's AWS settings do not change Sluice's own clients on this machine
   const lines = Object.entries(inFile).map(([name, value]) => `${name} = ${value}\n`);
   writeFileSync(join(world.path, "config"), `[default]\n${lines.join("")}`);
 
+  // Node reads some of these variables only when a process starts.
   Object.assign(world.environment, settings);
-  const byVariables = await world.type("run", workflowFile("small"), "--json");
+  const byVariables = await world.begin("run", workflowFile("small"), "--json").ended;
   expect(byVariables.json.at(-1)).toMatchObject({ status: "completed", produced: 12, succeeded: 11, dead: 1 });
   for (const name of Object.keys(settings)) delete world.environment[name];
 
   world.environment.AWS_CONFIG_FILE = join(world.path, "config");
-  const byFile = await world.type("run", workflowFile("small"), "--json");
+  const byFile = await world.begin("run", workflowFile("small"), "--json").ended;
   expect(byFile.json.at(-1)).toMatchObject({ status: "completed", produced: 12, succeeded: 11, dead: 1 });
   const { json } = await world.type("dlq", "--json");
   expect(json.at(-1)).toMatchObject({ type: "totals", deadLetters: 2 });

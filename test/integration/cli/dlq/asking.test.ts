@@ -1,16 +1,15 @@
 import { existsSync, readdirSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
 import stringWidth from "string-width";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { CliWorld, TERMINAL } from "../../../helpers/cli.ts";
 import { deadByReason, mortalWorld } from "../../../helpers/mortal-world.ts";
 
 describe.skipIf(process.platform !== "linux" || !existsSync(TERMINAL))("on a terminal", () => {
-  let died: CliWorld;
+  let died: Awaited<ReturnType<typeof mortalWorld>>;
   beforeAll(async () => {
     died = await mortalWorld();
   });
-  afterAll(() => died[Symbol.dispose]());
 
   test("redrive asks, and sends what it showed once the user says yes", async () => {
     using world = new CliWorld(died);

@@ -1,15 +1,14 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "csv-parse/sync";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { CliWorld, withoutProgress } from "../../../helpers/cli.ts";
 import { deadByReason, mortalWorld, sendForeign, statusOf } from "../../../helpers/mortal-world.ts";
 
-let died: CliWorld;
+let died: Awaited<ReturnType<typeof mortalWorld>>;
 beforeAll(async () => {
   died = await mortalWorld();
 });
-afterAll(() => died[Symbol.dispose]());
 
 const lines = (text: string) => text.trimEnd().split("\n");
 

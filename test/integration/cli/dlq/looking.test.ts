@@ -1,12 +1,11 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { CliWorld, withoutProgress } from "../../../helpers/cli.ts";
 import { idsOf, mortalWorld, sendForeign } from "../../../helpers/mortal-world.ts";
 
-let died: CliWorld;
+let died: Awaited<ReturnType<typeof mortalWorld>>;
 beforeAll(async () => {
   died = await mortalWorld();
 });
-afterAll(() => died[Symbol.dispose]());
 
 test("dlq shows why items died, in groups, with an example of each and what to type next", async () => {
   using world = new CliWorld(died);

@@ -1,14 +1,22 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { CliWorld, withoutProgress, workflowFile } from "../../../helpers/cli.ts";
-import { deadByReason, fix, idsOf, lastOf, mortalWorld, sendForeign, statusOf } from "../../../helpers/mortal-world.ts";
+import { beforeAll, expect, test } from "vitest";
+import { CliWorld, withoutProgress } from "../../../helpers/cli.ts";
+import {
+  deadByReason,
+  fix,
+  idsOf,
+  lastOf,
+  mortalWorld,
+  sendForeign,
+  smallWorld,
+  statusOf,
+} from "../../../helpers/mortal-world.ts";
 
-let died: CliWorld;
+let died: Awaited<ReturnType<typeof mortalWorld>>;
 beforeAll(async () => {
   died = await mortalWorld();
 });
-afterAll(() => died[Symbol.dispose]());
 
 /** Resolves once the redrive under way has sent some. */
 async function someArePending(world: CliWorld): Promise<void> {
@@ -56,8 +64,7 @@ test("dead letters that are sent back are pending in their run again, and resume
 test("if two workflows have dead letters, --run decides which one is used", async () => {
   using world = new CliWorld(died);
   const { run } = (await statusOf(world)) ?? {};
-  world.open();
-  expect((await world.type("run", workflowFile("gated"), "--json")).code).toBe(2);
+  world.add(await smallWorld(), "small");
 
   const unclear = await world.type("dlq", "redrive", "--yes");
   expect(unclear.code).toBe(1);
@@ -65,7 +72,7 @@ test("if two workflows have dead letters, --run decides which one is used", asyn
   const { code, stdout } = await world.type("dlq", "redrive", "--run", String(run), "--yes");
   expect(code).toBe(0);
   expect(stdout).toMatch(/^11 dead letters of mortal on this machine were sent back\./);
-  expect((await world.type("dlq", "redrive", "--run", "none", "--workflow", "gated", "--yes")).code).toBe(3);
+  expect((await world.type("dlq", "redrive", "--run", "none", "--workflow", "small", "--yes")).code).toBe(3);
 });
 
 test("items are changed by --set and --transform, and items that fail the schema stay and are named", async () => {
