@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
-import { type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, lstat, open, readlink, rename, rm } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { stringify } from "csv-stringify/sync";
 import { ConfigurationError, toError } from "../../shared/base/errors.ts";
 import { jsonText } from "../../shared/base/exact-json.ts";
@@ -11,50 +12,72 @@ import { printableJson } from "../screens/printable.ts";
 /** `jsonl` can be imported again, `csv` is for spreadsheets. */
 export type ExportFormat = "jsonl" | "csv";
 
+/** What an export is written to. */
+interface Destination {
+  /** The file that the export becomes: the path, or the file that a link at the path leads to. */
+  readonly file: string;
+  /**
+   * - `draft`: a new file beside `file`, which is renamed once it is complete.
+   * - `growing`: a new file that has its final name from the start.
+   * - `stream`: a device or a FIFO. It gets the text, and stays what it is.
+   */
+  readonly kind: "draft" | "growing" | "stream";
+}
+
+interface ExportFileOptions {
+  readonly format: ExportFormat;
+  /**
+   * Whether to write to what is at the path. A file is replaced, links are followed, and a device or a FIFO gets the text. A
+   * directory and a socket are always refused. Default: false.
+   */
+  readonly force?: boolean;
+  /**
+   * Whether the file has its final name from the start. A backup does, because dead letters are deleted while the backup
+   * is still being written. Default: false.
+   */
+  readonly growing?: boolean;
+}
+
 /**
- * A file of exported dead letters. The dead letters are written to a new file beside the path, which is renamed once it is
- * complete. So nothing is written into a file that exists, and nobody sees half of an export.
+ * A file of exported dead letters. The dead letters are written to a new file, which is renamed once it is complete. So
+ * nothing is written into a file that exists, and nobody sees half of an export.
  */
 export class ExportFile {
   readonly path: string;
+  readonly #destination: Destination;
   readonly #writtenTo: string;
   readonly #handle: FileHandle;
   readonly #toText: (deadLetters: readonly DeadLetter[]) => string;
-
   readonly #force: boolean;
 
   private constructor(
     path: string,
-    writtenTo: string,
-    handle: FileHandle,
-    { format, force }: { readonly format: ExportFormat; readonly force: boolean },
+    opened: { readonly destination: Destination; readonly writtenTo: string; readonly handle: FileHandle },
+    { format, force = false }: ExportFileOptions,
   ) {
     this.path = path;
-    this.#writtenTo = writtenTo;
-    this.#handle = handle;
+    this.#destination = opened.destination;
+    this.#writtenTo = opened.writtenTo;
+    this.#handle = opened.handle;
     this.#toText = exportWriter(format);
     this.#force = force;
   }
 
   /**
-   * @param options.growing Whether the file has its final name from the start. A backup does, because dead letters are
-   *   deleted while the backup is still being written.
-   * @param options.force Whether to replace a file at the path. Anything else at the path is never replaced: a link, a
-   *   device, a FIFO, a socket, a directory.
-   * @throws {ConfigurationError} Something is at the path that must not be replaced, or the file cannot be written.
+   * Opening a FIFO waits until somebody reads from it.
+   *
+   * @throws {ConfigurationError} Something is at the path, and `force` is not set or does not help, or the file cannot be
+   *   written.
    */
-  static async create(
-    path: string,
-    options: { format: ExportFormat; force?: boolean; growing?: boolean },
-  ): Promise<ExportFile> {
-    const { force = false } = options;
-    await refuseExisting(path, force);
-    const writtenTo = options.growing === true ? path : `${path}.${randomBytes(4).toString("hex")}.part`;
+  static async create(path: string, options: ExportFileOptions): Promise<ExportFile> {
+    const destination = await destinationOf(path, options);
+    const { file, kind } = destination;
+    const writtenTo = kind === "draft" ? `${file}.${randomBytes(4).toString("hex")}.part` : file;
     try {
       // `wx` creates a new file. It follows no link, and fails if anything is at the path.
       // Items may be confidential, so only the user can read the file.
-      const handle = await open(writtenTo, "wx", 0o600);
-      return new ExportFile(path, writtenTo, handle, { format: options.format, force });
+      const handle = kind === "stream" ? await open(file, "w") : await open(writtenTo, "wx", 0o600);
+      return new ExportFile(path, { destination, writtenTo, handle }, options);
     } catch (cause) {
       throw cannotBeWritten(path, cause);
     }
@@ -68,7 +91,7 @@ export class ExportFile {
   async write(deadLetters: readonly DeadLetter[]): Promise<void> {
     try {
       await this.#handle.writeFile(this.#toText(deadLetters));
-      await this.#handle.datasync();
+      if (this.#destination.kind !== "stream") await this.#handle.datasync();
     } catch (cause) {
       throw cannotBeWritten(this.path, cause);
     }
@@ -82,10 +105,11 @@ export class ExportFile {
    */
   async finish(): Promise<void> {
     await this.#handle.close();
-    if (this.#writtenTo === this.path) return;
+    if (this.#destination.kind !== "draft") return;
+    const { file } = this.#destination;
     try {
-      await refuseExisting(this.path, this.#force);
-      await rename(this.#writtenTo, this.path);
+      await refuseReplacing(file, this.#force);
+      await rename(this.#writtenTo, file);
     } catch (error) {
       await rm(this.#writtenTo, { force: true });
       throw error;
@@ -95,7 +119,7 @@ export class ExportFile {
   /** Deletes the file. */
   async discard(): Promise<void> {
     await this.#handle.close();
-    await rm(this.#writtenTo, { force: true });
+    if (this.#destination.kind !== "stream") await rm(this.#writtenTo, { force: true });
   }
 }
 
@@ -104,22 +128,52 @@ const cannotBeWritten = (path: string, cause: unknown): ConfigurationError =>
     cause,
   });
 
-/** @throws {ConfigurationError} Something is at the path, and it is not a file, or `force` is not set. */
-async function refuseExisting(path: string, force: boolean): Promise<void> {
-  let found: Stats;
-  try {
-    // `lstat` follows no link, and opens nothing: opening a FIFO would wait for a writer.
-    found = await lstat(path);
-  } catch {
-    return;
+/** @throws {ConfigurationError} What is at the path must not be written to. */
+async function destinationOf(
+  path: string,
+  { force = false, growing = false }: ExportFileOptions,
+): Promise<Destination> {
+  const file = force ? await afterLinks(path) : path;
+  const found = await statsOf(file);
+  if (force && (found?.isFIFO() || found?.isCharacterDevice() || found?.isBlockDevice()))
+    return { file, kind: "stream" };
+  await refuseReplacing(file, force);
+  return { file, kind: growing ? "growing" : "draft" };
+}
+
+/** The path that a link leads to, also if nothing is there. */
+async function afterLinks(path: string): Promise<string> {
+  let at = resolve(path);
+  for (let links = 0; (await statsOf(at))?.isSymbolicLink(); links++) {
+    if (links === MOST_LINKS)
+      throw new ConfigurationError(`${path} leads through too many symbolic links: give another path`);
+    at = resolve(dirname(at), await readlink(at));
   }
-  if (!found.isFile()) {
+  return at;
+}
+
+/** As many as Linux follows. https://man7.org/linux/man-pages/man7/path_resolution.7.html */
+const MOST_LINKS = 40;
+
+/** `lstat` follows no link, and opens nothing: opening a FIFO would wait for somebody who reads. */
+const statsOf = (path: string): Promise<Stats | undefined> => lstat(path).catch(() => undefined);
+
+/** @throws {ConfigurationError} Something is at the path, and it is not a file, or `force` is not set. */
+async function refuseReplacing(path: string, force: boolean): Promise<void> {
+  const found = await statsOf(path);
+  if (found === undefined) return;
+  if (found.isDirectory() || found.isSocket() || (force && !found.isFile())) {
     throw new ConfigurationError(
       `${path} is ${kindOf(found)}, and an export replaces only files: give the path of a file. Without a path, the dead ` +
         "letters are printed on the standard output",
     );
   }
-  if (!force) throw new ConfigurationError(`${path} exists already: give another name, or replace it with --force`);
+  if (force) return;
+  throw new ConfigurationError(
+    found.isFile()
+      ? `${path} exists already: give another name, or replace it with --force`
+      : `${path} is ${kindOf(found)}: give another path, or write to it with --force`,
+  );
 }
 
 function kindOf(found: Stats): string {

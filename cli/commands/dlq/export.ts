@@ -19,7 +19,7 @@ export const exportCommand = withDlqOptions(
   .description("Writes dead letters as JSONL, which `dlq import` reads. They stay in the queue.")
   .argument("[file]", "the file to write (default: the standard output)")
   .option("--csv", "write a table for spreadsheets, which cannot be imported again", false)
-  .option("--force", "replace the file if it exists", false)
+  .option("--force", "replace the file if it exists; follow a link; write into a device or a FIFO", false)
   .addHelpText(
     "after",
     `${DEAD_LETTER_HELP}

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ExportFile } from "../../../../cli/dlq/export-file.ts";
@@ -45,26 +46,51 @@ describe("an export with --force", () => {
     expect(readFileSync(at("out.csv.part"), "utf8")).toBe("somebody else's");
   });
 
-  test.each([
-    ["a symbolic link", (path: string) => symlinkSync(at("target"), path)],
-    ["a symbolic link", (path: string) => symlinkSync(at("nowhere"), path)],
-    ["a directory", (path: string) => mkdirSync(path)],
-    ["a FIFO", (path: string) => execFileSync("mkfifo", [path])],
-  ])("refuses %s, and leaves it as it is", async (kind, make) => {
+  test("follows a link, and leaves it a link", async () => {
     writeFileSync(at("target"), "old");
-    make(at("out.csv"));
-    const { ino } = lstatSync(at("out.csv"));
-    await expect(exportTo(at("out.csv"))).rejects.toThrow(
-      `${at("out.csv")} is ${kind}, and an export replaces only files`,
-    );
-    expect(lstatSync(at("out.csv")).ino).toBe(ino);
-    expect(readFileSync(at("target"), "utf8")).toBe("old");
-    expect(existsSync(at("nowhere"))).toBe(false);
+    symlinkSync("second", at("out.csv"));
+    symlinkSync(at("target"), at("second"));
+    await exportTo(at("out.csv"));
+    expect(readFileSync(at("target"), "utf8")).toMatch(/^id,workflow,run/);
+    expect(lstatSync(at("out.csv")).isSymbolicLink()).toBe(true);
+    expect(readdirSync(directory.path).sort()).toEqual(["out.csv", "second", "target"]);
   });
 
-  test("refuses a device", async () => {
-    await expect(exportTo("/dev/null")).rejects.toThrow("/dev/null is a device");
+  test("creates the file that a link leads to", async () => {
+    symlinkSync(at("new"), at("out.csv"));
+    await exportTo(at("out.csv"));
+    expect(readFileSync(at("new"), "utf8")).toMatch(/^id,workflow,run/);
+  });
+
+  test("writes into a FIFO, which stays a FIFO", async () => {
+    execFileSync("mkfifo", [at("out.csv")]);
+    const read = readFile(at("out.csv"), "utf8");
+    await exportTo(at("out.csv"));
+    expect(await read).toMatch(/^id,workflow,run/);
+    expect(lstatSync(at("out.csv")).isFIFO()).toBe(true);
+  });
+
+  test("writes into a device, which stays a device, also if nothing was exported", async () => {
+    await exportTo("/dev/null");
+    await (await create("/dev/null")).discard();
     expect(lstatSync("/dev/null").isCharacterDevice()).toBe(true);
+  });
+
+  test("refuses a directory, and a link to one", async () => {
+    mkdirSync(at("folder"));
+    symlinkSync(at("folder"), at("out.csv"));
+    for (const name of ["folder", "out.csv"]) {
+      await expect(exportTo(at(name))).rejects.toThrow(
+        `${at("folder")} is a directory, and an export replaces only files`,
+      );
+    }
+    expect(readdirSync(at("folder"))).toEqual([]);
+  });
+
+  test("refuses links in a circle", async () => {
+    symlinkSync(at("out.csv"), at("second"));
+    symlinkSync(at("second"), at("out.csv"));
+    await expect(exportTo(at("out.csv"))).rejects.toThrow("leads through too many symbolic links");
   });
 
   test("does not replace a link that appeared during the export", async () => {
@@ -88,9 +114,20 @@ describe("an export without --force", () => {
     expect(readdirSync(directory.path)).toEqual(["out.csv"]);
   });
 
-  test("refuses a link to nowhere", async () => {
-    symlinkSync(at("nowhere"), at("out.csv"));
-    await expect(exportTo(at("out.csv"), false)).rejects.toThrow("is a symbolic link");
+  test.each([
+    ["a symbolic link", (path: string) => symlinkSync(at("nowhere"), path)],
+    ["a directory", (path: string) => mkdirSync(path)],
+    ["a FIFO", (path: string) => execFileSync("mkfifo", [path])],
+  ])("refuses %s, and leaves it as it is", async (kind, make) => {
+    make(at("out.csv"));
+    const { ino } = lstatSync(at("out.csv"));
+    await expect(exportTo(at("out.csv"), false)).rejects.toThrow(`${at("out.csv")} is ${kind}`);
+    expect(lstatSync(at("out.csv")).ino).toBe(ino);
+    expect(existsSync(at("nowhere"))).toBe(false);
+  });
+
+  test("refuses a device", async () => {
+    await expect(exportTo("/dev/null", false)).rejects.toThrow("/dev/null is a device");
   });
 });
 
