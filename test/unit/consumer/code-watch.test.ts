@@ -111,3 +111,44 @@ describe("an item that is invalid", () => {
     expect(await messageOf(undefined, "v2")).not.toContain("code version");
   });
 });
+
+describe("the memory of a watch", () => {
+  const record = async (id: string) =>
+    await runs.create({ id, workflow: "test", requestedAt: new Date(NOW).toISOString(), codeVersion: "v1" });
+
+  test("holds a hundred runs, and then begins again", async () => {
+    const watch = new CodeWatch(runs, "v1");
+    for (let number = 0; number < 101; number++) await record(`run-${number}`);
+    for (let number = 0; number < 100; number++) await watch.changeSince(`run-${number}`);
+    store.reads = 0;
+    for (let number = 0; number < 100; number++) await watch.changeSince(`run-${number}`);
+    expect(store.reads).toBe(0);
+    await watch.changeSince("run-100");
+    expect(store.reads).toBe(1);
+    await watch.changeSince("run-100");
+    expect(store.reads).toBe(1);
+    await watch.changeSince("run-0");
+    expect(store.reads).toBe(2);
+  });
+
+  test("holds nothing if the version of the code is not known", async () => {
+    const watch = new CodeWatch(runs, undefined);
+    const run = await record("run-1");
+    store.reads = 0;
+    store.updates.length = 0;
+    watch.note(run);
+    expect(await watch.changeSince("run-1")).toBeUndefined();
+    await watch.settled();
+    expect([store.reads, store.updates.length]).toEqual([0, 0]);
+  });
+
+  test("of a run that is not there, or of older code, says that nothing has changed", async () => {
+    const watch = new CodeWatch(runs, "v2");
+    expect(await watch.changeSince("nobody")).toBeUndefined();
+    const run = await runs.create({ id: "old", workflow: "test", requestedAt: new Date(NOW).toISOString() });
+    store.updates.length = 0;
+    watch.note(run);
+    expect(await watch.changeSince("old")).toBeUndefined();
+    expect(store.updates).toEqual([]);
+  });
+});

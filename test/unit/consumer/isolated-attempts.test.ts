@@ -359,3 +359,22 @@ describe("a consumer", () => {
     expect(isolation.run).toHaveBeenCalledTimes(1);
   });
 });
+
+test("an isolated attempt that could not begin in time counts for nothing, and needs another place", async () => {
+  const { attempt, recorded } = await suspecting();
+  isolation.isReady = false;
+  isolation.run.mockResolvedValue({ tag: "not ready" });
+  expect(await attempt(0, 2, pending({}))).toEqual(noPlace);
+  expect((await recorded(0)).receives).toEqual(new Map());
+});
+
+test("the place of an isolated attempt is free again when the attempt has failed to start", async () => {
+  const { attempt } = await suspecting({ memoryMb: 256 });
+  isolation.isReady = false;
+  const error = new Error("spawn EMFILE");
+  isolation.run.mockResolvedValue({ tag: "not started", error });
+  expect(await attempt(0, 2, pending({}))).toEqual({ tag: "not started", error });
+  isolation.isReady = true;
+  isolation.run.mockResolvedValue(succeeded);
+  expect(await attempt(1, 2, pending({}))).toMatchObject(attempted);
+});

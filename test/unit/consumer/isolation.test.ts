@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { EventEmitter } from "node:events";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ATTEMPT_CHANNEL } from "../../../shared/base/events.ts";
 import { isPermanent } from "../../../shared/base/failure.ts";
@@ -132,6 +133,27 @@ describe("the process of an isolated attempt", () => {
     const { child, ended } = started();
     child.emit("error", new Error("kill EPERM"));
     expect(await ended).toMatchObject({ tag: "not started", error: { message: expect.stringMatching(/kill EPERM$/) } });
+  });
+
+  test.each(["throws", "tells"])("that cannot be started (spawn %s) makes no attempt", async (how) => {
+    const error = Object.assign(new Error("spawn EMFILE"), { code: "EMFILE" });
+    const spawnProcess = () => {
+      if (how === "throws") throw error;
+      const child = Object.assign(new EventEmitter(), { pid: undefined, stdio: [], kill: () => false });
+      setImmediate(() => child.emit("error", error));
+      return child;
+    };
+    const isolation = new Isolation({
+      isolatedModule: "/bundle.mjs",
+      memoryMb: MEMORY_MB,
+      now: () => now,
+      spawnProcess: spawnProcess as never,
+    });
+    const begin = vi.fn(async () => {});
+    const attempt = { item: 1, context: plainContext(), timeoutMilliseconds: 3_000 };
+    const outcome = await isolation.run(attempt, { alone: false, beginsBy: 5_000, begin });
+    expect(outcome).toEqual({ tag: "not started", error });
+    expect(begin).not.toHaveBeenCalled();
   });
 
   test("has ten seconds to become ready", async () => {
