@@ -159,3 +159,19 @@ test("a process that is killed ends its tasks", () => {
   const lines = [start(0, 5), start(1, 6), ...SOUND.lines.map((line) => ({ ...line, pid: 3 }))];
   expect(check({ ...SOUND, lines, lastSeen: new Map([[1, 9]]) })).toEqual([]);
 });
+
+test("an attempt more is no violation if a process was killed after it had received its item, and before the task began", () => {
+  const wait = { ...end(start(0, 5), 6, false), wait: true } as Line;
+  const lines: Line[] = [start(0, 5), wait, start(0, 7, 2), ...SOUND.lines];
+  const killed: Line = { type: "process", role: "isolated", pid: 9, milliseconds: 6 };
+  const working: Line = { type: "process", role: "isolated", pid: 1, milliseconds: 6 };
+  const excess = "item run/0/0 was tried a 2th time after 0 failures";
+  expect(check({ ...SOUND, lines: [killed, ...lines] })).not.toContain(excess);
+  expect(check({ ...SOUND, lines: [working, ...lines] })).toContain(excess);
+  expect(
+    check({
+      ...SOUND,
+      lines: [killed, start(1, 5), { ...end(start(1, 5), 6, false), wait: true } as Line, start(1, 7, 2), ...lines],
+    }),
+  ).toContain(excess);
+});
