@@ -29,6 +29,12 @@ export type { IncludedField, ResultFormat, ResultsOptions, ResultsSettings } fro
 export type { ScheduleOption, ScheduleOptions } from "./definition/schedule.ts";
 export type { TaskRetryOptions } from "./definition/task-retry.ts";
 export type { ToleratedFailuresOptions } from "./definition/tolerance.ts";
-export { defineWorkflow, type ResultOf, type Workflow, type WorkflowOptions } from "./definition/workflow.ts";
+export {
+  defineWorkflow,
+  type ItemOf,
+  type ResultOf,
+  type Workflow,
+  type WorkflowOptions,
+} from "./definition/workflow.ts";
 export type { SetLimit } from "./limits/fleet-limit.ts";
 export * from "./sources/index.ts";

@@ -3,7 +3,7 @@ import { FUNCTION_MEMORY_MB, MAPPING_CONCURRENCY } from "../aws/quotas.ts";
 import { type Duration, toMilliseconds } from "../base/duration.ts";
 import { ConfigurationError } from "../base/errors.ts";
 import { booleanOption, integerOption, rejectUnknownKeys, show } from "../base/options.ts";
-import type { Task } from "../base/task.ts";
+import type { Task, TaskContext } from "../base/task.ts";
 import type { SetLimit } from "../limits/fleet-limit.ts";
 import { type PageReader, type Source, toSource } from "../sources/source.ts";
 import { type AdaptiveOptions, type AdaptiveSearch, adaptiveSearch } from "./adaptive.ts";
@@ -21,6 +21,7 @@ import {
   longestTaskMilliseconds,
   MOST_TASKS_PER_ENVIRONMENT,
 } from "./topology.ts";
+import type { NoSchema, SchemaMeets, TaskMeets } from "./types-that-meet.ts";
 
 /**
  * The options of `defineWorkflow`.
@@ -156,12 +157,18 @@ declare const resultOfItem: unique symbol;
  * A validated workflow. Only `defineWorkflow` creates one.
  *
  * @typeParam Result The result of an item.
+ * @typeParam Item What the task receives.
+ * @typeParam Input What the source yields.
+ * @typeParam Returned What the task returns.
  */
-export interface Workflow<Result = unknown> {
+export interface Workflow<Result = unknown, Item = unknown, Input = unknown, Returned = unknown> {
   readonly name: string;
-  readonly source: Source;
-  readonly item: StandardSchemaV1 | undefined;
-  readonly task: Task<unknown>;
+  readonly source: Source<Input>;
+  readonly item: StandardSchemaV1<unknown, Item> | undefined;
+  /** The workflow's task. See `Task`. */
+  // It is declared as a method, because a workflow of any item is a `Workflow`. Parameters of a property would be compared
+  // strictly.
+  task(item: Item, context: TaskContext): Returned;
   /** `undefined`: the workflow keeps no results. */
   readonly results: ResultsSettings | undefined;
   readonly result: StandardSchemaV1 | undefined;
@@ -194,6 +201,13 @@ export interface Workflow<Result = unknown> {
  * @example `type City = ResultOf<typeof workflow>`
  */
 export type ResultOf<Of extends Workflow> = Of extends Workflow<infer Result> ? Result : never;
+
+/**
+ * What the task of a workflow receives.
+ *
+ * @example `type City = ItemOf<typeof workflow>`
+ */
+export type ItemOf<Of extends Workflow> = Of extends Workflow<unknown, infer Item> ? Item : never;
 
 // The symbol is global, because the CLI and a workflow's file can use different copies of this module.
 const definedByUs = Symbol.for("sluice.workflow");
@@ -230,6 +244,9 @@ const NAME = /^[a-z][a-z0-9-]{0,39}$/;
  *
  * The function checks all options and applies the defaults. It never rounds or limits a value silently.
  *
+ * The compiler checks that the types meet: a schema that refuses every value of the source, and a task that takes another
+ * type than the source yields, are errors that name the field. A source of `unknown` meets every schema and task.
+ *
  * @throws {ConfigurationError} An option is unknown, missing or outside its range, or options contradict each other.
  *   The message states the option, the allowed range, the received value and how to fix it.
  * @example
@@ -244,9 +261,20 @@ const NAME = /^[a-z][a-z0-9-]{0,39}$/;
  * });
  * ```
  */
-export function defineWorkflow<Input = unknown, Output = Input, Returned = unknown, Result = Awaited<Returned>>(
-  options: WorkflowOptions<Input, Output, Returned, Result>,
-): Workflow<Result> {
+export function defineWorkflow<
+  Input = unknown,
+  Output = Input,
+  Returned = unknown,
+  Result = Awaited<Returned>,
+  SchemaInput = NoSchema,
+  ResultInput = unknown,
+>(
+  options: WorkflowOptions<Input, Output, Returned, Result> & {
+    readonly item?: StandardSchemaV1<SchemaInput, Output> & SchemaMeets<Input, SchemaInput, "source">;
+    readonly task: TaskMeets<Input, Output, SchemaInput>;
+    readonly result?: StandardSchemaV1<ResultInput, Result> & SchemaMeets<Awaited<Returned>, ResultInput, "task">;
+  },
+): Workflow<Result, Output, Input, Returned> {
   if (typeof options !== "object" || options === null) {
     throw new ConfigurationError(`defineWorkflow takes an object of options, but got ${show(options)}`);
   }
@@ -276,11 +304,11 @@ export function defineWorkflow<Input = unknown, Output = Input, Returned = unkno
         });
   checkConcurrency(concurrency, tasksPerEnvironment ?? defaultTasksPerEnvironment(concurrency));
   const results = resultsSettings(options.results);
-  return Object.freeze<Workflow<Result>>({
+  return Object.freeze<Workflow<Result, Output, Input, Returned>>({
     name,
     source: toSource(checkSource(options.source)),
     item: checkSchema("item", options.item),
-    task: checkTask(options.task) as Task<unknown>,
+    task: checkTask(options.task),
     results,
     result: checkResultSchema(options.result, results),
     concurrency,
@@ -342,7 +370,10 @@ function checkSource<Item>(source: Source<Item> | PageReader<Item>): Source<Item
   );
 }
 
-function checkSchema(option: "item" | "result", schema: StandardSchemaV1 | undefined): StandardSchemaV1 | undefined {
+function checkSchema<Output>(
+  option: "item" | "result",
+  schema: StandardSchemaV1<unknown, Output> | undefined,
+): StandardSchemaV1<unknown, Output> | undefined {
   if (schema === undefined || typeof schema?.["~standard"]?.validate === "function") return schema;
   throw new ConfigurationError(
     `${option} must be a Standard Schema (zod, valibot, arktype, ...), but is ${show(schema)}: see standardschema.dev`,
@@ -384,7 +415,7 @@ function checkOnComplete(onComplete: OnComplete | undefined): OnComplete | undef
   throw new ConfigurationError(`onComplete must be a function (summary, context) => ..., but is ${show(onComplete)}`);
 }
 
-function checkTask<Item>(task: Task<Item>): Task<Item> {
+function checkTask<Item, Returned>(task: Task<Item, Returned>): Task<Item, Returned> {
   if (typeof task === "function") return task;
   throw new ConfigurationError(`task must be a function (item, context) => ..., but is ${show(task)}`);
 }
