@@ -270,7 +270,9 @@ export function defineWorkflow<
   ResultInput = unknown,
 >(
   options: WorkflowOptions<Input, Output, Returned, Result> & {
-    readonly item?: StandardSchemaV1<SchemaInput, Output> & SchemaMeets<Input, SchemaInput, "source">;
+    readonly item?: [SchemaInput] extends [NoSchema]
+      ? unknown
+      : StandardSchemaV1<SchemaInput, Output> & SchemaMeets<Input, SchemaInput, "source">;
     readonly task: TaskMeets<Input, Output, SchemaInput>;
     readonly result?: StandardSchemaV1<ResultInput, Result> & SchemaMeets<Awaited<Returned>, ResultInput, "task">;
   },

@@ -23,6 +23,8 @@ export interface Attempt {
   /** When the invocation must begin to record, in the clock's milliseconds. An attempt that still runs then is aborted. */
   readonly deadline: number;
   readonly now: () => number;
+  /** Calls `fire` after a time, unless the returned function is called before. Default: a timer of Node. */
+  readonly startTimer?: (milliseconds: number, fire: () => void) => () => void;
 }
 
 /** How an attempt ended. Read the tag, and not the error, because a task may throw `undefined`. */
@@ -101,7 +103,8 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
   const left = attempt.deadline - startedAt;
   const cutShort = left < attempt.timeoutMilliseconds;
   let ended: { readonly thrown: unknown } | undefined;
-  const timer = setTimeout(
+  const endTimer = (attempt.startTimer ?? startNodeTimer)(
+    Math.max(0, Math.min(attempt.timeoutMilliseconds, left)),
     () => {
       // The task has thrown before, and only the text of its error is still being read. This is no timeout.
       if (ended !== undefined) race.fail(ended.thrown);
@@ -111,7 +114,6 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
       race.fail(thrown, cutShort ? "aborted" : "timed out");
       controller.abort(thrown);
     },
-    Math.max(0, Math.min(attempt.timeoutMilliseconds, left)),
   );
   runInScope(race, () => validateAndRun(attempt, controller.signal))
     .then(
@@ -126,7 +128,7 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
         race.fail(thrown);
       },
     )
-    .finally(() => clearTimeout(timer));
+    .finally(endTimer);
   const verdict = await race.verdict;
   publish({ event: "ended" });
   const { advertisedPerSecond } = race;
@@ -136,6 +138,11 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
     endedAt: attempt.now(),
     ...(advertisedPerSecond !== undefined && { advertisedPerSecond }),
   };
+}
+
+function startNodeTimer(milliseconds: number, fire: () => void): () => void {
+  const timer = setTimeout(fire, milliseconds);
+  return () => clearTimeout(timer);
 }
 
 /** Returns an error if the item does not fit the schema. */

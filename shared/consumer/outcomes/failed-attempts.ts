@@ -1,5 +1,5 @@
 import { publish } from "../../base/events.ts";
-import { cut, type Failure, isPermanent, type Reason, roomForMessage, toFailure } from "../../base/failure.ts";
+import { cut, type Failure, roomForMessage, toFailure } from "../../base/failure.ts";
 import type { InvalidFinding } from "../../base/invalid-finding.ts";
 import type { Metrics } from "../../base/metrics.ts";
 import type { RequestedWait } from "../../base/requested-wait.ts";
@@ -16,6 +16,7 @@ import { messageFinding } from "../../messages/message-finding.ts";
 import type { AttemptOutcome } from "../attempts/attempt.ts";
 import { isSuspect, type PendingState } from "../attempts/receive-history.ts";
 import type { CodeWatch } from "../code-watch.ts";
+import { finalReason } from "./final-reason.ts";
 import type { Outcome } from "./outcome.ts";
 import { StopCheck } from "./stop-check.ts";
 
@@ -60,7 +61,7 @@ export class FailedAttempts {
     const room = roomForMessage(before, workflow.retry.attempts);
     const failure = toFailure(outcome.thrown, { ...outcome, attempt: before.length + 1, room });
     if (outcome.kind === "timed out") metrics.count("timedOut", 1);
-    const final = this.#finalReason(outcome, before.length + 1);
+    const final = finalReason(outcome, before.length + 1, workflow.retry.attempts);
     if (final === "invalid item") {
       await this.#invalidFindings.note(item.envelope.run, findingOf(outcome.thrown, failure));
     }
@@ -123,12 +124,6 @@ export class FailedAttempts {
 
   #backoff(number: number): number {
     return backoffMilliseconds(this.#options.workflow.retry, number, this.#options.random());
-  }
-
-  #finalReason(outcome: FailedOutcome, attempts: number): Reason | undefined {
-    if (outcome.kind === "invalid") return "invalid item";
-    if (isPermanent(outcome.thrown)) return "permanent";
-    return attempts >= this.#options.workflow.retry.attempts ? "exhausted" : undefined;
   }
 }
 
