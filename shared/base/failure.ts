@@ -5,6 +5,7 @@ import { lastWait, type Waits } from "./waits.ts";
 
 /** How an attempt failed. */
 export const FAILURE_KINDS = ["threw", "timed out", "aborted", "crashed", "invalid"] as const;
+/** How one attempt failed. */
 export type FailureKind = (typeof FAILURE_KINDS)[number];
 
 /** Why an item or a message is in the dead-letter queue. */

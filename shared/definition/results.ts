@@ -3,10 +3,12 @@ import { rejectUnknownKeys, show } from "../base/options.ts";
 
 /** The formats of a result set. */
 export const RESULT_FORMATS = ["jsonl", "csv"] as const;
+/** How a result set is stored. See `ResultsOptions.format`. */
 export type ResultFormat = (typeof RESULT_FORMATS)[number];
 
 /** The fields that each row of a result set can have in addition to the item's id and its result. */
 export const INCLUDED_FIELDS = ["item", "attempts", "finishedAt"] as const;
+/** A field that a row of a result set can have. See `ResultsOptions.include`. */
 export type IncludedField = (typeof INCLUDED_FIELDS)[number];
 
 /** How the results of a run are kept. */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, expect, inject, test } from "vitest";
@@ -46,6 +46,13 @@ function shownInReadme(): Readonly<Record<string, string>> {
   return Object.fromEntries([...blocks].map(([, path, code]) => [path, code]));
 }
 
+/** The tests that the guide to testing shows, with the workflow that they test. */
+function shownInGuide(): Readonly<Record<string, string>> {
+  const guide = readFileSync(join(root, "docs/guides/testing.md"), "utf8");
+  const blocks = guide.matchAll(/^( *)```ts\n *\/\/ (\S+\.ts)\n([\s\S]+?)^ *```/gm);
+  return Object.fromEntries([...blocks].map(([, , path, code]) => [path, code]));
+}
+
 const readme = shownInReadme();
 const project = new Project(join(inject("workspace"), "project"), {
   ...readme,
@@ -84,6 +91,17 @@ test("its types are found, and tell a task of its item", { timeout: 240_000 }, a
   const { code, stdout } = await wrong.type(tsc, "--project", ".");
   expect(code).not.toBe(0);
   expect(stdout).toMatch(/^wrong\.ts.*Property 'length' does not exist on type 'number'/);
+});
+
+test("the tests of the guide pass, on node:test and on vitest", { timeout: 240_000 }, async () => {
+  const files = shownInGuide();
+  const { path } = new Project(join(project.path, "tested"), { ...files, "package.json": '{ "type": "module" }' });
+  expect(Object.keys(files).length).toBe(5);
+  const onNode = succeeded(await project.type("node", "--test", join(path, "invoices.node.ts")));
+  expect(onNode).toMatch(/pass 1$/m);
+  symlinkSync(join(root, "node_modules/vitest"), join(project.path, "node_modules/vitest"));
+  const vitest = join(root, "node_modules/vitest/vitest.mjs");
+  expect(succeeded(await project.type("node", vitest, "run", "--root", path))).toMatch(/Tests +4 passed/);
 });
 
 test("the README's app is synthesised, each function with its bundle", { timeout: 240_000 }, async () => {

@@ -101,7 +101,11 @@ async function typeErrors(pages: readonly Page[]): Promise<readonly string[]> {
       noEmit: true,
       skipLibCheck: true,
       allowImportingTsExtensions: true,
-      paths: { sluice: [join(ROOT, "shared/index.ts")], "sluice/infra": [join(ROOT, "infra/index.ts")] },
+      paths: {
+        sluice: [join(ROOT, "shared/index.ts")],
+        "sluice/infra": [join(ROOT, "infra/index.ts")],
+        "sluice/testing": [join(ROOT, "shared/testing/index.ts")],
+      },
     },
   };
   writeFileSync(join(into, "package.json"), '{ "type": "module" }');
