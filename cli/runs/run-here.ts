@@ -1,3 +1,4 @@
+import { beginThread } from "../../local/dynamodb/early-thread.ts";
 import { SluiceError } from "../../shared/base/errors.ts";
 import type { RunOptions } from "../commands/run.ts";
 import { plural } from "../screens/format.ts";
@@ -8,6 +9,7 @@ import { StartUp } from "./start-up.ts";
 export async function runHere(name: string, options: RunOptions): Promise<void> {
   using startUp = new StartUp(options);
   startUp.step("loading the workflow");
+  beginThread();
   const [{ openSession, workOnRun }, { newStart }] = await Promise.all([
     import("./session.ts"),
     import("./new-start.ts"),

@@ -1,11 +1,8 @@
 import { once } from "node:events";
-import { extname } from "node:path";
-import { Worker } from "node:worker_threads";
 import { SluiceError, toError } from "../../shared/base/errors.ts";
 import { stateError, stateFailureOf } from "../state-failure.ts";
 import type { LocalDynamoDb, LocalDynamoDbOptions } from "./dynalite-server.ts";
-
-const ENTRY = new URL(`./dynalite-thread-entry${extname(import.meta.url)}`, import.meta.url);
+import { takeThread } from "./early-thread.ts";
 
 /** DynamoDB in a thread of its own. It opens its tables at its first request. */
 export interface DynamoDbThread extends LocalDynamoDb {
@@ -27,7 +24,8 @@ export async function startDynamoDbThread(
   options: LocalDynamoDbOptions & { readonly path: string },
 ): Promise<DynamoDbThread> {
   const { path } = options;
-  const worker = new Worker(ENTRY, { workerData: options });
+  const worker = takeThread();
+  worker.postMessage(options);
   const cannotOpen = (cause: unknown) => {
     const failure = stateFailureOf(cause);
     if (failure !== undefined) return stateError(failure, path, cause);
