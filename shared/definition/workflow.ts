@@ -38,8 +38,8 @@ export interface WorkflowOptions<Input = unknown, Output = Input, Returned = unk
    */
   readonly name: string;
   /**
-   * Where the items come from: `httpPages(...)`, `fileLines(...)`, `s3Objects(...)`, `s3Lines(...)`, `items(...)`, or
-   * your own `{ readPage }`.
+   * Where the items come from: `httpPages(...)`, `fileLines(...)`, `s3Objects(...)`, `s3Lines(...)`,
+   * `dynamoDbScan(...)`, `items(...)`, or your own `{ readPage }`.
    */
   readonly source: Source<Input> | PageReader<Input>;
   /**

@@ -1,6 +1,7 @@
 export { parseJson, UnsafeNumberError, type UnsafeNumbers } from "../base/exact-json.ts";
 export type { Field, Path } from "./body-path.ts";
 export type { HeaderNames } from "./csv.ts";
+export { type DynamoDbScanOptions, dynamoDbScan, type ScanFilter, type TableName } from "./dynamodb-scan.ts";
 export { type FileLinesOptions, type FilePath, fileLines } from "./file-lines.ts";
 export { type HttpPagesOptions, httpPages } from "./http-pages.ts";
 export type { HeadersInput } from "./http-request.ts";

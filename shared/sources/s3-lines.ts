@@ -8,8 +8,9 @@ import { GunzippedBytes } from "./gunzipped-bytes.ts";
 import { type Entry, isTable, PAGE_BYTES, readEntries } from "./line-entries.ts";
 import { type CsvOptions, type JsonLinesOptions, type LineSettings, lineSettings } from "./line-options.ts";
 import { ObjectBytes } from "./object-bytes.ts";
+import { regionOption } from "./region-option.ts";
 import { type BucketName, bucketAtSynth, bucketNameOf, checkBucketOption, checkKeyText } from "./s3-bucket.ts";
-import { listObjects, listRight, regionOption, S3_FIXES } from "./s3-objects.ts";
+import { listObjects, listRight, S3_FIXES } from "./s3-objects.ts";
 import { serviceRefusal } from "./service-refusal.ts";
 import type { Cursor, Page, ReadContext, Source, SourceRight } from "./source.ts";
 

@@ -1,9 +1,10 @@
 import * as z from "zod";
 import { type ListedObject, S3Reader } from "../aws/s3-objects.ts";
-import { ConfigurationError, SourceError } from "../base/errors.ts";
+import { SourceError } from "../base/errors.ts";
 import { rejectUnknownKeys, show } from "../base/options.ts";
 import { compareUtf8, type KeyRange } from "./key-ranges.ts";
 import { pageSizeOption } from "./page-size.ts";
+import { regionOption } from "./region-option.ts";
 import { type BucketName, bucketAtSynth, bucketNameOf, checkBucketOption, checkKeyText } from "./s3-bucket.ts";
 import { serviceRefusal } from "./service-refusal.ts";
 import type { Cursor, Page, ReadContext, Source, SourceRight } from "./source.ts";
@@ -99,13 +100,6 @@ export function listRight(bucket: string, prefix: string): SourceRight {
     // https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html
     ...(prefix !== "" && { conditions: { StringEquals: { "s3:prefix": prefix } } }),
   };
-}
-
-/** @throws {ConfigurationError} The value is not the name of a region. */
-export function regionOption(region: unknown): { readonly region?: string } {
-  if (region === undefined) return {};
-  if (typeof region === "string" && /^[a-z]{2,}(?:-[a-z0-9]+)+$/.test(region)) return { region };
-  throw new ConfigurationError(`region must be the name of a region, but is ${show(region)}: write "eu-central-1"`);
 }
 
 /** Which keys of a bucket to list. */

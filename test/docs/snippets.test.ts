@@ -27,7 +27,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import * as z from "zod";
 import {
-  checkResponse, cursorField, defineWorkflow, fileLines, httpPages, items, lastItem, linkHeader, nextUrl, offsetLimit,
+  checkResponse, cursorField, defineWorkflow, dynamoDbScan, fileLines, httpPages, items, lastItem, linkHeader, nextUrl, offsetLimit,
   pageNumber, parseJson, PermanentError, RetryLater, s3Lines, s3Objects, singlePage, Throttled, type Workflow,
 } from "sluice";
 declare const rows: readonly { id: number }[];

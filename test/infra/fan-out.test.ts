@@ -11,7 +11,7 @@ import { outputName, readOutputs, workflowsOf } from "../../shared/definition/st
 import { topology as topologyOf } from "../../shared/definition/topology.ts";
 import { defineWorkflow, type Workflow } from "../../shared/definition/workflow.ts";
 import { parseControlMessage } from "../../shared/messages/control.ts";
-import { s3Objects } from "../../shared/sources/index.ts";
+import { dynamoDbScan, s3Objects } from "../../shared/sources/index.ts";
 import { workflowOptions } from "../helpers/workflow-options.ts";
 import { fanOutIn, newApp, rightsOfRole, type Statement, synthesise } from "./synthesis.ts";
 
@@ -479,6 +479,16 @@ describe("rights", () => {
     ]);
     expect(rightsOfRole(made, "FanOutProducerRole")).toEqual([...producer, "s3:ListBucket s3:::uploads"].toSorted());
     expect(rightsOfRole(made, "FanOutConsumerRole")).toEqual(consumer.toSorted());
+  });
+
+  test("a table is in the region and the account of the stack, and nothing else is granted", () => {
+    const source = dynamoDbScan({ table: "customers", index: "by-state" });
+    const { template: made, stack: own } = synthesise({ options: { ...options, source } });
+    const [statement] = Object.values(made.findResources("AWS::IAM::Policy"))
+      .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
+      .filter(({ Action }) => Action === "dynamodb:Scan");
+    const arn = `arn:${own.partition}:dynamodb:${own.region}:${own.account}:table/customers/index/by-state`;
+    expect(statement.Resource).toEqual(own.resolve(arn));
   });
 
   test("the name of a bucket comes from the variables of the function", () => {
