@@ -1,6 +1,9 @@
 import { type AttributeValue, DynamoDBClient, type DynamoDBClientConfig, ScanCommand } from "@aws-sdk/client-dynamodb";
 import { clientConfig } from "./client-config.ts";
 
+/** How long one request may take, from its start to the last byte of its response, which can have 1 MB and more. */
+const REQUEST_TIMEOUT_MILLISECONDS = 30_000;
+
 /** An item or a key as DynamoDB sends it: each value with its type. */
 export type TypedItem = Record<string, AttributeValue>;
 
@@ -57,7 +60,10 @@ export class DynamoDbScanner {
     limit: number | undefined,
     signal: AbortSignal,
   ): Promise<ScanResponse> {
-    this.#client ??= new DynamoDBClient({ ...clientConfig(), ...this.#config });
+    this.#client ??= new DynamoDBClient({
+      ...clientConfig({ requestTimeoutMilliseconds: REQUEST_TIMEOUT_MILLISECONDS }),
+      ...this.#config,
+    });
     const command = new ScanCommand({
       TableName: table,
       ReturnConsumedCapacity: "TOTAL",
