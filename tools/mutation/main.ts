@@ -33,8 +33,12 @@ async function test({ folder, tests, others }: Area): Promise<readonly Result[]>
   const coverage = coverageOf(await ofSameFiles(name, code, () => inOwnProcess(name, "coverage", plan)), tests);
   const order = [...coverage.order];
   const verdicts = values.survivors ? earlierKills(folder, mutants) : new Map<string, Verdict>();
-  const resultsSoFar = () =>
-    mutants.map((mutant) => ({ ...mutant, verdict: verdicts.get(mutant.id) ?? coverage.without(mutant) }));
+  const resultsWith = (without: (mutant: Mutant) => Verdict) =>
+    mutants.map((mutant) => ({ ...mutant, verdict: verdicts.get(mutant.id) ?? without(mutant) }));
+  const unfinished = (mutant: Mutant) => {
+    const verdict = coverage.without(mutant);
+    return verdict === "survived" ? "unfinished" : verdict;
+  };
   for (const [pass, { above, costs, most }] of PASSES.entries()) {
     const hits = coverage.hits(above, costs, most);
     const done = new Set<string>();
@@ -59,13 +63,13 @@ async function test({ folder, tests, others }: Area): Promise<readonly Result[]>
         const file = fileOf(last.test);
         order.push(...order.splice(order.indexOf(file), 1));
       }
-      save(folder, resultsSoFar());
+      save(folder, resultsWith(unfinished));
       const isLeft = entries.some(({ tag }) => tag === "polluted" || tag === "unfit");
       const isFurther = entries.some(({ tag }) => tag === "killed" || tag === "survived" || tag === "polluted");
       if (last?.tag !== "begin" && !(isLeft && isFurther)) break;
     }
   }
-  return resultsSoFar();
+  return resultsWith(coverage.without);
 }
 
 function fileOf(test: string): string {

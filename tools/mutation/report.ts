@@ -7,17 +7,27 @@ import { DIRECTORY } from "./process.ts";
  * - `killed`: a test fails with the mutant, and passes without it.
  * - `timed out`: with the mutant, a test never ends. This counts as killed.
  * - `survived`: all tests that run its code pass.
+ * - `unfinished`: no test has noticed it yet, and some have not met it, because `npm run mutation` was interrupted. This counts
+ *   as survived.
  * - `not covered`: no test runs its code. This counts as survived.
  * - `outside`: its code runs only while modules are loaded, where a mutant cannot be activated. Left out of the score.
  * - `text`: it changes a sentence that only people read. Not tested, and left out of the score.
  */
-export type Verdict = "killed" | "timed out" | "survived" | "not covered" | "outside" | "text";
+export type Verdict = "killed" | "timed out" | "survived" | "unfinished" | "not covered" | "outside" | "text";
 
 export interface Result extends Mutant {
   readonly verdict: Verdict;
 }
 
-const VERDICTS: readonly Verdict[] = ["killed", "timed out", "survived", "not covered", "outside", "text"];
+const VERDICTS: readonly Verdict[] = [
+  "killed",
+  "timed out",
+  "survived",
+  "unfinished",
+  "not covered",
+  "outside",
+  "text",
+];
 
 /** Prints the score of each file of a folder, and writes all results and the mutants that survived into files. */
 export function report(folder: string, results: readonly Result[]): void {
