@@ -1,0 +1,14 @@
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
+import { defineWorkflow, s3Lines } from "../../../shared/index.ts";
+
+/** A workflow that writes down its items. */
+export default defineWorkflow({
+  name: "s3-lines",
+  source: s3Lines({ bucket: "exports", prefix: "lines/", format: "jsonl", compression: "gzip" }),
+  task: (item) => {
+    const text = JSON.stringify(item, (_, value) => (typeof value === "bigint" ? `${value}n` : value));
+    appendFileSync(join(process.env.MARKERS ?? ".", "items.jsonl"), `${text}\n`);
+  },
+  concurrency: 4,
+});
