@@ -37,4 +37,5 @@ export {
   type WorkflowOptions,
 } from "./definition/workflow.ts";
 export type { SetLimit } from "./limits/fleet-limit.ts";
+export { type ResultRecord, type ResultsLocation, readResults } from "./results/result-records.ts";
 export * from "./sources/index.ts";

@@ -4,7 +4,7 @@ import { citiesUrl, fetchCityDetails } from "./cities/city-details.ts";
 import { solarNoon } from "./cities/solar-noon.ts";
 
 /**
- * For each city of a paged REST API: fetches the details of the city, and computes its solar noon. The service behaves
+ * For each city of a paged REST API: fetches the details of the city, and returns its solar noon. The service behaves
  * as badly as real services do: it throttles, fails, hangs and sends malformed data.
  */
 export default defineWorkflow({
@@ -17,15 +17,11 @@ export default defineWorkflow({
   }),
   limit: 5_000,
   environment: ["CITIES_URL"],
-  task: async (city, { signal, logger }) => {
-    const { latitude, longitude } = await fetchCityDetails(city.id, signal);
-    logger.debug("solar noon", {
-      city: `${city.name}, ${city.country}`,
-      latitude,
-      longitude,
-      solarNoon: solarNoon(longitude, new Date()).toISOString(),
-    });
+  task: async (city, { signal }) => {
+    const { longitude } = await fetchCityDetails(city.id, signal);
+    return { city: city.name, country: city.country, solarNoon: solarNoon(longitude, new Date()).toISOString() };
   },
+  results: true,
   concurrency: 50,
   tasksPerEnvironment: 10,
   timeout: { seconds: 2 },

@@ -40,6 +40,12 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import("./status.ts")).statusCommand,
   },
   {
+    name: "results",
+    usage: "[options] [run]",
+    summary: "write what the tasks of a run returned",
+    load: async () => (await import("./results.ts")).resultsCommand,
+  },
+  {
     name: "pause",
     usage: "[options] [run]",
     summary: "stop starting tasks of a run, and keep every message",

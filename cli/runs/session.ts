@@ -1,5 +1,6 @@
 import { basename, relative } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 import { type Engine, startEngine } from "../../local/engine.ts";
 import { openServices, type Services } from "../../local/local-services.ts";
 import type { StartStep } from "../../local/start-step.ts";
@@ -134,6 +135,10 @@ async function workUntilDone(
   const { display } = startUp;
   const summary = await follow({ engine, run, before, display, interrupted: soon, atOnce });
   display.end();
+  const results =
+    typeof summary === "object" && loaded.workflow.results !== undefined
+      ? await resultsAtEnd(session, engine, run, AbortSignal.any([soon, atOnce]))
+      : undefined;
   // Invocations end by themselves once there is no work, and then delete the messages that they settled.
   if (typeof summary === "object") await Promise.race([engine.drain(), setTimeout(CLOSING_MILLISECONDS)]);
   for (const failure of engine.activity.fleet.failures) display.say(`${style("yellow", "warning")} ${failure}`);
@@ -146,13 +151,27 @@ async function workUntilDone(
     display.say(interruptedText({ id: run, name: loaded.name }));
     return EXIT.interrupted;
   }
-  if (json) writeJson(summary);
+  if (json) writeJson({ ...summary, ...(results && { results: { rows: results.rows, files: results.files } }) });
   else {
     const logs = relative(process.cwd(), state.logs);
-    say(formatSummary(summary, { name: loaded.name, concurrency: topology.concurrency, logs }));
+    say(formatSummary(summary, { name: loaded.name, concurrency: topology.concurrency, logs, results }));
   }
   if (summary.status === "failed" || summary.status === "cancelled") return EXIT.failed;
   return summary.dead > 0 ? EXIT.deadLetters : EXIT.succeeded;
+}
+
+/** How long the end of a run waits until its results are in files. After that, `sluice results` finds them. */
+const RESULTS_MILLISECONDS = 30_000;
+
+/** Where the results of a run that has ended are. `undefined`: they are not in files yet. */
+async function resultsAtEnd({ state }: Session, engine: Engine, run: string, interrupted: AbortSignal) {
+  const [{ previewResults }, { FileObjectStore }] = await Promise.all([
+    import("../results/preview.ts"),
+    import("../../shared/results/file-object-store.ts"),
+  ]);
+  const over = AbortSignal.any([interrupted, AbortSignal.timeout(RESULTS_MILLISECONDS)]);
+  const store = new FileObjectStore(pathToFileURL(state.results).href);
+  return await previewResults(engine, store, run, over);
 }
 
 /** Waits until a run that was just requested is in the ledger, where the next command finds it. */

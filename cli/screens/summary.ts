@@ -2,6 +2,7 @@ import type { RunStatus } from "../../shared/ledger/run-record.ts";
 import { count, plural, seconds, style, table, warningLine } from "./format.ts";
 import { nextSteps, type Step } from "./next-steps.ts";
 import { oneLine, printable } from "./printable.ts";
+import { type ResultsAtEnd, resultsLines } from "./results-table.ts";
 
 /** The result of a run. With `--json`, it is the last line. */
 export interface Summary {
@@ -39,10 +40,12 @@ export interface SummaryContext {
   readonly concurrency: number;
   /** The directory with the functions' logs. */
   readonly logs: string;
+  /** Where the results are. Absent if the run keeps none, or if they are not in files yet. */
+  readonly results?: ResultsAtEnd | undefined;
 }
 
 /** The summary for people. */
-export function formatSummary(summary: Summary, { name, concurrency, logs }: SummaryContext): string {
+export function formatSummary(summary: Summary, { name, concurrency, logs, results }: SummaryContext): string {
   const {
     produced,
     succeeded,
@@ -86,6 +89,7 @@ export function formatSummary(summary: Summary, { name, concurrency, logs }: Sum
     );
     if (summary.sameFailure !== undefined) lines.push("", `  ${style("yellow", oneLine(summary.sameFailure))}`);
   }
+  if (results !== undefined && results.rows > 0) lines.push("", ...resultsLines(results));
   if (summary.warnings.length > 0) lines.push("", ...summary.warnings.map((warning) => `  ${warningLine(warning)}`));
   if (summary.failure !== undefined) lines.push("", `  ${style("red", printable(summary.failure))}`);
   if (summary.completionError !== undefined) {
@@ -94,7 +98,7 @@ export function formatSummary(summary: Summary, { name, concurrency, logs }: Sum
       `  ${style("red", `onComplete failed, and is not called again: ${printable(summary.completionError)}`)}`,
     );
   }
-  lines.push("", nextSteps(steps(summary, name, logs)));
+  lines.push("", nextSteps(steps(summary, name, logs, results !== undefined && results.rows > 0)));
   return lines.join("\n");
 }
 
@@ -108,11 +112,12 @@ function headline({ status, dead, warnings }: Summary): string {
   return style(["green", "bold"], "Completed, every item succeeded");
 }
 
-function steps({ status, cancelled, dead }: Summary, name: string, logs: string): Step[] {
+function steps({ status, cancelled, dead }: Summary, name: string, logs: string, hasResults: boolean): Step[] {
   const sourceFailed = status === "failed" && cancelled === undefined;
   return [
     ...(sourceFailed ? [[`npx sluice resume ${name}`, "continue where the source failed"] as const] : []),
     ...(dead > 0 ? [["npx sluice dlq", "show why items died"] as const] : []),
+    ...(hasResults ? [["npx sluice results", "write what the tasks returned"] as const] : []),
     [`npx sluice status`, "list the runs"],
     [`npx sluice run ${name}`, "run it again"],
     sourceFailed

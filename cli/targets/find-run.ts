@@ -1,3 +1,4 @@
+import { pathToFileURL } from "node:url";
 import { reachServices } from "../../local/local-services.ts";
 import { type Origin, StateDirectory } from "../../local/state-directory.ts";
 import { ConfigurationError } from "../../shared/base/errors.ts";
@@ -48,6 +49,10 @@ async function* localTargets(only?: string): AsyncGenerator<Target> {
         services,
         running,
         local: origin,
+        openResults: async () => {
+          const { FileObjectStore } = await import("../../shared/results/file-object-store.ts");
+          return new FileObjectStore(pathToFileURL(state.results).href);
+        },
         restoreDelivery: async () => {},
       };
     } finally {

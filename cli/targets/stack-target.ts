@@ -2,6 +2,7 @@ import { CloudFormationClient, paginateDescribeStacks, type Stack } from "@aws-s
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { LambdaClient, paginateListEventSourceMappings, UpdateEventSourceMappingCommand } from "@aws-sdk/client-lambda";
 import { SQSClient } from "@aws-sdk/client-sqs";
+import type { ObjectStore } from "../../shared/aws/object-store.ts";
 import { ConfigurationError, SluiceError, toError } from "../../shared/base/errors.ts";
 import { readOutputs, workflowsOf } from "../../shared/definition/stack-outputs.ts";
 import { connect } from "../../shared/ledger/connect.ts";
@@ -38,6 +39,8 @@ export async function* stackTargets({ stack: wanted, holding, ...account }: Stac
         stack: stack.StackName,
         running: true,
         local: undefined,
+        openResults: async () =>
+          names.resultsUrl === undefined ? undefined : await openStore(names.resultsUrl, account),
         services: { ...connect({ sqs, dynamoDb }, names), close: async () => {} },
         restoreDelivery: () => restoreDelivery(names.consumerFunction, names.queueUrl, account),
       };
@@ -46,6 +49,12 @@ export async function* stackTargets({ stack: wanted, holding, ...account }: Stac
       dynamoDb.destroy();
     }
   }
+}
+
+/** The SDK for S3 is loaded only now, because most commands do not need it. */
+async function openStore(url: string, account: AwsAccount): Promise<ObjectStore> {
+  const { openS3 } = await import("../../shared/aws/open-s3.ts");
+  return await openS3(url, await configOf("S3", account));
 }
 
 async function findStack(wanted: string | true, holding: string | undefined, account: AwsAccount): Promise<Stack> {

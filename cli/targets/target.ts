@@ -1,5 +1,6 @@
 import type { ServiceClients } from "../../local/local-services.ts";
 import type { Origin } from "../../local/state-directory.ts";
+import type { ObjectStore } from "../../shared/aws/object-store.ts";
 import type { RunRecord } from "../../shared/ledger/run-record.ts";
 
 /** What a command acts on: a workflow that was run on this machine or is deployed, with its services. */
@@ -14,6 +15,8 @@ export interface Target {
   readonly services: ServiceClients;
   /** Whether consumers are running: those of a deployed stack, or of an engine in another process. */
   readonly running: boolean;
+  /** Opens the store of the workflow's results. Returns `undefined` if the stack has none. */
+  openResults(): Promise<ObjectStore | undefined>;
   /** How the workflow was last run on this machine; `undefined` for a stack. */
   readonly local: Origin | undefined;
   /**

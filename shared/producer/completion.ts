@@ -1,3 +1,4 @@
+import type { ObjectStore } from "../aws/object-store.ts";
 import type { Queue } from "../aws/queue.ts";
 import { LONGEST_HIDING_MILLISECONDS } from "../aws/quotas.ts";
 import { toError } from "../base/errors.ts";
@@ -7,11 +8,14 @@ import { backoffMilliseconds } from "../base/retry.ts";
 import type { TaskLogger } from "../base/task.ts";
 import type { RunSummary } from "../definition/on-complete.ts";
 import type { Workflow } from "../definition/workflow.ts";
+import type { Ledger } from "../ledger/ledger.ts";
 import { finalCounts, type RunRecord } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";
 import { sameFailureOf } from "../ledger/same-failure.ts";
 import { toAttributeText } from "../messages/body.ts";
 import { type CompleteMessage, completeEntry } from "../messages/control.ts";
+import { openResultSet } from "../results/read-results.ts";
+import { offerResults } from "../results/result-records.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** How often the producer tries to announce the end of a run, and the backoff between the attempts. */
@@ -33,6 +37,10 @@ export interface CompletionOptions {
   readonly publishEvent?: ((summary: RunSummary) => Promise<void>) | undefined;
   /** A random number, uniform in [0, 1). */
   readonly random: () => number;
+  /** Where results are stored. Absent: the workflow keeps none. */
+  readonly resultStore?: ObjectStore | undefined;
+  /** From its rows, `readResults` finds out what counts. */
+  readonly ledger: Pick<Ledger, "store">;
 }
 
 /**
@@ -55,6 +63,10 @@ export async function handleCompletion(
   const attempt = await runs.beginCompletion(run);
   try {
     const summary = summaryOf(run);
+    const { resultStore: store, ledger } = options;
+    if (run.results !== undefined && store !== undefined) {
+      offerResults(summary, () => openResultSet({ store, ledgerStore: ledger.store, runs }, id));
+    }
     await publishEvent?.(summary);
     await Promise.race([workflow.onComplete?.(summary, { signal, attempt, logger }), whenAborted(signal)]);
     await runs.endCompletion(id);

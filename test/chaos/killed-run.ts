@@ -22,7 +22,7 @@ const SLUICE = fileURLToPath(new URL("../../bin/sluice.js", import.meta.url));
 const WORKFLOW = fileURLToPath(new URL("../../workflows/seconds.ts", import.meta.url));
 const ITEMS = 1_000;
 /** A variable that marks every process of a run, whatever its parent is. */
-const MARK = "SLUICE_KILLS";
+export const MARK = "SLUICE_KILLS";
 /** If a command has not begun its run at the moment of the kill, it is killed as soon as it has. */
 const BEGUN_POLL_MILLISECONDS = 1;
 
@@ -37,7 +37,7 @@ export async function killAndResume(seconds: number, directory: string): Promise
   const begun = join(directory, ".sluice/seconds/workflow.json");
   while (!existsSync(begun) && run.exitCode === null) await setTimeout(BEGUN_POLL_MILLISECONDS);
   const killedAfterSeconds = (performance.now() - started) / 1_000;
-  const processes = await killAll(mark);
+  const processes = await killMarked(mark);
   await ended;
   const before = await output(type(directory, mark, "status", "--json"));
   const [latest = {}] = before.lines;
@@ -87,7 +87,7 @@ async function output(command: ChildProcess): Promise<{ code: number | null; lin
 }
 
 /** Kills every process with the mark until none is left. Returns how many there were. */
-async function killAll(mark: string): Promise<number> {
+export async function killMarked(mark: string): Promise<number> {
   const killed = new Set<number>();
   for (let found = marked(mark); found.length > 0; found = marked(mark)) {
     for (const pid of found) {

@@ -35,9 +35,13 @@ export async function cdk(...args: readonly string[]): Promise<void> {
   await run(join(root, "node_modules/.bin/cdk"), [...args, "--output", output, "--no-notices", "--no-color"]);
 }
 
+/** Runs a command of the CLI, and returns what it prints. */
+export const typed = (...args: readonly string[]): Promise<string> =>
+  run(process.execPath, ["--no-warnings", join(root, "cli/sluice.ts"), ...args]);
+
 /** Runs a command of the CLI, and reads what it prints: an object a line. */
 export async function sluice(...args: readonly string[]): Promise<readonly Record<string, unknown>[]> {
-  const printed = await run(process.execPath, ["--no-warnings", join(root, "cli/sluice.ts"), ...args]);
+  const printed = await typed(...args);
   const lines = printed.split("\n").filter((line) => line.startsWith("{"));
   return lines.map((line) => JSON.parse(line));
 }

@@ -1,30 +1,11 @@
 import type { ScanProgress } from "../../../shared/dead-letters/scan.ts";
-import { widthOf } from "../columns.ts";
-import { count, style } from "../format.ts";
-import { OneLineBar } from "../one-line-bar.ts";
+import { WorkProgress } from "../work-progress.ts";
 
-/** On a terminal nothing is shown before this time. Most work is done sooner than a person could read the line. */
-const BAR_AFTER_MILLISECONDS = 700;
-const PLAIN_MILLISECONDS = 2_000;
-/** A rate over a shorter time means nothing. */
-const SHORTEST_RATE_MILLISECONDS = 500;
-const LONGEST_BAR = 30;
-
-/**
- * Shows on stderr how far work on dead letters has come: a bar on a terminal, elsewhere a line every two seconds. Work that
- * is done sooner shows nothing.
- */
-export class DeadLetterProgress {
-  readonly #line = new OneLineBar();
-  #verb: string;
-  #startedAt: number;
-  #nextAt: number;
-
+/** Shows on stderr how far work on dead letters has come. */
+export class DeadLetterProgress extends WorkProgress {
   /** @param verb What the command does with the dead letters: "Reading". */
-  constructor(verb: string, now: number = Date.now()) {
-    this.#verb = verb;
-    this.#startedAt = now;
-    this.#nextAt = now + (process.stderr.isTTY ? BAR_AFTER_MILLISECONDS : PLAIN_MILLISECONDS);
+  constructor(verb: string, now?: number) {
+    super(verb, "dead letters", now);
   }
 
   /** Shows a scan, which reads all dead letters and then makes them visible again. */
@@ -38,39 +19,5 @@ export class DeadLetterProgress {
     if (givenBack === 0) return;
     this.turnTo("Returning", now);
     this.show(givenBack, looked, now);
-  }
-
-  /** Changes the verb, and starts to measure the rate again. */
-  turnTo(verb: string, now: number = Date.now()): void {
-    if (verb === this.#verb) return;
-    this.#verb = verb;
-    this.#startedAt = now;
-  }
-
-  /** @param total Left out if it is not known. */
-  show(done: number, total?: number, now: number = Date.now()): void {
-    if (now < this.#nextAt) return;
-    const elapsed = now - this.#startedAt;
-    const rate = elapsed < SHORTEST_RATE_MILLISECONDS ? "" : ` · ${count((done * 1_000) / elapsed)}/s`;
-    const of = total === undefined ? "" : ` of ${count(total)}`;
-    const facts = `${this.#verb} dead letters: ${count(done)}${of}${rate}`;
-    if (process.stderr.isTTY) this.#draw(facts, total === undefined || total === 0 ? undefined : done / total);
-    else {
-      this.#nextAt = now + PLAIN_MILLISECONDS;
-      process.stderr.write(`${facts}\n`);
-    }
-  }
-
-  #draw(facts: string, share: number | undefined): void {
-    const room =
-      share === undefined ? 0 : Math.max(0, Math.min(LONGEST_BAR, widthOf(process.stderr) - facts.length - 3));
-    const full = Math.round(Math.min(1, share ?? 0) * room);
-    const bar = `${style("green", "━".repeat(full), process.stderr)}${style("dim", "━".repeat(room - full), process.stderr)} `;
-    this.#line.draw(`${room === 0 ? "" : bar}${facts}`);
-  }
-
-  /** Erases the line from the terminal. */
-  end(): void {
-    this.#line.erase();
   }
 }

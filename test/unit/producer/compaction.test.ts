@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from "vitest";
-import { items } from "../../../shared/index.ts";
+import { items, type ResultRecord, type RunSummary, readResults } from "../../../shared/index.ts";
 import { type CompactMessage, compactEntry, parseControlMessage } from "../../../shared/messages/control.ts";
 import { ResultWriter } from "../../../shared/results/result-writer.ts";
 import { MemoryObjectStore } from "../../helpers/memory-object-store.ts";
@@ -8,12 +8,18 @@ import { recordingLogger } from "../../helpers/recording-metrics.ts";
 
 let objects: MemoryObjectStore;
 let world: ProducerWorld;
+/** What `onComplete` reads. */
+let read: ResultRecord[];
 
 beforeEach(async () => {
   objects = new MemoryObjectStore();
+  read = [];
+  const onComplete = async (summary: RunSummary) => {
+    for await (const row of readResults(summary)) read.push(row);
+  };
   const ids = Array.from({ length: 100 }, (_, id) => `${id}`.padStart(3, "0"));
   world = new ProducerWorld(
-    { source: items([10, 11]), results: true, onComplete: () => {} },
+    { source: items([10, 11]), results: true, onComplete },
     { resultStore: objects, newId: () => ids.shift() ?? "last" },
   );
   world.announces = true;
@@ -42,6 +48,17 @@ const compact = (message = compactions().at(-1), receiveCount = 1, sentAt?: numb
 
 test("the messages of a run with results say so", () => {
   expect(world.messages.map(({ results }) => results)).toEqual([true, true]);
+});
+
+test("onComplete reads the results before they are compacted", async () => {
+  await succeed(1);
+  await succeed(0);
+  await world.complete();
+  expect(read).toEqual([
+    { id: "run-1/0/0", result: 0 },
+    { id: "run-1/0/1", result: 1 },
+  ]);
+  expect((await world.run()).results?.manifest).toBeUndefined();
 });
 
 test("the end of a run asks for one compaction, which writes the manifest", async () => {

@@ -1,0 +1,152 @@
+import { stringify } from "csv-stringify/sync";
+import { jsonText } from "../../shared/base/exact-json.ts";
+import type { DeadLetter, WithItemAddress } from "../../shared/dead-letters/read-dead-letter.ts";
+import type { IncludedField, ResultFormat } from "../../shared/definition/results.ts";
+import { itemId } from "../../shared/messages/item-address.ts";
+import { Columns, CsvRows } from "../../shared/results/csv-columns.ts";
+import type { ResultLines, ResultSet } from "../../shared/results/read-results.ts";
+
+/** Some rows as the user gets them, as text or bytes. */
+export interface OutputRows {
+  readonly content: string | Uint8Array;
+  readonly rows: number;
+}
+
+/** A dead letter of an item of the run. */
+export type FailedItem = DeadLetter & WithItemAddress;
+
+/** How the rows of one command look. */
+export interface RowFormat {
+  /** The rows of the results. For CSV, the header comes first. */
+  rows(): AsyncIterable<OutputRows>;
+  /** The rows of items that failed. They follow the results. */
+  failed(items: readonly FailedItem[]): string;
+}
+
+/** How the user wants the rows. */
+export interface RowOptions {
+  readonly format: ResultFormat;
+  /** The fields that the rows of the run have. */
+  readonly include: readonly IncludedField[];
+  /** Whether rows of failed items follow, so that CSV needs their columns. */
+  readonly hasFailed: boolean;
+  /** Called with the number of rows that were read without being written, to find the columns of CSV. */
+  readonly onRead?: (rows: number) => void;
+}
+
+/** The rows of a result set in a format. */
+export async function rowFormat(
+  set: ResultSet,
+  { format, include, hasFailed, onRead = () => {} }: RowOptions,
+): Promise<RowFormat> {
+  if (format === "jsonl") return { rows: () => asTheyAre(set.lines()), failed: failedAsJsonl };
+  const { manifest } = set;
+  const isStored = manifest?.format === "csv" && manifest.rows === set.expectedRows;
+  if (isStored && !hasFailed) return { rows: () => storedCsv(set), failed: () => "" };
+  const csv = new CsvRows(include, await columnsOf(set, onRead));
+  const { header } = csv;
+  const failedColumns = hasFailed
+    ? FAILED_COLUMNS.map((name) => (header.includes(name) ? `failed.${name}` : name))
+    : [];
+  return {
+    rows: () => convertedToCsv(set, csv, failedColumns),
+    failed: (items) =>
+      stringify(
+        items.map((item) => {
+          const { id, failed } = failedRow(item);
+          const fields = header.slice(1).map((name) => (name === "item" ? jsonText(item.item) : ""));
+          return [id, ...fields, failed.reason, `${failed.error.name}: ${failed.error.message}`];
+        }),
+        { escape_formulas: true },
+      ),
+  };
+}
+
+const FAILED_COLUMNS = ["reason", "error"];
+
+async function* asTheyAre(lines: AsyncIterable<ResultLines>): AsyncGenerator<OutputRows> {
+  for await (const { lines: content, rows } of lines) yield { content, rows };
+}
+
+/** Copies the CSV parts. All of them have the same header, and only the first one's is kept. */
+async function* storedCsv({ store, manifest }: ResultSet): AsyncGenerator<OutputRows> {
+  let isFirst = true;
+  for (const { rows, csv } of (manifest?.blocks ?? []).flatMap(({ parts }) => parts)) {
+    if (csv === undefined) continue;
+    let header: HeaderSearch | undefined = isFirst ? undefined : new HeaderSearch();
+    let bytes = 0;
+    let counted = 0;
+    for await (const chunk of store.stream(csv.key)) {
+      const content = header === undefined ? chunk : header.rest(chunk);
+      if (content === undefined) continue;
+      header = undefined;
+      // How many rows a chunk has is an estimate, which only the progress needs.
+      bytes += chunk.byteLength;
+      const share = Math.min(rows, Math.round((rows * bytes) / csv.bytes)) - counted;
+      counted += share;
+      yield { content, rows: share };
+    }
+    yield { content: "", rows: rows - counted };
+    isFirst = false;
+  }
+}
+
+/** Looks for the end of a header, which can contain quoted line breaks. */
+class HeaderSearch {
+  #isQuoted = false;
+
+  /** @returns What follows the header, or `undefined` while the header has not ended. */
+  rest(chunk: Uint8Array): Uint8Array | undefined {
+    for (const [index, byte] of chunk.entries()) {
+      if (byte === 0x22) this.#isQuoted = !this.#isQuoted;
+      else if (byte === 0x0a && !this.#isQuoted) return chunk.subarray(index + 1);
+    }
+    return undefined;
+  }
+}
+
+const NEWLINE = 10;
+
+/** The lines of a text of whole lines, each with its newline. */
+function* linesIn({ buffer, byteOffset, byteLength }: Uint8Array): Generator<Buffer> {
+  const lines = Buffer.from(buffer, byteOffset, byteLength);
+  for (let start = 0; start < lines.length; ) {
+    const end = lines.indexOf(NEWLINE, start) + 1;
+    yield lines.subarray(start, end);
+    start = end;
+  }
+}
+
+/** The columns of all results. All rows are read to find them. */
+async function columnsOf(set: ResultSet, onRead: (rows: number) => void): Promise<readonly string[]> {
+  const columns = new Columns();
+  for await (const { lines, rows } of set.lines()) {
+    for (const line of linesIn(lines)) columns.learn(line);
+    onRead(rows);
+  }
+  return columns.names;
+}
+
+async function* convertedToCsv(set: ResultSet, csv: CsvRows, more: readonly string[]): AsyncGenerator<OutputRows> {
+  const endOf = (names: readonly string[]) => (more.length === 0 ? "" : `,${names.join(",")}`);
+  yield { content: `${csv.headerLine.slice(0, -1)}${endOf(more)}\n`, rows: 0 };
+  const end = `${endOf(more.map(() => ""))}\n`;
+  for await (const { lines, rows } of set.lines()) {
+    const texts: string[] = [];
+    for (const line of linesIn(lines)) texts.push(csv.line(line).slice(0, -1), end);
+    yield { content: texts.join(""), rows };
+  }
+}
+
+/** The row of an item that failed: the same id as a result's row, and why it failed. */
+function failedRow(deadLetter: FailedItem) {
+  const { run, page, index, reason, failures, error, id } = deadLetter;
+  return {
+    id: itemId({ run, partition: 0, page, index }),
+    failed: { reason, attempts: failures.length, error, deadLetter: id },
+    item: deadLetter.item,
+  };
+}
+
+const failedAsJsonl = (items: readonly FailedItem[]): string =>
+  items.map((item) => `${jsonText(failedRow(item)) ?? ""}\n`).join("");

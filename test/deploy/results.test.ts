@@ -1,0 +1,141 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  CreateBucketCommand,
+  GetBucketEncryptionCommand,
+  GetPublicAccessBlockCommand,
+  HeadBucketCommand,
+  ListObjectsV2Command,
+  S3Client,
+} from "@aws-sdk/client-s3";
+import { parse } from "csv-parse/sync";
+import { afterAll, beforeAll, expect, inject, onTestFailed, test, vi } from "vitest";
+import { openS3 } from "../../shared/aws/open-s3.ts";
+import { s3Location } from "../../shared/aws/s3-location.ts";
+import { readOutputs } from "../../shared/definition/stack-outputs.ts";
+import { readResults } from "../../shared/index.ts";
+import { testObjectStore } from "../unit/results/object-store-contract.ts";
+import { cdk, dynamoDbClient, runsIn, sluice, typed } from "./aws.ts";
+
+const context = ["--context", "workflows=test/deploy/workflows"];
+const outputsFile = join(inject("workspace"), "results-outputs.json");
+const dynamoDb = dynamoDbClient();
+const settings = {
+  endpoint: inject("endpoint"),
+  region: "us-east-1",
+  credentials: { accessKeyId: "test", secretAccessKey: "test" },
+};
+const s3 = new S3Client(settings);
+afterAll(() => {
+  dynamoDb.destroy();
+  s3.destroy();
+});
+
+const outputs = () => readOutputs("results", JSON.parse(readFileSync(outputsFile, "utf8"))["sluice-results"]);
+const location = () => s3Location(outputs().resultsUrl ?? "");
+const until = <T>(what: () => Promise<T>, seconds: number) =>
+  vi.waitFor(what, { timeout: seconds * 1_000, interval: 500 });
+
+const NUMBERS = Array.from({ length: 450 }, (_, number) => number);
+const failsFirst = (number: number) => number % 50 === 7;
+
+let stores = 0;
+testObjectStore("S3 in an emulator that nobody here wrote", async () => {
+  const Bucket = `store-${++stores}`;
+  await s3.send(new CreateBucketCommand({ Bucket }));
+  return await openS3(`s3://${Bucket}/some/prefix`, settings);
+});
+
+beforeAll(async () => {
+  await cdk("bootstrap", "aws://000000000000/us-east-1", ...context);
+  await cdk("deploy", "results", ...context, "--require-approval", "never", "--outputs-file", outputsFile);
+});
+
+let run = "";
+
+/** The rows that `sluice results` writes. */
+async function rows(...words: readonly string[]): Promise<readonly { id: string; result: { number: number } }[]> {
+  const file = join(inject("workspace"), "results.jsonl");
+  await typed("results", run, "--stack", "--format", "jsonl", "--output", file, "--force", ...words);
+  const lines = readFileSync(file, "utf8").trim().split("\n");
+  return lines.map((line) => JSON.parse(line));
+}
+
+test("a deployed run leaves its results in the bucket of the stack, with the rights that its roles have", {
+  timeout: 300_000,
+}, async () => {
+  onTestFailed(() => console.error(readFileSync(inject("ministackLog"), "utf8").slice(-10_000)));
+  const [asked] = await sluice("start", "results", "--stack", "--json");
+  run = String(asked?.run);
+  const runs = runsIn(dynamoDb, outputs().table);
+  await until(async () => {
+    const { status, results } = await runs.get(run);
+    expect({ status, manifest: results?.manifest }).toEqual({ status: "completed", manifest: 1 });
+  }, 200);
+  const [found] = await sluice("results", run, "--stack", "--json");
+  expect(found).toMatchObject({ type: "results", url: outputs().resultsUrl, manifest: 1, rows: 441, complete: true });
+  const numbers = (await rows()).map(({ result }) => result.number);
+  expect(numbers).toEqual(NUMBERS.filter((number) => !failsFirst(number)));
+});
+
+test("the raw objects are replaced by the parts, and nothing is outside of the workflow's prefix", async () => {
+  await until(async () => {
+    const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: location().bucket }));
+    const keys = Contents.map(({ Key = "" }) => Key);
+    expect(keys.every((key) => key.startsWith(`results/${run}/`))).toBe(true);
+    expect(keys.filter((key) => key.includes("/raw/"))).toEqual([]);
+    expect(keys.filter((key) => key.includes("/csv/"))).toHaveLength(1);
+  }, 60);
+});
+
+test("redriven items join the results, in the order of the source", { timeout: 300_000 }, async () => {
+  onTestFailed(() => console.error(readFileSync(inject("ministackLog"), "utf8").slice(-10_000)));
+  await sluice("dlq", "redrive", "--stack", "sluice-results", "--yes", "--json");
+  const runs = runsIn(dynamoDb, outputs().table);
+  await until(async () => {
+    expect((await runs.get(run)).results).toMatchObject({ manifest: 2 });
+    const found = await rows();
+    expect(found.map(({ result }) => result.number)).toEqual(NUMBERS);
+  }, 200);
+  const csv = parse(await typed("results", run, "--stack", "sluice-results", "--format", "csv"));
+  expect(csv[0]).toEqual(["id", "attempts", "number", "square", "note"]);
+  expect(csv.slice(1).map(([, , number]) => Number(number))).toEqual(NUMBERS);
+  expect(csv[4]?.at(-1)).toBe("'=1+1");
+});
+
+test("a script reads them from the URL of the stack", async () => {
+  for (const [name, value] of Object.entries({
+    AWS_ENDPOINT_URL_S3: inject("endpoint"),
+    AWS_REGION: "us-east-1",
+    AWS_ACCESS_KEY_ID: "test",
+    AWS_SECRET_ACCESS_KEY: "test",
+  }))
+    vi.stubEnv(name, value);
+  const squares: number[] = [];
+  for await (const { result } of readResults<{ square: number }>({ url: outputs().resultsUrl ?? "", run })) {
+    squares.push(result.square);
+  }
+  vi.unstubAllEnvs();
+  expect(squares).toEqual(NUMBERS.map((number) => number ** 2));
+});
+
+test("the bucket is encrypted and closed, and a stranger reads nothing", async () => {
+  const { bucket: Bucket } = location();
+  const { ServerSideEncryptionConfiguration } = await s3.send(new GetBucketEncryptionCommand({ Bucket }));
+  expect(ServerSideEncryptionConfiguration?.Rules).toHaveLength(1);
+  const { PublicAccessBlockConfiguration } = await s3.send(new GetPublicAccessBlockCommand({ Bucket }));
+  expect(PublicAccessBlockConfiguration).toMatchObject({ BlockPublicPolicy: true, RestrictPublicBuckets: true });
+  const credentials = { accessKeyId: "AKIANOBODY0000000000", secretAccessKey: "none" };
+  const nobody = await openS3(outputs().resultsUrl ?? "", { ...settings, credentials });
+  await expect(nobody.get(`${run}/manifest-1.json`)).rejects.toMatchObject({ code: "OBJECT_STORE" });
+  const log = readFileSync(inject("ministackLog"), "utf8");
+  expect(log.match(/is not authorized to perform: s3:\S+ .*sluice-results\S*/g) ?? []).toEqual([]);
+});
+
+test("the bucket is gone with the stack, and all results with it", { timeout: 120_000 }, async () => {
+  const { bucket: Bucket } = location();
+  await cdk("destroy", "results", ...context, "--force");
+  await expect(s3.send(new HeadBucketCommand({ Bucket }))).rejects.toMatchObject({
+    $metadata: { httpStatusCode: 404 },
+  });
+});
