@@ -22,6 +22,12 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import("./run.ts")).runCommand,
   },
   {
+    name: "try",
+    usage: "[options] <workflow>",
+    summary: "run the first items of a workflow, and keep nothing",
+    load: async () => (await import("./try.ts")).tryCommand,
+  },
+  {
     name: "start",
     usage: "[options] [workflow]",
     summary: "start a run of a deployed workflow",

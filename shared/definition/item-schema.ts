@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { InvalidFinding } from "../base/invalid-finding.ts";
 import { fingerprint } from "../messages/fingerprint.ts";
+import { plainName } from "./schema-fields.ts";
 
 /** An item does not match its workflow's schema, or the schema threw. The message states the place in the item. */
 export class InvalidItemError extends Error {
@@ -89,7 +90,7 @@ function faultOf(
   const parent = keys.slice(0, -1).reduce<unknown>((value, key) => (isObject(value) ? value[key] : undefined), item);
   if (missing !== undefined && isObject(parent) && !Array.isArray(parent) && !Object.hasOwn(parent, missing)) {
     const names = Object.keys(parent);
-    const meant = names.filter((name) => plain(name) === plain(String(missing)));
+    const meant = names.filter((name) => plainName(name) === plainName(String(missing)));
     const fault = `${where} missing`;
     return { fault, example: fault, instead: meant.length > 0 ? meant : names };
   }
@@ -101,10 +102,3 @@ function faultOf(
 const isObject = (value: unknown): value is Record<PropertyKey, unknown> => typeof value === "object" && value !== null;
 
 const quoted = (text: string): string => `\`${text}\``;
-
-/** Only the letters and digits of a name, in lower case. `E-Mail`, `e_mail` and ` email ` become `email`. */
-const plain = (name: string): string =>
-  name
-    .normalize("NFKC")
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}]/gu, "");

@@ -63,10 +63,10 @@ export const TEST_RUN = "test-run";
  */
 export function throughMessage(
   workflow: string,
-  { page, index }: { readonly page: number; readonly index: number },
+  { run = TEST_RUN, page, index }: { readonly run?: string; readonly page: number; readonly index: number },
   serialised: Exclude<Serialised, Unsendable>,
 ) {
-  const header = { workflow, run: TEST_RUN, partition: 0, page, epoch: 1, resent: false };
+  const header = { workflow, run, partition: 0, page, epoch: 1, resent: false };
   const envelope = parseEnvelope(envelopeBody(header, index, serialised));
   return { item: envelope.item, address: addressOf(envelope) };
 }
