@@ -7,6 +7,7 @@ import { noop } from "./rows/noop.ts";
 import { overhead } from "./rows/overhead.ts";
 import { producer } from "./rows/producer.ts";
 import { requests } from "./rows/requests.ts";
+import { results } from "./rows/results.ts";
 import { seconds } from "./rows/seconds.ts";
 import { startUp } from "./rows/start-up.ts";
 
@@ -14,6 +15,7 @@ export const ROWS: readonly Row[] = [
   seconds,
   durations,
   noop,
+  results,
   producer,
   overhead,
   memory,

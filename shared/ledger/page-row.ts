@@ -71,6 +71,7 @@ export interface SuccessEntries {
 
 export function entriesOfSuccesses(row: Row): SuccessEntries {
   const lost = numberSet(row.dying).union(numberSet(row.cancelled));
+  // mutant: count-no-loser
   const counting = [...numberSet(row.done)]
     .filter((entry) => !lost.has(entry))
     .map((entry) => ({ index: indexOf(entry), generation: generationOf(entry) }));

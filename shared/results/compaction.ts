@@ -106,6 +106,7 @@ class Compaction {
       if (end.tag === "compacted" && isOver()) return { tag: "time" };
     }
     if (hasEnded) {
+      // mutant: manifest-before-deletions
       const manifest = await this.#manifest();
       if (manifest === undefined) return { tag: "time" };
       if (!(await cleanUp(this.#options.store, this.#run.id, manifest, isOver))) return { tag: "time" };

@@ -109,6 +109,8 @@ export const chaosWorkflow = (plan: Plan, hooks: ProcessHooks) => {
       try {
         await work(item, kind, context, hooks);
         write({ type: "end", key, ok: true });
+        // The result of the attempt.
+        return key;
       } catch (error) {
         write({ type: "end", key, ok: false, ...(isWait(error) && { wait: true }) });
         throw error;
@@ -134,6 +136,7 @@ export const chaosWorkflow = (plan: Plan, hooks: ProcessHooks) => {
     adaptive: false,
     ...(plan.maxBacklog !== undefined && { maxBacklog: plan.maxBacklog }),
     ...(plan.toleratedFailures !== undefined && { toleratedFailures: plan.toleratedFailures }),
+    ...(plan.results === true && { results: true }),
     memoryMb: 256,
   });
 };

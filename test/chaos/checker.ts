@@ -1,6 +1,7 @@
 import type { Evidence, Row } from "./evidence.ts";
 import type { Line } from "./journal.ts";
 import { ATTEMPTS, KINDS, RUN, TASK_TIMEOUT_MILLISECONDS } from "./plan.ts";
+import { checkResults } from "./result-checker.ts";
 
 /** Consumers notice a pause within three seconds, and still begin the items that they have received before. */
 const PAUSE_NOTICED_MILLISECONDS = 4_000 + TASK_TIMEOUT_MILLISECONDS;
@@ -39,6 +40,10 @@ export function check(evidence: Evidence): readonly string[] {
   checkCompletion(evidence, run, items, violations);
   checkConcurrency(evidence, violations);
   checkAttempts(evidence, violations);
+  if (evidence.objects !== undefined) {
+    const done = items.filter(({ place }) => place === "done").map(({ id }) => id);
+    checkResults(run, done, evidence.lines, evidence.objects, violations);
+  }
   if (evidence.plan.realTimes) checkProducers(evidence, violations);
   const ends = new Set(history.flatMap(({ completedAt }) => completedAt ?? []));
   if (ends.size > 1) violations.push(`the run ended ${ends.size} times: ${[...ends].join(", ")}`);

@@ -4,6 +4,7 @@ import { unmarshall } from "@aws-sdk/util-dynamodb";
 import type { Line } from "./journal.ts";
 import type { Plan } from "./plan.ts";
 import type { Endpoints } from "./protocol.ts";
+import type { Objects } from "./result-checker.ts";
 
 /** Everything that is known of a run: rows, dead letters, and what its processes and the harness wrote down. */
 export interface Evidence {
@@ -16,6 +17,8 @@ export interface Evidence {
   /** The bodies of the messages in the dead-letter queue. */
   readonly deadLetters: readonly string[];
   readonly controlDeadLetters: readonly string[];
+  /** The objects with the run's results. Absent if the run keeps none. */
+  readonly objects?: Objects | undefined;
   /** Each change of the run's status and end that the harness saw. */
   readonly history: readonly { readonly status: string; readonly completedAt: string | undefined }[];
   /** When each pause began, and when it ended. */

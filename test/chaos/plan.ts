@@ -77,6 +77,8 @@ export interface Plan {
   readonly failingCompletions: number;
   readonly rates: { readonly SQS: Rates; readonly DynamoDB: Rates };
   readonly strikes: readonly PlannedStrike[];
+  /** Whether the run keeps results. Default: no. */
+  readonly results?: boolean;
 }
 
 export const WORKFLOW = "chaos";

@@ -18,6 +18,7 @@ import type { ItemMessage } from "../../shared/messages/item-message.ts";
 import { Producer } from "../../shared/producer/producer.ts";
 import { type RollUpWorld, withFrames } from "./frames.ts";
 import type { Knowledge } from "./knowledge.ts";
+import { objectStoreOf } from "./objects.ts";
 import type { Actor, Program } from "./operation.ts";
 import { type Kind, RUN, type Scope, WORKFLOW } from "./scope.ts";
 
@@ -95,7 +96,7 @@ function worldOf(actor: Actor) {
 }
 
 /** The workflow of a scope. */
-function workflowOf({ pages, tolerated }: Scope) {
+function workflowOf({ pages, tolerated, results }: Scope) {
   const toItem = (kind: Kind) => (kind === "unsendable" ? { kind, number: Number.NaN } : { kind });
   return defineWorkflow({
     name: WORKFLOW,
@@ -110,6 +111,7 @@ function workflowOf({ pages, tolerated }: Scope) {
     timeout: { seconds: 1 },
     retry: { attempts: ATTEMPTS, waitAtMost: { minutes: 1 } },
     ...(tolerated !== undefined && { toleratedFailures: { count: tolerated } }),
+    ...(results === true && { results }),
   });
 }
 
@@ -141,12 +143,24 @@ export class Actors {
    */
   producer(body: string, group: string, losesMessage = false): Program {
     const loses = losesMessage ? ", loses its message" : "";
-    return withFrames(`producer: ${parseControlMessage(body).type}${loses}`, this.#functions, async (actor) => {
+    const { type } = parseControlMessage(body);
+    const compacts = type === "compact";
+    return withFrames(`producer: ${type}${loses}`, this.#functions, async (actor) => {
       const onComplete = async (summary: object) => {
         await actor.perform({ type: "tell", fact: `completion ${JSON.stringify(summary)}` });
       };
       const workflow = { ...this.#workflow, onComplete };
-      const producer = new Producer({ ...worldOf(actor), workflow, maxBacklog: 1_000 });
+      const writer = compacts ? await numberOfWriter(actor) : 0;
+      let objects = 0;
+      const producer = new Producer({
+        ...worldOf(actor),
+        workflow,
+        maxBacklog: 1_000,
+        ...(this.#scope.results === true && {
+          resultStore: objectStoreOf(actor),
+          newId: () => `${writer}-${objects++}`,
+        }),
+      });
       const { signal } = new AbortController();
       const lost = losesMessage ? AbortSignal.abort() : signal;
       const time = { sliceEnd: Number.POSITIVE_INFINITY, signal, lost };
@@ -161,7 +175,16 @@ export class Actors {
     return withFrames(again ? "consumer, again" : "consumer", this.#functions, async (actor) => {
       const world = worldOf(actor);
       const { ledger, runs } = world;
-      const recorder = new Recorder({ ...world, workflow: this.#workflow });
+      const { page, index } = envelope;
+      const recorder = new Recorder({
+        ...world,
+        workflow: this.#workflow,
+        // Two consumers that do the same write the same object. Otherwise there would be no end of objects.
+        ...(this.#scope.results === true && {
+          resultStore: objectStoreOf(actor),
+          newResultId: () => `${page}-${index}-${again ? "again" : "first"}`,
+        }),
+      });
       const message = { id: "message", receiptHandle: "handle", body, receiveCount: again ? 2 : 1, attributes: {} };
       const item: ItemMessage = { message, envelope };
       // As the consumer looks up its items.
@@ -196,8 +219,18 @@ export class Actors {
   }
 }
 
+/** A number that no other producer of a compaction gets. */
+async function numberOfWriter({ perform }: Actor): Promise<number> {
+  const row = await perform({
+    type: "update",
+    key: { pk: "writers", sk: "writers" },
+    update: { increase: { count: 1 } },
+  });
+  return Number((row as Row).count);
+}
+
 function attempt(
-  { page, index, item }: Envelope,
+  { page, index, item, results }: Envelope,
   again: boolean,
   { failures, waits }: AttemptsRow,
   { note }: Actor,
@@ -215,5 +248,5 @@ function attempt(
   if (kind === "late") return failed(new Throttled({ minutes: 2 }));
   if (kind === "flaky" && failures.length === 0) return failed(new Error("not yet"));
   note(`success ${page}/${index}`);
-  return { tag: "succeeded", ...times };
+  return { tag: "succeeded", ...times, ...(results === true && { result: JSON.stringify(again ? "again" : "first") }) };
 }

@@ -31,7 +31,7 @@ export function checkActive(run: Row | undefined, active: Row | undefined): void
 }
 
 /** Where each item is, by the rows of its pages. */
-function placesOf(rows: ReadonlyMap<string, Row>, { pages }: Scope) {
+export function placesOf(rows: ReadonlyMap<string, Row>, { pages }: Scope) {
   return pages.flatMap((kinds, page) => {
     const row = rows.get(`run#${RUN}#page#${page}|page`);
     const given = (set: string, index: number) => numbers(row?.[set]).includes(index);

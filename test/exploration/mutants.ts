@@ -133,6 +133,31 @@ export const MUTANTS: readonly Mutant[] = [
     shows: /has not ended/,
   },
   {
+    name: "store-before-ledger",
+    mistake: "a success is recorded before its result is stored",
+    change: remove,
+    scope: "the result of an item",
+    shows: /is done, and has no row/,
+  },
+  {
+    name: "count-no-loser",
+    mistake: "the row of a success that came after the item's death counts",
+    change: replaceBy(
+      "const counting = [...numberSet(row.done)].map((entry) => ({ index: indexOf(entry), generation: generationOf(entry) }));",
+    ),
+    scope: "the result of an item that succeeds and dies",
+    shows: /is not done, and has a row/,
+  },
+  {
+    name: "manifest-before-deletions",
+    mistake: "raw objects are deleted before the manifest names their parts",
+    change: prepend(
+      'for await (const page of this.#options.store.list("run/raw/")) await this.#options.store.delete(page.map(({ key }) => key));\n',
+    ),
+    scope: "the result of an item",
+    shows: /is done, and has no row/,
+  },
+  {
     name: "cancel-unsettled-only",
     mistake: "an item that has succeeded can still be cancelled",
     change: remove,

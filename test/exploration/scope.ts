@@ -22,6 +22,8 @@ export interface Scope {
   readonly completion: boolean;
   /** How many dead items the run tolerates: `toleratedFailures.count`. Default: any number. */
   readonly tolerated?: number;
+  /** Whether the run keeps results. Then `completion` must be true, because the announcement begins the compaction. */
+  readonly results?: true;
   /** Whether a person may cancel the run at any moment. */
   readonly cancel: boolean;
 }

@@ -5,6 +5,9 @@ const TWO = { consumers: 2, producers: 1, spares: 0, completion: false, cancel: 
 /** Two producers work on one run: the first producer's control message is also delivered to the second, perhaps after the first has lost it. */
 const OVERLAP = { ...TWO, consumers: 1, producers: 2, spares: 1 } as const;
 
+/** The results of a run, from the tasks to the manifest. */
+const RESULTS = { ...TWO, completion: true, results: true } as const;
+
 /** The gate explores these scopes. */
 export const SHORT: readonly Scope[] = [
   { ...TWO, name: "one item", pages: [["good"]] },
@@ -46,6 +49,9 @@ export const SHORT: readonly Scope[] = [
 
 /** These scopes take minutes: `npm run explore -- --long`. */
 export const LONG: readonly Scope[] = [
+  { ...RESULTS, name: "the result of an item", pages: [["good"]] },
+  { ...RESULTS, name: "the result of an item that succeeds and dies", consumers: 1, pages: [["fickle"]] },
+  { ...RESULTS, name: "the result of an item, and a producer that dies", consumers: 1, pages: [["good"]], spares: 1 },
   { ...TWO, name: "two pages, and a run that is cancelled", consumers: 1, pages: [["good"], ["good"]], cancel: true },
   { ...TWO, name: "two pages of an item, and a producer that dies", pages: [["good"], ["good"]], spares: 1 },
   { ...OVERLAP, name: "one item, and two producers at once", pages: [["good"]] },

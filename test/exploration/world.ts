@@ -11,6 +11,7 @@ import { checkActive, checkEnd, checkEnding, checkRun } from "./checks.ts";
 import { EVERYTHING, type Knowledge } from "./knowledge.ts";
 import { Numbers } from "./numbers.ts";
 import { type Ending, isRead, type Operation, type Program } from "./operation.ts";
+import { checkFinalResults, checkResults } from "./result-checks.ts";
 import { RUN, type Scope } from "./scope.ts";
 
 /**
@@ -369,6 +370,7 @@ export class World {
         const outcome = known ?? this.#update(operation, before);
         if (known === undefined) outcomes.set(before, outcome);
         state[place] = outcome.row;
+        if (this.#scope.results === true && outcome.row !== before) checkResults(this.#rowsOf(state), this.#scope);
         if (outcome.result !== 0 && place === this.#runRow) {
           checkActive(this.#rows.get(outcome.row), this.#rows.get(at(state, this.#activeRow)));
           this.#checkEnds(state, operation);
@@ -449,6 +451,7 @@ export class World {
 
   /** @throws {AssertionError} The run is not as it must be at its end. */
   checkQuiet(state: State): void {
+    if (this.#scope.results === true) checkFinalResults(this.#rowsOf(state), this.#scope);
     checkEnd({
       rows: this.#rowsOf(state),
       facts: this.#factsOf(state),

@@ -172,6 +172,7 @@ export class Recorder {
 
   async #writeGroup(successes: PageGroup<Success>): Promise<void> {
     // A group is recorded as done only after all its results are stored.
+    // mutant: store-before-ledger
     if (this.#results !== undefined) await this.#results.whenStored(resultsOf([successes]));
     await this.#options.ledger.outcomes.recordSuccesses(successes);
     publish({ event: "succeeded", count: successes.items.length });

@@ -9,13 +9,14 @@ import { Consumer } from "../../../shared/consumer/consumer.ts";
 import { RunWatch } from "../../../shared/consumer/run-watch.ts";
 import { LimitWatch } from "../../../shared/consumer/slots/limit-watch.ts";
 import { LimitedSlots } from "../../../shared/consumer/slots/limited-slots.ts";
-import { RECORDING_SECONDS, STARTING_SECONDS, type Topology, topology } from "../../../shared/definition/topology.ts";
+import { recordingSeconds, STARTING_SECONDS, type Topology, topology } from "../../../shared/definition/topology.ts";
 import type { Workflow } from "../../../shared/definition/workflow.ts";
 import { announceOn } from "../../../shared/ledger/announce.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
 import { LimitRow } from "../../../shared/ledger/limit-row.ts";
 import { handleControlBatch } from "../../../shared/producer/control-batch.ts";
 import { Producer } from "../../../shared/producer/producer.ts";
+import type { MemoryObjectStore } from "../../helpers/memory-object-store.ts";
 import { chaosWorkflow } from "../chaos-workflow.ts";
 import { type Plan, WORKFLOW } from "../plan.ts";
 import type { Random } from "../random.ts";
@@ -25,6 +26,7 @@ import { Latency } from "./latency.ts";
 import { SILENT, UNCOUNTED } from "./silence.ts";
 import { type Handler, SimulatedFunction } from "./simulated-function.ts";
 import { simulatedSpawn } from "./simulated-isolation.ts";
+import { ProcessObjects } from "./simulated-objects.ts";
 import { type Role, type SimulatedJournal, SimulatedProcess } from "./simulated-process.ts";
 import { queuesOf, urlOf } from "./simulated-queues.ts";
 import { ProcessTable, type SimulatedTable } from "./simulated-table.ts";
@@ -37,7 +39,9 @@ export interface World {
   readonly table: SimulatedTable;
   readonly journal: SimulatedJournal;
   readonly random: Random;
-  readonly faults: { readonly SQS: StruckFaults; readonly DynamoDB: StruckFaults };
+  /** The objects with the results. */
+  readonly objects: MemoryObjectStore;
+  readonly faults: { readonly SQS: StruckFaults; readonly DynamoDB: StruckFaults; readonly S3: StruckFaults };
   /** The clock of the queues. */
   readonly serviceClock: () => number;
   readonly onProcess: (process: SimulatedProcess) => void;
@@ -162,7 +166,21 @@ export class SimulatedEngine {
     const queues = queuesOf(process, NAMES, latency, () => (this.#isUp ? this.#sqs : undefined));
     const store = new ProcessTable(process, { table, faults: faults.DynamoDB, latency, random, isUp });
     const ledger = new Ledger(store, Date.now, announceOn(queues.controlQueue));
-    return { ...queues, ledger, runs: ledger.runs, limitRow: new LimitRow(store) };
+    const resultStore =
+      this.#world.plan.results === true
+        ? new ProcessObjects(process, { objects: this.#world.objects, faults: faults.S3, latency, random, isUp })
+        : undefined;
+    // Random numbers of the world, so that a seed always does the same.
+    const newId = () => `${Math.floor(random.next() * 1e9)}-${Math.floor(random.next() * 1e9)}`;
+    return {
+      ...queues,
+      resultStore,
+      newId,
+      newResultId: newId,
+      ledger,
+      runs: ledger.runs,
+      limitRow: new LimitRow(store),
+    };
   }
 
   get #startMilliseconds(): number {
@@ -288,7 +306,7 @@ export class SimulatedEngine {
         random: this.#drawn,
       });
       const consumer = new Consumer({ ...shared, slots, now, ...(refillSeconds > 0 && { refill }) });
-      const deadline = now() + milliseconds - RECORDING_SECONDS * 1_000;
+      const deadline = now() + milliseconds - recordingSeconds(workflow) * 1_000;
       const failedIds = await consumer.consume(event.Records.map(toMessage), deadline);
       if (consumer.isRetired) await process.exit();
       return { batchItemFailures: failedIds.map((itemIdentifier) => ({ itemIdentifier })) };

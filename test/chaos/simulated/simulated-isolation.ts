@@ -75,11 +75,14 @@ async function serve(
         await setTimeout(startMilliseconds);
         send({ tag: "ready" });
       } else {
-        const { itemText, context, timeoutMilliseconds } = JSON.parse(line.slice(secret.length)) as IsolatedRequest;
+        const { itemText, keepsResult, context, timeoutMilliseconds } = JSON.parse(
+          line.slice(secret.length),
+        ) as IsolatedRequest;
         const outcome = await runAttempt({
           task: workflow.task,
           schema: workflow.item,
           item: fromStoredText(itemText),
+          ...(keepsResult === true && { result: { schema: workflow.result } }),
           context: { ...context, logger: SILENT },
           timeoutMilliseconds,
           deadline: Number.POSITIVE_INFINITY,

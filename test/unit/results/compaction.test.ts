@@ -154,18 +154,40 @@ describe("a redriven item", () => {
     expect(world.objects.keys("run-1/raw/")).toEqual([]);
     expect(await world.isOutdated()).toBe(false);
   });
+});
 
-  test("keeps its raw object through a compaction that comes between its write and its record", async () => {
-    await world.die(entry(0, 1, 1));
-    await world.redrive(entry(0, 1, 2));
-    await world.put([{ ...entry(0, 1, 2), result: "late" }]);
-    // Another item makes the compaction necessary.
+describe("a raw object is deleted only if none of its rows can count later", () => {
+  beforeEach(async () => {
+    await world.die(entry(0, 1));
+    await world.die(entry(1, 0));
+    await world.succeed(entry(0, 0), entry(1, 1), entry(2, 0));
     await world.compact();
-    expect(await world.read()).toHaveLength(4);
-    await world.record(entry(0, 1, 2));
+    await world.redrive(entry(0, 1, 1));
+    await world.redrive(entry(1, 0, 1));
+  });
+
+  test("a compaction between the write and the record of a redriven item keeps its row", async () => {
+    await world.put([{ ...entry(0, 1, 1), result: "late" }]);
+    await world.succeed(entry(1, 0, 1));
+    await world.compact();
+    expect(manifest(2)).toMatchObject({ rows: 4 });
+    expect(world.objects.lines("run-1/raw/")).toMatchObject([{ page: 0, index: 1, result: "late" }]);
+    await world.record(entry(0, 1, 1));
     expect(await world.read()).toContainEqual({ ...row(0, 1), result: "late" });
     await world.compact();
+    expect(manifest(3)).toMatchObject({ rows: 5 });
     expect(await world.read()).toContainEqual({ ...row(0, 1), result: "late" });
+    expect(world.objects.keys("run-1/raw/")).toEqual([]);
+  });
+
+  test("a list that no block record names deletes nothing, because its producer was second", async () => {
+    await world.put([{ ...entry(0, 1, 1), result: "late" }]);
+    const [late = ""] = world.objects.keys("run-1/raw/");
+    await world.objects.put("run-1/blocks/00000/0000000-00002-second.raw", Buffer.from(late));
+    await world.succeed(entry(1, 0, 1));
+    await world.compact();
+    expect(world.objects.keys("run-1/blocks/")).toEqual(["run-1/blocks/00000/0000000-00002.json"]);
+    expect(world.objects.keys("run-1/raw/")).toEqual([late]);
   });
 });
 
