@@ -8,6 +8,8 @@ import type { FleetSide, Side } from "./sides/side.ts";
 
 /** How long an invocation receives messages itself. */
 const REFILL_MILLISECONDS = 60_000;
+/** How long before an invocation receives no more messages it says so. */
+const ANNOUNCED_MILLISECONDS = 2_000;
 /** How long a message may wait in an environment. */
 const WAITING_MILLISECONDS = 10_000;
 const MOST_POLLS = 5;
@@ -81,6 +83,10 @@ export class Environment {
     this.#stock = items.map((item) => ({ item, at: events.now }));
     this.#isUntilPlanned = false;
     this.#side.begin(() => this.#pump());
+    const { begunAt } = this;
+    this.#at(this.#until - ANNOUNCED_MILLISECONDS, () => {
+      if (this.begunAt === begunAt && this.#isRefilling) this.#side.announceEnd?.();
+    });
     this.#pump();
   }
 

@@ -78,6 +78,9 @@ export function advance(
       seenEpoch: least(starting(alive, state.shares).map(({ epoch }) => epoch)),
       triedEpoch: least(starting(alive, state.shares).map(({ tried }) => tried)),
       counted: reportSince(state.counted, state.countedBefore),
+      members: Object.keys(alive).length,
+      holders: starting(alive, state.shares).length,
+      found: foundOf(alive, state.shares),
       from: state.at,
       to: now,
       waitUntil: commonWait(alive, state.shares),
@@ -87,6 +90,8 @@ export function advance(
     options,
   );
   const isLimited = limit.slots !== undefined || limit.perSecond !== undefined;
+  // The row names nobody while nothing is throttled.
+  const isOpen = !isLimited && controller.phase === "open";
   const shares: Shares = isLimited
     ? divide(
         { slots: limit.slots ?? options.concurrency, perSecond: limit.perSecond },
@@ -106,7 +111,7 @@ export function advance(
     limit,
     shares: tokens.shares,
     tokensLeft: tokens.left,
-    gone: Object.keys(state.members).filter((member) => !isLimited || !Object.hasOwn(alive, member)),
+    gone: Object.keys(state.members).filter((member) => isOpen || !Object.hasOwn(alive, member)),
   };
 }
 
@@ -120,14 +125,19 @@ function redivide(
 ): NextEpoch | undefined {
   const { limit, members, controller } = state;
   const own = state.shares[member]?.at(-1)?.slots ?? 0;
-  const isWaiting = members[member]?.isLeaving === undefined && own < (members[member]?.wanted ?? 0) / 2;
+  const note = members[member];
+  const isWaiting = !note?.isLeaving && !note?.isEnding && own < (note?.wanted ?? 0) / 2;
   if (!isWaiting || controller === undefined || (limit.slots === undefined && limit.perSecond === undefined))
     return undefined;
   const alive = Object.fromEntries(Object.entries(members).filter(([each]) => seen.isAlive(each, now)));
   const epoch = state.epoch + 1;
   const divided: Divided = { slots: limit.slots ?? concurrency, perSecond: limit.perSecond };
   const shares = divide(divided, alive, state.shares, epoch, tasksPerEnvironment);
-  if ((shares[member]?.at(-1)?.slots ?? 0) <= own) return undefined;
+  const slotsOf = (of: Shares, each: string) => of[each]?.at(-1)?.slots ?? 0;
+  const isTaken = Object.keys(alive).some(
+    (each) => alive[each]?.isEnding && slotsOf(shares, each) < slotsOf(state.shares, each),
+  );
+  if (slotsOf(shares, member) <= own && !isTaken) return undefined;
   const tokensOf = (each: string) => state.shares[each]?.at(-1)?.tokens;
   return {
     ...state,
@@ -152,6 +162,13 @@ const smallest = (a: SetLimit, b: SetLimit): SetLimit => ({
 function least(values: readonly (number | undefined)[]): number | undefined {
   const known = values.filter((value) => value !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
+}
+
+/** What the service accepted in flight when it refused more. Members that were not refused may use their whole shares. */
+function foundOf(alive: Readonly<Record<string, MemberNote>>, shares: Shares): number | undefined {
+  const notes = Object.entries(alive);
+  if (notes.every(([, { found }]) => found === undefined)) return undefined;
+  return notes.reduce((sum, [member, { found }]) => sum + (found ?? shares[member]?.at(-1)?.slots ?? 0), 0);
 }
 
 const SURE_MEMBERS = 3;

@@ -3,44 +3,46 @@
  * the controller reads it, apart from `version`.
  */
 export interface ControllerState {
-  /** A controller that finds another version starts anew. */
-  readonly version: 1;
+  /** A controller that finds another version takes over `kind`, `ceiling` and `latency` only. */
+  readonly version: 2;
   readonly phase: Phase;
-  /** What the service limits, as far as is known: starts per second, or attempts in flight. */
+  /** What the service limits, as far as is known: attempts in flight, or starts per second. */
   readonly kind: "rate" | "slots";
-  /** The limit in force, in starts per second or slots. It means nothing while no limit is in force. */
+  /** The limit in force, in slots or starts per second. It means nothing while no limit is in force. */
   readonly level: number;
-  /** The level before. */
-  readonly previous: number;
   /** The epoch that gave `level`. */
   readonly levelEpoch: number;
-  /** Whether `level` is lower than the level before. */
-  readonly isCut: boolean;
   /** The highest level that the service is believed to bear. */
   readonly ceiling: number;
-  /** How far a probe is above the ceiling, as a part of it. */
-  readonly step: number;
-  /** When the present step of a probe began, in milliseconds since 1970. */
-  readonly probedAt: number;
+  /** The levels of the present probe, the latest last, and the epochs that gave them. */
+  readonly steps: readonly Step[];
+  /** When `level` began, in milliseconds since 1970. */
+  readonly since: number;
   /** How long each step of a probe lasts at least, in milliseconds: a service may count per minute. */
   readonly patience: number;
   /** Throttles that may be spent on probes. */
   readonly budget: number;
   /** The throttles that a failed probe costs, on average. */
   readonly cost: number;
-  /** The attempts of late: those accepted, times the level, and all. These sums fade. */
-  readonly recent: { readonly accepted: number; readonly all: number };
+  /** What was accepted since the latest throttle: its rate is what a service with a rate bears. */
+  readonly clean: Sum;
+  /** What was accepted in the present probe. */
+  readonly probed: Sum;
+  /** Whether nothing was refused since the kind was decided: the ceiling may be far too low. */
+  readonly isNew: boolean;
+  /** What was accepted of late. This sum fades. */
+  readonly recent: Sum;
+  /** The largest level that all members had for the whole time of a report without a throttle. 0: none since the latest cut. */
+  readonly proven: number;
   /** The mean duration of an attempt, in milliseconds. */
   readonly latency: number;
   /** The slots that go with a rate. */
   readonly room: number;
   /** How full environments were when attempts started. These sums fade. */
   readonly loads: Loads;
-  /** The ceiling of the other kind, when the controller last changed its mind. 0: it never did. */
-  readonly otherCeiling: number;
   /** Grows when the controller changes its mind: the next change needs more evidence. It fades to 1. */
   readonly doubt: number;
-  /** Grows with each throttle at a level that was believed to be safe. */
+  /** Grows with each throttle at a number of slots that was proven. */
   readonly surprise: number;
   /** What was accepted since the latest long wait that the service has asked for. */
   readonly cycle: { readonly since: number; readonly accepted: number };
@@ -57,12 +59,23 @@ export interface ControllerState {
 /**
  * - `open`: nothing is throttled, and no limit is in force.
  * - `measure`: the first throttles were reported. The reports of the other environments are awaited.
- * - `search`: no limit is known. The level grows quickly until something is throttled.
- * - `recover`: the level returns to the ceiling.
  * - `hold`: the level is the ceiling.
  * - `probe`: the level is above the ceiling, in steps that grow.
+ * - `search`: a probe has come so far that nothing is known any more. The level grows quickly.
  */
-export type Phase = "open" | "measure" | "search" | "recover" | "hold" | "probe";
+export type Phase = "open" | "measure" | "hold" | "probe" | "search";
+
+export interface Step {
+  readonly epoch: number;
+  readonly level: number;
+}
+
+/** Attempts that were accepted, their time in flight, and how long the fleet had its whole limit for that. */
+export interface Sum {
+  readonly accepted: number;
+  readonly inFlightSeconds: number;
+  readonly seconds: number;
+}
 
 export interface Loads {
   readonly attempts: number;
@@ -87,27 +100,28 @@ export interface SlowState {
 
 export const NO_LOADS: Loads = { attempts: 0, sum: 0, squares: 0, throttled: 0, throttledSum: 0 };
 
-export const NOTHING_RECENT: ControllerState["recent"] = { accepted: 0, all: 0 };
+export const NO_SUM: Sum = { accepted: 0, inFlightSeconds: 0, seconds: 0 };
 
 export const FIRST_STATE: ControllerState = {
-  version: 1,
+  version: 2,
   phase: "open",
-  kind: "rate",
+  kind: "slots",
   level: 0,
-  previous: 0,
   levelEpoch: 0,
-  isCut: false,
   ceiling: 0,
-  step: 0,
-  probedAt: 0,
+  steps: [],
+  since: 0,
   patience: 0,
   budget: 4,
   cost: 2,
-  recent: NOTHING_RECENT,
+  clean: NO_SUM,
+  probed: NO_SUM,
+  isNew: false,
+  recent: NO_SUM,
+  proven: 0,
   latency: 0,
   room: 0,
   loads: NO_LOADS,
-  otherCeiling: 0,
   doubt: 1,
   surprise: 0,
   cycle: { since: 0, accepted: 0 },
@@ -118,3 +132,13 @@ export const FIRST_STATE: ControllerState = {
 /** Whether the search has set a limit. */
 export const isLimiting = ({ phase }: Pick<ControllerState, "phase">): boolean =>
   phase !== "open" && phase !== "measure";
+
+/** Takes over what another version of the controller has found. */
+export function upgrade(stored: ControllerState): ControllerState {
+  if (stored.version === FIRST_STATE.version) return stored;
+  const { phase, kind, ceiling, latency } = stored as Partial<ControllerState>;
+  const isKnown = (kind === "rate" || kind === "slots") && Number.isFinite(ceiling) && (ceiling ?? 0) > 0;
+  if (!isKnown || phase === undefined || !isLimiting({ phase })) return FIRST_STATE;
+  const level = ceiling ?? 0;
+  return { ...FIRST_STATE, phase: "hold", kind: kind ?? "slots", level, ceiling: level, latency: latency ?? 0 };
+}

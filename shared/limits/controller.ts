@@ -1,5 +1,5 @@
-import { type ControllerState, FIRST_STATE, isLimiting } from "./controller-state.ts";
-import { CLOSER_THAN_SET, type FleetLimit, type LimitReason, type SetLimit } from "./fleet-limit.ts";
+import { type ControllerState, FIRST_STATE, isLimiting, upgrade } from "./controller-state.ts";
+import { CLOSER_THAN_SET, type FleetLimit, type LimitReason, rateInForce, type SetLimit } from "./fleet-limit.ts";
 import type { Report } from "./report.ts";
 import { search } from "./search.ts";
 import { slowService } from "./slow-service.ts";
@@ -30,6 +30,12 @@ export interface EpochTotals {
   readonly seenEpoch?: number | undefined;
   /** The epoch whose shares all of them had during the whole time of their latest reports. */
   readonly triedEpoch?: number | undefined;
+  /** The members that the row names. */
+  readonly members: number;
+  /** The members that may start attempts. */
+  readonly holders: number;
+  /** The attempts in flight that the service accepted when it refused another one. `undefined`: it has refused none. */
+  readonly found?: number | undefined;
   /** Until when the service asked the whole fleet to wait. */
   readonly waitUntil?: number | undefined;
   /** The starts per second that the service's headers leave to the fleet. */
@@ -55,7 +61,7 @@ export function nextLimit(
   set: SetLimit,
   options: ControllerOptions,
 ): Decision {
-  let state = before?.version === 1 ? before : FIRST_STATE;
+  let state = before === undefined ? FIRST_STATE : upgrade(before);
   if (options.adaptive) {
     const { advertised, to } = totals;
     state = search(state, totals, options);
@@ -71,7 +77,9 @@ export function nextLimit(
   const limit: FleetLimit = {
     slots: inForce === undefined ? undefined : Math.max(1, Math.min(options.concurrency, Math.round(inForce))),
     perSecond,
-    acceptedPerSecond: expected(state, slots, perSecond),
+    acceptedPerSecond: expected(state, slots, rateInForce({ perSecond, reason: rateReason })),
+    safePart:
+      state.phase === "probe" || state.phase === "search" ? Math.min(1, state.ceiling / state.level) : undefined,
     waitUntil: state.waitUntil > totals.to ? state.waitUntil : undefined,
     reason: rateReason ?? slotReason,
   };

@@ -1,4 +1,4 @@
-import type { Share } from "./fleet-limit.ts";
+import type { FleetLimit, Share } from "./fleet-limit.ts";
 import type { LimitState, MemberNote } from "./limit-state.ts";
 import { LocalCut } from "./local-cut.ts";
 import { Pace } from "./pace.ts";
@@ -20,6 +20,8 @@ const STOCK_MILLISECONDS = 3_000;
 
 const REPORT_MILLISECONDS = 1_000;
 const HANDOVER_MILLISECONDS = 250;
+/** When the share has become smaller, others wait for the report that says so. */
+const REDUCED_MILLISECONDS = 20;
 
 /** How long a share must have been in force to be tried. */
 const TRIED_MILLISECONDS = 500;
@@ -40,8 +42,12 @@ export type Start =
 /** An attempt in flight, as `started` returned it. */
 export interface StartedAttempt {
   readonly at: number;
-  /** The attempts in flight when it started, with itself, divided by the slots. */
+  /** The attempts in flight when it started, with itself. */
+  readonly inFlight: number;
+  /** The same, divided by the slots. */
   readonly load: number;
+  /** Whether a probe was under way. */
+  readonly isProbe: boolean;
   /** Whether it tries if a wait is over that the service has asked for. */
   readonly isInWait: boolean;
 }
@@ -72,7 +78,11 @@ interface Lease {
   readonly epoch: number;
   /** `undefined`: no limit is in force. */
   readonly share: Share | undefined;
-  /** Whether a member leaves whose slots this environment may get. */
+  /** The part of the fleet's limit that the share is. */
+  readonly part: number;
+  /** The part of the limit that no probe has added. */
+  readonly safePart: number;
+  /** Whether this environment may soon get slots that nobody holds, or whose holder leaves. */
   readonly isHandover: boolean;
   /** Whether the limit has slots that no share holds. */
   readonly isFree: boolean;
@@ -101,8 +111,15 @@ export class EnvironmentLimit {
   #renewal = 0;
   #advertised: number | undefined;
   #isInRow = false;
+  #isEnding = false;
   #isLeaving = false;
+  /** Whether the share has become smaller since the latest report. */
+  #isReduced = false;
+  /** Shares of this epoch and of earlier ones are not in force: this environment was not in the row after them. */
+  #absentEpoch = -1;
   #tried = 0;
+  /** The most attempts in flight that were accepted since the latest throttle. */
+  #borne = 0;
   #reportedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: EnvironmentLimitOptions, now: number) {
@@ -122,8 +139,15 @@ export class EnvironmentLimit {
     if (!isUnlimited && (!this.isRefused(now) || now >= (this.#lease?.until ?? 0) - REFUSED_AGAIN_MILLISECONDS))
       this.#lease = undefined;
     this.#part = undefined;
+    this.#isEnding = false;
     this.#isLeaving = false;
+    this.#isReduced = false;
     this.#cut.end();
+  }
+
+  /** The invocation ends soon. The environment uses its share until another one takes it, or until `leave`. */
+  announceEnd(): void {
+    this.#isEnding = true;
   }
 
   /** The invocation ends: nothing starts any more. A report should follow at once, so that others get the slots. */
@@ -148,7 +172,7 @@ export class EnvironmentLimit {
    */
   stock(now: number): number {
     const share = this.#share(now);
-    if (share?.perSecond === undefined) return share?.slots ?? 0;
+    if (share?.perSecond === undefined) return 2 * (share?.slots ?? 0);
     return Math.min(2 * share.slots, Math.ceil((share.perSecond * STOCK_MILLISECONDS) / 1_000) + 1);
   }
 
@@ -183,7 +207,14 @@ export class EnvironmentLimit {
     this.#pace.take(now);
     const isInWait = now < this.#wait.until;
     this.#wait.started(now);
-    return { at: now, load: this.#inFlight / Math.max(1, this.#share(now)?.slots ?? 1), isInWait };
+    const { slots = 1 } = this.#share(now) ?? {};
+    return {
+      at: now,
+      inFlight: this.#inFlight,
+      load: this.#inFlight / Math.max(1, slots),
+      isProbe: (this.#lease?.safePart ?? 1) < 1,
+      isInWait,
+    };
   }
 
   /** The attempt did not start after all, so it is no start. */
@@ -207,7 +238,10 @@ export class EnvironmentLimit {
     if (ended.advertisedPerSecond !== undefined) this.#advertised = ended.advertisedPerSecond;
     if (ended.tag !== "throttled") {
       this.#wait.accepted(at);
-      this.#cut.accepted(at);
+      const before = this.#cut.factor;
+      this.#cut.accepted(at, this.#lease?.share !== undefined);
+      if (this.#cut.factor !== before) this.#pace.setFactor(now, this.#cut.factor);
+      if (at >= this.#cut.since) this.#borne = Math.max(this.#borne, started.inFlight);
       return;
     }
     counted.throttledMilliseconds += now - at;
@@ -215,11 +249,21 @@ export class EnvironmentLimit {
     if (started.isInWait) counted.throttledInWait++;
     const { retryAfterMilliseconds } = ended;
     if (retryAfterMilliseconds !== undefined) this.#wait.asked(at, now, retryAfterMilliseconds);
+    const safePart = this.#lease?.safePart ?? 1;
+    if (at >= this.#cut.since) {
+      const isSafe = !started.isProbe || started.inFlight <= this.#safeAlone;
+      if (started.inFlight <= this.#borne && isSafe) counted.contradictions++;
+      this.#borne = 0;
+    }
+    const share = this.#share(now);
+    const isKnown = this.#lease?.share !== undefined;
     this.#cut.throttled({
+      safePart,
+      safeSlots: isKnown ? Math.floor((share?.slots ?? 0) * safePart) : 0,
       now,
       startedAt: at,
       inFlight: this.#inFlight,
-      perSecond: this.#share(now)?.perSecond,
+      perSecond: share?.perSecond,
       random: this.#options.random(),
     });
     this.#pace.setFactor(now, this.#cut.factor);
@@ -236,7 +280,9 @@ export class EnvironmentLimit {
     this.#counted = { ...NO_REPORT };
     const lease = this.#lease;
     const hasShare = lease?.share !== undefined && (lease.share.slots > 0 || lease.isFree);
-    const isNoteNeeded = hasShare || (lease !== undefined && this.#cut.isReportDue);
+    const { found } = this.#cut;
+    const isCut = this.#cut.isReportDue || (found !== undefined && found < this.#options.slots);
+    const isNoteNeeded = hasShare || (lease !== undefined && isCut);
     const waitUntil = this.#wait.until > now ? this.#wait.until : undefined;
     // A report that follows the one before at once says nothing about the share.
     if (now - this.#reportedAt > TRIED_MILLISECONDS) this.#tried = lease?.epoch ?? 0;
@@ -245,12 +291,16 @@ export class EnvironmentLimit {
       renewal: ++this.#renewal,
       epoch: lease?.epoch ?? 0,
       tried: this.#tried,
-      wanted: Math.min(wanted, this.#options.slots),
+      wanted: Math.min(wanted, this.#isLeaving ? this.#inFlight : this.#options.slots),
+      ...(found !== undefined && { found }),
+      ...(this.#inFlight > (lease?.share?.slots ?? 0) && { inFlight: this.#inFlight }),
+      ...(this.#isEnding && !this.#isLeaving && { isEnding: true as const }),
       ...(this.#isLeaving && { isLeaving: true as const }),
       ...(waitUntil !== undefined && { waitUntil: Math.round(waitUntil) }),
       ...(this.#wait.believedUntil(now) !== undefined && { isWaitSure: true as const }),
       ...(this.#advertised !== undefined && { advertised: this.#advertised }),
     };
+    this.#isReduced = false;
     this.#cut.beginReport();
     if (isNoteNeeded) this.#isInRow = true;
     return { report: this.#reporting, note: isNoteNeeded ? note : undefined };
@@ -273,7 +323,10 @@ export class EnvironmentLimit {
     const { member, slots, concurrency, random } = this.#options;
     const before = this.#lease;
     const isLimited = limit.slots !== undefined || limit.perSecond !== undefined;
-    const own = shares[member]?.at(-1);
+    const isFree = (limit.slots ?? concurrency) > heldSlots(shares, members);
+    if (!Object.hasOwn(members, member)) this.#absentEpoch = epoch;
+    const given = shares[member]?.at(-1);
+    const own = given !== undefined && given.epoch > this.#absentEpoch ? given : undefined;
     if (isLimited && own === undefined && before !== undefined && before.share === undefined) {
       const part = slots / concurrency;
       this.#part = {
@@ -289,10 +342,13 @@ export class EnvironmentLimit {
       until: begunAt + LEASE_MILLISECONDS,
       epoch,
       share: isLimited ? (own ?? { slots: 0 }) : undefined,
-      isHandover: isLimited && (own?.slots ?? 0) < slots && Object.values(members).some(({ isLeaving }) => isLeaving),
-      isFree: (limit.slots ?? concurrency) > heldSlots(shares, members),
+      part: partOf(limit, own ?? this.#part?.share, concurrency),
+      safePart: limit.safePart ?? 1,
+      isHandover: isLimited && isFree && (own?.slots ?? 0) < slots,
+      isFree,
       waitUntil: limit.waitUntil ?? 0,
     };
+    this.#isReduced ||= own !== undefined && own.slots < (before?.share?.slots ?? slots);
     // While no limit is in force, nothing else keeps this environment from starting everything again.
     if (isLimited) this.#cut.endReport(epoch);
     const share = this.#share(now);
@@ -301,7 +357,10 @@ export class EnvironmentLimit {
 
   /** How long after a report the next one should begin: sooner while slots pass from one member to another. */
   get nextReportMilliseconds(): number {
-    const isHandover = this.#isLeaving || ((this.#lease?.share?.slots ?? 0) > 0 && this.#lease?.isHandover === true);
+    if (this.#isReduced) return REDUCED_MILLISECONDS;
+    const share = this.#lease?.share;
+    const isOver = share !== undefined && this.#inFlight > share.slots;
+    const isHandover = this.#isEnding || this.#isLeaving || isOver || this.#lease?.isHandover === true;
     return isHandover ? HANDOVER_MILLISECONDS : REPORT_MILLISECONDS;
   }
 
@@ -338,6 +397,12 @@ export class EnvironmentLimit {
     return this.#lease.share ?? { slots };
   }
 
+  /** The slots that no probe has added, if this environment has the whole limit. */
+  get #safeAlone(): number {
+    const { part = 0, safePart = 1, share } = this.#lease ?? {};
+    return part > 0.99 ? Math.floor((share?.slots ?? 0) * safePart + 1e-6) : 0;
+  }
+
   /** Adds the time since the last call to the figures. */
   #count(now: number): void {
     const milliseconds = Math.max(0, now - this.#countedAt);
@@ -349,14 +414,20 @@ export class EnvironmentLimit {
     counted.elapsedMilliseconds += milliseconds;
     counted.inFlightMilliseconds += this.#inFlight * milliseconds;
     counted.slotMilliseconds += (share?.slots ?? 0) * milliseconds;
+    if (share !== undefined) counted.heldMilliseconds += (this.#lease?.part ?? 0) * milliseconds;
     counted.allowedStarts += ((share?.perSecond ?? 0) * milliseconds) / 1_000;
   }
 }
 
-/** The slots of the members that have not left. */
+/** The slots of the members that have not announced their end. */
 const heldSlots = (shares: LimitState["shares"], members: LimitState["members"]): number =>
   Object.entries(shares).reduce((sum, [member, given]) => {
     const note = members[member];
-    const slots = given.at(-1)?.slots ?? 0;
-    return sum + (note === undefined ? 0 : note.isLeaving ? Math.min(note.wanted, slots) : slots);
+    return sum + (note === undefined || note.isLeaving || note.isEnding ? 0 : (given.at(-1)?.slots ?? 0));
   }, 0);
+
+function partOf({ slots, perSecond }: FleetLimit, share: Share | undefined, concurrency: number): number {
+  if (share === undefined) return 0;
+  if (perSecond !== undefined) return (share.perSecond ?? 0) / perSecond;
+  return slots === undefined ? 0 : share.slots / Math.min(slots, concurrency);
+}

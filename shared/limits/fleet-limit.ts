@@ -4,6 +4,8 @@ export interface FleetLimit {
   readonly slots?: number | undefined;
   /** The most attempts that start in a second. */
   readonly perSecond?: number | undefined;
+  /** The part of the limit that the service is known to bear, while a probe is under way. Environments return to it by themselves. */
+  readonly safePart?: number | undefined;
   /** No attempt starts before this time, in milliseconds since 1970: the service asked for it. */
   readonly waitUntil?: number | undefined;
   /** The attempts that the service is expected to accept in a second at this limit. */

@@ -2,7 +2,8 @@ const SHORTEST_MILLISECONDS = 5_000;
 
 /** The last messages of a queue return so soon that this many of them become visible for each accepted one. */
 const LAST_SURPLUS = 4;
-const SHORTEST_AT_END_MILLISECONDS = 1_000;
+/** Some messages return so soon: otherwise none would be visible for seconds after the first ones were hidden. */
+const EARLIEST_MILLISECONDS = 1_000;
 const LONGEST_MILLISECONDS = 300_000;
 
 /** While nothing is known of the service, all of the queue may be needed soon. */
@@ -22,7 +23,7 @@ const PLENTY_PER_SECOND = 450;
 const EARLY = 0.2;
 
 /**
- * How long an environment without a share hides its messages, from 5 s to 5 min: until the limit is expected to reach them.
+ * How long an environment without a share hides its messages, from 1 s to 5 min: until the limit is expected to reach them.
  * All messages of a batch get the same time, so one request receives them together again. The last messages of a queue are
  * hidden for 1 s to 7.5 s, and never all for the same time: the environments with a share must not run out of messages.
  *
@@ -33,12 +34,15 @@ const EARLY = 0.2;
 export function hideMilliseconds(backlog: number, acceptedPerSecond: number | undefined, random: () => number): number {
   if (acceptedPerSecond !== undefined) {
     const toTheEnd = (1_000 * backlog) / (LAST_SURPLUS * Math.max(acceptedPerSecond, Number.MIN_VALUE));
-    if (toTheEnd < SHORTEST_MILLISECONDS) return SHORTEST_AT_END_MILLISECONDS + random() * 1.3 * toTheEnd;
+    if (toTheEnd < SHORTEST_MILLISECONDS) return EARLIEST_MILLISECONDS + random() * 1.3 * toTheEnd;
   }
-  const mean = acceptedPerSecond === undefined ? UNKNOWN_MILLISECONDS : meanMilliseconds(backlog, acceptedPerSecond);
+  if (acceptedPerSecond === undefined) {
+    return EARLIEST_MILLISECONDS + random() * 2 * (UNKNOWN_MILLISECONDS - EARLIEST_MILLISECONDS);
+  }
+  const mean = meanMilliseconds(backlog, acceptedPerSecond);
   const latest = Math.max(SHORTEST_MILLISECONDS, Math.min(LONGEST_MILLISECONDS, 2 * mean));
   const earliest =
-    random() < EARLY ? SHORTEST_MILLISECONDS : Math.max(SHORTEST_MILLISECONDS, Math.min(latest / 2, 2 * mean - latest));
+    random() < EARLY ? EARLIEST_MILLISECONDS : Math.max(EARLIEST_MILLISECONDS, Math.min(latest / 2, 2 * mean - latest));
   return earliest + random() * (latest - earliest);
 }
 

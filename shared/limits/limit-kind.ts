@@ -1,5 +1,5 @@
 import type { EpochTotals } from "./controller.ts";
-import { type ControllerState, isLimiting, type Loads } from "./controller-state.ts";
+import type { ControllerState, Loads } from "./controller-state.ts";
 
 const FADE = 0.97;
 const FEWEST_THROTTLED = 6;
@@ -11,15 +11,13 @@ const LEAST_DIFFERENCE = 0.5;
 /** The same in standard errors: chance alone does not reach this. */
 const LEAST_EVIDENCE = 3;
 
-/** Throttles at a safe number of slots, after which the number of slots is not what the service limits. */
+/** Throttles at a proven number of slots, after which the number of slots is not what the service limits. */
 const MOST_SURPRISE = 2;
-
-/** The same for a rate. It is larger, because several cuts may follow a change of the rate. */
-const MOST_SURPRISE_OF_RATE = 3;
 
 /** Adds an epoch's loads. */
 export function addLoads(state: ControllerState, { counted }: EpochTotals): Loads {
-  if (!isLimiting(state)) return state.loads;
+  // While a probe is under way, more is in flight and more is refused, whatever the service limits.
+  if (state.phase !== "hold") return state.loads;
   const { attempts, sum, squares, throttled, throttledSum } = state.loads;
   return {
     attempts: attempts * FADE + counted.succeeded + counted.failed + counted.throttled,
@@ -37,11 +35,9 @@ export function addLoads(state: ControllerState, { counted }: EpochTotals): Load
  * vary, and throttled attempts started when there were more than usual. A service that limits a rate refuses at any
  * time: then throttles appear at a number of slots that was safe before.
  */
-export function isOtherKind({ kind, level, loads, surprise, latency, doubt }: ControllerState): boolean {
+export function isOtherKind({ kind, loads, surprise, latency, doubt }: ControllerState): boolean {
   if (latency === 0) return false;
-  // A service that limits slots accepts one attempt at a time.
-  if (kind === "slots") return surprise >= (level > 1 ? MOST_SURPRISE * doubt : 1);
-  if (surprise >= MOST_SURPRISE_OF_RATE * doubt) return true;
+  if (kind === "slots") return surprise >= MOST_SURPRISE * doubt;
   const { attempts, sum, squares, throttled, throttledSum } = loads;
   if (throttled < FEWEST_THROTTLED || attempts < FEWEST_ATTEMPTS) return false;
   const mean = sum / attempts;

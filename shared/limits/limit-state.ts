@@ -48,6 +48,12 @@ export interface MemberNote {
   readonly wanted: number;
   /** The invocation ends: the environment starts nothing more, and uses at most `wanted` slots, for the attempts in flight. */
   readonly isLeaving?: true | undefined;
+  /** The invocation ends soon: another member may take the share, and the environment uses it until then. */
+  readonly isEnding?: true | undefined;
+  /** The attempts in flight, if these are more than the share: others cannot use these slots yet. */
+  readonly inFlight?: number | undefined;
+  /** The attempts in flight that the service accepted from this environment when it refused another one. */
+  readonly found?: number | undefined;
   /** Until when the service asked this environment to wait. */
   readonly waitUntil?: number | undefined;
   /** Whether several attempts in a row were told so. A single one may concern one item only. */

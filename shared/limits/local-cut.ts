@@ -5,10 +5,16 @@ const LONGEST_PAUSE_MILLISECONDS = 1_000;
 const FIRST_PAUSE_MILLISECONDS = 20;
 
 /** By how much the first throttle lowers the environment's rate until the fleet's limit follows. */
-const FIRST_FACTOR = 0.9;
+const FIRST_FACTOR = 0.97;
+
+/** The most that the first throttle of a probe takes from the rate. */
+const MOST_FIRST_CUT = 0.2;
 
 /** By how much each further throttle lowers it, if nothing was accepted in between. */
 const NEXT_FACTOR = 0.7;
+
+/** By how much each accepted attempt brings the rate back to what was safe. */
+const RECOVERY = 0.15;
 
 const LOWEST_FACTOR = 0.05;
 
@@ -18,6 +24,10 @@ export interface LocalThrottle {
   readonly startedAt: number;
   /** Attempts in flight after it. */
   readonly inFlight: number;
+  /** The environment's share of the slots that the service is known to bear. 0: nothing is known. */
+  readonly safeSlots: number;
+  /** The part of the rate that the service is known to bear. */
+  readonly safePart: number;
   /** The environment's share of the rate. */
   readonly perSecond: number | undefined;
   readonly random: number;
@@ -29,6 +39,9 @@ export interface LocalThrottle {
  */
 export class LocalCut {
   #slots = Number.POSITIVE_INFINITY;
+  /** The part of the rate to which the environment returns after throttles in a row. */
+  #safePart = 1;
+  #found: number | undefined;
   #factor = 1;
   #until = 0;
   /** Throttles since an attempt was accepted that started after the one before. */
@@ -39,7 +52,12 @@ export class LocalCut {
 
   /** The most attempts in flight. */
   get slots(): number {
-    return this.#slots;
+    return Math.floor(this.#slots);
+  }
+
+  /** The attempts in flight that the service accepted when it refused another one. `undefined`: it has refused none. */
+  get found(): number | undefined {
+    return this.#found;
   }
 
   /** The part of the share's rate that is used. */
@@ -52,21 +70,33 @@ export class LocalCut {
     return this.#until;
   }
 
+  /** When the latest attempt ended that was refused and had started after the one before. */
+  get since(): number {
+    return this.#lastAt;
+  }
+
   /** Whether there were throttles that no report contains. */
   get isReportDue(): boolean {
     return this.#report === "due";
   }
 
-  throttled({ now, startedAt, inFlight, perSecond, random }: LocalThrottle): void {
+  throttled({ now, startedAt, inFlight, perSecond, safeSlots, safePart, random }: LocalThrottle): void {
     // Attempts that were under way when the cut began say nothing new.
     const isNew = startedAt >= this.#lastAt;
     this.#report = "due";
-    if (perSecond === undefined)
-      this.#slots = Math.max(1, Math.min(this.#slots, inFlight - (isNew ? 2 ** this.#inRow - 1 : 0)));
+    // Of attempts that started together, the last one that was refused knows best.
+    this.#found = Math.max(1, isNew || this.#found === undefined ? inFlight : Math.min(this.#found, inFlight));
+    if (perSecond === undefined) {
+      const accepted = this.#inRow === 0 ? Math.max(inFlight, safeSlots) : inFlight;
+      this.#slots = Math.max(1, Math.min(this.#slots, accepted - (isNew ? 2 ** this.#inRow - 1 : 0)));
+    }
     if (!isNew) return;
     this.#lastAt = now;
+    this.#safePart = safePart;
     if (perSecond !== undefined) {
-      this.#factor = Math.max(LOWEST_FACTOR, this.#factor * (this.#inRow === 0 ? FIRST_FACTOR : NEXT_FACTOR));
+      const first = Math.max(Math.min(FIRST_FACTOR, safePart), (1 - MOST_FIRST_CUT) * this.#factor);
+      const next = this.#inRow === 0 ? Math.min(first, FIRST_FACTOR * this.#factor) : NEXT_FACTOR * this.#factor;
+      this.#factor = Math.max(LOWEST_FACTOR, next);
     }
     const first = perSecond === undefined ? FIRST_PAUSE_MILLISECONDS : 1_000 / perSecond;
     const pause = Math.min(LONGEST_PAUSE_MILLISECONDS, first * 2 ** this.#inRow);
@@ -74,9 +104,20 @@ export class LocalCut {
     this.#inRow = Math.min(this.#inRow + 1, 10);
   }
 
-  /** An attempt was not refused. */
-  accepted(startedAt: number): void {
-    if (startedAt >= this.#lastAt) this.#inRow = 0;
+  /**
+   * An attempt was not refused.
+   *
+   * @param isKnown Whether the fleet has a limit. Until then, the environment searches on its own: one more slot each time that all
+   *   of its slots were accepted.
+   */
+  accepted(startedAt: number, isKnown: boolean): void {
+    if (startedAt < this.#lastAt) return;
+    this.#inRow = 0;
+    const back = Math.min(FIRST_FACTOR, this.#safePart);
+    if (this.#factor < back) this.#factor += RECOVERY * (back - this.#factor);
+    if (isKnown || this.#found === undefined) return;
+    this.#slots += 1 / this.#slots;
+    this.#found = Math.max(this.#found, Math.floor(this.#slots) - 1);
   }
 
   /** A report begins. It contains all throttles so far. */
@@ -91,6 +132,7 @@ export class LocalCut {
   }
 
   end(): void {
+    this.#found = undefined;
     this.#slots = Number.POSITIVE_INFINITY;
     this.#factor = 1;
     this.#until = 0;

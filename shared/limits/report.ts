@@ -13,6 +13,11 @@ export interface Report {
   readonly throttled: number;
   /** The part of `throttled` that only tried whether a wait was over, which the service had asked for. */
   readonly throttledInWait: number;
+  /**
+   * The part of `throttled` that contradicts a limit of slots: since the throttle before, the service had accepted an attempt with as
+   * many others in flight in this environment. Attempts that belong to a probe do not count.
+   */
+  readonly contradictions: number;
   /** The time in flight of all attempts, also of those that still run. Divided by time, it is the mean in flight. */
   readonly inFlightMilliseconds: number;
   /** The part of `inFlightMilliseconds` that belongs to throttled attempts. */
@@ -21,6 +26,8 @@ export interface Report {
   readonly succeededMilliseconds: number;
   /** The slots that the environment might use, times the time for which it might use them. */
   readonly slotMilliseconds: number;
+  /** The part of the fleet's limit that the environment had, times the time for which it had it. 0 while no limit is in force. */
+  readonly heldMilliseconds: number;
   /** The starts that the environment's share of the rate allowed. 0 while no rate is in force. */
   readonly allowedStarts: number;
   /**
@@ -44,10 +51,12 @@ export const NO_REPORT: Report = {
   failed: 0,
   throttled: 0,
   throttledInWait: 0,
+  contradictions: 0,
   inFlightMilliseconds: 0,
   throttledMilliseconds: 0,
   succeededMilliseconds: 0,
   slotMilliseconds: 0,
+  heldMilliseconds: 0,
   allowedStarts: 0,
   load: 0,
   loadSquared: 0,

@@ -1,39 +1,52 @@
 import type { ControllerOptions, EpochTotals } from "./controller.ts";
-import { type ControllerState, isLimiting, NO_LOADS, NOTHING_RECENT } from "./controller-state.ts";
+import { type ControllerState, isLimiting, NO_LOADS, NO_SUM, type Sum } from "./controller-state.ts";
 import { addLoads, isOtherKind } from "./limit-kind.ts";
 import { type Measured, measure } from "./measured.ts";
 
 /** The throttles that failed probes may cost: this part of the accepted attempts, */
-const BUDGET = 0.015;
+const BUDGET = 0.012;
 /** or this many in a second, if that is more: a slow service must be probed, too. */
 const BUDGET_PER_SECOND = 0.3;
 /** But never more than this part of the accepted attempts. */
-const MOST_BUDGET = 0.03;
+const MOST_BUDGET = 0.035;
 
-/** The growth while nothing is known. */
-const SEARCH_GROWTH = 2;
+/** A rate is held this far below its ceiling: what is unused meanwhile stays in the service's bucket. */
+const BACK = 0.99;
 
-/** After a throttle a rate begins this far below its ceiling, so that a token bucket fills again. */
-const BACK = 0.97;
-
-/** The part of the way back to the ceiling that one epoch takes: quickly at first, slowly near it. */
-const RECOVERY = 0.5;
-
-const FIRST_STEP = 0.05;
-const STEP_GROWTH = 4;
+/** The first step of a probe above the ceiling, as a part of it, */
+const FIRST_STEP = 0.04;
+/** but at least this many starts per second. */
+const FIRST_STEP_PER_SECOND = 1;
+/** Each step is larger than the one before. */
+const STEP_GROWTH = 3;
+const SLOT_STEP_GROWTH = 2;
 /** A probe that has come this far becomes a search: the service bears far more than before. */
 const LARGE_STEP = 0.5;
+/** The growth while nothing is known. */
+const SEARCH_GROWTH = 2;
+/** The same while the ceiling is an estimate. */
+const FIRST_GROWTH = 1.4;
 
-/** The least and the most that one cut takes from a ceiling that was believed to be safe. */
+/** A service may accept this many attempts at once, above its rate: a token bucket. */
+const BURST = 10;
+
+/** The least and the most that one cut takes from a ceiling. */
 const LEAST_CUT = 0.003;
 const MOST_CUT = 0.3;
 
 /** The part of the attempts that is refused when the service bears far less than before. */
 const HEAVY = 0.3;
-const FEWEST_HEAVY = 3;
+const FEWEST_HEAVY = 5;
 
 /** The use of a level below which it says nothing. */
 const LEAST_USE = 0.7;
+/** The use of a number of slots that proves that the service bears so many. */
+const FULL_USE = 0.9;
+
+/** How long a ceiling is held at least before it is probed, in seconds. */
+const LEAST_HOLD_MILLISECONDS = 1_500;
+/** How long a step lasts at least. */
+const LEAST_STEP_MILLISECONDS = 700;
 
 const LONG_WAIT_MILLISECONDS = 1_500;
 
@@ -46,13 +59,20 @@ const PAUSE_MILLISECONDS = 3_000;
 
 const LOWEST_RATE = 0.1;
 
-/** After this many attempts, a cut of a rate that was believed to be safe is a surprise. */
-const SURPRISING_ATTEMPTS = 70;
+/** The sum of `recent` contains about this many seconds. */
+const RECENT_SECONDS = 4;
+
+/** The levels of a probe that are remembered. */
+const MOST_STEPS = 8;
 
 /** Each change of mind about what the service limits makes the next one harder. This fades by a part in each epoch. */
 const DOUBT = 1.6;
 const MOST_DOUBT = 6;
 const DOUBT_FADE = 0.003;
+
+/** How much of the surprise fades in a second. */
+const SURPRISE_FADE = 0.02;
+const SURPRISE_FADE_OF_SEVERAL = 0.05;
 
 type State = { -readonly [key in keyof ControllerState]: ControllerState[key] };
 
@@ -60,7 +80,7 @@ type State = { -readonly [key in keyof ControllerState]: ControllerState[key] };
 export function search(before: ControllerState, totals: EpochTotals, options: ControllerOptions): ControllerState {
   const measured = measure(before, totals, options.concurrency);
   const { accepted, throttled } = measured;
-  const state: State = { ...before, recent: measured.recent };
+  const state: State = { ...before };
   noteLatency(state, totals);
   noteCycle(state, totals, accepted);
   if (accepted + throttled === 0) return state;
@@ -69,21 +89,45 @@ export function search(before: ControllerState, totals: EpochTotals, options: Co
   const earned = Math.min(MOST_BUDGET * accepted, Math.max(BUDGET * accepted, BUDGET_PER_SECOND * measured.seconds));
   state.budget = Math.min(2 * state.cost + 2, state.budget + earned) - throttled;
   if (state.waitUntil > totals.from) return state;
+  if (isLimiting(state)) {
+    state.clean = add(state.clean, measured);
+    state.recent = add(fade(state.recent), measured);
+    if (state.phase !== "hold") state.probed = add(state.probed, measured);
+  }
   if (isLongWait(totals)) afterLongWait(state, totals, measured);
-  else if (throttled > 0) afterThrottles(state, measured, totals);
+  else if (throttled > 0) afterThrottles(state, measured, totals, options);
   else afterCleanEpoch(state, measured, totals, options);
   state.budget = Math.max(state.budget, -0.5 * state.cost);
-  if (isLimiting(state) && isOtherKind(state)) changeKind(state, options);
   const lowest = state.kind === "slots" ? 1 : LOWEST_RATE;
   state.level = Math.max(lowest, state.level);
   state.ceiling = Math.max(lowest, state.ceiling);
-  if (state.level !== before.level || state.kind !== before.kind) {
-    const isSameUnit = state.kind === before.kind && isLimiting(before);
-    state.previous = isSameUnit ? before.level : state.level;
+  if (isLimiting(state) && (state.level !== before.level || state.kind !== before.kind || !isLimiting(before))) {
     state.levelEpoch = totals.epoch + 1;
-    state.isCut = !isSameUnit || state.level < before.level;
+    state.since = totals.to;
+    const isRising =
+      isLimiting(before) &&
+      state.kind === before.kind &&
+      (state.phase === "probe" || state.phase === "search") &&
+      state.level > before.level;
+    const step = { epoch: state.levelEpoch, level: state.level };
+    state.steps = [...(isRising ? state.steps : []), step].slice(-MOST_STEPS);
   }
   return state;
+}
+
+const add = (sum: Sum, { accepted, inFlightSeconds, seconds }: Measured): Sum => ({
+  accepted: sum.accepted + accepted,
+  inFlightSeconds: sum.inFlightSeconds + inFlightSeconds,
+  seconds: sum.seconds + seconds,
+});
+
+function fade(sum: Sum): Sum {
+  const part = Math.max(0, 1 - 1 / RECENT_SECONDS);
+  return {
+    accepted: part * sum.accepted,
+    inFlightSeconds: part * sum.inFlightSeconds,
+    seconds: part * sum.seconds,
+  };
 }
 
 function noteLatency(state: State, { counted }: EpochTotals): void {
@@ -102,70 +146,68 @@ const isLongWait = ({ waitUntil, to }: EpochTotals) =>
   waitUntil !== undefined && waitUntil - to > LONG_WAIT_MILLISECONDS;
 
 /** The service told the fleet to wait for long, so it counts over a window. What it accepted until the window's end is what it bears. */
-function afterLongWait(state: State, { waitUntil = 0, to }: EpochTotals, { bearsNow }: Measured): void {
+function afterLongWait(state: State, { waitUntil = 0, to }: EpochTotals, { accepted: now, seconds }: Measured): void {
   const { since, accepted } = state.cycle;
   // An item whose own wait is long must not stop the fleet for long.
   const believed = accepted > 0 ? LONGEST_WAIT_MILLISECONDS : 2 * state.believed;
   state.believed = believed;
   state.waitUntil = Math.min(waitUntil, to + believed);
   const milliseconds = Math.max(1_000, waitUntil - since);
+  const isKnown = isLimiting(state) && state.kind === "rate";
   if (waitUntil > since && accepted > 0) {
     state.ceiling = (1_000 * accepted) / milliseconds;
     state.patience = Math.min(MOST_PATIENCE_MILLISECONDS, milliseconds);
     state.cycle = { since: waitUntil, accepted: 0 };
-  } else if (!isLimiting(state)) state.ceiling = bearsNow;
+  } else if (!isKnown) state.ceiling = now / seconds;
   state.kind = "rate";
   state.level = state.ceiling;
   state.phase = "hold";
-  state.probedAt = to;
+  state.since = to;
+  state.clean = NO_SUM;
 }
 
 function afterCleanEpoch(
   state: State,
-  { bearsNow, used, isFull, isTested, isSeen, seconds }: Measured,
+  measured: Measured,
   totals: EpochTotals,
   { concurrency }: ControllerOptions,
 ): void {
+  const { used, isFull, tested, isTested, isSeen, seconds } = measured;
   const { to } = totals;
-  if (state.surprise > 0)
-    state.surprise = Math.max(0, state.surprise - (state.kind === "rate" ? 0.05 : 0.03) * seconds);
+  // Contradictions of several holders may have been a change of the limit.
+  const fadePerSecond = totals.holders === 1 ? SURPRISE_FADE : SURPRISE_FADE_OF_SEVERAL;
+  state.surprise = Math.max(0, state.surprise - fadePerSecond * seconds);
   if (state.phase === "open") return;
   if (state.phase === "measure") {
-    beginSearch(state, afterPause(state, totals, bearsNow));
+    beginSearch(state, measured, totals);
     return;
   }
   if (isFull) {
     openWhenFar(state, concurrency);
     return;
   }
-  const isFast = state.phase === "search" && state.ceiling < state.level;
-  if (!(isFast ? isSeen : isTested) || used < LEAST_USE) return;
+  if (used < LEAST_USE) return;
+  // More in flight than before without a throttle is proof. More starts may still come from a bucket.
+  if (state.kind === "slots" && used > FULL_USE) {
+    state.proven = Math.max(state.proven, tested);
+    if (state.phase !== "hold") state.ceiling = Math.max(state.ceiling, tested);
+  }
+  const sinceLevel = to - state.since;
   switch (state.phase) {
-    case "search":
-      state.ceiling = state.level;
-      state.level = whole(state, state.level * SEARCH_GROWTH, Math.ceil);
-      return;
-    case "recover":
-      state.level += whole(state, RECOVERY * (state.ceiling - state.level), Math.ceil);
-      if (state.level < 0.99 * state.ceiling) return;
-      state.level = state.ceiling;
-      state.phase = "hold";
-      return;
     case "hold":
-      if (state.budget < state.cost || to - state.probedAt < state.patience) return;
+      if (!isTested || state.budget < state.cost) return;
+      if (sinceLevel < Math.max(LEAST_HOLD_MILLISECONDS, state.patience)) return;
       state.phase = "probe";
-      state.step = 0;
-      nextStep(state, to);
+      state.probed = NO_SUM;
+      nextStep(state);
       return;
     case "probe":
-      if (to - state.probedAt < state.patience) return;
-      // More in flight than before without a throttle is proof. More starts may still come from a bucket.
-      if (state.kind === "slots") state.ceiling = state.level;
-      if (state.step >= LARGE_STEP) {
-        state.phase = "search";
-        state.ceiling = state.level;
-        state.level = whole(state, state.level * SEARCH_GROWTH, Math.ceil);
-      } else nextStep(state, to);
+      if (!isSeen || sinceLevel < Math.max(LEAST_STEP_MILLISECONDS, state.patience)) return;
+      nextStep(state);
+      return;
+    case "search":
+      if (sinceLevel < LEAST_STEP_MILLISECONDS || (state.isNew && !isSeen)) return;
+      nextStep(state);
       return;
   }
 }
@@ -176,11 +218,19 @@ function afterPause({ cycle, kind }: State, { from, to }: EpochTotals, bears: nu
   return Math.min(bears, (1_000 * cycle.accepted) / (to - cycle.since));
 }
 
-function beginSearch(state: State, bears: number): void {
-  state.ceiling = whole(state, bears, Math.round);
+/** What was accepted in flight is what the environments have cut themselves to. */
+function beginSearch(state: State, { bears }: Measured, totals: EpochTotals): void {
+  const found = state.kind === "slots" ? totals.found : undefined;
+  state.ceiling = whole(state, Math.max(found ?? 0, afterPause(state, totals, bears)), Math.round);
   state.level = state.ceiling;
+  // Not all environments have reported, so the service may bear more.
   state.phase = "search";
-  state.recent = NOTHING_RECENT;
+  state.isNew = true;
+  state.probed = NO_SUM;
+  state.budget = state.cost;
+  state.clean = NO_SUM;
+  state.recent = NO_SUM;
+  state.proven = 0;
 }
 
 /** Only `concurrency` limits the fleet. The level grows out of the way, and is given up when it is far away. */
@@ -191,85 +241,114 @@ function openWhenFar(state: State, concurrency: number): void {
   if (state.level >= far) state.phase = "open";
 }
 
-function nextStep(state: State, to: number): void {
-  state.probedAt = to;
-  state.step = state.step * STEP_GROWTH + FIRST_STEP;
-  const more = state.ceiling * state.step;
-  state.level = state.ceiling + (state.kind === "rate" ? more : Math.max(1, Math.round(more)));
+function nextStep(state: State): void {
+  const { ceiling, level, kind } = state;
+  const base = kind === "rate" ? ceiling : Math.max(ceiling, state.proven);
+  // A service that counts over a window accepts no burst, so a small step is enough.
+  const least = kind === "slots" ? 1 : state.patience > 0 ? 0 : FIRST_STEP_PER_SECOND;
+  const first = Math.max(FIRST_STEP, least / base);
+  const before = level / (state.phase === "hold" ? base : (state.steps[0]?.level ?? base)) - 1;
+  const step = before > first / 2 ? before * (kind === "rate" ? STEP_GROWTH : SLOT_STEP_GROWTH) : first;
+  if (before >= LARGE_STEP || state.phase === "search") {
+    state.phase = "search";
+    state.level = whole(state, level * (state.isNew ? FIRST_GROWTH : SEARCH_GROWTH), Math.ceil);
+  } else state.level = Math.max(level + (kind === "rate" ? 0 : 1), whole(state, base * (1 + step), Math.round));
 }
 
-function afterThrottles(state: State, measured: Measured, totals: EpochTotals): void {
-  const { to } = totals;
-  const { accepted, throttled, bears, bearsNow, byClock, isTested } = measured;
+function afterThrottles(state: State, measured: Measured, totals: EpochTotals, options: ControllerOptions): void {
+  const { accepted, throttled, bears, isTested, isSeen, seconds } = measured;
   if (state.phase === "open") {
     // Some environments have not reported yet. Each has cut itself already.
     state.phase = "measure";
     return;
   }
   if (state.phase === "measure") {
-    if (accepted > 0) beginSearch(state, afterPause(state, totals, bearsNow));
+    if (accepted > 0) beginSearch(state, measured, totals);
     return;
   }
   const isHeavy = throttled >= FEWEST_HEAVY && throttled > HEAVY * (accepted + throttled);
+  const isProbing = state.phase === "probe" || state.phase === "search";
   // After a cut, some throttles still belong to the level before.
-  const isStale = state.isCut && !isTested;
-  // The level is what was just measured.
-  if (state.phase === "search" && state.level <= state.ceiling && !(isTested && isHeavy)) return;
-  if (isStale && !(isHeavy && bearsNow < (1 - MOST_CUT) * state.level)) return;
-  const before = state.phase;
-  // A service that limits slots accepts one attempt at a time.
-  if (state.kind === "slots" && state.ceiling <= 1 && isTested) state.surprise = Math.max(state.surprise, 0) + 1;
-  state.phase = "recover";
-  state.probedAt = to;
-  if (isHeavy && bearsNow < (1 - MOST_CUT) * state.ceiling) {
-    state.ceiling = whole(state, bearsNow, Math.round);
-    state.budget = Math.max(0, state.budget);
-    // What was accepted in so short a time is not exact, so some more cuts are to be expected.
-    if (state.ceiling > 1 || state.kind === "rate") state.surprise = Math.min(state.surprise, -2);
-    state.recent = NOTHING_RECENT;
-  } else if (before === "probe" || before === "search") {
-    if (before === "search") state.budget = state.cost;
-    else state.cost += 0.3 * (Math.min(throttled, 20) - state.cost);
-    const least = before === "search" ? Math.min(state.level, byClock) : Math.min(state.previous, bears);
-    state.ceiling = Math.max(state.ceiling, whole(state, least, Math.floor));
-    state.recent = NOTHING_RECENT;
-    state.patience *= 0.7;
-  } else {
-    // The fewer attempts there were, the less the cut says: the ceiling may have been too high by chance.
-    const weight = Math.min(1, state.recent.all / SURPRISING_ATTEMPTS);
-    if (state.kind === "rate") state.surprise += weight;
-    else if (before === "hold") state.surprise++;
-    const lowest = state.ceiling * (1 - MOST_CUT);
-    state.ceiling =
-      state.kind === "rate"
-        ? Math.min(state.ceiling * (1 - LEAST_CUT), Math.max(bears, lowest))
-        : Math.max(1, Math.min(state.ceiling - 1, Math.round(Math.max(bears, lowest))));
+  const isStale = !isSeen && (state.phase === "hold" || (state.isNew && state.steps.length <= 1));
+  const byClean = state.clean.seconds > 0 ? state.clean.accepted / state.clean.seconds : 0;
+  if (isStale) return;
+  const isRate = state.kind === "rate";
+  const { contradictions } = totals.counted;
+  if (!isRate && contradictions > 0) {
+    // With one holder, nobody else can have taken the slots.
+    const isAlone = totals.holders === 1 && isTested;
+    if (isHeavy && !(isAlone && contradictions > 1)) state.surprise = Math.max(0, state.surprise - 0.5);
+    else if (isAlone) state.surprise += Math.min(2, contradictions);
+    else if (!isProbing && isTested) state.surprise += state.proven >= state.ceiling ? 0.7 : 0.4;
   }
-  state.level = state.kind === "rate" ? BACK * state.ceiling : state.ceiling;
+  if (isProbing) {
+    if (isRate) {
+      const withoutBurst = (accepted - BURST) / seconds;
+      const { probed } = state;
+      // The step before was clean, but a bucket may have paid for it.
+      const stepBefore = state.steps.at(-2)?.level ?? 0;
+      const halfway = state.isNew ? 0 : (state.ceiling + stepBefore) / 2;
+      const byProbe = probed.seconds > 0 ? (probed.accepted - BURST) / probed.seconds : 0;
+      state.ceiling = Math.min(state.level, Math.max(byClean, byProbe, withoutBurst, 0.9 * state.ceiling, halfway));
+    } else state.ceiling = Math.max(state.proven, state.ceiling, Math.min(state.level - 1, totals.found ?? 0));
+    if (state.phase === "search") state.budget = Math.max(state.budget, 0);
+    else state.cost += 0.3 * (Math.min(throttled, 20) - state.cost);
+    state.patience *= 0.7;
+  } else if (isHeavy && (accepted > 0 || state.patience === 0) && bears < (1 - MOST_CUT) * state.ceiling) {
+    state.ceiling = whole(state, bears, Math.round);
+    state.budget = Math.max(0, state.budget);
+    state.proven = 0;
+  } else if (isRate && (accepted === 0 || !isTested)) {
+    // Attempts that try whether a wait is over say nothing about the rate, and those of a probe belong to another level.
+    return;
+  } else if (isRate) {
+    // Environments that were refused have cut themselves, so the part that was refused says more than what was accepted.
+    const lowest = (1 - MOST_CUT) * state.ceiling;
+    const accepts = (state.level * accepted) / (accepted + throttled);
+    state.ceiling = Math.min(
+      state.ceiling * (1 - LEAST_CUT),
+      Math.max(accepts, state.clean.seconds > 3 ? byClean : 0, lowest),
+    );
+  } else {
+    const lowest = Math.max(
+      Math.round(bears),
+      Math.round((1 - MOST_CUT) * state.ceiling),
+      totals.found ?? 0,
+      state.proven - 1,
+    );
+    state.ceiling = Math.max(1, Math.min(state.ceiling - 1, lowest));
+    state.proven = Math.min(state.proven, state.ceiling);
+  }
+  state.phase = "hold";
+  state.isNew = false;
+  state.level = isRate ? BACK * state.ceiling : state.ceiling;
+  state.since = totals.to;
+  if (isOtherKind(state)) changeKind(state, options);
+  state.clean = NO_SUM;
 }
 
 const whole = ({ kind }: State, value: number, round: (value: number) => number): number =>
   kind === "rate" ? value : Math.max(1, round(value));
 
-/**
- * Takes the ceiling that was found for the other kind, or converts the ceiling with the mean duration. It is probed at once, because
- * it is not exact.
- */
+/** Begins with what was accepted of late. */
 function changeKind(state: State, { concurrency }: ControllerOptions): void {
-  const { ceiling, otherCeiling, latency } = state;
+  const { recent, ceiling, latency } = state;
   if (state.kind === "rate") {
     state.kind = "slots";
-    state.ceiling = Math.max(1, Math.floor((ceiling * latency) / 1_000), otherCeiling);
+    const inFlight = recent.seconds > 0 ? recent.inFlightSeconds / recent.seconds : (ceiling * latency) / 1_000;
+    state.ceiling = Math.max(1, Math.min(concurrency, Math.round(inFlight)));
   } else {
     state.kind = "rate";
-    state.ceiling = Math.max((1_000 * Math.min(concurrency, ceiling)) / latency, otherCeiling);
+    state.ceiling = recent.seconds > 0 ? recent.accepted / recent.seconds : (1_000 * ceiling) / Math.max(1, latency);
   }
-  state.otherCeiling = ceiling;
   state.doubt = Math.min(MOST_DOUBT, state.doubt * DOUBT);
   state.level = state.ceiling;
-  state.phase = "hold";
+  state.phase = "search";
+  state.isNew = true;
+  state.probed = NO_SUM;
+  state.steps = [];
   state.budget = Math.max(state.budget, state.cost);
   state.surprise = 0;
+  state.proven = 0;
   state.loads = NO_LOADS;
-  state.recent = NOTHING_RECENT;
 }

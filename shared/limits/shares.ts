@@ -23,29 +23,28 @@ export type Shares = Readonly<Record<string, readonly GivenShare[]>>;
  */
 export function divide(
   limit: Divided,
-  members: Readonly<Record<string, Pick<MemberNote, "wanted" | "epoch" | "isLeaving">>>,
+  members: Readonly<Record<string, Pick<MemberNote, "wanted" | "epoch" | "isLeaving" | "isEnding" | "inFlight">>>,
   before: Shares,
   epoch: number,
   tasksPerEnvironment: number,
 ): Shares {
-  const holders = Object.entries(members).map(([member, { wanted, epoch: seen, isLeaving = false }]) => {
+  const holders = Object.entries(members).map(([member, note]) => {
+    const { wanted, epoch: seen, isLeaving = false, isEnding = false, inFlight = 0 } = note;
     const given = stillUsable(before[member] ?? [], seen);
     return {
       member,
       isLeaving,
+      // A member that leaves holds the slots of its attempts. One that ends soon keeps what nobody else wants.
+      order: isLeaving ? 0 : isEnding ? 2 : 1,
       wanted: Math.min(wanted, tasksPerEnvironment),
       given,
       slots: given.at(-1)?.slots ?? 0,
-      mostSlots: isLeaving ? wanted : given.reduce((largest, share) => Math.max(largest, share.slots), 0),
+      mostSlots: isLeaving ? wanted : given.reduce((largest, share) => Math.max(largest, share.slots), inFlight),
     };
   });
   // The order is the same for all environments that read the same row.
   holders.sort(
-    (a, b) =>
-      Number(b.isLeaving) - Number(a.isLeaving) ||
-      b.slots - a.slots ||
-      b.wanted - a.wanted ||
-      (a.member < b.member ? -1 : 1),
+    (a, b) => a.order - b.order || b.slots - a.slots || b.wanted - a.wanted || (a.member < b.member ? -1 : 1),
   );
   let left = limit.slots;
   const wanted = holders.map((holder) => {

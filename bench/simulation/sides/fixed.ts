@@ -18,7 +18,7 @@ export class FixedSide implements Side {
 
   started(): StartedAttempt {
     this.inFlight++;
-    return { at: this.context.events.now, load: 0, isInWait: false };
+    return { at: this.context.events.now, inFlight: 0, load: 0, isProbe: false, isInWait: false };
   }
 
   ended(_attempt: StartedAttempt, _ended: { readonly tag: string }): void {

@@ -11,6 +11,8 @@ export interface Side {
   ended(attempt: StartedAttempt, ended: Ended): void;
   /** How many messages to have in hand that wait for a start, beside those in flight. */
   stock(): number;
+  /** The invocation ends soon. */
+  announceEnd?(): void;
   /** The invocation takes no more messages: it needs the slots only that it uses. */
   drain(): void;
   /** How long to hide messages that have no share. */

@@ -65,6 +65,11 @@ export class SluiceSide implements Side {
     return this.#limit.stock(this.#context.clock());
   }
 
+  announceEnd(): void {
+    this.#limit.announceEnd();
+    if (this.#limit.isInRow) this.#report(++this.#invocation);
+  }
+
   drain(): void {
     this.#limit.leave();
     if (this.#limit.isInRow) this.#report(++this.#invocation);

@@ -7,7 +7,7 @@ import type { FleetLimit } from "../../limits/fleet-limit.ts";
 import { LEASE_MILLISECONDS, SeenMembers } from "../../limits/seen-members.ts";
 import { isLimited, limitInForce } from "./limit-in-force.ts";
 
-/** How often an environment updates the limit row while an invocation works. */
+/** How often an environment updates the limit row while an invocation works, unless a share passes to another one. */
 const PERIOD_MILLISECONDS = 1_000;
 
 /** The part by which a period is longer or shorter, so that the updates of a fleet spread. */
@@ -98,6 +98,13 @@ export class LimitWatch {
     else void this.#ask();
   }
 
+  /** The invocation ends soon. Another environment may take the share, and this one uses it until then. */
+  announceEnd(): void {
+    if (this.isFree || this.#invocation === undefined) return;
+    this.limit.announceEnd();
+    if (this.limit.isInRow) void this.#ask();
+  }
+
   /** The invocation receives no more messages. If the environment has a share, it starts nothing more, and others get the slots. */
   leave(): void {
     if (this.isFree || this.#invocation === undefined) return;
@@ -165,7 +172,7 @@ export class LimitWatch {
 
   /** When the next update is due. */
   #dueIn(now: number): number {
-    const period = PERIOD_MILLISECONDS * (1 + JITTER * (2 * this.#options.random() - 1));
+    const period = this.limit.nextReportMilliseconds * (1 + JITTER * (2 * this.#options.random() - 1));
     const wait = this.#askedAt + period - now;
     const epoch = (this.#latest?.state.dueAt ?? 0) - now;
     // An epoch that is due a moment after the update would otherwise begin a whole period later.

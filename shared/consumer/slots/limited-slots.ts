@@ -19,13 +19,16 @@ const MOST_HELD_MILLISECONDS = 2_500;
 /** At a rate, so many messages wait in hand that the last one starts after this part of the time for which it may wait. */
 const STOCKED_PART = 0.5;
 
+/** How long before an invocation starts nothing more it says so, so that another environment can take its share. */
+const ANNOUNCED_MILLISECONDS = 2_000;
+
 /** Messages that are hidden until one time return within this part of their wait after it. */
 const SPREAD = 0.2;
 
 export interface LimitedSlotsOptions {
   readonly watch: Pick<
     LimitWatch,
-    "limit" | "begin" | "leave" | "end" | "isFree" | "startsPerSecond" | "acceptedPerSecond"
+    "limit" | "begin" | "announceEnd" | "leave" | "end" | "isFree" | "startsPerSecond" | "acceptedPerSecond"
   >;
   /** The slots of this environment. */
   readonly tasksPerEnvironment: number;
@@ -57,6 +60,7 @@ export class LimitedSlots implements SlotSupplier {
   readonly #waiting: Waiting[] = [];
   #onChange: () => void = () => {};
   #timer: NodeJS.Timeout | undefined;
+  #announcing: NodeJS.Timeout | undefined;
   #leaving: NodeJS.Timeout | undefined;
   #hiding: { readonly at: number; readonly milliseconds: Promise<number> } | undefined;
 
@@ -85,7 +89,11 @@ export class LimitedSlots implements SlotSupplier {
   begin({ wanted, onChange }: LimitedInvocation): void {
     const { watch, until, now } = this.#options;
     this.#onChange = onChange;
-    if (until !== undefined) this.#leaving = setTimeout(() => watch.leave(), until - now()).unref();
+    if (until !== undefined) {
+      const milliseconds = until - now();
+      this.#announcing = setTimeout(() => watch.announceEnd(), milliseconds - ANNOUNCED_MILLISECONDS).unref();
+      this.#leaving = setTimeout(() => watch.leave(), milliseconds).unref();
+    }
     watch.begin({
       wanted,
       onChange: () => {
@@ -97,6 +105,7 @@ export class LimitedSlots implements SlotSupplier {
 
   async end(): Promise<void> {
     clearTimeout(this.#timer);
+    clearTimeout(this.#announcing);
     clearTimeout(this.#leaving);
     await this.#options.watch.end();
   }

@@ -12,7 +12,7 @@ const epochOf = (epoch: number, more: Partial<NextEpoch> = {}): NextEpoch => ({
   at: 1_000 * epoch,
   dueAt: 1_000 * epoch + 1_000,
   countedBefore: NO_REPORT,
-  controller: { version: 1 } as NextEpoch["controller"],
+  controller: { version: 2 } as NextEpoch["controller"],
   limit: { slots: 4 },
   shares: { a: [{ epoch, slots: 4 }] },
   tokensLeft: 0,

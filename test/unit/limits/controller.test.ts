@@ -12,7 +12,10 @@ import { NO_REPORT, type Report } from "../../../shared/limits/report.ts";
 const OPTIONS: ControllerOptions = { concurrency: 100, tasksPerEnvironment: 10, adaptive: true, latency: false };
 const LATENCY = 300;
 
-/** Runs the controller against a service that accepts up to `accepts` starts in a second, an epoch a second. */
+/**
+ * Runs the controller against a service that accepts up to `accepts` starts in a second, an epoch a second. Such a service refuses
+ * attempts though it has accepted as many in flight a moment before.
+ */
 class Run {
   state: ControllerState | undefined;
   limit: FleetLimit = {};
@@ -35,9 +38,11 @@ class Run {
       started: offered,
       succeeded,
       throttled: Math.round(offered - succeeded),
+      contradictions: Math.min(2, Math.round(offered - succeeded)),
       inFlightMilliseconds: succeeded * LATENCY,
       succeededMilliseconds: succeeded * LATENCY,
       slotMilliseconds: 1_000 * slots,
+      heldMilliseconds: 1_000,
       allowedStarts: this.limit.perSecond ?? 0,
       elapsedMilliseconds: 1_000,
       ...figures,
@@ -45,6 +50,8 @@ class Run {
     const epoch = this.#epoch++;
     const totals: EpochTotals = {
       epoch,
+      members: 1,
+      holders: 1,
       counted,
       from: 1_000 * epoch,
       to: 1_000 * (epoch + 1),
@@ -69,11 +76,17 @@ describe("a service that limits a rate", () => {
     expect(new Run().epochs(100, 1e9)).toMatchObject({ slots: undefined, perSecond: undefined, reason: undefined });
   });
 
-  test("after the first throttles, the limit is what the service accepted", () => {
+  test("after the first throttles, the limit is what the service accepted in flight", () => {
     const run = new Run();
     run.epoch(50);
-    expect(run.epoch(50).perSecond).toBeCloseTo(50);
-    expect(run.limit.reason).toBe("throttled");
+    run.epoch(50, { found: 14 });
+    expect(run.limit).toMatchObject({ slots: 15, perSecond: undefined, reason: "throttled" });
+  });
+
+  test("throttles at a number of slots that the service has accepted show that it limits a rate", () => {
+    const run = new Run();
+    run.epochs(12, 50);
+    expect(run.limit.perSecond).toBeDefined();
   });
 
   test("it stays near what the service accepts", () => {
@@ -82,7 +95,7 @@ describe("a service that limits a rate", () => {
     for (let epoch = 0; epoch < 200; epoch++) {
       const { perSecond = 0 } = run.epoch(50);
       expect(perSecond).toBeGreaterThan(40);
-      expect(perSecond).toBeLessThan(80);
+      expect(perSecond).toBeLessThan(90);
     }
   });
 
@@ -101,16 +114,49 @@ describe("a service that limits a rate", () => {
   test("the limit is given up when only `concurrency` limits the fleet", () => {
     const run = new Run();
     run.epochs(20, 50);
-    expect(run.epochs(120, 1e9).perSecond).toBeUndefined();
+    expect(run.epochs(120, 1e9)).toMatchObject({ slots: undefined, perSecond: undefined });
   });
 
   test("a later run starts from what was remembered", () => {
     const run = new Run();
     run.epochs(60, 50);
     const state = JSON.parse(JSON.stringify(run.state)) as ControllerState;
-    const totals = { epoch: 1_000, counted: NO_REPORT, from: 1e9, to: 1e9 + 1_000 };
+    const totals = { epoch: 1_000, members: 0, holders: 0, counted: NO_REPORT, from: 1e9, to: 1e9 + 1_000 };
     expect(nextLimit(state, totals, {}, OPTIONS).limit.perSecond).toBeGreaterThan(40);
   });
+});
+
+describe("a service that limits slots", () => {
+  test("a probe that is refused ends at the slots that were proven", () => {
+    const run = new Run();
+    run.epoch(50);
+    run.epoch(50, { found: 14 });
+    const throttled = { throttled: 1, contradictions: 0 };
+    for (let epoch = 0; epoch < 60; epoch++) {
+      const isTooMuch = (run.limit.slots ?? 0) > 15;
+      run.epoch(1e9, isTooMuch ? { found: 15 } : {}, isTooMuch ? throttled : {});
+    }
+    expect(run.limit).toMatchObject({ perSecond: undefined, reason: "throttled" });
+    expect(run.limit.slots).toBeGreaterThanOrEqual(15);
+    expect(run.limit.slots).toBeLessThanOrEqual(17);
+  });
+
+  test("while a probe is under way, the limit says which part of it is safe", () => {
+    const run = new Run();
+    run.epoch(50);
+    run.epoch(50, { found: 14 });
+    const parts = Array.from({ length: 10 }, () => run.epoch(1e9).safePart ?? 1);
+    expect(Math.min(...parts)).toBeLessThan(1);
+    expect(Math.min(...parts)).toBeGreaterThan(0);
+  });
+});
+
+test("the ceiling that an older controller has found stays in force", () => {
+  const old = { version: 1, phase: "probe", kind: "rate", level: 45, ceiling: 40, latency: 300 };
+  const totals = { epoch: 7, members: 0, holders: 0, counted: NO_REPORT, from: 0, to: 1_000 };
+  const { state, limit } = nextLimit(old as unknown as ControllerState, totals, {}, OPTIONS);
+  expect(state.version).toBe(2);
+  expect(limit.perSecond).toBe(40);
 });
 
 describe("a wait that the service asks for", () => {
@@ -136,6 +182,7 @@ describe("limits that people set", () => {
     expect(run.epochs(5, 1e9)).toMatchObject({ reason: "set" });
     expect(run.limit.slots).toBeLessThanOrEqual(20);
     expect(run.limit.perSecond).toBeCloseTo(5.5);
+    expect(run.limit.acceptedPerSecond).toBeCloseTo(5);
   });
 
   test("with `adaptive: false`, throttles change nothing", () => {
@@ -173,6 +220,8 @@ test("whatever is reported, the limit is positive, within `concurrency`, and the
       for (const [number, { lag, waitUntil, advertised, ...figures }] of epochs.entries()) {
         const totals: EpochTotals = {
           epoch: number,
+          members: 1,
+          holders: 1 + (number % 2),
           counted: { ...NO_REPORT, ...figures },
           from: 1_000 * number,
           to: 1_000 * (number + 1),

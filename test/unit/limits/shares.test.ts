@@ -103,3 +103,22 @@ test("whatever members read and report in which order, the slots in use never ex
     }),
   );
 });
+
+describe("a member whose invocation ends soon", () => {
+  const before: Shares = { a: [{ epoch: 1, slots: 10 }] };
+  const limit = { slots: 10, perSecond: 20 };
+
+  test("keeps its share while nobody else wants it", () => {
+    const shares = divide(limit, { a: { wanted: 10, epoch: 1, isEnding: true } }, before, 2, SLOTS);
+    expect(current(shares)).toEqual({ a: 10 });
+  });
+
+  test("gives its share to a member that waits, which gets the slots once they are free", () => {
+    const waiting = { wanted: 10, epoch: 1 };
+    const first = divide(limit, { a: { wanted: 10, epoch: 1, isEnding: true }, b: waiting }, before, 2, SLOTS);
+    expect(current(first)).toEqual({ a: 0, b: 0 });
+    expect(first.b?.at(-1)?.perSecond).toBe(20);
+    const members = { a: { wanted: 10, epoch: 2, isEnding: true as const, inFlight: 4 }, b: waiting };
+    expect(current(divide(limit, members, first, 3, SLOTS))).toEqual({ a: 0, b: 6 });
+  });
+});
