@@ -74,7 +74,7 @@ def main():
             before = (place, number)
         if "csv" in part:
             table = list(csv.reader(io.StringIO(content_of(store, part["csv"], wrong).decode("utf-8"), newline="")))
-            if table[0] != manifest["header"]:
+            if table[:1] != [manifest["header"]]:
                 wrong.append(f"{part['csv']['key']} has another header than the manifest")
             if [cells[0] for cells in table[1:]] != ids:
                 wrong.append(f"{part['csv']['key']} has other ids than its JSONL")
