@@ -17,6 +17,8 @@ export class ToleranceWatch {
   /** Runs whose items died: when their deaths were counted last, how many were not counted yet, and whether a check is due. */
   readonly #checks = new Map<string, { at: number; uncounted: number; due: boolean }>();
   readonly #unlimited = new Set<string>();
+  /** Runs that were stopped, and whose producer was told. */
+  readonly #told = new Set<string>();
 
   constructor(options: ToleranceWatchOptions) {
     this.#options = options;
@@ -64,9 +66,10 @@ export class ToleranceWatch {
     });
     if (verdict.tag === "due") check.due = true;
     if (verdict.tag === "not limited") this.#unlimited.add(run);
-    if (verdict.tag !== "stopped") return;
+    if (verdict.tag !== "stopped" || this.#told.has(run)) return;
     const { id, workflow, hop } = verdict.run;
     // The producer must close the run. It may be waiting for room in the queue, or it may have ended.
     await controlQueue.sendControl(continueEntry({ run: id, workflow, hop: hop + 1 }));
+    this.#told.add(run);
   }
 }

@@ -1,6 +1,6 @@
 import { DynamoDBClient, ScanCommand, type ScanCommandOutput } from "@aws-sdk/client-dynamodb";
 import { mockClient } from "aws-sdk-client-mock";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConfigurationError, type Cursor, dynamoDbScan, Throttled, UnreadableItem } from "../../../shared/index.ts";
 import { type DynamoDbScanOptions, dynamoDbScanWith } from "../../../shared/sources/dynamodb-scan.ts";
 import { ReadRate } from "../../../shared/sources/read-rate.ts";
@@ -14,6 +14,8 @@ beforeEach(() => {
 afterEach(() => {
   mock.reset();
 });
+// Other test files of this process send requests to DynamoDB.
+afterAll(() => mock.restore());
 
 type Answer = Partial<ScanCommandOutput>;
 const id = (N: number) => ({ id: { N: String(N) } });

@@ -4,13 +4,18 @@ import { join } from "node:path";
 import { CloudFormationClient, DescribeStacksCommand } from "@aws-sdk/client-cloudformation";
 import { LambdaClient, ListEventSourceMappingsCommand, UpdateEventSourceMappingCommand } from "@aws-sdk/client-lambda";
 import { mockClient } from "aws-sdk-client-mock";
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { type StackOptions, stackTargets } from "../../../../cli/targets/stack-target.ts";
 import { stackFlag } from "../../../../cli/targets/target.ts";
 import { outputName, STACK_OUTPUTS, type StackOutput } from "../../../../shared/definition/stack-outputs.ts";
 
 const cloudFormation = mockClient(CloudFormationClient);
 const lambda = mockClient(LambdaClient);
+// Other test files of this process may use the clients.
+afterAll(() => {
+  cloudFormation.restore();
+  lambda.restore();
+});
 
 /** A stack as CloudFormation describes it, with the outputs of its workflows. */
 function stackOf(StackName: string, ...workflows: readonly string[]) {
