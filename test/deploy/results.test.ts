@@ -49,7 +49,7 @@ testObjectStore("S3 in an emulator that nobody here wrote", async () => {
 beforeAll(async () => {
   await cdk("bootstrap", "aws://000000000000/us-east-1", ...context);
   await cdk("deploy", "results", ...context, "--require-approval", "never", "--outputs-file", outputsFile);
-});
+}, 600_000);
 
 let run = "";
 

@@ -38,6 +38,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     env: {
       // Node 24 for the functions.
       PATH: [join(root, "node_modules/.bin"), process.env.PATH].join(delimiter),
+      // Lambda's runtime has the AWS SDK. The CDK's function that empties a bucket needs it.
+      NODE_PATH: join(root, "node_modules"),
       HOME: workspace,
       TMPDIR: workspace,
       GATEWAY_PORT: String(port),
