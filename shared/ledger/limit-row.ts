@@ -1,6 +1,7 @@
 import type { Key, LedgerStore, Row } from "../aws/table.ts";
 import type { Json } from "../base/json.ts";
 import { EMPTY_STATE, type NextEpoch } from "../limits/advance.ts";
+import { type ControllerState, completed, shortened } from "../limits/controller-state.ts";
 import type { OwnReport } from "../limits/environment-limit.ts";
 import type { SetLimit } from "../limits/fleet-limit.ts";
 import type { LimitState, MemberNote } from "../limits/limit-state.ts";
@@ -68,7 +69,7 @@ export class LimitRow {
         tokensLeft,
         // Without the zeros, the row of a fleet without a limit stays below one write unit.
         before: JSON.stringify(nonZero({ ...countedBefore })),
-        controller: JSON.stringify(controller),
+        controller: JSON.stringify(shortened(controller)),
         limit: JSON.stringify(limit),
         shares: JSON.stringify(shares),
       },
@@ -130,7 +131,8 @@ export function readLimitRow(row: Row): StoredLimit {
       dueAt: number("dueAt", EMPTY_STATE.dueAt),
       counted: Object.fromEntries(REPORT_FIGURES.map((figure) => [figure, number(figure, 0)])) as unknown as Report,
       countedBefore: { ...EMPTY_STATE.countedBefore, ...json("before", {}) },
-      controller: json("controller", EMPTY_STATE.controller),
+      controller:
+        row.controller === undefined ? undefined : completed(json<Partial<ControllerState>>("controller", {})),
       limit: json("limit", EMPTY_STATE.limit),
       shares: json("shares", EMPTY_STATE.shares),
       members: Object.fromEntries(

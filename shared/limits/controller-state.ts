@@ -133,6 +133,18 @@ export const FIRST_STATE: ControllerState = {
 export const isLimiting = ({ phase }: Pick<ControllerState, "phase">): boolean =>
   phase !== "open" && phase !== "measure";
 
+/** A state without the fields that still have their first value, so that the row of a fleet without a limit stays small. */
+export function shortened(state: ControllerState): Partial<ControllerState> {
+  const changed = Object.entries(state).filter(
+    ([field, value]) => JSON.stringify(value) !== JSON.stringify(FIRST_STATE[field as keyof ControllerState]),
+  );
+  return { ...Object.fromEntries(changed), version: state.version };
+}
+
+/** The state of which `shortened` returned a part. The state of another version stays as it is: see `upgrade`. */
+export const completed = (stored: Partial<ControllerState>): ControllerState =>
+  ({ ...(stored.version === FIRST_STATE.version && FIRST_STATE), ...stored }) as ControllerState;
+
 /** Takes over what another version of the controller has found. */
 export function upgrade(stored: ControllerState): ControllerState {
   if (stored.version === FIRST_STATE.version) return stored;
