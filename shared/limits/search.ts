@@ -8,7 +8,7 @@ const BUDGET = 0.012;
 /** or this many in a second, if that is more: a slow service must be probed, too. */
 const BUDGET_PER_SECOND = 0.3;
 /** But never more than this part of the accepted attempts. */
-const MOST_BUDGET = 0.035;
+const MOST_BUDGET = 0.03;
 
 /** A rate is held this far below its ceiling: what is unused meanwhile stays in the service's bucket. */
 const BACK = 0.99;
