@@ -115,7 +115,8 @@ test("the README's app is synthesised, each function with its bundle", { timeout
     .map((name) => readFileSync(join(output, name, "index.mjs"), "utf8"));
   expect(bundles.length).toBe(2);
   for (const bundle of bundles) {
-    expect(bundle.length).toBeLessThan(600_000);
+    // The SDK's clients once, and no part of the CDK. The SDK twice, or a part of the CDK, would be far more.
+    expect(bundle.length).toBeLessThan(650_000);
     expect(bundle.includes("Grace")).toBe(true);
   }
 });
