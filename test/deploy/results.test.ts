@@ -6,6 +6,7 @@ import {
   GetPublicAccessBlockCommand,
   HeadBucketCommand,
   ListObjectsV2Command,
+  PutBucketTaggingCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
 import { parse } from "csv-parse/sync";
@@ -132,8 +133,11 @@ test("the bucket is encrypted and closed, and a stranger reads nothing", async (
   expect(log.match(/is not authorized to perform: s3:\S+ .*sluice-results\S*/g) ?? []).toEqual([]);
 });
 
-test("the bucket is gone with the stack, and all results with it", { timeout: 120_000 }, async () => {
+test("the bucket is gone with the stack, and all results with it", { timeout: 300_000 }, async () => {
   const { bucket: Bucket } = location();
+  // The CDK's function empties only buckets with this tag. The emulator's CloudFormation gives buckets no tags.
+  const TagSet = [{ Key: "aws-cdk:auto-delete-objects", Value: "true" }];
+  await s3.send(new PutBucketTaggingCommand({ Bucket, Tagging: { TagSet } }));
   await cdk("destroy", "results", ...context, "--force");
   await expect(s3.send(new HeadBucketCommand({ Bucket }))).rejects.toMatchObject({
     $metadata: { httpStatusCode: 404 },
