@@ -228,7 +228,7 @@ export class Runs {
    * @returns the run, or `undefined` if it has ended.
    */
   async cancel(id: string, { missing = false } = {}): Promise<RunRecord | undefined> {
-    const set = missing ? { missing } : {};
+    const set: Readonly<Record<string, Json>> = missing ? { missing } : {};
     const run = await this.#changeStatus(id, ["running", "paused", "failed"], "cancelling", set, ["pausedAt"]);
     if (run !== undefined) await this.active.enterAgain(run);
     return run;
