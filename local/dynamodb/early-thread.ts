@@ -13,8 +13,8 @@ let early: { readonly worker: Worker; hasFailed: boolean } | undefined;
  * beginThread();
  * const { workOnRun } = await import("./session.ts");
  */
-export function beginThread(): void {
-  if (early !== undefined) return;
+export function beginThread(): Worker {
+  if (early !== undefined) return early.worker;
   const begun = { worker: new Worker(ENTRY), hasFailed: false };
   begun.worker.unref();
   // The thread that `takeThread` starts instead has the same error again, and reports it.
@@ -23,6 +23,7 @@ export function beginThread(): void {
   };
   begun.worker.once("error", fail).once("exit", fail);
   early = begun;
+  return begun.worker;
 }
 
 /** Returns the thread that `beginThread` started, or starts one. It waits for its options: send them as a message. */

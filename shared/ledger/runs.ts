@@ -249,9 +249,7 @@ export class Runs {
     if (run !== undefined) return { tag: "stopped", run };
     // A run that was stopped before is returned again, because the caller that stopped it may not have told the producer.
     const found = await this.find(id);
-    return found?.status === "failing" && found.completedAt === undefined
-      ? { tag: "stopped", run: found }
-      : { tag: "continues" };
+    return found?.status === "failing" ? { tag: "stopped", run: found } : { tag: "continues" };
   }
 
   async #changeStatus(

@@ -13,6 +13,9 @@ import { failureOf } from "../../helpers/failures.ts";
 import { plainContext } from "../../helpers/task-context.ts";
 import { workflowOptions } from "../../helpers/workflow-options.ts";
 
+/** When isolated attempts begin. */
+const NOW = 1_790_000_000_000;
+
 const succeeded: AttemptOutcome = { tag: "succeeded", startedAt: 0, endedAt: 1 };
 
 type Run = (request: IsolatedAttempt, alone: boolean) => Promise<IsolationOutcome>;
@@ -52,7 +55,7 @@ async function suspecting({ memoryMb = 1_024, attempts = 5 } = {}) {
   const world = await ConsumerWorld.of([..."abcdefgh"]);
   const { ledger } = world;
   const workflow = defineWorkflow(workflowOptions({ retry: { attempts } }));
-  const suspects = new IsolatedAttempts({ workflow, ledger, isolatedModule: "", memoryMb, now: () => 0 });
+  const suspects = new IsolatedAttempts({ workflow, ledger, isolatedModule: "", memoryMb, now: () => NOW });
   const itemOf = (index: number, receiveCount: number): ItemMessage => {
     const message = world.message(index, { receiveCount });
     return { message, envelope: parseEnvelope(message.body) };
@@ -145,7 +148,11 @@ describe("the attempt of a suspect", () => {
   test("runs alone after a consumer ended during isolated attempts, which counts against no item", async () => {
     const { attempt, recorded } = await suspecting();
     expect(await attempt(0, 3, pending({ 2: "isolated" }))).toMatchObject({ ...attempted, failures: [] });
-    expect(await recorded(0)).toMatchObject({ failures: [], receives: new Map([[3, "alone"]]) });
+    expect(await recorded(0)).toMatchObject({
+      failures: [],
+      receives: new Map([[3, "alone"]]),
+      began: new Map([[3, NOW]]),
+    });
   });
 
   test("counts as crashed if it ran alone and its consumer ended", async () => {
@@ -325,7 +332,19 @@ describe("a consumer", () => {
     expect(isolation.run).not.toHaveBeenCalled();
     // The message returns when the attempt and its record must have ended: 5 s after the timeout.
     expect(world.sqs.visibilities).toEqual([{ receiptHandle: "handle-0", seconds: 5 }]);
-    await world.ledger.attempts.recordReceive(item, 2, "alone", began - 5_001);
+    // The attempt of a consumer whose clock was an hour ahead, and was then set back.
+    await world.ledger.attempts.recordReceive(item, 2, "alone", at + 3_600_000);
+    expect(await world.consume(settings, [world.message(0, { receiveCount: 4 })], { now })).toEqual([]);
+    expect(await world.counts()).toMatchObject({ succeeded: 1, retried: 1 });
+  });
+
+  test("counts a crash once the attempt and its record must have ended", async () => {
+    const world = await ConsumerWorld.of(["a"]);
+    const item = { run: RUN, partition: 0, page: 0, index: 0, epoch: 1, redriveGeneration: 0 };
+    const at = Date.now();
+    const now = () => at;
+    await world.ledger.attempts.recordReceive(item, 2, "alone", at - 30_000 - 5_000);
+    const settings = { timeout: { milliseconds: 30_000 } };
     expect(await world.consume(settings, [world.message(0, { receiveCount: 4 })], { now })).toEqual([]);
     expect(await world.counts()).toMatchObject({ succeeded: 1, retried: 1 });
   });

@@ -1,5 +1,6 @@
 import type { Context, SQSEvent } from "aws-lambda";
 import { expect, test, vi } from "vitest";
+import { CodeWatch } from "../../../shared/consumer/code-watch.ts";
 import { RECORDING_SECONDS } from "../../../shared/definition/topology.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
 import { LimitRow } from "../../../shared/ledger/limit-row.ts";
@@ -65,4 +66,21 @@ test("a task that never ends is aborted while the invocation still has the time 
   const item = { run: RUN, partition: 0, page: 0, index: 0, epoch: 1, redriveGeneration: 0 };
   const [state] = await ledger.itemStates([item]);
   expect(state).toMatchObject({ tag: "pending", failures: [{ kind: "aborted" }] });
+});
+
+test("the answer waits until the check of the code is stored, because Lambda freezes the environment afterwards", async () => {
+  const stored = Promise.withResolvers<void>();
+  const settled = vi.spyOn(CodeWatch.prototype, "settled").mockReturnValue(stored.promise);
+  const context = { getRemainingTimeInMillis: () => REMAINING_MILLISECONDS, memoryLimitInMB: "512" } as Context;
+  const { handler } = await import("../../../functions/consumer.ts");
+  const answered = vi.fn();
+  const response = Promise.resolve(handler?.({ Records: [] } as SQSEvent, context, new AbortController())).then(
+    answered,
+  );
+  await vi.waitFor(() => expect(settled).toHaveBeenCalled());
+  await new Promise(setImmediate);
+  expect(answered).not.toHaveBeenCalled();
+  stored.resolve();
+  await response;
+  expect(answered).toHaveBeenCalledExactlyOnceWith({ batchItemFailures: [] });
 });
