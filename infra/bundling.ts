@@ -6,7 +6,7 @@ import type { BuildOptions } from "esbuild";
 export const FUNCTIONS = ["producer", "consumer"] as const;
 /** The file name of a bundle in the asset of a function. */
 export const BUNDLE_FILE = "index.mjs";
-/** The file name of the SDK for S3 beside the bundle. Only functions of workflows with results have the file. */
+/** The file name of the store in S3, with its SDK, beside the bundle. Only functions of workflows with results have the file. */
 export const S3_FILE = "s3.mjs";
 
 export type FunctionName = (typeof FUNCTIONS)[number];
@@ -18,8 +18,8 @@ const moduleFile = (path: string): string =>
 /** The path of the module with a function's handler. */
 export const entryOf = (name: FunctionName): string => moduleFile(`../functions/${name}`);
 
-/** The path of the module with the SDK for S3. */
-export const S3_ENTRY = moduleFile("../shared/aws/s3-sdk");
+/** The path of the module with the store in S3 and its SDK. */
+export const S3_ENTRY = moduleFile("../shared/aws/s3-file");
 
 /**
  * The esbuild options of a function's bundle. The CDK app and the embedded engine use the same options, so the engine

@@ -13,7 +13,7 @@ export const HANDLER = "index.handler";
 export interface CodeContents {
   /** Files in the function's working directory. */
   readonly files: readonly SourceFile[];
-  /** Whether the workflow keeps results, so that the function needs the SDK for S3. */
+  /** Whether the workflow keeps results, so that the function needs the store in S3. */
   readonly hasResults: boolean;
 }
 

@@ -80,3 +80,9 @@ export class ObjectMissingError extends SluiceError {
     this.key = key;
   }
 }
+
+/** The errors that a store throws. */
+export interface StoreErrors {
+  readonly ObjectStoreError: typeof ObjectStoreError;
+  readonly ObjectMissingError: typeof ObjectMissingError;
+}

@@ -2,7 +2,13 @@ import { Buffer } from "node:buffer";
 import { setTimeout } from "node:timers/promises";
 import type { _Object, CompletedPart, S3Client } from "@aws-sdk/client-s3";
 import { backoffMilliseconds, type RetryPolicy } from "../base/retry.ts";
-import { ObjectMissingError, type ObjectStore, ObjectStoreError, type StoredObject } from "./object-store.ts";
+import {
+  ObjectMissingError,
+  type ObjectStore,
+  ObjectStoreError,
+  type StoredObject,
+  type StoreErrors,
+} from "./object-store.ts";
 import { MOST_DELETED_OBJECTS, SMALLEST_UPLOADED_PART_BYTES } from "./quotas.ts";
 import { s3Location } from "./s3-location.ts";
 import { LAST_RETRY_MILLISECONDS } from "./timeouts.ts";
@@ -28,7 +34,11 @@ export interface S3ObjectStoreOptions {
   readonly random?: () => number;
   /** Default: a timer. */
   readonly sleep?: (milliseconds: number) => Promise<unknown>;
+  /** The classes of the errors that the store throws. Default: the classes that this module imports. */
+  readonly errors?: StoreErrors;
 }
+
+const OWN_ERRORS: StoreErrors = { ObjectStoreError, ObjectMissingError };
 
 /** A part of an object. */
 interface Range {
@@ -58,9 +68,10 @@ export class S3ObjectStore implements ObjectStore {
   readonly #now: () => number;
   readonly #random: () => number;
   readonly #sleep: (milliseconds: number) => Promise<unknown>;
+  readonly #errors: StoreErrors;
 
   /**
-   * @param sdk The module `s3-sdk.ts`. A function loads it only if its workflow has results.
+   * @param sdk The module `s3-sdk.ts`. A function loads it, and this module, only if its workflow has results.
    * @param client A client with the settings of `clientConfig`.
    * @throws {ConfigurationError} The URL is not one of S3.
    */
@@ -68,7 +79,12 @@ export class S3ObjectStore implements ObjectStore {
     url: string,
     sdk: S3Sdk,
     client: S3Client,
-    { now = () => performance.now(), random = Math.random, sleep = setTimeout }: S3ObjectStoreOptions = {},
+    {
+      now = () => performance.now(),
+      random = Math.random,
+      sleep = setTimeout,
+      errors = OWN_ERRORS,
+    }: S3ObjectStoreOptions = {},
   ) {
     const { bucket, prefix } = s3Location(url);
     this.url = `s3://${bucket}/${prefix}`.replace(/\/$/, "");
@@ -79,6 +95,7 @@ export class S3ObjectStore implements ObjectStore {
     this.#now = now;
     this.#random = random;
     this.#sleep = sleep;
+    this.#errors = errors;
   }
 
   async put(key: string, body: Uint8Array): Promise<void> {
@@ -138,7 +155,7 @@ export class S3ObjectStore implements ObjectStore {
 
   async *stream(key: string): AsyncIterable<Uint8Array> {
     const first = await this.#range(key, 0, READ_BYTES);
-    if (first === undefined) throw new ObjectMissingError(this.url, key);
+    if (first === undefined) throw new this.#errors.ObjectMissingError(this.url, key);
     const { size, tag } = first;
     const read = (start: number) => {
       if (start >= size) return undefined;
@@ -153,7 +170,7 @@ export class S3ObjectStore implements ObjectStore {
     if (first.bytes.byteLength > 0) yield first.bytes;
     while (next !== undefined) {
       const range = await next;
-      if (range === undefined) throw new ObjectMissingError(this.url, key);
+      if (range === undefined) throw new this.#errors.ObjectMissingError(this.url, key);
       start += range.bytes.byteLength;
       next = read(start);
       yield range.bytes;
@@ -279,7 +296,8 @@ export class S3ObjectStore implements ObjectStore {
       async () =>
         await this.#client.send(new CreateMultipartUploadCommand({ ...this.#object(key), ChecksumAlgorithm: "CRC32" })),
     );
-    if (UploadId === undefined) throw new ObjectStoreError(`write ${this.url}/${key}`, "S3 returned no upload id");
+    if (UploadId === undefined)
+      throw new this.#errors.ObjectStoreError(`write ${this.url}/${key}`, "S3 returned no upload id");
     return this.#upload(key, UploadId);
   }
 
@@ -340,8 +358,8 @@ export class S3ObjectStore implements ObjectStore {
     try {
       return await act();
     } catch (error) {
-      if (error instanceof ObjectStoreError) throw error;
-      throw new ObjectStoreError(`${action} ${this.url}/${key}`, explained(error));
+      if (error instanceof this.#errors.ObjectStoreError) throw error;
+      throw new this.#errors.ObjectStoreError(`${action} ${this.url}/${key}`, explained(error));
     }
   }
 }

@@ -116,7 +116,7 @@ test("the README's app is synthesised, each function with its bundle", { timeout
   expect(bundles.length).toBe(2);
   for (const bundle of bundles) {
     // The SDK's clients once, and no part of the CDK. The SDK twice, or a part of the CDK, would be far more.
-    expect(bundle.length).toBeLessThan(650_000);
+    expect(bundle.length).toBeLessThan(600_000);
     expect(bundle.includes("Grace")).toBe(true);
   }
 });

@@ -7,10 +7,11 @@ import { BUNDLE_FILE, S3_FILE } from "../../infra/bundling.ts";
 import { codeVersion } from "../../infra/code-version.ts";
 import { loadWorkflows } from "../../infra/workflow-files.ts";
 import { bundleFunctions } from "../../local/lambda/bundle-functions.ts";
+import { ObjectMissingError, ObjectStoreError } from "../../shared/aws/object-store.ts";
 import { fanOutIn, newApp, root } from "./synthesis.ts";
 
 /** Each function of each workflow in `workflows/`. A cold start reads all of it. */
-const BUDGET_BYTES = 660_000;
+const BUDGET_BYTES = 620_000;
 
 const directory = mkdtempSync(join(tmpdir(), "sluice-bundles-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -89,10 +90,32 @@ describe("a bundle", () => {
     expect(consumer(cities).includes("AWS_ACCESS_KEY_ID")).toBe(true);
   });
 
-  test("does not contain the SDK for S3, which only the functions of workflows with results load", () => {
-    expect(consumer(cities).includes("PutObject")).toBe(true);
-    expect(consumer(cities).includes("CreateMultipartUploadCommand")).toBe(true);
+  test("contains no code of a source that the workflow does not use", () => {
+    const sourcesOf = (workflow: string): readonly string[] => {
+      const map = JSON.parse(readFileSync(`${local.get(workflow)?.producer}.map`, "utf8"));
+      const modules = ["items", "http-pages", "file-lines", "s3-objects", "s3-lines", "dynamodb-scan"];
+      return modules.filter((module) => map.sources.some((path: string) => path.endsWith(`/sources/${module}.ts`)));
+    };
+    expect(sourcesOf(unreliable)).toEqual(["items"]);
+    expect(sourcesOf(cities)).toEqual(["http-pages"]);
+  });
+
+  test("does not contain the store in S3 and its SDK, which only the functions of workflows with results load", () => {
+    expect(consumer(cities).includes("s3.mjs")).toBe(true);
+    expect(consumer(cities).includes("CreateMultipartUploadCommand")).toBe(false);
     expect(consumer(cities).includes("x-amz-checksum")).toBe(false);
+    const [file = ""] = deployed;
+    const store = readFileSync(join(file, "..", S3_FILE), "utf8");
+    expect(store.includes("CreateMultipartUploadCommand")).toBe(true);
+  });
+
+  test("and the file with the store in S3 throws the errors whose classes the bundle knows", async () => {
+    const [file = ""] = deployed;
+    const { openS3Store }: typeof import("../../shared/aws/s3-file.ts") = await import(join(file, "..", S3_FILE));
+    class OwnError extends ObjectStoreError {}
+    const config = { region: "us-east-1", credentials: () => Promise.reject(new Error("no credentials")) };
+    const store = openS3Store("s3://bucket/cities", config, { ObjectStoreError: OwnError, ObjectMissingError });
+    await expect(store.get("key")).rejects.toBeInstanceOf(OwnError);
   });
 
   test("has a source map without the sources", () => {
