@@ -76,6 +76,7 @@ async function openOrUnlock(options: ServiceOptions) {
     const { fresh = false } = options;
     if (fresh) state.clear();
     state.open({ fresh });
+    if (useOf(options) === "engine") state.removeDrafts();
     return await openLocked(options);
   } catch (error) {
     state.unlock();

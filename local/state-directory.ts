@@ -3,6 +3,7 @@ import {
   closeSync,
   existsSync,
   mkdirSync,
+  opendirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -13,6 +14,7 @@ import {
 } from "node:fs";
 import { join, resolve } from "node:path";
 import { SluiceError } from "../shared/base/errors.ts";
+import { writerOfDraft } from "../shared/results/file-object-store.ts";
 import { awsConfig } from "./access/engine-access.ts";
 import { digestsOf, type FileDigests } from "./integrity/file-digests.ts";
 import { immutable, verifyState } from "./integrity/verify-state.ts";
@@ -203,6 +205,25 @@ export class StateDirectory {
     usable(this.path, () => {
       if (!fresh) verifyState(this, { files, isClosed });
       this.#write(this.#state, { version: STATE_VERSION, files: immutable(files) } satisfies State);
+    });
+  }
+
+  /**
+   * Removes the unfinished files of results whose writers were killed. This process must have the lock, so no other
+   * engine's functions begin to write.
+   */
+  removeDrafts(): void {
+    if (!existsSync(this.results)) return;
+    usable(this.results, () => {
+      const directory = opendirSync(this.results, { recursive: true });
+      try {
+        for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
+          const writer = writerOfDraft(entry.name);
+          if (writer !== undefined && !isAlive(writer)) rmSync(join(entry.parentPath, entry.name), { force: true });
+        }
+      } finally {
+        directory.closeSync();
+      }
     });
   }
 

@@ -34,7 +34,9 @@ export async function cleanUp(
       const latest = found && revisions.get(blockText(found));
       if (found === undefined || latest === undefined || found.revision > latest) continue;
       if (found.kind === "json" && found.revision === latest) continue;
-      if (found.kind === "raw") await deleteReplaced(store, run, key, found);
+      // The list of the latest revision has the raw objects that earlier lists have and that still exist. An earlier list
+      // can belong to a producer that stood still: the manifest does not have the rows of its raw objects.
+      if (found.kind === "raw" && found.revision === latest) await deleteReplaced(store, run, key, found);
       await store.delete([key]);
       if (isOver()) return false;
     }

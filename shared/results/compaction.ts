@@ -138,11 +138,11 @@ class Compaction {
   async #manifest(): Promise<Manifest | undefined> {
     const { store, runs, now, newId } = this.#options;
     const { id: run, workflow, status, results } = this.#run;
-    const keys = [...(await latestRevisions(store, run)).values()];
-    const records: BlockRecord[] = [];
-    for await (const record of readBlockRecords(store, keys)) records.push(record);
     for (let version = results.manifest ?? 0; ; version++) {
       const stored = version === 0 ? undefined : await this.#read(version);
+      // The block records are listed after the manifest was read, so none of them is older than the one that the manifest
+      // names. If another producer writes the next manifest meanwhile, the write below fails, and both are read again.
+      const records = await this.#records();
       if (stored !== undefined && isOf(stored, records)) {
         if (results.manifest !== version) await runs.results.setManifest(run, version);
         return stored;
@@ -167,9 +167,18 @@ class Compaction {
         ...(results.format === "csv" && { header: new CsvRows(results.include, columnsOf(records)).header }),
         blocks,
       };
-      await store.putIfAbsent(manifestKey(run, version + 1), Buffer.from(JSON.stringify(manifest)));
       // The next round reads it. If another producer was first, it may name other block records.
+      await store.putIfAbsent(manifestKey(run, version + 1), Buffer.from(JSON.stringify(manifest)));
     }
+  }
+
+  /** The latest block record of each block. */
+  async #records(): Promise<readonly BlockRecord[]> {
+    const { store } = this.#options;
+    const keys = [...(await latestRevisions(store, this.#run.id)).values()];
+    const records: BlockRecord[] = [];
+    for await (const record of readBlockRecords(store, keys)) records.push(record);
+    return records;
   }
 
   async #read(version: number): Promise<Manifest | undefined> {

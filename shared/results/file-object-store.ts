@@ -228,6 +228,14 @@ export class FileObjectStore implements ObjectStore {
 const draftOf = (path: string): string =>
   join(dirname(path), `.${process.pid}-${randomBytes(6).toString("hex")}.draft`);
 
+const DRAFT = /^\.(\d+)-[0-9a-f]+\.draft$/;
+
+/** The process that writes a draft, a file of an object that is not complete. `undefined`: the file is no draft. */
+export function writerOfDraft(name: string): number | undefined {
+  const pid = DRAFT.exec(name)?.[1];
+  return pid === undefined ? undefined : Number(pid);
+}
+
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 
 async function orUndefined<Result>(promise: Promise<Result>): Promise<Result | undefined> {

@@ -120,12 +120,12 @@ export class ResultWriter {
    * @throws {ResultsNotStoredError} They are not. The writer forgets them, and the caller must not record their items.
    */
   async whenStored(results: readonly PendingResult[]): Promise<void> {
-    try {
-      for (const stored of new Set(results.map((result) => result.stored))) await stored;
-    } catch (error) {
-      for (const { stored, bytes } of results) if (stored === undefined) this.#unstoredBytes -= bytes;
-      throw error;
-    }
+    // A write that fails later than another one adds its bytes again, so all of them are awaited.
+    const ends = await Promise.allSettled(new Set(results.map((result) => result.stored)));
+    const failed = ends.find((end) => end.status === "rejected");
+    if (failed === undefined) return;
+    for (const { stored, bytes } of results) if (stored === undefined) this.#unstoredBytes -= bytes;
+    throw failed.reason;
   }
 }
 

@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -55,4 +56,16 @@ test("after the lock, only the user can read a directory and its files, even if 
   expect(modeOf(state.path)).toBe(0o700);
   for (const file of [state.awsConfig, join(state.path, "engine.json")]) expect(modeOf(file)).toBe(0o600);
   state.unlock();
+});
+
+test("the unfinished files of results go if their writer has ended, and everything else stays", () => {
+  const state = new StateDirectory("w", root);
+  state.removeDrafts();
+  const folder = join(state.results, "run-1", "raw");
+  mkdirSync(folder, { recursive: true });
+  const ended = spawnSync(process.execPath, ["--version"]).pid;
+  for (const name of [`.${ended}-0a1b.draft`, `.${process.pid}-0a1b.draft`, "000-000-id.jsonl", ".hidden"])
+    writeFileSync(join(folder, name), "");
+  state.removeDrafts();
+  expect(readdirSync(folder).sort()).toEqual([".hidden", `.${process.pid}-0a1b.draft`, "000-000-id.jsonl"].sort());
 });

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { pageKey } from "../../../shared/messages/item-address.ts";
 import { DEFAULT_LIMITS } from "../../../shared/results/block-rows.ts";
 import { parseManifest } from "../../../shared/results/manifest.ts";
@@ -244,6 +244,51 @@ describe("slices and crashes", () => {
     expect(world.objects.keys("run-1/jsonl/")).toHaveLength(1);
     expect(world.objects.keys("run-1/raw/")).toEqual([]);
   });
+});
+
+test("a producer that stood still during two compactions deletes no row that only its own record has", async () => {
+  await world.die(entry(0, 1));
+  await world.die(entry(1, 0));
+  await world.succeed(entry(0, 0), entry(1, 1), entry(2, 0));
+  const read = vi.spyOn(world.store, "getMany");
+  read.mockImplementationOnce(async (keys) => {
+    // The producer has found no block record, and has not read the page rows.
+    await world.compact();
+    await world.redrive(entry(0, 1, 1));
+    await world.redrive(entry(1, 0, 1));
+    await world.succeed(entry(0, 1, 1));
+    await world.compact();
+    await world.succeed(entry(1, 0, 1));
+    return await world.store.getMany(keys);
+  });
+  await world.compact();
+  expect(await world.read()).toHaveLength(5);
+  expect(world.objects.keys("run-1/raw/")).toHaveLength(1);
+  await world.compact();
+  expect(await world.read()).toHaveLength(5);
+  expect(world.objects.keys("run-1/raw/")).toEqual([]);
+});
+
+test("a producer that stood still does not replace the manifest of a later producer with older parts", async () => {
+  world = await ResultsWorld.of(Array.from({ length: 1_001 }, () => 1));
+  await Promise.all([entry(0, 0), entry(1_000, 0)].map((each) => world.die(each)));
+  await world.succeed(...Array.from({ length: 999 }, (_, page) => entry(page + 1, 0)));
+  await world.compact();
+  await world.redrive(entry(0, 0, 1));
+  await world.redrive(entry(1_000, 0, 1));
+  await world.succeed(entry(0, 0, 1));
+  let isFirst = true;
+  world.objects.onCall = async (method, key) => {
+    if (method !== "putIfAbsent" || !key.endsWith("manifest-2.json") || !isFirst) return undefined;
+    isFirst = false;
+    await world.succeed(entry(1_000, 0, 1));
+    await world.compact();
+    return undefined;
+  };
+  await world.compact();
+  expect(isFirst).toBe(false);
+  expect((await world.run()).results.manifest).toBe(2);
+  expect(await world.read()).toHaveLength(1_001);
 });
 
 test("a run of several blocks is compacted while it works, and gets its manifest at the end", async () => {

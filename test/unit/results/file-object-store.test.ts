@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, expect, test } from "vitest";
 import { ObjectStoreError } from "../../../shared/aws/object-store.ts";
-import { FileObjectStore } from "../../../shared/results/file-object-store.ts";
+import { FileObjectStore, writerOfDraft } from "../../../shared/results/file-object-store.ts";
 import { testObjectStore } from "./object-store-contract.ts";
 
 const roots: string[] = [];
@@ -36,6 +36,16 @@ test("a draft that a killed process has left is no object", async () => {
   const listed = [];
   for await (const page of store.list("run/")) listed.push(...page.map(({ key }) => key));
   expect(listed).toEqual(["run/a"]);
+});
+
+test("a draft names the process that writes it", async () => {
+  const { root, store } = newStore();
+  async function* chunks() {
+    yield Buffer.from("half");
+    expect(readdirSync(join(root, "results/run")).map(writerOfDraft)).toEqual([process.pid]);
+  }
+  await store.putStream("run/a", chunks());
+  expect(["a", ".hidden", ".1.draft", "run.1-0a.draft"].map(writerOfDraft)).toEqual(Array(4).fill(undefined));
 });
 
 test("a write that fails says where and why, and leaves no draft", async () => {
