@@ -86,7 +86,7 @@ export class CsvRows {
  * The characters with which a spreadsheet begins a formula.
  * https://owasp.org/www-community/attacks/CSV_Injection
  */
-const FORMULA = /^[=+\-@\t\r\uFF1D\uFF0B\uFF0D\uFF20]/;
+const FORMULA = /^[=+\-@\t\r\n\0\uFF1D\uFF0B\uFF0D\uFF20]/;
 const NEEDS_QUOTES = /[",\r\n]/;
 
 /** A value as a cell: text that a spreadsheet would run as a formula gets an apostrophe, and lists and objects are JSON. */
