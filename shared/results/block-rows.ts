@@ -200,7 +200,9 @@ export class BlockRows {
 
   async #rowOfPart(page: number, index: number): Promise<Buffer | undefined> {
     if (this.#options.parts === undefined) return undefined;
-    const next = await this.#parts.peek();
+    let next = await this.#parts.peek();
+    // Rows of pages that were yielded before.
+    for (; next !== undefined && next.page < page; next = await this.#parts.peek()) await this.#parts.take();
     if (next === undefined || next.page !== page || next.index !== index) return undefined;
     await this.#parts.take();
     return next.line;

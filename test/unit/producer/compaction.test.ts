@@ -74,6 +74,13 @@ test("the end of a run asks for one compaction, which writes the manifest", asyn
   ]);
   expect((await world.run()).results).toMatchObject({ manifest: 1, compactionsAsked: 1, compactionsDone: 1 });
   expect(compactions()).toHaveLength(1);
+
+  // Both messages are delivered once more.
+  const calls = objects.calls.length;
+  await compact();
+  await world.complete();
+  expect(compactions()).toHaveLength(1);
+  expect(objects.calls).toHaveLength(calls);
 });
 
 test("a success after a redrive asks for the next manifest, which waits for the others of the redrive", async () => {
@@ -89,7 +96,14 @@ test("a success after a redrive asks for the next manifest, which waits for the 
   await succeed(1, 1);
   expect(compactions()).toHaveLength(2);
   expect(await compact(undefined, 1, world.now - 10_000)).toEqual({ tag: "wait", milliseconds: 20_000 });
-  expect(await compact(undefined, 2, world.now - 30_000)).toEqual({ tag: "done" });
+  const [, message] = compactions();
+  const over = { sliceEnd: Number.NEGATIVE_INFINITY };
+  expect(
+    await world.handle({ ...compactEntry(message as CompactMessage), sentAt: world.now - 30_000 }, 2, over),
+  ).toEqual({ tag: "done" });
+  // The next slice does not wait again.
+  expect(compactions().at(-1)).toMatchObject({ round: 2, slice: 1 });
+  expect(await compact(undefined, 1, world.now)).toEqual({ tag: "done" });
   expect((await world.run()).results).toMatchObject({ manifest: 2, compactionsAsked: 2, compactionsDone: 2 });
   expect(objects.lines(`${RUN}/jsonl/`)).toHaveLength(2);
 });
@@ -124,6 +138,9 @@ test("a compaction whose time is over goes on with the next message", async () =
   expect(await world.handle(compactEntry(message), 1, over)).toEqual({ tag: "done" });
   const next = compactions().at(-1);
   expect(next).toMatchObject({ round: 1, slice: 1, progress: expect.stringMatching(/\.progress$/) });
+  const lost = { lost: AbortSignal.abort() };
+  expect(await world.handle(compactEntry(message), 1, lost)).toEqual({ tag: "left" });
+  expect(compactions()).toEqual([message, next]);
   await compact(next);
   expect((await world.run()).results).toMatchObject({ manifest: 1 });
   expect(objects.keys(`${RUN}/blocks/`)).toEqual([`${RUN}/blocks/00000/0000000-00001.json`]);

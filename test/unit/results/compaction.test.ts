@@ -180,6 +180,16 @@ describe("a raw object is deleted only if none of its rows can count later", () 
     expect(world.objects.keys("run-1/raw/")).toEqual([]);
   });
 
+  test("a compaction in several slices keeps it, too", async () => {
+    world.partBytes = 1;
+    world.limits = { ...DEFAULT_LIMITS, batchBytes: 1 };
+    await world.put([{ ...entry(0, 1, 1), result: "late" }]);
+    await world.succeed(entry(1, 0, 1));
+    while ((await world.compact(() => true)).tag === "time");
+    await world.record(entry(0, 1, 1));
+    expect(await world.read()).toContainEqual({ ...row(0, 1), result: "late" });
+  });
+
   test("a list that no block record names deletes nothing, because its producer was second", async () => {
     await world.put([{ ...entry(0, 1, 1), result: "late" }]);
     const [late = ""] = world.objects.keys("run-1/raw/");
@@ -236,6 +246,18 @@ describe("slices and crashes", () => {
     }
   });
 
+  test("a write that the store's client repeats, because the answer was lost, is the producer's own", async () => {
+    await succeedAll();
+    const putIfAbsent = world.objects.putIfAbsent.bind(world.objects);
+    world.objects.putIfAbsent = async (key, body) => {
+      await putIfAbsent(key, body);
+      return await putIfAbsent(key, body);
+    };
+    await world.compact();
+    expect(manifest()).toMatchObject({ version: 1, rows: 5 });
+    expect(await world.read()).toEqual(ALL);
+  });
+
   test("two producers at once make one manifest, whose parts exist", async () => {
     await succeedAll();
     await Promise.all([world.compact(), world.compact()]);
@@ -267,6 +289,69 @@ test("a producer that stood still during two compactions deletes no row that onl
   await world.compact();
   expect(await world.read()).toHaveLength(5);
   expect(world.objects.keys("run-1/raw/")).toEqual([]);
+});
+
+test("a producer that stood still before its deletions deletes nothing that a later manifest names", async () => {
+  world = await ResultsWorld.of([2, 2, 1], { format: "csv", include: [] });
+  await world.die(entry(0, 1));
+  await world.succeed(entry(0, 0), entry(1, 0), entry(1, 1), entry(2, 0));
+  let isFirst = true;
+  let between: readonly string[] = [];
+  world.objects.onCall = async (method, key) => {
+    const isDeleting = method === "list" && key === "run-1/blocks/" && (await world.run()).results.manifest === 1;
+    if (!isDeleting || !isFirst) return undefined;
+    isFirst = false;
+    await world.redrive(entry(0, 1, 1));
+    await world.succeed(entry(0, 1, 1));
+    await world.compact();
+    between = world.objects.keys();
+    return undefined;
+  };
+  await world.compact();
+  expect(between).toContain("run-1/manifest-2.json");
+  expect(world.objects.keys()).toEqual(between);
+  expect(await world.read()).toHaveLength(5);
+});
+
+test("a redrive that brings a new column writes all CSV parts anew, with one header", async () => {
+  world = await ResultsWorld.of(
+    Array.from({ length: 1_001 }, () => 1),
+    { format: "csv", include: [] },
+  );
+  await world.die(entry(1_000, 0));
+  await world.succeed(...Array.from({ length: 1_000 }, (_, page) => entry(page, 0)));
+  await world.compact();
+  expect(manifest().header).toEqual(["id", "result"]);
+  await world.redrive(entry(1_000, 0, 1));
+  await world.put([{ ...entry(1_000, 0, 1), result: { noon: "12:01" } }]);
+  await world.record(entry(1_000, 0, 1));
+  await world.compact();
+  expect(manifest(2).header).toEqual(["id", "result", "noon"]);
+  const parts = manifest(2).blocks.flatMap((block) => block.parts.map(({ csv }) => world.objects.text(csv?.key ?? "")));
+  expect(parts.map((text) => text.slice(0, text.indexOf("\n")))).toEqual(["id,result,noon", "id,result,noon"]);
+});
+
+test("a reader whose objects are replaced continues after its latest row", async () => {
+  world = await ResultsWorld.of([2, 2, 2]);
+  const redriven = [entry(0, 1, 1), entry(1, 0, 1), entry(2, 0, 1), entry(2, 1, 1)] as const;
+  for (const each of redriven) await world.die({ ...each, generation: 0 });
+  await world.succeed(entry(0, 0), entry(1, 1));
+  await world.compact();
+  for (const each of redriven) await world.redrive(each);
+  for (const each of redriven.slice(0, 3)) await world.succeed(each);
+  world.limits = { ...DEFAULT_LIMITS, reads: 1, batchBytes: 1 };
+  let isFirst = true;
+  world.objects.onCall = async (method, key) => {
+    if (method !== "get" || !key.includes("/002-002-") || !isFirst) return undefined;
+    isFirst = false;
+    // The rows of page 0 were read. The last item succeeds after the compaction, so raw objects are read again.
+    await world.compact();
+    await world.succeed(redriven[3]);
+    return undefined;
+  };
+  const expected = [row(0, 0), row(0, 1, 1), row(1, 0, 1), row(1, 1), row(2, 0, 1), row(2, 1, 1)];
+  expect(await world.read()).toEqual(expected);
+  expect(isFirst).toBe(false);
 });
 
 test("a producer that stood still does not replace the manifest of a later producer with older parts", async () => {
