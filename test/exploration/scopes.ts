@@ -37,14 +37,7 @@ export const SHORT: readonly Scope[] = [
   },
   { ...OVERLAP, name: "two pages without an item, and two producers at once", pages: [[], []] },
   { ...TWO, name: "two pages of an item", pages: [["good"], ["good"]] },
-  {
-    ...TWO,
-    name: "two pages of two items",
-    pages: [
-      ["good", "good"],
-      ["good", "good"],
-    ],
-  },
+  { ...TWO, name: "a page of two items, and a page of one", pages: [["good", "good"], ["good"]] },
 ];
 
 /** These scopes take minutes: `npm run explore -- --long`. */
@@ -79,6 +72,14 @@ export const LONG: readonly Scope[] = [
     pages: [["good"]],
     cancel: true,
     spares: 1,
+  },
+  {
+    ...TWO,
+    name: "two pages of two items",
+    pages: [
+      ["good", "good"],
+      ["good", "good"],
+    ],
   },
   {
     ...TWO,
