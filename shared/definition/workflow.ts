@@ -364,6 +364,11 @@ export function isWorkflow(value: unknown): value is Workflow {
 function checkSource<Item>(source: Source<Item> | PageReader<Item>): Source<Item> | PageReader<Item> {
   if (typeof source === "object" && source !== null) {
     const read: unknown = "pages" in source ? source.pages : source.readPage;
+    if (source.partitions !== undefined && typeof source.partitions !== "function") {
+      throw new ConfigurationError(
+        `source.partitions must be a function, but is ${show(source.partitions)}: return the list of partitions from it`,
+      );
+    }
     if (typeof read === "function") return source;
   }
   throw new ConfigurationError(

@@ -32,8 +32,35 @@ export interface Page<Item = unknown> {
   readonly next?: Cursor | null | undefined;
 }
 
+/**
+ * A part of a source. The partitions of a source are disjoint, and together they are the whole source. A run can read
+ * several of them at the same time.
+ *
+ * Sluice stores the list of partitions when a run starts. The run then reads exactly these partitions, even if the source
+ * changes.
+ *
+ * @example `{ id: "a-f", cursor: { after: "a", upTo: "f" } }`
+ */
+export interface Partition {
+  /**
+   * The name of the partition: 1 to 200 characters, and different for each partition. Messages about a partition that
+   * cannot be read contain it.
+   */
+  readonly id: string;
+  /**
+   * The cursor with which Sluice first calls `pages` for this partition: up to 2 KiB as JSON text. Default: `undefined`.
+   * Each page of the partition names the cursor of the next page as usual. A page without `next` ends the partition.
+   */
+  readonly cursor?: Cursor | undefined;
+}
+
 /** What Sluice passes to a source when it reads a page. */
 export interface ReadContext {
+  /**
+   * The partition to read, as `partitions` returned it. A source can thus keep the bounds of the partition out of its
+   * cursors. Absent: the whole source is read as one part.
+   */
+  readonly partition?: Partition | undefined;
   /**
    * Fires when the source must stop reading: the time of the producer's invocation is almost over, the producer needs
    * no more pages, another producer has taken over the run, or the process is about to end. Pass the signal on to
@@ -117,10 +144,29 @@ export interface SourceRights {
   rights?(environment: Environment): readonly SourceRight[];
 }
 
-// The place for partitions. A source that can divide itself into disjoint parts will get one more optional method in
-// `Source`, beside `pages`: it lists the parts. The type of a part belongs above `Source` in this file, and `pages`
-// will receive the part to read. Each part then has its own cursors and its own page numbers. A source without the
-// method is one part, partition 0, and its cursors, page numbers and item ids stay as they are.
+/** What Sluice passes to a source when it asks for the partitions. */
+export type PartitionContext = Omit<ReadContext, "partition">;
+
+/** The part of a source that divides it. */
+export interface SourcePartitions {
+  /**
+   * Divides the source into disjoint parts: 1 to 10,000. A run asks once, when it starts, and then reads several parts at
+   * the same time. If the list could not be stored completely, for example because the producer crashed, it is discarded
+   * and the run asks again. The method may send requests. Errors and waits are handled as in `pages`.
+   *
+   * Default: the source is read as one part, from its beginning to its end. If the context of `pages` has no
+   * `partition`, `pages` must read the whole source: tests of a workflow and `sluice try` read it as one part.
+   *
+   * @example
+   * ```ts
+   * source: {
+   *   partitions: () => ["eu", "us"].map((region) => ({ id: region, cursor: { region, page: 1 } })),
+   *   async readPage(cursor, { signal }) { ... },
+   * }
+   * ```
+   */
+  partitions?(context: PartitionContext): Promise<readonly Partition[]> | readonly Partition[];
+}
 
 /**
  * A paged source. Sluice reads the source lazily: it requests the next page while it sends the current page, and never
@@ -154,7 +200,7 @@ export interface SourceRights {
  * };
  * ```
  */
-export interface Source<Item = unknown> extends SourceFiles, SourceRights {
+export interface Source<Item = unknown> extends SourceFiles, SourceRights, SourcePartitions {
   /**
    * `"header"` if the names of the items' fields come from a header, as in a CSV file. Sluice then names the header in
    * messages about a missing field.
@@ -163,7 +209,7 @@ export interface Source<Item = unknown> extends SourceFiles, SourceRights {
   /**
    * Reads the source from a cursor, page after page, until the source ends or the caller stops.
    *
-   * @param cursor Where to start. `undefined` is the beginning of the source.
+   * @param cursor Where to start. `undefined` is the beginning of the source, or of a partition without a cursor.
    */
   pages(cursor: Cursor | undefined, context: ReadContext): AsyncIterable<Page<Item>>;
 }
@@ -191,7 +237,7 @@ export interface Source<Item = unknown> extends SourceFiles, SourceRights {
  * }
  * ```
  */
-export interface PageReader<Item = unknown> extends SourceFiles, SourceRights {
+export interface PageReader<Item = unknown> extends SourceFiles, SourceRights, SourcePartitions {
   /**
    * Reads one page.
    *
@@ -210,6 +256,7 @@ export function toSource<Item>(source: Source<Item> | PageReader<Item>): Source<
   return {
     files: (environment) => source.files?.(environment) ?? [],
     rights: (environment) => source.rights?.(environment) ?? [],
+    ...(source.partitions !== undefined && { partitions: (context) => source.partitions?.(context) ?? [] }),
     async *pages(cursor, context) {
       let next: Cursor | undefined = cursor;
       do {
