@@ -39,6 +39,8 @@ export function bundleOptions(workflowFile: string) {
     sourcemap: true,
     // Stack traces need positions and names only. With the sources, the asset would be three times as large.
     sourcesContent: false,
+    // `pg` loads these only if it is asked to, or on another platform. Neither of them need be installed.
+    external: ["pg-native", "pg-cloudflare"],
     alias: {
       "#workflow": workflowFile,
       "@aws-sdk/credential-provider-node": moduleFile("./lambda-credentials"),

@@ -1,4 +1,5 @@
 import { Duration, type RemovalPolicy, Validations } from "aws-cdk-lib";
+import type { ISecurityGroup, IVpc, SubnetSelection } from "aws-cdk-lib/aws-ec2";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Architecture, Function as LambdaFunction, type RecursiveLoop, Runtime, Tracing } from "aws-cdk-lib/aws-lambda";
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
@@ -8,6 +9,19 @@ import type { FunctionTopology } from "../shared/definition/topology.ts";
 import type { FunctionName } from "./bundling.ts";
 import { functionCode, HANDLER } from "./function-code.ts";
 import type { SourceFile } from "./source-files.ts";
+
+/** The network of a function. */
+export interface FunctionNetwork {
+  readonly vpc: IVpc;
+  /**
+   * The subnets. They need a way to SQS, DynamoDB, EventBridge and CloudWatch Logs: a NAT gateway, or VPC endpoints. Default:
+   * the private subnets.
+   * https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc-internet.html
+   */
+  readonly subnets?: SubnetSelection;
+  /** Default: a security group of its own, which lets everything out. */
+  readonly securityGroups?: readonly ISecurityGroup[];
+}
 
 export interface FanOutFunctionProps {
   readonly name: FunctionName;
@@ -23,6 +37,8 @@ export interface FanOutFunctionProps {
   readonly recursiveLoop: RecursiveLoop;
   readonly environment: Readonly<Record<string, string>>;
   readonly rights: readonly PolicyStatement[];
+  /** `undefined`: Lambda's own network. */
+  readonly network: FunctionNetwork | undefined;
   readonly logRetention: RetentionDays;
   readonly removalPolicy: RemovalPolicy;
 }
@@ -48,6 +64,7 @@ export class FanOutFunction extends Construct {
       }),
     );
     for (const statement of props.rights) this.role.addToPolicy(statement);
+    if (props.network !== undefined) this.role.addToPolicy(networkRights());
     this.function = new LambdaFunction(this, "Function", {
       description: `The ${name} of the workflow ${props.workflow}`,
       runtime: Runtime.NODEJS_24_X,
@@ -61,14 +78,39 @@ export class FanOutFunction extends Construct {
       recursiveLoop: props.recursiveLoop,
       tracing: Tracing.ACTIVE,
       logGroup: this.logGroup,
+      ...(props.network !== undefined && inNetwork(props.network)),
       environment: { ...props.environment, NODE_OPTIONS: nodeOptions(props.environment.NODE_OPTIONS) },
     });
     Validations.of(this.role).acknowledge({
       id: "AwsSolutions-IAM5[Resource::*]",
-      reason: "The two actions of X-Ray that send traces accept no other resource.",
+      reason:
+        "The two actions of X-Ray that send traces, and Lambda's actions on network interfaces, accept no other resource.",
     });
   }
 }
+
+const inNetwork = ({ vpc, subnets, securityGroups }: FunctionNetwork) => ({
+  vpc,
+  ...(subnets !== undefined && { vpcSubnets: subnets }),
+  ...(securityGroups !== undefined && { securityGroups: [...securityGroups] }),
+});
+
+/**
+ * What Lambda needs to connect a function to a VPC.
+ * https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+ */
+const networkRights = (): PolicyStatement =>
+  new PolicyStatement({
+    actions: [
+      "ec2:AssignPrivateIpAddresses",
+      "ec2:CreateNetworkInterface",
+      "ec2:DeleteNetworkInterface",
+      "ec2:DescribeNetworkInterfaces",
+      "ec2:DescribeSubnets",
+      "ec2:UnassignPrivateIpAddresses",
+    ],
+    resources: ["*"],
+  });
 
 /** Node's flags for the functions. If a flag of the user contradicts one of Sluice, Node uses the later one. */
 const nodeOptions = (own: string | undefined): string => [...NODE_FLAGS, ...(own === undefined ? [] : [own])].join(" ");

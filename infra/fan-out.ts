@@ -27,7 +27,7 @@ import { checkReservedConcurrency, checkTopology } from "./checks.ts";
 import { codeVersion } from "./code-version.ts";
 import { noteConcurrency } from "./concurrency-notes.ts";
 import { fanOutDashboard } from "./dashboard.ts";
-import { FanOutFunction } from "./fan-out-function.ts";
+import { FanOutFunction, type FunctionNetwork } from "./fan-out-function.ts";
 import { ledgerTable } from "./ledger-table.ts";
 import { mappings } from "./mappings.ts";
 import { checkOwnVariables, checkVariablesSize } from "./own-variables.ts";
@@ -86,6 +86,16 @@ export interface FanOutProps {
    * @example { bucket: Bucket.fromBucketName(stack, "Results", "acme-results"), prefix: "prod" }
    */
   readonly results?: ResultsBucketProps;
+  /**
+   * The network of the producer, if its source is in a VPC, such as a database of RDS. Then let the producer reach the
+   * database: `database.connections.allowDefaultPortFrom(fanOut.producer)`. The subnets need a way to SQS, DynamoDB,
+   * EventBridge and CloudWatch Logs, and to Secrets Manager if the source reads a secret: a NAT gateway, or VPC endpoints.
+   * Default: Lambda's own network.
+   * https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+   *
+   * @example { vpc: Vpc.fromLookup(stack, "Vpc", { vpcName: "shop" }) }
+   */
+  readonly producerNetwork?: FunctionNetwork;
   /** Whether DynamoDB refuses to delete the ledger's table. Default false. */
   readonly deletionProtection?: boolean;
   /**
@@ -258,6 +268,7 @@ export class FanOut extends Construct implements IGrantable {
         workflow: workflow.name,
         workflowFile,
         files: name === "producer" ? files : [],
+        network: name === "producer" ? props.producerNetwork : undefined,
         hasResults: results !== undefined,
         topology: topology[name],
         reservedConcurrency: reserved[name],

@@ -38,7 +38,7 @@ export const GATE: readonly GatePart[] = [
     adds: "the engine under crashes, kills, throttling, restarts and foreign requests",
   },
   { folder: "test/integration/ledger", adds: "random interleavings of ledger writes, with crashes" },
-  { folder: "test/integration/sources", adds: "sources that read from DynamoDB" },
+  { folder: "test/integration/sources", adds: "sources that read from DynamoDB, S3 and PostgreSQL" },
   {
     folder: "test/integration/sqs",
     adds: "SQS against a model, in process and over HTTP, and the same cases on fauxqs",

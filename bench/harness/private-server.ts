@@ -39,8 +39,17 @@ export async function startRedis(directory: string): Promise<PrivateServer> {
   return { port, stop: () => stopped(server, () => server.kill()) };
 }
 
-/** PostgreSQL as it is configured when it is installed. It refuses to run as root, so then it runs as `postgres`. */
-export async function startPostgres(directory: string): Promise<PrivateServer> {
+/**
+ * PostgreSQL as it is configured when it is installed. It refuses to run as root, so then it runs as `postgres`.
+ *
+ * @param settings Settings that differ. A path is relative to the directory of its data.
+ * @param prepare Adds files to the directory of its data, before the server starts.
+ */
+export async function startPostgres(
+  directory: string,
+  settings: Readonly<Record<string, string>> = {},
+  prepare: (data: string) => void = () => {},
+): Promise<PrivateServer & { readonly data: string }> {
   const binaries = postgresBinaries();
   if (binaries === undefined) throw new Error("there is no PostgreSQL on this machine");
   const root = process.getuid?.() === 0;
@@ -54,8 +63,11 @@ export async function startPostgres(directory: string): Promise<PrivateServer> {
     execFileSync("chmod", ["a+x", directory]);
   }
   execFileSync(...command("initdb", ["-D", data, "-U", "bench", "--auth=trust", "--no-sync"]), { stdio: "ignore" });
+  prepare(data);
+  if (root) execFileSync("chown", ["-R", "postgres", data]);
   const port = await freePort();
-  const options = ["-D", data, "-p", String(port), "-h", "127.0.0.1", "-k", data];
+  const changed = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  const options = ["-D", data, "-p", String(port), "-h", "127.0.0.1", "-k", data, ...changed];
   const server = spawn(...command("postgres", options), { stdio: "ignore" });
   // The first line of its lock file: the server itself, and not the program that changed the user.
   const kill = (signal: NodeJS.Signals) => {
@@ -64,7 +76,7 @@ export async function startPostgres(directory: string): Promise<PrivateServer> {
   };
   endWithThisProcess(() => kill("SIGQUIT"));
   await until(() => spawnSync(join(binaries, "pg_isready"), ["-h", "127.0.0.1", "-p", String(port)]).status === 0);
-  return { port, stop: () => stopped(server, () => kill("SIGQUIT")) };
+  return { port, data, stop: () => stopped(server, () => kill("SIGQUIT")) };
 }
 
 /** Debian keeps them out of the path. */

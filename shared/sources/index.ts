@@ -18,6 +18,8 @@ export {
 export { type CursorFieldOptions, cursorField, type LastItemOptions, lastItem } from "./pagination-by-cursor.ts";
 export { linkHeader, type NextUrlOptions, nextUrl } from "./pagination-by-link.ts";
 export { type OffsetLimitOptions, offsetLimit, type PageNumberOptions, pageNumber } from "./pagination-by-number.ts";
+export type { EnvironmentText, PostgresConnect } from "./postgres-connect.ts";
+export { type PostgresRowsOptions, postgresRows } from "./postgres-rows.ts";
 export type { BodyParameter, Parameter } from "./request-parameter.ts";
 export type { BucketName } from "./s3-bucket.ts";
 export { type S3LinesOptions, type S3LinesPlace, s3Lines } from "./s3-lines.ts";
@@ -38,4 +40,6 @@ export {
   type SourceRights,
   toSource,
 } from "./source.ts";
+export type { SqlRowsOptions } from "./sql-options.ts";
+export { type SqliteRowsOptions, sqliteRows } from "./sqlite-rows.ts";
 export { UnreadableItem } from "./unreadable-item.ts";

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -28,7 +28,8 @@ import { resolve } from "node:path";
 import * as z from "zod";
 import {
   checkResponse, cursorField, defineWorkflow, dynamoDbScan, fileLines, httpPages, items, lastItem, linkHeader, nextUrl, offsetLimit,
-  pageNumber, parseJson, PermanentError, RetryLater, s3Lines, s3Objects, singlePage, Throttled, type Workflow,
+  pageNumber, parseJson, PermanentError, postgresRows, RetryLater, s3Lines, s3Objects, singlePage, sqliteRows, Throttled,
+  type Workflow,
 } from "sluice";
 declare const rows: readonly { id: number }[];
 declare function page(cursor: unknown, options: { signal: AbortSignal }): Promise<{ rows: object[]; next?: string }>;
@@ -41,10 +42,12 @@ import { resolve } from "node:path";
 import type { Workflow } from "sluice";
 import type { Construct } from "constructs";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
+import type { DatabaseInstance } from "aws-cdk-lib/aws-rds";
 import type { Bucket } from "aws-cdk-lib/aws-s3";
 declare const invoices: Workflow;
 declare const alarmTopic: ITopic;
 declare const bucket: Bucket;
+declare const database: DatabaseInstance;
 `;
 
 /**
@@ -91,6 +94,7 @@ async function typeErrors(pages: readonly Page[]): Promise<readonly string[]> {
     for (const block of blocksOf(each).filter(({ language }) => language === "ts")) write(each, block);
   }
   writeFileSync(join(into, "foreign.d.ts"), FOREIGN);
+  copyFileSync(join(ROOT, "types/pg.d.ts"), join(into, "pg.d.ts"));
   const { compilerOptions } = {
     compilerOptions: {
       module: "nodenext",

@@ -93,7 +93,16 @@ describe("a bundle", () => {
   test("contains no code of a source that the workflow does not use", () => {
     const sourcesOf = (workflow: string): readonly string[] => {
       const map = JSON.parse(readFileSync(`${local.get(workflow)?.producer}.map`, "utf8"));
-      const modules = ["items", "http-pages", "file-lines", "s3-objects", "s3-lines", "dynamodb-scan"];
+      const modules = [
+        "items",
+        "http-pages",
+        "file-lines",
+        "s3-objects",
+        "s3-lines",
+        "dynamodb-scan",
+        "postgres-rows",
+        "sqlite-rows",
+      ];
       return modules.filter((module) => map.sources.some((path: string) => path.endsWith(`/sources/${module}.ts`)));
     };
     expect(sourcesOf(unreliable)).toEqual(["items"]);

@@ -1,5 +1,6 @@
 import { RemovalPolicy, Stack } from "aws-cdk-lib";
 import { Annotations, Match, Template } from "aws-cdk-lib/assertions";
+import { type IVpc, Vpc } from "aws-cdk-lib/aws-ec2";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
@@ -11,7 +12,7 @@ import { outputName, readOutputs, workflowsOf } from "../../shared/definition/st
 import { topology as topologyOf } from "../../shared/definition/topology.ts";
 import { defineWorkflow, type Workflow } from "../../shared/definition/workflow.ts";
 import { parseControlMessage } from "../../shared/messages/control.ts";
-import { dynamoDbScan, s3Objects } from "../../shared/sources/index.ts";
+import { dynamoDbScan, postgresRows, s3Objects } from "../../shared/sources/index.ts";
 import { workflowOptions } from "../helpers/workflow-options.ts";
 import { fanOutIn, newApp, rightsOfRole, type Statement, synthesise } from "./synthesis.ts";
 
@@ -489,6 +490,27 @@ describe("rights", () => {
       .filter(({ Action }) => Action === "dynamodb:Scan");
     const arn = `arn:${own.partition}:dynamodb:${own.region}:${own.account}:table/customers/index/by-state`;
     expect(statement.Resource).toEqual(own.resolve(arn));
+  });
+
+  test("a source that reads a secret gets exactly this secret, and its producer can be in the VPC of the database", () => {
+    const secret = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop/reader-a1B2c3";
+    const source = postgresRows({ connect: { secret, host: "db.example", database: "shop" }, table: "t", key: "id" });
+    const made = synthesise((stack) => ({
+      options: { ...options, source },
+      // The class lacks `| undefined` in its types.
+      producerNetwork: { vpc: new Vpc(stack, "Vpc", { maxAzs: 1 }) as IVpc },
+    })).template;
+    const network = ["Assign", "Unassign"].map((verb) => `ec2:${verb}PrivateIpAddresses *`);
+    const interfaces = ["Create", "Delete"].map((verb) => `ec2:${verb}NetworkInterface *`);
+    const described = ["ec2:DescribeNetworkInterfaces *", "ec2:DescribeSubnets *"];
+    expect(rightsOfRole(made, "FanOutProducerRole")).toEqual(
+      [...producer, `secretsmanager:GetSecretValue ${secret}`, ...network, ...interfaces, ...described].toSorted(),
+    );
+    expect(rightsOfRole(made, "FanOutConsumerRole")).toEqual(consumer.toSorted());
+    const functions = Object.values(made.findResources("AWS::Lambda::Function"));
+    expect(functions.map(({ Properties }) => "VpcConfig" in Properties && Properties.Description)).toEqual(
+      expect.arrayContaining(["The producer of the workflow orders", false]),
+    );
   });
 
   test("the name of a bucket comes from the variables of the function", () => {

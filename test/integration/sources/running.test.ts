@@ -1,11 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { gzipSync } from "node:zlib";
 import { CreateTableCommand, DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { buildApp } from "fauxqs";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { startDynamoDb } from "../../../local/dynamodb/dynalite-server.ts";
+import { hasPostgres, startTestPostgres } from "../../helpers/postgres.ts";
 import { startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
 beforeEach(() => {
@@ -93,4 +95,40 @@ test("a run of dynamoDbScan has the items of the user's own table, with their ex
     client.destroy();
     await server.close();
   }
+});
+
+test.skipIf(!hasPostgres)(
+  "a run of postgresRows has the rows of the user's own database, and its bundle has pg",
+  async () => {
+    const postgres = await startTestPostgres();
+    try {
+      await postgres.run(`
+      create table customers (tenant text, id bigint, primary key (tenant, id));
+      insert into customers select t, 9007199254740990 + n from unnest('{a,b}'::text[]) t, generate_series(1, 150) n`);
+      vi.stubEnv("TEST_DATABASE_URL", `postgres://bench@127.0.0.1:${postgres.port}/postgres`);
+      const items = await itemsOfRun("postgres-rows");
+      expect(items).toHaveLength(300);
+      expect(new Set(items.map(({ tenant, id }) => `${tenant} ${id}`)).size).toBe(300);
+      expect(items).toContainEqual({ tenant: "a", id: 9_007_199_254_740_991 });
+      expect(items).toContainEqual({ tenant: "b", id: "9007199254741140n" });
+    } finally {
+      await postgres.close();
+    }
+  },
+);
+
+test("a run of sqliteRows has the rows of a file", async () => {
+  using directory = temporaryDirectory();
+  const file = join(directory.path, "shop.db");
+  const database = new DatabaseSync(file);
+  database.exec(
+    "create table customers (id integer primary key, name text); insert into customers values (1, 'Ada'), (2, 'Bo')",
+  );
+  database.close();
+  vi.stubEnv("TEST_SQLITE_FILE", file);
+  const items = await itemsOfRun("sqlite-rows");
+  expect(items.toSorted((left, right) => Number(left.id) - Number(right.id))).toEqual([
+    { id: 1, name: "Ada" },
+    { id: 2, name: "Bo" },
+  ]);
 });

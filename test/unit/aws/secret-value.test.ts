@@ -1,0 +1,63 @@
+import { once } from "node:events";
+import { createServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { secretText } from "../../../shared/aws/secret-value.ts";
+
+const ARN = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop/reader-a1B2c3";
+const never = new AbortController().signal;
+
+beforeEach(() => {
+  vi.stubEnv("AWS_ACCESS_KEY_ID", "AKID");
+  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "secret");
+  vi.stubEnv("AWS_SESSION_TOKEN", "token");
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+/** A server in place of Secrets Manager, with the request that it received. */
+async function secretsManager(status: number, body: unknown) {
+  const received: { headers?: IncomingHttpHeaders; body?: string } = {};
+  const server = createServer(async (request, response) => {
+    received.headers = request.headers;
+    received.body = (await request.toArray()).join("");
+    response.writeHead(status).end(JSON.stringify(body));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    received,
+    environment: { AWS_ENDPOINT_URL_SECRETS_MANAGER: `http://127.0.0.1:${port}` },
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+test("secretText asks for exactly the secret, in its own region, with a signed request", async () => {
+  await using manager = await secretsManager(200, { SecretString: '{"username":"u"}' });
+  expect(await secretText(ARN, manager.environment, never)).toBe('{"username":"u"}');
+  expect(JSON.parse(manager.received.body ?? "")).toEqual({ SecretId: ARN });
+  expect(manager.received.headers).toMatchObject({
+    "x-amz-target": "secretsmanager.GetSecretValue",
+    "content-type": "application/x-amz-json-1.1",
+    "x-amz-security-token": "token",
+    authorization: expect.stringMatching(
+      /^AWS4-HMAC-SHA256 Credential=AKID\/\d{8}\/eu-central-1\/secretsmanager\/aws4_request/,
+    ),
+  });
+});
+
+test("secretText throws the error that AWS names, and refuses a secret without a text", async () => {
+  await using denied = await secretsManager(400, { __type: "com.amazon#AccessDeniedException", Message: "not you" });
+  await expect(secretText(ARN, denied.environment, never)).rejects.toMatchObject({
+    name: "AccessDeniedException",
+    message: "not you",
+  });
+  await using odd = await secretsManager(500, "?");
+  await expect(secretText(ARN, odd.environment, never)).rejects.toThrow("HTTP 500");
+  await using binary = await secretsManager(200, { SecretBinary: "AA==" });
+  await expect(secretText(ARN, binary.environment, never)).rejects.toThrow("it must have a SecretString");
+});
