@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { positiveInteger } from "../options/positive-integer.ts";
 
 export interface TryOptions {
@@ -16,7 +16,11 @@ export const tryCommand = new Command("try")
   )
   .argument("<workflow>", "the name of a workflow in workflows/, or the path of its file")
   .option("--items <n>", "run the task for this many items of the first page", positiveInteger, 5)
-  .option("--item <json>", "run the task for this item, and read no source; can be repeated", collect)
+  .addOption(
+    new Option("--item <json>", "run the task for this item, and read no source; can be repeated")
+      .argParser(collect)
+      .conflicts("items"),
+  )
   .option("--json", "print one JSON object per line", false)
   .addHelpText(
     "after",

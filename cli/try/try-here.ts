@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConfigurationError, toError } from "../../shared/base/errors.ts";
+import { parseJson, UnsafeNumberError } from "../../shared/base/exact-json.ts";
 import type { TryOptions } from "../commands/try.ts";
 import { EXIT } from "../exit-code.ts";
 import { loadWorkflow, startCompanion } from "../targets/workflow-file.ts";
@@ -38,19 +39,23 @@ async function inChild(
   const words = ["--no-warnings", CHILD, JSON.stringify({ file, options })];
   const child = spawn(process.execPath, words, {
     env: { ...process.env, ...variables },
-    stdio: ["ignore", "pipe", "pipe"],
+    // The child writes to the terminal itself, so it knows the width, and colours its output.
+    stdio: ["ignore", "inherit", "inherit"],
   });
-  child.stdout.on("data", (text) => process.stdout.write(text));
-  child.stderr.on("data", (text) => process.stderr.write(text));
   const [code] = (await once(child, "close")) as [number | null];
   return code ?? EXIT.failed;
 }
 
-/** @throws {ConfigurationError} The text is not JSON. */
+/**
+ * The item of an option `--item`. A large integer becomes a bigint, so no number is altered.
+ *
+ * @throws {ConfigurationError} The text is not JSON, or has a number that JavaScript would alter.
+ */
 export function parseItem(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text, "bigint");
   } catch (cause) {
+    if (cause instanceof UnsafeNumberError) throw new ConfigurationError(`--item: ${cause.message}`, { cause });
     throw new ConfigurationError(
       `--item is not JSON: ${toError(cause).message}. Write an object as --item '{"id":"1"}', and text as --item '"text"'`,
       { cause },

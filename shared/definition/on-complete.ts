@@ -45,8 +45,10 @@ export interface CompletionContext {
 }
 
 /**
- * A function that Sluice calls when a run has ended. `readResults(summary)` reads the results of the run. Sluice can call the function more than once for a run, so its
- * effect should be idempotent: use the id of the run as the key.
+ * A function that Sluice calls when a run has ended. `readResults(summary)` reads the results of the run.
+ *
+ * Sluice can call the function more than once for a run, so its effect should be idempotent: use the id of the run as the
+ * key.
  *
  * If the function throws, Sluice calls it again after a backoff, up to 5 attempts in total. After the fifth failure,
  * the control message that announced the end of the run moves to the dead-letter queue of the control queue. If the

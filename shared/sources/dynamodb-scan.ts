@@ -188,6 +188,11 @@ interface Scan {
  */
 const MOST_RESPONSES_OF_PAGE = { withItems: 4, total: 20 } as const;
 
+/**
+ * A scan continues after any item of its table, index or segment, given the key of the item: a cursor can lie within a
+ * response.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html
+ */
 async function* pagesOf(
   scan: Scan,
   start: StoredKey | undefined,

@@ -8,6 +8,8 @@ const LONGEST_PAUSE_MILLISECONDS = 20_000;
 export class ReadRate {
   readonly #unitsPerSecond: number;
   #unitsPerItem: number | undefined;
+  /** What earlier pauses were too short for. */
+  #owedMilliseconds = 0;
 
   constructor(unitsPerSecond: number) {
     this.#unitsPerSecond = unitsPerSecond;
@@ -26,6 +28,9 @@ export class ReadRate {
    */
   consumed(units: number, scanned: number): number {
     if (scanned > 0 && units > 0) this.#unitsPerItem = units / scanned;
-    return Math.min((units / this.#unitsPerSecond) * 1_000, LONGEST_PAUSE_MILLISECONDS);
+    const milliseconds = this.#owedMilliseconds + (units / this.#unitsPerSecond) * 1_000;
+    const pause = Math.min(milliseconds, LONGEST_PAUSE_MILLISECONDS);
+    this.#owedMilliseconds = milliseconds - pause;
+    return pause;
   }
 }

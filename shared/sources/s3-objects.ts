@@ -98,9 +98,16 @@ export function listRight(bucket: string, prefix: string): SourceRight {
     resources: [{ service: "s3", region: "", account: "", resource: bucket }],
     // The request has no parameter `prefix` if the prefix is empty.
     // https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html
-    ...(prefix !== "" && { conditions: { StringEquals: { "s3:prefix": prefix } } }),
+    ...(prefix !== "" && { conditions: { StringEquals: { "s3:prefix": withoutVariables(prefix) } } }),
   };
 }
+
+/**
+ * A text in a condition in which `${...}` names no policy variable.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars
+ */
+// biome-ignore lint/suspicious/noTemplateCurlyInString: it is the syntax of policies.
+const withoutVariables = (text: string): string => text.replaceAll("${", "${$}{");
 
 /** Which keys of a bucket to list. */
 export interface ListedKeys {

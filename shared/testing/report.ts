@@ -1,4 +1,5 @@
 import type { Failure, Reason } from "../base/failure.ts";
+import type { RunSummary } from "../definition/on-complete.ts";
 import type { LoggedLine } from "./recorded-logs.ts";
 
 /** What every item of a run in a test has. */
@@ -45,21 +46,16 @@ export type ItemReport<Result = unknown, Input = unknown> =
   | DeadItem<Input>
   | CancelledItem<Input>;
 
+/** The counts that a report shares with the summary of a run. */
+type Counts = Pick<
+  RunSummary,
+  "failure" | "produced" | "succeeded" | "dead" | "cancelled" | "retried" | "deadByReason"
+>;
+
 /** What `runWorkflow` returns. */
-export interface WorkflowReport<Result = unknown, Input = unknown> {
+export interface WorkflowReport<Result = unknown, Input = unknown> extends Counts {
   /** `failed`: more items died than `toleratedFailures` allows. `cancelled`: the option `signal` ended the run. */
-  readonly status: "completed" | "failed" | "cancelled";
-  /** Why the run failed. Present if the status is `failed`. */
-  readonly failure?: string;
-  /** All items: produced = succeeded + dead + cancelled. */
-  readonly produced: number;
-  readonly succeeded: number;
-  readonly dead: number;
-  readonly cancelled: number;
-  /** Failed attempts that were followed by another attempt. */
-  readonly retried: number;
-  /** The number of dead items for each reason. */
-  readonly deadByReason: Readonly<Partial<Record<Reason, number>>>;
+  readonly status: RunSummary["status"];
   /** The results of the items that succeeded, in the order of the items. */
   readonly results: readonly Result[];
   /** The items that would be dead letters, in the order of the items. */

@@ -50,6 +50,9 @@ test("try --item runs the task for the given items, and reads no source", async 
   const wrong = await world.type("try", file, "--item", "{kind}");
   expect(wrong.code).toBe(1);
   expect(wrong.stderr).toContain("--item is not JSON");
+  const both = await world.type("try", file, "--item", '{"kind":"good"}', "--items", "2");
+  expect(both.code).toBe(1);
+  expect(both.stderr).toContain("cannot be used with");
 });
 
 test("try --json describes the page, then the items, then the counts", async () => {

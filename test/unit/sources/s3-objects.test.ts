@@ -240,6 +240,12 @@ describe("options", () => {
     ]);
     expect(() => s3Objects({ bucket: ({ B = "" }) => B }).rights?.({})).toThrow("the function bucket returned");
   });
+
+  test("a prefix that looks like a policy variable is meant as it stands", () => {
+    const variable = "$" + "{aws:username}";
+    const [right] = s3Objects({ bucket: "uploads", prefix: `${variable}/$x/` }).rights?.({}) ?? [];
+    expect(right?.conditions).toEqual({ StringEquals: { "s3:prefix": `$\{$}{aws:username}/$x/` } });
+  });
 });
 
 test("any keys, responses and pages: the items are the keys in order, from each cursor", async () => {
