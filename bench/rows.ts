@@ -8,6 +8,9 @@ import { overhead } from "./rows/overhead.ts";
 import { producer } from "./rows/producer.ts";
 import { requests } from "./rows/requests.ts";
 import { results } from "./rows/results.ts";
+import { resultsMemory } from "./rows/results-memory.ts";
+import { resultsRead } from "./rows/results-read.ts";
+import { resultsStorage } from "./rows/results-storage.ts";
 import { seconds } from "./rows/seconds.ts";
 import { startUp } from "./rows/start-up.ts";
 
@@ -16,6 +19,9 @@ export const ROWS: readonly Row[] = [
   durations,
   noop,
   results,
+  resultsStorage,
+  resultsRead,
+  resultsMemory,
   producer,
   overhead,
   memory,

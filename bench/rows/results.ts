@@ -2,8 +2,8 @@ import { SLUICE } from "../harness/names.ts";
 import type { Row } from "../harness/row.ts";
 
 const WITH_RESULTS = "Sluice, with results";
-const WALL = "results: seconds wall";
-const RATE = "results: noop rate";
+const WALL = "results seconds wall";
+const RATE = "results noop rate";
 
 /** What it costs a run to keep results of 200 bytes. Both sides of a case run in turn. */
 export const results: Row = {
@@ -19,13 +19,13 @@ export const results: Row = {
     });
     return [
       {
-        name: "results: seconds",
+        name: "results seconds",
         rounds,
         sides: [side(SLUICE, "workflows/seconds.ts"), side(WITH_RESULTS, "bench/workflows/seconds-results.ts")],
         metrics: [{ key: "wallSeconds", label: "wall", unit: "s", baseline: SLUICE }],
       },
       {
-        name: "results: noop",
+        name: "results noop",
         rounds,
         sides: [
           side(SLUICE, "bench/workflows/noop.ts", { variables, attempts: false }),

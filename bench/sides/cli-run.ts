@@ -6,6 +6,8 @@ import { side } from "../harness/side.ts";
 
 interface Input {
   readonly items: number;
+  /** Default: `bench/workflows/noop.ts`. */
+  readonly workflow?: string;
 }
 
 interface Line {
@@ -19,8 +21,8 @@ const LONGEST_OUTPUT_BYTES = 64 * 1_048_576;
 const pathOf = (file: string) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
 
 // `sluice run` itself, over no-op tasks: what its summary and its lines with `--json` tell.
-await side<Input>(async ({ items }, directory) => {
-  const command = [pathOf("cli/sluice.ts"), "run", pathOf("bench/workflows/noop.ts"), "--json"];
+await side<Input>(async ({ items, workflow = "bench/workflows/noop.ts" }, directory) => {
+  const command = [pathOf("cli/sluice.ts"), "run", pathOf(workflow), "--json"];
   const { stdout } = await promisify(execFile)(process.execPath, command, {
     cwd: directory,
     env: { ...process.env, SLUICE_BENCH_ITEMS: String(items) },

@@ -1,13 +1,11 @@
-import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { openServices } from "../../local/local-services.ts";
 import { STATE_ROOT, StateDirectory } from "../../local/state-directory.ts";
 import { toFailure } from "../../shared/base/failure.ts";
 import { topology } from "../../shared/definition/topology.ts";
 import { deadLetterBody } from "../../shared/messages/dead-letter.ts";
+import { measuredCommand } from "../harness/measured-command.ts";
 import { side } from "../harness/side.ts";
 import workflow from "../workflows/noop.ts";
 
@@ -38,17 +36,7 @@ await side<Input>(async ({ deadLetters }, directory) => {
   const name = workflow.name;
   state.remember({ workflow: name, file: pathOf("bench/workflows/noop.ts"), name, run: "measured" });
 
-  const peaks = join(directory, "peaks");
-  const began = performance.now();
-  const { stdout } = await promisify(execFile)(process.execPath, [pathOf("bin/sluice.js"), "dlq", "--json"], {
-    cwd: directory,
-    env: {
-      ...process.env,
-      NODE_OPTIONS: `--import=${new URL("../harness/peak-memory.ts", import.meta.url)}`,
-      PEAK_MEMORY_FILE: peaks,
-    },
-  });
-  const seconds = (performance.now() - began) / 1_000;
+  const { stdout, seconds, memoryMb } = await measuredCommand(directory, ["dlq", "--json"]);
   const listed = stdout
     .trim()
     .split("\n")
@@ -56,8 +44,7 @@ await side<Input>(async ({ deadLetters }, directory) => {
     .find((line) => line.deadLetters !== undefined);
   if (listed?.deadLetters !== deadLetters)
     throw new Error(`${listed?.deadLetters} of ${deadLetters} dead letters were listed:\n${stdout}`);
-  const kilobytes = readFileSync(peaks, "utf8").trim().split("\n").map(Number);
-  return { seconds, memoryMb: (Math.max(...kilobytes) * 1_024) / 1e6 };
+  return { seconds, memoryMb };
 });
 
 function bodyOf(page: number, index: number): string {

@@ -5,6 +5,7 @@ import type { IncludedField, ResultFormat } from "../../shared/definition/result
 import { itemId } from "../../shared/messages/item-address.ts";
 import { Columns, CsvRows } from "../../shared/results/csv-columns.ts";
 import type { ResultLines, ResultSet } from "../../shared/results/read-results.ts";
+import { TextBuffer } from "../../shared/results/text-buffer.ts";
 
 /** Some rows as the user gets them, as text or bytes. */
 export interface OutputRows {
@@ -131,10 +132,10 @@ async function* convertedToCsv(set: ResultSet, csv: CsvRows, more: readonly stri
   const endOf = (names: readonly string[]) => (more.length === 0 ? "" : `,${names.join(",")}`);
   yield { content: `${csv.headerLine.slice(0, -1)}${endOf(more)}\n`, rows: 0 };
   const end = `${endOf(more.map(() => ""))}\n`;
+  const text = new TextBuffer();
   for await (const { lines, rows } of set.lines()) {
-    const texts: string[] = [];
-    for (const line of linesIn(lines)) texts.push(csv.line(line).slice(0, -1), end);
-    yield { content: texts.join(""), rows };
+    for (const line of linesIn(lines)) text.add(csv.line(line, end));
+    yield { content: text.take(), rows };
   }
 }
 

@@ -13,8 +13,12 @@ import { DONE, LEFT, type Verdict } from "./verdict.ts";
 /** How often a slice of a compaction is tried, and the backoff between the tries: about two hours in total. */
 const POLICY = { attempts: 30, baseMilliseconds: 1_000, capMilliseconds: 300_000 } as const;
 
-/** After the first manifest, a compaction waits for the other successes of the same redrive. */
-const REDRIVE_MILLISECONDS = 30_000;
+/**
+ * After the first manifest, a compaction waits for the other successes of the same redrive: at least the shortest time, and
+ * until no redriven item is pending, but not longer than the longest time. Each look reads page rows, so it waits for half
+ * of the time so far until the next one: ten looks at most.
+ */
+const REDRIVE = { shortestMilliseconds: 30_000, longestMilliseconds: 900_000, share: 0.5 } as const;
 
 /** The most characters of the reason that a message in the dead-letter queue carries. */
 const LONGEST_REASON = 1_000;
@@ -71,9 +75,10 @@ async function compact(
     );
   }
   if (round > run.results.compactionsDone) {
-    const due =
-      slice === 0 && run.results.manifest !== undefined && sentAt !== undefined ? sentAt + REDRIVE_MILLISECONDS : 0;
-    if (due > now()) return { tag: "wait", milliseconds: due - now() };
+    if (slice === 0 && run.results.manifest !== undefined && sentAt !== undefined) {
+      const milliseconds = await waitForRedrive(run, now() - sentAt, runs);
+      if (milliseconds > 0) return { tag: "wait", milliseconds };
+    }
     const isOver = () =>
       time.lost.aborted || time.signal.aborted || time.shutdown?.aborted === true || now() >= time.sliceEnd;
     const end = await compactRun({ ...run, results: run.results }, progress, {
@@ -102,6 +107,19 @@ async function compact(
     await runs.results.ask(after);
   }
   return DONE;
+}
+
+/** How long a compaction after the first manifest waits, `waited` milliseconds after it was asked for. 0: it begins now. */
+async function waitForRedrive(
+  run: RunRecord,
+  waited: number,
+  runs: Pick<ProducerContext["runs"], "counts">,
+): Promise<number> {
+  const { shortestMilliseconds, longestMilliseconds, share } = REDRIVE;
+  if (waited < shortestMilliseconds) return shortestMilliseconds - waited;
+  const left = longestMilliseconds - waited;
+  if (left <= 0 || (await runs.counts(run)).pending === 0) return 0;
+  return Math.min(left, waited * share);
 }
 
 /** Sends a copy of the message to the control queue's dead-letter queue. The copy can be redriven unchanged. */

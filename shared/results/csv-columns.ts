@@ -1,5 +1,6 @@
 import { parseJson } from "../base/exact-json.ts";
 import { INCLUDED_FIELDS, type IncludedField } from "../definition/results.ts";
+import { FieldNames } from "./field-names.ts";
 
 /** The column of a result that is not an object. */
 const WHOLE_RESULT = "result";
@@ -22,6 +23,8 @@ const isPlainObject = (value: unknown): value is Readonly<Record<string, unknown
 /** Learns which columns the results of a block have. */
 export class Columns {
   readonly #names: Set<string>;
+  /** The fields of the latest row that was parsed. */
+  #latest: FieldNames | undefined;
 
   constructor(names: readonly string[] = []) {
     this.#names = new Set(names);
@@ -34,12 +37,15 @@ export class Columns {
 
   /** @param line A row of a part. */
   learn(line: Buffer): void {
-    const { result } = parseRow(line);
+    if (this.#latest?.matches(line) === true) return;
+    const { result } = JSON.parse(line.toString()) as ParsedRow;
     if (!isPlainObject(result)) {
       this.#names.add(WHOLE_RESULT);
       return;
     }
-    for (const name of Object.keys(result)) if (this.#names.size <= MOST_COLUMNS) this.#names.add(name);
+    const names = Object.keys(result);
+    for (const name of names) if (this.#names.size <= MOST_COLUMNS) this.#names.add(name);
+    this.#latest = new FieldNames(names);
   }
 }
 
@@ -72,13 +78,18 @@ export class CsvRows {
     return `${this.header.map(cell).join(",")}\n`;
   }
 
-  /** @param line A row of a part. */
-  line(line: Buffer): string {
+  /**
+   * @param line A row of a part.
+   * @param end What follows the cells.
+   */
+  line(line: Buffer, end = "\n"): string {
     const row = parseRow(line);
     const { result } = row;
     const fields = isPlainObject(result) && !this.#isWhole ? result : { [WHOLE_RESULT]: result };
-    const cells = [row.id, ...this.#include.map((field) => row[field]), ...this.#columns.map((name) => fields[name])];
-    return `${cells.map(cell).join(",")}\n`;
+    let text = cell(row.id);
+    for (const field of this.#include) text += `,${cell(row[field])}`;
+    for (const name of this.#columns) text += `,${cell(fields[name])}`;
+    return text + end;
   }
 }
 

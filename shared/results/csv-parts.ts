@@ -5,8 +5,9 @@ import { CsvRows } from "./csv-columns.ts";
 import { csvPrefix } from "./keys.ts";
 import type { Manifest, Part } from "./manifest.ts";
 import { linesOf } from "./part-rows.ts";
+import { TextBuffer } from "./text-buffer.ts";
 
-const CHUNK_CHARACTERS = 1 << 20;
+const CHUNK_BYTES = 1 << 20;
 const DIGEST_DIGITS = 8;
 
 /** The key of a note that a CSV part is complete. */
@@ -89,17 +90,17 @@ export class CsvParts {
     const hash = createHash("sha256");
     let bytes = 0;
     async function* chunks(): AsyncGenerator<Uint8Array, void, undefined> {
-      let text = rows.headerLine;
+      const text = new TextBuffer();
+      text.add(rows.headerLine);
       const flush = (): Buffer => {
-        const chunk = Buffer.from(text);
-        text = "";
+        const chunk = text.take();
         hash.update(chunk);
         bytes += chunk.length;
         return chunk;
       };
       for await (const line of linesOf(store.stream(part.key))) {
-        text += rows.line(line);
-        if (text.length >= CHUNK_CHARACTERS) yield flush();
+        text.add(rows.line(line));
+        if (text.length >= CHUNK_BYTES) yield flush();
       }
       yield flush();
     }

@@ -75,7 +75,14 @@ export interface Plan {
   readonly toleratedFailures: { readonly count: number } | undefined;
   /** How many calls of `onComplete` throw before one succeeds. */
   readonly failingCompletions: number;
-  readonly rates: { readonly SQS: Rates; readonly DynamoDB: Rates };
+  readonly rates: {
+    readonly SQS: Rates;
+    readonly DynamoDB: Rates;
+    /** Default: those of DynamoDB. Only simulated runs have an object store that faults strike. */
+    readonly S3?: Rates;
+  };
+  /** When the object store hardly works, in milliseconds after the beginning. Only simulated runs have such times. */
+  readonly objectStorms?: readonly { readonly at: number; readonly milliseconds: number }[];
   readonly strikes: readonly PlannedStrike[];
   /** Whether the run keeps results. Default: no. */
   readonly results?: boolean;

@@ -139,9 +139,14 @@ export class PageGroups<Item> {
   #flush(): void {
     this.#cancelFlush = undefined;
     const openedBefore = this.#options.now() - this.#longestWait / 2;
-    const [oldest] = this.#open.keys();
+    const { isReady = () => true } = this.#options;
+    const [oldest] = this.#open;
+    // What makes outcomes ready has a cost. If the oldest group does not need it now, the groups that are due soon can wait.
+    const mustBeReady = oldest?.[1].items.every(isReady) === true;
+    const isDueSoon = ({ openedAt, items }: OpenGroup<Item>) =>
+      openedAt <= openedBefore && (!mustBeReady || items.every(isReady));
     const due = [...this.#open].filter(
-      ([key, { openedAt }]) => this.#pace !== "together" || key === oldest || openedAt <= openedBefore,
+      ([key, group]) => this.#pace !== "together" || key === oldest?.[0] || isDueSoon(group),
     );
     this.#writeGroups(due);
     this.#schedule();

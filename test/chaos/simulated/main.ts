@@ -3,24 +3,33 @@ import { Command, InvalidArgumentError } from "commander";
 import { writeResult } from "../page.ts";
 import type { RunResult } from "../run.ts";
 import { tableOf } from "../table.ts";
-import { simulateSeed } from "./simulated-run.ts";
+import { resultsPlanOf, simulatedPlanOf, simulateSeed } from "./simulated-run.ts";
 
-const { seed, runs, json, write } = new Command("chaos:simulated")
+const {
+  seed,
+  runs,
+  results: keepsResults,
+  json,
+  write,
+} = new Command("chaos:simulated")
   .description(
     "Simulates runs in virtual time while faults strike, and checks what comes of them. A seed repeats exactly.",
   )
   .option("--seed <number>", "the first seed; alone, only this one is simulated", whole)
   .option("--runs <number>", "how many seeds, from --seed or 1 on", whole)
+  .option("--results", "every run keeps results, and the object store has more faults", false)
   .option("--json", "one JSON object a run, and at the end one of all", false)
   .option("--write", "put the result into docs/internals/reliability.md", false)
   .parse()
-  .opts<{ seed?: number; runs?: number; json: boolean; write: boolean }>();
+  .opts<{ seed?: number; runs?: number; results: boolean; json: boolean; write: boolean }>();
 
 const first = seed ?? 1;
 const count = runs ?? (seed === undefined ? 100 : 1);
+const planOf = keepsResults ? resultsPlanOf : simulatedPlanOf;
+const option = keepsResults ? " --results" : "";
 const results: RunResult[] = [];
 for (let each = first; each < first + count; each++) {
-  const result = await simulateSeed(each);
+  const result = await simulateSeed(each, planOf(each));
   results.push(result);
   tell(result);
 }
@@ -29,7 +38,8 @@ if (json) console.log(JSON.stringify({ runs: results.length, violated }));
 (json ? console.error : console.log)(tableOf(results));
 if (write) {
   const from = first === 1 ? "" : ` --seed ${first}`;
-  writeResult("chaos:simulated", `npm run chaos:simulated -- --runs ${count}${from}`, tableOf(results));
+  const name = keepsResults ? "chaos:simulated:results" : "chaos:simulated";
+  writeResult(name, `npm run chaos:simulated --${option} --runs ${count}${from}`, tableOf(results));
 }
 process.exitCode = violated.length === 0 ? 0 : 1;
 
@@ -43,7 +53,7 @@ function tell(result: RunResult): void {
       `${attempts} attempts, ${strikes} faults, ${seconds.toFixed(1)} s of virtual time`,
   );
   for (const violation of violations) console.error(`  ${violation}`);
-  if (violations.length > 0) console.error(`  npm run chaos:simulated -- --seed ${seed}`);
+  if (violations.length > 0) console.error(`  npm run chaos:simulated --${option} --seed ${seed}`);
 }
 
 function whole(text: string): number {

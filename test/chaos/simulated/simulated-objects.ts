@@ -13,6 +13,9 @@ async function all<Thing>(things: AsyncIterable<Thing>): Promise<readonly Thing[
   return list;
 }
 
+/** How long after its timeout a request can take effect. */
+const LATEST_EFFECT_MILLISECONDS = 3_000;
+
 export interface ObjectsAccess {
   /** The objects. They outlive all processes. */
   readonly objects: MemoryObjectStore;
@@ -25,7 +28,8 @@ export interface ObjectsAccess {
 
 /**
  * The object store, as a process reaches it: with latency, faults and the retries of the SDK. A request whose response is
- * lost has taken effect, and so has each of its repetitions.
+ * lost has taken effect, and so has each of its repetitions. A request that is too slow may take effect after its client has
+ * given up.
  */
 export class ProcessObjects implements ObjectStore {
   readonly url = "memory:simulated";
@@ -90,10 +94,21 @@ export class ProcessObjects implements ObjectStore {
     // The process may have been killed before its request arrived.
     if (!this.#process.isAlive || !isUp()) return { fault: "no connection" };
     const fault = faults.ofRequest(action, undefined);
-    if (fault === "timeout") await setTimeout(faults.settings.timeoutMs);
+    if (fault === "timeout") {
+      await setTimeout(faults.settings.timeoutMs);
+      // The client has given up. Every second such request takes effect after all, when others have followed it.
+      if (this.#access.random.chance(0.5)) void this.#late(perform);
+    }
     if (fault !== undefined && fault !== "lostResponse") return { fault };
     const answer = await perform(objects);
     await latency.pass();
     return fault === undefined ? { answer } : { fault };
+  }
+
+  async #late<Answer>(perform: (objects: MemoryObjectStore) => Promise<Answer>): Promise<void> {
+    const { objects, latency, random } = this.#access;
+    await setTimeout(random.next() * LATEST_EFFECT_MILLISECONDS);
+    await latency.pass();
+    await perform(objects);
   }
 }

@@ -44,6 +44,19 @@ export function simulatedPlanOf(seed: number): Plan {
   return seed % 2 === 0 ? { ...plan, rates: { SQS: { ...SQS, reorder: 1 }, DynamoDB } } : plan;
 }
 
+/** The plan of a seed whose run keeps results, in an object store with faults of every kind and times in which it hardly works. */
+export function resultsPlanOf(seed: number): Plan {
+  const plan = simulatedPlanOf(seed);
+  const random = new Random(seed + 3_000_000);
+  const rate = (most: number) => random.next() * most;
+  const S3 = { ...CALM, throttle: rate(0.1), failure: rate(0.1), timeout: rate(0.03), lost: rate(0.1) };
+  const objectStorms = Array.from({ length: random.integer(0, 3) }, () => ({
+    at: random.integer(500, 15_000),
+    milliseconds: random.integer(300, 4_000),
+  }));
+  return { ...plan, results: true, rates: { ...plan.rates, S3 }, objectStorms };
+}
+
 let warmedUp: Promise<unknown> | undefined;
 
 /**
@@ -122,7 +135,7 @@ class SimulatedRun {
       faults: {
         SQS: new StruckFaults(plan.seed, plan.rates.SQS, count("SQS")),
         DynamoDB: new StruckFaults(plan.seed + 1, plan.rates.DynamoDB, count("DynamoDB")),
-        S3: new StruckFaults(plan.seed + 2, plan.rates.DynamoDB, count("S3")),
+        S3: new StruckFaults(plan.seed + 2, objectRatesOf(plan), count("S3")),
       },
       serviceClock: () => time.now() + this.#serviceShift,
       onProcess: (process) => this.#noteProcess(process),
@@ -135,6 +148,7 @@ class SimulatedRun {
     const elapsed = () => this.#time.now() - this.#begun;
     this.#startEngine();
     void this.#start();
+    for (const storm of this.#plan.objectStorms ?? []) void this.#objectStorm(storm);
     const striking = this.#plan.realTimes ? STRIKING_IN_REAL_TIME_MILLISECONDS : STRIKING_MILLISECONDS;
     let calm = false;
     let endedAt: number | undefined;
@@ -258,6 +272,15 @@ class SimulatedRun {
     this.#operator.executed(command, hasPaused);
   }
 
+  async #objectStorm({ at, milliseconds }: { readonly at: number; readonly milliseconds: number }): Promise<void> {
+    const { S3 } = this.#world.faults;
+    await setTimeout(at);
+    S3.setRates(STORM);
+    this.#count("storm of S3");
+    await setTimeout(milliseconds);
+    S3.setRates(objectRatesOf(this.#plan));
+  }
+
   /** @returns whether it struck. Otherwise the strike waits. */
   #perform(strike: Strike): boolean {
     switch (strike.kind) {
@@ -319,3 +342,5 @@ class SimulatedRun {
     this.#struck[fault] = (this.#struck[fault] ?? 0) + 1;
   }
 }
+
+const objectRatesOf = ({ rates }: Plan) => rates.S3 ?? rates.DynamoDB;

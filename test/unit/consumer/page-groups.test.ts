@@ -85,6 +85,28 @@ describe("while attempts run, outcomes", () => {
     expect(written).toEqual(["0: a, 1: b", "2: c"]);
   });
 
+  test("that would first have to be made ready wait their whole time, if an older group is ready", async () => {
+    const unready = new Set(["b"]);
+    const { written, record } = grouping({ longestWait: () => 1_000, isReady: (item) => !unready.has(item) });
+    record(0, "a");
+    await vi.advanceTimersByTimeAsync(400);
+    record(1, "b");
+    record(2, "c");
+    await vi.advanceTimersByTimeAsync(600);
+    expect(written).toEqual(["0: a, 2: c"]);
+    await vi.advanceTimersByTimeAsync(400);
+    expect(written).toEqual(["0: a, 2: c", "1: b"]);
+  });
+
+  test("are made ready together, if the oldest group is not ready", async () => {
+    const { written, record } = grouping({ longestWait: () => 1_000, isReady: () => false });
+    record(0, "a");
+    await vi.advanceTimersByTimeAsync(400);
+    record(1, "b");
+    await vi.advanceTimersByTimeAsync(600);
+    expect(written).toEqual(["0: a, 1: b"]);
+  });
+
   test("are written from the largest group on if too many wait, until half as many wait", async () => {
     const { written, record } = grouping({ mostWaiting: () => 6 });
     for (const [number, item] of [

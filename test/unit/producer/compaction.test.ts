@@ -95,6 +95,7 @@ test("a success after a redrive asks for the next manifest, which waits for the 
   await succeed(1, 1);
   await succeed(1, 1);
   expect(compactions()).toHaveLength(2);
+  // All redriven items have settled, so the shortest wait is enough.
   expect(await compact(undefined, 1, world.now - 10_000)).toEqual({ tag: "wait", milliseconds: 20_000 });
   const [, message] = compactions();
   const over = { sliceEnd: Number.NEGATIVE_INFINITY };
@@ -106,6 +107,59 @@ test("a success after a redrive asks for the next manifest, which waits for the 
   expect(await compact(undefined, 1, world.now)).toEqual({ tag: "done" });
   expect((await world.run()).results).toMatchObject({ manifest: 2, compactionsAsked: 2, compactionsDone: 2 });
   expect(objects.lines(`${RUN}/jsonl/`)).toHaveLength(2);
+});
+
+/**
+ * Redrives many items, which succeed one after the other, and delivers the control messages when they are due.
+ *
+ * @returns the seconds from the first success to each manifest.
+ */
+async function manifestsOfRedrive(count: number, secondsBetween: number): Promise<readonly number[]> {
+  const ids = Array.from({ length: 1_000 }, (_, id) => `${id}`.padStart(4, "0"));
+  world = new ProducerWorld(
+    { source: items(Array.from({ length: count }, (_, item) => item)), results: true },
+    { resultStore: objects, newId: () => ids.shift() ?? "last" },
+  );
+  world.announces = true;
+  await world.startWithPage();
+  const page = { run: RUN, partition: 0, page: 0, epoch: 1 };
+  for (let index = 0; index < count; index++) {
+    await world.ledger.outcomes.claimDeath({ ...page, index, redriveGeneration: 0 });
+    await world.ledger.outcomes.recordDeath({ ...page, index, redriveGeneration: 0 }, "exhausted", 0);
+  }
+  await world.complete();
+  await compact();
+  const redriven = Array.from({ length: count }, (_, index) => ({ index, redriveGeneration: 1 }));
+  await world.ledger.outcomes.recordRedrives({ ...page, items: redriven });
+
+  const began = world.now;
+  const manifests: number[] = [];
+  const due = new Map<number, { readonly sentAt: number; readonly at: number; readonly receives: number }>();
+  for (let second = 0; second < 2 * count * secondsBetween + 1_000; second++) {
+    world.now = began + second * 1_000;
+    if (second % secondsBetween === 0 && second / secondsBetween < count) await succeed(second / secondsBetween, 1);
+    for (const [number, message] of compactions().entries()) {
+      const { sentAt, at, receives } = due.get(number) ?? { sentAt: world.now, at: world.now, receives: 0 };
+      if (number === 0 || at > world.now) continue;
+      const before = (await world.run()).results?.manifest;
+      const verdict = await compact(message, receives + 1, sentAt);
+      const next = verdict.tag === "wait" ? world.now + verdict.milliseconds : Number.POSITIVE_INFINITY;
+      due.set(number, { sentAt, at: next, receives: receives + 1 });
+      if ((await world.run()).results?.manifest !== before) manifests.push(second);
+    }
+  }
+  expect(objects.lines(`${RUN}/jsonl/`)).toHaveLength(count);
+  return manifests;
+}
+
+test("a redrive of many items gives one manifest, soon after the last of them has settled", async () => {
+  // The last item succeeds after 273 s.
+  expect(await manifestsOfRedrive(40, 7)).toEqual([345]);
+});
+
+test("a redrive that takes long gives a manifest every 15 minutes", async () => {
+  // The last item succeeds after 2,340 s.
+  expect(await manifestsOfRedrive(40, 60)).toEqual([900, 1_860, 2_438]);
 });
 
 test("a success that falls between the last look and the end of a compaction is not forgotten", async () => {
