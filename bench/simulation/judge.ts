@@ -28,7 +28,7 @@ export interface Row {
   readonly side: SideName;
   readonly fleet: string;
   readonly seeds: number;
-  /** The median of the seeds for goodput, latency and seconds; the worst for the others. */
+  /** The median of the seeds for goodput, environments, latency and seconds; the worst for the others. */
   readonly figures: Figures;
   /** The most environments that the marks allow, on average. */
   readonly mostEnvironments: number;

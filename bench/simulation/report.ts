@@ -9,23 +9,25 @@ const SIDES = {
 
 /** The table for the documentation. */
 export function markdown(rows: readonly Row[]): string {
-  const lines = rows.map(({ title, side, fleet, figures, mostEnvironments, missed }) =>
+  const seconds = (value: number | undefined) => (value === undefined ? "" : `${value} s`);
+  const lines = rows.map(({ setting, side, fleet, figures, missed }) =>
     [
-      title,
+      setting,
       SIDES[side],
       fleet,
       percent(figures.goodput, 1),
       percent(figures.refused, 2),
       figures.refusedFirst.toFixed(2),
-      Number.isFinite(mostEnvironments)
-        ? `${figures.environments.toFixed(1)} (${mostEnvironments.toFixed(1)})`
-        : figures.environments.toFixed(1),
-      side === "sluice" ? (missed.length === 0 ? "yes" : `no: ${missed.join(", ")}`) : "–",
+      figures.environments.toFixed(2),
+      seconds(figures.downSeconds),
+      seconds(figures.upSeconds),
+      figures.latency.toFixed(2),
+      missed.join(", "),
     ].join(" | "),
   );
   return [
-    "| service | side | fleet | goodput | refused | first 10 s | environments (mark) | marks met |",
-    "| --- | --- | --- | ---: | ---: | ---: | ---: | --- |",
+    "| setting | side | fleet | goodput | refused | first 10 s | environments | down | up | latency | marks missed |",
+    "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
     ...lines.map((line) => `| ${line} |`),
   ].join("\n");
 }

@@ -67,9 +67,9 @@ export function advance(
   options: AdvanceOptions,
 ): NextEpoch | undefined {
   const isDue = now >= state.dueAt || state.dueAt - now >= LATEST_DUE_MILLISECONDS;
-  if (!isDue) return redivide(state, seen, member, now, options);
+  if (!isDue) return redivide(state, seen, member, options);
   const epoch = state.epoch + 1;
-  const alive = Object.fromEntries(Object.entries(state.members).filter(([member]) => seen.isAlive(member, now)));
+  const alive = Object.fromEntries(Object.entries(state.members).filter(([member]) => seen.isAlive(member)));
   const set = smallest(options.set ?? {}, state.set);
   const { state: controller, limit } = nextLimit(
     state.controller,
@@ -77,6 +77,7 @@ export function advance(
       epoch: state.epoch,
       seenEpoch: least(starting(alive, state.shares).map(({ epoch }) => epoch)),
       triedEpoch: least(starting(alive, state.shares).map(({ tried }) => tried)),
+      mostTriedEpoch: triedByMost(alive, state.shares),
       counted: reportSince(state.counted, state.countedBefore),
       members: Object.keys(alive).length,
       holders: starting(alive, state.shares).length,
@@ -120,7 +121,6 @@ function redivide(
   state: LimitState,
   seen: SeenMembers,
   member: string,
-  now: number,
   { concurrency, tasksPerEnvironment }: AdvanceOptions,
 ): NextEpoch | undefined {
   const { limit, members, controller } = state;
@@ -129,7 +129,7 @@ function redivide(
   const isWaiting = !note?.isLeaving && !note?.isEnding && own < (note?.wanted ?? 0) / 2;
   if (!isWaiting || controller === undefined || (limit.slots === undefined && limit.perSecond === undefined))
     return undefined;
-  const alive = Object.fromEntries(Object.entries(members).filter(([each]) => seen.isAlive(each, now)));
+  const alive = Object.fromEntries(Object.entries(members).filter(([each]) => seen.isAlive(each)));
   const epoch = state.epoch + 1;
   const divided: Divided = { slots: limit.slots ?? concurrency, perSecond: limit.perSecond };
   const shares = divide(divided, alive, state.shares, epoch, tasksPerEnvironment);
@@ -188,6 +188,26 @@ const starting = (alive: Readonly<Record<string, MemberNote>>, shares: Shares): 
   Object.entries(alive)
     .filter(([member, { isLeaving }]) => !isLeaving && (shares[member]?.at(-1)?.slots ?? 0) > 0)
     .map(([, note]) => note);
+
+/** The part of the slots whose holders must have tried an epoch's shares. */
+const MOST = 0.9;
+
+/**
+ * The epoch whose shares the holders of most slots have had during the whole time of their latest reports. In a large fleet, one
+ * environment or another has always just begun or just died.
+ */
+function triedByMost(alive: Readonly<Record<string, MemberNote>>, shares: Shares): number | undefined {
+  const holders = Object.entries(alive)
+    .map(([member, { tried, isLeaving }]) => ({ tried, slots: isLeaving ? 0 : (shares[member]?.at(-1)?.slots ?? 0) }))
+    .filter(({ slots }) => slots > 0)
+    .sort((a, b) => b.tried - a.tried);
+  let left = MOST * holders.reduce((sum, { slots }) => sum + slots, 0);
+  for (const { tried, slots } of holders) {
+    left -= slots;
+    if (left <= 0) return tried;
+  }
+  return undefined;
+}
 
 /** Gives each member whole tokens of the set rate, for the time since the epoch before. */
 function giveTokens(

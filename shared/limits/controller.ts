@@ -30,6 +30,8 @@ export interface EpochTotals {
   readonly seenEpoch?: number | undefined;
   /** The epoch whose shares all of them had during the whole time of their latest reports. */
   readonly triedEpoch?: number | undefined;
+  /** The same for the holders of most slots. While a fleet starts, a member with a share joins every second. */
+  readonly mostTriedEpoch?: number | undefined;
   /** The members that the row names. */
   readonly members: number;
   /** The members that may start attempts. */

@@ -1,4 +1,5 @@
 import type { FleetLimit, Share } from "./fleet-limit.ts";
+import { slotsInReach } from "./free-slots.ts";
 import type { LimitState, MemberNote } from "./limit-state.ts";
 import { LocalCut } from "./local-cut.ts";
 import { Pace } from "./pace.ts";
@@ -84,7 +85,7 @@ interface Lease {
   readonly safePart: number;
   /** Whether this environment may soon get slots that nobody holds, or whose holder leaves. */
   readonly isHandover: boolean;
-  /** Whether the limit has slots that no share holds. */
+  /** Whether the limit has slots that this environment may get: nobody holds them, or their holder ends. */
   readonly isFree: boolean;
   readonly waitUntil: number;
 }
@@ -115,7 +116,7 @@ export class EnvironmentLimit {
   #isLeaving = false;
   /** Whether the share has become smaller since the latest report. */
   #isReduced = false;
-  /** Shares of this epoch and of earlier ones are not in force: this environment was not in the row after them. */
+  /** Shares of this epoch and of earlier ones are not in force: this environment was absent from the row, or late, after them. */
   #absentEpoch = -1;
   #tried = 0;
   /** The most attempts in flight that were accepted since the latest throttle. */
@@ -282,7 +283,9 @@ export class EnvironmentLimit {
     const hasShare = lease?.share !== undefined && (lease.share.slots > 0 || lease.isFree);
     const { found } = this.#cut;
     const isCut = this.#cut.isReportDue || (found !== undefined && found < this.#options.slots);
-    const isNoteNeeded = hasShare || (lease !== undefined && isCut);
+    // Others get the slots of a lost share only after this environment has said that it uses fewer.
+    const isLost = lease?.share !== undefined && (this.#isReduced || this.#inFlight > lease.share.slots);
+    const isNoteNeeded = hasShare || isLost || (lease !== undefined && isCut);
     const waitUntil = this.#wait.until > now ? this.#wait.until : undefined;
     // A report that follows the one before at once says nothing about the share.
     if (now - this.#reportedAt > TRIED_MILLISECONDS) this.#tried = lease?.epoch ?? 0;
@@ -323,10 +326,13 @@ export class EnvironmentLimit {
     const { member, slots, concurrency, random } = this.#options;
     const before = this.#lease;
     const isLimited = limit.slots !== undefined || limit.perSecond !== undefined;
-    const isFree = (limit.slots ?? concurrency) > heldSlots(shares, members);
-    if (!Object.hasOwn(members, member)) this.#absentEpoch = epoch;
+    // After a lease without a renewal, others may be about to give the share to somebody else. The next epoch decides.
+    const hasRenewed = before !== undefined && now < before.until;
+    if (!hasRenewed || !Object.hasOwn(members, member)) this.#absentEpoch = epoch;
     const given = shares[member]?.at(-1);
     const own = given !== undefined && given.epoch > this.#absentEpoch ? given : undefined;
+    const inReach = slotsInReach(member, limit.slots ?? concurrency, { shares, members }, slots);
+    const isFree = inReach > (own?.slots ?? 0);
     if (isLimited && own === undefined && before !== undefined && before.share === undefined) {
       const part = slots / concurrency;
       this.#part = {
@@ -418,13 +424,6 @@ export class EnvironmentLimit {
     counted.allowedStarts += ((share?.perSecond ?? 0) * milliseconds) / 1_000;
   }
 }
-
-/** The slots of the members that have not announced their end. */
-const heldSlots = (shares: LimitState["shares"], members: LimitState["members"]): number =>
-  Object.entries(shares).reduce((sum, [member, given]) => {
-    const note = members[member];
-    return sum + (note === undefined || note.isLeaving || note.isEnding ? 0 : (given.at(-1)?.slots ?? 0));
-  }, 0);
 
 function partOf({ slots, perSecond }: FleetLimit, share: Share | undefined, concurrency: number): number {
   if (share === undefined) return 0;

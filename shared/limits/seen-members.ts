@@ -9,10 +9,16 @@ export const LEASE_MILLISECONDS = 3_000;
  */
 export class SeenMembers {
   #seen = new Map<string, { readonly renewal: number; readonly at: number }>();
+  #askedAt = Number.NEGATIVE_INFINITY;
 
-  /** Notes the members of a row that was just read. Members that are not in it any more are forgotten. */
-  note(members: Readonly<Record<string, MemberNote>>, now: number): void {
+  /**
+   * Notes the members of a row that was just read. Members that are not in it any more are forgotten.
+   *
+   * @param askedAt When the request for the row began.
+   */
+  note(members: Readonly<Record<string, MemberNote>>, askedAt: number, now: number): void {
     const before = this.#seen;
+    this.#askedAt = askedAt;
     this.#seen = new Map(
       Object.entries(members).map(([member, { renewal }]) => {
         const known = before.get(member);
@@ -21,9 +27,12 @@ export class SeenMembers {
     );
   }
 
-  /** Whether a member may still use its share. */
-  isAlive(member: string, now: number): boolean {
+  /**
+   * Whether a member may still use its share. A member that renews in time is never taken for dead: a request that begins when its
+   * lease has ended reads the renewal.
+   */
+  isAlive(member: string): boolean {
     const seen = this.#seen.get(member);
-    return seen === undefined || now - seen.at < LEASE_MILLISECONDS;
+    return seen === undefined || this.#askedAt - seen.at < LEASE_MILLISECONDS;
   }
 }

@@ -1,3 +1,4 @@
+import { byShare } from "./free-slots.ts";
 import type { GivenShare, MemberNote } from "./limit-state.ts";
 
 /** What the shares are made of. */
@@ -42,10 +43,7 @@ export function divide(
       mostSlots: isLeaving ? wanted : given.reduce((largest, share) => Math.max(largest, share.slots), inFlight),
     };
   });
-  // The order is the same for all environments that read the same row.
-  holders.sort(
-    (a, b) => a.order - b.order || b.slots - a.slots || b.wanted - a.wanted || (a.member < b.member ? -1 : 1),
-  );
+  holders.sort((a, b) => a.order - b.order || byShare(a, b));
   let left = limit.slots;
   const wanted = holders.map((holder) => {
     const slots = Math.max(0, Math.min(holder.wanted, left));

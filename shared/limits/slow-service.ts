@@ -19,7 +19,7 @@ const REFRESH = 120;
  */
 export function slowService(
   before: SlowState | undefined,
-  { counted, triedEpoch, epoch, from, to }: EpochTotals,
+  { counted, mostTriedEpoch, epoch, from, to }: EpochTotals,
   concurrency: number,
 ): SlowState | undefined {
   const { succeeded } = counted;
@@ -38,7 +38,7 @@ export function slowService(
     levelEpoch: epoch + 1,
   });
   if (before === undefined) return change(concurrency / 2, { phase: "down", best: mean, throughput });
-  if (triedEpoch === undefined || triedEpoch < before.levelEpoch) return before;
+  if (mostTriedEpoch === undefined || mostTriedEpoch < before.levelEpoch) return before;
   const best = Math.min(before.best, mean);
   if (before.phase === "down") {
     if (throughput >= SAME_THROUGHPUT * before.throughput && before.level > 1 && mean < 0.9 * before.best) {

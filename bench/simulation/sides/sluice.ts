@@ -10,8 +10,6 @@ import { SeenMembers } from "../../../shared/limits/seen-members.ts";
 import type { SimulatedLimitRow } from "../limit-row.ts";
 import type { Side, SideContext } from "./side.ts";
 
-let members = 0;
-
 export interface SluiceOptions extends AdvanceOptions {
   /** How long a request to the row takes, in milliseconds. */
   readonly rowMilliseconds: readonly [least: number, most: number];
@@ -24,9 +22,12 @@ export class SluiceSide implements Side {
   readonly #context: SideContext;
   readonly #limit: EnvironmentLimit;
   readonly #seen = new SeenMembers();
-  readonly #member = `e${(members++).toString(36)}`;
+  readonly #member: string;
   #onChange: () => void = () => {};
   #invocation = 0;
+  /** The latest invocation that has ended. */
+  #ended = -1;
+  #isReporting = false;
   #isDead = false;
   #acceptedPerSecond: number | undefined;
 
@@ -35,6 +36,7 @@ export class SluiceSide implements Side {
     this.#options = options;
     this.#context = context;
     const { slots, concurrency, random, clock } = context;
+    this.#member = random.next().toString(36).slice(2, 10);
     this.#limit = new EnvironmentLimit({ member: this.#member, slots, concurrency, random: random.next }, clock());
   }
 
@@ -67,12 +69,12 @@ export class SluiceSide implements Side {
 
   announceEnd(): void {
     this.#limit.announceEnd();
-    if (this.#limit.isInRow) this.#report(++this.#invocation);
+    this.#reportSoon();
   }
 
   drain(): void {
     this.#limit.leave();
-    if (this.#limit.isInRow) this.#report(++this.#invocation);
+    this.#reportSoon();
   }
 
   hideMilliseconds(backlog: number): number {
@@ -80,14 +82,19 @@ export class SluiceSide implements Side {
   }
 
   end(): void {
-    this.#invocation++;
+    this.#ended = this.#invocation++;
+    const next = this.#invocation;
+    this.#isReporting = false;
     if (!this.#limit.isInRow) return;
     const report = { report: this.#limit.beginLastReport(this.#context.clock()), note: undefined };
     this.#limit.delivered();
     const begunAt = this.#context.clock();
-    this.#context.at(this.#context.events.now + this.#latency(), () => {
+    const { events, at, clock } = this.#context;
+    events.at(events.now + this.#latency(), () => {
       const state = this.#row.report(this.#member, report, true);
-      this.#limit.endReport(begunAt, this.#context.clock(), state);
+      at(events.now + this.#latency(), () => {
+        if (this.#invocation === next) this.#limit.endReport(begunAt, clock(), state);
+      });
     });
   }
 
@@ -102,23 +109,30 @@ export class SluiceSide implements Side {
     return (least + (most - least) * this.#context.random.next() ** 3) / 2;
   }
 
+  /** As in `LimitWatch`, the report after one that is under way follows after the time that `nextReportMilliseconds` says. */
+  #reportSoon(): void {
+    if (this.#limit.isInRow && !this.#isReporting) this.#report(++this.#invocation);
+  }
+
   #report(invocation: number): void {
     const { clock, events, at, wanted } = this.#context;
     const isCurrent = () => invocation === this.#invocation && !this.#isDead;
     if (!isCurrent()) return;
+    this.#isReporting = true;
     const begunAt = clock();
     const report = this.#limit.beginReport(begunAt, wanted());
     // No request is lost here, so its figures never need to be sent again.
     this.#limit.delivered();
-    at(events.now + this.#latency(), () => {
-      // The request arrives though its sender may be frozen or dead by then.
-      const state = this.#row.report(this.#member, report, !isCurrent());
+    // The request arrives though its sender may be frozen or dead by then. After the last report of an invocation, no note is written.
+    events.at(events.now + this.#latency(), () => {
+      const state = this.#row.report(this.#member, report, invocation <= this.#ended);
       at(events.now + this.#latency(), () => {
         if (!isCurrent()) return;
+        this.#isReporting = false;
         this.#note(begunAt, state);
         const next = advance(state, this.#seen, this.#member, clock(), this.#options);
         if (next !== undefined) {
-          at(events.now + this.#latency(), () => {
+          events.at(events.now + this.#latency(), () => {
             const begun = this.#row.begin(next);
             at(events.now + this.#latency(), () => {
               if (!isCurrent()) return;
@@ -142,7 +156,7 @@ export class SluiceSide implements Side {
 
   #note(begunAt: number, state: SimulatedLimitRow["state"]): void {
     const now = this.#context.clock();
-    this.#seen.note(state.members, now);
+    this.#seen.note(state.members, begunAt, now);
     this.#limit.endReport(begunAt, now, state);
     this.#acceptedPerSecond = state.limit.acceptedPerSecond;
   }

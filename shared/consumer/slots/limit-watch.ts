@@ -213,7 +213,7 @@ export class LimitWatch {
     const { state } = stored;
     this.#latest = stored;
     this.#askedAt = Math.max(this.#askedAt, begunAt);
-    this.#seen.note(state.members, now());
+    this.#seen.note(state.members, begunAt, now());
     const limit = limitInForce(state, this.#options);
     this.#freeUntil = isLimited(limit) ? Number.NEGATIVE_INFINITY : begunAt + LEASE_MILLISECONDS;
     this.limit.endReport(begunAt, now(), { ...state, limit });

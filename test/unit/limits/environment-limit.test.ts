@@ -1,7 +1,8 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { EMPTY_STATE } from "../../../shared/limits/advance.ts";
 import { EnvironmentLimit } from "../../../shared/limits/environment-limit.ts";
 import type { LimitState } from "../../../shared/limits/limit-state.ts";
+import { LEASE_MILLISECONDS } from "../../../shared/limits/seen-members.ts";
 
 const environment = () => new EnvironmentLimit({ member: "a", slots: 10, concurrency: 100, random: () => 0.5 }, 0);
 
@@ -21,7 +22,9 @@ const working = () => {
   const limit = environment();
   limit.resume(0);
   limit.beginReport(0, 10);
-  limit.endReport(0, 10, held());
+  limit.endReport(0, 5, held({ epoch: 3, shares: {}, members: {} }));
+  limit.beginReport(5, 10);
+  limit.endReport(5, 10, held());
   return limit;
 };
 
@@ -42,6 +45,102 @@ test("a share that was given before the environment left the row is not in force
   expect(limit.size(280)).toBe(10);
 });
 
+test("a share whose lease has ended is in force again only when a later epoch gives it", () => {
+  const limit = working();
+  const wake = 6 + LEASE_MILLISECONDS;
+  expect(limit.size(wake)).toBe(0);
+  limit.beginReport(wake, 10);
+  limit.endReport(wake, wake + 10, held());
+  expect(limit.mayStart(wake + 20)).toEqual({ tag: "full" });
+  expect(limit.nextReportMilliseconds).toBeLessThan(1_000);
+  limit.beginReport(wake + 250, 10);
+  limit.endReport(wake + 250, wake + 260, held({ epoch: 5, shares: { a: [{ epoch: 5, slots: 10 }] } }));
+  expect(limit.size(wake + 270)).toBe(10);
+});
+
+test("a report that is answered after the lease has ended does not keep the share", () => {
+  const limit = working();
+  limit.beginReport(2_990, 10);
+  limit.endReport(2_990, 6 + LEASE_MILLISECONDS, held());
+  expect(limit.size(7 + LEASE_MILLISECONDS)).toBe(0);
+});
+
+test("after a last update that failed, the share is not in force before the next epoch gives it", () => {
+  const limit = working();
+  limit.beginLastReport(100);
+  limit.failReport();
+  limit.resume(200);
+  limit.beginReport(200, 10);
+  limit.endReport(200, 210, held());
+  expect(limit.size(220)).toBe(0);
+});
+
+test("an environment that loses its whole share says so until its attempts have ended", () => {
+  const limit = working();
+  const attempt = limit.started(20);
+  limit.beginReport(1_000, 10);
+  const lost = held({
+    epoch: 5,
+    shares: { a: [{ epoch: 5, slots: 0 }], b: [{ epoch: 5, slots: 10 }] },
+    members: { a: note, b: { ...note, wanted: 10 } },
+  });
+  limit.endReport(1_000, 1_010, lost);
+  expect(limit.nextReportMilliseconds).toBeLessThan(100);
+  expect(limit.beginReport(1_020, 10).note).toMatchObject({ epoch: 5, inFlight: 1 });
+  limit.endReport(1_020, 1_030, lost);
+  expect(limit.nextReportMilliseconds).toBe(250);
+  expect(limit.beginReport(1_280, 10).note).toMatchObject({ epoch: 5, inFlight: 1 });
+  limit.endReport(1_280, 1_290, lost);
+  limit.ended(1_300, attempt, { tag: "succeeded" });
+  expect(limit.beginReport(1_530, 10).note).toBeUndefined();
+});
+
+test("an environment whose last attempt ended before it could say that it has lost its share still says so", () => {
+  const limit = working();
+  limit.endReport(1_000, 1_010, held({ epoch: 5, shares: { a: [{ epoch: 5, slots: 0 }] }, limit: { slots: 0 } }));
+  expect(limit.beginReport(1_030, 10).note).toMatchObject({ epoch: 5 });
+});
+
+describe("of the environments without a share, those that will get the slots of one that ends", () => {
+  const ending = { ...note, isEnding: true as const };
+  const waiting = (members: LimitState["members"]) => {
+    const limit = environment();
+    limit.resume(0);
+    limit.beginReport(0, 10);
+    limit.endReport(0, 10, held({ shares: { z: [{ epoch: 4, slots: 10 }] }, members }));
+    return limit;
+  };
+
+  test("report often and keep their messages", () => {
+    const limit = waiting({ z: ending, b: note });
+    expect(limit.mayGetShare(20)).toBe(true);
+    expect(limit.mayStart(20)).toEqual({ tag: "full" });
+    expect(limit.nextReportMilliseconds).toBe(250);
+    expect(limit.beginReport(20, 10).note).toMatchObject({ wanted: 10 });
+  });
+
+  test("do not include one that comes after enough others", () => {
+    const limit = waiting({ z: ending, A: note });
+    expect(limit.mayGetShare(20)).toBe(false);
+    expect(limit.mayStart(20)).toEqual({ tag: "no share" });
+    expect(limit.nextReportMilliseconds).toBe(1_000);
+    expect(limit.beginReport(20, 10).note).toBeUndefined();
+  });
+
+  test("include the next one if those before it want fewer", () => {
+    expect(waiting({ z: ending, A: { ...note, wanted: 10 }, B: { ...note, isLeaving: true } }).mayGetShare(20)).toBe(
+      false,
+    );
+    expect(waiting({ z: ending, b: { ...note, wanted: 4 } }).mayGetShare(20)).toBe(true);
+    expect(waiting({ z: ending, A: { ...note, isEnding: true } }).mayGetShare(20)).toBe(true);
+    expect(waiting({ z: ending, A: { ...note, isLeaving: true } }).mayGetShare(20)).toBe(true);
+  });
+
+  test("are nobody while all holders stay", () => {
+    expect(waiting({ z: note }).mayStart(20)).toEqual({ tag: "no share" });
+  });
+});
+
 test("an environment that ends soon says so, works on, and reports at once when its share is taken", () => {
   const limit = working();
   limit.announceEnd();
@@ -60,6 +159,25 @@ test("an environment that leaves needs the slots of its attempts only", () => {
   limit.started(20);
   limit.leave();
   expect(limit.beginReport(30, 10).note).toMatchObject({ isLeaving: true, wanted: 1 });
+  expect(limit.nextReportMilliseconds).toBe(250);
+});
+
+test("an environment that leaves after it has announced its end does not say both", () => {
+  const limit = working();
+  limit.announceEnd();
+  limit.leave();
+  const { note } = limit.beginReport(30, 10);
+  expect(note).toMatchObject({ isLeaving: true });
+  expect(note).not.toHaveProperty("isEnding");
+});
+
+test("a share that became smaller is reported soon, also if another epoch has begun since", () => {
+  const limit = working();
+  limit.endReport(1_000, 1_010, held({ epoch: 5, shares: { a: [{ epoch: 5, slots: 4 }] } }));
+  limit.endReport(1_010, 1_020, held({ epoch: 6, shares: { a: [{ epoch: 6, slots: 4 }] } }));
+  expect(limit.nextReportMilliseconds).toBeLessThan(100);
+  limit.resume(1_030);
+  expect(limit.nextReportMilliseconds).toBe(1_000);
 });
 
 test("a throttle contradicts a limit of slots if the service has accepted as many in flight since the one before", () => {
