@@ -77,6 +77,7 @@ function ownBucket(scope: Construct, id: string, { encryptionKey, removalPolicy 
     enforceSSL: true,
     blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
     objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+    // There are no versions: no object is ever overwritten, and versions would keep every raw object that a part has replaced.
     // The parts of an upload that was not completed cost as much as objects. Results never expire.
     // https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpu-abort-incomplete-mpu-lifecycle-config.html
     lifecycleRules: [{ abortIncompleteMultipartUploadAfter: Duration.days(1) }],

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { Stack } from "aws-cdk-lib";
 import { Key } from "aws-cdk-lib/aws-kms";
+import { Bucket } from "aws-cdk-lib/aws-s3";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import { expect, inject, test } from "vitest";
 import { loadWorkflows } from "../../infra/workflow-files.ts";
@@ -24,6 +25,7 @@ test("cfn-lint finds nothing in the template of any workflow, nor with every opt
   }
   const full = new Stack(app, "full");
   fanOutIn(full, {
+    options: { results: true },
     encryptionKey: new Key(full, "Key", { enableKeyRotation: true }),
     alarmTopic: new Topic(full, "Topic", { enforceSSL: true }),
     deletionProtection: true,
@@ -31,6 +33,9 @@ test("cfn-lint finds nothing in the template of any workflow, nor with every opt
     schedule: { expression: "cron(0 8 ? * MON-FRI *)", timeZone: "Europe/Berlin", flexibleWindow: { hours: 1 } },
     permissions: [{ actions: ["s3:GetObject"], resources: ["arn:aws:s3:::invoices/*"] }],
   });
+  const given = new Stack(app, "given");
+  const bucket = Bucket.fromBucketName(given, "Results", "acme-results");
+  fanOutIn(given, { options: { results: true }, results: { bucket, prefix: "prod" } });
   app.synth();
   const templates = readdirSync(outdir).filter((name) => name.endsWith(".template.json"));
   expect(templates.length).toBeGreaterThan(3);

@@ -66,7 +66,6 @@ while (quiet < QUIET_POLLS) {
   const isFinal = manifest !== undefined && compactionsAsked <= compactionsDone && run !== undefined && hasEnded(run);
   const now = JSON.stringify([messages, run?.results]);
   quiet = isFinal && messages === 0 && now === last ? quiet + 1 : 0;
-  if (now !== last) console.error(`${new Date().toISOString()} waiting: ${now}`);
   last = now;
 }
 const run = await patiently(() => runs.get(RUN));

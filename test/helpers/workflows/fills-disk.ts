@@ -23,7 +23,9 @@ export default defineWorkflow<number>({
   task: async (index) => {
     if (index === 20) fillDisk();
     await setTimeout(50);
+    return { index, text: "x".repeat(1_000) };
   },
+  results: true,
   concurrency: 4,
   tasksPerEnvironment: 2,
 });

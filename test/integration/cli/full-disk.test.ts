@@ -18,6 +18,7 @@ const SCRIPT = `
   rm .sluice/filler
   "$NODE" --no-warnings "$CLI" status --json >status.out
   "$NODE" --no-warnings "$CLI" resume fills-disk --json >second.out 2>second.err
+  "$NODE" --no-warnings "$CLI" results fills-disk >results.jsonl
 `;
 
 const lines = (text: string): readonly Record<string, unknown>[] =>
@@ -55,5 +56,7 @@ describe.skipIf(!mayMount)("a disk that becomes full during a run", () => {
       succeeded: 60,
       dead: 0,
     });
+    const results = lines(world.read("results.jsonl")) as readonly { readonly result: { readonly index: number } }[];
+    expect(results.map(({ result }) => result.index)).toEqual(Array.from({ length: 60 }, (_, index) => index));
   });
 });

@@ -1,10 +1,14 @@
-import { beforeEach, describe, expect, test } from "vitest";
+import { PutObjectCommand } from "@aws-sdk/client-s3";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { S3ObjectStore } from "../../../shared/aws/s3-object-store.ts";
+import * as sdk from "../../../shared/aws/s3-sdk.ts";
 import type { ConsumerOptions } from "../../../shared/consumer/consumer.ts";
 import { PermanentError, type WorkflowOptions } from "../../../shared/index.ts";
 import { replacementBody } from "../../../shared/messages/dead-letter.ts";
 import { envelopeBody, parseEnvelope } from "../../../shared/messages/envelope.ts";
 import { LARGEST_RESULT_BYTES } from "../../../shared/results/result-json.ts";
 import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
+import { FakeS3Bucket, s3Error } from "../../helpers/fake-s3-bucket.ts";
 import { MemoryObjectStore } from "../../helpers/memory-object-store.ts";
 
 const ITEMS = [10, 11, 12, 13];
@@ -136,6 +140,29 @@ describe("a store that refuses", () => {
       if (operation === "update") throw new Error("the ledger is down");
     };
     expect(await consume({})).toEqual(["0", "1", "2", "3"]);
+  });
+});
+
+describe("a bucket that refuses", () => {
+  test.for([
+    ["AccessDenied", 403, "the role lacks a right on these objects"],
+    ["NoSuchBucket", 404, "the bucket was deleted: deploy the stack again"],
+  ] as const)("says %s and how to fix it, and no item is lost", async ([name, status, fix]) => {
+    const s3 = new FakeS3Bucket();
+    const bucket = new S3ObjectStore("s3://my-bucket/test", sdk, s3.client);
+    s3.mock.on(PutObjectCommand).rejects(s3Error(name, status));
+    const error = vi.spyOn(world.logger, "error");
+    expect(await consume({}, { resultStore: bucket })).toEqual(["0", "1", "2", "3"]);
+    expect(await world.counts()).toMatchObject({ succeeded: 0, pending: 4, dead: 0, retried: 0 });
+    const message = `could not write s3://my-bucket/test/.*: ${name}: .*${fix}`;
+    // One line for the object, which has the results of all four items.
+    expect(error).toHaveBeenCalledExactlyOnceWith(
+      "results could not be stored, so their items come back to the queue and are attempted again",
+      { items: 4, error: expect.objectContaining({ message: expect.stringMatching(message) }) },
+    );
+
+    expect(await consume({}, {}, { receiveCount: 2 })).toEqual([]);
+    expect(await world.counts()).toMatchObject({ succeeded: 4, retried: 0 });
   });
 });
 
