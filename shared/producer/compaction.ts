@@ -15,10 +15,18 @@ const POLICY = { attempts: 30, baseMilliseconds: 1_000, capMilliseconds: 300_000
 
 /**
  * After the first manifest, a compaction waits for the other successes of the same redrive: at least the shortest time, and
- * until no redriven item is pending, but not longer than the longest time. Each look reads page rows, so it waits for half
- * of the time so far until the next one: ten looks at most.
+ * until no redriven item is pending, but not longer than the longest time. Each look reads page rows, so the next one is
+ * after half of the time so far, or after a minute.
  */
-const REDRIVE = { shortestMilliseconds: 30_000, longestMilliseconds: 900_000, share: 0.5 } as const;
+const REDRIVE = {
+  shortestMilliseconds: 30_000,
+  longestMilliseconds: 900_000,
+  share: 0.5,
+  longestPauseMilliseconds: 60_000,
+} as const;
+
+/** More than the looks in the longest time. They are receives, and no tries. */
+const MOST_LOOKS = 20;
 
 /** The most characters of the reason that a message in the dead-letter queue carries. */
 const LONGEST_REASON = 1_000;
@@ -51,7 +59,8 @@ export async function handleCompaction(
     const error = toError(thrown);
     metrics.count("slicesFailed", 1);
     logger.error("the results of a run could not be compacted", { run: id, attempt: control.receiveCount, error });
-    if (control.receiveCount >= POLICY.attempts) return await deadLetter(message, error, context);
+    const looks = message.round > 1 ? MOST_LOOKS : 0;
+    if (control.receiveCount >= POLICY.attempts + looks) return await deadLetter(message, error, context);
     return { tag: "wait", milliseconds: backoffMilliseconds(POLICY, control.receiveCount, random()) };
   }
 }
@@ -115,11 +124,11 @@ async function waitForRedrive(
   waited: number,
   runs: Pick<ProducerContext["runs"], "counts">,
 ): Promise<number> {
-  const { shortestMilliseconds, longestMilliseconds, share } = REDRIVE;
+  const { shortestMilliseconds, longestMilliseconds, longestPauseMilliseconds, share } = REDRIVE;
   if (waited < shortestMilliseconds) return shortestMilliseconds - waited;
   const left = longestMilliseconds - waited;
   if (left <= 0 || (await runs.counts(run)).pending === 0) return 0;
-  return Math.min(left, waited * share);
+  return Math.min(left, longestPauseMilliseconds, waited * share);
 }
 
 /** Sends a copy of the message to the control queue's dead-letter queue. The copy can be redriven unchanged. */

@@ -24,8 +24,12 @@ type Step =
   | { readonly tag: "record"; readonly which: number }
   | { readonly tag: "die"; readonly place: number }
   | { readonly tag: "redrive"; readonly place: number }
+  /** A dead item is redriven and succeeds. */
+  | { readonly tag: "redrive and succeed"; readonly place: number }
   /** A slice of a compaction. Calls of the store fail, and the producer may end after each part. */
   | { readonly tag: "compact"; readonly faults: readonly StoreFault[]; readonly isShort: boolean }
+  /** All slices of a compaction, each of which ends after one part. */
+  | { readonly tag: "compact in slices" }
   /** Two producers at once: another slice begins at this call of the store. */
   | { readonly tag: "compact twice"; readonly at: number };
 
@@ -42,7 +46,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ tag: fc.constant("record" as const), which: fc.nat() }) },
   { weight: 2, arbitrary: fc.record({ tag: fc.constant("die" as const), place }) },
   { weight: 2, arbitrary: fc.record({ tag: fc.constant("redrive" as const), place }) },
+  { weight: 3, arbitrary: fc.record({ tag: fc.constant("redrive and succeed" as const), place }) },
   { weight: 3, arbitrary: fc.record({ tag: fc.constant("compact" as const), faults, isShort: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.record({ tag: fc.constant("compact in slices" as const) }) },
   { weight: 1, arbitrary: fc.record({ tag: fc.constant("compact twice" as const), at: fc.nat({ max: 12 }) }) },
 );
 
@@ -100,9 +106,17 @@ class Story {
         this.#generations[step.place] = (this.#generations[step.place] ?? 0) + 1;
         await world.redrive(this.#entry(step.place));
         break;
+      case "redrive and succeed":
+        if (this.#isDead[step.place] !== true) break;
+        await this.take({ tag: "redrive", place: step.place });
+        await world.succeed(this.#entry(step.place));
+        break;
       case "compact":
         world.failCalls((call) => step.faults[call]);
         await world.compact(() => step.isShort).catch(() => {});
+        break;
+      case "compact in slices":
+        while ((await world.compact(() => true)).tag === "time");
         break;
       case "compact twice": {
         const second: Promise<unknown>[] = [];
