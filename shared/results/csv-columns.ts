@@ -15,7 +15,7 @@ interface ParsedRow {
 }
 
 /** Integers that a number cannot hold become text. */
-const parseRow = (line: Buffer): ParsedRow => parseJson(line.toString(), "text") as ParsedRow;
+const parseRow = (line: string): ParsedRow => parseJson(line, "text") as ParsedRow;
 
 const isPlainObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -82,8 +82,8 @@ export class CsvRows {
    * @param line A row of a part.
    * @param end What follows the cells.
    */
-  line(line: Buffer, end = "\n"): string {
-    const row = parseRow(line);
+  line(line: Buffer | string, end = "\n"): string {
+    const row = parseRow(typeof line === "string" ? line : line.toString());
     const { result } = row;
     const fields = isPlainObject(result) && !this.#isWhole ? result : { [WHOLE_RESULT]: result };
     let text = cell(row.id);

@@ -105,6 +105,18 @@ describe("results as CSV", () => {
     expect({ rows, read }).toEqual({ rows: 3, read: 3 });
   });
 
+  test("are converted line by line, also where a chunk has many, and characters of several bytes", async () => {
+    const notes = Array.from({ length: 5_000 }, (_, index) => "ü😀".repeat(index % 23));
+    const lines = notes.map((note, index) => `${JSON.stringify({ id: `r/0/${index}`, result: { note } })}\n`);
+    const set = setOf({
+      async *lines() {
+        yield { lines: Buffer.from(lines.join("")), rows: lines.length };
+      },
+    });
+    const { text } = await written(set, { format: "csv", include: [] });
+    expect(parse(text).slice(1)).toEqual(notes.map((note, index) => [`r/0/${index}`, note]));
+  });
+
   test("are followed by what failed, in columns of its own", async () => {
     const { text } = await written(await stored(), { format: "csv", include: ["item"] }, [FAILED]);
     const [header, , , , last] = parse(text);
