@@ -45,7 +45,7 @@ export const LONG: readonly Scope[] = [
   { ...RESULTS, name: "the result of an item", consumers: 1, pages: [["good"]] },
   { ...RESULTS, name: "the result of an item that fails at first", consumers: 1, pages: [["flaky"]] },
   { ...RESULTS, name: "the result of an item that succeeds and dies", consumers: 1, pages: [["fickle"]] },
-  { ...RESULTS, name: "the result of an item, and a producer that dies", consumers: 1, pages: [["good"]], spares: 1 },
+  { ...RESULTS, name: "no result at all, and a producer that dies", consumers: 1, pages: [[]], spares: 1 },
   { ...TWO, name: "two pages, and a run that is cancelled", consumers: 1, pages: [["good"], ["good"]], cancel: true },
   { ...TWO, name: "two pages of an item, and a producer that dies", pages: [["good"], ["good"]], spares: 1 },
   { ...OVERLAP, name: "one item, and two producers at once", pages: [["good"]] },
@@ -96,6 +96,7 @@ export const LONG: readonly Scope[] = [
 /** No exploration of these scopes has ended yet. They are explored only by name, as far as the memory suffices. */
 export const ENDLESS: readonly Scope[] = [
   { ...RESULTS, name: "the result of an item, and two consumers", pages: [["good"]] },
+  { ...RESULTS, name: "the result of an item, and a producer that dies", consumers: 1, pages: [["good"]], spares: 1 },
   {
     ...TWO,
     name: "a run that is cancelled under two producers",
