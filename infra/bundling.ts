@@ -1,6 +1,7 @@
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BuildOptions } from "esbuild";
+import { COMMON_ALIASES, COMMON_OPTIONS, LAMBDA_TARGET } from "../shared/bundling/build-options.ts";
 
 /** The functions of a workflow. */
 export const FUNCTIONS = ["producer", "consumer"] as const;
@@ -28,27 +29,12 @@ export const S3_ENTRY = moduleFile("../shared/aws/s3-file");
  */
 export function bundleOptions(workflowFile: string) {
   return {
-    bundle: true,
-    platform: "node",
-    target: "node24",
-    format: "esm",
-    mainFields: ["module", "main"],
-    minify: true,
-    // Errors and loggers show the names of functions and classes, and `sendCommand` uses the names of command classes.
-    keepNames: true,
-    sourcemap: true,
-    // Stack traces need positions and names only. With the sources, the asset would be three times as large.
-    sourcesContent: false,
-    // `pg` loads these only if it is asked to, or on another platform. Neither of them need be installed.
-    external: ["pg-native", "pg-cloudflare"],
+    ...COMMON_OPTIONS,
+    target: LAMBDA_TARGET,
     alias: {
+      ...COMMON_ALIASES,
       "#workflow": workflowFile,
       "@aws-sdk/credential-provider-node": moduleFile("./lambda-credentials"),
     },
-    banner: {
-      // CommonJS packages inside an ES module need a `require` to load Node's own modules.
-      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-    },
-    logLevel: "silent",
   } satisfies BuildOptions;
 }

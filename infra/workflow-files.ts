@@ -1,8 +1,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { ConfigurationError } from "../shared/base/errors.ts";
+import { importWorkflow } from "../shared/bundling/load-workflow.ts";
+import { isWorkflowFileName } from "../shared/bundling/workflow-file-names.ts";
 import type { Workflow } from "../shared/definition/workflow.ts";
-import { importWorkflow } from "../shared/definition/workflow-module.ts";
 
 /** A workflow and its file. */
 export interface WorkflowFile {
@@ -13,7 +14,8 @@ export interface WorkflowFile {
 
 /**
  * Loads the workflows of a directory. Each file in it must define a workflow, except for the companion files of the
- * embedded engine (`*.local.ts`) and type declarations (`*.d.ts`).
+ * embedded engine (`*.local.ts`), tests (`*.test.ts`, `*.spec.ts`) and type declarations (`*.d.ts`). The files are bundled
+ * before they are loaded, as for Lambda.
  *
  * @throws {ConfigurationError} The directory does not exist, a file cannot be loaded or defines no workflow, or two
  *   workflows have the same name.
@@ -22,7 +24,7 @@ export interface WorkflowFile {
 export async function loadWorkflows(directory: string): Promise<readonly WorkflowFile[]> {
   if (!existsSync(directory)) throw new ConfigurationError(`there is no directory ${resolve(directory)}`);
   const files = readdirSync(directory, { withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.(ts|mjs|js)$/.test(entry.name) && !/\.(local|d)\.ts$/.test(entry.name))
+    .filter((entry) => entry.isFile() && isWorkflowFileName(entry.name))
     .map(({ name }) => resolve(join(directory, name)))
     .sort();
   const loaded = await Promise.all(files.map(async (file) => ({ file, workflow: await importWorkflow(file) })));

@@ -1,11 +1,11 @@
 import { findDeadLetters } from "../../shared/dead-letters/browse.ts";
 import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
 import type { DlqOptions } from "../options/dead-letter-options.ts";
-import { widthOf } from "../screens/columns.ts";
 import { dlqCommand, placeOf } from "../screens/dlq/command-line.ts";
 import { type DeadLetterRun, deadLetterDetails } from "../screens/dlq/dead-letter-details.ts";
 import { shortId } from "../screens/dlq/dead-letter-text.ts";
 import { nextSteps } from "../screens/next-steps.ts";
+import { widthOf } from "../screens/terminal-width.ts";
 import { writeJson } from "../screens/write-json.ts";
 import { withOneTarget } from "../targets/dead-letter-target.ts";
 import type { Target } from "../targets/target.ts";

@@ -13,19 +13,11 @@ export interface Column {
   readonly paint?: (text: string) => string;
 }
 
-/** The width of output that is not a terminal. */
-const WITHOUT_TERMINAL = 200;
-/** Some pseudo-terminals do not know their width. */
-const UNKNOWN_TERMINAL = 80;
 const GAP = "  ";
 /** On a narrower terminal, two columns of text do not fit beside each other. */
 export const WIDE = 120;
 /** A growing column is at least this wide, so that a line holds at least a few words. */
 const MIN_WIDTH = 16;
-
-/** How many characters fit on a line of a stream. */
-export const widthOf = ({ isTTY, columns }: NodeJS.WriteStream): number =>
-  isTTY ? columns || UNKNOWN_TERMINAL : WITHOUT_TERMINAL;
 
 /** Rows below their headers, at most `width` characters wide. Widths are those of a terminal: an emoji takes two. */
 export function columns(

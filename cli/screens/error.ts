@@ -1,4 +1,4 @@
-import { SluiceError, toError } from "../../shared/base/errors.ts";
+import { isSluiceError, toError } from "../../shared/base/errors.ts";
 import { EXIT } from "../exit-code.ts";
 import { style } from "./format.ts";
 import { remark } from "./paragraph.ts";
@@ -7,7 +7,7 @@ import { writeJson } from "./write-json.ts";
 /** Prints the error that ended a command, for people or with `--json` as JSON. Returns the exit code. */
 export async function reportError(thrown: unknown): Promise<number> {
   const error = await explained(toError(thrown));
-  const known = error instanceof SluiceError;
+  const known = isSluiceError(error);
   const head = style("red", "error", process.stderr);
   if (process.argv.includes("--json")) {
     writeJson({ type: "error", code: known ? error.code : "UNEXPECTED", message: error.message });
@@ -28,7 +28,7 @@ export async function reportFatalError(thrown: unknown): Promise<number> {
 
 // The command may have failed before it loaded anything of the engine.
 async function explained(error: Error): Promise<Error> {
-  if (error instanceof SluiceError) return error;
+  if (isSluiceError(error)) return error;
   const { explainedFileError } = await import("./file-error.ts");
   return explainedFileError(error);
 }

@@ -2,7 +2,8 @@ import { styleText } from "node:util";
 import { oneLine } from "./printable.ts";
 
 /** A number with its thousands: "135,233". */
-export const count = (value: number): string => Math.round(value).toLocaleString("en-US");
+// `toLocaleString` loads the data of all locales, which takes 20 ms of CPU time.
+export const count = (value: number): string => String(Math.round(value)).replaceAll(/\B(?=(\d{3})+$)/g, ",");
 
 /** A duration: "4.2 s", "3 min 20 s", "2 h 5 min". */
 export function seconds(value: number): string {

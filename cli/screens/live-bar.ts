@@ -1,10 +1,10 @@
-import { widthOf } from "./columns.ts";
 import type { Display } from "./display.ts";
 import { style } from "./format.ts";
 import type { LiveProgress } from "./live-progress.ts";
 import { OneLineBar } from "./one-line-bar.ts";
 import { remark } from "./paragraph.ts";
 import { type Fact, progressFacts } from "./progress-facts.ts";
+import { widthOf } from "./terminal-width.ts";
 
 /** A shorter bar would show nothing. */
 const SHORTEST_BAR = 8;

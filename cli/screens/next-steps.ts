@@ -1,5 +1,5 @@
-import { widthOf } from "./columns.ts";
 import { style } from "./format.ts";
+import { widthOf } from "./terminal-width.ts";
 
 /** A command that the user can type next, and what it does. */
 export type Step = readonly [command: string, what: string];

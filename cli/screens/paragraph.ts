@@ -1,5 +1,5 @@
-import wrapAnsi from "wrap-ansi";
-import { widthOf } from "./columns.ts";
+import { widthOf } from "./terminal-width.ts";
+import { wrapLine } from "./wrap.ts";
 
 /** Breaks a text between its words at the terminal's width. If the stream is not a terminal, the text stays as it is. */
 export function paragraph(text: string, stream: NodeJS.WriteStream = process.stdout): string {
@@ -13,7 +13,7 @@ export function paragraph(text: string, stream: NodeJS.WriteStream = process.std
 // Spaces at the end of a line stay. They separate a question from the answer that is typed after it.
 function broken(line: string, width: number): string {
   const [, indent = "", words = "", end = ""] = /^( *)(.*?)( *)$/s.exec(line) ?? [];
-  const lines = wrapAnsi(words, Math.max(1, width - indent.length - end.length), { hard: true }).split("\n");
+  const lines = wrapLine(words, Math.max(1, width - indent.length - end.length));
   return `${indent}${lines.join(`\n${indent}`)}${end}`;
 }
 

@@ -1,7 +1,7 @@
 import cliTruncate from "cli-truncate";
-import { widthOf } from "./columns.ts";
 import { plural, style, table } from "./format.ts";
 import { oneLine } from "./printable.ts";
+import { widthOf } from "./terminal-width.ts";
 
 /** Where results are, and the first of them. */
 export interface ResultsAtEnd {

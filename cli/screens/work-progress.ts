@@ -1,6 +1,6 @@
-import { widthOf } from "./columns.ts";
 import { count, style } from "./format.ts";
 import { OneLineBar } from "./one-line-bar.ts";
+import { widthOf } from "./terminal-width.ts";
 
 /** On a terminal nothing is shown before this time. Most work is done sooner than a person could read the line. */
 const BAR_AFTER_MILLISECONDS = 700;

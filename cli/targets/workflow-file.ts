@@ -1,21 +1,39 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, extname, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { ConfigurationError, toError } from "../../shared/base/errors.ts";
+import { isWorkflowFileName, WORKFLOW_EXTENSIONS } from "../../shared/bundling/workflow-file-names.ts";
 import type { Workflow } from "../../shared/definition/workflow.ts";
-import { importWorkflow } from "../../shared/definition/workflow-module.ts";
 
 /** The directory in which a workflow is found by its name. */
 const DIRECTORY = "workflows";
-const COMPANION = ".local.ts";
+const COMPANIONS = [".local.ts", ".local.mts", ".local.mjs", ".local.js"];
 
-export interface LoadedWorkflow {
-  readonly workflow: Workflow;
+/** A workflow's file, which is not loaded yet. */
+export interface WorkflowFile {
   readonly file: string;
   /** What the user can type for the workflow. */
   readonly name: string;
   /** The file that starts what the workflow needs on this machine. See `startCompanion`. */
   readonly companion: string | undefined;
+}
+
+export interface LoadedWorkflow extends WorkflowFile {
+  readonly workflow: Workflow;
+}
+
+/**
+ * Finds a workflow's file by its name in `workflows/` or by its path.
+ *
+ * @throws {ConfigurationError} There is no such file.
+ */
+export function findWorkflow(nameOrPath: string): WorkflowFile {
+  const file = findFile(nameOrPath);
+  const stem = file.slice(0, -extname(file).length);
+  return {
+    file,
+    name: nameOrPath,
+    companion: COMPANIONS.map((extension) => stem + extension).find((path) => existsSync(path)),
+  };
 }
 
 /**
@@ -24,32 +42,22 @@ export interface LoadedWorkflow {
  * @throws {ConfigurationError} There is no such workflow, or its definition is invalid.
  */
 export async function loadWorkflow(nameOrPath: string): Promise<LoadedWorkflow> {
-  const file = findFile(nameOrPath);
-  const workflow = await importWorkflow(file);
-  const companion = file.slice(0, -extname(file).length) + COMPANION;
-  return {
-    workflow,
-    file,
-    name: nameOrPath,
-    companion: existsSync(companion) ? companion : undefined,
-  };
+  const found = findWorkflow(nameOrPath);
+  const { importWorkflow } = await import("../../shared/bundling/load-workflow.ts");
+  return { ...found, workflow: await importWorkflow(found.file) };
 }
 
 /** The names of the workflows in `workflows/`. */
 function workflowNames(): readonly string[] {
   if (!existsSync(DIRECTORY)) return [];
   return readdirSync(DIRECTORY, { withFileTypes: true })
-    .filter((entry) => entry.isFile() && [".ts", ".js", ".mjs"].includes(extname(entry.name)))
-    .filter(({ name }) => !name.endsWith(COMPANION) && !name.endsWith(".d.ts"))
+    .filter((entry) => entry.isFile() && isWorkflowFileName(entry.name))
     .map(({ name }) => basename(name, extname(name)))
     .sort();
 }
 
 function findFile(nameOrPath: string): string {
-  const candidates = [
-    ...[".ts", ".mjs", ".js"].map((extension) => join(DIRECTORY, nameOrPath + extension)),
-    nameOrPath,
-  ];
+  const candidates = [...WORKFLOW_EXTENSIONS.map((extension) => join(DIRECTORY, nameOrPath + extension)), nameOrPath];
   const found = candidates.find((path) => existsSync(path) && extname(path) !== "");
   if (found !== undefined) return resolve(found);
   const names = workflowNames();
@@ -75,7 +83,10 @@ export interface Companion {
 export async function startCompanion(file: string | undefined): Promise<Companion> {
   if (file === undefined) return { environment: {}, close: async () => {} };
   try {
-    const { default: start } = (await import(pathToFileURL(file).href)) as { default: () => Promise<Companion> };
+    const { loadModule } = await import("../../shared/bundling/load-module.ts");
+    const { default: start } = (await loadModule(file, { linksPackages: true })) as {
+      default: () => Promise<Companion>;
+    };
     return await start();
   } catch (cause) {
     throw new ConfigurationError(`${file} cannot be started: ${toError(cause).message}`, { cause });

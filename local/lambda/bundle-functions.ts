@@ -1,13 +1,13 @@
 import { createHash } from "node:crypto";
-import { accessSync, constants, existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { dirname, join, sep } from "node:path";
-import { fileURLToPath } from "node:url";
-import { type BuildFailure, formatMessages } from "esbuild";
+import { join } from "node:path";
 import { bundleOptions, entryOf, FUNCTIONS, type FunctionName } from "../../infra/bundling.ts";
-import { ConfigurationError } from "../../shared/base/errors.ts";
-import { BundleCache, type BundleFiles } from "./bundle-cache.ts";
-import { cachedBuild } from "./cached-build.ts";
+import { buildError } from "../../shared/bundling/build-error.ts";
+import { localTarget } from "../../shared/bundling/build-options.ts";
+import { BundleCache, type BundleFiles } from "../../shared/bundling/bundle-cache.ts";
+import { cacheDirectory } from "../../shared/bundling/cache-directory.ts";
+import { cachedBuild } from "../../shared/bundling/cached-build.ts";
 
 /** How to bundle. */
 export interface BundleOptions {
@@ -33,20 +33,19 @@ export async function bundleFunctions(
 ): Promise<Record<FunctionName, string> & { readonly codeVersion: string }> {
   let files: BundleFiles;
   try {
-    files = await cachedBuild(
+    ({ files } = await cachedBuild(
       {
         ...bundleOptions(workflowFile),
+        target: localTarget(),
         // One build of both functions parses their common modules once.
         entryPoints: FUNCTIONS.map((name) => ({ in: entryOf(name), out: name })),
         outExtension: { ".js": ".mjs" },
       },
       cache,
-      onBuild,
-    );
-  } catch (cause) {
-    if (!(cause instanceof Error && "errors" in cause)) throw cause;
-    const messages = await formatMessages((cause as BuildFailure).errors, { kind: "error" });
-    throw new ConfigurationError(`${workflowFile} cannot be bundled:\n${messages.join("\n")}`, { cause });
+      { onBuild },
+    ));
+  } catch (thrown) {
+    throw await buildError(workflowFile, thrown);
   }
   mkdirSync(directory, { recursive: true });
   await Promise.all(Object.entries(files).map(([name, content]) => writeFile(join(directory, name), content)));
@@ -64,29 +63,4 @@ function versionOf(files: BundleFiles): string {
   const hash = createHash("sha256");
   for (const name of Object.keys(files).sort()) hash.update(files[name] ?? "");
   return hash.digest("hex").slice(0, VERSION_LENGTH);
-}
-
-/**
- * Where bundles are kept: in the `node_modules` in which Sluice is installed, as other build tools do.
- *
- * @returns `undefined` if that directory cannot be written.
- */
-function cacheDirectory(): string | undefined {
-  const here = fileURLToPath(import.meta.url);
-  const installed = here.lastIndexOf(`${sep}node_modules${sep}`);
-  const root = installed < 0 ? packageRoot(dirname(here)) : here.slice(0, installed);
-  const directory = join(root, "node_modules", ".cache", "sluice", "bundles");
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    accessSync(directory, constants.R_OK | constants.W_OK);
-    return directory;
-  } catch {
-    return undefined;
-  }
-}
-
-/** The nearest directory with a `package.json`. */
-function packageRoot(directory: string): string {
-  const parent = dirname(directory);
-  return existsSync(join(directory, "package.json")) || parent === directory ? directory : packageRoot(parent);
 }

@@ -8,6 +8,11 @@ export interface SluiceErrorOptions {
   readonly ids?: Readonly<Record<string, string | number>>;
 }
 
+const brand: unique symbol = Symbol.for("sluice.error");
+
+/** Whether a value is an error of Sluice, of this copy of the library or of another one, such as that in a bundle. */
+export const isSluiceError = (value: unknown): value is SluiceError => value instanceof Error && brand in value;
+
 /**
  * The base class of all errors of Sluice.
  *
@@ -27,6 +32,10 @@ export class SluiceError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.ids = options.ids ?? {};
+  }
+
+  get [brand](): true {
+    return true;
   }
 }
 

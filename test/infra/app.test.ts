@@ -4,7 +4,6 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { pathToFileURL } from "node:url";
 import { Stack } from "aws-cdk-lib";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { addWorkflowStacks } from "../../infra/stacks.ts";
@@ -36,7 +35,7 @@ function directoryOf(files: Readonly<Record<string, string>>): string {
   const directory = mkdtempSync(join(tmpdir(), "sluice-workflows-"));
   onTestFinished(() => rmSync(directory, { recursive: true }));
   mkdirSync(directory, { recursive: true });
-  const library = pathToFileURL(join(root, "shared/index.ts")).href;
+  const library = join(root, "shared/index.ts");
   for (const [name, content] of Object.entries(files)) {
     writeFileSync(
       join(directory, name),

@@ -1,8 +1,8 @@
 import { DeadLetterGroups } from "../../../shared/dead-letters/groups.ts";
 import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
 import type { ItemChange } from "../../dlq/item-change.ts";
-import { widthOf } from "../columns.ts";
 import { count, style } from "../format.ts";
+import { widthOf } from "../terminal-width.ts";
 import { itemText, shortId } from "./dead-letter-text.ts";
 import { groupTable } from "./group-table.ts";
 

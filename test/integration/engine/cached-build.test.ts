@@ -10,8 +10,8 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { BundleCache } from "../../../local/lambda/bundle-cache.ts";
-import { type CacheableBuildOptions, cachedBuild, keyOf } from "../../../local/lambda/cached-build.ts";
+import { BundleCache } from "../../../shared/bundling/bundle-cache.ts";
+import { type CacheableBuildOptions, cachedBuild, keyOf } from "../../../shared/bundling/cached-build.ts";
 import { temporaryDirectory } from "../../helpers/test-engine.ts";
 
 /** A project in which the entry point imports a module, which imports another one and a package. */
@@ -52,9 +52,10 @@ const settled = async () => {
 /** Builds, and says whether esbuild ran. */
 async function build(more?: Partial<CacheableBuildOptions>, from = cache) {
   let built = false;
-  const files = await cachedBuild(optionsFor(more), from, () => {
+  const onBuild = () => {
     built = true;
-  });
+  };
+  const { files } = await cachedBuild(optionsFor(more), from, { onBuild });
   return { built, code: Buffer.from(files["main.js"] ?? "").toString(), files };
 }
 
@@ -191,7 +192,9 @@ test("a change is noticed in whatever directory the process works", async () => 
 });
 
 test("a file that changes while esbuild runs is not cached with the bundle of before", async () => {
-  await cachedBuild(optionsFor(), cache, () => write("b/index.ts", 'export const b = "written during the build";\n'));
+  await cachedBuild(optionsFor(), cache, {
+    onBuild: () => write("b/index.ts", 'export const b = "written during the build";\n'),
+  });
   await settled();
   expect(await build()).toMatchObject({ built: true, code: expect.stringContaining("written during the build") });
 });

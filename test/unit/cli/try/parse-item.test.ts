@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseItem } from "../../../../cli/try/try-here.ts";
+import { parseItem } from "../../../../cli/try/parse-item.ts";
 
 test("an item of --item keeps its large integers exactly", () => {
   expect(parseItem('{"id":9007199254740993}')).toEqual({ id: 9_007_199_254_740_993n });

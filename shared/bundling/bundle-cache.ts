@@ -11,13 +11,15 @@ export interface CachedBundle {
   readonly inputs: BundleInputs;
   /** Digest of the inputs at the time of the build. */
   readonly digest: string;
+  /** The sizes and times of the inputs when they had this digest. While they are the same, the digest need not be computed. */
+  readonly fingerprint: string;
+  /** By name, the directories of the packages that the bundle imports and does not contain. */
+  readonly packages: Readonly<Record<string, string>>;
   readonly files: BundleFiles;
 }
 
 /** The first part of an entry. The files follow it in this order. */
-interface Header {
-  readonly inputs: BundleInputs;
-  readonly digest: string;
+interface Header extends Omit<CachedBundle, "files"> {
   readonly files: readonly { readonly name: string; readonly bytes: number }[];
 }
 
@@ -104,10 +106,9 @@ export class BundleCache {
   }
 }
 
-function encode({ inputs, digest, files }: CachedBundle): Buffer {
+function encode({ files, ...others }: CachedBundle): Buffer {
   const header: Header = {
-    inputs,
-    digest,
+    ...others,
     files: Object.entries(files).map(([name, { byteLength }]) => ({ name, bytes: byteLength })),
   };
   const rest = Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), ...Object.values(files)]);
@@ -119,12 +120,12 @@ function decode(entry: Buffer): CachedBundle | undefined {
   const rest = entry.subarray(headerAt);
   if (createHash("sha256").update(rest).digest("hex") !== entry.toString("latin1", 0, headerAt - 1)) return undefined;
   const headerEnd = rest.indexOf(NEWLINE);
-  const { inputs, digest, files: listed } = JSON.parse(rest.toString("utf8", 0, headerEnd)) as Header;
+  const { files: listed, ...others } = JSON.parse(rest.toString("utf8", 0, headerEnd)) as Header;
   const files: Record<string, Uint8Array> = {};
   let start = headerEnd + 1;
   for (const { name, bytes } of listed) {
     files[name] = rest.subarray(start, start + bytes);
     start += bytes;
   }
-  return { inputs, digest, files };
+  return { ...others, files };
 }

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
-import { lstatSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { createHash, hash } from "node:crypto";
+import { lstatSync, readdirSync, readFileSync, realpathSync, type Stats, statSync } from "node:fs";
 import { createRequire, isBuiltin } from "node:module";
 import { basename, dirname, extname, isAbsolute, join, resolve } from "node:path";
 import type { Metafile } from "esbuild";
@@ -85,6 +85,28 @@ export function digestOf({ files, names, packages }: BundleInputs): string {
     digest.update(`${found.join("\n")}\n`);
   }
   return digest.digest("hex");
+}
+
+/**
+ * The sizes and times of the inputs. Two equal fingerprints mean that no input has changed, if none of them changed in the
+ * moments before the first fingerprint: see `mayHaveChangedSince`. Reading sizes and times takes a tenth of the CPU time of
+ * `digestOf`.
+ */
+export function fingerprintOf({ files, names, packages }: BundleInputs): string {
+  let text = "";
+  const add = (status: Stats | undefined) => {
+    text +=
+      status === undefined ? "-" : `${status.size} ${status.mtimeMs} ${status.ctimeMs} ${status.ino} ${status.dev}\n`;
+  };
+  for (const file of files) add(statSync(file, { throwIfNoEntry: false }));
+  // The times of a directory change when an entry is added, renamed or removed.
+  for (const directory of Object.keys(names)) add(statSync(directory, { throwIfNoEntry: false }));
+  for (const [directory, known] of Object.entries(packages)) {
+    const root = join(directory, "node_modules");
+    add(lstatSync(root, { throwIfNoEntry: false }));
+    for (const name of known) add(lstatSync(join(root, name), { throwIfNoEntry: false }));
+  }
+  return hash("sha256", text);
 }
 
 /**
