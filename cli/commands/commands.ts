@@ -16,6 +16,12 @@ export interface ListedCommand {
  */
 export const COMMANDS: readonly ListedCommand[] = [
   {
+    name: "init",
+    usage: "[options] [folder]",
+    summary: "write a workflow with sample data, a test and a CDK app",
+    load: async () => (await import("./init.ts")).initCommand,
+  },
+  {
     name: "run",
     usage: "[options] <workflow>",
     summary: "run a workflow on this machine",

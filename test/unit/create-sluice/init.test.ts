@@ -1,0 +1,191 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type InitOptions, init, nextCommands } from "../../../create-sluice/init.ts";
+import { nameOf } from "../../../create-sluice/own-csv.ts";
+import { SOURCE_KINDS } from "../../../create-sluice/sources/sources.ts";
+
+let folder: string;
+let asked: string[];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "sluice-init-"));
+  asked = [];
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const write = (options: Partial<InitOptions> = {}) =>
+  init({
+    folder,
+    source: "csv",
+    library: "^0.1.0",
+    node: "24.0.0",
+    mayOverwrite: async (path) => {
+      asked.push(path);
+      return false;
+    },
+    ...options,
+  });
+const read = (file: string) => readFileSync(join(folder, file), "utf8");
+const put = (file: string, content: string) => writeFileSync(join(folder, file), content);
+const manifest = () => JSON.parse(read("package.json"));
+
+test.each(SOURCE_KINDS.map(({ id }) => id))("%s: an empty folder becomes a project of ES modules", async (source) => {
+  const { name, written, kept } = await write({ source });
+  expect(kept).toEqual([]);
+  expect(written).toEqual(
+    expect.arrayContaining([
+      ".gitignore",
+      "app.ts",
+      "cdk.json",
+      "package.json",
+      `test/${name}.test.ts`,
+      "tsconfig.json",
+      `workflows/${name}.ts`,
+    ]),
+  );
+  expect(manifest()).toMatchObject({
+    type: "module",
+    scripts: { start: `sluice run ${name}`, test: "node --test", deploy: `cdk deploy ${name}` },
+    dependencies: { sluice: "^0.1.0" },
+  });
+  expect(manifest().devDependencies).not.toHaveProperty("node");
+  expect(JSON.parse(read("cdk.json"))).toEqual({ app: "node app.ts" });
+});
+
+describe("an existing project", () => {
+  test("keeps its scripts, its versions and its other fields", async () => {
+    put(
+      "package.json",
+      JSON.stringify({ name: "own", type: "module", scripts: { start: "own" }, dependencies: { zod: "^3.25.0" } }),
+    );
+    const report = await write();
+    expect(manifest()).toMatchObject({
+      name: "own",
+      scripts: { start: "own", "sluice:start": "sluice run customers", test: "node --test" },
+      dependencies: { zod: "^3.25.0" },
+    });
+    expect(nextCommands(report, true).at(-1)).toBe("npm run sluice:start");
+  });
+
+  test("of CommonJS modules gets .mts files, and a folder of ES modules for its workflows", async () => {
+    put("package.json", JSON.stringify({ name: "own", type: "commonjs", scripts: {} }));
+    const { written } = await write();
+    expect(manifest().type).toBe("commonjs");
+    expect(written).toEqual(expect.arrayContaining(["app.mts", "test/customers.test.mts", "workflows/package.json"]));
+    expect(JSON.parse(read("cdk.json"))).toEqual({ app: "node app.mts" });
+  });
+
+  test("the test script that npm init writes is replaced", async () => {
+    put(
+      "package.json",
+      JSON.stringify({ type: "module", scripts: { test: 'echo "Error: no test specified" && exit 1' } }),
+    );
+    await write();
+    expect(manifest().scripts.test).toBe("node --test");
+  });
+
+  test("no file is overwritten without an answer", async () => {
+    put("tsconfig.json", "own");
+    put("cdk.json", "own");
+    const report = await write({ mayOverwrite: async (path) => asked.push(path) > 0 && path === "cdk.json" });
+    expect(asked.toSorted()).toEqual(["cdk.json", "tsconfig.json"]);
+    expect(report.kept).toEqual(["tsconfig.json"]);
+    expect(read("tsconfig.json")).toBe("own");
+    expect(JSON.parse(read("cdk.json"))).toEqual({ app: "node app.ts" });
+  });
+
+  test("a second time, nothing is asked and nothing changes", async () => {
+    await write();
+    const before = [read("package.json"), read(".gitignore")];
+    await write();
+    expect(asked).toEqual([]);
+    expect([read("package.json"), read(".gitignore")]).toEqual(before);
+  });
+
+  test("only missing lines are added to .gitignore", async () => {
+    put(".gitignore", "/node_modules\n*.log");
+    await write();
+    expect(read(".gitignore")).toBe("/node_modules\n*.log\n.sluice/\ncdk.out/\n.env\n");
+  });
+
+  test("a package.json that is not JSON is refused, and nothing is written", async () => {
+    put("package.json", "{");
+    await expect(write()).rejects.toThrow(/is not a package.json.*Correct it/);
+    expect(existsSync(join(folder, "workflows"))).toBe(false);
+  });
+});
+
+describe("the package manager", () => {
+  test.each([
+    ["pnpm/12.0.0 npm/? node/v24.0.0", "pnpm", "pnpm-workspace.yaml"],
+    ["yarn/4.0.0 npm/? node/v24.0.0", "yarn", ".yarnrc.yml"],
+  ])("is the one that started the command: %s", async (userAgent, packageManager, settings) => {
+    const report = await write({ userAgent });
+    expect(report).toMatchObject({ packageManager });
+    expect(report.written).toContain(settings);
+    expect(nextCommands(report, false)).toEqual(
+      expect.arrayContaining([`${packageManager} install`, `${packageManager} start`]),
+    );
+  });
+
+  test("is that of the lockfile of the workspace, whose settings are at its root", async () => {
+    put("pnpm-lock.yaml", "");
+    put("pnpm-workspace.yaml", "packages: [jobs]\n");
+    mkdirSync(join(folder, "jobs"));
+    const report = await write({ folder: join(folder, "jobs"), userAgent: "npm/11.0.0 node/v24.0.0" });
+    expect(report).toMatchObject({ packageManager: "pnpm", workspaceRoot: folder });
+    expect(report.written).not.toContain("pnpm-workspace.yaml");
+  });
+
+  test("an older Node gets Node 24 as a package", async () => {
+    await write({ node: "22.11.0" });
+    expect(manifest().devDependencies.node).toMatch(/^\^24/);
+  });
+});
+
+describe("an own CSV file", () => {
+  test("is copied byte for byte, and its header becomes the schema", async () => {
+    const own = join(folder, "My Customers 2026.csv");
+    writeFileSync(own, '\uFEFF"Order; No";qty\r\n1;2\r\n');
+    const { name } = await write({ file: own });
+    expect(name).toBe("my-customers-2026");
+    expect(readFileSync(join(folder, `data/${name}.csv`))).toEqual(readFileSync(own));
+    const workflow = read(`workflows/${name}.ts`);
+    expect(workflow).toContain('delimiter: ";"');
+    expect(workflow).toContain('"Order; No": z.string()');
+    expect(workflow).toContain('"qty": z.string()');
+  });
+
+  test.each([
+    ["a,,c\n", /must name the columns/],
+    ["a, b\n", /must name the columns/],
+    ["", /must name the columns/],
+  ])("with the first line %j is refused, and nothing is written", async (content, message) => {
+    put("own.csv", content);
+    await expect(write({ file: join(folder, "own.csv") })).rejects.toThrow(message);
+    expect(existsSync(join(folder, "package.json"))).toBe(false);
+  });
+
+  test("that does not exist is refused", async () => {
+    await expect(write({ file: join(folder, "none.csv") })).rejects.toThrow(/cannot be read.*--file/);
+  });
+
+  test.each([
+    ["My customers.csv", "my-customers"],
+    ["2026-orders.v2.csv", "orders-v2"],
+    ["日本.csv", ""],
+  ])("gives the workflow a name: %s", (file, name) => {
+    expect(nameOf(file)).toBe(name);
+  });
+});
+
+test.each([
+  [{ source: "ftp" }, /--source must be one of csv, api, code, and it is "ftp"/],
+  [{ source: "api", file: "a.csv" }, /use it with --source csv/],
+  [{ name: "Big Name" }, /1 to 40 characters.*--name/],
+  [{ name: "a".repeat(41) }, /1 to 40 characters/],
+])("%o is refused", async (options, message) => {
+  await expect(write(options)).rejects.toThrow(message);
+});
