@@ -2,6 +2,7 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BuildOptions } from "esbuild";
 import { COMMON_ALIASES, COMMON_OPTIONS, LAMBDA_TARGET } from "../shared/bundling/build-options.ts";
+import { type BundlingSettings, bundlingSettings, packagesOutside } from "../shared/definition/bundling.ts";
 
 /** The functions of a workflow. */
 export const FUNCTIONS = ["producer", "consumer"] as const;
@@ -27,10 +28,13 @@ export const S3_ENTRY = moduleFile("../shared/aws/s3-file");
  * runs the same code that is deployed. A bundle contains the AWS SDK, so that the functions run the version that was
  * tested. It also contains one workflow, which the handlers import as `#workflow`.
  */
-export function bundleOptions(workflowFile: string) {
+export function bundleOptions(workflowFile: string, bundling: BundlingSettings = bundlingSettings()) {
   return {
     ...COMMON_OPTIONS,
     target: LAMBDA_TARGET,
+    external: [...COMMON_OPTIONS.external, ...packagesOutside(bundling)],
+    define: { ...bundling.define },
+    loader: { ...bundling.loader },
     alias: {
       ...COMMON_ALIASES,
       "#workflow": workflowFile,

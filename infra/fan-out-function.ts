@@ -1,10 +1,18 @@
 import { Duration, type RemovalPolicy, Validations } from "aws-cdk-lib";
 import type { ISecurityGroup, IVpc, SubnetSelection } from "aws-cdk-lib/aws-ec2";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
-import { Architecture, Function as LambdaFunction, type RecursiveLoop, Runtime, Tracing } from "aws-cdk-lib/aws-lambda";
+import {
+  Architecture,
+  Function as LambdaFunction,
+  LayerVersion,
+  type RecursiveLoop,
+  Runtime,
+  Tracing,
+} from "aws-cdk-lib/aws-lambda";
 import { LogGroup, type RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import { NODE_FLAGS } from "../shared/base/node-flags.ts";
+import type { BundlingSettings } from "../shared/definition/bundling.ts";
 import type { FunctionTopology } from "../shared/definition/topology.ts";
 import type { FunctionName } from "./bundling.ts";
 import { functionCode, HANDLER } from "./function-code.ts";
@@ -27,6 +35,7 @@ export interface FanOutFunctionProps {
   readonly name: FunctionName;
   readonly workflow: string;
   readonly workflowFile: string;
+  readonly bundling: BundlingSettings;
   /** The files that the function opens by their paths. They are packed with the function. */
   readonly files: readonly SourceFile[];
   /** Whether the workflow keeps results, so that the function needs the SDK for S3. */
@@ -68,7 +77,10 @@ export class FanOutFunction extends Construct {
     this.function = new LambdaFunction(this, "Function", {
       description: `The ${name} of the workflow ${props.workflow}`,
       runtime: Runtime.NODEJS_24_X,
-      architecture: Architecture.ARM_64,
+      architecture: props.bundling.architecture === "arm64" ? Architecture.ARM_64 : Architecture.X86_64,
+      layers: props.bundling.layers.map(({ arn }, index) =>
+        LayerVersion.fromLayerVersionArn(this, `Layer${index + 1}`, arn),
+      ),
       code: functionCode(name, props.workflowFile, props),
       handler: HANDLER,
       role: this.role,

@@ -14,6 +14,7 @@ import type { IQueue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import { ConfigurationError } from "../shared/base/errors.ts";
 import { show } from "../shared/base/options.ts";
+import { type BundlingOptions, bundlingSettings } from "../shared/definition/bundling.ts";
 import { fastPathOf, functionEnvironment, toVariables } from "../shared/definition/function-environment.ts";
 import { type ParsedPermission, type Permission, parsePermissions } from "../shared/definition/permissions.ts";
 import { checkStartsAfter, parseSchedule, type ScheduleOption } from "../shared/definition/schedule.ts";
@@ -96,6 +97,11 @@ export interface FanOutProps {
    * @example { vpc: Vpc.fromLookup(stack, "Vpc", { vpcName: "shop" }) }
    */
   readonly producerNetwork?: FunctionNetwork;
+  /**
+   * How the workflow is bundled: packages that are installed beside the bundle, layers, and the processor. Default: the
+   * workflow's `bundling`.
+   */
+  readonly bundling?: BundlingOptions;
   /** Whether DynamoDB refuses to delete the ledger's table. Default false. */
   readonly deletionProtection?: boolean;
   /**
@@ -233,6 +239,7 @@ export class FanOut extends Construct implements IGrantable {
     permissions: readonly ParsedPermission[],
   ): Record<FunctionName, FanOutFunction> {
     const { workflow, workflowFile, removalPolicy = RemovalPolicy.RETAIN } = props;
+    const bundling = props.bundling === undefined ? workflow.bundling : bundlingSettings(props.bundling);
     const { queues, table, eventBus, results } = resources;
     const environment = functionEnvironment(topology, {
       queueUrl: queues.queue.queueUrl,
@@ -245,7 +252,7 @@ export class FanOut extends Construct implements IGrantable {
       stack: Stack.of(this).stackName,
       fastPath: fastPathOf(process.env),
       // `cdk list` and `cdk destroy` bundle nothing.
-      ...(Stack.of(this).bundlingRequired && { codeVersion: codeVersion(workflowFile) }),
+      ...(Stack.of(this).bundlingRequired && { codeVersion: codeVersion(workflowFile, bundling) }),
     });
     const variables = { ...this.#ownVariables(workflow, props.environment ?? {}), ...toVariables(environment) };
     checkVariablesSize(variables);
@@ -267,6 +274,7 @@ export class FanOut extends Construct implements IGrantable {
         name,
         workflow: workflow.name,
         workflowFile,
+        bundling,
         files: name === "producer" ? files : [],
         network: name === "producer" ? props.producerNetwork : undefined,
         hasResults: results !== undefined,

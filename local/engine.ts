@@ -102,7 +102,10 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
   const services = opened ?? (await openServices({ ...options, workflow: workflow.name }));
   const { sqs, names } = services;
   try {
-    const bundles = await bundleFunctions(options.workflowFile, state.bundles, { onBuild: () => onStep?.("bundle") });
+    const bundles = await bundleFunctions(options.workflowFile, state.bundles, {
+      bundling: workflow.bundling,
+      onBuild: () => onStep?.("bundle"),
+    });
     const environment = functionEnvironment(topology, {
       queueUrl: sqs.queueUrl(names.queue),
       deadLetterQueueUrl: sqs.queueUrl(names.deadLetterQueue),

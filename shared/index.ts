@@ -22,6 +22,13 @@ export {
   type WaitOptions,
 } from "./base/task-errors.ts";
 export type { AdaptiveOptions, AdaptiveSearch } from "./definition/adaptive.ts";
+export type {
+  BundlingOptions,
+  BundlingSettings,
+  FileLoader,
+  LambdaArchitecture,
+  PackageLayer,
+} from "./definition/bundling.ts";
 export type { CompletionContext, OnComplete, RunSummary } from "./definition/on-complete.ts";
 export type { Permission } from "./definition/permissions.ts";
 export type { RateLimitOptions } from "./definition/rate-limit.ts";

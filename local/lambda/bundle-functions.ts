@@ -8,6 +8,10 @@ import { localTarget } from "../../shared/bundling/build-options.ts";
 import { BundleCache, type BundleFiles } from "../../shared/bundling/bundle-cache.ts";
 import { cacheDirectory } from "../../shared/bundling/cache-directory.ts";
 import { cachedBuild } from "../../shared/bundling/cached-build.ts";
+import { externalDirectories } from "../../shared/bundling/external-directories.ts";
+import { linkPackages } from "../../shared/bundling/local-bundle.ts";
+import { refuseNativeCode } from "../../shared/bundling/refuse-native-code.ts";
+import { type BundlingSettings, bundlingSettings } from "../../shared/definition/bundling.ts";
 
 /** How to bundle. */
 export interface BundleOptions {
@@ -15,6 +19,8 @@ export interface BundleOptions {
   readonly cache?: BundleCache;
   /** Called before esbuild runs. It does not run if the cache has the bundles. */
   readonly onBuild?: () => void;
+  /** The workflow's option. */
+  readonly bundling?: BundlingSettings | undefined;
 }
 
 const fileOf = (name: FunctionName) => `${name}.mjs`;
@@ -29,25 +35,37 @@ const fileOf = (name: FunctionName) => `${name}.mjs`;
 export async function bundleFunctions(
   workflowFile: string,
   directory: string,
-  { cache = new BundleCache(cacheDirectory() ?? join(directory, "cache")), onBuild }: BundleOptions = {},
+  {
+    cache = new BundleCache(cacheDirectory() ?? join(directory, "cache")),
+    onBuild,
+    bundling = bundlingSettings(),
+  }: BundleOptions = {},
 ): Promise<Record<FunctionName, string> & { readonly codeVersion: string }> {
   let files: BundleFiles;
   try {
     ({ files } = await cachedBuild(
       {
-        ...bundleOptions(workflowFile),
+        ...bundleOptions(workflowFile, bundling),
         target: localTarget(),
         // One build of both functions parses their common modules once.
         entryPoints: FUNCTIONS.map((name) => ({ in: entryOf(name), out: name })),
         outExtension: { ".js": ".mjs" },
       },
       cache,
-      { onBuild },
+      {
+        onBuild,
+        builder: async (build) => {
+          const { outputFiles, metafile } = await (await import("esbuild")).build(build);
+          refuseNativeCode(metafile, workflowFile, process.cwd());
+          return { outputFiles, metafile };
+        },
+      },
     ));
   } catch (thrown) {
     throw await buildError(workflowFile, thrown);
   }
   mkdirSync(directory, { recursive: true });
+  linkPackages(directory, externalDirectories(workflowFile, bundling));
   await Promise.all(Object.entries(files).map(([name, content]) => writeFile(join(directory, name), content)));
   return {
     producer: join(directory, fileOf("producer")),

@@ -33,11 +33,8 @@ export class SluiceError extends Error {
     this.code = code;
     this.ids = options.ids ?? {};
   }
-
-  get [brand](): true {
-    return true;
-  }
 }
+Object.defineProperty(SluiceError.prototype, brand, { value: true });
 
 /**
  * A workflow, a source or an option is invalid. Nothing was started. The code is `CONFIGURATION`.

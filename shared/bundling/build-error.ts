@@ -4,7 +4,9 @@ import type { BuildFailure, Message } from "esbuild";
 import { ConfigurationError } from "../base/errors.ts";
 import { installCommand } from "./package-manager.ts";
 
-const isBuildFailure = (thrown: unknown): thrown is BuildFailure => thrown instanceof Error && "errors" in thrown;
+/** Whether a thrown value is an error of a build of esbuild. */
+export const isBuildFailure = (thrown: unknown): thrown is BuildFailure =>
+  thrown instanceof Error && "errors" in thrown;
 
 /**
  * Makes an error of esbuild's: each of its messages with its file, line and code frame, and how to fix it.
@@ -37,6 +39,10 @@ function fixOf({ text, location }: Message, directory: string): string | undefin
   }
   if (/No loader is configured for "\.node" files/.test(text)) {
     return 'A bundle cannot contain native code. Name its package in the workflow, such as: bundling: { external: ["sharp"] }';
+  }
+  const extension = /^No loader is configured for "(?<extension>[^"]+)" files/.exec(text)?.groups?.extension;
+  if (extension !== undefined) {
+    return `Say what such a file becomes in the workflow, such as: bundling: { loader: { "${extension}": "text" } }`;
   }
   return undefined;
 }

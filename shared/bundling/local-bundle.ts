@@ -14,7 +14,8 @@ import {
 import { createRequire, isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import type { Metafile } from "esbuild";
+import type { Loader, Metafile } from "esbuild";
+import { isBuildFailure } from "./build-error.ts";
 import { COMMON_ALIASES, COMMON_OPTIONS, localTarget } from "./build-options.ts";
 import { BundleCache, type BundleFiles } from "./bundle-cache.ts";
 import { cacheDirectory } from "./cache-directory.ts";
@@ -69,11 +70,18 @@ export async function localBundle(
 /** Builds twice if the first bundle contains packages with native code: the second one does not. */
 const withoutNativeCode: Builder = async (options) => {
   const { build } = await import("esbuild");
-  const first = await build({ ...options, loader: { ...options.loader, ".node": "empty" } });
+  const loader: Record<string, Loader> = { ".node": "empty" };
+  const first = await build({ ...options, loader }).catch((thrown: unknown) => {
+    // The workflow's `bundling.loader` is not known yet. Its functions are bundled with it.
+    for (const extension of withoutLoader(thrown)) loader[extension] = "text";
+    if (Object.keys(loader).length === 1) throw thrown;
+    return build({ ...options, loader });
+  });
   const native = nativePackages(first.metafile, options.absWorkingDir ?? process.cwd());
   if (native.length === 0) return first;
   const { outputFiles, metafile } = await build({
     ...options,
+    loader,
     external: [...(options.external ?? []), ...native.map(({ name }) => name)],
   });
   return {
@@ -82,6 +90,12 @@ const withoutNativeCode: Builder = async (options) => {
     packages: Object.fromEntries(native.map(({ name, directory }) => [name, directory])),
   };
 };
+
+/** The extensions for which a build had no loader. */
+const withoutLoader = (thrown: unknown): readonly string[] =>
+  isBuildFailure(thrown)
+    ? thrown.errors.flatMap(({ text }) => /^No loader is configured for "(\.[^"]+)" files/.exec(text)?.[1] ?? [])
+    : [];
 
 const withoutPackages: Builder = async (options) => {
   const { build } = await import("esbuild");

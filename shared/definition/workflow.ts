@@ -7,6 +7,7 @@ import type { Task, TaskContext } from "../base/task.ts";
 import type { SetLimit } from "../limits/fleet-limit.ts";
 import { type PageReader, type Source, toSource } from "../sources/source.ts";
 import { type AdaptiveOptions, type AdaptiveSearch, adaptiveSearch } from "./adaptive.ts";
+import { type BundlingOptions, type BundlingSettings, bundlingSettings } from "./bundling.ts";
 import type { OnComplete } from "./on-complete.ts";
 import { type ParsedPermission, type Permission, parsePermissions } from "./permissions.ts";
 import { FEWEST_MESSAGES_PER_SLOT, LARGEST_CONCURRENCY, largestMaxBacklog } from "./queued-messages.ts";
@@ -149,6 +150,13 @@ export interface WorkflowOptions<Input = unknown, Output = Input, Returned = unk
    * https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
    */
   readonly memoryMb?: number;
+  /**
+   * How the workflow is bundled: packages that are installed beside the bundle, layers, and the processor. Default: everything
+   * is bundled, for arm64. See `BundlingOptions`.
+   *
+   * @example { external: ["sharp"] }
+   */
+  readonly bundling?: BundlingOptions;
 }
 
 declare const resultOfItem: unique symbol;
@@ -190,6 +198,7 @@ export interface Workflow<Result = unknown, Item = unknown, Input = unknown, Ret
   readonly maxBacklog: number | undefined;
   readonly refill: boolean;
   readonly memoryMb: number;
+  readonly bundling: BundlingSettings;
   readonly [definedByUs]: true;
   /** Only for the type `ResultOf`. The property does not exist. */
   readonly [resultOfItem]?: Result;
@@ -235,6 +244,7 @@ const KEYS = [
   "maxBacklog",
   "refill",
   "memoryMb",
+  "bundling",
 ] as const satisfies readonly (keyof WorkflowOptions)[];
 
 const NAME = /^[a-z][a-z0-9-]{0,39}$/;
@@ -352,6 +362,7 @@ export function defineWorkflow<
       ...FUNCTION_MEMORY_MB,
       fix: "these are the limits of Lambda",
     }),
+    bundling: bundlingSettings(options.bundling),
     [definedByUs]: true,
   });
 }
