@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { writeResult } from "./page.ts";
+import { planOf } from "./plan.ts";
 import { type RunResult, runSeed } from "./run.ts";
 import { tableOf } from "./table.ts";
 
@@ -13,16 +14,26 @@ interface Options {
   readonly seed: number | undefined;
   readonly runs: number;
   readonly parallel: number;
+  readonly results: boolean;
   readonly json: boolean;
   readonly keep: boolean;
   readonly write: boolean;
 }
 
-const { seed, runs, parallel, json, keep, write } = new Command("chaos")
+const {
+  seed,
+  runs,
+  parallel,
+  results: keepsResults,
+  json,
+  keep,
+  write,
+} = new Command("chaos")
   .description("Runs workflows on the embedded engine while faults strike, and checks what comes of them.")
   .option("--seed <number>", "the first seed; alone, only this one is run", whole)
   .option("--runs <number>", "how many seeds, from --seed or 1 on", whole)
   .option("--parallel <number>", "runs at once", whole, 2)
+  .option("--results", "every run keeps results, and its files are checked", false)
   .option("--json", "one JSON object a run, and at the end one of all", false)
   .option("--keep", "keep the directories of all runs, and not only of those with violations", false)
   .option("--write", "put the result into docs/internals/reliability.md", false)
@@ -32,13 +43,14 @@ const { seed, runs, parallel, json, keep, write } = new Command("chaos")
 const first = seed ?? 1;
 const count = runs ?? (seed === undefined ? 20 : 1);
 const root = mkdtempSync(join(tmpdir(), "sluice-chaos-"));
+const option = keepsResults ? " --results" : "";
 const results: RunResult[] = [];
 let next = first;
 
 async function work(): Promise<void> {
   while (next < first + count) {
     const each = next++;
-    const result = await runSeed(each, join(root, `seed-${each}`));
+    const result = await runSeed(each, join(root, `seed-${each}`), { ...planOf(each), results: keepsResults });
     results.push(result);
     if (result.violations.length === 0 && !keep) rmSync(result.directory, { recursive: true, force: true });
     tell(result);
@@ -55,7 +67,7 @@ function tell(result: RunResult): void {
       `${strikes} faults, ${seconds.toFixed(1)} s`,
   );
   for (const violation of violations) console.error(`  ${violation}`);
-  if (violations.length > 0) console.error(`  npm run chaos -- --seed ${seed}   (left behind: ${directory})`);
+  if (violations.length > 0) console.error(`  npm run chaos --${option} --seed ${seed}   (left behind: ${directory})`);
 }
 
 await Promise.all(Array.from({ length: Math.min(parallel, count) }, work));
@@ -63,7 +75,11 @@ const failed = results.filter(({ violations }) => violations.length > 0);
 if (json) console.log(JSON.stringify({ runs: results.length, violated: failed.map(({ seed }) => seed) }));
 (json ? console.error : console.log)(tableOf(results));
 if (write)
-  writeResult("chaos", `npm run chaos -- --runs ${count}${first === 1 ? "" : ` --seed ${first}`}`, tableOf(results));
+  writeResult(
+    keepsResults ? "chaos:results" : "chaos",
+    `npm run chaos --${option} --runs ${count}${first === 1 ? "" : ` --seed ${first}`}`,
+    tableOf(results),
+  );
 if (failed.length === 0 && !keep) rmSync(root, { recursive: true, force: true });
 process.exitCode = failed.length === 0 ? 0 : 1;
 

@@ -110,6 +110,7 @@ if ((await runs.find(RUN)) === undefined) {
 }
 for (;;) {
   const run = await runs.find(RUN);
+  const { manifest, compactionsAsked = 0, compactionsDone = 0 } = run?.results ?? {};
   const messagesOf = (queue: string) => {
     const { visible, inFlight, delayed } = sqs.store.counts(queue);
     return visible + inFlight + delayed;
@@ -119,6 +120,7 @@ for (;;) {
     status: run?.status,
     completedAt: run?.completedAt,
     handled: run?.completionHandledAt !== undefined,
+    hasFinalResults: plan.results !== true || (manifest !== undefined && compactionsAsked <= compactionsDone),
     messages: messagesOf(names.queue),
     controlMessages: messagesOf(names.controlQueue),
   });

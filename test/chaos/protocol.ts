@@ -25,6 +25,8 @@ export type Report =
       readonly completedAt: string | undefined;
       /** `onComplete` has succeeded. */
       readonly handled: boolean;
+      /** The results are compacted. True if the run keeps none. */
+      readonly hasFinalResults: boolean;
       /** The number of messages in the queue and in the control queue. */
       readonly messages: number;
       readonly controlMessages: number;

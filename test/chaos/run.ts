@@ -1,16 +1,17 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { check } from "./checker.ts";
 import { type Evidence, readServices } from "./evidence.ts";
 import { JournalReader, type Line, monotonicMilliseconds } from "./journal.ts";
 import { Operator, type OperatorCommand } from "./operator.ts";
-import { CALM, type Clock, planOf, STORM, type Strike } from "./plan.ts";
+import { CALM, type Clock, type Plan, planOf, STORM, type Strike, WORKFLOW } from "./plan.ts";
 import type { Command, Endpoints, Report } from "./protocol.ts";
 import { Random } from "./random.ts";
+import type { Objects } from "./result-checker.ts";
 import { CLOCK, clockFile, DIRECTORY, writePlan } from "./settings.ts";
 import { StrikeSchedule } from "./strike-schedule.ts";
 
@@ -42,15 +43,15 @@ const SETTLING_MILLISECONDS = 12_000;
 type Role = "producer" | "consumer" | "isolated";
 
 /** Runs the plan of a seed in an empty directory, and checks the result. */
-export async function runSeed(seed: number, directory: string): Promise<RunResult> {
+export async function runSeed(seed: number, directory: string, plan = planOf(seed)): Promise<RunResult> {
   mkdirSync(directory, { recursive: true });
-  await using harness = new Harness(seed, directory);
+  await using harness = new Harness(plan, directory);
   return await harness.run();
 }
 
 class Harness {
   readonly #seed: number;
-  readonly #plan;
+  readonly #plan: Plan;
   readonly #directory: string;
   readonly #random: Random;
   readonly #journal: JournalReader;
@@ -76,9 +77,10 @@ class Harness {
   #violations: string[] = [];
   #isCalm = false;
 
-  constructor(seed: number, directory: string) {
+  constructor(plan: Plan, directory: string) {
+    const { seed } = plan;
     this.#seed = seed;
-    this.#plan = planOf(seed);
+    this.#plan = plan;
     this.#directory = directory;
     this.#random = new Random(seed + 1_000_000);
     this.#journal = new JournalReader(directory);
@@ -107,10 +109,10 @@ class Harness {
         this.#strikes.end();
         this.#calm();
       }
-      const { completedAt, handled = false, messages = 0 } = this.#state ?? {};
+      const { completedAt, handled = false, hasFinalResults = false, messages = 0 } = this.#state ?? {};
       if (completedAt !== undefined) endedAt ??= elapsed();
       const settled = endedAt !== undefined && (messages === 0 || elapsed() > endedAt + SETTLING_MILLISECONDS);
-      if (settled && handled && this.#engine !== undefined && this.#endpoints !== undefined) break;
+      if (settled && handled && hasFinalResults && this.#engine !== undefined && this.#endpoints !== undefined) break;
       // The engine ended although the harness did not kill it.
       if (this.#violations.length > 0) break;
       if (elapsed() > LONGEST_RUN_MILLISECONDS) {
@@ -147,6 +149,7 @@ class Harness {
   #evidence(): Omit<Evidence, "rows" | "deadLetters" | "controlDeadLetters"> {
     return {
       plan: this.#plan,
+      ...(this.#plan.results === true && { objects: objectsIn(join(this.#directory, WORKFLOW, "results")) }),
       lines: this.#journal.lines,
       lastSeen: this.#lastSeen,
       history: this.#history,
@@ -379,4 +382,11 @@ function isAlive(pid: number): boolean {
   } catch {
     return process.platform !== "linux";
   }
+}
+
+/** The files with the results, by their paths. */
+function objectsIn(directory: string): Objects {
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
+  const paths = files.map(({ parentPath, name }) => join(parentPath, name));
+  return new Map(paths.map((path) => [relative(directory, path), readFileSync(path, "utf8")]));
 }
