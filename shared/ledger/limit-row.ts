@@ -6,12 +6,16 @@ import type { OwnReport } from "../limits/environment-limit.ts";
 import type { SetLimit } from "../limits/fleet-limit.ts";
 import type { LimitState, MemberNote } from "../limits/limit-state.ts";
 import { REPORT_FIGURES, type Report } from "../limits/report.ts";
+import { noteText, parseNote, parseShares, sharesText } from "./compact-limits.ts";
 
 /** The key of a workflow's limit row. Each workflow has a table of its own. */
 export const LIMIT_KEY: Key = { pk: "limit", sk: "limit" };
 
-/** Code raises this number when older code would damage the row. */
-const VERSION = 1;
+/**
+ * Code raises this number when older code would damage the row. Version 2 writes notes and shares as short texts under
+ * new names. Code of version 1 does not see them: it starts nothing while a limit is in force, and begins no epoch.
+ */
+const VERSION = 2;
 
 /** The state of the limit row, and whether a newer version of Sluice wrote it. */
 export interface StoredLimit {
@@ -42,14 +46,14 @@ export class LimitRow {
   /** Adds an environment's report, writes its note and returns the row after that: the one update per environment and second. */
   async report(member: string, { report, note }: OwnReport): Promise<StoredLimit> {
     return await this.#update({
-      set: note === undefined ? {} : { [memberAttribute(member)]: JSON.stringify(note) },
+      set: note === undefined ? {} : { [NOTE + member]: noteText(note) },
       increase: figuresOf(report),
     });
   }
 
   /** Adds the last report of an environment whose invocation ends, and removes its note. Its share is free at once. */
   async leave(member: string, report: Report): Promise<StoredLimit> {
-    return await this.#update({ increase: figuresOf(report), remove: [memberAttribute(member)] });
+    return await this.#update({ increase: figuresOf(report), remove: [NOTE + member] });
   }
 
   /**
@@ -71,9 +75,9 @@ export class LimitRow {
         before: JSON.stringify(nonZero({ ...countedBefore })),
         controller: JSON.stringify(shortened(controller)),
         limit: JSON.stringify(limit),
-        shares: JSON.stringify(shares),
+        given: sharesText(shares),
       },
-      remove: gone.map(memberAttribute),
+      remove: ["shares", ...gone.flatMap((member) => [NOTE + member, OLD_NOTE + member])],
       isPermanent: true,
       when: [epoch === EMPTY_STATE.epoch + 1 ? { absent: "epoch" } : { equals: ["epoch", epoch - 1] }],
     });
@@ -100,8 +104,10 @@ export class LimitRow {
   }
 }
 
-const MEMBER = "m ";
-const memberAttribute = (member: string): string => MEMBER + member;
+/** The attribute of a note is this text and the id of the environment. */
+const NOTE = "n ";
+/** The same with notes as JSON, as version 1 wrote them. */
+const OLD_NOTE = "m ";
 
 /**
  * The figures that are not 0. They are rounded, because DynamoDB's numbers have at most 38 digits.
@@ -121,7 +127,6 @@ export function readLimitRow(row: Row): StoredLimit {
     return typeof text === "string" ? (JSON.parse(text) as Content) : missing;
   };
   const number = (attribute: string, missing: number): number => Number(row[attribute] ?? missing);
-  const members = Object.keys(row).filter((attribute) => attribute.startsWith(MEMBER));
   return {
     isNewerVersion: number("version", VERSION) > VERSION,
     concurrency: row.concurrency === undefined ? undefined : number("concurrency", 0),
@@ -134,12 +139,21 @@ export function readLimitRow(row: Row): StoredLimit {
       controller:
         row.controller === undefined ? undefined : completed(json<Partial<ControllerState>>("controller", {})),
       limit: json("limit", EMPTY_STATE.limit),
-      shares: json("shares", EMPTY_STATE.shares),
-      members: Object.fromEntries(
-        members.map((attribute) => [attribute.slice(MEMBER.length), json(attribute, {} as MemberNote)]),
-      ),
+      shares: typeof row.given === "string" ? parseShares(row.given) : json("shares", EMPTY_STATE.shares),
+      members: {
+        ...notesOf(row, OLD_NOTE, (text) => JSON.parse(text) as MemberNote),
+        ...notesOf(row, NOTE, parseNote),
+      },
       tokensLeft: number("tokensLeft", EMPTY_STATE.tokensLeft),
       set: json("set", EMPTY_STATE.set),
     },
   };
+}
+
+function notesOf(row: Row, prefix: string, parse: (text: string) => MemberNote): Record<string, MemberNote> {
+  const notes: Record<string, MemberNote> = {};
+  for (const [attribute, text] of Object.entries(row)) {
+    if (attribute.startsWith(prefix) && typeof text === "string") notes[attribute.slice(prefix.length)] = parse(text);
+  }
+  return notes;
 }

@@ -11,6 +11,9 @@ afterEach(() => void vi.useRealTimers());
 
 const SLOTS = 10;
 
+/** https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html */
+const MOST_UNITS_OF_ROW = 1_000;
+
 /** Environments that work all the time and share one limit row. */
 class Fleet {
   readonly store = new FaultyStore();
@@ -96,7 +99,7 @@ test("while no limit is in force, an update costs one write unit, also after a h
   expect(await fleet.size()).toBeLessThanOrEqual(WRITE_UNIT_BYTES);
 });
 
-test("while a limit is in force, each environment with a share adds less than 300 bytes to the row", async () => {
+test("100 environments with shares stay below the write units that a row can take in a second", async () => {
   const sizeOf = async (environments: number) => {
     const fleet = new Fleet();
     await fleet.start(environments, { set: { perSecond: 8 * environments } });
@@ -106,6 +109,9 @@ test("while a limit is in force, each environment with a share adds less than 30
     return size;
   };
   const [of4, of12] = [await sizeOf(4), await sizeOf(12)];
-  expect(of4).toBeLessThan(600 + 4 * 300);
-  expect((of12 - of4) / 8).toBeLessThan(300);
+  const each = (of12 - of4) / 8;
+  expect(each).toBeLessThan(80);
+  const unitsOf = (environments: number) => Math.ceil((of4 + (environments - 4) * each) / WRITE_UNIT_BYTES);
+  // One update of each environment, and the epoch.
+  expect((100 + 1) * unitsOf(100)).toBeLessThan(MOST_UNITS_OF_ROW);
 });

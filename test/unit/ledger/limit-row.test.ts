@@ -104,6 +104,23 @@ test("the row of a newer version is recognised, and its limit is read", async ()
   const store = new MemoryStore();
   const row = new LimitRow(store);
   await row.begin(epochOf(1), 20);
-  await store.update(LIMIT_KEY, { set: { version: 2 } });
+  await store.update(LIMIT_KEY, { set: { version: 3 } });
   expect(await row.read()).toMatchObject({ isNewerVersion: true, state: { limit: { slots: 4 } } });
+});
+
+test("a row of version 1 is read, and the next epoch replaces what only older code reads", async () => {
+  const store = new MemoryStore();
+  const shares = { old: [{ epoch: 7, slots: 4 }] };
+  await store.update(LIMIT_KEY, {
+    set: { version: 1, epoch: 7, shares: JSON.stringify(shares), "m old": JSON.stringify(note(3)) },
+  });
+  const row = new LimitRow(store);
+  const { state } = await row.report("new", { report: NO_REPORT, note: note(1) });
+  expect(state).toMatchObject({ epoch: 7, shares, members: { old: note(3), new: note(1) } });
+
+  const begun = await row.begin(epochOf(8, { shares: { new: [{ epoch: 8, slots: 4 }] }, gone: ["old"] }), 20);
+  expect(begun?.state).toMatchObject({ shares: { new: [{ epoch: 8, slots: 4 }] }, members: { new: note(1) } });
+  const stored = await store.get(LIMIT_KEY);
+  expect(Object.keys(stored ?? {})).not.toContain("m old");
+  expect(Object.keys(stored ?? {})).not.toContain("shares");
 });
