@@ -227,7 +227,7 @@ describe("while a limit is in force", () => {
     const first = fleet.invocation(await prepared(fleet, "a"));
     await pass(1_500);
     let isDown = true;
-    const member = "m a";
+    const member = "n a";
     fleet.store.before = (operation, _, update) => {
       if (isDown && operation === "update" && update?.set !== undefined && member in update.set)
         throw new Error("down");
