@@ -52,6 +52,7 @@ export function projectFiles(kind: SourceKind, options: TemplateOptions, { type 
       start: `sluice run ${name}`,
       test: "node --test",
       check: "tsc",
+      synth: "cdk synth --quiet",
       deploy: `cdk deploy ${name}`,
     },
   };

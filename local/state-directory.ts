@@ -12,7 +12,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { SluiceError } from "../shared/base/errors.ts";
 import { writerOfDraft } from "../shared/results/file-object-store.ts";
 import { awsConfig } from "./access/engine-access.ts";
@@ -20,9 +20,7 @@ import { digestsOf, type FileDigests } from "./integrity/file-digests.ts";
 import { immutable, verifyState } from "./integrity/verify-state.ts";
 import { ProcessLock } from "./process-lock.ts";
 import { stateError, usable } from "./state-failure.ts";
-
-/** The directory in which the embedded engine keeps its state. */
-export const STATE_ROOT = ".sluice";
+import { stateRoot } from "./state-root.ts";
 
 const OWNER = "engine.json";
 const ENGINE_LOCK = "engine.lock";
@@ -76,6 +74,8 @@ export interface Origin {
   readonly file: string;
   /** What the user typed for the file. */
   readonly name: string;
+  /** The directory in which the user typed it: paths of the source are relative to it. Absent from older versions. */
+  readonly directory?: string | undefined;
   readonly concurrency?: number | undefined;
   /** The run's id. If the command died early, the message that starts the run may not have been sent. */
   readonly run: string;
@@ -104,14 +104,14 @@ export class StateDirectory {
   readonly #lock: ProcessLock;
   readonly #serviceUsers: ProcessLock;
 
-  constructor(workflow: string, root: string = resolve(STATE_ROOT)) {
+  constructor(workflow: string, root: string = stateRoot()) {
     this.path = join(root, workflow);
     this.#lock = new ProcessLock(join(this.path, ENGINE_LOCK));
     this.#serviceUsers = new ProcessLock(join(this.path, SERVICE_USERS_LOCK));
   }
 
   /** The state directories of all workflows that were run here, the latest run first. */
-  static all(root: string = resolve(STATE_ROOT)): readonly StateDirectory[] {
+  static all(root: string = stateRoot()): readonly StateDirectory[] {
     if (!existsSync(root)) return [];
     return usable(root, () => readdirSync(root))
       .map((workflow) => new StateDirectory(workflow, root))

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openServices } from "../../local/local-services.ts";
-import { STATE_ROOT, StateDirectory } from "../../local/state-directory.ts";
+import { StateDirectory } from "../../local/state-directory.ts";
+import { STATE_ROOT } from "../../local/state-root.ts";
 import { toFailure } from "../../shared/base/failure.ts";
 import { topology } from "../../shared/definition/topology.ts";
 import { deadLetterBody } from "../../shared/messages/dead-letter.ts";

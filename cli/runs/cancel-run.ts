@@ -34,8 +34,12 @@ export async function cancelRun(runOrWorkflow: string | undefined, options: Canc
   // No engine is running, so this command starts one to drop what is queued.
   using startUp = new StartUp(options);
   startUp.step("loading the workflow");
-  const { concurrency, workflow } = local;
-  const session = await openSession(fileOf(local), { json: options.json, concurrency, name, workflow }, startUp);
+  const { concurrency, workflow, directory } = local;
+  const session = await openSession(
+    fileOf(local),
+    { json: options.json, concurrency, name, workflow, directory },
+    startUp,
+  );
   process.exitCode = await workOnRun(session, async () => ({ id: run.id, limit: run.limit, begin: async () => {} }));
 }
 

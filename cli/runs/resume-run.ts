@@ -23,8 +23,8 @@ export async function resumeRun(
   const { json } = options;
   const unrequested = options.stack === undefined ? await findUnrequestedRun(runOrWorkflow) : undefined;
   if (unrequested !== undefined) {
-    const { workflow, run, limit, name, concurrency } = unrequested;
-    const session = await openSession(fileOf(unrequested), { json, concurrency, name, workflow }, startUp);
+    const { workflow, run, limit, name, directory, concurrency } = unrequested;
+    const session = await openSession(fileOf(unrequested), { json, concurrency, name, workflow, directory }, startUp);
     process.exitCode = await workOnRun(session, async ({ controlQueue }) => ({
       id: run,
       limit,
@@ -62,8 +62,8 @@ export async function resumeRun(
     else say(message);
     return;
   }
-  const { concurrency, workflow } = local;
-  const session = await openSession(fileOf(local), { json, concurrency, name, workflow }, startUp);
+  const { concurrency, workflow, directory } = local;
+  const session = await openSession(fileOf(local), { json, concurrency, name, workflow, directory }, startUp);
   process.exitCode = await workOnRun(session, async (services) => ({
     id: run.id,
     limit: run.limit,

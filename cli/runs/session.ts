@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { basename, relative } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
@@ -27,6 +28,8 @@ export interface SessionOptions {
   readonly name?: string;
   /** The name of the workflow whose run is continued. Absent for a new run. */
   readonly workflow?: string;
+  /** The directory in which the run that is continued was started. Absent for a new run. */
+  readonly directory?: string | undefined;
 }
 
 /** What a command needs to work on a run in the embedded engine. */
@@ -49,6 +52,9 @@ const SIGNAL_MILLISECONDS = 50;
  * @throws {ConfigurationError} There is no such workflow, it is invalid, or it is another one than the run's.
  */
 export async function openSession(workflowName: string, options: SessionOptions, startUp: StartUp): Promise<Session> {
+  const { directory = process.cwd() } = options;
+  // The paths of the source's files are relative to the directory in which the run was started.
+  if (directory !== process.cwd() && existsSync(directory)) process.chdir(directory);
   const found = await loadWorkflow(workflowName);
   const loaded = { ...found, name: options.name ?? found.name };
   const { workflow } = loaded;
@@ -90,7 +96,15 @@ export async function workOnRun(session: Session, choose: ChooseRun): Promise<nu
     const chosen = await choose(services);
     const { concurrency } = session;
     const { id: run, limit } = chosen;
-    state.remember({ workflow: workflow.name, file, name: loaded.name, concurrency, run, limit });
+    state.remember({
+      workflow: workflow.name,
+      file,
+      name: loaded.name,
+      directory: process.cwd(),
+      concurrency,
+      run,
+      limit,
+    });
     startUp.chose({ id: run, name: loaded.name });
     // The counts are read before the run can continue.
     const before = await countsBefore(services, run);

@@ -1,13 +1,12 @@
-import { resolve } from "node:path";
-import { STATE_ROOT } from "../../local/state-directory.ts";
 import { stateError, stateFailureOf } from "../../local/state-failure.ts";
+import { STATE_ROOT, stateRoot } from "../../local/state-root.ts";
 import { SluiceError } from "../../shared/base/errors.ts";
 
 /** Turns an error of the disk or of a file into an error that says what to do. Returns other errors unchanged. */
 export function explainedFileError(error: Error): Error {
   const failure = stateFailureOf(error);
   if (failure === undefined) return error;
-  const place = placeOf(error) ?? resolve(STATE_ROOT);
+  const place = placeOf(error) ?? stateRoot();
   if (place.includes(STATE_ROOT)) return stateError(failure, place, error);
   const fix = failure === "full" ? "free space on the disk" : "check that it exists and that you may use it";
   return new SluiceError("FILE_UNUSABLE", `${place} cannot be used (${error.message}): ${fix}`, { cause: error });

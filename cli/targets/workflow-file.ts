@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, extname, join, resolve } from "node:path";
+import { closestMatch } from "leven";
 import { ConfigurationError, toError } from "../../shared/base/errors.ts";
 import { isWorkflowFileName, WORKFLOW_EXTENSIONS } from "../../shared/bundling/workflow-file-names.ts";
 import type { Workflow } from "../../shared/definition/workflow.ts";
@@ -62,8 +63,11 @@ function findFile(nameOrPath: string): string {
   if (found !== undefined) return resolve(found);
   const names = workflowNames();
   const known = names.length === 0 ? `${resolve(DIRECTORY)} has none` : `there are ${names.join(", ")}`;
+  const similar = closestMatch(nameOrPath, names, { maxDistance: Math.ceil(nameOrPath.length / 3) });
+  const suggestion = similar === undefined ? "" : `. Did you mean ${similar}?`;
   throw new ConfigurationError(
-    `there is no workflow "${nameOrPath}": give the name of a workflow in ${DIRECTORY}/ (${known}), or the path of a file`,
+    `there is no workflow "${nameOrPath}": give the name of a workflow in ${DIRECTORY}/ (${known}), or the path of a file` +
+      suggestion,
   );
 }
 

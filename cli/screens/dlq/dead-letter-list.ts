@@ -17,6 +17,10 @@ import { groupTable } from "./group-table.ts";
 import { allReadText, noneMatchesText, readText } from "./scan-counts.ts";
 import { scanNotes } from "./scan-notes.ts";
 
+/** More runs than anybody looks at. */
+const RUNS = 1_000;
+const SHOWN_RUNS = 3;
+
 export interface DeadLetterListOptions extends DeadLetterOptions {
   /** How many groups or dead letters are shown. */
   readonly limit: number;
@@ -31,6 +35,8 @@ export class DeadLetterList {
   readonly #deadLetters: DeadLetter[] = [];
   #matched = 0;
   #firstExpiry: string | null = null;
+  /** The number of matching dead letters of each run. Keeps at most `RUNS` runs. */
+  readonly #runs = new Map<string, number>();
 
   constructor(by: Listing, options: DeadLetterListOptions) {
     this.#by = by;
@@ -48,6 +54,9 @@ export class DeadLetterList {
     if (expiresAt !== null && (this.#firstExpiry ?? expiresAt) >= expiresAt) this.#firstExpiry = expiresAt;
     if (!matches(deadLetter, this.#options)) return;
     this.#matched++;
+    const { run } = deadLetter;
+    if (run !== null && (this.#runs.has(run) || this.#runs.size < RUNS))
+      this.#runs.set(run, (this.#runs.get(run) ?? 0) + 1);
     if (this.#groups !== undefined) this.#groups.add(deadLetter);
     else if (this.#deadLetters.length < this.#options.limit) this.#deadLetters.push(deadLetter);
   }
@@ -91,9 +100,22 @@ export class DeadLetterList {
       const all = this.#groups === undefined ? this.#matched : groups.length;
       if (all > limit) parts.push(style("dim", `${count(all - limit)} more. Show all with: --limit ${all}`));
     }
+    const runs = this.#runsText(target);
+    if (runs !== undefined) parts.push(runs);
     const notes = scanNotes(result, this.#options, this.#firstExpiry);
     if (notes.length > 0) parts.push(notes.join("\n"));
     return parts.join("\n\n");
+  }
+
+  /** Says of which runs the dead letters are, if there are several: the queue holds those of all runs. */
+  #runsText(target: Target): string | undefined {
+    if (this.#runs.size < 2 || this.#by === "run") return undefined;
+    // The id of a run begins with its time.
+    const runs = [...this.#runs].sort(([a], [b]) => (a < b ? 1 : -1));
+    const shown = runs.slice(0, SHOWN_RUNS).map(([run, number]) => `${oneLine(run)} (${count(number)})`);
+    const more = runs.length > SHOWN_RUNS ? ", …" : "";
+    const command = dlqCommand("--by run", target, this.#options, undefined);
+    return `They are of several runs: ${shown.join(", ")}${more}. One run: --run <id>. All runs: ${command}`;
   }
 
   #heading(target: Target, result: ScanResult): string {
