@@ -2,14 +2,25 @@ import { ConfigurationError } from "../base/errors.ts";
 import { rejectUnknownKeys, show } from "../base/options.ts";
 
 /** The processors of Lambda. https://docs.aws.amazon.com/lambda/latest/dg/foundation-arch.html */
-export const ARCHITECTURES = ["arm64", "x86_64"] as const;
+const ARCHITECTURES: readonly LambdaArchitecture[] = ["arm64", "x86_64"];
 /** A processor of Lambda. */
-export type LambdaArchitecture = (typeof ARCHITECTURES)[number];
+export type LambdaArchitecture = "arm64" | "x86_64";
 
 /** What a file with an unusual extension becomes when it is imported. https://esbuild.github.io/content-types/ */
-export const FILE_LOADERS = ["text", "json", "base64", "binary", "dataurl", "empty", "js", "jsx", "ts", "tsx"] as const;
+const FILE_LOADERS: readonly FileLoader[] = [
+  "text",
+  "json",
+  "base64",
+  "binary",
+  "dataurl",
+  "empty",
+  "js",
+  "jsx",
+  "ts",
+  "tsx",
+];
 /** What a file becomes when it is imported. */
-export type FileLoader = (typeof FILE_LOADERS)[number];
+export type FileLoader = "text" | "json" | "base64" | "binary" | "dataurl" | "empty" | "js" | "jsx" | "ts" | "tsx";
 
 /** A Lambda layer with packages. */
 export interface PackageLayer {

@@ -197,7 +197,7 @@ async function* pagesOfIterator<Item>(
   } finally {
     if (state === "idle") await iterator.return?.();
     // The signal fired during next(). A generator handles return() only after next() has settled, so do not await it.
-    if (state === "busy") void Promise.try(() => iterator.return?.()).catch(() => undefined);
+    if (state === "busy") void (async () => await iterator.return?.())().catch(() => undefined);
   }
 }
 

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { temporaryDirectory } from "../../helpers/test-engine.ts";
 
@@ -99,23 +99,33 @@ test("an older Node runs the command on the package `node` beside it, or in the 
 });
 
 test("an older Node without the package `node` is refused, with how to fix it", async () => {
-  const { bin, cwd } = publishedPackage();
-  const refused = await type(bin, ["--version"], { cwd, version: "22.18.0" });
-  expect(refused).toMatchObject({ code: 1, stdout: "" });
-  expect(refused.stderr).toContain("sluice needs Node 24 or newer, and this is v22.18.0");
-  expect(refused.stderr).toContain("npm install --save-dev node@24");
+  for (const [lockfile, command] of [
+    ["package-lock.json", "npm install --save-dev node@24"],
+    ["pnpm-lock.yaml", "pnpm add --save-dev --allow-build=node node@24"],
+    ["yarn.lock", "yarn add --dev node@24"],
+  ] as const) {
+    const { bin, cwd } = publishedPackage({ [lockfile]: "" });
+    const refused = await type(bin, ["--version"], { cwd, version: "22.12.0" });
+    expect(refused).toMatchObject({ code: 1, stdout: "" });
+    expect(refused.stderr).toMatch(/^sluice needs Node 22\.13 or newer, and this is v22\.12\.0\..*\n$/);
+    expect(refused.stderr).toContain(command);
+  }
   // Its installation was not allowed to run: there is no executable.
   const { bin: other, cwd: there } = publishedPackage({ "node_modules/node/package.json": "{}" });
-  expect(await type(other, [], { cwd: there, version: "22.18.0" })).toMatchObject({ code: 1, stdout: "" });
+  expect(await type(other, [], { cwd: there, version: "20.19.0" })).toMatchObject({ code: 1, stdout: "" });
 });
 
-test("the error for a CommonJS project, as `npm init` makes one, says how to make it an ES module project", async () => {
-  const library = pathToFileURL(join(root, "shared/index.ts")).href;
-  const workflow = `import { defineWorkflow, items } from "${library}";
-    export default defineWorkflow({ name: "x", source: items([1]), task: () => {}, concurrency: 2 });`;
+test.each(["22.13.0", "22.18.0", "23.0.0", "24.0.0"])("Node %s runs the published command itself", async (version) => {
+  const { bin, cwd } = publishedPackage();
+  expect(await type(bin, ["run", "x"], { cwd, version })).toMatchObject({ code: 2, stdout: "compiled run x\n" });
+});
+
+test("a workflow of a CommonJS project, as `npm init` makes one, is loaded", async () => {
+  const workflow = `import { defineWorkflow, items } from "${join(root, "shared/index.ts")}";
+    export default defineWorkflow({ name: "x", source: items([1]), task: () => "done", concurrency: 2 });`;
   const cwd = directoryOf({ "package.json": '{ "type": "commonjs" }', "workflows/x.ts": workflow });
-  const { code, stderr } = await type(BIN, ["run", "x"], { cwd });
-  expect(code).toBe(1);
-  expect(stderr).toContain("x.ts cannot be loaded: Cannot use import statement outside a module");
-  expect(stderr).toContain("npm pkg set type=module");
+  const { code, stdout, stderr } = await type(BIN, ["try", "x"], { cwd });
+  expect(stderr).toBe("");
+  expect(stdout).toContain("1 item tried: 1 succeeded");
+  expect(code).toBe(0);
 });
