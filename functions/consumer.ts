@@ -19,6 +19,7 @@ import { MOST_POLLS } from "../shared/consumer/slots/refill-policy.ts";
 import { type FunctionEnvironment, fromVariables } from "../shared/definition/function-environment.ts";
 import { recordingSeconds, STARTING_SECONDS } from "../shared/definition/topology.ts";
 import { functionMetrics, InvocationMetrics } from "./cloudwatch-metrics.ts";
+import { warmUpConsumer } from "./consumer-warm-up.ts";
 import { forwardClock } from "./forward-clock.ts";
 import { functionServices } from "./function-services.ts";
 import { steadyClock } from "./steady-clock.ts";
@@ -62,7 +63,7 @@ async function start() {
     random: services.random,
     logger: strayLogger,
   });
-  await limitWatch.prepare(LIMIT_MILLISECONDS);
+  await Promise.all([warmUpConsumer(workflow, services, environment), limitWatch.prepare(LIMIT_MILLISECONDS)]);
   return { environment, services, embeddedMetrics, runWatch, codeWatch, limitWatch, limitClock };
 }
 

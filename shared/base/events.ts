@@ -41,9 +41,22 @@ export const SOURCE_CHANNEL = "sluice.source";
 const attempts = channel(ATTEMPT_CHANNEL);
 const reads = channel(SOURCE_CHANNEL);
 
+/** Whether events are not published, because they are not of a run's items. */
+let isMuted = false;
+
 /** Publishes an event. It does nothing if there is no subscriber. */
 export function publish(event: AttemptEvent): void {
-  if (attempts.hasSubscribers) attempts.publish(event);
+  if (attempts.hasSubscribers && !isMuted) attempts.publish(event);
+}
+
+/** Runs a function whose attempts are of no run, so their events are not published. It must end before other attempts begin. */
+export async function withoutEvents(work: () => Promise<unknown>): Promise<void> {
+  isMuted = true;
+  try {
+    await work();
+  } finally {
+    isMuted = false;
+  }
 }
 
 /** Publishes that the read of a page begins. Returns a function that publishes its end. */
