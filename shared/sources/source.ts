@@ -150,7 +150,8 @@ export type PartitionContext = Omit<ReadContext, "partition">;
 /** The part of a source that divides it. */
 export interface SourcePartitions {
   /**
-   * Divides the source into disjoint parts: 1 to 10,000. A run asks once, when it starts, and then reads several parts at
+   * Divides the source into disjoint parts: 1 to 10,000. **Not used yet: a run still reads the source as one part.** A
+   * later version asks for the parts. A run then asks once, when it starts, and then reads several parts at
    * the same time. If the list could not be stored completely, for example because the producer crashed, it is discarded
    * and the run asks again. The method may send requests. Errors and waits are handled as in `pages`.
    *
