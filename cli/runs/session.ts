@@ -10,7 +10,8 @@ import { ConfigurationError } from "../../shared/base/errors.ts";
 import type { Topology } from "../../shared/definition/topology.ts";
 import { EXIT } from "../exit-code.ts";
 import { plural, style } from "../screens/format.ts";
-import { say } from "../screens/paragraph.ts";
+import { paragraph, say } from "../screens/paragraph.ts";
+import { withRepeatedHeadline } from "../screens/repeated-headline.ts";
 import { formatSummary } from "../screens/summary.ts";
 import { writeJson } from "../screens/write-json.ts";
 import { type LoadedWorkflow, loadWorkflow, startCompanion } from "../targets/workflow-file.ts";
@@ -168,7 +169,9 @@ async function workUntilDone(
   if (json) writeJson({ ...summary, ...(results && { results: { rows: results.rows, files: results.files } }) });
   else {
     const logs = relative(process.cwd(), state.logs);
-    say(formatSummary(summary, { name: loaded.name, concurrency: topology.concurrency, logs, results }));
+    const context = { name: loaded.name, concurrency: topology.concurrency, logs, results };
+    const text = paragraph(formatSummary(summary, context), process.stdout);
+    say(withRepeatedHeadline(text, process.stdout.isTTY ? process.stdout.rows : undefined));
   }
   if (summary.status === "failed" || summary.status === "cancelled") return EXIT.failed;
   return summary.dead > 0 ? EXIT.deadLetters : EXIT.succeeded;
