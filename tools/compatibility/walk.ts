@@ -43,7 +43,12 @@ export async function walk(combination: Combination, directory: string, tarballs
   if (setUp.code !== 0) throw new Error(`the tools cannot be installed:\n${setUp.printed}`);
 
   const registry = (await run(["npm", "config", "get", "registry"], tools, outside)).printed.trim();
+  // How this machine reaches the registry: certificates and proxies.
+  const network = Object.entries(process.env).filter(([name]) =>
+    /^(NODE_EXTRA_CA_CERTS|SSL_CERT_|https?_proxy|no_proxy)/i.test(name),
+  );
   const environment = {
+    ...Object.fromEntries(network),
     HOME: home,
     PATH: [join(tools, "node_modules/.bin"), "/usr/bin", "/bin"].join(delimiter),
     CI: "true",
