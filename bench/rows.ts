@@ -5,6 +5,7 @@ import { durations } from "./rows/durations.ts";
 import { memory } from "./rows/memory.ts";
 import { noop } from "./rows/noop.ts";
 import { overhead } from "./rows/overhead.ts";
+import { postgres } from "./rows/postgres.ts";
 import { producer } from "./rows/producer.ts";
 import { requests } from "./rows/requests.ts";
 import { results } from "./rows/results.ts";
@@ -23,6 +24,7 @@ export const ROWS: readonly Row[] = [
   resultsRead,
   resultsMemory,
   producer,
+  postgres,
   overhead,
   memory,
   coldStart,

@@ -10,10 +10,10 @@ declare module "pg" {
     readonly user: string;
     readonly password: string;
     readonly ssl: false | ConnectionOptions;
-    readonly connectionTimeoutMillis: number;
-    readonly keepAlive: boolean;
-    readonly application_name: string;
-    readonly stream: () => Socket;
+    readonly connectionTimeoutMillis?: number;
+    readonly keepAlive?: boolean;
+    readonly application_name?: string;
+    readonly stream?: () => Socket;
   }
 
   export interface QueryResult {
@@ -33,6 +33,8 @@ declare module "pg" {
     connect(): Promise<void>;
     query(query: QueryConfig): Promise<QueryResult>;
     query(text: string): Promise<unknown>;
+    /** Starts what has a method `submit`, such as a cursor, and returns it. */
+    query<Submittable extends object>(started: Submittable): Submittable;
     end(): Promise<void>;
     on(event: "error", listener: (error: Error) => void): this;
   }

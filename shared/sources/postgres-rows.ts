@@ -4,16 +4,17 @@ import * as z from "zod";
 import { secretText } from "../aws/secret-value.ts";
 import { type Duration, toMilliseconds } from "../base/duration.ts";
 import { ConfigurationError, SourceError, toError } from "../base/errors.ts";
-import { show } from "../base/options.ts";
+import { integerOption, show } from "../base/options.ts";
 import { type TableFacts, tableFacts } from "./postgres-catalog.ts";
 import { checkConnect, connectionParameters, type PostgresConnect, secretOf } from "./postgres-connect.ts";
 import { postgresFailure } from "./postgres-errors.ts";
 import { MISSING_PG, PostgresSession } from "./postgres-session.ts";
 import { RowConverter } from "./postgres-values.ts";
 import { serviceRefusal } from "./service-refusal.ts";
-import type { Page, ReadContext, Source } from "./source.ts";
+import type { Page, Partition, ReadContext, Source } from "./source.ts";
 import { type SqlRows, type SqlRowsOptions, sqlRows } from "./sql-options.ts";
-import { keysetPages, readSqlCursor, type SqlReader, type SqlRow } from "./sql-pages.ts";
+import { keysetPages, readSqlCursor, refuseNullKeys, type SqlReader, type SqlRow } from "./sql-pages.ts";
+import { partitionCount, sampleStatement, sqlPartitions } from "./sql-partitions.ts";
 import { nullStatement, pageStatement, type Statement } from "./sql-statements.ts";
 import { UnreadableItem } from "./unreadable-item.ts";
 
@@ -27,11 +28,19 @@ export interface PostgresRowsOptions extends SqlRowsOptions {
   readonly json?: "value" | "text";
   /** `"list"`: arrays of built-in types are lists. `"text"`: they are texts such as `{1,2}`. Default `"list"`. */
   readonly arrays?: "list" | "text";
+  /**
+   * Into how many parts the source divides a table: 1 to 10,000. Default: one for each 100,000 rows that the table has by its
+   * statistics, and at most 100. A query and a view are not divided. A run still reads the source as one part.
+   */
+  readonly partitions?: number;
   /** How long the database may work on one page: from 1 second to 100 seconds. Default 30 seconds. */
   readonly statementTimeout?: Duration;
 }
 
-const OWN_KEYS = ["connect", "json", "arrays", "statementTimeout"];
+const OWN_KEYS = ["connect", "json", "arrays", "partitions", "statementTimeout"];
+
+/** The most partitions of a source. */
+const MOST_PARTITIONS = 10_000;
 
 /** A read of a page may take two minutes, and 20 s before the end of the invocation it is interrupted. */
 const LONGEST_STATEMENT = { seconds: 100 } as const;
@@ -48,6 +57,9 @@ const LONGEST_STATEMENT = { seconds: 100 } as const;
  * become lists. bytea becomes base64. Everything else is the text that PostgreSQL writes: numeric, money, uuid, dates, and
  * times with their microseconds, in UTC. A bigint that JavaScript would alter is handled as `unsafeNumbers` says. NaN and
  * the infinities are texts.
+ *
+ * **Partitions.** A table is divided at some of its keys, which come from a random sample of its blocks. So the parts are
+ * about equally large, however the keys are distributed, and no statement sorts the whole table.
  *
  * **Restart.** The cursor is the key of the last row that was read. A row that nobody changes while a run reads is read
  * exactly once. A row that is inserted before the cursor is not read.
@@ -92,6 +104,13 @@ export function postgresRows<Item = Record<string, unknown>>(options: PostgresRo
     minimum: { seconds: 1 },
     maximum: LONGEST_STATEMENT,
   });
+  if (options.partitions !== undefined) {
+    integerOption("partitions", options.partitions, {
+      minimum: 1,
+      maximum: MOST_PARTITIONS,
+      fix: "leave it out for one partition for each 100,000 rows",
+    });
+  }
   const settings: Settings = {
     rows,
     connect,
@@ -104,6 +123,14 @@ export function postgresRows<Item = Record<string, unknown>>(options: PostgresRo
       checkPgInstalled();
       const secret = secretOf(connect, environment);
       return secret === undefined ? [] : [{ actions: ["secretsmanager:GetSecretValue"], resources: [secret] }];
+    },
+    async partitions(context) {
+      for await (const partitions of readWith(settings, context, (reader) =>
+        divide(reader, rows, options.partitions),
+      )) {
+        return partitions;
+      }
+      return [];
     },
     async *pages(cursor, context) {
       const start = readSqlCursor(cursor, z.string(), rows, "postgresRows");
@@ -155,6 +182,19 @@ async function* readWith<Read>(
   }
 }
 
+/** Yields the partitions of a table, once. */
+async function* divide(
+  reader: PostgresReader,
+  rows: SqlRows,
+  wanted: number | undefined,
+): AsyncGenerator<readonly Partition[]> {
+  const { facts } = reader;
+  const parts = facts.canSample ? (wanted ?? partitionCount(facts)) : 1;
+  // The cursor of a partition has a bound, and `keysetPages` looks for nulls only where there is none.
+  if (parts > 1) await refuseNullKeys(reader, rows);
+  yield sqlPartitions(parts > 1 ? await reader.sample(parts) : [], parts);
+}
+
 class PostgresReader implements SqlReader<string> {
   readonly facts: TableFacts;
   readonly #session: PostgresSession;
@@ -178,6 +218,12 @@ class PostgresReader implements SqlReader<string> {
       const key = row.slice(columns, last) as readonly string[];
       return { item: itemOf(row, key, converter, rows), key, isEqualToBefore: row[last] === "t" };
     });
+  }
+
+  /** Some keys of the table, in their order. */
+  async sample(parts: number): Promise<readonly (readonly string[])[]> {
+    const text = sampleStatement(this.#settings.rows, { blocks: this.facts.blocks, parts });
+    return (await this.#query({ text, values: [] })).rows as unknown as readonly (readonly string[])[];
   }
 
   async hasNullKey(): Promise<boolean> {

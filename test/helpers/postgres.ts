@@ -52,15 +52,7 @@ export async function startTestPostgres(): Promise<TestPostgres> {
   });
   const certificate = readFileSync(join(server.data, "server.crt"), "utf8");
   const connect = { host: server.data, port: server.port, database: "postgres", user: "bench" };
-  const client = new Client({
-    ...connect,
-    password: "",
-    ssl: false,
-    connectionTimeoutMillis: 60_000,
-    keepAlive: false,
-    application_name: "test",
-    stream: undefined as never,
-  });
+  const client = new Client({ ...connect, password: "", ssl: false });
   await client.connect();
   return {
     port: server.port,

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type PostgresRowsOptions, postgresRows, UnreadableItem } from "../../../shared/sources/index.ts";
 import { hasPostgres, startTestPostgres, type TestPostgres } from "../../helpers/postgres.ts";
 import { temporaryDirectory } from "../../helpers/test-engine.ts";
-import { itemsOf, pagesOf, readContext, restartable } from "../../unit/sources/reading.ts";
+import { itemsOf, never, pagesOf, readContext, restartable } from "../../unit/sources/reading.ts";
 
 describe.skipIf(!hasPostgres)("postgresRows", () => {
   let postgres: TestPostgres;
@@ -319,6 +319,56 @@ describe.skipIf(!hasPostgres)("postgresRows", () => {
     });
     return (await itemsOf(states)).map(({ state }) => String(state));
   }
+
+  describe("partitions", () => {
+    const partitionsOf = async (options: Omit<PostgresRowsOptions, "connect">) =>
+      (await rows(options).partitions?.({ signal: never, warn: () => {} })) ?? [];
+    const readAll = async (options: Omit<PostgresRowsOptions, "connect">) => {
+      const partitions = await partitionsOf(options);
+      return await Promise.all(partitions.map(({ cursor }) => itemsOf(rows(options), cursor)));
+    };
+
+    test("cover a skewed table exactly, and are about equally large", async () => {
+      await postgres.run(`
+        create table skewed (tenant text collate "en-x-icu", id int, primary key (tenant, id));
+        insert into skewed select case when n % 20 = 0 then 'Ten ' || n else 'ten' end, n * n % 1000003 from generate_series(1, 20000) n
+          on conflict do nothing;
+        analyze skewed`);
+      const options = { table: "skewed", key: ["tenant", "id"], partitions: 8 } as const;
+      const read = await readAll(options);
+      expect(read).toHaveLength(8);
+      expect(read.flat()).toEqual(await itemsOf(rows(options)));
+      for (const part of read) expect(part.length).toBeGreaterThan(1_000);
+    });
+
+    test("come from parts of a partitioned table, too", async () => {
+      await postgres.run(`
+        create table parted (id int primary key) partition by hash (id);
+        create table parted_0 partition of parted for values with (modulus 2, remainder 0);
+        create table parted_1 partition of parted for values with (modulus 2, remainder 1);
+        insert into parted select generate_series(1, 5000)`);
+      const read = await readAll({ table: "parted", key: "id", partitions: 3 });
+      expect(read).toHaveLength(3);
+      expect(read.flat()).toEqual(Array.from({ length: 5_000 }, (_, index) => ({ id: index + 1 })));
+    });
+
+    test("a small table, an empty one, a view and a query are not divided", async () => {
+      await postgres.run("create view seen as select id from numbers; create table empty (id int primary key)");
+      const whole = [{ id: "0", cursor: {} }];
+      expect(await partitionsOf({ table: "numbers", key: "id" })).toEqual(whole);
+      expect(await partitionsOf({ table: "empty", key: "id", partitions: 4 })).toEqual(whole);
+      expect(await partitionsOf({ table: "seen", key: "id", partitions: 4 })).toEqual(whole);
+      expect(await partitionsOf({ query: "select id from numbers", key: "id", partitions: 4 })).toEqual(whole);
+      expect((await readAll({ table: "seen", key: "id", partitions: 4 })).flat()).toHaveLength(1_001);
+    });
+
+    test("refuse a key with a null", async () => {
+      await postgres.run(
+        "create table nullish (a int unique); insert into nullish select generate_series(1, 5000); insert into nullish values (null)",
+      );
+      await expect(partitionsOf({ table: "nullish", key: "a", partitions: 3 })).rejects.toThrow("is null in a row");
+    });
+  });
 
   describe("TLS and log-in", () => {
     const over = (connect: Partial<PostgresRowsOptions["connect"]>) =>
