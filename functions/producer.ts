@@ -8,6 +8,7 @@ import { Producer } from "../shared/producer/producer.ts";
 import { functionMetrics, InvocationMetrics } from "./cloudwatch-metrics.ts";
 import { completionEvents } from "./completion-event.ts";
 import { functionServices } from "./function-services.ts";
+import { warmUpProducer } from "./producer-warm-up.ts";
 import { steadyClock } from "./steady-clock.ts";
 import { taskLogger } from "./task-logger.ts";
 
@@ -19,6 +20,7 @@ const CLOSING_MILLISECONDS = 20_000;
 
 const environment = fromVariables(process.env);
 const services = await functionServices(environment, { sockets: PARALLEL_SENDS, usesControlQueue: true });
+await warmUpProducer(services.workflow);
 const publishEvent =
   environment.eventBus === undefined ? undefined : completionEvents(environment.eventBus, environment.stack);
 const logger = new Logger({ serviceName: services.workflow.name });

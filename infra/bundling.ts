@@ -39,6 +39,7 @@ export function bundleOptions(workflowFile: string, bundling: BundlingSettings =
       ...COMMON_ALIASES,
       "#workflow": workflowFile,
       "@aws-sdk/credential-provider-node": moduleFile("./lambda-credentials"),
+      "@aws-sdk/endpoint-cache": moduleFile("./endpoint-cache"),
     },
   } satisfies BuildOptions;
 }
