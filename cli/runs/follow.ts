@@ -4,7 +4,7 @@ import type { Engine } from "../../local/engine.ts";
 import { hasEnded, isWaiting, type RunRecord } from "../../shared/ledger/run-record.ts";
 import { sameFailureOf } from "../../shared/ledger/same-failure.ts";
 import type { Display } from "../screens/display.ts";
-import { heldText } from "../screens/limit-text.ts";
+import { heldNow } from "../screens/limit-text.ts";
 import type { WaitingItems } from "../screens/live-progress.ts";
 import type { Summary } from "../screens/summary.ts";
 import { HeldFleet } from "./held-fleet.ts";
@@ -139,7 +139,7 @@ async function summarise({ runs, activity, limitRow }: Engine, record: RunRecord
   const end = record.completedAt === undefined ? Date.now() : Date.parse(record.completedAt);
   const { producer, consumer } = activity.peakMemoryMb;
   const { state, concurrency } = await limitRow.read();
-  const held = heldText(state.limit, concurrency);
+  const held = heldNow(state, concurrency, end);
   return {
     type: "summary",
     workflow: record.workflow,

@@ -1,5 +1,5 @@
 import type { LimitRow } from "../../shared/ledger/limit-row.ts";
-import { heldText } from "../screens/limit-text.ts";
+import { heldNow } from "../screens/limit-text.ts";
 
 /** How often the limit row is read. An epoch lasts a second. */
 const READ_MILLISECONDS = 1_000;
@@ -20,7 +20,7 @@ export class HeldFleet {
       this.#readAt = now;
       this.#row.read().then(
         ({ state, concurrency }) => {
-          this.#held = heldText(state.limit, concurrency);
+          this.#held = heldNow(state, concurrency, now);
         },
         () => {},
       );

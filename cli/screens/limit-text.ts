@@ -43,13 +43,25 @@ export function heldText(inForce: FleetLimit, most?: number): string | undefined
 /** A fleet that works begins an epoch each second. What is in force for longer was left by a fleet that has stopped. */
 const STOPPED_MILLISECONDS = 10_000;
 
+const hasStopped = ({ epoch, at }: Pick<LimitState, "epoch" | "at">, now: number): boolean =>
+  epoch > 0 && now - at >= STOPPED_MILLISECONDS;
+
+/**
+ * Why a fleet does not use all its slots now. `undefined` if nothing holds it, or if the fleet has stopped: the limit that it
+ * left may have been cleared since.
+ */
+export const heldNow = (state: Pick<LimitState, "limit" | "epoch" | "at">, most?: number, now = Date.now()) =>
+  hasStopped(state, now) ? undefined : heldText(state.limit, most);
+
 /** The limits of a workflow for people, as rows of a name and a text. */
-export function limitRows({ set, limit, epoch, at }: LimitState, most?: number, now = Date.now()): string[][] {
+export function limitRows(state: LimitState, most?: number, now = Date.now()): string[][] {
+  const { set, limit, at } = state;
   const setText = setLimitText(set);
   const inForce = heldText(limit, most) ?? "all slots";
-  const stopped = epoch > 0 && now - at >= STOPPED_MILLISECONDS;
   return [
     ["set", setText === "" ? "nothing" : setText],
-    stopped ? ["last in force", `${inForce} (${ago(new Date(at).toISOString(), now)})`] : ["in force", inForce],
+    hasStopped(state, now)
+      ? ["last in force", `${inForce} (${ago(new Date(at).toISOString(), now)})`]
+      : ["in force", inForce],
   ];
 }

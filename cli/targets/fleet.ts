@@ -1,5 +1,5 @@
 import { hasEnded } from "../../shared/ledger/run-record.ts";
-import { heldText } from "../screens/limit-text.ts";
+import { heldNow } from "../screens/limit-text.ts";
 import type { RunTarget } from "./target.ts";
 
 /** What the limit row of a workflow says of its fleet. */
@@ -14,5 +14,5 @@ export interface FleetFacts {
 export async function fleetOf({ run, services }: RunTarget): Promise<FleetFacts | undefined> {
   if (hasEnded(run)) return undefined;
   const { state, concurrency } = await services.limitRow.read();
-  return { held: heldText(state.limit, concurrency), throttled: state.counted.throttled };
+  return { held: heldNow(state, concurrency), throttled: state.counted.throttled };
 }
