@@ -96,7 +96,9 @@ export class FanOutFunction extends Construct {
     Validations.of(this.role).acknowledge({
       id: "AwsSolutions-IAM5[Resource::*]",
       reason:
-        "The two actions of X-Ray that send traces, and Lambda's actions on network interfaces, accept no other resource.",
+        props.network === undefined
+          ? "The two actions of X-Ray that send traces accept no other resource."
+          : "The two actions of X-Ray that send traces, and Lambda's actions on network interfaces, accept no other resource.",
     });
   }
 }
