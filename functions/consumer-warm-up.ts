@@ -19,7 +19,7 @@ const RUN = "warm-up";
 
 /**
  * Processes a few messages whose task does nothing, so that V8 has compiled the consumer before the first invocation.
- * Otherwise the first tasks of an environment begin about 10 ms later. The workflow's own task does not run, no request
+ * Otherwise the first invocation takes about 10 ms of CPU time for that. The workflow's own task does not run, no request
  * is sent, and no event and no metric is published. Never rejects.
  *
  * @param queues Not used: a success without a queue's own message is deleted by Lambda.

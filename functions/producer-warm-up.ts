@@ -29,7 +29,7 @@ const QUEUE = {
 
 /**
  * Starts a few runs of one page, so that V8 has compiled the producer before the first invocation. Otherwise the first
- * page of a run is sent several milliseconds later. The workflow's own source is not read, no request is sent, and nothing
+ * invocation takes some milliseconds of CPU time for that. The workflow's own source is not read, no request is sent, and nothing
  * is published. Never rejects.
  */
 export async function warmUpProducer(workflow: Workflow): Promise<void> {
