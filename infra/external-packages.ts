@@ -1,15 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, openSync, readdirSync, readFileSync, readSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigurationError, toError } from "../shared/base/errors.ts";
 import { externalDirectories } from "../shared/bundling/external-directories.ts";
 import type { BundlingSettings, LambdaArchitecture } from "../shared/definition/bundling.ts";
+import { checkNativeCode } from "./native-code.ts";
 
 /** npm's name of each processor. */
 const CPU: Readonly<Record<LambdaArchitecture, string>> = { arm64: "arm64", x86_64: "x64" };
-
-/** The machine in the header of an ELF file: https://man7.org/linux/man-pages/man5/elf.5.html */
-const MACHINE: Readonly<Record<LambdaArchitecture, number>> = { arm64: 0xb7, x86_64: 0x3e };
 
 /**
  * Installs the external packages of a workflow into a function's asset, in the versions that are installed here, for
@@ -60,41 +58,5 @@ export function installExternal(directory: string, workflowFile: string, bundlin
   const modules = join(directory, "node_modules");
   // It holds the time of the install.
   rmSync(join(modules, ".package-lock.json"), { force: true });
-  const isNative = Object.values(installed).some((folder) => nodeFilesIn(folder).length > 0);
-  checkNativeCode(modules, workflowFile, architecture, isNative);
-}
-
-const nodeFilesIn = (folder: string): readonly string[] =>
-  readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".node"));
-
-/** @throws {ConfigurationError} The packages have native code, and none of it is for Lambda's processor. */
-function checkNativeCode(
-  modules: string,
-  workflowFile: string,
-  architecture: LambdaArchitecture,
-  isNative: boolean,
-): void {
-  const files = nodeFilesIn(modules);
-  if (
-    (files.length === 0 && !isNative) ||
-    files.some((file) => machineOf(join(modules, file)) === MACHINE[architecture])
-  )
-    return;
-  throw new ConfigurationError(
-    `${workflowFile}: the external packages have no native code for linux on ${architecture}${files.length === 0 ? "" : `, only ${files.slice(0, 3).join(", ")}`}. ` +
-      "Use a version whose package contains binaries for this platform, another bundling.architecture, or a layer of " +
-      "bundling.layers that contains the package",
-  );
-}
-
-/** The processor of an ELF file; `undefined` for files of other systems. */
-function machineOf(file: string): number | undefined {
-  const header = Buffer.alloc(20);
-  const descriptor = openSync(file, "r");
-  try {
-    readSync(descriptor, header, 0, header.length, 0);
-  } finally {
-    closeSync(descriptor);
-  }
-  return header.toString("latin1", 1, 4) === "ELF" ? header.readUInt16LE(18) : undefined;
+  checkNativeCode(directory, { workflowFile, names: Object.keys(installed), architecture });
 }

@@ -12,7 +12,8 @@ export interface NativePackage {
   readonly isOptional: boolean;
 }
 
-interface Manifest {
+/** What a `package.json` says. */
+export interface Manifest {
   readonly name?: string;
   readonly version?: string;
   readonly dependencies?: Readonly<Record<string, string>>;
@@ -21,7 +22,7 @@ interface Manifest {
 }
 
 /** Packages with native code for one platform name the platform, such as `@img/sharp-linux-arm64`. */
-const OF_A_PLATFORM = /(linux|linuxmusl|darwin|win32|freebsd|android)[-_](x64|arm64|arm|ia32|universal)/;
+export const OF_A_PLATFORM = /(linux|linuxmusl|darwin|win32|freebsd|android)[-_](x64|arm64|arm|ia32|universal)/;
 
 /** These find and load the native code of the package that depends on them. */
 const LOADERS = [
@@ -79,7 +80,8 @@ function packageRoot(folder: string): string | undefined {
 
 const isInstalled = (root: string): boolean => root.includes(`${sep}node_modules${sep}`);
 
-function hasNativeCode(root: string, { dependencies = {}, optionalDependencies = {} }: Manifest): boolean {
+/** Whether a package in this directory needs native code, from its own files or from a package of a platform. */
+export function hasNativeCode(root: string, { dependencies = {}, optionalDependencies = {} }: Manifest): boolean {
   return (
     Object.keys(optionalDependencies).some((name) => OF_A_PLATFORM.test(name)) ||
     LOADERS.some((name) => name in dependencies) ||
@@ -101,7 +103,8 @@ function canDoWithout(importer: string, name: string): boolean {
   return name in optionalDependencies || peerDependenciesMeta[name]?.optional === true;
 }
 
-function manifestOf(folder: string): Manifest {
+/** The `package.json` of a directory; empty if there is none. */
+export function manifestOf(folder: string): Manifest {
   try {
     return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
   } catch {
