@@ -126,6 +126,9 @@ export class Runs {
     const entered = isActive(record) && !record.exclusive ? this.active.enter(record) : Promise.resolve();
     // The caller awaits `entered`. If it rejects before that, this handler prevents an unhandled rejection.
     entered.catch(() => {});
+    // The start was delivered before, and the run may be about to end. It must not be entered after it has left.
+    // mutant: enter-before-end
+    if (row === undefined) await entered;
     return { record, entered };
   }
 

@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { canonical } from "./canonical.ts";
 import { type Knowledge, partOf } from "./knowledge.ts";
+import { MOST } from "./numbers.ts";
 import type { Ending, Operation, Program } from "./operation.ts";
 
 /** How far an actor has come: its program, and the results that it has seen since its start. All else follows from these. */
@@ -124,6 +125,7 @@ export class Behaviours {
     await quiet();
     const { ending, pending } = execution;
     if (ending === undefined && pending.length === 0) throw new Error("an actor waits for nothing");
+    if (this.#standings >= MOST) throw new Error(`the actors of this scope have more than ${MOST} standings`);
     const path = pathOf(program, before);
     const standing: Standing = {
       // All actors that ended in the same way are equal.

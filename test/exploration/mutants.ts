@@ -42,6 +42,13 @@ export const MUTANTS: readonly Mutant[] = [
     shows: /still one of the active runs/,
   },
   {
+    name: "enter-before-end",
+    mistake: "a start that is delivered twice enters its run while the run ends",
+    change: remove,
+    scope: "no item at all, up to onComplete, and a producer that dies",
+    shows: /still one of the active runs/,
+  },
+  {
     name: "end-once",
     mistake: "a run ends unconditionally",
     change: remove,

@@ -1,5 +1,5 @@
 /** The highest number that fits into a state. */
-const MOST = 65_535;
+export const MOST = 65_535;
 
 /** Gives each different thing a number, so that things are compared by number. 0 stands for no thing. */
 export class Numbers<Thing> {

@@ -21,6 +21,13 @@ export const SHORT: readonly Scope[] = [
   { ...TWO, name: "no item at all", pages: [[]], spares: 1 },
   {
     ...TWO,
+    name: "no item at all, up to onComplete, and a producer that dies",
+    pages: [[]],
+    completion: true,
+    spares: 1,
+  },
+  {
+    ...TWO,
     name: "an item that cannot be sent, and a producer that dies",
     consumers: 1,
     pages: [["unsendable"]],
