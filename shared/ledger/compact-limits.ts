@@ -71,8 +71,9 @@ function withoutEnd(parts: readonly string[]): readonly string[] {
   return parts.slice(0, parts.findLastIndex((part) => part !== "") + 1);
 }
 
-/** Only the time of a wait may have a fraction. */
-const wholeText = (value: number | undefined): string => (value === undefined ? "" : Math.ceil(value).toString(36));
+/** Only the time of a wait may have a fraction, or be without an end. */
+const wholeText = (value: number | undefined): string =>
+  value === undefined ? "" : Math.ceil(Math.min(value, Number.MAX_SAFE_INTEGER)).toString(36);
 
 /** Undefined for an empty text. */
 const parseWhole = (text: string): number | undefined => (text === "" ? undefined : Number.parseInt(text, 36));

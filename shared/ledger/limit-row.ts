@@ -13,7 +13,7 @@ export const LIMIT_KEY: Key = { pk: "limit", sk: "limit" };
 
 /**
  * Code raises this number when older code would damage the row. Version 2 writes notes and shares as short texts under
- * new names. Code of version 1 does not see them: it starts nothing while a limit is in force, and begins no epoch.
+ * new names. Code of version 1 does not see them: it has no share while a limit is in force, and begins no epoch.
  */
 const VERSION = 2;
 

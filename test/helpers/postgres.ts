@@ -25,7 +25,7 @@ export interface TestPostgres {
   close(): Promise<void>;
 }
 
-/** Logs in whoever comes as `bench`, and asks everybody else for a password. */
+/** The user `bench` needs no password. Every other user needs one. */
 const LOG_INS = `
 local all bench trust
 host all bench 127.0.0.1/32 trust
