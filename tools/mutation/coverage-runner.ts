@@ -31,8 +31,11 @@ export default class CoverageRunner extends TestRunner {
       note(journal, { tag: "failed without a mutant", test: name, error: String(test.result.errors?.[0]?.message) });
     }
     const { user, system } = process.cpuUsage(this.#usageBefore);
+    const took = ticks - this.#ticksBefore;
+    // A test that really waits is as dear as one that computes.
+    const cost = Math.max((user + system) / 1_000, took * TICK_MILLISECONDS);
     const hits = mutantsGlobal.mutantCoverage?.perTest[name] ?? {};
-    note(journal, { tag: "hits", test: name, ticks: ticks - this.#ticksBefore, cost: (user + system) / 1_000, hits });
+    note(journal, { tag: "hits", test: name, ticks: took, cost, hits });
   }
 
   override onAfterRunFiles(): void {

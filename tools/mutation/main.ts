@@ -1,11 +1,12 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { matchesGlob } from "node:path";
 import { parseArgs } from "node:util";
 import { AREAS, type Area } from "./areas.ts";
 import { instrument, type Mutant } from "./mutants.ts";
 import { type Entry, pairOf } from "./plan.ts";
-import { DIRECTORY, inOwnProcess } from "./process.ts";
-import { earlierKills, type Result, report, save, type Verdict } from "./report.ts";
+import { DIRECTORY, inOwnProcess, isInterrupted } from "./process.ts";
+import { earlierResults, isKilled, type Result, report, save, type Verdict } from "./report.ts";
 import { ofSameFiles } from "./same-files.ts";
 
 /**
@@ -18,23 +19,46 @@ const PASSES = [
   { above: 150, costs: Number.POSITIVE_INFINITY, most: 4 },
 ] as const;
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { survivors: { type: "boolean" } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    /** Test only the mutants that no test has killed the last time. */
+    survivors: { type: "boolean" },
+    /** The same, with these test files only: a glob. */
+    tests: { type: "string" },
+  },
+});
 
 mkdirSync(DIRECTORY, { recursive: true });
+const commit = execFileSync("git", ["rev-parse", "--short=7", "HEAD"], { encoding: "utf8" }).trim();
 for (const area of AREAS.filter(({ folder }) => positionals.length === 0 || positionals.includes(folder))) {
   report(area.folder, await test(area));
+  if (isInterrupted) break;
 }
 
 /** Finds the verdict on each mutant of a folder. */
-async function test({ folder, tests, others }: Area): Promise<readonly Result[]> {
+async function test({ folder, ...of }: Area): Promise<readonly Result[]> {
+  const { tests, others } = values.tests === undefined ? of : { tests: [values.tests], others: [] };
   const name = folder.replaceAll("/", "-");
   const { mutants, code } = await instrument(folder);
   const plan = { tests: [...tests, ...others], code, order: [], settled: [], done: [] };
-  const coverage = coverageOf(await ofSameFiles(name, code, () => inOwnProcess(name, "coverage", plan)), tests);
+  const found = await ofSameFiles(name, code, plan.tests, () => inOwnProcess(name, "coverage", plan));
+  const coverage = coverageOf(found, tests);
   const order = [...coverage.order];
-  const verdicts = values.survivors ? earlierKills(folder, mutants) : new Map<string, Verdict>();
+  const earlier =
+    values.survivors || values.tests !== undefined ? earlierResults(folder, mutants) : new Map<string, Result>();
+  const verdicts = new Map<string, Verdict>();
+  const isSettled = (id: string) => verdicts.has(id) || isKilled(earlier.get(id)?.verdict);
   const resultsWith = (without: (mutant: Mutant) => Verdict) =>
-    mutants.map((mutant) => ({ ...mutant, verdict: verdicts.get(mutant.id) ?? without(mutant) }));
+    mutants.map((mutant): Result => {
+      const before = earlier.get(mutant.id);
+      const found = verdicts.get(mutant.id);
+      if (found === undefined && before !== undefined) {
+        // Some of the tests cannot show that no test notices a mutant.
+        if (isKilled(before.verdict) || values.tests !== undefined) return { ...before, ...mutant };
+      }
+      return { ...mutant, verdict: found ?? without(mutant), commit };
+    });
   const unfinished = (mutant: Mutant) => {
     const verdict = coverage.without(mutant);
     return verdict === "survived" ? "unfinished" : verdict;
@@ -45,18 +69,19 @@ async function test({ folder, tests, others }: Area): Promise<readonly Result[]>
     const polluters = new Set<string>();
     for (let round = 1; ; round++) {
       const { ticks } = coverage;
-      const settled = [...verdicts.keys()];
+      const settled = mutants.map(({ id }) => id).filter(isSettled);
       const next = { ...plan, hits, ticks, order, settled, done: [...done] };
       const entries = await inOwnProcess(name, `${pass + 1}.${round}`, next);
       for (const entry of entries) {
         if (entry.tag === "killed") verdicts.set(entry.mutant, "killed");
         if (entry.tag === "survived") done.add(pairOf(entry.test, entry.mutant));
-        if (entry.tag !== "polluted" || verdicts.has(entry.mutant)) continue;
+        if (entry.tag !== "polluted" || isSettled(entry.mutant)) continue;
         // In two processes, the tests failed with the mutant and after it.
         if (polluters.has(entry.mutant)) verdicts.set(entry.mutant, "killed");
         polluters.add(entry.mutant);
       }
       const last = entries.at(-1);
+      if (isInterrupted) return resultsWith(unfinished);
       if (last?.tag === "begin") {
         verdicts.set(last.mutant, "timed out");
         // Each mutant that ends the process costs another one. So the file runs last, with the mutants that are left.

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { globSync, readFileSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { type Code, isTextForPeople } from "./text-for-people.ts";
@@ -11,6 +12,8 @@ export interface Mutant {
   readonly kind: string;
   readonly original: string;
   readonly replacement: string;
+  /** The first digits of the SHA-256 of the file. Results of another content do not count. */
+  readonly content: string;
   /** Whether it only changes a text that people read: see `isTextForPeople`. Such a mutant is not in the code. */
   readonly isText: boolean;
 }
@@ -62,6 +65,7 @@ export async function instrument(folder: string): Promise<Instrumented> {
     .sort()
     .map((file) => ({ name: resolve(file), mutate: true as const, content: readFileSync(file, "utf8") }));
   const lines = new Map(files.map(({ name, content }) => [name, content.split("\n")]));
+  const hashes = new Map(files.map(({ name, content }) => [name, contentHash(content)]));
   const shouldIgnore = (code: Code) => (isTextForPeople(code) ? "text" : undefined);
   const options = { plugins: null, excludedMutations: [], ignorers: [{ shouldIgnore }] };
   const instrumented = await instrumenter.instrument(files, options);
@@ -73,11 +77,14 @@ export async function instrument(folder: string): Promise<Instrumented> {
       kind: mutatorName,
       original: textAt(lines.get(fileName) ?? [], location.start, location.end),
       replacement,
+      content: hashes.get(fileName) ?? "",
       isText: statusReason !== undefined,
     })),
     code: Object.fromEntries(instrumented.files.map(({ name, content }) => [name, content])),
   };
 }
+
+const contentHash = (content: string): string => createHash("sha256").update(content).digest("hex").slice(0, 12);
 
 async function loadInstrumenter(): Promise<Instrumenter> {
   const name = "@stryker-mutator/instrumenter";

@@ -29,7 +29,7 @@ export type Entry =
       readonly test: string;
       /** The time that it took, as the number of timers of `TICK_MILLISECONDS` that could fire in it. */
       readonly ticks: number;
-      /** Milliseconds of CPU time. */
+      /** Milliseconds of CPU time, or of waiting if that is more. */
       readonly cost: number;
       readonly hits: Readonly<Record<string, number>>;
     }

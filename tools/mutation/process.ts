@@ -5,11 +5,17 @@ import type { Entry, Plan } from "./plan.ts";
 
 export const DIRECTORY = join(".sluice", "mutation");
 
-const LOOK_MILLISECONDS = 5_000;
+const LOOK_MILLISECONDS = 2_000;
 
-/** A process whose journal stands still hangs in a mutant. On a busy machine, it may only be waiting for the processor. */
-const MOST_IDLE_LOOKS = 60;
+/**
+ * A process whose journal stands still hangs in a mutant if it sleeps all the time, or if it uses the processor without a
+ * result. On a busy machine, a process that does not hang is ready to run, and does not sleep.
+ */
+const MOST_SLEEPING_LOOKS = 8;
 const MOST_CPU_SECONDS = 15;
+
+/** Whether the user has interrupted the run. What the process has noted until then counts. */
+export let isInterrupted = false;
 
 /** Runs the tests of a plan in a process of its own, and returns what the process has noted. */
 export async function inOwnProcess(name: string, step: string, plan: Omit<Plan, "journal">): Promise<readonly Entry[]> {
@@ -31,8 +37,8 @@ export async function inOwnProcess(name: string, step: string, plan: Omit<Plan, 
     if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
   };
   const interrupt = () => {
+    isInterrupted = true;
     kill();
-    process.exit(130);
   };
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
@@ -40,10 +46,12 @@ export async function inOwnProcess(name: string, step: string, plan: Omit<Plan, 
   let still = { size: -1, looks: 0, seconds: 0 };
   const watch = setInterval(() => {
     const { length: size } = readFileSync(journal);
-    const seconds = cpuSeconds(child.pid ?? 0);
+    const { seconds, sleeps } = processesOf(child.pid ?? 0);
     if (size !== still.size) still = { size, looks: 0, seconds };
-    else if (++still.looks >= MOST_IDLE_LOOKS || seconds - still.seconds > MOST_CPU_SECONDS) kill();
-    if (++looks % 12 === 0)
+    else if (!sleeps) still.looks = 0;
+    else if (++still.looks >= MOST_SLEEPING_LOOKS) kill();
+    if (seconds - still.seconds > MOST_CPU_SECONDS) kill();
+    if (++looks % 30 === 0)
       console.error(`${name}, ${step}: ${size} bytes of notes, ${Math.round(seconds)} s of CPU time`);
   }, LOOK_MILLISECONDS);
   await ended;
@@ -56,20 +64,23 @@ export async function inOwnProcess(name: string, step: string, plan: Omit<Plan, 
 }
 
 /**
- * The CPU time of the processes of a group, on Linux; 0 elsewhere. Vitest's worker is in the group of vitest.
- * https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+ * The CPU time of the processes of a group, and whether all of them sleep, on Linux. Vitest's worker is in the group of
+ * vitest. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
  */
-function cpuSeconds(group: number): number {
+function processesOf(group: number): { readonly seconds: number; readonly sleeps: boolean } {
   let ticks = 0;
+  let sleeps = true;
   for (const file of globSync("/proc/[0-9]*/stat")) {
     try {
       const fields = readFileSync(file, "latin1")
         .replace(/^.*\) /s, "")
         .split(" ");
-      if (Number(fields[2]) === group) ticks += Number(fields[11]) + Number(fields[12]);
+      if (Number(fields[2]) !== group) continue;
+      ticks += Number(fields[11]) + Number(fields[12]);
+      if (fields[0] !== "S") sleeps = false;
     } catch {
       // The process has ended.
     }
   }
-  return ticks / 100;
+  return { seconds: ticks / 100, sleeps };
 }

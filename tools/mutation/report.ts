@@ -17,6 +17,8 @@ export type Verdict = "killed" | "timed out" | "survived" | "unfinished" | "not 
 
 export interface Result extends Mutant {
   readonly verdict: Verdict;
+  /** The commit whose tests have given the verdict. */
+  readonly commit: string;
 }
 
 const VERDICTS: readonly Verdict[] = [
@@ -52,13 +54,16 @@ export const readResults = (folder: string): readonly Result[] =>
 
 const resultsFile = (folder: string) => join(DIRECTORY, `${folder.replaceAll("/", "-")}.results.json`);
 
-/** The mutants that were killed when this folder was tested last. A mutant is known again by its code. */
-export function earlierKills(folder: string, mutants: readonly Mutant[]): Map<string, Verdict> {
-  const known = new Map(signed(readResults(folder)).map(([signature, { verdict }]) => [signature, verdict]));
+/**
+ * The results of the last test of a folder, by the ids that the mutants have now. A mutant is known again by its code. What
+ * was found before its file changed does not count.
+ */
+export function earlierResults(folder: string, mutants: readonly Mutant[]): Map<string, Result> {
+  const known = new Map(signed(readResults(folder)));
   return new Map(
-    signed(mutants).flatMap(([signature, { id }]): [string, Verdict][] => {
-      const verdict = known.get(signature);
-      return verdict === "killed" || verdict === "timed out" ? [[id, verdict]] : [];
+    signed(mutants).flatMap(([signature, { id }]): [string, Result][] => {
+      const result = known.get(signature);
+      return result === undefined ? [] : [[id, result]];
     }),
   );
 }
@@ -66,13 +71,16 @@ export function earlierKills(folder: string, mutants: readonly Mutant[]): Map<st
 function signed<M extends Mutant>(mutants: readonly M[]): readonly [string, M][] {
   const seen = new Map<string, number>();
   return mutants.map((mutant) => {
-    const { file, kind, original, replacement } = mutant;
-    const code = [file, kind, original, replacement].join("\n");
+    const { file, content, kind, original, replacement } = mutant;
+    const code = [file, content, kind, original, replacement].join("\n");
     const number = (seen.get(code) ?? 0) + 1;
     seen.set(code, number);
     return [`${code}\n${number}`, mutant];
   });
 }
+
+/** Whether a test has noticed the mutant. */
+export const isKilled = (verdict: Verdict | undefined): boolean => verdict === "killed" || verdict === "timed out";
 
 const counter = (results: readonly Result[]) => (verdict: Verdict) =>
   results.filter((result) => result.verdict === verdict).length;
