@@ -28,12 +28,13 @@ export const AREAS: readonly Area[] = [
   {
     folder: "local/sqs",
     tests: [
-      unit("local"),
+      unit("local/sqs"),
+      "test/unit/local/{aws-behaviour,request-scheduler,trace-header,waiters}.test.ts",
       "test/integration/sqs/store.test.ts",
       "test/integration/sqs/conformance.test.ts",
       "test/integration/sqs/server.test.ts",
       "test/integration/sqs/in-process.test.ts",
     ],
-    others: [],
+    others: ["test/unit/local/{event-source-mapping,state-failure}.test.ts"],
   },
 ];
