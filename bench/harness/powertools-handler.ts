@@ -8,7 +8,7 @@ import { publish } from "../../shared/base/events.ts";
 async function work({ body }: SQSRecord): Promise<void> {
   publish({ event: "started" });
   await setTimeout(JSON.parse(body) as number);
-  publish({ event: "ended" });
+  publish({ event: "ended", milliseconds: 0 });
 }
 
 export const handler = middy<SQSEvent, SQSBatchResponse>().handler((event, context) =>

@@ -1,26 +1,20 @@
 import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import type { Engine } from "../../local/engine.ts";
-import { hasEnded, isWaiting, type RunRecord } from "../../shared/ledger/run-record.ts";
+import type { HistoryWriter } from "../../local/run-history.ts";
+import { hasEnded, type RunRecord } from "../../shared/ledger/run-record.ts";
 import { sameFailureOf } from "../../shared/ledger/same-failure.ts";
+import { heldNow } from "../../shared/observe/held-text.ts";
+import type { CountsBefore } from "../../shared/observe/live-counts.ts";
+import { LiveRun } from "../../shared/observe/live-run.ts";
+import { RedriveProgress } from "../../shared/observe/redrive-progress.ts";
+import { liveSample } from "../../shared/observe/sample.ts";
 import type { Display } from "../screens/display.ts";
-import { heldNow } from "../screens/limit-text.ts";
-import type { WaitingItems } from "../screens/live-progress.ts";
 import type { Summary } from "../screens/summary.ts";
-import { HeldFleet } from "./held-fleet.ts";
-import { type CountsBefore, liveCounts } from "./live-counts.ts";
-import { Pace } from "./pace.ts";
-import { RedriveProgress } from "./redrive-progress.ts";
 import { StalledSource } from "./stalled-source.ts";
 
 /** How often the run's record is read. */
 const POLL_MILLISECONDS = 100;
-
-/** A run is shown as waiting if no task was in flight for this long. Shorter gaps occur between tasks and at the start. */
-const IDLE_MILLISECONDS = 2_000;
-
-/** The read of a page that takes longer is shown with its age. */
-const SLOW_READ_SECONDS = 5;
 
 export interface Follow {
   readonly engine: Engine;
@@ -28,6 +22,10 @@ export interface Follow {
   /** The run's counts before this command. */
   readonly before: CountsBefore;
   readonly display: Display;
+  /** The most tasks in flight. */
+  readonly ceiling: number;
+  /** Keeps the samples of the run for the dashboard. */
+  readonly history: HistoryWriter;
   /** Aborted when the user interrupts: tasks in flight finish, then the run stops. */
   readonly interrupted: AbortSignal;
   /** Aborted when the user does not want to wait for tasks in flight. */
@@ -40,14 +38,14 @@ export async function follow({
   run,
   before,
   display,
+  ceiling,
+  history,
   interrupted,
   atOnce,
 }: Follow): Promise<Summary | "paused" | "interrupted"> {
-  const pace = new Pace();
+  const live = new LiveRun({ before, limitRow: engine.limitRow, nextTaskAt: engine.nextTaskAt, now: Date.now() });
   const redriveProgress = new RedriveProgress(engine);
   const stalledSource = new StalledSource();
-  const heldFleet = new HeldFleet(engine.limitRow);
-  let busyAt = Date.now();
   let drained = false;
   const drain = async () => {
     await engine.drain();
@@ -87,42 +85,20 @@ export async function follow({
         return await summarise(engine, record);
       const { fleet } = engine.activity;
       const { inFlight, readingSince } = fleet;
-      const { produced, settled, ...counts } = liveCounts(record, fleet, before);
-      const { ended } = record.checkpoint;
-      const total = ended ? produced : record.limit;
       const now = Date.now();
-      const rate = pace.rate(now, settled);
-      if (inFlight > 0 || !ended) busyAt = now;
       const failure = fleet.failures.at(-1);
       const line = stalledSource.check({ now, run: record, inFlight, failure, readingSince });
       if (line !== undefined) display.say(line);
-      const idle = now - busyAt >= IDLE_MILLISECONDS && settled < produced;
-      const readingSeconds = readingSince === undefined ? 0 : (now - readingSince) / 1_000;
-      const held = heldFleet.at(now);
-      display.show({
-        ...counts,
-        throttled: fleet.throttled,
-        ...(held !== undefined && { held }),
-        produced,
-        total,
-        inFlight,
-        rate,
-        // A slower rate is shown as 0/s, and a time left beside it would look wrong.
-        secondsLeft: total === undefined || rate < 0.5 ? undefined : Math.max(0, total - settled) / rate,
-        ...(idle && waitingOf(engine, produced - settled)),
-        ...(readingSeconds >= SLOW_READ_SECONDS && { readingSeconds }),
-        ...(record.wait !== undefined &&
-          isWaiting(record, now) && { sourceWaitSeconds: (record.wait.until - now) / 1_000 }),
-      });
+      const progress = live.progress(record, fleet, now);
+      display.show(progress);
+      if (history.isDue(now)) {
+        const durations = engine.activity.takeDurations();
+        history.add(liveSample(progress, { at: now, status: record.status, ceiling, slots: live.slots, durations }));
+      }
     }
     if (stop) return "interrupted";
     await setTimeout(POLL_MILLISECONDS);
   }
-}
-
-function waitingOf({ nextTaskAt }: Engine, items: number): { waiting?: WaitingItems } {
-  const at = nextTaskAt();
-  return at === undefined ? {} : { waiting: { items, nextInSeconds: Math.max(0, at - Date.now()) / 1_000 } };
 }
 
 /** The run's counts before it continues; all 0 for a new run. */

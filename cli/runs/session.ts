@@ -4,10 +4,12 @@ import { setTimeout } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { type Engine, startEngine } from "../../local/engine.ts";
 import { openServices, type Services } from "../../local/local-services.ts";
+import { HistoryWriter } from "../../local/run-history.ts";
 import type { StartStep } from "../../local/start-step.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
 import { ConfigurationError } from "../../shared/base/errors.ts";
 import type { Topology } from "../../shared/definition/topology.ts";
+import type { CountsBefore } from "../../shared/observe/live-counts.ts";
 import { EXIT } from "../exit-code.ts";
 import { plural, style } from "../screens/format.ts";
 import { paragraph, say } from "../screens/paragraph.ts";
@@ -16,7 +18,6 @@ import { formatSummary } from "../screens/summary.ts";
 import { writeJson } from "../screens/write-json.ts";
 import { type LoadedWorkflow, loadWorkflow, startCompanion } from "../targets/workflow-file.ts";
 import { countsBefore, follow } from "./follow.ts";
-import type { CountsBefore } from "./live-counts.ts";
 import { localTopology } from "./local-topology.ts";
 import { RunInterrupts } from "./run-interrupts.ts";
 import { interruptedText, type StartUp } from "./start-up.ts";
@@ -148,7 +149,9 @@ async function workUntilDone(
 ): Promise<number> {
   const { startUp, loaded, topology, state, json } = session;
   const { display } = startUp;
-  const summary = await follow({ engine, run, before, display, interrupted: soon, atOnce });
+  const history = new HistoryWriter(state, run);
+  const { concurrency: ceiling } = topology;
+  const summary = await follow({ engine, run, before, display, ceiling, history, interrupted: soon, atOnce });
   display.end();
   const results =
     typeof summary === "object" && loaded.workflow.results !== undefined

@@ -1,3 +1,5 @@
+import { fleetOf } from "../../shared/observe/fleet-facts.ts";
+import { statusText, wallSecondsOf } from "../../shared/observe/run-status.ts";
 import type { StatusOptions } from "../commands/status.ts";
 import { count, plural, seconds } from "../screens/format.ts";
 import { say } from "../screens/paragraph.ts";
@@ -7,8 +9,6 @@ import { runJson } from "../screens/run-json.ts";
 import { fittingTable, RUN_COLUMNS } from "../screens/run-table.ts";
 import { writeJson } from "../screens/write-json.ts";
 import { latestAndActive, targets, unrequestedRunOf, withRun } from "../targets/find-run.ts";
-import { fleetOf } from "../targets/fleet.ts";
-import { statusText, wallSecondsOf } from "./run-status.ts";
 import { watchRun } from "./watch-run.ts";
 
 /** How many of a workflow's latest runs are listed, besides its active runs. */

@@ -2,13 +2,13 @@ import { setTimeout } from "node:timers/promises";
 import { StateDirectory } from "../../local/state-directory.ts";
 import { ConfigurationError } from "../../shared/base/errors.ts";
 import { type Counts, hasEnded } from "../../shared/ledger/run-record.ts";
+import { fleetOf } from "../../shared/observe/fleet-facts.ts";
 import type { StatusOptions } from "../commands/status.ts";
 import { Redrawn } from "../screens/redrawn.ts";
 import { runDetails } from "../screens/run-details.ts";
 import { runJson } from "../screens/run-json.ts";
 import { writeJson } from "../screens/write-json.ts";
 import { withRun } from "../targets/find-run.ts";
-import { fleetOf } from "../targets/fleet.ts";
 import type { RunTarget } from "../targets/target.ts";
 
 const WATCH_MILLISECONDS = 1_000;

@@ -1,6 +1,6 @@
+import type { LiveProgress } from "../../shared/observe/live-progress.ts";
 import { JsonLines } from "./json-lines.ts";
 import { LiveBar } from "./live-bar.ts";
-import type { LiveProgress } from "./live-progress.ts";
 import { PlainLines } from "./plain-lines.ts";
 
 /** Shows how a run starts and progresses. */

@@ -1,5 +1,5 @@
+import type { LiveProgress } from "../../shared/observe/live-progress.ts";
 import type { Display } from "./display.ts";
-import type { LiveProgress } from "./live-progress.ts";
 import { writeJson } from "./write-json.ts";
 
 const INTERVAL_MILLISECONDS = 1_000;

@@ -1,6 +1,6 @@
+import type { LiveProgress } from "../../shared/observe/live-progress.ts";
 import type { Display } from "./display.ts";
 import { style } from "./format.ts";
-import type { LiveProgress } from "./live-progress.ts";
 import { OneLineBar } from "./one-line-bar.ts";
 import { remark } from "./paragraph.ts";
 import { type Fact, progressFacts } from "./progress-facts.ts";

@@ -1,6 +1,6 @@
+import type { LiveProgress } from "../../shared/observe/live-progress.ts";
 import type { Display } from "./display.ts";
 import { count } from "./format.ts";
-import type { LiveProgress } from "./live-progress.ts";
 import { progressFacts } from "./progress-facts.ts";
 
 const INTERVAL_MILLISECONDS = 2_000;

@@ -1,5 +1,5 @@
+import type { LiveProgress } from "../../shared/observe/live-progress.ts";
 import { count, seconds } from "./format.ts";
-import type { LiveProgress } from "./live-progress.ts";
 
 export type Fact =
   | "produced"

@@ -1,3 +1,4 @@
+import { addDurations, type DurationCounts } from "../../shared/observe/durations.ts";
 import type { FunctionObserver } from "./local-function.ts";
 import type { Activity } from "./runtime-protocol.ts";
 
@@ -25,6 +26,7 @@ export class ActivityMonitor {
   readonly #reads = new Map<number, number>();
   readonly #deadByReason: Record<string, number> = {};
   readonly #failures: string[] = [];
+  #durations: Record<number, number> = {};
   #peakInFlight = 0;
   #succeeded = 0;
   #retried = 0;
@@ -54,6 +56,13 @@ export class ActivityMonitor {
     return this.#memory();
   }
 
+  /** The durations of the attempts that ended since the last call. */
+  takeDurations(): DurationCounts {
+    const durations = this.#durations;
+    this.#durations = {};
+    return durations;
+  }
+
   get fleet(): FleetActivity {
     return {
       inFlight: this.#inFlight(),
@@ -76,6 +85,7 @@ export class ActivityMonitor {
     this.#retried += activity.retried;
     this.#throttled += activity.throttled;
     this.#addDead(activity.deadByReason);
+    if (activity.durations !== undefined) addDurations(this.#durations, activity.durations);
   }
 
   #addDead(deadByReason: Activity["deadByReason"]): void {

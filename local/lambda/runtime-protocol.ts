@@ -1,5 +1,7 @@
 /** The messages between the engine and an execution environment. */
 
+import type { DurationCounts } from "../../shared/observe/durations.ts";
+
 export interface Invocation {
   readonly type: "invoke";
   readonly requestId: string;
@@ -21,6 +23,8 @@ export interface Activity {
   readonly retried: number;
   readonly throttled: number;
   readonly deadByReason: Readonly<Record<string, number>>;
+  /** The durations of the attempts that ended since the last report. Absent if none ended. */
+  readonly durations?: DurationCounts | undefined;
   /** Since when a page of the source has been read, in milliseconds since 1970. Absent if none is being read. */
   readonly readingSince?: number | undefined;
   /** The highest resident set of the process since it started, in MB. */

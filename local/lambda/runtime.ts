@@ -9,6 +9,7 @@ import { pathToFileURL } from "node:url";
 import { ATTEMPT_CHANNEL, type AttemptEvent, SOURCE_CHANNEL, type SourceEvent } from "../../shared/base/events.ts";
 import { PrivateChannel } from "../../shared/base/private-channel.ts";
 import { describeThrown } from "../../shared/base/thrown.ts";
+import { countDuration } from "../../shared/observe/durations.ts";
 import type { Activity, FromEnvironment, Invocation } from "./runtime-protocol.ts";
 
 /** How often the activity of the tasks is reported. This is often enough for a live display. */
@@ -44,6 +45,7 @@ let succeeded = 0;
 let retried = 0;
 let throttled = 0;
 let deadByReason: Record<string, number> = {};
+let durations: Record<number, number> | undefined;
 /** The pages that are being read, with the times at which their reads began. */
 const reads = new Map<object, number>();
 let timer: NodeJS.Timeout | undefined;
@@ -53,8 +55,11 @@ subscribe(ATTEMPT_CHANNEL, (message) => {
   if (typeof message !== "object" || message === null) return;
   const event = message as AttemptEvent;
   if (event.event === "started") inFlight++;
-  else if (event.event === "ended") inFlight--;
-  else if (event.event === "succeeded") succeeded += event.count;
+  else if (event.event === "ended") {
+    inFlight--;
+    durations ??= {};
+    countDuration(durations, event.milliseconds);
+  } else if (event.event === "succeeded") succeeded += event.count;
   else if (event.event === "retried") retried++;
   else if (event.event === "throttled") throttled++;
   else deadByReason[event.reason] = (deadByReason[event.reason] ?? 0) + 1;
@@ -81,6 +86,7 @@ function report(): void {
     retried,
     throttled,
     deadByReason,
+    ...(durations !== undefined && { durations }),
     readingSince: reads.values().next().value,
     peakMemoryMb: peakMemoryMb(),
   };
@@ -90,6 +96,7 @@ function report(): void {
   retried = 0;
   throttled = 0;
   deadByReason = {};
+  durations = undefined;
 }
 
 // The operating system knows the peak. Samples would miss it.

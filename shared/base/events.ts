@@ -8,8 +8,8 @@ import { channel } from "node:diagnostics_channel";
  */
 export type AttemptEvent =
   | { readonly event: "started" }
-  /** An attempt has ended, whatever its outcome. */
-  | { readonly event: "ended" }
+  /** An attempt has ended, whatever its outcome. `milliseconds` is its duration. */
+  | { readonly event: "ended"; readonly milliseconds: number }
   /** The ledger has recorded `count` successes. */
   | { readonly event: "succeeded"; readonly count: number }
   /** The service refused an attempt because of load. The item waits, and no attempt is used up. */

@@ -130,12 +130,13 @@ export async function runAttempt(attempt: Attempt): Promise<AttemptOutcome> {
     )
     .finally(endTimer);
   const verdict = await race.verdict;
-  publish({ event: "ended" });
+  const endedAt = attempt.now();
+  publish({ event: "ended", milliseconds: endedAt - startedAt });
   const { advertisedPerSecond } = race;
   return {
     ...verdict,
     startedAt,
-    endedAt: attempt.now(),
+    endedAt,
     ...(advertisedPerSecond !== undefined && { advertisedPerSecond }),
   };
 }

@@ -78,8 +78,8 @@ export class Isolation {
       const startedAt = now();
       publish({ event: "started" });
       const answer = await process.attempt({ ...request, itemText: toStoredText(item) });
-      publish({ event: "ended" });
       const times = { startedAt, endedAt: now() };
+      publish({ event: "ended", milliseconds: times.endedAt - startedAt });
       if (answer.tag === "succeeded") return { tag: "succeeded", result: answer.result, ...times };
       return { tag: "failed", kind: answer.kind, thrown: fromPlainError(answer.error), ...times };
     } finally {

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { ratePerSecond } from "../../../cli/options/rate.ts";
-import { heldText, limitRows, rateText, setLimitText } from "../../../cli/screens/limit-text.ts";
+import { limitRows, setLimitText } from "../../../cli/screens/limit-text.ts";
 import { EMPTY_STATE } from "../../../shared/limits/advance.ts";
+import { heldText, rateText } from "../../../shared/observe/held-text.ts";
 
 test.each([
   ["100/s", 100],

@@ -1,11 +1,11 @@
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, test, vi } from "vitest";
 import { positiveInteger } from "../../../../cli/options/positive-integer.ts";
-import { Pace } from "../../../../cli/runs/pace.ts";
 import { chooseDisplay } from "../../../../cli/screens/display.ts";
 import { count, plural, seconds, table } from "../../../../cli/screens/format.ts";
 import { liveLine } from "../../../../cli/screens/live-bar.ts";
-import type { LiveProgress } from "../../../../cli/screens/live-progress.ts";
+import type { LiveProgress } from "../../../../shared/observe/live-progress.ts";
+import { Pace } from "../../../../shared/observe/pace.ts";
 
 const progress: LiveProgress = {
   produced: 5_000,

@@ -1,6 +1,12 @@
-import { hasEnded } from "../../shared/ledger/run-record.ts";
-import { heldNow } from "../screens/limit-text.ts";
-import type { RunTarget } from "./target.ts";
+import type { LimitRow } from "../ledger/limit-row.ts";
+import { hasEnded, type RunRecord } from "../ledger/run-record.ts";
+import { heldNow } from "./held-text.ts";
+
+/** A run and the limit row of its workflow. */
+export interface RunAndLimits {
+  readonly run: RunRecord;
+  readonly services: { readonly limitRow: Pick<LimitRow, "read"> };
+}
 
 /** What the limit row of a workflow says of its fleet. */
 export interface FleetFacts {
@@ -11,7 +17,7 @@ export interface FleetFacts {
 }
 
 /** Reads the facts of a run that works. `undefined` if the run has ended: they belong to the workflow, and not to one run. */
-export async function fleetOf({ run, services }: RunTarget): Promise<FleetFacts | undefined> {
+export async function fleetOf({ run, services }: RunAndLimits): Promise<FleetFacts | undefined> {
   if (hasEnded(run)) return undefined;
   const { state, concurrency } = await services.limitRow.read();
   return { held: heldNow(state, concurrency), throttled: state.counted.throttled };

@@ -1,11 +1,17 @@
-import type { FleetActivity } from "../../local/lambda/activity-monitor.ts";
-import type { RunRecord } from "../../shared/ledger/run-record.ts";
+import type { RunRecord } from "../ledger/run-record.ts";
 
 /** A run's counts before this command worked on it. */
 export interface CountsBefore {
   readonly succeeded: number;
   readonly retried: number;
   readonly dead: number;
+}
+
+/** What the execution environments of an engine report. */
+export interface ReportedCounts {
+  readonly succeeded: number;
+  readonly retried: number;
+  readonly deadByReason: Readonly<Record<string, number>>;
 }
 
 /** The counts of the live display. */
@@ -24,7 +30,7 @@ export interface LiveCounts extends CountsBefore {
  */
 export function liveCounts(
   { checkpoint }: Pick<RunRecord, "checkpoint">,
-  { succeeded, retried, deadByReason }: Pick<FleetActivity, "succeeded" | "retried" | "deadByReason">,
+  { succeeded, retried, deadByReason }: ReportedCounts,
   before: CountsBefore,
 ): LiveCounts {
   const produced = checkpoint.items;

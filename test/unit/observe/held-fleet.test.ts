@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
-import { HeldFleet } from "../../../../cli/runs/held-fleet.ts";
-import type { StoredLimit } from "../../../../shared/ledger/limit-row.ts";
-import { EMPTY_STATE } from "../../../../shared/limits/advance.ts";
+import type { StoredLimit } from "../../../shared/ledger/limit-row.ts";
+import { EMPTY_STATE } from "../../../shared/limits/advance.ts";
+import { HeldFleet } from "../../../shared/observe/held-fleet.ts";
 
 const NOW = 1_790_000_000_000;
 

@@ -1,7 +1,10 @@
-import { isActive, type RunRecord } from "../../shared/ledger/run-record.ts";
-import type { RunTarget } from "../targets/target.ts";
+import { isActive, type RunRecord } from "../ledger/run-record.ts";
 
-type RunAndEngine = Pick<RunTarget, "run" | "running">;
+/** A run, and whether consumers are running: those of a deployed stack, or of an engine on this machine. */
+export interface RunAndEngine {
+  readonly run: RunRecord;
+  readonly running: boolean;
+}
 
 /** Whether a run is active but nothing is working on it: the command that ran it was interrupted, or died. */
 export const isInterrupted = ({ run, running }: RunAndEngine): boolean =>

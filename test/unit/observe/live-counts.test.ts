@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { liveCounts } from "../../../../cli/runs/live-counts.ts";
-import { readRunRow } from "../../../../shared/ledger/run-record.ts";
+import { readRunRow } from "../../../shared/ledger/run-record.ts";
+import { liveCounts } from "../../../shared/observe/live-counts.ts";
 
 const NONE = { succeeded: 0, retried: 0, dead: 0 };
 

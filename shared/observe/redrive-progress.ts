@@ -1,6 +1,6 @@
-import type { Queue } from "../../shared/aws/queue.ts";
-import type { RunRecord } from "../../shared/ledger/run-record.ts";
-import type { Runs } from "../../shared/ledger/runs.ts";
+import type { Queue } from "../aws/queue.ts";
+import type { RunRecord } from "../ledger/run-record.ts";
+import type { Runs } from "../ledger/runs.ts";
 
 /** The share of the time that may be spent on counting, which reads all pages of the run. */
 const SHARE_OF_TIME = 0.1;

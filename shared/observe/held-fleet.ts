@@ -1,5 +1,5 @@
-import type { LimitRow } from "../../shared/ledger/limit-row.ts";
-import { heldNow } from "../screens/limit-text.ts";
+import type { LimitRow } from "../ledger/limit-row.ts";
+import { hasStopped, heldNow } from "./held-text.ts";
 
 /** How often the limit row is read. An epoch lasts a second. */
 const READ_MILLISECONDS = 1_000;
@@ -9,9 +9,15 @@ export class HeldFleet {
   readonly #row: Pick<LimitRow, "read">;
   #readAt = Number.NEGATIVE_INFINITY;
   #held: string | undefined;
+  #slots: number | undefined;
 
   constructor(row: Pick<LimitRow, "read">) {
     this.#row = row;
+  }
+
+  /** The slots in force when the row was last read. `undefined`: there was no such limit. */
+  get slots(): number | undefined {
+    return this.#slots;
   }
 
   /** Why the fleet is held, as of a moment ago. `undefined`: nothing holds it, or that is not known yet. */
@@ -21,6 +27,7 @@ export class HeldFleet {
       this.#row.read().then(
         ({ state, concurrency }) => {
           this.#held = heldNow(state, concurrency, now);
+          this.#slots = hasStopped(state, now) ? undefined : state.limit.slots;
         },
         () => {},
       );

@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
-import { RedriveProgress } from "../../../../cli/runs/redrive-progress.ts";
-import type { Counts, RunRecord } from "../../../../shared/ledger/run-record.ts";
+import type { Counts, RunRecord } from "../../../shared/ledger/run-record.ts";
+import { RedriveProgress } from "../../../shared/observe/redrive-progress.ts";
 
 function world({ pending, visible = 0, inFlight = 0, delayed = 0 }: Partial<Record<string, number>>) {
   let now = 0;
