@@ -3,8 +3,9 @@ import { mkdirSync } from "node:fs";
 import { matchesGlob } from "node:path";
 import { parseArgs } from "node:util";
 import { AREAS, type Area } from "./areas.ts";
+import { fileOf, MetPairs } from "./met-pairs.ts";
 import { instrument, type Mutant } from "./mutants.ts";
-import { type Entry, pairOf } from "./plan.ts";
+import type { Entry } from "./plan.ts";
 import { DIRECTORY, inOwnProcess, isInterrupted } from "./process.ts";
 import { earlierResults, isKilled, type Result, report, save, type Verdict } from "./report.ts";
 import { ofSameFiles } from "./same-files.ts";
@@ -61,25 +62,26 @@ async function test({ folder, ...of }: Area): Promise<readonly Result[]> {
     });
   const unfinished = (mutant: Mutant) => {
     const verdict = coverage.without(mutant);
-    return verdict === "survived" ? "unfinished" : verdict;
+    return verdict === "survived" || (verdict === "not covered" && values.tests !== undefined) ? "unfinished" : verdict;
   };
+  const met = new MetPairs(name, code);
   for (const [pass, { above, costs, most }] of PASSES.entries()) {
     const hits = coverage.hits(above, costs, most);
-    const done = new Set<string>();
     const polluters = new Set<string>();
     for (let round = 1; ; round++) {
       const { ticks } = coverage;
       const settled = mutants.map(({ id }) => id).filter(isSettled);
-      const next = { ...plan, hits, ticks, order, settled, done: [...done] };
+      const next = { ...plan, hits, ticks, order, settled, done: met.all };
       const entries = await inOwnProcess(name, `${pass + 1}.${round}`, next);
       for (const entry of entries) {
         if (entry.tag === "killed") verdicts.set(entry.mutant, "killed");
-        if (entry.tag === "survived") done.add(pairOf(entry.test, entry.mutant));
+        if (entry.tag === "survived") met.add(entry.test, entry.mutant);
         if (entry.tag !== "polluted" || isSettled(entry.mutant)) continue;
         // In two processes, the tests failed with the mutant and after it.
         if (polluters.has(entry.mutant)) verdicts.set(entry.mutant, "killed");
         polluters.add(entry.mutant);
       }
+      met.save();
       const last = entries.at(-1);
       if (isInterrupted) return resultsWith(unfinished);
       if (last?.tag === "begin") {
@@ -94,11 +96,7 @@ async function test({ folder, ...of }: Area): Promise<readonly Result[]> {
       if (last?.tag !== "begin" && !(isLeft && isFurther)) break;
     }
   }
-  return resultsWith(coverage.without);
-}
-
-function fileOf(test: string): string {
-  return test.split(" > ")[0] ?? "";
+  return resultsWith(values.tests === undefined ? coverage.without : unfinished);
 }
 
 function coverageOf(entries: readonly Entry[], own: readonly string[]) {

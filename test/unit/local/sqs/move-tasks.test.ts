@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { queueArn } from "../../../../local/sqs/queue-registry.ts";
 import type { QueueStore } from "../../../../local/sqs/queue-store.ts";
 import { SqsRequests } from "./sqs-requests.ts";
@@ -7,6 +7,7 @@ let sqs: SqsRequests;
 let store: QueueStore;
 
 beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   sqs = new SqsRequests();
   ({ store } = sqs.service);
   store.createQueue("dead");
@@ -16,7 +17,11 @@ beforeEach(() => {
   store.createQueue("q.fifo", { FifoQueue: "true", RedrivePolicy: policy("dead.fifo") });
   store.createQueue("other");
 });
-afterEach(() => sqs.close());
+afterEach(() => {
+  sqs.close();
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
 
 const SourceArn = queueArn("dead");
 const start = async (input: object = {}) =>
@@ -179,10 +184,34 @@ describe("a message move task", () => {
     expect([await moved(), await moved(), await moved()]).toEqual([500, 1_000, 1_200]);
   });
 
-  test("needs no call to go on", async () => {
-    kill("a");
-    await start();
-    await expect.poll(() => store.counts("q").visible, { interval: 1 }).toBe(1);
+  test("goes on by itself", async () => {
+    kill("a", "b", "c");
+    const moved = async () => (await list())[0]?.ApproximateNumberOfMessagesMoved;
+    await start({ MaxNumberOfMessagesPerSecond: 20 });
+    expect(await moved()).toBe(0);
+    vi.advanceTimersByTime(0);
+    expect(await moved()).toBe(1);
+    sqs.now += 50;
+    vi.advanceTimersByTime(49);
+    expect(await moved()).toBe(1);
+    vi.advanceTimersByTime(1);
+    expect(await moved()).toBe(2);
+    sqs.now += 50;
+    vi.advanceTimersByTime(50);
+    expect(await moved()).toBe(3);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("without a rate goes on at once", async () => {
+    store.sendBatch(
+      "dead",
+      Array.from({ length: 501 }, () => ({ body: "x" })),
+    );
+    await start({ DestinationArn: queueArn("other") });
+    vi.advanceTimersByTime(0);
+    expect(store.counts("other").visible).toBe(500);
+    vi.advanceTimersByTime(1);
+    expect(store.counts("other").visible).toBe(501);
   });
 
   test("frees the message groups of a FIFO queue", async () => {
@@ -205,6 +234,7 @@ describe("a message move task", () => {
     kill("a");
     const waiting = store.receiveOrWait({ queue: "q", max: 1 }, { timeoutMs: 10_000 });
     await start();
+    vi.advanceTimersByTime(1);
     expect((await waiting).map(({ body }) => body)).toEqual(["a"]);
   });
 });
