@@ -63,6 +63,7 @@ export class Pace {
     if (this.#tokens !== undefined && this.#tokens < 1) return Number.POSITIVE_INFINITY;
     if (this.#rate === undefined) return now;
     const rate = this.#rate * this.#factor;
+    // mutant: space-starts
     return this.#due >= 1 - 1e-6 ? now : rate > 0 ? now + (1 - this.#due) / rate : Number.POSITIVE_INFINITY;
   }
 

@@ -137,6 +137,7 @@ export const chaosWorkflow = (plan: Plan, hooks: ProcessHooks) => {
     ...(plan.maxBacklog !== undefined && { maxBacklog: plan.maxBacklog }),
     ...(plan.toleratedFailures !== undefined && { toleratedFailures: plan.toleratedFailures }),
     ...(plan.results === true && { results: true }),
+    ...(plan.rateLimit !== undefined && { rateLimit: plan.rateLimit }),
     memoryMb: 256,
   });
 };

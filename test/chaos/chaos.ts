@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { writeResult } from "./page.ts";
-import { planOf } from "./plan.ts";
+import { planOf, withLimit } from "./plan.ts";
 import { type RunResult, runSeed } from "./run.ts";
 import { tableOf } from "./table.ts";
 
@@ -15,6 +15,7 @@ interface Options {
   readonly runs: number;
   readonly parallel: number;
   readonly results: boolean;
+  readonly limited: boolean;
   readonly json: boolean;
   readonly keep: boolean;
   readonly write: boolean;
@@ -25,6 +26,7 @@ const {
   runs,
   parallel,
   results: keepsResults,
+  limited,
   json,
   keep,
   write,
@@ -34,6 +36,7 @@ const {
   .option("--runs <number>", "how many seeds, from --seed or 1 on", whole)
   .option("--parallel <number>", "runs at once", whole, 2)
   .option("--results", "every run keeps results, and its files are checked", false)
+  .option("--limited", "every run has a limit of its rate, and consumers are frozen", false)
   .option("--json", "one JSON object a run, and at the end one of all", false)
   .option("--keep", "keep the directories of all runs, and not only of those with violations", false)
   .option("--write", "put the result into docs/internals/reliability.md", false)
@@ -43,14 +46,15 @@ const {
 const first = seed ?? 1;
 const count = runs ?? (seed === undefined ? 20 : 1);
 const root = mkdtempSync(join(tmpdir(), "sluice-chaos-"));
-const option = keepsResults ? " --results" : "";
+const option = `${keepsResults ? " --results" : ""}${limited ? " --limited" : ""}`;
 const results: RunResult[] = [];
 let next = first;
 
 async function work(): Promise<void> {
   while (next < first + count) {
     const each = next++;
-    const result = await runSeed(each, join(root, `seed-${each}`), { ...planOf(each), results: keepsResults });
+    const plan = { ...planOf(each), results: keepsResults };
+    const result = await runSeed(each, join(root, `seed-${each}`), limited ? withLimit(plan) : plan);
     results.push(result);
     if (result.violations.length === 0 && !keep) rmSync(result.directory, { recursive: true, force: true });
     tell(result);
@@ -76,7 +80,7 @@ if (json) console.log(JSON.stringify({ runs: results.length, violated: failed.ma
 (json ? console.error : console.log)(tableOf(results));
 if (write)
   writeResult(
-    keepsResults ? "chaos:results" : "chaos",
+    `chaos${keepsResults ? ":results" : ""}${limited ? ":limited" : ""}`,
     `npm run chaos --${option} --runs ${count}${first === 1 ? "" : ` --seed ${first}`}`,
     tableOf(results),
   );

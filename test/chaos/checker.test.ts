@@ -108,6 +108,14 @@ test.each<[violation: string, Partial<Evidence>]>([
   ],
   ["the ledger has no row of the run", { rows: [PAGE] }],
   ["3 tasks ran at once, 2 may", { lines: [...SOUND.lines, start(0, 15)] }],
+  // Of four starts, the last three come in a window that allows 1 × (0.4 + 1) + 1.
+  [
+    "3 tasks began in 0.40 s, with 1 a second and a burst of 1",
+    {
+      plan: { ...PLAN, rateLimit: { perSecond: 1, burst: 1 } },
+      lines: [start(0, -9_000), ...SOUND.lines.slice(2), start(0, 10), start(1, 11), start(0, 410)],
+    },
+  ],
   [
     "item run/0/0 was tried a 2th time after 0 failures",
     { lines: [start(0, 5), { ...end(start(0, 5), 6, false), wait: true } as Line, start(0, 7, 2), ...SOUND.lines] },

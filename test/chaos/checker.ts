@@ -39,6 +39,7 @@ export function check(evidence: Evidence): readonly string[] {
   checkStatus(evidence, run, items, violations);
   checkCompletion(evidence, run, items, violations);
   checkConcurrency(evidence, violations);
+  checkRate(evidence, violations);
   checkAttempts(evidence, violations);
   if (evidence.objects !== undefined) {
     const done = items.filter(({ place }) => place === "done").map(({ id }) => id);
@@ -234,6 +235,30 @@ function checkConcurrency({ plan, lines, lastSeen }: Evidence, violations: strin
     most = Math.max(most, running);
   }
   if (most > limit) violations.push(`${most} tasks ran at once, ${limit} may`);
+}
+
+/** Checks that in no window of w seconds more than `rate × (w + 1) + burst` tasks began. */
+function checkRate({ plan: { rateLimit }, lines }: Evidence, violations: string[]): void {
+  if (rateLimit === undefined) return;
+  const { perSecond, burst } = rateLimit;
+  const starts = lines.flatMap((line) => (line.type === "start" ? [line.milliseconds] : [])).sort((a, b) => a - b);
+  // For the window from the first start to the last: starts - rate × seconds. The worst window before a start begins where
+  // this number is smallest.
+  let first = 0;
+  let worst = { excess: 0, began: 0, seconds: 0 };
+  const level = (position: number) => position - (perSecond * (starts[position] ?? 0)) / 1_000;
+  for (let last = 0; last < starts.length; last++) {
+    if (level(last) < level(first)) first = last;
+    const seconds = ((starts[last] ?? 0) - (starts[first] ?? 0)) / 1_000;
+    const began = last - first + 1;
+    const excess = began - (perSecond * (seconds + 1) + burst);
+    if (excess > worst.excess) worst = { excess, began, seconds };
+  }
+  if (worst.excess <= 0) return;
+  const { began, seconds } = worst;
+  violations.push(
+    `${began} tasks began in ${seconds.toFixed(2)} s, with ${perSecond} a second and a burst of ${burst}`,
+  );
 }
 
 /**

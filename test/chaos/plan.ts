@@ -40,6 +40,7 @@ export type Clock = "services" | "functions";
 
 export type Strike =
   | { readonly kind: "kill producer" | "kill consumer" | "kill isolated" | "kill engine" | "kill engine alone" }
+  | { readonly kind: "freeze consumer"; readonly milliseconds: number }
   | { readonly kind: "storm"; readonly service: "SQS" | "DynamoDB"; readonly milliseconds: number }
   | { readonly kind: "clock"; readonly clocks: readonly Clock[]; readonly milliseconds: number }
   | { readonly kind: "cancel" }
@@ -86,6 +87,8 @@ export interface Plan {
   readonly strikes: readonly PlannedStrike[];
   /** Whether the run keeps results. Default: no. */
   readonly results?: boolean;
+  /** The `rateLimit` of the workflow. Default: none. */
+  readonly rateLimit?: { readonly perSecond: number; readonly burst: number };
 }
 
 export const WORKFLOW = "chaos";
@@ -234,4 +237,23 @@ function strikesOf(random: Random, items: number, pageSize: number): PlannedStri
   times(random.chance(0.15) ? 1 : 0, () => plan("end", { kind: "cancel" }));
   times(random.chance(0.15) ? 1 : 0, () => plan("end", { kind: "pause", milliseconds: random.integer(200, 7_000) }));
   return strikes;
+}
+
+/**
+ * A plan with a limit of the rate. Consumers are also frozen, for longer than their leases sometimes, and continue afterwards.
+ * The clock of the functions is never set, because the limit holds for clocks within a second of each other.
+ */
+export function withLimit(plan: Plan): Plan {
+  const random = new Random(plan.seed + 4_000_000);
+  const starts = Math.floor(plan.items.length * 0.9);
+  const freezes = Array.from({ length: random.integer(1, 3) }, (): PlannedStrike => {
+    const strike: Strike = { kind: "freeze consumer", milliseconds: random.integer(300, 8_000) };
+    return { after: { type: "start", count: random.integer(1, starts) }, delayMilliseconds: 0, strike };
+  });
+  const isOfFunctions = ({ strike }: PlannedStrike) => strike.kind === "clock" && strike.clocks.includes("functions");
+  return {
+    ...plan,
+    rateLimit: { perSecond: random.integer(8, 40), burst: random.integer(1, 10) },
+    strikes: [...plan.strikes.filter((each) => !isOfFunctions(each)), ...freezes],
+  };
 }

@@ -289,6 +289,8 @@ class Harness {
         return this.#killOne("consumer");
       case "kill isolated":
         return this.#killOne("isolated");
+      case "freeze consumer":
+        return this.#freezeOne(strike.milliseconds);
       case "kill engine":
       case "kill engine alone":
         return this.#killEngine(strike.kind === "kill engine alone");
@@ -331,6 +333,15 @@ class Harness {
     signal(victim, "SIGKILL");
     if (role === "producer") this.#producerKills.push(monotonicMilliseconds());
     this.#alive.delete(victim);
+    return true;
+  }
+
+  #freezeOne(milliseconds: number): boolean {
+    const consumers = [...this.#alive].filter(([, role]) => role === "consumer").map(([pid]) => pid);
+    const pid = consumers[this.#random.integer(0, consumers.length - 1)];
+    if (pid === undefined) return false;
+    signal(pid, "SIGSTOP");
+    void setTimeout(milliseconds).then(() => signal(pid, "SIGCONT"));
     return true;
   }
 

@@ -1,6 +1,7 @@
 /** Simulates runs under random faults in virtual time, and checks their results: `npm run chaos:simulated -- --help`. */
 import { Command, InvalidArgumentError } from "commander";
 import { writeResult } from "../page.ts";
+import { withLimit } from "../plan.ts";
 import type { RunResult } from "../run.ts";
 import { tableOf } from "../table.ts";
 import { resultsPlanOf, simulatedPlanOf, simulateSeed } from "./simulated-run.ts";
@@ -9,6 +10,7 @@ const {
   seed,
   runs,
   results: keepsResults,
+  limited,
   json,
   write,
 } = new Command("chaos:simulated")
@@ -18,15 +20,17 @@ const {
   .option("--seed <number>", "the first seed; alone, only this one is simulated", whole)
   .option("--runs <number>", "how many seeds, from --seed or 1 on", whole)
   .option("--results", "every run keeps results, and the object store has more faults", false)
+  .option("--limited", "every run has a limit of its rate, and consumers are frozen", false)
   .option("--json", "one JSON object a run, and at the end one of all", false)
   .option("--write", "put the result into docs/internals/reliability.md", false)
   .parse()
-  .opts<{ seed?: number; runs?: number; results: boolean; json: boolean; write: boolean }>();
+  .opts<{ seed?: number; runs?: number; results: boolean; limited: boolean; json: boolean; write: boolean }>();
 
 const first = seed ?? 1;
 const count = runs ?? (seed === undefined ? 100 : 1);
-const planOf = keepsResults ? resultsPlanOf : simulatedPlanOf;
-const option = keepsResults ? " --results" : "";
+const unlimitedPlanOf = keepsResults ? resultsPlanOf : simulatedPlanOf;
+const planOf = (each: number) => (limited ? withLimit(unlimitedPlanOf(each)) : unlimitedPlanOf(each));
+const option = `${keepsResults ? " --results" : ""}${limited ? " --limited" : ""}`;
 const results: RunResult[] = [];
 for (let each = first; each < first + count; each++) {
   const result = await simulateSeed(each, planOf(each));
@@ -38,7 +42,7 @@ if (json) console.log(JSON.stringify({ runs: results.length, violated }));
 (json ? console.error : console.log)(tableOf(results));
 if (write) {
   const from = first === 1 ? "" : ` --seed ${first}`;
-  const name = keepsResults ? "chaos:simulated:results" : "chaos:simulated";
+  const name = `chaos:simulated${keepsResults ? ":results" : ""}${limited ? ":limited" : ""}`;
   writeResult(name, `npm run chaos:simulated --${option} --runs ${count}${from}`, tableOf(results));
 }
 process.exitCode = violated.length === 0 ? 0 : 1;

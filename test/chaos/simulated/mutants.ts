@@ -6,6 +6,8 @@ export const MUTANT = "SLUICE_TEST_MUTANT";
 /** A mistake in the product, and a seed that shows it. */
 export interface SimulatedMutant extends Pick<Mutant, "name" | "mistake" | "change" | "shows"> {
   readonly seed: number;
+  /** Whether the run has a limit of its rate. Default: no. */
+  readonly isLimited?: boolean;
 }
 
 /** Mistakes that simulated chaos must find. So a simulation without violations says something. */
@@ -16,5 +18,13 @@ export const SIMULATED_MUTANTS: readonly SimulatedMutant[] = [
     change: (marked) => marked.replace(/^await (.*);$/s, "$1.catch(() => {});"),
     seed: 5,
     shows: /is in none of done, dead and cancelled/,
+  },
+  {
+    name: "space-starts",
+    mistake: "an environment starts all that its tokens allow at once",
+    change: () => "return now;",
+    seed: 14,
+    isLimited: true,
+    shows: /tasks began in .* a second and a burst of/,
   },
 ];

@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import type { Entry, Line } from "../journal.ts";
 
 export type Role = "engine" | "producer" | "consumer" | "isolated";
@@ -37,6 +38,7 @@ export class SimulatedProcess {
   readonly #gone = new AbortController();
   readonly #ended = Promise.withResolvers<ProcessEnd>();
   #isBlocked = false;
+  #frozenUntil: Promise<unknown> | undefined;
   /** Whether the process has read a page of the source in its present invocation. */
   hasRead = false;
   /** Whether it has changed the visibility of a message, as a producer does when it begins to work on the message. */
@@ -89,11 +91,18 @@ export class SimulatedProcess {
     return never();
   }
 
+  /** Holds the process's requests and their answers back for a time. Its own timers go on: they are those of the whole simulation. */
+  freezeRequests(milliseconds: number): void {
+    this.#frozenUntil = setTimeout(milliseconds);
+  }
+
   /** Sends a request for the process. If the process is gone by then, nothing is sent, and no answer comes back. */
   async send<Answer>(request: () => Promise<Answer>): Promise<Answer> {
+    if (this.#frozenUntil !== undefined) await this.#frozenUntil;
     if (this.#isSilent) return await never();
     try {
       const answer = await request();
+      if (this.#frozenUntil !== undefined) await this.#frozenUntil;
       return this.#isSilent ? await never<Answer>() : answer;
     } catch (error) {
       if (this.#isSilent) return await never();

@@ -288,6 +288,8 @@ class SimulatedRun {
       case "kill consumer":
       case "kill isolated":
         return this.#killOne(strike.kind.slice("kill ".length) as Role);
+      case "freeze consumer":
+        return this.#freezeOne(strike.milliseconds);
       case "kill engine":
       case "kill engine alone":
         return this.#killEngine(strike.kind === "kill engine alone");
@@ -320,6 +322,13 @@ class SimulatedRun {
     victim.kill();
     if (role === "producer") this.#producerKills.push(this.#time.now());
     return true;
+  }
+
+  #freezeOne(milliseconds: number): boolean {
+    const consumers = [...this.#alive].filter(({ role }) => role === "consumer");
+    const victim = consumers[this.#random.integer(0, consumers.length - 1)];
+    victim?.freezeRequests(milliseconds);
+    return victim !== undefined;
   }
 
   #killEngine(alone: boolean): boolean {

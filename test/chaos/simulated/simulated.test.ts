@@ -14,8 +14,11 @@ async function simulate(...args: readonly string[]): Promise<readonly RunResult[
 }
 
 /** Simulates seeds with a mistake in the product. */
-async function simulateMutant({ name, seed }: SimulatedMutant): Promise<readonly RunResult[]> {
-  return await simulated(["--import", PRELOAD, MAIN, "--json", "--seed", String(seed)], { [MUTANT]: name });
+async function simulateMutant({ name, seed, isLimited }: SimulatedMutant): Promise<readonly RunResult[]> {
+  return await simulated(
+    ["--import", PRELOAD, MAIN, "--json", "--seed", String(seed), ...(isLimited ? ["--limited"] : [])],
+    { [MUTANT]: name },
+  );
 }
 
 async function simulated(args: readonly string[], variables: Readonly<Record<string, string>> = {}) {
@@ -41,6 +44,12 @@ test(`in virtual time, ${SEEDS} seeds lose nothing and count nothing twice`, () 
   expect(results).toHaveLength(SEEDS);
   const struck = new Set(results.flatMap((result) => Object.keys(result.struck)));
   for (const kind of ["producer", "consumer", "engine"]) expect(struck).toContain(`kill ${kind}`);
+});
+
+test("in virtual time, the limit of a rate holds in every window", { timeout: LONGEST_MILLISECONDS }, async () => {
+  const limited = await simulate("--limited", "--seed", "14", "--runs", "3");
+  expect(limited.flatMap(({ violations }) => violations)).toEqual([]);
+  expect(limited.some(({ struck }) => Object.hasOwn(struck, "freeze consumer"))).toBe(true);
 });
 
 test("a seed repeats exactly, whatever was simulated before it", { timeout: LONGEST_MILLISECONDS }, async () => {
