@@ -1,5 +1,4 @@
-import { EventBridgeClient, PutEventsCommand } from "@aws-sdk/client-eventbridge";
-import { clientConfig } from "../shared/aws/client-config.ts";
+import { awsDomain, signedRequest } from "../shared/aws/signed-request.ts";
 import type { RunSummary } from "../shared/definition/on-complete.ts";
 
 /** The source and the detail type of the event. Rules in EventBridge match them. */
@@ -11,21 +10,39 @@ const DETAIL_TYPE = "Sluice Run Ended";
  * summary of the run and the name of the stack. Several stages of a workflow can share the default bus of an account,
  * and a rule can distinguish them by the stack.
  *
+ * The request has one attempt, because the announcement of a run's end is repeated if it fails.
+ * https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
+ *
  * @throws {Error} EventBridge did not accept the event.
  * @example { "source": ["sluice"], "detail": { "stack": ["sluice-prod-cities"] } } // the pattern of a rule
  */
-export function completionEvents(eventBus: string, stack: string | undefined): (summary: RunSummary) => Promise<void> {
-  const client = new EventBridgeClient(clientConfig());
+export function completionEvents(
+  eventBus: string,
+  stack: string | undefined,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): (summary: RunSummary) => Promise<void> {
   return async (summary) => {
+    const { AWS_REGION: region = "", AWS_ENDPOINT_URL_EVENTBRIDGE, AWS_ENDPOINT_URL } = environment;
     const entry = {
       EventBusName: eventBus,
       Source: SOURCE,
       DetailType: DETAIL_TYPE,
-      Time: new Date(summary.completedAt),
+      // Seconds since 1970.
+      Time: Date.parse(summary.completedAt) / 1_000,
       Detail: JSON.stringify({ ...summary, stack }),
     };
-    const { Entries } = await client.send(new PutEventsCommand({ Entries: [entry] }));
+    const { Entries } = (await signedRequest({
+      service: "events",
+      target: "AWSEvents.PutEvents",
+      region,
+      endpoint: AWS_ENDPOINT_URL_EVENTBRIDGE ?? AWS_ENDPOINT_URL ?? `https://events.${awsDomain(region)}`,
+      body: { Entries: [entry] },
+    })) as PutEventsResponse;
     const refused = Entries?.find(({ ErrorCode }) => ErrorCode !== undefined);
     if (refused !== undefined) throw new Error(`EventBridge: ${refused.ErrorCode}: ${refused.ErrorMessage}`);
   };
+}
+
+interface PutEventsResponse {
+  readonly Entries?: readonly { readonly ErrorCode?: string; readonly ErrorMessage?: string }[];
 }

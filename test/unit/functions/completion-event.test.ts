@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -24,14 +24,19 @@ const SUMMARY: RunSummary = {
 
 let bus: Server;
 let answer: object;
-let entries: Record<string, string>[];
+let status: number;
+let entries: Record<string, string | number>[];
+let requests: IncomingHttpHeaders[];
 
 beforeEach(async () => {
   entries = [];
+  requests = [];
+  status = 200;
   answer = { Entries: [{ EventId: "1" }], FailedEntryCount: 0 };
   bus = createServer(async (request, response) => {
     entries.push(...JSON.parse(await text(request)).Entries);
-    response.writeHead(200, { "content-type": "application/x-amz-json-1.1" }).end(JSON.stringify(answer));
+    requests.push(request.headers);
+    response.writeHead(status, { "content-type": "application/x-amz-json-1.1" }).end(JSON.stringify(answer));
   }).listen(0, "127.0.0.1");
   await once(bus, "listening");
   vi.stubEnv("AWS_ENDPOINT_URL_EVENTBRIDGE", `http://127.0.0.1:${(bus.address() as AddressInfo).port}`);
@@ -51,7 +56,8 @@ test("the event at a run's end has the summary and the stack, so that a rule can
   const [{ Detail = "", ...entry } = {}, ...others] = entries;
   expect(others).toEqual([]);
   expect(entry).toMatchObject({ EventBusName: "default", Source: "sluice", DetailType: "Sluice Run Ended" });
-  expect(JSON.parse(Detail)).toEqual({ ...SUMMARY, stack: "sluice-prod-cities" });
+  expect(entry.Time).toBe(Date.parse(SUMMARY.completedAt) / 1_000);
+  expect(JSON.parse(String(Detail))).toEqual({ ...SUMMARY, stack: "sluice-prod-cities" });
 });
 
 test("an event that the bus refuses is an error with the reason", async () => {
@@ -59,4 +65,23 @@ test("an event that the bus refuses is an error with the reason", async () => {
   await expect(completionEvents("default", undefined)(SUMMARY)).rejects.toThrow(
     "EventBridge: InternalFailure: try later",
   );
+});
+
+test("the request is signed for EventBridge in the function's region", async () => {
+  await completionEvents("default", undefined)(SUMMARY);
+  expect(requests).toMatchObject([
+    { "x-amz-target": "AWSEvents.PutEvents", "content-type": "application/x-amz-json-1.1" },
+  ]);
+  expect(requests[0]?.authorization).toMatch(
+    /^AWS4-HMAC-SHA256 Credential=nobody\/\d{8}\/eu-central-1\/events\/aws4_request/,
+  );
+});
+
+test("a request that EventBridge refuses is an error of its name", async () => {
+  status = 400;
+  answer = { __type: "AccessDeniedException", message: "not you" };
+  await expect(completionEvents("default", undefined)(SUMMARY)).rejects.toMatchObject({
+    name: "AccessDeniedException",
+    message: "not you",
+  });
 });

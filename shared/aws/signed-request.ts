@@ -1,0 +1,64 @@
+import { defaultProvider } from "@aws-sdk/credential-provider-node";
+import { RequestSigner } from "./request-signer.ts";
+import { REQUEST_TIMEOUT_MILLISECONDS } from "./timeouts.ts";
+
+/** One request to a service of AWS that takes and returns JSON. */
+export interface SignedRequest {
+  /** The name of the service in signatures. */
+  readonly service: string;
+  readonly region: string;
+  /** Where the service is, without a path. */
+  readonly endpoint: string;
+  /** The service and the action, such as `secretsmanager.GetSecretValue`. */
+  readonly target: string;
+  readonly body: object;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Sends one request to a service of AWS, with the credentials that the SDK finds, and returns the response's body. It has
+ * one attempt. For a service that is rarely asked, the SDK's client would make the bundles up to 200 KB larger.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+ *
+ * @throws {Error} The service refused the request. The name of the error is that of AWS, such as `AccessDeniedException`.
+ * @example await signedRequest({ service: "events", target: "AWSEvents.PutEvents", region, endpoint, body: { Entries } })
+ */
+export async function signedRequest(request: SignedRequest): Promise<Readonly<Record<string, unknown>>> {
+  const { service, region, endpoint, target, signal } = request;
+  const url = new URL("/", endpoint);
+  const body = JSON.stringify(request.body);
+  const { accessKeyId, secretAccessKey, sessionToken } = await defaultProvider()();
+  const { headers } = new RequestSigner(
+    {
+      service,
+      region,
+      method: "POST",
+      host: url.host,
+      path: "/",
+      headers: { "content-type": "application/x-amz-json-1.1", "x-amz-target": target },
+      body,
+    },
+    { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) },
+  ).sign();
+  const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MILLISECONDS);
+  const response = await fetch(url, {
+    method: "POST",
+    headers: headers as Record<string, string>,
+    body,
+    redirect: "error",
+    signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+  });
+  const answer = (await response.json().catch(() => ({}))) as Record<string, unknown>;
+  if (!response.ok) throw awsError(answer, response.status);
+  return answer;
+}
+
+/** The domain of AWS in a region, without the name of a service. */
+export const awsDomain = (region: string): string =>
+  `${region}.${region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com"}`;
+
+function awsError(body: Readonly<Record<string, unknown>>, status: number): Error {
+  const type = typeof body.__type === "string" ? body.__type.replace(/^.*#/, "") : `HTTP ${status}`;
+  const message = body.message ?? body.Message;
+  return Object.assign(new Error(typeof message === "string" ? message : type), { name: type });
+}
