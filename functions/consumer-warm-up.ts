@@ -4,8 +4,9 @@ import { Consumer } from "../shared/consumer/consumer.ts";
 import type { FunctionEnvironment } from "../shared/definition/function-environment.ts";
 import type { Workflow } from "../shared/definition/workflow.ts";
 import type { Connection } from "../shared/ledger/connect.ts";
-import { Ledger } from "../shared/ledger/ledger.ts";
+import { itemLedger } from "../shared/ledger/item-ledger.ts";
 import { envelopeBody } from "../shared/messages/envelope.ts";
+import { pageKey } from "../shared/messages/item-address.ts";
 import { NO_METRICS, SILENT_LOGGER } from "./warm-up-sinks.ts";
 import { WarmUpStore } from "./warm-up-store.ts";
 
@@ -29,11 +30,13 @@ export async function warmUpConsumer(
   queues: Pick<Connection, "queue" | "deadLetterQueue" | "controlQueue">,
   { concurrency, tasksPerEnvironment }: Pick<FunctionEnvironment, "concurrency" | "tasksPerEnvironment">,
 ): Promise<void> {
-  const ledger = new Ledger(new WarmUpStore(), Date.now, async () => {});
+  const store = new WarmUpStore();
+  const ledger = itemLedger(store, Date.now, async () => {});
   const task = async () => undefined;
   await withoutEvents(async () => {
     // More items than there are messages, so the page is never complete, and the run never ends.
-    await ledger.pages.open({ run: RUN, partition: 0, page: 0 }, { size: 2 * MESSAGES, digest: RUN });
+    const set = { size: 2 * MESSAGES, digest: RUN, epoch: 1 };
+    await store.update(pageKey({ run: RUN, partition: 0, page: 0 }), { set });
     for (let round = 0; round < ROUNDS; round++) {
       const consumer = new Consumer({
         ...queues,

@@ -18,6 +18,7 @@ import { LimitedSlots } from "../shared/consumer/slots/limited-slots.ts";
 import { MOST_POLLS } from "../shared/consumer/slots/refill-policy.ts";
 import { type FunctionEnvironment, fromVariables } from "../shared/definition/function-environment.ts";
 import { recordingSeconds, STARTING_SECONDS } from "../shared/definition/topology.ts";
+import { itemLedger } from "../shared/ledger/item-ledger.ts";
 import { functionMetrics, InvocationMetrics } from "./cloudwatch-metrics.ts";
 import { warmUpConsumer } from "./consumer-warm-up.ts";
 import { forwardClock } from "./forward-clock.ts";
@@ -39,7 +40,11 @@ const logger = new Logger({ serviceName: workflow.name });
  */
 async function start() {
   const environment = fromVariables(process.env);
-  const services = await functionServices(environment, { sockets: MOST_POLLS, usesControlQueue: false });
+  const services = await functionServices(environment, {
+    sockets: MOST_POLLS,
+    usesControlQueue: false,
+    ledgerOf: itemLedger,
+  });
   ignoreProcessMessages();
   const strayLogger = taskLogger(logger);
   containStrayErrors((error) => strayLogger.error("an uncaught error that belongs to no running attempt", { error }));

@@ -3,7 +3,8 @@ import { clientConfig } from "../shared/aws/client-config.ts";
 import type { Blueprints } from "../shared/aws/fast-path.ts";
 import { PARALLEL_SENDS } from "../shared/aws/queue.ts";
 import type { FunctionEnvironment } from "../shared/definition/function-environment.ts";
-import { connect } from "../shared/ledger/connect.ts";
+import { connectWith, type LedgerOf } from "../shared/ledger/connection.ts";
+import type { ItemLedger } from "../shared/ledger/item-ledger.ts";
 import { objectStoreOfUrl } from "../shared/results/object-store-of-url.ts";
 import { createClients } from "./clients.ts";
 import { WARM_UP_MILLISECONDS, warmUpCode, warmUpConnections } from "./environment-warm-up.ts";
@@ -28,23 +29,30 @@ class FallbackCount {
   }
 }
 
+/** How a function uses its services. */
+export interface FunctionUse<L extends ItemLedger> {
+  /** How many requests to the queue it makes at once. */
+  readonly sockets: number;
+  /** Whether each of its invocations sends requests to the control queue. */
+  readonly usesControlQueue: boolean;
+  /** Makes its ledger. */
+  readonly ledgerOf: LedgerOf<L>;
+}
+
 /**
  * Returns the workflow of this bundle and everything that its functions use: queues, ledger, clock and randomness. Call
  * it once, when an execution environment starts, because it also warms the environment up. Only the count of fallbacks
  * changes from one invocation to the next.
- *
- * @param use How the function uses its services: how many requests to the queue it makes at once (`sockets`), and whether
- *   each of its invocations sends requests to the control queue.
  */
-export async function functionServices(
+export async function functionServices<L extends ItemLedger>(
   environment: FunctionEnvironment,
-  { sockets, usesControlQueue }: { readonly sockets: number; readonly usesControlQueue: boolean },
+  { sockets, usesControlQueue, ledgerOf }: FunctionUse<L>,
 ) {
   const blueprints: Blueprints = new Map();
   const configOf = () => clientConfig({ sockets: 2 * PARALLEL_SENDS });
   const fallbacks = new FallbackCount();
   const fastPath = environment.fastPath ? { blueprints, onFallback: () => fallbacks.add() } : undefined;
-  const services = connect(createClients(configOf, fastPath, environment.access), environment);
+  const services = connectWith(createClients(configOf, fastPath, environment.access), environment, ledgerOf);
   const warmUpEnd = performance.now() + WARM_UP_MILLISECONDS;
   await warmUpCode(environment, blueprints, () => performance.now() >= warmUpEnd);
   const { store, queue } = services;

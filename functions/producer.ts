@@ -3,6 +3,7 @@ import middy from "@middy/core";
 import type { Context, SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { PARALLEL_SENDS } from "../shared/aws/queue.ts";
 import { fromVariables } from "../shared/definition/function-environment.ts";
+import { Ledger } from "../shared/ledger/ledger.ts";
 import { handleControlBatch } from "../shared/producer/control-batch.ts";
 import { Producer } from "../shared/producer/producer.ts";
 import { functionMetrics, InvocationMetrics } from "./cloudwatch-metrics.ts";
@@ -19,7 +20,11 @@ import { taskLogger } from "./task-logger.ts";
 const CLOSING_MILLISECONDS = 20_000;
 
 const environment = fromVariables(process.env);
-const services = await functionServices(environment, { sockets: PARALLEL_SENDS, usesControlQueue: true });
+const services = await functionServices(environment, {
+  sockets: PARALLEL_SENDS,
+  usesControlQueue: true,
+  ledgerOf: (...options) => new Ledger(...options),
+});
 await warmUpProducer(services.workflow);
 const publishEvent =
   environment.eventBus === undefined ? undefined : completionEvents(environment.eventBus, environment.stack);

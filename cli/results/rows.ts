@@ -159,9 +159,9 @@ async function* convertedToCsv(set: ResultSet, csv: CsvRows, more: readonly stri
 
 /** The row of an item that failed: the same id as a result's row, and why it failed. */
 function failedRow(deadLetter: FailedItem) {
-  const { run, page, index, reason, failures, error, id } = deadLetter;
+  const { run, partition = 0, page, index, reason, failures, error, id } = deadLetter;
   return {
-    id: itemId({ run, partition: 0, page, index }),
+    id: itemId({ run, partition, page, index }),
     failed: { reason, attempts: failures.length, error, deadLetter: id },
     item: deadLetter.item,
   };

@@ -1,5 +1,5 @@
 import type { RunRecord } from "../ledger/run-record.ts";
-import type { Runs } from "../ledger/runs.ts";
+import type { RunStates } from "../ledger/run-states.ts";
 
 /** If changes of this many runs are known, all of them are forgotten, so that memory stays bounded. */
 const MOST_RUNS = 100;
@@ -15,13 +15,13 @@ export interface CodeChange {
  * row then says so. A process has one watch, and writes at most once for each run.
  */
 export class CodeWatch {
-  readonly #runs: Pick<Runs, "find" | "noteCode">;
+  readonly #runs: Pick<RunStates, "find" | "noteCode">;
   readonly #version: string | undefined;
   readonly #known = new Map<string, Promise<CodeChange | undefined>>();
   #noting: Promise<void> = Promise.resolve();
 
   /** @param version The version of this process's code. `undefined`: it is not known, and nothing is noticed. */
-  constructor(runs: Pick<Runs, "find" | "noteCode">, version: string | undefined) {
+  constructor(runs: Pick<RunStates, "find" | "noteCode">, version: string | undefined) {
     this.#runs = runs;
     this.#version = version;
   }

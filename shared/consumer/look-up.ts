@@ -1,7 +1,7 @@
 import type { ReceivedMessage } from "../aws/received-message.ts";
 import { MalformedMessageError, SluiceError, toError } from "../base/errors.ts";
 import { NewerVersionError } from "../base/newer-version.ts";
-import type { ItemState, Ledger } from "../ledger/ledger.ts";
+import type { ItemLedger, ItemState } from "../ledger/item-ledger.ts";
 import { parseEnvelope } from "../messages/envelope.ts";
 import { addressOf } from "../messages/item-address.ts";
 import type { ItemMessage } from "../messages/item-message.ts";
@@ -9,7 +9,7 @@ import type { RunMode, RunWatch } from "./run-watch.ts";
 
 export interface LookUpOptions {
   readonly workflow: { readonly name: string };
-  readonly ledger: Ledger;
+  readonly ledger: ItemLedger;
   readonly runWatch: RunWatch;
   readonly now: () => number;
   /** Where results are stored. Absent: messages of runs with results are not for this code. */

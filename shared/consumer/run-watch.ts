@@ -1,5 +1,5 @@
 import { isStopping, type RunRecord } from "../ledger/run-record.ts";
-import type { Runs } from "../ledger/runs.ts";
+import type { RunStates } from "../ledger/run-states.ts";
 
 /**
  * What must be done with the messages of a run.
@@ -41,14 +41,14 @@ interface Watched {
  * watch. An invocation uses the answers of earlier invocations while they are fresh.
  */
 export class RunWatch {
-  readonly #runs: Pick<Runs, "find">;
+  readonly #runs: Pick<RunStates, "find">;
   readonly #now: () => number;
   readonly #onAnswer: (run: RunRecord) => void;
   readonly #watched = new Map<string, Watched>();
   #begunAt = Number.NEGATIVE_INFINITY;
 
   /** @param onAnswer Called with each run that the ledger returns. */
-  constructor(runs: Pick<Runs, "find">, now: () => number, onAnswer: (run: RunRecord) => void = () => {}) {
+  constructor(runs: Pick<RunStates, "find">, now: () => number, onAnswer: (run: RunRecord) => void = () => {}) {
     this.#runs = runs;
     this.#now = now;
     this.#onAnswer = onAnswer;

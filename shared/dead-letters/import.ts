@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import * as z from "zod";
 import type { OutgoingMessage, Queue } from "../aws/queue.ts";
 import { SluiceError } from "../base/errors.ts";
-import type { ItemFate, Ledger } from "../ledger/ledger.ts";
+import type { ItemFate } from "../ledger/item-ledger.ts";
+import type { Ledger } from "../ledger/ledger.ts";
 import { heldWords } from "./browse.ts";
 import { type DeadLetter, hasItemAddress, itemOf, toDeadLetter, toMessageAttribute } from "./read-dead-letter.ts";
 import { Scan, type ScanOptions, type ScanResult } from "./scan.ts";
@@ -194,8 +195,8 @@ class Presence {
   }
 }
 
-const keyOf = ({ workflow, run, page, index, epoch }: DeadLetter): string =>
-  JSON.stringify([workflow, run, page, index, epoch]);
+const keyOf = ({ workflow, run, partition = 0, page, index, epoch }: DeadLetter): string =>
+  JSON.stringify([workflow, run, partition, page, index, epoch]);
 
 const hashOf = ({ body, attributes }: DeadLetter): string =>
   createHash("sha256")

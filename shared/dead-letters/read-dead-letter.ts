@@ -42,6 +42,8 @@ export interface DeadLetter {
   /** The address of the item. `null` if the message is not an envelope, or is the envelope of a newer version. */
   readonly workflow: string | null;
   readonly run: string | null;
+  /** The number of the item's partition, from 1. Absent: the run has no partitions, or the address is not known. */
+  readonly partition?: number;
   readonly page: number | null;
   readonly index: number | null;
   readonly epoch: number | null;
@@ -71,6 +73,8 @@ export interface DeadLetter {
 export interface WithItemAddress {
   readonly workflow: string;
   readonly run: string;
+  /** Absent: partition 0. */
+  readonly partition?: number;
   readonly page: number;
   readonly index: number;
   readonly epoch: number;
@@ -81,9 +85,16 @@ export const hasItemAddress = <L extends DeadLetter>(deadLetter: L): deadLetter 
   deadLetter.kind !== "foreign" && deadLetter.kind !== "newer";
 
 /** The address of the item, in the redrive generation that died. */
-export const itemOf = ({ run, page, index, epoch, redrives }: DeadLetter & WithItemAddress): ItemAddress => ({
+export const itemOf = ({
   run,
-  partition: 0,
+  partition = 0,
+  page,
+  index,
+  epoch,
+  redrives,
+}: DeadLetter & WithItemAddress): ItemAddress => ({
+  run,
+  partition,
   page,
   index,
   epoch,
@@ -146,8 +157,12 @@ function contentOf(message: ReceivedMessage): Content {
   }
 }
 
-function contentOfEnvelope({ workflow, run, page, index, epoch, item, dead }: Envelope, moved: boolean): Content {
-  const address = { workflow, run, page, index, epoch, item: item ?? null };
+function contentOfEnvelope(
+  { workflow, run, partition, page, index, epoch, item, dead }: Envelope,
+  moved: boolean,
+): Content {
+  const place = { workflow, run, ...(partition !== undefined && { partition }), page, index, epoch };
+  const address = { ...place, item: item ?? null };
   // A redriven message has the body of a dead letter. If SQS moved such a message, the item has died again.
   if (dead === undefined || moved) {
     const { failures = [], truncated = false } = dead ?? {};

@@ -38,7 +38,7 @@ export interface Topology {
      * every third of it. If the producer is killed, another producer receives the message when the timeout ends.
      */
     readonly visibilitySeconds: number;
-    /** How many producers may work at the same time, each on one run. */
+    /** How many producers may work at the same time, each on one run or on one lane of a run. */
     readonly environments: number;
   };
   readonly queue: QueueTopology;
@@ -69,6 +69,10 @@ export interface TopologyInput {
   readonly retry: { readonly attempts: number };
   readonly maxBacklog: number | undefined;
   readonly memoryMb: number;
+  /** How many producers read the partitions of a run at the same time. Default: 1. */
+  readonly producers?: number | undefined;
+  /** The memory of the producer's function. Default: 512 MB. */
+  readonly producerMemoryMb?: number | undefined;
   readonly refill: boolean;
   /** The rate that the workflow sets, if it sets one. */
   readonly rateLimit?: object | undefined;
@@ -157,7 +161,14 @@ const SLICE_SECONDS = 60;
 const PRODUCER_TIMEOUT_SECONDS = 150;
 const PRODUCER_VISIBILITY_SECONDS = 30;
 const PRODUCER_MEMORY_MB = 512;
-const PRODUCER_ENVIRONMENTS = 2;
+/** The smallest maximum concurrency of an event source mapping. */
+const FEWEST_PRODUCER_ENVIRONMENTS = MAPPING_CONCURRENCY.minimum;
+
+/** The most lanes of a run. Each lane takes one execution environment. */
+export const MOST_PRODUCERS = 50;
+
+/** The number of lanes of a run whose source has partitions, if the workflow does not say. */
+export const DEFAULT_PRODUCERS = 4;
 
 /**
  * Derives the topology of a workflow.
@@ -199,10 +210,11 @@ export function topology(workflow: TopologyInput): Topology {
     },
     producer: {
       timeoutSeconds: PRODUCER_TIMEOUT_SECONDS,
-      memoryMb: PRODUCER_MEMORY_MB,
+      memoryMb: workflow.producerMemoryMb ?? PRODUCER_MEMORY_MB,
       sliceSeconds: SLICE_SECONDS,
       visibilitySeconds: PRODUCER_VISIBILITY_SECONDS,
-      environments: PRODUCER_ENVIRONMENTS,
+      // One more than there are lanes, so that starts and completions never wait for a lane.
+      environments: Math.max(FEWEST_PRODUCER_ENVIRONMENTS, (workflow.producers ?? 1) + 1),
     },
     queue: {
       visibilityTimeoutSeconds: VISIBILITY_PER_FUNCTION_TIMEOUT * consumerTimeoutSeconds + batchingWindowSeconds,

@@ -18,8 +18,10 @@ import { type TaskRetryOptions, type TaskRetryPolicy, taskRetryPolicy } from "./
 import { type Tolerance, type ToleratedFailuresOptions, tolerance } from "./tolerance.ts";
 import {
   checkConcurrency,
+  DEFAULT_PRODUCERS,
   defaultTasksPerEnvironment,
   longestTaskMilliseconds,
+  MOST_PRODUCERS,
   MOST_TASKS_PER_ENVIRONMENT,
 } from "./topology.ts";
 import type { NoSchema, SchemaMeets, TaskMeets } from "./types-that-meet.ts";
@@ -157,6 +159,19 @@ export interface WorkflowOptions<Input = unknown, Output = Input, Returned = unk
    * @example { external: ["sharp"] }
    */
   readonly bundling?: BundlingOptions;
+  /**
+   * **Not used yet: a run still reads its source as one part.**
+   *
+   * How many producers read the source of a run at the same time: 1 to 50. Each of them reads one partition of the source
+   * after the other. Only a source with partitions can be read by more than one. A run with a limit of items is read by one
+   * producer, so that it has exactly the first items. Default 1, or 4 if the source has partitions.
+   */
+  readonly producers?: number;
+  /**
+   * The memory of the producer's function in MB: 128 to 10,240. The producer holds two pages of the source at once. Default
+   * 512. https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+   */
+  readonly producerMemoryMb?: number;
 }
 
 declare const resultOfItem: unique symbol;
@@ -199,6 +214,8 @@ export interface Workflow<Result = unknown, Item = unknown, Input = unknown, Ret
   readonly refill: boolean;
   readonly memoryMb: number;
   readonly bundling: BundlingSettings;
+  readonly producers: number;
+  readonly producerMemoryMb: number | undefined;
   readonly [definedByUs]: true;
   /** Only for the type `ResultOf`. The property does not exist. */
   readonly [resultOfItem]?: Result;
@@ -245,6 +262,8 @@ const KEYS = [
   "refill",
   "memoryMb",
   "bundling",
+  "producers",
+  "producerMemoryMb",
 ] as const satisfies readonly (keyof WorkflowOptions)[];
 
 const NAME = /^[a-z][a-z0-9-]{0,39}$/;
@@ -316,9 +335,10 @@ export function defineWorkflow<
         });
   checkConcurrency(concurrency, tasksPerEnvironment ?? defaultTasksPerEnvironment(concurrency));
   const results = resultsSettings(options.results);
+  const source = toSource(checkSource(options.source));
   return Object.freeze<Workflow<Result, Output, Input, Returned>>({
     name,
-    source: toSource(checkSource(options.source)),
+    source,
     item: checkSchema("item", options.item),
     task: checkTask(options.task),
     results,
@@ -363,6 +383,14 @@ export function defineWorkflow<
       fix: "these are the limits of Lambda",
     }),
     bundling: bundlingSettings(options.bundling),
+    producers: producers(options.producers, source),
+    producerMemoryMb:
+      options.producerMemoryMb === undefined
+        ? undefined
+        : integerOption("producerMemoryMb", options.producerMemoryMb, {
+            ...FUNCTION_MEMORY_MB,
+            fix: "these are the limits of Lambda",
+          }),
     [definedByUs]: true,
   });
 }
@@ -370,6 +398,20 @@ export function defineWorkflow<
 /** Whether `defineWorkflow` created a value, in this copy of the library or in another one. */
 export function isWorkflow(value: unknown): value is Workflow {
   return typeof value === "object" && value !== null && definedByUs in value;
+}
+
+function producers(value: unknown, { partitions }: Pick<Source, "partitions">): number {
+  if (value === undefined) return partitions === undefined ? 1 : DEFAULT_PRODUCERS;
+  const count = integerOption("producers", value, {
+    minimum: 1,
+    maximum: MOST_PRODUCERS,
+    fix: "each producer takes one execution environment of the producer's function",
+  });
+  if (count === 1 || partitions !== undefined) return count;
+  throw new ConfigurationError(
+    `producers must be 1, because the source has no partitions, but is ${count}: add the function partitions to the source, ` +
+      "or leave the option out",
+  );
 }
 
 function checkSource<Item>(source: Source<Item> | PageReader<Item>): Source<Item> | PageReader<Item> {

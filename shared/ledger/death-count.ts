@@ -2,6 +2,7 @@ import type { Key, LedgerStore, Row } from "../aws/table.ts";
 import { beyondTolerance, deathsLeft, type Tolerance } from "../definition/tolerance.ts";
 import { pageKey } from "../messages/item-address.ts";
 import { presentTotals, readPageRow } from "./page-row.ts";
+import { productionOfPartitions } from "./partition-production.ts";
 import { countRun } from "./run-counts.ts";
 import type { RunRecord } from "./run-record.ts";
 
@@ -146,9 +147,14 @@ export class DeathCount {
     await this.#store.update(deathsKey(run), { set: { checkedAt, checkAt }, remove: ["checkingUntil"] });
   }
 
-  async #deadAhead({ id, checkpoint: { pages } }: RunRecord): Promise<number> {
-    const keys = Array.from({ length: PAGES_AHEAD }, (_, offset) =>
-      pageKey({ run: id, partition: 0, page: pages + offset }),
+  async #deadAhead(run: RunRecord): Promise<number> {
+    const { id, checkpoint } = run;
+    const places =
+      run.lanes === undefined
+        ? [{ partition: 0, pages: checkpoint.pages }]
+        : (await productionOfPartitions(this.#store, run)).open;
+    const keys = places.flatMap(({ partition, pages }) =>
+      Array.from({ length: PAGES_AHEAD }, (_, offset) => pageKey({ run: id, partition, page: pages + offset })),
     );
     const rows = await this.#store.getMany(keys);
     return [...rows.values()].reduce((sum, row) => sum + presentTotals(readPageRow(row)).dead, 0);

@@ -4,6 +4,27 @@ import type { BlockAddress, PageAddress } from "../messages/item-address.ts";
 /** The key of a run's row. `messages/item-address.ts` has the keys of the rows of blocks, pages and items. */
 export const runKey = (run: string): Key => ({ pk: `run#${run}`, sk: "run" });
 
+/** The key of the row that says which lane of a run reads which partition. */
+export const lanesKey = (run: string): Key => ({ pk: `run#${run}`, sk: "lanes" });
+
+/** The number of partitions in a group of partitions. 100 rows of groups can be read with one request. */
+export const PARTITIONS_PER_GROUP = 100;
+
+/** The number of the group that a partition belongs to. Partitions are numbered from 1, and groups from 0. */
+export const groupOf = (partition: number): number => Math.floor((partition - 1) / PARTITIONS_PER_GROUP);
+
+/** The number of groups that a number of partitions needs. */
+export const groupCount = (partitions: number): number => Math.ceil(partitions / PARTITIONS_PER_GROUP);
+
+/** The key of the row of a group of partitions. */
+export const groupKey = (run: string, group: number): Key => ({ pk: `run#${run}#group#${group}`, sk: "group" });
+
+/** The key of the row with the ids and the first cursors of a group of partitions. @param plan The number of the list. */
+export const partitionListKey = (run: string, plan: number, group: number): Key => ({
+  pk: `run#${run}#partitions#${plan}#${group}`,
+  sk: "list",
+});
+
 /** The DynamoDB partition that lists all runs. */
 export const RUN_LIST = "runs";
 

@@ -1,7 +1,7 @@
 import type { Condition, LedgerStore, Row } from "../aws/table.ts";
 import type { Reason } from "../base/failure.ts";
-import { blockKey, type ItemAddress, type PageAddress, pageKey } from "../messages/item-address.ts";
-import { blockAddressOf, runKey } from "./keys.ts";
+import { blockKey, type ItemAddress, type PageAddress, pageKey, partitionKey } from "../messages/item-address.ts";
+import { blockAddressOf, groupKey, groupOf, runKey } from "./keys.ts";
 import { deadSet, generationEntry, isSettled, type PageRow, readPageRow, retryEntry } from "./page-row.ts";
 import type { RollUp } from "./roll-up.ts";
 
@@ -157,6 +157,10 @@ export class Outcomes {
       when: [{ equals: ["id", page.run] }],
     });
     if (known === undefined) return;
+    if (page.partition > 0) {
+      await this.#store.update(groupKey(page.run, groupOf(page.partition)), { set: { redriven: true } });
+      await this.#store.update(partitionKey(page), { set: { redriven: true } });
+    }
     await this.#store.update(blockKey(blockAddressOf(page)), { set: { redriven: true } });
     await this.#store.update(pageKey(page), {
       add: { redriven: items.map(({ index, redriveGeneration }) => generationEntry(index, redriveGeneration)) },

@@ -1,6 +1,13 @@
 import { keyText, type LedgerStore } from "../aws/table.ts";
 import type { Reason } from "../base/failure.ts";
-import { attemptsKey, blockKey, type ItemAddress, type PageAddress, pageKey } from "../messages/item-address.ts";
+import {
+  attemptsKey,
+  blockKey,
+  type ItemAddress,
+  type PageAddress,
+  pageKey,
+  partitionKey,
+} from "../messages/item-address.ts";
 import { readAttemptsRow } from "./attempts-row.ts";
 import { epochAttribute } from "./block-row.ts";
 import { blockAddressOf, runKey } from "./keys.ts";
@@ -90,8 +97,8 @@ export class Pages {
     return { epoch, resent: true, isSettled: () => false };
   }
 
-  async #isPassed({ run, page }: PageAddress): Promise<boolean> {
-    const row = await this.#store.get(runKey(run));
+  async #isPassed({ run, partition, page }: PageAddress): Promise<boolean> {
+    const row = await this.#store.get(partition === 0 ? runKey(run) : partitionKey({ run, partition }));
     return row !== undefined && Number(row.pages) > page;
   }
 

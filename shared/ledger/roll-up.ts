@@ -1,9 +1,10 @@
 import { MOST_BATCH_GET_KEYS } from "../aws/quotas.ts";
 import { keyText, type LedgerStore, type Row } from "../aws/table.ts";
 import { beyondTolerance, type Tolerance } from "../definition/tolerance.ts";
-import { type BlockAddress, blockKey, type PageAddress, pageKey } from "../messages/item-address.ts";
+import { type BlockAddress, blockKey, type PageAddress, pageKey, partitionKey } from "../messages/item-address.ts";
 import { type BlockRow, pageEntry, readBlockRow } from "./block-row.ts";
-import { blockAddressOf, blockCount, PAGES_PER_BLOCK, runKey } from "./keys.ts";
+import { type GroupRow, partitionEntry, readGroupRow, totalsAttribute } from "./group-row.ts";
+import { blockAddressOf, blockCount, groupCount, groupKey, groupOf, PAGES_PER_BLOCK, runKey } from "./keys.ts";
 import { isNotable, type PageRow, pageTotals, pendingOf, readPageRow } from "./page-row.ts";
 import { type RunStatus, readRunRow } from "./run-record.ts";
 import { RunResultsProgress } from "./run-results.ts";
@@ -23,6 +24,9 @@ export type Announce = (announcement: Announcement) => Promise<void>;
 /**
  * The roll-up, from page to run: a complete page is entered into its block, and a complete block into its run. The run is
  * completed when its source has ended and all its blocks are complete. Any worker may repeat any step at any time.
+ *
+ * In a run with partitions, a complete block is entered into its partition, a complete partition into its group, and a
+ * complete group into the run.
  */
 export class RollUp {
   readonly #store: LedgerStore;
@@ -56,7 +60,7 @@ export class RollUp {
    * @param row The block's row as a write returned it: the write that entered a page, or the one that set the block's size.
    */
   async fromBlock(address: BlockAddress, row: BlockRow): Promise<void> {
-    const { run, block } = address;
+    const { run, partition, block } = address;
     // mutant: block-size-known
     if (row.size === undefined || row.full.size < row.size) return;
     // All pages of the block are complete, and none of them can be sent again. So every worker computes the same totals.
@@ -64,16 +68,71 @@ export class RollUp {
     // as not reliable.
     const totals = await this.#blockTotals(address, row);
     const isPlain = row.notable.size === 0 && row.totals === undefined && !row.redriven;
-    if (block === 0 && isPlain && (await this.#completePlain(run, totals))) return await this.tell(run);
+    if (partition === 0 && block === 0 && isPlain && (await this.#completePlain(run, totals)))
+      return await this.tell(run);
     // A block whose items all succeeded at their first attempt needs no totals: it adds nothing to the totals of its run.
     if (row.notable.size > 0 || row.totals !== undefined) {
       await this.#store.update(blockKey(address), { set: { totals: { ...totals } } });
+    }
+    if (partition > 0) {
+      const entered = await this.#store.update(partitionKey(address), {
+        add: { fullBlocks: [block] },
+        set: { redriven: row.redriven || undefined },
+      });
+      if (entered !== undefined) await this.fromPartition(run, partition, entered, row.redriven ? undefined : totals);
+      return;
     }
     const updated = await this.#store.update(runKey(run), {
       add: { fullBlocks: [block] },
       set: { redriven: row.redriven || undefined },
     });
     if (updated !== undefined) await this.fromRun(run, updated, row.redriven ? undefined : totals);
+  }
+
+  /**
+   * Rolls up from a partition.
+   *
+   * @param row The partition's row as a write returned it: the write that entered a block, or the one that ended the source.
+   * @param blockTotals As in `fromRun`.
+   */
+  async fromPartition(run: string, partition: number, row: Row, blockTotals?: Totals): Promise<void> {
+    const blocks = blockCount(Number(row.pages));
+    const full = row.fullBlocks instanceof Set ? row.fullBlocks.size : 0;
+    if (row.ended !== true || full < blocks) return;
+    const totals =
+      blocks === 1 && blockTotals !== undefined ? blockTotals : await this.#sumOfBlocks({ run, partition }, blocks);
+    const isNotable = totals.dead + totals.cancelled + totals.retried > 0;
+    const group = groupOf(partition);
+    const updated = await this.#store.update(groupKey(run, group), {
+      add: { complete: [partitionEntry(partition)] },
+      set: {
+        ...((isNotable || row.redriven === true) && totalsAttribute(partition, totals)),
+        redriven: row.redriven === true || undefined,
+      },
+    });
+    if (updated !== undefined) await this.fromGroup(run, group, readGroupRow(updated, group));
+  }
+
+  /** Does the same as `fromPartition`, for a worker that does not have the partition's row. */
+  async fromStoredPartition(run: string, partition: number): Promise<void> {
+    const row = await this.#store.get(partitionKey({ run, partition }));
+    if (row !== undefined) await this.fromPartition(run, partition, row);
+  }
+
+  /**
+   * Rolls up from a group of partitions.
+   *
+   * @param row The group's row as a write returned it: the write that entered a partition, or the one that set the group's
+   *   size.
+   */
+  async fromGroup(run: string, group: number, row: GroupRow): Promise<void> {
+    // mutant: group-size-known
+    if (row.size === undefined || row.complete.size < row.size) return;
+    const updated = await this.#store.update(runKey(run), {
+      add: { fullGroups: [group] },
+      set: { redriven: row.redriven || undefined },
+    });
+    if (updated !== undefined) await this.fromRun(run, updated);
   }
 
   /**
@@ -107,11 +166,17 @@ export class RollUp {
    *   block, they are the totals of the run.
    */
   async fromRun(run: string, row: Row, blockTotals?: Totals): Promise<void> {
-    const blocks = blockCount(Number(row.pages));
-    const full = row.fullBlocks instanceof Set ? row.fullBlocks.size : 0;
+    const hasPartitions = row.lanes !== undefined;
+    const blocks = hasPartitions ? groupCount(Number(row.partitions ?? 0)) : blockCount(Number(row.pages));
+    const entered = hasPartitions ? row.fullGroups : row.fullBlocks;
+    const full = entered instanceof Set ? entered.size : 0;
     if (row.ended !== true || full < blocks) return;
     if (row.completedAt === undefined) {
-      const totals = blocks === 1 && blockTotals !== undefined ? blockTotals : await this.#runTotals(run, blocks);
+      const totals = hasPartitions
+        ? await this.#sumOfGroups(run, blocks)
+        : blocks === 1 && blockTotals !== undefined
+          ? blockTotals
+          : await this.#sumOfBlocks({ run, partition: 0 }, blocks);
       const { status, failure } = endOf(row, totals);
       await this.#store.update(runKey(run), {
         set: { ...this.#completion(status, totals), failure },
@@ -155,11 +220,18 @@ export class RollUp {
     return sumTotals([...rows.values()].map((page) => pageTotals(readPageRow(page))));
   }
 
-  async #runTotals(run: string, blocks: number): Promise<Totals> {
+  async #sumOfGroups(run: string, groups: number): Promise<Totals> {
+    const keys = Array.from({ length: groups }, (_, group) => groupKey(run, group));
+    const rows = await this.#store.getMany(keys);
+    const groupRows = keys.map((key, group) => readGroupRow(rows.get(keyText(key)) ?? {}, group));
+    return sumTotals(groupRows.flatMap(({ totals }) => [...totals.values()]));
+  }
+
+  async #sumOfBlocks({ run, partition }: Omit<BlockAddress, "block">, blocks: number): Promise<Totals> {
     let sum = sumTotals([]);
     for (let start = 0; start < blocks; start += MOST_BATCH_GET_KEYS) {
       const count = Math.min(MOST_BATCH_GET_KEYS, blocks - start);
-      const keys = Array.from({ length: count }, (_, offset) => blockKey({ run, partition: 0, block: start + offset }));
+      const keys = Array.from({ length: count }, (_, offset) => blockKey({ run, partition, block: start + offset }));
       const rows = await this.#store.getMany(keys);
       const totals = keys.map((key, offset) => readBlockRow(rows.get(keyText(key)) ?? {}, start + offset).totals);
       sum = sumTotals([sum, ...totals.filter((each) => each !== undefined)]);

@@ -1,9 +1,10 @@
 import { MOST_BATCH_GET_KEYS } from "../aws/quotas.ts";
 import { keyText, type LedgerStore } from "../aws/table.ts";
-import { blockKey, pageKey } from "../messages/item-address.ts";
+import { blockKey, type PageAddress, pageKey } from "../messages/item-address.ts";
 import { readBlockRow } from "./block-row.ts";
 import { blockCount, PAGES_PER_BLOCK } from "./keys.ts";
 import { presentTotals, readPageRow } from "./page-row.ts";
+import { type PartitionProduction, productionOfPartitions } from "./partition-production.ts";
 import { type Counts, finalCounts, type RunRecord } from "./run-record.ts";
 import { sumTotals, type Totals } from "./totals.ts";
 
@@ -11,38 +12,64 @@ import { sumTotals, type Totals } from "./totals.ts";
  * Counts the items of a run at this moment. The function reads the rows of all blocks. In blocks that are not complete, it
  * also reads the pages that are not complete, and the pages that have dead items, cancelled items or retries. After a
  * redrive, it reads such pages in complete blocks too, and counts redriven items as pending until they settle again.
+ *
+ * In a run with partitions, it reads the blocks of the partitions that are not complete, or that have redriven items. The
+ * rows of the groups say what the other partitions have.
  */
 export async function countRun(store: LedgerStore, run: RunRecord): Promise<Counts> {
   if (run.completedAt !== undefined && !run.redriven) return finalCounts(run);
-  // The items of an open page that no checkpoint has passed do not count as produced.
   const { pages, items } = run.checkpoint;
+  if (run.lanes === undefined) return countsOf(items, await countOpen(store, run.id, [{ partition: 0, pages, items }]));
+  const { open, totals, produced } = await productionOfPartitions(store, run);
+  const counted = await countOpen(store, run.id, open);
+  return countsOf(produced, { pending: counted.pending, totals: [...totals, ...counted.totals] });
+}
+
+interface Counted {
+  readonly totals: readonly Totals[];
+  readonly pending: number;
+}
+
+function countsOf(produced: number, { totals, pending }: Counted): Counts {
+  const { dead, cancelled, retried, deadByReason } = sumTotals(totals);
+  const succeeded = produced - pending - dead - cancelled;
+  return { produced, succeeded, dead, cancelled, retried, pending, deadByReason };
+}
+
+/** Counts the items of partitions from the rows of their blocks and pages. */
+async function countOpen(
+  store: LedgerStore,
+  run: string,
+  partitions: readonly PartitionProduction[],
+): Promise<Counted> {
   const totals: Totals[] = [];
   let pending = 0;
-  for (let block = 0; block < blockCount(pages); block++) {
-    const row = readBlockRow((await store.get(blockKey({ run: run.id, partition: 0, block }))) ?? {}, block);
-    if (row.totals !== undefined && !row.redriven) {
-      totals.push(row.totals);
-      continue;
+  const blocks = partitions.flatMap(({ partition, pages }) =>
+    Array.from({ length: blockCount(pages) }, (_, block) => ({ run, partition, block, pages })),
+  );
+  for (let start = 0; start < blocks.length; start += MOST_BATCH_GET_KEYS) {
+    const some = blocks.slice(start, start + MOST_BATCH_GET_KEYS);
+    const blockRows = await store.getMany(some.map(blockKey));
+    const wanted: PageAddress[] = [];
+    for (const { partition, block, pages } of some) {
+      const row = readBlockRow(blockRows.get(keyText(blockKey({ run, partition, block }))) ?? {}, block);
+      if (row.totals !== undefined && !row.redriven) {
+        totals.push(row.totals);
+        continue;
+      }
+      const first = block * PAGES_PER_BLOCK;
+      const last = Math.min(first + PAGES_PER_BLOCK, pages);
+      for (let page = first; page < last; page++)
+        if (!row.full.has(page) || row.notable.has(page)) wanted.push({ run, partition, page });
     }
-    const first = block * PAGES_PER_BLOCK;
-    const last = Math.min(first + PAGES_PER_BLOCK, pages);
-    const wanted: number[] = [];
-    for (let page = first; page < last; page++) if (!row.full.has(page) || row.notable.has(page)) wanted.push(page);
-    for (let start = 0; start < wanted.length; start += MOST_BATCH_GET_KEYS) {
-      const keys = wanted
-        .slice(start, start + MOST_BATCH_GET_KEYS)
-        .map((page) => pageKey({ run: run.id, partition: 0, page }));
-      const rows = await store.getMany(keys);
-      for (const key of keys) {
-        const found = rows.get(keyText(key));
-        if (found === undefined) continue;
-        const page = presentTotals(readPageRow(found));
+    for (let place = 0; place < wanted.length; place += MOST_BATCH_GET_KEYS) {
+      const rows = await store.getMany(wanted.slice(place, place + MOST_BATCH_GET_KEYS).map(pageKey));
+      for (const row of rows.values()) {
+        const page = presentTotals(readPageRow(row));
         pending += page.pending;
         totals.push(page);
       }
     }
   }
-  const { dead, cancelled, retried, deadByReason } = sumTotals(totals);
-  const succeeded = items - pending - dead - cancelled;
-  return { produced: items, succeeded, dead, cancelled, retried, pending, deadByReason };
+  return { totals, pending };
 }

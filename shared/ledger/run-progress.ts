@@ -1,9 +1,19 @@
-import type { LedgerStore } from "../aws/table.ts";
+import { type Key, keyText, type LedgerStore, type Row } from "../aws/table.ts";
 import { toStoredText } from "../base/exact-json.ts";
 import { cut } from "../base/failure.ts";
-import { type BlockAddress, blockKey } from "../messages/item-address.ts";
+import { type BlockAddress, blockKey, partitionKey } from "../messages/item-address.ts";
 import { readBlockRow } from "./block-row.ts";
-import { blockCount, blockOf, PAGES_PER_BLOCK, runKey } from "./keys.ts";
+import { endedAttribute, readGroupRow } from "./group-row.ts";
+import {
+  blockCount,
+  blockOf,
+  groupCount,
+  groupKey,
+  groupOf,
+  PAGES_PER_BLOCK,
+  PARTITIONS_PER_GROUP,
+  runKey,
+} from "./keys.ts";
 import type { RollUp } from "./roll-up.ts";
 import {
   type BacklogSample,
@@ -11,7 +21,10 @@ import {
   isStopping,
   isWaiting,
   LONGEST_ERROR_BYTES,
+  partitionOf,
+  partitionRecord,
   type RecordedWait,
+  type RunPartition,
   type RunRecord,
   readRunRow,
 } from "./run-record.ts";
@@ -63,6 +76,62 @@ export class RunProgress {
   }
 
   /**
+   * Takes up a partition for a slice. A failed slice is counted in advance, as in `takeUp`. The first slice of a partition
+   * writes its row.
+   *
+   * @param round The round of the run's lanes, see `Lanes.beginRound`.
+   */
+  async takeUpPartition(
+    run: RunRecord,
+    partition: RunPartition,
+    round: number,
+    now: number = this.#now(),
+  ): Promise<RunRecord> {
+    const row = await this.#partitionRow(run, partition);
+    const before = partitionRecord(run, partition, row);
+    // When the run is resumed, failures and the time for which the source has waited are counted from zero again.
+    const isResumed = Number(row.round) !== round;
+    const failedSlices = isResumed ? 0 : before.failedSlices;
+    if (before.checkpoint.ended) return before;
+    const waits = isWaiting(before, now);
+    if (waits && !isResumed) return before;
+    const written = await this.#store.update(partitionKey({ run: run.id, partition: partition.number }), {
+      set: { failedSlices: waits ? failedSlices : failedSlices + 1, round },
+      remove: isResumed ? ["waitSince", "waits"] : [],
+    });
+    return { ...partitionRecord(run, partition, written ?? row), failedSlices };
+  }
+
+  /** The record of a partition. Its row is written if it does not exist yet. */
+  async partition(run: RunRecord, partition: RunPartition): Promise<RunRecord> {
+    return partitionRecord(run, partition, await this.#partitionRow(run, partition));
+  }
+
+  async #partitionRow(run: RunRecord, partition: RunPartition): Promise<Row> {
+    const { number, cursor } = partition;
+    const key = partitionKey({ run: run.id, partition: number });
+    const row =
+      (await this.#store.get(key)) ??
+      (await this.#store.update(key, {
+        set: {
+          checkpoints: 0,
+          ...(cursor !== undefined && { cursor: toStoredText(cursor) }),
+          ...{ skip: 0, pages: 0, items: 0, ended: false, failedSlices: 0 },
+        },
+        when: [{ absent: "checkpoints" }],
+      })) ??
+      (await this.#store.get(key));
+    if (row === undefined) throw new Error(`partition ${number} of run ${run.id} vanished from the ledger`);
+    return row;
+  }
+
+  /** The record of the same production as it is now. */
+  async latest(run: RunRecord): Promise<RunRecord> {
+    const latest = await this.#runs.get(run.id);
+    return run.partition === undefined ? latest : await this.partition(latest, run.partition);
+  }
+
+  /**
    * Moves a run's checkpoint on, after the messages of the page before it were sent.
    *
    * @param warnings What the source has warned of so far. Warnings that the run does not have yet are added to it.
@@ -74,7 +143,7 @@ export class RunProgress {
     warnings: readonly string[] = [],
   ): Promise<RunRecord | undefined> {
     const { cursor, loop, ...progress } = next;
-    const row = await this.#store.update(runKey(run.id), {
+    const row = await this.#store.update(productionKey(run), {
       set: {
         ...progress,
         loop: loop && { ...loop },
@@ -82,7 +151,7 @@ export class RunProgress {
         checkpointAt: this.#now(),
         failedSlices: 0,
         cursor: cursor === undefined ? undefined : toStoredText(cursor),
-        ...warningAttributes(run.warnings, warnings),
+        ...(await this.#warningsOf(run, warnings)),
       },
       remove: [
         ...(cursor === undefined ? ["cursor"] : []),
@@ -92,7 +161,13 @@ export class RunProgress {
       when: [{ equals: ["checkpoints", run.checkpoint.count] }],
     });
     // The response to a successful write can get lost. Then the SDK repeats the write, and its condition fails.
-    const after = row === undefined ? await this.#runs.get(run.id) : readRunRow(row);
+    // The row of a partition does not say whether the run was paused or stopped, so the run's own row is read.
+    const after =
+      row === undefined
+        ? await this.latest(run)
+        : run.partition === undefined
+          ? readRunRow(row)
+          : partitionRecord(await this.#runs.get(run.id), run.partition, row);
     const { count, items, ended } = after.checkpoint;
     // A wait that another producer recorded counts as a checkpoint, too.
     const isNext = count === run.checkpoint.count + 1 && after.wait === undefined;
@@ -101,8 +176,73 @@ export class RunProgress {
     await this.#closeBlocks(after, blockOf(run.checkpoint.pages));
     // Nothing else ends a run without pages, or a run whose last block was complete before the end of the source was known.
     // mutant: complete-at-source-end
-    if (after.checkpoint.ended) await this.#rollUp.fromStoredRun(run.id);
+    if (after.checkpoint.ended) await this.#end(after);
     return after;
+  }
+
+  /** Rolls up from a run, or from a partition, whose source has ended. */
+  async #end(run: RunRecord): Promise<void> {
+    const { partition, checkpoint } = run;
+    if (partition === undefined) return await this.#rollUp.fromStoredRun(run.id);
+    const { pages, items, ended } = checkpoint;
+    if (!ended) return;
+    // mutant: note-ended-partition
+    await this.#store.update(groupKey(run.id, groupOf(partition.number)), {
+      set: endedAttribute(partition.number, { pages, items }),
+    });
+    await this.#rollUp.fromStoredPartition(run.id, partition.number);
+  }
+
+  /**
+   * The attributes that add warnings to the row of a run, for the write of a checkpoint. The warnings of a partition are
+   * written to the run's row first, because only that row holds warnings.
+   */
+  async #warningsOf(run: RunRecord, warnings: readonly string[]) {
+    const attributes = warningAttributes(run.warnings, warnings);
+    if (run.partition === undefined || Object.keys(attributes).length === 0) return attributes;
+    const { warnings: known } = await this.#runs.get(run.id);
+    await this.#store.update(runKey(run.id), { set: warningAttributes(known, warnings) });
+    return {};
+  }
+
+  /**
+   * Ends the production of a run with partitions: each partition that belongs to the run has ended. Each step can be
+   * repeated.
+   *
+   * @param partitions How many partitions belong to the run. The run was stopped before the other ones.
+   */
+  async endPartitions(run: RunRecord, partitions: number): Promise<void> {
+    const { id } = run;
+    let pages = 0;
+    let items = 0;
+    const groups = Array.from({ length: groupCount(partitions) }, (_, group) => group);
+    for (const row of await this.#groups(id, groups)) {
+      for (const ended of row.ended.values()) {
+        pages += ended.pages;
+        items += ended.items;
+      }
+    }
+    await this.#store.update(runKey(id), {
+      set: {
+        ...{ pages, items, ended: true, partitions },
+        checkpoints: run.checkpoint.count + 1,
+        checkpointAt: this.#now(),
+      },
+      when: [{ equals: ["ended", false] }],
+    });
+    for (const group of groups) {
+      const size = Math.min(PARTITIONS_PER_GROUP, partitions - group * PARTITIONS_PER_GROUP);
+      const row = await this.#store.update(groupKey(id, group), { set: { size } });
+      if (row !== undefined) await this.#rollUp.fromGroup(id, group, readGroupRow(row, group));
+    }
+    // Nothing else ends a run without partitions, or a run whose groups were complete before.
+    // mutant: complete-at-partitions-end
+    await this.#rollUp.fromStoredRun(id);
+  }
+
+  async #groups(run: string, groups: readonly number[]) {
+    const rows = await this.#store.getMany(groups.map((group) => groupKey(run, group)));
+    return groups.map((group) => readGroupRow(rows.get(keyText(groupKey(run, group))) ?? {}, group));
   }
 
   /**
@@ -114,16 +254,16 @@ export class RunProgress {
     for (let block = Math.max(0, first); block < blockCount(pages); block++) {
       const size = Math.min(PAGES_PER_BLOCK, pages - block * PAGES_PER_BLOCK);
       if (size < PAGES_PER_BLOCK && !ended) return;
-      const address: BlockAddress = { run: run.id, partition: 0, block };
+      const address: BlockAddress = { run: run.id, partition: partitionOf(run), block };
       const row = await this.#store.update(blockKey(address), { set: { size } });
       if (row !== undefined) await this.#rollUp.fromBlock(address, readBlockRow(row, block));
     }
   }
 
-  /** Ends a run whose blocks are all complete. The producer may have crashed between its last checkpoint and the roll-up. */
+  /** Ends a run, or a partition, whose blocks are all complete. The producer may have crashed between its last checkpoint and the roll-up. */
   async closeAgain(run: RunRecord): Promise<void> {
     await this.#closeBlocks(run, blockOf(run.checkpoint.pages - 1) - 1);
-    await this.#rollUp.fromStoredRun(run.id);
+    await this.#end(run);
   }
 
   /**
@@ -146,14 +286,23 @@ export class RunProgress {
     });
   }
 
+  /** Does what `recordSlice` does, for a partition. */
+  async recordPartitionSlice(run: RunRecord, failedSlices: number, error: string, warnings: readonly string[]) {
+    await this.#warningsOf(run, warnings);
+    await this.#store.update(productionKey(run), {
+      set: { failedSlices, sliceError: cut(error, LONGEST_ERROR_BYTES) },
+    });
+  }
+
   /**
    * Takes back the failed slice that `takeUp` counted in advance, because the slice was interrupted and did not fail. If
    * the slice wrote a checkpoint, the checkpoint has reset the count already.
    *
    * @param run The run as `takeUp` returned it.
    */
-  async releaseSlice({ id, failedSlices }: RunRecord): Promise<void> {
-    await this.#store.update(runKey(id), {
+  async releaseSlice(run: RunRecord): Promise<void> {
+    const { failedSlices } = run;
+    await this.#store.update(productionKey(run), {
       set: { failedSlices },
       when: [{ equals: ["failedSlices", failedSlices + 1] }],
     });
@@ -173,27 +322,32 @@ export class RunProgress {
     warnings: readonly string[],
   ): Promise<boolean> {
     const { until, since, count, reason } = wait;
-    const row = await this.#store.update(runKey(run.id), {
+    const row = await this.#store.update(productionKey(run), {
       set: {
         checkpoints: run.checkpoint.count + 1,
         failedSlices,
         ...{ waitUntil: until, waitSince: since, waits: count, waitReason: reason },
-        ...warningAttributes(run.warnings, warnings),
+        ...(await this.#warningsOf(run, warnings)),
       },
       when: [{ equals: ["checkpoints", run.checkpoint.count] }],
     });
     if (row !== undefined) return true;
     // As with a checkpoint, the response to a successful write can get lost.
-    const after = await this.#runs.get(run.id);
+    const after = await this.latest(run);
     return after.checkpoint.count === run.checkpoint.count + 1 && after.wait?.until === until;
   }
 
   /** Records that a slice ended well because the queue was full. The slice may have made no checkpoint. */
-  async recordFull(id: string, { at, produced, backlog }: BacklogSample): Promise<void> {
-    await this.#store.update(runKey(id), {
+  async recordFull(id: string, { at, produced, backlog }: BacklogSample, partition = 0): Promise<void> {
+    await this.#store.update(partition === 0 ? runKey(id) : partitionKey({ run: id, partition }), {
       set: { failedSlices: 0, fullAt: { at, produced, backlog } },
       remove: ["sliceError"],
     });
+  }
+
+  /** Announces the end of a run that has ended, unless this has happened before. */
+  async announceEnd(id: string): Promise<void> {
+    await this.#rollUp.tell(id);
   }
 
   /** Ends a run as failed. The run keeps its cursor, so it can be resumed. */
@@ -206,3 +360,7 @@ export class RunProgress {
     if (row === undefined) await this.#rollUp.fromStoredRun(id);
   }
 }
+
+/** The key of the row with the checkpoint of a record: that of its partition, or of the run itself. */
+const productionKey = (run: RunRecord): Key =>
+  run.partition === undefined ? runKey(run.id) : partitionKey({ run: run.id, partition: run.partition.number });

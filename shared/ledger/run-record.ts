@@ -5,7 +5,7 @@ import { refuseNewer } from "../base/newer-version.ts";
 import type { ResultsSettings } from "../definition/results.ts";
 import type { Tolerance } from "../definition/tolerance.ts";
 import type { LoopState } from "../sources/loop-detector.ts";
-import type { Cursor } from "../sources/source.ts";
+import type { Cursor, Partition } from "../sources/source.ts";
 import { numberSet } from "./number-set.ts";
 import { readInvalidFinding } from "./same-failure.ts";
 import type { Totals } from "./totals.ts";
@@ -112,6 +112,24 @@ export interface RunRecord {
   readonly results?: RunResults | undefined;
   /** The numbers of the blocks whose pages are all complete. */
   readonly completeBlocks: ReadonlySet<number>;
+  /** How many producers read the run's partitions at the same time. Absent: the run has no partitions. */
+  readonly lanes?: number | undefined;
+  /**
+   * The number of partitions. Absent until their list is sealed. A run that was stopped, or that has reached its limit of
+   * items, ends with the partitions that were taken up before.
+   */
+  readonly partitions?: number | undefined;
+  /**
+   * The partition whose production this record describes: its checkpoint, failed slices and waits. Absent: that of the run
+   * itself.
+   */
+  readonly partition?: RunPartition | undefined;
+}
+
+/** A partition of a run. */
+export interface RunPartition extends Partition {
+  /** From 1, in the order of the list that the source returned. */
+  readonly number: number;
 }
 
 /** The results of a run. See `docs/internals/results.md`. */
@@ -178,7 +196,10 @@ export interface Checkpoint {
  * The version of all rows of a run: its own row, and those of its pages, blocks and items. It is in the run's row. A row
  * without a version has version 1. A run keeps the version with which it began. See `docs/internals/versions.md`.
  */
-export const LEDGER_VERSION = 1;
+export const LEDGER_VERSION = 2;
+
+/** The version of the rows of a run without partitions. Code of version 1 understands them. */
+export const VERSION_WITHOUT_PARTITIONS = 1;
 
 /**
  * Reads a run's row.
@@ -205,6 +226,21 @@ export function readRunRow(row: Row): RunRecord {
     completionError: row.completionError as string | undefined,
     warnings: readWarnings(row),
     invalidFinding: readInvalidFinding(row),
+    ...readProduction(row),
+    hop: Number(row.hop),
+    resend: row.resend === undefined ? undefined : (fromStoredText(String(row.resend)) as Resend),
+    missing: row.missing === true,
+    totals: row.totals as Totals | undefined,
+    redriven: row.redriven === true,
+    results: resultsOf(row),
+    lanes: row.lanes as number | undefined,
+    partitions: row.partitions as number | undefined,
+  };
+}
+
+/** The part of a record that both the row of a run and the row of a partition hold. */
+function readProduction(row: Row) {
+  return {
     checkpoint: {
       count: Number(row.checkpoints),
       // The cursor is stored as JSON text, because DynamoDB's own types would not tell an absent value from null.
@@ -216,19 +252,24 @@ export function readRunRow(row: Row): RunRecord {
       ended: row.ended === true,
     },
     checkpointAt: row.checkpointAt as number | undefined,
-    hop: Number(row.hop),
     failedSlices: Number(row.failedSlices),
     sliceError: row.sliceError as string | undefined,
     wait: waitOf(row),
     fullAt: row.fullAt as BacklogSample | undefined,
-    resend: row.resend === undefined ? undefined : (fromStoredText(String(row.resend)) as Resend),
-    missing: row.missing === true,
-    totals: row.totals as Totals | undefined,
-    redriven: row.redriven === true,
-    results: resultsOf(row),
     completeBlocks: numberSet(row.fullBlocks),
   };
 }
+
+/** The record of a partition: what its own row says, and what the run's record says. */
+export const partitionRecord = (run: RunRecord, partition: RunPartition, row: Row): RunRecord => ({
+  ...run,
+  ...readProduction(row),
+  resend: undefined,
+  partition,
+});
+
+/** The number of the partition whose production a record describes. */
+export const partitionOf = ({ partition }: Pick<RunRecord, "partition">): number => partition?.number ?? 0;
 
 /** The version of a run's raw objects. Code that meets a newer version must not read or write results of the run. */
 export const RESULTS_VERSION = 1;

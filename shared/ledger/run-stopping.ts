@@ -1,10 +1,12 @@
 import type { LedgerStore } from "../aws/table.ts";
-import { blockKey } from "../messages/item-address.ts";
+import { blockKey, type PageAddress } from "../messages/item-address.ts";
 import { readBlockRow } from "./block-row.ts";
 import { blockCount, blockOf, PAGES_PER_BLOCK } from "./keys.ts";
+import { openPartitions } from "./lanes-row.ts";
 import type { ClaimedDeath, Pages } from "./pages.ts";
+import { productionOfPartitions } from "./partition-production.ts";
 import type { RunProgress } from "./run-progress.ts";
-import type { RunRecord } from "./run-record.ts";
+import { partitionOf, type RunRecord } from "./run-record.ts";
 import type { Runs } from "./runs.ts";
 
 /** Sends the dead letter of a claimed death, and then records the death. */
@@ -14,10 +16,10 @@ export type CompleteDeath = (death: ClaimedDeath) => Promise<void>;
 export class RunStopping {
   readonly #store: LedgerStore;
   readonly #pages: Pages;
-  readonly #runs: Pick<Runs, "get">;
+  readonly #runs: Pick<Runs, "get" | "lanes">;
   readonly #progress: RunProgress;
 
-  constructor(store: LedgerStore, pages: Pages, runs: Pick<Runs, "get">, progress: RunProgress) {
+  constructor(store: LedgerStore, pages: Pages, runs: Pick<Runs, "get" | "lanes">, progress: RunProgress) {
     this.#store = store;
     this.#pages = pages;
     this.#runs = runs;
@@ -30,20 +32,34 @@ export class RunStopping {
    * that was not opened is the last one to look at. If another producer makes a checkpoint in between, the method starts
    * again.
    *
+   * In a run with partitions, no lane takes a further partition from then on, and the production of each partition that a
+   * lane reads is ended.
+   *
    * @param complete Completes the deaths that a crashed producer had claimed.
    */
   async endProduction(run: RunRecord, complete: CompleteDeath): Promise<void> {
-    for (let latest = run; ; latest = await this.#runs.get(run.id)) {
+    if (run.lanes !== undefined && run.partition === undefined) return await this.#endPartitions(run, complete);
+    for (let latest = run; ; latest = await this.#progress.latest(run)) {
       if (latest.checkpoint.ended) return await this.#progress.closeAgain(latest);
       if ((await this.#endProductionAt(latest, complete)) !== undefined) return;
     }
+  }
+
+  async #endPartitions(run: RunRecord, complete: CompleteDeath): Promise<void> {
+    const { lanes } = this.#runs;
+    const row = await lanes.stop(run);
+    for (const number of openPartitions(row)) {
+      const partition = await this.#progress.partition(run, await lanes.partition(run, row, number));
+      await this.endProduction(partition, complete);
+    }
+    await this.#progress.endPartitions(run, row.next - 1);
   }
 
   /** @returns the run after the checkpoint, or `undefined` if another producer has moved the run on. */
   async #endProductionAt(run: RunRecord, complete: CompleteDeath): Promise<RunRecord | undefined> {
     let { count: _, pages, items, ...progress } = run.checkpoint;
     for (;;) {
-      const opened = await this.#pages.cancel({ run: run.id, partition: 0, page: pages });
+      const opened = await this.#pages.cancel({ run: run.id, partition: partitionOf(run), page: pages });
       if (opened === undefined) break;
       // mutant: complete-claimed-deaths
       for (const death of opened.claimedDeaths) await complete(death);
@@ -60,7 +76,7 @@ export class RunStopping {
    */
   async cancelPending(run: RunRecord, first: number): Promise<void> {
     for await (const page of this.#pendingPages(run, first)) {
-      await this.#pages.cancel({ run: run.id, partition: 0, page });
+      await this.#pages.cancel(page);
     }
   }
 
@@ -76,19 +92,27 @@ export class RunStopping {
   async cancelWaiting(run: RunRecord, after: number, isOver: () => boolean): Promise<boolean> {
     for await (const page of this.#pendingPages(run, 0)) {
       if (isOver()) return false;
-      await this.#pages.cancelWaiting({ run: run.id, partition: 0, page }, after);
+      await this.#pages.cancelWaiting(page, after);
     }
     return true;
   }
 
-  /** The pages of a run, from `first` on, that are not complete. */
-  async *#pendingPages(run: RunRecord, first: number): AsyncGenerator<number, void, undefined> {
-    const { pages } = (await this.#runs.get(run.id)).checkpoint;
-    for (let block = blockOf(first); block < blockCount(pages); block++) {
-      const key = blockKey({ run: run.id, partition: 0, block });
-      const { full } = readBlockRow((await this.#store.get(key)) ?? {}, block);
-      const last = Math.min((block + 1) * PAGES_PER_BLOCK, pages);
-      for (let page = Math.max(first, block * PAGES_PER_BLOCK); page < last; page++) if (!full.has(page)) yield page;
+  /** The pages of a run, from `first` on, that are not complete. In a run with partitions, of each partition. */
+  async *#pendingPages(run: RunRecord, first: number): AsyncGenerator<PageAddress, void, undefined> {
+    const latest = await this.#runs.get(run.id);
+    const productions =
+      latest.lanes === undefined
+        ? [{ partition: 0, pages: latest.checkpoint.pages }]
+        : (await productionOfPartitions(this.#store, latest)).open;
+    for (const { partition, pages } of productions) {
+      for (let block = blockOf(first); block < blockCount(pages); block++) {
+        const key = blockKey({ run: run.id, partition, block });
+        const { full } = readBlockRow((await this.#store.get(key)) ?? {}, block);
+        const last = Math.min((block + 1) * PAGES_PER_BLOCK, pages);
+        for (let page = Math.max(first, block * PAGES_PER_BLOCK); page < last; page++) {
+          if (!full.has(page)) yield { run: run.id, partition, page };
+        }
+      }
     }
   }
 }

@@ -4,7 +4,7 @@ import { MalformedMessageError } from "../base/errors.ts";
 import { refuseNewer } from "../base/newer-version.ts";
 
 /** The newest version of a control message that this code reads. See `docs/internals/versions.md`. */
-const NEWEST = 2;
+const NEWEST = 3;
 
 const controlSchema = z.discriminatedUnion("type", [
   z.strictObject({
@@ -31,6 +31,17 @@ const controlSchema = z.discriminatedUnion("type", [
     hop: z.int().min(1),
   }),
   z.strictObject({
+    /** Older code does not know this type, and hides the message. */
+    sluice: z.literal(3),
+    type: z.literal("lane"),
+    workflow: z.string(),
+    run: z.string(),
+    /** The number of the lane, from 0. */
+    lane: z.int().min(0),
+    /** The number of this continuation. It rises with each continuation of the lane. */
+    hop: z.int().min(0),
+  }),
+  z.strictObject({
     sluice: z.literal(1),
     type: z.literal("complete"),
     workflow: z.string(),
@@ -55,6 +66,9 @@ const controlSchema = z.discriminatedUnion("type", [
 export type ControlMessage = Readonly<z.infer<typeof controlSchema>>;
 export type StartMessage = Extract<ControlMessage, { type: "start" }>;
 export type ContinueMessage = Extract<ControlMessage, { type: "continue" }>;
+
+/** A continuation of one lane of a run with partitions. */
+export type LaneMessage = Extract<ControlMessage, { type: "lane" }>;
 
 export type CompleteMessage = Extract<ControlMessage, { type: "complete" }>;
 export type CompactMessage = Extract<ControlMessage, { type: "compact" }>;
@@ -99,6 +113,18 @@ export function continueEntry(message: Omit<ContinueMessage, "sluice" | "type">)
     body: JSON.stringify({ sluice: 1, type: "continue", ...message } satisfies ContinueMessage),
     group: message.run,
     deduplicationId: `continue-${message.run}-${message.hop}`,
+  };
+}
+
+/**
+ * The message that continues a lane of a run. Each lane has a message group of its own, so one producer at a time works for
+ * it, and several lanes of a run work at the same time.
+ */
+export function laneEntry(message: Omit<LaneMessage, "sluice" | "type">): ControlEntry {
+  return {
+    body: JSON.stringify({ sluice: 3, type: "lane", ...message } satisfies LaneMessage),
+    group: `lane-${message.lane}-${message.run}`,
+    deduplicationId: `lane-${message.lane}-${message.run}-${message.hop}`,
   };
 }
 

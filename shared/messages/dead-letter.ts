@@ -50,7 +50,7 @@ export function redrivenBody(envelope: Envelope, death: Death, redrive: Redrive)
   const { resent: _, receives: __, dead, ...rest } = envelope;
   const edited = "item" in redrive;
   if (edited) {
-    const header = { ...rest, partition: 0, resent: false, results: rest.results === true };
+    const header = { ...rest, partition: rest.partition ?? 0, resent: false, results: rest.results === true };
     envelopeBody(header, rest.index, toItemJson(redrive.item));
   }
   return fitIntoMessage({

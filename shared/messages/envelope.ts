@@ -13,12 +13,10 @@ import { addressFields, type PageAddress } from "./item-address.ts";
  * - 1: the first version.
  * - 2: `receives`, `edited`, `bigints`, and in a dead letter `waits` and the reason `waited too long`.
  * - 3: `results`.
- *
- * Version 4 adds `partition`, for partitions above 0. This code can write version 4, but it does not read it, because its
- * roll-up in the ledger supports only partition 0.
+ * - 4: `partition`, for partitions above 0.
  */
-export const ENVELOPE_VERSIONS = [1, 2, 3] as const;
-const NEWEST = 3;
+export const ENVELOPE_VERSIONS = [1, 2, 3, 4] as const;
+const NEWEST = 4;
 
 const failureSchema = z.strictObject({
   attempt: z.int().min(0),
@@ -51,6 +49,8 @@ const envelopeSchema = z.strictObject({
   sluice: z.literal(ENVELOPE_VERSIONS),
   workflow: z.string(),
   run: z.string(),
+  /** The number of the partition. Absent: partition 0. */
+  partition: z.int().min(1).optional(),
   page: z.int().min(0),
   index: z.int().min(0),
   /** The epoch of the page, see `ItemAddress`. */
@@ -102,11 +102,7 @@ export function envelopeVersion({
   bigints,
   results,
   dead,
-}: Pick<Envelope, "receives" | "edited" | "bigints" | "results" | "dead"> & { readonly partition?: number }):
-  | 1
-  | 2
-  | 3
-  | 4 {
+}: Pick<Envelope, "partition" | "receives" | "edited" | "bigints" | "results" | "dead">): 1 | 2 | 3 | 4 {
   if (partition > 0) return 4;
   if (results) return 3;
   const isSecond = [receives, edited, bigints, dead?.waits].some((field) => field !== undefined);

@@ -49,6 +49,12 @@ const partitionPrefix = ({ run, partition }: { readonly run: string; readonly pa
 // writes a second for one partition key.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 
+/** The key of a partition's row in the ledger. Partition 0 has none: the row of its run holds what belongs to it. */
+export const partitionKey = (address: Omit<BlockAddress, "block">): Key => ({
+  pk: partitionPrefix(address),
+  sk: "partition",
+});
+
 /** The key of a block's row in the ledger. */
 export const blockKey = (address: BlockAddress): Key => ({
   pk: `${partitionPrefix(address)}#block#${address.block}`,
@@ -79,7 +85,7 @@ export function itemId({ run, partition, page, index }: Omit<ItemAddress, "epoch
 /** The fields of a message that hold the address of its item. A message leaves out partition 0. */
 export interface AddressFields {
   readonly run: string;
-  readonly partition?: number;
+  readonly partition?: number | undefined;
   readonly page: number;
   readonly index: number;
   readonly epoch: number;

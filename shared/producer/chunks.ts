@@ -53,11 +53,11 @@ const SHOWN_CHARACTERS = 100;
 export async function* chunks(
   source: Source,
   from: Pick<Checkpoint, "cursor" | "loop" | "skip" | "items">,
-  { limit = Number.POSITIVE_INFINITY, signal, warn, ...observer }: ReadContext & Reading,
+  { limit = Number.POSITIVE_INFINITY, signal, warn, partition, ...observer }: ReadContext & Reading,
 ): AsyncGenerator<Chunk, void, undefined> {
   // Stops the reading of the next page when the caller needs no more chunks.
   const stop = new AbortController();
-  const context = { signal: AbortSignal.any([signal, stop.signal]), warn };
+  const context = { signal: AbortSignal.any([signal, stop.signal]), warn, ...(partition && { partition }) };
   const iterator = await open(source, from.cursor, observer, context);
   let endRead = () => {};
   const readAhead = () => {

@@ -1,4 +1,4 @@
-import { isStopping, isWaiting } from "../ledger/run-record.ts";
+import { isStopping, isWaiting, type RunRecord } from "../ledger/run-record.ts";
 import type { ContinueMessage } from "../messages/control.ts";
 import { compactOnTheWay } from "./compaction.ts";
 import type { ProducerContext } from "./context.ts";
@@ -7,6 +7,7 @@ import { continueAfter, sendNextContinuation } from "./next-continuation.ts";
 import type { ReceivedControl } from "./received-control.ts";
 import { runSlice, type SliceTime } from "./slice.ts";
 import { type Again, recordWait, waitForSource } from "./source-waits.ts";
+import { startLanes } from "./start-lanes.ts";
 import { stopProduction } from "./stopping.ts";
 import { DONE, LEFT, type Verdict } from "./verdict.ts";
 import { WarningCollector } from "./warning-collector.ts";
@@ -43,13 +44,12 @@ async function continueOnce(
     logger.info("the run needs no continuation", { run: id, hop });
     return DONE;
   }
-  const { codeVersion } = context;
-  const isOtherCode = run.codeVersion !== undefined && codeVersion !== undefined && run.codeVersion !== codeVersion;
-  if (isOtherCode && run.codeChange?.version !== codeVersion) await runs.noteCode(id, codeVersion);
+  await noteCodeOf(run, context);
   await compactOnTheWay(run, context);
   if (isStopping(run)) return await stopProduction(run, message, time, context);
   if (isWaiting(run, now())) return await waitForSource(run, message, time, context);
   if (hasFailedTooOften(run)) return await failAfterLostSlices(run, context);
+  if (run.lanes !== undefined) return await startLanes(run, message, control, time, context);
 
   const warnings = new WarningCollector(run, logger);
   const end = await runSlice(run, time, warnings, context);
@@ -86,4 +86,10 @@ async function continueOnce(
         return DONE;
       return await failSlice(end.error, warnings.all, message, control, context);
   }
+}
+
+/** Records that other code than that of the run's beginning works on it. */
+export async function noteCodeOf(run: RunRecord, { codeVersion, runs }: ProducerContext): Promise<void> {
+  const isOtherCode = run.codeVersion !== undefined && codeVersion !== undefined && run.codeVersion !== codeVersion;
+  if (isOtherCode && run.codeChange?.version !== codeVersion) await runs.noteCode(run.id, codeVersion);
 }

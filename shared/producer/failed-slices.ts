@@ -14,7 +14,12 @@ const SLICE_POLICY = { attempts: 5, baseMilliseconds: 1_000, capMilliseconds: 60
 export const isPermanentSourceError = (thrown: unknown): boolean => thrown instanceof SourceError && thrown.permanent;
 
 /** Whether so many slices in a row have failed that the run must fail. */
-export const hasFailedTooOften = ({ failedSlices }: RunRecord): boolean => failedSlices >= SLICE_POLICY.attempts;
+export const hasFailedTooOften = ({ failedSlices }: Pick<RunRecord, "failedSlices">): boolean =>
+  failedSlices >= SLICE_POLICY.attempts;
+
+/** How long the producer waits after a failed slice. @param random Uniform in [0, 1). */
+export const sliceBackoffMilliseconds = (failures: number, random: number): number =>
+  backoffMilliseconds(SLICE_POLICY, failures, random);
 
 /** Records a failed slice. The run continues after a backoff, or fails after the last attempt. */
 export async function failSlice(
@@ -41,7 +46,7 @@ export async function failSlice(
     await runs.progress.fail(id, tooManyFailures(failures, reason));
     return DONE;
   }
-  return await continueAfter(backoffMilliseconds(SLICE_POLICY, failures, random()), message, control, context);
+  return await continueAfter(sliceBackoffMilliseconds(failures, random()), message, control, context);
 }
 
 /** Fails a run whose latest slices ended before they could record why they failed. */
@@ -54,7 +59,8 @@ export async function failAfterLostSlices(
   return DONE;
 }
 
-const tooManyFailures = (failures: number, reason: string): string =>
+/** The failure of a run, or of a partition, after too many failed slices. */
+export const tooManyFailures = (failures: number, reason: string): string =>
   `the producer failed ${failures} times in a row: ${reason}`;
 
 /** Fails a run at once, because the next slice would fail in the same way. */

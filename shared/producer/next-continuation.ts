@@ -1,23 +1,27 @@
-import { type ContinueMessage, continueEntry } from "../messages/control.ts";
+import { type ContinueMessage, continueEntry, type LaneMessage, laneEntry } from "../messages/control.ts";
 import type { ProducerContext } from "./context.ts";
 import { mayReceiveAgain, type ReceivedControl } from "./received-control.ts";
 import { DONE, type Verdict } from "./verdict.ts";
 
+/** What names a continuation of a run, or of one of its lanes. */
+export type Continuation = Pick<ContinueMessage, "run" | "hop"> & Partial<Pick<LaneMessage, "lane">>;
+
 /**
- * Sends the next continuation of a run. Its number (`hop`) is higher by one, so that SQS does not drop the message as a
+ * Sends the next continuation of a run, or of one of its lanes. Its number (`hop`) is higher by one, so that SQS does not drop the message as a
  * duplicate.
  */
 export async function sendNextContinuation(
-  { run, hop }: Pick<ContinueMessage, "run" | "hop">,
+  { run, hop, lane }: Continuation,
   { controlQueue, workflow }: ProducerContext,
 ): Promise<void> {
-  await controlQueue.sendControl(continueEntry({ run, workflow: workflow.name, hop: hop + 1 }));
+  const next = { run, workflow: workflow.name, hop: hop + 1 };
+  await controlQueue.sendControl(lane === undefined ? continueEntry(next) : laneEntry({ ...next, lane }));
 }
 
 /** Continues the run after a time. Until then, the message is hidden, because FIFO queues have no delay per message. */
 export async function continueAfter(
   milliseconds: number,
-  message: Pick<ContinueMessage, "run" | "hop">,
+  message: Continuation,
   control: ReceivedControl,
   context: ProducerContext,
 ): Promise<Verdict> {

@@ -41,12 +41,26 @@ async function enterAlone(message: StartMessage, context: ProducerContext): Prom
 }
 
 /** Returns what the row of a new run contains. */
-export function runToCreate(
-  { run: id, workflow: name, requestedAt, limit }: StartMessage,
-  { workflow, codeVersion }: ProducerContext,
-): Parameters<Runs["create"]>[0] {
-  const { limit: ownLimit, toleratedFailures: tolerance, results } = workflow;
-  return { id, workflow: name, requestedAt, limit: limit ?? ownLimit, tolerance, results, codeVersion };
+export function runToCreate(message: StartMessage, context: ProducerContext): Parameters<Runs["create"]>[0] {
+  const { run: id, workflow: name, requestedAt } = message;
+  const { toleratedFailures: tolerance, results } = context.workflow;
+  const { codeVersion } = context;
+  const limit = limitOf(message, context);
+  return { id, workflow: name, requestedAt, limit, tolerance, results, codeVersion, lanes: lanesOf(message, context) };
+}
+
+const limitOf = ({ limit }: StartMessage, { workflow }: ProducerContext): number | undefined => limit ?? workflow.limit;
+
+/**
+ * The number of lanes of a new run. `undefined`: the run reads its source as one part.
+ *
+ * A run with a limit of items has one lane, which reads the partitions in their order. So the run has exactly the first
+ * items.
+ */
+export function lanesOf(message: StartMessage, context: ProducerContext): number | undefined {
+  const { source, producers } = context.workflow;
+  if (source.partitions === undefined || context.readsPartitions !== true) return undefined;
+  return limitOf(message, context) === undefined ? producers : 1;
 }
 
 async function waitForEarlier(

@@ -103,6 +103,9 @@ export class PagePipeline {
     // From this checkpoint on, the items of the page count. So its dead letters may now exceed the tolerated failures.
     if (deadLettered === 0) return run;
     const verdict = await runs.stopBeyondTolerance(run.id, deadLettered, { soon: true });
-    return verdict.tag === "stopped" ? verdict.run : run;
+    if (verdict.tag !== "stopped") return run;
+    // The record of a run does not say how far its partitions were read.
+    const { status, failure } = verdict.run;
+    return { ...run, status, failure };
   }
 }

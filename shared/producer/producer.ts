@@ -7,6 +7,7 @@ import { compactAtEnd, handleCompaction } from "./compaction.ts";
 import { handleCompletion } from "./completion.ts";
 import type { ProducerContext, ProducerOptions } from "./context.ts";
 import { continueRun } from "./continuation.ts";
+import { continueLane } from "./lane.ts";
 import type { ReceivedControl } from "./received-control.ts";
 import { PageSender } from "./sender.ts";
 import type { SliceTime } from "./slice.ts";
@@ -45,6 +46,11 @@ import { DONE, type Verdict } from "./verdict.ts";
  * - `retrying` → `ended`: five slices in a row failed without a checkpoint, so the run fails.
  * - any state but `ended` → `stopping` → `ended`.
  *
+ * A run with partitions is read by lanes. Its own continuation stores the list of partitions and starts the lanes
+ * (`start-lanes.ts`). Each lane has continuations of its own (`lane.ts`). Each partition that a lane reads is in one of the
+ * states `paging`, `full`, `waiting`, `retrying` and `ended`. The production of the run has ended when that of all its
+ * partitions has ended.
+ *
  * Make a new `Producer` for each invocation.
  */
 export class Producer {
@@ -79,6 +85,8 @@ async function dispatch(control: ReceivedControl, time: SliceTime, context: Prod
     case "continue":
       if (control.group === waitGroup(message.run)) return await handleWaitMessage(message, control, context);
       return await continueRun(message, control, time, context);
+    case "lane":
+      return await continueLane(message, control, time, context);
     case "complete":
       // If `onComplete` fails, the results are compacted nevertheless.
       await compactAtEnd(message.run, context);

@@ -6,7 +6,7 @@ import type { ExactText } from "../base/exact-json.ts";
 import { type Reason, toFailure } from "../base/failure.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { ClaimedDeath } from "../ledger/pages.ts";
-import type { RunRecord } from "../ledger/run-record.ts";
+import { partitionOf, type RunRecord } from "../ledger/run-record.ts";
 import type { InvalidFindings } from "../ledger/same-failure.ts";
 import { truncatedDeadLetterBody } from "../messages/dead-letter.ts";
 import { envelopeBody, type PageHeader } from "../messages/envelope.ts";
@@ -48,18 +48,16 @@ export class PageSender {
    *   page with other content and a checkpoint after it.
    */
   async write(
-    { id: run, results }: Pick<RunRecord, "id" | "results">,
+    { id: run, results, ...record }: Pick<RunRecord, "id" | "results" | "partition">,
     page: number,
     items: readonly Serialised[],
   ): Promise<WrittenPage | undefined> {
     const { workflow, ledger } = this.#options;
-    const opened = await ledger.pages.open(
-      { run, partition: 0, page },
-      { size: items.length, digest: digestOf(items) },
-    );
+    const address = { run, partition: partitionOf(record), page };
+    const opened = await ledger.pages.open(address, { size: items.length, digest: digestOf(items) });
     if (opened === undefined) return undefined;
     const { epoch, resent, isSettled } = opened;
-    const header: PageHeader = { workflow, run, partition: 0, page, epoch, resent, results: results !== undefined };
+    const header: PageHeader = { workflow, ...address, epoch, resent, results: results !== undefined };
     const messages: OutgoingMessage[] = [];
     const unsendable: { index: number; item: Unsendable }[] = [];
     for (const [index, item] of items.entries()) {

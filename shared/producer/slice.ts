@@ -1,4 +1,5 @@
-import { type BacklogSample, isStopping, type RunRecord } from "../ledger/run-record.ts";
+import { type BacklogSample, isStopping, type RunPartition, type RunRecord } from "../ledger/run-record.ts";
+import type { Partition, ReadContext } from "../sources/source.ts";
 import { SourceWait } from "../sources/source-wait.ts";
 import { backlogPauseMilliseconds } from "./backlog.ts";
 import { sampleBacklog } from "./backlog-sample.ts";
@@ -106,15 +107,15 @@ class Slice {
 
   /** Reads and sends pages until the source ends, the queue is full, or the time is over. */
   async sendPages(begun?: BegunRun): Promise<SliceEnd> {
-    const { runs, workflow, maxBacklog } = this.#context;
+    const { runs, workflow } = this.#context;
     const { checkpoint } = this.#run;
     // The producer that wrote the checkpoint may have died before it wrote the final size of the blocks (groups of
     // 1,000 pages in the ledger). Before the first slice there is no checkpoint.
     if (checkpoint.count > 0) await runs.progress.closeAgain(this.#run);
     if (checkpoint.ended) return { tag: "ended" };
     // Take a sample before reading, so that the slice reads no page for which the queue has no room.
-    const first = await (begun?.sampling ?? sampleBacklog(checkpoint.items, this.#context));
-    let room = maxBacklog - first.backlog;
+    const first = await (begun?.sampling ?? this.#sample(checkpoint.items));
+    let room = this.#roomAfter(first);
     if (room <= 0) return this.#full(first);
 
     const pipeline = new PagePipeline(
@@ -127,8 +128,8 @@ class Slice {
         if (room <= 0) {
           const run = await pipeline.checkpointed();
           if (run === undefined || mustStop(run)) break;
-          const sample = await sampleBacklog(run.checkpoint.items, this.#context);
-          room = maxBacklog - sample.backlog;
+          const sample = await this.#sample(run.checkpoint.items);
+          room = this.#roomAfter(sample);
           if (room <= 0)
             return this.#wait === undefined ? this.#full(sample, first) : { tag: "waits", wait: this.#wait };
         }
@@ -157,12 +158,27 @@ class Slice {
     if (run === undefined) return { tag: "superseded" };
     if (run.checkpoint.ended) return { tag: "ended" };
     if (isStopping(run)) {
+      // The continuation of the run ends the production of all its partitions.
+      if (this.#run.partition !== undefined) return { tag: "stopped" };
       const { runs, sender } = this.#context;
       await runs.stopping.endProduction(run, (death) => sender.completeDeath(death));
       return { tag: "stopped" };
     }
     if (run.status === "paused") return { tag: "paused" };
     return { tag: isRefused ? "superseded" : "time" };
+  }
+
+  /**
+   * A sample of the queue's backlog. The other lanes of the run have probably produced as much as this one, so the sample
+   * gives the pace of the consumers.
+   */
+  async #sample(items: number): Promise<BacklogSample> {
+    return await sampleBacklog(items * (this.#run.lanes ?? 1), this.#context);
+  }
+
+  /** How many items this slice may send. The lanes of a run share the room in the queue. */
+  #roomAfter({ backlog }: BacklogSample): number {
+    return Math.ceil((this.#context.maxBacklog - backlog) / (this.#run.lanes ?? 1));
   }
 
   #full(sample: BacklogSample, ...earlier: readonly BacklogSample[]): SliceEnd {
@@ -180,16 +196,29 @@ class Slice {
     return lost.aborted || shutdown?.aborted === true || this.#context.now() >= sliceEnd;
   }
 
-  #reading(): Reading & { readonly signal: AbortSignal; readonly warn: (message: string) => void } {
+  #reading(): Reading & ReadContext {
     const onWait = (wait: SourceWait) => {
       this.#wait = wait;
     };
-    const { limit } = this.#run;
+    const { limit, partition } = this.#run;
     const { signal, shutdown } = this.#time;
     const reading = shutdown === undefined ? signal : AbortSignal.any([signal, shutdown]);
-    return { limit, signal: reading, warn: this.#warnings.warn, now: this.#context.now, onWait };
+    return {
+      limit,
+      partition: partition && partitionForSource(partition),
+      signal: reading,
+      warn: this.#warnings.warn,
+      now: this.#context.now,
+      onWait,
+    };
   }
 }
+
+/** The partition as the source itself returned it. */
+const partitionForSource = ({ id, cursor }: RunPartition): Partition => ({
+  id,
+  ...(cursor !== undefined && { cursor }),
+});
 
 /** Whether the run's status forbids another page. */
 const mustStop = (run: RunRecord): boolean => isStopping(run) || run.status === "paused";

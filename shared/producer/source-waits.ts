@@ -2,11 +2,11 @@ import { setTimeout } from "node:timers/promises";
 import { formatDuration, toMilliseconds } from "../base/duration.ts";
 import { SourceError } from "../base/errors.ts";
 import { isStopping, type RunRecord } from "../ledger/run-record.ts";
-import { type ContinueMessage, waitEntry } from "../messages/control.ts";
+import { type ContinueMessage, type LaneMessage, waitEntry } from "../messages/control.ts";
 import { LONGEST_SOURCE_WAIT, type SourceWait } from "../sources/source-wait.ts";
 import type { ProducerContext } from "./context.ts";
 import { failPermanently } from "./failed-slices.ts";
-import { sendNextContinuation } from "./next-continuation.ts";
+import { continueAfter, sendNextContinuation } from "./next-continuation.ts";
 import { mayReceiveAgain, type ReceivedControl } from "./received-control.ts";
 import type { SliceTime } from "./slice.ts";
 import { DONE, type Verdict } from "./verdict.ts";
@@ -43,12 +43,12 @@ export interface Again {
  * The result of `recordWait`.
  *
  * - `waiting`: the wait is recorded in the ledger.
- * - `failed`: the wait is too long, and the run has failed.
+ * - `failed`: the wait is too long, and the run has failed. For a partition, the caller must fail it with the error.
  * - `superseded`: another producer has advanced the run.
  */
 export type WaitOutcome =
   | { readonly tag: "waiting"; readonly run: RunRecord }
-  | { readonly tag: "failed" }
+  | { readonly tag: "failed"; readonly error?: SourceError }
   | { readonly tag: "superseded" };
 
 /**
@@ -64,7 +64,7 @@ export async function recordWait(
   context: ProducerContext,
 ): Promise<WaitOutcome> {
   const { runs, logger, now, random } = context;
-  const run = await runs.get(before.id);
+  const run = await runs.progress.latest(before);
   const at = now();
   const { since = at, count = 0 } = run.wait ?? {};
   // The wait is a random time between half of the pause and the whole pause. So runs that were refused together do not
@@ -78,6 +78,7 @@ export async function recordWait(
         `has waited since ${isoTime(since)}. The service said: ${message}. Resume the run after that time`,
       { permanent: true },
     );
+    if (run.partition !== undefined) return { tag: "failed", error };
     await failPermanently(run.id, error, context);
     return { tag: "failed" };
   }
@@ -95,20 +96,47 @@ export async function recordWait(
  * waits, which costs nothing.
  */
 export async function waitForSource(
-  { id, wait }: RunRecord,
+  run: RunRecord,
   message: ContinueMessage,
   time: SliceTime,
-  { controlQueue, now, sleep = sleepUnlessAborted }: ProducerContext,
+  context: ProducerContext,
 ): Promise<Verdict | Again> {
+  if (await sleepThrough(run, time, context)) return { tag: "again" };
+  const { id } = run;
+  await context.controlQueue.sendControl(waitEntry({ run: id, workflow: message.workflow, hop: message.hop }));
+  return DONE;
+}
+
+/**
+ * Does what `waitForSource` does, for a lane. The message of the lane is hidden, because no other message must wait for it:
+ * the run is cancelled and resumed by messages of another group.
+ */
+export async function waitForPartition(
+  run: RunRecord,
+  message: LaneMessage,
+  control: ReceivedControl,
+  time: SliceTime,
+  context: ProducerContext,
+): Promise<Verdict | Again> {
+  if (await sleepThrough(run, time, context)) return { tag: "again" };
+  const left = Math.max(0, (run.wait?.until ?? 0) - context.now());
+  return await continueAfter(Math.min(left, LONGEST_HIDING_MILLISECONDS), message, control, context);
+}
+
+/** Sleeps for the whole wait if it is short. Returns false if it is long, or if the producer must stop. */
+async function sleepThrough(
+  { wait }: RunRecord,
+  time: SliceTime,
+  { now, sleep = sleepUnlessAborted }: ProducerContext,
+): Promise<boolean> {
   const until = wait?.until ?? 0;
   const left = until - now();
   if (left <= LONGEST_SLEEP_MILLISECONDS && until < time.sliceEnd) {
     const mustStop = AbortSignal.any([time.signal, time.lost, ...(time.shutdown === undefined ? [] : [time.shutdown])]);
     await sleep(Math.max(0, Math.ceil(left)), mustStop);
-    if (!mustStop.aborted) return { tag: "again" };
+    if (!mustStop.aborted) return true;
   }
-  await controlQueue.sendControl(waitEntry({ run: id, workflow: message.workflow, hop: message.hop }));
-  return DONE;
+  return false;
 }
 
 /**

@@ -3,7 +3,7 @@ import { continueEntry, type StartMessage } from "../messages/control.ts";
 import { sampleBacklog } from "./backlog-sample.ts";
 import type { ProducerContext } from "./context.ts";
 import { failPermanently, isPermanentSourceError } from "./failed-slices.ts";
-import { applyOverlap, runToCreate } from "./overlap.ts";
+import { applyOverlap, lanesOf, runToCreate } from "./overlap.ts";
 import type { ReceivedControl } from "./received-control.ts";
 import { type BegunRun, runSlice, type SliceTime } from "./slice.ts";
 import { recordWait } from "./source-waits.ts";
@@ -33,7 +33,9 @@ export async function startRun(
   }
   // If the message was received before, a producer may have died because of the first page. Then the continuation reads
   // the first page, because only continuations count failed slices.
-  const sendsPage = control.group === id && control.receiveCount === 1;
+  // A source with partitions is divided by the continuation, which counts failed slices.
+  const isDivided = lanesOf(message, context) !== undefined;
+  const sendsPage = control.group === id && control.receiveCount === 1 && !isDivided;
   const sampling = sendsPage ? sampleBacklog(0, context) : undefined;
   sampling?.catch(() => {});
   const { record: run, entered } = await runs.begin(runToCreate(message, context));
@@ -41,7 +43,7 @@ export async function startRun(
   if (run.hop > 0 || run.status === "skipped") return DONE;
   // SQS may deliver a start message twice with a receive count of 1, and the source may have asked to wait in between.
   // Then the continuation waits.
-  const mayRead = run.status === "running" && !isWaiting(run, now());
+  const mayRead = run.status === "running" && !isWaiting(run, now()) && run.lanes === undefined;
   const hasEnded =
     sampling !== undefined && mayRead && (await sendFirstPage(run, time, { sampling, entered }, context));
   // A run may continue only when it is among the active runs. If the run could not be added to them, this line throws,

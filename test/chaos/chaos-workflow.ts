@@ -73,6 +73,12 @@ async function work(
   }
 }
 
+/** The position after the last item of a partition. */
+function endOf({ partitions, items }: Plan, id: string | undefined): number {
+  const place = id === undefined ? undefined : Number(id.split(" ")[1]);
+  return (place === undefined ? undefined : partitions?.[place + 1]) ?? items.length;
+}
+
 /**
  * A workflow with every kind of item. Its tasks write a journal, with which the checker compares the ledger.
  *
@@ -80,12 +86,18 @@ async function work(
  */
 export const chaosWorkflow = (plan: Plan, hooks: ProcessHooks) => {
   const { write } = hooks;
+  const { partitions, producers = 1 } = plan;
   let reads = 0;
   return defineWorkflow({
     name: WORKFLOW,
     source: {
-      async readPage(cursor, { signal }) {
+      ...(partitions !== undefined && {
+        // The first partition has no cursor.
+        partitions: () => partitions.map((cursor, place) => ({ id: `part ${place}`, ...(place > 0 && { cursor }) })),
+      }),
+      async readPage(cursor, { signal, partition }) {
         const from = Number(cursor ?? 0);
+        const end = endOf(plan, partition?.id);
         write({ type: "read", from });
         // A page that is read ahead and not needed any more is given up, as a request is.
         await setTimeout(plan.readMilliseconds, undefined, { signal });
@@ -96,9 +108,9 @@ export const chaosWorkflow = (plan: Plan, hooks: ProcessHooks) => {
           write({ type: "refused", forMilliseconds: refused.milliseconds });
           throw new RetryLater({ milliseconds: refused.milliseconds });
         }
-        const to = from + plan.pageSize;
+        const to = Math.min(from + plan.pageSize, end);
         const items = plan.items.slice(from, to).map((kind, offset) => toItem(kind, from + offset));
-        return { items, next: to < plan.items.length ? to : undefined };
+        return { items, next: to < end ? to : undefined };
       },
     },
     item: z.object({ item: z.int(), kind: z.enum(KIND_NAMES) }),
@@ -131,6 +143,7 @@ export const chaosWorkflow = (plan: Plan, hooks: ProcessHooks) => {
       waitAtMost: { minutes: 5 },
       backoff: { base: { milliseconds: 100 }, cap: { seconds: 1 } },
     },
+    producers,
     refill: plan.refill,
     // Here `Throttled` is an answer of the item and not of a service under load. The search would slow the whole run down.
     adaptive: false,

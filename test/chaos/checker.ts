@@ -32,7 +32,7 @@ export function check(evidence: Evidence): readonly string[] {
   const run = rows.find(({ pk, sk }) => pk === `run#${RUN}` && sk === "run");
   if (run === undefined) return ["the ledger has no row of the run"];
   const violations: string[] = [];
-  const items = placeItems(run, rows, violations);
+  const items = placeItems(evidence, run, rows, violations);
   checkPlaces(evidence, items, violations);
   checkDeadLetters(evidence, items, violations);
   checkCounts(evidence, run, items, violations);
@@ -51,27 +51,34 @@ export function check(evidence: Evidence): readonly string[] {
   return violations;
 }
 
+/** The place of a page: `run#<run>#page#<page>`, or `run#<run>#partition#<partition>#page#<page>`. */
+function placeOfPage({ pk }: Row): { readonly partition: number; readonly page: number } {
+  const parts = String(pk).split("#");
+  return { partition: parts[2] === "partition" ? Number(parts[3]) : 0, page: Number(parts.at(-1)) };
+}
+
 /** Where each item of each page is. */
-function placeItems(run: Row, rows: readonly Row[], violations: string[]): readonly Placed[] {
+function placeItems({ plan }: Evidence, run: Row, rows: readonly Row[], violations: string[]): readonly Placed[] {
   // A page without items was closed before it was sent, when the run was stopped.
   const pages = rows.filter(({ sk, size }) => sk === "page" && Number(size) > 0);
   if (pages.length !== run.pages) violations.push(`the run counts ${run.pages} pages, the ledger has ${pages.length}`);
-  const numberOf = (row: Row) => Number(String(row.pk).split("#").at(-1));
-  // A run's pages hold the source's items in their order.
-  let position = 0;
-  return [...pages]
-    .sort((a, b) => numberOf(a) - numberOf(b))
-    .flatMap((row) => {
-      const page = numberOf(row);
-      const first = position;
-      position += Number(row.size);
+  if (plan.partitions !== undefined && pages.some((row) => placeOfPage(row).partition === 0))
+    violations.push("the source has partitions, and the run has a page outside them");
+  // The pages of a partition hold its items in their order.
+  const positions = new Map<number, number>();
+  return pages
+    .map((row) => ({ row, ...placeOfPage(row) }))
+    .sort((a, b) => a.partition - b.partition || a.page - b.page)
+    .flatMap(({ row, partition, page }) => {
+      const first = positions.get(partition) ?? plan.partitions?.[partition - 1] ?? 0;
+      positions.set(partition, first + Number(row.size));
       const dying = numbers(row.dying);
       const cancelled = numbers(row.cancelled);
       // A success after the attempt was given up does not count.
       const done = numbers(row.done).filter((index) => !dying.includes(index) && !cancelled.includes(index));
       const deaths = Object.entries(row).filter(([attribute]) => attribute.startsWith("dead: "));
       return Array.from({ length: Number(row.size) }, (_, index): Placed[] => {
-        const id = `${RUN}/${page}/${index}`;
+        const id = idOf({ run: RUN, partition, page, index });
         const reasons = deaths.filter(([, set]) => numbers(set).includes(index)).map(([name]) => name.slice(6));
         const places = (["done", "dead", "cancelled"] as const).filter((place) =>
           place === "dead" ? reasons.length > 0 : (place === "done" ? done : cancelled).includes(index),
@@ -85,6 +92,17 @@ function placeItems(run: Row, rows: readonly Row[], violations: string[]): reado
       }).flat();
     });
 }
+
+interface Named {
+  readonly run: string;
+  readonly partition?: number;
+  readonly page: number;
+  readonly index: number;
+}
+
+/** The id of an item. */
+const idOf = ({ run, partition = 0, page, index }: Named): string =>
+  [run, ...(partition > 0 ? [`p${partition}`] : []), page, index].join("/");
 
 const numbers = (set: unknown): readonly number[] => (set instanceof Set ? [...set].map(Number) : []);
 
@@ -100,6 +118,8 @@ function checkPlaces({ plan, lines }: Evidence, items: readonly Placed[], violat
     if (expected !== undefined && expected !== line.item)
       violations.push(`${line.id} ran item ${line.item}, not ${expected}`);
   }
+  if (new Set(positions.values()).size < items.length)
+    violations.push("two items of the run are the same of the source");
   for (const { id, item, place, reasons } of items) {
     const kind = plan.items[item];
     if (kind === undefined) violations.push(`item ${id} is none of the source's`);
@@ -117,8 +137,8 @@ function checkDeadLetters({ deadLetters }: Evidence, items: readonly Placed[], v
   const dead = new Map(items.filter(({ place }) => place === "dead").map((item) => [item.id, item]));
   const lying = new Set<string>();
   for (const body of deadLetters) {
-    const { run, page, index, dead: death } = JSON.parse(body);
-    const id = `${run}/${page}/${index}`;
+    const { dead: death, ...message } = JSON.parse(body);
+    const id = idOf(message);
     lying.add(id);
     if (death === undefined) violations.push(`the dead letter of ${id} gives no reason`);
     else if (!dead.has(id)) violations.push(`item ${id} is not dead, but has a dead letter: ${death.reason}`);

@@ -85,6 +85,10 @@ export interface Plan {
   /** When the object store hardly works, in milliseconds after the beginning. Only simulated runs have such times. */
   readonly objectStorms?: readonly { readonly at: number; readonly milliseconds: number }[];
   readonly strikes: readonly PlannedStrike[];
+  /** The positions of the items with which the partitions of the source begin. Absent: the source has no partitions. */
+  readonly partitions?: readonly number[];
+  /** How many producers read the partitions at the same time. Default: 1. */
+  readonly producers?: number;
   /** Whether the run keeps results. Default: no. */
   readonly results?: boolean;
   /** The `rateLimit` of the workflow. Default: none. */
@@ -144,7 +148,19 @@ export function planOf(seed: number): Plan {
     strikes: [...strikesOf(random, items.length, pageSize), ...(long ? [SETBACK] : [])],
   };
   const refusedReads = random.chance(0.2) ? [refusal(random)] : [];
-  return seed % 25 === 13 ? inRealTime(plan, random) : { ...plan, refusedReads, realTimes: false };
+  if (seed % 25 === 13) return inRealTime(plan, random);
+  return { ...plan, refusedReads, realTimes: false };
+}
+
+/** The partitions of every third source. Some of them are empty, and some have one item. */
+export function partitionsOf({ seed, items, realTimes }: Plan): Pick<Plan, "partitions" | "producers"> {
+  if (seed % 3 !== 0 || realTimes) return {};
+  const random = new Random(seed + 4_000_000);
+  const end = items.length;
+  const starts = Array.from({ length: random.integer(0, 7) }, () =>
+    random.chance(0.2) ? random.pick([0, 1, end - 1, end]) : random.integer(0, end),
+  );
+  return { partitions: [0, ...starts.sort((a, b) => a - b)], producers: random.integer(1, 4) };
 }
 
 const refusal = (random: Random) => ({ read: random.integer(0, 3), milliseconds: random.integer(1_000, 8_000) });

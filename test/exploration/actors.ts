@@ -10,7 +10,8 @@ import type { Workflow } from "../../shared/definition/workflow.ts";
 import { defineWorkflow, PermanentError, RetryLater, Throttled } from "../../shared/index.ts";
 import { announceOn } from "../../shared/ledger/announce.ts";
 import type { AttemptsRow } from "../../shared/ledger/attempts-row.ts";
-import { type ItemState, Ledger } from "../../shared/ledger/ledger.ts";
+import type { ItemState } from "../../shared/ledger/item-ledger.ts";
+import { Ledger } from "../../shared/ledger/ledger.ts";
 import { parseControlMessage, startEntry } from "../../shared/messages/control.ts";
 import { type Envelope, parseEnvelope } from "../../shared/messages/envelope.ts";
 import { addressOf } from "../../shared/messages/item-address.ts";
@@ -20,7 +21,7 @@ import { type RollUpWorld, withFrames } from "./frames.ts";
 import type { Knowledge } from "./knowledge.ts";
 import { objectStoreOf } from "./objects.ts";
 import type { Actor, Program } from "./operation.ts";
-import { type Kind, RUN, type Scope, WORKFLOW } from "./scope.ts";
+import { type Kind, nameOf, RUN, type Scope, WORKFLOW } from "./scope.ts";
 
 // The actors' time and chance are constant, so that a repeated program does the same.
 const NOW = Date.parse("2026-11-22T08:15:30.000Z");
@@ -61,8 +62,8 @@ function queuesOf({ perform }: Actor) {
   const deadLetterQueue = {
     async sendAll(deadLetters: readonly { readonly body: string }[]) {
       for (const { body } of deadLetters) {
-        const { page, index, dead } = parseEnvelope(body);
-        await perform({ type: "tell", fact: `dead letter ${page}/${index} ${dead?.reason}` });
+        const envelope = parseEnvelope(body);
+        await perform({ type: "tell", fact: `dead letter ${nameOf(envelope)} ${envelope.dead?.reason}` });
       }
     },
   };
@@ -96,16 +97,19 @@ function worldOf(actor: Actor) {
 }
 
 /** The workflow of a scope. */
-function workflowOf({ pages, tolerated, results }: Scope) {
+function workflowOf({ pages, partitions, producers, tolerated, results }: Scope) {
   const toItem = (kind: Kind) => (kind === "unsendable" ? { kind, number: Number.NaN } : { kind });
   return defineWorkflow({
     name: WORKFLOW,
     source: {
-      async readPage(cursor) {
+      ...(partitions !== undefined && { partitions: () => partitions.map((_, place) => ({ id: String(place) })) }),
+      async readPage(cursor, { partition }) {
         const page = Number(cursor ?? 0);
-        return { items: (pages[page] ?? []).map(toItem), next: page + 1 < pages.length ? page + 1 : undefined };
+        const all = (partition === undefined ? pages : partitions?.[Number(partition.id)]) ?? [];
+        return { items: (all[page] ?? []).map(toItem), next: page + 1 < all.length ? page + 1 : undefined };
       },
     },
+    ...(partitions !== undefined && { producers }),
     task: nothing,
     concurrency: 2,
     timeout: { seconds: 1 },
@@ -155,6 +159,7 @@ export class Actors {
       const producer = new Producer({
         ...worldOf(actor),
         workflow,
+        readsPartitions: true,
         maxBacklog: 1_000,
         ...(this.#scope.results === true && {
           resultStore: objectStoreOf(actor),
@@ -175,14 +180,13 @@ export class Actors {
     return withFrames(again ? "consumer, again" : "consumer", this.#functions, async (actor) => {
       const world = worldOf(actor);
       const { ledger, runs } = world;
-      const { page, index } = envelope;
       const recorder = new Recorder({
         ...world,
         workflow: this.#workflow,
         // Two consumers that do the same write the same object. Otherwise there would be no end of objects.
         ...(this.#scope.results === true && {
           resultStore: objectStoreOf(actor),
-          newResultId: () => `${page}-${index}-${again ? "again" : "first"}`,
+          newResultId: () => `${nameOf(envelope).replaceAll("/", "-")}-${again ? "again" : "first"}`,
         }),
       });
       const message = { id: "message", receiptHandle: "handle", body, receiveCount: again ? 2 : 1, attributes: {} };
@@ -230,7 +234,7 @@ async function numberOfWriter({ perform }: Actor): Promise<number> {
 }
 
 function attempt(
-  { page, index, item, results }: Envelope,
+  { item, results, ...place }: Envelope,
   again: boolean,
   { failures, waits }: AttemptsRow,
   { note }: Actor,
@@ -247,6 +251,6 @@ function attempt(
   if (kind === "patient" && waits === undefined) return failed(new RetryLater({ seconds: 1 }));
   if (kind === "late") return failed(new Throttled({ minutes: 2 }));
   if (kind === "flaky" && failures.length === 0) return failed(new Error("not yet"));
-  note(`success ${page}/${index}`);
+  note(`success ${nameOf(place)}`);
   return { tag: "succeeded", ...times, ...(results === true && { result: JSON.stringify(again ? "again" : "first") }) };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Row } from "../../shared/aws/table.ts";
-import { RUN, type Scope } from "./scope.ts";
+import { nameOf, pagesOf, RUN, type Scope } from "./scope.ts";
 
 // These checks read the rows themselves. They share no code with the ledger.
 
@@ -31,9 +31,9 @@ export function checkActive(run: Row | undefined, active: Row | undefined): void
 }
 
 /** Where each item is, by the rows of its pages. */
-export function placesOf(rows: ReadonlyMap<string, Row>, { pages }: Scope) {
-  return pages.flatMap((kinds, page) => {
-    const row = rows.get(`run#${RUN}#page#${page}|page`);
+export function placesOf(rows: ReadonlyMap<string, Row>, scope: Scope) {
+  return pagesOf(scope).flatMap(({ partition, page, kinds }) => {
+    const row = rows.get(`run#${RUN}${partition === 0 ? "" : `#partition#${partition}`}#page#${page}|page`);
     const given = (set: string, index: number) => numbers(row?.[set]).includes(index);
     return kinds.map((kind, index) => {
       const done = given("done", index) && !given("dying", index) && !given("cancelled", index);
@@ -43,7 +43,7 @@ export function placesOf(rows: ReadonlyMap<string, Row>, { pages }: Scope) {
         ...(reasons.length > 0 ? ["dead"] : []),
         ...(given("cancelled", index) ? ["cancelled"] : []),
       ];
-      return { id: `${page}/${index}`, kind, sent: Number(row?.size ?? 0) > 0, places, reasons };
+      return { id: nameOf({ partition, page, index }), kind, sent: Number(row?.size ?? 0) > 0, places, reasons };
     });
   });
 }

@@ -1,3 +1,5 @@
+import type { AddressFields } from "../../shared/messages/item-address.ts";
+
 /**
  * What the task of an item does. `good`: it succeeds. `bad`: it throws a `PermanentError`. `flaky`: its first attempt
  * fails. `fickle`: it succeeds at the first delivery, and fails permanently at later ones. `patient`: it asks for a wait
@@ -10,6 +12,11 @@ export interface Scope {
   readonly name: string;
   /** The items of each page of the source. */
   readonly pages: readonly (readonly Kind[])[];
+  /**
+   * The items of each page of each partition of the source. Then `pages` is empty, and each of the `producers` is a lane of
+   * the run.
+   */
+  readonly partitions?: readonly (readonly (readonly Kind[])[])[];
   readonly consumers: number;
   readonly producers: number;
   /**
@@ -27,6 +34,23 @@ export interface Scope {
   /** Whether a person may cancel the run at any moment. */
   readonly cancel: boolean;
 }
+
+/** A page of the source, by its place in the ledger. Partition 0: the source has no partitions. */
+export interface PlacedPage {
+  readonly partition: number;
+  readonly page: number;
+  readonly kinds: readonly Kind[];
+}
+
+/** All pages of the source, in their order. */
+export const pagesOf = ({ pages, partitions }: Scope): readonly PlacedPage[] =>
+  (partitions ?? [pages]).flatMap((all, place) =>
+    all.map((kinds, page) => ({ partition: partitions === undefined ? 0 : place + 1, page, kinds })),
+  );
+
+/** Names an item in the facts of an exploration: the id of the item without its run. */
+export const nameOf = ({ partition = 0, page, index }: Pick<AddressFields, "partition" | "page" | "index">): string =>
+  `${partition === 0 ? "" : `p${partition}/`}${page}/${index}`;
 
 export const RUN = "run";
 export const WORKFLOW = "explored";

@@ -8,8 +8,31 @@ const OVERLAP = { ...TWO, consumers: 1, producers: 2, spares: 1 } as const;
 /** The results of a run, from the tasks to the manifest. */
 const RESULTS = { ...TWO, completion: true, results: true } as const;
 
+/** Two lanes read the partitions of a run, each as a producer of its own. */
+const LANES = { ...TWO, consumers: 1, producers: 2, pages: [] } as const;
+
+/** Runs with partitions. */
+const PARTITIONED: readonly Scope[] = [
+  { ...LANES, name: "two lanes, and two partitions without an item", partitions: [[[]], [[]]] },
+  {
+    ...LANES,
+    name: "a lane, a partition without an item, and one of an item",
+    producers: 1,
+    partitions: [[[]], [["good"]]],
+  },
+  {
+    ...LANES,
+    name: "a lane whose producer dies, and two partitions without an item",
+    producers: 1,
+    partitions: [[[]], [[]]],
+    spares: 1,
+  },
+  { ...LANES, name: "a lane, and a run that is cancelled", producers: 1, partitions: [[[]], [[]]], cancel: true },
+];
+
 /** The gate explores these scopes. */
 export const SHORT: readonly Scope[] = [
+  ...PARTITIONED,
   { ...TWO, name: "one item", pages: [["good"]] },
   { ...TWO, name: "one item, up to onComplete", pages: [["good"]], completion: true },
   { ...TWO, name: "one item, and a producer that dies", pages: [["good"]], spares: 1 },
@@ -49,6 +72,14 @@ export const SHORT: readonly Scope[] = [
 
 /** These scopes take minutes: `npm run explore -- --long`. */
 export const LONG: readonly Scope[] = [
+  { ...LANES, name: "two lanes, a partition without an item, and one of an item", partitions: [[[]], [["good"]]] },
+  {
+    ...LANES,
+    name: "two lanes whose producers die, and two partitions without an item",
+    partitions: [[[]], [[]]],
+    spares: 1,
+  },
+  { ...LANES, name: "two lanes, and a run that is cancelled", partitions: [[[]], [[]]], cancel: true },
   { ...RESULTS, name: "the result of an item", consumers: 1, pages: [["good"]] },
   { ...RESULTS, name: "the result of an item that fails at first", consumers: 1, pages: [["flaky"]] },
   { ...RESULTS, name: "the result of an item that succeeds and dies", consumers: 1, pages: [["fickle"]] },

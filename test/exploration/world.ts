@@ -12,7 +12,7 @@ import { EVERYTHING, type Knowledge } from "./knowledge.ts";
 import { Numbers } from "./numbers.ts";
 import { type Ending, isRead, type Operation, type Program } from "./operation.ts";
 import { checkFinalResults, checkResults } from "./result-checks.ts";
-import { RUN, type Scope } from "./scope.ts";
+import { nameOf, RUN, type Scope } from "./scope.ts";
 
 /**
  * A state of the world as numbers: the ledger's rows, the messages, the work of each actor, and what the outside world was
@@ -30,9 +30,9 @@ export interface Step {
 }
 
 // The most rows, messages and control messages of a scope. A larger scope fails with an error.
-const ROWS = 14;
+const ROWS = 16;
 const ITEMS = 6;
-const CONTROLS = 6;
+const CONTROLS = 10;
 
 // Where a message is. A message in work is pending until it is deleted, because its consumer may die or be too slow.
 const UNSENT = 0;
@@ -84,6 +84,8 @@ export class World {
   /** Messages by item. The messages of a page that was sent again after its producer died are one message here. */
   readonly #items = new Map<string, { readonly at: number; readonly body: string }>();
   readonly #controls = new Map<string, { readonly at: number; readonly body: string; readonly group: string }>();
+  /** The message group of each control message, by the message's place in the state. */
+  readonly #groups = new Map<number, string>();
   readonly #jobs: Job[] = [];
   readonly #jobsByName = new Map<string, Job>();
   readonly #standings: Standing[] = [];
@@ -188,9 +190,8 @@ export class World {
       const slot = this.#idle(state, from, to);
       if (slot === undefined || where === UNSENT || (completes && !this.#scope.completion)) continue;
       const job = this.#job(id, place, () => this.#actors.producer(body, group));
-      // A surplus delivery comes after the message was deleted, or while a producer works on a message of the same group. All
-      // control messages except the completion are in one group.
-      const regular = where === PENDING && !this.#isAtWork(state, from, to);
+      // A surplus delivery comes after the message was deleted, or while a producer works on a message of the same group.
+      const regular = where === PENDING && !this.#isAtWork(state, from, to, group);
       const begun = regular ? state : this.#spend(state);
       if (begun !== undefined) this.#begin(steps, begun, slot, job, regular);
       // A producer can notice that another one has its message only if there are two, and an accident is left.
@@ -205,8 +206,11 @@ export class World {
     return undefined;
   }
 
-  #isAtWork(state: State, from: number, to: number): boolean {
-    for (let slot = from; slot < to; slot += SLOT) if (at(state, slot) !== 0) return true;
+  /** Whether an actor works on a control message of a group. */
+  #isAtWork(state: State, from: number, to: number, group: string): boolean {
+    for (let slot = from; slot < to; slot += SLOT) {
+      if (at(state, slot) !== 0 && this.#groups.get(this.#jobOf(state, slot).at) === group) return true;
+    }
     return false;
   }
 
@@ -407,8 +411,8 @@ export class World {
   }
 
   #sendMessage(state: State, body: string): void {
-    const { page, index, epoch } = parseEnvelope(body);
-    const id = `${page}/${index}/${epoch}`;
+    const envelope = parseEnvelope(body);
+    const id = `${nameOf(envelope)}/${envelope.epoch}`;
     const known = this.#items.get(id) ?? { at: roomFor(AT.items, this.#items, ITEMS), body };
     this.#items.set(id, known);
     state[known.at] = PENDING;
@@ -421,6 +425,7 @@ export class World {
       group,
     };
     this.#controls.set(deduplicationId, known);
+    this.#groups.set(known.at, group);
     // A FIFO queue drops a message with a deduplication id that it has had.
     if (at(state, known.at) === UNSENT) state[known.at] = PENDING;
   }

@@ -58,14 +58,17 @@ function wrapped(text: string, width: number): string {
 const errorLines = ({ error }: DeadLetter): string => `${error.name}: ${error.message}`;
 
 function facts(deadLetter: DeadLetter, place: string, run: DeadLetterRun | undefined): string {
-  const { kind, page, index, diedAt, sentAt, expiresAt, receiveCount, redrives, failures, movedFrom } = deadLetter;
+  const { kind, partition, page, index, diedAt, sentAt, expiresAt, receiveCount, redrives, failures, movedFrom } =
+    deadLetter;
   const moment = (iso: string) => `${oneLine(iso)} (${ago(iso)})`;
   const attempts = failures.length === 0 ? "" : `, after ${plural(failures.length, "attempt")}`;
   return table(
     [
       ["workflow", place],
       ...(deadLetter.run === null ? [] : [["run", runText(oneLine(deadLetter.run), run)]]),
-      ...(page === null ? [] : [["item", `page ${page}, index ${index}`]]),
+      ...(page === null
+        ? []
+        : [["item", `${partition === undefined ? "" : `partition ${partition}, `}page ${page}, index ${index}`]]),
       ["died", `${moment(diedAt)}${attempts}`],
       ["sent", moment(sentAt)],
       ...(expiresAt === null ? [] : [["deleted at", `${expiresAt}, when SQS's retention period is over`]]),

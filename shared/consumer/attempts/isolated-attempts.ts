@@ -2,7 +2,7 @@ import { type Failure, toFailure } from "../../base/failure.ts";
 import { countWaits } from "../../base/waits.ts";
 import { isolatedAttemptBeginsBy } from "../../definition/topology.ts";
 import type { Workflow } from "../../definition/workflow.ts";
-import type { Ledger } from "../../ledger/ledger.ts";
+import type { ItemLedger } from "../../ledger/item-ledger.ts";
 import { addressOf, identityOf } from "../../messages/item-address.ts";
 import { type ItemMessage, receiveOf } from "../../messages/item-message.ts";
 import type { AttemptOutcome } from "./attempt.ts";
@@ -13,7 +13,7 @@ import { crashedReceives, maybeRunningUntil, type PendingState } from "./receive
 
 export interface IsolatedAttemptsOptions extends IsolationOptions {
   readonly workflow: Workflow;
-  readonly ledger: Ledger;
+  readonly ledger: ItemLedger;
 }
 
 /** How an isolated attempt ended, or why it was not made. */

@@ -1,5 +1,5 @@
 import type { ReceiveMark } from "../../ledger/attempts-row.ts";
-import type { ItemState } from "../../ledger/ledger.ts";
+import type { ItemState } from "../../ledger/item-ledger.ts";
 import { type ItemMessage, receiveOf } from "../../messages/item-message.ts";
 
 /** What the ledger knows of an item that has no outcome yet. */

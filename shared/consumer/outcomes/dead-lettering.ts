@@ -3,7 +3,7 @@ import { LARGEST_MESSAGE_BYTES, MOST_MESSAGE_ATTRIBUTES } from "../../aws/quotas
 import type { ReceivedMessage } from "../../aws/received-message.ts";
 import { publish } from "../../base/events.ts";
 import type { Reason } from "../../base/failure.ts";
-import type { Ledger } from "../../ledger/ledger.ts";
+import type { ItemLedger } from "../../ledger/item-ledger.ts";
 import { toAttributeText } from "../../messages/body.ts";
 import { deadLetterBody } from "../../messages/dead-letter.ts";
 import type { Envelope } from "../../messages/envelope.ts";
@@ -13,7 +13,7 @@ import type { History } from "./outcome.ts";
 const LONGEST_REASON = 1_000;
 
 export interface DeadLetteringOptions {
-  readonly ledger: Ledger;
+  readonly ledger: ItemLedger;
   readonly deadLetterQueue: Queue;
   readonly now: () => number;
 }

@@ -7,8 +7,8 @@ import { backoffMilliseconds } from "../../base/retry.ts";
 import { countWaits, LONG_WAIT_MILLISECONDS, nextWaitMilliseconds } from "../../base/waits.ts";
 import { InvalidItemError } from "../../definition/item-schema.ts";
 import type { Workflow } from "../../definition/workflow.ts";
-import type { Ledger } from "../../ledger/ledger.ts";
-import type { Runs } from "../../ledger/runs.ts";
+import type { ItemLedger } from "../../ledger/item-ledger.ts";
+import type { RunStates } from "../../ledger/run-states.ts";
 import type { InvalidFindings } from "../../ledger/same-failure.ts";
 import { addressOf } from "../../messages/item-address.ts";
 import { type ItemMessage, receiveOf } from "../../messages/item-message.ts";
@@ -27,8 +27,8 @@ type FailedOutcome = Extract<AttemptOutcome, { tag: "failed" }>;
 
 export interface FailedAttemptsOptions {
   readonly workflow: Workflow;
-  readonly ledger: Ledger;
-  readonly runs: Runs;
+  readonly ledger: ItemLedger;
+  readonly runs: RunStates;
   readonly codeWatch?: CodeWatch | undefined;
   readonly metrics: Metrics;
   readonly now: () => number;

@@ -2,7 +2,7 @@ import type { Queue } from "../../aws/queue.ts";
 import { LONGEST_DELAY_SECONDS, LONGEST_HIDING_MILLISECONDS } from "../../aws/quotas.ts";
 import { type QueueTopology, topology } from "../../definition/topology.ts";
 import type { Workflow } from "../../definition/workflow.ts";
-import type { Ledger } from "../../ledger/ledger.ts";
+import type { ItemLedger } from "../../ledger/item-ledger.ts";
 import { replacementBody } from "../../messages/dead-letter.ts";
 import { addressOf } from "../../messages/item-address.ts";
 import { type ItemMessage, receiveOf } from "../../messages/item-message.ts";
@@ -13,7 +13,7 @@ type Returned = Extract<Outcome, { tag: "returned" }>;
 
 export interface ItemReturnsOptions {
   readonly workflow: Workflow;
-  readonly ledger: Ledger;
+  readonly ledger: ItemLedger;
   readonly queue: Queue;
   readonly now: () => number;
 }

@@ -1,5 +1,5 @@
 import type { Reason } from "../../base/failure.ts";
-import type { ItemState } from "../../ledger/ledger.ts";
+import type { ItemState } from "../../ledger/item-ledger.ts";
 import { type ItemMessage, receiveOf } from "../../messages/item-message.ts";
 import type { PendingState } from "../attempts/receive-history.ts";
 import type { RunMode } from "../run-watch.ts";

@@ -5,7 +5,7 @@ import { toExactText } from "../../base/exact-json.ts";
 import { NewerVersionError } from "../../base/newer-version.ts";
 import { type QueueTopology, topology } from "../../definition/topology.ts";
 import type { ItemsOfPage, Successes } from "../../ledger/outcomes.ts";
-import type { Runs } from "../../ledger/runs.ts";
+import type { RunStates } from "../../ledger/run-states.ts";
 import { addressOf, logFields } from "../../messages/item-address.ts";
 import { type ItemMessage, receiveOf } from "../../messages/item-message.ts";
 import { newerVersionDelay } from "../../messages/newer-version-delay.ts";
@@ -29,7 +29,7 @@ export interface RecorderOptions
     ItemReturnsOptions,
     FailedAttemptsOptions,
     Pick<PageGroupsOptions<never>, "longestWait" | "mostWaiting"> {
-  readonly runs: Runs;
+  readonly runs: RunStates;
   /** Where results are stored. Absent: the workflow keeps none. */
   readonly resultStore?: Pick<ObjectStore, "put"> | undefined;
   /** Returns the unique part of the key of an object with results. Default: the time and a random number. */

@@ -1,5 +1,5 @@
 import { isStopping } from "../../ledger/run-record.ts";
-import type { Runs } from "../../ledger/runs.ts";
+import type { RunStates } from "../../ledger/run-states.ts";
 
 /**
  * Asks the ledger whether a run is being stopped now. `RunWatch` may answer from its cache; this check never does: its
@@ -7,11 +7,11 @@ import type { Runs } from "../../ledger/runs.ts";
  * share the next request.
  */
 export class StopCheck {
-  readonly #runs: Pick<Runs, "find">;
+  readonly #runs: Pick<RunStates, "find">;
   readonly #inFlight = new Map<string, Promise<unknown>>();
   readonly #next = new Map<string, Promise<boolean>>();
 
-  constructor(runs: Pick<Runs, "find">) {
+  constructor(runs: Pick<RunStates, "find">) {
     this.#runs = runs;
   }
 

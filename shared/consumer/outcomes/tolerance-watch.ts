@@ -1,12 +1,12 @@
 import type { Queue } from "../../aws/queue.ts";
-import type { Runs } from "../../ledger/runs.ts";
+import type { RunStates } from "../../ledger/run-states.ts";
 import { continueEntry } from "../../messages/control.ts";
 
 /** If many items die, their deaths are counted together, once in this time. */
 const SHORTEST_INTERVAL_MILLISECONDS = 1_000;
 
 export interface ToleranceWatchOptions {
-  readonly runs: Pick<Runs, "stopBeyondTolerance">;
+  readonly runs: Pick<RunStates, "stopBeyondTolerance">;
   readonly controlQueue: Pick<Queue, "sendControl">;
   readonly now: () => number;
 }

@@ -227,7 +227,15 @@ export class SimulatedEngine {
     const { sliceSeconds, visibilitySeconds } = this.#topology.producer;
     const { maxBacklog } = this.#topology;
     const workflow = this.#workflowOf(process);
-    const shared = { ...services, workflow, maxBacklog, logger: SILENT, metrics: UNCOUNTED, random: this.#drawn };
+    const shared = {
+      ...services,
+      workflow,
+      maxBacklog,
+      readsPartitions: true,
+      logger: SILENT,
+      metrics: UNCOUNTED,
+      random: this.#drawn,
+    };
     return async (event, milliseconds) => {
       const now = steadyClock();
       const producer = new Producer({ ...shared, now });

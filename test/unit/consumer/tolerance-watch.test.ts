@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from "vitest";
 import { ToleranceWatch } from "../../../shared/consumer/outcomes/tolerance-watch.ts";
 import { PermanentError } from "../../../shared/index.ts";
 import type { RunRecord } from "../../../shared/ledger/run-record.ts";
-import type { ToleranceVerdict } from "../../../shared/ledger/runs.ts";
+import type { ToleranceVerdict } from "../../../shared/ledger/run-states.ts";
 import { parseControlMessage } from "../../../shared/messages/control.ts";
 import { CONTROL, ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
 
@@ -148,7 +148,7 @@ describe("a run with more dead items than it tolerates", () => {
       isDeadLettered ||= action === "send";
     };
     world.store.before = (operation, key) => {
-      if (operation === "get" && key?.sk === "block" && isDeadLettered) throw new Error("throttled");
+      if (operation === "getMany" && key?.sk === "block" && isDeadLettered) throw new Error("throttled");
     };
     expect(await world.consume(dies, [world.message(0)])).toEqual([]);
     world.store.before = () => {};

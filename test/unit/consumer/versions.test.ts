@@ -7,7 +7,7 @@ import { workflowOptions } from "../../helpers/workflow-options.ts";
 
 /** A message as a later version may write it. */
 const newer = (world: ConsumerWorld, changes: { receiveCount?: number; sentAt?: number } = {}) =>
-  world.raw(JSON.stringify({ sluice: 4, workflow: "test", partition: 5, what: "nobody here knows" }), {
+  world.raw(JSON.stringify({ sluice: 5, workflow: "test", partition: 5, what: "nobody here knows" }), {
     id: "newer",
     ...changes,
   });
@@ -65,7 +65,7 @@ describe("a consumer that meets a newer envelope", () => {
 
 test("the messages of a run that a newer version began are returned, and no receive is recorded", async () => {
   const world = await ConsumerWorld.of(["a", "b"]);
-  await world.store.update(runKey(RUN), { set: { version: 2 } });
+  await world.store.update(runKey(RUN), { set: { version: 3 } });
   world.store.updates.length = 0;
   const task = vi.fn();
   expect(await world.consume({ task }, world.messages({ receiveCount: 2 }))).toEqual(["0", "1"]);

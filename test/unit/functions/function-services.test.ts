@@ -4,6 +4,7 @@ import { WARM_UP_MILLISECONDS } from "../../../functions/environment-warm-up.ts"
 import { functionServices } from "../../../functions/function-services.ts";
 import * as fastPath from "../../../shared/aws/fast-path.ts";
 import type { FunctionEnvironment } from "../../../shared/definition/function-environment.ts";
+import { itemLedger } from "../../../shared/ledger/item-ledger.ts";
 import { httpServer, silentServer } from "../../helpers/silent-servers.ts";
 
 vi.mock("../../../shared/aws/fast-path.ts", { spy: true });
@@ -46,10 +47,14 @@ const bypasses = () => vi.mocked(fastPath.useFastPath).mock.calls.filter(([, , o
 
 test("the fast path is used by the function's own clients, and by none of them if it is off", async () => {
   const { endpoint } = await silentServer();
-  await functionServices(environmentOf(endpoint), { sockets: 1, usesControlQueue: true });
+  await functionServices(environmentOf(endpoint), { sockets: 1, usesControlQueue: true, ledgerOf: itemLedger });
   expect(bypasses()).toBe(2);
   vi.mocked(fastPath.useFastPath).mockClear();
-  await functionServices(environmentOf(endpoint, { fastPath: false }), { sockets: 1, usesControlQueue: true });
+  await functionServices(environmentOf(endpoint, { fastPath: false }), {
+    sockets: 1,
+    usesControlQueue: true,
+    ledgerOf: itemLedger,
+  });
   expect(bypasses()).toBe(0);
 });
 
@@ -71,7 +76,7 @@ test.each([true, false])(
     // The warm-up has as much time as it needs.
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
     try {
-      await functionServices(environmentOf(endpoint), { sockets: 1, usesControlQueue });
+      await functionServices(environmentOf(endpoint), { sockets: 1, usesControlQueue, ledgerOf: itemLedger });
     } finally {
       vi.useRealTimers();
     }
@@ -85,7 +90,11 @@ test("an endpoint that never responds delays the start by the second of the warm
   const { endpoint, connections } = await silentServer();
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   try {
-    const started = functionServices(environmentOf(endpoint), { sockets: 1, usesControlQueue: true });
+    const started = functionServices(environmentOf(endpoint), {
+      sockets: 1,
+      usesControlQueue: true,
+      ledgerOf: itemLedger,
+    });
     while (connections() === 0) await nextTurn();
     // No request times out in this time: only the warm-up's own limit can end the wait.
     await vi.advanceTimersByTimeAsync(WARM_UP_MILLISECONDS);

@@ -3,7 +3,7 @@ import { runKey } from "../../../shared/ledger/keys.ts";
 import { completeEntry, continueEntry, startEntry } from "../../../shared/messages/control.ts";
 import { ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
 
-const newer = { body: JSON.stringify({ sluice: 3, type: "continue", run: RUN, lane: 3 }), group: RUN };
+const newer = { body: JSON.stringify({ sluice: 4, type: "continue", run: RUN, lane: 3 }), group: RUN };
 
 test("a control message of a newer version waits, longer each time, and is not dead-lettered", async () => {
   const world = new ProducerWorld({});
@@ -24,7 +24,7 @@ test.each([
 ])("%s of a run that a newer version began waits, and nothing is written", async (_, entry) => {
   const world = new ProducerWorld({});
   await world.start();
-  await world.store.update(runKey(RUN), { set: { version: 2, completedAt: REQUESTED_AT } });
+  await world.store.update(runKey(RUN), { set: { version: 3, completedAt: REQUESTED_AT } });
   const row = await world.store.get(runKey(RUN));
   world.sqs.control.length = 0;
   expect(await world.handle(entry)).toMatchObject({ tag: "wait" });
@@ -36,7 +36,7 @@ test.each([
 test("commands refuse a run that a newer version began, and do not change it", async () => {
   const world = new ProducerWorld({});
   await world.start();
-  await world.store.update(runKey(RUN), { set: { version: 2 } });
+  await world.store.update(runKey(RUN), { set: { version: 3 } });
   const row = await world.store.get(runKey(RUN));
   for (const refuse of [
     () => world.runs.get(RUN),
@@ -46,7 +46,7 @@ test("commands refuse a run that a newer version began, and do not change it", a
     () => world.runs.reopen(RUN),
   ]) {
     await expect(refuse()).rejects.toThrow(
-      `run ${RUN} has version 2, and this version of Sluice reads versions up to 1: use the version of Sluice that wrote`,
+      `run ${RUN} has version 3, and this version of Sluice reads versions up to 2: use the version of Sluice that wrote`,
     );
   }
   expect(await world.store.get(runKey(RUN))).toEqual(row);

@@ -1,0 +1,111 @@
+import { keyText, type LedgerStore } from "../aws/table.ts";
+import { partitionKey } from "../messages/item-address.ts";
+import { type GroupRow, readGroupRow } from "./group-row.ts";
+import { groupCount, groupKey, lanesKey } from "./keys.ts";
+import { type LanesRow, openPartitions, readLanesRow } from "./lanes-row.ts";
+import type { RunRecord } from "./run-record.ts";
+import type { Totals } from "./totals.ts";
+
+/** How far a partition was read. */
+export interface PartitionProduction {
+  readonly partition: number;
+  readonly pages: number;
+  readonly items: number;
+}
+
+/** How far the partitions of a run were read. */
+export interface ProductionOfPartitions {
+  /** The partitions that are not complete, or that have redriven items. Their blocks must be read to count their items. */
+  readonly open: readonly PartitionProduction[];
+  /** The totals of the other partitions. */
+  readonly totals: readonly Totals[];
+  /** The items of all partitions. */
+  readonly produced: number;
+  /** The pages of all partitions. */
+  readonly pages: number;
+  readonly lanes: LanesRow;
+}
+
+type RunWithPartitions = Pick<RunRecord, "id" | "lanes" | "partitions">;
+
+/**
+ * Reads how far the partitions of a run were read: from the rows of the groups, which hold the partitions that have ended,
+ * and from the rows of the partitions that lanes read now. These are at most 100 rows of groups, and one row for each lane
+ * and for each partition that failed.
+ */
+export async function productionOfPartitions(
+  store: LedgerStore,
+  run: RunWithPartitions,
+): Promise<ProductionOfPartitions> {
+  // The lanes are read first. A lane that ends a partition notes this in the group before it takes the next one. So each
+  // partition is found in at least one of the two.
+  const lanes = readLanesRow((await store.get(lanesKey(run.id))) ?? {}, run.lanes ?? 0);
+  const { rows: groups, redriven } = await readGroups(store, run, run.partitions ?? 0);
+  const ended = new Map(groups.flatMap((row) => [...row.ended]));
+  const reading = openPartitions(lanes).filter((partition) => !ended.has(partition));
+  const rows = await rowsOf(store, run.id, [...reading, ...redriven]);
+  const ofReading = reading.flatMap((partition): PartitionProduction[] => {
+    const row = rows.get(partition);
+    return row === undefined ? [] : [{ partition, pages: Number(row.pages), items: Number(row.items) }];
+  });
+  const open = [...ofReading];
+  const totals: Totals[] = [];
+  for (const row of groups) {
+    for (const [partition, { pages, items }] of row.ended) {
+      const isRedriven = row.redriven && rows.get(partition)?.redriven === true;
+      if (!row.complete.has(partition) || isRedriven) open.push({ partition, pages, items });
+      else {
+        const known = row.totals.get(partition);
+        if (known !== undefined) totals.push(known);
+      }
+    }
+  }
+  const all = [...ofReading, ...ended.values()];
+  return {
+    open,
+    totals,
+    produced: all.reduce((sum, { items }) => sum + items, 0),
+    pages: all.reduce((sum, { pages }) => sum + pages, 0),
+    lanes,
+  };
+}
+
+/** The partitions of a run that has partitions, in their order: those that have been read at least in part. */
+export async function partitionsOf(
+  store: LedgerStore,
+  run: RunWithPartitions,
+): Promise<readonly PartitionProduction[]> {
+  const lanes = readLanesRow((await store.get(lanesKey(run.id))) ?? {}, run.lanes ?? 0);
+  const { rows: groups } = await readGroups(store, run, run.partitions ?? 0);
+  const ended = new Map(groups.flatMap((row) => [...row.ended]));
+  const reading = openPartitions(lanes).filter((partition) => !ended.has(partition));
+  const rows = await rowsOf(store, run.id, reading);
+  const all = [
+    ...[...ended].map(([partition, { pages, items }]) => ({ partition, pages, items })),
+    ...[...rows].map(([partition, row]) => ({ partition, pages: Number(row.pages), items: Number(row.items) })),
+  ];
+  return all.sort((a, b) => a.partition - b.partition);
+}
+
+/** The rows of all groups, and the partitions of those groups that have redriven items. */
+async function readGroups(
+  store: LedgerStore,
+  { id }: RunWithPartitions,
+  partitions: number,
+): Promise<{ readonly rows: readonly GroupRow[]; readonly redriven: readonly number[] }> {
+  const keys = Array.from({ length: groupCount(partitions) }, (_, group) => groupKey(id, group));
+  const found = await store.getMany(keys);
+  const rows = keys.map((key, group) => readGroupRow(found.get(keyText(key)) ?? {}, group));
+  return { rows, redriven: rows.flatMap((row) => (row.redriven ? [...row.complete] : [])) };
+}
+
+async function rowsOf(store: LedgerStore, run: string, partitions: readonly number[]) {
+  const keys = partitions.map((partition) => partitionKey({ run, partition }));
+  const rows = await store.getMany(keys);
+  return new Map(
+    partitions.flatMap((partition, place) => {
+      const row = rows.get(keyText(keys[place] as (typeof keys)[number]));
+      return row === undefined ? [] : [[partition, row] as const];
+    }),
+  );
+}
