@@ -13,6 +13,7 @@ const UNTESTED = "No test notices the change, and it is not yet known whether on
 
 const areas = AREAS.map(({ folder }) => ({ folder, results: readResults(folder) }));
 const all = areas.flatMap(({ results }) => results);
+const isScored = ({ verdict }: Result) => verdict !== "outside" && verdict !== "text";
 const isSurvivor = ({ verdict }: Result) => verdict === "survived" || verdict === "not covered";
 const count = (results: readonly Result[], ...verdicts: readonly string[]) =>
   results.filter(({ verdict }) => verdicts.includes(verdict)).length.toLocaleString("en");
@@ -28,8 +29,17 @@ const table = [
   ...areas.map(({ folder, results }) => row(`\`${folder}\``, results)),
   row("**all**", all),
 ].join("\n");
-const [before, after] = readFileSync(SCORES, "utf8").split(/(?<=<!-- mutation -->\n).*(?=\n<!-- \/mutation -->)/s);
-writeFileSync(SCORES, `${before}\n${table}\n${after}`);
+
+const VERSIONS = "mutation-versions";
+
+/** With which code and tests the verdicts of a folder were found: the number of verdicts for each commit. */
+const versionsOf = (results: readonly Result[]) =>
+  [...Map.groupBy(results.filter(isScored), ({ commit }) => commit)]
+    .sort(([, a], [, b]) => b.length - a.length)
+    .map(([commit, of]) => `${of.length.toLocaleString("en")} at \`${commit}\``)
+    .join(", ");
+
+const versions = areas.map(({ folder, results }) => `- \`${folder}\`: ${versionsOf(results)}`).join("\n");
 
 const reasonOf = ({ file, original, replacement, kind }: Result) =>
   REASONS.find(
@@ -59,6 +69,13 @@ const sections = areas.flatMap(({ folder, results }) => {
     ]),
   ];
 });
+/** Replaces what stands between two comments of the page. */
+const withPart = (page: string, name: string, text: string) => {
+  const [before, after] = page.split(new RegExp(`(?<=<!-- ${name} -->\\n).*(?=\\n<!-- /${name} -->)`, "s"));
+  return `${before}\n${text}\n${after}`;
+};
+const scores = withPart(readFileSync(SCORES, "utf8"), "mutation", table);
+writeFileSync(SCORES, withPart(scores, VERSIONS, versions));
 const head = `# Mutants that no test notices
 
 \`node tools/mutation/survivors.ts\` writes this page from the results of \`npm run mutation\`: see
