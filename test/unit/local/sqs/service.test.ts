@@ -8,6 +8,7 @@ import {
   SqsService,
   type SqsServiceOptions,
 } from "../../../../local/sqs/sqs-service.ts";
+import { allowInFlight } from "./allow-in-flight.ts";
 import { SqsRequests } from "./sqs-requests.ts";
 
 const opened: SqsRequests[] = [];
@@ -128,6 +129,19 @@ describe("an injected fault", () => {
 });
 
 describe("the service", () => {
+  test("tells the URL of a queue, and gives the options of AWS's behaviour to its store", async () => {
+    const sqs = start({ awsBehaviour: { randomOrder: true, countsLagMilliseconds: 5_000 } });
+    expect(await sqs.output("GetQueueUrl", { QueueName: "q" })).toEqual({ QueueUrl });
+    expect((await sqs.attributes(QueueUrl, "All")).ApproximateNumberOfMessages).toBe("0");
+    const sent = Array.from({ length: 30 }, (_, index) => `${index}`);
+    sqs.service.store.sendBatch(
+      "q",
+      sent.map((body) => ({ body })),
+    );
+    expect((await sqs.attributes(QueueUrl, "All")).ApproximateNumberOfMessages).toBe("0");
+    expect(sqs.service.store.receive({ queue: "q", max: 30 }).map(({ body }) => body)).not.toEqual(sent);
+  });
+
   test("answers short requests before those that send, of which there may be many", async () => {
     const sqs = start();
     const order: string[] = [];
@@ -194,6 +208,17 @@ describe("the service", () => {
     store.close();
     expect(created).toBeGreaterThanOrEqual(Math.floor(before / 1_000));
     expect(created).toBeLessThanOrEqual(Date.now() / 1_000);
+  });
+
+  test("refuses a short poll of a queue with too many messages in flight, and no long poll", async () => {
+    using _ = allowInFlight(1);
+    const sqs = start();
+    expect(await sqs.ask("ReceiveMessage", { QueueUrl })).toMatchObject({ status: 200, output: {} });
+    for (const body of ["a", "b"]) sqs.service.store.send("q", { body });
+    expect((await sqs.output("ReceiveMessage", { QueueUrl })).Messages).toHaveLength(1);
+    expect(await sqs.refusal("ReceiveMessage", { QueueUrl })).toMatch(/^OverLimit: /);
+    vi.spyOn(sqs.service.store, "receiveOrWait").mockResolvedValue([]);
+    expect((await sqs.ask("ReceiveMessage", { QueueUrl, WaitTimeSeconds: 1 })).output).toEqual({});
   });
 
   test("gives an answer whose receives can be undone", async () => {
