@@ -100,7 +100,7 @@ describe("the process of an isolated attempt", () => {
     now = 1_700;
     await child.say({ tag: "succeeded" });
     expect(await ended).toEqual({ tag: "succeeded", startedAt: 1_000, endedAt: 1_700 });
-    expect(events).toEqual([{ event: "started" }, { event: "ended" }]);
+    expect(events).toEqual([{ event: "started" }, { event: "ended", milliseconds: 700 }]);
     expect(child.kill).toHaveBeenCalledExactlyOnceWith("SIGKILL");
   });
 
@@ -205,7 +205,7 @@ describe("the process of an isolated attempt", () => {
     const { child, ended } = await begun();
     await child.end(code, signal);
     expect(await ended).toMatchObject(crashed(`the attempt ended its process: ${why}`));
-    expect(events).toEqual([{ event: "started" }, { event: "ended" }]);
+    expect(events).toEqual([{ event: "started" }, { event: "ended", milliseconds: 0 }]);
   });
 
   test("that does not answer is ended half a second after the timeout", async () => {
