@@ -52,6 +52,12 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import("./status.ts")).statusCommand,
   },
   {
+    name: "ui",
+    usage: "[options]",
+    summary: "show runs and their failures in the browser",
+    load: async () => (await import("./ui.ts")).uiCommand,
+  },
+  {
     name: "results",
     usage: "[options] [run]",
     summary: "write what the tasks of a run returned",

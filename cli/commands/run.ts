@@ -6,6 +6,7 @@ export interface RunOptions {
   readonly items?: number;
   readonly concurrency?: number;
   readonly fresh?: boolean;
+  readonly ui?: boolean;
 }
 
 export const runCommand = new Command("run")
@@ -18,6 +19,7 @@ export const runCommand = new Command("run")
     positiveInteger,
   )
   .option("--fresh", "first delete what earlier runs of the workflow left: runs, messages, dead letters", false)
+  .option("--ui", "show the run in the browser, and keep the dashboard open after the run", false)
   .option("--json", "print one JSON object per line; the last line is the summary", false)
   .addHelpText(
     "after",
@@ -32,6 +34,7 @@ Examples:
   $ npx sluice run cities
   $ npx sluice run cities --items 135233 --concurrency 100
   $ npx sluice run ./my-workflow.ts --fresh
+  $ npx sluice run cities --ui
   $ npx sluice run seconds --json | tail -n 1`,
   )
   .action(async (workflow: string, options: RunOptions) => {

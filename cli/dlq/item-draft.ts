@@ -68,7 +68,7 @@ export function readDraft(
   const edited = new Map<string, Edited>();
   for (const [id, lines] of parts) {
     const text = lines.join("\n").trim();
-    if (text !== "") edited.set(id, read(text, bigintsIn(id)));
+    if (text !== "") edited.set(id, readItemText(text, bigintsIn(id)));
   }
   return edited;
 }
@@ -76,7 +76,12 @@ export function readDraft(
 /** Whether an item holds bigints. */
 export const hasBigints = (item: unknown): boolean => toExactText(item)?.bigints === true;
 
-function read(text: string, bigints: boolean): Edited {
+/**
+ * Reads the text of one item.
+ *
+ * @param bigints Whether the item held bigints before. Then `5.0` is read as a bigint.
+ */
+export function readItemText(text: string, bigints: boolean): Edited {
   try {
     return { tag: "item", item: bigints ? parseBigints(text) : parseJson(text, "bigint") };
   } catch (error) {

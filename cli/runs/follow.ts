@@ -93,7 +93,7 @@ export async function follow({
       display.show(progress);
       if (history.isDue(now)) {
         const durations = engine.activity.takeDurations();
-        history.add(liveSample(progress, { at: now, status: record.status, ceiling, slots: live.slots, durations }));
+        history.add(liveSample(progress, { at: now, record, ceiling, slots: live.slots, durations }));
       }
     }
     if (stop) return "interrupted";

@@ -17,18 +17,27 @@ export interface LookOptions extends TargetOptions {
   readonly workflow?: string | undefined;
   /** If several stacks are found, the stack that holds this workflow is chosen. */
   readonly holding?: string | undefined;
+  /** Called before each request to a deployed stack. It can delay the request. */
+  readonly pace?: (() => Promise<void>) | undefined;
 }
 
 /**
  * Yields the workflows of a stack, or of this machine with the latest run first. A target is closed when the caller
  * asks for the next one.
  */
-export async function* targets({ stack, region, profile, workflow, holding }: LookOptions): AsyncGenerator<Target> {
+export async function* targets({
+  stack,
+  region,
+  profile,
+  workflow,
+  holding,
+  pace,
+}: LookOptions): AsyncGenerator<Target> {
   if (stack === undefined) {
     if (region === undefined && profile === undefined) return yield* localTargets(workflow);
     throw new ConfigurationError("--region and --profile need a deployed stack: add --stack");
   }
-  for await (const target of stackTargets({ stack, region, profile, holding: holding ?? workflow })) {
+  for await (const target of stackTargets({ stack, region, profile, pace, holding: holding ?? workflow })) {
     if (target.workflow === (workflow ?? target.workflow)) yield target;
   }
 }

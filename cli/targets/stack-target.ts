@@ -15,6 +15,8 @@ export interface StackOptions extends AwsAccount {
   readonly stack: string | true;
   /** If there are several stacks, the one that holds this workflow is chosen. */
   readonly holding?: string | undefined;
+  /** Called before each request to DynamoDB and SQS. It can delay the request. */
+  readonly pace?: (() => Promise<void>) | undefined;
 }
 
 /**
@@ -24,13 +26,26 @@ export interface StackOptions extends AwsAccount {
  * @throws {ConfigurationError} There is no such stack, or several are possible.
  * @throws {SluiceError} `AWS_UNREACHABLE`: the request to CloudFormation failed, for example without credentials.
  */
-export async function* stackTargets({ stack: wanted, holding, ...account }: StackOptions): AsyncGenerator<Target> {
+export async function* stackTargets({
+  stack: wanted,
+  holding,
+  pace,
+  ...account
+}: StackOptions): AsyncGenerator<Target> {
   const stack = await findStack(wanted, holding, account);
   const outputs = outputsOf(stack);
   for (const workflow of workflowsOf(outputs)) {
     const names = readOutputs(workflow, outputs);
     const sqs = new SQSClient(await configOf("SQS", account));
     const dynamoDb = new DynamoDBClient(await configOf("DynamoDB", account));
+    if (pace !== undefined) {
+      const paced = async <Answer>(send: () => Promise<Answer>): Promise<Answer> => {
+        await pace();
+        return await send();
+      };
+      sqs.middlewareStack.add((next) => (request) => paced(() => next(request)), PACED);
+      dynamoDb.middlewareStack.add((next) => (request) => paced(() => next(request)), PACED);
+    }
     try {
       yield {
         workflow,
@@ -50,6 +65,9 @@ export async function* stackTargets({ stack: wanted, holding, ...account }: Stac
     }
   }
 }
+
+/** After the retries, so that each attempt of a request waits. */
+const PACED = { name: "pace", step: "finalizeRequest", priority: "low" } as const;
 
 /** The SDK for S3 is loaded only now, because most commands do not need it. */
 async function openStore(url: string, account: AwsAccount): Promise<ObjectStore> {

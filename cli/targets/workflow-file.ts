@@ -49,7 +49,7 @@ export async function loadWorkflow(nameOrPath: string): Promise<LoadedWorkflow> 
 }
 
 /** The names of the workflows in `workflows/`. */
-function workflowNames(): readonly string[] {
+export function workflowNames(): readonly string[] {
   if (!existsSync(DIRECTORY)) return [];
   return readdirSync(DIRECTORY, { withFileTypes: true })
     .filter((entry) => entry.isFile() && isWorkflowFileName(entry.name))

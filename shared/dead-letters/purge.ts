@@ -17,6 +17,8 @@ export interface PurgeOptions extends ScanOptions {
   readonly dryRun?: boolean | undefined;
   /** Called after each step, beside `onProgress`. */
   readonly onDeleted?: ((deleted: number) => void) | undefined;
+  /** Called after each step with the ids of dead letters that were deleted. */
+  readonly onGone?: ((ids: readonly string[]) => void) | undefined;
 }
 
 export interface PurgeResult extends ScanResult {
@@ -56,7 +58,9 @@ export async function purge(options: PurgeOptions): Promise<PurgeResult> {
     }
     await backup?.(deadLetters.map(({ receiptHandle: _, ...deadLetter }) => deadLetter));
     await recordDeaths(ledger, deadLetters);
-    const left = await scan.remove(deadLetters.map(({ id }) => id));
+    const ids = deadLetters.map(({ id }) => id);
+    const left = await scan.remove(ids);
+    options.onGone?.(ids.filter((id) => !left.has(id)));
     leftBehind += left.size;
     deleted += deadLetters.length - left.size;
     onDeleted?.(deleted);

@@ -36,6 +36,8 @@ export interface RedriveOptions extends ScanOptions {
   readonly dryRun?: boolean | undefined;
   /** Called after each step, beside `onProgress`. */
   readonly onMoved?: ((moved: number) => void) | undefined;
+  /** Called after each step with the ids of dead letters that have left the dead-letter queue. */
+  readonly onGone?: ((ids: readonly string[]) => void) | undefined;
   /**
    * How many messages the queue may hold, and what happens while it is full: then the redrive waits for the consumers.
    * Default: 66,667 messages.
@@ -191,7 +193,7 @@ class Redriver {
     }
     this.#alreadyDone += done.length;
     if (this.#options.dryRun) return this.#count(prepared);
-    if (done.length > 0) await this.#scan.remove(done.map(({ id }) => id));
+    if (done.length > 0) await this.#remove(done.map(({ id }) => id));
     await this.#move(prepared);
   }
 
@@ -205,9 +207,14 @@ class Redriver {
     }
     const sent = prepared.filter(({ message }) => !refused.has(message));
     await this.#record(sent.flatMap(({ item }) => item ?? []));
-    await this.#scan.remove(sent.map(({ deadLetter }) => deadLetter.id));
+    await this.#remove(sent.map(({ deadLetter }) => deadLetter.id));
     this.#count(sent);
     onMoved?.(this.#moved);
+  }
+
+  async #remove(ids: readonly string[]): Promise<void> {
+    const left = await this.#scan.remove(ids);
+    this.#options.onGone?.(ids.filter((id) => !left.has(id)));
   }
 
   async #record(items: readonly ItemAddress[]): Promise<void> {

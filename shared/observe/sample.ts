@@ -1,3 +1,4 @@
+import type { RunRecord } from "../ledger/run-record.ts";
 import { type DurationCounts, durationQuantiles } from "./durations.ts";
 import type { LiveProgress } from "./live-progress.ts";
 
@@ -7,6 +8,9 @@ export interface Sample {
   readonly at: number;
   readonly status: string;
   readonly produced: number;
+  /** How many pages of the ledger the run has, and whether the source was read to its end. */
+  readonly pages?: number | undefined;
+  readonly ended?: boolean | undefined;
   /** How many items the run will have. Absent while that is not known. */
   readonly total?: number | undefined;
   readonly succeeded: number;
@@ -36,20 +40,23 @@ export function liveSample(
   progress: LiveProgress,
   more: {
     readonly at: number;
-    readonly status: string;
+    readonly record: Pick<RunRecord, "status" | "checkpoint">;
     readonly ceiling?: number | undefined;
     readonly slots?: number | undefined;
     readonly durations: DurationCounts;
   },
 ): Sample {
   const { produced, total, succeeded, dead, retried, throttled, inFlight, rate, secondsLeft, held } = progress;
-  const { at, status, ceiling, slots, durations } = more;
+  const { at, record, ceiling, slots, durations } = more;
+  const { status, checkpoint } = record;
   const [p50, p95, p99] = durationQuantiles(durations, [0.5, 0.95, 0.99]) ?? [];
   const round = (value: number | undefined) => (value === undefined ? undefined : Math.round(value * 10) / 10);
   return {
     at,
     status,
     produced,
+    pages: checkpoint.pages,
+    ended: checkpoint.ended,
     total,
     succeeded,
     dead,

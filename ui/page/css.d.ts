@@ -1,0 +1,2 @@
+/** esbuild bundles imported styles into one file. */
+declare module "*.css";

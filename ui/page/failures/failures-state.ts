@@ -1,0 +1,168 @@
+import { computed, effect, signal } from "@preact/signals";
+import type { DeadLetterFilter, DeadLetterPage, DeadLetterRow, ItemEdits, Selection } from "../../server/api.ts";
+import { work } from "../state/connection.ts";
+import { get } from "../state/requests.ts";
+
+/** How many rows one request reads. */
+export const PAGE_ROWS = 100;
+/** A filter is applied when the user has not typed for this long. */
+const TYPING_MILLISECONDS = 200;
+
+/** What the page of a workflow's failures shows, and what the user has chosen there. */
+export class FailuresState {
+  readonly workflow: string;
+  readonly groups = signal<ReadonlySet<string>>(new Set());
+  readonly reason = signal("");
+  readonly run = signal("");
+  readonly text = signal("");
+  readonly ticked = signal<ReadonlySet<string>>(new Set());
+  /** The dead letter that is shown in full. */
+  readonly open = signal<string | undefined>(undefined);
+  /** Items that are edited one by one, as JSON text. */
+  readonly edited = signal<ReadonlyMap<string, { readonly before: string; readonly text: string }>>(new Map());
+  /** Values that are set in each item: one `path=value` a line. */
+  readonly set = signal("");
+  readonly rate = signal("");
+  readonly summary = signal<DeadLetterPage | undefined>(undefined);
+  readonly pages = signal<ReadonlyMap<number, readonly DeadLetterRow[]>>(new Map());
+  readonly problem = signal<string | undefined>(undefined);
+  readonly #asked = new Set<number>();
+  #number = 0;
+
+  constructor(workflow: string) {
+    this.workflow = workflow;
+  }
+
+  readonly filter = computed<DeadLetterFilter>(() => ({
+    ...(this.groups.value.size > 0 && { groups: [...this.groups.value] }),
+    ...(this.reason.value !== "" && { reason: this.reason.value }),
+    ...(this.run.value !== "" && { run: this.run.value }),
+    ...(this.text.value.trim() !== "" && { text: this.text.value.trim() }),
+  }));
+
+  /** The ticked dead letters, or else all that match the filter. */
+  readonly selection = computed<Selection>(() =>
+    this.ticked.value.size > 0 ? { ids: [...this.ticked.value] } : { filter: this.filter.value },
+  );
+
+  readonly selected = computed(() =>
+    this.ticked.value.size > 0 ? this.ticked.value.size : (this.summary.value?.matching ?? 0),
+  );
+
+  readonly edits = computed<ItemEdits>(() => {
+    const changed = [...this.edited.value].filter(([, { before, text }]) => text !== before);
+    const set = this.set.value.split("\n").filter((line) => line.trim() !== "");
+    return {
+      ...(changed.length > 0 && { items: Object.fromEntries(changed.map(([id, { text }]) => [id, text])) }),
+      ...(set.length > 0 && { set }),
+    };
+  });
+
+  readonly hasEdits = computed(() => Object.keys(this.edits.value).length > 0);
+
+  /** Reads anew when the filter changes, and when a work has ended. Returns a function that stops this. */
+  follow(): () => void {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let ended = "";
+    const stopFilter = effect(() => {
+      const filter = this.filter.value;
+      clearTimeout(timer);
+      timer = setTimeout(() => void this.#read(filter), this.summary.peek() === undefined ? 0 : TYPING_MILLISECONDS);
+    });
+    const stopWork = effect(() => {
+      const now = work.value;
+      if (now === undefined || now.workflow !== this.workflow || now.state === "running") {
+        ended = "";
+        return;
+      }
+      const end = now.kind + now.message;
+      if (ended === end) return;
+      ended = end;
+      void this.#read(this.filter.peek());
+    });
+    return () => {
+      clearTimeout(timer);
+      stopFilter();
+      stopWork();
+    };
+  }
+
+  /** Reads the rows around an index, unless they were read. */
+  need(index: number): void {
+    const page = Math.floor(index / PAGE_ROWS);
+    if (this.#asked.has(page)) return;
+    this.#asked.add(page);
+    void this.#readPage(page, this.filter.peek(), this.#number);
+  }
+
+  tick(ids: Iterable<string>, isTicked: boolean): void {
+    const ticked = new Set(this.ticked.value);
+    for (const id of ids) {
+      if (isTicked) ticked.add(id);
+      else ticked.delete(id);
+    }
+    this.ticked.value = ticked;
+  }
+
+  tickGroup(key: string, isTicked: boolean): void {
+    const groups = new Set(this.groups.value);
+    if (isTicked) groups.add(key);
+    else groups.delete(key);
+    this.groups.value = groups;
+  }
+
+  /** Edits an item, and ticks it: the redrive then sends this item, and not all that match. */
+  edit(id: string, text: string, before: string): void {
+    if (!this.edited.value.has(id)) this.tick([id], true);
+    this.edited.value = new Map(this.edited.value).set(id, { before, text });
+  }
+
+  dropEdit(id: string): void {
+    const edited = new Map(this.edited.value);
+    edited.delete(id);
+    this.edited.value = edited;
+    this.tick([id], false);
+  }
+
+  async #read(filter: DeadLetterFilter): Promise<void> {
+    this.#number++;
+    this.#asked.clear();
+    this.#asked.add(0);
+    await this.#readPage(0, filter, this.#number);
+  }
+
+  async #readPage(page: number, filter: DeadLetterFilter, number: number): Promise<void> {
+    try {
+      const answer = await get<DeadLetterPage>("/api/dead-letters", {
+        ...queryOf(this.workflow, filter),
+        offset: String(page * PAGE_ROWS),
+        limit: String(PAGE_ROWS),
+      });
+      if (number !== this.#number && page !== 0) return;
+      this.summary.value = answer;
+      this.pages.value = new Map(page === 0 ? [] : this.pages.value).set(page, answer.rows);
+      this.problem.value = undefined;
+      if (page === 0) this.#forgetGone(answer);
+    } catch (error) {
+      this.#asked.delete(page);
+      this.problem.value = (error as Error).message;
+    }
+  }
+
+  /** After a redrive, what was ticked and edited is no longer there. */
+  #forgetGone({ loaded }: DeadLetterPage): void {
+    if (loaded > 0) return;
+    this.ticked.value = new Set();
+    this.edited.value = new Map();
+    this.open.value = undefined;
+  }
+}
+
+/** A filter as a query. */
+export const queryOf = (workflow: string, { groups, reason, run, text }: DeadLetterFilter): Record<string, string> => ({
+  workflow,
+  ...(groups !== undefined && { groups: groups.join(",") }),
+  ...(reason !== undefined && { reason }),
+  ...(run !== undefined && { run }),
+  ...(text !== undefined && { text }),
+});

@@ -1,0 +1,176 @@
+import { useSignal } from "@preact/signals";
+import { count, plural } from "../../../shared/observe/text.ts";
+import type { CheckResult, Overview, WorkKind } from "../../server/api.ts";
+import { Command, CommandButton } from "../parts/command.tsx";
+import { ask } from "../parts/confirm.tsx";
+import { telling } from "../parts/message.ts";
+import { visible } from "../parts/text.ts";
+import { work } from "../state/connection.ts";
+import { post } from "../state/requests.ts";
+import { dlqCommand, rateOf } from "./commands.ts";
+import { Diff } from "./diff.tsx";
+import { type FailuresState, queryOf } from "./failures-state.ts";
+
+/** Longer lists of ids do not fit into a URL. */
+const MOST_IDS_IN_URL = 150;
+
+/** What to do with the selected dead letters: change, check, send back, export, delete. */
+export function RedrivePanel({ state, overview }: { readonly state: FailuresState; readonly overview: Overview }) {
+  const { flags, writable } = overview;
+  const { workflow } = state;
+  const selected = state.selected.value;
+  const editedItems = Object.keys(state.edits.value.items ?? {}).length;
+  const isRunning = work.value?.state === "running";
+  const isTicked = state.ticked.value.size > 0;
+  const what = isTicked
+    ? `${plural(selected, "ticked dead letter")}`
+    : `all ${plural(selected, "dead letter")} that match`;
+  const begin = (kind: WorkKind) =>
+    telling(async () => {
+      await post("/api/work", {
+        kind,
+        workflow,
+        selection: state.selection.value,
+        ...(kind !== "purge" && { edits: state.edits.value, ratePerSecond: rateOf(state) }),
+      });
+      // The edits belong to the dead letters that are sent now.
+      if (kind === "redrive" || kind === "purge") {
+        state.ticked.value = new Set();
+        state.open.value = undefined;
+        if (kind === "redrive") state.edited.value = new Map();
+      }
+      return undefined;
+    });
+  const redriveCommand = dlqCommand("redrive", state, flags);
+  const purgeCommand = dlqCommand("purge", state, flags);
+  const disabled = isRunning || selected === 0;
+  const ids = state.selection.value.ids;
+  const canExport = ids === undefined || ids.length <= MOST_IDS_IN_URL;
+  const query = ids === undefined ? queryOf(workflow, state.filter.value) : { workflow, ids: ids.join(",") };
+  return (
+    <section class="panel" id="redrive" aria-label="Redrive">
+      <h2>Redrive</h2>
+      <p>
+        Selected: <b>{what}</b>
+        {editedItems > 0 && `, ${plural(editedItems, "item")} edited`}.
+      </p>
+      <div class="filters">
+        <label class="grow">
+          Set values in each item, one path=value a line
+          <textarea
+            class="mono"
+            rows={2}
+            spellcheck={false}
+            placeholder={'country="FR"'}
+            value={state.set.value}
+            onInput={({ currentTarget }) => (state.set.value = currentTarget.value)}
+          />
+        </label>
+        <label>
+          At most, per second
+          <input
+            inputMode="decimal"
+            placeholder="no limit"
+            value={state.rate.value}
+            onInput={({ currentTarget }) => (state.rate.value = currentTarget.value)}
+          />
+        </label>
+      </div>
+      {state.hasEdits.value && <Check state={state} />}
+      <div class="actions">
+        <CommandButton
+          label="Dry run"
+          command={`${redriveCommand} --dry-run`}
+          onClick={() => void begin("dry run")}
+          disabled={disabled}
+        />
+        <CommandButton
+          label={`Redrive ${count(selected)}…`}
+          kind="main"
+          command={redriveCommand}
+          disabled={disabled || !writable}
+          onClick={() =>
+            ask({
+              title: `Send ${what} back to the queue?`,
+              text: "Each item gets fresh attempts, and counts as pending in its run until it settles again.",
+              command: redriveCommand,
+              verb: "Redrive",
+              onYes: () => void begin("redrive"),
+            })
+          }
+        />
+        <div class="action">
+          {canExport ? (
+            <a class="button" href={`/api/dead-letters/export?${new URLSearchParams(query)}`} download>
+              Export {count(selected)}
+            </a>
+          ) : (
+            <span class="muted">Tick at most {MOST_IDS_IN_URL} dead letters to export them, or use the filters.</span>
+          )}
+          <Command text={`${dlqCommand("export", state, flags)} > dead-letters.jsonl`} />
+        </div>
+        <CommandButton
+          label={`Purge ${count(selected)}…`}
+          kind="danger"
+          command={`${purgeCommand} --backup`}
+          disabled={disabled || !writable}
+          onClick={() =>
+            ask({
+              title: `Delete ${what}?`,
+              text: "They are first written to a backup in the directory in which the server was started.",
+              command: `${purgeCommand} --backup`,
+              verb: `Delete ${count(selected)}`,
+              isDangerous: true,
+              onYes: () => void begin("purge"),
+            })
+          }
+        />
+      </div>
+      {!writable && <p class="muted">The stack is shown without changing it. Start npx sluice ui with --write.</p>}
+    </section>
+  );
+}
+
+/** Shows what the edits change, and which items fail the schema. */
+function Check({ state }: { readonly state: FailuresState }) {
+  const result = useSignal<
+    { readonly key: string; readonly check: CheckResult } | { readonly error: string } | undefined
+  >(undefined);
+  const request = { workflow: state.workflow, selection: state.selection.value, edits: state.edits.value };
+  const key = JSON.stringify(request);
+  const check = async () => {
+    try {
+      result.value = { key, check: await post<CheckResult>("/api/check", request) };
+    } catch (error) {
+      result.value = { error: (error as Error).message };
+    }
+  };
+  const shown = result.value;
+  return (
+    <div class="edit">
+      <button type="button" onClick={check}>
+        Show the changes, and check them against the schema
+      </button>
+      <div role="status">
+        {shown !== undefined && "error" in shown && <p class="note bad">{visible(shown.error)}</p>}
+        {shown !== undefined && "check" in shown && shown.key === key && (
+          <p class={`note ${shown.check.invalid > 0 ? "bad" : "good"}`}>
+            {plural(shown.check.changed, "item")} of {count(shown.check.selected)} change, {count(shown.check.invalid)}{" "}
+            fail the schema.{shown.check.problem !== null && ` ${visible(shown.check.problem)}`}
+          </p>
+        )}
+      </div>
+      {shown !== undefined && "check" in shown && shown.key === key && (
+        <ul class="plain">
+          {shown.check.examples.map(({ id, before, after, problem }) => (
+            <li key={id}>
+              <span class="mono">{id.slice(0, 8)}</span>
+              {problem !== null && <span class="note bad">{visible(problem)}</span>}
+              <Diff before={before} after={after} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}

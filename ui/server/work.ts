@@ -1,0 +1,142 @@
+import { toError } from "../../shared/base/errors.ts";
+import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
+import type { CheckResult, ItemEdits, Selection, WorkRequest, WorkView } from "./api.ts";
+import { LoadedDeadLetters } from "./loaded-dead-letters.ts";
+import type { Place, WorkResult } from "./place.ts";
+import type { PrivateFiles } from "./private-files.ts";
+import { RequestError } from "./request-error.ts";
+
+const NO_WORK: Pick<WorkView, "phase" | "done" | "total" | "message" | "refusals"> = {
+  phase: "",
+  done: 0,
+  total: 0,
+  message: "",
+  refusals: [],
+};
+
+/** Works on dead letters, one work at a time, and keeps those that were loaded. */
+export class DeadLetterWorks {
+  readonly #place: Place;
+  readonly #files: PrivateFiles;
+  readonly #onChange: () => void;
+  readonly #loaded = new Map<string, LoadedDeadLetters>();
+  #view: WorkView | undefined;
+  #stop: AbortController | undefined;
+
+  constructor(options: { readonly place: Place; readonly files: PrivateFiles; readonly onChange: () => void }) {
+    this.#place = options.place;
+    this.#files = options.files;
+    this.#onChange = options.onChange;
+  }
+
+  /** The latest work. `undefined`: there was none. */
+  get view(): WorkView | undefined {
+    return this.#view;
+  }
+
+  loaded(workflow: string): LoadedDeadLetters | undefined {
+    return this.#loaded.get(workflow);
+  }
+
+  /** Ends the work that is under way: it makes all dead letters that it holds visible again. */
+  stop(): void {
+    this.#stop?.abort();
+  }
+
+  /**
+   * Begins a work. Its progress is in `view`.
+   *
+   * @returns the work's end. It never rejects.
+   * @throws {RequestError} Another work is under way, or the dead letters were not loaded.
+   */
+  begin(request: WorkRequest): { readonly ended: Promise<void> } {
+    const { kind, workflow } = request;
+    if (this.#view?.state === "running") {
+      throw new RequestError(409, `wait until the ${this.#view.kind} of ${this.#view.workflow} has ended, or stop it`);
+    }
+    const ids = kind === "load" ? undefined : this.#idsOf(workflow, request.selection);
+    this.#stop = new AbortController();
+    this.#set({ ...NO_WORK, kind, workflow, state: "running", phase: "beginning", total: ids?.size ?? 0 });
+    const isChange = kind === "redrive" || kind === "purge";
+    if (isChange) this.#files.audit({ ...request, deadLetters: ids?.size, event: "began" });
+    return { ended: this.#run(request, ids, this.#stop.signal, isChange) };
+  }
+
+  /** What a change would do to the selected items. */
+  async check(workflow: string, selection: Selection | undefined, edits: ItemEdits): Promise<CheckResult> {
+    const loaded = this.#loadedOf(workflow);
+    const deadLetters = [...this.#idsOf(workflow, selection)].flatMap((id) => loaded.read(id) ?? []);
+    return await this.#place.check(workflow, deadLetters, edits);
+  }
+
+  close(): void {
+    this.stop();
+    for (const loaded of this.#loaded.values()) loaded.close();
+    this.#loaded.clear();
+  }
+
+  async #run(
+    request: WorkRequest,
+    ids: ReadonlySet<string> | undefined,
+    signal: AbortSignal,
+    isChange: boolean,
+  ): Promise<void> {
+    const { kind, workflow } = request;
+    const view = { kind, workflow };
+    try {
+      const { message, refusals = [], gone = [] } = await this.#work(request, ids, signal);
+      this.#loaded.get(workflow)?.remove(gone);
+      if (isChange) this.#files.audit({ ...view, event: "ended", gone: gone.length, message });
+      this.#set({ ...NO_WORK, ...this.#view, ...view, state: "done", phase: "", message, refusals });
+    } catch (thrown) {
+      const { message } = toError(thrown);
+      if (isChange) this.#files.audit({ ...view, event: "failed", message });
+      this.#set({ ...NO_WORK, ...this.#view, ...view, state: "failed", phase: "", message });
+    }
+  }
+
+  async #work(
+    { kind, workflow, edits = {}, ratePerSecond }: WorkRequest,
+    ids: ReadonlySet<string> | undefined,
+    signal: AbortSignal,
+  ): Promise<WorkResult> {
+    const onProgress = (progress: Partial<WorkView>) => {
+      if (this.#view !== undefined) this.#set({ ...this.#view, ...progress });
+    };
+    if (kind === "load") return await this.#load(workflow, signal, onProgress);
+    const work = { workflow, signal, onProgress, selects: ({ id }: DeadLetter) => ids?.has(id) === true };
+    if (kind === "purge") return await this.#place.purge(work);
+    return await this.#place.redrive({ ...work, edits, ratePerSecond, dryRun: kind === "dry run" });
+  }
+
+  async #load(workflow: string, signal: AbortSignal, onProgress: (progress: Partial<WorkView>) => void) {
+    this.#loaded.get(workflow)?.close();
+    const loaded = new LoadedDeadLetters(this.#files.file(`dead-letters-${workflow}.jsonl`));
+    this.#loaded.set(workflow, loaded);
+    const result = await this.#place.load({
+      workflow,
+      signal,
+      onProgress,
+      see: (deadLetter) => loaded.add(deadLetter),
+    });
+    loaded.note = result.message;
+    return result;
+  }
+
+  #loadedOf(workflow: string): LoadedDeadLetters {
+    const loaded = this.#loaded.get(workflow);
+    if (loaded === undefined) throw new RequestError(409, `load the dead letters of ${workflow} first`);
+    return loaded;
+  }
+
+  #idsOf(workflow: string, selection: Selection = {}): ReadonlySet<string> {
+    const ids = this.#loadedOf(workflow).idsOf(selection);
+    if (ids.size === 0) throw new RequestError(409, "no dead letter is selected: tick some, or change the filter");
+    return ids;
+  }
+
+  #set(view: WorkView): void {
+    this.#view = view;
+    this.#onChange();
+  }
+}
