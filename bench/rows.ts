@@ -2,6 +2,7 @@ import type { Row } from "./harness/row.ts";
 import { coldStart } from "./rows/cold-start.ts";
 import { deadLetters } from "./rows/dead-letters.ts";
 import { durations } from "./rows/durations.ts";
+import { limits } from "./rows/limits.ts";
 import { memory } from "./rows/memory.ts";
 import { noop } from "./rows/noop.ts";
 import { overhead } from "./rows/overhead.ts";
@@ -31,4 +32,5 @@ export const ROWS: readonly Row[] = [
   deadLetters,
   requests,
   startUp,
+  limits,
 ];

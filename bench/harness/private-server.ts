@@ -87,7 +87,7 @@ function postgresBinaries(): string | undefined {
   return [...debian.reverse(), ...(process.env.PATH ?? "").split(":")].find(whole);
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -96,7 +96,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function until(ready: () => boolean): Promise<void> {
+export async function until(ready: () => boolean): Promise<void> {
   const end = performance.now() + READY_MILLISECONDS;
   while (!ready()) {
     if (performance.now() > end) throw new Error(`the server was not ready within ${READY_MILLISECONDS / 1_000} s`);
@@ -104,7 +104,7 @@ async function until(ready: () => boolean): Promise<void> {
   }
 }
 
-async function stopped(server: ChildProcess, end: () => void): Promise<void> {
+export async function stopped(server: ChildProcess, end: () => void): Promise<void> {
   if (server.exitCode !== null || server.signalCode !== null) return;
   const exited = once(server, "exit");
   end();
@@ -112,6 +112,6 @@ async function stopped(server: ChildProcess, end: () => void): Promise<void> {
 }
 
 /** A side that fails leaves no server behind. */
-function endWithThisProcess(end: () => void): void {
+export function endWithThisProcess(end: () => void): void {
   process.once("exit", end);
 }
