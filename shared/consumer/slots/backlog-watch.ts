@@ -9,6 +9,13 @@ const FRESH_MILLISECONDS = 1_000;
  */
 const FILLING_MILLISECONDS = 250;
 
+/**
+ * The queue fills the slots if it holds this part of a message for each of them. The count is approximate, and what the slots have
+ * taken since it was asked is estimated. With 1, the estimate is too high by a message or two when exactly one message is left for
+ * each slot. Then the last message of each slot would be received only when the slot is free, which takes 10 to 20 ms.
+ */
+const FILLED_PART = 0.9;
+
 /** Knows approximately how many messages wait in the queue. Callers never wait for a request. */
 export class BacklogWatch {
   readonly #queue: Pick<Queue, "depth">;
@@ -26,7 +33,7 @@ export class BacklogWatch {
   }
 
   /**
-   * Whether the queue holds at least one message for each slot of the fleet, after subtracting the messages that the slots
+   * Whether the queue holds about one message for each slot of the fleet, after subtracting the messages that the slots
    * have taken since the last answer. `false` if it is not known.
    *
    * @param concurrency The fleet's slots.
@@ -36,7 +43,7 @@ export class BacklogWatch {
   fillsSlots(concurrency: number, meanMilliseconds: number, isFilling: boolean): boolean {
     const age = this.#known === undefined ? Number.POSITIVE_INFINITY : this.#now() - this.#known.at;
     const taken = (concurrency * age) / Math.max(1, meanMilliseconds);
-    const fills = this.#known !== undefined && this.#known.visible >= concurrency + taken;
+    const fills = this.#known !== undefined && this.#known.visible >= FILLED_PART * concurrency + taken;
     const fresh = fills || !isFilling ? FRESH_MILLISECONDS : FILLING_MILLISECONDS;
     if (age >= fresh) void this.#ask();
     // All slots may be taken for a long time, and then nothing else calls this method again.

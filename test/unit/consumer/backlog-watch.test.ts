@@ -20,7 +20,9 @@ test("the answer is no while nothing is known; the depth is asked for once, and 
   await known();
   expect(depth).toHaveBeenCalledTimes(1);
   expect(watch.fillsSlots(50, 100, false)).toBe(true);
-  expect(watch.fillsSlots(51, 100, false)).toBe(false);
+  // Nine messages for each ten slots fill them.
+  expect(watch.fillsSlots(55, 100, false)).toBe(true);
+  expect(watch.fillsSlots(56, 100, false)).toBe(false);
 });
 
 test("messages that the slots have taken since the last answer are subtracted", async () => {
@@ -30,7 +32,7 @@ test("messages that the slots have taken since the last answer are subtracted", 
   // 50 slots have taken 25 messages in half a second, and 50 in a whole one.
   clock.now = 500;
   expect(watch.fillsSlots(50, 1_000, false)).toBe(true);
-  expect(watch.fillsSlots(60, 700, false)).toBe(false);
+  expect(watch.fillsSlots(66, 700, false)).toBe(false);
   clock.now = 999;
   expect(watch.fillsSlots(50, 1_000, false)).toBe(true);
 });
@@ -47,7 +49,7 @@ test("the depth is asked for again when the answer is a second old", async () =>
 test("while the queue is being filled, a depth that was too small is asked for again after a quarter of a second", async () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
-  const { watch, clock, depth, onKnown, known } = watching(49);
+  const { watch, clock, depth, onKnown, known } = watching(44);
   watch.fillsSlots(50, 1_000, true);
   await known();
   onKnown.mockClear();
@@ -64,7 +66,7 @@ test("while the queue is being filled, a depth that was too small is asked for a
 test("there is no reminder after the end of the source, or of the invocation", async () => {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
-  const { watch, clock, depth, onKnown, known } = watching(49);
+  const { watch, clock, depth, onKnown, known } = watching(44);
   watch.fillsSlots(50, 1_000, false);
   await known();
   onKnown.mockClear();
