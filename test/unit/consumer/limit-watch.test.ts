@@ -210,7 +210,7 @@ describe("while a limit is in force", () => {
   }
 
   test("the environment says how many slots it wants, and uses its share", async () => {
-    const { watch, row } = await limited(3);
+    const { row } = await limited(3);
     expect(row.report.mock.calls.at(-1)?.[1].note).toMatchObject({ wanted: 7, epoch: 3 });
   });
 
