@@ -1,12 +1,10 @@
 import type { S3Client } from "@aws-sdk/client-s3";
+import { PRICES } from "../../shared/aws/prices.ts";
 import { S3ObjectStore } from "../../shared/aws/s3-object-store.ts";
 import * as sdk from "../../shared/aws/s3-sdk.ts";
 
-/**
- * List prices of S3 Standard in us-east-1, in dollars. Deletions and `AbortMultipartUpload` cost nothing.
- * https://aws.amazon.com/s3/pricing/
- */
-const DOLLARS = { write: 0.005 / 1_000, read: 0.0004 / 1_000, gigabyteMonth: 0.023 } as const;
+/** Deletions and `AbortMultipartUpload` cost nothing. */
+const DOLLARS = PRICES.s3;
 
 const OF_ACTION: Readonly<Record<string, number>> = {
   PutObjectCommand: DOLLARS.write,

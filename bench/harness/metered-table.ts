@@ -1,11 +1,9 @@
+import { PRICES } from "../../shared/aws/prices.ts";
 import { type Key, keyText, type LedgerStore, type Row, type Update, type Value } from "../../shared/aws/table.ts";
 import { MemoryStore } from "../../test/helpers/memory-store.ts";
 
-/**
- * List prices of DynamoDB on demand in us-east-1, in dollars: a write unit covers 1 KB, a strongly consistent read unit 4 KB.
- * https://aws.amazon.com/dynamodb/pricing/on-demand/
- */
-const DOLLARS = { writeUnit: 0.625 / 1e6, readUnit: 0.125 / 1e6 } as const;
+/** A write unit covers 1 KB, a strongly consistent read unit 4 KB. */
+const DOLLARS = PRICES.dynamoDb;
 const WRITE_UNIT_BYTES = 1_024;
 const READ_UNIT_BYTES = 4_096;
 

@@ -1,5 +1,5 @@
 import { SLUICE, SLUICE_BATCHES } from "../harness/names.ts";
-import type { Case, Metric, Row } from "../harness/row.ts";
+import type { Case, Metric, Results, Row } from "../harness/row.ts";
 
 const ACTIONS = [
   "SQS",
@@ -14,6 +14,17 @@ const ACTIONS = [
 ] as const;
 
 const METRICS = ACTIONS.map((action): Metric => ({ key: action, label: action, unit: "per 1,000 tasks" }));
+
+const PLANNED_REQUESTS = "planned requests / made";
+const PLANNED_TIME = "planned time / taken";
+/** What `sluice plan` says, as a ratio to what the run needed. */
+const PLAN_METRICS: readonly Metric[] = [
+  { key: "plannedRequests", label: PLANNED_REQUESTS, unit: "" },
+  { key: "plannedTime", label: PLANNED_TIME, unit: "" },
+];
+
+/** The cases that are planned, too. */
+const PLANNED = ["seconds", "250 ms, in order", "250 ms, at random"] as const;
 
 /** What a task costs in requests to AWS. */
 export const requests: Row = {
@@ -44,21 +55,42 @@ export const requests: Row = {
       name: `requests ${name}`,
       rounds: 1,
       sides,
-      metrics: METRICS,
+      metrics: PLANNED.some((planned) => planned === name) ? [...METRICS, ...PLAN_METRICS] : METRICS,
     });
     return [
-      caseOf("seconds", [{ name: SLUICE, program: "sluice.ts", input: { workflow: "workflows/seconds.ts" } }]),
+      caseOf("seconds", [
+        {
+          name: SLUICE,
+          program: "sluice.ts",
+          input: { workflow: "workflows/seconds.ts", plan: { taskSeconds: 1, spread: 0 } },
+        },
+      ]),
       caseOf("exponential", [
         { name: SLUICE, program: "sluice.ts", input: exponential("on") },
         { name: SLUICE_BATCHES, program: "sluice.ts", input: exponential("off") },
       ]),
       ...(["in order", "at random"] as const).map((order) =>
-        caseOf(`250 ms, ${order}`, [{ name: SLUICE, program: "sluice.ts", input: { ...uniform, order } }]),
+        caseOf(`250 ms, ${order}`, [
+          { name: SLUICE, program: "sluice.ts", input: { ...uniform, order, plan: { taskSeconds: 0.25, spread: 1 } } },
+        ]),
       ),
       caseOf("noop", [{ name: SLUICE, program: "sluice.ts", input: noop }]),
     ];
   },
-  marks: [],
+  marks: PLANNED.flatMap((name) => [
+    {
+      label: `\`sluice plan\`, ${name}: planned requests / made`,
+      atLeast: 0.95,
+      atMost: 1.05,
+      measured: (results: Results) => results.median(`requests ${name} ${PLANNED_REQUESTS}`, SLUICE),
+    },
+    {
+      label: `\`sluice plan\`, ${name}: planned time / taken`,
+      atLeast: 0.9,
+      atMost: 1.1,
+      measured: (results: Results) => results.median(`requests ${name} ${PLANNED_TIME}`, SLUICE),
+    },
+  ]),
   plots: [],
-  pivot: ACTIONS,
+  pivot: [...ACTIONS, PLANNED_REQUESTS, PLANNED_TIME],
 };

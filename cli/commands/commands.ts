@@ -34,6 +34,12 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import("./try.ts")).tryCommand,
   },
   {
+    name: "plan",
+    usage: "[options] <workflow>",
+    summary: "say how long a run takes and what it costs, before it starts",
+    load: async () => (await import("./plan.ts")).planCommand,
+  },
+  {
     name: "start",
     usage: "[options] [workflow]",
     summary: "start a run of a deployed workflow",

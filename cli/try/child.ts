@@ -1,4 +1,4 @@
-/** The process in which a workflow with a companion is tried. See `inChild`. */
+/** The process in which a workflow with a companion is tried. See `inCompanionChild`. */
 import type { TryOptions } from "../commands/try.ts";
 import { reportError } from "../screens/error.ts";
 import { tryFile } from "./try-file.ts";

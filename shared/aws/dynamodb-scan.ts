@@ -1,4 +1,10 @@
-import { type AttributeValue, DynamoDBClient, type DynamoDBClientConfig, ScanCommand } from "@aws-sdk/client-dynamodb";
+import {
+  type AttributeValue,
+  DescribeTableCommand,
+  DynamoDBClient,
+  type DynamoDBClientConfig,
+  ScanCommand,
+} from "@aws-sdk/client-dynamodb";
 import { clientConfig } from "./client-config.ts";
 
 /** How long one request may take, from its start to the last byte of its response, which can have 1 MB and more. */
@@ -60,10 +66,6 @@ export class DynamoDbScanner {
     limit: number | undefined,
     signal: AbortSignal,
   ): Promise<ScanResponse> {
-    this.#client ??= new DynamoDBClient({
-      ...clientConfig({ requestTimeoutMilliseconds: REQUEST_TIMEOUT_MILLISECONDS }),
-      ...this.#config,
-    });
     const command = new ScanCommand({
       TableName: table,
       ReturnConsumedCapacity: "TOTAL",
@@ -78,10 +80,35 @@ export class DynamoDbScanner {
       ...(from !== undefined && { ExclusiveStartKey: from }),
       ...(limit !== undefined && { Limit: limit }),
     });
-    const response = await this.#client.send(command, { abortSignal: signal });
+    const response = await this.#open().send(command, { abortSignal: signal });
     const { Items: items, LastEvaluatedKey: lastKey, ScannedCount: scanned, ConsumedCapacity } = response;
     // A response that was cut off would look like the end of the table, because the end has no mark but a missing key.
     if (items === undefined || scanned === undefined) throw new Error("the response lacks Items or ScannedCount");
     return { items, lastKey, scanned, units: ConsumedCapacity?.CapacityUnits ?? 0 };
+  }
+
+  /**
+   * About how many items a table or an index has. DynamoDB updates the number about every six hours.
+   * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html
+   *
+   * @throws {Error} DynamoDB refused the request.
+   */
+  async count(
+    { table, index }: Pick<ScanSettings, "table" | "index">,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const command = new DescribeTableCommand({ TableName: table });
+    const { Table: described } = await this.#open().send(command, { abortSignal: signal });
+    if (index === undefined) return described?.ItemCount;
+    const indexes = [...(described?.GlobalSecondaryIndexes ?? []), ...(described?.LocalSecondaryIndexes ?? [])];
+    return indexes.find(({ IndexName }) => IndexName === index)?.ItemCount;
+  }
+
+  #open(): DynamoDBClient {
+    this.#client ??= new DynamoDBClient({
+      ...clientConfig({ requestTimeoutMilliseconds: REQUEST_TIMEOUT_MILLISECONDS }),
+      ...this.#config,
+    });
+    return this.#client;
   }
 }

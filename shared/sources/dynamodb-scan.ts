@@ -152,6 +152,13 @@ export function dynamoDbScanWith<Item>(options: DynamoDbScanOptions, surrounding
         ],
       },
     ],
+    async size({ signal }) {
+      // DynamoDB counts the items that the filter drops, too.
+      if (filter !== undefined) return undefined;
+      const counted = await scanner.count({ table: tableAtSynth(table, process.env), index }, signal);
+      // DynamoDB counts every few hours. Before the first time, it says 0.
+      return counted === undefined || counted === 0 ? undefined : { items: counted, isExact: false };
+    },
     async *pages(cursor, context) {
       const name = typeof table === "function" ? tableAtSynth(table, process.env) : table;
       const { sleep, segment } = surroundings;

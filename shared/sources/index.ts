@@ -38,6 +38,8 @@ export {
   type SourceResource,
   type SourceRight,
   type SourceRights,
+  type SourceSize,
+  type SourceSizes,
   toSource,
 } from "./source.ts";
 export type { SqlRowsOptions } from "./sql-options.ts";

@@ -59,6 +59,7 @@ export function items<Item>(
   const used = new WeakSet<object>();
 
   return {
+    ...(Array.isArray(iterable) && { size: () => ({ items: iterable.length, isExact: true }) }),
     async *pages(cursor, context) {
       const skipped = checkCursor(cursor);
       context.signal.throwIfAborted();

@@ -124,6 +124,14 @@ export function postgresRows<Item = Record<string, unknown>>(options: PostgresRo
       const secret = secretOf(connect, environment);
       return secret === undefined ? [] : [{ actions: ["secretsmanager:GetSecretValue"], resources: [secret] }];
     },
+    async size(context) {
+      for await (const { rows: items } of readWith(settings, context, async function* ({ facts }) {
+        yield facts;
+      })) {
+        return items === undefined ? undefined : { items, isExact: false };
+      }
+      return undefined;
+    },
     async partitions(context) {
       for await (const partitions of readWith(settings, context, (reader) =>
         divide(reader, rows, options.partitions),

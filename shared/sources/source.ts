@@ -169,6 +169,30 @@ export interface SourcePartitions {
   partitions?(context: PartitionContext): Promise<readonly Partition[]> | readonly Partition[];
 }
 
+/** How many items a source has. */
+export interface SourceSize {
+  readonly items: number;
+  /** Whether the number is exact. `false`: it is an estimate, such as that of a database's statistics. */
+  readonly isExact: boolean;
+}
+
+/** The part of a source that knows its size. */
+export interface SourceSizes {
+  /**
+   * Returns how many items the source has, if it can find out without reading them. `sluice plan` asks. A run does not.
+   * `undefined`: not known. Default: not known.
+   *
+   * @example
+   * ```ts
+   * source: {
+   *   size: async () => ({ items: (await db.query("select count(*) from users")).rows[0].count, isExact: true }),
+   *   async readPage(cursor, { signal }) { ... },
+   * }
+   * ```
+   */
+  size?(context: PartitionContext): Promise<SourceSize | undefined> | SourceSize | undefined;
+}
+
 /**
  * A paged source. Sluice reads the source lazily: it requests the next page while it sends the current page, and never
  * earlier.
@@ -201,7 +225,7 @@ export interface SourcePartitions {
  * };
  * ```
  */
-export interface Source<Item = unknown> extends SourceFiles, SourceRights, SourcePartitions {
+export interface Source<Item = unknown> extends SourceFiles, SourceRights, SourcePartitions, SourceSizes {
   /**
    * `"header"` if the names of the items' fields come from a header, as in a CSV file. Sluice then names the header in
    * messages about a missing field.
@@ -238,7 +262,7 @@ export interface Source<Item = unknown> extends SourceFiles, SourceRights, Sourc
  * }
  * ```
  */
-export interface PageReader<Item = unknown> extends SourceFiles, SourceRights, SourcePartitions {
+export interface PageReader<Item = unknown> extends SourceFiles, SourceRights, SourcePartitions, SourceSizes {
   /**
    * Reads one page.
    *
@@ -258,6 +282,7 @@ export function toSource<Item>(source: Source<Item> | PageReader<Item>): Source<
     files: (environment) => source.files?.(environment) ?? [],
     rights: (environment) => source.rights?.(environment) ?? [],
     ...(source.partitions !== undefined && { partitions: (context) => source.partitions?.(context) ?? [] }),
+    ...(source.size !== undefined && { size: (context) => source.size?.(context) }),
     async *pages(cursor, context) {
       let next: Cursor | undefined = cursor;
       do {

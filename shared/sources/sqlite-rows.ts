@@ -57,6 +57,18 @@ export function sqliteRows<Item = Record<string, unknown>>(options: SqliteRowsOp
   const path = (environment: Environment) => pathOf(typeof file === "function" ? file(environment) : file);
   return {
     files: (environment) => [path(environment)],
+    async size() {
+      const name = path(process.env);
+      const database = await openDatabase(name);
+      try {
+        const counted = database.prepare(`select count(*) as items from ${rows.from}`).get();
+        return { items: Number(counted?.items), isExact: true };
+      } catch (thrown) {
+        throw sqliteFailure(thrown, rows, name);
+      } finally {
+        database.close();
+      }
+    },
     async *pages(cursor, { signal }) {
       const start = readSqlCursor(cursor, sqliteKeyValue, rows, "sqliteRows");
       const name = path(process.env);

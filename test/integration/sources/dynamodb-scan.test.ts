@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { type LocalDynamoDb, startDynamoDb } from "../../../local/dynamodb/dynalite-server.ts";
 import { dynamoDbScan } from "../../../shared/index.ts";
 import { dynamoDbScanWith, scanSegments } from "../../../shared/sources/dynamodb-scan.ts";
-import { itemsOf, pagesOf, restartable } from "../../unit/sources/reading.ts";
+import { itemsOf, pagesOf, readContext, restartable } from "../../unit/sources/reading.ts";
 
 let server: LocalDynamoDb;
 let client: DynamoDBClient;
@@ -76,6 +76,10 @@ test("each cursor continues with the next item, in the middle of a response too"
     const rest = await itemsOf(dynamoDbScan(options), pages[at]?.next ?? undefined);
     expect(rest).toEqual(pages.slice(at + 1).flatMap(({ items }) => items));
   }
+});
+
+test("the size of a new table is not known", async () => {
+  expect(await dynamoDbScan(options).size?.(readContext())).toBeUndefined();
 });
 
 test("a filter that holds for few items", async () => {

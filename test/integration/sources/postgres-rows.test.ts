@@ -31,6 +31,14 @@ describe.skipIf(!hasPostgres)("postgresRows", () => {
     expect(pages[0]?.next).toEqual({ after: ["200"] });
   });
 
+  test("the size is what the statistics say, and unknown for a query", async () => {
+    await postgres.run("create table sized (id int primary key); insert into sized select generate_series(1, 500)");
+    expect(await rows({ table: "sized", key: "id" }).size?.(readContext())).toBeUndefined();
+    await postgres.run("analyze sized");
+    expect(await rows({ table: "sized", key: "id" }).size?.(readContext())).toEqual({ items: 500, isExact: false });
+    expect(await rows({ query: "select id from sized", key: "id" }).size?.(readContext())).toBeUndefined();
+  });
+
   test("a table of exactly one page, and an empty one, have one page", async () => {
     await postgres.run("create table exact (id int primary key); insert into exact select generate_series(1, 200)");
     expect(await pagesOf(rows({ table: "exact", key: "id" }))).toHaveLength(1);

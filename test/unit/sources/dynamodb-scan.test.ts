@@ -1,11 +1,11 @@
-import { DynamoDBClient, ScanCommand, type ScanCommandOutput } from "@aws-sdk/client-dynamodb";
+import { DescribeTableCommand, DynamoDBClient, ScanCommand, type ScanCommandOutput } from "@aws-sdk/client-dynamodb";
 import { mockClient } from "aws-sdk-client-mock";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConfigurationError, type Cursor, dynamoDbScan, Throttled, UnreadableItem } from "../../../shared/index.ts";
 import { type DynamoDbScanOptions, dynamoDbScanWith } from "../../../shared/sources/dynamodb-scan.ts";
 import { ReadRate } from "../../../shared/sources/read-rate.ts";
 import { s3Error as dynamoDbError } from "../../helpers/fake-s3.ts";
-import { itemsOf, pagesOf } from "./reading.ts";
+import { itemsOf, pagesOf, readContext } from "./reading.ts";
 
 const mock = mockClient(DynamoDBClient);
 beforeEach(() => {
@@ -105,6 +105,23 @@ describe("pages", () => {
         ExpressionAttributeValues: { ":n": { N: "12345678901234567890" } },
       },
     ]);
+  });
+});
+
+describe("the size", () => {
+  const described = {
+    ItemCount: 5_000,
+    GlobalSecondaryIndexes: [{ IndexName: "by-state", ItemCount: 70 }],
+  };
+
+  test.each([
+    ["of a table is DynamoDB's own estimate", {}, { items: 5_000, isExact: false }],
+    ["of an index, too", { index: "by-state" }, { items: 70, isExact: false }],
+    ["of an index that does not exist is not known", { index: "by-name" }, undefined],
+    ["is not known with a filter", { filter: { expression: "attribute_exists(a)" } }, undefined],
+  ])("%s", async (_, options, expected) => {
+    mock.on(DescribeTableCommand).resolves({ Table: described });
+    expect(await scan(options).size?.(readContext())).toEqual(expected);
   });
 });
 

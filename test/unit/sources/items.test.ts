@@ -31,6 +31,12 @@ describe("items", () => {
     ]);
   });
 
+  it("knows the size of an array, and of nothing else", () => {
+    expect(items([1, 2, 3]).size?.(readContext())).toEqual({ items: 3, isExact: true });
+    expect(items(new Set([1])).size).toBeUndefined();
+    expect(items(() => [1]).size).toBeUndefined();
+  });
+
   it("has pages of 200 items by default", async () => {
     const [first] = await pagesOf(items(Array.from({ length: 201 }, (_, index) => index)));
     expect(first).toMatchObject({ items: { length: 200 }, next: 200 });

@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type SqliteRowsOptions, sqliteRows, UnreadableItem } from "../../../shared/sources/index.ts";
 import { temporaryDirectory } from "../../helpers/test-engine.ts";
-import { itemsOf, pagesOf, restartable } from "./reading.ts";
+import { itemsOf, pagesOf, readContext, restartable } from "./reading.ts";
 
 /** Makes a database file from statements, and a source of it. */
 function database(statements: string) {
@@ -31,6 +31,14 @@ test("sqliteRows reads each row once, in the order of the key, from each cursor"
   expect(pages.map(({ items }) => items.length)).toEqual([200, 200, 50]);
   expect(pages.flatMap(({ items }) => items)[449]).toEqual({ id: 450, name: "n450" });
   expect(pages[0]?.next).toEqual({ after: [{ integer: "200" }] });
+});
+
+test("sqliteRows counts the rows of a table and of a query", async () => {
+  using shop = database(`create table orders (id integer primary key); insert into orders ${counting(45)}`);
+  expect(await shop.rows({ table: "orders", key: "id" }).size?.(readContext())).toEqual({ items: 45, isExact: true });
+  const query = "select id from orders where id > 40 -- the newest";
+  expect(await shop.rows({ query, key: "id" }).size?.(readContext())).toEqual({ items: 5, isExact: true });
+  await expect(shop.rows({ table: "none", key: "id" }).size?.(readContext())).rejects.toThrow("no such table: none");
 });
 
 test("sqliteRows keeps values, and each storage class of a key", async () => {

@@ -1,0 +1,17 @@
+import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { inCompanionChild } from "../targets/companion-child.ts";
+import { findWorkflow } from "../targets/workflow-file.ts";
+import { planFile } from "./plan-file.ts";
+import type { PlanSettings } from "./plan-workflow.ts";
+
+const CHILD = fileURLToPath(new URL(`./child${extname(import.meta.url)}`, import.meta.url));
+
+/** Plans a run of a workflow on this machine, and sets the exit code. */
+export async function planHere(name: string, options: PlanSettings): Promise<void> {
+  const { file, companion } = findWorkflow(name);
+  process.exitCode =
+    companion === undefined
+      ? await planFile(file, options)
+      : await inCompanionChild(companion, CHILD, { file, options });
+}

@@ -1,0 +1,78 @@
+import { PRICES } from "../../shared/aws/prices.ts";
+import { SourceError } from "../../shared/base/errors.ts";
+import { topology } from "../../shared/definition/topology.ts";
+import type { Workflow } from "../../shared/definition/workflow.ts";
+import { SourceWait } from "../../shared/sources/source-wait.ts";
+import { EXIT } from "../exit-code.ts";
+import { timeOf } from "../screens/format.ts";
+import { planText } from "../screens/plan-text.ts";
+import { writeJson } from "../screens/write-json.ts";
+import { type Estimate, estimate } from "./estimate.ts";
+import { type SourceFacts, sourceFacts } from "./source-facts.ts";
+
+export interface PlanSettings {
+  readonly json: boolean;
+  /** How long a task takes, on average. */
+  readonly taskSeconds: number;
+  /** By which share of the average a task is shorter or longer, at most. */
+  readonly spread: number;
+  /** The number of items, instead of what the source says. */
+  readonly items?: number | undefined;
+}
+
+/** A plan of a run. `--json` prints it. */
+export interface Plan extends Estimate {
+  readonly workflow: string;
+  readonly source: SourceFacts;
+  readonly taskSeconds: number;
+  readonly spread: number;
+  readonly concurrency: number;
+  /** The rate limit of the workflow, in attempts per second. */
+  readonly perSecond: number | undefined;
+  readonly keepsResults: boolean;
+}
+
+/**
+ * Plans a run of a workflow, and prints the plan. It writes nothing into queues or the ledger.
+ *
+ * @returns The exit code.
+ * @throws {SourceError} The source cannot be read, or asks to wait.
+ */
+export async function planWorkflow(workflow: Workflow, settings: PlanSettings): Promise<number> {
+  const plan = await planOf(workflow, settings);
+  const { asOf, region } = PRICES;
+  if (settings.json) writeJson({ type: "plan", ...plan, prices: { asOf, region } });
+  else console.log(planText(plan));
+  return EXIT.succeeded;
+}
+
+/** Computes a plan of a run of a workflow. */
+export async function planOf(
+  workflow: Workflow,
+  { taskSeconds, spread, items: given }: Omit<PlanSettings, "json">,
+): Promise<Plan> {
+  const source = await sourceFacts(workflow, { given }).catch(explainWait);
+  const { rateLimit, results, concurrency } = workflow;
+  const perSecond = rateLimit?.perSecond;
+  const keepsResults = results !== undefined;
+  const estimated = estimate({
+    topology: topology(workflow),
+    items: source.items,
+    itemsPerSourcePage: Math.max(1, source.page.items),
+    itemBytes: source.page.bytesPerItem,
+    pageMilliseconds: source.page.seconds * 1_000,
+    taskMilliseconds: taskSeconds * 1_000,
+    spread,
+    perSecond,
+    keepsResults,
+  });
+  return { workflow: workflow.name, source, taskSeconds, spread, concurrency, perSecond, keepsResults, ...estimated };
+}
+
+function explainWait(error: unknown): never {
+  if (!(error instanceof SourceWait)) throw error;
+  const long = error.until === undefined ? "" : ` until ${timeOf(error.until)}`;
+  throw new SourceError(`the service asked the source to wait${long}: ${error.message}. Try again later`, {
+    cause: error,
+  });
+}

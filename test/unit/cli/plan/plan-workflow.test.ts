@@ -1,0 +1,113 @@
+import { describe, expect, test } from "vitest";
+import { planOf } from "../../../../cli/plan/plan-workflow.ts";
+import { dollarText, planText } from "../../../../cli/screens/plan-text.ts";
+import { RetryLater } from "../../../../shared/base/task-errors.ts";
+import { defineWorkflow } from "../../../../shared/definition/workflow.ts";
+import { items } from "../../../../shared/sources/items.ts";
+import type { PageReader, Source } from "../../../../shared/sources/source.ts";
+
+const settings = { taskSeconds: 1, spread: 0 };
+
+function workflow(source: Source<number> | PageReader<number>, more: object = {}) {
+  return defineWorkflow({ name: "planned", source, task: async () => {}, concurrency: 20, ...more });
+}
+
+/** A source of endless pages. */
+const endless = (more: Partial<PageReader<number>> = {}) => {
+  const read: unknown[] = [];
+  const source: PageReader<number> = {
+    readPage: (cursor) => {
+      read.push(cursor);
+      return { items: [1, 2, 3], next: Number(cursor ?? 0) + 1 };
+    },
+    ...more,
+  };
+  return { read, source };
+};
+
+describe("the number of items", () => {
+  test.each([
+    ["is known if the first page is the whole source", items([1, 2, 3]), {}, 3, "known"],
+    ["is known for an array", items(Array.from({ length: 1_000 }, () => 1)), {}, 1_000, "known"],
+    [
+      "is estimated by a source",
+      endless({ size: () => ({ items: 5_000, isExact: false }) }).source,
+      {},
+      5_000,
+      "estimated",
+    ],
+    [
+      "is known if the source counts",
+      endless({ size: async () => ({ items: 70, isExact: true }) }).source,
+      {},
+      70,
+      "known",
+    ],
+    [
+      "is at least that of the first page",
+      endless({ size: () => ({ items: 0, isExact: false }) }).source,
+      {},
+      3,
+      "estimated",
+    ],
+    ["is assumed if the source does not know", endless({ size: () => undefined }).source, {}, 1_000_000, "assumed"],
+    ["is the limit of the workflow if nothing is known", endless().source, { limit: 9 }, 9, "limited"],
+    ["is not above the limit of the workflow", items([1, 2, 3]), { limit: 2 }, 2, "known"],
+  ] as const)("%s", async (_, source, more, count, basis) => {
+    const { source: facts } = await planOf(workflow(source, more), settings);
+    expect(facts).toMatchObject({ items: count, basis });
+  });
+
+  test("is given", async () => {
+    const { source } = endless({ size: () => Promise.reject(new Error("not asked")) });
+    const plan = await planOf(workflow(source), { ...settings, items: 77 });
+    expect(plan.source).toMatchObject({ items: 77, basis: "given", warnings: [] });
+  });
+});
+
+test("a plan reads one page", async () => {
+  const { read, source } = endless();
+  await planOf(workflow(source), settings);
+  expect(read).toEqual([undefined]);
+});
+
+test("a plan counts the partitions, and says if it cannot", async () => {
+  const offered = await planOf(workflow(endless({ partitions: () => [{ id: "a" }, { id: "b" }] }).source), settings);
+  expect(offered.source.partitions).toBe(2);
+  const none = await planOf(workflow(endless().source), settings);
+  expect(none.source.partitions).toBeUndefined();
+  const refused = endless({ partitions: () => Promise.reject(new Error("no right")) });
+  const plan = await planOf(workflow(refused.source), settings);
+  expect(plan.source.warnings).toEqual(["the partitions of the source are not known: no right"]);
+});
+
+test("a source that asks to wait is an error that says until when", async () => {
+  const { source } = endless({
+    readPage: () => {
+      throw new RetryLater({ minutes: 5 });
+    },
+  });
+  await expect(planOf(workflow(source), settings)).rejects.toThrow(/asked the source to wait until .*Try again later/);
+});
+
+test("the text of a plan", async () => {
+  const plan = await planOf(workflow(items([1, 2, 3]), { results: true }), settings);
+  const lines = planText(plan).split("\n");
+  expect(lines[0]).toBe("planned · page 1 of the source: 3 items");
+  expect(lines).toContain("  items       3, known");
+  expect(lines).toContain("  partitions  none: the source is read as one part");
+  expect(lines).toContain("  time        about 1.0 s: 20 tasks of 1 s at once");
+  expect(lines.find((line) => line.includes("S3, for the results"))).toBeDefined();
+  const without = planText(await planOf(workflow(items([1, 2, 3])), settings));
+  expect(without).not.toContain("S3");
+});
+
+test("dollars are written with two digits that matter", () => {
+  expect([0, 0.000_52, 0.31, 12.345, 1_234.5].map(dollarText)).toEqual([
+    "$0.00",
+    "$0.00052",
+    "$0.31",
+    "$12.35",
+    "$1,235",
+  ]);
+});
