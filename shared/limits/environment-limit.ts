@@ -271,7 +271,7 @@ export class EnvironmentLimit {
   }
 
   /**
-   * What the next update adds and sets.
+   * What the next update adds and sets. If an update fails, the next one also has its figures.
    *
    * @param wanted The slots that the environment can use now.
    */
@@ -388,11 +388,6 @@ export class EnvironmentLimit {
   /** The row has the figures of the latest report, though its answer may never arrive. `endReport` says so, too. */
   delivered(): void {
     this.#reporting = NO_REPORT;
-  }
-
-  /** The update has failed. Its figures are in the next report. */
-  failReport(): void {
-    // `beginReport` adds to the figures that no update has delivered.
   }
 
   /** The share in force. `undefined`: the environment must report first. */

