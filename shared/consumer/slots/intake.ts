@@ -21,6 +21,8 @@ export interface IntakeOptions {
   readonly refill?: RefillOptions | undefined;
   /** The slots of the whole fleet. */
   readonly concurrency: number;
+  /** The slots of this environment. */
+  readonly tasksPerEnvironment: number;
   readonly logger: TaskLogger;
   readonly now: () => number;
 }
@@ -201,10 +203,15 @@ export class Intake {
   /**
    * Environments without a share hide their messages. While there are such messages, an environment with a share waits for
    * them. The messages that this environment has are hidden, too.
+   *
+   * The others may have so few messages that each of them has a slot. Then this environment does not wait, so that its
+   * invocation ends and the others get its share.
    */
   async #lookForHiddenMessages(): Promise<void> {
+    const { queue, concurrency, tasksPerEnvironment } = this.#options;
     const { attempting, withoutSlot } = this.#receiver.slotState();
-    const { visible, inFlight, delayed } = await this.#options.queue.depth();
-    this.#hasHiddenMessages = visible + inFlight + delayed > attempting + withoutSlot;
+    const { visible, inFlight, delayed } = await queue.depth();
+    const ofOthers = visible + inFlight + delayed - attempting - withoutSlot;
+    this.#hasHiddenMessages = ofOthers > concurrency - tasksPerEnvironment;
   }
 }

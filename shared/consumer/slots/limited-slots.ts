@@ -169,6 +169,8 @@ export class LimitedSlots implements SlotSupplier {
     const { now, random, patienceMilliseconds, until = Number.POSITIVE_INFINITY } = this.#options;
     const { resolve, since } = waiting;
     if (now() >= until && start.tag !== "no share") return resolve({ tag: "refused", hideUntil: now() });
+    // An environment with a share may have no more messages: it receives this one if it returns to the queue at once.
+    if (waiting.heldUntil !== undefined) return resolve({ tag: "refused", hideUntil: now() });
     const wait = start.tag === "wait" && start.until < Number.POSITIVE_INFINITY ? start.until - now() : 0;
     const waited = Math.min(wait, LONGEST_HIDING_MILLISECONDS) * (1 + SPREAD * random());
     const milliseconds = await this.#hideMilliseconds();

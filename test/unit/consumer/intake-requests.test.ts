@@ -34,7 +34,8 @@ function intakeOf(refill: RefillOptions | null = REFILL) {
     {
       queue: { receive, depth } as unknown as Queue,
       refill: refill ?? undefined,
-      concurrency: 10,
+      concurrency: 30,
+      tasksPerEnvironment: 10,
       logger: { warn } as never,
       now: () => state.now,
     },
@@ -206,13 +207,23 @@ describe("messages that wait for a slot", () => {
 describe("an environment with a share of a limit that leaves others none", () => {
   test("looks for messages that the others hide, and asks again while there are some", async () => {
     const { depth, asked, plan, answer } = intakeOf();
-    depth.mockResolvedValue({ visible: 1, inFlight: 20, delayed: 1 });
+    // Of 42 messages it has 21, and the other environments have room for 20.
+    depth.mockResolvedValue({ visible: 1, inFlight: 40, delayed: 1 });
     await plan({ attempting: 19, withoutSlot: 2, holdsShare: true });
     await answer([]);
     expect(depth).toHaveBeenCalledOnce();
     const before = asked.length;
     expect(await plan({ attempting: 0, withoutSlot: 0 })).toBeGreaterThan(before);
     expect(asked.at(-1)).toMatchObject({ waitSeconds: 1 });
+  });
+
+  test("does not ask again if the others have a slot for each message, so that they get its share", async () => {
+    const { depth, asked, plan, answer } = intakeOf();
+    depth.mockResolvedValue({ visible: 1, inFlight: 39, delayed: 1 });
+    await plan({ attempting: 19, withoutSlot: 2, holdsShare: true });
+    for (const _ of [...asked]) await answer([]);
+    const before = asked.length;
+    expect(await plan({ attempting: 0, withoutSlot: 0 })).toBe(before);
   });
 
   test("does not ask again if all messages are its own", async () => {

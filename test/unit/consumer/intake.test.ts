@@ -18,7 +18,7 @@ function intakeOf(batch: number, visible = 0) {
   const onNotNeeded = vi.fn();
   const received = vi.fn();
   const intake = new Intake(
-    { queue, refill, concurrency: 10, logger: recordingLogger(), now: () => clock.now },
+    { queue, refill, concurrency: 10, tasksPerEnvironment: 10, logger: recordingLogger(), now: () => clock.now },
     { slotState: () => ({ now: clock.now, ...state }), receive: received, onChange: () => {}, onNotNeeded },
   );
   intake.noteBatch(batch);

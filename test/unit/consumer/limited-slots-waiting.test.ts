@@ -267,17 +267,29 @@ describe("a message of an environment without a share", () => {
     expect(reservations).toMatchObject([{ tag: "reserved" }]);
   });
 
-  test("waits so only as long as it may wait, and is then asked about and refused again", async () => {
+  test("waits so once, and returns to the queue at once afterwards, for an environment with a share", async () => {
     const { limit, reserve, reservations } = starting({
-      patienceMilliseconds: 1_500,
       queue: { depth: async () => ({ visible: 0, inFlight: 0, delayed: 0 }) },
     });
     limit.start = NO_SHARE;
     reserve();
-    await pass(1_499);
+    await pass(999);
     expect(reservations).toEqual([]);
     await pass(1);
-    expect(reservations).toEqual([{ tag: "refused", hideUntil: BEGUN_AT + 2_500 }]);
+    expect(reservations).toEqual([{ tag: "refused", hideUntil: BEGUN_AT + 1_000 }]);
+  });
+
+  test("waits so only as long as it may wait", async () => {
+    const { limit, reserve, reservations } = starting({
+      patienceMilliseconds: 600,
+      queue: { depth: async () => ({ visible: 0, inFlight: 0, delayed: 0 }) },
+    });
+    limit.start = NO_SHARE;
+    reserve();
+    await pass(599);
+    expect(reservations).toEqual([]);
+    await pass(1);
+    expect(reservations).toEqual([{ tag: "refused", hideUntil: BEGUN_AT + 600 }]);
   });
 
   test("is not held if it would be hidden for longer than a moment", async () => {
@@ -362,6 +374,6 @@ describe("an invocation that must end", () => {
     await pass(499);
     expect(reservations).toEqual([]);
     await pass(1);
-    expect(reservations).toEqual([{ tag: "refused", hideUntil: BEGUN_AT + 1_500 }]);
+    expect(reservations).toEqual([{ tag: "refused", hideUntil: BEGUN_AT + 500 }]);
   });
 });
