@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { FUNCTIONS, type FunctionName } from "../infra/bundling.ts";
@@ -8,6 +8,7 @@ import { fastPathOf, functionEnvironment, toVariables } from "../shared/definiti
 import type { Topology } from "../shared/definition/topology.ts";
 import type { Workflow } from "../shared/definition/workflow.ts";
 import { engineAccess } from "./access/engine-access.ts";
+import type { BoundedLog } from "./bounded-log.ts";
 import { ActivityMonitor } from "./lambda/activity-monitor.ts";
 import { bundleFunctions } from "./lambda/bundle-functions.ts";
 import { EventSourceMapping, LAMBDA_RAMP, type LoopDetection } from "./lambda/event-source-mapping.ts";
@@ -46,6 +47,8 @@ export interface EngineOptions {
 /** A running engine. */
 export interface Engine extends ServiceClients {
   readonly activity: ActivityMonitor;
+  /** Writes into the logs that a run begins or continues, so that lines without a run can be told to be of this run. */
+  noteRun(run: string): void;
   /**
    * Starts execution environments before a run begins. Resolves when one producer and one consumer are ready, because a
    * run needs no more to begin. Up to four more consumers continue to start.
@@ -79,6 +82,9 @@ export interface Engine extends ServiceClients {
 const DEFAULT_CREDENTIALS = pathToFileURL(
   createRequire(import.meta.url).resolve("@aws-sdk/credential-provider-node"),
 ).href;
+
+/** The line in a function's log before those of a run. */
+export const RUN_NOTE = "the run begins or continues";
 
 /** How many lines of a function's log an error message quotes. */
 const QUOTED_LOG_LINES = 6;
@@ -142,6 +148,10 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       log: logs[name].descriptor,
       watchdog,
     });
+    const noteRun = (run: string) => {
+      const line = `${JSON.stringify({ level: "INFO", message: RUN_NOTE, timestamp: new Date().toISOString(), run })}\n`;
+      for (const { descriptor } of Object.values(logs)) writeSync(descriptor, line);
+    };
     const activity = new ActivityMonitor(() => ({
       producer: producer.peakMemoryMb,
       consumer: consumer.peakMemoryMb,
@@ -188,7 +198,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
         const ends = await Promise.all(FUNCTIONS.map((name) => preparations[name][which]));
         for (const [index, name] of FUNCTIONS.entries()) {
           const end = ends[index];
-          if (end !== undefined) throw new SluiceError("FUNCTION_FAILED", cannotStart(name, end, state));
+          if (end !== undefined) throw new SluiceError("FUNCTION_FAILED", cannotStart(name, end, state, logs[name]));
         }
       };
       return {
@@ -211,6 +221,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
     return {
       ...services,
       activity,
+      noteRun,
       async ready() {
         onStep?.("environments");
         const enough = new AbortController();
@@ -237,7 +248,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
         await Promise.all([producer.close(), consumer.close(), warmedUp]);
         await drained;
         await watchdog.close();
-        for (const log of Object.values(logs)) log.close();
+        for (const log of Object.values(logs)) log[Symbol.dispose]();
         await services.close();
       },
     };
@@ -247,9 +258,9 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
   }
 }
 
-function cannotStart(name: "producer" | "consumer", end: string, state: StateDirectory): string {
+function cannotStart(name: FunctionName, end: string, state: StateDirectory, { begin }: BoundedLog): string {
   const log = state.logFile(name);
-  const lines = readFileSync(log, "utf8").trimEnd().split("\n").slice(0, QUOTED_LOG_LINES);
+  const lines = readFileSync(log).subarray(begin).toString().trimEnd().split("\n").slice(0, QUOTED_LOG_LINES);
   return (
     `the ${name} cannot start (${end}): importing the workflow's file fails inside the function. The function has the ` +
     `environment variables of this shell and those of the workflow. From its log, ${log}:\n${lines.join("\n")}`

@@ -1,10 +1,8 @@
 import {
   chmodSync,
-  closeSync,
   existsSync,
   mkdirSync,
   opendirSync,
-  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -16,6 +14,7 @@ import { join } from "node:path";
 import { SluiceError } from "../shared/base/errors.ts";
 import { writerOfDraft } from "../shared/results/file-object-store.ts";
 import { awsConfig } from "./access/engine-access.ts";
+import { BoundedLog } from "./bounded-log.ts";
 import { digestsOf, type FileDigests } from "./integrity/file-digests.ts";
 import { immutable, verifyState } from "./integrity/verify-state.ts";
 import { ProcessLock } from "./process-lock.ts";
@@ -401,10 +400,9 @@ export class StateDirectory {
     return join(this.logs, `${name}.log`);
   }
 
-  /** Opens the log of a function, and empties it. */
-  openLog(name: string): { readonly descriptor: number; close(): void } {
-    const descriptor = usable(this.logFile(name), () => openSync(this.logFile(name), "w"));
-    return { descriptor, close: () => closeSync(descriptor) };
+  /** Opens the log of a function. What earlier commands left in it stays, as far as there is room. */
+  openLog(name: string): BoundedLog {
+    return usable(this.logFile(name), () => new BoundedLog(this.logFile(name)));
   }
 }
 

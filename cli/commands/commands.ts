@@ -64,6 +64,12 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import("./ui.ts")).uiCommand,
   },
   {
+    name: "logs",
+    usage: "[options] [run]",
+    summary: "print what the functions logged, without metrics",
+    load: async () => (await import("./logs.ts")).logsCommand,
+  },
+  {
     name: "results",
     usage: "[options] [run]",
     summary: "write what the tasks of a run returned",

@@ -119,6 +119,7 @@ export async function workOnRun(session: Session, choose: ChooseRun): Promise<nu
     startUp.end();
     interrupts = new RunInterrupts(startUp.display);
     announce(session, run);
+    engine.noteRun(run);
     await chosen.begin();
     // Deliveries start only now. Until `begin` has reopened the run, it may be paused, and consumers would return its
     // messages to the queue.
@@ -147,7 +148,7 @@ async function workUntilDone(
   { run, before }: { readonly run: string; readonly before: CountsBefore },
   { soon, atOnce }: RunInterrupts,
 ): Promise<number> {
-  const { startUp, loaded, topology, state, json } = session;
+  const { startUp, loaded, topology, json } = session;
   const { display } = startUp;
   const history = new HistoryWriter(state, run);
   const { concurrency: ceiling } = topology;
@@ -171,8 +172,7 @@ async function workUntilDone(
   }
   if (json) writeJson({ ...summary, ...(results && { results: { rows: results.rows, files: results.files } }) });
   else {
-    const logs = relative(process.cwd(), state.logs);
-    const context = { name: loaded.name, concurrency: topology.concurrency, logs, results };
+    const context = { name: loaded.name, concurrency: topology.concurrency, results };
     const text = paragraph(formatSummary(summary, context), process.stdout);
     say(withRepeatedHeadline(text, process.stdout.isTTY ? process.stdout.rows : undefined));
   }

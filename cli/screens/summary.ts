@@ -38,14 +38,12 @@ export interface SummaryContext {
   /** What the user typed for the workflow. */
   readonly name: string;
   readonly concurrency: number;
-  /** The directory with the functions' logs. */
-  readonly logs: string;
   /** Where the results are. Absent if the run keeps none, or if they are not in files yet. */
   readonly results?: ResultsAtEnd | undefined;
 }
 
 /** The summary for people. */
-export function formatSummary(summary: Summary, { name, concurrency, logs, results }: SummaryContext): string {
+export function formatSummary(summary: Summary, { name, concurrency, results }: SummaryContext): string {
   const {
     produced,
     succeeded,
@@ -98,7 +96,7 @@ export function formatSummary(summary: Summary, { name, concurrency, logs, resul
       `  ${style("red", `onComplete failed, and is not called again: ${printable(summary.completionError)}`)}`,
     );
   }
-  lines.push("", nextSteps(steps(summary, name, logs, results !== undefined && results.rows > 0)));
+  lines.push("", nextSteps(steps(summary, name, results !== undefined && results.rows > 0)));
   return lines.join("\n");
 }
 
@@ -112,7 +110,7 @@ function headline({ status, dead, warnings }: Summary): string {
   return style(["green", "bold"], "Completed, every item succeeded");
 }
 
-function steps({ status, cancelled, dead }: Summary, name: string, logs: string, hasResults: boolean): Step[] {
+function steps({ status, cancelled, dead }: Summary, name: string, hasResults: boolean): Step[] {
   const sourceFailed = status === "failed" && cancelled === undefined;
   return [
     ...(sourceFailed ? [[`npx sluice resume ${name}`, "continue where the source failed"] as const] : []),
@@ -121,7 +119,7 @@ function steps({ status, cancelled, dead }: Summary, name: string, logs: string,
     [`npx sluice status`, "list the runs"],
     [`npx sluice run ${name}`, "run it again"],
     sourceFailed
-      ? [`less ${logs}/producer.log`, "read the source's log"]
-      : [`less ${logs}/consumer.log`, "read the tasks' log"],
+      ? [`npx sluice logs ${name} --error`, "show the errors of the source"]
+      : [`npx sluice logs ${name}`, "show what the tasks logged"],
   ];
 }

@@ -12,6 +12,16 @@ import { booleanSelector, loadConfig, SelectorType } from "@smithy/core/config";
  * @throws {Error} The profile names a `services` section that does not exist.
  */
 export async function profileEndpoint(service: string, profile: string): Promise<string | undefined> {
+  return await configuredEndpoint(service, profile);
+}
+
+/**
+ * The endpoint that a profile or the environment variables of AWS set for a service.
+ *
+ * @param profile Default: the profile that the SDK uses.
+ */
+export async function configuredEndpoint(service: string, profile: string | undefined): Promise<string | undefined> {
+  const ofProfile = profile === undefined ? {} : { profile };
   const isIgnored = await loadConfig<boolean>(
     {
       environmentVariableSelector: (variables) =>
@@ -19,7 +29,7 @@ export async function profileEndpoint(service: string, profile: string): Promise
       configFileSelector: (section) => booleanSelector(section, "ignore_configured_endpoint_urls", SelectorType.CONFIG),
       default: false,
     },
-    { profile },
+    ofProfile,
   )();
   if (isIgnored) return undefined;
   const name = service.replaceAll(" ", "_");
@@ -32,11 +42,13 @@ export async function profileEndpoint(service: string, profile: string): Promise
         if (services === undefined) return endpoint;
         const endpoints = file?.[`services.${services}`];
         if (endpoints === undefined)
-          throw new Error(`the profile "${profile}" names the services "${services}", which do not exist`);
+          throw new Error(
+            `${profile === undefined ? "the profile" : `the profile "${profile}"`} names the services "${services}", which do not exist`,
+          );
         return endpoints[`${name.toLowerCase()}.endpoint_url`] ?? endpoint;
       },
       default: undefined,
     },
-    { profile },
+    ofProfile,
   )();
 }

@@ -52,6 +52,7 @@ export async function* stackTargets({
         name: workflow,
         where: `stack ${stack.StackName}`,
         stack: stack.StackName,
+        logGroups: { producer: names.producerLogGroup, consumer: names.consumerLogGroup },
         running: true,
         local: undefined,
         openResults: async () =>

@@ -13,6 +13,8 @@ export interface Target {
   /** The stack's name; `undefined` on this machine. */
   readonly stack: string | undefined;
   readonly services: ServiceClients;
+  /** The names of the log groups of the functions. `undefined` on this machine, where the logs are files. */
+  readonly logGroups?: Readonly<Record<"producer" | "consumer", string>>;
   /** Whether consumers are running: those of a deployed stack, or of an engine in another process. */
   readonly running: boolean;
   /** Opens the store of the workflow's results. Returns `undefined` if the stack has none. */

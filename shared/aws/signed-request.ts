@@ -25,32 +25,51 @@ export interface SignedRequest {
  */
 export async function signedRequest(request: SignedRequest): Promise<Readonly<Record<string, unknown>>> {
   const { service, region, endpoint, target, signal } = request;
+  const response = await postSigned({
+    service,
+    region,
+    endpoint,
+    headers: { "content-type": "application/x-amz-json-1.1", "x-amz-target": target },
+    body: JSON.stringify(request.body),
+    credentials: await defaultProvider()(),
+    signal,
+  });
+  const answer = (await response.json().catch(() => ({}))) as Record<string, unknown>;
+  if (!response.ok) throw awsError(answer, response.status);
+  return answer;
+}
+
+/** The credentials of a request. */
+export interface RequestCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string | undefined;
+}
+
+/** A POST request to a service of AWS, in any of its protocols. */
+export interface SignedPost extends Pick<SignedRequest, "service" | "region" | "endpoint" | "signal"> {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly credentials: RequestCredentials;
+}
+
+/** Signs a POST request and sends it once. */
+export async function postSigned(post: SignedPost): Promise<Response> {
+  const { service, region, endpoint, body, signal } = post;
   const url = new URL("/", endpoint);
-  const body = JSON.stringify(request.body);
-  const { accessKeyId, secretAccessKey, sessionToken } = await defaultProvider()();
+  const { accessKeyId, secretAccessKey, sessionToken } = post.credentials;
   const { headers } = new RequestSigner(
-    {
-      service,
-      region,
-      method: "POST",
-      host: url.host,
-      path: "/",
-      headers: { "content-type": "application/x-amz-json-1.1", "x-amz-target": target },
-      body,
-    },
+    { service, region, method: "POST", host: url.host, path: "/", headers: { ...post.headers }, body },
     { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) },
   ).sign();
   const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MILLISECONDS);
-  const response = await fetch(url, {
+  return await fetch(url, {
     method: "POST",
     headers: headers as Record<string, string>,
     body,
     redirect: "error",
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
   });
-  const answer = (await response.json().catch(() => ({}))) as Record<string, unknown>;
-  if (!response.ok) throw awsError(answer, response.status);
-  return answer;
 }
 
 /** The domain of AWS in a region, without the name of a service. */

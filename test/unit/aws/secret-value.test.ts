@@ -56,8 +56,8 @@ test("secretText throws the error that AWS names, and refuses a secret without a
     name: "AccessDeniedException",
     message: "not you",
   });
-  await using odd = await secretsManager(500, "?");
-  await expect(secretText(ARN, odd.environment, never)).rejects.toThrow("HTTP 500");
+  await using odd = await secretsManager(404, "?");
+  await expect(secretText(ARN, odd.environment, never)).rejects.toThrow("HTTP 404");
   await using binary = await secretsManager(200, { SecretBinary: "AA==" });
   await expect(secretText(ARN, binary.environment, never)).rejects.toThrow("it must have a SecretString");
 });

@@ -22,7 +22,7 @@ const none: Pick<Summary, "dead" | "deadByReason"> = { dead: 0, deadByReason: {}
 
 const formatted = (changes: Partial<Summary> = {}) =>
   stripVTControlCharacters(
-    formatSummary({ ...completed, ...changes }, { name: "cities", concurrency: 50, logs: ".sluice/cities/logs" }),
+    formatSummary({ ...completed, ...changes }, { name: "cities", concurrency: 50 }),
   );
 
 describe("a run's summary", () => {
@@ -93,9 +93,9 @@ describe("a run's summary", () => {
     expect(formatted()).not.toContain(resume);
   });
 
-  test("names the producer's log if the source failed, because no task may have run, and else the consumer's", () => {
-    const producer = "less .sluice/cities/logs/producer.log  read the source's log";
-    const consumer = "less .sluice/cities/logs/consumer.log  read the tasks' log";
+  test("suggests the errors if the source failed, because no task may have run, and else all lines", () => {
+    const producer = "npx sluice logs cities --error  show the errors of the source";
+    const consumer = "npx sluice logs cities    show what the tasks logged";
     expect(formatted({ status: "failed" })).toContain(producer);
     expect(formatted({ status: "failed" })).not.toContain(consumer);
     expect(formatted({ status: "failed", cancelled: 3 })).toContain(consumer);

@@ -1,0 +1,60 @@
+import type { LogLevel, LogLine } from "../logs/log-line.ts";
+import { style } from "./format.ts";
+import { oneLine, printable } from "./printable.ts";
+
+const STYLES = { debug: "dim", info: "cyan", warn: "yellow", error: "red" } as const satisfies Record<LogLevel, string>;
+
+const TIME = "HH:MM:SS.mmm".length;
+
+/** A line of a log for people: its time here, its level, its item, the message, and the fields. */
+export function logText(line: LogLine, now = Date.now()): string {
+  const { level, attempt } = line;
+  const [message = "", ...more] = printable(line.message).split("\n");
+  const item = line.item === undefined ? "" : line.item.slice(line.item.indexOf("/") + 1);
+  const again = attempt !== undefined && attempt > 1 ? `(attempt ${attempt})` : "";
+  const errors: string[] = [];
+  const fields = Object.entries(line.fields).flatMap(([name, value]) => {
+    const error = errorLines(value);
+    if (error === undefined) return `${oneLine(name)}=${valueText(value)}`;
+    errors.push(...error);
+    return [];
+  });
+  const from = line.from === "producer" ? "producer" : "";
+  const head = [
+    style("dim", timeText(line.at, now)),
+    style(STYLES[level], level.padEnd(5)),
+    ...[item, from, again].filter((part) => part !== "").map((part) => style("dim", part)),
+    level === "error" ? style("red", message) : message,
+    ...fields.map((field) => style("dim", field)),
+  ];
+  return [head.join("  "), ...[...more, ...errors].map((rest) => `  ${rest}`)].join("\n");
+}
+
+const two = (value: number): string => String(value).padStart(2, "0");
+
+/** The time in this machine's zone, with the date if that is not today. `toLocaleTimeString` would be slow. */
+function timeText(at: number | undefined, now: number): string {
+  if (at === undefined) return " ".repeat(TIME);
+  const date = new Date(at);
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+  const today = new Date(now);
+  const isToday =
+    date.getDate() === today.getDate() &&
+    date.getMonth() === today.getMonth() &&
+    date.getFullYear() === today.getFullYear();
+  return isToday ? time : `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${time}`;
+}
+
+/** A text without blanks as it is, so that it can be read; everything else as JSON. */
+function valueText(value: unknown): string {
+  if (typeof value === "string" && /^[^\s"'=]+$/.test(value)) return printable(value);
+  return printable(JSON.stringify(value) ?? String(value));
+}
+
+/** The lines of an error, which the logger writes as an object with `name`, `message` and `stack`. */
+function errorLines(value: unknown): readonly string[] | undefined {
+  if (typeof value !== "object" || value === null || !("name" in value) || !("message" in value)) return undefined;
+  const { name, message, stack } = value as Readonly<Record<string, unknown>>;
+  const frames = typeof stack === "string" ? stack.split("\n").filter((frame) => /^\s+at /.test(frame)) : [];
+  return printable([`${name}: ${message}`, ...frames].join("\n")).split("\n");
+}
