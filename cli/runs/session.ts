@@ -148,7 +148,7 @@ async function workUntilDone(
   { run, before }: { readonly run: string; readonly before: CountsBefore },
   { soon, atOnce }: RunInterrupts,
 ): Promise<number> {
-  const { startUp, loaded, topology, json } = session;
+  const { startUp, loaded, topology, state, json } = session;
   const { display } = startUp;
   const history = new HistoryWriter(state, run);
   const { concurrency: ceiling } = topology;

@@ -21,9 +21,7 @@ const completed: Summary = {
 const none: Pick<Summary, "dead" | "deadByReason"> = { dead: 0, deadByReason: {} };
 
 const formatted = (changes: Partial<Summary> = {}) =>
-  stripVTControlCharacters(
-    formatSummary({ ...completed, ...changes }, { name: "cities", concurrency: 50 }),
-  );
+  stripVTControlCharacters(formatSummary({ ...completed, ...changes }, { name: "cities", concurrency: 50 }));
 
 describe("a run's summary", () => {
   test("says how often the service refused, and which limit the fleet has found", () => {
@@ -95,11 +93,11 @@ describe("a run's summary", () => {
 
   test("suggests the errors if the source failed, because no task may have run, and else all lines", () => {
     const producer = "npx sluice logs cities --error  show the errors of the source";
-    const consumer = "npx sluice logs cities    show what the tasks logged";
+    const consumer = /npx sluice logs cities +show what the tasks logged/;
     expect(formatted({ status: "failed" })).toContain(producer);
-    expect(formatted({ status: "failed" })).not.toContain(consumer);
-    expect(formatted({ status: "failed", cancelled: 3 })).toContain(consumer);
-    expect(formatted()).toContain(consumer);
+    expect(formatted({ status: "failed" })).not.toMatch(consumer);
+    expect(formatted({ status: "failed", cancelled: 3 })).toMatch(consumer);
+    expect(formatted()).toMatch(consumer);
     expect(formatted()).not.toContain(producer);
   });
 
