@@ -36,6 +36,8 @@ const STRIKING_IN_REAL_TIME_MILLISECONDS = 75_000;
 
 /** A run that has not ended by then never ends. The longest waits take a minute: a pause, or a clock that is set back. */
 const LONGEST_RUN_MILLISECONDS = 180_000;
+/** The same with a limit of the rate. With `refill: false`, each invocation waits for its share. */
+const LONGEST_LIMITED_RUN_MILLISECONDS = 480_000;
 
 /** The time for duplicates that are left when a run has ended, and might change it. */
 const SETTLING_MILLISECONDS = 12_000;
@@ -99,6 +101,7 @@ class Harness {
     const elapsed = () => monotonicMilliseconds() - begun;
     this.#startEngine();
     const striking = this.#plan.realTimes ? STRIKING_IN_REAL_TIME_MILLISECONDS : STRIKING_MILLISECONDS;
+    const longest = this.#plan.rateLimit === undefined ? LONGEST_RUN_MILLISECONDS : LONGEST_LIMITED_RUN_MILLISECONDS;
     let endedAt: number | undefined;
     for (;;) {
       await setTimeout(TICK_MILLISECONDS);
@@ -115,8 +118,8 @@ class Harness {
       if (settled && handled && hasFinalResults && this.#engine !== undefined && this.#endpoints !== undefined) break;
       // The engine ended although the harness did not kill it.
       if (this.#violations.length > 0) break;
-      if (elapsed() > LONGEST_RUN_MILLISECONDS) {
-        this.#violations.push(`the run has not ended within ${LONGEST_RUN_MILLISECONDS / 1_000} s`);
+      if (elapsed() > longest) {
+        this.#violations.push(`the run has not ended within ${longest / 1_000} s`);
         break;
       }
     }

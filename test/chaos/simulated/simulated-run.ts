@@ -24,6 +24,8 @@ const STRIKING_MILLISECONDS = 25_000;
 const STRIKING_IN_REAL_TIME_MILLISECONDS = 75_000;
 /** A run that has not ended by then never ends. */
 const LONGEST_RUN_MILLISECONDS = 240_000;
+/** The same with a limit of the rate. With `refill: false`, each invocation waits for its share. */
+const LONGEST_LIMITED_RUN_MILLISECONDS = 480_000;
 /** The time for duplicates that are left when a run has ended, and might change it. */
 const SETTLING_MILLISECONDS = 12_000;
 /** How long another engine takes to start after one was killed: at least, and how much longer at most. */
@@ -151,6 +153,7 @@ class SimulatedRun {
     void this.#start();
     for (const storm of this.#plan.objectStorms ?? []) void this.#objectStorm(storm);
     const striking = this.#plan.realTimes ? STRIKING_IN_REAL_TIME_MILLISECONDS : STRIKING_MILLISECONDS;
+    const longest = this.#plan.rateLimit === undefined ? LONGEST_RUN_MILLISECONDS : LONGEST_LIMITED_RUN_MILLISECONDS;
     let calm = false;
     let endedAt: number | undefined;
     for (;;) {
@@ -169,8 +172,8 @@ class SimulatedRun {
       if (endedAt !== undefined && isHandled && engine !== undefined) {
         if (engine.messages === 0 || elapsed() > endedAt + SETTLING_MILLISECONDS) break;
       }
-      if (elapsed() > LONGEST_RUN_MILLISECONDS) {
-        this.#violations.push(`the run has not ended within ${LONGEST_RUN_MILLISECONDS / 1_000} s`);
+      if (elapsed() > longest) {
+        this.#violations.push(`the run has not ended within ${longest / 1_000} s`);
         break;
       }
     }
