@@ -5,6 +5,7 @@ import { purge } from "../../shared/dead-letters/purge.ts";
 import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
 import { redrive } from "../../shared/dead-letters/redrive.ts";
 import type { ScanProgress, ScanResult } from "../../shared/dead-letters/scan.ts";
+import { hasEnded } from "../../shared/ledger/run-record.ts";
 import type { ItemEdits } from "../../ui/server/api.ts";
 import type { DeadLetterWork, OnProgress, WorkResult } from "../../ui/server/place.ts";
 import { Backup, backupName } from "../dlq/backup.ts";
@@ -25,7 +26,7 @@ export async function loadDeadLetters(
   return { message: [`${plural(result.looked, "dead letter")} loaded.`, ...notesOf(result)].join(" ") };
 }
 
-/** Sends dead letters back, or says what would be sent. Also returns the runs whose items are pending again. */
+/** Sends dead letters back, or says what would be sent. Also returns the runs that had ended and have pending items again. */
 export async function redriveSelected(
   target: Target,
   work: DeadLetterWork & {
@@ -62,7 +63,13 @@ export async function redriveSelected(
     ...stay,
     ...notesOf(result),
   ].join(" ");
-  return { message, refusals, gone, runs: Object.keys(runs) };
+  return { message, refusals, gone, runs: await endedOf(target, Object.keys(runs)) };
+}
+
+/** The runs that have ended. Others go on by themselves, or the user has paused them. */
+async function endedOf({ services }: Target, ids: readonly string[]): Promise<readonly string[]> {
+  const runs = await Promise.all(ids.map((id) => services.runs.find(id)));
+  return runs.flatMap((run) => (run !== undefined && hasEnded(run) ? [run.id] : []));
 }
 
 /** Deletes dead letters, each after it was written to a backup in the current directory. */

@@ -33,15 +33,22 @@ interface Watched {
   throttledAtStart: number | undefined;
 }
 
-/** Lets one request through in a second. */
+/** Lets one request through in a second, in the order in which they ask. */
 export class RequestPace {
+  readonly #now: () => number;
+  readonly #sleep: (milliseconds: number) => Promise<unknown>;
   #freeAt = 0;
 
+  constructor(now: () => number = Date.now, sleep: (milliseconds: number) => Promise<unknown> = setTimeout) {
+    this.#now = now;
+    this.#sleep = sleep;
+  }
+
   readonly wait = async (): Promise<void> => {
-    const now = Date.now();
+    const now = this.#now();
     const at = Math.max(now, this.#freeAt);
     this.#freeAt = at + REQUEST_MILLISECONDS;
-    if (at > now) await setTimeout(at - now);
+    if (at > now) await this.#sleep(at - now);
   };
 }
 
