@@ -46,7 +46,7 @@ export const GATE: readonly GatePart[] = [
   { folder: "test/exploration", adds: "every order of the ledger's steps in small scopes, and a mutant of each rule" },
   { folder: "test/docs", adds: "the snippets of the README and the guides, and the API reference" },
   { folder: "test/chaos", adds: "runs whose processes and requests fail at random" },
-  { folder: "test/browser", adds: "web pages that attack the engine in Chromium" },
+  { folder: "test/browser", adds: "the dashboard in Chromium, and web pages that attack the dashboard and the engine" },
   { folder: "test/deploy", adds: "a deployment to an emulator of AWS, and the packed library" },
 ];
 

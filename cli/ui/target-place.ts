@@ -93,8 +93,9 @@ export abstract class TargetPlace implements Place {
     if (dryRun) return result;
     this.changed(workflow);
     // Without an engine, nobody would process the items that are pending again.
-    if (!works) this.#resumeAll(workflow, result.runs);
-    return result;
+    if (works || result.runs.length === 0) return result;
+    this.#resumeAll(workflow, result.runs);
+    return { ...result, message: `${result.message} An engine starts now, and processes them.` };
   }
 
   async purge(work: DeadLetterWork): Promise<WorkResult> {

@@ -6,7 +6,7 @@ export default defineConfig({
   test: {
     root: fileURLToPath(new URL("../..", import.meta.url)),
     include: ["test/browser/**/*.test.ts"],
-    testTimeout: 60_000,
+    testTimeout: 400_000,
     hookTimeout: 60_000,
   },
 });
