@@ -66,7 +66,9 @@ async function test({ folder, ...of }: Area): Promise<readonly Result[]> {
   };
   const met = new MetPairs(name, code);
   for (const [pass, { above, costs, most }] of PASSES.entries()) {
-    const hits = coverage.hits(above, costs, most);
+    // Who names tests wants each mutant to meet all of them, except for the dearest.
+    const isNamed = values.tests !== undefined && Number.isFinite(costs);
+    const hits = coverage.hits(above, costs, isNamed ? Number.POSITIVE_INFINITY : most);
     const polluters = new Set<string>();
     for (let round = 1; ; round++) {
       const { ticks } = coverage;

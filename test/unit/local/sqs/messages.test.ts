@@ -421,6 +421,16 @@ describe("a message of a FIFO queue", () => {
     expect(await counts(FifoUrl)).toEqual([0, 3, 0]);
   });
 
+  test("is delivered with at most as many others as the receiver asks for, of several groups", async () => {
+    for (const group of ["a", "b"]) {
+      for (let index = 0; index < 4; index++) {
+        await send(ordered(group, { MessageBody: `${group}${index}`, MessageDeduplicationId: `${group}${index}` }));
+      }
+    }
+    const received = await receive(FifoUrl, { MaxNumberOfMessages: 6 });
+    expect(received.map(({ Body }) => Body)).toEqual(["a0", "a1", "a2", "a3", "b0", "b1"]);
+  });
+
   test("cannot be deleted or changed with a handle whose time is over", async () => {
     await send(ordered("g", { MessageDeduplicationId: "1" }));
     const [message] = await receive(FifoUrl);

@@ -384,6 +384,9 @@ describe("the list of queues", () => {
     expect(await list({ QueueNamePrefix: "-" })).toEqual({});
     const first = await list({ QueueNamePrefix: "b", MaxResults: 2 });
     expect(first).toEqual({ QueueUrls: ["b-1", "b-2"].map(url), NextToken: expect.any(String) });
+    expect(
+      await list({ QueueNamePrefix: "b", MaxResults: 2, NextToken: (await list({ MaxResults: 3 })).NextToken }),
+    ).toEqual({ QueueUrls: [url("b-3")] });
     const { NextToken } = first;
     expect(await list({ QueueNamePrefix: "b", MaxResults: 2, NextToken })).toEqual({ QueueUrls: [url("b-3")] });
     expect(await list({ QueueNamePrefix: "b", MaxResults: 3 })).toEqual({
