@@ -1,10 +1,12 @@
 import { DescribeTableCommand, DynamoDBClient, ScanCommand, type ScanCommandOutput } from "@aws-sdk/client-dynamodb";
 import { mockClient } from "aws-sdk-client-mock";
+import fc from "fast-check";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConfigurationError, type Cursor, dynamoDbScan, Throttled, UnreadableItem } from "../../../shared/index.ts";
-import { type DynamoDbScanOptions, dynamoDbScanWith } from "../../../shared/sources/dynamodb-scan.ts";
+import { type DynamoDbScanOptions, dynamoDbScanWith, scanSegments } from "../../../shared/sources/dynamodb-scan.ts";
 import { ReadRate } from "../../../shared/sources/read-rate.ts";
 import { s3Error as dynamoDbError } from "../../helpers/fake-s3.ts";
+import { seeds } from "../../helpers/seeds.ts";
 import { itemsOf, pagesOf, readContext } from "./reading.ts";
 
 const mock = mockClient(DynamoDBClient);
@@ -106,6 +108,58 @@ describe("pages", () => {
       },
     ]);
   });
+});
+
+/** A table whose items are in the order of a hash, and whose responses hold few of them. */
+function tableOf(keys: readonly number[], mostScanned: number): void {
+  const hashOf = (key: number) => Math.imul(key + 1, 0x9e3779b1) >>> 0;
+  const inOrder = keys.toSorted((left, right) => hashOf(left) - hashOf(right));
+  mock.on(ScanCommand).callsFake(({ Segment = 0, TotalSegments = 1, ExclusiveStartKey, Limit = mostScanned }) => {
+    // A skewed division: the first segment has half of the hashes.
+    const segmentOf = (key: number) =>
+      TotalSegments === 1 || hashOf(key) < 2 ** 31 ? 0 : 1 + (hashOf(key) % (TotalSegments - 1));
+    const own = inOrder.filter((key) => segmentOf(key) === Segment);
+    const begin = ExclusiveStartKey === undefined ? 0 : own.indexOf(Number(ExclusiveStartKey.id.N)) + 1;
+    const read = own.slice(begin, begin + Math.min(Limit, mostScanned));
+    const last = read.at(-1);
+    const more = begin + read.length < own.length;
+    return {
+      Items: read.map((key) => id(key)),
+      ScannedCount: read.length,
+      ...((more || Limit === read.length) && last !== undefined && { LastEvaluatedKey: id(last) }),
+    };
+  });
+}
+
+test("any table, responses, pages and segments: the segments have exactly the items of the whole table, and continue", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uniqueArray(fc.nat(1_000), { maxLength: 30 }),
+      fc.integer({ min: 1, max: 8 }),
+      fc.integer({ min: 1, max: 6 }),
+      fc.integer({ min: 1, max: 8 }),
+      async (keys, mostScanned, pageSize, count) => {
+        mock.resetHistory();
+        tableOf(keys, mostScanned);
+        const read: unknown[] = [];
+        for (const segment of scanSegments(count)) {
+          const source = () =>
+            dynamoDbScanWith({ table: "customers", pageSize }, { segment, sleep: async () => undefined });
+          const pages = await pagesOf(source());
+          read.push(...pages.flatMap(({ items }) => items));
+          // Only where the pages are divided may a walk from a cursor differ: not in its items.
+          const at = pages.length >> 1;
+          const { next } = pages[at] ?? {};
+          const rest = pages.slice(at + 1).flatMap(({ items }) => items);
+          if (next !== undefined && next !== null) expect(await itemsOf(source(), next)).toEqual(rest);
+        }
+        const ids = read.map((item) => (item as { readonly id: number }).id);
+        expect(ids.toSorted((left, right) => left - right)).toEqual(keys.toSorted((left, right) => left - right));
+        expect(await itemsOf(scan({ pageSize }))).toHaveLength(keys.length);
+      },
+    ),
+    { numRuns: seeds(40) },
+  );
 });
 
 describe("the size", () => {

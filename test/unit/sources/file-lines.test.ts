@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ConfigurationError, SourceError } from "../../../shared/base/errors.ts";
 import { type FileLinesOptions, fileLines, UnreadableItem } from "../../../shared/sources/index.ts";
+import { seeds } from "../../helpers/seeds.ts";
 import { itemsOf, pagesOf, readContext, restartable } from "./reading.ts";
 
 const CHUNK_BYTES = 65_536;
@@ -64,7 +65,7 @@ describe("fileLines, JSON Lines", () => {
           expect(pages.flatMap((page) => page.items)).toEqual(lines.map((line) => JSON.parse(line)));
         },
       ),
-      { numRuns: 80 },
+      { numRuns: seeds(80) },
     );
   });
 
@@ -161,7 +162,7 @@ describe("fileLines, CSV", () => {
           expect(pages.flatMap((page) => page.items)).toEqual(all.map(([a, b]) => ({ 'Größe, "m"': a, b })));
         },
       ),
-      { numRuns: 80 },
+      { numRuns: seeds(80) },
     );
   });
 
@@ -179,7 +180,7 @@ describe("fileLines, CSV", () => {
         const deadLetters = (of: string) => of.replaceAll(/[^aé🏙]/gu, "");
         expect(deadLetters(text)).toBe(deadLetters(content));
       }),
-      { numRuns: 300 },
+      { numRuns: seeds(300) },
     );
   });
 

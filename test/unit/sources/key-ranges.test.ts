@@ -5,6 +5,7 @@ import { S3Reader } from "../../../shared/aws/s3-objects.ts";
 import { boundariesOf, compareUtf8, keyRanges } from "../../../shared/sources/key-ranges.ts";
 import { listObjects } from "../../../shared/sources/s3-objects.ts";
 import { FakeS3 } from "../../helpers/fake-s3.ts";
+import { seeds } from "../../helpers/seeds.ts";
 import { never } from "./reading.ts";
 
 let s3: FakeS3;
@@ -43,7 +44,7 @@ test("any key is in exactly one range, whatever the boundaries are", () => {
         expect(holding).toHaveLength(1);
       }
     }),
-    { numRuns: 200 },
+    { numRuns: seeds(200) },
   );
 });
 
@@ -68,7 +69,7 @@ test("the listings of the ranges are together exactly the listing of the bucket"
         listed.push(...(await list(range)));
       expect(listed).toEqual(keys.toSorted(compareUtf8));
     }),
-    { numRuns: 50 },
+    { numRuns: seeds(50) },
   );
 });
 
@@ -127,6 +128,6 @@ test("rows with composite keys, gaps and repeated percentiles are in exactly one
         }
       },
     ),
-    { numRuns: 200 },
+    { numRuns: seeds(200) },
   );
 });

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ConfigurationError, type Cursor, s3Lines, UnreadableItem } from "../../../shared/index.ts";
 import { type S3LinesOptions, s3LinesWith } from "../../../shared/sources/s3-lines.ts";
 import { FakeS3, s3Error } from "../../helpers/fake-s3.ts";
+import { seeds } from "../../helpers/seeds.ts";
 import { itemsOf, pagesOf, readContext, restartable } from "./reading.ts";
 
 let s3: FakeS3;
@@ -326,6 +327,6 @@ test("any objects, pages and compression: the items are the lines in order, from
         expect(pages.flatMap(({ items }) => items)).toEqual(objects.flat());
       },
     ),
-    { numRuns: 30 },
+    { numRuns: seeds(30) },
   );
 });

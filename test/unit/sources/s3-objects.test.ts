@@ -5,6 +5,7 @@ import { ConfigurationError, Throttled } from "../../../shared/index.ts";
 import { s3Objects } from "../../../shared/sources/index.ts";
 import { sourceWaitOf } from "../../../shared/sources/source-wait.ts";
 import { FakeS3, s3Error } from "../../helpers/fake-s3.ts";
+import { seeds } from "../../helpers/seeds.ts";
 import { itemsOf, pagesOf, restartable } from "./reading.ts";
 
 let s3: FakeS3;
@@ -263,6 +264,6 @@ test("any keys, responses and pages: the items are the keys in order, from each 
         expect(pages.flatMap(({ items }) => items.map(({ key }) => key))).toEqual(expected);
       },
     ),
-    { numRuns: 40 },
+    { numRuns: seeds(40) },
   );
 });

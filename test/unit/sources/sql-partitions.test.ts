@@ -1,12 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { partitionCount, sampleStatement, sqlPartitions } from "../../../shared/sources/sql-partitions.ts";
+import { seeds } from "../../helpers/seeds.ts";
 import { distinct, partitionsCoverTables, Rows, walk } from "./sql-tables.ts";
 
 describe("sqlPartitions", () => {
   // The gate tries 10,000.
   test("cover a table exactly, whichever keys the sample has", async () => {
-    await partitionsCoverTables(500);
+    await partitionsCoverTables(seeds(500));
   });
 
   test("refuse equal keys as a serial walk does", async () => {
@@ -18,7 +19,7 @@ describe("sqlPartitions", () => {
         const results = await Promise.allSettled(sqlPartitions(keys, parts).map(({ cursor }) => walk(rows, cursor)));
         expect(results.filter(({ status }) => status === "rejected")).toHaveLength(1);
       }),
-      { numRuns: 300 },
+      { numRuns: seeds(300) },
     );
   });
 

@@ -3,6 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type SqliteRowsOptions, sqliteRows, UnreadableItem } from "../../../shared/sources/index.ts";
+import { seeds } from "../../helpers/seeds.ts";
 import { temporaryDirectory } from "../../helpers/test-engine.ts";
 import { itemsOf, pagesOf, readContext, restartable } from "./reading.ts";
 
@@ -152,7 +153,7 @@ describe("the pages of any table", () => {
           expect(items.map(({ n }) => Number(n)).toSorted((x, y) => x - y)).toEqual(keys.map((_, n) => n));
         },
       ),
-      { numRuns: 60 },
+      { numRuns: seeds(60) },
     );
   });
 });

@@ -1,0 +1,119 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import {
+  dynamoDbScan,
+  type Page,
+  postgresRows,
+  type Source,
+  s3Lines,
+  s3Objects,
+  UnreadableItem,
+} from "../../shared/sources/index.ts";
+
+/** A source to walk, as JSON: the other process makes it. */
+export type WalkedSource =
+  | { readonly tag: "lines"; readonly bucket: string; readonly key: string; readonly format: "jsonl" | "csv" }
+  | { readonly tag: "objects"; readonly bucket: string }
+  | { readonly tag: "table"; readonly table: string }
+  | {
+      readonly tag: "rows";
+      readonly table: string;
+      readonly host: string;
+      readonly port: number;
+      readonly user: string;
+    };
+
+export interface Walk {
+  readonly source: WalkedSource;
+  /** Each item has a number from 0 to this one, exclusive. */
+  readonly items: number;
+}
+
+/** What a walk found. */
+export interface Walked {
+  readonly items: number;
+  /** Items whose number an earlier item had. */
+  readonly twice: number;
+  /** Numbers that no item had. */
+  readonly missing: number;
+  readonly unreadable: number;
+  /** Of the reading process, when a tenth of the items was read, and at its peak. */
+  readonly megabytesAtTenth: number;
+  readonly megabytesAtPeak: number;
+  readonly seconds: number;
+}
+
+function open(walked: WalkedSource): { readonly source: Source; readonly numberOf: (item: never) => number } {
+  switch (walked.tag) {
+    case "lines": {
+      const { bucket, key, format } = walked;
+      return {
+        source: format === "csv" ? s3Lines({ bucket, key, format }) : s3Lines({ bucket, key, format }),
+        numberOf: (item: { readonly id: unknown }) => Number(item.id),
+      };
+    }
+    case "objects":
+      return {
+        source: s3Objects({ bucket: walked.bucket }),
+        numberOf: (item: { readonly key: string }) => Number(item.key.slice(item.key.lastIndexOf("/") + 1)),
+      };
+    case "table":
+      return { source: dynamoDbScan({ table: walked.table }), numberOf: (item: { readonly id: number }) => item.id };
+    case "rows": {
+      const { table, host, port, user } = walked;
+      const connect = { host, port, user, database: "postgres" };
+      return {
+        source: postgresRows({ connect, table, key: "id" }),
+        numberOf: (item: { readonly id: number }) => item.id,
+      };
+    }
+  }
+}
+
+/** Reads a source from its beginning to its end, as a producer does: page after page, and nothing is kept. */
+export async function walk({ source: walked, items }: Walk): Promise<Walked> {
+  const { source, numberOf } = open(walked);
+  const seen = new Uint8Array(items);
+  const found = { items: 0, twice: 0, unreadable: 0 };
+  let atTenth = 0;
+  const begunAt = performance.now();
+  const context = { signal: new AbortController().signal, warn: () => {} };
+  for await (const page of source.pages(undefined, context) as AsyncIterable<Page<never>>) {
+    for (const item of page.items) {
+      found.items++;
+      if ((item as unknown) instanceof UnreadableItem) found.unreadable++;
+      else {
+        const number = numberOf(item);
+        if (seen[number] === 1) found.twice++;
+        seen[number] = 1;
+      }
+    }
+    if (atTenth === 0 && found.items >= items / 10) atTenth = process.memoryUsage.rss();
+  }
+  return {
+    ...found,
+    missing: seen.reduce((missing, each) => missing + (each === 0 ? 1 : 0), 0),
+    megabytesAtTenth: Math.round(atTenth / 2 ** 20),
+    megabytesAtPeak: Math.round(process.resourceUsage().maxRSS / 1_024),
+    seconds: Math.round(performance.now() - begunAt) / 1_000,
+  };
+}
+
+/** `walk` in a process of its own, whose memory is that of the source alone. */
+export async function walkAlone(walked: Walk): Promise<Walked> {
+  const child = fork(fileURLToPath(import.meta.url), [JSON.stringify(walked)], {
+    execArgv: ["--no-warnings"],
+    env: { ...process.env, SLUICE_TEST_WALKS: "1" },
+  });
+  const [result] = (await Promise.race([
+    once(child, "message"),
+    once(child, "exit").then(([code]) => Promise.reject(new Error(`the reading process ended with ${code}`))),
+  ])) as [Walked];
+  child.disconnect();
+  return result;
+}
+
+if (process.env.SLUICE_TEST_WALKS === "1" && process.argv[1] === fileURLToPath(import.meta.url)) {
+  process.send?.(await walk(JSON.parse(process.argv[2] ?? "")));
+}

@@ -1,0 +1,220 @@
+import { Agent, request } from "node:http";
+import { BatchWriteItemCommand, CreateTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import {
+  CompleteMultipartUploadCommand,
+  CreateBucketCommand,
+  CreateMultipartUploadCommand,
+  S3Client,
+  UploadPartCommand,
+} from "@aws-sdk/client-s3";
+import { buildApp } from "fauxqs";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { startDynamoDb } from "../../../local/dynamodb/dynalite-server.ts";
+import { hasPostgres, startTestPostgres } from "../../helpers/postgres.ts";
+import { type Walk, type Walked, walk, walkAlone } from "../../helpers/walked-source.ts";
+
+/**
+ * The gate reads small sources. With `SLUICE_REAL_SOURCES=full`, the sources are as large as in
+ * `docs/internals/reliability.md`, and a process of its own reads each of them, so that its memory can be measured.
+ */
+const isFull = process.env.SLUICE_REAL_SOURCES === "full";
+const SIZES = isFull
+  ? { lines: 4_000_000, rowsOfCsv: 500_000, keys: 300_000, items: 200_000, rows: 1_000_000 }
+  : { lines: 20_000, rowsOfCsv: 5_000, keys: 1_200, items: 1_000, rows: 5_000 };
+/** What a source may need more at its end than after a tenth of its items. */
+const GROWTH_MEGABYTES = 60;
+const HOUR_MILLISECONDS = 3_600_000;
+
+async function isExact(walked: Walk): Promise<Walked> {
+  const found = await (isFull ? walkAlone(walked) : walk(walked));
+  if (isFull) console.log(JSON.stringify({ ...walked.source, ...found }));
+  expect(found).toMatchObject({ items: walked.items, twice: 0, missing: 0, unreadable: 0 });
+  if (isFull) expect(found.megabytesAtPeak - found.megabytesAtTenth).toBeLessThan(GROWTH_MEGABYTES);
+  return found;
+}
+
+beforeAll(() => {
+  vi.stubEnv("AWS_REGION", "us-east-1");
+  vi.stubEnv("AWS_ACCESS_KEY_ID", "test");
+  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "test");
+});
+afterAll(() => {
+  vi.unstubAllEnvs();
+});
+
+describe("in an emulator of S3", () => {
+  const app = buildApp({ logger: false });
+  let endpoint = "";
+  let client: S3Client;
+  beforeAll(async () => {
+    endpoint = await app.listen({ port: 0, host: "127.0.0.1" });
+    vi.stubEnv("AWS_ENDPOINT_URL_S3", endpoint);
+    client = new S3Client({ forcePathStyle: true });
+    for (const Bucket of ["files", "keys"]) await client.send(new CreateBucketCommand({ Bucket }));
+  });
+  afterAll(async () => {
+    client.destroy();
+    app.server.closeAllConnections();
+    await app.close();
+  });
+
+  /** Writes an object in parts. @returns Its size in bytes. */
+  async function upload(Key: string, chunks: Iterable<string>): Promise<number> {
+    const object = { Bucket: "files", Key };
+    const { UploadId } = await client.send(new CreateMultipartUploadCommand(object));
+    const Parts: { PartNumber: number; ETag: string | undefined }[] = [];
+    let size = 0;
+    let held: Buffer[] = [];
+    let bytes = 0;
+    const send = async () => {
+      const PartNumber = Parts.length + 1;
+      const part = { ...object, UploadId, PartNumber, Body: Buffer.concat(held) };
+      const { ETag } = await client.send(new UploadPartCommand(part));
+      Parts.push({ PartNumber, ETag });
+      size += bytes;
+      held = [];
+      bytes = 0;
+    };
+    for (const chunk of chunks) {
+      const buffer = Buffer.from(chunk);
+      held.push(buffer);
+      bytes += buffer.length;
+      if (bytes >= 8 * 2 ** 20) await send();
+    }
+    if (bytes > 0) await send();
+    await client.send(new CompleteMultipartUploadCommand({ ...object, UploadId, MultipartUpload: { Parts } }));
+    return size;
+  }
+
+  test(
+    "s3Lines reads each line of a large JSONL object once, and its memory stays flat",
+    async () => {
+      function* lines() {
+        let text = "";
+        for (let id = 0; id < SIZES.lines; id++) {
+          // Some lines are longer than others: a few take 100 KB.
+          const length = id % 100_000 === 99_999 ? 100_000 : 150 + (id % 100);
+          text += `${JSON.stringify({ id, name: `ünï ${id}`, text: "x".repeat(length) })}\n`;
+          if (text.length < 500_000) continue;
+          yield text;
+          text = "";
+        }
+        yield text;
+      }
+      const size = await upload("large.jsonl", lines());
+      if (isFull) expect(size).toBeGreaterThan(1_000_000_000);
+      await isExact({
+        source: { tag: "lines", bucket: "files", key: "large.jsonl", format: "jsonl" },
+        items: SIZES.lines,
+      });
+    },
+    HOUR_MILLISECONDS,
+  );
+
+  test(
+    "s3Lines reads each row of a messy CSV object once",
+    async () => {
+      const FIELDS = ["plain", '"a, b"', '"line 1\nline 2"', '"says ""hi"""', "", '"\r\n,\n"', "ünï 😀", '"  "'];
+      function* rows() {
+        let text = "\ufeffid,first,second,third\r\n";
+        for (let id = 0; id < SIZES.rowsOfCsv; id++) {
+          const field = (by: number) => FIELDS[(id * by + Math.floor(id / 7)) % FIELDS.length];
+          const third = id % 50_000 === 4_999 ? `"${'long ""field""\n'.repeat(10_000)}"` : field(5);
+          // The last row has no line end.
+          const end = id === SIZES.rowsOfCsv - 1 ? "" : "\r\n";
+          text += `${id % 3 === 0 ? `"${id}"` : id},${field(1)},${field(3)},${third}${end}`;
+          if (text.length < 500_000) continue;
+          yield text;
+          text = "";
+        }
+        yield text;
+      }
+      await upload("messy.csv", rows());
+      await isExact({
+        source: { tag: "lines", bucket: "files", key: "messy.csv", format: "csv" },
+        items: SIZES.rowsOfCsv,
+      });
+    },
+    HOUR_MILLISECONDS,
+  );
+
+  test(
+    "s3Objects lists each key once",
+    async () => {
+      const agent = new Agent({ keepAlive: true, maxSockets: 30 });
+      const put = (id: number) =>
+        new Promise<void>((resolve, reject) => {
+          // Few prefixes with many keys. The emulator sorts by a locale, so the keys have lower-case letters and digits only.
+          const path = `/keys/${id < SIZES.keys / 10 ? "a" : "b"}/${String(id).padStart(7, "0")}`;
+          const sent = request(`${endpoint}${path}`, { method: "PUT", agent }, (response) => {
+            response.resume().on("end", resolve);
+          });
+          sent.on("error", reject).end("x");
+        });
+      let next = 0;
+      const putAll = async () => {
+        while (next < SIZES.keys) await put(next++);
+      };
+      await Promise.all(Array.from({ length: 30 }, putAll));
+      agent.destroy();
+      await isExact({ source: { tag: "objects", bucket: "keys" }, items: SIZES.keys });
+    },
+    HOUR_MILLISECONDS,
+  );
+});
+
+test(
+  "dynamoDbScan reads each item of a large table once",
+  async () => {
+    const server = await startDynamoDb({ accessKeyId: "test" });
+    vi.stubEnv("AWS_ENDPOINT_URL_DYNAMODB", server.endpoint);
+    const client = new DynamoDBClient();
+    try {
+      await client.send(
+        new CreateTableCommand({
+          TableName: "large",
+          BillingMode: "PAY_PER_REQUEST",
+          AttributeDefinitions: [{ AttributeName: "id", AttributeType: "N" }],
+          KeySchema: [{ AttributeName: "id", KeyType: "HASH" }],
+        }),
+      );
+      let next = 0;
+      const putAll = async () => {
+        while (next < SIZES.items) {
+          const begin = next;
+          next += 25;
+          const large = Array.from({ length: Math.min(25, SIZES.items - begin) }, (_, index) => ({
+            PutRequest: {
+              Item: { id: { N: String(begin + index) }, text: { S: "x".repeat(100 + (index % 9) * 100) } },
+            },
+          }));
+          await client.send(new BatchWriteItemCommand({ RequestItems: { large } }));
+        }
+      };
+      await Promise.all(Array.from({ length: 4 }, putAll));
+      await isExact({ source: { tag: "table", table: "large" }, items: SIZES.items });
+    } finally {
+      client.destroy();
+      await server.close();
+    }
+  },
+  HOUR_MILLISECONDS,
+);
+
+test.skipIf(!hasPostgres)(
+  "postgresRows reads each row of a large table once",
+  async () => {
+    const postgres = await startTestPostgres();
+    try {
+      await postgres.run(
+        `create table large (id int primary key, name text);
+       insert into large select n, repeat('x', n % 200) from generate_series(0, ${SIZES.rows - 1}) n; analyze large`,
+      );
+      const { socket: host, port } = postgres;
+      await isExact({ source: { tag: "rows", table: "large", host, port, user: "bench" }, items: SIZES.rows });
+    } finally {
+      await postgres.close();
+    }
+  },
+  HOUR_MILLISECONDS,
+);
