@@ -38,7 +38,7 @@ export interface Walked {
   /** Numbers that no item had. */
   readonly missing: number;
   readonly unreadable: number;
-  /** Of the reading process, when a tenth of the items was read, and at its peak. */
+  /** The most memory of the reading process until a tenth of the items was read, and until the end. */
   readonly megabytesAtTenth: number;
   readonly megabytesAtPeak: number;
   readonly seconds: number;
@@ -77,6 +77,8 @@ export async function walk({ source: walked, items }: Walk): Promise<Walked> {
   const seen = new Uint8Array(items);
   const found = { items: 0, twice: 0, unreadable: 0 };
   let atTenth = 0;
+  // `process.resourceUsage().maxRSS` of a child process begins with the memory of its parent.
+  let peak = 0;
   const begunAt = performance.now();
   const context = { signal: new AbortController().signal, warn: () => {} };
   for await (const page of source.pages(undefined, context) as AsyncIterable<Page<never>>) {
@@ -89,13 +91,14 @@ export async function walk({ source: walked, items }: Walk): Promise<Walked> {
         seen[number] = 1;
       }
     }
-    if (atTenth === 0 && found.items >= items / 10) atTenth = process.memoryUsage.rss();
+    peak = Math.max(peak, process.memoryUsage.rss());
+    if (atTenth === 0 && found.items >= items / 10) atTenth = peak;
   }
   return {
     ...found,
     missing: seen.reduce((missing, each) => missing + (each === 0 ? 1 : 0), 0),
     megabytesAtTenth: Math.round(atTenth / 2 ** 20),
-    megabytesAtPeak: Math.round(process.resourceUsage().maxRSS / 1_024),
+    megabytesAtPeak: Math.round(peak / 2 ** 20),
     seconds: Math.round(performance.now() - begunAt) / 1_000,
   };
 }
