@@ -1,4 +1,3 @@
-import { CloudFormationClient, paginateDescribeStacks, type Stack } from "@aws-sdk/client-cloudformation";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { LambdaClient, paginateListEventSourceMappings, UpdateEventSourceMappingCommand } from "@aws-sdk/client-lambda";
 import { SQSClient } from "@aws-sdk/client-sqs";
@@ -7,6 +6,7 @@ import { ConfigurationError, SluiceError, toError } from "../../shared/base/erro
 import { readOutputs, workflowsOf } from "../../shared/definition/stack-outputs.ts";
 import { connect } from "../../shared/ledger/connect.ts";
 import { type AwsAccount, configOf } from "./aws-client-config.ts";
+import { type DeployedStack, describeStacks } from "./describe-stacks.ts";
 import type { Target } from "./target.ts";
 
 /** Which deployed stack to act on. */
@@ -33,7 +33,7 @@ export async function* stackTargets({
   ...account
 }: StackOptions): AsyncGenerator<Target> {
   const stack = await findStack(wanted, holding, account);
-  const outputs = outputsOf(stack);
+  const { name: stackName, outputs } = stack;
   for (const workflow of workflowsOf(outputs)) {
     const names = readOutputs(workflow, outputs);
     const sqs = new SQSClient(await configOf("SQS", account));
@@ -50,8 +50,8 @@ export async function* stackTargets({
       yield {
         workflow,
         name: workflow,
-        where: `stack ${stack.StackName}`,
-        stack: stack.StackName,
+        where: `stack ${stackName}`,
+        stack: stackName,
         logGroups: { producer: names.producerLogGroup, consumer: names.consumerLogGroup },
         running: true,
         local: undefined,
@@ -76,9 +76,13 @@ async function openStore(url: string, account: AwsAccount): Promise<ObjectStore>
   return await openS3(url, await configOf("S3", account));
 }
 
-async function findStack(wanted: string | true, holding: string | undefined, account: AwsAccount): Promise<Stack> {
+async function findStack(
+  wanted: string | true,
+  holding: string | undefined,
+  account: AwsAccount,
+): Promise<DeployedStack> {
   const all = await sluiceStacks(wanted, account);
-  const holders = all.filter((stack) => workflowsOf(outputsOf(stack)).some((workflow) => workflow === holding));
+  const holders = all.filter((stack) => workflowsOf(stack.outputs).some((workflow) => workflow === holding));
   const found = holders.length > 0 ? holders : all;
   const [stack, ...others] = found;
   if (stack === undefined) {
@@ -100,18 +104,13 @@ async function findStack(wanted: string | true, holding: string | undefined, acc
   return stack;
 }
 
-const namesOf = (stacks: readonly Stack[]): string => stacks.map(({ StackName }) => StackName).join(", ");
+const namesOf = (stacks: readonly DeployedStack[]): string => stacks.map(({ name }) => name).join(", ");
 
 /** The stacks that hold a workflow: all of them, or the named one. */
-async function sluiceStacks(wanted: string | true, account: AwsAccount): Promise<readonly Stack[]> {
-  const client = new CloudFormationClient(await configOf("CloudFormation", account));
-  const found: Stack[] = [];
+async function sluiceStacks(wanted: string | true, account: AwsAccount): Promise<readonly DeployedStack[]> {
   try {
-    const input = wanted === true ? {} : { StackName: wanted };
-    for await (const { Stacks = [] } of paginateDescribeStacks({ client }, input)) {
-      found.push(...Stacks.filter((stack) => workflowsOf(outputsOf(stack)).length > 0));
-    }
-    return found;
+    const found = await describeStacks(wanted === true ? undefined : wanted, account);
+    return found.filter(({ outputs }) => workflowsOf(outputs).length > 0);
   } catch (cause) {
     // CloudFormation's error for a stack that does not exist.
     if (cause instanceof Error && cause.name === "ValidationError") return [];
@@ -121,13 +120,7 @@ async function sluiceStacks(wanted: string | true, account: AwsAccount): Promise
         "region (--region, AWS_REGION). To act on this machine instead, leave --stack out",
       { cause },
     );
-  } finally {
-    client.destroy();
   }
-}
-
-function outputsOf({ Outputs = [] }: Stack): Readonly<Record<string, string>> {
-  return Object.fromEntries(Outputs.map(({ OutputKey = "", OutputValue = "" }) => [OutputKey, OutputValue]));
 }
 
 const DISABLED: ReadonlySet<string | undefined> = new Set(["Disabled", "Disabling"]);

@@ -1,36 +1,91 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CloudFormationClient, DescribeStacksCommand } from "@aws-sdk/client-cloudformation";
 import { LambdaClient, ListEventSourceMappingsCommand, UpdateEventSourceMappingCommand } from "@aws-sdk/client-lambda";
 import { mockClient } from "aws-sdk-client-mock";
 import { afterAll, afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import type { DeployedStack } from "../../../../cli/targets/describe-stacks.ts";
 import { type StackOptions, stackTargets } from "../../../../cli/targets/stack-target.ts";
 import { stackFlag } from "../../../../cli/targets/target.ts";
 import { outputName, STACK_OUTPUTS, type StackOutput } from "../../../../shared/definition/stack-outputs.ts";
 
-const cloudFormation = mockClient(CloudFormationClient);
 const lambda = mockClient(LambdaClient);
 // Other test files of this process may use the clients.
 afterAll(() => {
-  cloudFormation.restore();
   lambda.restore();
 });
 
 /** A stack as CloudFormation describes it, with the outputs of its workflows. */
-function stackOf(StackName: string, ...workflows: readonly string[]) {
-  const Outputs = workflows.flatMap((workflow) =>
-    (Object.keys(STACK_OUTPUTS) as StackOutput[]).map((output) => ({
-      OutputKey: outputName(workflow, output),
-      OutputValue: output === "workflow" ? workflow : `https://sqs.test/1/${workflow}-${output}`,
-    })),
+function stackOf(name: string, ...workflows: readonly string[]): DeployedStack {
+  const outputs = workflows.flatMap((workflow) =>
+    (Object.keys(STACK_OUTPUTS) as StackOutput[]).map((output) => [
+      outputName(workflow, output),
+      output === "workflow" ? workflow : `https://sqs.test/1/${workflow}-${output}`,
+    ]),
   );
-  return { StackName, Outputs, CreationTime: new Date(0), StackStatus: "CREATE_COMPLETE" as const };
+  return { name, outputs: Object.fromEntries(outputs) };
 }
 
 const orders = stackOf("sluice-orders", "orders");
 const shop = stackOf("shop", "invoices", "mails");
-const foreign = { ...stackOf("foreign"), Outputs: [{ OutputKey: "Url", OutputValue: "https://example.test" }] };
+const foreign = { name: "foreign", outputs: { Url: "https://example.test/?a=1&b=2" } };
+
+const xml = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+
+/** The response of CloudFormation, with more than the commands read. */
+function responseOf({ stacks, nextToken }: Page): string {
+  const members = stacks.map(({ name, outputs }) => {
+    const values = Object.entries(outputs).map(
+      ([key, value]) =>
+        `<member><OutputKey>${key}</OutputKey><OutputValue>${xml(value)}</OutputValue><Description>a &gt; b</Description></member>`,
+    );
+    return `<member><StackId>arn</StackId><StackName>${name}</StackName><Outputs>${values.join("")}</Outputs><Tags/></member>`;
+  });
+  const next = nextToken === undefined ? "" : `<NextToken>${nextToken}</NextToken>`;
+  return (
+    '<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult>' +
+    `<Stacks>${members.join("")}</Stacks>${next}</DescribeStacksResult></DescribeStacksResponse>`
+  );
+}
+
+interface Page {
+  readonly stacks: readonly DeployedStack[];
+  readonly nextToken?: string;
+}
+
+/** A request to CloudFormation. */
+interface Asked {
+  readonly url: URL;
+  readonly authorization: string;
+  readonly parameters: URLSearchParams;
+}
+
+/** CloudFormation in place of that of AWS. It answers requests without a name with the pages, one after another. */
+const cloudFormation = {
+  requests: [] as Asked[],
+  pages: [] as Page[],
+  named: {} as Readonly<Record<string, DeployedStack>>,
+  refusal: undefined as { readonly code: string; readonly message: string } | undefined,
+
+  answer(request: Asked): Response {
+    this.requests.push(request);
+    const error = (code: string, message: string) =>
+      new Response(
+        `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error></ErrorResponse>`,
+        { status: 400 },
+      );
+    if (this.refusal !== undefined) return error(this.refusal.code, this.refusal.message);
+    const name = request.parameters.get("StackName");
+    if (name === null) {
+      const page = Number(request.parameters.get("NextToken") ?? 0);
+      return new Response(responseOf(this.pages[page] ?? { stacks: [] }));
+    }
+    const stack = this.named[name];
+    return stack === undefined
+      ? error("ValidationError", `Stack with id ${name} does not exist`)
+      : new Response(responseOf({ stacks: [stack] }));
+  },
+};
 
 async function found(options: StackOptions): Promise<readonly string[]> {
   const names: string[] = [];
@@ -39,28 +94,37 @@ async function found(options: StackOptions): Promise<readonly string[]> {
 }
 
 beforeEach(() => {
-  cloudFormation.reset();
+  Object.assign(cloudFormation, { requests: [], pages: [], named: {}, refusal: undefined });
+  vi.stubGlobal("fetch", async (url: URL, { headers, body }: { headers: Record<string, string>; body: string }) =>
+    cloudFormation.answer({
+      url,
+      authorization: headers.Authorization ?? "",
+      parameters: new URLSearchParams(body),
+    }),
+  );
+  vi.stubEnv("AWS_ACCESS_KEY_ID", "AKID");
+  vi.stubEnv("AWS_SECRET_ACCESS_KEY", "secret");
   lambda.reset();
   vi.stubEnv("AWS_REGION", "us-east-1");
 });
-afterEach(() => vi.unstubAllEnvs());
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.unstubAllGlobals();
+});
 
 describe("the stack that a command acts on", () => {
   test("is the only stack with a workflow, on any page of the list", async () => {
-    cloudFormation
-      .on(DescribeStacksCommand)
-      .resolvesOnce({ Stacks: [foreign], NextToken: "2" })
-      .resolvesOnce({ Stacks: [shop] });
+    cloudFormation.pages = [{ stacks: [foreign], nextToken: "1" }, { stacks: [shop] }];
     expect(await found({ stack: true })).toEqual(["invoices in stack shop", "mails in stack shop"]);
   });
 
   test("is the named stack, which is requested by its name", async () => {
-    cloudFormation.on(DescribeStacksCommand, { StackName: "sluice-orders" }).resolves({ Stacks: [orders] });
+    cloudFormation.named = { "sluice-orders": orders };
     expect(await found({ stack: "sluice-orders" })).toEqual(["orders in stack sluice-orders"]);
   });
 
   test("is the one of several that holds the workflow; otherwise the user must choose", async () => {
-    cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [orders, foreign, shop] });
+    cloudFormation.pages = [{ stacks: [orders, foreign, shop] }];
     expect(await found({ stack: true, holding: "mails" })).toEqual(["invoices in stack shop", "mails in stack shop"]);
     const several = "there are several stacks with Sluice workflows: choose one with --stack (sluice-orders, shop)";
     await expect(found({ stack: true })).rejects.toThrow(several);
@@ -69,41 +133,36 @@ describe("the stack that a command acts on", () => {
 
   test("must be chosen by the user if several stages hold the workflow", async () => {
     const stages = ["acme-dev-mails", "acme-prod-mails"].map((name) => stackOf(name, "mails"));
-    cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [orders, ...stages] });
+    cloudFormation.pages = [{ stacks: [orders, ...stages] }];
     await expect(found({ stack: true, holding: "mails" })).rejects.toThrow(
       'several stacks hold the workflow "mails": choose one with --stack (acme-dev-mails, acme-prod-mails)',
     );
     expect(await found({ stack: true, holding: "orders" })).toEqual(["orders in stack sluice-orders"]);
-    cloudFormation.on(DescribeStacksCommand, { StackName: "acme-prod-mails" }).resolves({ Stacks: stages.slice(1) });
+    cloudFormation.named = Object.fromEntries(stages.map((stage) => [stage.name, stage]));
     expect(await found({ stack: "acme-prod-mails", holding: "mails" })).toEqual(["mails in stack acme-prod-mails"]);
   });
 
   test("is refused with the names of the existing stacks if no stack has the given name", async () => {
-    const missing = Object.assign(new Error("Stack with id mails does not exist"), { name: "ValidationError" });
-    cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [foreign, orders, shop] });
-    cloudFormation.on(DescribeStacksCommand, { StackName: "mails" }).rejects(missing);
+    cloudFormation.pages = [{ stacks: [foreign, orders, shop] }];
     await expect(found({ stack: "mails" })).rejects.toThrow(
       'there is no stack "mails" with a Sluice workflow in this account and region (found: sluice-orders, shop)',
     );
   });
 
   test("is refused if it does not exist, or holds no workflow", async () => {
-    cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [foreign] });
+    cloudFormation.pages = [{ stacks: [foreign] }];
     await expect(found({ stack: true })).rejects.toThrow(
       "there is no stack with a Sluice workflow in this account and region",
     );
-    const missing = Object.assign(new Error("Stack with id x does not exist"), { name: "ValidationError" });
-    cloudFormation.on(DescribeStacksCommand).rejects(missing);
     await expect(found({ stack: "x" })).rejects.toThrow('there is no stack "x" with a Sluice workflow');
   });
 
   test("is not reported as missing if the request fails; the error says what to check", async () => {
-    const refused = Object.assign(new Error("The security token is expired"), { name: "ExpiredToken" });
-    cloudFormation.on(DescribeStacksCommand).rejects(refused);
+    cloudFormation.refusal = { code: "ExpiredToken", message: "The security token is expired" };
     await expect(found({ stack: true })).rejects.toMatchObject({
       code: "AWS_UNREACHABLE",
       message: expect.stringMatching(/^the stacks cannot be listed: The security token is expired\. .*--profile/),
-      cause: refused,
+      cause: expect.objectContaining({ name: "ExpiredToken" }),
     });
   });
 
@@ -121,20 +180,19 @@ describe("the stack that a command acts on", () => {
       vi.stubEnv("AWS_CONFIG_FILE", file);
       vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", join(directory, "none"));
       vi.stubEnv("AWS_PROFILE", "another");
-      vi.stubEnv("AWS_REGION", undefined);
-      cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [orders] });
+      for (const name of ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]) vi.stubEnv(name, undefined);
+      cloudFormation.pages = [{ stacks: [orders] }];
     });
 
     async function used(options: Omit<StackOptions, "stack">) {
       const before = { ...process.env };
       await found({ stack: true, ...options });
       expect(process.env).toEqual(before);
-      const [call] = cloudFormation.commandCalls(DescribeStacksCommand);
-      if (call === undefined) throw new Error("CloudFormation received no request");
-      const { config } = call.thisValue as CloudFormationClient;
-      const { accessKeyId } = await config.credentials();
-      const endpoint = await config.endpoint?.();
-      return { region: await config.region(), accessKeyId, port: endpoint?.port };
+      const [asked] = cloudFormation.requests;
+      if (asked === undefined) throw new Error("CloudFormation received no request");
+      const [, accessKeyId, region] =
+        /Credential=(\w+)\/\d+\/([\w-]+)\/cloudformation\//.exec(asked.authorization) ?? [];
+      return { region, accessKeyId, port: asked.url.port === "" ? undefined : Number(asked.url.port) };
     }
 
     test("clients use them, and the environment variables stay as they are", async () => {
@@ -171,13 +229,13 @@ describe("the stack that a command acts on", () => {
 });
 
 test("suggested commands name the stack, and nothing for this machine", async () => {
-  cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [orders] });
+  cloudFormation.pages = [{ stacks: [orders] }];
   for await (const target of stackTargets({ stack: true })) expect(stackFlag(target)).toBe(" --stack sluice-orders");
   expect(stackFlag({ stack: undefined })).toBe("");
 });
 
 test("delivery is restored by enabling the consumer's mapping of the queue, on any page, if it is disabled", async () => {
-  cloudFormation.on(DescribeStacksCommand).resolves({ Stacks: [orders] });
+  cloudFormation.pages = [{ stacks: [orders] }];
   const mapping = (UUID: string, queue: string, State: string) => ({
     UUID,
     EventSourceArn: `arn:aws:sqs:us-east-1:1:${queue}`,
