@@ -285,12 +285,20 @@ function checkRate({ plan: { rateLimit }, lines }: Evidence, violations: string[
  * Checks that no wait cost an attempt: an attempt's number is at most one more than the number of earlier attempts that
  * neither ended in a wait nor succeeded.
  *
+ * An isolated attempt counts as a failed one if its consumer is killed before the outcome is recorded, so each isolated attempt
+ * counts here.
+ *
  * A process that is killed when it has received its item, and before the task begins, has failed too. The journal has no start of
  * such an attempt, so each isolated process without a start excuses one.
  */
 function checkWaits(lines: readonly Line[], violations: string[]): void {
+  const isolated = new Set(
+    lines.flatMap((line) => (line.type === "process" && line.role === "isolated" ? [line.pid] : [])),
+  );
   const harmless = new Set(
-    lines.flatMap((line) => (line.type === "end" && (line.ok || line.wait === true) ? [line.key] : [])),
+    lines.flatMap((line) =>
+      line.type === "end" && (line.ok || line.wait === true) && !isolated.has(line.pid) ? [line.key] : [],
+    ),
   );
   const begun = new Set(lines.flatMap((line) => (line.type === "start" ? [line.pid] : [])));
   const excused = lines.filter((line) => line.type === "process" && line.role === "isolated" && !begun.has(line.pid));
