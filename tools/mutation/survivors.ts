@@ -14,7 +14,8 @@ const UNTESTED = "No test notices the change, and it is not yet known whether on
 const areas = AREAS.map(({ folder }) => ({ folder, results: readResults(folder) }));
 const all = areas.flatMap(({ results }) => results);
 const isScored = ({ verdict }: Result) => verdict !== "outside" && verdict !== "text";
-const isSurvivor = ({ verdict }: Result) => verdict === "survived" || verdict === "not covered";
+const isSurvivor = ({ verdict }: Result) =>
+  verdict === "survived" || verdict === "not covered" || verdict === "unfinished";
 const count = (results: readonly Result[], ...verdicts: readonly string[]) =>
   results.filter(({ verdict }) => verdicts.includes(verdict)).length.toLocaleString("en");
 
@@ -61,9 +62,10 @@ const sections = areas.flatMap(({ folder, results }) => {
     ...[...byReason].flatMap(([reason, of]) => [
       `**${reason}** (${of.length})`,
       of
-        .map(({ file, line, original, replacement }) => {
+        .map(({ file, line, original, replacement, verdict }) => {
           const name = file.slice(folder.length + 1);
-          return `- \`${name}\`, line ${line}: ${shown(original)} → ${shown(replacement)}`;
+          const mark = verdict === "unfinished" ? " †" : "";
+          return `- \`${name}\`, line ${line}: ${shown(original)} → ${shown(replacement)}${mark}`;
         })
         .join("\n"),
     ]),
@@ -80,5 +82,7 @@ const head = `# Mutants that no test notices
 
 \`node tools/mutation/survivors.ts\` writes this page from the results of \`npm run mutation\`: see
 [reliability](reliability.md#changes-that-no-test-notices). Each line names a place and the change of its code. The lines
-are grouped by the reason why no test notices the change.`;
+are grouped by the reason why no test notices the change. The lines are those of the commits that reliability.md names.
+
+† Some tests have not met this mutant yet. So it may be noticed.`;
 writeFileSync(SURVIVORS, `${[head, ...sections].join("\n\n")}\n`);
