@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, linkSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -35,6 +35,22 @@ export class Project {
     writeFileSync(join(this.path, "package-lock.json"), JSON.stringify(lock));
     const installed = await this.type("npm", "ci", "--prefer-offline", "--no-audit", "--no-fund");
     if (installed.code !== 0) throw new Error(`npm ci failed:\n${installed.stdout}\n${installed.stderr}`);
+  }
+
+  /** Takes what another project has installed, and installs further packages: ranges by their names. */
+  async take(other: Project, packages: Readonly<Record<string, string>>): Promise<void> {
+    for (const file of ["package.json", "package-lock.json"]) {
+      copyFileSync(join(other.path, file), join(this.path, file));
+    }
+    // The tarball of the library.
+    for (const file of readdirSync(other.path).filter((name) => name.endsWith(".tgz"))) {
+      linkSync(join(other.path, file), join(this.path, file));
+    }
+    const copied = await this.type("cp", "-al", join(other.path, "node_modules"), join(this.path, "node_modules"));
+    if (copied.code !== 0) throw new Error(`cp failed:\n${copied.stderr}`);
+    const words = Object.entries(packages).map(([name, range]) => `${name}@${range}`);
+    const installed = await this.type("npm", "install", "--prefer-offline", "--no-audit", "--no-fund", ...words);
+    if (installed.code !== 0) throw new Error(`npm install failed:\n${installed.stdout}\n${installed.stderr}`);
   }
 
   /** Runs a command in it, as its user types it. */
