@@ -1,69 +1,71 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { COMBINATIONS, nameOf } from "./combinations.ts";
+import { COMBINATIONS } from "./combinations.ts";
+import { pageOf } from "./page.ts";
 import { type WalkResult, walk } from "./walk.ts";
 
-// `npm run compatibility` walks with every combination of Node and package manager, and writes docs/compatibility.md.
-// `npm run compatibility 24-npm 22-pnpm` walks with these two, and keeps the other rows.
+// `npm run compatibility` walks with every combination of Node and package manager, one after the other, and writes
+// docs/compatibility.md after each. A command that was interrupted continues with the next combination.
+//
+// `npm run compatibility 24-npm 22-pnpm` walks with these two again, with the tarballs of the last time.
+// `npm run compatibility -- --fresh` packs the packages again, and forgets all results.
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const FILE = join(ROOT, "docs/compatibility.md");
-const STEP_NAMES = ["create", "install", "start", "test", "synth"];
+const STATE = join(ROOT, ".sluice/compatibility");
+const words = process.argv.slice(2);
+const isFresh = words.includes("--fresh");
+const wanted = words.filter((word) => word !== "--fresh");
 
-const wanted = process.argv.slice(2);
-const chosen = COMBINATIONS.filter((each) => wanted.length === 0 || wanted.includes(nameOf(each)));
-const directory = mkdtempSync(join(tmpdir(), "sluice-compatibility-"));
-const rows = new Map<string, string>(
-  (existsSync(FILE) ? readFileSync(FILE, "utf8") : "")
-    .split("\n")
-    .flatMap((line) => [[/^\| `(\S+)` \|/.exec(line)?.[1] ?? "", line] as const])
-    .filter(([name]) => name !== ""),
-);
-try {
-  for (const words of [[], ["--workspace", "create-sluice"]]) {
-    execFileSync("npm", ["pack", ...words, "--pack-destination", directory], { cwd: ROOT, stdio: "ignore" });
-  }
-  for (const combination of chosen) {
-    const name = nameOf(combination);
-    const result = await walk(combination, join(directory, name), directory);
-    rows.set(name, rowOf(name, result));
-    writeFileSync(FILE, page());
-    console.log(rows.get(name));
-    for (const { problem } of result.steps) {
-      if (problem === undefined) continue;
-      console.log(problem);
-      process.exitCode = 1;
-    }
-    rmSync(join(directory, name), { recursive: true, force: true });
-  }
-} finally {
-  rmSync(directory, { recursive: true, force: true });
+const unknown = wanted.filter((word) => !COMBINATIONS.some(({ name }) => name === word));
+if (unknown.length > 0) {
+  const names = COMBINATIONS.map(({ name }) => name).join(", ");
+  console.error(`no combination is called ${unknown.join(" or ")}: name some of ${names}`);
+  process.exit(1);
 }
 
-function rowOf(name: string, { versions, steps }: WalkResult): string {
-  const cells = STEP_NAMES.map((step) => {
-    const found = steps.find((each) => each.step === step);
-    return found === undefined ? "–" : found.problem === undefined ? "yes" : "**no**";
-  });
-  return `| \`${name}\` | ${versions} | ${cells.join(" | ")} |`;
+if (isFresh)
+  for (const folder of ["results", "logs", "tarballs"]) rmSync(join(STATE, folder), { recursive: true, force: true });
+for (const folder of ["results", "logs", "tarballs"]) mkdirSync(join(STATE, folder), { recursive: true });
+const tarballs = {
+  sluice: join(STATE, "tarballs/sluice-0.1.0.tgz"),
+  create: join(STATE, "tarballs/create-sluice-0.1.0.tgz"),
+};
+if (!existsSync(tarballs.sluice) || !existsSync(tarballs.create)) {
+  for (const workspace of [[], ["--workspace", "create-sluice"]]) {
+    execFileSync("npm", ["pack", ...workspace, "--pack-destination", join(STATE, "tarballs")], {
+      cwd: ROOT,
+      stdio: "ignore",
+    });
+  }
 }
 
-function page(): string {
-  const lines = COMBINATIONS.map(
-    (each) => rows.get(nameOf(each)) ?? `| \`${nameOf(each)}\` | not tried | – | – | – | – | – |`,
-  );
-  return `# Compatibility
+const fileOf = (name: string) => join(STATE, "results", `${name}.json`);
+const resultOf = (name: string): WalkResult | undefined =>
+  existsSync(fileOf(name)) ? JSON.parse(readFileSync(fileOf(name), "utf8")) : undefined;
 
-\`npm run compatibility\` writes this page. For each row, it installs the Node and the package manager into an empty home,
-writes a project with the packed \`create-sluice\`, installs the packed Sluice, runs the workflow, runs its tests and
-synthesises the stack. A walk ends at the first step that fails. \`npm run gate\` does the same with npm and the Node of
-the repository (\`test/deploy/create.test.ts\`).
+for (const combination of COMBINATIONS) {
+  const { name } = combination;
+  if (wanted.length === 0 ? resultOf(name) !== undefined : !wanted.includes(name)) continue;
+  const log = join(STATE, "logs", `${name}.log`);
+  // Outside of this repository: in it, `create-sluice` would find a workspace and a lockfile of npm.
+  const directory = join(tmpdir(), "sluice-compatibility", name);
+  for (const path of [log, directory]) rmSync(path, { recursive: true, force: true });
+  console.log(`${name}: walks (log: ${log})`);
+  const result = await walk(combination, { directory, tarballs, cache: join(STATE, "cache"), log });
+  // The result is there only when the walk has ended, so an interrupted walk is repeated.
+  writeFileSync(fileOf(name), `${JSON.stringify(result, undefined, 2)}\n`);
+  const failed = result.steps.find(({ problem }) => problem !== undefined);
+  console.log(failed === undefined ? `${name}: succeeded` : `${name}: ${failed.step} failed\n${failed.problem}`);
+  if (failed !== undefined) process.exitCode = 1;
+  writePage();
+  // What failed stays, to be looked at.
+  if (failed === undefined) rmSync(directory, { recursive: true, force: true });
+}
+writePage();
 
-| combination | Node, package manager | ${STEP_NAMES.join(" | ")} |
-| --- | --- | ${STEP_NAMES.map(() => "---").join(" | ")} |
-${lines.join("\n")}
-`;
+function writePage(): void {
+  writeFileSync(join(ROOT, "docs/compatibility.md"), pageOf(COMBINATIONS.map((each) => [each, resultOf(each.name)])));
 }

@@ -1,59 +1,118 @@
-import { execFile } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { Combination } from "./combinations.ts";
+import { runCommand } from "./command.ts";
 
-/** What a step of the walk led to: `ok`, or the last lines that it printed. */
+/** What a step of the walk led to. */
 export interface StepResult {
   readonly step: string;
+  /** The last lines that the step printed. Absent: the step succeeded. */
   readonly problem?: string;
 }
 
 export interface WalkResult {
-  readonly versions: string;
+  readonly node: string;
+  readonly packageManager: string;
   readonly steps: readonly StepResult[];
 }
 
+export interface WalkOptions {
+  /** An empty folder for the tools, the home and the project. */
+  readonly directory: string;
+  /** The packed packages. */
+  readonly tarballs: { readonly sluice: string; readonly create: string };
+  /** What the package managers download. It is kept from walk to walk. */
+  readonly cache: string;
+  /** The file that gets all that the commands print. */
+  readonly log: string;
+}
+
 /** The steps of a new user, after `create-sluice`. */
-const STEPS: readonly (readonly [string, (manager: string) => readonly string[]])[] = [
-  ["install", (manager) => [manager, "install"]],
-  ["start", (manager) => [manager, "run", "start"]],
-  ["test", (manager) => [manager, "run", "test"]],
-  ["synth", (manager) => [manager, "run", "synth"]],
-];
+export const STEPS = ["create", "install", "check", "start", "test", "synth"] as const;
 
 /**
- * Walks as a new user with one Node and one package manager: writes a project with `create-sluice`, installs it, runs it,
- * tests it and synthesises it, in a home that has nothing else. The walk ends at the first step that fails.
- *
- * @param tarballs The folder of the packed packages.
+ * Walks as a new user with one Node and one package manager: writes a project with `create-sluice`, installs, compiles, runs,
+ * tests and synthesises it, in a home that has nothing else. The walk ends at the first step that fails.
  */
-export async function walk(combination: Combination, directory: string, tarballs: string): Promise<WalkResult> {
+export async function walk(combination: Combination, options: WalkOptions): Promise<WalkResult> {
   const { packageManager } = combination;
-  const home = join(directory, "home");
-  const tools = join(directory, "tools");
+  const { directory, tarballs, cache, log } = options;
+  const [home, tools] = [join(directory, "home"), join(directory, "tools")];
   for (const folder of [home, tools]) mkdirSync(folder, { recursive: true });
-  writeFileSync(join(tools, "package.json"), '{ "private": true, "allowScripts": { "node": true } }');
-  const outside = { ...process.env };
-  const setUp = await run(
-    ["npm", "install", "--no-audit", "--no-fund", `node@${combination.node}`, combination.package],
-    tools,
-    outside,
-  );
-  if (setUp.code !== 0) throw new Error(`the tools cannot be installed:\n${setUp.printed}`);
+  const run = (command: readonly string[], cwd: string, env: NodeJS.ProcessEnv) =>
+    runCommand(command, { cwd, env, log });
 
-  const registry = (await run(["npm", "config", "get", "registry"], tools, outside)).printed.trim();
+  // npm 11 and later run only the install scripts that a package.json allows. That of `node` puts the program in its place.
+  writeFileSync(join(tools, "package.json"), '{ "private": true, "allowScripts": { "node": true } }');
+  const set = ["npm", "install", "--no-audit", "--no-fund", `node@${combination.node}`, combination.package];
+  const setUp = await run(set, tools, process.env);
+  if (setUp.code !== 0) throw new Error(`the tools of ${combination.name} cannot be installed: see ${log}`);
+  const registry = (await run(["npm", "config", "get", "registry"], tools, process.env)).printed.trim();
+
+  const environment = userEnvironment({ home, tools, cache, registry });
+  const versionOf = async (tool: string) => (await run([tool, "--version"], home, environment)).printed.trim();
+  const node = await versionOf("node");
+  const version = await versionOf(packageManager);
+  const steps: StepResult[] = [];
+  const take = async (step: string, command: readonly string[], cwd: string, env = environment): Promise<boolean> => {
+    const { code, printed } = await run(command, cwd, env);
+    steps.push(code === 0 ? { step } : { step, problem: printed.trim().split("\n").slice(-12).join("\n") });
+    return code === 0;
+  };
+
+  const project = join(home, "crm");
+  const walked = async () => {
+    const words = ["crm", "--source", "csv", "--yes", "--library", tarballs.sluice];
+    const own = combination.create?.(tarballs.create);
+    // Yarn starts only a published `create-sluice`. It sets this variable, which names the package manager.
+    const env =
+      own === undefined ? { ...environment, npm_config_user_agent: `yarn/${version} npm/? node/${node}` } : undefined;
+    const create = own ?? (await installedCreate());
+    if (!(await take("create", [...create, ...words], home, env))) return;
+    for (const file of combination.without ?? []) rmSync(join(project, file));
+    // Yarn takes a folder as a project of its own only if it has a lockfile, or no folder above it is a project.
+    if (packageManager === "yarn") writeFileSync(join(project, "yarn.lock"), "");
+    for (const step of STEPS.slice(1)) {
+      const command = step === "install" ? [packageManager, "install"] : [packageManager, "run", step];
+      if (!(await take(step, command, project))) return;
+    }
+  };
+  await walked();
+  return { node, packageManager: `${packageManager} ${version}`, steps };
+
+  async function installedCreate(): Promise<readonly string[]> {
+    const tool = join(directory, "create");
+    mkdirSync(tool);
+    writeFileSync(join(tool, "package.json"), '{ "private": true }');
+    await run(["npm", "install", "--no-audit", "--no-fund", tarballs.create], tool, process.env);
+    return [join(tool, "node_modules/.bin/create-sluice")];
+  }
+}
+
+interface UserOptions {
+  readonly home: string;
+  readonly tools: string;
+  readonly cache: string;
+  readonly registry: string;
+}
+
+/** The environment of a user who has a Node, a package manager and nothing else. */
+function userEnvironment({ home, tools, cache, registry }: UserOptions): NodeJS.ProcessEnv {
   // How this machine reaches the registry: certificates and proxies.
   const network = Object.entries(process.env).filter(([name]) =>
     /^(NODE_EXTRA_CA_CERTS|SSL_CERT_|https?_proxy|no_proxy)/i.test(name),
   );
-  const environment = {
+  return {
     ...Object.fromEntries(network),
     HOME: home,
-    PATH: [join(tools, "node_modules/.bin"), "/usr/bin", "/bin"].join(delimiter),
+    PATH: [join(tools, "node_modules/.bin"), "/usr/bin", "/bin"].filter((each) => existsSync(each)).join(delimiter),
     CI: "true",
     NO_COLOR: "1",
     npm_config_registry: registry,
+    npm_config_cache: join(cache, "npm"),
+    npm_config_store_dir: join(cache, "pnpm"),
+    YARN_CACHE_FOLDER: join(cache, "yarn"),
+    YARN_ENABLE_GLOBAL_CACHE: "false",
     YARN_NPM_REGISTRY_SERVER: registry.replace(/\/$/, ""),
     YARN_UNSAFE_HTTP_WHITELIST: "*",
     YARN_ENABLE_TELEMETRY: "0",
@@ -62,42 +121,4 @@ export async function walk(combination: Combination, directory: string, tarballs
     npm_config_frozen_lockfile: "false",
     CDK_DISABLE_CLI_TELEMETRY: "true",
   };
-  const versions = [
-    await run(["node", "--version"], home, environment),
-    await run([packageManager, "--version"], home, environment),
-  ].map(({ printed }) => printed.trim());
-
-  const tool = join(directory, "create");
-  mkdirSync(tool);
-  writeFileSync(join(tool, "package.json"), '{ "private": true }');
-  await run(["npm", "install", "--no-audit", "--no-fund", join(tarballs, "create-sluice-0.1.0.tgz")], tool, outside);
-  const words = ["--source", "csv", "--yes", "--library", join(tarballs, "sluice-0.1.0.tgz")];
-  const create = [join(tool, "node_modules/.bin/create-sluice"), "crm", ...words];
-  const userAgent = `${packageManager}/${versions[1]} npm/? node/${versions[0]}`;
-  const project = join(home, "crm");
-  const steps: StepResult[] = [];
-  const take = async (step: string, command: readonly string[], cwd: string): Promise<boolean> => {
-    const { code, printed } = await run(command, cwd, { ...environment, npm_config_user_agent: userAgent });
-    steps.push(code === 0 ? { step } : { step, problem: printed.trim().split("\n").slice(-12).join("\n") });
-    return code === 0;
-  };
-  if (await take("create", create, home)) {
-    for (const [step, command] of STEPS) if (!(await take(step, command(packageManager), project))) break;
-  }
-  return { versions: versions.join(", "), steps };
-}
-
-function run(
-  [command = "", ...words]: readonly string[],
-  cwd: string,
-  env: NodeJS.ProcessEnv,
-): Promise<{ readonly code: number; readonly printed: string }> {
-  return new Promise((resolve) => {
-    execFile(command, words, { cwd, env, maxBuffer: 100_000_000 }, (error, stdout, stderr) =>
-      resolve({
-        code: error === null ? 0 : 1,
-        printed: error === null ? stdout : `${stdout}\n${stderr}\n${error.message}`,
-      }),
-    );
-  });
 }
