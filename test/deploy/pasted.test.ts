@@ -35,7 +35,7 @@ test("README's four commands and its task run over an own CSV file, in at most 1
   const terminal = new Terminal(join(workspace, "readme"), modules);
   terminal.write("customers.csv", "id,name,email\n1,Ada Lovelace,ada@example.com\n2,Grace Hopper,grace@navy.example\n");
   const commands = block(README, "npx --yes --package ");
-  const task = block(README, "  task: async (row");
+  const task = block(README, "task: async (row");
   const lines = (code: string) => code.trim().split("\n").length;
   expect(lines(commands.code)).toBe(4);
   expect(lines(commands.code) + lines(task.code)).toBeLessThanOrEqual(15);

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { Combination } from "./combinations.ts";
 import { runCommand } from "./command.ts";
@@ -8,6 +8,8 @@ export interface StepResult {
   readonly step: string;
   /** The last lines that the step printed. Absent: the step succeeded. */
   readonly problem?: string;
+  /** The step succeeded only after this was added to `package.json` by hand. */
+  readonly byHand?: string;
 }
 
 export interface WalkResult {
@@ -29,6 +31,12 @@ export interface WalkOptions {
 
 /** The steps of a new user, after `create-sluice`. */
 export const STEPS = ["create", "install", "check", "start", "test", "synth"] as const;
+
+/**
+ * What Yarn needs while the registry does not have a package that is inside of aws-cdk-lib. Yarn asks the registry for it all
+ * the same. npm and pnpm take the copy that is inside.
+ */
+export const RESOLUTIONS = { "@aws/cloudformation-validate": "1.9.0-beta" } as const;
 
 /**
  * Walks as a new user with one Node and one package manager: writes a project with `create-sluice`, installs, compiles, runs,
@@ -74,7 +82,13 @@ export async function walk(combination: Combination, options: WalkOptions): Prom
     if (packageManager === "yarn") writeFileSync(join(project, "yarn.lock"), "");
     for (const step of STEPS.slice(1)) {
       const command = step === "install" ? [packageManager, "install"] : [packageManager, "run", step];
+      if (await take(step, command, project)) continue;
+      if (step !== "install" || packageManager !== "yarn") return;
+      // The next steps are worth a look, too: see the page.
+      steps.pop();
+      addToManifest(join(project, "package.json"), { resolutions: RESOLUTIONS });
       if (!(await take(step, command, project))) return;
+      steps.splice(-1, 1, { step, byHand: "resolutions" });
     }
   };
   await walked();
@@ -87,6 +101,10 @@ export async function walk(combination: Combination, options: WalkOptions): Prom
     await run(["npm", "install", "--no-audit", "--no-fund", tarballs.create], tool, process.env);
     return [join(tool, "node_modules/.bin/create-sluice")];
   }
+}
+
+function addToManifest(file: string, fields: object): void {
+  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")), ...fields }, undefined, 2));
 }
 
 interface UserOptions {
