@@ -134,6 +134,8 @@ function userEnvironment({ home, tools, cache, registry }: UserOptions): NodeJS.
     YARN_NPM_REGISTRY_SERVER: registry.replace(/\/$/, ""),
     YARN_UNSAFE_HTTP_WHITELIST: "*",
     YARN_ENABLE_TELEMETRY: "0",
+    // Yarn 1 gives up after 30 s, which is too short on a busy machine: https://classic.yarnpkg.com/en/docs/cli/install
+    npm_config_network_timeout: "600000",
     // A new project has no lockfile yet. In CI, pnpm and Yarn would refuse to write one.
     YARN_ENABLE_IMMUTABLE_INSTALLS: "false",
     npm_config_frozen_lockfile: "false",
