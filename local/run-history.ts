@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { appendFileSync, closeSync, mkdirSync, openSync, readSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { type Sample, sampleInterval } from "../shared/observe/sample.ts";
@@ -66,11 +66,24 @@ export class HistoryReader {
   }
 }
 
-/** The latest sample of a run. `undefined`: there is none. */
+/** No sample is longer than this. */
+const LONGEST_SAMPLE = 4_096;
+
+/** The latest sample of a run. It reads only the end of the file. `undefined`: there is none. */
 export function latestSample(state: Pick<StateDirectory, "path">, run: string): Sample | undefined {
   const file = fileOf(state, run);
-  if (!existsSync(file)) return undefined;
-  return readFileSync(file, "utf8").trimEnd().split("\n").slice(-1).flatMap(parse)[0];
+  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  if (size === 0) return undefined;
+  const bytes = Buffer.alloc(Math.min(size, LONGEST_SAMPLE));
+  const descriptor = openSync(file, "r");
+  try {
+    readSync(descriptor, bytes, 0, bytes.length, size - bytes.length);
+  } finally {
+    closeSync(descriptor);
+  }
+  // A line that is being written has no end yet.
+  const lines = bytes.toString("utf8", 0, bytes.lastIndexOf("\n") + 1).trimEnd();
+  return parse(lines.slice(lines.lastIndexOf("\n") + 1))[0];
 }
 
 function parse(line: string): Sample[] {

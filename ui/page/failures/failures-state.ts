@@ -150,7 +150,10 @@ export class FailuresState {
   }
 
   /** After a redrive, what was ticked and edited is no longer there. */
-  #forgetGone({ loaded }: DeadLetterPage): void {
+  #forgetGone({ loaded, groups }: DeadLetterPage): void {
+    const there = new Set(groups.map(({ key }) => key));
+    const left = [...this.groups.value].filter((key) => there.has(key));
+    if (left.length < this.groups.value.size) this.groups.value = new Set(left);
     if (loaded > 0) return;
     this.ticked.value = new Set();
     this.edited.value = new Map();
