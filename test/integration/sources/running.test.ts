@@ -1,10 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
-import { gzipSync } from "node:zlib";
 import { CreateTableCommand, DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
-import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { buildApp } from "fauxqs";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { startDynamoDb } from "../../../local/dynamodb/dynalite-server.ts";
 import { hasPostgres, startTestPostgres } from "../../helpers/postgres.ts";
@@ -36,42 +32,6 @@ async function itemsOfRun(workflow: string): Promise<readonly Record<string, unk
     await engine.close();
   }
 }
-
-/** Starts an S3 in place of the user's own. */
-async function startS3() {
-  const app = buildApp({ logger: false });
-  const endpoint = await app.listen({ port: 0, host: "127.0.0.1" });
-  vi.stubEnv("AWS_ENDPOINT_URL_S3", endpoint);
-  const client = new S3Client({ forcePathStyle: true });
-  await client.send(new CreateBucketCommand({ Bucket: "exports" }));
-  const put = (Key: string, Body: string | Buffer) =>
-    client.send(new PutObjectCommand({ Bucket: "exports", Key, Body }));
-  await put("lines/b 1.gz", gzipSync('{"id":3}\n'));
-  await put("lines/a.gz", gzipSync('{"id":1}\n{"id":2}\n'));
-  await put("other/c.gz", gzipSync('{"id":4}\n'));
-  client.destroy();
-  return {
-    async [Symbol.asyncDispose]() {
-      app.server.closeAllConnections();
-      await app.close();
-    },
-  };
-}
-
-test("a run of s3Objects has the objects of the user's own bucket", async () => {
-  await using _ = await startS3();
-  const items = await itemsOfRun("s3-objects");
-  expect(items.map(({ bucket, key }) => [bucket, key]).toSorted()).toEqual([
-    ["exports", "lines/a.gz"],
-    ["exports", "lines/b 1.gz"],
-  ]);
-});
-
-test("a run of s3Lines has the lines of the user's own objects", async () => {
-  await using _ = await startS3();
-  const items = await itemsOfRun("s3-lines");
-  expect(items.map(({ id }) => id).toSorted()).toEqual([1, 2, 3]);
-});
 
 test("a run of dynamoDbScan has the items of the user's own table, with their exact numbers", async () => {
   const server = await startDynamoDb({ accessKeyId: "test" });
@@ -116,19 +76,3 @@ test.skipIf(!hasPostgres)(
     }
   },
 );
-
-test("a run of sqliteRows has the rows of a file", async () => {
-  using directory = temporaryDirectory();
-  const file = join(directory.path, "shop.db");
-  const database = new DatabaseSync(file);
-  database.exec(
-    "create table customers (id integer primary key, name text); insert into customers values (1, 'Ada'), (2, 'Bo')",
-  );
-  database.close();
-  vi.stubEnv("TEST_SQLITE_FILE", file);
-  const items = await itemsOfRun("sqlite-rows");
-  expect(items.toSorted((left, right) => Number(left.id) - Number(right.id))).toEqual([
-    { id: 1, name: "Ada" },
-    { id: 2, name: "Bo" },
-  ]);
-});
