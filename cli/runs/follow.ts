@@ -59,8 +59,9 @@ export async function follow({
   for (;;) {
     if (atOnce.aborted) return "interrupted";
     const stop = drained;
-    const record = await engine.runs.find(run);
-    if (record !== undefined) {
+    const found = await engine.runs.find(run);
+    if (found !== undefined) {
+      const record = await engine.runs.overview(found);
       // The run is over only once `onComplete` was called, which may need several attempts.
       if (hasEnded(record) && (record.completionHandledAt !== undefined || stop)) {
         const redriven = await redriveProgress.check(record);

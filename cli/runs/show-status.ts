@@ -23,9 +23,11 @@ export async function showStatus(run: string | undefined, options: StatusOptions
       run,
       options,
       async (target) => {
-        const counts = await target.services.runs.counts(target.run);
-        if (options.json) writeJson(runJson(target, counts));
-        else new Redrawn().show(runDetails(target, counts, await fleetOf(target)));
+        const { runs } = target.services;
+        const counts = await runs.counts(target.run);
+        const shown = { ...target, run: await runs.overview(target.run) };
+        if (options.json) writeJson(runJson(shown, counts));
+        else new Redrawn().show(runDetails(shown, counts, await fleetOf(target)));
       },
       { showsSkipped: true },
     );

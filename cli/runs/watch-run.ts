@@ -30,7 +30,7 @@ export async function watchRun(runOrWorkflow: string | undefined, options: Statu
       const watch = async (target: RunTarget) => {
         for (let run = target.run; ; run = await target.services.runs.get(run.id)) {
           const counts = await target.services.runs.counts(run);
-          await show({ ...target, run }, counts);
+          await show({ ...target, run: await target.services.runs.overview(run) }, counts);
           // A run that has ended has pending items again after a redrive.
           const over = hasEnded(run) && counts.pending === 0;
           // On this machine, the services belong to another command and end with it. So they are opened anew each time.

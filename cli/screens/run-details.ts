@@ -17,6 +17,7 @@ export function runDetails(target: RunTarget, counts: Counts, fleet?: FleetFacts
     ...runNotes(target, counts, fleet).flatMap((note) => noteLine(note, name)),
     table([
       ["produced", count(produced), ...(run.checkpoint.ended ? [] : ["so far"])],
+      ...partitionsLine(run),
       ["succeeded", count(succeeded)],
       ["dead", count(dead)],
       ...reasons,
@@ -55,3 +56,9 @@ export const codeChangeLine = (run: Pick<RunRecord, "codeVersion" | "codeChange"
   const text = codeChangeText(run);
   return text === undefined ? [] : [style("yellow", text)];
 };
+
+/** How many partitions of the source are read, while the run reads them. */
+const partitionsLine = ({ partitions, partitionsRead }: RunRecord): string[][] =>
+  partitions === undefined || partitionsRead === undefined
+    ? []
+    : [["partitions", count(partitionsRead), `of ${count(partitions)} are read`]];

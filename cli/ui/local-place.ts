@@ -167,8 +167,9 @@ export class LocalPlace extends TargetPlace {
   async #read(known: Known, target: Target): Promise<void> {
     const { services, running } = target;
     const runs: RunView[] = [];
-    for (const run of await latestAndActive(services.runs, LISTED)) {
-      const counts = await services.runs.counts(run);
+    for (const listed of await latestAndActive(services.runs, LISTED)) {
+      const run = await services.runs.overview(listed);
+      const counts = await services.runs.counts(listed);
       runs.push(runView({ run, running }, counts, running ? await fleetOf({ run, services }) : undefined));
     }
     const { visible, inFlight, delayed } = await services.deadLetterQueue.depth();

@@ -180,7 +180,7 @@ export class StackPlace extends TargetPlace {
     }
     for (const known of watched.runs) {
       if (known.completedAt !== null && !(known.redriven && known.pending > 0)) continue;
-      const run = await services.runs.get(known.run);
+      const run = await services.runs.overview(await services.runs.get(known.run));
       const limits = await services.limitRow.read();
       const counts = await services.runs.counts(run);
       const { state, concurrency } = limits;

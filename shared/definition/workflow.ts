@@ -160,8 +160,6 @@ export interface WorkflowOptions<Input = unknown, Output = Input, Returned = unk
    */
   readonly bundling?: BundlingOptions;
   /**
-   * **Not used yet: a run still reads its source as one part.**
-   *
    * How many producers read the source of a run at the same time: 1 to 50. Each of them reads one partition of the source
    * after the other. Only a source with partitions can be read by more than one. A run with a limit of items is read by one
    * producer, so that it has exactly the first items. Default 1, or 4 if the source has partitions.

@@ -23,6 +23,8 @@ export interface ProductionOfPartitions {
   readonly produced: number;
   /** The pages of all partitions. */
   readonly pages: number;
+  /** How many partitions have ended. */
+  readonly ended: number;
   readonly lanes: LanesRow;
 }
 
@@ -66,6 +68,7 @@ export async function productionOfPartitions(
     totals,
     produced: all.reduce((sum, { items }) => sum + items, 0),
     pages: all.reduce((sum, { pages }) => sum + pages, 0),
+    ended: ended.size,
     lanes,
   };
 }

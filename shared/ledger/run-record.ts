@@ -119,6 +119,8 @@ export interface RunRecord {
    * items, ends with the partitions that were taken up before.
    */
   readonly partitions?: number | undefined;
+  /** How many partitions have been read to their ends. Only in the record that `Runs.overview` returns. */
+  readonly partitionsRead?: number | undefined;
   /**
    * The partition whose production this record describes: its checkpoint, failed slices and waits. Absent: that of the run
    * itself.
@@ -163,6 +165,8 @@ export interface RecordedWait {
 export interface Resend extends Omit<Checkpoint, "count"> {
   /** The number of pending items before this place that the source did not yield again. */
   readonly missing: number;
+  /** The partition that is read again. Those before it are done. Absent: partition 0. */
+  readonly partition?: number;
 }
 
 /** How full the queue was at one moment. */

@@ -9,6 +9,9 @@ import type { RunProgress } from "./run-progress.ts";
 import { partitionOf, type RunRecord } from "./run-record.ts";
 import type { Runs } from "./runs.ts";
 
+/** A page of a run. */
+type PlaceOfPage = Pick<PageAddress, "partition" | "page">;
+
 /** Sends the dead letter of a claimed death, and then records the death. */
 export type CompleteDeath = (death: ClaimedDeath) => Promise<void>;
 
@@ -74,7 +77,7 @@ export class RunStopping {
    * these pages, because its success would not count. A checkpoint has passed these pages, so no producer's claim of a death
    * is left in them.
    */
-  async cancelPending(run: RunRecord, first: number): Promise<void> {
+  async cancelPending(run: RunRecord, first: PlaceOfPage): Promise<void> {
     for await (const page of this.#pendingPages(run, first)) {
       await this.#pages.cancel(page);
     }
@@ -90,7 +93,7 @@ export class RunStopping {
    * @returns whether all pages were looked at.
    */
   async cancelWaiting(run: RunRecord, after: number, isOver: () => boolean): Promise<boolean> {
-    for await (const page of this.#pendingPages(run, 0)) {
+    for await (const page of this.#pendingPages(run, { partition: 0, page: 0 })) {
       if (isOver()) return false;
       await this.#pages.cancelWaiting(page, after);
     }
@@ -98,13 +101,15 @@ export class RunStopping {
   }
 
   /** The pages of a run, from `first` on, that are not complete. In a run with partitions, of each partition. */
-  async *#pendingPages(run: RunRecord, first: number): AsyncGenerator<PageAddress, void, undefined> {
+  async *#pendingPages(run: RunRecord, from: PlaceOfPage): AsyncGenerator<PageAddress, void, undefined> {
     const latest = await this.#runs.get(run.id);
     const productions =
       latest.lanes === undefined
         ? [{ partition: 0, pages: latest.checkpoint.pages }]
         : (await productionOfPartitions(this.#store, latest)).open;
     for (const { partition, pages } of productions) {
+      if (partition < from.partition) continue;
+      const first = partition === from.partition ? from.page : 0;
       for (let block = blockOf(first); block < blockCount(pages); block++) {
         const key = blockKey({ run: run.id, partition, block });
         const { full } = readBlockRow((await this.#store.get(key)) ?? {}, block);

@@ -16,8 +16,6 @@ export interface ProducerOptions extends CompletionOptions {
   readonly controlQueue: Queue;
   readonly deadLetterQueue: Queue;
   readonly metrics: Metrics;
-  /** Whether new runs read the partitions of a source that has some. Default: a run reads its source as one part. */
-  readonly readsPartitions?: boolean | undefined;
   /** Where results are stored. Absent: the workflow keeps none. */
   readonly resultStore?: ObjectStore | undefined;
   /** About how many bytes a part of a result set has. Default: `PART_BYTES`. */

@@ -5,7 +5,7 @@ import type { ProducerContext } from "./context.ts";
 import { failAfterLostSlices, failSlice, hasFailedTooOften } from "./failed-slices.ts";
 import { continueAfter, sendNextContinuation } from "./next-continuation.ts";
 import type { ReceivedControl } from "./received-control.ts";
-import { runSlice, type SliceTime } from "./slice.ts";
+import { runResend, runSlice, type SliceTime } from "./slice.ts";
 import { type Again, recordWait, waitForSource } from "./source-waits.ts";
 import { startLanes } from "./start-lanes.ts";
 import { stopProduction } from "./stopping.ts";
@@ -16,7 +16,7 @@ import { WarningCollector } from "./warning-collector.ts";
 const SUPERSEDED_PAUSE_MILLISECONDS = 1_000;
 
 /**
- * Continues a run: reads its source for one slice. If the run is being stopped, waits for its source, or has failed too
+ * Continues a run: reads its source for one slice, or starts the lanes that read its partitions. If the run is being stopped, waits for its source, or has failed too
  * often, the function handles that state instead.
  */
 export async function continueRun(
@@ -49,10 +49,13 @@ async function continueOnce(
   if (isStopping(run)) return await stopProduction(run, message, time, context);
   if (isWaiting(run, now())) return await waitForSource(run, message, time, context);
   if (hasFailedTooOften(run)) return await failAfterLostSlices(run, context);
-  if (run.lanes !== undefined) return await startLanes(run, message, control, time, context);
 
   const warnings = new WarningCollector(run, logger);
-  const end = await runSlice(run, time, warnings, context);
+  const end =
+    run.lanes === undefined
+      ? await runSlice(run, time, warnings, context)
+      : run.resend && (await runResend(run, time, warnings, context));
+  if (end === undefined) return await startLanes(run, message, control, time, context);
   // Another producer may hold the message now. That producer continues from the checkpoint, and counts this slice as
   // failed if this slice wrote no checkpoint.
   if (time.lost.aborted) return LEFT;

@@ -59,7 +59,7 @@ const limitOf = ({ limit }: StartMessage, { workflow }: ProducerContext): number
  */
 export function lanesOf(message: StartMessage, context: ProducerContext): number | undefined {
   const { source, producers } = context.workflow;
-  if (source.partitions === undefined || context.readsPartitions !== true) return undefined;
+  if (source.partitions === undefined) return undefined;
   return limitOf(message, context) === undefined ? producers : 1;
 }
 

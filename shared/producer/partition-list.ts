@@ -1,10 +1,8 @@
 import { SourceError } from "../base/errors.ts";
 import { show } from "../base/options.ts";
 import { cursorText } from "../sources/cursor-check.ts";
+import { MOST_PARTITIONS } from "../sources/partition-limits.ts";
 import type { Partition } from "../sources/source.ts";
-
-/** The most partitions of a run. */
-export const MOST_PARTITIONS = 10_000;
 
 /** The longest id of a partition, in characters, and the largest cursor. The ids and cursors of 100 partitions share a row. */
 const LONGEST_ID = 200;

@@ -1,5 +1,6 @@
 import type { Ledger } from "../ledger/ledger.ts";
-import type { Resend, RunRecord } from "../ledger/run-record.ts";
+import { partitionsOf } from "../ledger/partition-production.ts";
+import { partitionOf, type Resend, type RunRecord } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";
 import type { Source } from "../sources/source.ts";
 import { chunks } from "./chunks.ts";
@@ -24,6 +25,11 @@ export interface ResendOptions {
  */
 export type ResendEnd = "done" | "time" | "stopped";
 
+/** How the pages of one partition were read again. `missing`: the number of pending items that have no message. */
+type ReadEnd = { readonly tag: "time" | "stopped" } | { readonly tag: "read"; readonly missing: number };
+
+type ReadingAgain = Parameters<typeof chunks>[2];
+
 /**
  * Sends the pending items of a resumed run again. SQS deletes messages after the queue's retention of 10 days, so a run
  * that was paused for a longer time has lost its messages.
@@ -35,10 +41,54 @@ export type ResendEnd = "done" | "time" | "stopped";
 export async function sendAgain(
   run: RunRecord,
   start: Resend,
-  { source, runs, ledger, sender, isOver }: ResendOptions,
-  reading: Parameters<typeof chunks>[2],
+  options: ResendOptions,
+  reading: ReadingAgain,
 ): Promise<ResendEnd> {
+  const end = await readAgain(run, start, options, reading);
+  return end.tag === "read" ? await endResend(run, end.missing, options) : end.tag;
+}
+
+/**
+ * Does what `sendAgain` does, for a run with partitions: one partition after the other, each of them up to its own
+ * checkpoint.
+ *
+ * @param readingOf Returns how a partition is read.
+ */
+export async function sendPartitionsAgain(
+  run: RunRecord,
+  start: Resend,
+  options: ResendOptions,
+  readingOf: (partition: RunRecord) => ReadingAgain,
+): Promise<ResendEnd> {
+  const { runs, ledger } = options;
+  const { partition: first = 0 } = start;
+  const row = await runs.lanes.read(run);
+  let { missing } = start;
+  for (const { partition } of await partitionsOf(ledger.store, run)) {
+    if (partition < first) continue;
+    const record = await runs.progress.partition(run, await runs.lanes.partition(run, row, partition));
+    const place = partition === first ? start : beginningOf(record, missing);
+    const end = await readAgain(record, place, options, readingOf(record));
+    if (end.tag !== "read") return end.tag;
+    missing = end.missing;
+  }
+  return await endResend(run, missing, options);
+}
+
+/** The place at which a partition is read again. @param missing The missing items of the partitions before it. */
+const beginningOf = ({ partition }: RunRecord, missing: number): Resend => ({
+  ...{ cursor: partition?.cursor, skip: 0, pages: 0, items: 0, ended: false, missing },
+  ...(partition !== undefined && { partition: partition.number }),
+});
+
+async function readAgain(
+  run: RunRecord,
+  start: Resend,
+  { source, runs, ledger, sender, isOver }: ResendOptions,
+  reading: ReadingAgain,
+): Promise<ReadEnd> {
   const { pages } = run.checkpoint;
+  const partition = partitionOf(run);
   let place = start;
   try {
     if (place.pages < pages && !place.ended) {
@@ -47,7 +97,7 @@ export async function sendAgain(
         if (items.length > 0) {
           const written = await sender.write(run, place.pages, items);
           if (written === undefined)
-            missing += await ledger.pages.countPending({ run: run.id, partition: 0, page: place.pages });
+            missing += await ledger.pages.countPending({ run: run.id, partition, page: place.pages });
           else await sender.send(written);
         }
         place = {
@@ -55,10 +105,11 @@ export async function sendAgain(
           pages: place.pages + (items.length > 0 ? 1 : 0),
           items: place.items + items.length,
           missing,
+          ...(partition > 0 && { partition }),
         };
         if (place.pages >= pages || place.ended) break;
-        if ((await runs.find(run.id))?.status !== "running") return "stopped";
-        if (isOver()) return "time";
+        if ((await runs.find(run.id))?.status !== "running") return { tag: "stopped" };
+        if (isOver()) return { tag: "time" };
       }
     }
   } finally {
@@ -67,15 +118,20 @@ export async function sendAgain(
   // The source no longer yields the remaining pages.
   let { missing } = place;
   for (let page = place.pages; page < pages; page++)
-    missing += await ledger.pages.countPending({ run: run.id, partition: 0, page });
+    missing += await ledger.pages.countPending({ run: run.id, partition, page });
+  return { tag: "read", missing };
+}
+
+/** Ends a resend after the last page: the run goes on, or it fails if items are missing. */
+async function endResend({ id }: RunRecord, missing: number, { runs }: ResendOptions): Promise<ResendEnd> {
   if (missing === 0) {
-    await runs.resends.end(run.id);
+    await runs.resends.end(id);
     return "done";
   }
   await runs.resends.fail(
-    run.id,
+    id,
     `the messages of ${missing} pending items are lost, and the source no longer yields these items, because it has changed ` +
-      `since the run read it. Restore the source and resume the run, or end the run with sluice cancel ${run.id}, which ` +
+      `since the run read it. Restore the source and resume the run, or end the run with sluice cancel ${id}, which ` +
       "counts the items as cancelled",
   );
   return "stopped";

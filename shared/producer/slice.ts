@@ -6,7 +6,7 @@ import { sampleBacklog } from "./backlog-sample.ts";
 import { chunks, type Reading } from "./chunks.ts";
 import type { ProducerContext } from "./context.ts";
 import { PagePipeline } from "./page-pipeline.ts";
-import { sendAgain } from "./resend.ts";
+import { sendAgain, sendPartitionsAgain } from "./resend.ts";
 import type { WarningCollector } from "./warning-collector.ts";
 
 /** How long an invocation may work. */
@@ -65,13 +65,35 @@ export async function runSlice(
   begun?: BegunRun,
 ): Promise<SliceEnd> {
   const slice = new Slice(run, time, warnings, context);
+  return await withoutThrowing(slice, time, async () => (await slice.sendAgain()) ?? (await slice.sendPages(begun)));
+}
+
+/**
+ * Sends the lost messages of a run with partitions again, for one slice. It never throws.
+ *
+ * @returns how the slice ended, or `undefined` if the run can continue.
+ */
+export async function runResend(
+  run: RunRecord,
+  time: SliceTime,
+  warnings: WarningCollector,
+  context: ProducerContext,
+): Promise<SliceEnd | undefined> {
+  const slice = new Slice(run, time, warnings, context);
+  return await withoutThrowing(slice, time, () => slice.sendAgain());
+}
+
+async function withoutThrowing<End>(slice: Slice, time: SliceTime, work: () => Promise<End>): Promise<End | SliceEnd> {
   try {
-    return (await slice.sendAgain()) ?? (await slice.sendPages(begun));
+    return await work();
   } catch (error) {
     if (error instanceof SourceWait) return { tag: "waits", wait: error };
     return time.shutdown?.aborted === true ? { tag: "interrupted" } : { tag: "failed", error, wait: slice.wait };
   }
 }
+
+/** How long a lane relies on a sample of the queue's backlog. A producer sends a few thousand messages in a second. */
+const SAMPLE_MILLISECONDS = 2_000;
 
 class Slice {
   readonly #run: RunRecord;
@@ -100,7 +122,10 @@ class Slice {
     const { resend } = this.#run;
     if (resend === undefined) return undefined;
     const options = { ...this.#context, source: this.#context.workflow.source, isOver: () => this.#isOver };
-    const end = await sendAgain(this.#run, resend, options, this.#reading());
+    const end =
+      this.#run.lanes === undefined
+        ? await sendAgain(this.#run, resend, options, this.#reading())
+        : await sendPartitionsAgain(this.#run, resend, options, ({ partition }) => this.#reading(partition));
     if (this.#wait !== undefined && end !== "stopped") return { tag: "waits", wait: this.#wait };
     return end === "done" ? undefined : { tag: end };
   }
@@ -116,6 +141,7 @@ class Slice {
     // Take a sample before reading, so that the slice reads no page for which the queue has no room.
     const first = await (begun?.sampling ?? this.#sample(checkpoint.items));
     let room = this.#roomAfter(first);
+    let sampledAt = first.at;
     if (room <= 0) return this.#full(first);
 
     const pipeline = new PagePipeline(
@@ -125,11 +151,14 @@ class Slice {
     let isRefused = false;
     try {
       for await (const chunk of chunks(workflow.source, checkpoint, this.#reading())) {
-        if (room <= 0) {
+        // The other lanes of the run fill the queue too.
+        const isOld = (this.#run.lanes ?? 1) > 1 && this.#context.now() - sampledAt > SAMPLE_MILLISECONDS;
+        if (room <= 0 || isOld) {
           const run = await pipeline.checkpointed();
           if (run === undefined || mustStop(run)) break;
           const sample = await this.#sample(run.checkpoint.items);
           room = this.#roomAfter(sample);
+          sampledAt = sample.at;
           if (room <= 0)
             return this.#wait === undefined ? this.#full(sample, first) : { tag: "waits", wait: this.#wait };
         }
@@ -196,11 +225,11 @@ class Slice {
     return lost.aborted || shutdown?.aborted === true || this.#context.now() >= sliceEnd;
   }
 
-  #reading(): Reading & ReadContext {
+  #reading(partition = this.#run.partition): Reading & ReadContext {
     const onWait = (wait: SourceWait) => {
       this.#wait = wait;
     };
-    const { limit, partition } = this.#run;
+    const { limit } = this.#run;
     const { signal, shutdown } = this.#time;
     const reading = shutdown === undefined ? signal : AbortSignal.any([signal, shutdown]);
     return {

@@ -4,6 +4,7 @@ import { PermanentError } from "../base/task-errors.ts";
 import { firstHopOf } from "../ledger/lanes.ts";
 import type { RunRecord } from "../ledger/run-record.ts";
 import { type ContinueMessage, laneEntry } from "../messages/control.ts";
+import { WHOLE_SOURCE } from "../sources/partition-limits.ts";
 import type { Partition, Source } from "../sources/source.ts";
 import { type SourceWait, sourceWaitOf } from "../sources/source-wait.ts";
 import type { ProducerContext } from "./context.ts";
@@ -80,7 +81,7 @@ async function askForPartitions(
   { now }: ProducerContext,
 ): Promise<Planned> {
   // The run began with code whose source had partitions. If the source has none now, it is read as one part.
-  if (source.partitions === undefined) return { tag: "planned", partitions: [{ id: "all" }] };
+  if (source.partitions === undefined) return { tag: "planned", partitions: [{ id: WHOLE_SOURCE }] };
   const mustStop = shutdown === undefined ? signal : AbortSignal.any([signal, shutdown]);
   try {
     const asked = source.partitions({ signal: mustStop, warn: warnings.warn });

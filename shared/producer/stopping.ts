@@ -20,8 +20,11 @@ export async function stopProduction(
   const { runs, sender, now } = context;
   await runs.stopping.endProduction(run, (death) => sender.completeDeath(death));
   // The first page of which messages may be lost. Messages of all later pages may be lost too.
-  const firstWithoutMessages = run.missing ? 0 : run.resend?.pages;
-  if (firstWithoutMessages !== undefined) await runs.stopping.cancelPending(run, firstWithoutMessages);
+  const firstWithoutMessages = run.missing ? { partition: 0, pages: 0 } : run.resend;
+  if (firstWithoutMessages !== undefined) {
+    const { partition = 0, pages: page } = firstWithoutMessages;
+    await runs.stopping.cancelPending(run, { partition, page });
+  }
   const isOver = () =>
     time.lost.aborted || time.signal.aborted || time.shutdown?.aborted === true || now() >= time.sliceEnd;
   if (await runs.stopping.cancelWaiting(run, now() + LONG_WAIT_MILLISECONDS, isOver)) return DONE;

@@ -2,7 +2,7 @@ import type { ObjectStore } from "../aws/object-store.ts";
 import type { LedgerStore } from "../aws/table.ts";
 import { readBlockRow } from "../ledger/block-row.ts";
 import { BlockSuccesses } from "../ledger/block-successes.ts";
-import { blockCount, PAGES_PER_BLOCK } from "../ledger/keys.ts";
+import { blocksOf, type RunBlock } from "../ledger/run-blocks.ts";
 import type { RunRecord, RunResults } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";
 import { type BlockAddress, blockKey } from "../messages/item-address.ts";
@@ -67,22 +67,24 @@ export async function isOutdated(
   if (run.completedAt === undefined) return run.completeBlocks.size > run.results.compactedBlocks;
   if (!run.redriven) return false;
   const latest = await latestRevisions(store, run.id);
-  for (let block = 0; block < blockCount(run.checkpoint.pages); block++) {
-    const address = { run: run.id, partition: 0, block };
+  for (const address of await blocksOf(ledgerStore, run)) {
     const key = latest.get(blockText(address));
     if (key === undefined) return true;
-    const row = readBlockRow((await ledgerStore.get(blockKey(address))) ?? {}, block);
+    const row = readBlockRow((await ledgerStore.get(blockKey(address))) ?? {}, address.block);
     if (!row.redriven) continue;
     const { rows, missing } = await readBlockRecord(store, key);
-    const successes = await BlockSuccesses.read(ledgerStore, address, pagesOf(run, block));
+    const successes = await BlockSuccesses.read(ledgerStore, address, address.pages);
     if (successes.count > rows + missing) return true;
   }
   return false;
 }
 
-/** How many pages a block of a run has that has ended, or that is complete. */
-const pagesOf = ({ checkpoint }: RunRecord, block: number): number =>
-  Math.min(PAGES_PER_BLOCK, checkpoint.pages - block * PAGES_PER_BLOCK);
+/** The blocks that can be compacted: all blocks of a run that has ended, or else the complete ones of partition 0. */
+async function finalBlocks(store: LedgerStore, run: RunRecord): Promise<readonly RunBlock[]> {
+  const blocks = await blocksOf(store, run);
+  if (run.completedAt !== undefined) return blocks;
+  return blocks.filter(({ partition, block }) => partition === 0 && run.completeBlocks.has(block));
+}
 
 class Compaction {
   readonly #run: RunWithResults;
@@ -96,11 +98,9 @@ class Compaction {
   async run(progress: string | undefined): Promise<CompactionEnd> {
     const { isOver } = this.#options;
     const hasEnded = this.#run.completedAt !== undefined;
-    const blocks = hasEnded ? blockCount(this.#run.checkpoint.pages) : this.#run.completeBlocks.size;
-    const numbers = hasEnded ? Array.from({ length: blocks }, (_, block) => block) : [...this.#run.completeBlocks];
+    const blocks = await finalBlocks(this.#options.ledgerStore, this.#run);
     const latest = await latestRevisions(this.#options.store, this.#run.id);
-    for (const block of numbers.sort((a, b) => a - b)) {
-      const address = { run: this.#run.id, partition: 0, block };
+    for (const address of blocks) {
       const end = await this.#compact(address, latest.get(blockText(address)), progress);
       if (end.tag === "time") return end;
       if (end.tag === "compacted" && isOver()) return { tag: "time" };
@@ -111,12 +111,12 @@ class Compaction {
       if (manifest === undefined) return { tag: "time" };
       if (!(await cleanUp(this.#options.store, this.#run.id, manifest, isOver))) return { tag: "time" };
     }
-    return { tag: "done", compactedBlocks: blocks };
+    return { tag: "done", compactedBlocks: blocks.length };
   }
 
   /** Compacts a block, if it has no block record, or if more of its items are done than the record has. */
   async #compact(
-    address: BlockAddress,
+    address: RunBlock,
     recordKey: string | undefined,
     progress: string | undefined,
   ): Promise<BlockEnd | { readonly tag: "up to date" }> {
@@ -126,7 +126,7 @@ class Compaction {
     if (recordKey !== undefined && !row.redriven) return UP_TO_DATE;
     const before = recordKey === undefined ? undefined : await readBlockRecord(store, recordKey);
     // The page rows are read before the raw objects are listed: see `BlockRows`.
-    const successes = await BlockSuccesses.read(ledgerStore, address, pagesOf(this.#run, address.block));
+    const successes = await BlockSuccesses.read(ledgerStore, address, address.pages);
     if (before !== undefined && successes.count === before.rows + before.missing) return UP_TO_DATE;
     return await compactBlock(
       { ...this.#options, successes, before, needsColumns: this.#run.results.format === "csv" },

@@ -4,10 +4,12 @@ import type { LedgerStore } from "../aws/table.ts";
 import { SluiceError } from "../base/errors.ts";
 import { readBlockRow } from "../ledger/block-row.ts";
 import { BlockSuccesses, type PlaceInBlock } from "../ledger/block-successes.ts";
-import { blockCount, blockOf, PAGES_PER_BLOCK } from "../ledger/keys.ts";
+import { PAGES_PER_BLOCK } from "../ledger/keys.ts";
+import { blocksOf } from "../ledger/run-blocks.ts";
 import type { RunRecord } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";
 import { type BlockAddress, blockKey } from "../messages/item-address.ts";
+import { blockText } from "./block-records.ts";
 import { BlockRows, type BlockRowsLimits } from "./block-rows.ts";
 import { manifestKey, manifestPrefix, rawPrefix, versionOfManifestKey } from "./keys.ts";
 import { type Manifest, type Part, parseManifest } from "./manifest.ts";
@@ -129,12 +131,12 @@ async function* readLines(source: ResultsSource, run: string): AsyncGenerator<Re
 class Reader {
   readonly #source: ResultsSource;
   readonly #run: string;
-  /** The place of the last row that was yielded. The page is counted in the run. */
+  /** The block that is being read, the last of its rows that was yielded, and how many were. */
+  #block: BlockNumbers | undefined;
   #last: PlaceInBlock | undefined;
-  /** The block of the latest row, and how many of its rows were yielded. */
-  #block = -1;
   #rowsOfBlock = 0;
-  readonly #missing = new Map<number, number>();
+  /** By `blockText`. */
+  readonly #missing = new Map<string, number>();
 
   constructor(source: ResultsSource, run: string) {
     this.#source = source;
@@ -148,27 +150,41 @@ class Reader {
 
   async *read(): AsyncGenerator<ResultLines, void, undefined> {
     const { record, manifest } = await find(this.#source, this.#run);
-    const blocks = manifest === undefined ? blockCount(record?.checkpoint.pages ?? 0) : manifest.blocks.length;
-    for (let block = Math.max(0, this.#block); block < blocks; block++) {
-      if (block !== this.#block) this.#rowsOfBlock = 0;
+    for (const block of await this.#blocks(record, manifest)) {
+      const order = this.#block === undefined ? 1 : compareBlocks(block, this.#block);
+      // The reader has begun again, and has read this block before.
+      if (order < 0) continue;
+      if (order > 0) {
+        this.#rowsOfBlock = 0;
+        this.#last = undefined;
+      }
       this.#block = block;
-      yield* this.#readBlock({ run: this.#run, partition: 0, block }, record, manifest?.blocks[block]);
+      yield* this.#readBlock(block, record);
     }
   }
 
+  /** The blocks of the run in the order of the source. Those of a manifest need no row of the ledger. */
+  async #blocks(record: RunRecord | undefined, manifest: Manifest | undefined): Promise<readonly BlockToRead[]> {
+    const { ledgerStore } = this.#source;
+    if (manifest === undefined) return record === undefined ? [] : await blocksOf(ledgerStore, record);
+    return manifest.blocks.map((compacted) => {
+      const { partition, block } = compacted;
+      return { run: this.#run, partition, block, compacted };
+    });
+  }
+
   async *#readBlock(
-    address: BlockAddress,
+    { compacted, pages, ...address }: BlockToRead,
     record: RunRecord | undefined,
-    compacted: Manifest["blocks"][number] | undefined,
   ): AsyncGenerator<ResultLines, void, undefined> {
     const { store, limits } = this.#source;
-    const successes = await this.#successes(address, record, compacted);
+    const successes = await this.#successes(address, record, { compacted, pages });
     if (
       compacted !== undefined &&
       (successes === undefined || successes.count === compacted.rows + compacted.missing)
     ) {
       for (const part of compacted.parts) yield* this.#readPart(part);
-      this.#missing.set(address.block, compacted.missing);
+      this.#missing.set(blockText(address), compacted.missing);
       return;
     }
     if (successes === undefined) return;
@@ -176,22 +192,22 @@ class Reader {
       store,
       successes,
       objects: store.list(rawPrefix(address)),
-      after: this.#lastIn(address.block),
+      after: this.#last,
       ...(compacted !== undefined && { parts: compacted.parts.map(({ key }) => key) }),
       ...(limits !== undefined && { limits }),
     });
     for await (const { lines, rows: count, last } of rows.batches()) {
-      this.#note(address.block, last, count);
+      this.#note(last, count);
       yield { lines: Buffer.concat(lines), rows: count };
     }
-    this.#missing.set(address.block, successes.count - this.#rowsOfBlock);
+    this.#missing.set(blockText(address), successes.count - this.#rowsOfBlock);
   }
 
   /** What is done in a block. `undefined`: the manifest has all of it. */
   async #successes(
     address: BlockAddress,
     record: RunRecord | undefined,
-    compacted: Manifest["blocks"][number] | undefined,
+    { compacted, pages }: Pick<BlockToRead, "compacted" | "pages">,
   ): Promise<BlockSuccesses | undefined> {
     const { ledgerStore } = this.#source;
     if (record === undefined) return undefined;
@@ -200,8 +216,7 @@ class Reader {
       const row = readBlockRow((await ledgerStore.get(blockKey(address))) ?? {}, address.block);
       if (!row.redriven) return undefined;
     }
-    const pages = Math.min(PAGES_PER_BLOCK, record.checkpoint.pages - address.block * PAGES_PER_BLOCK);
-    return await BlockSuccesses.read(ledgerStore, address, pages);
+    return await BlockSuccesses.read(ledgerStore, address, pages ?? (await pagesOfBlock(ledgerStore, record, address)));
   }
 
   async *#readPart({ key, sha256 }: Part): AsyncGenerator<ResultLines, void, undefined> {
@@ -222,7 +237,7 @@ class Reader {
       if (fresh.length === 0) continue;
       const last = readPartRowHead(fresh, fresh.lastIndexOf(NEWLINE, fresh.length - 2) + 1);
       const rows = countLines(fresh);
-      this.#note(blockOf(last.page), { page: last.page % PAGES_PER_BLOCK, index: last.index }, rows);
+      this.#note({ page: last.page % PAGES_PER_BLOCK, index: last.index }, rows);
       yield { lines: fresh, rows };
     }
     if (rest.length > 0 || hash.digest("hex") !== sha256) {
@@ -241,7 +256,8 @@ class Reader {
     const last = this.#last;
     if (last === undefined) return lines;
     const isOld = (start: number) => {
-      const { page, index } = readPartRowHead(lines, start);
+      const { page: absolute, index } = readPartRowHead(lines, start);
+      const page = absolute % PAGES_PER_BLOCK;
       return page < last.page || (page === last.page && index <= last.index);
     };
     let start = 0;
@@ -249,15 +265,25 @@ class Reader {
     return lines.subarray(start);
   }
 
-  #lastIn(block: number): PlaceInBlock | undefined {
-    if (this.#last === undefined || blockOf(this.#last.page) !== block) return undefined;
-    return { page: this.#last.page % PAGES_PER_BLOCK, index: this.#last.index };
-  }
-
-  #note(block: number, { page, index }: PlaceInBlock, rows: number): void {
-    this.#last = { page: block * PAGES_PER_BLOCK + page, index };
+  #note(last: PlaceInBlock, rows: number): void {
+    this.#last = last;
     this.#rowsOfBlock += rows;
   }
+}
+
+/** A block, with what the manifest says about it, or with its number of pages. */
+interface BlockToRead extends BlockAddress {
+  readonly compacted?: Manifest["blocks"][number] | undefined;
+  readonly pages?: number | undefined;
+}
+
+type BlockNumbers = Pick<BlockAddress, "partition" | "block">;
+
+/** Negative if the first block comes before the second one in the source. */
+const compareBlocks = (a: BlockNumbers, b: BlockNumbers): number => a.partition - b.partition || a.block - b.block;
+
+async function pagesOfBlock(store: LedgerStore, run: RunRecord, address: BlockNumbers): Promise<number> {
+  return (await blocksOf(store, run)).find((block) => compareBlocks(block, address) === 0)?.pages ?? 0;
 }
 
 const NEWLINE = 10;

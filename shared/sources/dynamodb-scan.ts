@@ -4,9 +4,10 @@ import * as z from "zod";
 import { DynamoDbScanner, type ScanSettings, type TypedItem } from "../aws/dynamodb-scan.ts";
 import { ConfigurationError, SourceError, toError } from "../base/errors.ts";
 import type { UnsafeNumbers } from "../base/exact-json.ts";
-import { booleanOption, rejectUnknownKeys, show } from "../base/options.ts";
+import { booleanOption, integerOption, rejectUnknownKeys, show } from "../base/options.ts";
 import { keyOfStored, plainItem, type StoredKey, storedKey, typedItem, typedText } from "./dynamodb-values.ts";
 import { pageSizeOption } from "./page-size.ts";
+import { MOST_PARTITIONS, WHOLE_SOURCE } from "./partition-limits.ts";
 import { ReadRate } from "./read-rate.ts";
 import { regionOption } from "./region-option.ts";
 import { serviceRefusal } from "./service-refusal.ts";
@@ -42,7 +43,7 @@ export interface DynamoDbScanOptions {
   readonly consistentRead?: boolean;
   /**
    * The most read units a second that the source consumes, on average: more than 0. The source requests fewer items at a
-   * time, and pauses. Default: no limit, as fast as items are needed.
+   * time, and pauses. Each of several `segments` gets an equal share. Default: no limit, as fast as items are needed.
    * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
    */
   readonly readUnitsPerSecond?: number;
@@ -57,6 +58,13 @@ export interface DynamoDbScanOptions {
    * `"bigint"` keeps an integer as a bigint.
    */
   readonly unsafeNumbers?: UnsafeNumbers;
+  /**
+   * How many segments the scan has: 1 to 10,000. Each of them is a partition, and as many of them are scanned at the same
+   * time as the workflow's option `producers` says. A few segments for each producer keep all producers busy until the end.
+   * Default 1: one scan, without partitions.
+   * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Scan.html#Scan.ParallelScan
+   */
+  readonly segments?: number;
   /** Number of items in a page: 1 to 200. Default 200. */
   readonly pageSize?: number;
   /** The region of the table. Default: the region of the function, or of your AWS configuration. */
@@ -71,6 +79,7 @@ const KEYS = {
   readUnitsPerSecond: true,
   values: true,
   unsafeNumbers: true,
+  segments: true,
   pageSize: true,
   region: true,
 } as const satisfies Record<keyof DynamoDbScanOptions, true>;
@@ -137,6 +146,7 @@ export function dynamoDbScanWith<Item>(options: DynamoDbScanOptions, surrounding
   const filter = options.filter === undefined ? undefined : filterOf(options.filter);
   const region = regionOption(options.region);
   const scanner = new DynamoDbScanner(region);
+  const segments = segmentsOption(options.segments);
   const toItem = (item: TypedItem) => readItem(item, values, unsafeNumbers);
 
   return {
@@ -159,13 +169,16 @@ export function dynamoDbScanWith<Item>(options: DynamoDbScanOptions, surrounding
       // DynamoDB counts every few hours. Before the first time, it says 0.
       return counted === undefined || counted === 0 ? undefined : { items: counted, isExact: false };
     },
+    ...(segments > 1 && { partitions: () => scanSegments(segments).map((segment) => ({ id: segmentId(segment) })) }),
     async *pages(cursor, context) {
       const name = typeof table === "function" ? tableAtSynth(table, process.env) : table;
-      const { sleep, segment } = surroundings;
+      const { sleep } = surroundings;
+      const segment = context.partition === undefined ? surroundings.segment : readSegment(context.partition.id);
+      const share = segment?.totalSegments ?? 1;
       const scan: Scan = {
         scanner,
         settings: { table: name, index, consistentRead, filter, segment },
-        rate: readUnitsPerSecond === undefined ? undefined : new ReadRate(readUnitsPerSecond),
+        rate: readUnitsPerSecond === undefined ? undefined : new ReadRate(readUnitsPerSecond / share),
         sleep,
         context,
       };
@@ -174,6 +187,26 @@ export function dynamoDbScanWith<Item>(options: DynamoDbScanOptions, surrounding
       }
     },
   };
+}
+
+/** One segment of a parallel scan. */
+interface ScanSegment {
+  readonly segment: number;
+  readonly totalSegments: number;
+}
+
+const segmentId = ({ segment, totalSegments }: ScanSegment): string => `segment ${segment} of ${totalSegments}`;
+
+/** The segment of a partition's id. It says how many segments there were when the run began. */
+function readSegment(id: string): ScanSegment | undefined {
+  const [, segment, totalSegments] = /^segment (\d+) of (\d+)$/.exec(id) ?? [];
+  if (segment !== undefined) return { segment: Number(segment), totalSegments: Number(totalSegments) };
+  if (id === WHOLE_SOURCE) return undefined;
+  throw new SourceError(
+    `the partition ${show(id)} does not come from dynamoDbScan(...): the workflow's source was probably replaced. Start a ` +
+      "new run",
+    { permanent: true },
+  );
 }
 
 /** The segments of a parallel scan. Each item is in exactly one of them. */
@@ -290,6 +323,15 @@ function tableAtSynth(table: TableName, environment: Environment): string {
     `the function table returned ${show(name)}: name the variable that it reads in the workflow's option environment, and ` +
       "set the variable",
   );
+}
+
+function segmentsOption(segments: unknown): number {
+  if (segments === undefined) return 1;
+  return integerOption("segments", segments, {
+    minimum: 1,
+    maximum: MOST_PARTITIONS,
+    fix: "a few segments for each producer suffice",
+  });
 }
 
 function checkRate(rate: unknown): void {

@@ -5,6 +5,7 @@ import { secretText } from "../aws/secret-value.ts";
 import { type Duration, toMilliseconds } from "../base/duration.ts";
 import { ConfigurationError, SourceError, toError } from "../base/errors.ts";
 import { integerOption, show } from "../base/options.ts";
+import { MOST_PARTITIONS } from "./partition-limits.ts";
 import { type TableFacts, tableFacts } from "./postgres-catalog.ts";
 import { checkConnect, connectionParameters, type PostgresConnect, secretOf } from "./postgres-connect.ts";
 import { postgresFailure } from "./postgres-errors.ts";
@@ -38,9 +39,6 @@ export interface PostgresRowsOptions extends SqlRowsOptions {
 }
 
 const OWN_KEYS = ["connect", "json", "arrays", "partitions", "statementTimeout"];
-
-/** The most partitions of a source. */
-const MOST_PARTITIONS = 10_000;
 
 /** A read of a page may take two minutes, and 20 s before the end of the invocation it is interrupted. */
 const LONGEST_STATEMENT = { seconds: 100 } as const;

@@ -150,10 +150,14 @@ export type PartitionContext = Omit<ReadContext, "partition">;
 /** The part of a source that divides it. */
 export interface SourcePartitions {
   /**
-   * Divides the source into disjoint parts: 1 to 10,000. **Not used yet: a run still reads the source as one part.** A
-   * later version asks for the parts. A run then asks once, when it starts, and then reads several parts at
-   * the same time. If the list could not be stored completely, for example because the producer crashed, it is discarded
-   * and the run asks again. The method may send requests. Errors and waits are handled as in `pages`.
+   * Divides the source into disjoint parts: 1 to 10,000. A run asks once, when it starts, and then reads several parts at
+   * the same time: as many as the workflow's option `producers` says. If the list could not be stored completely, for
+   * example because the producer crashed, it is discarded and the run asks again. The method may send requests. Errors and
+   * waits are handled as in `pages`.
+   *
+   * Each part has its own cursor, failures and waits. If a part cannot be read, the run reads the others and then fails, with
+   * the id of the part in its message. `sluice resume` reads it again from its last checkpoint. Results and the item ids have
+   * the order of the list.
    *
    * Default: the source is read as one part, from its beginning to its end. If the context of `pages` has no
    * `partition`, `pages` must read the whole source: tests of a workflow and `sluice try` read it as one part.

@@ -88,6 +88,7 @@ export const chaosWorkflow = (plan: Plan, hooks: ProcessHooks) => {
   const { write } = hooks;
   const { partitions, producers = 1 } = plan;
   let reads = 0;
+  let brokenReads = 0;
   return defineWorkflow({
     name: WORKFLOW,
     source: {
@@ -101,6 +102,10 @@ export const chaosWorkflow = (plan: Plan, hooks: ProcessHooks) => {
         write({ type: "read", from });
         // A page that is read ahead and not needed any more is given up, as a request is.
         await setTimeout(plan.readMilliseconds, undefined, { signal });
+        const { brokenPartition } = plan;
+        if (brokenPartition !== undefined && partition?.id === `part ${brokenPartition.place}`) {
+          if (brokenReads++ < brokenPartition.reads) throw new PermanentError("the partition is damaged");
+        }
         const read = reads++;
         if (plan.failingReads.includes(read)) throw new Error("the source does not answer");
         const refused = plan.refusedReads.find((each) => each.read === read);

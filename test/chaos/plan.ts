@@ -87,6 +87,8 @@ export interface Plan {
   readonly strikes: readonly PlannedStrike[];
   /** The positions of the items with which the partitions of the source begin. Absent: the source has no partitions. */
   readonly partitions?: readonly number[];
+  /** In each process, the first reads of this partition fail for good. The run fails, and a person resumes it. */
+  readonly brokenPartition?: { readonly place: number; readonly reads: number };
   /** How many producers read the partitions at the same time. Default: 1. */
   readonly producers?: number;
   /** Whether the run keeps results. Default: no. */
@@ -149,18 +151,21 @@ export function planOf(seed: number): Plan {
   };
   const refusedReads = random.chance(0.2) ? [refusal(random)] : [];
   if (seed % 25 === 13) return inRealTime(plan, random);
-  return { ...plan, refusedReads, realTimes: false };
+  return { ...plan, refusedReads, realTimes: false, ...partitionsOf(seed, items.length) };
 }
 
 /** The partitions of every third source. Some of them are empty, and some have one item. */
-export function partitionsOf({ seed, items, realTimes }: Plan): Pick<Plan, "partitions" | "producers"> {
-  if (seed % 3 !== 0 || realTimes) return {};
+function partitionsOf(seed: number, end: number): Pick<Plan, "partitions" | "producers" | "brokenPartition"> {
+  if (seed % 3 !== 0) return {};
   const random = new Random(seed + 4_000_000);
-  const end = items.length;
   const starts = Array.from({ length: random.integer(0, 7) }, () =>
     random.chance(0.2) ? random.pick([0, 1, end - 1, end]) : random.integer(0, end),
   );
-  return { partitions: [0, ...starts.sort((a, b) => a - b)], producers: random.integer(1, 4) };
+  const partitions = [0, ...starts.sort((a, b) => a - b)];
+  const broken = random.chance(0.3)
+    ? { place: random.integer(0, starts.length), reads: random.integer(1, 2) }
+    : undefined;
+  return { partitions, producers: random.integer(1, 4), ...(broken && { brokenPartition: broken }) };
 }
 
 const refusal = (random: Random) => ({ read: random.integer(0, 3), milliseconds: random.integer(1_000, 8_000) });

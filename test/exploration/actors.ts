@@ -159,7 +159,6 @@ export class Actors {
       const producer = new Producer({
         ...worldOf(actor),
         workflow,
-        readsPartitions: true,
         maxBacklog: 1_000,
         ...(this.#scope.results === true && {
           resultStore: objectStoreOf(actor),

@@ -1,7 +1,6 @@
 import type { ControlEntry } from "../../shared/aws/queue.ts";
-import type { PageReader, Partition, WorkflowOptions } from "../../shared/index.ts";
+import type { PageReader, Partition } from "../../shared/index.ts";
 import { parseControlMessage } from "../../shared/messages/control.ts";
-import type { ProducerOptions } from "../../shared/producer/context.ts";
 import type { SliceTime } from "../../shared/producer/slice.ts";
 import { ProducerWorld, RUN } from "./producer-world.ts";
 
@@ -34,10 +33,6 @@ export class LanesWorld extends ProducerWorld {
   readonly #seen = new Set<string>();
   #taken = 0;
   readonly pending: Delivery[] = [];
-
-  constructor(workflow: Partial<WorkflowOptions>, options: Partial<ProducerOptions> = {}) {
-    super(workflow, { readsPartitions: true, ...options });
-  }
 
   /** Takes the messages that were sent since. A FIFO queue drops a message whose de-duplication id it has had. */
   take(): void {

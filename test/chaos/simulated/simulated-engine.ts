@@ -231,7 +231,7 @@ export class SimulatedEngine {
       ...services,
       workflow,
       maxBacklog,
-      readsPartitions: true,
+
       logger: SILENT,
       metrics: UNCOUNTED,
       random: this.#drawn,

@@ -41,10 +41,10 @@ describe("a run of several blocks", () => {
   });
 
   test("cancels the pending items of its pages from one on", async () => {
-    await rig.runs.stopping.cancelPending(await rig.runs.get(RUN), 1_999);
+    await rig.runs.stopping.cancelPending(await rig.runs.get(RUN), { partition: 0, page: 1_999 });
     expect(await cancelledPages()).toEqual([1_999, 2_000, 2_499]);
     expect(await rig.counts()).toMatchObject({ cancelled: 6, pending: 6 });
-    await rig.runs.stopping.cancelPending(await rig.runs.get(RUN), 0);
+    await rig.runs.stopping.cancelPending(await rig.runs.get(RUN), { partition: 0, page: 0 });
     expect(await cancelledPages()).toEqual(OPENED);
   });
 

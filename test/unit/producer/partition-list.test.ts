@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { checkPartitions, MOST_PARTITIONS } from "../../../shared/producer/partition-list.ts";
+import { checkPartitions } from "../../../shared/producer/partition-list.ts";
+import { MOST_PARTITIONS } from "../../../shared/sources/partition-limits.ts";
 
 const many = (count: number) => Array.from({ length: count }, (_, number) => ({ id: String(number) }));
 

@@ -326,6 +326,49 @@ describe("refusals", () => {
   });
 });
 
+describe("segments", () => {
+  const read = async (source: ReturnType<typeof scan>, partition: { readonly id: string }, cursor?: Cursor) => {
+    const items: unknown[] = [];
+    for await (const page of source.pages(cursor, { ...readContext(), partition })) items.push(...page.items);
+    return items;
+  };
+
+  test("are partitions, each with its own requests", async () => {
+    const source = scan({ segments: 3 });
+    const partitions = (await source.partitions?.(readContext())) ?? [];
+    expect(partitions).toEqual([0, 1, 2].map((segment) => ({ id: `segment ${segment} of 3` })));
+    answers({ Items: [id(0)] }, { Items: [id(1)] }, { Items: [id(2)] });
+    const all = [];
+    for (const partition of partitions) all.push(...(await read(source, partition)));
+    expect(all).toEqual([{ id: 0 }, { id: 1 }, { id: 2 }]);
+    expect(inputs().map(({ Segment, TotalSegments }) => [Segment, TotalSegments])).toEqual([
+      [0, 3],
+      [1, 3],
+      [2, 3],
+    ]);
+  });
+
+  test("keep the number of segments with which the run began, after a deploy", async () => {
+    answers({ Items: [id(9)] });
+    await read(scan({ segments: 8 }), { id: "segment 1 of 3" }, id(4));
+    expect(inputs()).toMatchObject([{ Segment: 1, TotalSegments: 3, ExclusiveStartKey: id(4) }]);
+  });
+
+  test("are not used by a scan of one segment, and by tests that read the source as one part", async () => {
+    expect(scan().partitions).toBeUndefined();
+    expect(scan({ segments: 1 }).partitions).toBeUndefined();
+    answers({ Items: [id(1)] });
+    await itemsOf(scan({ segments: 4 }));
+    expect(inputs()[0]).not.toHaveProperty("Segment");
+  });
+
+  test("of another source are an error", async () => {
+    await expect(read(scan({ segments: 2 }), { id: "b" })).rejects.toThrow(
+      'the partition "b" does not come from dynamoDbScan',
+    );
+  });
+});
+
 describe("options", () => {
   test.each([
     [{ table: "ab" }, /table must be a name of 3 to 255 characters/],
@@ -339,7 +382,8 @@ describe("options", () => {
     [{ table: "customers", filter: { expression: "" } }, /filter.expression must be/],
     [{ table: "customers", filter: { expression: "a", value: {} } }, /filter has the unknown option "value"/],
     [{ table: "customers", filter: { expression: "a = :a", values: { ":a": 2 ** 60 } } }, /Use a bigint/],
-    [{ table: "customers", segments: 4 }, /unknown option "segments"/],
+    [{ table: "customers", segments: 0 }, /segments must be/],
+    [{ table: "customers", segments: 10_001 }, /segments must be/],
     [{ table: "customers", pageSize: 0 }, /pageSize must be/],
   ])("%j is refused", (options, message) => {
     expect(() => dynamoDbScan(options as never)).toThrow(ConfigurationError);
