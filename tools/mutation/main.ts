@@ -7,7 +7,7 @@ import { fileOf, MetPairs } from "./met-pairs.ts";
 import { instrument, type Mutant } from "./mutants.ts";
 import type { Entry } from "./plan.ts";
 import { DIRECTORY, inOwnProcess, isInterrupted } from "./process.ts";
-import { earlierResults, isKilled, type Result, report, save, type Verdict } from "./report.ts";
+import { earlierResults, isKilled, type Result, readResults, report, save, type Verdict } from "./report.ts";
 import { ofSameFiles } from "./same-files.ts";
 
 /**
@@ -64,6 +64,7 @@ async function test({ folder, ...of }: Area): Promise<readonly Result[]> {
     const verdict = coverage.without(mutant);
     return verdict === "survived" || (verdict === "not covered" && values.tests !== undefined) ? "unfinished" : verdict;
   };
+  if (isInterrupted) return readResults(folder);
   const met = new MetPairs(name, code);
   for (const [pass, { above, costs, most }] of PASSES.entries()) {
     // Who names tests wants each mutant to meet all of them, except for the dearest.
