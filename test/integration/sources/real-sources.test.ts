@@ -19,7 +19,7 @@ import { type Walk, type Walked, walk, walkAlone } from "../../helpers/walked-so
  */
 const isFull = process.env.SLUICE_REAL_SOURCES === "full";
 const SIZES = isFull
-  ? { lines: 4_000_000, rowsOfCsv: 500_000, keys: 300_000, items: 200_000, rows: 1_000_000 }
+  ? { lines: 4_100_000, rowsOfCsv: 500_000, keys: 300_000, items: 200_000, rows: 1_000_000 }
   : { lines: 20_000, rowsOfCsv: 5_000, keys: 1_200, items: 1_000, rows: 5_000 };
 /** What a source may need more at its end than after a tenth of its items. */
 const GROWTH_MEGABYTES = 60;
