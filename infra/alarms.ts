@@ -29,6 +29,8 @@ export interface AlarmsProps {
   readonly functions: Readonly<Record<FunctionName, FanOutFunction>>;
   readonly schedule: RunSchedule | undefined;
   readonly topic: ITopic | undefined;
+  /** Whether the alarms also notify the topic when their cause is over. */
+  readonly notifyOk: boolean;
   /** The share of failed attempts at which the alarm `tasks-failing` goes off. */
   readonly failureRate: number;
   /** The URL or path of the runbook. Its headings are the names of the alarms. */
@@ -88,7 +90,10 @@ export class Alarms extends Construct {
         // Missing data is not a fault: while no run is active, there is no data.
         treatMissingData: TreatMissingData.NOT_BREACHING,
       });
-      if (props.topic !== undefined) alarm.addAlarmAction(new SnsAction(props.topic));
+      if (props.topic !== undefined) {
+        alarm.addAlarmAction(new SnsAction(props.topic));
+        if (props.notifyOk) alarm.addOkAction(new SnsAction(props.topic));
+      }
       return alarm;
     });
   }

@@ -48,6 +48,8 @@ export interface FanOutFunctionProps {
   readonly rights: readonly PolicyStatement[];
   /** `undefined`: Lambda's own network. */
   readonly network: FunctionNetwork | undefined;
+  /** Whether X-Ray traces the function. */
+  readonly tracing: boolean;
   readonly logRetention: RetentionDays;
   readonly removalPolicy: RemovalPolicy;
 }
@@ -88,19 +90,23 @@ export class FanOutFunction extends Construct {
       memorySize: topology.memoryMb,
       ...(props.reservedConcurrency !== undefined && { reservedConcurrentExecutions: props.reservedConcurrency }),
       recursiveLoop: props.recursiveLoop,
-      tracing: Tracing.ACTIVE,
+      tracing: props.tracing ? Tracing.ACTIVE : Tracing.DISABLED,
       logGroup: this.logGroup,
       ...(props.network !== undefined && inNetwork(props.network)),
       environment: { ...props.environment, NODE_OPTIONS: nodeOptions(props.environment.NODE_OPTIONS) },
     });
-    Validations.of(this.role).acknowledge({
-      id: "AwsSolutions-IAM5[Resource::*]",
-      reason:
-        props.network === undefined
-          ? "The two actions of X-Ray that send traces accept no other resource."
-          : "The two actions of X-Ray that send traces, and Lambda's actions on network interfaces, accept no other resource.",
-    });
+    const reason = wildcardReason(props);
+    if (reason !== undefined) Validations.of(this.role).acknowledge({ id: "AwsSolutions-IAM5[Resource::*]", reason });
   }
+}
+
+/** Why the role has rights on all resources. `undefined`: it has none. */
+function wildcardReason({ tracing, network }: FanOutFunctionProps): string | undefined {
+  const actions = [
+    ...(tracing ? ["the two actions of X-Ray that send traces"] : []),
+    ...(network !== undefined ? ["Lambda's actions on network interfaces"] : []),
+  ].join(", and ");
+  return actions === "" ? undefined : `${actions.charAt(0).toUpperCase()}${actions.slice(1)} accept no other resource.`;
 }
 
 const inNetwork = ({ vpc, subnets, securityGroups }: FunctionNetwork) => ({

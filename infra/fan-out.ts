@@ -3,6 +3,7 @@ import { isAbsolute } from "node:path";
 import { Annotations, CfnOutput, RemovalPolicy, Stack, Tags, Validations } from "aws-cdk-lib";
 import type { Alarm, Dashboard } from "aws-cdk-lib/aws-cloudwatch";
 import type { Table } from "aws-cdk-lib/aws-dynamodb";
+import type { ISecurityGroup, IVpc, SubnetSelection } from "aws-cdk-lib/aws-ec2";
 import { EventBus, type IEventBus } from "aws-cdk-lib/aws-events";
 import type { Grant, IGrantable, IPrincipal } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
@@ -31,6 +32,7 @@ import { fanOutDashboard } from "./dashboard.ts";
 import { FanOutFunction, type FunctionNetwork } from "./fan-out-function.ts";
 import { ledgerTable } from "./ledger-table.ts";
 import { mappings } from "./mappings.ts";
+import { networksOf } from "./network.ts";
 import { checkOwnVariables, checkVariablesSize } from "./own-variables.ts";
 import { Queues } from "./queues.ts";
 import {
@@ -88,10 +90,24 @@ export interface FanOutProps {
    */
   readonly results?: ResultsBucketProps;
   /**
-   * The network of the producer, if its source is in a VPC, such as a database of RDS. Then let the producer reach the
+   * The VPC in which both functions run, for tasks that reach a database or a service there. Then let the
+   * consumer reach it: `database.connections.allowDefaultPortFrom(fanOut.consumer)`. The subnets need a way to SQS,
+   * DynamoDB, EventBridge and CloudWatch Logs, and to what the tasks call: a NAT gateway, or VPC endpoints. Default: Lambda's
+   * own network.
+   * https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+   *
+   * @example { vpc: Vpc.fromLookup(stack, "Vpc", { vpcName: "shop" }) }
+   */
+  readonly vpc?: IVpc;
+  /** The subnets of `vpc`. Default: the private subnets. */
+  readonly subnets?: SubnetSelection;
+  /** The security groups of both functions. Default: one of its own for each function, which lets everything out. */
+  readonly securityGroups?: readonly ISecurityGroup[];
+  /**
+   * The network of the producer, if it differs from that of the consumer, or if only its source is in a VPC, such as a database of RDS. Then let the producer reach the
    * database: `database.connections.allowDefaultPortFrom(fanOut.producer)`. The subnets need a way to SQS, DynamoDB,
    * EventBridge and CloudWatch Logs, and to Secrets Manager if the source reads a secret: a NAT gateway, or VPC endpoints.
-   * Default: Lambda's own network.
+   * Default: the network of `vpc`, or Lambda's own.
    * https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
    *
    * @example { vpc: Vpc.fromLookup(stack, "Vpc", { vpcName: "shop" }) }
@@ -124,6 +140,23 @@ export interface FanOutProps {
   readonly reservedConcurrency?: number | "none";
   /** The SNS topic that the alarms notify. Default: the alarms notify nothing and are only visible in CloudWatch. */
   readonly alarmTopic?: ITopic;
+  /**
+   * Whether the alarms also notify `alarmTopic` when their cause is over (the state `OK`). Default false.
+   * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-actions.html
+   */
+  readonly notifyOk?: boolean;
+  /**
+   * Whether the stack has the alarms. Without them, nobody learns of dead letters or of a source that cannot be read,
+   * unless you watch the metrics yourself. Default true. Without alarms, `alarmTopic` and `notifyOk` must be absent.
+   */
+  readonly alarms?: boolean;
+  /** Whether the stack has the dashboard in CloudWatch. Default true. */
+  readonly dashboard?: boolean;
+  /**
+   * Whether X-Ray traces the functions. Default true.
+   * https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
+   */
+  readonly tracing?: boolean;
   /** The share of failed attempts at which the alarm `tasks-failing` goes off: above 0 and at most 1. Default 0.25. */
   readonly failureRate?: number;
   /**
@@ -156,8 +189,10 @@ export class FanOut extends Construct implements IGrantable {
   readonly table: Table;
   /** The bucket with the results of the workflow's runs. `undefined`: the workflow keeps no results. */
   readonly resultsBucket: IBucket | undefined;
+  /** Empty if the property `alarms` is false. */
   readonly alarms: readonly Alarm[];
-  readonly dashboard: Dashboard;
+  /** `undefined`: the property `dashboard` is false. */
+  readonly dashboard: Dashboard | undefined;
   readonly #results: ResultsStore | undefined;
 
   /** @throws {ConfigurationError} A property is invalid, or properties contradict each other. */
@@ -170,6 +205,7 @@ export class FanOut extends Construct implements IGrantable {
     checkWorkflowFile(props.workflowFile);
     checkRemoval(removalPolicy, deletionProtection);
     checkResultsProps(workflow, props.results);
+    checkAlarms(props);
     const failureRate = checkFailureRate(props.failureRate ?? 0.25);
     const schedule = props.schedule === undefined ? workflow.schedule : parseSchedule(props.schedule);
     if (schedule !== undefined) checkStartsAfter(schedule, Date.now());
@@ -195,26 +231,33 @@ export class FanOut extends Construct implements IGrantable {
         removalPolicy,
       });
     const stack = Stack.of(this).stackName;
-    const { all: alarms } = new Alarms(this, "Alarms", {
-      workflow,
-      stack,
-      topology,
-      queues,
-      functions,
-      schedule: runSchedule,
-      topic: props.alarmTopic,
-      failureRate,
-      runbookUrl: props.runbookUrl ?? RUNBOOK,
-    });
-    const dashboard = fanOutDashboard(this, "Dashboard", {
-      workflow: workflow.name,
-      stack,
-      topology,
-      queues,
-      functions,
-      table,
-      alarms,
-    });
+    const alarms =
+      props.alarms === false
+        ? []
+        : new Alarms(this, "Alarms", {
+            workflow,
+            stack,
+            topology,
+            queues,
+            functions,
+            schedule: runSchedule,
+            topic: props.alarmTopic,
+            notifyOk: props.notifyOk === true,
+            failureRate,
+            runbookUrl: props.runbookUrl ?? RUNBOOK,
+          }).all;
+    const dashboard =
+      props.dashboard === false
+        ? undefined
+        : fanOutDashboard(this, "Dashboard", {
+            workflow: workflow.name,
+            stack,
+            topology,
+            queues,
+            functions,
+            table,
+            alarms,
+          });
     Tags.of(this).add("sluice:workflow", workflow.name);
 
     this.grantPrincipal = functions.consumer.role;
@@ -268,6 +311,7 @@ export class FanOut extends Construct implements IGrantable {
     // `cdk destroy` does not bundle the functions, so it does not need the files.
     const files = Stack.of(this).bundlingRequired ? sourceFiles(workflow, variables) : [];
     const sourceRights = sourceRightsOf(workflow, variables, Stack.of(this).bundlingRequired);
+    const networks = networksOf(props);
     const make = (name: FunctionName) => {
       const declared = permissions.filter((permission) => permission.function === name);
       const made = new FanOutFunction(this, name === "producer" ? "Producer" : "Consumer", {
@@ -276,7 +320,8 @@ export class FanOut extends Construct implements IGrantable {
         workflowFile,
         bundling,
         files: name === "producer" ? files : [],
-        network: name === "producer" ? props.producerNetwork : undefined,
+        network: networks[name],
+        tracing: props.tracing !== false,
         hasResults: results !== undefined,
         topology: topology[name],
         reservedConcurrency: reserved[name],
@@ -351,7 +396,7 @@ export class FanOut extends Construct implements IGrantable {
       consumerFunction: this.consumer.functionName,
       producerLogGroup: functions.producer.logGroup.logGroupName,
       consumerLogGroup: functions.consumer.logGroup.logGroupName,
-      dashboard: this.dashboard.dashboardName,
+      ...(this.dashboard !== undefined && { dashboard: this.dashboard.dashboardName }),
       ...(this.#results !== undefined && { resultsUrl: this.#results.url }),
     };
     for (const [output, value] of Object.entries(values)) {
@@ -396,6 +441,19 @@ function checkRemoval(removalPolicy: RemovalPolicy, deletionProtection: boolean)
     "deletionProtection prevents the deletion of the ledger, but removalPolicy requests it: deleting the stack would " +
       "fail. Choose RETAIN, or turn deletionProtection off",
   );
+}
+
+function checkAlarms({ alarms, alarmTopic, notifyOk }: FanOutProps): void {
+  if (alarms === false && alarmTopic !== undefined) {
+    throw new ConfigurationError(
+      "alarmTopic is set, but alarms is false, so nothing would notify it: remove one of them",
+    );
+  }
+  if (notifyOk === true && alarmTopic === undefined) {
+    throw new ConfigurationError(
+      "notifyOk is true, but there is no alarmTopic to notify: set alarmTopic, or remove notifyOk",
+    );
+  }
 }
 
 function checkFailureRate(rate: number): number {

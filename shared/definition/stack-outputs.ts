@@ -19,11 +19,15 @@ export const STACK_OUTPUTS = {
 export type StackOutput = keyof typeof STACK_OUTPUTS;
 
 /** Outputs that a stack does not have if its workflow does not use the feature, or if an older Sluice deployed it. */
-const OPTIONAL: readonly StackOutput[] = ["resultsUrl"];
+const OPTIONAL: readonly StackOutput[] = ["resultsUrl", "dashboard"];
 
-/** The values of a workflow's outputs. `resultsUrl` is absent if the workflow keeps no results. */
-export type StackOutputs = Readonly<Record<Exclude<StackOutput, "resultsUrl">, string>> & {
+/**
+ * The values of a workflow's outputs. `resultsUrl` is absent if the workflow keeps no results, `dashboard` if the stack has
+ * none.
+ */
+export type StackOutputs = Readonly<Record<Exclude<StackOutput, "resultsUrl" | "dashboard">, string>> & {
   readonly resultsUrl?: string;
+  readonly dashboard?: string;
 };
 
 /**

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
+import type { Stack } from "aws-cdk-lib";
 import type { Template } from "aws-cdk-lib/assertions";
+import { type IVpc, SecurityGroup, Vpc } from "aws-cdk-lib/aws-ec2";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { functionMetrics, InvocationMetrics } from "../../functions/cloudwatch-metrics.ts";
@@ -219,4 +221,71 @@ test("the watched metrics have the dimensions with which the functions publish",
     .filter((metric) => metric.Namespace === Namespace);
   expect(watched.map(({ MetricName }) => MetricName)).toContain("Succeeded");
   for (const metric of watched) expect(metric.Dimensions).toEqual(dimensions);
+});
+
+describe("what watches a workflow can be switched off", () => {
+  const topic = (stack: Stack) => Topic.fromTopicArn(stack, "Topic", "arn:aws:sns:us-east-1:123456789012:alarms");
+
+  test("without alarms, dashboard and traces, the stack has none of them, and the roles cannot send traces", () => {
+    const { template: bare } = synthesise({ alarms: false, dashboard: false, tracing: false });
+    for (const type of [ALARM, "AWS::CloudWatch::Dashboard"]) expect(bare.findResources(type)).toEqual({});
+    expect(Object.keys(bare.findOutputs("*")).filter((name) => name.includes("Dashboard"))).toEqual([]);
+    for (const { Properties } of Object.values(bare.findResources("AWS::Lambda::Function"))) {
+      expect(Properties.TracingConfig?.Mode).not.toBe("Active");
+    }
+    expect(JSON.stringify(bare.toJSON())).not.toContain("xray:");
+  });
+
+  test("the end of an alarm's cause notifies the topic if the stack says so", () => {
+    const { template: made } = synthesise((stack) => ({ alarmTopic: topic(stack), notifyOk: true }));
+    for (const { Properties } of Object.values(made.findResources(ALARM))) {
+      expect(Properties.OKActions).toEqual(Properties.AlarmActions);
+    }
+    for (const { Properties } of Object.values(template.findResources(ALARM))) {
+      expect(Properties).not.toHaveProperty("OKActions");
+    }
+  });
+
+  test("settings that would notify nobody are refused", () => {
+    expect(() => synthesise((stack) => ({ alarmTopic: topic(stack), alarms: false }))).toThrow("alarms is false");
+    expect(() => synthesise({ notifyOk: true })).toThrow("there is no alarmTopic to notify");
+  });
+});
+
+describe("the network of the functions", () => {
+  const groupsOf = (made: Template) =>
+    Object.fromEntries(
+      Object.values(made.findResources("AWS::Lambda::Function")).map(({ Properties }) => [
+        String(Properties.Description).split(" ")[1],
+        Properties.VpcConfig?.SecurityGroupIds,
+      ]),
+    );
+  const group = (stack: Stack, id: string) => SecurityGroup.fromSecurityGroupId(stack, id, id);
+
+  test("is a VPC for both, with the given security groups", () => {
+    const { template: made } = synthesise((stack) => ({
+      vpc: new Vpc(stack, "Vpc", { maxAzs: 1 }) as IVpc,
+      securityGroups: [group(stack, "sg-1")],
+    }));
+    expect(groupsOf(made)).toEqual({ producer: ["sg-1"], consumer: ["sg-1"] });
+  });
+
+  test("can be another one for the producer", () => {
+    const { template: made } = synthesise((stack) => {
+      const vpc = new Vpc(stack, "Vpc", { maxAzs: 1 }) as IVpc;
+      return {
+        vpc,
+        securityGroups: [group(stack, "sg-1")],
+        producerNetwork: { vpc, securityGroups: [group(stack, "sg-2")] },
+      };
+    });
+    expect(groupsOf(made)).toEqual({ producer: ["sg-2"], consumer: ["sg-1"] });
+  });
+
+  test("needs the VPC of its subnets and security groups", () => {
+    expect(() => synthesise((stack) => ({ securityGroups: [group(stack, "sg-1")] }))).toThrow(
+      "securityGroups is set, but vpc is not",
+    );
+    expect(() => synthesise({ subnets: {} })).toThrow("subnets is set, but vpc is not");
+  });
 });
