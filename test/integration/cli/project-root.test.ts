@@ -40,3 +40,11 @@ test("a misspelt workflow gets a suggestion, and a strange one gets none", async
 test("a misspelt command gets a suggestion", async () => {
   expect((await typeIn(".", "stauts")).stderr).toContain("(Did you mean status?)");
 });
+
+test("a workflow in CommonJS is found by its name", async () => {
+  writeFileSync(join(world.path, "workflows/legacy.cjs"), "module.exports = {};");
+  const { stderr, code } = await typeIn(".", "try", "legacy");
+  expect(code).toBe(1);
+  expect(stderr).toContain("legacy.cjs");
+  expect(stderr).not.toContain("there is no workflow");
+});

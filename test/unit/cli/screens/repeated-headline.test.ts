@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { withRepeatedHeadline } from "../../../../cli/screens/repeated-headline.ts";
 
-const text = ["", "Completed with 2 dead letters", ...Array.from({ length: 20 }, (_, row) => `row ${row}`)].join("\n");
+const rows = Array.from({ length: 19 }, (_, row) => `row ${row}`);
+const text = ["", "Completed with 2 dead letters", "", ...rows].join("\n");
 
 test("a text of 22 lines and the prompt fit on 24 rows", () => {
   expect(withRepeatedHeadline(text, 24)).toBe(text);
@@ -13,4 +14,11 @@ test("on 23 rows, the last line is the headline", () => {
 
 test("a file or a pipe gets the text alone", () => {
   expect(withRepeatedHeadline(text, undefined)).toBe(text);
+});
+
+test("a headline that takes two lines is repeated with both", () => {
+  const text = "Completed with 2 dead letters  customers · run\n20261128-112407-55ab\n\na\nb";
+  expect(withRepeatedHeadline(text, 4)).toBe(
+    `${text}\n\nCompleted with 2 dead letters  customers · run\n20261128-112407-55ab`,
+  );
 });
