@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
@@ -45,6 +45,15 @@ export async function sluice(...args: readonly string[]): Promise<readonly Recor
   const lines = printed.split("\n").filter((line) => line.startsWith("{"));
   return lines.map((line) => JSON.parse(line));
 }
+
+/** Begins a command of the CLI that does not end by itself. */
+export const begin = (args: readonly string[], variables: NodeJS.ProcessEnv) =>
+  spawn(process.execPath, ["--no-warnings", join(root, "cli/sluice.ts"), ...args], {
+    // The dashboard keeps its files below the directory.
+    cwd: inject("workspace"),
+    env: { ...awsVariables(), ...variables },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
 
 function run(command: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {

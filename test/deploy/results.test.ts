@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import {
   CreateBucketCommand,
   GetBucketEncryptionCommand,
@@ -15,8 +17,11 @@ import { openS3 } from "../../shared/aws/open-s3.ts";
 import { s3Location } from "../../shared/aws/s3-location.ts";
 import { readOutputs } from "../../shared/definition/stack-outputs.ts";
 import { readResults } from "../../shared/index.ts";
+import { CHROMIUM, launchChromium } from "../browser/chromium.ts";
+import { openPage } from "../browser/dashboard-world.ts";
 import { testObjectStore } from "../unit/results/object-store-contract.ts";
-import { cdk, dynamoDbClient, runsIn, sluice, typed } from "./aws.ts";
+import { begin, cdk, dynamoDbClient, runsIn, sluice, typed } from "./aws.ts";
+import { countingProxy } from "./counting-proxy.ts";
 
 const context = ["--context", "workflows=test/deploy/workflows"];
 const outputsFile = join(inject("workspace"), "results-outputs.json");
@@ -88,6 +93,43 @@ test("the raw objects are replaced by the parts, and nothing is outside of the w
     expect(keys.filter((key) => key.includes("/csv/"))).toHaveLength(1);
   }, 60);
 });
+
+test.skipIf(CHROMIUM === undefined)(
+  "the dashboard shows the stack with few requests, and changes nothing",
+  {
+    timeout: 300_000,
+  },
+  async () => {
+    const proxy = await countingProxy(inject("endpoint"));
+    const browser = await launchChromium([]);
+    const dashboard = begin(["ui", "--stack", "sluice-results", "--no-open", "--json"], {
+      AWS_ENDPOINT_URL: proxy.endpoint,
+    });
+    try {
+      const [line] = await once(createInterface({ input: dashboard.stdout }), "line");
+      const { page, faults } = await openPage(browser, (JSON.parse(String(line)) as { url: string }).url);
+      page.setDefaultTimeout(100_000);
+      await page.locator(".runs tr", { hasText: run }).locator("a").first().click();
+      await page.locator(".legend", { hasText: "441 done" }).waitFor();
+      // The live view, from its first request until now.
+      for (const [index, at] of proxy.times.slice(1).entries()) {
+        expect(at - (proxy.times[index] ?? 0)).toBeGreaterThan(700);
+      }
+      await page.getByRole("link", { name: /Failures of results/ }).click();
+      await page.getByRole("button", { name: "Load the dead letters", exact: true }).click();
+      await page.getByRole("heading", { name: "9 dead letters", exact: true }).waitFor();
+      await page.getByRole("button", { name: "Dry run", exact: true }).click();
+      await page.getByText("9 dead letters would be sent back").waitFor();
+      expect(await page.getByRole("button", { name: "Redrive 9…", exact: true }).isDisabled()).toBe(true);
+      expect(faults).toEqual([]);
+    } finally {
+      await browser.close();
+      dashboard.kill("SIGTERM");
+      await once(dashboard, "exit");
+      proxy.close();
+    }
+  },
+);
 
 test("redriven items join the results, in the order of the source", { timeout: 300_000 }, async () => {
   onTestFailed(() => console.error(readFileSync(inject("ministackLog"), "utf8").slice(-10_000)));
