@@ -29,8 +29,10 @@ ${lines.join("\n")}
   ([yarn#8436](https://github.com/yarnpkg/yarn/issues/8436)). The registry of these walks had no version 1.14.0 of
   \`@aws/cloudformation-validate\`, which aws-cdk-lib 2.276.0 contains. Then add to \`package.json\`:
   \`"resolutions": ${JSON.stringify(RESOLUTIONS)}\`. A cell "with \`resolutions\`" means that the walk went on with this line.
-  A "**no**" at \`install\` in a row of Yarn means that the walk ended there, without this line.
+  A "**no**" at \`install\` in a row of Yarn means that the walk ended there: without this line, or
+  because a download took too long (Yarn 1 gives up after 30 s).
 - **Plug'n'Play.** \`create-sluice\` writes \`nodeLinker: node-modules\` into \`.yarnrc.yml\`, so Yarn 4 does not use
-  Plug'n'Play. The rows \`yarn-4-pnp\` show what happens without this file.
+  Plug'n'Play. The rows \`yarn-4-pnp\` show what happens without this file: the compiler of TypeScript 7 does
+  not find the packages. Plug'n'Play is not supported.
 `;
 }
