@@ -20,11 +20,12 @@ export interface AwsService {
   readonly name: string;
 }
 
-/** Sends a POST request to a service, and returns the text of the response. */
+/** Sends a request to a service, by default as POST to `/`, and returns the text of the response. */
 export type SendRequest = (
   headers: Readonly<Record<string, string>>,
   body: string,
   signal?: AbortSignal,
+  to?: { readonly method: "GET" | "PUT"; readonly path: string },
 ) => Promise<string>;
 
 /**
@@ -41,8 +42,17 @@ export async function awsService({ id, name }: AwsService, account: AwsAccount):
     (await loadConfig(NODE_REGION_CONFIG_OPTIONS, { ...NODE_REGION_CONFIG_FILE_OPTIONS, ...ofProfile })());
   const endpoint = (await configuredEndpoint(id, account.profile)) ?? (await regionalEndpoint(name, region, ofProfile));
   const credentials = defaultProvider({ ...ofProfile, clientConfig: { requestHandler: new RequestHandler(), region } });
-  return async (headers, body, signal) =>
-    await sendRepeatedly({ service: name, region, endpoint, headers, body, credentials: await credentials(), signal });
+  return async (headers, body, signal, to) =>
+    await sendRepeatedly({
+      service: name,
+      region,
+      endpoint,
+      headers,
+      body,
+      credentials: await credentials(),
+      signal,
+      ...to,
+    });
 }
 
 /** https://docs.aws.amazon.com/general/latest/gr/rande.html */

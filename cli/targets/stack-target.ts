@@ -1,5 +1,4 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { LambdaClient, paginateListEventSourceMappings, UpdateEventSourceMappingCommand } from "@aws-sdk/client-lambda";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import type { ObjectStore } from "../../shared/aws/object-store.ts";
 import { ConfigurationError, SluiceError, toError } from "../../shared/base/errors.ts";
@@ -7,6 +6,7 @@ import { readOutputs, workflowsOf } from "../../shared/definition/stack-outputs.
 import { connect } from "../../shared/ledger/connect.ts";
 import { type AwsAccount, configOf } from "./aws-client-config.ts";
 import { type DeployedStack, describeStacks } from "./describe-stacks.ts";
+import { restoreDelivery } from "./restore-delivery.ts";
 import type { Target } from "./target.ts";
 
 /** Which deployed stack to act on. */
@@ -120,30 +120,5 @@ async function sluiceStacks(wanted: string | true, account: AwsAccount): Promise
         "region (--region, AWS_REGION). To act on this machine instead, leave --stack out",
       { cause },
     );
-  }
-}
-
-const DISABLED: ReadonlySet<string | undefined> = new Set(["Disabled", "Disabling"]);
-
-/**
- * Enables the consumer's mapping if it is disabled. `pause` does not disable it, as other runs of the workflow need it;
- * earlier versions of `pause` did. Lambda changes a mapping within about a minute.
- * https://docs.aws.amazon.com/lambda/latest/api/API_UpdateEventSourceMapping.html
- */
-async function restoreDelivery(functionName: string, queueUrl: string, account: AwsAccount): Promise<void> {
-  const client = new LambdaClient(await configOf("Lambda", account));
-  const queueName = queueUrl.slice(queueUrl.lastIndexOf("/") + 1);
-  try {
-    for await (const { EventSourceMappings = [] } of paginateListEventSourceMappings(
-      { client },
-      { FunctionName: functionName },
-    )) {
-      for (const { UUID, EventSourceArn, State } of EventSourceMappings) {
-        if (EventSourceArn?.endsWith(`:${queueName}`) !== true || !DISABLED.has(State)) continue;
-        await client.send(new UpdateEventSourceMappingCommand({ UUID, Enabled: true }));
-      }
-    }
-  } finally {
-    client.destroy();
   }
 }

@@ -46,27 +46,32 @@ export interface RequestCredentials {
   readonly sessionToken?: string | undefined;
 }
 
-/** A POST request to a service of AWS, in any of its protocols. */
+/** A request to a service of AWS, in any of its protocols. */
 export interface SignedPost extends Pick<SignedRequest, "service" | "region" | "endpoint" | "signal"> {
+  /** Default `POST`. */
+  readonly method?: string;
+  /** With the query. Default `/`. */
+  readonly path?: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Empty: the request has no body. */
   readonly body: string;
   readonly credentials: RequestCredentials;
 }
 
-/** Signs a POST request and sends it once. */
+/** Signs a request and sends it once. */
 export async function postSigned(post: SignedPost): Promise<Response> {
-  const { service, region, endpoint, body, signal } = post;
-  const url = new URL("/", endpoint);
+  const { service, region, endpoint, body, signal, method = "POST", path = "/" } = post;
+  const url = new URL(path, endpoint);
   const { accessKeyId, secretAccessKey, sessionToken } = post.credentials;
   const { headers } = new RequestSigner(
-    { service, region, method: "POST", host: url.host, path: "/", headers: { ...post.headers }, body },
+    { service, region, method, host: url.host, path, headers: { ...post.headers }, body },
     { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) },
   ).sign();
   const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MILLISECONDS);
   return await fetch(url, {
-    method: "POST",
+    method,
     headers: headers as Record<string, string>,
-    body,
+    ...(body !== "" && { body }),
     redirect: "error",
     signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
   });

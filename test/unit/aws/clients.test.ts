@@ -18,6 +18,6 @@ function clientsOf(file: string): readonly string[] {
 test("every AWS client has the common timeouts", () => {
   const clients = SOURCES.flatMap((file) => clientsOf(file).map((call) => ({ file, call })));
 
-  expect(clients.length).toBeGreaterThanOrEqual(9);
+  expect(clients.length).toBeGreaterThanOrEqual(8);
   expect(clients.filter(({ call }) => !/\b(clientConfig|configOf)\(/.test(call))).toEqual([]);
 });

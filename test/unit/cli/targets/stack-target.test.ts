@@ -1,19 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { LambdaClient, ListEventSourceMappingsCommand, UpdateEventSourceMappingCommand } from "@aws-sdk/client-lambda";
-import { mockClient } from "aws-sdk-client-mock";
-import { afterAll, afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { DeployedStack } from "../../../../cli/targets/describe-stacks.ts";
 import { type StackOptions, stackTargets } from "../../../../cli/targets/stack-target.ts";
 import { stackFlag } from "../../../../cli/targets/target.ts";
 import { outputName, STACK_OUTPUTS, type StackOutput } from "../../../../shared/definition/stack-outputs.ts";
-
-const lambda = mockClient(LambdaClient);
-// Other test files of this process may use the clients.
-afterAll(() => {
-  lambda.restore();
-});
 
 /** A stack as CloudFormation describes it, with the outputs of its workflows. */
 function stackOf(name: string, ...workflows: readonly string[]): DeployedStack {
@@ -104,7 +96,6 @@ beforeEach(() => {
   );
   vi.stubEnv("AWS_ACCESS_KEY_ID", "AKID");
   vi.stubEnv("AWS_SECRET_ACCESS_KEY", "secret");
-  lambda.reset();
   vi.stubEnv("AWS_REGION", "us-east-1");
 });
 afterEach(() => {
@@ -241,17 +232,31 @@ test("delivery is restored by enabling the consumer's mapping of the queue, on a
     EventSourceArn: `arn:aws:sqs:us-east-1:1:${queue}`,
     State,
   });
-  lambda
-    .on(ListEventSourceMappingsCommand, { FunctionName: "https://sqs.test/1/orders-consumerFunction" })
-    .resolvesOnce({ EventSourceMappings: [mapping("other", "another-queue", "Disabled")], NextMarker: "2" })
-    .resolvesOnce({ EventSourceMappings: [mapping("own", "orders-queueUrl", "Disabled")] })
-    .resolves({ EventSourceMappings: [mapping("own", "orders-queueUrl", "Enabled")] });
-  lambda.on(UpdateEventSourceMappingCommand).resolves({});
+  const others = mapping("other", "another-queue", "Disabled");
+  let own = mapping("own", "orders-queueUrl", "Disabled");
+  const requests: string[] = [];
+  const toCloudFormation = globalThis.fetch;
+  vi.stubGlobal("fetch", async (url: URL, init: { method: string; body?: string; headers: Record<string, string> }) => {
+    if (!url.hostname.startsWith("lambda.")) return await toCloudFormation(url, init);
+    expect(init.headers.Authorization).toMatch(/Credential=AKID\/\d+\/us-east-1\/lambda\//);
+    requests.push(`${init.method} ${decodeURIComponent(url.pathname + url.search)} ${init.body ?? ""}`.trim());
+    if (init.method === "PUT") {
+      own = { ...own, State: "Enabled" };
+      return new Response("{}", { status: 202 });
+    }
+    const page = url.searchParams.has("Marker")
+      ? { EventSourceMappings: [own], NextMarker: null }
+      : { EventSourceMappings: [others], NextMarker: "2" };
+    return new Response(JSON.stringify(page));
+  });
   for await (const target of stackTargets({ stack: true })) {
     await target.restoreDelivery();
     await target.restoreDelivery();
   }
-  expect(lambda.commandCalls(UpdateEventSourceMappingCommand).map(({ args: [{ input }] }) => input)).toEqual([
-    { UUID: "own", Enabled: true },
-  ]);
+  const path = "/2015-03-31/event-source-mappings/";
+  const list = [
+    `GET ${path}?FunctionName=https://sqs.test/1/orders-consumerFunction`,
+    `GET ${path}?FunctionName=https://sqs.test/1/orders-consumerFunction&Marker=2`,
+  ];
+  expect(requests).toEqual([...list, `PUT ${path}own {"Enabled":true}`, ...list]);
 });
