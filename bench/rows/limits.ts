@@ -74,7 +74,7 @@ export const limits: Row = {
     wall("nginx", NGINX, { atMost: 1.15 }),
     refused("nginx", NGINX, 3),
     // 95 % of what the service bears.
-    wall("bucket", BUCKET, { atMost: 1 / 0.95 }),
+    wall("bucket", BUCKET, { atMost: 1.053 }),
     refused("bucket", BUCKET, 2),
     wall("set rate", SET, { atLeast: 0.98, atMost: 1.02 }),
     refused("set rate", SET, 0),
