@@ -13,6 +13,9 @@ export interface PrivateServer {
 
 const READY_MILLISECONDS = 10_000;
 
+/** Without a locale in the environment, PostgreSQL would make a database without an encoding and without ICU's collations. */
+const UTF8 = ["--encoding=UTF8", "--locale=C.UTF-8"];
+
 /** What this machine lacks for Redis. */
 export const needsRedis = (): string | undefined =>
   spawnSync("redis-server", ["--version"]).error === undefined ? undefined : "not installed: redis-server";
@@ -62,7 +65,9 @@ export async function startPostgres(
     execFileSync("install", ["-d", "-o", "postgres", "-m", "700", data]);
     execFileSync("chmod", ["a+x", directory]);
   }
-  execFileSync(...command("initdb", ["-D", data, "-U", "bench", "--auth=trust", "--no-sync"]), { stdio: "ignore" });
+  execFileSync(...command("initdb", ["-D", data, "-U", "bench", "--auth=trust", "--no-sync", ...UTF8]), {
+    stdio: "ignore",
+  });
   prepare(data);
   if (root) execFileSync("chown", ["-R", "postgres", data]);
   const port = await freePort();

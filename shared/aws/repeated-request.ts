@@ -31,9 +31,8 @@ export async function sendRepeatedly(request: SignedPost): Promise<string> {
 }
 
 async function sendOnce(post: SignedPost): Promise<string> {
-  const response = await postSigned(post);
-  const text = await response.text();
-  if (!response.ok) throw awsError(text, response.status);
+  const { ok, status, text } = await postSigned(post);
+  if (!ok) throw awsError(text, status);
   return text;
 }
 
@@ -64,8 +63,7 @@ const ofXml = (text: string) => ({
 
 function mayComeBack(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  // `fetch` throws a `TypeError` if there is no connection, and a `TimeoutError` if there is no answer.
-  if (error.name === "TypeError" || error.name === "TimeoutError") return true;
+  if (error.name === "ConnectionError" || error.name === "TimeoutError") return true;
   if (!("status" in error)) return false;
   return REFUSED.test(error.name) || error.status === 429 || Number(error.status) >= 500;
 }

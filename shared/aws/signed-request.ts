@@ -25,7 +25,7 @@ export interface SignedRequest {
  */
 export async function signedRequest(request: SignedRequest): Promise<Readonly<Record<string, unknown>>> {
   const { service, region, endpoint, target, signal } = request;
-  const response = await postSigned({
+  const { ok, status, text } = await postSigned({
     service,
     region,
     endpoint,
@@ -34,9 +34,17 @@ export async function signedRequest(request: SignedRequest): Promise<Readonly<Re
     credentials: await defaultProvider()(),
     signal,
   });
-  const answer = (await response.json().catch(() => ({}))) as Record<string, unknown>;
-  if (!response.ok) throw awsError(answer, response.status);
-  return answer;
+  if (!ok) throw awsError(parsed(text), status);
+  return JSON.parse(text) as Readonly<Record<string, unknown>>;
+}
+
+/** The JSON of an error. A proxy may answer with something else. */
+function parsed(text: string): Readonly<Record<string, unknown>> {
+  try {
+    return JSON.parse(text) as Readonly<Record<string, unknown>>;
+  } catch {
+    return {};
+  }
 }
 
 /** The credentials of a request. */
@@ -58,8 +66,19 @@ export interface SignedPost extends Pick<SignedRequest, "service" | "region" | "
   readonly credentials: RequestCredentials;
 }
 
-/** Signs a request and sends it once. */
-export async function postSigned(post: SignedPost): Promise<Response> {
+/** A response whose body was read. */
+export interface SignedAnswer {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly text: string;
+}
+
+/**
+ * Signs a request, sends it once, and reads the response.
+ *
+ * @throws {Error} There was no complete response: `TimeoutError` if it took too long, `ConnectionError` if the connection failed.
+ */
+export async function postSigned(post: SignedPost): Promise<SignedAnswer> {
   const { service, region, endpoint, body, signal, method = "POST", path = "/" } = post;
   const url = new URL(path, endpoint);
   const { accessKeyId, secretAccessKey, sessionToken } = post.credentials;
@@ -68,14 +87,35 @@ export async function postSigned(post: SignedPost): Promise<Response> {
     { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) },
   ).sign();
   const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MILLISECONDS);
-  return await fetch(url, {
-    method,
-    headers: headers as Record<string, string>,
-    ...(body !== "" && { body }),
-    redirect: "error",
-    signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-  });
+  try {
+    const response = await fetch(url, {
+      method,
+      headers: headers as Record<string, string>,
+      ...(body !== "" && { body }),
+      redirect: "error",
+      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+    });
+    return { ok: response.ok, status: response.status, text: await response.text() };
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    if (timeout.aborted)
+      throw failure(
+        "TimeoutError",
+        `no complete response from ${url.host} within ${REQUEST_TIMEOUT_MILLISECONDS} ms`,
+        error,
+      );
+    // The message of `fetch` is always the same. Its cause says what happened.
+    const { cause = error } = error as Error;
+    throw failure(
+      "ConnectionError",
+      `no response from ${url.host}: ${cause instanceof Error ? cause.message : cause}`,
+      error,
+    );
+  }
 }
+
+const failure = (name: string, message: string, cause: unknown): Error =>
+  Object.assign(new Error(message, { cause }), { name });
 
 /** The domain of AWS in a region, without the name of a service. */
 export const awsDomain = (region: string): string =>

