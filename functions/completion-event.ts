@@ -10,7 +10,7 @@ const DETAIL_TYPE = "Sluice Run Ended";
  * summary of the run and the name of the stack. Several stages of a workflow can share the default bus of an account,
  * and a rule can distinguish them by the stack.
  *
- * The request has one attempt, because the announcement of a run's end is repeated if it fails.
+ * A request that EventBridge throttles, or that gets no answer, is repeated. So a rule may get an event twice.
  * https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
  *
  * @throws {Error} EventBridge did not accept the event.

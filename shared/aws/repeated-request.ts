@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { postSigned, type SignedPost } from "./signed-request.ts";
+import { postSigned, type SignedPost } from "./signed-post.ts";
 import { LAST_RETRY_MILLISECONDS, MOST_ATTEMPTS } from "./timeouts.ts";
 
 const FIRST_BACKOFF_MILLISECONDS = 200;
@@ -8,9 +8,7 @@ const FIRST_BACKOFF_MILLISECONDS = 200;
 const REFUSED = /Throttl|TooManyRequests|LimitExceeded|RequestTimeout|ServiceUnavailable/;
 
 /**
- * Signs a request and sends it, without a client of the SDK, as the commands do: such a client takes megabytes in
- * `node_modules`. A request that AWS throttles, or that gets no answer, is sent again after a backoff.
- * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+ * Signs a request and sends it, without a client of the SDK: such a client takes megabytes in `node_modules`. A request that AWS throttles, or that gets no answer, is sent again after a backoff.
  *
  * @returns The text of the response.
  * @throws {Error} AWS refused the request: the name of the error is that of AWS, such as `AccessDeniedException`. Or there

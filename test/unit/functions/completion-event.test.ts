@@ -27,8 +27,11 @@ let answer: object;
 let status: number;
 let entries: Record<string, string | number>[];
 let requests: IncomingHttpHeaders[];
+/** The statuses with which the bus throttles its first requests. */
+let refusals: number[];
 
 beforeEach(async () => {
+  refusals = [];
   entries = [];
   requests = [];
   status = 200;
@@ -36,6 +39,11 @@ beforeEach(async () => {
   bus = createServer(async (request, response) => {
     entries.push(...JSON.parse(await text(request)).Entries);
     requests.push(request.headers);
+    const refusal = refusals.shift();
+    if (refusal !== undefined) {
+      response.writeHead(refusal).end(JSON.stringify({ __type: "ThrottlingException", message: "later" }));
+      return;
+    }
     response.writeHead(status, { "content-type": "application/x-amz-json-1.1" }).end(JSON.stringify(answer));
   }).listen(0, "127.0.0.1");
   await once(bus, "listening");
@@ -75,6 +83,12 @@ test("the request is signed for EventBridge in the function's region", async () 
   expect(requests[0]?.authorization).toMatch(
     /^AWS4-HMAC-SHA256 Credential=nobody\/\d{8}\/eu-central-1\/events\/aws4_request/,
   );
+});
+
+test("a request that EventBridge throttles is repeated, so that onComplete need not be", async () => {
+  refusals = [400, 503];
+  await completionEvents("default", undefined)(SUMMARY);
+  expect(requests).toHaveLength(3);
 });
 
 test("a request that EventBridge refuses is an error of its name", async () => {
