@@ -64,13 +64,18 @@ export async function sendPartitionsAgain(
   const { partition: first = 0 } = start;
   const row = await runs.lanes.read(run);
   let { missing } = start;
-  for (const { partition } of await partitionsOf(ledger.store, run)) {
+  let hasRead = false;
+  for (const { partition, pages } of await partitionsOf(ledger.store, run)) {
     if (partition < first) continue;
+    // Each slice reads at least one partition that has pages.
+    const end = hasRead ? await mustEnd(run, options) : undefined;
+    if (end !== undefined) return end;
     const record = await runs.progress.partition(run, await runs.lanes.partition(run, row, partition));
     const place = partition === first ? start : beginningOf(record, missing);
-    const end = await readAgain(record, place, options, readingOf(record));
-    if (end.tag !== "read") return end.tag;
-    missing = end.missing;
+    hasRead ||= place.pages < pages && !place.ended;
+    const read = await readAgain(record, place, options, readingOf(record));
+    if (read.tag !== "read") return read.tag;
+    missing = read.missing;
   }
   return await endResend(run, missing, options);
 }
@@ -84,9 +89,10 @@ const beginningOf = ({ partition }: RunRecord, missing: number): Resend => ({
 async function readAgain(
   run: RunRecord,
   start: Resend,
-  { source, runs, ledger, sender, isOver }: ResendOptions,
+  options: ResendOptions,
   reading: ReadingAgain,
 ): Promise<ReadEnd> {
+  const { source, runs, ledger, sender } = options;
   const { pages } = run.checkpoint;
   const partition = partitionOf(run);
   let place = start;
@@ -108,8 +114,8 @@ async function readAgain(
           ...(partition > 0 && { partition }),
         };
         if (place.pages >= pages || place.ended) break;
-        if ((await runs.find(run.id))?.status !== "running") return { tag: "stopped" };
-        if (isOver()) return { tag: "time" };
+        const end = await mustEnd(run, options);
+        if (end !== undefined) return { tag: end };
       }
     }
   } finally {
@@ -120,6 +126,12 @@ async function readAgain(
   for (let page = place.pages; page < pages; page++)
     missing += await ledger.pages.countPending({ run: run.id, partition, page });
   return { tag: "read", missing };
+}
+
+/** Why the slice must read no further page. `undefined`: it can continue. */
+async function mustEnd({ id }: RunRecord, { runs, isOver }: ResendOptions): Promise<"stopped" | "time" | undefined> {
+  if ((await runs.find(id))?.status !== "running") return "stopped";
+  return isOver() ? "time" : undefined;
 }
 
 /** Ends a resend after the last page: the run goes on, or it fails if items are missing. */

@@ -125,7 +125,7 @@ class Slice {
     const end =
       this.#run.lanes === undefined
         ? await sendAgain(this.#run, resend, options, this.#reading())
-        : await sendPartitionsAgain(this.#run, resend, options, ({ partition }) => this.#reading(partition));
+        : await sendPartitionsAgain(this.#run, resend, options, (record) => this.#readingAgain(record));
     if (this.#wait !== undefined && end !== "stopped") return { tag: "waits", wait: this.#wait };
     return end === "done" ? undefined : { tag: end };
   }
@@ -223,6 +223,14 @@ class Slice {
   get #isOver(): boolean {
     const { lost, shutdown, sliceEnd } = this.#time;
     return lost.aborted || shutdown?.aborted === true || this.#context.now() >= sliceEnd;
+  }
+
+  /**
+   * How a partition is read again. If the run has a limit, the partition has its share of it, so that its last page has the
+   * same items as before.
+   */
+  #readingAgain({ partition, limit, checkpoint }: RunRecord): Reading & ReadContext {
+    return { ...this.#reading(partition), limit: limit && checkpoint.items };
   }
 
   #reading(partition = this.#run.partition): Reading & ReadContext {

@@ -6,16 +6,16 @@ import { ProducerWorld, RUN } from "./producer-world.ts";
 
 /** A source whose partitions have these items, two on each page. The cursor is the position in the partition. */
 export function partitioned(parts: Readonly<Record<string, readonly unknown[]>>): PageReader & {
-  /** Called before each page is read. */
-  before: (partition: string, from: number) => void;
+  /** Called before each page is read. The page is read when what it returns has resolved. */
+  before: (partition: string, from: number) => unknown;
   partitions(): readonly Partition[];
 } {
   return {
     before: () => {},
     partitions: () => Object.keys(parts).map((id) => ({ id })),
-    readPage(cursor, { partition }) {
+    async readPage(cursor, { partition }) {
       const from = Number(cursor ?? 0);
-      this.before(String(partition?.id), from);
+      await this.before(String(partition?.id), from);
       const items = parts[String(partition?.id)] ?? [];
       return { items: items.slice(from, from + 2), next: from + 2 < items.length ? from + 2 : undefined };
     },

@@ -44,6 +44,50 @@ describe("A run with partitions whose messages are lost", () => {
     },
   );
 
+  test("and has a limit cuts the last page as before", async () => {
+    const source = partitioned({ a: ["a1", "a2", "a3"], b: ["b1", "b2", "b3"] });
+    const world = new LanesWorld({ source, limit: 4 });
+    await world.start();
+    await world.drain();
+    expect(world.items).toEqual(["a1", "a2", "a3", "b1"]);
+    await world.runs.pause(RUN);
+    world.sqs.sent.length = 0;
+    await world.runs.resends.request(RUN);
+    await world.resume();
+    await world.drain();
+    expect(world.items).toEqual(["a1", "a2", "a3", "b1"]);
+    await world.succeed();
+    expect(await world.run()).toMatchObject({ status: "completed", checkpoint: { items: 4 } });
+  });
+
+  test("does not begin another partition after the end of its slice", async () => {
+    const source = partitioned({ a: ["a1", "a2"], b: ["b1", "b2"], c: ["c1", "c2"] });
+    const { world } = await afterLoss(9, source);
+    const reads: string[] = [];
+    source.before = (id) => reads.push(id);
+    await world.deliver((group) => group === RUN, ONE_PAGE);
+    expect(reads).toEqual(["a"]);
+    await world.deliver((group) => group === RUN, ONE_PAGE);
+    expect(reads).toEqual(["a", "b"]);
+    await world.drain();
+    expect(reads).toEqual(["a", "b", "c"]);
+    expect(world.items).toEqual(["a2", "b2", "c2"]);
+  });
+
+  test("does not begin another partition after a pause", async () => {
+    const source = partitioned({ a: ["a1", "a2"], b: ["b1", "b2"] });
+    const { world } = await afterLoss(9, source);
+    source.before = async () => {
+      await world.runs.pause(RUN);
+    };
+    await world.drain();
+    expect(world.items).toEqual(["a2"]);
+    source.before = () => {};
+    await world.resume();
+    await world.drain();
+    expect(world.items).toEqual(["a2", "b2"]);
+  });
+
   test("fails if the source no longer yields some of them, and can then be cancelled", async () => {
     const parts = { ...PARTS };
     const { world } = await afterLoss(9, partitioned(parts));
