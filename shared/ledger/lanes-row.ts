@@ -1,4 +1,5 @@
 import type { Row } from "../aws/table.ts";
+import type { RunRecord } from "./run-record.ts";
 
 /** What the row of a run's lanes says. */
 export interface LanesRow {
@@ -18,6 +19,8 @@ export interface LanesRow {
   readonly failed: ReadonlyMap<number, string>;
   /** Partitions that failed before the run was resumed, and that no lane has taken since. */
   readonly again: readonly number[];
+  /** If so many partitions have failed, no lane takes a further one of the list. */
+  readonly mostFailed: number;
 }
 
 // The names of attributes in stored rows. They must not change.
@@ -30,8 +33,8 @@ export const hopAttribute = (lane: number): string => `hop ${lane}`;
 export const failedAttribute = (partition: number): string => `${FAILED}${partition}`;
 export const againAttribute = (partition: number): string => `${AGAIN}${partition}`;
 
-/** @param lanes The number of lanes of the run. */
-export function readLanesRow(row: Row, lanes: number): LanesRow {
+/** @param run The run that the row belongs to. */
+export function readLanesRow(row: Row, { lanes = 0, limit }: Pick<RunRecord, "lanes" | "limit">): LanesRow {
   const numbersAfter = (prefix: string): readonly number[] =>
     Object.keys(row)
       .filter((name) => name.startsWith(prefix))
@@ -46,6 +49,8 @@ export function readLanesRow(row: Row, lanes: number): LanesRow {
     reading: Array.from({ length: lanes }, (_, lane) => Number(row[laneAttribute(lane)] ?? 0)),
     failed: new Map(numbersAfter(FAILED).map((partition) => [partition, String(row[failedAttribute(partition)])])),
     again: numbersAfter(AGAIN),
+    // A run with a limit must not take items of a later partition before those of a partition that failed.
+    mostFailed: limit === undefined ? MOST_FAILED : 1,
   };
 }
 
@@ -57,8 +62,8 @@ export const openPartitions = ({ reading, failed, again }: LanesRow): readonly n
 export const isAtRest = (row: LanesRow): boolean => row.reading.every((partition) => partition === 0) && !hasNext(row);
 
 /** Whether a lane can take another partition. */
-export const hasNext = ({ again, stopped, next, count = 0, failed }: LanesRow): boolean =>
-  again.length > 0 || (!stopped && next <= count && failed.size < MOST_FAILED);
+export const hasNext = ({ again, stopped, next, count = 0, failed, mostFailed }: LanesRow): boolean =>
+  again.length > 0 || (!stopped && next <= count && failed.size < mostFailed);
 
-/** If so many partitions have failed, the source is broken, and no lane takes a further partition. */
-export const MOST_FAILED = 100;
+/** If so many partitions have failed, the source is broken. */
+const MOST_FAILED = 100;

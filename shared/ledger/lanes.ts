@@ -12,10 +12,10 @@ import {
   laneAttribute,
   readLanesRow,
 } from "./lanes-row.ts";
-import { productionOfPartitions } from "./partition-production.ts";
+import { productionOfPartitions, type RunWithPartitions } from "./partition-production.ts";
 import type { RunPartition, RunRecord } from "./run-record.ts";
 
-/** How much of an error's message the row of the lanes keeps. Up to `MOST_FAILED` errors share the row. */
+/** How much of an error's message the row of the lanes keeps. Up to 100 errors share the row. */
 const LONGEST_ERROR_BYTES = 1_000;
 
 /** How many continuations a lane may have in one round. A continuation lasts about a minute. */
@@ -27,7 +27,7 @@ const GROUPS_AT_ONCE = 10;
 /** DynamoDB limits an expression to 300 operators and 4 KB. */
 const CHANGES_PER_WRITE = 40;
 
-type RunWithLanes = Pick<RunRecord, "id" | "lanes">;
+type RunWithLanes = Pick<RunRecord, "id" | "lanes" | "limit">;
 
 /** The number of the first continuation of each lane in a round. */
 export const firstHopOf = (round: number): number => round * HOPS_PER_ROUND;
@@ -45,8 +45,8 @@ export class Lanes {
   }
 
   /** The row of a run's lanes. */
-  async read({ id, lanes = 0 }: RunWithLanes): Promise<LanesRow> {
-    return readLanesRow((await this.#store.get(lanesKey(id))) ?? {}, lanes);
+  async read(run: RunWithLanes): Promise<LanesRow> {
+    return readLanesRow((await this.#store.get(lanesKey(run.id))) ?? {}, run);
   }
 
   /**
@@ -123,13 +123,13 @@ export class Lanes {
    *
    * @returns the row of the lanes, or `undefined` if a later continuation of the lane has been taken up already.
    */
-  async takeUp({ id, lanes = 0 }: RunWithLanes, lane: number, hop: number): Promise<LanesRow | undefined> {
+  async takeUp(run: RunWithLanes, lane: number, hop: number): Promise<LanesRow | undefined> {
     const attribute = hopAttribute(lane);
-    const row = await this.#store.update(lanesKey(id), {
+    const row = await this.#store.update(lanesKey(run.id), {
       set: { [attribute]: hop },
       when: [{ atMost: [attribute, hop] }],
     });
-    return row === undefined ? undefined : readLanesRow(row, lanes);
+    return row === undefined ? undefined : readLanesRow(row, run);
   }
 
   /**
@@ -142,17 +142,16 @@ export class Lanes {
    *   taken a partition in between, the row says which.
    */
   async takeNext(run: RunWithLanes, lane: number, row: LanesRow, failure?: string): Promise<LanesRow> {
-    const { id, lanes = 0 } = run;
     const before = row.reading[lane] ?? 0;
     for (let latest = row; ; latest = await this.read(run)) {
       if ((latest.reading[lane] ?? 0) !== before) return latest;
-      const written = await this.#store.update(lanesKey(id), nextOf(latest, lane, before, failure));
-      if (written !== undefined) return readLanesRow(written, lanes);
+      const written = await this.#store.update(lanesKey(run.id), nextOf(latest, lane, before, failure));
+      if (written !== undefined) return readLanesRow(written, run);
     }
   }
 
   /** How many items all partitions of a run have. */
-  async produced(run: Pick<RunRecord, "id" | "lanes" | "partitions">): Promise<number> {
+  async produced(run: RunWithPartitions): Promise<number> {
     return (await productionOfPartitions(this.#store, run)).produced;
   }
 
@@ -163,7 +162,7 @@ export class Lanes {
     await this.#store.update(lanesKey(id), { set: sealed(0, lanes), when: [{ absent: "count" }] });
     const row = await this.#store.update(lanesKey(id), { set: { stopped: true } });
     await this.noteSealed(id);
-    return readLanesRow(row ?? {}, lanes);
+    return readLanesRow(row ?? {}, run);
   }
 }
 

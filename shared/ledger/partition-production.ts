@@ -28,7 +28,7 @@ export interface ProductionOfPartitions {
   readonly lanes: LanesRow;
 }
 
-type RunWithPartitions = Pick<RunRecord, "id" | "lanes" | "partitions">;
+export type RunWithPartitions = Pick<RunRecord, "id" | "lanes" | "limit" | "partitions">;
 
 /**
  * Reads how far the partitions of a run were read: from the rows of the groups, which hold the partitions that have ended,
@@ -41,7 +41,7 @@ export async function productionOfPartitions(
 ): Promise<ProductionOfPartitions> {
   // The lanes are read first. A lane that ends a partition notes this in the group before it takes the next one. So each
   // partition is found in at least one of the two.
-  const lanes = readLanesRow((await store.get(lanesKey(run.id))) ?? {}, run.lanes ?? 0);
+  const lanes = readLanesRow((await store.get(lanesKey(run.id))) ?? {}, run);
   const { rows: groups, redriven } = await readGroups(store, run, run.partitions ?? 0);
   const ended = new Map(groups.flatMap((row) => [...row.ended]));
   const reading = openPartitions(lanes).filter((partition) => !ended.has(partition));
@@ -78,7 +78,7 @@ export async function partitionsOf(
   store: LedgerStore,
   run: RunWithPartitions,
 ): Promise<readonly PartitionProduction[]> {
-  const lanes = readLanesRow((await store.get(lanesKey(run.id))) ?? {}, run.lanes ?? 0);
+  const lanes = readLanesRow((await store.get(lanesKey(run.id))) ?? {}, run);
   const { rows: groups } = await readGroups(store, run, run.partitions ?? 0);
   const ended = new Map(groups.flatMap((row) => [...row.ended]));
   const reading = openPartitions(lanes).filter((partition) => !ended.has(partition));

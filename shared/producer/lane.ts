@@ -208,8 +208,15 @@ class Lane {
 }
 
 /** Why a run failed whose partitions could not all be read. */
-function failureOf({ failed }: LanesRow): string {
+function failureOf(row: LanesRow): string {
+  const { failed } = row;
   const [first = "", ...others] = failed.values();
-  if (others.length === 0) return `${first}. The other partitions were read. sluice resume reads this partition again`;
+  if (others.length === 0) return `${first}. ${othersOf(row)}. sluice resume reads this partition again`;
   return `${failed.size} partitions could not be read. The first is ${first}. sluice resume reads them again`;
 }
+
+/** What happened to the other partitions of a run of which one partition failed. */
+const othersOf = ({ next, count = 0 }: LanesRow): string =>
+  next > count
+    ? "The other partitions were read"
+    : "The partitions after it were not read, because the run has a limit of items";

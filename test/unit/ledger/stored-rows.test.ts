@@ -182,7 +182,7 @@ describe("the row of a group of partitions", () => {
 });
 
 describe("the row of the lanes", () => {
-  const read = (row: object, lanes = 3) => readLanesRow(row as Row, lanes);
+  const read = (row: object, lanes = 3) => readLanesRow(row as Row, { lanes });
 
   test("says what each lane reads, and what has failed", () => {
     expect([laneAttribute(1), hopAttribute(1), failedAttribute(7), againAttribute(7)]).toEqual([
@@ -215,6 +215,7 @@ describe("the row of the lanes", () => {
         [2, "none"],
         [10, "no"],
       ]),
+      mostFailed: 100,
       again: [3, 10],
     });
     expect([...read(row).failed.keys()]).toEqual([2, 10]);
@@ -228,7 +229,15 @@ describe("the row of the lanes", () => {
       reading: [0],
       failed: new Map(),
       again: [],
+      mostFailed: 100,
     });
+  });
+
+  test("says for a run with a limit that no lane takes a partition after one that failed", () => {
+    const limited = (row: object) => readLanesRow(row as Row, { lanes: 1, limit: 10 });
+    expect(hasNext(limited({ count: 2, next: 2 }))).toBe(true);
+    expect(hasNext(limited({ count: 2, next: 2, "failed 1": "no" }))).toBe(false);
+    expect(hasNext(limited({ count: 2, next: 2, "again 1": true }))).toBe(true);
   });
 
   test("says whether a lane can take another partition", () => {

@@ -287,6 +287,30 @@ describe("A run with partitions and", () => {
     expect(world.items).toEqual(["a1", "a2"]);
   });
 
+  test("a limit reads no partition after one that failed, so a resumed run has exactly the first items", async () => {
+    const source = partitioned(THREE);
+    let isBroken = true;
+    source.before = (id, from) => {
+      if (isBroken && id === "a" && from === 2) throw new PermanentError("damaged");
+    };
+    const world = new LanesWorld({ source, limit: 3 });
+    await world.start();
+    await world.drain();
+    expect(world.items).toEqual(["a1", "a2"]);
+    expect(await world.run()).toMatchObject({
+      status: "failed",
+      failure:
+        'partition "a": the source threw: damaged. The partitions after it were not read, because the run has a limit of ' +
+        "items. sluice resume reads this partition again",
+    });
+    isBroken = false;
+    await world.resume();
+    await world.drain();
+    expect(world.items).toEqual(["a1", "a2", "a3"]);
+    await world.succeed();
+    expect(await world.run()).toMatchObject({ status: "completed", checkpoint: { items: 3 } });
+  });
+
   test("a pause reads no page, and goes on when it is resumed", async () => {
     const world = new LanesWorld({ source: partitioned(THREE), producers: 2 });
     await world.start();
