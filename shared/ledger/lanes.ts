@@ -107,14 +107,17 @@ export class Lanes {
     const row = await this.read(run);
     if (row.round >= round) return row;
     const failed = [...row.failed.keys()];
+    // If another producer has begun the round, its lanes may read these partitions already.
+    const when: readonly Condition[] = [{ atMost: ["round", round - 1] }];
     for (let start = 0; start < failed.length; start += CHANGES_PER_WRITE) {
       const some = failed.slice(start, start + CHANGES_PER_WRITE);
       await this.#store.update(lanesKey(run.id), {
         set: Object.fromEntries(some.map((partition) => [againAttribute(partition), true])),
         remove: some.map(failedAttribute),
+        when,
       });
     }
-    await this.#store.update(lanesKey(run.id), { set: { round }, when: [{ atMost: ["round", round - 1] }] });
+    await this.#store.update(lanesKey(run.id), { set: { round }, when });
     return await this.read(run);
   }
 

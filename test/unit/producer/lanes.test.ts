@@ -311,6 +311,30 @@ describe("A run with partitions and", () => {
     expect(await world.run()).toMatchObject({ status: "completed", checkpoint: { items: 3 } });
   });
 
+  test("a producer that begins a round late changes nothing of it", async () => {
+    const source = partitioned({ a: [1], b: [2], c: [3, 4, 5, 6] });
+    source.before = (id) => {
+      if (id === "a") throw new PermanentError("damaged");
+    };
+    const world = new LanesWorld({ source, producers: 1 });
+    await world.start();
+    await world.drain();
+    const run = await world.run();
+    const round = run.hop + 1;
+    // The late producer has read the row of the lanes. Before it writes, another one begins the round, and its lane works.
+    let isFirst = true;
+    world.store.before = async (operation, key) => {
+      if (operation !== "update" || key?.sk !== "lanes" || !isFirst) return;
+      isFirst = false;
+      await world.resume();
+      await world.drain();
+    };
+    await world.runs.lanes.beginRound(run, round);
+    const row = await world.runs.lanes.read(run);
+    expect(row.again).toEqual([]);
+    expect([...row.failed.keys()]).toEqual([1]);
+  });
+
   test("a pause reads no page, and goes on when it is resumed", async () => {
     const world = new LanesWorld({ source: partitioned(THREE), producers: 2 });
     await world.start();
