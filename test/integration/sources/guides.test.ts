@@ -2,11 +2,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { gzipSync } from "node:zlib";
-import { CreateTableCommand, DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { buildApp } from "fauxqs";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { startDynamoDb } from "../../../local/dynamodb/dynalite-server.ts";
 import { startEngine } from "../../../local/engine.ts";
 import { StateDirectory } from "../../../local/state-directory.ts";
 import { importWorkflow } from "../../../shared/bundling/load-workflow.ts";
@@ -14,6 +12,7 @@ import { topology } from "../../../shared/definition/topology.ts";
 import { blocksOf, page, ROOT } from "../../helpers/pages.ts";
 import { hasPostgres, startTestPostgres } from "../../helpers/postgres.ts";
 import { startRun, temporaryDirectory } from "../../helpers/test-engine.ts";
+import { userTable } from "../../helpers/user-table.ts";
 
 beforeEach(() => {
   vi.stubEnv("AWS_REGION", "us-east-1");
@@ -93,27 +92,11 @@ test("the workflow of the guide for s3Lines runs", async () => {
 });
 
 test("the workflow of the guide for dynamoDbScan runs", async () => {
-  const server = await startDynamoDb({ accessKeyId: "test" });
-  vi.stubEnv("AWS_ENDPOINT_URL_DYNAMODB", server.endpoint);
+  await using table = await userTable("customers");
   vi.stubEnv("CUSTOMERS_TABLE", "customers");
-  const client = new DynamoDBClient();
-  try {
-    await client.send(
-      new CreateTableCommand({
-        TableName: "customers",
-        BillingMode: "PAY_PER_REQUEST",
-        AttributeDefinitions: [{ AttributeName: "id", AttributeType: "N" }],
-        KeySchema: [{ AttributeName: "id", KeyType: "HASH" }],
-      }),
-    );
-    // The second number is one that JavaScript cannot hold.
-    for (const N of ["1", "12345678901234567"])
-      await client.send(new PutItemCommand({ TableName: "customers", Item: { id: { N } } }));
-    expect(await succeededOf("dynamodb", "customers")).toBe(2);
-  } finally {
-    client.destroy();
-    await server.close();
-  }
+  // The second number is one that JavaScript cannot hold.
+  await table.put([{ id: { N: "1" } }, { id: { N: "12345678901234567" } }]);
+  expect(await succeededOf("dynamodb", "customers")).toBe(2);
 });
 
 test.skipIf(!hasPostgres)("the workflow of the guide for postgresRows runs", async () => {

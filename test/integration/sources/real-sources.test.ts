@@ -1,5 +1,4 @@
 import { Agent, request } from "node:http";
-import { BatchWriteItemCommand, CreateTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import {
   CompleteMultipartUploadCommand,
   CreateBucketCommand,
@@ -9,8 +8,8 @@ import {
 } from "@aws-sdk/client-s3";
 import { buildApp } from "fauxqs";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { startDynamoDb } from "../../../local/dynamodb/dynalite-server.ts";
 import { hasPostgres, startTestPostgres } from "../../helpers/postgres.ts";
+import { userTable } from "../../helpers/user-table.ts";
 import { type Walk, type Walked, walk, walkAlone } from "../../helpers/walked-source.ts";
 
 /**
@@ -166,37 +165,14 @@ describe("in an emulator of S3", () => {
 test(
   "dynamoDbScan reads each item of a large table once",
   async () => {
-    const server = await startDynamoDb({ accessKeyId: "test" });
-    vi.stubEnv("AWS_ENDPOINT_URL_DYNAMODB", server.endpoint);
-    const client = new DynamoDBClient();
-    try {
-      await client.send(
-        new CreateTableCommand({
-          TableName: "large",
-          BillingMode: "PAY_PER_REQUEST",
-          AttributeDefinitions: [{ AttributeName: "id", AttributeType: "N" }],
-          KeySchema: [{ AttributeName: "id", KeyType: "HASH" }],
-        }),
-      );
-      let next = 0;
-      const putAll = async () => {
-        while (next < SIZES.items) {
-          const begin = next;
-          next += 25;
-          const large = Array.from({ length: Math.min(25, SIZES.items - begin) }, (_, index) => ({
-            PutRequest: {
-              Item: { id: { N: String(begin + index) }, text: { S: "x".repeat(100 + (index % 9) * 100) } },
-            },
-          }));
-          await client.send(new BatchWriteItemCommand({ RequestItems: { large } }));
-        }
-      };
-      await Promise.all(Array.from({ length: 4 }, putAll));
-      await isExact({ source: { tag: "table", table: "large" }, items: SIZES.items });
-    } finally {
-      client.destroy();
-      await server.close();
-    }
+    await using table = await userTable("large");
+    await table.put(
+      Array.from({ length: SIZES.items }, (_, index) => ({
+        id: { N: String(index) },
+        text: { S: "x".repeat(100 + (index % 9) * 100) },
+      })),
+    );
+    await isExact({ source: { tag: "table", table: "large" }, items: SIZES.items });
   },
   HOUR_MILLISECONDS,
 );

@@ -1,10 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { CreateTableCommand, DynamoDBClient, PutItemCommand } from "@aws-sdk/client-dynamodb";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { startDynamoDb } from "../../../local/dynamodb/dynalite-server.ts";
 import { hasPostgres, startTestPostgres } from "../../helpers/postgres.ts";
 import { startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
+import { userTable } from "../../helpers/user-table.ts";
 
 beforeEach(() => {
   vi.stubEnv("AWS_REGION", "us-east-1");
@@ -34,27 +33,10 @@ async function itemsOfRun(workflow: string): Promise<readonly Record<string, unk
 }
 
 test("a run of dynamoDbScan has the items of the user's own table, with their exact numbers", async () => {
-  const server = await startDynamoDb({ accessKeyId: "test" });
-  vi.stubEnv("AWS_ENDPOINT_URL_DYNAMODB", server.endpoint);
-  const client = new DynamoDBClient();
-  try {
-    await client.send(
-      new CreateTableCommand({
-        TableName: "customers",
-        BillingMode: "PAY_PER_REQUEST",
-        AttributeDefinitions: [{ AttributeName: "id", AttributeType: "N" }],
-        KeySchema: [{ AttributeName: "id", KeyType: "HASH" }],
-      }),
-    );
-    for (const N of ["1", "12345678901234567890"]) {
-      await client.send(new PutItemCommand({ TableName: "customers", Item: { id: { N } } }));
-    }
-    const items = await itemsOfRun("dynamodb-scan");
-    expect(items.map(({ id }) => String(id)).toSorted()).toEqual(["1", "12345678901234567890n"]);
-  } finally {
-    client.destroy();
-    await server.close();
-  }
+  await using table = await userTable("customers");
+  await table.put([{ id: { N: "1" } }, { id: { N: "12345678901234567890" } }]);
+  const items = await itemsOfRun("dynamodb-scan");
+  expect(items.map(({ id }) => String(id)).toSorted()).toEqual(["1", "12345678901234567890n"]);
 });
 
 test.skipIf(!hasPostgres)(
