@@ -6,6 +6,8 @@ import type { EnvironmentLimit, Start, StartedAttempt } from "../../../shared/li
 const BEGUN_AT = 1_000_000;
 const NEVER = Number.POSITIVE_INFINITY;
 const FULL: Start = { tag: "full" };
+/** It would hide a message for a second. */
+const EMPTY_QUEUE = { depth: async () => ({ visible: 0, inFlight: 0, delayed: 0 }) };
 const NO_SHARE: Start = { tag: "no share" };
 
 beforeEach(() => void vi.useFakeTimers({ now: BEGUN_AT }));
@@ -186,9 +188,7 @@ describe("a message that waits", () => {
   });
 
   test("is refused at once if its start is later, and hidden until then, and some time longer", async () => {
-    const { limit, watch, reserve, hidden } = starting({
-      queue: { depth: async () => ({ visible: 0, inFlight: 0, delayed: 0 }) },
-    });
+    const { limit, watch, reserve, hidden } = starting({ queue: EMPTY_QUEUE });
     watch.acceptedPerSecond = 10;
     limit.start = { tag: "wait", until: BEGUN_AT + 8_001 };
     reserve();
@@ -254,9 +254,7 @@ describe("a message of an environment without a share", () => {
   });
 
   test("waits instead of being hidden if the queue is nearly empty", async () => {
-    const { limit, reserve, reservations } = starting({
-      queue: { depth: async () => ({ visible: 0, inFlight: 0, delayed: 0 }) },
-    });
+    const { limit, reserve, reservations } = starting({ queue: EMPTY_QUEUE });
     limit.start = NO_SHARE;
     reserve();
     // An empty queue would hide it for a second.
@@ -267,29 +265,18 @@ describe("a message of an environment without a share", () => {
     expect(reservations).toMatchObject([{ tag: "reserved" }]);
   });
 
-  test("waits so once, and returns to the queue at once afterwards, for an environment with a share", async () => {
-    const { limit, reserve, reservations } = starting({
-      queue: { depth: async () => ({ visible: 0, inFlight: 0, delayed: 0 }) },
-    });
+  test.each<[milliseconds: number, what: string, options: Partial<LimitedSlotsOptions>]>([
+    [1_000, "the time for which it would be hidden", {}],
+    [600, "the time for which it may wait", { patienceMilliseconds: 600 }],
+    [500, "the rest of the invocation", { until: BEGUN_AT + 500 }],
+  ])("waits so once, for %i ms (%s), and then returns to the queue at once", async (milliseconds, _, options) => {
+    const { limit, reserve, reservations } = starting({ ...options, queue: EMPTY_QUEUE });
     limit.start = NO_SHARE;
     reserve();
-    await pass(999);
+    await pass(milliseconds - 1);
     expect(reservations).toEqual([]);
     await pass(1);
-    expect(reservations).toEqual([{ tag: "refused", hideUntil: BEGUN_AT + 1_000 }]);
-  });
-
-  test("waits so only as long as it may wait", async () => {
-    const { limit, reserve, reservations } = starting({
-      patienceMilliseconds: 600,
-      queue: { depth: async () => ({ visible: 0, inFlight: 0, delayed: 0 }) },
-    });
-    limit.start = NO_SHARE;
-    reserve();
-    await pass(599);
-    expect(reservations).toEqual([]);
-    await pass(1);
-    expect(reservations).toEqual([{ tag: "refused", hideUntil: BEGUN_AT + 600 }]);
+    expect(reservations).toEqual([{ tag: "refused", hideUntil: BEGUN_AT + milliseconds }]);
   });
 
   test("is not held if it would be hidden for longer than a moment", async () => {
@@ -362,18 +349,5 @@ describe("an invocation that must end", () => {
     await pass(0);
     expect(reservations[2]).toMatchObject({ tag: "refused" });
     expect(depth).toHaveBeenCalledOnce();
-  });
-
-  test("holds no message for longer", async () => {
-    const { limit, reserve, reservations } = starting({
-      until: BEGUN_AT + 500,
-      queue: { depth: async () => ({ visible: 0, inFlight: 0, delayed: 0 }) },
-    });
-    limit.start = NO_SHARE;
-    reserve();
-    await pass(499);
-    expect(reservations).toEqual([]);
-    await pass(1);
-    expect(reservations).toEqual([{ tag: "refused", hideUntil: BEGUN_AT + 500 }]);
   });
 });
