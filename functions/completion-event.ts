@@ -1,4 +1,5 @@
-import { awsDomain, signedRequest } from "../shared/aws/signed-request.ts";
+import { endpointFrom } from "../shared/aws/regional-endpoint.ts";
+import { signedRequest } from "../shared/aws/signed-request.ts";
 import type { RunSummary } from "../shared/definition/on-complete.ts";
 
 /** The source and the detail type of the event. Rules in EventBridge match them. */
@@ -22,7 +23,7 @@ export function completionEvents(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): (summary: RunSummary) => Promise<void> {
   return async (summary) => {
-    const { AWS_REGION: region = "", AWS_ENDPOINT_URL_EVENTBRIDGE, AWS_ENDPOINT_URL } = environment;
+    const { AWS_REGION: region = "" } = environment;
     const entry = {
       EventBusName: eventBus,
       Source: SOURCE,
@@ -35,7 +36,7 @@ export function completionEvents(
       service: "events",
       target: "AWSEvents.PutEvents",
       region,
-      endpoint: AWS_ENDPOINT_URL_EVENTBRIDGE ?? AWS_ENDPOINT_URL ?? `https://events.${awsDomain(region)}`,
+      endpoint: endpointFrom(environment, { service: "events", variable: "EVENTBRIDGE", region }),
       body: { Entries: [entry] },
     })) as PutEventsResponse;
     const refused = Entries?.find(({ ErrorCode }) => ErrorCode !== undefined);

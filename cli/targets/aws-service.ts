@@ -1,4 +1,3 @@
-import { partition } from "@aws-sdk/core/client";
 import { defaultProvider } from "@aws-sdk/credential-provider-node";
 import {
   loadConfig,
@@ -7,6 +6,7 @@ import {
   NODE_USE_DUALSTACK_ENDPOINT_CONFIG_OPTIONS,
   NODE_USE_FIPS_ENDPOINT_CONFIG_OPTIONS,
 } from "@smithy/core/config";
+import { regionalEndpoint } from "../../shared/aws/regional-endpoint.ts";
 import { sendRepeatedly } from "../../shared/aws/repeated-request.ts";
 import { RequestHandler } from "../../shared/aws/request-handler.ts";
 import type { AwsAccount } from "./aws-client-config.ts";
@@ -40,7 +40,8 @@ export async function awsService({ id, name }: AwsService, account: AwsAccount):
   const region =
     account.region ??
     (await loadConfig(NODE_REGION_CONFIG_OPTIONS, { ...NODE_REGION_CONFIG_FILE_OPTIONS, ...ofProfile })());
-  const endpoint = (await configuredEndpoint(id, account.profile)) ?? (await regionalEndpoint(name, region, ofProfile));
+  const endpoint =
+    (await configuredEndpoint(id, account.profile)) ?? regionalEndpoint(name, region, await variantOf(ofProfile));
   const credentials = defaultProvider({ ...ofProfile, clientConfig: { requestHandler: new RequestHandler(), region } });
   return async (headers, body, signal, to) =>
     await sendRepeatedly({
@@ -55,10 +56,8 @@ export async function awsService({ id, name }: AwsService, account: AwsAccount):
     });
 }
 
-/** https://docs.aws.amazon.com/general/latest/gr/rande.html */
-async function regionalEndpoint(name: string, region: string, ofProfile: { profile?: string }): Promise<string> {
-  const isFips = await loadConfig(NODE_USE_FIPS_ENDPOINT_CONFIG_OPTIONS, ofProfile)();
-  const isDualStack = await loadConfig(NODE_USE_DUALSTACK_ENDPOINT_CONFIG_OPTIONS, ofProfile)();
-  const { dnsSuffix, dualStackDnsSuffix } = partition(region);
-  return `https://${name}${isFips ? "-fips" : ""}.${region}.${isDualStack ? dualStackDnsSuffix : dnsSuffix}`;
-}
+/** https://docs.aws.amazon.com/sdkref/latest/guide/feature-endpoints.html */
+const variantOf = async (ofProfile: { profile?: string }) => ({
+  isFips: (await loadConfig(NODE_USE_FIPS_ENDPOINT_CONFIG_OPTIONS, ofProfile)()) === true,
+  isDualStack: (await loadConfig(NODE_USE_DUALSTACK_ENDPOINT_CONFIG_OPTIONS, ofProfile)()) === true,
+});

@@ -30,7 +30,3 @@ export async function signedRequest(request: SignedRequest): Promise<Readonly<Re
   });
   return JSON.parse(text) as Readonly<Record<string, unknown>>;
 }
-
-/** The domain of AWS in a region, without the name of a service. */
-export const awsDomain = (region: string): string =>
-  `${region}.${region.startsWith("cn-") ? "amazonaws.com.cn" : "amazonaws.com"}`;
