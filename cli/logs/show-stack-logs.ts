@@ -1,10 +1,9 @@
 import { setTimeout } from "node:timers/promises";
-import { SluiceError, toError } from "../../shared/base/errors.ts";
 import { hasEnded, type RunRecord } from "../../shared/ledger/run-record.ts";
 import type { LogsOptions } from "../commands/logs.ts";
-import { awsService, type SendRequest } from "../targets/aws-service.ts";
+import { awsService } from "../targets/aws-service.ts";
 import { targets, withRun } from "../targets/find-run.ts";
-import { stackFlag, type Target } from "../targets/target.ts";
+import { type RunTarget, stackFlag, type Target } from "../targets/target.ts";
 import { merged } from "./merged.ts";
 import { LogPrinter } from "./printer.ts";
 import { StackLog } from "./stack-log.ts";
@@ -30,20 +29,25 @@ export async function showStackLogs(
   options: LogsOptions,
   interrupted: AbortSignal,
 ): Promise<number> {
-  const send = await sender(options);
+  const since = Date.now();
   if (wanted === undefined && options.follow) {
-    for await (const target of targets(options)) {
-      const since = Date.now();
-      return await print(target, { run: undefined, since, until: undefined }, { send, options, interrupted });
-    }
+    const groups: LogGroups[] = [];
+    for await (const { logGroups } of targets(options)) if (logGroups !== undefined) groups.push(logGroups);
+    const range = { run: undefined, since, until: undefined };
+    return await print(groups, range, { options, interrupted, hasEnded: () => false });
   }
   const ofAny = () => true;
-  return await withRun(
-    wanted,
-    options,
-    async (target) => await print(target, rangeOf(target.run, options), { send, options, interrupted }),
-    { accepts: ofAny },
-  );
+  const printRun = async (target: RunTarget) => {
+    const { run, logGroups, services } = target;
+    const printed = await print(logGroups === undefined ? [] : [logGroups], rangeOf(run, options), {
+      options,
+      interrupted,
+      hasEnded: async () => hasEnded(await services.runs.get(run.id)),
+    });
+    if (options.follow && !options.json && !interrupted.aborted) await sayThatItEnded(target);
+    return printed;
+  };
+  return await withRun(wanted, options, printRun, { accepts: ofAny });
 }
 
 /** A run, and when its lines were written. */
@@ -60,52 +64,39 @@ function rangeOf(run: RunRecord, { item }: LogsOptions): Range {
   return { run, since, until: item !== undefined || run.redriven ? undefined : end };
 }
 
+type LogGroups = NonNullable<Target["logGroups"]>;
+
 interface Printing {
-  readonly send: SendRequest;
   readonly options: LogsOptions;
   readonly interrupted: AbortSignal;
+  /** Whether no more lines are expected. */
+  hasEnded(): boolean | Promise<boolean>;
 }
 
-async function print(target: Target, range: Range, { send, options, interrupted }: Printing): Promise<number> {
+async function print(
+  groups: readonly LogGroups[],
+  { run, since, until }: Range,
+  { options, interrupted, hasEnded }: Printing,
+): Promise<number> {
   const { item, error, follow, json } = options;
-  const { run, since, until } = range;
+  const send = await awsService({ id: "CloudWatch Logs", name: "logs" }, options);
   const filter = { run: run?.id, item, onlyErrors: error };
   const printer = new LogPrinter(filter, { json });
-  const logs = (["producer", "consumer"] as const).map(
-    (name) => new StackLog(send, target.logGroups?.[name] ?? "", name, { since, filter }),
+  const logs = groups.flatMap((names) =>
+    (["producer", "consumer"] as const).map((name) => new StackLog(send, names[name], name, { since, filter })),
   );
-  const readAll = async () => {
+  for (let isOver = !follow; ; ) {
+    // The run is asked first: lines that it wrote before its end are then read.
+    isOver ||= await hasEnded();
     for await (const lines of merged(logs.map((log) => log.read(until, interrupted)))) printer.print(lines);
-  };
-  await readAll();
-  for (let isOver = run !== undefined && hasEnded(run); follow && !isOver && !interrupted.aborted; ) {
+    if (isOver || interrupted.aborted) return printer.printed;
     await setTimeout(POLL_MILLISECONDS, undefined, { signal: interrupted }).catch(() => {});
-    isOver = run !== undefined && hasEnded(await target.services.runs.get(run.id));
-    if (!interrupted.aborted) await readAll();
+    if (interrupted.aborted) return printer.printed;
   }
-  if (follow && run !== undefined && !interrupted.aborted && !json) {
-    const { remark } = await import("../screens/paragraph.ts");
-    remark(
-      `Run ${run.id} has ended. Its last lines can arrive a minute later: npx sluice logs ${run.id}${stackFlag(target)}`,
-    );
-  }
-  return printer.printed;
 }
 
-async function sender(options: LogsOptions): Promise<SendRequest> {
-  const send = await awsService({ id: "CloudWatch Logs", name: "logs" }, options);
-  return async (headers, body, signal) => {
-    try {
-      return await send(headers, body, signal);
-    } catch (cause) {
-      if (signal?.aborted === true) throw cause;
-      const { name, message } = toError(cause);
-      throw new SluiceError(
-        "AWS_UNREACHABLE",
-        `the log cannot be read from CloudWatch Logs: ${name}: ${message}. The command needs the right logs:FilterLogEvents ` +
-          "on the log groups of the stack. Check the credentials (--profile) and the region (--region)",
-        { cause },
-      );
-    }
-  };
+async function sayThatItEnded(target: RunTarget): Promise<void> {
+  const { remark } = await import("../screens/paragraph.ts");
+  const { id } = target.run;
+  remark(`Run ${id} has ended. Its last lines can arrive a minute later: npx sluice logs ${id}${stackFlag(target)}`);
 }

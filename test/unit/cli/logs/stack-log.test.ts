@@ -53,6 +53,14 @@ test("the next read begins before the latest line, because lines arrive late, an
   expect(requests.map(({ startTime }) => startTime)).toEqual([0, 85_000, 85_001]);
 });
 
+test("each line is yielded once, also where many lines are written in the time that is read again", async () => {
+  const many = Array.from({ length: 25_000 }, (_, index) => event(`${index}`, 100_000 + Math.floor(index / 10)));
+  const { send } = logsWith({ events: many }, { events: many }, {});
+  const log = new StackLog(send, "group", "consumer", { since: 0, filter: ALL });
+  expect(await messagesOf(log.read(undefined, never))).toHaveLength(25_000);
+  expect(await messagesOf(log.read(undefined, never))).toEqual([]);
+});
+
 test.each([
   [{ ...ALL, run: "r" }, undefined],
   [{ ...ALL, run: "r", item: "r/0/3" }, '{ $.run = "r" && $.page = 0 && $.index = 3 }'],
