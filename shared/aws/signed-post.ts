@@ -31,6 +31,8 @@ export interface SignedAnswer {
   readonly ok: boolean;
   readonly status: number;
   readonly text: string;
+  /** The header with the name of the error, which Lambda sends instead of a name in the body. */
+  readonly errorType: string | null;
 }
 
 /**
@@ -56,7 +58,8 @@ export async function postSigned(post: SignedPost): Promise<SignedAnswer> {
       redirect: "error",
       signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
     });
-    return { ok: response.ok, status: response.status, text: await response.text() };
+    const { ok, status, headers: answered } = response;
+    return { ok, status, text: await response.text(), errorType: answered.get("x-amzn-errortype") };
   } catch (error) {
     if (signal?.aborted) throw error;
     if (timeout.aborted)
