@@ -12,12 +12,13 @@ import { ofSameFiles } from "./same-files.ts";
 
 /**
  * The tests run in three passes, and each pass tests the mutants that are left. Most mutants are killed by a cheap test.
- * With one mutant, `most` tests run in a pass at most: those that run the code of the fewest mutants.
+ * With one mutant, `most` tests run in a pass at most: those that run the code of the fewest mutants. In the last pass, they
+ * are the cheapest ones.
  */
 const PASSES = [
   { above: 0, costs: 25, most: 150 },
   { above: 25, costs: 150, most: 12 },
-  { above: 150, costs: Number.POSITIVE_INFINITY, most: 4 },
+  { above: 150, costs: Number.POSITIVE_INFINITY, most: 2 },
 ] as const;
 
 const { values, positionals } = parseArgs({
@@ -113,6 +114,9 @@ function coverageOf(entries: readonly Entry[], own: readonly string[]) {
   const isOwn = (file: string) => own.some((glob) => matchesGlob(file, glob));
   const mean = (of: typeof tests) => of.reduce((sum, { cost }) => sum + cost, 0) / of.length;
   const rank = (file: string, of: typeof tests) => (isOwn(file) ? 0 : 1e9) + mean(of);
+  const byNumberOfMutants = (a: (typeof tests)[number], b: (typeof tests)[number]) =>
+    Object.keys(a.hits).length - Object.keys(b.hits).length;
+  const byCost = (a: { readonly cost: number }, b: { readonly cost: number }) => a.cost - b.cost;
   /** The mutants with which each test runs in a pass. */
   const hitsOf = (above: number, costs: number, most: number) => {
     const numbers = new Map<string, number>();
@@ -123,7 +127,7 @@ function coverageOf(entries: readonly Entry[], own: readonly string[]) {
     };
     const chosen = tests
       .filter(({ cost }) => above < cost && cost <= costs)
-      .toSorted((a, b) => Object.keys(a.hits).length - Object.keys(b.hits).length)
+      .toSorted(Number.isFinite(costs) ? byNumberOfMutants : byCost)
       .map(({ test, hits }): [string, Record<string, number>] => [
         test,
         Object.fromEntries(Object.entries(hits).filter(([mutant]) => !isEnough(mutant))),
