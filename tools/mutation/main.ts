@@ -11,11 +11,12 @@ import { earlierResults, isKilled, type Result, readResults, report, save, type 
 import { ofSameFiles } from "./same-files.ts";
 
 /**
- * The tests run in three passes, and each pass tests the mutants that are left. Most mutants are killed by a cheap test.
- * With one mutant, `most` tests run in a pass at most: those that run the code of the fewest mutants. In the last pass, they
+ * The tests run in passes, and each pass tests the mutants that are left. Most mutants are killed by one of a few cheap tests,
+ * so the first pass is short. With one mutant, `most` tests run in a pass at most: those that run the code of the fewest mutants. In the last pass, they
  * are the cheapest ones.
  */
 const PASSES = [
+  { above: 0, costs: 25, most: 10 },
   { above: 0, costs: 25, most: 150 },
   { above: 25, costs: 150, most: 12 },
   { above: 150, costs: Number.POSITIVE_INFINITY, most: 2 },
@@ -26,6 +27,8 @@ const { values, positionals } = parseArgs({
   options: {
     /** Test only the mutants that no test has killed the last time. */
     survivors: { type: "boolean" },
+    /** Only the first pass. A mutant that no test has killed then is not tested to the end. */
+    quick: { type: "boolean" },
     /** The same, with these test files only: a glob. */
     tests: { type: "string" },
   },
@@ -67,7 +70,8 @@ async function test({ folder, ...of }: Area): Promise<readonly Result[]> {
   };
   if (isInterrupted) return readResults(folder);
   const met = new MetPairs(name, code);
-  for (const [pass, { above, costs, most }] of PASSES.entries()) {
+  const passes = values.quick ? PASSES.slice(0, 1) : PASSES;
+  for (const [pass, { above, costs, most }] of passes.entries()) {
     // Who names tests wants each mutant to meet all of them, except for the dearest.
     const isNamed = values.tests !== undefined && Number.isFinite(costs);
     const hits = coverage.hits(above, costs, isNamed ? Number.POSITIVE_INFINITY : most);
@@ -100,7 +104,7 @@ async function test({ folder, ...of }: Area): Promise<readonly Result[]> {
       if (last?.tag !== "begin" && !(isLeft && isFurther)) break;
     }
   }
-  return resultsWith(values.tests === undefined ? coverage.without : unfinished);
+  return resultsWith(values.tests === undefined && !values.quick ? coverage.without : unfinished);
 }
 
 function coverageOf(entries: readonly Entry[], own: readonly string[]) {
