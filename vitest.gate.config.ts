@@ -5,20 +5,6 @@ import { GATE_FILES, QUICK, TEST_ENVIRONMENT } from "./test/suites.ts";
 
 const INFRA = "test/infra/**/*.test.ts";
 
-/** These wait until their process has no child process left. In a shared process, other files have children too. */
-const COUNT_THEIR_CHILDREN = [
-  "test/integration/consumer/isolation.test.ts",
-  "test/integration/engine/crashing.test.ts",
-  "test/integration/engine/functions.test.ts",
-  "test/integration/engine/killed-producer.test.ts",
-  "test/integration/engine/meddling.test.ts",
-  "test/integration/engine/mixed.test.ts",
-  "test/integration/engine/pause.test.ts",
-  "test/integration/engine/restart.test.ts",
-  "test/integration/engine/starved.test.ts",
-  "test/integration/engine/strict-sqs.test.ts",
-];
-
 /** What `npm run gate` adds to `npm test`, without the browser and the deployment. */
 export default defineConfig({
   test: {
@@ -39,11 +25,10 @@ export default defineConfig({
           name: "gate",
           globalSetup: ["test/helpers/share-worlds.ts"],
           include: GATE_FILES,
-          exclude: [...QUICK, ...COUNT_THEIR_CHILDREN, INFRA],
+          exclude: [...QUICK, INFRA],
           isolate: false,
         },
       },
-      { extends: true, test: { name: "isolated", include: COUNT_THEIR_CHILDREN } },
     ],
   },
 });

@@ -11,7 +11,12 @@ import { engineAccess } from "./access/engine-access.ts";
 import type { BoundedLog } from "./bounded-log.ts";
 import { ActivityMonitor } from "./lambda/activity-monitor.ts";
 import { bundleFunctions } from "./lambda/bundle-functions.ts";
-import { EventSourceMapping, LAMBDA_RAMP, type LoopDetection } from "./lambda/event-source-mapping.ts";
+import {
+  EventSourceMapping,
+  LAMBDA_RAMP,
+  type LoopDetection,
+  type MappingOptions,
+} from "./lambda/event-source-mapping.ts";
 import type { FunctionConfiguration } from "./lambda/execution-environment.ts";
 import { LocalFunction } from "./lambda/local-function.ts";
 import { Watchdog } from "./lambda/watchdog.ts";
@@ -93,6 +98,12 @@ const QUOTED_LOG_LINES = 6;
 const WARM_ENVIRONMENTS = 5;
 
 /**
+ * An invocation of the producer that takes longer than this may read until its slice ends. Another producer then continues
+ * the run, and begins sooner if it was started before. The environment of a short run would be started for nothing.
+ */
+const LONG_INVOCATION_MILLISECONDS = 2_000;
+
+/**
  * Starts the embedded engine: queues, ledger, and the functions of one workflow with their event source mappings.
  *
  * @param opened The services, if they are open already. They are closed with the engine.
@@ -162,6 +173,18 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
     // The stack sets the same (`recursiveLoop`).
     const loops = (name: FunctionName, onLoop: LoopDetection["onLoop"]): LoopDetection | undefined =>
       options.detectsLoops === true ? { functionName: `${workflow.name}-${name}`, onLoop } : undefined;
+    let hasSpareProducer = false;
+    const invokeProducer: MappingOptions["invoke"] = async (event, trace) => {
+      const long = setTimeout(() => {
+        if (!hasSpareProducer) producer.prepare(1);
+        hasSpareProducer = true;
+      }, LONG_INVOCATION_MILLISECONDS);
+      try {
+        return await producer.invoke(event, trace);
+      } finally {
+        clearTimeout(long);
+      }
+    };
     const deliver = () => {
       const ofControlQueue = new EventSourceMapping({
         store: sqs.store,
@@ -169,7 +192,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
         batchSize: 1,
         batchingWindowSeconds: 0,
         maximumConcurrency: topology.producer.environments,
-        invoke: (event, trace) => producer.invoke(event, trace),
+        invoke: invokeProducer,
         loops: loops("producer", "Allow"),
       });
       const ofQueue = new EventSourceMapping({
@@ -185,11 +208,9 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       mappings.push(ofControlQueue, ofQueue);
     };
     let warmedUp: Promise<unknown> = Promise.resolve();
-    const prepare = (enough?: AbortSignal) => {
+    const prepare = (producers: number, enough?: AbortSignal) => {
       const preparations = {
-        // One producer starts the run. A second producer continues the run while the first one still answers its
-        // invocation.
-        producer: producer.prepare(topology.producer.environments),
+        producer: producer.prepare(producers),
         consumer: consumer.prepare(Math.min(topology.environments, WARM_ENVIRONMENTS)),
       };
       // Warming up only makes the run begin sooner. If something is wrong with the services, the run reports it.
@@ -225,12 +246,14 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       async ready() {
         onStep?.("environments");
         const enough = new AbortController();
-        const { first } = prepare(enough.signal);
+        // One producer for each lane.
+        const { first } = prepare(topology.producer.environments - 1, enough.signal);
         await first;
         enough.abort();
       },
       async warm() {
-        const { first, all } = prepare();
+        hasSpareProducer = true;
+        const { first, all } = prepare(topology.producer.environments);
         await first;
         await all;
       },

@@ -1,7 +1,18 @@
+import { transform } from "esbuild";
 import { vi } from "vitest";
 
-/** Resolves once this process has no more child processes than so many; the bundler keeps one of its own. */
-export async function childrenEnded(besides = 1): Promise<void> {
-  const children = () => process.getActiveResourcesInfo().filter((resource) => resource === "ProcessWrap").length;
-  await vi.waitUntil(() => children() <= besides, { interval: 5, timeout: 60_000 });
+const children = () => process.getActiveResourcesInfo().filter((resource) => resource === "ProcessWrap").length;
+
+/**
+ * Counts the child processes of this process, which other test files may have started.
+ *
+ * @returns Resolves once there are no more than now.
+ */
+export async function watchChildren(): Promise<() => Promise<void>> {
+  // The bundler's process stays after its first use.
+  await transform("");
+  const before = children();
+  return async () => {
+    await vi.waitUntil(() => children() <= before, { interval: 5, timeout: 60_000 });
+  };
 }

@@ -6,10 +6,12 @@ import { isPermanent } from "../../../shared/base/failure.ts";
 import { requestedWaitOf } from "../../../shared/base/requested-wait.ts";
 import { Isolation, type IsolationOptions } from "../../../shared/consumer/attempts/isolation.ts";
 import { isolationMemory } from "../../../shared/consumer/attempts/isolation-memory.ts";
-import { childrenEnded } from "../../helpers/child-processes.ts";
+import { watchChildren } from "../../helpers/child-processes.ts";
 import { RUN } from "../../helpers/consumer-world.ts";
 import { HOSTILE_VALUES } from "../../helpers/hostile-values.ts";
 import { plainContext } from "../../helpers/task-context.ts";
+
+const childrenEnded = await watchChildren();
 
 const helper = (name: string) => fileURLToPath(new URL(`../../helpers/${name}.ts`, import.meta.url));
 
@@ -48,7 +50,7 @@ const failingSpawn = (code: string, how: "throws" | "tells"): typeof spawn =>
 
 const failed = (kind: string, thrown: object) => ({ tag: "failed", kind, thrown: expect.objectContaining(thrown) });
 
-afterAll(() => childrenEnded(0));
+afterAll(() => childrenEnded());
 
 // All attempts run at once, each in its own process.
 describe.concurrent("an isolated attempt", () => {

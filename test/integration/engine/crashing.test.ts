@@ -1,7 +1,9 @@
 import { expect, test, vi } from "vitest";
 import { RECORDING_SECONDS } from "../../../shared/definition/topology.ts";
-import { childrenEnded } from "../../helpers/child-processes.ts";
+import { watchChildren } from "../../helpers/child-processes.ts";
 import { deadLetters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
+
+const childrenEnded = await watchChildren();
 
 const REFILL_SECONDS = 2;
 const TIMEOUT_SECONDS = REFILL_SECONDS + RECORDING_SECONDS + 5;

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { LocalFunction } from "../../../local/lambda/local-function.ts";
 import { Watchdog } from "../../../local/lambda/watchdog.ts";
-import { childrenEnded } from "../../helpers/child-processes.ts";
+import { watchChildren } from "../../helpers/child-processes.ts";
 import { temporaryDirectory } from "../../helpers/test-engine.ts";
 
+const childrenEnded = await watchChildren();
 const directory = temporaryDirectory();
 const HANDLER = `
 import { appendFileSync } from "node:fs";
@@ -73,7 +74,7 @@ beforeEach(() => {
 afterEach(async () => {
   await local.close();
   closeSync(log);
-  await childrenEnded(0);
+  await childrenEnded();
 });
 
 test("an environment is kept for the next invocation, and gets a Lambda context", async () => {

@@ -1,6 +1,8 @@
 import { expect, test, vi } from "vitest";
-import { childrenEnded } from "../../helpers/child-processes.ts";
+import { watchChildren } from "../../helpers/child-processes.ts";
 import { deadLetters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
+
+const childrenEnded = await watchChildren();
 
 test("messages and errors of a task change only the outcome of that task", async () => {
   using directory = temporaryDirectory();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Engine } from "../../../local/engine.ts";
 import type { DeadLetterEnvelope } from "../../../shared/messages/envelope.ts";
-import { childrenEnded } from "../../helpers/child-processes.ts";
+import { watchChildren } from "../../helpers/child-processes.ts";
 import {
   deadLetters,
   rawDeadLetters,
@@ -10,6 +10,8 @@ import {
   temporaryDirectory,
 } from "../../helpers/test-engine.ts";
 import { KINDS } from "../../helpers/workflows/mixed.ts";
+
+const childrenEnded = await watchChildren();
 
 const directory = temporaryDirectory();
 let engine: Engine;

@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { continueRun } from "../../../cli/runs/continue-run.ts";
 import { startEntry } from "../../../shared/messages/control.ts";
-import { childrenEnded } from "../../helpers/child-processes.ts";
+import { watchChildren } from "../../helpers/child-processes.ts";
 import { startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
+
+const childrenEnded = await watchChildren();
 
 test("a run completes while the messages of a paused run fill the queue, and no task of the paused run starts", async () => {
   using directory = temporaryDirectory();

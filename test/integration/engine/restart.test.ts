@@ -3,8 +3,10 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { expect, test, vi } from "vitest";
 import type { Engine } from "../../../local/engine.ts";
-import { childrenEnded } from "../../helpers/child-processes.ts";
+import { watchChildren } from "../../helpers/child-processes.ts";
 import { deadLetters, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
+
+const childrenEnded = await watchChildren();
 
 const patiently = { interval: 50, timeout: 120_000 };
 

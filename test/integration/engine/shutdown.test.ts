@@ -1,8 +1,10 @@
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { childrenEnded } from "../../helpers/child-processes.ts";
+import { watchChildren } from "../../helpers/child-processes.ts";
 import { startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
+
+const childrenEnded = await watchChildren();
 
 test("an engine that stops aborts the source's signal, and the next engine continues without a failure", async () => {
   using directory = temporaryDirectory();

@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { childrenEnded } from "../../helpers/child-processes.ts";
+import { watchChildren } from "../../helpers/child-processes.ts";
 import { deadLetters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
+
+const childrenEnded = await watchChildren();
 
 test("environments that cannot start processes are replaced, and no item loses an attempt", async () => {
   using directory = temporaryDirectory();

@@ -1,6 +1,8 @@
 import { expect, test, vi } from "vitest";
-import { childrenEnded } from "../../helpers/child-processes.ts";
+import { watchChildren } from "../../helpers/child-processes.ts";
 import { startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
+
+const childrenEnded = await watchChildren();
 
 // The producer of this workflow pauses each time its queue is full. It then sees counts that are up to 2 s old.
 test("a run completes with exact counts on queues that are as strict as those of AWS", async () => {

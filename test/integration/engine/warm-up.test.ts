@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ListTablesCommand } from "@aws-sdk/client-dynamodb";
+import { ListTablesCommand, waitUntilTableNotExists } from "@aws-sdk/client-dynamodb";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { openServices, type Services } from "../../../local/local-services.ts";
+import { openServices, type Services, tableName } from "../../../local/local-services.ts";
 import { StateDirectory } from "../../../local/state-directory.ts";
 import { warmUp } from "../../../local/warm-up.ts";
 import { topology } from "../../../shared/definition/topology.ts";
@@ -41,6 +41,9 @@ test("services whose earlier warm-up was killed are warmed up again", async () =
   await expect(warmUp(services, TOPOLOGY)).rejects.toThrow("killed");
   expect(sqs.store.queueNames().length).toBeGreaterThan(before.length);
   deleting.mockRestore();
+  // DynamoDB deletes a table a moment after the request.
+  const gone = { client: services.dynamoDbClient, maxWaitTime: 60, minDelay: 0.05, maxDelay: 0.05 };
+  await waitUntilTableNotExists(gone, { TableName: tableName("0-warm-up") });
 
   await warmUp(services, TOPOLOGY);
   expect(sqs.store.queueNames()).toEqual(before);

@@ -3,11 +3,13 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
 import { channelStdio, PrivateChannel } from "../../../shared/base/private-channel.ts";
-import { childrenEnded } from "../../helpers/child-processes.ts";
+import { watchChildren } from "../../helpers/child-processes.ts";
+
+const childrenEnded = await watchChildren();
 
 const MODULE = fileURLToPath(new URL("../../../shared/base/private-channel.ts", import.meta.url));
 
-afterAll(() => childrenEnded(0));
+afterAll(() => childrenEnded());
 
 /** Runs code in a child process that has a `channel`, and collects what comes through it until the process ends. */
 async function received(code: string, messages: readonly unknown[] = []): Promise<readonly unknown[]> {
