@@ -207,28 +207,17 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       });
       mappings.push(ofControlQueue, ofQueue);
     };
-    let warmedUp: Promise<unknown> = Promise.resolve();
-    const prepare = (producers: number, enough?: AbortSignal) => {
+    const prepare = (producers: number) => {
       const preparations = {
         producer: producer.prepare(producers),
         consumer: consumer.prepare(Math.min(topology.environments, WARM_ENVIRONMENTS)),
       };
-      // Warming up only makes the run begin sooner. If something is wrong with the services, the run reports it.
-      warmedUp = warmUp(services, topology, enough).catch(() => {});
-      const started = async (which: "first" | "all") => {
+      return async (which: "first" | "all") => {
         const ends = await Promise.all(FUNCTIONS.map((name) => preparations[name][which]));
         for (const [index, name] of FUNCTIONS.entries()) {
           const end = ends[index];
           if (end !== undefined) throw new SluiceError("FUNCTION_FAILED", cannotStart(name, end, state, logs[name]));
         }
-      };
-      return {
-        // The first request of this process to a queue is slow. This request is made before the one that starts the
-        // run.
-        first: Promise.all([started("first"), services.controlQueue.depth()]),
-        get all() {
-          return Promise.all([started("all"), warmedUp]);
-        },
       };
     };
     const drain = async () => {
@@ -245,17 +234,18 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       noteRun,
       async ready() {
         onStep?.("environments");
-        const enough = new AbortController();
         // One producer for each lane.
-        const { first } = prepare(topology.producer.environments - 1, enough.signal);
-        await first;
-        enough.abort();
+        const started = prepare(topology.producer.environments - 1);
+        // The first request of this process to a queue is slow. This request is made before the one that starts the run.
+        await Promise.all([started("first"), services.controlQueue.depth()]);
       },
       async warm() {
         hasSpareProducer = true;
-        const { first, all } = prepare(topology.producer.environments);
-        await first;
-        await all;
+        const started = prepare(topology.producer.environments);
+        // If something is wrong with the services, the run reports it.
+        const warmedUp = warmUp(services, topology).catch(() => {});
+        await started("first");
+        await Promise.all([started("all"), warmedUp]);
       },
       deliver,
       nextTaskAt: () => {
@@ -268,7 +258,7 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
       drain,
       async close() {
         const drained = drain();
-        await Promise.all([producer.close(), consumer.close(), warmedUp]);
+        await Promise.all([producer.close(), consumer.close()]);
         await drained;
         await watchdog.close();
         for (const log of Object.values(logs)) log[Symbol.dispose]();

@@ -17,21 +17,15 @@ const ITEMS = Array.from({ length: 10 }, (_, index) => index);
 
 /**
  * Sends the requests of a small run to the services, on queues and a table of its own. Node runs code slowly at first.
- * The services of AWS do not have this start-up cost.
- *
- * @param enough Ends the warm-up after the current round.
+ * The services of AWS do not have this start-up cost. Measurements use it: it takes longer than what it saves a run.
  */
-export async function warmUp(
-  { sqs, dynamoDb, accessKeyId }: Services,
-  topology: Topology,
-  enough?: AbortSignal,
-): Promise<void> {
+export async function warmUp({ sqs, dynamoDb, accessKeyId }: Services, topology: Topology): Promise<void> {
   const names = queueNames(NAME);
   createQueues(sqs.store, names, topology);
   const clients = connectLocally(NAME, { sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint, accessKeyId });
   const table = tableName(NAME);
   await createLedgerTable(clients.dynamoDbClient, table);
-  for (let round = 0; round < ROUNDS && enough?.aborted !== true; round++) await processRun(clients, randomUUID());
+  for (let round = 0; round < ROUNDS; round++) await processRun(clients, randomUUID());
   await clients.dynamoDbClient.send(new DeleteTableCommand({ TableName: table }));
   for (const name of Object.values(names)) sqs.store.deleteQueue(name);
   await clients.close();
