@@ -49,6 +49,9 @@ const WAIT_SECONDS = 1;
 /** A queue that holds messages usually answers within this time. */
 const ANSWER_MILLISECONDS = 10;
 
+/** After this time without a slot that became free, the prefetched messages are filled up. */
+const QUIET_MILLISECONDS = 100;
+
 /**
  * Receives messages for the slots of one invocation.
  *
@@ -62,6 +65,7 @@ export class Intake {
   /** Requests in flight, the oldest first. */
   readonly #polls = new Set<{ readonly begunAt: number; readonly max: number }>();
   #isPlanned = false;
+  #quiet: NodeJS.Timeout | undefined;
   #hasEnded = false;
   #wasLastEmpty = false;
   #isQueueLow = true;
@@ -116,7 +120,9 @@ export class Intake {
     this.#isPlanned = true;
     const send = () => {
       this.#isPlanned = false;
-      if (this.#send(this.#receiver.slotState()) === 0) this.#receiver.onNotNeeded();
+      const state = this.#receiver.slotState();
+      if (this.#send(state) === 0) this.#receiver.onNotNeeded();
+      this.#watchForQuiet(state);
     };
     // If nothing runs any more, the outcomes are recorded before the request is sent.
     setImmediate(() => (isBusy(this.#receiver.slotState()) ? send() : setImmediate(send)));
@@ -125,7 +131,18 @@ export class Intake {
   /** From now on, no message is received. */
   end(): void {
     this.#hasEnded = true;
+    clearTimeout(this.#quiet);
     this.#backlog.end();
+  }
+
+  /** With short tasks, slots become free all the time. */
+  #watchForQuiet({ meanMilliseconds }: SlotState): void {
+    if (this.#hasEnded || meanMilliseconds < 2 * QUIET_MILLISECONDS) return;
+    this.#quiet ??= setTimeout(() => {
+      const state = this.#receiver.slotState();
+      if (this.#mayPrefetch(state)) this.#send(state, true);
+    }, QUIET_MILLISECONDS).unref();
+    this.#quiet.refresh();
   }
 
   /** Whether a request makes sense now. An empty queue is asked again only while the invocation must wait anyway. */
@@ -160,7 +177,7 @@ export class Intake {
   }
 
   /** Returns how many requests it sent. */
-  #send(state: SlotState): number {
+  #send(state: SlotState, isQuiet = false): number {
     if (!this.#isUseful(state)) return 0;
     const requests = messagesToReceive({
       ...state,
@@ -168,6 +185,7 @@ export class Intake {
       requested: this.#requested,
       mayPrefetch: this.#mayPrefetch(state),
       isQueueLow: this.#isQueueLow,
+      isQuiet,
     });
     // A request that waits while nothing runs costs billed time. Lambda's own polling costs none.
     const waitSeconds = isBusy(state) || state.isProducing || this.#hasHiddenMessages ? WAIT_SECONDS : 0;

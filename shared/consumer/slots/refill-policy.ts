@@ -28,6 +28,8 @@ export interface RefillState extends SlotState {
   readonly mayPrefetch: boolean;
   /** Whether the latest request or batch brought few messages. */
   readonly isQueueLow: boolean;
+  /** Whether no slot has become free for a while. Default: false. */
+  readonly isQuiet?: boolean;
 }
 
 /** The most requests in flight at once. One is not enough for many slots or short tasks. */
@@ -57,8 +59,9 @@ export function messagesToReceive(state: RefillState): readonly number[] {
   // What `missing` returns contains what is to be prefetched at a rate, or with a share.
   const prefetch = state.mayPrefetch && state.stock === undefined && !holdsShare ? prefetchLimit(state) : 0;
   // Requests for less than ten messages cost as much as full ones. So a request to prefetch waits until there is room for
-  // all of its messages, or a slot without a message.
-  const due = Math.max(0, prefetch - MOST_RECEIVED_MESSAGES);
+  // all of its messages, or a slot without a message. When nothing happens, the stock is filled up: slots that took their
+  // messages at the same time become free at the same time, and then each needs a message at once.
+  const due = Math.max(0, prefetch - (state.isQuiet === true ? 1 : MOST_RECEIVED_MESSAGES));
   const requests: number[] = [];
   while (-free <= due && polls + requests.length < MOST_POLLS) {
     const max = Math.min(MOST_RECEIVED_MESSAGES, free + prefetch);

@@ -204,6 +204,39 @@ describe("messages that wait for a slot", () => {
   });
 });
 
+describe("prefetched messages that are not all that the slots may have", () => {
+  /** How many messages are asked for, 99 ms and 100 ms after the latest slot became free. */
+  async function filledUp(changes: Partial<SlotState> = {}, ends = false) {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const { intake, depth, asked, plan } = intakeOf();
+      depth.mockResolvedValue({ visible: 10_000, inFlight: 0, delayed: 0 });
+      intake.noteBatch(10);
+      const state = { slots: 25, attempting: 25, withoutSlot: 20, ...changes };
+      await plan(state);
+      await plan(state);
+      if (ends) intake.end();
+      vi.advanceTimersByTime(99);
+      const before = asked.length;
+      vi.advanceTimersByTime(1);
+      intake.end();
+      return [before, ...asked.slice(before)];
+    } finally {
+      vi.useRealTimers();
+    }
+  }
+
+  test("are filled up when no slot has become free for a while", async () => {
+    expect(await filledUp()).toEqual([0, { max: 5, waitSeconds: 1, visibilityTimeoutSeconds: 45 }]);
+  });
+
+  test("are not filled up if there are enough, if tasks are short, or if the invocation ends", async () => {
+    expect(await filledUp({ withoutSlot: 25 })).toEqual([0]);
+    expect(await filledUp({ meanMilliseconds: 199 })).toEqual([0]);
+    expect(await filledUp({}, true)).toEqual([0]);
+  });
+});
+
 describe("an environment with a share of a limit that leaves others none", () => {
   test("looks for messages that the others hide, and asks again while there are some", async () => {
     const { depth, asked, plan, answer } = intakeOf();

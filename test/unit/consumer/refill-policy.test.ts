@@ -23,6 +23,9 @@ describe("the requests to send", () => {
     ["leave out messages in hand and requested messages", { withoutSlot: 4, requested: 16, polls: 2 }, []],
     ["wait until no message is in hand, so that each is full", { attempting: 10, withoutSlot: 1 }, []],
     ["prefetch when no message is in hand", { attempting: 10 }, [10]],
+    ["fill up what is in hand when no slot becomes free", { attempting: 10, withoutSlot: 1, isQuiet: true }, [9]],
+    ["are none when all is in hand", { attempting: 10, withoutSlot: 10, isQuiet: true }, []],
+    ["prefetch nothing for long tasks then", { attempting: 10, meanMilliseconds: 60_000, isQuiet: true }, []],
     ["prefetch what the slots take within a second", { attempting: 10, meanMilliseconds: 4_000 }, [3]],
     ["prefetch one message per slot if a task takes a second", { attempting: 10, meanMilliseconds: 1_003 }, [10]],
     ["prefetch nothing if tasks take long", { attempting: 10, meanMilliseconds: 60_000 }, []],
@@ -66,6 +69,7 @@ describe("the requests to send", () => {
       meanMilliseconds: fc.integer({ min: 0, max: 100_000 }),
       mayPrefetch: fc.boolean(),
       isQueueLow: fc.boolean(),
+      isQuiet: fc.boolean(),
     });
     fc.assert(
       fc.property(states, ({ attempting, ...rest }) => {
