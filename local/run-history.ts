@@ -14,11 +14,14 @@ const fileOf = ({ path }: Pick<StateDirectory, "path">, run: string): string =>
  */
 export class HistoryWriter {
   readonly #file: string;
+  /** The refused attempts of the commands that worked on the run before this one. */
+  readonly #throttledBefore: number;
   #startedAt: number | undefined;
   #nextAt = 0;
 
   constructor(state: Pick<StateDirectory, "path">, run: string) {
     this.#file = fileOf(state, run);
+    this.#throttledBefore = latestSample(state, run)?.throttled ?? 0;
   }
 
   /** Whether it is time for the next sample. */
@@ -26,12 +29,14 @@ export class HistoryWriter {
     return now >= this.#nextAt;
   }
 
+  /** @param sample A sample of this command, whose `throttled` counts from the start of the command. */
   add(sample: Sample): void {
+    const ofRun = { ...sample, throttled: this.#throttledBefore + sample.throttled };
     this.#startedAt ??= sample.at;
     this.#nextAt = sample.at + sampleInterval(sample.at - this.#startedAt);
     try {
       mkdirSync(join(this.#file, ".."), { recursive: true, mode: 0o700 });
-      appendFileSync(this.#file, `${JSON.stringify(sample)}\n`, { mode: 0o600 });
+      appendFileSync(this.#file, `${JSON.stringify(ofRun)}\n`, { mode: 0o600 });
     } catch {
       // The charts then lack this sample.
     }

@@ -11,7 +11,7 @@ export interface UiOptions extends TargetOptions {
 export const uiCommand = withTargetOptions(new Command("ui"))
   .description(
     "Shows the runs, their failures and their limits in the browser. The server answers on 127.0.0.1 only, and the URL that " +
-      "it prints has a token: whoever has the URL can use the dashboard.",
+      "it prints contains an access token. Do not share the URL: it allows everything that you can do in the dashboard.",
   )
   .option("--port <n>", "the port of the server (default: that of the last time, or any free one)", portNumber)
   .option("--no-open", "do not open the browser")

@@ -62,6 +62,12 @@ export async function follow({
     const found = await engine.runs.find(run);
     if (found !== undefined) {
       const record = await engine.runs.overview(found);
+      const { fleet } = engine.activity;
+      const now = Date.now();
+      const keepSample = (progress = live.progress(record, fleet, now)) => {
+        const durations = engine.activity.takeDurations();
+        history.add(liveSample(progress, { at: now, record, ceiling, slots: live.slots, durations }));
+      };
       // The run is over only once `onComplete` was called, which may need several attempts.
       if (hasEnded(record) && (record.completionHandledAt !== undefined || stop)) {
         const redriven = await redriveProgress.check(record);
@@ -72,7 +78,10 @@ export async function follow({
               "Otherwise these items stay pending.",
           );
         }
-        if (redriven !== "at work") return await summarise(engine, record);
+        if (redriven !== "at work") {
+          keepSample();
+          return await summarise(engine, record);
+        }
       }
       if (record.status === "paused") {
         if (stop) return "paused";
@@ -82,20 +91,17 @@ export async function follow({
         continue;
       }
       // After a failure, items that were already sent still run.
-      if (record.status === "failed" && (await engine.runs.counts(record)).pending === 0)
+      if (record.status === "failed" && (await engine.runs.counts(record)).pending === 0) {
+        keepSample();
         return await summarise(engine, record);
-      const { fleet } = engine.activity;
+      }
       const { inFlight, readingSince } = fleet;
-      const now = Date.now();
       const failure = fleet.failures.at(-1);
       const line = stalledSource.check({ now, run: record, inFlight, failure, readingSince });
       if (line !== undefined) display.say(line);
       const progress = live.progress(record, fleet, now);
       display.show(progress);
-      if (history.isDue(now)) {
-        const durations = engine.activity.takeDurations();
-        history.add(liveSample(progress, { at: now, record, ceiling, slots: live.slots, durations }));
-      }
+      if (history.isDue(now)) keepSample(progress);
     }
     if (stop) return "interrupted";
     await setTimeout(POLL_MILLISECONDS);

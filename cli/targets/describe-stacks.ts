@@ -1,6 +1,7 @@
 import { parseXML } from "@aws-sdk/xml-builder";
 import type { AwsAccount } from "./aws-client-config.ts";
 import { awsService } from "./aws-service.ts";
+import { at, membersOf, textOf } from "./xml.ts";
 
 /** What the commands read of a stack. */
 export interface DeployedStack {
@@ -46,16 +47,3 @@ const toStack = (stack: unknown): DeployedStack => ({
     ]),
   ),
 });
-
-/** An element within an element. */
-const at = (node: unknown, name: string): unknown =>
-  typeof node === "object" && node !== null ? (node as Readonly<Record<string, unknown>>)[name] : undefined;
-
-/** The elements of a list: the parser gives a list of one as the element itself. */
-function membersOf(list: unknown): readonly unknown[] {
-  const members = at(list, "member");
-  if (members === undefined) return [];
-  return Array.isArray(members) ? members : [members];
-}
-
-const textOf = (node: unknown): string | undefined => (typeof node === "string" && node !== "" ? node : undefined);

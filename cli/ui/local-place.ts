@@ -99,6 +99,13 @@ export class LocalPlace extends TargetPlace {
     return new HistoryReader(new StateDirectory(workflow), run);
   }
 
+  /** The samples have the durations. */
+  async durations(): Promise<null> {
+    return null;
+  }
+
+  protected readonly flags = [];
+
   protected nameOf(workflow: string) {
     const origin = this.#known.get(workflow)?.origin;
     return { name: origin?.name ?? workflow, file: origin?.file };
@@ -170,7 +177,9 @@ export class LocalPlace extends TargetPlace {
     for (const listed of await latestAndActive(services.runs, LISTED)) {
       const run = await services.runs.overview(listed);
       const counts = await services.runs.counts(listed);
-      runs.push(runView({ run, running }, counts, running ? await fleetOf({ run, services }) : undefined));
+      const view = runView({ run, running }, counts, running ? await fleetOf({ run, services }) : undefined);
+      // The limit row counts the attempts of all runs. The run's own are in its history.
+      runs.push({ ...view, throttled: latestSample(known.state, run.id)?.throttled ?? view.throttled });
     }
     const { visible, inFlight, delayed } = await services.deadLetterQueue.depth();
     known.runs = runs;

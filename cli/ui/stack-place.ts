@@ -1,16 +1,19 @@
 import { setTimeout } from "node:timers/promises";
+import { toError } from "../../shared/base/errors.ts";
 import type { LimitState } from "../../shared/limits/limit-state.ts";
 import { heldNow } from "../../shared/observe/held-text.ts";
 import { Pace } from "../../shared/observe/pace.ts";
 import { type RunView, runView } from "../../shared/observe/run-view.ts";
 import type { Sample } from "../../shared/observe/sample.ts";
-import type { Overview } from "../../ui/server/api.ts";
+import type { DurationsView, Overview } from "../../ui/server/api.ts";
 import type { SampleReader } from "../../ui/server/place.ts";
 import type { TargetOptions } from "../options/target-options.ts";
+import { awsService, type SendRequest } from "../targets/aws-service.ts";
 import { latestAndActive, targets } from "../targets/find-run.ts";
 import type { Target } from "../targets/target.ts";
 import { newestFirst } from "./local-place.ts";
 import { CommandRunner } from "./run-command.ts";
+import { stackDurations } from "./stack-durations.ts";
 import { TargetPlace } from "./target-place.ts";
 import { TargetTurns } from "./target-turns.ts";
 
@@ -21,6 +24,9 @@ const REQUEST_MILLISECONDS = 1_000;
 const MOST_SAMPLES = 2_000;
 /** How often runs that have ended, and the dead letters, are read again. */
 const LIST_MILLISECONDS = 30_000;
+
+/** The durations have a point each minute. */
+const DURATIONS_MILLISECONDS = 60_000;
 
 interface Watched {
   readonly target: Target;
@@ -55,12 +61,14 @@ export class RequestPace {
 /** A deployed stack. The live view sends at most one request a second, and none while no page is open. */
 export class StackPlace extends TargetPlace {
   readonly #options: TargetOptions;
-  readonly #flags: readonly string[];
+  protected readonly flags: readonly string[];
   readonly #writable: boolean;
   readonly #watched = new Map<string, Watched>();
   readonly #samples = new Map<string, Sample[]>();
   readonly #rates = new Map<string, Pace>();
   readonly #pace = new RequestPace();
+  readonly #durations = new Map<string, { readonly readAt: number; readonly view: Promise<DurationsView> }>();
+  #cloudWatch: SendRequest | undefined;
   #stack: string | undefined;
   #problem: string | null = null;
 
@@ -73,7 +81,7 @@ export class StackPlace extends TargetPlace {
     ];
     super(new TargetTurns(target), new CommandRunner({ flags, onEnd: () => this.#listAgain() }));
     this.#options = target;
-    this.#flags = flags;
+    this.flags = flags;
     this.#writable = write;
   }
 
@@ -81,7 +89,7 @@ export class StackPlace extends TargetPlace {
     const all = [...this.#watched.values()];
     return {
       place: this.#stack === undefined ? "a deployed stack" : `stack ${this.#stack}`,
-      flags: ` ${this.#flags.join(" ")}`,
+      flags: ` ${this.flags.join(" ")}`,
       isStack: true,
       writable: this.#writable,
       startable: all.map(({ target }) => target.workflow),
@@ -115,6 +123,39 @@ export class StackPlace extends TargetPlace {
         return more;
       },
     };
+  }
+
+  async durations(workflow: string, run: string): Promise<DurationsView> {
+    const key = keyOf(workflow, run);
+    const known = this.#durations.get(key);
+    if (known !== undefined && Date.now() - known.readAt < DURATIONS_MILLISECONDS) return await known.view;
+    // Several pages that ask at the same time cost one request.
+    const view = this.#readDurations(workflow, run);
+    this.#durations.set(key, { readAt: Date.now(), view });
+    return await view;
+  }
+
+  async #readDurations(workflow: string, run: string): Promise<DurationsView> {
+    try {
+      return await this.withTarget(workflow, async ({ services, stack = "" }) => {
+        const record = await services.runs.get(run);
+        this.#cloudWatch ??= await awsService({ id: "CloudWatch", name: "monitoring" }, this.#options);
+        await this.#pace.wait();
+        return await stackDurations(this.#cloudWatch, { workflow, stack }, record, Date.now());
+      });
+    } catch (error) {
+      const { name, message } = toError(error);
+      return { periodSeconds: 60, points: [], problem: `CloudWatch does not return them: ${name}: ${message}` };
+    }
+  }
+
+  /** The live view's own target, whose requests keep to the pace. */
+  protected override async withTarget<Result>(
+    workflow: string,
+    work: (target: Target) => Promise<Result>,
+  ): Promise<Result> {
+    const watched = this.#watched.get(workflow);
+    return watched === undefined ? await super.withTarget(workflow, work) : await work(watched.target);
   }
 
   override async close(): Promise<void> {

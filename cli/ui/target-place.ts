@@ -1,6 +1,18 @@
 import { toError } from "../../shared/base/errors.ts";
 import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
-import type { CheckResult, CommandRequest, ItemEdits, Overview, ResultsView, RunDetail } from "../../ui/server/api.ts";
+import { type PartitionStates, partitionStates } from "../../shared/ledger/partition-states.ts";
+import type {
+  CheckResult,
+  CommandRequest,
+  DurationsView,
+  ItemEdits,
+  LogRequest,
+  LogView,
+  Overview,
+  PartitionFilter,
+  ResultsView,
+  RunDetail,
+} from "../../ui/server/api.ts";
 import type { DeadLetterWork, Place, SampleReader, WorkResult } from "../../ui/server/place.ts";
 import type { Target } from "../targets/target.ts";
 import { loadWorkflow } from "../targets/workflow-file.ts";
@@ -8,8 +20,12 @@ import { loadDeadLetters, purgeSelected, redriveSelected } from "./dead-letter-w
 import { definitionLines } from "./definition-lines.ts";
 import { checkEdits } from "./item-edits.ts";
 import { type CommandRunner, wordsOf } from "./run-command.ts";
+import { readLogs } from "./run-logs.ts";
 import { allResults, firstResults } from "./run-results.ts";
 import type { TargetTurns } from "./target-turns.ts";
+
+/** How many partitions the page shows at once. The names of 100 are in one row of the ledger. */
+const PARTITIONS_SHOWN = 100;
 
 /** What this machine and a deployed stack have in common: both are reached through targets. */
 export abstract class TargetPlace implements Place {
@@ -24,6 +40,9 @@ export abstract class TargetPlace implements Place {
   abstract get overview(): Overview;
   abstract refresh(): Promise<void>;
   abstract samplesOf(workflow: string, run: string): SampleReader;
+  abstract durations(workflow: string, run: string): Promise<DurationsView | null>;
+  /** What a command needs to act on the same target. */
+  protected abstract readonly flags: readonly string[];
   /** The state of the workflow has changed, and should be read again soon. */
   protected abstract changed(workflow: string): void;
   /** What the user types for a workflow, and its file if it is known. */
@@ -37,6 +56,18 @@ export abstract class TargetPlace implements Place {
     } catch (error) {
       return { definition: [], file: file ?? null, problem: toError(error).message };
     }
+  }
+
+  async partitions(workflow: string, run: string, show: PartitionFilter, offset: number): Promise<PartitionStates> {
+    return await this.withTarget(workflow, async ({ services }) => {
+      const phases = show === "open" ? (["failed", "reading"] as const) : undefined;
+      const choice = { phases, offset, limit: PARTITIONS_SHOWN };
+      return await partitionStates(services.store, await services.runs.get(run), choice);
+    });
+  }
+
+  async logs(request: LogRequest, signal: AbortSignal): Promise<LogView> {
+    return await readLogs(request, this.flags, signal);
   }
 
   async results(workflow: string, run: string): Promise<ResultsView> {
@@ -108,6 +139,11 @@ export abstract class TargetPlace implements Place {
 
   async close(): Promise<void> {
     await this.commands.close();
+  }
+
+  /** Reads something small of a workflow. */
+  protected async withTarget<Result>(workflow: string, work: (target: Target) => Promise<Result>): Promise<Result> {
+    return await this.turns.take(workflow, work);
   }
 
   /** What loading a workflow's file needs of a target. */

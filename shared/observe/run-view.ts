@@ -1,4 +1,4 @@
-import type { Counts } from "../ledger/run-record.ts";
+import type { Counts, RunRecord } from "../ledger/run-record.ts";
 import { sameFailureOf } from "../ledger/same-failure.ts";
 import type { FleetFacts } from "./fleet-facts.ts";
 import { type RunNote, runNotes } from "./run-notes.ts";
@@ -46,11 +46,21 @@ export function runFacts(target: RunAndEngine, counts: Counts): RunFacts {
   };
 }
 
+/** How far a run with partitions has come. */
+export interface RunPartitions {
+  /** `null`: the list of partitions is not complete yet. */
+  readonly total: number | null;
+  /** How many were read to their ends. */
+  readonly read: number;
+}
+
 /** One run as the dashboard shows it: its facts, its notes, and what only the dashboard shows. */
 export interface RunView extends RunFacts {
   readonly notes: readonly RunNote[];
   readonly limit: number | null;
   readonly pages: number;
+  /** The partitions of the source. `null`: the run reads the source as a whole. */
+  readonly partitions: RunPartitions | null;
   readonly redriven: boolean;
   /** The format of the results. `null`: the run keeps none. */
   readonly results: string | null;
@@ -66,8 +76,14 @@ export function runView(target: RunAndEngine, counts: Counts, fleet?: FleetFacts
     notes: runNotes(target, counts, fleet),
     limit: run.limit ?? null,
     pages: run.checkpoint.pages,
+    partitions: partitionsOf(run),
     redriven: run.redriven,
     results: run.results?.format ?? null,
     throttled: fleet?.throttled ?? null,
   };
+}
+
+function partitionsOf({ lanes, partitions, partitionsRead, checkpoint }: RunRecord): RunPartitions | null {
+  if (lanes === undefined) return null;
+  return { total: partitions ?? null, read: checkpoint.ended ? (partitions ?? 0) : (partitionsRead ?? 0) };
 }

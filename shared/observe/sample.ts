@@ -16,7 +16,7 @@ export interface Sample {
   readonly succeeded: number;
   readonly dead: number;
   readonly retried: number;
-  /** Attempts that the service refused, since the command began. */
+  /** Attempts that the service refused: of the run in its history, of the command in a sample that it has just made. */
   readonly throttled: number;
   readonly inFlight: number;
   /** Settled items per second. */

@@ -60,6 +60,9 @@ const place: Place = {
   samplesOf: () => ({ read: async () => [] }),
   detail: never,
   results: never,
+  partitions: never,
+  durations: async () => null,
+  logs: never,
   download: async function* () {},
   command: async () => "changed",
   load: async ({ see, onProgress }) => {

@@ -29,7 +29,7 @@ export class Access {
     this.#cookie = `sluice-${port}`;
   }
 
-  /** The URL to open. Whoever has it can use the dashboard. */
+  /** The URL to open. It contains the access token. */
   get url(): string {
     return `${this.#origin}/?token=${this.#token}`;
   }

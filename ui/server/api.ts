@@ -60,6 +60,53 @@ export interface ResultsView {
   readonly problem: string | null;
 }
 
+/** Which partitions the page shows. */
+export type PartitionFilter = "all" | "open";
+
+/** The durations of the attempts of a workflow in one period, in milliseconds. */
+export interface DurationPoint {
+  /** When the period began, in milliseconds since 1970. */
+  readonly at: number;
+  readonly p50: number | null;
+  readonly p95: number | null;
+  readonly p99: number | null;
+}
+
+/** The durations that CloudWatch has recorded for a deployed stack while a run worked. */
+export interface DurationsView {
+  readonly periodSeconds: number;
+  readonly points: readonly DurationPoint[];
+  /** Why they cannot be read. `null`: they can. */
+  readonly problem: string | null;
+}
+
+/** A line of the log of a run. */
+export interface LogRow {
+  readonly at: string | null;
+  readonly function: string;
+  readonly level: string;
+  readonly item: string | null;
+  readonly attempt: number | null;
+  readonly message: string;
+  /** What the line has besides the message, as JSON text. */
+  readonly fields: string;
+}
+
+/** The latest lines of the log of a run or of an item. */
+export interface LogView {
+  readonly lines: readonly LogRow[];
+  /** How many earlier lines were left out. */
+  readonly omitted: number;
+}
+
+/** Which lines of a log to show. */
+export interface LogRequest {
+  readonly run: string;
+  /** The id of an item. Absent: all items. */
+  readonly item?: string | undefined;
+  readonly onlyErrors: boolean;
+}
+
 export type CommandName = "start" | "pause" | "resume" | "cancel";
 
 /** Starts, pauses, resumes or cancels a run. */
@@ -167,6 +214,8 @@ export interface DeadLetterView extends DeadLetterRow {
   readonly sentAt: string;
   readonly expiresAt: string | null;
   readonly receiveCount: number;
+  /** The id of the item in its run, as logs and results name it. `null`: the dead letter does not say. */
+  readonly itemId: string | null;
   readonly group: string;
   readonly groupName: string;
   readonly errorName: string;

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { fromStoredText, jsonText, toEditableText, toStoredText } from "../../shared/base/exact-json.ts";
 import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
+import { itemId } from "../../shared/messages/item-address.ts";
 import type { DeadLetterFilter, DeadLetterPage, DeadLetterRow, DeadLetterView, GroupView, Selection } from "./api.ts";
 
 /** How much of an error and of an item a row of the list has. */
@@ -94,6 +95,10 @@ export class LoadedDeadLetters {
       sentAt,
       expiresAt,
       receiveCount,
+      itemId:
+        entry.run === null || page === null || index === null
+          ? null
+          : itemId({ run: entry.run, partition: deadLetter.partition ?? 0, page, index }),
       groupName: fingerprint.text,
       errorName: deadLetter.error.name,
       errorMessage: deadLetter.error.message.slice(0, LONGEST_SHOWN),

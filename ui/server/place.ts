@@ -1,6 +1,19 @@
 import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
+import type { PartitionStates } from "../../shared/ledger/partition-states.ts";
 import type { Sample } from "../../shared/observe/sample.ts";
-import type { CheckResult, CommandRequest, ItemEdits, Overview, ResultsView, RunDetail, WorkView } from "./api.ts";
+import type {
+  CheckResult,
+  CommandRequest,
+  DurationsView,
+  ItemEdits,
+  LogRequest,
+  LogView,
+  Overview,
+  PartitionFilter,
+  ResultsView,
+  RunDetail,
+  WorkView,
+} from "./api.ts";
 
 /** Reads the samples of one run, each once. */
 export interface SampleReader {
@@ -35,6 +48,12 @@ export interface Place {
   refresh(): Promise<void>;
   samplesOf(workflow: string, run: string): SampleReader;
   detail(workflow: string, run: string): Promise<RunDetail>;
+  /** Some partitions of a run, from `offset` on. */
+  partitions(workflow: string, run: string, show: PartitionFilter, offset: number): Promise<PartitionStates>;
+  /** The durations that are recorded elsewhere than in the samples. `null`: the samples have them. */
+  durations(workflow: string, run: string): Promise<DurationsView | null>;
+  /** The latest lines of a log. */
+  logs(request: LogRequest, signal: AbortSignal): Promise<LogView>;
   results(workflow: string, run: string): Promise<ResultsView>;
   /** All results of a run, as text or bytes. */
   download(workflow: string, run: string, format: "jsonl" | "csv"): AsyncIterable<string | Uint8Array>;

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { CommandRequest, DeadLetterFilter, ItemEdits, Selection, WorkRequest } from "./api.ts";
+import type { CommandRequest, DeadLetterFilter, ItemEdits, LogRequest, Selection, WorkRequest } from "./api.ts";
 import { RequestError } from "./request-error.ts";
 
 /** Names and ids: nothing that begins with a dash, because some become words of a command. */
@@ -54,6 +54,16 @@ export function nameOf(query: URLSearchParams, key: string): string {
   const parsed = name.safeParse(query.get(key));
   if (parsed.success) return parsed.data;
   throw new RequestError(400, `the query needs ${key}, as a name of letters, digits, dots and dashes`);
+}
+
+/** The id of an item: run, partition if there are some, page and index. */
+const ITEM = /^[\w.-]+\/(p\d+\/)?\d+\/\d+$/;
+
+/** A request for a log in a query. @throws {RequestError} It names no run, or the item is no id. */
+export function logRequestOf(query: URLSearchParams): LogRequest {
+  const item = text(query, "item");
+  if (item !== undefined && !ITEM.test(item)) throw new RequestError(400, "item is not the id of an item");
+  return { run: nameOf(query, "run"), item, onlyErrors: query.get("errors") === "true" };
 }
 
 /** Parses a body. @throws {RequestError} It is not JSON, or not what the request needs. */

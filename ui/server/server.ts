@@ -11,12 +11,14 @@ import { sendExport } from "./export-download.ts";
 import type { Place } from "./place.ts";
 import type { PrivateFiles } from "./private-files.ts";
 import { RequestError } from "./request-error.ts";
-import { bodyAs, checkRequest, commandRequest, filterOf, nameOf, workRequest } from "./requests.ts";
+import { bodyAs, checkRequest, commandRequest, filterOf, logRequestOf, nameOf, workRequest } from "./requests.ts";
 import { DeadLetterWorks } from "./work.ts";
 
 /** The largest body of a request: edits of items of up to a mebibyte. */
 const MOST_BODY_BYTES = 32 * 1_024 * 1_024;
 const MOST_ROWS = 500;
+/** The log of a stack may take many requests. */
+const LOG_MILLISECONDS = 120_000;
 
 const HEADERS = {
   "cache-control": "no-store",
@@ -40,7 +42,7 @@ export interface DashboardOptions {
 
 /** A running dashboard. */
 export interface Dashboard {
-  /** The URL to open, with its token. Whoever has it can use the dashboard. */
+  /** The URL to open. It contains the access token, so it must not be shared. */
   readonly url: string;
   readonly port: number;
   close(): Promise<void>;
@@ -165,6 +167,12 @@ class Routes {
         return this.#streams.add(response, query);
       case "GET /api/run":
         return sendJson(response, await this.#place.detail(nameOf(query, "workflow"), nameOf(query, "run")));
+      case "GET /api/partitions":
+        return sendJson(response, await this.#partitions(query));
+      case "GET /api/durations":
+        return sendJson(response, await this.#place.durations(nameOf(query, "workflow"), nameOf(query, "run")));
+      case "GET /api/logs":
+        return sendJson(response, await this.#logs(response, query));
       case "GET /api/results":
         return sendJson(response, await this.#place.results(nameOf(query, "workflow"), nameOf(query, "run")));
       case "GET /api/results/download":
@@ -223,7 +231,7 @@ class Routes {
     if (loaded === undefined) {
       return { loadedAt: null, loaded: 0, matching: 0, groups: [], runs: [], reasons: [], rows: [], note: null };
     }
-    const offset = Math.max(0, Number(query.get("offset") ?? 0) || 0);
+    const offset = offsetOf(query);
     const limit = Math.min(MOST_ROWS, Math.max(0, Number(query.get("limit") ?? 100) || 0));
     return loaded.page(filterOf(query), { offset, limit });
   }
@@ -232,6 +240,19 @@ class Routes {
     const view = this.#works.loaded(nameOf(query, "workflow"))?.view(query.get("id") ?? "");
     if (view === undefined) throw new RequestError(404, "this dead letter is not loaded: load the dead letters again");
     return view;
+  }
+
+  async #partitions(query: URLSearchParams) {
+    const show = query.get("show") === "open" ? "open" : "all";
+    return await this.#place.partitions(nameOf(query, "workflow"), nameOf(query, "run"), show, offsetOf(query));
+  }
+
+  /** Reads a log for as long as the page waits for it. */
+  async #logs(response: ServerResponse, query: URLSearchParams) {
+    const stop = new AbortController();
+    response.on("close", () => stop.abort());
+    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(LOG_MILLISECONDS)]);
+    return await this.#place.logs(logRequestOf(query), signal);
   }
 
   async #export(response: ServerResponse, query: URLSearchParams): Promise<void> {
@@ -259,6 +280,8 @@ class Routes {
     response.end();
   }
 }
+
+const offsetOf = (query: URLSearchParams): number => Math.max(0, Math.floor(Number(query.get("offset"))) || 0);
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];

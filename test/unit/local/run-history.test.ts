@@ -34,6 +34,13 @@ test("each sample is read once, and an incomplete line when it is complete", asy
   expect(latestSample(directory, "run")).toEqual(sample(3_000));
 });
 
+test("a command that continues a run counts on from the throttled attempts of the commands before it", () => {
+  using directory = temporaryDirectory();
+  new HistoryWriter(directory, "run").add({ ...sample(1_000), throttled: 7 });
+  new HistoryWriter(directory, "run").add({ ...sample(2_000), throttled: 2 });
+  expect(latestSample(directory, "run")?.throttled).toBe(9);
+});
+
 test("a run of a week has fewer than 15,000 samples", () => {
   const WEEK = 7 * 86_400_000;
   let samples = 0;

@@ -40,7 +40,9 @@ export function FailuresPage({ overview, workflow }: { readonly overview: Overvi
           <Filters state={state} />
           <div class={state.open.value === undefined ? "" : "split"}>
             <DeadLetterList state={state} />
-            {state.open.value !== undefined && <ItemPanel key={state.open.value} state={state} id={state.open.value} />}
+            {state.open.value !== undefined && (
+              <ItemPanel key={state.open.value} state={state} id={state.open.value} flags={overview.flags} />
+            )}
           </div>
           <RedrivePanel state={state} overview={overview} />
         </>

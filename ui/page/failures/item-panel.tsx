@@ -3,6 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { plural } from "../../../shared/observe/text.ts";
 import type { CheckResult, DeadLetterView } from "../../server/api.ts";
 import { Command } from "../parts/command.tsx";
+import { Log } from "../parts/log.tsx";
 import { ago, visible } from "../parts/text.ts";
 import { get, post } from "../state/requests.ts";
 import { runLink } from "../state/route.ts";
@@ -12,7 +13,8 @@ import { JsonTree } from "./json-tree.tsx";
 import { Timeline } from "./timeline.tsx";
 
 /** One dead letter: why it died, its attempts, its item, and the edit of the item. */
-export function ItemPanel({ state, id }: { readonly state: FailuresState; readonly id: string }) {
+export function ItemPanel(props: { readonly state: FailuresState; readonly id: string; readonly flags: string }) {
+  const { state, id, flags } = props;
   const view = useSignal<DeadLetterView | undefined>(undefined);
   const problem = useSignal<string | undefined>(undefined);
   const title = useRef<HTMLHeadingElement>(null);
@@ -43,7 +45,13 @@ export function ItemPanel({ state, id }: { readonly state: FailuresState; readon
       </div>
       {problem.value !== undefined && <p class="note bad">{visible(problem.value)}</p>}
       {shown === undefined ? <p class="empty">Reading…</p> : <Shown view={shown} state={state} />}
-      <Command text={`npx sluice dlq show ${id.slice(0, 8)} --workflow ${state.workflow}`} />
+      {shown !== undefined && shown.run !== null && shown.itemId !== null && (
+        <>
+          <h3>Log</h3>
+          <Log run={shown.run} item={shown.itemId} flags={flags} />
+        </>
+      )}
+      <Command text={`npx sluice dlq show ${id.slice(0, 8)} --workflow ${state.workflow}${flags}`} />
     </aside>
   );
 }

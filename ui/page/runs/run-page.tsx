@@ -3,6 +3,7 @@ import { useEffect } from "preact/hooks";
 import { count, plural, seconds } from "../../../shared/observe/text.ts";
 import type { ListedRun, Overview, ResultsView, RunDetail } from "../../server/api.ts";
 import { Command } from "../parts/command.tsx";
+import { Log } from "../parts/log.tsx";
 import { ProgressBar } from "../parts/progress-bar.tsx";
 import { Status } from "../parts/status.tsx";
 import { ago, visible } from "../parts/text.ts";
@@ -10,6 +11,7 @@ import { samples } from "../state/connection.ts";
 import { get } from "../state/requests.ts";
 import { failuresLink } from "../state/route.ts";
 import { Charts } from "./charts.tsx";
+import { SourceProgress } from "./partitions.tsx";
 import { RunActions } from "./run-actions.tsx";
 import { barCounts, settledShare, statusOf } from "./run-counts.ts";
 
@@ -54,7 +56,10 @@ function Shown({ run, overview }: { readonly run: ListedRun; readonly overview: 
           <Fact name="Rate" value={live === null ? "–" : `${count(live.rate)}/s`} />
           <Fact name="Time left" value={live?.secondsLeft === undefined ? "–" : seconds(live.secondsLeft)} />
           <Fact name="Retried" value={count(run.retried)} />
-          <Fact name="Throttled" value={run.throttled === null ? "–" : count(run.throttled)} />
+          <Fact
+            name={overview.isStack ? "Throttled, all runs" : "Throttled"}
+            value={run.throttled === null ? "–" : count(run.throttled)}
+          />
           {live?.held !== undefined && <Fact name="Limit" value={live.held} />}
         </dl>
         {run.dead > 0 && (
@@ -73,11 +78,12 @@ function Shown({ run, overview }: { readonly run: ListedRun; readonly overview: 
       <RunActions run={run} overview={overview} />
       <section aria-label="Charts">
         <h2>Over time</h2>
-        <Charts samples={samples.value} />
+        <Charts run={run} samples={samples.value} isStack={overview.isStack} />
       </section>
-      <section aria-label="Source">
-        <h2>Source</h2>
-        <SourceProgress run={run} />
+      <SourceProgress run={run} isStack={overview.isStack} />
+      <section aria-label="Log">
+        <h2>Log</h2>
+        <Log key={run.run} run={run.run} flags={overview.flags} />
       </section>
       <Results run={run} flags={overview.flags} />
       <Definition run={run} />
@@ -91,40 +97,6 @@ const Fact = ({ name, value }: { readonly name: string; readonly value: string }
     <dd>{value}</dd>
   </div>
 );
-
-/** A source without partitions is partition 0. */
-function SourceProgress({ run }: { readonly run: ListedRun }) {
-  const total = run.sourceEnded ? run.produced : (run.limit ?? undefined);
-  return (
-    <div class="table-frame">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Partition</th>
-            <th scope="col" class="number">
-              Pages
-            </th>
-            <th scope="col" class="number">
-              Items read
-            </th>
-            <th scope="col">State</th>
-          </tr>
-        </thead>
-        <tbody>
-          <tr>
-            <td>0</td>
-            <td class="number">{count(run.pages)}</td>
-            <td class="number">
-              {count(run.produced)}
-              {total !== undefined && ` of ${count(Math.max(total, run.produced))}`}
-            </td>
-            <td>{run.sourceEnded ? "read to its end" : "being read"}</td>
-          </tr>
-        </tbody>
-      </table>
-    </div>
-  );
-}
 
 /** The first rows of the results, when the user asks for them. */
 function Results({ run, flags }: { readonly run: ListedRun; readonly flags: string }) {

@@ -1,8 +1,12 @@
 import type { ApiError } from "../../server/api.ts";
 
 /** Reads JSON from the server. @throws {Error} The server's message. */
-export async function get<Answer>(path: string, query: Readonly<Record<string, string>> = {}): Promise<Answer> {
-  return await answer<Answer>(await fetch(`${path}?${new URLSearchParams(query)}`));
+export async function get<Answer>(
+  path: string,
+  query: Readonly<Record<string, string>> = {},
+  signal: AbortSignal | null = null,
+): Promise<Answer> {
+  return await answer<Answer>(await fetch(`${path}?${new URLSearchParams(query)}`, { signal }));
 }
 
 /** Sends JSON to the server. @throws {Error} The server's message. */
