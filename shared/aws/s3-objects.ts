@@ -43,6 +43,8 @@ export interface ListRequest {
   /** List only keys after this one. */
   readonly after?: string | undefined;
   readonly token?: string | undefined;
+  /** The most keys of the response. Default: 1,000. */
+  readonly most?: number | undefined;
 }
 
 /**
@@ -59,7 +61,9 @@ export class S3Reader {
   }
 
   /**
-   * Lists up to 1,000 keys in the order of their UTF-8 bytes.
+   * Lists up to 1,000 keys in the order of their UTF-8 bytes, as general purpose buckets list them. Directory buckets do
+   * not.
+   * https://docs.aws.amazon.com/AmazonS3/latest/userguide/ListingKeysUsingAPIs.html
    *
    * Keys are requested in URL encoding, because XML 1.0 cannot hold every character of a key. S3 then writes a space as
    * `+` and a plus sign as `%2B`.
@@ -67,11 +71,14 @@ export class S3Reader {
    *
    * @throws {Error} S3 refused the request, or its response lacks a field that decides whether the listing has ended.
    */
-  async list({ bucket, prefix, after, token }: ListRequest, signal: AbortSignal): Promise<Listing> {
+  async list(
+    { bucket, prefix, after, token, most = MOST_LISTED_KEYS }: ListRequest,
+    signal: AbortSignal,
+  ): Promise<Listing> {
     const { client, sdk } = await this.#load();
     const command = new sdk.ListObjectsV2Command({
       Bucket: bucket,
-      MaxKeys: MOST_LISTED_KEYS,
+      MaxKeys: most,
       EncodingType: "url",
       ...(prefix !== "" && { Prefix: prefix }),
       ...(after !== undefined && { StartAfter: after }),

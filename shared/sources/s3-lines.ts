@@ -10,7 +10,7 @@ import { type CsvOptions, type JsonLinesOptions, type LineSettings, lineSettings
 import { ObjectBytes } from "./object-bytes.ts";
 import { regionOption } from "./region-option.ts";
 import { type BucketName, bucketAtSynth, bucketNameOf, checkBucketOption, checkKeyText } from "./s3-bucket.ts";
-import { listObjects, listRight, S3_FIXES } from "./s3-objects.ts";
+import { listObjects, listRight, S3_FIXES } from "./s3-listing.ts";
 import { serviceRefusal } from "./service-refusal.ts";
 import type { Cursor, Page, ReadContext, Source, SourceRight } from "./source.ts";
 

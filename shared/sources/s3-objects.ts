@@ -2,12 +2,14 @@ import * as z from "zod";
 import { type ListedObject, S3Reader } from "../aws/s3-objects.ts";
 import { SourceError } from "../base/errors.ts";
 import { rejectUnknownKeys, show } from "../base/options.ts";
-import { compareUtf8, type KeyRange } from "./key-ranges.ts";
+import type { KeyRange } from "./key-ranges.ts";
 import { pageSizeOption } from "./page-size.ts";
+import { partitionsOption } from "./partition-limits.ts";
 import { regionOption } from "./region-option.ts";
 import { type BucketName, bucketAtSynth, bucketNameOf, checkBucketOption, checkKeyText } from "./s3-bucket.ts";
-import { serviceRefusal } from "./service-refusal.ts";
-import type { Cursor, Page, ReadContext, Source, SourceRight } from "./source.ts";
+import { type ListedPart, listObjects, listRight } from "./s3-listing.ts";
+import { rangePartitions, S3_PARTITIONS } from "./s3-partitions.ts";
+import type { Cursor, Page, PartitionContext, Source } from "./source.ts";
 
 /** Options of `s3Objects`. */
 export interface S3ObjectsOptions {
@@ -17,6 +19,11 @@ export interface S3ObjectsOptions {
   readonly prefix?: string;
   /** Only keys after this one, in the order of their UTF-8 bytes. Default: from the first key. */
   readonly startAfter?: string;
+  /**
+   * The most partitions: 1 to 10,000. They are found by up to 4 requests for each of them, and at most 10,000 in all, when a
+   * run starts. `1` reads the bucket as one part. Default 200. A bucket whose keys fit into one response is one part.
+   */
+  readonly partitions?: number;
   /** Number of items in a page: 1 to 200. Default 200. A request lists 1,000 keys, whatever the page size is. */
   readonly pageSize?: number;
   /** The region of the bucket. Default: the region of the function, or of your AWS configuration. */
@@ -41,6 +48,9 @@ export interface S3Object {
 /**
  * Makes a source from the objects of an S3 bucket: one item for each object, in the order of the keys. It lists the
  * current version of each object and does not read the objects. `s3Lines` reads them.
+ *
+ * **Partitions.** When a run starts, a sample of the keys divides them into ranges that several producers list at the same
+ * time. One prefix with nearly all keys is divided, too. Whatever the sample was, each key is in exactly one range.
  *
  * **Restart.** The cursor is the last key that was read. S3's own continuation token is not used, because AWS does not
  * say how long it is valid. A run can be resumed after days.
@@ -68,91 +78,27 @@ export interface S3Object {
  * ```
  */
 export function s3Objects(options: S3ObjectsOptions): Source<S3Object> {
-  rejectUnknownKeys(options, ["bucket", "prefix", "startAfter", "pageSize", "region"], "s3Objects(...)");
+  rejectUnknownKeys(options, ["bucket", "prefix", "startAfter", "partitions", "pageSize", "region"], "s3Objects(...)");
   const { bucket, prefix = "", startAfter } = options;
   checkBucketOption(bucket);
   checkKeyText("prefix", prefix);
   if (startAfter !== undefined) checkKeyText("startAfter", startAfter);
   const pageSize = pageSizeOption(options.pageSize);
+  const parts = partitionsOption(options.partitions, S3_PARTITIONS);
   const reader = new S3Reader(regionOption(options.region));
-  const part: KeyRange<string> = startAfter === undefined ? {} : { after: startAfter };
+  const part: KeyRange<string> = startAfter === undefined || startAfter === "" ? {} : { after: startAfter };
   return {
     rights: (environment) => [listRight(bucketAtSynth(bucket, environment), prefix)],
+    ...(parts > 1 && {
+      partitions: ({ signal }: PartitionContext) =>
+        rangePartitions(reader, { bucket: bucketNameOf(bucket, process.env), prefix, part }, parts, signal),
+    }),
     async *pages(cursor, context) {
       const name = bucketNameOf(bucket, process.env);
-      const after = cursor === undefined ? part.after : readCursor(cursor);
-      const objects = listObjects(reader, {
-        bucket: name,
-        prefix,
-        part: { ...part, ...(after !== undefined && { after }) },
-      });
-      yield* pagesOf(objects(context), pageSize, name);
+      const range = cursor === undefined ? part : readCursor(cursor);
+      const objects = listObjects(reader, { bucket: name, prefix, part: range });
+      yield* pagesOf(objects(context), pageSize, name, range.upTo);
     },
-  };
-}
-
-/** The right to list the keys of a bucket with exactly this prefix. */
-export function listRight(bucket: string, prefix: string): SourceRight {
-  return {
-    actions: ["s3:ListBucket"],
-    resources: [{ service: "s3", region: "", account: "", resource: bucket }],
-    // The request has no parameter `prefix` if the prefix is empty.
-    // https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html
-    ...(prefix !== "" && { conditions: { StringEquals: { "s3:prefix": withoutVariables(prefix) } } }),
-  };
-}
-
-/**
- * A text in a condition in which `${...}` names no policy variable.
- * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars
- */
-// biome-ignore lint/suspicious/noTemplateCurlyInString: it is the syntax of policies.
-const withoutVariables = (text: string): string => text.replaceAll("${", "${$}{");
-
-/** Which keys of a bucket to list. */
-export interface ListedKeys {
-  readonly bucket: string;
-  readonly prefix: string;
-  readonly part: KeyRange<string>;
-}
-
-/** One response of S3, and whether it was the last one of the part. */
-export interface ListedPart {
-  readonly objects: readonly ListedObject[];
-  readonly isLast: boolean;
-}
-
-/**
- * Lists the objects of a part, response by response.
- *
- * @throws {SourceError} S3 refused a request, or did not answer in the order of the keys.
- */
-export function listObjects(reader: S3Reader, { bucket, prefix, part }: ListedKeys) {
-  return async function* ({ signal }: Pick<ReadContext, "signal">): AsyncGenerator<ListedPart, void, void> {
-    let { after } = part;
-    let token: string | undefined;
-    for (;;) {
-      const listing = await reader.list({ bucket, prefix, after, token }, signal).catch((thrown) => {
-        throw listFailure(thrown, bucket, prefix, signal);
-      });
-      const place = `s3://${bucket}/${prefix}`;
-      for (const { key } of listing.objects) {
-        if (after !== undefined && compareUtf8(key, after) <= 0) throw unordered(place, key, after);
-        if (!key.startsWith(prefix)) throw foreign(place, key);
-        after = key;
-      }
-      const { upTo } = part;
-      const within =
-        upTo === undefined ? listing.objects : listing.objects.filter(({ key }) => compareUtf8(key, upTo) <= 0);
-      const isLast = !listing.truncated || within.length < listing.objects.length;
-      yield { objects: within, isLast };
-      if (isLast) return;
-      // A truncated response without keys cannot be continued after its last key.
-      token = listing.objects.length === 0 ? listing.token : undefined;
-      if (listing.objects.length === 0 && token === undefined) {
-        throw new SourceError(`the listing of ${place} says that more keys follow, but has neither a key nor a token`);
-      }
-    }
   };
 }
 
@@ -160,6 +106,7 @@ async function* pagesOf(
   parts: AsyncIterable<ListedPart>,
   pageSize: number,
   bucket: string,
+  upTo: string | undefined,
 ): AsyncGenerator<Page<S3Object>> {
   // Only when S3 says that nothing follows is a page the last one. So one response is held until the next one is there.
   let held: ListedObject[] = [];
@@ -168,7 +115,8 @@ async function* pagesOf(
     while (held.length > pageSize) {
       const page = held.slice(0, pageSize);
       held = held.slice(pageSize);
-      yield { items: page.map((object) => toItem(object, bucket)), next: { after: page.at(-1)?.key ?? "" } };
+      const next = { after: page.at(-1)?.key ?? "", ...(upTo !== undefined && { upTo }) };
+      yield { items: page.map((object) => toItem(object, bucket)), next };
     }
   }
   yield { items: held.map((object) => toItem(object, bucket)) };
@@ -184,47 +132,20 @@ const toItem = ({ lastModified, ...object }: ListedObject, bucket: string): S3Ob
 });
 
 const cursorSchema = z.strictObject({
-  /** The last key that was read. */
-  after: z.string().min(1),
+  /** The last key that was read, or the end of the partition before. Absent: the first key is the next one. */
+  after: z.string().min(1).optional(),
+  /** The end of the partition, inclusive. Absent: the end of the listing. */
+  upTo: z.string().min(1).optional(),
 });
 
-function readCursor(cursor: Cursor): string {
+function readCursor(cursor: Cursor): KeyRange<string> {
   const parsed = cursorSchema.safeParse(cursor);
-  if (parsed.success) return parsed.data.after;
+  if (parsed.success) {
+    const { after, upTo } = parsed.data;
+    return { ...(after !== undefined && { after }), ...(upTo !== undefined && { upTo }) };
+  }
   throw new SourceError(
     `the cursor ${show(cursor)} does not come from s3Objects(...): the workflow's source was probably replaced. Start a ` +
       "new run",
   );
-}
-
-function listFailure(thrown: unknown, bucket: string, prefix: string, signal: AbortSignal): unknown {
-  return serviceRefusal(thrown, {
-    action: `list s3://${bucket}/${prefix}`,
-    right: `s3:ListBucket on arn:aws:s3:::${bucket}`,
-    signal,
-    fixes: S3_FIXES,
-  });
-}
-
-/** Errors of S3 that last. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
-export const S3_FIXES: Readonly<Record<string, string>> = {
-  NoSuchBucket: "Correct the option bucket, or create the bucket",
-  InvalidBucketName: "Correct the option bucket",
-  PermanentRedirect: "The bucket is in another region: set the option region",
-  IllegalLocationConstraintException: "The bucket is in another region: set the option region",
-  AuthorizationHeaderMalformed: "The bucket is in another region: set the option region",
-};
-
-function unordered(place: string, key: string, after: string): SourceError {
-  return new SourceError(
-    `the listing of ${place} has the key ${show(key)} after ${show(after)}, which is not the order of the keys' UTF-8 bytes. ` +
-      "Such a bucket cannot be read in parts: use a general purpose bucket of S3",
-    { permanent: true },
-  );
-}
-
-function foreign(place: string, key: string): SourceError {
-  return new SourceError(`the listing of ${place} has the key ${show(key)}, which does not begin with the prefix`, {
-    permanent: true,
-  });
 }

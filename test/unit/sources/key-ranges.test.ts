@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { S3Reader } from "../../../shared/aws/s3-objects.ts";
 import { boundariesOf, compareUtf8, keyRanges } from "../../../shared/sources/key-ranges.ts";
-import { listObjects } from "../../../shared/sources/s3-objects.ts";
+import { listObjects } from "../../../shared/sources/s3-listing.ts";
 import { FakeS3 } from "../../helpers/fake-s3.ts";
 import { seeds } from "../../helpers/seeds.ts";
 import { never } from "./reading.ts";

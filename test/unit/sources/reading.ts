@@ -1,5 +1,6 @@
 import { fromStoredText, toStoredText } from "../../../shared/base/exact-json.ts";
-import type { Cursor, Page, ReadContext, Source } from "../../../shared/sources/index.ts";
+import { checkPartitions } from "../../../shared/producer/partition-list.ts";
+import type { Cursor, Page, Partition, ReadContext, Source } from "../../../shared/sources/index.ts";
 
 export const never = new AbortController().signal;
 
@@ -41,4 +42,38 @@ export async function restartable<Item>(makeSource: () => Source<Item>): Promise
     }
   }
   return pages;
+}
+
+/**
+ * The items of all partitions of a source, in the order of the list. Cursors are converted to text and back, as in the
+ * ledger.
+ *
+ * @param restartAfter After how many pages of a partition its reading begins anew, from the last cursor. Default: never.
+ */
+export async function itemsOfPartitions<Item>(
+  source: Source<Item>,
+  { restartAfter = Number.POSITIVE_INFINITY, warnings = [] as string[] } = {},
+): Promise<Item[][]> {
+  const partitions = checkPartitions(await source.partitions?.(readContext(never, warnings)));
+  const stored = fromStoredText(toStoredText(partitions)) as readonly Partition[];
+  const items: Item[][] = [];
+  for (const partition of stored) {
+    const read: Item[] = [];
+    let cursor = partition.cursor;
+    for (let ended = false; !ended; ) {
+      let pages = 0;
+      ended = true;
+      for await (const page of source.pages(cursor, { ...readContext(never, warnings), partition })) {
+        read.push(...page.items);
+        if (page.next === undefined || page.next === null) continue;
+        cursor = fromStoredText(toStoredText(page.next)) as Cursor;
+        pages += 1;
+        if (pages < restartAfter) continue;
+        ended = false;
+        break;
+      }
+    }
+    items.push(read);
+  }
+  return items;
 }
