@@ -1,6 +1,6 @@
 import type { Ledger } from "../ledger/ledger.ts";
 import { partitionsOf } from "../ledger/partition-production.ts";
-import { partitionOf, type Resend, type RunRecord } from "../ledger/run-record.ts";
+import { partitionOf, type Resend, type RunPartition, type RunRecord } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";
 import type { Source } from "../sources/source.ts";
 import { chunks } from "./chunks.ts";
@@ -65,13 +65,14 @@ export async function sendPartitionsAgain(
   const row = await runs.lanes.read(run);
   let { missing } = start;
   let hasRead = false;
-  for (const { partition, pages } of await partitionsOf(ledger.store, run)) {
-    if (partition < first) continue;
+  for (const { partition: number, pages } of await partitionsOf(ledger.store, run)) {
+    if (number < first) continue;
     // Each slice reads at least one partition that has pages.
     const end = hasRead ? await mustEnd(run, options) : undefined;
     if (end !== undefined) return end;
-    const record = await runs.progress.partition(run, await runs.lanes.partition(run, row, partition));
-    const place = partition === first ? start : beginningOf(record, missing);
+    const partition = await runs.lanes.partition(run, row, number);
+    const record = await runs.progress.partition(run, partition);
+    const place = number === first ? start : beginningOf(partition, missing);
     hasRead ||= place.pages < pages && !place.ended;
     const read = await readAgain(record, place, options, readingOf(record));
     if (read.tag !== "read") return read.tag;
@@ -81,9 +82,9 @@ export async function sendPartitionsAgain(
 }
 
 /** The place at which a partition is read again. @param missing The missing items of the partitions before it. */
-const beginningOf = ({ partition }: RunRecord, missing: number): Resend => ({
-  ...{ cursor: partition?.cursor, skip: 0, pages: 0, items: 0, ended: false, missing },
-  ...(partition !== undefined && { partition: partition.number }),
+const beginningOf = ({ number, cursor }: RunPartition, missing: number): Resend => ({
+  ...{ cursor, skip: 0, pages: 0, items: 0, ended: false, missing },
+  partition: number,
 });
 
 async function readAgain(

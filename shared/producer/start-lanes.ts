@@ -104,7 +104,6 @@ async function askForPartitions(
 /** A source that ignores its signal must not block the producer. */
 async function unlessAborted<Result>(asked: Promise<Result> | Result, signal: AbortSignal): Promise<Result> {
   const { promise, reject } = Promise.withResolvers<never>();
-  promise.catch(() => {});
   const onAbort = () =>
     reject(new SourceError("the source did not return its partitions in time", { cause: signal.reason }));
   if (signal.aborted) onAbort();

@@ -204,6 +204,11 @@ describe("a limit", () => {
     expect(sizes(await read(pagesOf([range(250), range(250)]), { cursor: 1, skip: 0, items: 250 }, 260))).toEqual([10]);
   });
 
+  test("counts the items that an earlier slice sent from the same page once", async () => {
+    const from = { cursor: 0, skip: 1, items: 1 };
+    expect(sizes(await read(pagesOf([[1, 2], [3, 4], [5]]), from, 4))).toEqual([1, 2]);
+  });
+
   test("that is reached within a page does not read the next one", async () => {
     const onRead = vi.fn();
     await read(pagesOf([range(10), range(10), range(10)], onRead), START, 20);
@@ -454,6 +459,16 @@ describe("a source whose cursor JSON cannot hold", () => {
   });
 });
 
+test("a page whose next is null is the last one, even if the source yields another", async () => {
+  const source = {
+    async *pages() {
+      yield { items: [1], next: null } as unknown as Page;
+      yield { items: [2], next: undefined };
+    },
+  };
+  expect((await read(source)).map(({ items, after }) => [items, after.ended])).toEqual([[[1], true]]);
+});
+
 test("a page whose next is misspelt does not end the source", async () => {
   const misspelt = (page: object) =>
     read({
@@ -464,6 +479,8 @@ test("a page whose next is misspelt does not end the source", async () => {
   await expect(misspelt({ items: [1], nextCursor: 5 })).rejects.toThrow(
     'the source yielded a page that has no next, but has "nextCursor": yield { items: [...], next: cursor }',
   );
+  // The source would yield the same page again.
+  await expect(misspelt({ items: [1], nextCursor: 5 })).rejects.toMatchObject({ permanent: true });
   expect(await misspelt({ items: [1], next: undefined, total: 1 })).toHaveLength(1);
   expect(await misspelt({ items: [1] })).toHaveLength(1);
 });

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
 import { items, type ResultRecord, type RunSummary, readResults } from "../../../shared/index.ts";
+import { runKey } from "../../../shared/ledger/keys.ts";
 import { type CompactMessage, compactEntry, parseControlMessage } from "../../../shared/messages/control.ts";
 import { ResultWriter } from "../../../shared/results/result-writer.ts";
 import { MemoryObjectStore } from "../../helpers/memory-object-store.ts";
@@ -244,4 +245,64 @@ test("a workflow without results asks for nothing and reads nothing more at its 
   expect(plain.store.reads - reads).toBe(1);
   expect(plain.sqs.control.map(({ body }) => parseControlMessage(body).type)).toEqual(["complete"]);
   expect((await plain.run()).results).toBeUndefined();
+});
+
+test("a continuation asks for a compaction if more blocks are complete than are compacted", async () => {
+  const source = items(Array.from({ length: 900 }, (_, item) => item));
+  world = new ProducerWorld({ source, results: true }, { resultStore: objects });
+  world.announces = true;
+  await world.start();
+  const onePage = { sliceEnd: Number.NEGATIVE_INFINITY };
+  await world.continue(1, 1, onePage);
+  expect(compactions()).toEqual([]);
+  await world.store.update(runKey(RUN), { add: { fullBlocks: [0] } });
+  await world.continue(2, 1, onePage);
+  expect(compactions()).toHaveLength(1);
+  await world.store.update(runKey(RUN), { set: { compactedBlocks: 1, compactionsDone: 1 } });
+  await world.continue(3, 1, onePage);
+  expect(compactions()).toHaveLength(1);
+});
+
+test("a compaction of a run that is unknown, or keeps no results, does nothing", async () => {
+  const plain = new ProducerWorld({ source: items([10]) }, { resultStore: objects });
+  const message = compactEntry({ workflow: "test", run: RUN, round: 1, slice: 0 });
+  expect(await plain.handle(message)).toEqual({ tag: "done" });
+  expect(await plain.complete()).toEqual({ tag: "done" });
+  await plain.start();
+  expect(await plain.handle(message)).toEqual({ tag: "done" });
+  expect(plain.metrics.counts).toEqual({});
+});
+
+test("a compaction by code whose definition keeps no results fails, and says what to deploy", async () => {
+  await succeed(1);
+  await succeed(0);
+  await world.complete();
+  const [message] = compactions();
+  const other = new ProducerWorld({ source: items([10, 11]) }, { runs: world.runs, ledger: world.ledger });
+  expect(await other.handle(compactEntry(message as CompactMessage))).toMatchObject({ tag: "wait" });
+  expect(await other.handle(compactEntry(message as CompactMessage), 30)).toEqual({ tag: "done" });
+  const dead = other.sqs.control.find(({ queue }) => queue === CONTROL_DEAD_LETTERS);
+  expect(dead?.attributes.SluiceReason?.StringValue).toBe(
+    `the results could not be compacted: run ${RUN} keeps results, and this code was deployed from a definition without ` +
+      "results: deploy one with results",
+  );
+});
+
+test.each(["signal", "shutdown", "lost"] as const)("a compaction ends after its %s has fired", async (which) => {
+  await succeed(1);
+  await succeed(0);
+  await world.complete();
+  const [message] = compactions();
+  const verdict = await world.handle(compactEntry(message as CompactMessage), 1, { [which]: AbortSignal.abort() });
+  expect(verdict).toEqual({ tag: which === "lost" ? "left" : "done" });
+  expect(compactions()).toHaveLength(which === "lost" ? 1 : 2);
+  expect((await world.run()).results?.manifest).toBeUndefined();
+});
+
+test("the first compaction begins at once", async () => {
+  await succeed(1);
+  await succeed(0);
+  await world.complete();
+  expect(await compact(undefined, 1, world.now)).toEqual({ tag: "done" });
+  expect((await world.run()).results).toMatchObject({ manifest: 1 });
 });

@@ -1,7 +1,9 @@
 import { describe, expect, test, vi } from "vitest";
 import type { CompletionContext, RunSummary } from "../../../shared/definition/on-complete.ts";
-import { checkResponse, PermanentError, RetryLater, type WorkflowOptions } from "../../../shared/index.ts";
+import { checkResponse, PermanentError, RetryLater, readResults, type WorkflowOptions } from "../../../shared/index.ts";
+import { runKey } from "../../../shared/ledger/keys.ts";
 import type { ProducerOptions } from "../../../shared/producer/context.ts";
+import { MemoryObjectStore } from "../../helpers/memory-object-store.ts";
 import { CONTROL_DEAD_LETTERS, ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
 import { refusedBySqs } from "../../helpers/sqs-characters.ts";
 
@@ -52,6 +54,34 @@ describe("the end of a run", () => {
     // A duplicate of the message.
     expect(await world.complete()).toEqual(done);
     expect(onComplete).toHaveBeenCalledTimes(1);
+  });
+
+  test("tells onComplete how long the run took, and what all invalid items have in common", async () => {
+    const onComplete = vi.fn<(summary: RunSummary) => void>();
+    const world = await ended({ onComplete });
+    await world.store.update(runKey(RUN), { set: { completedAt: "2026-01-01T00:01:30.500Z" } });
+    await world.complete();
+    const plain = onComplete.mock.calls[0]?.[0];
+    expect(plain?.wallSeconds).toBe(90.5);
+    expect(Object.keys(plain ?? {})).not.toEqual(expect.arrayContaining(["failure"]));
+    expect(Object.keys(plain ?? {})).not.toEqual(expect.arrayContaining(["sameFailure"]));
+    const totals = { dead: 3, cancelled: 0, retried: 0, deadByReason: { "invalid item": 3 } };
+    await world.store.update(runKey(RUN), {
+      set: { totals, invalidWay: "`email` missing" },
+      remove: ["completionHandledAt"],
+    });
+    await world.complete();
+    expect(onComplete.mock.calls[1]?.[0].sameFailure).toBe("all 3 items: `email` missing");
+  });
+
+  test("offers results only if the workflow keeps them", async () => {
+    const failures: unknown[] = [];
+    const onComplete = async (summary: RunSummary) => {
+      await Array.fromAsync(readResults(summary)).catch((error: Error) => failures.push(error.message));
+    };
+    const options = { resultStore: new MemoryObjectStore() };
+    await (await ended({ onComplete }, options)).complete();
+    expect(failures).toEqual([expect.stringContaining("add results: true to the workflow")]);
   });
 
   test("is also handled without an onComplete", async () => {
@@ -180,6 +210,16 @@ describe("an onComplete that fails", () => {
     expect(world.logger.lines).toContain("error: onComplete failed");
   });
 
+  test("by never settling fails when the signal fires later", async () => {
+    const closing = new AbortController();
+    const onComplete = () => {
+      setImmediate(() => closing.abort());
+      return new Promise(() => {});
+    };
+    const world = await ended({ onComplete });
+    expect(await world.complete({ signal: closing.signal })).toMatchObject({ tag: "wait" });
+  });
+
   test("by ending its process each time is dead-lettered after five attempts, too", async () => {
     const onComplete = vi.fn();
     const world = await ended({ onComplete });
@@ -206,6 +246,7 @@ describe("an onComplete that fails", () => {
     for (let attempt = 1; attempt <= 5; attempt++) await world.complete();
     const reason = deadLetters(world)[0]?.attributes.SluiceReason?.StringValue ?? "";
     expect(reason).toMatch(/^onComplete failed 5 times: /);
+    expect(reason.length).toBeLessThanOrEqual(1_000);
     expect(refusedBySqs(reason)).toEqual([]);
   });
 

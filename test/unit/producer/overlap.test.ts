@@ -47,6 +47,20 @@ describe("a start by the schedule", () => {
     },
   );
 
+  test.each<Overlap>(["skip", "queue"])(
+    "begins one run if two starts are handled at the same time, with overlap %s",
+    async (overlap) => {
+      const world = worldOf({ overlap });
+      const verdicts = await Promise.all([world.startScheduled("monday"), world.startScheduled("tuesday")]);
+      const [run] = begun(world);
+      expect(begun(world)).toEqual([run]);
+      const other = run === "monday" ? "tuesday" : "monday";
+      const waits = { tag: "wait", milliseconds: 30_000 };
+      expect(verdicts[other === "monday" ? 0 : 1]).toEqual(overlap === "skip" ? done : waits);
+      if (overlap === "skip") expect(await world.runs.get(other)).toMatchObject({ status: "skipped" });
+    },
+  );
+
   test.each<Overlap>(["skip", "queue", "allow"])(
     "that is delivered twice begins one run, with overlap %s",
     async (overlap) => {

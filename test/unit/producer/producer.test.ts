@@ -52,6 +52,17 @@ describe("a start", () => {
     expect(world.hops).toEqual([]);
   });
 
+  test("that lost its message leaves the continuation to another producer", async () => {
+    const world = new ProducerWorld({ source: pagesOf50(3) });
+    const lost = new AbortController();
+    world.store.before = (operation, _, update) => {
+      if (operation === "update" && update?.set?.checkpoints === 1) lost.abort();
+    };
+    const start = startEntry({ workflow: "test", run: RUN, requestedAt: "2026-01-01T00:00:00.000Z" });
+    expect(await world.handle(start, 1, { lost: lost.signal })).toEqual({ tag: "left" });
+    expect(world.hops).toEqual([]);
+  });
+
   test("leaves a failed page to the continuation, which counts the failure", async () => {
     const world = new ProducerWorld({ source: pagesOf50(2, (page) => page === 0) });
 
@@ -383,6 +394,7 @@ describe("a source that fails", () => {
     expect(waits).toEqual([500, 1_000, 2_000, 4_000].map((milliseconds) => ({ tag: "wait", milliseconds })));
     expect(await world.run()).toMatchObject({ status: "running", failedSlices: 4 });
     expect(await world.continue(1, 5)).toEqual(done);
+    expect(world.metrics.counts).toMatchObject({ slicesFailed: 5 });
     expect(await world.run()).toMatchObject({
       status: "failed",
       failure: "the producer failed 5 times in a row: the source threw: page 2 is broken",
@@ -511,6 +523,15 @@ describe("a run that is continued by other code", () => {
     await other.continue(2);
     expect(await first.run()).toMatchObject({ codeVersion: "v1", codeChange: { version: "v2" } });
   });
+
+  test("has no version if it began with code that had none", async () => {
+    const source = pagesOf50(3);
+    const first = new ProducerWorld({ source });
+    await first.start();
+    const other = new ProducerWorld({ source }, { runs: first.runs, ledger: first.ledger, codeVersion: "v2" });
+    await other.continue(1);
+    expect(await first.run()).toMatchObject({ codeVersion: undefined, codeChange: undefined });
+  });
 });
 
 describe("a process that is about to end", () => {
@@ -583,6 +604,7 @@ describe("a source that fails permanently", () => {
     await world.start();
     expect(await world.continue()).toEqual(done);
     expect(readPage).toHaveBeenCalledOnce();
+    expect(world.metrics.counts).toMatchObject({ slicesFailed: 1 });
     expect(await world.run()).toMatchObject({ ...permanently, failure: "the source threw: the token was revoked" });
     broken = false;
     const reopened = await world.runs.reopen(RUN);
@@ -642,6 +664,29 @@ describe("a producer that dies", () => {
     const again = world.messages.slice(100).map(({ page, epoch, resent = false }) => ({ page, epoch, resent }));
     const page = (page: number, resent: boolean) => Array.from({ length: 50 }, () => ({ page, epoch: 1, resent }));
     expect(again.sort((a, b) => a.page - b.page)).toEqual([...page(0, true), ...page(1, true), ...page(2, false)]);
+  });
+
+  test("before it closes the last block leaves a run that the next one completes", async () => {
+    const world = new ProducerWorld({ source: items([1]) });
+    await world.start();
+    world.store.before = (operation, _, update) => {
+      if (operation === "update" && update?.set?.size !== undefined && update.set.digest === undefined)
+        throw new Error("died");
+    };
+    await world.continue();
+    world.store.before = () => {};
+    const [message] = world.messages;
+    const successes = [{ index: 0, failures: 0, redriveGeneration: 0 }];
+    await world.ledger.outcomes.recordSuccesses({
+      run: RUN,
+      partition: 0,
+      page: 0,
+      epoch: message?.epoch ?? 0,
+      items: successes,
+    });
+    expect((await world.run()).status).toBe("running");
+    await world.continue(1, 2);
+    expect((await world.run()).status).toBe("completed");
   });
 
   test("after its last checkpoint leaves a run that the next one completes", async () => {

@@ -147,6 +147,75 @@ describe("a run whose messages are lost", () => {
     }
   });
 
+  test("is not read again if only the end of the resend was lost", async () => {
+    const world = await afterLoss();
+    world.store.before = (operation, _, update) => {
+      if (operation === "update" && update?.remove?.includes("resend")) throw new Error("dies");
+    };
+    const { hop } = await world.run();
+    await world.continue(hop + 1);
+    world.store.before = () => {};
+    expect((await world.run()).resend).toMatchObject({ pages: PAGES });
+    const sent = world.items.length;
+    present = {
+      itemOf: () => {
+        throw new Error("read again");
+      },
+      pages: PAGES,
+    };
+    await goOn(world);
+    expect(world.items).toHaveLength(sent);
+    expect((await world.run()).resend).toBeUndefined();
+  });
+
+  test("has the same pages again if its source yields a page without an item between them", async () => {
+    const all: PageReader = {
+      readPage: (cursor: Cursor = 0) => ({
+        items: cursor === 1 ? [] : [`${cursor}`],
+        next: Number(cursor) < 3 ? Number(cursor) + 1 : undefined,
+      }),
+    };
+    const world = new ProducerWorld({ source: all });
+    await world.start();
+    await world.continue(1);
+    expect(world.items).toEqual(["0", "2", "3"]);
+    await world.runs.pause(RUN);
+    world.sqs.sent.length = 0;
+    await world.runs.resends.request(RUN);
+    await world.runs.reopen(RUN);
+    await goOn(world);
+    expect(world.messages.map(({ page, epoch, item }) => [page, epoch, item])).toEqual([
+      [0, 1, "0"],
+      [1, 1, "2"],
+      [2, 1, "3"],
+    ]);
+    expect((await world.run()).status).toBe("running");
+  });
+
+  test("fails after five slices that read no page, and not if each reads one", async () => {
+    const world = await afterLoss();
+    let reads = 0;
+    let pagesPerSlice = 0;
+    present = {
+      itemOf: (page, index) => {
+        if (index === 0 && reads++ % (pagesPerSlice + 1) === pagesPerSlice) throw new Error("broken");
+        return plain(page, index);
+      },
+      pages: PAGES,
+    };
+    const { hop } = await world.run();
+    const runAfter = async (slices: number) => {
+      for (let slice = 1; slice <= slices; slice++) await world.continue(hop + 1, slice);
+      return await world.run();
+    };
+    expect(await runAfter(4)).toMatchObject({ status: "running", failedSlices: 4 });
+    pagesPerSlice = 1;
+    reads = 0;
+    expect(await runAfter(4)).toMatchObject({ status: "running", failedSlices: 1, resend: { pages: 4 } });
+    pagesPerSlice = 0;
+    expect(await runAfter(4)).toMatchObject({ status: "failed" });
+  });
+
   describe("and whose source has changed", () => {
     const cancelled = async (world: ProducerWorld) => {
       await world.runs.cancel(RUN);

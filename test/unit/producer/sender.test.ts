@@ -1,4 +1,6 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { describe, expect, test } from "vitest";
+import { ATTEMPT_CHANNEL } from "../../../shared/base/events.ts";
 import { readAttemptsRow } from "../../../shared/ledger/attempts-row.ts";
 import { LARGEST_ENVELOPE_BYTES } from "../../../shared/messages/body.ts";
 import { attemptsKey } from "../../../shared/messages/item-address.ts";
@@ -31,6 +33,31 @@ const page = (length: number) => Array.from({ length }, (_, index) => ({ id: ind
 const byIndex = (world: ProducerWorld) => [...world.messages].sort((a, b) => a.index - b.index);
 
 describe("a page", () => {
+  test("has another epoch if an item that cannot be sent has changed", async () => {
+    const world = new ProducerWorld({});
+    const unreadable = (raw: string) => new UnreadableItem({ raw, error: "no JSON", at: "line 1" });
+    const epochOf = async (raw: string) =>
+      (await senderOf(world).write({ id: RUN }, 0, [unreadable(raw)].map(serialise)))?.header.epoch;
+    expect([await epochOf("{"), await epochOf("{"), await epochOf("[")]).toEqual([1, 1, 2]);
+  });
+
+  test("publishes the death of an item that cannot be sent, and finds a fault only of an invalid one", async () => {
+    const world = new ProducerWorld({});
+    await world.start();
+    const events: unknown[] = [];
+    const listener = (event: unknown) => events.push(event);
+    subscribe(ATTEMPT_CHANNEL, listener);
+    await sendPage(world, 0, ["x".repeat(2_000_000)]);
+    expect((await world.run()).invalidFinding).toBeUndefined();
+    await sendPage(world, 1, [Number.NaN]);
+    unsubscribe(ATTEMPT_CHANNEL, listener);
+    expect((await world.run()).invalidFinding).toBeDefined();
+    expect(events).toEqual([
+      { event: "died", reason: "too large" },
+      { event: "died", reason: "invalid item" },
+    ]);
+  });
+
   test("is written into the ledger before its messages are sent", async () => {
     const world = new ProducerWorld({});
     const order: string[] = [];

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { type Cursor, items } from "../../../shared/index.ts";
+import { type Cursor, items, RetryLater } from "../../../shared/index.ts";
 import { addressOf } from "../../../shared/messages/item-address.ts";
 import { ProducerWorld, RUN } from "../../helpers/producer-world.ts";
 
@@ -32,6 +32,22 @@ async function drain(world: ProducerWorld): Promise<void> {
 
 const counts = async (world: ProducerWorld) => await world.runs.counts(await world.run());
 
+/** A run that is stopped while its first items are sent. The page after them was refused, for an hour. */
+async function refusedAhead(stop: "pause" | "cancel"): Promise<ProducerWorld> {
+  const readPage = (cursor: Cursor | undefined) => {
+    if (cursor !== undefined) throw new RetryLater({ hours: 1 });
+    return { items: Array.from({ length: 600 }, (_, index) => index), next: 1 };
+  };
+  const world = new ProducerWorld({ source: { readPage } });
+  await world.start();
+  world.sqs.before = async (action) => {
+    if (action === "send") await world.runs[stop](RUN);
+  };
+  await world.continue();
+  expect(world.items.length).toBeLessThan(600);
+  return world;
+}
+
 describe("a run that is paused", () => {
   test("before a slice is not read, and continues at its checkpoint when it is resumed", async () => {
     const source = threePages();
@@ -63,6 +79,11 @@ describe("a run that is paused", () => {
     await world.continue((resumed?.hop ?? 0) + 1);
     expect(world.items).toHaveLength(150);
     expect(new Set(world.items).size).toBe(150);
+  });
+
+  test("while the page that is read ahead was refused keeps the wait", async () => {
+    const world = await refusedAhead("pause");
+    expect(await world.run()).toMatchObject({ status: "paused", wait: { until: world.now + 3_600_000 } });
   });
 
   test("while its producer waits for room sends no continuation", async () => {
@@ -116,6 +137,11 @@ describe("a run that is cancelled", () => {
     await drain(world);
     expect((await world.run()).status).toBe("cancelled");
     expect(await counts(world)).toMatchObject({ produced, cancelled: produced, pending: 0 });
+  });
+
+  test("while the page that is read ahead was refused waits no more", async () => {
+    const world = await refusedAhead("cancel");
+    expect(await world.run()).toMatchObject({ status: "cancelling", wait: undefined, checkpoint: { ended: true } });
   });
 
   test("while its last page is sent has read its source to the end", async () => {
@@ -337,9 +363,11 @@ describe("items that wait for hours, of a run that is cancelled", () => {
     const lost = new AbortController();
     lost.abort();
     expect(await world.continue(2, 1, { lost: lost.signal })).toEqual({ tag: "left" });
-    expect(await world.continue(2, 2, { sliceEnd: world.now })).toEqual(done);
-    expect(world.hops.at(-1)).toBe(3);
-    expect(await counts(world)).toMatchObject({ cancelled: 0 });
+    for (const time of [{ sliceEnd: world.now }, { shutdown: lost.signal }, { signal: lost.signal }]) {
+      expect(await world.continue(2, 2, time)).toEqual(done);
+      expect(world.hops.at(-1)).toBe(3);
+      expect(await counts(world)).toMatchObject({ cancelled: 0 });
+    }
     expect(await world.continue(3)).toEqual(done);
     expect((await world.run()).status).toBe("cancelled");
   });
