@@ -12,6 +12,11 @@ const LOG_FIELDS = "Fields of a log line or ids of an error, which only people r
 const DEFENCE = "A second line of defence: other code keeps this from happening.";
 const BORDER = "The two sides of the border differ only at one exact value, where both outcomes are right.";
 const SAME = "The changed code does the same for every value that can occur.";
+const LISTENER = "A listener or a timer stays longer than it is needed. Its event finds that nothing is left to do.";
+const ANSWERED_LATER = "Another step of the same request, or the next request, does the same a moment later.";
+const UNDEFINED = "A key whose value is `undefined` counts as absent, for the table and in JSON.";
+const READ_BY_PEOPLE = "How much of a value an error message shows, or a detail of an error that only people read.";
+const NO_TWO = "Two handlers of the same failure: the other one remains.";
 const RANDOM = "Other random numbers, which serve as well.";
 const REMOVED = "The code did nothing. It was removed after this was found.";
 
@@ -108,7 +113,191 @@ export const REASONS: readonly Reason[] = [
   { file: "sqs/md5.ts", change: /a < b => a <= b/, reason: SAME },
   { file: "sqs/queue-store.ts", change: /#waiting\.delete|once: true|^BooleanLiteral: true/, reason: PERFORMANCE },
 
+  // All folders
+  // The listener of an AbortSignal that has fired, or that nobody fires any more.
+  { change: /: \{ once: true \} =>|removeEventListener\("abort"/, reason: LISTENER },
+  { change: /: \{ cause(: [\w.]+)? \} => \{\}/, reason: READ_BY_PEOPLE },
+
+  // shared/producer
+  { file: "producer/backlog-sample.ts", change: /pausedItems/, reason: LOG_FIELDS },
+  {
+    file: "producer/chunks.ts",
+    change: /^StringLiteral: ("" =>|"abort")|^BooleanLiteral: true => false/,
+    reason: SAME,
+  },
+  // Without partitions, `partition` is undefined.
+  { file: "producer/chunks.ts", change: /partition && \{ partition \} => true/, reason: UNDEFINED },
+  { file: "producer/chunks.ts", change: /read\.next === undefined => true|key !== "next"|"next" => ""/, reason: SAME },
+  { file: "producer/chunks.ts", change: /following === undefined => true/, reason: SAME },
+  { file: "producer/chunks.ts", change: /page\.catch|signal\.reason/, reason: NO_TWO },
+  { file: "producer/chunks.ts", change: /base64url|CHUNK_CHARACTERS => characters <=/, reason: PERFORMANCE },
+  { file: "producer/chunks.ts", change: /SHOWN_CHARACTERS/, reason: READ_BY_PEOPLE },
+  { file: "producer/compaction.ts", change: /resultStore === undefined|results === undefined/, reason: DEFENCE },
+  { file: "producer/compaction.ts", change: /\?\.results => /, reason: DEFENCE },
+  {
+    file: "producer/compaction.ts",
+    change: /left <= 0|sentAt !== undefined => true|> run\.results\.compacted/,
+    reason: SAME,
+  },
+  { file: "producer/compaction.ts", change: /NO_RESULT_STORE|LONGEST_REASON|SluiceReason/, reason: READ_BY_PEOPLE },
+  { file: "producer/compaction.ts", change: /"hex"/, reason: RANDOM },
+  { file: "producer/compaction.ts", change: />= time\.sliceEnd => now\(\) > /, reason: BORDER },
+  { file: "producer/completion.ts", change: /failure !== undefined => true|sameFailure/, reason: UNDEFINED },
+  { file: "producer/completion.ts", change: /"abort"|^BooleanLiteral: true/, reason: LISTENER },
+  { file: "producer/completion.ts", change: /LONGEST_REASON/, reason: READ_BY_PEOPLE },
+  { file: "producer/completion.ts", change: /store !== undefined|run\.results !== undefined/, reason: DEFENCE },
+  { file: "producer/control-batch.ts", change: /renewal\.lost\.reason/, reason: LOG_FIELDS },
+  { file: "producer/failed-slices.ts", change: /sliceError \?\?|lost its control message/, reason: READ_BY_PEOPLE },
+  // A slice of a partition that has ended reads nothing, and ends at once.
+  { file: "producer/lane.ts", change: /record\.checkpoint\.ended/, reason: DEFENCE },
+  // The number of items that are left would be NaN, which is no limit.
+  {
+    file: "producer/lane.ts",
+    change: /record\.limit === undefined|run\.limit !== undefined => true/,
+    reason: PERFORMANCE,
+  },
+  { file: "producer/lane.ts", change: /\?\.(id|tag|status|completedAt) => /, reason: DEFENCE },
+  { file: "producer/lane.ts", change: /run: (run\.|record\.)?id, (partition|lane)/, reason: LOG_FIELDS },
+  { file: "producer/overlap.ts", change: /known\.hop > 0|known !== undefined/, reason: DEFENCE },
+  { file: "producer/page-pipeline.ts", change: /\.catch\(\(\) => \{\}\)|"rejected"/, reason: NO_TWO },
+  { file: "producer/page-pipeline.ts", change: /run === undefined => false/, reason: SAME },
+  { file: "producer/page-pipeline.ts", change: /deadLettered === 0 => false/, reason: PERFORMANCE },
+  { file: "producer/partition-list.ts", change: /slice\(0, 100\)/, reason: READ_BY_PEOPLE },
+  { file: "producer/resend.ts", change: /page < pages => page <= pages/, reason: SAME },
+  // Partition 0 is the default.
+  {
+    file: "producer/resend.ts",
+    change: /partition > 0 (=> true|&& \{ partition \} => true)|partition >= 0/,
+    reason: SAME,
+  },
+  { file: "producer/resend.ts", change: /\?\.status => /, reason: DEFENCE },
+  // The ledger accepts a page again only if its content is unchanged, so a page without an item changes nothing.
+  { file: "producer/resend.ts", change: /items\.length >=? ?0|items\.length > 0/, reason: DEFENCE },
+  {
+    file: "producer/resend.ts",
+    change: /place\.pages <= pages|place\.pages < pages => true|\|\| !place\.ended/,
+    reason: PERFORMANCE,
+  },
+  { file: "producer/serialised.ts", change: /instanceof ItemError => true/, reason: DEFENCE },
+  {
+    file: "producer/slice.ts",
+    change: /checkpoint\.count (> 0 => true|> 0 => checkpoint\.count >= 0)/,
+    reason: PERFORMANCE,
+  },
+  { file: "producer/slice.ts", change: /^BooleanLiteral: false => true/, reason: SAME },
+  { file: "producer/slice.ts", change: /cursor !== undefined (=> true|&& \{ cursor \} => true)/, reason: UNDEFINED },
+  { file: "producer/slice.ts", change: /SAMPLE_MILLISECONDS => .* >= SAMPLE/, reason: BORDER },
+  { file: "producer/source-waits.ts", change: /longest wait/, reason: READ_BY_PEOPLE },
+  { file: "producer/source-waits.ts", change: /until: isoTime/, reason: LOG_FIELDS },
+  { file: "producer/source-waits.ts", change: /\?\.(until|status) => /, reason: DEFENCE },
+  {
+    file: "producer/start-lanes.ts",
+    change: /"abort"|^BooleanLiteral: true => false|removeEventListener/,
+    reason: LISTENER,
+  },
+  { file: "producer/start-lanes.ts", change: /signal\.reason|cause: error/, reason: READ_BY_PEOPLE },
+  // The lanes find that nothing is left to read, and end the production themselves.
+  { file: "producer/start-lanes.ts", change: /run\.checkpoint\.ended|run\.partitions \?\? 0/, reason: DEFENCE },
+  { file: "producer/start-lanes.ts", change: /\?\.aborted => /, reason: DEFENCE },
+  { file: "producer/start.ts", change: /lanesOf\(message, context\)|run\.lanes === undefined/, reason: DEFENCE },
+  { file: "producer/start.ts", change: /run: run\.id, error/, reason: LOG_FIELDS },
+  { file: "producer/visibility-renewal.ts", change: /clearTimeout/, reason: LISTENER },
+  { file: "producer/warning-collector.ts", change: /run: this\.#run/, reason: LOG_FIELDS },
+
   // shared/consumer
+  { file: "attempts/attempt.ts", change: /advertisedPerSecond !== undefined => true/, reason: UNDEFINED },
+  // The value that an attempt which was aborted or timed out fails with asks for no wait.
+  { file: "attempts/attempt.ts", change: /outcome\.(tag|kind)/, reason: DEFENCE },
+  { file: "attempts/attempt.ts", change: /completion !== undefined|completion === undefined/, reason: SAME },
+  { file: "attempts/attempt.ts", change: /\{ fieldsFrom \}/, reason: READ_BY_PEOPLE },
+  // Each end but a success is a failure.
+  { file: "attempts/isolation-process.ts", change: /"failed" => ""/, reason: SAME },
+  { file: "attempts/receive-history.ts", change: /mark !== "failed"|"failed" => ""|^ArrayDeclaration/, reason: SAME },
+  { file: "attempts/receive-history.ts", change: /receiveOf\(item\) === 1 => false/, reason: PERFORMANCE },
+  { file: "attempts/item-attempts.ts", change: /partition/, reason: LOG_FIELDS },
+  // Without a version there is no change, whatever is remembered.
+  { file: "consumer/code-watch.ts", change: /#version === undefined|to === undefined|run === undefined/, reason: SAME },
+  { file: "consumer/code-watch.ts", change: /run\?\.codeVersion/, reason: DEFENCE },
+  { file: "consumer/consumer.ts", change: /"(soon|together)" => ""|setPace|#meanDuration\.add/, reason: PERFORMANCE },
+  {
+    file: "consumer/consumer.ts",
+    change: /noteBatch|isQueueLow|mostWaiting|meanDuration\.milliseconds \?\? 0/,
+    reason: PERFORMANCE,
+  },
+  {
+    file: "consumer/consumer.ts",
+    change: /endedAt [-+] outcome\.startedAt|refill\?\.waitingMilliseconds/,
+    reason: PERFORMANCE,
+  },
+  { file: "consumer/consumer.ts", change: /stock|usableSlots > ?=? ?0|#intake\.plan/, reason: PERFORMANCE },
+  {
+    file: "consumer/consumer.ts",
+    change: /RUN_ANSWER_HOLDS_MILLISECONDS => (true|.* >= )|now\(\) \+ at/,
+    reason: PERFORMANCE,
+  },
+  { file: "consumer/consumer.ts", change: /#changed\(\)|#intake\.end\(\);/, reason: ANSWERED_LATER },
+  { file: "consumer/consumer.ts", change: /#isRetired => false|failures === state\.failures => false/, reason: SAME },
+  {
+    file: "consumer/consumer.ts",
+    change: /found !== undefined => true|items\.length (> 0 => true|> 0 => .* >= 0)/,
+    reason: SAME,
+  },
+  { file: "consumer/consumer.ts", change: /tag: "unused"|"unused" =>/, reason: SAME },
+  { file: "consumer/consumer.ts", change: /\?\.visibilityTimeoutSeconds => /, reason: DEFENCE },
+  {
+    file: "consumer/consumer.ts",
+    change: /keeps the queue's visibility timeout|could not be settled/,
+    reason: LOG_FIELDS,
+  },
+  { file: "consumer/messages-in-hand.ts", change: /state === "waiting" => true/, reason: SAME },
+  // The result is compared with `not needed` only.
+  { file: "outcomes/dead-lettering.ts", change: /dead-lettered/, reason: SAME },
+  // Without the option, Lambda deletes the messages. With it, they are deleted already.
+  { file: "outcomes/disposal.ts", change: /deletesBatch => false/, reason: PERFORMANCE },
+  { file: "outcomes/disposal.ts", change: /messageId: message\.id|could not be scheduled/, reason: LOG_FIELDS },
+  { file: "outcomes/failed-attempts.ts", change: /failures\.length (>=|>) workflow/, reason: DEFENCE },
+  { file: "outcomes/final-reason.ts", change: /made (>=|>) most/, reason: DEFENCE },
+  { file: "outcomes/item-deaths.ts", change: /TOLERANCE_UNKNOWN|logFields/, reason: LOG_FIELDS },
+  // A comparison with NaN is false.
+  { file: "outcomes/item-returns.ts", change: /sentAt === undefined => false/, reason: SAME },
+  { file: "outcomes/next-step.ts", change: /beginsBy !== undefined => true/, reason: SAME },
+  {
+    file: "outcomes/recorder.ts",
+    change: /#results === undefined => false|\?\? \[\]|results\.include/,
+    reason: DEFENCE,
+  },
+  { file: "outcomes/recorder.ts", change: /#cancellations\.setPace/, reason: PERFORMANCE },
+  { file: "outcomes/recorder.ts", change: /logFields/, reason: LOG_FIELDS },
+  { file: "outcomes/tolerance-watch.ts", change: /^BooleanLiteral: false => true/, reason: PERFORMANCE },
+  {
+    file: "consumer/run-watch.ts",
+    change: /request === begun => true|\?\.at => |at <= this\.#now\(\) => true/,
+    reason: DEFENCE,
+  },
+  { file: "consumer/run-watch.ts", change: /^BooleanLiteral: false => true/, reason: ANSWERED_LATER },
+  { file: "slots/backlog-watch.ts", change: /Without an answer nothing is prefetched/, reason: PERFORMANCE },
+  {
+    file: "slots/intake.ts",
+    change: /#isPlanned|#backlog\.end|#polls\.size > 0|length === 0 => false/,
+    reason: PERFORMANCE,
+  },
+  {
+    file: "slots/intake.ts",
+    change: /!this\.#isUseful\(state\) => false|holdsShare|^BooleanLiteral/,
+    reason: ANSWERED_LATER,
+  },
+  { file: "slots/intake.ts", change: /\?\.visibilityTimeoutSeconds => /, reason: DEFENCE },
+  // A number is never below `undefined`.
+  { file: "slots/limit-in-force.ts", change: /slots === undefined => false/, reason: SAME },
+  {
+    file: "slots/limit-watch.ts",
+    change: /isRefused\(epochAt\) => true|next (===|!==) undefined/,
+    reason: ANSWERED_LATER,
+  },
+  { file: "slots/limit-watch.ts", change: /clearTimeout|^BooleanLiteral: true => false/, reason: LISTENER },
+  { file: "slots/limit-watch.ts", change: /#invocation === undefined|isInRow => true|limit\.resume/, reason: DEFENCE },
+  { file: "slots/limit-watch.ts", change: /\.at\(-1\)\?\.perSecond/, reason: SAME },
+  { file: "slots/refill-policy.ts", change: /MOST_POLLS [-+] 1|requested/, reason: PERFORMANCE },
   { file: "slots/limit-watch.ts", change: /failReport/, reason: REMOVED },
   { file: "slots/limit-watch.ts", change: /invocation\?\./, reason: DEFENCE },
   { file: "slots/limit-watch.ts", change: /ref: false|^BooleanLiteral: false => true/, reason: PERFORMANCE },

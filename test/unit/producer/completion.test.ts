@@ -77,7 +77,8 @@ describe("the end of a run", () => {
   test("offers results only if the workflow keeps them", async () => {
     const failures: unknown[] = [];
     const onComplete = async (summary: RunSummary) => {
-      await Array.fromAsync(readResults(summary)).catch((error: Error) => failures.push(error.message));
+      const results = readResults(summary)[Symbol.asyncIterator]();
+      await results.next().catch((error: Error) => failures.push(error.message));
     };
     const options = { resultStore: new MemoryObjectStore() };
     await (await ended({ onComplete }, options)).complete();
