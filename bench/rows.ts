@@ -2,6 +2,7 @@ import type { Row } from "./harness/row.ts";
 import { coldStart } from "./rows/cold-start.ts";
 import { deadLetters } from "./rows/dead-letters.ts";
 import { durations } from "./rows/durations.ts";
+import { lanes } from "./rows/lanes.ts";
 import { limits } from "./rows/limits.ts";
 import { memory } from "./rows/memory.ts";
 import { noop } from "./rows/noop.ts";
@@ -25,6 +26,7 @@ export const ROWS: readonly Row[] = [
   resultsRead,
   resultsMemory,
   producer,
+  lanes,
   postgres,
   overhead,
   memory,

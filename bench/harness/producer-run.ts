@@ -47,7 +47,7 @@ export async function runProducer({ file, items, variables, directory }: Produce
     },
     { onActivity: () => {}, onFailure: (error) => console.error(error) },
   );
-  await producer.prepare(2).all;
+  await producer.prepare(shape.producer.environments).all;
   const run = randomUUID();
   const { promise: ended, resolve } = Promise.withResolvers<number>();
   const mapping = new EventSourceMapping({
@@ -59,7 +59,10 @@ export async function runProducer({ file, items, variables, directory }: Produce
     async invoke(event) {
       const outcome = await producer.invoke(event);
       const at = performance.now();
-      if ((await runs.find(run))?.checkpoint.ended === true) resolve(at);
+      // The run's row knows the end of a source with one partition.
+      const isOver =
+        (await runs.find(run))?.checkpoint.ended === true || sqs.store.counts(names.queue).visible === items;
+      if (isOver) resolve(at);
       return outcome;
     },
   });
