@@ -40,3 +40,13 @@ test("A slot that is released twice is given back once", async () => {
   await turn();
   expect([...granted.keys()]).toEqual(["a", "b"]);
 });
+
+test("A slot that is given back while nobody waits is reserved once", async () => {
+  const { granted, reserve } = reserving(1);
+  reserve("a");
+  await turn();
+  granted.get("a")?.release(UNUSED);
+  for (const name of ["b", "c"]) reserve(name);
+  await turn();
+  expect([...granted.keys()]).toEqual(["a", "b"]);
+});
