@@ -21,6 +21,7 @@ const program = new Command("sluice")
     `
 Examples:
   $ npx sluice try cities          run the first 5 items of a workflow, and keep nothing
+  $ npx sluice dev cities          run it while you write it: it reloads on save
   $ npx sluice run cities          run a workflow of workflows/ on this machine
   $ npx sluice resume              continue after Ctrl-C, a crash, a pause or a failed source
   $ npx sluice status              list the runs with their counts

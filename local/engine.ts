@@ -10,7 +10,7 @@ import type { Workflow } from "../shared/definition/workflow.ts";
 import { engineAccess } from "./access/engine-access.ts";
 import type { BoundedLog } from "./bounded-log.ts";
 import { ActivityMonitor } from "./lambda/activity-monitor.ts";
-import { bundleFunctions } from "./lambda/bundle-functions.ts";
+import { bundleFunctions, type FunctionBundles } from "./lambda/bundle-functions.ts";
 import {
   EventSourceMapping,
   LAMBDA_RAMP,
@@ -21,6 +21,7 @@ import type { FunctionConfiguration } from "./lambda/execution-environment.ts";
 import { LocalFunction } from "./lambda/local-function.ts";
 import { Watchdog } from "./lambda/watchdog.ts";
 import { openServices, type ServiceClients, type Services, tableName } from "./local-services.ts";
+import { RUN_NOTE } from "./run-note.ts";
 import type { StartStep } from "./start-step.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import { warmUp } from "./warm-up.ts";
@@ -31,6 +32,8 @@ export interface EngineOptions {
   readonly workflowFile: string;
   readonly topology: Topology;
   readonly state: StateDirectory;
+  /** The functions, if they are bundled already. */
+  readonly bundles?: FunctionBundles | undefined;
   /** Environment variables for the functions, in addition to their own. */
   readonly variables?: Readonly<Record<string, string>>;
   /** Called before each step of the start that takes a moment. */
@@ -88,9 +91,6 @@ const DEFAULT_CREDENTIALS = pathToFileURL(
   createRequire(import.meta.url).resolve("@aws-sdk/credential-provider-node"),
 ).href;
 
-/** The line in a function's log before those of a run. */
-export const RUN_NOTE = "the run begins or continues";
-
 /** How many lines of a function's log an error message quotes. */
 const QUOTED_LOG_LINES = 6;
 
@@ -119,10 +119,12 @@ export async function startEngine(options: EngineOptions, opened?: Services): Pr
   const services = opened ?? (await openServices({ ...options, workflow: workflow.name }));
   const { sqs, names } = services;
   try {
-    const bundles = await bundleFunctions(options.workflowFile, state.bundles, {
-      bundling: workflow.bundling,
-      onBuild: () => onStep?.("bundle"),
-    });
+    const bundles =
+      options.bundles ??
+      (await bundleFunctions(options.workflowFile, state.bundles, {
+        bundling: workflow.bundling,
+        onBuild: () => onStep?.("bundle"),
+      }));
     const environment = functionEnvironment(topology, {
       queueUrl: sqs.queueUrl(names.queue),
       deadLetterQueueUrl: sqs.queueUrl(names.deadLetterQueue),

@@ -28,6 +28,12 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: async () => (await import("./run.ts")).runCommand,
   },
   {
+    name: "dev",
+    usage: "[options] <workflow>",
+    summary: "run a workflow on this machine while you write it: it reloads on save",
+    load: async () => (await import("./dev.ts")).devCommand,
+  },
+  {
     name: "try",
     usage: "[options] <workflow>",
     summary: "run the first items of a workflow, and keep nothing",

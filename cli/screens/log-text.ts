@@ -33,7 +33,7 @@ export function logText(line: LogLine, now = Date.now()): string {
 const two = (value: number): string => String(value).padStart(2, "0");
 
 /** The time in this machine's zone, with the date if that is not today. `toLocaleTimeString` would be slow. */
-function timeText(at: number | undefined, now: number): string {
+export function timeText(at: number | undefined, now: number): string {
   if (at === undefined) return " ".repeat(TIME);
   const date = new Date(at);
   const time = `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, "0")}`;

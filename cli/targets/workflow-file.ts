@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { basename, extname, join, resolve } from "node:path";
 import { closestMatch } from "leven";
 import { ConfigurationError, toError } from "../../shared/base/errors.ts";
+import type { LoadModuleOptions } from "../../shared/bundling/load-module.ts";
 import { isWorkflowFileName, WORKFLOW_EXTENSIONS } from "../../shared/bundling/workflow-file-names.ts";
 import type { Workflow } from "../../shared/definition/workflow.ts";
 
@@ -87,12 +88,22 @@ export interface Companion {
 export async function startCompanion(file: string | undefined): Promise<Companion> {
   if (file === undefined) return { environment: {}, close: async () => {} };
   try {
-    const { loadModule } = await import("../../shared/bundling/load-module.ts");
-    const { default: start } = (await loadModule(file, { linksPackages: true })) as {
-      default: () => Promise<Companion>;
-    };
+    const { default: start } = await loadCompanion(file);
     return await start();
   } catch (cause) {
     throw new ConfigurationError(`${file} cannot be started: ${toError(cause).message}`, { cause });
   }
+}
+
+/**
+ * Bundles and imports a companion, and does not start it.
+ *
+ * @throws {ConfigurationError} It does not bundle, or throws when it is imported.
+ */
+export async function loadCompanion(
+  file: string,
+  options: Pick<LoadModuleOptions, "onInputs"> = {},
+): Promise<{ readonly default: () => Promise<Companion> }> {
+  const { loadModule } = await import("../../shared/bundling/load-module.ts");
+  return (await loadModule(file, { ...options, linksPackages: true })) as { default: () => Promise<Companion> };
 }

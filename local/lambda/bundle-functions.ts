@@ -7,7 +7,7 @@ import { buildError } from "../../shared/bundling/build-error.ts";
 import { localTarget } from "../../shared/bundling/build-options.ts";
 import { BundleCache, type BundleFiles } from "../../shared/bundling/bundle-cache.ts";
 import { cacheDirectory } from "../../shared/bundling/cache-directory.ts";
-import { cachedBuild } from "../../shared/bundling/cached-build.ts";
+import { type CachedBuildSettings, cachedBuild } from "../../shared/bundling/cached-build.ts";
 import { externalDirectories } from "../../shared/bundling/external-directories.ts";
 import { linkPackages } from "../../shared/bundling/local-bundle.ts";
 import { refuseNativeCode } from "../../shared/bundling/refuse-native-code.ts";
@@ -21,7 +21,11 @@ export interface BundleOptions {
   readonly onBuild?: () => void;
   /** The workflow's option. */
   readonly bundling?: BundlingSettings | undefined;
+  readonly onInputs?: CachedBuildSettings["onInputs"];
 }
+
+/** The file of each function's bundle, and a digest of the bundles. */
+export type FunctionBundles = Readonly<Record<FunctionName, string>> & { readonly codeVersion: string };
 
 const fileOf = (name: FunctionName) => `${name}.mjs`;
 
@@ -38,9 +42,10 @@ export async function bundleFunctions(
   {
     cache = new BundleCache(cacheDirectory() ?? join(directory, "cache")),
     onBuild,
+    onInputs,
     bundling = bundlingSettings(),
   }: BundleOptions = {},
-): Promise<Record<FunctionName, string> & { readonly codeVersion: string }> {
+): Promise<FunctionBundles> {
   let files: BundleFiles;
   try {
     ({ files } = await cachedBuild(
@@ -54,6 +59,7 @@ export async function bundleFunctions(
       cache,
       {
         onBuild,
+        onInputs,
         builder: async (build) => {
           const { outputFiles, metafile } = await (await import("esbuild")).build(build);
           refuseNativeCode(metafile, workflowFile, process.cwd());

@@ -5,7 +5,7 @@ import { basename, delimiter, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { BuildOptions, BuildResult, OutputFile } from "esbuild";
 import type { BundleCache, CachedBundle } from "./bundle-cache.ts";
-import { digestOf, fingerprintOf, inputsOf, mayHaveChangedSince } from "./bundle-inputs.ts";
+import { type BundleInputs, digestOf, fingerprintOf, inputsOf, mayHaveChangedSince } from "./bundle-inputs.ts";
 
 /** What to build. The output files are returned and not written. */
 export type CacheableBuildOptions = Omit<BuildOptions, "outdir" | "outfile" | "metafile" | "write" | "absWorkingDir">;
@@ -32,6 +32,8 @@ export interface CachedBuildSettings {
   /** Called before esbuild runs. It does not run if the cache has the bundle. */
   readonly onBuild?: (() => void) | undefined;
   readonly builder?: Builder;
+  /** Called with what the bundle was made of, whether it was built or came from the cache. Not called if that is not known. */
+  readonly onInputs?: ((inputs: BundleInputs) => void) | undefined;
 }
 
 /** The version of a cache entry's format. */
@@ -54,11 +56,14 @@ const buildOnce: Builder = async (options) => await (await import("esbuild")).bu
 export async function cachedBuild(
   options: CacheableBuildOptions,
   cache: BundleCache,
-  { onBuild, builder = buildOnce }: CachedBuildSettings = {},
+  { onBuild, onInputs, builder = buildOnce }: CachedBuildSettings = {},
 ): Promise<Pick<CachedBundle, "files" | "packages">> {
   const key = keyOf(options);
   const cached = cache.read(key);
-  if (cached !== undefined && isCurrent(key, cached, cache)) return cached;
+  if (cached !== undefined && isCurrent(key, cached, cache)) {
+    onInputs?.(cached.inputs);
+    return cached;
+  }
   onBuild?.();
   const startedAt = Date.now();
   const {
@@ -81,6 +86,7 @@ export async function cachedBuild(
   );
   const inputs = inputsOf(metafile, process.cwd());
   if (inputs !== undefined) {
+    onInputs?.(inputs);
     const fingerprint = fingerprintOf(inputs);
     if (!mayHaveChangedSince(inputs, startedAt)) {
       cache.write(key, { inputs, digest: digestOf(inputs), fingerprint, packages, files });

@@ -1,5 +1,5 @@
 import type { Workflow } from "../definition/workflow.ts";
-import { loadModule } from "./load-module.ts";
+import { type LoadModuleOptions, loadModule } from "./load-module.ts";
 import { workflowIn } from "./workflow-in.ts";
 
 /**
@@ -8,6 +8,6 @@ import { workflowIn } from "./workflow-in.ts";
  * @throws {ConfigurationError} The file cannot be loaded, or its default export is not a workflow.
  * @example const workflow = await importWorkflow("/app/workflows/cities.ts");
  */
-export async function importWorkflow(file: string): Promise<Workflow> {
-  return workflowIn(await loadModule(file), file);
+export async function importWorkflow(file: string, options: LoadModuleOptions = {}): Promise<Workflow> {
+  return workflowIn(await loadModule(file, options), file);
 }

@@ -19,7 +19,7 @@ import { isBuildFailure } from "./build-error.ts";
 import { COMMON_ALIASES, COMMON_OPTIONS, localTarget } from "./build-options.ts";
 import { BundleCache, type BundleFiles } from "./bundle-cache.ts";
 import { cacheDirectory } from "./cache-directory.ts";
-import { type Builder, cachedBuild } from "./cached-build.ts";
+import { type Builder, type CachedBuildSettings, cachedBuild } from "./cached-build.ts";
 import { nativePackages } from "./native-packages.ts";
 
 /** Bundled modules that are kept. The one that was written longest ago is removed first. */
@@ -34,6 +34,7 @@ export interface LocalBundleOptions {
    * this. Default false.
    */
   readonly linksPackages?: boolean;
+  readonly onInputs?: CachedBuildSettings["onInputs"];
 }
 
 const MODULE = "module.mjs";
@@ -49,7 +50,7 @@ const MODULE = "module.mjs";
  */
 export async function localBundle(
   entry: string,
-  { alias = {}, linksPackages = false }: LocalBundleOptions = {},
+  { alias = {}, linksPackages = false, onInputs }: LocalBundleOptions = {},
 ): Promise<string> {
   const root = cacheDirectory() ?? mkdtempSync(join(tmpdir(), "sluice-bundles-"));
   const { files, packages } = await cachedBuild(
@@ -62,7 +63,7 @@ export async function localBundle(
       ...(linksPackages && { packages: "external" }),
     },
     new BundleCache(root),
-    { builder: linksPackages ? withoutPackages : withoutNativeCode },
+    { builder: linksPackages ? withoutPackages : withoutNativeCode, onInputs },
   );
   return written(join(root, "modules"), files, packages);
 }
