@@ -1,6 +1,7 @@
 import { Duration, type RemovalPolicy, Validations } from "aws-cdk-lib";
 import type { ISecurityGroup, IVpc, SubnetSelection } from "aws-cdk-lib/aws-ec2";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import type { IKey } from "aws-cdk-lib/aws-kms";
 import {
   Architecture,
   Function as LambdaFunction,
@@ -45,6 +46,10 @@ export interface FanOutFunctionProps {
   readonly reservedConcurrency: number | undefined;
   readonly recursiveLoop: RecursiveLoop;
   readonly environment: Readonly<Record<string, string>>;
+  /** The key of the environment variables. `undefined`: a key that Lambda manages. */
+  readonly environmentKey: IKey | undefined;
+  /** The key of the logs. `undefined`: a key that CloudWatch Logs owns. */
+  readonly logsKey: IKey | undefined;
   readonly rights: readonly PolicyStatement[];
   /** `undefined`: Lambda's own network. */
   readonly network: FunctionNetwork | undefined;
@@ -63,7 +68,11 @@ export class FanOutFunction extends Construct {
   constructor(scope: Construct, id: string, props: FanOutFunctionProps) {
     super(scope, id);
     const { name, topology, logRetention, removalPolicy } = props;
-    this.logGroup = new LogGroup(this, "Logs", { retention: logRetention, removalPolicy });
+    this.logGroup = new LogGroup(this, "Logs", {
+      retention: logRetention,
+      removalPolicy,
+      ...(props.logsKey !== undefined && { encryptionKey: props.logsKey }),
+    });
     this.role = new Role(this, "Role", {
       assumedBy: new ServicePrincipal("lambda.amazonaws.com"),
       description: `What the ${name} of the workflow ${props.workflow} may do`,
@@ -93,6 +102,7 @@ export class FanOutFunction extends Construct {
       tracing: props.tracing ? Tracing.ACTIVE : Tracing.DISABLED,
       logGroup: this.logGroup,
       ...(props.network !== undefined && inNetwork(props.network)),
+      ...(props.environmentKey !== undefined && { environmentEncryption: props.environmentKey }),
       environment: { ...props.environment, NODE_OPTIONS: nodeOptions(props.environment.NODE_OPTIONS) },
     });
     const reason = wildcardReason(props);

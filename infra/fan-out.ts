@@ -29,6 +29,7 @@ import { checkReservedConcurrency, checkTopology } from "./checks.ts";
 import { codeVersion } from "./code-version.ts";
 import { noteConcurrency } from "./concurrency-notes.ts";
 import { fanOutDashboard } from "./dashboard.ts";
+import { allowAlarms, allowLogs, type EncryptionKeys, encryptionKeys } from "./encryption.ts";
 import { FanOutFunction, type FunctionNetwork } from "./fan-out-function.ts";
 import { ledgerTable } from "./ledger-table.ts";
 import { mappings } from "./mappings.ts";
@@ -45,6 +46,7 @@ import {
 } from "./results-store.ts";
 import { arnOf, type Resources, rightsOf, toSourceStatement, toStatement } from "./rights.ts";
 import { RunSchedule } from "./run-schedule.ts";
+import { type SecretReference, workflowSecrets } from "./secrets.ts";
 import { sourceFiles } from "./source-files.ts";
 import { sourceRightsOf } from "./source-rights.ts";
 
@@ -68,6 +70,15 @@ export interface FanOutProps {
    * https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
    */
   readonly environment?: Readonly<Record<string, string>>;
+  /**
+   * The secrets that the workflow's code reads with `secret(name)`, by their names. Both functions get the right to read
+   * exactly these. The template and the environment of the functions have the ARNs, and never a value. Default: the
+   * workflow's `secrets`. An entry replaces the workflow's entry of the same name. In a VPC, the subnets need a way to
+   * Secrets Manager, or to Systems Manager.
+   *
+   * @example { API_KEY: Secret.fromSecretNameV2(stack, "ApiKey", "shop/api-key"), SIGNING_KEY: "ssm:/shop/signing-key" }
+   */
+  readonly secrets?: Readonly<Record<string, SecretReference>>;
   /** When runs start by themselves. Default: the workflow's `schedule`. Without one, runs are started by hand only. */
   readonly schedule?: ScheduleOption;
   /**
@@ -78,10 +89,15 @@ export interface FanOutProps {
   /** The EventBridge bus that receives an event at the end of each run. Default: the default bus of the account. */
   readonly eventBus?: IEventBus;
   /**
-   * The KMS key that encrypts the queues, and the construct's bucket of results. Default: keys that SQS and S3 manage.
-   * DynamoDB always encrypts the ledger with a key of its own.
+   * The KMS key that encrypts the queues, the ledger, the logs, the functions' environment variables and the construct's
+   * bucket of results; or one key for each of them. It must be a symmetric key in the region of the stack. The functions and
+   * the schedule get the rights on it, and CloudWatch Logs gets them in the key's policy. If the key is imported, the CDK
+   * cannot change its policy, and synth warns of what the policy must have. Default: keys of the services, at no charge.
+   *
+   * @example new Key(stack, "Key", { enableKeyRotation: true })
+   * @example { queues: key, table: key }
    */
-  readonly encryptionKey?: IKey;
+  readonly encryptionKey?: IKey | EncryptionKeys;
   /**
    * Where the results of the workflow's runs are stored. Only for a workflow with `results`. Default: a bucket of the
    * construct. It is encrypted, accepts requests over TLS only, and follows `removalPolicy`.
@@ -198,7 +214,7 @@ export class FanOut extends Construct implements IGrantable {
   /** @throws {ConfigurationError} A property is invalid, or properties contradict each other. */
   constructor(scope: Construct, id: string, props: FanOutProps) {
     super(scope, id);
-    const { workflow, encryptionKey, removalPolicy = RemovalPolicy.RETAIN, deletionProtection = false } = props;
+    const { workflow, removalPolicy = RemovalPolicy.RETAIN, deletionProtection = false } = props;
     if (!isWorkflow(workflow)) throw new ConfigurationError("workflow must be what defineWorkflow returned");
     const topology = topologyOf(workflow);
     checkTopology(topology, workflow.timeoutMilliseconds);
@@ -211,13 +227,20 @@ export class FanOut extends Construct implements IGrantable {
     if (schedule !== undefined) checkStartsAfter(schedule, Date.now());
     const permissions = props.permissions === undefined ? workflow.permissions : parsePermissions(props.permissions);
 
-    const queues = new Queues(this, "Queues", { topology, encryptionKey, removalPolicy });
-    const table = ledgerTable(this, "Ledger", { deletionProtection, removalPolicy });
+    const keys = encryptionKeys(props.encryptionKey, workflow.results !== undefined && props.results === undefined);
+    const queues = new Queues(this, "Queues", { topology, encryptionKey: keys.queues, removalPolicy });
+    const table = ledgerTable(this, "Ledger", { encryptionKey: keys.table, deletionProtection, removalPolicy });
+    if (keys.logs !== undefined) allowLogs(this, keys.logs);
     const eventBus = props.eventBus ?? EventBus.fromEventBusName(this, "DefaultEventBus", "default");
     const results =
       workflow.results &&
-      resultsStore(this, "Results", { workflow: workflow.name, given: props.results, encryptionKey, removalPolicy });
-    const resources = { queues, table, eventBus, encryptionKey, results };
+      resultsStore(this, "Results", {
+        workflow: workflow.name,
+        given: props.results,
+        encryptionKey: keys.results,
+        removalPolicy,
+      });
+    const resources = { queues, table, eventBus, keys, results };
     const functions = this.#functions(props, topology, resources, permissions ?? []);
     mappings(this, functions, queues, topology);
     const runSchedule =
@@ -227,9 +250,10 @@ export class FanOut extends Construct implements IGrantable {
         schedule,
         controlQueue: queues.controlQueue,
         topology,
-        encryptionKey,
+        encryptionKey: keys.queues,
         removalPolicy,
       });
+    if (props.alarmTopic !== undefined) allowAlarms(this, props.alarmTopic);
     const stack = Stack.of(this).stackName;
     const alarms =
       props.alarms === false
@@ -283,7 +307,7 @@ export class FanOut extends Construct implements IGrantable {
   ): Record<FunctionName, FanOutFunction> {
     const { workflow, workflowFile, removalPolicy = RemovalPolicy.RETAIN } = props;
     const bundling = props.bundling === undefined ? workflow.bundling : bundlingSettings(props.bundling);
-    const { queues, table, eventBus, results } = resources;
+    const { queues, table, eventBus, keys, results } = resources;
     const environment = functionEnvironment(topology, {
       queueUrl: queues.queue.queueUrl,
       deadLetterQueueUrl: queues.deadLetterQueue.queueUrl,
@@ -297,7 +321,10 @@ export class FanOut extends Construct implements IGrantable {
       // `cdk list` and `cdk destroy` bundle nothing.
       ...(Stack.of(this).bundlingRequired && { codeVersion: codeVersion(workflowFile, bundling) }),
     });
-    const variables = { ...this.#ownVariables(workflow, props.environment ?? {}), ...toVariables(environment) };
+    const own = this.#ownVariables(workflow, props.environment ?? {});
+    const plain = [...Object.keys(own), ...(workflow.environment ?? [])];
+    const secrets = workflowSecrets(this, { ...workflow.secrets, ...props.secrets }, plain);
+    const variables = { ...own, ...secrets.variables, ...toVariables(environment) };
     checkVariablesSize(variables);
     const { reservedConcurrency = topology.environments } = props;
     const reserved: Record<FunctionName, number | undefined> =
@@ -330,10 +357,13 @@ export class FanOut extends Construct implements IGrantable {
         // https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
         recursiveLoop: name === "producer" ? RecursiveLoop.ALLOW : RecursiveLoop.TERMINATE,
         environment: variables,
+        environmentKey: keys.environment,
+        logsKey: keys.logs,
         rights: [
-          ...rightsOf(name, resources),
+          ...rightsOf(name, resources, Stack.of(this)),
           ...(name === "producer" ? sourceRights.map((right) => toSourceStatement(right, Stack.of(this))) : []),
           ...declared.map(toStatement),
+          ...secrets.rights,
         ],
         logRetention: props.logRetention ?? RetentionDays.ONE_MONTH,
         removalPolicy,

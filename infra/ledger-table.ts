@@ -1,9 +1,12 @@
 import type { RemovalPolicy } from "aws-cdk-lib";
-import { AttributeType, BillingMode, Table } from "aws-cdk-lib/aws-dynamodb";
+import { AttributeType, BillingMode, Table, TableEncryption } from "aws-cdk-lib/aws-dynamodb";
+import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { Construct } from "constructs";
 import { EXPIRY_ATTRIBUTE, TABLE_KEYS } from "../shared/aws/table.ts";
 
 export interface LedgerTableProps {
+  /** `undefined`: a key that DynamoDB owns. */
+  readonly encryptionKey: IKey | undefined;
   readonly deletionProtection: boolean;
   readonly removalPolicy: RemovalPolicy;
 }
@@ -17,6 +20,12 @@ export function ledgerTable(scope: Construct, id: string, props: LedgerTableProp
     billingMode: BillingMode.PAY_PER_REQUEST,
     pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
     timeToLiveAttribute: EXPIRY_ATTRIBUTE,
+    // A table with another key keeps its rows. CloudFormation does not replace it.
+    // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html
+    ...(props.encryptionKey !== undefined && {
+      encryption: TableEncryption.CUSTOMER_MANAGED,
+      encryptionKey: props.encryptionKey,
+    }),
     deletionProtection: props.deletionProtection,
     removalPolicy: props.removalPolicy,
   });

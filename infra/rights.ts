@@ -2,10 +2,10 @@ import { ArnFormat, type Stack } from "aws-cdk-lib";
 import type { Table } from "aws-cdk-lib/aws-dynamodb";
 import type { IEventBus } from "aws-cdk-lib/aws-events";
 import { Effect, PolicyStatement } from "aws-cdk-lib/aws-iam";
-import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { ParsedPermission } from "../shared/definition/permissions.ts";
 import type { SourceResource, SourceRight } from "../shared/sources/source.ts";
 import type { FunctionName } from "./bundling.ts";
+import { type EncryptionKeys, environmentKeyRights, tableKeyRights } from "./encryption.ts";
 import type { Queues } from "./queues.ts";
 import { type ResultsStore, resultsRightsOf } from "./results-store.ts";
 
@@ -13,7 +13,7 @@ export interface Resources {
   readonly queues: Queues;
   readonly table: Table;
   readonly eventBus: IEventBus;
-  readonly encryptionKey: IKey | undefined;
+  readonly keys: EncryptionKeys;
   /** `undefined`: the workflow keeps no results. */
   readonly results: ResultsStore | undefined;
 }
@@ -32,7 +32,8 @@ const RECEIVE = [
 /** The permissions that a function needs, and no others. */
 export function rightsOf(
   name: FunctionName,
-  { queues, table, eventBus, encryptionKey, results }: Resources,
+  { queues, table, eventBus, keys, results }: Resources,
+  stack: Stack,
 ): readonly PolicyStatement[] {
   const { queue, deadLetterQueue, controlQueue, controlDeadLetterQueue } = queues;
   const common = [
@@ -40,7 +41,9 @@ export function rightsOf(
     allow(["sqs:SendMessage"], [deadLetterQueue.queueArn, controlQueue.queueArn]),
     // For queues with a customer managed key: sending needs both actions, receiving needs `kms:Decrypt`.
     // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
-    ...(encryptionKey === undefined ? [] : [allow(["kms:GenerateDataKey", "kms:Decrypt"], [encryptionKey.keyArn])]),
+    ...(keys.queues === undefined ? [] : [allow(["kms:GenerateDataKey", "kms:Decrypt"], [keys.queues.keyArn])]),
+    ...(keys.table === undefined ? [] : [tableKeyRights(keys.table, stack)]),
+    ...(keys.environment === undefined ? [] : [environmentKeyRights(keys.environment)]),
     ...(results === undefined ? [] : resultsRightsOf(name, results)),
   ];
   if (name === "producer") {

@@ -34,6 +34,7 @@ export type { Permission } from "./definition/permissions.ts";
 export type { RateLimitOptions } from "./definition/rate-limit.ts";
 export type { IncludedField, ResultFormat, ResultsOptions, ResultsSettings } from "./definition/results.ts";
 export type { ScheduleOption, ScheduleOptions } from "./definition/schedule.ts";
+export { type Secret, type SecretOptions, secret } from "./definition/secret.ts";
 export type { TaskRetryOptions } from "./definition/task-retry.ts";
 export type { ToleratedFailuresOptions } from "./definition/tolerance.ts";
 export {

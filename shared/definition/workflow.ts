@@ -129,6 +129,15 @@ export interface WorkflowOptions<Input = unknown, Output = Input, Returned = unk
    */
   readonly environment?: readonly string[];
   /**
+   * Where the secrets are that the workflow's code reads with `secret(name)`, by their names: the name of a secret in Secrets
+   * Manager, `ssm:` and the name of a parameter in the Parameter Store, or the ARN of one of them. Both functions get the
+   * right to read exactly these. The values are fetched when the code asks for them; they are never in the template or in
+   * the environment. The option `secrets` of `FanOut` replaces single entries. Default: none.
+   *
+   * @example `secrets: { API_KEY: "shop/api-key", SIGNING_KEY: "ssm:/shop/signing-key" }`
+   */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /**
    * What a schedule does while the previous run is still active: `skip` (no run), `queue` (a run that starts when the
    * previous one has ended) or `allow` (a run at the same time, and both share `concurrency`). Default `skip`.
    */
@@ -207,6 +216,7 @@ export interface Workflow<Result = unknown, Item = unknown, Input = unknown, Ret
   readonly schedule: Schedule | undefined;
   readonly permissions: readonly ParsedPermission[];
   readonly environment: readonly string[];
+  readonly secrets: Readonly<Record<string, string>>;
   readonly limit: number | undefined;
   readonly maxBacklog: number | undefined;
   readonly refill: boolean;
@@ -255,6 +265,7 @@ const KEYS = [
   "schedule",
   "permissions",
   "environment",
+  "secrets",
   "limit",
   "maxBacklog",
   "refill",
@@ -357,6 +368,7 @@ export function defineWorkflow<
     schedule: options.schedule === undefined ? undefined : parseSchedule(options.schedule),
     permissions: parsePermissions(options.permissions ?? []),
     environment: checkEnvironment(options.environment ?? []),
+    secrets: checkSecrets(options.secrets),
     limit:
       options.limit === undefined
         ? undefined
@@ -466,6 +478,14 @@ function checkEnvironment(names: readonly string[]): readonly string[] {
   throw new ConfigurationError(
     `environment must be a list of names of environment variables, but holds ${show(wrong)}: write ["API_URL"]`,
   );
+}
+
+// `FanOut` checks at synth what the references name. Here the check would make each bundle larger.
+function checkSecrets(secrets: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  const values = typeof secrets === "object" && !Array.isArray(secrets) ? Object.values(secrets ?? [0]) : [0];
+  if (values.every((value) => typeof value === "string")) return secrets;
+  // A value may be a secret by mistake, so the message contains none.
+  throw new ConfigurationError('secrets must be an object of names or ARNs: write { API_KEY: "shop/api-key" }');
 }
 
 function checkOnComplete(onComplete: OnComplete | undefined): OnComplete | undefined {

@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { Stack } from "aws-cdk-lib";
 import { Key } from "aws-cdk-lib/aws-kms";
 import { Bucket } from "aws-cdk-lib/aws-s3";
+import { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import { expect, inject, test } from "vitest";
 import { loadWorkflows } from "../../infra/workflow-files.ts";
@@ -27,7 +28,8 @@ test("cfn-lint finds nothing in the template of any workflow, nor with every opt
   fanOutIn(full, {
     options: { results: true },
     encryptionKey: new Key(full, "Key", { enableKeyRotation: true }),
-    alarmTopic: new Topic(full, "Topic", { enforceSSL: true }),
+    alarmTopic: new Topic(full, "Topic", { enforceSSL: true, masterKey: new Key(full, "TopicKey") }),
+    secrets: { API_KEY: new Secret(full, "Secret"), OTHER: "shop/other", THIRD: "ssm:/shop/third" },
     deletionProtection: true,
     environment: { API_URL: "https://api.test" },
     schedule: { expression: "cron(0 8 ? * MON-FRI *)", timeZone: "Europe/Berlin", flexibleWindow: { hours: 1 } },

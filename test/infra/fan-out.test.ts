@@ -449,11 +449,20 @@ describe("rights", () => {
 
   test("a key of the user and the workflow's permissions are added for the right function", () => {
     const key = ["kms:Decrypt", "kms:GenerateDataKey"].map((action) => `${action} Key`);
+    const tableKey = [
+      "kms:Decrypt",
+      "kms:DescribeKey",
+      "kms:Encrypt",
+      "kms:GenerateDataKey",
+      "kms:GenerateDataKeyWithoutPlaintext",
+      "kms:ReEncryptFrom",
+      "kms:ReEncryptTo",
+    ].map((action) => `${action} Key`);
     expect(rightsOfRole(full.template, "FanOutProducerRole")).toEqual(
-      [...producer, ...key, "s3:ListBucket arn:aws:s3:::invoices"].toSorted(),
+      [...producer, ...key, ...tableKey, "s3:ListBucket arn:aws:s3:::invoices"].toSorted(),
     );
     expect(rightsOfRole(full.template, "FanOutConsumerRole")).toEqual(
-      [...consumer, ...key, "s3:GetObject arn:aws:s3:::invoices/*"].toSorted(),
+      [...consumer, ...key, ...tableKey, "s3:GetObject arn:aws:s3:::invoices/*"].toSorted(),
     );
     expect(rightsOfRole(full.template, "FanOutScheduleRole")).toEqual(
       [...key, "sqs:SendMessage ControlQueue", "sqs:SendMessage ScheduleDeadLetterQueue"].toSorted(),

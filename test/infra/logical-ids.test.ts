@@ -1,5 +1,6 @@
 import { Stack, Stage } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
+import { Key } from "aws-cdk-lib/aws-kms";
 import { expect, test, vi } from "vitest";
 import { addWorkflowStacks } from "../../infra/stacks.ts";
 import { fanOutIn, newApp, synthesise } from "./synthesis.ts";
@@ -33,11 +34,16 @@ test("queues and table of a FanOut construct keep their logical ids", () => {
 
 test("options of the construct do not change the logical ids", () => {
   const plain = dataResources(synthesise().template);
-  const { template } = synthesise({
-    options: { name: "other", concurrency: 40, refill: false },
+  const { template } = synthesise((stack) => ({
+    options: { name: "other", concurrency: 40, refill: false, results: true },
     deletionProtection: true,
     reservedConcurrency: "none",
-  });
+    encryptionKey: new Key(stack, "Key"),
+    secrets: { API_KEY: "shop/api-key" },
+    dashboard: false,
+    alarms: false,
+    tracing: false,
+  }));
   expect(dataResources(template)).toEqual(plain);
 });
 

@@ -18,6 +18,7 @@ beforeAll(() => {
   fanOutIn(clean, {
     options: { results: true, source: s3Lines({ bucket: "exports", prefix: "in/", format: "jsonl" }) },
     encryptionKey: new Key(clean, "Key", { enableKeyRotation: true }),
+    secrets: { API_KEY: "shop/api-key", SIGNING_KEY: "ssm:/shop/signing-key" },
     schedule: "rate(1 day)",
     permissions: [{ ...permission, reason: "Every invoice of the bucket is an item." }],
   });

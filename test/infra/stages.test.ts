@@ -1,5 +1,6 @@
 import { type App, Stack, Stage } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
+import { CodePipeline, CodePipelineSource, type IFileSetProducer, ShellStep } from "aws-cdk-lib/pipelines";
 import { beforeAll, describe, expect, test } from "vitest";
 import { addWorkflowStacks } from "../../infra/stacks.ts";
 import { loadWorkflows } from "../../infra/workflow-files.ts";
@@ -131,4 +132,30 @@ test("two stacks with the same name in one account and region are refused, also 
   await expect(addWorkflowStacks(new Stage(app, "prod", { env: ENV }), { prefix: "acme" })).rejects.toThrow(
     'the app has two stacks named "acme-first" in aws://123456789012/eu-central-1: one would be deployed over the other',
   );
+});
+
+test("a pipeline of the CDK deploys the stages, with the functions' code as its assets", async () => {
+  const app = appOf();
+  const stack = new Stack(app, "Pipeline", { env: ENV });
+  const connectionArn =
+    "arn:aws:codeconnections:eu-central-1:123456789012:connection/0a1b2c3d-0000-4000-8000-0123456789ab";
+  // The types of the CDK are not exact about optional properties.
+  const input = CodePipelineSource.connection("acme/shop", "main", { connectionArn }) as IFileSetProducer;
+  const synth = new ShellStep("Synth", { input, commands: ["npm ci", "npx cdk synth"] }) as IFileSetProducer;
+  const pipeline = new CodePipeline(stack, "Pipeline", { synth });
+  const names: string[] = [];
+  for (const name of ["dev", "prod"]) {
+    const stage = new Stage(stack, name, { env: ENV });
+    names.push(...namesOf(await addWorkflowStacks(stage)));
+    pipeline.addStage(stage);
+  }
+  app.synth();
+  const [{ Properties } = { Properties: {} }] = Object.values(
+    Template.fromStack(stack).findResources("AWS::CodePipeline::Pipeline"),
+  );
+  const stages = Properties.Stages as { Name: string; Actions: { Configuration: { StackName?: string } }[] }[];
+  expect(stages.map(({ Name }) => Name)).toEqual(["Source", "Build", "UpdatePipeline", "Assets", "dev", "prod"]);
+  const deployed = stages.flatMap(({ Actions }) => Actions.map(({ Configuration }) => Configuration.StackName));
+  expect(new Set(deployed.filter((name) => name !== undefined))).toEqual(new Set(names));
+  expect(names).toEqual(["dev", "prod"].flatMap((stage) => [`sluice-${stage}-first`, `sluice-${stage}-second`]));
 });

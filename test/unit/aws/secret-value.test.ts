@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { secretText } from "../../../shared/aws/secret-value.ts";
+import { parameterText, secretText } from "../../../shared/aws/secret-value.ts";
 
 const ARN = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop/reader-a1B2c3";
 const never = new AbortController().signal;
@@ -28,7 +28,7 @@ async function secretsManager(status: number, body: unknown) {
   const { port } = server.address() as AddressInfo;
   return {
     received,
-    environment: { AWS_ENDPOINT_URL_SECRETS_MANAGER: `http://127.0.0.1:${port}` },
+    environment: { AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`, AWS_REGION: "eu-west-1" },
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       server.close();
@@ -60,4 +60,22 @@ test("secretText throws the error that AWS names, and refuses a secret without a
   await expect(secretText(ARN, odd.environment, never)).rejects.toThrow("HTTP 404");
   await using binary = await secretsManager(200, { SecretBinary: "AA==" });
   await expect(secretText(ARN, binary.environment, never)).rejects.toThrow("it must have a SecretString");
+});
+
+test("parameterText asks for a decrypted parameter with a signed request", async () => {
+  await using store = await secretsManager(200, { Parameter: { Name: "/shop/api-key", Value: "key" } });
+  expect(await parameterText("/shop/api-key", store.environment, never)).toBe("key");
+  expect(JSON.parse(store.received.body ?? "")).toEqual({ Name: "/shop/api-key", WithDecryption: true });
+  expect(store.received.headers).toMatchObject({
+    "x-amz-target": "AmazonSSM.GetParameter",
+    authorization: expect.stringMatching(/Credential=AKID\/\d{8}\/eu-west-1\/ssm\/aws4_request/),
+  });
+});
+
+test("parameterText throws the error that AWS names, and needs a region", async () => {
+  await using missing = await secretsManager(400, { __type: "ParameterNotFound" });
+  await expect(parameterText("none", missing.environment, never)).rejects.toMatchObject({ name: "ParameterNotFound" });
+  await using empty = await secretsManager(200, {});
+  await expect(parameterText("none", empty.environment, never)).rejects.toThrow("the parameter has no value");
+  await expect(parameterText("none", {}, never)).rejects.toThrow("set AWS_REGION, or give the ARN of the parameter");
 });
