@@ -78,6 +78,11 @@ export class RecordReader {
     this.#base = options.place.byte;
   }
 
+  /** Where the next record starts. */
+  get place(): Place {
+    return this.#place;
+  }
+
   /** Returns the next record, or `undefined` at the end of the file. */
   async next(): Promise<FileRecord | undefined> {
     const { limit, encoding } = this.#options;

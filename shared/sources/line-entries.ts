@@ -33,6 +33,8 @@ export interface Reading {
   readonly name: string;
   readonly limit: number;
   readonly encoding: TextEncoding;
+  /** Whether the lines are counted from the start of the text. Default `true`. */
+  readonly countsLines?: boolean;
 }
 
 /**
@@ -42,7 +44,7 @@ export interface Reading {
  */
 export async function* readEntries(
   reader: RecordReader,
-  { format, decode, name, limit, encoding }: Reading,
+  { format, decode, name, limit, encoding, countsLines = true }: Reading,
 ): AsyncGenerator<Entry, void, void> {
   for (let record = await reader.next(); record !== undefined; record = await reader.next()) {
     if (format.isBlank(record)) continue;
@@ -56,7 +58,7 @@ export async function* readEntries(
       item = new UnreadableItem({
         raw: readable(line, encoding),
         error: `${toError(thrown).message}${isAll ? "" : " (a quote is opened in this line and not closed)"}`,
-        at: `${name}:${record.line} (byte ${record.byte})`,
+        at: `${name}${countsLines ? `:${record.line}` : ""} (byte ${record.byte})`,
       });
     }
     yield { place: { byte: record.byte, line: record.line }, bytes: record.bytes.length, item };

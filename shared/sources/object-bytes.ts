@@ -14,13 +14,22 @@ export class ObjectBytes implements ReadableFile {
   readonly #size: number;
   readonly #read: ReadRange;
   readonly #headOnly: boolean;
+  readonly #end: number;
   #block: { readonly start: number; readonly end: number; readonly bytes: Promise<Uint8Array> } | undefined;
 
-  /** @param headOnly Whether reading continues far behind the start, so that only a few bytes of the start are needed. */
-  constructor(size: number, read: ReadRange, headOnly = false) {
+  /**
+   * @param headOnly Whether reading continues far behind the start, so that only a few bytes of the start are needed.
+   * @param end Where reading probably ends, so that no more than a few bytes behind it are requested. Default: the size.
+   */
+  constructor(
+    size: number,
+    read: ReadRange,
+    { headOnly = false, end = size }: { readonly headOnly?: boolean; readonly end?: number | undefined } = {},
+  ) {
     this.#size = size;
     this.#read = read;
     this.#headOnly = headOnly;
+    this.#end = end;
   }
 
   async stat(): Promise<{ readonly size: number }> {
@@ -44,7 +53,9 @@ export class ObjectBytes implements ReadableFile {
     const held = this.#block;
     if (held !== undefined && position >= held.start && position < held.end) return held;
     const wanted = this.#headOnly && position < HEAD_BYTES ? HEAD_BYTES : BLOCK_BYTES;
-    const end = Math.min(position + wanted, this.#size);
+    const beyond = this.#end + HEAD_BYTES;
+    const isNearEnd = position < beyond && position + wanted > beyond;
+    const end = Math.min(isNearEnd ? beyond : position + wanted, this.#size);
     const block = { start: position, end, bytes: this.#read(position, end) };
     this.#block = block;
     return block;

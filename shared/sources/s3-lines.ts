@@ -7,12 +7,25 @@ import { type Place, RecordReader } from "./file-records.ts";
 import { GunzippedBytes } from "./gunzipped-bytes.ts";
 import { type Entry, isTable, PAGE_BYTES, readEntries } from "./line-entries.ts";
 import { type CsvOptions, type JsonLinesOptions, type LineSettings, lineSettings } from "./line-options.ts";
+import {
+  type Group,
+  isLinePart,
+  type ListedText,
+  linePartition,
+  linePartOf,
+  lineParts,
+  type Piece,
+} from "./line-partitions.ts";
+import { lineStartIn } from "./line-start.ts";
+import { ListedObjects } from "./listed-objects.ts";
 import { ObjectBytes } from "./object-bytes.ts";
+import { partitionsOption, WHOLE_SOURCE } from "./partition-limits.ts";
 import { regionOption } from "./region-option.ts";
 import { type BucketName, bucketAtSynth, bucketNameOf, checkBucketOption, checkKeyText } from "./s3-bucket.ts";
 import { listObjects, listRight, S3_FIXES } from "./s3-listing.ts";
+import { sampledKeyRanges } from "./s3-partitions.ts";
 import { serviceRefusal } from "./service-refusal.ts";
-import type { Cursor, Page, ReadContext, Source, SourceRight } from "./source.ts";
+import type { Cursor, Page, Partition, PartitionContext, ReadContext, Source, SourceRight } from "./source.ts";
 
 /** Which objects `s3Lines` reads. */
 export interface S3LinesPlace {
@@ -20,13 +33,18 @@ export interface S3LinesPlace {
   readonly bucket: BucketName;
   /** The key of the one object to read. Give either `key` or `prefix`. */
   readonly key?: string;
-  /** Reads all objects whose keys begin with this text, one after the other in the order of the keys. */
+  /** Reads all objects whose keys begin with this text, in the order of the keys. */
   readonly prefix?: string;
   /**
    * How the objects are compressed. `"gzip"` reads each object as a stream from its start: a resumed run decompresses the
    * part again that it has read. Default `"none"`.
    */
   readonly compression?: "none" | "gzip";
+  /**
+   * The most partitions: 1 to 10,000. Default 1,000. A partition has at least 32 MiB, so most sources have fewer. `1` reads
+   * the source as one part.
+   */
+  readonly partitions?: number;
   /** The region of the bucket. Default: the region of the function, or of your AWS configuration. */
   readonly region?: string;
 }
@@ -34,7 +52,7 @@ export interface S3LinesPlace {
 /** Options of `s3Lines`: which objects, and how they hold their items. */
 export type S3LinesOptions = S3LinesPlace & (JsonLinesOptions | CsvOptions);
 
-const OWN_KEYS = ["bucket", "key", "prefix", "compression", "region"];
+const OWN_KEYS = ["bucket", "key", "prefix", "compression", "partitions", "region"];
 
 /**
  * Makes a source from objects of S3 with one item in each line: JSON Lines or CSV. It reads the formats exactly as
@@ -46,8 +64,12 @@ const OWN_KEYS = ["bucket", "key", "prefix", "compression", "region"];
  * the text, and a slice that continues in the middle decompresses the object again up to there, and reads its bytes from
  * S3 again. The run warns when that takes 30 s, and fails when it takes 60 s.
  *
- * **Changes.** Each request asks for the ETag that the object had when the run began to read it. If the object has
- * changed, the run fails, so a run never mixes two versions.
+ * **Partitions.** Several producers read parts of the source at the same time: large objects without compression in pieces
+ * that begin at a line, and small objects in groups. A CSV object is only read in pieces with `quote: false`, because
+ * otherwise a quoted field can have line ends.
+ *
+ * **Changes.** Each request asks for the ETag that the object had when the run listed it. If the object has changed, the run
+ * fails, so a run never mixes two versions.
  *
  * **Rights.** The producer of a deployed workflow gets `s3:GetObject` on the key, or on the keys with the prefix. With
  * `prefix`, it also gets `s3:ListBucket` for exactly this prefix. If the objects are encrypted with a KMS key of yours,
@@ -73,8 +95,11 @@ export function s3Lines(options: S3LinesOptions): Source {
   return s3LinesWith(options, { now: () => performance.now() });
 }
 
-/** `s3Lines` with a clock, for tests. */
-export function s3LinesWith(options: S3LinesOptions, { now }: { readonly now: () => number }): Source {
+/** `s3Lines` with a clock, and with the least bytes of a partition, for tests. */
+export function s3LinesWith(
+  options: S3LinesOptions,
+  { now, leastBytes }: { readonly now: () => number; readonly leastBytes?: number | undefined },
+): Source {
   const settings = lineSettings(options, "s3Lines", OWN_KEYS);
   const { bucket, key, prefix, compression = "none", format } = options;
   checkBucketOption(bucket);
@@ -82,17 +107,76 @@ export function s3LinesWith(options: S3LinesOptions, { now }: { readonly now: ()
   if (compression !== "none" && compression !== "gzip") {
     throw new ConfigurationError(`compression must be "none" or "gzip", but is ${show(compression)}`);
   }
+  const parts = partitionsOption(options.partitions, LINE_PARTITIONS);
   const reader = new S3Reader(regionOption(options.region));
+  const walkIn = (context: ReadContext): Walk => {
+    return { reader, bucket: bucketNameOf(bucket, process.env), settings, compression, now, context };
+  };
+  // A line begins after each line end, unless it is inside quotes.
+  const isDivisible = compression === "none" && settings.format.quote === undefined;
   return {
     ...settings.fieldsFrom,
     rights: (environment) => rightsOf(bucketAtSynth(bucket, environment), key, prefix),
+    ...(parts > 1 &&
+      (isDivisible || key === undefined) && {
+        partitions: async (context: PartitionContext) => {
+          const walk = walkIn(context);
+          const division = { parts, isDivisible, leastBytes };
+          return key === undefined
+            ? await partitionsBelow(walk, prefix ?? "", division)
+            : await partitionsOfObject(walk, key, division);
+        },
+      }),
     async *pages(cursor, context) {
-      const walk: Walk = { reader, bucket: bucketNameOf(bucket, process.env), settings, compression, now, context };
-      const start = cursor === undefined ? undefined : readCursor(cursor);
-      const texts = key === undefined ? textsBelow(walk, prefix ?? "", start) : textAt(walk, key, start);
-      yield* pagesOf(texts, walk, { isStart: cursor === undefined, isOne: key !== undefined, format });
+      const walk = walkIn(context);
+      const part = linePartOf(context.partition);
+      const start = cursor === undefined || isLinePart(cursor) ? undefined : readCursor(cursor);
+      const texts =
+        part !== undefined && "piece" in part
+          ? textOfPiece(walk, part.piece, start)
+          : key === undefined
+            ? textsBelow(walk, prefix ?? "", start, part?.group)
+            : textAt(walk, key, start);
+      const isOne = key !== undefined && part === undefined;
+      yield* pagesOf(texts, walk, { isStart: cursor === undefined, isOne, format });
     },
   };
+}
+
+/** Without the option, a source of lines has at most this many partitions. */
+const LINE_PARTITIONS = 1_000;
+/** How many responses are listed to find the objects. If there are more, ranges of keys divide the source. */
+const MOST_LISTINGS = 100;
+
+interface LineDivision {
+  readonly parts: number;
+  readonly isDivisible: boolean;
+  readonly leastBytes?: number | undefined;
+}
+
+/** The partitions of the objects below a prefix. One part is no division: it is read as a source without partitions is. */
+async function partitionsBelow(walk: Walk, prefix: string, division: LineDivision): Promise<readonly Partition[]> {
+  const { reader, bucket, context } = walk;
+  const listed: ListedText[] = [];
+  let responses = 0;
+  let isAll = false;
+  for await (const { objects, isLast } of listObjects(reader, { bucket, prefix, part: {} })(context)) {
+    listed.push(...objects.map(({ key, etag, size }) => ({ key, etag, size })));
+    isAll = isLast;
+    responses += 1;
+    if (responses === MOST_LISTINGS) break;
+  }
+  const parts = isAll ? lineParts(listed, division) : undefined;
+  if (parts !== undefined) return parts.length > 1 ? parts.map(linePartition) : [{ id: WHOLE_SOURCE }];
+  const ranges = await sampledKeyRanges(reader, { bucket, prefix, part: {} }, division.parts, context.signal);
+  return ranges.map((group, index) => linePartition({ group }, index));
+}
+
+/** The partitions of one object. */
+async function partitionsOfObject(walk: Walk, key: string, division: LineDivision): Promise<readonly Partition[]> {
+  const object = await headOf(walk, key);
+  const parts = lineParts([{ key, ...object }], division) ?? [];
+  return parts.length > 1 ? parts.map(linePartition) : [{ id: WHOLE_SOURCE }];
 }
 
 function checkPlace(key: string | undefined, prefix: string | undefined): void {
@@ -136,6 +220,8 @@ interface Text {
   readonly size: number;
   /** Absent: at its first item. */
   readonly place?: Place | undefined;
+  /** Which lines to read: those that begin in these bytes. Absent: all. */
+  readonly piece?: Pick<Piece, "from" | "to"> | undefined;
   readonly bytes: ObjectBytes;
 }
 
@@ -166,50 +252,77 @@ function readCursor(cursor: Cursor): Start {
 const SMALL_BYTES = 256 * 1_024;
 const READ_AHEAD = 8;
 
-/** The texts of the objects below a prefix, in the order of their keys. */
-async function* textsBelow(walk: Walk, prefix: string, start: Start | undefined): AsyncGenerator<Text> {
-  if (start !== undefined && "key" in start) yield textOf(walk, start, start);
-  const after = start === undefined ? undefined : "key" in start ? start.key : start.after;
-  const part = after === undefined ? {} : { after };
+/** The texts of the objects below a prefix, or of a group of them, in the order of their keys. */
+async function* textsBelow(
+  walk: Walk,
+  prefix: string,
+  start: Start | undefined,
+  group: Group | undefined,
+): AsyncGenerator<Text> {
+  if (start !== undefined && "key" in start) yield textOf(walk, start, { place: start });
+  const before = start === undefined ? undefined : "key" in start ? start.key : start.after;
+  const after = before ?? group?.after;
+  const part = { ...(after !== undefined && { after }), ...(group?.upTo !== undefined && { upTo: group.upTo }) };
   const { reader, bucket, context } = walk;
-  let any = start !== undefined;
+  const listed =
+    group?.tags === undefined ? undefined : new ListedObjects(group.tags, before, `s3://${bucket}/${prefix}`);
+  let any = start !== undefined || group !== undefined;
   for await (const { objects } of listObjects(reader, { bucket, prefix, part })(context)) {
     any ||= objects.length > 0;
-    const texts = objects.map((object) => textOf(walk, object));
+    const wanted = listed === undefined ? objects : objects.filter((object) => listed.has(object));
+    const texts = wanted.map((object) => textOf(walk, object));
     for (let text = texts.shift(); text !== undefined; text = texts.shift()) {
       for (const each of [text, ...texts.slice(0, READ_AHEAD - 1)]) if (each.size <= SMALL_BYTES) each.bytes.prefetch();
       yield text;
     }
   }
+  listed?.end();
   if (!any) context.warn(`no object of the bucket ${bucket} has a key that begins with ${show(prefix)}`);
+}
+
+/** The text of a piece of an object. */
+async function* textOfPiece(walk: Walk, piece: Piece, start: Start | undefined): AsyncGenerator<Text> {
+  if (start !== undefined && (!("key" in start) || start.key !== piece.key || start.etag !== piece.etag)) {
+    throw wrongKey(start, piece.key);
+  }
+  yield textOf(walk, piece, { piece, place: start });
 }
 
 /** The text of one object. */
 async function* textAt(walk: Walk, key: string, start: Start | undefined): AsyncGenerator<Text> {
   if (start !== undefined) {
-    if ("after" in start || start.key !== key) {
-      throw new SourceError(
-        `the cursor ${show(start)} does not belong to the key ${show(key)}: the workflow's source was probably replaced. ` +
-          "Start a new run",
-      );
-    }
-    return yield textOf(walk, start, start);
+    if ("after" in start || start.key !== key) throw wrongKey(start, key);
+    return yield textOf(walk, start, { place: start });
   }
-  const { reader, bucket, context } = walk;
-  const object = await reader.head(bucket, key, context.signal).catch((thrown) => {
-    throw readFailure(thrown, walk, key, MISSING);
-  });
-  yield textOf(walk, { key, ...object });
+  yield textOf(walk, { key, ...(await headOf(walk, key)) });
 }
 
-function textOf(walk: Walk, { key, etag, size }: Pick<Text, "key" | "etag" | "size">, place?: Place): Text {
+const wrongKey = (start: Start, key: string): SourceError =>
+  new SourceError(
+    `the cursor ${show(start)} does not belong to the key ${show(key)}: the workflow's source was probably replaced. ` +
+      "Start a new run",
+  );
+
+/** The size and the ETag of an object. */
+async function headOf(walk: Walk, key: string) {
+  const { reader, bucket, context } = walk;
+  return await reader.head(bucket, key, context.signal).catch((thrown) => {
+    throw readFailure(thrown, walk, key, MISSING);
+  });
+}
+
+function textOf(
+  walk: Walk,
+  { key, etag, size }: ListedText,
+  { place, piece }: { readonly place?: Place | undefined; readonly piece?: Text["piece"] } = {},
+): Text {
   const { reader, bucket, context } = walk;
   const read = (start: number, end: number) =>
     reader.read({ bucket, key, etag }, start, end, context.signal).catch((thrown) => {
       throw readFailure(thrown, walk, key);
     });
-  const isFar = place !== undefined && place.byte >= SMALL_BYTES && walk.compression === "none";
-  return { key, etag, size, place, bytes: new ObjectBytes(size, read, isFar) };
+  const isFar = (place?.byte ?? piece?.from ?? 0) >= SMALL_BYTES && walk.compression === "none";
+  return { key, etag, size, place, piece, bytes: new ObjectBytes(size, read, { headOnly: isFar, end: piece?.to }) };
 }
 
 /** What an object says when it is opened and has no items. */
@@ -236,8 +349,21 @@ async function* entriesOf(walk: Walk, text: Text, opened: (text: OpenText) => vo
     const first = readFrom(layout.start);
     const { decode, withoutItems } = await format.open(first, name, layout);
     opened({ name, withoutItems });
-    const reader = text.place === undefined ? first : readFrom({ byte: text.place.byte, line: text.place.line });
-    yield* readEntries(reader, { format, decode, name, limit, encoding });
+    const { piece } = text;
+    const isInside = piece !== undefined && piece.from > first.place.byte;
+    let start: Place | undefined;
+    if (text.place !== undefined) start = { byte: text.place.byte, line: text.place.line };
+    else if (isInside) {
+      const byte = await lineStartIn(file, piece, layout);
+      if (byte === undefined) return;
+      start = { byte, line: 1 };
+    }
+    const reader = start === undefined ? first : readFrom(start);
+    const entries = readEntries(reader, { format, decode, name, limit, encoding, countsLines: !isInside });
+    for await (const entry of entries) {
+      if (piece !== undefined && entry.place.byte >= piece.to) return;
+      yield entry;
+    }
   } finally {
     gunzipped?.close();
   }

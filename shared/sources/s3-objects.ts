@@ -8,7 +8,7 @@ import { partitionsOption } from "./partition-limits.ts";
 import { regionOption } from "./region-option.ts";
 import { type BucketName, bucketAtSynth, bucketNameOf, checkBucketOption, checkKeyText } from "./s3-bucket.ts";
 import { type ListedPart, listObjects, listRight } from "./s3-listing.ts";
-import { rangePartitions, S3_PARTITIONS } from "./s3-partitions.ts";
+import { rangePartition, S3_PARTITIONS, sampledKeyRanges } from "./s3-partitions.ts";
 import type { Cursor, Page, PartitionContext, Source } from "./source.ts";
 
 /** Options of `s3Objects`. */
@@ -90,8 +90,10 @@ export function s3Objects(options: S3ObjectsOptions): Source<S3Object> {
   return {
     rights: (environment) => [listRight(bucketAtSynth(bucket, environment), prefix)],
     ...(parts > 1 && {
-      partitions: ({ signal }: PartitionContext) =>
-        rangePartitions(reader, { bucket: bucketNameOf(bucket, process.env), prefix, part }, parts, signal),
+      partitions: async ({ signal }: PartitionContext) => {
+        const keys = { bucket: bucketNameOf(bucket, process.env), prefix, part };
+        return (await sampledKeyRanges(reader, keys, parts, signal)).map(rangePartition);
+      },
     }),
     async *pages(cursor, context) {
       const name = bucketNameOf(bucket, process.env);

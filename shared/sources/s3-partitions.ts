@@ -2,7 +2,7 @@ import type { S3Reader } from "../aws/s3-objects.ts";
 import { compareUtf8, type KeyRange } from "./key-ranges.ts";
 import { type FirstKeys, sampledRanges } from "./key-sample.ts";
 import { type ListedKeys, listObjects } from "./s3-listing.ts";
-import type { Cursor, Partition } from "./source.ts";
+import type { Partition } from "./source.ts";
 
 /** Without the option, a source in S3 has at most this many partitions. */
 export const S3_PARTITIONS = 200;
@@ -20,12 +20,12 @@ const LONGEST_KEY_BYTES = 900;
  *
  * @throws {SourceError} S3 refused a request, or did not answer in the order of the keys.
  */
-export async function rangePartitions(
+export async function sampledKeyRanges(
   reader: S3Reader,
   { bucket, prefix, part }: ListedKeys,
   parts: number,
   signal: AbortSignal,
-): Promise<readonly Partition[]> {
+): Promise<readonly KeyRange<string>[]> {
   let isFirst = true;
   const list = async (after: string | undefined): Promise<FirstKeys> => {
     // If one response has all keys, the source is not divided.
@@ -38,7 +38,7 @@ export async function rangePartitions(
     }
     return { keys: [], isLast: true };
   };
-  const ranges = await sampledRanges({
+  return await sampledRanges({
     prefix,
     after: part.after,
     parts,
@@ -47,13 +47,12 @@ export async function rangePartitions(
     list,
     compare: compareUtf8,
   });
-  return ranges.map((range, index) => ({ id: idOf(range, index), cursor: cursorOf(range) }));
 }
 
-/** The cursor of a range. */
-export const cursorOf = ({ after, upTo }: KeyRange<string>): { readonly [name: string]: Cursor } => ({
-  ...(after !== undefined && { after }),
-  ...(upTo !== undefined && { upTo }),
+/** The partition of a range of keys. */
+export const rangePartition = (range: KeyRange<string>, index: number): Partition => ({
+  id: idOf(range, index),
+  cursor: { ...range },
 });
 
 /** A name that says which keys failed, in messages about the partition. */

@@ -19,7 +19,21 @@ export const s3Error = (name: string, message = name, headers: Record<string, st
 /** Encodes a key as S3 does when a listing asks for URL encoding. */
 const encode = (key: string) => encodeURIComponent(key).replaceAll("%20", "+").replaceAll("%2F", "/");
 
-const byUtf8 = (left: string, right: string) => Buffer.compare(Buffer.from(left), Buffer.from(right));
+/** The UTF-8 bytes of keys, each of them as one character. */
+const bytesOfKeys = new Map<string, string>();
+function bytesOf(key: string): string {
+  const known = bytesOfKeys.get(key);
+  if (known !== undefined) return known;
+  const bytes = Buffer.from(key).toString("latin1");
+  bytesOfKeys.set(key, bytes);
+  return bytes;
+}
+
+/** The order of the keys' UTF-8 bytes. */
+function byUtf8(left: string, right: string): number {
+  const [one, other] = [bytesOf(left), bytesOf(right)];
+  return one < other ? -1 : Number(one > other);
+}
 
 /** A bucket in the place of S3: each client of the process reads from it until `restore()`. */
 export class FakeS3 {
@@ -60,6 +74,7 @@ export class FakeS3 {
   /** Forgets all objects and requests. */
   empty(): void {
     this.objects.clear();
+    bytesOfKeys.clear();
     this.mock.resetHistory();
   }
 

@@ -1,6 +1,6 @@
 import { ListObjectsV2Command } from "@aws-sdk/client-s3";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { ConfigurationError, s3Objects } from "../../../shared/index.ts";
+import { ConfigurationError, s3Lines, s3Objects } from "../../../shared/index.ts";
 import { boundaryIn } from "../../../shared/sources/key-boundaries.ts";
 import { compareUtf8, type KeyRange } from "../../../shared/sources/key-ranges.ts";
 import { sampledRanges } from "../../../shared/sources/key-sample.ts";
@@ -139,9 +139,13 @@ describe("s3Objects", () => {
     expect(() => s3Objects({ bucket: "uploads", partitions: 10_000 })).not.toThrow();
   });
 
-  test("a directory bucket is refused before it is listed, also if a variable names it", () => {
-    const source = s3Objects({ bucket: () => "logs--use1-az4--x-s3" });
-    expect(() => source.partitions?.(readContext())).toThrow("does not list its keys in order");
+  test("a directory bucket is refused before it is listed, also if a variable names it", async () => {
+    for (const source of [
+      s3Objects({ bucket: () => "logs--use1-az4--x-s3" }),
+      s3Lines({ bucket: () => "logs--use1-az4--x-s3", prefix: "", format: "jsonl" }),
+    ]) {
+      await expect(source.partitions?.(readContext())).rejects.toThrow("does not list its keys in order");
+    }
     expect(s3.mock.calls()).toHaveLength(0);
   });
 
