@@ -14,6 +14,8 @@ export interface RunToPlan {
   readonly itemBytes: number;
   /** How long a page of the source takes to read. */
   readonly pageMilliseconds: number;
+  /** How many partitions the source has. Default: it is read as one part. */
+  readonly partitions?: number | undefined;
   readonly taskMilliseconds: number;
   /** By which share of the average a task is shorter or longer, at most. */
   readonly spread: number;
@@ -72,6 +74,13 @@ const MODELLED = { environments: 10, leastItems: 8_000, itemsPerSlot: 12, mostIt
  */
 const PRODUCER_PER_SECOND = 5_000;
 
+/**
+ * What a partition and a lane of a run need, beside their pages. Metered with `bench/workflows/pages.ts`: 8,000 items in 2, 8, 32
+ * and 80 partitions, against the same items as one part.
+ */
+const PER_PARTITION = { updates: 20, reads: 6, sqs: 1 } as const;
+const PER_LANE = { sqs: 6, invocations: 2 } as const;
+
 /** The envelope of a message without its item. */
 const ENVELOPE_BYTES = 180;
 /** https://aws.amazon.com/sqs/pricing/ */
@@ -103,8 +112,8 @@ export function estimate(run: RunToPlan): Estimate {
   const pages = Math.ceil(run.items / run.itemsPerSourcePage);
   const bounds: readonly (readonly [Bound, number])[] = [
     [run.perSecond === undefined || !isPaced(run) ? "concurrency" : "rate limit", work],
-    ["source", (pages * run.pageMilliseconds) / 1_000],
-    ["producer", run.items / PRODUCER_PER_SECOND],
+    ["source", (pages * run.pageMilliseconds) / 1_000 / lanesOf(run)],
+    ["producer", run.items / PRODUCER_PER_SECOND / lanesOf(run)],
   ];
   const [bound, seconds] = bounds.reduce((slowest, each) => (each[1] > slowest[1] ? each : slowest));
   return {
@@ -114,6 +123,10 @@ export function estimate(run: RunToPlan): Estimate {
     random: delivery(run, modelled.random, seconds),
   };
 }
+
+/** How many partitions are read at the same time. */
+const lanesOf = ({ partitions = 1, topology }: RunToPlan): number =>
+  Math.max(1, Math.min(partitions, topology.producer.environments - 1));
 
 /** Whether the rate limit, and not the slots, decides how many tasks start. */
 const isPaced = ({ perSecond = Number.POSITIVE_INFINITY, topology, taskMilliseconds }: RunToPlan): boolean =>
@@ -187,8 +200,12 @@ function delivery(run: RunToPlan, fleet: FleetCounts, seconds: number): PlannedD
   const fills = Math.max(0, Math.ceil((items - topology.maxBacklog) / (topology.maxBacklog / 2)));
   const slices = Math.max(fills, Math.ceil(seconds / topology.producer.sliceSeconds) - 1, 0) * (fills > 0 ? 1 : 0);
   const sends = Math.ceil(items / perRequest);
+  const { partitions = 0 } = run;
+  const lanes = partitions === 0 ? 0 : lanesOf(run);
   const sqs =
     ONCE.sqs +
+    partitions * PER_PARTITION.sqs +
+    lanes * PER_LANE.sqs +
     sends +
     4 * slices +
     fleet.receives +
@@ -201,12 +218,18 @@ function delivery(run: RunToPlan, fleet: FleetCounts, seconds: number): PlannedD
   const limitUpdates = Math.min(activeSeconds + seconds, (MOST_LIMIT_UPDATES_PER_SECOND + 1) * seconds);
   // A page is written, gets a checkpoint, and is entered into its block when it is complete.
   const updates =
-    ONCE.updates + 3 * pages + 2 * Math.ceil(pages / PAGES_PER_BLOCK) + 2 * slices + fleet.outcomeWrites + limitUpdates;
-  const reads = ONCE.reads + fleet.runReads;
+    ONCE.updates +
+    partitions * PER_PARTITION.updates +
+    3 * pages +
+    2 * Math.ceil(pages / PAGES_PER_BLOCK) +
+    2 * slices +
+    fleet.outcomeWrites +
+    limitUpdates;
+  const reads = ONCE.reads + partitions * PER_PARTITION.reads + fleet.runReads;
   // The compaction reads each object once.
   const objects = keepsResults ? fleet.resultObjects : 0;
   const s3Writes = keepsResults ? objects * 1.002 + 4 : 0;
-  const invocations = ONCE.invocations + fleet.invocations + slices;
+  const invocations = ONCE.invocations + lanes * PER_LANE.invocations + fleet.invocations + slices;
 
   const extraChunks = (count: number, bytes: number) => count * (Math.max(1, Math.ceil(bytes / BILLED_BYTES)) - 1);
   const billed =
@@ -216,7 +239,7 @@ function delivery(run: RunToPlan, fleet: FleetCounts, seconds: number): PlannedD
   const limitUnits =
     run.perSecond === undefined ? 1 : 1 + Math.ceil((SHARE_BYTES * topology.environments) / WRITE_UNIT_BYTES);
   const { sqs: sqsPrices, lambda, dynamoDb, s3 } = PRICES;
-  const producerSeconds = items / PRODUCER_PER_SECOND + 2;
+  const producerSeconds = items / PRODUCER_PER_SECOND + 2 * Math.max(1, lanes);
   const gigabyteSeconds =
     activeSeconds * (topology.consumer.memoryMb / 1_024) + producerSeconds * (topology.producer.memoryMb / 1_024);
   const dollars = {

@@ -61,6 +61,7 @@ export async function planOf(
     itemsPerSourcePage: Math.max(1, source.page.items),
     itemBytes: source.page.bytesPerItem,
     pageMilliseconds: source.page.seconds * 1_000,
+    partitions: source.partitions,
     taskMilliseconds: taskSeconds * 1_000,
     spread,
     perSecond,

@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { NODE_FLAGS } from "../../shared/base/node-flags.ts";
 import {
   dynamoDbScan,
   type Page,
@@ -41,6 +42,12 @@ export interface Walked {
   /** The most memory of the reading process until a tenth of the items was read, and until the end. */
   readonly megabytesAtTenth: number;
   readonly megabytesAtPeak: number;
+  /**
+   * What the reading process still held after a garbage collection, in its heap and outside of it: after a tenth of the items,
+   * and at most after each later tenth. 0 in a process that cannot be told to collect.
+   */
+  readonly heldMegabytesAtTenth: number;
+  readonly heldMegabytesAtPeak: number;
   readonly seconds: number;
 }
 
@@ -71,11 +78,22 @@ function open(walked: WalkedSource): { readonly source: Source; readonly numberO
   }
 }
 
+const TENTHS = 10;
+
+/** The bytes that are in use after a garbage collection. */
+function heldBytes(): number {
+  if (globalThis.gc === undefined) return 0;
+  globalThis.gc();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
 /** Reads a source from its beginning to its end, as a producer does: page after page, and nothing is kept. */
 export async function walk({ source: walked, items }: Walk): Promise<Walked> {
   const { source, numberOf } = open(walked);
   const seen = new Uint8Array(items);
   const found = { items: 0, twice: 0, unreadable: 0 };
+  const held: number[] = [];
   let atTenth = 0;
   // `process.resourceUsage().maxRSS` of a child process begins with the memory of its parent.
   let peak = 0;
@@ -92,21 +110,28 @@ export async function walk({ source: walked, items }: Walk): Promise<Walked> {
       }
     }
     peak = Math.max(peak, process.memoryUsage.rss());
-    if (atTenth === 0 && found.items >= items / 10) atTenth = peak;
+    if (found.items < ((held.length + 1) * items) / TENTHS) continue;
+    if (held.length === 0) atTenth = peak;
+    held.push(heldBytes());
   }
   return {
     ...found,
     missing: seen.reduce((missing, each) => missing + (each === 0 ? 1 : 0), 0),
     megabytesAtTenth: Math.round(atTenth / 2 ** 20),
     megabytesAtPeak: Math.round(peak / 2 ** 20),
+    heldMegabytesAtTenth: Math.round((held[0] ?? 0) / 2 ** 20),
+    heldMegabytesAtPeak: Math.round(Math.max(0, ...held) / 2 ** 20),
     seconds: Math.round(performance.now() - begunAt) / 1_000,
   };
 }
 
-/** `walk` in a process of its own, whose memory is that of the source alone. */
+/** The heap of a producer with 512 MB. */
+const HEAP_FLAG = "--max-old-space-size=460";
+
+/** `walk` in a process of its own, whose memory is that of the source alone. It has Node's flags of a producer. */
 export async function walkAlone(walked: Walk): Promise<Walked> {
   const child = fork(fileURLToPath(import.meta.url), [JSON.stringify(walked)], {
-    execArgv: ["--no-warnings"],
+    execArgv: ["--no-warnings", "--expose-gc", HEAP_FLAG, ...NODE_FLAGS],
     env: { ...process.env, SLUICE_TEST_WALKS: "1" },
   });
   const [result] = (await Promise.race([

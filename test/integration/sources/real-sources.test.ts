@@ -20,15 +20,20 @@ const isFull = process.env.SLUICE_REAL_SOURCES === "full";
 const SIZES = isFull
   ? { lines: 4_100_000, rowsOfCsv: 500_000, keys: 300_000, items: 200_000, rows: 1_000_000 }
   : { lines: 20_000, rowsOfCsv: 5_000, keys: 1_200, items: 1_000, rows: 5_000 };
-/** What a source may need more at its end than after a tenth of its items. */
-const GROWTH_MEGABYTES = 60;
+/** What a source may hold more at its end than after a tenth of its items. */
+const GROWTH_MEGABYTES = 10;
+/** The memory of a producer. */
+const MEMORY_MEGABYTES = 512;
 const HOUR_MILLISECONDS = 3_600_000;
 
 async function isExact(walked: Walk): Promise<Walked> {
   const found = await (isFull ? walkAlone(walked) : walk(walked));
   if (isFull) console.log(JSON.stringify({ ...walked.source, ...found }));
   expect(found).toMatchObject({ items: walked.items, twice: 0, missing: 0, unreadable: 0 });
-  if (isFull) expect(found.megabytesAtPeak - found.megabytesAtTenth).toBeLessThan(GROWTH_MEGABYTES);
+  if (isFull) {
+    expect(found.heldMegabytesAtPeak - found.heldMegabytesAtTenth).toBeLessThan(GROWTH_MEGABYTES);
+    expect(found.megabytesAtPeak).toBeLessThan(MEMORY_MEGABYTES);
+  }
   return found;
 }
 

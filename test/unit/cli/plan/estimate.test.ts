@@ -49,6 +49,29 @@ describe("a plan has the requests of metered runs within 5 % and their time with
     expect(estimate(seconds).seconds / 20.12).toBeLessThan(1.1);
   });
 
+  // 8,000 items in pages of 100, with tasks of 250 ms, in so many partitions: metered with `bench/workflows/pages.ts`.
+  test.each([
+    [1, 2_648 + 1_224],
+    [2, 2_659 + 1_279],
+    [8, 2_709 + 1_448],
+    [32, 2_703 + 2_123],
+    [80, 2_768 + 3_126],
+  ])("%s partitions", (partitions, measured) => {
+    const producers = Math.min(8, partitions);
+    const divided = { ...run, partitions, itemsPerSourcePage: 100, spread: 0 };
+    const { sqs, dynamoDb } = estimate({ ...divided, topology: topology({ ...options, producers }) }).ordered.requests;
+    expect((sqs + dynamoDb) / measured).toBeGreaterThan(0.95);
+    expect((sqs + dynamoDb) / measured).toBeLessThan(1.05);
+  });
+
+  test("the lanes of a run read its partitions at the same time", () => {
+    const slow = { ...run, pageMilliseconds: 3_000, topology: topology({ ...options, producers: 8 }) };
+    const secondsOf = (partitions: number | undefined) => estimate({ ...slow, partitions }).seconds;
+    expect([undefined, 1, 3, 8, 80].map(secondsOf)).toEqual(
+      [120, 120, 40, 40.3, 40.3].map((s) => expect.closeTo(s, 0)),
+    );
+  });
+
   // The row `results-storage`, which counts the objects of the product's own code.
   test.each([
     ["ordered", 33.36, 0.05],
