@@ -7,9 +7,9 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
 import type { Overview } from "../../ui/server/api.ts";
-import type { Place } from "../../ui/server/place.ts";
 import { PrivateFiles } from "../../ui/server/private-files.ts";
 import { type Dashboard, startDashboard } from "../../ui/server/server.ts";
+import { fakePlace } from "../helpers/fake-place.ts";
 import { CHROMIUM, launchChromium } from "./chromium.ts";
 import { openPage } from "./dashboard-world.ts";
 
@@ -53,18 +53,8 @@ const deadLetter = (number: number): DeadLetter => ({
 });
 
 /** A stack with 100,000 dead letters, without the stack. */
-const never = () => Promise.reject(new Error("not in this test"));
-const place: Place = {
+const place = fakePlace({
   overview,
-  refresh: async () => {},
-  samplesOf: () => ({ read: async () => [] }),
-  detail: never,
-  results: never,
-  partitions: never,
-  durations: async () => null,
-  logs: never,
-  download: async function* () {},
-  command: async () => "changed",
   load: async ({ see, onProgress }) => {
     for (let number = 0; number < MANY; number++) {
       see(deadLetter(number));
@@ -72,11 +62,7 @@ const place: Place = {
     }
     return { message: `${MANY} dead letters loaded.` };
   },
-  check: never,
-  redrive: async () => ({ message: "redriven" }),
-  purge: async () => ({ message: "purged" }),
-  close: async () => {},
-};
+});
 
 describe.skipIf(CHROMIUM === undefined)("The dashboard of a stack that is shown without changing it", () => {
   let directory: string;

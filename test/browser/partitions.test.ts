@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -79,6 +79,33 @@ describe.skipIf(CHROMIUM === undefined)("The dashboard of a source with partitio
     await lines.getByText("greeted").first().waitFor({ state: "detached" });
     expect(await page.locator(".log-part .command code").textContent()).toContain(" --error");
     expect(await seriousViolations(page)).toEqual([]);
+    expect(faults).toEqual([]);
+  });
+
+  test("a run is cancelled after a confirmation: tasks in flight finish, and the rest is dropped", async () => {
+    const { page, faults } = opened;
+    rmSync(join(world.cli.path, "open"));
+    await page.locator(".brand").click();
+    await startRun();
+    await page.locator(".legend", { hasText: "4 in flight" }).waitFor();
+    await page.locator(".legend", { hasText: "8 pending" }).waitFor();
+    const cancel = page.getByRole("button", { name: "Cancel…" });
+    const dialog = page.getByRole("dialog");
+    await cancel.click();
+    expect(await dialog.textContent()).toMatch(/npx sluice cancel \d{8}-\d{6}-\w+/);
+    expect(await seriousViolations(page)).toEqual([]);
+    await dialog.getByRole("button", { name: "Do nothing" }).click();
+    await dialog.waitFor({ state: "detached" });
+    expect(world.cli.read(".sluice/.dashboard/audit.jsonl")).not.toContain("cancel");
+
+    await cancel.click();
+    await dialog.getByRole("button", { name: "Cancel the run" }).click();
+    await page.locator("h1 .status", { hasText: "cancelling" }).waitFor();
+    touch("open");
+    await page.locator("h1 .status", { hasText: "cancelled" }).waitFor();
+    await page.locator(".legend", { hasText: "4 done" }).waitFor();
+    await page.locator(".legend", { hasText: "8 cancelled" }).waitFor();
+    expect(world.cli.read(".sluice/.dashboard/audit.jsonl")).toMatch(/"command":"cancel".*"event":"ended"/);
     expect(faults).toEqual([]);
   });
 });

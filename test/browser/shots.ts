@@ -1,12 +1,14 @@
 /**
  * Writes the screenshots of the documentation: `npm run ui:shots`. It runs the workflow `cities`, and shows its run and its
  * failures at three widths in both themes. It needs Chromium.
+ *
+ * `npm run ui:shots -- DIRECTORY` writes every page in full to another directory, with its dialogs, to look at.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
@@ -16,13 +18,14 @@ import { toWebp } from "./webp.ts";
 
 const SIZES = [
   { width: 1280, height: 860 },
-  { width: 1024, height: 768 },
+  { width: 768, height: 900 },
   { width: 380, height: 800 },
 ] as const;
 const THEMES = ["light", "dark"] as const;
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const images = join(root, "docs/images/dashboard");
+const [, , review] = process.argv;
+const images = review === undefined ? join(root, "docs/images/dashboard") : resolve(review);
 if (CHROMIUM === undefined) process.exit(1);
 
 const directory = mkdtempSync(join(tmpdir(), "sluice-shots-"));
@@ -65,11 +68,41 @@ try {
     await shown.locator("h2", { hasText: "Causes" }).scrollIntoViewIfNeeded();
     await shown.evaluate("document.querySelector('.groups').scrollIntoView()");
   });
+  if (review !== undefined) await shootDetails();
 } finally {
   await browser.close();
   child.kill("SIGTERM");
   await once(child, "exit");
   rmSync(directory, { recursive: true, force: true });
+}
+
+/** The states that the documentation does not show. */
+async function shootDetails(): Promise<void> {
+  const openFailures = async (shown: Page) => {
+    await shown.getByRole("link", { name: /Failures of cities/ }).click();
+    await shown.locator(".letter-text").first().click();
+    await shown.locator(".timeline").waitFor();
+  };
+  await shoot("ended", async (shown) => {
+    await shown.locator(".runs a").first().click();
+    await shown.getByRole("button", { name: "Show the log" }).click();
+    await shown.locator(".log").waitFor();
+    await shown.getByRole("button", { name: "Show the first rows" }).click();
+    await shown.locator("section[aria-label=Results] table").waitFor();
+  });
+  await shoot("edit", async (shown) => {
+    await openFailures(shown);
+    await shown.getByRole("button", { name: "Edit the item" }).click();
+    const item = shown.getByLabel("The new item, as JSON");
+    await item.fill((await item.inputValue()).replace(/"name": "/, '"name": "New '));
+    await shown.getByRole("button", { name: "Check against the schema" }).click();
+    await shown.locator(".edit [role=status].note").waitFor();
+  });
+  await shoot("dialog", async (shown) => {
+    await openFailures(shown);
+    await shown.getByRole("button", { name: /^Purge/ }).click();
+    await shown.getByRole("dialog").waitFor();
+  });
 }
 
 /** Shows something at each width and in each theme, and keeps the picture. */
@@ -78,8 +111,9 @@ async function shoot(name: string, show: (page: Page) => Promise<void>): Promise
     for (const theme of THEMES) {
       const { page, context } = await openPage(browser, url, { ...size, theme });
       await show(page);
-      const path = join(images, `${name}-${size.width}-${theme}.webp`);
-      writeFileSync(path, await toWebp(browser, await page.screenshot()));
+      const path = join(images, `${name}-${size.width}-${theme}`);
+      if (review === undefined) writeFileSync(`${path}.webp`, await toWebp(browser, await page.screenshot()));
+      else await page.screenshot({ path: `${path}.png`, fullPage: name !== "dialog" });
       await context.close();
     }
   }

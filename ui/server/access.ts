@@ -55,6 +55,7 @@ export class Access {
       if (!/^application\/json\b/.test(headers["content-type"] ?? ""))
         return refused(415, "a change needs a JSON body");
     }
+    if (!URL.canParse(url, this.#origin)) return refused(400, "the request has no valid URL");
     const { pathname, searchParams } = new URL(url, this.#origin);
     const token = searchParams.get("token");
     if (isRead && pathname === "/" && token !== null && isSame(token, this.#token)) return { tag: "enter" };

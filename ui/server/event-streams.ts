@@ -2,10 +2,16 @@ import type { ServerResponse } from "node:http";
 import { toError } from "../../shared/base/errors.ts";
 import type { Overview, WorkView } from "./api.ts";
 import type { Place, SampleReader } from "./place.ts";
+import { RequestError } from "./request-error.ts";
+import { nameOf } from "./requests.ts";
 
 const TICK_MILLISECONDS = 1_000;
 /** Progress is sent at most this often. */
 const WORK_MILLISECONDS = 100;
+/** A page that takes nothing for so long that more than this waits for it is let go. It connects again by itself. */
+const MOST_WAITING_BYTES = 16 * 1_024 * 1_024;
+/** More pages than this are a mistake, such as a page that connects without end. */
+const MOST_STREAMS = 100;
 /** A stream without events sends a comment this often, so that both sides notice a lost connection. */
 const SILENT_TICKS = 10;
 
@@ -36,13 +42,18 @@ export class EventStreams {
 
   /** Adds a page. The query says which run it shows. */
   add(response: ServerResponse, query: URLSearchParams): void {
-    const [workflow, run] = [query.get("workflow"), query.get("run")];
+    if (this.#streams.size >= MOST_STREAMS) {
+      throw new RequestError(503, `${MOST_STREAMS} pages are open already: close some of them`);
+    }
+    const shown = query.has("run") ? ([nameOf(query, "workflow"), nameOf(query, "run")] as const) : undefined;
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.write("retry: 1000\n\n");
-    const samples = workflow && run ? this.#place.samplesOf(workflow, run) : undefined;
+    const samples = shown === undefined ? undefined : this.#place.samplesOf(...shown);
     const stream: Stream = { response, samples, overview: "", silentTicks: 0 };
     this.#streams.add(stream);
     response.on("close", () => this.#remove(stream));
+    // The page is gone. Its stream then closes.
+    response.on("error", () => {});
     const work = this.#work();
     if (work !== undefined) send(stream, "work", JSON.stringify(work));
     this.#timer ??= setInterval(() => void this.#tick(), TICK_MILLISECONDS);
@@ -60,6 +71,8 @@ export class EventStreams {
 
   close(): void {
     for (const { response } of this.#streams) response.end();
+    // What is being read is no longer sent.
+    this.#streams.clear();
     clearInterval(this.#timer);
     clearTimeout(this.#workTimer);
   }
@@ -104,5 +117,6 @@ export class EventStreams {
 
 function send(stream: Stream, event: string, data: string): void {
   stream.silentTicks = 0;
+  if (stream.response.writableLength > MOST_WAITING_BYTES) return void stream.response.destroy();
   stream.response.write(`event: ${event}\ndata: ${data}\n\n`);
 }

@@ -1,6 +1,6 @@
-import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { toExportLine } from "../../shared/dead-letters/export.ts";
+import { drained } from "./drained.ts";
 import type { LoadedDeadLetters } from "./loaded-dead-letters.ts";
 
 /** Sends dead letters as `dlq export` writes them: one JSON object per line, which `dlq import` reads. */
@@ -21,9 +21,7 @@ export async function sendExport(
     const deadLetter = loaded.read(id);
     if (deadLetter === undefined) continue;
     if (response.destroyed) return;
-    if (!response.write(`${toExportLine(deadLetter)}\n`)) {
-      await Promise.race([once(response, "drain"), once(response, "close")]);
-    }
+    if (!response.write(`${toExportLine(deadLetter)}\n`)) await drained(response);
   }
   response.end();
 }

@@ -138,7 +138,11 @@ export class LoadedDeadLetters {
 
   close(): void {
     closeSync(this.#descriptor);
-    rmSync(this.#file, { force: true });
+    try {
+      rmSync(this.#file, { force: true });
+    } catch {
+      // The directory was replaced by something else. Nothing of the file is left there.
+    }
   }
 
   #matching({ groups, reason, run, text }: DeadLetterFilter): Entry[] {

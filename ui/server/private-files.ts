@@ -38,8 +38,13 @@ export class PrivateFiles {
     writeFileSync(this.file("session.json"), `${JSON.stringify(session)}\n`, { mode: 0o600 });
   }
 
-  /** Appends a change to the audit log, before it is made and after it has ended. */
+  /**
+   * Appends a change to the audit log, before it is made and after it has ended. The directory is made again if it was deleted.
+   *
+   * @throws {Error} The log cannot be written, for example because the disk is full.
+   */
   audit(entry: Readonly<Record<string, unknown>>): void {
+    mkdirSync(this.path, { recursive: true, mode: 0o700 });
     const line = JSON.stringify({ at: new Date().toISOString(), ...entry });
     appendFileSync(this.file("audit.jsonl"), `${line}\n`, { mode: 0o600 });
   }

@@ -2,11 +2,11 @@ import * as z from "zod";
 import type { CommandRequest, DeadLetterFilter, ItemEdits, LogRequest, Selection, WorkRequest } from "./api.ts";
 import { RequestError } from "./request-error.ts";
 
-/** Names and ids: nothing that begins with a dash, because some become words of a command. */
+/** Names and ids: nothing that begins with a dash or a dot, because some become words of a command or parts of a path. */
 const name = z
   .string()
   .max(200)
-  .regex(/^[\w.][\w.-]*$/);
+  .regex(/^\w[\w.-]*$/);
 const filter = z.strictObject({
   groups: z.array(z.string().max(200)).max(1_000).optional(),
   reason: z.string().max(200).optional(),
@@ -57,7 +57,7 @@ export function nameOf(query: URLSearchParams, key: string): string {
 }
 
 /** The id of an item: run, partition if there are some, page and index. */
-const ITEM = /^[\w.-]+\/(p\d+\/)?\d+\/\d+$/;
+const ITEM = /^\w[\w.-]*\/(p\d+\/)?\d+\/\d+$/;
 
 /** A request for a log in a query. @throws {RequestError} It names no run, or the item is no id. */
 export function logRequestOf(query: URLSearchParams): LogRequest {

@@ -6,6 +6,7 @@ import { isSluiceError, toError } from "../../shared/base/errors.ts";
 import { Access } from "./access.ts";
 import type { ApiError, DeadLetterPage } from "./api.ts";
 import { type Assets, HTML, loadAssets } from "./assets.ts";
+import { drained } from "./drained.ts";
 import { EventStreams } from "./event-streams.ts";
 import { sendExport } from "./export-download.ts";
 import type { Place } from "./place.ts";
@@ -106,9 +107,9 @@ async function answer({
   access,
   routes,
 }: Exchange & { readonly access: Access; readonly routes: Routes }): Promise<void> {
-  for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
-  const verdict = access.check(request);
   try {
+    for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
+    const verdict = access.check(request);
     if (verdict.tag === "refused") throw new RequestError(verdict.status, verdict.message);
     if (verdict.tag === "enter") {
       response.writeHead(303, { location: "/", "set-cookie": access.setCookie }).end();
@@ -275,7 +276,7 @@ class Routes {
     });
     for (; next.done !== true; next = await rows.next()) {
       if (response.destroyed) return void (await rows.return?.());
-      if (!response.write(next.value)) await Promise.race([once(response, "drain"), once(response, "close")]);
+      if (!response.write(next.value)) await drained(response);
     }
     response.end();
   }
@@ -284,6 +285,9 @@ class Routes {
 const offsetOf = (query: URLSearchParams): number => Math.max(0, Math.floor(Number(query.get("offset"))) || 0);
 
 async function bodyOf(request: IncomingMessage): Promise<string> {
+  if (Number(request.headers["content-length"]) > MOST_BODY_BYTES) {
+    throw new RequestError(413, "the body is larger than 32 MiB");
+  }
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {

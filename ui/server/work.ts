@@ -86,12 +86,22 @@ export class DeadLetterWorks {
     try {
       const { message, refusals = [], gone = [] } = await this.#work(request, ids, signal);
       this.#loaded.get(workflow)?.remove(gone);
-      if (isChange) this.#files.audit({ ...view, event: "ended", gone: gone.length, message });
-      this.#set({ ...NO_WORK, ...this.#view, ...view, state: "done", phase: "", message, refusals });
+      const noted = isChange ? this.#note({ ...view, event: "ended", gone: gone.length, message }) : "";
+      this.#set({ ...NO_WORK, ...this.#view, ...view, state: "done", phase: "", message: message + noted, refusals });
     } catch (thrown) {
       const { message } = toError(thrown);
-      if (isChange) this.#files.audit({ ...view, event: "failed", message });
-      this.#set({ ...NO_WORK, ...this.#view, ...view, state: "failed", phase: "", message });
+      const noted = isChange ? this.#note({ ...view, event: "failed", message }) : "";
+      this.#set({ ...NO_WORK, ...this.#view, ...view, state: "failed", phase: "", message: message + noted });
+    }
+  }
+
+  /** Writes the end of a change to the audit log. Returns what the user should know if that fails: the change was made. */
+  #note(entry: Readonly<Record<string, unknown>>): string {
+    try {
+      this.#files.audit(entry);
+      return "";
+    } catch (thrown) {
+      return ` The audit log could not be written: ${toError(thrown).message}.`;
     }
   }
 

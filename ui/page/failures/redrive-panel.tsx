@@ -21,6 +21,7 @@ export function RedrivePanel({ state, overview }: { readonly state: FailuresStat
   const selected = state.selected.value;
   const editedItems = Object.keys(state.edits.value.items ?? {}).length;
   const isRunning = work.value?.state === "running";
+  const isWorking = overview.workflows.find((each) => each.workflow === workflow)?.running === true;
   const isTicked = state.ticked.value.size > 0;
   const what = isTicked
     ? `${plural(selected, "ticked dead letter")}`
@@ -76,6 +77,15 @@ export function RedrivePanel({ state, overview }: { readonly state: FailuresStat
           />
         </label>
       </div>
+      {rateOf(state) !== undefined && !isWorking && (
+        <p class="muted">
+          No engine runs here now. The dead letters go back at this rate, and then an engine starts. It processes them
+          as fast as the limits of the workflow allow. To slow it down, set a limit first:{" "}
+          <code>
+            npx sluice limit {workflow} --rate {rateOf(state)}/s
+          </code>
+        </p>
+      )}
       {state.hasEdits.value && <Check state={state} />}
       <div class="actions">
         <CommandButton

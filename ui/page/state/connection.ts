@@ -21,9 +21,20 @@ let source: EventSource | undefined;
 let retry: ReturnType<typeof setTimeout> | undefined;
 let silence: ReturnType<typeof setTimeout> | undefined;
 
-/** Connects, and again whenever the page shows another run. */
+/**
+ * Connects, and again whenever the page shows another run. A page in the background lets its connection go, because a browser
+ * has only six connections to a server, which all its pages share:
+ * https://developer.mozilla.org/en-US/docs/Web/API/EventSource
+ */
 export function keepConnected(): void {
   let shown: string | undefined;
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) return connect(shown ?? "");
+    source?.close();
+    source = undefined;
+    clearTimeout(retry);
+    clearTimeout(silence);
+  });
   effect(() => {
     const now = route.value;
     const query: Record<string, string> = now.page === "run" ? { workflow: now.workflow, run: now.run } : {};
