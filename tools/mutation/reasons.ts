@@ -118,6 +118,73 @@ export const REASONS: readonly Reason[] = [
   { change: /: \{ once: true \} =>|removeEventListener\("abort"/, reason: LISTENER },
   { change: /: \{ cause(: [\w.]+)? \} => \{\}/, reason: READ_BY_PEOPLE },
 
+  // local/sqs: the memory of receives and its gaps save reads. A row is checked again before it is delivered.
+  { file: "sqs/unwritten-receives.ts", change: /#gaps|#passed|noGap|#gapsInOrder|stoodAt/, reason: PERFORMANCE },
+  { file: "sqs/unwritten-receives.ts", change: /nextEnd\(\)|end\.visibleAt <= now => true/, reason: PERFORMANCE },
+  { file: "sqs/unwritten-receives.ts", change: /^ArrayDeclaration: \[\] =>/, reason: SAME },
+  {
+    file: "sqs/unwritten-receives.ts",
+    change: /bySequence\.values\(\)\] => \[\]/,
+    reason: "Only after 10,000 outdated receives. A test of it would take longer than the others together.",
+  },
+  {
+    file: "sqs/visible-messages.ts",
+    change: /found\.length|rows\.length|gaps\.slice|count|there\.has/,
+    reason: PERFORMANCE,
+  },
+  {
+    file: "sqs/visible-messages.ts",
+    change: /sameTime\.length|last === undefined|queue\.fifo => true/,
+    reason: PERFORMANCE,
+  },
+  // The number is an upper bound. It is counted exactly before a receive is refused because of it.
+  { file: "sqs/in-flight-messages.ts", change: /seconds > 0|held\.visibleAt <= now => true/, reason: PERFORMANCE },
+  { file: "sqs/in-flight-messages.ts", change: /held\.visibleAt <= now => held\.visibleAt < now/, reason: BORDER },
+  { file: "sqs/in-flight-messages.ts", change: /group !== null => true|^ArrayDeclaration: \[\] =>/, reason: SAME },
+  { file: "sqs/in-flight-messages.ts", change: /row (!==|===) undefined|rowAt\(row\)/, reason: DEFENCE },
+  // Waiting callers are offered messages again by a timer.
+  { file: "sqs/queue-store.ts", change: /changedAll/, reason: ANSWERED_LATER },
+  {
+    file: "sqs/receive-messages.ts",
+    change: /changed\((queue|from)\)|refreshGroupsOf\(context\.database, from/,
+    reason: PERFORMANCE,
+  },
+  { file: "sqs/receive-messages.ts", change: /^StringLiteral: "" =>|\?\? \[\]/, reason: SAME },
+  { file: "sqs/queue-store.ts", change: /#closed => (false|true)|^StringLiteral: "abort"/, reason: DEFENCE },
+  { file: "sqs/queue-store.ts", change: /attempt\(\)|countReceivable|fails with the same error/, reason: DEFENCE },
+  { file: "sqs/waiters.ts", change: /fails with the same error/, reason: DEFENCE },
+  // No queue has the id of a queue that was deleted, so its rows are never read.
+  { file: "sqs/queue-registry.ts", change: /ordered_groups|DELETE FROM \$\{table\}/, reason: PERFORMANCE },
+  { file: "sqs/queue-registry.ts", change: /name === undefined => false/, reason: SAME },
+  {
+    file: "sqs/queue-attributes.ts",
+    change: /value !== ""|parseRedrivePolicy\(value\);|"RedrivePolicy" => true/,
+    reason: DEFENCE,
+  },
+  { file: "sqs/queue-registry.ts", change: /#check\(settable/, reason: DEFENCE },
+  { file: "sqs/move-tasks.ts", change: /running\.some|#paces\.delete|changed\(from\)/, reason: PERFORMANCE },
+  { file: "sqs/move-tasks.ts", change: /"MaxResults"/, reason: READ_BY_PEOPLE },
+  {
+    file: "sqs/move-tasks.ts",
+    change: /#closed => false|^BooleanLiteral: true|pace === undefined => false/,
+    reason: DEFENCE,
+  },
+  {
+    file: "sqs/move-tasks.ts",
+    change: /allowance === 0|ordered_group !== null|\[row\] => \[\]|visible_at: now, sequence/,
+    reason: SAME,
+  },
+  { file: "sqs/request-input.ts", change: /typeof value !== "number"|name === ""|^StringLiteral: "" =>/, reason: SAME },
+  { file: "sqs/injected-faults.ts", change: /queue !== undefined => true/, reason: SAME },
+  { file: "sqs/fifo-throughput.ts", change: /queue === undefined => false/, reason: DEFENCE },
+  {
+    file: "sqs/database.ts",
+    change: /#inTransaction => true|#undos\.reverse|^BooleanLiteral: false => true/,
+    reason: DEFENCE,
+  },
+  // The position of the last name is never beyond the first one.
+  { file: "sqs/api-actions.ts", change: /^UnaryOperator: -1 => \+1/, reason: SAME },
+
   // shared/producer
   { file: "producer/backlog-sample.ts", change: /pausedItems/, reason: LOG_FIELDS },
   {
