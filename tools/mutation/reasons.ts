@@ -182,8 +182,6 @@ export const REASONS: readonly Reason[] = [
     change: /#inTransaction => true|#undos\.reverse|^BooleanLiteral: false => true/,
     reason: DEFENCE,
   },
-  // The position of the last name is never beyond the first one.
-  { file: "sqs/api-actions.ts", change: /^UnaryOperator: -1 => \+1/, reason: SAME },
 
   // shared/producer
   { file: "producer/backlog-sample.ts", change: /pausedItems/, reason: LOG_FIELDS },

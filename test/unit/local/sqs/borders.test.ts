@@ -5,6 +5,7 @@ import { QueueStore } from "../../../../local/sqs/queue-store.ts";
 import { nameFilter } from "../../../../local/sqs/request-input.ts";
 import { outcomeOf, SqsError } from "../../../../local/sqs/sqs-error.ts";
 import { allowInFlight } from "./allow-in-flight.ts";
+import { SqsRequests } from "./sqs-requests.ts";
 
 const DAY = 86_400_000;
 let now: number;
@@ -144,5 +145,21 @@ describe("a queue", () => {
     expect(() => store.createQueue("other", { VisibilityTimeout: "43201" })).toThrow();
     expect(() => store.createQueue("other", { RedrivePolicy: "{" })).toThrow();
     expect(store.hasQueue("other")).toBe(false);
+  });
+});
+
+describe("a list of queues", () => {
+  test("continues after the last name of the page before", async () => {
+    const sqs = new SqsRequests();
+    for (const QueueName of ["a", "b", "c", "d", "e"]) await sqs.output("CreateQueue", { QueueName });
+    const first = await sqs.output("ListQueues", { MaxResults: 3 });
+    const second = await sqs.output("ListQueues", { MaxResults: 3, NextToken: first.NextToken });
+    const names = [first, second].map(({ QueueUrls }) => (QueueUrls as string[]).map((url) => url.slice(-1)));
+    expect(names).toEqual([
+      ["a", "b", "c"],
+      ["d", "e"],
+    ]);
+    expect(second.NextToken).toBeUndefined();
+    sqs.close();
   });
 });
