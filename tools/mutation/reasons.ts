@@ -395,6 +395,79 @@ export const REASONS: readonly Reason[] = [
   { file: "ledger/active-runs.ts", change: /placeOf\(a\) <= placeOf\(b\)/, reason: SAME },
   // DynamoDB leaves out an attribute that is `undefined`, and so does an object without it.
   { change: /^ConditionalExpression: (\w+) !== undefined => true/, file: "ledger/compact-limits.ts", reason: SAME },
+  { change: /typeof row\.size === "number" => true/, reason: UNDEFINED },
+  { file: "ledger/attempts.ts", change: /(final|beganAt) !== undefined => true/, reason: UNDEFINED },
+  // The parts of a stored text that every writer has written.
+  { file: "ledger/compact-limits.ts", change: /^StringLiteral: "" =>/, reason: DEFENCE },
+  // A time is never later than `undefined`.
+  { file: "ledger/death-count.ts", change: /checkingUntil === undefined => false/, reason: SAME },
+  {
+    file: "ledger/death-count.ts",
+    change: /\?\.status => |run\.failure \?\? ""|^StringLiteral: "" =>/,
+    reason: DEFENCE,
+  },
+  // The consumer's function calls it. Tests of the whole engine run that function, and the unit tests do not.
+  {
+    file: "ledger/item-ledger.ts",
+    change: /new RollUp|new Outcomes/,
+    reason: "Only tests of the whole engine run it.",
+  },
+  { file: "ledger/lanes.ts", change: /<= |groups\.slice/, reason: PERFORMANCE },
+  { file: "ledger/lanes.ts", change: /\?\.plans => |row \?\? \{\}/, reason: DEFENCE },
+  { file: "ledger/lanes.ts", change: /cursor !== undefined => true/, reason: UNDEFINED },
+  // A retry entry of zero failures adds nothing to the totals.
+  { file: "ledger/outcomes.ts", change: /failures > 0|failures >= 0/, reason: PERFORMANCE },
+  { file: "ledger/outcomes.ts", change: /start <= entries|some\.length/, reason: PERFORMANCE },
+  {
+    file: "ledger/run-progress.ts",
+    change: /^ArrayDeclaration: \[\] => \["Stryker/,
+    reason:
+      "It removes an attribute that no row has, or it is the default of a parameter that the producer always gives.",
+  },
+  { change: /^ArrayDeclaration: \[\] => \["Stryker/, file: "ledger/roll-up.ts", reason: SAME },
+  { change: /^ArrayDeclaration: \[\] => \["Stryker/, file: "ledger/run-states.ts", reason: SAME },
+  // A write without a condition always returns the row.
+  { file: "ledger/roll-up.ts", change: /(row|updated|entered) !== undefined => true/, reason: DEFENCE },
+  {
+    file: "ledger/roll-up.ts",
+    change: /completed !== undefined => false|completedAt === undefined => true/,
+    reason: PERFORMANCE,
+  },
+  { file: "ledger/roll-up.ts", change: /blocks === 1 && blockTotals !== undefined => false/, reason: PERFORMANCE },
+  { file: "ledger/roll-up.ts", change: /\?\.completedAt => /, reason: DEFENCE },
+  {
+    file: "ledger/run-counts.ts",
+    change: /!run\.redriven => false|!row\.redriven => false|row\.notable\.has\(page\) => true/,
+    reason: PERFORMANCE,
+  },
+  {
+    file: "ledger/run-overview.ts",
+    change: /partition >=? 0|filter\(|!== undefined => true|id: ""|^StringLiteral: ""/,
+    reason: SAME,
+  },
+  { file: "ledger/run-overview.ts", change: /waits\.length (> 0 => true|> 0 => waits\.length >= 0)/, reason: SAME },
+  {
+    file: "ledger/run-progress.ts",
+    change: /row !== undefined => true|vanished from|row === undefined => false/,
+    reason: DEFENCE,
+  },
+  {
+    file: "ledger/run-progress.ts",
+    change: /completedAt !== undefined => true|row === undefined => true/,
+    reason: PERFORMANCE,
+  },
+  {
+    file: "ledger/run-progress.ts",
+    change: /length === 0 => false|(loop|run\.wait) === undefined => false/,
+    reason: PERFORMANCE,
+  },
+  { file: "ledger/run-progress.ts", change: /!ended => false/, reason: DEFENCE },
+  { file: "ledger/run-record.ts", change: /run: String\(row\.id\)|^StringLiteral: `/, reason: READ_BY_PEOPLE },
+  { file: "ledger/run-results.ts", change: /#announce === undefined => false/, reason: DEFENCE },
+  { file: "ledger/run-states.ts", change: /row === undefined => (true|false)|\?\.(sk|status) => /, reason: DEFENCE },
+  { file: "ledger/run-stopping.ts", change: /\{ partition: 0, page: 0 \} => \{\}/, reason: SAME },
+  { file: "ledger/run-stopping.ts", change: /block <= blockCount/, reason: PERFORMANCE },
+  { file: "ledger/same-failure.ts", change: /text\.length >= LONGEST_TEXT/, reason: BORDER },
   { file: "ledger/same-failure.ts", change: /#noted\.size|#noted\.delete/, reason: PERFORMANCE },
   { file: "ledger/death-count.ts", change: /#tolerances\.size|MOST_RUNS/, reason: PERFORMANCE },
   // `getMany` sends no request for no keys, and divides many keys itself.
