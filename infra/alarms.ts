@@ -17,7 +17,7 @@ import type { FunctionName } from "./bundling.ts";
 import type { FanOutFunction } from "./fan-out-function.ts";
 import { fanOutMetric } from "./fan-out-metrics.ts";
 import { faultyAge, faultyMinutes, oldestHealthySeconds, oldestWaitingSeconds } from "./oldest-message.ts";
-import type { Queues } from "./queues.ts";
+import type { WorkflowQueues } from "./queues.ts";
 import type { RunSchedule } from "./run-schedule.ts";
 
 export interface AlarmsProps {
@@ -25,7 +25,7 @@ export interface AlarmsProps {
   /** The name of the stack, which is a dimension of the metrics. */
   readonly stack: string;
   readonly topology: Topology;
-  readonly queues: Queues;
+  readonly queues: WorkflowQueues;
   readonly functions: Readonly<Record<FunctionName, FanOutFunction>>;
   readonly schedule: RunSchedule | undefined;
   readonly topic: ITopic | undefined;

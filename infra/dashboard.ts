@@ -1,21 +1,21 @@
 import { Duration, Names } from "aws-cdk-lib";
 import { type Alarm, AlarmStatusWidget, Dashboard, GraphWidget, type IMetric, Stats } from "aws-cdk-lib/aws-cloudwatch";
-import type { Table } from "aws-cdk-lib/aws-dynamodb";
+import type { ITable } from "aws-cdk-lib/aws-dynamodb";
 import type { Construct } from "constructs";
 import type { Topology } from "../shared/definition/topology.ts";
 import type { FunctionName } from "./bundling.ts";
 import type { FanOutFunction } from "./fan-out-function.ts";
 import { type FanOutMetricName, fanOutMetric } from "./fan-out-metrics.ts";
-import type { Queues } from "./queues.ts";
+import type { WorkflowQueues } from "./queues.ts";
 
 export interface DashboardProps {
   readonly workflow: string;
   /** The name of the stack, which is a dimension of the metrics. */
   readonly stack: string;
   readonly topology: Topology;
-  readonly queues: Queues;
+  readonly queues: WorkflowQueues;
   readonly functions: Readonly<Record<FunctionName, FanOutFunction>>;
-  readonly table: Table;
+  readonly table: ITable;
   readonly alarms: readonly Alarm[];
 }
 

@@ -22,20 +22,30 @@ export interface EncryptionKeys {
 
 const NAMES = ["queues", "table", "logs", "environment", "results"] as const satisfies (keyof EncryptionKeys)[];
 
+/** Which of the resources that a user can give the construct creates itself. */
+export type Creates = Readonly<Record<"queues" | "table" | "results", boolean>>;
+
+const OF_USERS = [
+  ["queues", "queues"],
+  ["table", "table"],
+  ["results", "bucket"],
+] as const;
+
 /**
  * The key of each kind of resource.
  *
- * @param hasOwnBucket Whether the construct creates a bucket of results.
+ * @param creates Which of the resources that a user can give the construct creates itself.
  * @throws {ConfigurationError} A name is unknown, or a key is for nothing.
  */
-export function encryptionKeys(given: IKey | EncryptionKeys | undefined, hasOwnBucket: boolean): EncryptionKeys {
+export function encryptionKeys(given: IKey | EncryptionKeys | undefined, creates: Creates): EncryptionKeys {
   if (given === undefined) return {};
   if ("keyArn" in given) return Object.fromEntries(NAMES.map((name) => [name, given]));
   rejectUnknownKeys(given, NAMES, "encryptionKey");
-  if (given.results !== undefined && !hasOwnBucket) {
+  for (const [name, what] of OF_USERS) {
+    if (given[name] === undefined || creates[name]) continue;
     throw new ConfigurationError(
-      "encryptionKey.results is the key of the bucket that the construct creates, but it creates none: remove it. A bucket " +
-        "that results.bucket names has its own key",
+      `encryptionKey.${name} is the key of the ${what} that the construct creates, but it creates none: remove it. The ${what} ` +
+        "that you give has its own key",
     );
   }
   return given;

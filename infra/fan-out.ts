@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import { Annotations, CfnOutput, RemovalPolicy, Stack, Tags, Validations } from "aws-cdk-lib";
 import type { Alarm, Dashboard } from "aws-cdk-lib/aws-cloudwatch";
-import type { Table } from "aws-cdk-lib/aws-dynamodb";
+import type { ITable } from "aws-cdk-lib/aws-dynamodb";
 import type { ISecurityGroup, IVpc, SubnetSelection } from "aws-cdk-lib/aws-ec2";
 import { EventBus, type IEventBus } from "aws-cdk-lib/aws-events";
 import type { Grant, IGrantable, IPrincipal } from "aws-cdk-lib/aws-iam";
@@ -31,11 +31,18 @@ import { noteConcurrency } from "./concurrency-notes.ts";
 import { fanOutDashboard } from "./dashboard.ts";
 import { allowAlarms, allowLogs, type EncryptionKeys, encryptionKeys } from "./encryption.ts";
 import { FanOutFunction, type FunctionNetwork } from "./fan-out-function.ts";
+import {
+  checkGivenQueues,
+  checkGivenTable,
+  type GivenQueues,
+  type GivenTable,
+  keysOfQueues,
+} from "./given-resources.ts";
 import { ledgerTable } from "./ledger-table.ts";
 import { mappings } from "./mappings.ts";
 import { networksOf } from "./network.ts";
 import { checkOwnVariables, checkVariablesSize } from "./own-variables.ts";
-import { Queues } from "./queues.ts";
+import { Queues, type WorkflowQueues } from "./queues.ts";
 import {
   acknowledgeObjects,
   checkResultsProps,
@@ -105,6 +112,14 @@ export interface FanOutProps {
    * @example { bucket: Bucket.fromBucketName(stack, "Results", "acme-results"), prefix: "prod" }
    */
   readonly results?: ResultsBucketProps;
+  /**
+   * The table of the ledger, if it must be one of yours. It has the keys `pk` and `sk`, both of the type STRING, and the TTL
+   * attribute `expiresAt`; it needs no stream. It belongs to one workflow. `synth` checks it if the app creates it. Default: a
+   * table of the construct.
+   */
+  readonly table?: GivenTable;
+  /** The queues, if they must be some of yours. See `GivenQueues`. Default: queues of the construct. */
+  readonly queues?: GivenQueues;
   /**
    * The VPC in which both functions run, for tasks that reach a database or a service there. Then let the
    * consumer reach it: `database.connections.allowDefaultPortFrom(fanOut.consumer)`. The subnets need a way to SQS,
@@ -202,7 +217,7 @@ export class FanOut extends Construct implements IGrantable {
   readonly deadLetterQueue: IQueue;
   readonly controlQueue: IQueue;
   readonly controlDeadLetterQueue: IQueue;
-  readonly table: Table;
+  readonly table: ITable;
   /** The bucket with the results of the workflow's runs. `undefined`: the workflow keeps no results. */
   readonly resultsBucket: IBucket | undefined;
   /** Empty if the property `alarms` is false. */
@@ -227,9 +242,19 @@ export class FanOut extends Construct implements IGrantable {
     if (schedule !== undefined) checkStartsAfter(schedule, Date.now());
     const permissions = props.permissions === undefined ? workflow.permissions : parsePermissions(props.permissions);
 
-    const keys = encryptionKeys(props.encryptionKey, workflow.results !== undefined && props.results === undefined);
-    const queues = new Queues(this, "Queues", { topology, encryptionKey: keys.queues, removalPolicy });
-    const table = ledgerTable(this, "Ledger", { encryptionKey: keys.table, deletionProtection, removalPolicy });
+    const keys = encryptionKeys(props.encryptionKey, {
+      queues: props.queues === undefined,
+      table: props.table === undefined,
+      results: workflow.results !== undefined && props.results === undefined,
+    });
+    if (props.queues !== undefined) checkGivenQueues(props.queues, topology, schedule !== undefined);
+    if (props.table !== undefined) checkGivenTable(props.table, deletionProtection);
+    const given = props.queues as WorkflowQueues | undefined;
+    const queues = given ?? new Queues(this, "Queues", { topology, encryptionKey: keys.queues, removalPolicy });
+    const table: ITable =
+      (props.table as ITable | undefined) ??
+      ledgerTable(this, "Ledger", { encryptionKey: keys.table, deletionProtection, removalPolicy });
+    const queueKeys = props.queues === undefined ? listed(keys.queues) : keysOfQueues(props.queues);
     if (keys.logs !== undefined) allowLogs(this, keys.logs);
     const eventBus = props.eventBus ?? EventBus.fromEventBusName(this, "DefaultEventBus", "default");
     const results =
@@ -240,7 +265,16 @@ export class FanOut extends Construct implements IGrantable {
         encryptionKey: keys.results,
         removalPolicy,
       });
-    const resources = { queues, table, eventBus, keys, results };
+    const resources = {
+      queues,
+      table,
+      eventBus,
+      queueKeys,
+      tableKey: table.encryptionKey,
+      environmentKey: keys.environment,
+      logsKey: keys.logs,
+      results,
+    };
     const functions = this.#functions(props, topology, resources, permissions ?? []);
     mappings(this, functions, queues, topology);
     const runSchedule =
@@ -250,6 +284,7 @@ export class FanOut extends Construct implements IGrantable {
         schedule,
         controlQueue: queues.controlQueue,
         topology,
+        controlQueueKey: queues.controlQueue.encryptionMasterKey,
         encryptionKey: keys.queues,
         removalPolicy,
       });
@@ -302,12 +337,12 @@ export class FanOut extends Construct implements IGrantable {
   #functions(
     props: FanOutProps,
     topology: Topology,
-    resources: Resources,
+    resources: Resources & { readonly logsKey: IKey | undefined },
     permissions: readonly ParsedPermission[],
   ): Record<FunctionName, FanOutFunction> {
     const { workflow, workflowFile, removalPolicy = RemovalPolicy.RETAIN } = props;
     const bundling = props.bundling === undefined ? workflow.bundling : bundlingSettings(props.bundling);
-    const { queues, table, eventBus, keys, results } = resources;
+    const { queues, table, eventBus, environmentKey, logsKey, results } = resources;
     const environment = functionEnvironment(topology, {
       queueUrl: queues.queue.queueUrl,
       deadLetterQueueUrl: queues.deadLetterQueue.queueUrl,
@@ -357,8 +392,8 @@ export class FanOut extends Construct implements IGrantable {
         // https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
         recursiveLoop: name === "producer" ? RecursiveLoop.ALLOW : RecursiveLoop.TERMINATE,
         environment: variables,
-        environmentKey: keys.environment,
-        logsKey: keys.logs,
+        environmentKey,
+        logsKey,
         rights: [
           ...rightsOf(name, resources, Stack.of(this)),
           ...(name === "producer" ? sourceRights.map((right) => toSourceStatement(right, Stack.of(this))) : []),
@@ -456,6 +491,8 @@ const readable = (role: Construct, arn: string): string => {
   const { "Fn::Join": [, parts] = ["", []] } = resolved as { "Fn::Join"?: [string, ({ Ref: string } | string)[]] };
   return parts.map((part) => (typeof part === "string" ? part : `<${part.Ref}>`)).join("");
 };
+
+const listed = <Value>(value: Value | undefined): readonly Value[] => (value === undefined ? [] : [value]);
 
 function checkWorkflowFile(file: string): void {
   if (isAbsolute(file) && existsSync(file)) return;

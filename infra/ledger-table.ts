@@ -1,5 +1,5 @@
 import type { RemovalPolicy } from "aws-cdk-lib";
-import { AttributeType, BillingMode, Table, TableEncryption } from "aws-cdk-lib/aws-dynamodb";
+import { AttributeType, BillingMode, type ITable, Table, TableEncryption } from "aws-cdk-lib/aws-dynamodb";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { Construct } from "constructs";
 import { EXPIRY_ATTRIBUTE, TABLE_KEYS } from "../shared/aws/table.ts";
@@ -12,9 +12,9 @@ export interface LedgerTableProps {
 }
 
 /** The table of the ledger. DynamoDB encrypts every table. */
-export function ledgerTable(scope: Construct, id: string, props: LedgerTableProps): Table {
+export function ledgerTable(scope: Construct, id: string, props: LedgerTableProps): ITable {
   const { partition, sort } = TABLE_KEYS;
-  return new Table(scope, id, {
+  const table = new Table(scope, id, {
     partitionKey: { name: partition, type: AttributeType.STRING },
     sortKey: { name: sort, type: AttributeType.STRING },
     billingMode: BillingMode.PAY_PER_REQUEST,
@@ -29,4 +29,6 @@ export function ledgerTable(scope: Construct, id: string, props: LedgerTableProp
     deletionProtection: props.deletionProtection,
     removalPolicy: props.removalPolicy,
   });
+  // The types of the CDK are not exact about optional properties.
+  return table as ITable;
 }

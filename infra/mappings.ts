@@ -4,7 +4,7 @@ import type { Construct } from "constructs";
 import type { Topology } from "../shared/definition/topology.ts";
 import type { FunctionName } from "./bundling.ts";
 import type { FanOutFunction } from "./fan-out-function.ts";
-import type { Queues } from "./queues.ts";
+import type { WorkflowQueues } from "./queues.ts";
 
 /**
  * Connects each function to its queue. It uses `EventSourceMapping`, because `SqsEventSource` would grant permissions
@@ -13,7 +13,7 @@ import type { Queues } from "./queues.ts";
 export function mappings(
   scope: Construct,
   functions: Readonly<Record<FunctionName, FanOutFunction>>,
-  queues: Queues,
+  queues: WorkflowQueues,
   topology: Topology,
 ): void {
   new EventSourceMapping(scope, "ProducerMapping", {

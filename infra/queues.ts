@@ -1,10 +1,19 @@
 import { Duration, type RemovalPolicy } from "aws-cdk-lib";
 import type { IKey } from "aws-cdk-lib/aws-kms";
-import { Queue, type QueueProps } from "aws-cdk-lib/aws-sqs";
+import { type IQueue, Queue, type QueueProps } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import type { QueueTopology, Topology } from "../shared/definition/topology.ts";
 import { deadLetterQueue } from "./dead-letter-queue.ts";
 import { protectedQueue } from "./queue-encryption.ts";
+
+/** The four queues of a workflow, of the construct or of the user. */
+export interface WorkflowQueues {
+  /** The items. */
+  readonly queue: IQueue;
+  readonly deadLetterQueue: IQueue;
+  readonly controlQueue: IQueue;
+  readonly controlDeadLetterQueue: IQueue;
+}
 
 export interface QueuesProps {
   readonly topology: Topology;
@@ -17,7 +26,7 @@ export interface QueuesProps {
  * The queues of a workflow. They are encrypted and accept requests over TLS only. The dead-letter queues keep messages
  * for longer than the others, and can outlive the stack.
  */
-export class Queues extends Construct {
+export class Queues extends Construct implements WorkflowQueues {
   readonly queue: Queue;
   readonly deadLetterQueue: Queue;
   readonly controlQueue: Queue;

@@ -1,19 +1,24 @@
 import { ArnFormat, type Stack } from "aws-cdk-lib";
-import type { Table } from "aws-cdk-lib/aws-dynamodb";
+import type { ITable } from "aws-cdk-lib/aws-dynamodb";
 import type { IEventBus } from "aws-cdk-lib/aws-events";
 import { Effect, PolicyStatement } from "aws-cdk-lib/aws-iam";
+import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { ParsedPermission } from "../shared/definition/permissions.ts";
 import type { SourceResource, SourceRight } from "../shared/sources/source.ts";
 import type { FunctionName } from "./bundling.ts";
-import { type EncryptionKeys, environmentKeyRights, tableKeyRights } from "./encryption.ts";
-import type { Queues } from "./queues.ts";
+import { environmentKeyRights, tableKeyRights } from "./encryption.ts";
+import type { WorkflowQueues } from "./queues.ts";
 import { type ResultsStore, resultsRightsOf } from "./results-store.ts";
 
 export interface Resources {
-  readonly queues: Queues;
-  readonly table: Table;
+  readonly queues: WorkflowQueues;
+  readonly table: ITable;
   readonly eventBus: IEventBus;
-  readonly keys: EncryptionKeys;
+  /** The keys of the queues. Empty: keys that SQS manages. */
+  readonly queueKeys: readonly IKey[];
+  /** `undefined`: a key that DynamoDB owns. */
+  readonly tableKey: IKey | undefined;
+  readonly environmentKey: IKey | undefined;
   /** `undefined`: the workflow keeps no results. */
   readonly results: ResultsStore | undefined;
 }
@@ -32,7 +37,7 @@ const RECEIVE = [
 /** The permissions that a function needs, and no others. */
 export function rightsOf(
   name: FunctionName,
-  { queues, table, eventBus, keys, results }: Resources,
+  { queues, table, eventBus, queueKeys, tableKey, environmentKey, results }: Resources,
   stack: Stack,
 ): readonly PolicyStatement[] {
   const { queue, deadLetterQueue, controlQueue, controlDeadLetterQueue } = queues;
@@ -41,9 +46,9 @@ export function rightsOf(
     allow(["sqs:SendMessage"], [deadLetterQueue.queueArn, controlQueue.queueArn]),
     // For queues with a customer managed key: sending needs both actions, receiving needs `kms:Decrypt`.
     // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
-    ...(keys.queues === undefined ? [] : [allow(["kms:GenerateDataKey", "kms:Decrypt"], [keys.queues.keyArn])]),
-    ...(keys.table === undefined ? [] : [tableKeyRights(keys.table, stack)]),
-    ...(keys.environment === undefined ? [] : [environmentKeyRights(keys.environment)]),
+    ...queueKeys.map(({ keyArn }) => allow(["kms:GenerateDataKey", "kms:Decrypt"], [keyArn])),
+    ...(tableKey === undefined ? [] : [tableKeyRights(tableKey, stack)]),
+    ...(environmentKey === undefined ? [] : [environmentKeyRights(environmentKey)]),
     ...(results === undefined ? [] : resultsRightsOf(name, results)),
   ];
   if (name === "producer") {

@@ -21,6 +21,9 @@ export interface RunScheduleProps {
   readonly schedule: Schedule;
   readonly controlQueue: IQueue;
   readonly topology: Topology;
+  /** The key of the control queue. */
+  readonly controlQueueKey: IKey | undefined;
+  /** The key of the schedule's dead-letter queue. */
   readonly encryptionKey: IKey | undefined;
   /** What happens to the schedule's dead-letter queue when the stack is deleted. */
   readonly removalPolicy: RemovalPolicy;
@@ -42,7 +45,7 @@ export class RunSchedule extends Construct {
 
   constructor(scope: Construct, id: string, props: RunScheduleProps) {
     super(scope, id);
-    const { workflow, schedule, controlQueue, encryptionKey } = props;
+    const { workflow, schedule, controlQueue, controlQueueKey, encryptionKey } = props;
     this.deadLetterQueue = deadLetterQueue(this, "DeadLetterQueue", props);
     // cdk-nag recognises dead-letter queues of queues only.
     Validations.of(this.deadLetterQueue).acknowledge({
@@ -64,9 +67,10 @@ export class RunSchedule extends Construct {
         resources: [controlQueue.queueArn, this.deadLetterQueue.queueArn],
       }),
     );
-    if (encryptionKey !== undefined) {
+    for (const key of new Set([controlQueueKey, encryptionKey])) {
+      if (key === undefined) continue;
       role.addToPolicy(
-        new PolicyStatement({ actions: ["kms:GenerateDataKey", "kms:Decrypt"], resources: [encryptionKey.keyArn] }),
+        new PolicyStatement({ actions: ["kms:GenerateDataKey", "kms:Decrypt"], resources: [key.keyArn] }),
       );
     }
     const { expression, timeZone, flexibleWindowMinutes, enabled } = schedule;

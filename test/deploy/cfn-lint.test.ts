@@ -3,10 +3,12 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Stack } from "aws-cdk-lib";
+import { Table } from "aws-cdk-lib/aws-dynamodb";
 import { Key } from "aws-cdk-lib/aws-kms";
 import { Bucket } from "aws-cdk-lib/aws-s3";
 import { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import { Topic } from "aws-cdk-lib/aws-sns";
+import { Queue } from "aws-cdk-lib/aws-sqs";
 import { expect, inject, test } from "vitest";
 import { loadWorkflows } from "../../infra/workflow-files.ts";
 import { fanOutIn, newApp, root } from "../infra/synthesis.ts";
@@ -18,7 +20,9 @@ const IGNORED = {
   W3005: "redundant dependencies",
 };
 
-test("cfn-lint finds nothing in the template of any workflow, nor with every option", { timeout: 60_000 }, async () => {
+test("cfn-lint finds nothing in the template of any workflow, nor with every option", {
+  timeout: 900_000,
+}, async () => {
   const outdir = join(inject("workspace"), "templates");
   const app = newApp({ outdir });
   for (const { workflow, file } of await loadWorkflows(join(root, "workflows"))) {
@@ -38,6 +42,23 @@ test("cfn-lint finds nothing in the template of any workflow, nor with every opt
   const given = new Stack(app, "given");
   const bucket = Bucket.fromBucketName(given, "Results", "acme-results");
   fanOutIn(given, { options: { results: true }, results: { bucket, prefix: "prod" } });
+  const queue = (id: string, name: string) =>
+    Queue.fromQueueArn(given, id, `arn:aws:sqs:us-east-1:111122223333:${name}`);
+  fanOutIn(
+    given,
+    {
+      options: { name: "imported" },
+      table: Table.fromTableName(given, "Table", "ledger"),
+      queues: {
+        queue: queue("Items", "items"),
+        deadLetterQueue: queue("Dead", "dead"),
+        controlQueue: queue("Control", "control.fifo"),
+        controlDeadLetterQueue: queue("ControlDead", "control-dead.fifo"),
+      },
+      schedule: "rate(1 day)",
+    },
+    "Imported",
+  );
   app.synth();
   const templates = readdirSync(outdir).filter((name) => name.endsWith(".template.json"));
   expect(templates.length).toBeGreaterThan(3);

@@ -6,7 +6,7 @@ import { expect, test, vi } from "vitest";
 import { actionsOf, rightsOfRole, type Statement, synthesise } from "./synthesis.ts";
 
 // Each template takes half a second, and several where cores are shared.
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 600_000 });
 
 const ELSEWHERE = "arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d-0000-4000-8000-0123456789ab";
 const KEY = { "Fn::GetAtt": [expect.stringMatching(/^Key/), "Arn"] };
@@ -166,6 +166,6 @@ test("a key for nothing is refused with the fix", () => {
       results: { bucket: Bucket.fromBucketName(stack, "Given", "acme") },
       encryptionKey: { results: new Key(stack, "Key") },
     })),
-  ).toThrow("A bucket that results.bucket names has its own key");
+  ).toThrow("The bucket that you give has its own key");
   expect(() => synthesise({ encryptionKey: { tabel: undefined } as never })).toThrow('unknown option "tabel"');
 });

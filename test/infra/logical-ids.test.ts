@@ -6,7 +6,7 @@ import { addWorkflowStacks } from "../../infra/stacks.ts";
 import { fanOutIn, newApp, synthesise } from "./synthesis.ts";
 
 // Each template takes half a second, and several seconds where cores are shared.
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 600_000 });
 
 /**
  * The logical ids of the queues and of the ledger's table. CloudFormation deletes a resource whose logical id changes and

@@ -6,7 +6,7 @@ import { expect, test, vi } from "vitest";
 import { actionsOf, type Statement, synthesise } from "./synthesis.ts";
 
 // Each template takes half a second, and several where cores are shared.
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 600_000 });
 
 const KEY_ARN = "arn:aws:kms:us-east-1:111122223333:key/0a1b2c3d-0000-4000-8000-0123456789ab";
 const SECRET_ARN = "arn:aws:secretsmanager:us-east-1:111122223333:secret:shop/api-key-a1B2c3";

@@ -6,7 +6,7 @@ import { PRICES } from "../../shared/aws/prices.ts";
 import { root, synthesise } from "./synthesis.ts";
 
 // Each template takes half a second, and several where cores are shared.
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 600_000 });
 
 const page = readFileSync(join(root, "docs/guides/costs.md"), "utf8");
 
