@@ -49,8 +49,13 @@ const WAIT_SECONDS = 1;
 /** A queue that holds messages usually answers within this time. */
 const ANSWER_MILLISECONDS = 10;
 
-/** After this time without a slot that became free, the prefetched messages are filled up. */
-const QUIET_MILLISECONDS = 100;
+/**
+ * After this part of the time of a task without a slot that became free, the prefetched messages are filled up. With tasks that
+ * end at different times, slots become free more often, so that nearly all requests are for ten messages.
+ */
+const QUIET_PART = 0.5;
+/** Tasks for which that is less than this many milliseconds are short. */
+const SHORTEST_QUIET_MILLISECONDS = 100;
 
 /**
  * Receives messages for the slots of one invocation.
@@ -135,14 +140,16 @@ export class Intake {
     this.#backlog.end();
   }
 
-  /** With short tasks, slots become free all the time. */
+  /** Fills up the prefetched messages after a while. With short tasks, slots become free all the time. */
   #watchForQuiet({ meanMilliseconds }: SlotState): void {
-    if (this.#hasEnded || meanMilliseconds < 2 * QUIET_MILLISECONDS) return;
-    this.#quiet ??= setTimeout(() => {
+    clearTimeout(this.#quiet);
+    const milliseconds = QUIET_PART * meanMilliseconds;
+    if (this.#hasEnded || milliseconds < SHORTEST_QUIET_MILLISECONDS) return;
+    const fillUp = () => {
       const state = this.#receiver.slotState();
       if (this.#mayPrefetch(state)) this.#send(state, true);
-    }, QUIET_MILLISECONDS).unref();
-    this.#quiet.refresh();
+    };
+    this.#quiet = setTimeout(fillUp, milliseconds).unref();
   }
 
   /** Whether a request makes sense now. An empty queue is asked again only while the invocation must wait anyway. */

@@ -205,7 +205,7 @@ describe("messages that wait for a slot", () => {
 });
 
 describe("prefetched messages that are not all that the slots may have", () => {
-  /** How many messages are asked for, 99 ms and 100 ms after the latest slot became free. */
+  /** How many requests were made until just before half of the time of a task, and the requests of the next millisecond. */
   async function filledUp(changes: Partial<SlotState> = {}, ends = false) {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     try {
@@ -216,7 +216,7 @@ describe("prefetched messages that are not all that the slots may have", () => {
       await plan(state);
       await plan(state);
       if (ends) intake.end();
-      vi.advanceTimersByTime(99);
+      vi.advanceTimersByTime(499);
       const before = asked.length;
       vi.advanceTimersByTime(1);
       intake.end();
