@@ -61,10 +61,13 @@ const LOGS_ACTIONS = ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:Gen
  */
 export function allowLogs(scope: Construct, key: IKey): void {
   const stack = Stack.of(scope);
+  // The name of a nested stack begins with that of its parent, and is known at the deployment only.
+  let named = stack;
+  while (named.nestedStackParent !== undefined) named = named.nestedStackParent;
   const logGroups = stack.formatArn({
     service: "logs",
     resource: "log-group",
-    resourceName: `${stack.stackName}-*`,
+    resourceName: `${named.stackName}-*`,
     arnFormat: ArnFormat.COLON_RESOURCE_NAME,
   });
   const statement = new PolicyStatement({

@@ -41,6 +41,7 @@ import {
 import { ledgerTable } from "./ledger-table.ts";
 import { mappings } from "./mappings.ts";
 import { networksOf } from "./network.ts";
+import { grantOperate, type Operated } from "./operator-rights.ts";
 import { checkOwnVariables, checkVariablesSize } from "./own-variables.ts";
 import { Queues, type WorkflowQueues } from "./queues.ts";
 import {
@@ -225,6 +226,7 @@ export class FanOut extends Construct implements IGrantable {
   /** `undefined`: the property `dashboard` is false. */
   readonly dashboard: Dashboard | undefined;
   readonly #results: ResultsStore | undefined;
+  readonly #operated: Operated;
 
   /** @throws {ConfigurationError} A property is invalid, or properties contradict each other. */
   constructor(scope: Construct, id: string, props: FanOutProps) {
@@ -328,6 +330,7 @@ export class FanOut extends Construct implements IGrantable {
     this.controlDeadLetterQueue = queues.controlDeadLetterQueue;
     this.table = table;
     this.#results = results;
+    this.#operated = { queues, queueKeys, table, functions: FUNCTIONS.map((name) => functions[name]), results };
     this.resultsBucket = results?.bucket;
     this.alarms = alarms;
     this.dashboard = dashboard;
@@ -447,6 +450,17 @@ export class FanOut extends Construct implements IGrantable {
       );
     }
     return grantRead(grantee, this.#results);
+  }
+
+  /**
+   * Lets an operator use all commands of `sluice` with `--stack` on this workflow: look at runs, start and control them, read logs
+   * and results, and redrive dead letters. The rights on KMS keys are included. `docs/guides/deploy.md` lists the rights, to
+   * grant fewer of them by hand.
+   *
+   * @example fanOut.grantOperate(Role.fromRoleName(stack, "OnCall", "on-call"))
+   */
+  grantOperate(grantee: IGrantable): Grant {
+    return grantOperate(grantee, this.#operated);
   }
 
   #output(workflow: string, functions: Readonly<Record<FunctionName, FanOutFunction>>): void {

@@ -1,9 +1,10 @@
-import { Annotations, Match, type Template } from "aws-cdk-lib/assertions";
+import { NestedStack, Stack } from "aws-cdk-lib";
+import { Annotations, Match, Template } from "aws-cdk-lib/assertions";
 import { Key } from "aws-cdk-lib/aws-kms";
 import { Bucket } from "aws-cdk-lib/aws-s3";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import { expect, test, vi } from "vitest";
-import { actionsOf, rightsOfRole, type Statement, synthesise } from "./synthesis.ts";
+import { actionsOf, fanOutIn, newApp, rightsOfRole, type Statement, synthesise } from "./synthesis.ts";
 
 // Each template takes half a second, and several where cores are shared.
 vi.setConfig({ testTimeout: 600_000 });
@@ -111,6 +112,14 @@ test("the key's policy lets CloudWatch Logs use it for the log groups of the sta
       },
     },
   ]);
+});
+
+test("a workflow in a nested stack uses a key of the parent, whose policy does not refer to the nested stack", () => {
+  const parent = new Stack(newApp(), "Parent");
+  fanOutIn(new NestedStack(parent, "Nested"), { encryptionKey: new Key(parent, "Key") });
+  const statements = JSON.stringify(forServices(Template.fromStack(parent)));
+  expect(statements).toContain(":log-group:Parent-*");
+  expect(statements).not.toContain("Nested");
 });
 
 test("each kind of resource may have its own key, and the others keep the keys of the services", () => {
