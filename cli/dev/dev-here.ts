@@ -22,7 +22,7 @@ const LOGS_MILLISECONDS = 200;
 
 /** Keeps a workflow running on this machine while its user writes it, and sets the exit code. */
 export async function devHere(name: string, options: DevOptions): Promise<void> {
-  const found = findWorkflow(name);
+  const found = await findWorkflow(name);
   const screen = chooseDevScreen(options);
   const dev = new Dev(found, options, screen);
   try {

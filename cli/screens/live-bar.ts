@@ -1,14 +1,11 @@
 import type { LiveProgress } from "../../shared/observe/live-progress.ts";
+import { barWidth } from "./bar-width.ts";
 import type { Display } from "./display.ts";
 import { style } from "./format.ts";
 import { OneLineBar } from "./one-line-bar.ts";
 import { remark } from "./paragraph.ts";
 import { type Fact, progressFacts } from "./progress-facts.ts";
 import { widthOf } from "./terminal-width.ts";
-
-/** A shorter bar would show nothing. */
-const SHORTEST_BAR = 8;
-const LONGEST_BAR = 30;
 
 /** Shows the progress on a terminal: one line, with a bar and the facts beside it. */
 export class LiveBar implements Display {
@@ -49,10 +46,10 @@ export function liveLine(progress: LiveProgress, columns: number): string {
   const leaveOut = (candidates: readonly Fact[], enough: number) => {
     for (const fact of candidates) if (room() < enough) shown.delete(fact);
   };
-  leaveOut(LESS_THAN_THE_BAR, share === undefined ? -1 : SHORTEST_BAR);
+  const bar = barWidth(columns);
+  leaveOut(LESS_THAN_THE_BAR, share === undefined ? -1 : bar);
   leaveOut(LESS_THAN_THE_REST, -1);
-  const bar = Math.min(LONGEST_BAR, room());
-  if (share === undefined || bar < SHORTEST_BAR) return `${percent}${text()}`.slice(0, columns - 1);
+  if (share === undefined || room() < bar) return `${percent}${text()}`.slice(0, columns - 1);
   const full = Math.round(share * bar);
   return `${style("green", "━".repeat(full), process.stderr)}${style("dim", "━".repeat(bar - full), process.stderr)} ${percent}${text()}`;
 }

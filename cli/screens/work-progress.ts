@@ -1,3 +1,4 @@
+import { barWidth } from "./bar-width.ts";
 import { count, style } from "./format.ts";
 import { OneLineBar } from "./one-line-bar.ts";
 import { widthOf } from "./terminal-width.ts";
@@ -7,7 +8,6 @@ const BAR_AFTER_MILLISECONDS = 700;
 const PLAIN_MILLISECONDS = 2_000;
 /** A rate over a shorter time means nothing. */
 const SHORTEST_RATE_MILLISECONDS = 500;
-const LONGEST_BAR = 30;
 
 /**
  * Shows on stderr how far the work on many things has come: a bar on a terminal, elsewhere a line every two seconds. Work
@@ -50,8 +50,8 @@ export class WorkProgress {
   }
 
   #draw(facts: string, share: number | undefined): void {
-    const room =
-      share === undefined ? 0 : Math.max(0, Math.min(LONGEST_BAR, widthOf(process.stderr) - facts.length - 3));
+    const columns = widthOf(process.stderr);
+    const room = share === undefined || columns - facts.length - 3 < barWidth(columns) ? 0 : barWidth(columns);
     const full = Math.round(Math.min(1, share ?? 0) * room);
     const bar = `${style("green", "━".repeat(full), process.stderr)}${style("dim", "━".repeat(room - full), process.stderr)} `;
     this.#line.draw(`${room === 0 ? "" : bar}${facts}`);

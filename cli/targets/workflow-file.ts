@@ -1,6 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, extname, join, resolve } from "node:path";
-import { closestMatch } from "leven";
 import { ConfigurationError, toError } from "../../shared/base/errors.ts";
 import type { LoadModuleOptions } from "../../shared/bundling/load-module.ts";
 import { isWorkflowFileName, WORKFLOW_EXTENSIONS } from "../../shared/bundling/workflow-file-names.ts";
@@ -28,8 +27,8 @@ export interface LoadedWorkflow extends WorkflowFile {
  *
  * @throws {ConfigurationError} There is no such file.
  */
-export function findWorkflow(nameOrPath: string): WorkflowFile {
-  const file = findFile(nameOrPath);
+export async function findWorkflow(nameOrPath: string): Promise<WorkflowFile> {
+  const file = await findFile(nameOrPath);
   const stem = file.slice(0, -extname(file).length);
   return {
     file,
@@ -44,7 +43,7 @@ export function findWorkflow(nameOrPath: string): WorkflowFile {
  * @throws {ConfigurationError} There is no such workflow, or its definition is invalid.
  */
 export async function loadWorkflow(nameOrPath: string): Promise<LoadedWorkflow> {
-  const found = findWorkflow(nameOrPath);
+  const found = await findWorkflow(nameOrPath);
   const { importWorkflow } = await import("../../shared/bundling/load-workflow.ts");
   return { ...found, workflow: await importWorkflow(found.file) };
 }
@@ -58,10 +57,11 @@ export function workflowNames(): readonly string[] {
     .sort();
 }
 
-function findFile(nameOrPath: string): string {
+async function findFile(nameOrPath: string): Promise<string> {
   const candidates = [...WORKFLOW_EXTENSIONS.map((extension) => join(DIRECTORY, nameOrPath + extension)), nameOrPath];
   const found = candidates.find((path) => existsSync(path) && extname(path) !== "");
   if (found !== undefined) return resolve(found);
+  const { closestMatch } = await import("leven");
   const names = workflowNames();
   const known = names.length === 0 ? `${resolve(DIRECTORY)} has none` : `there are ${names.join(", ")}`;
   const similar = closestMatch(nameOrPath, names, { maxDistance: Math.ceil(nameOrPath.length / 3) });

@@ -2,7 +2,6 @@ import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { loadModule } from "../../shared/bundling/load-module.ts";
 import type { TryOptions } from "../commands/try.ts";
-import { parseItem } from "./parse-item.ts";
 
 const ENTRY = fileURLToPath(new URL(`./bundled${extname(import.meta.url)}`, import.meta.url));
 
@@ -13,7 +12,7 @@ const ENTRY = fileURLToPath(new URL(`./bundled${extname(import.meta.url)}`, impo
  * @throws {ConfigurationError} The file cannot be loaded, or defines no workflow; or an item is not JSON.
  */
 export async function tryFile(file: string, { json, items, item }: TryOptions): Promise<number> {
-  const given = item?.map(parseItem);
+  const given = item?.map((await import("./parse-item.ts")).parseItem);
   const { tryBundled } = (await loadModule(file, {
     entry: ENTRY,
     alias: { "#workflow": file },

@@ -1,7 +1,6 @@
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TryOptions } from "../commands/try.ts";
-import { inCompanionChild } from "../targets/companion-child.ts";
 import { findWorkflow } from "../targets/workflow-file.ts";
 import { tryFile } from "./try-file.ts";
 
@@ -9,9 +8,10 @@ const CHILD = fileURLToPath(new URL(`./child${extname(import.meta.url)}`, import
 
 /** Tries a workflow on this machine, and sets the exit code. */
 export async function tryHere(name: string, options: TryOptions): Promise<void> {
-  const { file, companion } = findWorkflow(name);
-  process.exitCode =
-    companion === undefined
-      ? await tryFile(file, options)
-      : await inCompanionChild(companion, CHILD, { file, options });
+  const { file, companion } = await findWorkflow(name);
+  if (companion === undefined) process.exitCode = await tryFile(file, options);
+  else {
+    const { inCompanionChild } = await import("../targets/companion-child.ts");
+    process.exitCode = await inCompanionChild(companion, CHILD, { file, options });
+  }
 }

@@ -36,8 +36,15 @@ export interface CachedBuildSettings {
   readonly onInputs?: ((inputs: BundleInputs) => void) | undefined;
 }
 
+/** A bundle, and what it was made of if that is known for certain. */
+export interface BuiltBundle extends Pick<CachedBundle, "files" | "packages"> {
+  readonly inputs?: BundleInputs;
+  /** The fingerprint of the inputs from which it was made. */
+  readonly fingerprint?: string;
+}
+
 /** The version of a cache entry's format. */
-const CACHE_VERSION = 3;
+const CACHE_VERSION = 4;
 
 /** esbuild writes the paths in source maps relative to this directory. It need not exist. */
 const OUTPUT_DIRECTORY = "/sluice-bundles";
@@ -57,12 +64,13 @@ export async function cachedBuild(
   options: CacheableBuildOptions,
   cache: BundleCache,
   { onBuild, onInputs, builder = buildOnce }: CachedBuildSettings = {},
-): Promise<Pick<CachedBundle, "files" | "packages">> {
+): Promise<BuiltBundle> {
   const key = keyOf(options);
   const cached = cache.read(key);
-  if (cached !== undefined && isCurrent(key, cached, cache)) {
-    onInputs?.(cached.inputs);
-    return cached;
+  const current = cached && currentOf(key, cached, cache);
+  if (current !== undefined) {
+    onInputs?.(current.inputs);
+    return current;
   }
   onBuild?.();
   const startedAt = Date.now();
@@ -85,25 +93,29 @@ export async function cachedBuild(
     ]),
   );
   const inputs = inputsOf(metafile, process.cwd());
+  let known: { readonly inputs: BundleInputs; readonly fingerprint: string } | undefined;
   if (inputs !== undefined) {
     onInputs?.(inputs);
     const fingerprint = fingerprintOf(inputs);
     if (!mayHaveChangedSince(inputs, startedAt)) {
+      known = { inputs, fingerprint };
       cache.write(key, { inputs, digest: digestOf(inputs), fingerprint, packages, files });
     }
   }
-  return { files, packages };
+  return { files, packages, ...known };
 }
 
-function isCurrent(key: string, cached: CachedBundle, cache: BundleCache): boolean {
+/** The entry with the fingerprint that its inputs have now; `undefined` if it is outdated. */
+function currentOf(key: string, cached: CachedBundle, cache: BundleCache): CachedBundle | undefined {
   const { inputs } = cached;
   const fingerprint = fingerprintOf(inputs);
-  if (cached.fingerprint === fingerprint) return true;
+  if (cached.fingerprint === fingerprint) return cached;
   const now = Date.now();
-  if (cached.digest !== digestOf(inputs)) return false;
+  if (cached.digest !== digestOf(inputs)) return undefined;
+  const current = { ...cached, fingerprint };
   // The files were written again with the same content, as `npm ci` does.
-  if (!mayHaveChangedSince(inputs, now)) cache.write(key, { ...cached, fingerprint });
-  return true;
+  if (!mayHaveChangedSince(inputs, now)) cache.write(key, current);
+  return current;
 }
 
 const installedVersion = (): string => {

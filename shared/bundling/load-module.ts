@@ -1,8 +1,9 @@
 import { pathToFileURL } from "node:url";
 import { ConfigurationError, toError } from "../base/errors.ts";
-import { buildError } from "./build-error.ts";
-import { codeFrame } from "./code-frame.ts";
-import { type LocalBundleOptions, localBundle } from "./local-bundle.ts";
+import type { LocalBundleOptions } from "./local-bundle.ts";
+import { readyModule } from "./ready-module.ts";
+
+// A bundle that is ready is imported with few other modules: to load those that make a bundle takes 25 ms of CPU time.
 
 /** What to load, if a bundle has more than the user's file. */
 export interface LoadModuleOptions extends LocalBundleOptions {
@@ -18,21 +19,33 @@ export interface LoadModuleOptions extends LocalBundleOptions {
  *   and a code frame.
  */
 export async function loadModule(file: string, { entry = file, ...options }: LoadModuleOptions = {}): Promise<object> {
-  let bundle: string;
-  try {
-    bundle = await localBundle(entry, options);
-  } catch (thrown) {
-    throw await buildError(file, thrown);
-  }
+  const bundle = readyBundle(entry, options) ?? (await makeBundle(file, entry, options));
   process.setSourceMapsEnabled(true);
   try {
     return (await import(pathToFileURL(bundle).href)) as object;
   } catch (thrown) {
-    throw loadError(file, toError(thrown), bundle);
+    throw await loadError(file, toError(thrown), bundle);
   }
 }
 
-function loadError(file: string, cause: Error, bundle: string): ConfigurationError {
+function readyBundle(entry: string, options: LocalBundleOptions): string | undefined {
+  const { alias = {}, linksPackages = false, onInputs } = options;
+  // The note does not tell the inputs.
+  return onInputs === undefined ? readyModule({ entry, alias, linksPackages }) : undefined;
+}
+
+async function makeBundle(file: string, entry: string, options: LocalBundleOptions): Promise<string> {
+  try {
+    const { localBundle } = await import("./local-bundle.ts");
+    return await localBundle(entry, options);
+  } catch (thrown) {
+    const { buildError } = await import("./build-error.ts");
+    throw await buildError(file, thrown);
+  }
+}
+
+async function loadError(file: string, cause: Error, bundle: string): Promise<ConfigurationError> {
+  const { codeFrame } = await import("./code-frame.ts");
   // The bundle has its own copy of the class.
   const isOwn = "code" in cause && cause.code === "CONFIGURATION";
   const frame = codeFrame(cause, bundle);

@@ -14,13 +14,16 @@ import {
 import { createRequire, isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Loader, Metafile } from "esbuild";
 import { isBuildFailure } from "./build-error.ts";
 import { COMMON_ALIASES, COMMON_OPTIONS, localTarget } from "./build-options.ts";
 import { BundleCache, type BundleFiles } from "./bundle-cache.ts";
+import { fingerprintOf, statusPathsOf } from "./bundle-inputs.ts";
 import { cacheDirectory } from "./cache-directory.ts";
 import { type Builder, type CachedBuildSettings, cachedBuild } from "./cached-build.ts";
 import { nativePackages } from "./native-packages.ts";
+import { noteReady } from "./ready-module.ts";
 
 /** Bundled modules that are kept. The one that was written longest ago is removed first. */
 const MAXIMUM_MODULES = 60;
@@ -53,7 +56,7 @@ export async function localBundle(
   { alias = {}, linksPackages = false, onInputs }: LocalBundleOptions = {},
 ): Promise<string> {
   const root = cacheDirectory() ?? mkdtempSync(join(tmpdir(), "sluice-bundles-"));
-  const { files, packages } = await cachedBuild(
+  const { files, packages, inputs, fingerprint } = await cachedBuild(
     {
       ...COMMON_OPTIONS,
       target: localTarget(),
@@ -65,7 +68,22 @@ export async function localBundle(
     new BundleCache(root),
     { builder: linksPackages ? withoutPackages : withoutNativeCode, onInputs },
   );
-  return written(join(root, "modules"), files, packages);
+  const module = written(join(root, "modules"), files, packages);
+  if (inputs !== undefined && fingerprint !== undefined) {
+    const paths = [...statusPathsOf(inputs), ...ownFiles()];
+    noteReady({ entry, alias, linksPackages }, module, {
+      paths,
+      isCurrent: () => fingerprintOf(inputs) === fingerprint,
+    });
+  }
+  return module;
+}
+
+/** The files that decide how bundles are made: another version of Sluice or of esbuild makes other ones. */
+function ownFiles(): readonly string[] {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const own = readdirSync(here).map((name) => join(here, name));
+  return [...own, createRequire(import.meta.url).resolve("esbuild/package.json")];
 }
 
 /** Builds twice if the first bundle contains packages with native code: the second one does not. */

@@ -20,6 +20,7 @@ test("files of packages, and configuration files above the project that do not e
     ],
     names: { [root]: ["a"], [join(root, "node_modules", "zod")]: ["index"] },
     packages: {},
+    unused: [],
   };
   const watched = watchedOf([inputs, inputs], root);
   expect(watched).toEqual({

@@ -43,10 +43,20 @@ describe("the live line", () => {
   });
 
   test("has a bar on a terminal of 80 columns, and leaves out the retries for it", () => {
-    expect(line(80)).toBe(`${"━".repeat(11)}  62 %  47 in flight · 3,109 succeeded · 4 dead · 257/s · 7.3 s left`);
+    expect(line(80)).toBe(`${"━".repeat(10)}  62 %  47 in flight · 3,109 succeeded · 4 dead · 257/s · 7.3 s left`);
     expect(line(80, { total: 135_233, produced: 135_233, succeeded: 100_123, secondsLeft: 134 })).toBe(
-      `${"━".repeat(19)}  74 %  100,123 succeeded · 4 dead · 257/s · 2 min 14 s left`,
+      `${"━".repeat(10)}  74 %  100,123 succeeded · 4 dead · 257/s · 2 min 14 s left`,
     );
+  });
+
+  test("keeps the width of its bar, whatever the numbers beside it are", () => {
+    for (const columns of [80, 100, 120, 200]) {
+      const bars = [1, 57, 3_109, 120_404].map((succeeded) => {
+        const shown = line(columns, { produced: 135_233, total: 135_233, succeeded, secondsLeft: 200_000 / succeeded });
+        return /^━*/.exec(shown)?.[0].length;
+      });
+      expect(new Set(bars)).toEqual(new Set([columns === 80 ? 10 : 30]));
+    }
   });
 
   test("says how often the service refused, and why the fleet is slow", () => {
