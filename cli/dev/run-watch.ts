@@ -2,6 +2,7 @@ import type { Engine } from "../../local/engine.ts";
 import type { FleetActivity } from "../../local/lambda/activity-monitor.ts";
 import { HistoryWriter } from "../../local/run-history.ts";
 import type { StateDirectory } from "../../local/state-directory.ts";
+import { overviewOf } from "../../shared/ledger/run-overview.ts";
 import { hasEnded, type RunRecord } from "../../shared/ledger/run-record.ts";
 import type { CountsBefore, ReportedCounts } from "../../shared/observe/live-counts.ts";
 import { LiveRun } from "../../shared/observe/live-run.ts";
@@ -25,7 +26,7 @@ interface Requested {
 }
 
 export interface RunWatchOptions {
-  readonly engine: Pick<Engine, "runs" | "activity" | "limitRow" | "nextTaskAt" | "noteRun">;
+  readonly engine: Pick<Engine, "runs" | "ledger" | "activity" | "limitRow" | "nextTaskAt" | "noteRun">;
   readonly state: Pick<StateDirectory, "path">;
   readonly ceiling: number;
   readonly tell: (message: FromVersion) => void;
@@ -97,7 +98,7 @@ export class RunWatch {
     const { engine, tell, ceiling } = this.#options;
     const followed = this.#followed.get(found.id);
     if (followed === undefined) return;
-    const record = await engine.runs.overview(found);
+    const record = await overviewOf(engine.ledger.store, found);
     const { fleet } = engine.activity;
     const progress = followed.live.progress(record, sinceOf(fleet, followed.reportedBefore), now);
     tell({ type: "progress", run: record.id, progress });

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import type { Engine } from "../../local/engine.ts";
 import type { HistoryWriter } from "../../local/run-history.ts";
+import { overviewOf } from "../../shared/ledger/run-overview.ts";
 import { hasEnded, type RunRecord } from "../../shared/ledger/run-record.ts";
 import { sameFailureOf } from "../../shared/ledger/same-failure.ts";
 import { heldNow } from "../../shared/observe/held-text.ts";
@@ -61,7 +62,7 @@ export async function follow({
     const stop = drained;
     const found = await engine.runs.find(run);
     if (found !== undefined) {
-      const record = await engine.runs.overview(found);
+      const record = await overviewOf(engine.ledger.store, found);
       const { fleet } = engine.activity;
       const now = Date.now();
       const keepSample = (progress = live.progress(record, fleet, now)) => {

@@ -1,3 +1,4 @@
+import { overviewOf } from "../../shared/ledger/run-overview.ts";
 import { fleetOf } from "../../shared/observe/fleet-facts.ts";
 import { statusText, wallSecondsOf } from "../../shared/observe/run-status.ts";
 import type { StatusOptions } from "../commands/status.ts";
@@ -25,7 +26,7 @@ export async function showStatus(run: string | undefined, options: StatusOptions
       async (target) => {
         const { runs } = target.services;
         const counts = await runs.counts(target.run);
-        const shown = { ...target, run: await runs.overview(target.run) };
+        const shown = { ...target, run: await overviewOf(target.services.ledger.store, target.run) };
         if (options.json) writeJson(runJson(shown, counts));
         else new Redrawn().show(runDetails(shown, counts, await fleetOf(target)));
       },

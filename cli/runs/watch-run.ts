@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { StateDirectory } from "../../local/state-directory.ts";
 import { ConfigurationError } from "../../shared/base/errors.ts";
+import { overviewOf } from "../../shared/ledger/run-overview.ts";
 import { type Counts, hasEnded } from "../../shared/ledger/run-record.ts";
 import { fleetOf } from "../../shared/observe/fleet-facts.ts";
 import type { StatusOptions } from "../commands/status.ts";
@@ -30,7 +31,7 @@ export async function watchRun(runOrWorkflow: string | undefined, options: Statu
       const watch = async (target: RunTarget) => {
         for (let run = target.run; ; run = await target.services.runs.get(run.id)) {
           const counts = await target.services.runs.counts(run);
-          await show({ ...target, run: await target.services.runs.overview(run) }, counts);
+          await show({ ...target, run: await overviewOf(target.services.ledger.store, run) }, counts);
           // A run that has ended has pending items again after a redrive.
           const over = hasEnded(run) && counts.pending === 0;
           // On this machine, the services belong to another command and end with it. So they are opened anew each time.

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { HistoryReader, latestSample } from "../../local/run-history.ts";
 import { type Origin, StateDirectory } from "../../local/state-directory.ts";
+import { overviewOf } from "../../shared/ledger/run-overview.ts";
 import { fleetOf } from "../../shared/observe/fleet-facts.ts";
 import { type RunView, runView } from "../../shared/observe/run-view.ts";
 import type { Sample } from "../../shared/observe/sample.ts";
@@ -175,7 +176,7 @@ export class LocalPlace extends TargetPlace {
     const { services, running } = target;
     const runs: RunView[] = [];
     for (const listed of await latestAndActive(services.runs, LISTED)) {
-      const run = await services.runs.overview(listed);
+      const run = await overviewOf(services.ledger.store, listed);
       const counts = await services.runs.counts(listed);
       const view = runView({ run, running }, counts, running ? await fleetOf({ run, services }) : undefined);
       // The limit row counts the attempts of all runs. The run's own are in its history.

@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { toError } from "../../shared/base/errors.ts";
+import { overviewOf } from "../../shared/ledger/run-overview.ts";
 import type { LimitState } from "../../shared/limits/limit-state.ts";
 import { heldNow } from "../../shared/observe/held-text.ts";
 import { Pace } from "../../shared/observe/pace.ts";
@@ -221,7 +222,7 @@ export class StackPlace extends TargetPlace {
     }
     for (const known of watched.runs) {
       if (known.completedAt !== null && !(known.redriven && known.pending > 0)) continue;
-      const run = await services.runs.overview(await services.runs.get(known.run));
+      const run = await overviewOf(services.ledger.store, await services.runs.get(known.run));
       const limits = await services.limitRow.read();
       const counts = await services.runs.counts(run);
       const { state, concurrency } = limits;

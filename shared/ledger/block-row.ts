@@ -18,6 +18,8 @@ export interface BlockRow {
   readonly totals: Totals | undefined;
   /** Whether items of the block were redriven, so that `totals` may be out of date. */
   readonly redriven: boolean;
+  /** Whether the complete block is entered into the row of its group, and not into that of its run or partition. */
+  readonly grouped: boolean;
 }
 
 /**
@@ -52,5 +54,6 @@ export function readBlockRow(row: Row, block: number): BlockRow {
     notable: pagesOf(row.notable),
     totals: row.totals as Totals | undefined,
     redriven: row.redriven === true,
+    grouped: row.grouped === true,
   };
 }

@@ -44,5 +44,21 @@ export const blockAddressOf = ({ run, partition, page }: PageAddress): BlockAddr
   block: blockOf(page),
 });
 
+/**
+ * The number of blocks in a group of blocks. The blocks of the first group are members of a set in the row of their run or
+ * partition. Each later group has a row of its own, so that no row grows with the source.
+ */
+export const BLOCKS_PER_GROUP = 1_000;
+
+/** The number of the group that a block belongs to. */
+export const blockGroupOf = (block: number): number => Math.floor(block / BLOCKS_PER_GROUP);
+
+/** The number of groups that a number of blocks needs. */
+export const blockGroupCount = (blocks: number): number => Math.ceil(blocks / BLOCKS_PER_GROUP);
+
+/** How many blocks a group has, if the run or partition has so many blocks. */
+export const blocksInGroup = (group: number, blocks: number): number =>
+  Math.min(BLOCKS_PER_GROUP, blocks - group * BLOCKS_PER_GROUP);
+
 /** The number of blocks that a number of pages needs. The last block can be incomplete. */
 export const blockCount = (pages: number): number => Math.ceil(pages / PAGES_PER_BLOCK);

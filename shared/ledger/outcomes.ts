@@ -1,7 +1,14 @@
 import type { Condition, LedgerStore, Row } from "../aws/table.ts";
 import type { Reason } from "../base/failure.ts";
-import { blockKey, type ItemAddress, type PageAddress, pageKey, partitionKey } from "../messages/item-address.ts";
-import { blockAddressOf, groupKey, groupOf, runKey } from "./keys.ts";
+import {
+  blockGroupKey,
+  blockKey,
+  type ItemAddress,
+  type PageAddress,
+  pageKey,
+  partitionKey,
+} from "../messages/item-address.ts";
+import { blockAddressOf, blockGroupOf, groupKey, groupOf, runKey } from "./keys.ts";
 import { deadSet, generationEntry, isSettled, type PageRow, readPageRow, retryEntry } from "./page-row.ts";
 import type { RollUp } from "./roll-up.ts";
 
@@ -161,7 +168,10 @@ export class Outcomes {
       await this.#store.update(groupKey(page.run, groupOf(page.partition)), { set: { redriven: true } });
       await this.#store.update(partitionKey(page), { set: { redriven: true } });
     }
-    await this.#store.update(blockKey(blockAddressOf(page)), { set: { redriven: true } });
+    const block = blockAddressOf(page);
+    const group = blockGroupOf(block.block);
+    if (group > 0) await this.#store.update(blockGroupKey(page, group), { set: { redriven: true } });
+    await this.#store.update(blockKey(block), { set: { redriven: true } });
     await this.#store.update(pageKey(page), {
       add: { redriven: items.map(({ index, redriveGeneration }) => generationEntry(index, redriveGeneration)) },
       when: [{ equals: ["epoch", epoch] }],

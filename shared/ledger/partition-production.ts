@@ -23,6 +23,8 @@ export interface ProductionOfPartitions {
   readonly produced: number;
   /** The pages of all partitions. */
   readonly pages: number;
+  /** The partitions that were read at least in part, in their order. */
+  readonly all: readonly PartitionProduction[];
   /** How many partitions have ended. */
   readonly ended: number;
   readonly lanes: LanesRow;
@@ -62,32 +64,17 @@ export async function productionOfPartitions(
       }
     }
   }
-  const all = [...ofReading, ...ended.values()];
+  const ofEnded = [...ended].map(([partition, { pages, items }]) => ({ partition, pages, items }));
+  const all = [...ofReading, ...ofEnded].sort((a, b) => a.partition - b.partition);
   return {
     open,
     totals,
+    all,
     produced: all.reduce((sum, { items }) => sum + items, 0),
     pages: all.reduce((sum, { pages }) => sum + pages, 0),
     ended: ended.size,
     lanes,
   };
-}
-
-/** The partitions of a run that has partitions, in their order: those that have been read at least in part. */
-export async function partitionsOf(
-  store: LedgerStore,
-  run: RunWithPartitions,
-): Promise<readonly PartitionProduction[]> {
-  const lanes = readLanesRow((await store.get(lanesKey(run.id))) ?? {}, run);
-  const { rows: groups } = await readGroups(store, run, run.partitions ?? 0);
-  const ended = new Map(groups.flatMap((row) => [...row.ended]));
-  const reading = openPartitions(lanes).filter((partition) => !ended.has(partition));
-  const rows = await rowsOf(store, run.id, reading);
-  const all = [
-    ...[...ended].map(([partition, { pages, items }]) => ({ partition, pages, items })),
-    ...[...rows].map(([partition, row]) => ({ partition, pages: Number(row.pages), items: Number(row.items) })),
-  ];
-  return all.sort((a, b) => a.partition - b.partition);
 }
 
 /** The rows of all groups, and the partitions of those groups that have redriven items. */

@@ -1,10 +1,35 @@
-import { MOST_BATCH_GET_KEYS } from "../aws/quotas.ts";
-import { keyText, type LedgerStore, type Row } from "../aws/table.ts";
+import { type Key, keyText, type LedgerStore, type Row } from "../aws/table.ts";
 import { beyondTolerance, type Tolerance } from "../definition/tolerance.ts";
-import { type BlockAddress, blockKey, type PageAddress, pageKey, partitionKey } from "../messages/item-address.ts";
+import {
+  type BlockAddress,
+  blockGroupKey,
+  blockKey,
+  type PageAddress,
+  pageKey,
+  partitionKey,
+} from "../messages/item-address.ts";
+import {
+  type BlockGroupRow,
+  blocksToRead,
+  completeBlockCount,
+  isFirstGroupComplete,
+  readBlockGroupRow,
+  sumOfBlocks,
+} from "./block-groups.ts";
 import { type BlockRow, pageEntry, readBlockRow } from "./block-row.ts";
 import { type GroupRow, partitionEntry, readGroupRow, totalsAttribute } from "./group-row.ts";
-import { blockAddressOf, blockCount, groupCount, groupKey, groupOf, PAGES_PER_BLOCK, runKey } from "./keys.ts";
+import {
+  BLOCKS_PER_GROUP,
+  blockAddressOf,
+  blockCount,
+  blockGroupOf,
+  groupCount,
+  groupKey,
+  groupOf,
+  PAGES_PER_BLOCK,
+  runKey,
+} from "./keys.ts";
+import { numberSet } from "./number-set.ts";
 import { isNotable, type PageRow, pageTotals, pendingOf, readPageRow } from "./page-row.ts";
 import { type RunStatus, readRunRow } from "./run-record.ts";
 import { RunResultsProgress } from "./run-results.ts";
@@ -27,6 +52,9 @@ export type Announce = (announcement: Announcement) => Promise<void>;
  *
  * In a run with partitions, a complete block is entered into its partition, a complete partition into its group, and a
  * complete group into the run.
+ *
+ * In a run or partition of more than 1,000 blocks, a later block is entered into a group of blocks, and a complete group of
+ * blocks into the run or partition.
  */
 export class RollUp {
   readonly #store: LedgerStore;
@@ -74,19 +102,44 @@ export class RollUp {
     if (row.notable.size > 0 || row.totals !== undefined) {
       await this.#store.update(blockKey(address), { set: { totals: { ...totals } } });
     }
-    if (partition > 0) {
-      const entered = await this.#store.update(partitionKey(address), {
-        add: { fullBlocks: [block] },
-        set: { redriven: row.redriven || undefined },
+    const set = { redriven: row.redriven || undefined };
+    const group = blockGroupOf(block);
+    if (row.grouped) {
+      const entered = await this.#store.update(blockGroupKey(address, group), {
+        add: { complete: [block % BLOCKS_PER_GROUP] },
+        set,
       });
-      if (entered !== undefined) await this.fromPartition(run, partition, entered, row.redriven ? undefined : totals);
+      if (entered !== undefined) await this.fromBlockGroup({ run, partition }, group, readBlockGroupRow(entered));
       return;
     }
-    const updated = await this.#store.update(runKey(run), {
-      add: { fullBlocks: [block] },
+    const updated = await this.#store.update(productionKey(address), { add: { fullBlocks: [block] }, set });
+    if (updated === undefined) return;
+    if (isFirstGroupComplete(updated)) {
+      await this.#storeTotals({ run, partition }, 0, BLOCKS_PER_GROUP);
+      await this.#store.update(productionKey(address), { add: { blockGroups: [0] } });
+    }
+    if (partition > 0) await this.fromPartition(run, partition, updated, row.redriven ? undefined : totals);
+    else await this.fromRun(run, updated, row.redriven ? undefined : totals);
+  }
+
+  /**
+   * Rolls up from a group of blocks.
+   *
+   * @param row The group's row as a write returned it: the write that entered a block, or the one that set the group's size.
+   */
+  async fromBlockGroup(production: Omit<BlockAddress, "block">, group: number, row: BlockGroupRow): Promise<void> {
+    // mutant: block-group-size-known
+    if (row.size === undefined || row.complete.size < row.size) return;
+    // All workers compute the same totals. Only a redrive changes them, and then nobody uses them.
+    if (row.totals === undefined) await this.#storeTotals(production, group, row.size);
+    const updated = await this.#store.update(productionKey(production), {
+      add: { blockGroups: [group] },
       set: { redriven: row.redriven || undefined },
     });
-    if (updated !== undefined) await this.fromRun(run, updated, row.redriven ? undefined : totals);
+    if (updated === undefined) return;
+    const { run, partition } = production;
+    if (partition > 0) await this.fromPartition(run, partition, updated);
+    else await this.fromRun(run, updated);
   }
 
   /**
@@ -97,10 +150,9 @@ export class RollUp {
    */
   async fromPartition(run: string, partition: number, row: Row, blockTotals?: Totals): Promise<void> {
     const blocks = blockCount(Number(row.pages));
-    const full = row.fullBlocks instanceof Set ? row.fullBlocks.size : 0;
-    if (row.ended !== true || full < blocks) return;
+    if (row.ended !== true || completeBlockCount(row, blocks) < blocks) return;
     const totals =
-      blocks === 1 && blockTotals !== undefined ? blockTotals : await this.#sumOfBlocks({ run, partition }, blocks);
+      blocks === 1 && blockTotals !== undefined ? blockTotals : await this.#sumOfBlocks({ run, partition }, row);
     const isNotable = totals.dead + totals.cancelled + totals.retried > 0;
     const group = groupOf(partition);
     const updated = await this.#store.update(groupKey(run, group), {
@@ -168,15 +220,14 @@ export class RollUp {
   async fromRun(run: string, row: Row, blockTotals?: Totals): Promise<void> {
     const hasPartitions = row.lanes !== undefined;
     const blocks = hasPartitions ? groupCount(Number(row.partitions ?? 0)) : blockCount(Number(row.pages));
-    const entered = hasPartitions ? row.fullGroups : row.fullBlocks;
-    const full = entered instanceof Set ? entered.size : 0;
-    if (row.ended !== true || full < blocks) return;
+    const complete = hasPartitions ? numberSet(row.fullGroups).size : completeBlockCount(row, blocks);
+    if (row.ended !== true || complete < blocks) return;
     if (row.completedAt === undefined) {
       const totals = hasPartitions
         ? await this.#sumOfGroups(run, blocks)
         : blocks === 1 && blockTotals !== undefined
           ? blockTotals
-          : await this.#sumOfBlocks({ run, partition: 0 }, blocks);
+          : await this.#sumOfBlocks({ run, partition: 0 }, row);
       const { status, failure } = endOf(row, totals);
       await this.#store.update(runKey(run), {
         set: { ...this.#completion(status, totals), failure },
@@ -227,18 +278,22 @@ export class RollUp {
     return sumTotals(groupRows.flatMap(({ totals }) => [...totals.values()]));
   }
 
-  async #sumOfBlocks({ run, partition }: Omit<BlockAddress, "block">, blocks: number): Promise<Totals> {
-    let sum = sumTotals([]);
-    for (let start = 0; start < blocks; start += MOST_BATCH_GET_KEYS) {
-      const count = Math.min(MOST_BATCH_GET_KEYS, blocks - start);
-      const keys = Array.from({ length: count }, (_, offset) => blockKey({ run, partition, block: start + offset }));
-      const rows = await this.#store.getMany(keys);
-      const totals = keys.map((key, offset) => readBlockRow(rows.get(keyText(key)) ?? {}, start + offset).totals);
-      sum = sumTotals([sum, ...totals.filter((each) => each !== undefined)]);
-    }
-    return sum;
+  /** Writes the totals of the blocks of a complete group into the group's row, so that a count need not read the blocks. */
+  async #storeTotals(production: Omit<BlockAddress, "block">, group: number, size: number): Promise<void> {
+    const blocks = Array.from({ length: size }, (_, place) => group * BLOCKS_PER_GROUP + place);
+    const totals = await sumOfBlocks(this.#store, production, { totals: [], blocks });
+    await this.#store.update(blockGroupKey(production, group), { set: { totals: { ...totals } } });
+  }
+
+  async #sumOfBlocks(production: Omit<BlockAddress, "block">, { pages, redriven }: Row): Promise<Totals> {
+    const known = await blocksToRead(this.#store, production, Number(pages), redriven === true);
+    return await sumOfBlocks(this.#store, production, known);
   }
 }
+
+/** The key of the row into which complete blocks are entered. */
+const productionKey = (production: Omit<BlockAddress, "block">): Key =>
+  production.partition === 0 ? runKey(production.run) : partitionKey(production);
 
 /** How a run ends once all its items are settled. */
 function endOf(row: Row, { dead }: Totals): { readonly status: RunStatus; readonly failure?: string } {

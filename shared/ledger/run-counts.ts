@@ -1,16 +1,17 @@
 import { MOST_BATCH_GET_KEYS } from "../aws/quotas.ts";
 import { keyText, type LedgerStore } from "../aws/table.ts";
-import { blockKey, type PageAddress, pageKey } from "../messages/item-address.ts";
+import { type BlockAddress, blockKey, type PageAddress, pageKey } from "../messages/item-address.ts";
+import { blocksToRead } from "./block-groups.ts";
 import { readBlockRow } from "./block-row.ts";
-import { blockCount, PAGES_PER_BLOCK } from "./keys.ts";
+import { PAGES_PER_BLOCK } from "./keys.ts";
 import { presentTotals, readPageRow } from "./page-row.ts";
 import { type PartitionProduction, productionOfPartitions } from "./partition-production.ts";
 import { type Counts, finalCounts, type RunRecord } from "./run-record.ts";
 import { sumTotals, type Totals } from "./totals.ts";
 
 /**
- * Counts the items of a run at this moment. The function reads the rows of all blocks. In blocks that are not complete, it
- * also reads the pages that are not complete, and the pages that have dead items, cancelled items or retries. After a
+ * Counts the items of a run at this moment. The function reads the rows of the blocks, but for those of complete groups of
+ * blocks, of which one row has the totals. In blocks that are not complete, it also reads the pages that are not complete, and the pages that have dead items, cancelled items or retries. After a
  * redrive, it reads such pages in complete blocks too, and counts redriven items as pending until they settle again.
  *
  * In a run with partitions, it reads the blocks of the partitions that are not complete, or that have redriven items. The
@@ -19,9 +20,9 @@ import { sumTotals, type Totals } from "./totals.ts";
 export async function countRun(store: LedgerStore, run: RunRecord): Promise<Counts> {
   if (run.completedAt !== undefined && !run.redriven) return finalCounts(run);
   const { pages, items } = run.checkpoint;
-  if (run.lanes === undefined) return countsOf(items, await countOpen(store, run.id, [{ partition: 0, pages, items }]));
+  if (run.lanes === undefined) return countsOf(items, await countOpen(store, run, [{ partition: 0, pages, items }]));
   const { open, totals, produced } = await productionOfPartitions(store, run);
-  const counted = await countOpen(store, run.id, open);
+  const counted = await countOpen(store, run, open);
   return countsOf(produced, { pending: counted.pending, totals: [...totals, ...counted.totals] });
 }
 
@@ -39,14 +40,17 @@ function countsOf(produced: number, { totals, pending }: Counted): Counts {
 /** Counts the items of partitions from the rows of their blocks and pages. */
 async function countOpen(
   store: LedgerStore,
-  run: string,
+  { id: run, redriven }: RunRecord,
   partitions: readonly PartitionProduction[],
 ): Promise<Counted> {
   const totals: Totals[] = [];
   let pending = 0;
-  const blocks = partitions.flatMap(({ partition, pages }) =>
-    Array.from({ length: blockCount(pages) }, (_, block) => ({ run, partition, block, pages })),
-  );
+  const blocks: (BlockAddress & { readonly pages: number })[] = [];
+  for (const { partition, pages } of partitions) {
+    const known = await blocksToRead(store, { run, partition }, pages, redriven);
+    totals.push(...known.totals);
+    for (const block of known.blocks) blocks.push({ run, partition, block, pages });
+  }
   for (let start = 0; start < blocks.length; start += MOST_BATCH_GET_KEYS) {
     const some = blocks.slice(start, start + MOST_BATCH_GET_KEYS);
     const blockRows = await store.getMany(some.map(blockKey));

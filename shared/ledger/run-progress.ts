@@ -1,12 +1,16 @@
 import { type Key, keyText, type LedgerStore, type Row } from "../aws/table.ts";
 import { toStoredText } from "../base/exact-json.ts";
 import { cut } from "../base/failure.ts";
-import { type BlockAddress, blockKey, partitionKey } from "../messages/item-address.ts";
+import { type BlockAddress, blockGroupKey, blockKey, partitionKey } from "../messages/item-address.ts";
+import { readBlockGroupRow } from "./block-groups.ts";
 import { readBlockRow } from "./block-row.ts";
 import { endedAttribute, readGroupRow } from "./group-row.ts";
 import {
+  BLOCKS_PER_GROUP,
   blockCount,
+  blockGroupOf,
   blockOf,
+  blocksInGroup,
   groupCount,
   groupKey,
   groupOf,
@@ -27,6 +31,7 @@ import {
   type RunPartition,
   type RunRecord,
   readRunRow,
+  VERSION_WITH_BLOCK_GROUPS,
 } from "./run-record.ts";
 import type { Runs } from "./runs.ts";
 import { warningAttributes } from "./warnings.ts";
@@ -246,8 +251,8 @@ export class RunProgress {
   }
 
   /**
-   * Sets the size of the blocks that the checkpoint has passed, from block `first` on. None of their pages can be sent
-   * again, so the blocks can be complete. A producer that takes up a run repeats this for the latest block.
+   * Sets the size of the blocks that the checkpoint has passed, from block `first` on, and of their groups. None of their
+   * pages can be sent again, so the blocks can be complete. A producer that takes up a run repeats this for the latest block.
    */
   async #closeBlocks(run: RunRecord, first: number): Promise<void> {
     const { pages, ended } = run.checkpoint;
@@ -255,9 +260,25 @@ export class RunProgress {
       const size = Math.min(PAGES_PER_BLOCK, pages - block * PAGES_PER_BLOCK);
       if (size < PAGES_PER_BLOCK && !ended) return;
       const address: BlockAddress = { run: run.id, partition: partitionOf(run), block };
-      const row = await this.#store.update(blockKey(address), { set: { size } });
+      const grouped = hasGroupOfItsOwn(run, block) || undefined;
+      const row = await this.#store.update(blockKey(address), { set: { size, grouped } });
       if (row !== undefined) await this.#rollUp.fromBlock(address, readBlockRow(row, block));
+      // mutant: close-full-block-group
+      if ((block + 1) % BLOCKS_PER_GROUP === 0) await this.#closeBlockGroup(run, block);
     }
+    // Its last block may have been closed before the end of the source was known.
+    // mutant: close-last-block-group
+    if (ended) await this.#closeBlockGroup(run, blockCount(pages) - 1);
+  }
+
+  /** Sets the size of the group of a block, if the checkpoint has passed all blocks of the group. */
+  async #closeBlockGroup(run: RunRecord, block: number): Promise<void> {
+    if (!hasGroupOfItsOwn(run, block)) return;
+    const group = blockGroupOf(block);
+    const production = { run: run.id, partition: partitionOf(run) };
+    const size = blocksInGroup(group, blockCount(run.checkpoint.pages));
+    const row = await this.#store.update(blockGroupKey(production, group), { set: { size } });
+    if (row !== undefined) await this.#rollUp.fromBlockGroup(production, group, readBlockGroupRow(row));
   }
 
   /** Ends a run, or a partition, whose blocks are all complete. The producer may have crashed between its last checkpoint and the roll-up. */
@@ -360,6 +381,10 @@ export class RunProgress {
     if (row === undefined) await this.#rollUp.fromStoredRun(id);
   }
 }
+
+/** Whether a complete block is entered into a row of its group. Runs that older code began have no such rows. */
+const hasGroupOfItsOwn = ({ version }: RunRecord, block: number): boolean =>
+  version >= VERSION_WITH_BLOCK_GROUPS && blockGroupOf(block) > 0;
 
 /** The key of the row with the checkpoint of a record: that of its partition, or of the run itself. */
 const productionKey = (run: RunRecord): Key =>

@@ -58,6 +58,8 @@ export const hasEnded = ({ status, completedAt }: RunRecord): boolean =>
 /** What the ledger knows of a run. */
 export interface RunRecord {
   readonly id: string;
+  /** The version of the run's rows: see `LEDGER_VERSION`. */
+  readonly version: number;
   readonly workflow: string;
   readonly status: RunStatus;
   /** Why the run failed or was skipped. */
@@ -110,7 +112,7 @@ export interface RunRecord {
   readonly redriven: boolean;
   /** How the run keeps its results. Absent: it keeps none. */
   readonly results?: RunResults | undefined;
-  /** The numbers of the blocks whose pages are all complete. */
+  /** The numbers of the blocks whose pages are all complete. `completeBlocksOf` adds those of later groups. */
   readonly completeBlocks: ReadonlySet<number>;
   /** How many producers read the run's partitions at the same time. Absent: the run has no partitions. */
   readonly lanes?: number | undefined;
@@ -119,7 +121,7 @@ export interface RunRecord {
    * items, ends with the partitions that were taken up before.
    */
   readonly partitions?: number | undefined;
-  /** How many partitions have been read to their ends. Only in the record that `Runs.overview` returns. */
+  /** How many partitions have been read to their ends. Only in the record that `overviewOf` returns. */
   readonly partitionsRead?: number | undefined;
   /**
    * The partition whose production this record describes: its checkpoint, failed slices and waits. Absent: that of the run
@@ -199,11 +201,14 @@ export interface Checkpoint {
 /**
  * The version of all rows of a run: its own row, and those of its pages, blocks and items. It is in the run's row. A row
  * without a version has version 1. A run keeps the version with which it began. See `docs/internals/versions.md`.
+ *
+ * - 2: partitions.
+ * - 3: groups of blocks.
  */
-export const LEDGER_VERSION = 2;
+export const LEDGER_VERSION = 3;
 
-/** The version of the rows of a run without partitions. Code of version 1 understands them. */
-export const VERSION_WITHOUT_PARTITIONS = 1;
+/** From this version on, only the first blocks of a run or partition are entered into its own row: see `BLOCKS_PER_GROUP`. */
+export const VERSION_WITH_BLOCK_GROUPS = 3;
 
 /**
  * Reads a run's row.
@@ -214,6 +219,7 @@ export function readRunRow(row: Row): RunRecord {
   refuseNewer(row.version, LEDGER_VERSION, `run ${row.id}`, { run: String(row.id) });
   return {
     id: String(row.id),
+    version: Number(row.version ?? 1),
     workflow: String(row.workflow),
     status: row.status as RunStatus,
     failure: row.failure as string | undefined,

@@ -18,7 +18,6 @@ import {
   type RunRecord,
   type RunStatus,
   readRunRow,
-  VERSION_WITHOUT_PARTITIONS,
 } from "./run-record.ts";
 import { type RunResultsProgress, resultAttributes } from "./run-results.ts";
 
@@ -92,7 +91,7 @@ export class RunStates {
     const created = this.#store.update(runKey(run.id), {
       set: {
         id: run.id,
-        version: run.lanes === undefined ? VERSION_WITHOUT_PARTITIONS : LEDGER_VERSION,
+        version: LEDGER_VERSION,
         lanes: run.lanes,
         workflow: run.workflow,
         status: run.skippedFor === undefined ? "running" : "skipped",

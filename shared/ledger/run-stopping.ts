@@ -1,7 +1,8 @@
 import type { LedgerStore } from "../aws/table.ts";
 import { blockKey, type PageAddress } from "../messages/item-address.ts";
+import { blocksToRead } from "./block-groups.ts";
 import { readBlockRow } from "./block-row.ts";
-import { blockCount, blockOf, PAGES_PER_BLOCK } from "./keys.ts";
+import { blockOf, PAGES_PER_BLOCK } from "./keys.ts";
 import { openPartitions } from "./lanes-row.ts";
 import type { ClaimedDeath, Pages } from "./pages.ts";
 import { productionOfPartitions } from "./partition-production.ts";
@@ -110,7 +111,9 @@ export class RunStopping {
     for (const { partition, pages } of productions) {
       if (partition < from.partition) continue;
       const first = partition === from.partition ? from.page : 0;
-      for (let block = blockOf(first); block < blockCount(pages); block++) {
+      const { blocks } = await blocksToRead(this.#store, { run: run.id, partition }, pages);
+      for (const block of blocks) {
+        if (block < blockOf(first)) continue;
         const key = blockKey({ run: run.id, partition, block });
         const { full } = readBlockRow((await this.#store.get(key)) ?? {}, block);
         const last = Math.min((block + 1) * PAGES_PER_BLOCK, pages);

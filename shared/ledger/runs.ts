@@ -3,15 +3,12 @@ import { Lanes } from "./lanes.ts";
 import type { Pages } from "./pages.ts";
 import { Resends } from "./resends.ts";
 import type { RollUp } from "./roll-up.ts";
-import { overviewOf } from "./run-overview.ts";
 import { RunProgress } from "./run-progress.ts";
-import type { RunRecord } from "./run-record.ts";
 import { RunStates } from "./run-states.ts";
 import { RunStopping } from "./run-stopping.ts";
 
 /** The runs of a workflow, and how the producer reads their source. A `Ledger` makes one. */
 export class Runs extends RunStates {
-  readonly #ledgerStore: LedgerStore;
   /** How far the producer has come. */
   readonly progress: RunProgress;
   /** What the producer does with a run that is being stopped. */
@@ -27,11 +24,5 @@ export class Runs extends RunStates {
     this.progress = new RunProgress(store, now, rollUp, this);
     this.stopping = new RunStopping(store, pages, this, this.progress);
     this.resends = new Resends(store);
-    this.#ledgerStore = store;
-  }
-
-  /** The record of a run as displays show it, see `overviewOf`. */
-  async overview(run: RunRecord): Promise<RunRecord> {
-    return await overviewOf(this.#ledgerStore, run);
   }
 }

@@ -14,9 +14,13 @@ import { addressFields, type PageAddress } from "./item-address.ts";
  * - 2: `receives`, `edited`, `bigints`, and in a dead letter `waits` and the reason `waited too long`.
  * - 3: `results`.
  * - 4: `partition`, for partitions above 0.
+ * - 5: a page whose block is entered into a group of blocks: see `FIRST_GROUPED_PAGE`.
  */
-export const ENVELOPE_VERSIONS = [1, 2, 3, 4] as const;
-const NEWEST = 4;
+export const ENVELOPE_VERSIONS = [1, 2, 3, 4, 5] as const;
+const NEWEST = 5;
+
+/** The first page after the first group of blocks. Older code would enter its block into the wrong row of the ledger. */
+export const FIRST_GROUPED_PAGE = 1_000_000;
 
 const failureSchema = z.strictObject({
   attempt: z.int().min(0),
@@ -97,12 +101,17 @@ export type DeadLetterEnvelope = Envelope & { readonly dead: NonNullable<Envelop
  */
 export function envelopeVersion({
   partition = 0,
+  page,
   receives,
   edited,
   bigints,
   results,
   dead,
-}: Pick<Envelope, "partition" | "receives" | "edited" | "bigints" | "results" | "dead">): 1 | 2 | 3 | 4 {
+}: Pick<
+  Envelope,
+  "partition" | "page" | "receives" | "edited" | "bigints" | "results" | "dead"
+>): (typeof ENVELOPE_VERSIONS)[number] {
+  if (page >= FIRST_GROUPED_PAGE) return 5;
   if (partition > 0) return 4;
   if (results) return 3;
   const isSecond = [receives, edited, bigints, dead?.waits].some((field) => field !== undefined);
@@ -148,7 +157,7 @@ export function envelopeBody(header: PageHeader, index: number, item: ExactText 
   const { json, bigints }: ExactText = typeof item === "string" ? { json: item } : item;
   const results = header.results === true ? ({ results: true } as const) : undefined;
   const head = JSON.stringify({
-    sluice: envelopeVersion({ partition: header.partition, bigints, ...results }),
+    sluice: envelopeVersion({ partition: header.partition, page: header.page, bigints, ...results }),
     workflow: header.workflow,
     ...addressFields({ ...header, index }),
     ...(header.resent && { resent: true }),

@@ -61,6 +61,12 @@ export const blockKey = (address: BlockAddress): Key => ({
   sk: "block",
 });
 
+/** The key of the row of a group of blocks in the ledger. */
+export const blockGroupKey = (address: Omit<BlockAddress, "block">, group: number): Key => ({
+  pk: `${partitionPrefix(address)}#blocks#${group}`,
+  sk: "blocks",
+});
+
 /** The key of a page's row in the ledger. */
 export const pageKey = (address: PageAddress): Key => ({
   pk: `${partitionPrefix(address)}#page#${address.page}`,

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { SluiceError, toError } from "../base/errors.ts";
 import { backoffMilliseconds } from "../base/retry.ts";
+import { completeBlocksOf } from "../ledger/block-groups.ts";
 import type { RunRecord } from "../ledger/run-record.ts";
 import { toAttributeText } from "../messages/body.ts";
 import { type CompactMessage, compactEntry } from "../messages/control.ts";
@@ -40,8 +41,10 @@ export async function compactAtEnd(id: string, context: ProducerContext): Promis
 
 /** Asks for a compaction while a run works, if more blocks are complete than are compacted. */
 export async function compactOnTheWay(run: RunRecord, context: ProducerContext): Promise<void> {
-  if (run.results !== undefined && run.completeBlocks.size > run.results.compactedBlocks)
-    await context.runs.results.ask(run);
+  const { results, lanes } = run;
+  if (results === undefined || lanes !== undefined) return;
+  const complete = await completeBlocksOf(context.ledger.store, run);
+  if (complete.size > results.compactedBlocks) await context.runs.results.ask(run);
 }
 
 /** Handles a `compact` message: one slice of the compaction of a run's results. */

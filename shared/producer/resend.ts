@@ -1,5 +1,5 @@
 import type { Ledger } from "../ledger/ledger.ts";
-import { partitionsOf } from "../ledger/partition-production.ts";
+import { productionOfPartitions } from "../ledger/partition-production.ts";
 import { partitionOf, type Resend, type RunPartition, type RunRecord } from "../ledger/run-record.ts";
 import type { Runs } from "../ledger/runs.ts";
 import type { Source } from "../sources/source.ts";
@@ -65,7 +65,8 @@ export async function sendPartitionsAgain(
   const row = await runs.lanes.read(run);
   let { missing } = start;
   let hasRead = false;
-  for (const { partition: number, pages } of await partitionsOf(ledger.store, run)) {
+  const { all } = await productionOfPartitions(ledger.store, run);
+  for (const { partition: number, pages } of all) {
     if (number < first) continue;
     // Each slice reads at least one partition that has pages.
     const end = hasRead ? await mustEnd(run, options) : undefined;

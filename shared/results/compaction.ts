@@ -1,5 +1,6 @@
 import type { ObjectStore } from "../aws/object-store.ts";
 import type { LedgerStore } from "../aws/table.ts";
+import { completeBlocksOf } from "../ledger/block-groups.ts";
 import { readBlockRow } from "../ledger/block-row.ts";
 import { BlockSuccesses } from "../ledger/block-successes.ts";
 import { blocksOf, type RunBlock } from "../ledger/run-blocks.ts";
@@ -64,7 +65,8 @@ export async function isOutdated(
   { store, ledgerStore }: Pick<CompactionOptions, "store" | "ledgerStore">,
 ): Promise<boolean> {
   if (run.completedAt !== undefined && run.results.manifest === undefined) return true;
-  if (run.completedAt === undefined) return run.completeBlocks.size > run.results.compactedBlocks;
+  if (run.completedAt === undefined)
+    return (await completeBlocksOf(ledgerStore, run)).size > run.results.compactedBlocks;
   if (!run.redriven) return false;
   const latest = await latestRevisions(store, run.id);
   for (const address of await blocksOf(ledgerStore, run)) {
@@ -83,7 +85,10 @@ export async function isOutdated(
 async function finalBlocks(store: LedgerStore, run: RunRecord): Promise<readonly RunBlock[]> {
   const blocks = await blocksOf(store, run);
   if (run.completedAt !== undefined) return blocks;
-  return blocks.filter(({ partition, block }) => partition === 0 && run.completeBlocks.has(block));
+  // The results of a run with partitions are compacted at its end.
+  if (run.lanes !== undefined) return [];
+  const complete = await completeBlocksOf(store, run);
+  return blocks.filter(({ block }) => complete.has(block));
 }
 
 class Compaction {

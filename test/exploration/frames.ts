@@ -20,7 +20,7 @@ interface Scene {
 }
 
 const scenes = new AsyncLocalStorage<Scene>();
-const STEPS = ["fromPage", "fromBlock", "fromPartition", "fromGroup", "fromRun", "tell"] as const;
+const STEPS = ["fromPage", "fromBlock", "fromBlockGroup", "fromPartition", "fromGroup", "fromRun", "tell"] as const;
 
 // What a step of the roll-up does depends on its arguments only, and no caller uses its result. So the exploration treats
 // each called step as an actor of its own, and forgets what the caller saw before. Otherwise each way to reach a step would

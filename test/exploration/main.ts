@@ -2,9 +2,9 @@
  * Goes through every order of the ledger's steps at small scope: `npm run explore -- --help`.
  */
 import { Command, InvalidArgumentError } from "commander";
-import { type Exploration, explore } from "./explore.ts";
+import type { Exploration } from "./explore.ts";
 import { MUTANTS, type Mutant, mutantCalled } from "./mutants.ts";
-import { exploreMutant } from "./mutation.ts";
+import { exploreMutant, exploreScope } from "./mutation.ts";
 import type { Scope } from "./scope.ts";
 import { LONG, SHORT, scopeCalled } from "./scopes.ts";
 import { tableOf } from "./table.ts";
@@ -35,7 +35,7 @@ async function exploreScopes(): Promise<number> {
   const scopes = scope === undefined ? [...SHORT, ...(long ? LONG : [])] : [scope];
   const explorations: Exploration[] = [];
   for (const each of scopes) {
-    const exploration = await explore(each);
+    const exploration = await exploreScope(each);
     explorations.push(exploration);
     report(each.name, exploration);
   }

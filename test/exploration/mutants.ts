@@ -200,6 +200,27 @@ export const MUTANTS: readonly Mutant[] = [
     shows: /is in no place/,
   },
   {
+    name: "block-group-size-known",
+    mistake: "a group of blocks is complete before its size is known",
+    change: replaceBy("if (row.complete.size < (row.size ?? 1)) return;"),
+    scope: "two groups of a block, and an item that dies in the second",
+    shows: /the run's totals/,
+  },
+  {
+    name: "close-full-block-group",
+    mistake: "the size of a group of blocks is not set when the checkpoint has passed the group",
+    change: remove,
+    scope: "three groups of a block",
+    shows: /has not ended/,
+  },
+  {
+    name: "close-last-block-group",
+    mistake: "the size of the last group of blocks is not set when the source ends",
+    change: remove,
+    scope: "a group of two blocks, and a group of one",
+    shows: /has not ended/,
+  },
+  {
     name: "cancel-unsettled-only",
     mistake: "an item that has succeeded can still be cancelled",
     change: remove,

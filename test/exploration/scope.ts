@@ -1,4 +1,5 @@
 import type { AddressFields } from "../../shared/messages/item-address.ts";
+import type { Sizes } from "./sizes.ts";
 
 /**
  * What the task of an item does. `good`: it succeeds. `bad`: it throws a `PermanentError`. `flaky`: its first attempt
@@ -31,6 +32,8 @@ export interface Scope {
   readonly tolerated?: number;
   /** Whether the run keeps results. Then `completion` must be true, because the announcement begins the compaction. */
   readonly results?: true;
+  /** How large blocks and groups of blocks are, instead of 1,000 pages and 1,000 blocks. */
+  readonly sizes?: Sizes;
   /** Whether a person may cancel the run at any moment. */
   readonly cancel: boolean;
 }

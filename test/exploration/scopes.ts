@@ -30,9 +30,62 @@ const PARTITIONED: readonly Scope[] = [
   { ...LANES, name: "a lane, and a run that is cancelled", producers: 1, partitions: [[[]], [[]]], cancel: true },
 ];
 
+/** A block is a page, and a group is a block: the first block is entered into its run, each later one into its group. */
+const TINY = { pagesPerBlock: 1, blocksPerGroup: 1 } as const;
+
+/** A block is a page, and a group has two blocks. */
+const PAIRS = { pagesPerBlock: 1, blocksPerGroup: 2 } as const;
+
+/** Runs with more than one group of blocks. */
+const GROUPED: readonly Scope[] = [
+  { ...TWO, name: "two groups of a block", consumers: 1, pages: [["good"], ["good"]], sizes: TINY },
+  {
+    ...TWO,
+    name: "two groups of a block, and an end that is known later",
+    consumers: 1,
+    pages: [["good"], ["good"], []],
+    sizes: TINY,
+  },
+];
+
+/** The same at larger scope. */
+const LONG_GROUPED: readonly Scope[] = [
+  {
+    ...TWO,
+    name: "two groups of a block, and an item that dies in the second",
+    consumers: 1,
+    pages: [["good"], ["bad"]],
+    sizes: TINY,
+  },
+  {
+    ...TWO,
+    name: "two groups of a block, and a producer that dies",
+    consumers: 1,
+    pages: [["good"], ["good"]],
+    sizes: TINY,
+    spares: 1,
+  },
+  { ...TWO, name: "three groups of a block", consumers: 1, pages: [["good"], ["good"], ["good"]], sizes: TINY },
+  {
+    ...TWO,
+    name: "a group of two blocks, and a group of one",
+    consumers: 1,
+    pages: [["good"], ["good"], ["good"]],
+    sizes: PAIRS,
+  },
+  {
+    ...LANES,
+    name: "a lane, and a partition of two groups of a block",
+    producers: 1,
+    partitions: [[["good"], ["good"]]],
+    sizes: TINY,
+  },
+];
+
 /** The gate explores these scopes. */
 export const SHORT: readonly Scope[] = [
   ...PARTITIONED,
+  ...GROUPED,
   { ...TWO, name: "one item", pages: [["good"]] },
   { ...TWO, name: "one item, up to onComplete", pages: [["good"]], completion: true },
   { ...TWO, name: "one item, and a producer that dies", pages: [["good"]], spares: 1 },
@@ -72,6 +125,7 @@ export const SHORT: readonly Scope[] = [
 
 /** These scopes take minutes: `npm run explore -- --long`. */
 export const LONG: readonly Scope[] = [
+  ...LONG_GROUPED,
   { ...LANES, name: "two lanes, a partition without an item, and one of an item", partitions: [[[]], [["good"]]] },
   {
     ...LANES,

@@ -30,7 +30,7 @@ export interface Step {
 }
 
 // The most rows, messages and control messages of a scope. A larger scope fails with an error.
-const ROWS = 16;
+const ROWS = 20;
 const ITEMS = 6;
 const CONTROLS = 10;
 

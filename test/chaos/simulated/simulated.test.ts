@@ -7,6 +7,7 @@ import { MUTANT, SIMULATED_MUTANTS, type SimulatedMutant } from "./mutants.ts";
 
 const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
 const PRELOAD = fileURLToPath(new URL("./preload-mutant.ts", import.meta.url));
+const PAIRS = fileURLToPath(new URL("../../exploration/preload-pairs.ts", import.meta.url));
 
 /** Simulates seeds in a process of their own, because virtual time replaces the timers of its whole process. */
 async function simulate(...args: readonly string[]): Promise<readonly RunResult[]> {
@@ -44,6 +45,12 @@ test(`in virtual time, ${SEEDS} seeds lose nothing and count nothing twice`, () 
   expect(results).toHaveLength(SEEDS);
   const struck = new Set(results.flatMap((result) => Object.keys(result.struck)));
   for (const kind of ["producer", "consumer", "engine"]) expect(struck).toContain(`kill ${kind}`);
+});
+
+test("in virtual time, runs with many groups of blocks lose nothing", { timeout: LONGEST_MILLISECONDS }, async () => {
+  const grouped = await simulated(["--import", PAIRS, MAIN, "--json", "--seed", "3", "--runs", "4"]);
+  expect(grouped).toHaveLength(4);
+  expect(grouped.flatMap(({ violations }) => violations)).toEqual([]);
 });
 
 test("in virtual time, the limit of a rate holds in every window", { timeout: LONGEST_MILLISECONDS }, async () => {

@@ -7,7 +7,7 @@ import { workflowOptions } from "../../helpers/workflow-options.ts";
 
 /** A message as a later version may write it. */
 const newer = (world: ConsumerWorld, changes: { receiveCount?: number; sentAt?: number } = {}) =>
-  world.raw(JSON.stringify({ sluice: 5, workflow: "test", partition: 5, what: "nobody here knows" }), {
+  world.raw(JSON.stringify({ sluice: 6, workflow: "test", partition: 5, what: "nobody here knows" }), {
     id: "newer",
     ...changes,
   });
@@ -65,7 +65,7 @@ describe("a consumer that meets a newer envelope", () => {
 
 test("the messages of a run that a newer version began are returned, and no receive is recorded", async () => {
   const world = await ConsumerWorld.of(["a", "b"]);
-  await world.store.update(runKey(RUN), { set: { version: 3 } });
+  await world.store.update(runKey(RUN), { set: { version: 4 } });
   world.store.updates.length = 0;
   const task = vi.fn();
   expect(await world.consume({ task }, world.messages({ receiveCount: 2 }))).toEqual(["0", "1"]);
@@ -78,7 +78,7 @@ test("the messages of a run that a newer version began are returned, and no rece
 
 test("a run without a version is processed as one of version 1", async () => {
   const world = await ConsumerWorld.of(["a"]);
-  expect((await world.store.get(runKey(RUN)))?.version).toBe(1);
+  expect((await world.store.get(runKey(RUN)))?.version).toBe(3);
   await world.store.update(runKey(RUN), { remove: ["version"] });
   expect(await world.consume({}, world.messages({ receiveCount: 2 }))).toEqual([]);
   expect(await world.status()).toBe("completed");

@@ -60,7 +60,7 @@ describe("A purge", () => {
 
   test("leaves dead letters of a newer version in the queue, and returns their number", async () => {
     const world = await dead(2);
-    const newer = JSON.stringify({ sluice: 5, dead: {} });
+    const newer = JSON.stringify({ sluice: 6, dead: {} });
     await world.deadLetterQueue.sendAll([{ body: newer }]);
     const kept: string[] = [];
     const backup = async (deadLetters: readonly DeadLetter[]) => void kept.push(...deadLetters.map(({ body }) => body));

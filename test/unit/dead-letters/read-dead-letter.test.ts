@@ -154,11 +154,11 @@ test("The number of groups is bounded, and every dead letter is in a group", () 
 });
 
 test("A dead letter of a newer version is not a foreign one, and its reason is read if it is known", () => {
-  const error = { name: "NewerVersionError", message: expect.stringContaining("the envelope has version 5") };
+  const error = { name: "NewerVersionError", message: expect.stringContaining("the envelope has version 6") };
   const newer = toDeadLetter(
-    message(JSON.stringify({ sluice: 5, item: 1, dead: { reason: "permanent", more: true } })),
+    message(JSON.stringify({ sluice: 6, item: 1, dead: { reason: "permanent", more: true } })),
   );
   expect(newer).toMatchObject({ kind: "newer", reason: "permanent", workflow: null, run: null, failures: [], error });
-  expect(toDeadLetter(message(JSON.stringify({ sluice: 5, dead: { reason: "new one" } }))).reason).toBe("unexplained");
-  expect(toDeadLetter(message(JSON.stringify({ sluice: 5 })))).toMatchObject({ kind: "newer", reason: "unexplained" });
+  expect(toDeadLetter(message(JSON.stringify({ sluice: 6, dead: { reason: "new one" } }))).reason).toBe("unexplained");
+  expect(toDeadLetter(message(JSON.stringify({ sluice: 6 })))).toMatchObject({ kind: "newer", reason: "unexplained" });
 });

@@ -366,20 +366,20 @@ describe("A redrive that crashes", () => {
 });
 
 describe("A redrive of what a newer version wrote", () => {
-  const newer = JSON.stringify({ sluice: 5, workflow: WORKFLOW, partition: 1, dead: {} });
+  const newer = JSON.stringify({ sluice: 6, workflow: WORKFLOW, partition: 1, dead: {} });
 
   test("refuses a dead letter of a newer version, and moves the others", async () => {
     const world = await dead(2);
     await world.deadLetterQueue.sendAll([{ body: newer }]);
     const result = await all(world, { edit: () => ({ changed: true }) });
     expect(result).toMatchObject({ selected: 3, moved: 2, refused: { "newer version": 1 } });
-    expect(result.refusals[0]?.message).toContain("the envelope has version 5");
+    expect(result.refusals[0]?.message).toContain("the envelope has version 6");
     expect(world.deadLetters.map(({ body }) => body)).toEqual([newer]);
   });
 
   test("refuses the dead letters of a run that a newer version began", async () => {
     const world = await dead(2);
-    await world.store.update(runKey("run"), { set: { version: 3 } });
+    await world.store.update(runKey("run"), { set: { version: 4 } });
     expect(await all(world)).toMatchObject({ moved: 0, refused: { "newer version": 2 } });
     expect(world.deadLetters).toHaveLength(2);
     expect(world.messages).toEqual([]);

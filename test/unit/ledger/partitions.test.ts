@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { groupKey, lanesKey, runKey } from "../../../shared/ledger/keys.ts";
 import { blocksOf } from "../../../shared/ledger/run-blocks.ts";
+import { overviewOf } from "../../../shared/ledger/run-overview.ts";
 import type { RecordedWait, RunRecord } from "../../../shared/ledger/run-record.ts";
 import type { NewRun } from "../../../shared/ledger/run-states.ts";
 import { blockKey, pageKey, partitionKey } from "../../../shared/messages/item-address.ts";
@@ -338,15 +339,15 @@ describe("the row of a partition", () => {
 });
 
 describe("the overview of a run with partitions", () => {
-  const overview = async () => await rig.runs.overview(await run());
+  const overview = async () => await overviewOf(rig.store, await run());
 
   test("is the record itself before the run has partitions, and after its production", async () => {
     const plain = await rig.runs.create(CREATED);
-    expect(await rig.runs.overview(plain)).toBe(plain);
+    expect(await overviewOf(rig.store, plain)).toBe(plain);
     rig = new LedgerRig();
     await produceAll([[1]]);
     const ended = await run();
-    expect(await rig.runs.overview(ended)).toBe(ended);
+    expect(await overviewOf(rig.store, ended)).toBe(ended);
   });
 
   test("of a list that is not sealed has the run's own wait and failures", async () => {

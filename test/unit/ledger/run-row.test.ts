@@ -44,6 +44,7 @@ describe("a new run", () => {
     expect(await rig.runs.get(RUN)).toEqual({
       ...CREATED,
       ...asked,
+      version: 3,
       status: "running",
       completionAttempts: 0,
       warnings: [],

@@ -12,11 +12,15 @@ import {
   waitCountAttribute,
   waitsAttribute,
 } from "../../../shared/ledger/attempts-row.ts";
+import { completeBlockCount, isFirstGroupComplete, readBlockGroupRow } from "../../../shared/ledger/block-groups.ts";
 import { epochAttribute, pageEntry, readBlockRow } from "../../../shared/ledger/block-row.ts";
 import { endedAttribute, partitionEntry, readGroupRow, totalsAttribute } from "../../../shared/ledger/group-row.ts";
 import {
   blockCount,
+  blockGroupCount,
+  blockGroupOf,
   blockOf,
+  blocksInGroup,
   groupCount,
   groupKey,
   groupOf,
@@ -35,8 +39,8 @@ import {
   openPartitions,
   readLanesRow,
 } from "../../../shared/ledger/lanes-row.ts";
-import { partitionsOf, productionOfPartitions } from "../../../shared/ledger/partition-production.ts";
-import { partitionKey } from "../../../shared/messages/item-address.ts";
+import { productionOfPartitions } from "../../../shared/ledger/partition-production.ts";
+import { blockGroupKey, partitionKey } from "../../../shared/messages/item-address.ts";
 import { MemoryStore } from "../../helpers/memory-store.ts";
 
 // A deploy in the middle of a run meets rows of the code before it. So keys and names of attributes must not change.
@@ -49,10 +53,15 @@ describe("the keys of rows", () => {
     expect(lanesKey("r")).toEqual({ pk: "run#r", sk: "lanes" });
     expect(groupKey("r", 2)).toEqual({ pk: "run#r#group#2", sk: "group" });
     expect(partitionListKey("r", 1, 2)).toEqual({ pk: "run#r#partitions#1#2", sk: "list" });
+    expect(blockGroupKey({ run: "r", partition: 0 }, 2)).toEqual({ pk: "run#r#blocks#2", sk: "blocks" });
+    expect(blockGroupKey({ run: "r", partition: 7 }, 2)).toEqual({ pk: "run#r#partition#7#blocks#2", sk: "blocks" });
     expect(runListKey("r", "2026")).toEqual({ pk: "runs", sk: "2026#r" });
   });
 
-  test("put 1,000 pages into a block, and 100 partitions into a group", () => {
+  test("put 1,000 pages into a block, 1,000 blocks into a group, and 100 partitions into a group", () => {
+    expect([0, 999, 1_000].map(blockGroupOf)).toEqual([0, 0, 1]);
+    expect([0, 1, 1_000, 1_001].map(blockGroupCount)).toEqual([0, 1, 1, 2]);
+    expect([blocksInGroup(0, 1_500), blocksInGroup(1, 1_500)]).toEqual([1_000, 500]);
     expect([0, 999, 1_000].map(blockOf)).toEqual([0, 0, 1]);
     expect([0, 1, 1_000, 1_001].map(blockCount)).toEqual([0, 1, 1, 2]);
     expect([1, 100, 101].map(groupOf)).toEqual([0, 0, 1]);
@@ -122,6 +131,29 @@ describe("the row of an item's attempts", () => {
   });
 });
 
+describe("the row of a group of blocks", () => {
+  test("says which blocks are complete", () => {
+    const row: Row = { size: 3, complete: new Set([0, 2]), totals: totals(1), redriven: true };
+    expect(readBlockGroupRow(row)).toEqual(row);
+    expect(readBlockGroupRow({})).toEqual({ size: undefined, complete: new Set(), totals: undefined, redriven: false });
+  });
+
+  test("is counted in the row of its run or partition", () => {
+    // 3,200 blocks are in four groups. The first group is the set in the row itself, and the last group has 200 blocks.
+    const row: Row = { fullBlocks: new Set([0, 1]), blockGroups: new Set([1, 3]) };
+    expect(completeBlockCount(row, 3_200)).toBe(2 + 1_000 + 200);
+    expect(completeBlockCount({}, 3_200)).toBe(0);
+    // The totals of the first group are written.
+    expect(completeBlockCount({ ...row, blockGroups: new Set([0, 1, 3]) }, 3_200)).toBe(2 + 1_000 + 200);
+    const numbers = (count: number) => new Set(Array.from({ length: count }, (_, number) => number));
+    expect(isFirstGroupComplete({ fullBlocks: numbers(1_000) })).toBe(true);
+    expect(isFirstGroupComplete({ fullBlocks: numbers(1_000), blockGroups: new Set([0]) })).toBe(false);
+    expect(isFirstGroupComplete({ fullBlocks: numbers(999) })).toBe(false);
+    // In a run of an earlier version, all blocks are in this set.
+    expect(isFirstGroupComplete({ fullBlocks: new Set([...numbers(999), 1_000]) })).toBe(false);
+  });
+});
+
 describe("the row of a block", () => {
   test("says which pages are complete in their epoch", () => {
     expect([pageEntry(1_007, 1), pageEntry(1_007, 3), epochAttribute(1_007)]).toEqual([7, 2_007, "epoch of 7"]);
@@ -134,6 +166,7 @@ describe("the row of a block", () => {
       "epoch of 8": 2,
       totals: totals(1),
       redriven: true,
+      grouped: true,
     } as unknown as Row;
     expect(readBlockRow(row, 1)).toEqual({
       size: 9,
@@ -141,6 +174,7 @@ describe("the row of a block", () => {
       notable: new Set(),
       totals: totals(1),
       redriven: true,
+      grouped: true,
     });
     expect(readBlockRow({ full: new Set([5, 1_005]) } as unknown as Row, 0)).toEqual({
       size: undefined,
@@ -148,6 +182,7 @@ describe("the row of a block", () => {
       notable: new Set(),
       totals: undefined,
       redriven: false,
+      grouped: false,
     });
   });
 });
@@ -311,7 +346,7 @@ describe("how far the partitions of a run were read", () => {
   });
 
   test("is listed by partition", async () => {
-    expect(await partitionsOf(await stored(), run)).toEqual([
+    expect((await productionOfPartitions(await stored(), run)).all).toEqual([
       { partition: 1, pages: 1, items: 10 },
       { partition: 3, pages: 2, items: 20 },
       { partition: 101, pages: 4, items: 40 },
@@ -323,7 +358,6 @@ describe("how far the partitions of a run were read", () => {
 
   test("is nothing before the lanes have begun", async () => {
     const none = await productionOfPartitions(new MemoryStore(), { id: "r", lanes: undefined, partitions: undefined });
-    expect(none).toMatchObject({ open: [], totals: [], produced: 0, pages: 0 });
-    expect(await partitionsOf(new MemoryStore(), { id: "r", lanes: undefined, partitions: undefined })).toEqual([]);
+    expect(none).toMatchObject({ open: [], all: [], totals: [], produced: 0, pages: 0 });
   });
 });

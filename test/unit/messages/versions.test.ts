@@ -66,7 +66,7 @@ describe("an envelope is written as the lowest version whose readers understand 
 });
 
 test.each([
-  ["an envelope", parseEnvelope, { ...envelope, sluice: 5 } as object, "the envelope has version 5"],
+  ["an envelope", parseEnvelope, { ...envelope, sluice: 6 } as object, "the envelope has version 6"],
   [
     "an envelope that looks like none",
     parseEnvelope,
@@ -76,8 +76,8 @@ test.each([
   [
     "a dead letter",
     parseEnvelope,
-    { ...(JSON.parse(deadLetter) as Envelope), sluice: 5, dead: 1 },
-    "the envelope has version 5",
+    { ...(JSON.parse(deadLetter) as Envelope), sluice: 6, dead: 1 },
+    "the envelope has version 6",
   ],
   ["a control message", parseControlMessage, { sluice: 4, type: "archive" }, "the control message has version 4"],
 ])("%s of a newer version is told from a malformed one", (_, parse: (body: string) => unknown, json, message) => {

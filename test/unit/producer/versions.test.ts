@@ -24,7 +24,7 @@ test.each([
 ])("%s of a run that a newer version began waits, and nothing is written", async (_, entry) => {
   const world = new ProducerWorld({});
   await world.start();
-  await world.store.update(runKey(RUN), { set: { version: 3, completedAt: REQUESTED_AT } });
+  await world.store.update(runKey(RUN), { set: { version: 4, completedAt: REQUESTED_AT } });
   const row = await world.store.get(runKey(RUN));
   world.sqs.control.length = 0;
   expect(await world.handle(entry)).toMatchObject({ tag: "wait" });
@@ -36,7 +36,7 @@ test.each([
 test("commands refuse a run that a newer version began, and do not change it", async () => {
   const world = new ProducerWorld({});
   await world.start();
-  await world.store.update(runKey(RUN), { set: { version: 3 } });
+  await world.store.update(runKey(RUN), { set: { version: 4 } });
   const row = await world.store.get(runKey(RUN));
   for (const refuse of [
     () => world.runs.get(RUN),
@@ -46,7 +46,7 @@ test("commands refuse a run that a newer version began, and do not change it", a
     () => world.runs.reopen(RUN),
   ]) {
     await expect(refuse()).rejects.toThrow(
-      `run ${RUN} has version 3, and this version of Sluice reads versions up to 2: use the version of Sluice that wrote`,
+      `run ${RUN} has version 4, and this version of Sluice reads versions up to 3: use the version of Sluice that wrote`,
     );
   }
   expect(await world.store.get(runKey(RUN))).toEqual(row);
