@@ -19,6 +19,7 @@ export class Operator {
   #resumeAt: number | undefined;
   #skipAt: number | undefined;
   #hasCancelled = false;
+  #mustResumeAgain = false;
   /** When each pause began, and when it ended. */
   readonly pauses: { readonly from: number; to: number }[] = [];
 
@@ -52,8 +53,9 @@ export class Operator {
     return true;
   }
 
-  /** Resumes a run whose source has failed too often. */
+  /** Resumes a run whose source has failed too often. It may fail again before the command that resumes it has ended. */
   resumeFailed(): void {
+    this.#mustResumeAgain = this.#wanted === "resume";
     this.#wanted ??= "resume";
   }
 
@@ -79,7 +81,8 @@ export class Operator {
   executed(command: OperatorCommand, hasPaused: boolean): void {
     // The person wants something else by now, because the command took so long.
     if (command !== this.#wanted) return;
-    this.#wanted = undefined;
+    this.#wanted = this.#mustResumeAgain ? "resume" : undefined;
+    this.#mustResumeAgain = false;
     const now = this.#options.now();
     if (hasPaused) this.pauses.push({ from: now, to: Number.POSITIVE_INFINITY });
     // The messages that were put back during the pause would stay hidden for a minute.
