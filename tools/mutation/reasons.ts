@@ -187,9 +187,10 @@ export const REASONS: readonly Reason[] = [
   { file: "producer/backlog-sample.ts", change: /pausedItems/, reason: LOG_FIELDS },
   {
     file: "producer/chunks.ts",
-    change: /^StringLiteral: ("" =>|"abort")|^BooleanLiteral: true => false/,
+    change: /^StringLiteral: "" =>/,
     reason: SAME,
   },
+  { file: "producer/chunks.ts", change: /^StringLiteral: "abort"/, reason: LISTENER },
   // Without partitions, `partition` is undefined.
   { file: "producer/chunks.ts", change: /partition && \{ partition \} => true/, reason: UNDEFINED },
   { file: "producer/chunks.ts", change: /read\.next === undefined => true|key !== "next"|"next" => ""/, reason: SAME },
@@ -236,8 +237,6 @@ export const REASONS: readonly Reason[] = [
     reason: SAME,
   },
   { file: "producer/resend.ts", change: /\?\.status => /, reason: DEFENCE },
-  // The ledger accepts a page again only if its content is unchanged, so a page without an item changes nothing.
-  { file: "producer/resend.ts", change: /items\.length >=? ?0|items\.length > 0/, reason: DEFENCE },
   {
     file: "producer/resend.ts",
     change: /place\.pages <= pages|place\.pages < pages => true|\|\| !place\.ended/,
