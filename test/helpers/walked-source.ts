@@ -6,6 +6,7 @@ import {
   dynamoDbScan,
   type Page,
   postgresRows,
+  type ReadContext,
   type Source,
   s3Lines,
   s3Objects,
@@ -15,7 +16,8 @@ import {
 /** A source to walk, as JSON: the other process makes it. */
 export type WalkedSource =
   | { readonly tag: "lines"; readonly bucket: string; readonly key: string; readonly format: "jsonl" | "csv" }
-  | { readonly tag: "objects"; readonly bucket: string }
+  /** With `divided`, its partitions one after the other. */
+  | { readonly tag: "objects"; readonly bucket: string; readonly divided: boolean }
   | { readonly tag: "table"; readonly table: string }
   | {
       readonly tag: "rows";
@@ -99,7 +101,8 @@ export async function walk({ source: walked, items }: Walk): Promise<Walked> {
   let peak = 0;
   const begunAt = performance.now();
   const context = { signal: new AbortController().signal, warn: () => {} };
-  for await (const page of source.pages(undefined, context) as AsyncIterable<Page<never>>) {
+  const isDivided = walked.tag === "objects" && walked.divided;
+  for await (const page of pagesOf(source, isDivided, context) as AsyncIterable<Page<never>>) {
     for (const item of page.items) {
       found.items++;
       if ((item as unknown) instanceof UnreadableItem) found.unreadable++;
@@ -123,6 +126,13 @@ export async function walk({ source: walked, items }: Walk): Promise<Walked> {
     heldMegabytesAtPeak: Math.round(Math.max(0, ...held) / 2 ** 20),
     seconds: Math.round(performance.now() - begunAt) / 1_000,
   };
+}
+
+async function* pagesOf(source: Source, isDivided: boolean, context: ReadContext): AsyncGenerator<Page> {
+  if (!isDivided) yield* source.pages(undefined, context);
+  for (const partition of isDivided ? ((await source.partitions?.(context)) ?? []) : []) {
+    yield* source.pages(partition.cursor, { ...context, partition });
+  }
 }
 
 /** The heap of a producer with 512 MB. */
