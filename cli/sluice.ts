@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError, Help } from "commander";
-import { addCommands } from "./commands/commands.ts";
+import { addCommands, breakHelp } from "./commands/commands.ts";
 
 // This file loads only what --help needs, so that --help and --version answer at once. The files of `commands/` load only
 // what their own help needs. A command loads the rest once it runs.
@@ -68,5 +68,10 @@ async function endWith(error: unknown): Promise<void> {
 /** Makes a command and its subcommands throw their errors, so that they are reported here, and name their own help. */
 function prepare(command: Command, typed = "npx sluice"): void {
   command.exitOverride().showHelpAfterError(`(see: ${typed} --help)`);
+  const { isTTY, columns } = process.stdout;
+  // Commander breaks the lines of options and not those of the text that follows them.
+  if (isTTY && columns > 0) {
+    command.configureOutput({ writeOut: (text) => void process.stdout.write(breakHelp(text, columns)) });
+  }
   for (const child of command.commands) prepare(child.copyInheritedSettings(command), `${typed} ${child.name()}`);
 }

@@ -124,3 +124,31 @@ function line({ name, usage }: ListedCommand): Command {
   const command = new Command(name);
   return usage === undefined ? command : command.arguments(usage);
 }
+
+/** The beginning of a line, up to its last column of text: "  $ npx sluice dlq      " or "  130  ". */
+const COLUMN = /^ *(?:\S+(?: \S+)* {2,})?/;
+const COMMAND = /^ *\$ /;
+
+/**
+ * Breaks the long lines of a help between words, below the column in which their text begins. A command without a
+ * description stays whole, so that it can be copied.
+ */
+export function breakHelp(help: string, columns: number): string {
+  return help
+    .split("\n")
+    .map((line) => {
+      const [start = ""] = COLUMN.exec(line) ?? [];
+      if (line.length <= columns || (COMMAND.test(line) && start.trim() === "")) return line;
+      const lines: string[] = [];
+      let current = start;
+      for (const word of line.slice(start.length).split(" ")) {
+        const isFirst = current.trim() === "" || current === start;
+        if (!isFirst && current.length + 1 + word.length > columns) {
+          lines.push(current);
+          current = " ".repeat(start.length) + word;
+        } else current += isFirst ? word : ` ${word}`;
+      }
+      return [...lines, current].join("\n");
+    })
+    .join("\n");
+}

@@ -24,8 +24,8 @@ export const devCommand = new Command("dev")
   .addHelpText(
     "after",
     `
-A version that does not bundle or load prints its error, and the version before it goes on.
-Pending items of a run go on with the new version.
+A version that does not bundle or load prints its error, and the version before
+goes on. Pending items of a run go on with the new version.
 
 Exit codes:
   0    you pressed q
