@@ -152,19 +152,22 @@ export class LocalPlace extends TargetPlace {
       known.isStale = true;
     }
     const current = known.runs.find(({ run }) => run === origin.run);
-    const mustRead = known.isStale || (running && (current === undefined || current.redriven));
+    const isBusy = this.turns.isBusy(origin.workflow);
+    // The counts of the engine do not know which dead letters are sent back to it.
+    const mustRead = known.isStale || (running && (current === undefined || current.redriven || isBusy));
     // An engine that is starting or ending offers no services, and this process does not wait for it.
     const isReachable = owner === undefined || owner.endpoints !== undefined;
     if (!mustRead || !isReachable || now - known.readAt < READ_MILLISECONDS) return;
-    // A work of this process has opened the services, and its end makes the state stale.
-    if (this.turns.isBusy(origin.workflow)) return;
+    // A work of this process has opened the services, and its end makes the state stale. An engine has services for both.
+    if (isBusy && !running) return;
     known.isStale = false;
-    await this.turns
-      .take(origin.workflow, (target) => this.#read(known, target))
-      .catch((error) => {
+    const read = (target: Target) => this.#read(known, target);
+    await (isBusy ? this.turns.beside(origin.workflow, read) : this.turns.take(origin.workflow, read)).catch(
+      (error) => {
         known.isStale = true;
         throw error;
-      });
+      },
+    );
     known.readAt = Date.now();
     // The services of this process have changed the state directory.
     known.fingerprint = "";
@@ -196,6 +199,8 @@ const writtenAt = ({ path }: StateDirectory): number =>
 function listed(run: RunView, { live, origin }: Known): ListedRun {
   if (live === null || origin.run !== run.run || run.completedAt !== null) return { ...run, live: null };
   const { produced, succeeded, dead, retried, pages = run.pages, ended: sourceEnded = run.sourceEnded } = live;
+  // An item that died here and was sent back counts twice for the engine. The ledger counts it once.
+  if (run.redriven) return { ...run, pages, sourceEnded, live };
   const pending = Math.max(0, produced - succeeded - dead - run.cancelled);
   return { ...run, produced, succeeded, dead, retried, pending, pages, sourceEnded, throttled: live.throttled, live };
 }

@@ -26,10 +26,7 @@ export class TargetTurns {
     const before = this.#last.get(workflow);
     const turn = (async () => {
       await before?.catch(() => {});
-      for await (const target of targets({ ...this.#options, workflow })) {
-        return await whileEngineRuns(target, () => work(target));
-      }
-      throw new ConfigurationError(`there is no workflow "${workflow}" here: run it, or check its name`);
+      return await this.beside(workflow, work);
     })();
     this.#last.set(workflow, turn);
     try {
@@ -37,5 +34,13 @@ export class TargetTurns {
     } finally {
       if (this.#last.get(workflow) === turn) this.#last.delete(workflow);
     }
+  }
+
+  /** Does not wait for the works that are under way. On this machine, an engine must run. */
+  async beside<Result>(workflow: string, work: (target: Target) => Promise<Result>): Promise<Result> {
+    for await (const target of targets({ ...this.#options, workflow })) {
+      return await whileEngineRuns(target, () => work(target));
+    }
+    throw new ConfigurationError(`there is no workflow "${workflow}" here: run it, or check its name`);
   }
 }

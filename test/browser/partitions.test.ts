@@ -84,7 +84,7 @@ describe.skipIf(CHROMIUM === undefined)("The dashboard of a source with partitio
 
   test("a run is cancelled after a confirmation: tasks in flight finish, and the rest is dropped", async () => {
     const { page, faults } = opened;
-    rmSync(join(world.cli.path, "open"));
+    rmSync(join(world.cli.path, "open"), { force: true });
     await page.locator(".brand").click();
     await startRun();
     await page.locator(".legend", { hasText: "4 in flight" }).waitFor();
