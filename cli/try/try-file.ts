@@ -16,6 +16,7 @@ export async function tryFile(file: string, { json, items, item }: TryOptions): 
   const { tryBundled } = (await loadModule(file, {
     entry: ENTRY,
     alias: { "#workflow": file },
+    mapsStacksLazily: true,
   })) as typeof import("./bundled.ts");
   return await tryBundled(file, { json, items, given });
 }

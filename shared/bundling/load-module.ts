@@ -9,6 +9,8 @@ import { readyModule } from "./ready-module.ts";
 export interface LoadModuleOptions extends LocalBundleOptions {
   /** The entry point, which imports the file by an alias. Default: the file itself. */
   readonly entry?: string;
+  /** Whether this process only imports this bundle, so that its stack traces can be mapped when they are needed. Default false. */
+  readonly mapsStacksLazily?: boolean;
 }
 
 /**
@@ -18,9 +20,13 @@ export interface LoadModuleOptions extends LocalBundleOptions {
  * @throws {ConfigurationError} The file does not bundle, or throws when it is imported. The message has the file, the line
  *   and a code frame.
  */
-export async function loadModule(file: string, { entry = file, ...options }: LoadModuleOptions = {}): Promise<object> {
+export async function loadModule(
+  file: string,
+  { entry = file, mapsStacksLazily = false, ...options }: LoadModuleOptions = {},
+): Promise<object> {
   const bundle = readyBundle(entry, options) ?? (await makeBundle(file, entry, options));
-  process.setSourceMapsEnabled(true);
+  if (mapsStacksLazily) (await import("./lazy-source-map.ts")).mapStacksLazily(bundle);
+  else process.setSourceMapsEnabled(true);
   try {
     return (await import(pathToFileURL(bundle).href)) as object;
   } catch (thrown) {
