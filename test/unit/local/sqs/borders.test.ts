@@ -150,6 +150,7 @@ describe("a queue", () => {
 
 describe("a list of queues", () => {
   test("continues after the last name of the page before", async () => {
+    vi.useRealTimers();
     const sqs = new SqsRequests();
     for (const QueueName of ["a", "b", "c", "d", "e"]) await sqs.output("CreateQueue", { QueueName });
     const first = await sqs.output("ListQueues", { MaxResults: 3 });
