@@ -180,6 +180,37 @@ export class QueueingServer implements Service {
   }
 }
 
+/** A queue that lets requests pass at even distances, as nginx does with `limit_req`. It refuses those that find it full. */
+export class LeakyBucket implements Service {
+  readonly #perSecond: number;
+  readonly #queue: number;
+  readonly #latency: Latency;
+  readonly #mean: number;
+  #nextAt = 0;
+
+  constructor(perSecond: number, queue: number, latency: Latency, mean: number) {
+    this.#perSecond = perSecond;
+    this.#queue = queue;
+    this.#latency = latency;
+    this.#mean = mean;
+  }
+
+  request(now: number): Answer {
+    const at = Math.max(now, this.#nextAt);
+    if (at - now > (1_000 * this.#queue) / this.#perSecond) return { tag: "refused" };
+    this.#nextAt = at + 1_000 / this.#perSecond;
+    return { tag: "accepted", milliseconds: at - now + this.#latency() };
+  }
+
+  ideal(from: number, to: number, slots: number): number {
+    return (Math.min(this.#perSecond, (1_000 * slots) / this.#mean) * (to - from)) / 1_000;
+  }
+
+  idealInFlight(): number {
+    return (this.#perSecond * this.#mean) / 1_000;
+  }
+}
+
 /** Accepts everything. */
 export class HealthyService implements Service {
   readonly #latency: Latency;

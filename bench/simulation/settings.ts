@@ -4,6 +4,7 @@ import {
   FixedWindow,
   HealthyService,
   type Latency,
+  LeakyBucket,
   latencies,
   ParallelLimit,
   QueueingServer,
@@ -158,6 +159,18 @@ export const SETTINGS: readonly NamedSetting[] = [
     name: "other-parallel",
     title: "17 in parallel, then 9",
     service: (latency) => new ParallelLimit(steps(17, [150_000, 9]), latency, mean),
+    marks: {},
+  },
+  {
+    name: "other-steps",
+    title: "token bucket, 35 → 140 → 70/s, burst 20",
+    service: (latency) => new TokenBucket(steps(35, [80_000, 140], [190_000, 70]), 20, latency, mean),
+    marks: {},
+  },
+  {
+    name: "other-queue",
+    title: "60/s at even distances, with a queue of 12",
+    service: (latency) => new LeakyBucket(60, 12, latency, mean),
     marks: {},
   },
 ];

@@ -30,6 +30,10 @@ export interface ControllerState {
   readonly probed: Sum;
   /** Whether nothing was refused since the kind was decided: the ceiling may be far too low. */
   readonly isNew: boolean;
+  /** Whether the search of a rate was refused in the epoch before: the next epoch shows what the service bears. */
+  readonly isRefused: boolean;
+  /** Whether the latest cut was large, because the service bears far less than before. */
+  readonly isFallen: boolean;
   /** What was accepted of late. This sum fades. */
   readonly recent: Sum;
   /** The largest level that all members had for the whole time of a report without a throttle. 0: none since the latest cut. */
@@ -117,6 +121,8 @@ export const FIRST_STATE: ControllerState = {
   clean: NO_SUM,
   probed: NO_SUM,
   isNew: false,
+  isRefused: false,
+  isFallen: false,
   recent: NO_SUM,
   proven: 0,
   latency: 0,

@@ -5,6 +5,11 @@ import { type ControllerState, isLimiting } from "./controller-state.ts";
 export interface Measured {
   /** Attempts that the service accepted. */
   readonly accepted: number;
+  /**
+   * Attempts that started and were not refused. A service refuses at once, but what it accepts ends an attempt's duration later. So while a
+   * rate changes, `accepted` still tells of the rate before.
+   */
+  readonly admitted: number;
   readonly throttled: number;
   /** The time in flight of the accepted attempts, in seconds. */
   readonly inFlightSeconds: number;
@@ -42,12 +47,14 @@ export function measure(state: ControllerState, totals: EpochTotals, concurrency
   const byMembers = members === 0 ? 0 : counted.elapsedMilliseconds / members / 1_000;
   const seconds = isHeld ? held : isLimiting(state) || byMembers < LEAST_HELD ? byClock : byMembers;
   const accepted = counted.succeeded + counted.failed;
+  const admitted = Math.max(0, counted.started - counted.throttled);
   const inFlightSeconds = Math.max(0, counted.inFlightMilliseconds - counted.throttledMilliseconds) / 1_000;
   const isRate = state.kind === "rate";
   const allowed = isRate ? counted.allowedStarts : counted.slotMilliseconds;
   const tested = state.steps.findLast(({ epoch }) => triedEpoch !== undefined && epoch <= triedEpoch);
   return {
     accepted,
+    admitted,
     throttled: counted.throttled - counted.throttledInWait,
     inFlightSeconds,
     seconds,
@@ -56,7 +63,7 @@ export function measure(state: ControllerState, totals: EpochTotals, concurrency
       : allowed > 0
         ? (isRate ? counted.started : counted.inFlightMilliseconds) / allowed
         : 0,
-    bears: (isRate ? accepted : inFlightSeconds) / seconds,
+    bears: (isRate ? admitted : inFlightSeconds) / seconds,
     tested: tested?.level ?? 0,
     isTested: triedEpoch !== undefined && triedEpoch >= state.levelEpoch,
     isSeen: seenEpoch !== undefined && seenEpoch >= state.levelEpoch,

@@ -1,5 +1,5 @@
 import type { ControllerOptions, EpochTotals } from "./controller.ts";
-import { type ControllerState, isLimiting, NO_LOADS, NO_SUM, type Sum } from "./controller-state.ts";
+import { type ControllerState, FIRST_STATE, isLimiting, NO_LOADS, NO_SUM, type Sum } from "./controller-state.ts";
 import { addLoads, isOtherKind } from "./limit-kind.ts";
 import { type Measured, measure } from "./measured.ts";
 
@@ -30,12 +30,19 @@ const FIRST_GROWTH = 1.4;
 /** A service may accept this many attempts at once, above its rate: a token bucket. */
 const BURST = 10;
 
+/** An epoch with fewer attempts does not show what the service bears. */
+const FEWEST_ADMITTED = 20;
+
 /** The least and the most that one cut takes from a ceiling. */
 const LEAST_CUT = 0.003;
 const MOST_CUT = 0.3;
 
 /** The part of the attempts that is refused when the service bears far less than before. */
 const HEAVY = 0.3;
+/** The same for a rate: environments that are refused pace their starts, so less is refused. */
+const HEAVY_RATE = 0.2;
+/** The part that is refused above which a cut of a rate also follows what the environments have started. */
+const MUCH = 0.1;
 const FEWEST_HEAVY = 5;
 
 /** The use of a level below which it says nothing. */
@@ -115,8 +122,8 @@ export function search(before: ControllerState, totals: EpochTotals, options: Co
   return state;
 }
 
-const add = (sum: Sum, { accepted, inFlightSeconds, seconds }: Measured): Sum => ({
-  accepted: sum.accepted + accepted,
+const add = (sum: Sum, { admitted, inFlightSeconds, seconds }: Measured): Sum => ({
+  accepted: sum.accepted + admitted,
   inFlightSeconds: sum.inFlightSeconds + inFlightSeconds,
   seconds: sum.seconds + seconds,
 });
@@ -174,12 +181,18 @@ function afterCleanEpoch(
 ): void {
   const { used, isFull, tested, isTested, isSeen, seconds } = measured;
   const { to } = totals;
+  if (isSeen) state.isFallen = false;
   // Contradictions of several holders may have been a change of the limit.
   const fadePerSecond = totals.holders === 1 ? SURPRISE_FADE : SURPRISE_FADE_OF_SEVERAL;
   state.surprise = Math.max(0, state.surprise - fadePerSecond * seconds);
   if (state.phase === "open") return;
   if (state.phase === "measure") {
     beginSearch(state, measured, totals);
+    return;
+  }
+  if (state.isRefused) {
+    endSearch(state, measured);
+    hold(state, totals);
     return;
   }
   if (isFull) {
@@ -199,15 +212,15 @@ function afterCleanEpoch(
       if (sinceLevel < Math.max(LEAST_HOLD_MILLISECONDS, state.patience)) return;
       state.phase = "probe";
       state.probed = NO_SUM;
-      nextStep(state);
+      nextStep(state, measured);
       return;
     case "probe":
       if (!isSeen || sinceLevel < Math.max(LEAST_STEP_MILLISECONDS, state.patience)) return;
-      nextStep(state);
+      nextStep(state, measured);
       return;
     case "search":
       if (sinceLevel < LEAST_STEP_MILLISECONDS || (state.isNew && !isSeen)) return;
-      nextStep(state);
+      nextStep(state, measured);
       return;
   }
 }
@@ -241,7 +254,7 @@ function openWhenFar(state: State, concurrency: number): void {
   if (state.level >= far) state.phase = "open";
 }
 
-function nextStep(state: State): void {
+function nextStep(state: State, { bears, seconds }: Measured): void {
   const { ceiling, level, kind } = state;
   const base = kind === "rate" ? ceiling : Math.max(ceiling, state.proven);
   // A service that counts over a window accepts no burst, so a small step is enough.
@@ -251,12 +264,14 @@ function nextStep(state: State): void {
   const step = before > first / 2 ? before * (kind === "rate" ? STEP_GROWTH : SLOT_STEP_GROWTH) : first;
   if (before >= LARGE_STEP || state.phase === "search") {
     state.phase = "search";
+    // Environments that are refused return to this rate.
+    if (kind === "rate" && !state.isNew) state.ceiling = Math.max(ceiling, Math.min(level, bears - BURST / seconds));
     state.level = whole(state, level * (state.isNew ? FIRST_GROWTH : SEARCH_GROWTH), Math.ceil);
   } else state.level = Math.max(level + (kind === "rate" ? 0 : 1), whole(state, base * (1 + step), Math.round));
 }
 
 function afterThrottles(state: State, measured: Measured, totals: EpochTotals, options: ControllerOptions): void {
-  const { accepted, throttled, bears, isTested, isSeen, seconds } = measured;
+  const { accepted, admitted, throttled, bears, isTested, isSeen, seconds } = measured;
   if (state.phase === "open") {
     // Some environments have not reported yet. Each has cut itself already.
     state.phase = "measure";
@@ -266,13 +281,23 @@ function afterThrottles(state: State, measured: Measured, totals: EpochTotals, o
     if (accepted > 0) beginSearch(state, measured, totals);
     return;
   }
-  const isHeavy = throttled >= FEWEST_HEAVY && throttled > HEAVY * (accepted + throttled);
-  const isProbing = state.phase === "probe" || state.phase === "search";
-  // After a cut, some throttles still belong to the level before.
-  const isStale = !isSeen && (state.phase === "hold" || (state.isNew && state.steps.length <= 1));
-  const byClean = state.clean.seconds > 0 ? state.clean.accepted / state.clean.seconds : 0;
-  if (isStale) return;
   const isRate = state.kind === "rate";
+  const heavy = (isRate ? HEAVY_RATE : HEAVY) * (accepted + throttled);
+  const isHeavy = throttled >= FEWEST_HEAVY && throttled > heavy;
+  const isFar = isHeavy && bears < (1 - MOST_CUT) * state.ceiling && !state.isFallen;
+  // A small step of a rate does not explain that so much is refused, nor does a first estimate.
+  const isFall = isRate && isFar && (state.phase === "probe" || state.isNew);
+  const isProbing = !isFall && (state.phase === "probe" || state.phase === "search");
+  // After a cut, some throttles still belong to the level before. They do not explain it either.
+  const isLate = !isSeen && (state.phase === "hold" || (state.isNew && state.steps.length <= 1));
+  const isStale = isLate && !(isFar && state.phase === "hold");
+  const byClean = state.clean.seconds > 0 ? state.clean.accepted / state.clean.seconds : 0;
+  if (isStale) {
+    // Nor are these.
+    if (state.isFallen) state.budget += throttled;
+    return;
+  }
+  state.isFallen = false;
   const { contradictions } = totals.counted;
   if (!isRate && contradictions > 0) {
     // With one holder, nobody else can have taken the slots.
@@ -281,9 +306,10 @@ function afterThrottles(state: State, measured: Measured, totals: EpochTotals, o
     else if (isAlone) state.surprise += Math.min(2, contradictions);
     else if (!isProbing && isTested) state.surprise += state.proven >= state.ceiling ? 0.7 : 0.4;
   }
-  if (isProbing) {
+  if (state.isRefused) endSearch(state, measured);
+  else if (isProbing) {
     if (isRate) {
-      const withoutBurst = (accepted - BURST) / seconds;
+      const withoutBurst = (admitted - BURST) / seconds;
       const { probed } = state;
       // The step before was clean, but a bucket may have paid for it.
       const stepBefore = state.steps.at(-2)?.level ?? 0;
@@ -294,9 +320,18 @@ function afterThrottles(state: State, measured: Measured, totals: EpochTotals, o
     if (state.phase === "search") state.budget = Math.max(state.budget, 0);
     else state.cost += 0.3 * (Math.min(throttled, 20) - state.cost);
     state.patience *= 0.7;
+    if (isRate && state.phase === "search" && admitted >= FEWEST_ADMITTED) {
+      state.isRefused = true;
+      return;
+    }
   } else if (isHeavy && (accepted > 0 || state.patience === 0) && bears < (1 - MOST_CUT) * state.ceiling) {
-    state.ceiling = whole(state, bears, Math.round);
-    state.budget = Math.max(0, state.budget);
+    // Environments pause after throttles, so a little more than they start is borne. What has ended belongs to the rate before.
+    const borne = isRate ? (2 * bears + accepted / seconds) / 3 : isLate ? Math.max(bears, state.ceiling / 2) : bears;
+    state.ceiling = whole(state, borne, Math.round);
+    // The ceiling is an estimate, so it is probed soon. What was refused because the service changed is not the price of a probe.
+    state.cost = Math.min(state.cost, FIRST_STATE.cost);
+    state.budget = state.cost;
+    state.isFallen = true;
     state.proven = 0;
   } else if (isRate && (accepted === 0 || !isTested)) {
     // Attempts that try whether a wait is over say nothing about the rate, and those of a probe belong to another level.
@@ -304,7 +339,10 @@ function afterThrottles(state: State, measured: Measured, totals: EpochTotals, o
   } else if (isRate) {
     // Environments that were refused have cut themselves, so the part that was refused says more than what was accepted.
     const lowest = (1 - MOST_CUT) * state.ceiling;
-    const accepts = (state.level * accepted) / (accepted + throttled);
+    const byLevel = (state.level * accepted) / (accepted + throttled);
+    // If much is refused, the level is far from what the environments have started since their cuts.
+    const isMuch = throttled > 1 && throttled > MUCH * (accepted + throttled);
+    const accepts = isMuch ? (byLevel + bears) / 2 : byLevel;
     state.ceiling = Math.min(
       state.ceiling * (1 - LEAST_CUT),
       Math.max(accepts, state.clean.seconds > 3 ? byClean : 0, lowest),
@@ -319,12 +357,24 @@ function afterThrottles(state: State, measured: Measured, totals: EpochTotals, o
     state.ceiling = Math.max(1, Math.min(state.ceiling - 1, lowest));
     state.proven = Math.min(state.proven, state.ceiling);
   }
-  state.phase = "hold";
-  state.isNew = false;
-  state.level = isRate ? BACK * state.ceiling : state.ceiling;
-  state.since = totals.to;
+  hold(state, totals);
   if (isOtherKind(state)) changeKind(state, options);
   state.clean = NO_SUM;
+}
+
+/** The second epoch at a level that is refused: the service's bucket was empty before, so it bears what it accepted. */
+function endSearch(state: State, { bears }: Measured): void {
+  state.ceiling = Math.min(state.level, Math.max(state.ceiling, bears));
+  // The ceiling is an estimate, so it is probed soon.
+  state.budget = Math.max(state.budget, state.cost);
+}
+
+function hold(state: State, { to }: EpochTotals): void {
+  state.phase = "hold";
+  state.isNew = false;
+  state.isRefused = false;
+  state.level = state.kind === "rate" ? BACK * state.ceiling : state.ceiling;
+  state.since = to;
 }
 
 const whole = ({ kind }: State, value: number, round: (value: number) => number): number =>

@@ -111,6 +111,42 @@ describe("a service that limits a rate", () => {
     expect(run.epochs(30, 200).perSecond).toBeGreaterThan(150);
   });
 
+  test("a search that is refused ends at what the service accepts in the next epoch", () => {
+    const run = new Run();
+    run.epochs(60, 20);
+    let epochs = 0;
+    while (run.state?.phase !== "search") run.epochs(1, 1e9);
+    while (run.state?.phase === "search" && epochs++ < 20) {
+      // What starts in an epoch ends in the next one, so `succeeded` is the half of what was admitted. Refusals are quick.
+      const offered = run.limit.perSecond ?? 0;
+      const admitted = Math.min(offered, 200);
+      run.epoch(1e9, {}, { started: offered, succeeded: admitted / 2, throttled: Math.round(offered - admitted) });
+    }
+    expect(run.state?.phase).toBe("hold");
+    expect(run.limit.perSecond).toBeGreaterThan(190);
+    expect(run.limit.perSecond).toBeLessThan(205);
+  });
+
+  test("a service that falls far during a probe is followed at once, and the fall does not make later probes rare", () => {
+    const run = new Run();
+    run.epochs(60, 100);
+    while (run.state?.phase !== "probe") run.epochs(1, 100);
+    run.epoch(20);
+    expect(run.limit.perSecond).toBeLessThan(25);
+    expect(run.state?.cost).toBeLessThanOrEqual(2);
+    expect(run.state?.budget).toBe(run.state?.cost);
+  });
+
+  test("throttles that belong to the level before a fall neither lower the ceiling again nor cost a probe", () => {
+    const run = new Run();
+    run.epochs(60, 100);
+    run.epoch(20);
+    const { ceiling, budget = 0 } = run.state ?? {};
+    run.epoch(1e9, { seenEpoch: 0, triedEpoch: 0 }, { started: 30, succeeded: 10, throttled: 20 });
+    expect(run.state?.ceiling).toBe(ceiling);
+    expect(run.state?.budget).toBeGreaterThanOrEqual(budget);
+  });
+
   test("the limit is given up when only `concurrency` limits the fleet", () => {
     const run = new Run();
     run.epochs(20, 50);

@@ -12,6 +12,8 @@ const LEAST = [
   ["window", 0.85, 0.03],
   ["tenant", 0.8, 0.04],
   ["other-bucket", 0.9, 0.03],
+  ["other-steps", 0.8, 0.04],
+  ["other-queue", 0.8, 0.05],
 ] as const;
 
 test.each(LEAST)("%s: goodput of at least %d of the oracle's, and at most %d refused", (name, goodput, refused) => {
