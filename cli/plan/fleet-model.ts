@@ -1,5 +1,6 @@
 import TinyQueue from "tinyqueue";
 import { mostUnrecorded } from "../../shared/consumer/outcomes/recording-limits.ts";
+import { QUIET_PART, SHORTEST_QUIET_MILLISECONDS } from "../../shared/consumer/slots/intake.ts";
 import { messagesToReceive } from "../../shared/consumer/slots/refill-policy.ts";
 import type { Topology } from "../../shared/definition/topology.ts";
 import { OutcomeGroups } from "./outcome-groups.ts";
@@ -167,6 +168,7 @@ class Environment {
   #depthAt = Number.NEGATIVE_INFINITY;
   #runAt = Number.NEGATIVE_INFINITY;
   #flushAt: number | undefined;
+  #quietAt: number | undefined;
   #startAt = 0;
 
   constructor(model: FleetModel) {
@@ -313,14 +315,42 @@ class Environment {
     this.#model.at(Math.floor(this.#model.now) + 1, () => {
       this.#isPlanned = false;
       this.#poll();
+      this.#watchForQuiet();
       this.#endIfIdle();
     });
   }
 
-  #poll(): void {
+  /** If no slot becomes free for a while, the prefetched messages are filled up. */
+  #watchForQuiet(): void {
+    this.#quietAt = undefined;
+    const milliseconds = QUIET_PART * this.#model.fleet.taskMilliseconds;
+    if (milliseconds < SHORTEST_QUIET_MILLISECONDS) return;
+    const due = this.#model.now + milliseconds;
+    this.#quietAt = due;
+    this.#model.at(due, () => {
+      if (this.#quietAt === due && this.#isWorking && this.#mayPrefetch(this.#usableSlots)) this.#poll(true);
+    });
+  }
+
+  /** How many slots may have a message: fewer if many outcomes wait to be recorded. */
+  get #usableSlots(): number {
+    return Math.max(0, Math.min(this.#slots, mostUnrecorded(this.#slots) - this.#recording));
+  }
+
+  #mayPrefetch(slots: number): boolean {
+    return (
+      !this.#isQueueLow &&
+      this.#isBusy &&
+      this.#model.now < this.#refillUntil - this.#model.fleet.topology.consumer.refillWaitingSeconds * 1_000 &&
+      slots - this.#attempting - this.#waiting.length - this.#requested < ENTRIES_PER_REQUEST &&
+      this.#fillsSlots()
+    );
+  }
+
+  #poll(isQuiet = false): void {
     if (!this.#isUseful) return;
-    const { taskMilliseconds, topology } = this.#model.fleet;
-    const slots = Math.max(0, Math.min(this.#slots, mostUnrecorded(this.#slots) - this.#recording));
+    const { taskMilliseconds } = this.#model.fleet;
+    const slots = this.#usableSlots;
     const requests = messagesToReceive({
       now: this.#model.now,
       slots,
@@ -331,12 +361,8 @@ class Environment {
       isProducing: false,
       meanMilliseconds: taskMilliseconds,
       isQueueLow: this.#isQueueLow,
-      mayPrefetch:
-        !this.#isQueueLow &&
-        this.#isBusy &&
-        this.#model.now < this.#refillUntil - topology.consumer.refillWaitingSeconds * 1_000 &&
-        slots - this.#attempting - this.#waiting.length - this.#requested < ENTRIES_PER_REQUEST &&
-        this.#fillsSlots(),
+      mayPrefetch: this.#mayPrefetch(slots),
+      isQuiet,
     });
     for (const most of requests) this.#request(most);
   }

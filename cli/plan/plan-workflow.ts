@@ -56,7 +56,8 @@ export async function planOf(
   const perSecond = rateLimit?.perSecond;
   const keepsResults = results !== undefined;
   const estimated = estimate({
-    topology: topology(workflow),
+    // A run with a limit of items has one lane, which reads the partitions in their order.
+    topology: topology(workflow.limit === undefined ? workflow : { ...workflow, producers: 1 }),
     items: source.items,
     itemsPerSourcePage: Math.max(1, source.page.items),
     itemBytes: source.page.bytesPerItem,

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { NODE_FLAGS } from "../../shared/base/node-flags.ts";
 import { channelStdio, PrivateChannel } from "../../shared/base/private-channel.ts";
+import { functionFlags } from "./function-flags.ts";
 import type { Activity, FromEnvironment, Invocation } from "./runtime-protocol.ts";
 import type { Watchdog } from "./watchdog.ts";
 
@@ -30,9 +30,6 @@ export interface EnvironmentObserver {
   readonly onPeakMemory: (megabytes: number) => void;
 }
 
-/** The part of the memory that V8's heap gets. Lambda's limit counts the whole process. */
-const HEAP_SHARE = 0.9;
-
 const ENTRY = fileURLToPath(new URL(`./runtime${extname(import.meta.url)}`, import.meta.url));
 
 /** One execution environment of a function: a child process. */
@@ -54,7 +51,7 @@ export class ExecutionEnvironment {
     this.#configuration = configuration;
     this.#observer = observer;
     const { bundle, log, memoryMb, variables, watchdog } = configuration;
-    const flags = [`--max-old-space-size=${Math.floor(memoryMb * HEAP_SHARE)}`, ...NODE_FLAGS, "--no-warnings"];
+    const flags = [...functionFlags(memoryMb), "--no-warnings"];
     this.#process = spawn(process.execPath, [...flags, ENTRY, bundle], {
       env: { ...process.env, ...variables },
       stdio: [...channelStdio(log)],

@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { NODE_FLAGS } from "../../shared/base/node-flags.ts";
+import { functionFlags } from "../../local/lambda/function-flags.ts";
 import {
   dynamoDbScan,
   type Page,
@@ -135,13 +135,13 @@ async function* pagesOf(source: Source, isDivided: boolean, context: ReadContext
   }
 }
 
-/** The heap of a producer with 512 MB. */
-const HEAP_FLAG = "--max-old-space-size=460";
+/** A producer's default. */
+const FUNCTION_MEGABYTES = 512;
 
 /** `walk` in a process of its own, whose memory is that of the source alone. It has Node's flags of a producer. */
 export async function walkAlone(walked: Walk): Promise<Walked> {
   const child = fork(fileURLToPath(import.meta.url), [JSON.stringify(walked)], {
-    execArgv: ["--no-warnings", "--expose-gc", HEAP_FLAG, ...NODE_FLAGS],
+    execArgv: ["--no-warnings", "--expose-gc", ...functionFlags(FUNCTION_MEGABYTES)],
     env: { ...process.env, SLUICE_TEST_WALKS: "1" },
   });
   const [result] = (await Promise.race([

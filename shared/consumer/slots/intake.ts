@@ -53,9 +53,9 @@ const ANSWER_MILLISECONDS = 10;
  * After this part of the time of a task without a slot that became free, the prefetched messages are filled up. With tasks that
  * end at different times, slots become free more often, so that nearly all requests are for ten messages.
  */
-const QUIET_PART = 0.5;
+export const QUIET_PART = 0.5;
 /** Tasks for which that is less than this many milliseconds are short. */
-const SHORTEST_QUIET_MILLISECONDS = 100;
+export const SHORTEST_QUIET_MILLISECONDS = 100;
 
 /**
  * Receives messages for the slots of one invocation.

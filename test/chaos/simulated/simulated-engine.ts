@@ -45,6 +45,13 @@ export interface World {
   /** The clock of the queues. */
   readonly serviceClock: () => number;
   readonly onProcess: (process: SimulatedProcess) => void;
+  /** Present if a workflow is run as it is, without chaos: to count what it needs. */
+  readonly metered?: {
+    readonly workflow: Workflow;
+    readonly latency: Latency;
+    /** Called with the number of records of each batch that a mapping delivers. */
+    readonly onBatch: (records: number) => void;
+  };
 }
 
 const NAMES = queueNames(WORKFLOW);
@@ -78,10 +85,11 @@ export class SimulatedEngine {
 
   constructor(world: World) {
     this.#world = world;
-    this.#latency = new Latency(world.random);
+    this.#latency = world.metered?.latency ?? new Latency(world.random);
     this.#process = this.#newProcess("engine");
     this.#workflow = this.#workflowOf(this.#process);
-    this.#topology = shortTopology(topology(this.#workflow), world.plan);
+    const derived = topology(this.#workflow);
+    this.#topology = world.metered === undefined ? shortTopology(derived, world.plan) : derived;
     this.#sqs = new SqsService({ file: world.file, clock: world.serviceClock, faults: world.faults.SQS }, urlOf);
     const { store } = this.#sqs;
     const { refillSeconds, refillVisibilitySeconds } = this.#topology.consumer;
@@ -148,6 +156,7 @@ export class SimulatedEngine {
   }
 
   #workflowOf(process: SimulatedProcess): Workflow {
+    if (this.#world.metered !== undefined) return this.#world.metered.workflow;
     return chaosWorkflow(this.#world.plan, {
       write: (entry) => process.write(entry),
       exit: () => process.exit(),
@@ -184,6 +193,7 @@ export class SimulatedEngine {
   }
 
   get #startMilliseconds(): number {
+    if (this.#world.metered !== undefined) return 0;
     return START.least + this.#world.random.next() * START.more;
   }
 
@@ -201,7 +211,7 @@ export class SimulatedEngine {
         batchSize: 1,
         batchingWindowSeconds: 0,
         maximumConcurrency: producer.environments,
-        invoke: (event) => this.#process.send(() => producers.invoke(event)),
+        invoke: (event) => this.#invoke(producers, event),
       }),
       new EventSourceMapping({
         store,
@@ -209,9 +219,14 @@ export class SimulatedEngine {
         batchSize,
         batchingWindowSeconds,
         maximumConcurrency: environments,
-        invoke: (event) => this.#process.send(() => consumers.invoke(event)),
+        invoke: (event) => this.#invoke(consumers, event),
       }),
     ];
+  }
+
+  async #invoke(called: SimulatedFunction, event: SQSEvent) {
+    this.#world.metered?.onBatch(event.Records.length);
+    return await this.#process.send(() => called.invoke(event));
   }
 
   #startEnvironment(role: "producer" | "consumer") {

@@ -81,6 +81,18 @@ test("a plan counts the partitions, and says if it cannot", async () => {
   expect(plan.source.warnings).toEqual(["the partitions of the source are not known: no right"]);
 });
 
+test("a run with a limit has one lane, and a run without one as many as it has producers", async () => {
+  const partitions = () => ["a", "b", "c", "d"].map((id) => ({ id }));
+  const { source } = endless({ partitions, size: () => ({ items: 600, isExact: true }) });
+  const [one, four, limited] = await Promise.all(
+    [{ producers: 1 }, { producers: 4 }, { producers: 4, limit: 600 }].map((more) =>
+      planOf(workflow(source, more), settings),
+    ),
+  );
+  expect(limited?.ordered.requests).toEqual(one?.ordered.requests);
+  expect(four?.ordered.requests.lambda).toBeGreaterThan(one?.ordered.requests.lambda ?? 0);
+});
+
 test("a source that asks to wait is an error that says until when", async () => {
   const { source } = endless({
     readPage: () => {
