@@ -86,7 +86,9 @@ describe.skipIf(CHROMIUM === undefined)("The dashboard of a source with partitio
     const { page, faults } = opened;
     rmSync(join(world.cli.path, "open"), { force: true });
     await page.locator(".brand").click();
-    await startRun();
+    await page.getByText("Start a run").click();
+    await page.getByRole("button", { name: "Start", exact: true }).click();
+    await page.locator(".runs tr", { hasText: "running" }).locator("a").first().click();
     await page.locator(".legend", { hasText: "4 in flight" }).waitFor();
     await page.locator(".legend", { hasText: "8 pending" }).waitFor();
     const cancel = page.getByRole("button", { name: "Cancel…" });

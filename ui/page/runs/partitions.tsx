@@ -120,7 +120,9 @@ function Partitions({ run, isStack }: { readonly run: ListedRun; readonly isStac
       {rows.length === 0 ? (
         <p class="empty">No partition is failed or being read.</p>
       ) : (
-        <div class="table-frame partitions">
+        // A region that scrolls must be reachable with the keyboard.
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: see above
+        <section class="table-frame partitions" aria-label="Partitions" tabIndex={0}>
           <table>
             <thead>
               <tr>
@@ -152,7 +154,7 @@ function Partitions({ run, isStack }: { readonly run: ListedRun; readonly isStac
               ))}
             </tbody>
           </table>
-        </div>
+        </section>
       )}
     </>
   );
