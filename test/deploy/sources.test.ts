@@ -1,0 +1,106 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { BatchWriteItemCommand, CreateTableCommand } from "@aws-sdk/client-dynamodb";
+import { CreateBucketCommand, PutBucketTaggingCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { afterAll, beforeAll, expect, inject, onTestFailed, test, vi } from "vitest";
+import { s3Location } from "../../shared/aws/s3-location.ts";
+import { readOutputs } from "../../shared/definition/stack-outputs.ts";
+import { hasPostgres, startTestPostgres, type TestPostgres } from "../helpers/postgres.ts";
+import { cdk, dynamoDbClient, runsIn, sluice, typed } from "./aws.ts";
+
+const WORKFLOWS = ["table", "files", ...(hasPostgres ? ["rows"] : [])];
+const ITEMS = 500;
+const NUMBERS = Array.from({ length: ITEMS }, (_, number) => number);
+const context = ["--context", "workflows=test/deploy/source-workflows"];
+const outputsFile = join(inject("workspace"), "sources-outputs.json");
+const dynamoDb = dynamoDbClient();
+const credentials = { accessKeyId: "test", secretAccessKey: "test" };
+const s3 = new S3Client({ endpoint: inject("endpoint"), region: "us-east-1", credentials, forcePathStyle: true });
+let postgres: TestPostgres | undefined;
+
+const outputsOf = (name: string) => readOutputs(name, JSON.parse(readFileSync(outputsFile, "utf8"))[`sluice-${name}`]);
+
+async function writeTable(): Promise<void> {
+  await dynamoDb.send(
+    new CreateTableCommand({
+      TableName: "customers",
+      BillingMode: "PAY_PER_REQUEST",
+      AttributeDefinitions: [{ AttributeName: "id", AttributeType: "N" }],
+      KeySchema: [{ AttributeName: "id", KeyType: "HASH" }],
+    }),
+  );
+  for (let from = 0; from < ITEMS; from += 25) {
+    const customers = NUMBERS.slice(from, from + 25).map((id) => ({ PutRequest: { Item: { id: { N: String(id) } } } }));
+    await dynamoDb.send(new BatchWriteItemCommand({ RequestItems: { customers } }));
+  }
+}
+
+/** An object of 40 MB, which is divided, and a small one. Blanks fill the long lines, so their items are small. */
+async function writeFiles(): Promise<void> {
+  await s3.send(new CreateBucketCommand({ Bucket: "exports" }));
+  const lines = (ids: readonly number[], blanks: number) =>
+    ids.map((id) => `{"id":${id}${" ".repeat(blanks)}}\n`).join("");
+  const put = (Key: string, Body: string) => s3.send(new PutObjectCommand({ Bucket: "exports", Key, Body }));
+  await put("in/a", lines(NUMBERS.slice(0, 20), 2_000_000));
+  await put("in/b", lines(NUMBERS.slice(20), 0));
+  await put("out/c", lines(NUMBERS.slice(0, 10), 0));
+}
+
+beforeAll(async () => {
+  await writeTable();
+  await writeFiles();
+  vi.stubEnv("CUSTOMERS_TABLE", "customers");
+  vi.stubEnv("EXPORTS_BUCKET", "exports");
+  if (hasPostgres) {
+    postgres = await startTestPostgres();
+    await postgres.run(
+      `create table customers (id int primary key); insert into customers select generate_series(0, ${ITEMS - 1});
+       analyze customers`,
+    );
+    vi.stubEnv("DATABASE_URL", `postgres://bench@127.0.0.1:${postgres.port}/postgres`);
+  }
+  await cdk("bootstrap", "aws://000000000000/us-east-1", ...context);
+  await cdk("deploy", ...WORKFLOWS, ...context, "--require-approval", "never", "--outputs-file", outputsFile);
+}, 600_000);
+afterAll(async () => {
+  // Other test files choose the only stack that has a workflow. The CDK's function empties only buckets with this tag, and the
+  // emulator's CloudFormation gives buckets no tags.
+  const TagSet = [{ Key: "aws-cdk:auto-delete-objects", Value: "true" }];
+  for (const name of WORKFLOWS) {
+    const { bucket: Bucket } = s3Location(outputsOf(name).resultsUrl ?? "");
+    await s3.send(new PutBucketTaggingCommand({ Bucket, Tagging: { TagSet } }));
+  }
+  await cdk("destroy", ...WORKFLOWS, ...context, "--force");
+  vi.unstubAllEnvs();
+  dynamoDb.destroy();
+  s3.destroy();
+  await postgres?.close();
+}, 300_000);
+
+test.each(WORKFLOWS)(
+  "the deployed workflow %s reads its partitions with the rights that its source names",
+  {
+    timeout: 300_000,
+  },
+  async (name) => {
+    onTestFailed(() => console.error(readFileSync(inject("ministackLog"), "utf8").slice(-10_000)));
+    const [asked] = await sluice("start", name, "--stack", `sluice-${name}`, "--json");
+    const run = String(asked?.run);
+    const runs = runsIn(dynamoDb, outputsOf(name).table);
+    await vi.waitFor(
+      async () => {
+        const { status, results, partitions = 0, failure } = await runs.get(run);
+        expect({ status, failure, manifest: results?.manifest }).toEqual({ status: "completed", manifest: 1 });
+        expect(partitions).toBeGreaterThan(1);
+      },
+      { timeout: 200_000, interval: 500 },
+    );
+    const file = join(inject("workspace"), `${name}.jsonl`);
+    await typed("results", run, "--stack", `sluice-${name}`, "--format", "jsonl", "--output", file);
+    const ids = readFileSync(file, "utf8")
+      .trim()
+      .split("\n")
+      .map((row) => JSON.parse(row).result);
+    expect(ids.toSorted((left, right) => left - right)).toEqual(NUMBERS);
+  },
+);
