@@ -7,9 +7,16 @@ import { RequestError } from "../../ui/server/request-error.ts";
 /** A command of Sluice as a process: what it printed, as JSON lines. */
 interface Line {
   readonly type?: string;
+  readonly code?: string;
   readonly message?: string;
   readonly run?: string;
 }
+
+/** How long a command waits for one before it to end: that of a run that has just ended closes its engine, which takes a moment. */
+const ENDING_MILLISECONDS = 15_000;
+
+/** The command needs an engine, and another command has one for the same workflow. */
+class EngineRunning extends RequestError {}
 
 /** Starts the commands that the page's buttons show, so that a button does exactly what its command does. */
 export class CommandRunner {
@@ -29,6 +36,22 @@ export class CommandRunner {
    * @throws {RequestError} The command failed. The message is the command's.
    */
   async run(words: readonly string[]): Promise<string> {
+    const earlier = [...this.#children];
+    const patience = AbortSignal.timeout(ENDING_MILLISECONDS);
+    for (;;) {
+      try {
+        return await this.#runOnce(words);
+      } catch (error) {
+        const ending = earlier.filter(isAlive);
+        if (!(error instanceof EngineRunning) || patience.aborted || earlier.length === 0) throw error;
+        earlier.splice(0, earlier.length, ...ending);
+        const ends = ending.map((child) => once(child, "close", { signal: patience }));
+        if (ends.length > 0) await Promise.race(ends).catch(() => {});
+      }
+    }
+  }
+
+  async #runOnce(words: readonly string[]): Promise<string> {
     const [, cli = ""] = process.argv;
     const child = spawn(process.execPath, ["--no-warnings", cli, ...words, ...this.#flags, "--json"], {
       stdio: ["ignore", "pipe", "pipe"],
@@ -40,19 +63,21 @@ export class CommandRunner {
     });
     return await new Promise((resolve, reject) => {
       const messages: string[] = [];
-      let failure: string | undefined;
+      let failure: RequestError | undefined;
       createInterface({ input: child.stdout }).on("line", (text) => {
         const line = parse(text);
         if (line.type === "started") resolve(`Run ${line.run} has begun.`);
         else if (line.type === "requested") messages.push(`Run ${line.run} was requested.`);
         else if (line.type === "message" && line.message !== undefined) messages.push(line.message);
-        else if (line.type === "error") failure = line.message;
+        else if (line.type === "error" && line.message !== undefined) {
+          failure = new (line.code === "ENGINE_RUNNING" ? EngineRunning : RequestError)(409, line.message);
+        }
       });
       child.on("error", reject);
       child.on("close", (code) => {
         this.#children.delete(child);
         this.#onEnd();
-        if (failure !== undefined) reject(new RequestError(409, failure));
+        if (failure !== undefined) reject(failure);
         else if (code === 1 && messages.length === 0) reject(new RequestError(500, errors || "the command failed"));
         else resolve(messages.join(" "));
       });
@@ -89,6 +114,8 @@ export function wordsOf({ command, run, items }: CommandRequest, name: string): 
       return [command, needed(run)];
   }
 }
+
+const isAlive = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode === null && signalCode === null;
 
 function needed(run: string | undefined): string {
   if (run === undefined) throw new RequestError(400, "name the run");
