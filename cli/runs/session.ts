@@ -181,17 +181,31 @@ async function workUntilDone(
 }
 
 /** How long the end of a run waits until its results are in files. After that, `sluice results` finds them. */
-const RESULTS_MILLISECONDS = 30_000;
+const RESULTS_MILLISECONDS = 45_000;
+/** If that takes longer than this, the command says what it waits for. */
+const SILENT_MILLISECONDS = 1_000;
 
 /** Where the results of a run that has ended are. `undefined`: they are not in files yet. */
-async function resultsAtEnd({ state }: Session, engine: Engine, run: string, interrupted: AbortSignal) {
+async function resultsAtEnd({ state, startUp }: Session, engine: Engine, run: string, interrupted: AbortSignal) {
   const [{ previewResults }, { FileObjectStore }] = await Promise.all([
     import("../results/preview.ts"),
     import("../../shared/results/file-object-store.ts"),
   ]);
   const over = AbortSignal.any([interrupted, AbortSignal.timeout(RESULTS_MILLISECONDS)]);
   const store = new FileObjectStore(pathToFileURL(state.results).href);
-  return await previewResults(engine, store, run, over);
+  const explained = new AbortController();
+  void setTimeout(SILENT_MILLISECONDS, undefined, { signal: explained.signal }).then(
+    () =>
+      startUp.display.say(
+        "Writing the results into files. After a redrive, this begins half a minute after the first success.",
+      ),
+    () => {},
+  );
+  try {
+    return await previewResults(engine, store, run, over);
+  } finally {
+    explained.abort();
+  }
 }
 
 /** Waits until a run that was just requested is in the ledger, where the next command finds it. */
