@@ -16,7 +16,7 @@ beforeAll(async () => {
 
 test("a deployed workflow runs the native code of an external package", { timeout: 300_000 }, async () => {
   onTestFailed(() => console.error(readFileSync(inject("ministackLog"), "utf8").slice(-10_000)));
-  const [asked] = await sluice("start", "native", "--stack", "--json");
+  const [asked] = await sluice("start", "native", "--stack", "sluice-native", "--json");
   const run = String(asked?.run);
   const { table } = readOutputs("native", JSON.parse(readFileSync(outputsFile, "utf8"))["sluice-native"]);
   const runs = runsIn(dynamoDb, table);
@@ -28,7 +28,7 @@ test("a deployed workflow runs the native code of an external package", { timeou
     { timeout: 200_000, interval: 500 },
   );
   const file = join(inject("workspace"), "native.jsonl");
-  await typed("results", run, "--stack", "--format", "jsonl", "--output", file);
+  await typed("results", run, "--stack", "sluice-native", "--format", "jsonl", "--output", file);
   const rows = readFileSync(file, "utf8").trim().split("\n");
   expect(rows.map((row) => JSON.parse(row).result.read).sort()).toEqual([1, 2, 3]);
 });
