@@ -62,7 +62,7 @@ let run = "";
 /** The rows that `sluice results` writes. */
 async function rows(...words: readonly string[]): Promise<readonly { id: string; result: { number: number } }[]> {
   const file = join(inject("workspace"), "results.jsonl");
-  await typed("results", run, "--stack", "--format", "jsonl", "--output", file, "--force", ...words);
+  await typed("results", run, "--stack", "sluice-results", "--format", "jsonl", "--output", file, "--force", ...words);
   const lines = readFileSync(file, "utf8").trim().split("\n");
   return lines.map((line) => JSON.parse(line));
 }
@@ -71,14 +71,14 @@ test("a deployed run leaves its results in the bucket of the stack, with the rig
   timeout: 300_000,
 }, async () => {
   onTestFailed(() => console.error(readFileSync(inject("ministackLog"), "utf8").slice(-10_000)));
-  const [asked] = await sluice("start", "results", "--stack", "--json");
+  const [asked] = await sluice("start", "results", "--stack", "sluice-results", "--json");
   run = String(asked?.run);
   const runs = runsIn(dynamoDb, outputs().table);
   await until(async () => {
     const { status, results } = await runs.get(run);
     expect({ status, manifest: results?.manifest }).toEqual({ status: "completed", manifest: 1 });
   }, 200);
-  const [found] = await sluice("results", run, "--stack", "--json");
+  const [found] = await sluice("results", run, "--stack", "sluice-results", "--json");
   expect(found).toMatchObject({ type: "results", url: outputs().resultsUrl, manifest: 1, rows: 441, complete: true });
   const numbers = (await rows()).map(({ result }) => result.number);
   expect(numbers).toEqual(NUMBERS.filter((number) => !failsFirst(number)));

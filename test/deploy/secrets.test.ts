@@ -37,7 +37,7 @@ test("the source and the task of a deployed workflow read its secrets, whose val
   timeout: 300_000,
 }, async () => {
   onTestFailed(() => console.error(readFileSync(inject("ministackLog"), "utf8").slice(-10_000)));
-  const [asked] = await sluice("start", "secrets", "--stack", "--json");
+  const [asked] = await sluice("start", "secrets", "--stack", "sluice-secrets", "--json");
   const run = String(asked?.run);
   const { table } = readOutputs("secrets", JSON.parse(readFileSync(outputsFile, "utf8"))["sluice-secrets"]);
   await vi.waitFor(
@@ -48,7 +48,7 @@ test("the source and the task of a deployed workflow read its secrets, whose val
     { timeout: 200_000, interval: 500 },
   );
   const file = join(inject("workspace"), "secrets.jsonl");
-  await typed("results", run, "--stack", "--format", "jsonl", "--output", file);
+  await typed("results", run, "--stack", "sluice-secrets", "--format", "jsonl", "--output", file);
   const [api, signing] = [digest(VALUES.API_KEY), digest(VALUES.SIGNING_KEY)];
   expect(JSON.parse(readFileSync(file, "utf8").trim()).result).toEqual({ source: api, task: [api, signing] });
   const synthesised = readFileSync(join(inject("workspace"), "cdk.out", "secrets.template.json"), "utf8");
