@@ -126,7 +126,7 @@ function warn(scope: Construct, what: string, message: string): void {
 }
 
 /**
- * What a function needs on the key of the ledger's table. DynamoDB uses the key on behalf of whoever sends a request.
+ * What a function needs on the key of the ledger's table. DynamoDB uses the key on behalf of the sender of a request.
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
  */
 export const tableKeyRights = (key: IKey, stack: Stack): PolicyStatement =>

@@ -80,6 +80,13 @@ export interface Engine extends ServiceClients {
    */
   nextTaskAt(): number | undefined;
   /**
+   * Keeps other commands away: none can begin to use the services. Resolves when those that use them have ended, at most after
+   * ten seconds. The engine continues to work.
+   */
+  withdraw(): Promise<void>;
+  /** Lets other commands use the services again. */
+  offer(): void;
+  /**
    * Starts no more invocations, and aborts the `signal` of a source that is being read. Resolves when the invocations
    * under way have ended.
    */

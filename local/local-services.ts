@@ -114,22 +114,29 @@ async function openLocked(options: ServiceOptions) {
     const endpoints = { sqs: sqs.endpoint, dynamoDb: dynamoDb.endpoint, accessKeyId };
     const clients = connectLocally(workflow, endpoints, sqs.requestHandler);
     await dynamoDb.during(createLedgerTable(clients.dynamoDbClient, tableName(workflow)));
-    state.offerServices(useOf(options), endpoints);
+    /** Other commands can use these services. */
+    const offer = () => state.offerServices(useOf(options), endpoints);
+    /** No other command can begin to use these services. Waits until those that use them have ended, at most for ten seconds. */
+    const withdraw = async () => {
+      for (
+        let waited = 0;
+        !state.withdrawServices(useOf(options)) && waited < OTHER_COMMAND_MILLISECONDS;
+        waited += POLL_MILLISECONDS
+      )
+        await setTimeout(POLL_MILLISECONDS);
+    };
+    offer();
     return {
       ...clients,
       names,
       accessKeyId,
       sqs,
       dynamoDb,
+      offer,
+      withdraw,
       async close() {
         await clients.close();
-        // Other commands may still use these services. Such commands end soon.
-        for (
-          let waited = 0;
-          !state.withdrawServices(useOf(options)) && waited < OTHER_COMMAND_MILLISECONDS;
-          waited += POLL_MILLISECONDS
-        )
-          await setTimeout(POLL_MILLISECONDS);
+        await withdraw();
         await close();
         state.close();
         state.unlock();

@@ -14,7 +14,7 @@ import { EXIT } from "../exit-code.ts";
 import { plural, style } from "../screens/format.ts";
 import { paragraph, say } from "../screens/paragraph.ts";
 import { withRepeatedHeadline } from "../screens/repeated-headline.ts";
-import { formatSummary } from "../screens/summary.ts";
+import { formatSummary, type Summary } from "../screens/summary.ts";
 import { writeJson } from "../screens/write-json.ts";
 import { type LoadedWorkflow, loadWorkflow, startCompanion } from "../targets/workflow-file.ts";
 import { countsBefore, follow } from "./follow.ts";
@@ -152,12 +152,16 @@ async function workUntilDone(
   const { display } = startUp;
   const history = new HistoryWriter(state, run);
   const { concurrency: ceiling } = topology;
-  const summary = await follow({ engine, run, before, display, ceiling, history, interrupted: soon, atOnce });
-  display.end();
-  const results =
-    typeof summary === "object" && loaded.workflow.results !== undefined
-      ? await resultsAtEnd(session, engine, run, AbortSignal.any([soon, atOnce]))
-      : undefined;
+  let summary: Awaited<ReturnType<typeof follow>>;
+  let results: Awaited<ReturnType<typeof resultsAtEnd>>;
+  do {
+    summary = await follow({ engine, run, before, display, ceiling, history, interrupted: soon, atOnce });
+    display.end();
+    results =
+      typeof summary === "object" && loaded.workflow.results !== undefined
+        ? await resultsAtEnd(session, engine, run, AbortSignal.any([soon, atOnce]))
+        : undefined;
+  } while (typeof summary === "object" && !soon.aborted && !(await staysEnded(engine, run, summary)));
   // Invocations end by themselves once there is no work, and then delete the messages that they settled.
   if (typeof summary === "object") await Promise.race([engine.drain(), setTimeout(CLOSING_MILLISECONDS)]);
   for (const failure of engine.activity.fleet.failures) display.say(`${style("yellow", "warning")} ${failure}`);
@@ -178,6 +182,19 @@ async function workUntilDone(
   }
   if (summary.status === "failed" || summary.status === "cancelled") return EXIT.failed;
   return summary.dead > 0 ? EXIT.deadLetters : EXIT.succeeded;
+}
+
+/**
+ * Keeps other commands away, and returns whether the run is still as it was. Another command may have resumed it or sent dead
+ * letters back, because it found an engine that works. Then this engine must continue.
+ */
+async function staysEnded(engine: Engine, run: string, { status, succeeded, dead }: Summary): Promise<boolean> {
+  await engine.withdraw();
+  const record = await engine.runs.get(run);
+  const counts = await engine.runs.counts(record);
+  if (record.status === status && counts.succeeded === succeeded && counts.dead === dead) return true;
+  engine.offer();
+  return false;
 }
 
 /** How long the end of a run waits until its results are in files. After that, `sluice results` finds them. */

@@ -46,8 +46,9 @@ async function* localTargets(only?: string): AsyncGenerator<Target> {
   for (const state of StateDirectory.all()) {
     const { origin } = state;
     if (origin === undefined || (only !== undefined && only !== origin.workflow && only !== origin.name)) continue;
-    const running = state.lockOwner()?.use === "engine";
     const services = await reachServices(origin.workflow, state);
+    // An engine that was about to end has ended by now. Any other continues while this command uses its services.
+    const running = state.lockOwner()?.use === "engine";
     const { workflow, name } = origin;
     try {
       yield {

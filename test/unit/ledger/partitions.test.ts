@@ -123,7 +123,7 @@ describe("a run with partitions", () => {
     expect(await rig.status()).toBe("running");
   });
 
-  test("ends its production once, whoever repeats the end", async () => {
+  test("ends its production once, also if its end is noted again", async () => {
     await produceAll([[1], [1]]);
     const before = await run();
     await produce(2, [1], { ended: false });
