@@ -1,4 +1,4 @@
-import { type Key, keyText, type LedgerStore, type Row } from "../aws/table.ts";
+import { type Condition, type Key, keyText, type LedgerStore, type Row } from "../aws/table.ts";
 import { toStoredText } from "../base/exact-json.ts";
 import { cut } from "../base/failure.ts";
 import { type BlockAddress, blockGroupKey, blockKey, partitionKey } from "../messages/item-address.ts";
@@ -371,11 +371,24 @@ export class RunProgress {
     await this.#rollUp.tell(id);
   }
 
-  /** Ends a run as failed. The run keeps its cursor, so it can be resumed. */
-  async fail(id: string, failure: string): Promise<void> {
+  /**
+   * Ends a run as failed. The run keeps its cursor, so it can be resumed.
+   *
+   * @param lanes The round of the lanes that have failed, and that of the run as it was read before. If the run was resumed after
+   *   this round, this changes nothing: SQS may deliver a message of these lanes again before the continuation that begins the
+   *   next round. Absent: the run has no lanes.
+   */
+  async fail(
+    id: string,
+    failure: string,
+    lanes?: { readonly round: number; readonly resumedRound: number | undefined },
+  ): Promise<void> {
+    const when: Condition[] = [{ equals: ["status", "running"] }];
+    if (lanes?.resumedRound !== undefined) when.push({ atMost: ["resumedRound", lanes.round] });
+    else if (lanes !== undefined) when.push({ absent: "resumedRound" });
     const row = await this.#store.update(runKey(id), {
       set: { status: "failed", failure: cut(failure, LONGEST_ERROR_BYTES) },
-      when: [{ equals: ["status", "running"] }],
+      when,
     });
     // The run was not running any more. Perhaps only the announcement of its end has failed, so the end is announced again.
     if (row === undefined) await this.#rollUp.fromStoredRun(id);

@@ -116,6 +116,8 @@ export interface RunRecord {
   readonly completeBlocks: ReadonlySet<number>;
   /** How many producers read the run's partitions at the same time. Absent: the run has no partitions. */
   readonly lanes?: number | undefined;
+  /** The round of its lanes that the latest resume begins. Absent: it was not resumed, or has no lanes. */
+  readonly resumedRound?: number | undefined;
   /**
    * The number of partitions. Absent until their list is sealed. A run that was stopped, or that has reached its limit of
    * items, ends with the partitions that were taken up before.
@@ -244,6 +246,7 @@ export function readRunRow(row: Row): RunRecord {
     redriven: row.redriven === true,
     results: resultsOf(row),
     lanes: row.lanes as number | undefined,
+    resumedRound: row.resumedRound as number | undefined,
     partitions: row.partitions as number | undefined,
   };
 }

@@ -209,7 +209,9 @@ export class RunStates {
   async reopen(id: string): Promise<RunRecord | undefined> {
     // The time for which the source has waited is counted from zero again. A wait that is not over stays.
     const remove = ["failure", "pausedAt", "waitSince", "waits"];
-    const run = await this.#changeStatus(id, ["paused", "failed"], "running", { failedSlices: 0 }, remove);
+    const before = await this.find(id);
+    const set = { failedSlices: 0, ...(before?.lanes !== undefined && { resumedRound: before.hop + 1 }) };
+    const run = await this.#changeStatus(id, ["paused", "failed"], "running", set, remove);
     // A failed run was not one of the active runs.
     if (run !== undefined) await this.active.enterAgain(run);
     return run;

@@ -159,7 +159,8 @@ class Lane {
   async #rest(run: RunRecord, row: LanesRow): Promise<Verdict> {
     const { runs } = this.#context;
     if (!isAtRest(row)) return DONE;
-    if (row.failed.size > 0) await runs.progress.fail(run.id, failureOf(row));
+    const { round, failed } = row;
+    if (failed.size > 0) await runs.progress.fail(run.id, failureOf(row), { round, resumedRound: run.resumedRound });
     else await runs.progress.endPartitions(run, row.next - 1);
     return DONE;
   }

@@ -92,6 +92,62 @@ describe("A run with partitions", () => {
   });
 });
 
+describe("A run that was resumed after a partition had failed", () => {
+  /** A run that has failed because of its partition `a`, and the last message of its lane. */
+  async function failed() {
+    let isBroken = true;
+    const source = partitioned({ a: ["a1"], b: ["b1"] });
+    source.before = (partition) => {
+      if (isBroken && partition === "a") throw new PermanentError("no rights");
+    };
+    const world = new LanesWorld({ source, producers: 1 });
+    await world.start();
+    await world.drain();
+    expect((await world.run()).status).toBe("failed");
+    const last = world.sqs.control.findLast(({ group }) => group !== RUN);
+    if (last === undefined) throw new Error("no lane was started");
+    const repair = () => {
+      isBroken = false;
+    };
+    return { world, last, repair };
+  }
+
+  test("is not failed by an old message of a lane that SQS delivers again before the next round begins", async () => {
+    const { world, last, repair } = await failed();
+    repair();
+    await world.resume();
+    await world.handle(last, 2);
+    expect((await world.run()).status).toBe("running");
+    await world.drain();
+    await world.succeed();
+    expect(world.items.toSorted()).toEqual(["a1", "b1"]);
+    expect((await world.run()).status).toBe("completed");
+  });
+
+  test("is not failed by a lane that read the run before it was resumed", async () => {
+    const { world, last } = await failed();
+    // A producer that read the run before the resume writes only now.
+    const { find } = world.runs;
+    await world.runs.reopen(RUN);
+    const before = await world.run();
+    vi.spyOn(world.runs, "find").mockImplementationOnce(async () => ({ ...before, resumedRound: undefined }));
+    await world.handle(last, 2);
+    expect((await find.call(world.runs, RUN))?.status).toBe("running");
+  });
+
+  test("fails again, and can be resumed again, if the partition still cannot be read", async () => {
+    const { world, repair } = await failed();
+    await world.resume();
+    await world.drain();
+    expect((await world.run()).status).toBe("failed");
+    repair();
+    await world.resume();
+    await world.drain();
+    await world.succeed();
+    expect((await world.run()).status).toBe("completed");
+  });
+});
+
 describe("The list of partitions", () => {
   test("is discarded if it was not sealed, and asked for again", async () => {
     const asked = vi
