@@ -18,6 +18,9 @@ beforeAll(async () => {
   died = await mortalWorld();
 });
 
+/** A redrive of all 8 would take more than a minute at this rate: a test interrupts it before it ends, however slow the machine. */
+const SLOW_RATE = "0.1";
+
 /** Resolves once the redrive under way has sent some. */
 async function someArePending(world: CliWorld): Promise<void> {
   // Until it has its own services, the other command would start them, and take them along when it ends.
@@ -168,7 +171,7 @@ test("messages that Sluice did not send are sent back like any other", async () 
 
 test("an interrupted redrive says what was sent, and every dead letter is in exactly one place", async () => {
   using world = new CliWorld(died);
-  const redrive = world.begin("dlq", "redrive", "--reason", "exhausted", "--yes", "--rate", "1", "--json");
+  const redrive = world.begin("dlq", "redrive", "--reason", "exhausted", "--yes", "--rate", SLOW_RATE, "--json");
   await someArePending(world);
   redrive.process.kill("SIGINT");
   const { code, json } = await redrive.ended;
@@ -184,7 +187,7 @@ test("an interrupted redrive says what was sent, and every dead letter is in exa
 
 test("the next redrive continues one that was killed, and no item is counted twice", async () => {
   using world = new CliWorld(died);
-  const redrive = world.begin("dlq", "redrive", "--reason", "exhausted", "--yes", "--rate", "1");
+  const redrive = world.begin("dlq", "redrive", "--reason", "exhausted", "--yes", "--rate", SLOW_RATE);
   await someArePending(world);
   await world.kill(redrive);
   const rest = await world.type("dlq", "redrive", "--reason", "exhausted", "--yes");
