@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { PATIENTLY } from "./test/helpers/patience.ts";
 import { QUICK, TEST_ENVIRONMENT } from "./test/suites.ts";
 
 /** These replace a module. Other files in the same process would get the replacement too. */
@@ -18,6 +19,7 @@ export default defineConfig({
     // A time limit ends a test that hangs. It is no measure of speed: a busy machine may need ten times as long.
     testTimeout: 300_000,
     hookTimeout: 300_000,
+    expect: { poll: PATIENTLY },
     env: TEST_ENVIRONMENT,
     reporters: ["default", "./test/helpers/gate-reporter.ts"],
     projects: [

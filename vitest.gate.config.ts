@@ -1,6 +1,7 @@
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
+import { PATIENTLY } from "./test/helpers/patience.ts";
 import { GATE_FILES, QUICK, TEST_ENVIRONMENT } from "./test/suites.ts";
 
 const INFRA = "test/infra/**/*.test.ts";
@@ -13,6 +14,7 @@ export default defineConfig({
     // A time limit ends a test that hangs. It is no measure of speed.
     testTimeout: 600_000,
     hookTimeout: 600_000,
+    expect: { poll: PATIENTLY },
     // All processes that the tests start load the same modules. The command-line program uses this cache too.
     env: { ...TEST_ENVIRONMENT, NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache") },
     projects: [

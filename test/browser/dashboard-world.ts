@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { CliWorld, type Command, workflowFile } from "../helpers/cli.ts";
+import { PATIENTLY } from "../helpers/patience.ts";
 
 /** A directory with a workflow, and the dashboard of its runs as a process. */
 export class DashboardWorld {
@@ -67,6 +68,8 @@ export interface PageOptions {
 export async function openPage(browser: Browser, url: string, options: PageOptions = {}): Promise<OpenPage> {
   const { width = 1280, height = 900, theme = "light" } = options;
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme });
+  // Also for pages that a test opens itself. The default of 30 s is too short for a busy machine.
+  context.setDefaultTimeout(PATIENTLY.timeout);
   const page = await context.newPage();
   const faults: string[] = [];
   page.on("pageerror", (error) => faults.push(String(error)));

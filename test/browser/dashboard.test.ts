@@ -6,8 +6,6 @@ import { seriousViolations } from "./axe.ts";
 import { CHROMIUM, launchChromium } from "./chromium.ts";
 import { DashboardWorld, type OpenPage, openPage } from "./dashboard-world.ts";
 
-const PATIENTLY = 150_000;
-
 describe.skipIf(CHROMIUM === undefined)("The dashboard of this machine", () => {
   let browser: Browser;
   let world: DashboardWorld;
@@ -18,7 +16,6 @@ describe.skipIf(CHROMIUM === undefined)("The dashboard of this machine", () => {
     world = new DashboardWorld("repairable");
     await world.start();
     opened = await openPage(browser, world.url);
-    opened.page.setDefaultTimeout(PATIENTLY);
   });
 
   afterAll(async () => {
@@ -58,6 +55,7 @@ describe.skipIf(CHROMIUM === undefined)("The dashboard of this machine", () => {
     await page.getByRole("button", { name: "Resume", exact: true }).click();
     await page.locator("h1 .status", { hasText: "completed" }).waitFor();
     await page.locator(".legend", { hasText: "54 done" }).first().waitFor();
+    await page.locator("canvas").nth(3).waitFor();
     expect(await page.locator("canvas").count()).toBe(4);
     await page.getByRole("button", { name: "Show the first rows" }).click();
     await page.getByText("54 rows").waitFor();
@@ -156,7 +154,6 @@ describe.skipIf(CHROMIUM === undefined)("The dashboard of this machine", () => {
   test.each([380, 1024] as const)("at %d px nothing is cut off, in both themes", async (width) => {
     for (const theme of ["light", "dark"] as const) {
       const { page, context } = await openPage(browser, world.url, { width, theme });
-      page.setDefaultTimeout(PATIENTLY);
       await page.locator(".runs a").first().waitFor();
       for (const link of [".brand", ".runs a"]) {
         await page.locator(link).first().click();

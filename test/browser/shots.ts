@@ -43,7 +43,6 @@ const { url } = JSON.parse(String(line)) as { readonly url: string };
 const browser = await launchChromium([]);
 try {
   const { page } = await openPage(browser, url);
-  page.setDefaultTimeout(300_000);
   await page.getByText("Start a run").click();
   await page.getByRole("button", { name: "Start", exact: true }).click();
   await page.locator(".runs a").first().click();

@@ -1,5 +1,6 @@
 import { transform } from "esbuild";
 import { vi } from "vitest";
+import { PATIENTLY } from "./patience.ts";
 
 const children = () => process.getActiveResourcesInfo().filter((resource) => resource === "ProcessWrap").length;
 
@@ -13,6 +14,6 @@ export async function watchChildren(): Promise<() => Promise<void>> {
   await transform("");
   const before = children();
   return async () => {
-    await vi.waitUntil(() => children() <= before, { interval: 5, timeout: 60_000 });
+    await vi.waitUntil(() => children() <= before, { ...PATIENTLY, interval: 5 });
   };
 }

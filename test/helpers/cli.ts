@@ -8,6 +8,7 @@ import { vi } from "vitest";
 import { BEHAVIOUR_VARIABLE } from "../../local/sqs/aws-behaviour.ts";
 import { CLI } from "./cli-file.ts";
 import { runHosted } from "./hosted-commands.ts";
+import { PATIENTLY } from "./patience.ts";
 import { temporaryDirectory } from "./test-engine.ts";
 
 export const workflowFile = (name: string): string => fileURLToPath(new URL(`./workflows/${name}.ts`, import.meta.url));
@@ -20,7 +21,7 @@ const DECIDES_ON_COLOURS =
   /^(CI|COLORTERM|FORCE_COLOR|NO_COLOR|NODE_DISABLE_COLORS|TEAMCITY_VERSION|TERM_PROGRAM|TF_BUILD|TMUX)$/;
 
 /** The limit ends a test that hangs. A busy machine may take a minute to start an engine. */
-const patiently = { interval: 25, timeout: 300_000 };
+const patiently = { ...PATIENTLY, interval: 25 };
 
 /** What a command printed, and how it ended. */
 export interface Ended {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Engine, startEngine } from "../../local/engine.ts";
+import { openServices, type Services } from "../../local/local-services.ts";
 import { StateDirectory } from "../../local/state-directory.ts";
 import { type Topology, topology } from "../../shared/definition/topology.ts";
 import type { Workflow } from "../../shared/definition/workflow.ts";
@@ -15,12 +16,15 @@ export function temporaryDirectory() {
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** Starts the engine for a workflow of `test/helpers/workflows`, with short visibility timeouts. */
+/** An engine, and the services that belong to it. */
+export type TestEngine = Engine & { readonly services: Services };
+
+/** Starts the engine for a workflow of `test/helpers/workflows`. */
 export async function startTestEngine(
   name: string,
   root: string,
   change: (topology: Topology) => Topology = (same) => same,
-): Promise<Engine> {
+): Promise<TestEngine> {
   const engine = await prepareTestEngine(name, root, change);
   engine.deliver();
   return engine;
@@ -31,18 +35,23 @@ export async function prepareTestEngine(
   name: string,
   root: string,
   change: (topology: Topology) => Topology = (same) => same,
-): Promise<Engine> {
+): Promise<TestEngine> {
   const workflowFile = fileURLToPath(new URL(`./workflows/${name}.ts`, import.meta.url));
   const { default: workflow } = (await import(workflowFile)) as { default: Workflow };
-  return await startEngine({
-    workflow,
-    workflowFile,
-    topology: change(topology(workflow)),
-    state: new StateDirectory(name, root),
-    variables: { MARKERS: root },
-    // A consumer in a loop would be stopped, as on Lambda.
-    detectsLoops: true,
-  });
+  const options = { topology: change(topology(workflow)), state: new StateDirectory(name, root) };
+  const services = await openServices({ ...options, workflow: name });
+  const engine = await startEngine(
+    {
+      ...options,
+      workflow,
+      workflowFile,
+      variables: { MARKERS: root },
+      // A consumer in a loop would be stopped, as on Lambda.
+      detectsLoops: true,
+    },
+    services,
+  );
+  return { ...engine, services };
 }
 
 export async function startRun(engine: Engine, workflow: string, run: string): Promise<void> {

@@ -3,19 +3,27 @@ import { setTimeout } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { VALID_MILLISECONDS } from "../../../shared/consumer/run-watch.ts";
 import { CliWorld, type Command, type Ended, workflowFile } from "../../helpers/cli.ts";
+import { signalAtWrite } from "../../helpers/signal-at-write.ts";
 
 /** The counts of a whole run of `gated`: of a hundred items, one dies. */
 const whole = { produced: 100, succeeded: 99, dead: 1 };
 
-/** Starts a run and waits until four of its tasks are in flight, behind a closed gate. */
+const statusOf = async (world: CliWorld) => (await world.type("status", "gated", "--json")).json.at(-1);
+
+/** Resolves once all items of `gated` are produced and four tasks are in flight, behind a closed gate. */
+async function untilMidway(world: CliWorld): Promise<void> {
+  await world.begun(4);
+  // The first tasks can begin before the producer has sent the last message and written its checkpoint.
+  await world.until(async () => (await statusOf(world))?.produced === whole.produced);
+}
+
+/** Starts a run and waits until it is midway. */
 async function midway(world: CliWorld, ...options: readonly string[]): Promise<Command> {
   world.deliverInOrder();
   const command = world.begin("run", workflowFile("gated"), ...options);
-  await world.begun(4);
+  await untilMidway(world);
   return command;
 }
-
-const statusOf = async (world: CliWorld) => (await world.type("status", "gated", "--json")).json.at(-1);
 
 function expectWhole({ code, json }: Ended): void {
   expect(json.at(-1)).toMatchObject({ type: "summary", status: "completed", ...whole, deadByReason: { permanent: 1 } });
@@ -98,9 +106,13 @@ test.each(["gated", "needy"])(
   async (name) => {
     using world = new CliWorld();
     world.open();
+    if (name === "gated") Object.assign(world.environment, signalAtWrite("workflow.json", "SIGINT"));
     const run = world.begin("run", workflowFile(name));
-    await world.exists(name === "needy" ? "starting" : ".sluice/gated/workflow.json");
-    run.process.kill("SIGINT");
+    world.environment.NODE_OPTIONS = "";
+    if (name === "needy") {
+      await world.exists("starting");
+      run.process.kill("SIGINT");
+    }
     const interrupted = await run.ended;
     expect(interrupted.code).toBe(130);
     expect(interrupted.stderr).toMatch(
@@ -117,9 +129,10 @@ test.each(["gated", "needy"])(
 test("a run that is killed with all its processes, before it was recorded or amid its tasks, is completed by resume", async () => {
   using world = new CliWorld();
   world.deliverInOrder();
+  Object.assign(world.environment, signalAtWrite("workflow.json", "SIGKILL"));
   const run = world.begin("run", workflowFile("gated"));
-  await world.exists(".sluice/gated/workflow.json");
-  await world.kill(run);
+  world.environment.NODE_OPTIONS = "";
+  await run.ended;
   const [message, ...runs] = (await world.type("status", "--json")).json;
   expect(runs).toEqual([]);
   expect(message?.message).toMatch(
@@ -127,7 +140,7 @@ test("a run that is killed with all its processes, before it was recorded or ami
   );
 
   const resumed = world.begin("resume");
-  await world.begun(4);
+  await untilMidway(world);
   await world.kill(resumed);
   expect(await statusOf(world)).toMatchObject({ status: "running", succeeded: 9, dead: 1, pending: 90 });
 

@@ -1,5 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { CliWorld, workflowFile } from "../../helpers/cli.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 
 test("the limit of a fleet is set, shown and cleared from another process while a run works", async () => {
   using world = new CliWorld();
@@ -16,7 +17,7 @@ test("the limit of a fleet is set, shown and cleared from another process while 
   // An option that is left out keeps its value.
   expect(await limit("--rate", "5/s")).toMatchObject({ set: { concurrency: 1, perSecond: 5 } });
   const slotsInForce = async () => ((await limit())?.inForce as { slots?: number } | undefined)?.slots;
-  await vi.waitUntil(async () => (await slotsInForce()) === 1, { timeout: 30_000 });
+  await vi.waitUntil(async () => (await slotsInForce()) === 1, PATIENTLY);
 
   const tooMany = await world.type("limit", "gated", "--concurrency", "99");
   expect(tooMany.code).toBe(1);

@@ -12,6 +12,7 @@ import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { BundleCache } from "../../../shared/bundling/bundle-cache.ts";
 import { type CacheableBuildOptions, cachedBuild, keyOf } from "../../../shared/bundling/cached-build.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { temporaryDirectory } from "../../helpers/test-engine.ts";
 
 /** A project in which the entry point imports a module, which imports another one and a package. */
@@ -46,7 +47,7 @@ const optionsFor = (more: Partial<CacheableBuildOptions> = {}): CacheableBuildOp
 /** Waits until the latest change is older than the build that follows, as an edit by a person is. */
 const settled = async () => {
   const changedAt = Date.now();
-  await vi.waitUntil(() => Date.now() > changedAt + 40, { interval: 5 });
+  await vi.waitUntil(() => Date.now() > changedAt + 40, { ...PATIENTLY, interval: 5 });
 };
 
 /** Builds, and says whether esbuild ran. */
@@ -237,7 +238,7 @@ describe("An entry of the cache", () => {
     const small = new BundleCache(cacheDirectory(), 2);
     for (const banner of ["/* 1 */", "/* 2 */"]) await build({ banner: { js: banner } }, small);
     const usedAt = Math.max(...entries().map((file) => statSync(file).mtimeMs));
-    await vi.waitUntil(() => Date.now() > usedAt + 20, { interval: 5 });
+    await vi.waitUntil(() => Date.now() > usedAt + 20, { ...PATIENTLY, interval: 5 });
     expect((await build({ banner: { js: "/* 1 */" } }, small)).built).toBe(false);
     await build({ banner: { js: "/* 3 */" } }, small);
     expect(entries()).toHaveLength(2);

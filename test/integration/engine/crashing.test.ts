@@ -1,6 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { RECORDING_SECONDS } from "../../../shared/definition/topology.ts";
 import { watchChildren } from "../../helpers/child-processes.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { deadLetters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
 const childrenEnded = await watchChildren();
@@ -27,8 +28,8 @@ test("a task that ends or blocks its process costs only that process", async () 
   try {
     await startRun(engine, "crashing", "r1");
     await vi.waitUntil(async () => (await engine.runs.find("r1"))?.status === "completed", {
+      ...PATIENTLY,
       interval: 50,
-      timeout: 100_000,
     });
     const counts = await engine.runs.counts(await engine.runs.get("r1"));
     expect(counts).toMatchObject({ produced: 63, succeeded: 62, dead: 1, deadByReason: { exhausted: 1 } });
@@ -36,7 +37,7 @@ test("a task that ends or blocks its process costs only that process", async () 
       { item: "exits each time", dead: { reason: "exhausted", failures: Array(5).fill({ kind: "crashed" }) } },
     ]);
     const failures = () => engine.activity.fleet.failures;
-    await vi.waitUntil(() => failures().some((failure) => failure.includes("timed out")), { timeout: 100_000 });
+    await vi.waitUntil(() => failures().some((failure) => failure.includes("timed out")), PATIENTLY);
     expect(failures()).toContain("crashing-consumer crashed: exit code 3");
     // Only once. After that the attempts of the item ran isolated, and only their own processes ended.
     expect(failures().filter((failure) => failure.includes("exit code 4"))).toHaveLength(1);

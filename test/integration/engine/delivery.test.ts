@@ -1,4 +1,5 @@
 import { expect, test, vi } from "vitest";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { prepareTestEngine, startRun, temporaryDirectory } from "../../helpers/test-engine.ts";
 
 test("an engine delivers nothing before deliver(), because consumers would put back the messages of a paused run", async () => {
@@ -9,6 +10,6 @@ test("an engine delivers nothing before deliver(), because consumers would put b
   expect(await engine.controlQueue.depth()).toMatchObject({ visible: 1, inFlight: 0 });
 
   engine.deliver();
-  await vi.waitUntil(async () => (await engine.runs.find("r1"))?.completedAt !== undefined, { timeout: 120_000 });
+  await vi.waitUntil(async () => (await engine.runs.find("r1"))?.completedAt !== undefined, PATIENTLY);
   await engine.close();
 });

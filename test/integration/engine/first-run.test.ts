@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { redrive } from "../../../shared/dead-letters/redrive.ts";
 import { watchChildren } from "../../helpers/child-processes.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { deadLetters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
 const childrenEnded = await watchChildren();
 
-const patiently = { interval: 20, timeout: 100_000 };
+const patiently = { ...PATIENTLY, interval: 20 };
 
 test("a run on the engine succeeds except for its dead letters, and a redrive settles these after the fix", async () => {
   using directory = temporaryDirectory();

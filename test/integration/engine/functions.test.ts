@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vit
 import { LocalFunction } from "../../../local/lambda/local-function.ts";
 import { Watchdog } from "../../../local/lambda/watchdog.ts";
 import { watchChildren } from "../../helpers/child-processes.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { temporaryDirectory } from "../../helpers/test-engine.ts";
 
 const childrenEnded = await watchChildren();
@@ -112,12 +113,12 @@ describe.runIf(process.platform === "linux")("between two invocations", () => {
     const frozen = functionOf(HANDLER, 30, watchdog);
     try {
       const { pid, ticks } = await tick(frozen);
-      await vi.waitUntil(() => stateOf(pid) === "T", { interval: 1, timeout: 100_000 });
+      await vi.waitUntil(() => stateOf(pid) === "T", { ...PATIENTLY, interval: 1 });
       const before = ticks();
       // The timer of an environment that is not frozen fires in the meantime.
       const other = await tick(local);
       const begin = other.ticks();
-      await vi.waitUntil(() => other.ticks() > begin + 10, { interval: 1, timeout: 100_000 });
+      await vi.waitUntil(() => other.ticks() > begin + 10, { ...PATIENTLY, interval: 1 });
       expect(ticks()).toBe(before);
       // The next invocation thaws the environment.
       expect((await tick(frozen)).pid).toBe(pid);
@@ -134,10 +135,10 @@ describe.runIf(process.platform === "linux")("between two invocations", () => {
     const { pid } = await tick(frozen);
     // The watchdog's input ends, as it does when the engine is killed.
     await watchdog.close();
-    await vi.waitUntil(() => !isAlive(pid), { interval: 1, timeout: 100_000 });
+    await vi.waitUntil(() => !isAlive(pid), { ...PATIENTLY, interval: 1 });
     // Without a watchdog, an environment is not frozen, because nothing would end it.
     // The function may notice the end of its environment a moment later, and an invocation until then fails.
-    const { pid: unwatched } = await vi.waitUntil(() => tick(frozen).catch(() => undefined), { timeout: 100_000 });
+    const { pid: unwatched } = await vi.waitUntil(() => tick(frozen).catch(() => undefined), PATIENTLY);
     expect(stateOf(unwatched)).not.toBe("T");
     await frozen.close();
     expect(isAlive(unwatched)).toBe(false);
@@ -182,7 +183,12 @@ test("an invocation that takes too long ends its environment", async () => {
       tag: "timed out",
       error: "the invocation took longer than 0.2 s",
     });
-    expect(await short.invoke({})).toMatchObject({ tag: "returned", result: { invocations: 1 } });
+    // On a busy machine, an invocation that does nothing may take too long, too. Another environment then replaces its own.
+    const next = await vi.waitUntil(async () => {
+      const outcome = await short.invoke({});
+      return outcome.tag === "returned" && outcome.result;
+    }, PATIENTLY);
+    expect(next).toMatchObject({ invocations: 1 });
   } finally {
     await short.close();
   }

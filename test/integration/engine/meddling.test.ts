@@ -1,5 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { watchChildren } from "../../helpers/child-processes.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { deadLetters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
 const childrenEnded = await watchChildren();
@@ -10,8 +11,8 @@ test("messages and errors of a task change only the outcome of that task", async
   try {
     await startRun(engine, "meddling", "r1");
     await vi.waitUntil(async () => (await engine.runs.find("r1"))?.status === "completed", {
+      ...PATIENTLY,
       interval: 50,
-      timeout: 100_000,
     });
     expect(await engine.runs.counts(await engine.runs.get("r1"))).toMatchObject({
       produced: 10,

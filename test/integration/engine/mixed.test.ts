@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { Engine } from "../../../local/engine.ts";
 import type { DeadLetterEnvelope } from "../../../shared/messages/envelope.ts";
 import { watchChildren } from "../../helpers/child-processes.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import {
   deadLetters,
   rawDeadLetters,
@@ -21,8 +22,8 @@ beforeAll(async () => {
   engine = await startTestEngine("mixed", directory.path);
   await startRun(engine, "mixed", "r1");
   await vi.waitUntil(async () => (await engine.runs.find("r1"))?.status === "completed", {
+    ...PATIENTLY,
     interval: 50,
-    timeout: 120_000,
   });
   dead = await deadLetters(engine);
 });
@@ -120,7 +121,7 @@ test("the queue is empty at the end", async () => {
       const { visible, inFlight, delayed } = await engine.queue.depth();
       return visible + inFlight + delayed === 0;
     },
-    { interval: 20, timeout: 100_000 },
+    { ...PATIENTLY, interval: 20 },
   );
 });
 
@@ -132,7 +133,7 @@ test("a foreign message goes to the dead-letter queue, unchanged and with the re
       const found = await rawDeadLetters(engine);
       return found.length > 0 && found;
     },
-    { interval: 20, timeout: 100_000 },
+    { ...PATIENTLY, interval: 20 },
   );
   expect(deadLetter).toMatchObject({
     body: "😀 not ours",

@@ -4,9 +4,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test, vi } from "vitest";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { temporaryDirectory } from "../../helpers/test-engine.ts";
 
-const patiently = { interval: 20, timeout: 100_000 };
+const patiently = { ...PATIENTLY, interval: 20 };
 
 test("an environment in an endless loop ends when its engine is killed", async () => {
   using directory = temporaryDirectory();

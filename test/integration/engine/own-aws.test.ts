@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { json } from "node:stream/consumers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { CliWorld, workflowFile } from "../../helpers/cli.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
 /** The requests to the user's AWS: `caller service key region`. */
@@ -59,8 +60,8 @@ async function runOwnAws(): Promise<void> {
   try {
     await startRun(engine, "own-aws", "r1");
     await vi.waitUntil(async () => (await engine.runs.find("r1"))?.completionHandledAt !== undefined, {
+      ...PATIENTLY,
       interval: 50,
-      timeout: 100_000,
     });
     expect(await engine.runs.counts(await engine.runs.get("r1"))).toMatchObject({ succeeded: 2, dead: 0 });
     const state = join(directory.path, "own-aws");

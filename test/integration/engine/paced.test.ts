@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
 const PER_SECOND = 10;
@@ -26,8 +27,8 @@ test("in any window, no more attempts start than rateLimit allows, over all envi
   try {
     await startRun(engine, "paced", "r1");
     await vi.waitUntil(async () => (await engine.runs.find("r1"))?.status === "completed", {
+      ...PATIENTLY,
       interval: 50,
-      timeout: 100_000,
     });
     const counts = await engine.runs.counts(await engine.runs.get("r1"));
     expect(counts).toMatchObject({ produced: 60, succeeded: 60, dead: 0, retried: 0 });

@@ -12,6 +12,7 @@ import { ProcessLock } from "../../../local/process-lock.ts";
 import { StateDirectory, type Use } from "../../../local/state-directory.ts";
 import { topology } from "../../../shared/definition/topology.ts";
 import { defineWorkflow, items } from "../../../shared/index.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 
 const workflow = defineWorkflow({ name: "mine", source: items([]), task: () => {}, concurrency: 10 });
 
@@ -119,7 +120,7 @@ test("services stay open for the commands that use them, and accept no others wh
   const closing = services.close().then(() => {
     closed = true;
   });
-  await vi.waitUntil(() => !readFileSync(join(state.path, "engine.json"), "utf8").includes("endpoints"));
+  await vi.waitUntil(() => !readFileSync(join(state.path, "engine.json"), "utf8").includes("endpoints"), PATIENTLY);
   expect(closed).toBe(false);
   expect(others.useServices()).toBeUndefined();
   user.release();

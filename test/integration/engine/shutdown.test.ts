@@ -2,6 +2,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { watchChildren } from "../../helpers/child-processes.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
 const childrenEnded = await watchChildren();
@@ -12,7 +13,7 @@ test("an engine that stops aborts the source's signal, and the next engine conti
   const first = await startTestEngine("slow-source", directory.path);
   try {
     await startRun(first, "slow-source", "r1");
-    await vi.waitUntil(() => markers("reading-").length > 0, { interval: 20, timeout: 100_000 });
+    await vi.waitUntil(() => markers("reading-").length > 0, { ...PATIENTLY, interval: 20 });
     // The gate is closed, so only the signal can end the read. Without it, the read would end with the slice, after 60 s.
     await first.drain();
     expect(markers("aborted-")).toHaveLength(1);
@@ -26,8 +27,8 @@ test("an engine that stops aborts the source's signal, and the next engine conti
   const second = await startTestEngine("slow-source", directory.path);
   try {
     await vi.waitUntil(async () => (await second.runs.get("r1")).status === "completed", {
+      ...PATIENTLY,
       interval: 50,
-      timeout: 100_000,
     });
     expect(await second.runs.counts(await second.runs.get("r1"))).toMatchObject({ produced: 50, succeeded: 50 });
   } finally {

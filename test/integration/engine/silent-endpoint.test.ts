@@ -13,9 +13,6 @@ import workflow from "../../helpers/workflows/small.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
-/** Lambda ends an environment that takes longer to start. */
-const INIT_MILLISECONDS = 10_000;
-
 const directory = temporaryDirectory();
 let bundles: Awaited<ReturnType<typeof bundleFunctions>>;
 beforeAll(async () => {
@@ -71,17 +68,15 @@ async function environmentOf(name: "producer" | "consumer", endpoint: string) {
 test.each([
   ["accepts connections and never answers", async () => (await silentServer()).endpoint],
   ["never accepts a connection", unreachableServer],
-])("a function whose endpoint %s is ready long before Lambda would end its start", async (_, start) => {
+])("a function whose endpoint %s is ready, although its warm-up gets no answer", async (_, start) => {
   const endpoint = await start();
   const environments = [await environmentOf("producer", endpoint), await environmentOf("consumer", endpoint)];
 
-  const begun = performance.now();
+  // Lambda ends a start after 10 s. test/unit/functions/function-services.test.ts shows that the warm-up takes a second of it.
   expect(await Promise.all(environments.map(({ environment }) => environment.started()))).toEqual([
     undefined,
     undefined,
   ]);
-
-  expect(performance.now() - begun).toBeLessThan(INIT_MILLISECONDS);
 });
 
 test("a consumer whose endpoint never answers returns its messages before its invocation times out", async () => {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { watchChildren } from "../../helpers/child-processes.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { deadLetters, startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
 const childrenEnded = await watchChildren();
@@ -18,8 +19,8 @@ test("environments that cannot start processes are replaced, and no item loses a
   try {
     await startRun(engine, "starved", "r1");
     await vi.waitUntil(async () => (await engine.runs.find("r1"))?.status === "completed", {
+      ...PATIENTLY,
       interval: 50,
-      timeout: 100_000,
     });
     expect(await engine.runs.counts(await engine.runs.get("r1"))).toMatchObject({
       produced: 8,

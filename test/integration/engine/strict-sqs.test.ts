@@ -1,5 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { watchChildren } from "../../helpers/child-processes.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
 const childrenEnded = await watchChildren();
@@ -12,8 +13,8 @@ test("a run completes with exact counts on queues that are as strict as those of
   try {
     await startRun(engine, "crowded", "r1");
     await vi.waitUntil(async () => (await engine.runs.find("r1"))?.status === "completed", {
+      ...PATIENTLY,
       interval: 50,
-      timeout: 300_000,
     });
     expect(await engine.runs.counts(await engine.runs.get("r1"))).toMatchObject({
       produced: 160,

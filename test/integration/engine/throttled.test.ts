@@ -2,10 +2,14 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 
 const BURST = 5;
 const REFILL_MILLISECONDS = 40;
+
+/** On a slow machine, the fleet could stay below any rate: then the first requests are the only ones that are refused. */
+const REFUSED_AT_LEAST = 10;
 
 /** Refuses as nginx's `limit_req` does, with 503 or 429 and at most a `Retry-After`. */
 async function startLimitedService() {
@@ -15,7 +19,7 @@ async function startLimitedService() {
   }, REFILL_MILLISECONDS);
   const counts = { served: 0, refused: 0 };
   const server = createServer((_, response) => {
-    if (tokens > 0) {
+    if (tokens > 0 && counts.refused >= REFUSED_AT_LEAST) {
       tokens--;
       counts.served++;
       return response.end("good");
@@ -42,8 +46,8 @@ test("a service that refuses most requests kills no item, though each item has a
   try {
     await startRun(engine, "throttled", "r1");
     await vi.waitUntil(async () => (await engine.runs.find("r1"))?.status === "completed", {
+      ...PATIENTLY,
       interval: 50,
-      timeout: 100_000,
     });
     expect(await engine.runs.counts(await engine.runs.get("r1"))).toMatchObject({
       produced: 60,
@@ -52,7 +56,6 @@ test("a service that refuses most requests kills no item, though each item has a
       retried: 0,
     });
     expect(counts.served).toBe(60);
-    expect(counts.refused).toBeGreaterThan(0);
     // The fleet has found a limit, and the display knows of the refusals.
     const { state } = await engine.limitRow.read();
     expect(state.limit.reason).toBe("throttled");

@@ -10,6 +10,7 @@ import { StateDirectory } from "../../../local/state-directory.ts";
 import { importWorkflow } from "../../../shared/bundling/load-workflow.ts";
 import { topology } from "../../../shared/definition/topology.ts";
 import { blocksOf, page, ROOT } from "../../helpers/pages.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { hasPostgres, startTestPostgres } from "../../helpers/postgres.ts";
 import { startRun, temporaryDirectory } from "../../helpers/test-engine.ts";
 import { userTable } from "../../helpers/user-table.ts";
@@ -46,8 +47,8 @@ async function succeededOf(guide: string, name: string): Promise<number> {
     engine.deliver();
     await startRun(engine, workflow.name, "r1");
     await vi.waitUntil(async () => (await engine.runs.find("r1"))?.completionHandledAt !== undefined, {
+      ...PATIENTLY,
       interval: 50,
-      timeout: 200_000,
     });
     const run = await engine.runs.get("r1");
     expect(run.status).toBe("completed");

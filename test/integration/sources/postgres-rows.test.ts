@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type PostgresRowsOptions, postgresRows, UnreadableItem } from "../../../shared/sources/index.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { hasPostgres, startTestPostgres, type TestPostgres } from "../../helpers/postgres.ts";
 import { temporaryDirectory } from "../../helpers/test-engine.ts";
 import { itemsOf, never, pagesOf, readContext, restartable } from "../../unit/sources/reading.ts";
@@ -306,10 +307,10 @@ describe.skipIf(!hasPostgres)("postgresRows", () => {
       undefined,
       stop.signal,
     );
-    await vi.waitUntil(async () => (await sessions()).includes("active"), { interval: 20, timeout: 60_000 });
+    await vi.waitUntil(async () => (await sessions()).includes("active"), { ...PATIENTLY, interval: 20 });
     stop.abort(new Error("stopped"));
     await expect(reading).rejects.toThrow("stopped");
-    await vi.waitUntil(async () => (await sessions()).length === 0, { interval: 50, timeout: 60_000 });
+    await vi.waitUntil(async () => (await sessions()).length === 0, { ...PATIENTLY, interval: 50 });
   });
 
   test("between two pages, the connection holds no transaction", async () => {
@@ -317,7 +318,7 @@ describe.skipIf(!hasPostgres)("postgresRows", () => {
     await pages.next();
     expect(await sessions()).toEqual(["idle"]);
     await pages.return?.();
-    await vi.waitUntil(async () => (await sessions()).length === 0, { interval: 20, timeout: 60_000 });
+    await vi.waitUntil(async () => (await sessions()).length === 0, { ...PATIENTLY, interval: 20 });
   });
 
   async function sessions(): Promise<readonly string[]> {

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { hasPostgres, startTestPostgres } from "../../helpers/postgres.ts";
 import { startRun, startTestEngine, temporaryDirectory } from "../../helpers/test-engine.ts";
 import { userTable } from "../../helpers/user-table.ts";
@@ -21,8 +22,8 @@ async function itemsOfRun(workflow: string): Promise<readonly Record<string, unk
   try {
     await startRun(engine, workflow, "r1");
     await vi.waitUntil(async () => (await engine.runs.find("r1"))?.completionHandledAt !== undefined, {
+      ...PATIENTLY,
       interval: 50,
-      timeout: 200_000,
     });
     expect((await engine.runs.get("r1")).status).toBe("completed");
     const lines = readFileSync(join(directory.path, "items.jsonl"), "utf8").trim().split("\n");

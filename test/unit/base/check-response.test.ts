@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { runAttempt } from "../../../shared/consumer/attempts/attempt.ts";
 import { checkResponse, PermanentError, ResponseError, Throttled } from "../../../shared/index.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { taskContext } from "../../helpers/task-context.ts";
 
 const soon = { "retry-after": "3" };
@@ -96,7 +97,10 @@ test("connections are released, although most of each body is not read", async (
   const responses = await Promise.all(Array.from({ length: 8 }, () => fetch(url)));
   expect(sockets.size).toBe(8);
   for (const response of responses) await attempt(async () => checkResponse(response));
-  await vi.waitFor(() => expect([...sockets].filter(({ destroyed }) => !destroyed)).toEqual([]), { interval: 2 });
+  await vi.waitFor(() => expect([...sockets].filter(({ destroyed }) => !destroyed)).toEqual([]), {
+    ...PATIENTLY,
+    interval: 2,
+  });
 });
 
 test("reading a body that stalls ends, and its connection is closed", async () => {

@@ -8,6 +8,7 @@ import { citiesUrl, fetchCityDetails } from "../../../workflows/cities/city-deta
 import startLocal from "../../../workflows/cities.local.ts";
 import type { Behaviour } from "../../../workflows/cities-service/behaviour.ts";
 import { startCitiesService } from "../../../workflows/cities-service/service.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 
 const city = {
   id: 10,
@@ -33,7 +34,7 @@ async function fetchFrom(behaviour: Behaviour, parallelLimit = 1): Promise<unkno
   });
   onTestFinished(() => service.close());
   vi.stubEnv("CITIES_URL", service.url);
-  return fetchCityDetails(10, AbortSignal.timeout(5_000));
+  return fetchCityDetails(10, new AbortController().signal);
 }
 
 /** A service with one fixed response, for responses that the cities service never sends. */
@@ -46,7 +47,7 @@ async function fetchAnswer(status: number, headers: Record<string, string>, body
     server.closeAllConnections();
   });
   vi.stubEnv("CITIES_URL", `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  return fetchCityDetails(10, AbortSignal.timeout(5_000)).catch((error: unknown) => error);
+  return fetchCityDetails(10, new AbortController().signal).catch((error: unknown) => error);
 }
 
 test("only fields of the schema are returned", async () => {
@@ -95,7 +96,7 @@ test("a request for a city that hangs ends when the signal fires", async () => {
   const fetching = fetchCityDetails(10, abort.signal);
   const reason = new Error("out of time");
   const failed = expect(fetching).rejects.toBe(reason);
-  await vi.waitFor(() => expect(service.counts.hung).toBe(1), { interval: 2 });
+  await vi.waitFor(() => expect(service.counts.hung).toBe(1), { ...PATIENTLY, interval: 2 });
   abort.abort(reason);
   await failed;
 });

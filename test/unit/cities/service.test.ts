@@ -7,6 +7,7 @@ import {
   type CitiesServiceOptions,
   startCitiesService,
 } from "../../../workflows/cities-service/service.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 
 const berlin: City = {
   id: 10,
@@ -47,7 +48,7 @@ async function hang(service: CitiesService, id: number): Promise<AbortController
   const abort = new AbortController();
   const before = service.counts.hung;
   fetch(`${service.url}/cities/${id}`, { signal: abort.signal }).catch(() => {});
-  await vi.waitFor(() => expect(service.counts.hung).toBe(before + 1), { interval: 2 });
+  await vi.waitFor(() => expect(service.counts.hung).toBe(before + 1), { ...PATIENTLY, interval: 2 });
   return abort;
 }
 
@@ -197,7 +198,7 @@ test("above the limit a request is refused with 429 and Retry-After, and served 
   ]);
 
   hanging.abort();
-  await vi.waitFor(() => expect(service.counts.parallel).toBe(1), { interval: 2 });
+  await vi.waitFor(() => expect(service.counts.parallel).toBe(1), { ...PATIENTLY, interval: 2 });
   expect((await get(service, "/cities/30")).status).toBe(200);
   expect(service.counts).toMatchObject({ throttled: 1, hung: 2, peakParallel: 2 });
 });
@@ -218,7 +219,7 @@ test("a city that heals has healed by its third request, however often it was re
   const hanging = await hang(service, 10);
   expect((await get(service, "/cities/20")).status).toBe(429);
   hanging.abort();
-  await vi.waitFor(() => expect(service.counts.parallel).toBe(0), { interval: 2 });
+  await vi.waitFor(() => expect(service.counts.parallel).toBe(0), { ...PATIENTLY, interval: 2 });
   expect((await get(service, "/cities/20")).status).toBe(500);
   expect((await get(service, "/cities/20")).status).toBe(200);
 });
@@ -271,7 +272,7 @@ test("closing ends the requests that hang, and frees the port", async () => {
   const service = await startCitiesService({ cities: few, behaviour: hangsIf(10) });
   const answer = fetch(`${service.url}/cities/10`);
   const failed = expect(answer).rejects.toThrow("fetch failed");
-  await vi.waitFor(() => expect(service.counts.hung).toBe(1), { interval: 2 });
+  await vi.waitFor(() => expect(service.counts.hung).toBe(1), { ...PATIENTLY, interval: 2 });
   await service.close();
   await failed;
   await start({ port: Number(new URL(service.url).port) });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { CommandRunner } from "../../../cli/ui/run-command.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 
 /**
  * Stands in for the program: `run` begins a run, and holds the engine until the file `end` appears. `resume` begins a run if no
@@ -49,7 +50,7 @@ test("a command waits for the one before to close its engine", async () => {
   const commands = runner();
   expect(await commands.run(["run"])).toBe("Run r has begun.");
   const resumed = commands.run(["resume"]);
-  await vi.waitUntil(() => existsSync("calls"), { interval: 5, timeout: 60_000 });
+  await vi.waitUntil(() => existsSync("calls"), { ...PATIENTLY, interval: 5 });
   writeFileSync("end", "");
   expect(await resumed).toBe("Run r has begun.");
   await commands.idle();

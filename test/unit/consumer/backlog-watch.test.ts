@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test, vi } from "vitest";
 import { BacklogWatch } from "../../../shared/consumer/slots/backlog-watch.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 
 function watching(visible: number | Error) {
   const clock = { now: 0 };
@@ -9,7 +10,7 @@ function watching(visible: number | Error) {
   });
   const onKnown = vi.fn();
   const watch = new BacklogWatch({ depth }, () => clock.now, onKnown);
-  const known = () => vi.waitFor(() => expect(onKnown).toHaveBeenCalled());
+  const known = () => vi.waitFor(() => expect(onKnown).toHaveBeenCalled(), PATIENTLY);
   return { watch, clock, depth, onKnown, known };
 }
 

@@ -11,6 +11,7 @@ import { addressOf, attemptsKey } from "../../../shared/messages/item-address.ts
 import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
 import { failureOf } from "../../helpers/failures.ts";
 import { HOSTILE_VALUES } from "../../helpers/hostile-values.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { refusedBySqs } from "../../helpers/sqs-characters.ts";
 import { workflowOptions } from "../../helpers/workflow-options.ts";
 
@@ -716,7 +717,7 @@ describe("a consumer that refills its slots", () => {
     const task = vi.fn();
     const consumed = world.consume({ task }, [], { refill: refill(), tasksPerEnvironment });
     const turn = () => new Promise((resolve) => setImmediate(resolve));
-    await vi.waitFor(() => expect(task).toHaveBeenCalledTimes(most));
+    await vi.waitFor(() => expect(task).toHaveBeenCalledTimes(most), PATIENTLY);
     for (let turns = 0; turns < 50; turns++) await turn();
     expect(task).toHaveBeenCalledTimes(most);
     gate.resolve();
@@ -735,7 +736,7 @@ describe("a consumer that refills its slots", () => {
     const task = vi.fn((item: unknown) => (Number(item) < 10 ? gate : undefined));
     const batch = Array.from({ length: 10 }, (_, index) => world.message(index));
     const consumed = world.consume({ task, timeout: { seconds: 5 } }, batch, { refill: refill() });
-    await vi.waitFor(() => expect(world.sqs.received).toHaveLength(1));
+    await vi.waitFor(() => expect(world.sqs.received).toHaveLength(1), PATIENTLY);
     // All slots are taken. The prefetched messages wait, and no more are requested.
     for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
     expect(task).toHaveBeenCalledTimes(10);
@@ -751,7 +752,7 @@ describe("a consumer that refills its slots", () => {
     world.sqs.depth = { visible: 100, inFlight: 0, delayed: 0 };
     let now = Date.now();
     const task = vi.fn(async () => {
-      await vi.waitFor(() => expect(world.sqs.received.length).toBeGreaterThan(0));
+      await vi.waitFor(() => expect(world.sqs.received.length).toBeGreaterThan(0), PATIENTLY);
       for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
       now += 10_001;
     });

@@ -10,6 +10,7 @@ import type { ItemAddress } from "../../../shared/messages/item-address.ts";
 import type { ItemMessage } from "../../../shared/messages/item-message.ts";
 import { ConsumerWorld, RUN } from "../../helpers/consumer-world.ts";
 import { failureOf } from "../../helpers/failures.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { plainContext } from "../../helpers/task-context.ts";
 import { workflowOptions } from "../../helpers/workflow-options.ts";
 
@@ -268,7 +269,7 @@ describe("a consumer", () => {
       [world.message(1), world.message(0, { receiveCount: 3 }), world.message(2), world.message(3)],
       Date.now() + 600_000,
     );
-    await vi.waitUntil(() => consumer.isRetired);
+    await vi.waitUntil(() => consumer.isRetired, PATIENTLY);
     const received = world.sqs.received.length;
     running.resolve();
     expect(new Set(await consumed)).toEqual(new Set(["0", "2", "3"]));

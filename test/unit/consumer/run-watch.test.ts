@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { RunWatch } from "../../../shared/consumer/run-watch.ts";
 import { RUN_STATUSES, type RunRecord, type RunStatus } from "../../../shared/ledger/run-record.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 
 function watching(status: RunStatus | undefined = "running") {
   const find = vi.fn(async (id: string) =>
@@ -58,7 +59,7 @@ describe("the mode of a run", () => {
     find.mockResolvedValueOnce({ id: "a", status: "paused", checkpoint: { ended: false } } as RunRecord);
     expect(await watch.mode("a")).toBe("work");
     expect(find).toHaveBeenCalledTimes(2);
-    await vi.waitFor(async () => expect(await watch.mode("a")).toBe("pause"));
+    await vi.waitFor(async () => expect(await watch.mode("a")).toBe("pause"), PATIENTLY);
   });
 
   test("shows that the source of a stopped run is not read any more, even if an old message arrives", async () => {

@@ -1,6 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { StopCheck } from "../../../shared/consumer/outcomes/stop-check.ts";
 import type { RunRecord } from "../../../shared/ledger/run-record.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 
 const answers: ((status: RunRecord["status"]) => void)[] = [];
 const find = vi.fn(
@@ -13,11 +14,11 @@ const find = vi.fn(
 test("all calls during a request share the next one, which begins after them", async () => {
   const check = new StopCheck({ find });
   const first = check.isStopping("run");
-  await vi.waitFor(() => expect(find).toHaveBeenCalledTimes(1));
+  await vi.waitFor(() => expect(find).toHaveBeenCalledTimes(1), PATIENTLY);
   const later = [check.isStopping("run"), check.isStopping("run")];
   answers[0]?.("running");
   expect(await first).toBe(false);
-  await vi.waitFor(() => expect(find).toHaveBeenCalledTimes(2));
+  await vi.waitFor(() => expect(find).toHaveBeenCalledTimes(2), PATIENTLY);
   answers[1]?.("cancelling");
   expect(await Promise.all(later)).toEqual([true, true]);
   expect(find).toHaveBeenCalledTimes(2);

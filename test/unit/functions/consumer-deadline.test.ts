@@ -7,6 +7,7 @@ import { LimitRow } from "../../../shared/ledger/limit-row.ts";
 import { envelopeBody } from "../../../shared/messages/envelope.ts";
 import { FakeSqs } from "../../helpers/fake-sqs.ts";
 import { MemoryStore } from "../../helpers/memory-store.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { workflowOptions } from "../../helpers/workflow-options.ts";
 
 const RUN = "run-1";
@@ -77,7 +78,7 @@ test("the answer waits until the check of the code is stored, because Lambda fre
   const response = Promise.resolve(handler?.({ Records: [] } as SQSEvent, context, new AbortController())).then(
     answered,
   );
-  await vi.waitFor(() => expect(settled).toHaveBeenCalled());
+  await vi.waitFor(() => expect(settled).toHaveBeenCalled(), PATIENTLY);
   await new Promise(setImmediate);
   expect(answered).not.toHaveBeenCalled();
   stored.resolve();

@@ -97,6 +97,7 @@ test("an endpoint that never responds delays the start by the second of the warm
     });
     while (connections() === 0) await nextTurn();
     // No request times out in this time: only the warm-up's own limit can end the wait.
+    expect(WARM_UP_MILLISECONDS).toBe(1_000);
     await vi.advanceTimersByTimeAsync(WARM_UP_MILLISECONDS);
     await started;
   } finally {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { EventSourceMapping, LAMBDA_RAMP, type MappingOptions } from "../../../local/lambda/event-source-mapping.ts";
 import type { InvocationOutcome } from "../../../local/lambda/execution-environment.ts";
 import { QueueStore } from "../../../local/sqs/queue-store.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 
 const SUCCESS: InvocationOutcome = { tag: "returned", result: { batchItemFailures: [] } };
 
@@ -59,7 +60,7 @@ function map(options: Partial<MappingOptions> = {}) {
     },
     /** The invocation of this number, when it comes. */
     nth: (number: number): Promise<Invocation> =>
-      vi.waitUntil(() => invocations[number - 1], { interval: 1, timeout: 100_000 }),
+      vi.waitUntil(() => invocations[number - 1], { ...PATIENTLY, interval: 1 }),
   };
 }
 
@@ -133,7 +134,7 @@ describe("a batch", () => {
       expect(invocations).toHaveLength(number);
       invocation.end();
     }
-    await vi.waitUntil(() => left() === 0, { interval: 1 });
+    await vi.waitUntil(() => left() === 0, { ...PATIENTLY, interval: 1 });
   });
 
   test("larger than ten is filled from several receives", async () => {
@@ -147,11 +148,11 @@ describe("a batch", () => {
   test("waits until its window is over or the batch is full", async () => {
     const { nth, invocations } = map({ batchSize: 3, batchingWindowSeconds: 300, maximumConcurrency: 1 });
     send("a");
-    await vi.waitUntil(() => store.counts("q").inFlight === 1, { interval: 1 });
+    await vi.waitUntil(() => store.counts("q").inFlight === 1, { ...PATIENTLY, interval: 1 });
     await turns();
     expect(invocations).toHaveLength(0);
     send("b");
-    await vi.waitUntil(() => store.counts("q").inFlight === 2, { interval: 1 });
+    await vi.waitUntil(() => store.counts("q").inFlight === 2, { ...PATIENTLY, interval: 1 });
     expect(invocations).toHaveLength(0);
     send("c");
     const invocation = await nth(1);
@@ -182,7 +183,7 @@ test("at most the maximum concurrency of invocations run at once, and a free one
       expect(mapped.invocations).toHaveLength(ended + 3);
     }
   }
-  await vi.waitUntil(() => left() === 0, { interval: 1 });
+  await vi.waitUntil(() => left() === 0, { ...PATIENTLY, interval: 1 });
   expect(mapped.peak).toBe(3);
   expect(new Set(mapped.invocations.flatMap(({ bodies }) => bodies)).size).toBe(12);
 });
@@ -261,7 +262,7 @@ test("a batch beyond Lambda's 6 MB for one event is delivered with several invoc
   for (const { event } of [first, second]) {
     expect(Buffer.byteLength(JSON.stringify(event.Records.map(({ body }) => body)))).toBeLessThanOrEqual(6 * 1_048_576);
   }
-  await vi.waitUntil(() => left() === 0, { interval: 1 });
+  await vi.waitUntil(() => left() === 0, { ...PATIENTLY, interval: 1 });
 });
 
 describe("a function that sends a message to its own queue in each invocation", () => {
@@ -285,7 +286,7 @@ describe("a function that sends a message to its own queue in each invocation", 
       const { visible, inFlight } = store.counts("q");
       return count === 16 && visible === 0 && inFlight === 1;
     };
-    await Promise.race([ended.promise, vi.waitUntil(isStopped, { interval: 1, timeout: 100_000 })]);
+    await Promise.race([ended.promise, vi.waitUntil(isStopped, { ...PATIENTLY, interval: 1 })]);
     await turns();
     await mapping.stop();
     return count;
@@ -335,7 +336,7 @@ describe("after an invocation", () => {
     const second = await nth(2);
     expect(second.event.Records[0]?.attributes.ApproximateReceiveCount).toBe("2");
     second.end();
-    await vi.waitUntil(() => left() === 0, { interval: 1 });
+    await vi.waitUntil(() => left() === 0, { ...PATIENTLY, interval: 1 });
   });
 
   test("a message that the function deleted itself is no error", async () => {
@@ -344,7 +345,7 @@ describe("after an invocation", () => {
     const first = await nth(1);
     store.deleteMessage("q", first.event.Records[0]?.receiptHandle ?? "");
     first.end();
-    await vi.waitUntil(() => left() === 0, { interval: 1 });
+    await vi.waitUntil(() => left() === 0, { ...PATIENTLY, interval: 1 });
     send("c");
     (await nth(2)).end();
   });
@@ -375,7 +376,7 @@ describe("stop()", () => {
   test("invokes the function with the messages that it has received, without waiting for its window", async () => {
     send("a");
     const { nth, mapping } = map({ batchSize: 3, batchingWindowSeconds: 300, maximumConcurrency: 1 });
-    await vi.waitUntil(() => store.counts("q").inFlight === 1, { interval: 1 });
+    await vi.waitUntil(() => store.counts("q").inFlight === 1, { ...PATIENTLY, interval: 1 });
     const stopping = mapping.stop();
     (await nth(1)).end();
     await stopping;

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { type Cursor, items, PermanentError, SourceError, Throttled } from "../../../shared/index.ts";
 import { startEntry } from "../../../shared/messages/control.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 import { CONTROL_DEAD_LETTERS, ProducerWorld, REQUESTED_AT, RUN } from "../../helpers/producer-world.ts";
 
 const done = { tag: "done" };
@@ -257,7 +258,7 @@ describe("a slice that another producer overtakes", () => {
         else if (cursor === 1 && armed) {
           // The first producer's message has become visible. A second producer begins, and the first notices it two pages later.
           second = world.continue(1, 2);
-          await vi.waitUntil(async () => (await world.run()).failedSlices === 2, { interval: 1 });
+          await vi.waitUntil(async () => (await world.run()).failedSlices === 2, { ...PATIENTLY, interval: 1 });
         }
         if (cursor === 3 && armed) lost.abort();
         return { items: [cursor], next: Number(cursor) < 3 ? Number(cursor) + 1 : undefined };
@@ -461,7 +462,7 @@ describe("a source that fails", () => {
     await world.start();
     const shutdown = new AbortController();
     const verdict = world.continue(1, 1, { shutdown: shutdown.signal });
-    await vi.waitUntil(() => signals.length === 1);
+    await vi.waitUntil(() => signals.length === 1, PATIENTLY);
     shutdown.abort();
     // The message is visible at once, so another producer can continue at once.
     expect(await verdict).toEqual({ tag: "wait", milliseconds: 0 });
@@ -570,7 +571,7 @@ describe("a process that is about to end", () => {
     await world.start();
     const shutdown = new AbortController();
     const verdict = world.continue(1, 1, { shutdown: shutdown.signal });
-    await vi.waitUntil(async () => (await world.run()).wait !== undefined);
+    await vi.waitUntil(async () => (await world.run()).wait !== undefined, PATIENTLY);
     refuses = false;
     shutdown.abort();
     expect(await verdict).toEqual(done);

@@ -13,6 +13,7 @@ import { PrivateFiles } from "../../../ui/server/private-files.ts";
 import { type Dashboard, startDashboard } from "../../../ui/server/server.ts";
 import { DeadLetterWorks } from "../../../ui/server/work.ts";
 import { fakePlace } from "../../helpers/fake-place.ts";
+import { PATIENTLY } from "../../helpers/patience.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -173,7 +174,7 @@ describe("Event streams", () => {
     const streams = new EventStreams(place, () => undefined);
     const response = new FakeResponse();
     streams.add(response.asResponse, query);
-    await vi.waitFor(() => expect(response.written.join("")).toContain("overview"));
+    await vi.waitFor(() => expect(response.written.join("")).toContain("overview"), PATIENTLY);
     (place as { overview: unknown }).overview = { ...place.overview, place: "changed" };
     streams.close();
     refreshed.resolve();

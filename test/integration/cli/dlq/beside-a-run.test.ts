@@ -7,6 +7,8 @@ test("while a run works, its dead letters are listed and sent back, it processes
   world.deliverInOrder();
   const run = world.begin("run", workflowFile("gated"), "--json");
   await world.begun(4);
+  // The first tasks can begin before the producer has sent the last message and written its checkpoint.
+  await world.until(async () => (await statusOf(world))?.produced === 100);
   const listed = await world.type("dlq", "--json");
   expect(listed.json).toMatchObject([
     { type: "group", count: 1, reasons: { permanent: 1 }, example: { item: "3" } },
