@@ -69,6 +69,7 @@ function copied(thing: unknown): unknown {
 
 /** The row after an update, or `undefined` if a condition does not hold. The row before it is not changed. */
 export function updated(key: Key, before: Row | undefined, update: Update): Record<string, Value> | undefined {
+  refuseOverlaps(update);
   if (!(update.when ?? []).every((condition) => holds(condition, before ?? {}))) return undefined;
   const row: Record<string, Value> = { ...(before as Record<string, Value>), pk: key.pk, sk: key.sk };
   for (const [attribute, value] of Object.entries(update.set ?? {})) {
@@ -81,6 +82,19 @@ export function updated(key: Key, before: Row | undefined, update: Update): Reco
     row[attribute] = Number(row[attribute] ?? 0) + by;
   for (const attribute of update.remove ?? []) delete row[attribute];
   return row;
+}
+
+/**
+ * DynamoDB refuses an expression in which an attribute is set and removed, or changed twice in another way.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
+ */
+function refuseOverlaps({ set = {}, add = {}, increase = {}, remove = [] }: Update): void {
+  const changed = new Set(Object.keys(set).filter((attribute) => set[attribute] !== undefined));
+  const others = [...Object.keys(add).filter((name) => add[name]?.length !== 0), ...Object.keys(increase), ...remove];
+  for (const attribute of others) {
+    if (changed.has(attribute)) throw new Error(`two changes of the attribute ${attribute} overlap in one expression`);
+    changed.add(attribute);
+  }
 }
 
 function holds(condition: Condition, row: Row): boolean {

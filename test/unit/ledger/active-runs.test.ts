@@ -146,6 +146,17 @@ describe("The active runs", () => {
     expect(await membersOf(store)).toEqual(["a"]);
   });
 
+  test("keep the number of the continuation with which they became active, until they are reopened", async () => {
+    const store = new MemoryStore();
+    const { active } = new Ledger(store).runs;
+    const row = async () => (await store.get(ACTIVE_KEY))?.["run a"];
+    await active.enter({ id: "a", hop: 3 });
+    await active.enter({ id: "a", hop: 4 });
+    expect(await row()).toBe(3);
+    await active.enterAgain({ id: "a", hop: 4 });
+    expect(await row()).toBe(5);
+  });
+
   test("are as many as there are, though the row holds a thousand", async () => {
     const store = new MemoryStore();
     const runs = new Ledger(store).runs;

@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { BlockSuccesses } from "../../../shared/ledger/block-successes.ts";
+import { pageKey } from "../../../shared/messages/item-address.ts";
+import { CountingStore } from "../../helpers/counting-store.ts";
 import { ResultsWorld } from "../../helpers/results-world.ts";
 
 const entry = (page: number, index: number, generation = 0) => ({ page, index, generation });
@@ -46,15 +48,15 @@ describe("the row of a result", () => {
   });
 
   test("never counts if its generation died or was cancelled first", async () => {
-    await world.die(entry(0, 0));
-    await world.record(entry(0, 0));
+    await world.die(entry(0, 2));
+    await world.record(entry(0, 2));
     await world.ledger.outcomes.recordCancelled({
       ...{ run: "run-1", partition: 0, page: 1, epoch: 1 },
       items: [{ index: 0, redriveGeneration: 1 }],
     });
     for (const successes of await readings()) {
       expect(successes.count).toBe(0);
-      expect(judged(successes, 0, 0)).toBe("never counts");
+      expect(judged(successes, 0, 2)).toBe("never counts");
       expect(judged(successes, 1, 0, 1)).toBe("never counts");
     }
   });
@@ -74,4 +76,24 @@ describe("the row of a result", () => {
 test("a page whose row has expired is an error that names the page", async () => {
   world.store.clear();
   await expect(readings()).rejects.toThrow("the ledger has no row of page 0 of run run-1");
+});
+
+test("a block of many pages is read with as few requests as DynamoDB allows, each page with its own number", async () => {
+  const store = new CountingStore();
+  const address = { run: "run-1", partition: 2, block: 3 };
+  for (let page = 0; page < 150; page++) {
+    await store.update(pageKey({ run: "run-1", partition: 2, page: 3_000 + page }), {
+      set: { size: 200, epoch: 1 + page },
+      add: { done: [page] },
+    });
+  }
+  const successes = await BlockSuccesses.read(store, address, 150);
+  expect(store.asked).toEqual([100, 50]);
+  expect([successes.pages, successes.count]).toEqual([150, 150]);
+  for (const page of [0, 99, 100, 149]) expect(judged(successes, page, page, 0, 1 + page)).toBe("counts");
+  await expect(BlockSuccesses.read(store, address, 151)).rejects.toMatchObject({
+    code: "RESULTS_INCOMPLETE",
+    ids: { run: "run-1", page: 3_150 },
+    message: expect.stringContaining("no row of page 3150 of run run-1"),
+  });
 });

@@ -346,6 +346,31 @@ describe("A run with tolerated failures", () => {
     run.clock.now += 1_000;
     expect(await run.ledger.runs.stopBeyondTolerance(RUN, 1)).toMatchObject({ tag: "stopped" });
   });
+
+  test("is left alone if it was paused after its deaths were counted", async () => {
+    const run = await new MortalRun({ count: 0, minimum: 100 }).produced(1);
+    await run.die(0);
+    run.store.before = async (operation, _key, update) => {
+      if (operation !== "update" || update?.set?.status !== "failing") return;
+      run.store.before = () => {};
+      await run.ledger.runs.pause(RUN);
+    };
+    expect(await run.ledger.runs.stopBeyondTolerance(RUN, 1)).toEqual({ tag: "continues" });
+    expect((await run.ledger.runs.get(RUN)).status).toBe("paused");
+  });
+
+  test("is still known to a worker that has counted the deaths of many other runs since", async () => {
+    const run = await new MortalRun({ count: 0, minimum: 100 }).produced(1);
+    const worker = run.worker();
+    expect(await worker.runs.stopBeyondTolerance(RUN, 1)).toEqual({ tag: "continues" });
+    for (let other = 0; other < 150; other++) {
+      expect(await worker.runs.stopBeyondTolerance(`other ${other}`, 1)).toEqual({ tag: "not limited" });
+      await run.ledger.runs.create({ ...CREATED, id: `run ${other}` });
+      expect(await worker.runs.stopBeyondTolerance(`run ${other}`, 1)).toEqual({ tag: "not limited" });
+    }
+    await run.die(0);
+    expect(await worker.runs.stopBeyondTolerance(RUN, 1, { soon: true })).toMatchObject({ tag: "stopped" });
+  });
 });
 
 test("A run without tolerated failures, or one that is not known, counts no deaths", async () => {

@@ -211,6 +211,7 @@ describe("A redrive", () => {
     await record(rig, 1);
     expect(await rig.runs.find(RUN)).toBeUndefined();
     expect(await rig.ledger.itemFates([rig.item(0)])).toEqual([{ tag: "unknown" }]);
+    expect(await rig.ledger.itemStates([rig.item(0)])).toEqual([{ tag: "unknown" }]);
   });
 
   test("is told what became of the item", async () => {
@@ -219,6 +220,8 @@ describe("A redrive", () => {
     expect(await fate(0)).toEqual({ tag: "dead", lastGeneration: 0, redriven: false, failures: [] });
     expect(await fate(1)).toEqual({ tag: "done" });
     expect(await fate(0, { epoch: 2 })).toEqual({ tag: "stale" });
+    // SQS itself moves a message to the dead-letter queue if it was received too often.
+    expect(await fate(7)).toMatchObject({ tag: "pending", lastGeneration: -1, redriven: false });
     await record(rig, 1);
     await rig.ledger.attempts.recordFailure(rig.item(0, { redriveGeneration: 1 }), 1, FAILURE);
     expect(await fate(0, { redriveGeneration: 1 })).toEqual({

@@ -89,6 +89,22 @@ test("an environment that leaves reports and removes its note", async () => {
   expect(state.counted.succeeded).toBe(1);
 });
 
+test("an epoch has the state of the controller and the tokens that are left, and no write lets the row expire", async () => {
+  const store = new FaultyStore();
+  const writes: unknown[] = [];
+  store.before = (operation, _, update) => operation === "update" && writes.push(update?.isPermanent);
+  const row = new LimitRow(store);
+  expect((await row.read()).state.controller).toBeUndefined();
+  const begun = await row.begin(epochOf(1, { tokensLeft: 7 }), 20);
+  expect(begun?.state.tokensLeft).toBe(7);
+  expect(begun?.state.controller).toMatchObject({ version: 2 });
+  await row.report("a", { report: NO_REPORT, note: note(1) });
+  await row.set({ concurrency: 3 });
+  await row.clear();
+  await row.leave("a", NO_REPORT);
+  expect(writes).toEqual([true, true, true, true, true]);
+});
+
 test("what the command sets stays until it is cleared, also when epochs begin", async () => {
   const row = new LimitRow(new MemoryStore());
   await row.set({ concurrency: 20, perSecond: 5 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { runKey } from "../../../shared/ledger/keys.ts";
 import { CREATED, LedgerRig, RUN } from "../../helpers/ledger-rig.ts";
 
 const START = { skip: 0, pages: 0, items: 0, ended: false, missing: 0 };
@@ -38,6 +39,12 @@ describe("a resend", () => {
     await ended.checkpointed(await ended.runs.get(RUN), 0, { ended: true });
     await ended.runs.resends.request(RUN);
     expect((await ended.runs.get(RUN)).resend).toBeUndefined();
+    // More of its items died than are tolerated, and all others are settled.
+    await ended.store.update(runKey(RUN), { set: { status: "failed" } });
+    await ended.runs.resends.request(RUN);
+    expect((await ended.runs.get(RUN)).resend).toBeUndefined();
+    expect(await ended.runs.reopen(RUN)).toBeUndefined();
+    expect(await ended.status()).toBe("failed");
   });
 
   test("notes how far it has come, and only progress resets the failed slices", async () => {

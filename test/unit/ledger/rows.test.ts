@@ -4,12 +4,15 @@ import { failureAttribute, readAttemptsRow } from "../../../shared/ledger/attemp
 import { epochAttribute, pageEntry, readBlockRow } from "../../../shared/ledger/block-row.ts";
 import { blockCount, blockOf } from "../../../shared/ledger/keys.ts";
 import {
+  claimedIndexes,
   deadSet,
   generationEntry,
   isNotable,
+  isRedriven,
   isSettled,
   lastSettledGeneration,
   pageTotals,
+  pendingIndexes,
   pendingOf,
   presentTotals,
   readPageRow,
@@ -113,6 +116,35 @@ describe("A page row", () => {
     });
     expect(pageTotals(row)).toMatchObject({ dead: 0, cancelled: 1 });
     expect(pendingOf(row)).toBe(3);
+  });
+
+  test("counts an item once that settled in several ways, and a death before a cancellation of the same generation", () => {
+    const first = generationEntry(0, 1);
+    const row = page({
+      [deadSet("exhausted")]: new Set([first, 1]),
+      [deadSet("permanent")]: new Set([first]),
+      cancelled: new Set([0, first, 2, generationEntry(3, 1)]),
+      done: new Set([generationEntry(2, 1), 3]),
+    });
+    expect(row.dead).toEqual(new Map([0, 1].map((index) => [index, "exhausted"])));
+    expect([row.done, row.cancelled]).toEqual([new Set([2, 3]), new Set()]);
+    expect([pendingOf(row), row.redriven]).toEqual([0, true]);
+  });
+
+  test("is redriven if one of its deaths is, and counts a redriven item that has not settled before as pending once", () => {
+    expect(page({ [deadSet("exhausted")]: new Set([0, generationEntry(1, 1)]) }).redriven).toBe(true);
+    expect(page({ [deadSet("exhausted")]: new Set([0, 1]) }).redriven).toBe(false);
+    const redriven = page({ redriven: new Set([generationEntry(1, 1)]) });
+    expect(presentTotals(redriven).pending).toBe(4);
+    expect([0, 1].map((index) => isRedriven(redriven, index))).toEqual([false, true]);
+    const settled = page({ redriven: new Set([generationEntry(1, 1)]), done: new Set([1]) });
+    expect([0, 1].map((index) => isRedriven(settled, index))).toEqual([false, false]);
+  });
+
+  test("tells its pending items from those whose death is claimed", () => {
+    const row = page({ done: new Set([0]), dying: new Set([1, 2]), [deadSet("permanent")]: new Set([2]) });
+    expect(pendingIndexes(row)).toEqual([3]);
+    expect(claimedIndexes(row)).toEqual([1]);
   });
 
   test("takes the highest count of retries of each redrive generation, and adds up all of them", () => {

@@ -43,6 +43,15 @@ test("a caller that ends before it has sent the message leaves the compaction to
   expect(rounds).toEqual([1]);
 });
 
+test("a caller that stood still takes back no compaction that was asked for since", async () => {
+  const before = await run();
+  await ask();
+  await ledger.runs.results.done(RUN, 1, 0);
+  await ask();
+  await ledger.runs.results.ask(before);
+  expect((await run()).results).toMatchObject({ compactionsAsked: 2, compactionsDone: 1 });
+});
+
 test("a caller or a producer that stood still takes nothing back", async () => {
   const before = await run();
   for (const round of [1, 2]) {

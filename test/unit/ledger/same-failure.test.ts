@@ -1,9 +1,11 @@
 import { expect, test } from "vitest";
 import * as z from "zod";
 import type { InvalidFinding } from "../../../shared/base/invalid-finding.ts";
+import { runKey } from "../../../shared/ledger/keys.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
 import { InvalidFindings, sameFailureOf } from "../../../shared/ledger/same-failure.ts";
 import { ConsumerWorld } from "../../helpers/consumer-world.ts";
+import { FaultyStore } from "../../helpers/faulty-store.ts";
 import { MemoryStore } from "../../helpers/memory-store.ts";
 
 const MISSING = { fault: "`email` missing", instead: "the header has ` E-Mail `" };
@@ -88,6 +90,34 @@ test("An invocation writes a finding once, whatever the number of items, and kee
   await Promise.all(Array.from({ length: 500 }, () => findings.note("r", { fault: "x".repeat(1_000) })));
   expect(writes).toBe(1);
   expect((await new Ledger(store).runs.get("r")).invalidFinding?.fault).toHaveLength(300);
+});
+
+test("Findings are kept apart by their run and by their fault, and one of an unknown run makes no row", async () => {
+  const store = new MemoryStore();
+  const { runs } = new Ledger(store);
+  const findings = new InvalidFindings(store);
+  for (const id of ["a", "b"]) await runs.create({ id, workflow: "w", requestedAt: "2026-11-27T08:00:00.000Z" });
+  await findings.note("a", MISSING);
+  await findings.note("b", MISSING);
+  await findings.note("b", { fault: "another" });
+  expect((await runs.get("a")).invalidFinding).toEqual(MISSING);
+  expect((await runs.get("b")).invalidFinding).toBeUndefined();
+  await findings.note("nobody", MISSING);
+  expect(await store.get(runKey("nobody"))).toBeUndefined();
+});
+
+test("A finding that could not be written is written with the next item that has it", async () => {
+  const store = new FaultyStore();
+  const { runs } = new Ledger(store);
+  await runs.create({ id: "r", workflow: "w", requestedAt: "2026-11-27T08:00:00.000Z" });
+  store.before = () => {
+    throw new Error("throttled");
+  };
+  const findings = new InvalidFindings(store);
+  await expect(findings.note("r", MISSING)).rejects.toThrow("throttled");
+  store.before = () => {};
+  await findings.note("r", MISSING);
+  expect((await runs.get("r")).invalidFinding).toEqual(MISSING);
 });
 
 test("A consumer notes how items fail before it records that they are dead", async () => {
