@@ -1,18 +1,20 @@
 import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
+import { hasText } from "../../shared/dead-letters/search-text.ts";
 import type { DeadLetterOptions } from "../options/dead-letter-options.ts";
 import { hasBigints } from "./item-draft.ts";
 
-type Filters = Pick<DeadLetterOptions, "reason" | "error" | "run" | "since" | "where">;
+type Filters = Pick<DeadLetterOptions, "reason" | "error" | "run" | "since" | "text" | "where">;
 
 /** Whether any filter is given. */
-export const hasFilters = ({ reason, error, run, since, where }: Filters): boolean =>
-  [reason, error, run, since, where].some((filter) => filter !== undefined);
+export const hasFilters = ({ reason, error, run, since, text, where }: Filters): boolean =>
+  [reason, error, run, since, text, where].some((filter) => filter !== undefined);
 
 /** Whether a dead letter matches the filters: all kinds of filters, and one value of each kind. */
-export function matches(deadLetter: DeadLetter, { reason, error, run, since, where }: Filters): boolean {
+export function matches(deadLetter: DeadLetter, { reason, error, run, since, text, where }: Filters): boolean {
   if (reason !== undefined && !reason.includes(deadLetter.reason)) return false;
   if (error !== undefined && !error.some((text) => hasError(deadLetter, text))) return false;
   if (run !== undefined && !run.some((id) => deadLetter.run?.startsWith(id) === true)) return false;
+  if (text !== undefined && !text.some((each) => hasText(deadLetter, each))) return false;
   if (since !== undefined && Date.parse(deadLetter.diedAt) < since.at) return false;
   return where === undefined || where.holds(withBigintsAsText(deadLetter));
 }

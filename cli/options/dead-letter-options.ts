@@ -16,6 +16,7 @@ export interface DeadLetterOptions extends DlqOptions {
   readonly error?: readonly string[];
   readonly run?: readonly string[];
   readonly since?: Since;
+  readonly text?: readonly string[];
   readonly where?: Where;
 }
 
@@ -43,6 +44,7 @@ export function withDeadLetterOptions(command: Command): Command {
       text,
       at: since(text),
     }))
+    .option("--text <text>", "filter by a part of the error, the item or the id; can be repeated", all)
     .option("--where <jmespath>", "filter by a JMESPath expression over the fields of `dlq show --json`", where);
 }
 
@@ -52,6 +54,7 @@ Filters of different kinds must all match. If a filter is repeated, one of its v
   --reason exhausted --reason permanent   one of these reasons
   --error 3fa9c1d2                        one group of the list
   --error ECONNREFUSED --since 2h         this error, in the last two hours
+  --text bern                             this text in the error, the item or the id
   --where "item.country == 'FR'"          a field of the item
   --where 'length(failures) > \`3\`'        numbers are written in backticks`;
 

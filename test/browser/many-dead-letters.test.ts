@@ -10,6 +10,7 @@ import type { Overview } from "../../ui/server/api.ts";
 import { PrivateFiles } from "../../ui/server/private-files.ts";
 import { type Dashboard, startDashboard } from "../../ui/server/server.ts";
 import { fakePlace } from "../helpers/fake-place.ts";
+import { someDeadLetter } from "../helpers/some-dead-letter.ts";
 import { CHROMIUM, launchChromium } from "./chromium.ts";
 import { openPage } from "./dashboard-world.ts";
 
@@ -28,29 +29,11 @@ const overview: Overview = {
   isRead: true,
 };
 
-const deadLetter = (number: number): DeadLetter => ({
-  id: `${String(number).padStart(8, "0")}-aaaa`,
-  kind: "dead letter",
-  reason: "exhausted",
-  diedAt: new Date(1_790_000_000_000 + number).toISOString(),
-  sentAt: "2026-11-28T10:00:00.000Z",
-  expiresAt: null,
-  receiveCount: 1,
-  workflow: "large",
-  run: "run-1",
-  page: 0,
-  index: number,
-  epoch: 0,
-  item: { number },
-  truncated: false,
-  redrives: 0,
-  failures: [],
-  error: { name: "Error", message: `no route to host-${number % 40}` },
-  fingerprint: { id: `group-${number % 40}`, text: `Error: no route to host-${number % 40}` },
-  body: "{}",
-  attributes: {},
-  movedFrom: null,
-});
+const deadLetter = (number: number): DeadLetter =>
+  someDeadLetter(number, {
+    error: { name: "Error", message: `no route to host-${number % 40}` },
+    fingerprint: { id: `group-${number % 40}`, text: `Error: no route to host-${number % 40}` },
+  });
 
 /** A stack with 100,000 dead letters, without the stack. */
 const place = fakePlace({
@@ -100,7 +83,7 @@ describe.skipIf(CHROMIUM === undefined)("The dashboard of a stack that is shown 
     await page.locator(".letters").evaluate((list) => list.scrollTo(0, list.scrollHeight));
     await page.locator(".letter", { hasText: '{"number":0}' }).waitFor();
     expect(await page.locator(".letter").count()).toBeLessThan(40);
-    await page.getByLabel("Text").fill('"number":777}');
+    await page.getByRole("searchbox", { name: "Text" }).fill('"number":777}');
     await page.getByRole("heading", { name: "1 dead letter", exact: true }).waitFor();
     expect(faults).toEqual([]);
     expect(await page.getByRole("button", { name: "Redrive 1…", exact: true }).isDisabled()).toBe(true);

@@ -48,7 +48,7 @@ describe.skipIf(CHROMIUM === undefined)("The dashboard beside a run that works",
     `);
     await page.getByRole("button", { name: `Redrive ${DEAD}…`, exact: true }).click();
     const dialog = page.getByRole("dialog");
-    expect(await dialog.textContent()).toContain(`--rate ${PER_SECOND}/s`);
+    expect(await dialog.textContent()).toContain(`--rate ${PER_SECOND} --workflow rated`);
     expect(await seriousViolations(page)).toEqual([]);
     const began = Number(await page.evaluate("performance.now()"));
     await dialog.getByRole("button", { name: "Redrive", exact: true }).click();

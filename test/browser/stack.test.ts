@@ -10,6 +10,7 @@ import type { Place } from "../../ui/server/place.ts";
 import { PrivateFiles } from "../../ui/server/private-files.ts";
 import { type Dashboard, startDashboard } from "../../ui/server/server.ts";
 import { emptyOverview, fakePlace } from "../helpers/fake-place.ts";
+import { someDeadLetter } from "../helpers/some-dead-letter.ts";
 import { seriousViolations } from "./axe.ts";
 import { CHROMIUM, launchChromium } from "./chromium.ts";
 import { openPage } from "./dashboard-world.ts";
@@ -79,39 +80,25 @@ const overviewAt = (index: number): Overview => ({
   runs: [run(index * 33, sampleAt(index))],
 });
 
-const deadLetter = (index: number): DeadLetter => ({
-  id: `${String(index).padStart(8, "0")}-aaaa`,
-  kind: "dead letter",
-  reason: "permanent",
-  diedAt: new Date(STARTED + index).toISOString(),
-  sentAt: "2026-11-28T10:00:00.000Z",
-  expiresAt: "2026-12-12T10:00:00.000Z",
-  receiveCount: 1,
-  workflow: "large",
-  run: RUN,
-  page: 0,
-  index,
-  epoch: 0,
-  item: { number: index, country: "XX", tags: ["a", { deep: null }] },
-  truncated: false,
-  redrives: 0,
-  failures: [
-    {
-      attempt: 1,
-      at: "2026-11-28T10:00:00.000Z",
-      durationMilliseconds: 120,
-      kind: "threw",
-      name: "PermanentError",
-      message: "there is no country XX",
-      stack: "PermanentError: there is no country XX\n    at task (large.ts:1:1)",
-    },
-  ] as unknown as DeadLetter["failures"],
-  error: { name: "PermanentError", message: "there is no country XX" },
-  fingerprint: { id: "group-1", text: "PermanentError: there is no country XX" },
-  body: "{}",
-  attributes: {},
-  movedFrom: null,
-});
+const deadLetter = (index: number): DeadLetter =>
+  someDeadLetter(index, {
+    reason: "permanent",
+    expiresAt: "2026-12-12T10:00:00.000Z",
+    run: RUN,
+    item: { number: index, country: "XX", tags: ["a", { deep: null }] },
+    failures: [
+      {
+        attempt: 1,
+        at: "2026-11-28T10:00:00.000Z",
+        durationMilliseconds: 120,
+        kind: "threw",
+        name: "PermanentError",
+        message: "there is no country XX",
+        stack: "PermanentError: there is no country XX\n    at task (large.ts:1:1)",
+      },
+    ] as unknown as DeadLetter["failures"],
+    error: { name: "PermanentError", message: "there is no country XX" },
+  });
 
 describe.skipIf(CHROMIUM === undefined)(
   "The dashboard of a stack that may be changed, with a run of a million items",

@@ -153,6 +153,8 @@ export interface WorkRequest {
 
 /** The state of the latest work. */
 export interface WorkView {
+  /** Each work has another id. */
+  readonly id: string;
   readonly kind: WorkKind;
   readonly workflow: string;
   readonly state: "running" | "done" | "failed";
@@ -164,6 +166,12 @@ export interface WorkView {
   readonly message: string;
   /** Why dead letters were not sent: at most 100. */
   readonly refusals: readonly { readonly id: string; readonly message: string }[];
+}
+
+/** Asks which dead letters are still loaded, for example after a redrive. The answer is another one of these. */
+export interface LoadedIds {
+  readonly workflow: string;
+  readonly ids: readonly string[];
 }
 
 /** A group of dead letters with the same error. */

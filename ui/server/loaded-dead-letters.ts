@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { fromStoredText, jsonText, toEditableText, toStoredText } from "../../shared/base/exact-json.ts";
 import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
+import { searchText } from "../../shared/dead-letters/search-text.ts";
 import { itemId } from "../../shared/messages/item-address.ts";
 import type { DeadLetterFilter, DeadLetterPage, DeadLetterRow, DeadLetterView, GroupView, Selection } from "./api.ts";
 
@@ -15,6 +16,8 @@ interface Entry extends DeadLetterRow {
   readonly group: string;
   readonly offset: number;
   readonly bytes: number;
+  /** The bytes of the text for a search. They follow the dead letter in the file. */
+  readonly searchBytes: number;
 }
 
 /**
@@ -31,6 +34,8 @@ export class LoadedDeadLetters {
   readonly #texts = new Map<string, string>();
   readonly loadedAt = Date.now();
   note: string | null = null;
+  /** The latest search, because each page of the list asks for it again. */
+  #search: { readonly text: string; readonly ids: ReadonlySet<string> } | undefined;
 
   constructor(file: string) {
     this.#file = file;
@@ -40,7 +45,8 @@ export class LoadedDeadLetters {
 
   add(deadLetter: DeadLetter): void {
     const bytes = Buffer.from(toStoredText(deadLetter));
-    writeSync(this.#descriptor, bytes, 0, bytes.length, this.#end);
+    const search = Buffer.from(searchText(deadLetter));
+    writeSync(this.#descriptor, Buffer.concat([bytes, search]), 0, bytes.length + search.length, this.#end);
     const { id, reason, run, diedAt, error, item, failures, redrives, fingerprint } = deadLetter;
     const text = typeof item === "string" ? item : (jsonText(item) ?? "");
     this.#entries.set(id, {
@@ -55,9 +61,11 @@ export class LoadedDeadLetters {
       group: this.#shared(fingerprint.id),
       offset: this.#end,
       bytes: bytes.length,
+      searchBytes: search.length,
     });
     this.#groupNames.set(fingerprint.id, fingerprint.text);
-    this.#end += bytes.length;
+    this.#end += bytes.length + search.length;
+    this.#search = undefined;
   }
 
   /** Forgets dead letters that are no longer in the queue. */
@@ -81,7 +89,7 @@ export class LoadedDeadLetters {
   view(id: string): DeadLetterView | undefined {
     const [entry, deadLetter] = [this.#entries.get(id), this.read(id)];
     if (entry === undefined || deadLetter === undefined) return undefined;
-    const { offset: _, bytes: __, ...row } = entry;
+    const { offset: _, bytes: __, searchBytes: ___, ...row } = entry;
     const { kind, truncated, workflow, page, index, sentAt, expiresAt, receiveCount, failures, fingerprint } =
       deadLetter;
     const text = toEditableText(deadLetter.item) ?? "";
@@ -131,7 +139,9 @@ export class LoadedDeadLetters {
         .sort()
         .reverse(),
       reasons: distinct(all.map(({ reason }) => reason)).sort(),
-      rows: matching.slice(offset, offset + limit).map(({ group: _, offset: __, bytes: ___, ...row }) => row),
+      rows: matching
+        .slice(offset, offset + limit)
+        .map(({ group: _, offset: __, bytes: ___, searchBytes: ____, ...row }) => row),
       note: this.note,
     };
   }
@@ -146,15 +156,29 @@ export class LoadedDeadLetters {
   }
 
   #matching({ groups, reason, run, text }: DeadLetterFilter): Entry[] {
-    const wanted = text?.toLowerCase();
+    const found = text === undefined ? undefined : this.#having(text);
     return [...this.#entries.values()].filter(
       (entry) =>
         (groups === undefined || groups.includes(entry.group)) &&
         (reason === undefined || entry.reason === reason) &&
         (run === undefined || entry.run === run) &&
-        (wanted === undefined ||
-          [entry.id, entry.error, entry.item].some((each) => each.toLowerCase().includes(wanted))),
+        (found === undefined || found.has(entry.id)),
     );
+  }
+
+  /** The ids of the dead letters that contain a text. A row has only the start of the item, so the file is searched. */
+  #having(text: string): ReadonlySet<string> {
+    if (this.#search?.text === text) return this.#search.ids;
+    const wanted = Buffer.from(text.toLowerCase());
+    const ids = new Set<string>();
+    let buffer = Buffer.alloc(0);
+    for (const { id, offset, bytes, searchBytes } of this.#entries.values()) {
+      if (buffer.length < searchBytes) buffer = Buffer.alloc(searchBytes);
+      readSync(this.#descriptor, buffer, 0, searchBytes, offset + bytes);
+      if (buffer.subarray(0, searchBytes).includes(wanted)) ids.add(id);
+    }
+    this.#search = { text, ids };
+    return ids;
   }
 
   #groups(entries: readonly Entry[]): readonly GroupView[] {

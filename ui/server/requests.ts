@@ -1,5 +1,13 @@
 import * as z from "zod";
-import type { CommandRequest, DeadLetterFilter, ItemEdits, LogRequest, Selection, WorkRequest } from "./api.ts";
+import type {
+  CommandRequest,
+  DeadLetterFilter,
+  ItemEdits,
+  LoadedIds,
+  LogRequest,
+  Selection,
+  WorkRequest,
+} from "./api.ts";
 import { RequestError } from "./request-error.ts";
 
 /** Names and ids: nothing that begins with a dash or a dot, because some become words of a command or parts of a path. */
@@ -36,6 +44,11 @@ export const workRequest = z.strictObject({
   edits: edits.optional(),
   ratePerSecond: z.number().positive().max(100_000).optional(),
 }) satisfies z.ZodType<WorkRequest>;
+
+export const loadedIds = z.strictObject({
+  workflow: name,
+  ids: z.array(z.string().max(200)),
+}) satisfies z.ZodType<LoadedIds>;
 
 export const checkRequest = z.strictObject({ workflow: name, selection, edits });
 

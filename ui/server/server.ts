@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { isSluiceError, toError } from "../../shared/base/errors.ts";
 import { Access } from "./access.ts";
-import type { ApiError, DeadLetterPage } from "./api.ts";
+import type { ApiError, DeadLetterPage, LoadedIds } from "./api.ts";
 import { type Assets, HTML, loadAssets } from "./assets.ts";
 import { drained } from "./drained.ts";
 import { EventStreams } from "./event-streams.ts";
@@ -12,7 +12,16 @@ import { sendExport } from "./export-download.ts";
 import type { Place } from "./place.ts";
 import type { PrivateFiles } from "./private-files.ts";
 import { RequestError } from "./request-error.ts";
-import { bodyAs, checkRequest, commandRequest, filterOf, logRequestOf, nameOf, workRequest } from "./requests.ts";
+import {
+  bodyAs,
+  checkRequest,
+  commandRequest,
+  filterOf,
+  loadedIds,
+  logRequestOf,
+  nameOf,
+  workRequest,
+} from "./requests.ts";
 import { DeadLetterWorks } from "./work.ts";
 
 /** The largest body of a request: edits of items of up to a mebibyte. */
@@ -184,6 +193,11 @@ class Routes {
         return sendJson(response, this.#deadLetter(query));
       case "GET /api/dead-letters/export":
         return await this.#export(response, query);
+      case "POST /api/dead-letters/loaded": {
+        const { workflow, ids } = bodyAs(loadedIds, await bodyOf(request));
+        const there = this.#works.loaded(workflow)?.idsOf({ ids }) ?? [];
+        return sendJson(response, { workflow, ids: [...there] } satisfies LoadedIds);
+      }
       case "POST /api/command":
         return sendJson(response, await this.#command(await bodyOf(request)));
       case "POST /api/check": {

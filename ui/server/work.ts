@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { toError } from "../../shared/base/errors.ts";
 import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
 import type { CheckResult, ItemEdits, Selection, WorkRequest, WorkView } from "./api.ts";
@@ -56,10 +57,11 @@ export class DeadLetterWorks {
     }
     const ids = kind === "load" ? undefined : this.#idsOf(workflow, request.selection);
     this.#stop = new AbortController();
-    this.#set({ ...NO_WORK, kind, workflow, state: "running", phase: "beginning", total: ids?.size ?? 0 });
+    const id = randomUUID();
+    this.#set({ ...NO_WORK, id, kind, workflow, state: "running", phase: "beginning", total: ids?.size ?? 0 });
     const isChange = kind === "redrive" || kind === "purge";
     if (isChange) this.#files.audit({ ...request, deadLetters: ids?.size, event: "began" });
-    return { ended: this.#run(request, ids, this.#stop.signal, isChange) };
+    return { ended: this.#run(id, request, ids, this.#stop.signal, isChange) };
   }
 
   /** What a change would do to the selected items. */
@@ -76,13 +78,14 @@ export class DeadLetterWorks {
   }
 
   async #run(
+    id: string,
     request: WorkRequest,
     ids: ReadonlySet<string> | undefined,
     signal: AbortSignal,
     isChange: boolean,
   ): Promise<void> {
     const { kind, workflow } = request;
-    const view = { kind, workflow };
+    const view = { id, kind, workflow };
     try {
       const { message, refusals = [], gone = [] } = await this.#work(request, ids, signal);
       this.#loaded.get(workflow)?.remove(gone);

@@ -6,7 +6,7 @@ import type { DeadLetterOptions } from "../../options/dead-letter-options.ts";
  * @param without A kind of filter to leave out.
  */
 export function filterFlags(
-  { reason = [], error = [], run = [], since, where }: DeadLetterOptions,
+  { reason = [], error = [], run = [], since, text = [], where }: DeadLetterOptions,
   without?: "reason" | "error" | "run",
 ): string {
   const all: readonly (readonly [name: string, values: readonly string[]])[] = [
@@ -14,6 +14,7 @@ export function filterFlags(
     ["error", error],
     ["run", run],
     ["since", since === undefined ? [] : [since.text]],
+    ["text", text],
     ["where", where === undefined ? [] : [where.expression]],
   ];
   return all

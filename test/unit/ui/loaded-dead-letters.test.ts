@@ -3,32 +3,17 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { DeadLetter } from "../../../shared/dead-letters/read-dead-letter.ts";
 import { LoadedDeadLetters } from "../../../ui/server/loaded-dead-letters.ts";
+import { someDeadLetter } from "../../helpers/some-dead-letter.ts";
 import { temporaryDirectory } from "../../helpers/test-engine.ts";
 
-const deadLetter = (number: number, changes: Partial<DeadLetter> = {}): DeadLetter => ({
-  id: `id-${number}`,
-  kind: "dead letter",
-  reason: "exhausted",
-  diedAt: new Date(1_790_000_000_000 + number * 1_000).toISOString(),
-  sentAt: "2026-11-28T10:00:00.000Z",
-  expiresAt: null,
-  receiveCount: 1,
-  workflow: "cities",
-  run: "run-1",
-  page: 0,
-  index: number,
-  epoch: 0,
-  item: { id: number },
-  truncated: false,
-  redrives: 0,
-  failures: [],
-  error: { name: "Error", message: `no ${number}` },
-  fingerprint: { id: number % 3 === 0 ? "third" : "other", text: "Error: no <n>" },
-  body: "{}",
-  attributes: {},
-  movedFrom: null,
-  ...changes,
-});
+const deadLetter = (number: number, changes: Partial<DeadLetter> = {}): DeadLetter =>
+  someDeadLetter(number, {
+    id: `id-${number}`,
+    run: "run-1",
+    error: { name: "Error", message: `no ${number}` },
+    fingerprint: { id: number % 3 === 0 ? "third" : "other", text: "Error: no <n>" },
+    ...changes,
+  });
 
 function loaded(path: string): LoadedDeadLetters {
   const letters = new LoadedDeadLetters(join(path, "loaded.jsonl"));
@@ -58,6 +43,23 @@ test("a selection is of ids or of all that match, and never of what is not loade
   letters.remove(["id-7"]);
   expect(letters.idsOf({ filter: { text: "no 7" } }).size).toBe(0);
   expect(letters.idsOf({}).size).toBe(9);
+  letters.close();
+});
+
+test("a search finds what the row of a dead letter does not show, and a later load ends no search", () => {
+  using directory = temporaryDirectory();
+  const letters = loaded(directory.path);
+  const long = { first: "x".repeat(500), last: "Ürümqi" };
+  letters.add(deadLetter(30, { item: long }));
+  letters.add(deadLetter(31, { error: { name: "Error", message: `${"y".repeat(500)}\n  at Bern` } }));
+  const found = (text: string) => letters.page({ text }, { offset: 0, limit: 20 }).rows.map(({ id }) => id);
+  expect(found("ürümqi")).toEqual(["id-30"]);
+  expect(found("y at bern")).toEqual(["id-31"]);
+  expect(found("error: no <n>")).toHaveLength(12);
+  letters.add(deadLetter(32, { item: long }));
+  expect([...letters.idsOf({ filter: { text: "ÜRÜMQI", groups: ["other"] } })]).toEqual(["id-32"]);
+  expect(found("ürümqi")).toEqual(["id-32", "id-30"]);
+  expect(letters.view("id-30")).not.toHaveProperty("searchBytes");
   letters.close();
 });
 

@@ -1,42 +1,75 @@
+import type { ItemEdits, Selection } from "../../server/api.ts";
 import { quoted } from "../parts/text.ts";
-import type { FailuresState } from "./failures-state.ts";
 
-/** How many ids a shown command names. */
-const MOST_IDS = 4;
+/** The dead letters and the changes that a button acts on. */
+export interface Choice {
+  readonly workflow: string;
+  readonly selection: Selection;
+  readonly edits?: ItemEdits | undefined;
+  /** How many dead letters a redrive sends per second, at most. `undefined`: no limit. */
+  readonly ratePerSecond?: number | undefined;
+  /** What selects the place, from `Overview.flags`. */
+  readonly flags: string;
+}
 
-const shortId = (id: string): string => (/^[0-9a-f]{8}-/.test(id) ? id.slice(0, 8) : id);
+/** The first characters of a message's id, which is a UUID, are enough. */
+export const shortId = (id: string): string => (/^[0-9a-f]{8}-/.test(id) ? id.slice(0, 8) : id);
 
-/** The words that select the same dead letters on the command line. */
-function selectionWords(state: FailuresState): string {
-  const { ids, filter } = state.selection.value;
-  if (ids !== undefined) {
-    const shown = ids.slice(0, MOST_IDS).map(shortId).join(" ");
-    return ids.length > MOST_IDS ? ` ${shown} … (${ids.length} ids)` : ` ${shown}`;
-  }
-  const { groups = [], reason, run, text } = filter ?? {};
+const shortIds = (ids: readonly string[]): string => ids.map((id) => ` ${quoted(shortId(id))}`).join("");
+
+const filterWords = ({ filter = {} }: Selection): string => {
+  const { groups = [], reason, run, text } = filter;
   return [
-    ...groups.map((group) => ` --error ${group}`),
+    ...groups.map((group) => ` --error ${quoted(group)}`),
     ...(reason === undefined ? [] : [` --reason ${quoted(reason.replaceAll(" ", "-"))}`]),
     ...(run === undefined ? [] : [` --run ${quoted(run)}`]),
-    ...(text === undefined ? [] : [` --error ${quoted(text)}`]),
+    ...(text === undefined ? [] : [` --text ${quoted(text)}`]),
+  ].join("");
+};
+
+const selectionWords = (selection: Selection): string =>
+  selection.ids === undefined ? filterWords(selection) : shortIds(selection.ids);
+
+const placeWords = ({ workflow, flags }: Pick<Choice, "workflow" | "flags">): string =>
+  ` --workflow ${quoted(workflow)}${flags}`;
+
+export const listCommand = (choice: Pick<Choice, "workflow" | "flags">): string =>
+  `npx sluice dlq list${placeWords(choice)}`;
+
+export const showCommand = (id: string, choice: Pick<Choice, "workflow" | "flags">): string =>
+  `npx sluice dlq show${shortIds([id])}${placeWords(choice)}`;
+
+export function redriveCommand(choice: Choice, { dryRun = false } = {}): string {
+  const { selection, ratePerSecond } = choice;
+  return [
+    `npx sluice dlq redrive${selectionWords(selection)}`,
+    changeWords(choice),
+    ratePerSecond === undefined ? "" : ` --rate ${ratePerSecond}`,
+    dryRun ? " --dry-run" : "",
+    placeWords(choice),
   ].join("");
 }
 
-/** The `dlq` command that does the same as a button. */
-export function dlqCommand(words: string, state: FailuresState, flags: string): string {
-  const isRedrive = words.startsWith("redrive");
-  const { set = [], items } = isRedrive ? state.edits.value : {};
-  const changes = [
-    ...set.map((each) => ` --set ${quoted(each)}`),
-    ...(items === undefined ? [] : [" --edit"]),
-    ...(isRedrive && rateOf(state) !== undefined ? [` --rate ${rateOf(state)}/s`] : []),
-  ].join("");
-  const selected = words === "list" ? "" : selectionWords(state);
-  return `npx sluice dlq ${words}${selected}${changes} --workflow ${quoted(state.workflow)}${flags}`;
+/**
+ * `--edit` sends only items that are changed, and goes without `--set`. For other combinations, the command line needs a function that
+ * the user writes.
+ */
+function changeWords({ selection: { ids }, edits: { set = [], items = {} } = {} }: Choice): string {
+  const edited = Object.keys(items);
+  if (edited.length === 0) return set.map((each) => ` --set ${quoted(each.trim())}`).join("");
+  return set.length === 0 && ids?.every((id) => edited.includes(id)) ? " --edit" : " --transform ./changes.ts";
 }
 
-/** The rate that the user typed. `undefined`: no limit. */
-export function rateOf({ rate }: FailuresState): number | undefined {
-  const value = Number(rate.value);
-  return rate.value.trim() !== "" && value > 0 && Number.isFinite(value) ? value : undefined;
+/** A purge writes a backup by default. */
+export const purgeCommand = (choice: Choice): string =>
+  `npx sluice dlq purge${selectionWords(choice.selection)}${placeWords(choice)}`;
+
+/** An export has no ids of its own: its only argument is the file. */
+export function exportCommand({ selection, ...choice }: Choice): string {
+  const { ids } = selection;
+  const words =
+    ids === undefined
+      ? filterWords(selection)
+      : ` --where ${quoted(`contains([${ids.map((id) => `'${id}'`).join(", ")}], id)`)}`;
+  return `npx sluice dlq export dead-letters.jsonl${words}${placeWords(choice)}`;
 }

@@ -1,4 +1,4 @@
-import { useEffect, useMemo } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { count, plural } from "../../../shared/observe/text.ts";
 import type { Overview } from "../../server/api.ts";
 import { CommandButton } from "../parts/command.tsx";
@@ -10,9 +10,9 @@ import { barCounts, statusOf } from "../runs/run-counts.ts";
 import { work } from "../state/connection.ts";
 import { post } from "../state/requests.ts";
 import { runLink } from "../state/route.ts";
-import { dlqCommand } from "./commands.ts";
+import { listCommand } from "./commands.ts";
 import { DeadLetterList } from "./dead-letter-list.tsx";
-import { FailuresState } from "./failures-state.ts";
+import { type FailuresState, failuresStateOf } from "./failures-state.ts";
 import { Groups } from "./groups.tsx";
 import { ItemPanel } from "./item-panel.tsx";
 import { RedrivePanel } from "./redrive-panel.tsx";
@@ -23,7 +23,7 @@ const PER_RECEIVE = 10;
 
 /** The failures of one workflow. */
 export function FailuresPage({ overview, workflow }: { readonly overview: Overview; readonly workflow: string }) {
-  const state = useMemo(() => new FailuresState(workflow), [workflow]);
+  const state = failuresStateOf(workflow);
   useEffect(() => state.follow(), [state]);
   const summary = state.summary.value;
   const isLoaded = summary !== undefined && summary.loadedAt !== null;
@@ -83,7 +83,7 @@ function Load({ state, overview }: { readonly state: FailuresState; readonly ove
       <CommandButton
         label={isLoaded ? "Load again" : "Load the dead letters"}
         kind={isLoaded ? undefined : "main"}
-        command={dlqCommand("list", state, overview.flags)}
+        command={listCommand({ workflow, flags: overview.flags })}
         onClick={load}
         disabled={isRunning}
       />

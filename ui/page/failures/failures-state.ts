@@ -1,7 +1,14 @@
 import { computed, effect, signal } from "@preact/signals";
-import type { DeadLetterFilter, DeadLetterPage, DeadLetterRow, ItemEdits, Selection } from "../../server/api.ts";
-import { work } from "../state/connection.ts";
-import { get } from "../state/requests.ts";
+import type {
+  DeadLetterFilter,
+  DeadLetterPage,
+  DeadLetterRow,
+  ItemEdits,
+  LoadedIds,
+  Selection,
+} from "../../server/api.ts";
+import { connection, work } from "../state/connection.ts";
+import { get, post } from "../state/requests.ts";
 
 /** How many rows one request reads. */
 export const PAGE_ROWS = 100;
@@ -28,6 +35,8 @@ export class FailuresState {
   readonly problem = signal<string | undefined>(undefined);
   readonly #asked = new Set<number>();
   #number = 0;
+  /** The id of the latest work whose end was seen. */
+  #ended = "";
 
   constructor(workflow: string) {
     this.workflow = workflow;
@@ -60,10 +69,13 @@ export class FailuresState {
 
   readonly hasEdits = computed(() => Object.keys(this.edits.value).length > 0);
 
-  /** Reads anew when the filter changes, and when a work has ended. Returns a function that stops this. */
+  /**
+   * Reads anew when the filter changes, when a work has ended, and when the page has found the server again. Returns a function
+   * that stops this.
+   */
   follow(): () => void {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    let ended = "";
+    let wasOpen = connection.peek() === "open";
     const stopFilter = effect(() => {
       const filter = this.filter.value;
       clearTimeout(timer);
@@ -71,19 +83,23 @@ export class FailuresState {
     });
     const stopWork = effect(() => {
       const now = work.value;
-      if (now === undefined || now.workflow !== this.workflow || now.state === "running") {
-        ended = "";
+      // Events of a short work can be left out. So only its id tells whether it is another one.
+      if (now === undefined || now.workflow !== this.workflow || now.state === "running" || now.id === this.#ended)
         return;
-      }
-      const end = now.kind + now.message;
-      if (ended === end) return;
-      ended = end;
+      this.#ended = now.id;
       void this.#read(this.filter.peek());
+    });
+    const stopConnection = effect(() => {
+      const isOpen = connection.value === "open";
+      // A server that was started again has loaded nothing.
+      if (isOpen && !wasOpen) void this.#read(this.filter.peek());
+      wasOpen = isOpen;
     });
     return () => {
       clearTimeout(timer);
       stopFilter();
       stopWork();
+      stopConnection();
     };
   }
 
@@ -138,27 +154,64 @@ export class FailuresState {
         offset: String(page * PAGE_ROWS),
         limit: String(PAGE_ROWS),
       });
-      if (number !== this.#number && page !== 0) return;
+      // The answer to an earlier filter may arrive after the answer to a later one.
+      if (number !== this.#number) return;
       this.summary.value = answer;
       this.pages.value = new Map(page === 0 ? [] : this.pages.value).set(page, answer.rows);
       this.problem.value = undefined;
-      if (page === 0) this.#forgetGone(answer);
+      if (page === 0) await this.#forgetGone(answer, filter);
     } catch (error) {
+      if (number !== this.#number) return;
       this.#asked.delete(page);
       this.problem.value = (error as Error).message;
     }
   }
 
-  /** After a redrive, what was ticked and edited is no longer there. */
-  #forgetGone({ loaded, groups }: DeadLetterPage): void {
-    const there = new Set(groups.map(({ key }) => key));
-    const left = [...this.groups.value].filter((key) => there.has(key));
-    if (left.length < this.groups.value.size) this.groups.value = new Set(left);
-    if (loaded > 0) return;
-    this.ticked.value = new Set();
-    this.edited.value = new Map();
-    this.open.value = undefined;
+  /**
+   * After a redrive or a purge, some of what was ticked and edited is no longer there. Dead letters that were refused keep their
+   * ticks and edits.
+   */
+  async #forgetGone({ loadedAt, groups }: DeadLetterPage, filter: DeadLetterFilter): Promise<void> {
+    // They may be loaded again, with the same ids.
+    if (loadedAt === null) return;
+    // Other filters hide causes that are there.
+    if (filter.reason === undefined && filter.run === undefined && filter.text === undefined) {
+      const causes = new Set(groups.map(({ key }) => key));
+      const left = [...this.groups.peek()].filter((key) => causes.has(key));
+      if (left.length < this.groups.peek().size) this.groups.value = new Set(left);
+    }
+    const open = this.open.peek();
+    const known = new Set([...this.ticked.peek(), ...this.edited.peek().keys(), ...(open === undefined ? [] : [open])]);
+    if (known.size === 0) return;
+    const { ids } = await post<LoadedIds>("/api/dead-letters/loaded", { workflow: this.workflow, ids: [...known] });
+    // What was ticked while the server answered is there.
+    const there = new Set(ids);
+    const gone = new Set([...known].filter((id) => !there.has(id)));
+    this.ticked.value = new Set([...this.ticked.peek()].filter((id) => !gone.has(id)));
+    this.edited.value = new Map([...this.edited.peek()].filter(([id]) => !gone.has(id)));
+    if (open !== undefined && gone.has(open) && this.open.peek() === open) this.open.value = undefined;
   }
+}
+
+/** The server accepts no higher rate. */
+const HIGHEST_RATE = 100_000;
+
+const states = new Map<string, FailuresState>();
+
+/** The state of a workflow's failures. It stays while the user looks at other pages. */
+export function failuresStateOf(workflow: string): FailuresState {
+  const known = states.get(workflow);
+  if (known !== undefined) return known;
+  const state = new FailuresState(workflow);
+  states.set(workflow, state);
+  return state;
+}
+
+/** The rate that the user typed. `undefined`: no limit. `NaN`: what was typed is no rate. */
+export function rateOf({ rate }: FailuresState): number | undefined {
+  if (rate.value.trim() === "") return undefined;
+  const value = Number(rate.value);
+  return value > 0 && value <= HIGHEST_RATE ? value : Number.NaN;
 }
 
 /** A filter as a query. */

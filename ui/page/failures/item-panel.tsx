@@ -2,11 +2,12 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { plural } from "../../../shared/observe/text.ts";
 import type { CheckResult, DeadLetterView } from "../../server/api.ts";
-import { Command } from "../parts/command.tsx";
+import { Command, CommandButton } from "../parts/command.tsx";
 import { Log } from "../parts/log.tsx";
 import { ago, visible } from "../parts/text.ts";
 import { get, post } from "../state/requests.ts";
 import { runLink } from "../state/route.ts";
+import { redriveCommand, showCommand } from "./commands.ts";
 import { Diff } from "./diff.tsx";
 import type { FailuresState } from "./failures-state.ts";
 import { JsonTree } from "./json-tree.tsx";
@@ -44,19 +45,25 @@ export function ItemPanel(props: { readonly state: FailuresState; readonly id: s
         </button>
       </div>
       {problem.value !== undefined && <p class="note bad">{visible(problem.value)}</p>}
-      {shown === undefined ? <p class="empty">Reading…</p> : <Shown view={shown} state={state} />}
+      {shown === undefined ? <p class="empty">Reading…</p> : <Shown view={shown} state={state} flags={flags} />}
       {shown !== undefined && shown.run !== null && shown.itemId !== null && (
         <>
           <h3>Log</h3>
           <Log run={shown.run} item={shown.itemId} flags={flags} />
         </>
       )}
-      <Command text={`npx sluice dlq show ${id.slice(0, 8)} --workflow ${state.workflow}${flags}`} />
+      <Command text={showCommand(id, { workflow: state.workflow, flags })} />
     </aside>
   );
 }
 
-function Shown({ view, state }: { readonly view: DeadLetterView; readonly state: FailuresState }) {
+interface ShownProps {
+  readonly view: DeadLetterView;
+  readonly state: FailuresState;
+  readonly flags: string;
+}
+
+function Shown({ view, state, flags }: ShownProps) {
   const { run, page, index, reason, diedAt, attempts, redrives, truncated, isCut, expiresAt } = view;
   return (
     <>
@@ -84,31 +91,40 @@ function Shown({ view, state }: { readonly view: DeadLetterView; readonly state:
       {isCut ? (
         <p class="muted">The item is too large to be edited here. Export it, or use the command with --transform.</p>
       ) : (
-        <Edit view={view} state={state} />
+        <Edit view={view} state={state} flags={flags} />
       )}
     </>
   );
 }
 
 /** Edits one item. The edit is sent with the redrive. */
-function Edit({ view, state }: { readonly view: DeadLetterView; readonly state: FailuresState }) {
+function Edit({ view, state, flags }: ShownProps) {
   // In JSON, a control character that is written out means the same.
   const before = visible(view.itemText);
   const text = state.edited.value.get(view.id)?.text;
   const checked = useSignal<{ readonly text: string; readonly problem: string | null } | undefined>(undefined);
+  const choice = {
+    workflow: state.workflow,
+    selection: { ids: [view.id] },
+    edits: { items: { [view.id]: text ?? before } },
+    flags,
+  };
   if (text === undefined) {
     return (
-      <button type="button" class="main" onClick={() => state.edit(view.id, before, before)}>
-        Edit the item
-      </button>
+      <CommandButton
+        label="Edit the item"
+        kind="main"
+        command={redriveCommand(choice)}
+        onClick={() => state.edit(view.id, before, before)}
+      />
     );
   }
   const check = async () => {
     try {
       const { examples, problem } = await post<CheckResult>("/api/check", {
         workflow: state.workflow,
-        selection: { ids: [view.id] },
-        edits: { items: { [view.id]: text } },
+        selection: choice.selection,
+        edits: choice.edits,
       });
       checked.value = { text, problem: examples[0]?.problem ?? (problem === null ? null : `not checked: ${problem}`) };
     } catch (error) {
@@ -130,9 +146,11 @@ function Edit({ view, state }: { readonly view: DeadLetterView; readonly state: 
       </label>
       <Diff before={before} after={text} />
       <div class="row">
-        <button type="button" onClick={check}>
-          Check against the schema
-        </button>
+        <CommandButton
+          label="Check against the schema"
+          command={redriveCommand(choice, { dryRun: true })}
+          onClick={() => void check()}
+        />
         <button
           type="button"
           class="main"

@@ -5,11 +5,12 @@ import { Command, CommandButton } from "../parts/command.tsx";
 import { ask } from "../parts/confirm.tsx";
 import { telling } from "../parts/message.ts";
 import { visible } from "../parts/text.ts";
+import { limitCommand } from "../runs/commands.ts";
 import { work } from "../state/connection.ts";
 import { post } from "../state/requests.ts";
-import { dlqCommand, rateOf } from "./commands.ts";
+import { type Choice, exportCommand, purgeCommand, redriveCommand } from "./commands.ts";
 import { Diff } from "./diff.tsx";
-import { type FailuresState, queryOf } from "./failures-state.ts";
+import { type FailuresState, queryOf, rateOf } from "./failures-state.ts";
 
 /** Longer lists of ids do not fit into a URL. */
 const MOST_IDS_IN_URL = 150;
@@ -32,19 +33,21 @@ export function RedrivePanel({ state, overview }: { readonly state: FailuresStat
         kind,
         workflow,
         selection: state.selection.value,
-        ...(kind !== "purge" && { edits: state.edits.value, ratePerSecond: rateOf(state) }),
+        ...(kind !== "purge" && { edits: state.edits.value, ratePerSecond: rate }),
       });
-      // The edits belong to the dead letters that are sent now.
-      if (kind === "redrive" || kind === "purge") {
-        state.ticked.value = new Set();
-        state.open.value = undefined;
-        if (kind === "redrive") state.edited.value = new Map();
-      }
       return undefined;
     });
-  const redriveCommand = dlqCommand("redrive", state, flags);
-  const purgeCommand = dlqCommand("purge", state, flags);
+  const rate = rateOf(state);
+  const isRateWrong = Number.isNaN(rate);
+  const choice: Choice = {
+    workflow,
+    selection: state.selection.value,
+    edits: state.edits.value,
+    ratePerSecond: isRateWrong ? undefined : rate,
+    flags,
+  };
   const disabled = isRunning || selected === 0;
+  const cannotSend = disabled || isRateWrong;
   const ids = state.selection.value.ids;
   const canExport = ids === undefined || ids.length <= MOST_IDS_IN_URL;
   const query = ids === undefined ? queryOf(workflow, state.filter.value) : { workflow, ids: ids.join(",") };
@@ -72,38 +75,40 @@ export function RedrivePanel({ state, overview }: { readonly state: FailuresStat
           <input
             inputMode="decimal"
             placeholder="no limit"
+            aria-invalid={isRateWrong}
             value={state.rate.value}
             onInput={({ currentTarget }) => (state.rate.value = currentTarget.value)}
           />
         </label>
       </div>
-      {rateOf(state) !== undefined && !isWorking && (
+      <div role="status">
+        {isRateWrong && <p class="note bad">The rate must be a number from above 0 to 100,000, such as 50 or 0.5.</p>}
+      </div>
+      {rate !== undefined && !isRateWrong && !isWorking && (
         <p class="muted">
           No engine runs here now. The dead letters go back at this rate, and then an engine starts. It processes them
           as fast as the limits of the workflow allow. To slow it down, set a limit first:{" "}
-          <code>
-            npx sluice limit {workflow} --rate {rateOf(state)}/s
-          </code>
+          <code>{limitCommand(workflow, rate, flags)}</code>
         </p>
       )}
-      {state.hasEdits.value && <Check state={state} />}
+      {state.hasEdits.value && <Check state={state} choice={choice} />}
       <div class="actions">
         <CommandButton
           label="Dry run"
-          command={`${redriveCommand} --dry-run`}
+          command={redriveCommand(choice, { dryRun: true })}
           onClick={() => void begin("dry run")}
-          disabled={disabled}
+          disabled={cannotSend}
         />
         <CommandButton
           label={`Redrive ${count(selected)}…`}
           kind="main"
-          command={redriveCommand}
-          disabled={disabled || !writable}
+          command={redriveCommand(choice)}
+          disabled={cannotSend || !writable}
           onClick={() =>
             ask({
               title: `Send ${what} back to the queue?`,
               text: "Each item gets fresh attempts, and counts as pending in its run until it settles again.",
-              command: redriveCommand,
+              command: redriveCommand(choice),
               verb: "Redrive",
               onYes: () => void begin("redrive"),
             })
@@ -117,18 +122,18 @@ export function RedrivePanel({ state, overview }: { readonly state: FailuresStat
           ) : (
             <span class="muted">Tick at most {MOST_IDS_IN_URL} dead letters to export them, or use the filters.</span>
           )}
-          <Command text={`${dlqCommand("export", state, flags)} > dead-letters.jsonl`} />
+          <Command text={exportCommand(choice)} />
         </div>
         <CommandButton
           label={`Purge ${count(selected)}…`}
           kind="danger"
-          command={`${purgeCommand} --backup`}
+          command={purgeCommand(choice)}
           disabled={disabled || !writable}
           onClick={() =>
             ask({
               title: `Delete ${what}?`,
               text: "They are first written to a backup in the directory in which the server was started.",
-              command: `${purgeCommand} --backup`,
+              command: purgeCommand(choice),
               verb: `Delete ${count(selected)}`,
               isDangerous: true,
               onYes: () => void begin("purge"),
@@ -142,7 +147,7 @@ export function RedrivePanel({ state, overview }: { readonly state: FailuresStat
 }
 
 /** Shows what the edits change, and which items fail the schema. */
-function Check({ state }: { readonly state: FailuresState }) {
+function Check({ state, choice }: { readonly state: FailuresState; readonly choice: Choice }) {
   const result = useSignal<
     { readonly key: string; readonly check: CheckResult } | { readonly error: string } | undefined
   >(undefined);
@@ -158,9 +163,11 @@ function Check({ state }: { readonly state: FailuresState }) {
   const shown = result.value;
   return (
     <div class="edit">
-      <button type="button" onClick={check}>
-        Show the changes, and check them against the schema
-      </button>
+      <CommandButton
+        label="Show the changes, and check them against the schema"
+        command={redriveCommand(choice, { dryRun: true })}
+        onClick={() => void check()}
+      />
       <div role="status">
         {shown !== undefined && "error" in shown && <p class="note bad">{visible(shown.error)}</p>}
         {shown !== undefined && "check" in shown && shown.key === key && (

@@ -2,9 +2,10 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { count } from "../../../shared/observe/text.ts";
 import type { LogView } from "../../server/api.ts";
+import { logCommand } from "../runs/commands.ts";
 import { get } from "../state/requests.ts";
 import { CommandButton } from "./command.tsx";
-import { quoted, visible } from "./text.ts";
+import { visible } from "./text.ts";
 
 /** The log of a run or of an item, which is read when the user asks for it. */
 export function Log(props: { readonly run: string; readonly item?: string | undefined; readonly flags: string }) {
@@ -13,12 +14,7 @@ export function Log(props: { readonly run: string; readonly item?: string | unde
   const onlyErrors = useSignal(false);
   const stop = useRef(new AbortController());
   useEffect(() => () => stop.current.abort(), []);
-  const command = [
-    `npx sluice logs ${quoted(run)}`,
-    ...(item === undefined ? [] : [` --item ${quoted(item)}`]),
-    ...(onlyErrors.value ? [" --error"] : []),
-    flags,
-  ].join("");
+  const command = logCommand({ run, item, onlyErrors: onlyErrors.value }, flags);
   const read = async () => {
     view.value = "reading";
     const query = { run, ...(item !== undefined && { item }), errors: String(onlyErrors.value) };

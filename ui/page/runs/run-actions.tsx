@@ -3,6 +3,7 @@ import { CommandButton } from "../parts/command.tsx";
 import { ask } from "../parts/confirm.tsx";
 import { telling } from "../parts/message.ts";
 import { post } from "../state/requests.ts";
+import { runCommand } from "./commands.ts";
 import { isActive } from "./run-counts.ts";
 
 const ASKS: Readonly<Record<Exclude<CommandName, "start">, readonly [verb: string, text: string]>> = {
@@ -28,19 +29,19 @@ export function RunActions({ run, overview }: { readonly run: ListedRun; readonl
     ...(canCancel ? (["cancel"] as const) : []),
   ];
   if (offered.length === 0) return null;
-  const send = (command: CommandName) => () => {
+  const send = (command: Exclude<CommandName, "start">) => () => {
     const change = () =>
       telling(
         async () =>
           (await post<{ message: string }>("/api/command", { command, workflow: run.workflow, run: run.run })).message,
       );
-    const [verb, text] = ASKS[command as keyof typeof ASKS];
+    const [verb, text] = ASKS[command];
     // On this machine, a pause and a resume lose nothing. In a stack, each change is confirmed.
     if (!isStack && command !== "cancel") return void change();
     ask({
       title: `${verb} ${run.run}?`,
       text: command === "cancel" ? `${text} ${run.pending.toLocaleString("en")} items are pending.` : text,
-      command: commandOf(command, run, flags),
+      command: runCommand(command, run.run, flags),
       verb,
       isDangerous: command === "cancel",
       onYes: () => void change(),
@@ -52,7 +53,7 @@ export function RunActions({ run, overview }: { readonly run: ListedRun; readonl
         <CommandButton
           key={command}
           label={command === "pause" ? "Pause" : command === "resume" ? "Resume" : "Cancel…"}
-          command={commandOf(command, run, flags)}
+          command={runCommand(command, run.run, flags)}
           onClick={send(command)}
           disabled={!writable}
           kind={command === "cancel" ? "danger" : "main"}
@@ -62,6 +63,3 @@ export function RunActions({ run, overview }: { readonly run: ListedRun; readonl
     </section>
   );
 }
-
-const commandOf = (command: CommandName, { run }: ListedRun, flags: string): string =>
-  `npx sluice ${command} ${run}${flags}`;

@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { count, plural, seconds } from "../../../shared/observe/text.ts";
 import type { ListedRun, Overview, ResultsView, RunDetail } from "../../server/api.ts";
-import { Command } from "../parts/command.tsx";
+import { Command, CommandButton } from "../parts/command.tsx";
 import { Log } from "../parts/log.tsx";
 import { ProgressBar } from "../parts/progress-bar.tsx";
 import { Status } from "../parts/status.tsx";
@@ -11,6 +11,7 @@ import { samples } from "../state/connection.ts";
 import { get } from "../state/requests.ts";
 import { failuresLink } from "../state/route.ts";
 import { Charts } from "./charts.tsx";
+import { resultsCommand } from "./commands.ts";
 import { SourceProgress } from "./partitions.tsx";
 import { RunActions } from "./run-actions.tsx";
 import { barCounts, settledShare, statusOf } from "./run-counts.ts";
@@ -111,21 +112,21 @@ function Results({ run, flags }: { readonly run: ListedRun; readonly flags: stri
   return (
     <section aria-label="Results">
       <h2>Results</h2>
-      <div class="row">
-        <button type="button" onClick={read} disabled={shown === "reading"}>
-          {shown === "reading" ? "Reading…" : "Show the first rows"}
-        </button>
+      <div class="actions">
+        <CommandButton
+          label={shown === "reading" ? "Reading…" : "Show the first rows"}
+          command={resultsCommand(run.run, flags)}
+          onClick={() => void read()}
+          disabled={shown === "reading"}
+        />
         {(["jsonl", "csv"] as const).map((format) => (
-          <a
-            key={format}
-            class="button"
-            href={`/api/results/download?${new URLSearchParams({ ...query, format })}`}
-            download
-          >
-            Download {format === "csv" ? "CSV" : "JSON lines"}
-          </a>
+          <div key={format} class="action">
+            <a class="button" href={`/api/results/download?${new URLSearchParams({ ...query, format })}`} download>
+              Download {format === "csv" ? "CSV" : "JSON lines"}
+            </a>
+            <Command text={resultsCommand(run.run, flags, format)} />
+          </div>
         ))}
-        <Command text={`npx sluice results ${run.run}${flags} --output results.${run.results}`} />
       </div>
       {shown !== undefined && shown !== "reading" && (
         <>

@@ -6,9 +6,10 @@ import { ask } from "../parts/confirm.tsx";
 import { telling } from "../parts/message.ts";
 import { ProgressBar } from "../parts/progress-bar.tsx";
 import { Status } from "../parts/status.tsx";
-import { ago, quoted } from "../parts/text.ts";
+import { ago } from "../parts/text.ts";
 import { post } from "../state/requests.ts";
 import { failuresLink, runLink } from "../state/route.ts";
+import { startCommand } from "./commands.ts";
 import { barCounts, isActive, settledShare, statusOf } from "./run-counts.ts";
 
 const FILTERS = ["all", "active", "with dead letters", "ended"] as const;
@@ -155,8 +156,10 @@ function Start({ overview }: { readonly overview: Overview }) {
   const { startable, flags, isStack, writable } = overview;
   const name = chosen.value || startable[0];
   if (name === undefined) return null;
-  const limit = /^[1-9]\d*$/.test(items.value) ? Number(items.value) : undefined;
-  const command = `npx sluice ${isStack ? "start" : "run"} ${quoted(name)}${limit === undefined ? "" : ` --items ${limit}`}${flags}`;
+  const typed = items.value.trim();
+  const isWrong = typed !== "" && !(/^[1-9]\d*$/.test(typed) && Number.isSafeInteger(Number(typed)));
+  const limit = typed === "" || isWrong ? undefined : Number(typed);
+  const command = startCommand(name, { isStack, items: limit, flags });
   const start = () =>
     telling(
       async () =>
@@ -179,16 +182,18 @@ function Start({ overview }: { readonly overview: Overview }) {
           <input
             inputMode="numeric"
             placeholder="all"
+            aria-invalid={isWrong}
             value={items.value}
             onInput={({ currentTarget }) => (items.value = currentTarget.value)}
           />
         </label>
       </div>
+      <div role="status">{isWrong && <p class="note bad">The number of items must be a whole number above 0.</p>}</div>
       <CommandButton
         label="Start"
         kind="main"
         command={command}
-        disabled={!writable}
+        disabled={!writable || isWrong}
         onClick={() =>
           isStack
             ? ask({

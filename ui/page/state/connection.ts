@@ -52,6 +52,8 @@ function connect(query: string): void {
   const events = new EventSource(`/api/events?${query}`);
   source = events;
   const heard = () => {
+    // The server may have been started again. It sends its latest work if there was one.
+    if (connection.value !== "open") work.value = undefined;
     connection.value = "open";
     clearTimeout(silence);
     silence = setTimeout(() => again(), SILENT_MILLISECONDS);

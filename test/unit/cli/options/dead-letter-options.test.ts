@@ -37,6 +37,11 @@ describe("a dead letter matches", () => {
     ["not: another error", ["--error", "a5a8"], false],
     ["since a time before its death", ["--since", "2026-11-25T07:59:59Z"], true],
     ["not: since a time after its death", ["--since", "2026-11-25T08:00:01Z"], false],
+    ["a part of its item, in any case", ["--text", '"COUNTRY":"fr"'], true],
+    ["a part of its error on one line", ["--text", "econnrefused 10.0.0.7"], true],
+    ["a part of its id", ["--text", "3b30c9"], true],
+    ["one of several texts", ["--text", "nowhere", "--text", "<address>"], true],
+    ["not: a text that it does not contain", ["--text", "invalid item"], false],
     ["an expression", ["--where", "item.country == 'FR' && item.id > `6`"], true],
     [
       "not: one of several filters does not match",

@@ -9,10 +9,11 @@ test("filters are suggested again as they were typed", () => {
     reason: ["invalid item", "permanent"],
     error: ["ECONNREFUSED", "not found"],
     since: { text: "2h", at: 0 },
+    text: ["no route"],
     where: where("item.id == `5`"),
   } as const;
   expect(filterFlags(filters)).toBe(
-    " --reason invalid-item --reason permanent --error ECONNREFUSED --error 'not found' --since 2h --where 'item.id == `5`'",
+    " --reason invalid-item --reason permanent --error ECONNREFUSED --error 'not found' --since 2h --text 'no route' --where 'item.id == `5`'",
   );
   expect(filterFlags(filters, "error")).not.toContain("--error");
   expect(filterFlags({ json: false })).toBe("");
