@@ -34,6 +34,8 @@ export interface InitReport {
   readonly written: readonly string[];
   /** Files that existed and were left as they were. */
   readonly kept: readonly string[];
+  /** What the user should know about the own file. */
+  readonly notes: readonly string[];
   /** The root of the workspace that the project is part of. */
   readonly workspaceRoot: string | undefined;
   /** The name of the script that runs the workflow: `start`, or `sluice:start` if the project has a `start`. */
@@ -85,7 +87,8 @@ export async function init(options: InitOptions): Promise<InitReport> {
     written.push(path);
   }
   const startScript = manifest.scripts?.start === project.scripts.start ? "start" : "sluice:start";
-  return { directory, name, packageManager, written: written.sort(), kept, workspaceRoot, startScript };
+  const notes = csv?.notes ?? [];
+  return { directory, name, packageManager, written: written.sort(), kept, notes, workspaceRoot, startScript };
 }
 
 /** Returns whether the file was written. A file with the same content stays, and counts as written. */

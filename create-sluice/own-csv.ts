@@ -1,13 +1,14 @@
 import { readFileSync } from "node:fs";
 import { basename, extname, resolve } from "node:path";
 import { parse } from "csv-parse/sync";
+import { type CsvEncoding, encodingOf } from "./csv-encoding.ts";
 import { InitError } from "./init-error.ts";
 import type { OwnCsv } from "./source-kind.ts";
 
 /**
- * Reads the user's CSV file.
+ * Reads the user's CSV file: its encoding, its delimiter, its columns and its first row.
  *
- * @throws {InitError} It cannot be read, or its first line names no columns.
+ * @throws {InitError} It cannot be read, it is no text, or its header does not name each column once.
  */
 export function readOwnCsv(path: string): OwnCsv {
   let content: Uint8Array;
@@ -16,17 +17,33 @@ export function readOwnCsv(path: string): OwnCsv {
   } catch (thrown) {
     throw new InitError(`${resolve(path)} cannot be read: ${(thrown as Error).message}. Correct the path after --file`);
   }
-  const text = new TextDecoder().decode(content);
-  const firstLine = text.slice(0, text.search(/[\r\n]|$/));
-  const delimiter = delimiterOf(firstLine);
-  const [columns = []] = parse(text, { bom: true, delimiter, to: 1 }) as string[][];
-  if (columns.some((name) => name === "" || name !== name.trim()) || columns.length === 0) {
-    throw new InitError(
-      `the first line of ${resolve(path)} must name the columns, without blanks around the names, and it is ${JSON.stringify(firstLine)}. ` +
-        "Correct the line, or begin with the sample and read docs/guides/sources.md#csv-files",
-    );
-  }
-  return { content, columns, delimiter };
+  if (content.length === 0) throw new InitError(`${resolve(path)} is empty: give a file with a header after --file`);
+  const encoding = encodingIn(content, path);
+  const text = new TextDecoder(encoding.name).decode(content.subarray(encoding.markBytes));
+  const { separator, table, line } = withoutSeparatorLine(text);
+  const firstLine = table.slice(0, table.search(/[\r\n]|$/));
+  const delimiter = separator ?? delimiterOf(firstLine);
+  const [header = [], row] = firstRecords(table, delimiter);
+  const names = header.map((name) => name.trim());
+  checkNames(names, `line ${line} of ${resolve(path)}`, firstLine);
+  return {
+    content,
+    columns: names,
+    row,
+    options: {
+      // Without the option, `fileLines` takes the delimiter of a first line such as `sep=;`.
+      ...(separator === undefined && delimiter !== "," && { delimiter }),
+      ...(encoding.name !== "utf-8" && { encoding: encoding.name }),
+      ...(header.some((name) => name !== name.trim()) && { trim: true }),
+    },
+    notes:
+      encoding.name === "windows-1252"
+        ? [
+            `${basename(path)} is not UTF-8. The workflow reads it as windows-1252. If letters with accents come out ` +
+              "wrong, set another encoding in the workflow: docs/guides/sources.md#csv-files",
+          ]
+        : [],
+  };
 }
 
 /** A name for a workflow from the name of a file: `My customers.csv` becomes `my-customers`. */
@@ -35,6 +52,47 @@ export function nameOf(path: string): string {
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, "-");
   return words.replaceAll(/^[^a-z]+|-+$/g, "").slice(0, 40);
+}
+
+function encodingIn(content: Uint8Array, path: string): CsvEncoding {
+  try {
+    return encodingOf(content);
+  } catch (thrown) {
+    throw new InitError(`${resolve(path)} is ${(thrown as Error).message}, and give the new file after --file`);
+  }
+}
+
+/** Excel may write the delimiter into a line before the header: `sep=;`. */
+function withoutSeparatorLine(text: string): { separator?: string; table: string; line: number } {
+  const [all, separator] = /^"?sep=([\t -~])"?(?:\r*\n|\r|$)/i.exec(text) ?? [];
+  if (all === undefined || separator === undefined) return { table: text, line: 1 };
+  return { separator, table: text.slice(all.length), line: 2 };
+}
+
+/** The header and the first row. A row that cannot be parsed is left out: it becomes a dead letter in the run. */
+function firstRecords(table: string, delimiter: string): string[][] {
+  const options = { delimiter, relax_column_count: true, skip_empty_lines: true };
+  try {
+    return parse(table, { ...options, to: 2 }) as string[][];
+  } catch {
+    try {
+      return parse(table, { ...options, to: 1 }) as string[][];
+    } catch {
+      return [];
+    }
+  }
+}
+
+function checkNames(names: readonly string[], where: string, firstLine: string): void {
+  const repeated = names.find((name, index) => names.indexOf(name) !== index && name !== "");
+  if (names.length > 0 && !names.includes("") && repeated === undefined) return;
+  const problem =
+    repeated === undefined
+      ? `must name each column, and it is ${JSON.stringify(firstLine)}`
+      : `names the column ${JSON.stringify(repeated)} twice`;
+  throw new InitError(
+    `${where} ${problem}. Correct the line, or begin with the sample and read docs/guides/sources.md#csv-files`,
+  );
 }
 
 /** The character that separates the fields: the most frequent one of the usual characters outside of quotes. */

@@ -50,6 +50,7 @@ export function projectFiles(kind: SourceKind, options: TemplateOptions, { type 
     },
     scripts: {
       start: `sluice run ${name}`,
+      dev: `sluice dev ${name}`,
       test: "node --test",
       check: "tsc",
       synth: "cdk synth --quiet",

@@ -46,6 +46,7 @@ export async function runInit(flags: InitFlags, library: string): Promise<number
     for (const path of report.written) console.log(`  wrote  ${path}`);
     for (const path of report.kept)
       console.log(`  kept   ${path}, which exists: compare it with that of an empty folder`);
+    for (const note of report.notes) console.log(`\n${note}`);
     if (report.workspaceRoot !== undefined) {
       console.log(
         `\nThe folder is inside the workspace ${report.workspaceRoot}. Add it there if no pattern matches it.`,

@@ -10,10 +10,14 @@ export interface TemplateOptions {
 export interface OwnCsv {
   /** The content, byte for byte. */
   readonly content: Uint8Array;
-  /** The names of the columns, from the first line. */
+  /** The names of the columns, without blanks around them. */
   readonly columns: readonly string[];
-  /** The character between the fields. */
-  readonly delimiter: string;
+  /** The values of the first row. Absent: the file has none, or it cannot be parsed. */
+  readonly row: readonly string[] | undefined;
+  /** The options that `fileLines` needs for this file, beside `format`. */
+  readonly options: Readonly<Record<string, string | boolean>>;
+  /** What the user should know about the file. */
+  readonly notes: readonly string[];
 }
 
 /** What a template writes for its source. */

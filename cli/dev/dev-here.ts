@@ -14,6 +14,7 @@ import { FileWatch } from "./file-watch.ts";
 import { readKeys } from "./keys.ts";
 import { LocalSchedule } from "./local-schedule.ts";
 import type { FromVersion, LoadedVersion, ReportedError } from "./protocol.ts";
+import { undeployedVariables } from "./undeployed-variables.ts";
 import { startVersionProcess } from "./version-process.ts";
 import { Versions, type VersionsObserver } from "./versions.ts";
 import { unionOf, type WatchedFiles } from "./watched-files.ts";
@@ -116,6 +117,7 @@ class Dev implements VersionsObserver {
     this.#followLogs(version.workflow);
     this.#sourceWatch.follow(version.watched, version.isStale ? "" : version.state);
     this.#schedule.set(version.schedule);
+    this.#tellUndeployed(version);
     this.#screen.status("Starting the engine …");
   }
 
@@ -193,14 +195,31 @@ class Dev implements VersionsObserver {
   }
 
   #tellEnv(): void {
-    const { file, variables, kept, problem } = this.#env;
-    if (problem !== undefined) this.#screen.say(`${style("yellow", "warning", process.stderr)} ${problem}`);
+    const { file, variables, kept, problems } = this.#env;
+    for (const problem of problems) this.#screen.say(`${style("yellow", "warning", process.stderr)} ${problem}`);
     if (file === undefined) return;
     const names = Object.keys(variables);
     const list = names.length === 0 ? "" : `: ${names.join(", ")}`;
     const stays = kept.length === 0 ? "" : `. Set in the shell, so not changed: ${kept.join(", ")}`;
     this.#screen.say(`Read ${plural(names.length, "variable")} from ${shown(file)}${list}${stays}`);
   }
+
+  /** Says once which variables of `.env` the code reads, and the deployed functions would lack. */
+  #tellUndeployed({ deployedNames, watched }: LoadedVersion): void {
+    const names = [...Object.keys(this.#env.variables), ...this.#env.kept];
+    // The companion does not run when the workflow is deployed.
+    const files = watched.files.filter((file) => file !== this.#found.companion);
+    const missing = undeployedVariables(names, deployedNames, files).join(", ");
+    if (missing !== "" && missing !== this.#undeployed) {
+      this.#screen.say(
+        `${style("yellow", "warning", process.stderr)} the code reads ${missing} of .env, which the deployed functions will not have: name it in ` +
+          "the workflow's option environment, or read it with secret(name). You may ignore this if FanOut sets it",
+      );
+    }
+    this.#undeployed = missing;
+  }
+
+  #undeployed = "";
 
   #tellError(error: ReportedError, goesOn: boolean): void {
     const follows = goesOn

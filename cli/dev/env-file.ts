@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { parseEnv } from "node:util";
 import { stateRoot } from "../../local/state-root.ts";
 import { toError } from "../../shared/base/errors.ts";
+import { parseEnvLines } from "./env-lines.ts";
 
 const NAME = ".env";
 
@@ -14,8 +14,8 @@ export interface EnvFile {
   readonly variables: Readonly<Record<string, string>>;
   /** Names of the file that are set in the shell. Their values stay. */
   readonly kept: readonly string[];
-  /** Why the file could not be read. */
-  readonly problem?: string;
+  /** Why the file could not be read, or which of its lines do not set what they seem to set. */
+  readonly problems: readonly string[];
 }
 
 /** Where `.env` may be: in the directory in which the command was typed, then in the root of the project. */
@@ -35,16 +35,17 @@ export function readEnvFile(files: readonly string[], set: Readonly<Record<strin
       text = readFileSync(file, "utf8");
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") continue;
-      return { file: undefined, variables: {}, kept: [], problem: `${file} cannot be read: ${toError(error).message}` };
+      const problems = [`${file} cannot be read: ${toError(error).message}`];
+      return { file: undefined, variables: {}, kept: [], problems };
     }
-    const parsed = Object.entries(parseEnv(text)).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, value] as const],
-    );
+    const { variables, problems } = parseEnvLines(text);
+    const parsed = Object.entries(variables);
     return {
       file,
       variables: Object.fromEntries(parsed.filter(([name]) => set[name] === undefined)),
       kept: parsed.flatMap(([name]) => (set[name] === undefined ? [] : [name])),
+      problems: problems.map((problem) => `${file}: ${problem}`),
     };
   }
-  return { file: undefined, variables: {}, kept: [] };
+  return { file: undefined, variables: {}, kept: [], problems: [] };
 }

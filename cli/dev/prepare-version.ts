@@ -49,6 +49,7 @@ export async function prepareVersion({ file, companion }: VersionInput): Promise
       workflow: workflow.name,
       concurrency: topology.concurrency,
       schedule: workflow.schedule,
+      deployedNames: [...(workflow.environment ?? []), ...Object.keys(workflow.secrets ?? {})],
       watched: files,
       state: stateOf(files),
       isStale: inputs.some((each) => mayHaveChangedSince(each, startedAt)),

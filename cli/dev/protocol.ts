@@ -44,6 +44,8 @@ export interface LoadedVersion {
   readonly workflow: string;
   readonly concurrency: number;
   readonly schedule?: Schedule | undefined;
+  /** The names of the variables and of the secrets that the deployed functions will have. */
+  readonly deployedNames: readonly string[];
   readonly watched: WatchedFiles;
   /** The state of the watched files from which the version was made: see `stateOf`. */
   readonly state: string;

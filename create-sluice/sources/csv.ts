@@ -51,11 +51,15 @@ test("a row without an email address is a dead letter", async () => {
   };
 }
 
-function own(name: string, { content, columns, delimiter }: OwnCsv): Template {
+function own(name: string, { content, columns, row, options }: OwnCsv): Template {
   const file = `data/${name}.csv`;
-  const format = delimiter === "," ? '{ format: "csv" }' : `{ format: "csv", delimiter: ${JSON.stringify(delimiter)} }`;
+  const settings = Object.entries({ format: "csv", ...options }).map(
+    ([key, value]) => `${key}: ${JSON.stringify(value)}`,
+  );
   const fields = columns.map((column) => `    ${JSON.stringify(column)}: z.string(),\n`).join("");
-  const row = columns.map((column) => `    ${JSON.stringify(column)}: "1",\n`).join("");
+  const values = columns.map(
+    (column, index) => `    ${JSON.stringify(column)}: ${JSON.stringify(row?.[index] ?? "1")},\n`,
+  );
   return {
     files: {
       [file]: content,
@@ -64,7 +68,7 @@ import * as z from "zod";
 
 export default defineWorkflow({
   name: "${name}",
-  source: fileLines("${file}", ${format}),
+  source: fileLines("${file}", { ${settings.join(", ")} }),
   // All values of a CSV file are strings. z.coerce.number() makes a number of one.
   item: z.object({
 ${fields}  }),
@@ -77,10 +81,14 @@ ${fields}  }),
 });
 `,
     },
-    test: `test("a row is returned", async () => {
+    // The test must pass after the user has changed the task or the types of the columns. So it has a real row, and
+    // does not say what the task returns.
+    test: `test("the first row of the file succeeds", async () => {
   const row = {
-${row}  };
-  assert.deepEqual(await runTask(workflow, row), row);
+${values.join("")}  };
+  const run = await runWorkflow(workflow, { items: [row] });
+  assert.deepEqual(run.failures, []);
+  // run.results has what the task returned. Compare it here with what you expect.
 });
 `,
   };

@@ -57,6 +57,9 @@ test("README's four commands and its task run over an own CSV file, in at most 1
   expect(after.at(-1)?.printed).toMatch(/^Completed, every item succeeded/m);
   const results = await terminal.type("npx sluice results --format jsonl --output -");
   expect(results.printed).toContain("navy.example");
+  // The test that create-sluice wrote holds for the changed task, too.
+  const tested = await terminal.type("npm test");
+  expect(tested).toMatchObject({ code: 0, printed: expect.stringMatching(/pass 1\b/) });
 });
 
 test("README's project by hand runs, and its app synthesises", { timeout: 600_000 }, async () => {

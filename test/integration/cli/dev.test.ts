@@ -40,12 +40,14 @@ test("dev runs what is saved: a broken version changes nothing, a new one contin
   mkdirSync(join(world.path, "workflows"));
   writeFileSync(join(world.path, "package.json"), '{ "name": "project" }');
   world.environment.SET_BEFORE = "by the shell";
-  save(".env", "GREETING=hello\nSET_BEFORE=by the file\n");
+  save(".env", "GREETING=hello\nFAREWELL\nSET_BEFORE=by the file\n");
   save("workflows/version.ts", 'export const VERSION = "one";');
   save("workflows/watched.ts", workflow());
 
   const dev = world.begin("dev", "watched", "--run");
+  await dev.printed(".env: line 2 sets no variable");
   await dev.printed("Read 1 variable from .env: GREETING. Set in the shell, so not changed: SET_BEFORE");
+  await dev.printed("warning the code reads GREETING of .env, which the deployed functions will not have");
   await dev.printed("one begins");
   await dev.printed("greeting=hello");
   const refused = await world.begin("run", "watched").ended;

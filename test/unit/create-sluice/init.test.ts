@@ -5,6 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type InitOptions, init, nextCommands } from "../../../create-sluice/init.ts";
 import { nameOf } from "../../../create-sluice/own-csv.ts";
 import { SOURCE_KINDS } from "../../../create-sluice/sources/sources.ts";
+import { fileLines } from "../../../shared/sources/index.ts";
+import { itemsOf } from "../sources/reading.ts";
 
 let folder: string;
 let asked: string[];
@@ -146,6 +148,10 @@ describe("the package manager", () => {
 });
 
 describe("an own CSV file", () => {
+  /** What the source that was written for the file reads. */
+  const rowsOf = (options: string) =>
+    itemsOf(fileLines(join(folder, "data/own.csv"), new Function(`return ${options}`)()));
+
   test("is copied byte for byte, and its header becomes the schema", async () => {
     const own = join(folder, "My Customers 2026.csv");
     writeFileSync(own, '\uFEFF"Order; No";qty\r\n1;2\r\n');
@@ -158,10 +164,55 @@ describe("an own CSV file", () => {
     expect(workflow).toContain('"qty": z.string()');
   });
 
+  describe.each([
+    ["a line of Excel that names the delimiter", 'sep=;\r\nname;city\r\nAda;"a;b"\r\n', '{ format: "csv" }'],
+    ["tabs", "name\tcity\nAda\tParis\n", '{ format: "csv", delimiter: "\\t" }'],
+    ["line ends of CR alone", "name,city\rAda,Paris\r", '{ format: "csv" }'],
+    ["blanks around its names", "name , city\nAda,Paris\n", '{ format: "csv", trim: true }'],
+    ["an empty line before its header", "\n\nname,city\nAda,Paris\n", '{ format: "csv" }'],
+  ])("with %s", (_, content, options) => {
+    test("is read with the options that it needs", async () => {
+      put("own.csv", content);
+      const { notes } = await write({ file: join(folder, "own.csv") });
+      expect(notes).toEqual([]);
+      expect(read("workflows/own.ts")).toContain(`source: fileLines("data/own.csv", ${options}),`);
+      expect(read("workflows/own.ts")).toContain('"name": z.string(),\n    "city": z.string(),\n');
+      expect(read("test/own.test.ts")).toContain('"name": "Ada",\n');
+      expect(await rowsOf(options)).toEqual([{ name: "Ada", city: expect.any(String) }]);
+    });
+  });
+
   test.each([
-    ["a,,c\n", /must name the columns/],
-    ["a, b\n", /must name the columns/],
-    ["", /must name the columns/],
+    ["windows-1252", Buffer.from("name,city\nJörg,Köln\n", "latin1"), 1],
+    ["utf-16le", Buffer.from("name,city\nJörg,Köln\n", "utf16le"), 0],
+    ["utf-16le", Buffer.from("\uFEFFname,city\nJörg,Köln\n", "utf16le"), 0],
+    ["utf-16be", Buffer.from("\uFEFFname,city\nJörg,Köln\n", "utf16le").swap16(), 0],
+  ])("in %s is read in this encoding", async (encoding, content, noteCount) => {
+    writeFileSync(join(folder, "own.csv"), content);
+    const { notes } = await write({ file: join(folder, "own.csv") });
+    expect(notes).toHaveLength(noteCount);
+    expect(notes.join()).toMatch(noteCount === 0 ? /^$/ : /^own\.csv is not UTF-8\. .* as windows-1252\./);
+    const options = `{ format: "csv", encoding: "${encoding}" }`;
+    expect(read("workflows/own.ts")).toContain(options);
+    expect(read("test/own.test.ts")).toContain('"city": "Köln",\n');
+    expect(await rowsOf(options)).toEqual([{ name: "Jörg", city: "Köln" }]);
+  });
+
+  test("without a row, or with a first row that is no CSV, gets a test with a row of its own", async () => {
+    for (const content of ["name,city\n", 'name,city\nA"da,Paris\n']) {
+      put("own.csv", content);
+      await write({ file: join(folder, "own.csv"), mayOverwrite: async () => true });
+      expect(read("test/own.test.ts")).toContain('"name": "1",\n    "city": "1",\n');
+    }
+  });
+
+  test.each([
+    ["a,,c\n", /line 1 of .*own\.csv must name each column, and it is "a,,c"\. Correct/],
+    ["sep=;\na;;c\n", /line 2 of .*own\.csv must name each column, and it is "a;;c"/],
+    ["a,b,a\n", /line 1 of .* names the column "a" twice/],
+    ["\n\n", /must name each column/],
+    ["", /own\.csv is empty/],
+    ["PK\u0003\u0004", /is a ZIP archive or an Excel workbook: save it as CSV/],
   ])("with the first line %j is refused, and nothing is written", async (content, message) => {
     put("own.csv", content);
     await expect(write({ file: join(folder, "own.csv") })).rejects.toThrow(message);

@@ -31,7 +31,29 @@ test("the file is looked for in the directory of the command, and then in the ro
 test("without a file there are no variables, and a file that cannot be read is told", () => {
   using directory = temporaryDirectory();
   const file = join(directory.path, ".env");
-  expect(readEnvFile([file], {})).toEqual({ file: undefined, variables: {}, kept: [] });
+  expect(readEnvFile([file], {})).toEqual({ file: undefined, variables: {}, kept: [], problems: [] });
   mkdirSync(file);
-  expect(readEnvFile([file], {}).problem).toContain(`${file} cannot be read: EISDIR`);
+  expect(readEnvFile([file], {}).problems).toEqual([expect.stringContaining(`${file} cannot be read: EISDIR`)]);
+});
+
+test.each([
+  ["A=1\nTOKEN\nC: 3\n", { A: "1" }, ["line 2 sets no variable", "line 3 sets no variable"]],
+  ["A=1\n=secret\n", { A: "1" }, ["line 2 sets no variable: write NAME=value"]],
+  ["MY KEY=1\n9X=2\nA=1", { A: "1" }, ['"9X" is no name', '"MY KEY" is no name']],
+  ["A='secret\n", { A: "'secret" }, ["the value of A begins with a quote that is not closed"]],
+  [
+    'A="secret\nB=5\nC="x"\n',
+    { A: "secret\nB=5\nC=" },
+    ["the value of A has 3 lines, and one of them sets a variable"],
+  ],
+  ['\uFEFFA=1\r\nexport B="x\r\ny=\r\nz"\r\n\r\n  # C\r\nE=', { A: "1", B: "x\ny=\nz", E: "" }, []],
+  ["KEY=`-----BEGIN-----\nTUlJ\nb3c=\n-----END-----`\n", { KEY: "-----BEGIN-----\nTUlJ\nb3c=\n-----END-----" }, []],
+])("of %j, what sets no variable or another one is told, without its value", (text, expected, told) => {
+  using directory = temporaryDirectory();
+  const file = join(directory.path, ".env");
+  writeFileSync(file, text);
+  const { variables, problems } = readEnvFile([file], {});
+  expect(variables).toEqual(expected);
+  expect(problems).toEqual(told.map((each) => expect.stringContaining(`${file}: ${each}`)));
+  expect(problems.join()).not.toContain("secret");
 });

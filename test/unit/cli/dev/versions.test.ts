@@ -38,7 +38,15 @@ class FakeProcess {
 }
 
 const watched = { files: [], names: {}, listings: [] };
-const LOADED: LoadedVersion = { type: "loaded", workflow: "w", concurrency: 2, watched, state: "", isStale: false };
+const LOADED: LoadedVersion = {
+  type: "loaded",
+  workflow: "w",
+  concurrency: 2,
+  deployedNames: [],
+  watched,
+  state: "",
+  isStale: false,
+};
 const BROKEN: FromVersion = { type: "broken", error: { code: "CONFIGURATION", message: "no" }, watched };
 const RUN = { run: "r1", requestedAt: "2026-11-28T08:00:00.000Z" };
 
