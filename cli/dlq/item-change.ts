@@ -4,7 +4,7 @@ import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
 import { validateItem } from "../../shared/definition/item-schema.ts";
 import type { Workflow } from "../../shared/definition/workflow.ts";
 import type { Assignment } from "../options/assignment.ts";
-import { setValues } from "./set-values.ts";
+import { asTexts, setValues, typedAs } from "./set-values.ts";
 import type { Transform } from "./transform-file.ts";
 
 /**
@@ -24,11 +24,36 @@ export function itemChange(
   return async (deadLetter) => {
     let item = structuredClone(deadLetter.item);
     if (transform !== undefined) item = await transformed(transform, item, deadLetter);
-    if (set.length > 0) item = setValues(item, set);
+    const before = item;
+    if (set.length > 0) item = setValues(before, set);
     if (isDeepStrictEqual(item, deadLetter.item)) return undefined;
-    await checkItem(workflow, deadLetter, item);
+    await checkSetItem(workflow, deadLetter, { before, item, set });
     return item;
   };
+}
+
+/**
+ * Checks an item in which values were set against the workflow's schema.
+ *
+ * @throws {Error} The item fails the schema. If it passes with texts instead of numbers, the message says how to type them.
+ */
+export async function checkSetItem(
+  workflow: Pick<Workflow, "item">,
+  deadLetter: DeadLetter,
+  { before, item, set }: { readonly before: unknown; readonly item: unknown; readonly set: readonly Assignment[] },
+): Promise<void> {
+  try {
+    await checkItem(workflow, deadLetter, item);
+  } catch (error) {
+    const texts = asTexts(set);
+    if (texts === undefined) throw error;
+    const passes = await checkItem(workflow, deadLetter, setValues(before, texts)).then(
+      () => true,
+      () => false,
+    );
+    if (!passes) throw error;
+    throw new Error(`${toError(error).message}. As a text it passes: ${typedAs(texts)}`, { cause: error });
+  }
 }
 
 async function transformed(transform: Transform, item: unknown, deadLetter: DeadLetter): Promise<unknown> {

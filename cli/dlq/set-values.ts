@@ -17,3 +17,20 @@ export function setValues(item: unknown, assignments: readonly Assignment[]): un
   for (const { path, value } of assignments) setProperty(changed as Record<string, unknown>, path, value);
   return changed;
 }
+
+/**
+ * The same assignments with texts instead of numbers, booleans and null. `undefined`: there are none of these.
+ * In `--set zip=3000` the value is a number, and the user may have meant a text.
+ */
+export function asTexts(assignments: readonly Assignment[]): readonly Assignment[] | undefined {
+  const texts = assignments.map((each) => (isPlain(each.value) ? { ...each, value: String(each.value) } : each));
+  return texts.some(({ value }, index) => value !== assignments[index]?.value) ? texts : undefined;
+}
+
+/** How to type assignments so that they have these values. */
+export function typedAs(assignments: readonly Assignment[]): string {
+  return assignments.map(({ path, value }) => `--set '${path}=${jsonText(value)}'`).join(" ");
+}
+
+const isPlain = (value: unknown): boolean =>
+  value === null || typeof value === "number" || typeof value === "bigint" || typeof value === "boolean";

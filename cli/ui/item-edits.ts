@@ -6,7 +6,7 @@ import type { DeadLetter } from "../../shared/dead-letters/read-dead-letter.ts";
 import type { Workflow } from "../../shared/definition/workflow.ts";
 import type { CheckResult, EditCheck, ItemEdits } from "../../ui/server/api.ts";
 import { RequestError } from "../../ui/server/request-error.ts";
-import { checkItem, type ItemChange } from "../dlq/item-change.ts";
+import { checkSetItem, type ItemChange } from "../dlq/item-change.ts";
 import { hasBigints, readItemText } from "../dlq/item-draft.ts";
 import { setValues } from "../dlq/set-values.ts";
 import { type Assignment, assignment } from "../options/assignment.ts";
@@ -38,13 +38,17 @@ async function changed(
   edits: ItemEdits,
   assignments: readonly Assignment[],
 ): Promise<unknown> {
-  const item = newItem(deadLetter, edits, assignments);
+  const before = editedItem(deadLetter, edits);
+  const item = withValues(before, assignments);
   if (isDeepStrictEqual(item, deadLetter.item)) return undefined;
-  await checkItem(workflow, deadLetter, item);
+  await checkSetItem(workflow, deadLetter, { before, item, set: assignments });
   return item;
 }
 
-function newItem(deadLetter: DeadLetter, { items = {} }: ItemEdits, assignments: readonly Assignment[]): unknown {
+const withValues = (item: unknown, assignments: readonly Assignment[]): unknown =>
+  assignments.length === 0 ? item : setValues(item, assignments);
+
+function editedItem(deadLetter: DeadLetter, { items = {} }: ItemEdits): unknown {
   const text = Object.hasOwn(items, deadLetter.id) ? items[deadLetter.id] : undefined;
   let { item } = deadLetter;
   if (text !== undefined) {
@@ -52,7 +56,7 @@ function newItem(deadLetter: DeadLetter, { items = {} }: ItemEdits, assignments:
     if (edited.tag === "unreadable") throw new Error(edited.problem);
     item = edited.item;
   }
-  return assignments.length === 0 ? item : setValues(item, assignments);
+  return item;
 }
 
 function assignmentsOf({ set = [] }: ItemEdits): readonly Assignment[] {
@@ -87,8 +91,9 @@ export async function checkEdits(
     let after = before;
     let wrong: string | null = null;
     try {
-      after = newItem(deadLetter, edits, assignments);
-      await checkItem(workflow, deadLetter, after);
+      const edited = editedItem(deadLetter, edits);
+      after = withValues(edited, assignments);
+      await checkSetItem(workflow, deadLetter, { before: edited, item: after, set: assignments });
     } catch (error) {
       wrong = toError(error).message;
     }

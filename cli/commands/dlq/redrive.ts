@@ -39,7 +39,7 @@ export const redriveCommand = withDlqOptions(
   )
   .option(
     "--set <path=value>",
-    "set a field of each item; the value is JSON, or else text; can be repeated",
+    "set a field of each item; the value is JSON, or else text: id=5 is a number, 'zip=\"3000\"' a text; can be repeated",
     assignment,
   )
   .option(

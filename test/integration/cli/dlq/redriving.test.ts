@@ -111,6 +111,9 @@ test("items are changed by --set and --transform, and items that fail the schema
   const bad = await world.type("dlq", "redrive", "--set", "country=7", "--dry-run");
   expect(bad.code).toBe(2);
   expect(bad.stdout).toContain("8 dead letters cannot be sent: 8 edit refused.");
+  // "77" is a text of two characters, as the schema wants it. The number 77 is none.
+  const number = await world.type("dlq", "redrive", "--set", "country=77", "--dry-run", "--json");
+  expect(JSON.stringify(number.json)).toContain("As a text it passes: --set 'country=\\\"77\\\"'");
 
   expect(lastOf(await world.type("resume", "--json"))).toMatchObject({ succeeded: 8, dead: 8 });
 });

@@ -12,7 +12,7 @@ const found = (text: string, names: readonly string[], deployed: readonly string
 };
 
 test.each([
-  "fetch(`${process.env.URL}/items`)",
+  "fetch(process.env.URL + path)",
   'process.env["URL"]',
   "process.env?.URL",
   "const { TOKEN, URL } = process.env;",

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { setValues } from "../../../../cli/dlq/set-values.ts";
+import { asTexts, setValues, typedAs } from "../../../../cli/dlq/set-values.ts";
 import { assignment } from "../../../../cli/options/assignment.ts";
 
 const item = { id: 1, address: { zip: "3000" }, tags: ["a"] };
@@ -35,4 +35,12 @@ test.each(["", "name", "=5", "__proto__.admin=true", "constructor.prototype.admi
 
 test.each(["text", 5, null])("nothing can be set in the item %j", (plain) => {
   expect(() => setValues(plain, assignment("a=1"))).toThrow(/--set needs an object or a list/);
+});
+
+test("values that are no texts are typed as texts", () => {
+  const typed = ['zip="8000"', "id=7", "ok=true", "none=null", "tags=[1]", "big=12345678901234567"];
+  const texts = asTexts(typed.reduce<ReturnType<typeof assignment>>((before, each) => assignment(each, before), []));
+  expect(texts?.map(({ value }) => value)).toEqual(["8000", "7", "true", "null", [1], "12345678901234567"]);
+  expect(typedAs(texts ?? [])).toContain(`--set 'zip="8000"' --set 'id="7"'`);
+  expect(asTexts(assignment("tags=[1]", assignment("zip=a")))).toBeUndefined();
 });
