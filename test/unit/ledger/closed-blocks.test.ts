@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Key } from "../../../shared/aws/table.ts";
-import { runKey } from "../../../shared/ledger/keys.ts";
+import { groupKey, runKey } from "../../../shared/ledger/keys.ts";
 import { Ledger } from "../../../shared/ledger/ledger.ts";
 import { blockGroupKey, blockKey } from "../../../shared/messages/item-address.ts";
 import { FaultyStore } from "../../helpers/faulty-store.ts";
@@ -63,6 +63,9 @@ describe("A checkpoint", () => {
     expect(await later.moveTo(2_000_600, true)).toEqual({ blocks: [2_000], groups: [2] });
     expect([await later.block(2_000), await later.group(2)]).toEqual([{ size: 600, grouped: true }, { size: 1 }]);
     expect(await group(1)).toEqual({});
+    const last = await runAt(1_998_500);
+    expect(await last.moveTo(1_999_500, true)).toEqual({ blocks: [1_998, 1_999], groups: [1, 1] });
+    expect(await last.group(1)).toEqual({ size: 1_000 });
   });
 
   test("makes no group of blocks in a run that older code began", async () => {
@@ -77,12 +80,61 @@ describe("A checkpoint", () => {
     store.updates.length = 0;
     await runs.progress.closeAgain(await runs.get(RUN));
     expect(written()).toEqual({ blocks: [2, 3], groups: [] });
+    const full = await runAt(0);
+    await full.moveTo(3_000, true);
+    full.store.updates.length = 0;
+    await full.runs.progress.closeAgain(await full.runs.get(RUN));
+    expect(full.written()).toEqual({ blocks: [1, 2], groups: [] });
     const short = await runAt(0);
     await short.moveTo(5, true);
     short.store.updates.length = 0;
     await short.runs.progress.closeAgain(await short.runs.get(RUN));
     expect(short.written()).toEqual({ blocks: [0], groups: [] });
   });
+});
+
+describe("A checkpoint that may be that of another producer", () => {
+  test("is this one's only if it is the next one, and came as far", async () => {
+    const { runs } = await runAt(0);
+    const run = await runs.get(RUN);
+    const at = (items: number, ended = false) => ({ cursor: "further", skip: 0, pages: 1, items, ended });
+    expect(await runs.progress.checkpoint(run, at(5))).toMatchObject({ checkpoint: { count: 1 } });
+    // The response was lost, so the SDK has repeated the write.
+    expect(await runs.progress.checkpoint(run, at(5))).toMatchObject({ checkpoint: { count: 1 } });
+    expect(await runs.progress.checkpoint(run, at(6))).toBeUndefined();
+    expect(await runs.progress.checkpoint(run, at(5, true))).toBeUndefined();
+    await runs.progress.checkpoint(await runs.get(RUN), at(5));
+    expect(await runs.progress.checkpoint(run, at(5))).toBeUndefined();
+  });
+
+  test("is no wait that was recorded", async () => {
+    const { runs } = await runAt(0);
+    const run = await runs.get(RUN);
+    await runs.progress.checkpoint(run, { cursor: "further", skip: 0, pages: 1, items: 5, ended: false });
+    expect(await runs.progress.recordWait(run, { until: 5, since: 1, count: 1, reason: "busy" }, 0, [])).toBe(false);
+  });
+});
+
+test("A checkpoint keeps a resend, and the state of the loop detector only as long as there is one", async () => {
+  const { runs, store } = await runAt(0);
+  await runs.resends.request(RUN);
+  const loop = { count: 3, far: "a", near: "b" };
+  const next = { cursor: "further", skip: 0, pages: 1, items: 5, ended: false };
+  const after = await runs.progress.checkpoint(await runs.get(RUN), { ...next, loop });
+  expect(after).toMatchObject({ resend: { pages: 0 }, checkpoint: { loop } });
+  await runs.progress.checkpoint(await runs.get(RUN), next);
+  expect(await store.get(runKey(RUN))).not.toHaveProperty("loop");
+});
+
+test("The last checkpoint of a partition is noted in the row of its group", async () => {
+  const { runs, store } = await runAt(0);
+  const run = { ...(await runs.get(RUN)), lanes: 1 };
+  const partition = await runs.progress.partition(run, { id: "a", number: 102 });
+  await runs.progress.checkpoint(partition, { cursor: undefined, skip: 0, pages: 1, items: 5, ended: false });
+  expect(await store.get(groupKey(RUN, 1))).toBeUndefined();
+  const latest = await runs.progress.latest(partition);
+  await runs.progress.checkpoint(latest, { cursor: undefined, skip: 0, pages: 3, items: 9, ended: true });
+  expect(await store.get(groupKey(RUN, 1))).toMatchObject({ "ended 1": { pages: 3, items: 9 } });
 });
 
 describe("The failure of lanes", () => {
